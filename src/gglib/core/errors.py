@@ -1,0 +1,159 @@
+"""What can go wrong, in the domain's own terms.
+
+One base, whose message is one sentence for a person. Each leaf says whose fault it is (``blame``), whether the
+same request may succeed later (``is_retryable``), and a stable ``code`` for programs. The border that shows an
+error (HTTP, command line) maps the classes once; nobody else looks inside.
+"""
+
+from enum import Enum
+
+
+class Blame(Enum):
+    """Who has to change something for the error to go away."""
+
+    CLIENT = "client"
+    OPERATOR = "operator"
+    ENGINE = "engine"
+    GGLIB = "gglib"
+
+
+class GglibError(Exception):
+    """Base of every error that gglib raises on purpose; its text is fit to be shown."""
+
+    code: str = "internal_error"
+    blame: Blame = Blame.GGLIB
+    is_retryable: bool = False
+
+
+class CatalogError(GglibError):
+    """The catalogue itself failed: it cannot be opened, read or written."""
+
+    code = "catalog_error"
+    blame = Blame.OPERATOR
+
+
+class ModelExistsError(CatalogError):
+    """A model with this name, alias or file is in the catalogue already."""
+
+    code = "model_exists"
+    blame = Blame.CLIENT
+
+
+class InvalidGgufError(GglibError):
+    """The file is not a GGUF file that can be used; the message says why, without its path."""
+
+    code = "invalid_gguf"
+    blame = Blame.OPERATOR
+
+
+class InvalidSettingError(GglibError):
+    """A setting of gglib or of a model has a value that it cannot take."""
+
+    code = "invalid_setting"
+    blame = Blame.OPERATOR
+
+
+class ModelNotFoundError(GglibError):
+    """No model has this name; ``candidates`` are the names that come near, best first."""
+
+    code = "model_not_found"
+    blame = Blame.CLIENT
+
+    def __init__(self, name: str, candidates: tuple[str, ...] = (), *, is_ambiguous: bool = False) -> None:
+        self.name = name
+        self.candidates = candidates
+        self.is_ambiguous = is_ambiguous
+        if is_ambiguous:
+            text = f"Model '{name}' is ambiguous: name one of {', '.join(candidates)}."
+        elif candidates:
+            text = f"Model '{name}' is not in the catalogue. Did you mean {' or '.join(candidates)}?"
+        else:
+            text = f"Model '{name}' is not in the catalogue."
+        super().__init__(text)
+
+
+class ModelFileNotFoundError(GglibError):
+    """The catalogue has the model, but its file is gone. The message names no path."""
+
+    code = "model_file_not_found"
+    blame = Blame.OPERATOR
+
+    def __init__(self, model_name: str) -> None:
+        self.model_name = model_name
+        super().__init__(
+            f"The file of model '{model_name}' is no longer where it was added from: "
+            f"put it back, or run 'gglib rm {model_name}' and add it again."
+        )
+
+
+class EngineNotFoundError(GglibError):
+    """No engine can be used on this machine."""
+
+    code = "engine_not_found"
+    blame = Blame.OPERATOR
+
+
+class ModelLoadFailedError(GglibError):
+    """The engine could not load the model.
+
+    ``reason`` is the engine's own sentence; ``log_tail`` its last lines, with the home directory shortened.
+    """
+
+    code = "model_load_failed"
+    blame = Blame.ENGINE
+
+    def __init__(self, model_name: str, reason: str, log_tail: tuple[str, ...] = ()) -> None:
+        self.model_name = model_name
+        self.reason = reason
+        self.log_tail = log_tail
+        super().__init__(f"Model '{model_name}' could not be loaded: {reason}")
+
+
+class ModelLoadingError(GglibError):
+    """The model is not ready yet and the caller's wait is over; the load goes on."""
+
+    code = "model_loading"
+    blame = Blame.GGLIB
+    is_retryable = True
+
+    def __init__(self, model_name: str, retry_after_s: float) -> None:
+        self.model_name = model_name
+        self.retry_after_s = retry_after_s
+        super().__init__(
+            f"Model '{model_name}' is still loading; try again in {max(1, round(retry_after_s))} s."
+        )
+
+
+class QueueFullError(GglibError):
+    """Too many requests wait already."""
+
+    code = "queue_full"
+    is_retryable = True
+
+    def __init__(self, waiting: int, retry_after_s: float) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(
+            f"{waiting} requests are waiting already; try again in {max(1, round(retry_after_s))} s."
+        )
+
+
+class UpstreamError(GglibError):
+    """The engine cannot be reached, or it left before the first byte of its answer."""
+
+    code = "upstream_error"
+    blame = Blame.ENGINE
+    is_retryable = True
+
+
+class ShuttingDownError(GglibError):
+    """gglib is stopping and takes no more requests."""
+
+    code = "shutting_down"
+    is_retryable = True
+
+
+class AlreadyRunningError(GglibError):
+    """Another gglib uses the same home, or the proxy was started twice."""
+
+    code = "already_running"
+    blame = Blame.OPERATOR

@@ -1,0 +1,140 @@
+"""The values that cross the ports. All are frozen: whoever holds one may keep it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCapabilities:
+    """What a model can be asked for, read from its header and its chat template."""
+
+    chat: bool = False
+    tools: bool = False
+    reasoning: bool = False
+    vision: bool = False
+    embedding: bool = False
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of what the model can do, in the order of the fields."""
+        return tuple(name for name in self.__slots__ if getattr(self, name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSource:
+    """Where a model's file came from; everything is None for a file that the user had already."""
+
+    repo: str | None = None
+    revision: str | None = None
+    file: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    """What the user set for one model; None and empty mean that the defaults hold."""
+
+    context: int | None = None
+    engine_args: tuple[str, ...] = ()
+    idle_ttl_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GgufFacts:
+    """What a GGUF header says of its model. Counts are None where the header does not tell."""
+
+    architecture: str
+    name: str | None = None
+    parameter_count: int | None = None
+    quantization: str | None = None
+    trained_context: int | None = None
+    block_count: int | None = None
+    embedding_length: int | None = None
+    head_count: int | None = None
+    head_count_kv: int | None = None
+    key_length: int | None = None
+    value_length: int | None = None
+    vocabulary_size: int | None = None
+    chat_template: str | None = None
+    capabilities: ModelCapabilities = field(default_factory=ModelCapabilities)
+    split_index: int | None = None
+    """Zero-based number of this shard; None for a model in one file."""
+    split_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSummary:
+    """A model as the catalogue lists it. Only ``id`` and ``name`` are needed to embed the proxy."""
+
+    id: int
+    name: str
+    aliases: tuple[str, ...] = ()
+    description: str = ""
+    architecture: str | None = None
+    quantization: str | None = None
+    parameter_count: int | None = None
+    size_bytes: int | None = None
+    trained_context: int | None = None
+    capabilities: ModelCapabilities = field(default_factory=ModelCapabilities)
+    tags: tuple[str, ...] = ()
+    settings: ModelSettings = field(default_factory=ModelSettings)
+    source: ModelSource = field(default_factory=ModelSource)
+    paths: tuple[Path, ...] = ()
+    """Every file of the model, in shard order. Never shown to a client of the proxy."""
+    added_at: int = 0
+    """Unix time in seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewModel:
+    """A model to be put into the catalogue, which gives it its id and its date."""
+
+    name: str
+    paths: tuple[Path, ...]
+    size_bytes: int
+    aliases: tuple[str, ...] = ()
+    description: str = ""
+    facts: GgufFacts
+    tags: tuple[str, ...] = ()
+    settings: ModelSettings = field(default_factory=ModelSettings)
+    source: ModelSource = field(default_factory=ModelSource)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelLaunchSpec:
+    """All that an engine needs to know to load a model."""
+
+    model_id: int
+    model_name: str
+    path: Path
+    """The file, or the first shard: the engine finds the others beside it."""
+    size_bytes: int = 0
+    """All shards together; the start timeout grows with it."""
+    trained_context: int | None = None
+    capabilities: ModelCapabilities = field(default_factory=ModelCapabilities)
+    settings: ModelSettings = field(default_factory=ModelSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningTarget:
+    """Where a running model is reached, on loopback, over a unix socket or on another machine."""
+
+    base_url: str
+    """Scheme and authority, without a trailing slash: ``http://127.0.0.1:49152``."""
+    model_id: int
+    model_name: str
+    effective_ctx: int
+    """The context, in tokens, that the engine was launched with."""
+    unix_socket: str | None = None
+    """When set, connections go to this path and ``base_url`` only fills the Host header."""
+    bearer_key: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def local(cls, port: int, model_id: int, model_name: str, effective_ctx: int) -> Self:
+        """Return the target of a server on this machine's loopback interface."""
+        return cls(
+            base_url=f"http://127.0.0.1:{port}",
+            model_id=model_id,
+            model_name=model_name,
+            effective_ctx=effective_ctx,
+        )

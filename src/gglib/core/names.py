@@ -1,0 +1,52 @@
+"""How a name finds a model: exact name, alias, database id, then a unique match ignoring case."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from gglib.core.errors import ModelNotFoundError
+from gglib.core.models import ModelSummary
+
+MAX_CANDIDATES = 5
+
+
+def find_model(name: str, models: Sequence[ModelSummary]) -> ModelSummary | None:
+    """Return the model that ``name`` means, or None when there is none or more than one."""
+    for model in models:
+        if model.name == name:
+            return model
+    for model in models:
+        if name in model.aliases:
+            return model
+    if name.isascii() and name.isdigit():
+        for model in models:
+            if str(model.id) == name:
+                return model
+    matches = _matches_ignoring_case(name, models)
+    return matches[0] if len(matches) == 1 else None
+
+
+def not_found(name: str, models: Sequence[ModelSummary]) -> ModelNotFoundError:
+    """Return the error that names what the caller may have meant."""
+    matches = _matches_ignoring_case(name, models)
+    if len(matches) > 1:
+        return ModelNotFoundError(name, tuple(model.name for model in matches), is_ambiguous=True)
+    return ModelNotFoundError(
+        name, _near(name, (spelling for model in models for spelling in _spellings(model)))
+    )
+
+
+def _spellings(model: ModelSummary) -> tuple[str, ...]:
+    return (model.name, *model.aliases)
+
+
+def _matches_ignoring_case(name: str, models: Sequence[ModelSummary]) -> list[ModelSummary]:
+    folded = name.casefold()
+    return [model for model in models if any(folded == s.casefold() for s in _spellings(model))]
+
+
+def _near(name: str, spellings: Iterable[str]) -> tuple[str, ...]:
+    by_folded = {spelling.casefold(): spelling for spelling in spellings}
+    folded = name.casefold()[:200]
+    close = difflib.get_close_matches(folded, by_folded, n=MAX_CANDIDATES, cutoff=0.6)
+    within = sorted(key for key in by_folded if folded and folded in key and key not in close)
+    return tuple(by_folded[key] for key in (*close, *within)[:MAX_CANDIDATES])

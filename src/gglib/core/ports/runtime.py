@@ -1,0 +1,102 @@
+"""What runs models: the one port that the proxy needs to turn a name into an address."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+from gglib.core.models import RunningTarget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResidentStatus:
+    """One model that is loaded, on its way in or on its way out. Times in seconds."""
+
+    model_id: int
+    model_name: str
+    state: str
+    """``loading``, ``ready``, ``draining`` or ``stopping``."""
+    effective_ctx: int
+    in_flight: int = 0
+    pid: int | None = None
+    uptime_s: float | None = None
+    load_time_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingStatus:
+    """The requests that wait for one model. Times in seconds."""
+
+    model_name: str
+    waiting: int
+    longest_wait_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeStatus:
+    """A moment in the life of a runtime."""
+
+    residents: tuple[ResidentStatus, ...] = ()
+    waiting: tuple[WaitingStatus, ...] = ()
+    failed: tuple[tuple[str, str], ...] = ()
+    """Model name and reason of each model whose last load failed."""
+
+
+class ModelRuntimePort(ABC):
+    """Runs models. The three abstract methods are enough to serve with."""
+
+    @abstractmethod
+    async def ensure_model_running(
+        self, model_name: str, num_ctx: int | None, default_ctx: int
+    ) -> RunningTarget:
+        """Return a target that runs ``model_name``, launching it when needed; waits as long as that takes.
+
+        ``num_ctx`` is what the request asked for, ``default_ctx`` what holds when neither it nor the model says.
+        Raises a ``GglibError``.
+        """
+
+    @abstractmethod
+    async def current_model(self) -> RunningTarget | None:
+        """Return the model that is ready now, or None."""
+
+    @abstractmethod
+    async def stop_current(self) -> None:
+        """Stop what runs and return when it is gone; no error when nothing runs."""
+
+    def admit(
+        self,
+        model_name: str,
+        num_ctx: int | None,
+        default_ctx: int,
+        *,
+        wait_s: float | None = None,  # noqa: ARG002 - for runtimes that can leave a load going on
+        request_id: str = "",  # noqa: ARG002 - for runtimes that say who asked for a swap
+    ) -> AbstractAsyncContextManager[RunningTarget]:
+        """Return the target, held for one request: it is not evicted before the block ends, however it ends.
+
+        ``wait_s`` bounds the wait, after which ``ModelLoadingError`` is raised while the load goes on; None waits for
+        as long as the runtime thinks right. The default holds nothing: it only calls ``ensure_model_running``.
+        """
+        return self._admit_without_hold(model_name, num_ctx, default_ctx)
+
+    async def status(self) -> RuntimeStatus:
+        """Return what is resident and who waits. The default knows of the current model only."""
+        target = await self.current_model()
+        if target is None:
+            return RuntimeStatus()
+        return RuntimeStatus(
+            residents=(
+                ResidentStatus(
+                    model_id=target.model_id,
+                    model_name=target.model_name,
+                    state="ready",
+                    effective_ctx=target.effective_ctx,
+                ),
+            )
+        )
+
+    @asynccontextmanager
+    async def _admit_without_hold(
+        self, model_name: str, num_ctx: int | None, default_ctx: int
+    ) -> AsyncIterator[RunningTarget]:
+        yield await self.ensure_model_running(model_name, num_ctx, default_ctx)
