@@ -1,0 +1,68 @@
+# Everything here sets itself up: a machine needs Python >= 3.11, make and a package registry, no more.
+#
+#   make up [ARGS="--yes --port 18080"]   install, start, prove that a real model answers
+#   make test                             everything that must hold; what CI runs
+#   make check                            its quick part: format, lint, types, import contracts, unit tests
+#   make lock                             refresh the pinned versions after a change in pyproject.toml
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# Only what the lock files name, whatever the machine's own pip settings add; pip itself never talks.
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ARGS   ?=
+
+.PHONY: up test check format lint types contracts unit lock clean
+
+up: $(VENV)/.ready-to-run
+	@$(BIN)/gglib up $(ARGS)
+
+test: lint types contracts
+	@$(BIN)/python -m pytest
+
+check: lint types contracts unit
+
+lint: $(VENV)/.ready-to-test
+	@$(BIN)/ruff format --check --quiet . || { echo "Run 'make format'."; exit 1; }
+	@$(BIN)/ruff check --quiet .
+
+types: $(VENV)/.ready-to-test
+	@$(BIN)/mypy
+
+contracts: $(VENV)/.ready-to-test
+	@$(BIN)/lint-imports --no-logo
+
+unit: $(VENV)/.ready-to-test
+	@$(BIN)/python -m pytest tests/unit
+
+format: $(VENV)/.ready-to-test
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+# A lock carries hashes for every platform and the address of no registry.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+lock: $(VENV)/bin/python
+	@$(PIP) install uv
+	@$(LOCK) --group build -o requirements/run.lock
+	@$(LOCK) --group build --group dev -c requirements/run.lock -o requirements/test.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("gglib needs Python 3.11 or newer: make PYTHON=python3.12 ...") \
+		if sys.version_info < (3, 11) else None'
+	@echo "Setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.ready-to-run: requirements/run.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing gglib (a first time takes a minute) ..."
+	@$(PIP) install --require-hashes -r requirements/run.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.ready-to-test: requirements/test.lock $(VENV)/.ready-to-run
+	@echo "Installing what the tests need ..."
+	@$(PIP) install --require-hashes -r requirements/test.lock
+	@touch $@
