@@ -1,0 +1,27 @@
+"""What tests of gglib, and of programs that embed it, stand on: verified fakes and a scripted engine.
+
+Public names are imported when they are first used: the scripted engine must start as fast as a real one.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gglib.testing.fake_catalog import FakeCatalog
+    from gglib.testing.fake_runtime import Admission, FakeRuntime
+    from gglib.testing.tiny_gguf import write_tiny_gguf
+
+__all__ = ["Admission", "FakeCatalog", "FakeRuntime", "write_tiny_gguf"]
+
+_MODULES = {
+    "Admission": "fake_runtime",
+    "FakeCatalog": "fake_catalog",
+    "FakeRuntime": "fake_runtime",
+    "write_tiny_gguf": "tiny_gguf",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
+    if name not in _MODULES:
+        raise AttributeError(f"module 'gglib.testing' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"gglib.testing.{_MODULES[name]}"), name)

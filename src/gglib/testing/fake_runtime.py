@@ -1,0 +1,125 @@
+"""A runtime that launches nothing: it hands out given targets and counts who holds them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+
+from gglib.core.errors import ModelLoadingError, ModelNotFoundError
+from gglib.core.models import RunningTarget
+from gglib.core.ports import ModelRuntimePort, ResidentStatus, RuntimeStatus
+
+RETRY_AFTER_S = 1.0
+"""What a caller is told whose wait ended before the gate opened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What one call of ``admit`` asked for."""
+
+    model_name: str
+    num_ctx: int | None
+    default_ctx: int
+    wait_s: float | None
+    request_id: str
+
+
+class FakeRuntime(ModelRuntimePort):
+    """Serves ``targets`` by model name, as often as it is asked.
+
+    Set by tests: ``gate``, an event that grants wait for, and ``fails_with``, raised after the gate instead of a
+    grant. Read by tests: ``admitted``, every call of ``admit`` that was entered, also one that failed later;
+    ``holds``, the requests that hold a target now; ``waiting``, those that wait at the gate; ``stops``, the
+    calls of ``stop_current``.
+    """
+
+    def __init__(
+        self,
+        targets: Mapping[str, RunningTarget] | None = None,
+        *,
+        gate: asyncio.Event | None = None,
+        fails_with: Exception | None = None,
+    ) -> None:
+        self.targets = dict(targets or {})
+        self.gate = gate
+        self.fails_with = fails_with
+        self.admitted: list[Admission] = []
+        self.holds = 0
+        self.waiting = 0
+        self.stops = 0
+        self._current: RunningTarget | None = None
+
+    async def ensure_model_running(
+        self, model_name: str, num_ctx: int | None, default_ctx: int
+    ) -> RunningTarget:
+        """Return the model's target, which becomes the current one; ``ModelNotFoundError`` without one."""
+        del num_ctx, default_ctx
+        await self._pass_gate()
+        if self.fails_with is not None:
+            raise self.fails_with
+        if model_name not in self.targets:
+            raise ModelNotFoundError(model_name)
+        self._current = self.targets[model_name]
+        return self._current
+
+    async def current_model(self) -> RunningTarget | None:
+        """Return the target that was handed out last, until it is stopped."""
+        return self._current
+
+    async def stop_current(self) -> None:
+        """Forget the current target and count the call."""
+        self.stops += 1
+        self._current = None
+
+    def admit(
+        self,
+        model_name: str,
+        num_ctx: int | None,
+        default_ctx: int,
+        *,
+        wait_s: float | None = None,
+        request_id: str = "",
+    ) -> AbstractAsyncContextManager[RunningTarget]:
+        """Return the target, held; ``ModelLoadingError`` when the gate stays shut for ``wait_s`` seconds."""
+        return self._hold(
+            Admission(
+                model_name=model_name,
+                num_ctx=num_ctx,
+                default_ctx=default_ctx,
+                wait_s=wait_s,
+                request_id=request_id,
+            )
+        )
+
+    async def status(self) -> RuntimeStatus:
+        """Return the current model with the number of holds."""
+        status = await super().status()
+        return RuntimeStatus(residents=tuple(self._with_holds(resident) for resident in status.residents))
+
+    @asynccontextmanager
+    async def _hold(self, admission: Admission) -> AsyncIterator[RunningTarget]:
+        self.admitted.append(admission)
+        try:
+            async with asyncio.timeout(admission.wait_s):
+                target = await self.ensure_model_running(
+                    admission.model_name, admission.num_ctx, admission.default_ctx
+                )
+        except TimeoutError:
+            raise ModelLoadingError(admission.model_name, RETRY_AFTER_S) from None
+        self.holds += 1
+        try:
+            yield target
+        finally:
+            self.holds -= 1
+
+    async def _pass_gate(self) -> None:
+        if self.gate is None:
+            return
+        self.waiting += 1
+        try:
+            await self.gate.wait()
+        finally:
+            self.waiting -= 1
+
+    def _with_holds(self, resident: ResidentStatus) -> ResidentStatus:
+        return replace(resident, in_flight=self.holds)

@@ -1,0 +1,150 @@
+"""A real llama model of half a megabyte, written by a seed: small enough to be made anew in every test.
+
+The engine loads it in hundredths of a second and generates some thousand tokens a second. What it says is
+noise, mostly of the letters that are frequent in English: printable ASCII, and it never ends by itself, so that
+an answer is as long as ``max_tokens`` says. It knows nothing of how gglib runs models.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+CHATML_TEMPLATE = (
+    "{%- for message in messages -%}"
+    "<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
+    "{%- endfor -%}"
+    "{%- if add_generation_prompt -%}<|im_start|>assistant\n{%- endif -%}"
+)
+
+DEFAULT_CONTEXT_LENGTH = 32_768
+
+_BLOCKS = 2
+_WIDTH = 64
+_HEADS = 4
+_FEED_FORWARD = 128
+_NORM_EPSILON = 1e-5
+
+_SPECIALS = ("<unk>", "<s>", "</s>")
+_UNKNOWN, _BEGIN, _END = range(3)
+_PRINTABLE = tuple(chr(code) for code in range(0x20, 0x7F))
+_FIRST_PRINTABLE_ID = len(_SPECIALS) + 256
+_SENTENCEPIECE_SPACE = "▁"
+
+_BIAS_COLUMN = 0
+"""A dimension of the hidden state that is alike for every token, and that no block writes to: it biases logits."""
+_BIAS_INPUT = 4.0
+_FORBIDDEN_LOGIT_WEIGHT = -40.0
+"""Far below what any sampler keeps: bytes that are not printable, and the end of the text, do not come."""
+_LETTERS_BY_FREQUENCY = " etaoinshrdlucmfwypvbgk"
+
+
+def write_tiny_gguf(
+    path: Path,
+    *,
+    name: str = "tiny",
+    context_length: int = DEFAULT_CONTEXT_LENGTH,
+    seed: int = 0,
+    chat_template: str | None = CHATML_TEMPLATE,
+) -> Path:
+    """Write a llama model with a byte-level vocabulary of 354 tokens to ``path`` and return ``path``.
+
+    The same arguments give the same bytes. ``context_length`` is what the header says it was trained for, in
+    tokens. Without a ``chat_template`` the header has none. Raises ``ImportError`` without the package ``gguf``.
+    """
+    try:
+        import gguf  # noqa: PLC0415 - only who writes a model needs it
+    except ImportError as error:
+        raise ImportError("write_tiny_gguf needs the gguf package: pip install 'gglib[testing]'") from error
+    writer = gguf.GGUFWriter(path, "llama")
+    _add_header(writer, name=name, context_length=context_length)
+    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    _add_vocabulary(writer, gguf.TokenType)
+    if chat_template is not None:
+        writer.add_chat_template(chat_template)
+    for tensor_name, tensor in _tensors(seed):
+        writer.add_tensor(tensor_name, tensor)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def _add_header(writer: Any, *, name: str, context_length: int) -> None:  # noqa: ANN401 - gguf has no types
+    writer.add_name(name)
+    writer.add_context_length(context_length)
+    writer.add_block_count(_BLOCKS)
+    writer.add_embedding_length(_WIDTH)
+    writer.add_feed_forward_length(_FEED_FORWARD)
+    writer.add_head_count(_HEADS)
+    writer.add_head_count_kv(_HEADS)
+    writer.add_rope_dimension_count(_WIDTH // _HEADS)
+    writer.add_layer_norm_rms_eps(_NORM_EPSILON)
+    writer.add_vocab_size(_FIRST_PRINTABLE_ID + len(_PRINTABLE))
+
+
+def _add_vocabulary(writer: Any, token_type: Any) -> None:  # noqa: ANN401 - gguf has no types
+    """Add a SentencePiece vocabulary: any text becomes one token for each printable character or byte."""
+    byte_pieces = tuple(f"<0x{byte:02X}>" for byte in range(256))
+    characters = tuple(_SENTENCEPIECE_SPACE if c == " " else c for c in _PRINTABLE)
+    pieces = (*_SPECIALS, *byte_pieces, *characters)
+    kinds = [token_type.UNKNOWN, token_type.CONTROL, token_type.CONTROL]
+    kinds += [token_type.BYTE] * len(byte_pieces)
+    kinds += [token_type.NORMAL] * len(characters)
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list([piece.encode() for piece in pieces])
+    writer.add_token_scores([0.0] * len(pieces))
+    writer.add_token_types(kinds)
+    writer.add_unk_token_id(_UNKNOWN)
+    writer.add_bos_token_id(_BEGIN)
+    writer.add_eos_token_id(_END)
+    writer.add_add_bos_token(True)
+    writer.add_add_space_prefix(False)
+
+
+def _tensors(seed: int) -> "Iterator[tuple[str, NDArray[np.float32]]]":
+    """Yield every tensor by name, in an order that is part of what the seed means."""
+    import numpy as np  # noqa: PLC0415 - comes with gguf
+
+    # Of numpy's generators only the raw streams are promised to stay the same in all versions.
+    stream = np.random.PCG64(seed)
+
+    def uniform(rows: int, columns: int, scale: float) -> "NDArray[np.float32]":
+        raw = stream.random_raw(rows * columns).astype(np.float64) / 2.0**64
+        return ((raw * 2.0 - 1.0) * scale).astype(np.float32).reshape(rows, columns)
+
+    def without_bias_row(matrix: "NDArray[np.float32]") -> "NDArray[np.float32]":
+        matrix[_BIAS_COLUMN, :] = 0.0
+        return matrix
+
+    vocabulary = _FIRST_PRINTABLE_ID + len(_PRINTABLE)
+    embedding = uniform(vocabulary, _WIDTH, 1.0)
+    embedding[:, _BIAS_COLUMN] = _BIAS_INPUT
+    yield "token_embd.weight", embedding
+    ones = np.ones(_WIDTH, dtype=np.float32)
+    for block in (f"blk.{number}" for number in range(_BLOCKS)):
+        yield f"{block}.attn_norm.weight", ones
+        for part in ("attn_q", "attn_k", "attn_v"):
+            yield f"{block}.{part}.weight", uniform(_WIDTH, _WIDTH, 0.2)
+        yield f"{block}.attn_output.weight", without_bias_row(uniform(_WIDTH, _WIDTH, 0.2))
+        yield f"{block}.ffn_norm.weight", ones
+        yield f"{block}.ffn_gate.weight", uniform(_FEED_FORWARD, _WIDTH, 0.2)
+        yield f"{block}.ffn_up.weight", uniform(_FEED_FORWARD, _WIDTH, 0.2)
+        yield f"{block}.ffn_down.weight", without_bias_row(uniform(_WIDTH, _FEED_FORWARD, 0.2))
+    yield "output_norm.weight", ones
+    yield "output.weight", _output(uniform(vocabulary, _WIDTH, 0.25))
+
+
+def _output(weights: "NDArray[np.float32]") -> "NDArray[np.float32]":
+    """Bias the logits towards frequent letters; shut out what is not printable and the end of the text."""
+    weights[:_FIRST_PRINTABLE_ID, :] = 0.0
+    weights[:_FIRST_PRINTABLE_ID, _BIAS_COLUMN] = _FORBIDDEN_LOGIT_WEIGHT
+    weights[_FIRST_PRINTABLE_ID:, _BIAS_COLUMN] = -1.0
+    for rank, letter in enumerate(_LETTERS_BY_FREQUENCY):
+        weights[_FIRST_PRINTABLE_ID + _PRINTABLE.index(letter), _BIAS_COLUMN] = 1.0 - rank * 0.04
+    return weights
