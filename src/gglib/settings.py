@@ -1,0 +1,250 @@
+"""What a user may set, where it comes from, and which source wins.
+
+Built-in values < ``config.toml`` in the home < ``GGLIB_*`` in the environment < the command line. One table
+says all there is: ``SETTINGS``. Adapters never see this module: they are given plain values.
+"""
+
+import difflib
+import math
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from gglib.core.context import UNLIMITED_CONTEXT
+from gglib.core.errors import CatalogError, InvalidSettingError
+
+HOME_VARIABLE = "GGLIB_HOME"
+CONFIG_NAME = "config.toml"
+OWNER_ONLY = 0o700
+"""The home holds conversations' traces (logs) and the way to the engines: nobody else's business."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set. Times in seconds, contexts in tokens."""
+
+    home: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    default_ctx: int = 8192
+    engine: Path | None = None
+    slots: int = 4
+    max_body_mb: int = 64
+    heartbeat_s: float = 10.0
+    max_wait_s: float = 600.0
+    swap_wait_s: float = 15.0
+
+    @property
+    def database(self) -> Path:
+        """The catalogue."""
+        return self.home / "gglib.db"
+
+    @property
+    def models_dir(self) -> Path:
+        """Where files go that gglib itself downloads."""
+        return self.home / "models"
+
+    @property
+    def log_dir(self) -> Path:
+        """The log of gglib itself and one for each model's engine."""
+        return self.home / "logs"
+
+    @property
+    def run_dir(self) -> Path:
+        """What only lives while a server runs: its lock, its sockets and keys."""
+        return self.home / "run"
+
+
+class _WrongValueError(ValueError):
+    """A text or a TOML value is not what the setting takes."""
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _WrongValueError
+    return value.strip()
+
+
+def _path(value: object) -> Path:
+    return Path(_text(str(value))).expanduser().absolute()
+
+
+def _integer(lowest: int, highest: int) -> Callable[[object], int]:
+    def parse(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise _WrongValueError
+        number = int(value)
+        if not lowest <= number <= highest:
+            raise _WrongValueError
+        return number
+
+    return parse
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise _WrongValueError
+    number = float(value)
+    if not math.isfinite(number) or number < 0:
+        raise _WrongValueError
+    return number
+
+
+def parse_context(value: object) -> int:
+    """Return a context in tokens; ``max`` means as much as the model was trained for. Raises ValueError."""
+    if isinstance(value, str) and value.strip().lower() == "max":
+        return UNLIMITED_CONTEXT
+    return _integer(1, UNLIMITED_CONTEXT)(value)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingSpec:
+    """One line of the table: how a setting is called, read and described."""
+
+    key: str
+    """Its name in ``config.toml``; the variable and the option are made from it."""
+    field: str
+    parse: Callable[[object], object]
+    must_be: str
+    help: str
+
+    @property
+    def env(self) -> str:
+        """The environment variable."""
+        return f"GGLIB_{self.key.upper()}"
+
+    @property
+    def option(self) -> str:
+        """The option of the commands that have it."""
+        return "--" + self.key.replace("_", "-")
+
+
+CONTEXT_MUST_BE = "a number of tokens above 0, or 'max'"
+
+SETTINGS: tuple[SettingSpec, ...] = (
+    SettingSpec("host", "host", _text, "a host name or address", "Address to listen on."),
+    SettingSpec(
+        "port",
+        "port",
+        _integer(0, 65535),
+        "a whole number from 0 to 65535",
+        "Port to listen on; 0 takes a free one.",
+    ),
+    SettingSpec(
+        "ctx",
+        "default_ctx",
+        parse_context,
+        CONTEXT_MUST_BE,
+        "Context in tokens when neither request nor model says; 'max' is what the model was trained for.",
+    ),
+    SettingSpec("engine", "engine", _path, "the path of a llama-server", "The llama-server program to use."),
+    SettingSpec(
+        "slots",
+        "slots",
+        _integer(1, 64),
+        "a whole number from 1 to 64",
+        "Requests that one model answers at the same time.",
+    ),
+    SettingSpec(
+        "max_body_mb",
+        "max_body_mb",
+        _integer(1, 4096),
+        "a whole number of MiB from 1 to 4096",
+        "Largest request body in MiB.",
+    ),
+    SettingSpec(
+        "heartbeat_s",
+        "heartbeat_s",
+        _seconds,
+        "a number of seconds, 0 or more",
+        "Seconds between the comments that keep a waiting stream open; 0 sends none.",
+    ),
+    SettingSpec(
+        "max_wait_s",
+        "max_wait_s",
+        _seconds,
+        "a number of seconds, 0 or more",
+        "Seconds that a request waits for its model at most.",
+    ),
+    SettingSpec(
+        "swap_wait_s",
+        "swap_wait_s",
+        _seconds,
+        "a number of seconds, 0 or more",
+        "Seconds after which a waiting model gets its turn although another one is busy.",
+    ),
+)
+
+
+def load_settings(overrides: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
+    """Return the settings that hold, from all sources.
+
+    ``overrides`` are the command line's, by key (``home`` too); None means not given. Raises
+    ``InvalidSettingError``, whose sentence names the source.
+    """
+    home = _find_home(overrides, environ)
+    config_path = home / CONFIG_NAME
+    config = _read_config(config_path)
+    values: dict[str, Any] = {}
+    for spec in SETTINGS:
+        for source, raw in (
+            (spec.option, overrides.get(spec.key)),
+            (spec.env, environ.get(spec.env) or None),
+            (str(config_path), config.get(spec.key)),
+        ):
+            if raw is not None:
+                values[spec.field] = _parse(spec, raw, source)
+                break
+    return Settings(home=home, **values)
+
+
+def prepare_home(settings: Settings) -> None:
+    """Create the home and its directories, for the owner alone. Raises ``CatalogError``."""
+    try:
+        settings.home.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
+        for directory in (settings.models_dir, settings.log_dir, settings.run_dir):
+            directory.mkdir(mode=OWNER_ONLY, exist_ok=True)
+    except OSError as error:
+        raise CatalogError(
+            f"The home {settings.home} cannot be used ({error.strerror}): name another with --home."
+        ) from error
+
+
+def _find_home(overrides: Mapping[str, object], environ: Mapping[str, str]) -> Path:
+    given = overrides.get("home") or environ.get(HOME_VARIABLE)
+    return _path(given) if given else platformdirs.user_data_path("gglib", appauthor=False)
+
+
+def _read_config(path: Path) -> dict[str, object]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSettingError(f"{path} cannot be read: {error}.") from error
+    try:
+        config: dict[str, object] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidSettingError(f"{path} is not valid TOML: {error}.") from error
+    known = [spec.key for spec in SETTINGS]
+    for key in config:
+        if key not in known:
+            raise InvalidSettingError(f"{path} sets '{key}', which gglib does not know{_near(key, known)}")
+    return config
+
+
+def _near(key: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
+    return f": did you mean {' or '.join(close)}?" if close else f": it knows {', '.join(known)}."
+
+
+def _parse(spec: SettingSpec, raw: object, source: str) -> object:
+    try:
+        return spec.parse(raw)
+    except ValueError as error:
+        what = source if source in {spec.option, spec.env} else f"'{spec.key}' in {source}"
+        raise InvalidSettingError(f"{what} is {raw!r}, but it must be {spec.must_be}.") from error
