@@ -1,0 +1,140 @@
+"""Opens a GGUF file, reads its header and says what it found: the only module here that does I/O.
+
+Synchronous, and quick (milliseconds): run it in a worker thread. Nothing it does waits for anybody: a pipe or a
+device is refused, not read.
+"""
+
+import os
+import stat
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from gglib.core.errors import InvalidGgufError
+from gglib.core.models import GgufFacts
+from gglib.gguf.facts import interpret, is_wanted, read_alignment
+from gglib.gguf.metadata import Value, read_metadata
+from gglib.gguf.shards import find_shards
+from gglib.gguf.stream import HeaderStream
+from gglib.gguf.tensors import TensorTotals, add_totals, read_tensors
+
+_MAGIC = b"GGUF"
+# The versions llama.cpp loads; version 1, of summer 2023, had 32-bit lengths.
+_VERSIONS = (2, 3)
+# Absent on Windows, where opening a pipe does not wait.
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GgufModel:
+    """A whole model: the facts of its first file, counted over all of them."""
+
+    facts: GgufFacts
+    paths: tuple[Path, ...]
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Header:
+    metadata: Mapping[str, Value]
+    tensors: TensorTotals
+    file_size_bytes: int
+
+
+def read_gguf(path: Path) -> GgufFacts:
+    """Return what the header of one file says.
+
+    A later shard of a split model says only which shard it is: its architecture is then the empty string.
+    Raises InvalidGgufError, and nothing else: not a regular file, not readable, not GGUF version 2 or 3 in
+    this machine's byte order, broken, shorter than its tensors need, or a wanted key of the wrong type.
+    """
+    header = _read_header(path)
+    return interpret(header.metadata, header.tensors)
+
+
+def read_model(path: Path) -> GgufModel:
+    """Return the model that a file belongs to, whichever shard of it that is.
+
+    Raises InvalidGgufError as ``read_gguf`` does, for any of its files, and when a shard is missing.
+    """
+    header = _read_header(path)
+    paths = find_shards(path, interpret(header.metadata, header.tensors))
+    headers = [
+        header if shard == path else _read_shard(shard, index, len(paths))
+        for index, shard in enumerate(paths)
+    ]
+    tensors = add_totals(header.tensors for header in headers)
+    return GgufModel(
+        facts=interpret(headers[0].metadata, tensors, is_whole=True),
+        paths=paths,
+        size_bytes=sum(header.file_size_bytes for header in headers),
+    )
+
+
+def _read_shard(path: Path, index: int, count: int) -> _Header:
+    try:
+        header = _read_header(path)
+        facts = interpret(header.metadata, header.tensors)
+    except InvalidGgufError as error:
+        raise InvalidGgufError(f"its shard {path.name!r} cannot be used: {error}") from error
+    if (facts.split_index, facts.split_count) != (index, count):
+        raise InvalidGgufError(f"its shard {path.name!r} is not shard {index + 1} of {count}")
+    return header
+
+
+def _read_header(path: Path) -> _Header:
+    with _opened(path) as file:
+        stream = HeaderStream(file, _regular_size_bytes(file))
+        _check_preamble(stream)
+        tensor_count, pair_count = stream.u64(), stream.u64()
+        metadata = read_metadata(stream, pair_count, is_wanted)
+        tensors = read_tensors(stream, tensor_count)
+        _check_tensor_data(stream, tensors, read_alignment(metadata))
+        return _Header(metadata=metadata, tensors=tensors, file_size_bytes=stream.size_bytes)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with open(path, "rb", opener=_open_at_once) as file:
+            yield file
+    except OSError as error:
+        raise InvalidGgufError(f"cannot be read: {error.strerror or type(error).__name__}") from error
+    except ValueError as error:  # a NUL, or a character that the file system cannot name
+        raise InvalidGgufError("cannot be read: no file can have this name") from error
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | _NO_WAIT)
+
+
+def _regular_size_bytes(file: BinaryIO) -> int:
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        raise InvalidGgufError("cannot be read: it is not a regular file")
+    return status.st_size
+
+
+def _check_preamble(stream: HeaderStream) -> None:
+    if stream.size_bytes == 0:
+        raise InvalidGgufError("not a GGUF file: it is empty")
+    magic = stream.take(min(stream.size_bytes, len(_MAGIC)))
+    if magic != _MAGIC:
+        raise InvalidGgufError(f"not a GGUF file: it starts with {magic!r}")
+    version = stream.u32()
+    if version in _VERSIONS:
+        return
+    if int.from_bytes(version.to_bytes(4, "big"), "little") in _VERSIONS:
+        raise InvalidGgufError(f"its numbers are not {sys.byteorder}-endian, as this machine's are")
+    raise InvalidGgufError(f"GGUF version {version}, of which only 2 and 3 can be used")
+
+
+def _check_tensor_data(stream: HeaderStream, tensors: TensorTotals, alignment_bytes: int) -> None:
+    """Find a download that was cut short here, and not when the engine is told to load it."""
+    start = -(-stream.position // alignment_bytes) * alignment_bytes
+    needed = start + tensors.end_offset_bytes
+    if tensors.end_offset_bytes and needed > stream.size_bytes:
+        raise InvalidGgufError(f"incomplete: it has {stream.size_bytes} of the {needed} bytes that it needs")

@@ -1,0 +1,81 @@
+"""Reads the tensor list of a GGUF header and adds it up; the tensors themselves are never read."""
+
+import math
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gglib.core.errors import InvalidGgufError
+from gglib.gguf.quantization import TENSOR_TYPES
+from gglib.gguf.stream import HeaderStream
+
+# The largest models have a few thousand; this bounds the time that a hostile list can cost.
+_MAX_TENSORS = 128 * 1024
+_MAX_DIMENSIONS = 4
+# ggml counts elements in a signed 64-bit number, and so does the catalogue.
+_MAX_ELEMENTS = 2**63 - 1
+
+_TYPE_AND_OFFSET = struct.Struct("=IQ")
+# A nameless tensor without dimensions: name length, dimension count, type and offset.
+_MIN_TENSOR_BYTES = 8 + 4 + _TYPE_AND_OFFSET.size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorTotals:
+    """All tensors of one file, or of all shards of a model, together."""
+
+    element_count: int = 0
+    bytes_by_type: dict[int, int] = field(default_factory=dict)
+    """Size in bytes by tensor type, for the types whose size is known."""
+    end_offset_bytes: int = 0
+    """Where the last byte of the last tensor is, from the start of the tensor data of its file."""
+
+
+def read_tensors(stream: HeaderStream, count: int) -> TensorTotals:
+    """Return the totals of the next ``count`` tensors. Raises InvalidGgufError."""
+    if count > _MAX_TENSORS:
+        raise InvalidGgufError(f"its header claims {count} tensors, more than any model has")
+    stream.require(count * _MIN_TENSOR_BYTES)
+    elements, end_offset_bytes = 0, 0
+    bytes_by_type: dict[int, int] = {}
+    for _ in range(count):
+        stream.skip_strings(1)
+        tensor_elements = _read_element_count(stream)
+        kind, offset_bytes = _TYPE_AND_OFFSET.unpack(stream.take(_TYPE_AND_OFFSET.size))
+        elements += tensor_elements
+        size_bytes = _size_bytes(kind, tensor_elements)
+        if size_bytes is not None:
+            bytes_by_type[kind] = bytes_by_type.get(kind, 0) + size_bytes
+            end_offset_bytes = max(end_offset_bytes, offset_bytes + size_bytes)
+    return TensorTotals(
+        element_count=_checked(elements), bytes_by_type=bytes_by_type, end_offset_bytes=end_offset_bytes
+    )
+
+
+def add_totals(parts: Iterable[TensorTotals]) -> TensorTotals:
+    """Return the totals of the shards of one model; they share no tensor data, so no end offset."""
+    elements = 0
+    bytes_by_type: dict[int, int] = {}
+    for part in parts:
+        elements += part.element_count
+        for kind, size_bytes in part.bytes_by_type.items():
+            bytes_by_type[kind] = bytes_by_type.get(kind, 0) + size_bytes
+    return TensorTotals(element_count=_checked(elements), bytes_by_type=bytes_by_type)
+
+
+def _read_element_count(stream: HeaderStream) -> int:
+    dimensions = stream.u32()
+    if dimensions > _MAX_DIMENSIONS:
+        raise InvalidGgufError(f"its header holds a tensor of {dimensions} dimensions")
+    return _checked(math.prod(stream.u64() for _ in range(dimensions)))
+
+
+def _size_bytes(kind: int, elements: int) -> int | None:
+    layout = TENSOR_TYPES.get(kind)
+    return None if layout is None else elements // layout.block_elements * layout.block_bytes
+
+
+def _checked(elements: int) -> int:
+    if elements > _MAX_ELEMENTS:
+        raise InvalidGgufError("its header claims more weights than can be counted")
+    return elements
