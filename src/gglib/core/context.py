@@ -5,6 +5,8 @@ context that is large enough serves as it is, and what has to grow grows in powe
 log2(trained) relaunches, whatever the clients send.
 """
 
+from dataclasses import dataclass
+
 FALLBACK_TRAINED_CONTEXT = 131_072
 """Ceiling for a model whose header does not say what it was trained for."""
 
@@ -12,26 +14,34 @@ UNLIMITED_CONTEXT = 2**31 - 1
 """What ``--ctx max`` means: as much as the model was trained for."""
 
 
-def needed_context(
-    *, requested: int | None, model_setting: int | None, default: int, trained: int | None
-) -> int:
-    """Return the context that a request needs: its own, else the model's, else the default, at most the trained."""
-    wanted = requested or model_setting or default
-    return min(wanted, trained or FALLBACK_TRAINED_CONTEXT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextWish:
+    """What everybody said of the context of one request; None where they said nothing."""
 
+    requested: int | None
+    model_setting: int | None
+    default: int
+    trained: int | None
 
-def launch_context(
-    *, requested: int | None, model_setting: int | None, default: int, trained: int | None
-) -> int:
-    """Return the context to launch with.
+    @property
+    def needed(self) -> int:
+        """What the request needs: its own wish, else the model's setting, else the default; at most the trained."""
+        return min(self.requested or self.model_setting or self.default, self._ceiling)
 
-    What the user set holds to the token. What a request asked for is rounded up to a power of two, so that the next
-    request, which asks for a little more, finds room.
-    """
-    if requested is None:
-        return needed_context(requested=None, model_setting=model_setting, default=default, trained=trained)
-    rounded_up = 1 << (requested - 1).bit_length()
-    return min(rounded_up, trained or FALLBACK_TRAINED_CONTEXT)
+    @property
+    def at_launch(self) -> int:
+        """What to launch with.
+
+        What the user set holds to the token. What a request asked for is rounded up to a power of two, so that the
+        next request, which asks for a little more, finds room.
+        """
+        if self.requested is None:
+            return self.needed
+        return min(1 << (self.requested - 1).bit_length(), self._ceiling)
+
+    @property
+    def _ceiling(self) -> int:
+        return self.trained or FALLBACK_TRAINED_CONTEXT
 
 
 def is_enough(*, running: int, needed: int) -> bool:

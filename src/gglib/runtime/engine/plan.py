@@ -1,0 +1,56 @@
+"""What a launch needs, before it is put into the words of one engine. Pure."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from gglib.core.models import ModelLaunchSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchPlan:
+    """One launch of one model."""
+
+    spec: ModelLaunchSpec
+    context: int
+    """In tokens, for all slots together: they share one cache, so one request may use it all."""
+    slots: int
+    cache_ram_mib: int
+    """Bound of the engine's host-RAM prompt cache."""
+    key_file: Path
+    """Holds the bearer key of this launch; on the command line the key itself would show in the process list."""
+    plan_file: Path
+    """Where the embedded engine is told what to do."""
+    socket_path: Path | None
+    """None: a loopback port that the kernel chooses."""
+
+    @property
+    def host(self) -> str:
+        """What the engine has to listen on."""
+        return str(self.socket_path) if self.socket_path else "127.0.0.1"
+
+
+class Engine(Protocol):
+    """A way to run llama.cpp's server on this machine."""
+
+    @property
+    def kind(self) -> str:
+        """``llama-server`` or ``embedded``."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """Where it is and which version, in one line."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why this engine was chosen, in one sentence."""
+        ...
+
+    def command(self, plan: LaunchPlan) -> list[str]:
+        """Return the argv of a launch, after writing what the engine reads from files.
+
+        Raises ``InvalidSettingError`` for a model's engine argument that this engine does not take.
+        """
+        ...

@@ -1,0 +1,81 @@
+"""One gglib for each home: an OS lock, and a note that says where it answers."""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from gglib.core.errors import AlreadyRunningError
+
+_LOCK = "gglib.lock"
+_NOTE = "instance.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """A gglib that runs."""
+
+    pid: int
+    url: str | None
+    """None until it answers."""
+    started_at: float
+    """Unix time in seconds."""
+
+
+class InstanceClaim:
+    """The right to be the gglib of a home."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._run_dir = run_dir
+        self._started_at = time.time()
+
+    def announce(self, url: str | None) -> None:
+        """Say where this gglib answers."""
+        instance = Instance(pid=os.getpid(), url=url, started_at=self._started_at)
+        draft = self._run_dir / f"{_NOTE}.new"
+        draft.write_text(json.dumps(asdict(instance)))
+        draft.replace(self._run_dir / _NOTE)
+
+
+@contextmanager
+def claim(run_dir: Path) -> Iterator[InstanceClaim]:
+    """Hold the home for the length of the block. Raises ``AlreadyRunningError`` that says where the other one is."""
+    run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (run_dir / _LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunningError(_already_running(_read_note(run_dir))) from None
+        claimed = InstanceClaim(run_dir)
+        claimed.announce(None)
+        try:
+            yield claimed
+        finally:
+            (run_dir / _NOTE).unlink(missing_ok=True)
+
+
+def running_instance(run_dir: Path) -> Instance | None:
+    """Return the gglib that holds this home, or None. The lock says so, not the note, which a crash leaves behind."""
+    with suppress(FileNotFoundError), (run_dir / _LOCK).open("r") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _read_note(run_dir)
+    return None
+
+
+def _read_note(run_dir: Path) -> Instance | None:
+    try:
+        return Instance(**json.loads((run_dir / _NOTE).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _already_running(instance: Instance | None) -> str:
+    if instance is None or instance.url is None:
+        return "gglib is starting or stopping already on this home; try again in a moment."
+    return f"gglib is running already at {instance.url} (pid {instance.pid}); 'gglib stop --server' ends it."

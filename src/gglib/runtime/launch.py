@@ -1,0 +1,176 @@
+"""One launch, from an empty directory to a reaped process: start, ready, run, stop. It decides nothing about others."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from gglib.core.errors import GglibError, ModelFileNotFoundError, ModelLoadFailedError
+from gglib.core.models import ModelLaunchSpec, RunningTarget
+from gglib.runtime.child import EngineChild
+from gglib.runtime.engine.plan import Engine, LaunchPlan
+from gglib.runtime.logs import EngineLog, engine_log_path, reason_for_exit, shorten_home
+from gglib.runtime.probe import wait_until_healthy
+from gglib.runtime.processes import total_memory_bytes
+from gglib.runtime.workspace import Workspace, open_workspace
+
+SHOWN_LOG_LINES = 8
+_CACHE_RAM_SHARE = 8
+"""The prompt cache may take one part in eight of the machine's memory ..."""
+_CACHE_RAM_MAX_MIB = 8_192
+"""... and no more than llama-server's own default."""
+_MIB = 1024 * 1024
+_LISTENING = re.compile(r"listening on \S*?:(\d+)")
+_LISTENING_POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchConfig:
+    """What all launches have in common."""
+
+    engine: Engine
+    engines_dir: Path
+    log_dir: Path
+    slots: int = 4
+    use_unix_socket: bool = True
+    min_start_timeout_s: float = 120.0
+    slowest_load_bytes_s: int = 20 * _MIB
+    """A slow network disk; the start timeout grows with the file's size by this measure."""
+    home: Path = Path.home()  # noqa: RUF009 - a constant of the process
+    """Shortened to ``~`` in what clients are shown."""
+
+
+class RunningEngine:
+    """An engine that answers."""
+
+    def __init__(self, child: EngineChild, target: RunningTarget) -> None:
+        self.child = child
+        self.target = target
+
+
+def start_timeout_s(size_bytes: int, config: LaunchConfig) -> float:
+    """Return how long a load may take. Pure."""
+    return config.min_start_timeout_s + size_bytes / config.slowest_load_bytes_s
+
+
+@asynccontextmanager
+async def launched(
+    spec: ModelLaunchSpec,
+    *,
+    context: int,
+    name: str,
+    config: LaunchConfig,
+    on_spawn: Callable[[int], None] = lambda _pid: None,
+) -> AsyncIterator[RunningEngine]:
+    """Run an engine for the length of the block; at its end the process is gone, and so is all that it left.
+
+    ``name`` is unique among the launches of this home; ``on_spawn`` is told the pid. Raises ``ModelFileNotFoundError``,
+    ``ModelLoadFailedError`` with the engine's own reason, or ``InvalidSettingError``.
+    """
+    if not spec.path.is_file():
+        raise ModelFileNotFoundError(spec.model_name)
+    log = EngineLog(engine_log_path(config.log_dir, spec.model_name))
+    try:
+        with open_workspace(config.engines_dir, name, use_unix_socket=config.use_unix_socket) as workspace:
+            child = _spawn(_plan(spec, context, workspace, config), config, log)
+            try:
+                workspace.record(child.pid)
+                on_spawn(child.pid)
+                port = await _ready(spec, child, log, workspace, config)
+                yield RunningEngine(child, _target(spec, context, workspace, port))
+            finally:
+                await _undisturbed(child.stop())
+    finally:
+        log.close()
+
+
+def _plan(spec: ModelLaunchSpec, context: int, workspace: Workspace, config: LaunchConfig) -> LaunchPlan:
+    cache_ram_mib = min(_CACHE_RAM_MAX_MIB, total_memory_bytes() // _CACHE_RAM_SHARE // _MIB)
+    return LaunchPlan(
+        spec=spec,
+        context=context,
+        slots=config.slots,
+        cache_ram_mib=cache_ram_mib,
+        key_file=workspace.key_file,
+        plan_file=workspace.plan_file,
+        socket_path=workspace.socket_path,
+    )
+
+
+def _spawn(plan: LaunchPlan, config: LaunchConfig, log: EngineLog) -> EngineChild:
+    command = config.engine.command(plan)
+    try:
+        return EngineChild.spawn(command, log)
+    except OSError as error:
+        raise ModelLoadFailedError(
+            plan.spec.model_name, f"the engine cannot be run ({error.strerror})"
+        ) from None
+
+
+async def _ready(
+    spec: ModelLaunchSpec, child: EngineChild, log: EngineLog, workspace: Workspace, config: LaunchConfig
+) -> int | None:
+    """Race readiness against exit and the clock; return the port, None for a unix socket."""
+    timeout_s = start_timeout_s(spec.size_bytes, config)
+    try:
+        async with asyncio.timeout(timeout_s):
+            port = await _unless_exited(_healthy_port(log, workspace), child)
+    except TimeoutError:
+        raise ModelLoadFailedError(
+            spec.model_name, f"the engine was not ready within {timeout_s:.0f} s", _shown(log, config)
+        ) from None
+    if child.exit_code is not None:
+        reason = shorten_home(reason_for_exit(log.tail.lines, child.exit_code), config.home)
+        raise ModelLoadFailedError(spec.model_name, reason, _shown(log, config))
+    return port
+
+
+async def _healthy_port(log: EngineLog, workspace: Workspace) -> int | None:
+    port = None
+    if workspace.socket_path is None:
+        # The port that the kernel chose is told in the log, after the load.
+        while (match := _LISTENING.search("\n".join(log.tail.lines))) is None:  # noqa: ASYNC110 - a rare path
+            await asyncio.sleep(_LISTENING_POLL_S)
+        port = int(match[1])
+    await wait_until_healthy(socket_path=workspace.socket_path, port=port)
+    return port
+
+
+async def _unless_exited(readiness: Awaitable[int | None], child: EngineChild) -> int | None:
+    """Wait for readiness or for the exit, whichever is first; None when it was the exit."""
+    ready, exited = asyncio.ensure_future(readiness), asyncio.ensure_future(child.wait())
+    try:
+        await asyncio.wait([ready, exited], return_when=asyncio.FIRST_COMPLETED)
+        return ready.result() if ready.done() else None
+    finally:
+        ready.cancel()
+        exited.cancel()
+        await asyncio.wait([ready, exited])
+
+
+def _target(spec: ModelLaunchSpec, context: int, workspace: Workspace, port: int | None) -> RunningTarget:
+    return RunningTarget(
+        base_url="http://localhost" if port is None else f"http://127.0.0.1:{port}",
+        model_id=spec.model_id,
+        model_name=spec.model_name,
+        effective_ctx=context,
+        unix_socket=str(workspace.socket_path) if workspace.socket_path else None,
+        bearer_key=workspace.key,
+    )
+
+
+def _shown(log: EngineLog, config: LaunchConfig) -> tuple[str, ...]:
+    return tuple(shorten_home(line, config.home) for line in log.tail.lines[-SHOWN_LOG_LINES:])
+
+
+async def _undisturbed(cleanup: Awaitable[None]) -> None:
+    """Finish a bounded cleanup whatever happens to the caller, then let the cancellation through."""
+    task = asyncio.ensure_future(cleanup)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with suppress(GglibError):
+            await task
+        raise

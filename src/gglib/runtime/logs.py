@@ -1,0 +1,127 @@
+"""The engine's log: a bounded tail in memory to explain failures, and a rotated file for people."""
+
+import re
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+TAIL_LINES = 40
+MAX_LINE_BYTES = 2_000
+"""An engine may print a line of 100 MB; what is kept of it is this much."""
+MAX_FILE_BYTES = 5 * 1024 * 1024
+"""At this size a log file becomes ``NAME.log.1``, replacing the one before."""
+
+_PREFIX = re.compile(r"^(?:[\d.]+ )?(?:(?P<level>[DIWE]) )?(?P<rest>.*)$")
+_SOURCE = re.compile(r"^(?:[a-z]{2,4}\s+)?[\w:()~ ]{1,40}?: +(?:error loading model: +)?(?=\S)")
+_COMPLAINT = re.compile(
+    r"error|fail|invalid|unable|cannot|could ?n[o']t|unknown|not found|abort|assert|illegal", re.IGNORECASE
+)
+_OUT_OF_MEMORY = re.compile(
+    r"out of memory|unable to allocate|failed to allocate|cannot allocate|bad_alloc", re.IGNORECASE
+)
+
+
+def engine_log_path(log_dir: Path, model_name: str) -> Path:
+    """Return where the log of a model's engine is kept, whatever characters its name has."""
+    return log_dir / "engines" / (re.sub(r"[^\w.+-]", "_", model_name)[:150] + ".log")
+
+
+class LineTail:
+    """The last lines of a byte stream, in bounded memory."""
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque(maxlen=TAIL_LINES)
+        self._rest = b""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The last lines, the unfinished one included, oldest first."""
+        return (*self._lines, *([_text(self._rest)] if self._rest else []))
+
+    def feed(self, data: bytes) -> None:
+        """Take in the next bytes."""
+        first, *others = data.split(b"\n")
+        self._extend(first)
+        # Only the last lines can be kept, so only they are looked at.
+        for line in others[-TAIL_LINES - 1 :]:
+            self._finish_line()
+            self._extend(line)
+
+    def _extend(self, part: bytes) -> None:
+        self._rest += part[: MAX_LINE_BYTES - len(self._rest)]
+
+    def _finish_line(self) -> None:
+        if self._rest:
+            self._lines.append(_text(self._rest))
+        self._rest = b""
+
+
+class EngineLog:
+    """Takes in what one engine prints. A full disk costs the file, never the engine."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.tail = LineTail()
+        self._size_bytes = 0
+        self._file: BinaryIO | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._file = path.open("ab", buffering=0)
+            self._size_bytes = self._file.tell()
+        except OSError:
+            pass
+
+    def feed(self, data: bytes) -> None:
+        """Keep the tail and append to the file, which is rotated when it is full."""
+        self.tail.feed(data)
+        if self._file is None:
+            return
+        try:
+            if self._size_bytes + len(data) > MAX_FILE_BYTES:
+                self._rotate()
+            self._size_bytes += self._file.write(data[-MAX_FILE_BYTES:])
+        except OSError:
+            self.close()
+
+    def close(self) -> None:
+        """Close the file; the tail stays."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _rotate(self) -> None:
+        assert self._file is not None  # noqa: S101 - the caller looked
+        self._file.close()
+        self.path.replace(self.path.with_name(self.path.name + ".1"))
+        self._file = self.path.open("wb", buffering=0)
+        self._size_bytes = 0
+
+
+def reason_for_exit(lines: Sequence[str], exit_code: int, *, was_ready: bool = False) -> str:
+    """Return in a few words why an engine ended, from its own log where that says so. Pure.
+
+    The first complaint is the cause; the ones after it are what followed from it. llama.cpp prefixes its lines with a
+    time, a level and a source (``0.00.006.683 E gguf_init_from_reader: ``), which say nothing to a person.
+    """
+    if any(_OUT_OF_MEMORY.search(line) for line in lines):
+        return "out of memory (the engine could not allocate what the model needs)"
+    if exit_code == -9:
+        return "out of memory (the system killed the engine)"
+    if not was_ready:
+        for line in lines:
+            match = _PREFIX.match(line)
+            if match and match["level"] not in {"D", "I"} and _COMPLAINT.search(match["rest"]):
+                return _SOURCE.sub("", match["rest"]).strip() or match["rest"].strip()
+    if exit_code < 0:
+        return f"the engine was ended by signal {-exit_code}"
+    return f"the engine exited with code {exit_code}"
+
+
+def shorten_home(text: str, home: Path) -> str:
+    """Replace the home directory by ``~``: a log line is shown to clients."""
+    return text.replace(str(home), "~") if home != Path("/") else text
+
+
+def _text(line: bytes) -> str:
+    return line.decode(errors="replace").rstrip()

@@ -1,0 +1,373 @@
+"""The shell around the scheduler: it keeps the tickets, carries out the effects, and runs one task for each launch.
+
+All of it happens in the loop's thread. Between an event and the last of its effects nothing is awaited, so that
+the scheduler's picture and ours never part.
+"""
+
+import asyncio
+import itertools
+import logging
+import os
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from gglib.core.context import ContextWish
+from gglib.core.errors import (
+    GglibError,
+    ModelFileNotFoundError,
+    ModelLoadFailedError,
+    ModelLoadingError,
+    ShuttingDownError,
+)
+from gglib.core.models import ModelLaunchSpec, RunningTarget
+from gglib.core.names import not_found
+from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, ResidentStatus, RuntimeStatus, WaitingStatus
+from gglib.runtime.engine.plan import Engine
+from gglib.runtime.launch import LaunchConfig, launched
+from gglib.runtime.scheduler import (
+    DEFAULT_MAX_WAIT_S,
+    DEFAULT_QUEUE_LIMIT,
+    BecameReady,
+    Effect,
+    Event,
+    Exited,
+    Grant,
+    Launch,
+    Left,
+    LoadFailed,
+    Refuse,
+    Requested,
+    Resident,
+    ResidentState,
+    Scheduler,
+    Stop,
+    StopAsked,
+    TimePassed,
+    WakeAt,
+)
+from gglib.runtime.workspace import sweep_leftovers
+
+logger = logging.getLogger("gglib.runtime")
+
+_UNMEASURED_LOAD_S = 2.0
+_UNMEASURED_LOAD_BYTES_S = 500 * 1024 * 1024
+"""Before a model was ever loaded, its load time is guessed from its size: an ordinary SSD."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeConfig:
+    """How models are run. Directories are made when they are needed."""
+
+    run_dir: Path
+    log_dir: Path
+    capacity: int = 1
+    """How many models may be resident at once."""
+    slots: int = 4
+    max_wait_s: float = DEFAULT_MAX_WAIT_S
+    """How long a request for another model lets the running one take new requests."""
+    queue_limit: int = DEFAULT_QUEUE_LIMIT
+    total_wait_s: float = 600.0
+    """How long a request waits in all."""
+    drain_s: float = 10.0
+    """How long ``stop_current`` and shutdown let requests in flight go on."""
+    use_unix_socket: bool = True
+
+
+@dataclass(slots=True)
+class _Life:
+    """What the shell knows of one launch beyond the scheduler's picture."""
+
+    task: asyncio.Task[None]
+    stop: asyncio.Event
+    gone: asyncio.Event
+    started_at: float
+    pid: int | None = None
+    ready_at: float | None = None
+    target: RunningTarget | None = None
+
+
+class EngineManager(ModelRuntimePort):
+    """Runs llama.cpp servers, one for each resident model. An async context manager: leaving it stops them all."""
+
+    def __init__(self, catalog: ModelCatalogPort, engine: Engine, config: RuntimeConfig) -> None:
+        self._catalog = catalog
+        self._config = config
+        self._launch_config = LaunchConfig(
+            engine=engine,
+            engines_dir=config.run_dir / "engines",
+            log_dir=config.log_dir,
+            slots=config.slots,
+            use_unix_socket=config.use_unix_socket,
+        )
+        self._scheduler = Scheduler(
+            capacity=config.capacity, max_wait_s=config.max_wait_s, queue_limit=config.queue_limit
+        )
+        self._tickets = itertools.count(1)
+        self._answers: dict[int, asyncio.Future[RunningTarget]] = {}
+        self._lives: dict[int, _Life] = {}
+        self._events: deque[Event] = deque()
+        self._is_dispatching = False
+        self._is_closing = False
+        self._alarm: asyncio.TimerHandle | None = None
+        self._load_times_s: dict[int, float] = {}
+        self._failed: dict[str, str] = {}
+
+    async def __aenter__(self) -> Self:
+        ended = await asyncio.to_thread(sweep_leftovers, self._launch_config.engines_dir)
+        if ended:
+            logger.warning("ended %d engine process(es) that an earlier gglib left behind", len(ended))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Refuse whoever waits, let nobody in, and stop every engine at once."""
+        self._is_closing = True
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(ShuttingDownError("gglib is shutting down."))
+        await self._stop_all(drain_s=0)
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    # --- the port ---
+
+    async def ensure_model_running(
+        self, model_name: str, num_ctx: int | None, default_ctx: int
+    ) -> RunningTarget:
+        """Return a target that runs the model. Nothing holds it: it may be evicted at once; see ``admit``."""
+        async with self.admit(model_name, num_ctx, default_ctx) as target:
+            return target
+
+    async def current_model(self) -> RunningTarget | None:
+        """Return the ready model that was used last, or None."""
+        ready = [r for r in self._scheduler.residents if r.state is ResidentState.READY]
+        latest = max(ready, key=lambda r: (bool(r.holders), r.last_used), default=None)
+        return self._lives[latest.generation].target if latest is not None else None
+
+    async def stop_current(self) -> None:
+        """Stop every resident: idle ones now, busy ones when their requests end or the drain limit is over."""
+        await self._stop_all(drain_s=self._config.drain_s)
+
+    @asynccontextmanager
+    async def admit(
+        self,
+        model_name: str,
+        num_ctx: int | None,
+        default_ctx: int,
+        *,
+        wait_s: float | None = None,
+        request_id: str = "",
+    ) -> AsyncIterator[RunningTarget]:
+        """Return the target, held for one request until the block ends, however it ends."""
+        spec = await self._launch_spec(model_name)
+        wish = ContextWish(
+            requested=num_ctx,
+            model_setting=spec.settings.context,
+            default=default_ctx,
+            trained=spec.trained_context,
+        )
+        request = Requested(next(self._tickets), spec, wish.needed, wish.at_launch)
+        answer: asyncio.Future[RunningTarget] = asyncio.get_running_loop().create_future()
+        self._answers[request.ticket] = answer
+        try:
+            self._tell(request)
+            yield await self._answered(answer, spec, wait_s, request_id)
+        finally:
+            del self._answers[request.ticket]
+            if answer.done():
+                answer.exception()  # it may have come while the caller was being cancelled: nobody else reads it
+            self._tell(Left(request.ticket))
+
+    async def status(self) -> RuntimeStatus:
+        """Return what is resident, who waits, and whose last load failed."""
+        now = self._now()
+        waiting: dict[str, list[float]] = {}
+        for waiter in self._scheduler.waiters:
+            waiting.setdefault(waiter.spec.model_name, []).append(now - waiter.since)
+        return RuntimeStatus(
+            residents=tuple(self._resident_status(resident, now) for resident in self._scheduler.residents),
+            waiting=tuple(
+                WaitingStatus(model_name=name, waiting=len(waits), longest_wait_s=max(waits))
+                for name, waits in waiting.items()
+            ),
+            failed=tuple(self._failed.items()),
+        )
+
+    # --- one request ---
+
+    async def _launch_spec(self, model_name: str) -> ModelLaunchSpec:
+        spec = await self._catalog.resolve_for_launch(model_name)
+        if spec is None:
+            raise not_found(model_name, await self._catalog.list_models())
+        is_resident = any(r.spec.model_id == spec.model_id for r in self._scheduler.residents)
+        if not is_resident and not spec.path.is_file():
+            raise ModelFileNotFoundError(spec.model_name)  # before a good model is evicted for it
+        if self._is_closing:
+            raise ShuttingDownError("gglib is shutting down.")
+        return spec
+
+    async def _answered(
+        self,
+        answer: asyncio.Future[RunningTarget],
+        spec: ModelLaunchSpec,
+        wait_s: float | None,
+        request_id: str,
+    ) -> RunningTarget:
+        limit_s = self._config.total_wait_s if wait_s is None else min(wait_s, self._config.total_wait_s)
+        if not answer.done():
+            await asyncio.wait([answer], timeout=limit_s)
+        if not answer.done():
+            logger.info(
+                "request %s stopped waiting for '%s' after %.1f s",
+                request_id or "-",
+                spec.model_name,
+                limit_s,
+            )
+            raise ModelLoadingError(spec.model_name, self._remaining_load_s(spec))
+        return answer.result()
+
+    def _remaining_load_s(self, spec: ModelLaunchSpec) -> float:
+        """Estimate the time until the model is ready: its last load's time, less what has passed of this one."""
+        guess_s = _UNMEASURED_LOAD_S + spec.size_bytes / _UNMEASURED_LOAD_BYTES_S
+        estimate_s = self._load_times_s.get(spec.model_id, guess_s)
+        for resident in self._scheduler.residents:
+            if resident.spec.model_id == spec.model_id and resident.state is ResidentState.LOADING:
+                estimate_s -= self._now() - self._lives[resident.generation].started_at
+        return max(1.0, estimate_s)
+
+    # --- events and effects ---
+
+    def _tell(self, event: Event) -> None:
+        """Hand an event to the scheduler and carry out what it says; what happens meanwhile is handled in turn."""
+        self._events.append(event)
+        if self._is_dispatching:
+            return
+        self._is_dispatching = True
+        try:
+            while self._events:
+                for effect in self._scheduler.handle(self._events.popleft(), self._now()):
+                    self._carry_out(effect)
+        finally:
+            self._is_dispatching = False
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Grant(ticket, generation):
+                self._grant(ticket, generation)
+            case Refuse(ticket, error):
+                self._refuse(ticket, error)
+            case Launch():
+                self._launch(effect)
+            case Stop(generation):
+                self._lives[generation].stop.set()
+            case WakeAt(when):
+                if self._alarm is not None:
+                    self._alarm.cancel()
+                self._alarm = asyncio.get_running_loop().call_at(when, self._tell, TimePassed())
+
+    def _grant(self, ticket: int, generation: int) -> None:
+        target = self._lives[generation].target
+        answer = self._answers.get(ticket)
+        if answer is not None and not answer.done() and target is not None:
+            answer.set_result(target)
+
+    def _refuse(self, ticket: int, error: GglibError) -> None:
+        answer = self._answers.get(ticket)
+        if answer is not None and not answer.done():
+            answer.set_exception(error)
+
+    # --- launches ---
+
+    def _launch(self, launch: Launch) -> None:
+        stop, gone = asyncio.Event(), asyncio.Event()
+        task = asyncio.create_task(self._live(launch, stop), name=f"engine-{launch.generation}")
+        self._lives[launch.generation] = _Life(task, stop, gone, self._now())
+        task.add_done_callback(lambda _: self._bury(launch.generation))
+
+    async def _live(self, launch: Launch, stop: asyncio.Event) -> None:
+        """Run one launch from start to end. Detached from the request that caused it."""
+        name = launch.spec.model_name
+        life = self._lives[launch.generation]
+        stopping = asyncio.create_task(stop.wait())
+        running = asyncio.create_task(self._run_engine(launch, life))
+        try:
+            await asyncio.wait([stopping, running], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            running.cancel()
+            await asyncio.wait([running])
+        if running.cancelled():
+            logger.info("stopped '%s'", name)
+        elif (error := running.exception()) is not None:
+            self._report_failure(launch, error)
+
+    async def _run_engine(self, launch: Launch, life: _Life) -> None:
+        spec = launch.spec
+        logger.info("loading '%s' with a context of %d", spec.model_name, launch.context)
+
+        def remember_pid(pid: int) -> None:
+            life.pid = pid
+
+        async with launched(
+            spec,
+            context=launch.context,
+            name=f"{os.getpid()}-{launch.generation}",
+            config=self._launch_config,
+            on_spawn=remember_pid,
+        ) as engine:
+            life.target = engine.target
+            life.ready_at = self._now()
+            self._load_times_s[spec.model_id] = life.ready_at - life.started_at
+            self._failed.pop(spec.model_name, None)
+            logger.info("'%s' is ready after %.2f s", spec.model_name, life.ready_at - life.started_at)
+            self._tell(BecameReady(launch.generation))
+            exit_code = await engine.child.wait()
+            logger.error("the engine of '%s' died (exit code %d)", spec.model_name, exit_code)
+
+    def _report_failure(self, launch: Launch, error: BaseException) -> None:
+        name = launch.spec.model_name
+        if not isinstance(error, GglibError):
+            logger.error("launching '%s' failed", name, exc_info=error)
+            error = ModelLoadFailedError(name, "gglib could not start the engine; its log says more")
+        else:
+            logger.error("%s", error)
+        self._failed[name] = error.reason if isinstance(error, ModelLoadFailedError) else str(error)
+        self._tell(LoadFailed(launch.generation, error))
+
+    def _bury(self, generation: int) -> None:
+        life = self._lives[generation]
+        self._tell(Exited(generation))
+        del self._lives[generation]
+        life.gone.set()
+
+    async def _stop_all(self, *, drain_s: float) -> None:
+        lives = list(self._lives.values())
+        self._tell(StopAsked(self._now() + drain_s))
+        for life in lives:
+            await life.gone.wait()
+
+    def _resident_status(self, resident: Resident, now: float) -> ResidentStatus:
+        life = self._lives[resident.generation]
+        return ResidentStatus(
+            model_id=resident.spec.model_id,
+            model_name=resident.spec.model_name,
+            state=resident.state.value,
+            effective_ctx=resident.context,
+            in_flight=len(resident.holders),
+            pid=life.pid,
+            uptime_s=None if life.ready_at is None else now - life.ready_at,
+            load_time_s=None if life.ready_at is None else life.ready_at - life.started_at,
+        )
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()

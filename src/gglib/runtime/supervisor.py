@@ -1,0 +1,156 @@
+"""Binds, starts, stops and reports the proxy. It is given ``serve`` and does not know what that is made of."""
+
+import asyncio
+import errno
+import logging
+import socket
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from gglib.core.errors import AlreadyRunningError, GglibError, InvalidSettingError
+from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
+
+logger = logging.getLogger("gglib.supervisor")
+
+_STOP_LIMIT_S = 5.0
+_BACKLOG = 2_048
+
+
+class ServeFunction(Protocol):
+    """``gglib.proxy.serve``, or anything like it."""
+
+    async def __call__(
+        self,
+        listener: socket.socket,
+        default_ctx: int,
+        runtime: ModelRuntimePort,
+        catalog: ModelCatalogPort,
+        cancel: asyncio.Event,
+    ) -> None:
+        """Serve until ``cancel`` is set."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyConfig:
+    """Where the proxy listens, and the context that holds when nobody says another."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    """0: one that the kernel chooses."""
+    default_ctx: int = 8192
+
+
+class ProxyState(Enum):
+    """What became of the proxy."""
+
+    STOPPED = "stopped"
+    RUNNING = "running"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyStatus:
+    """A moment in the proxy's life."""
+
+    state: str
+    url: str | None = None
+    error: str | None = None
+
+
+class ProxySupervisor:
+    """Runs one proxy at a time; it may be started again after it stopped or crashed."""
+
+    def __init__(self, serve: ServeFunction) -> None:
+        self._serve = serve
+        self._task: asyncio.Task[None] | None = None
+        self._cancel = asyncio.Event()
+        self._url: str | None = None
+
+    async def start(self, config: ProxyConfig, runtime: ModelRuntimePort, catalog: ModelCatalogPort) -> str:
+        """Bind, start serving, and return the real address as a URL.
+
+        Raises ``AlreadyRunningError`` on a second start, and ``InvalidSettingError`` when the address cannot be had.
+        """
+        if self._task is not None and not self._task.done():
+            raise AlreadyRunningError(f"The proxy is running already at {self._url}.")
+        listener = bind(config.host, config.port)
+        self._url = _url(listener)
+        self._cancel = asyncio.Event()
+        self._task = asyncio.create_task(
+            self._serve(listener, config.default_ctx, runtime, catalog, self._cancel), name="proxy"
+        )
+        self._task.add_done_callback(_log_crash)
+        return self._url
+
+    async def stop(self) -> None:
+        """End the proxy, open streams included, within 5 s. Harmless when it is not running."""
+        if self._task is None:
+            return
+        self._cancel.set()
+        await asyncio.wait([self._task], timeout=_STOP_LIMIT_S)
+        if not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=_STOP_LIMIT_S)
+
+    def status(self) -> ProxyStatus:
+        """Say whether the proxy runs, and where, or what it died of."""
+        if self._task is None:
+            return ProxyStatus(state=ProxyState.STOPPED.value)
+        if not self._task.done():
+            return ProxyStatus(state=ProxyState.RUNNING.value, url=self._url)
+        error = None if self._task.cancelled() else self._task.exception()
+        if error is None and self._cancel.is_set():
+            return ProxyStatus(state=ProxyState.STOPPED.value)
+        return ProxyStatus(
+            state=ProxyState.CRASHED.value, error=repr(error) if error else "it ended by itself"
+        )
+
+    async def wait(self) -> None:
+        """Return when the proxy has ended. Raises ``GglibError`` when it crashed."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+            status = self.status()
+            if status.state == ProxyState.CRASHED.value:
+                raise GglibError(f"The proxy crashed: {status.error}.")
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises ``InvalidSettingError`` with what to do about it."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise InvalidSettingError(f"'{host}' is not an address of this machine: {error.strerror}.") from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise InvalidSettingError(_why_not_bound(error, host, port)) from None
+    return listener
+
+
+def _why_not_bound(error: OSError, host: str, port: int) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"Port {port} is taken by another program: choose one with --port, or --port 0 for a free one."
+        case errno.EACCES:
+            return f"Port {port} needs more rights than you have: choose one above 1023 with --port."
+        case _:
+            return f"Cannot listen on {host}:{port}: {error.strerror}."
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _log_crash(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.error("the proxy crashed", exc_info=task.exception())
