@@ -1,0 +1,121 @@
+"""Puts a GGUF file into the catalogue: what it is called, what belongs to it, what is refused.
+
+Knows the core only; what reads the headers and what stores a row are passed in.
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from gglib.core.errors import InvalidGgufError, ModelExistsError
+from gglib.core.models import GgufFacts, ModelSettings, ModelSource, ModelSummary, NewModel
+from gglib.core.ports import ModelStorePort
+
+PROJECTOR_ARCHITECTURE = "clip"
+"""What llama.cpp writes into the header of the file that turns images into embeddings."""
+NAME_LIMIT = 100
+"""A name is typed: a longer one is for --name."""
+SHARD_SUFFIX = re.compile(r"-\d{5}-of-\d{5}$")
+QUANTIZATION = re.compile(r"\.(?=(?:i?q\d|tq\d|bf16|f16|f32|fp16|mxfp4)[^.]*$)", re.IGNORECASE)
+"""The dot in front of a quantization label at the end of a file's name, as in ``model.Q4_K_M``."""
+
+
+class ModelFiles(Protocol):
+    """What the reader of headers says: the facts of a whole model and all of its files, in shard order."""
+
+    @property
+    def facts(self) -> GgufFacts:
+        """What the headers say."""
+        ...
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files, the first shard first."""
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """All files together."""
+        ...
+
+
+ModelReader = Callable[[Path], ModelFiles]
+"""Raises ``InvalidGgufError`` with a phrase that says why, without the path."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddRequest:
+    """What the user said of the file; a name of None is made from the file's own."""
+
+    path: Path
+    name: str | None = None
+    aliases: tuple[str, ...] = ()
+    description: str = ""
+    settings: ModelSettings = field(default_factory=ModelSettings)
+    source: ModelSource = field(default_factory=ModelSource)
+
+
+async def add_model(request: AddRequest, store: ModelStorePort, read_model: ModelReader) -> ModelSummary:
+    """Read the file's header, find its shards and store the model; the file stays where it is.
+
+    Any shard may be named. Raises ``InvalidGgufError`` and the store's own errors.
+    """
+    model = await asyncio.to_thread(_read, request, read_model)
+    try:
+        return await store.add_model(model)
+    except ModelExistsError as error:
+        raise await _explained(error, model, store) from error
+
+
+def default_name(path: Path) -> str:
+    """Return a name that can be typed: the file's, without its ending, shard number and odd characters."""
+    stem = path.name[: -len(".gguf")] if path.name.lower().endswith(".gguf") else path.name
+    stem = QUANTIZATION.sub("-", SHARD_SUFFIX.sub("", stem))
+    return re.sub(r"[^\w.+:-]+|-{2,}", "-", stem).strip("-._:+")[:NAME_LIMIT]
+
+
+def _read(request: AddRequest, read_model: ModelReader) -> NewModel:
+    # Not resolve(): caches keep files with readable names as links to files named by their hash.
+    path = request.path.expanduser().absolute()
+    path = Path(os.path.normpath(path))
+    _refuse_what_is_no_file(path)
+    try:
+        files = read_model(path)
+    except InvalidGgufError as error:
+        raise InvalidGgufError(f"{path.name} cannot be added: {error}.") from error
+    if files.facts.architecture == PROJECTOR_ARCHITECTURE:
+        raise InvalidGgufError(
+            f"{path.name} is a projector (mmproj), which goes with a vision model: add that model's own file."
+        )
+    return NewModel(
+        name=request.name or default_name(path),
+        paths=files.paths,
+        size_bytes=files.size_bytes,
+        aliases=request.aliases,
+        description=request.description,
+        facts=files.facts,
+        settings=request.settings,
+        source=request.source,
+    )
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    try:
+        is_directory = path.is_dir()
+        path.stat()
+    except OSError as error:
+        raise InvalidGgufError(f"{path} cannot be added: {error.strerror or error}.") from error
+    if is_directory:
+        raise InvalidGgufError(f"{path} is a directory: name the .gguf file in it.")
+
+
+async def _explained(error: ModelExistsError, model: NewModel, store: ModelStorePort) -> ModelExistsError:
+    """Return the refusal in words that fit: the same file again is not just a name that is taken."""
+    for known in await store.list_models():
+        if set(known.paths) & set(model.paths):
+            return ModelExistsError(f"{model.paths[0].name} is in the catalogue already, as '{known.name}'.")
+    return ModelExistsError(f"{error} Use --name and --alias to say how.")

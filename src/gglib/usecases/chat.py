@@ -1,0 +1,83 @@
+"""A conversation with a model over the OpenAI chat dialect: what is sent, and what an answer's stream means.
+
+Knows no sockets: the lines of a stream are passed in by whoever reads them.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from gglib.core.errors import UpstreamError
+
+CHAT_PATH = "/v1/chat/completions"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of an answer, or of what a reasoning model thinks before it answers."""
+
+    text: str
+    is_thought: bool = False
+
+
+@dataclass(slots=True)
+class Conversation:
+    """What was said so far; each answer is asked for with all of it."""
+
+    model: str
+    messages: list[dict[str, str]] = field(default_factory=list)
+
+    def ask(self, prompt: str, *, num_ctx: int | None = None) -> dict[str, object]:
+        """Return the body of the request for an answer to ``prompt``."""
+        self.messages.append({"role": "user", "content": prompt})
+        body: dict[str, object] = {"model": self.model, "messages": list(self.messages), "stream": True}
+        if num_ctx is not None:
+            body["num_ctx"] = num_ctx
+        return body
+
+    def answered(self, text: str) -> None:
+        """Remember the answer."""
+        self.messages.append({"role": "assistant", "content": text})
+
+    def withdraw(self) -> None:
+        """Forget the last prompt: it was not answered."""
+        self.messages.pop()
+
+
+def pieces_of(lines: Iterable[bytes]) -> Iterator[Piece]:
+    """Yield a streamed answer as it arrives, from the lines of its event stream.
+
+    Raises ``UpstreamError`` when the stream carries an error, or ends before the answer did.
+    """
+    for line in lines:
+        if not line.startswith(b"data:"):
+            continue  # a comment that keeps the stream open, or the blank line after an event
+        data = line.removeprefix(b"data:").strip()
+        if data == b"[DONE]":
+            return
+        yield from _pieces_of_event(data)
+    raise UpstreamError("The answer broke off before its end.")
+
+
+def error_of(body: bytes) -> str | None:
+    """Return the sentence of an error body in OpenAI's shape, or None when it has another."""
+    try:
+        error = json.loads(body)["error"]
+        message = error["message"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return message if isinstance(message, str) else None
+
+
+def _pieces_of_event(data: bytes) -> Iterator[Piece]:
+    try:
+        event = json.loads(data)
+    except ValueError:
+        raise UpstreamError("The answer is not what a chat stream looks like.") from None
+    if "error" in event:
+        raise UpstreamError(error_of(data) or "The model failed in the middle of its answer.")
+    for choice in event.get("choices") or ():
+        delta = choice.get("delta") or {}
+        for key, is_thought in (("reasoning_content", True), ("content", False)):
+            if text := delta.get(key):
+                yield Piece(text, is_thought)

@@ -1,0 +1,111 @@
+"""Looks for what would keep gglib from serving: named checks, each ok, a warning or a failure.
+
+Decides only what a fact means; the facts are gathered by the caller.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gglib.core.errors import GglibError
+from gglib.core.models import ModelSummary
+
+MIN_PYTHON = (3, 11)
+LOW_DISK_BYTES = 2 * 1024**3
+"""Less than this does not hold another useful model."""
+MEMORY_HEADROOM = 1.2
+"""A model takes its file's size and about a fifth more for its context and buffers."""
+
+
+class Verdict(StrEnum):
+    """How bad it is: only ``FAIL`` keeps gglib from serving."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found, in words that say what to do unless all is well."""
+
+    verdict: Verdict
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """A finding under the name of its check."""
+
+    name: str
+    verdict: Verdict
+    detail: str
+
+
+Check = tuple[str, Callable[[], Awaitable[Finding]]]
+
+
+async def run_checks(checks: Sequence[Check]) -> list[CheckResult]:
+    """Run the checks in order; one that raises an error of ours or of the system is a failure, no more."""
+    results = []
+    for name, check in checks:
+        try:
+            finding = await check()
+        except (GglibError, OSError) as error:
+            finding = Finding(Verdict.FAIL, str(error))
+        results.append(CheckResult(name, finding.verdict, finding.detail))
+    return results
+
+
+def judge_python(version: tuple[int, int, int]) -> Finding:
+    """Whether this Python is one that gglib is made for."""
+    text = ".".join(map(str, version))
+    if version[:2] < MIN_PYTHON:
+        return Finding(Verdict.FAIL, f"{text}: install Python 3.11 or newer.")
+    return Finding(Verdict.OK, text)
+
+
+def judge_models(models: Sequence[ModelSummary], missing: Sequence[str]) -> Finding:
+    """Whether there are models, and whether their files are where they were; ``missing`` are names."""
+    if not models:
+        return Finding(Verdict.WARN, "No models yet: 'gglib up' offers one, 'gglib add FILE' takes yours.")
+    if missing:
+        return Finding(
+            Verdict.WARN,
+            f"The files of {', '.join(missing)} are gone: put them back, or forget them with 'gglib rm'.",
+        )
+    return Finding(Verdict.OK, f"{len(models)} in the catalogue, all files in place.")
+
+
+def judge_disk(free_bytes: int) -> Finding:
+    """Whether there is room for models."""
+    text = f"{free_bytes / 1e9:.1f} GB free"
+    if free_bytes < LOW_DISK_BYTES:
+        return Finding(Verdict.WARN, f"{text}: little for another model.")
+    return Finding(Verdict.OK, text)
+
+
+def judge_memory(available_bytes: int | None, models: Sequence[ModelSummary]) -> Finding:
+    """Whether the largest model fits into the memory that is free now; None means that the system does not say."""
+    if available_bytes is None:
+        return Finding(Verdict.OK, "unknown on this system")
+    text = f"{available_bytes / 1e9:.1f} GB available"
+    largest = max(models, key=lambda model: model.size_bytes or 0, default=None)
+    if largest is not None and (largest.size_bytes or 0) * MEMORY_HEADROOM > available_bytes:
+        return Finding(
+            Verdict.WARN,
+            f"{text}, and '{largest.name}' is large ({(largest.size_bytes or 0) / 1e9:.1f} GB): "
+            "close other programs, or use a smaller quantization.",
+        )
+    return Finding(Verdict.OK, text)
+
+
+def judge_port(address: str, *, is_free: bool, running_url: str | None) -> Finding:
+    """Whether the proxy can listen where the settings say, or does already."""
+    if running_url is not None:
+        return Finding(Verdict.OK, f"gglib is running at {running_url}")
+    if not is_free:
+        return Finding(
+            Verdict.FAIL, f"{address} is taken by another program: use --port, or stop that program."
+        )
+    return Finding(Verdict.OK, f"{address} is free")
