@@ -1,0 +1,5 @@
+"""The catalogue of models, in SQLite. Knows core only."""
+
+from gglib.db.catalog import SqliteCatalog
+
+__all__ = ["SqliteCatalog"]

@@ -1,0 +1,65 @@
+"""The one place where what SQLite and the file system raise becomes a ``CatalogError``.
+
+It must not know what was attempted: the sentence follows from the kind of failure alone. It names the file,
+never its directory, because a sentence may end up in front of a client of the proxy.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gglib.core.errors import CatalogError
+
+PRIMARY_CODE_MASK = 0xFF
+"""SQLite's extended result codes carry the primary code in their low byte."""
+
+BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+DAMAGED = (
+    "is damaged, or is not a catalogue of gglib: "
+    "put a backup in its place, or move it away and add the models again"
+)
+NOT_ACCESSIBLE = (
+    "cannot be opened for writing: check that gglib's home directory exists and that you may write there"
+)
+
+SENTENCES = {
+    sqlite3.SQLITE_NOTADB: DAMAGED,
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
+    sqlite3.SQLITE_FULL: "cannot be written because the disk is full: free some space and try again",
+    sqlite3.SQLITE_IOERR: "cannot be read or written: check that its disk is neither full nor failing",
+    sqlite3.SQLITE_CANTOPEN: NOT_ACCESSIBLE,
+    sqlite3.SQLITE_READONLY: NOT_ACCESSIBLE,
+    sqlite3.SQLITE_PERM: NOT_ACCESSIBLE,
+    sqlite3.SQLITE_BUSY: "is in use by another program: close that program or try again",
+    sqlite3.SQLITE_LOCKED: "is in use by another program: close that program or try again",
+}
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn every failure of the database at ``path`` into a ``CatalogError`` of one sentence."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        reason = SENTENCES.get(primary_code(error), f"failed: {error}")
+        raise CatalogError(f"The catalogue {path.name} {reason}.") from error
+    except OSError as error:
+        raise CatalogError(
+            f"The catalogue {path.name} cannot be used ({error.strerror}): "
+            "check that gglib's home directory exists and that you may write there."
+        ) from error
+    except (OverflowError, ValueError) as error:  # a value that SQLite cannot hold, or a row edited by hand
+        raise CatalogError(f"The catalogue {path.name} cannot hold or read a value: {error}.") from error
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another connection stood in the way: the same call may succeed a moment later."""
+    return primary_code(error) in BUSY_CODES
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """Return SQLite's primary result code; SQLITE_ERROR when the error did not come from SQLite itself."""
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & PRIMARY_CODE_MASK

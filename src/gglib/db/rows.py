@@ -1,0 +1,241 @@
+"""What the tables mean: rows become values, and values rows. Rows are seen nowhere else.
+
+Every function works inside a transaction that its caller has begun, and opens none.
+"""
+
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gglib.core.errors import ModelExistsError
+from gglib.core.models import (
+    GgufFacts,
+    ModelCapabilities,
+    ModelSettings,
+    ModelSource,
+    ModelSummary,
+    NewModel,
+)
+
+# Each takes one parameter: the id of the model that is wanted, or NULL for all.
+SELECT_MODELS = """
+    SELECT id, description, architecture, quantization, parameter_count, size_bytes, trained_context,
+        can_chat, can_use_tools, can_reason, can_see, can_embed,
+        context, engine_args, idle_ttl_s, source_repo, source_revision, source_file, source_sha256, added_at
+    FROM models WHERE ?1 IS NULL OR id = ?1 ORDER BY id
+"""
+SELECT_NAMES = """
+    SELECT model_id, spelling FROM names WHERE ?1 IS NULL OR model_id = ?1 ORDER BY model_id, position
+"""
+SELECT_PATHS = """
+    SELECT model_id, path FROM model_paths WHERE ?1 IS NULL OR model_id = ?1 ORDER BY model_id, position
+"""
+SELECT_TAGS = """
+    SELECT model_id, tag FROM tags WHERE ?1 IS NULL OR model_id = ?1 ORDER BY model_id, position
+"""
+HOLDER_OF_NAME = """
+    SELECT holder.spelling FROM names AS taken
+    JOIN names AS holder ON holder.model_id = taken.model_id AND holder.position = 0
+    WHERE taken.folded = ?
+"""
+HOLDER_OF_PATH = """
+    SELECT holder.spelling FROM model_paths AS taken
+    JOIN names AS holder ON holder.model_id = taken.model_id AND holder.position = 0
+    WHERE taken.path = ?
+"""
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What hangs on one model, in order."""
+
+    names: list[str]
+    paths: list[Path]
+    tags: list[str]
+
+
+def load_models(connection: sqlite3.Connection) -> tuple[ModelSummary, ...]:
+    """Return every model in the order in which they were added."""
+    return _load(connection, None)
+
+
+def load_model(connection: sqlite3.Connection, model_id: int) -> ModelSummary:
+    """Return one model, which must exist."""
+    return _load(connection, model_id)[0]
+
+
+def insert_model(connection: sqlite3.Connection, model: NewModel, *, added_at: int) -> int:
+    """Store a model and return its id. Raises ``ModelExistsError`` when a name or a file is taken."""
+    _refuse_taken_names(connection, (model.name, *model.aliases))
+    paths = [_path_value(path) for path in model.paths]
+    _refuse_taken_paths(connection, paths)
+    columns = _columns(model, added_at)
+    connection.execute(
+        f"INSERT INTO models ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",  # noqa: S608 - constants
+        tuple(columns.values()),
+    )
+    model_id: int = connection.execute("SELECT last_insert_rowid()").fetchone()[0]
+    _insert_names(connection, model_id, (model.name,), first_position=0)
+    _insert_names(connection, model_id, model.aliases, first_position=1)
+    connection.executemany(
+        "INSERT INTO model_paths (model_id, position, path) VALUES (?, ?, ?)",
+        [(model_id, position, path) for position, path in enumerate(paths)],
+    )
+    _insert_tags(connection, model_id, model.tags)
+    return model_id
+
+
+def delete_model(connection: sqlite3.Connection, model_id: int) -> None:
+    """Forget a model and all that hangs on it; its id is never given again."""
+    connection.execute("DELETE FROM models WHERE id = ?", (model_id,))
+
+
+def replace_aliases(connection: sqlite3.Connection, model_id: int, aliases: Sequence[str]) -> None:
+    """Give a model these aliases and no others. Raises ``ModelExistsError`` when one is taken."""
+    connection.execute("DELETE FROM names WHERE model_id = ? AND position > 0", (model_id,))
+    _refuse_taken_names(connection, aliases)
+    _insert_names(connection, model_id, aliases, first_position=1)
+
+
+def replace_tags(connection: sqlite3.Connection, model_id: int, tags: Sequence[str]) -> None:
+    """Give a model these tags and no others."""
+    connection.execute("DELETE FROM tags WHERE model_id = ?", (model_id,))
+    _insert_tags(connection, model_id, tags)
+
+
+def replace_settings(connection: sqlite3.Connection, model_id: int, settings: ModelSettings) -> None:
+    """Give a model these settings."""
+    connection.execute(
+        "UPDATE models SET context = ?, engine_args = ?, idle_ttl_s = ? WHERE id = ?",
+        (settings.context, json.dumps(settings.engine_args), settings.idle_ttl_s, model_id),
+    )
+
+
+def _load(connection: sqlite3.Connection, model_id: int | None) -> tuple[ModelSummary, ...]:
+    rows = connection.execute(SELECT_MODELS, (model_id,)).fetchall()
+    parts = {row[0]: _Parts([], [], []) for row in rows}
+    for owner_id, spelling in connection.execute(SELECT_NAMES, (model_id,)):
+        parts[owner_id].names.append(spelling)
+    for owner_id, path in connection.execute(SELECT_PATHS, (model_id,)):
+        parts[owner_id].paths.append(Path(os.fsdecode(path)))
+    for owner_id, tag in connection.execute(SELECT_TAGS, (model_id,)):
+        parts[owner_id].tags.append(tag)
+    return tuple(_summary(row, parts[row[0]]) for row in rows)
+
+
+def _summary(row: Sequence[Any], parts: _Parts) -> ModelSummary:
+    chat, tools, reasoning, vision, embedding = map(bool, row[7:12])
+    context, engine_args, idle_ttl_s, repo, revision, file, sha256, added_at = row[12:]
+    return ModelSummary(
+        id=row[0],
+        name=parts.names[0],
+        aliases=tuple(parts.names[1:]),
+        description=row[1],
+        architecture=row[2],
+        quantization=row[3],
+        parameter_count=row[4],
+        size_bytes=row[5],
+        trained_context=row[6],
+        capabilities=ModelCapabilities(
+            chat=chat, tools=tools, reasoning=reasoning, vision=vision, embedding=embedding
+        ),
+        tags=tuple(parts.tags),
+        settings=ModelSettings(
+            context=context, engine_args=tuple(json.loads(engine_args)), idle_ttl_s=idle_ttl_s
+        ),
+        source=ModelSource(repo=repo, revision=revision, file=file, sha256=sha256),
+        paths=tuple(parts.paths),
+        added_at=added_at,
+    )
+
+
+def _columns(model: NewModel, added_at: int) -> dict[str, str | float | None]:
+    return {
+        "description": model.description,
+        "size_bytes": model.size_bytes,
+        **_fact_columns(model.facts),
+        "source_repo": model.source.repo,
+        "source_revision": model.source.revision,
+        "source_file": model.source.file,
+        "source_sha256": model.source.sha256,
+        "context": model.settings.context,
+        "engine_args": json.dumps(model.settings.engine_args),
+        "idle_ttl_s": model.settings.idle_ttl_s,
+        "added_at": added_at,
+    }
+
+
+def _fact_columns(facts: GgufFacts) -> dict[str, str | float | None]:
+    """Return also what no summary shows yet: from it the memory that a context needs can be computed."""
+    template = facts.chat_template
+    return {
+        "architecture": facts.architecture,
+        "parameter_count": facts.parameter_count,
+        "quantization": facts.quantization,
+        "trained_context": facts.trained_context,
+        "block_count": facts.block_count,
+        "embedding_length": facts.embedding_length,
+        "head_count": facts.head_count,
+        "head_count_kv": facts.head_count_kv,
+        "key_length": facts.key_length,
+        "value_length": facts.value_length,
+        "vocabulary_size": facts.vocabulary_size,
+        "can_chat": facts.capabilities.chat,
+        "can_use_tools": facts.capabilities.tools,
+        "can_reason": facts.capabilities.reasoning,
+        "can_see": facts.capabilities.vision,
+        "can_embed": facts.capabilities.embedding,
+        "chat_template_sha256": (
+            None if template is None else hashlib.sha256(template.encode(errors="surrogatepass")).hexdigest()
+        ),
+    }
+
+
+def _path_value(path: Path) -> str | bytes:
+    """Return the path as text, or as bytes where it is not valid Unicode (POSIX paths are any bytes)."""
+    text = os.fspath(path)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(text)
+    return text
+
+
+def _refuse_taken_names(connection: sqlite3.Connection, names: Iterable[str]) -> None:
+    for name in names:
+        holder = connection.execute(HOLDER_OF_NAME, (name.casefold(),)).fetchone()
+        if holder is not None:
+            raise ModelExistsError(f"The name '{name}' is taken by model '{holder[0]}': choose another.")
+
+
+def _refuse_taken_paths(connection: sqlite3.Connection, paths: Sequence[str | bytes]) -> None:
+    if len(set(paths)) < len(paths):
+        raise ModelExistsError("The same file is named twice: name each file of the model once.")
+    for path in paths:
+        holder = connection.execute(HOLDER_OF_PATH, (path,)).fetchone()
+        if holder is not None:
+            raise ModelExistsError(f"This file is in the catalogue already, as model '{holder[0]}'.")
+
+
+def _insert_names(
+    connection: sqlite3.Connection, model_id: int, names: Sequence[str], *, first_position: int
+) -> None:
+    connection.executemany(
+        "INSERT INTO names (folded, spelling, model_id, position) VALUES (?, ?, ?, ?)",
+        [
+            (name.casefold(), name, model_id, position)
+            for position, name in enumerate(names, start=first_position)
+        ],
+    )
+
+
+def _insert_tags(connection: sqlite3.Connection, model_id: int, tags: Sequence[str]) -> None:
+    connection.executemany(
+        "INSERT INTO tags (model_id, position, tag) VALUES (?, ?, ?)",
+        [(model_id, position, tag) for position, tag in enumerate(dict.fromkeys(tags))],
+    )

@@ -1,0 +1,86 @@
+"""What the catalogue looked like when it last changed, kept in memory. Knows nothing of writing.
+
+The proxy asks for a model with every request, so a read looks whether anything changed and answers from memory when
+nothing has. Only a change is read from the file: off the event loop, because 500 models take some 15 ms, and once for
+everyone who waits for it.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gglib.core.models import ModelSummary
+from gglib.core.names import find_model
+from gglib.db.border import is_busy
+from gglib.db.connections import reading
+from gglib.db.rows import load_models
+from gglib.db.watcher import ChangeWatcher, Edition
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Every model, in an edition of the catalogue or a later one."""
+
+    edition: Edition
+    models: tuple[ModelSummary, ...]
+    by_name: Mapping[str, ModelSummary]
+
+    def find(self, name: str) -> ModelSummary | None:
+        """Return the model that ``name`` means; the index only shortens the first rule of ``find_model``."""
+        return self.by_name.get(name) or find_model(name, self.models)
+
+
+class SnapshotCache:
+    """Owns the latest snapshot and the watcher that says when it is out of date."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the catalogue; this blocks."""
+        self._path = path
+        self._watcher = ChangeWatcher(path)
+        self._snapshot = _load(path, self._watcher.edition())
+        self._loading: asyncio.Future[Snapshot] | None = None
+
+    async def latest(self) -> Snapshot:
+        """Return the catalogue with everything that was committed before this was called.
+
+        A catalogue that is locked by another program is answered with the last snapshot.
+        """
+        # Twice, because a load that is under way may have begun before this call; the next one cannot have. No more
+        # often, so that somebody who writes without a pause keeps nobody waiting.
+        for _ in range(2):
+            edition = self._watcher.edition()
+            if edition == self._snapshot.edition:
+                break
+            try:
+                self._snapshot = await self._load_once(edition)
+            except sqlite3.OperationalError as error:
+                if not is_busy(error):
+                    raise
+        return self._snapshot
+
+    async def close(self) -> None:
+        """Let go of the file."""
+        if self._loading is not None:
+            await asyncio.wait([self._loading])
+        self._watcher.close()
+
+    async def _load_once(self, edition: Edition) -> Snapshot:
+        """Join the load that is under way, or begin one. A caller that is cancelled does not end it for others."""
+        if self._loading is None:
+            self._loading = asyncio.get_running_loop().run_in_executor(None, _load, self._path, edition)
+            self._loading.add_done_callback(self._forget_load)
+        return await asyncio.shield(self._loading)
+
+    def _forget_load(self, load: asyncio.Future[Snapshot]) -> None:
+        self._loading = None
+        if not load.cancelled():
+            load.exception()  # told to those who wait; nobody may be left
+
+
+def _load(path: Path, edition: Edition) -> Snapshot:
+    """Read what is there now: ``edition``, which was seen before, or a later one, which the next look will tell."""
+    with reading(path) as connection:
+        models = load_models(connection)
+    return Snapshot(edition, models, {model.name: model for model in models})

@@ -1,0 +1,219 @@
+"""What every catalogue promises: the same tests for the one in SQLite and for the fake that stands in for it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gglib.core.errors import ModelExistsError
+from gglib.core.models import (
+    GgufFacts,
+    ModelCapabilities,
+    ModelLaunchSpec,
+    ModelSettings,
+    ModelSource,
+    NewModel,
+)
+from gglib.core.ports import ModelStorePort
+from gglib.db import SqliteCatalog
+from gglib.testing import FakeCatalog
+
+
+@pytest.fixture(params=["sqlite", "fake"])
+async def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ModelStorePort]:
+    """Return an empty catalogue."""
+    if request.param == "fake":
+        yield FakeCatalog()
+        return
+    async with SqliteCatalog(tmp_path / "gglib.db") as opened:
+        yield opened
+
+
+def new_model(
+    name: str, *, aliases: tuple[str, ...] = (), path: str | None = None, tags: tuple[str, ...] = ()
+) -> NewModel:
+    """Return a model whose file is its own unless ``path`` says otherwise."""
+    return NewModel(
+        name=name,
+        aliases=aliases,
+        tags=tags,
+        paths=(Path(path or f"/models/{name}.gguf"),),
+        size_bytes=7,
+        facts=GgufFacts(architecture="llama"),
+    )
+
+
+FULL = NewModel(
+    name="Qwen/Qwen3-8B:Q4_K_M",
+    aliases=("qwen", "Ä"),
+    description="Eight billion, and a ' quote",
+    paths=(Path("/m/a b-00001-of-00002.gguf"), Path("/m/a b-00002-of-00002.gguf")),
+    size_bytes=5_000_000_000,
+    facts=GgufFacts(
+        architecture="qwen3",
+        parameter_count=8_190_735_360,
+        quantization="Q4_K_M",
+        trained_context=40_960,
+        block_count=36,
+        chat_template="{{ messages }}",
+        capabilities=ModelCapabilities(chat=True, tools=True, embedding=True),
+    ),
+    tags=("work", "big"),
+    settings=ModelSettings(context=16_384, engine_args=("--flash-attn", "on"), idle_ttl_s=1.5),
+    source=ModelSource(repo="Qwen/Qwen3-8B-GGUF", revision="abc", file="a b.gguf", sha256="00ff"),
+)
+
+
+class TestReading:
+    async def test_lists_nothing_when_empty(self, catalog: ModelStorePort) -> None:
+        """A new catalogue has no models."""
+        assert await catalog.list_models() == []
+
+    async def test_lists_in_order_of_addition(self, catalog: ModelStorePort) -> None:
+        """Models are listed in the order in which they were added, not by name."""
+        for name in ("zeta", "alpha", "mid"):
+            await catalog.add_model(new_model(name))
+        assert [model.name for model in await catalog.list_models()] == ["zeta", "alpha", "mid"]
+
+    async def test_the_list_is_the_callers_own(self, catalog: ModelStorePort) -> None:
+        """A caller that changes the list it was given changes nothing in the catalogue."""
+        await catalog.add_model(new_model("a"))
+        (await catalog.list_models()).clear()
+        assert len(await catalog.list_models()) == 1
+
+    async def test_every_field_comes_back(self, catalog: ModelStorePort) -> None:
+        """What was added is what is listed, field by field."""
+        added = await catalog.add_model(FULL)
+        (listed,) = await catalog.list_models()
+        assert listed == added
+        assert (listed.name, listed.aliases, listed.description) == (
+            FULL.name,
+            FULL.aliases,
+            FULL.description,
+        )
+        assert (listed.paths, listed.size_bytes, listed.tags) == (FULL.paths, FULL.size_bytes, FULL.tags)
+        assert (listed.settings, listed.source) == (FULL.settings, FULL.source)
+        assert (listed.architecture, listed.quantization) == ("qwen3", "Q4_K_M")
+        assert (listed.parameter_count, listed.trained_context) == (8_190_735_360, 40_960)
+        assert listed.capabilities == FULL.facts.capabilities
+
+    @pytest.mark.parametrize(
+        ("asked", "found"),
+        [
+            ("Org/Model:Q4", "Org/Model:Q4"),  # the exact name
+            ("short", "Org/Model:Q4"),  # an alias
+            ("2", "Org/Model:Q4"),  # the id
+            ("org/MODEL:q4", "Org/Model:Q4"),  # a name, ignoring case
+            ("SHORT", "Org/Model:Q4"),  # an alias, ignoring case
+            ("02", None),
+            ("3", None),
+            ("Model:Q4", None),
+            ("", None),
+        ],
+    )
+    async def test_resolves_names(self, catalog: ModelStorePort, asked: str, found: str | None) -> None:
+        """A model is found by its name, an alias, its id, or either spelling in another case; else it is None."""
+        await catalog.add_model(new_model("first"))
+        await catalog.add_model(new_model("Org/Model:Q4", aliases=("short",)))
+        model = await catalog.resolve_model(asked)
+        spec = await catalog.resolve_for_launch(asked)
+        assert (None if model is None else model.name) == found
+        assert (None if spec is None else spec.model_name) == found
+
+    async def test_what_a_launch_needs(self, catalog: ModelStorePort) -> None:
+        """The launch spec has the first shard, whether or not it exists, and what the start depends on."""
+        added = await catalog.add_model(FULL)
+        assert await catalog.resolve_for_launch("qwen") == ModelLaunchSpec(
+            model_id=added.id,
+            model_name=FULL.name,
+            path=FULL.paths[0],
+            size_bytes=FULL.size_bytes,
+            trained_context=40_960,
+            capabilities=FULL.facts.capabilities,
+            settings=FULL.settings,
+        )
+
+
+class TestAdding:
+    @pytest.mark.parametrize(
+        "clash",
+        [
+            new_model("taken", path="/other"),
+            new_model("TAKEN", path="/other"),
+            new_model("ALSO", path="/other"),
+            new_model("b", aliases=("x", "Taken")),
+            new_model("b", aliases=("also",)),
+            new_model("b", aliases=("straße",)),  # folds to the same as STRASSE
+            new_model("b", path="/models/taken.gguf"),
+        ],
+    )
+    async def test_refuses_what_is_taken(self, catalog: ModelStorePort, clash: NewModel) -> None:
+        """Names and aliases are one namespace that ignores case, and a file belongs to one model."""
+        await catalog.add_model(new_model("taken", aliases=("also", "STRASSE")))
+        with pytest.raises(ModelExistsError):
+            await catalog.add_model(clash)
+        assert [model.name for model in await catalog.list_models()] == ["taken"]
+
+    async def test_ids_are_never_reused(self, catalog: ModelStorePort) -> None:
+        """The id of a removed model stays nobody's, so that a client that still has it gets no other model."""
+        await catalog.add_model(new_model("a"))
+        last = await catalog.add_model(new_model("b"))
+        await catalog.remove_model("b")
+        assert (await catalog.add_model(new_model("b"))).id > last.id
+
+
+class TestRemoving:
+    async def test_returns_what_it_was(self, catalog: ModelStorePort) -> None:
+        """Removing returns the model as it was, and then nothing finds it."""
+        added = await catalog.add_model(FULL)
+        assert await catalog.remove_model("QWEN") == added
+        assert await catalog.list_models() == []
+        assert await catalog.resolve_model("qwen") is None
+        assert await catalog.resolve_for_launch(str(added.id)) is None
+
+    async def test_unknown_is_none(self, catalog: ModelStorePort) -> None:
+        """Removing what is not there is None and leaves the others."""
+        await catalog.add_model(new_model("a"))
+        assert await catalog.remove_model("b") is None
+        assert len(await catalog.list_models()) == 1
+
+    async def test_frees_names_and_files(self, catalog: ModelStorePort) -> None:
+        """A removed model's name, aliases and file can be used again."""
+        await catalog.add_model(FULL)
+        await catalog.remove_model(FULL.name)
+        assert (await catalog.add_model(FULL)).aliases == FULL.aliases
+
+
+class TestChanging:
+    async def test_replaces_what_is_given(self, catalog: ModelStorePort) -> None:
+        """Aliases, tags and settings are replaced as wholes; the new model is returned and listed."""
+        await catalog.add_model(FULL)
+        changed = await catalog.change_model(
+            "qwen", aliases=("Ä", "q8"), tags=("new",), settings=ModelSettings(context=512)
+        )
+        assert changed is not None
+        assert await catalog.list_models() == [changed]
+        assert (changed.aliases, changed.tags) == (("Ä", "q8"), ("new",))
+        assert changed.settings == ModelSettings(context=512)
+        assert await catalog.resolve_model("qwen") is None
+        assert await catalog.resolve_model("q8") == changed
+
+    async def test_leaves_what_is_not_given(self, catalog: ModelStorePort) -> None:
+        """None means as it was, and an empty tuple means none any more."""
+        added = await catalog.add_model(FULL)
+        assert await catalog.change_model(FULL.name) == added
+        changed = await catalog.change_model(FULL.name, aliases=())
+        assert changed is not None
+        assert (changed.aliases, changed.tags, changed.settings) == ((), FULL.tags, FULL.settings)
+
+    async def test_unknown_is_none(self, catalog: ModelStorePort) -> None:
+        """Changing what is not there is None."""
+        assert await catalog.change_model("nobody", tags=("x",)) is None
+
+    async def test_a_taken_alias_changes_nothing(self, catalog: ModelStorePort) -> None:
+        """An alias that another model has is refused, and then the rest of the change does not happen either."""
+        await catalog.add_model(new_model("a"))
+        before = await catalog.add_model(new_model("b", aliases=("beta",), tags=("t",)))
+        with pytest.raises(ModelExistsError):
+            await catalog.change_model("b", aliases=("new", "A"), tags=(), settings=ModelSettings(context=1))
+        assert await catalog.resolve_model("b") == before
