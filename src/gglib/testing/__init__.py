@@ -9,14 +9,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gglib.testing.fake_catalog import FakeCatalog
     from gglib.testing.fake_runtime import Admission, FakeRuntime
+    from gglib.testing.scripted_server.install import install_scripted_server
+    from gglib.testing.scripted_server.record import read_record
+    from gglib.testing.scripted_server.script import Script
     from gglib.testing.tiny_gguf import write_tiny_gguf
 
-__all__ = ["Admission", "FakeCatalog", "FakeRuntime", "write_tiny_gguf"]
+__all__ = [
+    "Admission",
+    "FakeCatalog",
+    "FakeRuntime",
+    "Script",
+    "install_scripted_server",
+    "read_record",
+    "write_tiny_gguf",
+]
 
 _MODULES = {
     "Admission": "fake_runtime",
     "FakeCatalog": "fake_catalog",
     "FakeRuntime": "fake_runtime",
+    "Script": "scripted_server.script",
+    "install_scripted_server": "scripted_server.install",
+    "read_record": "scripted_server.record",
     "write_tiny_gguf": "tiny_gguf",
 }
 

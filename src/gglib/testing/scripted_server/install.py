@@ -1,0 +1,37 @@
+"""Puts a scripted llama-server where a program looks for the real one."""
+
+import sys
+from pathlib import Path
+
+from gglib.testing.scripted_server.script import Script
+
+NAME = "llama-server"
+
+# -I -S: neither the environment nor site-packages decide what is imported, and the start takes half the time.
+_LAUNCHER = """\
+#!{python} -IS
+import sys
+
+sys.path.insert(0, {source!r})
+
+from gglib.testing.scripted_server.process import main
+
+main(sys.argv[1:], {script!r})
+"""
+
+
+def install_scripted_server(directory: Path, script: Script | None = None) -> Path:
+    """Write an executable ``llama-server`` that follows ``script`` into ``directory`` and return its path.
+
+    Installing again replaces the script for the next start; processes that run keep theirs. ``ValueError`` where the
+    interpreter's own path cannot stand in a first line of a script.
+    """
+    if " " in sys.executable:
+        raise ValueError("The path of the Python interpreter has a space: no script can name it.")
+    source = str(Path(__file__).resolve().parents[3])
+    text = _LAUNCHER.format(python=sys.executable, source=source, script=(script or Script()).to_json())
+    directory.mkdir(parents=True, exist_ok=True)
+    draft = directory / f".{NAME}.new"
+    draft.write_text(text, encoding="utf-8")
+    draft.chmod(0o755)
+    return draft.replace(directory / NAME)

@@ -1,0 +1,275 @@
+"""The scripted llama-server's connections and answers. It knows its script, not how its process lives and ends."""
+
+import asyncio
+import base64
+import hashlib
+import itertools
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from gglib.testing.scripted_server import payloads
+from gglib.testing.scripted_server.options import Options
+from gglib.testing.scripted_server.record import Recorder
+from gglib.testing.scripted_server.reply import CutError, Reply
+from gglib.testing.scripted_server.script import Script
+from gglib.testing.scripted_server.wire import Request, WatchedReader, read_request
+
+IDLE_TIMEOUT_S = 5.0
+MAX_REQUESTS_PER_CONNECTION = 100
+STOPPED_STREAM_S = 30.0
+"""How long llama-server keeps a stream open that it no longer writes to after TERM."""
+
+HEALTH_PATHS = frozenset({"/health", "/v1/health"})
+CHAT_PATHS = frozenset({"/v1/chat/completions", "/chat/completions"})
+COMPLETION_PATHS = frozenset({"/v1/completions", *CHAT_PATHS})
+GARBAGE = b"\x15\x03\x01\x00\x02 this is not HTTP \xff\xfe\r\n\r\n"
+
+
+class ScriptedServer:
+    """Answers requests. The process sets ``is_ready`` and ``is_stopping`` and is told when a request ended."""
+
+    def __init__(
+        self, script: Script, options: Options, recorder: Recorder, *, on_idle: Callable[[], None]
+    ) -> None:
+        self.is_ready = False
+        self.is_stopping = False
+        self.in_flight = 0
+        self._generating = 0
+        self._script = script
+        self._options = options
+        self._recorder = recorder
+        self._on_idle = on_idle
+        self._numbers = itertools.count(1)
+        self._alias = _alias(options)
+        self._keys = _keys(options)
+        self._slot_count = options.number("--parallel", 4)
+        self._n_ctx = options.number("--ctx-size", 4096)
+
+    def new_protocol(self) -> asyncio.StreamReaderProtocol:
+        """Return the protocol of a new connection."""
+        return asyncio.StreamReaderProtocol(WatchedReader(), self._converse)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.set_write_buffer_limits(high=0)  # drain means: the kernel has it
+        try:
+            for _ in range(MAX_REQUESTS_PER_CONNECTION):
+                async with asyncio.timeout(IDLE_TIMEOUT_S):
+                    request = await read_request(reader, writer)
+                if request is None or not await self._serve(request, reader, writer):
+                    break
+        except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
+            pass  # a client that left, idled or does not speak HTTP
+        finally:
+            writer.close()
+
+    async def _serve(
+        self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        """Answer one request unless its client leaves first; return whether the connection takes another."""
+        n = next(self._numbers)
+        self._record_request(n, request)
+        reply = Reply(writer, request, self._script.for_request(request.body), self._recorder)
+        self.in_flight += 1
+        try:
+            outcome = await self._answer_or_leave(request, reader, reply)
+            self._recorder.add(outcome, n=n)
+        finally:
+            self.in_flight -= 1
+            self._on_idle()
+        return outcome == "end" and reply.stays_open
+
+    async def _answer_or_leave(self, request: Request, reader: asyncio.StreamReader, reply: Reply) -> str:
+        if not isinstance(reader, WatchedReader):
+            raise TypeError("connections come from new_protocol")
+        answer = asyncio.ensure_future(self._answer(request, reply))
+        gone = asyncio.ensure_future(reader.is_gone.wait())
+        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+        gone.cancel()
+        if not answer.done():
+            answer.cancel()
+            await asyncio.wait((answer,))
+            return "client_gone"
+        try:
+            answer.result()
+        except OSError:
+            return "client_gone"
+        except CutError:
+            return "cut"
+        return "end"
+
+    async def _answer(self, request: Request, reply: Reply) -> None:
+        script, path = reply.script, urlsplit(request.path).path
+        is_health = path in HEALTH_PATHS
+        if not self.is_ready:
+            await _send_error(reply, payloads.LOADING)
+        elif not is_health and not self._has_key(request):
+            await _send_error(reply, payloads.NO_KEY)
+        elif is_health and not script.is_health_affected:
+            await reply.send(200, payloads.dumps({"status": "ok"}))
+        elif not await self._misbehave(reply):
+            await self._route(path, request, reply)
+
+    async def _misbehave(self, reply: Reply) -> bool:
+        """Do what the script wants instead of an answer; return whether that was all."""
+        script = reply.script
+        write_noise(script)
+        if script.die_before_first_byte:
+            reply.die()
+        if script.hang:
+            await asyncio.get_running_loop().create_future()
+        await asyncio.sleep(script.first_byte_delay_s)
+        if script.garbage:
+            await reply.send_raw(GARBAGE)
+            raise CutError
+        if script.body is not None:
+            await reply.send(script.status, script.body.encode())
+        elif script.status != 200:
+            await _send_error(reply, (script.status, "Scripted error", "server_error"))
+        return script.body is not None or script.status != 200
+
+    async def _route(self, path: str, request: Request, reply: Reply) -> None:
+        if reply.script.echo:
+            await reply.send(200, _echo(request))
+        elif path in COMPLETION_PATHS:
+            await self._complete(path, request, reply)
+        elif path in HEALTH_PATHS:
+            await reply.send(200, payloads.dumps({"status": "ok"}))
+        elif path in ("/v1/models", "/models"):
+            await reply.send(200, payloads.models(self._alias, n_ctx=self._n_ctx))
+        elif path == "/v1/embeddings":
+            await self._embed(request, reply)
+        elif (body := self._report(path)) is not None:
+            await reply.send(200, body)
+        else:
+            await _send_error(reply, payloads.NOT_FOUND)
+
+    def _report(self, path: str) -> bytes | None:
+        """Return what one of the pages about the server itself says."""
+        if path == "/slots" and not self._options.has("--no-slots"):
+            return payloads.slots(self._slot_count, busy=self._generating, n_ctx=self._n_ctx)
+        if path == "/props":
+            model_path = self._options.text("--model")
+            return payloads.props(
+                self._alias, model_path=model_path, n_ctx=self._n_ctx, slot_count=self._slot_count
+            )
+        if path == "/metrics" and self._options.has("--metrics"):
+            return b"llamacpp:requests_processing %d\n" % self._generating
+        return None
+
+    async def _embed(self, request: Request, reply: Reply) -> None:
+        if not self._options.has("--embeddings"):
+            await _send_error(reply, payloads.NO_EMBEDDINGS)
+            return
+        inputs = _json_object(request.body).get("input", "")
+        await reply.send(
+            200, payloads.embeddings(self._alias, len(inputs) if isinstance(inputs, list) else 1)
+        )
+
+    async def _complete(self, path: str, request: Request, reply: Reply) -> None:
+        wanted = _json_object(request.body)
+        if not wanted:
+            await _send_error(reply, (400, "parse error: not a JSON object", "invalid_request_error"))
+            return
+        is_chat = path in CHAT_PATHS
+        self._generating += 1
+        try:
+            if wanted.get("stream"):
+                options = wanted.get("stream_options") or {}
+                await self._stream(reply, is_chat=is_chat, has_usage=bool(options.get("include_usage")))
+            else:
+                await self._answer_whole(reply, is_chat=is_chat)
+        finally:
+            self._generating -= 1
+
+    async def _answer_whole(self, reply: Reply, *, is_chat: bool) -> None:
+        script = reply.script
+        await asyncio.sleep(script.chunks * script.chunk_interval_s)
+        if self.is_stopping:
+            await asyncio.get_running_loop().create_future()
+        text = "".join(_piece(script, n) for n in range(script.chunks))
+        await reply.send(200, payloads.completion(self._alias, text, tokens=script.chunks, is_chat=is_chat))
+
+    async def _stream(self, reply: Reply, *, is_chat: bool, has_usage: bool) -> None:
+        script = reply.script
+        reply.begin_stream()
+        if is_chat:
+            await reply.send_event(payloads.role_event(self._alias))
+        for n in range(script.chunks):
+            await asyncio.sleep(script.chunk_interval_s if n else 0)
+            if self.is_stopping:
+                await asyncio.sleep(STOPPED_STREAM_S)
+                raise CutError
+            await reply.send_event(payloads.text_event(self._alias, _piece(script, n), is_chat=is_chat))
+        await reply.send_event(payloads.last_event(self._alias, is_chat=is_chat))
+        if has_usage:
+            await reply.send_event(payloads.usage_event(self._alias, script.chunks))
+        await reply.send_event(payloads.DONE_EVENT)
+        await reply.end_stream()
+
+    def _has_key(self, request: Request) -> bool:
+        scheme, _, key = request.header("authorization").partition(" ")
+        return not self._keys or (scheme == "Bearer" and key in self._keys)
+
+    def _record_request(self, n: int, request: Request) -> None:
+        self._recorder.add(
+            "request",
+            n=n,
+            method=request.method,
+            path=request.path,
+            headers=request.headers,
+            body_b64=base64.b64encode(request.body).decode(),
+        )
+
+
+def write_noise(script: Script) -> None:
+    """Print as many bytes to stderr as the script says; blocks while nobody reads them, as the real one does."""
+    line = "x" * (max(1, script.noise_line_bytes) - 1) + "\n"
+    whole, rest = divmod(script.stderr_noise_bytes, len(line))
+    for _ in range(whole):
+        sys.stderr.write(line)
+    sys.stderr.write(line[:rest])
+    sys.stderr.flush()
+
+
+async def _send_error(reply: Reply, error: tuple[int, str, str]) -> None:
+    await reply.send(error[0], payloads.error(*error))
+
+
+def _piece(script: Script, n: int) -> str:
+    return script.chunk_text.replace("{n}", str(n))
+
+
+def _echo(request: Request) -> bytes:
+    return payloads.dumps(
+        {
+            "method": request.method,
+            "path": request.path,
+            "headers": request.headers,
+            "body_length": len(request.body),
+            "body_sha256": hashlib.sha256(request.body).hexdigest(),
+        }
+    )
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _alias(options: Options) -> str:
+    """Return the name that answers carry: of several aliases the first in the alphabet."""
+    return min(options.text("--alias").split(",")) or options.text("--model")
+
+
+def _keys(options: Options) -> frozenset[str]:
+    keys = [options.text("--api-key")]
+    if options.has("--api-key-file"):
+        with open(options.text("--api-key-file"), encoding="utf-8") as file:  # noqa: PTH123 - a CLI's word
+            keys += file.read().splitlines()
+    return frozenset(key for key in keys if key)
