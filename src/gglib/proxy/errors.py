@@ -1,0 +1,136 @@
+"""What a client is told when something goes wrong: one table from error class to HTTP.
+
+Pure. It knows the domain's errors and HTTP's status codes, and nothing of sockets or of the request at hand.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+
+from gglib.core import errors
+
+LOG_LINES_SHOWN = 5
+"""The engine's last lines say why a load failed; more than these hides the first sentence."""
+
+
+class BadRequestError(errors.GglibError):
+    """The request cannot be served as it is; ``param`` is the field of the body that is at fault."""
+
+    code = "invalid_request"
+    blame = errors.Blame.CLIENT
+
+    def __init__(self, message: str, param: str | None = None) -> None:
+        self.param = param
+        super().__init__(message)
+
+
+class BodyTooLargeError(errors.GglibError):
+    """The body is larger than the proxy takes."""
+
+    code = "body_too_large"
+    blame = errors.Blame.CLIENT
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The request body is larger than {limit_bytes} bytes.")
+
+
+class UnknownPathError(errors.GglibError):
+    """Nothing is served at this path."""
+
+    code = "not_found"
+    blame = errors.Blame.CLIENT
+
+    def __init__(self, method: str, path: str) -> None:
+        super().__init__(f"There is nothing at {method} {path}.")
+
+
+class MethodNotAllowedError(errors.GglibError):
+    """The path exists, but not for this method; ``allowed`` are the methods that it has."""
+
+    code = "method_not_allowed"
+    blame = errors.Blame.CLIENT
+
+    def __init__(self, method: str, path: str, allowed: tuple[str, ...]) -> None:
+        self.allowed = allowed
+        super().__init__(f"{path} does not take {method}, only {' or '.join(allowed)}.")
+
+
+class ForbiddenError(errors.GglibError):
+    """The caller may not do this from where it is."""
+
+    code = "forbidden"
+    blame = errors.Blame.CLIENT
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error as HTTP shows it: a status, the headers that are special to it, and the JSON body."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+
+
+_INVALID_REQUEST = "invalid_request_error"
+_SERVER_ERROR = "server_error"
+_INTERNAL_ERROR = "internal_error"
+
+_TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
+    BadRequestError: (400, _INVALID_REQUEST),
+    ForbiddenError: (403, _INVALID_REQUEST),
+    UnknownPathError: (404, _INVALID_REQUEST),
+    errors.ModelNotFoundError: (404, _INVALID_REQUEST),
+    errors.ModelFileNotFoundError: (404, _INVALID_REQUEST),
+    MethodNotAllowedError: (405, _INVALID_REQUEST),
+    BodyTooLargeError: (413, _INVALID_REQUEST),
+    errors.ModelLoadFailedError: (500, _SERVER_ERROR),
+    errors.EngineNotFoundError: (500, _SERVER_ERROR),
+    errors.CatalogError: (500, _SERVER_ERROR),
+    errors.GglibError: (500, _INTERNAL_ERROR),
+    errors.UpstreamError: (502, "upstream_error"),
+    errors.ModelLoadingError: (503, _SERVER_ERROR),
+    errors.QueueFullError: (503, _SERVER_ERROR),
+    errors.ShuttingDownError: (503, _SERVER_ERROR),
+}
+"""Status and ``type``. A class that is not here is shown as its nearest ancestor that is."""
+
+
+def describe(error: Exception) -> Problem:
+    """Return what a client is told. What is not a ``GglibError`` is told without any detail."""
+    if not isinstance(error, errors.GglibError):
+        return describe(errors.GglibError("Internal error"))
+    status, type_ = next(_TABLE[cls] for cls in type(error).__mro__ if cls in _TABLE)
+    body = error_body(_message(error), type_=type_, param=_param(error), code=error.code)
+    return Problem(status, _headers(error, status), body)
+
+
+def error_body(message: str, *, type_: str, param: str | None = None, code: str | None = None) -> bytes:
+    """Return the one shape of an error, as JSON on one line."""
+    return json.dumps(
+        {"error": {"message": message, "type": type_, "param": param, "code": code}}, separators=(",", ":")
+    ).encode()
+
+
+def _message(error: errors.GglibError) -> str:
+    if isinstance(error, errors.ModelLoadFailedError) and error.log_tail:
+        return "\n".join((str(error), *error.log_tail[-LOG_LINES_SHOWN:]))
+    return str(error)
+
+
+def _param(error: errors.GglibError) -> str | None:
+    if isinstance(error, BadRequestError):
+        return error.param
+    if isinstance(error, errors.ModelNotFoundError | errors.ModelFileNotFoundError):
+        return "model"
+    return None
+
+
+def _headers(error: errors.GglibError, status: int) -> tuple[tuple[bytes, bytes], ...]:
+    if isinstance(error, MethodNotAllowedError):
+        return ((b"allow", ", ".join(error.allowed).encode()),)
+    if isinstance(error, errors.ModelLoadingError | errors.QueueFullError):
+        return ((b"retry-after", str(max(1, math.ceil(error.retry_after_s))).encode()),)
+    if status >= 500 and not error.is_retryable:
+        # The official clients retry every 5xx unless told not to.
+        return ((b"x-should-retry", b"false"),)
+    return ()

@@ -1,0 +1,116 @@
+"""One request to one model: read, admit, open upstream, relay, release, in one lexical block.
+
+Whatever ends the block (the answer's end, an error, the client's leaving, a shutdown) unwinds it in order: the
+upstream connection is closed or given back, then the hold on the model is released.
+"""
+
+import asyncio
+import json
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+
+from gglib.core import names
+from gglib.core.errors import UpstreamError
+from gglib.core.models import ModelSummary, RunningTarget
+from gglib.proxy.answer import Answer
+from gglib.proxy.asgi import ClientLeftError, Receive, Request
+from gglib.proxy.envelope import Envelope, read_envelope
+from gglib.proxy.errors import error_body
+from gglib.proxy.headers import from_upstream, is_event_stream, preferred_wait_s, to_upstream
+from gglib.proxy.interrupt import Companion, Interruptible
+from gglib.proxy.options import Services
+from gglib.proxy.upstream import UpstreamRequest, UpstreamResponse
+
+ERROR_BODY_LIMIT_BYTES = 64 * 1024
+"""How much of an engine's error is read to be told as an event."""
+
+
+async def forward(request: Request, answer: Answer, services: Services, block: Interruptible) -> None:
+    """Answer ``request`` with what the model that it names says. Errors are raised, for the caller to tell."""
+    body = await request.read_body(limit_bytes=services.options.max_body_bytes)
+    envelope = read_envelope(body)
+    model = await find_model(services, envelope.model)
+    request.model = model.name
+    heartbeat_s = services.options.heartbeat_s if envelope.is_stream else 0
+    async with (
+        Companion(partial(_watch_client, request.receive, block)),
+        Companion(partial(_beat, answer, heartbeat_s)) as heartbeat,
+        _admit(request, services, model, envelope) as target,
+        services.pool.post(target, _upstream_request(request, body)) as upstream,
+    ):
+        await heartbeat.stop()
+        await _relay(upstream, answer)
+
+
+async def find_model(services: Services, name: str) -> ModelSummary:
+    """Return the model that ``name`` means; raises ``ModelNotFoundError`` with the names that come near."""
+    model = await services.catalog.resolve_model(name)
+    if model is None:
+        raise names.not_found(name, await services.catalog.list_models())
+    return model
+
+
+async def _watch_client(receive: Receive, block: Interruptible) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    block.end_with(ClientLeftError())
+
+
+async def _beat(answer: Answer, every_s: float) -> None:
+    while every_s > 0:
+        await asyncio.sleep(every_s)
+        await answer.beat()
+
+
+def _admit(
+    request: Request, services: Services, model: ModelSummary, envelope: Envelope
+) -> AbstractAsyncContextManager[RunningTarget]:
+    preferred_s = preferred_wait_s(request.headers)
+    max_wait_s = services.options.max_wait_s
+    return services.runtime.admit(
+        model.name,
+        envelope.num_ctx,
+        services.default_ctx,
+        wait_s=max_wait_s if preferred_s is None else min(preferred_s, max_wait_s),
+        request_id=request.id,
+    )
+
+
+def _upstream_request(request: Request, body: bytes) -> UpstreamRequest:
+    path = request.path.encode() + (b"?" + request.query if request.query else b"")
+    headers = [*to_upstream(request.headers), (b"x-request-id", request.id.encode())]
+    return UpstreamRequest(path, headers, body)
+
+
+async def _relay(upstream: UpstreamResponse, answer: Answer) -> None:
+    headers = from_upstream(upstream.headers)
+    if answer.is_started:  # a heartbeat has decided the status already
+        if upstream.status != 200 or not is_event_stream(headers):
+            await _tell_as_event(upstream, answer)
+            return
+    else:
+        await answer.start(upstream.status, headers)
+    async for part in upstream:
+        await answer.write(part, is_last=upstream.is_drained)
+    if not answer.is_ended:
+        await answer.write(b"", is_last=True)
+
+
+async def _tell_as_event(upstream: UpstreamResponse, answer: Answer) -> None:
+    """End the stream with the engine's own error, or with ours where it has none to tell."""
+    body = b""
+    async for part in upstream:
+        body += part
+        if len(body) > ERROR_BODY_LIMIT_BYTES:
+            break
+    try:
+        error = json.loads(body)["error"]
+        told = error_body(str(error["message"]), type_=str(error["type"]), code=_code(error.get("code")))
+    except (ValueError, TypeError, LookupError, RecursionError, AttributeError):
+        raise UpstreamError(f"The engine answered a stream with status {upstream.status}.") from None
+    await answer.end_with_event(told)
+
+
+def _code(code: object) -> str | None:
+    # The engine's codes are numbers, and a client's are strings.
+    return code if isinstance(code, str) else None

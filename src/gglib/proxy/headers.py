@@ -1,0 +1,109 @@
+"""Which headers pass, in both directions, and what a few of them mean.
+
+Pure. Names are bytes in lower case, as ASGI has them; order and duplicates are kept.
+"""
+
+import re
+from collections.abc import Iterable
+
+Headers = list[tuple[bytes, bytes]]
+
+EVENT_STREAM = b"text/event-stream"
+
+STREAM_HEADERS: Headers = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+"""What keeps caches and buffering proxies from holding a stream back."""
+
+KEEP_ALIVE = (b"connection", b"keep-alive")
+
+_HOP_BY_HOP = frozenset(
+    (
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    )
+)
+"""RFC 9110 section 7.6.1, and ``Proxy-Connection``, which old clients still send."""
+
+_NEVER_UPSTREAM = _HOP_BY_HOP | {
+    b"authorization",  # the client's secrets are not the engine's
+    b"cookie",
+    b"x-api-key",
+    b"host",  # names the engine, and is written for each connection
+    b"content-length",  # is written from the body that is really sent
+    b"expect",  # was for this hop
+    b"prefer",
+    b"origin",  # the engine would answer with CORS headers for whatever page asked
+    b"x-request-id",  # is written anew, once
+}
+
+_NEVER_DOWNSTREAM = _HOP_BY_HOP | {b"server", b"date", b"x-request-id"}
+_WRITTEN_FOR_STREAMS = frozenset((b"content-length", b"cache-control", b"x-accel-buffering"))
+_ONLY_ONCE = frozenset((b"content-type", b"content-length"))
+
+_SANE_REQUEST_ID = re.compile(rb"[!-~]{1,128}")
+_WAIT = re.compile(rb'(?:^|,)\s*wait\s*=\s*"?(\d{1,18})"?\s*(?=[,;]|$)', re.IGNORECASE)
+
+
+def to_upstream(client_headers: Headers) -> Headers:
+    """Return what the engine may see of a client's headers: nothing of this hop, no secret."""
+    dropped = _NEVER_UPSTREAM | _named_by_connection(client_headers)
+    return [(name, value) for name, value in client_headers if name not in dropped]
+
+
+def from_upstream(upstream_headers: Headers) -> Headers:
+    """Return what a client may see of the engine's headers; an event stream gets those that keep it flowing."""
+    lowered = [(name.lower(), value) for name, value in upstream_headers]
+    dropped = _NEVER_DOWNSTREAM | _named_by_connection(lowered)
+    is_stream = is_event_stream(lowered)
+    if is_stream:
+        dropped |= _WRITTEN_FOR_STREAMS
+    kept: Headers = []
+    seen: set[bytes] = set()
+    for name, value in lowered:
+        if name in dropped or name in seen or name.startswith(b"access-control-"):
+            continue
+        if name in _ONLY_ONCE:
+            seen.add(name)
+        kept.append((name, value))
+    return kept + STREAM_HEADERS if is_stream else kept
+
+
+def is_event_stream(headers: Headers) -> bool:
+    """Whether the ``Content-Type`` says that server-sent events follow."""
+    content_type = first(headers, b"content-type") or b""
+    return content_type.partition(b";")[0].strip().lower() == EVENT_STREAM
+
+
+def sane_request_id(headers: Headers) -> str | None:
+    """Return the client's ``x-request-id`` when it is 1 to 128 visible ASCII characters, else None."""
+    value = first(headers, b"x-request-id")
+    return value.decode() if value is not None and _SANE_REQUEST_ID.fullmatch(value) else None
+
+
+def preferred_wait_s(headers: Headers) -> int | None:
+    """Return the seconds of ``Prefer: wait=N`` (RFC 7240 section 4.3); the first that can be read counts."""
+    joined = b",".join(value for name, value in headers if name == b"prefer")
+    match = _WAIT.search(joined)
+    return int(match[1]) if match else None
+
+
+def first(headers: Headers, wanted: bytes) -> bytes | None:
+    """Return the first value of a header, or None."""
+    return next((value for name, value in headers if name == wanted), None)
+
+
+def connection_options(headers: Headers) -> Iterable[bytes]:
+    """Return the options of every ``Connection`` header, in lower case."""
+    for name, value in headers:
+        if name == b"connection":
+            yield from (option.strip().lower() for option in value.split(b","))
+
+
+def _named_by_connection(headers: Headers) -> frozenset[bytes]:
+    return frozenset(connection_options(headers))

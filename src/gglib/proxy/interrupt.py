@@ -1,0 +1,80 @@
+"""Two tools of structured concurrency that asyncio lacks: ending a block from outside, and a task beside a block.
+
+They know nothing of HTTP.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any, Self
+
+
+class Interruptible:
+    """A block that somebody else may end with an exception, as ``asyncio.timeout`` ends one with TimeoutError.
+
+    The exception is raised where the block ends, after everything inside has been unwound; a cancellation that
+    comes from elsewhere passes through untouched.
+    """
+
+    __slots__ = ("_cancelling_before", "_reason", "_task")
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[Any] | None = None
+        self._cancelling_before = 0
+        self._reason: Exception | None = None
+
+    def __enter__(self) -> Self:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("Only a task can be interrupted.")
+        self._task, self._cancelling_before = task, task.cancelling()
+        return self
+
+    def end_with(self, reason: Exception) -> None:
+        """End the block with ``reason``. Does nothing outside the block, nor when it is ending for another reason."""
+        if self._task is not None and self._reason is None:
+            self._reason = reason
+            self._task.cancel()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        task, self._task = self._task, None
+        if self._reason is None or task is None:
+            return
+        is_ours_alone = task.uncancel() <= self._cancelling_before
+        if is_ours_alone and kind is not None and issubclass(kind, asyncio.CancelledError):
+            raise self._reason from None
+
+
+class Companion:
+    """A task that lives no longer than a block. ``stop`` ends it earlier and returns when it is over."""
+
+    __slots__ = ("_start", "_task")
+
+    def __init__(self, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._start = start
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._start())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Cancel the task and wait for its end; raises what it failed with. May be called again."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            # Either the companion's end, or somebody cancels this very task: that one must go on.
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
+                raise

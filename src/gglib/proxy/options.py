@@ -1,0 +1,31 @@
+"""What a program may set when it serves, and what the routes are given to work with."""
+
+from dataclasses import dataclass
+
+from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
+from gglib.proxy.upstream import UpstreamPool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyOptions:
+    """Limits of the proxy. Times in seconds, sizes in bytes."""
+
+    max_body_bytes: int = 64 * 1024 * 1024
+    heartbeat_s: float = 10.0
+    """How often a stream that waits says so; some clients drop a socket that was silent for 20 s. 0 = never."""
+    max_wait_s: float = 600.0
+    """How long a request waits for its model: as long as the official client does."""
+    connect_timeout_s: float = 5.0
+    shutdown_grace_s: float = 0.5
+    """How long clients have to take what they are told at the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """All that a route needs besides the request."""
+
+    runtime: ModelRuntimePort
+    catalog: ModelCatalogPort
+    pool: UpstreamPool
+    default_ctx: int
+    options: ProxyOptions

@@ -1,0 +1,47 @@
+"""Every path that is served, and the routine that serves it."""
+
+from collections.abc import Awaitable, Callable
+
+from gglib.proxy.answer import Answer
+from gglib.proxy.asgi import Request
+from gglib.proxy.errors import MethodNotAllowedError, UnknownPathError
+from gglib.proxy.forward import forward
+from gglib.proxy.interrupt import Interruptible
+from gglib.proxy.options import Services
+from gglib.proxy.routes.health import show_health
+from gglib.proxy.routes.local import show_status, stop_models
+from gglib.proxy.routes.openai import MODELS_PATH, list_models, show_model
+
+Handler = Callable[[Request, Answer, Services, Interruptible], Awaitable[None]]
+
+ROUTES: dict[str, dict[str, Handler]] = {
+    "/health": {"GET": show_health},
+    MODELS_PATH: {"GET": list_models},
+    "/api/status": {"GET": show_status},
+    "/api/stop": {"POST": stop_models},
+    # What the engine serves itself, each body naming its model; no other path ever reaches it.
+    "/v1/chat/completions": {"POST": forward},
+    "/v1/completions": {"POST": forward},
+    "/v1/embeddings": {"POST": forward},
+    "/v1/responses": {"POST": forward},
+    "/v1/messages": {"POST": forward},
+    "/v1/messages/count_tokens": {"POST": forward},
+    "/v1/rerank": {"POST": forward},
+}
+"""Path to method to handler. HEAD is taken wherever GET is."""
+
+_MODEL_ROUTES: dict[str, Handler] = {"GET": show_model}
+
+
+def find_handler(request: Request) -> Handler:
+    """Return what serves ``request``; raises ``UnknownPathError`` or ``MethodNotAllowedError``."""
+    by_method = ROUTES.get(request.path)
+    if by_method is None and request.raw_path.startswith(MODELS_PATH + "/"):
+        by_method = _MODEL_ROUTES
+    if by_method is None:
+        raise UnknownPathError(request.method, request.raw_path)
+    handler = by_method.get("GET" if request.method == "HEAD" else request.method)
+    if handler is None:
+        allowed = ("GET", "HEAD") if "GET" in by_method else tuple(by_method)
+        raise MethodNotAllowedError(request.method, request.raw_path, allowed)
+    return handler

@@ -1,0 +1,237 @@
+"""One connection to an engine: HTTP/1.1 as a client, over any asyncio transport.
+
+Theory of operation. The transport's callbacks fill a small state (head, parts, end, fault); one task at a time
+reads it and sleeps in ``_changed`` until a callback wakes it. Parts are handed on as they come; when more than
+``QUEUE_LIMIT_BYTES`` wait to be read, the transport stops reading and TCP slows the engine down. It knows nothing
+of pools, models or clients.
+"""
+
+import asyncio
+
+import httptools
+
+from gglib.core.errors import UpstreamError
+
+QUEUE_LIMIT_BYTES = 64 * 1024
+"""How much of an answer may wait for a slow client."""
+
+_SLICE_BYTES = 64 * 1024
+"""Large bodies are written in slices, so that no second copy of the whole waits in the transport."""
+
+_NO_BODY_STATUSES = frozenset((204, 304))
+
+
+class _SurplusError(Exception):
+    """The engine sent more than the one answer that it was asked for."""
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """A connection that carries one exchange after the other; it is in ``registry`` for as long as it is open."""
+
+    def __init__(self, registry: set["UpstreamConnection"]) -> None:
+        self._registry = registry
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._waiter: asyncio.Future[None] | None = None
+        self._is_lost = False
+        self._is_writing_paused = False
+        self._forget_exchange()
+
+    def _forget_exchange(self) -> None:
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.is_complete = False
+        self._is_sent = False
+        self._is_expecting = False
+        self._has_head = False
+        self._is_interim = False
+        self._is_until_eof = False
+        self._is_kept_alive = False
+        self._is_reading_paused = False
+        self._fault: str | None = None
+        self._decoded: list[bytes] = []
+        self._queue: list[bytes] = []
+        self._queued_bytes = 0
+
+    # -- what the task that uses the connection calls ------------------------------------------------------
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a request can be written: the engine has not closed the connection."""
+        return not self._is_lost and self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether the exchange ended in a way that lets another one follow."""
+        is_over = self._is_sent and self.is_complete and not self._queue
+        return is_over and self._is_kept_alive and self.is_alive
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether the whole answer has been read: no part will follow."""
+        return self.is_complete and not self._queue
+
+    async def send(self, head: bytes, body: bytes) -> None:
+        """Write a request, no faster than the engine reads; an answer that comes early ends the writing."""
+        self._forget_exchange()
+        self._is_expecting = True
+        if not self.is_alive:  # the engine accepted the connection and left
+            self._end_of_input()
+        if len(body) <= _SLICE_BYTES:
+            self._write(head + body)
+        else:
+            self._write(head)
+            view = memoryview(body)
+            for start in range(0, len(body), _SLICE_BYTES):
+                await self._writable()
+                if self._has_head or self._fault:
+                    return
+                self._write(view[start : start + _SLICE_BYTES])
+        self._is_sent = True
+
+    async def read_head(self) -> None:
+        """Return when ``status`` and ``headers`` are known; raises ``UpstreamError`` when they will never be."""
+        while not self._has_head:
+            self._raise_fault()
+            await self._changed()
+
+    async def read_part(self) -> bytes | None:
+        """Return what has come of the body, or None at its end; raises ``UpstreamError`` when it breaks off."""
+        while not self._queue:
+            if self.is_complete:
+                return None
+            self._raise_fault()
+            await self._changed()
+        part = self._queue[0] if len(self._queue) == 1 else b"".join(self._queue)
+        self._queue.clear()
+        self._queued_bytes = 0
+        if self._is_reading_paused and self._transport is not None:
+            self._is_reading_paused = False
+            self._transport.resume_reading()
+        return part
+
+    def abort(self) -> None:
+        """Close at once; what was not written yet is dropped."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def _writable(self) -> None:
+        while self._is_writing_paused and not self._has_head and self._fault is None:
+            await self._changed()
+
+    def _write(self, data: bytes | memoryview) -> None:
+        if self._transport is not None and self._fault is None:
+            self._transport.write(data)
+
+    def _raise_fault(self) -> None:
+        if self._fault is not None:
+            raise UpstreamError(self._fault)
+
+    async def _changed(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # -- what the event loop calls -------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport, and be known to be open."""
+        if not isinstance(transport, asyncio.Transport):
+            raise TypeError("A connection needs a transport that reads and writes.")
+        self._transport = transport
+        self._registry.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Decode; all that came in one piece is handed on in one piece."""
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._is_kept_alive = False
+            self._fail("The engine's answer is not HTTP.")
+        if self._decoded:
+            part = self._decoded[0] if len(self._decoded) == 1 else b"".join(self._decoded)
+            self._decoded.clear()
+            self._enqueue(part)
+        self._wake()
+
+    def eof_received(self) -> bool:
+        """Take note of the end, which is proper only for a body that nothing else delimits."""
+        self._end_of_input()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Take note of the end."""
+        self._is_lost = True
+        self._end_of_input()
+        self._registry.discard(self)
+
+    def pause_writing(self) -> None:
+        """Note that the engine is slow to read."""
+        self._is_writing_paused = True
+
+    def resume_writing(self) -> None:
+        """Note that the engine has read."""
+        self._is_writing_paused = False
+        self._wake()
+
+    def _enqueue(self, part: bytes) -> None:
+        self._queue.append(part)
+        self._queued_bytes += len(part)
+        is_too_much = self._queued_bytes > QUEUE_LIMIT_BYTES and not self.is_complete
+        if is_too_much and not self._is_reading_paused and self._transport is not None:
+            self._is_reading_paused = True
+            self._transport.pause_reading()
+
+    def _end_of_input(self) -> None:
+        self._is_kept_alive = False
+        if self._is_until_eof and self._fault is None:
+            self.is_complete = True
+        self._fail("The engine closed the connection before its answer was complete.")
+        self._wake()
+
+    def _fail(self, fault: str) -> None:
+        if not self.is_complete and self._fault is None:
+            self._fault = fault
+
+    # -- what the parser calls -----------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """Refuse a second answer, and one that nobody asked for."""
+        if not self._is_expecting:
+            raise _SurplusError
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header, unless it is a trailer."""
+        if not self._has_head:
+            self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Decide what kind of head this is: an interim one (1xx) is skipped."""
+        status = self._parser.get_status_code()
+        self._is_interim = 100 <= status < 200
+        if self._is_interim:
+            return
+        names = {name.lower() for name, _ in self.headers}
+        is_delimited = b"content-length" in names or b"transfer-encoding" in names
+        self._is_until_eof = not is_delimited and status not in _NO_BODY_STATUSES
+        self.status = status
+        self._has_head = True
+
+    def on_body(self, part: bytes) -> None:
+        """Collect a part of the body."""
+        self._decoded.append(part)
+
+    def on_message_complete(self) -> None:
+        """Note the end of the answer, or begin anew after an interim one."""
+        if self._is_interim:
+            self.headers.clear()
+            return
+        self.is_complete = True
+        self._is_expecting = False
+        self._is_kept_alive = self._parser.should_keep_alive()
