@@ -10,10 +10,11 @@ older generation is ignored. A resident goes LOADING -> READY -> DRAINING -> STO
 Every event ends in ``_settle``, which looks at the whole and returns what must be done now:
 
 1. Waiters whose model is READY with enough context are granted, all together.
-2. The oldest waiter that no resident serves is *next*. When there is room, its model is launched. When there is none,
-   a victim makes room: a load that nobody waits for any more, or an idle resident (the least recently used), at once;
-   a busy one only drains, and not before *next* has waited for ``max_wait_s``. Until then requests for the
-   running model pass the queue (no thrash); after it the running model takes no new ones (no starvation).
+2. The models that waiters want and no resident serves come next, in the order of their oldest waiters. Where there is
+   room, the model is launched. Where there is none, a victim makes room: a load that nobody waits for any more, or an
+   idle resident (the least recently used), at once; a busy one only drains, and not before that oldest waiter has
+   waited for ``max_wait_s``. Until then requests for the running model pass the queue (no thrash); after it the running
+   model takes no new ones (no starvation).
 
 A resident is stopped only when nobody holds it, except by ``StopAsked`` whose patience is over.
 """
@@ -275,9 +276,8 @@ class Scheduler:
 
     def _settle(self, now: float) -> list[Effect]:
         effects: list[Effect] = [*self._finish_draining(now), *self._grant_what_can_be()]
-        following = self._next_waiter()
-        if following is not None:
-            effects += self._make_way_for(following, now)
+        following = self._next_waiters()
+        effects += self._make_way(following, now)
         return [*effects, *self._wake(following, now)]
 
     def _finish_draining(self, now: float) -> Iterator[Effect]:
@@ -298,48 +298,52 @@ class Scheduler:
                     yield Grant(waiter.ticket, resident.generation)
                     break
 
-    def _next_waiter(self) -> Waiter | None:
-        """Return the oldest waiter that no load under way will serve."""
+    def _next_waiters(self) -> list[Waiter]:
+        """Return the oldest waiter of each model that no load under way will serve, oldest first."""
+        following: dict[int, Waiter] = {}
         for waiter in self._waiters.values():
             if not any(
                 r.state is ResidentState.LOADING and _serves(r, waiter) for r in self._residents.values()
             ):
-                return waiter
-        return None
+                following.setdefault(waiter.spec.model_id, waiter)
+        return list(following.values())
 
-    def _make_way_for(self, waiter: Waiter, now: float) -> Iterable[Effect]:
-        twin = next((r for r in self._residents.values() if r.spec.model_id == waiter.spec.model_id), None)
-        if (
-            twin is not None
-        ):  # its context is too small, or it is on its way out: never two launches of one model
-            return self._free(twin, waiter, now)
-        if len(self._residents) < self._capacity:
-            return [self._launch(waiter, now)]
-        if any(r.state in _LEAVING for r in self._residents.values()):
-            return []  # room is being made already
-        return self._free(self._victim(), waiter, now)
+    def _make_way(self, following: list[Waiter], now: float) -> Iterator[Effect]:
+        """Launch where there is room; where there is none, make one place for each who waits and has none coming."""
+        places_coming = sum(r.state in _LEAVING for r in self._residents.values())
+        for waiter in following:
+            twin = next(
+                (r for r in self._residents.values() if r.spec.model_id == waiter.spec.model_id), None
+            )
+            if twin is None and len(self._residents) < self._capacity:
+                yield self._launch(waiter, now)
+            elif places_coming:
+                places_coming -= 1
+            elif (victim := twin or self._victim()) is not None:
+                # A twin's context is too small: it has to go first, for there are never two launches of one model.
+                yield from self._free(victim, waiter, now)
 
-    def _victim(self) -> Resident:
+    def _victim(self) -> Resident | None:
         """Return who has to go: a load that nobody waits for, else the idle, else the one not used for longest."""
         return min(
-            self._residents.values(),
+            (r for r in self._residents.values() if r.state not in _LEAVING),
             key=lambda r: (
                 not self._is_unwanted_load(r),
                 r.state is ResidentState.LOADING,
                 bool(r.holders),
                 r.last_used,
             ),
+            default=None,
         )
 
-    def _free(self, resident: Resident, waiter: Waiter, now: float) -> Iterable[Effect]:
+    def _free(self, resident: Resident, waiter: Waiter, now: float) -> Iterator[Effect]:
         match resident.state:
-            case ResidentState.LOADING:
-                return [self._stop(resident)] if self._is_unwanted_load(resident) else []
+            case ResidentState.LOADING if self._is_unwanted_load(resident):
+                yield self._stop(resident)
             case ResidentState.READY if not resident.holders:
-                return [self._stop(resident)]
+                yield self._stop(resident)
             case ResidentState.READY if now >= waiter.since + self._max_wait_s:
                 resident.move_to(ResidentState.DRAINING)
-        return []
 
     def _is_unwanted_load(self, resident: Resident) -> bool:
         return resident.state is ResidentState.LOADING and not any(
@@ -358,13 +362,11 @@ class Scheduler:
         resident.move_to(ResidentState.STOPPING)
         return Stop(resident.generation)
 
-    def _wake(self, following: Waiter | None, now: float) -> Iterable[Effect]:
+    def _wake(self, following: list[Waiter], now: float) -> Iterator[Effect]:
         times = [r.stop_by for r in self._residents.values() if r.stop_by and r.state in _WAITS_TO_STOP]
-        if following is not None:
-            times.append(following.since + self._max_wait_s)
-        return [
-            WakeAt(time) for time in [min((t for t in times if t > now), default=None)] if time is not None
-        ]
+        times += [waiter.since + self._max_wait_s for waiter in following]
+        if later := [time for time in times if time > now]:
+            yield WakeAt(min(later))
 
 
 _LEAVING = {ResidentState.DRAINING, ResidentState.STOPPING}

@@ -1,0 +1,235 @@
+"""The scheduler as playbooks: this happens, and exactly this has to be done."""
+
+from pathlib import Path
+
+import pytest
+
+from gglib.core.errors import ModelLoadFailedError, QueueFullError
+from gglib.core.models import ModelLaunchSpec
+from gglib.runtime.scheduler import (
+    BecameReady,
+    Effect,
+    Exited,
+    Grant,
+    IllegalMoveError,
+    Launch,
+    Left,
+    LoadFailed,
+    Refuse,
+    Requested,
+    Resident,
+    ResidentState,
+    Scheduler,
+    Stop,
+    StopAsked,
+    TimePassed,
+    WakeAt,
+)
+
+A = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/a.gguf"))
+B = ModelLaunchSpec(model_id=2, model_name="b", path=Path("/b.gguf"))
+C = ModelLaunchSpec(model_id=3, model_name="c", path=Path("/c.gguf"))
+
+
+def ask(ticket: int, spec: ModelLaunchSpec, context: int = 8192) -> Requested:
+    """Return a request that needs this context and would launch with it."""
+    return Requested(ticket, spec, context, context)
+
+
+def doing(effects: list[Effect]) -> list[Effect]:
+    """Return the effects that act, without the wishes to be woken."""
+    return [effect for effect in effects if not isinstance(effect, WakeAt)]
+
+
+def scheduler_with_ready(spec: ModelLaunchSpec, *, context: int = 8192, capacity: int = 1) -> Scheduler:
+    """Return a scheduler in which ``spec`` is ready as generation 1 and nobody uses it."""
+    scheduler = Scheduler(capacity=capacity, max_wait_s=15)
+    scheduler.handle(ask(100, spec, context), 0)
+    scheduler.handle(BecameReady(1), 0)
+    scheduler.handle(Left(100), 0)
+    return scheduler
+
+
+def test_one_launch_serves_all_who_wait() -> None:
+    """Any number of requests for a cold model cause one launch, and are granted together when it is ready."""
+    scheduler = Scheduler()
+    assert doing(scheduler.handle(ask(1, A), 0)) == [Launch(1, A, 8192)]
+    assert doing(scheduler.handle(ask(2, A), 1)) == []
+    assert doing(scheduler.handle(ask(3, A), 2)) == []
+    assert doing(scheduler.handle(BecameReady(1), 3)) == [Grant(1, 1), Grant(2, 1), Grant(3, 1)]
+
+
+def test_a_ready_model_is_granted_at_once() -> None:
+    """A request for the running model waits for nobody."""
+    assert scheduler_with_ready(A).handle(ask(1, A), 5) == [Grant(1, 1)]
+
+
+def test_an_idle_model_gives_way_at_once() -> None:
+    """A request for another model stops the idle one, and launches when that is gone and not before."""
+    scheduler = scheduler_with_ready(A)
+    assert doing(scheduler.handle(ask(1, B), 5)) == [Stop(1)]
+    assert doing(scheduler.handle(TimePassed(), 6)) == []
+    assert doing(scheduler.handle(Exited(1), 7)) == [Launch(2, B, 8192)]
+    assert doing(scheduler.handle(BecameReady(2), 8)) == [Grant(1, 2)]
+
+
+def test_a_request_in_flight_is_never_killed_by_a_swap() -> None:
+    """The running model is stopped only when its last request has ended, however long another one waits."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, A), 0)
+    assert doing(scheduler.handle(ask(3, B), 0)) == []
+    assert doing(scheduler.handle(TimePassed(), 1_000)) == []
+    assert doing(scheduler.handle(Left(1), 1_001)) == []
+    assert doing(scheduler.handle(Left(2), 1_002)) == [Stop(1)]
+
+
+def test_requests_for_the_running_model_pass_until_max_wait() -> None:
+    """No thrash before ``max_wait_s``, no starvation after it."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    assert scheduler.handle(ask(2, B), 0) == [WakeAt(15)]
+    assert doing(scheduler.handle(ask(3, A), 14.9)) == [Grant(3, 1)]
+    assert doing(scheduler.handle(TimePassed(), 15)) == []
+    assert doing(scheduler.handle(ask(4, A), 15.1)) == []
+    assert doing(scheduler.handle(Left(1), 16)) == []
+    assert doing(scheduler.handle(Left(3), 17)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 18)) == [Launch(2, B, 8192)]
+    assert doing(scheduler.handle(BecameReady(2), 19)) == [Grant(2, 2)]
+    assert doing(scheduler.handle(Left(2), 20)) == [Stop(2)]
+    assert doing(scheduler.handle(Exited(2), 21)) == [Launch(3, A, 8192)]
+
+
+def test_a_waiter_that_leaves_is_forgotten() -> None:
+    """Nothing is launched or drained for a request that went away."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 0)
+    scheduler.handle(Left(2), 1)
+    assert scheduler.handle(TimePassed(), 100) == []
+    assert doing(scheduler.handle(ask(3, A), 101)) == [Grant(3, 1)]
+
+
+def test_a_load_that_nobody_waits_for_goes_on_until_somebody_wants_the_place() -> None:
+    """A client that leaves does not break its load; a request for another model ends it."""
+    scheduler = Scheduler()
+    scheduler.handle(ask(1, A), 0)
+    assert doing(scheduler.handle(Left(1), 1)) == []
+    assert doing(scheduler.handle(ask(2, B), 2)) == [Stop(1)]
+    assert doing(scheduler.handle(BecameReady(1), 2.5)) == []
+    assert doing(scheduler.handle(Exited(1), 3)) == [Launch(2, B, 8192)]
+
+
+def test_a_load_that_somebody_waits_for_is_not_stopped() -> None:
+    """A request for another model waits until the load is done and its waiters were served."""
+    scheduler = Scheduler()
+    scheduler.handle(ask(1, A), 0)
+    assert doing(scheduler.handle(ask(2, B), 1)) == []
+    assert doing(scheduler.handle(BecameReady(1), 2)) == [Grant(1, 1)]
+    assert doing(scheduler.handle(Left(1), 3)) == [Stop(1)]
+
+
+def test_a_failed_load_is_told_to_all_its_waiters_and_to_nobody_else() -> None:
+    """Each waiter of the model is refused with the reason; the other model is launched."""
+    scheduler = Scheduler()
+    error = ModelLoadFailedError("a", "bad magic")
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 0)
+    scheduler.handle(ask(3, A), 0)
+    assert doing(scheduler.handle(LoadFailed(1, error), 1)) == [
+        Refuse(1, error),
+        Refuse(3, error),
+        Launch(2, B, 8192),
+    ]
+
+
+def test_a_model_that_dies_is_launched_again_by_the_next_request() -> None:
+    """After an exit nothing runs until somebody asks."""
+    scheduler = scheduler_with_ready(A)
+    assert scheduler.handle(Exited(1), 1) == []
+    assert doing(scheduler.handle(ask(1, A), 2)) == [Launch(2, A, 8192)]
+
+
+def test_what_is_told_of_an_older_generation_is_ignored() -> None:
+    """Late news of a launch that is gone changes nothing."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(Exited(1), 1)
+    scheduler.handle(ask(1, A), 2)
+    for late in (BecameReady(1), Exited(1), LoadFailed(1, ModelLoadFailedError("a", "x"))):
+        assert doing(scheduler.handle(late, 3)) == []
+    assert doing(scheduler.handle(BecameReady(2), 4)) == [Grant(1, 2)]
+
+
+def test_context_grows_by_relaunch_and_never_shrinks() -> None:
+    """A larger need relaunches the model once; a smaller one is served by what runs."""
+    scheduler = scheduler_with_ready(A, context=4096)
+    assert doing(scheduler.handle(ask(1, A, 8192), 1)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 2)) == [Launch(2, A, 8192)]
+    assert doing(scheduler.handle(BecameReady(2), 3)) == [Grant(1, 2)]
+    assert doing(scheduler.handle(ask(2, A, 2048), 4)) == [Grant(2, 2)]
+
+
+def test_a_launch_is_large_enough_for_all_who_wait() -> None:
+    """The largest context that a waiter needs is launched, not the first one's."""
+    scheduler = scheduler_with_ready(B)
+    scheduler.handle(ask(1, A, 2048), 0)
+    scheduler.handle(ask(2, A, 16384), 0)
+    assert doing(scheduler.handle(Exited(1), 1)) == [Launch(2, A, 16384)]
+
+
+def test_never_two_launches_of_one_model() -> None:
+    """With room for two, a larger context still waits until the smaller launch is gone."""
+    scheduler = scheduler_with_ready(A, context=4096, capacity=2)
+    scheduler.handle(ask(1, A, 4096), 0)
+    assert doing(scheduler.handle(ask(2, A, 8192), 0)) == []
+    assert doing(scheduler.handle(Left(1), 1)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 2)) == [Launch(2, A, 8192)]
+
+
+def test_with_room_for_two_both_stay() -> None:
+    """A second model is launched beside the first; a third takes the place of the one used least recently."""
+    scheduler = scheduler_with_ready(A, capacity=2)
+    assert doing(scheduler.handle(ask(1, B), 1)) == [Launch(2, B, 8192)]
+    scheduler.handle(BecameReady(2), 2)
+    scheduler.handle(Left(1), 3)
+    assert doing(scheduler.handle(ask(2, C), 4)) == [Stop(1)]
+
+
+def test_a_full_queue_refuses() -> None:
+    """The request above the limit is told so at once; those who wait go on waiting."""
+    scheduler = Scheduler(queue_limit=2)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, A), 0)
+    (refusal,) = doing(scheduler.handle(ask(3, A), 0))
+    assert isinstance(refusal, Refuse)
+    assert refusal.ticket == 3
+    assert isinstance(refusal.error, QueueFullError)
+    assert doing(scheduler.handle(BecameReady(1), 1)) == [Grant(1, 1), Grant(2, 1)]
+
+
+def test_stop_asked_drains_up_to_its_deadline() -> None:
+    """A busy model takes no new requests, and goes when it is free or when patience is over."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    assert scheduler.handle(StopAsked(10), 0) == [WakeAt(10)]
+    assert doing(scheduler.handle(ask(2, A), 1)) == []
+    assert doing(scheduler.handle(TimePassed(), 9)) == []
+    assert doing(scheduler.handle(TimePassed(), 10)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 11)) == [Launch(2, A, 8192)]
+
+
+def test_stop_asked_ends_idle_models_and_loads_at_once() -> None:
+    """What nobody uses goes at once; a load has no holders."""
+    assert doing(scheduler_with_ready(A).handle(StopAsked(10), 0)) == [Stop(1)]
+    scheduler = Scheduler()
+    scheduler.handle(ask(1, A), 0)
+    assert doing(scheduler.handle(StopAsked(10), 1)) == [Stop(1)]
+
+
+@pytest.mark.parametrize("state", list(ResidentState))
+def test_illegal_moves_raise_and_change_nothing(state: ResidentState) -> None:
+    """Nothing comes back to LOADING, and a stopping process stays stopping."""
+    resident = Resident(1, A, 8192, state, 0.0)
+    with pytest.raises(IllegalMoveError):
+        resident.move_to(ResidentState.LOADING)
+    assert resident.state is state
