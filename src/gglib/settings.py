@@ -33,6 +33,7 @@ class Settings:
     default_ctx: int = 8192
     engine: Path | None = None
     slots: int = 4
+    max_models: int = 1
     max_body_mb: int = 64
     heartbeat_s: float = 10.0
     max_wait_s: float = 600.0
@@ -150,6 +151,13 @@ SETTINGS: tuple[SettingSpec, ...] = (
         "Requests that one model answers at the same time.",
     ),
     SettingSpec(
+        "max_models",
+        "max_models",
+        _integer(1, 64),
+        "a whole number from 1 to 64",
+        "Models that may be in memory at the same time.",
+    ),
+    SettingSpec(
         "max_body_mb",
         "max_body_mb",
         _integer(1, 4096),
@@ -175,7 +183,7 @@ SETTINGS: tuple[SettingSpec, ...] = (
         "swap_wait_s",
         _seconds,
         "a number of seconds, 0 or more",
-        "Seconds after which a waiting model gets its turn although another one is busy.",
+        "Seconds after which a model gets its turn although another one is busy.",
     ),
 )
 

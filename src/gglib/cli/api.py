@@ -1,0 +1,72 @@
+"""Talks to a gglib that runs, over plain HTTP on this machine. Blocking: commands are ordinary programs.
+
+``http.client`` knows nothing of HTTP_PROXY, which must not come between two programs on one machine.
+"""
+
+import http.client
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from gglib.core.errors import GglibError, UpstreamError
+from gglib.usecases.chat import error_of
+
+QUICK_S = 30.0
+"""For questions that wait for nothing; an engine that is told to stop may take some seconds."""
+CHAT_S = 900.0
+"""Silence that long means that nothing comes any more: a wait for a model ends before."""
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to be replaced, not bound
+
+
+def reachable(url: str) -> str:
+    """Return the address at which this machine reaches a server that listens on all of its addresses."""
+    parts = urlsplit(url)
+    host = EVERYWHERE.get(parts.hostname or "", parts.hostname or "")
+    return f"http://[{host}]:{parts.port}" if ":" in host else f"http://{host}:{parts.port}"
+
+
+def get_json(url: str, path: str) -> Any:  # noqa: ANN401 - JSON
+    """Return what the server says at ``path``. Raises ``GglibError`` with the server's own sentence."""
+    with _response(url, "GET", path, None, QUICK_S) as response:
+        return json.loads(response.read())
+
+
+def post_json(url: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+    """Post ``body`` and return the answer. Raises like ``get_json``."""
+    with _response(url, "POST", path, body, QUICK_S) as response:
+        content = response.read()
+        return json.loads(content) if content else None
+
+
+@contextmanager
+def streamed(url: str, path: str, body: object) -> Iterator[Iterator[bytes]]:
+    """Post ``body`` and yield the lines of the answer as they arrive; leaving the block ends the request."""
+    with _response(url, "POST", path, body, CHAT_S) as response:
+        yield iter(response)
+
+
+@contextmanager
+def _response(
+    url: str, method: str, path: str, body: object, timeout_s: float
+) -> Iterator[http.client.HTTPResponse]:
+    parts = urlsplit(reachable(url))
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
+    content = None if body is None else json.dumps(body).encode()
+    with closing(connection):
+        try:
+            connection.request(method, path, content, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            with closing(response):
+                if not 200 <= response.status < 300:
+                    raise GglibError(_refusal(response))
+                yield response
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise UpstreamError(
+                f"gglib at {url} stopped answering ({str(error) or type(error).__name__})."
+            ) from error
+
+
+def _refusal(response: http.client.HTTPResponse) -> str:
+    return error_of(response.read()) or f"gglib answered with status {response.status}."

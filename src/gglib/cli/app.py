@@ -1,0 +1,50 @@
+"""The root command: global options, and commands that are imported when they are named."""
+
+import importlib
+from typing import Any
+
+import click
+
+from gglib import __version__
+from gglib.cli.context import Options
+from gglib.cli.errors import shown_errors
+
+COMMANDS = (
+    *("up", "serve", "run"),
+    *("add", "list", "show", "set", "rm"),
+    *("ps", "stop", "logs", "doctor"),
+)
+"""In the order in which a newcomer needs them."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are the modules of ``gglib.cli.commands``; errors leave it as one sentence."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in our order, not the alphabet's."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the command's module and return its ``command``."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"gglib.cli.commands.{cmd_name}").command
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
+        """Run the command behind the border where errors become sentences."""
+        with shown_errors(ctx):
+            return super().invoke(ctx)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="gglib %(version)s")
+@click.option("--home", metavar="DIR", help="Where gglib keeps everything. Default: $GGLIB_HOME.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def cli(ctx: click.Context, home: str | None, *, debug: bool) -> None:
+    """One OpenAI-compatible address in front of every GGUF model on this machine.
+
+    Start with 'gglib up'.
+    """
+    ctx.obj = Options(home=home, is_debug=debug)

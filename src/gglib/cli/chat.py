@@ -1,0 +1,14 @@
+"""Asks a model through a running proxy, and hands on its answer as it arrives."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gglib.cli.api import streamed
+from gglib.usecases.chat import CHAT_PATH, Piece, pieces_of
+
+
+@contextmanager
+def answer_to(url: str, body: dict[str, object]) -> Iterator[Iterator[Piece]]:
+    """Send the request and yield the pieces of the answer; leaving the block ends the answer. Raises ``GglibError``."""
+    with streamed(url, CHAT_PATH, body) as lines:
+        yield pieces_of(lines)

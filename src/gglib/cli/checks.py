@@ -1,0 +1,76 @@
+"""Gathers the facts that ``doctor`` judges."""
+
+import os
+import shutil
+import sys
+
+from gglib.bootstrap import open_catalog
+from gglib.cli.instance import find_instance
+from gglib.core.models import ModelSummary
+from gglib.runtime.engine import find_engine
+from gglib.runtime.supervisor import bind
+from gglib.settings import Settings, prepare_home
+from gglib.usecases.doctor import (
+    Check,
+    Finding,
+    Verdict,
+    judge_disk,
+    judge_memory,
+    judge_models,
+    judge_python,
+)
+
+
+def checks(settings: Settings) -> list[Check]:
+    """Return the checks for these settings, those first on which others depend."""
+
+    async def python() -> Finding:
+        version = sys.version_info
+        return judge_python((version.major, version.minor, version.micro))
+
+    async def engine() -> Finding:
+        found = find_engine(settings.engine)
+        return Finding(Verdict.OK, f"{found.description}: {found.reason}")
+
+    async def home() -> Finding:
+        prepare_home(settings)
+        is_writable = os.access(settings.home, os.W_OK)
+        return Finding(Verdict.OK if is_writable else Verdict.FAIL, str(settings.home))
+
+    async def models() -> Finding:
+        found = await _models(settings)
+        gone = [model.name for model in found if not all(path.is_file() for path in model.paths)]
+        return judge_models(found, gone)
+
+    async def address() -> Finding:
+        instance = find_instance(settings)
+        if instance is not None:
+            return Finding(Verdict.OK, f"gglib runs at {instance.url or '(starting)'}, pid {instance.pid}")
+        bind(settings.host, settings.port).close()
+        return Finding(Verdict.OK, f"{settings.host}:{settings.port} is free")
+
+    async def disk() -> Finding:
+        return judge_disk(shutil.disk_usage(settings.home).free)
+
+    async def memory() -> Finding:
+        return judge_memory(available_memory_bytes(), await _models(settings))
+
+    named = (python, engine, home, models, address, disk, memory)
+    return [(check.__name__, check) for check in named]
+
+
+def available_memory_bytes() -> int | None:
+    """Return the memory that programs can have now; None where the system does not say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123 - one line of a virtual file
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return None
+
+
+async def _models(settings: Settings) -> list[ModelSummary]:
+    async with open_catalog(settings) as catalog:
+        return await catalog.list_models()

@@ -1,0 +1,33 @@
+"""``gglib add``: a file becomes a model of the catalogue."""
+
+from pathlib import Path
+
+import click
+
+from gglib.cli.context import Options
+
+
+@click.command("add")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", help="What to call it. Default: the file's name.")
+@click.option("--alias", "aliases", multiple=True, help="Another name for it; may be given more than once.")
+@click.option("--ctx", metavar="N|max", help="Context in tokens for this model.")
+@click.pass_obj
+def command(
+    options: Options, file: Path, name: str | None, aliases: tuple[str, ...], ctx: str | None
+) -> None:
+    """Add a GGUF file to the catalogue; it stays where it is.
+
+    Of a model that is split into shards name any one file.
+    """
+    from gglib.bootstrap import add_file
+    from gglib.cli.model_settings import context_of
+    from gglib.cli.runner import with_catalog
+    from gglib.core.models import ModelSettings
+    from gglib.usecases.add_model import AddRequest
+
+    request = AddRequest(
+        path=file, name=name, aliases=aliases, settings=ModelSettings(context=context_of(ctx))
+    )
+    model = with_catalog(options.settings(), lambda store: add_file(request, store))
+    click.echo(f"Added '{model.name}' (id {model.id}). Talk to it: gglib run {model.name}")

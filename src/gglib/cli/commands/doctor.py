@@ -1,0 +1,33 @@
+"""``gglib doctor``: what would keep gglib from serving."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from gglib.cli.context import Options
+
+MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "red")}
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.pass_context
+def command(ctx: click.Context, *, as_json: bool) -> None:
+    """Check this machine and say what is wrong; the exit code is 1 when something keeps gglib from serving."""
+    import asyncio
+
+    from gglib.cli import render
+    from gglib.cli.checks import checks
+    from gglib.usecases.doctor import run_checks
+
+    options: Options = ctx.obj
+    results = asyncio.run(run_checks(checks(options.settings())))
+    if as_json:
+        render.show_json([{"name": r.name, "verdict": r.verdict.value, "detail": r.detail} for r in results])
+    else:
+        for result in results:
+            mark, colour = MARKS[result.verdict]
+            click.echo(f"{click.style(mark, fg=colour)}  {result.name:<10}{result.detail}")
+    if any(result.verdict == "fail" for result in results):
+        ctx.exit(1)

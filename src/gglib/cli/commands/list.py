@@ -1,0 +1,41 @@
+"""``gglib list``: what is in the catalogue."""
+
+import click
+
+from gglib.cli.context import Options
+
+
+@click.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.pass_obj
+def command(options: Options, *, as_json: bool) -> None:
+    """List the models of the catalogue."""
+    from gglib.cli import listing, render
+    from gglib.cli.instance import states_of
+    from gglib.cli.runner import with_catalog
+
+    settings = options.settings()
+    models = with_catalog(settings, lambda store: store.list_models())
+    states = states_of(settings)
+    if as_json:
+        render.show_json([listing.as_json(model, states.get(model.id)) for model in models])
+    elif not models:
+        click.echo("No models yet. 'gglib up' offers one to start with; 'gglib add FILE' takes yours.")
+    else:
+        render.show_table(
+            ("ID", "NAME", "ALIASES", "ARCHITECTURE", "PARAMS", "QUANT", "SIZE", "CONTEXT", "STATE"),
+            [
+                (
+                    str(model.id),
+                    model.name,
+                    ", ".join(model.aliases) or "-",
+                    render.text(model.architecture),
+                    render.count(model.parameter_count),
+                    render.text(model.quantization),
+                    render.size(model.size_bytes),
+                    listing.context_of(model),
+                    states.get(model.id, "-"),
+                )
+                for model in models
+            ],
+        )

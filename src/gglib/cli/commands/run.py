@@ -1,0 +1,61 @@
+"""``gglib run``: a chat in the terminal."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from gglib.cli.context import Options
+
+if TYPE_CHECKING:
+    from gglib.settings import Settings
+
+
+@click.command("run")
+@click.argument("model")
+@click.argument("prompt", nargs=-1)
+@click.option("--ctx", metavar="N", type=click.IntRange(min=1), help="Context in tokens to ask for.")
+@click.pass_obj
+def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | None) -> None:
+    """Chat with a model: one PROMPT and its answer, or a conversation without one.
+
+    A prompt may come through a pipe, too. Uses the gglib that serves this home, else starts one for as long as
+    the chat lasts.
+    """
+    import sys
+
+    from gglib.cli.runner import find, with_catalog
+    from gglib.cli.talk import Talk
+
+    settings = options.settings()
+    name = with_catalog(settings, lambda store: find(store, model)).name
+    text = " ".join(prompt)
+    if not sys.stdin.isatty() and not text:
+        text = sys.stdin.read()
+    with _proxy(settings) as url:
+        talk = Talk(url, name, num_ctx=ctx)
+        if text.strip():
+            talk.say(text)
+        elif sys.stdin.isatty():
+            talk.converse()
+        else:
+            raise click.UsageError("There is no prompt: give one, or pipe one in.")
+
+
+@contextmanager
+def _proxy(settings: "Settings") -> Iterator[str]:
+    import logging
+
+    from gglib.bootstrap import private_server
+    from gglib.cli.instance import find_instance
+    from gglib.cli.log_files import start_logging
+    from gglib.runtime.engine import find_engine
+
+    instance = find_instance(settings)
+    if instance is not None and instance.url is not None:
+        yield instance.url
+        return
+    start_logging(settings.log_dir, stderr_level=logging.CRITICAL)
+    with private_server(settings, find_engine(settings.engine)) as url:
+        yield url

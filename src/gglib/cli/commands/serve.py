@@ -1,0 +1,39 @@
+"""``gglib serve``: the proxy in the foreground, nothing else."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from gglib.cli.context import Options, server_options
+
+if TYPE_CHECKING:
+    from gglib.settings import Settings
+
+
+@click.command("serve")
+@server_options
+@click.pass_obj
+def command(options: Options, /, **overrides: str | None) -> None:
+    """Serve the models of the catalogue until Ctrl-C.
+
+    The address comes first; then a line for each request, which $GGLIB_HOME/logs/gglib.log keeps, too.
+    """
+    import logging
+
+    from gglib.cli.log_files import start_logging
+    from gglib.cli.runner import run_in_foreground
+
+    settings = options.settings(**overrides)
+    start_logging(settings.log_dir, stderr_level=logging.INFO)
+    run_in_foreground(_serve(settings))
+
+
+async def _serve(settings: "Settings") -> None:
+    from gglib.bootstrap import claimed_home, running_server
+    from gglib.runtime.engine import find_engine
+
+    engine = find_engine(settings.engine)
+    async with claimed_home(settings) as home, running_server(settings, home, engine) as server:
+        click.echo(f"Listening on {server.url}")
+        click.echo(f"Engine: {engine.description}")
+        await server.supervisor.wait()

@@ -1,0 +1,42 @@
+"""``gglib set``: what holds for one model."""
+
+import click
+
+from gglib.cli.context import Options
+
+
+@click.command("set")
+@click.argument("model")
+@click.option("--ctx", metavar="N|max|default", help="Context in tokens; 'default' takes it back.")
+@click.option("--alias", "aliases", multiple=True, help="Replaces its aliases; may be given more than once.")
+@click.option("--no-alias", is_flag=True, help="Takes all of its aliases away.")
+@click.pass_obj
+def command(
+    options: Options, model: str, ctx: str | None, aliases: tuple[str, ...], *, no_alias: bool
+) -> None:
+    """Change the context or the aliases of a model; they hold from its next start on."""
+    from dataclasses import replace
+
+    from gglib.cli.model_settings import DEFAULT_WORD, context_of
+    from gglib.cli.runner import find, with_catalog
+    from gglib.core.models import ModelSummary
+    from gglib.core.names import not_found
+    from gglib.core.ports import ModelStorePort
+
+    if ctx is None and not aliases and not no_alias:
+        raise click.UsageError("Nothing to change: give --ctx, --alias or --no-alias.")
+
+    async def change(store: ModelStorePort) -> ModelSummary:
+        known = await find(store, model)
+        settings = known.settings
+        if ctx is not None:
+            settings = replace(settings, context=None if ctx == DEFAULT_WORD else context_of(ctx))
+        changed = await store.change_model(
+            known.name, aliases=aliases if aliases or no_alias else None, settings=settings
+        )
+        if changed is None:
+            raise not_found(model, [])
+        return changed
+
+    changed = with_catalog(options.settings(), change)
+    click.echo(f"Changed '{changed.name}'.")

@@ -1,0 +1,43 @@
+"""``gglib show``: all that is known of one model."""
+
+import click
+
+from gglib.cli.context import Options
+
+
+@click.command("show")
+@click.argument("model")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.pass_obj
+def command(options: Options, model: str, *, as_json: bool) -> None:
+    """Show what is known of a model."""
+    from gglib.cli import listing, render
+    from gglib.cli.instance import states_of
+    from gglib.cli.runner import find, with_catalog
+
+    settings = options.settings()
+    found = with_catalog(settings, lambda store: find(store, model))
+    state = states_of(settings).get(found.id)
+    if as_json:
+        render.show_json(listing.as_json(found, state))
+        return
+    lines = {
+        "Name": found.name,
+        "Id": str(found.id),
+        "Aliases": ", ".join(found.aliases),
+        "Description": found.description,
+        "Architecture": found.architecture,
+        "Parameters": render.count(found.parameter_count),
+        "Quantization": found.quantization,
+        "Size": render.size(found.size_bytes),
+        "Trained for": f"{found.trained_context} tokens" if found.trained_context else None,
+        "Context": listing.context_of(found) if found.settings.context else "the default",
+        "Can do": ", ".join(found.capabilities.names()),
+        "State": state or "not in memory",
+        "SHA-256": found.source.sha256,
+    }
+    for label, value in lines.items():
+        if value:
+            click.echo(f"{label + ':':<14}{value}")
+    for path in found.paths:
+        click.echo(f"{'File:':<14}{path}{'' if path.is_file() else '  (gone)'}")

@@ -1,0 +1,59 @@
+"""``gglib stop``: takes the model out of memory, or ends the server."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from gglib.cli.context import Options
+
+if TYPE_CHECKING:
+    from gglib.settings import Settings
+
+STOP_LIMIT_S = 20.0
+"""The server ends its streams and its engines within about 12 s at worst."""
+POLL_S = 0.05
+
+
+@click.command("stop")
+@click.option("--server", is_flag=True, help="End the running gglib itself.")
+@click.pass_obj
+def command(options: Options, *, server: bool) -> None:
+    """Take the running model out of memory; the next request brings one back."""
+    from gglib.cli.api import post_json
+    from gglib.cli.instance import require_url
+
+    settings = options.settings()
+    if server:
+        _stop_server(settings)
+        return
+    url = require_url(settings)
+    names = post_json(url, "/api/stop")["stopped"]
+    click.echo(f"Stopped {', '.join(names)}." if names else "No model was in memory.")
+
+
+def _stop_server(settings: "Settings") -> None:
+    import os
+    import signal
+    import time
+
+    from gglib.cli.instance import NOTHING_RUNS, find_instance
+    from gglib.core.errors import GglibError
+
+    instance = find_instance(settings)
+    if instance is None:
+        raise GglibError(NOTHING_RUNS)
+    try:
+        os.kill(instance.pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass  # it went by itself meanwhile
+    except PermissionError as error:
+        raise GglibError(f"gglib (pid {instance.pid}) belongs to another user, who can stop it.") from error
+    deadline = time.monotonic() + STOP_LIMIT_S
+    while (now := find_instance(settings)) is not None and now.pid == instance.pid:
+        if time.monotonic() > deadline:
+            raise GglibError(
+                f"gglib (pid {instance.pid}) did not end within {STOP_LIMIT_S:.0f} s: "
+                f"'kill -9 {instance.pid}' ends it, and its engines with it."
+            )
+        time.sleep(POLL_S)
+    click.echo(f"Ended gglib (pid {instance.pid}).")

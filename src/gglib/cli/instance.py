@@ -1,0 +1,43 @@
+"""The gglib that runs on this home, seen from another process."""
+
+from typing import Any
+
+from gglib.cli.api import get_json
+from gglib.core.errors import GglibError
+from gglib.runtime.instance import Instance, running_instance
+from gglib.settings import Settings
+
+NOTHING_RUNS = "No gglib is running on this home: start one with 'gglib serve'."
+
+
+def require_url(settings: Settings) -> str:
+    """Return where the gglib of this home answers. Raises ``GglibError`` when none does."""
+    instance = running_instance(settings.run_dir)
+    if instance is None:
+        raise GglibError(NOTHING_RUNS)
+    if instance.url is None:
+        raise GglibError("gglib is just starting or stopping: try again in a moment.")
+    return instance.url
+
+
+def find_instance(settings: Settings) -> Instance | None:
+    """Return the gglib of this home, or None."""
+    return running_instance(settings.run_dir)
+
+
+def status_of(url: str) -> dict[str, Any]:
+    """Ask a running gglib what it does now."""
+    status: dict[str, Any] = get_json(url, "/api/status")
+    return status
+
+
+def states_of(settings: Settings) -> dict[int, str]:
+    """Return the state of each model that is in memory, by id; empty when nothing runs or does not answer."""
+    instance = running_instance(settings.run_dir)
+    if instance is None or instance.url is None:
+        return {}
+    try:
+        status = status_of(instance.url)
+    except GglibError:
+        return {}
+    return {resident["model_id"]: resident["state"] for resident in status["residents"]}

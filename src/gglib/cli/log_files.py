@@ -1,0 +1,27 @@
+"""Where log lines go: a rotated file in the home, and stderr for who watches."""
+
+import logging
+import logging.handlers
+import sys
+from pathlib import Path
+
+LOG_NAME = "gglib.log"
+MAX_BYTES = 5 * 1024 * 1024
+KEPT_FILES = 3
+FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
+
+
+def start_logging(log_dir: Path, *, stderr_level: int) -> None:
+    """Write everything to the log file, and what is at least ``stderr_level`` to stderr, too."""
+    root = logging.getLogger("gglib")
+    root.setLevel(logging.INFO)
+    root.propagate = False
+    log_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = logging.handlers.RotatingFileHandler(
+        log_dir / LOG_NAME, maxBytes=MAX_BYTES, backupCount=KEPT_FILES, encoding="utf-8", delay=True
+    )
+    screen = logging.StreamHandler(sys.stderr)
+    screen.setLevel(stderr_level)
+    for handler in (file, screen):
+        handler.setFormatter(logging.Formatter(FORMAT))
+        root.addHandler(handler)

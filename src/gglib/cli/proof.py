@@ -1,0 +1,59 @@
+"""What ``up`` shows: that a model really answers through the proxy, and what a client needs."""
+
+import asyncio
+import time
+
+import click
+
+from gglib.cli import STARTED_S
+from gglib.cli.api import reachable
+from gglib.cli.chat import answer_to
+from gglib.cli.screen import spinner
+from gglib.core.context import ContextWish
+from gglib.core.models import ModelSummary
+from gglib.usecases.chat import Conversation
+from gglib.usecases.client_settings import client_settings
+
+PROMPT = "Say hello in one short sentence."
+MAX_TOKENS = 60
+"""Enough for a sentence, little enough that a slow machine is done soon."""
+
+
+async def prove(url: str, model: ModelSummary) -> None:
+    """Ask the model through the proxy, and print its answer and how long that took. Raises ``GglibError``."""
+    if not model.capabilities.chat:
+        click.echo(f"Model    {model.name} does not chat, so no answer of it is shown.")
+        return
+    asked_s = time.monotonic()
+    with spinner(f"Loading {model.name} and asking it something ..."):
+        reply = await asyncio.to_thread(_ask, url, model.name)
+    now_s = time.monotonic()
+    click.echo(f"Asked    {PROMPT}")
+    click.echo(f"{model.name} says: {reply}")
+    click.echo(
+        f"It took {now_s - asked_s:.1f} s, its load included; {now_s - STARTED_S:.1f} s since the command."
+    )
+
+
+def show_client_settings(url: str, model: ModelSummary, default_ctx: int) -> None:
+    """Print what to paste into each client."""
+    wish = ContextWish(
+        requested=None,
+        model_setting=model.settings.context,
+        default=default_ctx,
+        trained=model.trained_context,
+    )
+    for setting in client_settings(reachable(url), model.name, wish.needed):
+        click.echo(f"\n{click.style(setting.client, bold=True)}  ({setting.where})")
+        for line in setting.text.splitlines():
+            click.echo(f"  {line}")
+    click.echo(f"\nServing at {url}. Ctrl-C stops everything.")
+
+
+def _ask(url: str, model_name: str) -> str:
+    body = Conversation(model_name).ask(PROMPT) | {"max_tokens": MAX_TOKENS}
+    with answer_to(url, body) as pieces:
+        said = list(pieces)
+    words = "".join(piece.text for piece in said if not piece.is_thought)
+    thoughts = "".join(piece.text for piece in said if piece.is_thought)
+    return " ".join((words or thoughts).split()) or "(nothing)"

@@ -1,0 +1,63 @@
+"""How values look in a terminal: numbers with units, tables, JSON. Pure but for the printing itself."""
+
+import json
+import sys
+from collections.abc import Sequence
+
+import click
+
+PIPE_WIDTH = 1000
+"""Nothing is wrapped or cut for a program that reads a table."""
+
+
+def show_json(value: object) -> None:
+    """Print a value as JSON, readable by people too."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows under their columns; a column whose cells are all numbers is aligned to the right."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for index, column in enumerate(columns):
+        is_number = bool(rows) and all(row[index][:1].isdigit() or row[index] in {"", "-"} for row in rows)
+        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False).print(table)
+
+
+def size(size_bytes: int | None) -> str:
+    """Return a size in bytes as people say it, in powers of ten as disks are sold."""
+    if size_bytes is None:
+        return "-"
+    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{max(1, round(size_bytes / 1e6))} MB"
+
+
+def count(number: int | None) -> str:
+    """Return a parameter count as models are named: 135M, 7.6B."""
+    if number is None:
+        return "-"
+    for limit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
+        if number >= limit:
+            scaled = number / limit
+            return f"{scaled:.1f}{letter}" if scaled < 10 else f"{scaled:.0f}{letter}"
+    return str(number)
+
+
+def duration(seconds: float | None) -> str:
+    """Return a duration as people say it."""
+    if seconds is None:
+        return "-"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = int(seconds // 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def text(value: object) -> str:
+    """Return a value that may be missing."""
+    return "-" if value is None or value == "" else str(value)

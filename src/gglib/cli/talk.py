@@ -1,0 +1,78 @@
+"""A chat with a person at a terminal: prompts in, answers out as they arrive. Ctrl-C ends an answer, not the chat."""
+
+import contextlib
+import sys
+
+import click
+
+from gglib.cli.chat import answer_to
+from gglib.cli.screen import spinner
+from gglib.core.errors import GglibError
+from gglib.usecases.chat import Conversation
+
+GOODBYE = "/bye"
+PROMPT = ">>> "
+
+
+class Talk:
+    """One conversation with one model."""
+
+    def __init__(self, url: str, model: str, *, num_ctx: int | None = None) -> None:
+        self._url = url
+        self._conversation = Conversation(model)
+        self._num_ctx = num_ctx
+
+    def say(self, prompt: str) -> None:
+        """Send a prompt and print the answer as it arrives. What fails is not remembered. Raises ``GglibError``."""
+        body = self._conversation.ask(prompt, num_ctx=self._num_ctx)
+        try:
+            answer = self._print_answer(body)
+        except BaseException:
+            self._conversation.withdraw()
+            raise
+        self._conversation.answered(answer)
+
+    def converse(self) -> None:
+        """Talk until ``/bye`` or Ctrl-D."""
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401 - gives input() a history and line editing
+        click.echo(
+            f"Chat with {self._conversation.model}. {GOODBYE} or Ctrl-D ends it, Ctrl-C ends an answer."
+        )
+        while (prompt := _read_prompt()) is not None:
+            if not prompt:
+                continue
+            try:
+                self.say(prompt)
+            except KeyboardInterrupt:
+                click.echo("\n(interrupted)")
+            except GglibError as error:
+                click.echo(f"Error: {error}", err=True)
+
+    def _print_answer(self, body: dict[str, object]) -> str:
+        answer: list[str] = []
+        with contextlib.ExitStack() as waiting:
+            waiting.enter_context(
+                spinner(f"Loading {self._conversation.model} ...", says_without_terminal=False)
+            )
+            with answer_to(self._url, body) as pieces:
+                for piece in pieces:
+                    waiting.close()
+                    click.secho(piece.text, nl=False, dim=True if piece.is_thought else None)
+                    sys.stdout.flush()
+                    if not piece.is_thought:
+                        answer.append(piece.text)
+        click.echo()
+        return "".join(answer)
+
+
+def _read_prompt() -> str | None:
+    try:
+        prompt = input(PROMPT).strip()
+    except EOFError:
+        click.echo()
+        return None
+    except KeyboardInterrupt:
+        click.echo()
+        return ""
+    return None if prompt == GOODBYE else prompt
