@@ -1,0 +1,100 @@
+"""How a database becomes what this program needs, and which databases it refuses."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gglib.core.errors import CatalogError
+from gglib.db import SqliteCatalog
+from gglib.db.migrations import MIGRATIONS, is_current, migrate
+
+FIRST = "CREATE TABLE t (a); INSERT INTO t VALUES ('kept')"
+SECOND = "ALTER TABLE t ADD COLUMN b; UPDATE t SET b = a"
+BROKEN = "ALTER TABLE t ADD COLUMN b; SELECT * FROM missing"
+
+
+@pytest.fixture
+def connection() -> Iterator[sqlite3.Connection]:
+    """Return an empty database in memory, in autocommit mode."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def empty_file(path: Path) -> Path:
+    """Return the path of a file without a byte in it."""
+    path.touch()
+    return path
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the number of the last migration."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def test_from_nothing(connection: sqlite3.Connection) -> None:
+    """An empty database gets every table and the number of the last migration."""
+    assert not is_current(connection)
+    migrate(connection)
+    assert is_current(connection)
+    assert version_of(connection) == len(MIGRATIONS)
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert {"models", "names", "model_paths", "tags"} <= tables
+
+
+def test_only_what_is_missing(connection: sqlite3.Connection) -> None:
+    """An older database keeps its rows and gets the later migrations only, once."""
+    migrate(connection, (FIRST,))
+    migrate(connection, (FIRST, SECOND))
+    migrate(connection, (FIRST, SECOND))
+    assert connection.execute("SELECT a, b FROM t").fetchall() == [("kept", "kept")]
+    assert version_of(connection) == 2
+
+
+def test_a_failure_undoes_its_migration_alone(connection: sqlite3.Connection) -> None:
+    """A migration that fails half way leaves the database as the one before it did, in no transaction."""
+    with pytest.raises(sqlite3.OperationalError):
+        migrate(connection, (FIRST, BROKEN))
+    assert version_of(connection) == 1
+    assert not connection.in_transaction
+    assert [column[0] for column in connection.execute("SELECT * FROM t").description] == ["a"]
+
+
+async def test_a_newer_database_is_refused(path: Path) -> None:
+    """A database of a newer gglib is not touched, and the error says to upgrade."""
+    async with SqliteCatalog(path):
+        pass
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    with pytest.raises(CatalogError, match=r"newer gglib.*upgrade gglib"):
+        await SqliteCatalog(path).open()
+    with closing(sqlite3.connect(path)) as connection:
+        assert version_of(connection) == len(MIGRATIONS) + 1
+
+
+async def test_migrated_under_an_open_catalogue(path: Path, catalog: SqliteCatalog) -> None:
+    """A catalogue that a newer gglib migrates meanwhile is no longer read, for its tables may mean other things."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    with pytest.raises(CatalogError, match="upgrade gglib"):
+        await catalog.list_models()
+
+
+async def test_another_programs_database_is_refused(path: Path) -> None:
+    """A database that has tables but no number of ours gets none of our tables."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE bookmarks (url)")
+    with pytest.raises(CatalogError, match="another program"):
+        await SqliteCatalog(path).open()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("bookmarks",)]
+
+
+async def test_an_empty_file_becomes_a_catalogue(empty_file: Path) -> None:
+    """What a process that was killed at the very beginning leaves behind, an empty file, is no hindrance."""
+    async with SqliteCatalog(empty_file) as catalog:
+        assert await catalog.list_models() == []

@@ -1,0 +1,292 @@
+"""The catalogue in SQLite: what it keeps, what it refuses, and what happens to its file."""
+
+import asyncio
+import hashlib
+import os
+import resource
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gglib.core.errors import CatalogError, InvalidSettingError, ModelExistsError
+from gglib.core.models import GgufFacts, ModelSettings, NewModel
+from gglib.db import SqliteCatalog
+
+Maker = Callable[..., NewModel]
+
+PAGE = 4096
+"""The size of a page of the database in bytes."""
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a file."""
+    path.write_bytes(content)
+
+
+def content_of(path: Path) -> bytes:
+    """Read a file."""
+    return path.read_bytes()
+
+
+def move(source: Path, target: Path) -> None:
+    """Give a file another name."""
+    source.rename(target)
+
+
+class TestKeeping:
+    async def test_survives_reopening(self, path: Path, new_model: Maker) -> None:
+        """What was added is there, the same, after the file was closed and opened again."""
+        async with SqliteCatalog(path) as catalog:
+            added = await catalog.add_model(new_model("a", aliases=("b",), tags=("t",)))
+        async with SqliteCatalog(path) as catalog:
+            assert await catalog.list_models() == [added]
+
+    async def test_dates_by_its_clock(self, catalog: SqliteCatalog, new_model: Maker) -> None:
+        """A model is dated in whole seconds by the clock that the catalogue was given."""
+        assert (await catalog.add_model(new_model("a"))).added_at == 1_700_000_000
+
+    async def test_keeps_what_memory_needs(
+        self, path: Path, catalog: SqliteCatalog, new_model: Maker
+    ) -> None:
+        """The facts that the size of a context follows from are stored, and the chat template as its hash."""
+        facts = GgufFacts(
+            architecture="llama",
+            block_count=1,
+            embedding_length=2,
+            head_count=3,
+            head_count_kv=4,
+            key_length=5,
+            value_length=6,
+            vocabulary_size=7,
+            chat_template="{{ x }}",
+        )
+        await catalog.add_model(new_model("a", facts=facts))
+        columns = "block_count, embedding_length, head_count, head_count_kv, key_length, value_length, vocabulary_size"
+        with closing(sqlite3.connect(path)) as connection:
+            row = connection.execute(f"SELECT {columns}, chat_template_sha256 FROM models").fetchone()  # noqa: S608
+        assert row == (1, 2, 3, 4, 5, 6, 7, hashlib.sha256(b"{{ x }}").hexdigest())
+
+    async def test_a_path_that_is_not_unicode(self, catalog: SqliteCatalog, new_model: Maker) -> None:
+        """A file whose name is not valid UTF-8 comes back byte for byte, and is known again."""
+        odd = Path(os.fsdecode(b"/models/\xff.gguf"))
+        await catalog.add_model(new_model("a", paths=(odd,)))
+        (model,) = await catalog.list_models()
+        assert os.fsencode(model.paths[0]) == b"/models/\xff.gguf"
+        with pytest.raises(ModelExistsError):
+            await catalog.add_model(new_model("b", paths=(odd,)))
+
+    async def test_equal_tags_are_one(self, catalog: SqliteCatalog, new_model: Maker) -> None:
+        """A tag that is given twice is kept once, where it was first."""
+        assert (await catalog.add_model(new_model("a", tags=("x", "y", "x")))).tags == ("x", "y")
+
+    @pytest.mark.parametrize(
+        "directory", ["with blank", "a?mode=memory", "a#b", "100%41", "größe-模型", "a'b\"c"]
+    )
+    async def test_any_home(self, tmp_path: Path, directory: str, new_model: Maker) -> None:
+        """The home may have any name, also one that means something in a URI."""
+        path = tmp_path / directory / "gglib.db"
+        async with SqliteCatalog(path) as catalog:
+            await catalog.add_model(new_model("a"))
+        assert path.stat().st_size > 0
+        assert os.listdir(tmp_path) == [directory]  # noqa: PTH208 - names are what is compared
+
+
+class TestRefusing:
+    @pytest.mark.parametrize(
+        "name", ["", " a", "a ", "a\n", "a\x00b", "a\x1b[31m", "a\u202eb", "\udcff", "7", "\u0667", "x" * 201]
+    )
+    async def test_names_that_cannot_be_used(
+        self, catalog: SqliteCatalog, new_model: Maker, name: str
+    ) -> None:
+        """A name or alias is one line of 1 to 200 printable characters that cannot be taken for an id."""
+        for model in (new_model(name), new_model("ok", aliases=(name,))):
+            with pytest.raises(InvalidSettingError):
+                await catalog.add_model(model)
+        await catalog.add_model(new_model("ok"))
+        with pytest.raises(InvalidSettingError):
+            await catalog.change_model("ok", aliases=(name,))
+
+    @pytest.mark.parametrize("name", ["org/model:Q4_K_M", "7b", "模型 7", "x" * 200, "a.b-c_d@e"])
+    async def test_names_that_can(self, catalog: SqliteCatalog, new_model: Maker, name: str) -> None:
+        """A name may have slashes, colons, blanks inside and letters of any script."""
+        assert (await catalog.add_model(new_model(name))).name == name
+
+    @pytest.mark.parametrize("aliases", [("A",), ("b", "B")])
+    async def test_one_name_twice(
+        self, catalog: SqliteCatalog, new_model: Maker, aliases: tuple[str, ...]
+    ) -> None:
+        """A model is not called the same twice, ignoring case."""
+        with pytest.raises(ModelExistsError):
+            await catalog.add_model(new_model("a", aliases=aliases))
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"paths": ()},
+            {"tags": ("",)},
+            {"settings": ModelSettings(context=0)},
+            {"settings": ModelSettings(idle_ttl_s=-1.0)},
+            {"settings": ModelSettings(idle_ttl_s=float("nan"))},
+        ],
+    )
+    async def test_values_without_sense(
+        self, catalog: SqliteCatalog, new_model: Maker, fields: dict[str, object]
+    ) -> None:
+        """A model without a file, an empty tag and a context or time below the least are refused."""
+        with pytest.raises(InvalidSettingError):
+            await catalog.add_model(new_model("a", **fields))
+        assert await catalog.list_models() == []
+
+    async def test_one_file_twice(self, catalog: SqliteCatalog, new_model: Maker) -> None:
+        """The shards of a model are different files."""
+        with pytest.raises(ModelExistsError):
+            await catalog.add_model(new_model("a", paths=(Path("/x"), Path("/x"))))
+
+    async def test_a_number_too_large(self, catalog: SqliteCatalog, new_model: Maker) -> None:
+        """A count that SQLite cannot hold is a CatalogError, and the catalogue goes on working."""
+        with pytest.raises(CatalogError):
+            await catalog.add_model(new_model("a", facts=GgufFacts(architecture="x", parameter_count=2**63)))
+        await catalog.add_model(new_model("a"))
+
+    async def test_use_before_open_and_after_close(self, path: Path, new_model: Maker) -> None:
+        """A catalogue that is not open says so; opening and closing twice is no error."""
+        catalog = SqliteCatalog(path)
+        with pytest.raises(CatalogError, match="not open"):
+            await catalog.list_models()
+        await catalog.open()
+        await catalog.open()
+        await catalog.close()
+        await catalog.close()
+        with pytest.raises(CatalogError, match="not open"):
+            await catalog.add_model(new_model("a"))
+
+
+class TestTheFile:
+    @pytest.mark.parametrize(
+        "content", [b"this is no database, " * 500, b"SQLite format 3\x00" + b"\xff" * 8000]
+    )
+    async def test_damaged(self, path: Path, content: bytes) -> None:
+        """A file that is no database is left as it is, and the error says what to do."""
+        put(path, content)
+        with pytest.raises(CatalogError, match=r"gglib\.db is damaged.*: put a backup in its place"):
+            await SqliteCatalog(path).open()
+        assert content_of(path) == content
+
+    async def test_damaged_within(self, path: Path, new_model: Maker) -> None:
+        """Damage behind an intact first page is a CatalogError too."""
+        async with SqliteCatalog(path) as catalog:
+            await catalog.add_model(new_model("a"))
+        content = content_of(path)
+        put(path, content[:PAGE] + b"\xff" * (len(content) - PAGE))
+        with pytest.raises(CatalogError, match="damaged"):
+            await SqliteCatalog(path).open()
+
+    async def test_a_row_edited_by_hand(self, path: Path, catalog: SqliteCatalog, new_model: Maker) -> None:
+        """A value that somebody else made unreadable is a CatalogError, not a crash."""
+        await catalog.add_model(new_model("a"))
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE models SET engine_args = '{'")
+        with pytest.raises(CatalogError):
+            await catalog.list_models()
+
+    async def test_read_only_directory(self, read_only_path: Path) -> None:
+        """A home that cannot be written is refused with a sentence that names no directory."""
+        with pytest.raises(CatalogError, match="may write there") as caught:
+            await SqliteCatalog(read_only_path).open()
+        assert read_only_path.parent.name not in str(caught.value)
+
+    async def test_home_is_a_file(self, path: Path) -> None:
+        """A home that is a file is refused."""
+        put(path, b"")
+        with pytest.raises(CatalogError, match="home directory"):
+            await SqliteCatalog(path / "gglib.db").open()
+
+    async def test_database_is_a_directory(self, path: Path) -> None:
+        """A directory in the place of the file is refused."""
+        with pytest.raises(CatalogError, match="home directory"):
+            await SqliteCatalog(path.parent).open()
+
+    async def test_full_disk(self, catalog: SqliteCatalog, new_model: Maker) -> None:
+        """A write that finds no room fails with a sentence, loses nothing, and works when there is room again."""
+        kept = await catalog.add_model(new_model("kept"))
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
+        try:
+            with pytest.raises(CatalogError, match="disk"):
+                await catalog.add_model(new_model("lost"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert await catalog.list_models() == [kept]
+        again = await catalog.add_model(new_model("lost"))
+        assert await catalog.list_models() == [kept, again]
+
+    async def test_deleted(self, path: Path, catalog: SqliteCatalog, new_model: Maker) -> None:
+        """A file that is gone is a CatalogError, not a memory of it; a file put back is read again."""
+        added = await catalog.add_model(new_model("a"))
+        move(path, path.with_name("away.db"))
+        with pytest.raises(CatalogError, match=r"gglib\.db cannot be used"):
+            await catalog.list_models()
+        move(path.with_name("away.db"), path)
+        assert await catalog.list_models() == [added]
+
+    async def test_replaced(
+        self, tmp_path: Path, path: Path, catalog: SqliteCatalog, new_model: Maker
+    ) -> None:
+        """Another catalogue moved into the place of an open one is read without opening it again."""
+        await catalog.add_model(new_model("old"))
+        async with SqliteCatalog(tmp_path / "other.db") as other:
+            added = await other.add_model(new_model("new"))
+        (tmp_path / "other.db").replace(path)
+        for suffix in ("-wal", "-shm"):  # they belong to the file that is gone
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        assert await catalog.list_models() == [added]
+
+    async def test_locked_by_another_program(
+        self, tmp_path: Path, path: Path, catalog: SqliteCatalog, new_model: Maker
+    ) -> None:
+        """While another program locks the file, reads are answered with what was last seen, at once."""
+        old = await catalog.add_model(new_model("old"))
+        assert await catalog.list_models() == [old]
+        async with SqliteCatalog(tmp_path / "other.db") as other:
+            added = await other.add_model(new_model("new"))
+        with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            connection.execute("UPDATE models SET description = 'x'")
+            (tmp_path / "other.db").replace(path)
+            assert await catalog.list_models() == [old]
+            connection.rollback()
+        assert [model.id for model in await catalog.list_models()] == [added.id]
+
+
+class TestReadingFromMemory:
+    async def test_unchanged_is_not_read_again(self, catalog: SqliteCatalog, new_model: Maker) -> None:
+        """As long as nothing is written, the very same objects are returned."""
+        await catalog.add_model(new_model("a"))
+        first, second = await catalog.list_models(), await catalog.list_models()
+        assert first[0] is second[0]
+        await catalog.add_model(new_model("b"))
+        assert (await catalog.list_models())[0] is not first[0]
+
+    async def test_everybody_sees_what_he_wrote(self, catalog: SqliteCatalog, new_model: Maker) -> None:
+        """Of many tasks that add and read at the same time, each reads what it has just added."""
+
+        async def add_and_read(number: int) -> bool:
+            added = await catalog.add_model(new_model(f"m{number}"))
+            return added in await catalog.list_models()
+
+        assert all(await asyncio.gather(*(add_and_read(number) for number in range(20))))
+
+    async def test_a_cancelled_reader_spoils_nothing(self, catalog: SqliteCatalog, new_model: Maker) -> None:
+        """A reader that is cancelled while a change is read leaves the catalogue readable, by others and closing."""
+        await catalog.add_model(new_model("a"))
+        reader = asyncio.create_task(catalog.list_models())
+        other = asyncio.create_task(catalog.list_models())
+        await asyncio.sleep(0)
+        reader.cancel()
+        assert len(await other) == 1
+        with pytest.raises(asyncio.CancelledError):
+            await reader
+        assert len(await catalog.list_models()) == 1
