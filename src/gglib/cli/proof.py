@@ -15,7 +15,7 @@ from gglib.usecases.chat import Conversation
 from gglib.usecases.client_settings import client_settings
 
 PROMPT = "Say hello in one short sentence."
-MAX_TOKENS = 60
+MAX_TOKENS = 40
 """Enough for a sentence, little enough that a slow machine is done soon."""
 
 
@@ -29,9 +29,10 @@ async def prove(url: str, model: ModelSummary) -> None:
         reply = await asyncio.to_thread(_ask, url, model.name)
     now_s = time.monotonic()
     click.echo(f"Asked    {PROMPT}")
-    click.echo(f"{model.name} says: {reply}")
+    click.echo(f"Answer   {reply}")
     click.echo(
-        f"It took {now_s - asked_s:.1f} s, its load included; {now_s - STARTED_S:.1f} s since the command."
+        f"Time     {now_s - asked_s:.1f} s for the load and the answer, "
+        f"{now_s - STARTED_S:.1f} s since the command was given"
     )
 
 

@@ -14,7 +14,10 @@ MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
-    """Check this machine and say what is wrong; the exit code is 1 when something keeps gglib from serving."""
+    """Check this machine and say what is wrong.
+
+    The exit code is 1 when something keeps gglib from serving.
+    """
     import asyncio
 
     from gglib.cli import render

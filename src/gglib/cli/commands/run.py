@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 @click.option("--ctx", metavar="N", type=click.IntRange(min=1), help="Context in tokens to ask for.")
 @click.pass_obj
 def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | None) -> None:
-    """Chat with a model: one PROMPT and its answer, or a conversation without one.
+    """Chat with a model in the terminal.
 
-    A prompt may come through a pipe, too. Uses the gglib that serves this home, else starts one for as long as
-    the chat lasts.
+    One PROMPT and its answer, or a conversation without one. A prompt may come through a pipe, too.
+    Uses the gglib that serves this home, else starts one for as long as the chat lasts.
     """
     import sys
 

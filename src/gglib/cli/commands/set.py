@@ -14,7 +14,10 @@ from gglib.cli.context import Options
 def command(
     options: Options, model: str, ctx: str | None, aliases: tuple[str, ...], *, no_alias: bool
 ) -> None:
-    """Change the context or the aliases of a model; they hold from its next start on."""
+    """Change the context or the aliases of a model.
+
+    They hold from its next start on.
+    """
     from dataclasses import replace
 
     from gglib.cli.model_settings import DEFAULT_WORD, context_of

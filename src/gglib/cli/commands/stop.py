@@ -18,7 +18,10 @@ POLL_S = 0.05
 @click.option("--server", is_flag=True, help="End the running gglib itself.")
 @click.pass_obj
 def command(options: Options, *, server: bool) -> None:
-    """Take the running model out of memory; the next request brings one back."""
+    """Take the running model out of memory.
+
+    The server goes on: the next request brings a model back. '--server' ends the server, too.
+    """
     from gglib.cli.api import post_json
     from gglib.cli.instance import require_url
 

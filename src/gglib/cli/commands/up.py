@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 @server_options
 @click.pass_obj
 def command(options: Options, /, *, yes: bool, **overrides: str | None) -> None:
-    """Set up, start, and prove that a model answers; then serve until Ctrl-C.
+    """Set up, start and prove that a model answers.
 
+    Then shows what to paste into clients, and serves until Ctrl-C.
     Offers a small starter model when the catalogue is empty.
     """
     import logging
