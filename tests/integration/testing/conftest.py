@@ -1,0 +1,116 @@
+"""Starts scripted servers as real processes, talks to them, and leaves none behind."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gglib.testing import Script, install_scripted_server, read_record
+
+DEADLINE_S = 10.0
+"""Longer than anything here takes, also on a busy machine."""
+
+
+class UnixConnection(HTTPConnection):
+    """An HTTP connection to a unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=DEADLINE_S)
+        self.path = str(path)
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(DEADLINE_S)
+        self.sock.connect(self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A scripted server that was started."""
+
+    process: subprocess.Popen[bytes]
+    directory: Path
+    socket_path: Path
+    connections: list[UnixConnection] = field(default_factory=list)
+
+    def connect(self) -> UnixConnection:
+        """Return a connection that opens with its first request, and closes when the server is ended."""
+        self.connections.append(UnixConnection(self.socket_path))
+        return self.connections[-1]
+
+    def end(self) -> None:
+        """Kill what is left of the process group, and reap it."""
+        for connection in self.connections:
+            connection.close()
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(DEADLINE_S)
+
+    def events(self, kind: str | None = None) -> list[dict[str, Any]]:
+        """Return what it recorded so far."""
+        return read_record(self.directory / "record", kind)
+
+    def stderr(self) -> str:
+        """Return what it printed so far."""
+        return (self.directory / "stderr").read_text()
+
+    def wait_until(self, condition: Callable[[], object], what: str) -> None:
+        """Poll until the condition holds."""
+        deadline = time.monotonic() + DEADLINE_S
+        while not condition():
+            assert time.monotonic() < deadline, f"never: {what}\n{self.stderr()}"
+            time.sleep(0.005)
+
+    def wait_until_ready(self) -> None:
+        """Return once the load is over."""
+        self.wait_until(lambda: "listening on" in self.stderr(), "ready")
+
+    def exit_code(self) -> int:
+        """Return the exit code once the process has left."""
+        return self.process.wait(DEADLINE_S)
+
+
+Launch = Callable[..., Running]
+
+
+@pytest.fixture
+def launch() -> Iterator[Launch]:
+    """Return a function that starts a scripted server on a unix socket; all are gone after the test."""
+    started: list[Running] = []
+    # Not tmp_path: a unix socket's path has to be short.
+    home = Path(tempfile.mkdtemp(prefix="gg-"))
+
+    def start(script: Script | None = None, *args: str, is_ready: bool = True) -> Running:
+        directory = home / str(len(started))
+        recording = replace(script or Script(), record=str(directory / "record"), lifetime_s=30)
+        program = install_scripted_server(directory, recording)
+        socket_path = directory / "x.sock"
+        with (directory / "stderr").open("wb") as stderr:
+            process = subprocess.Popen(
+                [program, "--host", socket_path, "--alias", "m", *args],
+                stdin=subprocess.DEVNULL,
+                env=dict(os.environ),
+                stderr=stderr,
+                start_new_session=True,
+            )
+        running = Running(process=process, directory=directory, socket_path=socket_path)
+        started.append(running)
+        if is_ready:
+            running.wait_until_ready()
+        return running
+
+    yield start
+    for running in started:
+        running.end()
+    shutil.rmtree(home)

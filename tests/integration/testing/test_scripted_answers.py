@@ -1,0 +1,257 @@
+"""What a scripted server says over its socket, seen from a client's side."""
+
+import hashlib
+import http.client
+import json
+import socket
+from typing import Any
+
+import pytest
+
+from gglib.testing import Script
+
+from .conftest import DEADLINE_S, Launch, Running, UnixConnection
+
+CHAT = "/v1/chat/completions"
+
+
+def ask(
+    connection: UnixConnection, path: str = CHAT, *, headers: dict[str, str] | None = None, **body: Any
+) -> Any:
+    """Send one POST and return the response with its body read into ``.content``."""
+    connection.request("POST", path, json.dumps({"model": "m", **body}), headers or {})
+    response: Any = connection.getresponse()
+    response.content = response.read()
+    return response
+
+
+def get(running: Running, path: str, headers: dict[str, str] | None = None) -> tuple[int, Any]:
+    """Send one GET on a new connection and return status and JSON."""
+    connection = running.connect()
+    connection.request("GET", path, headers=headers or {})
+    response = connection.getresponse()
+    body = json.loads(response.read())
+    connection.close()
+    return response.status, body
+
+
+def events_of(content: bytes) -> list[str]:
+    """Return the data of each server-sent event."""
+    parts = content.decode().split("\n\n")
+    assert parts.pop() == ""
+    assert all(part.startswith("data: ") for part in parts)
+    return [part.removeprefix("data: ") for part in parts]
+
+
+def test_a_stream_has_a_role_the_pieces_in_order_a_reason_and_done(launch: Launch) -> None:
+    """A streamed chat is what llama-server sends, and each piece carries its number."""
+    connection = launch(Script(chunks=50)).connect()
+    response = ask(connection, stream=True, stream_options={"include_usage": True})
+    assert response.getheader("content-type") == "text/event-stream"
+    *events, done = events_of(response.content)
+    assert done == "[DONE]"
+    role, *pieces, last, usage = [json.loads(event) for event in events]
+    assert role["choices"][0]["delta"]["role"] == "assistant"
+    assert [p["choices"][0]["delta"]["content"] for p in pieces] == [f"t{n} " for n in range(50)]
+    assert last["choices"][0]["finish_reason"] == "stop"
+    assert usage["usage"]["completion_tokens"] == 50
+    assert last["model"] == "m"
+    connection.close()
+
+
+def test_an_answer_that_is_not_streamed_has_a_length_and_keeps_the_connection(launch: Launch) -> None:
+    """Whole answers come with Content-Length; two requests share one connection."""
+    running = launch()
+    connection = running.connect()
+    first = ask(connection)
+    assert json.loads(first.content)["choices"][0]["message"]["content"] == "t0 t1 t2 "
+    assert first.getheader("content-length") == str(len(first.content))
+    own_socket = connection.sock
+    second = ask(connection, "/v1/completions")
+    assert json.loads(second.content)["choices"][0]["text"] == "t0 t1 t2 "
+    assert connection.sock is own_socket
+    connection.close()
+    assert len(running.events("end")) == 2
+
+
+def test_pages_about_the_server_say_what_its_command_line_said(launch: Launch) -> None:
+    """Models, slots, props, metrics and embeddings follow the options."""
+    running = launch(None, "--ctx-size", "512", "--parallel", "2", "--embeddings")
+    assert get(running, "/health") == (200, {"status": "ok"})
+    assert get(running, "/v1/models")[1]["data"][0]["id"] == "m"
+    slots = get(running, "/slots")[1]
+    assert [(slot["n_ctx"], slot["is_processing"]) for slot in slots] == [(512, False), (512, False)]
+    assert get(running, "/props")[1]["total_slots"] == 2
+    assert get(running, "/metrics")[0] == 404
+    connection = running.connect()
+    embedded = ask(connection, "/v1/embeddings", input=["a", "b"])
+    assert len(json.loads(embedded.content)["data"]) == 2
+    connection.close()
+
+
+def test_a_slot_is_busy_while_its_answer_is_on_its_way(launch: Launch) -> None:
+    """``/slots`` shows what is generated now, and a client that leaves frees its slot at once."""
+    running = launch(Script(chunks=10_000, chunk_interval_s=0.01))
+    connection = running.connect()
+    connection.request("POST", CHAT, json.dumps({"stream": True}))
+    connection.getresponse().read(10)
+
+    def busy() -> int:
+        return sum(slot["is_processing"] for slot in get(running, "/slots")[1])
+
+    assert busy() == 1
+    connection.close()
+    running.wait_until(lambda: not busy(), "the slot is free")
+    running.wait_until(lambda: running.events("client_gone"), "client_gone")
+    assert running.events("client_gone")[0]["n"] == 1
+
+
+def test_everything_but_health_needs_the_key(launch: Launch) -> None:
+    """A key file closes every path except ``/health``."""
+    running = launch(None, is_ready=False)
+    key_file = running.directory / "key"
+    key_file.write_text("sek\n")
+    keyed = launch(None, "--api-key-file", str(key_file))
+    assert get(keyed, "/health")[0] == 200
+    status, body = get(keyed, "/v1/models")
+    assert (status, body["error"]["type"]) == (401, "authentication_error")
+    assert get(keyed, "/v1/models", {"Authorization": "Bearer sek"})[0] == 200
+    assert get(keyed, "/v1/models", {"Authorization": "Bearer se"})[0] == 401
+
+
+def test_errors_are_in_llama_servers_form_and_close_the_connection(launch: Launch) -> None:
+    """The code is an integer; unknown paths, broken bodies and scripted errors look alike."""
+    running = launch()
+    assert get(running, "/nope")[1]["error"]["code"] == 404
+    connection = running.connect()
+    failed = ask(connection, x_script={"status": 507})
+    assert (failed.status, json.loads(failed.content)["error"]["code"]) == (507, 507)
+    assert failed.getheader("connection") == "close"
+    connection.request("POST", CHAT, "{bad")
+    assert connection.getresponse().status == 400
+    connection.close()
+
+
+def test_a_request_can_bring_its_own_answer_and_headers(launch: Launch) -> None:
+    """Status, body and headers can be anything, in the order of the script."""
+    connection = launch().connect()
+    headers = [["Connection", "X-Drop"], ["X-Drop", "1"], ["Set-Cookie", "a=1"], ["Set-Cookie", "b=2"]]
+    answer = ask(connection, x_script={"status": 201, "body": "plain", "headers": headers})
+    assert (answer.status, answer.content) == (201, b"plain")
+    received = [[name, value] for name, value in answer.getheaders() if [name, value] in headers]
+    assert received == headers
+    assert ask(connection, x_script={"echo": True}).status == 200, "the connection stays open"
+    connection.close()
+
+
+def test_echo_tells_what_arrived_and_the_record_has_it_all(launch: Launch) -> None:
+    """Headers keep their case and order; the body's digest is of the bytes that were sent, chunked or not."""
+    running = launch(Script(echo=True))
+    connection = running.connect()
+    body = b"\x00\xff" * 300_000
+    connection.request("POST", "/x?y=1", iter([body[:7], body[7:]]), {"X-Odd-CASE": "v"}, encode_chunked=True)
+    told = json.loads(connection.getresponse().read())
+    assert (told["method"], told["path"], told["body_length"]) == ("POST", "/x?y=1", len(body))
+    assert told["body_sha256"] == hashlib.sha256(body).hexdigest()
+    assert ["X-Odd-CASE", "v"] in told["headers"]
+    request = running.events("request")[0]
+    assert request["headers"] == told["headers"]
+    connection.close()
+
+
+def raw_answer(running: Running, **body: Any) -> tuple[bytes, bytes]:
+    """Send one POST and return head and body as they came until the connection ended."""
+    content = json.dumps(body).encode()
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(DEADLINE_S)
+        connection.connect(str(running.socket_path))
+        connection.sendall(b"POST %b HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (CHAT.encode(), len(content)))
+        connection.sendall(content)
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, rest = received.partition(b"\r\n\r\n")
+    return head, rest
+
+
+def without_chunk_framing(raw: bytes) -> bytes:
+    """Return the payload of a chunked body that may break off anywhere."""
+    payload = b""
+    while raw:
+        size, _, raw = raw.partition(b"\r\n")
+        payload += raw[: int(size, 16)]
+        raw = raw[int(size, 16) + 2 :]
+    return payload
+
+
+@pytest.mark.parametrize("field", ["die_after_bytes", "close_after_bytes"])
+@pytest.mark.parametrize("limit", [0, 1, 777])
+@pytest.mark.parametrize("is_streamed", [True, False])
+def test_an_answer_breaks_off_at_the_chosen_byte(
+    launch: Launch, limit: int, field: str, *, is_streamed: bool
+) -> None:
+    """Exactly so many bytes of the body arrive; then the process is dead, or only the connection closed."""
+    running = launch()
+    head, body = raw_answer(running, stream=is_streamed, x_script={field: limit, "chunks": 999})
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert len(without_chunk_framing(body) if is_streamed else body) == limit
+    if field == "die_after_bytes":
+        assert running.exit_code() == -9
+    else:
+        running.wait_until(lambda: running.events("cut"), "cut")
+        assert get(running, "/health")[0] == 200
+
+
+def test_it_dies_before_the_first_byte(launch: Launch) -> None:
+    """The connection ends without an answer and the process is gone."""
+    running = launch()
+    with pytest.raises(http.client.RemoteDisconnected):
+        ask(running.connect(), x_script={"die_before_first_byte": True})
+    assert running.exit_code() == -9
+    assert running.events("exit")[0]["code"] == -9
+
+
+def test_garbage_is_not_http(launch: Launch) -> None:
+    """A client of HTTP cannot read the answer; the server lives on."""
+    running = launch()
+    connection = running.connect()
+    with pytest.raises(http.client.BadStatusLine):
+        ask(connection, x_script={"garbage": True})
+    connection.close()
+    assert get(running, "/health")[0] == 200
+
+
+def test_it_hangs_until_the_client_leaves(launch: Launch) -> None:
+    """No byte comes, ``/health`` goes on, and the client's leaving is recorded."""
+    running = launch(Script(hang=True))
+    connection = running.connect()
+    connection.request("POST", CHAT, "{}")
+    running.wait_until(lambda: running.events("request"), "the request")
+    assert get(running, "/health")[0] == 200
+    assert not running.events("client_gone")
+    connection.close()
+    running.wait_until(lambda: running.events("client_gone"), "client_gone")
+
+
+def test_health_can_be_made_to_fail_too(launch: Launch) -> None:
+    """With ``is_health_affected`` the health page follows the script."""
+    running = launch(Script(status=500, is_health_affected=True))
+    assert get(running, "/health")[0] == 500
+
+
+def test_noise_can_be_asked_for_with_a_request(launch: Launch) -> None:
+    """So many bytes more are on stderr, in lines of the length that was asked for."""
+    running = launch()
+    before = len(running.stderr())
+    connection = running.connect()
+    ask(connection, x_script={"stderr_noise_bytes": 200_001, "noise_line_bytes": 1000})
+    noise = running.stderr()[before:]
+    assert len(noise) == 200_001
+    assert len(noise.splitlines()[0]) == 999
+    connection.close()
+
+
+def test_two_thousand_pieces_a_second_are_no_effort(launch: Launch) -> None:
+    """A stream of 20,000 pieces arrives whole, and in far less time than a slow server would take."""
+    connection = launch().connect()
+    response = ask(connection, stream=True, x_script={"chunks": 20_000})
+    assert len(events_of(response.content)) == 20_003
+    connection.close()
