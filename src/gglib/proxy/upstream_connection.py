@@ -21,8 +21,8 @@ _SLICE_BYTES = 64 * 1024
 _NO_BODY_STATUSES = frozenset((204, 304))
 
 
-class _SurplusError(Exception):
-    """The engine sent more than the one answer that it was asked for."""
+class _UnusableAnswerError(Exception):
+    """The engine sent a status that is none, or more than the one answer that it was asked for."""
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -140,10 +140,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     # -- what the event loop calls -------------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Keep the transport, and be known to be open."""
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("A connection needs a transport that reads and writes.")
         self._transport = transport
         self._registry.add(self)
 
@@ -204,7 +202,7 @@ class UpstreamConnection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """Refuse a second answer, and one that nobody asked for."""
         if not self._is_expecting:
-            raise _SurplusError
+            raise _UnusableAnswerError
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header, unless it is a trailer."""
@@ -217,8 +215,10 @@ class UpstreamConnection(asyncio.Protocol):
         self._is_interim = 100 <= status < 200
         if self._is_interim:
             return
-        names = {name.lower() for name, _ in self.headers}
-        is_delimited = b"content-length" in names or b"transfer-encoding" in names
+        if not 200 <= status < 600:
+            raise _UnusableAnswerError
+        named = {name.lower(): value.lower() for name, value in self.headers}
+        is_delimited = b"content-length" in named or b"chunked" in named.get(b"transfer-encoding", b"")
         self._is_until_eof = not is_delimited and status not in _NO_BODY_STATUSES
         self.status = status
         self._has_head = True

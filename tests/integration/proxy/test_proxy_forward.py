@@ -1,0 +1,344 @@
+"""What is relayed, byte for byte, in both directions."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from gglib.core.models import ModelSummary, RunningTarget
+from gglib.testing import FakeCatalog, FakeRuntime
+
+from .support import (
+    CHAT,
+    MODEL,
+    SSE_HEAD,
+    Exchange,
+    ask,
+    chat_body,
+    chunked,
+    connect,
+    engine_running,
+    json_answer,
+    proxy_running,
+    runtime_for,
+    until,
+)
+
+EVENTS = (
+    b'data: {"choices":[{"delta":{"content":"h\xc3\xa9"}}]}\n\n',
+    b": a comment\r\n\r\n",
+    b'data: {"choices":[]}\n\ndata: [DONE]\n\n',
+)
+
+
+async def answer_ok(exchange: Exchange) -> None:
+    """Answer anything with a small JSON object."""
+    await exchange.write(json_answer({"ok": True}))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        chat_body(),
+        b'\n\t{ "messages" : [ ] ,"model":"tiny"\r\n,  "x" : "caf\xc3\xa9 \\u00e9 \\ud83d\\ude00 \xf0\x9f\x98\x80"} \n',
+        b'{"x":1,"x":2,"model":"\\u0074iny","big":1e999,"deep":[[[[{}]]]],"n":1.000}',
+        chat_body(filler="é" * 2_500_000),
+    ],
+    ids=["plain", "odd spacing", "odd values", "5 MB"],
+)
+async def test_body_reaches_the_engine_byte_for_byte(body: bytes) -> None:
+    """The engine is sent the very bytes that the client sent."""
+    async with engine_running(answer_ok) as engine, proxy_running(runtime_for(engine)) as proxy:
+        reply = await ask(proxy.port, body=body)
+    assert reply.status == 200
+    assert engine.exchanges[0].body == body
+
+
+async def test_chunked_body_reaches_the_engine_whole() -> None:
+    """A body that comes in chunks is sent on with its length, as the same bytes."""
+    body = chat_body(filler="x" * 1000)
+    framed = chunked(body[:7], body[7:500], body[500:]) + b"0\r\n\r\n"
+    async with engine_running(answer_ok) as engine, proxy_running(runtime_for(engine)) as proxy:
+        reply = await ask(proxy.port, body=framed, headers=(("Transfer-Encoding", "chunked"),))
+    assert reply.status == 200
+    assert engine.exchanges[0].body == body
+    assert engine.exchanges[0].values("content-length") == [str(len(body))]
+    assert engine.exchanges[0].values("transfer-encoding") == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/embeddings",
+        "/v1/responses",
+        "/v1/messages?beta=true",
+        "/v1/messages/count_tokens",
+        "/v1/rerank",
+    ],
+)
+async def test_known_paths_reach_the_engine_with_their_query(path: str) -> None:
+    """Each path that the engine serves is passed on with its query string."""
+    async with engine_running(answer_ok) as engine, proxy_running(runtime_for(engine)) as proxy:
+        reply = await ask(proxy.port, path=path, body=chat_body())
+    assert reply.json() == {"ok": True}
+    assert [(seen.method, seen.path) for seen in engine.exchanges] == [("POST", path)]
+
+
+async def test_headers_of_the_client_are_filtered() -> None:
+    """No secret, no hop-by-hop header, nothing that Connection names reaches the engine; the rest does."""
+    sent = (
+        ("Connection", "close, X-Hop"),
+        ("X-Hop", "1"),
+        ("Authorization", "Bearer secret"),
+        ("X-Api-Key", "secret"),
+        ("Cookie", "a=secret"),
+        ("Origin", "http://evil.example"),
+        ("Prefer", "wait=9"),
+        ("TE", "trailers"),
+        ("Proxy-Authorization", "secret"),
+        ("Content-Type", "application/json"),
+        ("anthropic-version", "2023-06-01"),
+        ("X-Request-Id", "mine-1"),
+    )
+    async with engine_running(answer_ok) as engine, proxy_running(runtime_for(engine)) as proxy:
+        reply = await ask(proxy.port, body=chat_body(), headers=sent)
+    assert reply.values("x-request-id") == ["mine-1"]
+    assert sorted(engine.exchanges[0].headers) == [
+        ("anthropic-version", "2023-06-01"),
+        ("content-length", str(len(chat_body()))),
+        ("content-type", "application/json"),
+        ("host", f"127.0.0.1:{engine.port}"),
+        ("x-request-id", "mine-1"),
+    ]
+
+
+async def test_headers_of_the_engine_are_filtered() -> None:
+    """What belongs to the engine's own connection does not come back; the rest does, once."""
+
+    async def answer(exchange: Exchange) -> None:
+        extra = (
+            b"Server: llama.cpp\r\nDate: yesterday\r\nAccess-Control-Allow-Origin: *\r\nKeep-Alive: timeout=5\r\n"
+            b"Connection: keep-alive, X-Hop\r\nX-Hop: 1\r\nX-Kept: yes\r\nX-Request-Id: theirs\r\n"
+            b"Content-Type: text/plain\r\n"
+        )
+        await exchange.write(json_answer({}, extra=extra))
+
+    async with engine_running(answer) as engine, proxy_running(runtime_for(engine)) as proxy:
+        reply = await ask(proxy.port, body=chat_body(), headers=(("X-Request-Id", "mine"),))
+    named = [name for name, _ in reply.headers]
+    assert sorted(named) == [
+        "connection",
+        "content-length",
+        "content-type",
+        "date",
+        "x-kept",
+        "x-request-id",
+    ]
+    assert reply.values("content-type") == ["application/json"]
+    assert reply.values("x-request-id") == ["mine"]
+    assert reply.values("connection") == ["close"]
+
+
+async def test_status_and_body_of_the_engine_come_back_as_they_are() -> None:
+    """The engine's own errors are relayed as they are, before a stream as well."""
+    told = {"error": {"code": 400, "message": "too long", "type": "exceed_context_size_error"}}
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.write(json_answer(told, status=b"400 Bad Request"))
+
+    async with engine_running(answer) as engine, proxy_running(runtime_for(engine)) as proxy:
+        for body in (chat_body(), chat_body(stream=True)):
+            reply = await ask(proxy.port, body=body)
+            assert (reply.status, reply.json()) == (400, told)
+
+
+async def test_stream_comes_back_byte_for_byte_with_the_headers_of_a_stream() -> None:
+    """An event stream has each of its headers once, and nothing is added to its bytes."""
+
+    async def answer(exchange: Exchange) -> None:
+        head = SSE_HEAD.replace(b"\r\n\r\n", b"\r\nCache-Control: private\r\n\r\n")
+        await exchange.write(head + chunked(*EVENTS) + b"0\r\n\r\n")
+
+    async with (
+        engine_running(answer) as engine,
+        proxy_running(runtime_for(engine)) as proxy,
+        await connect(proxy.port) as client,
+    ):
+        await client.send(body=chat_body(stream=True), is_last=False)
+        reply = await client.read_reply()
+    assert reply.is_whole
+    assert reply.body == b"".join(EVENTS)
+    for name, value in (
+        ("content-type", "text/event-stream"),
+        ("cache-control", "no-cache"),
+        ("connection", "keep-alive"),
+        ("x-accel-buffering", "no"),
+        ("transfer-encoding", "chunked"),
+    ):
+        assert reply.values(name) == [value]
+    assert reply.values("content-length") == []
+
+
+async def test_client_that_closes_is_not_told_to_keep_alive() -> None:
+    """A stream to a client that asked to close its connection says only that it closes."""
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.write(SSE_HEAD + chunked(*EVENTS) + b"0\r\n\r\n")
+
+    async with engine_running(answer) as engine, proxy_running(runtime_for(engine)) as proxy:
+        reply = await ask(proxy.port, body=chat_body(stream=True))
+    assert reply.values("connection") == ["close"]
+
+
+async def test_every_split_of_a_stream_gives_the_same_bytes() -> None:
+    """Wherever TCP cuts the engine's answer in two, the client gets the same bytes."""
+    whole = SSE_HEAD + chunked(*EVENTS) + b"0\r\n\r\n"
+    cuts = iter(range(1, len(whole)))
+
+    async def answer(exchange: Exchange) -> None:
+        cut = next(cuts)
+        await exchange.write(whole[:cut])
+        await until(lambda: exchange.writer.transport.get_write_buffer_size() == 0)
+        await asyncio.sleep(0)
+        await exchange.write(whole[cut:])
+
+    async with (
+        engine_running(answer) as engine,
+        proxy_running(runtime_for(engine)) as proxy,
+        await connect(proxy.port) as client,
+    ):
+        for _ in range(1, len(whole)):
+            await client.send(body=chat_body(stream=True), is_last=False)
+            reply = await client.read_reply()
+            assert (reply.body, reply.is_whole) == (b"".join(EVENTS), True)
+    assert len(engine.exchanges) == len(whole) - 1
+
+
+async def test_each_part_leaves_at_once() -> None:
+    """The client has the first event while the engine has not begun the second."""
+    first_was_seen = asyncio.Event()
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.write(SSE_HEAD + chunked(EVENTS[0]))
+        await first_was_seen.wait()
+        await exchange.write(chunked(EVENTS[2]) + b"0\r\n\r\n")
+
+    async with (
+        engine_running(answer) as engine,
+        proxy_running(runtime_for(engine)) as proxy,
+        await connect(proxy.port) as client,
+    ):
+        await client.send(body=chat_body(stream=True))
+        await client.read_until(EVENTS[0])
+        first_was_seen.set()
+        await client.read_until(EVENTS[2])
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + json_answer({"a": 1}),
+        b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{"a": 1}',
+        b'HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{"a": 1}',
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n"
+        + chunked(b'{"a"', b": 1}")
+        + b"0\r\nX-Trailer: 1\r\n\r\n",
+    ],
+    ids=["interim heads", "until the end", "HTTP/1.0", "chunks with a trailer"],
+)
+async def test_every_framing_of_an_answer_is_understood(raw: bytes) -> None:
+    """However the engine delimits its answer, the client gets a whole one."""
+
+    async def answer(exchange: Exchange) -> None:
+        exchange.writer.write(raw)
+        exchange.writer.close()
+
+    async with engine_running(answer) as engine, proxy_running(runtime_for(engine)) as proxy:
+        reply = await ask(proxy.port, body=chat_body())
+    assert (reply.status, reply.body, reply.is_whole) == (200, b'{"a": 1}', True)
+    assert reply.values("link") == []
+    assert reply.values("x-trailer") == []
+
+
+async def test_answer_without_a_body_is_relayed() -> None:
+    """A 204 ends without a body, and the connection lives on."""
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    async with (
+        engine_running(answer) as engine,
+        proxy_running(runtime_for(engine)) as proxy,
+        await connect(proxy.port) as client,
+    ):
+        for _ in range(2):
+            await client.send(body=chat_body(), is_last=False)
+            assert (await client.read_reply()).status == 204
+
+
+async def test_engine_on_a_unix_socket_is_sent_its_key(tmp_path: Path) -> None:
+    """A target may live on a unix socket; its key goes along, the address fills the Host header."""
+    path = str(tmp_path / "engine.sock")
+    async with engine_running(answer_ok, unix_socket=path) as engine:
+        target = RunningTarget(
+            base_url="http://engine.internal",
+            model_id=1,
+            model_name="tiny",
+            effective_ctx=1,
+            unix_socket=path,
+            bearer_key="k3y",
+        )
+        async with proxy_running(FakeRuntime({"tiny": target})) as proxy:
+            sent = (("Authorization", "Bearer client"),)
+            reply = await ask(proxy.port, body=chat_body(), headers=sent)
+    assert reply.status == 200
+    assert engine.exchanges[0].values("authorization") == ["Bearer k3y"]
+    assert engine.exchanges[0].values("host") == ["engine.internal"]
+
+
+async def test_admission_is_asked_with_the_models_own_name_and_the_requests_wishes() -> None:
+    """The runtime gets the catalogue's name, the context asked for, the default, the wait and the request's id."""
+    catalog = FakeCatalog([ModelSummary(id=7, name="tiny", aliases=("gpt-x",))])
+    async with (
+        engine_running(answer_ok) as engine,
+        proxy_running(runtime_for(engine), catalog, default_ctx=512) as proxy,
+    ):
+        asked = (("X-Request-Id", "r1"), ("Prefer", "respond-async, wait=3"))
+        await ask(proxy.port, body=chat_body(model="GPT-X", num_ctx=9000), headers=asked)
+        await ask(proxy.port, body=chat_body(model="7"), headers=(("Prefer", "wait=100000"),))
+    first, second = proxy.runtime.admitted
+    assert (first.model_name, first.num_ctx, first.default_ctx) == ("tiny", 9000, 512)
+    assert (first.wait_s, first.request_id) == (3, "r1")
+    assert (second.model_name, second.num_ctx, second.wait_s) == ("tiny", None, 600)
+    assert second.request_id.startswith("req_")
+    assert proxy.runtime.holds == 0
+
+
+@pytest.mark.parametrize("sent", ["", "white space", "x" * 129, "caf\xe9"])
+async def test_insane_request_id_is_replaced(sent: str) -> None:
+    """An id that could not be logged on one line is replaced by one of ours, upstream too."""
+    async with engine_running(answer_ok) as engine, proxy_running(runtime_for(engine)) as proxy:
+        reply = await ask(proxy.port, body=chat_body(), headers=(("X-Request-Id", sent),))
+    (given,) = reply.values("x-request-id")
+    assert given.startswith("req_")
+    assert engine.exchanges[0].values("x-request-id") == [given]
+
+
+async def test_pipelined_requests_are_answered_in_order() -> None:
+    """Two requests in one segment get their two answers, the first one first."""
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.write(json_answer({"n": json.loads(exchange.body)["n"]}))
+
+    async with (
+        engine_running(answer) as engine,
+        proxy_running(runtime_for(engine)) as proxy,
+        await connect(proxy.port) as client,
+    ):
+        for n in range(2):
+            await client.send(path=CHAT, body=chat_body(n=n), is_last=False)
+        assert [(await client.read_reply()).json()["n"] for _ in range(2)] == [0, 1]
+    assert MODEL.name == proxy.runtime.admitted[0].model_name
