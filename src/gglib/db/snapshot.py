@@ -39,7 +39,11 @@ class SnapshotCache:
         """Read the catalogue; this blocks."""
         self._path = path
         self._watcher = ChangeWatcher(path)
-        self._snapshot = _load(path, self._watcher.edition())
+        try:
+            self._snapshot = _load(path, self._watcher.edition())
+        except BaseException:
+            self._watcher.close()
+            raise
         self._loading: asyncio.Future[Snapshot] | None = None
 
     async def latest(self) -> Snapshot:

@@ -6,6 +6,7 @@ import os
 import resource
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import pytest
 from gglib.core.errors import CatalogError, InvalidSettingError, ModelExistsError
 from gglib.core.models import GgufFacts, ModelSettings, NewModel
 from gglib.db import SqliteCatalog
+from gglib.db.connections import writing
+from gglib.db.rows import insert_model
 
 Maker = Callable[..., NewModel]
 
@@ -34,6 +37,12 @@ def content_of(path: Path) -> bytes:
 def move(source: Path, target: Path) -> None:
     """Give a file another name."""
     source.rename(target)
+
+
+def write_now(path: Path, model: NewModel) -> None:
+    """Add a model while the event loop stands still."""
+    with writing(path) as connection:
+        insert_model(connection, model, added_at=0)
 
 
 class TestKeeping:
@@ -235,7 +244,7 @@ class TestTheFile:
     async def test_replaced(
         self, tmp_path: Path, path: Path, catalog: SqliteCatalog, new_model: Maker
     ) -> None:
-        """Another catalogue moved into the place of an open one is read without opening it again."""
+        """Another catalogue in the place of an open one is read and written without opening it again."""
         await catalog.add_model(new_model("old"))
         async with SqliteCatalog(tmp_path / "other.db") as other:
             added = await other.add_model(new_model("new"))
@@ -243,6 +252,8 @@ class TestTheFile:
         for suffix in ("-wal", "-shm"):  # they belong to the file that is gone
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         assert await catalog.list_models() == [added]
+        later = await catalog.add_model(new_model("later"))
+        assert await catalog.list_models() == [added, later]
 
     async def test_locked_by_another_program(
         self, tmp_path: Path, path: Path, catalog: SqliteCatalog, new_model: Maker
@@ -278,6 +289,21 @@ class TestReadingFromMemory:
             return added in await catalog.list_models()
 
         assert all(await asyncio.gather(*(add_and_read(number) for number in range(20))))
+
+    async def test_a_load_under_way_may_be_too_old(self, path: Path, new_model: Maker) -> None:
+        """A read that joins a load which began before the last write reads once more."""
+        with ThreadPoolExecutor(max_workers=1) as executor:
+            asyncio.get_running_loop().set_default_executor(executor)
+            async with SqliteCatalog(path) as catalog:
+                write_now(path, new_model("a"))
+                first = asyncio.create_task(catalog.list_models())
+                await asyncio.sleep(0)  # it begins its load ...
+                executor.submit(
+                    int
+                ).result()  # ... which has read the file, though the loop does not know yet
+                write_now(path, new_model("b"))
+                assert [model.name for model in await catalog.list_models()] == ["a", "b"]
+                assert "a" in [model.name for model in await first]
 
     async def test_a_cancelled_reader_spoils_nothing(self, catalog: SqliteCatalog, new_model: Maker) -> None:
         """A reader that is cancelled while a change is read leaves the catalogue readable, by others and closing."""
