@@ -188,10 +188,12 @@ def _tokens(template: str) -> Iterator[tuple[str, bool]]:
             position = len(template) if end < 0 else end + 2
             continue
         for token in _TOKEN.finditer(template, position):
-            position = token.end()
             if token["close"]:
+                position = token.end()
                 break
             if token["word"]:
                 yield token["word"], False
             else:
                 yield token["single"] or token["double"] or "", True
+        else:  # the tag is never closed, so all of the template has been looked at
+            return

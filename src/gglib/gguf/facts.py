@@ -1,7 +1,7 @@
 """What the keys of a GGUF header mean, for the few that gglib wants. Pure: values in, facts out.
 
-A wanted key whose value is of the wrong type makes the file invalid, for llama.cpp refuses to load it too. Zero
-is "does not tell": converters write it where a count does not apply.
+A wanted key whose value is of the wrong type makes the file invalid, for llama.cpp refuses to load it too.
+Zero is "does not tell": converters write it where a count does not apply.
 """
 
 from collections.abc import Mapping

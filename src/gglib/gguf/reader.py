@@ -1,7 +1,7 @@
 """Opens a GGUF file, reads its header and says what it found: the only module here that does I/O.
 
-Synchronous, and quick (milliseconds): run it in a worker thread. Nothing it does waits for anybody: a pipe or a
-device is refused, not read.
+Synchronous, and quick (milliseconds): run it in a worker thread. Nothing it does waits for anybody: a pipe or
+a device is refused, not read.
 """
 
 import os
@@ -99,10 +99,15 @@ def _read_header(path: Path) -> _Header:
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
+        with _open(path) as file:
             yield file
     except OSError as error:
         raise InvalidGgufError(f"cannot be read: {error.strerror or type(error).__name__}") from error
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        return open(path, "rb", opener=_open_at_once)
     except ValueError as error:  # a NUL, or a character that the file system cannot name
         raise InvalidGgufError("cannot be read: no file can have this name") from error
 

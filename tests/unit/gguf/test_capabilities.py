@@ -1,0 +1,89 @@
+"""The capability rules, one case each, on the forms that templates in use have."""
+
+import time
+
+import pytest
+
+from gglib.gguf.capabilities import find_capabilities
+
+_PLAIN = "{% for m in messages %}{{ '<|im_start|>' + m['role'] + m['content'] }}{% endfor %}"
+
+
+def _names(template: str | None, **more: object) -> set[str]:
+    arguments: dict[str, object] = {"architecture": "llama", "pooling_type": None, **more}
+    return set(find_capabilities(template=template, **arguments).names())  # type: ignore[arg-type] # cases
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        # 0. No template, none of the rules.
+        (None, set()),
+        ("", set()),
+        (_PLAIN, {"chat"}),
+        # 1. The variable, but not prose, a literal, a comment or a longer word.
+        ("{%- if tools %}{{ tools | tojson }}{% endif %}", {"chat", "tools"}),
+        ("You may use tools. {{ messages }}", {"chat"}),
+        ("{{ 'You may use tools }} and tools' }}", {"chat"}),
+        ("{# tools #}{{ builtin_tools }}", {"chat"}),
+        ("{{ 'it\\'s tools' }}", {"chat"}),
+        ('{{ "a" }}{# }} #}{% if not tools %}', {"chat", "tools"}),
+        # 2. The calls of an earlier answer, in both spellings.
+        ("{% if message.tool_calls %}", {"chat", "tools"}),
+        ("{% if message['tool_calls'] %}", {"chat", "tools"}),
+        # 3. Switches and fields.
+        ("{% if enable_thinking is defined and enable_thinking is false %}", {"chat", "reasoning"}),
+        ('{{ message["reasoning_content"] }}', {"chat", "reasoning"}),
+        # 4. Fences.
+        (_PLAIN + "<think>\n", {"chat", "reasoning"}),
+        ("{{ '<|channel|>analysis<|message|>' }}", {"chat", "reasoning"}),
+        # 5. Parts of the type image; a word in prose is not one.
+        ("{% if part['type'] == 'image_url' %}", {"chat", "vision"}),
+        ("Describe the image. {{ messages }}", {"chat"}),
+        # 6. Places for an image.
+        ("{{ '<|vision_start|><|image_pad|><|vision_end|>' }}", {"chat", "vision"}),
+        # 8. What is not well formed is read as far as it goes.
+        ("{{ tools", {"chat", "tools"}),
+        ("{{ 'tools", {"chat"}),
+        ("{# tools", {"chat"}),
+    ],
+)
+def test_template_rules(template: str | None, expected: set[str]) -> None:
+    """A template gives exactly the capabilities that its tags and marks show."""
+    assert _names(template) == expected
+
+
+def test_vision_architecture() -> None:
+    """An architecture made for images sees them, whatever its template looks like."""
+    assert _names(_PLAIN, architecture="qwen2vl") == {"chat", "vision"}
+
+
+def test_second_template_for_tools() -> None:
+    """A template of its own for requests with tools counts like the first."""
+    assert _names(_PLAIN, tool_template="{{ tools }}") == {"chat", "tools"}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "pooling_type", "expected"),
+    [
+        ("bert", None, {"embedding"}),
+        ("gemma-embedding", 1, {"embedding"}),
+        ("qwen3", 3, {"embedding"}),
+        ("qwen3", None, {"chat"}),
+        ("qwen3", 4, set()),
+        ("bert", 4, set()),
+        ("llama", 9, {"chat"}),
+    ],
+)
+def test_pooling(architecture: str, pooling_type: int | None, expected: set[str]) -> None:
+    """What pools into a vector only embeds; what pools into a rank does neither, even with a template."""
+    assert _names(_PLAIN, architecture=architecture, pooling_type=pooling_type) == expected
+
+
+@pytest.mark.parametrize("piece", ["{{'\\", "{{", "{#", "'\\", "\"'", "{{ a }", "a"])
+def test_hostile_template_is_read_in_one_pass(piece: str) -> None:
+    """A megabyte of half-open tags and quotes takes about as long as any other megabyte."""
+    started = time.monotonic()
+    _names("{{" + piece * (1024**2 // len(piece)))
+
+    assert time.monotonic() - started < 5
