@@ -1,0 +1,76 @@
+"""A manager over the scripted llama-server, in a short-lived home."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gglib.core.models import ModelSettings, ModelSummary
+from gglib.runtime import EngineManager, RuntimeConfig
+from gglib.runtime.engine import find_engine
+from gglib.testing import FakeCatalog, Script, install_scripted_server, read_record
+
+MODELS = ("a", "b", "broken")
+
+
+class World:
+    """One home with a scripted engine, and what it recorded."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.record = home / "record.jsonl"
+        self.catalog = FakeCatalog([self._model(number, name) for number, name in enumerate(MODELS, 1)])
+
+    def _model(self, number: int, name: str) -> ModelSummary:
+        path = self.home / f"{name}.gguf"
+        path.write_bytes(b"GGUF")
+        return ModelSummary(
+            id=number, name=name, paths=(path,), trained_context=32768, settings=ModelSettings()
+        )
+
+    @asynccontextmanager
+    async def manager(self, script: Script | None = None, **config: Any) -> AsyncIterator[EngineManager]:
+        """Run a manager whose engine follows the script."""
+        scripted = replace(script or Script(), record=str(self.record))
+        engine = install_scripted_server(self.home / "bin", scripted)
+        settings = RuntimeConfig(run_dir=self.home / "run", log_dir=self.home / "logs", **config)
+        async with EngineManager(self.catalog, find_engine(engine), settings) as manager:
+            yield manager
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """Return what the engine recorded of this kind, oldest first."""
+        return (
+            [event for event in read_record(self.record) if event["event"] == kind]
+            if self.record.exists()
+            else []
+        )
+
+    def living(self) -> list[int]:
+        """Return the pids of engines that are still there."""
+        return [event["pid"] for event in self.events("start") if is_alive(event["pid"])]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process exists and is not a zombie."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """One home; at the end no engine of it may be left."""
+    world = World(tmp_path)
+    yield world
+    assert world.living() == []
+
+
+@pytest.fixture
+def open_descriptors() -> Callable[[], int]:
+    """Count this process's descriptors."""
+    return lambda: len(list(Path("/proc/self/fd").iterdir()))

@@ -1,0 +1,298 @@
+"""The manager with real processes: the scripted llama-server behaves, and misbehaves, on demand."""
+
+import asyncio
+import json
+import os
+import signal
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gglib.core.errors import (
+    ModelFileNotFoundError,
+    ModelLoadFailedError,
+    ModelLoadingError,
+    ModelNotFoundError,
+    ShuttingDownError,
+)
+from gglib.core.models import RunningTarget
+from gglib.runtime.probe import is_healthy
+from gglib.testing import Script
+
+if TYPE_CHECKING:
+    from tests.integration.runtime.conftest import World
+else:
+    World = object
+
+
+async def until(is_true: Callable[[], bool], *, within_s: float = 5.0) -> None:
+    """Wait for a condition that another process brings about."""
+    async with asyncio.timeout(within_s):
+        while not is_true():  # noqa: ASYNC110 - the other side is a process
+            await asyncio.sleep(0.01)
+
+
+def living_members(group: int) -> list[str]:
+    """Return the pids in a process group, without those that only wait to be reaped by init."""
+    stats = [path.read_text().rpartition(")") for path in Path("/proc").glob("[0-9]*/stat") if path.exists()]
+    return [head for head, _, rest in stats if rest.split()[2] == str(group) and rest.split()[0] != "Z"]
+
+
+async def answers(target: RunningTarget) -> bool:
+    """Whether the engine behind a target answers."""
+    assert target.unix_socket is not None
+    return await is_healthy(socket_path=Path(target.unix_socket), port=None)
+
+
+async def test_a_request_launches_its_model_and_holds_it(world: World) -> None:
+    """Inside the block the engine answers; the block's end leaves it running for the next one."""
+    async with world.manager() as manager:
+        async with manager.admit("a", None, 8192) as target:
+            assert await answers(target)
+            assert (target.model_name, target.model_id, target.effective_ctx) == ("a", 1, 8192)
+            (resident,) = (await manager.status()).residents
+            assert (resident.state, resident.in_flight) == ("ready", 1)
+        assert await manager.current_model() == target
+        (resident,) = (await manager.status()).residents
+        assert resident.in_flight == 0
+    assert len(world.events("start")) == 1
+
+
+async def test_300_requests_to_a_cold_model_cause_one_launch(world: World) -> None:
+    """Everybody who waits for a model is served by the same process."""
+    async with world.manager(Script(load_s=0.3)) as manager:
+
+        async def ask() -> RunningTarget:
+            async with manager.admit("a", None, 8192) as target:
+                return target
+
+        targets = await asyncio.gather(*(ask() for _ in range(300)))
+        assert len(set(targets)) == 1
+    assert len(world.events("start")) == 1
+
+
+async def test_only_one_engine_exists_at_any_time(world: World) -> None:
+    """The next model is launched when the process of the one before is gone."""
+    async with world.manager() as manager:
+        for name in ("a", "b", "a", "b"):
+            async with manager.admit(name, None, 8192) as target:
+                assert target.model_name == name
+                assert len(world.living()) == 1
+    assert len(world.events("start")) == 4
+
+
+async def test_a_swap_waits_until_nothing_is_in_flight(world: World) -> None:
+    """A held model is not stopped for another one; once released, the other one gets its turn."""
+    async with world.manager() as manager:
+        async with manager.admit("a", None, 8192) as target:
+            other = asyncio.create_task(manager.ensure_model_running("b", None, 8192))
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(other), 0.3)
+            assert await answers(target)
+            (waiting,) = (await manager.status()).waiting
+            assert (waiting.model_name, waiting.waiting) == ("b", 1)
+        assert (await other).model_name == "b"
+
+
+async def test_context_grows_once_and_stays(world: World) -> None:
+    """A larger num_ctx relaunches; without one, or with a smaller one, the larger context serves."""
+    async with world.manager() as manager:
+        contexts = [
+            (await manager.ensure_model_running("a", num_ctx, 4096)).effective_ctx
+            for num_ctx in (None, 8192, None, 2048, 5000, 100_000)
+        ]
+    assert contexts == [4096, 8192, 8192, 8192, 8192, 32768]
+    sizes = [event["argv"][event["argv"].index("--ctx-size") + 1] for event in world.events("start")]
+    assert sizes == ["4096", "8192", "32768"]
+
+
+async def test_a_failed_load_tells_the_engines_reason_at_once(world: World) -> None:
+    """All who wait get the engine's own words and its last lines, when it exits and not at a timeout."""
+    script = Script(
+        load_fails_with="0.00.01 E gguf_init_from_reader: invalid magic characters: 'XXXX', expected 'GGUF'"
+    )
+    async with world.manager(script) as manager, asyncio.timeout(2):
+        errors = await asyncio.gather(
+            *(manager.ensure_model_running("broken", None, 8192) for _ in range(5)), return_exceptions=True
+        )
+        assert (await manager.status()).failed == (
+            ("broken", "invalid magic characters: 'XXXX', expected 'GGUF'"),
+        )
+    for error in errors:
+        assert isinstance(error, ModelLoadFailedError)
+        assert error.reason == "invalid magic characters: 'XXXX', expected 'GGUF'"
+        assert any("invalid magic" in line for line in error.log_tail)
+    assert len(world.events("start")) == 1
+
+
+async def test_an_engine_killed_while_loading_is_named_as_out_of_memory(world: World) -> None:
+    """Nobody of ours sends KILL to a loading engine: it was the system."""
+    async with world.manager(Script(die_while_loading_after_s=0.05, load_s=5)) as manager:
+        with pytest.raises(ModelLoadFailedError, match="out of memory"):
+            await manager.ensure_model_running("a", None, 8192)
+
+
+async def test_the_home_directory_is_shortened_in_what_clients_see(world: World) -> None:
+    """A log line that names the user's home shows a tilde."""
+    async with world.manager(Script(load_fails_with=f"error: cannot open {Path.home()}/m.gguf")) as manager:
+        with pytest.raises(ModelLoadFailedError) as caught:
+            await manager.ensure_model_running("a", None, 8192)
+    assert caught.value.reason == "cannot open ~/m.gguf"
+
+
+async def test_unknown_models_and_missing_files_evict_nobody(world: World) -> None:
+    """Neither touches what runs."""
+    (world.home / "b.gguf").unlink()
+    async with world.manager() as manager:
+        await manager.ensure_model_running("a", None, 8192)
+        with pytest.raises(ModelNotFoundError):
+            await manager.ensure_model_running("nope", None, 8192)
+        with pytest.raises(ModelFileNotFoundError):
+            await manager.ensure_model_running("b", None, 8192)
+        current = await manager.current_model()
+        assert current is not None
+        assert current.model_name == "a"
+    assert len(world.events("start")) == 1
+
+
+async def test_a_wait_of_zero_says_loading_while_the_load_goes_on(world: World) -> None:
+    """The impatient caller is told when to come back; the next one finds the model there."""
+    async with world.manager(Script(load_s=0.4)) as manager:
+        with pytest.raises(ModelLoadingError) as caught:
+            async with manager.admit("a", None, 8192, wait_s=0):
+                pass
+        assert caught.value.retry_after_s >= 1
+        async with manager.admit("a", None, 8192), manager.admit("a", None, 8192, wait_s=0) as target:
+            assert target.model_name == "a"
+    assert len(world.events("start")) == 1
+
+
+async def test_a_client_that_leaves_during_the_load_does_not_break_it(world: World) -> None:
+    """The launch is detached from the request that caused it."""
+    async with world.manager(Script(load_s=0.4)) as manager:
+        first = asyncio.create_task(manager.ensure_model_running("a", None, 8192))
+        second = asyncio.create_task(manager.ensure_model_running("a", None, 8192))
+        await until(lambda: len(world.events("start")) == 1)
+        first.cancel()
+        assert (await second).model_name == "a"
+        assert first.cancelled()
+    assert len(world.events("start")) == 1
+
+
+async def test_an_engine_that_dies_is_replaced_by_the_next_request(world: World) -> None:
+    """The next request gets a new process."""
+    async with world.manager() as manager:
+        await manager.ensure_model_running("a", None, 8192)
+        (dead,) = world.living()
+        os.kill(dead, signal.SIGKILL)
+        await until(lambda: manager._scheduler.residents == ())
+        assert await answers(await manager.ensure_model_running("a", None, 8192))
+    assert len(world.events("start")) == 2
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(Script(ignore_term=True), id="ignores-term"),
+        pytest.param(Script(fork_child=True), id="leaves-a-child"),
+        pytest.param(Script(stderr_noise_bytes=30_000_000), id="prints-30-MB"),
+        pytest.param(
+            Script(stderr_noise_bytes=30_000_000, noise_line_bytes=30_000_000), id="prints-one-long-line"
+        ),
+    ],
+)
+async def test_bad_engines_are_stopped_within_7_seconds(world: World, script: Script) -> None:
+    """Whatever it does, nothing of it is left, and its log is bounded."""
+    async with world.manager(script) as manager:
+        await manager.ensure_model_running("a", None, 8192)
+        groups = [event["pid"] for event in world.events("start")]
+        async with asyncio.timeout(7):
+            await manager.stop_current()
+    await until(lambda: not any(living_members(group) for group in groups))
+    assert sum(path.stat().st_size for path in (world.home / "logs").rglob("*.log*")) < 11 * 1024 * 1024
+
+
+async def test_a_frozen_engine_is_stopped_within_7_seconds(world: World) -> None:
+    """A process under SIGSTOP ignores TERM; KILL ends it."""
+    async with world.manager() as manager:
+        await manager.ensure_model_running("a", None, 8192)
+        os.kill(world.living()[0], signal.SIGSTOP)
+        async with asyncio.timeout(7):
+            await manager.stop_current()
+
+
+async def test_stop_drains_up_to_its_limit(world: World) -> None:
+    """A request in flight may end; one that does not end loses its engine at the limit."""
+    async with world.manager(drain_s=0.3) as manager:
+        async with manager.admit("a", None, 8192):
+            async with asyncio.timeout(3):
+                await manager.stop_current()
+        assert world.living() == []
+
+
+async def test_closing_refuses_who_waits_and_whoever_comes(world: World) -> None:
+    """A waiter is told that gglib shuts down; the load is ended."""
+    async with world.manager(Script(load_s=30)) as manager:
+        waiter = asyncio.create_task(manager.ensure_model_running("a", None, 8192))
+        await until(lambda: len(world.events("start")) == 1)
+        await manager.close()
+        with pytest.raises(ShuttingDownError):
+            await waiter
+        with pytest.raises(ShuttingDownError):
+            await manager.ensure_model_running("a", None, 8192)
+
+
+async def test_nobody_but_gglib_can_talk_to_the_engine(world: World) -> None:
+    """The socket's directory is private, the key is in a private file, and not on the command line."""
+    async with world.manager() as manager:
+        target = await manager.ensure_model_running("a", None, 8192)
+        assert target.unix_socket is not None
+        directory = Path(target.unix_socket).parent
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+        assert stat.S_IMODE((directory / "key").stat().st_mode) == 0o600
+        assert target.bearer_key
+        assert target.bearer_key not in json.dumps(world.events("start"))
+        assert target.bearer_key not in repr(target)
+    assert not directory.exists()
+
+
+async def test_the_environment_cannot_configure_the_engine(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Options' environment twins and secrets do not reach the engine; the rest does."""
+    for name in ("LLAMA_ARG_CTX_SIZE", "LLAMA_API_KEY", "HF_TOKEN", "OPENAI_API_KEY", "GGLIB_API_KEY"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    async with world.manager() as manager:
+        await manager.ensure_model_running("a", None, 8192)
+    environment = world.events("start")[0]["env"]
+    assert environment["CUDA_VISIBLE_DEVICES"] == "0"
+    assert not {"LLAMA_ARG_CTX_SIZE", "LLAMA_API_KEY", "HF_TOKEN", "OPENAI_API_KEY", "GGLIB_API_KEY"} & set(
+        environment
+    )
+
+
+async def test_a_loopback_port_serves_where_unix_sockets_are_not_wanted(world: World) -> None:
+    """The kernel chooses the port, and the engine's log tells it."""
+    async with world.manager(use_unix_socket=False) as manager:
+        target = await manager.ensure_model_running("a", None, 8192)
+        assert target.unix_socket is None
+        assert await is_healthy(socket_path=None, port=int(target.base_url.rpartition(":")[2]))
+
+
+async def test_twenty_swaps_leak_nothing(world: World, open_descriptors: Callable[[], int]) -> None:
+    """Descriptors and tasks return to where they were."""
+    async with world.manager() as manager:
+        await manager.ensure_model_running("a", None, 8192)
+        await manager.stop_current()
+        descriptors, tasks = open_descriptors(), len(asyncio.all_tasks())
+        for _ in range(10):
+            await manager.ensure_model_running("a", None, 8192)
+            await manager.ensure_model_running("b", None, 8192)
+        await manager.stop_current()
+        assert open_descriptors() == descriptors
+        assert len(asyncio.all_tasks()) == tasks
+        assert list((world.home / "run" / "engines").iterdir()) == []

@@ -1,0 +1,141 @@
+"""gglib is killed with -9, and no engine outlives it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gglib.runtime import guard
+from gglib.runtime.processes import start_mark
+from gglib.runtime.workspace import open_workspace, sweep_leftovers
+from gglib.testing import Script, install_scripted_server, read_record
+
+PROGRAM = """
+import asyncio, sys
+from pathlib import Path
+from gglib.core.models import ModelSummary
+from gglib.runtime import EngineManager, RuntimeConfig
+from gglib.runtime.engine import find_engine
+from gglib.testing import FakeCatalog
+
+async def main(home, engine):
+    catalog = FakeCatalog([ModelSummary(id=1, name="a", paths=(home / "a.gguf",))])
+    config = RuntimeConfig(run_dir=home / "run", log_dir=home / "logs")
+    async with EngineManager(catalog, find_engine(engine), config) as manager:
+        await manager.ensure_model_running("a", None, 8192)
+        print("ready", flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2])))
+"""
+
+
+def is_gone(pid: int, *, within_s: float) -> bool:
+    """Whether a process ends in time; it is not ours to reap."""
+    deadline = time.monotonic() + within_s
+    while start_mark(pid) is not None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def start_gglib(home: Path, script: Script) -> "subprocess.Popen[str]":
+    """Start a program that runs a model, and return when the model is ready."""
+    (home / "a.gguf").touch()
+    engine = install_scripted_server(home / "bin", script)
+    program = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(home), str(engine)], stdout=subprocess.PIPE, text=True
+    )
+    assert program.stdout is not None
+    assert program.stdout.readline() == "ready\n"
+    return program
+
+
+@pytest.mark.parametrize("script", [Script(), Script(ignore_term=True)], ids=["idle", "ignores-term"])
+def test_kill_9_of_gglib_takes_the_engine_along(tmp_path: Path, script: Script) -> None:
+    """Within two seconds of SIGKILL to gglib its engine is gone."""
+    record = tmp_path / "record.jsonl"
+    program = start_gglib(tmp_path, replace(script, record=str(record)))
+    (engine_pid,) = [event["pid"] for event in read_record(record) if event["event"] == "start"]
+    assert start_mark(engine_pid) is not None
+    program.kill()
+    program.communicate()
+    assert is_gone(engine_pid, within_s=2)
+
+
+def test_the_guardian_does_it_where_the_kernel_does_not(tmp_path: Path) -> None:
+    """Without a parent-death signal the guardian notices that gglib is gone and kills the group."""
+    note = tmp_path / "pid"
+    engine = (
+        f"import os, pathlib, time; pathlib.Path({str(note)!r}).write_text(str(os.getpid())); time.sleep(60)"
+    )
+    parent = (
+        "import os, subprocess, sys, time\n"
+        f"engine = [sys.executable, '-c', {engine!r}]\n"
+        f"command = [sys.executable, {guard.__file__!r}, '--watch', str(os.getpid()), *engine]\n"
+        "subprocess.Popen(command, start_new_session=True)\n"
+        "time.sleep(60)\n"
+    )
+    program = subprocess.Popen([sys.executable, "-c", parent])
+    deadline = time.monotonic() + 5
+    while not (note.exists() and note.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    engine_pid = int(note.read_text())
+    program.kill()
+    program.wait()
+    assert is_gone(engine_pid, within_s=2)
+
+
+def test_the_guardian_passes_on_how_the_engine_ended() -> None:
+    """Its exit code is the engine's, and 128 plus the number of the signal that ended it."""
+    for code, expected in (("raise SystemExit(3)", 3), ("import os; os.kill(os.getpid(), 9)", 137)):
+        command = [sys.executable, guard.__file__, "--watch", str(os.getpid()), sys.executable, "-c", code]
+        assert subprocess.run(command, check=False, start_new_session=True).returncode == expected
+
+
+def test_a_guard_whose_parent_is_gone_starts_nothing(tmp_path: Path) -> None:
+    """The parent may die before the guard has asked for its signal."""
+    note = tmp_path / "started"
+    command = [sys.executable, guard.__file__, "1", sys.executable, "-c", f"open({str(note)!r}, 'w')"]
+    assert subprocess.run(command, check=False, capture_output=True).returncode != 0
+    assert not note.exists()
+
+
+def test_the_next_start_ends_what_a_crash_left(tmp_path: Path) -> None:
+    """A recorded process of the same start time is ended and its directory removed."""
+    left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    with open_workspace(tmp_path / "engines", "1-1", use_unix_socket=True) as workspace:
+        workspace.record(left.pid)
+        kept = (workspace.directory / "process.json").read_text()
+    crashed = tmp_path / "engines" / "1-1"
+    crashed.mkdir()
+    (crashed / "process.json").write_text(kept)
+    assert sweep_leftovers(tmp_path / "engines") == [left.pid]
+    assert left.wait(5) == -signal.SIGKILL
+    assert not crashed.exists()
+
+
+def test_a_stranger_with_the_same_pid_is_spared(tmp_path: Path) -> None:
+    """A pid alone is no proof: another start time means another process."""
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    crashed = tmp_path / "engines" / "1-1"
+    crashed.mkdir(parents=True)
+    for content in (
+        json.dumps({"pid": stranger.pid, "mark": "another-boot:1"}),
+        "{",
+        "[]",
+        '{"pid": "x", "mark": 1}',
+    ):
+        (crashed / "process.json").write_text(content)
+        assert sweep_leftovers(tmp_path / "engines") == []
+        crashed.mkdir(parents=True)
+    assert stranger.poll() is None
+    stranger.kill()
+    stranger.wait()

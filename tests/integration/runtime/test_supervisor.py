@@ -1,0 +1,116 @@
+"""The supervisor over a small server, and the claim on a home."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gglib.core.errors import AlreadyRunningError, GglibError, InvalidSettingError
+from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
+from gglib.runtime import ProxyConfig, ProxySupervisor
+from gglib.runtime.instance import claim, running_instance
+from gglib.testing import FakeCatalog, FakeRuntime
+
+
+async def serve_nothing(
+    listener: socket.socket,
+    default_ctx: int,
+    runtime: ModelRuntimePort,
+    catalog: ModelCatalogPort,
+    cancel: asyncio.Event,
+) -> None:
+    """Hold the socket until told to stop."""
+    with listener:
+        await cancel.wait()
+
+
+async def crash(
+    listener: socket.socket,
+    default_ctx: int,
+    runtime: ModelRuntimePort,
+    catalog: ModelCatalogPort,
+    cancel: asyncio.Event,
+) -> None:
+    """Break at once."""
+    listener.close()
+    raise RuntimeError("boom")
+
+
+PORTS = (FakeRuntime({}), FakeCatalog())
+
+
+async def test_it_binds_first_and_reports_the_real_address() -> None:
+    """With port 0 the address that ``start`` returns is one that can be connected to."""
+    supervisor = ProxySupervisor(serve_nothing)
+    assert supervisor.status().state == "stopped"
+    url = await supervisor.start(ProxyConfig(port=0), *PORTS)
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=1):
+        pass
+    assert (supervisor.status().state, supervisor.status().url) == ("running", url)
+    await supervisor.stop()
+    assert supervisor.status().state == "stopped"
+
+
+async def test_it_refuses_a_second_start_and_can_be_restarted() -> None:
+    """One proxy at a time; after a stop it may start again."""
+    supervisor = ProxySupervisor(serve_nothing)
+    await supervisor.start(ProxyConfig(port=0), *PORTS)
+    with pytest.raises(AlreadyRunningError):
+        await supervisor.start(ProxyConfig(port=0), *PORTS)
+    await supervisor.stop()
+    await supervisor.stop()
+    await supervisor.start(ProxyConfig(port=0), *PORTS)
+    await supervisor.stop()
+    await supervisor.wait()
+
+
+async def test_a_crash_is_reported_and_can_be_started_over() -> None:
+    """The status says what it died of, ``wait`` raises, and a new start is allowed."""
+    supervisor = ProxySupervisor(crash)
+    await supervisor.start(ProxyConfig(port=0), *PORTS)
+    with pytest.raises(GglibError, match="boom"):
+        await supervisor.wait()
+    assert supervisor.status().state == "crashed"
+    await supervisor.start(ProxyConfig(port=0), *PORTS)
+    with pytest.raises(GglibError):
+        await supervisor.wait()
+
+
+@pytest.mark.parametrize(
+    ("host", "message"), [("127.0.0.1", "--port"), ("no.such.host.invalid", "not an address")]
+)
+async def test_an_address_that_cannot_be_had_is_one_sentence(host: str, message: str) -> None:
+    """It says what to do instead of an errno."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InvalidSettingError, match=message):
+            await ProxySupervisor(serve_nothing).start(ProxyConfig(host=host, port=port), *PORTS)
+
+
+def test_one_gglib_for_each_home(tmp_path: Path) -> None:
+    """The second one is told where the first is; once that is gone, even killed, the home is free."""
+    assert running_instance(tmp_path) is None
+    program = (
+        "import sys, time; from pathlib import Path; from gglib.runtime.instance import claim\n"
+        "with claim(Path(sys.argv[1])) as held:\n"
+        "    held.announce('http://127.0.0.1:1234'); print('held', flush=True); time.sleep(60)"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout is not None
+    assert other.stdout.readline() == "held\n"
+    with pytest.raises(AlreadyRunningError, match=r"http://127\.0\.0\.1:1234"), claim(tmp_path):
+        pass
+    instance = running_instance(tmp_path)
+    assert instance is not None
+    assert (instance.pid, instance.url) == (other.pid, "http://127.0.0.1:1234")
+    other.kill()
+    other.communicate()
+    assert running_instance(tmp_path) is None
+    with claim(tmp_path):
+        pass
