@@ -1,0 +1,60 @@
+"""How a name finds a model."""
+
+import pytest
+
+from gglib.core.models import ModelSummary
+from gglib.core.names import find_model, not_found
+
+MODELS = [
+    ModelSummary(id=1, name="SmolLM2-135M", aliases=("smol", "gpt-4")),
+    ModelSummary(id=2, name="smollm2-135m"),
+    ModelSummary(id=3, name="Gemma", aliases=("1",)),
+    ModelSummary(id=44, name="Qwen2.5-Coder-7B"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("SmolLM2-135M", 1),
+        ("smollm2-135m", 2),
+        ("gpt-4", 1),
+        ("1", 3),
+        ("2", 2),
+        ("44", 44),
+        ("GEMMA", 3),
+        ("GPT-4", 1),
+        ("SMOLLM2-135M", None),
+        ("gemm", None),
+        ("²", None),
+        ("", None),
+    ],
+)
+def test_exact_name_then_alias_then_id_then_a_unique_match_ignoring_case(
+    name: str, found: int | None
+) -> None:
+    """An alias goes before an id of the same spelling; two matches that differ in case only are none."""
+    model = find_model(name, MODELS)
+    assert (model.id if model else None) == found
+
+
+def test_an_ambiguous_name_is_told_its_candidates() -> None:
+    """The error names both spellings."""
+    error = not_found("SMOLLM2-135M", MODELS)
+    assert error.is_ambiguous
+    assert error.candidates == ("SmolLM2-135M", "smollm2-135m")
+    assert "SmolLM2-135M, smollm2-135m" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("gema", "Gemma"), ("qwen", "Qwen2.5-Coder-7B"), ("Qwen2.5-Coder-7b-Q4", "Qwen2.5-Coder-7B")],
+)
+def test_a_wrong_name_is_told_what_comes_near(name: str, near: str) -> None:
+    """A typo, a part and a longer spelling all find it."""
+    assert near in not_found(name, MODELS).candidates
+
+
+def test_a_name_like_no_other_has_no_candidates() -> None:
+    """Nothing is suggested for the sake of it, and a name of any length costs little."""
+    assert not_found("zzzzzz" * 10_000, MODELS).candidates == ()

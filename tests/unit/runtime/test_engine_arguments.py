@@ -1,0 +1,112 @@
+"""A launch plan becomes the words of each engine."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gglib.core.errors import InvalidSettingError
+from gglib.core.models import ModelCapabilities, ModelLaunchSpec, ModelSettings
+from gglib.runtime.engine.embedded import parameters
+from gglib.runtime.engine.llama_server import build_arguments
+from gglib.runtime.engine.options import ENGINE_OPTIONS, parse_engine_args
+from gglib.runtime.engine.plan import LaunchPlan
+
+SPEC = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/models/a.gguf"))
+PLAN = LaunchPlan(
+    spec=SPEC,
+    context=8192,
+    slots=4,
+    cache_ram_mib=1024,
+    key_file=Path("/run/key"),
+    plan_file=Path("/run/plan.json"),
+    socket_path=Path("/run/engine.sock"),
+)
+EVERYTHING = frozenset(name for option in ENGINE_OPTIONS for name in option.names) | {
+    "--kv-unified", "--cache-ram", "--jinja", "--metrics", "--slots", "--no-ui", "--embeddings",
+}  # fmt: skip
+
+
+def plan_with(*engine_args: str, **capabilities: bool) -> LaunchPlan:
+    """Return the plan of a model with these settings."""
+    spec = replace(
+        SPEC,
+        settings=ModelSettings(engine_args=engine_args),
+        capabilities=ModelCapabilities(**capabilities),
+    )
+    return replace(PLAN, spec=spec)
+
+
+def test_llama_server_gets_what_a_user_would_choose() -> None:
+    """Four slots over one cache, the model's own template, metrics on, web page off, the key in a file."""
+    words = " ".join(build_arguments(PLAN, EVERYTHING))
+    assert words == (
+        "--model /models/a.gguf --alias a --host /run/engine.sock --port 0 --ctx-size 8192 --api-key-file /run/key "
+        "--parallel 4 --kv-unified --cache-ram 1024 --jinja --metrics --slots --no-ui"
+    )
+
+
+def test_an_old_build_gets_only_what_it_knows() -> None:
+    """Without a unified cache four slots would split the context, so it gets one."""
+    words = build_arguments(PLAN, frozenset({"--no-webui"}))
+    assert words[words.index("--parallel") + 1] == "1"
+    assert "--no-webui" in words
+    assert not {"--kv-unified", "--cache-ram", "--jinja", "--no-ui"} & set(words)
+
+
+def test_an_embedding_model_is_launched_as_one() -> None:
+    """Both engines refuse embeddings unless told."""
+    assert "--embeddings" in build_arguments(plan_with(embedding=True), EVERYTHING)
+    assert "--embeddings" not in build_arguments(PLAN, EVERYTHING)
+    assert parameters(plan_with(embedding=True))["embedding"] is True
+
+
+def test_without_unix_sockets_it_listens_on_loopback() -> None:
+    """The kernel chooses the port."""
+    words = build_arguments(replace(PLAN, socket_path=None), EVERYTHING)
+    assert words[words.index("--host") + 1 : words.index("--host") + 4] == ["127.0.0.1", "--port", "0"]
+
+
+def test_the_models_own_arguments_come_last_and_win() -> None:
+    """llama-server takes the last of two; the embedded engine's field is overwritten."""
+    plan = plan_with("-np", "2", "--temp=0.5", "--swa-full")
+    assert build_arguments(plan, EVERYTHING)[-5:] == ["--parallel", "2", "--temp", "0.5", "--swa-full"]
+    fields = parameters(plan)
+    assert (fields["n_parallel"], fields["sampling.temp"], fields["swa_full"]) == (2, 0.5, True)
+
+
+@pytest.mark.parametrize(
+    "argument", ["--host", "--port", "--api-key", "--model", "--log-file", "--tools", "x", ""]
+)
+def test_what_would_take_the_engine_out_of_our_hands_is_refused(argument: str) -> None:
+    """The allow-list has neither addresses nor keys nor files."""
+    with pytest.raises(InvalidSettingError):
+        list(parse_engine_args([argument, "1"]))
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--threads"], ["--threads", "x"], ["--temp", "hot"], ["--swa-full=1"]]
+)
+def test_a_missing_or_wrong_value_is_one_sentence(arguments: list[str]) -> None:
+    """It names the argument and what it needs."""
+    with pytest.raises(InvalidSettingError, match=arguments[0].partition("=")[0]):
+        list(parse_engine_args(arguments))
+
+
+def test_an_argument_that_the_engine_lacks_is_refused_before_the_launch() -> None:
+    """Both engines say which argument it is."""
+    with pytest.raises(InvalidSettingError, match="--threads"):
+        build_arguments(plan_with("-t", "2"), frozenset())
+    with pytest.raises(InvalidSettingError, match="--device"):
+        parameters(plan_with("--device", "none"))
+
+
+def test_every_field_of_the_table_exists_in_the_embedded_engine() -> None:
+    """A renamed field in the library is found here, not by a user."""
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    for name in [option.field for option in ENGINE_OPTIONS if option.field] + list(parameters(PLAN)):
+        value = params
+        for part in name.split("."):
+            value = getattr(value, part)
