@@ -1,0 +1,194 @@
+"""A client that leaves, at any moment: the hold is released, the engine's connection closed, nobody alarmed."""
+
+import asyncio
+import logging
+
+import pytest
+
+from gglib.proxy import ProxyOptions
+from gglib.testing import FakeRuntime
+
+from .support import (
+    SSE_HEAD,
+    Engine,
+    Exchange,
+    Proxy,
+    chat_body,
+    chunked,
+    connect,
+    engine_running,
+    proxy_running,
+    runtime_for,
+    until,
+)
+
+EVENT = b'data: {"n":1}\n\n'
+
+
+@pytest.fixture(autouse=True)
+def no_alarm(caplog: pytest.LogCaptureFixture) -> None:
+    """Collect every record, so that a test can see that none is an error."""
+    caplog.set_level(logging.DEBUG)
+
+
+async def is_released(proxy: Proxy, engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    """Wait until nothing is held and no connection is open, and see that nothing was logged as wrong."""
+    await until(lambda: proxy.runtime.holds == 0 and proxy.runtime.waiting == 0)
+    await until(lambda: engine.open == 0)
+    await until(lambda: any(record.name == "gglib.access" for record in caplog.records))
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def stay_silent(exchange: Exchange) -> None:
+    """Never answer."""
+    await exchange.peer_left()
+
+
+async def begin_stream(exchange: Exchange) -> None:
+    """Send one event and no end."""
+    await exchange.write(SSE_HEAD + chunked(EVENT))
+    await exchange.peer_left()
+
+
+async def begin_json(exchange: Exchange) -> None:
+    """Send the half of a body."""
+    await exchange.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{")
+    await exchange.peer_left()
+
+
+async def test_leaving_in_the_middle_of_the_body(caplog: pytest.LogCaptureFixture) -> None:
+    """A body without its end is never served: the runtime is not asked."""
+    async with (
+        engine_running(stay_silent) as engine,
+        proxy_running(runtime_for(engine)) as proxy,
+        await connect(proxy.port) as client,
+    ):
+        await client.send(body=chat_body()[:-4], headers=(("Content-Length", str(len(chat_body()))),))
+        client.leave()
+        await is_released(proxy, engine, caplog)
+        assert proxy.runtime.admitted == []
+
+
+async def test_broken_chunked_body_is_never_taken_for_a_whole_one() -> None:
+    """A chunked body that turns to garbage is refused; what came of it is not served."""
+    body = b"7\r\n" + chat_body()[:7] + b"\r\nzz\r\n"
+    async with (
+        engine_running(stay_silent) as engine,
+        proxy_running(runtime_for(engine)) as proxy,
+        await connect(proxy.port) as client,
+    ):
+        await client.send(body=body, headers=(("Transfer-Encoding", "chunked"),))
+        assert (await client.read_reply()).status == 400
+        assert proxy.runtime.admitted == []
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_leaving_while_waiting_for_admission(
+    is_stream: bool,  # noqa: FBT001 - a case
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A client that leaves the queue is forgotten at once."""
+    async with engine_running(stay_silent) as engine:
+        runtime = runtime_for(engine)
+        runtime.gate = asyncio.Event()
+        async with proxy_running(runtime) as proxy, await connect(proxy.port) as client:
+            await client.send(body=chat_body(stream=is_stream))
+            await until(lambda: runtime.waiting == 1)
+            client.leave()
+            await is_released(proxy, engine, caplog)
+
+
+async def test_leaving_after_heartbeats(caplog: pytest.LogCaptureFixture) -> None:
+    """A client that leaves after it got comments is forgotten at once too."""
+    runtime = FakeRuntime(gate=asyncio.Event())
+    options = ProxyOptions(heartbeat_s=0.02)
+    async with (
+        engine_running(stay_silent) as engine,
+        proxy_running(runtime, options=options) as proxy,
+        await connect(proxy.port) as client,
+    ):
+        await client.send(body=chat_body(stream=True))
+        await client.read_until(b":\n\n")
+        client.leave()
+        await is_released(proxy, engine, caplog)
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_leaving_before_the_first_byte(
+    is_stream: bool,  # noqa: FBT001 - a case
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A client that leaves while the engine thinks frees the engine."""
+    async with (
+        engine_running(stay_silent) as engine,
+        proxy_running(runtime_for(engine)) as proxy,
+        await connect(proxy.port) as client,
+    ):
+        await client.send(body=chat_body(stream=is_stream))
+        await until(lambda: len(engine.exchanges) == 1)
+        assert proxy.runtime.holds == 1
+        client.leave()
+        await is_released(proxy, engine, caplog)
+
+
+@pytest.mark.parametrize("script", [begin_stream, begin_json])
+async def test_leaving_in_the_middle_of_the_answer(
+    script: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client that leaves in mid-answer closes the engine's connection: that is what stops the engine."""
+    chosen = begin_stream if script is begin_stream else begin_json
+    async with (
+        engine_running(chosen) as engine,
+        proxy_running(runtime_for(engine)) as proxy,
+        await connect(proxy.port) as client,
+    ):
+        await client.send(body=chat_body(stream=True))
+        await client.read_until(b"{")
+        assert proxy.runtime.holds == 1
+        client.leave()
+        await is_released(proxy, engine, caplog)
+
+
+async def test_leaving_while_the_engine_does_not_read(caplog: pytest.LogCaptureFixture) -> None:
+    """A client that leaves while its body is stuck on the way to the engine frees both."""
+
+    async def accept_only(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        del reader
+        engine.open += 1
+        await released.wait()
+        engine.open -= 1
+        writer.transport.abort()
+
+    released = asyncio.Event()
+    engine = Engine(stay_silent)
+    server = await asyncio.start_server(accept_only, "127.0.0.1", 0, limit=1024)
+    engine.port = server.sockets[0].getsockname()[1]
+    async with proxy_running(runtime_for(engine)) as proxy, await connect(proxy.port) as client:
+        await client.send(body=chat_body(filler="x" * 20_000_000))
+        await until(lambda: engine.open == 1 and proxy.runtime.holds == 1)
+        client.leave()
+        await until(lambda: proxy.runtime.holds == 0)
+        released.set()
+        await is_released(proxy, engine, caplog)
+    server.close()
+    await server.wait_closed()
+
+
+async def test_leaving_while_slow_to_read(caplog: pytest.LogCaptureFixture) -> None:
+    """A client that stops reading and then leaves frees the engine, whose answer was stuck."""
+
+    async def flood(exchange: Exchange) -> None:
+        await exchange.write(SSE_HEAD)
+        while True:
+            await exchange.write(chunked(EVENT * 1000))
+
+    async with (
+        engine_running(flood) as engine,
+        proxy_running(runtime_for(engine)) as proxy,
+        await connect(proxy.port, receive_buffer_bytes=4096) as client,
+    ):
+        await client.send(body=chat_body(stream=True))
+        await client.read_until(EVENT)
+        client.writer.transport.pause_reading()
+        client.leave()
+        await is_released(proxy, engine, caplog)
