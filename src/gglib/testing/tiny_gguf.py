@@ -55,6 +55,9 @@ def write_tiny_gguf(
 
     The same arguments give the same bytes. ``context_length`` is what the header says it was trained for, in
     tokens. Without a ``chat_template`` the header has none. Raises ``ImportError`` without the package ``gguf``.
+
+    Run it with one thread (``--threads 1``): the engine's threads wait for one another by spinning, and on a busy
+    machine a model this small then takes a hundred times as long.
     """
     try:
         import gguf  # noqa: PLC0415 - only who writes a model needs it

@@ -76,6 +76,11 @@ class Running:
         """Return once the load is over."""
         self.wait_until(lambda: "listening on" in self.stderr(), "ready")
 
+    def is_bound(self) -> bool:
+        """Whether its socket takes connections."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.socket_path)) == 0
+
     def exit_code(self) -> int:
         """Return the exit code once the process has left."""
         return self.process.wait(DEADLINE_S)

@@ -71,7 +71,7 @@ def test_an_answer_that_is_not_streamed_has_a_length_and_keeps_the_connection(la
     assert json.loads(second.content)["choices"][0]["text"] == "t0 t1 t2 "
     assert connection.sock is own_socket
     connection.close()
-    assert len(running.events("end")) == 2
+    running.wait_until(lambda: len(running.events("end")) == 2, "both ends")
 
 
 def test_pages_about_the_server_say_what_its_command_line_said(launch: Launch) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from gglib.testing import Script, install_scripted_server, read_record
 
-from .conftest import Launch, Running
+from .conftest import DEADLINE_S, Launch, Running
 
 CHAT = "/v1/chat/completions"
 
@@ -31,9 +32,8 @@ def has_seen(running: Running, kind: str) -> bool:
 
 def test_the_socket_answers_503_until_the_load_is_over(launch: Launch) -> None:
     """Every path says that the model is loading; then ``/health`` is 200 and stderr says where it listens."""
-    running = launch(Script(load_s=0.5), is_ready=False)
-    running.wait_until(running.socket_path.exists, "the socket")
-    running.wait_until(lambda: has_seen(running, "start"), "start")
+    running = launch(Script(load_s=0.7), is_ready=False)
+    running.wait_until(running.is_bound, "bound")
     assert (status_of(running, "/health"), status_of(running, "/nope")) == (503, 503)
     assert "listening" not in running.stderr()
     running.wait_until_ready()
@@ -138,15 +138,21 @@ def test_term_can_be_ignored(launch: Launch, load_s: float) -> None:
     assert running.exit_code() == -signal.SIGKILL
 
 
-def test_a_child_is_left_that_ignores_term(launch: Launch) -> None:
-    """It is in the server's group, outlives TERM to the group and needs KILL."""
-    running = launch(Script(fork_child=True))
-    child = running.events("start")[0]["child_pid"]
-    assert os.getpgid(child) == running.process.pid
-    os.killpg(running.process.pid, signal.SIGTERM)
-    assert running.exit_code() == 0
-    os.kill(child, 0)
-    os.killpg(running.process.pid, signal.SIGKILL)
+def test_a_child_is_left_that_ignores_term(tmp_path: Path) -> None:
+    """It is in the server's group, outlives TERM to the group, holds stderr open, and needs KILL."""
+    record = tmp_path / "record"
+    program = install_scripted_server(tmp_path, Script(fork_child=True, record=str(record), lifetime_s=30))
+    with subprocess.Popen([program, "--port", "0"], stderr=subprocess.PIPE, start_new_session=True) as server:
+        assert server.stderr is not None
+        try:
+            assert b"listening on" in server.stderr.readline()
+            assert os.getpgid(read_record(record, "start")[0]["child_pid"]) == server.pid
+            os.killpg(server.pid, signal.SIGTERM)
+            assert server.wait(DEADLINE_S) == 0
+            assert not select.select([server.stderr], [], [], 0.3)[0], "the child has left"
+        finally:
+            os.killpg(server.pid, signal.SIGKILL)
+        assert server.stderr.read() == b""
 
 
 def test_noise_is_printed_before_the_load(launch: Launch) -> None:

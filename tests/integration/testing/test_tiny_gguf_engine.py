@@ -19,6 +19,7 @@ import signal, sys, xllamacpp
 params = xllamacpp.CommonParams()
 params.model.path, params.hostnames, params.port = sys.argv[1], [sys.argv[2]], 0
 params.n_ctx, params.n_parallel, params.ui = 4096, 1, False
+params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
 server = xllamacpp.Server(params)
 print("listening on", server.listening_address, file=sys.stderr, flush=True)
 signal.pause()
