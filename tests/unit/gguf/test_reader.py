@@ -175,6 +175,39 @@ def test_claimed_counts_are_not_believed(count: int, raw: Any, file_of: FileOf) 
     assert peak_bytes < 8 * 1024 * 1024
 
 
+def test_last_string_of_a_file_has_to_be_whole(raw: Any, file_of: FileOf) -> None:
+    """A string that nobody wants, at the very end of the file, still may not run past that end."""
+    pairs = [raw.string("general.architecture", "llama"), raw.string("last", "x" * 40)]
+    content = raw.header(pairs, data_bytes=0)
+
+    assert read_gguf(file_of(content)).architecture == "llama"
+    assert "runs past the end" in _refusal(file_of(content[:-1]))
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        ({"tensor_count": 2**17 + 1}, "its header claims 131073 tensors, more than any model has"),
+        ({"pair_count": 2**14 + 1}, "its header claims 16385 metadata values, more than any model has"),
+    ],
+)
+def test_counts_that_the_file_could_hold_are_limited(
+    counts: dict[str, int], message: str, raw: Any, file_of: FileOf
+) -> None:
+    """More tensors or pairs than any model has are refused, even where the file has room for them."""
+    path = file_of(raw.header(**counts))
+    os.truncate(path, 8 * 1024**2)
+
+    assert _refusal(path) == message
+
+
+def test_text_longer_than_the_file_is_told_as_that(raw: Any, file_of: FileOf) -> None:
+    """A wanted text that the file cannot hold is a broken file, not a large text."""
+    content = raw.header([raw.text("general.name") + struct.pack("=I", 8) + _long(2**63)])
+
+    assert "runs past the end" in _refusal(file_of(content))
+
+
 def test_tensor_count_is_checked_before_the_tensors_are(raw: Any, file_of: FileOf) -> None:
     """A tensor count within the limit that the file has no room for is refused before any tensor is read."""
     content = raw.header([], [raw.tensor("a", (1,) * 5)], tensor_count=1000, data_bytes=0)
@@ -206,14 +239,13 @@ def test_long_strings_are_hopped_over(raw: Any, file_of: FileOf) -> None:
 
 
 def test_large_vocabulary_is_counted_in_little_memory(raw: Any, file_of: FileOf) -> None:
-    """A vocabulary of 256k tokens with scores, types and merges is counted, and never held in memory."""
+    """A vocabulary of 256k tokens with scores and types is counted, and never held in memory."""
     size = 256_000
     words = b"".join(raw.text(f"token{number}") for number in range(size))
     pairs = [
         raw.array("tokenizer.ggml.tokens", 8, size, words),
         raw.array("tokenizer.ggml.scores", 6, size, bytes(4 * size)),
         raw.array("tokenizer.ggml.token_type", 5, size, bytes(4 * size)),
-        raw.array("tokenizer.ggml.merges", 8, size, words),
         raw.string("general.architecture", "llama"),
         raw.number("llama.context_length", 1024),
     ]
