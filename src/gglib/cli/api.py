@@ -69,4 +69,5 @@ def _response(
 
 
 def _refusal(response: http.client.HTTPResponse) -> str:
-    return error_of(response.read()) or f"gglib answered with status {response.status}."
+    sentence = error_of(response.read()) or f"gglib answered with status {response.status}."
+    return sentence.splitlines()[0]  # the engine's last lines may follow; 'gglib logs' has them all

@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 
-from gglib.bootstrap import open_catalog
+from gglib.bootstrap.catalog import open_catalog
 from gglib.cli.instance import find_instance
 from gglib.core.models import ModelSummary
 from gglib.runtime.engine import find_engine

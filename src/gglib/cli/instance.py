@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from gglib.cli.api import get_json
 from gglib.core.errors import GglibError
 from gglib.runtime.instance import Instance, running_instance
 from gglib.settings import Settings
@@ -27,6 +26,8 @@ def find_instance(settings: Settings) -> Instance | None:
 
 def status_of(url: str) -> dict[str, Any]:
     """Ask a running gglib what it does now."""
+    from gglib.cli.api import get_json
+
     status: dict[str, Any] = get_json(url, "/api/status")
     return status
 

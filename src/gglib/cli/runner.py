@@ -21,7 +21,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 def with_catalog(settings: Settings, ask: Callable[[ModelStorePort], Awaitable[T]]) -> T:
     """Open the catalogue for one call and return what that returned."""
-    from gglib.bootstrap import open_catalog
+    from gglib.bootstrap.catalog import open_catalog
 
     async def main() -> T:
         async with open_catalog(settings) as catalog:

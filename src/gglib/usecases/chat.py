@@ -73,7 +73,7 @@ def _pieces_of_event(data: bytes) -> Iterator[Piece]:
     try:
         event = json.loads(data)
     except ValueError:
-        raise UpstreamError("The answer is not what a chat stream looks like.") from None
+        return  # an event that was cut when the engine died: the next one, or the end of the stream, says so
     if "error" in event:
         raise UpstreamError(error_of(data) or "The model failed in the middle of its answer.")
     for choice in event.get("choices") or ():

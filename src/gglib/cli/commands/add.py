@@ -20,7 +20,7 @@ def command(
 
     Of a model that is split into shards name any one file.
     """
-    from gglib.bootstrap import add_file
+    from gglib.bootstrap.catalog import add_file
     from gglib.cli.model_settings import context_of
     from gglib.cli.runner import with_catalog
     from gglib.core.models import ModelSettings

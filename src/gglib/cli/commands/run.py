@@ -47,7 +47,7 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
 def _proxy(settings: "Settings") -> Iterator[str]:
     import logging
 
-    from gglib.bootstrap import private_server
+    from gglib.bootstrap.server import private_server
     from gglib.cli.instance import find_instance
     from gglib.cli.log_files import start_logging
     from gglib.runtime.engine import find_engine

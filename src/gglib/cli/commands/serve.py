@@ -29,7 +29,7 @@ def command(options: Options, /, **overrides: str | None) -> None:
 
 
 async def _serve(settings: "Settings") -> None:
-    from gglib.bootstrap import claimed_home, running_server
+    from gglib.bootstrap.server import claimed_home, running_server
     from gglib.runtime.engine import find_engine
 
     engine = find_engine(settings.engine)

@@ -7,7 +7,7 @@ import click
 from gglib.cli.context import Options, server_options
 
 if TYPE_CHECKING:
-    from gglib.bootstrap import ClaimedHome
+    from gglib.bootstrap.server import ClaimedHome
     from gglib.core.models import ModelSummary
     from gglib.settings import Settings
 
@@ -32,7 +32,7 @@ def command(options: Options, /, *, yes: bool, **overrides: str | None) -> None:
     _refuse_second(settings)
     if not has_models and not yes:
         _ask_for_starter()
-    start_logging(settings.log_dir, stderr_level=logging.WARNING)
+    start_logging(settings.log_dir, stderr_level=logging.CRITICAL)
     progress = _Stages()
     if run_in_foreground(_up(settings, progress)) and not progress.is_serving:
         raise KeyboardInterrupt
@@ -68,7 +68,7 @@ def _ask_for_starter() -> None:
 
 
 async def _up(settings: "Settings", stages: _Stages) -> None:
-    from gglib.bootstrap import claimed_home, running_server
+    from gglib.bootstrap.server import claimed_home, running_server
     from gglib.cli.proof import prove, show_client_settings
     from gglib.runtime.engine import find_engine
 
@@ -86,7 +86,7 @@ async def _up(settings: "Settings", stages: _Stages) -> None:
 
 async def _first_model(settings: "Settings", home: "ClaimedHome") -> "ModelSummary":
     """Return the model to prove with: the smallest that can chat, since that is the quickest."""
-    from gglib.bootstrap import add_starter
+    from gglib.bootstrap.catalog import add_starter
     from gglib.cli.screen import progress_bar
 
     models = await home.catalog.list_models()

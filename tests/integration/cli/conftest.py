@@ -1,0 +1,158 @@
+"""Real gglib processes on a home of their own, with the scripted engine."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from gglib.testing import Script, install_scripted_server, read_record, write_tiny_gguf
+
+LIMIT_S = 20.0
+"""For what a process has to do; far more than it takes, also on a busy machine."""
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Poll until the condition holds; fail when it does not in time."""
+    deadline = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process exists and is not a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@dataclass(slots=True)
+class Running:
+    """A gglib in the foreground."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+    def end(self, number: int) -> int:
+        """Send a signal and return the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(LIMIT_S)
+
+
+class Home:
+    """A home, and what is done with it from the command line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.record = path / "record.jsonl"
+        self.model_file = write_tiny_gguf(path / "tiny.gguf")
+        self.script(Script())
+
+    def script(self, script: Script) -> None:
+        """Make the engine follow a script from its next start on."""
+        engine = install_scripted_server(self.path / "bin", replace(script, record=str(self.record)))
+        (self.path / "config.toml").write_text(f'engine = "{engine}"\nport = 0\n', encoding="utf-8")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """A proxy that nobody answers at must not come between gglib and itself."""
+        scrubbed = {key: value for key, value in os.environ.items() if not key.startswith("GGLIB_")}
+        return scrubbed | {
+            "GGLIB_HOME": str(self.path),
+            "HTTP_PROXY": "http://127.0.0.1:9",
+            "http_proxy": "http://127.0.0.1:9",
+        }
+
+    def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "gglib", *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=self.environment,
+            check=False,
+        )
+
+    def ok(self, *arguments: str, stdin: str = "") -> str:
+        """Run a command that must succeed and return what it printed."""
+        done = self.run(*arguments, stdin=stdin)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def refused(self, *arguments: str) -> str:
+        """Run a command that must fail with one sentence and return that."""
+        done = self.run(*arguments)
+        assert done.returncode == 1, done.stdout
+        *progress, sentence = done.stderr.strip().splitlines()
+        assert sentence.startswith("Error: "), done.stderr
+        assert "Traceback" not in done.stderr
+        assert not any(line.startswith("Error") for line in progress)
+        return sentence.removeprefix("Error: ")
+
+    @contextmanager
+    def foreground(self, *arguments: str, first_words: str) -> Iterator[Running]:
+        """Run a command that stays, from the line that starts with ``first_words`` and ends with its URL."""
+        errors = self.path / "stderr.txt"
+        with errors.open("w") as stderr:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "gglib", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                env=self.environment,
+            )
+        try:
+            yield Running(process, _line(process, first_words, errors).split()[-1])
+        finally:
+            process.kill()
+            process.communicate()
+
+    def serving(self) -> AbstractContextManager[Running]:
+        """Run ``gglib serve``."""
+        return self.foreground("serve", first_words="Listening on")
+
+    def engine_pids(self) -> list[int]:
+        """Return the engines that live."""
+        if not self.record.exists():
+            return []
+        started = [event["pid"] for event in read_record(self.record) if event["event"] == "start"]
+        return [pid for pid in started if is_alive(pid)]
+
+
+def _line(process: subprocess.Popen[str], first_words: str, errors: Path) -> str:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith(first_words):
+            return line
+    return pytest.fail(errors.read_text())
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    """Yield a home with a short path: a socket's path has to fit into 100 bytes."""
+    path = Path(tempfile.mkdtemp(prefix="gg-"))
+    world = Home(path)
+    yield world
+    for pid in world.engine_pids():
+        os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def stocked(home: Home) -> Home:
+    """Yield a home that has one model, ``tiny``."""
+    home.ok("add", str(home.model_file))
+    return home

@@ -1,0 +1,79 @@
+"""What add, list, show, set and rm do to a real catalogue."""
+
+import json
+from pathlib import Path
+
+from .conftest import Home
+
+
+def test_a_file_is_added_listed_shown_and_forgotten(home: Home) -> None:
+    """A model lives in the catalogue from add to rm, and its file stays where it is."""
+    added = home.ok("add", str(home.model_file), "--alias", "t1", "--alias", "t2", "--ctx", "2048")
+    assert "'tiny' (id 1)" in added
+    (model,) = json.loads(home.ok("list", "--json"))
+    assert (model["name"], model["aliases"], model["context"]) == ("tiny", ["t1", "t2"], 2048)
+    assert model["paths"] == [str(home.model_file)]
+    assert model["state"] is None
+    assert json.loads(home.ok("show", "t2", "--json")) == model
+    assert "2048" in home.ok("show", "TINY")
+    assert str(home.model_file) in home.ok("rm", "t1")
+    assert home.model_file.is_file()
+    assert json.loads(home.ok("list", "--json")) == []
+
+
+def test_an_empty_catalogue_says_what_to_do(home: Home) -> None:
+    """A list of nothing names the two ways to a first model."""
+    assert "gglib up" in home.ok("list")
+
+
+def test_a_table_for_a_pipe_is_not_cut(home: Home) -> None:
+    """A program that reads the table gets every character of a long name."""
+    name = "n" * 150
+    home.ok("add", str(home.model_file), "--name", name)
+    assert name in home.ok("list")
+
+
+def test_the_same_file_again_is_refused(stocked: Home) -> None:
+    """Adding a file twice names the model that it is already."""
+    assert (
+        stocked.refused("add", str(stocked.model_file)) == "tiny.gguf is in the catalogue already, as 'tiny'."
+    )
+
+
+def test_what_is_no_model_is_refused_with_the_reason(home: Home, tmp_path: Path) -> None:
+    """A missing file, a directory and a text file each get a sentence of their own."""
+    (tmp_path / "text.gguf").write_text("hello", encoding="utf-8")
+    assert "No such file" in home.refused("add", str(tmp_path / "none.gguf"))
+    assert "is a directory" in home.refused("add", str(tmp_path))
+    assert "not a GGUF file" in home.refused("add", str(tmp_path / "text.gguf"))
+    assert "must be a number of tokens" in home.refused("add", str(home.model_file), "--ctx", "lots")
+
+
+def test_a_setting_is_changed_and_taken_back(stocked: Home) -> None:
+    """``set`` changes what it is told and nothing else."""
+    stocked.ok("set", "tiny", "--ctx", "1024", "--alias", "x")
+    stocked.ok("set", "x", "--ctx", "512")
+    changed = json.loads(stocked.ok("show", "tiny", "--json"))
+    assert (changed["context"], changed["aliases"]) == (512, ["x"])
+    stocked.ok("set", "tiny", "--ctx", "default", "--no-alias")
+    changed = json.loads(stocked.ok("show", "tiny", "--json"))
+    assert (changed["context"], changed["aliases"]) == (None, [])
+    assert stocked.run("set", "tiny").returncode == 2
+
+
+def test_a_name_that_nobody_has_names_the_near_ones(stocked: Home) -> None:
+    """A misspelt model is answered with what may have been meant, by every command."""
+    for command in (["show"], ["rm"], ["run"], ["logs"], ["set", "--no-alias"]):
+        assert "Did you mean tiny?" in stocked.refused(*command, "tinny")
+
+
+def test_a_wrong_setting_is_one_sentence(home: Home) -> None:
+    """A typing error in config.toml stops every command with the file and the key."""
+    (home.path / "config.toml").write_text("prot = 1", encoding="utf-8")
+    assert "'prot'" in home.refused("list")
+
+
+def test_a_catalogue_that_is_damaged_is_one_sentence(home: Home) -> None:
+    """A database that is none is not a traceback."""
+    (home.path / "gglib.db").write_bytes(b"this is not a database, but long enough to be taken for one" * 50)
+    assert home.refused("list")

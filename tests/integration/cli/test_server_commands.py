@@ -1,0 +1,198 @@
+"""What serve, up, run, ps, stop, logs and doctor do, as processes side by side."""
+
+import http.client
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+
+from gglib.testing import Script
+
+from .conftest import Home, is_alive, wait_until
+
+ANSWER = "t0 t1 t2"
+"""What the scripted engine says."""
+SLOW = Script(chunks=500, chunk_interval_s=0.05)
+
+
+@contextmanager
+def open_stream(url: str) -> Iterator[http.client.HTTPResponse]:
+    """Ask for a long answer and go on when it has begun."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    body = {"model": "tiny", "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
+    connection.request("POST", "/v1/chat/completions", json.dumps(body))
+    with closing(connection), connection.getresponse() as response:
+        assert response.status == 200
+        response.readline()
+        yield response
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_everything_also_in_the_middle_of_a_stream(stocked: Home, number: int) -> None:
+    """One Ctrl-C or TERM ends the stream, the engine and gglib, with exit code 0, and leaves nothing."""
+    stocked.script(SLOW)
+    with stocked.serving() as server, open_stream(server.url) as response:
+        (engine,) = stocked.engine_pids()
+        assert server.end(number) == 0
+        assert not is_alive(engine)
+        assert b"[DONE]" not in response.read()
+    assert list((stocked.path / "run" / "engines").iterdir()) == []
+    assert not (stocked.path / "run" / "instance.json").exists()
+
+
+def test_a_second_gglib_on_the_same_home_is_refused(stocked: Home) -> None:
+    """A second serve or up says where the first one answers, and leave it alone."""
+    with stocked.serving() as server:
+        for command in (["serve"], ["up", "--yes"]):
+            assert server.url in stocked.refused(*command)
+        assert server.process.poll() is None
+
+
+def test_what_runs_is_seen_and_stopped_from_beside(stocked: Home) -> None:
+    """ps, list and show see the model that a request brought in; stop takes it out, and the server stays."""
+    assert "No gglib is running" in stocked.ok("ps")
+    assert json.loads(stocked.ok("ps", "--json"))["server"] is None
+    assert "No gglib is running" in stocked.refused("stop")
+    with stocked.serving() as server:
+        assert "No model is in memory" in stocked.ok("ps")
+        assert stocked.ok("run", "tiny", "Hello").strip() == ANSWER
+        (engine,) = stocked.engine_pids()
+        status = json.loads(stocked.ok("ps", "--json"))
+        assert status["server"] == {"pid": server.process.pid, "url": server.url}
+        assert [resident["pid"] for resident in status["residents"]] == [engine]
+        assert "ready" in stocked.ok("ps")
+        assert json.loads(stocked.ok("list", "--json"))[0]["state"] == "ready"
+        assert json.loads(stocked.ok("show", "tiny", "--json"))["state"] == "ready"
+        assert "Stopped tiny" in stocked.ok("stop")
+        wait_until(lambda: not is_alive(engine))
+        assert "No model was in memory" in stocked.ok("stop")
+        assert server.process.poll() is None
+
+
+def test_the_server_is_ended_from_beside(stocked: Home) -> None:
+    """``stop --server`` returns when the server is gone, and a new one can start at once."""
+    with stocked.serving() as server:
+        assert str(server.process.pid) in stocked.ok("stop", "--server")
+        assert server.process.wait(5) == 0
+    assert "No gglib is running" in stocked.refused("stop", "--server")
+    with stocked.serving():
+        pass
+
+
+def test_a_model_that_fails_to_load_is_one_sentence_with_the_reason(stocked: Home) -> None:
+    """``run`` says why the engine gave up, and ps remembers."""
+    stocked.script(Script(load_fails_with="error: tensor 'x' is missing"))
+    with stocked.serving():
+        assert "tensor 'x' is missing" in stocked.refused("run", "tiny", "Hello")
+        assert "tensor 'x' is missing" in stocked.ok("ps")
+
+
+def test_run_needs_no_server(stocked: Home) -> None:
+    """Without a server run starts one for itself and leaves nothing running; a pipe brings the prompt."""
+    assert stocked.ok("run", "tiny", "Hello").strip() == ANSWER
+    assert stocked.ok("run", "tiny", stdin="Hello\n").strip() == ANSWER
+    assert stocked.engine_pids() == []
+    assert "No gglib is running" in stocked.ok("ps")
+    assert stocked.run("run", "tiny").returncode == 2
+
+
+def test_an_answer_that_breaks_off_is_an_error(stocked: Home) -> None:
+    """When the engine dies in the middle, run shows what came, then says so and exits with 1."""
+    stocked.script(Script(die_after_bytes=700))
+    with stocked.serving():
+        done = stocked.run("run", "tiny", "Hello")
+    assert done.returncode == 1
+    assert done.stdout.startswith("t0")
+    assert done.stderr.startswith("Error: ")
+
+
+def test_up_proves_that_a_model_answers_and_says_what_to_paste(stocked: Home) -> None:
+    """``up`` prints the model's own words and the settings of each client with the real address; Ctrl-C is exit 0."""
+    with stocked.foreground("up", "--port", "0", first_words="Serving  http") as running:
+        assert running.process.stdout is not None
+        shown = []
+        for line in running.process.stdout:
+            shown.append(line)
+            if "Ctrl-C" in line:
+                break
+        text = "".join(shown)
+        assert f"Answer   {ANSWER}" in text
+        for client in ("Open WebUI", "Cline", "Continue", "Aider", "Zed", "OpenAI SDK", "curl"):
+            assert client in text
+        assert f"{running.url}/v1" in text
+        assert running.end(signal.SIGINT) == 0
+    assert stocked.engine_pids() == []
+
+
+def test_up_without_a_model_or_a_terminal_says_what_to_type(home: Home) -> None:
+    """``up`` downloads nothing unasked: with nobody to ask it names both ways to a first model."""
+    sentence = home.refused("up")
+    assert "gglib up --yes" in sentence
+    assert "gglib add" in sentence
+
+
+def test_up_with_a_model_that_does_not_load_fails_with_the_reason(stocked: Home) -> None:
+    """``up`` does not pretend to serve: the engine's reason is the error, and nothing stays."""
+    stocked.script(Script(load_fails_with="error: no such tensor"))
+    assert "no such tensor" in stocked.refused("up")
+    assert stocked.engine_pids() == []
+
+
+def test_logs_show_what_gglib_and_an_engine_wrote(stocked: Home) -> None:
+    """Both logs outlive the run; before it there are none, which is said."""
+    assert "No log yet" in stocked.run("logs", "tiny").stderr
+    stocked.script(Script(stderr_noise_bytes=1000))
+    stocked.ok("run", "tiny", "Hello")
+    assert "POST /v1/chat/completions" in stocked.ok("logs")
+    assert len(stocked.ok("logs", "tiny", "-n", "2").splitlines()) == 2
+
+
+def test_a_port_that_is_taken_is_one_sentence(stocked: Home) -> None:
+    """Another program on the port is named as what it is, with the way out; doctor says the same."""
+    with stocked.serving() as server:
+        port = str(urlsplit(server.url).port)
+        other = stocked.path / "other"
+        assert "--port" in stocked.refused("--home", str(other), "serve", "--port", port)
+    assert "must be a whole number" in stocked.refused("serve", "--port", "http")
+
+
+def test_doctor_finds_the_machine_well(stocked: Home) -> None:
+    """With an engine, a model and a free port every check is ok, also for programs."""
+    results = json.loads(stocked.ok("doctor", "--json"))
+    verdicts = {result["name"]: result["verdict"] for result in results}
+    assert set(verdicts) == {"python", "engine", "home", "models", "address", "disk", "memory"}
+    assert "fail" not in verdicts.values()
+
+
+def test_doctor_names_what_is_wrong(stocked: Home) -> None:
+    """A missing engine fails the check-up; a model's file that is gone is a warning with its name."""
+    stocked.model_file.unlink()
+    (stocked.path / "config.toml").write_text('engine = "/nowhere/llama-server"\n', encoding="utf-8")
+    done = stocked.run("doctor", "--json")
+    found = {result["name"]: result for result in json.loads(done.stdout)}
+    assert done.returncode == 1
+    assert found["engine"]["verdict"] == "fail"
+    assert found["models"]["verdict"] == "warn"
+    assert "tiny" in found["models"]["detail"]
+
+
+def test_a_reader_that_has_enough_ends_a_command_quietly(stocked: Home) -> None:
+    """``gglib list | head -0`` is no error that anybody sees."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gglib", "list", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=stocked.environment,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    process.wait(10)
