@@ -1,0 +1,114 @@
+"""The official OpenAI client against real models."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx2
+import openai
+import pytest
+from openai.types.chat import ChatCompletionMessageParam
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Gglib
+else:
+    Gglib = object
+
+pytestmark = pytest.mark.e2e
+
+HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hello"}]
+
+
+def test_a_real_model_answers_a_question(home: Gglib, smollm2: Path) -> None:
+    """A newcomer adds a file, asks by its name, and gets words back."""
+    home.command("add", str(smollm2), "--name", "smollm2")
+    question: list[ChatCompletionMessageParam] = [
+        {"role": "user", "content": "Write a sentence about the sea."}
+    ]
+    answer = (
+        home.serve()
+        .openai()
+        .chat.completions.create(model="smollm2", messages=question, max_tokens=40, temperature=0)
+    )
+    assert "sea" in (answer.choices[0].message.content or "").lower()
+    assert answer.model == "smollm2"
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens > 0
+
+
+def test_two_models_asked_in_turn_both_answer_and_one_engine_exists(gglib: Gglib) -> None:
+    """Naming the other model swaps; there is never a second engine process."""
+    client = gglib.openai()
+    for name in ("tiny-a", "Tiny-B", "tiny-a", "Tiny-B"):
+        answer = client.chat.completions.create(model=name, messages=HELLO, max_tokens=5)
+        assert answer.model == name
+        assert answer.choices[0].message.content
+        assert len(gglib.engines()) == 1
+
+
+def test_a_stream_arrives_chunk_by_chunk(gglib: Gglib) -> None:
+    """The first words are there long before the last ones."""
+    times = []
+    stream = gglib.openai().chat.completions.create(
+        model="tiny-a", messages=HELLO, max_tokens=1500, stream=True, stream_options={"include_usage": True}
+    )
+    for chunk in stream:
+        times.append(time.monotonic())
+        last = chunk
+    assert last.usage is not None
+    assert last.usage.completion_tokens == 1500
+    assert len(times) > 500
+    middle = times[len(times) // 2]
+    assert middle - times[0] > 0.2 * (times[-1] - times[0]), "they came in a lump"
+
+
+def test_models_are_listed_and_retrieved(gglib: Gglib) -> None:
+    """The list has what is in the catalogue; one model is found by name and by alias."""
+    client = gglib.openai()
+    assert [model.id for model in client.models.list()] == ["tiny-a", "Tiny-B"]
+    assert client.models.retrieve("tiny-a").owned_by == "gglib"
+    assert client.models.retrieve("alias-b").id == "Tiny-B"
+
+
+def test_an_unknown_model_is_not_found(gglib: Gglib) -> None:
+    """The client raises NotFoundError with the code that programs look for, and the names that come near."""
+    client = gglib.openai()
+    with pytest.raises(openai.NotFoundError, match="tiny-a") as caught:
+        client.chat.completions.create(model="tiny-aa", messages=HELLO)
+    assert caught.value.code == "model_not_found"
+    assert caught.value.request_id
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.models.retrieve("nothing-like-it")
+    assert caught.value.code == "model_not_found"
+
+
+@pytest.mark.parametrize("name", ["Tiny-B", "alias-b", "2", "TINY-B"])
+def test_name_alias_id_and_other_case_resolve(gglib: Gglib, name: str) -> None:
+    """Each way of naming a model reaches it."""
+    answer = gglib.openai().chat.completions.create(model=name, messages=HELLO, max_tokens=2)
+    assert answer.model == "Tiny-B"
+
+
+def test_num_ctx_relaunches_once_and_a_later_request_without_it_does_not(gglib: Gglib) -> None:
+    """The context grows for the request that asks, and stays."""
+    client = gglib.openai()
+
+    def engine_after(**extra: int) -> tuple[int, int]:
+        client.chat.completions.create(model="tiny-a", messages=HELLO, max_tokens=2, extra_body=extra)
+        (engine,) = gglib.engines()
+        return engine, httpx2.get(f"{gglib.url}/api/status").json()["residents"][0]["effective_ctx"]
+
+    client.chat.completions.create(model="Tiny-B", messages=HELLO, max_tokens=2)
+    small, grown = engine_after(), engine_after(num_ctx=8192)
+    assert (small[1], grown[1]) == (4096, 8192)
+    assert small[0] != grown[0]
+    assert engine_after() == grown
+    assert engine_after(num_ctx=2048) == grown
+
+
+def test_embeddings_and_completions_pass_too(gglib: Gglib) -> None:
+    """The plain completion endpoint works; what the engine refuses comes back in its own words."""
+    client = gglib.openai()
+    assert client.completions.create(model="tiny-a", prompt="abc", max_tokens=3).choices[0].text
+    with pytest.raises(openai.APIStatusError, match="embedding"):
+        client.embeddings.create(model="tiny-a", input="abc")
