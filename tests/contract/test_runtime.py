@@ -1,0 +1,110 @@
+"""One suite for the runtime port: what the manager promises, and the fake in its place."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gglib.core.errors import ModelLoadingError, ModelNotFoundError
+from gglib.core.models import ModelSummary, RunningTarget
+from gglib.core.ports import ModelRuntimePort
+from gglib.runtime import EngineManager, RuntimeConfig
+from gglib.runtime.engine import find_engine
+from gglib.testing import FakeCatalog, FakeRuntime, Script, install_scripted_server
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A runtime that can run ``a`` and ``b``, and one that is slow to have them ready."""
+
+    runtime: ModelRuntimePort
+    slow: ModelRuntimePort
+
+
+@pytest.fixture(params=["fake", "manager"])
+async def case(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Case]:
+    """Give each runtime in turn."""
+    if request.param == "fake":
+        targets = {name: RunningTarget.local(1, number, name, 8192) for number, name in enumerate("ab", 1)}
+        yield Case(FakeRuntime(targets), FakeRuntime(targets, gate=asyncio.Event()))
+        return
+    for name in "ab":
+        (tmp_path / f"{name}.gguf").touch()
+    catalog = FakeCatalog(
+        [ModelSummary(id=n, name=name, paths=(tmp_path / f"{name}.gguf",)) for n, name in enumerate("ab", 1)]
+    )
+    quick = find_engine(install_scripted_server(tmp_path / "quick"))
+    slow = find_engine(install_scripted_server(tmp_path / "slow", Script(load_s=30)))
+
+    def config(name: str) -> RuntimeConfig:
+        return RuntimeConfig(run_dir=tmp_path / name, log_dir=tmp_path / "logs")
+
+    async with (
+        EngineManager(catalog, quick, config("1")) as runtime,
+        EngineManager(catalog, slow, config("2")) as slow_runtime,
+    ):
+        yield Case(runtime, slow_runtime)
+
+
+class TestModelRuntimePort:
+    async def test_nothing_runs_at_first(self, case: Case) -> None:
+        """No current model, nothing resident, and a stop is harmless."""
+        assert await case.runtime.current_model() is None
+        assert (await case.runtime.status()).residents == ()
+        await case.runtime.stop_current()
+
+    async def test_ensure_gives_the_model_that_was_named(self, case: Case) -> None:
+        """The target says which model it is, and it is the current one afterwards."""
+        for name in ("a", "b", "a"):
+            target = await case.runtime.ensure_model_running(name, None, 8192)
+            assert target.model_name == name
+            current = await case.runtime.current_model()
+            assert current is not None
+            assert current.model_name == name
+
+    async def test_an_unknown_model_raises(self, case: Case) -> None:
+        """It is an error of the domain, from ``ensure`` and from ``admit``."""
+        with pytest.raises(ModelNotFoundError):
+            await case.runtime.ensure_model_running("nope", None, 8192)
+        with pytest.raises(ModelNotFoundError):
+            async with case.runtime.admit("nope", None, 8192):
+                pass
+
+    async def test_admit_holds_and_releases_however_the_block_ends(self, case: Case) -> None:
+        """The hold is counted inside the block and gone after it, also after an error and a cancellation."""
+
+        async def in_flight() -> int:
+            return sum(resident.in_flight for resident in (await case.runtime.status()).residents)
+
+        async with case.runtime.admit("a", None, 8192) as target:
+            assert target.model_name == "a"
+            assert await in_flight() == 1
+        with pytest.raises(ZeroDivisionError):
+            async with case.runtime.admit("a", None, 8192):
+                raise ZeroDivisionError
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05), case.runtime.admit("a", None, 8192):
+                await asyncio.Event().wait()
+        assert await in_flight() == 0
+
+    async def test_a_wait_that_is_over_says_loading(self, case: Case) -> None:
+        """With a hint when to come back."""
+        with pytest.raises(ModelLoadingError) as caught:
+            async with case.slow.admit("a", None, 8192, wait_s=0.05):
+                pass
+        assert caught.value.retry_after_s > 0
+
+    async def test_a_cancelled_wait_ends_at_once(self, case: Case) -> None:
+        """A client that leaves is not waited for."""
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05), case.slow.admit("a", None, 8192):
+                pass
+
+    async def test_stop_leaves_nothing(self, case: Case) -> None:
+        """Afterwards nothing is current, and the next request starts afresh."""
+        await case.runtime.ensure_model_running("a", None, 8192)
+        await case.runtime.stop_current()
+        assert await case.runtime.current_model() is None
+        assert (await case.runtime.ensure_model_running("a", None, 8192)).model_name == "a"
