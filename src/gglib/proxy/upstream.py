@@ -5,8 +5,8 @@ almost as long is not used again, because a request could meet the close on its 
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
@@ -18,6 +18,7 @@ from gglib.proxy.headers import Headers
 from gglib.proxy.upstream_connection import UpstreamConnection
 
 IDLE_LIMIT_S = 4.0
+_CLOSE_LIMIT_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,14 @@ class UpstreamResponse:
         return part
 
 
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """Until when, in the loop's time, an idle connection may be used, and what closes it then."""
+
+    until_s: float
+    timer: asyncio.TimerHandle
+
+
 class UpstreamPool:
     """Opens, keeps and closes connections to targets."""
 
@@ -61,14 +70,14 @@ class UpstreamPool:
         self._connect_timeout_s = connect_timeout_s
         self._idle_limit_s = idle_limit_s
         self._connections: set[UpstreamConnection] = set()
-        self._idle: dict[str, dict[UpstreamConnection, asyncio.TimerHandle]] = {}
+        self._idle: dict[str, dict[UpstreamConnection, _Rest]] = {}
 
     @property
     def open_count(self) -> int:
         """How many connections there are, idle or not."""
         return len(self._connections)
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def post(self, target: RunningTarget, request: UpstreamRequest) -> AsyncIterator[UpstreamResponse]:
         """Send ``request`` and hold the answer for a block; the connection is closed at once when it ends early.
 
@@ -85,21 +94,24 @@ class UpstreamPool:
     async def close(self) -> None:
         """Close every connection, and return when the sockets are closed."""
         for idle in self._idle.values():
-            for timer in idle.values():
-                timer.cancel()
+            for rest in idle.values():
+                rest.timer.cancel()
         self._idle.clear()
         for connection in list(self._connections):
             connection.abort()
-        while self._connections:  # noqa: ASYNC110 - it takes a turn of the loop or two
-            await asyncio.sleep(0)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_LIMIT_S):
+                while self._connections:  # noqa: ASYNC110 - it takes a turn of the loop or two
+                    await asyncio.sleep(0)
 
     def _take_idle(self, target: RunningTarget) -> UpstreamConnection | None:
-        idle = self._idle.get(_key(target), {})
+        idle = self._idle.pop(_key(target), {})
         while idle:
-            connection, timer = idle.popitem()  # the one that was used last is the least likely to be closed
-            is_in_time = asyncio.get_running_loop().time() < timer.when()
-            timer.cancel()
-            if connection.is_reusable and is_in_time:
+            connection, rest = idle.popitem()  # the one that was used last is the least likely to be closed
+            rest.timer.cancel()
+            if connection.is_reusable and asyncio.get_running_loop().time() < rest.until_s:
+                if idle:
+                    self._idle[_key(target)] = idle
                 return connection
             connection.abort()
         return None
@@ -109,8 +121,9 @@ class UpstreamPool:
             connection.abort()
             return
         key = _key(target)
-        timer = asyncio.get_running_loop().call_later(self._idle_limit_s, self._expire, key, connection)
-        self._idle.setdefault(key, {})[connection] = timer
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(self._idle_limit_s, self._expire, key, connection)
+        self._idle.setdefault(key, {})[connection] = _Rest(loop.time() + self._idle_limit_s, timer)
 
     def _expire(self, key: str, connection: UpstreamConnection) -> None:
         idle = self._idle[key]
@@ -121,22 +134,24 @@ class UpstreamPool:
 
     async def _connect(self, target: RunningTarget) -> UpstreamConnection:
         loop = asyncio.get_running_loop()
+        connection = UpstreamConnection(self._connections)
         try:
             async with asyncio.timeout(self._connect_timeout_s):
                 if target.unix_socket is not None:
-                    _, connection = await loop.create_unix_connection(self._new, target.unix_socket)
+                    await loop.create_unix_connection(lambda: connection, target.unix_socket)
                 else:
                     host, port = _address(target.base_url)
-                    _, connection = await loop.create_connection(self._new, host, port)
+                    await loop.create_connection(lambda: connection, host, port)
         except (
             OSError,
             ValueError,
         ) as error:  # a TimeoutError is an OSError; ValueError: an address that is none
             raise UpstreamError(f"The engine of model '{target.model_name}' cannot be reached.") from error
+        if (
+            connection.is_alive
+        ):  # only now: a loop whose connecting is cancelled closes the socket and tells nobody
+            self._connections.add(connection)
         return connection
-
-    def _new(self) -> UpstreamConnection:
-        return UpstreamConnection(self._connections)
 
 
 def _key(target: RunningTarget) -> str:

@@ -26,7 +26,7 @@ class _UnusableAnswerError(Exception):
 
 
 class UpstreamConnection(asyncio.Protocol):
-    """A connection that carries one exchange after the other; it is in ``registry`` for as long as it is open."""
+    """A connection that carries one exchange after the other; when it is lost it leaves ``registry``."""
 
     def __init__(self, registry: set["UpstreamConnection"]) -> None:
         self._registry = registry
@@ -141,9 +141,8 @@ class UpstreamConnection(asyncio.Protocol):
     # -- what the event loop calls -------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Keep the transport, and be known to be open."""
+        """Keep the transport."""
         self._transport = transport
-        self._registry.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Decode; all that came in one piece is handed on in one piece."""

@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from gglib.core.models import ModelSummary, RunningTarget
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
@@ -23,7 +23,7 @@ MODEL = ModelSummary(id=1, name="tiny")
 async def until(condition: Callable[[], bool]) -> None:
     """Return once ``condition`` holds; fail when it does not within the deadline."""
     async with asyncio.timeout(DEADLINE_S):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.001)
 
 
@@ -205,9 +205,9 @@ def _is_ours(task: asyncio.Task[Any]) -> bool:
     return code is not None and ("gglib/proxy" in code.co_filename or "uvicorn" in code.co_filename)
 
 
-def runtime_for(*engines: Engine) -> FakeRuntime:
+def runtime_for(engine: Engine) -> FakeRuntime:
     """Return a runtime whose only model is served by the engine."""
-    return FakeRuntime({MODEL.name: engine.target for engine in engines})
+    return FakeRuntime({MODEL.name: engine.target})
 
 
 @dataclass
@@ -277,21 +277,22 @@ class Client:
         first, *lines = head[:-4].split("\r\n")
         headers = [(name.lower(), value) for name, _, value in (line.partition(": ") for line in lines)]
         named = dict(headers)
-        body, is_whole = b"", True
+        body, is_whole = bytearray(), True
         async with asyncio.timeout(DEADLINE_S):
             try:
                 if is_head_request:
                     pass
                 elif "content-length" in named:
-                    body = await self.reader.readexactly(int(named["content-length"]))
+                    body += await self.reader.readexactly(int(named["content-length"]))
                 elif named.get("transfer-encoding") == "chunked":
                     async for part in self.chunks():
                         body += part
             except asyncio.IncompleteReadError as error:
-                body, is_whole = body + error.partial, False
+                body += error.partial
+                is_whole = False
             except ConnectionError:
                 is_whole = False
-        return Reply(int(first.split(" ")[1]), headers, body, is_whole)
+        return Reply(int(first.split(" ")[1]), headers, bytes(body), is_whole)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the chunks of a chunked body until its proper end."""
@@ -299,6 +300,18 @@ class Client:
             part = await self.reader.readexactly(size + 2)
             yield part[:-2]
         assert await self.reader.readexactly(2) == b"\r\n"
+
+    def stop_reading(self) -> None:
+        """Let what comes pile up."""
+        self._transport.pause_reading()
+
+    def read_again(self) -> None:
+        """Take what has piled up."""
+        self._transport.resume_reading()
+
+    @property
+    def _transport(self) -> asyncio.Transport:
+        return cast("asyncio.Transport", self.writer.transport)
 
     def leave(self) -> None:
         """Close the connection at once."""

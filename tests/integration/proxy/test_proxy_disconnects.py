@@ -132,9 +132,7 @@ async def test_leaving_before_the_first_byte(
 
 
 @pytest.mark.parametrize("script", [begin_stream, begin_json])
-async def test_leaving_in_the_middle_of_the_answer(
-    script: object, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_leaving_in_the_middle_of_the_answer(script: object, caplog: pytest.LogCaptureFixture) -> None:
     """A client that leaves in mid-answer closes the engine's connection: that is what stops the engine."""
     chosen = begin_stream if script is begin_stream else begin_json
     async with (
@@ -189,6 +187,6 @@ async def test_leaving_while_slow_to_read(caplog: pytest.LogCaptureFixture) -> N
     ):
         await client.send(body=chat_body(stream=True))
         await client.read_until(EVENT)
-        client.writer.transport.pause_reading()
+        client.stop_reading()
         client.leave()
         await is_released(proxy, engine, caplog)

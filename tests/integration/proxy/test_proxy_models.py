@@ -1,0 +1,166 @@
+"""The paths that the proxy answers itself: the models, what runs, and to stop it."""
+
+from urllib.parse import quote
+
+import pytest
+
+import gglib
+from gglib.core.models import ModelCapabilities, ModelSettings, ModelSummary, RunningTarget
+from gglib.core.ports import ResidentStatus, RuntimeStatus, WaitingStatus
+from gglib.testing import FakeCatalog, FakeRuntime
+
+from .support import ask, proxy_running
+
+FULL = ModelSummary(
+    id=3,
+    name="Org/Qwen3 8B:Q4",
+    aliases=("qwen",),
+    description="A model.",
+    architecture="qwen3",
+    quantization="Q4_K_M",
+    parameter_count=8_000,
+    size_bytes=5_000,
+    trained_context=40_960,
+    capabilities=ModelCapabilities(chat=True, tools=True),
+    settings=ModelSettings(context=16_384),
+    added_at=1_700_000_000,
+)
+SMALL = ModelSummary(id=4, name="small", trained_context=2048)
+BARE = ModelSummary(id=5, name="bare")
+
+
+class ToldRuntime(FakeRuntime):
+    """A runtime in whatever state."""
+
+    def __init__(self, told: RuntimeStatus) -> None:
+        super().__init__()
+        self._told = told
+
+    async def status(self) -> RuntimeStatus:
+        """Return what the test told."""
+        return self._told
+
+
+def resident(name: str, state: str) -> ResidentStatus:
+    """Return a resident in a state."""
+    return ResidentStatus(model_id=1, model_name=name, state=state, effective_ctx=1)
+
+
+async def test_list_has_what_each_family_of_clients_reads() -> None:
+    """Every field that some client reads is there, and no path."""
+    async with proxy_running(FakeRuntime(), FakeCatalog([FULL, SMALL, BARE]), default_ctx=4096) as proxy:
+        reply = await ask(proxy.port, "GET", "/v1/models")
+    listed = reply.json()
+    assert listed["object"] == "list"
+    assert listed["data"][0] == {
+        "id": "Org/Qwen3 8B:Q4",
+        "object": "model",
+        "created": 1_700_000_000,
+        "owned_by": "gglib",
+        "name": "Org/Qwen3 8B:Q4",
+        "description": "A model.",
+        "aliases": ["qwen"],
+        "architecture": "qwen3",
+        "quantization": "Q4_K_M",
+        "capabilities": ["chat", "tools"],
+        "context_length": 16_384,
+        "max_model_len": 16_384,
+        "max_context_length": 40_960,
+        "meta": {"n_ctx_train": 40_960, "n_params": 8_000, "size": 5_000},
+        "status": {"value": "unloaded"},
+    }
+    assert [model["context_length"] for model in listed["data"]] == [16_384, 2048, 4096]
+
+
+async def test_list_shows_the_state_of_each_model() -> None:
+    """A model is loaded, loading, failed or unloaded, as the runtime says."""
+    states = ["ready", "draining", "loading", "stopping"]
+    models = [ModelSummary(id=n, name=state) for n, state in enumerate([*states, "broken", "other"])]
+    told = RuntimeStatus(
+        residents=tuple(resident(state, state) for state in states), failed=(("broken", "bad magic"),)
+    )
+    async with proxy_running(ToldRuntime(told), FakeCatalog(models)) as proxy:
+        reply = await ask(proxy.port, "GET", "/v1/models")
+    shown = {model["id"]: model["status"]["value"] for model in reply.json()["data"]}
+    assert shown == {
+        "ready": "loaded",
+        "draining": "loaded",
+        "loading": "loading",
+        "stopping": "unloaded",
+        "broken": "failed",
+        "other": "unloaded",
+    }
+
+
+@pytest.mark.parametrize(
+    "spelling", ["Org/Qwen3%208B:Q4", quote(FULL.name, safe=""), "qwen", "3", "org%2Fqwen3%208b%3aq4"]
+)
+async def test_one_model_is_found_by_any_of_its_names(spelling: str) -> None:
+    """A name with slashes and spaces is found as it stands and percent-encoded, like an alias and an id."""
+    async with proxy_running(FakeRuntime(), FakeCatalog([SMALL, FULL])) as proxy:
+        reply = await ask(proxy.port, "GET", f"/v1/models/{spelling}")
+    assert (reply.status, reply.json()["id"]) == (200, FULL.name)
+
+
+@pytest.mark.parametrize("spelling", ["smal", "%ff%fe", "", "a/b/c"])
+async def test_unknown_model_is_404(spelling: str) -> None:
+    """A name that means no model, or no text at all, is told so."""
+    async with proxy_running(FakeRuntime(), FakeCatalog([SMALL])) as proxy:
+        reply = await ask(proxy.port, "GET", f"/v1/models/{spelling}")
+    assert (reply.status, reply.error["code"], reply.error["param"]) == (404, "model_not_found", "model")
+    assert ("small" in reply.error["message"]) == (spelling == "smal")
+
+
+async def test_status_is_the_runtimes_own() -> None:
+    """A program on this machine is told what is resident, who waits and what failed."""
+    told = RuntimeStatus(
+        residents=(resident("a", "ready"),),
+        waiting=(WaitingStatus(model_name="b", waiting=2, longest_wait_s=1.5),),
+        failed=(("c", "bad magic"),),
+    )
+    async with proxy_running(ToldRuntime(told)) as proxy:
+        status = (await ask(proxy.port, "GET", "/api/status")).json()
+    assert status["version"] == gglib.__version__
+    assert status["residents"][0]["model_name"] == "a"
+    assert status["waiting"] == [{"model_name": "b", "waiting": 2, "longest_wait_s": 1.5}]
+    assert status["failed"] == [{"model_name": "c", "reason": "bad magic"}]
+
+
+async def test_stop_says_what_it_stopped() -> None:
+    """Stopping names what ran, and nothing the second time."""
+    runtime = FakeRuntime({"a": RunningTarget.local(1, 1, "a", 1)})
+    await runtime.ensure_model_running("a", None, 1)
+    async with proxy_running(runtime) as proxy:
+        replies = [(await ask(proxy.port, "POST", "/api/stop", body=b"")).json() for _ in range(2)]
+    assert replies == [{"stopped": ["a"]}, {"stopped": []}]
+    assert runtime.stops == 2
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (("Origin", "http://localhost:3000"),),
+        (("Host", "evil.example"),),
+        (("Host", "evil.example:8080"),),
+        (("Host", "localhost.evil.example"),),
+        (("Host", "192.168.1.7:8080"),),
+        (("Host", "127.0.0.1"), ("Host", "evil.example")),
+        (("Host", ""),),
+        (("Host", "[::1"),),
+    ],
+)
+@pytest.mark.parametrize(("method", "path"), [("GET", "/api/status"), ("POST", "/api/stop")])
+async def test_web_pages_are_kept_out(method: str, path: str, headers: tuple[tuple[str, str], ...]) -> None:
+    """A page, or a name that only looks like this machine, may neither see what runs nor stop it."""
+    runtime = FakeRuntime()
+    async with proxy_running(runtime) as proxy:
+        reply = await ask(proxy.port, method, path, body=b"", headers=headers)
+    assert (reply.status, reply.error["code"]) == (403, "forbidden")
+    assert runtime.stops == 0
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "127.8.8.8", "[::1]:80"])
+async def test_every_name_of_this_machine_is_taken(host: str) -> None:
+    """A program may reach this machine by any of its loopback names."""
+    async with proxy_running(FakeRuntime()) as proxy:
+        assert (await ask(proxy.port, "GET", "/api/status", headers=(("Host", host),))).status == 200

@@ -1,0 +1,244 @@
+"""Connections to an engine: which are used again, and who slows whom down."""
+
+import asyncio
+
+import pytest
+
+from gglib.core.errors import UpstreamError
+from gglib.core.models import RunningTarget
+from gglib.proxy.upstream import UpstreamPool, UpstreamRequest
+from gglib.proxy.upstream_connection import QUEUE_LIMIT_BYTES
+
+from .support import (
+    SSE_HEAD,
+    Engine,
+    Exchange,
+    ask,
+    bound_socket,
+    chat_body,
+    chunked,
+    connect,
+    engine_running,
+    json_answer,
+    proxy_running,
+    runtime_for,
+    until,
+)
+
+REQUEST = UpstreamRequest(b"/x", [], b"{}")
+
+
+async def answer_ok(exchange: Exchange) -> None:
+    """Answer anything."""
+    await exchange.write(json_answer({}))
+
+
+async def post(pool: UpstreamPool, engine: Engine, request: UpstreamRequest = REQUEST) -> bytes:
+    """Send a request and return the whole body."""
+    async with pool.post(engine.target, request) as response:
+        return b"".join([part async for part in response])
+
+
+async def test_connection_is_used_again() -> None:
+    """Requests that follow one another share one connection."""
+    pool = UpstreamPool(connect_timeout_s=5)
+    async with engine_running(answer_ok) as engine:
+        for _ in range(5):
+            assert await post(pool, engine) == b"{}"
+        assert (engine.accepted, pool.open_count) == (1, 1)
+        await pool.close()
+    assert pool.open_count == 0
+
+
+async def test_connections_are_kept_apart_by_target() -> None:
+    """A connection to one engine never carries a request for another."""
+    pool = UpstreamPool(connect_timeout_s=5)
+    async with engine_running(answer_ok) as one, engine_running(answer_ok) as other:
+        for engine in (one, other, one, other):
+            await post(pool, engine)
+        assert (len(one.exchanges), len(other.exchanges)) == (2, 2)
+        await pool.close()
+
+
+async def test_idle_connection_is_closed_before_the_engine_would() -> None:
+    """Past the idle limit a connection is closed by itself, and the next request gets a new one."""
+    pool = UpstreamPool(connect_timeout_s=5, idle_limit_s=0.01)
+    async with engine_running(answer_ok) as engine:
+        await post(pool, engine)
+        await until(lambda: pool.open_count == 0)
+        await post(pool, engine)
+        assert engine.accepted == 2
+        await pool.close()
+
+
+async def test_connection_that_idled_too_long_is_not_used_even_when_the_timer_is_late() -> None:
+    """What counts is the time that has passed, not whether the loop was quick enough to notice."""
+    pool = UpstreamPool(connect_timeout_s=5, idle_limit_s=0)
+    async with engine_running(answer_ok) as engine:
+        await post(pool, engine)
+        await post(pool, engine)
+        assert engine.accepted == 2
+        await pool.close()
+
+
+async def test_connection_that_the_engine_closed_is_replaced() -> None:
+    """A kept connection that was closed meanwhile is not tried: the request goes out on a new one."""
+    pool = UpstreamPool(connect_timeout_s=5)
+    async with engine_running(answer_ok) as engine:
+        engine.should_close_after = True
+        for _ in range(3):
+            assert await post(pool, engine) == b"{}"
+            await until(lambda: pool.open_count == 0)
+        assert engine.accepted == 3
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        json_answer({}, extra=b"Connection: close\r\n"),
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+        json_answer({}) + json_answer({}),
+        json_answer({}) + b"rubbish",
+    ],
+    ids=["close", "HTTP/1.0", "two answers", "rubbish behind"],
+)
+async def test_connection_that_cannot_be_trusted_is_not_used_again(raw: bytes) -> None:
+    """An answer is taken, but its connection is not kept, when the engine said so or said too much."""
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.write(raw)
+
+    pool = UpstreamPool(connect_timeout_s=5)
+    async with engine_running(answer) as engine:
+        for _ in range(2):
+            assert await post(pool, engine) == b"{}"
+        assert engine.accepted == 2
+        await pool.close()
+
+
+async def test_rubbish_on_an_idle_connection_spoils_it() -> None:
+    """Bytes that nobody asked for keep a connection from being used again."""
+    pool = UpstreamPool(connect_timeout_s=5)
+    async with engine_running(answer_ok) as engine:
+        await post(pool, engine)
+        await engine.exchanges[0].write(json_answer({"not": "yours"}))
+        await until(lambda: not any(c.is_reusable for c in pool._connections))
+        assert await post(pool, engine) == b"{}"
+        assert engine.accepted == 2
+        await pool.close()
+
+
+async def test_block_that_ends_early_closes_the_connection() -> None:
+    """An answer that was not read to its end takes its connection along."""
+
+    async def endless(exchange: Exchange) -> None:
+        await exchange.write(SSE_HEAD + chunked(b"x"))
+        await exchange.peer_left()
+
+    pool = UpstreamPool(connect_timeout_s=5)
+    async with engine_running(endless) as engine:
+        async with pool.post(engine.target, REQUEST) as response:
+            assert await anext(response) == b"x"
+        await until(lambda: engine.open == 0 and pool.open_count == 0)
+
+
+async def test_early_answer_ends_the_sending() -> None:
+    """An engine that refuses a large body before it has read it is heard, and its connection is not kept."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(json_answer({}, b"413 Too Large"))
+        await writer.drain()
+        await done.wait()
+        writer.transport.abort()
+
+    done = asyncio.Event()
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0, limit=1024)
+    target = RunningTarget.local(server.sockets[0].getsockname()[1], 1, "tiny", 1)
+    pool = UpstreamPool(connect_timeout_s=5)
+    async with pool.post(target, UpstreamRequest(b"/x", [], b"x" * 30_000_000)) as response:
+        assert response.status == 413
+        assert [part async for part in response] == [b"{}"]
+    done.set()
+    await pool.close()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_connect_timeout_is_an_upstream_error() -> None:
+    """A target that does not accept in time is one that cannot be reached."""
+    pool = UpstreamPool(connect_timeout_s=0)
+    with bound_socket() as listener:
+        engine = Engine(answer_ok, port=listener.getsockname()[1])
+        with pytest.raises(UpstreamError, match="cannot be reached"):
+            await post(pool, engine)
+        assert pool.open_count == 0
+
+
+async def test_slow_client_slows_the_engine_down() -> None:
+    """While a client does not read, the engine's writing stops after a bounded amount, and nothing is lost."""
+    event = b"data: " + b"x" * 10_000 + b"\n\n"
+    count = 3000
+    written = 0
+
+    async def flood(exchange: Exchange) -> None:
+        nonlocal written
+        await exchange.write(SSE_HEAD)
+        for _ in range(count):
+            await exchange.write(chunked(event))
+            written += len(event)
+        await exchange.write(b"0\r\n\r\n")
+
+    async with (
+        engine_running(flood) as engine,
+        proxy_running(runtime_for(engine)) as proxy,
+        await connect(proxy.port, receive_buffer_bytes=4096) as client,
+    ):
+        client.stop_reading()
+        await client.send(body=chat_body(stream=True))
+        seen: list[int] = []
+
+        def stands_still() -> bool:
+            seen.append(written)
+            return len(seen) > 100 and written > 0 and seen[-100] == written
+
+        await until(stands_still)  # what is written by then is in the kernel's buffers, several MB of them
+        assert written < count * len(event) / 2
+        client.read_again()
+        reply = await client.read_reply()
+    assert reply.is_whole
+    assert reply.body == event * count
+
+
+async def test_queue_of_unread_parts_is_bounded() -> None:
+    """What waits in the proxy for a reader is at most the limit and one read from the socket."""
+
+    async def flood(exchange: Exchange) -> None:
+        await exchange.write(SSE_HEAD)
+        while True:
+            await exchange.write(chunked(b"x" * 5000))
+
+    pool = UpstreamPool(connect_timeout_s=5)
+    async with engine_running(flood) as engine:
+        async with pool.post(engine.target, REQUEST) as response:
+            (connection,) = pool._connections
+            await until(lambda: connection._is_reading_paused)
+            first = await anext(response)
+            assert QUEUE_LIMIT_BYTES < len(first) <= QUEUE_LIMIT_BYTES + 256 * 1024
+            assert not connection._is_reading_paused
+            assert await anext(response)
+        await pool.close()
+
+
+async def test_many_requests_at_once() -> None:
+    """Forty clients at once each get their own answer."""
+
+    async def echo(exchange: Exchange) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(exchange.body)
+        await exchange.write(head + exchange.body)
+
+    async with engine_running(echo) as engine, proxy_running(runtime_for(engine)) as proxy:
+        bodies = [chat_body(n=n, filler="x" * n * 100) for n in range(40)]
+        replies = await asyncio.gather(*(ask(proxy.port, body=body) for body in bodies))
+    assert [reply.body for reply in replies] == bodies
+    assert proxy.runtime.holds == 0
