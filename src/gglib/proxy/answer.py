@@ -87,7 +87,11 @@ class Answer:
 
     async def send_json(self, content: object) -> None:
         """Send ``content`` as a whole answer of status 200."""
-        await self._send_whole(Problem(200, (), json.dumps(content, separators=(",", ":")).encode()))
+        await self.send_body(json.dumps(content, separators=(",", ":")).encode())
+
+    async def send_body(self, body: bytes) -> None:
+        """Send JSON that is written already as a whole answer of status 200."""
+        await self._send_whole(Problem(200, (), body))
 
     async def beat(self) -> None:
         """Send a heartbeat; the first one decides the status, which is 200 from then on."""

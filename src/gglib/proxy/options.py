@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
+from gglib.proxy.model_objects import ModelObjects
 from gglib.proxy.upstream import UpstreamPool
 
 
@@ -27,5 +28,6 @@ class Services:
     runtime: ModelRuntimePort
     catalog: ModelCatalogPort
     pool: UpstreamPool
+    model_objects: ModelObjects
     default_ctx: int
     options: ProxyOptions

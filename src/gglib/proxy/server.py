@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
 from gglib.proxy.app import ProxyApp
 from gglib.proxy.errors import BadRequestError, describe
+from gglib.proxy.model_objects import ModelObjects
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.upstream import UpstreamPool
 
@@ -42,7 +43,14 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
     serving is raised.
     """
     pool = UpstreamPool(connect_timeout_s=options.connect_timeout_s)
-    services = Services(runtime=runtime, catalog=catalog, pool=pool, default_ctx=default_ctx, options=options)
+    services = Services(
+        runtime=runtime,
+        catalog=catalog,
+        pool=pool,
+        model_objects=ModelObjects(default_ctx),
+        default_ctx=default_ctx,
+        options=options,
+    )
     app = ProxyApp(services)
     server = _Server(app, cancel=cancel, grace_s=options.shutdown_grace_s)
     try:

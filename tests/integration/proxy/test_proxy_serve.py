@@ -68,7 +68,7 @@ class OwnCatalog:
     async def resolve_for_launch(self, name: str) -> ModelLaunchSpec | None:
         """Nothing is launched here."""
         del name
-        return None  # noqa: RET501 - the port's value for "no such model"
+        return None
 
 
 async def begin_stream(exchange: Exchange) -> None:

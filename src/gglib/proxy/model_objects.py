@@ -1,0 +1,84 @@
+"""A model as OpenAI's clients and their kin want to see it. Pure.
+
+Clients ask for the list each time they open a menu, and it may have hundreds of models: what a model is does not change
+between two answers, so its JSON is written once and only its status is added.
+"""
+
+import json
+from collections.abc import Iterable
+
+from gglib.core.context import ContextWish
+from gglib.core.models import ModelSummary
+from gglib.core.ports import RuntimeStatus
+
+_SHOWN_STATES = {"loading": "loading", "ready": "loaded", "draining": "loaded"}
+"""What clients call the states of a resident; one that is stopping counts as unloaded."""
+_UNLOADED = "unloaded"
+
+
+class ModelObjects:
+    """Writes model objects for a proxy whose default context is ``default_ctx`` tokens."""
+
+    def __init__(self, default_ctx: int) -> None:
+        self._default_ctx = default_ctx
+        # By identity: a catalogue hands out the same values until something changes. The value keeps its key alive.
+        self._written: dict[int, tuple[ModelSummary, str]] = {}
+
+    def as_list(self, models: Iterable[ModelSummary], status: RuntimeStatus) -> bytes:
+        """Return OpenAI's list object as JSON."""
+        states = _states(status)
+        written = {id(model): (model, self._without_status(model)) for model in models}
+        self._written = written
+        data = (_with_status(text, states.get(model.name, _UNLOADED)) for model, text in written.values())
+        return f'{{"object":"list","data":[{",".join(data)}]}}'.encode()
+
+    def as_object(self, model: ModelSummary, status: RuntimeStatus) -> bytes:
+        """Return one model object as JSON."""
+        return _with_status(self._without_status(model), _states(status).get(model.name, _UNLOADED)).encode()
+
+    def _without_status(self, model: ModelSummary) -> str:
+        known = self._written.get(id(model))
+        if known is not None and known[0] is model:
+            return known[1]
+        return json.dumps(_fields(model, self._default_ctx), separators=(",", ":"))
+
+
+def _states(status: RuntimeStatus) -> dict[str, str]:
+    states = {name: "failed" for name, _ in status.failed}
+    for resident in status.residents:
+        states[resident.model_name] = _SHOWN_STATES.get(resident.state, _UNLOADED)
+    return states
+
+
+def _with_status(text: str, state: str) -> str:
+    return f'{text[:-1]},"status":{{"value":"{state}"}}}}'
+
+
+def _fields(model: ModelSummary, default_ctx: int) -> dict[str, object]:
+    context = ContextWish(
+        requested=None,
+        model_setting=model.settings.context,
+        default=default_ctx,
+        trained=model.trained_context,
+    ).needed
+    return {
+        "id": model.name,
+        "object": "model",
+        "created": model.added_at,
+        "owned_by": "gglib",
+        "name": model.name,
+        "description": model.description,
+        "aliases": model.aliases,
+        "architecture": model.architecture,
+        "quantization": model.quantization,
+        "capabilities": model.capabilities.names(),
+        # Each family of clients reads the size of the context from a field of its own.
+        "context_length": context,
+        "max_model_len": context,
+        "max_context_length": model.trained_context,
+        "meta": {
+            "n_ctx_train": model.trained_context,
+            "n_params": model.parameter_count,
+            "size": model.size_bytes,
+        },
+    }
