@@ -32,4 +32,5 @@ class StreamTail:
         tail = self._tail.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         if not tail or tail.endswith(b"\n\n"):
             return b""
-        return b"\n" if tail.endswith(b"\n") else b"\n\n"
+        # A line feed after a bare carriage return would only complete that one line end.
+        return b"\n" if self._tail.endswith(b"\n") else b"\n\n"

@@ -1,0 +1,80 @@
+"""The table from error class to HTTP."""
+
+import json
+
+import pytest
+
+from gglib.core import errors
+from gglib.proxy.errors import (
+    BadRequestError,
+    BodyTooLargeError,
+    ForbiddenError,
+    MethodNotAllowedError,
+    UnknownPathError,
+    describe,
+)
+
+CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
+    (BadRequestError("no"), 400, "invalid_request_error", None, "invalid_request"),
+    (BadRequestError("no", "stream"), 400, "invalid_request_error", "stream", "invalid_request"),
+    (ForbiddenError("no"), 403, "invalid_request_error", None, "forbidden"),
+    (UnknownPathError("GET", "/x"), 404, "invalid_request_error", None, "not_found"),
+    (errors.ModelNotFoundError("x"), 404, "invalid_request_error", "model", "model_not_found"),
+    (errors.ModelFileNotFoundError("x"), 404, "invalid_request_error", "model", "model_file_not_found"),
+    (MethodNotAllowedError("PUT", "/x", ("GET",)), 405, "invalid_request_error", None, "method_not_allowed"),
+    (BodyTooLargeError(9), 413, "invalid_request_error", None, "body_too_large"),
+    (errors.ModelLoadFailedError("x", "y"), 500, "server_error", None, "model_load_failed"),
+    (errors.EngineNotFoundError("x"), 500, "server_error", None, "engine_not_found"),
+    (errors.CatalogError("x"), 500, "server_error", None, "catalog_error"),
+    (errors.ModelExistsError("x"), 500, "server_error", None, "model_exists"),
+    (errors.InvalidGgufError("x"), 500, "internal_error", None, "invalid_gguf"),
+    (errors.UpstreamError("x"), 502, "upstream_error", None, "upstream_error"),
+    (errors.ModelLoadingError("x", 1), 503, "server_error", None, "model_loading"),
+    (errors.QueueFullError(1, 1), 503, "server_error", None, "queue_full"),
+    (errors.ShuttingDownError("x"), 503, "server_error", None, "shutting_down"),
+    (KeyError("/home/secret"), 500, "internal_error", None, "internal_error"),
+]
+
+
+@pytest.mark.parametrize(("error", "status", "type_", "param", "code"), CASES)
+def test_every_error_has_its_row(
+    error: Exception, status: int, type_: str, param: str | None, code: str | None
+) -> None:
+    """Status, type, param and code are those of the table; the body has the four keys and no more."""
+    problem = describe(error)
+    told = json.loads(problem.body)
+    message = str(error) if isinstance(error, errors.GglibError) else "Internal error"
+    assert problem.status == status
+    assert told == {"error": {"message": message, "type": type_, "param": param, "code": code}}
+    assert b"\n" not in problem.body
+
+
+@pytest.mark.parametrize("error", [case[0] for case in CASES])
+def test_retry_is_forbidden_exactly_where_it_cannot_help(error: Exception) -> None:
+    """A 5xx that a retry cannot cure says so; a 4xx needs no word, and what may be cured gets none."""
+    problem = describe(error)
+    is_retryable = isinstance(error, errors.GglibError) and error.is_retryable
+    is_forbidden = (b"x-should-retry", b"false") in problem.headers
+    assert is_forbidden == (problem.status >= 500 and not is_retryable)
+
+
+@pytest.mark.parametrize(
+    ("after_s", "header"), [(0, b"1"), (0.2, b"1"), (1, b"1"), (1.01, b"2"), (30, b"30")]
+)
+def test_retry_after_is_in_whole_seconds(after_s: float, header: bytes) -> None:
+    """Retry-After never says too early, and never zero."""
+    assert describe(errors.ModelLoadingError("x", after_s)).headers == ((b"retry-after", header),)
+    assert describe(errors.QueueFullError(5, after_s)).headers == ((b"retry-after", header),)
+
+
+def test_allow_lists_the_methods() -> None:
+    """A 405 says which methods the path has."""
+    problem = describe(MethodNotAllowedError("PUT", "/x", ("GET", "HEAD")))
+    assert problem.headers == ((b"allow", b"GET, HEAD"),)
+
+
+def test_failed_load_shows_the_end_of_the_log() -> None:
+    """The reason comes first, then up to five of the last lines."""
+    error = errors.ModelLoadFailedError("x", "bad magic", tuple("abcdefg"))
+    message = json.loads(describe(error).body)["error"]["message"]
+    assert message.splitlines() == [str(error), *"cdefg"]
