@@ -99,7 +99,11 @@ def _serve_in_thread(
 
 
 def _proxy_options(settings: Settings) -> ProxyOptions:
-    return ProxyOptions(max_body_bytes=settings.max_body_mb * MIB, heartbeat_s=settings.heartbeat_s)
+    return ProxyOptions(
+        max_body_bytes=settings.max_body_mb * MIB,
+        heartbeat_s=settings.heartbeat_s,
+        max_wait_s=settings.max_wait_s,
+    )
 
 
 def _proxy_config(settings: Settings) -> ProxyConfig:

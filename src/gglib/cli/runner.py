@@ -17,6 +17,8 @@ from gglib.settings import Settings
 T = TypeVar("T")
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+HANGUP = signal.SIGHUP
+"""The terminal was closed. Ignored from the start means that the user wants gglib to outlive it (nohup)."""
 
 
 def with_catalog(settings: Settings, ask: Callable[[ModelStorePort], Awaitable[T]]) -> T:
@@ -70,7 +72,9 @@ async def _stoppable(work: Coroutine[Any, Any, None]) -> bool:
         click.echo("\nStopping ...", err=True)
         task.cancel()
 
-    for number in STOP_SIGNALS:
+    is_outliving = signal.getsignal(HANGUP) is signal.SIG_IGN
+    numbers = STOP_SIGNALS if is_outliving else (*STOP_SIGNALS, HANGUP)
+    for number in numbers:
         loop.add_signal_handler(number, stop)
     try:
         await task
@@ -78,6 +82,6 @@ async def _stoppable(work: Coroutine[Any, Any, None]) -> bool:
         if not is_stopping:
             raise
     finally:
-        for number in STOP_SIGNALS:
+        for number in numbers:
             loop.remove_signal_handler(number)
     return is_stopping

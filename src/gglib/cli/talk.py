@@ -58,7 +58,9 @@ class Talk:
             with answer_to(self._url, body) as pieces:
                 for piece in pieces:
                     waiting.close()
-                    click.secho(piece.text, nl=False, dim=True if piece.is_thought else None)
+                    click.echo(
+                        click.style(piece.text, dim=True) if piece.is_thought else piece.text, nl=False
+                    )
                     sys.stdout.flush()
                     if not piece.is_thought:
                         answer.append(piece.text)

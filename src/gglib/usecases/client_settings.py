@@ -1,6 +1,7 @@
 """What to paste into a client so that it talks to gglib. Pure text; one entry a client."""
 
 import json
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -37,15 +38,16 @@ def _cline(base: str, model: str, context: int) -> ClientSetting:
 
 
 def _continue(base: str, model: str, context: int) -> ClientSetting:
+    name = json.dumps(model)  # quoted, it is YAML whatever the name
     text = (
-        f"models:\n  - name: {model}\n    provider: openai\n    model: {model}\n    apiBase: {base}\n"
+        f"models:\n  - name: {name}\n    provider: openai\n    model: {name}\n    apiBase: {base}\n"
         f"    apiKey: {ANY_KEY}\n    defaultCompletionOptions:\n      contextLength: {context}"
     )
     return ClientSetting("Continue", "~/.continue/config.yaml", text)
 
 
 def _aider(base: str, model: str, _context: int) -> ClientSetting:
-    text = f"OPENAI_API_BASE={base} OPENAI_API_KEY={ANY_KEY} aider --model openai/{model}"
+    text = f"OPENAI_API_BASE={base} OPENAI_API_KEY={ANY_KEY} aider --model {shlex.quote('openai/' + model)}"
     return ClientSetting("Aider", "in a terminal", text)
 
 
@@ -60,14 +62,14 @@ def _openai_sdk(base: str, model: str, _context: int) -> ClientSetting:
     text = (
         "from openai import OpenAI\n"
         f'client = OpenAI(base_url="{base}", api_key="{ANY_KEY}")\n'
-        f'client.chat.completions.create(model="{model}", messages=[{{"role": "user", "content": "Hi"}}])'
+        f'client.chat.completions.create(model={json.dumps(model)}, messages=[{{"role": "user", "content": "Hi"}}])'
     )
     return ClientSetting("OpenAI SDK", "in Python", text)
 
 
 def _curl(base: str, model: str, _context: int) -> ClientSetting:
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hi"}]})
-    text = f"curl {base}/chat/completions -H 'Content-Type: application/json' -d '{body}'"
+    text = f"curl {base}/chat/completions -H 'Content-Type: application/json' -d {shlex.quote(body)}"
     return ClientSetting("curl", "in a terminal", text)
 
 

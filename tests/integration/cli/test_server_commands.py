@@ -33,9 +33,9 @@ def open_stream(url: str) -> Iterator[http.client.HTTPResponse]:
         yield response
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_everything_also_in_the_middle_of_a_stream(stocked: Home, number: int) -> None:
-    """One Ctrl-C or TERM ends the stream, the engine and gglib, with exit code 0, and leaves nothing."""
+    """One Ctrl-C, TERM or closed terminal ends the stream, the engine and gglib, with exit code 0, and leaves nothing."""
     stocked.script(SLOW)
     with stocked.serving() as server, open_stream(server.url) as response:
         (engine,) = stocked.engine_pids()
@@ -44,6 +44,18 @@ def test_a_signal_ends_everything_also_in_the_middle_of_a_stream(stocked: Home, 
         assert b"[DONE]" not in response.read()
     assert list((stocked.path / "run" / "engines").iterdir()) == []
     assert not (stocked.path / "run" / "instance.json").exists()
+
+
+def test_a_second_ctrl_c_waits_for_nobody(stocked: Home) -> None:
+    """With an engine that resists TERM the second signal ends gglib on the spot, and the engine goes with it."""
+    stocked.script(Script(ignore_term=True))
+    with stocked.serving() as server:
+        stocked.ok("run", "tiny", "Hello")
+        (engine,) = stocked.engine_pids()
+        server.process.send_signal(signal.SIGINT)
+        wait_until(lambda: "Stopping ..." in (stocked.path / "stderr.txt").read_text())
+        assert server.end(signal.SIGINT) == 130
+        wait_until(lambda: not is_alive(engine))
 
 
 def test_a_second_gglib_on_the_same_home_is_refused(stocked: Home) -> None:

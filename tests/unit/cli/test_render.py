@@ -1,0 +1,76 @@
+"""How values look, and how a log's end is read."""
+
+from pathlib import Path
+
+import pytest
+
+from gglib.cli import render
+from gglib.cli.api import reachable
+from gglib.cli.commands.logs import tail
+from gglib.cli.listing import context_of
+from gglib.core.context import UNLIMITED_CONTEXT
+from gglib.core.models import ModelSettings, ModelSummary
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (render.size(None), "-"),
+        (render.size(98_362_432), "98 MB"),
+        (render.size(4_700_000_000), "4.7 GB"),
+        (render.size(10), "1 MB"),
+        (render.count(None), "-"),
+        (render.count(134_515_008), "135M"),
+        (render.count(7_615_616_512), "7.6B"),
+        (render.count(70_000_000_000), "70B"),
+        (render.count(12), "12"),
+        (render.duration(None), "-"),
+        (render.duration(3.2), "3 s"),
+        (render.duration(125), "2 min"),
+        (render.duration(7_300), "2 h 1 min"),
+    ],
+)
+def test_a_number_has_the_unit_that_people_use(shown: str, expected: str) -> None:
+    """Sizes, counts and times are short, and a missing one is a dash."""
+    assert shown == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "trained", "expected"),
+    [
+        (None, None, "-"),
+        (None, 8192, "8192"),
+        (2048, 8192, "2048 (set)"),
+        (UNLIMITED_CONTEXT, 8192, "8192 (max)"),
+        (UNLIMITED_CONTEXT, None, "max"),
+    ],
+)
+def test_a_context_says_whose_it_is(own: int | None, trained: int | None, expected: str) -> None:
+    """What the user set is told from what the model was trained for."""
+    model = ModelSummary(id=1, name="m", trained_context=trained, settings=ModelSettings(context=own))
+    assert context_of(model) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://127.0.0.1:1", "http://127.0.0.1:1"),
+        ("http://0.0.0.0:1", "http://127.0.0.1:1"),
+        ("http://[::]:1", "http://[::1]:1"),
+        ("http://[::1]:1", "http://[::1]:1"),
+        ("http://192.168.1.2:1", "http://192.168.1.2:1"),
+    ],
+)
+def test_a_server_on_all_addresses_is_reached_on_loopback(url: str, expected: str) -> None:
+    """An address that means every address is not one to connect to."""
+    assert reachable(url) == expected
+
+
+def test_the_end_of_a_log_is_its_last_lines(tmp_path: Path) -> None:
+    """As many lines as asked for, fewer when there are fewer, none of a file that is missing."""
+    path = tmp_path / "log"
+    assert tail(path, 5) == []
+    path.write_text("a\nb\nc\n", encoding="utf-8")
+    assert tail(path, 2) == ["b", "c"]
+    assert tail(path, 5) == ["a", "b", "c"]
+    assert tail(path, 0) == []

@@ -1,0 +1,62 @@
+"""What each fact about a machine means."""
+
+from pathlib import Path
+
+import pytest
+
+from gglib.core.errors import EngineNotFoundError
+from gglib.core.models import ModelSummary
+from gglib.usecases.doctor import (
+    Finding,
+    Verdict,
+    judge_disk,
+    judge_memory,
+    judge_models,
+    judge_python,
+    run_checks,
+)
+
+BIG = ModelSummary(id=1, name="big", size_bytes=10**10, paths=(Path("/big.gguf"),))
+
+
+async def test_a_check_that_raises_is_a_failure_and_the_others_run() -> None:
+    """One broken thing does not hide the next."""
+
+    async def broken() -> Finding:
+        raise EngineNotFoundError("No engine.")
+
+    async def denied() -> Finding:
+        raise PermissionError(13, "Permission denied")
+
+    async def fine() -> Finding:
+        return Finding(Verdict.OK, "fine")
+
+    results = await run_checks([("a", broken), ("b", denied), ("c", fine)])
+    assert [(result.name, result.verdict.value) for result in results] == [
+        ("a", "fail"),
+        ("b", "fail"),
+        ("c", "ok"),
+    ]
+    assert results[0].detail == "No engine."
+
+
+@pytest.mark.parametrize(
+    ("finding", "verdict"),
+    [
+        (judge_python((3, 10, 9)), Verdict.FAIL),
+        (judge_python((3, 11, 0)), Verdict.OK),
+        (judge_models([], []), Verdict.WARN),
+        (judge_models([BIG], ["big"]), Verdict.WARN),
+        (judge_models([BIG], []), Verdict.OK),
+        (judge_disk(10**9), Verdict.WARN),
+        (judge_disk(10**11), Verdict.OK),
+        (judge_memory(None, [BIG]), Verdict.OK),
+        (judge_memory(10**10, [BIG]), Verdict.WARN),
+        (judge_memory(2 * 10**10, [BIG]), Verdict.OK),
+        (judge_memory(10**9, []), Verdict.OK),
+    ],
+)
+def test_a_fact_has_its_verdict(finding: Finding, verdict: Verdict) -> None:
+    """Only what keeps gglib from serving fails; what may be trouble warns, and every finding says something."""
+    assert finding.verdict is verdict
+    assert finding.detail
