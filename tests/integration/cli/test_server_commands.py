@@ -35,7 +35,7 @@ def open_stream(url: str) -> Iterator[http.client.HTTPResponse]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_everything_also_in_the_middle_of_a_stream(stocked: Home, number: int) -> None:
-    """One Ctrl-C, TERM or closed terminal ends the stream, the engine and gglib, with exit code 0, and leaves nothing."""
+    """Ctrl-C, TERM or a closed terminal ends stream, engine and gglib, with exit code 0, and leaves nothing."""
     stocked.script(SLOW)
     with stocked.serving() as server, open_stream(server.url) as response:
         (engine,) = stocked.engine_pids()
