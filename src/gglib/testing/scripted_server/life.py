@@ -6,8 +6,8 @@ import socket
 import sys
 from typing import NoReturn
 
+from gglib.testing.scripted_server.leave import LIFETIME_EXIT_CODE, leave
 from gglib.testing.scripted_server.options import Options
-from gglib.testing.scripted_server.process import LIFETIME_EXIT_CODE, leave
 from gglib.testing.scripted_server.record import Recorder
 from gglib.testing.scripted_server.script import Script
 from gglib.testing.scripted_server.server import ScriptedServer, write_noise

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from gglib.testing.scripted_server.leave import leave
 from gglib.testing.scripted_server.options import VERSION_TEXT, Options, UsageError, help_text, parse
 from gglib.testing.scripted_server.record import Recorder
 from gglib.testing.scripted_server.script import Script
@@ -15,7 +16,6 @@ from gglib.testing.scripted_server.script import Script
 BACKLOG = 512
 CHILD_LIFETIME_S = 60
 """A forked child that a failed test forgot ends by itself."""
-LIFETIME_EXIT_CODE = 3
 
 
 def main(argv: Sequence[str], script_json: str = "{}") -> NoReturn:
@@ -65,16 +65,6 @@ def start(script: Script, options: Options, recorder: Recorder, argv: Sequence[s
     from gglib.testing.scripted_server.life import live  # noqa: PLC0415 - asyncio, which help needs not wait for
 
     live(script, options, recorder, listener=listener, address=address)
-
-
-def leave(recorder: Recorder, code: int) -> NoReturn:
-    """Record the end and exit; a negative code is a death by that signal."""
-    recorder.add("exit", code=code)
-    sys.stderr.flush()
-    if code < 0:
-        signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
-        os.kill(os.getpid(), -code)
-    os._exit(code)
 
 
 def _bind(options: Options) -> tuple[socket.socket, str]:
