@@ -29,10 +29,12 @@ class Gglib:
         self.home = home
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
-        # The two models of one kind tell apart by name; the engine's spinning threads would fight over two cores.
+        # One thread each: several would wait for one another by spinning, which takes a model this small 100 times as
+        # long on a machine that has other things to do.
         for seed, name in enumerate(("tiny-a", "Tiny-B")):
             path = write_tiny_gguf(home / "files" / f"{name}.gguf", name=name, seed=seed)
-            self.command("add", str(path), "--name", name, "--alias", f"alias-{name[-1].lower()}")
+            alias = f"alias-{name[-1].lower()}"
+            self.command("add", str(path), "--name", name, "--alias", alias, "--engine-args", "--threads 1")
 
     @property
     def environment(self) -> dict[str, str]:

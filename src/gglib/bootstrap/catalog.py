@@ -1,12 +1,15 @@
 """Settings become a catalogue that can be opened, and files become models in it."""
 
+import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from gglib.core.errors import InvalidSettingError
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.ports import ModelStorePort
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
+from gglib.runtime.engine.options import parse_engine_args
 from gglib.settings import Settings, prepare_home
 from gglib.starter import SMOLLM2, Progress, StarterModel, fetch_starter
 from gglib.usecases.add_model import AddRequest, add_model
@@ -18,6 +21,17 @@ async def open_catalog(settings: Settings) -> AsyncIterator[SqliteCatalog]:
     prepare_home(settings)
     async with SqliteCatalog(settings.database) as catalog:
         yield catalog
+
+
+def engine_args_of(text: str) -> tuple[str, ...]:
+    """Return the engine arguments that a user wrote as on a command line. Raises ``InvalidSettingError``."""
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise InvalidSettingError(f"--engine-args cannot be read: {error}.") from None
+    for _ in parse_engine_args(words):
+        pass
+    return words
 
 
 async def add_file(request: AddRequest, store: ModelStorePort) -> ModelSummary:

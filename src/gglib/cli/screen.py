@@ -16,6 +16,14 @@ def is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
+def warn_if_open(host: str) -> None:
+    """Say that others can reach this gglib, where they can."""
+    if host not in {"127.0.0.1", "::1", "localhost"}:
+        click.echo(
+            f"Warning: whoever can reach {host} may use your models; there are no access keys yet.", err=True
+        )
+
+
 @contextmanager
 def spinner(what: str, *, says_without_terminal: bool = True) -> Iterator[None]:
     """Show what goes on for as long as the block lasts, on stderr."""

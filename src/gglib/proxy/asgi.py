@@ -50,6 +50,12 @@ class Request:
         return client[0] if client else None
 
     @property
+    def own_host(self) -> str | None:
+        """The address that the connection came to; None when it is no network address."""
+        server = self._scope.get("server")
+        return server[0] if server else None
+
+    @property
     def may_keep_alive(self) -> bool:
         """Whether the client lets its connection be used again."""
         is_old = self._scope.get("http_version") == "1.0"

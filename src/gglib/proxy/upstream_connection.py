@@ -71,6 +71,11 @@ class UpstreamConnection(asyncio.Protocol):
         """Whether the whole answer has been read: no part will follow."""
         return self.is_complete and not self._queue
 
+    @property
+    def unsent_bytes(self) -> int:
+        """How much of the request waits in the transport for the engine to read."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
     async def send(self, head: bytes, body: bytes) -> None:
         """Write a request, no faster than the engine reads; an answer that comes early ends the writing."""
         self._forget_exchange()

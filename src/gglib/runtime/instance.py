@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gglib.core.errors import AlreadyRunningError
+from gglib.runtime.processes import start_mark
 
 _LOCK = "gglib.lock"
 _NOTE = "instance.json"
@@ -24,6 +25,8 @@ class Instance:
     """None until it answers."""
     started_at: float
     """Unix time in seconds."""
+    mark: str | None = None
+    """What tells the process from a later one with the same pid."""
 
 
 class InstanceClaim:
@@ -35,7 +38,9 @@ class InstanceClaim:
 
     def announce(self, url: str | None) -> None:
         """Say where this gglib answers."""
-        instance = Instance(pid=os.getpid(), url=url, started_at=self._started_at)
+        instance = Instance(
+            pid=os.getpid(), url=url, started_at=self._started_at, mark=start_mark(os.getpid())
+        )
         draft = self._run_dir / f"{_NOTE}.new"
         draft.write_text(json.dumps(asdict(instance)))
         draft.replace(self._run_dir / _NOTE)
@@ -69,10 +74,12 @@ def running_instance(run_dir: Path) -> Instance | None:
 
 
 def _read_note(run_dir: Path) -> Instance | None:
+    """Return what the note says; None when there is none, or when a crash left it and the next one just starts."""
     try:
-        return Instance(**json.loads((run_dir / _NOTE).read_text()))
+        instance = Instance(**json.loads((run_dir / _NOTE).read_text()))
     except (OSError, ValueError, TypeError):
         return None
+    return instance if instance.mark == start_mark(instance.pid) else None
 
 
 def _already_running(instance: Instance | None) -> str:

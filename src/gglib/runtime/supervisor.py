@@ -15,6 +15,8 @@ logger = logging.getLogger("gglib.supervisor")
 
 _STOP_LIMIT_S = 5.0
 _BACKLOG = 2_048
+_LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked for, not bound
+"""Listening on all addresses, it is reached from here by this one."""
 
 
 class ServeFunction(Protocol):
@@ -148,6 +150,7 @@ def _why_not_bound(error: OSError, host: str, port: int) -> str:
 
 def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
+    host = _LOOPBACK_OF.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

@@ -61,6 +61,19 @@ def test_a_setting_is_changed_and_taken_back(stocked: Home) -> None:
     assert stocked.run("set", "tiny").returncode == 2
 
 
+def test_engine_arguments_are_set_shown_and_checked(stocked: Home) -> None:
+    """What a model's engine gets is kept; what it may not get is refused in one sentence."""
+    name = "tiny"
+    assert stocked.run("set", name, "--engine-args", "--threads 1 --temp=0.5").returncode == 0
+    assert "--threads 1 --temp=0.5" in stocked.run("show", name).stdout
+    refused = stocked.run("set", name, "--engine-args", "--host 0.0.0.0")
+    assert refused.returncode == 1
+    assert "'--host'" in refused.stderr
+    assert "--threads 1" in stocked.run("show", name).stdout
+    assert stocked.run("set", name, "--engine-args", "").returncode == 0
+    assert "--threads" not in stocked.run("show", name).stdout
+
+
 def test_a_name_that_nobody_has_names_the_near_ones(stocked: Home) -> None:
     """A misspelt model is answered with what may have been meant, by every command."""
     for command in (["show"], ["rm"], ["run"], ["logs"], ["set", "--no-alias"]):

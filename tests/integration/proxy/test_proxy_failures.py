@@ -341,6 +341,23 @@ async def test_stream_whose_first_byte_is_late_gets_heartbeats() -> None:
         assert EVENT in await client.read_until(b"0\r\n\r\n")
 
 
+async def test_no_heartbeat_among_the_events() -> None:
+    """Once the engine speaks, however slowly, the bytes of the stream are the engine's alone."""
+
+    async def answer(exchange: Exchange) -> None:
+        loop = asyncio.get_running_loop()
+        await exchange.write(SSE_HEAD + chunked(EVENT[:5]))
+        ten_beats_later_s = loop.time() + 0.1
+        await until(lambda: loop.time() > ten_beats_later_s)
+        await exchange.write(chunked(EVENT[5:]) + b"0\r\n\r\n")
+
+    options = ProxyOptions(heartbeat_s=0.01)
+    async with engine_running(answer) as engine, proxy_running(runtime_for(engine), options=options) as proxy:
+        reply = await ask(proxy.port, body=chat_body(stream=True))
+    assert EVENT in reply.body
+    assert reply.body.endswith(EVENT)
+
+
 @pytest.mark.parametrize("body", [chat_body(), chat_body(stream=True)])
 async def test_no_heartbeat_where_there_is_none_to_give(body: bytes) -> None:
     """An answer that is no stream, and a stream when heartbeats are off, stays silent until it is there."""
@@ -418,7 +435,7 @@ async def test_answer_that_is_no_stream_after_a_heartbeat_is_one_event(
 
 async def test_log_has_one_line_a_request_and_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     """The access log has method, path, model, status and id; no query, no body, no key, and no broken line."""
-    caplog.set_level(logging.INFO, logger="gglib.access")
+    caplog.set_level(logging.INFO)
 
     async def answer(exchange: Exchange) -> None:
         await exchange.write(json_answer({}))
@@ -434,4 +451,6 @@ async def test_log_has_one_line_a_request_and_no_secret(caplog: pytest.LogCaptur
     assert lines[0].endswith(" request_id=r-9")
     assert lines[1].startswith(f"POST {CHAT} model=- status=404 ")
     assert lines[2].startswith("GET /%0Aforged model=- status=404 ")
-    assert not [line for line in lines if "secret" in line or "\n" in line]
+    everything = [record.getMessage() for record in caplog.records]
+    assert not [line for line in everything if "secret" in line or "\n" in line]
+    assert len([line for line in everything if CHAT in line]) == 2

@@ -7,6 +7,7 @@ import pytest
 import gglib
 from gglib.core.models import ModelCapabilities, ModelSettings, ModelSummary, RunningTarget
 from gglib.core.ports import ResidentStatus, RuntimeStatus, WaitingStatus
+from gglib.proxy.routes.local import is_from_here
 from gglib.testing import FakeCatalog, FakeRuntime
 
 from .support import ask, proxy_running
@@ -157,6 +158,24 @@ async def test_web_pages_are_kept_out(method: str, path: str, headers: tuple[tup
         reply = await ask(proxy.port, method, path, body=b"", headers=headers)
     assert (reply.status, reply.error["code"]) == (403, "forbidden")
     assert runtime.stops == 0
+
+
+@pytest.mark.parametrize(
+    ("peer", "own", "host", "is_here"),
+    [
+        ("192.168.1.5", "192.168.1.5", b"192.168.1.5:8080", True),
+        ("192.168.1.5", "192.168.1.5", b"evil.example:8080", False),
+        ("192.168.1.9", "192.168.1.5", b"192.168.1.5:8080", False),
+        ("192.168.1.9", "192.168.1.5", b"localhost", False),
+        ("127.0.0.1", "127.0.0.1", b"192.168.1.5", False),
+        (None, None, b"localhost", False),
+    ],
+)
+def test_a_machine_is_itself_by_its_own_address_too(
+    peer: str, own: str, host: bytes, *, is_here: bool
+) -> None:
+    """Listening on one address of a network, gglib still knows its own machine, and no other."""
+    assert is_from_here(peer, own, [host]) is is_here
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "127.8.8.8", "[::1]:80"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import signal
 import socket
 import time
@@ -133,7 +134,7 @@ async def test_answer_in_the_middle_is_broken_off_at_the_end() -> None:
 
 async def test_idle_and_half_open_connections_do_not_delay_the_end() -> None:
     """Connections that are idle, never used, or in the middle of a request's head or body, are closed at once."""
-    async with proxy_running(FakeRuntime()) as proxy:
+    async with proxy_running(FakeRuntime(), options=ProxyOptions(shutdown_grace_s=5)) as proxy:
         clients = [await connect(proxy.port) for _ in range(4)]
         await clients[0].send("GET", "/health", is_last=False)
         assert (await clients[0].read_reply()).status == 200
@@ -144,8 +145,8 @@ async def test_idle_and_half_open_connections_do_not_delay_the_end() -> None:
             client.leave()
 
 
-async def test_client_that_does_not_read_does_not_delay_the_end() -> None:
-    """A stream that is stuck because its client stopped reading is cut when the grace is over."""
+async def test_client_that_does_not_read_does_not_delay_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    """A stream that is stuck because its client stopped reading is cut when the grace is over, which is no error."""
 
     async def flood(exchange: Exchange) -> None:
         await exchange.write(SSE_HEAD)
@@ -164,6 +165,7 @@ async def test_client_that_does_not_read_does_not_delay_the_end() -> None:
         assert await proxy.stop() < 1.0
         await until(lambda: engine.open == 0)
         assert proxy.runtime.holds == 0
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 async def test_runtime_that_will_not_let_go_does_not_delay_the_end() -> None:

@@ -159,7 +159,35 @@ async def test_early_answer_ends_the_sending() -> None:
     async with pool.post(target, UpstreamRequest(b"/x", [], b"x" * 30_000_000)) as response:
         assert response.status == 413
         assert [part async for part in response] == [b"{}"]
+        (connection,) = pool._connections
+        assert connection.unsent_bytes < 1_000_000
     done.set()
+    await pool.close()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_slow_engine_slows_the_sending_down() -> None:
+    """While an engine does not read, a large body waits where it is instead of being copied into the transport."""
+
+    async def ignore(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await may_read.wait()
+        await reader.readexactly(size_bytes)
+        await Exchange("POST", "/x", [], b"", reader, writer).write(json_answer({}))
+        writer.close()
+
+    size_bytes = 30_000_000
+    may_read = asyncio.Event()
+    server = await asyncio.start_server(ignore, "127.0.0.1", 0, limit=1024)
+    engine = Engine(answer_ok, port=server.sockets[0].getsockname()[1])
+    pool = UpstreamPool(connect_timeout_s=5)
+    posting = asyncio.create_task(post(pool, engine, UpstreamRequest(b"/x", [], b"x" * size_bytes)))
+    await until(lambda: any(connection.unsent_bytes > 0 for connection in pool._connections))
+    (connection,) = pool._connections
+    assert connection.unsent_bytes < 1_000_000
+    may_read.set()
+    assert await posting == b"{}"
     await pool.close()
     server.close()
     await server.wait_closed()

@@ -55,6 +55,14 @@ async def test_it_binds_first_and_reports_the_real_address() -> None:
     assert supervisor.status().state == "stopped"
 
 
+async def test_listening_everywhere_it_names_an_address_that_can_be_asked() -> None:
+    """``0.0.0.0`` is no place to go to."""
+    supervisor = ProxySupervisor(serve_nothing)
+    url = await supervisor.start(ProxyConfig(host="0.0.0.0", port=0), *PORTS)  # noqa: S104 - that is the case
+    assert url.startswith("http://127.0.0.1:")
+    await supervisor.stop()
+
+
 async def test_it_refuses_a_second_start_and_can_be_restarted() -> None:
     """One proxy at a time; after a stop it may start again."""
     supervisor = ProxySupervisor(serve_nothing)
@@ -109,8 +117,12 @@ def test_one_gglib_for_each_home(tmp_path: Path) -> None:
     instance = running_instance(tmp_path)
     assert instance is not None
     assert (instance.pid, instance.url) == (other.pid, "http://127.0.0.1:1234")
+    left = (tmp_path / "instance.json").read_text()
     other.kill()
     other.communicate()
     assert running_instance(tmp_path) is None
+    with claim(tmp_path):
+        (tmp_path / "instance.json").write_text(left)
+        assert running_instance(tmp_path) is None, "a note of one that is gone was believed"
     with claim(tmp_path):
         pass

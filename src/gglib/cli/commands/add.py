@@ -12,22 +12,28 @@ from gglib.cli.context import Options
 @click.option("--name", help="What to call it. Default: the file's name.")
 @click.option("--alias", "aliases", multiple=True, help="Another name for it; may be given more than once.")
 @click.option("--ctx", metavar="N|max", help="Context in tokens for this model.")
+@click.option("--engine-args", default="", metavar="ARGS", help="Arguments of llama-server for this model.")
 @click.pass_obj
-def command(
-    options: Options, file: Path, name: str | None, aliases: tuple[str, ...], ctx: str | None
+def command(  # noqa: PLR0913 - click passes each option
+    options: Options,
+    file: Path,
+    *,
+    name: str | None,
+    aliases: tuple[str, ...],
+    ctx: str | None,
+    engine_args: str,
 ) -> None:
     """Add a GGUF file to the catalogue; it stays where it is.
 
     Of a model that is split into shards name any one file.
     """
-    from gglib.bootstrap.catalog import add_file
+    from gglib.bootstrap.catalog import add_file, engine_args_of
     from gglib.cli.model_settings import context_of
     from gglib.cli.runner import with_catalog
     from gglib.core.models import ModelSettings
     from gglib.usecases.add_model import AddRequest
 
-    request = AddRequest(
-        path=file, name=name, aliases=aliases, settings=ModelSettings(context=context_of(ctx))
-    )
+    own = ModelSettings(context=context_of(ctx), engine_args=engine_args_of(engine_args))
+    request = AddRequest(path=file, name=name, aliases=aliases, settings=own)
     model = with_catalog(options.settings(), lambda store: add_file(request, store))
     click.echo(f"Added '{model.name}' (id {model.id}). Talk to it: gglib run {model.name}")

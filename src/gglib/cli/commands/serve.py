@@ -30,10 +30,12 @@ def command(options: Options, /, **overrides: str | None) -> None:
 
 async def _serve(settings: "Settings") -> None:
     from gglib.bootstrap.server import claimed_home, running_server
+    from gglib.cli.screen import warn_if_open
     from gglib.runtime.engine import find_engine
 
     engine = find_engine(settings.engine)
     async with claimed_home(settings) as home, running_server(settings, home, engine) as server:
         click.echo(f"Listening on {server.url}")
+        warn_if_open(settings.host)
         click.echo(f"Engine: {engine.description}")
         await server.supervisor.wait()

@@ -10,30 +10,42 @@ from gglib.cli.context import Options
 @click.option("--ctx", metavar="N|max|default", help="Context in tokens; 'default' takes it back.")
 @click.option("--alias", "aliases", multiple=True, help="Replaces its aliases; may be given more than once.")
 @click.option("--no-alias", is_flag=True, help="Takes all of its aliases away.")
+@click.option(
+    "--engine-args", metavar="ARGS", help="Arguments of llama-server, in one string; '' takes them back."
+)
 @click.pass_obj
-def command(
-    options: Options, model: str, ctx: str | None, aliases: tuple[str, ...], *, no_alias: bool
+def command(  # noqa: PLR0913 - click passes each option
+    options: Options,
+    model: str,
+    *,
+    ctx: str | None,
+    aliases: tuple[str, ...],
+    no_alias: bool,
+    engine_args: str | None,
 ) -> None:
-    """Change the context or the aliases of a model.
+    """Change the context, the aliases or the engine arguments of a model.
 
     They hold from its next start on.
     """
     from dataclasses import replace
 
+    from gglib.bootstrap.catalog import engine_args_of
     from gglib.cli.model_settings import DEFAULT_WORD, context_of
     from gglib.cli.runner import find, with_catalog
     from gglib.core.models import ModelSummary
     from gglib.core.names import not_found
     from gglib.core.ports import ModelStorePort
 
-    if ctx is None and not aliases and not no_alias:
-        raise click.UsageError("Nothing to change: give --ctx, --alias or --no-alias.")
+    if ctx is None and engine_args is None and not aliases and not no_alias:
+        raise click.UsageError("Nothing to change: give --ctx, --alias, --no-alias or --engine-args.")
 
     async def change(store: ModelStorePort) -> ModelSummary:
         known = await find(store, model)
         settings = known.settings
         if ctx is not None:
             settings = replace(settings, context=None if ctx == DEFAULT_WORD else context_of(ctx))
+        if engine_args is not None:
+            settings = replace(settings, engine_args=engine_args_of(engine_args))
         changed = await store.change_model(
             known.name, aliases=aliases if aliases or no_alias else None, settings=settings
         )

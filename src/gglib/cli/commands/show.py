@@ -32,6 +32,7 @@ def command(options: Options, model: str, *, as_json: bool) -> None:
         "Size": render.size(found.size_bytes),
         "Trained for": f"{found.trained_context} tokens" if found.trained_context else None,
         "Context": listing.context_of(found) if found.settings.context else "the default",
+        "Engine gets": " ".join(found.settings.engine_args),
         "Can do": ", ".join(found.capabilities.names()),
         "State": state or "not in memory",
         "SHA-256": found.source.sha256,

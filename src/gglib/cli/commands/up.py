@@ -70,6 +70,7 @@ def _ask_for_starter() -> None:
 async def _up(settings: "Settings", stages: _Stages) -> None:
     from gglib.bootstrap.server import claimed_home, running_server
     from gglib.cli.proof import prove, show_client_settings
+    from gglib.cli.screen import warn_if_open
     from gglib.runtime.engine import find_engine
 
     engine = find_engine(settings.engine)
@@ -78,6 +79,7 @@ async def _up(settings: "Settings", stages: _Stages) -> None:
         model = await _first_model(settings, home)
         async with running_server(settings, home, engine) as server:
             click.echo(f"Serving  {server.url}")
+            warn_if_open(settings.host)
             await prove(server.url, model)
             show_client_settings(server.url, model, settings.default_ctx)
             stages.is_serving = True

@@ -1,6 +1,7 @@
 """What only this machine may ask: what runs, and to stop it."""
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
@@ -45,17 +46,28 @@ def _refuse_strangers(request: Request) -> None:
     """
     is_page = first(request.headers, b"origin") is not None
     hosts = [value for name, value in request.headers if name == b"host"]
-    is_here = is_loopback(request.peer_host or "") and len(hosts) == 1 and _is_loopback_authority(hosts[0])
-    if is_page or not is_here:
+    if is_page or not is_from_here(request.peer_host, request.own_host, hosts):
         raise ForbiddenError("Only programs on this machine, not web pages, may use this path.")
 
 
-def _is_loopback_authority(authority: bytes) -> bool:
+def is_from_here(peer_host: str | None, own_host: str | None, hosts: Sequence[bytes]) -> bool:
+    """Whether a request comes from this machine and calls it by a name that can only mean this machine. Pure.
+
+    A gglib that listens on one address of a network is reached from its own machine by that address only, so the
+    same address on both ends is this machine too.
+    """
+    own = own_host if own_host == peer_host else None
+    is_here = own is not None or is_loopback(peer_host or "")
+    return is_here and len(hosts) == 1 and _is_local_authority(hosts[0], own)
+
+
+def _is_local_authority(authority: bytes, own: str | None) -> bool:
     try:
         hostname = urlsplit(b"//" + authority).hostname
     except ValueError:
         return False
-    return is_loopback((hostname or b"").decode("ascii", "replace"))
+    name = (hostname or b"").decode("ascii", "replace")
+    return bool(name) and (name == own or is_loopback(name))
 
 
 def is_loopback(host: str) -> bool:
