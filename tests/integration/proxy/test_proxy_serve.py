@@ -200,7 +200,8 @@ async def test_connection_of_the_engine_is_closed_at_the_end() -> None:
         async with proxy_running(runtime_for(engine)) as proxy:
             await ask(proxy.port, body=chat_body())
             assert engine.open == 1
-        await until(lambda: engine.open == 0)
+        async with asyncio.timeout(2):  # by itself it would be closed after four seconds
+            await until(lambda: engine.open == 0)
 
 
 async def test_no_signal_handler_is_touched() -> None:
