@@ -27,6 +27,18 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
+async def standing_still(read: Callable[[], int]) -> int:
+    """Return a count once it has risen and then stayed the same for a hundred looks."""
+    seen: list[int] = []
+
+    def is_still() -> bool:
+        seen.append(read())
+        return len(seen) > 100 and seen[-1] > 0 and seen[-100] == seen[-1]
+
+    await until(is_still)
+    return seen[-1]
+
+
 def chunked(*parts: bytes) -> bytes:
     """Return parts in chunked framing, without the end."""
     return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts)

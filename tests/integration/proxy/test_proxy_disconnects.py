@@ -19,6 +19,7 @@ from .support import (
     engine_running,
     proxy_running,
     runtime_for,
+    standing_still,
     until,
 )
 
@@ -174,11 +175,13 @@ async def test_leaving_while_the_engine_does_not_read(caplog: pytest.LogCaptureF
 
 async def test_leaving_while_slow_to_read(caplog: pytest.LogCaptureFixture) -> None:
     """A client that stops reading and then leaves frees the engine, whose answer was stuck."""
+    written = [0]
 
     async def flood(exchange: Exchange) -> None:
         await exchange.write(SSE_HEAD)
         while True:
             await exchange.write(chunked(EVENT * 1000))
+            written[0] += 1
 
     async with (
         engine_running(flood) as engine,
@@ -188,5 +191,6 @@ async def test_leaving_while_slow_to_read(caplog: pytest.LogCaptureFixture) -> N
         await client.send(body=chat_body(stream=True))
         await client.read_until(EVENT)
         client.stop_reading()
+        await standing_still(lambda: written[0])
         client.leave()
         await is_released(proxy, engine, caplog)

@@ -26,6 +26,7 @@ from .support import (
     json_answer,
     proxy_running,
     runtime_for,
+    standing_still,
     until,
 )
 
@@ -147,11 +148,13 @@ async def test_idle_and_half_open_connections_do_not_delay_the_end() -> None:
 
 async def test_client_that_does_not_read_does_not_delay_the_end(caplog: pytest.LogCaptureFixture) -> None:
     """A stream that is stuck because its client stopped reading is cut when the grace is over, which is no error."""
+    written = [0]
 
     async def flood(exchange: Exchange) -> None:
         await exchange.write(SSE_HEAD)
         while True:
             await exchange.write(chunked(EVENT * 1000))
+            written[0] += 1
 
     options = ProxyOptions(shutdown_grace_s=0.2)
     async with (
@@ -162,6 +165,7 @@ async def test_client_that_does_not_read_does_not_delay_the_end(caplog: pytest.L
         await client.send(body=chat_body(stream=True))
         await client.read_until(EVENT)
         client.stop_reading()
+        await standing_still(lambda: written[0])
         assert await proxy.stop() < 1.0
         await until(lambda: engine.open == 0)
         assert proxy.runtime.holds == 0

@@ -22,6 +22,7 @@ from .support import (
     json_answer,
     proxy_running,
     runtime_for,
+    standing_still,
     until,
 )
 
@@ -224,14 +225,8 @@ async def test_slow_client_slows_the_engine_down() -> None:
     ):
         client.stop_reading()
         await client.send(body=chat_body(stream=True))
-        seen: list[int] = []
-
-        def stands_still() -> bool:
-            seen.append(written)
-            return len(seen) > 100 and written > 0 and seen[-100] == written
-
-        await until(stands_still)  # what is written by then is in the kernel's buffers, several MB of them
-        assert written < count * len(event) / 2
+        # What is written by then is in the kernel's buffers, several MB of them.
+        assert await standing_still(lambda: written) < count * len(event) / 2
         client.read_again()
         reply = await client.read_reply()
     assert reply.is_whole
