@@ -112,3 +112,11 @@ def test_embeddings_and_completions_pass_too(gglib: Gglib) -> None:
     assert client.completions.create(model="tiny-a", prompt="abc", max_tokens=3).choices[0].text
     with pytest.raises(openai.APIStatusError, match="embedding"):
         client.embeddings.create(model="tiny-a", input="abc")
+
+
+def test_a_prompt_that_is_too_long_is_told_in_openais_word_for_it(gglib: Gglib) -> None:
+    """Clients shorten the conversation when they see this code."""
+    too_long: list[ChatCompletionMessageParam] = [{"role": "user", "content": "abc " * 20_000}]
+    with pytest.raises(openai.BadRequestError) as caught:
+        gglib.openai().chat.completions.create(model="tiny-a", messages=too_long)
+    assert caught.value.code == "context_length_exceeded"

@@ -5,24 +5,27 @@ upstream connection is closed or given back, then the hold on the model is relea
 """
 
 import asyncio
-import json
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 from gglib.core import names
 from gglib.core.errors import UpstreamError
 from gglib.core.models import ModelSummary, RunningTarget
+from gglib.proxy import engine_errors
 from gglib.proxy.answer import Answer
 from gglib.proxy.asgi import ClientLeftError, Receive, Request
 from gglib.proxy.envelope import Envelope, read_envelope
-from gglib.proxy.errors import error_body
-from gglib.proxy.headers import from_upstream, is_event_stream, preferred_wait_s, to_upstream
+from gglib.proxy.headers import (
+    Headers,
+    from_upstream,
+    is_event_stream,
+    is_short_json,
+    preferred_wait_s,
+    to_upstream,
+)
 from gglib.proxy.interrupt import Companion, Interruptible
 from gglib.proxy.options import Services
 from gglib.proxy.upstream import UpstreamRequest, UpstreamResponse
-
-ERROR_BODY_LIMIT_BYTES = 64 * 1024
-"""How much of an engine's error is read to be told as an event."""
 
 
 async def forward(request: Request, answer: Answer, services: Services, block: Interruptible) -> None:
@@ -84,11 +87,13 @@ def _upstream_request(request: Request, body: bytes) -> UpstreamRequest:
 
 async def _relay(upstream: UpstreamResponse, answer: Answer) -> None:
     headers = from_upstream(upstream.headers)
-    if answer.is_started:  # a heartbeat has decided the status already
-        if upstream.status != 200 or not is_event_stream(headers):
-            await _tell_as_event(upstream, answer)
-            return
-    else:
+    if answer.is_started and (upstream.status != 200 or not is_event_stream(headers)):
+        await _tell_as_event(upstream, answer)  # a heartbeat has decided the status already
+        return
+    if upstream.status >= 400 and is_short_json(headers, engine_errors.SIZE_LIMIT_BYTES):
+        await _retell(upstream, answer, headers)
+        return
+    if not answer.is_started:
         await answer.start(upstream.status, headers)
     async for part in upstream:
         await answer.write(part, is_last=upstream.is_drained)
@@ -96,21 +101,23 @@ async def _relay(upstream: UpstreamResponse, answer: Answer) -> None:
         await answer.write(b"", is_last=True)
 
 
+async def _retell(upstream: UpstreamResponse, answer: Answer, headers: Headers) -> None:
+    """Relay the engine's error in the shape that clients know, or as it is where it has another."""
+    body = b"".join([part async for part in upstream])
+    told = engine_errors.retell(body) or body
+    kept = [(name, value) for name, value in headers if name != b"content-length"]
+    await answer.start(upstream.status, [*kept, (b"content-length", str(len(told)).encode())])
+    await answer.write(told, is_last=True)
+
+
 async def _tell_as_event(upstream: UpstreamResponse, answer: Answer) -> None:
     """End the stream with the engine's own error, or with ours where it has none to tell."""
     body = b""
     async for part in upstream:
         body += part
-        if len(body) > ERROR_BODY_LIMIT_BYTES:
+        if len(body) > engine_errors.SIZE_LIMIT_BYTES:
             break
-    try:
-        error = json.loads(body)["error"]
-        told = error_body(str(error["message"]), type_=str(error["type"]), code=_code(error.get("code")))
-    except (ValueError, TypeError, LookupError, RecursionError, AttributeError):
-        raise UpstreamError(f"The engine answered a stream with status {upstream.status}.") from None
+    told = engine_errors.retell(body)
+    if told is None:
+        raise UpstreamError(f"The engine answered a stream with status {upstream.status}.")
     await answer.end_with_event(told)
-
-
-def _code(code: object) -> str | None:
-    # The engine's codes are numbers, and a client's are strings.
-    return code if isinstance(code, str) else None

@@ -76,8 +76,13 @@ def from_upstream(upstream_headers: Headers) -> Headers:
 
 def is_event_stream(headers: Headers) -> bool:
     """Whether the ``Content-Type`` says that server-sent events follow."""
-    content_type = first(headers, b"content-type") or b""
-    return content_type.partition(b";")[0].strip().lower() == EVENT_STREAM
+    return _media_type(headers) == EVENT_STREAM
+
+
+def is_short_json(headers: Headers, limit_bytes: int) -> bool:
+    """Whether a JSON body follows that says of itself that it is no longer than the limit."""
+    length = first(headers, b"content-length") or b""
+    return _media_type(headers) == b"application/json" and length.isdigit() and int(length) <= limit_bytes
 
 
 def sane_request_id(headers: Headers) -> str | None:
@@ -91,6 +96,10 @@ def preferred_wait_s(headers: Headers) -> int | None:
     joined = b",".join(value for name, value in headers if name == b"prefer")
     match = _WAIT.search(joined)
     return int(match[1]) if match else None
+
+
+def _media_type(headers: Headers) -> bytes:
+    return (first(headers, b"content-type") or b"").partition(b";")[0].strip().lower()
 
 
 def first(headers: Headers, wanted: bytes) -> bytes | None:

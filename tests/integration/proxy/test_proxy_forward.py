@@ -142,9 +142,27 @@ async def test_headers_of_the_engine_are_filtered() -> None:
     assert reply.values("connection") == ["close"]
 
 
-async def test_status_and_body_of_the_engine_come_back_as_they_are() -> None:
-    """The engine's own errors are relayed as they are, before a stream as well."""
-    told = {"error": {"code": 400, "message": "too long", "type": "exceed_context_size_error"}}
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (
+            {"error": {"code": 400, "message": "too long", "type": "exceed_context_size_error", "n_ctx": 8}},
+            {"message": "too long", "type": "exceed_context_size_error", "code": "context_length_exceeded"},
+        ),
+        (
+            {"error": {"code": 501, "message": "no", "type": "not_supported_error"}},
+            {"message": "no", "type": "not_supported_error", "code": None},
+        ),
+        (
+            {"error": {"code": "busy", "message": "no", "type": "t"}},
+            {"message": "no", "type": "t", "code": "busy"},
+        ),
+    ],
+)
+async def test_errors_of_the_engine_are_retold_in_the_shape_that_clients_know(
+    told: dict[str, object], expected: dict[str, object]
+) -> None:
+    """A number becomes the word that clients look for, or null; before a stream as well. The status stays."""
 
     async def answer(exchange: Exchange) -> None:
         await exchange.write(json_answer(told, status=b"400 Bad Request"))
@@ -152,7 +170,19 @@ async def test_status_and_body_of_the_engine_come_back_as_they_are() -> None:
     async with engine_running(answer) as engine, proxy_running(runtime_for(engine)) as proxy:
         for body in (chat_body(), chat_body(stream=True)):
             reply = await ask(proxy.port, body=body)
-            assert (reply.status, reply.json()) == (400, told)
+            assert (reply.status, reply.json()) == (400, {"error": {**expected, "param": None}})
+
+
+async def test_what_is_no_error_of_the_engine_comes_back_as_it_is() -> None:
+    """A status above 400 with another body is relayed byte for byte."""
+    told = {"detail": [1, 2]}
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.write(json_answer(told, status=b"404 Not Found"))
+
+    async with engine_running(answer) as engine, proxy_running(runtime_for(engine)) as proxy:
+        reply = await ask(proxy.port, body=chat_body())
+        assert (reply.status, reply.json()) == (404, told)
 
 
 async def test_stream_comes_back_byte_for_byte_with_the_headers_of_a_stream() -> None:
