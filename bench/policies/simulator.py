@@ -1,0 +1,281 @@
+"""A machine, its engines and its clients in virtual time: whole minutes of traffic in milliseconds.
+
+It drives any policy that speaks the scheduler's events and effects, and holds it to the rules of the house: an order
+that no machine could carry out (two engines where one fits, a stop under a request in flight) ends the run.
+It knows no wall clock and draws no random numbers: the same clients and the same policy give the same run.
+"""
+
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from gglib.core.errors import ModelLoadFailedError
+from gglib.core.models import ModelLaunchSpec
+from gglib.runtime.scheduler import (
+    BecameReady,
+    Effect,
+    Event,
+    Exited,
+    Grant,
+    Launch,
+    Left,
+    LoadFailed,
+    Refuse,
+    Requested,
+    Stop,
+    TimePassed,
+    WakeAt,
+)
+
+CONTEXT = 8192
+SLOTS = 4
+TOTAL_WAIT_S = 600.0
+"""Nobody waits longer, as in the runtime: a request that is not let in by then is lost."""
+
+
+class Policy(Protocol):
+    """Who runs next: the scheduler's own interface."""
+
+    def handle(self, event: Event, now: float) -> list[Effect]:
+        """Take in what happened at ``now`` (seconds) and return what must be done, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """What a launch of one model costs on this machine."""
+
+    spec: ModelLaunchSpec
+    load_s: float
+    stop_s: float
+    fails_after_s: float | None = None
+    """A broken model: its load ends so, always."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it can be loaded at all."""
+        return self.fails_after_s is None
+
+
+@dataclass(frozen=True, slots=True)
+class Think:
+    """A client does something else for a while."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A client asks, and goes on when it is answered, refused, or out of patience before it was let in."""
+
+    model: Model
+    service_s: float
+    patience_s: float = TOTAL_WAIT_S
+
+
+Client = Generator[Think | Ask, None, None]
+
+
+class Outcome(Enum):
+    """How a request ended."""
+
+    SERVED = "served"
+    REFUSED = "refused"
+    GAVE_UP = "gave up"
+
+
+@dataclass(slots=True)
+class Record:
+    """What became of one request. Times are in seconds since the start."""
+
+    ask: Ask
+    client: Client
+    asked_at: float
+    granted_at: float | None = None
+    ended_at: float | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def wait_s(self) -> float | None:
+        """From the request to the grant; None if it was never let in."""
+        return None if self.granted_at is None else self.granted_at - self.asked_at
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """All that happened."""
+
+    records: tuple[Record, ...]
+    launched: tuple[str, ...]
+    """The model of each launch, in order."""
+
+
+class SimulationError(Exception):
+    """A policy gave an order that cannot be carried out, or left requests without an answer."""
+
+
+@dataclass(slots=True)
+class _Engine:
+    model: Model
+    is_ready: bool = False
+    is_stopping: bool = False
+    serving: set[int] = field(default_factory=set)
+    queue: deque[int] = field(default_factory=deque)
+    """Held, but beyond the slots: the engine serves them when a slot is free."""
+
+
+class Simulation:
+    """One run. ``capacity`` is how many engines the machine has room for."""
+
+    def __init__(self, policy: Policy, clients: Iterable[Client], *, capacity: int = 1) -> None:
+        self._policy = policy
+        self._capacity = capacity
+        self._now = 0.0
+        self._order = (
+            itertools.count()
+        )  # of two things at one time, the one that was planned first comes first
+        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
+        self._tickets = itertools.count(1)
+        self._records: dict[int, Record] = {}
+        self._engines: dict[int, _Engine] = {}
+        self._launched: list[str] = []
+        self._models: dict[int, Model] = {}
+        self._events: deque[Event] = deque()
+        self._is_telling = False
+        self._alarms = 0
+        for client in clients:
+            self._after(0, lambda client=client: self._go_on(client))  # type: ignore[misc]
+
+    def run(self) -> Run:
+        """Let everything happen. Raises SimulationError if the policy breaks a rule or forgets somebody."""
+        while self._agenda:
+            self._now, _, happen = heapq.heappop(self._agenda)
+            happen()
+        if forgotten := [ticket for ticket, r in self._records.items() if r.outcome is None]:
+            raise SimulationError(f"nobody answered {forgotten}")
+        return Run(tuple(self._records.values()), tuple(self._launched))
+
+    def _after(self, seconds: float, happen: Callable[[], None]) -> None:
+        heapq.heappush(self._agenda, (self._now + seconds, next(self._order), happen))
+
+    # --- clients ---
+
+    def _go_on(self, client: Client) -> None:
+        match next(client, None):
+            case Think(seconds):
+                self._after(seconds, lambda: self._go_on(client))
+            case Ask() as ask:
+                self._ask(ask, client)
+            case None:
+                pass
+
+    def _ask(self, ask: Ask, client: Client) -> None:
+        ticket = next(self._tickets)
+        self._models[ask.model.spec.model_id] = ask.model
+        self._records[ticket] = Record(ask, client, self._now)
+        self._after(ask.patience_s, lambda: self._lose_patience(ticket))
+        self._tell(Requested(ticket, ask.model.spec, CONTEXT, CONTEXT))
+
+    def _lose_patience(self, ticket: int) -> None:
+        record = self._records[ticket]
+        if record.granted_at is None and record.outcome is None:
+            self._end(ticket, Outcome.GAVE_UP)
+
+    def _end(self, ticket: int, outcome: Outcome) -> None:
+        """Close a request: the policy hears of it before its client does anything else."""
+        record = self._records[ticket]
+        record.ended_at, record.outcome = self._now, outcome
+        self._tell(Left(ticket))
+        self._after(0, lambda: self._go_on(record.client))
+
+    # --- the policy ---
+
+    def _tell(self, event: Event) -> None:
+        """Hand an event to the policy and carry out what it says; what happens meanwhile is told in turn."""
+        self._events.append(event)
+        if self._is_telling:
+            return
+        self._is_telling = True
+        while self._events:
+            for effect in self._policy.handle(self._events.popleft(), self._now):
+                self._carry_out(effect)
+        self._is_telling = False
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Grant(ticket, generation):
+                self._grant(ticket, generation)
+            case Refuse(ticket, _):
+                self._end(ticket, Outcome.REFUSED)
+            case Launch(generation, spec, _):
+                self._launch(generation, self._models[spec.model_id])
+            case Stop(generation):
+                self._stop(generation)
+            case WakeAt(time):
+                self._alarms += 1
+                alarm = self._alarms
+                self._after(time - self._now, lambda: self._wake(alarm))
+
+    def _wake(self, alarm: int) -> None:
+        if alarm == self._alarms:  # a later wish replaces an earlier one
+            self._tell(TimePassed())
+
+    # --- engines ---
+
+    def _launch(self, generation: int, model: Model) -> None:
+        if len(self._engines) >= self._capacity:
+            raise SimulationError(f"no room for {model.spec.model_name} at {self._now}")
+        self._engines[generation] = _Engine(model)
+        self._launched.append(model.spec.model_name)
+        seconds = model.load_s if model.fails_after_s is None else model.fails_after_s
+        self._after(seconds, lambda: self._finish_load(generation))
+
+    def _finish_load(self, generation: int) -> None:
+        engine = self._engines.get(generation)
+        if engine is None or engine.is_stopping:
+            return
+        if engine.model.is_good:
+            engine.is_ready = True
+            self._tell(BecameReady(generation))
+            return
+        del self._engines[generation]
+        self._tell(LoadFailed(generation, ModelLoadFailedError(engine.model.spec.model_name, "broken")))
+        self._tell(Exited(generation))
+
+    def _grant(self, ticket: int, generation: int) -> None:
+        engine, record = self._engines[generation], self._records[ticket]
+        if not engine.is_ready or engine.is_stopping or engine.model is not record.ask.model:
+            raise SimulationError(f"{ticket} was sent to an engine that cannot answer it at {self._now}")
+        if record.outcome is not None or record.granted_at is not None:
+            raise SimulationError(f"{ticket} was granted at {self._now}, which is not waiting")
+        record.granted_at = self._now
+        engine.queue.append(ticket)
+        self._fill_slots(engine)
+
+    def _fill_slots(self, engine: _Engine) -> None:
+        while engine.queue and len(engine.serving) < SLOTS:
+            ticket = engine.queue.popleft()
+            engine.serving.add(ticket)
+            self._after(
+                self._records[ticket].ask.service_s,
+                lambda ticket=ticket: self._finish(ticket, engine),  # type: ignore[misc]
+            )
+
+    def _finish(self, ticket: int, engine: _Engine) -> None:
+        engine.serving.remove(ticket)
+        self._fill_slots(engine)
+        self._end(ticket, Outcome.SERVED)
+
+    def _stop(self, generation: int) -> None:
+        engine = self._engines[generation]
+        if engine.serving or engine.queue or engine.is_stopping:
+            raise SimulationError(f"{engine.model.spec.model_name} was stopped in use at {self._now}")
+        engine.is_stopping = True
+        self._after(engine.model.stop_s, lambda: self._exit(generation))
+
+    def _exit(self, generation: int) -> None:
+        del self._engines[generation]
+        self._tell(Exited(generation))
