@@ -40,7 +40,7 @@ class Gglib:
     def environment(self) -> dict[str, str]:
         """This process's, with a home of its own and whatever engine a plain install has."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(("GGLIB_", "LLAMA_"))}
-        return {**own, "GGLIB_HOME": str(self.home), "GGLIB_LOG_LEVEL": "info"}
+        return {**own, "GGLIB_HOME": str(self.home)}
 
     def command(self, *arguments: str) -> str:
         """Run a gglib command that has to succeed, and return what it printed."""
