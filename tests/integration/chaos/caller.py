@@ -1,0 +1,79 @@
+"""A client that sees every byte, keeps its connection where it may, and leaves in the middle when it is told to."""
+
+import asyncio
+import contextlib
+import time
+from types import TracebackType
+from typing import Self
+
+from .verdict import Ask, Heard
+
+
+class Caller:
+    """Asks one thing after the other. An async context manager, which closes the connection."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self.has_sent = asyncio.Event()
+
+    async def ask(self, ask: Ask, *, within_s: float) -> Heard:
+        """Return what was heard, at the latest after ``within_s``; whatever goes wrong on the wire is in it."""
+        heard, started_s = Heard(), time.monotonic()
+        leaves_first = ask.leave_after_s is not None and ask.leave_after_s < within_s
+        limit_s = ask.leave_after_s if leaves_first else within_s
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._send(ask)
+                await self._read(heard)
+        except TimeoutError:
+            heard.has_left, heard.is_late = leaves_first, not leaves_first
+        except (OSError, EOFError):
+            pass  # the head is missing, or the framing is not whole: the verdict's affair
+        heard.ended_at_s = time.monotonic()
+        heard.duration_s = heard.ended_at_s - started_s
+        if not heard.is_whole or heard.headers.get("connection") == "close":
+            await self.leave()
+        return heard
+
+    async def leave(self) -> None:
+        """Cut the connection."""
+        if self._streams is not None:
+            _, writer = self._streams
+            self._streams = None
+            writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.leave()
+
+    async def _send(self, ask: Ask) -> None:
+        if self._streams is None:
+            self._streams = await asyncio.open_connection("127.0.0.1", self._port)
+        _, writer = self._streams
+        body = ask.body()
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body)
+        await writer.drain()
+        self.has_sent.set()
+
+    async def _read(self, heard: Heard) -> None:
+        assert self._streams is not None
+        reader, _ = self._streams
+        first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")[:-4].split("\r\n")
+        pairs = (line.partition(": ") for line in lines)
+        heard.headers = {name.lower(): value for name, _, value in pairs}
+        heard.status = int(first.split(" ")[1])
+        if "content-length" in heard.headers:
+            heard.body += await reader.readexactly(int(heard.headers["content-length"]))
+        else:
+            while size := int(await reader.readuntil(b"\r\n"), 16):
+                heard.body += (await reader.readexactly(size + 2))[:-2]
+            await reader.readexactly(2)
+        heard.is_whole = True

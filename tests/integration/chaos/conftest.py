@@ -1,0 +1,15 @@
+"""Chaos runs on the event loop that the program uses."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import pytest
+import uvloop
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Name the loop."""
+    del config, item
+    return {"uvloop": uvloop.new_event_loop}

@@ -1,0 +1,103 @@
+"""An engine dies at a random point of its streams; each client is told, and the next request is served."""
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from gglib.testing import Script, read_record
+
+from .caller import Caller
+from .report import Report
+from .stack import QUICK, Census, Stack, dice, stack_running
+from .verdict import Ask, Heard, Kind, judge
+
+ENDS_WITHIN_S = 2.0
+CHUNKS, CHUNK_INTERVAL_S = 150, 0.002
+STREAM_S = CHUNKS * CHUNK_INTERVAL_S
+CHUNK_BYTES = 200
+"""Fewer than one chunk has, so that the chosen byte is always in the stream."""
+BOUND_S = 20.0
+STREAMS = 3
+CODES = frozenset({"upstream_error"})
+UNHARMED = frozenset[str]()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeathsPlan:
+    """How many engines die, in turn at a random byte and at a random time."""
+
+    seed: int
+    kills: int
+
+
+async def deaths(plan: DeathsPlan, home: Path) -> Report:
+    """Let one engine after the other die and see what its clients heard."""
+    report, before, started_s, chance = Report(), Census.take(), time.monotonic(), dice(plan.seed)
+    async with stack_running(home, script=Script(record=str(home / "record.jsonl"), lifetime_s=600)) as stack:
+        await _ask_one_more(stack, 0, report)
+        for number in range(1, plan.kills + 1):
+            pids = await stack.engine_pids()
+            await (_die_at_a_byte if number % 2 else _die_at_a_time)(stack, chance, report)
+            await _ask_one_more(stack, number, report, dead=pids)
+        report.complain(await stack.unfinished())
+    report.complain(await before.left(home))
+    report.duration_s = time.monotonic() - started_s
+    return report
+
+
+async def _ask_one_more(
+    stack: Stack, number: int, report: Report, *, dead: frozenset[int] = frozenset()
+) -> None:
+    """Ask at once after a death: the model is loaded again and answers.
+
+    The socket of a dying process closes before the process is gone: who asks in between is told that it cannot be
+    reached, and is served when the runtime has noticed.
+    """
+    ask = Ask(number=number, model=QUICK, is_stream=bool(number % 3))
+    async with Caller(stack.port) as caller:
+        heard = await caller.ask(ask, within_s=BOUND_S)
+        verdict = judge(ask, heard, CODES)
+        report.add(verdict, heard.duration_s, what="next")
+        if verdict.kind is not Kind.ANSWERED:
+            report.complain(await stack.still_resident(dead))
+            heard = await caller.ask(ask, within_s=BOUND_S)
+            report.add(judge(ask, heard, UNHARMED), heard.duration_s, what="next but one")
+
+
+async def _die_at_a_byte(stack: Stack, chance: random.Random, report: Report) -> None:
+    at_byte = chance.randrange(CHUNKS * CHUNK_BYTES)
+    heard = await asyncio.gather(*(_stream(stack, n, at_byte if n == 0 else None) for n in range(STREAMS)))
+    died_at_s = [event["at_s"] for event in read_record(stack.record, "exit")][-1]
+    _take_in(report, heard, died_at_s)
+
+
+async def _die_at_a_time(stack: Stack, chance: random.Random, report: Report) -> None:
+    """Die at a moment of the stream, or shortly before its first byte."""
+    streams = asyncio.gather(*(_stream(stack, n, None) for n in range(STREAMS)))
+    await asyncio.sleep(chance.uniform(0, STREAM_S))
+    died_at_s = time.monotonic()
+    assert await stack.kill_engine()
+    _take_in(report, await streams, died_at_s)
+
+
+async def _stream(stack: Stack, number: int, at_byte: int | None) -> tuple[Ask, Heard]:
+    """Stream; all but the one that the engine dies of are twice as long, so that the death meets all of them."""
+    script = {} if at_byte is None else {"die_after_bytes": at_byte}
+    chunks = 2 * CHUNKS if at_byte is None else CHUNKS
+    ask = Ask(number=number, model=QUICK, chunks=chunks, chunk_interval_s=CHUNK_INTERVAL_S, script=script)
+    async with Caller(stack.port) as caller:
+        return ask, await caller.ask(ask, within_s=BOUND_S)
+
+
+def _take_in(report: Report, ends: list[tuple[Ask, Heard]], died_at_s: float) -> None:
+    report.kills += 1
+    for ask, heard in ends:
+        verdict = judge(ask, heard, CODES)
+        told_after_s = heard.ended_at_s - died_at_s
+        report.add(verdict, told_after_s)
+        if verdict.kind not in {Kind.CUT, Kind.REFUSED, Kind.WRONG}:
+            report.complain(f"{ask}: {verdict}, though its engine died")
+        if told_after_s > ENDS_WITHIN_S:
+            report.complain(f"{ask}: told after {told_after_s:.2f} s")

@@ -1,0 +1,179 @@
+"""The whole of gglib but the model, in this process: the proxy on a free port, the manager, scripted engines.
+
+And a census of what this process owns, to see that nothing of it is left. Linux only: it reads ``/proc``.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gglib.core.models import ModelSummary
+from gglib.proxy import ProxyOptions, serve
+from gglib.runtime import EngineManager, RuntimeConfig
+from gglib.runtime.engine import find_engine
+from gglib.testing import FakeCatalog, Script, install_scripted_server
+
+QUICK, SLOW, SLOWER, BROKEN = "quick", "slow", "slower", "broken"
+GOOD_MODELS = (QUICK, SLOW, SLOWER)
+SCRIPTS: Mapping[str, Mapping[str, Any]] = {
+    SLOW: {"load_s": 0.05},
+    SLOWER: {"load_s": 0.2},
+    BROKEN: {"load_s": 0.05, "load_fails_with": "0.00.01 E scripted: invalid magic characters"},
+}
+HEARTBEAT_S = 0.25
+"""Short, so that many streams are begun by a heartbeat before their fate is known."""
+SETTLED_WITHIN_S = 5.0
+
+
+class Stack:
+    """A proxy that serves, and its manager."""
+
+    def __init__(self, home: Path, port: int, manager: EngineManager, catalog: FakeCatalog) -> None:
+        self.home = home
+        self.port = port
+        self.manager = manager
+        self.catalog = catalog
+        self.cancel = asyncio.Event()
+
+    @property
+    def record(self) -> Path:
+        """What the engines recorded."""
+        return self.home / "record.jsonl"
+
+    async def engine_pids(self) -> frozenset[int]:
+        """Return the pids of the engines, loading or ready, that the manager knows."""
+        return frozenset(r.pid for r in (await self.manager.status()).residents if r.pid is not None)
+
+    async def kill_engine(self) -> bool:
+        """Send KILL to whatever engine there is; False when there is none."""
+        pids = await self.engine_pids() & child_pids()  # only what is a child of ours can be no stranger
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        return bool(pids)
+
+    async def admitted(self) -> int:
+        """Return how many requests are held or wait."""
+        status = await self.manager.status()
+        return sum(r.in_flight for r in status.residents) + sum(w.waiting for w in status.waiting)
+
+    async def still_resident(self, pids: frozenset[int]) -> str:
+        """Return which of these engines the manager has still once it had time to notice; empty: none."""
+
+        async def known() -> str:
+            kept = pids & await self.engine_pids()
+            return f"dead, and resident still: {set(kept)}" if kept else ""
+
+        return await settled(known)
+
+    async def unfinished(self) -> str:
+        """Return what is still counted as in flight or waiting once it had time to settle; empty: nothing."""
+
+        async def counted() -> str:
+            status = await self.manager.status()
+            held = [resident for resident in status.residents if resident.in_flight]
+            return f"still held or waited for: {held} {status.waiting}" if held or status.waiting else ""
+
+        return await settled(counted)
+
+
+@asynccontextmanager
+async def stack_running(
+    home: Path, *, script: Script | None = None, max_wait_s: float = 0.3
+) -> AsyncIterator[Stack]:
+    """Serve for a block; its end sets the event, waits for the proxy and closes the manager, like the program does."""
+    engine = install_scripted_server(home / "bin", script or Script(scripts=SCRIPTS, lifetime_s=600))
+    config = RuntimeConfig(run_dir=home / "run", log_dir=home / "logs", max_wait_s=max_wait_s)
+    catalog = FakeCatalog(
+        [_model(home, number, name) for number, name in enumerate((*GOOD_MODELS, BROKEN), 1)]
+    )
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    port: int = listener.getsockname()[1]
+    async with EngineManager(catalog, find_engine(engine), config) as manager:
+        stack = Stack(home, port, manager, catalog)
+        options = ProxyOptions(heartbeat_s=HEARTBEAT_S)
+        serving = asyncio.create_task(serve(listener, 4096, manager, catalog, stack.cancel, options=options))
+        try:
+            yield stack
+        finally:
+            stack.cancel.set()
+            await serving
+
+
+def _model(home: Path, number: int, name: str) -> ModelSummary:
+    path = home / f"{name}.gguf"
+    path.write_bytes(b"GGUF")
+    return ModelSummary(id=number, name=name, paths=(path,), trained_context=32768)
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What this process owns besides memory."""
+
+    descriptors: frozenset[tuple[str, str]]
+    """Number and what is behind it, which has an id of its own where it is a socket or a pipe."""
+    tasks: frozenset[asyncio.Task[Any]]
+    children: frozenset[int]
+
+    @classmethod
+    def take(cls) -> "Census":
+        """Count."""
+        return cls(
+            descriptors=frozenset(_descriptors()),
+            tasks=frozenset(asyncio.all_tasks()),
+            children=frozenset(child_pids()),
+        )
+
+    async def left(self, home: Path) -> str:
+        """Return what has come and not gone since, once it had time to go; empty: nothing."""
+
+        async def found() -> str:
+            now, engines = Census.take(), home / "run" / "engines"
+            kept = {
+                "descriptors": now.descriptors - self.descriptors,
+                "tasks": now.tasks - self.tasks,
+                "children": now.children - self.children,
+                "workspaces": [path.name for path in engines.iterdir()] if engines.exists() else [],
+            }
+            return ", ".join(f"{name} left: {what}" for name, what in kept.items() if what)
+
+        return await settled(found)
+
+
+async def settled(complaint: Callable[[], Any], *, within_s: float = SETTLED_WITHIN_S) -> str:
+    """Return the complaint that stays, or nothing as soon as there is none."""
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + within_s
+    while (said := await complaint()) and loop.time() < deadline_s:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.01)
+    return str(said)
+
+
+def child_pids() -> set[int]:
+    """Return the pids of this process's children, also of those that wait to be reaped."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            # The name in parentheses may hold spaces; behind it: state, then the parent.
+            if int(path.read_text().rpartition(")")[2].split()[1]) == os.getpid():
+                found.add(int(path.parent.name))
+    return found
+
+
+def _descriptors() -> Iterator[tuple[str, str]]:
+    for path in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the one that this very loop reads with
+            target = str(path.readlink())
+            if target != "/dev/null":  # one in reserve, which libuv opens with a loop's first socket
+                yield path.name, target
+
+
+def dice(seed: int) -> random.Random:
+    """Return chances that are the same again for the same seed."""
+    return random.Random(seed)  # noqa: S311 - nothing secret about it

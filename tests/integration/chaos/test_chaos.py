@@ -1,0 +1,46 @@
+"""The whole stack while engines are killed and it is stopped at random moments; ``scripts/chaos.py`` runs longer."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from .deaths import STREAMS, DeathsPlan, deaths
+from .report import Report
+from .shutdowns import CLIENTS, ShutdownsPlan, shutdowns
+from .storm import StormPlan, storm
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts what is left by /proc")
+SEED = 20_261
+
+
+def count(report: Report, *words: str) -> int:
+    """Return how many requests ended in a way whose name begins with one of these words."""
+    return sum(number for end, number in report.ends.items() if end.startswith(words))
+
+
+async def test_every_request_of_a_storm_is_answered_or_told_one_error(tmp_path: Path) -> None:
+    """Engines are killed under eight clients of four models: answers are whole or one clear error, nothing is left."""
+    report = await storm(StormPlan(seed=SEED, requests=90, kill_every_s=(0.6, 1.8)), tmp_path)
+    assert report.complaints == []
+    assert sum(report.ends.values()) == 90
+    assert count(report, "answered") >= 25
+    assert count(report, "cut", "refused") >= 1
+    assert count(report, "broken cut", "broken refused") >= 1
+    assert report.kills >= 2
+
+
+async def test_every_stream_of_an_engine_that_dies_ends_with_an_error(tmp_path: Path) -> None:
+    """At whatever byte or moment it dies: within 2 s one error, no [DONE], and then the model answers again."""
+    report = await deaths(DeathsPlan(seed=SEED, kills=10), tmp_path)
+    assert report.complaints == []
+    assert report.kills == 10
+    assert count(report, "cut", "refused") == 10 * STREAMS
+    assert count(report, "next answered", "next but one answered") == 11
+
+
+async def test_a_shutdown_at_any_moment_tells_everybody_and_leaves_nothing(tmp_path: Path) -> None:
+    """With streams open and requests waiting: all are told at once, and processes, sockets and files are gone."""
+    report = await shutdowns(ShutdownsPlan(seed=SEED, rounds=3), tmp_path)
+    assert report.complaints == []
+    assert count(report, "cut", "refused") == 3 * CLIENTS

@@ -1,0 +1,174 @@
+"""Says whether what a client heard is one of the few things that it may hear. Pure: it knows bytes, not sockets."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+STATUS_OF_CODE = {
+    "model_load_failed": 500,
+    "upstream_error": 502,
+    "model_loading": 503,
+    "queue_full": 503,
+    "shutting_down": 503,
+}
+ERROR_FIELDS = ["message", "type", "param", "code"]
+DONE = b"data: [DONE]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One request. Its number is in every piece of its answer, so that no answer can be taken for another's."""
+
+    number: int
+    model: str
+    is_stream: bool = True
+    chunks: int = 3
+    chunk_interval_s: float = 0.0
+    leave_after_s: float | None = None
+    script: Mapping[str, object] = field(default_factory=dict)
+    """What else the engine is told to do with it."""
+
+    def pieces(self, count: int) -> list[str]:
+        """Return the first pieces of the answer."""
+        return [f"{self.number}:{n} " for n in range(count)]
+
+    def body(self) -> bytes:
+        """Return the body of the request."""
+        script = {
+            "chunks": self.chunks,
+            "chunk_interval_s": self.chunk_interval_s,
+            "chunk_text": f"{self.number}:{{n}} ",
+            **self.script,
+        }
+        return json.dumps(
+            {"model": self.model, "stream": self.is_stream, "messages": [], "x_script": script}
+        ).encode()
+
+
+@dataclass(slots=True)
+class Heard:
+    """What came over the wire until it ended, by whomever."""
+
+    status: int = 0
+    """0: not even a head."""
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytearray = field(default_factory=bytearray)
+    is_whole: bool = False
+    """Whether the framing came to its proper end."""
+    has_left: bool = False
+    is_late: bool = False
+    duration_s: float = 0.0
+    ended_at_s: float = 0.0
+    """In the system's monotonic time."""
+
+
+class Kind(Enum):
+    """How a request ended."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    """An HTTP error."""
+    CUT = "cut"
+    """A stream that was begun and ended with an error event."""
+    LEFT = "left"
+    WRONG = "wrong"
+    """None of these: a fault of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How it ended, with the error's code, or with what is wrong."""
+
+    kind: Kind
+    code: str = ""
+    complaint: str = ""
+
+
+class _WrongError(Exception):
+    pass
+
+
+def judge(ask: Ask, heard: Heard, codes: frozenset[str]) -> Verdict:
+    """Return how the request ended. An error must be one of ``codes``, told once and in the one shape."""
+    if heard.has_left:
+        return Verdict(Kind.LEFT)
+    try:
+        return _judge_end(ask, heard, codes)
+    except (_WrongError, ValueError, LookupError, TypeError, AttributeError) as error:
+        told = f"{ask}: {error!r}: {heard.status} {heard.headers} ...{bytes(heard.body[-600:])!r}"
+        return Verdict(Kind.WRONG, complaint=told)
+
+
+def _judge_end(ask: Ask, heard: Heard, codes: frozenset[str]) -> Verdict:
+    _demand(not heard.is_late, "it did not end in time")
+    _demand(heard.status != 0, "nothing was said at all")
+    _demand(heard.is_whole, "the framing broke off")
+    if heard.status != 200:
+        _demand(heard.headers["content-type"] == "application/json", "an error that is no JSON")
+        code = _error_code(json.loads(heard.body), codes)
+        _demand(heard.status == STATUS_OF_CODE[code], "a status that does not go with the code")
+        return Verdict(Kind.REFUSED, code)
+    if ask.is_stream:
+        return _judge_stream(ask, heard, codes)
+    content = json.loads(heard.body)
+    _demand(content["model"] == ask.model, "another model's answer")
+    text = content["choices"][0]["message"]["content"]
+    _demand(text == "".join(ask.pieces(ask.chunks)), "not the text that was asked for")
+    return Verdict(Kind.ANSWERED)
+
+
+def _judge_stream(ask: Ask, heard: Heard, codes: frozenset[str]) -> Verdict:
+    _demand(heard.headers["content-type"].startswith("text/event-stream"), "a stream that says it is none")
+    *events, rest = bytes(heard.body).split(b"\n\n")
+    _demand(rest == b"", "the last event is not finished")
+    events = [event for event in events if not event.startswith(b":")]
+    last = events.pop()
+    if last == DONE:
+        count = _count_pieces(ask, events)
+        _demand(count == ask.chunks, f"{count} pieces of {ask.chunks}, and yet a clean end")
+        _demand(_content(events[-1])["choices"][0]["finish_reason"] == "stop", "no word on why it ended")
+        return Verdict(Kind.ANSWERED)
+    _demand(b'"error"' in last, "a clean end without [DONE]")
+    code = _error_code(_content(last), codes)
+    if events and not _is_json(events[-1]):
+        events.pop()  # the engine died in the middle of it
+    _count_pieces(ask, events)
+    return Verdict(Kind.CUT, code)
+
+
+def _count_pieces(ask: Ask, events: list[bytes]) -> int:
+    """Return how many pieces came; they must be this request's own, without a gap."""
+    contents = [_content(event) for event in events]
+    _demand({content["model"] for content in contents} <= {ask.model}, "chunks of another model")
+    deltas = [content["choices"][0]["delta"] for content in contents]
+    pieces = [delta["content"] for delta in deltas if delta.get("content") is not None]
+    _demand(pieces == ask.pieces(len(pieces)), "pieces missing, twice, out of order or of another request")
+    return len(pieces)
+
+
+def _content(event: bytes) -> dict[str, Any]:
+    _demand(event.startswith(b"data: "), f"an event that is not plain data: {event!r}")
+    content: dict[str, Any] = json.loads(event[len(b"data: ") :])
+    return content
+
+
+def _is_json(event: bytes) -> bool:
+    try:
+        json.loads(event.removeprefix(b"data: "))
+    except ValueError:
+        return False
+    return True
+
+
+def _error_code(content: dict[str, Any], codes: frozenset[str]) -> str:
+    _demand(list(content) == ["error"] and list(content["error"]) == ERROR_FIELDS, "another shape of error")
+    code = content["error"]["code"]
+    _demand(isinstance(code, str) and code in codes, f"the code {code!r}")
+    return str(code)
+
+
+def _demand(condition: bool, complaint: str) -> None:  # noqa: FBT001 - reads as a sentence
+    if not condition:
+        raise _WrongError(complaint)
