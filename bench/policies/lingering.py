@@ -3,6 +3,7 @@
 Ski rental: never hold for longer than a swap back would cost, so that a wrong guess at most doubles that price.
 """
 
+from collections import deque
 from collections.abc import Iterator
 
 from gglib.runtime.scheduler import (
@@ -21,11 +22,14 @@ from gglib.runtime.scheduler import (
     WakeAt,
 )
 
+RETURNS = 2
+"""How many quick returns in a row make a model's clients likely to be back. One is often chance."""
+
 
 class LingeringScheduler(Scheduler):
     """Holds an idle model up to ``linger_s``, the swap's measured cost, or until the waiter is overdue.
 
-    With ``is_learning`` only where the model's last client came back in so short a time.
+    With ``is_learning`` only where the model's clients came back in so short a time, ``RETURNS`` times in a row.
     """
 
     def __init__(
@@ -38,7 +42,7 @@ class LingeringScheduler(Scheduler):
         self._load_s: dict[int, float] = {}
         self._stop_s = 0.0
         self._idle_since: dict[int, float] = {}
-        self._return_s: dict[int, float] = {}
+        self._returns_s: dict[int, deque[float]] = {}
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Decide as the scheduler does, and measure loads, stops and how soon clients come back."""
@@ -46,7 +50,7 @@ class LingeringScheduler(Scheduler):
         if isinstance(event, Requested):
             model_id = event.spec.model_id
             if (since := self._idle_since.pop(model_id, None)) is not None:
-                self._return_s[model_id] = now - since
+                self._returns_s.setdefault(model_id, deque(maxlen=RETURNS)).append(now - since)
         elif isinstance(event, Left):
             self._note_idle(event.ticket, now)
         elif isinstance(event, Exited) and before.get(event.generation) is ResidentState.STOPPING:
@@ -82,6 +86,6 @@ class LingeringScheduler(Scheduler):
     def _held_until(self, resident: Resident) -> float:
         swap_s = self._load_s.get(resident.generation, 0.0) + self._stop_s
         hold_s = min(self._linger_s, swap_s)
-        if self._is_learning and self._return_s.get(resident.spec.model_id, hold_s + 1) > hold_s:
-            return resident.last_used
-        return resident.last_used + hold_s
+        returns_s = self._returns_s.get(resident.spec.model_id, ())
+        are_back_soon = len(returns_s) == RETURNS and max(returns_s) <= hold_s
+        return resident.last_used + (hold_s if are_back_soon or not self._is_learning else 0.0)

@@ -1,0 +1,88 @@
+"""What a policy did to its clients: figures of one run, and of the runs of all seeds. Seconds throughout."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from statistics import fmean, median
+
+from bench.policies.simulator import Outcome, Policy, Record, Run, Simulation
+from bench.policies.traces import SEEDS, Trace
+
+from gglib.runtime.scheduler import DEFAULT_MAX_WAIT_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """One policy on one trace. Of many runs: medians, the worst of what is worst, and all that was lost."""
+
+    launches: float
+    makespan_s: float
+    """From the start to the end of the last request."""
+    median_wait_s: float
+    mean_wait_s: float
+    worst_wait_s: float
+    watched_wait_s: float | None
+    """The worst wait of the clients of the trace's watched model."""
+    lost: int
+    """Requests for good models that were refused or not let in within the total wait."""
+    bound_s: float
+    """What the scheduler promises as the worst wait, given how long requests were held."""
+    is_within_bound: bool
+
+
+def measure(trace: Trace, policy: Callable[[], Policy], *, seeds: Iterable[int] = SEEDS) -> Figures:
+    """Run the trace with a fresh policy for each seed."""
+    runs = [Simulation(policy(), trace.clients(seed)).run() for seed in seeds]
+    return merged([figures_of(run, trace) for run in runs])
+
+
+def figures_of(run: Run, trace: Trace, *, max_wait_s: float = DEFAULT_MAX_WAIT_S) -> Figures:
+    """Read the figures off one run. Requests for broken models count as traffic, not as waits."""
+    good = [record for record in run.records if record.ask.model.is_good]
+    waits = [_waited_s(record) for record in good]
+    worst_s, bound_s = max(waits), bound_of(run, trace, max_wait_s=max_wait_s)
+    watched = [_waited_s(record) for record in good if record.ask.model is trace.watched]
+    return Figures(
+        launches=len(run.launched),
+        makespan_s=max(record.ended_at or 0.0 for record in run.records),
+        median_wait_s=median(waits),
+        mean_wait_s=fmean(waits),
+        worst_wait_s=worst_s,
+        watched_wait_s=max(watched, default=None),
+        lost=sum(record.outcome is not Outcome.SERVED for record in good),
+        bound_s=bound_s,
+        is_within_bound=worst_s <= bound_s + 1e-6,
+    )
+
+
+def bound_of(run: Run, trace: Trace, *, max_wait_s: float = DEFAULT_MAX_WAIT_S) -> float:
+    """Return the longest that anybody may wait where one model is resident.
+
+    A *turn* is the longest that a model was held, its stop, and a load. Once ``max_wait_s`` is over, or the turn
+    that had begun by then, each other model has at most one turn before the waiter's own model is ready.
+    """
+    load_s = max(model.load_s for model in trace.models)
+    if len(trace.models) == 1:
+        return load_s
+    held_s = max((r.ended_at or 0.0) - r.granted_at for r in run.records if r.granted_at is not None)
+    turn_s = held_s + max(model.stop_s for model in trace.models) + load_s
+    return max(max_wait_s, turn_s) + (len(trace.models) - 1) * turn_s
+
+
+def merged(runs: list[Figures]) -> Figures:
+    """Return the figures of all runs together."""
+    return Figures(
+        launches=median(run.launches for run in runs),
+        makespan_s=median(run.makespan_s for run in runs),
+        median_wait_s=median(run.median_wait_s for run in runs),
+        mean_wait_s=median(run.mean_wait_s for run in runs),
+        worst_wait_s=max(run.worst_wait_s for run in runs),
+        watched_wait_s=max((w for run in runs if (w := run.watched_wait_s) is not None), default=None),
+        lost=sum(run.lost for run in runs),
+        bound_s=max(run.bound_s for run in runs),
+        is_within_bound=all(run.is_within_bound for run in runs),
+    )
+
+
+def _waited_s(record: Record) -> float:
+    until = record.granted_at if record.granted_at is not None else record.ended_at
+    return (until or 0.0) - record.asked_at

@@ -1,0 +1,163 @@
+"""Figures as a page of tables and as plots. Text in, text out: it writes no file and runs nothing."""
+
+from collections.abc import Callable
+from html import escape
+
+from bench.policies.lineup import OURS
+from bench.policies.metrics import Figures
+from bench.policies.simulator import SLOTS, TOTAL_WAIT_S
+from bench.policies.traces import LOAD_S, SEEDS, SERVICE_S, STOP_S, Trace
+
+from gglib.runtime.scheduler import DEFAULT_MAX_WAIT_S
+
+LABELS_PX, PANEL_PX, GAP_PX, ROW_PX, TOP_PX = 190, 220, 80, 26, 72
+OURS_COLOUR, OTHERS_COLOUR, BOUND_COLOUR = "#2458a6", "#a9b4c2", "#b3402a"
+
+Table = dict[str, Figures]
+"""The figures of one trace, by policy."""
+
+
+def page(tables: dict[Trace, Table], sweeps: dict[tuple[str, float], dict[Trace, Figures]]) -> str:
+    """Return the whole report as Markdown."""
+    parts = [_introduction()]
+    for trace, table in tables.items():
+        parts += [f"## {trace.title}", f"![{trace.title}](policies-{trace.name}.svg)", _table(trace, table)]
+    parts += [
+        "## How long may the running model keep others waiting?",
+        "Makespan / worst wait / launches, for other values of `max_wait`.",
+        _sweep_table(sweeps),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def plot(trace: Trace, table: Table) -> str:
+    """Return an SVG with bars for the makespan and the worst wait of each policy."""
+    height = TOP_PX + ROW_PX * len(table) + 34
+    width = LABELS_PX + 2 * (PANEL_PX + GAP_PX)
+    bound_s = table[OURS].bound_s
+    labels = [
+        _text(LABELS_PX - 10, _row_y(row) + 13, name, anchor="end", is_bold=name == OURS)
+        for row, name in enumerate(table)
+    ]
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif">',
+            f'<rect width="{width}" height="{height}" fill="white"/>',
+            _text(LABELS_PX, 26, trace.title, is_bold=True, size=16),
+            *labels,
+            *_panel(LABELS_PX, "makespan, s (median)", table, lambda f: f.makespan_s),
+            *_panel(
+                LABELS_PX + PANEL_PX + GAP_PX,
+                "worst wait, s",
+                table,
+                lambda f: f.worst_wait_s,
+                bound_s=bound_s,
+            ),
+            "</svg>\n",
+        ]
+    )
+
+
+# --- the page ---
+
+
+def _introduction() -> str:
+    return f"""# Who runs next: swap policies compared
+
+Simulated in virtual time by `python -m bench.policies`, with one resident model and {len(SEEDS)} seeds for each
+trace; the very code of gglib's scheduler decides. Unless a trace says otherwise a model loads in {LOAD_S:g} s and
+stops in {STOP_S:g} s, an answer takes {SERVICE_S[0]:g} to {SERVICE_S[1]:g} s, {SLOTS} run side by side, and who is
+not let in within {TOTAL_WAIT_S:g} s is lost. Wait: from the request to the moment it is let in; requests for
+broken models count as traffic only. The worst wait is the worst of all seeds, lost requests are all that were lost,
+everything else is the median over the seeds.
+
+- **gglib**: the scheduler as it ships, `max_wait` {DEFAULT_MAX_WAIT_S:g} s.
+- **arrival order**: each request strictly in turn; neighbours that want the same model run together.
+- **collate**: requests for the running model always pass; when it has been idle for a lull, the longest waiter's
+  model is next. **evict at once when idle** is the same without the lull.
+- **gglib, linger**: gglib, but an idle model is kept for so long while others wait, at most for what a swap was
+  measured to cost; *learned*: only if its clients were back so soon the last two times.
+
+*Bound* is what gglib promises as the worst wait, given how long requests were held: `max_wait`, then one turn
+(longest hold, stop, load) for each other model of the trace. It is the dashed line in the plots."""
+
+
+def _table(trace: Trace, table: Table) -> str:
+    watched = f" {trace.watched.spec.model_name}'s worst wait, s |" if trace.watched else ""
+    columns = "| policy | launches | makespan, s | median wait, s | mean wait, s | worst wait, s |"
+    lines = [
+        f"{columns}{watched} lost | bound, s |",
+        "|---|--:|--:|--:|--:|--:|" + ("--:|" if watched else "") + "--:|--:|",
+    ]
+    for name, figures in table.items():
+        shown = f"**{name}**" if name == OURS else name
+        own = f" {figures.watched_wait_s:.1f} |" if figures.watched_wait_s is not None else ""
+        verdict = "kept" if figures.is_within_bound else "broken"
+        lines.append(
+            f"| {shown} | {figures.launches:g} | {figures.makespan_s:.0f} | {figures.median_wait_s:.1f} "
+            f"| {figures.mean_wait_s:.1f} | {figures.worst_wait_s:.1f} |{own} {figures.lost} "
+            f"| {figures.bound_s:.1f}, {verdict} |"
+        )
+    return "\n".join(lines)
+
+
+def _sweep_table(sweeps: dict[tuple[str, float], dict[Trace, Figures]]) -> str:
+    traces = list(next(iter(sweeps.values())))
+    lines = [
+        "| policy | `max_wait`, s | " + " | ".join(trace.title for trace in traces) + " |",
+        "|---|--:|" + "--:|" * len(traces),
+    ]
+    for (name, max_wait_s), row in sweeps.items():
+        cells = [f"{f.makespan_s:.0f} / {f.worst_wait_s:.1f} / {f.launches:g}" for f in row.values()]
+        lines.append(f"| {name} | {max_wait_s:g} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+# --- the plots ---
+
+
+def _panel(
+    left: int, heading: str, table: Table, value_of: Callable[[Figures], float], *, bound_s: float = 0.0
+) -> list[str]:
+    values = [value_of(figures) for figures in table.values()]
+    px_per_s = PANEL_PX / max(*values, bound_s, 1e-9)
+    bars, numbers = [], []
+    for row, (name, value) in enumerate(zip(table, values, strict=True)):
+        colour = OURS_COLOUR if name == OURS else OTHERS_COLOUR
+        length = value * px_per_s
+        bars.append(
+            f'<rect x="{left}" y="{_row_y(row)}" width="{length:.1f}" height="{ROW_PX - 8}" fill="{colour}"/>'
+        )
+        numbers.append(_text(left + length + 5, _row_y(row) + 13, f"{value:.1f}"))
+    bound = _bound(left + bound_s * px_per_s, _row_y(len(table)), bound_s) if bound_s else []
+    return [_text(left, TOP_PX - 16, heading, colour="#555"), *bars, *bound, *numbers]
+
+
+def _bound(x: float, bottom: int, bound_s: float) -> list[str]:
+    return [
+        f'<line x1="{x:.1f}" y1="{TOP_PX - 6}" x2="{x:.1f}" y2="{bottom}" stroke="{BOUND_COLOUR}" '
+        'stroke-dasharray="4 3"/>',
+        _text(x, bottom + 14, f"gglib's bound: {bound_s:.1f}", anchor="middle", colour=BOUND_COLOUR),
+    ]
+
+
+def _row_y(row: int) -> int:
+    return TOP_PX + ROW_PX * row
+
+
+def _text(  # noqa: PLR0913 - the attributes of a text are what they are
+    x: float,
+    y: float,
+    text: str,
+    *,
+    anchor: str = "start",
+    colour: str = "#222",
+    is_bold: bool = False,
+    size: int = 12,
+) -> str:
+    weight = ' font-weight="bold"' if is_bold else ""
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-size="{size}"{weight} '
+        'paint-order="stroke" stroke="white" stroke-width="4">'
+        f"{escape(text)}</text>"
+    )

@@ -1,0 +1,232 @@
+"""The simulator counts as one does by hand, and the policies behave as they are described."""
+
+from collections.abc import Callable
+from xml.etree import ElementTree as ET
+
+import pytest
+from bench.policies.lineup import OURS, POLICIES
+from bench.policies.lingering import LingeringScheduler
+from bench.policies.metrics import bound_of, figures_of, measure
+from bench.policies.report import page, plot
+from bench.policies.rivals import ArrivalOrder, Collate
+from bench.policies.simulator import (
+    Ask,
+    Client,
+    Model,
+    Outcome,
+    Policy,
+    Run,
+    Simulation,
+    SimulationError,
+    Think,
+)
+from bench.policies.traces import BROKEN, TRACES, A, B, Trace, later
+
+from gglib.runtime.scheduler import (
+    BecameReady,
+    Effect,
+    Event,
+    Grant,
+    Launch,
+    Left,
+    Requested,
+    Scheduler,
+    Stop,
+)
+
+
+def asks(model: Model, service_s: float, *, count: int = 1, think_s: float = 0.0) -> Client:
+    """Ask the same thing some times."""
+    for _ in range(count):
+        yield Ask(model, service_s)
+        yield Think(think_s)
+
+
+def run(policy: Policy, *clients: Client) -> Run:
+    """Return what happened on a machine with room for one model."""
+    return Simulation(policy, clients).run()
+
+
+def granted(happened: Run) -> list[float | None]:
+    """Return when each request was let in, in the order in which they were asked."""
+    return [record.granted_at for record in happened.records]
+
+
+def test_loads_services_and_stops_add_up() -> None:
+    """A at 0 (load 4, answer 3), B at 1: let in at 4 and at 7 + stop 0.3 + load 4; all over at 13.3."""
+    happened = run(Scheduler(), asks(A, 3.0), later(1.0, asks(B, 2.0)))
+    assert granted(happened) == pytest.approx([4.0, 11.3])
+    assert happened.launched == ("a", "b")
+    assert [record.ended_at for record in happened.records] == pytest.approx([7.0, 13.3])
+    trace = Trace(name="t", title="t", clients=lambda _: [], models=(A, B), watched=B)
+    figures = figures_of(happened, trace)
+    assert figures.launches == 2
+    assert figures.makespan_s == pytest.approx(13.3)
+    assert (figures.median_wait_s, figures.worst_wait_s) == pytest.approx(((4.0 + 10.3) / 2, 10.3))
+    assert figures.watched_wait_s == pytest.approx(10.3)
+    assert figures.lost == 0
+
+
+def test_an_engine_serves_four_at_a_time() -> None:
+    """Of five requests that are let in together the fifth holds the engine until a slot is free: 4 + 2 + 2."""
+    happened = run(Scheduler(), *(asks(A, 2.0) for _ in range(5)))
+    assert granted(happened) == [4.0] * 5
+    assert [record.ended_at for record in happened.records] == [6.0] * 4 + [8.0]
+
+
+def test_the_bound_is_the_longest_wait_and_a_turn() -> None:
+    """With an answer of 3 s, a turn is 3 + 0.3 + 4: B may wait 15 + 7.3, and where there is one model, one load."""
+    happened = run(Scheduler(), asks(A, 3.0))
+    two = Trace(name="t", title="t", clients=lambda _: [], models=(A, B))
+    one = Trace(name="t", title="t", clients=lambda _: [], models=(A,))
+    assert bound_of(happened, two) == pytest.approx(15 + 7.3)
+    assert bound_of(happened, one) == 4.0
+
+
+def test_a_broken_model_is_refused_when_its_load_ends() -> None:
+    """Its request ends after 0.5 s without a wait, and counts neither as lost nor as waiting."""
+    happened = run(Scheduler(), asks(BROKEN, 2.0), later(1.0, asks(A, 2.0)))
+    first, second = happened.records
+    assert (first.outcome, first.ended_at) == (Outcome.REFUSED, 0.5)
+    assert second.granted_at == 5.0
+    figures = figures_of(happened, Trace(name="t", title="t", clients=lambda _: [], models=(A, BROKEN)))
+    assert (figures.lost, figures.worst_wait_s) == (0, 4.0)
+
+
+def test_who_runs_out_of_patience_is_lost() -> None:
+    """A client that waits 2 s for a load of 4 s gives up then, and its request counts as lost."""
+    happened = run(Scheduler(), iter_of(Ask(A, 1.0, patience_s=2.0)))
+    figures = figures_of(happened, Trace(name="t", title="t", clients=lambda _: [], models=(A,)))
+    assert happened.records[0].outcome is Outcome.GAVE_UP
+    assert (figures.lost, figures.worst_wait_s, figures.makespan_s) == (1, 2.0, 2.0)
+
+
+def iter_of(step: Ask) -> Client:
+    """Return a client of one step."""
+    yield step
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_seed_is_a_run(name: str) -> None:
+    """The same seed gives the same figures, another seed gives others."""
+    trace = TRACES[0]
+    assert measure(trace, POLICIES[name], seeds=[1]) == measure(trace, POLICIES[name], seeds=[1])
+    assert measure(trace, POLICIES[name], seeds=[1]) != measure(trace, POLICIES[name], seeds=[2])
+
+
+@pytest.mark.parametrize("trace", TRACES, ids=lambda trace: trace.name)
+def test_the_scheduler_keeps_its_bound_and_loses_nobody(trace: Trace) -> None:
+    """On every trace nobody waits longer than promised, and every request for a good model is served."""
+    figures = measure(trace, POLICIES[OURS], seeds=[1, 2])
+    assert figures.is_within_bound
+    assert figures.lost == 0
+
+
+# --- the rivals ---
+
+
+def mixed() -> list[Client]:
+    """Return A from 0 to 10, B asked at 5, A asked again at 6."""
+    return [asks(A, 6.0), later(5.0, asks(B, 1.0)), later(6.0, asks(A, 8.0))]
+
+
+def test_arrival_order_lets_nobody_pass() -> None:
+    """The second request for A waits behind B, although A is running: two swaps."""
+    happened = run(ArrivalOrder(), *mixed())
+    assert happened.launched == ("a", "b", "a")
+    assert granted(happened) == pytest.approx([4.0, 14.3, 19.6])
+
+
+def test_collate_lets_the_running_model_pass() -> None:
+    """The second request for A is let in at once; B comes when A is idle and its lull is over."""
+    happened = run(Collate(lull_s=0.25), *mixed())
+    assert granted(happened) == pytest.approx([4.0, 14.0 + 0.25 + 4.3, 6.0])
+
+
+def test_a_lull_keeps_a_loop_and_its_absence_does_not() -> None:
+    """A client that asks again after 0.1 s keeps its model against a waiter if idle means a lull of 0.25 s."""
+
+    def clients() -> list[Client]:
+        return [asks(A, 2.0, count=3, think_s=0.1), later(1.0, asks(B, 1.0))]
+
+    assert run(Collate(lull_s=0.25), *clients()).launched == ("a", "b")
+    assert run(Collate(lull_s=0.0), *clients()).launched == ("a", "b", "a")
+
+
+def test_linger_holds_at_most_a_swap() -> None:
+    """A is idle at 6, and B asks then: it is let in after the linger of 1 s, and after 4 s if more is allowed."""
+    for linger_s, held_s in ((0.0, 0.0), (1.0, 1.0), (60.0, 4.0)):
+        happened = run(LingeringScheduler(linger_s=linger_s), asks(A, 2.0), later(5.0, asks(B, 1.0)))
+        assert granted(happened) == pytest.approx([4.0, 6.0 + held_s + 4.3])
+
+
+def test_linger_gives_in_when_the_waiter_is_overdue() -> None:
+    """However soon A's client is back, B is let in once it has waited ``max_wait_s`` and A's answer has ended."""
+    policy = LingeringScheduler(linger_s=60.0, max_wait_s=5.0)
+    happened = run(policy, asks(A, 2.0, count=9, think_s=0.1), later(5.0, asks(B, 1.0)))
+    waiter = next(record for record in happened.records if record.ask.model is B)
+    assert waiter.granted_at == pytest.approx(4.0 + 2.0 * 3 + 0.1 * 2 + 4.3)
+
+
+def test_learned_linger_holds_for_those_who_come_back() -> None:
+    """After two quick returns an idle model is held; for one who never came back it is not."""
+
+    def policy() -> Policy:
+        return LingeringScheduler(linger_s=60.0, is_learning=True)
+
+    assert run(policy(), asks(A, 1.0, count=5, think_s=0.1), later(6.5, asks(B, 1.0))).launched == ("a", "b")
+    assert granted(run(policy(), asks(A, 2.0), later(5.0, asks(B, 1.0)))) == pytest.approx([4.0, 10.3])
+
+
+# --- the rules of the house ---
+
+
+def test_a_request_that_is_forgotten_is_lost() -> None:
+    """Where a policy never answers, the client leaves after ten minutes, and its request counts as lost."""
+    happened = run(Scripted(), asks(A, 1.0))
+    assert (happened.records[0].outcome, happened.records[0].ended_at) == (Outcome.GAVE_UP, 600.0)
+
+
+class Scripted:
+    """A policy that gives set orders on the first event of each kind."""
+
+    def __init__(self, **orders: Callable[[], list[Effect]]) -> None:
+        self._orders = orders
+
+    def handle(self, event: Event, now: float) -> list[Effect]:  # noqa: ARG002 - a policy is told the time
+        """Return the next set order for this kind of event."""
+        order = self._orders.pop(type(event).__name__, None)
+        return order() if order else []
+
+
+@pytest.mark.parametrize(
+    ("orders", "complaint"),
+    [
+        ({Requested: [Launch(1, A.spec, 1), Launch(2, A.spec, 1)]}, "no room"),
+        ({Requested: [Launch(1, A.spec, 1), Grant(1, 1)]}, "cannot answer"),
+        ({Requested: [Launch(1, A.spec, 1)], BecameReady: [Grant(1, 1), Stop(1)]}, "stopped in use"),
+        ({Requested: [Launch(1, A.spec, 1)], BecameReady: [Grant(1, 1), Grant(1, 1)]}, "not waiting"),
+        ({Requested: [Launch(1, A.spec, 1)], BecameReady: [Grant(1, 1)], Left: [Grant(1, 1)]}, "not waiting"),
+    ],
+)
+def test_impossible_orders_end_the_run(orders: dict[type, list[Effect]], complaint: str) -> None:
+    """What no machine could carry out is a fault of the policy, and no figure is made of it."""
+    by_name = {kind.__name__: (lambda effects=effects: effects) for kind, effects in orders.items()}
+    with pytest.raises(SimulationError, match=complaint):
+        run(Scripted(**by_name), asks(A, 1.0))
+
+
+# --- the report ---
+
+
+def test_the_report_shows_every_policy() -> None:
+    """Each policy has its row in the table and its bars in a plot that is well-formed XML."""
+    trace = TRACES[-1]
+    table = {name: measure(trace, policy, seeds=[1]) for name, policy in POLICIES.items()}
+    text = page({trace: table}, {(OURS, 15.0): {trace: table[OURS]}})
+    drawing = "".join(ET.fromstring(plot(trace, table)).itertext())  # noqa: S314 - our own text
+    for name in POLICIES:
+        assert f"| {name} |" in text or f"| **{name}** |" in text
+        assert name in drawing
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in rows[: len(POLICIES) + 2]} == {10}
