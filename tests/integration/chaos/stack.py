@@ -41,6 +41,7 @@ class Stack:
         self.manager = manager
         self.catalog = catalog
         self.cancel = asyncio.Event()
+        self._killed: frozenset[int] = frozenset()
 
     @property
     def record(self) -> Path:
@@ -51,11 +52,16 @@ class Stack:
         """Return the pids of the engines, loading or ready, that the manager knows."""
         return frozenset(r.pid for r in (await self.manager.status()).residents if r.pid is not None)
 
+    async def settle_after_kills(self) -> str:
+        """Return once no engine that was killed is known any more, or say which one still is."""
+        return await self.still_resident(frozenset(self._killed))
+
     async def kill_engine(self) -> bool:
         """Send KILL to whatever engine there is; False when there is none."""
         pids = await self.engine_pids() & child_pids()  # only what is a child of ours can be no stranger
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
+        self._killed = pids
         return bool(pids)
 
     async def admitted(self) -> int:

@@ -1,6 +1,7 @@
-"""Many clients, several models, and engines that are killed again and again."""
+"""Many clients, several models, and engines that are killed again and again; then a calm, in which all must be well."""
 
 import asyncio
+import itertools
 import random
 import time
 from collections.abc import Iterator
@@ -17,8 +18,15 @@ BOUND_S = 30.0
 GOOD_CODES = frozenset({"upstream_error", "model_load_failed"})
 """Killed while it answered, or while it loaded."""
 BROKEN_CODES = frozenset({"model_load_failed"})
+DROPPED_CODES = frozenset({"upstream_error"})
+NO_CODES = frozenset[str]()
 LEAVING_SHARE = 0.1
 BROKEN_SHARE = 0.05
+DROPPED_SHARE = 0.05
+"""The engine drops so many in the middle of the answer, and lives on."""
+CALM_SHARE = 0.25
+MIN_ANSWER_BYTES = 150
+"""No answer is shorter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +35,7 @@ class StormPlan:
 
     seed: int
     requests: int
+    """In the storm and in the calm after it."""
     clients: int = 8
     kill_every_s: tuple[float, float] = (1.0, 3.0)
 
@@ -37,11 +46,13 @@ async def storm(plan: StormPlan, home: Path) -> Report:
     async with stack_running(home) as stack:
         killer = asyncio.create_task(_kill_now_and_then(stack, plan, report))
         asks = random_asks(plan)
-        async with asyncio.TaskGroup() as clients:
-            for _ in range(plan.clients):
-                clients.create_task(_be_a_client(stack, asks, report))
+        calm_requests = round(plan.requests * CALM_SHARE)
+        await _be_clients(stack, itertools.islice(asks, plan.requests - calm_requests), plan, report)
         killer.cancel()
         await asyncio.wait([killer])
+        # What leaked with an engine that was killed is forgotten with it: only engines that live on can show it.
+        report.complain(await stack.settle_after_kills())
+        await _be_clients(stack, asks, plan, report, is_calm=True)
         report.complain(await stack.unfinished())
     report.complain(await before.left(home))
     report.duration_s = time.monotonic() - started_s
@@ -53,14 +64,18 @@ def random_asks(plan: StormPlan) -> Iterator[Ask]:
     chance = dice(plan.seed)
     for number in range(plan.requests):
         is_broken = chance.random() < BROKEN_SHARE
+        script: dict[str, object] = {"first_byte_delay_s": chance.choice((0.0, 0.0, 0.05))}
+        is_stream = chance.random() < 0.7
+        if is_stream and chance.random() < DROPPED_SHARE:  # of any other answer, only the connection can tell
+            script["close_after_bytes"] = chance.randrange(MIN_ANSWER_BYTES)
         yield Ask(
             number=number,
             model=BROKEN if is_broken else chance.choice(GOOD_MODELS),
-            is_stream=chance.random() < 0.7,
+            is_stream=is_stream,
             chunks=chance.randint(1, 30),
             chunk_interval_s=chance.choice((0.0, 0.002, 0.01)),
             leave_after_s=_leave_after_s(chance),
-            script={"first_byte_delay_s": chance.choice((0.0, 0.0, 0.05))},
+            script=script,
         )
 
 
@@ -71,15 +86,36 @@ def _leave_after_s(chance: random.Random) -> float | None:
     return chance.uniform(0, chance.choice((0.01, 0.3, 1.0)))
 
 
-async def _be_a_client(stack: Stack, asks: Iterator[Ask], report: Report) -> None:
-    async with Caller(stack.port) as caller:
-        for ask in asks:
-            heard = await caller.ask(ask, within_s=BOUND_S)
-            is_broken = ask.model == BROKEN
-            verdict = judge(ask, heard, BROKEN_CODES if is_broken else GOOD_CODES)
-            if is_broken and verdict.kind is Kind.ANSWERED:
-                report.complain(f"{ask}: answered by a model that cannot be loaded")
-            report.add(verdict, heard.duration_s, what="broken" if is_broken else "")
+async def _be_clients(
+    stack: Stack, asks: Iterator[Ask], plan: StormPlan, report: Report, *, is_calm: bool = False
+) -> None:
+    async def be_one() -> None:
+        async with Caller(stack.port) as caller:
+            for ask in asks:
+                heard = await caller.ask(ask, within_s=BOUND_S)
+                verdict = judge(ask, heard, _codes(ask, is_calm=is_calm))
+                if verdict.kind is Kind.ANSWERED and (ask.model == BROKEN or is_dropped(ask)):
+                    report.complain(f"{ask}: answered, which cannot be")
+                what = "broken" if ask.model == BROKEN else "dropped" if is_dropped(ask) else ""
+                report.add(verdict, heard.duration_s, what=f"{'calm ' * is_calm}{what}".strip())
+
+    async with asyncio.TaskGroup() as clients:
+        for _ in range(plan.clients):
+            clients.create_task(be_one())
+
+
+def is_dropped(ask: Ask) -> bool:
+    """Whether the engine drops it."""
+    return "close_after_bytes" in ask.script
+
+
+def _codes(ask: Ask, *, is_calm: bool) -> frozenset[str]:
+    """Return the errors that there can be a reason for."""
+    if ask.model == BROKEN:
+        return BROKEN_CODES
+    if is_calm:
+        return DROPPED_CODES if is_dropped(ask) else NO_CODES
+    return GOOD_CODES
 
 
 async def _kill_now_and_then(stack: Stack, plan: StormPlan, report: Report) -> None:

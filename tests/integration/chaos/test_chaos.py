@@ -27,6 +27,8 @@ async def test_every_request_of_a_storm_is_answered_or_told_one_error(tmp_path: 
     assert count(report, "answered") >= 25
     assert count(report, "cut", "refused") >= 1
     assert count(report, "broken cut", "broken refused") >= 1
+    assert count(report, "dropped cut") >= 1
+    assert count(report, "calm answered") >= 10
     assert report.kills >= 2
 
 
