@@ -1,10 +1,11 @@
 """Settings become an engine manager and a proxy that serves, in the foreground or from a thread."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,7 +16,9 @@ from gglib.runtime.engine import Engine
 from gglib.runtime.instance import InstanceClaim, claim
 from gglib.settings import Settings, prepare_home
 
-JOIN_LIMIT_S = 15.0
+logger = logging.getLogger("gglib")
+
+JOIN_LIMIT_S = 20.0
 """Longer than the slowest stop; a private server that hangs must not keep a terminal."""
 MIB = 1024 * 1024
 
@@ -76,7 +79,8 @@ def private_server(settings: Settings, engine: Engine) -> Iterator[str]:
     try:
         yield url
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        with suppress(RuntimeError):  # it has ended by itself, and its loop is closed
+            loop.call_soon_threadsafe(stop.set)
         thread.join(JOIN_LIMIT_S)
 
 
@@ -89,12 +93,18 @@ def _serve_in_thread(
         stop = asyncio.Event()
         async with claimed_home(settings) as home, running_server(settings, home, engine) as server:
             ready.set_result((server.url, asyncio.get_running_loop(), stop))
-            await stop.wait()
+            ends = [asyncio.create_task(stop.wait()), asyncio.create_task(server.supervisor.wait())]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                end.cancel()
+            await asyncio.gather(*ends, return_exceptions=True)
 
     try:
         asyncio.run(main())
-    except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
-        if not ready.done():
+    except BaseException as error:
+        if ready.done():
+            logger.exception("the private server ended with an error")
+        else:
             ready.set_exception(error)
 
 

@@ -29,13 +29,13 @@ def reachable(url: str) -> str:
 
 def get_json(url: str, path: str) -> Any:  # noqa: ANN401 - JSON
     """Return what the server says at ``path``. Raises ``GglibError`` with the server's own sentence."""
-    with _response(url, "GET", path, None, QUICK_S) as response:
+    with _response(url, "GET", path, None, QUICK_S) as response, _translated(url):
         return json.loads(response.read())
 
 
 def post_json(url: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
     """Post ``body`` and return the answer. Raises like ``get_json``."""
-    with _response(url, "POST", path, body, QUICK_S) as response:
+    with _response(url, "POST", path, body, QUICK_S) as response, _translated(url):
         content = response.read()
         return json.loads(content) if content else None
 
@@ -44,7 +44,16 @@ def post_json(url: str, path: str, body: object = None) -> Any:  # noqa: ANN401 
 def streamed(url: str, path: str, body: object) -> Iterator[Iterator[bytes]]:
     """Post ``body`` and yield the lines of the answer as they arrive; leaving the block ends the request."""
     with _response(url, "POST", path, body, CHAT_S) as response:
-        yield iter(response)
+        yield _lines(url, response)
+
+
+def _lines(url: str, response: http.client.HTTPResponse) -> Iterator[bytes]:
+    while True:
+        with _translated(url):
+            line = response.readline()
+        if not line:
+            return
+        yield line
 
 
 @contextmanager
@@ -55,17 +64,24 @@ def _response(
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
     content = None if body is None else json.dumps(body).encode()
     with closing(connection):
-        try:
+        with _translated(url):
             connection.request(method, path, content, {"Content-Type": "application/json"})
             response = connection.getresponse()
-            with closing(response):
-                if not 200 <= response.status < 300:
-                    raise GglibError(_refusal(response))
-                yield response
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise UpstreamError(
-                f"gglib at {url} stopped answering ({str(error) or type(error).__name__})."
-            ) from error
+            if not 200 <= response.status < 300:
+                raise GglibError(_refusal(response))
+        with closing(response):
+            yield response
+
+
+@contextmanager
+def _translated(url: str) -> Iterator[None]:
+    """Make one sentence of what the connection fails with. Around reads alone: a closed terminal is not its fault."""
+    try:
+        yield
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise UpstreamError(
+            f"gglib at {url} stopped answering ({str(error) or type(error).__name__})."
+        ) from error
 
 
 def _refusal(response: http.client.HTTPResponse) -> str:

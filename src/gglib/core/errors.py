@@ -102,11 +102,34 @@ class ModelLoadFailedError(GglibError):
     code = "model_load_failed"
     blame = Blame.ENGINE
 
-    def __init__(self, model_name: str, reason: str, log_tail: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        model_name: str,
+        reason: str,
+        log_tail: tuple[str, ...] = (),
+        *,
+        retry_after_s: float | None = None,
+    ) -> None:
         self.model_name = model_name
         self.reason = reason
         self.log_tail = log_tail
+        self.retry_after_s = retry_after_s
         super().__init__(f"Model '{model_name}' could not be loaded: {reason}")
+
+    def with_retry_after(self, retry_after_s: float) -> "ModelLoadFailedError":
+        """Return the same error for somebody who asks while the model is not tried again, in seconds."""
+        return ModelLoadFailedError(self.model_name, self.reason, self.log_tail, retry_after_s=retry_after_s)
+
+
+class ModelStoppedError(GglibError):
+    """The user stopped the model while it was loading."""
+
+    code = "model_stopped"
+    blame = Blame.OPERATOR
+
+    def __init__(self, model_name: str) -> None:
+        self.model_name = model_name
+        super().__init__(f"Model '{model_name}' was stopped while it was loading.")
 
 
 class ModelLoadingError(GglibError):

@@ -90,6 +90,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.UpstreamError: (502, "upstream_error"),
     errors.ModelLoadingError: (503, _SERVER_ERROR),
     errors.QueueFullError: (503, _SERVER_ERROR),
+    errors.ModelStoppedError: (503, _SERVER_ERROR),
     errors.ShuttingDownError: (503, _SERVER_ERROR),
 }
 """Status and ``type``. A class that is not here is shown as its nearest ancestor that is."""
@@ -128,9 +129,14 @@ def _param(error: errors.GglibError) -> str | None:
 def _headers(error: errors.GglibError, status: int) -> tuple[tuple[bytes, bytes], ...]:
     if isinstance(error, MethodNotAllowedError):
         return ((b"allow", ", ".join(error.allowed).encode()),)
-    if isinstance(error, errors.ModelLoadingError | errors.QueueFullError):
-        return ((b"retry-after", str(max(1, math.ceil(error.retry_after_s))).encode()),)
+    told: list[tuple[bytes, bytes]] = []
+    if isinstance(error, errors.ModelLoadingError | errors.QueueFullError | errors.ModelLoadFailedError):
+        told += _retry_after(error.retry_after_s)
     if status >= 500 and not error.is_retryable:
         # The official clients retry every 5xx unless told not to.
-        return ((b"x-should-retry", b"false"),)
-    return ()
+        told.append((b"x-should-retry", b"false"))
+    return tuple(told)
+
+
+def _retry_after(seconds: float | None) -> list[tuple[bytes, bytes]]:
+    return [] if seconds is None else [(b"retry-after", str(max(1, math.ceil(seconds))).encode())]

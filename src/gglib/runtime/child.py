@@ -5,6 +5,7 @@ Spawned from the loop's own thread, since Linux's parent-death signal follows th
 """
 
 import asyncio
+import logging
 import os
 import signal
 import subprocess
@@ -16,6 +17,8 @@ from contextlib import suppress
 from gglib.runtime import guard
 from gglib.runtime.logs import EngineLog
 from gglib.runtime.processes import signal_group
+
+logger = logging.getLogger("gglib.runtime")
 
 _READ_BYTES = 65_536
 _DRAIN_READS = 64
@@ -79,12 +82,14 @@ class EngineChild:
         return await asyncio.shield(self._exited)
 
     async def stop(self) -> None:
-        """End the process and whatever it started. Bounded by the ladder (6 s); harmless when it is gone already."""
+        """End the process and whatever it started. Bounded by the ladder; harmless when it is gone already."""
         for number, patience_s in STOP_LADDER:
             if self._exited.done():
                 break
             signal_group(self.pid, number)
             await asyncio.wait([self._exited], timeout=patience_s)
+        if not self._exited.done():
+            logger.error("process %d does not even end when it is killed; the system holds it", self.pid)
         self._close_pipe()
 
     # --- listening ---
@@ -93,12 +98,13 @@ class EngineChild:
         assert self._pipe is not None  # noqa: S101 - it was asked for
         os.set_blocking(self._pipe.fileno(), False)
         self._loop.add_reader(self._pipe.fileno(), self._read)
-        if hasattr(os, "pidfd_open"):
+        try:
             # Reaped by the loop itself: no other thread can free the pid while it is about to be signalled.
             pidfd = os.pidfd_open(self._process.pid)
-            self._loop.add_reader(pidfd, self._reap, pidfd)
-        else:
+        except (AttributeError, OSError):  # another system, or a sandbox that forbids it
             threading.Thread(target=self._wait_in_thread, daemon=True).start()
+        else:
+            self._loop.add_reader(pidfd, self._reap, pidfd)
 
     def _read(self) -> bool:
         """Hand what is there to the log; False when there is nothing more."""
@@ -123,8 +129,10 @@ class EngineChild:
         self._on_exit()
 
     def _wait_in_thread(self) -> None:
-        self._process.wait()
+        # WNOWAIT: a zombie keeps its pid, and so its group's id, until what it forked has been killed.
+        os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
         signal_group(self.pid, signal.SIGKILL)
+        self._process.wait()
         with suppress(RuntimeError):  # the loop is closed: nobody wants to know
             self._loop.call_soon_threadsafe(self._on_exit)
 

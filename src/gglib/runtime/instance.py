@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TextIO
 
 from gglib.core.errors import AlreadyRunningError
 from gglib.runtime.processes import start_mark
 
 _LOCK = "gglib.lock"
 _NOTE = "instance.json"
+_LOOKS = 15
+_LOOK_PAUSE_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +54,24 @@ def claim(run_dir: Path) -> Iterator[InstanceClaim]:
     """Hold the home for the length of the block. Raises ``AlreadyRunningError`` that says where the other one is."""
     run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (run_dir / _LOCK).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRunningError(_already_running(_read_note(run_dir))) from None
+        if not _is_locked(lock):
+            raise AlreadyRunningError(_already_running(_read_note(run_dir)))
         claimed = InstanceClaim(run_dir)
         claimed.announce(None)
         try:
             yield claimed
         finally:
             (run_dir / _NOTE).unlink(missing_ok=True)
+
+
+def _is_locked(lock: TextIO) -> bool:
+    """Take the lock, unless somebody else keeps it for longer than a look at it takes (``running_instance``)."""
+    for _ in range(_LOOKS):
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(_LOOK_PAUSE_S)
+    return False
 
 
 def running_instance(run_dir: Path) -> Instance | None:
@@ -79,7 +90,8 @@ def _read_note(run_dir: Path) -> Instance | None:
         instance = Instance(**json.loads((run_dir / _NOTE).read_text()))
     except (OSError, ValueError, TypeError):
         return None
-    return instance if instance.mark == start_mark(instance.pid) else None
+    is_it = instance.mark is not None and instance.mark == start_mark(instance.pid)
+    return instance if is_it else None
 
 
 def _already_running(instance: Instance | None) -> str:

@@ -2,16 +2,22 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gglib.core.errors import GglibError, ModelFileNotFoundError, ModelLoadFailedError
+from gglib.core.errors import ModelFileNotFoundError, ModelLoadFailedError
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.runtime.child import EngineChild
 from gglib.runtime.engine.plan import Engine, LaunchPlan
-from gglib.runtime.logs import EngineLog, engine_log_path, reason_for_exit, shorten_home
+from gglib.runtime.logs import (
+    EngineLog,
+    engine_log_path,
+    home_directory,
+    reason_for_exit,
+    shorten_home,
+)
 from gglib.runtime.probe import wait_until_healthy
 from gglib.runtime.processes import total_memory_bytes
 from gglib.runtime.workspace import Workspace, open_workspace
@@ -22,7 +28,7 @@ _CACHE_RAM_SHARE = 8
 _CACHE_RAM_MAX_MIB = 8_192
 """... and no more than llama-server's own default."""
 _MIB = 1024 * 1024
-_LISTENING = re.compile(r"listening on \S*?:(\d+)")
+_LISTENING = re.compile(r"listening on (?:http://)?127\.0\.0\.1:(\d+)\s*$", re.MULTILINE)
 _LISTENING_POLL_S = 0.02
 
 
@@ -38,16 +44,8 @@ class LaunchConfig:
     min_start_timeout_s: float = 120.0
     slowest_load_bytes_s: int = 20 * _MIB
     """A slow network disk; the start timeout grows with the file's size by this measure."""
-    home: Path = Path.home()  # noqa: RUF009 - a constant of the process
+    home: Path | None = field(default_factory=home_directory)
     """Shortened to ``~`` in what clients are shown."""
-
-
-class RunningEngine:
-    """An engine that answers."""
-
-    def __init__(self, child: EngineChild, target: RunningTarget) -> None:
-        self.child = child
-        self.target = target
 
 
 def start_timeout_s(size_bytes: int, config: LaunchConfig) -> float:
@@ -55,35 +53,59 @@ def start_timeout_s(size_bytes: int, config: LaunchConfig) -> float:
     return config.min_start_timeout_s + size_bytes / config.slowest_load_bytes_s
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpawnedEngine:
+    """An engine's process, which may not answer yet."""
+
+    child: EngineChild
+    log: EngineLog
+    _spec: ModelLaunchSpec
+    _context: int
+    _workspace: Workspace
+    _config: LaunchConfig
+
+    async def ready(self) -> RunningTarget:
+        """Return where it answers once it does. Raises ``ModelLoadFailedError`` when it exits or takes too long."""
+        port = await _ready(self._spec, self.child, self.log, self._workspace, self._config)
+        return _target(self._spec, self._context, self._workspace, port)
+
+
 @asynccontextmanager
 async def launched(
-    spec: ModelLaunchSpec,
-    *,
-    context: int,
-    name: str,
-    config: LaunchConfig,
-    on_spawn: Callable[[int], None] = lambda _pid: None,
-) -> AsyncIterator[RunningEngine]:
+    spec: ModelLaunchSpec, *, context: int, name: str, config: LaunchConfig
+) -> AsyncIterator[SpawnedEngine]:
     """Run an engine for the length of the block; at its end the process is gone, and so is all that it left.
 
-    ``name`` is unique among the launches of this home; ``on_spawn`` is told the pid. Raises ``ModelFileNotFoundError``,
-    ``ModelLoadFailedError`` with the engine's own reason, or ``InvalidSettingError``.
+    ``name`` is unique among the launches of this home. Raises ``ModelFileNotFoundError``, ``EngineNotFoundError``,
+    ``ModelLoadFailedError`` or ``InvalidSettingError``.
     """
-    if not spec.path.is_file():
+    if not await asyncio.to_thread(is_there, spec.path):
         raise ModelFileNotFoundError(spec.model_name)
+    spec = replace(spec, path=spec.path.absolute())  # the engine has a working directory of its own
     log = EngineLog(engine_log_path(config.log_dir, spec.model_name))
     try:
         with open_workspace(config.engines_dir, name, use_unix_socket=config.use_unix_socket) as workspace:
-            child = _spawn(_plan(spec, context, workspace, config), config, log)
+            plan = _plan(spec, context, workspace, config)
+            # The first time it asks the binary what it knows, which takes seconds where it looks for its GPUs.
+            command = await asyncio.to_thread(config.engine.command, plan)
+            child = _spawn(spec, command, log)
             try:
                 workspace.record(child.pid)
-                on_spawn(child.pid)
-                port = await _ready(spec, child, log, workspace, config)
-                yield RunningEngine(child, _target(spec, context, workspace, port))
+                yield SpawnedEngine(
+                    child=child, log=log, _spec=spec, _context=context, _workspace=workspace, _config=config
+                )
             finally:
                 await _undisturbed(child.stop())
     finally:
         log.close()
+
+
+def is_there(path: Path) -> bool:
+    """Whether a model's file can be had; a folder that may not be read is as good as none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _plan(spec: ModelLaunchSpec, context: int, workspace: Workspace, config: LaunchConfig) -> LaunchPlan:
@@ -99,14 +121,11 @@ def _plan(spec: ModelLaunchSpec, context: int, workspace: Workspace, config: Lau
     )
 
 
-def _spawn(plan: LaunchPlan, config: LaunchConfig, log: EngineLog) -> EngineChild:
-    command = config.engine.command(plan)
+def _spawn(spec: ModelLaunchSpec, command: list[str], log: EngineLog) -> EngineChild:
     try:
         return EngineChild.spawn(command, log)
     except OSError as error:
-        raise ModelLoadFailedError(
-            plan.spec.model_name, f"the engine cannot be run ({error.strerror})"
-        ) from None
+        raise ModelLoadFailedError(spec.model_name, f"the engine cannot be run ({error.strerror})") from None
 
 
 async def _ready(
@@ -131,9 +150,9 @@ async def _healthy_port(log: EngineLog, workspace: Workspace) -> int | None:
     port = None
     if workspace.socket_path is None:
         # The port that the kernel chose is told in the log, after the load.
-        while (match := _LISTENING.search("\n".join(log.tail.lines))) is None:  # noqa: ASYNC110 - a rare path
+        while not (ports := _LISTENING.findall("\n".join(log.tail.lines))):  # noqa: ASYNC110 - a rare path
             await asyncio.sleep(_LISTENING_POLL_S)
-        port = int(match[1])
+        port = int(ports[-1])
     await wait_until_healthy(socket_path=workspace.socket_path, port=port)
     return port
 
@@ -171,6 +190,5 @@ async def _undisturbed(cleanup: Awaitable[None]) -> None:
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
-        with suppress(GglibError):
-            await task
+        await task
         raise

@@ -118,9 +118,19 @@ def reason_for_exit(lines: Sequence[str], exit_code: int, *, was_ready: bool = F
     return f"the engine exited with code {exit_code}"
 
 
-def shorten_home(text: str, home: Path) -> str:
+def home_directory() -> Path | None:
+    """Return the user's home; None for a user who has none."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
+def shorten_home(text: str, home: Path | None) -> str:
     """Replace the home directory by ``~``: a log line is shown to clients."""
-    return text.replace(str(home), "~") if home != Path("/") else text
+    if home is None or home == Path("/"):
+        return text
+    return re.sub(re.escape(str(home)) + r"(?![\w.-])", "~", text)
 
 
 def _text(line: bytes) -> str:

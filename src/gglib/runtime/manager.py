@@ -1,4 +1,4 @@
-"""The shell around the scheduler: it keeps the tickets, carries out the effects, and runs one task for each launch.
+"""The shell around the scheduler: it keeps the tickets and carries out the effects.
 
 All of it happens in the loop's thread. Between an event and the last of its effects nothing is awaited, so that
 the scheduler's picture and ours never part.
@@ -27,28 +27,30 @@ from gglib.core.errors import (
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.names import not_found
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, ResidentStatus, RuntimeStatus, WaitingStatus
+from gglib.runtime.engine.options import parse_engine_args
 from gglib.runtime.engine.plan import Engine
-from gglib.runtime.launch import LaunchConfig, launched
-from gglib.runtime.scheduler import (
-    DEFAULT_MAX_WAIT_S,
-    DEFAULT_QUEUE_LIMIT,
-    BecameReady,
+from gglib.runtime.launch import LaunchConfig, is_there
+from gglib.runtime.life import EngineLife
+from gglib.runtime.messages import (
     Effect,
     Event,
     Exited,
     Grant,
     Launch,
     Left,
-    LoadFailed,
     Refuse,
     Requested,
-    Resident,
-    ResidentState,
-    Scheduler,
     Stop,
     StopAsked,
     TimePassed,
     WakeAt,
+)
+from gglib.runtime.scheduler import (
+    DEFAULT_MAX_WAIT_S,
+    DEFAULT_QUEUE_LIMIT,
+    Resident,
+    ResidentState,
+    Scheduler,
 )
 from gglib.runtime.workspace import sweep_leftovers
 
@@ -74,21 +76,8 @@ class RuntimeConfig:
     total_wait_s: float = 600.0
     """How long a request waits in all."""
     drain_s: float = 10.0
-    """How long ``stop_current`` and shutdown let requests in flight go on."""
+    """How long ``stop_current`` lets requests in flight go on. At shutdown the proxy has ended them already."""
     use_unix_socket: bool = True
-
-
-@dataclass(slots=True)
-class _Life:
-    """What the shell knows of one launch beyond the scheduler's picture."""
-
-    task: asyncio.Task[None]
-    stop: asyncio.Event
-    gone: asyncio.Event
-    started_at: float
-    pid: int | None = None
-    ready_at: float | None = None
-    target: RunningTarget | None = None
 
 
 class EngineManager(ModelRuntimePort):
@@ -99,7 +88,7 @@ class EngineManager(ModelRuntimePort):
         self._config = config
         self._launch_config = LaunchConfig(
             engine=engine,
-            engines_dir=config.run_dir / "engines",
+            engines_dir=config.run_dir.absolute() / "engines",
             log_dir=config.log_dir,
             slots=config.slots,
             use_unix_socket=config.use_unix_socket,
@@ -109,13 +98,12 @@ class EngineManager(ModelRuntimePort):
         )
         self._tickets = itertools.count(1)
         self._answers: dict[int, asyncio.Future[RunningTarget]] = {}
-        self._lives: dict[int, _Life] = {}
+        self._lives: dict[int, EngineLife] = {}
         self._events: deque[Event] = deque()
         self._is_dispatching = False
         self._is_closing = False
         self._alarm: asyncio.TimerHandle | None = None
         self._load_times_s: dict[int, float] = {}
-        self._failed: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
         ended = await asyncio.to_thread(sweep_leftovers, self._launch_config.engines_dir)
@@ -199,7 +187,7 @@ class EngineManager(ModelRuntimePort):
                 WaitingStatus(model_name=name, waiting=len(waits), longest_wait_s=max(waits))
                 for name, waits in waiting.items()
             ),
-            failed=tuple(self._failed.items()),
+            failed=tuple((f.spec.model_name, _reason(f.error)) for f in self._scheduler.failures),
         )
 
     # --- one request ---
@@ -209,8 +197,8 @@ class EngineManager(ModelRuntimePort):
         if spec is None:
             raise not_found(model_name, await self._catalog.list_models())
         is_resident = any(r.spec.model_id == spec.model_id for r in self._scheduler.residents)
-        if not is_resident and not spec.path.is_file():
-            raise ModelFileNotFoundError(spec.model_name)  # before a good model is evicted for it
+        if not is_resident:
+            await _refuse_what_cannot_load(spec)
         if self._is_closing:
             raise ShuttingDownError("gglib is shutting down.")
         return spec
@@ -268,14 +256,17 @@ class EngineManager(ModelRuntimePort):
             case Launch():
                 self._launch(effect)
             case Stop(generation):
-                self._lives[generation].stop.set()
+                self._lives[generation].stop()
             case WakeAt(when):
                 if self._alarm is not None:
                     self._alarm.cancel()
                 self._alarm = asyncio.get_running_loop().call_at(when, self._tell, TimePassed())
 
     def _grant(self, ticket: int, generation: int) -> None:
-        target = self._lives[generation].target
+        life = self._lives[generation]
+        target = life.target
+        if life.load_time_s is not None:
+            self._load_times_s[life.launch.spec.model_id] = life.load_time_s
         answer = self._answers.get(ticket)
         if answer is not None and not answer.done() and target is not None:
             answer.set_result(target)
@@ -288,72 +279,24 @@ class EngineManager(ModelRuntimePort):
     # --- launches ---
 
     def _launch(self, launch: Launch) -> None:
-        stop, gone = asyncio.Event(), asyncio.Event()
-        task = asyncio.create_task(self._live(launch, stop), name=f"engine-{launch.generation}")
-        self._lives[launch.generation] = _Life(task, stop, gone, self._now())
-        task.add_done_callback(lambda _: self._bury(launch.generation))
+        name = f"{os.getpid()}-{launch.generation}"
+        life = EngineLife(launch, name=name, config=self._launch_config, tell=self._tell)
+        self._lives[launch.generation] = life
+        life.begin(self._bury)
+        if self._is_closing:
+            life.stop()
 
-    async def _live(self, launch: Launch, stop: asyncio.Event) -> None:
-        """Run one launch from start to end. Detached from the request that caused it."""
-        name = launch.spec.model_name
-        life = self._lives[launch.generation]
-        stopping = asyncio.create_task(stop.wait())
-        running = asyncio.create_task(self._run_engine(launch, life))
-        try:
-            await asyncio.wait([stopping, running], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping.cancel()
-            running.cancel()
-            await asyncio.wait([running])
-        if running.cancelled():
-            logger.info("stopped '%s'", name)
-        elif (error := running.exception()) is not None:
-            self._report_failure(launch, error)
-
-    async def _run_engine(self, launch: Launch, life: _Life) -> None:
-        spec = launch.spec
-        logger.info("loading '%s' with a context of %d", spec.model_name, launch.context)
-
-        def remember_pid(pid: int) -> None:
-            life.pid = pid
-
-        async with launched(
-            spec,
-            context=launch.context,
-            name=f"{os.getpid()}-{launch.generation}",
-            config=self._launch_config,
-            on_spawn=remember_pid,
-        ) as engine:
-            life.target = engine.target
-            life.ready_at = self._now()
-            self._load_times_s[spec.model_id] = life.ready_at - life.started_at
-            self._failed.pop(spec.model_name, None)
-            logger.info("'%s' is ready after %.2f s", spec.model_name, life.ready_at - life.started_at)
-            self._tell(BecameReady(launch.generation))
-            exit_code = await engine.child.wait()
-            logger.error("the engine of '%s' died (exit code %d)", spec.model_name, exit_code)
-
-    def _report_failure(self, launch: Launch, error: BaseException) -> None:
-        name = launch.spec.model_name
-        if not isinstance(error, GglibError):
-            logger.error("launching '%s' failed", name, exc_info=error)
-            error = ModelLoadFailedError(name, "gglib could not start the engine; its log says more")
-        else:
-            logger.error("%s", error)
-        self._failed[name] = error.reason if isinstance(error, ModelLoadFailedError) else str(error)
-        self._tell(LoadFailed(launch.generation, error))
-
-    def _bury(self, generation: int) -> None:
-        life = self._lives[generation]
-        self._tell(Exited(generation))
-        del self._lives[generation]
-        life.gone.set()
+    def _bury(self, life: EngineLife) -> None:
+        del self._lives[life.launch.generation]
+        self._tell(Exited(life.launch.generation))
 
     async def _stop_all(self, *, drain_s: float) -> None:
-        lives = list(self._lives.values())
+        """Return when all that is there now is gone; while closing, also what comes up meanwhile."""
         self._tell(StopAsked(self._now() + drain_s))
-        for life in lives:
-            await life.gone.wait()
+        lives = list(self._lives.values())
+        while lives:
+            await asyncio.gather(*(life.wait() for life in lives))
+            lives = list(self._lives.values()) if self._is_closing else []
 
     def _resident_status(self, resident: Resident, now: float) -> ResidentStatus:
         life = self._lives[resident.generation]
@@ -365,9 +308,21 @@ class EngineManager(ModelRuntimePort):
             in_flight=len(resident.holders),
             pid=life.pid,
             uptime_s=None if life.ready_at is None else now - life.ready_at,
-            load_time_s=None if life.ready_at is None else life.ready_at - life.started_at,
+            load_time_s=life.load_time_s,
         )
 
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+async def _refuse_what_cannot_load(spec: ModelLaunchSpec) -> None:
+    """Raise what can be known before a good model is evicted for this one."""
+    if not await asyncio.to_thread(is_there, spec.path):
+        raise ModelFileNotFoundError(spec.model_name)
+    for _ in parse_engine_args(spec.settings.engine_args):
+        pass
+
+
+def _reason(error: GglibError) -> str:
+    return error.reason if isinstance(error, ModelLoadFailedError) else str(error)

@@ -4,8 +4,8 @@ Theory of operation
 -------------------
 A *request* is known by its ticket and is in one of three places: it waits, it holds a resident, or it is gone.
 A *resident* is one launch of one model, known by its generation, which is never used twice: what is told of an
-older generation is ignored. A resident goes LOADING -> READY -> DRAINING -> STOPPING, skips what it must
-(``_MOVES``), and is forgotten when its process is gone. Only a READY resident takes new requests.
+older generation is ignored. It moves as ``_MOVES`` says and is forgotten when its process is gone. Only a READY
+resident takes new requests.
 
 Every event ends in ``_settle``, which looks at the whole and returns what must be done now:
 
@@ -14,122 +14,44 @@ Every event ends in ``_settle``, which looks at the whole and returns what must 
    room, the model is launched. Where there is none, a victim makes room: a load that nobody waits for any more, or an
    idle resident (the least recently used), at once; a busy one only drains, and not before that oldest waiter has
    waited for ``max_wait_s``. Until then requests for the running model pass the queue (no thrash); after it the running
-   model takes no new ones (no starvation).
+   model takes no new ones (no starvation). When whoever it drains for has left, it takes requests again.
 
 A resident is stopped only when nobody holds it, except by ``StopAsked`` whose patience is over.
+
+A load that gives way because its clients lost patience is followed by one that does not: with loads longer than the
+clients' patience, each would otherwise end the other's, for ever.
+
+A model whose load failed is refused at once, with the same reason, for a time that doubles with each failure.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
 from gglib.core.context import is_enough
-from gglib.core.errors import GglibError, QueueFullError
+from gglib.core.errors import GglibError, ModelLoadFailedError, ModelStoppedError, QueueFullError
 from gglib.core.models import ModelLaunchSpec
+from gglib.runtime.messages import (
+    BecameReady,
+    Effect,
+    Event,
+    Exited,
+    Grant,
+    Launch,
+    Left,
+    LoadFailed,
+    Refuse,
+    Requested,
+    Stop,
+    StopAsked,
+    TimePassed,
+    WakeAt,
+)
 
 DEFAULT_MAX_WAIT_S = 15.0
 DEFAULT_QUEUE_LIMIT = 1_000
-
-
-# --- events: what happened ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Requested:
-    """Somebody asks for a model: ``needed_ctx`` serves them, ``launch_ctx`` is what a launch for them would use."""
-
-    ticket: int
-    spec: ModelLaunchSpec
-    needed_ctx: int
-    launch_ctx: int
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """A request is over: it was answered, or it went away while it waited."""
-
-    ticket: int
-
-
-@dataclass(frozen=True, slots=True)
-class BecameReady:
-    """A launch answers requests now."""
-
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class LoadFailed:
-    """A launch came to nothing, and nothing of it is left."""
-
-    generation: int
-    error: GglibError
-
-
-@dataclass(frozen=True, slots=True)
-class Exited:
-    """The process of a launch is gone, for whatever reason."""
-
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class StopAsked:
-    """Every resident has to go: idle ones now, busy ones when they are free, at the latest at ``deadline``."""
-
-    deadline: float
-
-
-@dataclass(frozen=True, slots=True)
-class TimePassed:
-    """Nothing happened but time."""
-
-
-Event = Requested | Left | BecameReady | LoadFailed | Exited | StopAsked | TimePassed
-
-# --- effects: what to do -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """Let the request go to this launch. It is counted as a hold already."""
-
-    ticket: int
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """Start a process."""
-
-    generation: int
-    spec: ModelLaunchSpec
-    context: int
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """End the process of this launch and tell ``Exited``."""
-
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """Tell the request that it will not be served, and why."""
-
-    ticket: int
-    error: GglibError
-
-
-@dataclass(frozen=True, slots=True)
-class WakeAt:
-    """Send ``TimePassed`` at this time; it replaces any earlier wish."""
-
-    time: float
-
-
-Effect = Grant | Launch | Stop | Refuse | WakeAt
+FIRST_BACK_OFF_S = 0.5
+LONGEST_BACK_OFF_S = 30.0
 
 # --- state -------------------------------------------------------------------------------------------------------
 
@@ -146,9 +68,10 @@ class ResidentState(Enum):
 _MOVES = {
     ResidentState.LOADING: {ResidentState.READY, ResidentState.STOPPING},
     ResidentState.READY: {ResidentState.DRAINING, ResidentState.STOPPING},
-    ResidentState.DRAINING: {ResidentState.STOPPING},
+    ResidentState.DRAINING: {ResidentState.READY, ResidentState.STOPPING},
     ResidentState.STOPPING: set[ResidentState](),
 }
+_WAITS_TO_STOP = {ResidentState.LOADING, ResidentState.DRAINING}
 
 
 class IllegalMoveError(Exception):
@@ -167,6 +90,8 @@ class Resident:
     holders: set[int] = field(default_factory=set)
     stop_by: float | None = None
     """When it stops even if somebody holds it; None waits for ever."""
+    is_protected: bool = False
+    """Its load took the place of an abandoned one, and is not abandoned itself before somebody is overdue."""
 
     def move_to(self, state: ResidentState) -> None:
         """Change state; an illegal move raises and changes nothing."""
@@ -185,6 +110,21 @@ class Waiter:
     launch_ctx: int
     since: float
 
+    def can_use(self, resident: Resident) -> bool:
+        """Whether this resident would serve it at once."""
+        return resident.state is ResidentState.READY and _serves(resident, self)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What is remembered of a model whose last load failed."""
+
+    spec: ModelLaunchSpec
+    error: GglibError
+    count: int
+    until: float
+    """Until then the same launch is not tried again."""
+
 
 class Scheduler:
     """Decides who runs. ``capacity`` is how many models may be resident at once, those on their way included."""
@@ -202,6 +142,9 @@ class Scheduler:
         self._last_generation = 0
         self._residents: dict[int, Resident] = {}
         self._waiters: dict[int, Waiter] = {}
+        self._failures: dict[int, Failure] = {}
+        self._successors: set[int] = set()
+        """Models whose next load takes the place of an abandoned one."""
 
     @property
     def residents(self) -> tuple[Resident, ...]:
@@ -212,6 +155,11 @@ class Scheduler:
     def waiters(self) -> tuple[Waiter, ...]:
         """Every request that waits, oldest first."""
         return tuple(self._waiters.values())
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Every model whose last load failed."""
+        return tuple(self._failures.values())
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Take in what happened at ``now`` (seconds, never going back) and return what must be done, in order."""
@@ -224,24 +172,28 @@ class Scheduler:
             case BecameReady(generation):
                 self._become_ready(generation, now)
             case LoadFailed(generation, error):
-                effects += self._fail(generation, error)
+                effects += self._fail(generation, error, now)
             case Exited(generation):
                 self._residents.pop(generation, None)
             case StopAsked(deadline):
-                self._ask_all_to_stop(deadline)
+                effects += self._ask_all_to_stop(deadline)
             case TimePassed():
                 pass
         return [*effects, *self._settle(now)]
 
     # --- what each event changes ---
 
-    def _take_in(self, request: Requested, now: float) -> Iterable[Effect]:
-        if len(self._waiters) >= self._queue_limit:
-            return [Refuse(request.ticket, QueueFullError(len(self._waiters), self._max_wait_s))]
-        self._waiters[request.ticket] = Waiter(
-            request.ticket, request.spec, request.needed_ctx, request.launch_ctx, now
-        )
-        return []
+    def _take_in(self, request: Requested, now: float) -> Iterator[Effect]:
+        failure = self._failures.get(request.spec.model_id)
+        waiter = Waiter(request.ticket, request.spec, request.needed_ctx, request.launch_ctx, now)
+        if failure is not None and failure.spec == request.spec and now < failure.until:
+            yield Refuse(request.ticket, _again(failure, now))
+        elif len(self._waiters) >= self._queue_limit and not any(
+            map(waiter.can_use, self._residents.values())
+        ):
+            yield Refuse(request.ticket, QueueFullError(len(self._waiters), self._max_wait_s))
+        else:
+            self._waiters[request.ticket] = waiter
 
     def _forget(self, ticket: int, now: float) -> None:
         self._waiters.pop(ticket, None)
@@ -256,29 +208,54 @@ class Scheduler:
             return  # told to stop while the news was on its way
         resident.move_to(ResidentState.READY)
         resident.last_used = now
+        self._failures.pop(resident.spec.model_id, None)
 
-    def _fail(self, generation: int, error: GglibError) -> Iterable[Effect]:
+    def _fail(self, generation: int, error: GglibError, now: float) -> Iterator[Effect]:
         resident = self._residents.pop(generation, None)
         if resident is None:
-            return []
-        failed = [w for w in self._waiters.values() if w.spec.model_id == resident.spec.model_id]
-        for waiter in failed:
-            del self._waiters[waiter.ticket]
-        return [Refuse(waiter.ticket, error) for waiter in failed]
+            return
+        spec = resident.spec
+        before = self._failures.get(spec.model_id)
+        count = before.count + 1 if before is not None and before.spec == spec else 1
+        back_off_s = min(FIRST_BACK_OFF_S * 2 ** (count - 1), LONGEST_BACK_OFF_S)
+        failure = Failure(spec, error, count, now + back_off_s)
+        self._failures[spec.model_id] = failure
+        for waiter in self.waiters:
+            if waiter.spec.model_id == spec.model_id:
+                del self._waiters[waiter.ticket]
+                yield Refuse(waiter.ticket, _again(failure, now))
 
-    def _ask_all_to_stop(self, deadline: float) -> None:
+    def _ask_all_to_stop(self, deadline: float) -> Iterator[Effect]:
+        self._failures.clear()
         for resident in self._residents.values():
-            resident.stop_by = deadline
+            resident.stop_by = deadline if resident.stop_by is None else min(resident.stop_by, deadline)
             if resident.state is ResidentState.READY:
                 resident.move_to(ResidentState.DRAINING)
+            elif resident.state is ResidentState.LOADING:
+                yield from self._refuse_who_waits_for(resident)
+
+    def _refuse_who_waits_for(self, resident: Resident) -> Iterator[Effect]:
+        for waiter in self.waiters:
+            if _serves(resident, waiter):
+                del self._waiters[waiter.ticket]
+                yield Refuse(waiter.ticket, ModelStoppedError(resident.spec.model_name))
 
     # --- what follows from the whole ---
 
     def _settle(self, now: float) -> list[Effect]:
+        self._reopen(now)
         effects: list[Effect] = [*self._finish_draining(now), *self._grant_what_can_be()]
         following = self._next_waiters()
         effects += self._make_way(following, now)
         return [*effects, *self._wake(following, now)]
+
+    def _reopen(self, now: float) -> None:
+        """Let a resident take requests again when whoever it drains for has left."""
+        overdue = [waiter for waiter in self._waiters.values() if self._is_overdue(waiter, now)]
+        for resident in self._residents.values():
+            is_for_a_swap = resident.state is ResidentState.DRAINING and resident.stop_by is None
+            if is_for_a_swap and all(_serves(resident, waiter) for waiter in overdue):
+                resident.move_to(ResidentState.READY)
 
     def _finish_draining(self, now: float) -> Iterator[Effect]:
         for resident in self._residents.values():
@@ -292,7 +269,7 @@ class Scheduler:
     def _grant_what_can_be(self) -> Iterator[Effect]:
         for waiter in self.waiters:
             for resident in self._residents.values():
-                if resident.state is ResidentState.READY and _serves(resident, waiter):
+                if waiter.can_use(resident):
                     del self._waiters[waiter.ticket]
                     resident.holders.add(waiter.ticket)
                     yield Grant(waiter.ticket, resident.generation)
@@ -310,40 +287,50 @@ class Scheduler:
 
     def _make_way(self, following: list[Waiter], now: float) -> Iterator[Effect]:
         """Launch where there is room; where there is none, make one place for each who waits and has none coming."""
-        places_coming = sum(r.state in _LEAVING for r in self._residents.values())
+        places_coming = sum(r.state is ResidentState.STOPPING for r in self._residents.values())
         for waiter in following:
             twin = next(
                 (r for r in self._residents.values() if r.spec.model_id == waiter.spec.model_id), None
             )
             if twin is None and len(self._residents) < self._capacity:
                 yield self._launch(waiter, now)
+            elif twin is not None and twin.state is not ResidentState.STOPPING:
+                # Its context is too small: it has to go first, for there are never two launches of one model.
+                yield from self._free(twin, waiter, now)
             elif places_coming:
                 places_coming -= 1
-            elif (victim := twin or self._victim()) is not None:
-                # A twin's context is too small: it has to go first, for there are never two launches of one model.
+            elif (victim := self._victim()) is not None:
                 yield from self._free(victim, waiter, now)
 
     def _victim(self) -> Resident | None:
-        """Return who has to go: a load that nobody waits for, else the idle, else the one not used for longest."""
+        """Return who has to go: a load that nobody waits for, else the idle, else who drains, else the least used."""
         return min(
-            (r for r in self._residents.values() if r.state not in _LEAVING),
+            (r for r in self._residents.values() if r.state is not ResidentState.STOPPING),
             key=lambda r: (
                 not self._is_unwanted_load(r),
                 r.state is ResidentState.LOADING,
                 bool(r.holders),
+                r.state is not ResidentState.DRAINING,
                 r.last_used,
             ),
             default=None,
         )
 
     def _free(self, resident: Resident, waiter: Waiter, now: float) -> Iterator[Effect]:
+        is_overdue = self._is_overdue(waiter, now)
         match resident.state:
-            case ResidentState.LOADING if self._is_unwanted_load(resident):
+            case ResidentState.LOADING if self._is_unwanted_load(resident) and (
+                is_overdue or not resident.is_protected
+            ):
+                self._successors.add(waiter.spec.model_id)
                 yield self._stop(resident)
             case ResidentState.READY if not resident.holders:
                 yield self._stop(resident)
-            case ResidentState.READY if now >= waiter.since + self._max_wait_s:
+            case ResidentState.READY if is_overdue:
                 resident.move_to(ResidentState.DRAINING)
+
+    def _is_overdue(self, waiter: Waiter, now: float) -> bool:
+        return now >= waiter.since + self._max_wait_s
 
     def _is_unwanted_load(self, resident: Resident) -> bool:
         return resident.state is ResidentState.LOADING and not any(
@@ -351,26 +338,41 @@ class Scheduler:
         )
 
     def _launch(self, waiter: Waiter, now: float) -> Launch:
-        """Launch for everyone who waits for this model: with the largest context that one of them needs."""
-        context = max(w.launch_ctx for w in self._waiters.values() if w.spec.model_id == waiter.spec.model_id)
+        """Launch for everyone who waits for this model: with the newest settings and the largest context needed."""
+        model_id = waiter.spec.model_id
+        served = [w for w in self._waiters.values() if w.spec.model_id == model_id]
+        spec, context = served[-1].spec, max(w.launch_ctx for w in served)
         self._last_generation += 1
-        resident = Resident(self._last_generation, waiter.spec, context, ResidentState.LOADING, now)
+        resident = Resident(
+            self._last_generation,
+            spec,
+            context,
+            ResidentState.LOADING,
+            now,
+            is_protected=model_id in self._successors,
+        )
+        self._successors.discard(model_id)
         self._residents[resident.generation] = resident
-        return Launch(resident.generation, waiter.spec, context)
+        return Launch(resident.generation, spec, context)
 
     def _stop(self, resident: Resident) -> Stop:
         resident.move_to(ResidentState.STOPPING)
         return Stop(resident.generation)
 
     def _wake(self, following: list[Waiter], now: float) -> Iterator[Effect]:
-        times = [r.stop_by for r in self._residents.values() if r.stop_by and r.state in _WAITS_TO_STOP]
+        times = [
+            r.stop_by for r in self._residents.values() if r.stop_by is not None and r.state in _WAITS_TO_STOP
+        ]
         times += [waiter.since + self._max_wait_s for waiter in following]
         if later := [time for time in times if time > now]:
             yield WakeAt(min(later))
 
 
-_LEAVING = {ResidentState.DRAINING, ResidentState.STOPPING}
-_WAITS_TO_STOP = {ResidentState.LOADING, ResidentState.DRAINING}
+def _again(failure: Failure, now: float) -> GglibError:
+    """Return a failure's error with the time until it is worth another try."""
+    if isinstance(failure.error, ModelLoadFailedError):
+        return failure.error.with_retry_after(failure.until - now)
+    return failure.error
 
 
 def _serves(resident: Resident, waiter: Waiter) -> bool:

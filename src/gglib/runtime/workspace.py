@@ -12,8 +12,8 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gglib.runtime.processes import signal_group, start_mark
@@ -21,6 +21,7 @@ from gglib.runtime.processes import signal_group, start_mark
 MAX_SOCKET_PATH_BYTES = 100
 """macOS takes 103 bytes, Linux 107."""
 _RECORD = "process.json"
+_SOCKET_DIR_PREFIX = "gglib-"
 _GONE_WITHIN_S = 2.0
 
 
@@ -30,7 +31,7 @@ class Workspace:
 
     directory: Path
     socket_path: Path | None
-    key: str
+    key: str = field(repr=False)
 
     @property
     def key_file(self) -> Path:
@@ -44,7 +45,7 @@ class Workspace:
 
     def record(self, pid: int) -> None:
         """Write down which process group works here."""
-        record = {"pid": pid, "mark": start_mark(pid)}
+        record = {"pid": pid, "mark": start_mark(pid), "socket_path": str(self.socket_path or "")}
         (self.directory / _RECORD).write_text(json.dumps(record))
 
 
@@ -59,7 +60,7 @@ def open_workspace(engines_dir: Path, name: str, *, use_unix_socket: bool) -> It
         if use_unix_socket and hasattr(socket, "AF_UNIX"):
             socket_path = directory / "engine.sock"
             if len(str(socket_path).encode()) > MAX_SOCKET_PATH_BYTES:
-                socket_dir = Path(tempfile.mkdtemp(prefix="gglib-"))  # 0700 by definition
+                socket_dir = Path(tempfile.mkdtemp(prefix=_SOCKET_DIR_PREFIX))  # 0700 by definition
                 socket_path = socket_dir / "engine.sock"
         workspace = Workspace(directory, socket_path, secrets.token_urlsafe(32))
         workspace.key_file.touch(mode=0o600)
@@ -77,9 +78,10 @@ def sweep_leftovers(engines_dir: Path, *, now: Callable[[], float] = time.monoto
     A process is ours only when pid, start time and boot are the recorded ones: a pid alone may be anybody's by now.
     Blocks for up to 2 s while they go. Call it only while holding the home's lock.
     """
-    ended = [
-        pid for record in engines_dir.glob(f"*/{_RECORD}") if (pid := _end_recorded(record, now)) is not None
-    ]
+    records = list(engines_dir.glob(f"*/{_RECORD}"))
+    ended = [pid for record in records if (pid := _end_recorded(record, now)) is not None]
+    for record in records:
+        _remove_socket_directory(record)
     shutil.rmtree(engines_dir, ignore_errors=True)
     return ended
 
@@ -97,3 +99,11 @@ def _end_recorded(record: Path, now: Callable[[], float]) -> int | None:
     while start_mark(pid) == mark and now() < deadline:
         time.sleep(0.01)
     return pid
+
+
+def _remove_socket_directory(record: Path) -> None:
+    """Remove the directory that a socket has of its own where the home's path is too long for one."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        directory = Path(json.loads(record.read_text())["socket_path"]).parent
+        if directory.name.startswith(_SOCKET_DIR_PREFIX) and directory.parent == Path(tempfile.gettempdir()):
+            shutil.rmtree(directory, ignore_errors=True)

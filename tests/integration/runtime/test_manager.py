@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gglib.core.errors import (
+    EngineNotFoundError,
+    InvalidSettingError,
     ModelFileNotFoundError,
     ModelLoadFailedError,
     ModelLoadingError,
     ModelNotFoundError,
+    ModelStoppedError,
     ShuttingDownError,
 )
-from gglib.core.models import RunningTarget
+from gglib.core.models import ModelSettings, RunningTarget
+from gglib.runtime.engine import LlamaServerEngine
 from gglib.runtime.probe import is_healthy
 from gglib.testing import Script
 
@@ -296,3 +300,85 @@ async def test_twenty_swaps_leak_nothing(world: World, open_descriptors: Callabl
         assert open_descriptors() == descriptors
         assert len(asyncio.all_tasks()) == tasks
         assert list((world.home / "run" / "engines").iterdir()) == []
+
+
+async def test_a_broken_model_does_not_evict_a_good_one_again_and_again(world: World) -> None:
+    """Asked for again while it is backed off, it is refused at once, with its reason, and the good one stays."""
+    scripts = {"broken": {"load_fails_with": "error: bad weights"}}
+    async with world.manager(Script(scripts=scripts)) as manager:
+        for _ in range(3):
+            with pytest.raises(ModelLoadFailedError, match="bad weights"):
+                await manager.ensure_model_running("broken", None, 8192)
+            await manager.ensure_model_running("a", None, 8192)
+        started = [event["argv"][event["argv"].index("--alias") + 1] for event in world.events("start")]
+        assert started.count("a") <= 2
+        assert started.count("broken") <= 2
+
+
+async def test_an_engine_argument_that_is_not_allowed_evicts_nobody(world: World) -> None:
+    """It is refused before anything is stopped for it."""
+    broken = await world.catalog.change_model("b", settings=ModelSettings(engine_args=("--host", "0.0.0.0")))  # noqa: S104
+    assert broken is not None
+    async with world.manager() as manager:
+        target = await manager.ensure_model_running("a", None, 8192)
+        with pytest.raises(InvalidSettingError, match="--host"):
+            await manager.ensure_model_running("b", None, 8192)
+        assert await manager.current_model() == target
+
+
+async def test_what_the_user_stops_while_it_loads_does_not_come_back(world: World) -> None:
+    """Who waits for it is told so."""
+    async with world.manager(Script(load_s=30)) as manager:
+        waiter = asyncio.create_task(manager.ensure_model_running("a", None, 8192))
+        await until(lambda: len(world.events("start")) == 1)
+        await manager.stop_current()
+        with pytest.raises(ModelStoppedError):
+            await waiter
+        assert (await manager.status()).residents == ()
+    assert len(world.events("start")) == 1
+
+
+async def test_no_engine_outlives_close_however_its_waiters_are_woken(world: World) -> None:
+    """A waiter for the next model is still in the queue when the one before is gone: nothing is launched for it."""
+    async with world.manager() as manager:
+        await manager.ensure_model_running("a", None, 8192)
+        waiters = [asyncio.create_task(manager.ensure_model_running(name, None, 8192)) for name in "bab"]
+        await asyncio.sleep(0)
+        await manager.close()
+        assert world.living() == []
+        assert await asyncio.gather(*waiters, return_exceptions=True)
+    assert list((world.home / "run" / "engines").iterdir()) == []
+
+
+async def test_a_slow_binary_holds_up_nobody(world: World) -> None:
+    """Asking it what it knows takes seconds where it looks for its GPUs: the loop goes on meanwhile."""
+    async with world.manager() as manager:
+        engine = manager._launch_config.engine
+        assert isinstance(engine, LlamaServerEngine)
+        slow = world.home / "slow-server"
+        slow.write_text(f'#!/bin/sh\n[ "$1" = --help ] && sleep 0.5\nexec {engine.path} "$@"\n')
+        slow.chmod(0o755)
+        engine.path = slow
+        launch = asyncio.create_task(manager.ensure_model_running("a", None, 8192))
+        longest_s = 0.0
+        while not launch.done():
+            before = asyncio.get_running_loop().time()
+            await asyncio.sleep(0.01)
+            longest_s = max(longest_s, asyncio.get_running_loop().time() - before)
+        await launch
+        assert longest_s < 0.4
+
+
+async def test_a_help_page_that_is_none_is_not_believed(world: World) -> None:
+    """A binary that fails for a moment, while it is being replaced, does not count as one without options for ever."""
+    async with world.manager() as manager:
+        engine = manager._launch_config.engine
+        assert isinstance(engine, LlamaServerEngine)
+        whole = engine.path.read_text()
+        engine.path.write_text("#!/bin/sh\nexit 127\n")
+        with pytest.raises(EngineNotFoundError):
+            await manager.ensure_model_running("a", None, 8192)
+        engine.path.write_text(whole)
+        await manager.stop_current()
+        await manager.ensure_model_running("a", None, 8192)
+    assert "--kv-unified" in world.events("start")[0]["argv"]

@@ -139,3 +139,22 @@ def test_a_stranger_with_the_same_pid_is_spared(tmp_path: Path) -> None:
     assert stranger.poll() is None
     stranger.kill()
     stranger.wait()
+
+
+def test_a_socket_with_a_directory_of_its_own_is_swept_too(tmp_path: Path) -> None:
+    """A home whose path is too long for a socket puts it elsewhere, and a crash leaves it there."""
+    engines = tmp_path / ("long" * 30) / "engines"
+    with open_workspace(engines, "1-1", use_unix_socket=True) as workspace:
+        assert workspace.socket_path is not None
+        assert len(str(workspace.socket_path)) < 104
+        assert workspace.key not in repr(workspace)
+        elsewhere = workspace.socket_path.parent
+        assert elsewhere.stat().st_mode & 0o777 == 0o700
+        workspace.record(2**22 + 1)
+        kept = (workspace.directory / "process.json").read_text()
+    assert not elsewhere.exists()
+    elsewhere.mkdir()
+    (engines / "1-1").mkdir(parents=True)
+    (engines / "1-1" / "process.json").write_text(kept)
+    assert sweep_leftovers(engines) == []
+    assert not elsewhere.exists()

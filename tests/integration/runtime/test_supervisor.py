@@ -4,6 +4,7 @@ import asyncio
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,25 @@ async def test_an_address_that_cannot_be_had_is_one_sentence(host: str, message:
         port = taken.getsockname()[1]
         with pytest.raises(InvalidSettingError, match=message):
             await ProxySupervisor(serve_nothing).start(ProxyConfig(host=host, port=port), *PORTS)
+
+
+def test_who_looks_whether_one_runs_keeps_none_from_starting(tmp_path: Path) -> None:
+    """``gglib ps`` in a loop takes a look at the lock; a start waits for that moment instead of giving up."""
+    looking = threading.Event()
+
+    def look() -> None:
+        while not looking.is_set():
+            running_instance(tmp_path)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        for _ in range(100):
+            with claim(tmp_path):
+                pass
+    finally:
+        looking.set()
+        thread.join()
 
 
 def test_one_gglib_for_each_home(tmp_path: Path) -> None:

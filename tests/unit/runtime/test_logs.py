@@ -96,3 +96,5 @@ def test_the_home_directory_is_shown_as_a_tilde() -> None:
     """A root home stays: every path begins with it."""
     assert shorten_home("open /home/ann/m.gguf", Path("/home/ann")) == "open ~/m.gguf"
     assert shorten_home("open /m.gguf", Path("/")) == "open /m.gguf"
+    assert shorten_home("open /m.gguf", None) == "open /m.gguf"
+    assert shorten_home("open /home/ann2/m.gguf, /home/ann", Path("/home/ann")) == "open /home/ann2/m.gguf, ~"

@@ -1,30 +1,28 @@
 """The scheduler as playbooks: this happens, and exactly this has to be done."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gglib.core.errors import ModelLoadFailedError, QueueFullError
+from gglib.core.errors import ModelLoadFailedError, ModelStoppedError, QueueFullError
 from gglib.core.models import ModelLaunchSpec
-from gglib.runtime.scheduler import (
+from gglib.runtime.messages import (
     BecameReady,
     Effect,
     Exited,
     Grant,
-    IllegalMoveError,
     Launch,
     Left,
     LoadFailed,
     Refuse,
     Requested,
-    Resident,
-    ResidentState,
-    Scheduler,
     Stop,
     StopAsked,
     TimePassed,
     WakeAt,
 )
+from gglib.runtime.scheduler import IllegalMoveError, Resident, ResidentState, Scheduler
 
 A = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/a.gguf"))
 B = ModelLaunchSpec(model_id=2, model_name="b", path=Path("/b.gguf"))
@@ -136,11 +134,65 @@ def test_a_failed_load_is_told_to_all_its_waiters_and_to_nobody_else() -> None:
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(ask(2, B), 0)
     scheduler.handle(ask(3, A), 0)
-    assert doing(scheduler.handle(LoadFailed(1, error), 1)) == [
-        Refuse(1, error),
-        Refuse(3, error),
-        Launch(2, B, 8192),
-    ]
+    first, second, launch = doing(scheduler.handle(LoadFailed(1, error), 1))
+    assert [refusal.ticket for refusal in (first, second) if isinstance(refusal, Refuse)] == [1, 3]
+    assert all(str(refusal.error) == str(error) for refusal in (first, second) if isinstance(refusal, Refuse))
+    assert launch == Launch(2, B, 8192)
+
+
+def retry_after_s(effects: list[Effect]) -> float | None:
+    """Return what the one refusal of a failed load says."""
+    (refusal,) = effects
+    assert isinstance(refusal, Refuse)
+    assert isinstance(refusal.error, ModelLoadFailedError)
+    return refusal.error.retry_after_s
+
+
+def test_a_broken_model_is_not_tried_again_at_once() -> None:
+    """The time doubles with each failure, up to 30 s; until then the answer comes at once."""
+    scheduler = Scheduler()
+    now = 0.0
+    waits: list[float | None] = []
+    for number in range(1, 10):
+        scheduler.handle(ask(number, A), now)
+        waits.append(
+            retry_after_s(doing(scheduler.handle(LoadFailed(number, ModelLoadFailedError("a", "bad")), now)))
+        )
+        assert retry_after_s(doing(scheduler.handle(ask(100 + number, A), now + 0.4))) == pytest.approx(
+            (waits[-1] or 0) - 0.4
+        )
+        now += waits[-1] or 0
+    assert waits == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+
+
+@pytest.mark.parametrize("forgiven_by", ["success", "changed spec", "stop"])
+def test_a_failure_is_forgotten(forgiven_by: str) -> None:
+    """After a success, with other settings, or when the user stops everything, the next try comes at once."""
+    scheduler = Scheduler()
+    error = ModelLoadFailedError("a", "bad")
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(LoadFailed(1, error), 0)
+    spec, now = A, 0.1
+    if forgiven_by == "success":
+        scheduler.handle(ask(2, A), 0.5)
+        scheduler.handle(BecameReady(2), 0.6)
+        scheduler.handle(Exited(2), 0.7)
+        now = 0.8
+    elif forgiven_by == "changed spec":
+        spec = replace(A, size_bytes=7)
+    else:
+        scheduler.handle(StopAsked(10), 0.1)
+    (launch,) = doing(scheduler.handle(ask(3, spec), now))
+    assert isinstance(launch, Launch)
+
+
+def test_the_newest_settings_are_launched() -> None:
+    """Somebody has just mended a setting: the older waiter's copy of the old one does not win."""
+    scheduler = scheduler_with_ready(B)
+    mended = replace(A, size_bytes=7)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, mended), 0)
+    assert doing(scheduler.handle(Exited(1), 1)) == [Launch(2, mended, 8192)]
 
 
 def test_a_model_that_dies_is_launched_again_by_the_next_request() -> None:
@@ -223,7 +275,77 @@ def test_stop_asked_ends_idle_models_and_loads_at_once() -> None:
     assert doing(scheduler_with_ready(A).handle(StopAsked(10), 0)) == [Stop(1)]
     scheduler = Scheduler()
     scheduler.handle(ask(1, A), 0)
-    assert doing(scheduler.handle(StopAsked(10), 1)) == [Stop(1)]
+    refusal, stop = doing(scheduler.handle(StopAsked(10), 1))
+    assert isinstance(refusal, Refuse)
+    assert isinstance(refusal.error, ModelStoppedError)
+    assert stop == Stop(1)
+    assert doing(scheduler.handle(Exited(1), 2)) == [], "what the user stopped came back by itself"
+
+
+def test_asking_again_to_stop_postpones_nothing() -> None:
+    """The first deadline holds."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(StopAsked(10), 0)
+    assert scheduler.handle(StopAsked(15), 5) == [WakeAt(10)]
+    assert doing(scheduler.handle(TimePassed(), 10)) == [Stop(1)]
+
+
+def test_impatient_clients_of_two_slow_models_get_served_in_the_end() -> None:
+    """Loads take 20 s, patience 10 s: an abandoned load gives way at once, but not the one after it as well."""
+    scheduler = Scheduler(max_wait_s=15)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 5)
+    assert doing(scheduler.handle(Left(1), 10)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 10)) == [Launch(2, B, 8192)]
+    scheduler.handle(ask(3, A), 11)
+    assert doing(scheduler.handle(Left(2), 15)) == []
+    assert doing(scheduler.handle(Left(3), 21)) == []
+    scheduler.handle(ask(4, B), 22)
+    assert doing(scheduler.handle(BecameReady(2), 30)) == [Grant(4, 2)]
+
+
+def test_even_a_protected_load_gives_way_to_one_who_waited_long_enough() -> None:
+    """Nobody waits for it, and somebody else has waited for ``max_wait_s``."""
+    scheduler = Scheduler(max_wait_s=15)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 1)
+    scheduler.handle(Left(1), 2)
+    scheduler.handle(Exited(1), 2)
+    scheduler.handle(ask(3, A), 3)
+    assert scheduler.handle(Left(2), 4) == [WakeAt(18)]
+    assert doing(scheduler.handle(TimePassed(), 18)) == [Stop(2)]
+
+
+def test_a_drain_that_nobody_needs_any_more_is_over() -> None:
+    """The one for whom the running model drained has left: it takes requests again at once."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 0)
+    scheduler.handle(TimePassed(), 15)
+    assert doing(scheduler.handle(ask(3, A), 16)) == []
+    assert doing(scheduler.handle(Left(2), 20)) == [Grant(3, 1)]
+
+
+def test_a_drain_that_lasts_keeps_no_idle_place_from_anybody() -> None:
+    """With two places: one drains behind a long stream, the other one falls idle and is taken."""
+    scheduler = scheduler_with_ready(A, capacity=2)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 0)
+    scheduler.handle(BecameReady(2), 0)
+    scheduler.handle(ask(3, C), 1)
+    scheduler.handle(TimePassed(), 16)
+    assert ResidentState.DRAINING in {resident.state for resident in scheduler.residents}
+    assert doing(scheduler.handle(Left(2), 17)) == [Stop(2)]
+
+
+def test_a_full_queue_refuses_nobody_whose_model_is_ready() -> None:
+    """Who need not wait is not counted among those who do."""
+    scheduler = Scheduler(queue_limit=1)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(BecameReady(1), 0)
+    scheduler.handle(ask(2, B), 0)
+    assert doing(scheduler.handle(ask(3, A), 1)) == [Grant(3, 1)]
 
 
 @pytest.mark.parametrize("state", list(ResidentState))

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from gglib.core.errors import ModelLoadFailedError
 from gglib.core.models import ModelLaunchSpec
-from gglib.runtime.scheduler import (
+from gglib.runtime.messages import (
     BecameReady,
     Event,
     Exited,
@@ -18,12 +18,11 @@ from gglib.runtime.scheduler import (
     LoadFailed,
     Refuse,
     Requested,
-    ResidentState,
-    Scheduler,
     Stop,
     TimePassed,
     WakeAt,
 )
+from gglib.runtime.scheduler import ResidentState, Scheduler
 
 MAX_WAIT_S = 15.0
 SPECS = [ModelLaunchSpec(model_id=n, model_name=f"m{n}", path=Path(f"/m{n}.gguf")) for n in range(1, 5)]

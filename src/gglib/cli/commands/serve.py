@@ -34,8 +34,9 @@ async def _serve(settings: "Settings") -> None:
     from gglib.runtime.engine import find_engine
 
     engine = find_engine(settings.engine)
+    description = engine.description  # asks the binary, which may take seconds: not while requests wait
     async with claimed_home(settings) as home, running_server(settings, home, engine) as server:
         click.echo(f"Listening on {server.url}")
         warn_if_open(settings.host)
-        click.echo(f"Engine: {engine.description}")
+        click.echo(f"Engine: {description}")
         await server.supervisor.wait()

@@ -17,13 +17,13 @@ def find_engine(configured: Path | None = None) -> Engine:
     Raises ``EngineNotFoundError`` when the configured one cannot be run, or when there is none at all.
     """
     if configured is not None:
-        path = shutil.which(configured.expanduser())
+        path = shutil.which(configured.expanduser().absolute())
         if path is None:
             raise EngineNotFoundError(f"The configured engine {configured} is not an executable file.")
         return LlamaServerEngine(Path(path), reason="it is the configured engine")
     on_path = shutil.which("llama-server")
     if on_path is not None:
-        return LlamaServerEngine(Path(on_path), reason="llama-server is on the PATH")
+        return LlamaServerEngine(Path(on_path).absolute(), reason="llama-server is on the PATH")
     if EmbeddedEngine.is_installed():
         return EmbeddedEngine(
             reason="no llama-server is configured or on the PATH, and the xllamacpp wheel is here"

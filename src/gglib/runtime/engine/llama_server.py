@@ -4,12 +4,14 @@ Builds differ: an option that the binary does not know ends it with "invalid arg
 once before any is used.
 """
 
+import os
 import re
 import subprocess
 from functools import cached_property
 from pathlib import Path
 
 from gglib.core.errors import EngineNotFoundError, InvalidSettingError
+from gglib.runtime.child import minimal_environment
 from gglib.runtime.engine.options import parse_engine_args
 from gglib.runtime.engine.plan import LaunchPlan
 
@@ -38,8 +40,11 @@ class LlamaServerEngine:
 
     @cached_property
     def known_options(self) -> frozenset[str]:
-        """Every option that its help names."""
-        return frozenset(_OPTION.findall(self._ask("--help")))
+        """Every option that its help names. Asked once; what is no help page is not believed, nor remembered."""
+        options = frozenset(_OPTION.findall(self._ask("--help")))
+        if "--model" not in options:
+            raise EngineNotFoundError(f"{self.path} does not answer '--help' as llama-server does.")
+        return options
 
     def command(self, plan: LaunchPlan) -> list[str]:
         """Return the argv; options that this build lacks are left out where it can serve without them."""
@@ -53,6 +58,7 @@ class LlamaServerEngine:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 timeout=_ASK_TIMEOUT_S,
+                env=minimal_environment(os.environ),
                 check=False,
             )
         except subprocess.TimeoutExpired:

@@ -1,0 +1,96 @@
+"""One launch as a task: it runs an engine from start to end and tells the scheduler what becomes of it.
+
+Detached from the request that caused it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from gglib.core.errors import GglibError, ModelLoadFailedError
+from gglib.runtime.launch import LaunchConfig, launched
+from gglib.runtime.logs import reason_for_exit
+from gglib.runtime.messages import BecameReady, Event, Exited, Launch, LoadFailed
+
+if TYPE_CHECKING:
+    from gglib.core.models import RunningTarget
+
+logger = logging.getLogger("gglib.runtime")
+
+
+class EngineLife:
+    """One launch: when it began, what it is now, and how to end it. Times are the loop's, in seconds."""
+
+    def __init__(
+        self, launch: Launch, *, name: str, config: LaunchConfig, tell: Callable[[Event], None]
+    ) -> None:
+        self.launch = launch
+        self.started_at = asyncio.get_running_loop().time()
+        self.ready_at: float | None = None
+        self.pid: int | None = None
+        self.target: RunningTarget | None = None
+        self._name = name
+        self._config = config
+        self._tell = tell
+        self._stop = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def load_time_s(self) -> float | None:
+        """How long the load took; None while it lasts."""
+        return None if self.ready_at is None else self.ready_at - self.started_at
+
+    def begin(self, on_end: Callable[["EngineLife"], None]) -> None:
+        """Start the task; ``on_end`` is called when nothing of the launch is left."""
+        self._task = asyncio.create_task(self._live(), name=f"engine-{self.launch.generation}")
+        self._task.add_done_callback(lambda _: on_end(self))
+
+    def stop(self) -> None:
+        """End the process, or the load."""
+        self._stop.set()
+
+    async def wait(self) -> None:
+        """Return when nothing of the launch is left."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _live(self) -> None:
+        stopping = asyncio.create_task(self._stop.wait())
+        running = asyncio.create_task(self._run())
+        try:
+            await asyncio.wait([stopping, running], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            running.cancel()
+            await asyncio.wait([running])
+        if running.cancelled():
+            logger.info("stopped '%s'", self.launch.spec.model_name)
+        elif (error := running.exception()) is not None:
+            self._fail(error)
+
+    async def _run(self) -> None:
+        spec = self.launch.spec
+        logger.info("loading '%s' with a context of %d", spec.model_name, self.launch.context)
+        async with launched(
+            spec, context=self.launch.context, name=self._name, config=self._config
+        ) as engine:
+            self.pid = engine.child.pid
+            self.target = await engine.ready()
+            self.ready_at = asyncio.get_running_loop().time()
+            logger.info("'%s' is ready after %.2f s", spec.model_name, self.load_time_s)
+            self._tell(BecameReady(self.launch.generation))
+            exit_code = await engine.child.wait()
+            # Before anything is tidied up: nobody else is to be sent to a process that is gone.
+            self._tell(Exited(self.launch.generation))
+            reason = reason_for_exit(engine.log.tail.lines, exit_code, was_ready=True)
+            logger.error("'%s' died while it was running: %s", spec.model_name, reason)
+
+    def _fail(self, error: BaseException) -> None:
+        name = self.launch.spec.model_name
+        if not isinstance(error, GglibError):
+            logger.error("launching '%s' failed", name, exc_info=error)
+            error = ModelLoadFailedError(name, "gglib could not start the engine; its log says more")
+        else:
+            logger.error("%s", error)
+        self._tell(LoadFailed(self.launch.generation, error))
