@@ -6,21 +6,8 @@ Ski rental: never hold for longer than a swap back would cost, so that a wrong g
 from collections import deque
 from collections.abc import Iterator
 
-from gglib.runtime.scheduler import (
-    DEFAULT_MAX_WAIT_S,
-    Effect,
-    Event,
-    Exited,
-    Launch,
-    Left,
-    Requested,
-    Resident,
-    ResidentState,
-    Scheduler,
-    Stop,
-    Waiter,
-    WakeAt,
-)
+from gglib.runtime.messages import Effect, Event, Exited, Launch, Left, Requested, Stop, WakeAt
+from gglib.runtime.scheduler import DEFAULT_MAX_WAIT_S, Resident, ResidentState, Scheduler, Waiter
 
 RETURNS = 2
 """How many quick returns in a row make a model's clients likely to be back. One is often chance."""

@@ -11,6 +11,7 @@ from bench.policies.traces import LOAD_S, SEEDS, SERVICE_S, STOP_S, Trace
 from gglib.runtime.scheduler import DEFAULT_MAX_WAIT_S
 
 LABELS_PX, PANEL_PX, GAP_PX, ROW_PX, TOP_PX = 190, 220, 80, 26, 72
+NUMBER_PX = 50
 OURS_COLOUR, OTHERS_COLOUR, BOUND_COLOUR = "#2458a6", "#a9b4c2", "#b3402a"
 
 Table = dict[str, Figures]
@@ -121,24 +122,21 @@ def _panel(
 ) -> list[str]:
     values = [value_of(figures) for figures in table.values()]
     px_per_s = PANEL_PX / max(*values, bound_s, 1e-9)
-    bars, numbers = [], []
+    bound_x = left + bound_s * px_per_s
+    parts = [_text(left, TOP_PX - 16, heading, colour="#555")]
     for row, (name, value) in enumerate(zip(table, values, strict=True)):
         colour = OURS_COLOUR if name == OURS else OTHERS_COLOUR
-        length = value * px_per_s
-        bars.append(
-            f'<rect x="{left}" y="{_row_y(row)}" width="{length:.1f}" height="{ROW_PX - 8}" fill="{colour}"/>'
-        )
-        numbers.append(_text(left + length + 5, _row_y(row) + 13, f"{value:.1f}"))
-    bound = _bound(left + bound_s * px_per_s, _row_y(len(table)), bound_s) if bound_s else []
-    return [_text(left, TOP_PX - 16, heading, colour="#555"), *bars, *bound, *numbers]
+        end_x = left + value * px_per_s
+        bar = f'<rect x="{left}" y="{_row_y(row)}" width="{end_x - left:.1f}" height="{ROW_PX - 8}" fill="{colour}"/>'
+        is_crossed = bool(bound_s) and end_x < bound_x < end_x + NUMBER_PX
+        parts += [bar, _text((bound_x if is_crossed else end_x) + 5, _row_y(row) + 13, f"{value:.1f}")]
+    return parts + (_bound(bound_x, _row_y(len(table)), bound_s) if bound_s else [])
 
 
 def _bound(x: float, bottom: int, bound_s: float) -> list[str]:
-    return [
-        f'<line x1="{x:.1f}" y1="{TOP_PX - 6}" x2="{x:.1f}" y2="{bottom}" stroke="{BOUND_COLOUR}" '
-        'stroke-dasharray="4 3"/>',
-        _text(x, bottom + 14, f"gglib's bound: {bound_s:.1f}", anchor="middle", colour=BOUND_COLOUR),
-    ]
+    line = f'<path d="M {x:.1f} {TOP_PX - 6} V {bottom}" stroke="{BOUND_COLOUR}" stroke-dasharray="4 3"/>'
+    label = f"gglib's bound: {bound_s:.1f}"
+    return [line, _text(x, bottom + 14, label, anchor="middle", colour=BOUND_COLOUR)]
 
 
 def _row_y(row: int) -> int:
@@ -157,7 +155,6 @@ def _text(  # noqa: PLR0913 - the attributes of a text are what they are
 ) -> str:
     weight = ' font-weight="bold"' if is_bold else ""
     return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-size="{size}"{weight} '
-        'paint-order="stroke" stroke="white" stroke-width="4">'
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-size="{size}"{weight}>'
         f"{escape(text)}</text>"
     )

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from gglib.core.errors import ModelLoadFailedError
 from gglib.core.models import ModelLaunchSpec
-from gglib.runtime.scheduler import (
+from gglib.runtime.messages import (
     BecameReady,
     Effect,
     Event,

@@ -22,17 +22,8 @@ from bench.policies.simulator import (
 )
 from bench.policies.traces import BROKEN, TRACES, A, B, Trace, later
 
-from gglib.runtime.scheduler import (
-    BecameReady,
-    Effect,
-    Event,
-    Grant,
-    Launch,
-    Left,
-    Requested,
-    Scheduler,
-    Stop,
-)
+from gglib.runtime.messages import BecameReady, Effect, Event, Grant, Launch, Left, Requested, Stop
+from gglib.runtime.scheduler import Scheduler
 
 
 def asks(model: Model, service_s: float, *, count: int = 1, think_s: float = 0.0) -> Client:
@@ -161,6 +152,12 @@ def test_linger_holds_at_most_a_swap() -> None:
 
 
 def test_linger_gives_in_when_the_waiter_is_overdue() -> None:
+    """An idle model is held no longer than ``max_wait_s`` allows: B asks at 5, A is idle at 6, and is stopped at 7."""
+    policy = LingeringScheduler(linger_s=60.0, max_wait_s=2.0)
+    assert granted(run(policy, asks(A, 2.0), later(5.0, asks(B, 1.0)))) == pytest.approx([4.0, 7.0 + 4.3])
+
+
+def test_linger_never_breaks_the_promise() -> None:
     """However soon A's client is back, B is let in once it has waited ``max_wait_s`` and A's answer has ended."""
     policy = LingeringScheduler(linger_s=60.0, max_wait_s=5.0)
     happened = run(policy, asks(A, 2.0, count=9, think_s=0.1), later(5.0, asks(B, 1.0)))
@@ -168,14 +165,22 @@ def test_linger_gives_in_when_the_waiter_is_overdue() -> None:
     assert waiter.granted_at == pytest.approx(4.0 + 2.0 * 3 + 0.1 * 2 + 4.3)
 
 
-def test_learned_linger_holds_for_those_who_come_back() -> None:
-    """After two quick returns an idle model is held; for one who never came back it is not."""
+@pytest.mark.parametrize(("think_s", "until_b_s"), [(0.1, 0.1 + 1.0 + 4.0 + 4.3), (5.0, 4.3)])
+def test_learned_linger_holds_for_those_who_come_back(think_s: float, until_b_s: float) -> None:
+    """After two quick returns A is held for its client, and again after its last answer; after slow ones never."""
+    policy = LingeringScheduler(linger_s=60.0, is_learning=True)
+    third_answer_at_s = 4.0 + 3 * 1.0 + 2 * think_s
+    happened = run(
+        policy, asks(A, 1.0, count=4, think_s=think_s), later(third_answer_at_s - 0.5, asks(B, 1.0))
+    )
+    waiter = next(record for record in happened.records if record.ask.model is B)
+    assert waiter.granted_at == pytest.approx(third_answer_at_s + until_b_s)
 
-    def policy() -> Policy:
-        return LingeringScheduler(linger_s=60.0, is_learning=True)
 
-    assert run(policy(), asks(A, 1.0, count=5, think_s=0.1), later(6.5, asks(B, 1.0))).launched == ("a", "b")
-    assert granted(run(policy(), asks(A, 2.0), later(5.0, asks(B, 1.0)))) == pytest.approx([4.0, 10.3])
+def test_learned_linger_holds_for_nobody_it_does_not_know() -> None:
+    """A model whose client was never seen to come back gives way at once."""
+    policy = LingeringScheduler(linger_s=60.0, is_learning=True)
+    assert granted(run(policy, asks(A, 2.0), later(5.0, asks(B, 1.0)))) == pytest.approx([4.0, 10.3])
 
 
 # --- the rules of the house ---
