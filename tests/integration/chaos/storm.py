@@ -6,15 +6,18 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from .caller import Caller
 from .report import Report
-from .stack import BROKEN, GOOD_MODELS, Census, Stack, dice, stack_running
+from .stack import BROKEN, GOOD_MODELS, Census, Stack, dice, settled, stack_running
 from .verdict import Ask, Kind, judge
 
 BOUND_S = 30.0
 """Longer than the worst queue: no request may take so long."""
+RECOVERED_WITHIN_S = 40.0
+"""Longer than the longest back-off."""
 GOOD_CODES = frozenset({"upstream_error", "model_load_failed"})
 """Killed while it answered, or while it loaded."""
 BROKEN_CODES = frozenset({"model_load_failed"})
@@ -52,6 +55,7 @@ async def storm(plan: StormPlan, home: Path) -> Report:
         await asyncio.wait([killer])
         # What leaked with an engine that was killed is forgotten with it: only engines that live on can show it.
         report.complain(await stack.settle_after_kills())
+        report.complain(await settled(partial(_not_recovered, stack), within_s=RECOVERED_WITHIN_S))
         await _be_clients(stack, asks, plan, report, is_calm=True)
         report.complain(await stack.unfinished())
     report.complain(await before.left(home))
@@ -102,6 +106,17 @@ async def _be_clients(
     async with asyncio.TaskGroup() as clients:
         for _ in range(plan.clients):
             clients.create_task(be_one())
+
+
+async def _not_recovered(stack: Stack) -> str:
+    """Return which good model does not answer: one whose loads were killed is not tried again at once."""
+    for model in GOOD_MODELS:
+        ask = Ask(number=0, model=model)
+        async with Caller(stack.port) as caller:
+            verdict = judge(ask, await caller.ask(ask, within_s=BOUND_S), GOOD_CODES)
+        if verdict.kind is not Kind.ANSWERED:
+            return f"{model} does not recover: {verdict}"
+    return ""
 
 
 def is_dropped(ask: Ask) -> bool:
