@@ -1,6 +1,8 @@
 """What goes wrong, provoked for real: files, engines and clients that fail."""
 
 import asyncio
+import http.client
+import json
 import os
 import signal
 import time
@@ -179,6 +181,21 @@ async def test_a_client_that_leaves_during_the_load_does_not_break_it_for_others
         impatient.cancel()
         assert (await patient).status_code == 200
     assert (home.home / "logs" / "engines" / "tiny-a.log").read_text().count("loading model '") == 1
+
+
+def test_a_request_that_follows_at_once_on_a_stream_is_answered(gglib: Gglib) -> None:
+    """The engine closes its connection after each stream; one in two such requests once got a 502 for it."""
+    address = gglib.url.removeprefix("http://")
+    statuses = set()
+    for _ in range(40):
+        for is_stream in (True, False):
+            connection = http.client.HTTPConnection(address, timeout=20)
+            connection.request("POST", "/v1/chat/completions", json.dumps(chat("tiny-a", stream=is_stream)))
+            answer = connection.getresponse()
+            answer.read()
+            statuses.add(answer.status)
+            connection.close()
+    assert statuses == {200}
 
 
 def test_kill_9_of_gglib_leaves_no_engine(home: Gglib) -> None:

@@ -13,6 +13,8 @@ FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 
 def start_logging(log_dir: Path, *, stderr_level: int) -> None:
     """Write everything to the log file, and what is at least ``stderr_level`` to stderr, too."""
+    # A full disk or a closed terminal costs log lines; it must not cost a traceback for each of them.
+    logging.raiseExceptions = False
     root = logging.getLogger("gglib")
     root.setLevel(logging.INFO)
     root.propagate = False

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 import click
 
@@ -10,6 +11,7 @@ from gglib.cli.api import reachable
 from gglib.cli.chat import answer_to
 from gglib.cli.screen import spinner
 from gglib.core.context import ContextWish
+from gglib.core.errors import GglibError
 from gglib.core.models import ModelSummary
 from gglib.usecases.chat import Conversation
 from gglib.usecases.client_settings import client_settings
@@ -17,6 +19,29 @@ from gglib.usecases.client_settings import client_settings
 PROMPT = "Say hello in one short sentence."
 MAX_TOKENS = 40
 """Enough for a sentence, little enough that a slow machine is done soon."""
+
+
+TRIES = 3
+"""One broken model must not keep the others from being served; three have something in common."""
+
+
+async def prove_with_one_of(url: str, models: Sequence[ModelSummary]) -> ModelSummary:
+    """Return the first of the models that answers, having shown its answer. Raises ``GglibError`` when none does."""
+    for model in models[: TRIES - 1]:
+        try:
+            await prove(url, model)
+        except GglibError as error:
+            if model is models[-1]:
+                raise
+            click.echo(
+                f"Warning: {error}\n         'gglib rm {model.name}' forgets it. Trying the next one.",
+                err=True,
+            )
+        else:
+            return model
+    last = models[min(TRIES, len(models)) - 1]
+    await prove(url, last)
+    return last
 
 
 async def prove(url: str, model: ModelSummary) -> None:

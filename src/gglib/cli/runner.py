@@ -1,6 +1,7 @@
 """Runs the loop: shortly for a question, or in the foreground until Ctrl-C or TERM ends it in order."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
@@ -17,6 +18,8 @@ from gglib.settings import Settings
 T = TypeVar("T")
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+ONE_WISH_S = 0.5
+"""Signals within this time are one wish: ``make`` and ``timeout`` send theirs to the group and to each process."""
 HANGUP = signal.SIGHUP
 """The terminal was closed. Ignored from the start means that the user wants gglib to outlive it (nohup)."""
 
@@ -61,16 +64,17 @@ def _run(main: Coroutine[Any, Any, T]) -> T:
 async def _stoppable(work: Coroutine[Any, Any, None]) -> bool:
     task = asyncio.create_task(work, name="foreground")
     loop = asyncio.get_running_loop()
-    is_stopping = False
+    stopping_since_s: float | None = None
 
     def stop() -> None:
-        nonlocal is_stopping
-        if is_stopping:
-            click.echo("Stopping at once.", err=True)
+        nonlocal stopping_since_s
+        if stopping_since_s is None:
+            stopping_since_s = loop.time()
+            task.cancel()
+            _say("\nStopping ...")
+        elif loop.time() - stopping_since_s > ONE_WISH_S:
+            _say("Stopping at once.")
             os._exit(EXIT_INTERRUPTED)
-        is_stopping = True
-        click.echo("\nStopping ...", err=True)
-        task.cancel()
 
     is_outliving = signal.getsignal(HANGUP) is signal.SIG_IGN
     numbers = STOP_SIGNALS if is_outliving else (*STOP_SIGNALS, HANGUP)
@@ -79,9 +83,15 @@ async def _stoppable(work: Coroutine[Any, Any, None]) -> bool:
     try:
         await task
     except asyncio.CancelledError:
-        if not is_stopping:
+        if stopping_since_s is None:
             raise
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
-    return is_stopping
+    return stopping_since_s is not None
+
+
+def _say(what: str) -> None:
+    """Tell who watches; whoever read the output may have gone with the same Ctrl-C (``gglib serve 2>&1 | tee``)."""
+    with contextlib.suppress(OSError):
+        click.echo(what, err=True)

@@ -168,6 +168,10 @@ class UpstreamError(GglibError):
     is_retryable = True
 
 
+class UnreachableError(UpstreamError):
+    """The engine takes no connection: not a byte of the request was sent, so it may be sent again."""
+
+
 class ShuttingDownError(GglibError):
     """gglib is stopping and takes no more requests."""
 

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 from gglib.core import names
-from gglib.core.errors import UpstreamError
+from gglib.core.errors import UnreachableError, UpstreamError
 from gglib.core.models import ModelSummary, RunningTarget
 from gglib.proxy import engine_errors
 from gglib.proxy.answer import Answer
@@ -27,6 +27,11 @@ from gglib.proxy.interrupt import Companion, Interruptible
 from gglib.proxy.options import Services
 from gglib.proxy.upstream import UpstreamRequest, UpstreamResponse
 
+PAUSES_S = (0.02, 0.1, 0.3)
+"""A client is told of its engine's death some milliseconds before the runtime is: the kernel closes the sockets
+first. A request that follows at once finds nobody listening; not a byte of it was sent, so it is admitted again, after
+these times."""
+
 
 async def forward(request: Request, answer: Answer, services: Services, block: Interruptible) -> None:
     """Answer ``request`` with what the model that it names says. Errors are raised, for the caller to tell."""
@@ -38,11 +43,20 @@ async def forward(request: Request, answer: Answer, services: Services, block: I
     async with (
         Companion(partial(_watch_client, request.receive, block)),
         Companion(partial(_beat, answer, heartbeat_s)) as heartbeat,
-        _admit(request, services, model, envelope) as target,
-        services.pool.post(target, _upstream_request(request, body)) as upstream,
     ):
-        await heartbeat.stop()
-        await _relay(upstream, answer)
+        for pause_s in (*PAUSES_S, None):
+            try:
+                async with (
+                    _admit(request, services, model, envelope) as target,
+                    services.pool.post(target, _upstream_request(request, body)) as upstream,
+                ):
+                    await heartbeat.stop()
+                    await _relay(upstream, answer)
+                    break
+            except UnreachableError:
+                if pause_s is None:
+                    raise
+                await asyncio.sleep(pause_s)
 
 
 async def find_model(services: Services, name: str) -> ModelSummary:

@@ -1,7 +1,7 @@
 """Requests to running targets, over connections that are pooled per target. It knows nothing of clients.
 
-The engine closes a connection that was idle for 5 s, or after 100 requests: a connection that has been idle for
-almost as long is not used again, because a request could meet the close on its way.
+The engine closes a connection that was idle for 5 s, or after 100 requests, or after a chunked answer: a connection
+that is about to be closed is not used again, because a request could meet the close on its way.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Self
 from urllib.parse import urlsplit
 
-from gglib.core.errors import UpstreamError
+from gglib.core.errors import UnreachableError
 from gglib.core.models import RunningTarget
 from gglib.proxy.headers import Headers
 from gglib.proxy.upstream_connection import UpstreamConnection
@@ -81,7 +81,8 @@ class UpstreamPool:
     async def post(self, target: RunningTarget, request: UpstreamRequest) -> AsyncIterator[UpstreamResponse]:
         """Send ``request`` and hold the answer for a block; the connection is closed at once when it ends early.
 
-        Raises ``UpstreamError`` when the target cannot be reached, or leaves before its answer's head.
+        Raises ``UnreachableError`` when the target takes no connection, ``UpstreamError`` when it leaves before its
+        answer's head.
         """
         connection = self._take_idle(target) or await self._connect(target)
         try:
@@ -146,7 +147,7 @@ class UpstreamPool:
             OSError,
             ValueError,
         ) as error:  # a TimeoutError is an OSError; ValueError: an address that is none
-            raise UpstreamError(f"The engine of model '{target.model_name}' cannot be reached.") from error
+            raise UnreachableError(f"The engine of model '{target.model_name}' cannot be reached.") from error
         if (
             connection.is_alive
         ):  # only now: a loop whose connecting is cancelled closes the socket and tells nobody

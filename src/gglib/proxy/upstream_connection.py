@@ -47,6 +47,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._is_interim = False
         self._is_until_eof = False
         self._is_kept_alive = False
+        self._is_chunked = False
         self._is_reading_paused = False
         self._fault: str | None = None
         self._decoded: list[bytes] = []
@@ -222,7 +223,8 @@ class UpstreamConnection(asyncio.Protocol):
         if not 200 <= status < 600:
             raise _UnusableAnswerError
         named = {name.lower(): value.lower() for name, value in self.headers}
-        is_delimited = b"content-length" in named or b"chunked" in named.get(b"transfer-encoding", b"")
+        self._is_chunked = b"chunked" in named.get(b"transfer-encoding", b"")
+        is_delimited = b"content-length" in named or self._is_chunked
         self._is_until_eof = not is_delimited and status not in _NO_BODY_STATUSES
         self.status = status
         self._has_head = True
@@ -238,4 +240,6 @@ class UpstreamConnection(asyncio.Protocol):
             return
         self.is_complete = True
         self._is_expecting = False
-        self._is_kept_alive = self._parser.should_keep_alive()
+        # llama-server closes the connection right after a chunked answer, whose head said Keep-Alive (seen in its
+        # system calls): the next request would meet the close on its way, and one in two did.
+        self._is_kept_alive = self._parser.should_keep_alive() and not self._is_chunked

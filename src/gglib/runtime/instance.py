@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
-from gglib.core.errors import AlreadyRunningError
+from gglib.core.errors import AlreadyRunningError, InvalidSettingError
 from gglib.runtime.processes import start_mark
 
 _LOCK = "gglib.lock"
@@ -52,8 +52,14 @@ class InstanceClaim:
 @contextmanager
 def claim(run_dir: Path) -> Iterator[InstanceClaim]:
     """Hold the home for the length of the block. Raises ``AlreadyRunningError`` that says where the other one is."""
-    run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (run_dir / _LOCK).open("a") as lock:
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        opened = (run_dir / _LOCK).open("a")
+    except OSError as error:
+        raise InvalidSettingError(
+            f"{run_dir} cannot be written ({error.strerror}): name another home."
+        ) from None
+    with opened as lock:
         if not _is_locked(lock):
             raise AlreadyRunningError(_already_running(_read_note(run_dir)))
         claimed = InstanceClaim(run_dir)

@@ -90,7 +90,13 @@ class EngineLife:
         name = self.launch.spec.model_name
         if not isinstance(error, GglibError):
             logger.error("launching '%s' failed", name, exc_info=error)
-            error = ModelLoadFailedError(name, "gglib could not start the engine; its log says more")
+            error = ModelLoadFailedError(name, _why_not_started(error))
         else:
             logger.error("%s", error)
         self._tell(LoadFailed(self.launch.generation, error))
+
+
+def _why_not_started(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"gglib could not start the engine ({error.strerror})"
+    return "gglib could not start the engine; its log says more"

@@ -107,7 +107,7 @@ def reason_for_exit(lines: Sequence[str], exit_code: int, *, was_ready: bool = F
     if any(_OUT_OF_MEMORY.search(line) for line in lines):
         return "out of memory (the engine could not allocate what the model needs)"
     if exit_code == -9:
-        return "out of memory (the system killed the engine)"
+        return "out of memory, most likely (the system killed the engine)"
     if not was_ready:
         for line in lines:
             match = _PREFIX.match(line)

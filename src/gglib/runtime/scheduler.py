@@ -251,7 +251,11 @@ class Scheduler:
 
     def _reopen(self, now: float) -> None:
         """Let a resident take requests again when whoever it drains for has left."""
-        overdue = [waiter for waiter in self._waiters.values() if self._is_overdue(waiter, now)]
+        overdue = [
+            waiter
+            for waiter in self._next_waiters()
+            if self._is_overdue(waiter, now) and not any(map(waiter.can_use, self._residents.values()))
+        ]
         for resident in self._residents.values():
             is_for_a_swap = resident.state is ResidentState.DRAINING and resident.stop_by is None
             if is_for_a_swap and all(_serves(resident, waiter) for waiter in overdue):
@@ -288,6 +292,7 @@ class Scheduler:
     def _make_way(self, following: list[Waiter], now: float) -> Iterator[Effect]:
         """Launch where there is room; where there is none, make one place for each who waits and has none coming."""
         places_coming = sum(r.state is ResidentState.STOPPING for r in self._residents.values())
+        claimed: set[int] = set()
         for waiter in following:
             twin = next(
                 (r for r in self._residents.values() if r.spec.model_id == waiter.spec.model_id), None
@@ -299,13 +304,21 @@ class Scheduler:
                 yield from self._free(twin, waiter, now)
             elif places_coming:
                 places_coming -= 1
-            elif (victim := self._victim()) is not None:
+            elif (victim := self._victim(claimed)) is not None:
+                claimed.add(victim.generation)
                 yield from self._free(victim, waiter, now)
 
-    def _victim(self) -> Resident | None:
-        """Return who has to go: a load that nobody waits for, else the idle, else who drains, else the least used."""
+    def _victim(self, claimed: set[int]) -> Resident | None:
+        """Return who has to go: a load that nobody waits for, else the idle, else who drains, else the least used.
+
+        Who goes for somebody else already is ``claimed``.
+        """
         return min(
-            (r for r in self._residents.values() if r.state is not ResidentState.STOPPING),
+            (
+                r
+                for r in self._residents.values()
+                if r.state is not ResidentState.STOPPING and r.generation not in claimed
+            ),
             key=lambda r: (
                 not self._is_unwanted_load(r),
                 r.state is ResidentState.LOADING,

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from gglib.testing import Script
+from gglib.testing import Script, write_tiny_gguf
 
 from .conftest import Home, is_alive, wait_until
 
@@ -54,8 +54,31 @@ def test_a_second_ctrl_c_waits_for_nobody(stocked: Home) -> None:
         (engine,) = stocked.engine_pids()
         server.process.send_signal(signal.SIGINT)
         wait_until(lambda: "Stopping ..." in (stocked.path / "stderr.txt").read_text())
-        assert server.end(signal.SIGINT) == 130
+        assert server.process.poll() is None, "signals that come together are one wish"
+
+        def insist() -> bool:
+            server.process.send_signal(signal.SIGINT)
+            return server.process.poll() is not None
+
+        wait_until(insist)
+        assert server.process.returncode == 130
         wait_until(lambda: not is_alive(engine))
+
+
+def test_a_reader_of_the_log_that_goes_with_the_same_ctrl_c_keeps_nothing_alive(stocked: Home) -> None:
+    """``gglib serve 2>&1 | tee log``: tee dies of the Ctrl-C too, and gglib must not stumble over its closed pipe."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gglib", "serve", "--port", "0"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=stocked.environment,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith(b"Listening")
+    process.stdout.close()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0
 
 
 def test_a_second_gglib_on_the_same_home_is_refused(stocked: Home) -> None:
@@ -154,6 +177,27 @@ def test_up_with_a_model_that_does_not_load_fails_with_the_reason(stocked: Home)
     stocked.script(Script(load_fails_with="error: no such tensor"))
     assert "no such tensor" in stocked.refused("up")
     assert stocked.engine_pids() == []
+
+
+def test_up_is_not_kept_from_serving_by_one_broken_model(stocked: Home) -> None:
+    """It says which one is broken and how to be rid of it, and proves with the next one."""
+    stocked.script(Script(scripts={"tiny": {"load_fails_with": "error: no such tensor"}}))
+    other = write_tiny_gguf(stocked.path / "other.gguf", seed=5)
+    stocked.ok("add", str(other), "--name", "whole")
+    with stocked.foreground("up", "--port", "0", first_words="Serving  http") as running:
+        assert running.process.stdout is not None
+        assert any(line.startswith("Answer") for line in running.process.stdout)
+        warned = (stocked.path / "stderr.txt").read_text()
+        assert "no such tensor" in warned
+        assert "gglib rm tiny" in warned
+        assert running.end(signal.SIGINT) == 0
+
+
+def test_a_home_that_cannot_be_written_is_one_sentence(stocked: Home) -> None:
+    """The lock's place is taken by a directory: to root no permission is denied."""
+    (stocked.path / "run" / "gglib.lock").unlink(missing_ok=True)
+    (stocked.path / "run" / "gglib.lock").mkdir(parents=True)
+    assert "name another home" in stocked.refused("serve")
 
 
 def test_logs_show_what_gglib_and_an_engine_wrote(stocked: Home) -> None:

@@ -100,8 +100,10 @@ async def test_connection_that_the_engine_closed_is_replaced() -> None:
         b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}",
         json_answer({}) + json_answer({}),
         json_answer({}) + b"rubbish",
+        # llama-server closes after a chunked answer, although its head says Keep-Alive.
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nKeep-Alive: timeout=5\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
     ],
-    ids=["close", "HTTP/1.0", "two answers", "rubbish behind"],
+    ids=["close", "HTTP/1.0", "two answers", "rubbish behind", "chunked"],
 )
 async def test_connection_that_cannot_be_trusted_is_not_used_again(raw: bytes) -> None:
     """An answer is taken, but its connection is not kept, when the engine said so or said too much."""

@@ -339,6 +339,36 @@ def test_a_drain_that_lasts_keeps_no_idle_place_from_anybody() -> None:
     assert doing(scheduler.handle(Left(2), 17)) == [Stop(2)]
 
 
+D = ModelLaunchSpec(model_id=4, model_name="d", path=Path("/d.gguf"))
+
+
+def two_busy_and_one_draining() -> Scheduler:
+    """Return a scheduler with places for two, both busy (A by 1, C by 2), in which A drains for B (3) since 24."""
+    scheduler = Scheduler(capacity=2, max_wait_s=15)
+    for ticket, spec in ((1, A), (2, C)):
+        scheduler.handle(ask(ticket, spec), 0)
+        scheduler.handle(BecameReady(ticket), 0)
+    scheduler.handle(ask(3, B), 9)
+    scheduler.handle(TimePassed(), 24)
+    return scheduler
+
+
+def test_two_who_waited_long_enough_get_a_place_each() -> None:
+    """The second one is not told that the first one's place is its own."""
+    scheduler = two_busy_and_one_draining()
+    scheduler.handle(ask(4, D), 24)
+    scheduler.handle(TimePassed(), 39)
+    assert [resident.state for resident in scheduler.residents] == [ResidentState.DRAINING] * 2
+
+
+def test_a_drain_is_over_when_the_waiter_finds_another_place() -> None:
+    """The other model fell idle and made room: nobody needs the draining one's place any more."""
+    scheduler = two_busy_and_one_draining()
+    assert doing(scheduler.handle(Left(2), 25)) == [Stop(2)]
+    assert doing(scheduler.handle(Exited(2), 25.1)) == [Launch(3, B, 8192)]
+    assert doing(scheduler.handle(ask(5, A), 26)) == [Grant(5, 1)]
+
+
 def test_a_full_queue_refuses_nobody_whose_model_is_ready() -> None:
     """Who need not wait is not counted among those who do."""
     scheduler = Scheduler(queue_limit=1)

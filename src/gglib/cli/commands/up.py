@@ -69,25 +69,25 @@ def _ask_for_starter() -> None:
 
 async def _up(settings: "Settings", stages: _Stages) -> None:
     from gglib.bootstrap.server import claimed_home, running_server
-    from gglib.cli.proof import prove, show_client_settings
+    from gglib.cli.proof import prove_with_one_of, show_client_settings
     from gglib.cli.screen import warn_if_open
     from gglib.runtime.engine import find_engine
 
     engine = find_engine(settings.engine)
     click.echo(f"Engine   {engine.description}")
     async with claimed_home(settings) as home:
-        model = await _first_model(settings, home)
+        models = await _models_to_prove_with(settings, home)
         async with running_server(settings, home, engine) as server:
             click.echo(f"Serving  {server.url}")
             warn_if_open(settings.host)
-            await prove(server.url, model)
+            model = await prove_with_one_of(server.url, models)
             show_client_settings(server.url, model, settings.default_ctx)
             stages.is_serving = True
             await server.supervisor.wait()
 
 
-async def _first_model(settings: "Settings", home: "ClaimedHome") -> "ModelSummary":
-    """Return the model to prove with: the smallest that can chat, since that is the quickest."""
+async def _models_to_prove_with(settings: "Settings", home: "ClaimedHome") -> "list[ModelSummary]":
+    """Return the models in the order to prove with: those that can chat first, and of them the smallest."""
     from gglib.bootstrap.catalog import add_starter
     from gglib.cli.screen import progress_bar
 
@@ -96,4 +96,4 @@ async def _first_model(settings: "Settings", home: "ClaimedHome") -> "ModelSumma
         with progress_bar() as progress:
             models = [await add_starter(settings, home.catalog, progress)]
         click.echo(f"Model    {models[0].name} (added to the catalogue)")
-    return min(models, key=lambda model: (not model.capabilities.chat, model.size_bytes or 0))
+    return sorted(models, key=lambda model: (not model.capabilities.chat, model.size_bytes or 0))
