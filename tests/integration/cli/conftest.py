@@ -61,6 +61,16 @@ class Running:
         return self.process.wait(LIMIT_S)
 
 
+@contextmanager
+def hangups_are_heard() -> Iterator[None]:
+    """Let children of the block inherit no nohup from whoever runs the tests."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 class Home:
     """A home, and what is done with it from the command line."""
 
@@ -125,7 +135,7 @@ class Home:
     def foreground(self, *arguments: str, first_words: str) -> Iterator[Running]:
         """Run a command that stays, from the line that starts with ``first_words`` and ends with its URL."""
         errors = self.path / "stderr.txt"
-        with errors.open("w") as stderr:
+        with errors.open("w") as stderr, hangups_are_heard():
             process = subprocess.Popen(
                 [sys.executable, "-m", "gglib", *arguments],
                 stdin=subprocess.DEVNULL,
