@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+from gglib.core.addresses import reachable_url
 from gglib.core.errors import GglibError, UpstreamError
 from gglib.usecases.chat import error_of
 
@@ -17,14 +18,12 @@ QUICK_S = 30.0
 """For questions that wait for nothing; an engine that is told to stop may take some seconds."""
 CHAT_S = 900.0
 """Silence that long means that nothing comes any more: a wait for a model ends before."""
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to be replaced, not bound
 
 
 def reachable(url: str) -> str:
     """Return the address at which this machine reaches a server that listens on all of its addresses."""
     parts = urlsplit(url)
-    host = EVERYWHERE.get(parts.hostname or "", parts.hostname or "")
-    return f"http://[{host}]:{parts.port}" if ":" in host else f"http://{host}:{parts.port}"
+    return reachable_url(parts.hostname or "", parts.port)
 
 
 def get_json(url: str, path: str) -> Any:  # noqa: ANN401 - JSON

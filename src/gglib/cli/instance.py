@@ -11,7 +11,7 @@ NOTHING_RUNS = "No gglib is running on this home: start one with 'gglib serve'."
 
 def require_url(settings: Settings) -> str:
     """Return where the gglib of this home answers. Raises ``GglibError`` when none does."""
-    instance = running_instance(settings.run_dir)
+    instance = find_instance(settings)
     if instance is None:
         raise GglibError(NOTHING_RUNS)
     if instance.url is None:
@@ -34,7 +34,7 @@ def status_of(url: str) -> dict[str, Any]:
 
 def states_of(settings: Settings) -> dict[int, str]:
     """Return the state of each model that is in memory, by id; empty when nothing runs or does not answer."""
-    instance = running_instance(settings.run_dir)
+    instance = find_instance(settings)
     if instance is None or instance.url is None:
         return {}
     try:

@@ -10,8 +10,6 @@ from typing import Any, TypeVar
 import click
 
 from gglib.cli.errors import EXIT_INTERRUPTED
-from gglib.core.models import ModelSummary
-from gglib.core.names import not_found
 from gglib.core.ports import ModelStorePort
 from gglib.settings import Settings
 
@@ -33,14 +31,6 @@ def with_catalog(settings: Settings, ask: Callable[[ModelStorePort], Awaitable[T
             return await ask(catalog)
 
     return asyncio.run(main())
-
-
-async def find(store: ModelStorePort, name: str) -> ModelSummary:
-    """Return the model that ``name`` means. Raises ``ModelNotFoundError`` with what may have been meant."""
-    model = await store.resolve_model(name)
-    if model is None:
-        raise not_found(name, await store.list_models())
-    return model
 
 
 def run_in_foreground(work: Coroutine[Any, Any, None]) -> bool:

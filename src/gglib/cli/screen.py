@@ -18,7 +18,9 @@ def is_interactive() -> bool:
 
 def warn_if_open(host: str) -> None:
     """Say that others can reach this gglib, where they can."""
-    if host not in {"127.0.0.1", "::1", "localhost"}:
+    from gglib.core.addresses import is_loopback
+
+    if not is_loopback(host):
         click.echo(
             f"Warning: whoever can reach {host} may use your models; there are no access keys yet.", err=True
         )

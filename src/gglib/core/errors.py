@@ -178,6 +178,9 @@ class ShuttingDownError(GglibError):
     code = "shutting_down"
     is_retryable = True
 
+    def __init__(self, message: str = "gglib is shutting down.") -> None:
+        super().__init__(message)
+
 
 class AlreadyRunningError(GglibError):
     """Another gglib uses the same home, or the proxy was started twice."""

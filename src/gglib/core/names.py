@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from gglib.core.errors import ModelNotFoundError
 from gglib.core.models import ModelSummary
+from gglib.core.ports.catalog import ModelCatalogPort
 
 MAX_CANDIDATES = 5
 
@@ -23,6 +24,14 @@ def find_model(name: str, models: Sequence[ModelSummary]) -> ModelSummary | None
                 return model
     matches = _matches_ignoring_case(name, models)
     return matches[0] if len(matches) == 1 else None
+
+
+async def require_model(catalog: ModelCatalogPort, name: str) -> ModelSummary:
+    """Return the model that ``name`` means; raises ``ModelNotFoundError`` with the names that come near."""
+    model = await catalog.resolve_model(name)
+    if model is None:
+        raise not_found(name, await catalog.list_models())
+    return model
 
 
 def not_found(name: str, models: Sequence[ModelSummary]) -> ModelNotFoundError:

@@ -48,11 +48,11 @@ class ProxyApp:
         """End what is open with ``ShuttingDownError``, and refuse what comes."""
         self._is_stopping = True
         for block in list(self._open):
-            block.end_with(_shutting_down())
+            block.end_with(ShuttingDownError())
 
     async def _handle(self, request: Request, answer: Answer) -> None:
         if self._is_stopping:
-            raise _shutting_down()
+            raise ShuttingDownError
         handler = find_handler(request)
         with Interruptible() as block:
             self._open.add(block)
@@ -60,10 +60,6 @@ class ProxyApp:
                 await handler(request, answer, self._services, block)
             finally:
                 self._open.discard(block)
-
-
-def _shutting_down() -> ShuttingDownError:
-    return ShuttingDownError("gglib is shutting down.")
 
 
 def _log_error(request: Request, error: Exception) -> None:

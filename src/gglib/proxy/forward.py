@@ -8,9 +8,9 @@ import asyncio
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
-from gglib.core import names
 from gglib.core.errors import UnreachableError, UpstreamError
 from gglib.core.models import ModelSummary, RunningTarget
+from gglib.core.names import require_model
 from gglib.proxy import engine_errors
 from gglib.proxy.answer import Answer
 from gglib.proxy.asgi import ClientLeftError, Receive, Request
@@ -37,7 +37,7 @@ async def forward(request: Request, answer: Answer, services: Services, block: I
     """Answer ``request`` with what the model that it names says. Errors are raised, for the caller to tell."""
     body = await request.read_body(limit_bytes=services.options.max_body_bytes)
     envelope = read_envelope(body)
-    model = await find_model(services, envelope.model)
+    model = await require_model(services.catalog, envelope.model)
     request.model = model.name
     heartbeat_s = services.options.heartbeat_s if envelope.is_stream else 0
     async with (
@@ -57,14 +57,6 @@ async def forward(request: Request, answer: Answer, services: Services, block: I
                 if pause_s is None:
                     raise
                 await asyncio.sleep(pause_s)
-
-
-async def find_model(services: Services, name: str) -> ModelSummary:
-    """Return the model that ``name`` means; raises ``ModelNotFoundError`` with the names that come near."""
-    model = await services.catalog.resolve_model(name)
-    if model is None:
-        raise names.not_found(name, await services.catalog.list_models())
-    return model
 
 
 async def _watch_client(receive: Receive, block: Interruptible) -> None:

@@ -60,7 +60,7 @@ def claim(run_dir: Path) -> Iterator[InstanceClaim]:
             f"{run_dir} cannot be written ({error.strerror}): name another home."
         ) from None
     with opened as lock:
-        if not _is_locked(lock):
+        if not _take(lock):
             raise AlreadyRunningError(_already_running(_read_note(run_dir)))
         claimed = InstanceClaim(run_dir)
         claimed.announce(None)
@@ -70,8 +70,8 @@ def claim(run_dir: Path) -> Iterator[InstanceClaim]:
             (run_dir / _NOTE).unlink(missing_ok=True)
 
 
-def _is_locked(lock: TextIO) -> bool:
-    """Take the lock, unless somebody else keeps it for longer than a look at it takes (``running_instance``)."""
+def _take(lock: TextIO) -> bool:
+    """Take the lock; False when somebody keeps it for longer than a look at it (``running_instance``) takes."""
     for _ in range(_LOOKS):
         with suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

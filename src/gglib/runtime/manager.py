@@ -121,7 +121,7 @@ class EngineManager(ModelRuntimePort):
         self._is_closing = True
         for answer in self._answers.values():
             if not answer.done():
-                answer.set_exception(ShuttingDownError("gglib is shutting down."))
+                answer.set_exception(ShuttingDownError())
         await self._stop_all(drain_s=0)
         if self._alarm is not None:
             self._alarm.cancel()
@@ -200,7 +200,7 @@ class EngineManager(ModelRuntimePort):
         if not is_resident:
             await _refuse_what_cannot_load(spec)
         if self._is_closing:
-            raise ShuttingDownError("gglib is shutting down.")
+            raise ShuttingDownError
         return spec
 
     async def _answered(

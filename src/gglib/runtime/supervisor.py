@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from gglib.core.addresses import reachable_url
 from gglib.core.errors import AlreadyRunningError, GglibError, InvalidSettingError
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
 
@@ -15,8 +16,6 @@ logger = logging.getLogger("gglib.supervisor")
 
 _STOP_LIMIT_S = 5.0
 _BACKLOG = 2_048
-_LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked for, not bound
-"""Listening on all addresses, it is reached from here by this one."""
 
 
 class ServeFunction(Protocol):
@@ -78,7 +77,7 @@ class ProxySupervisor:
         if self._task is not None and not self._task.done():
             raise AlreadyRunningError(f"The proxy is running already at {self._url}.")
         listener = bind(config.host, config.port)
-        self._url = _url(listener)
+        self._url = reachable_url(*listener.getsockname()[:2])
         self._cancel = asyncio.Event()
         self._task = asyncio.create_task(
             self._serve(listener, config.default_ctx, runtime, catalog, self._cancel), name="proxy"
@@ -146,12 +145,6 @@ def _why_not_bound(error: OSError, host: str, port: int) -> str:
             return f"Port {port} needs more rights than you have: choose one above 1023 with --port."
         case _:
             return f"Cannot listen on {host}:{port}: {error.strerror}."
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    host = _LOOPBACK_OF.get(host, host)
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _log_crash(task: asyncio.Task[None]) -> None:

@@ -63,11 +63,12 @@ def follow_file(path: Path) -> Iterator[str]:
 
 def _path(options: Options, model: str | None) -> tuple[Path, str]:
     from gglib.cli.log_files import LOG_NAME
-    from gglib.cli.runner import find, with_catalog
+    from gglib.cli.runner import with_catalog
+    from gglib.core.names import require_model
     from gglib.runtime.logs import engine_log_path
 
     settings = options.settings()
     if model is None:
         return settings.log_dir / LOG_NAME, "gglib"
-    found = with_catalog(settings, lambda store: find(store, model))
+    found = with_catalog(settings, lambda store: require_model(store, model))
     return engine_log_path(settings.log_dir, found.name), f"'{found.name}'"

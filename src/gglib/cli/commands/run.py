@@ -25,11 +25,12 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
     """
     import sys
 
-    from gglib.cli.runner import find, with_catalog
+    from gglib.cli.runner import with_catalog
     from gglib.cli.talk import Talk
+    from gglib.core.names import require_model
 
     settings = options.settings()
-    name = with_catalog(settings, lambda store: find(store, model)).name
+    name = with_catalog(settings, lambda store: require_model(store, model)).name
     text = " ".join(prompt)
     if not sys.stdin.isatty() and not text:
         text = sys.stdin.read()

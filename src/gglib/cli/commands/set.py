@@ -31,16 +31,16 @@ def command(  # noqa: PLR0913 - click passes each option
 
     from gglib.bootstrap.catalog import engine_args_of
     from gglib.cli.model_settings import DEFAULT_WORD, context_of
-    from gglib.cli.runner import find, with_catalog
+    from gglib.cli.runner import with_catalog
     from gglib.core.models import ModelSummary
-    from gglib.core.names import not_found
+    from gglib.core.names import not_found, require_model
     from gglib.core.ports import ModelStorePort
 
     if ctx is None and engine_args is None and not aliases and not no_alias:
         raise click.UsageError("Nothing to change: give --ctx, --alias, --no-alias or --engine-args.")
 
     async def change(store: ModelStorePort) -> ModelSummary:
-        known = await find(store, model)
+        known = await require_model(store, model)
         settings = known.settings
         if ctx is not None:
             settings = replace(settings, context=None if ctx == DEFAULT_WORD else context_of(ctx))

@@ -13,10 +13,11 @@ def command(options: Options, model: str, *, as_json: bool) -> None:
     """Show what is known of a model."""
     from gglib.cli import listing, render
     from gglib.cli.instance import states_of
-    from gglib.cli.runner import find, with_catalog
+    from gglib.cli.runner import with_catalog
+    from gglib.core.names import require_model
 
     settings = options.settings()
-    found = with_catalog(settings, lambda store: find(store, model))
+    found = with_catalog(settings, lambda store: require_model(store, model))
     state = states_of(settings).get(found.id)
     if as_json:
         render.show_json(listing.as_json(found, state))

@@ -1,11 +1,11 @@
 """What only this machine may ask: what runs, and to stop it."""
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
 import gglib
+from gglib.core.addresses import is_loopback
 from gglib.proxy.answer import Answer
 from gglib.proxy.asgi import Request
 from gglib.proxy.errors import ForbiddenError
@@ -68,15 +68,3 @@ def _is_local_authority(authority: bytes, own: str | None) -> bool:
         return False
     name = (hostname or b"").decode("ascii", "replace")
     return bool(name) and (name == own or is_loopback(name))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or an address can only mean this machine."""
-    if host == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback

@@ -3,9 +3,9 @@
 from urllib.parse import unquote_to_bytes
 
 from gglib.core.errors import ModelNotFoundError
+from gglib.core.names import require_model
 from gglib.proxy.answer import Answer
 from gglib.proxy.asgi import Request
-from gglib.proxy.forward import find_model
 from gglib.proxy.interrupt import Interruptible
 from gglib.proxy.options import Services
 
@@ -23,7 +23,7 @@ async def show_model(request: Request, answer: Answer, services: Services, block
     """``GET /v1/models/{id}``: one model, by any of its names; a name may hold slashes and percent signs."""
     del block
     name = _decoded(request.raw_path.removeprefix(MODELS_PATH + "/"))
-    model = await find_model(services, name)
+    model = await require_model(services.catalog, name)
     request.model = model.name
     await answer.send_body(services.model_objects.as_object(model, await services.runtime.status()))
 
