@@ -1,4 +1,4 @@
-"""One answer to a client: a state machine in front of ASGI's ``send``.
+"""One answer to a client: a state machine in front of the connection that it goes over.
 
 It knows how an answer begins, goes on and ends, also when something fails in the middle; not what is in it.
 """
@@ -8,11 +8,11 @@ from enum import Enum
 
 from gglib.proxy import headers as header_rules
 from gglib.proxy import sse
-from gglib.proxy.asgi import Send
+from gglib.proxy.edge.wire import Wire
+from gglib.proxy.edge.writer import AnswerWriter
 from gglib.proxy.errors import Problem, describe
 from gglib.proxy.headers import Headers
 
-JSON = (b"content-type", b"application/json")
 STREAM_HEAD: Headers = [(b"content-type", header_rules.EVENT_STREAM), *header_rules.STREAM_HEADERS]
 
 
@@ -44,15 +44,15 @@ _MOVES = {
 class Answer:
     """Sends one answer. An illegal move raises RuntimeError and sends nothing.
 
-    A cancelled send counts as not sent: the server writes a message at once, after any wait for the client.
+    A cancelled wait for a slow client counts as not sent: what is written is written at once, after the wait.
     """
 
-    __slots__ = ("_is_event_stream", "_may_keep_alive", "_request_id", "_send", "_tail", "state", "status")
+    __slots__ = ("_is_event_stream", "_request_id", "_tail", "_wire", "_writer", "state", "status")
 
-    def __init__(self, send: Send, *, request_id: str, may_keep_alive: bool) -> None:
-        self._send = send
+    def __init__(self, wire: Wire, *, method: str, minor_version: int, request_id: str) -> None:
+        self._wire = wire
+        self._writer = AnswerWriter(method=method, minor_version=minor_version)
         self._request_id = request_id.encode()
-        self._may_keep_alive = may_keep_alive
         self._tail = sse.StreamTail()
         self._is_event_stream = False
         self.state = AnswerState.NOT_STARTED
@@ -70,20 +70,26 @@ class Answer:
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the head."""
-        is_event_stream = header_rules.is_event_stream(headers)
-        full = [*headers, (b"x-request-id", self._request_id)]
-        if is_event_stream and self._may_keep_alive:
-            full.append(header_rules.KEEP_ALIVE)
         after = self._after(Move.HEAD)
-        await self._send({"type": "http.response.start", "status": status, "headers": full})
-        self.state, self.status, self._is_event_stream = after, status, is_event_stream
+        if self._wire.is_choked:
+            await self._wire.room()
+        full = [*headers, (b"x-request-id", self._request_id)]
+        wire = self._wire
+        wire.write(self._writer.head(status, full, date=wire.date_line, may_keep_alive=wire.can_keep_alive))
+        self.state, self.status = after, status
+        self._is_event_stream = header_rules.is_event_stream(headers)
 
     async def write(self, part: bytes, *, is_last: bool = False) -> None:
-        """Send a part of the body; waits while the client is slow to read."""
+        """Send a part of the body; waits first while the client is slow to read."""
         after = self._after(Move.LAST_PART if is_last else Move.PART)
-        await self._send({"type": "http.response.body", "body": part, "more_body": not is_last})
+        if self._wire.is_choked:
+            await self._wire.room()
+        framed = self._writer.part(part)
+        self._wire.write(framed + self._writer.end() if is_last else framed)
         self.state = after
         self._tail.feed(part)
+        if is_last:
+            self._wire.end(may_keep_alive=self._writer.may_keep_alive)
 
     async def send_json(self, content: object) -> None:
         """Send ``content`` as a whole answer of status 200."""
@@ -116,8 +122,7 @@ class Answer:
         await self.write(self._tail.separator() + sse.error_event(error_body), is_last=True)
 
     async def _send_whole(self, whole: Problem) -> None:
-        length = (b"content-length", str(len(whole.body)).encode())
-        await self.start(whole.status, [JSON, length, *whole.headers])
+        await self.start(whole.status, whole.all_headers())
         await self.write(whole.body, is_last=True)
 
     def _after(self, move: Move) -> AnswerState:

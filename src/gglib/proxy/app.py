@@ -1,6 +1,6 @@
-"""The proxy as an ASGI program: finds the handler, tells errors, logs one line a request.
+"""What becomes of a request: finds the handler, tells errors, logs one line.
 
-It knows no server: ``server.py`` puts it on a socket.
+It knows no sockets: ``server.py`` puts it behind the edge.
 """
 
 import asyncio
@@ -8,9 +8,11 @@ import logging
 
 from gglib.core.errors import GglibError, ShuttingDownError
 from gglib.proxy.answer import Answer
-from gglib.proxy.asgi import ClientLeftError, Receive, Request, Scope, Send
-from gglib.proxy.interrupt import Interruptible
+from gglib.proxy.edge.errors import EdgeError
+from gglib.proxy.edge.wire import Wire
+from gglib.proxy.errors import describe
 from gglib.proxy.options import Services
+from gglib.proxy.request import ClientLeftError, Request
 from gglib.proxy.routes.table import find_handler
 
 access_log = logging.getLogger("gglib.access")
@@ -21,17 +23,18 @@ CLIENT_CLOSED_REQUEST = 499
 
 
 class ProxyApp:
-    """The ASGI callable. ``stop`` ends every request that is open, and every one that still comes."""
+    """Answers requests. ``stop`` ends every one that is open, and every one that still comes."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._open: set[Interruptible] = set()
+        self._open: set[Request] = set()
         self._is_stopping = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle(self, request: Request, wire: Wire) -> None:
         """Answer one request."""
-        request = Request(scope, receive)
-        answer = Answer(send, request_id=request.id, may_keep_alive=request.may_keep_alive)
+        answer = Answer(
+            wire, method=request.method, minor_version=request.minor_version, request_id=request.id
+        )
         loop = asyncio.get_running_loop()
         started_s = loop.time()
         try:
@@ -47,19 +50,25 @@ class ProxyApp:
     def stop(self) -> None:
         """End what is open with ``ShuttingDownError``, and refuse what comes."""
         self._is_stopping = True
-        for block in list(self._open):
-            block.end_with(ShuttingDownError())
+        for request in list(self._open):
+            request.block.end_with(ShuttingDownError())
+
+    def note_refusal(self, error: EdgeError) -> None:
+        """Log what the edge refused before it was a request."""
+        access_log.info("- - model=- status=%s refused: %s", describe(error).status, error)
 
     async def _handle(self, request: Request, answer: Answer) -> None:
         if self._is_stopping:
             raise ShuttingDownError
         handler = find_handler(request)
-        with Interruptible() as block:
-            self._open.add(block)
-            try:
-                await handler(request, answer, self._services, block)
-            finally:
-                self._open.discard(block)
+        self._open.add(request)
+        try:
+            with request.block:
+                if request.has_left:  # before this began
+                    raise ClientLeftError
+                await handler(request, answer, self._services)
+        finally:
+            self._open.discard(request)
 
 
 def _log_error(request: Request, error: Exception) -> None:
@@ -74,7 +83,7 @@ def _log_access(request: Request, answer: Answer, *, duration_s: float) -> None:
     access_log.info(
         "%s %s model=%s status=%s duration_ms=%.1f request_id=%s",
         request.method,
-        request.raw_path,
+        request.path,
         request.model or "-",
         answer.status or "-",
         duration_s * 1000,

@@ -8,6 +8,10 @@ import math
 from dataclasses import dataclass
 
 from gglib.core import errors
+from gglib.proxy.edge import errors as edge
+from gglib.proxy.headers import Headers
+
+JSON = (b"content-type", b"application/json")
 
 LOG_LINES_SHOWN = 5
 """The engine's last lines say why a load failed; more than these hides the first sentence."""
@@ -70,6 +74,10 @@ class Problem:
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
 
+    def all_headers(self) -> Headers:
+        """Return the headers of the whole answer."""
+        return [JSON, (b"content-length", b"%d" % len(self.body)), *self.headers]
+
 
 _INVALID_REQUEST = "invalid_request_error"
 _SERVER_ERROR = "server_error"
@@ -77,6 +85,14 @@ _INTERNAL_ERROR = "internal_error"
 
 _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     BadRequestError: (400, _INVALID_REQUEST),
+    edge.EdgeError: (400, _INVALID_REQUEST),
+    edge.RequestTimeoutError: (408, _INVALID_REQUEST),
+    edge.TargetTooLongError: (414, _INVALID_REQUEST),
+    edge.ExpectationError: (417, _INVALID_REQUEST),
+    edge.HeadTooLargeError: (431, _INVALID_REQUEST),
+    edge.UnknownCodingError: (501, _INVALID_REQUEST),
+    edge.TooManyConnectionsError: (503, _SERVER_ERROR),
+    edge.UnsupportedVersionError: (505, _INVALID_REQUEST),
     ForbiddenError: (403, _INVALID_REQUEST),
     UnknownPathError: (404, _INVALID_REQUEST),
     errors.ModelNotFoundError: (404, _INVALID_REQUEST),

@@ -14,7 +14,6 @@ from gglib.core.models import ModelSummary, RunningTarget
 from gglib.core.names import require_model
 from gglib.proxy import engine_errors
 from gglib.proxy.answer import Answer
-from gglib.proxy.asgi import ClientLeftError, Receive, Request
 from gglib.proxy.envelope import Envelope, read_envelope
 from gglib.proxy.headers import (
     Headers,
@@ -24,8 +23,9 @@ from gglib.proxy.headers import (
     preferred_wait_s,
     to_upstream,
 )
-from gglib.proxy.interrupt import Companion, Interruptible
+from gglib.proxy.interrupt import Companion
 from gglib.proxy.options import Services
+from gglib.proxy.request import Request
 from gglib.proxy.upstream import UpstreamRequest, UpstreamResponse
 
 PAUSES_S = (0.02, 0.1, 0.3)
@@ -34,17 +34,14 @@ first. A request that follows at once finds nobody listening; not a byte of it w
 these times."""
 
 
-async def forward(request: Request, answer: Answer, services: Services, block: Interruptible) -> None:
+async def forward(request: Request, answer: Answer, services: Services) -> None:
     """Answer ``request`` with what the model that it names says. Errors are raised, for the caller to tell."""
     body = await request.read_body(limit_bytes=services.options.max_body_bytes)
     envelope = read_envelope(body)
     model = await require_model(services.catalog, envelope.model)
     request.model = model.name
     heartbeat_s = services.options.heartbeat_s if envelope.is_stream else 0
-    async with (
-        Companion(partial(_watch_client, request.receive, block)),
-        Companion(partial(_beat, answer, heartbeat_s)) as heartbeat,
-    ):
+    async with Companion(partial(_beat, answer, heartbeat_s)) as heartbeat:
         for pause_s in (*PAUSES_S, None):
             try:
                 async with (
@@ -58,12 +55,6 @@ async def forward(request: Request, answer: Answer, services: Services, block: I
                 if pause_s is None:
                     raise
                 await asyncio.sleep(pause_s)
-
-
-async def _watch_client(receive: Receive, block: Interruptible) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    block.end_with(ClientLeftError())
 
 
 async def _beat(answer: Answer, every_s: float) -> None:

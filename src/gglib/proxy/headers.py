@@ -4,7 +4,7 @@ Pure. Names are bytes in lower case, as ASGI has them; order and duplicates are 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -85,9 +85,9 @@ def is_short_json(headers: Headers, limit_bytes: int) -> bool:
     return _media_type(headers) == b"application/json" and length.isdigit() and int(length) <= limit_bytes
 
 
-def sane_request_id(headers: Headers) -> str | None:
+def sane_request_id(fields: Mapping[bytes, bytes]) -> str | None:
     """Return the client's ``x-request-id`` when it is 1 to 128 visible ASCII characters, else None."""
-    value = first(headers, b"x-request-id")
+    value = fields.get(b"x-request-id")
     return value.decode() if value is not None and _SANE_REQUEST_ID.fullmatch(value) else None
 
 

@@ -24,6 +24,19 @@ class ProxyOptions:
     chunk_gap_s: float = 120.0
     """How long an answer that has begun may pause; comments do not count. The time in which a slow client keeps the
     proxy from reading does not count either. 0 = for ever."""
+    head_timeout_s: float = 10.0
+    """How long a client may take for the head of a request. 0 = for ever, here and below."""
+    body_timeout_s: float = 30.0
+    """How long it may take for the body, besides a second for each ``body_min_rate`` bytes that have come: a slow but
+    living upload goes on, a drip does not."""
+    body_min_rate: int = 1000
+    """In bytes per second."""
+    write_timeout_s: float = 60.0
+    """How long a client that is being answered may take nothing of what is there for it."""
+    idle_timeout_s: float = 75.0
+    """How long a connection without a request stays; longer than clients keep theirs, so that they close it."""
+    max_connections: int = 4096
+    """Above it the connection that was idle the longest is closed, and where none is idle the new one is refused."""
     shutdown_grace_s: float = 0.5
     """How long clients have to take what they are told at the end."""
 

@@ -6,34 +6,56 @@ import pytest
 
 from gglib.core.errors import UpstreamError
 from gglib.proxy.answer import Answer, AnswerState
-from gglib.proxy.asgi import Message
 
 PLAIN = [(b"content-type", b"application/json")]
 STREAM = [(b"content-type", b"text/event-stream")]
 
 
-class Wire:
-    """A ``send`` that keeps what it is given; ``fails_with``, when set, is raised instead."""
+class FakeWire:
+    """A connection that keeps what it is given; ``fails_with``, when set, is raised where it waits for the client."""
 
-    def __init__(self) -> None:
-        self.sent: list[Message] = []
+    date_line = b"date: today\r\n"
+    peer_host = own_host = None
+
+    def __init__(self, *, can_keep_alive: bool = True) -> None:
+        self.sent: list[bytes] = []
+        self.can_keep_alive = can_keep_alive
+        self.may_keep_alive: bool | None = None
         self.fails_with: BaseException | None = None
 
-    async def __call__(self, message: Message) -> None:
-        if self.fails_with is not None:
-            raise self.fails_with
-        self.sent.append(message)
+    @property
+    def is_choked(self) -> bool:
+        """Whether a write has to wait."""
+        return self.fails_with is not None
+
+    async def room(self) -> None:
+        """Fail."""
+        assert self.fails_with is not None
+        raise self.fails_with
+
+    def write(self, data: bytes) -> None:
+        """Keep what is sent."""
+        self.sent.append(data)
+
+    def end(self, *, may_keep_alive: bool) -> None:
+        """Keep how it ended."""
+        self.may_keep_alive = may_keep_alive
+
+    @property
+    def head(self) -> bytes:
+        """The head as it was sent."""
+        return b"".join(self.sent).partition(b"\r\n\r\n")[0]
 
     @property
     def body(self) -> bytes:
-        """All parts of the body."""
-        return b"".join(message.get("body", b"") for message in self.sent)
+        """All parts of the body, framing and all."""
+        return b"".join(self.sent).partition(b"\r\n\r\n")[2]
 
 
-def an_answer(*, may_keep_alive: bool = True) -> tuple[Answer, Wire]:
+def an_answer(*, can_keep_alive: bool = True) -> tuple[Answer, FakeWire]:
     """Return an answer and its wire."""
-    wire = Wire()
-    return Answer(wire, request_id="r-1", may_keep_alive=may_keep_alive), wire
+    wire = FakeWire(can_keep_alive=can_keep_alive)
+    return Answer(wire, method="POST", minor_version=1, request_id="r-1"), wire
 
 
 async def test_head_parts_and_end_follow_one_another() -> None:
@@ -42,11 +64,15 @@ async def test_head_parts_and_end_follow_one_another() -> None:
     await answer.start(201, PLAIN)
     await answer.write(b"a")
     await answer.write(b"b", is_last=True)
-    assert wire.sent == [
-        {"type": "http.response.start", "status": 201, "headers": [*PLAIN, (b"x-request-id", b"r-1")]},
-        {"type": "http.response.body", "body": b"a", "more_body": True},
-        {"type": "http.response.body", "body": b"b", "more_body": False},
+    assert wire.head.split(b"\r\n") == [
+        b"HTTP/1.1 201 Created",
+        b"date: today",
+        b"content-type: application/json",
+        b"x-request-id: r-1",
+        b"transfer-encoding: chunked",
     ]
+    assert wire.sent[1:] == [b"1\r\na\r\n", b"1\r\nb\r\n0\r\n\r\n"]
+    assert wire.may_keep_alive is True
     assert (answer.status, answer.is_ended) == (201, True)
 
 
@@ -79,7 +105,7 @@ async def test_send_that_was_cut_short_counts_as_not_sent() -> None:
         await answer.write(b"data: par")
     wire.fails_with = None
     await answer.fail(UpstreamError("gone"))
-    assert wire.body.startswith(b'data: {"error"')
+    assert wire.body.partition(b"\r\n")[2].startswith(b'data: {"error"')
 
 
 async def test_failure_before_the_head_is_a_status() -> None:
@@ -88,7 +114,7 @@ async def test_failure_before_the_head_is_a_status() -> None:
     await answer.fail(UpstreamError("gone"))
     assert (answer.status, answer.is_ended) == (502, True)
     assert json.loads(wire.body)["error"]["message"] == "gone"
-    assert (b"content-length", str(len(wire.body)).encode()) in wire.sent[0]["headers"]
+    assert b"content-length: %d" % len(wire.body) in wire.head
 
 
 async def test_failure_in_a_stream_is_an_event() -> None:
@@ -97,8 +123,9 @@ async def test_failure_in_a_stream_is_an_event() -> None:
     await answer.start(200, STREAM)
     await answer.write(b"data: par")
     await answer.fail(UpstreamError("gone"))
-    assert wire.body.startswith(b'data: par\n\ndata: {"error":{"message":"gone"')
-    assert wire.sent[-1]["more_body"] is False
+    assert wire.sent[1] == b"9\r\ndata: par\r\n"
+    assert wire.sent[2].partition(b"\r\n")[2].startswith(b'\n\ndata: {"error":{"message":"gone"')
+    assert wire.sent[2].endswith(b"\n\n\r\n0\r\n\r\n")
 
 
 async def test_failure_in_another_body_is_no_end() -> None:
@@ -117,13 +144,13 @@ async def test_failure_after_the_end_changes_nothing() -> None:
     assert wire.body == b'{"a":1}'
 
 
-@pytest.mark.parametrize("may_keep_alive", [True, False])
-async def test_first_heartbeat_is_the_head_of_a_stream(may_keep_alive: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize("can_keep_alive", [True, False])
+async def test_first_heartbeat_is_the_head_of_a_stream(can_keep_alive: bool) -> None:  # noqa: FBT001
     """The first beat decides the status; only a client that keeps its connection is told to."""
-    answer, wire = an_answer(may_keep_alive=may_keep_alive)
+    answer, wire = an_answer(can_keep_alive=can_keep_alive)
     await answer.beat()
     await answer.beat()
-    named = dict(wire.sent[0]["headers"])
-    assert (wire.sent[0]["status"], wire.body) == (200, b":\n\n:\n\n")
-    assert named.get(b"connection") == (b"keep-alive" if may_keep_alive else None)
-    assert named[b"cache-control"] == b"no-cache"
+    assert (answer.status, wire.body) == (200, b"3\r\n:\n\n\r\n" * 2)
+    lines = wire.head.split(b"\r\n")
+    assert (b"connection: keep-alive" if can_keep_alive else b"connection: close") in lines
+    assert b"cache-control: no-cache" in lines

@@ -1,23 +1,18 @@
-"""The ASGI program by itself, without a server."""
+"""What answers requests, by itself: without the edge."""
 
 import json
 
 from gglib.core.models import ModelSummary
 from gglib.proxy.app import ProxyApp
-from gglib.proxy.asgi import Message, Scope
+from gglib.proxy.edge.body import IncomingBody
+from gglib.proxy.edge.head import parse_head
 from gglib.proxy.model_objects import ModelObjects
 from gglib.proxy.options import ProxyOptions, Services
+from gglib.proxy.request import Request
 from gglib.proxy.upstream import UpstreamPool
 from gglib.testing import FakeCatalog, FakeRuntime
 
-SCOPE: Scope = {
-    "type": "http",
-    "method": "GET",
-    "path": "/v1/models",
-    "raw_path": b"/v1/models",
-    "query_string": b"",
-    "headers": [],
-}
+from .test_proxy_answer import FakeWire
 
 
 async def test_request_that_comes_after_the_end_is_refused() -> None:
@@ -31,16 +26,14 @@ async def test_request_that_comes_after_the_end_is_refused() -> None:
         options=ProxyOptions(),
     )
     app = ProxyApp(services)
-    sent: list[Message] = []
+    wire = FakeWire()
 
-    async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
+    def a_request() -> Request:
+        head = parse_head(b"GET /v1/models HTTP/1.1\r\nHost: localhost")
+        return Request(head, IncomingBody(), wire)
 
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    await app(SCOPE, receive, send)
+    await app.handle(a_request(), wire)
     app.stop()
-    await app(SCOPE, receive, send)
-    assert [message["status"] for message in sent[::2]] == [200, 503]
-    assert json.loads(sent[3]["body"])["error"]["code"] == "shutting_down"
+    await app.handle(a_request(), wire)
+    assert [sent.split(b" ")[1] for sent in wire.sent[::2]] == [b"200", b"503"]
+    assert json.loads(wire.sent[3])["error"]["code"] == "shutting_down"

@@ -7,16 +7,14 @@ from urllib.parse import urlsplit
 import gglib
 from gglib.core.addresses import is_loopback
 from gglib.proxy.answer import Answer
-from gglib.proxy.asgi import Request
 from gglib.proxy.errors import ForbiddenError
 from gglib.proxy.headers import first
-from gglib.proxy.interrupt import Interruptible
 from gglib.proxy.options import Services
+from gglib.proxy.request import Request
 
 
-async def show_status(request: Request, answer: Answer, services: Services, block: Interruptible) -> None:
+async def show_status(request: Request, answer: Answer, services: Services) -> None:
     """``GET /api/status``: what is resident, who waits, what failed, and the last swap."""
-    del block
     _refuse_strangers(request)
     status = await services.runtime.status()
     await answer.send_json(
@@ -30,9 +28,8 @@ async def show_status(request: Request, answer: Answer, services: Services, bloc
     )
 
 
-async def stop_models(request: Request, answer: Answer, services: Services, block: Interruptible) -> None:
+async def stop_models(request: Request, answer: Answer, services: Services) -> None:
     """``POST /api/stop``: stop what runs, and say what it was."""
-    del block
     _refuse_strangers(request)
     status = await services.runtime.status()
     await services.runtime.stop_current()

@@ -5,24 +5,22 @@ from urllib.parse import unquote_to_bytes
 from gglib.core.errors import ModelNotFoundError
 from gglib.core.names import require_model
 from gglib.proxy.answer import Answer
-from gglib.proxy.asgi import Request
-from gglib.proxy.interrupt import Interruptible
 from gglib.proxy.options import Services
+from gglib.proxy.request import Request
 
 MODELS_PATH = "/v1/models"
 
 
-async def list_models(request: Request, answer: Answer, services: Services, block: Interruptible) -> None:
+async def list_models(request: Request, answer: Answer, services: Services) -> None:
     """``GET /v1/models``: every model of the catalogue, loaded or not."""
-    del request, block
+    del request
     models = await services.catalog.list_models()
     await answer.send_body(services.model_objects.as_list(models, await services.runtime.status()))
 
 
-async def show_model(request: Request, answer: Answer, services: Services, block: Interruptible) -> None:
+async def show_model(request: Request, answer: Answer, services: Services) -> None:
     """``GET /v1/models/{id}``: one model, by any of its names; a name may hold slashes and percent signs."""
-    del block
-    name = _decoded(request.raw_path.removeprefix(MODELS_PATH + "/"))
+    name = _decoded(request.path.removeprefix(MODELS_PATH + "/"))
     model = await require_model(services.catalog, name)
     request.model = model.name
     await answer.send_body(services.model_objects.as_object(model, await services.runtime.status()))

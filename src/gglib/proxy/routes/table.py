@@ -3,16 +3,15 @@
 from collections.abc import Awaitable, Callable
 
 from gglib.proxy.answer import Answer
-from gglib.proxy.asgi import Request
 from gglib.proxy.errors import MethodNotAllowedError, UnknownPathError
 from gglib.proxy.forward import forward
-from gglib.proxy.interrupt import Interruptible
 from gglib.proxy.options import Services
+from gglib.proxy.request import Request
 from gglib.proxy.routes.health import show_health
 from gglib.proxy.routes.local import show_status, stop_models
 from gglib.proxy.routes.openai import MODELS_PATH, list_models, show_model
 
-Handler = Callable[[Request, Answer, Services, Interruptible], Awaitable[None]]
+Handler = Callable[[Request, Answer, Services], Awaitable[None]]
 
 ROUTES: dict[str, dict[str, Handler]] = {
     "/health": {"GET": show_health},
@@ -36,12 +35,12 @@ _MODEL_ROUTES: dict[str, Handler] = {"GET": show_model}
 def find_handler(request: Request) -> Handler:
     """Return what serves ``request``; raises ``UnknownPathError`` or ``MethodNotAllowedError``."""
     by_method = ROUTES.get(request.path)
-    if by_method is None and request.raw_path.startswith(MODELS_PATH + "/"):
+    if by_method is None and request.path.startswith(MODELS_PATH + "/"):
         by_method = _MODEL_ROUTES
     if by_method is None:
-        raise UnknownPathError(request.method, request.raw_path)
+        raise UnknownPathError(request.method, request.path)
     handler = by_method.get("GET" if request.method == "HEAD" else request.method)
     if handler is None:
         allowed = ("GET", "HEAD") if "GET" in by_method else tuple(by_method)
-        raise MethodNotAllowedError(request.method, request.raw_path, allowed)
+        raise MethodNotAllowedError(request.method, request.path, allowed)
     return handler

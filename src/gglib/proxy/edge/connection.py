@@ -1,0 +1,319 @@
+"""One connection of a client: bytes become requests, which are answered one after the other.
+
+Theory of operation. ``RequestReader`` says what came. Each request is answered by a task of its own, which reads the
+body from ``IncomingBody`` and writes through this object (``Wire``); while it works, what comes is more of its body,
+the next request (which waits), or the end of the connection (which ends the task). When it is done the connection goes
+on with what waits, rests, or ends: at once where the client has nothing left to say, else after it has had time to
+read the answer, for a socket that is closed with unread input takes the answer down with it (RFC 9112 section 9.6).
+
+``Patience`` knows when a phase has lasted too long; the listener looks at all connections from time to time.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from gglib.proxy.edge.body import IncomingBody
+from gglib.proxy.edge.errors import EdgeError, RequestTimeoutError, TooManyConnectionsError
+from gglib.proxy.edge.head import RequestHead
+from gglib.proxy.edge.patience import Patience, PatienceLimits, Phase
+from gglib.proxy.edge.reader import End, Event, RequestReader
+from gglib.proxy.edge.writer import AnswerWriter
+from gglib.proxy.errors import describe
+from gglib.proxy.request import Request, new_request_id
+
+WRITE_HIGH_BYTES = 64 * 1024
+"""How much of an answer may wait in this process for a slow client."""
+NOTSENT_BYTES = 64 * 1024
+"""How much of it may wait in the kernel before it is on its way."""
+AHEAD_LIMIT_BYTES = 64 * 1024
+"""How much a client may send in advance of the answer it waits for."""
+DROPPED_BODY_BYTES = 64 * 1024
+"""How much of a body that nobody wants is read and dropped to keep the connection."""
+
+
+class Edge(Protocol):
+    """What a connection needs of the listener that accepted it."""
+
+    limits: PatienceLimits
+    date_line: bytes
+    is_ending: bool
+    handle: Callable[[Request, "ClientConnection"], Coroutine[Any, Any, None]]
+
+    def add(self, connection: "ClientConnection") -> bool:
+        """Count a connection; False when there are too many."""
+        ...
+
+    def discard(self, connection: "ClientConnection") -> None:
+        """Forget a connection that is gone."""
+        ...
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a task that is known until it is done."""
+        ...
+
+    def note_refusal(self, error: EdgeError) -> None:
+        """Take note of what was refused before it was a request."""
+        ...
+
+
+class ClientConnection(asyncio.Protocol):
+    """A connection, and the wire of the answer that goes over it now."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+        self._loop = asyncio.get_running_loop()
+        self._reader = RequestReader()
+        self._patience = Patience(edge.limits, self._loop.time())
+        self._transport: asyncio.Transport | None = None
+        self._request: Request | None = None
+        self._body: IncomingBody | None = None
+        self._may_keep_alive = False
+        self._is_answered = False
+        self._is_broken = False
+        self._is_closing = False
+        self._is_reading_paused = False
+        self._room: asyncio.Future[None] | None = None
+        self.is_choked = False
+
+    # -- the wire -------------------------------------------------------------------------------------------
+
+    @property
+    def date_line(self) -> bytes:
+        """The ``Date`` header of now, as a line."""
+        return self._edge.date_line
+
+    @property
+    def can_keep_alive(self) -> bool:
+        """Whether, as things stand, another request may follow: so the rest of this one must be worth reading."""
+        if self._is_broken or self._edge.is_ending or not self._may_keep_alive:
+            return False
+        missing = self._reader.missing_bytes
+        return not self._reader.is_in_body or (missing is not None and missing <= DROPPED_BODY_BYTES)
+
+    @property
+    def peer_host(self) -> str | None:
+        """The address that the connection comes from; None when it is no network address."""
+        return self._host("peername")
+
+    @property
+    def own_host(self) -> str | None:
+        """The address that the connection came to; None when it is no network address."""
+        return self._host("sockname")
+
+    async def room(self) -> None:
+        """Return when the client has read, or is gone."""
+        while self.is_choked:
+            self._room = self._loop.create_future()
+            try:
+                await self._room
+            finally:
+                self._room = None
+
+    def write(self, data: bytes) -> None:
+        """Send; what a client that is gone is sent is lost."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def end(self, *, may_keep_alive: bool) -> None:
+        """Note that the answer is whole, and whether the connection may go on."""
+        self._is_answered = True
+        self._may_keep_alive = may_keep_alive
+
+    # -- what the listener calls ----------------------------------------------------------------------------
+
+    @property
+    def idle_since_s(self) -> float | None:
+        """Since when nobody has waited for anything on it; None while somebody does."""
+        is_idle = self._patience.phase is Phase.IDLE and not self._is_closing
+        return self._patience.since_s if is_idle else None
+
+    def look(self, now_s: float) -> None:
+        """End what has lasted too long."""
+        transport = self._transport
+        if transport is None:
+            return
+        match self._patience.look(now_s, transport.get_write_buffer_size()):
+            case None | Phase.ANSWER:
+                pass
+            case Phase.HEAD:
+                self._refuse(RequestTimeoutError("The request's head did not come in time."))
+            case Phase.BODY if self._request is not None:
+                self._fail_body(RequestTimeoutError("The request's body did not come in time."))
+            case Phase.NEW | Phase.IDLE:
+                transport.close()
+            case _:
+                transport.abort()
+
+    def shut_down(self) -> None:
+        """Close it unless an answer is on its way, which is the last one then."""
+        if self._request is None and self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Cut it."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # -- what the event loop calls --------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Keep the transport; refuse where there are too many."""
+        self._transport = transport
+        transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
+        sock = transport.get_extra_info("socket")
+        if sock.family in {socket.AF_INET, socket.AF_INET6}:
+            with contextlib.suppress(OSError):  # the client is gone already
+                # The loops do this only for sockets that name their protocol, and socket.socket() does not: without
+                # it, what follows an answer's head waits for the client's delayed acknowledgement (measured: 40 ms).
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOTSENT_BYTES)
+        if not self._edge.add(self):
+            self._refuse(TooManyConnectionsError())
+
+    def data_received(self, data: bytes) -> None:
+        """Read what came."""
+        if not self._is_closing:
+            self._read(lambda: self._reader.receive(data))
+
+    def eof_received(self) -> bool:
+        """Take the end of the client's side for its leaving, as other servers do."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """End what is being answered."""
+        self._transport = None
+        self._edge.discard(self)
+        if self._request is not None:
+            self._request.leave()
+        self.resume_writing()
+
+    def pause_writing(self) -> None:
+        """Note that the client is slow to read."""
+        self.is_choked = True
+        if self._transport is not None:
+            self._patience.choke(self._loop.time(), self._transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """Note that the client has read."""
+        self.is_choked = False
+        if self._patience.phase is Phase.CHOKED and not self._is_closing:
+            self._patience.answer(self._loop.time())
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    # -- requests -------------------------------------------------------------------------------------------
+
+    def _read(self, take: Callable[[], list[Event]]) -> None:
+        try:
+            events = take()
+        except EdgeError as error:
+            self._is_broken = True
+            if self._request is None:
+                self._refuse(error)
+            else:
+                self._fail_body(error)
+            return
+        for event in events:
+            if isinstance(event, bytes):
+                self._patience.receive_body(len(event))
+                if self._body is not None:
+                    self._body.feed(event)
+            elif event is End.OF_REQUEST:
+                self._end_of_request()
+            else:
+                self._begin(event)
+        if self._request is None:
+            if self._reader.is_in_head:
+                self._patience.begin_head(self._loop.time())
+        elif self._reader.ahead_bytes > AHEAD_LIMIT_BYTES:
+            self._pause_reading()
+
+    def _begin(self, head: RequestHead) -> None:
+        self._body = IncomingBody()
+        self._request = Request(head, self._body, self)
+        self._may_keep_alive = head.may_keep_alive
+        self._is_answered = False
+        self._patience.begin_body(self._loop.time())
+        self._edge.start(self._answer(self._request))
+
+    def _end_of_request(self) -> None:
+        if self._body is not None:
+            self._body.finish()
+        if self._request is not None:
+            if self._patience.phase is Phase.BODY:
+                self._patience.answer(self._loop.time())
+        else:  # the rest of a body that nobody wanted
+            self._go_on()
+
+    def _fail_body(self, error: EdgeError) -> None:
+        """Tell whoever reads the body. An answer that has begun without it goes on, and is the last one."""
+        self._is_broken = True
+        self._patience.answer(self._loop.time())
+        if self._body is not None:
+            self._body.fail(error)
+
+    async def _answer(self, request: Request) -> None:
+        try:
+            await self._edge.handle(request, self)
+        finally:
+            self._request = self._body = None
+            self._after_answer()
+
+    def _after_answer(self) -> None:
+        if self._transport is None:
+            return
+        if not self._is_answered or not self.can_keep_alive:
+            self._close()
+        elif self._reader.is_in_body:
+            self._patience.begin_body(self._loop.time())
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        self._patience.rest(self._loop.time())
+        if self._is_reading_paused and self._transport is not None:
+            self._is_reading_paused = False
+            self._transport.resume_reading()
+        self._read(self._reader.next_request)
+
+    def _pause_reading(self) -> None:
+        if not self._is_reading_paused and self._transport is not None:
+            self._is_reading_paused = True
+            self._transport.pause_reading()
+
+    # -- ends -----------------------------------------------------------------------------------------------
+
+    def _refuse(self, error: EdgeError) -> None:
+        """Answer what is no request, and close."""
+        self._edge.note_refusal(error)
+        problem = describe(error)
+        writer = AnswerWriter(method="", minor_version=1)
+        headers = [*problem.all_headers(), (b"x-request-id", new_request_id().encode())]
+        head = writer.head(problem.status, headers, date=self.date_line, may_keep_alive=False)
+        self.write(head + writer.part(problem.body))
+        self._is_broken = self._is_answered = True
+        self._close()
+
+    def _close(self) -> None:
+        """Close after what is written is sent; where the client may still be sending, let it read the answer first."""
+        transport = self._transport
+        if transport is None or self._is_closing:
+            return
+        self._is_closing = True
+        may_still_send = self._is_broken or self._reader.is_in_body
+        if self._is_answered and may_still_send and not self._edge.is_ending and transport.can_write_eof():
+            transport.write_eof()
+            if self._is_reading_paused:
+                transport.resume_reading()
+            self._patience.linger(self._loop.time())
+        else:
+            transport.close()
+            self._patience.choke(self._loop.time(), transport.get_write_buffer_size())
+
+    def _host(self, which: str) -> str | None:
+        name = self._transport.get_extra_info(which) if self._transport is not None else None
+        return name[0] if isinstance(name, tuple) else None

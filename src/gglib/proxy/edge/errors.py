@@ -1,0 +1,54 @@
+"""What a request is refused for before anybody looks at what it wants. Pure.
+
+``docs/edge.md`` has the rules, each with its status.
+"""
+
+from gglib.core.errors import Blame, GglibError
+
+
+class EdgeError(GglibError):
+    """The connection cannot go on after this: it is answered once, and closed."""
+
+    code = "invalid_request"
+    blame = Blame.CLIENT
+
+
+class MalformedRequestError(EdgeError):
+    """What came is not HTTP/1.1 as RFC 9110 and RFC 9112 have it, or could be read in two ways."""
+
+
+class TargetTooLongError(EdgeError):
+    """The request's target is longer than the edge takes."""
+
+
+class HeadTooLargeError(EdgeError):
+    """There are more header lines, or longer ones, than the edge takes."""
+
+
+class UnknownCodingError(EdgeError):
+    """The body comes in a transfer coding other than ``chunked`` alone (RFC 9112 section 6.1)."""
+
+
+class UnsupportedVersionError(EdgeError):
+    """The request is in another major version of HTTP."""
+
+
+class ExpectationError(EdgeError):
+    """The client expects something other than ``100-continue`` (RFC 9110 section 10.1.1)."""
+
+
+class RequestTimeoutError(EdgeError):
+    """The rest of the request did not come in time."""
+
+    code = "request_timeout"
+    is_retryable = True
+
+
+class TooManyConnectionsError(EdgeError):
+    """Every connection that there may be is in use."""
+
+    code = "too_many_connections"
+    is_retryable = True
+
+    def __init__(self) -> None:
+        super().__init__("Too many connections: try again in a moment, or raise 'max_connections'.")

@@ -1,0 +1,207 @@
+"""The head of a request, read in the only way that it can be read. Pure.
+
+RFC 9112 lets a server be lenient in many places; two readers that are lenient in different ways are how requests get
+smuggled. So this one is not lenient at all: ``docs/edge.md`` has the rules.
+"""
+
+import re
+from dataclasses import dataclass
+
+from gglib.proxy.edge.errors import (
+    EdgeError,
+    ExpectationError,
+    HeadTooLargeError,
+    MalformedRequestError,
+    TargetTooLongError,
+    UnknownCodingError,
+    UnsupportedVersionError,
+)
+from gglib.proxy.headers import Headers, connection_options
+
+MAX_HEAD_BYTES = 32 * 1024
+MAX_LINE_BYTES = 16 * 1024
+MAX_TARGET_BYTES = 8 * 1024
+MAX_FIELDS = 100
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+_FIELD_LINE = re.compile(rb"(%b):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*+)" % _TOKEN)
+_REQUEST_LINE = re.compile(rb"(%b) ([!\"$-~]++) HTTP/([0-9])\.([0-9])" % _TOKEN)
+_ABSOLUTE = re.compile(rb"https?://([^/?]++)(.*+)", re.IGNORECASE)
+_CODINGS = re.compile(rb"%b(?:[ \t]*+,[ \t]*+%b)*+" % (_TOKEN, _TOKEN))
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+
+_AT_MOST_ONCE = (b"host", b"content-length", b"transfer-encoding")
+_NEVER_REMEMBERED = frozenset((b"authorization", b"x-api-key", b"cookie", b"proxy-authorization"))
+_REMEMBERED_LINES = 1024
+_REMEMBERED_LINE_BYTES = 256
+
+_known_fields: dict[bytes, tuple[bytes, bytes]] = {}
+"""Header lines that were read before: clients send the same ones with each request, and reading them is most of the
+work. A memory of what a pure function returned; secrets and long lines are not kept."""
+
+
+@dataclass(slots=True)
+class RequestHead:
+    """What a request's head says. Nobody changes it; not frozen, because making a frozen one takes twice as long."""
+
+    method: str
+    raw_path: str
+    """The path as it came, percent signs and all; ASCII."""
+    query: bytes
+    minor_version: int
+    """0 or 1 of HTTP/1."""
+    headers: Headers
+    """Names in lower case, in order, duplicates and all."""
+    fields: dict[bytes, bytes]
+    """The last value for each name."""
+    content_length: int | None
+    """In bytes; 0 where there is no body, None for a chunked one."""
+    wants_continue: bool
+    may_keep_alive: bool
+
+
+def parse_head(block: bytes) -> RequestHead:
+    """Read a head, which is ``block`` without its last empty line. Raises ``EdgeError``."""
+    request_line, *lines = block.split(b"\r\n")
+    if len(lines) > MAX_FIELDS:
+        raise HeadTooLargeError(f"The request has more than {MAX_FIELDS} header lines.")
+    if len(block) > MAX_LINE_BYTES and max(map(len, lines), default=0) > MAX_LINE_BYTES:
+        raise HeadTooLargeError(f"A header line is longer than {MAX_LINE_BYTES} bytes.")
+    method, target, minor_version = _request_line(request_line)
+    known = _known_fields
+    headers = [known.get(line) or _field(line) for line in lines]
+    fields = dict(headers)
+    if len(fields) != len(headers):
+        _refuse_duplicates(headers)
+    host = fields.get(b"host")
+    if not host:
+        raise MalformedRequestError("The request must have one 'Host' header.")
+    raw_path, query = _origin_form(method, target, host)
+    return RequestHead(
+        method=method,
+        raw_path=raw_path,
+        query=query,
+        minor_version=minor_version,
+        headers=headers,
+        fields=fields,
+        content_length=_content_length(fields, minor_version),
+        wants_continue=_wants_continue(fields.get(b"expect"), minor_version),
+        may_keep_alive=_may_keep_alive(headers, minor_version)
+        if b"connection" in fields
+        else minor_version > 0,
+    )
+
+
+def check_beginning(received: bytes) -> None:
+    """Refuse what can no longer become a head, as early as it shows. Raises ``EdgeError``."""
+    if not _is_token_byte(received[0]):
+        raise MalformedRequestError(
+            "This is not a request: is the client speaking another protocol, https for example?"
+        )
+    line, found, _ = received.partition(b"\r\n")
+    if not found and len(line) > MAX_TARGET_BYTES + 64:
+        raise TargetTooLongError(f"The request line is longer than {MAX_TARGET_BYTES} bytes.")
+    if received.count(b"\n") != received.count(b"\r\n"):
+        raise MalformedRequestError("Lines must end with CR LF.")
+    if len(received) > MAX_HEAD_BYTES:
+        raise HeadTooLargeError(f"The request's head is larger than {MAX_HEAD_BYTES} bytes.")
+
+
+def parse_field(line: bytes) -> tuple[bytes, bytes]:
+    """Return name, in lower case, and value of a header line. Raises ``MalformedRequestError``."""
+    match = _FIELD_LINE.fullmatch(line)
+    if match is None:
+        raise MalformedRequestError("A header line is not 'name: value'.")
+    return match[1].lower(), match[2].rstrip(b" \t")
+
+
+def _field(line: bytes) -> tuple[bytes, bytes]:
+    field = parse_field(line)
+    if len(line) <= _REMEMBERED_LINE_BYTES and field[0] not in _NEVER_REMEMBERED:
+        if len(_known_fields) >= _REMEMBERED_LINES:
+            _known_fields.clear()
+        _known_fields[line] = field
+    return field
+
+
+def _is_token_byte(byte: int) -> bool:
+    return re.fullmatch(_TOKEN, bytes((byte,))) is not None
+
+
+def _request_line(line: bytes) -> tuple[str, bytes, int]:
+    match = _REQUEST_LINE.fullmatch(line)
+    if match is None:
+        raise _bad_request_line(line)
+    method, target, major, minor = match.groups()
+    if major != b"1":
+        raise UnsupportedVersionError("Only HTTP/1.0 and HTTP/1.1 are spoken here.")
+    if len(target) > MAX_TARGET_BYTES:
+        raise TargetTooLongError(f"The request's target is longer than {MAX_TARGET_BYTES} bytes.")
+    # A later minor version is treated as the latest that is known (RFC 9110 section 2.5).
+    return method.decode(), target, min(int(minor), 1)
+
+
+def _bad_request_line(line: bytes) -> EdgeError:
+    if len(line) > MAX_TARGET_BYTES + 64:
+        return TargetTooLongError(f"The request line is longer than {MAX_TARGET_BYTES} bytes.")
+    return MalformedRequestError("The request line is not 'METHOD /path HTTP/1.1'.")
+
+
+def _refuse_duplicates(headers: Headers) -> None:
+    names = [name for name, _ in headers]
+    for name in _AT_MOST_ONCE:
+        if names.count(name) > 1:
+            raise MalformedRequestError(f"The request has more than one '{name.decode()}' header.")
+
+
+def _origin_form(method: str, target: bytes, host: bytes) -> tuple[str, bytes]:
+    """Return path and query; a target that names its authority must name the same one as ``Host`` does."""
+    if not target.startswith(b"/"):
+        absolute = _ABSOLUTE.fullmatch(target)
+        if absolute is not None:
+            if absolute[1].lower() != host.lower():
+                raise MalformedRequestError(
+                    "The request's target and its 'Host' header name different hosts."
+                )
+            target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
+        elif (method, target) != ("OPTIONS", b"*"):
+            raise MalformedRequestError("The request's target must begin with a slash.")
+    path, _, query = target.partition(b"?")
+    return path.decode(), query
+
+
+def _content_length(fields: dict[bytes, bytes], minor_version: int) -> int | None:
+    coding, length = fields.get(b"transfer-encoding"), fields.get(b"content-length")
+    if coding is not None:
+        if length is not None:
+            raise MalformedRequestError("A request has 'Content-Length' or 'Transfer-Encoding', never both.")
+        if minor_version == 0:
+            raise MalformedRequestError("HTTP/1.0 has no 'Transfer-Encoding'.")
+        if coding.lower() != b"chunked":
+            raise _other_coding(coding)
+        return None
+    if length is None:
+        return 0
+    if _LENGTH.fullmatch(length) is None:
+        raise MalformedRequestError("'Content-Length' must be a number of bytes.")
+    return int(length)
+
+
+def _other_coding(coding: bytes) -> EdgeError:
+    codings = [name.strip().lower() for name in coding.split(b",")]
+    if _CODINGS.fullmatch(coding) is None or codings.count(b"chunked") > 1 or b"chunked" in codings[:-1]:
+        return MalformedRequestError("'Transfer-Encoding' must be 'chunked' and nothing else.")
+    return UnknownCodingError("The only 'Transfer-Encoding' that is taken is 'chunked'.")
+
+
+def _wants_continue(expect: bytes | None, minor_version: int) -> bool:
+    if expect is None or minor_version == 0:
+        return False  # a server ignores it in HTTP/1.0 (RFC 9110 section 10.1.1)
+    if expect.lower() != b"100-continue":
+        raise ExpectationError("The only expectation that can be met is '100-continue'.")
+    return True
+
+
+def _may_keep_alive(headers: Headers, minor_version: int) -> bool:
+    options = list(connection_options(headers))
+    return b"close" not in options and (minor_version > 0 or b"keep-alive" in options)

@@ -1,0 +1,143 @@
+"""The edge on a socket: accepts connections, looks after them, and ends them all in bounded time."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Coroutine
+from email.utils import formatdate
+from typing import Any
+
+from gglib.proxy.edge.connection import ClientConnection
+from gglib.proxy.edge.errors import EdgeError
+from gglib.proxy.edge.patience import PatienceLimits
+from gglib.proxy.request import Request
+
+BACKLOG = 2_048
+_LOOK_EVERY_S = 1.0
+"""How late a deadline may be noticed; less where a limit is shorter."""
+_SPARE_CONNECTIONS = 64
+"""How many of those that are too many are told so; the others are cut."""
+_LAST_GRACE_S = 0.1
+"""For what is left after connections were cut, and once more after tasks were cancelled."""
+
+
+class Listener:
+    """Serves one bound socket. ``on_stop`` is to end what is being answered."""
+
+    def __init__(
+        self,
+        handle: Callable[[Request, ClientConnection], Coroutine[Any, Any, None]],
+        *,
+        limits: PatienceLimits,
+        max_connections: int,
+        on_stop: Callable[[], None],
+        on_refusal: Callable[[EdgeError], None],
+    ) -> None:
+        self.handle = handle
+        self.limits = limits
+        self.is_ending = False
+        self.date_line = b""
+        self._max_connections = max_connections
+        self._on_stop = on_stop
+        self._on_refusal = on_refusal
+        self._connections: set[ClientConnection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_empty = asyncio.Event()
+
+    @property
+    def connection_count(self) -> int:
+        """How many connections there are."""
+        return len(self._connections)
+
+    async def serve(self, listener: socket.socket, cancel: asyncio.Event, *, grace_s: float) -> None:
+        """Accept until ``cancel`` is set or this task is cancelled; then end everything in ``grace_s`` and some."""
+        loop = asyncio.get_running_loop()
+        self._tick()
+        server = await loop.create_server(lambda: ClientConnection(self), sock=listener, backlog=BACKLOG)
+        try:
+            while not cancel.is_set():
+                await _first_of(cancel, self._look_every_s())
+                self._tick()
+                for connection in list(self._connections):
+                    connection.look(loop.time())
+        finally:
+            server.close()
+            await self._end(grace_s)
+
+    # -- what connections call ------------------------------------------------------------------------------
+
+    def add(self, connection: ClientConnection) -> bool:
+        """Count a connection; where there are too many, the one that has been idle the longest makes room."""
+        is_room = len(self._connections) < self._max_connections or self._drop_an_idle_one()
+        self._connections.add(connection)
+        self._is_empty.clear()
+        if len(self._connections) > self._max_connections + _SPARE_CONNECTIONS:
+            connection.abort()
+        return is_room
+
+    def discard(self, connection: ClientConnection) -> None:
+        """Forget a connection that is gone."""
+        self._connections.discard(connection)
+        self._note_if_empty()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a task that is known until it is done."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        self._is_empty.clear()
+        task.add_done_callback(self._task_done)
+
+    def note_refusal(self, error: EdgeError) -> None:
+        """Take note of what was refused before it was a request."""
+        self._on_refusal(error)
+
+    # -- the rest -------------------------------------------------------------------------------------------
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error  # a fault of ours: the loop's exception handler tells it
+        self._note_if_empty()
+
+    def _drop_an_idle_one(self) -> bool:
+        idle = [c for c in self._connections if c.idle_since_s is not None]
+        if not idle:
+            return False
+        min(idle, key=lambda c: c.idle_since_s or 0.0).abort()
+        return True
+
+    def _look_every_s(self) -> float:
+        limits = self.limits
+        shortest = min(
+            (s for s in (limits.head_s, limits.body_s, limits.write_s, limits.idle_s) if s > 0), default=4
+        )
+        return min(_LOOK_EVERY_S, shortest / 4)
+
+    def _tick(self) -> None:
+        self.date_line = f"date: {formatdate(usegmt=True)}\r\n".encode()
+
+    def _note_if_empty(self) -> None:
+        if not self._connections and not self._tasks:
+            self._is_empty.set()
+
+    async def _end(self, grace_s: float) -> None:
+        """Tell, then cut, then cancel: each step is for what the one before did not end."""
+        self.is_ending = True
+        self._note_if_empty()
+        self._on_stop()
+        for connection in list(self._connections):
+            connection.shut_down()
+        await _first_of(self._is_empty, grace_s)
+        for connection in list(self._connections):
+            connection.abort()
+        await _first_of(self._is_empty, _LAST_GRACE_S)
+        for task in list(self._tasks):
+            task.cancel()
+        await _first_of(self._is_empty, _LAST_GRACE_S)
+
+
+async def _first_of(event: asyncio.Event, timeout_s: float) -> None:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        pass

@@ -1,0 +1,96 @@
+"""How long a connection may take for what it does now. Pure: time is an argument, in seconds of any one clock.
+
+One deadline at a time. It is looked at once a second or so, by whoever owns all connections: nothing on the way of a
+request sets or cancels a timer.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+FOR_EVER = float("inf")
+LINGER_S = 2.0
+"""How long what a refused client still sends is thrown away: it reads the refusal before the connection ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatienceLimits:
+    """Times in seconds; what each is for is in ``ProxyOptions``."""
+
+    head_s: float
+    body_s: float
+    body_min_rate: int
+    write_s: float
+    idle_s: float
+
+
+class Phase(Enum):
+    """What a connection does."""
+
+    NEW = "new"
+    IDLE = "idle"
+    HEAD = "head"
+    BODY = "body"
+    ANSWER = "answer"
+    CHOKED = "choked"
+    LINGER = "linger"
+
+
+class Patience:
+    """The phase of one connection and when it has lasted too long."""
+
+    __slots__ = ("_limits", "_unsent_bytes", "deadline_s", "phase", "since_s")
+
+    def __init__(self, limits: PatienceLimits, now_s: float) -> None:
+        self._limits = limits
+        self._unsent_bytes = 0
+        self.phase = Phase.NEW
+        self.since_s = now_s
+        self.deadline_s = now_s + limits.head_s
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for anything."""
+        return self.phase in {Phase.IDLE, Phase.NEW}
+
+    def rest(self, now_s: float) -> None:
+        """Note that an answer is over and no other request has begun."""
+        self._enter(Phase.IDLE, now_s, self._limits.idle_s)
+
+    def begin_head(self, now_s: float) -> None:
+        """Note that a request has begun; the head of a first one has been waited for since the connection began."""
+        if self.phase is Phase.IDLE:
+            self._enter(Phase.HEAD, now_s, self._limits.head_s)
+        elif self.phase is Phase.NEW:
+            self.phase = Phase.HEAD
+
+    def begin_body(self, now_s: float) -> None:
+        """Note that a body is read."""
+        self._enter(Phase.BODY, now_s, self._limits.body_s)
+
+    def receive_body(self, size_bytes: int) -> None:
+        """Note that some of the body has come: that buys time, so that a slow upload goes on and a drip does not."""
+        if self.phase is Phase.BODY:
+            self.deadline_s += size_bytes / self._limits.body_min_rate
+
+    def answer(self, now_s: float) -> None:
+        """Note that nothing is waited for from the client."""
+        self._enter(Phase.ANSWER, now_s, FOR_EVER)
+
+    def choke(self, now_s: float, unsent_bytes: int) -> None:
+        """Note that the client does not read as fast as it is answered."""
+        self._unsent_bytes = unsent_bytes
+        self._enter(Phase.CHOKED, now_s, self._limits.write_s)
+
+    def linger(self, now_s: float) -> None:
+        """Note that what still comes is thrown away."""
+        self._enter(Phase.LINGER, now_s, LINGER_S)
+
+    def look(self, now_s: float, unsent_bytes: int) -> Phase | None:
+        """Return the phase that has lasted too long, or None. A choked client that took something is living."""
+        if self.phase is Phase.CHOKED and unsent_bytes != self._unsent_bytes:
+            self.choke(now_s, unsent_bytes)
+        return self.phase if now_s >= self.deadline_s else None
+
+    def _enter(self, phase: Phase, now_s: float, limit_s: float) -> None:
+        self.phase, self.since_s = phase, now_s
+        self.deadline_s = now_s + limit_s if limit_s > 0 else FOR_EVER

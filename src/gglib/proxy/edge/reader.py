@@ -1,0 +1,145 @@
+"""Requests on one connection, one after the other. Pure: bytes in, events out.
+
+Theory of operation. ``receive`` takes what came and returns what it means: a head, parts of its body, the end of it.
+After the end nothing more is read, whatever comes, until ``next_request`` says that the answer is given: so requests
+that were sent in advance are answered in order. An error is final.
+"""
+
+from enum import Enum
+
+from gglib.proxy.edge.chunked import ChunkedBody
+from gglib.proxy.edge.errors import EdgeError, MalformedRequestError
+from gglib.proxy.edge.head import MAX_HEAD_BYTES, RequestHead, check_beginning, parse_head
+
+_END_OF_HEAD = b"\r\n\r\n"
+_CRLF = b"\r\n"
+_MAX_EMPTY_LINES = 8
+"""Some old clients send one after a body (RFC 9112 section 2.2); more than a few are no accident."""
+
+
+class End(Enum):
+    """The event that ends a request."""
+
+    OF_REQUEST = "end of request"
+
+
+Event = RequestHead | bytes | End
+
+
+class _State(Enum):
+    HEAD = "head"
+    BODY = "body"
+    CHUNKED_BODY = "chunked body"
+    WAITING = "waiting"
+    BROKEN = "broken"
+
+
+class RequestReader:
+    """Reads the requests of one connection."""
+
+    __slots__ = ("_buffer", "_chunks", "_empty_lines", "_left_bytes", "_state")
+
+    def __init__(self) -> None:
+        self._state = _State.HEAD
+        self._buffer = b""
+        self._left_bytes = 0
+        self._chunks = ChunkedBody()
+        self._empty_lines = 0
+
+    @property
+    def is_in_head(self) -> bool:
+        """Whether something of a head has come, but not all of it."""
+        return self._state is _State.HEAD and bool(self._buffer)
+
+    @property
+    def is_in_body(self) -> bool:
+        """Whether a body has begun and not ended."""
+        return self._state in {_State.BODY, _State.CHUNKED_BODY}
+
+    @property
+    def missing_bytes(self) -> int | None:
+        """How much of the body has not come; None where nobody can tell."""
+        return None if self._state is _State.CHUNKED_BODY else self._left_bytes
+
+    @property
+    def ahead_bytes(self) -> int:
+        """How much has come of what follows the request that is being answered."""
+        return len(self._buffer) if self._state is _State.WAITING else 0
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Take in what came. Raises ``EdgeError`` where no request can follow any more."""
+        events: list[Event] = []
+        try:
+            if self._state is _State.BODY and not self._buffer:
+                self._read_body(data, events)
+            elif self._state is not _State.BROKEN:
+                self._buffer = self._buffer + data if self._buffer else data
+                self._advance(events)
+        except EdgeError:
+            self._state, self._buffer = _State.BROKEN, b""
+            raise
+        return events
+
+    def next_request(self) -> list[Event]:
+        """Go on with the request that follows; returns what has come of it already. Raises as ``receive``."""
+        self._state = _State.HEAD
+        return self.receive(b"")
+
+    def _advance(self, events: list[Event]) -> None:
+        if self._state is _State.HEAD:
+            self._read_head(events)
+        if self._state is _State.BODY:
+            data, self._buffer = self._buffer, b""
+            self._read_body(data, events)
+        elif self._state is _State.CHUNKED_BODY:
+            data, self._buffer = self._buffer, b""
+            self._read_chunks(data, events)
+
+    def _read_head(self, events: list[Event]) -> None:
+        self._skip_empty_lines()
+        end = self._buffer.find(_END_OF_HEAD)
+        if not 0 <= end <= MAX_HEAD_BYTES:
+            if self._buffer not in {b"", b"\r"}:
+                check_beginning(self._buffer)
+            return
+        head = parse_head(self._buffer[:end])
+        self._buffer = self._buffer[end + len(_END_OF_HEAD) :]
+        self._empty_lines = 0
+        events.append(head)
+        if head.content_length is None:
+            self._state, self._chunks = _State.CHUNKED_BODY, ChunkedBody()
+        elif head.content_length:
+            self._state, self._left_bytes = _State.BODY, head.content_length
+        else:
+            self._end(events)
+
+    def _skip_empty_lines(self) -> None:
+        while self._buffer.startswith(_CRLF):
+            self._buffer = self._buffer[len(_CRLF) :]
+            self._empty_lines += 1
+            if self._empty_lines > _MAX_EMPTY_LINES:
+                raise MalformedRequestError("There are too many empty lines before the request.")
+
+    def _read_body(self, data: bytes, events: list[Event]) -> None:
+        if len(data) < self._left_bytes:
+            if data:
+                events.append(data)
+                self._left_bytes -= len(data)
+            return
+        if len(data) > self._left_bytes:
+            data, self._buffer = data[: self._left_bytes], data[self._left_bytes :]
+        self._left_bytes = 0
+        events.append(data)
+        self._end(events)
+
+    def _read_chunks(self, data: bytes, events: list[Event]) -> None:
+        part = self._chunks.receive(data)
+        if part:
+            events.append(part)
+        if self._chunks.is_over:
+            self._buffer = self._chunks.rest
+            self._end(events)
+
+    def _end(self, events: list[Event]) -> None:
+        self._state = _State.WAITING
+        events.append(End.OF_REQUEST)

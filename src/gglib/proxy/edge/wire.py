@@ -1,0 +1,44 @@
+"""What an answer needs of the connection that it goes over."""
+
+from typing import Protocol
+
+
+class Wire(Protocol):
+    """The sending side of a connection, for one answer."""
+
+    @property
+    def date_line(self) -> bytes:
+        """The ``Date`` header of now, as a line."""
+        ...
+
+    @property
+    def can_keep_alive(self) -> bool:
+        """Whether, as things stand, another request may follow on this connection."""
+        ...
+
+    @property
+    def is_choked(self) -> bool:
+        """Whether the client is slow to read: wait for ``room`` before more is written."""
+        ...
+
+    @property
+    def peer_host(self) -> str | None:
+        """The address that the connection comes from; None when it is no network address."""
+        ...
+
+    @property
+    def own_host(self) -> str | None:
+        """The address that the connection came to; None when it is no network address."""
+        ...
+
+    async def room(self) -> None:
+        """Return when the client has read, or is gone."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Send; what a client that is gone is sent is lost."""
+        ...
+
+    def end(self, *, may_keep_alive: bool) -> None:
+        """Note that the answer is whole, and whether the connection may go on."""
+        ...
