@@ -3,6 +3,7 @@
 It knows how an answer begins, goes on and ends, also when something fails in the middle; not what is in it.
 """
 
+import asyncio
 import json
 from enum import Enum
 
@@ -12,6 +13,7 @@ from gglib.proxy.edge.wire import Wire
 from gglib.proxy.edge.writer import AnswerWriter
 from gglib.proxy.errors import Problem, describe
 from gglib.proxy.headers import Headers
+from gglib.proxy.usage import TAIL_BYTES
 
 STREAM_HEAD: Headers = [(b"content-type", header_rules.EVENT_STREAM), *header_rules.STREAM_HEADERS]
 
@@ -47,16 +49,31 @@ class Answer:
     A cancelled wait for a slow client counts as not sent: what is written is written at once, after the wait.
     """
 
-    __slots__ = ("_is_event_stream", "_request_id", "_tail", "_wire", "_writer", "state", "status")
+    __slots__ = (
+        "_request_id",
+        "_wire",
+        "_writer",
+        "began_s",
+        "chunks",
+        "is_event_stream",
+        "state",
+        "status",
+        "tail",
+    )
 
     def __init__(self, wire: Wire, *, method: str, minor_version: int, request_id: str) -> None:
         self._wire = wire
         self._writer = AnswerWriter(method=method, minor_version=minor_version)
         self._request_id = request_id.encode()
-        self._tail = sse.StreamTail()
-        self._is_event_stream = False
+        self.is_event_stream = False
         self.state = AnswerState.NOT_STARTED
         self.status: int | None = None
+        self.began_s: float | None = None
+        """When the first part of the body was sent, heartbeats apart; the loop's time."""
+        self.chunks = 0
+        """How many parts of the body were sent, heartbeats apart."""
+        self.tail = b""
+        """The last bytes of the body, as many as tell its usage."""
 
     @property
     def is_started(self) -> bool:
@@ -77,7 +94,7 @@ class Answer:
         wire = self._wire
         wire.write(self._writer.head(status, full, date=wire.date_line, may_keep_alive=wire.can_keep_alive))
         self.state, self.status = after, status
-        self._is_event_stream = header_rules.is_event_stream(headers)
+        self.is_event_stream = header_rules.is_event_stream(headers)
 
     async def write(self, part: bytes, *, is_last: bool = False) -> None:
         """Send a part of the body; waits first while the client is slow to read."""
@@ -87,7 +104,8 @@ class Answer:
         framed = self._writer.part(part)
         self._wire.write(framed + self._writer.end() if is_last else framed)
         self.state = after
-        self._tail.feed(part)
+        if part:
+            self._note(part)
         if is_last:
             self._wire.end(may_keep_alive=self._writer.may_keep_alive)
 
@@ -103,7 +121,11 @@ class Answer:
         """Send a heartbeat; the first one decides the status, which is 200 from then on."""
         if not self.is_started:
             await self.start(200, STREAM_HEAD)
-        await self.write(sse.HEARTBEAT)
+        after = self._after(Move.PART)
+        if self._wire.is_choked:
+            await self._wire.room()
+        self._wire.write(self._writer.part(sse.HEARTBEAT))
+        self.state = after
 
     async def fail(self, error: Exception) -> None:
         """Tell the client of ``error`` in the way that is left.
@@ -114,16 +136,22 @@ class Answer:
         problem = describe(error)
         if not self.is_started:
             await self._send_whole(problem)
-        elif self.state is AnswerState.STARTED and self._is_event_stream:
+        elif self.state is AnswerState.STARTED and self.is_event_stream:
             await self.end_with_event(problem.body)
 
     async def end_with_event(self, error_body: bytes) -> None:
         """End an event stream with an error, never with ``[DONE]``."""
-        await self.write(self._tail.separator() + sse.error_event(error_body), is_last=True)
+        await self.write(sse.separator(self.tail) + sse.error_event(error_body), is_last=True)
 
     async def _send_whole(self, whole: Problem) -> None:
         await self.start(whole.status, whole.all_headers())
         await self.write(whole.body, is_last=True)
+
+    def _note(self, part: bytes) -> None:
+        if self.began_s is None:
+            self.began_s = asyncio.get_running_loop().time()
+        self.chunks += 1
+        self.tail = part[-TAIL_BYTES:] if len(part) >= TAIL_BYTES else (self.tail + part)[-TAIL_BYTES:]
 
     def _after(self, move: Move) -> AnswerState:
         after = _MOVES.get((self.state, move))

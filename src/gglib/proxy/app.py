@@ -1,4 +1,4 @@
-"""What becomes of a request: finds the handler, tells errors, logs one line.
+"""What becomes of a request: finds the handler, tells errors, takes note.
 
 It knows no sockets: ``server.py`` puts it behind the edge.
 """
@@ -12,10 +12,11 @@ from gglib.proxy.edge.errors import EdgeError
 from gglib.proxy.edge.wire import Wire
 from gglib.proxy.errors import describe
 from gglib.proxy.options import Services
+from gglib.proxy.record import RequestRecord
 from gglib.proxy.request import ClientLeftError, Request
 from gglib.proxy.routes.table import find_handler
+from gglib.proxy.usage import read_usage
 
-access_log = logging.getLogger("gglib.access")
 log = logging.getLogger("gglib.proxy")
 
 CLIENT_CLOSED_REQUEST = 499
@@ -37,15 +38,18 @@ class ProxyApp:
         )
         loop = asyncio.get_running_loop()
         started_s = loop.time()
+        error_code: str | None = None
         try:
             await self._handle(request, answer)
         except ClientLeftError:
             answer.status = answer.status or CLIENT_CLOSED_REQUEST
         except Exception as error:  # noqa: BLE001 - the border: whatever it is, the client is told
+            error_code = error.code if isinstance(error, GglibError) else GglibError.code
             _log_error(request, error)
             await answer.fail(error)
         finally:
-            _log_access(request, answer, duration_s=loop.time() - started_s)
+            record = _record(request, answer, started_s=started_s, ended_s=loop.time(), error_code=error_code)
+            self._services.observer.note(record)
 
     def stop(self) -> None:
         """End what is open with ``ShuttingDownError``, and refuse what comes."""
@@ -54,8 +58,8 @@ class ProxyApp:
             request.block.end_with(ShuttingDownError())
 
     def note_refusal(self, error: EdgeError) -> None:
-        """Log what the edge refused before it was a request."""
-        access_log.info("- - model=- status=%s refused: %s", describe(error).status, error)
+        """Take note of what the edge refused before it was a request."""
+        self._services.observer.note_refusal(describe(error).status, str(error))
 
     async def _handle(self, request: Request, answer: Answer) -> None:
         if self._is_stopping:
@@ -79,13 +83,22 @@ def _log_error(request: Request, error: Exception) -> None:
         log.warning("%s: %s", request.id, error)
 
 
-def _log_access(request: Request, answer: Answer, *, duration_s: float) -> None:
-    access_log.info(
-        "%s %s model=%s status=%s duration_ms=%.1f request_id=%s",
-        request.method,
-        request.path,
-        request.model or "-",
-        answer.status or "-",
-        duration_s * 1000,
-        request.id,
+def _record(
+    request: Request, answer: Answer, *, started_s: float, ended_s: float, error_code: str | None
+) -> RequestRecord:
+    usage = read_usage(answer.tail)
+    return RequestRecord(
+        method=request.method,
+        path=request.path,
+        model=request.model,
+        status=answer.status,
+        request_id=request.id,
+        waited_s=request.waited_s,
+        first_byte_s=None if answer.began_s is None else answer.began_s - started_s,
+        duration_s=ended_s - started_s,
+        chunks=answer.chunks,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        is_streamed=answer.is_event_stream,
+        error_code=error_code,
     )

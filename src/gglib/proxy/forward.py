@@ -42,15 +42,15 @@ async def forward(request: Request, answer: Answer, services: Services) -> None:
     request.model = model.name
     heartbeat_s = services.options.heartbeat_s if envelope.is_stream else 0
     async with Companion(partial(_beat, answer, heartbeat_s)) as heartbeat:
+        asked_s = asyncio.get_running_loop().time()
         for pause_s in (*PAUSES_S, None):
             try:
-                async with (
-                    _admit(request, services, model, envelope) as target,
-                    _post(target, _upstream_request(request, body), services) as upstream,
-                ):
-                    await heartbeat.stop()
-                    await _relay(upstream, answer)
-                    break
+                async with _admit(request, services, model, envelope) as target:
+                    request.waited_s = asyncio.get_running_loop().time() - asked_s
+                    async with _post(target, _upstream_request(request, body), services) as upstream:
+                        await heartbeat.stop()
+                        await _relay(upstream, answer)
+                        break
             except UnreachableError:
                 if pause_s is None:
                     raise

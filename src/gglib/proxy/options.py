@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
 from gglib.proxy.model_objects import ModelObjects
+from gglib.proxy.observer import Observer
 from gglib.proxy.upstream import UpstreamPool
 
 
@@ -49,5 +50,6 @@ class Services:
     catalog: ModelCatalogPort
     pool: UpstreamPool
     model_objects: ModelObjects
+    observer: Observer
     default_ctx: int
     options: ProxyOptions

@@ -27,7 +27,7 @@ class ClientLeftError(Exception):
 class Request:
     """One request. ``model`` is the catalogue's name of the model it turned out to be for, None before that."""
 
-    __slots__ = ("_body", "_has_left", "_head", "_wire", "block", "id", "model")
+    __slots__ = ("_body", "_has_left", "_head", "_wire", "block", "id", "model", "waited_s")
 
     def __init__(self, head: RequestHead, body: IncomingBody, wire: Wire) -> None:
         self._head = head
@@ -38,6 +38,8 @@ class Request:
         """What answers this request, to be ended from outside."""
         self.id = sane_request_id(head.fields) or new_request_id()
         self.model: str | None = None
+        self.waited_s: float | None = None
+        """How long it waited for its model; None while it has none."""
 
     @property
     def method(self) -> str:

@@ -11,6 +11,7 @@ from gglib.proxy.app import ProxyApp
 from gglib.proxy.edge.listener import Listener
 from gglib.proxy.edge.patience import PatienceLimits
 from gglib.proxy.model_objects import ModelObjects
+from gglib.proxy.observer import Observer
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.upstream import UpstreamPool
 
@@ -36,6 +37,7 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
         catalog=catalog,
         pool=pool,
         model_objects=ModelObjects(default_ctx),
+        observer=Observer(),
         default_ctx=default_ctx,
         options=options,
     )
@@ -52,6 +54,7 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
     finally:
         listener.close()
         await pool.close()
+        services.observer.close()
 
 
 def _limits(options: ProxyOptions) -> PatienceLimits:

@@ -7,6 +7,7 @@ from gglib.proxy.app import ProxyApp
 from gglib.proxy.edge.body import IncomingBody
 from gglib.proxy.edge.head import parse_head
 from gglib.proxy.model_objects import ModelObjects
+from gglib.proxy.observer import Observer
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.request import Request
 from gglib.proxy.upstream import UpstreamPool
@@ -22,6 +23,7 @@ async def test_request_that_comes_after_the_end_is_refused() -> None:
         catalog=FakeCatalog([ModelSummary(id=1, name="tiny")]),
         pool=UpstreamPool(connect_timeout_s=1),
         model_objects=ModelObjects(1),
+        observer=Observer(),
         default_ctx=1,
         options=ProxyOptions(),
     )

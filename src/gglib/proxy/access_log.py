@@ -1,0 +1,83 @@
+"""One line for each request that is over. Nothing of a body, a query, a key or a prompt is ever in it.
+
+Formatting and writing a line takes as long as forwarding a short request, most of it in the logging module and in the
+files behind it. So lines are collected for a moment and handed over together: one record holds one line or more.
+"""
+
+import asyncio
+import logging
+import time
+
+from gglib.proxy.record import RequestRecord
+
+log = logging.getLogger("gglib.access")
+
+HELD_S = 0.2
+"""Who watches does not notice; who is killed loses no more than this."""
+HELD_LINES = 1_000
+QUIET_PATHS = frozenset(("/health", "/api/status", "/metrics"))
+"""What programs ask again and again; only what went wrong there is worth a line."""
+
+
+class AccessLog:
+    """Collects lines and hands them to the logger ``gglib.access``, each with its own time."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._second = 0
+        self._clock = ""
+
+    def note(self, record: RequestRecord) -> None:
+        """Take in a request that is over."""
+        if record.status == 200 and record.path in QUIET_PATHS:
+            return
+        if log.isEnabledFor(logging.INFO):
+            self._add(line(record))
+
+    def note_refusal(self, status: int, reason: str) -> None:
+        """Take in what was refused before it was a request."""
+        if log.isEnabledFor(logging.INFO):
+            self._add(f"- - status={status} refused: {reason}")
+
+    def flush(self) -> None:
+        """Hand over what there is."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._lines:
+            lines, self._lines = self._lines, []
+            log.info("%s", "\n".join(lines))
+
+    def _add(self, text: str) -> None:
+        self._lines.append(f"{self._now()} INFO    {text}")
+        if len(self._lines) >= HELD_LINES:
+            self.flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(HELD_S, self.flush)
+
+    def _now(self) -> str:
+        now_s = time.time()
+        second = int(now_s)
+        if second != self._second:
+            self._second, self._clock = second, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+        return f"{self._clock},{int((now_s - second) * 1000):03d}"
+
+
+def line(record: RequestRecord) -> str:
+    """Return a request as one line, without its time. Pure."""
+    return (
+        f"{record.method} {record.path} model={record.model or '-'} status={record.status or '-'}"
+        f"{_ms('waited', record.waited_s)}{_ms('first_byte', record.first_byte_s)}"
+        f" duration_ms={record.duration_s * 1000:.1f} chunks={record.chunks}"
+        f"{_count('prompt_tokens', record.prompt_tokens)}{_count('completion_tokens', record.completion_tokens)}"
+        f" request_id={record.request_id}"
+    )
+
+
+def _ms(name: str, seconds: float | None) -> str:
+    return "" if seconds is None else f" {name}_ms={seconds * 1000:.1f}"
+
+
+def _count(name: str, number: int | None) -> str:
+    return "" if number is None else f" {name}={number}"

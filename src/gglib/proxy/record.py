@@ -1,0 +1,25 @@
+"""What is remembered of one request that is over: for the log and for the metrics. Pure."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """One request. Times in seconds. Not frozen, because that costs; nobody changes it."""
+
+    method: str
+    path: str
+    model: str | None
+    status: int | None
+    request_id: str
+    waited_s: float | None
+    """How long it waited for its model; None where it got to none."""
+    first_byte_s: float | None
+    """From its arrival to the first byte of the answer's body; heartbeats do not count."""
+    duration_s: float
+    chunks: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    is_streamed: bool
+    error_code: str | None
+    """The code of what it failed with; None where it did not."""
