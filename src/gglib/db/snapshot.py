@@ -45,17 +45,25 @@ class SnapshotCache:
             self._watcher.close()
             raise
         self._loading: asyncio.Future[Snapshot] | None = None
+        self._is_fresh = False
+        """Whether it was looked in this very turn of the event loop."""
 
     async def latest(self) -> Snapshot:
         """Return the catalogue with everything that was committed before this was called.
 
-        A catalogue that is locked by another program is answered with the last snapshot.
+        A catalogue that is locked by another program is answered with the last snapshot. Who asks again in the same
+        turn of the loop gets the same answer: all of them asked before it, so whoever committed something and then
+        asked is heard in a later one.
         """
+        if self._is_fresh:
+            return self._snapshot
         # Twice, because a load that is under way may have begun before this call; the next one cannot have. No more
         # often, so that somebody who writes without a pause keeps nobody waiting.
         for _ in range(2):
             edition = self._watcher.edition()
             if edition == self._snapshot.edition:
+                self._is_fresh = True
+                asyncio.get_running_loop().call_soon(self._note_next_turn)
                 break
             try:
                 self._snapshot = await self._load_once(edition)
@@ -63,6 +71,9 @@ class SnapshotCache:
                 if not is_busy(error):
                     raise
         return self._snapshot
+
+    def _note_next_turn(self) -> None:
+        self._is_fresh = False
 
     async def close(self) -> None:
         """Let go of the file."""

@@ -10,9 +10,9 @@ from enum import Enum
 from gglib.proxy import headers as header_rules
 from gglib.proxy import sse
 from gglib.proxy.edge.wire import Wire
-from gglib.proxy.edge.writer import AnswerWriter
 from gglib.proxy.errors import Problem, describe
 from gglib.proxy.headers import Headers
+from gglib.proxy.http1.writer import AnswerWriter, header_lines
 from gglib.proxy.usage import TAIL_BYTES
 
 STREAM_HEAD: Headers = [(b"content-type", header_rules.EVENT_STREAM), *header_rules.STREAM_HEADERS]
@@ -85,29 +85,46 @@ class Answer:
         """Whether all of it is sent."""
         return self.state is AnswerState.ENDED
 
-    async def start(self, status: int, headers: Headers) -> None:
-        """Send the head."""
+    async def start(self, status: int, headers: Headers, *, length: int | None = None) -> None:
+        """Send the head. ``length`` is the body's in bytes; None where it is not known."""
+        is_event_stream = header_rules.is_event_stream(headers)
+        await self.start_with(status, header_lines(headers), length=length, is_event_stream=is_event_stream)
+
+    async def start_with(  # noqa: PLR0913 - a head, and what may leave with it
+        self,
+        status: int,
+        lines: bytes,
+        *,
+        length: int | None,
+        is_event_stream: bool,
+        part: bytes = b"",
+        is_last: bool = False,
+    ) -> None:
+        """Send the head, whose header lines are written already, and with it what there is of the body."""
         after = self._after(Move.HEAD)
-        if self._wire.is_choked:
-            await self._wire.room()
-        full = [*headers, (b"x-request-id", self._request_id)]
         wire = self._wire
-        wire.write(self._writer.head(status, full, date=wire.date_line, may_keep_alive=wire.can_keep_alive))
-        self.state, self.status = after, status
-        self.is_event_stream = header_rules.is_event_stream(headers)
+        if wire.is_choked:
+            await wire.room()
+        head = self._writer.head(
+            status,
+            b"%bx-request-id: %b\r\n" % (lines, self._request_id),
+            length=length,
+            date_line=wire.date_line,
+            may_keep_alive=wire.can_keep_alive,
+            says_keep_alive=is_event_stream,
+        )
+        self.state, self.status, self.is_event_stream = after, status, is_event_stream
+        if part or is_last:
+            self._send(head, part, is_last=is_last)
+        else:
+            wire.write(head)
 
     async def write(self, part: bytes, *, is_last: bool = False) -> None:
         """Send a part of the body; waits first while the client is slow to read."""
-        after = self._after(Move.LAST_PART if is_last else Move.PART)
+        self._after(Move.LAST_PART if is_last else Move.PART)
         if self._wire.is_choked:
             await self._wire.room()
-        framed = self._writer.part(part)
-        self._wire.write(framed + self._writer.end() if is_last else framed)
-        self.state = after
-        if part:
-            self._note(part)
-        if is_last:
-            self._wire.end(may_keep_alive=self._writer.may_keep_alive)
+        self._send(b"", part, is_last=is_last)
 
     async def send_json(self, content: object) -> None:
         """Send ``content`` as a whole answer of status 200."""
@@ -144,14 +161,30 @@ class Answer:
         await self.write(sse.separator(self.tail) + sse.error_event(error_body), is_last=True)
 
     async def _send_whole(self, whole: Problem) -> None:
-        await self.start(whole.status, whole.all_headers())
-        await self.write(whole.body, is_last=True)
+        lines, length = header_lines(whole.all_headers()), len(whole.body)
+        await self.start_with(
+            whole.status, lines, length=length, is_event_stream=False, part=whole.body, is_last=True
+        )
+
+    def _send(self, head: bytes, part: bytes, *, is_last: bool) -> None:
+        self.state = self._after(Move.LAST_PART if is_last else Move.PART)
+        framed = self._writer.part(part)
+        end = self._writer.end() if is_last else b""
+        self._wire.write(head + framed + end if head or end else framed)
+        if part:
+            self._note(part)
+        if is_last:
+            self._wire.end(may_keep_alive=self._writer.may_keep_alive)
 
     def _note(self, part: bytes) -> None:
         if self.began_s is None:
             self.began_s = asyncio.get_running_loop().time()
         self.chunks += 1
-        self.tail = part[-TAIL_BYTES:] if len(part) >= TAIL_BYTES else (self.tail + part)[-TAIL_BYTES:]
+        self.tail = (
+            part[-TAIL_BYTES:]
+            if len(part) >= TAIL_BYTES or not self.tail
+            else (self.tail + part)[-TAIL_BYTES:]
+        )
 
     def _after(self, move: Move) -> AnswerState:
         after = _MOVES.get((self.state, move))

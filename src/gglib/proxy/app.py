@@ -8,9 +8,9 @@ import logging
 
 from gglib.core.errors import GglibError, ShuttingDownError
 from gglib.proxy.answer import Answer
-from gglib.proxy.edge.errors import EdgeError
 from gglib.proxy.edge.wire import Wire
 from gglib.proxy.errors import describe
+from gglib.proxy.http1.errors import HttpError
 from gglib.proxy.options import Services
 from gglib.proxy.record import RequestRecord
 from gglib.proxy.request import ClientLeftError, Request
@@ -57,7 +57,7 @@ class ProxyApp:
         for request in list(self._open):
             request.block.end_with(ShuttingDownError())
 
-    def note_refusal(self, error: EdgeError) -> None:
+    def note_refusal(self, error: HttpError) -> None:
         """Take note of what the edge refused before it was a request."""
         self._services.observer.note_refusal(describe(error).status, str(error))
 

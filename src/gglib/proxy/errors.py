@@ -8,8 +8,8 @@ import math
 from dataclasses import dataclass
 
 from gglib.core import errors
-from gglib.proxy.edge import errors as edge
 from gglib.proxy.headers import Headers
+from gglib.proxy.http1 import errors as http
 
 JSON = (b"content-type", b"application/json")
 
@@ -75,8 +75,8 @@ class Problem:
     body: bytes
 
     def all_headers(self) -> Headers:
-        """Return the headers of the whole answer."""
-        return [JSON, (b"content-length", b"%d" % len(self.body)), *self.headers]
+        """Return the headers of the whole answer, its length apart."""
+        return [JSON, *self.headers]
 
 
 _INVALID_REQUEST = "invalid_request_error"
@@ -85,14 +85,14 @@ _INTERNAL_ERROR = "internal_error"
 
 _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     BadRequestError: (400, _INVALID_REQUEST),
-    edge.EdgeError: (400, _INVALID_REQUEST),
-    edge.RequestTimeoutError: (408, _INVALID_REQUEST),
-    edge.TargetTooLongError: (414, _INVALID_REQUEST),
-    edge.ExpectationError: (417, _INVALID_REQUEST),
-    edge.HeadTooLargeError: (431, _INVALID_REQUEST),
-    edge.UnknownCodingError: (501, _INVALID_REQUEST),
-    edge.TooManyConnectionsError: (503, _SERVER_ERROR),
-    edge.UnsupportedVersionError: (505, _INVALID_REQUEST),
+    http.HttpError: (400, _INVALID_REQUEST),
+    http.RequestTimeoutError: (408, _INVALID_REQUEST),
+    http.TargetTooLongError: (414, _INVALID_REQUEST),
+    http.ExpectationError: (417, _INVALID_REQUEST),
+    http.HeadTooLargeError: (431, _INVALID_REQUEST),
+    http.UnknownCodingError: (501, _INVALID_REQUEST),
+    http.TooManyConnectionsError: (503, _SERVER_ERROR),
+    http.UnsupportedVersionError: (505, _INVALID_REQUEST),
     ForbiddenError: (403, _INVALID_REQUEST),
     UnknownPathError: (404, _INVALID_REQUEST),
     errors.ModelNotFoundError: (404, _INVALID_REQUEST),

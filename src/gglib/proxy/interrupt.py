@@ -50,14 +50,18 @@ class Interruptible:
 class Companion:
     """A task that lives no longer than a block. ``stop`` ends it earlier and returns when it is over."""
 
-    __slots__ = ("_start", "_task")
+    __slots__ = ("_task", "_work")
 
-    def __init__(self, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self._start = start
+    def __init__(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._work = work
         self._task: asyncio.Task[None] | None = None
 
+    def start(self) -> None:
+        """Begin; ``stop`` must follow, however things go."""
+        self._task = asyncio.get_running_loop().create_task(self._work())
+
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._start())
+        self.start()
         return self
 
     async def __aexit__(

@@ -2,13 +2,14 @@
 
 import itertools
 import secrets
+from dataclasses import dataclass
 
 from gglib.proxy.edge.body import IncomingBody
-from gglib.proxy.edge.head import RequestHead
 from gglib.proxy.edge.wire import Wire
-from gglib.proxy.edge.writer import CONTINUE
 from gglib.proxy.errors import BodyTooLargeError
-from gglib.proxy.headers import Headers, sane_request_id
+from gglib.proxy.headers import Headers, preferred_wait_s, sane_request_id, to_upstream
+from gglib.proxy.http1.head import RequestHead
+from gglib.proxy.http1.writer import CONTINUE, header_lines
 from gglib.proxy.interrupt import Interruptible
 
 _PROCESS = secrets.token_hex(6)
@@ -27,13 +28,15 @@ class ClientLeftError(Exception):
 class Request:
     """One request. ``model`` is the catalogue's name of the model it turned out to be for, None before that."""
 
-    __slots__ = ("_body", "_has_left", "_head", "_wire", "block", "id", "model", "waited_s")
+    __slots__ = ("_body", "_content_length", "_wire", "block", "has_left", "head", "id", "model", "waited_s")
 
-    def __init__(self, head: RequestHead, body: IncomingBody, wire: Wire) -> None:
-        self._head = head
+    def __init__(self, head: RequestHead, content_length: int | None, body: IncomingBody, wire: Wire) -> None:
+        self.head = head
+        self._content_length = content_length
         self._body = body
         self._wire = wire
-        self._has_left = False
+        self.has_left = False
+        """Whether the client is gone."""
         self.block = Interruptible()
         """What answers this request, to be ended from outside."""
         self.id = sane_request_id(head.fields) or new_request_id()
@@ -44,32 +47,48 @@ class Request:
     @property
     def method(self) -> str:
         """The method as it came."""
-        return self._head.method
+        return self.head.method
 
     @property
     def path(self) -> str:
         """The path as it came, percent signs and all: safe to log, on one line. Routes compare it as it is."""
-        return self._head.raw_path
+        return self.head.raw_path
 
     @property
     def minor_version(self) -> int:
         """0 or 1 of HTTP/1."""
-        return self._head.minor_version
+        return self.head.minor_version
 
     @property
     def query(self) -> bytes:
         """What stands after the question mark, as the client wrote it; never logged."""
-        return self._head.query
+        return self.head.query
 
     @property
     def headers(self) -> Headers:
         """All headers, names in lower case."""
-        return self._head.headers
+        return self.head.headers
 
     @property
     def fields(self) -> dict[bytes, bytes]:
         """The last value of each header."""
-        return self._head.fields
+        return self.head.fields
+
+    @property
+    def target(self) -> bytes:
+        """Path and query as they came."""
+        path = self.head.raw_path.encode()
+        return path + b"?" + self.head.query if self.head.query else path
+
+    @property
+    def upstream_lines(self) -> bytes:
+        """The header lines that an engine may see, with this request's id."""
+        return b"%bx-request-id: %b\r\n" % (self._derived().upstream_lines, self.id.encode())
+
+    @property
+    def preferred_wait_s(self) -> int | None:
+        """How long the client wants to wait for a model at most; None where it does not say."""
+        return self._derived().preferred_wait_s
 
     @property
     def peer_host(self) -> str | None:
@@ -81,26 +100,37 @@ class Request:
         """The address that the connection came to; None when it is no network address."""
         return self._wire.own_host
 
-    @property
-    def has_left(self) -> bool:
-        """Whether the client is gone."""
-        return self._has_left
-
     def leave(self) -> None:
         """Note that the client is gone, and end what answers it."""
-        self._has_left = True
+        self.has_left = True
         self._body.fail(ClientLeftError())
         self.block.end_with(ClientLeftError())
 
     async def read_body(self, *, limit_bytes: int) -> bytes:
         """Return the whole body.
 
-        Raises ``BodyTooLargeError``, ``ClientLeftError`` for a body without its end, and ``EdgeError`` for one that is
+        Raises ``BodyTooLargeError``, ``ClientLeftError`` for a body without its end, and ``HttpError`` for one that is
         malformed or does not come in time.
         """
-        length = self._head.content_length
+        length = self._content_length
         if length is not None and length > limit_bytes:
             raise BodyTooLargeError(limit_bytes)
-        if self._head.wants_continue and not self._body.has_begun:
+        if self.head.wants_continue and not self._body.has_begun:
             self._wire.write(CONTINUE)
         return await self._body.read(limit_bytes=limit_bytes)
+
+    def _derived(self) -> "_Derived":
+        derived = self.head.derived
+        if not isinstance(derived, _Derived):
+            headers = self.head.headers
+            derived = _Derived(header_lines(to_upstream(headers)), preferred_wait_s(headers))
+            self.head.derived = derived
+        return derived
+
+
+@dataclass(frozen=True, slots=True)
+class _Derived:
+    """What follows from a head alone, worked out once for all requests that begin alike."""
+
+    upstream_lines: bytes
+    preferred_wait_s: int | None

@@ -6,7 +6,6 @@ that is about to be closed is not used again, because a request could meet the c
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
@@ -14,7 +13,6 @@ from urllib.parse import urlsplit
 
 from gglib.core.errors import UnreachableError
 from gglib.core.models import RunningTarget
-from gglib.proxy.headers import Headers
 from gglib.proxy.silence import Silence
 from gglib.proxy.upstream_connection import UpstreamConnection
 
@@ -22,29 +20,64 @@ IDLE_LIMIT_S = 4.0
 _CLOSE_LIMIT_S = 0.2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class UpstreamRequest:
-    """What to send: the path with its query, the headers that pass, the body as it came."""
+    """What to send. Not frozen, because that costs; nobody changes it."""
 
     path: bytes
-    headers: Headers
+    """With its query."""
+    header_lines: bytes
+    """The headers that pass, each a whole line; those of this connection are added."""
     body: bytes
 
 
-class UpstreamResponse:
-    """An answer whose head is known. Iterate to get the parts of the body as they come."""
+class UpstreamExchange:
+    """One request and its answer, for a block. Iterate to get the parts of the body as they come."""
 
-    __slots__ = ("_connection", "headers", "status")
+    __slots__ = ("_connection", "_pool", "_request", "_silence", "_target", "head")
 
-    def __init__(self, connection: UpstreamConnection) -> None:
+    def __init__(
+        self, pool: "UpstreamPool", target: RunningTarget, request: UpstreamRequest, silence: Silence
+    ) -> None:
+        self._pool = pool
+        self._target = target
+        self._request = request
+        self._silence = silence
+
+    async def __aenter__(self) -> Self:
+        pool, target, request = self._pool, self._target, self._request
+        connection = pool.take_idle(target) or await pool.connect(target)
         self._connection = connection
-        self.status = connection.status
-        self.headers = connection.headers
+        try:
+            head = b"POST %b HTTP/1.1\r\n%b%bcontent-length: %d\r\n\r\n" % (
+                request.path,
+                connection.own_lines,
+                request.header_lines,
+                len(request.body),
+            )
+            await connection.send(head, request.body, self._silence)
+            self.head = await connection.read_head()
+        except BaseException:
+            pool.give_back(target, connection)
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._pool.give_back(self._target, self._connection)
+
+    @property
+    def content_length(self) -> int | None:
+        """The length of the body in bytes; None where the head does not tell."""
+        return self._connection.content_length
 
     @property
     def is_drained(self) -> bool:
         """Whether the whole body has been read."""
         return self._connection.is_drained
+
+    def part_at_hand(self) -> bytes:
+        """Return what has come of the body and was not read; empty where there is nothing."""
+        return self._connection.take_part()
 
     def __aiter__(self) -> Self:
         return self
@@ -78,30 +111,23 @@ class UpstreamPool:
         """How many connections there are, idle or not."""
         return len(self._connections)
 
-    @contextlib.asynccontextmanager
-    async def post(
+    def post(
         self,
         target: RunningTarget,
         request: UpstreamRequest,
         *,
         first_byte_s: float = 0,
         chunk_gap_s: float = 0,
-    ) -> AsyncIterator[UpstreamResponse]:
+    ) -> UpstreamExchange:
         """Send ``request`` and hold the answer for a block; the connection is closed at once when it ends early.
 
         ``first_byte_s`` is how long the target may keep silent before its answer begins, ``chunk_gap_s`` in the
-        middle of it; 0 is for ever. Raises ``UnreachableError`` when the target takes no connection, ``UpstreamError``
-        when it leaves before its answer's head, ``UpstreamStalledError`` when it keeps silent for too long; the parts
-        of the answer raise the last two as well.
+        middle of it; 0 is for ever. Entering raises ``UnreachableError`` when the target takes no connection,
+        ``UpstreamError`` when it leaves before its answer's head, ``UpstreamStalledError`` when it keeps silent for too
+        long; the parts of the answer raise the last two as well.
         """
-        connection = self._take_idle(target) or await self._connect(target)
-        try:
-            silence = Silence(target.model_name, first_byte_s=first_byte_s, chunk_gap_s=chunk_gap_s)
-            await connection.send(_request_head(target, request), request.body, silence)
-            await connection.read_head()
-            yield UpstreamResponse(connection)
-        finally:
-            self._give_back(target, connection)
+        silence = Silence(target.model_name, first_byte_s=first_byte_s, chunk_gap_s=chunk_gap_s)
+        return UpstreamExchange(self, target, request, silence)
 
     async def close(self) -> None:
         """Close every connection, and return when the sockets are closed."""
@@ -116,7 +142,8 @@ class UpstreamPool:
                 while self._connections:  # noqa: ASYNC110 - it takes a turn of the loop or two
                     await asyncio.sleep(0)
 
-    def _take_idle(self, target: RunningTarget) -> UpstreamConnection | None:
+    def take_idle(self, target: RunningTarget) -> UpstreamConnection | None:
+        """Return a connection that can be used at once, or None."""
         idle = self._idle.pop(_key(target), {})
         while idle:
             connection, rest = idle.popitem()  # the one that was used last is the least likely to be closed
@@ -128,7 +155,8 @@ class UpstreamPool:
             connection.abort()
         return None
 
-    def _give_back(self, target: RunningTarget, connection: UpstreamConnection) -> None:
+    def give_back(self, target: RunningTarget, connection: UpstreamConnection) -> None:
+        """Keep a connection whose exchange is over, or close it."""
         if not connection.is_reusable:
             connection.abort()
             return
@@ -144,9 +172,10 @@ class UpstreamPool:
             del self._idle[key]
         connection.abort()
 
-    async def _connect(self, target: RunningTarget) -> UpstreamConnection:
+    async def connect(self, target: RunningTarget) -> UpstreamConnection:
+        """Open a connection. Raises ``UnreachableError``."""
         loop = asyncio.get_running_loop()
-        connection = UpstreamConnection(self._connections)
+        connection = UpstreamConnection(self._connections, own_lines=_own_lines(target))
         try:
             async with asyncio.timeout(self._connect_timeout_s):
                 if target.unix_socket is not None:
@@ -178,10 +207,8 @@ def _address(base_url: str) -> tuple[str, int]:
     return parts.hostname, parts.port or 80
 
 
-def _request_head(target: RunningTarget, request: UpstreamRequest) -> bytes:
-    lines = [b"POST " + request.path + b" HTTP/1.1", b"host: " + urlsplit(target.base_url).netloc.encode()]
-    lines += [name + b": " + value for name, value in request.headers]
+def _own_lines(target: RunningTarget) -> bytes:
+    lines = b"host: %b\r\n" % urlsplit(target.base_url).netloc.encode()
     if target.bearer_key is not None:
-        lines.append(b"authorization: Bearer " + target.bearer_key.encode())
-    lines.append(b"content-length: " + str(len(request.body)).encode())
-    return b"\r\n".join(lines) + b"\r\n\r\n"
+        lines += b"authorization: Bearer %b\r\n" % target.bearer_key.encode()
+    return lines

@@ -12,10 +12,8 @@ of pools, models or clients.
 
 import asyncio
 
-import httptools
-
 from gglib.core.errors import UpstreamError
-from gglib.proxy.headers import EVENT_STREAM
+from gglib.proxy.http1.response import ResponseHead, ResponseReader
 from gglib.proxy.silence import CommentSieve, Silence
 
 QUEUE_LIMIT_BYTES = 64 * 1024
@@ -28,43 +26,31 @@ _SECOND_LOOK_S = 0.01
 """uvloop runs timers before it reads sockets: a process that was itself held up for as long as the limit would find
 the engine silent whose answer waits to be read. So silence counts when it still lasts a moment later."""
 
-_NO_BODY_STATUSES = frozenset((204, 304))
-
-
-class _UnusableAnswerError(Exception):
-    """The engine sent a status that is none, or more than the one answer that it was asked for."""
-
 
 class UpstreamConnection(asyncio.Protocol):
     """A connection that carries one exchange after the other; when it is lost it leaves ``registry``."""
 
-    def __init__(self, registry: set["UpstreamConnection"]) -> None:
+    def __init__(self, registry: set["UpstreamConnection"], *, own_lines: bytes) -> None:
         self._registry = registry
+        self.own_lines = own_lines
+        """The header lines that every request to this engine has."""
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
         self._is_lost = False
+        self._is_spoilt = False
         self._is_writing_paused = False
         self._watch: asyncio.TimerHandle | None = None
         self._forget_exchange(Silence("", first_byte_s=0, chunk_gap_s=0))
 
     def _forget_exchange(self, silence: Silence) -> None:
-        self.status = 0
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.is_complete = False
+        self._reader = ResponseReader()
         self._is_sent = False
         self._is_expecting = False
-        self._has_head = False
-        self._is_interim = False
-        self._is_until_eof = False
-        self._is_kept_alive = False
-        self._is_chunked = False
         self._is_reading_paused = False
         self._fault: UpstreamError | None = None
         self._silence = silence
         self._sieve: CommentSieve | None = None
-        self._decoded: list[bytes] = []
         self._queue: list[bytes] = []
         self._queued_bytes = 0
 
@@ -78,13 +64,18 @@ class UpstreamConnection(asyncio.Protocol):
     @property
     def is_reusable(self) -> bool:
         """Whether the exchange ended in a way that lets another one follow."""
-        is_over = self._is_sent and self.is_complete and not self._queue
-        return is_over and self._is_kept_alive and self.is_alive
+        head = self._reader.head
+        is_over = self._is_sent and self._reader.is_complete and not self._queue
+        if not is_over or head is None or self._is_spoilt or self._reader.has_surplus:
+            return False
+        # llama-server closes the connection right after a chunked answer, whose head said Keep-Alive (seen in its
+        # system calls): the next request would meet the close on its way, and one in two did.
+        return head.keeps_alive and not head.is_chunked and self.is_alive
 
     @property
     def is_drained(self) -> bool:
         """Whether the whole answer has been read: no part will follow."""
-        return self.is_complete and not self._queue
+        return self._reader.is_complete and not self._queue
 
     @property
     def unsent_bytes(self) -> int:
@@ -109,26 +100,39 @@ class UpstreamConnection(asyncio.Protocol):
             view = memoryview(body)
             for start in range(0, len(body), _SLICE_BYTES):
                 await self._writable()
-                if self._has_head or self._fault is not None:
+                if self._reader.head is not None or self._fault is not None:
                     return
                 self._write(view[start : start + _SLICE_BYTES])
         self._is_sent = True
 
-    async def read_head(self) -> None:
-        """Return when ``status`` and ``headers`` are known; raises ``UpstreamError`` when they will never be."""
-        while not self._has_head:
+    async def read_head(self) -> ResponseHead:
+        """Return the answer's head; raises ``UpstreamError`` when it will never be known."""
+        while (head := self._reader.head) is None:
             self._raise_fault()
             await self._changed()
+        return head
+
+    @property
+    def content_length(self) -> int | None:
+        """The length of the answer's body in bytes; None where its head does not tell."""
+        return self._reader.content_length
 
     async def read_part(self) -> bytes | None:
         """Return what has come of the body, or None at its end; raises ``UpstreamError`` when it breaks off."""
         while not self._queue:
-            if self.is_complete:
+            if self._reader.is_complete:
                 return None
             self._raise_fault()
             await self._changed()
-        part = self._queue[0] if len(self._queue) == 1 else b"".join(self._queue)
-        self._queue.clear()
+        return self.take_part()
+
+    def take_part(self) -> bytes:
+        """Return what has come of the body and was not read; empty where there is nothing."""
+        queue = self._queue
+        if not queue:
+            return b""
+        part = queue[0] if len(queue) == 1 else b"".join(queue)
+        queue.clear()
         self._queued_bytes = 0
         if self._is_reading_paused and self._transport is not None:
             self._is_reading_paused = False
@@ -142,7 +146,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._transport.abort()
 
     async def _writable(self) -> None:
-        while self._is_writing_paused and not self._has_head and self._fault is None:
+        while self._is_writing_paused and self._reader.head is None and self._fault is None:
             await self._changed()
 
     def _write(self, data: bytes | memoryview) -> None:
@@ -203,17 +207,25 @@ class UpstreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Decode; all that came in one piece is handed on in one piece."""
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._is_kept_alive = False
-            self._fail(UpstreamError("The engine's answer is not HTTP."))
-        if self._decoded:
-            part = self._decoded[0] if len(self._decoded) == 1 else b"".join(self._decoded)
-            self._decoded.clear()
+        if not self._is_expecting:
+            self._is_spoilt = True
+            return
+        reader = self._reader
+        had_head = reader.head is not None
+        part = reader.receive(data)
+        if not had_head and reader.head is not None:
+            if reader.head.is_event_stream:
+                self._sieve = CommentSieve()
+            else:
+                self._silence.speak()  # the head of a stream says nothing yet
+        if part:
             if self._sieve is None or self._sieve.has_content(part):
                 self._silence.speak()
             self._enqueue(part)
+        if reader.fault is not None:
+            self._fail(UpstreamError(reader.fault))
+        elif reader.is_complete:
+            self._is_expecting = False
         self._wake()
 
     def eof_received(self) -> bool:
@@ -241,64 +253,18 @@ class UpstreamConnection(asyncio.Protocol):
     def _enqueue(self, part: bytes) -> None:
         self._queue.append(part)
         self._queued_bytes += len(part)
-        is_too_much = self._queued_bytes > QUEUE_LIMIT_BYTES and not self.is_complete
+        is_too_much = self._queued_bytes > QUEUE_LIMIT_BYTES and not self._reader.is_complete
         if is_too_much and not self._is_reading_paused and self._transport is not None:
             self._is_reading_paused = True
             self._transport.pause_reading()
 
     def _end_of_input(self) -> None:
-        self._is_kept_alive = False
-        if self._is_until_eof and self._fault is None:
-            self.is_complete = True
-        self._fail(UpstreamError("The engine closed the connection before its answer was complete."))
+        self._is_spoilt = True
+        self._reader.end_of_input()
+        if self._reader.fault is not None:
+            self._fail(UpstreamError(self._reader.fault))
         self._wake()
 
     def _fail(self, fault: UpstreamError) -> None:
-        if not self.is_complete and self._fault is None:
+        if not self._reader.is_complete and self._fault is None:
             self._fault = fault
-
-    # -- what the parser calls -----------------------------------------------------------------------------
-
-    def on_message_begin(self) -> None:
-        """Refuse a second answer, and one that nobody asked for."""
-        if not self._is_expecting:
-            raise _UnusableAnswerError
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header, unless it is a trailer."""
-        if not self._has_head:
-            self.headers.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        """Decide what kind of head this is: an interim one (1xx) is skipped."""
-        status = self._parser.get_status_code()
-        self._is_interim = 100 <= status < 200
-        if self._is_interim:
-            return
-        if not 200 <= status < 600:
-            raise _UnusableAnswerError
-        named = {name.lower(): value.lower() for name, value in self.headers}
-        self._is_chunked = b"chunked" in named.get(b"transfer-encoding", b"")
-        is_delimited = b"content-length" in named or self._is_chunked
-        self._is_until_eof = not is_delimited and status not in _NO_BODY_STATUSES
-        if named.get(b"content-type", b"").startswith(EVENT_STREAM):
-            self._sieve = CommentSieve()
-        else:
-            self._silence.speak()  # the head of a stream says nothing yet
-        self.status = status
-        self._has_head = True
-
-    def on_body(self, part: bytes) -> None:
-        """Collect a part of the body."""
-        self._decoded.append(part)
-
-    def on_message_complete(self) -> None:
-        """Note the end of the answer, or begin anew after an interim one."""
-        if self._is_interim:
-            self.headers.clear()
-            return
-        self.is_complete = True
-        self._is_expecting = False
-        # llama-server closes the connection right after a chunked answer, whose head said Keep-Alive (seen in its
-        # system calls): the next request would meet the close on its way, and one in two did.
-        self._is_kept_alive = self._parser.should_keep_alive() and not self._is_chunked

@@ -5,7 +5,7 @@ import json
 from gglib.core.models import ModelSummary
 from gglib.proxy.app import ProxyApp
 from gglib.proxy.edge.body import IncomingBody
-from gglib.proxy.edge.head import parse_head
+from gglib.proxy.http1.head import parse_head
 from gglib.proxy.model_objects import ModelObjects
 from gglib.proxy.observer import Observer
 from gglib.proxy.options import ProxyOptions, Services
@@ -32,7 +32,7 @@ async def test_request_that_comes_after_the_end_is_refused() -> None:
 
     def a_request() -> Request:
         head = parse_head(b"GET /v1/models HTTP/1.1\r\nHost: localhost")
-        return Request(head, IncomingBody(), wire)
+        return Request(head, 0, IncomingBody(), wire)
 
     await app.handle(a_request(), wire)
     app.stop()

@@ -1,5 +1,1 @@
-"""HTTP/1.1 for clients, strictly: what reaches a route was understood in the only way that it can be.
-
-``head``, ``chunked``, ``reader``, ``writer`` and ``patience`` are pure; ``connection`` and ``listener`` act. None of
-them knows models, targets or routes.
-"""
+"""The clients' side: connections on a socket. It knows no models, targets or routes; ``http1`` says what bytes mean."""

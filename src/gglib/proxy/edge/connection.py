@@ -1,10 +1,10 @@
 """One connection of a client: bytes become requests, which are answered one after the other.
 
-Theory of operation. ``RequestReader`` says what came. Each request is answered by a task of its own, which reads the
-body from ``IncomingBody`` and writes through this object (``Wire``); while it works, what comes is more of its body,
-the next request (which waits), or the end of the connection (which ends the task). When it is done the connection goes
-on with what waits, rests, or ends: at once where the client has nothing left to say, else after it has had time to
-read the answer, for a socket that is closed with unread input takes the answer down with it (RFC 9112 section 9.6).
+Theory of operation. ``RequestReader`` says what came. One task answers the requests in turn: it reads a body from
+``IncomingBody`` and writes through this object (``Wire``). While it works, what comes is more of the body, the next
+request (which waits), or the end of the connection (which ends the work). Then the connection goes on with what waits,
+rests, or ends: at once where the client has nothing left to say, else after it has had time to read the answer, for a
+socket that is closed with unread input takes the answer down with it (RFC 9112 section 9.6).
 
 ``Patience`` knows when a phase has lasted too long; the listener looks at all connections from time to time.
 """
@@ -16,12 +16,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from gglib.proxy.edge.body import IncomingBody
-from gglib.proxy.edge.errors import EdgeError, RequestTimeoutError, TooManyConnectionsError
-from gglib.proxy.edge.head import RequestHead
 from gglib.proxy.edge.patience import Patience, PatienceLimits, Phase
-from gglib.proxy.edge.reader import End, Event, RequestReader
-from gglib.proxy.edge.writer import AnswerWriter
 from gglib.proxy.errors import describe
+from gglib.proxy.http1.errors import HttpError, RequestTimeoutError, TooManyConnectionsError
+from gglib.proxy.http1.reader import End, NewRequest, RequestReader
+from gglib.proxy.http1.writer import AnswerWriter, header_lines
 from gglib.proxy.request import Request, new_request_id
 
 WRITE_HIGH_BYTES = 64 * 1024
@@ -54,7 +53,7 @@ class Edge(Protocol):
         """Run a task that is known until it is done."""
         ...
 
-    def note_refusal(self, error: EdgeError) -> None:
+    def note_refusal(self, error: HttpError) -> None:
         """Take note of what was refused before it was a request."""
         ...
 
@@ -76,6 +75,8 @@ class ClientConnection(asyncio.Protocol):
         self._is_closing = False
         self._is_reading_paused = False
         self._room: asyncio.Future[None] | None = None
+        self._is_served = False
+        self._next: asyncio.Future[None] | None = None
         self.is_choked = False
 
     # -- the wire -------------------------------------------------------------------------------------------
@@ -177,7 +178,7 @@ class ClientConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read what came."""
         if not self._is_closing:
-            self._read(lambda: self._reader.receive(data))
+            self._read(data)
 
     def eof_received(self) -> bool:
         """Take the end of the client's side for its leaving, as other servers do."""
@@ -190,6 +191,7 @@ class ClientConnection(asyncio.Protocol):
         if self._request is not None:
             self._request.leave()
         self.resume_writing()
+        self._wake()
 
     def pause_writing(self) -> None:
         """Note that the client is slow to read."""
@@ -207,10 +209,11 @@ class ClientConnection(asyncio.Protocol):
 
     # -- requests -------------------------------------------------------------------------------------------
 
-    def _read(self, take: Callable[[], list[Event]]) -> None:
+    def _read(self, data: bytes | None) -> None:
+        """Take in what came; None goes on with what has come already."""
         try:
-            events = take()
-        except EdgeError as error:
+            events = self._reader.next_request() if data is None else self._reader.receive(data)
+        except HttpError as error:
             self._is_broken = True
             if self._request is None:
                 self._refuse(error)
@@ -232,13 +235,34 @@ class ClientConnection(asyncio.Protocol):
         elif self._reader.ahead_bytes > AHEAD_LIMIT_BYTES:
             self._pause_reading()
 
-    def _begin(self, head: RequestHead) -> None:
+    def _begin(self, event: NewRequest) -> None:
         self._body = IncomingBody()
-        self._request = Request(head, self._body, self)
-        self._may_keep_alive = head.may_keep_alive
+        self._request = Request(event.head, event.content_length, self._body, self)
+        self._may_keep_alive = event.head.may_keep_alive
         self._is_answered = False
         self._patience.begin_body(self._loop.time())
-        self._edge.start(self._answer(self._request))
+        if self._is_served:
+            self._wake()
+        else:
+            self._is_served = True
+            self._edge.start(self._serve())
+
+    async def _serve(self) -> None:
+        """Answer one request after the other until the connection ends."""
+        while not self._is_over:
+            if self._request is None:
+                self._next = self._loop.create_future()
+                await self._next
+            else:
+                await self._answer(self._request)
+
+    @property
+    def _is_over(self) -> bool:
+        return self._request is None and (self._transport is None or self._is_closing)
+
+    def _wake(self) -> None:
+        if self._next is not None and not self._next.done():
+            self._next.set_result(None)
 
     def _end_of_request(self) -> None:
         if self._body is not None:
@@ -249,7 +273,7 @@ class ClientConnection(asyncio.Protocol):
         else:  # the rest of a body that nobody wanted
             self._go_on()
 
-    def _fail_body(self, error: EdgeError) -> None:
+    def _fail_body(self, error: HttpError) -> None:
         """Tell whoever reads the body. An answer that has begun without it goes on, and is the last one."""
         self._is_broken = True
         self._patience.answer(self._loop.time())
@@ -278,7 +302,7 @@ class ClientConnection(asyncio.Protocol):
         if self._is_reading_paused and self._transport is not None:
             self._is_reading_paused = False
             self._transport.resume_reading()
-        self._read(self._reader.next_request)
+        self._read(None)
 
     def _pause_reading(self) -> None:
         if not self._is_reading_paused and self._transport is not None:
@@ -287,13 +311,20 @@ class ClientConnection(asyncio.Protocol):
 
     # -- ends -----------------------------------------------------------------------------------------------
 
-    def _refuse(self, error: EdgeError) -> None:
+    def _refuse(self, error: HttpError) -> None:
         """Answer what is no request, and close."""
         self._edge.note_refusal(error)
         problem = describe(error)
         writer = AnswerWriter(method="", minor_version=1)
         headers = [*problem.all_headers(), (b"x-request-id", new_request_id().encode())]
-        head = writer.head(problem.status, headers, date=self.date_line, may_keep_alive=False)
+        head = writer.head(
+            problem.status,
+            header_lines(headers),
+            length=len(problem.body),
+            date_line=self.date_line,
+            may_keep_alive=False,
+            says_keep_alive=False,
+        )
         self.write(head + writer.part(problem.body))
         self._is_broken = self._is_answered = True
         self._close()
@@ -304,6 +335,7 @@ class ClientConnection(asyncio.Protocol):
         if transport is None or self._is_closing:
             return
         self._is_closing = True
+        self._wake()
         may_still_send = self._is_broken or self._reader.is_in_body
         if self._is_answered and may_still_send and not self._edge.is_ending and transport.can_write_eof():
             transport.write_eof()

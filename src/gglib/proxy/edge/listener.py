@@ -7,8 +7,8 @@ from email.utils import formatdate
 from typing import Any
 
 from gglib.proxy.edge.connection import ClientConnection
-from gglib.proxy.edge.errors import EdgeError
 from gglib.proxy.edge.patience import PatienceLimits
+from gglib.proxy.http1.errors import HttpError
 from gglib.proxy.request import Request
 
 BACKLOG = 2_048
@@ -30,7 +30,7 @@ class Listener:
         limits: PatienceLimits,
         max_connections: int,
         on_stop: Callable[[], None],
-        on_refusal: Callable[[EdgeError], None],
+        on_refusal: Callable[[HttpError], None],
     ) -> None:
         self.handle = handle
         self.limits = limits
@@ -86,7 +86,7 @@ class Listener:
         self._is_empty.clear()
         task.add_done_callback(self._task_done)
 
-    def note_refusal(self, error: EdgeError) -> None:
+    def note_refusal(self, error: HttpError) -> None:
         """Take note of what was refused before it was a request."""
         self._on_refusal(error)
 

@@ -6,45 +6,45 @@
 from gglib.core.errors import Blame, GglibError
 
 
-class EdgeError(GglibError):
+class HttpError(GglibError):
     """The connection cannot go on after this: it is answered once, and closed."""
 
     code = "invalid_request"
     blame = Blame.CLIENT
 
 
-class MalformedRequestError(EdgeError):
+class MalformedRequestError(HttpError):
     """What came is not HTTP/1.1 as RFC 9110 and RFC 9112 have it, or could be read in two ways."""
 
 
-class TargetTooLongError(EdgeError):
+class TargetTooLongError(HttpError):
     """The request's target is longer than the edge takes."""
 
 
-class HeadTooLargeError(EdgeError):
+class HeadTooLargeError(HttpError):
     """There are more header lines, or longer ones, than the edge takes."""
 
 
-class UnknownCodingError(EdgeError):
+class UnknownCodingError(HttpError):
     """The body comes in a transfer coding other than ``chunked`` alone (RFC 9112 section 6.1)."""
 
 
-class UnsupportedVersionError(EdgeError):
+class UnsupportedVersionError(HttpError):
     """The request is in another major version of HTTP."""
 
 
-class ExpectationError(EdgeError):
+class ExpectationError(HttpError):
     """The client expects something other than ``100-continue`` (RFC 9110 section 10.1.1)."""
 
 
-class RequestTimeoutError(EdgeError):
+class RequestTimeoutError(HttpError):
     """The rest of the request did not come in time."""
 
     code = "request_timeout"
     is_retryable = True
 
 
-class TooManyConnectionsError(EdgeError):
+class TooManyConnectionsError(HttpError):
     """Every connection that there may be is in use."""
 
     code = "too_many_connections"

@@ -7,16 +7,16 @@ smuggled. So this one is not lenient at all: ``docs/edge.md`` has the rules.
 import re
 from dataclasses import dataclass
 
-from gglib.proxy.edge.errors import (
-    EdgeError,
+from gglib.proxy.headers import Headers, connection_options
+from gglib.proxy.http1.errors import (
     ExpectationError,
     HeadTooLargeError,
+    HttpError,
     MalformedRequestError,
     TargetTooLongError,
     UnknownCodingError,
     UnsupportedVersionError,
 )
-from gglib.proxy.headers import Headers, connection_options
 
 MAX_HEAD_BYTES = 32 * 1024
 MAX_LINE_BYTES = 16 * 1024
@@ -28,7 +28,9 @@ _FIELD_LINE = re.compile(rb"(%b):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*+)" % _TOKEN)
 _REQUEST_LINE = re.compile(rb"(%b) ([!\"$-~]++) HTTP/([0-9])\.([0-9])" % _TOKEN)
 _ABSOLUTE = re.compile(rb"https?://([^/?]++)(.*+)", re.IGNORECASE)
 _CODINGS = re.compile(rb"%b(?:[ \t]*+,[ \t]*+%b)*+" % (_TOKEN, _TOKEN))
-_LENGTH = re.compile(rb"[0-9]{1,18}")
+_MAX_LENGTH_DIGITS = 18
+_LENGTH = re.compile(rb"[0-9]{1,%d}" % _MAX_LENGTH_DIGITS)
+_LENGTH_LINE = re.compile(rb"\r\ncontent-length: ([0-9]+)(?=\r\n|\Z)", re.IGNORECASE)
 
 _AT_MOST_ONCE = (b"host", b"content-length", b"transfer-encoding")
 _NEVER_REMEMBERED = frozenset((b"authorization", b"x-api-key", b"cookie", b"proxy-authorization"))
@@ -58,10 +60,41 @@ class RequestHead:
     """In bytes; 0 where there is no body, None for a chunked one."""
     wants_continue: bool
     may_keep_alive: bool
+    derived: object = None
+    """What whoever answers made of this head, for the next request that has the same one."""
+
+
+class HeadMemory:
+    """Reads the heads of one connection.
+
+    Most clients send the same one each time, but for the length of the body: such a one is known at a glance, and what
+    was derived from it still holds.
+    """
+
+    __slots__ = ("_after", "_before", "_head")
+
+    def __init__(self) -> None:
+        self._before = self._after = b""
+        self._head: RequestHead | None = None
+
+    def read(self, block: bytes) -> tuple[RequestHead, int | None]:
+        """Return the head and the length of the body, as ``content_length`` has it. Raises as ``parse_head``."""
+        before, after = self._before, self._after
+        if self._head is not None and block.startswith(before) and block.endswith(after):
+            length = block[len(before) : len(block) - len(after)]
+            if length.isdigit() and len(length) <= _MAX_LENGTH_DIGITS:
+                return self._head, int(length)
+        head = parse_head(block)
+        found = _LENGTH_LINE.search(block)
+        if found is None:
+            self._head = None
+        else:
+            self._head, self._before, self._after = head, block[: found.start(1)], block[found.end(1) :]
+        return head, head.content_length
 
 
 def parse_head(block: bytes) -> RequestHead:
-    """Read a head, which is ``block`` without its last empty line. Raises ``EdgeError``."""
+    """Read a head, which is ``block`` without its last empty line. Raises ``HttpError``."""
     request_line, *lines = block.split(b"\r\n")
     if len(lines) > MAX_FIELDS:
         raise HeadTooLargeError(f"The request has more than {MAX_FIELDS} header lines.")
@@ -93,7 +126,7 @@ def parse_head(block: bytes) -> RequestHead:
 
 
 def check_beginning(received: bytes) -> None:
-    """Refuse what can no longer become a head, as early as it shows. Raises ``EdgeError``."""
+    """Refuse what can no longer become a head, as early as it shows. Raises ``HttpError``."""
     if not _is_token_byte(received[0]):
         raise MalformedRequestError(
             "This is not a request: is the client speaking another protocol, https for example?"
@@ -141,7 +174,7 @@ def _request_line(line: bytes) -> tuple[str, bytes, int]:
     return method.decode(), target, min(int(minor), 1)
 
 
-def _bad_request_line(line: bytes) -> EdgeError:
+def _bad_request_line(line: bytes) -> HttpError:
     if len(line) > MAX_TARGET_BYTES + 64:
         return TargetTooLongError(f"The request line is longer than {MAX_TARGET_BYTES} bytes.")
     return MalformedRequestError("The request line is not 'METHOD /path HTTP/1.1'.")
@@ -187,7 +220,7 @@ def _content_length(fields: dict[bytes, bytes], minor_version: int) -> int | Non
     return int(length)
 
 
-def _other_coding(coding: bytes) -> EdgeError:
+def _other_coding(coding: bytes) -> HttpError:
     codings = [name.strip().lower() for name in coding.split(b",")]
     if _CODINGS.fullmatch(coding) is None or codings.count(b"chunked") > 1 or b"chunked" in codings[:-1]:
         return MalformedRequestError("'Transfer-Encoding' must be 'chunked' and nothing else.")

@@ -6,10 +6,11 @@ that were sent in advance are answered in order. An error is final.
 """
 
 from enum import Enum
+from typing import NamedTuple
 
-from gglib.proxy.edge.chunked import ChunkedBody
-from gglib.proxy.edge.errors import EdgeError, MalformedRequestError
-from gglib.proxy.edge.head import MAX_HEAD_BYTES, RequestHead, check_beginning, parse_head
+from gglib.proxy.http1.chunked import ChunkedBody
+from gglib.proxy.http1.errors import HttpError, MalformedRequestError
+from gglib.proxy.http1.head import MAX_HEAD_BYTES, HeadMemory, RequestHead, check_beginning
 
 _END_OF_HEAD = b"\r\n\r\n"
 _CRLF = b"\r\n"
@@ -23,7 +24,15 @@ class End(Enum):
     OF_REQUEST = "end of request"
 
 
-Event = RequestHead | bytes | End
+class NewRequest(NamedTuple):
+    """The event that begins a request."""
+
+    head: RequestHead
+    content_length: int | None
+    """Of this body, in bytes: 0 where there is none, None for a chunked one."""
+
+
+Event = NewRequest | bytes | End
 
 
 class _State(Enum):
@@ -37,10 +46,11 @@ class _State(Enum):
 class RequestReader:
     """Reads the requests of one connection."""
 
-    __slots__ = ("_buffer", "_chunks", "_empty_lines", "_left_bytes", "_state")
+    __slots__ = ("_buffer", "_chunks", "_empty_lines", "_heads", "_left_bytes", "_state")
 
     def __init__(self) -> None:
         self._state = _State.HEAD
+        self._heads = HeadMemory()
         self._buffer = b""
         self._left_bytes = 0
         self._chunks = ChunkedBody()
@@ -67,7 +77,7 @@ class RequestReader:
         return len(self._buffer) if self._state is _State.WAITING else 0
 
     def receive(self, data: bytes) -> list[Event]:
-        """Take in what came. Raises ``EdgeError`` where no request can follow any more."""
+        """Take in what came. Raises ``HttpError`` where no request can follow any more."""
         events: list[Event] = []
         try:
             if self._state is _State.BODY and not self._buffer:
@@ -75,7 +85,7 @@ class RequestReader:
             elif self._state is not _State.BROKEN:
                 self._buffer = self._buffer + data if self._buffer else data
                 self._advance(events)
-        except EdgeError:
+        except HttpError:
             self._state, self._buffer = _State.BROKEN, b""
             raise
         return events
@@ -102,14 +112,14 @@ class RequestReader:
             if self._buffer not in {b"", b"\r"}:
                 check_beginning(self._buffer)
             return
-        head = parse_head(self._buffer[:end])
+        head, length = self._heads.read(self._buffer[:end])
         self._buffer = self._buffer[end + len(_END_OF_HEAD) :]
         self._empty_lines = 0
-        events.append(head)
-        if head.content_length is None:
+        events.append(NewRequest(head, length))
+        if length is None:
             self._state, self._chunks = _State.CHUNKED_BODY, ChunkedBody()
-        elif head.content_length:
-            self._state, self._left_bytes = _State.BODY, head.content_length
+        elif length:
+            self._state, self._left_bytes = _State.BODY, length
         else:
             self._end(events)
 
@@ -133,9 +143,10 @@ class RequestReader:
         self._end(events)
 
     def _read_chunks(self, data: bytes, events: list[Event]) -> None:
-        part = self._chunks.receive(data)
-        if part:
-            events.append(part)
+        parts: list[bytes] = []
+        self._chunks.receive(data, parts)
+        if parts:
+            events.append(parts[0] if len(parts) == 1 else b"".join(parts))
         if self._chunks.is_over:
             self._buffer = self._chunks.rest
             self._end(events)

@@ -1,0 +1,48 @@
+"""Keeps a stream that waits alive: a comment now and then, until the engine speaks."""
+
+import asyncio
+from typing import Self
+
+from gglib.proxy.answer import Answer
+from gglib.proxy.interrupt import Companion
+
+
+class Heartbeat:
+    """Beats for the length of a block, or until ``stop``; every 0 s is never.
+
+    Most streams begin before the first beat: until then it is a timer, and no task.
+    """
+
+    __slots__ = ("_answer", "_every_s", "_task", "_timer")
+
+    def __init__(self, answer: Answer, every_s: float) -> None:
+        self._answer = answer
+        self._every_s = every_s
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: Companion | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._every_s > 0:
+            self._timer = asyncio.get_running_loop().call_later(self._every_s, self._begin)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Beat no more. May be called again."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._task is not None:
+            task, self._task = self._task, None
+            await task.stop()
+
+    def _begin(self) -> None:
+        self._task = Companion(self._beat)
+        self._task.start()
+
+    async def _beat(self) -> None:
+        while True:
+            await self._answer.beat()
+            await asyncio.sleep(self._every_s)

@@ -1,0 +1,125 @@
+"""A body in chunks (RFC 9112 section 7.1), read strictly. Pure: bytes in, the body's bytes out."""
+
+import re
+from enum import Enum
+
+from gglib.proxy.http1.errors import HeadTooLargeError, MalformedRequestError
+from gglib.proxy.http1.head import MAX_FIELDS, MAX_HEAD_BYTES, MAX_LINE_BYTES, parse_field
+
+MAX_SIZE_LINE_BYTES = 256
+"""A size is at most 16 digits; the rest of the line is an extension, which nobody uses and everybody has to skip."""
+
+_PLAIN_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})\r\n")
+_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[^\x00-\x08\x0a-\x1f\x7f]*+)?")
+_CRLF = b"\r\n"
+
+
+class _State(Enum):
+    SIZE = "size"
+    DATA = "data"
+    DATA_END = "data end"
+    TRAILERS = "trailers"
+    OVER = "over"
+
+
+class ChunkedBody:
+    """Reads one chunked body. What it raises is the end of the connection."""
+
+    __slots__ = ("_left_bytes", "_rest", "_state", "_trailer_bytes", "_trailers", "is_over")
+
+    def __init__(self) -> None:
+        self._state = _State.SIZE
+        self._left_bytes = 0
+        self._rest = b""
+        self._trailers = 0
+        self._trailer_bytes = 0
+        self.is_over = False
+        """Whether the whole body, with its trailers, has come."""
+
+    @property
+    def rest(self) -> bytes:
+        """What came after the end of the body, once it is over."""
+        return self._rest
+
+    def receive(self, data: bytes, parts: list[bytes]) -> None:
+        """Take in what came and add what there is of the body in it to ``parts``.
+
+        Raises ``HttpError``; what came before the fault is in ``parts``.
+        """
+        buffer = self._rest + data if self._rest else data
+        position: int | None = 0
+        at = 0
+        while position is not None and self._state is not _State.OVER:
+            at = self._read_whole_chunks(buffer, position, parts) if self._state is _State.SIZE else position
+            position = self._step(buffer, at, parts)
+            at = at if position is None else position
+        self._rest = buffer[at:]
+
+    def _read_whole_chunks(self, buffer: bytes, position: int, parts: list[bytes]) -> int:
+        """Read the chunks that are there from beginning to end, and return where that ends: most of a stream."""
+        match_size, end_of_buffer = _PLAIN_SIZE_LINE.match, len(buffer)
+        while (size_line := match_size(buffer, position)) is not None:
+            begin = size_line.end()
+            end = begin + int(size_line[1], 16)
+            if end == begin or end + 2 > end_of_buffer or buffer[end : end + 2] != _CRLF:
+                break
+            parts.append(buffer[begin:end])
+            position = end + 2
+        return position
+
+    def _step(self, buffer: bytes, position: int, parts: list[bytes]) -> int | None:
+        """Read the next element, or what there is of it; return where it ends, None where it has not come."""
+        if self._state is _State.DATA:
+            return self._read_data(buffer, position, parts)
+        if self._state is _State.DATA_END:
+            return self._end_data(buffer, position)
+        end = buffer.find(_CRLF, position)
+        line = buffer[position:] if end < 0 else buffer[position:end]
+        if end < 0 and b"\n" in line:
+            raise MalformedRequestError("Lines in a chunked body must end with CR LF.")
+        if self._state is _State.SIZE:
+            self._read_size(line, is_whole=end >= 0)
+        else:
+            self._read_trailer(line, is_whole=end >= 0)
+        return None if end < 0 else end + len(_CRLF)
+
+    def _read_size(self, line: bytes, *, is_whole: bool) -> None:
+        if len(line) > MAX_SIZE_LINE_BYTES:
+            raise MalformedRequestError("The line with a chunk's size is too long.")
+        if is_whole:
+            match = _SIZE_LINE.fullmatch(line)
+            if match is None:
+                raise MalformedRequestError("A chunk must begin with its size in hexadecimal digits.")
+            self._left_bytes = int(match[1], 16)
+            self._state = _State.DATA if self._left_bytes else _State.TRAILERS
+
+    def _read_data(self, buffer: bytes, position: int, parts: list[bytes]) -> int | None:
+        part = buffer[position : position + self._left_bytes]
+        if not part:
+            return None
+        parts.append(part)
+        self._left_bytes -= len(part)
+        if not self._left_bytes:
+            self._state = _State.DATA_END
+        return position + len(part)
+
+    def _end_data(self, buffer: bytes, position: int) -> int | None:
+        seen = buffer[position : position + len(_CRLF)]
+        if not _CRLF.startswith(seen):
+            raise MalformedRequestError("A chunk is not as long as it says.")
+        if seen != _CRLF:
+            return None
+        self._state = _State.SIZE
+        return position + len(_CRLF)
+
+    def _read_trailer(self, line: bytes, *, is_whole: bool) -> None:
+        is_too_much = self._trailer_bytes + len(line) > MAX_HEAD_BYTES or self._trailers > MAX_FIELDS
+        if is_too_much or len(line) > MAX_LINE_BYTES:
+            raise HeadTooLargeError("The trailers after the body are too large.")
+        if is_whole and line:
+            parse_field(line)
+            self._trailers += 1
+            self._trailer_bytes += len(line) + len(_CRLF)
+        elif is_whole:
+            self._state = _State.OVER
+            self.is_over = True
