@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gglib.bootstrap.server import _proxy_options
+from gglib.bootstrap.server import _proxy_options, running_server
+from gglib.core.errors import InvalidSettingError
 from gglib.proxy import ProxyOptions
 from gglib.settings import SETTINGS, Settings
 
@@ -61,3 +62,12 @@ def test_who_listens_by_a_name_is_called_by_it(host: str, names: tuple[str, ...]
     """The name in ``host`` needs not stand in ``allowed_hosts`` once more; what is no name is none."""
     settings = Settings(home=Path("/"), host=host, allowed_hosts=("other.lan",))
     assert _proxy_options(settings).allowed_hosts == ("other.lan", *names)
+
+
+async def test_no_way_of_serving_is_open_by_accident() -> None:
+    """Also a program that starts a server without our commands is refused, before anything is touched."""
+    nothing: Any = None
+    settings = Settings(home=Path("/"), host="192.168.1.5")
+    with pytest.raises(InvalidSettingError, match="GGLIB_API_KEY"):
+        async with running_server(settings, nothing, nothing):
+            pytest.fail("it serves")

@@ -1,5 +1,7 @@
 """Who carries a key, and that nothing else is ever said about keys."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,6 +106,21 @@ def test_no_two_keys_are_told_apart_by_their_order() -> None:
     """The first and the last of many are found; a key under two names has the first."""
     many = AccessKeys({f"n{n}": f"key-{n:020}" for n in range(50)} | {"again": f"key-{7:020}"})
     assert [many.check([(b"x-api-key", f"key-{n:020}".encode())]) for n in (0, 49, 7)] == ["n0", "n49", "n7"]
+
+
+@pytest.mark.parametrize("key", [f"key-{0:020}", f"key-{49:020}", f"key-{50:020}"])
+def test_every_key_is_compared_whichever_it_is(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    """The first key, the last one and none of them cost the same comparisons, each of whole digests."""
+    compared: list[tuple[int, int]] = []
+
+    def compare_digest(one: bytes, other: bytes) -> bool:
+        compared.append((len(one), len(other)))
+        return one == other
+
+    monkeypatch.setattr("gglib.proxy.access.hmac.compare_digest", compare_digest)
+    with contextlib.suppress(UnauthorizedError):
+        AccessKeys({f"n{n}": f"key-{n:020}" for n in range(50)}).check([(b"x-api-key", key.encode())])
+    assert compared == [(32, 32)] * 51
 
 
 def test_an_empty_key_is_none() -> None:
