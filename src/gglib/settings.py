@@ -6,21 +6,29 @@ says all there is: ``SETTINGS``. Adapters never see this module: they are given 
 
 import difflib
 import math
+import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import platformdirs
 
+from gglib.core.access_keys import read_keys
+from gglib.core.authorities import read_host, read_origin
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.errors import CatalogError, InvalidSettingError
+
+T = TypeVar("T")
 
 HOME_VARIABLE = "GGLIB_HOME"
 CONFIG_NAME = "config.toml"
 OWNER_ONLY = 0o700
 """The home holds conversations' traces (logs) and the way to the engines: nobody else's business."""
+_KEYS = "api_keys"
+_READABLE_BY_OTHERS = 0o044
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +49,15 @@ class Settings:
     drain_s: float = 3.0
     first_byte_s: float = 600.0
     chunk_gap_s: float = 120.0
+    api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Access keys by name. They stand in no repr, no error and no log."""
+    insecure: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    allowed_engine_fields: tuple[str, ...] = ()
+    max_connections: int = 4096
+    warnings: tuple[str, ...] = ()
+    """What is not wrong but should not stay so, a sentence each."""
 
     @property
     def database(self) -> Path:
@@ -98,6 +115,51 @@ def _seconds(value: object) -> float:
     return number
 
 
+def _switch(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    try:
+        return _SWITCH[_text(value).lower()]
+    except KeyError:
+        raise _WrongValueError from None
+
+
+_SWITCH = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
+
+
+def _several(read: Callable[[str], T]) -> Callable[[object], tuple[T, ...]]:
+    """Read a list, or text with commas, as the environment has it; what is named twice counts once."""
+
+    def parse(value: object) -> tuple[T, ...]:
+        items = value.split(",") if isinstance(value, str) else value
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise _WrongValueError
+        return tuple(dict.fromkeys(read(item.strip()) for item in items))
+
+    return parse
+
+
+def _origin(text: str) -> str:
+    if text != "*":
+        read_origin(text)
+    return text.lower()
+
+
+def _field_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.\-]{1,64}", text):
+        raise _WrongValueError
+    return text
+
+
 def parse_context(value: object) -> int:
     """Return a context in tokens; ``max`` means as much as the model was trained for. Raises ValueError."""
     if isinstance(value, str) and value.strip().lower() == "max":
@@ -114,12 +176,15 @@ class SettingSpec:
     field: str
     parse: Callable[[object], object]
     must_be: str
+    """Said of a wrong value; of a secret one ``parse`` says it, because the value may not be shown."""
     help: str
+    env_key: str | None = None
+    is_secret: bool = False
 
     @property
     def env(self) -> str:
         """The environment variable."""
-        return f"GGLIB_{self.key.upper()}"
+        return f"GGLIB_{(self.env_key or self.key).upper()}"
 
     @property
     def option(self) -> str:
@@ -209,6 +274,50 @@ SETTINGS: tuple[SettingSpec, ...] = (
         "a number of seconds, 0 or more",
         "Seconds that an engine may pause in the middle of its answer; 0 waits for ever.",
     ),
+    SettingSpec(
+        _KEYS,
+        "api_keys",
+        read_keys,
+        "a table of keys by name",
+        "Keys that clients must have, by name; none: everybody may come in.",
+        env_key="api_key",
+        is_secret=True,
+    ),
+    SettingSpec(
+        "insecure",
+        "insecure",
+        _switch,
+        "true or false",
+        "Serve other machines also without a key.",
+    ),
+    SettingSpec(
+        "allowed_hosts",
+        "allowed_hosts",
+        _several(read_host),
+        "a list of names or addresses without a port",
+        "Names that clients may call this server by, beside those of this machine.",
+    ),
+    SettingSpec(
+        "cors_origins",
+        "cors_origins",
+        _several(_origin),
+        "a list of origins as https://chat.example.com, nothing after the host and port, or '*'",
+        "Origins of web pages that may use this server, beside those of this machine.",
+    ),
+    SettingSpec(
+        "allowed_engine_fields",
+        "allowed_engine_fields",
+        _several(_field_name),
+        "a list of names of fields",
+        "Fields of a request that control the engine, and reach it all the same.",
+    ),
+    SettingSpec(
+        "max_connections",
+        "max_connections",
+        _integer(1, 1_000_000),
+        "a whole number from 1 to 1000000",
+        "Connections of clients at the same time.",
+    ),
 )
 
 
@@ -220,7 +329,7 @@ def load_settings(overrides: Mapping[str, object], environ: Mapping[str, str]) -
     """
     home = _find_home(overrides, environ)
     config_path = home / CONFIG_NAME
-    config = _read_config(config_path)
+    config, warnings = _read_config(config_path)
     values: dict[str, Any] = {}
     for spec in SETTINGS:
         for source, raw in (
@@ -231,7 +340,7 @@ def load_settings(overrides: Mapping[str, object], environ: Mapping[str, str]) -
             if raw is not None:
                 values[spec.field] = _parse(spec, raw, source)
                 break
-    return Settings(home=home, **values)
+    return Settings(home=home, warnings=warnings, **values)
 
 
 def prepare_home(settings: Settings) -> None:
@@ -251,22 +360,37 @@ def _find_home(overrides: Mapping[str, object], environ: Mapping[str, str]) -> P
     return _path(given) if given else platformdirs.user_data_path("gglib", appauthor=False)
 
 
-def _read_config(path: Path) -> dict[str, object]:
+def _read_config(path: Path) -> tuple[dict[str, object], tuple[str, ...]]:
+    """Return what is set in the file, and what is to be said of the file itself."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read()
+            is_readable_by_others = bool(os.fstat(file.fileno()).st_mode & _READABLE_BY_OTHERS)
     except FileNotFoundError:
-        return {}
+        return {}, ()
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidSettingError(f"{path} cannot be read: {error}.") from error
     try:
         config: dict[str, object] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidSettingError(f"{path} is not valid TOML: {error}.") from error
+    _refuse_unknown(path, config)
+    if is_readable_by_others and config.get(_KEYS):
+        return config, (f"{path} has access keys in it, and others can read it: 'chmod 600 {path}'.",)
+    return config, ()
+
+
+def _refuse_unknown(path: Path, config: dict[str, object]) -> None:
     known = [spec.key for spec in SETTINGS]
     for key in config:
         if key not in known:
             raise InvalidSettingError(f"{path} sets '{key}', which gglib does not know{_near(key, known)}")
-    return config
+    table = config.get(_KEYS)
+    for key in table if isinstance(table, dict) else ():
+        if key in known:
+            raise InvalidSettingError(
+                f"{path} sets '{key}' below [{_KEYS}], where it would be a key: move it above that line."
+            )
 
 
 def _near(key: str, known: list[str]) -> str:
@@ -275,8 +399,10 @@ def _near(key: str, known: list[str]) -> str:
 
 
 def _parse(spec: SettingSpec, raw: object, source: str) -> object:
+    what = source if source in {spec.option, spec.env} else f"'{spec.key}' in {source}"
     try:
         return spec.parse(raw)
     except ValueError as error:
-        what = source if source in {spec.option, spec.env} else f"'{spec.key}' in {source}"
+        if spec.is_secret:
+            raise InvalidSettingError(f"{what} cannot be used: {error}.") from None
         raise InvalidSettingError(f"{what} is {raw!r}, but it must be {spec.must_be}.") from error

@@ -24,8 +24,15 @@ def test_every_setting_is_documented_with_its_default(spec: object) -> None:
     """Key, variable, default and meaning stand in one row."""
     spec = next(known for known in SETTINGS if known is spec)
     default = getattr(Settings(home=Path("/")), spec.field)
-    row = f"| `{spec.key}` | `{spec.env}` | {'' if default is None else default} | {spec.help} |"
+    row = f"| `{spec.key}` | `{spec.env}` | {written(default)} | {spec.help} |"
     assert row in SETTINGS_PAGE
+
+
+def written(value: object) -> str:
+    """Return a built-in value as people write it; nothing for none."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None or value in ((), {}) else str(value)
 
 
 def test_the_settings_page_has_no_row_too_many() -> None:

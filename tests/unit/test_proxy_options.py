@@ -2,8 +2,12 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from gglib.bootstrap.server import _proxy_options
+import pytest
+
+from gglib.bootstrap.server import _proxy_options, running_server
+from gglib.core.errors import InvalidSettingError
 from gglib.proxy import ProxyOptions
 from gglib.settings import SETTINGS, Settings
 
@@ -11,9 +15,59 @@ from gglib.settings import SETTINGS, Settings
 def test_every_limit_that_can_be_set_reaches_the_proxy() -> None:
     """Each setting that the proxy has an option of the same name for is handed on, and the defaults are the same."""
     shared = sorted({spec.field for spec in SETTINGS} & set(asdict(ProxyOptions())))
-    assert shared == ["chunk_gap_s", "first_byte_s", "heartbeat_s", "max_wait_s"]
-    values = {name: 7.5 + n for n, name in enumerate(shared)}
-    options = asdict(_proxy_options(Settings(home=Path("/"), max_body_mb=3, **values)))  # type: ignore[arg-type]
-    assert {name: options[name] for name in shared} == values
+    values: dict[str, Any] = {
+        "allowed_engine_fields": ("id_slot",),
+        "allowed_hosts": ("box.lan",),
+        "api_keys": {"alice": "alice-key"},
+        "chunk_gap_s": 7.5,
+        "cors_origins": ("https://chat.example.com",),
+        "first_byte_s": 8.5,
+        "heartbeat_s": 9.5,
+        "max_connections": 7,
+        "max_wait_s": 10.5,
+    }
+    assert shared == sorted(values)
+    options = asdict(_proxy_options(Settings(home=Path("/"), max_body_mb=3, **values)))
+    assert {name: options[name] for name in shared} == values | {"allowed_engine_fields": {"id_slot"}}
     assert options["max_body_bytes"] == 3 * 1024 * 1024
     assert _proxy_options(Settings(home=Path("/"))) == ProxyOptions()
+
+
+def test_the_servers_own_key_is_one_more() -> None:
+    """Beside the keys of the user the proxy accepts the one that the server made, under its reserved name."""
+    settings = Settings(home=Path("/"), api_keys={"alice": "alice-key"})
+    assert _proxy_options(settings, "made-key").api_keys == {"alice": "alice-key", "local": "made-key"}
+
+
+def test_options_show_no_key() -> None:
+    """What is logged of options or settings by accident has no key in it."""
+    settings = Settings(home=Path("/"), api_keys={"alice": "alice-key"})
+    assert "alice-key" not in repr(settings) + repr(_proxy_options(settings, "made-key"))
+    assert "made-key" not in repr(_proxy_options(settings, "made-key"))
+
+
+@pytest.mark.parametrize(
+    ("host", "names"),
+    [
+        ("127.0.0.1", ()),
+        ("localhost", ()),
+        ("::1", ()),
+        ("box.lan", ("box.lan",)),
+        ("192.168.1.5", ("192.168.1.5",)),
+        ("fe80::1%eth0", ()),
+        ("no name", ()),
+    ],
+)
+def test_who_listens_by_a_name_is_called_by_it(host: str, names: tuple[str, ...]) -> None:
+    """The name in ``host`` needs not stand in ``allowed_hosts`` once more; what is no name is none."""
+    settings = Settings(home=Path("/"), host=host, allowed_hosts=("other.lan",))
+    assert _proxy_options(settings).allowed_hosts == ("other.lan", *names)
+
+
+async def test_no_way_of_serving_is_open_by_accident() -> None:
+    """Also a program that starts a server without our commands is refused, before anything is touched."""
+    nothing: Any = None
+    settings = Settings(home=Path("/"), host="192.168.1.5")
+    with pytest.raises(InvalidSettingError, match="GGLIB_API_KEY"):
+        async with running_server(settings, nothing, nothing):
+            pytest.fail("it serves")

@@ -1,10 +1,15 @@
 """Which source of a setting wins, and what is said of a wrong one."""
 
+import json
 import stat
+import traceback
+from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 
+from gglib.cli.app import COMMANDS, cli
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.errors import CatalogError, InvalidSettingError
 from gglib.settings import SETTINGS, Settings, load_settings, prepare_home
@@ -71,18 +76,37 @@ def test_each_setting_can_be_set_from_each_source(tmp_path: Path) -> None:
         "first_byte_s": 0,
         "chunk_gap_s": 0.5,
         "drain_s": 0,
+        "insecure": True,
+        "allowed_hosts": ["Box.lan", "[2001:DB8::1]", "box.lan"],
+        "cors_origins": ["https://Chat.example.com", "http://box.lan:3000"],
+        "allowed_engine_fields": ["id_slot", "lora"],
+        "max_connections": 9,
+        "api_keys": {"alice": "alice-key==", "bob": "bob-key-1"},
     }
     assert set(raw) == {spec.key for spec in SETTINGS}
-    lines = [
-        f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}" for key, value in raw.items()
-    ]
+    lines = [f"{key} = {as_toml(value)}" for key, value in raw.items()]
     from_file = load_settings({}, configured(tmp_path, "\n".join(lines)))
     (tmp_path / "config.toml").unlink()
-    environ = {spec.env: str(raw[spec.key]) for spec in SETTINGS} | {"GGLIB_HOME": str(tmp_path)}
+    environ = {spec.env: as_variable(raw[spec.key]) for spec in SETTINGS} | {"GGLIB_HOME": str(tmp_path)}
     from_environment = load_settings({}, environ)
-    assert from_file == from_environment
+    assert replace(from_file, warnings=()) == from_environment
+    assert from_file.allowed_hosts == ("box.lan", "2001:db8::1")
     built_in = Settings(home=tmp_path)
     assert all(getattr(from_file, spec.field) != getattr(built_in, spec.field) for spec in SETTINGS)
+
+
+def as_toml(value: object) -> str:
+    """Return a value as ``config.toml`` has it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {as_toml(item)}" for name, item in value.items()) + "}"
+    return json.dumps(value)
+
+
+def as_variable(value: object) -> str:
+    """Return a value as the environment has it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={item}" for name, item in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +123,16 @@ def test_each_setting_can_be_set_from_each_source(tmp_path: Path) -> None:
         ("heartbeat_s", "-1"),
         ("first_byte_s", "-1"),
         ("chunk_gap_s", "soon"),
+        ("insecure", "perhaps"),
+        ("insecure", " "),
+        ("allowed_hosts", "box.lan:8080"),
+        ("allowed_hosts", "*"),
+        ("allowed_hosts", "box.lan,"),
+        ("cors_origins", "https://chat.example.com/"),
+        ("cors_origins", "chat.example.com"),
+        ("cors_origins", "null"),
+        ("allowed_engine_fields", "a b"),
+        ("max_connections", "0"),
     ],
 )
 def test_a_wrong_value_names_its_source(tmp_path: Path, key: str, wrong: str) -> None:
@@ -114,7 +148,11 @@ def test_a_wrong_value_names_its_source(tmp_path: Path, key: str, wrong: str) ->
 
 
 @pytest.mark.parametrize(
-    "line", ["port = true", "port = 1.5", "port = [1]", "heartbeat_s = false", "host = 1"]
+    "line",
+    [
+        *("port = true", "port = 1.5", "port = [1]", "heartbeat_s = false", "host = 1", "insecure = 1"),
+        *("allowed_hosts = 1", "allowed_hosts = [1]", "allowed_hosts = [[]]", "cors_origins = {}"),
+    ],
 )
 def test_a_value_of_another_type_is_refused(tmp_path: Path, line: str) -> None:
     """TOML's booleans, fractions and lists are no whole numbers, whatever Python thinks of True."""
@@ -150,3 +188,98 @@ def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(CatalogError, match=r"cannot be used .*--home"):
         prepare_home(Settings(home=tmp_path / "file" / "home"))
+
+
+@pytest.mark.parametrize("text", ["1", "true", "YES", " on "])
+def test_a_switch_is_on_in_the_words_that_people_use(text: str) -> None:
+    """And off in theirs."""
+    assert load_settings({}, {"GGLIB_INSECURE": text}).insecure
+    assert not load_settings({"insecure": False}, {"GGLIB_INSECURE": text}).insecure
+    assert not any(load_settings({}, {"GGLIB_INSECURE": off}).insecure for off in ("0", "false", "No", "off"))
+
+
+def test_a_star_is_an_origin_and_an_empty_list_is_none(tmp_path: Path) -> None:
+    """``*`` needs no scheme; a list may be empty."""
+    environ = configured(tmp_path, 'cors_origins = ["*"]\nallowed_hosts = []\n[api_keys]\n')
+    settings = load_settings({}, environ)
+    assert (settings.cors_origins, settings.allowed_hosts, settings.api_keys) == (("*",), (), {})
+
+
+def test_keys_are_a_table_with_names(tmp_path: Path) -> None:
+    """The environment's keys count alone: nobody is let in whom its setter does not know of."""
+    environ = configured(tmp_path, '[api_keys]\nalice = "alice-key"\nbob = "bob-key-1"\n')
+    assert load_settings({}, environ).api_keys == {"alice": "alice-key", "bob": "bob-key-1"}
+    environ["GGLIB_API_KEY"] = "carol-key"
+    assert load_settings({}, environ).api_keys == {"key1": "carol-key"}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        'api_keys = "SECRET"',
+        'api_keys = ["SECRET-key"]',
+        '[api_keys]\nalice = ["SECRET-key"]',
+        '[api_keys]\nalice = "SECRET key"',
+        '[api_keys]\nSECRET-key = "alice"',
+        '[api_keys]\n"SECRET key" = "SECRET-key"',
+        '[api_keys]\nlocal = "SECRET-key"',
+        '[api_keys]\na = "SECRET-key"\nb = "SECRET-key"',
+        '[api_keys]\na = "SECRET-key',
+    ],
+)
+def test_no_error_shows_a_key(tmp_path: Path, config: str) -> None:
+    """Whatever is wrong with keys, neither the sentence nor what a traceback adds to it has one in it."""
+    with pytest.raises(InvalidSettingError) as refused:
+        load_settings({}, configured(tmp_path, config))
+    shown = "".join(traceback.format_exception(refused.value))
+    assert "SECRET" not in shown
+    assert str(tmp_path / "config.toml") in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["SECRET", "SECRET key 1", "a=SECRET", "SECRET-key,", ",", " ", "a=SECRET-k,a=SECRET-l"]
+)
+def test_no_error_shows_a_key_of_the_environment(text: str) -> None:
+    """The variable is named, and the place in it, nothing of what it holds; nothing wrong is taken for no keys."""
+    with pytest.raises(InvalidSettingError, match=r"^GGLIB_API_KEY cannot be used: .*key \d ") as refused:
+        load_settings({}, {"GGLIB_API_KEY": text})
+    assert "SECRET" not in "".join(traceback.format_exception(refused.value))
+
+
+def test_settings_show_no_key() -> None:
+    """A repr in a log or a traceback has no key in it."""
+    settings = load_settings({}, {"GGLIB_API_KEY": "alice=SECRET-key"})
+    assert settings.api_keys == {"alice": "SECRET-key"}
+    assert "SECRET" not in repr(settings)
+
+
+def test_a_setting_below_the_keys_is_no_key(tmp_path: Path) -> None:
+    """In TOML what follows a table belongs to it: a setting that slipped below it is named, with the way out."""
+    with pytest.raises(InvalidSettingError, match=r"sets 'port' below \[api_keys\].* move it above"):
+        load_settings({}, configured(tmp_path, '[api_keys]\nalice = "alice-key"\nport = 1\n'))
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_warned"), [(0o600, False), (0o400, False), (0o640, True), (0o604, True)]
+)
+def test_a_file_with_keys_that_others_can_read_is_a_warning(
+    tmp_path: Path, mode: int, *, is_warned: bool
+) -> None:
+    """The warning names the file and what to do; without keys there is nothing to hide."""
+    environ = configured(tmp_path, '[api_keys]\nalice = "alice-key"\n')
+    (tmp_path / "config.toml").chmod(mode)
+    path = tmp_path / "config.toml"
+    warning = f"{path} has access keys in it, and others can read it: 'chmod 600 {path}'."
+    assert load_settings({}, environ).warnings == ((warning,) if is_warned else ())
+    (tmp_path / "config.toml").chmod(0o600)
+    environ = configured(tmp_path, "port = 1\n")
+    (tmp_path / "config.toml").chmod(mode)
+    assert load_settings({}, environ).warnings == ()
+
+
+def test_no_option_takes_a_key() -> None:
+    """The process list would show it."""
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        assert not [option for parameter in command.params for option in parameter.opts if "key" in option]

@@ -2,13 +2,18 @@
 
 import asyncio
 import logging
+import secrets
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
+from gglib.core.access_keys import LOCAL_KEY_NAME
+from gglib.core.addresses import Endpoint
+from gglib.core.authorities import is_plain_loopback, read_host
+from gglib.core.exposure import require_guard
 from gglib.db import SqliteCatalog
 from gglib.proxy import ProxyOptions, serve
 from gglib.runtime import EngineManager, ProxyConfig, ProxySupervisor, RuntimeConfig
@@ -38,6 +43,13 @@ class Server:
     url: str
     supervisor: ProxySupervisor
     manager: EngineManager
+    local_key: str | None = field(default=None, repr=False)
+    """What it accepts from gglib's own commands; None where it needs no key."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where to ask it, and with what."""
+        return Endpoint(self.url, self.local_key)
 
 
 @asynccontextmanager
@@ -56,17 +68,24 @@ async def running_server(
     """Serve for as long as the block lasts; then let answers in flight end, stop the proxy, and every engine after it.
 
     ``on_drain`` is told how many answers the end waits for, ``drain_s`` at most, and 0 when that wait is over; a
-    cancellation ends it.
+    cancellation ends it. Raises ``InvalidSettingError`` where others could use it whom nobody let in.
     """
-    supervisor = ProxySupervisor(partial(serve, options=_proxy_options(settings)))
+    refuse_to_be_open(settings)
+    local_key = secrets.token_urlsafe(32) if settings.api_keys else None
+    supervisor = ProxySupervisor(partial(serve, options=_proxy_options(settings, local_key)))
     async with EngineManager(home.catalog, engine, _runtime_config(settings)) as manager:
         try:
             url = await supervisor.start(_proxy_config(settings), manager, home.catalog)
-            home.claim.announce(url)
-            yield Server(url, supervisor, manager)
+            home.claim.announce(url, key=local_key)
+            yield Server(url, supervisor, manager, local_key)
         finally:
             await _drain(manager, on_drain or (lambda _: None))
             await supervisor.stop()
+
+
+def refuse_to_be_open(settings: Settings) -> None:
+    """Raise ``InvalidSettingError`` where others could use a server that nobody guards, and nobody said they may."""
+    require_guard(settings.host, has_keys=bool(settings.api_keys), is_insecure=settings.insecure)
 
 
 async def _drain(manager: EngineManager, on_drain: Callable[[int], None]) -> None:
@@ -77,21 +96,21 @@ async def _drain(manager: EngineManager, on_drain: Callable[[int], None]) -> Non
 
 
 @contextmanager
-def private_server(settings: Settings, engine: Engine) -> Iterator[str]:
-    """Serve on a free port from a thread of this process for as long as the block lasts, and yield the URL.
+def private_server(settings: Settings, engine: Engine) -> Iterator[Endpoint]:
+    """Serve on a free port from a thread of this process for as long as the block lasts, and yield where.
 
     A thread with a loop of its own, so that the caller stays an ordinary program that Ctrl-C interrupts. The engine
     goes when its thread ends, however that ends.
     """
     private = replace(settings, host="127.0.0.1", port=0)
-    ready: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    ready: Future[tuple[Endpoint, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     thread = threading.Thread(
         target=_serve_in_thread, args=(private, engine, ready), name="private-server", daemon=True
     )
     thread.start()
-    url, loop, stop = ready.result()
+    endpoint, loop, stop = ready.result()
     try:
-        yield url
+        yield endpoint
     finally:
         with suppress(RuntimeError):  # it has ended by itself, and its loop is closed
             loop.call_soon_threadsafe(stop.set)
@@ -101,12 +120,12 @@ def private_server(settings: Settings, engine: Engine) -> Iterator[str]:
 def _serve_in_thread(
     settings: Settings,
     engine: Engine,
-    ready: "Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]]",
+    ready: "Future[tuple[Endpoint, asyncio.AbstractEventLoop, asyncio.Event]]",
 ) -> None:
     async def main() -> None:
         stop = asyncio.Event()
         async with claimed_home(settings) as home, running_server(settings, home, engine) as server:
-            ready.set_result((server.url, asyncio.get_running_loop(), stop))
+            ready.set_result((server.endpoint, asyncio.get_running_loop(), stop))
             ends = [asyncio.create_task(stop.wait()), asyncio.create_task(server.supervisor.wait())]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             for end in ends:
@@ -122,14 +141,29 @@ def _serve_in_thread(
             ready.set_exception(error)
 
 
-def _proxy_options(settings: Settings) -> ProxyOptions:
+def _proxy_options(settings: Settings, local_key: str | None = None) -> ProxyOptions:
+    own = {} if local_key is None else {LOCAL_KEY_NAME: local_key}
     return ProxyOptions(
         max_body_bytes=settings.max_body_mb * MIB,
         heartbeat_s=settings.heartbeat_s,
         max_wait_s=settings.max_wait_s,
         first_byte_s=settings.first_byte_s,
         chunk_gap_s=settings.chunk_gap_s,
+        api_keys={**settings.api_keys, **own},
+        allowed_hosts=settings.allowed_hosts + _own_name(settings.host),
+        cors_origins=settings.cors_origins,
+        allowed_engine_fields=frozenset(settings.allowed_engine_fields),
+        max_connections=settings.max_connections,
     )
+
+
+def _own_name(host: str) -> tuple[str, ...]:
+    """Return what the server was told to listen on, as a name to be called by; loopback ones it has anyway."""
+    try:
+        name = read_host(host)
+    except ValueError:
+        return ()
+    return () if is_plain_loopback(name) else (name,)
 
 
 def _proxy_config(settings: Settings) -> ProxyConfig:

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from gglib.core.addresses import reachable_url
+from gglib.core.addresses import Endpoint, reachable_url
 from gglib.core.errors import GglibError, UpstreamError
 from gglib.usecases.chat import error_of
 
@@ -26,24 +26,24 @@ def reachable(url: str) -> str:
     return reachable_url(parts.hostname or "", parts.port)
 
 
-def get_json(url: str, path: str, *, timeout_s: float = QUICK_S) -> Any:  # noqa: ANN401 - JSON
+def get_json(server: Endpoint, path: str, *, timeout_s: float = QUICK_S) -> Any:  # noqa: ANN401 - JSON
     """Return what the server says at ``path``. Raises ``GglibError`` with the server's own sentence."""
-    with _response(url, "GET", path, None, timeout_s) as response, _translated(url):
+    with _response(server, "GET", path, None, timeout_s) as response, _translated(server.url):
         return json.loads(response.read())
 
 
-def post_json(url: str, path: str, body: object = None, *, timeout_s: float = QUICK_S) -> Any:  # noqa: ANN401 - JSON
+def post_json(server: Endpoint, path: str, body: object = None, *, timeout_s: float = QUICK_S) -> Any:  # noqa: ANN401 - JSON
     """Post ``body`` and return the answer. Raises like ``get_json``."""
-    with _response(url, "POST", path, body, timeout_s) as response, _translated(url):
+    with _response(server, "POST", path, body, timeout_s) as response, _translated(server.url):
         content = response.read()
         return json.loads(content) if content else None
 
 
 @contextmanager
-def streamed(url: str, path: str, body: object) -> Iterator[Iterator[bytes]]:
+def streamed(server: Endpoint, path: str, body: object) -> Iterator[Iterator[bytes]]:
     """Post ``body`` and yield the lines of the answer as they arrive; leaving the block ends the request."""
-    with _response(url, "POST", path, body, CHAT_S) as response:
-        yield _lines(url, response)
+    with _response(server, "POST", path, body, CHAT_S) as response:
+        yield _lines(server.url, response)
 
 
 def _lines(url: str, response: http.client.HTTPResponse) -> Iterator[bytes]:
@@ -57,19 +57,24 @@ def _lines(url: str, response: http.client.HTTPResponse) -> Iterator[bytes]:
 
 @contextmanager
 def _response(
-    url: str, method: str, path: str, body: object, timeout_s: float
+    server: Endpoint, method: str, path: str, body: object, timeout_s: float
 ) -> Iterator[http.client.HTTPResponse]:
-    parts = urlsplit(reachable(url))
+    parts = urlsplit(reachable(server.url))
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
     content = None if body is None else json.dumps(body).encode()
     with closing(connection):
-        with _translated(url):
-            connection.request(method, path, content, {"Content-Type": "application/json"})
+        with _translated(server.url):
+            connection.request(method, path, content, _headers(server))
             response = connection.getresponse()
             if not 200 <= response.status < 300:
                 raise GglibError(_refusal(response))
         with closing(response):
             yield response
+
+
+def _headers(server: Endpoint) -> dict[str, str]:
+    headers = {"Content-Type": "application/json"}
+    return headers if server.key is None else headers | {"Authorization": f"Bearer {server.key}"}
 
 
 @contextmanager

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gglib.cli.api import streamed
+from gglib.core.addresses import Endpoint
 from gglib.usecases.chat import CHAT_PATH, Piece, pieces_of
 
 
 @contextmanager
-def answer_to(url: str, body: dict[str, object]) -> Iterator[Iterator[Piece]]:
+def answer_to(server: Endpoint, body: dict[str, object]) -> Iterator[Iterator[Piece]]:
     """Send the request and yield the pieces of the answer; leaving the block ends the answer. Raises ``GglibError``."""
-    with streamed(url, CHAT_PATH, body) as lines:
+    with streamed(server, CHAT_PATH, body) as lines:
         yield pieces_of(lines)

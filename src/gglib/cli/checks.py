@@ -14,6 +14,7 @@ from gglib.usecases.doctor import (
     Check,
     Finding,
     Verdict,
+    judge_access,
     judge_disk,
     judge_memory,
     judge_models,
@@ -49,13 +50,21 @@ def checks(settings: Settings) -> list[Check]:
         bind(settings.host, settings.port).close()
         return Finding(Verdict.OK, f"{settings.host}:{settings.port} is free")
 
+    async def access() -> Finding:
+        return judge_access(
+            settings.host,
+            tuple(settings.api_keys),
+            is_insecure=settings.insecure,
+            warnings=settings.warnings,
+        )
+
     async def disk() -> Finding:
         return judge_disk(shutil.disk_usage(settings.home).free)
 
     async def memory() -> Finding:
         return judge_memory(available_memory_bytes(), await _models(settings))
 
-    named = (python, engine, home, models, address, disk, memory)
+    named = (python, engine, home, models, address, access, disk, memory)
     return [(check.__name__, check) for check in named]
 
 

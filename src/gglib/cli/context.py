@@ -34,6 +34,9 @@ class Options:
 def server_options(command: Command) -> Command:
     """Add the options that every command has which starts a server. Texts: the settings' table checks them."""
     for decorate in (
+        click.option(
+            "--insecure", is_flag=True, default=None, help="Serve other machines also without a key."
+        ),
         click.option("--engine", metavar="FILE", help="The llama-server program to use."),
         click.option("--ctx", metavar="N|max", help=CTX_HELP),
         click.option("--port", metavar="N", help="Port to listen on; 0 takes a free one. Default: 8080."),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError
 from gglib.runtime.instance import Instance, running_instance
 from gglib.settings import Settings
@@ -10,14 +11,14 @@ STATUS_PATH = "/api/status"
 NOTHING_RUNS = "No gglib is running on this home: start one with 'gglib serve'."
 
 
-def require_url(settings: Settings) -> str:
-    """Return where the gglib of this home answers. Raises ``GglibError`` when none does."""
+def require_endpoint(settings: Settings) -> Endpoint:
+    """Return where the gglib of this home answers, and with which key. Raises ``GglibError`` when none does."""
     instance = find_instance(settings)
     if instance is None:
         raise GglibError(NOTHING_RUNS)
-    if instance.url is None:
+    if instance.endpoint is None:
         raise GglibError("gglib is just starting or stopping: try again in a moment.")
-    return instance.url
+    return instance.endpoint
 
 
 def find_instance(settings: Settings) -> Instance | None:
@@ -25,21 +26,21 @@ def find_instance(settings: Settings) -> Instance | None:
     return running_instance(settings.run_dir)
 
 
-def status_of(url: str, *, timeout_s: float | None = None) -> dict[str, Any]:
+def status_of(server: Endpoint, *, timeout_s: float | None = None) -> dict[str, Any]:
     """Ask a running gglib what it does now; ``docs/api.md`` has the fields."""
     from gglib.cli.api import QUICK_S, get_json
 
-    status: dict[str, Any] = get_json(url, STATUS_PATH, timeout_s=timeout_s or QUICK_S)
+    status: dict[str, Any] = get_json(server, STATUS_PATH, timeout_s=timeout_s or QUICK_S)
     return status
 
 
 def states_of(settings: Settings) -> dict[int, str]:
     """Return the state of each model that is in memory, by id; empty when nothing runs or does not answer."""
     instance = find_instance(settings)
-    if instance is None or instance.url is None:
+    if instance is None or instance.endpoint is None:
         return {}
     try:
-        status = status_of(instance.url)
+        status = status_of(instance.endpoint)
     except GglibError:
         return {}
     return {resident["model_id"]: resident["state"] for resident in status["residents"]}

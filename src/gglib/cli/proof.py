@@ -10,11 +10,12 @@ from gglib.cli import STARTED_S
 from gglib.cli.api import reachable
 from gglib.cli.chat import answer_to
 from gglib.cli.wait_line import wait_line
+from gglib.core.addresses import Endpoint
 from gglib.core.context import ContextWish
 from gglib.core.errors import GglibError
 from gglib.core.models import ModelSummary
 from gglib.usecases.chat import Conversation
-from gglib.usecases.client_settings import client_settings
+from gglib.usecases.client_settings import client_settings, key_sentence
 
 PROMPT = "Say hello in one short sentence."
 MAX_TOKENS = 40
@@ -25,11 +26,11 @@ TRIES = 3
 """One broken model must not keep the others from being served; three have something in common."""
 
 
-async def prove_with_one_of(url: str, models: Sequence[ModelSummary]) -> ModelSummary:
+async def prove_with_one_of(server: Endpoint, models: Sequence[ModelSummary]) -> ModelSummary:
     """Return the first of the models that answers, having shown its answer. Raises ``GglibError`` when none does."""
     for model in models[: TRIES - 1]:
         try:
-            await prove(url, model)
+            await prove(server, model)
         except GglibError as error:
             if model is models[-1]:
                 raise
@@ -40,18 +41,18 @@ async def prove_with_one_of(url: str, models: Sequence[ModelSummary]) -> ModelSu
         else:
             return model
     last = models[min(TRIES, len(models)) - 1]
-    await prove(url, last)
+    await prove(server, last)
     return last
 
 
-async def prove(url: str, model: ModelSummary) -> None:
+async def prove(server: Endpoint, model: ModelSummary) -> None:
     """Ask the model through the proxy, and print its answer and how long that took. Raises ``GglibError``."""
     if not model.capabilities.chat:
         click.echo(f"Model    {model.name} does not chat, so no answer of it is shown.")
         return
     asked_s = time.monotonic()
-    with wait_line(url, model.name, first_words=f"Loading '{model.name}' and asking it something ..."):
-        reply = await asyncio.to_thread(_ask, url, model.name)
+    with wait_line(server, model.name, first_words=f"Loading '{model.name}' and asking it something ..."):
+        reply = await asyncio.to_thread(_ask, server, model.name)
     now_s = time.monotonic()
     click.echo(f"Asked    {PROMPT}")
     click.echo(f"Answer   {reply}")
@@ -61,24 +62,28 @@ async def prove(url: str, model: ModelSummary) -> None:
     )
 
 
-def show_client_settings(url: str, model: ModelSummary, default_ctx: int) -> None:
-    """Print what to paste into each client."""
+def show_client_settings(
+    url: str, model: ModelSummary, *, default_ctx: int, key_names: Sequence[str] = ()
+) -> None:
+    """Print what to paste into each client, and by which name the key is known that goes with it."""
     wish = ContextWish(
         requested=None,
         model_setting=model.settings.context,
         default=default_ctx,
         trained=model.trained_context,
     )
-    for setting in client_settings(reachable(url), model.name, wish.needed):
+    if key_names:
+        click.echo(f"\nKeys     {key_sentence(key_names)}")
+    for setting in client_settings(reachable(url), model.name, wish.needed, key_names=key_names):
         click.echo(f"\n{click.style(setting.client, bold=True)}  ({setting.where})")
         for line in setting.text.splitlines():
             click.echo(f"  {line}")
     click.echo(f"\nServing at {url}. Ctrl-C stops everything.")
 
 
-def _ask(url: str, model_name: str) -> str:
+def _ask(server: Endpoint, model_name: str) -> str:
     body = Conversation(model_name).ask(PROMPT) | {"max_tokens": MAX_TOKENS}
-    with answer_to(url, body) as pieces:
+    with answer_to(server, body) as pieces:
         said = list(pieces)
     words = "".join(piece.text for piece in said if not piece.is_thought)
     thoughts = "".join(piece.text for piece in said if piece.is_thought)

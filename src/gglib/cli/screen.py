@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from rich.status import Status
 
+    from gglib.settings import Settings
     from gglib.starter import Progress
 
 
@@ -19,14 +20,21 @@ def is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def warn_if_open(host: str) -> None:
-    """Say that others can reach this gglib, where they can."""
-    from gglib.core.addresses import is_loopback
+def warn_if_open(settings: "Settings") -> None:
+    """Say loudly that others can use this gglib, where they can without a key, and what else should not stay so."""
+    from gglib.core.exposure import Exposure, exposure_of
 
-    if not is_loopback(host):
-        click.echo(
-            f"Warning: whoever can reach {host} may use your models; there are no access keys yet.", err=True
-        )
+    exposure = exposure_of(settings.host, has_keys=bool(settings.api_keys), is_insecure=settings.insecure)
+    if exposure is Exposure.OPEN:
+        bar = "!" * 80
+        for line in (
+            bar,
+            f"INSECURE: whoever can reach {settings.host} may use your models, without a key.",
+            bar,
+        ):
+            click.echo(click.style(line, fg="red", bold=True), err=True)
+    for warning in settings.warnings:
+        click.echo(f"Warning: {warning}", err=True)
 
 
 class Line(Protocol):

@@ -7,6 +7,7 @@ import click
 
 from gglib.cli.chat import answer_to
 from gglib.cli.wait_line import wait_line
+from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError
 from gglib.usecases.chat import Conversation
 
@@ -17,8 +18,8 @@ PROMPT = ">>> "
 class Talk:
     """One conversation with one model."""
 
-    def __init__(self, url: str, model: str, *, num_ctx: int | None = None) -> None:
-        self._url = url
+    def __init__(self, server: Endpoint, model: str, *, num_ctx: int | None = None) -> None:
+        self._server = server
         self._conversation = Conversation(model)
         self._num_ctx = num_ctx
 
@@ -52,8 +53,8 @@ class Talk:
     def _print_answer(self, body: dict[str, object]) -> str:
         answer: list[str] = []
         with contextlib.ExitStack() as waiting:
-            waiting.enter_context(wait_line(self._url, self._conversation.model))
-            with answer_to(self._url, body) as pieces:
+            waiting.enter_context(wait_line(self._server, self._conversation.model))
+            with answer_to(self._server, body) as pieces:
                 for piece in pieces:
                     waiting.close()
                     click.echo(

@@ -10,6 +10,7 @@ from typing import Any
 from gglib.cli.instance import status_of
 from gglib.cli.screen import Line, LiveLine, OneLine
 from gglib.cli.wait_words import wait_words
+from gglib.core.addresses import Endpoint
 
 POLL_S = 0.25
 """Often enough for tenths of a second to look alive, too seldom to cost anything."""
@@ -20,7 +21,7 @@ NOTED_AFTER_S = 2.0
 
 
 @contextmanager
-def wait_line(url: str, model_name: str, *, first_words: str | None = None) -> Iterator[None]:
+def wait_line(server: Endpoint, model_name: str, *, first_words: str | None = None) -> Iterator[None]:
     """Show on stderr what a request for the model waits for, as long as the block lasts; nothing of it stays.
 
     ``first_words`` are shown before anything is known; where nobody watches they are all that is shown, without them
@@ -30,7 +31,7 @@ def wait_line(url: str, model_name: str, *, first_words: str | None = None) -> I
     line: Line = LiveLine() if is_watched else OneLine()
     if first_words is not None:
         line.show(first_words)
-    watch = Watch(lambda: status_of(url, timeout_s=STATUS_LIMIT_S), model_name, line)
+    watch = Watch(lambda: status_of(server, timeout_s=STATUS_LIMIT_S), model_name, line)
     over = threading.Event()
     # A daemon: a status that is on its way must not keep the program from ending.
     watcher = threading.Thread(

@@ -55,6 +55,7 @@ class Answer:
         "_writer",
         "began_s",
         "chunks",
+        "extra_lines",
         "is_event_stream",
         "state",
         "status",
@@ -72,6 +73,8 @@ class Answer:
         """When the first part of the body was sent, heartbeats apart; the loop's time."""
         self.chunks = 0
         """How many parts of the body were sent, heartbeats apart."""
+        self.extra_lines = b""
+        """Header lines that it carries, whatever it is."""
         self.tail = b""
         """The last bytes of the body, as many as tell its usage."""
 
@@ -107,7 +110,7 @@ class Answer:
             await wire.room()
         head = self._writer.head(
             status,
-            b"%bx-request-id: %b\r\n" % (lines, self._request_id),
+            b"%b%bx-request-id: %b\r\n" % (lines, self.extra_lines, self._request_id),
             length=length,
             date_line=wire.date_line,
             may_keep_alive=wire.can_keep_alive,

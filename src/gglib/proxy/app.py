@@ -5,16 +5,21 @@ It knows no sockets: ``server.py`` puts it behind the edge.
 
 import asyncio
 import logging
+from dataclasses import dataclass
+from functools import partial
 
 from gglib.core.errors import GglibError, ShuttingDownError
 from gglib.proxy.answer import Answer
 from gglib.proxy.edge.wire import Wire
 from gglib.proxy.errors import describe
+from gglib.proxy.gate import Gate
+from gglib.proxy.headers import preferred_wait_s, to_upstream
 from gglib.proxy.http1.errors import HttpError
+from gglib.proxy.http1.writer import header_lines
 from gglib.proxy.options import Services
 from gglib.proxy.record import RequestRecord
 from gglib.proxy.request import ClientLeftError, Request
-from gglib.proxy.routes.table import find_handler
+from gglib.proxy.routes.table import Handler, find_handler
 from gglib.proxy.usage import read_usage
 
 log = logging.getLogger("gglib.proxy")
@@ -26,8 +31,9 @@ CLIENT_CLOSED_REQUEST = 499
 class ProxyApp:
     """Answers requests. ``stop`` ends every one that is open, and every one that still comes."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, gate: Gate) -> None:
         self._services = services
+        self._gate = gate
         self._open: set[Request] = set()
         self._is_stopping = False
 
@@ -64,15 +70,52 @@ class ProxyApp:
     async def _handle(self, request: Request, answer: Answer) -> None:
         if self._is_stopping:
             raise ShuttingDownError
-        handler = find_handler(request)
+        plan = request.head.derived
+        if not isinstance(plan, _Plan):
+            plan = request.head.derived = self._plan(request, answer)
+        answer.extra_lines = plan.answer_lines
+        request.upstream_lines = plan.upstream_lines
+        request.preferred_wait_s = plan.preferred_wait_s
         self._open.add(request)
         try:
             with request.block:
                 if request.has_left:  # before this began
                     raise ClientLeftError
-                await handler(request, answer, self._services)
+                await plan.handler(request, answer, self._services)
         finally:
             self._open.discard(request)
+
+    def _plan(self, request: Request, answer: Answer) -> "_Plan":
+        """Work out what follows from the head alone; raises what the client is refused for."""
+        head = request.head
+        answer.extra_lines = answer_lines = header_lines(self._gate.answer_headers(head))
+        preflight = self._gate.preflight(head, request.own_host)
+        if preflight is not None:
+            return _Plan(partial(_answer_preflight, header_lines(preflight)), b"", b"", None)
+        self._gate.check_key(head)
+        return _Plan(
+            find_handler(request),
+            answer_lines,
+            header_lines(to_upstream(head.headers)),
+            preferred_wait_s(head.headers),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What follows from a head alone: worked out once for all requests of a connection that begin alike."""
+
+    handler: Handler
+    answer_lines: bytes
+    """Header lines that the answer carries, whatever it is."""
+    upstream_lines: bytes
+    """Header lines that an engine may see."""
+    preferred_wait_s: int | None
+
+
+async def _answer_preflight(lines: bytes, request: Request, answer: Answer, services: Services) -> None:
+    del request, services
+    await answer.start_with(204, lines, length=None, is_event_stream=False, is_last=True)
 
 
 def _log_error(request: Request, error: Exception) -> None:

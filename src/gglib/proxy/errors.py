@@ -15,6 +15,8 @@ JSON = (b"content-type", b"application/json")
 
 LOG_LINES_SHOWN = 5
 """The engine's last lines say why a load failed; more than these hides the first sentence."""
+_SHOWN_CHARACTERS = 100
+"""What a client calls us or itself is shown to it, but not at any length."""
 
 
 class BadRequestError(errors.GglibError):
@@ -66,6 +68,44 @@ class ForbiddenError(errors.GglibError):
     blame = errors.Blame.CLIENT
 
 
+class HostNotAllowedError(errors.GglibError):
+    """The client calls this server by a name that is not one of its own."""
+
+    code = "host_not_allowed"
+    blame = errors.Blame.CLIENT
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"This gglib does not answer to '{_short(host)}': if that is a name of its machine, "
+            "add it to the setting 'allowed_hosts'."
+        )
+
+
+class OriginNotAllowedError(errors.GglibError):
+    """A web page asks that nobody allowed to."""
+
+    code = "origin_not_allowed"
+    blame = errors.Blame.CLIENT
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(
+            f"Pages of '{_short(origin)}' may not use this gglib: if they should, "
+            "add that to the setting 'cors_origins'."
+        )
+
+
+class UnauthorizedError(errors.GglibError):
+    """No key that is accepted, for whatever reason: the answer never says which."""
+
+    code = "invalid_api_key"
+    blame = errors.Blame.CLIENT
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This gglib needs one of its API keys, as 'Authorization: Bearer KEY' or 'x-api-key: KEY'."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """An error as HTTP shows it: a status, the headers that are special to it, and the JSON body."""
@@ -93,7 +133,10 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     http.UnknownCodingError: (501, _INVALID_REQUEST),
     http.TooManyConnectionsError: (503, _SERVER_ERROR),
     http.UnsupportedVersionError: (505, _INVALID_REQUEST),
+    UnauthorizedError: (401, _INVALID_REQUEST),
     ForbiddenError: (403, _INVALID_REQUEST),
+    HostNotAllowedError: (403, _INVALID_REQUEST),
+    OriginNotAllowedError: (403, _INVALID_REQUEST),
     UnknownPathError: (404, _INVALID_REQUEST),
     errors.ModelNotFoundError: (404, _INVALID_REQUEST),
     errors.ModelFileNotFoundError: (404, _INVALID_REQUEST),
@@ -146,6 +189,8 @@ def _param(error: errors.GglibError) -> str | None:
 def _headers(error: errors.GglibError, status: int) -> tuple[tuple[bytes, bytes], ...]:
     if isinstance(error, MethodNotAllowedError):
         return ((b"allow", ", ".join(error.allowed).encode()),)
+    if isinstance(error, UnauthorizedError):
+        return ((b"www-authenticate", b"Bearer"),)
     told: list[tuple[bytes, bytes]] = []
     if isinstance(error, errors.ModelLoadingError | errors.QueueFullError | errors.ModelLoadFailedError):
         told += _retry_after(error.retry_after_s)
@@ -157,3 +202,7 @@ def _headers(error: errors.GglibError, status: int) -> tuple[tuple[bytes, bytes]
 
 def _retry_after(seconds: float | None) -> list[tuple[bytes, bytes]]:
     return [] if seconds is None else [(b"retry-after", str(max(1, math.ceil(seconds))).encode())]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."

@@ -66,7 +66,7 @@ def _post(target: RunningTarget, request: Request, body: bytes, services: Servic
     options = services.options
     return services.pool.post(
         target,
-        UpstreamRequest(request.target, request.upstream_lines, body),
+        UpstreamRequest(request.target, request.upstream_lines, request.id, body),
         first_byte_s=options.first_byte_s,
         chunk_gap_s=options.chunk_gap_s,
     )

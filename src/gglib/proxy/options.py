@@ -1,6 +1,7 @@
 """What a program may set when it serves, and what the routes are given to work with."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
 from gglib.proxy.model_objects import ModelObjects
@@ -10,7 +11,7 @@ from gglib.proxy.upstream import UpstreamPool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyOptions:
-    """Limits of the proxy. Times in seconds, sizes in bytes."""
+    """Limits of the proxy, and who may use it. Times in seconds, sizes in bytes."""
 
     max_body_bytes: int = 64 * 1024 * 1024
     heartbeat_s: float = 10.0
@@ -40,6 +41,14 @@ class ProxyOptions:
     """Above it the connection that was idle the longest is closed, and where none is idle the new one is refused."""
     shutdown_grace_s: float = 0.5
     """How long clients have to take what they are told at the end."""
+    api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The keys that are accepted, by name (``access.py``); without any, everybody may come in."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names that clients may call the server by, beside its address and loopback (``hosts.py``)."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins of web pages that may use the server, beside loopback ones (``cors.py``)."""
+    allowed_engine_fields: frozenset[str] = frozenset()
+    """Fields that control the engine, and reach it all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,13 @@
 
 import itertools
 import secrets
-from dataclasses import dataclass
 
 from gglib.proxy.edge.body import IncomingBody
 from gglib.proxy.edge.wire import Wire
 from gglib.proxy.errors import BodyTooLargeError
-from gglib.proxy.headers import Headers, preferred_wait_s, sane_request_id, to_upstream
+from gglib.proxy.headers import Headers, sane_request_id
 from gglib.proxy.http1.head import RequestHead
-from gglib.proxy.http1.writer import CONTINUE, header_lines
+from gglib.proxy.http1.writer import CONTINUE
 from gglib.proxy.interrupt import Interruptible
 
 _PROCESS = secrets.token_hex(6)
@@ -28,7 +27,19 @@ class ClientLeftError(Exception):
 class Request:
     """One request. ``model`` is the catalogue's name of the model it turned out to be for, None before that."""
 
-    __slots__ = ("_body", "_content_length", "_wire", "block", "has_left", "head", "id", "model", "waited_s")
+    __slots__ = (
+        "_body",
+        "_content_length",
+        "_wire",
+        "block",
+        "has_left",
+        "head",
+        "id",
+        "model",
+        "preferred_wait_s",
+        "upstream_lines",
+        "waited_s",
+    )
 
     def __init__(self, head: RequestHead, content_length: int | None, body: IncomingBody, wire: Wire) -> None:
         self.head = head
@@ -40,6 +51,10 @@ class Request:
         self.block = Interruptible()
         """What answers this request, to be ended from outside."""
         self.id = sane_request_id(head.fields) or new_request_id()
+        self.upstream_lines = b""
+        """The header lines that an engine may see."""
+        self.preferred_wait_s: int | None = None
+        """How long the client wants to wait for a model at most; None where it does not say."""
         self.model: str | None = None
         self.waited_s: float | None = None
         """How long it waited for its model; None while it has none."""
@@ -81,16 +96,6 @@ class Request:
         return path + b"?" + self.head.query if self.head.query else path
 
     @property
-    def upstream_lines(self) -> bytes:
-        """The header lines that an engine may see, with this request's id."""
-        return b"%bx-request-id: %b\r\n" % (self._derived().upstream_lines, self.id.encode())
-
-    @property
-    def preferred_wait_s(self) -> int | None:
-        """How long the client wants to wait for a model at most; None where it does not say."""
-        return self._derived().preferred_wait_s
-
-    @property
     def peer_host(self) -> str | None:
         """The address that the connection comes from; None when it is no network address."""
         return self._wire.peer_host
@@ -118,19 +123,3 @@ class Request:
         if self.head.wants_continue and not self._body.has_begun:
             self._wire.write(CONTINUE)
         return await self._body.read(limit_bytes=limit_bytes)
-
-    def _derived(self) -> "_Derived":
-        derived = self.head.derived
-        if not isinstance(derived, _Derived):
-            headers = self.head.headers
-            derived = _Derived(header_lines(to_upstream(headers)), preferred_wait_s(headers))
-            self.head.derived = derived
-        return derived
-
-
-@dataclass(frozen=True, slots=True)
-class _Derived:
-    """What follows from a head alone, worked out once for all requests that begin alike."""
-
-    upstream_lines: bytes
-    preferred_wait_s: int | None

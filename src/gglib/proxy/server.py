@@ -7,9 +7,13 @@ import asyncio
 import socket
 
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
+from gglib.proxy.access import AccessKeys
 from gglib.proxy.app import ProxyApp
+from gglib.proxy.cors import CorsRules
 from gglib.proxy.edge.listener import Listener
 from gglib.proxy.edge.patience import PatienceLimits
+from gglib.proxy.gate import Gate
+from gglib.proxy.hosts import HostRules
 from gglib.proxy.model_objects import ModelObjects
 from gglib.proxy.observer import Observer
 from gglib.proxy.options import ProxyOptions, Services
@@ -41,7 +45,7 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
         default_ctx=default_ctx,
         options=options,
     )
-    app = ProxyApp(services)
+    app = ProxyApp(services, _gate(listener, options))
     edge = Listener(
         app.handle,
         limits=_limits(options),
@@ -55,6 +59,16 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
         listener.close()
         await pool.close()
         services.observer.close()
+
+
+def _gate(listener: socket.socket, options: ProxyOptions) -> Gate:
+    name = listener.getsockname()
+    bound = frozenset((name[0],)) if isinstance(name, tuple) else frozenset[str]()
+    return Gate(
+        hosts=HostRules(bound, frozenset(options.allowed_hosts)),
+        cors=CorsRules(options.cors_origins),
+        keys=AccessKeys(options.api_keys),
+    )
 
 
 def _limits(options: ProxyOptions) -> PatienceLimits:

@@ -28,6 +28,7 @@ class UpstreamRequest:
     """With its query."""
     header_lines: bytes
     """The headers that pass, each a whole line; those of this connection are added."""
+    request_id: str
     body: bytes
 
 
@@ -49,10 +50,11 @@ class UpstreamExchange:
         connection = pool.take_idle(target) or await pool.connect(target)
         self._connection = connection
         try:
-            head = b"POST %b HTTP/1.1\r\n%b%bcontent-length: %d\r\n\r\n" % (
+            head = b"POST %b HTTP/1.1\r\n%b%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (
                 request.path,
                 connection.own_lines,
                 request.header_lines,
+                request.request_id.encode(),
                 len(request.body),
             )
             await connection.send(head, request.body, self._silence)

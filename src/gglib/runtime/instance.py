@@ -6,10 +6,11 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TextIO
 
+from gglib.core.addresses import Endpoint
 from gglib.core.errors import AlreadyRunningError, InvalidSettingError
 from gglib.runtime.processes import start_mark
 
@@ -30,6 +31,13 @@ class Instance:
     """Unix time in seconds."""
     mark: str | None = None
     """What tells the process from a later one with the same pid."""
+    key: str | None = field(default=None, repr=False)
+    """What gglib's own commands have to show it; None where it needs no key."""
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """Where to ask it, and with what; None until it answers."""
+        return None if self.url is None else Endpoint(self.url, self.key)
 
 
 class InstanceClaim:
@@ -39,13 +47,16 @@ class InstanceClaim:
         self._run_dir = run_dir
         self._started_at = time.time()
 
-    def announce(self, url: str | None) -> None:
-        """Say where this gglib answers."""
-        instance = Instance(
-            pid=os.getpid(), url=url, started_at=self._started_at, mark=start_mark(os.getpid())
-        )
+    def announce(self, url: str | None, *, key: str | None = None) -> None:
+        """Say where this gglib answers, and to its own user alone with which key."""
+        pid = os.getpid()
+        instance = Instance(pid=pid, url=url, started_at=self._started_at, mark=start_mark(pid), key=key)
         draft = self._run_dir / f"{_NOTE}.new"
-        draft.write_text(json.dumps(asdict(instance)))
+        # What a crash left may have been made by an older gglib, for anybody to read.
+        draft.unlink(missing_ok=True)
+        note = {name: value for name, value in asdict(instance).items() if name != "key" or key}
+        with open(draft, "x", encoding="utf-8", opener=_owner_only) as file:
+            json.dump(note, file)
         draft.replace(self._run_dir / _NOTE)
 
 
@@ -68,6 +79,10 @@ def claim(run_dir: Path) -> Iterator[InstanceClaim]:
             yield claimed
         finally:
             (run_dir / _NOTE).unlink(missing_ok=True)
+
+
+def _owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _take(lock: TextIO) -> bool:

@@ -1,12 +1,25 @@
-"""What to paste into a client so that it talks to gglib. Pure text; one entry a client."""
+"""What to paste into a client so that it talks to gglib. Pure text; one entry a client. It is never told a key."""
 
 import json
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 ANY_KEY = "gglib"
-"""Most clients insist on a key; gglib takes any."""
+"""Most clients insist on a key; a gglib without keys takes any."""
+_PLACE = "KEY_OF_"
+"""Stands where a key has to be put, with the key's name after it; harmless in a shell, in JSON, YAML and Python."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the texts are made of: the base address, the model, its context in tokens, the key or what stands for it."""
+
+    base: str
+    model: str
+    context: int
+    key: str
+    is_key_needed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,62 +31,80 @@ class ClientSetting:
     text: str
 
 
-def client_settings(url: str, model: str, context: int) -> tuple[ClientSetting, ...]:
-    """Return the settings for each client, for a proxy at ``url``, a model and its context in tokens."""
-    base = f"{url}/v1"
-    return tuple(build(base, model, context) for build in _BUILDERS)
+def client_settings(
+    url: str, model: str, context: int, *, key_names: Sequence[str] = ()
+) -> tuple[ClientSetting, ...]:
+    """Return the settings for each client, for a proxy at ``url``, a model and its context in tokens.
+
+    ``key_names`` are the names of the keys that it accepts; the first one is shown, as ``key_sentence`` explains.
+    """
+    key = _PLACE + key_names[0] if key_names else ANY_KEY
+    facts = _Facts(f"{url}/v1", model, context, key, bool(key_names))
+    return tuple(build(facts) for build in _BUILDERS)
 
 
-def _open_webui(base: str, _model: str, _context: int) -> ClientSetting:
+def key_sentence(key_names: Sequence[str]) -> str:
+    """Return what to put in the place of a key, by name."""
+    first, *others = key_names
+    also = f", or one of: {', '.join(others)}" if others else ""
+    return f"where {_PLACE}{first} stands, put the key that is called '{first}' in your settings{also}."
+
+
+def _open_webui(facts: _Facts) -> ClientSetting:
     where = "Admin Settings > Connections > OpenAI API > +"
-    return ClientSetting("Open WebUI", where, f"URL: {base}\nKey: {ANY_KEY}")
+    return ClientSetting("Open WebUI", where, f"URL: {facts.base}\nKey: {facts.key}")
 
 
-def _cline(base: str, model: str, context: int) -> ClientSetting:
+def _cline(facts: _Facts) -> ClientSetting:
     text = (
-        f"API Provider: OpenAI Compatible\nBase URL: {base}\nAPI Key: {ANY_KEY}\n"
-        f"Model ID: {model}\nContext Window Size: {context}"
+        f"API Provider: OpenAI Compatible\nBase URL: {facts.base}\nAPI Key: {facts.key}\n"
+        f"Model ID: {facts.model}\nContext Window Size: {facts.context}"
     )
     return ClientSetting("Cline", "Settings > API Configuration", text)
 
 
-def _continue(base: str, model: str, context: int) -> ClientSetting:
-    name = json.dumps(model)  # quoted, it is YAML whatever the name
+def _continue(facts: _Facts) -> ClientSetting:
+    name = json.dumps(facts.model)  # quoted, it is YAML whatever the name
     text = (
-        f"models:\n  - name: {name}\n    provider: openai\n    model: {name}\n    apiBase: {base}\n"
-        f"    apiKey: {ANY_KEY}\n    defaultCompletionOptions:\n      contextLength: {context}"
+        f"models:\n  - name: {name}\n    provider: openai\n    model: {name}\n    apiBase: {facts.base}\n"
+        f"    apiKey: {facts.key}\n    defaultCompletionOptions:\n      contextLength: {facts.context}"
     )
     return ClientSetting("Continue", "~/.continue/config.yaml", text)
 
 
-def _aider(base: str, model: str, _context: int) -> ClientSetting:
-    text = f"OPENAI_API_BASE={base} OPENAI_API_KEY={ANY_KEY} aider --model {shlex.quote('openai/' + model)}"
+def _aider(facts: _Facts) -> ClientSetting:
+    model = shlex.quote(f"openai/{facts.model}")
+    text = f"OPENAI_API_BASE={facts.base} OPENAI_API_KEY={facts.key} aider --model {model}"
     return ClientSetting("Aider", "in a terminal", text)
 
 
-def _zed(base: str, model: str, context: int) -> ClientSetting:
-    available = [{"name": model, "display_name": model, "max_tokens": context}]
-    provider = {"gglib": {"api_url": base, "available_models": available}}
+def _zed(facts: _Facts) -> ClientSetting:
+    available = [{"name": facts.model, "display_name": facts.model, "max_tokens": facts.context}]
+    provider = {"gglib": {"api_url": facts.base, "available_models": available}}
     text = json.dumps({"language_models": {"openai_compatible": provider}}, indent=2)
-    return ClientSetting("Zed", f"settings.json; the key it asks for: {ANY_KEY}", text)
+    return ClientSetting("Zed", f"settings.json; the key it asks for: {facts.key}", text)
 
 
-def _openai_sdk(base: str, model: str, _context: int) -> ClientSetting:
+def _openai_sdk(facts: _Facts) -> ClientSetting:
+    model = json.dumps(facts.model)
     text = (
         "from openai import OpenAI\n"
-        f'client = OpenAI(base_url="{base}", api_key="{ANY_KEY}")\n'
-        f'client.chat.completions.create(model={json.dumps(model)}, messages=[{{"role": "user", "content": "Hi"}}])'
+        f'client = OpenAI(base_url="{facts.base}", api_key="{facts.key}")\n'
+        f'client.chat.completions.create(model={model}, messages=[{{"role": "user", "content": "Hi"}}])'
     )
     return ClientSetting("OpenAI SDK", "in Python", text)
 
 
-def _curl(base: str, model: str, _context: int) -> ClientSetting:
-    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hi"}]})
-    text = f"curl {base}/chat/completions -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+def _curl(facts: _Facts) -> ClientSetting:
+    body = json.dumps({"model": facts.model, "messages": [{"role": "user", "content": "Hi"}]})
+    key = f" -H 'Authorization: Bearer {facts.key}'" if facts.is_key_needed else ""
+    text = (
+        f"curl {facts.base}/chat/completions{key} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+    )
     return ClientSetting("curl", "in a terminal", text)
 
 
-_BUILDERS: tuple[Callable[[str, str, int], ClientSetting], ...] = (
+_BUILDERS: tuple[Callable[[_Facts], ClientSetting], ...] = (
     _open_webui,
     _cline,
     _continue,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gglib.core.errors import GglibError
+from gglib.core.exposure import Exposure, exposure_of
 from gglib.core.models import ModelSummary
 
 MIN_PYTHON = (3, 11)
@@ -63,6 +64,26 @@ def judge_python(version: tuple[int, int, int]) -> Finding:
     if version[:2] < MIN_PYTHON:
         return Finding(Verdict.FAIL, f"{text}: install Python 3.11 or newer.")
     return Finding(Verdict.OK, text)
+
+
+def judge_access(
+    host: str, key_names: Sequence[str], *, is_insecure: bool, warnings: Sequence[str] = ()
+) -> Finding:
+    """Whether others can reach the server, and what they need; ``warnings`` are what is wrong with where keys stand."""
+    exposure = exposure_of(host, has_keys=bool(key_names), is_insecure=is_insecure)
+    if exposure is Exposure.UNGUARDED:
+        return Finding(
+            Verdict.FAIL,
+            f"{host} lets other machines in, and no key is set: set GGLIB_API_KEY or [api_keys], or say --insecure.",
+        )
+    if exposure is Exposure.OPEN:
+        return Finding(
+            Verdict.WARN, f"whoever can reach {host} may use the models, without a key (insecure)."
+        )
+    who = "only this machine" if exposure is Exposure.PRIVATE else "other machines, too"
+    what = f"a key is needed: {', '.join(key_names)}" if key_names else "no key is needed, and none is set"
+    text = f"{who} ({host}); {what}"
+    return Finding(Verdict.WARN, f"{text}. {' '.join(warnings)}") if warnings else Finding(Verdict.OK, text)
 
 
 def judge_models(models: Sequence[ModelSummary], missing: Sequence[str]) -> Finding:

@@ -282,7 +282,7 @@ def test_doctor_finds_the_machine_well(stocked: Home) -> None:
     """With an engine, a model and a free port every check is ok, also for programs."""
     results = json.loads(stocked.ok("doctor", "--json"))
     verdicts = {result["name"]: result["verdict"] for result in results}
-    assert set(verdicts) == {"python", "engine", "home", "models", "address", "disk", "memory"}
+    assert set(verdicts) == {"python", "engine", "home", "models", "address", "access", "disk", "memory"}
     assert "fail" not in verdicts.values()
 
 

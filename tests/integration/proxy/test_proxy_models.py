@@ -190,44 +190,43 @@ async def test_stop_says_what_it_stopped() -> None:
 
 
 @pytest.mark.parametrize(
-    "headers",
+    ("headers", "status", "code"),
     [
-        (("Origin", "http://localhost:3000"),),
-        (("Host", "evil.example"),),
-        (("Host", "evil.example:8080"),),
-        (("Host", "localhost.evil.example"),),
-        (("Host", "192.168.1.7:8080"),),
-        (("Host", "127.0.0.1"), ("Host", "evil.example")),
-        (("Host", ""),),
-        (("Host", "[::1"),),
+        ((("Origin", "http://localhost:3000"),), 403, "forbidden"),
+        ((("Origin", "http://evil.example"),), 403, "origin_not_allowed"),
+        ((("Host", "evil.example"),), 403, "host_not_allowed"),
+        ((("Host", "evil.example:8080"),), 403, "host_not_allowed"),
+        ((("Host", "localhost.evil.example"),), 403, "host_not_allowed"),
+        ((("Host", "192.168.1.7:8080"),), 403, "host_not_allowed"),
+        ((("Host", "127.0.0.1"), ("Host", "evil.example")), 400, "invalid_request"),
+        ((("Host", ""),), 400, "invalid_request"),
+        ((("Host", "[::1"),), 400, "invalid_request"),
     ],
 )
 @pytest.mark.parametrize(("method", "path"), [("GET", "/api/status"), ("POST", "/api/stop")])
-async def test_web_pages_are_kept_out(method: str, path: str, headers: tuple[tuple[str, str], ...]) -> None:
+async def test_web_pages_are_kept_out(
+    method: str, path: str, headers: tuple[tuple[str, str], ...], status: int, code: str
+) -> None:
     """A page, or a name that only looks like this machine, may neither see what runs nor stop it."""
     runtime = FakeRuntime()
     async with proxy_running(runtime) as proxy:
         reply = await ask(proxy.port, method, path, body=b"", headers=headers)
-    assert (reply.status, reply.error["code"]) == (403, "forbidden")
+    assert (reply.status, reply.error["code"]) == (status, code)
     assert runtime.stops == 0
 
 
 @pytest.mark.parametrize(
-    ("peer", "own", "host", "is_here"),
+    ("peer", "own", "is_here"),
     [
-        ("192.168.1.5", "192.168.1.5", b"192.168.1.5:8080", True),
-        ("192.168.1.5", "192.168.1.5", b"evil.example:8080", False),
-        ("192.168.1.9", "192.168.1.5", b"192.168.1.5:8080", False),
-        ("192.168.1.9", "192.168.1.5", b"localhost", False),
-        ("127.0.0.1", "127.0.0.1", b"192.168.1.5", False),
-        (None, None, b"localhost", False),
+        ("192.168.1.5", "192.168.1.5", True),
+        ("192.168.1.9", "192.168.1.5", False),
+        ("127.0.0.1", "127.0.0.1", True),
+        (None, None, False),
     ],
 )
-def test_a_machine_is_itself_by_its_own_address_too(
-    peer: str, own: str, host: bytes, *, is_here: bool
-) -> None:
+def test_a_machine_is_itself_by_its_own_address_too(peer: str, own: str, *, is_here: bool) -> None:
     """Listening on one address of a network, gglib still knows its own machine, and no other."""
-    assert is_from_here(peer, own, [host]) is is_here
+    assert is_from_here(peer, own) is is_here
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "127.8.8.8", "[::1]:80"])

@@ -44,7 +44,7 @@ PING = b":\n\n"
 END = b"0\r\n\r\n"
 SAID_NOTHING = "The engine of model 'tiny' took the request but said nothing for 0.2 s."
 STOPPED = "The engine of model 'tiny' stopped in the middle of its answer: nothing for 0.2 s."
-REQUEST = UpstreamRequest(b"/x", b"", b"{}")
+REQUEST = UpstreamRequest(b"/x", b"", "r-1", b"{}")
 
 
 def first_byte(limit_s: float = LIMIT_S, *, heartbeat_s: float = 0) -> ProxyOptions:
@@ -326,7 +326,7 @@ async def test_engine_that_reads_slowly_is_not_silent(tmp_path: Path) -> None:
         base_url="http://engine", model_id=1, model_name="tiny", effective_ctx=1, unix_socket=path
     )
     pool = UpstreamPool(connect_timeout_s=5)
-    large = UpstreamRequest(b"/x", b"", b"x" * size_bytes)
+    large = UpstreamRequest(b"/x", b"", "r-1", b"x" * size_bytes)
     async with server, pool.post(target, large, first_byte_s=LIMIT_S) as response:
         assert [part async for part in response] == [b"{}"]
     await pool.close()

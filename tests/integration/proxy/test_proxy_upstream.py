@@ -26,7 +26,7 @@ from .support import (
     until,
 )
 
-REQUEST = UpstreamRequest(b"/x", b"", b"{}")
+REQUEST = UpstreamRequest(b"/x", b"", "r-1", b"{}")
 
 
 async def answer_ok(exchange: Exchange) -> None:
@@ -159,7 +159,7 @@ async def test_early_answer_ends_the_sending() -> None:
     server = await asyncio.start_server(refuse, "127.0.0.1", 0, limit=1024)
     target = RunningTarget.local(server.sockets[0].getsockname()[1], 1, "tiny", 1)
     pool = UpstreamPool(connect_timeout_s=5)
-    async with pool.post(target, UpstreamRequest(b"/x", b"", b"x" * 30_000_000)) as response:
+    async with pool.post(target, UpstreamRequest(b"/x", b"", "r-1", b"x" * 30_000_000)) as response:
         assert response.head.status == 413
         assert [part async for part in response] == [b"{}"]
         (connection,) = pool._connections
@@ -185,7 +185,7 @@ async def test_slow_engine_slows_the_sending_down() -> None:
     server = await asyncio.start_server(ignore, "127.0.0.1", 0, limit=1024)
     engine = Engine(answer_ok, port=server.sockets[0].getsockname()[1])
     pool = UpstreamPool(connect_timeout_s=5)
-    posting = asyncio.create_task(post(pool, engine, UpstreamRequest(b"/x", b"", b"x" * size_bytes)))
+    posting = asyncio.create_task(post(pool, engine, UpstreamRequest(b"/x", b"", "r-1", b"x" * size_bytes)))
     await until(lambda: any(connection.unsent_bytes > 0 for connection in pool._connections))
     (connection,) = pool._connections
     assert connection.unsent_bytes < 1_000_000

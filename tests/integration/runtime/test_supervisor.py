@@ -1,7 +1,10 @@
 """The supervisor over a small server, and the claim on a home."""
 
 import asyncio
+import json
+import os
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -9,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gglib.core.addresses import Endpoint
 from gglib.core.errors import AlreadyRunningError, GglibError, InvalidSettingError
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
 from gglib.runtime import ProxyConfig, ProxySupervisor
@@ -117,6 +121,37 @@ def test_who_looks_whether_one_runs_keeps_none_from_starting(tmp_path: Path) -> 
     finally:
         looking.set()
         thread.join()
+
+
+def test_the_note_with_the_key_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """Also where a crash left a draft that anybody can read, and with a umask that takes nothing away."""
+    draft = tmp_path / "instance.json.new"
+    draft.write_text("{}")
+    draft.chmod(0o666)
+    before = os.umask(0)
+    try:
+        with claim(tmp_path) as held:
+            held.announce("http://127.0.0.1:1234", key="SECRET-key")
+            assert stat.S_IMODE((tmp_path / "instance.json").stat().st_mode) == 0o600
+            instance = running_instance(tmp_path)
+    finally:
+        os.umask(before)
+    assert instance is not None
+    assert instance.endpoint == Endpoint("http://127.0.0.1:1234", "SECRET-key")
+    assert "SECRET" not in repr(instance) + repr(instance.endpoint)
+
+
+def test_without_a_key_the_note_says_nothing_of_one(tmp_path: Path) -> None:
+    """A gglib that needs no key makes none, and before it answers there is nowhere to ask."""
+    with claim(tmp_path) as held:
+        starting = running_instance(tmp_path)
+        held.announce("http://127.0.0.1:1234")
+        assert "key" not in json.loads((tmp_path / "instance.json").read_text())
+        running = running_instance(tmp_path)
+    assert starting is not None
+    assert starting.endpoint is None
+    assert running is not None
+    assert running.endpoint == Endpoint("http://127.0.0.1:1234")
 
 
 def test_one_gglib_for_each_home(tmp_path: Path) -> None:

@@ -3,8 +3,12 @@
 import json
 
 from gglib.core.models import ModelSummary
+from gglib.proxy.access import AccessKeys
 from gglib.proxy.app import ProxyApp
+from gglib.proxy.cors import CorsRules
 from gglib.proxy.edge.body import IncomingBody
+from gglib.proxy.gate import Gate
+from gglib.proxy.hosts import HostRules
 from gglib.proxy.http1.head import parse_head
 from gglib.proxy.model_objects import ModelObjects
 from gglib.proxy.observer import Observer
@@ -27,7 +31,7 @@ async def test_request_that_comes_after_the_end_is_refused() -> None:
         default_ctx=1,
         options=ProxyOptions(),
     )
-    app = ProxyApp(services)
+    app = ProxyApp(services, Gate(HostRules(frozenset(), frozenset()), CorsRules(), AccessKeys({})))
     wire = FakeWire()
 
     def a_request() -> Request:
@@ -37,5 +41,5 @@ async def test_request_that_comes_after_the_end_is_refused() -> None:
     await app.handle(a_request(), wire)
     app.stop()
     await app.handle(a_request(), wire)
-    assert [sent.split(b" ")[1] for sent in wire.sent[::2]] == [b"200", b"503"]
-    assert json.loads(wire.sent[3])["error"]["code"] == "shutting_down"
+    assert [sent.split(b" ")[1] for sent in wire.sent] == [b"200", b"503"]
+    assert json.loads(wire.sent[1].partition(b"\r\n\r\n")[2])["error"]["code"] == "shutting_down"

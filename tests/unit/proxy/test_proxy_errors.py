@@ -9,7 +9,10 @@ from gglib.proxy.errors import (
     BadRequestError,
     BodyTooLargeError,
     ForbiddenError,
+    HostNotAllowedError,
     MethodNotAllowedError,
+    OriginNotAllowedError,
+    UnauthorizedError,
     UnknownPathError,
     describe,
 )
@@ -17,7 +20,10 @@ from gglib.proxy.errors import (
 CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (BadRequestError("no"), 400, "invalid_request_error", None, "invalid_request"),
     (BadRequestError("no", "stream"), 400, "invalid_request_error", "stream", "invalid_request"),
+    (UnauthorizedError(), 401, "invalid_request_error", None, "invalid_api_key"),
     (ForbiddenError("no"), 403, "invalid_request_error", None, "forbidden"),
+    (HostNotAllowedError("a"), 403, "invalid_request_error", None, "host_not_allowed"),
+    (OriginNotAllowedError("http://a"), 403, "invalid_request_error", None, "origin_not_allowed"),
     (UnknownPathError("GET", "/x"), 404, "invalid_request_error", None, "not_found"),
     (errors.ModelNotFoundError("x"), 404, "invalid_request_error", "model", "model_not_found"),
     (errors.ModelFileNotFoundError("x"), 404, "invalid_request_error", "model", "model_file_not_found"),

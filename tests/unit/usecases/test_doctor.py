@@ -9,6 +9,7 @@ from gglib.core.models import ModelSummary
 from gglib.usecases.doctor import (
     Finding,
     Verdict,
+    judge_access,
     judge_disk,
     judge_memory,
     judge_models,
@@ -45,6 +46,12 @@ async def test_a_check_that_raises_is_a_failure_and_the_others_run() -> None:
     [
         (judge_python((3, 10, 9)), Verdict.FAIL),
         (judge_python((3, 11, 0)), Verdict.OK),
+        (judge_access("127.0.0.1", [], is_insecure=False), Verdict.OK),
+        (judge_access("127.0.0.1", ["alice"], is_insecure=True), Verdict.OK),
+        (judge_access("10.0.0.1", ["alice"], is_insecure=False), Verdict.OK),
+        (judge_access("10.0.0.1", ["alice"], is_insecure=False, warnings=["Oh."]), Verdict.WARN),
+        (judge_access("10.0.0.1", [], is_insecure=True), Verdict.WARN),
+        (judge_access("10.0.0.1", [], is_insecure=False), Verdict.FAIL),
         (judge_models([], []), Verdict.WARN),
         (judge_models([BIG], ["big"]), Verdict.WARN),
         (judge_models([BIG], []), Verdict.OK),
@@ -60,3 +67,13 @@ def test_a_fact_has_its_verdict(finding: Finding, verdict: Verdict) -> None:
     """Only what keeps gglib from serving fails; what may be trouble warns, and every finding says something."""
     assert finding.verdict is verdict
     assert finding.detail
+
+
+def test_access_is_told_by_names() -> None:
+    """Who can reach the server, whether a key is needed, which ones are set, and what to do where one is missing."""
+    assert judge_access("127.0.0.1", [], is_insecure=False).detail == (
+        "only this machine (127.0.0.1); no key is needed, and none is set"
+    )
+    guarded = judge_access("10.0.0.1", ["alice", "bob"], is_insecure=False, warnings=["Oh.", "No."]).detail
+    assert guarded == "other machines, too (10.0.0.1); a key is needed: alice, bob. Oh. No."
+    assert "GGLIB_API_KEY" in judge_access("10.0.0.1", [], is_insecure=False).detail

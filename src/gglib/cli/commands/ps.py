@@ -17,8 +17,8 @@ def command(options: Options, *, as_json: bool) -> None:
 
     instance = find_instance(options.settings())
     status: dict[str, Any] = {"residents": [], "waiting": [], "failed": [], "last_swap": None}
-    if instance is not None and instance.url is not None:
-        status = status_of(instance.url)
+    if instance is not None and instance.endpoint is not None:
+        status = status_of(instance.endpoint)
     if as_json:
         about = None if instance is None else {"pid": instance.pid, "url": instance.url}
         render.show_json({"server": about, **status})

@@ -1,6 +1,5 @@
 """``gglib run``: a chat in the terminal."""
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,9 @@ import click
 from gglib.cli.context import Options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gglib.core.addresses import Endpoint
     from gglib.settings import Settings
 
 
@@ -34,8 +36,8 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
     text = " ".join(prompt)
     if not sys.stdin.isatty() and not text:
         text = sys.stdin.read()
-    with _proxy(settings) as url:
-        talk = Talk(url, name, num_ctx=ctx)
+    with _proxy(settings) as server:
+        talk = Talk(server, name, num_ctx=ctx)
         if text.strip():
             talk.say(text)
         elif sys.stdin.isatty():
@@ -45,7 +47,7 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
 
 
 @contextmanager
-def _proxy(settings: "Settings") -> Iterator[str]:
+def _proxy(settings: "Settings") -> "Iterator[Endpoint]":
     import logging
 
     from gglib.bootstrap.server import private_server
@@ -54,9 +56,9 @@ def _proxy(settings: "Settings") -> Iterator[str]:
     from gglib.runtime.engine import find_engine
 
     instance = find_instance(settings)
-    if instance is not None and instance.url is not None:
-        yield instance.url
+    if instance is not None and instance.endpoint is not None:
+        yield instance.endpoint
         return
     start_logging(settings.log_dir, stderr_level=logging.CRITICAL)
-    with private_server(settings, find_engine(settings.engine)) as url:
-        yield url
+    with private_server(settings, find_engine(settings.engine)) as server:
+        yield server

@@ -14,17 +14,19 @@ if TYPE_CHECKING:
 @click.command("serve")
 @server_options
 @click.pass_obj
-def command(options: Options, /, **overrides: str | None) -> None:
+def command(options: Options, /, **overrides: str | bool | None) -> None:
     """Serve the models of the catalogue until Ctrl-C.
 
     The address comes first; then a line for each request, which $GGLIB_HOME/logs/gglib.log keeps, too.
     """
     import logging
 
+    from gglib.bootstrap.server import refuse_to_be_open
     from gglib.cli.log_files import start_logging
     from gglib.cli.runner import Drain, run_in_foreground
 
     settings = options.settings(**overrides)
+    refuse_to_be_open(settings)
     start_logging(settings.log_dir, stderr_level=logging.INFO)
     drain = Drain(settings.drain_s)
     run_in_foreground(_serve(settings, drain), drain)
@@ -42,6 +44,6 @@ async def _serve(settings: "Settings", drain: "Drain") -> None:
         running_server(settings, home, engine, on_drain=drain) as server,
     ):
         click.echo(f"Listening on {server.url}")
-        warn_if_open(settings.host)
+        warn_if_open(settings)
         click.echo(f"Engine: {description}")
         await server.supervisor.wait()

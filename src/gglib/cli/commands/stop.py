@@ -24,14 +24,14 @@ def command(options: Options, *, server: bool) -> None:
     model back. '--server' ends the server, too.
     """
     from gglib.cli.api import post_json
-    from gglib.cli.instance import require_url
+    from gglib.cli.instance import require_endpoint
 
     settings = options.settings()
     if server:
         _stop_server(settings)
         return
-    url = require_url(settings)
-    names = post_json(url, "/api/stop", timeout_s=settings.drain_s + STOP_LIMIT_S)["stopped"]
+    server_at = require_endpoint(settings)
+    names = post_json(server_at, "/api/stop", timeout_s=settings.drain_s + STOP_LIMIT_S)["stopped"]
     click.echo(f"Stopped {', '.join(names)}." if names else "No model was in memory.")
 
 

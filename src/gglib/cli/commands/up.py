@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.option("-y", "--yes", is_flag=True, help="Fetch the starter model without asking.")
 @server_options
 @click.pass_obj
-def command(options: Options, /, *, yes: bool, **overrides: str | None) -> None:
+def command(options: Options, /, *, yes: bool, **overrides: str | bool | None) -> None:
     """Set up, start and prove that a model answers.
 
     Then shows what to paste into clients, and serves until Ctrl-C.
@@ -25,10 +25,12 @@ def command(options: Options, /, *, yes: bool, **overrides: str | None) -> None:
     """
     import logging
 
+    from gglib.bootstrap.server import refuse_to_be_open
     from gglib.cli.log_files import start_logging
     from gglib.cli.runner import Drain, run_in_foreground, with_catalog
 
     settings = options.settings(**overrides)
+    refuse_to_be_open(settings)  # before anything is asked or fetched
     has_models = bool(with_catalog(settings, lambda store: store.list_models()))
     _refuse_second(settings)
     if not has_models and not yes:
@@ -80,9 +82,11 @@ async def _up(settings: "Settings", stages: _Stages, drain: "Drain") -> None:
         models = await _models_to_prove_with(settings, home)
         async with running_server(settings, home, engine, on_drain=drain) as server:
             click.echo(f"Serving  {server.url}")
-            warn_if_open(settings.host)
-            model = await prove_with_one_of(server.url, models)
-            show_client_settings(server.url, model, settings.default_ctx)
+            warn_if_open(settings)
+            model = await prove_with_one_of(server.endpoint, models)
+            show_client_settings(
+                server.url, model, default_ctx=settings.default_ctx, key_names=tuple(settings.api_keys)
+            )
             stages.is_serving = True
             await server.supervisor.wait()
 

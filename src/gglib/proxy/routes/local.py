@@ -1,21 +1,18 @@
 """What only this machine may ask: what runs, and to stop it."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from urllib.parse import urlsplit
 
 import gglib
 from gglib.core.addresses import is_loopback
 from gglib.proxy.answer import Answer
 from gglib.proxy.errors import ForbiddenError
-from gglib.proxy.headers import first
 from gglib.proxy.options import Services
 from gglib.proxy.request import Request
 
 
 async def show_status(request: Request, answer: Answer, services: Services) -> None:
     """``GET /api/status``: what is resident, who waits, what failed, and the last swap."""
-    _refuse_strangers(request)
+    _refuse_strangers(request, services)
     status = await services.runtime.status()
     await answer.send_json(
         {
@@ -30,39 +27,24 @@ async def show_status(request: Request, answer: Answer, services: Services) -> N
 
 async def stop_models(request: Request, answer: Answer, services: Services) -> None:
     """``POST /api/stop``: stop what runs, and say what it was."""
-    _refuse_strangers(request)
+    _refuse_strangers(request, services)
     status = await services.runtime.status()
     await services.runtime.stop_current()
     await answer.send_json({"stopped": [resident.model_name for resident in status.residents]})
 
 
-def _refuse_strangers(request: Request) -> None:
-    """Refuse other machines, and pages in this machine's browser.
-
-    A page's requests carry ``Origin``; one that reaches us under a name of its own (DNS rebinding) shows it in
-    ``Host``. Both are beyond the page's control.
-    """
-    is_page = first(request.headers, b"origin") is not None
-    hosts = [value for name, value in request.headers if name == b"host"]
-    if is_page or not is_from_here(request.peer_host, request.own_host, hosts):
+def _refuse_strangers(request: Request, services: Services) -> None:
+    """Refuse pages in a browser, and other machines, unless they had to show a key to come so far."""
+    is_page = b"origin" in request.fields
+    is_trusted = bool(services.options.api_keys) or is_from_here(request.peer_host, request.own_host)
+    if is_page or not is_trusted:
         raise ForbiddenError("Only programs on this machine, not web pages, may use this path.")
 
 
-def is_from_here(peer_host: str | None, own_host: str | None, hosts: Sequence[bytes]) -> bool:
-    """Whether a request comes from this machine and calls it by a name that can only mean this machine. Pure.
+def is_from_here(peer_host: str | None, own_host: str | None) -> bool:
+    """Whether a connection comes from this machine. Pure.
 
     A gglib that listens on one address of a network is reached from its own machine by that address only, so the
     same address on both ends is this machine too.
     """
-    own = own_host if own_host == peer_host else None
-    is_here = own is not None or is_loopback(peer_host or "")
-    return is_here and len(hosts) == 1 and _is_local_authority(hosts[0], own)
-
-
-def _is_local_authority(authority: bytes, own: str | None) -> bool:
-    try:
-        hostname = urlsplit(b"//" + authority).hostname
-    except ValueError:
-        return False
-    name = (hostname or b"").decode("ascii", "replace")
-    return bool(name) and (name == own or is_loopback(name))
+    return peer_host is not None and (peer_host == own_host or is_loopback(peer_host))

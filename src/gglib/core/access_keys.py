@@ -1,0 +1,52 @@
+"""Access keys as people write them down: by name, in a table or in one line. Pure.
+
+No message shows a key, nor a name: who mixes the two up has written a key where the name belongs.
+"""
+
+import re
+from collections.abc import Mapping
+
+LOCAL_KEY_NAME = "local"
+"""The key that a server makes for gglib's own commands."""
+
+_KEY = re.compile(r"[!-~]{8,512}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,63}")
+_PADDING = re.compile(r"[^=]+={1,2}")
+"""The end of a key in base64, not of a name."""
+
+
+def read_keys(value: object) -> dict[str, str]:
+    """Return the keys by name, from a table of them or from a line, ``KEY`` or ``NAME=KEY``, separated by commas.
+
+    A key without a name is called ``key1``, ``key2``, by its place. Raises ValueError, whose text says which one
+    is wrong and how.
+    """
+    if isinstance(value, str):
+        return _checked([_named(entry.strip(), place) for place, entry in enumerate(value.split(","), 1)])
+    if isinstance(value, Mapping):
+        return _checked(list(value.items()))
+    raise ValueError('it has to be a table of NAME = "KEY"')
+
+
+def _named(entry: str, place: int) -> tuple[str, str]:
+    name, mark, key = entry.partition("=")
+    if not mark or _PADDING.fullmatch(entry):
+        return f"key{place}", entry
+    return name.strip(), key.strip()
+
+
+def _checked(entries: list[tuple[str, object]]) -> dict[str, str]:
+    keys: dict[str, str] = {}
+    for place, (name, key) in enumerate(entries, 1):
+        if not isinstance(key, str) or not _KEY.fullmatch(key):
+            raise ValueError(f"key {place} must be 8 to 512 visible ASCII characters without spaces")
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"the name of key {place} must be 1 to 64 letters, digits, '.', '-' or '_'")
+        if name == LOCAL_KEY_NAME:
+            raise ValueError(f"key {place} is called '{LOCAL_KEY_NAME}', which is the name of gglib's own")
+        if name in keys:
+            raise ValueError(f"key {place} has the name of one before it")
+        if key in keys.values():
+            raise ValueError(f"key {place} is the same as one before it")
+        keys[name] = key
+    return keys

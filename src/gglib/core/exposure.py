@@ -1,0 +1,36 @@
+"""Who can reach a server, and whether it may start so. Pure: one rule for every command that serves."""
+
+from enum import Enum
+
+from gglib.core.addresses import is_loopback
+from gglib.core.errors import InvalidSettingError
+
+
+class Exposure(Enum):
+    """How open a server is."""
+
+    PRIVATE = "only this machine reaches it"
+    GUARDED = "other machines reach it, and need a key"
+    OPEN = "other machines reach it and need no key, as its user insisted"
+    UNGUARDED = "other machines would reach it and need no key, and nobody said that they should"
+
+
+def exposure_of(host: str, *, has_keys: bool, is_insecure: bool) -> Exposure:
+    """Return how open a server is that listens on ``host``, a name or an address.
+
+    A name other than ``localhost`` counts as one that others reach, whatever it may resolve to today.
+    """
+    if is_loopback(host):
+        return Exposure.PRIVATE
+    if has_keys:
+        return Exposure.GUARDED
+    return Exposure.OPEN if is_insecure else Exposure.UNGUARDED
+
+
+def require_guard(host: str, *, has_keys: bool, is_insecure: bool) -> None:
+    """Raise ``InvalidSettingError``, which says what to do, for a server that must not start."""
+    if exposure_of(host, has_keys=has_keys, is_insecure=is_insecure) is Exposure.UNGUARDED:
+        raise InvalidSettingError(
+            f"Listening on {host} lets other machines in, and no access key is set: set GGLIB_API_KEY, or [api_keys] "
+            "in config.toml, or say --insecure if everybody who can reach it may use your models."
+        )

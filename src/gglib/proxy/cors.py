@@ -1,0 +1,104 @@
+"""Which web pages may use this server from a browser (CORS: https://fetch.spec.whatwg.org/#http-cors-protocol).
+
+Pure. A page of another origin that may not read the answer is refused before it costs anything: a browser sends a
+simple ``POST`` first and asks later. What has no ``Origin`` is no page, and other schemes than http and https are
+programs of this machine (editors, desktop apps, extensions), which are served, but told nothing of CORS.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from gglib.core.authorities import Origin, is_plain_loopback, read_origin
+from gglib.proxy.errors import OriginNotAllowedError
+from gglib.proxy.headers import Headers, first
+
+ANY_ORIGIN = "*"
+
+_REMEMBERED = 256
+_MAX_BYTES = 512
+"""Longer than any origin that can be read, so that what is remembered stays small."""
+_VISIBLE = re.compile(rb"[!-~]{1,512}")
+_PROGRAM = re.compile(rb"(?!https?:)[a-z][a-z0-9+.\-]*://[!-~]*", re.IGNORECASE)
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VARY = (b"vary", b"Origin")
+_EXPOSED = (b"access-control-expose-headers", b"x-request-id, retry-after, x-should-retry")
+"""What scripts need of an answer to know what to do next; browsers hide all but a few headers from them."""
+_METHODS = (b"access-control-allow-methods", b"GET, HEAD, POST")
+_MAX_AGE = (b"access-control-max-age", b"7200")
+"""Two hours, the longest that Chromium takes. What was allowed then and is not now is refused all the same."""
+
+
+class CorsRules:
+    """The origins that are answered: loopback ones, and ``origins``, each ``scheme://host[:port]`` or ``*`` for any.
+
+    Raises ValueError for one that is neither.
+    """
+
+    __slots__ = ("_is_any", "_origins")
+
+    def __init__(self, origins: Iterable[str] = ()) -> None:
+        given = frozenset(origins)
+        self._is_any = ANY_ORIGIN in given
+        self._origins = frozenset(read_origin(origin) for origin in given - {ANY_ORIGIN})
+
+    def check(self, origin: bytes | None, host: bytes | None = None) -> None:
+        """Raise ``OriginNotAllowedError`` for a request of a page that is not answered.
+
+        ``origin`` and ``host`` are the headers' values. A page of our own origin may ask, over http, or https where
+        something before us ends the encryption: its ``Host`` has passed ``HostRules`` by then, so it is a name of ours.
+        """
+        if origin is None or self._is_answered(origin):
+            return
+        if _PROGRAM.fullmatch(origin) is None and not _is_same_origin(origin, host):
+            raise OriginNotAllowedError(origin.decode("ascii", "backslashreplace"))
+
+    def preflight(self, headers: Headers) -> Headers | None:
+        """Return the headers of the 204 for an ``OPTIONS`` request of a browser that asks first.
+
+        None when it does not ask, or when its page is not answered. No key is to be demanded of it: it carries none.
+        """
+        origin = first(headers, b"origin")
+        method = first(headers, b"access-control-request-method")
+        if origin is None or method is None or not self._is_answered(origin):
+            return None
+        told: Headers = [(b"access-control-allow-origin", origin), _VARY, _METHODS, _MAX_AGE]
+        if wanted := _requested_headers(headers):
+            told.append((b"access-control-allow-headers", wanted))
+        if first(headers, b"access-control-request-private-network") == b"true":
+            told.append((b"access-control-allow-private-network", b"true"))
+        return told
+
+    def answer_headers(self, origin: bytes | None) -> Headers:
+        """Return what an answer carries, an error too, so that the page may read it; nothing where it may not."""
+        if origin is None or not self._is_answered(origin):
+            return []
+        return [(b"access-control-allow-origin", origin), _VARY, _EXPOSED]
+
+    def _is_answered(self, value: bytes) -> bool:
+        if self._is_any:
+            return _VISIBLE.fullmatch(value) is not None
+        origin = _read(value) if len(value) <= _MAX_BYTES else None
+        if origin is None:
+            return False
+        return origin in self._origins or (origin.is_page and is_plain_loopback(origin.host))
+
+
+def _is_same_origin(origin: bytes, host: bytes | None) -> bool:
+    return host is not None and origin.lower() in {b"http://" + host.lower(), b"https://" + host.lower()}
+
+
+def _requested_headers(headers: Headers) -> bytes:
+    """Return the headers that the page wants to send, as it named them; nothing when one of them is no name."""
+    lines = [value for name, value in headers if name == b"access-control-request-headers"]
+    names = [name.strip(b" \t") for line in lines for name in line.split(b",")]
+    names = [name for name in names if name]
+    return b", ".join(names) if all(map(_TOKEN.fullmatch, names)) else b""
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _read(value: bytes) -> Origin | None:
+    try:
+        return read_origin(value.decode("ascii"))
+    except ValueError:
+        return None

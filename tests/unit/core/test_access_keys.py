@@ -1,0 +1,78 @@
+"""Keys as people write them down."""
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gglib.core.access_keys import read_keys
+
+VISIBLE = "".join(chr(code) for code in range(33, 127))
+NAMES = st.text(string.ascii_letters + string.digits, min_size=1, max_size=64).filter(
+    lambda name: name != "local"
+)
+KEYS = st.text(VISIBLE, min_size=8, max_size=512)
+
+
+@given(st.lists(st.tuples(NAMES, KEYS), unique_by=(lambda entry: entry[0], lambda entry: entry[1])))
+def test_a_table_is_taken_as_it_is(entries: list[tuple[str, str]]) -> None:
+    """Names and keys that are fine come back, in their order."""
+    assert list(read_keys(dict(entries)).items()) == entries
+
+
+@pytest.mark.parametrize(
+    ("line", "keys"),
+    [
+        ("a-long-key", {"key1": "a-long-key"}),
+        (" a-long-key , another-key ", {"key1": "a-long-key", "key2": "another-key"}),
+        ("alice=a-long-key,another-key", {"alice": "a-long-key", "key2": "another-key"}),
+        ("alice = a-long-key", {"alice": "a-long-key"}),
+        ("alice=YWxpY2VhbGljZQ==", {"alice": "YWxpY2VhbGljZQ=="}),
+        ("YWxpY2VhbGljZQ==", {"key1": "YWxpY2VhbGljZQ=="}),
+        ("YWxpY2VhbGljZTE=", {"key1": "YWxpY2VhbGljZTE="}),
+    ],
+)
+def test_a_line_has_keys_with_names_or_without(line: str, keys: dict[str, str]) -> None:
+    """What stands before ``=`` is a name, unless nothing but the padding of base64 follows."""
+    assert read_keys(line) == keys
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (None, "table"),
+        (True, "table"),
+        (["a-long-key"], "table"),
+        ("", "key 1 must be 8 to 512"),
+        ("a-long-key,", "key 2 must be 8 to 512"),
+        ("alice=", "key 1 must be 8 to 512"),
+        ("alice=short", "key 1 must be 8 to 512"),
+        ("=a-long-key", "the name of key 1"),
+        ("al ice=a-long-key", "the name of key 1"),
+        ("key2=a-long-key,another-key", "key 2 has the name"),
+        ({"alice": 12345678}, "key 1 must be 8 to 512"),
+        ({"alice": {"key": "a-long-key"}}, "key 1 must be 8 to 512"),
+        ({"alice": "1234567"}, "key 1 must be 8 to 512"),
+        ({"alice": "x" * 513}, "key 1 must be 8 to 512"),
+        ({"alice": "a long key"}, "key 1 must be 8 to 512"),
+        ({"alice": "a-l\u00f6ng-key"}, "key 1 must be 8 to 512"),
+        ({"alice": "a-long-key\n"}, "key 1 must be 8 to 512"),
+        ({"": "a-long-key"}, "the name of key 1"),
+        ({"x" * 65: "a-long-key"}, "the name of key 1"),
+        ({"-alice": "a-long-key"}, "the name of key 1"),
+        ({"local": "a-long-key"}, "gglib's own"),
+        ({"alice": "a-long-key", "bob": "a-long-key"}, "key 2 is the same"),
+    ],
+)
+def test_what_cannot_be_a_key_is_told_by_its_place(value: object, why: str) -> None:
+    """The sentence says which one and how, and shows nothing of it."""
+    with pytest.raises(ValueError, match=why) as refused:
+        read_keys(value)
+    assert "long" not in str(refused.value)
+
+
+@pytest.mark.parametrize("key", ["12345678", "x" * 512, VISIBLE])
+def test_the_limits_of_a_key_are_keys(key: str) -> None:
+    """8 and 512 characters, and each visible one."""
+    assert read_keys({"alice": key}) == {"alice": key}
