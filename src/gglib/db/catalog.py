@@ -77,8 +77,14 @@ class SqliteCatalog:
 
     async def resolve_for_launch(self, name: str) -> ModelLaunchSpec | None:
         """Return what an engine needs to load the model; whether its file is still there is not looked at."""
-        model = await self.resolve_model(name)
-        return None if model is None else _launch_spec(model)
+        snapshot = await self._snapshot()
+        model = snapshot.find(name)
+        if model is None:
+            return None
+        spec = snapshot.specs.get(model.id)
+        if spec is None:
+            spec = snapshot.specs[model.id] = _launch_spec(model)
+        return spec
 
     async def add_model(self, model: NewModel) -> ModelSummary:
         """Store a model; when this returns, the row survives a kill and a power cut.
@@ -144,13 +150,19 @@ class SqliteCatalog:
     async def _snapshot(self) -> Snapshot:
         if self._cache is None:
             raise CatalogError("The catalogue is not open: open it before it is used.")
+        fresh = self._cache.fresh()
+        if fresh is not None:
+            return fresh
         with translated(self._path):
             return await self._cache.latest()
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._cache is None:
             raise CatalogError("The catalogue is not open: open it before it is used.")
-        return await asyncio.to_thread(self._write_now, work)
+        try:
+            return await asyncio.to_thread(self._write_now, work)
+        finally:
+            self._cache.expire()
 
     def _write_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with translated(self._path), writing(self._path) as connection:

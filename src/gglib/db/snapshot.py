@@ -8,15 +8,19 @@ everyone who waits for it.
 import asyncio
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from gglib.core.models import ModelSummary
+from gglib.core.models import ModelLaunchSpec, ModelSummary
 from gglib.core.names import find_model
 from gglib.db.border import is_busy
 from gglib.db.connections import reading
 from gglib.db.rows import load_models
 from gglib.db.watcher import ChangeWatcher, Edition
+
+FRESH_S = 0.02
+"""How long a look counts. A look is some ten system calls, a tenth of what a short request costs in all. Less than it
+takes a command that has added a model to end: who adds one and then asks for it is heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,8 @@ class Snapshot:
     edition: Edition
     models: tuple[ModelSummary, ...]
     by_name: Mapping[str, ModelSummary]
+    specs: dict[int, ModelLaunchSpec] = field(default_factory=dict)
+    """Launch specs that were asked for, by the model's id."""
 
     def find(self, name: str) -> ModelSummary | None:
         """Return the model that ``name`` means; the index only shortens the first rule of ``find_model``."""
@@ -45,25 +51,27 @@ class SnapshotCache:
             self._watcher.close()
             raise
         self._loading: asyncio.Future[Snapshot] | None = None
-        self._is_fresh = False
-        """Whether it was looked in this very turn of the event loop."""
+        self._fresh_until_s = float("-inf")
+
+    def fresh(self) -> Snapshot | None:
+        """Return the snapshot if it was looked at a moment ago (``FRESH_S``) and nobody has expired it since."""
+        return self._snapshot if asyncio.get_running_loop().time() < self._fresh_until_s else None
+
+    def expire(self) -> None:
+        """Have the next reader look: this process has written."""
+        self._fresh_until_s = float("-inf")
 
     async def latest(self) -> Snapshot:
         """Return the catalogue with everything that was committed before this was called.
 
-        A catalogue that is locked by another program is answered with the last snapshot. Who asks again in the same
-        turn of the loop gets the same answer: all of them asked before it, so whoever committed something and then
-        asked is heard in a later one.
+        A catalogue that is locked by another program is answered with the last snapshot.
         """
-        if self._is_fresh:
-            return self._snapshot
         # Twice, because a load that is under way may have begun before this call; the next one cannot have. No more
         # often, so that somebody who writes without a pause keeps nobody waiting.
         for _ in range(2):
             edition = self._watcher.edition()
             if edition == self._snapshot.edition:
-                self._is_fresh = True
-                asyncio.get_running_loop().call_soon(self._note_next_turn)
+                self._fresh_until_s = asyncio.get_running_loop().time() + FRESH_S
                 break
             try:
                 self._snapshot = await self._load_once(edition)
@@ -71,9 +79,6 @@ class SnapshotCache:
                 if not is_busy(error):
                     raise
         return self._snapshot
-
-    def _note_next_turn(self) -> None:
-        self._is_fresh = False
 
     async def close(self) -> None:
         """Let go of the file."""

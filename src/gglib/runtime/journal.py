@@ -15,6 +15,7 @@ from gglib.runtime.messages import (
     Effect,
     Event,
     Exited,
+    Grant,
     Launch,
     Leaving,
     Left,
@@ -74,6 +75,11 @@ class SwapJournal:
 
     def note(self, event: Event, effects: Sequence[Effect], now: float) -> list[SwapStatus]:
         """Take in one step of the scheduler, and return the swaps that it completes."""
+        if isinstance(event, Left) and not effects:
+            self._asked.pop(event.ticket, None)
+            return []
+        if isinstance(event, Requested) and len(effects) == 1 and isinstance(effects[0], Grant):
+            return []  # it was served as it came: nothing happened for it
         if isinstance(event, Requested):
             self._asked[event.ticket] = _Asked(event.spec.model_name, event.request_id, now)
         swaps = [*self._end_of_launch(event, now)]

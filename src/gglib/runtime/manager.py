@@ -9,9 +9,9 @@ import itertools
 import logging
 import os
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,6 +31,7 @@ from gglib.core.errors import (
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.names import not_found
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, ResidentStatus, RuntimeStatus, WaitingStatus
+from gglib.runtime.admission import Admission, Wish
 from gglib.runtime.engine.options import parse_engine_args
 from gglib.runtime.engine.plan import Engine
 from gglib.runtime.journal import SwapJournal, sentence
@@ -164,8 +165,7 @@ class EngineManager(ModelRuntimePort):
         """Stop every resident: idle ones now, busy ones when their requests end or the drain limit is over."""
         await self._stop_all(drain_s=self._config.drain_s)
 
-    @asynccontextmanager
-    async def admit(
+    def admit(
         self,
         model_name: str,
         num_ctx: int | None,
@@ -173,34 +173,9 @@ class EngineManager(ModelRuntimePort):
         *,
         wait_s: float | None = None,
         request_id: str = "",
-    ) -> AsyncIterator[RunningTarget]:
+    ) -> Admission:
         """Return the target, held for one request until the block ends, however it ends."""
-        spec = await self._launch_spec(model_name)
-        wish = ContextWish(
-            requested=num_ctx,
-            model_setting=spec.settings.context,
-            default=default_ctx,
-            trained=spec.trained_context,
-        )
-        request = Requested(next(self._tickets), spec, wish.needed, wish.at_launch, request_id)
-        answer: asyncio.Future[RunningTarget] = asyncio.get_running_loop().create_future()
-        self._answers[request.ticket] = answer
-        try:
-            self._tell(request)
-            yield await self._answered(answer, spec, wait_s, request_id)
-        except UpstreamStalledError:
-            self._tell(Suspected(request.ticket))
-            raise
-        except UnreachableError:
-            raise  # not a byte was sent: whoever sent it may try again
-        except UpstreamError as error:
-            raise await self._explained(error, self._granted[request.ticket]) from error
-        finally:
-            del self._answers[request.ticket]
-            self._granted.pop(request.ticket, None)
-            if answer.done():
-                answer.exception()  # it may have come while the caller was being cancelled: nobody else reads it
-            self._tell(Left(request.ticket))
+        return Admission(self, Wish(model_name, num_ctx, default_ctx, wait_s, request_id))
 
     async def status(self) -> RuntimeStatus:
         """Return what is resident, who waits, and whose last load failed."""
@@ -219,6 +194,41 @@ class EngineManager(ModelRuntimePort):
         )
 
     # --- one request ---
+
+    async def take_in(self, wish: Wish) -> tuple[int, RunningTarget]:
+        """Wait for a target; return it with the ticket that holds it, for ``let_go``."""
+        spec = await self._launch_spec(wish.model_name)
+        needed, at_launch = _context(
+            wish.num_ctx, spec.settings.context, wish.default_ctx, spec.trained_context
+        )
+        request = Requested(next(self._tickets), spec, needed, at_launch, wish.request_id)
+        answer: asyncio.Future[RunningTarget] = asyncio.get_running_loop().create_future()
+        self._answers[request.ticket] = answer
+        try:
+            self._tell(request)
+            return request.ticket, await self._answered(answer, spec, wish.wait_s, wish.request_id)
+        except BaseException:
+            self.let_go(request.ticket)
+            raise
+
+    def let_go(self, ticket: int) -> None:
+        """End a hold, or a wait."""
+        answer = self._answers.pop(ticket)
+        self._granted.pop(ticket, None)
+        if answer.done():
+            answer.exception()  # it may have come while the caller was being cancelled: nobody else reads it
+        self._tell(Left(ticket))
+
+    async def break_off(self, ticket: int, error: BaseException | None) -> None:
+        """End a hold with what went wrong; raises what explains it better, where something does."""
+        try:
+            if isinstance(error, UpstreamStalledError):
+                self._tell(Suspected(ticket))
+            elif isinstance(error, UpstreamError) and not isinstance(error, UnreachableError):
+                # Of the unreachable nothing was sent: whoever sent it may try again.
+                raise await self._explained(error, self._granted[ticket]) from error
+        finally:
+            self.let_go(ticket)
 
     async def _launch_spec(self, model_name: str) -> ModelLaunchSpec:
         spec = await self._catalog.resolve_for_launch(model_name)
@@ -289,7 +299,7 @@ class EngineManager(ModelRuntimePort):
                     self._carry_out(effect)
         finally:
             self._is_dispatching = False
-        if not self.in_flight:
+        if self._is_closing and not self.in_flight:
             self._is_unused.set()
 
     def _carry_out(self, effect: Effect) -> None:
@@ -370,6 +380,15 @@ class EngineManager(ModelRuntimePort):
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+@lru_cache(maxsize=256)
+def _context(
+    requested: int | None, model_setting: int | None, default: int, trained: int | None
+) -> tuple[int, int]:
+    """Return how much context a request needs, and with how much to launch for it."""
+    wish = ContextWish(requested=requested, model_setting=model_setting, default=default, trained=trained)
+    return wish.needed, wish.at_launch
 
 
 async def _refuse_what_cannot_load(spec: ModelLaunchSpec) -> None:
