@@ -28,21 +28,6 @@ class AnswerState(Enum):
     ENDED = "ended"
 
 
-class Move(Enum):
-    """What can be sent."""
-
-    HEAD = "head"
-    PART = "part"
-    LAST_PART = "last part"
-
-
-_MOVES = {
-    (AnswerState.NOT_STARTED, Move.HEAD): AnswerState.STARTED,
-    (AnswerState.STARTED, Move.PART): AnswerState.STARTED,
-    (AnswerState.STARTED, Move.LAST_PART): AnswerState.ENDED,
-}
-
-
 class Answer:
     """Sends one answer. An illegal move raises RuntimeError and sends nothing.
 
@@ -104,7 +89,7 @@ class Answer:
         is_last: bool = False,
     ) -> None:
         """Send the head, whose header lines are written already, and with it what there is of the body."""
-        after = self._after(Move.HEAD)
+        self._require(AnswerState.NOT_STARTED, "head")
         wire = self._wire
         if wire.is_choked:
             await wire.room()
@@ -116,7 +101,7 @@ class Answer:
             may_keep_alive=wire.can_keep_alive,
             says_keep_alive=is_event_stream,
         )
-        self.state, self.status, self.is_event_stream = after, status, is_event_stream
+        self.state, self.status, self.is_event_stream = AnswerState.STARTED, status, is_event_stream
         if part or is_last:
             self._send(head, part, is_last=is_last)
         else:
@@ -124,7 +109,7 @@ class Answer:
 
     async def write(self, part: bytes, *, is_last: bool = False) -> None:
         """Send a part of the body; waits first while the client is slow to read."""
-        self._after(Move.LAST_PART if is_last else Move.PART)
+        self._require(AnswerState.STARTED, "last part" if is_last else "part")
         if self._wire.is_choked:
             await self._wire.room()
         self._send(b"", part, is_last=is_last)
@@ -141,11 +126,10 @@ class Answer:
         """Send a heartbeat; the first one decides the status, which is 200 from then on."""
         if not self.is_started:
             await self.start(200, STREAM_HEAD)
-        after = self._after(Move.PART)
+        self._require(AnswerState.STARTED, "part")
         if self._wire.is_choked:
             await self._wire.room()
         self._wire.write(self._writer.part(sse.HEARTBEAT))
-        self.state = after
 
     async def fail(self, error: Exception) -> None:
         """Tell the client of ``error`` in the way that is left.
@@ -170,14 +154,16 @@ class Answer:
         )
 
     def _send(self, head: bytes, part: bytes, *, is_last: bool) -> None:
-        self.state = self._after(Move.LAST_PART if is_last else Move.PART)
-        framed = self._writer.part(part)
-        end = self._writer.end() if is_last else b""
-        self._wire.write(head + framed + end if head or end else framed)
+        writer, wire = self._writer, self._wire
+        framed = writer.part(part)
+        if is_last:
+            wire.write(b"%b%b%b" % (head, framed, writer.end()))
+            self.state = AnswerState.ENDED
+            wire.end(may_keep_alive=writer.may_keep_alive)
+        else:
+            wire.write(head + framed if head else framed)
         if part:
             self._note(part)
-        if is_last:
-            self._wire.end(may_keep_alive=self._writer.may_keep_alive)
 
     def _note(self, part: bytes) -> None:
         if self.began_s is None:
@@ -189,8 +175,6 @@ class Answer:
             else (self.tail + part)[-TAIL_BYTES:]
         )
 
-    def _after(self, move: Move) -> AnswerState:
-        after = _MOVES.get((self.state, move))
-        if after is None:
-            raise RuntimeError(f"An answer that is {self.state.value} takes no {move.value}.")
-        return after
+    def _require(self, state: AnswerState, what: str) -> None:
+        if self.state is not state:
+            raise RuntimeError(f"An answer that is {self.state.value} takes no {what}.")

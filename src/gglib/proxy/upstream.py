@@ -91,14 +91,6 @@ class UpstreamExchange:
         return part
 
 
-@dataclass(frozen=True, slots=True)
-class _Rest:
-    """Until when, in the loop's time, an idle connection may be used, and what closes it then."""
-
-    until_s: float
-    timer: asyncio.TimerHandle
-
-
 class UpstreamPool:
     """Opens, keeps and closes connections to targets."""
 
@@ -106,7 +98,10 @@ class UpstreamPool:
         self._connect_timeout_s = connect_timeout_s
         self._idle_limit_s = idle_limit_s
         self._connections: set[UpstreamConnection] = set()
-        self._idle: dict[str, dict[UpstreamConnection, _Rest]] = {}
+        self._idle: dict[str, list[tuple[UpstreamConnection, float]]] = {}
+        """By target: connections that may be used again, and until when, in the loop's time; the newest last."""
+        self._broom: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
 
     @property
     def open_count(self) -> int:
@@ -133,9 +128,8 @@ class UpstreamPool:
 
     async def close(self) -> None:
         """Close every connection, and return when the sockets are closed."""
-        for idle in self._idle.values():
-            for rest in idle.values():
-                rest.timer.cancel()
+        if self._broom is not None:
+            self._broom.cancel()
         self._idle.clear()
         for connection in list(self._connections):
             connection.abort()
@@ -146,13 +140,10 @@ class UpstreamPool:
 
     def take_idle(self, target: RunningTarget) -> UpstreamConnection | None:
         """Return a connection that can be used at once, or None."""
-        idle = self._idle.pop(_key(target), {})
+        idle = self._idle.get(target.unix_socket or target.base_url)
         while idle:
-            connection, rest = idle.popitem()  # the one that was used last is the least likely to be closed
-            rest.timer.cancel()
-            if connection.is_reusable and asyncio.get_running_loop().time() < rest.until_s:
-                if idle:
-                    self._idle[_key(target)] = idle
+            connection, until_s = idle.pop()  # the one that was used last is the least likely to be closed
+            if connection.is_reusable and self._loop.time() < until_s:
                 return connection
             connection.abort()
         return None
@@ -162,17 +153,25 @@ class UpstreamPool:
         if not connection.is_reusable:
             connection.abort()
             return
-        key = _key(target)
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(self._idle_limit_s, self._expire, key, connection)
-        self._idle.setdefault(key, {})[connection] = _Rest(loop.time() + self._idle_limit_s, timer)
+        until_s = self._loop.time() + self._idle_limit_s
+        self._idle.setdefault(target.unix_socket or target.base_url, []).append((connection, until_s))
+        if self._broom is None:
+            self._broom = self._loop.call_later(self._idle_limit_s, self._sweep)
 
-    def _expire(self, key: str, connection: UpstreamConnection) -> None:
-        idle = self._idle[key]
-        del idle[connection]
-        if not idle:
-            del self._idle[key]
-        connection.abort()
+    def _sweep(self) -> None:
+        """Close what has been idle for too long, and come back for the rest."""
+        now_s = self._loop.time()
+        for key, idle in list(self._idle.items()):
+            kept = [(connection, until_s) for connection, until_s in idle if now_s < until_s]
+            for connection, until_s in idle:
+                if now_s >= until_s:
+                    connection.abort()
+            if kept:
+                self._idle[key] = kept
+            else:
+                del self._idle[key]
+        next_s = min((until_s for idle in self._idle.values() for _, until_s in idle), default=None)
+        self._broom = None if next_s is None else self._loop.call_at(next_s, self._sweep)
 
     async def connect(self, target: RunningTarget) -> UpstreamConnection:
         """Open a connection. Raises ``UnreachableError``."""
@@ -195,10 +194,6 @@ class UpstreamPool:
         ):  # only now: a loop whose connecting is cancelled closes the socket and tells nobody
             self._connections.add(connection)
         return connection
-
-
-def _key(target: RunningTarget) -> str:
-    return target.unix_socket or target.base_url
 
 
 @lru_cache(maxsize=256)

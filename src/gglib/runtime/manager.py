@@ -206,7 +206,9 @@ class EngineManager(ModelRuntimePort):
         self._answers[request.ticket] = answer
         try:
             self._tell(request)
-            return request.ticket, await self._answered(answer, spec, wish.wait_s, wish.request_id)
+            if not answer.done():
+                await self._wait_for(answer, spec, wish.wait_s, wish.request_id)
+            return request.ticket, answer.result()
         except BaseException:
             self.let_go(request.ticket)
             raise
@@ -234,23 +236,21 @@ class EngineManager(ModelRuntimePort):
         spec = await self._catalog.resolve_for_launch(model_name)
         if spec is None:
             raise not_found(model_name, await self._catalog.list_models())
-        is_resident = any(r.spec.model_id == spec.model_id for r in self._scheduler.residents)
-        if not is_resident:
+        if not self._scheduler.is_resident(spec.model_id):
             await _refuse_what_cannot_load(spec)
         if self._is_closing:
             raise ShuttingDownError
         return spec
 
-    async def _answered(
+    async def _wait_for(
         self,
         answer: asyncio.Future[RunningTarget],
         spec: ModelLaunchSpec,
         wait_s: float | None,
         request_id: str,
-    ) -> RunningTarget:
+    ) -> None:
         limit_s = self._config.total_wait_s if wait_s is None else min(wait_s, self._config.total_wait_s)
-        if not answer.done():
-            await asyncio.wait([answer], timeout=limit_s)
+        await asyncio.wait([answer], timeout=limit_s)
         if not answer.done():
             logger.info(
                 "request %s stopped waiting for '%s' after %.1f s",
@@ -259,7 +259,6 @@ class EngineManager(ModelRuntimePort):
                 limit_s,
             )
             raise ModelLoadingError(spec.model_name, self._retry_after_s(spec))
-        return answer.result()
 
     async def _explained(self, error: UpstreamError, life: EngineLife) -> GglibError:
         """Return why an engine broke off, where it is known or will be in a moment; else what was seen of it."""

@@ -91,8 +91,10 @@ class ClientConnection(asyncio.Protocol):
         """Whether, as things stand, another request may follow: so the rest of this one must be worth reading."""
         if self._is_broken or self._edge.is_ending or not self._may_keep_alive:
             return False
+        if not self._reader.is_in_body:
+            return True
         missing = self._reader.missing_bytes
-        return not self._reader.is_in_body or (missing is not None and missing <= DROPPED_BODY_BYTES)
+        return missing is not None and missing <= DROPPED_BODY_BYTES
 
     @property
     def peer_host(self) -> str | None:
@@ -221,14 +223,13 @@ class ClientConnection(asyncio.Protocol):
                 self._fail_body(error)
             return
         for event in events:
-            if isinstance(event, bytes):
-                self._patience.receive_body(len(event))
-                if self._body is not None:
-                    self._body.feed(event)
-            elif event is End.OF_REQUEST:
+            if event is End.OF_REQUEST:
                 self._end_of_request()
-            else:
+            elif isinstance(event, NewRequest):
                 self._begin(event)
+            elif self._body is not None and isinstance(event, bytes):
+                self._patience.receive_body(len(event))
+                self._body.feed(event)
         if self._request is None:
             if self._reader.is_in_head:
                 self._patience.begin_head(self._loop.time())

@@ -64,7 +64,7 @@ class RequestReader:
     @property
     def is_in_body(self) -> bool:
         """Whether a body has begun and not ended."""
-        return self._state in {_State.BODY, _State.CHUNKED_BODY}
+        return self._state is _State.BODY or self._state is _State.CHUNKED_BODY
 
     @property
     def missing_bytes(self) -> int | None:
@@ -106,10 +106,11 @@ class RequestReader:
             self._read_chunks(data, events)
 
     def _read_head(self, events: list[Event]) -> None:
-        self._skip_empty_lines()
+        if self._buffer.startswith(_CRLF):
+            self._skip_empty_lines()
         end = self._buffer.find(_END_OF_HEAD)
         if not 0 <= end <= MAX_HEAD_BYTES:
-            if self._buffer not in {b"", b"\r"}:
+            if self._buffer and self._buffer != _CRLF[:1]:
                 check_beginning(self._buffer)
             return
         head, length = self._heads.read(self._buffer[:end])
