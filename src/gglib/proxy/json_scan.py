@@ -35,6 +35,9 @@ MAX_STEPS = 100_000
 """Values that are walked by hand, a microsecond or two each. An ordinary body takes some hundreds; only one that is
 made of deeply nested crumbs gets here, and it would hold up everybody else for half a minute."""
 
+MAX_FOUND = 1000
+"""Members that were asked for. There are a few names, so many members are many duplicates."""
+
 _CALM_FROM_BYTES = 4096
 """A shorter body is read before it could be searched."""
 
@@ -47,12 +50,13 @@ _SHORT_BYTES = 1024
 _GROUP_LIMIT = 1000
 """How often an expression repeats a group. Each time takes some hundred bytes until the group is left."""
 
-_ARRAY_REACH = 4
-"""Levels that one expression swallows below an array: a message with a list of parts, or of calls, with an object in
-each. Every level doubles the expression, and the time that it takes to compile."""
-
-_OBJECT_REACH = 3
-"""The same below an object: what the array's expression takes of a message."""
+_REACH = 6
+_BELOW_ROOT = ("[{", "[{", "[{")
+_BELOW_OBJECT = ("[{", "[{", "[{", "{", "[")
+_BELOW_ARRAY = ("[{", "[{", "[{", "[{", "{", "[")
+"""What may open at each of the levels that one expression swallows: ``_REACH`` of them at most. Two openers double
+the expression and the time that it takes to compile, so the deeper levels have what schemas of tools have there: tool,
+function, parameters (and ``required``), properties, property, enum. Messages with parts or calls need four. All else is walked to."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CONTROLS = bytes(range(0x20))
@@ -102,6 +106,8 @@ class RootScanner:
                 name = self._name(body, key)
                 if name is not None:
                     found.append((name, value.start, value.stop))
+            if len(found) > MAX_FOUND:
+                raise JsonRefusedError("has the same member too often.")
             position = after
         _refuse_more(body, position + 1)
         return found
@@ -117,17 +123,19 @@ class RootScanner:
 class _Walk:
     """Walks by hand through what the expressions do not take. A position is that of the next byte to look at."""
 
-    __slots__ = ("_body", "_is_calm", "_match_run", "_match_string", "_steps")
+    __slots__ = ("_body", "_is_calm", "_match_run", "_match_string", "_runs", "_steps")
 
     def __init__(self, body: bytes, *, is_calm: bool) -> None:
         self._body = body
         self._is_calm = is_calm
         self._match_string = re.compile(_CALM_STRING if is_calm else _STRING).match
         self._match_run = _sure(_RUN_OF_CALM_TEXT if is_calm else _RUN_OF_TEXT)
+        self._runs: dict[tuple[int, bool], _Matcher] = {}
         self._steps = 0
 
     def member(self, position: int) -> tuple[range, range, int]:
         """Return where a member of the root has its key and its value, and the position of what goes on behind it."""
+        self._count()
         key_end, start = self._key(position)
         end = self._value(start)
         after = _skip(self._body, end)
@@ -141,51 +149,62 @@ class _Walk:
 
     def _value(self, position: int) -> int:
         """Return the end of a value of the root, however deep it goes; ``closers`` are what has yet to end."""
+        body = self._body
         closers = bytearray()
         while True:
             closer = _CLOSERS.get(self._at(position))
-            end, goes_on = position, False
+            goes_on = False
             if closer is None:
                 end = self.scalar(position)
-                position = _skip(self._body, end)
             else:
                 self._enter(closer, closers)
-                position = _skip(self._body, position + 1)
+                end = position + 1
+                position = _skip(body, end)
                 if self._at(position) != closer:
                     position, goes_on = self._items(position, closers)
+                    end = position
             while not goes_on:
                 if not closers:
                     return end
-                if self._at(position) == closers[-1]:
+                mark = _MARK.match(body, end)
+                if mark is None:
+                    self._refuse("Expecting ',' delimiter", _skip(body, end))
+                if mark[1] == b",":
+                    position, goes_on = self._items(mark.end(), closers)
+                    end = position
+                elif body[mark.start(1)] == closers[-1]:
                     closers.pop()
-                    end = position + 1
-                    position = _skip(self._body, end)
-                elif self._at(position) == _COMMA:
-                    position, goes_on = self._items(_skip(self._body, position + 1), closers)
+                    end = mark.end(1)
                 else:
-                    self._refuse("Expecting ',' delimiter", position)
+                    self._refuse("Expecting ',' delimiter", mark.start(1))
 
     def _enter(self, closer: int, closers: bytearray) -> None:
+        self._count()
         if len(closers) + 1 == MAX_DEPTH:  # the root is open too
             raise JsonRefusedError(f"is nested more than {MAX_DEPTH} deep.")
         closers.append(closer)
 
     def _items(self, position: int, closers: bytearray) -> tuple[int, bool]:
         """Cross the items from here on. Return the position of a value to walk, or that of the closer and False."""
-        self._steps += 1
-        if self._steps > MAX_STEPS:
-            raise JsonRefusedError("is made of too many deeply nested parts.")
-        in_object = closers[-1] == _END_OF_OBJECT
-        room = MAX_DEPTH - 1 - len(closers)
-        after = _items_run(in_object=in_object, is_deep=room >= _ARRAY_REACH, is_calm=self._is_calm)(
-            self._body, position
-        ).end()
-        if after > position and self._at(after) == closers[-1]:
+        self._count()
+        closer = closers[-1]
+        is_deep = len(closers) + 1 + _REACH <= MAX_DEPTH
+        run = self._runs.get((closer, is_deep)) or self._new_run(closer, is_deep=is_deep)
+        after = run(self._body, position).end()
+        if after > position and self._at(after) == closer:
             return after, False
-        return (self._key(after)[1] if in_object else after), True
+        return (self._key(after)[1] if closer == _END_OF_OBJECT else after), True
+
+    def _new_run(self, closer: int, *, is_deep: bool) -> "_Matcher":
+        run = _items_run(in_object=closer == _END_OF_OBJECT, is_deep=is_deep, is_calm=self._is_calm)
+        self._runs[closer, is_deep] = run
+        return run
 
     def _key(self, position: int) -> tuple[int, int]:
         """Return the end of a key, and the position of its value."""
+        match = _PLAIN_KEY.match(self._body, position)
+        if match is not None:
+            return match.end(1), match.end()
         if self._at(position) != _QUOTE:
             self._refuse_key(position)
         end = self._text(position)
@@ -193,6 +212,11 @@ class _Walk:
         if self._at(colon) != _COLON:
             self._refuse("Expecting ':' delimiter", colon)
         return end, _skip(self._body, colon + 1)
+
+    def _count(self) -> None:
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            raise JsonRefusedError("is made of too many small parts.")
 
     def scalar(self, position: int) -> int:
         """Return the end of a string, a number or a word."""
@@ -385,35 +409,38 @@ _RUN_OF_CALM_TEXT = _repeated(rb'[^"]{0,200}+(?<=\\)"')
 _WORD = re.compile(
     rb"true|false|null|(?P<constant>NaN|-?Infinity)|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[Ee][+-]?[0-9]++)?"
 )
+_MARK = re.compile(_WS + rb"([,\]}])" + _WS)
+_PLAIN_KEY = re.compile(rb'("' + _PLAIN + rb'{0,200}+")' + _WS + b":" + _WS)
 _PLAIN_RUN = cast("Callable[[bytes, int, int], re.Match[bytes]]", re.compile(_PLAIN + rb"*+").match)
 
 
-def _swallowed(reach: int, *, is_calm: bool) -> bytes:
-    """Return the expression of a value that goes no more than ``reach`` levels down."""
-    scalar = (_CALM_STRING if is_calm else _STRING) + rb"|" + _NUMBER + rb"|true|false|null"
-    if reach == 0:
-        return rb"(?:" + scalar + rb")"
-    inner = _swallowed(reach - 1, is_calm=is_calm)
-    array = rb"\[" + _WS + _repeated(inner + _NEXT_ITEM) + rb"\]"
-    object_ = rb"\{" + _WS + _repeated(_KEY + inner + _NEXT_MEMBER) + rb"\}"
-    return rb"(?:" + scalar + rb"|" + array + rb"|" + object_ + rb")"
+def _swallowed(levels: tuple[str, ...], *, is_calm: bool) -> bytes:
+    """Return the expression of a value with ``levels`` below it: what may open at each of them."""
+    choices = [_CALM_STRING if is_calm else _STRING, _NUMBER, b"true", b"false", b"null"]
+    if levels:
+        inner = _swallowed(levels[1:], is_calm=is_calm)
+        if "[" in levels[0]:
+            choices.append(rb"\[" + _WS + _repeated(inner + _NEXT_ITEM) + rb"\]")
+        if "{" in levels[0]:
+            choices.append(rb"\{" + _WS + _repeated(_KEY + inner + _NEXT_MEMBER) + rb"\}")
+    return rb"(?:" + rb"|".join(choices) + rb")"
 
 
 @cache
 def _items_run(*, in_object: bool, is_deep: bool, is_calm: bool) -> _Matcher:
     """Return what swallows items, each with the comma behind it or up to the closer."""
     if in_object:
-        value = _swallowed(_OBJECT_REACH if is_deep else 0, is_calm=is_calm)
+        value = _swallowed(_BELOW_OBJECT if is_deep else (), is_calm=is_calm)
         return _sure(_repeated(_KEY + value + _NEXT_MEMBER))
-    return _sure(_repeated(_swallowed(_ARRAY_REACH if is_deep else 0, is_calm=is_calm) + _NEXT_ITEM))
+    return _sure(_repeated(_swallowed(_BELOW_ARRAY if is_deep else (), is_calm=is_calm) + _NEXT_ITEM))
 
 
 @cache
 def _root_step(names: tuple[bytes, ...], *, is_calm: bool) -> _Matcher:
     """Return what swallows members without one of the ``names``, then takes one with a plain value, if it is next."""
     not_wanted = rb'(?!"(?:' + rb"|".join(map(re.escape, names)) + rb')")'
-    others = _repeated(not_wanted + _KEY + _swallowed(_OBJECT_REACH, is_calm=is_calm) + _NEXT_MEMBER)
-    scalar = _swallowed(0, is_calm=is_calm)
+    others = _repeated(not_wanted + _KEY + _swallowed(_BELOW_ROOT, is_calm=is_calm) + _NEXT_MEMBER)
+    scalar = _swallowed((), is_calm=is_calm)
     return _sure(
         others
         + rb'(?:"('
