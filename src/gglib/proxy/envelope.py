@@ -1,19 +1,34 @@
 """Reads ``model``, ``stream`` and ``num_ctx`` out of a request body, and leaves every other byte alone.
 
-Pure. The body itself goes to the engine as it came; nothing here ever writes one.
+Pure. The body itself goes to the engine as it came; nothing here ever builds or writes one.
 """
 
 import json
-from collections.abc import Iterable
+import re
 from dataclasses import dataclass
-from typing import Any, NoReturn
 
+from gglib.proxy.engine_guards import (
+    ENGINE_FIELDS,
+    MAX_GRAMMAR_BYTES,
+    refuse_bad_grammar,
+    refuse_engine_field,
+)
 from gglib.proxy.errors import BadRequestError
+from gglib.proxy.json_scan import JsonRefusedError, RootScanner
 
 MAX_MODEL_NAME_CHARS = 512
 """No catalogue name is that long; a name is compared with all of them and is echoed in the error."""
 
+_BYTES_PER_CHAR = 12
+"""A character as JSON at its longest: a surrogate pair of escapes."""
+
+_LONGEST_VALUE = MAX_GRAMMAR_BYTES + 1
+"""Nothing that is read here may be longer: of what is, this much is enough to see that."""
+
 _OWN_FIELDS = ("model", "stream", "num_ctx")
+_SCANNER = RootScanner((*_OWN_FIELDS, "grammar", *ENGINE_FIELDS))
+_POSITIVE_INTEGER = re.compile(rb"[1-9][0-9]*")
+_NO_FIELDS: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,90 +40,62 @@ class Envelope:
     num_ctx: int | None
 
 
-def read_envelope(body: bytes) -> Envelope:
+def read_envelope(body: bytes, *, allowed_engine_fields: frozenset[str] = _NO_FIELDS) -> Envelope:
     """Return what ``body`` asks for; raises ``BadRequestError`` naming the field at fault.
 
-    Stricter than JSON where two readers could disagree: a duplicate of a field that is read here, NaN and Infinity
-    (RFC 8259 has neither) are refused, so that the engine never sees another model than the proxy did.
+    Stricter than JSON where two readers could disagree, so that the engine never sees another model than the proxy
+    did: see ``json_scan``; and a duplicate of a field that is read here is refused, however it is spelled.
     """
-    fields = _own_fields(_parse(body))
+    fields: dict[str, bytes] = {}
+    for name, start, end in _members(body):
+        value = body[start : min(end, start + _LONGEST_VALUE)]
+        if name not in _OWN_FIELDS:
+            _guard(name, value, allowed_engine_fields)
+        elif name in fields:
+            raise BadRequestError(f"'{name}' is in the request body twice.", name)
+        else:
+            fields[name] = value
     return Envelope(
-        model=_model(fields),
-        is_stream=_stream(fields.get("stream")),
-        num_ctx=_num_ctx(fields.get("num_ctx")),
+        model=_model(fields.get("model", b"null")),
+        is_stream=_stream(fields.get("stream", b"null")),
+        num_ctx=_num_ctx(fields.get("num_ctx", b"null")),
     )
 
 
-_Members = list[tuple[str, Any]]
-"""An object's members as they stand, duplicates and all."""
-
-
-def _object(members: _Members) -> tuple[_Members]:
-    # JSON has no tuple: what is one was an object. Cheaper than a class, and called for every object there is.
-    return (members,)
-
-
-def _refuse_constant(constant: str) -> NoReturn:
-    raise BadRequestError(f"The request body is not valid JSON: {constant} is not a JSON number.")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)
-
-
-def _parse(body: bytes) -> _Members:
+def _members(body: bytes) -> list[tuple[str, int, int]]:
     try:
-        # "utf-8-sig": some shells on Windows put a byte order mark first, and the engine skips it too.
-        root = _DECODER.decode(body.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise BadRequestError("The request body is not valid UTF-8.") from error
-    except RecursionError as error:
-        raise BadRequestError("The request body is nested too deeply.") from error
-    except ValueError as error:  # a JSONDecodeError, or an integer of more than 4,300 digits
-        raise BadRequestError(f"The request body is not valid JSON: {_reason(error)}.") from error
-    if not isinstance(root, tuple):
-        raise BadRequestError("The request body must be a JSON object.")
-    members: _Members = root[0]
-    return members
+        return _SCANNER.scan(body)
+    except JsonRefusedError as error:
+        raise BadRequestError(f"The request body {error}") from error
 
 
-def _reason(error: ValueError) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} at line {error.lineno}, column {error.colno}"
-    return "a number in it is too long"
+def _guard(name: str, value: bytes, allowed: frozenset[str]) -> None:
+    if name == "grammar":
+        refuse_bad_grammar(value, allowed)
+    else:
+        refuse_engine_field(name, value, allowed)
 
 
-def _own_fields(members: _Members) -> dict[str, Any]:
-    _refuse_duplicates(name for name, _ in members if name in _OWN_FIELDS)
-    return dict(members)
-
-
-def _refuse_duplicates(names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise BadRequestError(f"'{name}' is in the request body twice.", name)
-        seen.add(name)
-
-
-def _model(fields: dict[str, Any]) -> str:
-    model = fields.get("model")
-    if model is None:
+def _model(value: bytes) -> str:
+    if value == b"null":
         raise BadRequestError("The request body must name a 'model'.", "model")
-    if not isinstance(model, str) or not model or len(model) > MAX_MODEL_NAME_CHARS:
-        raise BadRequestError(f"'model' must be a string of 1 to {MAX_MODEL_NAME_CHARS} characters.", "model")
-    if any("\ud800" <= char <= "\udfff" for char in model):
-        raise BadRequestError("'model' is not valid Unicode.", "model")
-    return model
+    if value.startswith(b'"') and len(value) <= MAX_MODEL_NAME_CHARS * _BYTES_PER_CHAR + 2:
+        model: str = json.loads(value) if b"\\" in value else value[1:-1].decode()
+        if 0 < len(model) <= MAX_MODEL_NAME_CHARS:
+            return model
+    raise BadRequestError(f"'model' must be a string of 1 to {MAX_MODEL_NAME_CHARS} characters.", "model")
 
 
-def _stream(value: object) -> bool:
-    if value is None or isinstance(value, bool):
-        return bool(value)
+def _stream(value: bytes) -> bool:
+    if value in {b"true", b"false", b"null"}:
+        return value == b"true"
     raise BadRequestError("'stream' must be true or false.", "stream")
 
 
-def _num_ctx(value: object) -> int | None:
-    # A boolean is an int to Python, not to JSON. How large is too large is for the model to say, not here.
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
-        return value
+def _num_ctx(value: bytes) -> int | None:
+    # How large is too large is for the model to say, not here.
+    if value == b"null":
+        return None
+    if _POSITIVE_INTEGER.fullmatch(value):
+        return int(value)
     raise BadRequestError("'num_ctx' must be a positive integer.", "num_ctx")

@@ -1,0 +1,89 @@
+"""What a request may not say to the engine: fields that control the server, and grammars that bring it down.
+
+Pure. It looks at pieces of the body as they stand. The rules come from llama.cpp's sources (``server-schema.cpp``,
+``server-context.cpp``, ``llama-grammar.cpp``), from its issues, whose numbers stand here, and from trying each on the
+engine that is shipped (xllamacpp 2026.10.11549).
+"""
+
+import json
+import re
+
+from gglib.proxy.errors import BadRequestError
+
+ENGINE_FIELDS = {
+    "id_slot": "it takes a slot away from whoever has it, and waits for that one while others are free",
+    "lora": "it changes the adapters, and the engine computes only requests with the same ones together",
+    "sse_ping_interval": "gglib sets it: clients and the watch for a hanging engine count on its pings",
+    "grammar_triggers": "the engine writes it for itself; an unknown type or a nested pattern ends its process",
+    "chat_parser": "the engine writes it for itself; one that refers to itself ends its process (#25959)",
+    "n_discard": "a negative one writes beyond the heap of engines before April 2026 (CVE-2026-21869)",
+}
+"""Fields at the root of a body that are not about this answer, and why each is refused. Nobody's ordinary client sends
+them. Tried and harmless, so not here: ``grammar_lazy``, ``preserved_tokens``, ``chat_format``, ``n_keep``,
+``cache_prompt``, ``n_cache_reuse``, ``backend_sampling``, ``reasoning_control``, and a schema's nested ``pattern``."""
+
+LLGUIDANCE = "%llguidance"
+"""What a grammar in llguidance's own language begins with. It ends a llama.cpp that was built without it, as it is by
+default (#25960). In ``allowed_engine_fields`` it is a name like the others."""
+
+MAX_GRAMMAR_BYTES = 64 * 1024
+MAX_GRAMMAR_DEPTH = 256
+"""llama.cpp recurses for each group and dies of 20,000 (#26600, measured); rules in a chain do no harm up to 64 KiB."""
+
+_TOKENS = re.compile(
+    r'"[^"\\]*+(?:\\.[^"\\]*+)*"?'  # a literal, and a set of characters: nothing nests in them
+    r"|\[[^\]\\]*+(?:\\.[^\]\\]*+)*\]?"
+    r"|#[^\r\n]*+"
+    r'|<(?:\[[0-9]*+\]|[^>"()\[\]#]*+)>'  # a token of the model
+    r"|[()<]",
+    re.DOTALL,
+)
+
+
+def refuse_engine_field(name: str, value: bytes, allowed: frozenset[str]) -> None:
+    """Raise where ``name`` is a field of the engine that nobody allowed. ``null`` is the same as not there."""
+    if name in ENGINE_FIELDS and name not in allowed and value != b"null":
+        raise BadRequestError(
+            f"'{name}' is not for requests to set: {ENGINE_FIELDS[name]}. "
+            "The setting allowed_engine_fields can let it through.",
+            name,
+        )
+
+
+def refuse_bad_grammar(value: bytes, allowed: frozenset[str]) -> None:
+    """Raise where ``value``, the JSON of a ``grammar``, would end the engine. What is not a string never does."""
+    if not value.startswith(b'"'):
+        return
+    if len(value) > MAX_GRAMMAR_BYTES:
+        raise BadRequestError(f"'grammar' is longer than {MAX_GRAMMAR_BYTES} bytes.", "grammar")
+    grammar: str = json.loads(value)
+    if grammar.startswith(LLGUIDANCE):
+        if LLGUIDANCE not in allowed:
+            raise BadRequestError(
+                f"'grammar' is in the language of {LLGUIDANCE}, which not every engine survives. "
+                "The setting allowed_engine_fields can let it through.",
+                "grammar",
+            )
+        return  # its parser is another one, and has a limit of its own
+    if _depth(grammar) > MAX_GRAMMAR_DEPTH:
+        raise BadRequestError(f"'grammar' is nested more than {MAX_GRAMMAR_DEPTH} deep.", "grammar")
+
+
+def _depth(grammar: str) -> int:
+    """Return at least how deep the groups of a GBNF grammar are nested, wherever the engine stops reading it.
+
+    Exact as long as the text reads as it does to the engine. Behind a fault the engine reads no further, so what is
+    counted there only makes it more. The one thing that could be read in two ways, a token with quotes or brackets in
+    it, ends the trust: from there on every opening parenthesis counts, wherever it stands, and no closing one.
+    """
+    depth = deepest = 0
+    for match in _TOKENS.finditer(grammar):
+        mark = match[0]
+        if mark == "(":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif mark == ")":
+            depth = max(depth - 1, 0)
+        elif mark == "<":
+            return max(deepest, depth + grammar.count("(", match.end()))
+    return deepest

@@ -1,0 +1,465 @@
+"""Checks that a body is strict JSON, and finds members of its root, without building any of it.
+
+Pure. Regular expressions swallow whole members, arrays and objects in one call, so that the time goes into C and not
+into objects. What they do not take (a long string, what is nested deeper than they reach, a fault) is walked by hand,
+a step for each value, and the next expression goes on behind it. Nothing is copied but slices of a bounded size: a
+body of 64 MiB costs its time and no memory.
+
+**Two ways to read a string.** A set of characters is the slowest thing that ``re`` repeats, a single excluded one is
+more than twice as fast. So a longer body is first searched, at the speed of memchr, for control characters and for
+unusual escapes. Where there are none it is *calm*: every string in it is sound, and ends at the next quote that has no
+backslash before it. All other bodies are read character by character, which is always right.
+
+**Why it is linear on hostile bytes.** Every repetition is possessive, or bounded and atomic, so nothing is tried twice;
+an expression reaches a few levels down, so a byte is crossed at most that many times and once more; what is walked by
+hand is limited to ``MAX_STEPS``. Possessive repeats of groups would be simpler than bounded atomic ones, but Python
+3.11.0 to 3.11.4 match them wrongly (gh-100061). Those of single characters are right everywhere.
+
+Stricter than RFC 8259 asks of a reader, since two readers (the proxy and the engine) must not disagree, and neither may
+be brought down: nesting is limited, half of a surrogate pair is refused, and so are numbers that nobody can hold.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import NoReturn, cast
+
+MAX_DEPTH = 64
+"""Objects and arrays inside one another, the root counted. The deepest that people send, schemas of tools, have 15."""
+
+MAX_NUMBER_CHARS = 4300
+"""Python's limit for the digits of an integer, whose conversion takes time that grows with their square."""
+
+MAX_STEPS = 100_000
+"""Values that are walked by hand, a microsecond or two each. An ordinary body takes some hundreds; only one that is
+made of deeply nested crumbs gets here, and it would hold up everybody else for half a minute."""
+
+MAX_FOUND = 1000
+"""Members that were asked for. There are a few names, so many members are many duplicates."""
+
+_CALM_FROM_BYTES = 4096
+"""A shorter body is read before it could be searched."""
+
+_SLICE_BYTES = 32_768
+"""What is copied at a time: it stays in the processor's nearest caches."""
+
+_SHORT_BYTES = 1024
+"""Up to here one expression checks a piece of a string sooner than 32 searches do."""
+
+_GROUP_LIMIT = 1000
+"""How often an expression repeats a group. Each time takes some hundred bytes until the group is left."""
+
+_REACH = 6
+_BELOW_ROOT = ("[{", "[{", "[{")
+_BELOW_OBJECT = ("[{", "[{", "[{", "{", "[")
+_BELOW_ARRAY = ("[{", "[{", "[{", "[{", "{", "[")
+"""What may open at each of the levels that one expression swallows: ``_REACH`` of them at most. Two openers double
+the expression and the time that it takes to compile, so the deeper levels have what schemas of tools have there: tool,
+function, parameters (and ``required``), properties, property, enum. Messages with parts or calls need four. All else is walked to."""
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_CONTROLS = bytes(range(0x20))
+_CONTINUATIONS = bytes(range(0x80, 0xC0))
+_QUOTE, _BACKSLASH, _COMMA, _COLON, _END_OF_OBJECT = b'"\\,:}'
+_CLOSERS = dict(zip(b"{[", b"}]", strict=True))
+
+Member = tuple[str, int, int]
+"""A member of the root that was asked for: its name, and the ``start`` and ``end`` of its value as it stands."""
+
+
+class JsonRefusedError(Exception):
+    """The body is not taken. The text goes on from "The request body": ``is not valid JSON: …``."""
+
+
+class RootScanner:
+    """Finds the members of a root object that have one of the ``names``, which are ASCII."""
+
+    __slots__ = ("_longest_key", "_names", "_ordered")
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = {name.encode(): name for name in names}
+        self._ordered = tuple(sorted(self._names))
+        self._longest_key = 6 * max(map(len, self._names)) + 2  # each character an escape, and the quotes
+        _root_step(self._ordered, is_calm=False)  # compiled now, not while the first client waits
+
+    def scan(self, body: bytes) -> list[Member]:
+        """Return the wanted members in their order, duplicates and all, of a body that is one JSON object.
+
+        Raises ``JsonRefusedError`` for any other body: the whole of it is checked, also what is not wanted.
+        """
+        _refuse_bad_utf8(body)
+        is_calm = len(body) >= _CALM_FROM_BYTES and _is_calm(body)
+        step = _root_step(self._ordered, is_calm=is_calm)
+        walk: _Walk | None = None
+        found: list[Member] = []
+        position = _enter_root(body)
+        while body[position : position + 1] != b"}":
+            match = step(body, position)
+            after = match.end()
+            name = self._names.get(match[1])
+            if name is not None:
+                found.append((name, *match.span(2)))
+            elif after == position or body[after] != _END_OF_OBJECT:
+                walk = walk or _Walk(body, is_calm=is_calm)
+                key, value, after = walk.member(after)
+                name = self._name(body, key)
+                if name is not None:
+                    found.append((name, value.start, value.stop))
+            if len(found) > MAX_FOUND:
+                raise JsonRefusedError("has the same member too often.")
+            position = after
+        _refuse_more(body, position + 1)
+        return found
+
+    def _name(self, body: bytes, key: range) -> str | None:
+        return (
+            self._names.get(json.loads(body[key.start : key.stop]).encode())
+            if len(key) <= self._longest_key
+            else None
+        )
+
+
+class _Walk:
+    """Walks by hand through what the expressions do not take. A position is that of the next byte to look at."""
+
+    __slots__ = ("_body", "_is_calm", "_match_run", "_match_string", "_runs", "_steps")
+
+    def __init__(self, body: bytes, *, is_calm: bool) -> None:
+        self._body = body
+        self._is_calm = is_calm
+        self._match_string = re.compile(_CALM_STRING if is_calm else _STRING).match
+        self._match_run = _sure(_RUN_OF_CALM_TEXT if is_calm else _RUN_OF_TEXT)
+        self._runs: dict[tuple[int, bool], _Matcher] = {}
+        self._steps = 0
+
+    def member(self, position: int) -> tuple[range, range, int]:
+        """Return where a member of the root has its key and its value, and the position of what goes on behind it."""
+        self._count()
+        key_end, start = self._key(position)
+        end = self._value(start)
+        after = _skip(self._body, end)
+        if self._at(after) == _COMMA:
+            after = _skip(self._body, after + 1)
+            if self._at(after) != _QUOTE:
+                self._refuse_key(after)
+        elif self._at(after) != _END_OF_OBJECT:
+            self._refuse("Expecting ',' delimiter", after)
+        return range(position, key_end), range(start, end), after
+
+    def _value(self, position: int) -> int:
+        """Return the end of a value of the root, however deep it goes; ``closers`` are what has yet to end."""
+        body = self._body
+        closers = bytearray()
+        while True:
+            closer = _CLOSERS.get(self._at(position))
+            goes_on = False
+            if closer is None:
+                end = self.scalar(position)
+            else:
+                self._enter(closer, closers)
+                end = position + 1
+                position = _skip(body, end)
+                if self._at(position) != closer:
+                    position, goes_on = self._items(position, closers)
+                    end = position
+            while not goes_on:
+                if not closers:
+                    return end
+                mark = _MARK.match(body, end)
+                if mark is None:
+                    self._refuse("Expecting ',' delimiter", _skip(body, end))
+                if mark[1] == b",":
+                    position, goes_on = self._items(mark.end(), closers)
+                    end = position
+                elif body[mark.start(1)] == closers[-1]:
+                    closers.pop()
+                    end = mark.end(1)
+                else:
+                    self._refuse("Expecting ',' delimiter", mark.start(1))
+
+    def _enter(self, closer: int, closers: bytearray) -> None:
+        self._count()
+        if len(closers) + 1 == MAX_DEPTH:  # the root is open too
+            raise JsonRefusedError(f"is nested more than {MAX_DEPTH} deep.")
+        closers.append(closer)
+
+    def _items(self, position: int, closers: bytearray) -> tuple[int, bool]:
+        """Cross the items from here on. Return the position of a value to walk, or that of the closer and False."""
+        self._count()
+        closer = closers[-1]
+        is_deep = len(closers) + 1 + _REACH <= MAX_DEPTH
+        run = self._runs.get((closer, is_deep)) or self._new_run(closer, is_deep=is_deep)
+        after = run(self._body, position).end()
+        if after > position and self._at(after) == closer:
+            return after, False
+        return (self._key(after)[1] if closer == _END_OF_OBJECT else after), True
+
+    def _new_run(self, closer: int, *, is_deep: bool) -> "_Matcher":
+        run = _items_run(in_object=closer == _END_OF_OBJECT, is_deep=is_deep, is_calm=self._is_calm)
+        self._runs[closer, is_deep] = run
+        return run
+
+    def _key(self, position: int) -> tuple[int, int]:
+        """Return the end of a key, and the position of its value."""
+        match = _PLAIN_KEY.match(self._body, position)
+        if match is not None:
+            return match.end(1), match.end()
+        if self._at(position) != _QUOTE:
+            self._refuse_key(position)
+        end = self._text(position)
+        colon = _skip(self._body, end)
+        if self._at(colon) != _COLON:
+            self._refuse("Expecting ':' delimiter", colon)
+        return end, _skip(self._body, colon + 1)
+
+    def _count(self) -> None:
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            raise JsonRefusedError("is made of too many small parts.")
+
+    def scalar(self, position: int) -> int:
+        """Return the end of a string, a number or a word."""
+        if self._at(position) == _QUOTE:
+            return self._text(position)
+        match = _WORD.match(self._body, position)
+        if match is None:
+            return self._refuse("Expecting value", position)
+        if match.lastgroup == "constant":
+            raise JsonRefusedError(f"is not valid JSON: {match[0].decode()} is not a JSON number.")
+        if match.end() - position > MAX_NUMBER_CHARS:
+            raise JsonRefusedError("is not valid JSON: a number in it is too long.")
+        return match.end()
+
+    def _text(self, position: int) -> int:
+        match = self._match_string(self._body, position)
+        if match is not None:
+            return match.end()
+        return self._calm_text(position) if self._is_calm else self._any_text(position)
+
+    def _calm_text(self, start: int) -> int:
+        """Return the end of a long string: the next quote that has no backslash before it."""
+        position = start + 1
+        while True:
+            position = self._match_run(self._body, position).end()
+            position = self._quote(start, position) + 1
+            if self._body[position - 2] != _BACKSLASH:
+                return position
+
+    def _any_text(self, start: int) -> int:
+        """Return the end of a string that is long, or has a fault: from one backslash to the next, by memchr."""
+        position, quote = start + 1, start
+        while True:
+            position = self._match_run(self._body, position).end()
+            if quote < position:
+                quote = self._quote(start, position)
+            backslash = self._body.find(b"\\", position, quote)
+            end = quote if backslash < 0 else backslash
+            self._refuse_controls(position, end)
+            if backslash < 0:
+                return quote + 1
+            escape = _ESCAPE.match(self._body, backslash)
+            if escape is None:
+                self._refuse_escape(backslash)
+            position = escape.end()
+
+    def _quote(self, start: int, position: int) -> int:
+        quote = self._body.find(b'"', position)
+        return quote if quote >= 0 else self._refuse("Unterminated string starting at", start)
+
+    def _refuse_controls(self, start: int, end: int) -> None:
+        if end - start > _SHORT_BYTES and not any(map(_has_control, _slices(self._body, start, end))):
+            return
+        at = _PLAIN_RUN(self._body, start, end).end()
+        if at < end:
+            self._refuse("Invalid control character at", at)
+
+    def _refuse_escape(self, position: int) -> NoReturn:
+        if _SURROGATE.match(self._body, position):
+            raise JsonRefusedError("is not valid Unicode: it has half of a surrogate pair in a string.")
+        self._refuse("Invalid \\escape", position)
+
+    def _refuse_key(self, position: int) -> NoReturn:
+        self._refuse("Expecting property name enclosed in double quotes", position)
+
+    def _refuse(self, what: str, position: int) -> NoReturn:
+        _refuse(self._body, what, position)
+
+    def _at(self, position: int) -> int:
+        return self._body[position] if position < len(self._body) else -1
+
+
+def _refuse_bad_utf8(body: bytes) -> None:
+    if body.isascii():
+        return
+    start = 0
+    while start < len(body):
+        end = start + _SLICE_BYTES
+        for _ in range(3):  # not in the middle of a character
+            end -= end < len(body) and body[end] in _CONTINUATIONS
+        try:
+            body[start:end].decode()
+        except UnicodeDecodeError as error:
+            raise JsonRefusedError("is not valid UTF-8.") from error
+        start = end
+
+
+def _is_calm(body: bytes) -> bool:
+    for start in range(0, len(body), _SLICE_BYTES):
+        piece = body[start : start + _SLICE_BYTES]
+        if _has_control(piece):
+            return False
+        if _BACKSLASH in piece:
+            odd = _ODD_ESCAPE.search(body, start, start + _SLICE_BYTES + _ESCAPE_CHARS)
+            if odd is not None and odd.start() < start + _SLICE_BYTES:
+                return False
+    return True
+
+
+def _has_control(piece: bytes) -> bool:
+    for control in _CONTROLS:  # noqa: SIM110 - a generator would take as long again
+        if control in piece:
+            return True
+    return False
+
+
+def _slices(body: bytes, start: int, end: int) -> Iterator[bytes]:
+    for at in range(start, end, _SLICE_BYTES):
+        yield body[at : min(at + _SLICE_BYTES, end)]
+
+
+def _enter_root(body: bytes) -> int:
+    """Return the position of the first member, or that of the root's end where it is empty."""
+    start = _skip(body, len(_BYTE_ORDER_MARK) if body.startswith(_BYTE_ORDER_MARK) else 0)
+    if body[start : start + 1] == b"{":
+        return _skip(body, start + 1)
+    if body[start : start + 1] not in {b"[", b'"'}:
+        _Walk(body, is_calm=False).scalar(start)
+    raise JsonRefusedError("must be a JSON object.")
+
+
+def _refuse_more(body: bytes, position: int) -> None:
+    end = _skip(body, position)
+    if end < len(body):
+        _refuse(body, "Extra data", end)
+
+
+def _refuse(body: bytes, what: str, position: int) -> NoReturn:
+    """Raise with the line and the column in characters, both from 1, of the byte at ``position``."""
+    line = body.count(b"\n", 0, position) + 1
+    start = body.rfind(b"\n", 0, position) + 1
+    if line == 1 and body.startswith(_BYTE_ORDER_MARK):
+        start = len(_BYTE_ORDER_MARK)
+    column = 1 + sum(len(piece.translate(None, _CONTINUATIONS)) for piece in _slices(body, start, position))
+    raise JsonRefusedError(f"is not valid JSON: {what} at line {line}, column {column}.")
+
+
+# The expressions. In the calm ones a quote with a backslash before it belongs to the string, whatever else there is.
+
+_Matcher = Callable[[bytes, int], re.Match[bytes]]
+
+
+def _sure(expression: bytes) -> _Matcher:
+    """Return the ``match`` of an expression that matches everywhere, if only nothing."""
+    return cast("_Matcher", re.compile(expression).match)
+
+
+def _repeated(expression: bytes) -> bytes:
+    return rb"(?>(?:" + expression + rb"){0,%d})" % _GROUP_LIMIT
+
+
+_WS = rb"[ \t\n\r]*+"
+_PLAIN = rb"[ !#-\[\]-\xff]"  # what stands for itself in a string; as a set of what it is, for its complement is slower
+_PIECE = _PLAIN + rb"{0,16384}+"
+_CALM_PIECE = rb'[^"]{0,16384}+'
+
+_HEX = rb"[0-9A-Fa-f]"
+_HIGH = rb"[Dd][89ABab]" + _HEX + rb"{2}"
+_LOW = rb"[Dd][C-Fc-f]" + _HEX + rb"{2}"
+_CODE_UNITS = (
+    rb"u(?:[0-9A-CEFa-cef]" + _HEX + rb"{3}|[Dd][0-7]" + _HEX + rb"{2}|" + _HIGH + rb"\\u" + _LOW + rb")"
+)
+_SHORT_ESCAPES = _repeated(rb'\\["\\/bfnrt]' + _PIECE)
+_LONG_ESCAPES = _repeated(rb"\\" + _CODE_UNITS + _PIECE + _SHORT_ESCAPES)
+_STRING = rb'"' + _PIECE + rb'(?:"|' + _SHORT_ESCAPES + rb'(?:"|' + _LONG_ESCAPES + rb'"))'
+_CALM_STRING = rb'"' + _CALM_PIECE + rb'(?:(?<!\\)"|' + _repeated(rb'(?<=\\)"' + _CALM_PIECE) + rb'(?<!\\)")'
+
+_KEY = rb'"' + _PLAIN + rb'{0,200}+"' + _WS + b":" + _WS
+_DIGITS = rb"[0-9]{1,400}+"
+_EXPONENT = rb"[Ee][+-]?+" + _DIGITS
+_NUMBER = (
+    rb"-?+(?:0|[1-9][0-9]{0,400}+)"
+    rb"(?:(?![.Ee])|\." + _DIGITS + rb"(?:(?![Ee])|" + _EXPONENT + rb")|" + _EXPONENT + rb")"
+)
+_NEXT_ITEM = _WS + rb"(?:," + _WS + rb"(?!\])|(?=\]))"
+_NEXT_MEMBER = _WS + rb"(?:," + _WS + rb'(?=")|(?=\}))'
+
+_ESCAPE_CHARS = 12
+"""A surrogate pair."""
+
+_ESCAPE = re.compile(rb'\\(?:["\\/bfnrt]|' + _CODE_UNITS + rb")")
+_SURROGATE = re.compile(rb"\\u[Dd][89A-Fa-f]" + _HEX + rb"{2}")
+_ODD_ESCAPE = re.compile(
+    rb'\\(?:[^"/bfnrtu]|u(?!' + _CODE_UNITS[1:] + rb"|(?<=\\u" + _HIGH + rb"\\u)" + _LOW + rb"))"
+)
+"""What cannot be in a calm body: a wrong escape, half of a pair, and a backslash that is itself escaped."""
+
+_RUN_OF_TEXT = _repeated(_PLAIN + rb"{0,200}+" + _ESCAPE.pattern)
+_RUN_OF_CALM_TEXT = _repeated(rb'[^"]{0,200}+(?<=\\)"')
+_WORD = re.compile(
+    rb"true|false|null|(?P<constant>NaN|-?Infinity)|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[Ee][+-]?[0-9]++)?"
+)
+_MARK = re.compile(_WS + rb"([,\]}])" + _WS)
+_PLAIN_KEY = re.compile(rb'("' + _PLAIN + rb'{0,200}+")' + _WS + b":" + _WS)
+_PLAIN_RUN = cast("Callable[[bytes, int, int], re.Match[bytes]]", re.compile(_PLAIN + rb"*+").match)
+
+
+def _swallowed(levels: tuple[str, ...], *, is_calm: bool) -> bytes:
+    """Return the expression of a value with ``levels`` below it: what may open at each of them."""
+    choices = [_CALM_STRING if is_calm else _STRING, _NUMBER, b"true", b"false", b"null"]
+    if levels:
+        inner = _swallowed(levels[1:], is_calm=is_calm)
+        if "[" in levels[0]:
+            choices.append(rb"\[" + _WS + _repeated(inner + _NEXT_ITEM) + rb"\]")
+        if "{" in levels[0]:
+            choices.append(rb"\{" + _WS + _repeated(_KEY + inner + _NEXT_MEMBER) + rb"\}")
+    return rb"(?:" + rb"|".join(choices) + rb")"
+
+
+@cache
+def _items_run(*, in_object: bool, is_deep: bool, is_calm: bool) -> _Matcher:
+    """Return what swallows items, each with the comma behind it or up to the closer."""
+    if in_object:
+        value = _swallowed(_BELOW_OBJECT if is_deep else (), is_calm=is_calm)
+        return _sure(_repeated(_KEY + value + _NEXT_MEMBER))
+    return _sure(_repeated(_swallowed(_BELOW_ARRAY if is_deep else (), is_calm=is_calm) + _NEXT_ITEM))
+
+
+@cache
+def _root_step(names: tuple[bytes, ...], *, is_calm: bool) -> _Matcher:
+    """Return what swallows members without one of the ``names``, then takes one with a plain value, if it is next."""
+    not_wanted = rb'(?!"(?:' + rb"|".join(map(re.escape, names)) + rb')")'
+    others = _repeated(not_wanted + _KEY + _swallowed(_BELOW_ROOT, is_calm=is_calm) + _NEXT_MEMBER)
+    scalar = _swallowed((), is_calm=is_calm)
+    return _sure(
+        others
+        + rb'(?:"('
+        + _PLAIN
+        + rb'{0,200}+)"'
+        + _WS
+        + rb":"
+        + _WS
+        + rb"("
+        + scalar
+        + rb")"
+        + _NEXT_MEMBER
+        + rb")?"
+    )
+
+
+_skip_match = _sure(_WS)
+
+
+def _skip(body: bytes, position: int) -> int:
+    """Return the position behind the white space, if there is any."""
+    return _skip_match(body, position).end()
