@@ -26,6 +26,18 @@ class ProxyOptions:
     proxy from reading does not count either. 0 = for ever."""
     shutdown_grace_s: float = 0.5
     """How long clients have to take what they are told at the end."""
+    head_timeout_s: float = 10.0
+    """How long a request's head may take, from its first byte; the first one's from the connection's beginning."""
+    body_timeout_s: float = 30.0
+    """How long a request's body may take before what came of it earns it more."""
+    body_min_rate: int = 1000
+    """Bytes a second that keep an upload alive: so many bytes of a body earn it one second more."""
+    write_timeout_s: float = 60.0
+    """How long a client may take nothing of an answer that waits for it."""
+    idle_timeout_s: float = 75.0
+    """How long a connection stays without a request; longer than clients keep theirs, so that the client closes it."""
+    max_connections: int = 4096
+    """Above it, the connection that is idle the longest is closed; where none is idle, the new one gets 503."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
