@@ -31,7 +31,9 @@ LINES = (
     refused(
         "line ends: LF as the empty line", head(b"POST", PATH, HOST, length_of(BODY))[:-2] + b"\n" + BODY
     ),
-    refused("line ends: CR everywhere", post().replace(b"\r\n", b"\r")),
+    refused(
+        "line ends: CR everywhere, so there is no end to wait for", post().replace(b"\r\n", b"\r"), 400, 408
+    ),
     refused("line ends: CR CR LF", post().replace(b"\r\n", b"\r\r\n", 1)),
     refused("line ends: LF CR", post().replace(b"\r\n", b"\n\r", 1)),
     refused("line ends: LF before the request line", b"\n" + post()),

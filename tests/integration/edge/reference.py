@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 MAX_TARGET_BYTES = 8 * 1024
-MAX_LINES = 100
-MAX_LINE_BYTES = 16 * 1024
-MAX_HEAD_BYTES = 32 * 1024
 MAX_CHUNK_LINE_BYTES = 256
 MAX_BODY_BYTES = 64 * 1024 * 1024
 
@@ -25,6 +22,15 @@ _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 _OUR_HOST = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})(;[\t\x20-\x7e\x80-\xff]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of header lines is read."""
+
+    lines: int = 100
+    line_bytes: int = 16 * 1024
+    head_bytes: int = 32 * 1024
 
 
 class Stage(Enum):
@@ -62,6 +68,8 @@ class Reading:
     stage: Stage
     status: int | None = None
     reason: str = ""
+    is_head_whole: bool = True
+    """Whether a head that is refused has an end: a reader may wait for it before it refuses."""
 
 
 class _RefusedError(Exception):
@@ -74,7 +82,10 @@ class _UnfinishedError(Exception):
     pass
 
 
-def read_connection(data: bytes) -> Reading:
+EDGE = Limits()
+
+
+def read_connection(data: bytes, limits: Limits = EDGE) -> Reading:
     """Return what the bytes of one connection are, up to its end or the first request that must be refused."""
     requests: list[Seen] = []
     while True:
@@ -84,11 +95,11 @@ def read_connection(data: bytes) -> Reading:
             return Reading(tuple(requests), Stage.BETWEEN)
         stage = Stage.HEAD_REFUSED, Stage.HEAD_UNFINISHED
         try:
-            head, rest = _read_head(data)
+            head, rest = _read_head(data, limits)
             stage = Stage.BODY_REFUSED, Stage.BODY_UNFINISHED
-            body, data = _read_body(head, rest)
+            body, data = _read_body(head, rest, limits)
         except _RefusedError as error:
-            return Reading(tuple(requests), stage[0], error.status, str(error))
+            return Reading(tuple(requests), stage[0], error.status, str(error), b"\r\n\r\n" in data)
         except _UnfinishedError:
             return Reading(tuple(requests), stage[1])
         requests.append(Seen(head.method, head.target, head.headers, body, head.is_last))
@@ -100,8 +111,6 @@ class _Head:
     target: bytes
     headers: tuple[tuple[bytes, bytes], ...]
     is_old: bool
-    lines: int
-    size_bytes: int
 
     def values(self, wanted: bytes) -> list[bytes]:
         return [value for name, value in self.headers if name == wanted]
@@ -114,11 +123,11 @@ class _Head:
         return b"close" in options or (self.is_old and b"keep-alive" not in options)
 
 
-def _read_head(data: bytes) -> tuple[_Head, bytes]:
-    line, rest = _next_line(data, longest=MAX_HEAD_BYTES, status=414)
+def _read_head(data: bytes, limits: Limits) -> tuple[_Head, bytes]:
+    line, rest = _next_line(data, longest=limits.head_bytes, status=414)
     method, target, is_old, authority = _read_request_line(line)
-    headers, rest, size_bytes = _read_header_lines(rest, lines=0, size_bytes=len(line) + 2)
-    head = _Head(method, target, headers, is_old, len(headers), size_bytes)
+    headers, rest = _read_header_lines(rest, limits, size_bytes=len(line) + 2)
+    head = _Head(method, target, headers, is_old)
     _check_host(head.values(b"host"), authority)
     _check_framing(head)
     expected = head.values(b"expect")
@@ -165,19 +174,19 @@ def _read_request_line(line: bytes) -> tuple[bytes, bytes, bool, bytes | None]:
 
 
 def _read_header_lines(
-    data: bytes, *, lines: int, size_bytes: int
-) -> tuple[tuple[tuple[bytes, bytes], ...], bytes, int]:
+    data: bytes, limits: Limits, *, size_bytes: int
+) -> tuple[tuple[tuple[bytes, bytes], ...], bytes]:
     headers: list[tuple[bytes, bytes]] = []
     while True:
-        line, data = _next_line(data, longest=MAX_LINE_BYTES, status=431)
+        line, data = _next_line(data, longest=limits.line_bytes, status=431)
         size_bytes += len(line) + 2
         if not line:
-            return tuple(headers), data, size_bytes
+            return tuple(headers), data
         name, colon, value = line.partition(b":")
         if not colon or not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
             raise _RefusedError(400, "header line")
         headers.append((name.lower(), value.strip(b"\t ")))
-        if lines + len(headers) > MAX_LINES or size_bytes > MAX_HEAD_BYTES:
+        if len(headers) > limits.lines or size_bytes > limits.head_bytes:
             raise _RefusedError(431, "too many or too long header lines")
 
 
@@ -204,16 +213,16 @@ def _check_framing(head: _Head) -> None:
             raise _RefusedError(413, "body too large")
 
 
-def _read_body(head: _Head, data: bytes) -> tuple[bytes, bytes]:
+def _read_body(head: _Head, data: bytes, limits: Limits) -> tuple[bytes, bytes]:
     if head.values(b"transfer-encoding"):
-        return _read_chunks(head, data)
+        return _read_chunks(data, limits)
     length = int((head.values(b"content-length") or [b"0"])[0])
     if len(data) < length:
         raise _UnfinishedError
     return data[:length], data[length:]
 
 
-def _read_chunks(head: _Head, data: bytes) -> tuple[bytes, bytes]:
+def _read_chunks(data: bytes, limits: Limits) -> tuple[bytes, bytes]:
     body = bytearray()
     while True:
         line, data = _next_line(data, longest=MAX_CHUNK_LINE_BYTES, status=400)
@@ -232,5 +241,5 @@ def _read_chunks(head: _Head, data: bytes) -> tuple[bytes, bytes]:
             raise _UnfinishedError
         body += data[:size]
         data = data[size + 2 :]
-    _, data, _ = _read_header_lines(data, lines=head.lines, size_bytes=head.size_bytes)
+    _, data = _read_header_lines(data, limits, size_bytes=0)
     return bytes(body), data

@@ -12,9 +12,11 @@ from tests.integration.proxy.support import MODEL, SSE_HEAD, chunked, json_answe
 from gglib.core.models import RunningTarget
 from gglib.testing import FakeRuntime
 
-from .reference import Reading, Seen, Stage, read_connection
+from .reference import Limits, Reading, Seen, Stage, read_connection
 
-EVENTS = (b"data: 1\n\n", b"data: [DONE]\n\n")
+LIMITS = Limits(lines=110, head_bytes=33 * 1024)
+"""The edge's, and room for the lines that the proxy writes itself."""
+DONE = b"data: [DONE]\n\n"
 
 
 def digest(method: bytes, target: bytes, body: bytes) -> str:
@@ -24,9 +26,10 @@ def digest(method: bytes, target: bytes, body: bytes) -> str:
 
 @dataclass
 class Recorder:
-    """Answers ``{"seen": digest}``, or two events where the body asks for a stream."""
+    """Answers ``{"seen": digest}``, as an event where the body asks for a stream."""
 
     port: int = 0
+    open: int = 0
     requests: list[Seen] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     """What reached it that was no strict HTTP."""
@@ -51,7 +54,7 @@ class Recorder:
         data, answered = b"", 0
         while part := await reader.read(2**16):
             data += part
-            reading = read_connection(data)
+            reading = read_connection(data, LIMITS)
             self._judge(reading)
             for request in reading.requests[answered:]:
                 answered += 1
@@ -67,15 +70,16 @@ class Recorder:
 
 
 def _answer(request: Seen) -> bytes:
+    word = {"seen": digest(*request.content)}
     if b'"stream": true' in request.body:
-        return SSE_HEAD + chunked(*EVENTS) + b"0\r\n\r\n"
-    return json_answer({"seen": digest(*request.content)})
+        return SSE_HEAD + chunked(b"data: %b\n\n" % json.dumps(word).encode(), DONE) + b"0\r\n\r\n"
+    return json_answer(word)
 
 
 def shown(body: bytes) -> str | None:
     """Return the digest that an answer's body shows; None where the answer is not the upstream's."""
     try:
-        content = json.loads(body)
+        content = json.loads(body.removeprefix(b"data: ").removesuffix(DONE))
     except ValueError:
         return None
     return content.get("seen") if isinstance(content, dict) else None
@@ -91,12 +95,14 @@ async def recording() -> AsyncIterator[Recorder]:
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
+        recorder.open = len(tasks)
         try:
             await recorder.handle(reader, writer)
         except (ConnectionError, asyncio.CancelledError):
             pass
         finally:
             tasks.discard(task)
+            recorder.open = len(tasks)
             writer.transport.abort()
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0)

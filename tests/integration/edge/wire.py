@@ -83,26 +83,29 @@ def _read_reply(data: bytes, *, method: bytes, is_ended: bool) -> tuple[Reply, b
     lengths = [value for name, value in headers if name == "content-length"]
     if len(lengths) > 1 or (lengths and "transfer-encoding" in named):
         raise NotHttpError(f"two framings: {headers}")
-    if method == b"HEAD" or status in {204, 304}:
-        body = b""
-    elif lengths:
-        size = int(lengths[0])
+    body = b""
+    if method != b"HEAD" and status not in {204, 304}:
+        body, data = _read_body(named, data, is_ended=is_ended)
+    return Reply(status, headers, body, tuple(interim)), data
+
+
+def _read_body(named: dict[str, str], data: bytes, *, is_ended: bool) -> tuple[bytes, bytes]:
+    if "content-length" in named:
+        size = int(named["content-length"])
         if len(data) < size:
             raise EOFError
-        body, data = data[:size], data[size:]
-    elif "transfer-encoding" in named:
+        return data[:size], data[size:]
+    if "transfer-encoding" in named:
         if named["transfer-encoding"] != "chunked":
-            raise NotHttpError(f"another coding: {headers}")
-        body, data = _read_chunks(data)
-    elif is_ended:
-        if named.get("connection") != "close":
-            raise NotHttpError(
-                "an answer without a length, and without the word that its end is the connection's"
-            )
-        body, data = data, b""
-    else:
+            raise NotHttpError(f"another coding: {named}")
+        return _read_chunks(data)
+    if not is_ended:
         raise EOFError
-    return Reply(status, headers, body, tuple(interim)), data
+    if named.get("connection") != "close":
+        raise NotHttpError(
+            "an answer without a length, and without the word that the connection's end is its end"
+        )
+    return data, b""
 
 
 def _read_head(data: bytes) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
