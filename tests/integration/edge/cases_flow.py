@@ -132,6 +132,45 @@ PIPELINES = (
 )
 
 
+_LONGER = BODY.replace(b"hi", b"h" * 100)
+
+
+def _again(*lines: bytes, length: bytes = length_of(BODY), data: bytes = BODY) -> bytes:
+    """Return a post, and one whose head is the same but for the length, or for some more lines."""
+    return post() + head(b"POST", PATH, HOST, length, *lines) + data
+
+
+def _refused_again(name: str, raw: bytes, status: int = 400) -> Case:
+    return _pipeline(name, raw, (_OK, frozenset((status,))), BODY, after=After.CLOSED)
+
+
+REMEMBERED = (
+    served(
+        "the same head again: other lengths",
+        post() + post(body=_LONGER) + post(body=b" " + BODY) + post(),
+        BODY,
+        _LONGER,
+        b" " + BODY,
+        BODY,
+    ),
+    served(
+        "the same head again: leading zeros", _again(length=b"Content-Length: 00%d" % len(BODY)), BODY, BODY
+    ),
+    served("the same head again: now in chunks", _again(length=CHUNKED, data=CHUNKED_BODY), BODY, BODY),
+    _refused_again("the same head again: no digits", _again(length=b"Content-Length: ")),
+    _refused_again("the same head again: a sign", _again(length=b"Content-Length: +%d" % len(BODY))),
+    _refused_again("the same head again: a list", _again(length=b"Content-Length: %d, 5" % len(BODY))),
+    _refused_again("the same head again: 19 digits", _again(length=b"Content-Length: %019d" % len(BODY))),
+    _refused_again("the same head again: a superscript", _again(length=b"Content-Length: \xb2")),
+    _refused_again("the same head again: too large", _again(length=b"Content-Length: 99999999"), 413),
+    _refused_again("the same head again: a second length", _again(length_of(BODY))),
+    _refused_again("the same head again: a coding besides", _again(CHUNKED)),
+    _refused_again("the same head again: a second host", _again(HOST)),
+    _refused_again("the same head again: a line that folds", _again(b" folded")),
+    _refused_again("the same head again: LF in the length", _again(length=b"Content-Length: 5\n0")),
+)
+
+
 def _expect(value: bytes) -> tuple[bytes, bytes]:
     return head(b"POST", PATH, HOST, b"Expect: " + value, length_of(BODY)), BODY
 
@@ -152,6 +191,7 @@ EXPECT = (
     refused("expect: beside another one", post(b"Expect: 100-continue, x"), 417),
     refused("expect: twice in a list", post(b"Expect: 100-continue, 100-continue"), 417),
     refused("expect: twice", post(b"Expect: 100-continue", b"Expect: 100-continue"), 417),
+    refused("expect: another one first", post(b"Expect: x", b"Expect: 100-continue"), 417),
     refused("expect: empty", post(b"Expect:"), 400, 417),
     refused(
         "expect: of a body that is too large",
@@ -225,4 +265,4 @@ OLD = (
     ),
 )
 
-FLOW: tuple[Case, ...] = PIPELINES + EXPECT + UPGRADE + OLD
+FLOW: tuple[Case, ...] = PIPELINES + REMEMBERED + EXPECT + UPGRADE + OLD

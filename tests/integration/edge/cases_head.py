@@ -256,6 +256,7 @@ HOSTS = (
     refused("target: absolute with userinfo", _absolute(b"http://user@127.0.0.1" + PATH)),
     refused("target: absolute with a fragment", _absolute(b"http://127.0.0.1" + PATH + b"#x")),
     refused("target: absolute without an authority", _absolute(b"http://" + PATH)),
+    refused("target: absolute of https, which is not spoken here", _absolute(b"https://127.0.0.1" + PATH)),
     refused("target: absolute of another scheme", _absolute(b"ftp://127.0.0.1" + PATH)),
     refused(
         "target: absolute, both of somebody else",
