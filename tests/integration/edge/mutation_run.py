@@ -11,7 +11,7 @@ from .cases import FOLLOWER
 from .mutate import Mutant, mutant
 from .reference import Reading, Stage, read_connection
 from .upstream import Recorder, digest, shown
-from .wire import Listener, NotHttpError, Reply, read_replies
+from .wire import Listener, NotHttpError, Reply, count_whole, read_replies
 
 FOLLOWER_READ = read_connection(FOLLOWER).requests[0]
 OURS = frozenset((400, 403, 404, 405, 408, 413, 414, 417, 431, 501, 505))
@@ -68,25 +68,33 @@ async def _judge(port: int, sent: Mutant, verdict: Verdict) -> None:
 async def _talk(port: int, sent: Mutant, reading: Reading) -> list[Reply]:
     """Send a mutant and return all answers; what is between requests at the end is followed by a valid one."""
     methods = [request.method for request in reading.requests]
-    if not reading.requests and sent.raw.startswith(b"HEAD "):
-        methods = [b"HEAD"]
     async with await connect(port) as client:
         listener = Listener(client)
         for part in sent.parts:
             client.writer.write(part)
             await asyncio.sleep(0)
         if not _is_over(reading):
-            await listener.replies(len(reading.requests), methods)
+            await listener.until(lambda data: count_whole(data, methods) >= len(methods))
             if reading.stage is Stage.BETWEEN:
                 client.writer.write(FOLLOWER)
             else:
                 client.writer.write_eof()
-        return read_replies(await listener.to_the_end(), methods)
+        return _read(await listener.to_the_end(), methods, reading)
+
+
+def _read(data: bytes, methods: list[bytes], reading: Reading) -> list[Reply]:
+    """Return the answers. One to HEAD has no body; where that head is itself at fault, it may have one."""
+    try:
+        return read_replies(data, methods)
+    except (EOFError, NotHttpError):
+        if not reading.rest.startswith(b"HEAD "):
+            raise
+        return read_replies(data, [*methods, b"HEAD"])
 
 
 def _is_over(reading: Reading) -> bool:
     """Whether the proxy closes the connection by itself."""
-    is_told = reading.stage in _REFUSED and reading.is_head_whole
+    is_told = reading.stage in _REFUSED and reading.is_certain
     return is_told or bool(reading.requests and reading.requests[-1].is_last)
 
 

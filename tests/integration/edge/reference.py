@@ -68,14 +68,17 @@ class Reading:
     stage: Stage
     status: int | None = None
     reason: str = ""
-    is_head_whole: bool = True
-    """Whether a head that is refused has an end: a reader may wait for it before it refuses."""
+    is_certain: bool = True
+    """Whether what is refused cannot be waited for: a reader may wait for the end of a head, and of a line."""
+    rest: bytes = b""
+    """What comes after the whole requests."""
 
 
 class _RefusedError(Exception):
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, *, is_line_end: bool = False) -> None:
         super().__init__(reason)
         self.status = status
+        self.is_line_end = is_line_end
 
 
 class _UnfinishedError(Exception):
@@ -99,9 +102,10 @@ def read_connection(data: bytes, limits: Limits = EDGE) -> Reading:
             stage = Stage.BODY_REFUSED, Stage.BODY_UNFINISHED
             body, data = _read_body(head, rest, limits)
         except _RefusedError as error:
-            return Reading(tuple(requests), stage[0], error.status, str(error), b"\r\n\r\n" in data)
+            is_certain = (b"\r\n\r\n" in data) if stage[0] is Stage.HEAD_REFUSED else not error.is_line_end
+            return Reading(tuple(requests), stage[0], error.status, str(error), is_certain, data)
         except _UnfinishedError:
-            return Reading(tuple(requests), stage[1])
+            return Reading(tuple(requests), stage[1], rest=data)
         requests.append(Seen(head.method, head.target, head.headers, body, head.is_last))
 
 
@@ -147,7 +151,7 @@ def _next_line(data: bytes, *, longest: int, status: int) -> tuple[bytes, bytes]
     if at > longest:
         raise _RefusedError(status, "line too long")
     if data[at : at + 1] == b"\n" or (len(data) > at + 1 and data[at + 1 : at + 2] != b"\n"):
-        raise _RefusedError(400, "bare CR or LF")
+        raise _RefusedError(400, "bare CR or LF", is_line_end=True)
     if len(data) == at + 1:
         raise _UnfinishedError
     return data[:at], data[at + 2 :]

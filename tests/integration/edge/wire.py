@@ -72,6 +72,19 @@ def read_replies(data: bytes, methods: Sequence[bytes], *, is_ended: bool = True
     return replies
 
 
+def count_whole(data: bytes, methods: Sequence[bytes]) -> int:
+    """Return how many answers are there from beginning to end."""
+    count = 0
+    try:
+        while data:
+            method = methods[count] if count < len(methods) else b"GET"
+            _, data = _read_reply(data, method=method, is_ended=False)
+            count += 1
+    except EOFError:
+        pass
+    return count
+
+
 def _read_reply(data: bytes, *, method: bytes, is_ended: bool) -> tuple[Reply, bytes]:
     interim: list[int] = []
     while True:
@@ -156,13 +169,8 @@ class Listener:
     async def replies(self, count: int, methods: Sequence[bytes]) -> list[Reply]:
         """Read until ``count`` answers are whole, or the connection is closed."""
 
-        def is_enough(data: bytes) -> bool:
-            try:
-                return len(read_replies(data, methods, is_ended=False)) >= count
-            except EOFError:
-                return False
-
-        return read_replies(await self.until(is_enough), methods, is_ended=self.is_ended)
+        await self.until(lambda data: count_whole(data, methods) >= count)
+        return read_replies(self.data, methods, is_ended=self.is_ended)
 
     async def to_the_end(self) -> bytes:
         """Read until the connection is closed; return all that ever came."""
