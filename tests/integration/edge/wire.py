@@ -168,7 +168,6 @@ class Listener:
 
     async def replies(self, count: int, methods: Sequence[bytes]) -> list[Reply]:
         """Read until ``count`` answers are whole, or the connection is closed."""
-
         await self.until(lambda data: count_whole(data, methods) >= count)
         return read_replies(self.data, methods, is_ended=self.is_ended)
 
