@@ -1,0 +1,15 @@
+"""The edge is tested on both event loops: which one is used is the caller's affair."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import pytest
+import uvloop
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Name the loops."""
+    del config, item
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}

@@ -1,0 +1,351 @@
+"""Deadlines and the cap on connections, with limits of tenths of a second.
+
+``scripts/slow_sockets.py`` is the long version, with the real ones.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from tests.integration.proxy.support import (
+    SSE_HEAD,
+    Client,
+    Exchange,
+    ask,
+    chat_body,
+    chunked,
+    connect,
+    engine_running,
+    json_answer,
+    proxy_running,
+    runtime_for,
+    until,
+)
+
+from gglib.proxy import ProxyOptions
+
+from .cases import CHUNKED, FOLLOWER, HOST, PATH, head, length_of, post, post_raw
+from .upstream import recording
+from .wire import Listener, Reply, read_replies
+
+SHORT_S = 0.3
+LONG_S = 60.0
+SIPS = 60
+SIP_BYTES = 2**14
+"""So little that what waits in the proxy takes longer than the limit to be taken; yet it never stands still."""
+OPTIONS = ProxyOptions(
+    head_timeout_s=LONG_S, body_timeout_s=LONG_S, write_timeout_s=LONG_S, idle_timeout_s=LONG_S
+)
+"""Each test shortens one limit: what ends a connection then is that one."""
+HEALTH = head(b"GET", b"/health", HOST)
+
+
+@contextlib.asynccontextmanager
+async def health_watched(port: int) -> AsyncIterator[None]:
+    """Ask for /health all the while, on connections of their own; every answer must be 200."""
+    is_over = asyncio.Event()
+
+    async def watch() -> int:
+        asked = 0
+        while not is_over.is_set():
+            assert (await ask(port, "GET", "/health")).status == 200
+            asked += 1
+        return asked
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        is_over.set()
+    assert await watching > 0
+
+
+async def listen_for(listener: Listener, seconds: float) -> bytes:
+    """Return what comes within a time, or before the connection is closed."""
+    before = len(listener.data)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await listener.to_the_end()
+    return listener.data[before:]
+
+
+def the_only_reply(data: bytes) -> Reply:
+    """Return the one answer that came."""
+    (reply,) = read_replies(data, (b"POST",))
+    return reply
+
+
+def check_told(data: bytes) -> None:
+    """See that a 408 in our shape is all that came, and that it says that it is the last answer."""
+    reply = the_only_reply(data)
+    assert reply.status == 408
+    assert reply.says_close
+    assert reply.error["code"]
+
+
+@pytest.mark.parametrize("begun", [b"P", post()[:60], head(b"POST", PATH, HOST)[:-2], b"\r\n\r\nGET"])
+async def test_head_that_never_ends_is_refused(begun: bytes) -> None:
+    """A head that is not there in time is answered with 408, and the connection is closed."""
+    options = replace(OPTIONS, head_timeout_s=SHORT_S)
+    async with (
+        recording() as upstream,
+        proxy_running(upstream.runtime, options=options) as proxy,
+        health_watched(proxy.port),
+        await connect(proxy.port) as client,
+    ):
+        client.writer.write(begun)
+        check_told(await Listener(client).to_the_end())
+    assert upstream.requests == []
+
+
+async def test_head_that_is_dripped_is_refused() -> None:
+    """A byte now and then does not keep a head alive."""
+    options = replace(OPTIONS, head_timeout_s=SHORT_S)
+    async with (
+        recording() as upstream,
+        proxy_running(upstream.runtime, options=options) as proxy,
+        health_watched(proxy.port),
+        await connect(proxy.port) as client,
+    ):
+        check_told(await drip(client, HEALTH[:-2] + b"X-A: " + b"a" * 4096))
+    assert upstream.requests == []
+
+
+async def drip(client: Client, data: bytes) -> bytes:
+    """Send a byte at a time until the connection is closed; return what came."""
+    listener = Listener(client)
+    for byte in data:
+        client.writer.write(bytes([byte]))
+        await listen_for(listener, SHORT_S / 20)
+        if listener.is_ended:
+            return listener.data
+    raise AssertionError("all of it was taken")
+
+
+async def test_connection_that_says_nothing_is_closed_silently() -> None:
+    """Nobody asked anything, so nobody is answered."""
+    options = replace(OPTIONS, head_timeout_s=SHORT_S)
+    async with (
+        recording() as upstream,
+        proxy_running(upstream.runtime, options=options) as proxy,
+        health_watched(proxy.port),
+        await connect(proxy.port) as client,
+    ):
+        assert await Listener(client).to_the_end() == b""
+
+
+async def test_second_head_has_its_time_from_its_first_byte() -> None:
+    """A kept connection that begins another head and does not end it is told so."""
+    options = replace(OPTIONS, head_timeout_s=SHORT_S)
+    async with (
+        recording() as upstream,
+        proxy_running(upstream.runtime, options=options) as proxy,
+        await connect(proxy.port) as client,
+    ):
+        listener = Listener(client)
+        client.writer.write(HEALTH)
+        await listener.replies(1, (b"GET",))
+        # Longer than the head may take: between requests there is no head yet.
+        assert await listen_for(listener, SHORT_S * 1.5) == b""
+        assert not listener.is_ended
+        client.writer.write(HEALTH[:9])
+        replies = read_replies(await listener.to_the_end(), ())
+        assert [reply.status for reply in replies] == [200, 408]
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [post_raw(b"Content-Length: 9000", data=b"{"), post_raw(CHUNKED, data=b"2000\r\n{")],
+    ids=["by length", "in chunks"],
+)
+async def test_body_that_is_dripped_is_refused(begun: bytes) -> None:
+    """A body that comes slower than its rate is answered with 408, and never forwarded."""
+    options = replace(OPTIONS, body_timeout_s=SHORT_S)
+    async with recording() as upstream, proxy_running(upstream.runtime, options=options) as proxy:
+        async with health_watched(proxy.port), await connect(proxy.port) as client:
+            client.writer.write(begun)
+            check_told(await drip(client, b" " * 2000))
+        assert proxy.runtime.admitted == []
+    assert upstream.requests == []
+
+
+async def test_body_that_never_begins_is_refused() -> None:
+    """A body of which no byte comes is answered with 408, also where a 100 (Continue) was waited for."""
+    options = replace(OPTIONS, body_timeout_s=SHORT_S)
+    async with (
+        recording() as upstream,
+        proxy_running(upstream.runtime, options=options) as proxy,
+        health_watched(proxy.port),
+        await connect(proxy.port) as client,
+    ):
+        client.writer.write(head(b"POST", PATH, HOST, b"Expect: 100-continue", b"Content-Length: 5"))
+        check_told(await Listener(client).to_the_end())
+    assert upstream.requests == []
+
+
+async def test_slow_but_living_upload_is_served() -> None:
+    """An upload that keeps its rate goes on for many times the limit."""
+    body = chat_body(filler="x" * 4000)
+    size, times = len(body) // 40 + 1, 8
+    options = replace(OPTIONS, body_timeout_s=SHORT_S, body_min_rate=len(body) // (times * 2))
+    async with (
+        recording() as upstream,
+        proxy_running(upstream.runtime, options=options) as proxy,
+        await connect(proxy.port) as client,
+    ):
+        listener = Listener(client)
+        client.writer.write(head(b"POST", PATH, HOST, length_of(body)))
+        started_s = asyncio.get_running_loop().time()
+        for start in range(0, len(body), size):
+            client.writer.write(body[start : start + size])
+            assert await listen_for(listener, SHORT_S * times / 40) == b"" or start + size >= len(body)
+        (reply,) = await listener.replies(1, (b"POST",))
+        assert asyncio.get_running_loop().time() - started_s > SHORT_S * times / 2
+    assert reply.status == 200
+    assert upstream.bodies == [body]
+
+
+async def test_idle_connection_is_closed() -> None:
+    """A kept connection on which nothing more is asked is closed without a word."""
+    options = replace(OPTIONS, idle_timeout_s=SHORT_S)
+    async with (
+        recording() as upstream,
+        proxy_running(upstream.runtime, options=options) as proxy,
+        health_watched(proxy.port),
+        await connect(proxy.port) as client,
+    ):
+        client.writer.write(post())
+        assert the_only_reply(await Listener(client).to_the_end()).status == 200
+
+
+async def test_connection_with_a_request_is_not_idle() -> None:
+    """An answer that takes longer than the idle limit still comes."""
+    may_answer = asyncio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        await may_answer.wait()
+        await exchange.write(json_answer({"ok": True}))
+
+    options = replace(OPTIONS, idle_timeout_s=SHORT_S, head_timeout_s=SHORT_S, body_timeout_s=SHORT_S)
+    async with (
+        engine_running(script) as engine,
+        proxy_running(runtime_for(engine), options=options) as proxy,
+        await connect(proxy.port) as client,
+    ):
+        listener = Listener(client)
+        client.writer.write(post())
+        assert await listen_for(listener, SHORT_S * 2) == b""
+        may_answer.set()
+        assert [reply.status for reply in await listener.replies(1, (b"POST",))] == [200]
+
+
+async def endless(exchange: Exchange) -> None:
+    """Stream for as long as somebody takes it."""
+    await exchange.write(SSE_HEAD)
+    while True:
+        await exchange.write(chunked(b"data: " + b"x" * 16_000 + b"\n\n"))
+
+
+async def test_client_that_does_not_read_is_cut() -> None:
+    """Who takes nothing of a long stream is cut; the upstream's connection is closed and the model released."""
+    options = replace(OPTIONS, write_timeout_s=SHORT_S)
+    async with (
+        engine_running(endless) as engine,
+        proxy_running(runtime_for(engine), options=options) as proxy,
+        health_watched(proxy.port),
+        await connect(proxy.port, receive_buffer_bytes=4096) as client,
+    ):
+        client.stop_reading()
+        client.writer.write(post(body=chat_body(stream=True)))
+        await until(lambda: proxy.runtime.holds == 1)
+        await until(lambda: engine.open == 0)
+        await until(lambda: proxy.runtime.holds == 0)
+        client.read_again()
+        with pytest.raises(EOFError):
+            read_replies(await Listener(client).to_the_end(), ())
+
+
+async def test_client_that_reads_slowly_is_not_cut() -> None:
+    """Who takes something now and then keeps the stream, for many times the limit."""
+    options, loop = replace(OPTIONS, write_timeout_s=SHORT_S * 2), asyncio.get_running_loop()
+    async with (
+        engine_running(endless) as engine,
+        proxy_running(runtime_for(engine), options=options) as proxy,
+    ):
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SIP_BYTES)
+            client.setblocking(False)
+            await loop.sock_connect(client, ("127.0.0.1", proxy.port))
+            await loop.sock_sendall(client, post(body=chat_body(stream=True)))
+            for _ in range(SIPS):
+                assert await loop.sock_recv(client, SIP_BYTES)
+                assert await listen_for_nothing(SHORT_S / 6)
+            assert (engine.open, proxy.runtime.holds) == (1, 1)
+
+
+async def listen_for_nothing(seconds: float) -> bool:
+    """Let time pass for a client that does not read: that is what is tested."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await asyncio.Event().wait()
+    return True
+
+
+async def test_longest_idle_connection_gives_way() -> None:
+    """Above the cap, the connection that has been idle the longest is closed, and the new one is served."""
+    options = replace(OPTIONS, max_connections=3)
+    async with (
+        recording() as upstream,
+        proxy_running(upstream.runtime, options=options) as proxy,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        listeners = []
+        for _ in range(3):
+            client = await stack.enter_async_context(await connect(proxy.port))
+            listeners.append(await asked(client))
+        # The first one is used again: now the second one is idle the longest.
+        listeners[0].client.writer.write(HEALTH)
+        await listeners[0].replies(2, (b"GET", b"GET"))
+        newcomer = await asked(await stack.enter_async_context(await connect(proxy.port)))
+        assert len(read_replies(await listeners[1].to_the_end(), ())) == 1
+        for listener, had in ((listeners[0], 2), (listeners[2], 1), (newcomer, 1)):
+            listener.client.writer.write(FOLLOWER)
+            replies = read_replies(await listener.to_the_end(), ())
+            assert [reply.status for reply in replies] == [200] * (had + 1)
+
+
+async def asked(client: Client) -> Listener:
+    """Ask for /health on a connection, and keep it."""
+    listener = Listener(client)
+    client.writer.write(HEALTH)
+    (reply,) = await listener.replies(1, (b"GET",))
+    assert reply.status == 200
+    return listener
+
+
+async def test_where_none_is_idle_the_new_one_is_refused() -> None:
+    """At the cap, with all connections at work, a new one gets 503; once one has ended, the next is served."""
+    may_answer = asyncio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        await may_answer.wait()
+        await exchange.write(json_answer({"ok": True}))
+
+    options = replace(OPTIONS, max_connections=2)
+    async with engine_running(script) as engine, proxy_running(runtime_for(engine), options=options) as proxy:
+        async with await connect(proxy.port) as one, await connect(proxy.port) as other:
+            for client in (one, other):
+                client.writer.write(post(b"Connection: close"))
+            await until(lambda: len(engine.exchanges) == 2)
+            async with await connect(proxy.port) as third:
+                third.writer.write(HEALTH)
+                reply = the_only_reply(await Listener(third).to_the_end())
+            assert (reply.status, reply.error["code"]) == (503, "too_many_connections")
+            assert reply.says_close
+            may_answer.set()
+            for client in (one, other):
+                assert the_only_reply(await Listener(client).to_the_end()).status == 200
+        assert (await ask(proxy.port, "GET", "/health")).status == 200
