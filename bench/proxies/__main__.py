@@ -41,8 +41,11 @@ def main() -> None:
     machine.raise_descriptor_limit()
     cores = Cores.of_this_machine()
     os.sched_setaffinity(0, cores.load)
-    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
-        results = _measure(sides, scenarios, Path(directory), cores, is_quick=options.quick)
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+            results = _measure(sides, scenarios, Path(directory), cores, is_quick=options.quick)
+    except KeyboardInterrupt:
+        sys.exit("Interrupted: all that was started has been ended, and nothing is written.")
     options.output.mkdir(parents=True, exist_ok=True)
     text = page(results)
     print(text)

@@ -39,14 +39,14 @@ class Scale:
 
 FULL = Scale(
     rounds=3,
-    attempts=3,
+    attempts=2,
     engine_rounds=5,
-    seconds=5,
+    seconds=4,
     body_seconds=3,
     paced_streams=1000,
     paced_seconds=10,
     slow_readers=16,
-    slow_seconds=4,
+    slow_seconds=3,
 )
 QUICK = Scale(
     rounds=1,

@@ -142,14 +142,19 @@ def direct(directory: Path, cores: Cores) -> Iterator[Side]:
 @contextmanager
 def gglib(directory: Path, cores: Cores) -> Iterator[Side]:
     """``gglib serve`` as it ships, which launches the scripted upstream as its engine."""
-    engine = directory / "llama-server"
-    engine.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{upstream.__file__}" "$@"\n')
-    engine.chmod(0o755)
     from gglib.testing import write_tiny_gguf  # noqa: PLC0415 - needs packages that only this side needs
 
     model = write_tiny_gguf(directory / "bench.gguf")
-    with serving(directory, cores, model, serve=("--engine", str(engine))) as side:
+    with serving(directory, cores, model, serve=("--engine", str(write_engine(directory)))) as side:
         yield side
+
+
+def write_engine(directory: Path) -> Path:
+    """Write a program that is the scripted upstream and can be launched as llama-server is."""
+    engine = directory / "llama-server"
+    engine.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{upstream.__file__}" "$@"\n')
+    engine.chmod(0o755)
+    return engine
 
 
 @contextmanager

@@ -137,8 +137,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Keep the transport; nothing is queued in it without our knowing."""
         self._transport = transport
-        self._socket: socket.socket = transport.get_extra_info("socket")
-        self._fd = self._socket.fileno()
+        self._fd: int = transport.get_extra_info("socket").fileno()
         transport.set_write_buffer_limits(high=0)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
@@ -243,8 +242,8 @@ class Connection(asyncio.Protocol):
         self._chunks = 0
         if not self._is_paused:
             # At once, as llama-server does: the loop would close it some turns later.
-            with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_WR)
+            with socket.socket(fileno=os.dup(self._fd)) as own, contextlib.suppress(OSError):
+                own.shutdown(socket.SHUT_WR)
         self._transport.close()
 
     def _write(self, data: bytes) -> None:
