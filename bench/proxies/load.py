@@ -183,9 +183,7 @@ class Window:
 # --- streams as fast as they go ---
 
 
-async def streams(
-    target: Target, *, at_once: int, seconds: float, chunks: int, says_keep_alive: bool
-) -> dict[str, float]:
+async def streams(target: Target, *, at_once: int, seconds: float, chunks: int) -> dict[str, float]:
     """Keep so many streams going; each is compared with what the upstream sent, byte by byte."""
     numbers = count(1)
     first_byte_ms = array("d")
@@ -199,9 +197,7 @@ async def streams(
             stream_id = f"{next(numbers):08d}"
             started_ns = time.monotonic_ns()
             try:
-                answer = await client.send(
-                    chat_body(stream_id=stream_id, chunks=chunks, says_keep_alive=says_keep_alive)
-                )
+                answer = await client.send(chat_body(stream_id=stream_id, chunks=chunks))
             except OSError:
                 errors += 1
                 continue
@@ -339,7 +335,7 @@ async def slow_readers(target: Target, *, readers: int, seconds: float) -> dict[
         await asyncio.sleep(SETTLE_S)
         beside = await _bystander(target, seconds)
         growth_mb = pss_mb(target.proxy_pids) - before_mb
-        status = await _ask_upstream(target.upstream_socket)
+        status = await ask_upstream(target.upstream_socket)
     figures = window.figures(done=len(beside), unit_count=len(beside))
     read_bytes = sum(task.result() for task in slow)
     return (
@@ -383,7 +379,8 @@ async def _read_slowly(target: Target, number: int, seconds: float) -> int:
         return read_bytes
 
 
-async def _ask_upstream(path: str) -> dict[str, Any]:
+async def ask_upstream(path: str) -> dict[str, Any]:
+    """Ask a scripted upstream what it has done."""
     reader, writer = await asyncio.open_unix_connection(path)
     writer.write(b"GET /bench HTTP/1.1\r\nhost: bench\r\n\r\n")
     head = await reader.readuntil(b"\r\n\r\n")
@@ -443,7 +440,6 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--chunks", type=int, default=200)
-    parser.add_argument("--says-keep-alive", action="store_true")
     options = parser.parse_args()
     raise_descriptor_limit()
     target = Target(
@@ -455,7 +451,6 @@ def main() -> None:
             at_once=options.at_once,
             seconds=options.seconds,
             chunks=options.chunks,
-            says_keep_alive=options.says_keep_alive,
         ),
         "paced": lambda: paced(target, at_once=options.at_once, seconds=options.seconds),
         "bodies": lambda: bodies(target, seconds=options.seconds, megabytes=options.chunks),

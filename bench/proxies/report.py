@@ -103,7 +103,6 @@ _SECTIONS = (
     ("json-256", "Whole answers, 256 connections", _WHOLE),
     ("sse-1", "Streams of 200 chunks, 1 at a time", _STREAMED),
     ("sse-32", "Streams of 200 chunks, 32 at once", _STREAMED),
-    ("sse-32-kept", "The same from an upstream that says Keep-Alive and closes", _STREAMED),
     ("paced", "Paced streams of 20 chunks/s", _PACED),
     ("body", "Request bodies of 20 MB, one after the other", _BODY),
     ("slow-reader", "Readers of 1 byte/s on endless streams", _SLOW),
@@ -133,7 +132,8 @@ Measured by `python -m bench.proxies` on {results.date}: {results.machine}; {res
 
 Each proxy in front of an upstream of its own, all at rest but the one that is measured; the medians of {scale.rounds}
 round(s), in each of which the sides take turns, in another order each time. The upstream is a scripted llama-server
-(canned bytes, uvloop) on a unix socket, which closes the connection after a stream, as llama-server does.
+(canned bytes, uvloop) on a unix socket, which closes the connection after a stream although its head
+says Keep-Alive, as llama-server does.
 
 - **direct**: no proxy; the load speaks to the upstream over loopback TCP.
 - **gglib**: `gglib serve` as it ships: catalogue, scheduler, a line in the log for each request, the upstream launched
@@ -144,9 +144,7 @@ round(s), in each of which the sides take turns, in another order each time. The
 Neither nginx nor Caddy looks at the body, picks a model or writes a log. CPU is the proxy's own processor time
 (user and system) from `/proc`, which noise from other programs touches least. Load and upstream share what the proxy
 leaves of the machine: where that is the limit the table's note says so, and the rate is no longer the proxy's.
-*Errors* are answers that were refused, broken off or not what the upstream sent. llama-server says Keep-Alive in the
-head of a stream and closes the connection after it: a proxy that believes it sends the next request into the close
-and answers 502. The scripted upstream says close, but in the table that is named so."""
+*Errors* are answers that were refused, broken off or not what the upstream sent, of all rounds together."""
 
 
 def _short(results: Results) -> list[str]:

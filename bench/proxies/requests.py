@@ -28,12 +28,11 @@ PROMPT = "Name three colours of the rainbow, and nothing else. Answer in one lin
 SYSTEM = "You are a helpful assistant who answers briefly and to the point."
 
 
-def chat_body(  # noqa: PLR0913 - each is a field of the body
+def chat_body(
     *,
     stream_id: str | None = None,
     chunks: int = 200,
     chunks_per_s: int = 0,
-    says_keep_alive: bool = False,
     prompt: str = PROMPT,
     temperature: float = 0.7,
 ) -> bytes:
@@ -44,8 +43,6 @@ def chat_body(  # noqa: PLR0913 - each is a field of the body
     metadata = {"stream_id": stream_id} if stream_id else {}
     if chunks_per_s:
         metadata["chunks_per_s"] = str(chunks_per_s)
-    if says_keep_alive:
-        metadata["says_keep_alive"] = "yes"
     body = {
         "model": MODEL,
         "stream": bool(stream_id),

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,17 +95,6 @@ def _streams(at_once: int) -> Scenario:
     )
 
 
-def _kept(side: Side, tools: Tools) -> Figures:
-    return _load(
-        side,
-        "streams",
-        flags=("--says-keep-alive",),
-        at_once=32,
-        seconds=tools.scale.seconds,
-        chunks=STREAM_CHUNKS,
-    )
-
-
 def _paced(side: Side, tools: Tools) -> Figures:
     scale = tools.scale
     return _load(
@@ -131,7 +120,6 @@ SCENARIOS = (
     _json(256),
     _streams(1),
     _streams(32),
-    Scenario("sse-32-kept", _kept),
     Scenario("paced", _paced),
     Scenario("body", _bodies),
     Scenario("slow-reader", _slow),
@@ -143,9 +131,7 @@ def ask_engine(side: Side) -> Figures:
     return _load(side, "answers", at_once=1, chunks=ANSWER_TOKENS)
 
 
-def _load(
-    side: Side, mode: str, *, look_after_s: float | None = None, flags: Sequence[str] = (), **options: float
-) -> Figures:
+def _load(side: Side, mode: str, *, look_after_s: float | None = None, **options: float) -> Figures:
     """Run the load; with ``look_after_s``, look at the proxy's memory in the middle of it."""
     given: Mapping[str, object] = {
         "port": side.port,
@@ -156,7 +142,6 @@ def _load(
     }
     command = [sys.executable, "-m", "bench.proxies.load", mode]
     command += [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
-    command += flags
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         try:
             memory = {}

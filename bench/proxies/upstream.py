@@ -6,12 +6,9 @@ so that gglib launches it as its engine with llama-server's command line: of tha
 
 What it answers is said by the first bytes of the body. Without ``"stream":true``: a fixed completion. With it,
 ``"max_tokens":N`` events in chunked framing, one ``write`` each, with the ``"stream_id"`` of the request and a sequence
-number in each; then ``[DONE]``; then the connection is closed. ``"chunks_per_s":"R"`` paces them and has each carry the
-moment at which it left. The rest of a body is counted and thrown away.
-
-llama-server closes the connection after a stream whose head said Keep-Alive. A proxy that believes it sends the next
-request into the close. So that this does not decide every comparison, the head here says ``Connection: close``, unless
-``"says_keep_alive"`` asks for llama-server's own words.
+number in each; then ``[DONE]``; then, as llama-server does although its head says Keep-Alive, the connection is closed.
+``"chunks_per_s":"R"`` paces them and has each carry the moment at which it left. The rest of a body is counted and
+thrown away.
 """
 
 import asyncio
@@ -72,9 +69,8 @@ _HEALTHY: Final = _whole(b'{"status":"ok"}')
 _NOT_HERE: Final = _whole(b'{"error":{"code":501,"message":"not scripted","type":"bench"}}', b"501 No")
 _STREAM_HEAD: Final = (
     b"HTTP/1.1 200 OK\r\nServer: llama.cpp\r\nContent-Type: text/event-stream\r\nX-Accel-Buffering: no\r\n"
-    b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    b"Transfer-Encoding: chunked\r\nKeep-Alive: timeout=5, max=100\r\n\r\n"
 )
-_KEPT_STREAM_HEAD: Final = _STREAM_HEAD.replace(b"Connection: close", b"Keep-Alive: timeout=5, max=100")
 _EVENT: Final = (
     b'data: {"choices":[{"finish_reason":null,"index":0,"delta":{"content":" colour"}}],"created":1700000000,'
     b'"id":"chatcmpl-%b","model":"bench","object":"chat.completion.chunk","seq":"%07d","ns":"%019d"}\n\n'
@@ -208,7 +204,7 @@ class Connection(asyncio.Protocol):
         self._stream_id = stream_id[1] if stream_id else b"0" * STREAM_ID_BYTES
         self._interval_s = 1 / int(pace[1]) if pace else 0.0
         self._totals.open_streams.add(self)
-        self._write(_KEPT_STREAM_HEAD if b'"says_keep_alive"' in body else _STREAM_HEAD)
+        self._write(_STREAM_HEAD)
         if self._interval_s:
             self._started_s = self._loop.time()
             self._step()

@@ -1,5 +1,6 @@
 """The scripted upstream of the comparison and its load, over a real socket: what one sends the other finds whole."""
 
+import asyncio
 import json
 import os
 import sys
@@ -8,11 +9,13 @@ from pathlib import Path
 
 import pytest
 from bench.proxies import sides, upstream
-from bench.proxies.load import Target, bodies, paced, streams
+from bench.proxies.load import Target, ask_upstream, bodies, paced, streams
 from bench.proxies.machine import Cores
+from bench.proxies.requests import chat_body, chat_request
 
 from gglib.runtime.engine.llama_server import LlamaServerEngine
 
+LIMIT_S = 20.0
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the comparison reads Linux's /proc")
 
 
@@ -27,22 +30,38 @@ def target(tmp_path: Path) -> Iterator[Target]:
 
 async def test_streams_come_whole(target: Target) -> None:
     """Every byte of every stream is what the upstream says it sends, also beyond its ready-made frames."""
-    found = await streams(target, at_once=4, seconds=0.05, chunks=1500, says_keep_alive=False)
+    async with asyncio.timeout(LIMIT_S):
+        found = await streams(target, at_once=4, seconds=0.05, chunks=1500)
     assert found["done"] >= 4
     assert found["errors"] == 0
 
 
 async def test_paced_streams_come_whole(target: Target) -> None:
     """Each event is there once, in order, in the stream that asked for it."""
-    found = await paced(target, at_once=5, seconds=0.2)
+    async with asyncio.timeout(LIMIT_S):
+        found = await paced(target, at_once=5, seconds=0.2)
     assert found["done"] == 5
     assert (found["short_streams"], found["disordered_streams"], found["errors"]) == (0, 0, 0)
 
 
 async def test_large_bodies_are_read_to_their_end(target: Target) -> None:
     """A body of many reads is answered once it is all there, and its connection takes the next one."""
-    found = await bodies(target, seconds=0.05, megabytes=2)
+    async with asyncio.timeout(LIMIT_S):
+        found = await bodies(target, seconds=0.05, megabytes=2)
     assert found["done"] >= 1
+
+
+async def test_nothing_is_answered_before_the_last_byte(target: Target) -> None:
+    """A body that lacks one byte is no request yet."""
+    request = chat_request(chat_body(prompt="a" * 1_000_000), "bench")
+    async with asyncio.timeout(LIMIT_S):
+        reader, writer = await asyncio.open_unix_connection(target.upstream_socket)
+        writer.write(request[:-1])
+        await writer.drain()
+        assert (await ask_upstream(target.upstream_socket))["requests"] == 0
+        writer.write(request[-1:])
+        assert await reader.readexactly(len(upstream.ANSWER)) == upstream.ANSWER
+        writer.close()
 
 
 def test_gglib_takes_it_for_a_llama_server(tmp_path: Path) -> None:
