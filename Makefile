@@ -3,6 +3,7 @@
 #   make up [ARGS="--yes --port 18080"]   install, start, prove that a real model answers
 #   make test                             everything that must hold; what CI runs
 #   make check                            its quick part: format, lint, types, import contracts, unit tests
+#   make bench [ARGS="--quick"]           gglib beside nginx and Caddy, measured; needs nginx, caddy and wrk
 #   make lock                             refresh the pinned versions after a change in pyproject.toml
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS   ?=
 
-.PHONY: up test check format lint types contracts unit lock clean
+.PHONY: up test check format lint types contracts unit bench lock clean
 
 up: $(VENV)/.ready-to-run
 	@$(BIN)/gglib up $(ARGS)
@@ -38,6 +39,9 @@ unit: $(VENV)/.ready-to-test
 format: $(VENV)/.ready-to-test
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.ready-to-test
+	@$(BIN)/python -m bench.proxies $(ARGS)
 
 # A lock carries hashes for every platform and the address of no registry.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -1,0 +1,65 @@
+"""The load of whole answers: wrk, told by a script what an OpenAI client posts."""
+
+import json
+import resource
+import subprocess
+from pathlib import Path
+
+from bench.proxies.machine import UsageWindow
+from bench.proxies.requests import HEADERS, PATH, chat_body
+from bench.proxies.sides import Side
+
+_SCRIPT = """\
+wrk.method = "POST"
+wrk.body = %s
+%s
+done = function(summary, latency, requests)
+  local errors = summary.errors
+  io.write(string.format(
+    '\\nFIGURES {"done":%%d,"seconds":%%f,"p50_ms":%%f,"p99_ms":%%f,"errors":%%d}\\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+end
+"""
+
+
+def write_script(path: Path) -> Path:
+    """Write the script for wrk; a JSON string is a Lua string as long as it is plain ASCII."""
+    headers = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in HEADERS.items())
+    path.write_text(_SCRIPT % (json.dumps(chat_body().decode()), headers))
+    return path
+
+
+def run(side: Side, script: Path, *, connections: int, seconds: float) -> dict[str, float]:
+    """Post for some seconds from one thread, and return the figures."""
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{connections}",
+        f"-d{max(round(seconds), 1)}s",
+        "--timeout",
+        "10s",
+        "-s",
+        str(script),
+    ]
+    window = UsageWindow(side.pids, (side.upstream_pid,))
+    before_s = _children_s()
+    told = subprocess.run(
+        [*command, f"http://{side.host}{PATH}"], capture_output=True, text=True, check=True
+    ).stdout
+    usage = window.close(_children_s() - before_s)
+    found: dict[str, float] = json.loads(told.rpartition("FIGURES ")[2])
+    return {
+        "done": found["done"],
+        "per_s": found["done"] / found["seconds"],
+        "p50_ms": found["p50_ms"],
+        "p99_ms": found["p99_ms"],
+        "errors": found["errors"],
+        "cpu_ms_per_1000": usage.proxy_cpu_s * 1e6 / max(found["done"], 1),
+    } | usage.as_figures()
+
+
+def _children_s() -> float:
+    """Return the processor time of children that have ended, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
