@@ -42,6 +42,7 @@ class Answer:
         "chunks",
         "extra_lines",
         "is_event_stream",
+        "is_last",
         "state",
         "status",
         "tail",
@@ -60,6 +61,8 @@ class Answer:
         """How many parts of the body were sent, heartbeats apart."""
         self.extra_lines = b""
         """Header lines that it carries, whatever it is."""
+        self.is_last = False
+        """Whether the connection ends with it."""
         self.tail = b""
         """The last bytes of the body, as many as tell its usage."""
 
@@ -98,7 +101,7 @@ class Answer:
             b"%b%bx-request-id: %b\r\n" % (lines, self.extra_lines, self._request_id),
             length=length,
             date_line=wire.date_line,
-            may_keep_alive=wire.can_keep_alive,
+            may_keep_alive=wire.can_keep_alive and not self.is_last,
             says_keep_alive=is_event_stream,
         )
         self.state, self.status, self.is_event_stream = AnswerState.STARTED, status, is_event_stream

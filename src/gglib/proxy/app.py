@@ -88,11 +88,14 @@ class ProxyApp:
     def _plan(self, request: Request, answer: Answer) -> "_Plan":
         """Work out what follows from the head alone; raises what the client is refused for."""
         head = request.head
+        answer.is_last = True  # whoever is refused here is not listened to any more
         answer.extra_lines = answer_lines = header_lines(self._gate.answer_headers(head))
         preflight = self._gate.preflight(head, request.own_host)
         if preflight is not None:
+            answer.is_last = False
             return _Plan(partial(_answer_preflight, header_lines(preflight)), b"", b"", None)
         self._gate.check_key(head)
+        answer.is_last = False
         return _Plan(
             find_handler(request),
             answer_lines,

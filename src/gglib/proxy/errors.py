@@ -30,16 +30,6 @@ class BadRequestError(errors.GglibError):
         super().__init__(message)
 
 
-class BodyTooLargeError(errors.GglibError):
-    """The body is larger than the proxy takes."""
-
-    code = "body_too_large"
-    blame = errors.Blame.CLIENT
-
-    def __init__(self, limit_bytes: int) -> None:
-        super().__init__(f"The request body is larger than {limit_bytes} bytes.")
-
-
 class UnknownPathError(errors.GglibError):
     """Nothing is served at this path."""
 
@@ -141,7 +131,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.ModelNotFoundError: (404, _INVALID_REQUEST),
     errors.ModelFileNotFoundError: (404, _INVALID_REQUEST),
     MethodNotAllowedError: (405, _INVALID_REQUEST),
-    BodyTooLargeError: (413, _INVALID_REQUEST),
+    http.BodyTooLargeError: (413, _INVALID_REQUEST),
     errors.ModelLoadFailedError: (500, _SERVER_ERROR),
     errors.EngineNotFoundError: (500, _SERVER_ERROR),
     errors.CatalogError: (500, _SERVER_ERROR),

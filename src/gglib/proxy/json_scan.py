@@ -56,7 +56,8 @@ _BELOW_OBJECT = ("[{", "[{", "[{", "{", "[")
 _BELOW_ARRAY = ("[{", "[{", "[{", "[{", "{", "[")
 """What may open at each of the levels that one expression swallows: ``_REACH`` of them at most. Two openers double
 the expression and the time that it takes to compile, so the deeper levels have what schemas of tools have there: tool,
-function, parameters (and ``required``), properties, property, enum. Messages with parts or calls need four. All else is walked to."""
+function, parameters (and ``required``), properties, property, enum. Messages with parts or calls need four. All else
+is walked to."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CONTROLS = bytes(range(0x20))

@@ -5,8 +5,8 @@ import secrets
 
 from gglib.proxy.edge.body import IncomingBody
 from gglib.proxy.edge.wire import Wire
-from gglib.proxy.errors import BodyTooLargeError
 from gglib.proxy.headers import Headers, sane_request_id
+from gglib.proxy.http1.errors import BodyTooLargeError
 from gglib.proxy.http1.head import RequestHead
 from gglib.proxy.http1.writer import CONTINUE
 from gglib.proxy.interrupt import Interruptible

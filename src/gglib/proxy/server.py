@@ -50,6 +50,7 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
         app.handle,
         limits=_limits(options),
         max_connections=options.max_connections,
+        max_body_bytes=options.max_body_bytes,
         on_stop=app.stop,
         on_refusal=app.note_refusal,
     )

@@ -6,6 +6,9 @@ that is about to be closed is not used again, because a request could meet the c
 
 import asyncio
 import contextlib
+import ipaddress
+import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
@@ -17,6 +20,7 @@ from gglib.proxy.silence import Silence
 from gglib.proxy.upstream_connection import UpstreamConnection
 
 IDLE_LIMIT_S = 4.0
+RECEIVE_BUFFER_BYTES = 32 * 1024
 _CLOSE_LIMIT_S = 0.2
 
 
@@ -182,8 +186,7 @@ class UpstreamPool:
                 if target.unix_socket is not None:
                     await loop.create_unix_connection(lambda: connection, target.unix_socket)
                 else:
-                    host, port = _address(target.base_url)
-                    await loop.create_connection(lambda: connection, host, port)
+                    await _connect_over_tcp(lambda: connection, target.base_url)
         except (
             OSError,
             ValueError,
@@ -194,6 +197,30 @@ class UpstreamPool:
         ):  # only now: a loop whose connecting is cancelled closes the socket and tells nobody
             self._connections.add(connection)
         return connection
+
+
+async def _connect_over_tcp(factory: Callable[[], asyncio.Protocol], base_url: str) -> None:
+    """Connect with a small receive buffer: the kernel would let it grow to megabytes for a client that does not read.
+
+    It has to be set before the connection is made. A name, which no engine of this machine has, is connected to
+    without that.
+    """
+    loop = asyncio.get_running_loop()
+    host, port = _address(base_url)
+    try:
+        family = socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
+    except ValueError:
+        await loop.create_connection(factory, host, port)
+        return
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        await loop.sock_connect(sock, (host, port))
+        await loop.create_connection(factory, sock=sock)
+    except BaseException:
+        sock.close()
+        raise
 
 
 @lru_cache(maxsize=256)

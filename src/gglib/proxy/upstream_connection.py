@@ -16,7 +16,7 @@ from gglib.core.errors import UpstreamError
 from gglib.proxy.http1.response import ResponseHead, ResponseReader
 from gglib.proxy.silence import CommentSieve, Silence
 
-QUEUE_LIMIT_BYTES = 64 * 1024
+QUEUE_LIMIT_BYTES = 32 * 1024
 """How much of an answer may wait for a slow client."""
 
 _SLICE_BYTES = 64 * 1024

@@ -198,7 +198,7 @@ HOSTS = (
     refused("host: a space alone", _host(b" ")),
     refused("host: a port alone", _host(b" :80")),
     refused("host: a list", _host(b" 127.0.0.1, 127.0.0.1")),
-    refused("host: a list without a space", _host(b" 127.0.0.1,evil.example")),
+    refused("host: a list without a space", _host(b" 127.0.0.1,evil.example"), 400, 403),
     refused("host: a space inside", _host(b" 127.0.0.1 evil.example")),
     refused("host: a tab inside", _host(b" 127.0.0.1\tevil.example")),
     refused("host: userinfo", _host(b" user@127.0.0.1")),

@@ -7,7 +7,6 @@ import pytest
 from gglib.core import errors
 from gglib.proxy.errors import (
     BadRequestError,
-    BodyTooLargeError,
     ForbiddenError,
     HostNotAllowedError,
     MethodNotAllowedError,
@@ -16,6 +15,7 @@ from gglib.proxy.errors import (
     UnknownPathError,
     describe,
 )
+from gglib.proxy.http1.errors import BodyTooLargeError
 
 CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (BadRequestError("no"), 400, "invalid_request_error", None, "invalid_request"),

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gglib.proxy.errors import BodyTooLargeError
+from gglib.proxy.http1.errors import BodyTooLargeError
 
 _PARTS_IN_A_BLOCK = 512
 """A body that comes in very small parts must not cost fifty bytes of memory for each of its own."""

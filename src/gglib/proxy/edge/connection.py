@@ -23,9 +23,9 @@ from gglib.proxy.http1.reader import End, NewRequest, RequestReader
 from gglib.proxy.http1.writer import AnswerWriter, header_lines
 from gglib.proxy.request import Request, new_request_id
 
-WRITE_HIGH_BYTES = 64 * 1024
+WRITE_HIGH_BYTES = 32 * 1024
 """How much of an answer may wait in this process for a slow client."""
-NOTSENT_BYTES = 64 * 1024
+NOTSENT_BYTES = 32 * 1024
 """How much of it may wait in the kernel before it is on its way."""
 AHEAD_LIMIT_BYTES = 64 * 1024
 """How much a client may send in advance of the answer it waits for."""
@@ -39,6 +39,7 @@ class Edge(Protocol):
     limits: PatienceLimits
     date_line: bytes
     is_ending: bool
+    max_body_bytes: int
     handle: Callable[[Request, "ClientConnection"], Coroutine[Any, Any, None]]
 
     def add(self, connection: "ClientConnection") -> bool:
@@ -64,7 +65,7 @@ class ClientConnection(asyncio.Protocol):
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
         self._loop = asyncio.get_running_loop()
-        self._reader = RequestReader()
+        self._reader = RequestReader(max_body_bytes=edge.max_body_bytes)
         self._patience = Patience(edge.limits, self._loop.time())
         self._transport: asyncio.Transport | None = None
         self._request: Request | None = None
@@ -337,7 +338,7 @@ class ClientConnection(asyncio.Protocol):
             return
         self._is_closing = True
         self._wake()
-        may_still_send = self._is_broken or self._reader.is_in_body
+        may_still_send = self._is_broken or self._reader.is_in_body or self._reader.ahead_bytes > 0
         if self._is_answered and may_still_send and not self._edge.is_ending and transport.can_write_eof():
             transport.write_eof()
             if self._is_reading_paused:

@@ -23,12 +23,13 @@ _LAST_GRACE_S = 0.1
 class Listener:
     """Serves one bound socket. ``on_stop`` is to end what is being answered."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition of the edge
         self,
         handle: Callable[[Request, ClientConnection], Coroutine[Any, Any, None]],
         *,
         limits: PatienceLimits,
         max_connections: int,
+        max_body_bytes: int,
         on_stop: Callable[[], None],
         on_refusal: Callable[[HttpError], None],
     ) -> None:
@@ -36,6 +37,7 @@ class Listener:
         self.limits = limits
         self.is_ending = False
         self.date_line = b""
+        self.max_body_bytes = max_body_bytes
         self._max_connections = max_connections
         self._on_stop = on_stop
         self._on_refusal = on_refusal

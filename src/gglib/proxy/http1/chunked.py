@@ -3,7 +3,7 @@
 import re
 from enum import Enum
 
-from gglib.proxy.http1.errors import HeadTooLargeError, MalformedRequestError
+from gglib.proxy.http1.errors import BodyTooLargeError, HeadTooLargeError, MalformedRequestError
 from gglib.proxy.http1.head import MAX_FIELDS, MAX_HEAD_BYTES, MAX_LINE_BYTES, parse_field
 
 MAX_SIZE_LINE_BYTES = 256
@@ -25,9 +25,21 @@ class _State(Enum):
 class ChunkedBody:
     """Reads one chunked body. What it raises is the end of the connection."""
 
-    __slots__ = ("_left_bytes", "_rest", "_state", "_trailer_bytes", "_trailers", "is_over")
+    __slots__ = (
+        "_left_bytes",
+        "_limit_bytes",
+        "_may_have_bytes",
+        "_rest",
+        "_state",
+        "_trailer_bytes",
+        "_trailers",
+        "is_over",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, *, limit_bytes: int | None = None) -> None:
+        self._limit_bytes = limit_bytes or 0
+        self._may_have_bytes = limit_bytes
+        """How much more the body may have; None is without limit. What a chunk announces counts."""
         self._state = _State.SIZE
         self._left_bytes = 0
         self._rest = b""
@@ -63,6 +75,8 @@ class ChunkedBody:
             end = begin + int(size_line[1], 16)
             if end == begin or end + 2 > end_of_buffer or buffer[end : end + 2] != _CRLF:
                 break
+            if self._may_have_bytes is not None:
+                self._announce(end - begin)
             parts.append(buffer[begin:end])
             position = end + 2
         return position
@@ -91,7 +105,14 @@ class ChunkedBody:
             if match is None:
                 raise MalformedRequestError("A chunk must begin with its size in hexadecimal digits.")
             self._left_bytes = int(match[1], 16)
+            self._announce(self._left_bytes)
             self._state = _State.DATA if self._left_bytes else _State.TRAILERS
+
+    def _announce(self, size_bytes: int) -> None:
+        if self._may_have_bytes is not None:
+            self._may_have_bytes -= size_bytes
+            if self._may_have_bytes < 0:
+                raise BodyTooLargeError(self._limit_bytes)
 
     def _read_data(self, buffer: bytes, position: int, parts: list[bytes]) -> int | None:
         part = buffer[position : position + self._left_bytes]

@@ -25,6 +25,15 @@ class HeadTooLargeError(HttpError):
     """There are more header lines, or longer ones, than the edge takes."""
 
 
+class BodyTooLargeError(HttpError):
+    """The body is larger than the proxy takes."""
+
+    code = "body_too_large"
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The request body is larger than {limit_bytes} bytes.")
+
+
 class UnknownCodingError(HttpError):
     """The body comes in a transfer coding other than ``chunked`` alone (RFC 9112 section 6.1)."""
 

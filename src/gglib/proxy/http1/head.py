@@ -26,13 +26,13 @@ MAX_FIELDS = 100
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _FIELD_LINE = re.compile(rb"(%b):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*+)" % _TOKEN)
 _REQUEST_LINE = re.compile(rb"(%b) ([!\"$-~]++) HTTP/([0-9])\.([0-9])" % _TOKEN)
-_ABSOLUTE = re.compile(rb"https?://([^/?]++)(.*+)", re.IGNORECASE)
+_ABSOLUTE = re.compile(rb"http://([^/?]++)(.*+)", re.IGNORECASE)
 _CODINGS = re.compile(rb"%b(?:[ \t]*+,[ \t]*+%b)*+" % (_TOKEN, _TOKEN))
 _MAX_LENGTH_DIGITS = 18
 _LENGTH = re.compile(rb"[0-9]{1,%d}" % _MAX_LENGTH_DIGITS)
 _LENGTH_LINE = re.compile(rb"\r\ncontent-length: ([0-9]+)(?=\r\n|\Z)", re.IGNORECASE)
 
-_AT_MOST_ONCE = (b"host", b"content-length", b"transfer-encoding")
+_AT_MOST_ONCE = (b"host", b"content-length", b"transfer-encoding", b"origin")
 _NEVER_REMEMBERED = frozenset((b"authorization", b"x-api-key", b"cookie", b"proxy-authorization"))
 _REMEMBERED_LINES = 1024
 _REMEMBERED_LINE_BYTES = 256
@@ -185,6 +185,8 @@ def _refuse_duplicates(headers: Headers) -> None:
     for name in _AT_MOST_ONCE:
         if names.count(name) > 1:
             raise MalformedRequestError(f"The request has more than one '{name.decode()}' header.")
+    if names.count(b"expect") > 1:
+        raise ExpectationError("The only expectation that can be met is '100-continue', once.")
 
 
 def _origin_form(method: str, target: bytes, host: bytes) -> tuple[str, bytes]:

@@ -46,9 +46,10 @@ class _State(Enum):
 class RequestReader:
     """Reads the requests of one connection."""
 
-    __slots__ = ("_buffer", "_chunks", "_empty_lines", "_heads", "_left_bytes", "_state")
+    __slots__ = ("_buffer", "_chunks", "_empty_lines", "_heads", "_left_bytes", "_max_body_bytes", "_state")
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_body_bytes: int) -> None:
+        self._max_body_bytes = max_body_bytes
         self._state = _State.HEAD
         self._heads = HeadMemory()
         self._buffer = b""
@@ -118,7 +119,8 @@ class RequestReader:
         self._empty_lines = 0
         events.append(NewRequest(head, length))
         if length is None:
-            self._state, self._chunks = _State.CHUNKED_BODY, ChunkedBody()
+            self._state = _State.CHUNKED_BODY
+            self._chunks = ChunkedBody(limit_bytes=self._max_body_bytes)
         elif length:
             self._state, self._left_bytes = _State.BODY, length
         else:
