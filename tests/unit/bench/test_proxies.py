@@ -153,6 +153,15 @@ def test_a_figure_is_the_median_of_its_rounds_and_a_fault_is_their_sum() -> None
     assert (found["per_s"], found["errors"]) == (2, 1)
 
 
+def test_a_disturbed_round_counts_only_where_none_is_calm() -> None:
+    """What other programs took is not the proxy's, but its faults are."""
+    disturbed = [figures(n, others_beside_proxy=0.5, errors=1) for n in (1, 2, 3)]
+    calm = results(gglib=[figures(9), *disturbed]).medians("json-32")["gglib"]
+    noisy = results(gglib=disturbed).medians("json-32")["gglib"]
+    assert (calm["per_s"], calm["errors"]) == (9, 3)
+    assert (noisy["per_s"], noisy["errors"]) == (2, 3)
+
+
 def test_ratios_are_ours_over_theirs() -> None:
     """Half of Caddy's requests is 0.50, a quarter of nginx's is 0.25."""
     text = page(results(direct=[figures(90)], gglib=[figures(10)], nginx=[figures(40)], caddy=[figures(20)]))
