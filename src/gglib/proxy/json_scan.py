@@ -47,16 +47,18 @@ _SLICE_BYTES = 32_768
 _SHORT_BYTES = 1024
 """Up to here one expression checks a piece of a string sooner than 32 searches do."""
 
-_GROUP_LIMIT = 1000
-"""How often an expression repeats a group. Each time takes some hundred bytes until the group is left."""
+_GROUP_LIMIT = 250
+"""How often an expression repeats a group. Each time takes some hundred bytes until the group is left; more of them
+than this no longer come from the heap, but as pages from the system, which takes longer than the rest."""
 
 _REACH = 6
 _BELOW_ROOT = ("[{", "[{", "[{")
 _BELOW_OBJECT = ("[{", "[{", "[{", "{", "[")
 _BELOW_ARRAY = ("[{", "[{", "[{", "[{", "{", "[")
-"""What may open at each of the levels that one expression swallows: ``_REACH`` of them at most. Two openers double
-the expression and the time that it takes to compile, so the deeper levels have what schemas of tools have there: tool,
-function, parameters (and ``required``), properties, property, enum. Messages with parts or calls need four. All else is walked to."""
+"""What may open at each of the levels that one expression swallows, ``_REACH`` of them at most. Two openers double
+the expression and the time that it takes to compile, so the deeper levels have what the schema of a tool has there:
+tool, function, parameters, properties (and ``required``), property, enum. Messages with parts or calls take four. What
+else there is, is walked to."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CONTROLS = bytes(range(0x20))
@@ -265,14 +267,14 @@ class _Walk:
 
     def _quote(self, start: int, position: int) -> int:
         quote = self._body.find(b'"', position)
-        return quote if quote >= 0 else self._refuse("Unterminated string starting at", start)
+        return quote if quote >= 0 else self._refuse("Unterminated string starting", start)
 
     def _refuse_controls(self, start: int, end: int) -> None:
         if end - start > _SHORT_BYTES and not any(map(_has_control, _slices(self._body, start, end))):
             return
         at = _PLAIN_RUN(self._body, start, end).end()
         if at < end:
-            self._refuse("Invalid control character at", at)
+            self._refuse("Invalid control character", at)
 
     def _refuse_escape(self, position: int) -> NoReturn:
         if _SURROGATE.match(self._body, position):
