@@ -106,7 +106,7 @@ class RootScanner:
             if name is not None:
                 start, end = match.span(2)
                 found.append((name, start, end))
-            elif after == position or body[after] != _END_OF_OBJECT:
+            elif after == position:
                 walk = walk or _Walk(body, is_calm=is_calm)
                 key, value, after = walk.member(after)
                 name = self._name(body, key)

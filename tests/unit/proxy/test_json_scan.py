@@ -439,6 +439,15 @@ def test_finds_what_json_finds(body: bytes) -> None:
     agrees(body)
 
 
+@given(st.lists(st.sampled_from([b"[", b'{"a":', b"[0,", b'{"b":[],"a":']), min_size=60, max_size=66))
+@example([b"["] * 58 + [b"[0,"] + [b"["] * 3 + [b'{"a":', b"["])
+@example([b"["] * 58 + [b'{"b":[],"a":'] + [b"["] * 2 + [b'{"a":'] * 1 + [b"["])
+def test_is_as_deep_as_the_limit_says(openings: list[bytes]) -> None:
+    """Around the limit it is the count of objects and arrays that decides, in whatever order they come."""
+    closers = b"".join(b"]" if opening.startswith(b"[") else b"}" for opening in reversed(openings))
+    agrees(b'{"x":' + b"".join(openings) + b"1" + closers + b"}")
+
+
 @given(mutated() | st.binary(max_size=40).map(lambda end: b'{"model":1' + end))
 @example(b'{"a":"\\ud83d\\ud83d\\ude00"}')
 @example(b'{"a":[1,]}')
