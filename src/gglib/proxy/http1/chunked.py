@@ -10,7 +10,7 @@ MAX_SIZE_LINE_BYTES = 256
 """A size is at most 16 digits; the rest of the line is an extension, which nobody uses and everybody has to skip."""
 
 _PLAIN_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})\r\n")
-_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[^\x00-\x08\x0a-\x1f\x7f]*+)?")
+_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 _CRLF = b"\r\n"
 
 

@@ -16,8 +16,8 @@ from gglib.proxy.http1.writer import header_lines
 MAX_HEAD_BYTES = 64 * 1024
 
 _END_OF_HEAD = b"\r\n\r\n"
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [^\x00-\x08\x0a-\x1f\x7f]*+)?")
-_LENGTH_LINE = re.compile(rb"\r\ncontent-length:[ \t]*+([0-9]{1,18})[ \t]*+(?=\r\n|\Z)", re.IGNORECASE)
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [^\x00-\x08\x0a-\x1f\x7f]*)?")
+_LENGTH_LINE = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*(?=\r\n|\Z)", re.IGNORECASE)
 _NO_BODY_STATUSES = frozenset((204, 304))
 _REMEMBERED_HEADS = 256
 
