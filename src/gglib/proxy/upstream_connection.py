@@ -19,7 +19,7 @@ from gglib.proxy.silence import CommentSieve, Silence
 QUEUE_LIMIT_BYTES = 32 * 1024
 """How much of an answer may wait for a slow client."""
 
-_SLICE_BYTES = 64 * 1024
+SMALL_BODY_BYTES = 64 * 1024
 """Large bodies are written in slices, so that no second copy of the whole waits in the transport."""
 
 _SECOND_LOOK_S = 0.01
@@ -82,28 +82,34 @@ class UpstreamConnection(asyncio.Protocol):
         """How much of the request waits in the transport for the engine to read."""
         return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
+    def send_small(self, request: bytes, silence: Silence) -> None:
+        """Write a whole request that is small; otherwise as ``send``."""
+        self._begin_exchange(silence)
+        self._write(request)
+        self._is_sent = True
+
     async def send(self, head: bytes, body: bytes, silence: Silence) -> None:
         """Write a request, no faster than the engine reads; an answer that comes early ends the writing.
 
         ``silence`` says how long the engine may keep silent from here to the end of its answer: once it is too long,
         the connection is closed and what reads it raises ``UpstreamStalledError``.
         """
+        self._begin_exchange(silence)
+        self._write(head)
+        view = memoryview(body)
+        for start in range(0, len(body), SMALL_BODY_BYTES):
+            await self._writable()
+            if self._reader.head is not None or self._fault is not None:
+                return
+            self._write(view[start : start + SMALL_BODY_BYTES])
+        self._is_sent = True
+
+    def _begin_exchange(self, silence: Silence) -> None:
         self._forget_exchange(silence)
         self._is_expecting = True
         self._begin_watch()
         if not self.is_alive:  # the engine accepted the connection and left
             self._end_of_input()
-        if len(body) <= _SLICE_BYTES:
-            self._write(head + body)
-        else:
-            self._write(head)
-            view = memoryview(body)
-            for start in range(0, len(body), _SLICE_BYTES):
-                await self._writable()
-                if self._reader.head is not None or self._fault is not None:
-                    return
-                self._write(view[start : start + _SLICE_BYTES])
-        self._is_sent = True
 
     async def read_head(self) -> ResponseHead:
         """Return the answer's head; raises ``UpstreamError`` when it will never be known."""

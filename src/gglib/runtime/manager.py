@@ -197,7 +197,13 @@ class EngineManager(ModelRuntimePort):
 
     async def take_in(self, wish: Wish) -> tuple[int, RunningTarget]:
         """Wait for a target; return it with the ticket that holds it, for ``let_go``."""
-        spec = await self._launch_spec(wish.model_name)
+        spec = await self._catalog.resolve_for_launch(wish.model_name)
+        if spec is None:
+            raise not_found(wish.model_name, await self._catalog.list_models())
+        if not self._scheduler.is_resident(spec.model_id):
+            await _refuse_what_cannot_load(spec)
+        if self._is_closing:
+            raise ShuttingDownError
         needed, at_launch = _context(
             wish.num_ctx, spec.settings.context, wish.default_ctx, spec.trained_context
         )
@@ -231,16 +237,6 @@ class EngineManager(ModelRuntimePort):
                 raise await self._explained(error, self._granted[ticket]) from error
         finally:
             self.let_go(ticket)
-
-    async def _launch_spec(self, model_name: str) -> ModelLaunchSpec:
-        spec = await self._catalog.resolve_for_launch(model_name)
-        if spec is None:
-            raise not_found(model_name, await self._catalog.list_models())
-        if not self._scheduler.is_resident(spec.model_id):
-            await _refuse_what_cannot_load(spec)
-        if self._is_closing:
-            raise ShuttingDownError
-        return spec
 
     async def _wait_for(
         self,

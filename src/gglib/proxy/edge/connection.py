@@ -206,7 +206,7 @@ class ClientConnection(asyncio.Protocol):
         """Note that the client has read."""
         self.is_choked = False
         if self._patience.phase is Phase.CHOKED and not self._is_closing:
-            self._patience.answer(self._loop.time())
+            self._patience.answer()
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
 
@@ -224,10 +224,10 @@ class ClientConnection(asyncio.Protocol):
                 self._fail_body(error)
             return
         for event in events:
-            if event is End.OF_REQUEST:
-                self._end_of_request()
-            elif isinstance(event, NewRequest):
+            if isinstance(event, NewRequest):
                 self._begin(event)
+            elif event is End.OF_REQUEST:
+                self._end_of_request()
             elif self._body is not None and isinstance(event, bytes):
                 self._patience.receive_body(len(event))
                 self._body.feed(event)
@@ -238,11 +238,14 @@ class ClientConnection(asyncio.Protocol):
             self._pause_reading()
 
     def _begin(self, event: NewRequest) -> None:
-        self._body = IncomingBody()
-        self._request = Request(event.head, event.content_length, self._body, self)
+        if event.body is None:
+            self._body = IncomingBody()
+            self._patience.begin_body(self._loop.time())
+        else:
+            self._patience.answer()
+        self._request = Request(event.head, event.content_length, event.body or self._body or b"", self)
         self._may_keep_alive = event.head.may_keep_alive
         self._is_answered = False
-        self._patience.begin_body(self._loop.time())
         if self._is_served:
             self._wake()
         else:
@@ -252,11 +255,16 @@ class ClientConnection(asyncio.Protocol):
     async def _serve(self) -> None:
         """Answer one request after the other until the connection ends."""
         while not self._is_over:
-            if self._request is None:
+            request = self._request
+            if request is None:
                 self._next = self._loop.create_future()
                 await self._next
-            else:
-                await self._answer(self._request)
+                continue
+            try:
+                await self._edge.handle(request, self)
+            finally:
+                self._request = self._body = None
+                self._after_answer()
 
     @property
     def _is_over(self) -> bool:
@@ -271,23 +279,16 @@ class ClientConnection(asyncio.Protocol):
             self._body.finish()
         if self._request is not None:
             if self._patience.phase is Phase.BODY:
-                self._patience.answer(self._loop.time())
+                self._patience.answer()
         else:  # the rest of a body that nobody wanted
             self._go_on()
 
     def _fail_body(self, error: HttpError) -> None:
         """Tell whoever reads the body. An answer that has begun without it goes on, and is the last one."""
         self._is_broken = True
-        self._patience.answer(self._loop.time())
+        self._patience.answer()
         if self._body is not None:
             self._body.fail(error)
-
-    async def _answer(self, request: Request) -> None:
-        try:
-            await self._edge.handle(request, self)
-        finally:
-            self._request = self._body = None
-            self._after_answer()
 
     def _after_answer(self) -> None:
         if self._transport is None:
