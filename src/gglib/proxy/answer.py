@@ -120,6 +120,20 @@ class Answer:
             await self._wire.room()
         self._send(b"", part, is_last=is_last)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether the client reads as fast as it is answered."""
+        return not self._wire.is_choked
+
+    async def room(self) -> None:
+        """Return when the client has read, or is gone."""
+        await self._wire.room()
+
+    def pour(self, part: bytes, *, is_last: bool) -> None:
+        """Send a part of the body at once, whether there is room or not."""
+        self._require(_STARTED, "last part" if is_last else "part")
+        self._send(b"", part, is_last=is_last)
+
     async def send_json(self, content: object) -> None:
         """Send ``content`` as a whole answer of status 200."""
         await self.send_body(json.dumps(content, separators=(",", ":")).encode())

@@ -110,12 +110,8 @@ async def _relay(upstream: UpstreamExchange, answer: Answer) -> None:
             part=part,
             is_last=upstream.is_drained,
         )
-        if answer.is_ended:
-            return
-    async for part in upstream:
-        await answer.write(part, is_last=upstream.is_drained)
     if not answer.is_ended:
-        await answer.write(b"", is_last=True)
+        await upstream.pour_into(answer)
 
 
 async def _retell(upstream: UpstreamExchange, answer: Answer) -> None:

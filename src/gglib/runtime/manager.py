@@ -280,27 +280,32 @@ class EngineManager(ModelRuntimePort):
 
     def _tell(self, event: Event) -> None:
         """Hand an event to the scheduler and carry out what it says; what happens meanwhile is handled in turn."""
-        self._events.append(event)
         if self._is_dispatching:
+            self._events.append(event)
             return
         self._is_dispatching = True
         try:
+            self._handle(event)
             while self._events:
-                event, now = self._events.popleft(), self._now()
-                effects = self._scheduler.handle(event, now)
-                for swap in self._journal.note(event, effects, now):
-                    logger.info("%s", sentence(swap))
-                for effect in effects:
-                    self._carry_out(effect)
+                self._handle(self._events.popleft())
         finally:
             self._is_dispatching = False
         if self._is_closing and not self.in_flight:
             self._is_unused.set()
 
+    def _handle(self, event: Event) -> None:
+        now = self._now()
+        effects = self._scheduler.handle(event, now)
+        for swap in self._journal.note(event, effects, now):
+            logger.info("%s", sentence(swap))
+        for effect in effects:
+            if isinstance(effect, Grant):
+                self._grant(effect.ticket, effect.generation)
+            else:
+                self._carry_out(effect)
+
     def _carry_out(self, effect: Effect) -> None:
         match effect:
-            case Grant(ticket, generation):
-                self._grant(ticket, generation)
             case Refuse(ticket, error):
                 self._refuse(ticket, error)
             case Launch():
