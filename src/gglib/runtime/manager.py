@@ -178,7 +178,7 @@ class EngineManager(ModelRuntimePort):
         return Admission(self, Wish(model_name, num_ctx, default_ctx, wait_s, request_id))
 
     async def status(self) -> RuntimeStatus:
-        """Return what is resident, who waits, and whose last load failed."""
+        """Return what is resident, who waits, whose last load failed, and what happened since the start."""
         now = self._now()
         waiting: dict[str, list[float]] = {}
         for waiter in self._scheduler.waiters:
@@ -191,6 +191,8 @@ class EngineManager(ModelRuntimePort):
             ),
             failed=tuple((f.spec.model_name, _reason(f.error)) for f in self._scheduler.failures),
             last_swap=self._journal.last(now),
+            swaps=self._journal.swap_counts,
+            loads=self._journal.load_counts,
         )
 
     # --- one request ---
