@@ -20,7 +20,9 @@ _ABSOLUTE_FORM = re.compile(rb'http://([^/?#@]+)(/[!"$-~]*)')
 _VERSION = re.compile(rb"HTTP/(\d)\.(\d)")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
-_OUR_HOST = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+_OUR_HOST = re.compile(
+    rb"(localhost|127(\.(0|[1-9]\d?|1\d\d|2[0-4]\d|25[0-5])){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE
+)
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})(;[\t\x20-\x7e\x80-\xff]*)?")
 
 
