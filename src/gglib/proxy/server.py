@@ -14,6 +14,7 @@ from gglib.proxy.edge.listener import Listener
 from gglib.proxy.edge.patience import PatienceLimits
 from gglib.proxy.gate import Gate
 from gglib.proxy.hosts import HostRules
+from gglib.proxy.json_scan import warm_up
 from gglib.proxy.model_objects import ModelObjects
 from gglib.proxy.observer import Observer
 from gglib.proxy.options import ProxyOptions, Services
@@ -56,6 +57,9 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
         on_refusal=app.note_refusal,
     )
     services.observer.count_connections = lambda: edge.connection_count
+    asyncio.get_running_loop().run_in_executor(
+        None, warm_up
+    )  # beside the first requests, if they are that quick
     try:
         await edge.serve(listener, cancel, grace_s=options.shutdown_grace_s)
     finally:
