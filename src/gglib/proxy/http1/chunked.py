@@ -88,7 +88,8 @@ class ChunkedBody:
         if self._state is _State.DATA_END:
             return self._end_data(buffer, position)
         end = buffer.find(_CRLF, position)
-        line = buffer[position:] if end < 0 else buffer[position:end]
+        # The CR of a line end that has not come yet does not count: limits are the same wherever a read ends.
+        line = buffer[position:].removesuffix(b"\r") if end < 0 else buffer[position:end]
         if end < 0 and b"\n" in line:
             raise MalformedRequestError("Lines in a chunked body must end with CR LF.")
         if self._state is _State.SIZE:
