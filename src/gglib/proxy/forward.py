@@ -30,7 +30,7 @@ async def forward(request: Request, answer: Answer, services: Services) -> None:
     """Answer ``request`` with what the model that it names says. Errors are raised, for the caller to tell."""
     options, loop = services.options, asyncio.get_running_loop()
     body = await request.read_body(limit_bytes=options.max_body_bytes)
-    envelope = read_envelope(body)
+    envelope = read_envelope(body, allowed_engine_fields=options.allowed_engine_fields)
     model = await require_model(services.catalog, envelope.model)
     request.model = model.name
     asked_s = loop.time()
