@@ -27,7 +27,8 @@ soft, guard, *flags = sys.argv[1:]
 _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(soft), hard))
 told = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
-sys.exit(subprocess.run([sys.executable, "-I", "-S", guard, *flags, str(os.getpid()), sys.executable, "-c", told]).returncode)
+guarded = [sys.executable, "-I", "-S", guard, *flags, str(os.getpid()), sys.executable, "-c", told]
+sys.exit(subprocess.run(guarded).returncode)
 """
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -94,7 +95,7 @@ async def test_each_line_has_its_own_time(records: Records, monkeypatch: pytest.
     times = [1_795_503_871.0, 1_795_503_871.0625, 1_795_503_872.9995]
     log = AccessLog()
     for time_s in times:
-        monkeypatch.setattr(access_log.time, "time", lambda time_s=time_s: time_s)
+        monkeypatch.setattr(time, "time", lambda time_s=time_s: time_s)
         log.note(RECORD)
     log.flush()
     stamps = [text[:23] for text in records.messages[0].split("\n")]
@@ -150,7 +151,17 @@ async def test_nobody_listens_and_nothing_is_made(records: Records) -> None:
 def test_a_record_has_no_place_for_a_secret() -> None:
     """Whatever is in a line is one of these; no body, query, header or key is."""
     assert set(RequestRecord.__slots__) == {
-        *("method", "path", "model", "status", "request_id", "waited_s", "first_byte_s", "duration_s", "chunks"),
+        *(
+            "method",
+            "path",
+            "model",
+            "status",
+            "request_id",
+            "waited_s",
+            "first_byte_s",
+            "duration_s",
+            "chunks",
+        ),
         *("prompt_tokens", "completion_tokens", "is_streamed", "error_code"),
     }
     assert re.findall(r"(\w+)=", LINE) == [

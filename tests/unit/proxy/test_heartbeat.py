@@ -18,6 +18,13 @@ class BeatingAnswer(Answer):
 
     __slots__ = ("beats", "fails_with", "was_beaten")
 
+    def __init__(self) -> None:
+        _, wire = an_answer()
+        super().__init__(wire, method="POST", minor_version=1, request_id="r-1")
+        self.beats = 0
+        self.fails_with: Exception | None = None
+        self.was_beaten = asyncio.Event()
+
     async def beat(self) -> None:
         """Count."""
         self.beats += 1
@@ -26,18 +33,18 @@ class BeatingAnswer(Answer):
             raise self.fails_with
 
 
-def a_beating_answer() -> BeatingAnswer:
-    """Return one that was never beaten."""
-    plain, wire = an_answer()
-    del plain
-    answer = BeatingAnswer(wire, method="POST", minor_version=1, request_id="r-1")
-    answer.beats, answer.fails_with, answer.was_beaten = 0, None, asyncio.Event()
-    return answer
+async def wait_for_a_beat(answer: BeatingAnswer, *, then_fail_with: Exception | None = None) -> None:
+    """Wait in a block with a heartbeat, and leave it after the first beat."""
+    async with Heartbeat(answer, SOON_S):
+        await answer.was_beaten.wait()
+        await asyncio.sleep(0)
+        if then_fail_with is not None:
+            raise then_fail_with
 
 
 async def test_it_beats_again_and_again_until_it_is_stopped() -> None:
     """While the block waits there is a beat after each interval; after ``stop`` there is none."""
-    answer = a_beating_answer()
+    answer = BeatingAnswer()
     async with Heartbeat(answer, SOON_S) as heartbeat:
         for _ in range(3):
             answer.was_beaten.clear()
@@ -53,7 +60,7 @@ async def test_it_beats_again_and_again_until_it_is_stopped() -> None:
 
 async def test_a_block_that_ends_before_the_first_beat_has_no_task() -> None:
     """Most answers begin before: then there was only a timer, and it is gone."""
-    answer = a_beating_answer()
+    answer = BeatingAnswer()
     async with Heartbeat(answer, LATER_S) as heartbeat:
         assert len(asyncio.all_tasks()) == 1
         timer = heartbeat._timer
@@ -64,7 +71,7 @@ async def test_a_block_that_ends_before_the_first_beat_has_no_task() -> None:
 
 async def test_every_zero_seconds_is_never() -> None:
     """A client that breaks on comments gets none."""
-    answer = a_beating_answer()
+    answer = BeatingAnswer()
     async with Heartbeat(answer, 0) as heartbeat:
         assert heartbeat._timer is None
     assert answer.beats == 0
@@ -72,19 +79,15 @@ async def test_every_zero_seconds_is_never() -> None:
 
 async def test_the_end_of_the_block_ends_it_whatever_ended_the_block() -> None:
     """Nothing beats on after an error."""
-    answer = a_beating_answer()
+    answer = BeatingAnswer()
     with pytest.raises(ZeroDivisionError):
-        async with Heartbeat(answer, SOON_S):
-            await answer.was_beaten.wait()
-            raise ZeroDivisionError
+        await wait_for_a_beat(answer, then_fail_with=ZeroDivisionError())
     assert len(asyncio.all_tasks()) == 1
 
 
 async def test_a_beat_that_fails_is_told_when_it_is_stopped() -> None:
     """What went wrong in the background is raised in the block that it served."""
-    answer = a_beating_answer()
+    answer = BeatingAnswer()
     answer.fails_with = ZeroDivisionError()
     with pytest.raises(ZeroDivisionError):
-        async with Heartbeat(answer, SOON_S):
-            await answer.was_beaten.wait()
-            await asyncio.sleep(0)
+        await wait_for_a_beat(answer)

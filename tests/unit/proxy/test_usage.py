@@ -19,7 +19,10 @@ USAGE = (
     b'"prompt_tokens_details":{"cached_tokens":53}}'
 )
 ANTHROPIC_USAGE = b'"usage":{"cache_read_input_tokens":53,"input_tokens":1,"output_tokens":3}'
-RESPONSES_USAGE = b'"usage":{"input_tokens":54,"output_tokens":3,"total_tokens":57,"input_tokens_details":{"cached_tokens":53}}'
+RESPONSES_USAGE = (
+    b'"usage":{"input_tokens":54,"output_tokens":3,"total_tokens":57,'
+    b'"input_tokens_details":{"cached_tokens":53}}'
+)
 DONE = b"data: [DONE]\n\n"
 
 ANSWERS = {
@@ -46,17 +49,21 @@ ANSWERS = {
         (54, 3),
     ),
     "messages, a short stream": (
-        b'event: message_start\ndata: {"type":"message_start","message":{"id":"chatcmpl-V","usage":'
-        b'{"cache_read_input_tokens":53,"input_tokens":1,"output_tokens":0}}}\n\n'
-        b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"max_tokens",'
-        b'"stop_sequence":null},"usage":{"output_tokens":3}}\n\n'
-        b'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+        (
+            b'event: message_start\ndata: {"type":"message_start","message":{"id":"chatcmpl-V","usage":'
+            b'{"cache_read_input_tokens":53,"input_tokens":1,"output_tokens":0}}}\n\n'
+            b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"max_tokens",'
+            b'"stop_sequence":null},"usage":{"output_tokens":3}}\n\n'
+            b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+        ),
         (54, 3),
     ),
     "messages, the end of a long stream": (
-        b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"max_tokens",'
-        b'"stop_sequence":null},"usage":{"output_tokens":3}}\n\n'
-        b'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+        (
+            b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"max_tokens",'
+            b'"stop_sequence":null},"usage":{"output_tokens":3}}\n\n'
+            b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+        ),
         (None, 3),
     ),
     "responses": (b'{"output":[{"text":"toh"}],"status":"completed",' + RESPONSES_USAGE + b"}", (54, 3)),

@@ -43,6 +43,8 @@ class Patience:
     def __init__(self, limits: PatienceLimits, now_s: float) -> None:
         self._limits = limits
         self._unsent_bytes = 0
+        self.phase = Phase.NEW
+        self.since_s = self.deadline_s = now_s
         self._enter(Phase.NEW, now_s, limits.head_s)
 
     def rest(self, now_s: float) -> None:

@@ -1,5 +1,7 @@
 """A body in chunks: what it says, and what it may not say."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from gglib.proxy.http1.head import MAX_FIELDS, MAX_LINE_BYTES
 def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
     """Return the data cut at these places."""
     places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
-    return [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+    return [data[a:b] for a, b in itertools.pairwise(places)]
 
 
 def read(pieces: list[bytes], *, limit_bytes: int | None = None) -> tuple[bytes, bool, bytes]:

@@ -1,5 +1,7 @@
 """Requests on one connection: where a read ends means nothing, and nothing is read past the request at hand."""
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +24,7 @@ TARGET_AND_HOST = b"/p HTTP/1.1\r\nHost: a\r\n"
 def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
     """Return the data cut at these places."""
     places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
-    return [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+    return [data[a:b] for a, b in itertools.pairwise(places)]
 
 
 def read(pieces: list[bytes]) -> tuple[list[object], RequestReader]:
@@ -47,6 +49,12 @@ def read(pieces: list[bytes]) -> tuple[list[object], RequestReader]:
             else:
                 last[3] = True
     return told, reader
+
+
+def receive_all(reader: RequestReader, pieces: list[bytes]) -> None:
+    """Receive one after the other."""
+    for piece in pieces:
+        reader.receive(piece)
 
 
 def with_length(method: bytes, body: bytes) -> tuple[bytes, object]:
@@ -142,8 +150,7 @@ def test_what_is_broken_is_refused_alike_wherever_reads_end(wire: bytes, error: 
     for pieces in splits:
         reader = RequestReader(max_body_bytes=MAX_BODY_BYTES)
         with pytest.raises(HttpError) as caught:
-            for piece in pieces:
-                reader.receive(piece)
+            receive_all(reader, pieces)
         assert type(caught.value) is error
         assert reader.receive(GOOD + b"\r\n") == []
         with pytest.raises(RuntimeError):
@@ -204,9 +211,10 @@ def test_the_rest_of_a_body_is_never_a_head(body: bytes) -> None:
 def test_what_is_known_of_a_body_that_has_not_come() -> None:
     """Its rest where it has a length; nothing where it comes in chunks."""
     reader = RequestReader(max_body_bytes=MAX_BODY_BYTES)
-    assert not reader.is_in_head
+    states = [reader.is_in_head]
     reader.receive(b"P")
-    assert reader.is_in_head
+    states.append(reader.is_in_head)
+    assert states == [False, True]
     reader.receive(b"OST " + TARGET_AND_HOST + b"Content-Length: 10\r\n\r\nfour")
     assert (reader.is_in_head, reader.is_in_body, reader.missing_bytes) == (False, True, 6)
     assert reader.receive(b"") == []
@@ -218,7 +226,7 @@ def test_what_is_known_of_a_body_that_has_not_come() -> None:
 
 
 def test_a_head_that_comes_byte_by_byte_is_looked_at_once() -> None:
-    """How much of it was looked at is remembered, and forgotten with the head: the next one is looked at from its start."""
+    """How much of it was looked at is remembered, and forgotten with the head."""
     reader = RequestReader(max_body_bytes=MAX_BODY_BYTES)
     for _ in range(3):
         for byte in GOOD:

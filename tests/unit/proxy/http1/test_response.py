@@ -1,5 +1,7 @@
 """An engine's answer: read alike wherever reads end, and never taken for whole when it is not."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ CUTS = st.lists(st.integers(0, 10**6), max_size=8)
 def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
     """Return the data cut at these places."""
     places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
-    return [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+    return [data[a:b] for a, b in itertools.pairwise(places)]
 
 
 def read(pieces: list[bytes], *, is_ended: bool = False) -> tuple[bytes, ResponseReader]:

@@ -8,7 +8,7 @@ from gglib.proxy.http1.response import ResponseReader
 from gglib.proxy.http1.writer import CONTINUE, AnswerWriter, header_lines
 
 
-def write(  # noqa: PLR0913 - what an answer is made of
+def write(
     parts: list[bytes],
     *,
     method: str = "GET",
@@ -76,7 +76,7 @@ def test_the_head_in_its_order() -> None:
         (0, None, True, True, b"connection: close\r\n"),
     ],
 )
-def test_what_is_said_of_the_connection(  # noqa: PLR0913 - a row
+def test_what_is_said_of_the_connection(
     minor_version: int, length: int | None, line: bytes, *, may: bool, says: bool
 ) -> None:
     """HTTP/1.0 is told what it gets; without a length its body ends with the connection."""
