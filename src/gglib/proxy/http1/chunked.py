@@ -69,11 +69,11 @@ class ChunkedBody:
 
     def _read_whole_chunks(self, buffer: bytes, position: int, parts: list[bytes]) -> int:
         """Read the chunks that are there from beginning to end, and return where that ends: most of a stream."""
-        match_size, end_of_buffer = _PLAIN_SIZE_LINE.match, len(buffer)
+        match_size = _PLAIN_SIZE_LINE.match
         while (size_line := match_size(buffer, position)) is not None:
             begin = size_line.end()
             end = begin + int(size_line[1], 16)
-            if end == begin or end + 2 > end_of_buffer or buffer[end : end + 2] != _CRLF:
+            if end == begin or buffer[end : end + 2] != _CRLF:
                 break
             if self._may_have_bytes is not None:
                 self._announce(end - begin)
