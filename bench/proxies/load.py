@@ -216,17 +216,41 @@ async def streams(target: Target, *, at_once: int, seconds: float, chunks: int) 
     return figures | percentiles("first_byte", first_byte_ms) | {"errors": errors}
 
 
+class Unframer:
+    """Takes the chunked framing off a body as it comes. A proxy may frame anew, also in the middle of an event."""
+
+    def __init__(self) -> None:
+        self._begun_line = b""
+        self._left_bytes = 0
+        self.is_over = False
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what of the body is in the data."""
+        data = self._begun_line + data
+        parts: list[bytes] = []
+        at = 0
+        while at < len(data):
+            if self._left_bytes:
+                part = data[at : at + self._left_bytes]
+                parts.append(part)
+                self._left_bytes -= len(part)
+                at += len(part)
+            elif (end := data.find(b"\n", at)) >= 0:
+                size = data[at:end].partition(b";")[0].strip()
+                self._left_bytes = int(size or b"0", 16)  # empty: the line's end after a chunk
+                self.is_over = self.is_over or size == b"0"
+                at = end + 1
+            else:
+                break
+        self._begun_line = data[at:]
+        return b"".join(parts)
+
+
 def dechunked(raw: bytes) -> bytes:
-    """Return a body without its chunked framing; nothing where that is broken."""
-    parts: list[bytes] = []
-    at = 0
-    while (line_end := raw.find(b"\r\n", at)) >= 0:
-        size = int(raw[at:line_end].split(b";")[0], 16)
-        if not size:
-            return b"".join(parts)
-        parts.append(raw[line_end + 2 : line_end + 2 + size])
-        at = line_end + 2 + size + 2
-    return b""
+    """Return a body without its chunked framing; nothing where its end is missing."""
+    unframer = Unframer()
+    body = unframer.feed(raw)
+    return body if unframer.is_over else b""
 
 
 # --- paced streams ---
@@ -238,6 +262,7 @@ class PacedCheck:
     def __init__(self, stream_id: str, delays_ns: "array[int]") -> None:
         self._id = stream_id.encode()
         self._delays_ns = delays_ns
+        self._unframer = Unframer()
         self._rest = b""
         self.number = 0
         self.faults = 0
@@ -245,7 +270,7 @@ class PacedCheck:
 
     def feed(self, data: bytes, now_ns: int) -> None:
         """Take what has come. An event counts when its last byte is there."""
-        data = self._rest + data
+        data = self._rest + self._unframer.feed(data)
         cut = data.rfind(b"\n\n") + 2 if b"\n\n" in data else 0
         self._rest = data[cut:]
         whole = data[:cut]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.proxies.results import Results, limit
+from bench.proxies.results import DISTURBED_SHARE, Results, limit
 from bench.proxies.scenarios import FULL, QUICK, Figures
 
 OURS = "gglib"
@@ -130,7 +130,7 @@ def _introduction(results: Results) -> str:
 Measured by `python -m bench.proxies` on {results.date}: {results.machine}; {results.pinning}.
 {told}.{quick}
 
-Each proxy in front of an upstream of its own, all at rest but the one that is measured; the medians of {scale.rounds}
+Each proxy in front of an upstream of its own, all at rest but the one that is measured; {scale.rounds}
 round(s), in each of which the sides take turns, in another order each time. The upstream is a scripted llama-server
 (canned bytes, uvloop) on a unix socket, which closes the connection after a stream although its head
 says Keep-Alive, as llama-server does.
@@ -141,10 +141,14 @@ says Keep-Alive, as llama-server does.
 - **nginx**: one worker; `proxy_buffering off`, `proxy_request_buffering off`, upstream connections kept, no access log.
 - **Caddy**: Go's reverse proxy; `flush_interval -1`, `GOMAXPROCS=1`, upstream connections kept, no access log.
 
+The figures are medians of the calm rounds: those in which other programs took no more than {DISTURBED_SHARE:.0%} of
+either core, or of all where there is no calm one, which the note below the table says.
+
 Neither nginx nor Caddy looks at the body, picks a model or writes a log. CPU is the proxy's own processor time
 (user and system) from `/proc`, which noise from other programs touches least. Load and upstream share what the proxy
 leaves of the machine: where that is the limit the table's note says so, and the rate is no longer the proxy's.
-*Errors* are answers that were refused, broken off or not what the upstream sent, of all rounds together."""
+*Errors* are answers that were refused, broken off or not what the upstream sent, of all rounds together: a proxy that
+believes Keep-Alive may send a request over a connection that is just being closed, and answers 502."""
 
 
 def _short(results: Results) -> list[str]:

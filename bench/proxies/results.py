@@ -28,7 +28,10 @@ class Results:
     """By moment and side."""
 
     def medians(self, scenario: str) -> dict[str, Figures]:
-        """Return the figures of a scenario by side: the median of the rounds, and the sum of their faults."""
+        """Return the figures of a scenario by side: the median of its calm rounds, and the sum of all faults.
+
+        Calm is a round that other programs left alone; where there is none, all rounds count.
+        """
         return {side: _median(rounds) for side, rounds in self.rounds.get(scenario, {}).items() if rounds}
 
     def as_json(self) -> str:
@@ -39,6 +42,7 @@ class Results:
             "pinning": self.pinning,
             "versions": self.versions,
             "is_quick": self.is_quick,
+            "load_cores": self.load_cores,
             "memory_mb": self.memory_mb,
             "medians": {scenario: self.medians(scenario) for scenario in self.rounds},
             "rounds": self.rounds,
@@ -47,8 +51,8 @@ class Results:
 
 
 def disturbance(figures: Figures) -> float:
-    """Return how much of a core other programs took, where that was most."""
-    return max(figures["others_beside_proxy"], figures["others_beside_load"])
+    """Return how much of a core other programs took, where that was most; 0 where it was not measured."""
+    return max(figures.get("others_beside_proxy", 0.0), figures.get("others_beside_load", 0.0))
 
 
 def limit(figures: Figures, load_cores: int) -> str:
@@ -67,8 +71,11 @@ def limit(figures: Figures, load_cores: int) -> str:
 
 
 def _median(rounds: list[Figures]) -> Figures:
+    calm = [figures for figures in rounds if disturbance(figures) <= DISTURBED_SHARE] or rounds
     return {
-        key: (sum if key in SUMMED else statistics.median)([figures[key] for figures in rounds])
+        key: sum(figures[key] for figures in rounds)
+        if key in SUMMED
+        else statistics.median([figures[key] for figures in calm])
         for key in rounds[0]
     }
 

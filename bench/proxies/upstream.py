@@ -25,6 +25,7 @@ from typing import Final
 import uvloop
 
 BACKLOG = 4096
+TURN_CHUNKS = 1000
 STREAM_ID_BYTES = 8
 PEEK_BYTES = 512
 """What decides about the answer stands in so many first bytes of a body."""
@@ -212,9 +213,15 @@ class Connection(asyncio.Protocol):
             self._pump()
 
     def _pump(self) -> None:
-        while self._number < self._chunks and not self._is_paused:
+        """Write until the peer is slow, or gone; a long stream lets the others have their turn."""
+        until = min(self._chunks, self._number + TURN_CHUNKS)
+        while self._number < until and not self._is_paused:
             self._write_event()
-        if not self._is_paused:
+        if self._is_paused:
+            return
+        if self._number < self._chunks:
+            self._timer = self._loop.call_later(0, self._pump)
+        else:
             self._finish()
 
     def _step(self) -> None:
@@ -252,6 +259,7 @@ class Connection(asyncio.Protocol):
             except BlockingIOError:
                 pass
             except OSError:
+                self._is_paused = True  # for good: the peer is gone
                 self._transport.abort()
                 return
         if written < len(data):

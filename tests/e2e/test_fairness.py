@@ -20,7 +20,7 @@ SWAP_WAIT_S = 2.0
 STREAM_TOKENS = (250, 350, 450)
 """One client each. Half a second or so."""
 BYTES_PER_TOKEN = 230
-NEARLY_OVER_SHARE = 0.7
+NEARLY_OVER_SHARE = 0.3
 """Of a stream; then the next one is asked for, so that a test that is held up for a moment leaves no gap."""
 LATE_S = 0.5
 """Who asks so long after the swap is due has been overtaken by it, however busy the machine is."""

@@ -73,11 +73,12 @@ class SqliteCatalog:
 
     async def resolve_model(self, name: str) -> ModelSummary | None:
         """Return the model that ``name`` means, or None: unknown and ambiguous alike."""
-        return (await self._snapshot()).find(name)
+        snapshot = self._fresh() or await self._snapshot()
+        return snapshot.find(name)
 
     async def resolve_for_launch(self, name: str) -> ModelLaunchSpec | None:
         """Return what an engine needs to load the model; whether its file is still there is not looked at."""
-        snapshot = await self._snapshot()
+        snapshot = self._fresh() or await self._snapshot()
         model = snapshot.find(name)
         if model is None:
             return None
@@ -147,12 +148,12 @@ class SqliteCatalog:
             prepare(self._path)
             return SnapshotCache(self._path)
 
+    def _fresh(self) -> Snapshot | None:
+        return None if self._cache is None else self._cache.fresh()
+
     async def _snapshot(self) -> Snapshot:
         if self._cache is None:
             raise CatalogError("The catalogue is not open: open it before it is used.")
-        fresh = self._cache.fresh()
-        if fresh is not None:
-            return fresh
         with translated(self._path):
             return await self._cache.latest()
 

@@ -7,6 +7,7 @@ everyone who waits for it.
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,7 +56,7 @@ class SnapshotCache:
 
     def fresh(self) -> Snapshot | None:
         """Return the snapshot if it was looked at a moment ago (``FRESH_S``) and nobody has expired it since."""
-        return self._snapshot if asyncio.get_running_loop().time() < self._fresh_until_s else None
+        return self._snapshot if time.monotonic() < self._fresh_until_s else None
 
     def expire(self) -> None:
         """Have the next reader look: this process has written."""
@@ -71,7 +72,7 @@ class SnapshotCache:
         for _ in range(2):
             edition = self._watcher.edition()
             if edition == self._snapshot.edition:
-                self._fresh_until_s = asyncio.get_running_loop().time() + FRESH_S
+                self._fresh_until_s = time.monotonic() + FRESH_S
                 break
             try:
                 self._snapshot = await self._load_once(edition)

@@ -28,6 +28,9 @@ class AnswerState(Enum):
     ENDED = "ended"
 
 
+_NOT_STARTED, _STARTED, _ENDED = AnswerState.NOT_STARTED, AnswerState.STARTED, AnswerState.ENDED
+
+
 class Answer:
     """Sends one answer. An illegal move raises RuntimeError and sends nothing.
 
@@ -53,7 +56,7 @@ class Answer:
         self._writer = AnswerWriter(method=method, minor_version=minor_version)
         self._request_id = request_id.encode()
         self.is_event_stream = False
-        self.state = AnswerState.NOT_STARTED
+        self.state = _NOT_STARTED
         self.status: int | None = None
         self.began_s: float | None = None
         """When the first part of the body was sent, heartbeats apart; the loop's time."""
@@ -69,12 +72,12 @@ class Answer:
     @property
     def is_started(self) -> bool:
         """Whether the status is decided."""
-        return self.state is not AnswerState.NOT_STARTED
+        return self.state is not _NOT_STARTED
 
     @property
     def is_ended(self) -> bool:
         """Whether all of it is sent."""
-        return self.state is AnswerState.ENDED
+        return self.state is _ENDED
 
     async def start(self, status: int, headers: Headers, *, length: int | None = None) -> None:
         """Send the head. ``length`` is the body's in bytes; None where it is not known."""
@@ -92,7 +95,7 @@ class Answer:
         is_last: bool = False,
     ) -> None:
         """Send the head, whose header lines are written already, and with it what there is of the body."""
-        self._require(AnswerState.NOT_STARTED, "head")
+        self._require(_NOT_STARTED, "head")
         wire = self._wire
         if wire.is_choked:
             await wire.room()
@@ -104,7 +107,7 @@ class Answer:
             may_keep_alive=wire.can_keep_alive and not self.is_last,
             says_keep_alive=is_event_stream,
         )
-        self.state, self.status, self.is_event_stream = AnswerState.STARTED, status, is_event_stream
+        self.state, self.status, self.is_event_stream = _STARTED, status, is_event_stream
         if part or is_last:
             self._send(head, part, is_last=is_last)
         else:
@@ -112,9 +115,23 @@ class Answer:
 
     async def write(self, part: bytes, *, is_last: bool = False) -> None:
         """Send a part of the body; waits first while the client is slow to read."""
-        self._require(AnswerState.STARTED, "last part" if is_last else "part")
+        self._require(_STARTED, "last part" if is_last else "part")
         if self._wire.is_choked:
             await self._wire.room()
+        self._send(b"", part, is_last=is_last)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the client reads as fast as it is answered."""
+        return not self._wire.is_choked
+
+    async def room(self) -> None:
+        """Return when the client has read, or is gone."""
+        await self._wire.room()
+
+    def pour(self, part: bytes, *, is_last: bool) -> None:
+        """Send a part of the body at once, whether there is room or not."""
+        self._require(_STARTED, "last part" if is_last else "part")
         self._send(b"", part, is_last=is_last)
 
     async def send_json(self, content: object) -> None:
@@ -129,7 +146,7 @@ class Answer:
         """Send a heartbeat; the first one decides the status, which is 200 from then on."""
         if not self.is_started:
             await self.start(200, STREAM_HEAD)
-        self._require(AnswerState.STARTED, "part")
+        self._require(_STARTED, "part")
         if self._wire.is_choked:
             await self._wire.room()
         self._wire.write(self._writer.part(sse.HEARTBEAT))
@@ -143,7 +160,7 @@ class Answer:
         problem = describe(error)
         if not self.is_started:
             await self._send_whole(problem)
-        elif self.state is AnswerState.STARTED and self.is_event_stream:
+        elif self.state is _STARTED and self.is_event_stream:
             await self.end_with_event(problem.body)
 
     async def end_with_event(self, error_body: bytes) -> None:
@@ -161,7 +178,7 @@ class Answer:
         framed = writer.part(part)
         if is_last:
             wire.write(b"%b%b%b" % (head, framed, writer.end()))
-            self.state = AnswerState.ENDED
+            self.state = _ENDED
             wire.end(may_keep_alive=writer.may_keep_alive)
         else:
             wire.write(head + framed if head else framed)

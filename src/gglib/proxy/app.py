@@ -34,6 +34,7 @@ class ProxyApp:
     def __init__(self, services: Services, gate: Gate) -> None:
         self._services = services
         self._gate = gate
+        self._loop = asyncio.get_running_loop()
         self._open: set[Request] = set()
         self._is_stopping = False
 
@@ -42,11 +43,15 @@ class ProxyApp:
         answer = Answer(
             wire, method=request.method, minor_version=request.minor_version, request_id=request.id
         )
-        loop = asyncio.get_running_loop()
-        started_s = loop.time()
+        started_s = self._loop.time()
         error_code: str | None = None
+        self._open.add(request)
         try:
-            await self._handle(request, answer)
+            plan = self._admit(request, answer)
+            with request.block:
+                if request.has_left:  # before this began
+                    raise ClientLeftError  # noqa: TRY301 - it is told as if it had come later
+                await plan.handler(request, answer, self._services)
         except ClientLeftError:
             answer.status = answer.status or CLIENT_CLOSED_REQUEST
         except Exception as error:  # noqa: BLE001 - the border: whatever it is, the client is told
@@ -54,7 +59,10 @@ class ProxyApp:
             _log_error(request, error)
             await answer.fail(error)
         finally:
-            record = _record(request, answer, started_s=started_s, ended_s=loop.time(), error_code=error_code)
+            self._open.discard(request)
+            record = _record(
+                request, answer, started_s=started_s, ended_s=self._loop.time(), error_code=error_code
+            )
             self._services.observer.note(record)
 
     def stop(self) -> None:
@@ -67,7 +75,8 @@ class ProxyApp:
         """Take note of what the edge refused before it was a request."""
         self._services.observer.note_refusal(describe(error).status, str(error))
 
-    async def _handle(self, request: Request, answer: Answer) -> None:
+    def _admit(self, request: Request, answer: Answer) -> "_Plan":
+        """Return what to do for a request; raises what it is refused for."""
         if self._is_stopping:
             raise ShuttingDownError
         plan = request.head.derived
@@ -76,14 +85,7 @@ class ProxyApp:
         answer.extra_lines = plan.answer_lines
         request.upstream_lines = plan.upstream_lines
         request.preferred_wait_s = plan.preferred_wait_s
-        self._open.add(request)
-        try:
-            with request.block:
-                if request.has_left:  # before this began
-                    raise ClientLeftError
-                await plan.handler(request, answer, self._services)
-        finally:
-            self._open.discard(request)
+        return plan
 
     def _plan(self, request: Request, answer: Answer) -> "_Plan":
         """Work out what follows from the head alone; raises what the client is refused for."""

@@ -46,27 +46,20 @@ def read_envelope(body: bytes, *, allowed_engine_fields: frozenset[str] = _NO_FI
     Stricter than JSON where two readers could disagree, so that the engine never sees another model than the proxy
     did: see ``json_scan``; and a duplicate of a field that is read here is refused, however it is spelled.
     """
-    fields: dict[str, bytes] = {}
-    for name, start, end in _members(body):
-        value = body[start : min(end, start + _LONGEST_VALUE)]
-        if name not in _OWN_FIELDS:
-            _guard(name, value, allowed_engine_fields)
-        elif name in fields:
-            raise BadRequestError(f"'{name}' is in the request body twice.", name)
-        else:
-            fields[name] = value
-    return Envelope(
-        model=_model(fields.get("model", b"null")),
-        is_stream=_stream(fields.get("stream", b"null")),
-        num_ctx=_num_ctx(fields.get("num_ctx", b"null")),
-    )
-
-
-def _members(body: bytes) -> list[tuple[str, int, int]]:
     try:
-        return _SCANNER.scan(body)
+        members = _SCANNER.scan(body)
     except JsonRefusedError as error:
         raise BadRequestError(f"The request body {error}") from error
+    own: dict[str, bytes] = {}
+    for name, start, end in members:
+        value = body[start:end] if end - start < _LONGEST_VALUE else body[start : start + _LONGEST_VALUE]
+        if name not in _OWN_FIELDS:
+            _guard(name, value, allowed_engine_fields)
+        elif name in own:
+            raise BadRequestError(f"'{name}' is in the request body twice.", name)
+        else:
+            own[name] = value
+    return Envelope(_model(own.get("model")), _stream(own.get("stream")), _num_ctx(own.get("num_ctx")))
 
 
 def _guard(name: str, value: bytes, allowed: frozenset[str]) -> None:
@@ -76,8 +69,8 @@ def _guard(name: str, value: bytes, allowed: frozenset[str]) -> None:
         refuse_engine_field(name, value, allowed)
 
 
-def _model(value: bytes) -> str:
-    if value == b"null":
+def _model(value: bytes | None) -> str:
+    if value is None or value == b"null":
         raise BadRequestError("The request body must name a 'model'.", "model")
     if value.startswith(b'"') and len(value) <= MAX_MODEL_NAME_CHARS * _BYTES_PER_CHAR + 2:
         model: str = json.loads(value) if b"\\" in value else value[1:-1].decode()
@@ -86,15 +79,17 @@ def _model(value: bytes) -> str:
     raise BadRequestError(f"'model' must be a string of 1 to {MAX_MODEL_NAME_CHARS} characters.", "model")
 
 
-def _stream(value: bytes) -> bool:
-    if value in {b"true", b"false", b"null"}:
-        return value == b"true"
+def _stream(value: bytes | None) -> bool:
+    if value == b"true":
+        return True
+    if value is None or value in {b"false", b"null"}:
+        return False
     raise BadRequestError("'stream' must be true or false.", "stream")
 
 
-def _num_ctx(value: bytes) -> int | None:
+def _num_ctx(value: bytes | None) -> int | None:
     # How large is too large is for the model to say, not here.
-    if value == b"null":
+    if value is None or value == b"null":
         return None
     if _POSITIVE_INTEGER.fullmatch(value):
         return int(value)

@@ -7,13 +7,14 @@ the block with ``UpstreamStalledError``, which the runtime sees as it passes.
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple
 
 from gglib.core.errors import UnreachableError, UpstreamError
-from gglib.core.models import ModelSummary, RunningTarget
-from gglib.core.names import require_model
+from gglib.core.models import RunningTarget
+from gglib.core.names import not_found
 from gglib.proxy import engine_errors
 from gglib.proxy.answer import Answer
-from gglib.proxy.envelope import Envelope, read_envelope
+from gglib.proxy.envelope import read_envelope
 from gglib.proxy.headers import is_short_json
 from gglib.proxy.heartbeat import Heartbeat
 from gglib.proxy.options import Services
@@ -28,34 +29,53 @@ these times."""
 
 async def forward(request: Request, answer: Answer, services: Services) -> None:
     """Answer ``request`` with what the model that it names says. Errors are raised, for the caller to tell."""
-    options, loop = services.options, asyncio.get_running_loop()
+    options = services.options
     body = await request.read_body(limit_bytes=options.max_body_bytes)
     envelope = read_envelope(body, allowed_engine_fields=options.allowed_engine_fields)
-    model = await require_model(services.catalog, envelope.model)
+    model = await services.catalog.resolve_model(envelope.model)
+    if model is None:
+        raise not_found(envelope.model, await services.catalog.list_models())
     request.model = model.name
+    if envelope.is_stream and options.heartbeat_s > 0:
+        async with Heartbeat(answer, options.heartbeat_s) as heartbeat:
+            await _exchange(request, answer, services, _Ask(model.name, envelope.num_ctx, body), heartbeat)
+    else:
+        await _exchange(request, answer, services, _Ask(model.name, envelope.num_ctx, body), None)
+
+
+class _Ask(NamedTuple):
+    """What is asked of which model."""
+
+    model_name: str
+    num_ctx: int | None
+    body: bytes
+
+
+async def _exchange(
+    request: Request, answer: Answer, services: Services, ask: _Ask, heartbeat: Heartbeat | None
+) -> None:
+    loop = asyncio.get_running_loop()
     asked_s = loop.time()
-    async with Heartbeat(answer, options.heartbeat_s if envelope.is_stream else 0) as heartbeat:
-        for pause_s in (*PAUSES_S, None):
-            try:
-                async with _admit(request, services, model, envelope) as target:
-                    request.waited_s = loop.time() - asked_s
-                    async with _post(target, request, body, services) as upstream:
+    for pause_s in (*PAUSES_S, None):
+        try:
+            async with _admit(request, services, ask) as target:
+                request.waited_s = loop.time() - asked_s
+                async with _post(target, request, ask.body, services) as upstream:
+                    if heartbeat is not None:
                         await heartbeat.stop()
-                        await _relay(upstream, answer)
-                        return
-            except UnreachableError:
-                if pause_s is None:
-                    raise
-                await asyncio.sleep(pause_s)
+                    await _relay(upstream, answer)
+                    return
+        except UnreachableError:
+            if pause_s is None:
+                raise
+            await asyncio.sleep(pause_s)
 
 
-def _admit(
-    request: Request, services: Services, model: ModelSummary, envelope: Envelope
-) -> AbstractAsyncContextManager[RunningTarget]:
+def _admit(request: Request, services: Services, ask: _Ask) -> AbstractAsyncContextManager[RunningTarget]:
     preferred_s, max_wait_s = request.preferred_wait_s, services.options.max_wait_s
     return services.runtime.admit(
-        model.name,
-        envelope.num_ctx,
+        ask.model_name,
+        ask.num_ctx,
         services.default_ctx,
         wait_s=max_wait_s if preferred_s is None else min(preferred_s, max_wait_s),
         request_id=request.id,
@@ -90,10 +110,8 @@ async def _relay(upstream: UpstreamExchange, answer: Answer) -> None:
             part=part,
             is_last=upstream.is_drained,
         )
-    async for part in upstream:
-        await answer.write(part, is_last=upstream.is_drained)
     if not answer.is_ended:
-        await answer.write(b"", is_last=True)
+        await upstream.pour_into(answer)
 
 
 async def _retell(upstream: UpstreamExchange, answer: Answer) -> None:

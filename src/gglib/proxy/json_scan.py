@@ -47,22 +47,24 @@ _SLICE_BYTES = 32_768
 _SHORT_BYTES = 1024
 """Up to here one expression checks a piece of a string sooner than 32 searches do."""
 
-_GROUP_LIMIT = 1000
-"""How often an expression repeats a group. Each time takes some hundred bytes until the group is left."""
+_GROUP_LIMIT = 250
+"""How often an expression repeats a group. Each time takes some hundred bytes until the group is left; more of them
+than this no longer come from the heap, but as pages from the system, which takes longer than the rest."""
 
 _REACH = 6
 _BELOW_ROOT = ("[{", "[{", "[{")
 _BELOW_OBJECT = ("[{", "[{", "[{", "{", "[")
 _BELOW_ARRAY = ("[{", "[{", "[{", "[{", "{", "[")
-"""What may open at each of the levels that one expression swallows: ``_REACH`` of them at most. Two openers double
-the expression and the time that it takes to compile, so the deeper levels have what schemas of tools have there: tool,
-function, parameters (and ``required``), properties, property, enum. Messages with parts or calls need four. All else
-is walked to."""
+"""What may open at each of the levels that one expression swallows, ``_REACH`` of them at most. Two openers double
+the expression and the time that it takes to compile, so the deeper levels have what the schema of a tool has there:
+tool, function, parameters, properties (and ``required``), property, enum. Messages with parts or calls take four. What
+else there is, is walked to."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CONTROLS = bytes(range(0x20))
 _CONTINUATIONS = bytes(range(0x80, 0xC0))
 _QUOTE, _BACKSLASH, _COMMA, _COLON, _END_OF_OBJECT = b'"\\,:}'
+_NO_KEY = "Expecting property name enclosed in double quotes"
 _CLOSERS = dict(zip(b"{[", b"}]", strict=True))
 
 Member = tuple[str, int, int]
@@ -76,32 +78,35 @@ class JsonRefusedError(Exception):
 class RootScanner:
     """Finds the members of a root object that have one of the ``names``, which are ASCII."""
 
-    __slots__ = ("_longest_key", "_names", "_ordered")
+    __slots__ = ("_longest_key", "_names", "_ordered", "_step")
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = {name.encode(): name for name in names}
         self._ordered = tuple(sorted(self._names))
         self._longest_key = 6 * max(map(len, self._names)) + 2  # each character an escape, and the quotes
-        _root_step(self._ordered, is_calm=False)  # compiled now, not while the first client waits
+        # Compiled now, not while the first client waits.
+        self._step = _root_step(self._ordered, is_calm=False)
 
     def scan(self, body: bytes) -> list[Member]:
         """Return the wanted members in their order, duplicates and all, of a body that is one JSON object.
 
         Raises ``JsonRefusedError`` for any other body: the whole of it is checked, also what is not wanted.
         """
-        _refuse_bad_utf8(body)
+        if not body.isascii():
+            _refuse_bad_utf8(body)
         is_calm = len(body) >= _CALM_FROM_BYTES and _is_calm(body)
-        step = _root_step(self._ordered, is_calm=is_calm)
+        step = _root_step(self._ordered, is_calm=True) if is_calm else self._step
         walk: _Walk | None = None
         found: list[Member] = []
         position = _enter_root(body)
-        while body[position : position + 1] != b"}":
+        while body[position] != _END_OF_OBJECT:
             match = step(body, position)
             after = match.end()
             name = self._names.get(match[1])
             if name is not None:
-                found.append((name, *match.span(2)))
-            elif after == position or body[after] != _END_OF_OBJECT:
+                start, end = match.span(2)
+                found.append((name, start, end))
+            elif after == position:
                 walk = walk or _Walk(body, is_calm=is_calm)
                 key, value, after = walk.member(after)
                 name = self._name(body, key)
@@ -110,15 +115,13 @@ class RootScanner:
             if len(found) > MAX_FOUND:
                 raise JsonRefusedError("has the same member too often.")
             position = after
-        _refuse_more(body, position + 1)
+        _leave_root(body, position)
         return found
 
     def _name(self, body: bytes, key: range) -> str | None:
-        return (
-            self._names.get(json.loads(body[key.start : key.stop]).encode())
-            if len(key) <= self._longest_key
-            else None
-        )
+        if len(key) > self._longest_key:
+            return None
+        return self._names.get(json.loads(body[key.start : key.stop]).encode())
 
 
 class _Walk:
@@ -266,14 +269,14 @@ class _Walk:
 
     def _quote(self, start: int, position: int) -> int:
         quote = self._body.find(b'"', position)
-        return quote if quote >= 0 else self._refuse("Unterminated string starting at", start)
+        return quote if quote >= 0 else self._refuse("Unterminated string starting", start)
 
     def _refuse_controls(self, start: int, end: int) -> None:
         if end - start > _SHORT_BYTES and not any(map(_has_control, _slices(self._body, start, end))):
             return
         at = _PLAIN_RUN(self._body, start, end).end()
         if at < end:
-            self._refuse("Invalid control character at", at)
+            self._refuse("Invalid control character", at)
 
     def _refuse_escape(self, position: int) -> NoReturn:
         if _SURROGATE.match(self._body, position):
@@ -281,7 +284,7 @@ class _Walk:
         self._refuse("Invalid \\escape", position)
 
     def _refuse_key(self, position: int) -> NoReturn:
-        self._refuse("Expecting property name enclosed in double quotes", position)
+        self._refuse(_NO_KEY, position)
 
     def _refuse(self, what: str, position: int) -> NoReturn:
         _refuse(self._body, what, position)
@@ -291,8 +294,6 @@ class _Walk:
 
 
 def _refuse_bad_utf8(body: bytes) -> None:
-    if body.isascii():
-        return
     start = 0
     while start < len(body):
         end = start + _SLICE_BYTES
@@ -331,18 +332,20 @@ def _slices(body: bytes, start: int, end: int) -> Iterator[bytes]:
 
 def _enter_root(body: bytes) -> int:
     """Return the position of the first member, or that of the root's end where it is empty."""
+    entry = _ENTRY.match(body)
+    if entry is not None:
+        return entry.end()
     start = _skip(body, len(_BYTE_ORDER_MARK) if body.startswith(_BYTE_ORDER_MARK) else 0)
     if body[start : start + 1] == b"{":
-        return _skip(body, start + 1)
+        _refuse(body, _NO_KEY, len(body))
     if body[start : start + 1] not in {b"[", b'"'}:
         _Walk(body, is_calm=False).scalar(start)
     raise JsonRefusedError("must be a JSON object.")
 
 
-def _refuse_more(body: bytes, position: int) -> None:
-    end = _skip(body, position)
-    if end < len(body):
-        _refuse(body, "Extra data", end)
+def _leave_root(body: bytes, position: int) -> None:
+    if _EXIT.match(body, position) is None:
+        _refuse(body, "Extra data", _skip(body, position + 1))
 
 
 def _refuse(body: bytes, what: str, position: int) -> NoReturn:
@@ -410,6 +413,8 @@ _RUN_OF_CALM_TEXT = _repeated(rb'[^"]{0,200}+(?<=\\)"')
 _WORD = re.compile(
     rb"true|false|null|(?P<constant>NaN|-?Infinity)|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[Ee][+-]?[0-9]++)?"
 )
+_ENTRY = re.compile(rb"(?:" + _BYTE_ORDER_MARK + rb")?" + _WS + rb"\{" + _WS + rb"(?s:(?=.))")
+_EXIT = re.compile(rb"\}" + _WS + rb"\Z")
 _MARK = re.compile(_WS + rb"([,\]}])" + _WS)
 _PLAIN_KEY = re.compile(rb'("' + _PLAIN + rb'{0,200}+")' + _WS + b":" + _WS)
 _PLAIN_RUN = cast("Callable[[bytes, int, int], re.Match[bytes]]", re.compile(_PLAIN + rb"*+").match)

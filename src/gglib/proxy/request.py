@@ -41,7 +41,9 @@ class Request:
         "waited_s",
     )
 
-    def __init__(self, head: RequestHead, content_length: int | None, body: IncomingBody, wire: Wire) -> None:
+    def __init__(
+        self, head: RequestHead, content_length: int | None, body: IncomingBody | bytes, wire: Wire
+    ) -> None:
         self.head = head
         self._content_length = content_length
         self._body = body
@@ -108,7 +110,8 @@ class Request:
     def leave(self) -> None:
         """Note that the client is gone, and end what answers it."""
         self.has_left = True
-        self._body.fail(ClientLeftError())
+        if isinstance(self._body, IncomingBody):
+            self._body.fail(ClientLeftError())
         self.block.end_with(ClientLeftError())
 
     async def read_body(self, *, limit_bytes: int) -> bytes:
@@ -120,6 +123,8 @@ class Request:
         length = self._content_length
         if length is not None and length > limit_bytes:
             raise BodyTooLargeError(limit_bytes)
+        if isinstance(self._body, bytes):
+            return self._body
         if self.head.wants_continue and not self._body.has_begun:
             self._wire.write(CONTINUE)
         return await self._body.read(limit_bytes=limit_bytes)

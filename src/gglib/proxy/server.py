@@ -17,6 +17,7 @@ from gglib.proxy.hosts import HostRules
 from gglib.proxy.model_objects import ModelObjects
 from gglib.proxy.observer import Observer
 from gglib.proxy.options import ProxyOptions, Services
+from gglib.proxy.routes.table import route_of
 from gglib.proxy.upstream import UpstreamPool
 
 
@@ -41,7 +42,7 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
         catalog=catalog,
         pool=pool,
         model_objects=ModelObjects(default_ctx),
-        observer=Observer(),
+        observer=Observer(route_of),
         default_ctx=default_ctx,
         options=options,
     )
@@ -54,6 +55,7 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
         on_stop=app.stop,
         on_refusal=app.note_refusal,
     )
+    services.observer.count_connections = lambda: edge.connection_count
     try:
         await edge.serve(listener, cancel, grace_s=options.shutdown_grace_s)
     finally:

@@ -53,6 +53,11 @@ class Silence:
         self._before_s = 0.0
         self._since_s = None
 
+    def go_on(self, now_s: float) -> None:
+        """Note that whoever listened goes on listening, after a part that was handed on without waking them."""
+        if self._since_s is None:
+            self._since_s = now_s
+
     def is_too_long(self, now_s: float) -> bool:
         """Whether the limit that holds now is reached."""
         left_s = self._left_s(now_s)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from gglib.core.errors import UnreachableError
 from gglib.core.models import RunningTarget
 from gglib.proxy.silence import Silence
-from gglib.proxy.upstream_connection import UpstreamConnection
+from gglib.proxy.upstream_connection import SMALL_BODY_BYTES, Sink, UpstreamConnection
 
 IDLE_LIMIT_S = 4.0
 RECEIVE_BUFFER_BYTES = 32 * 1024
@@ -61,7 +61,10 @@ class UpstreamExchange:
                 request.request_id.encode(),
                 len(request.body),
             )
-            await connection.send(head, request.body, self._silence)
+            if len(request.body) <= SMALL_BODY_BYTES:
+                connection.send_small(head + request.body, self._silence)
+            else:
+                await connection.send(head, request.body, self._silence)
             self.head = await connection.read_head()
         except BaseException:
             pool.give_back(target, connection)
@@ -84,6 +87,10 @@ class UpstreamExchange:
     def part_at_hand(self) -> bytes:
         """Return what has come of the body and was not read; empty where there is nothing."""
         return self._connection.take_part()
+
+    async def pour_into(self, sink: Sink) -> None:
+        """Hand on the rest of the body as it comes."""
+        await self._connection.pour_into(sink)
 
     def __aiter__(self) -> Self:
         return self

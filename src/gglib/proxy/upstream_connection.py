@@ -1,8 +1,9 @@
 """One connection to an engine: HTTP/1.1 as a client, over any asyncio transport.
 
 Theory of operation. The transport's callbacks fill a small state (head, parts, end, fault); one task at a time
-reads it and sleeps in ``_changed`` until a callback wakes it. Parts are handed on as they come; when more than
-``QUEUE_LIMIT_BYTES`` wait to be read, the transport stops reading and TCP slows the engine down.
+reads it and sleeps in ``_changed`` until a callback wakes it. Parts are handed on as they come: most of a stream goes
+from ``data_received`` straight into the ``Sink`` of the task that sleeps, which is not woken for it. When more than
+``QUEUE_LIMIT_BYTES`` wait for a sink without room, the transport stops reading and the kernel slows the engine down.
 
 One timer watches over the engine's silence. Neither what comes nor the end of an exchange moves it: it looks when it
 fires, and is set anew for when the silence could be too long at the earliest, unless nobody waits for an answer. Only
@@ -11,6 +12,7 @@ of pools, models or clients.
 """
 
 import asyncio
+from typing import Protocol
 
 from gglib.core.errors import UpstreamError
 from gglib.proxy.http1.response import ResponseHead, ResponseReader
@@ -19,12 +21,35 @@ from gglib.proxy.silence import CommentSieve, Silence
 QUEUE_LIMIT_BYTES = 32 * 1024
 """How much of an answer may wait for a slow client."""
 
-_SLICE_BYTES = 64 * 1024
+SMALL_BODY_BYTES = 64 * 1024
+_SLICE_BYTES = 256 * 1024
 """Large bodies are written in slices, so that no second copy of the whole waits in the transport."""
 
 _SECOND_LOOK_S = 0.01
 """uvloop runs timers before it reads sockets: a process that was itself held up for as long as the limit would find
 the engine silent whose answer waits to be read. So silence counts when it still lasts a moment later."""
+
+
+class Sink(Protocol):
+    """What an answer's body is poured into."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be poured: whoever it is for reads fast enough."""
+        ...
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the last part was poured."""
+        ...
+
+    async def room(self) -> None:
+        """Return when there is room."""
+        ...
+
+    def pour(self, part: bytes, *, is_last: bool) -> None:
+        """Take a part, which may be empty only when it is the last."""
+        ...
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -51,6 +76,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._fault: UpstreamError | None = None
         self._silence = silence
         self._sieve: CommentSieve | None = None
+        self._sink: Sink | None = None
         self._queue: list[bytes] = []
         self._queued_bytes = 0
 
@@ -82,28 +108,34 @@ class UpstreamConnection(asyncio.Protocol):
         """How much of the request waits in the transport for the engine to read."""
         return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
+    def send_small(self, request: bytes, silence: Silence) -> None:
+        """Write a whole request that is small; otherwise as ``send``."""
+        self._begin_exchange(silence)
+        self._write(request)
+        self._is_sent = True
+
     async def send(self, head: bytes, body: bytes, silence: Silence) -> None:
         """Write a request, no faster than the engine reads; an answer that comes early ends the writing.
 
         ``silence`` says how long the engine may keep silent from here to the end of its answer: once it is too long,
         the connection is closed and what reads it raises ``UpstreamStalledError``.
         """
+        self._begin_exchange(silence)
+        self._write(head)
+        view = memoryview(body)
+        for start in range(0, len(body), _SLICE_BYTES):
+            await self._writable()
+            if self._reader.head is not None or self._fault is not None:
+                return
+            self._write(view[start : start + _SLICE_BYTES])
+        self._is_sent = True
+
+    def _begin_exchange(self, silence: Silence) -> None:
         self._forget_exchange(silence)
         self._is_expecting = True
         self._begin_watch()
         if not self.is_alive:  # the engine accepted the connection and left
             self._end_of_input()
-        if len(body) <= _SLICE_BYTES:
-            self._write(head + body)
-        else:
-            self._write(head)
-            view = memoryview(body)
-            for start in range(0, len(body), _SLICE_BYTES):
-                await self._writable()
-                if self._reader.head is not None or self._fault is not None:
-                    return
-                self._write(view[start : start + _SLICE_BYTES])
-        self._is_sent = True
 
     async def read_head(self) -> ResponseHead:
         """Return the answer's head; raises ``UpstreamError`` when it will never be known."""
@@ -125,6 +157,25 @@ class UpstreamConnection(asyncio.Protocol):
             self._raise_fault()
             await self._changed()
         return self.take_part()
+
+    async def pour_into(self, sink: Sink) -> None:
+        """Hand on the rest of the body as it comes; raises ``UpstreamError`` when it breaks off."""
+        while True:
+            if not sink.has_room:
+                await sink.room()
+            part = self.take_part()
+            if part or self._reader.is_complete:
+                if not sink.is_ended:
+                    sink.pour(part, is_last=self._reader.is_complete)
+                if self._reader.is_complete:
+                    return
+                continue
+            self._raise_fault()
+            self._sink = sink
+            try:
+                await self._changed()
+            finally:
+                self._sink = None
 
     def take_part(self) -> bytes:
         """Return what has come of the body and was not read; empty where there is nothing."""
@@ -218,14 +269,21 @@ class UpstreamConnection(asyncio.Protocol):
                 self._sieve = CommentSieve()
             else:
                 self._silence.speak()  # the head of a stream says nothing yet
-        if part:
-            if self._sieve is None or self._sieve.has_content(part):
-                self._silence.speak()
-            self._enqueue(part)
         if reader.fault is not None:
             self._fail(UpstreamError(reader.fault))
         elif reader.is_complete:
             self._is_expecting = False
+        if part:
+            if self._sieve is None or self._sieve.has_content(part):
+                self._silence.speak()
+            sink = self._sink
+            if sink is not None and sink.has_room and not self._queue:
+                sink.pour(part, is_last=reader.is_complete)
+                if self._is_expecting and self._fault is None and sink.has_room:
+                    self._silence.go_on(self._loop.time())
+                    return
+            else:
+                self._enqueue(part)
         self._wake()
 
     def eof_received(self) -> bool:

@@ -1,14 +1,14 @@
 """What became of each swap, for people: read off the scheduler's events and effects. Pure: ``now`` is an argument.
 
 It decides nothing. A departure that makes room is told together with the launch that took the room; every other one
-(idle for too long, silent, stopped by the user, dead) is told on its own.
+(idle for too long, silent, stopped by the user, dead) is told on its own. What was told is counted, and so are loads.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gglib.core.errors import GglibError, ModelLoadFailedError
-from gglib.core.ports import SwapStatus
+from gglib.core.ports import LoadCount, SwapCount, SwapStatus
 from gglib.runtime.messages import (
     BecameReady,
     Died,
@@ -65,6 +65,21 @@ class SwapJournal:
         self._arrivals: dict[int, _Arrival] = {}
         self._departures: dict[int, _Departure] = {}
         self._last: tuple[SwapStatus, float] | None = None
+        self._swap_counts: dict[str, int] = {}
+        self._load_counts: dict[tuple[str, str], tuple[int, float]] = {}
+
+    @property
+    def swap_counts(self) -> tuple[SwapCount, ...]:
+        """How many swaps there were, by reason."""
+        return tuple(SwapCount(reason=reason, count=count) for reason, count in self._swap_counts.items())
+
+    @property
+    def load_counts(self) -> tuple[LoadCount, ...]:
+        """How many loads there were, by model and outcome."""
+        return tuple(
+            LoadCount(model_name=model_name, outcome=outcome, count=count, total_s=total_s)
+            for (model_name, outcome), (count, total_s) in self._load_counts.items()
+        )
 
     def last(self, now: float) -> SwapStatus | None:
         """Return the newest swap that is over."""
@@ -91,6 +106,7 @@ class SwapJournal:
                 self._arrive(effect, departed, now)
                 departed = None
         if departed is not None:
+            self._count_swap(_reason_word(departed))
             swaps.append(_only_left(departed))
         if isinstance(event, Left):
             self._asked.pop(event.ticket, None)
@@ -105,6 +121,8 @@ class SwapJournal:
     def _depart(self, generation: int, leaving: Leaving, now: float) -> None:
         arrival = self._arrivals.pop(generation, None)
         if arrival is not None:
+            if not arrival.is_told:
+                self._count_load(arrival, "stopped", now)
             asked = self._asked.get(leaving.ticket) if leaving.ticket is not None else None
             self._departures[generation] = _Departure(arrival.model_name, leaving, asked, now)
 
@@ -120,16 +138,31 @@ class SwapJournal:
                 arrival = self._arrivals.get(generation)
                 if arrival is not None:
                     self._arrivals[generation] = replace(arrival, is_told=True)
+                    self._count_arrival(arrival, "ready", now)
                     yield _arrived(arrival, now, None)
             case LoadFailed(generation, error):
                 arrival = self._arrivals.pop(generation, None)
                 if arrival is not None:
+                    self._count_arrival(arrival, "failed", now)
                     yield _arrived(arrival, now, error)
             case Died(generation, reason):
                 arrival = self._arrivals.pop(generation, None)
                 if arrival is not None:
                     name = arrival.model_name
+                    self._count_swap("died")
                     yield SwapStatus(from_model=name, to_model=None, why=f"'{name}' died: {reason}")
+
+    def _count_arrival(self, arrival: _Arrival, outcome: str, now: float) -> None:
+        self._count_load(arrival, outcome, now)
+        self._count_swap("room" if arrival.after is None else _reason_word(arrival.after))
+
+    def _count_load(self, arrival: _Arrival, outcome: str, now: float) -> None:
+        key = (arrival.model_name, outcome)
+        count, total_s = self._load_counts.get(key, (0, 0.0))
+        self._load_counts[key] = count + 1, total_s + now - arrival.at
+
+    def _count_swap(self, reason: str) -> None:
+        self._swap_counts[reason] = self._swap_counts.get(reason, 0) + 1
 
 
 def sentence(swap: SwapStatus) -> str:
@@ -196,6 +229,10 @@ _WHY = {
     StopReason.SILENT: "'{name}' took a request and fell silent",
     StopReason.ASKED: "the user asked for it",
 }
+
+
+def _reason_word(departure: _Departure) -> str:
+    return departure.leaving.reason.value.replace(" ", "_")
 
 
 def _reason(error: GglibError) -> str:

@@ -178,7 +178,7 @@ class EngineManager(ModelRuntimePort):
         return Admission(self, Wish(model_name, num_ctx, default_ctx, wait_s, request_id))
 
     async def status(self) -> RuntimeStatus:
-        """Return what is resident, who waits, and whose last load failed."""
+        """Return what is resident, who waits, whose last load failed, and what happened since the start."""
         now = self._now()
         waiting: dict[str, list[float]] = {}
         for waiter in self._scheduler.waiters:
@@ -191,13 +191,21 @@ class EngineManager(ModelRuntimePort):
             ),
             failed=tuple((f.spec.model_name, _reason(f.error)) for f in self._scheduler.failures),
             last_swap=self._journal.last(now),
+            swaps=self._journal.swap_counts,
+            loads=self._journal.load_counts,
         )
 
     # --- one request ---
 
     async def take_in(self, wish: Wish) -> tuple[int, RunningTarget]:
         """Wait for a target; return it with the ticket that holds it, for ``let_go``."""
-        spec = await self._launch_spec(wish.model_name)
+        spec = await self._catalog.resolve_for_launch(wish.model_name)
+        if spec is None:
+            raise not_found(wish.model_name, await self._catalog.list_models())
+        if not self._scheduler.is_resident(spec.model_id):
+            await _refuse_what_cannot_load(spec)
+        if self._is_closing:
+            raise ShuttingDownError
         needed, at_launch = _context(
             wish.num_ctx, spec.settings.context, wish.default_ctx, spec.trained_context
         )
@@ -231,16 +239,6 @@ class EngineManager(ModelRuntimePort):
                 raise await self._explained(error, self._granted[ticket]) from error
         finally:
             self.let_go(ticket)
-
-    async def _launch_spec(self, model_name: str) -> ModelLaunchSpec:
-        spec = await self._catalog.resolve_for_launch(model_name)
-        if spec is None:
-            raise not_found(model_name, await self._catalog.list_models())
-        if not self._scheduler.is_resident(spec.model_id):
-            await _refuse_what_cannot_load(spec)
-        if self._is_closing:
-            raise ShuttingDownError
-        return spec
 
     async def _wait_for(
         self,
@@ -284,27 +282,32 @@ class EngineManager(ModelRuntimePort):
 
     def _tell(self, event: Event) -> None:
         """Hand an event to the scheduler and carry out what it says; what happens meanwhile is handled in turn."""
-        self._events.append(event)
         if self._is_dispatching:
+            self._events.append(event)
             return
         self._is_dispatching = True
         try:
+            self._handle(event)
             while self._events:
-                event, now = self._events.popleft(), self._now()
-                effects = self._scheduler.handle(event, now)
-                for swap in self._journal.note(event, effects, now):
-                    logger.info("%s", sentence(swap))
-                for effect in effects:
-                    self._carry_out(effect)
+                self._handle(self._events.popleft())
         finally:
             self._is_dispatching = False
         if self._is_closing and not self.in_flight:
             self._is_unused.set()
 
+    def _handle(self, event: Event) -> None:
+        now = self._now()
+        effects = self._scheduler.handle(event, now)
+        for swap in self._journal.note(event, effects, now):
+            logger.info("%s", sentence(swap))
+        for effect in effects:
+            if isinstance(effect, Grant):
+                self._grant(effect.ticket, effect.generation)
+            else:
+                self._carry_out(effect)
+
     def _carry_out(self, effect: Effect) -> None:
         match effect:
-            case Grant(ticket, generation):
-                self._grant(ticket, generation)
             case Refuse(ticket, error):
                 self._refuse(ticket, error)
             case Launch():

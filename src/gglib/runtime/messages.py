@@ -1,5 +1,7 @@
 """What the shell tells the scheduler (events, past tense), and what it is told to do (effects, imperative). Pure.
 
+Nobody changes one. Those that every request has are not frozen, because making a frozen one takes three times as long.
+
 What is not compared explains an effect to people and to the journal; it changes nothing in what has to be done.
 """
 
@@ -12,7 +14,7 @@ from gglib.core.models import ModelLaunchSpec
 # --- events: what happened ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Requested:
     """Somebody asks for a model: ``needed_ctx`` serves them, ``launch_ctx`` is what a launch for them would use."""
 
@@ -23,7 +25,7 @@ class Requested:
     request_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Left:
     """A request is over: it was answered, or it went away while it waited."""
 
@@ -117,7 +119,7 @@ class Leaving:
     ticket: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Grant:
     """Let the request go to this launch. It is counted as a hold already."""
 

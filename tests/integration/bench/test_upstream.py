@@ -64,6 +64,19 @@ async def test_nothing_is_answered_before_the_last_byte(target: Target) -> None:
         writer.close()
 
 
+async def test_a_client_that_leaves_ends_its_stream(target: Target) -> None:
+    """An endless stream whose reader is gone is forgotten, and the others are answered."""
+    request = chat_request(chat_body(stream_id="endless1", chunks=9_000_000), "bench")
+    async with asyncio.timeout(LIMIT_S):
+        for _ in range(20):
+            reader, writer = await asyncio.open_unix_connection(target.upstream_socket)
+            writer.write(request)
+            await reader.readexactly(1_000_000)
+            writer.transport.abort()
+        while (await ask_upstream(target.upstream_socket))["open_streams"]:
+            pass
+
+
 def test_gglib_takes_it_for_a_llama_server(tmp_path: Path) -> None:
     """Its help names what gglib needs to launch an engine."""
     engine = sides.write_engine(tmp_path)

@@ -141,6 +141,8 @@ def test_what_runs_is_seen_and_stopped_from_beside(stocked: Home) -> None:
         "waiting": [],
         "failed": [],
         "last_swap": None,
+        "swaps": [],
+        "loads": [],
     }
     assert json.loads(stocked.ok("ps", "--json")) == nothing
     assert "No gglib is running" in stocked.refused("stop")

@@ -10,7 +10,14 @@ import pytest
 
 import gglib
 from gglib.core.models import ModelCapabilities, ModelSettings, ModelSummary, RunningTarget
-from gglib.core.ports import ResidentStatus, RuntimeStatus, SwapStatus, WaitingStatus
+from gglib.core.ports import (
+    LoadCount,
+    ResidentStatus,
+    RuntimeStatus,
+    SwapCount,
+    SwapStatus,
+    WaitingStatus,
+)
 from gglib.proxy.routes.local import is_from_here
 from gglib.testing import FakeCatalog, FakeRuntime
 
@@ -142,6 +149,8 @@ async def test_status_is_the_runtimes_own() -> None:
         waiting=(WaitingStatus(model_name="b", waiting=2, longest_wait_s=1.5),),
         failed=(("c", "bad magic"),),
         last_swap=SWAP,
+        swaps=(SwapCount(reason="idle", count=3),),
+        loads=(LoadCount(model_name="a", outcome="ready", count=4, total_s=6.5),),
     )
     status = await status_of(told)
     assert status["version"] == gglib.__version__
@@ -149,6 +158,8 @@ async def test_status_is_the_runtimes_own() -> None:
     assert status["waiting"] == [{"model_name": "b", "waiting": 2, "longest_wait_s": 1.5}]
     assert status["failed"] == [{"model_name": "c", "reason": "bad magic"}]
     assert status["last_swap"] == asdict(SWAP)
+    assert status["swaps"] == [{"reason": "idle", "count": 3}]
+    assert status["loads"] == [{"model_name": "a", "outcome": "ready", "count": 4, "total_s": 6.5}]
 
 
 async def test_status_before_the_first_swap_says_so() -> None:
@@ -159,6 +170,8 @@ async def test_status_before_the_first_swap_says_so() -> None:
         "waiting": [],
         "failed": [],
         "last_swap": None,
+        "swaps": [],
+        "loads": [],
     }
 
 
@@ -169,6 +182,8 @@ async def test_every_field_of_a_status_is_documented_and_no_other() -> None:
         waiting=(WaitingStatus(model_name="b", waiting=2, longest_wait_s=1.5),),
         failed=(("c", "bad magic"),),
         last_swap=SWAP,
+        swaps=(SwapCount(reason="idle", count=3),),
+        loads=(LoadCount(model_name="a", outcome="ready", count=4, total_s=6.5),),
     )
     fields = set()
     for key, value in (await status_of(told)).items():

@@ -136,6 +136,26 @@ async def test_a_failed_load_tells_the_engines_reason_at_once(world: World) -> N
     assert len(world.events("start")) == 1
 
 
+async def test_a_status_counts_what_happened_since_the_start(world: World) -> None:
+    """A came into a free place, B took it, B was stopped: two loads, three swaps."""
+    async with world.manager() as manager:
+        assert ((await manager.status()).swaps, (await manager.status()).loads) == ((), ())
+        await manager.ensure_model_running("a", None, 8192)
+        await manager.ensure_model_running("b", None, 8192)
+        await manager.stop_current()
+        status = await manager.status()
+    assert [(counted.reason, counted.count) for counted in status.swaps] == [
+        ("room", 1),
+        ("idle", 1),
+        ("asked", 1),
+    ]
+    assert [(loads.model_name, loads.outcome, loads.count) for loads in status.loads] == [
+        ("a", "ready", 1),
+        ("b", "ready", 1),
+    ]
+    assert all(loads.total_s > 0 for loads in status.loads)
+
+
 async def test_an_engine_killed_while_loading_is_named_as_out_of_memory(world: World) -> None:
     """Nobody of ours sends KILL to a loading engine: it was the system."""
     async with world.manager(Script(die_while_loading_after_s=0.05, load_s=5)) as manager:

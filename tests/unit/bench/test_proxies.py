@@ -28,11 +28,17 @@ def events(*numbers: int, stream_id: str = STREAM_ID) -> list[bytes]:
     return [upstream.event(stream_id.encode(), number, 1_000_000) for number in numbers]
 
 
-def checked(*parts: bytes, now_ns: int = 3_000_000) -> PacedCheck:
-    """Feed a check."""
+def framed(body: bytes, size: int) -> bytes:
+    """Return a body in chunks of so many bytes."""
+    parts = [body[at : at + size] for at in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in [*parts, b""])
+
+
+def checked(*parts: bytes) -> PacedCheck:
+    """Feed a check with the parts of a body, each a chunk."""
     check = PacedCheck(STREAM_ID, array("q"))
     for part in parts:
-        check.feed(part, now_ns)
+        check.feed(b"%x\r\n%b\r\n" % (len(part), part), 3_000_000)
     return check
 
 
@@ -43,7 +49,7 @@ def test_a_stream_in_order_has_no_fault() -> None:
     """Every event counts once, and its delay is from its sending to its last byte."""
     delays_ns = array("q")
     check = PacedCheck(STREAM_ID, delays_ns)
-    check.feed(b"".join([*events(0, 1, 2), upstream.DONE]), 3_000_000)
+    check.feed(framed(b"".join([*events(0, 1, 2), upstream.DONE]), 10_000), 3_000_000)
     assert (check.number, check.faults, check.is_done) == (3, 0, True)
     assert list(delays_ns) == [2_000_000] * 3
 
@@ -59,11 +65,14 @@ def test_an_event_of_another_stream_is_a_fault() -> None:
     assert checked(*events(0), *events(1, stream_id="00000008")).faults == 1
 
 
-def test_it_does_not_matter_where_reads_end() -> None:
-    """However the bytes of a chunked stream are cut, the same events are found."""
-    frames = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in [*events(0, 1), upstream.DONE])
-    for at in range(len(frames)):
-        check = checked(frames[:at], frames[at:])
+@pytest.mark.parametrize("size", [1, 100, 300, 10_000])
+def test_it_does_not_matter_where_reads_and_chunks_end(size: int) -> None:
+    """However a proxy frames the bytes of a stream, and wherever reads end, the same events are found."""
+    body = framed(b"".join([*events(0, 1), upstream.DONE]), size)
+    for at in range(0, len(body), 7):
+        check = PacedCheck(STREAM_ID, array("q"))
+        check.feed(body[:at], 3_000_000)
+        check.feed(body[at:], 3_000_000)
         assert (check.number, check.faults, check.is_done) == (2, 0, True)
 
 
@@ -142,6 +151,15 @@ def test_a_figure_is_the_median_of_its_rounds_and_a_fault_is_their_sum() -> None
     """One lucky round decides nothing, and one fault is never outvoted."""
     found = results(gglib=[figures(1, errors=1), figures(9), figures(2)]).medians("json-32")["gglib"]
     assert (found["per_s"], found["errors"]) == (2, 1)
+
+
+def test_a_disturbed_round_counts_only_where_none_is_calm() -> None:
+    """What other programs took is not the proxy's, but its faults are."""
+    disturbed = [figures(n, others_beside_proxy=0.5, errors=1) for n in (1, 2, 3)]
+    calm = results(gglib=[figures(9), *disturbed]).medians("json-32")["gglib"]
+    noisy = results(gglib=disturbed).medians("json-32")["gglib"]
+    assert (calm["per_s"], calm["errors"]) == (9, 3)
+    assert (noisy["per_s"], noisy["errors"]) == (2, 3)
 
 
 def test_ratios_are_ours_over_theirs() -> None:

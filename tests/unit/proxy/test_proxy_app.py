@@ -14,6 +14,7 @@ from gglib.proxy.model_objects import ModelObjects
 from gglib.proxy.observer import Observer
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.request import Request
+from gglib.proxy.routes.table import route_of
 from gglib.proxy.upstream import UpstreamPool
 from gglib.testing import FakeCatalog, FakeRuntime
 
@@ -27,7 +28,7 @@ async def test_request_that_comes_after_the_end_is_refused() -> None:
         catalog=FakeCatalog([ModelSummary(id=1, name="tiny")]),
         pool=UpstreamPool(connect_timeout_s=1),
         model_objects=ModelObjects(1),
-        observer=Observer(),
+        observer=Observer(route_of),
         default_ctx=1,
         options=ProxyOptions(),
     )

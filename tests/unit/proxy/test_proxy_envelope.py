@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gglib.proxy.engine_guards import ENGINE_FIELDS, LLGUIDANCE, MAX_GRAMMAR_BYTES
 from gglib.proxy.envelope import MAX_MODEL_NAME_CHARS, Envelope, read_envelope
 from gglib.proxy.errors import BadRequestError
 
@@ -32,6 +33,16 @@ JSON_VALUES = st.recursive(
         ),
         (b'{"x":{"model":1,"model":2},"model":"m"}', Envelope("m", is_stream=False, num_ctx=None)),
         (b'{"x":1,"x":2,"model":"m"}', Envelope("m", is_stream=False, num_ctx=None)),
+        (rb'{"m\u006fdel":"m","num\u005fctx":7}', Envelope("m", is_stream=False, num_ctx=7)),
+        (
+            b'{"model":"' + rb"\ud83d\ude00" * 512 + b'"}',
+            Envelope("\U0001f600" * 512, is_stream=False, num_ctx=None),
+        ),
+        (b'{"model":"m","x":' + b"[" * 63 + b"]" * 63 + b"}", Envelope("m", is_stream=False, num_ctx=None)),
+        (
+            b'{"model":"m","num_ctx":' + b"9" * 4300 + b"}",
+            Envelope("m", is_stream=False, num_ctx=10**4300 - 1),
+        ),
         (b'{"model":"' + b"m" * 512 + b'"}', Envelope("m" * 512, is_stream=False, num_ctx=None)),
     ],
 )
@@ -67,6 +78,12 @@ def test_reads_what_it_needs(body: bytes, expected: Envelope) -> None:
         (b'{"model":"a","model":"a"}', "model", "twice"),
         (b'{"model":"a","stream":true,"stream":false}', "stream", "twice"),
         (b'{"model":"a","num_ctx":1,"num_ctx":2}', "num_ctx", "twice"),
+        (rb'{"model":"a","mod\u0065l":"b"}', "model", "twice"),
+        (rb'{"model":"a","str\u0065am":null,"stream":true}', "stream", "twice"),
+        (b'{"model":"' + b"m" * 1_000_000 + b'"}', "model", str(MAX_MODEL_NAME_CHARS)),
+        (b'{"model":"' + rb"\ud83d\ude00" * 513 + b'"}', "model", str(MAX_MODEL_NAME_CHARS)),
+        (b'{"model":"m","x":"' + rb"\ud800" + b'"}', None, "surrogate"),
+        (b'{"model":"m","x":' + b"[" * 64 + b"]" * 64 + b"}", None, "64 deep"),
         (b'{"model":"m","stream":1}', "stream", "true or false"),
         (b'{"model":"m","stream":"true"}', "stream", "true or false"),
         (b'{"model":"m","stream":[]}', "stream", "true or false"),
@@ -76,6 +93,9 @@ def test_reads_what_it_needs(body: bytes, expected: Envelope) -> None:
         (b'{"model":"m","num_ctx":4096.0}', "num_ctx", "positive"),
         (b'{"model":"m","num_ctx":"4096"}', "num_ctx", "positive"),
         (b'{"model":"m","num_ctx":{}}', "num_ctx", "positive"),
+        (b'{"model":"m","num_ctx":1e3}', "num_ctx", "positive"),
+        (b'{"model":"m","num_ctx":-0}', "num_ctx", "positive"),
+        (b'{"model":"m","num_ctx":' + b"9" * 4301 + b"}", None, "too long"),
     ],
 )
 def test_refuses_and_names_the_field(body: bytes, param: str | None, part: str) -> None:
@@ -110,3 +130,106 @@ def test_reads_back_what_was_written(
     """The fields come out as they went in, among any other members."""
     body = json.dumps({**others, "model": model, "stream": is_stream, "num_ctx": num_ctx}).encode()
     assert read_envelope(body) == Envelope(model, is_stream, num_ctx)
+
+
+@pytest.mark.parametrize("field", sorted({*ENGINE_FIELDS, "id_slot", "lora"}))
+@pytest.mark.parametrize("spelled", ["plainly", "with escapes"])
+@pytest.mark.parametrize("value", [b"0", b"-1", b'[{"id":0,"scale":1}]', b'"x"', b"false", b"{}"])
+def test_refuses_what_controls_the_engine(field: str, spelled: str, value: bytes) -> None:
+    """A field that is not about this answer is refused by its name, and the setting that lets it through is named."""
+    key = field if spelled == "plainly" else "".join(f"\\u{ord(char):04x}" for char in field)
+    body = b'{"model":"m","%s":null,"%s":%s}' % (key.encode(), key.encode(), value)
+    with pytest.raises(BadRequestError, match="allowed_engine_fields") as raised:
+        read_envelope(body)
+    assert raised.value.param == field
+    with pytest.raises(BadRequestError):
+        read_envelope(body, allowed_engine_fields=frozenset({"model", *ENGINE_FIELDS} - {field}))
+    assert read_envelope(body, allowed_engine_fields=frozenset({field})).model == "m"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"m","lora":null,"id_slot":null}',
+        b'{"model":"m","options":{"id_slot":1,"lora":[]},"messages":[{"id_slot":1}]}',
+        b'{"model":"m","seed":1,"top_k":40,"n":1,"logit_bias":{"1":2},"cache_prompt":true,"n_keep":8,"stop":["id_slot"]}',
+        b'{"model":"m","response_format":{"type":"json_object"},"tools":[],"user":"u","grammar_lazy":true}',
+        b'{"model":"m","grammar":null}',
+        b'{"model":"m","grammar":""}',
+        b'{"model":"m","grammar":{"type":"json_object"}}',
+    ],
+)
+def test_lets_through_what_is_about_the_answer(body: bytes) -> None:
+    """What clients send is none of the proxy's business, and neither is an engine's field where it has no meaning."""
+    assert read_envelope(body).model == "m"
+
+
+def _with_grammar(grammar: str, *more: str) -> bytes:
+    grammars = ",".join(f'"grammar":{json.dumps(text)}' for text in (grammar, *more))
+    return f'{{"model":"m",{grammars}}}'.encode()
+
+
+DEEP = "(" * 257 + '"a"' + ")" * 257
+
+
+@pytest.mark.parametrize(
+    ("grammar", "is_taken"),
+    [
+        ('root ::= "yes" | "no"', True),
+        ("root ::= " + "(" * 256 + '"a"' + ")" * 256, True),
+        ("root ::= " + DEEP, False),
+        ("root ::= " + "(" * 257, False),
+        ("root ::= " + "(" * 30_000, False),
+        ("root ::= " + '( "a" )' * 1_000, True),
+        ("root ::= " + '"((((" ' * 1_000, True),
+        ("root ::= " + "[((((] " * 1_000, True),
+        ("root ::= " + r'"\\" "\"(((" [\](((] ' * 1_000, True),
+        ("# " + "(" * 1_000 + '\nroot ::= "a"', True),
+        ("# a\nroot ::= " + DEEP, False),
+        ("root ::= " + '( ")" ' * 257, False),
+        ("root ::= " + "( [)] " * 257, False),
+        ("root ::= " + "( # )\n" * 257, False),
+        ("root ::= " + ") " * 300 + DEEP, False),
+        ('root ::= "' + "(" * 300, True),
+        ("root ::= [" + "(" * 300, True),
+        ("root ::= " + "<|im_start|> <[12]> " * 300, True),
+        ("root ::= " + "( <|end|> ) " * 300, True),
+        ("root ::= " + "( <)> " * 257, False),
+        ("root ::= " + '<"> ' + "( " * 257 + '<"> ', False),
+        ("root ::= " + "<[> " + "( " * 257, False),
+        ("root ::= " + "( " * 200 + "<(> " + ") ( " * 60, False),
+        ("root ::= " + "a" * (MAX_GRAMMAR_BYTES - 11), True),
+        ("root ::= " + "a" * (MAX_GRAMMAR_BYTES - 10), False),
+        ("x" * 1_000_000, False),
+        ('%llguidance {}\nstart: "a"', False),
+    ],
+)  # fmt: skip
+def test_refuses_a_grammar_that_ends_the_engine(grammar: str, is_taken: bool) -> None:  # noqa: FBT001 - a row's value
+    """A grammar is refused by its length and by how deep its groups are nested, whatever stands in its literals."""
+    body = _with_grammar(grammar)
+    if is_taken:
+        assert read_envelope(body).model == "m"
+    else:
+        with pytest.raises(BadRequestError) as raised:
+            read_envelope(body)
+        assert raised.value.param == "grammar"
+
+
+def test_a_good_grammar_hides_no_bad_one() -> None:
+    """Each grammar that a body has is looked at, since it is the engine that decides which one counts."""
+    good, bad = 'root ::= "a"', "root ::= " + DEEP
+    for body in (_with_grammar(good, bad), _with_grammar(bad, good), _with_grammar(good, bad, good)):
+        with pytest.raises(BadRequestError, match="256 deep"):
+            read_envelope(body)
+    escaped = _with_grammar(bad).replace(b"(", rb"\u0028").replace(b"grammar", rb"gr\u0061mmar")
+    with pytest.raises(BadRequestError, match="256 deep"):
+        read_envelope(escaped)
+    assert read_envelope(_with_grammar(good, good)).model == "m"
+
+
+def test_another_language_of_grammars_can_be_allowed() -> None:
+    """An engine that has llguidance takes its grammars, which are not read as GBNF, when the setting says so."""
+    body = _with_grammar("%llguidance {}\nstart: " + "(" * 300 + '"a"' + ")" * 300)
+    assert read_envelope(body, allowed_engine_fields=frozenset({LLGUIDANCE})).model == "m"
+    with pytest.raises(BadRequestError, match="allowed_engine_fields"):
+        read_envelope(body, allowed_engine_fields=frozenset({"grammar"}))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gglib.core.errors import ModelLoadFailedError
 from gglib.core.models import ModelLaunchSpec
-from gglib.core.ports import SwapStatus
+from gglib.core.ports import LoadCount, SwapCount, SwapStatus
 from gglib.runtime.journal import SwapJournal, sentence
 from gglib.runtime.messages import (
     BecameReady,
@@ -32,12 +32,23 @@ def ask(ticket: int, spec: ModelLaunchSpec, context: int = 8192) -> Requested:
 
 def told(*story: tuple[float, Event]) -> list[SwapStatus]:
     """Return every swap of a story, as a scheduler and its journal live through it."""
+    return lived(*story)[0]
+
+
+def lived(*story: tuple[float, Event]) -> tuple[list[SwapStatus], SwapJournal]:
+    """Return every swap of a story, and the journal at its end."""
     scheduler, journal = Scheduler(max_wait_s=15), SwapJournal()
     swaps: list[SwapStatus] = []
     for now, event in story:
         swaps += journal.note(event, scheduler.handle(event, now), now)
     assert journal.last(1_000) is None or swaps
-    return swaps
+    assert sum(counted.count for counted in journal.swap_counts) == len(swaps)
+    return swaps, journal
+
+
+def reasons(*story: tuple[float, Event]) -> dict[str, int]:
+    """Return how many swaps a story had for each reason."""
+    return {counted.reason: counted.count for counted in lived(*story)[1].swap_counts}
 
 
 A_IS_READY: Sequence[tuple[float, Event]] = ((0.0, ask(1, A)), (4.0, BecameReady(1)))
@@ -145,3 +156,74 @@ def test_the_last_swap_grows_older() -> None:
     last = journal.last(64.0)
     assert last is not None
     assert last.ago_s == 60.0
+
+
+def test_swaps_are_counted_by_their_reason() -> None:
+    """Each way to leave has its word, whether somebody came for it or not; coming into a free place has one too."""
+    idle = (*A_IS_IDLE, (50.0, ask(2, B)), (50.5, Exited(1)), (54.5, BecameReady(2)))
+    assert reasons(*A_IS_READY) == {"room": 1}
+    assert reasons(*idle) == {"room": 1, "idle": 1}
+    assert reasons(
+        *A_IS_READY,
+        (5.0, ask(2, B)),
+        (20.0, TimePassed()),
+        (23.0, Left(1)),
+        (23.5, Exited(1)),
+        (27.5, BecameReady(2)),
+    ) == {"room": 1, "overdue": 1}
+    assert reasons(*A_IS_IDLE, (50.0, ask(2, A, 16384)), (50.5, Exited(1)), (54.5, BecameReady(2))) == {
+        "room": 1,
+        "too_small": 1,
+    }
+    assert reasons(*A_IS_READY, (5.0, StopAsked(8.0)), (8.0, TimePassed()), (8.5, Exited(1))) == {
+        "room": 1,
+        "asked": 1,
+    }
+    assert reasons(*A_IS_READY, (600.0, Suspected(1)), (600.0, Left(1)), (600.5, Exited(1))) == {
+        "room": 1,
+        "silent": 1,
+    }
+    assert reasons(
+        *A_IS_READY,
+        (5.0, Died(1, "signal 6")),
+        (5.0, Left(1)),
+        (5.1, Exited(1)),
+        (6.0, ask(2, A)),
+        (9.0, BecameReady(2)),
+    ) == {"room": 2, "died": 1}
+
+
+def test_loads_are_counted_by_model_and_outcome_with_their_time() -> None:
+    """A came twice, in 4 s and in 3 s; B failed after half a second, and once it was told to stop after two."""
+    _, journal = lived(
+        *A_IS_IDLE,
+        (50.0, ask(2, B)),
+        (50.5, Exited(1)),
+        (51.0, LoadFailed(2, ModelLoadFailedError("b", "bad magic"))),
+        (52.0, Left(2)),
+        (100.0, ask(3, B)),
+        (101.0, Left(3)),
+        (102.0, ask(4, A)),
+        (102.5, Exited(3)),
+        (105.5, BecameReady(4)),
+    )
+    assert journal.load_counts == (
+        LoadCount(model_name="a", outcome="ready", count=2, total_s=7.0),
+        LoadCount(model_name="b", outcome="failed", count=1, total_s=0.5),
+        LoadCount(model_name="b", outcome="stopped", count=1, total_s=2.0),
+    )
+    assert journal.swap_counts == (
+        SwapCount(reason="room", count=1),
+        SwapCount(reason="idle", count=1),
+        SwapCount(reason="unwanted", count=1),
+    )
+
+
+def test_what_is_told_late_of_a_load_is_not_counted_twice() -> None:
+    """The news that it is ready, or that it failed, comes after it was told to stop."""
+    for late in (BecameReady(1), LoadFailed(1, ModelLoadFailedError("a", "killed"))):
+        _, journal = lived(
+            (0.0, ask(1, A)), (2.0, StopAsked(2.0)), (2.0, TimePassed()), (2.1, late), (2.2, Exited(1))
+        )
+        assert journal.load_counts == (LoadCount(model_name="a", outcome="stopped", count=1, total_s=2.0),)
+        assert journal.swap_counts == (SwapCount(reason="asked", count=1),)

@@ -6,6 +6,15 @@ import click
 
 from gglib.cli.context import Options
 
+_NOTHING: dict[str, Any] = {
+    "residents": [],
+    "waiting": [],
+    "failed": [],
+    "last_swap": None,
+    "swaps": [],
+    "loads": [],
+}
+
 
 @click.command("ps")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
@@ -16,7 +25,7 @@ def command(options: Options, *, as_json: bool) -> None:
     from gglib.cli.instance import NOTHING_RUNS, find_instance, status_of
 
     instance = find_instance(options.settings())
-    status: dict[str, Any] = {"residents": [], "waiting": [], "failed": [], "last_swap": None}
+    status = _NOTHING
     if instance is not None and instance.endpoint is not None:
         status = status_of(instance.endpoint)
     if as_json:

@@ -67,6 +67,28 @@ class SwapStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SwapCount:
+    """How many swaps that are over had one reason, since the start."""
+
+    reason: str
+    """Why a model left: ``idle``, ``overdue``, ``unwanted``, ``too_small``, ``expired``, ``silent``, ``asked``,
+    ``died``. ``room``: none had to, there was room for the one that came."""
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadCount:
+    """How many loads of one model ended in one way, since the start."""
+
+    model_name: str
+    outcome: str
+    """``ready``, ``failed``, or ``stopped`` (told to stop before it was ready)."""
+    count: int
+    total_s: float
+    """How long they took, all of them together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeStatus:
     """A moment in the life of a runtime."""
 
@@ -75,6 +97,10 @@ class RuntimeStatus:
     failed: tuple[tuple[str, str], ...] = ()
     """Model name and reason of each model whose last load failed, or that died too often."""
     last_swap: SwapStatus | None = None
+    swaps: tuple[SwapCount, ...] = ()
+    """By reason; a reason that did not occur is not there."""
+    loads: tuple[LoadCount, ...] = ()
+    """By model and outcome; what did not occur is not there."""
 
 
 class ModelRuntimePort(ABC):

@@ -27,6 +27,7 @@ WRITE_HIGH_BYTES = 32 * 1024
 """How much of an answer may wait in this process for a slow client."""
 NOTSENT_BYTES = 32 * 1024
 """How much of it may wait in the kernel before it is on its way."""
+_UNLIMITED = 2**31 - 1
 AHEAD_LIMIT_BYTES = 64 * 1024
 """How much a client may send in advance of the answer it waits for."""
 DROPPED_BODY_BYTES = 64 * 1024
@@ -77,6 +78,7 @@ class ClientConnection(asyncio.Protocol):
         self._is_reading_paused = False
         self._room: asyncio.Future[None] | None = None
         self._is_served = False
+        self._is_patient = True
         self._next: asyncio.Future[None] | None = None
         self.is_choked = False
 
@@ -152,9 +154,18 @@ class ClientConnection(asyncio.Protocol):
                 transport.abort()
 
     def shut_down(self) -> None:
-        """Close it unless an answer is on its way, which is the last one then."""
-        if self._request is None and self._transport is not None:
+        """Close it unless an answer is on its way, which is the last one then.
+
+        Nothing waits for a slow client any more: the kernel may take what there is, and delivers it when we are gone.
+        """
+        if self._transport is None:
+            return
+        if self._request is None:
             self._transport.close()
+            return
+        _limit_unsent(self._transport, _UNLIMITED)
+        self._is_patient = False
+        self.resume_writing()
 
     def abort(self) -> None:
         """Cut it."""
@@ -173,8 +184,7 @@ class ClientConnection(asyncio.Protocol):
                 # The loops do this only for sockets that name their protocol, and socket.socket() does not: without
                 # it, what follows an answer's head waits for the client's delayed acknowledgement (measured: 40 ms).
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOTSENT_BYTES)
+        _limit_unsent(transport, NOTSENT_BYTES)
         if not self._edge.add(self):
             self._refuse(TooManyConnectionsError())
 
@@ -198,7 +208,7 @@ class ClientConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Note that the client is slow to read."""
-        self.is_choked = True
+        self.is_choked = self._is_patient
         if self._transport is not None:
             self._patience.choke(self._loop.time(), self._transport.get_write_buffer_size())
 
@@ -206,7 +216,7 @@ class ClientConnection(asyncio.Protocol):
         """Note that the client has read."""
         self.is_choked = False
         if self._patience.phase is Phase.CHOKED and not self._is_closing:
-            self._patience.answer(self._loop.time())
+            self._patience.answer()
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
 
@@ -224,10 +234,10 @@ class ClientConnection(asyncio.Protocol):
                 self._fail_body(error)
             return
         for event in events:
-            if event is End.OF_REQUEST:
-                self._end_of_request()
-            elif isinstance(event, NewRequest):
+            if isinstance(event, NewRequest):
                 self._begin(event)
+            elif event is End.OF_REQUEST:
+                self._end_of_request()
             elif self._body is not None and isinstance(event, bytes):
                 self._patience.receive_body(len(event))
                 self._body.feed(event)
@@ -238,11 +248,14 @@ class ClientConnection(asyncio.Protocol):
             self._pause_reading()
 
     def _begin(self, event: NewRequest) -> None:
-        self._body = IncomingBody()
-        self._request = Request(event.head, event.content_length, self._body, self)
+        if event.body is None:
+            self._body = IncomingBody()
+            self._patience.begin_body(self._loop.time())
+        else:
+            self._patience.answer()
+        self._request = Request(event.head, event.content_length, event.body or self._body or b"", self)
         self._may_keep_alive = event.head.may_keep_alive
         self._is_answered = False
-        self._patience.begin_body(self._loop.time())
         if self._is_served:
             self._wake()
         else:
@@ -252,11 +265,16 @@ class ClientConnection(asyncio.Protocol):
     async def _serve(self) -> None:
         """Answer one request after the other until the connection ends."""
         while not self._is_over:
-            if self._request is None:
+            request = self._request
+            if request is None:
                 self._next = self._loop.create_future()
                 await self._next
-            else:
-                await self._answer(self._request)
+                continue
+            try:
+                await self._edge.handle(request, self)
+            finally:
+                self._request = self._body = None
+                self._after_answer()
 
     @property
     def _is_over(self) -> bool:
@@ -271,23 +289,16 @@ class ClientConnection(asyncio.Protocol):
             self._body.finish()
         if self._request is not None:
             if self._patience.phase is Phase.BODY:
-                self._patience.answer(self._loop.time())
+                self._patience.answer()
         else:  # the rest of a body that nobody wanted
             self._go_on()
 
     def _fail_body(self, error: HttpError) -> None:
         """Tell whoever reads the body. An answer that has begun without it goes on, and is the last one."""
         self._is_broken = True
-        self._patience.answer(self._loop.time())
+        self._patience.answer()
         if self._body is not None:
             self._body.fail(error)
-
-    async def _answer(self, request: Request) -> None:
-        try:
-            await self._edge.handle(request, self)
-        finally:
-            self._request = self._body = None
-            self._after_answer()
 
     def _after_answer(self) -> None:
         if self._transport is None:
@@ -351,3 +362,11 @@ class ClientConnection(asyncio.Protocol):
     def _host(self, which: str) -> str | None:
         name = self._transport.get_extra_info(which) if self._transport is not None else None
         return name[0] if isinstance(name, tuple) else None
+
+
+def _limit_unsent(transport: asyncio.Transport, limit_bytes: int) -> None:
+    """Bound what the kernel takes without having sent it, where it can (TCP on Linux and macOS)."""
+    sock = transport.get_extra_info("socket")
+    if sock.family in {socket.AF_INET, socket.AF_INET6} and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        with contextlib.suppress(OSError):  # the client is gone already
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, limit_bytes)

@@ -125,9 +125,9 @@ class Listener:
         """Tell, then cut, then cancel: each step is for what the one before did not end."""
         self.is_ending = True
         self._note_if_empty()
-        self._on_stop()
         for connection in list(self._connections):
             connection.shut_down()
+        self._on_stop()
         await _first_of(self._is_empty, grace_s)
         for connection in list(self._connections):
             connection.abort()

@@ -35,6 +35,10 @@ class Phase(Enum):
     LINGER = "linger"
 
 
+_NEW, _IDLE, _HEAD, _BODY = Phase.NEW, Phase.IDLE, Phase.HEAD, Phase.BODY
+_ANSWER, _CHOKED, _LINGER = Phase.ANSWER, Phase.CHOKED, Phase.LINGER
+
+
 class Patience:
     """The phase of one connection and when it has lasted too long."""
 
@@ -43,24 +47,24 @@ class Patience:
     def __init__(self, limits: PatienceLimits, now_s: float) -> None:
         self._limits = limits
         self._unsent_bytes = 0
-        self.phase = Phase.NEW
+        self.phase = _NEW
         self.since_s = self.deadline_s = now_s
-        self._enter(Phase.NEW, now_s, limits.head_s)
+        self._enter(_NEW, now_s, limits.head_s)
 
     def rest(self, now_s: float) -> None:
         """Note that an answer is over and no other request has begun."""
-        self._enter(Phase.IDLE, now_s, self._limits.idle_s)
+        self._enter(_IDLE, now_s, self._limits.idle_s)
 
     def begin_head(self, now_s: float) -> None:
         """Note that a request has begun; the head of a first one has been waited for since the connection began."""
-        if self.phase is Phase.IDLE:
-            self._enter(Phase.HEAD, now_s, self._limits.head_s)
-        elif self.phase is Phase.NEW:
-            self.phase = Phase.HEAD
+        if self.phase is _IDLE:
+            self._enter(_HEAD, now_s, self._limits.head_s)
+        elif self.phase is _NEW:
+            self.phase = _HEAD
 
     def begin_body(self, now_s: float) -> None:
         """Note that a body is read."""
-        self._enter(Phase.BODY, now_s, self._limits.body_s)
+        self._enter(_BODY, now_s, self._limits.body_s)
 
     def receive_body(self, size_bytes: int) -> None:
         """Note that some of the body has come: that buys time, so that a slow upload goes on and a drip does not.
@@ -68,27 +72,27 @@ class Patience:
         ``look`` sees to it that nobody buys more than the limit in advance: whoever sends 60 MB at once and then
         nothing would hold them for a day.
         """
-        if self.phase is Phase.BODY:
+        if self.phase is _BODY:
             self.deadline_s += size_bytes / self._limits.body_min_rate
 
-    def answer(self, now_s: float) -> None:
+    def answer(self) -> None:
         """Note that nothing is waited for from the client."""
-        self._enter(Phase.ANSWER, now_s, FOR_EVER)
+        self.phase, self.deadline_s = _ANSWER, FOR_EVER
 
     def choke(self, now_s: float, unsent_bytes: int) -> None:
         """Note that the client does not read as fast as it is answered."""
         self._unsent_bytes = unsent_bytes
-        self._enter(Phase.CHOKED, now_s, self._limits.write_s)
+        self._enter(_CHOKED, now_s, self._limits.write_s)
 
     def linger(self, now_s: float) -> None:
         """Note that what still comes is thrown away."""
-        self._enter(Phase.LINGER, now_s, LINGER_S)
+        self._enter(_LINGER, now_s, LINGER_S)
 
     def look(self, now_s: float, unsent_bytes: int) -> Phase | None:
         """Return the phase that has lasted too long, or None. A choked client that took something is living."""
-        if self.phase is Phase.CHOKED and unsent_bytes != self._unsent_bytes:
+        if self.phase is _CHOKED and unsent_bytes != self._unsent_bytes:
             self.choke(now_s, unsent_bytes)
-        if self.phase is Phase.BODY and self._limits.body_s > 0:
+        if self.phase is _BODY and self._limits.body_s > 0:
             self.deadline_s = min(self.deadline_s, now_s + self._limits.body_s)
         return self.phase if now_s >= self.deadline_s else None
 

@@ -10,7 +10,7 @@ MAX_SIZE_LINE_BYTES = 256
 """A size is at most 16 digits; the rest of the line is an extension, which nobody uses and everybody has to skip."""
 
 _PLAIN_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})\r\n")
-_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[^\x00-\x08\x0a-\x1f\x7f]*+)?")
+_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 _CRLF = b"\r\n"
 
 
@@ -20,6 +20,10 @@ class _State(Enum):
     DATA_END = "data end"
     TRAILERS = "trailers"
     OVER = "over"
+
+
+_SIZE, _DATA, _DATA_END = _State.SIZE, _State.DATA, _State.DATA_END
+_TRAILERS, _OVER = _State.TRAILERS, _State.OVER
 
 
 class ChunkedBody:
@@ -40,7 +44,7 @@ class ChunkedBody:
         self._limit_bytes = limit_bytes or 0
         self._may_have_bytes = limit_bytes
         """How much more the body may have; None is without limit. What a chunk announces counts."""
-        self._state = _State.SIZE
+        self._state = _SIZE
         self._left_bytes = 0
         self._rest = b""
         self._trailers = 0
@@ -61,8 +65,10 @@ class ChunkedBody:
         buffer = self._rest + data if self._rest else data
         position: int | None = 0
         at = 0
-        while position is not None and self._state is not _State.OVER:
-            at = self._read_whole_chunks(buffer, position, parts) if self._state is _State.SIZE else position
+        while position is not None and self._state is not _OVER:
+            at = self._read_whole_chunks(buffer, position, parts) if self._state is _SIZE else position
+            if at == len(buffer):
+                break
             position = self._step(buffer, at, parts)
             at = at if position is None else position
         self._rest = buffer[at:]
@@ -83,16 +89,16 @@ class ChunkedBody:
 
     def _step(self, buffer: bytes, position: int, parts: list[bytes]) -> int | None:
         """Read the next element, or what there is of it; return where it ends, None where it has not come."""
-        if self._state is _State.DATA:
+        if self._state is _DATA:
             return self._read_data(buffer, position, parts)
-        if self._state is _State.DATA_END:
+        if self._state is _DATA_END:
             return self._end_data(buffer, position)
         end = buffer.find(_CRLF, position)
         # The CR of a line end that has not come yet does not count: limits are the same wherever a read ends.
         line = buffer[position:].removesuffix(b"\r") if end < 0 else buffer[position:end]
         if end < 0 and b"\n" in line:
             raise MalformedRequestError("Lines in a chunked body must end with CR LF.")
-        if self._state is _State.SIZE:
+        if self._state is _SIZE:
             self._read_size(line, is_whole=end >= 0)
         else:
             self._read_trailer(line, is_whole=end >= 0)
@@ -107,7 +113,7 @@ class ChunkedBody:
                 raise MalformedRequestError("A chunk must begin with its size in hexadecimal digits.")
             self._left_bytes = int(match[1], 16)
             self._announce(self._left_bytes)
-            self._state = _State.DATA if self._left_bytes else _State.TRAILERS
+            self._state = _DATA if self._left_bytes else _TRAILERS
 
     def _announce(self, size_bytes: int) -> None:
         if self._may_have_bytes is not None:
@@ -115,14 +121,12 @@ class ChunkedBody:
             if self._may_have_bytes < 0:
                 raise BodyTooLargeError(self._limit_bytes)
 
-    def _read_data(self, buffer: bytes, position: int, parts: list[bytes]) -> int | None:
+    def _read_data(self, buffer: bytes, position: int, parts: list[bytes]) -> int:
         part = buffer[position : position + self._left_bytes]
-        if not part:
-            return None
         parts.append(part)
         self._left_bytes -= len(part)
         if not self._left_bytes:
-            self._state = _State.DATA_END
+            self._state = _DATA_END
         return position + len(part)
 
     def _end_data(self, buffer: bytes, position: int) -> int | None:
@@ -131,7 +135,7 @@ class ChunkedBody:
             raise MalformedRequestError("A chunk is not as long as it says.")
         if seen != _CRLF:
             return None
-        self._state = _State.SIZE
+        self._state = _SIZE
         return position + len(_CRLF)
 
     def _read_trailer(self, line: bytes, *, is_whole: bool) -> None:
@@ -143,5 +147,5 @@ class ChunkedBody:
             self._trailers += 1
             self._trailer_bytes += len(line) + len(_CRLF)
         elif is_whole:
-            self._state = _State.OVER
+            self._state = _OVER
             self.is_over = True

@@ -16,8 +16,8 @@ from gglib.proxy.http1.writer import header_lines
 MAX_HEAD_BYTES = 64 * 1024
 
 _END_OF_HEAD = b"\r\n\r\n"
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [^\x00-\x08\x0a-\x1f\x7f]*+)?")
-_LENGTH_LINE = re.compile(rb"\r\ncontent-length:[ \t]*+([0-9]{1,18})[ \t]*+(?=\r\n|\Z)", re.IGNORECASE)
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [^\x00-\x08\x0a-\x1f\x7f]*)?")
+_LENGTH_LINE = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*(?=\r\n|\Z)", re.IGNORECASE)
 _NO_BODY_STATUSES = frozenset((204, 304))
 _REMEMBERED_HEADS = 256
 
@@ -90,6 +90,9 @@ class _State(Enum):
     BROKEN = "broken"
 
 
+_HEAD, _LENGTH, _CHUNKS, _UNTIL_END = _State.HEAD, _State.LENGTH, _State.CHUNKS, _State.UNTIL_END
+_COMPLETE, _BROKEN = _State.COMPLETE, _State.BROKEN
+
 _NO_CHUNKS = ChunkedBody()
 """Stands for the reader of chunks where there are none; it is never read with."""
 
@@ -106,10 +109,11 @@ class ResponseReader:
         "fault",
         "has_surplus",
         "head",
+        "is_complete",
     )
 
     def __init__(self) -> None:
-        self._state = _State.HEAD
+        self._state = _HEAD
         self._buffer = b""
         self._left_bytes = 0
         self._chunks = _NO_CHUNKS
@@ -119,34 +123,31 @@ class ResponseReader:
         """The length of the body in bytes; None where the head does not tell."""
         self.fault: str | None = None
         """Why nothing more can be read; None where something can."""
+        self.is_complete = False
+        """Whether the whole answer has come."""
         self.has_surplus = False
         """Whether more came than the one answer."""
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether the whole answer has come."""
-        return self._state is _State.COMPLETE
-
     def receive(self, data: bytes) -> bytes:
         """Take in what came and return what there is of the body in it."""
-        if self._state is _State.HEAD:
+        if self._state is _HEAD:
             data = self._read_head(data)
-        match self._state:
-            case _State.LENGTH:
-                return self._read_length(data)
-            case _State.CHUNKS:
-                return self._read_chunks(data)
-            case _State.UNTIL_END:
-                return data
-            case _State.COMPLETE if data:
-                self.has_surplus = True
+        state = self._state
+        if state is _LENGTH:
+            return self._read_length(data)
+        if state is _CHUNKS:
+            return self._read_chunks(data)
+        if state is _UNTIL_END:
+            return data
+        if state is _COMPLETE and data:
+            self.has_surplus = True
         return b""
 
     def end_of_input(self) -> None:
         """Note that the connection has ended: the proper end of a body that nothing else delimits."""
-        if self._state is _State.UNTIL_END:
-            self._state = _State.COMPLETE
-        elif self._state is not _State.COMPLETE:
+        if self._state is _UNTIL_END:
+            self._complete()
+        elif self._state is not _COMPLETE:
             self._break("The engine closed the connection before its answer was complete.")
 
     def _read_head(self, data: bytes) -> bytes:
@@ -171,19 +172,19 @@ class ResponseReader:
     def _begin_body(self, head: ResponseHead, length: int | None) -> None:
         self.head, self.content_length = head, length
         if head.status in _NO_BODY_STATUSES or length == 0:
-            self._state = _State.COMPLETE
+            self._complete()
         elif head.is_chunked:
-            self._state, self._chunks = _State.CHUNKS, ChunkedBody()
+            self._state, self._chunks = _CHUNKS, ChunkedBody()
         elif length is None:
-            self._state = _State.UNTIL_END
+            self._state = _UNTIL_END
         else:
-            self._state, self._left_bytes = _State.LENGTH, length
+            self._state, self._left_bytes = _LENGTH, length
 
     def _read_length(self, data: bytes) -> bytes:
         left_bytes = self._left_bytes - len(data)
         self._left_bytes = left_bytes
         if left_bytes <= 0:
-            self._state = _State.COMPLETE
+            self._complete()
             if left_bytes < 0:
                 self.has_surplus = True
                 return data[:left_bytes]
@@ -197,10 +198,13 @@ class ResponseReader:
             self._break(_NOT_HTTP)
         else:
             if self._chunks.is_over:
-                self._state = _State.COMPLETE
+                self._complete()
                 self.has_surplus = bool(self._chunks.rest)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    def _complete(self) -> None:
+        self._state, self.is_complete = _COMPLETE, True
+
     def _break(self, why: str) -> None:
         if self.fault is None:
-            self._state, self.fault, self._buffer = _State.BROKEN, why, b""
+            self._state, self.fault, self._buffer = _BROKEN, why, b""

@@ -25,6 +25,9 @@ class Framing(Enum):
     CLOSE = "the end of the connection"
 
 
+_NOTHING, _LENGTH, _CHUNKS, _CLOSE = Framing.NOTHING, Framing.LENGTH, Framing.CHUNKS, Framing.CLOSE
+
+
 class AnswerWriter:
     """Frames one answer to one request. ``may_keep_alive`` is whether another may follow, once the head is made."""
 
@@ -33,7 +36,7 @@ class AnswerWriter:
     def __init__(self, *, method: str, minor_version: int) -> None:
         self._is_head_only = method == "HEAD"
         self._minor_version = minor_version
-        self._framing = Framing.NOTHING
+        self._framing = _NOTHING
         self._left_bytes = 0
         self.may_keep_alive = False
 
@@ -53,11 +56,11 @@ class AnswerWriter:
         """
         framing = self._framing = self._choose(status, length)
         framing_line = b""
-        if framing is Framing.LENGTH:
+        if framing is _LENGTH:
             framing_line = b"content-length: %d\r\n" % self._left_bytes
-        elif framing is Framing.CHUNKS:
+        elif framing is _CHUNKS:
             framing_line = b"transfer-encoding: chunked\r\n"
-        self.may_keep_alive = may_keep_alive = may_keep_alive and framing is not Framing.CLOSE
+        self.may_keep_alive = may_keep_alive = may_keep_alive and framing is not _CLOSE
         if not may_keep_alive:
             framing_line += b"connection: close\r\n"
         elif says_keep_alive or self._minor_version == 0:
@@ -68,27 +71,27 @@ class AnswerWriter:
     def part(self, data: bytes) -> bytes:
         """Return a part of the body as it goes over the wire; empty where there is nothing to send."""
         framing = self._framing
-        if framing is Framing.LENGTH:
+        if framing is _LENGTH:
             self._left_bytes -= len(data)
             if self._left_bytes < 0:
                 raise RuntimeError("The answer is longer than its content-length.")
-        if self._is_head_only or framing is Framing.NOTHING or not data:
+        if self._is_head_only or framing is _NOTHING or not data:
             return b""
-        return b"%x\r\n%b\r\n" % (len(data), data) if framing is Framing.CHUNKS else data
+        return b"%x\r\n%b\r\n" % (len(data), data) if framing is _CHUNKS else data
 
     def end(self) -> bytes:
         """Return what ends the body. Raises RuntimeError where the body is shorter than its length."""
-        if self._framing is Framing.LENGTH and self._left_bytes and not self._is_head_only:
+        if self._framing is _LENGTH and self._left_bytes and not self._is_head_only:
             raise RuntimeError("The answer is shorter than its content-length.")
-        return _LAST_CHUNK if self._framing is Framing.CHUNKS and not self._is_head_only else b""
+        return _LAST_CHUNK if self._framing is _CHUNKS and not self._is_head_only else b""
 
     def _choose(self, status: int, length: int | None) -> Framing:
         if status in _WITHOUT_BODY:
-            return Framing.NOTHING
+            return _NOTHING
         if length is not None:
             self._left_bytes = length
-            return Framing.LENGTH
-        return Framing.CHUNKS if self._minor_version else Framing.CLOSE
+            return _LENGTH
+        return _CHUNKS if self._minor_version else _CLOSE
 
 
 def header_lines(headers: Headers) -> bytes:

@@ -11,7 +11,7 @@ from gglib.proxy.request import Request
 
 
 async def show_status(request: Request, answer: Answer, services: Services) -> None:
-    """``GET /api/status``: what is resident, who waits, what failed, and the last swap."""
+    """``GET /api/status``: what is resident, who waits, what failed, the last swap, and counts of what was."""
     _refuse_strangers(request, services)
     status = await services.runtime.status()
     await answer.send_json(
@@ -21,6 +21,8 @@ async def show_status(request: Request, answer: Answer, services: Services) -> N
             "waiting": [asdict(waiting) for waiting in status.waiting],
             "failed": [{"model_name": name, "reason": reason} for name, reason in status.failed],
             "last_swap": None if status.last_swap is None else asdict(status.last_swap),
+            "swaps": [asdict(swaps) for swaps in status.swaps],
+            "loads": [asdict(loads) for loads in status.loads],
         }
     )
 

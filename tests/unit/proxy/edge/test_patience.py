@@ -97,7 +97,7 @@ def test_what_comes_of_no_body_buys_nothing() -> None:
 def test_an_answer_has_no_deadline_of_the_clients() -> None:
     """While nothing is waited for from the client, it may take for ever."""
     patience = new()
-    patience.answer(100)
+    patience.answer()
     assert patience.deadline_s == FOR_EVER
     assert patience.look(10**9, 0) is None
 

@@ -1,0 +1,26 @@
+"""What was counted, for Prometheus."""
+
+import asyncio
+import importlib
+
+from gglib.proxy.answer import Answer
+from gglib.proxy.http1.writer import header_lines
+from gglib.proxy.options import Services
+from gglib.proxy.request import Request
+
+_EXPOSITION = "gglib.proxy.exposition"
+
+
+async def show_metrics(request: Request, answer: Answer, services: Services) -> None:
+    """``GET /metrics``: all numbers of this moment as text (format 0.0.4)."""
+    del request
+    # The library behind it is slow to import, and writes slowly: not at the start, and not while streams wait.
+    await asyncio.to_thread(importlib.import_module, _EXPOSITION)
+    from gglib.proxy.exposition import CONTENT_TYPE, Numbers, expose  # noqa: PLC0415 - it is there by now
+
+    observer = services.observer
+    status = await services.runtime.status()
+    numbers = Numbers(observer.tally, status, observer.count_connections())
+    body = await asyncio.to_thread(expose, numbers.collect())
+    lines = header_lines([(b"content-type", CONTENT_TYPE)])
+    await answer.start_with(200, lines, length=len(body), is_event_stream=False, part=body, is_last=True)

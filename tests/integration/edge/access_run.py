@@ -1,0 +1,117 @@
+"""Asks with names and keys that are not to be let in, over sockets, and collects what comes back."""
+
+import asyncio
+import random
+import string
+from collections import Counter
+from collections.abc import Iterable
+
+from tests.integration.proxy.support import connect
+
+from gglib.proxy.routes.table import ROUTES
+
+KEY = "sk-the-right-one-0123456789"
+HOSTILE_HOSTS = (
+    "evil.example",
+    "evil.example:8080",
+    "localhost.evil.example",
+    "127.0.0.1.evil.example",
+    "127.0.0.1.nip.io",
+    "evil-localhost",
+    "xlocalhost",
+    "localhostx",
+    "localhost.",
+    "localhost.localdomain",
+    "LOCALHOST.EVIL.EXAMPLE",
+    "sub.localhost.example",
+    "127.1",
+    "127.0.1",
+    "127.0.0.1.",
+    "127.000.000.001",
+    "0127.0.0.1",
+    "0x7f.0.0.1",
+    "0x7f000001",
+    "2130706433",
+    "017700000001",
+    "0.0.0.0",  # noqa: S104 - asked by, not bound
+    "0",
+    "128.0.0.1",
+    "126.255.255.255",
+    "10.0.0.1",
+    "192.168.1.7:8080",
+    "169.254.169.254",
+    "metadata.internal",
+    "[::]",
+    "[::2]",
+    "[::ffff:127.0.0.1]",
+    "[0:0:0:0:0:0:0:1]",
+    "[fe80::1]",
+    "[::1].evil.example",
+    "user@localhost",
+    "localhost@evil.example",
+    "localhost:80@evil.example",
+    "localhost:",
+    "localhost:99999",
+    "localhost:8080:8080",
+    "localhost, evil.example",
+    "localhost/evil",
+    "localhost#evil",
+    "loc%61lhost",
+    "l\xf6calhost",
+)
+"""What a page that rebinds its name, or somebody who tries spellings, would send."""
+
+Refusal = tuple[int, str, str]
+"""Status, code, and all of the answer that may not differ from one refusal to the next."""
+
+
+def routes() -> list[tuple[str, str]]:
+    """Return method and path of everything that is served, and of what is not."""
+    served = [(method, path) for path, methods in ROUTES.items() for method in methods]
+    return [*served, ("GET", "/v1/models/tiny"), ("GET", "/no-such-path"), ("OPTIONS", "/v1/models")]
+
+
+async def refusal(port: int, method: str, path: str, headers: Iterable[tuple[str, str]]) -> Refusal:
+    """Ask once and return what was said."""
+    async with await connect(port) as client:
+        await client.send(method, path, body=b"{}", headers=tuple(headers))
+        reply = await client.read_reply()
+    told = sorted((name, value) for name, value in reply.headers if name not in {"date", "x-request-id"})
+    return reply.status, str(reply.error["code"]), f"{told} {reply.body!r}"
+
+
+async def wrong_keys(port: int, count: int, *, seed: int, at_once: int = 8) -> Counter[Refusal]:
+    """Ask with keys that are nearly right, or not at all, and count the different refusals."""
+    source = random.Random(seed)  # noqa: S311 - a test's choice
+    seen: Counter[Refusal] = Counter()
+    left = iter([wrong_key(source) for _ in range(count)])
+
+    async def ask() -> None:
+        for headers in left:
+            seen[await refusal(port, "POST", "/v1/chat/completions", headers)] += 1
+
+    await asyncio.gather(*(ask() for _ in range(at_once)))
+    return seen
+
+
+def wrong_key(source: random.Random) -> list[tuple[str, str]]:
+    """Return headers that carry no right key, in one of the ways in which one may be wrong."""
+    position = source.randrange(len(KEY))
+    other = source.choice([c for c in string.ascii_letters + string.digits if c != KEY[position]])
+    near = KEY[:position] + other + KEY[position + 1 :]
+    anything = "".join(source.choices(string.ascii_letters + string.digits, k=source.randint(1, 64)))
+    return source.choice(
+        [
+            [("Authorization", f"Bearer {near}")],
+            [("Authorization", f"Bearer {anything}")],
+            [("Authorization", f"Basic {KEY}")],
+            [("Authorization", KEY)],
+            [("Authorization", f"Bearer {KEY[:position]}")],
+            [("Authorization", f"Bearer {KEY}{other}")],
+            [("x-api-key", near)],
+            [("x-api-key", KEY.swapcase())],
+            [("x-api-key", "")],
+            [("Authorization", f"Bearer {KEY}"), ("x-api-key", near)],
+            [],
+        ]
+    )

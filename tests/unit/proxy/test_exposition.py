@@ -1,0 +1,208 @@
+"""What was counted, as Prometheus reads it, and as the docs have it."""
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+import gglib
+from gglib.core.errors import GglibError
+from gglib.core.ports import LoadCount, ResidentStatus, RuntimeStatus, SwapCount, WaitingStatus
+from gglib.proxy.exposition import Numbers, expose
+from gglib.proxy.routes.table import route_of
+from gglib.proxy.tally import BOUNDS_S, UPSTREAM_CODES, Tally
+from gglib.runtime.messages import StopReason
+
+from .test_tally import ANSWER, CHAT, REFUSED
+
+METRICS_PAGE = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()
+
+
+def resident(name: str, state: str, in_flight: int = 0) -> ResidentStatus:
+    """Return a model in memory."""
+    return ResidentStatus(model_id=1, model_name=name, state=state, effective_ctx=1, in_flight=in_flight)
+
+
+STATUS = RuntimeStatus(
+    residents=(resident("tiny", "ready", 3), resident("large", "loading")),
+    waiting=(
+        WaitingStatus(model_name="large", waiting=2, longest_wait_s=7.5),
+        WaitingStatus(model_name="other", waiting=1, longest_wait_s=1.5),
+    ),
+    swaps=(SwapCount(reason="idle", count=4), SwapCount(reason="room", count=1)),
+    loads=(
+        LoadCount(model_name="tiny", outcome="ready", count=5, total_s=12.5),
+        LoadCount(model_name="tiny", outcome="failed", count=1, total_s=0.25),
+    ),
+)
+
+
+def a_tally() -> Tally:
+    """Return a tally in which everything has happened once."""
+    tally = Tally(route_of)
+    for record in (ANSWER, REFUSED, replace(ANSWER, error_code="upstream_timeout")):
+        tally.note(record)
+    tally.note_refusal(431)
+    return tally
+
+
+def shown(tally: Tally, status: RuntimeStatus = STATUS, connections: int = 6) -> str:
+    """Return the whole text."""
+    return expose(Numbers(tally, status, connections).collect()).decode()
+
+
+def numbers(text: str, name: str) -> dict[tuple[str, ...], float]:
+    """Return the samples of one name by the values of their labels, in the order of the labels' names."""
+    return {
+        tuple(value for _, value in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
+def test_what_was_counted_is_what_is_shown() -> None:
+    """Every number of the tally and of the runtime is found under its name and labels."""
+    text = shown(a_tally())
+    assert numbers(text, "gglib_requests_total") == {
+        ("POST", "tiny", CHAT, "200"): 2,
+        ("POST", "", CHAT, "404"): 1,
+    }
+    assert numbers(text, "gglib_request_duration_seconds_count") == {("tiny", CHAT): 2, ("", CHAT): 1}
+    assert numbers(text, "gglib_request_duration_seconds_sum") == {("tiny", CHAT): 4, ("", CHAT): 2}
+    assert numbers(text, "gglib_model_wait_seconds_sum") == {("tiny",): 0.04}
+    assert numbers(text, "gglib_first_byte_seconds_count") == {("tiny", "true"): 2}
+    assert numbers(text, "gglib_answer_chunks_total") == {("tiny",): 14}
+    assert numbers(text, "gglib_prompt_tokens_total") == {("tiny",): 60}
+    assert numbers(text, "gglib_completion_tokens_total") == {("tiny",): 12}
+    assert numbers(text, "gglib_request_errors_total") == {
+        ("upstream_timeout", "tiny"): 1,
+        ("model_not_found", ""): 1,
+    }
+    assert numbers(text, "gglib_upstream_errors_total") == {("upstream_timeout", "tiny"): 1}
+    assert numbers(text, "gglib_edge_refusals_total") == {("431",): 1}
+    assert numbers(text, "gglib_client_connections") == {(): 6}
+    assert numbers(text, "gglib_requests_in_flight") == {("tiny",): 3, ("large",): 0}
+    assert numbers(text, "gglib_requests_waiting") == {("large",): 2, ("other",): 1}
+    assert numbers(text, "gglib_longest_wait_seconds") == {(): 7.5}
+    assert numbers(text, "gglib_resident_models") == {("tiny", "ready"): 1, ("large", "loading"): 1}
+    assert numbers(text, "gglib_model_loads_total") == {("tiny", "ready"): 5, ("tiny", "failed"): 1}
+    assert numbers(text, "gglib_model_load_seconds_total") == {
+        ("tiny", "ready"): 12.5,
+        ("tiny", "failed"): 0.25,
+    }
+    assert numbers(text, "gglib_swaps_total") == {("idle",): 4, ("room",): 1}
+    assert numbers(text, "gglib_build_info") == {(gglib.__version__,): 1}
+
+
+def test_each_bucket_holds_the_smaller_ones() -> None:
+    """Two answers took 2 s: none is in the buckets up to 1 s, both are in each from 2.5 s on."""
+    text = shown(a_tally())
+    buckets = {
+        float(bound): count
+        for (bound, model, _), count in numbers(text, "gglib_request_duration_seconds_bucket").items()
+        if model == "tiny"
+    }
+    assert buckets == {bound: 2 * (bound > 2) for bound in (*BOUNDS_S, float("inf"))}
+
+
+def test_with_nothing_to_tell_there_is_a_page() -> None:
+    """Right after the start every name is there already, and nobody waits."""
+    text = shown(Tally(route_of), RuntimeStatus(), 0)
+    assert set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)) == set(
+        re.findall(r"^# TYPE (\S+)", shown(a_tally()), re.MULTILINE)
+    )
+    assert numbers(text, "gglib_longest_wait_seconds") == {(): 0}
+    assert numbers(text, "gglib_requests_total") == {}
+
+
+def test_what_was_collected_changes_no_more() -> None:
+    """The text is made in a thread, while requests go on."""
+    tally = a_tally()
+    collected = Numbers(tally, STATUS, 6).collect()
+    tally.note(ANSWER)
+    names = ("gglib_requests_total", "gglib_request_duration_seconds_bucket", "gglib_answer_chunks_total")
+    for name in names:
+        assert numbers(expose(collected).decode(), name) == numbers(shown(a_tally()), name)
+
+
+def test_two_residents_of_one_name_are_one_number() -> None:
+    """A number may stand on a page only once; a runtime of somebody else's may have two."""
+    twins = RuntimeStatus(residents=(resident("tiny", "ready", 1), resident("tiny", "ready", 2)))
+    text = shown(Tally(route_of), twins)
+    assert text.count("gglib_requests_in_flight{") == text.count("gglib_resident_models{") == 1
+    assert numbers(text, "gglib_requests_in_flight") == {("tiny",): 3}
+    assert numbers(text, "gglib_resident_models") == {("tiny", "ready"): 2}
+
+
+@pytest.mark.parametrize("name", ['say "hi"', "back\\slash", "two\nlines", "Org/Qwen3 8B:Q4", "größe-模型"])
+def test_any_name_of_a_model_can_be_shown(name: str) -> None:
+    """What the format gives a meaning to is escaped."""
+    tally = Tally(route_of)
+    tally.note(replace(ANSWER, model=name))
+    assert numbers(shown(tally), "gglib_answer_chunks_total") == {(name,): 7}
+
+
+def test_every_metric_is_documented_and_no_other() -> None:
+    """Name, type, labels and words of each metric stand in one row of the page."""
+    documented = set(re.findall(r"^\| `\w+` \| \w+ \| .* \|$", METRICS_PAGE, re.MULTILINE))
+    rows = set(table(shown(a_tally())))
+    if not Path("/proc/self/stat").exists():  # only Linux tells what the process has
+        documented = {row for row in documented if "`process_" not in row}
+    assert documented == rows
+
+
+def table(text: str) -> list[str]:
+    """Return the rows that document a page."""
+    labels: dict[str, list[str]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            name = (
+                re.sub(r"_(bucket|count|sum)$", "", sample.name)
+                if family.type == "histogram"
+                else sample.name
+            )
+            labels[name] = [label for label in sample.labels if label != "le"]
+    told = dict(re.findall(r"^# HELP (\S+) (.*)$", text, re.MULTILINE))
+    return [
+        f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels[name])} | {told[name]} |"
+        for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE)
+    ]
+
+
+def test_every_reason_of_a_swap_is_documented_and_no_other() -> None:
+    """The reasons are those of the scheduler, and what is no departure of its choice."""
+    part = METRICS_PAGE.partition("| Reason |")[2].partition("\n## ")[0]
+    reasons = {reason.value.replace(" ", "_") for reason in StopReason}
+    assert set(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)) == reasons | {"room", "died"}
+
+
+def test_the_docs_ask_only_for_what_there_is() -> None:
+    """A query that names a metric names one of these."""
+    text = shown(a_tally())
+    names = {sample.name for family in text_string_to_metric_families(text) for sample in family.samples}
+    assert set(re.findall(r"gglib_\w+", METRICS_PAGE.partition("## What to ask")[2])) <= names
+
+
+def test_upstream_errors_are_those_that_are_told_as_such() -> None:
+    """The codes of the engine's failures are codes that exist."""
+
+    def codes(cls: type[GglibError]) -> set[str]:
+        return {cls.code}.union(*(codes(leaf) for leaf in cls.__subclasses__()))
+
+    assert codes(GglibError) >= UPSTREAM_CODES == {"upstream_error", "upstream_timeout"}
+
+
+def test_a_start_imports_no_library_for_metrics() -> None:
+    """It takes a tenth of a second: whoever asks first pays for it, and the command line never does."""
+    code = (
+        "import sys; import gglib.cli.app, gglib.cli.commands.serve, gglib.bootstrap.server, gglib.proxy;"
+        "before = 'prometheus_client' in sys.modules; import gglib.proxy.exposition;"
+        "print(before, 'prometheus_client' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
