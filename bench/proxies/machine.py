@@ -170,7 +170,7 @@ def kind() -> str:
 
 def versions(programs: Iterable[str]) -> dict[str, str]:
     """Return what is measured with, by name."""
-    packages = ("gglib", "uvloop", "uvicorn", "httptools", "xllamacpp")
+    packages = ("gglib", "uvloop", "xllamacpp")
     own = {"Linux": platform.release().split("-")[0], "Python": platform.python_version()}
     asked = {program: _ask_version(program) for program in programs}
     return own | {name: version(name) for name in packages if _is_installed(name)} | asked

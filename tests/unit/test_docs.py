@@ -8,12 +8,18 @@ import pytest
 from gglib.cli.app import COMMANDS
 from gglib.core import errors
 from gglib.proxy import errors as proxy_errors
+from gglib.proxy.edge import connection
+from gglib.proxy.edge.patience import LINGER_S
+from gglib.proxy.http1 import chunked, head, reader
+from gglib.proxy.http1 import errors as http_errors
+from gglib.proxy.options import ProxyOptions
 from gglib.proxy.routes.table import ROUTES
 from gglib.settings import SETTINGS, Settings
 
 ROOT = Path(__file__).parents[2]
 API = (ROOT / "docs" / "api.md").read_text()
 SETTINGS_PAGE = (ROOT / "docs" / "settings.md").read_text()
+EDGE = (ROOT / "docs" / "edge.md").read_text()
 README = (ROOT / "README.md").read_text()
 NOT_FOR_CLIENTS = {"model_exists", "invalid_gguf", "already_running"}
 """Errors of the command line, which no request can cause."""
@@ -48,11 +54,61 @@ def test_every_route_is_documented_and_no_other() -> None:
 
 
 def test_every_error_code_is_documented_and_no_other() -> None:
-    """Each code that a client can get has a row."""
-    classes = [*vars(errors).values(), *vars(proxy_errors).values()]
-    codes = {cls.code for cls in classes if isinstance(cls, type) and issubclass(cls, errors.GglibError)}
-    documented = set(re.findall(r"^\| \d{3} \| `(\w+)` \|", API, re.MULTILINE))
-    assert documented == codes - NOT_FOR_CLIENTS
+    """Each status and code that a client can get have a row."""
+    named = [*vars(errors).values(), *vars(proxy_errors).values(), *vars(http_errors).values()]
+    classes = [cls for cls in named if isinstance(cls, type) and issubclass(cls, errors.GglibError)]
+    table = proxy_errors._TABLE
+    told = {
+        (str(next(table[base][0] for base in cls.__mro__ if base in table)), cls.code)
+        for cls in classes
+        if cls.code not in NOT_FOR_CLIENTS
+    }
+    documented = set(re.findall(r"^\| (\d{3}) \| `(\w+)` \|", API, re.MULTILINE))
+    assert documented == told
+
+
+OPTIONS = ProxyOptions()
+EDGE_ROWS = {
+    "line ends": f"up to {reader._MAX_EMPTY_LINES} empty lines",
+    "request line's length": f"{head.MAX_REQUEST_LINE_BYTES:,} bytes",
+    "target's length": f"{head.MAX_TARGET_BYTES // 1024} KiB",
+    "header limits": f"{head.MAX_FIELDS} lines, {head.MAX_LINE_BYTES // 1024} KiB a line, "
+    f"{head.MAX_HEAD_BYTES // 1024} KiB in all",
+    "trailers": f"{head.MAX_FIELDS} lines, {head.MAX_LINE_BYTES // 1024} KiB a line, "
+    f"{head.MAX_HEAD_BYTES // 1024} KiB in all",
+    "`Content-Length`": f"of 1 to {head._MAX_LENGTH_DIGITS} digits",
+    "chunk size": f"its line is {chunked.MAX_SIZE_LINE_BYTES} bytes at most",
+    "pipelining": f"{connection.AHEAD_LIMIT_BYTES // 1024} KiB are read ahead",
+    "a body that nobody wants": f"where {connection.DROPPED_BODY_BYTES // 1024} KiB or less",
+    "head": f"{OPTIONS.head_timeout_s:g} s from its first byte",
+    "body": f"{OPTIONS.body_timeout_s:g} s, and 1 s more for each {OPTIONS.body_min_rate:,} bytes that came, "
+    f"but never more than {OPTIONS.body_timeout_s:g} s ahead",
+    "idle connection": f"{OPTIONS.idle_timeout_s:g} s",
+    "answer that nobody reads": f"{OPTIONS.write_timeout_s:g} s without",
+}
+
+
+@pytest.mark.parametrize(("what", "limit"), EDGE_ROWS.items(), ids=EDGE_ROWS)
+def test_the_limits_of_the_edge_are_the_ones_documented(what: str, limit: str) -> None:
+    """Each number in the tables of the edge is the constant that holds."""
+    (row,) = re.findall(rf"^\| {re.escape(what)} \| (.*) \|$", EDGE, re.MULTILINE)
+    assert re.search(rf"(?<!\d){re.escape(limit)}\b", row)
+
+
+def test_how_long_a_refused_client_is_listened_to_is_documented() -> None:
+    """It is said in the introduction."""
+    assert f"thrown away for up to {LINGER_S:g} s" in EDGE
+
+
+def test_every_link_between_the_docs_leads_somewhere() -> None:
+    """Each page and each section that the docs name is there."""
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)", page.read_text()):
+            linked = (page.parent / target).resolve() if target else page
+            assert linked.exists(), f"{page.name}: {target}"
+            if anchor:
+                titles = re.findall(r"^#+ (.+)$", linked.read_text(), re.MULTILINE)
+                assert anchor in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_every_command_is_in_the_readme() -> None:

@@ -31,7 +31,7 @@ async def forward(request: Request, answer: Answer, services: Services) -> None:
     """Answer ``request`` with what the model that it names says. Errors are raised, for the caller to tell."""
     options = services.options
     body = await request.read_body(limit_bytes=options.max_body_bytes)
-    envelope = read_envelope(body)
+    envelope = read_envelope(body, allowed_engine_fields=options.allowed_engine_fields)
     model = await services.catalog.resolve_model(envelope.model)
     if model is None:
         raise not_found(envelope.model, await services.catalog.list_models())

@@ -11,7 +11,13 @@ from typing import NamedTuple
 TAIL_BYTES = 2048
 """An answer's last event with usage and timings has some 700 bytes; ``[DONE]`` may follow."""
 
-_PROMPT = (b'"prompt_tokens":', b'"input_tokens":', b'"prompt_n":')
+_PROMPT = (
+    (b'"prompt_tokens":', None),
+    (b'"input_tokens":', b'"cache_read_input_tokens":'),
+    (b'"prompt_n":', b'"cache_n":'),
+)
+"""Each with what is to be added: Anthropic's dialect and the timings count what came from the cache apart, the others
+do not (seen in llama-server's answers)."""
 _COMPLETION = (b'"completion_tokens":', b'"output_tokens":', b'"predicted_n":')
 _NUMBER = re.compile(rb" ?(\d{1,12})\b")
 _BACKSLASH = ord("\\")
@@ -26,14 +32,26 @@ class Usage(NamedTuple):
 
 def read_usage(tail: bytes) -> Usage:
     """Return what the end of an answer tells."""
-    return Usage(_last_number(tail, _PROMPT), _last_number(tail, _COMPLETION))
+    return Usage(_prompt_tokens(tail), _completion_tokens(tail))
 
 
-def _last_number(tail: bytes, names: tuple[bytes, ...]) -> int | None:
-    for name in names:
-        position = tail.rfind(name)
-        if position >= 0 and (position == 0 or tail[position - 1] != _BACKSLASH):
-            number = _NUMBER.match(tail, position + len(name))
-            if number is not None:
-                return int(number[1])
+def _prompt_tokens(tail: bytes) -> int | None:
+    for name, cached_name in _PROMPT:
+        number = _last_number(tail, name)
+        if number is not None:
+            cached = None if cached_name is None else _last_number(tail, cached_name)
+            return number + (cached or 0)
     return None
+
+
+def _completion_tokens(tail: bytes) -> int | None:
+    numbers = (_last_number(tail, name) for name in _COMPLETION)
+    return next((number for number in numbers if number is not None), None)
+
+
+def _last_number(tail: bytes, name: bytes) -> int | None:
+    position = tail.rfind(name)
+    if position < 0 or (position > 0 and tail[position - 1] == _BACKSLASH):
+        return None
+    number = _NUMBER.match(tail, position + len(name))
+    return None if number is None else int(number[1])

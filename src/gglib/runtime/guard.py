@@ -13,6 +13,9 @@ import sys
 
 _PR_SET_PDEATHSIG = 1
 _WATCH_INTERVAL_S = 0.2
+_DESCRIPTORS = 1024
+"""What ``select`` can watch, and what programs are started with everywhere; gglib raises its own limit for its clients,
+and an engine, which has gglib as its only one, is not to inherit that."""
 
 
 def die_with_parent(parent_pid: int) -> None:
@@ -25,6 +28,15 @@ def die_with_parent(parent_pid: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent_pid:
         sys.exit("gglib is gone")
+
+
+def limit_descriptors() -> None:
+    """Give the engine the limit on open files that it would have anywhere else; what is lower stays."""
+    import resource  # noqa: PLC0415 - only what is needed at each launch
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft > _DESCRIPTORS:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (_DESCRIPTORS, hard))
 
 
 def watch_over(parent_pid: int, command: list[str]) -> int:
@@ -67,6 +79,7 @@ def main(arguments: list[str]) -> None:
     if arguments[0] == "--watch":
         arguments = arguments[1:]
     parent_pid, command = int(arguments[0]), arguments[1:]
+    limit_descriptors()
     if is_watching:
         sys.exit(watch_over(parent_pid, command))
     die_with_parent(parent_pid)

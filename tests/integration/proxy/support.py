@@ -214,7 +214,7 @@ async def proxy_running(
 
 def _is_ours(task: asyncio.Task[Any]) -> bool:
     code = getattr(task.get_coro(), "cr_code", None)
-    return code is not None and ("gglib/proxy" in code.co_filename or "uvicorn" in code.co_filename)
+    return code is not None and "gglib/proxy" in code.co_filename
 
 
 def runtime_for(engine: Engine) -> FakeRuntime:

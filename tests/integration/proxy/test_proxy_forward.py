@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gglib.core.models import ModelSummary, RunningTarget
+from gglib.proxy import ProxyOptions
 from gglib.testing import FakeCatalog, FakeRuntime
 
 from .support import (
@@ -372,3 +373,17 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
             await client.send(path=CHAT, body=chat_body(n=n), is_last=False)
         assert [(await client.read_reply()).json()["n"] for _ in range(2)] == [0, 1]
     assert MODEL.name == proxy.runtime.admitted[0].model_name
+
+
+async def test_fields_that_control_the_engine_need_to_be_allowed() -> None:
+    """A field of the engine is refused, unless the setting lets this one through; then the body goes on as it came."""
+    body = b'{"model":"tiny","id_slot":1}'
+    async with engine_running(answer_ok) as engine:
+        async with proxy_running(runtime_for(engine)) as proxy:
+            refused = await ask(proxy.port, body=body)
+        options = ProxyOptions(allowed_engine_fields=frozenset(("id_slot",)))
+        async with proxy_running(runtime_for(engine), options=options) as proxy:
+            served = await ask(proxy.port, body=body)
+    assert (refused.status, json.loads(refused.body)["error"]["param"]) == (400, "id_slot")
+    assert served.status == 200
+    assert [exchange.body for exchange in engine.exchanges] == [body]

@@ -21,6 +21,7 @@ def command(options: Options, /, **overrides: str | bool | None) -> None:
     """
     import logging
 
+    from gglib.bootstrap.descriptors import fit_to_machine
     from gglib.bootstrap.server import refuse_to_be_open
     from gglib.cli.log_files import start_logging
     from gglib.cli.runner import Drain, run_in_foreground
@@ -29,7 +30,7 @@ def command(options: Options, /, **overrides: str | bool | None) -> None:
     refuse_to_be_open(settings)
     start_logging(settings.log_dir, stderr_level=logging.INFO)
     drain = Drain(settings.drain_s)
-    run_in_foreground(_serve(settings, drain), drain)
+    run_in_foreground(_serve(fit_to_machine(settings), drain), drain)
 
 
 async def _serve(settings: "Settings", drain: "Drain") -> None:

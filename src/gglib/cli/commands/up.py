@@ -25,6 +25,7 @@ def command(options: Options, /, *, yes: bool, **overrides: str | bool | None) -
     """
     import logging
 
+    from gglib.bootstrap.descriptors import fit_to_machine
     from gglib.bootstrap.server import refuse_to_be_open
     from gglib.cli.log_files import start_logging
     from gglib.cli.runner import Drain, run_in_foreground, with_catalog
@@ -37,7 +38,7 @@ def command(options: Options, /, *, yes: bool, **overrides: str | bool | None) -
         _ask_for_starter()
     start_logging(settings.log_dir, stderr_level=logging.CRITICAL)
     progress, drain = _Stages(), Drain(settings.drain_s)
-    if run_in_foreground(_up(settings, progress, drain), drain) and not progress.is_serving:
+    if run_in_foreground(_up(fit_to_machine(settings), progress, drain), drain) and not progress.is_serving:
         raise KeyboardInterrupt
 
 

@@ -48,13 +48,8 @@ class Patience:
         self._limits = limits
         self._unsent_bytes = 0
         self.phase = _NEW
-        self.since_s = now_s
-        self.deadline_s = now_s + limits.head_s
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nobody waits for anything."""
-        return self.phase in {_IDLE, _NEW}
+        self.since_s = self.deadline_s = now_s
+        self._enter(_NEW, now_s, limits.head_s)
 
     def rest(self, now_s: float) -> None:
         """Note that an answer is over and no other request has begun."""
@@ -72,7 +67,11 @@ class Patience:
         self._enter(_BODY, now_s, self._limits.body_s)
 
     def receive_body(self, size_bytes: int) -> None:
-        """Note that some of the body has come: that buys time, so that a slow upload goes on and a drip does not."""
+        """Note that some of the body has come: that buys time, so that a slow upload goes on and a drip does not.
+
+        ``look`` sees to it that nobody buys more than the limit in advance: whoever sends 60 MB at once and then
+        nothing would hold them for a day.
+        """
         if self.phase is _BODY:
             self.deadline_s += size_bytes / self._limits.body_min_rate
 
@@ -93,6 +92,8 @@ class Patience:
         """Return the phase that has lasted too long, or None. A choked client that took something is living."""
         if self.phase is _CHOKED and unsent_bytes != self._unsent_bytes:
             self.choke(now_s, unsent_bytes)
+        if self.phase is _BODY and self._limits.body_s > 0:
+            self.deadline_s = min(self.deadline_s, now_s + self._limits.body_s)
         return self.phase if now_s >= self.deadline_s else None
 
     def _enter(self, phase: Phase, now_s: float, limit_s: float) -> None:

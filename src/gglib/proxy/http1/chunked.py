@@ -75,11 +75,11 @@ class ChunkedBody:
 
     def _read_whole_chunks(self, buffer: bytes, position: int, parts: list[bytes]) -> int:
         """Read the chunks that are there from beginning to end, and return where that ends: most of a stream."""
-        match_size, end_of_buffer = _PLAIN_SIZE_LINE.match, len(buffer)
+        match_size = _PLAIN_SIZE_LINE.match
         while (size_line := match_size(buffer, position)) is not None:
             begin = size_line.end()
             end = begin + int(size_line[1], 16)
-            if end == begin or end + 2 > end_of_buffer or buffer[end : end + 2] != _CRLF:
+            if end == begin or buffer[end : end + 2] != _CRLF:
                 break
             if self._may_have_bytes is not None:
                 self._announce(end - begin)
@@ -94,7 +94,8 @@ class ChunkedBody:
         if self._state is _DATA_END:
             return self._end_data(buffer, position)
         end = buffer.find(_CRLF, position)
-        line = buffer[position:] if end < 0 else buffer[position:end]
+        # The CR of a line end that has not come yet does not count: limits are the same wherever a read ends.
+        line = buffer[position:].removesuffix(b"\r") if end < 0 else buffer[position:end]
         if end < 0 and b"\n" in line:
             raise MalformedRequestError("Lines in a chunked body must end with CR LF.")
         if self._state is _SIZE:
@@ -120,10 +121,8 @@ class ChunkedBody:
             if self._may_have_bytes < 0:
                 raise BodyTooLargeError(self._limit_bytes)
 
-    def _read_data(self, buffer: bytes, position: int, parts: list[bytes]) -> int | None:
+    def _read_data(self, buffer: bytes, position: int, parts: list[bytes]) -> int:
         part = buffer[position : position + self._left_bytes]
-        if not part:
-            return None
         parts.append(part)
         self._left_bytes -= len(part)
         if not self._left_bytes:

@@ -5,7 +5,7 @@ smuggled. So this one is not lenient at all: ``docs/edge.md`` has the rules.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gglib.proxy.headers import Headers, connection_options
 from gglib.proxy.http1.errors import (
@@ -21,12 +21,18 @@ from gglib.proxy.http1.errors import (
 MAX_HEAD_BYTES = 32 * 1024
 MAX_LINE_BYTES = 16 * 1024
 MAX_TARGET_BYTES = 8 * 1024
+MAX_REQUEST_LINE_BYTES = MAX_TARGET_BYTES + 64
+"""Leaves room for the version and for any method that there is."""
 MAX_FIELDS = 100
+
+_AN_UNFINISHED_END = 3
+"""Of the four bytes that end a head, as many may have come without ending it."""
 
 # No possessive groups, which Python 3.11.0 to 3.11.4 match wrongly (cpython issue 100061), and none is needed: no two
 # neighbours in these take the same byte, so each is linear in what it is given.
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _FIELD_LINE = re.compile(rb"(%b):([^\x00-\x08\x0a-\x1f\x7f]*)" % _TOKEN)
+_TOKEN_BYTES = frozenset(byte for byte in range(256) if re.fullmatch(_TOKEN, bytes((byte,))))
 _REQUEST_LINE = re.compile(rb"(%b) ([!\"$-~]+) HTTP/([0-9])\.([0-9])" % _TOKEN)
 _ABSOLUTE = re.compile(rb"http://([^/?]+)(.*)", re.IGNORECASE)
 _CODINGS = re.compile(rb"%b(?:[ \t]*,[ \t]*%b)*" % (_TOKEN, _TOKEN))
@@ -51,18 +57,18 @@ class RequestHead:
     method: str
     raw_path: str
     """The path as it came, percent signs and all; ASCII."""
-    query: bytes
+    query: bytes = field(repr=False)
     minor_version: int
     """0 or 1 of HTTP/1."""
-    headers: Headers
+    headers: Headers = field(repr=False)  # with keys in it, as the fields have
     """Names in lower case, in order, duplicates and all."""
-    fields: dict[bytes, bytes]
+    fields: dict[bytes, bytes] = field(repr=False)
     """The last value for each name."""
     content_length: int | None
     """In bytes; 0 where there is no body, None for a chunked one."""
     wants_continue: bool
     may_keep_alive: bool
-    derived: object = None
+    derived: object = field(default=None, repr=False)
     """What whoever answers made of this head, for the next request that has the same one."""
 
 
@@ -98,16 +104,16 @@ class HeadMemory:
 def parse_head(block: bytes) -> RequestHead:
     """Read a head, which is ``block`` without its last empty line. Raises ``HttpError``."""
     request_line, *lines = block.split(b"\r\n")
+    method, target, minor_version = _request_line(request_line)
     if len(lines) > MAX_FIELDS:
         raise HeadTooLargeError(f"The request has more than {MAX_FIELDS} header lines.")
     if len(block) > MAX_LINE_BYTES and max(map(len, lines), default=0) > MAX_LINE_BYTES:
         raise HeadTooLargeError(f"A header line is longer than {MAX_LINE_BYTES} bytes.")
-    method, target, minor_version = _request_line(request_line)
     known = _known_fields
     headers = [known.get(line) or _field(line) for line in lines]
     fields = dict(headers)
     if len(fields) != len(headers):
-        _refuse_duplicates(headers)
+        _refuse_duplicates(headers, minor_version)
     host = fields.get(b"host")
     if not host:
         raise MalformedRequestError("The request must have one 'Host' header.")
@@ -127,18 +133,21 @@ def parse_head(block: bytes) -> RequestHead:
     )
 
 
-def check_beginning(received: bytes) -> None:
-    """Refuse what can no longer become a head, as early as it shows. Raises ``HttpError``."""
+def check_beginning(received: bytes, *, checked_bytes: int = 0) -> None:
+    """Refuse what can no longer become a head, as early as it shows. Raises ``HttpError``.
+
+    What is refused here is refused in the same way when it comes at once. ``checked_bytes`` of it have passed before:
+    a head that comes byte by byte must not be read through for each of them.
+    """
     if not _is_token_byte(received[0]):
-        raise MalformedRequestError(
-            "This is not a request: is the client speaking another protocol, https for example?"
-        )
-    line, found, _ = received.partition(b"\r\n")
-    if not found and len(line) > MAX_TARGET_BYTES + 64:
-        raise TargetTooLongError(f"The request line is longer than {MAX_TARGET_BYTES} bytes.")
-    if received.count(b"\n") != received.count(b"\r\n"):
+        raise _no_request()
+    line_end = received.find(b"\r\n", 0, MAX_REQUEST_LINE_BYTES + 2)
+    if line_end < 0 and len(received.removesuffix(b"\r")) > MAX_REQUEST_LINE_BYTES:
+        raise _line_too_long()
+    line_feeds = received.count(b"\n", checked_bytes, MAX_HEAD_BYTES)
+    if line_feeds != received.count(b"\r\n", max(0, checked_bytes - 1), MAX_HEAD_BYTES):
         raise MalformedRequestError("Lines must end with CR LF.")
-    if len(received) > MAX_HEAD_BYTES:
+    if len(received) > MAX_HEAD_BYTES + _AN_UNFINISHED_END:
         raise HeadTooLargeError(f"The request's head is larger than {MAX_HEAD_BYTES} bytes.")
 
 
@@ -160,11 +169,11 @@ def _field(line: bytes) -> tuple[bytes, bytes]:
 
 
 def _is_token_byte(byte: int) -> bool:
-    return re.fullmatch(_TOKEN, bytes((byte,))) is not None
+    return byte in _TOKEN_BYTES
 
 
 def _request_line(line: bytes) -> tuple[str, bytes, int]:
-    match = _REQUEST_LINE.fullmatch(line)
+    match = _REQUEST_LINE.fullmatch(line) if len(line) <= MAX_REQUEST_LINE_BYTES else None
     if match is None:
         raise _bad_request_line(line)
     method, target, major, minor = match.groups()
@@ -177,17 +186,29 @@ def _request_line(line: bytes) -> tuple[str, bytes, int]:
 
 
 def _bad_request_line(line: bytes) -> HttpError:
-    if len(line) > MAX_TARGET_BYTES + 64:
-        return TargetTooLongError(f"The request line is longer than {MAX_TARGET_BYTES} bytes.")
+    if line and not _is_token_byte(line[0]):
+        return _no_request()
+    if len(line) > MAX_REQUEST_LINE_BYTES:
+        return _line_too_long()
     return MalformedRequestError("The request line is not 'METHOD /path HTTP/1.1'.")
 
 
-def _refuse_duplicates(headers: Headers) -> None:
+def _no_request() -> HttpError:
+    return MalformedRequestError(
+        "This is not a request: is the client speaking another protocol, https for example?"
+    )
+
+
+def _line_too_long() -> HttpError:
+    return TargetTooLongError(f"The request line is longer than {MAX_REQUEST_LINE_BYTES} bytes.")
+
+
+def _refuse_duplicates(headers: Headers, minor_version: int) -> None:
     names = [name for name, _ in headers]
     for name in _AT_MOST_ONCE:
         if names.count(name) > 1:
             raise MalformedRequestError(f"The request has more than one '{name.decode()}' header.")
-    if names.count(b"expect") > 1:
+    if minor_version > 0 and names.count(b"expect") > 1:
         raise ExpectationError("The only expectation that can be met is '100-continue', once.")
 
 

@@ -53,13 +53,24 @@ _WAITING, _BROKEN = _State.WAITING, _State.BROKEN
 class RequestReader:
     """Reads the requests of one connection."""
 
-    __slots__ = ("_buffer", "_chunks", "_empty_lines", "_heads", "_left_bytes", "_max_body_bytes", "_state")
+    __slots__ = (
+        "_buffer",
+        "_checked_bytes",
+        "_chunks",
+        "_empty_lines",
+        "_heads",
+        "_left_bytes",
+        "_max_body_bytes",
+        "_state",
+    )
 
     def __init__(self, *, max_body_bytes: int) -> None:
         self._max_body_bytes = max_body_bytes
         self._state = _HEAD
         self._heads = HeadMemory()
         self._buffer = b""
+        self._checked_bytes = 0
+        """How much of the head in the buffer was looked at before."""
         self._left_bytes = 0
         self._chunks = ChunkedBody()
         self._empty_lines = 0
@@ -101,7 +112,12 @@ class RequestReader:
         return events
 
     def next_request(self) -> list[Event]:
-        """Go on with the request that follows; returns what has come of it already. Raises as ``receive``."""
+        """Go on with the request that follows; returns what has come of it already. Raises as ``receive``.
+
+        In the middle of a request it raises RuntimeError: the rest of a body is never read as a head.
+        """
+        if self._state is not _WAITING:
+            raise RuntimeError(f"No request can follow: the reader is at '{self._state.value}'.")
         self._state = _HEAD
         if not self._buffer:
             return []
@@ -134,11 +150,14 @@ class RequestReader:
     def _read_head(self, events: list[Event]) -> None:
         if self._buffer.startswith(_CRLF):
             self._skip_empty_lines()
-        end = self._buffer.find(_END_OF_HEAD)
+        checked_bytes = self._checked_bytes
+        end = self._buffer.find(_END_OF_HEAD, max(0, checked_bytes - len(_END_OF_HEAD) + 1))
         if not 0 <= end <= MAX_HEAD_BYTES:
             if self._buffer and self._buffer != _CRLF[:1]:
-                check_beginning(self._buffer)
+                check_beginning(self._buffer, checked_bytes=checked_bytes)
+                self._checked_bytes = len(self._buffer)
             return
+        self._checked_bytes = 0
         head, length = self._heads.read(self._buffer[:end])
         self._buffer = self._buffer[end + len(_END_OF_HEAD) :]
         self._empty_lines = 0

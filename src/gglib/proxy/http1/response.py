@@ -153,7 +153,7 @@ class ResponseReader:
     def _read_head(self, data: bytes) -> bytes:
         """Return what follows the head."""
         self._buffer = buffer = self._buffer + data if self._buffer else data
-        while (end := buffer.find(_END_OF_HEAD)) >= 0:
+        while 0 <= (end := buffer.find(_END_OF_HEAD)) <= MAX_HEAD_BYTES:
             try:
                 head, length = parse_response_head(buffer[:end])
             except HttpError:
@@ -165,7 +165,7 @@ class ResponseReader:
                 self._begin_body(head, length)
                 return buffer
         self._buffer = buffer
-        if len(buffer) > MAX_HEAD_BYTES or not b"HTTP/1.".startswith(buffer[:7]):
+        if len(buffer) >= MAX_HEAD_BYTES + len(_END_OF_HEAD) or not b"HTTP/1.".startswith(buffer[:7]):
             self._break(_NOT_HTTP)
         return b""
 

@@ -1,0 +1,65 @@
+"""The limit on open files, in processes of their own: it can be lowered, and never raised again."""
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gglib.runtime import guard
+
+FIT = """
+import json, logging, resource, sys
+from pathlib import Path
+soft, hard, wanted = map(int, sys.argv[1:])
+resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+logging.basicConfig(stream=sys.stderr, format="%(message)s")
+from gglib.bootstrap.descriptors import fit_to_machine
+from gglib.settings import Settings
+settings = fit_to_machine(Settings(home=Path("/"), max_connections=wanted))
+print(json.dumps([settings.max_connections, *resource.getrlimit(resource.RLIMIT_NOFILE)]))
+"""
+GUARDED = """
+import os, resource, subprocess, sys
+soft, guard, *flags = sys.argv[1:]
+_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(soft), hard))
+told = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
+guarded = [sys.executable, "-I", "-S", guard, *flags, str(os.getpid()), sys.executable, "-c", told]
+sys.exit(subprocess.run(guarded).returncode)
+"""
+
+
+def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a program that has to succeed."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_the_limit_is_raised_and_all_connections_fit() -> None:
+    """Where the hard limit carries what is set, the soft one is raised to it and nothing is said."""
+    done = run(FIT, 100, 400, 168)
+    assert json.loads(done.stdout) == [168, 400, 400]
+    assert done.stderr == ""
+
+
+def test_more_connections_than_the_machine_carries_are_not_promised() -> None:
+    """Where it does not, there are as many as fit, and one line says so."""
+    done = run(FIT, 100, 400, 4096)
+    assert json.loads(done.stdout) == [168, 400, 400]
+    assert done.stderr.splitlines() == [
+        "max_connections is 168, not 4096: this process may open no more than 400 files (ulimit -Hn)"
+    ]
+
+
+@pytest.mark.parametrize("flags", [(), ("--watch",)])
+@pytest.mark.parametrize(("soft", "told"), [(2000, 1024), (500, 500)])
+def test_an_engine_does_not_inherit_the_raised_limit(soft: int, told: int, flags: tuple[str, ...]) -> None:
+    """An engine has what programs have everywhere, or less where gglib was started with less."""
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < soft:
+        pytest.skip("this machine does not allow that many")
+    assert run(GUARDED, soft, Path(guard.__file__), *flags).stdout.split() == [str(told)]

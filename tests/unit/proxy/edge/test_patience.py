@@ -1,0 +1,137 @@
+"""How long a connection may take for what it does, without a clock."""
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gglib.proxy.edge.patience import FOR_EVER, LINGER_S, Patience, PatienceLimits, Phase
+
+LIMITS = PatienceLimits(head_s=10, body_s=30, body_min_rate=1000, write_s=60, idle_s=75)
+
+
+def new(limits: PatienceLimits = LIMITS) -> Patience:
+    """Return the patience with a connection that began at 100."""
+    return Patience(limits, 100)
+
+
+def ends(patience: Patience, phase: Phase, at_s: float) -> bool:
+    """Whether it ends at this time, in this phase, and not a moment earlier."""
+    return patience.look(at_s - 0.001, 0) is None and patience.look(at_s, 0) is phase
+
+
+def test_a_connection_that_says_nothing_ends() -> None:
+    """It has the time for a head."""
+    assert ends(new(), Phase.NEW, 110)
+
+
+def test_a_first_head_counts_from_the_connections_beginning() -> None:
+    """Whoever waits before the first byte has less time for the rest; a second note changes nothing."""
+    patience = new()
+    patience.begin_head(109)
+    patience.begin_head(109.5)
+    assert ends(patience, Phase.HEAD, 110)
+
+
+def test_a_later_head_counts_from_its_first_byte() -> None:
+    """An idle connection may wait before it begins; then the head has its own time, however it drips."""
+    patience = new()
+    patience.rest(150)
+    assert patience.since_s == 150
+    patience.begin_head(200)
+    patience.begin_head(205)
+    assert ends(patience, Phase.HEAD, 210)
+
+
+def test_an_idle_connection_ends() -> None:
+    """A connection without a request ends after its time."""
+    patience = new()
+    patience.rest(150)
+    assert ends(patience, Phase.IDLE, 225)
+
+
+def test_a_body_buys_time_with_what_comes() -> None:
+    """A second for each ``body_min_rate`` bytes: just as fast lives, a drip does not."""
+    living, dripping = new(), new()
+    living.begin_body(100)
+    dripping.begin_body(100)
+    for second in range(101, 1000):
+        living.receive_body(1000)
+        assert living.look(second, 0) is None
+    dripped_for = 0
+    while dripping.look(100 + dripped_for, 0) is None:
+        dripping.receive_body(10)
+        dripped_for += 1
+    assert dripped_for == 31
+
+
+def test_a_body_that_stalls_ends_whatever_had_come() -> None:
+    """Nobody buys more than the limit in advance: 60 MB and then silence are held for 30 s, not for a day."""
+    patience = new()
+    patience.begin_body(100)
+    patience.receive_body(60_000_000)
+    assert patience.look(101, 0) is None
+    assert ends(patience, Phase.BODY, 131)
+
+
+@given(st.lists(st.integers(0, 5000), max_size=60))
+def test_a_body_never_has_more_than_the_limit_ahead_nor_less_than_it_paid_for(sizes: list[int]) -> None:
+    """After each look the deadline is within the limit; while it lives, what came at the least rate is enough."""
+    patience = new()
+    patience.begin_body(100)
+    for second, size in enumerate(sizes, 101):
+        patience.receive_body(size)
+        before = patience.deadline_s
+        ended = patience.look(second, 0)
+        assert patience.deadline_s == min(before, second + 30)
+        assert (ended is Phase.BODY) == (second >= patience.deadline_s)
+
+
+def test_what_comes_of_no_body_buys_nothing() -> None:
+    """Only while a body is read."""
+    patience = new()
+    patience.receive_body(50_000)
+    assert ends(patience, Phase.NEW, 110)
+
+
+def test_an_answer_has_no_deadline_of_the_clients() -> None:
+    """While nothing is waited for from the client, it may take for ever."""
+    patience = new()
+    patience.answer()
+    assert patience.deadline_s == FOR_EVER
+    assert patience.look(10**9, 0) is None
+
+
+def test_a_client_that_takes_nothing_ends_and_one_that_takes_a_little_does_not() -> None:
+    """What waits for it has to become less, or more: any change is a sign of life."""
+    patience = new()
+    patience.choke(100, 5000)
+    assert patience.look(159, 5000) is None
+    assert patience.look(159, 4999) is None
+    assert patience.look(218, 4999) is None
+    assert patience.look(219, 4999) is Phase.CHOKED
+    assert patience.look(219, 4998) is None
+
+
+def test_a_refused_client_has_a_moment_to_read() -> None:
+    """What it still sends is thrown away for so long."""
+    patience = new()
+    patience.linger(100)
+    assert ends(patience, Phase.LINGER, 100 + LINGER_S)
+
+
+def test_zero_is_for_ever() -> None:
+    """Each limit can be switched off; lingering cannot. The time for a first head is one of them."""
+    patience = new(PatienceLimits(head_s=0, body_s=0, body_min_rate=1000, write_s=0, idle_s=0))
+    assert patience.look(10**9, 0) is None
+    patience.rest(0)
+    assert patience.look(10**9, 0) is None
+    patience.begin_head(0)
+    assert patience.look(10**9, 0) is None
+    patience.begin_body(0)
+    patience.receive_body(10)
+    assert (patience.look(10**9, 0), patience.deadline_s) == (None, math.inf)
+    patience.choke(0, 1)
+    assert patience.look(10**9, 1) is None
+    patience.linger(0)
+    assert patience.look(10, 0) is Phase.LINGER

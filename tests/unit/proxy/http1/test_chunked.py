@@ -1,0 +1,133 @@
+"""A body in chunks: what it says, and what it may not say."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gglib.proxy.http1.chunked import MAX_SIZE_LINE_BYTES, ChunkedBody
+from gglib.proxy.http1.errors import BodyTooLargeError, HeadTooLargeError, HttpError, MalformedRequestError
+from gglib.proxy.http1.head import MAX_FIELDS, MAX_LINE_BYTES
+
+
+def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
+    """Return the data cut at these places."""
+    places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
+    return [data[a:b] for a, b in itertools.pairwise(places)]
+
+
+def read(pieces: list[bytes], *, limit_bytes: int | None = None) -> tuple[bytes, bool, bytes]:
+    """Return the body, whether it is over, and what followed it."""
+    body, parts = ChunkedBody(limit_bytes=limit_bytes), list[bytes]()
+    for number, piece in enumerate(pieces):
+        body.receive(piece, parts)
+        if body.is_over:
+            return b"".join(parts), True, body.rest + b"".join(pieces[number + 1 :])
+    return b"".join(parts), False, b""
+
+
+CUTS = st.lists(st.integers(0, 10**6), max_size=8)
+EXTENSIONS = st.sampled_from([b"", b";", b";a=b", b'; a="\xff\t"', b";" + b"x" * 200])
+SIZES = st.sampled_from([b"%x", b"%X", b"000%x", b"%016x"])
+CHUNKS = st.tuples(st.binary(min_size=1, max_size=40), SIZES, EXTENSIONS)
+TRAILERS = st.lists(st.sampled_from([b"X-A: b", b"content-length: 5", b"host: other"]), max_size=3)
+
+
+@given(
+    st.lists(CHUNKS, max_size=8),
+    st.sampled_from([b"0", b"0000", b"0;x=y"]),
+    TRAILERS,
+    CUTS,
+    st.binary(max_size=9),
+)
+def test_any_split_of_any_body_gives_the_same(
+    chunks: list[tuple[bytes, bytes, bytes]],
+    last: bytes,
+    trailers: list[bytes],
+    cuts: list[int],
+    after: bytes,
+) -> None:
+    """Extensions and trailers are skipped; what follows the end is kept apart, wherever reads end."""
+    wire = b"".join(b"%b%b\r\n%b\r\n" % (size % len(data), ext, data) for data, size, ext in chunks)
+    wire += last + b"\r\n" + b"".join(line + b"\r\n" for line in trailers) + b"\r\n"
+    body = b"".join(data for data, _, _ in chunks)
+    for pieces in (pieces_of(wire + after, cuts), [bytes((byte,)) for byte in wire + after]):
+        assert read(pieces) == (body, True, after)
+        assert read(pieces, limit_bytes=len(body)) == (body, True, after)
+
+
+BROKEN = [
+    (b"\r\n", MalformedRequestError),
+    (b"x\r\n", MalformedRequestError),
+    (b"-1\r\n", MalformedRequestError),
+    (b"0x5\r\n", MalformedRequestError),
+    (b" 5\r\n", MalformedRequestError),
+    (b"5 \r\n", MalformedRequestError),
+    (b"5 ;a\r\n", MalformedRequestError),
+    (b"00000000000000005\r\n", MalformedRequestError),
+    (b"5\nhello\n", MalformedRequestError),
+    (b"5\rhello\r\n", MalformedRequestError),
+    (b"5;a\0b\r\n", MalformedRequestError),
+    (b"5;a\nb\r\n", MalformedRequestError),
+    (b"5;" + b"a" * (MAX_SIZE_LINE_BYTES - 1) + b"\r\n", MalformedRequestError),
+    (b"5\r\nhello!\r\n", MalformedRequestError),
+    (b"5\r\nhello\n\r\n", MalformedRequestError),
+    (b"5\r\nhello\rX", MalformedRequestError),
+    (b"6\r\nhello\r\n0\r\n\r\n", MalformedRequestError),
+    (b"0\r\nno field\r\n\r\n", MalformedRequestError),
+    (b"0\r\nx: y\n\r\n", MalformedRequestError),
+    (b"0\r\n x: folded\r\n\r\n", MalformedRequestError),
+    (b"0\r\nx: " + b"y" * MAX_LINE_BYTES + b"\r\n\r\n", HeadTooLargeError),
+    (b"0\r\n" + (b"x: " + b"y" * 16_000 + b"\r\n") * 3 + b"\r\n", HeadTooLargeError),
+    (b"0\r\n" + b"x: y\r\n" * (MAX_FIELDS + 1) + b"\r\n", HeadTooLargeError),
+    (b"B\r\nhello world\r\n0\r\n\r\n", BodyTooLargeError),
+    (b"a\r\nhello worl\r\n1\r\nd\r\n0\r\n\r\n", BodyTooLargeError),
+    (b"ffffffffffffffff\r\n", BodyTooLargeError),
+]
+
+
+@pytest.mark.parametrize(("wire", "error"), BROKEN)
+def test_broken_bodies_are_refused_wherever_reads_end(wire: bytes, error: type[HttpError]) -> None:
+    """The error is the same when the body comes at once, byte by byte, or in any two parts of a short one."""
+    splits = [[wire], [bytes((byte,)) for byte in wire]]
+    splits += [[wire[:at], wire[at:]] for at in range(1, min(len(wire), 300))]
+    for pieces in splits:
+        with pytest.raises(HttpError) as caught:
+            read(pieces, limit_bytes=10)
+        assert type(caught.value) is error
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        b"5;" + b"a" * (MAX_SIZE_LINE_BYTES - 2) + b"\r\nhello\r\n0\r\n\r\n",
+        b"5\r\nhello\r\n0\r\nx: " + b"y" * (MAX_LINE_BYTES - 3) + b"\r\n\r\n",
+        b"5\r\nhello\r\n0\r\n" + b"x: y\r\n" * MAX_FIELDS + b"\r\n",
+    ],
+)
+def test_limits_may_be_reached_wherever_reads_end(wire: bytes) -> None:
+    """At its limit a line is read; the CR of its end, come alone, does not count against it."""
+    for pieces in ([wire], [bytes((byte,)) for byte in wire]):
+        assert read(pieces) == (b"hello", True, b"")
+
+
+def test_what_came_before_a_fault_is_handed_on() -> None:
+    """Chunks that are whole are in the parts although the next one is broken."""
+    parts: list[bytes] = []
+    with pytest.raises(MalformedRequestError):
+        ChunkedBody().receive(b"2\r\nab\r\nx\r\n", parts)
+    assert parts == [b"ab"]
+
+
+def test_an_announced_chunk_counts_before_it_comes() -> None:
+    """A body that will be too large is refused by what its chunk says, not when it has come."""
+    with pytest.raises(BodyTooLargeError, match="larger than 10 bytes"):
+        ChunkedBody(limit_bytes=10).receive(b"b\r\n", [])
+
+
+def test_without_a_limit_any_size_may_be_announced() -> None:
+    """An engine's answer may be of any length."""
+    body, parts = ChunkedBody(), list[bytes]()
+    body.receive(b"fffffffffffffff\r\nabc", parts)
+    assert (parts, body.is_over) == ([b"abc"], False)

@@ -1,0 +1,170 @@
+"""One line for each request that is over: when it is written, and what is never in it."""
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from gglib.proxy import access_log
+from gglib.proxy.access_log import HELD_LINES, QUIET_PATHS, AccessLog, line
+from gglib.proxy.record import RequestRecord
+
+RECORD = RequestRecord(
+    method="POST",
+    path="/v1/chat/completions",
+    model="tiny",
+    status=200,
+    request_id="req_1",
+    waited_s=0.0123,
+    first_byte_s=0.5,
+    duration_s=1.2345,
+    chunks=7,
+    prompt_tokens=54,
+    completion_tokens=3,
+    is_streamed=True,
+    error_code=None,
+)
+LINE = (
+    "POST /v1/chat/completions model=tiny status=200 waited_ms=12.3 first_byte_ms=500.0 duration_ms=1234.5 chunks=7"
+    " prompt_tokens=54 completion_tokens=3 request_id=req_1"
+)
+
+
+class Records(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one."""
+        self.messages.append(record.getMessage())
+
+
+@pytest.fixture
+def records() -> Iterator[Records]:
+    """Listen to the access log at the level that servers have."""
+    handler, level = Records(), access_log.log.level
+    access_log.log.addHandler(handler)
+    access_log.log.setLevel(logging.INFO)
+    yield handler
+    access_log.log.setLevel(level)
+    access_log.log.removeHandler(handler)
+
+
+def test_a_line_has_what_is_known() -> None:
+    """Times in milliseconds; what is not known has no place, or a dash where its place is fixed."""
+    assert line(RECORD) == LINE
+    unknown = replace(
+        RECORD,
+        model=None,
+        status=None,
+        waited_s=None,
+        first_byte_s=None,
+        chunks=0,
+        prompt_tokens=None,
+        completion_tokens=None,
+    )
+    assert line(unknown) == (
+        "POST /v1/chat/completions model=- status=- duration_ms=1234.5 chunks=0 request_id=req_1"
+    )
+
+
+async def test_lines_are_handed_over_together_and_at_the_end(records: Records) -> None:
+    """Nothing is written at once; ``flush`` writes all of it in one record, in order, and then nothing more."""
+    log = AccessLog()
+    log.note(RECORD)
+    log.note_refusal(431, "The request's head is larger than 32768 bytes.")
+    assert records.messages == []
+    log.flush()
+    log.flush()
+    (message,) = records.messages
+    first, second = message.split("\n")
+    assert first.endswith(f" INFO    {LINE}")
+    assert second.endswith(" INFO    - - status=431 refused: The request's head is larger than 32768 bytes.")
+
+
+async def test_each_line_has_its_own_time(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time is that of the request's end, to the millisecond, not that of the writing."""
+    times = [1_795_503_871.0, 1_795_503_871.0625, 1_795_503_872.9995]
+    log = AccessLog()
+    for time_s in times:
+        monkeypatch.setattr(time, "time", lambda time_s=time_s: time_s)
+        log.note(RECORD)
+    log.flush()
+    stamps = [text[:23] for text in records.messages[0].split("\n")]
+    expected = [datetime.fromtimestamp(int(time_s)).strftime("%Y-%m-%d %H:%M:%S") for time_s in times]  # noqa: DTZ006
+    assert stamps == [f"{expected[0]},000", f"{expected[1]},062", f"{expected[2]},999"]
+
+
+async def test_a_flood_is_not_held(records: Records) -> None:
+    """So many lines are handed over without waiting."""
+    log = AccessLog()
+    for _ in range(HELD_LINES - 1):
+        log.note(RECORD)
+    assert records.messages == []
+    log.note(RECORD)
+    assert [len(message.split("\n")) for message in records.messages] == [HELD_LINES]
+
+
+async def test_held_lines_are_handed_over_soon(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timer hands over what nobody asked for; the next line starts it anew."""
+    monkeypatch.setattr(access_log, "HELD_S", 0)
+    log = AccessLog()
+    for count in (1, 2):
+        log.note(RECORD)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(records.messages) == count
+
+
+@pytest.mark.parametrize("path", sorted(QUIET_PATHS))
+async def test_what_programs_ask_again_and_again_is_quiet(path: str, records: Records) -> None:
+    """On these paths only what went wrong is worth a line."""
+    log = AccessLog()
+    log.note(replace(RECORD, path=path))
+    log.flush()
+    assert records.messages == []
+    log.note(replace(RECORD, path=path, status=401))
+    log.flush()
+    assert f" {path} " in records.messages[0]
+
+
+async def test_nobody_listens_and_nothing_is_made(records: Records) -> None:
+    """Where the log is off, no line is made, and no timer."""
+    access_log.log.setLevel(logging.WARNING)
+    log = AccessLog()
+    log.note(RECORD)
+    log.note_refusal(400, "x")
+    access_log.log.setLevel(logging.INFO)
+    log.flush()
+    assert records.messages == []
+    assert log._timer is None
+
+
+def test_a_record_has_no_place_for_a_secret() -> None:
+    """Whatever is in a line is one of these; no body, query, header or key is."""
+    assert set(RequestRecord.__slots__) == {
+        *(
+            "method",
+            "path",
+            "model",
+            "status",
+            "request_id",
+            "waited_s",
+            "first_byte_s",
+            "duration_s",
+            "chunks",
+        ),
+        *("prompt_tokens", "completion_tokens", "is_streamed", "error_code"),
+    }
+    assert re.findall(r"(\w+)=", LINE) == [
+        *("model", "status", "waited_ms", "first_byte_ms", "duration_ms", "chunks", "prompt_tokens"),
+        *("completion_tokens", "request_id"),
+    ]

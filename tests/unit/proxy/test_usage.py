@@ -1,0 +1,136 @@
+"""Token counts, read off the end of an answer. The answers are those of a real llama-server (b11549, embedded)."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gglib.proxy.usage import TAIL_BYTES, Usage, read_usage
+
+TIMINGS = (
+    b'"timings":{"cache_n":53,"prompt_n":1,"prompt_ms":0.345,"prompt_per_token_ms":0.345,'
+    b'"prompt_per_second":2898.5507246376815,"predicted_n":3,"predicted_ms":0.723,'
+    b'"predicted_per_token_ms":0.3615,"predicted_per_second":2766.2517289073307}'
+)
+CHUNK = b'"created":1795503871,"id":"chatcmpl-osZr","model":"tiny-a","object":"chat.completion.chunk"'
+USAGE = (
+    b'"usage":{"completion_tokens":3,"prompt_tokens":54,"total_tokens":57,'
+    b'"prompt_tokens_details":{"cached_tokens":53}}'
+)
+ANTHROPIC_USAGE = b'"usage":{"cache_read_input_tokens":53,"input_tokens":1,"output_tokens":3}'
+RESPONSES_USAGE = (
+    b'"usage":{"input_tokens":54,"output_tokens":3,"total_tokens":57,'
+    b'"input_tokens_details":{"cached_tokens":53}}'
+)
+DONE = b"data: [DONE]\n\n"
+
+ANSWERS = {
+    "chat": (
+        b'{"choices":[{"message":{"content":"ewo"}}],' + USAGE + b',"id":"chatcmpl-z",' + TIMINGS + b"}",
+        (54, 3),
+    ),
+    "chat, streamed": (
+        b'data: {"choices":[{"finish_reason":"length","index":0,"delta":{}}],'
+        + CHUNK
+        + b","
+        + TIMINGS
+        + b"}\n\n"
+        + DONE,
+        (54, 3),
+    ),
+    "chat, streamed with usage": (
+        b'data: {"choices":[],' + CHUNK + b"," + USAGE + b"," + TIMINGS + b"}\n\n" + DONE,
+        (54, 3),
+    ),
+    "messages": (
+        b'{"id":"chatcmpl-i","type":"message","role":"assistant","content":[{"type":"text","text":"nel"}],'
+        b'"model":"tiny-a","stop_reason":"max_tokens","stop_sequence":null,' + ANTHROPIC_USAGE + b"}",
+        (54, 3),
+    ),
+    "messages, a short stream": (
+        (
+            b'event: message_start\ndata: {"type":"message_start","message":{"id":"chatcmpl-V","usage":'
+            b'{"cache_read_input_tokens":53,"input_tokens":1,"output_tokens":0}}}\n\n'
+            b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"max_tokens",'
+            b'"stop_sequence":null},"usage":{"output_tokens":3}}\n\n'
+            b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+        ),
+        (54, 3),
+    ),
+    "messages, the end of a long stream": (
+        (
+            b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"max_tokens",'
+            b'"stop_sequence":null},"usage":{"output_tokens":3}}\n\n'
+            b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+        ),
+        (None, 3),
+    ),
+    "responses": (b'{"output":[{"text":"toh"}],"status":"completed",' + RESPONSES_USAGE + b"}", (54, 3)),
+    "responses, streamed": (
+        b'event: response.completed\ndata: {"type":"response.completed","response":{"status":"completed",'
+        + RESPONSES_USAGE
+        + b"},"
+        + TIMINGS
+        + b"}\n\n",
+        (54, 3),
+    ),
+    "count_tokens": (b'{"input_tokens":54}', (54, None)),
+    "embeddings": (b'{"data":[],"usage":{"prompt_tokens": 6,"total_tokens": 6}}', (6, None)),
+    "an error": (b'{"error":{"message":"no","code":null}}', (None, None)),
+    "nothing": (b"", (None, None)),
+}
+
+
+@pytest.mark.parametrize(("tail", "tokens"), ANSWERS.values(), ids=ANSWERS.keys())
+def test_what_each_dialect_tells(tail: bytes, tokens: tuple[int | None, int | None]) -> None:
+    """Prompt tokens are all of the prompt's, also those that came from the engine's cache."""
+    assert read_usage(tail[-TAIL_BYTES:]) == Usage(*tokens)
+
+
+LOOK_ALIKES = st.lists(
+    st.sampled_from(
+        [
+            '"prompt_tokens":7',
+            '"completion_tokens":7,',
+            '{"usage":{"input_tokens": 7}}',
+            '"predicted_n":7',
+            "\\",
+            '"',
+            "x",
+        ]
+    ),
+    max_size=6,
+).map("".join)
+
+
+@given(LOOK_ALIKES, LOOK_ALIKES)
+def test_what_stands_in_a_text_is_never_taken_for_usage(before: str, after: str) -> None:
+    """Whatever a model says, in an answer or in the last event of a stream, its quotes are escaped."""
+    text = json.dumps(
+        {"content": before, "usage": {"completion_tokens": 3, "prompt_tokens": 54}, "note": after}
+    ).encode()
+    assert read_usage(text) == Usage(54, 3)
+    assert read_usage(json.dumps({"content": before, "note": after}).encode()) == Usage(None, None)
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        b'"prompt_tokens":null',
+        b'"prompt_tokens":-5',
+        b'"prompt_tokens":"5"',
+        b'"prompt_tokens":1234567890123',
+        b'"prompt_tokens":',
+        b'{"a\\"prompt_tokens":5}',
+        b'rompt_tokens":5',
+    ],
+)
+def test_what_is_no_count_is_none(tail: bytes) -> None:
+    """No number of a sane size after the whole name: no count."""
+    assert read_usage(tail).prompt_tokens is None
+
+
+def test_a_tail_may_begin_with_the_name() -> None:
+    """The cut may fall right before it."""
+    assert read_usage(b'"prompt_tokens":5,"completion_tokens":6') == Usage(5, 6)
