@@ -9,7 +9,7 @@ import contextlib
 import ipaddress
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Self
 from urllib.parse import urlsplit
@@ -33,7 +33,7 @@ class UpstreamRequest:
     header_lines: bytes
     """The headers that pass, each a whole line; those of this connection are added."""
     request_id: str
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 class UpstreamExchange:

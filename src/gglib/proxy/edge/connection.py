@@ -11,6 +11,7 @@ socket that is closed with unread input takes the answer down with it (RFC 9112 
 
 import asyncio
 import contextlib
+import itertools
 import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
@@ -32,6 +33,10 @@ AHEAD_LIMIT_BYTES = 64 * 1024
 """How much a client may send in advance of the answer it waits for."""
 DROPPED_BODY_BYTES = 64 * 1024
 """How much of a body that nobody wants is read and dropped to keep the connection."""
+
+
+_idle_numbers = itertools.count()
+"""The loop's clock stands still while a turn of it lasts: it cannot tell who has been idle for longer."""
 
 
 class Edge(Protocol):
@@ -77,6 +82,7 @@ class ClientConnection(asyncio.Protocol):
         self._is_closing = False
         self._is_reading_paused = False
         self._room: asyncio.Future[None] | None = None
+        self._idle_number = next(_idle_numbers)
         self._is_served = False
         self._is_patient = True
         self._next: asyncio.Future[None] | None = None
@@ -131,10 +137,10 @@ class ClientConnection(asyncio.Protocol):
     # -- what the listener calls ----------------------------------------------------------------------------
 
     @property
-    def idle_since_s(self) -> float | None:
-        """Since when nobody has waited for anything on it; None while somebody does."""
-        is_idle = self._patience.phase is Phase.IDLE and not self._is_closing
-        return self._patience.since_s if is_idle else None
+    def idle_number(self) -> int | None:
+        """Its place among those on which nobody waits, the longest idle first; None while somebody does."""
+        is_idle = self._patience.phase in {Phase.IDLE, Phase.NEW} and not self._is_closing
+        return self._idle_number if is_idle else None
 
     def look(self, now_s: float) -> None:
         """End what has lasted too long."""
@@ -149,7 +155,7 @@ class ClientConnection(asyncio.Protocol):
             case Phase.BODY if self._request is not None:
                 self._fail_body(RequestTimeoutError("The request's body did not come in time."))
             case Phase.NEW | Phase.IDLE:
-                transport.close()
+                self._close()
             case _:
                 transport.abort()
 
@@ -216,7 +222,10 @@ class ClientConnection(asyncio.Protocol):
         """Note that the client has read."""
         self.is_choked = False
         if self._patience.phase is Phase.CHOKED and not self._is_closing:
-            self._patience.answer()
+            if self._reader.is_in_body:
+                self._patience.begin_body(self._loop.time())
+            else:
+                self._patience.answer()
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
 
@@ -312,6 +321,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         self._patience.rest(self._loop.time())
+        self._idle_number = next(_idle_numbers)
         if self._is_reading_paused and self._transport is not None:
             self._is_reading_paused = False
             self._transport.resume_reading()

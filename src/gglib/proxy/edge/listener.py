@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Coroutine
 from email.utils import formatdate
+from operator import itemgetter
 from typing import Any
 
 from gglib.proxy.edge.connection import ClientConnection
@@ -101,10 +102,10 @@ class Listener:
         self._note_if_empty()
 
     def _drop_an_idle_one(self) -> bool:
-        idle = [c for c in self._connections if c.idle_since_s is not None]
+        idle = [(number, c) for c in self._connections if (number := c.idle_number) is not None]
         if not idle:
             return False
-        min(idle, key=lambda c: c.idle_since_s or 0.0).abort()
+        min(idle, key=itemgetter(0))[1].abort()
         return True
 
     def _look_every_s(self) -> float:
