@@ -25,6 +25,7 @@ NEARLY_OVER_SHARE = 0.3
 LATE_S = 0.5
 """Who asks so long after the swap is due has been overtaken by it, however busy the machine is."""
 NOISE_S = 5.0
+OTHER_TRIES = 4
 BOUND_S = 30.0
 NO_ERROR = frozenset[str]()
 
@@ -38,10 +39,34 @@ class Answered:
     ended_at_s: float
 
 
-async def test_a_busy_model_lets_another_one_have_its_turn(home: Gglib) -> None:
-    """B, asked while three clients stream from A without a gap, comes next once it is due; then A goes on."""
-    (home.home / "config.toml").write_text(f"swap_wait_s = {SWAP_WAIT_S}\n")
-    home.serve()
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What became of one request for B while three clients streamed from A."""
+
+    cold: Answered
+    b: Answered
+    of_each: list[list[Answered]]
+    """Of each client of A."""
+    engines: list[list[int]]
+
+    @property
+    def of_a(self) -> list[Answered]:
+        """Every answer of A."""
+        return [answer for answers in self.of_each for answer in answers]
+
+    @property
+    def had_a_gap(self) -> bool:
+        """Whether, before B was due, there was a moment without a request for A on its way: A was free then."""
+        free_from_s = self.b.asked_at_s
+        for answer in sorted(self.of_a, key=lambda answer: answer.asked_at_s):
+            if answer.asked_at_s > free_from_s:
+                break
+            free_from_s = max(free_from_s, answer.ended_at_s)
+        return free_from_s < self.b.asked_at_s + SWAP_WAIT_S
+
+
+async def play(home: Gglib) -> Scene:
+    """Let three clients stream from A, and ask B once."""
     async with watched(home) as engines:
         cold = await ask_once(home, TinyAsk(model="tiny-a", tokens=2))
         clients = [Client(home, tokens) for tokens in STREAM_TOKENS]
@@ -51,19 +76,32 @@ async def test_a_busy_model_lets_another_one_have_its_turn(home: Gglib) -> None:
         for client in clients:
             client.may_stop.set()
         await asyncio.gather(*streaming)
+    return Scene(cold, b, [client.answers for client in clients], engines)
 
-    due_s = b.asked_at_s + SWAP_WAIT_S
-    of_a = [answer for client in clients for answer in client.answers]
-    passed = [a for a in of_a if b.asked_at_s < a.asked_at_s and a.ended_at_s < b.began_at_s]
+
+async def test_a_busy_model_lets_another_one_have_its_turn(home: Gglib) -> None:
+    """B, asked while three clients stream from A without a gap, comes next once it is due; then A goes on."""
+    (home.home / "config.toml").write_text(f"swap_wait_s = {SWAP_WAIT_S}\n")
+    home.serve()
+    scene, launches = await play(home), (2, 1)
+    for _ in range(OTHER_TRIES):  # this process may be held up for so long that its clients leave A alone
+        if not scene.had_a_gap:
+            break
+        before = home.launches("tiny-a"), home.launches("Tiny-B")
+        scene, launches = await play(home), (before[0] + 1, before[1] + 1)
+    assert not scene.had_a_gap, "this machine is too busy to keep A busy"
+
+    b, due_s = scene.b, scene.b.asked_at_s + SWAP_WAIT_S
+    passed = [a for a in scene.of_a if b.asked_at_s < a.asked_at_s and a.ended_at_s < b.began_at_s]
     assert passed, "A's clients were made to wait long before B was due"
     assert b.began_at_s >= due_s, "B was let in although A was in use"
-    assert [a for a in of_a if a.asked_at_s > due_s + LATE_S and a.began_at_s < b.ended_at_s] == []
-    a_was_free_s = max(a.ended_at_s for a in of_a if a.began_at_s < b.began_at_s)
-    load_s = cold.ended_at_s - cold.asked_at_s
+    assert [a for a in scene.of_a if a.asked_at_s > due_s + LATE_S and a.began_at_s < b.ended_at_s] == []
+    a_was_free_s = max(a.ended_at_s for a in scene.of_a if a.began_at_s < b.began_at_s)
+    load_s = scene.cold.ended_at_s - scene.cold.asked_at_s
     assert b.ended_at_s < max(due_s, a_was_free_s) + load_s + NOISE_S
-    assert all(max(a.asked_at_s for a in client.answers) > b.ended_at_s for client in clients)
-    assert all(len(pids) == 1 for pids in engines)
-    assert (home.launches("tiny-a"), home.launches("Tiny-B")) == (2, 1)
+    assert all(max(a.asked_at_s for a in answers) > b.ended_at_s for answers in scene.of_each)
+    assert all(len(pids) == 1 for pids in scene.engines)
+    assert (home.launches("tiny-a"), home.launches("Tiny-B")) == launches
 
 
 class Client:
