@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 from tests.integration.proxy.support import (
     MODEL,
+    SSE_HEAD,
     Exchange,
     chat_body,
+    chunked,
     connect,
     engine_running,
     json_answer,
@@ -55,6 +57,30 @@ async def test_client_that_reads_none_of_many_answers_is_cut() -> None:
         client.read_again()
         with pytest.raises(EOFError):
             read_replies(await Listener(client).to_the_end(), ())
+
+
+async def test_client_that_ends_its_side_and_reads_nothing_has_left() -> None:
+    """The model is released at once, though the connection is not lost before its client has read, or is cut."""
+    written = 0
+
+    async def endless(exchange: Exchange) -> None:
+        nonlocal written
+        await exchange.write(SSE_HEAD)
+        while True:
+            await exchange.write(chunked(b"data: " + b"x" * 16_000 + b"\n\n"))
+            written += 1
+
+    async with (
+        engine_running(endless) as engine,
+        proxy_running(runtime_for(engine), options=OPTIONS) as proxy,
+        await connect(proxy.port, receive_buffer_bytes=4096) as client,
+    ):
+        client.stop_reading()
+        client.writer.write(post(body=chat_body(stream=True)))
+        await standing_still(lambda: written)
+        assert proxy.runtime.holds == 1
+        client.writer.write_eof()
+        await until(lambda: proxy.runtime.holds == 0 and engine.open == 0)
 
 
 async def test_last_answer_is_read_slowly(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -201,7 +201,12 @@ class ClientConnection(asyncio.Protocol):
             self._read(data)
 
     def eof_received(self) -> bool:
-        """Take the end of the client's side for its leaving, as other servers do."""
+        """Take the end of the client's side for its leaving, as other servers do.
+
+        At once: the loop tells that the connection is lost only when the client has taken what waits for it.
+        """
+        if self._request is not None:
+            self._request.leave()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
