@@ -174,8 +174,7 @@ class ClientConnection(asyncio.Protocol):
         self.resume_writing()
 
     def abort(self) -> None:
-        """Cut it. From now on it counts as gone, though the loop tells so only in its next turn."""
-        self._is_closing = True
+        """Cut it."""
         if self._transport is not None:
             self._transport.abort()
 
