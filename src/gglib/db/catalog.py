@@ -35,8 +35,9 @@ T = TypeVar("T")
 class SqliteCatalog:
     """The models of this machine, in one SQLite file; implements ``ModelStorePort``.
 
-    Any number of processes may use the file at the same time: what one has written, the others see with their
-    next read. A write that is cancelled while it runs may still take place; one that has returned is on the disk.
+    Any number of processes may use the file at the same time: what one has written it sees with its next read, the
+    others ``FRESH_S`` later at the latest. A write that is cancelled while it runs may still take place; one that has
+    returned is on the disk.
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:

@@ -105,7 +105,7 @@ async def _relay(upstream: UpstreamExchange, answer: Answer) -> None:
         await answer.start_with(
             head.status,
             head.relayed_lines,
-            length=length,
+            length=None if head.is_event_stream else length,  # an error may have to be told behind its events
             is_event_stream=head.is_event_stream,
             part=part,
             is_last=upstream.is_drained,

@@ -161,7 +161,7 @@ class UpstreamConnection(asyncio.Protocol):
     async def pour_into(self, sink: Sink) -> None:
         """Hand on the rest of the body as it comes; raises ``UpstreamError`` when it breaks off."""
         while True:
-            if not sink.has_room:
+            if not sink.has_room and not sink.is_ended:  # whoever has been given all is not waited for
                 await sink.room()
             part = self.take_part()
             if part or self._reader.is_complete:

@@ -33,6 +33,8 @@ from .wire import Listener, Reply, read_replies
 
 SHORT_S = 0.3
 LONG_S = 60.0
+CROWD = 100
+"""More than the spare places above the cap."""
 SIPS = 60
 SIP_BYTES = 2**14
 """So little that what waits in the proxy takes longer than the limit to be taken; yet it never stands still."""
@@ -349,3 +351,35 @@ async def test_where_none_is_idle_the_new_one_is_refused() -> None:
             for client in (one, other):
                 assert the_only_reply(await Listener(client).to_the_end()).status == 200
         assert (await ask(proxy.port, "GET", "/health")).status == 200
+
+
+async def test_connections_that_come_in_one_turn_of_the_loop_do_not_share_one_place() -> None:
+    """However many come at once, each closes another idle one: no more are served than may be."""
+    options = replace(OPTIONS, max_connections=2)
+    async with (
+        recording() as upstream,
+        proxy_running(upstream.runtime, options=options) as proxy,
+        await connect(proxy.port) as one,
+        await connect(proxy.port) as other,
+    ):
+        for client in (one, other):
+            await asked(client)
+        with contextlib.ExitStack() as stack:
+            crowd = [stack.enter_context(socket.socket()) for _ in range(CROWD)]
+            for sock in crowd:
+                sock.connect(("127.0.0.1", proxy.port))  # blocks: the loop accepts none before all are there
+                sock.setblocking(False)
+            # Accepted last, so that all are accepted once it is answered.
+            answers = [await health_on(sock) for sock in reversed(crowd)]
+        assert answers[0].startswith(b"HTTP/1.1 200")
+        assert sum(bool(answer) for answer in answers) == options.max_connections
+
+
+async def health_on(sock: socket.socket) -> bytes:
+    """Ask for /health on a socket; empty where it was closed."""
+    loop = asyncio.get_running_loop()
+    try:
+        await loop.sock_sendall(sock, HEALTH)
+        return await loop.sock_recv(sock, 2**16)
+    except ConnectionError:
+        return b""

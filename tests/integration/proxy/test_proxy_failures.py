@@ -273,6 +273,22 @@ async def test_stream_that_dies_ends_with_one_error_event(arrived: bytes, separa
     assert proxy.runtime.holds == 0
 
 
+async def test_stream_with_a_length_that_dies_ends_with_an_error_event_too() -> None:
+    """A length that the engine gave its stream leaves no place for the error: it is not told to the client."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.write(
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 1000\r\n\r\n" + EVENT
+        )
+        exchange.writer.close()
+
+    async with engine_running(script) as engine, proxy_running(runtime_for(engine)) as proxy:
+        reply = await ask(proxy.port, body=chat_body(stream=True))
+    event, error, end = reply.body.split(b"\n\n")
+    assert (event + b"\n\n", end) == (EVENT, b"")
+    assert json.loads(error.removeprefix(b"data: "))["error"]["code"] == UpstreamError.code
+
+
 @pytest.mark.parametrize("length", [b"Content-Length: 100", b"Transfer-Encoding: chunked"])
 async def test_body_that_breaks_off_is_never_shown_as_whole(length: bytes) -> None:
     """An answer that is no stream and dies in the middle breaks the client's connection too."""

@@ -255,6 +255,46 @@ async def test_queue_of_unread_parts_is_bounded() -> None:
         await pool.close()
 
 
+class FullSink:
+    """Has room for nothing once it was given something; nobody ever makes any."""
+
+    def __init__(self) -> None:
+        self.poured = b""
+        self.is_ended = False
+
+    @property
+    def has_room(self) -> bool:
+        """Whether nothing has come yet."""
+        return not self.poured
+
+    async def room(self) -> None:
+        """Wait for ever."""
+        await asyncio.Event().wait()
+
+    def pour(self, part: bytes, *, is_last: bool) -> None:
+        """Keep it."""
+        self.poured += part
+        self.is_ended = is_last
+
+
+async def test_answer_that_was_poured_to_its_end_holds_nothing() -> None:
+    """Whoever was given all of an answer and is slow to read it keeps neither the connection nor the model."""
+    is_poured = asyncio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.write(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n")
+        await is_poured.wait()
+        await exchange.write(b"body")
+
+    pool, sink = UpstreamPool(connect_timeout_s=5), FullSink()
+    async with engine_running(script) as engine:
+        async with asyncio.timeout(5), pool.post(engine.target, REQUEST) as response:
+            asyncio.get_running_loop().call_soon(is_poured.set)
+            await response.pour_into(sink)
+        assert (sink.poured, sink.is_ended) == (b"body", True)
+        await pool.close()
+
+
 async def test_many_requests_at_once() -> None:
     """Forty clients at once each get their own answer."""
 

@@ -200,7 +200,12 @@ class ClientConnection(asyncio.Protocol):
             self._read(data)
 
     def eof_received(self) -> bool:
-        """Take the end of the client's side for its leaving, as other servers do."""
+        """Take the end of the client's side for its leaving, as other servers do.
+
+        At once: the loop tells that the connection is lost only when the client has taken what waits for it.
+        """
+        if self._request is not None:
+            self._request.leave()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
@@ -261,7 +266,7 @@ class ClientConnection(asyncio.Protocol):
             self._body = IncomingBody()
             self._patience.begin_body(self._loop.time())
         else:
-            self._patience.answer()
+            self._await_nothing()
         self._request = Request(event.head, event.content_length, event.body or self._body or b"", self)
         self._may_keep_alive = event.head.may_keep_alive
         self._is_answered = False
@@ -281,6 +286,9 @@ class ClientConnection(asyncio.Protocol):
                 continue
             try:
                 await self._edge.handle(request, self)
+            except BaseException:
+                self._is_broken = True  # nobody would answer what follows
+                raise
             finally:
                 self._request = self._body = None
                 self._after_answer()
@@ -298,16 +306,23 @@ class ClientConnection(asyncio.Protocol):
             self._body.finish()
         if self._request is not None:
             if self._patience.phase is Phase.BODY:
-                self._patience.answer()
+                self._await_nothing()
         else:  # the rest of a body that nobody wanted
             self._go_on()
 
     def _fail_body(self, error: HttpError) -> None:
         """Tell whoever reads the body. An answer that has begun without it goes on, and is the last one."""
         self._is_broken = True
-        self._patience.answer()
+        self._await_nothing()
         if self._body is not None:
             self._body.fail(error)
+
+    def _await_nothing(self) -> None:
+        """Let the answer take its time, unless what was answered before is still to be read: that is the client's."""
+        if self.is_choked and self._transport is not None:
+            self._patience.choke(self._loop.time(), self._transport.get_write_buffer_size())
+        else:
+            self._patience.answer()
 
     def _after_answer(self) -> None:
         if self._transport is None:
@@ -364,7 +379,7 @@ class ClientConnection(asyncio.Protocol):
             transport.write_eof()
             if self._is_reading_paused:
                 transport.resume_reading()
-            self._patience.linger(self._loop.time())
+            self._patience.linger(self._loop.time(), transport.get_write_buffer_size())
         else:
             transport.close()
             self._patience.choke(self._loop.time(), transport.get_write_buffer_size())

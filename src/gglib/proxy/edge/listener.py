@@ -105,7 +105,10 @@ class Listener:
         idle = [(number, c) for c in self._connections if (number := c.idle_number) is not None]
         if not idle:
             return False
-        min(idle, key=itemgetter(0))[1].abort()
+        _, dropped = min(idle, key=itemgetter(0))
+        dropped.abort()
+        # The loop tells it in its next turn: too late for others that come in this one.
+        self._connections.discard(dropped)
         return True
 
     def _look_every_s(self) -> float:

@@ -9,7 +9,7 @@ from enum import Enum
 
 FOR_EVER = float("inf")
 LINGER_S = 2.0
-"""How long what a refused client still sends is thrown away: it reads the refusal before the connection ends."""
+"""How long what a client still sends is thrown away once it was sent all of its answer: it has time to read that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +42,13 @@ _ANSWER, _CHOKED, _LINGER = Phase.ANSWER, Phase.CHOKED, Phase.LINGER
 class Patience:
     """The phase of one connection and when it has lasted too long."""
 
-    __slots__ = ("_limits", "_unsent_bytes", "deadline_s", "phase", "since_s")
+    __slots__ = ("_limits", "_unsent_bytes", "deadline_s", "phase")
 
     def __init__(self, limits: PatienceLimits, now_s: float) -> None:
         self._limits = limits
         self._unsent_bytes = 0
         self.phase = _NEW
-        self.since_s = self.deadline_s = now_s
+        self.deadline_s = now_s
         self._enter(_NEW, now_s, limits.head_s)
 
     def rest(self, now_s: float) -> None:
@@ -84,18 +84,22 @@ class Patience:
         self._unsent_bytes = unsent_bytes
         self._enter(_CHOKED, now_s, self._limits.write_s)
 
-    def linger(self, now_s: float) -> None:
-        """Note that what still comes is thrown away."""
-        self._enter(_LINGER, now_s, LINGER_S)
+    def linger(self, now_s: float, unsent_bytes: int) -> None:
+        """Note that what still comes is thrown away: for as long as the answer is being taken, and a moment more."""
+        self._unsent_bytes = unsent_bytes
+        self._enter(_LINGER, now_s, self._limits.write_s if unsent_bytes else LINGER_S)
 
     def look(self, now_s: float, unsent_bytes: int) -> Phase | None:
-        """Return the phase that has lasted too long, or None. A choked client that took something is living."""
-        if self.phase is _CHOKED and unsent_bytes != self._unsent_bytes:
-            self.choke(now_s, unsent_bytes)
+        """Return the phase that has lasted too long, or None. A client that took something of its answer is living."""
+        if unsent_bytes != self._unsent_bytes:
+            if self.phase is _CHOKED:
+                self.choke(now_s, unsent_bytes)
+            elif self.phase is _LINGER:
+                self.linger(now_s, unsent_bytes)
         if self.phase is _BODY and self._limits.body_s > 0:
             self.deadline_s = min(self.deadline_s, now_s + self._limits.body_s)
         return self.phase if now_s >= self.deadline_s else None
 
     def _enter(self, phase: Phase, now_s: float, limit_s: float) -> None:
-        self.phase, self.since_s = phase, now_s
+        self.phase = phase
         self.deadline_s = now_s + limit_s if limit_s > 0 else FOR_EVER

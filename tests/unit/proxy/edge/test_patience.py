@@ -37,7 +37,6 @@ def test_a_later_head_counts_from_its_first_byte() -> None:
     """An idle connection may wait before it begins; then the head has its own time, however it drips."""
     patience = new()
     patience.rest(150)
-    assert patience.since_s == 150
     patience.begin_head(200)
     patience.begin_head(205)
     assert ends(patience, Phase.HEAD, 210)
@@ -116,8 +115,26 @@ def test_a_client_that_takes_nothing_ends_and_one_that_takes_a_little_does_not()
 def test_a_refused_client_has_a_moment_to_read() -> None:
     """What it still sends is thrown away for so long."""
     patience = new()
-    patience.linger(100)
+    patience.linger(100, 0)
     assert ends(patience, Phase.LINGER, 100 + LINGER_S)
+
+
+def test_a_client_that_still_takes_its_last_answer_is_not_cut() -> None:
+    """It has the time of any slow reader while something waits for it, and a moment once all is sent."""
+    patience = new()
+    patience.linger(100, 5000)
+    assert patience.look(159, 4000) is None
+    assert patience.look(218, 4000) is None
+    assert patience.look(218, 0) is None
+    assert ends(patience, Phase.LINGER, 218 + LINGER_S)
+
+
+def test_a_client_that_takes_nothing_of_its_last_answer_ends() -> None:
+    """Lingering is no way around the deadline of who does not read."""
+    patience = new()
+    patience.linger(100, 5000)
+    assert patience.look(159, 5000) is None
+    assert patience.look(160, 5000) is Phase.LINGER
 
 
 def test_zero_is_for_ever() -> None:
@@ -133,5 +150,5 @@ def test_zero_is_for_ever() -> None:
     assert (patience.look(10**9, 0), patience.deadline_s) == (None, math.inf)
     patience.choke(0, 1)
     assert patience.look(10**9, 1) is None
-    patience.linger(0)
+    patience.linger(0, 0)
     assert patience.look(10, 0) is Phase.LINGER

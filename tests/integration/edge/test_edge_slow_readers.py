@@ -1,0 +1,138 @@
+"""Clients that are slow to read, or do not read at all, at the end of an answer and behind it."""
+
+import asyncio
+import logging
+import socket
+from dataclasses import replace
+
+import pytest
+from tests.integration.proxy.support import (
+    MODEL,
+    SSE_HEAD,
+    Exchange,
+    chat_body,
+    chunked,
+    connect,
+    engine_running,
+    json_answer,
+    proxy_running,
+    runtime_for,
+    standing_still,
+    until,
+)
+
+from gglib.proxy import ProxyOptions
+from gglib.proxy.answer import Answer
+from gglib.proxy.edge import patience
+from gglib.proxy.edge.connection import ClientConnection
+from gglib.proxy.edge.listener import Listener as EdgeListener
+from gglib.proxy.request import Request
+from gglib.testing import FakeCatalog
+
+from .cases import HOST, head, post
+from .test_edge_deadlines import LONG_S, OPTIONS, SHORT_S, SIP_BYTES, SIPS, listen_for_nothing
+from .wire import Listener, read_replies
+
+MANY_MODELS = 8_000
+"""Listed, they are more than the kernel takes for a client that does not read."""
+
+
+async def whole_answer(exchange: Exchange) -> None:
+    """Answer with what fits into one read."""
+    await exchange.write(json_answer({"x": "y" * 30_000}))
+
+
+async def test_client_that_reads_none_of_many_answers_is_cut() -> None:
+    """Requests that were sent in advance do not give a client that reads nothing more time, nor hold the model."""
+    options = replace(OPTIONS, write_timeout_s=SHORT_S)
+    async with (
+        engine_running(whole_answer) as engine,
+        proxy_running(runtime_for(engine), options=options) as proxy,
+        await connect(proxy.port, receive_buffer_bytes=4096) as client,
+    ):
+        client.stop_reading()
+        client.writer.write(post(body=chat_body()) * 400)
+        assert await standing_still(lambda: len(engine.exchanges)) < 400
+        await until(lambda: proxy.runtime.holds == 0)
+        client.read_again()
+        with pytest.raises(EOFError):
+            read_replies(await Listener(client).to_the_end(), ())
+
+
+async def test_client_that_ends_its_side_and_reads_nothing_has_left() -> None:
+    """The model is released at once, though the connection is not lost before its client has read, or is cut."""
+    written = 0
+
+    async def endless(exchange: Exchange) -> None:
+        nonlocal written
+        await exchange.write(SSE_HEAD)
+        while True:
+            await exchange.write(chunked(b"data: " + b"x" * 16_000 + b"\n\n"))
+            written += 1
+
+    async with (
+        engine_running(endless) as engine,
+        proxy_running(runtime_for(engine), options=OPTIONS) as proxy,
+        await connect(proxy.port, receive_buffer_bytes=4096) as client,
+    ):
+        client.stop_reading()
+        client.writer.write(post(body=chat_body(stream=True)))
+        await standing_still(lambda: written)
+        assert proxy.runtime.holds == 1
+        client.writer.write_eof()
+        await until(lambda: proxy.runtime.holds == 0 and engine.open == 0)
+
+
+async def test_last_answer_is_read_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is to end, with more sent than was asked, ends only when its answer was read."""
+    monkeypatch.setattr(patience, "LINGER_S", SHORT_S)
+    catalog = FakeCatalog([replace(MODEL, id=number, name=f"m{number}") for number in range(MANY_MODELS)])
+    options, loop = replace(OPTIONS, write_timeout_s=SHORT_S * 2), asyncio.get_running_loop()
+    async with (
+        engine_running(whole_answer) as engine,
+        proxy_running(runtime_for(engine), catalog, options=options) as proxy,
+    ):
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SIP_BYTES)
+            client.setblocking(False)
+            await loop.sock_connect(client, ("127.0.0.1", proxy.port))
+            request = head(b"GET", b"/v1/models", HOST, b"Connection: close")
+            await loop.sock_sendall(client, request + b"\r\n")
+            data, sips = b"", 0
+            while part := await loop.sock_recv(client, SIP_BYTES):
+                data, sips = data + part, sips + 1
+                if sips < SIPS:
+                    assert await listen_for_nothing(SHORT_S / 6)
+        (reply,) = read_replies(data, ())
+        assert reply.status == 200
+
+
+async def test_connection_whose_work_failed_after_the_answer_is_closed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A fault of ours that comes after the answer ends the connection: nobody would answer what follows."""
+
+    async def handle(request: Request, connection: ClientConnection) -> None:
+        answer = Answer(connection, method=request.method, minor_version=1, request_id=request.id)
+        await answer.send_json({})
+        raise OSError
+
+    caplog.set_level(logging.CRITICAL, "asyncio")
+    defaults = ProxyOptions()
+    edge = EdgeListener(
+        handle,
+        limits=patience.PatienceLimits(
+            head_s=LONG_S, body_s=LONG_S, body_min_rate=1, write_s=LONG_S, idle_s=LONG_S
+        ),
+        max_connections=defaults.max_connections,
+        max_body_bytes=defaults.max_body_bytes,
+        on_stop=lambda: None,
+        on_refusal=lambda _: None,
+    )
+    cancel, listener = asyncio.Event(), socket.create_server(("127.0.0.1", 0))
+    serving = asyncio.create_task(edge.serve(listener, cancel, grace_s=0.1))
+    async with await connect(listener.getsockname()[1]) as client:
+        client.writer.write(head(b"GET", b"/", HOST) * 2)
+        assert len(read_replies(await Listener(client).to_the_end(), ())) == 1
+    cancel.set()
+    await serving
