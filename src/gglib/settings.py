@@ -340,7 +340,14 @@ def load_settings(overrides: Mapping[str, object], environ: Mapping[str, str]) -
             if raw is not None:
                 values[spec.field] = _parse(spec, raw, source)
                 break
-    return Settings(home=home, warnings=warnings, **values)
+    return Settings(home=home, warnings=(*warnings, *_unknown_variables(environ)), **values)
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Return a warning for each variable that looks like a setting and is none: a key in it would protect nothing."""
+    known = [HOME_VARIABLE, *(spec.env for spec in SETTINGS)]
+    unknown = sorted(name for name in environ if name.startswith("GGLIB_") and name not in known)
+    return [f"gglib does not know the variable {name}{_near(name, known)}" for name in unknown]
 
 
 def prepare_home(settings: Settings) -> None:

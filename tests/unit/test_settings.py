@@ -21,6 +21,16 @@ def configured(home: Path, text: str) -> dict[str, str]:
     return {"GGLIB_HOME": str(home)}
 
 
+def test_unknown_variables_are_warned_of(tmp_path: Path) -> None:
+    """A key in a variable of the wrong name protects nothing: somebody has to say so."""
+    environ = {"GGLIB_API_KEYS": "long-enough-1", "GGLIB_PORT": "1", "PATH": "/bin"}
+    settings = load_settings({"home": str(tmp_path)}, environ)
+    (warning,) = settings.warnings
+    assert "GGLIB_API_KEYS" in warning
+    assert "GGLIB_API_KEY" in warning.removeprefix("gglib does not know the variable GGLIB_API_KEYS")
+    assert "long-enough-1" not in warning
+
+
 def test_every_setting_has_a_value_of_its_own_when_nothing_is_set(tmp_path: Path) -> None:
     """With no source at all the built-in values hold, and the home is the platform's."""
     settings = load_settings({}, {})

@@ -13,9 +13,10 @@ from functools import partial
 from gglib.core.access_keys import LOCAL_KEY_NAME
 from gglib.core.addresses import Endpoint
 from gglib.core.authorities import is_plain_loopback, read_host
+from gglib.core.errors import InvalidSettingError
 from gglib.core.exposure import require_guard
 from gglib.db import SqliteCatalog
-from gglib.proxy import ProxyOptions, serve
+from gglib.proxy import GUARDED_FIELDS, ProxyOptions, serve
 from gglib.runtime import EngineManager, ProxyConfig, ProxySupervisor, RuntimeConfig
 from gglib.runtime.engine import Engine
 from gglib.runtime.instance import InstanceClaim, claim
@@ -152,9 +153,20 @@ def _proxy_options(settings: Settings, local_key: str | None = None) -> ProxyOpt
         api_keys={**settings.api_keys, **own},
         allowed_hosts=settings.allowed_hosts + _own_name(settings.host),
         cors_origins=settings.cors_origins,
-        allowed_engine_fields=frozenset(settings.allowed_engine_fields),
+        allowed_engine_fields=_engine_fields(settings),
         max_connections=settings.max_connections,
     )
+
+
+def _engine_fields(settings: Settings) -> frozenset[str]:
+    """Return the engine's fields that requests may set. Raises ``InvalidSettingError`` for one that is none."""
+    allowed = frozenset(settings.allowed_engine_fields)
+    if unknown := sorted(allowed - GUARDED_FIELDS):
+        raise InvalidSettingError(
+            f"allowed_engine_fields has '{unknown[0]}', which is none of those that are kept from requests: "
+            f"{', '.join(sorted(GUARDED_FIELDS))}."
+        )
+    return allowed
 
 
 def _own_name(host: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ same request may succeed later (``is_retryable``), and a stable ``code`` for pro
 error (HTTP, command line) maps the classes once; nobody else looks inside.
 """
 
+import math
 from enum import Enum
 
 
@@ -171,7 +172,7 @@ class ModelLoadingError(GglibError):
         self.model_name = model_name
         self.retry_after_s = retry_after_s
         super().__init__(
-            f"Model '{model_name}' is still loading; try again in {max(1, round(retry_after_s))} s."
+            f"Model '{model_name}' is still loading; try again in {max(1, math.ceil(retry_after_s))} s."
         )
 
 

@@ -35,10 +35,10 @@ class AccessLog:
         if log.isEnabledFor(logging.INFO):
             self._add(line(record))
 
-    def note_refusal(self, status: int, reason: str) -> None:
+    def note_refusal(self, status: int, reason: str, request_id: str) -> None:
         """Take in what was refused before it was a request."""
         if log.isEnabledFor(logging.INFO):
-            self._add(f"- - status={status} refused: {reason}")
+            self._add(f"- - status={status} refused: {reason} request_id={request_id}")
 
     def flush(self) -> None:
         """Hand over what there is."""
@@ -71,12 +71,16 @@ def line(record: RequestRecord) -> str:
         f"{_ms('waited', record.waited_s)}{_ms('first_byte', record.first_byte_s)}"
         f" duration_ms={record.duration_s * 1000:.1f} chunks={record.chunks}"
         f"{_count('prompt_tokens', record.prompt_tokens)}{_count('completion_tokens', record.completion_tokens)}"
-        f" request_id={record.request_id}"
+        f"{_name('key', record.key_name)} request_id={record.request_id}"
     )
 
 
 def _ms(name: str, seconds: float | None) -> str:
     return "" if seconds is None else f" {name}_ms={seconds * 1000:.1f}"
+
+
+def _name(what: str, name: str | None) -> str:
+    return "" if name is None else f" {what}={name}"
 
 
 def _count(name: str, number: int | None) -> str:

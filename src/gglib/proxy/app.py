@@ -71,9 +71,9 @@ class ProxyApp:
         for request in list(self._open):
             request.block.end_with(ShuttingDownError())
 
-    def note_refusal(self, error: HttpError) -> None:
+    def note_refusal(self, error: HttpError, request_id: str) -> None:
         """Take note of what the edge refused before it was a request."""
-        self._services.observer.note_refusal(describe(error).status, str(error))
+        self._services.observer.note_refusal(describe(error).status, str(error), request_id)
 
     def _admit(self, request: Request, answer: Answer) -> "_Plan":
         """Return what to do for a request; raises what it is refused for."""
@@ -85,6 +85,7 @@ class ProxyApp:
         answer.extra_lines = plan.answer_lines
         request.upstream_lines = plan.upstream_lines
         request.preferred_wait_s = plan.preferred_wait_s
+        request.key_name = plan.key_name
         return plan
 
     def _plan(self, request: Request, answer: Answer) -> "_Plan":
@@ -96,13 +97,14 @@ class ProxyApp:
         if preflight is not None:
             answer.is_last = False
             return _Plan(partial(_answer_preflight, header_lines(preflight)), b"", b"", None)
-        self._gate.check_key(head)
+        key_name = self._gate.check_key(head)
         answer.is_last = False
         return _Plan(
             find_handler(request),
             answer_lines,
             header_lines(to_upstream(head.headers)),
             preferred_wait_s(head.headers),
+            key_name,
         )
 
 
@@ -116,6 +118,7 @@ class _Plan:
     upstream_lines: bytes
     """Header lines that an engine may see."""
     preferred_wait_s: int | None
+    key_name: str | None = None
 
 
 async def _answer_preflight(lines: bytes, request: Request, answer: Answer, services: Services) -> None:
@@ -139,6 +142,7 @@ def _record(
         method=request.method,
         path=request.path,
         model=request.model,
+        key_name=request.key_name,
         status=answer.status,
         request_id=request.id,
         waited_s=request.waited_s,

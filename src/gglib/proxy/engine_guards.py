@@ -23,6 +23,8 @@ them. Tried and harmless, so not here: ``grammar_lazy``, ``preserved_tokens``, `
 ``cache_prompt``, ``n_cache_reuse``, ``backend_sampling``, ``reasoning_control``, and a schema's nested ``pattern``."""
 
 LLGUIDANCE = "%llguidance"
+GUARDED_FIELDS = frozenset((*ENGINE_FIELDS, LLGUIDANCE))
+"""What may be allowed by name."""
 """What a grammar in llguidance's own language begins with. It ends a llama.cpp that was built without it, as it is by
 default (#25960). In ``allowed_engine_fields`` it is a name like the others."""
 

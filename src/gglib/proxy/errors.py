@@ -30,6 +30,16 @@ class BadRequestError(errors.GglibError):
         super().__init__(message)
 
 
+class ContentEncodingError(errors.GglibError):
+    """The body is compressed: gglib would check other bytes than the engine reads."""
+
+    code = "unsupported_encoding"
+    blame = errors.Blame.CLIENT
+
+    def __init__(self) -> None:
+        super().__init__("The request body must not be compressed: send it without 'Content-Encoding'.")
+
+
 class UnknownPathError(errors.GglibError):
     """Nothing is served at this path."""
 
@@ -118,6 +128,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     http.HttpError: (400, _INVALID_REQUEST),
     http.RequestTimeoutError: (408, _INVALID_REQUEST),
     http.TargetTooLongError: (414, _INVALID_REQUEST),
+    ContentEncodingError: (415, _INVALID_REQUEST),
     http.ExpectationError: (417, _INVALID_REQUEST),
     http.HeadTooLargeError: (431, _INVALID_REQUEST),
     http.UnknownCodingError: (501, _INVALID_REQUEST),

@@ -31,7 +31,9 @@ class Gate:
         self.cors.check(head.fields.get(b"origin"), host)
         return self.cors.preflight(head.headers) if head.method == "OPTIONS" else None
 
-    def check_key(self, head: RequestHead) -> None:
-        """Raise ``UnauthorizedError`` unless the request carries a key, or needs none. The path counts as it came."""
-        if head.raw_path.encode() not in OPEN_PATHS:
-            self.keys.check(head.headers)
+    def check_key(self, head: RequestHead) -> str | None:
+        """Return the name of the key that the request carries, None where it needs none. The path counts as it came.
+
+        Raises ``UnauthorizedError``.
+        """
+        return None if head.raw_path.encode() in OPEN_PATHS else self.keys.check(head.headers)

@@ -31,9 +31,15 @@ MAX_DEPTH = 64
 MAX_NUMBER_CHARS = 4300
 """Python's limit for the digits of an integer, whose conversion takes time that grows with their square."""
 
-MAX_STEPS = 100_000
-"""Values that are walked by hand, a microsecond or two each. An ordinary body takes some hundreds; only one that is
-made of deeply nested crumbs gets here, and it would hold up everybody else for half a minute."""
+MAX_STEPS = 20_000
+"""Values and keys that are walked by hand, up to ten microseconds each. An ordinary body takes some hundreds; only one
+that is made of deeply nested crumbs, or of keys with escapes, gets here, and it would hold up everybody else."""
+
+MAX_MARKS = 4_000_000
+"""Commas and backslashes. Reading costs by the item and by the escape, a tenth of a microsecond each, and nobody else
+is answered meanwhile; a million tokens of text have fewer, also where each of their letters is an escape."""
+_COUNTED_FROM_BYTES = 1024 * 1024
+"""A shorter body cannot have too many to matter."""
 
 MAX_FOUND = 1000
 """Members that were asked for. There are a few names, so many members are many duplicates."""
@@ -92,6 +98,8 @@ class RootScanner:
 
         Raises ``JsonRefusedError`` for any other body: the whole of it is checked, also what is not wanted.
         """
+        if len(body) >= _COUNTED_FROM_BYTES and body.count(b",") + body.count(b"\\") > MAX_MARKS:
+            raise JsonRefusedError("is made of too many small parts.")
         if not body.isascii():
             _refuse_bad_utf8(body)
         is_calm = len(body) >= _CALM_FROM_BYTES and _is_calm(body)

@@ -21,10 +21,10 @@ class Observer:
         self.tally.note(record)
         self._access_log.note(record)
 
-    def note_refusal(self, status: int, reason: str) -> None:
+    def note_refusal(self, status: int, reason: str, request_id: str) -> None:
         """Take in what the edge refused before it was a request."""
         self.tally.note_refusal(status)
-        self._access_log.note_refusal(status, reason)
+        self._access_log.note_refusal(status, reason, request_id)
 
     def close(self) -> None:
         """Hand over what was not told yet."""

@@ -23,3 +23,5 @@ class RequestRecord:
     is_streamed: bool
     error_code: str | None
     """The code of what it failed with; None where it did not."""
+    key_name: str | None = None
+    """The name of the key that it carried; None where it needed none."""

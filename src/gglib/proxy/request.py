@@ -35,6 +35,7 @@ class Request:
         "has_left",
         "head",
         "id",
+        "key_name",
         "model",
         "preferred_wait_s",
         "upstream_lines",
@@ -57,6 +58,8 @@ class Request:
         """The header lines that an engine may see."""
         self.preferred_wait_s: int | None = None
         """How long the client wants to wait for a model at most; None where it does not say."""
+        self.key_name: str | None = None
+        """The name of the key that it carried; None where it needed none."""
         self.model: str | None = None
         self.waited_s: float | None = None
         """How long it waited for its model; None while it has none."""
@@ -127,4 +130,4 @@ class Request:
             return self._body
         if self.head.wants_continue and not self._body.has_begun:
             self._wire.write(CONTINUE)
-        return await self._body.read(limit_bytes=limit_bytes)
+        return await self._body.read()

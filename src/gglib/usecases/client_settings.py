@@ -98,9 +98,8 @@ def _openai_sdk(facts: _Facts) -> ClientSetting:
 def _curl(facts: _Facts) -> ClientSetting:
     body = json.dumps({"model": facts.model, "messages": [{"role": "user", "content": "Hi"}]})
     key = f" -H 'Authorization: Bearer {facts.key}'" if facts.is_key_needed else ""
-    text = (
-        f"curl {facts.base}/chat/completions{key} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
-    )
+    url = shlex.quote(f"{facts.base}/chat/completions")
+    text = f"curl {url}{key} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
     return ClientSetting("curl", "in a terminal", text)
 
 

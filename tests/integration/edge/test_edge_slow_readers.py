@@ -127,7 +127,7 @@ async def test_connection_whose_work_failed_after_the_answer_is_closed(
         max_connections=defaults.max_connections,
         max_body_bytes=defaults.max_body_bytes,
         on_stop=lambda: None,
-        on_refusal=lambda _: None,
+        on_refusal=lambda *_: None,
     )
     cancel, listener = asyncio.Event(), socket.create_server(("127.0.0.1", 0))
     serving = asyncio.create_task(edge.serve(listener, cancel, grace_s=0.1))

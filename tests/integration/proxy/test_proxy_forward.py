@@ -387,3 +387,14 @@ async def test_fields_that_control_the_engine_need_to_be_allowed() -> None:
     assert (refused.status, json.loads(refused.body)["error"]["param"]) == (400, "id_slot")
     assert served.status == 200
     assert [exchange.body for exchange in engine.exchanges] == [body]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "br", "identity, gzip", ""])
+async def test_compressed_body_is_refused_before_a_model_is_asked_for(encoding: str) -> None:
+    """What gglib cannot check in the form in which the engine would read it goes no further."""
+    async with engine_running(answer_ok) as engine, proxy_running(runtime_for(engine)) as proxy:
+        reply = await ask(proxy.port, body=chat_body(), headers=(("Content-Encoding", encoding),))
+        assert (reply.status, reply.error["code"]) == (415, "unsupported_encoding")
+        same = await ask(proxy.port, body=chat_body(), headers=(("Content-Encoding", "Identity"),))
+        assert same.status == 200
+    assert len(engine.exchanges) == 1

@@ -80,14 +80,16 @@ async def test_lines_are_handed_over_together_and_at_the_end(records: Records) -
     """Nothing is written at once; ``flush`` writes all of it in one record, in order, and then nothing more."""
     log = AccessLog()
     log.note(RECORD)
-    log.note_refusal(431, "The request's head is larger than 32768 bytes.")
+    log.note_refusal(431, "The request's head is larger than 32768 bytes.", "req_9")
     assert records.messages == []
     log.flush()
     log.flush()
     (message,) = records.messages
     first, second = message.split("\n")
     assert first.endswith(f" INFO    {LINE}")
-    assert second.endswith(" INFO    - - status=431 refused: The request's head is larger than 32768 bytes.")
+    assert second.endswith(
+        " INFO    - - status=431 refused: The request's head is larger than 32768 bytes. request_id=req_9"
+    )
 
 
 async def test_each_line_has_its_own_time(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +143,7 @@ async def test_nobody_listens_and_nothing_is_made(records: Records) -> None:
     access_log.log.setLevel(logging.WARNING)
     log = AccessLog()
     log.note(RECORD)
-    log.note_refusal(400, "x")
+    log.note_refusal(400, "x", "req_9")
     access_log.log.setLevel(logging.INFO)
     log.flush()
     assert records.messages == []
@@ -149,7 +151,7 @@ async def test_nobody_listens_and_nothing_is_made(records: Records) -> None:
 
 
 def test_a_record_has_no_place_for_a_secret() -> None:
-    """Whatever is in a line is one of these; no body, query, header or key is."""
+    """Whatever is in a line is one of these; no body, query, header or key is, only the name of a key."""
     assert set(RequestRecord.__slots__) == {
         *(
             "method",
@@ -162,7 +164,7 @@ def test_a_record_has_no_place_for_a_secret() -> None:
             "duration_s",
             "chunks",
         ),
-        *("prompt_tokens", "completion_tokens", "is_streamed", "error_code"),
+        *("prompt_tokens", "completion_tokens", "is_streamed", "error_code", "key_name"),
     }
     assert re.findall(r"(\w+)=", LINE) == [
         *("model", "status", "waited_ms", "first_byte_ms", "duration_ms", "chunks", "prompt_tokens"),

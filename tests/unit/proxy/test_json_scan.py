@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gglib.proxy.json_scan import (
     MAX_DEPTH,
     MAX_FOUND,
+    MAX_MARKS,
     MAX_NUMBER_CHARS,
     MAX_STEPS,
     JsonRefusedError,
@@ -365,10 +366,19 @@ def test_hostile_bodies_are_refused_or_read(hostile: Callable[[int], bytes]) -> 
     agrees(hostile(1_000_000))
 
 
+def test_bodies_of_crumbs_are_refused_before_they_are_read() -> None:
+    """Millions of items or escapes would hold up everybody; a long body with few of them is taken."""
+    crumbs = b'{"x":[' + b"0," * (MAX_MARKS + 1) + b"0]}"
+    for body in (crumbs, b'{"x":"' + b"\\n" * (MAX_MARKS + 1) + b'"}'):
+        with pytest.raises(JsonRefusedError, match="too many small parts"):
+            SCANNER.scan(body)
+    SCANNER.scan(b'{"x":[' + b"0," * 1_000_000 + b"0]}")
+
+
 def test_takes_no_memory_of_the_size_of_the_body() -> None:
     """A body of 8 MB with one long string is checked in less than 1 MiB, also when nothing about it is plain."""
     plain = b'{"model":"m","x":[{"url":"' + b"A" * 8_000_000 + b'"}]}'
-    odd = b'{"model":"m","x":[\n{"url":"' + "é\\\\".encode() * 2_000_000 + b'"}]}'
+    odd = b'{"model":"m","x":[\n{"url":"' + "ééé\\\\".encode() * 900_000 + b'"}]}'
     for body in (plain, odd):
         SCANNER.scan(body)
         tracemalloc.start()

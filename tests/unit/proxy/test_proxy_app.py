@@ -37,7 +37,7 @@ async def test_request_that_comes_after_the_end_is_refused() -> None:
 
     def a_request() -> Request:
         head = parse_head(b"GET /v1/models HTTP/1.1\r\nHost: localhost")
-        return Request(head, 0, IncomingBody(), wire)
+        return Request(head, 0, IncomingBody(limit_bytes=0), wire)
 
     await app.handle(a_request(), wire)
     app.stop()

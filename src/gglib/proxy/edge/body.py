@@ -9,11 +9,12 @@ _PARTS_IN_A_BLOCK = 512
 
 
 class IncomingBody:
-    """Collects what has come. One task reads it; a fault ends the reading at once."""
+    """Collects what has come, up to a limit, also while nobody reads it. A fault ends it, and lets go of what came."""
 
-    __slots__ = ("_blocks", "_fault", "_parts", "_size_bytes", "_waiter", "is_complete")
+    __slots__ = ("_blocks", "_fault", "_limit_bytes", "_parts", "_size_bytes", "_waiter", "is_complete")
 
-    def __init__(self) -> None:
+    def __init__(self, *, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
         self._blocks: list[bytes] = []
         self._parts: list[bytes] = []
         self._size_bytes = 0
@@ -28,31 +29,32 @@ class IncomingBody:
 
     def feed(self, part: bytes) -> None:
         """Add a part."""
-        self._parts.append(part)
         self._size_bytes += len(part)
+        if self._size_bytes > self._limit_bytes:
+            self.fail(BodyTooLargeError(self._limit_bytes))
+        if self._fault is not None:
+            return
+        self._parts.append(part)
         if len(self._parts) >= _PARTS_IN_A_BLOCK:
             self._blocks.append(b"".join(self._parts))
             self._parts.clear()
-        self._wake()
 
     def finish(self) -> None:
-        """Note that it is complete."""
-        self.is_complete = True
-        self._wake()
+        """Note that it is complete, unless it has failed."""
+        if self._fault is None:
+            self.is_complete = True
+            self._wake()
 
     def fail(self, fault: Exception) -> None:
         """Note that the rest will not come; whoever reads it is told why."""
         if self._fault is None and not self.is_complete:
             self._fault = fault
+            self._blocks, self._parts = [], []
             self._wake()
 
-    async def read(self, *, limit_bytes: int) -> bytes:
-        """Return all of it. Raises ``BodyTooLargeError`` as soon as it is, and what it failed with."""
-        while True:
-            if self._size_bytes > limit_bytes:
-                raise BodyTooLargeError(limit_bytes)
-            if self.is_complete:
-                return self._whole()
+    async def read(self) -> bytes:
+        """Return all of it. Raises what it failed with; ``BodyTooLargeError`` as soon as it is."""
+        while not self.is_complete:
             if self._fault is not None:
                 raise self._fault
             self._waiter = asyncio.get_running_loop().create_future()
@@ -60,6 +62,7 @@ class IncomingBody:
                 await self._waiter
             finally:
                 self._waiter = None
+        return self._whole()
 
     def _whole(self) -> bytes:
         parts = self._blocks + self._parts

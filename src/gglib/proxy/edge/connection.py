@@ -31,6 +31,9 @@ NOTSENT_BYTES = 32 * 1024
 _UNLIMITED = 2**31 - 1
 AHEAD_LIMIT_BYTES = 64 * 1024
 """How much a client may send in advance of the answer it waits for."""
+SILENT_AFTER_S = 1.0
+"""A client that was accepted and has said nothing for so long may have to make room for others; before, its first words
+may be on their way."""
 DROPPED_BODY_BYTES = 64 * 1024
 """How much of a body that nobody wants is read and dropped to keep the connection."""
 
@@ -60,7 +63,7 @@ class Edge(Protocol):
         """Run a task that is known until it is done."""
         ...
 
-    def note_refusal(self, error: HttpError) -> None:
+    def note_refusal(self, error: HttpError, request_id: str) -> None:
         """Take note of what was refused before it was a request."""
         ...
 
@@ -72,7 +75,8 @@ class ClientConnection(asyncio.Protocol):
         self._edge = edge
         self._loop = asyncio.get_running_loop()
         self._reader = RequestReader(max_body_bytes=edge.max_body_bytes)
-        self._patience = Patience(edge.limits, self._loop.time())
+        self._accepted_s = self._loop.time()
+        self._patience = Patience(edge.limits, self._accepted_s)
         self._transport: asyncio.Transport | None = None
         self._request: Request | None = None
         self._body: IncomingBody | None = None
@@ -139,7 +143,9 @@ class ClientConnection(asyncio.Protocol):
     @property
     def idle_number(self) -> int | None:
         """Its place among those on which nobody waits, the longest idle first; None while somebody does."""
-        is_idle = self._patience.phase in {Phase.IDLE, Phase.NEW} and not self._is_closing
+        phase = self._patience.phase
+        is_silent = phase is Phase.NEW and self._loop.time() >= self._accepted_s + SILENT_AFTER_S
+        is_idle = (phase is Phase.IDLE or is_silent) and not self._is_closing
         return self._idle_number if is_idle else None
 
     def look(self, now_s: float) -> None:
@@ -263,7 +269,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _begin(self, event: NewRequest) -> None:
         if event.body is None:
-            self._body = IncomingBody()
+            self._body = IncomingBody(limit_bytes=self._edge.max_body_bytes)
             self._patience.begin_body(self._loop.time())
         else:
             self._await_nothing()
@@ -351,10 +357,10 @@ class ClientConnection(asyncio.Protocol):
 
     def _refuse(self, error: HttpError) -> None:
         """Answer what is no request, and close."""
-        self._edge.note_refusal(error)
-        problem = describe(error)
+        problem, request_id = describe(error), new_request_id()
+        self._edge.note_refusal(error, request_id)
         writer = AnswerWriter(method="", minor_version=1)
-        headers = [*problem.all_headers(), (b"x-request-id", new_request_id().encode())]
+        headers = [*problem.all_headers(), (b"x-request-id", request_id.encode())]
         head = writer.head(
             problem.status,
             header_lines(headers),

@@ -32,7 +32,7 @@ class Listener:
         max_connections: int,
         max_body_bytes: int,
         on_stop: Callable[[], None],
-        on_refusal: Callable[[HttpError], None],
+        on_refusal: Callable[[HttpError, str], None],
     ) -> None:
         self.handle = handle
         self.limits = limits
@@ -89,9 +89,9 @@ class Listener:
         self._is_empty.clear()
         task.add_done_callback(self._task_done)
 
-    def note_refusal(self, error: HttpError) -> None:
+    def note_refusal(self, error: HttpError, request_id: str) -> None:
         """Take note of what was refused before it was a request."""
-        self._on_refusal(error)
+        self._on_refusal(error, request_id)
 
     # -- the rest -------------------------------------------------------------------------------------------
 

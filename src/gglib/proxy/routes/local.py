@@ -37,7 +37,7 @@ async def stop_models(request: Request, answer: Answer, services: Services) -> N
 
 def _refuse_strangers(request: Request, services: Services) -> None:
     """Refuse pages in a browser, and other machines, unless they had to show a key to come so far."""
-    is_page = b"origin" in request.fields
+    is_page = b"origin" in request.fields or b"sec-fetch-site" in request.fields  # browsers alone send these
     is_trusted = bool(services.options.api_keys) or is_from_here(request.peer_host, request.own_host)
     if is_page or not is_trusted:
         raise ForbiddenError("Only programs on this machine, not web pages, may use this path.")

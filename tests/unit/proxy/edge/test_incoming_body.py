@@ -9,16 +9,16 @@ from gglib.proxy.edge.body import IncomingBody
 from gglib.proxy.http1.errors import BodyTooLargeError, MalformedRequestError
 
 
-async def reading(body: IncomingBody, *, limit_bytes: int = 10**9) -> "asyncio.Task[bytes]":
+async def reading(body: IncomingBody) -> "asyncio.Task[bytes]":
     """Begin to read, and return when the reader waits or is done."""
-    task = asyncio.create_task(body.read(limit_bytes=limit_bytes))
+    task = asyncio.create_task(body.read())
     await asyncio.sleep(0)
     return task
 
 
 async def test_what_came_before_and_after_is_one_body() -> None:
     """Parts are joined in order, whenever they came; the reader wakes for each."""
-    body = IncomingBody()
+    body = IncomingBody(limit_bytes=10**9)
     begun = [body.has_begun]
     body.feed(b"a")
     begun.append(body.has_begun)
@@ -34,24 +34,24 @@ async def test_what_came_before_and_after_is_one_body() -> None:
 
 async def test_a_body_in_one_part_is_not_copied() -> None:
     """The part itself is the body."""
-    body, part = IncomingBody(), b"x" * 1000
+    body, part = IncomingBody(limit_bytes=10**9), b"x" * 1000
     body.feed(part)
     body.finish()
-    assert await body.read(limit_bytes=1000) is part
+    assert await body.read() is part
 
 
 async def test_an_empty_body_has_begun_when_it_is_complete() -> None:
     """Nobody has to be asked for a body that is over."""
-    body = IncomingBody()
+    body = IncomingBody(limit_bytes=10**9)
     body.finish()
     assert body.has_begun
-    assert await body.read(limit_bytes=0) == b""
+    assert await body.read() == b""
 
 
 async def test_too_much_is_told_at_once() -> None:
     """A reader learns that the body is too large when it is, not at its end."""
-    body = IncomingBody()
-    task = await reading(body, limit_bytes=2)
+    body = IncomingBody(limit_bytes=2)
+    task = await reading(body)
     body.feed(b"ab")
     await asyncio.sleep(0)
     assert not task.done()
@@ -60,45 +60,61 @@ async def test_too_much_is_told_at_once() -> None:
         await task
 
 
+async def test_what_nobody_reads_is_limited_too() -> None:
+    """A body that is too large, or has failed, keeps nothing of what came and comes to no end."""
+    for fault in (None, MalformedRequestError("broken")):
+        body = IncomingBody(limit_bytes=2)
+        body.feed(b"ab")
+        if fault is not None:
+            body.fail(fault)
+        body.feed(b"c")
+        body.feed(b"d")
+        body.finish()
+        assert not body.is_complete
+        assert body._parts == body._blocks == []
+        with pytest.raises(MalformedRequestError if fault else BodyTooLargeError):
+            await body.read()
+
+
 async def test_a_fault_ends_the_reading_and_the_first_one_counts() -> None:
     """Who reads is told why the rest does not come."""
-    body = IncomingBody()
+    body = IncomingBody(limit_bytes=10**9)
     task = await reading(body)
     body.fail(MalformedRequestError("first"))
     body.fail(MalformedRequestError("second"))
     with pytest.raises(MalformedRequestError, match="first"):
         await task
     with pytest.raises(MalformedRequestError, match="first"):
-        await body.read(limit_bytes=10)
+        await body.read()
 
 
 async def test_a_body_that_is_complete_cannot_fail() -> None:
     """What comes after its end does not spoil it."""
-    body = IncomingBody()
+    body = IncomingBody(limit_bytes=10**9)
     body.feed(b"whole")
     body.finish()
     body.fail(MalformedRequestError("late"))
-    assert await body.read(limit_bytes=10) == b"whole"
+    assert await body.read() == b"whole"
 
 
 async def test_a_reading_that_is_cancelled_leaves_no_waiter() -> None:
     """What comes later wakes nobody, and another reading gets all of it."""
-    body = IncomingBody()
+    body = IncomingBody(limit_bytes=10**9)
     task = await reading(body)
     task.cancel()
     await asyncio.wait([task])
     body.feed(b"a")
     body.finish()
-    assert await body.read(limit_bytes=10) == b"a"
+    assert await body.read() == b"a"
 
 
 async def test_very_small_parts_are_put_together() -> None:
     """A body that comes byte by byte is kept in blocks, in order, not as a million objects."""
-    body, count = IncomingBody(), module._PARTS_IN_A_BLOCK * 3 + 7
+    body, count = IncomingBody(limit_bytes=10**9), module._PARTS_IN_A_BLOCK * 3 + 7
     expected = bytes(number % 251 for number in range(count))
     for byte in expected:
         body.feed(bytes((byte,)))
         assert len(body._parts) < module._PARTS_IN_A_BLOCK
     assert len(body._blocks) == 3
     body.finish()
-    assert await body.read(limit_bytes=count) == expected
+    assert await body.read() == expected
