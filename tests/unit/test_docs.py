@@ -97,7 +97,7 @@ def test_the_limits_of_the_edge_are_the_ones_documented(what: str, limit: str) -
 
 def test_how_long_a_refused_client_is_listened_to_is_documented() -> None:
     """It is said in the introduction."""
-    assert f"thrown away for up to {LINGER_S:g} s" in EDGE
+    assert f"thrown away for up to {LINGER_S:g} s after it has taken the answer" in EDGE
 
 
 def test_every_link_between_the_docs_leads_somewhere() -> None:
