@@ -113,6 +113,7 @@ class EngineManager(ModelRuntimePort):
         self._is_unused = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._load_times = LoadTimes()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __aenter__(self) -> Self:
         ended = await asyncio.to_thread(sweep_leftovers, self._launch_config.engines_dir)
@@ -379,9 +380,11 @@ class EngineManager(ModelRuntimePort):
             idle_ttl_s=resident.idle_ttl_s,
         )
 
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()
+    def _now(self) -> float:
+        loop = self._loop
+        if loop is None:  # asked once: CPython 3.11 makes a system call each time
+            loop = self._loop = asyncio.get_running_loop()
+        return loop.time()
 
 
 @lru_cache(maxsize=256)
