@@ -1,12 +1,12 @@
 """Figures as a page of tables and as plots. Text in, text out: it writes no file and runs nothing."""
 
 from collections.abc import Callable
-from html import escape
 
 from bench.policies.lineup import OURS, RIVALS
 from bench.policies.metrics import Figures, least_makespan_s
 from bench.policies.simulator import SLOTS, TOTAL_WAIT_S
 from bench.policies.traces import LOAD_S, SEEDS, SERVICE_S, STOP_S, Trace
+from bench.svg import text_at
 
 from gglib.runtime.scheduler import DEFAULT_MAX_WAIT_S
 
@@ -40,14 +40,14 @@ def plot(trace: Trace, table: Table) -> str:
     width = LABELS_PX + 2 * (PANEL_PX + GAP_PX)
     bound_s = table[OURS].bound_s
     labels = [
-        _text(LABELS_PX - 10, _row_y(row) + 13, name, anchor="end", is_bold=name == OURS)
+        text_at(LABELS_PX - 10, _row_y(row) + 13, name, anchor="end", is_bold=name == OURS)
         for row, name in enumerate(table)
     ]
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif">',
             f'<rect width="{width}" height="{height}" fill="white"/>',
-            _text(LABELS_PX, 26, trace.title, is_bold=True, size=16),
+            text_at(LABELS_PX, 26, trace.title, is_bold=True, size=16),
             *labels,
             *_panel(LABELS_PX, "makespan, s (median)", table, lambda f: f.makespan_s),
             *_panel(
@@ -172,38 +172,21 @@ def _panel(
     values = [value_of(figures) for figures in table.values()]
     px_per_s = PANEL_PX / max(*values, bound_s, 1e-9)
     bound_x = left + bound_s * px_per_s
-    parts = [_text(left, TOP_PX - 16, heading, colour="#555")]
+    parts = [text_at(left, TOP_PX - 16, heading, colour="#555")]
     for row, (name, value) in enumerate(zip(table, values, strict=True)):
         colour = OURS_COLOUR if name == OURS else OTHERS_COLOUR
         end_x = left + value * px_per_s
         bar = f'<rect x="{left}" y="{_row_y(row)}" width="{end_x - left:.1f}" height="{ROW_PX - 8}" fill="{colour}"/>'
         is_crossed = bool(bound_s) and end_x < bound_x < end_x + NUMBER_PX
-        parts += [bar, _text((bound_x if is_crossed else end_x) + 5, _row_y(row) + 13, f"{value:.1f}")]
+        parts += [bar, text_at((bound_x if is_crossed else end_x) + 5, _row_y(row) + 13, f"{value:.1f}")]
     return parts + (_bound(bound_x, _row_y(len(table)), bound_s) if bound_s else [])
 
 
 def _bound(x: float, bottom: int, bound_s: float) -> list[str]:
     line = f'<path d="M {x:.1f} {TOP_PX - 6} V {bottom}" stroke="{BOUND_COLOUR}" stroke-dasharray="4 3"/>'
     label = f"gglib's bound: {bound_s:.1f}"
-    return [line, _text(x, bottom + 14, label, anchor="middle", colour=BOUND_COLOUR)]
+    return [line, text_at(x, bottom + 14, label, anchor="middle", colour=BOUND_COLOUR)]
 
 
 def _row_y(row: int) -> int:
     return TOP_PX + ROW_PX * row
-
-
-def _text(  # noqa: PLR0913 - the attributes of a text are what they are
-    x: float,
-    y: float,
-    text: str,
-    *,
-    anchor: str = "start",
-    colour: str = "#222",
-    is_bold: bool = False,
-    size: int = 12,
-) -> str:
-    weight = ' font-weight="bold"' if is_bold else ""
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-size="{size}"{weight}>'
-        f"{escape(text)}</text>"
-    )

@@ -1,10 +1,10 @@
 """Results as one plot, in SVG. Text in, text out."""
 
 import math
-from html import escape
 
 from bench.proxies.report import LABELS, OURS
 from bench.proxies.results import Results
+from bench.svg import text_at
 
 LABELS_PX, BARS_PX, NUMBER_PX, ROW_PX = 60, 170, 60, 22
 PANEL_WIDTH_PX = LABELS_PX + BARS_PX + NUMBER_PX
@@ -43,8 +43,8 @@ def plot(results: Results) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif">',
         f'<rect width="{width}" height="{height}" fill="white"/>',
-        _text(GAP_PX, 24, "gglib and other proxies, each on one core", is_bold=True, size=16),
-        _text(GAP_PX, 42, f"{results.date}, {results.machine}", colour="#555", size=11),
+        text_at(GAP_PX, 24, "gglib and other proxies, each on one core", is_bold=True, size=16),
+        text_at(GAP_PX, 42, f"{results.date}, {results.machine}", colour="#555", size=11),
     ]
     for number, (heading, values) in enumerate(panels):
         row, column = divmod(number, PANELS_A_ROW)
@@ -53,16 +53,16 @@ def plot(results: Results) -> str:
 
 
 def _panel(left: int, top: int, heading: str, values: dict[str, float]) -> list[str]:
-    parts = [_text(left + LABELS_PX, top + 14, heading, colour="#555")]
+    parts = [text_at(left + LABELS_PX, top + 14, heading, colour="#555")]
     px_per_unit = BARS_PX / max(*values.values(), 1e-9)
     for row, (side, value) in enumerate(values.items()):
         y = top + HEADING_PX + row * ROW_PX
         colour = OURS_COLOUR if side == OURS else OTHERS_COLOUR
         width = value * px_per_unit
         parts += [
-            _text(left + LABELS_PX - 6, y + 12, LABELS[side], anchor="end", is_bold=side == OURS),
+            text_at(left + LABELS_PX - 6, y + 12, LABELS[side], anchor="end", is_bold=side == OURS),
             f'<rect x="{left + LABELS_PX}" y="{y}" width="{width:.1f}" height="{ROW_PX - 6}" fill="{colour}"/>',
-            _text(left + LABELS_PX + width + 4, y + 12, _number(value), size=11),
+            text_at(left + LABELS_PX + width + 4, y + 12, _number(value), size=11),
         ]
     return parts
 
@@ -70,20 +70,3 @@ def _panel(left: int, top: int, heading: str, values: dict[str, float]) -> list[
 def _number(value: float) -> str:
     digits = 0 if value >= 100 else 1 if value >= 10 else 2
     return f"{value:,.{digits}f}"
-
-
-def _text(  # noqa: PLR0913 - the attributes of a text are what they are
-    x: float,
-    y: float,
-    text: str,
-    *,
-    anchor: str = "start",
-    colour: str = "#222",
-    is_bold: bool = False,
-    size: int = 12,
-) -> str:
-    weight = ' font-weight="bold"' if is_bold else ""
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-size="{size}"{weight}>'
-        f"{escape(text)}</text>"
-    )
