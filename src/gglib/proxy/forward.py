@@ -39,7 +39,7 @@ async def forward(request: Request, answer: Answer, services: Services) -> None:
     if model is None:
         raise not_found(envelope.model, await services.catalog.list_models())
     request.model = model.name
-    if envelope.is_stream and options.heartbeat_s > 0:
+    if envelope.is_stream:
         async with Heartbeat(answer, options.heartbeat_s) as heartbeat:
             await _exchange(request, answer, services, _Ask(model.name, envelope.num_ctx, body), heartbeat)
     else:

@@ -13,8 +13,6 @@ EVENT_STREAM = b"text/event-stream"
 STREAM_HEADERS: Headers = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 """What keeps caches and buffering proxies from holding a stream back."""
 
-KEEP_ALIVE = (b"connection", b"keep-alive")
-
 _HOP_BY_HOP = frozenset(
     (
         b"connection",

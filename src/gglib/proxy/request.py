@@ -5,7 +5,7 @@ import secrets
 
 from gglib.proxy.edge.body import IncomingBody
 from gglib.proxy.edge.wire import Wire
-from gglib.proxy.headers import Headers, sane_request_id
+from gglib.proxy.headers import sane_request_id
 from gglib.proxy.http1.errors import BodyTooLargeError
 from gglib.proxy.http1.head import RequestHead
 from gglib.proxy.http1.writer import CONTINUE
@@ -83,11 +83,6 @@ class Request:
     def query(self) -> bytes:
         """What stands after the question mark, as the client wrote it; never logged."""
         return self.head.query
-
-    @property
-    def headers(self) -> Headers:
-        """All headers, names in lower case."""
-        return self.head.headers
 
     @property
     def fields(self) -> dict[bytes, bytes]:

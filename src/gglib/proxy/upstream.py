@@ -186,18 +186,14 @@ class UpstreamPool:
 
     async def connect(self, target: RunningTarget) -> UpstreamConnection:
         """Open a connection. Raises ``UnreachableError``."""
-        loop = asyncio.get_running_loop()
         connection = UpstreamConnection(self._connections, own_lines=_own_lines(target))
         try:
             async with asyncio.timeout(self._connect_timeout_s):
                 if target.unix_socket is not None:
-                    await loop.create_unix_connection(lambda: connection, target.unix_socket)
+                    await self._loop.create_unix_connection(lambda: connection, target.unix_socket)
                 else:
                     await _connect_over_tcp(lambda: connection, target.base_url)
-        except (
-            OSError,
-            ValueError,
-        ) as error:  # a TimeoutError is an OSError; ValueError: an address that is none
+        except (OSError, ValueError) as error:  # a TimeoutError is an OSError; ValueError: no address
             raise UnreachableError(f"The engine of model '{target.model_name}' cannot be reached.") from error
         if (
             connection.is_alive
