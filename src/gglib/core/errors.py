@@ -222,3 +222,76 @@ class AlreadyRunningError(GglibError):
 
     code = "already_running"
     blame = Blame.OPERATOR
+
+
+class HubError(GglibError):
+    """What was asked of a model hub, or of a download, could not be done."""
+
+    code = "hub_error"
+    blame = Blame.OPERATOR
+
+
+class HubUnreachableError(HubError):
+    """The network, or the hub, is not there, or fails in the middle again and again; what came so far is kept."""
+
+    code = "hub_unreachable"
+    is_retryable = True
+
+
+class HubBusyError(HubError):
+    """The hub asks for patience (429) for longer than gglib waits by itself."""
+
+    code = "hub_busy"
+    is_retryable = True
+
+
+class RepositoryNotFoundError(HubError):
+    """The hub has no such repository, revision or file, or hides it from who asks."""
+
+    code = "repository_not_found"
+    blame = Blame.CLIENT
+
+
+class GatedRepositoryError(HubError):
+    """The hub has it, and wants terms accepted or a token shown first; the message says where."""
+
+    code = "repository_gated"
+    blame = Blame.CLIENT
+
+
+class UnsafeNameError(HubError):
+    """A name of a file from the network that must not become one on this machine."""
+
+    code = "unsafe_name"
+
+
+class NoSuchChoiceError(HubError):
+    """The repository does not have what was asked of it, or leaves a choice; the message lists what there is."""
+
+    code = "no_such_choice"
+    blame = Blame.CLIENT
+
+
+class DiskFullError(HubError):
+    """There is not, or no longer, room for the file; what came so far is kept."""
+
+    code = "disk_full"
+
+
+class StorageError(HubError):
+    """The place where files go cannot be written: read-only, forbidden, broken."""
+
+    code = "storage_failed"
+
+
+class DownloadCorruptError(HubError):
+    """What arrived is not what the hub promised, twice over; nothing of it is kept."""
+
+    code = "download_corrupt"
+
+
+class BeingFetchedError(HubError):
+    """Another gglib fetches the same file to the same place now."""
+
+    code = "being_fetched"
+    is_retryable = True

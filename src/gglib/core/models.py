@@ -24,10 +24,14 @@ class ModelCapabilities:
 class ModelSource:
     """Where a model's file came from; everything is None for a file that the user had already."""
 
+    origin: str | None = None
+    """What brought it: ``hub``, ``url``, ``starter``, or the program whose file it is, as ``ollama``."""
     repo: str | None = None
     revision: str | None = None
     file: str | None = None
+    """The first file's name there."""
     sha256: str | None = None
+    """Of the first file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +85,18 @@ class ModelSummary:
     source: ModelSource = field(default_factory=ModelSource)
     paths: tuple[Path, ...] = ()
     """Every file of the model, in shard order. Never shown to a client of the proxy."""
+    hashes: tuple[str | None, ...] = ()
+    """The SHA-256 of each of ``paths``, as its source named it; empty where nobody did."""
+    projector: Path | None = None
+    """The file that turns images into embeddings (mmproj), for a model that can see."""
+    projector_sha256: str | None = None
+    is_downloaded: bool = False
+    """Whether gglib brought the files, and may delete them."""
+    chat_template_sha256: str | None = None
     added_at: int = 0
     """Unix time in seconds."""
+    last_used_at: int | None = None
+    """Unix time in seconds of the last request for it, to the minute; None before the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +112,10 @@ class NewModel:
     tags: tuple[str, ...] = ()
     settings: ModelSettings = field(default_factory=ModelSettings)
     source: ModelSource = field(default_factory=ModelSource)
+    hashes: tuple[str | None, ...] = ()
+    projector: Path | None = None
+    projector_sha256: str | None = None
+    is_downloaded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +131,8 @@ class ModelLaunchSpec:
     trained_context: int | None = None
     capabilities: ModelCapabilities = field(default_factory=ModelCapabilities)
     settings: ModelSettings = field(default_factory=ModelSettings)
+    projector: Path | None = None
+    """Given to the engine beside the model where there is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """A catalogue in memory: the store port without a file. It knows nothing of SQLite or GGUF."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,6 +48,7 @@ class FakeCatalog(ModelStorePort):
             trained_context=model.trained_context,
             capabilities=model.capabilities,
             settings=model.settings,
+            projector=model.projector,
         )
 
     async def add_model(self, model: NewModel) -> ModelSummary:
@@ -90,6 +91,31 @@ class FakeCatalog(ModelStorePort):
         self._models[self._models.index(model)] = changed
         return changed
 
+    async def replace_model(self, name: str, model: NewModel) -> ModelSummary | None:
+        """Put other files and facts in the place of a model's; ``ModelExistsError`` when another one has a path."""
+        known = await self.resolve_model(name)
+        if known is None:
+            return None
+        self._refuse_taken_paths(model.paths, but=known)
+        changed = replace(
+            _summary_of(model, known.id),
+            name=known.name,
+            aliases=known.aliases,
+            tags=known.tags,
+            settings=known.settings,
+            added_at=known.added_at,
+            last_used_at=known.last_used_at,
+        )
+        self._models[self._models.index(known)] = changed
+        return changed
+
+    async def note_use(self, used_at: Mapping[int, int]) -> None:
+        """Remember when models were used last; ids that are gone are passed over."""
+        self._fail_if_told_to()
+        self._models = [
+            replace(model, last_used_at=used_at.get(model.id, model.last_used_at)) for model in self._models
+        ]
+
     def _fail_if_told_to(self) -> None:
         if self.fails_with is not None:
             raise self.fails_with
@@ -100,9 +126,9 @@ class FakeCatalog(ModelStorePort):
             if spelling.casefold() in taken:
                 raise ModelExistsError(f"The name '{spelling}' is taken already: choose another.")
 
-    def _refuse_taken_paths(self, wanted: tuple[Path, ...]) -> None:
+    def _refuse_taken_paths(self, wanted: tuple[Path, ...], *, but: ModelSummary | None = None) -> None:
         for model in self._models:
-            if set(wanted) & set(model.paths):
+            if model is not but and set(wanted) & set(model.paths):
                 raise ModelExistsError(f"This file is in the catalogue already, as '{model.name}'.")
 
 
@@ -123,5 +149,9 @@ def _summary_of(model: NewModel, model_id: int) -> ModelSummary:
         settings=model.settings,
         source=model.source,
         paths=model.paths,
+        hashes=model.hashes,
+        projector=model.projector,
+        projector_sha256=model.projector_sha256,
+        is_downloaded=model.is_downloaded,
         added_at=model_id,
     )

@@ -1,6 +1,7 @@
-"""The ports: what the proxy, the runtime and the catalogue promise one another."""
+"""The ports: what the parts of gglib promise one another."""
 
 from gglib.core.ports.catalog import ModelCatalogPort, ModelStorePort
+from gglib.core.ports.hub import ModelHubPort, TellFetched
 from gglib.core.ports.runtime import (
     LoadCount,
     ModelRuntimePort,
@@ -14,11 +15,13 @@ from gglib.core.ports.runtime import (
 __all__ = [
     "LoadCount",
     "ModelCatalogPort",
+    "ModelHubPort",
     "ModelRuntimePort",
     "ModelStorePort",
     "ResidentStatus",
     "RuntimeStatus",
     "SwapCount",
     "SwapStatus",
+    "TellFetched",
     "WaitingStatus",
 ]

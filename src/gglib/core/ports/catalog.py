@@ -1,5 +1,6 @@
 """What is known of the models on this machine."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from gglib.core.models import ModelLaunchSpec, ModelSettings, ModelSummary, NewModel
@@ -44,4 +45,16 @@ class ModelStorePort(ModelCatalogPort, Protocol):
         settings: ModelSettings | None = None,
     ) -> ModelSummary | None:
         """Replace what is not None and return the model as it is now; None when there is no such model."""
+        ...
+
+    async def replace_model(self, name: str, model: NewModel) -> ModelSummary | None:
+        """Put other files and facts in the place of a model's; it keeps its id, names, tags, settings and dates.
+
+        For a newer version of the same files: of ``model`` its name, aliases, tags and settings are not looked at.
+        None when there is no such model; raises ``ModelExistsError`` when another model has one of the paths.
+        """
+        ...
+
+    async def note_use(self, used_at: Mapping[int, int]) -> None:
+        """Remember when models were used last: Unix time in seconds by id. Ids that are gone are passed over."""
         ...

@@ -1,0 +1,1 @@
+"""Search and download from the Hugging Face hub; implements ``ModelHubPort``."""
