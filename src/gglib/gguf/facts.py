@@ -167,8 +167,8 @@ def _count(metadata: Mapping[str, Value], key: str) -> int | None:
 def _number(metadata: Mapping[str, Value], key: str) -> int | None:
     """Return a whole number; of one for each layer, the largest."""
     value = metadata.get(key)
-    if isinstance(value, ArraySummary) and (value.largest is not None or not value.count):
-        value = value.largest
+    if isinstance(value, ArraySummary) and not value.is_of_switches and (value.numbers or not value.count):
+        value = max(value.numbers, default=None)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):

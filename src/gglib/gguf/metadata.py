@@ -9,16 +9,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gglib.core.errors import InvalidGgufError
-from gglib.gguf.stream import HeaderStream
+from gglib.gguf.stream import MAX_HEADER_BYTES, HeaderStream, PastEndError
 
-# Models have 20 to 60 pairs, with keys of at most some 60 bytes. The seen keys are held to find doubles, so
-# these two bound the memory: 16 MiB.
+# Models have 20 to 60 pairs, with keys of at most some 60 bytes. The seen keys are held to find doubles, as
+# bytes (as text, one character out of four bytes would widen them all), so these two bound the memory: 16 MiB.
 _MAX_PAIRS = 16 * 1024
 _MAX_KEY_BYTES = 1024
 # The longest chat templates in use have some 20 KiB.
 MAX_STRING_BYTES = 1024 * 1024
 # Arrays with one number a layer are wanted; vocabularies, which are longer, are only counted.
 _MAX_LAYERS = 4096
+# All wanted values together, in bytes of the file: the longest templates with a few lists. It bounds the memory
+# that a file of wanted keys without end takes: text takes at most four times its bytes, and so do numbers here.
+_MAX_KEPT_BYTES = 4 * 1024 * 1024
+_NUMBER_BYTES = 10
+_MAX_VOCABULARY = MAX_HEADER_BYTES // 8
 
 _STRING = 8
 _ARRAY = 9
@@ -36,39 +41,49 @@ _SCALARS: Mapping[int, struct.Struct] = {
     12: struct.Struct("=d"),
 }
 _WHOLE_NUMBERS = frozenset({0, 1, 2, 3, 4, 5, 10, 11})
+_SWITCH = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArraySummary:
-    """What is kept of an array: how long it is and, for one number a layer, the largest."""
+    """What is kept of an array: how long it is and, where it has a number or a switch for each layer, those."""
 
     count: int
-    largest: int | None = None
+    numbers: tuple[int, ...] = ()
+    is_of_switches: bool = False
 
 
 Value = int | float | bool | str | ArraySummary
 
 
-def read_metadata(stream: HeaderStream, count: int, is_wanted: Callable[[str], bool]) -> dict[str, Value]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """The wanted pairs of a header, as far as it goes."""
+
+    values: Mapping[str, Value]
+    is_complete: bool = True
+    """Whether all pairs were there."""
+
+
+def read_metadata(
+    stream: HeaderStream, count: int, is_wanted: Callable[[str], bool], *, may_be_cut: bool = False
+) -> Metadata:
     """Return the wanted ones of the next ``count`` pairs; the stream is left behind the last of them.
 
-    Text that is not UTF-8 has its bad bytes replaced. Raises InvalidGgufError.
+    Text that is not UTF-8 has its bad bytes replaced. Raises InvalidGgufError, but not for the end of the bytes
+    if they ``may_be_cut``: then what follows the cut is not known, and of a list that it goes through its length.
     """
     if count > _MAX_PAIRS:
         raise InvalidGgufError(f"its header claims {count} metadata values, more than any model has")
-    seen: set[str] = set()
-    wanted: dict[str, Value] = {}
-    for _ in range(count):
-        key = _read_text(stream, limit_bytes=_MAX_KEY_BYTES, what="a metadata key")
-        if key in seen:
-            raise InvalidGgufError(f"its header gives the key {shown(key)} twice")
-        seen.add(key)
-        kind = stream.u32()
-        if is_wanted(key):
-            wanted[key] = _read_value(stream, kind, key)
-        else:
-            _skip_value(stream, kind)
-    return wanted
+    reader = _PairReader(stream, is_wanted)
+    try:
+        for _ in range(count):
+            reader.read_pair()
+    except PastEndError:
+        if not may_be_cut:
+            raise
+        return Metadata(values=reader.wanted, is_complete=False)
+    return Metadata(values=reader.wanted)
 
 
 def shown(key: str) -> str:
@@ -76,37 +91,91 @@ def shown(key: str) -> str:
     return ascii(key if len(key) <= 64 else key[:61] + "...")
 
 
-def _read_value(stream: HeaderStream, kind: int, key: str) -> Value:
-    if kind == _STRING:
-        return _read_text(stream, limit_bytes=MAX_STRING_BYTES, what=f"the value of {shown(key)}")
-    if kind == _ARRAY:
-        return _read_array(stream)
-    layout = _scalar(kind)
-    value: int | float | bool
-    (value,) = layout.unpack(stream.take(layout.size))
-    return value
+class _PairReader:
+    """Reads pair after pair; ``wanted`` holds what was kept so far."""
+
+    def __init__(self, stream: HeaderStream, is_wanted: Callable[[str], bool]) -> None:
+        self.wanted: dict[str, Value] = {}
+        self._stream = stream
+        self._is_wanted = is_wanted
+        self._seen: set[bytes] = set()
+        self._kept_bytes = 0
+
+    def read_pair(self) -> None:
+        """Read one pair. Raises InvalidGgufError."""
+        raw = self._take_text(_MAX_KEY_BYTES, "a metadata key")
+        key = _decoded(raw)
+        if raw in self._seen:
+            raise InvalidGgufError(f"its header gives the key {shown(key)} twice")
+        self._seen.add(raw)
+        kind = self._stream.u32()
+        if not self._is_wanted(key):
+            self._skip_value(kind)
+        elif kind == _ARRAY:
+            self._read_array(key)
+        else:
+            self.wanted[key] = self._read_value(kind, key)
+
+    def _read_value(self, kind: int, key: str) -> Value:
+        if kind == _STRING:
+            raw = self._take_text(MAX_STRING_BYTES, f"the value of {shown(key)}")
+            self._keep(len(raw))
+            return _decoded(raw)
+        layout = _scalar(kind)
+        value: int | float | bool
+        (value,) = layout.unpack(self._stream.take(layout.size))
+        return value
+
+    def _read_array(self, key: str) -> None:
+        kind, count = self._stream.u32(), self._stream.u64()
+        if kind == _STRING:
+            if count <= _MAX_VOCABULARY:  # known although the bytes may end in the middle of it
+                self.wanted[key] = ArraySummary(count=count)
+            self._stream.skip_strings(count)
+            return
+        layout = _scalar(kind)
+        if (kind not in _WHOLE_NUMBERS and kind != _SWITCH) or count > _MAX_LAYERS:
+            self._stream.skip(count * layout.size)
+            self.wanted[key] = ArraySummary(count=count)
+            return
+        self._keep(count * _NUMBER_BYTES)
+        numbers = layout.iter_unpack(self._stream.take(count * layout.size))
+        self.wanted[key] = ArraySummary(
+            count=count, numbers=tuple(int(number) for (number,) in numbers), is_of_switches=kind == _SWITCH
+        )
+
+    def _skip_value(self, kind: int) -> None:
+        if kind == _STRING:
+            self._stream.skip_strings(1)
+        elif kind == _ARRAY:
+            self._skip_array()
+        else:
+            self._stream.skip(_scalar(kind).size)
+
+    def _skip_array(self) -> None:
+        kind, count = self._stream.u32(), self._stream.u64()
+        if kind == _STRING:
+            self._stream.skip_strings(count)
+        else:
+            self._stream.skip(count * _scalar(kind).size)
+
+    def _take_text(self, limit_bytes: int, what: str) -> bytes:
+        length = self._stream.u64()
+        self._stream.require(length)
+        if length > limit_bytes:
+            raise InvalidGgufError(
+                f"{what} has {length} bytes, more than the {limit_bytes} that a model may use"
+            )
+        return self._stream.take(length)
+
+    def _keep(self, size_bytes: int) -> None:
+        self._kept_bytes += size_bytes
+        if self._kept_bytes > _MAX_KEPT_BYTES:
+            raise InvalidGgufError("its header says more of the model than any model needs")
 
 
-def _skip_value(stream: HeaderStream, kind: int) -> None:
-    if kind == _STRING:
-        stream.skip_strings(1)
-    elif kind == _ARRAY:
-        _read_array(stream)
-    else:
-        stream.skip(_scalar(kind).size)
-
-
-def _read_array(stream: HeaderStream) -> ArraySummary:
-    kind, count = stream.u32(), stream.u64()
-    if kind == _STRING:
-        stream.skip_strings(count)
-        return ArraySummary(count=count)
-    layout = _scalar(kind)
-    if kind not in _WHOLE_NUMBERS or not 0 < count <= _MAX_LAYERS:
-        stream.skip(count * layout.size)
-        return ArraySummary(count=count)
-    numbers = layout.iter_unpack(stream.take(count * layout.size))
-    return ArraySummary(count=count, largest=max(number for (number,) in numbers))
+def _decoded(raw: bytes) -> str:
+    return raw.decode("utf-8", errors="replace")
 
 
 def _scalar(kind: int) -> struct.Struct:
@@ -115,11 +184,3 @@ def _scalar(kind: int) -> struct.Struct:
         what = "an array of arrays" if kind == _ARRAY else f"a value of the unknown type {kind}"
         raise InvalidGgufError(f"its header holds {what}")
     return layout
-
-
-def _read_text(stream: HeaderStream, *, limit_bytes: int, what: str) -> str:
-    length = stream.u64()
-    stream.require(length)
-    if length > limit_bytes:
-        raise InvalidGgufError(f"{what} has {length} bytes, more than the {limit_bytes} that a model may use")
-    return stream.take(length).decode("utf-8", errors="replace")

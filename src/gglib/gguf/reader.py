@@ -8,8 +8,9 @@ import os
 import stat
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,7 +19,7 @@ from gglib.core.models import GgufFacts
 from gglib.gguf.facts import interpret, is_wanted, read_alignment
 from gglib.gguf.metadata import Value, read_metadata
 from gglib.gguf.shards import find_shards
-from gglib.gguf.stream import HeaderStream
+from gglib.gguf.stream import HeaderStream, PastEndError
 from gglib.gguf.tensors import TensorTotals, add_totals, read_tensors
 
 _MAGIC = b"GGUF"
@@ -74,6 +75,24 @@ def read_model(path: Path) -> GgufModel:
     )
 
 
+def read_partial_facts(start: bytes) -> GgufFacts:
+    """Return what the first bytes of a file say, as far as they go: a range of a file that is elsewhere.
+
+    What follows the cut is not known, and so None; a quarter of a megabyte usually goes into the vocabulary, whose
+    size is known then. Raises InvalidGgufError as ``read_gguf`` does, but not for a file that goes on behind the
+    bytes; and if they do not get as far as the architecture.
+    """
+    stream = HeaderStream(BytesIO(start), len(start))
+    _check_preamble(stream)
+    tensor_count, pair_count = stream.u64(), stream.u64()
+    metadata = read_metadata(stream, pair_count, is_wanted, may_be_cut=True)
+    tensors = TensorTotals()
+    if metadata.is_complete:
+        with suppress(PastEndError):
+            tensors = read_tensors(stream, tensor_count)
+    return interpret(metadata.values, tensors)
+
+
 def _read_shard(path: Path, index: int, count: int) -> _Header:
     try:
         header = _read_header(path)
@@ -90,7 +109,7 @@ def _read_header(path: Path) -> _Header:
         stream = HeaderStream(file, _regular_size_bytes(file))
         _check_preamble(stream)
         tensor_count, pair_count = stream.u64(), stream.u64()
-        metadata = read_metadata(stream, pair_count, is_wanted)
+        metadata = read_metadata(stream, pair_count, is_wanted).values
         tensors = read_tensors(stream, tensor_count)
         _check_tensor_data(stream, tensors, read_alignment(metadata))
         return _Header(metadata=metadata, tensors=tensors, file_size_bytes=stream.size_bytes)

@@ -23,6 +23,10 @@ _PAST_END = "broken or incomplete: its header runs past the end of the file"
 _TOO_LARGE = f"its header is larger than {MAX_HEADER_BYTES // 1024**2} MiB, which no model needs"
 
 
+class PastEndError(InvalidGgufError):
+    """The header goes on where the bytes are over: of a whole file this means that it is broken."""
+
+
 class HeaderStream:
     """A cursor in the first ``size_bytes`` of a file. Every method raises InvalidGgufError past the end."""
 
@@ -74,7 +78,7 @@ class HeaderStream:
         """Raise if the file, or what a header may take of it, cannot hold ``length`` more bytes."""
         end = self.position + length
         if end > self.size_bytes:
-            raise InvalidGgufError(_PAST_END)
+            raise PastEndError(_PAST_END)
         if end > MAX_HEADER_BYTES:
             raise InvalidGgufError(_TOO_LARGE)
 
@@ -101,4 +105,4 @@ class HeaderStream:
         self._file.seek(self._window_start)
         self._window = self._file.read(max(length, _WINDOW_BYTES))
         if len(self._window) < length:  # the file was shortened since its size was taken
-            raise InvalidGgufError(_PAST_END)
+            raise PastEndError(_PAST_END)
