@@ -1,0 +1,161 @@
+"""Names from the network that become names on this machine: refused unless they are harmless everywhere. Pure.
+
+Nothing is repaired: a repaired name may be another file's. What is refused, and why:
+
+- what leaves its directory: ``..``, absolute paths, drives, UNC paths, backslashes (Windows reads them as ``/``);
+- what Windows reads otherwise than it is written: ``CON`` and its like with any extension, ``:`` (a stream), trailing
+  dots and spaces (dropped), and the characters that it forbids
+  (https://learn.microsoft.com/windows/win32/fileio/naming-a-file);
+- what a person reads otherwise than it is written: control, bidirectional, zero-width and unassigned characters,
+  and spaces of other kinds (https://www.unicode.org/reports/tr36/);
+- what file systems take for another name: anything but NFC, for macOS takes its twin for the same name;
+- what programs read otherwise: a leading ``-`` is an option, a leading ``.`` hides, a leading ``~`` is a home;
+- what gglib writes itself beside a file while it comes (``.part``);
+- what is too long: 255 bytes is what file systems take for one part, and ``.part`` and its like go behind it.
+"""
+
+import re
+import unicodedata
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+from gglib.core.errors import UnsafeNameError
+
+MAX_PART_BYTES = 235
+"""File systems take 255; the rest is for what gglib puts behind a name while the file comes."""
+MAX_PATH_BYTES = 700
+"""macOS takes 1024 for a whole path; the rest is for the home of gglib, the repository and its revision."""
+MAX_PARTS = 16
+SHOWN_CHARACTERS = 120
+
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0-9¹²³])", re.IGNORECASE)
+_FORBIDDEN = frozenset('<>:"|?*\\')
+_LEADING = frozenset("-.~ ")
+_TRAILING = frozenset(". ")
+_OURS = re.compile(r"\.part(?:\.|$)", re.IGNORECASE)
+_BAD_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+# Letters and marks that are drawn as nothing, or as a space: fillers, joiners, selectors.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+_SEPARATORS_IN_DISGUISE = frozenset('/\\:.*?"<>|')
+# https://huggingface.co/docs/huggingface_hub: validate_repo_id has these rules, and at most 96 characters.
+_REPO_PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+_MAX_REPO_CHARACTERS = 96
+_REVISION = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.+/-]*[A-Za-z0-9_+])?")
+_MAX_REVISION_CHARACTERS = 100
+
+
+def safe_path(name: str) -> PurePosixPath:
+    """Return a file's name inside a repository as a relative path that stays inside any directory on any system.
+
+    Raises ``UnsafeNameError``, whose sentence shows the name harmlessly and says what is wrong with it.
+    """
+    parts = name.split("/")
+    fault = _fault_of_path(name, parts) or next(filter(None, map(_fault_of_part, parts)), None)
+    if fault is not None:
+        raise UnsafeNameError(f"The file name '{shown(name)}' is not used on this machine: {fault}.")
+    return PurePosixPath(*parts)
+
+
+def safe_repo(repo: str) -> PurePosixPath:
+    """Return ``owner/name`` as a path of two parts. Raises ``UnsafeNameError`` as ``safe_path`` does."""
+    parts = repo.split("/")
+    if (
+        len(parts) != 2
+        or len(repo) > _MAX_REPO_CHARACTERS
+        or not all(_REPO_PART.fullmatch(part) for part in parts)
+        or any(pair in repo for pair in ("--", ".."))
+        or repo.endswith(".git")
+    ):
+        raise UnsafeNameError(
+            f"'{shown(repo)}' cannot be a repository: write it as owner/name, as the hub shows it."
+        )
+    return safe_path(repo)
+
+
+def safe_folder(repo: str, revision: str | None = None) -> PurePosixPath:
+    """Return where a repository's files go: ``owner/name``, or ``owner/name@revision`` where one was asked for.
+
+    A ``/`` in a revision (``refs/pr/1``) is quoted, so that two revisions never share a folder. Raises
+    ``UnsafeNameError``.
+    """
+    path = safe_repo(repo)
+    if revision is None:
+        return path
+    return path.with_name(f"{path.name}@{quote(safe_revision(revision), safe='+')}")
+
+
+def safe_revision(revision: str) -> str:
+    """Return a branch, tag or commit as it is, if git could have it and nothing else. Raises ``UnsafeNameError``."""
+    if (
+        not _REVISION.fullmatch(revision)
+        or len(revision) > _MAX_REVISION_CHARACTERS
+        or any(pair in revision for pair in ("..", "//"))
+    ):
+        raise UnsafeNameError(f"'{shown(revision)}' cannot be a revision: name a branch, a tag or a commit.")
+    return revision
+
+
+def shown(name: str) -> str:
+    """Return any text as a person may see it: what is not printable is escaped, and what is long is cut."""
+    cut = name if len(name) <= SHOWN_CHARACTERS else name[: SHOWN_CHARACTERS - 1] + "…"
+    return "".join(
+        character if _is_plain(character) else character.encode("unicode_escape").decode("ascii")
+        for character in cut
+    )
+
+
+def _is_plain(character: str) -> bool:
+    return character.isprintable() and not _UNSEEN.match(character)
+
+
+def _fault_of_path(name: str, parts: list[str]) -> str | None:
+    if any(unicodedata.category(character) == "Cs" for character in name):
+        return "it is not Unicode"
+    if len(name.encode()) > MAX_PATH_BYTES or len(parts) > MAX_PARTS:
+        return "it is too long"
+    if name.startswith("/"):
+        return "it is absolute"
+    if unicodedata.normalize("NFC", name) != name:
+        return "it has a twin that looks the same"
+    return None
+
+
+def _fault_of_part(part: str) -> str | None:
+    if part in {"", ".", ".."}:
+        return "it leaves its folder, or has an empty part"
+    return _fault_of_characters(part) or _fault_of_ends(part)
+
+
+def _fault_of_characters(part: str) -> str | None:
+    if any(unicodedata.category(character) in _BAD_CATEGORIES for character in part) or _UNSEEN.search(part):
+        return "it has characters that cannot be seen"
+    if any(character != " " and character.isspace() for character in part):
+        return "it has characters that look like a space"
+    if not _FORBIDDEN.isdisjoint(part):
+        return 'it has one of the characters < > : " | ? * \\'
+    if any(_is_in_disguise(character) for character in part):
+        return "it has characters that look like others"
+    return None
+
+
+def _is_in_disguise(character: str) -> bool:
+    """Whether a character means a separator or a dot once a system simplifies it, as fullwidth forms do."""
+    if character.isascii():
+        return False
+    return not _SEPARATORS_IN_DISGUISE.isdisjoint(unicodedata.normalize("NFKC", character))
+
+
+def _fault_of_ends(part: str) -> str | None:
+    if part[0] in _LEADING:
+        return "a part of it begins with a dash, a dot, a tilde or a space"
+    if part[-1] in _TRAILING:
+        return "a part of it ends with a dot or a space"
+    if _RESERVED.fullmatch(part.split(".", maxsplit=1)[0].rstrip(" ")):
+        return "it is the name of a device"
+    if _OURS.search(part):
+        return "'.part' is how gglib names what has not come whole"
+    if len(part.encode()) > MAX_PART_BYTES:
+        return "a part of it is too long"
+    return None

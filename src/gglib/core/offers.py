@@ -1,0 +1,353 @@
+"""The models that a repository offers, and which of them is taken. Pure.
+
+Which is taken when nothing is named follows what others do, as far as it is safe: llama.cpp takes the first file whose
+name has ``Q4_K_M``, then ``Q8_0``, then the first model at all (``common/download.cpp``, ``find_best_model``); Ollama
+takes ``Q4_K_M``, else "one reasonable" (https://huggingface.co/docs/hub/ollama); LM Studio recommends what fits. Here
+it is what fits and stands first in ``quantizations.USUAL``. Where a name means several models, which the others
+resolve by the order of the files, nobody guesses: the error lists them.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from shlex import quote
+
+from gglib.core.errors import NoSuchChoiceError, UnsafeNameError
+from gglib.core.file_names import safe_path, shown
+from gglib.core.fit import Fit
+from gglib.core.gguf_names import FileKind, kind_of, shard_of, stem_of
+from gglib.core.hub import HubFile
+from gglib.core.pull_target import PullTarget
+from gglib.core.quantizations import LAST, USUAL, folded, label_of, without_dynamic
+
+MAX_LISTED = 30
+"""Lines of a list in an error; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """One model of a repository: one file, or all shards of one."""
+
+    quantization: str | None
+    """As its name says it; None where it does not."""
+    files: tuple[HubFile, ...]
+    """In shard order, complete."""
+    is_alone: bool = True
+    """Whether no other offer of the repository has its quantization."""
+
+    @property
+    def size_bytes(self) -> int:
+        """All files together."""
+        return sum(file.size_bytes for file in self.files)
+
+    @property
+    def first(self) -> HubFile:
+        """The file with the header, which an engine is given."""
+        return self.files[0]
+
+    @property
+    def stem(self) -> str:
+        """The path without the shard's number and without ``.gguf``."""
+        return stem_of(self.first.name)
+
+    @property
+    def label(self) -> str:
+        """What tells it from the other offers: its quantization, else its stem."""
+        return self.quantization if self.quantization and self.is_alone else self.stem
+
+    def typed(self, repo: str, revision: str | None = None) -> str:
+        """Return what a user types to mean this offer: ``REPO:QUANT``, else ``REPO/FILE``."""
+        named = self.quantization and self.is_alone
+        target = f"{repo}:{self.quantization}" if named else f"{repo}/{self.first.name}"
+        return target if revision is None else f"{target}@{revision}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offers:
+    """What a repository offers."""
+
+    models: tuple[Offer, ...] = ()
+    """Smallest first."""
+    projectors: tuple[HubFile, ...] = ()
+    incomplete: tuple[str, ...] = ()
+    """Stems of models of which a shard is missing."""
+    pieces: tuple[str, ...] = ()
+    """Names of files that are plain pieces of a model, which no engine loads."""
+    unsafe: tuple[str, ...] = ()
+    """Names that are not used on this machine; to be shown with ``file_names.shown`` only."""
+
+
+def find_offers(files: Iterable[HubFile]) -> Offers:
+    """Return what is on offer among the files of a repository."""
+    ours, unsafe = _safe(file for file in files if kind_of(file.name) is not FileKind.OTHER)
+    kinds = [(file, kind_of(file.name)) for file in ours]
+    whole, incomplete = _joined(file for file, kind in kinds if kind is FileKind.SHARD)
+    single = [(file,) for file, kind in kinds if kind is FileKind.MODEL]
+    models = [Offer(quantization=label_of(group[0].name), files=group) for group in (*single, *whole)]
+    models.sort(key=lambda offer: (offer.size_bytes, offer.first.name))
+    return Offers(
+        models=tuple(_told_apart(models)),
+        projectors=tuple(file for file, kind in kinds if kind is FileKind.PROJECTOR),
+        incomplete=tuple(incomplete),
+        pieces=tuple(file.name for file, kind in kinds if kind is FileKind.PIECE),
+        unsafe=tuple(unsafe),
+    )
+
+
+def choose_offer(
+    offers: Offers,
+    *,
+    target: PullTarget,
+    fit_of: Callable[[Offer], Fit],
+    need_of: Callable[[Offer], int] | None = None,
+) -> Offer:
+    """Return the offer that ``target`` means: exactly the one it names, else the best that fits.
+
+    ``need_of`` tells how many bytes of memory an offer takes, for the error's sentence. Raises ``NoSuchChoiceError``,
+    which lists what there is and what to type, and ``UnsafeNameError`` when all that there is has such a name.
+    """
+    repo = target.repo or "the repository"
+    if target.file is not None:
+        return _by_file(offers, target.file, target, repo)
+    if not offers.models:
+        raise _nothing(offers, repo)
+    if target.quantization is not None:
+        return _by_quantization(offers, target.quantization, target, repo)
+    return _best_that_fits(offers, target, repo, fit_of, need_of)
+
+
+def choose_projector(offers: Offers, offer: Offer | None = None) -> HubFile | None:
+    """Return the projector to take with a model, or None where there is none.
+
+    As llama.cpp does, one in the model's own folder goes before one further up, and one of another folder is not its
+    (``find_best_sibling``); then the one whose name has most in common with the model's, for repositories of several
+    models; then F16, which every backend computes with, BF16, Q8_0, F32 (LM Studio and others take F16 too).
+    """
+    fitting = [file for file in offers.projectors if offer is None or _is_above(file.name, offer.first.name)]
+    if not fitting:
+        return None
+    words = _words(offer.stem) if offer else set()
+    return min(
+        fitting,
+        key=lambda file: (
+            -file.name.count("/") if offer else 0,
+            -len(words & _words(stem_of(file.name))),
+            _precision(file.name),
+            file.name,
+        ),
+    )
+
+
+def lines_of(offers: Offers, repo: str, revision: str | None = None) -> list[str]:
+    """Return a line for each offer: what to type, and its size."""
+    return _lines(offers.models, repo, revision)
+
+
+def _safe(files: Iterable[HubFile]) -> tuple[list[HubFile], list[str]]:
+    """Part the files from those that must not be stored; of two that a system takes for one the first stays."""
+    safe: dict[str, HubFile] = {}
+    unsafe = []
+    for file in sorted(files, key=lambda file: file.name):
+        try:
+            key = str(safe_path(file.name)).casefold()
+        except UnsafeNameError:
+            unsafe.append(file.name)
+            continue
+        if key in safe:
+            unsafe.append(file.name)
+        else:
+            safe[key] = file
+    return list(safe.values()), unsafe
+
+
+def _joined(files: Iterable[HubFile]) -> tuple[list[tuple[HubFile, ...]], list[str]]:
+    sets: dict[tuple[str, int], dict[int, HubFile]] = {}
+    for file in files:
+        shard = shard_of(file.name)
+        if shard is not None:
+            sets.setdefault((shard.stem, shard.count), {})[shard.number] = file
+    whole, incomplete = [], []
+    for (stem, count), by_number in sets.items():
+        if sorted(by_number) == list(range(1, count + 1)):
+            whole.append(tuple(by_number[number] for number in sorted(by_number)))
+        else:
+            incomplete.append(stem)
+    return whole, incomplete
+
+
+def _told_apart(models: Sequence[Offer]) -> Iterable[Offer]:
+    keys = [folded(offer.quantization) for offer in models if offer.quantization]
+    for offer in models:
+        yield replace(
+            offer, is_alone=offer.quantization is None or keys.count(folded(offer.quantization)) == 1
+        )
+
+
+def _by_file(offers: Offers, name: str, target: PullTarget, repo: str) -> Offer:
+    safe_path(name)
+    found = [offer for offer in offers.models if any(file.name == name for file in offer.files)]
+    found = found or [
+        offer for offer in offers.models if any(_is_same_file(file.name, name) for file in offer.files)
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise _ambiguous(f"'{shown(name)}'", found, target, repo)
+    raise NoSuchChoiceError(_why_not_that_file(offers, name, target, repo))
+
+
+def _is_same_file(name: str, wanted: str) -> bool:
+    """Whether a user may mean ``name``: without its folder, or ignoring case as llama.cpp's ``--hf-file`` does."""
+    return wanted.casefold() in {name.casefold(), name.rpartition("/")[2].casefold()}
+
+
+def _why_not_that_file(offers: Offers, name: str, target: PullTarget, repo: str) -> str:
+    if stem_of(name) in offers.incomplete:
+        return f"'{shown(name)}' cannot be used: {repo} has not all of its shards."
+    if kind_of(name) not in {FileKind.MODEL, FileKind.SHARD}:
+        return f"'{shown(name)}' is no model by itself ({kind_of(name).value}). {_listed(offers.models, target, repo)}"
+    near = _near(name, [file.name for offer in offers.models for file in offer.files])
+    return f"{repo} has no model file '{shown(name)}'.{_meant(near)} {_listed(offers.models, target, repo)}"
+
+
+def _by_quantization(offers: Offers, wanted: str, target: PullTarget, repo: str) -> Offer:
+    found = _matching(offers.models, wanted)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise _ambiguous(shown(wanted), found, target, repo)
+    near = _near(wanted, [offer.label for offer in offers.models])
+    raise NoSuchChoiceError(
+        f"{repo} has no {shown(wanted)}.{_meant(near)} {_listed(offers.models, target, repo)}"
+    )
+
+
+def _matching(models: Sequence[Offer], wanted: str) -> list[Offer]:
+    """Return the offers that a label means: its own spelling, else without ``UD-``, else the stem of a name."""
+    key = folded(wanted)
+    labelled = [(offer, folded(offer.quantization)) for offer in models if offer.quantization]
+    return (
+        [offer for offer, own in labelled if own == key]
+        or [offer for offer, own in labelled if without_dynamic(own) == key]
+        or [offer for offer in models if key in {folded(offer.stem), folded(offer.stem.rpartition("/")[2])}]
+    )
+
+
+def _best_that_fits(
+    offers: Offers,
+    target: PullTarget,
+    repo: str,
+    fit_of: Callable[[Offer], Fit],
+    need_of: Callable[[Offer], int] | None,
+) -> Offer:
+    """Take what fits before what is tight, but a tight one of the usual before what is left (see there)."""
+    fits = {offer.first.name: fit_of(offer) for offer in offers.models}
+    for ladder in (USUAL, LAST):
+        for wanted in (Fit.FITS, Fit.TIGHT):
+            for rung in ladder:
+                found = _on_rung(offers.models, rung)
+                if any(fits[offer.first.name] is wanted for offer in found):
+                    return _only(found, target, repo)
+    usable = [offer for offer in offers.models if fits[offer.first.name] is not Fit.TOO_LARGE]
+    if not usable:
+        raise _too_large(offers.models[0], target, repo, need_of)
+    return _only(offers.models, target, repo)
+
+
+def _on_rung(models: Sequence[Offer], rung: str) -> list[Offer]:
+    """Return the offers of a rung: dynamic ones only where there is no plain one, for those are what is meant."""
+    labelled = [(offer, folded(offer.quantization)) for offer in models if offer.quantization]
+    return [offer for offer, own in labelled if own == rung] or [
+        offer for offer, own in labelled if without_dynamic(own) == rung
+    ]
+
+
+def _only(found: Sequence[Offer], target: PullTarget, repo: str) -> Offer:
+    if len(found) == 1:
+        return found[0]
+    raise NoSuchChoiceError(f"{repo} has several models; name one. {_listed(found, target, repo)}")
+
+
+def _too_large(
+    smallest: Offer, target: PullTarget, repo: str, need_of: Callable[[Offer], int] | None
+) -> NoSuchChoiceError:
+    need = (
+        f"needs about {_size(need_of(smallest))} of memory" if need_of else f"is {_size(smallest.size_bytes)}"
+    )
+    return NoSuchChoiceError(
+        f"Nothing in {repo} fits into the memory that is free now: the smallest, {smallest.label}, {need}; "
+        f"'gglib pull {quote(smallest.typed(repo, target.revision))}' pulls it all the same."
+    )
+
+
+def _nothing(offers: Offers, repo: str) -> NoSuchChoiceError | UnsafeNameError:
+    if offers.incomplete:
+        return NoSuchChoiceError(
+            f"{repo} has no whole model: shards of {shown(offers.incomplete[0])} are missing."
+        )
+    if offers.pieces:
+        return NoSuchChoiceError(
+            f"{repo} has models only in pieces ({shown(offers.pieces[0])}), which no engine loads: join them "
+            "with 'cat' and add the result with 'gglib add', or look for another repository."
+        )
+    if offers.unsafe:
+        return UnsafeNameError(
+            f"{repo} has no file whose name can be used on this machine: '{shown(offers.unsafe[0])}' cannot."
+        )
+    return NoSuchChoiceError(
+        f"{repo} has no GGUF model: 'gglib search' finds repositories that do, often as {repo}-GGUF of somebody else."
+    )
+
+
+def _ambiguous(what: str, found: Sequence[Offer], target: PullTarget, repo: str) -> NoSuchChoiceError:
+    return NoSuchChoiceError(
+        f"{what} means several models of {repo}; name one. {_listed(found, target, repo)}"
+    )
+
+
+def _listed(models: Sequence[Offer], target: PullTarget, repo: str) -> str:
+    if not models:
+        return "It has no model at all."
+    return "\n".join(("It has:", *_lines(models, repo, target.revision)))
+
+
+def _lines(models: Sequence[Offer], repo: str, revision: str | None) -> list[str]:
+    typed = [f"  gglib pull {quote(offer.typed(repo, revision))}" for offer in models[:MAX_LISTED]]
+    width = max(map(len, typed), default=0)
+    lines = [
+        f"{line:<{width}}  {_size(offer.size_bytes)}" for line, offer in zip(typed, models, strict=False)
+    ]
+    more = len(models) - MAX_LISTED
+    return [*lines, f"  and {more} more: 'gglib show {repo}' lists all."] if more > 0 else lines
+
+
+def _near(wanted: str, choices: Sequence[str]) -> list[str]:
+    by_key = {folded(choice): choice for choice in choices}
+    return [by_key[key] for key in get_close_matches(folded(wanted)[:200], by_key, n=3, cutoff=0.6)]
+
+
+def _meant(near: Sequence[str]) -> str:
+    return f" Did you mean {' or '.join(near)}?" if near else ""
+
+
+def _is_above(projector: str, model: str) -> bool:
+    folder = projector.rpartition("/")[0]
+    return not folder or model.startswith(f"{folder}/")
+
+
+def _words(stem: str) -> set[str]:
+    text = stem.casefold()
+    for separator in "-_./ ":
+        text = text.replace(separator, "-")
+    return set(text.split("-")) - {""}
+
+
+def _precision(name: str) -> int:
+    label = label_of(name)
+    order = ("F16", "BF16", "Q8_0", "F32", None)
+    return order.index(label) if label in order else len(order)
+
+
+def _size(size_bytes: int) -> str:
+    """Return a size in powers of ten, as disks are sold and the hub shows it."""
+    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{max(1, round(size_bytes / 1e6))} MB"
