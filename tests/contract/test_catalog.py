@@ -1,6 +1,8 @@
 """What every catalogue promises: the same tests for the one in SQLite and for the fake that stands in for it."""
 
+import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,7 +62,13 @@ FULL = NewModel(
     ),
     tags=("work", "big"),
     settings=ModelSettings(context=16_384, engine_args=("--flash-attn", "on"), idle_ttl_s=1.5),
-    source=ModelSource(repo="Qwen/Qwen3-8B-GGUF", revision="abc", file="a b.gguf", sha256="00ff"),
+    source=ModelSource(
+        origin="hub", repo="Qwen/Qwen3-8B-GGUF", revision="abc", file="a b.gguf", sha256="00ff"
+    ),
+    hashes=("00ff", None),
+    projector=Path("/m/mmproj ä.gguf"),
+    projector_sha256="aa" * 32,
+    is_downloaded=True,
 )
 
 
@@ -96,6 +104,16 @@ class TestReading:
         assert (listed.architecture, listed.quantization) == ("qwen3", "Q4_K_M")
         assert (listed.parameter_count, listed.trained_context) == (8_190_735_360, 40_960)
         assert listed.capabilities == FULL.facts.capabilities
+        assert (listed.hashes, listed.is_downloaded) == (FULL.hashes, True)
+        assert (listed.projector, listed.projector_sha256) == (FULL.projector, FULL.projector_sha256)
+        assert listed.chat_template_sha256 == hashlib.sha256(b"{{ messages }}").hexdigest()
+        assert listed.last_used_at is None
+
+    async def test_what_nobody_knows_is_empty(self, catalog: ModelStorePort) -> None:
+        """Files without a known hash have no hashes, however that is said; no template has no hash."""
+        added = await catalog.add_model(replace(new_model("a"), hashes=(None,)))
+        assert (added.hashes, added.projector, added.is_downloaded) == ((), None, False)
+        assert added.chat_template_sha256 is None
 
     @pytest.mark.parametrize(
         ("asked", "found"),
@@ -131,6 +149,7 @@ class TestReading:
             trained_context=40_960,
             capabilities=FULL.facts.capabilities,
             settings=FULL.settings,
+            projector=FULL.projector,
         )
 
 
@@ -160,6 +179,13 @@ class TestAdding:
         last = await catalog.add_model(new_model("b"))
         await catalog.remove_model("b")
         assert (await catalog.add_model(new_model("b"))).id > last.id
+
+    async def test_models_may_share_a_projector(self, catalog: ModelStorePort) -> None:
+        """Two quantizations of one repository look through one file."""
+        shared = Path("/models/mmproj.gguf")
+        for name in ("q4", "q8"):
+            await catalog.add_model(replace(new_model(name), projector=shared))
+        assert [model.projector for model in await catalog.list_models()] == [shared, shared]
 
 
 class TestRemoving:
@@ -217,3 +243,91 @@ class TestChanging:
         with pytest.raises(ModelExistsError):
             await catalog.change_model("b", aliases=("new", "A"), tags=(), settings=ModelSettings(context=1))
         assert await catalog.resolve_model("b") == before
+
+
+NEWER = NewModel(
+    name="never looked at",
+    aliases=("neither",),
+    tags=("nor this",),
+    description="Newer",
+    settings=ModelSettings(context=1),
+    paths=(Path("/m/new.gguf"), FULL.paths[1]),
+    size_bytes=6,
+    facts=GgufFacts(architecture="qwen4", chat_template="new", capabilities=ModelCapabilities(vision=True)),
+    source=ModelSource(origin="hub", repo="Qwen/Qwen3-8B-GGUF", revision="def"),
+    hashes=("11" * 32, "22" * 32),
+)
+
+
+class TestReplacing:
+    async def test_puts_other_files_and_facts_in_its_place(self, catalog: ModelStorePort) -> None:
+        """A newer version takes the place of files, facts and source; also one that has a file of the old one."""
+        added = await catalog.add_model(FULL)
+        replaced = await catalog.replace_model("qwen", NEWER)
+        assert replaced is not None
+        assert await catalog.list_models() == [replaced]
+        assert (replaced.paths, replaced.hashes, replaced.size_bytes) == (NEWER.paths, NEWER.hashes, 6)
+        assert (replaced.architecture, replaced.capabilities) == ("qwen4", NEWER.facts.capabilities)
+        assert (replaced.source, replaced.description) == (NEWER.source, "Newer")
+        assert (replaced.projector, replaced.projector_sha256, replaced.is_downloaded) == (None, None, False)
+        assert replaced.chat_template_sha256 != added.chat_template_sha256
+        spec = await catalog.resolve_for_launch("qwen")
+        assert spec is not None
+        assert (spec.path, spec.projector) == (NEWER.paths[0], None)
+
+    async def test_keeps_what_the_user_gave_it(self, catalog: ModelStorePort) -> None:
+        """Id, names, tags, settings and dates stay: clients that know the model go on."""
+        added = await catalog.add_model(FULL)
+        await catalog.note_use({added.id: 1_800_000_000})
+        replaced = await catalog.replace_model(FULL.name, NEWER)
+        assert replaced is not None
+        assert (replaced.id, replaced.name, replaced.aliases) == (added.id, FULL.name, FULL.aliases)
+        assert (replaced.tags, replaced.settings) == (FULL.tags, FULL.settings)
+        assert (replaced.added_at, replaced.last_used_at) == (added.added_at, 1_800_000_000)
+        assert await catalog.resolve_model("neither") is None
+
+    async def test_refuses_the_file_of_another_model(self, catalog: ModelStorePort) -> None:
+        """A path that another model has is refused, and then nothing has changed."""
+        await catalog.add_model(new_model("other", path="/m/new.gguf"))
+        added = await catalog.add_model(FULL)
+        with pytest.raises(ModelExistsError):
+            await catalog.replace_model("qwen", NEWER)
+        assert await catalog.resolve_model("qwen") == added
+
+    async def test_frees_the_old_files(self, catalog: ModelStorePort) -> None:
+        """A file that is the model's no more can be another one's."""
+        await catalog.add_model(FULL)
+        await catalog.replace_model("qwen", NEWER)
+        again = await catalog.add_model(new_model("old", path=str(FULL.paths[0])))
+        assert again.paths == FULL.paths[:1]
+
+    async def test_unknown_is_none(self, catalog: ModelStorePort) -> None:
+        """Replacing what is not there adds nothing."""
+        assert await catalog.replace_model("nobody", NEWER) is None
+        assert await catalog.list_models() == []
+
+
+class TestUses:
+    async def test_the_last_use_is_remembered(self, catalog: ModelStorePort) -> None:
+        """What is told last is listed, for the models that were named and no others."""
+        first = await catalog.add_model(new_model("a"))
+        await catalog.add_model(new_model("b"))
+        await catalog.note_use({first.id: 1_800_000_000})
+        await catalog.note_use({first.id: 1_800_000_060})
+        assert [model.last_used_at for model in await catalog.list_models()] == [1_800_000_060, None]
+
+    async def test_ids_that_are_gone_are_passed_over(self, catalog: ModelStorePort) -> None:
+        """A model that was removed since does not come back, and does not keep the others from being noted."""
+        gone = await catalog.add_model(new_model("gone"))
+        stays = await catalog.add_model(new_model("stays"))
+        await catalog.remove_model("gone")
+        await catalog.note_use({gone.id: 5, stays.id: 6, 99: 7})
+        assert [(model.name, model.last_used_at) for model in await catalog.list_models()] == [("stays", 6)]
+
+    async def test_a_use_changes_nothing_else(self, catalog: ModelStorePort) -> None:
+        """A model that was used is the same model, and is launched the same."""
+        added = await catalog.add_model(FULL)
+        spec = await catalog.resolve_for_launch("qwen")
+        await catalog.note_use({added.id: 5})
+        assert await catalog.list_models() == [replace(added, last_used_at=5)]
+        assert await catalog.resolve_for_launch("qwen") == spec

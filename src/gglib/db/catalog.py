@@ -7,7 +7,7 @@ know what a model is used for.
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -22,11 +22,13 @@ from gglib.db.rows import (
     insert_model,
     load_model,
     load_models,
+    note_uses,
     replace_aliases,
+    replace_content,
     replace_settings,
     replace_tags,
 )
-from gglib.db.rules import check_aliases, check_new, check_settings, check_tags
+from gglib.db.rules import check_aliases, check_files, check_new, check_settings, check_tags
 from gglib.db.snapshot import Snapshot, SnapshotCache
 
 T = TypeVar("T")
@@ -144,6 +146,33 @@ class SqliteCatalog:
 
         return await self._write(change)
 
+    async def replace_model(self, name: str, model: NewModel) -> ModelSummary | None:
+        """Put other files and facts in the place of a model's; it keeps its id, names, tags, settings and dates.
+
+        None when there is no such model; raises ``ModelExistsError`` when another model has one of the paths.
+        """
+        check_files(model)
+
+        def replace(connection: sqlite3.Connection) -> ModelSummary | None:
+            known = find_model(name, load_models(connection))
+            if known is None:
+                return None
+            replace_content(connection, known.id, model)
+            return load_model(connection, known.id)
+
+        return await self._write(replace)
+
+    async def note_use(self, used_at: Mapping[int, int]) -> None:
+        """Remember when models were used last; ids that are gone are passed over.
+
+        Costs a write to the disk, and each process that reads the catalogue a look at the small table of uses: not
+        more, see ``snapshot``. Nothing at all when it is all known already.
+        """
+        known = {model.id: model.last_used_at for model in (await self._snapshot()).models}
+        news = {model_id: at for model_id, at in used_at.items() if known.get(model_id, at) != at}
+        if news:
+            await self._write(lambda connection: note_uses(connection, news))
+
     def _open(self) -> SnapshotCache:
         with translated(self._path):
             prepare(self._path)
@@ -180,4 +209,5 @@ def _launch_spec(model: ModelSummary) -> ModelLaunchSpec:
         trained_context=model.trained_context,
         capabilities=model.capabilities,
         settings=model.settings,
+        projector=model.projector,
     )

@@ -61,7 +61,35 @@ CREATE TABLE tags (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (CREATE_CATALOGUE,)
+# 2: what a model from a hub brings, and when a model was used. A projector is no row of model_paths: the quantizations
+# of one repository share one. Until now gglib downloaded the starter alone: it has a hash and no repository.
+# ``edition`` is another number after every change but those in ``uses``: who reads has to read the models again for the
+# former, and one small table for the latter, which change once a minute. A random number, because a backup that was put
+# back and went its own way must not count up to one that was seen. Triggers, so that no writer can forget it.
+NEW_EDITIONS = "".join(
+    f"CREATE TRIGGER {table}_{verb} AFTER {verb} ON {table} BEGIN UPDATE edition SET number = random(); END;"  # noqa: S608 - constants
+    for table in ("models", "names", "model_paths", "tags")
+    for verb in ("insert", "update", "delete")
+)
+KEEP_SOURCES_AND_USES = f"""
+ALTER TABLE models ADD COLUMN source_origin TEXT;
+ALTER TABLE models ADD COLUMN projector; -- TEXT, or a BLOB where the path is not valid Unicode
+ALTER TABLE models ADD COLUMN projector_sha256 TEXT;
+ALTER TABLE models ADD COLUMN is_downloaded INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE model_paths ADD COLUMN sha256 TEXT;
+UPDATE models SET source_origin = 'starter', is_downloaded = 1
+    WHERE source_sha256 IS NOT NULL AND source_repo IS NULL;
+UPDATE model_paths SET sha256 = (SELECT source_sha256 FROM models WHERE id = model_id) WHERE position = 0;
+CREATE TABLE uses (
+    model_id INTEGER PRIMARY KEY REFERENCES models ON DELETE CASCADE,
+    used_at INTEGER NOT NULL -- Unix time in seconds
+);
+CREATE TABLE edition (number INTEGER NOT NULL);
+INSERT INTO edition VALUES (random());
+{NEW_EDITIONS}
+"""  # noqa: S608 - constants
+
+MIGRATIONS: tuple[str, ...] = (CREATE_CATALOGUE, KEEP_SOURCES_AND_USES)
 
 
 def is_current(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> bool:

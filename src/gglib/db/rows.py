@@ -3,15 +3,15 @@
 Every function works inside a transaction that its caller has begun, and opens none.
 """
 
-import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gglib.core.chat_templates import template_sha256
 from gglib.core.errors import ModelExistsError
 from gglib.core.models import (
     GgufFacts,
@@ -26,14 +26,16 @@ from gglib.core.models import (
 SELECT_MODELS = """
     SELECT id, description, architecture, quantization, parameter_count, size_bytes, trained_context,
         can_chat, can_use_tools, can_reason, can_see, can_embed,
-        context, engine_args, idle_ttl_s, source_repo, source_revision, source_file, source_sha256, added_at
-    FROM models WHERE ?1 IS NULL OR id = ?1 ORDER BY id
+        context, engine_args, idle_ttl_s,
+        source_origin, source_repo, source_revision, source_file, source_sha256,
+        projector, projector_sha256, is_downloaded, chat_template_sha256, added_at, used_at
+    FROM models LEFT JOIN uses ON uses.model_id = models.id WHERE ?1 IS NULL OR id = ?1 ORDER BY id
 """
 SELECT_NAMES = """
     SELECT model_id, spelling FROM names WHERE ?1 IS NULL OR model_id = ?1 ORDER BY model_id, position
 """
 SELECT_PATHS = """
-    SELECT model_id, path FROM model_paths WHERE ?1 IS NULL OR model_id = ?1 ORDER BY model_id, position
+    SELECT model_id, path, sha256 FROM model_paths WHERE ?1 IS NULL OR model_id = ?1 ORDER BY model_id, position
 """
 SELECT_TAGS = """
     SELECT model_id, tag FROM tags WHERE ?1 IS NULL OR model_id = ?1 ORDER BY model_id, position
@@ -48,6 +50,10 @@ HOLDER_OF_PATH = """
     JOIN names AS holder ON holder.model_id = taken.model_id AND holder.position = 0
     WHERE taken.path = ?
 """
+NOTE_USE = """
+    INSERT INTO uses (model_id, used_at) SELECT id, ?2 FROM models WHERE id = ?1
+    ON CONFLICT (model_id) DO UPDATE SET used_at = excluded.used_at WHERE used_at <> excluded.used_at
+"""
 
 
 @dataclass(slots=True)
@@ -56,6 +62,7 @@ class _Parts:
 
     names: list[str]
     paths: list[Path]
+    hashes: list[str | None]
     tags: list[str]
 
 
@@ -67,6 +74,22 @@ def load_models(connection: sqlite3.Connection) -> tuple[ModelSummary, ...]:
 def load_model(connection: sqlite3.Connection, model_id: int) -> ModelSummary:
     """Return one model, which must exist."""
     return _load(connection, model_id)[0]
+
+
+def load_edition(connection: sqlite3.Connection) -> int:
+    """Return a number that is another one after each change of what models are; their uses do not count."""
+    number: int = connection.execute("SELECT number FROM edition").fetchone()[0]
+    return number
+
+
+def load_uses(connection: sqlite3.Connection) -> dict[int, int]:
+    """Return when each model was used last, by id; those that never were are not in it."""
+    return dict(connection.execute("SELECT model_id, used_at FROM uses"))
+
+
+def note_uses(connection: sqlite3.Connection, used_at: Mapping[int, int]) -> None:
+    """Remember when models were used last, by id; those that are gone are passed over."""
+    connection.executemany(NOTE_USE, used_at.items())
 
 
 def insert_model(connection: sqlite3.Connection, model: NewModel, *, added_at: int) -> int:
@@ -82,12 +105,22 @@ def insert_model(connection: sqlite3.Connection, model: NewModel, *, added_at: i
     model_id: int = connection.execute("SELECT last_insert_rowid()").fetchone()[0]
     _insert_names(connection, model_id, (model.name,), first_position=0)
     _insert_names(connection, model_id, model.aliases, first_position=1)
-    connection.executemany(
-        "INSERT INTO model_paths (model_id, position, path) VALUES (?, ?, ?)",
-        [(model_id, position, path) for position, path in enumerate(paths)],
-    )
+    _insert_paths(connection, model_id, paths, model.hashes)
     _insert_tags(connection, model_id, model.tags)
     return model_id
+
+
+def replace_content(connection: sqlite3.Connection, model_id: int, model: NewModel) -> None:
+    """Put the files and facts of ``model`` in the place of a model's. Raises ``ModelExistsError`` as on insertion."""
+    connection.execute("DELETE FROM model_paths WHERE model_id = ?", (model_id,))
+    paths = [_path_value(path) for path in model.paths]
+    _refuse_taken_paths(connection, paths)
+    columns = _content_columns(model)
+    connection.execute(
+        f"UPDATE models SET {', '.join(f'{column} = ?' for column in columns)} WHERE id = ?",  # noqa: S608 - constants
+        (*columns.values(), model_id),
+    )
+    _insert_paths(connection, model_id, paths, model.hashes)
 
 
 def delete_model(connection: sqlite3.Connection, model_id: int) -> None:
@@ -118,11 +151,12 @@ def replace_settings(connection: sqlite3.Connection, model_id: int, settings: Mo
 
 def _load(connection: sqlite3.Connection, model_id: int | None) -> tuple[ModelSummary, ...]:
     rows = connection.execute(SELECT_MODELS, (model_id,)).fetchall()
-    parts = {row[0]: _Parts([], [], []) for row in rows}
+    parts = {row[0]: _Parts([], [], [], []) for row in rows}
     for owner_id, spelling in connection.execute(SELECT_NAMES, (model_id,)):
         parts[owner_id].names.append(spelling)
-    for owner_id, path in connection.execute(SELECT_PATHS, (model_id,)):
+    for owner_id, path, sha256 in connection.execute(SELECT_PATHS, (model_id,)):
         parts[owner_id].paths.append(Path(os.fsdecode(path)))
+        parts[owner_id].hashes.append(sha256)
     for owner_id, tag in connection.execute(SELECT_TAGS, (model_id,)):
         parts[owner_id].tags.append(tag)
     return tuple(_summary(row, parts[row[0]]) for row in rows)
@@ -130,7 +164,8 @@ def _load(connection: sqlite3.Connection, model_id: int | None) -> tuple[ModelSu
 
 def _summary(row: Sequence[Any], parts: _Parts) -> ModelSummary:
     chat, tools, reasoning, vision, embedding = map(bool, row[7:12])
-    context, engine_args, idle_ttl_s, repo, revision, file, sha256, added_at = row[12:]
+    context, engine_args, idle_ttl_s, origin, repo, revision, file, sha256 = row[12:20]
+    projector, projector_sha256, is_downloaded, chat_template_sha256, added_at, used_at = row[20:]
     return ModelSummary(
         id=row[0],
         name=parts.names[0],
@@ -148,21 +183,21 @@ def _summary(row: Sequence[Any], parts: _Parts) -> ModelSummary:
         settings=ModelSettings(
             context=context, engine_args=tuple(json.loads(engine_args)), idle_ttl_s=idle_ttl_s
         ),
-        source=ModelSource(repo=repo, revision=revision, file=file, sha256=sha256),
+        source=ModelSource(origin=origin, repo=repo, revision=revision, file=file, sha256=sha256),
         paths=tuple(parts.paths),
+        hashes=tuple(parts.hashes) if any(parts.hashes) else (),
+        projector=None if projector is None else Path(os.fsdecode(projector)),
+        projector_sha256=projector_sha256,
+        is_downloaded=bool(is_downloaded),
+        chat_template_sha256=chat_template_sha256,
         added_at=added_at,
+        last_used_at=used_at,
     )
 
 
-def _columns(model: NewModel, added_at: int) -> dict[str, str | float | None]:
+def _columns(model: NewModel, added_at: int) -> dict[str, str | bytes | float | None]:
     return {
-        "description": model.description,
-        "size_bytes": model.size_bytes,
-        **_fact_columns(model.facts),
-        "source_repo": model.source.repo,
-        "source_revision": model.source.revision,
-        "source_file": model.source.file,
-        "source_sha256": model.source.sha256,
+        **_content_columns(model),
         "context": model.settings.context,
         "engine_args": json.dumps(model.settings.engine_args),
         "idle_ttl_s": model.settings.idle_ttl_s,
@@ -170,9 +205,25 @@ def _columns(model: NewModel, added_at: int) -> dict[str, str | float | None]:
     }
 
 
+def _content_columns(model: NewModel) -> dict[str, str | bytes | float | None]:
+    """Return what follows from the files of a model and where they came from."""
+    return {
+        "description": model.description,
+        "size_bytes": model.size_bytes,
+        **_fact_columns(model.facts),
+        "source_origin": model.source.origin,
+        "source_repo": model.source.repo,
+        "source_revision": model.source.revision,
+        "source_file": model.source.file,
+        "source_sha256": model.source.sha256,
+        "projector": None if model.projector is None else _path_value(model.projector),
+        "projector_sha256": model.projector_sha256,
+        "is_downloaded": model.is_downloaded,
+    }
+
+
 def _fact_columns(facts: GgufFacts) -> dict[str, str | float | None]:
     """Return also what no summary shows yet: from it the memory that a context needs can be computed."""
-    template = facts.chat_template
     return {
         "architecture": facts.architecture,
         "parameter_count": facts.parameter_count,
@@ -190,9 +241,7 @@ def _fact_columns(facts: GgufFacts) -> dict[str, str | float | None]:
         "can_reason": facts.capabilities.reasoning,
         "can_see": facts.capabilities.vision,
         "can_embed": facts.capabilities.embedding,
-        "chat_template_sha256": (
-            None if template is None else hashlib.sha256(template.encode(errors="surrogatepass")).hexdigest()
-        ),
+        "chat_template_sha256": template_sha256(facts.chat_template),
     }
 
 
@@ -230,6 +279,21 @@ def _insert_names(
         [
             (name.casefold(), name, model_id, position)
             for position, name in enumerate(names, start=first_position)
+        ],
+    )
+
+
+def _insert_paths(
+    connection: sqlite3.Connection,
+    model_id: int,
+    paths: Sequence[str | bytes],
+    hashes: Sequence[str | None],
+) -> None:
+    connection.executemany(
+        "INSERT INTO model_paths (model_id, position, path, sha256) VALUES (?, ?, ?, ?)",
+        [
+            (model_id, position, path, sha256)
+            for position, (path, sha256) in enumerate(zip(paths, hashes or [None] * len(paths), strict=True))
         ],
     )
 

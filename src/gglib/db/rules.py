@@ -15,8 +15,17 @@ def check_new(model: NewModel) -> None:
     check_aliases(model.aliases, name=model.name)
     check_tags(model.tags)
     check_settings(model.settings)
+    check_files(model)
+
+
+def check_files(model: NewModel) -> None:
+    """Raise ``InvalidSettingError`` for a model without a file, or with hashes for other files than it has."""
     if not model.paths:
         raise InvalidSettingError(f"Model '{model.name}' has no file: name at least one.")
+    if model.hashes and len(model.hashes) != len(model.paths):
+        raise InvalidSettingError(
+            f"Model '{model.name}' has {len(model.hashes)} hashes for {len(model.paths)} files: give one for each."
+        )
 
 
 def check_name(name: str) -> None:

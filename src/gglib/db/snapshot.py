@@ -2,21 +2,22 @@
 
 The proxy asks for a model with every request, so a read looks whether anything changed and answers from memory when
 nothing has. Only a change is read from the file: off the event loop, because 500 models take some 15 ms, and once for
-everyone who waits for it.
+everyone who waits for it. When all that changed is when models were used, which a server writes once a minute, then
+only that is read.
 """
 
 import asyncio
 import sqlite3
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gglib.core.models import ModelLaunchSpec, ModelSummary
 from gglib.core.names import find_model
 from gglib.db.border import is_busy
 from gglib.db.connections import reading
-from gglib.db.rows import load_models
+from gglib.db.rows import load_edition, load_models, load_uses
 from gglib.db.watcher import ChangeWatcher, Edition
 
 FRESH_S = 0.02
@@ -29,6 +30,8 @@ class Snapshot:
     """Every model, in an edition of the catalogue or a later one."""
 
     edition: Edition
+    models_edition: int
+    """Of the models alone, without their uses; see ``rows.load_edition``."""
     models: tuple[ModelSummary, ...]
     by_name: Mapping[str, ModelSummary]
     specs: dict[int, ModelLaunchSpec] = field(default_factory=dict)
@@ -37,6 +40,16 @@ class Snapshot:
     def find(self, name: str) -> ModelSummary | None:
         """Return the model that ``name`` means; the index only shortens the first rule of ``find_model``."""
         return self.by_name.get(name) or find_model(name, self.models)
+
+    def with_uses(self, edition: Edition, used_at: Mapping[int, int]) -> "Snapshot":
+        """Return the same models in a later edition, used at these times; what needs no copy is shared."""
+        models = tuple(
+            model
+            if model.last_used_at == used_at.get(model.id)
+            else replace(model, last_used_at=used_at.get(model.id))
+            for model in self.models
+        )
+        return Snapshot(edition, self.models_edition, models, _index(models), self.specs)
 
 
 class SnapshotCache:
@@ -90,7 +103,9 @@ class SnapshotCache:
     async def _load_once(self, edition: Edition) -> Snapshot:
         """Join the load that is under way, or begin one. A caller that is cancelled does not end it for others."""
         if self._loading is None:
-            self._loading = asyncio.get_running_loop().run_in_executor(None, _load, self._path, edition)
+            self._loading = asyncio.get_running_loop().run_in_executor(
+                None, _load, self._path, edition, self._snapshot
+            )
             self._loading.add_done_callback(self._forget_load)
         return await asyncio.shield(self._loading)
 
@@ -100,8 +115,15 @@ class SnapshotCache:
             load.exception()  # told to those who wait; nobody may be left
 
 
-def _load(path: Path, edition: Edition) -> Snapshot:
+def _load(path: Path, edition: Edition, known: Snapshot | None = None) -> Snapshot:
     """Read what is there now: ``edition``, which was seen before, or a later one, which the next look will tell."""
     with reading(path) as connection:
+        models_edition = load_edition(connection)
+        if known is not None and known.models_edition == models_edition:
+            return known.with_uses(edition, load_uses(connection))
         models = load_models(connection)
-    return Snapshot(edition, models, {model.name: model for model in models})
+    return Snapshot(edition, models_edition, models, _index(models))
+
+
+def _index(models: tuple[ModelSummary, ...]) -> dict[str, ModelSummary]:
+    return {model.name: model for model in models}

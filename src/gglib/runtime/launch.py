@@ -94,9 +94,12 @@ async def launched(
     ``name`` is unique among the launches of this home. Raises ``ModelFileNotFoundError``, ``EngineNotFoundError``,
     ``ModelLoadFailedError`` or ``InvalidSettingError``.
     """
-    if not await asyncio.to_thread(is_there, spec.path):
+    files = (spec.path,) if spec.projector is None else (spec.path, spec.projector)
+    if not all([await asyncio.to_thread(is_there, file) for file in files]):
         raise ModelFileNotFoundError(spec.model_name)
-    spec = replace(spec, path=spec.path.absolute())  # the engine has a working directory of its own
+    # The engine has a working directory of its own.
+    projector = None if spec.projector is None else spec.projector.absolute()
+    spec = replace(spec, path=spec.path.absolute(), projector=projector)
     log = EngineLog(engine_log_path(config.log_dir, spec.model_name))
     try:
         with open_workspace(config.engines_dir, name, use_unix_socket=config.use_unix_socket) as workspace:

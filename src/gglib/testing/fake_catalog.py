@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from gglib.core.chat_templates import template_sha256
 from gglib.core.errors import ModelExistsError
 from gglib.core.models import ModelLaunchSpec, ModelSettings, ModelSummary, NewModel
 from gglib.core.names import find_model
@@ -149,9 +150,10 @@ def _summary_of(model: NewModel, model_id: int) -> ModelSummary:
         settings=model.settings,
         source=model.source,
         paths=model.paths,
-        hashes=model.hashes,
+        hashes=model.hashes if any(model.hashes) else (),
         projector=model.projector,
         projector_sha256=model.projector_sha256,
         is_downloaded=model.is_downloaded,
+        chat_template_sha256=template_sha256(model.facts.chat_template),
         added_at=model_id,
     )

@@ -1,13 +1,16 @@
 """How a database becomes what this program needs, and which databases it refuses."""
 
+import hashlib
+import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from gglib.core.errors import CatalogError
+from gglib.core.models import ModelSettings, ModelSource, NewModel
 from gglib.db import SqliteCatalog
 from gglib.db.migrations import MIGRATIONS, is_current, migrate
 
@@ -43,7 +46,7 @@ def test_from_nothing(connection: sqlite3.Connection) -> None:
     assert is_current(connection)
     assert version_of(connection) == len(MIGRATIONS)
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    assert {"models", "names", "model_paths", "tags"} <= tables
+    assert {"models", "names", "model_paths", "tags", "uses", "edition"} <= tables
 
 
 def test_only_what_is_missing(connection: sqlite3.Connection) -> None:
@@ -98,3 +101,48 @@ async def test_an_empty_file_becomes_a_catalogue(empty_file: Path) -> None:
     """What a process that was killed at the very beginning leaves behind, an empty file, is no hindrance."""
     async with SqliteCatalog(empty_file) as catalog:
         assert await catalog.list_models() == []
+
+
+FORMAT_1 = Path(__file__).with_name("format_1.sql")
+"""What the gglib that knew format 1 wrote: a model from a hub in two shards, the starter, and one with an odd path."""
+
+
+@pytest.fixture
+def old_path(path: Path) -> Path:
+    """Return the path of a catalogue of format 1."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(FORMAT_1.read_text(encoding="utf-8"))
+    return path
+
+
+async def test_format_1_is_kept_whole(old_path: Path) -> None:
+    """What an older gglib wrote is all there, and the hash that it knew is that of the first file."""
+    async with SqliteCatalog(old_path) as catalog:
+        qwen, starter, odd = await catalog.list_models()
+    assert (qwen.id, qwen.name, qwen.aliases) == (1, "Qwen/Qwen3-8B:Q4_K_M", ("qwen", "Ä"))
+    assert qwen.settings == ModelSettings(context=16_384, engine_args=("--flash-attn", "on"), idle_ttl_s=1.5)
+    assert (qwen.tags, qwen.added_at, qwen.last_used_at) == (("work", "big"), 1_700_000_000, None)
+    assert (qwen.source.repo, qwen.source.origin, qwen.is_downloaded) == ("Qwen/Qwen3-8B-GGUF", None, False)
+    assert qwen.hashes == ("00ff", None)
+    assert qwen.chat_template_sha256 == hashlib.sha256(b"{{ messages }}").hexdigest()
+    assert (odd.source, odd.hashes, odd.is_downloaded) == (ModelSource(), (), False)
+    assert os.fsencode(odd.paths[0]) == b"/models/\xff.gguf"
+    assert starter.hashes == ("5a" * 32,)
+
+
+async def test_the_starter_of_format_1_was_downloaded(old_path: Path) -> None:
+    """The one file that gglib fetched itself so far may be deleted by it later."""
+    async with SqliteCatalog(old_path) as catalog:
+        starter = await catalog.resolve_model("smollm2")
+    assert starter is not None
+    assert (starter.is_downloaded, starter.source.origin) == (True, "starter")
+
+
+async def test_format_1_is_written_to_afterwards(old_path: Path, new_model: Callable[..., NewModel]) -> None:
+    """A migrated catalogue takes new models and uses; ids go on where they were."""
+    async with SqliteCatalog(old_path) as catalog:
+        added = await catalog.add_model(new_model("new"))
+        await catalog.note_use({1: 5})
+        models = await catalog.list_models()
+    assert added.id == 5
+    assert [model.last_used_at for model in models] == [5, None, None, None]

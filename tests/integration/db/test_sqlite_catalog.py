@@ -281,6 +281,61 @@ class TestReadingFromMemory:
         await catalog.add_model(new_model("b"))
         assert (await catalog.list_models())[0] is not first[0]
 
+    async def test_a_use_costs_its_readers_little(
+        self, path: Path, catalog: SqliteCatalog, new_model: Maker
+    ) -> None:
+        """What another process notes of one model's use leaves the others, and all launch specs, the same objects."""
+        used, other = [await catalog.add_model(new_model(name)) for name in ("used", "other")]
+        listed, spec = await catalog.list_models(), await catalog.resolve_for_launch("used")
+        async with SqliteCatalog(path) as server:
+            await server.note_use({used.id: 5})
+        first, second = await catalog.list_models()
+        assert (first.last_used_at, second.last_used_at) == (5, None)
+        assert second is listed[1]
+        assert second == other
+        assert await catalog.resolve_model("used") is first
+        assert await catalog.resolve_for_launch("used") is spec
+
+    async def test_what_is_known_is_not_written(
+        self, path: Path, catalog: SqliteCatalog, new_model: Maker
+    ) -> None:
+        """Noting a use again, of a model that is gone, or of none, does not touch the disk."""
+        added = await catalog.add_model(new_model("a"))
+        await catalog.note_use({added.id: 5})
+        lock = path.with_name("gglib.db.lock")
+        lock.unlink()  # whoever writes makes it again
+        await catalog.note_use({added.id: 5, 99: 1})
+        await catalog.note_use({})
+        assert not lock.exists()
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE models SET description = 'x'",
+            "UPDATE names SET spelling = 'B'",
+            "UPDATE model_paths SET path = '/x'",
+            "INSERT INTO tags VALUES (1, 0, 't')",
+            "DELETE FROM names WHERE position = 1",
+        ],
+    )
+    async def test_every_other_change_is_read(
+        self, path: Path, catalog: SqliteCatalog, new_model: Maker, statement: str
+    ) -> None:
+        """A change in any table but that of uses is seen, whoever made it."""
+        added = await catalog.add_model(new_model("a", aliases=("b",)))
+        assert await catalog.list_models() == [added]
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(statement)
+        assert await catalog.list_models() != [added]
+
+    async def test_hashes_are_one_for_each_file(self, catalog: SqliteCatalog, new_model: Maker) -> None:
+        """Hashes that cannot be told to their files are refused, when a model is added and when it is replaced."""
+        await catalog.add_model(new_model("a"))
+        odd = new_model("b", hashes=("00", "11"))
+        for refused in (catalog.add_model(odd), catalog.replace_model("a", odd)):
+            with pytest.raises(InvalidSettingError, match="2 hashes for 1 files"):
+                await refused
+
     async def test_everybody_sees_what_he_wrote(self, catalog: SqliteCatalog, new_model: Maker) -> None:
         """Of many tasks that add and read at the same time, each reads what it has just added."""
 

@@ -129,3 +129,13 @@ def test_only_where_there_is_a_gpu_there_is_something_to_fit() -> None:
     assert not has_gpu([])
     assert not has_gpu([cpu, blas])
     assert has_gpu([cpu, gpu])
+
+
+def test_a_projector_goes_to_either_engine_beside_its_model() -> None:
+    """A model that can see is launched with the file that turns images into embeddings; others name none."""
+    seeing = replace(PLAN, spec=replace(SPEC, projector=Path("/models/mmproj.gguf")))
+    words = build_arguments(seeing, EVERYTHING)
+    assert words[words.index("--mmproj") + 1] == "/models/mmproj.gguf"
+    assert parameters(seeing)["mmproj.path"] == "/models/mmproj.gguf"
+    assert "--mmproj" not in build_arguments(PLAN, EVERYTHING)
+    assert "mmproj.path" not in parameters(PLAN)

@@ -61,6 +61,8 @@ def parameters(plan: LaunchPlan) -> dict[str, object]:
         "ui": False,
         "embedding": plan.spec.capabilities.embedding,
     }
+    if plan.spec.projector is not None:
+        fields["mmproj.path"] = str(plan.spec.projector)
     for option, text in parse_engine_args(plan.spec.settings.engine_args):
         fields[_field_of(option)] = True if text is None else option.kind(text)
     return fields

@@ -81,6 +81,7 @@ def build_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
         *("--api-key-file", str(plan.key_file)),
         # An explicit number of slots splits the context between them unless they share one cache.
         *("--parallel", str(plan.slots if "--kv-unified" in known else 1)),
+        *(("--mmproj", str(plan.spec.projector)) if plan.spec.projector is not None else ()),
     ]
     wished = (
         ("--kv-unified",),

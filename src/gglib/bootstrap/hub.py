@@ -1,0 +1,35 @@
+"""The environment becomes a hub: the variables are those that programs for the Hugging Face hub have in common."""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from gglib.core.ports import ModelHubPort
+from gglib.hf import HubAccess, HuggingFaceHub
+
+DEFAULT_ENDPOINT = "https://huggingface.co"
+_YES = {"1", "ON", "YES", "TRUE"}
+"""What ``huggingface_hub`` takes for a yes."""
+
+
+@asynccontextmanager
+async def open_hub(environ: Mapping[str, str] = os.environ) -> AsyncIterator[ModelHubPort]:
+    """Yield the hub that ``HF_ENDPOINT`` names; ``HF_HUB_OFFLINE`` says not to ask it anything."""
+    async with HuggingFaceHub(hub_access(environ)) as hub:
+        yield hub
+
+
+def hub_access(environ: Mapping[str, str]) -> HubAccess:
+    """Return how the hub is reached."""
+    return HubAccess(
+        endpoint=(environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/"),
+        token=_token,
+        is_offline=environ.get("HF_HUB_OFFLINE", "").upper() in _YES,
+    )
+
+
+def _token() -> str | None:
+    """Return ``HF_TOKEN``, or what ``hf auth login`` left in the hub's own file."""
+    from huggingface_hub import get_token  # noqa: PLC0415 - slow to import, and few commands need it
+
+    return get_token()

@@ -1,0 +1,46 @@
+"""A catalogue and a hub become pulls: plans, their execution, and the repair of what was interrupted."""
+
+from gglib.core.models import ModelSummary
+from gglib.core.ports import ModelHubPort, ModelStorePort
+from gglib.core.pull_target import read_target
+from gglib.gguf import read_model, read_partial_facts
+from gglib.machine import read_memory
+from gglib.settings import Settings
+from gglib.usecases.plan_pull import PullPlanner
+from gglib.usecases.pull_journal import PullJournal
+from gglib.usecases.pull_model import Puller, TellPull, finish_interrupted
+
+
+def planner(settings: Settings, store: ModelStorePort, hub: ModelHubPort) -> PullPlanner:
+    """Return what decides what is pulled, for this machine's memory as it is now."""
+    return PullPlanner(
+        hub=hub,
+        store=store,
+        models_dir=settings.models_dir,
+        read_facts=read_partial_facts,
+        memory=read_memory(),
+        default_ctx=settings.default_ctx,
+    )
+
+
+def puller(settings: Settings, store: ModelStorePort, hub: ModelHubPort) -> Puller:
+    """Return what carries plans out."""
+    return Puller(hub=hub, store=store, journal=journal(settings), read_model=read_model)
+
+
+def journal(settings: Settings) -> PullJournal:
+    """Return the notes on pulls that have not ended."""
+    return PullJournal(settings.models_dir)
+
+
+async def pull_named(
+    settings: Settings, store: ModelStorePort, hub: ModelHubPort, target: str, progress: TellPull
+) -> ModelSummary:
+    """Pull what a text names, with the choice that fits where it leaves one: for programs, which nobody asks."""
+    plan = await planner(settings, store, hub).plan(read_target(target))
+    return await puller(settings, store, hub).pull(plan, progress)
+
+
+async def repair(settings: Settings, store: ModelStorePort) -> list[ModelSummary]:
+    """Put into the catalogue what arrived whole while nobody was left to do it; return those models."""
+    return await finish_interrupted(store, journal(settings), read_model)

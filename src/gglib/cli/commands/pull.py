@@ -1,0 +1,48 @@
+"""``gglib pull``: a model of the hub becomes one of the catalogue."""
+
+import click
+
+from gglib.cli.context import Options
+
+
+@click.command("pull")
+@click.argument("target", metavar="TARGET", required=False)
+@click.option("--name", help="What to call it. Default: the file's name.")
+@click.option("--alias", "aliases", multiple=True, help="Another name for it; may be given more than once.")
+@click.option(
+    "--mmproj/--no-mmproj",
+    "wants_projector",
+    default=None,
+    help="Fetch the projector (mmproj) with which a model sees images, or do not. Default: asks.",
+)
+@click.option("-y", "--yes", is_flag=True, help="Take what gglib chooses without asking.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print events for programs, a JSON object on each line."
+)
+@click.pass_obj
+def command(  # noqa: PLR0913 - click passes each option
+    options: Options,
+    target: str | None,
+    *,
+    name: str | None,
+    aliases: tuple[str, ...],
+    wants_projector: bool | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Fetch a model and add it to the catalogue.
+
+    TARGET is REPO[:QUANT][@REVISION], REPO/FILE.gguf or the address of a GGUF file. Interrupted in whatever way, the
+    same command goes on where it ended. Without TARGET: lists the pulls that did not end.
+    """
+    from gglib.cli import pull_screen
+    from gglib.core.pull_target import read_target
+
+    settings = options.settings()
+    if target is None:
+        pull_screen.show_unfinished(settings, as_json=as_json)
+        return
+    wish = read_target(target)
+    screen = pull_screen.JsonEvents() if as_json else pull_screen.Words()
+    asks = pull_screen.Asking(is_yes=yes, wants_projector=wants_projector, is_quiet=as_json)
+    pull_screen.run(settings, wish, name=name, aliases=aliases, asks=asks, screen=screen)

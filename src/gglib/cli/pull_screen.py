@@ -1,0 +1,267 @@
+"""What a pull asks, shows and says: questions on a terminal, a bar, one line, or events for programs."""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+from gglib.cli import render
+from gglib.core.errors import GglibError, NoSuchChoiceError
+from gglib.core.fit import Fit
+
+if TYPE_CHECKING:
+    from gglib.core.models import ModelSummary
+    from gglib.core.ports import ModelStorePort
+    from gglib.core.pull_target import PullTarget
+    from gglib.settings import Settings
+    from gglib.usecases.plan_pull import PullPlan
+    from gglib.usecases.pull_model import PullProgress, TellPull
+
+EVENT_INTERVAL_S = 0.5
+"""Between two events of progress for programs."""
+SHOWN_FILE_CHARACTERS = 28
+"""Of a file's name, beside a bar on 80 columns."""
+
+
+class PullScreen(Protocol):
+    """Who is told of a pull."""
+
+    def planned(self, plan: "PullPlan") -> None:
+        """Say what will be fetched."""
+
+    def progress(self) -> AbstractContextManager["TellPull"]:
+        """Show how far it is while the block lasts."""
+        ...
+
+    def pulled(self, model: "ModelSummary", *, took_s: float, is_new: bool) -> None:
+        """Say what became of it."""
+
+
+def run(  # noqa: PLR0913 - what the user said, and how to answer
+    settings: "Settings",
+    target: "PullTarget",
+    *,
+    name: str | None,
+    aliases: Sequence[str],
+    asks: "Asking",
+    screen: PullScreen,
+) -> None:
+    """Pull ``target``: plan, ask, fetch, enter. Ctrl-C leaves what came so far, and says so."""
+    from gglib.bootstrap.hub import open_hub
+    from gglib.bootstrap.pulls import planner, puller, repair
+    from gglib.cli.runner import with_catalog
+
+    async def pull(store: "ModelStorePort") -> None:
+        await repair(settings, store)
+        async with open_hub() as hub:
+            plan = await planner(settings, store, hub).plan(target, name=name, aliases=aliases)
+            plan = asks.confirmed(plan)
+            screen.planned(plan)
+            started_s = time.monotonic()
+            with screen.progress() as tell:
+                model = await puller(settings, store, hub).pull(plan, tell)
+            screen.pulled(model, took_s=time.monotonic() - started_s, is_new=plan.known is None)
+
+    try:
+        with_catalog(settings, pull)
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted: the same command goes on where this one ended.", err=True)
+        raise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """What the user said in advance, and what is still to be asked."""
+
+    is_yes: bool
+    wants_projector: bool | None
+    is_quiet: bool = False
+    """Whether a program reads: nobody is asked."""
+
+    def confirmed(self, plan: "PullPlan") -> "PullPlan":
+        """Return the plan as the user wants it. Raises ``NoSuchChoiceError`` where nobody can be asked."""
+        from gglib.cli.screen import is_interactive
+
+        can_ask = is_interactive() and not self.is_quiet
+        if plan.was_chosen and plan.known is None and not self.is_yes:
+            if not can_ask:
+                raise NoSuchChoiceError(_choices(plan))
+            click.echo(_summary(plan))
+            if not click.confirm(f"Fetch {plan.quantization or plan.name}?", default=True):
+                raise NoSuchChoiceError(_choices(plan))
+        return self._with_projector(plan, can_ask=can_ask)
+
+    def _with_projector(self, plan: "PullPlan", *, can_ask: bool) -> "PullPlan":
+        if plan.projector is None:
+            if self.wants_projector:
+                raise NoSuchChoiceError("The repository has no projector (mmproj): leave --mmproj out.")
+            return plan
+        wants = self.wants_projector
+        if wants is None and can_ask and not self.is_yes:
+            size = render.size(plan.projector.remote.size_bytes)
+            wants = click.confirm(
+                f"Fetch its projector too ({size}), so that it can see images?", default=True
+            )
+        return plan if wants is not False else plan.without_projector()
+
+
+class Words:
+    """For people."""
+
+    def planned(self, plan: "PullPlan") -> None:
+        """Say what will be fetched, and what to expect of it on this machine."""
+        click.echo(_summary(plan), err=True)
+        if plan.fit is Fit.TOO_LARGE and plan.need is not None:
+            click.echo(
+                f"Note: it needs about {render.size(plan.need.total_bytes)} of memory, more than is free here now.",
+                err=True,
+            )
+
+    @contextmanager
+    def progress(self) -> Iterator["TellPull"]:
+        """Show a bar over all files with speed and time left; elsewhere than on a terminal nothing."""
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
+        console = Console(stderr=True)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=console, disable=not console.is_terminal, expand=True) as bars:
+            task = bars.add_task("", total=None)
+
+            def tell(progress: "PullProgress") -> None:
+                what = (
+                    progress.phase.capitalize() if progress.phase != "downloading" else _short(progress.file)
+                )
+                bars.update(task, description=what, completed=progress.done_bytes, total=progress.total_bytes)
+
+            yield tell
+
+    def pulled(self, model: "ModelSummary", *, took_s: float, is_new: bool) -> None:
+        """Say what it is called, and what to type next."""
+        done = "Pulled" if is_new else "Up to date:"
+        click.echo(
+            f"{done} '{model.name}' (id {model.id}, {render.size(model.size_bytes)}, "
+            f"{render.seconds(took_s)}, SHA-256 verified). Talk to it: gglib run {model.name}"
+        )
+
+
+@dataclass(slots=True)
+class JsonEvents:
+    """For programs: a JSON object on each line of stdout, ``event`` first."""
+
+    clock: Callable[[], float] = time.monotonic
+    _told_s: float = field(default=float("-inf"))
+    _phase: str = ""
+
+    def planned(self, plan: "PullPlan") -> None:
+        """Tell what will be fetched."""
+        _tell(
+            "plan",
+            name=plan.name,
+            repo=plan.source.repo,
+            revision=plan.source.revision,
+            quantization=plan.quantization,
+            files=[file.remote.name for file in plan.all_files],
+            total_bytes=plan.total_bytes,
+            fit=None if plan.fit is None else plan.fit.value,
+        )
+
+    @contextmanager
+    def progress(self) -> Iterator["TellPull"]:
+        """Tell how far it is, twice a second and when it begins something else."""
+
+        def tell(progress: "PullProgress") -> None:
+            now_s = self.clock()
+            if progress.phase == self._phase and now_s - self._told_s < EVENT_INTERVAL_S:
+                return
+            self._told_s, self._phase = now_s, progress.phase
+            _tell(
+                "progress",
+                phase=progress.phase,
+                file=progress.file,
+                done_bytes=progress.done_bytes,
+                total_bytes=progress.total_bytes,
+            )
+
+        try:
+            yield tell
+        except GglibError as error:
+            _tell("error", code=error.code, message=str(error))
+            raise
+
+    def pulled(self, model: "ModelSummary", *, took_s: float, is_new: bool) -> None:
+        """Tell what it is called."""
+        from gglib.cli.listing import as_json
+
+        _tell("done", is_new=is_new, took_s=round(took_s, 3), model=as_json(model, None))
+
+
+def show_unfinished(settings: "Settings", *, as_json: bool) -> None:
+    """List the pulls that did not end, and how to go on with them."""
+    from gglib.bootstrap.pulls import journal
+
+    jobs = journal(settings).jobs()
+    if as_json:
+        render.show_json(
+            [{"target": job.asked, "name": job.name, "here_bytes": job.here_bytes()} for job in jobs]
+        )
+    elif not jobs:
+        click.echo(
+            "No pull is unfinished. 'gglib search QUERY' finds models, 'gglib pull REPO:QUANT' fetches one."
+        )
+    else:
+        for job in jobs:
+            click.echo(f"{job.name}: {render.size(job.here_bytes())} are here. Go on: gglib pull {job.asked}")
+
+
+def _summary(plan: "PullPlan") -> str:
+    what = f"{plan.source.repo}:{plan.quantization}" if plan.source.repo and plan.quantization else plan.asked
+    files = "1 file" if len(plan.files) == 1 else f"{len(plan.files)} files"
+    fit = "" if plan.fit is None else f", {_FIT_WORDS[plan.fit]}"
+    size = "size unknown" if plan.total_bytes is None else render.size(plan.total_bytes)
+    return f"{what}: {files}, {size}{fit}."
+
+
+_FIT_WORDS = {
+    Fit.FITS: "fits this machine",
+    Fit.TIGHT: "a tight fit for this machine",
+    Fit.TOO_LARGE: "too large for this machine's free memory",
+}
+
+
+def _choices(plan: "PullPlan") -> str:
+    """Return what there is and what to type, for where nobody can be asked, or for who said no."""
+    chosen = f"  gglib pull {plan.asked}  ({render.size(plan.total_bytes)}; gglib would choose this: --yes takes it)"
+    others = [
+        f"  gglib pull {offer.typed(plan.source.repo or '')}  ({render.size(offer.size_bytes)})"
+        for offer in plan.others
+    ]
+    return "\n".join(("The repository has several quantizations: name one.", chosen, *others))
+
+
+def _short(name: str) -> str:
+    last = name.rpartition("/")[2]
+    return last if len(last) <= SHOWN_FILE_CHARACTERS else "..." + last[-SHOWN_FILE_CHARACTERS + 3 :]
+
+
+def _tell(event: str, **fields: object) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        click.echo(json.dumps({"event": event, **fields}, default=str))

@@ -1,0 +1,233 @@
+"""Decides what a pull brings and where to, before a byte of it comes. It fetches nothing but headers.
+
+Knows the core only: the hub, the store, the reader of headers and the machine's memory are passed in.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gglib.core.errors import InvalidGgufError, ModelExistsError, NoSuchChoiceError
+from gglib.core.file_names import safe_path, safe_repo, safe_revision
+from gglib.core.fit import Fit, MachineMemory, MemoryNeed, estimate, judge_fit
+from gglib.core.hub import HubFile, HubRepository, RemoteFile
+from gglib.core.models import GgufFacts, ModelSource, ModelSummary
+from gglib.core.offers import Offer, Offers, choose_offer, choose_projector, find_offers
+from gglib.core.ports import ModelHubPort, ModelStorePort
+from gglib.core.pull_target import PullTarget
+from gglib.usecases.add_model import PROJECTOR_ARCHITECTURE, default_name
+
+HEADER_BYTES = 256 * 1024
+"""Of a file, to learn what the model is: converters write what matters before the vocabulary."""
+HUB, URL = "hub", "url"
+"""``ModelSource.origin`` of what is pulled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullFile:
+    """One file on its way: from where, and to where."""
+
+    remote: RemoteFile
+    target: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullPlan:
+    """What a pull does; the user may be asked before it does it."""
+
+    asked: str
+    """What to name to ``gglib pull`` for exactly this."""
+    name: str
+    """What the model will be called."""
+    aliases: tuple[str, ...]
+    files: tuple[PullFile, ...]
+    """In shard order."""
+    projector: PullFile | None
+    """Offered: drop it with ``without_projector``."""
+    source: ModelSource
+    quantization: str | None
+    was_chosen: bool
+    """Whether gglib chose between several quantizations, because none was named."""
+    others: tuple[Offer, ...]
+    """What else there was to choose."""
+    need: MemoryNeed | None
+    fit: Fit | None
+    known: ModelSummary | None
+    """The model of the catalogue that has these very files: it is brought up to date."""
+
+    @property
+    def all_files(self) -> tuple[PullFile, ...]:
+        """The model's files, and the projector after them."""
+        return self.files if self.projector is None else (*self.files, self.projector)
+
+    @property
+    def total_bytes(self) -> int | None:
+        """All files together; None where a server does not say."""
+        sizes = [file.remote.size_bytes for file in self.all_files]
+        return None if None in sizes else sum(size for size in sizes if size is not None)
+
+    def without_projector(self) -> "PullPlan":
+        """Return the same plan for the model's own files alone."""
+        return replace(self, projector=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullPlanner:
+    """Makes plans. ``default_ctx`` is the context, in tokens, for which memory is judged."""
+
+    hub: ModelHubPort
+    store: ModelStorePort
+    models_dir: Path
+    read_facts: Callable[[bytes], GgufFacts]
+    """Facts from the first bytes of a file; raises ``InvalidGgufError`` with a phrase."""
+    memory: MachineMemory
+    default_ctx: int
+
+    async def plan(
+        self, target: PullTarget, *, name: str | None = None, aliases: Sequence[str] = ()
+    ) -> PullPlan:
+        """Return what a pull of ``target`` does, the model to be called ``name`` where one is given.
+
+        Raises ``HubError``, ``InvalidGgufError`` where the file is none that an engine could load, and
+        ``ModelExistsError`` where the name is taken.
+        """
+        plan = await (self._from_hub(target) if target.url is None else self._from_url(target.url))
+        return await self._named(plan, name, tuple(aliases))
+
+    async def _from_hub(self, target: PullTarget) -> PullPlan:
+        if target.repo is None:
+            raise NoSuchChoiceError("Name a repository as owner/name, a file in one, or an address.")
+        repository = await self.hub.repository(target.repo, target.revision)
+        offers = find_offers(repository.files)
+        facts = await self._facts_of_any(repository, offers)
+        needs = {
+            offer.first.name: self._need(facts, offer.size_bytes, repository.parameter_count)
+            for offer in offers.models
+        }
+        offer = choose_offer(
+            offers,
+            target=target,
+            fit_of=lambda offer: judge_fit(needs[offer.first.name], self.memory),
+            need_of=lambda offer: needs[offer.first.name].total_bytes,
+        )
+        directory = self._directory_of(repository, target)
+        await self._check_header(_remote(repository, offer.first))
+        projector = choose_projector(offers, offer)
+        need = needs[offer.first.name]
+        typed = offer.typed(repository.repo, target.revision)
+        return PullPlan(
+            asked=typed,
+            name=default_name(Path(offer.first.name)),
+            aliases=(typed,) if offer.quantization and offer.is_alone else (),
+            files=tuple(_pull_file(repository, file, directory) for file in offer.files),
+            projector=None if projector is None else _pull_file(repository, projector, directory),
+            source=ModelSource(
+                origin=HUB,
+                repo=repository.repo,
+                revision=repository.revision,
+                file=offer.first.name,
+                sha256=offer.first.sha256,
+            ),
+            quantization=offer.quantization,
+            was_chosen=target.quantization is None and target.file is None and len(offers.models) > 1,
+            others=tuple(other for other in offers.models if other != offer),
+            need=need,
+            fit=judge_fit(need, self.memory),
+            known=None,
+        )
+
+    async def _from_url(self, url: str) -> PullPlan:
+        remote = await self.hub.locate(url)
+        if remote.repo is not None:
+            return await self._from_hub(
+                PullTarget(
+                    repo=remote.repo, file=remote.name, revision=remote.revision, quantization=None, url=None
+                )
+            )
+        target = self.models_dir / safe_path(urlsplit(url).hostname or "") / safe_path(remote.name)
+        facts = await self._check_header(remote)
+        need = None if remote.size_bytes is None else self._need(facts, remote.size_bytes, None)
+        return PullPlan(
+            asked=url,
+            name=default_name(target),
+            aliases=(),
+            files=(PullFile(remote=remote, target=target),),
+            projector=None,
+            source=ModelSource(origin=URL, file=remote.name, sha256=remote.sha256),
+            quantization=facts.quantization,
+            was_chosen=False,
+            others=(),
+            need=need,
+            fit=None if need is None else judge_fit(need, self.memory),
+            known=None,
+        )
+
+    async def _facts_of_any(self, repository: HubRepository, offers: Offers) -> GgufFacts | None:
+        """Return what the smallest file says: of what decides about memory, all of a repository's say the same."""
+        if not offers.models:
+            return None
+        try:
+            return await self._facts(_remote(repository, offers.models[0].first))
+        except InvalidGgufError:
+            return None  # whichever is chosen is looked at again
+
+    async def _check_header(self, remote: RemoteFile) -> GgufFacts:
+        """Return what a file's header says; a file that no engine loads is refused before it is fetched."""
+        try:
+            facts = await self._facts(remote)
+        except InvalidGgufError as error:
+            raise InvalidGgufError(f"{remote.name} is not fetched: {error}.") from error
+        if facts.architecture == PROJECTOR_ARCHITECTURE:
+            raise InvalidGgufError(
+                f"{remote.name} is a projector (mmproj), which comes with its model: pull that model instead."
+            )
+        return facts
+
+    async def _facts(self, remote: RemoteFile) -> GgufFacts:
+        start = await self.hub.read_start(remote, HEADER_BYTES)
+        return await asyncio.to_thread(self.read_facts, start)
+
+    def _need(self, facts: GgufFacts | None, size_bytes: int, parameter_count: int | None) -> MemoryNeed:
+        return estimate(
+            facts, weights_bytes=size_bytes, context=self.default_ctx, parameter_count=parameter_count
+        )
+
+    def _directory_of(self, repository: HubRepository, target: PullTarget) -> Path:
+        """Return where a repository's files go: a revision that was asked for has a place of its own."""
+        path = safe_repo(repository.repo)
+        if target.revision is not None:
+            path = path.with_name(f"{path.name}@{safe_revision(target.revision).replace('/', '-')}")
+        return self.models_dir / path
+
+    async def _named(self, plan: PullPlan, name: str | None, aliases: tuple[str, ...]) -> PullPlan:
+        models = await self.store.list_models()
+        paths = {file.target for file in plan.files}
+        known = next((model for model in models if paths & set(model.paths)), None)
+        if known is not None:
+            return replace(plan, known=known, name=known.name, aliases=known.aliases)
+        taken = {spelling.casefold() for model in models for spelling in (model.name, *model.aliases)}
+        wishes = (name,) if name else (plan.name, *plan.aliases)
+        free = [wish for wish in wishes if wish.casefold() not in taken]
+        if not free:
+            raise ModelExistsError(f"The name '{wishes[0]}' is taken: say with --name what to call this one.")
+        for alias in aliases:
+            if alias.casefold() in taken:
+                raise ModelExistsError(f"The name '{alias}' is taken: choose another --alias.")
+        own = [alias for alias in plan.aliases if alias.casefold() not in taken and alias != free[0]]
+        return replace(plan, name=free[0], aliases=tuple(dict.fromkeys((*aliases, *own))))
+
+
+def _remote(repository: HubRepository, file: HubFile) -> RemoteFile:
+    return RemoteFile(
+        name=file.name,
+        repo=repository.repo,
+        revision=repository.revision,
+        size_bytes=file.size_bytes,
+        sha256=file.sha256,
+    )
+
+
+def _pull_file(repository: HubRepository, file: HubFile, directory: Path) -> PullFile:
+    return PullFile(remote=_remote(repository, file), target=directory / safe_path(file.name))

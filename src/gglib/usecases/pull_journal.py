@@ -1,0 +1,179 @@
+"""What is being pulled, written down: a small file for each pull, from before its first byte until after its row.
+
+With it a model whose pull was killed after its last file and before its row is found at the next start, and pulls that
+did not end can be listed. Nothing in it is secret.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gglib.core.errors import StorageError
+from gglib.core.models import ModelSource
+
+FORMAT = 1
+DIRECTORY_NAME = ".pulls"
+"""Inside ``models/``: on the same disk, and gone with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFile:
+    """One file of a job."""
+
+    target: Path
+    size_bytes: int | None
+    sha256: str | None
+    """As the source named it, then as it is on the disk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullJob:
+    """All that is needed to put a pulled model into the catalogue, but what its header says."""
+
+    asked: str
+    """What to name to ``gglib pull`` for the same again."""
+    name: str
+    aliases: tuple[str, ...]
+    source: ModelSource
+    files: tuple[JobFile, ...]
+    projector: JobFile | None
+
+    @property
+    def id(self) -> str:
+        """The same for every pull to the same place."""
+        return hashlib.sha256(os.fsencode(self.files[0].target)).hexdigest()[:16]
+
+    @property
+    def all_files(self) -> tuple[JobFile, ...]:
+        """The model's files, and the projector after them."""
+        return self.files if self.projector is None else (*self.files, self.projector)
+
+    def here_bytes(self) -> int:
+        """Return how much of its files is on the disk."""
+        return sum(
+            max(bytes_on_disk(file.target), bytes_on_disk(part_of(file.target))) for file in self.all_files
+        )
+
+    def with_hashes(self, hashes: Sequence[str]) -> "PullJob":
+        """Return the job with what its files, projector last, hash to."""
+        files = tuple(
+            replace(file, sha256=sha256) for file, sha256 in zip(self.all_files, hashes, strict=True)
+        )
+        count = len(self.files)
+        return replace(self, files=files[:count], projector=None if self.projector is None else files[-1])
+
+    def verified_hashes(self) -> tuple[str, ...] | None:
+        """Return the hashes of all files when they are there and right, else None. Reads them whole, if so."""
+        if not all(_has_size(file) for file in self.all_files):
+            return None
+        hashes = tuple(_hash(file.target) for file in self.all_files)
+        is_right = all(
+            file.sha256 in {None, sha256} for file, sha256 in zip(self.all_files, hashes, strict=True)
+        )
+        return hashes if is_right else None
+
+
+def part_of(target: Path) -> Path:
+    """Return where a file is while it comes."""
+    return target.with_name(target.name + ".part")
+
+
+def bytes_on_disk(path: Path) -> int:
+    """Return what a file takes on the disk: less than its size while parts of it are holes. 0 for no file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0
+    return min(status.st_size, status.st_blocks * 512)
+
+
+class PullJournal:
+    """The jobs of one ``models/`` directory. Any number of processes may use it."""
+
+    def __init__(self, models_dir: Path) -> None:
+        self._directory = models_dir / DIRECTORY_NAME
+
+    def begin(self, job: PullJob) -> None:
+        """Write a job down, durably, in the place of an older one for the same files. Raises ``StorageError``."""
+        path = self._path(job)
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        try:
+            self._directory.mkdir(exist_ok=True)
+            with draft.open("w", encoding="utf-8") as file:
+                json.dump(_to_json(job), file)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                draft.unlink()
+            raise StorageError(
+                f"{self._directory} cannot be written ({error.strerror}): make room or make it writable, or name "
+                "another home with --home."
+            ) from error
+
+    def end(self, job: PullJob) -> None:
+        """Forget a job; nothing when it is forgotten already."""
+        with contextlib.suppress(OSError):
+            self._path(job).unlink()
+        with contextlib.suppress(OSError):
+            self._directory.rmdir()  # only when it is empty
+
+    def jobs(self) -> list[PullJob]:
+        """Return the jobs that have not ended, in the order of their names; what cannot be read is passed over."""
+        found = []
+        for path in sorted(self._directory.glob("*.json")):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                found.append(_from_json(json.loads(path.read_text(encoding="utf-8"))))
+        return sorted(found, key=lambda job: job.name)
+
+    def _path(self, job: PullJob) -> Path:
+        return self._directory / f"{job.id}.json"
+
+
+def _has_size(file: JobFile) -> bool:
+    try:
+        size = file.target.stat().st_size
+    except OSError:
+        return False
+    return file.size_bytes in {None, size}
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _to_json(job: PullJob) -> dict[str, Any]:
+    return {"format": FORMAT, **asdict(job)} | {
+        "files": [_file_to_json(file) for file in job.files],
+        "projector": None if job.projector is None else _file_to_json(job.projector),
+    }
+
+
+def _file_to_json(file: JobFile) -> dict[str, Any]:
+    return {"target": str(file.target), "size_bytes": file.size_bytes, "sha256": file.sha256}
+
+
+def _from_json(fields: Mapping[str, Any]) -> PullJob:
+    """Return the job; raises KeyError, TypeError or ValueError for what is none of ours."""
+    if fields["format"] != FORMAT:
+        raise ValueError(fields["format"])
+    projector = fields["projector"]
+    return PullJob(
+        asked=str(fields["asked"]),
+        name=str(fields["name"]),
+        aliases=tuple(str(alias) for alias in fields["aliases"]),
+        source=ModelSource(**fields["source"]),
+        files=tuple(_file_from_json(file) for file in fields["files"]),
+        projector=None if projector is None else _file_from_json(projector),
+    )
+
+
+def _file_from_json(fields: Mapping[str, Any]) -> JobFile:
+    return JobFile(target=Path(fields["target"]), size_bytes=fields["size_bytes"], sha256=fields["sha256"])

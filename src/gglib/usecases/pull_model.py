@@ -1,0 +1,223 @@
+"""Pulls a model: its files arrive, are verified and get their names, and then it is in the catalogue. In that order.
+
+What a pull is about to do is written down first (``PullJournal``), so that one that was killed between its last file
+and its row is finished at the next start. Knows the core only; what reads headers is passed in.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gglib.core.errors import (
+    DiskFullError,
+    GglibError,
+    InvalidGgufError,
+    ModelExistsError,
+    StorageError,
+)
+from gglib.core.hub import FetchedFile
+from gglib.core.models import GgufFacts, ModelSummary, NewModel
+from gglib.core.ports import ModelHubPort, ModelStorePort
+from gglib.usecases.add_model import ModelFiles, ModelReader
+from gglib.usecases.plan_pull import PullFile, PullPlan
+from gglib.usecases.pull_journal import JobFile, PullJob, PullJournal, bytes_on_disk, part_of
+
+DOWNLOADING, VERIFYING, ADDING = "downloading", "verifying", "adding"
+SPARE_BYTES = 64 * 1024 * 1024
+"""What stays free: a disk that is full to the last byte harms more than this model helps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullProgress:
+    """How far a pull is."""
+
+    file: str
+    """The file that is worked on, by its name in the repository."""
+    done_bytes: int
+    """Of all files together."""
+    total_bytes: int | None
+    """Of all files together; None where a server does not say."""
+    phase: str
+    """``downloading``, ``verifying`` or ``adding``."""
+
+
+TellPull = Callable[[PullProgress], None]
+"""May be called from any thread, and often."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Puller:
+    """Carries plans out."""
+
+    hub: ModelHubPort
+    store: ModelStorePort
+    journal: PullJournal
+    read_model: ModelReader
+
+    async def pull(self, plan: PullPlan, progress: TellPull) -> ModelSummary:
+        """Bring the files of ``plan`` and put the model into the catalogue, or bring the one there up to date.
+
+        Interrupted in whatever way, the same pull goes on where this one ended. Raises ``HubError``,
+        ``InvalidGgufError`` when the file is not one that an engine could load (it is deleted then), and the store's
+        errors.
+        """
+        await asyncio.to_thread(_make_room, plan)
+        job = _job_of(plan)
+        await asyncio.to_thread(self.journal.begin, job)
+        fetched = await self._fetch_all(plan, progress)
+        job = job.with_hashes([file.sha256 for file in fetched])
+        progress(_progress(plan, plan.all_files[-1], sum(file.size_bytes for file in fetched), ADDING))
+        try:
+            model = await _enter(job, self.store, self.read_model)
+        except InvalidGgufError:
+            await asyncio.to_thread(_discard, plan)
+            await asyncio.to_thread(self.journal.end, job)
+            raise
+        await asyncio.to_thread(self.journal.end, job)
+        return model
+
+    async def _fetch_all(self, plan: PullPlan, progress: TellPull) -> list[FetchedFile]:
+        fetched: list[FetchedFile] = []
+        for file in plan.all_files:
+            before = sum(done.size_bytes for done in fetched)
+            tell = _teller(plan, file, before, progress)
+            fetched.append(await self.hub.fetch(file.remote, file.target, tell))
+        return fetched
+
+
+async def finish_interrupted(
+    store: ModelStorePort, journal: PullJournal, read_model: ModelReader
+) -> list[ModelSummary]:
+    """Put into the catalogue what arrived whole while nobody was left to do it; return those models.
+
+    Their files are read once to make sure. What has not arrived stays as it is: the same pull goes on with it.
+    """
+    finished = []
+    for job in await asyncio.to_thread(journal.jobs):
+        hashes = await asyncio.to_thread(job.verified_hashes)
+        if hashes is None:
+            continue
+        try:
+            finished.append(await _enter(job.with_hashes(hashes), store, read_model))
+        except GglibError:
+            continue  # the pull itself, when it is asked for again, says what is wrong
+        await asyncio.to_thread(journal.end, job)
+    return finished
+
+
+async def _enter(job: PullJob, store: ModelStorePort, read_model: ModelReader) -> ModelSummary:
+    files = await asyncio.to_thread(_read, job, read_model)
+    model = _new_model(job, files)
+    known = await _model_with(model.paths, store)
+    if known is not None:
+        return await store.replace_model(known.name, model) or known
+    try:
+        return await store.add_model(model)
+    except ModelExistsError:
+        # Another gglib that finished the same pull was quicker; a name that was taken meanwhile is an error.
+        entered = await _model_with(model.paths, store)
+        if entered is None:
+            raise
+        return entered
+
+
+async def _model_with(paths: Sequence[Path], store: ModelStorePort) -> ModelSummary | None:
+    models = await store.list_models()
+    return next((model for model in models if set(paths) & set(model.paths)), None)
+
+
+def _read(job: PullJob, read_model: ModelReader) -> ModelFiles:
+    first = job.files[0].target
+    try:
+        return read_model(first)
+    except InvalidGgufError as error:
+        raise InvalidGgufError(
+            f"{first.name} arrived as its source has it, but no engine could load it: {error}. It was deleted."
+        ) from error
+
+
+def _job_of(plan: PullPlan) -> PullJob:
+    return PullJob(
+        asked=plan.asked,
+        name=plan.name,
+        aliases=plan.aliases,
+        source=plan.source,
+        files=tuple(_job_file(file) for file in plan.files),
+        projector=None if plan.projector is None else _job_file(plan.projector),
+    )
+
+
+def _job_file(file: PullFile) -> JobFile:
+    return JobFile(target=file.target, size_bytes=file.remote.size_bytes, sha256=file.remote.sha256)
+
+
+def _teller(
+    plan: PullPlan, file: PullFile, before_bytes: int, progress: TellPull
+) -> Callable[[int, int | None], None]:
+    def tell(done_bytes: int, total_bytes: int | None) -> None:
+        phase = VERIFYING if total_bytes is not None and done_bytes >= total_bytes else DOWNLOADING
+        progress(_progress(plan, file, before_bytes + done_bytes, phase))
+
+    return tell
+
+
+def _progress(plan: PullPlan, file: PullFile, done_bytes: int, phase: str) -> PullProgress:
+    return PullProgress(
+        file=file.remote.name, done_bytes=done_bytes, total_bytes=plan.total_bytes, phase=phase
+    )
+
+
+def _new_model(job: PullJob, files: ModelFiles) -> NewModel:
+    return NewModel(
+        name=job.name,
+        aliases=job.aliases,
+        paths=files.paths,
+        size_bytes=files.size_bytes,
+        facts=files.facts if job.projector is None else _seeing(files.facts),
+        source=replace(job.source, sha256=job.files[0].sha256),
+        hashes=tuple(file.sha256 for file in job.files),
+        projector=None if job.projector is None else job.projector.target,
+        projector_sha256=None if job.projector is None else job.projector.sha256,
+        is_downloaded=True,
+    )
+
+
+def _seeing(facts: GgufFacts) -> GgufFacts:
+    return replace(facts, capabilities=replace(facts.capabilities, vision=True))
+
+
+def _make_room(plan: PullPlan) -> None:
+    """Make the directories, and refuse what the disk cannot hold: of several shards the last would find out."""
+    directories = {file.target.parent for file in plan.all_files}
+    try:
+        for directory in directories:
+            directory.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(plan.files[0].target.parent).free
+    except OSError as error:
+        raise StorageError(
+            f"{plan.files[0].target.parent} cannot be written ({error.strerror}): make it writable, or name another "
+            "home with --home."
+        ) from error
+    missing = sum(_missing_bytes(file) for file in plan.all_files)
+    if missing and missing + SPARE_BYTES > free:
+        raise DiskFullError(
+            f"{plan.name} needs {_gigabytes(missing + SPARE_BYTES)} more of disk space in "
+            f"{plan.files[0].target.parent}, and {_gigabytes(free)} are free: free some, or name another home with "
+            "--home."
+        )
+
+
+def _missing_bytes(file: PullFile) -> int:
+    size = file.remote.size_bytes or 0
+    return max(0, size - max(bytes_on_disk(file.target), bytes_on_disk(part_of(file.target))))
+
+
+def _gigabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"
+
+
+def _discard(plan: PullPlan) -> None:
+    for file in plan.all_files:
+        file.target.unlink(missing_ok=True)
