@@ -11,7 +11,7 @@ from gglib.cli.errors import shown_errors
 
 COMMANDS = (
     *("up", "serve", "run"),
-    *("pull",),
+    *("search", "pull"),
     *("add", "list", "show", "set", "rm"),
     *("ps", "stop", "logs", "doctor"),
 )

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 1000
 """Nothing is wrapped or cut for a program that reads a table."""
+NO_STYLES: Mapping[str, str] = {}
+
+Styled = tuple[str, str]
+"""Words, and how they look: a style of rich's, or nothing."""
 
 
 def show_json(value: object) -> None:
@@ -19,19 +23,32 @@ def show_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
-def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, folded: str | None = None) -> None:
+def show_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    folded: str | None = None,
+    styles: Mapping[str, str] = NO_STYLES,
+) -> None:
     """Print rows under their columns; see ``table``."""
     from rich.console import Console
 
     Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False).print(
-        table(columns, rows, folded=folded)
+        table(columns, rows, folded=folded, styles=styles)
     )
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, folded: str | None = None) -> "Table":
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    folded: str | None = None,
+    styles: Mapping[str, str] = NO_STYLES,
+) -> "Table":
     """Return rows under their columns; a column whose cells are all numbers is aligned to the right.
 
-    On a narrow terminal only the column ``folded`` goes on in the next line; None: any of them may.
+    On a narrow terminal only the column ``folded`` goes on in the next line; None: any of them may. A cell that is a
+    key of ``styles`` has that style where there are colours.
     """
     from rich.table import Table
     from rich.text import Text
@@ -46,8 +63,25 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, folded: str 
             no_wrap=folded is not None and column != folded,
         )
     for row in rows:
-        drawn.add_row(*(Text(cell) for cell in row))
+        drawn.add_row(*(Text(cell, styles.get(cell, "")) for cell in row))
     return drawn
+
+
+def show_styled(lines: Iterable[Sequence[Styled]]) -> None:
+    """Print lines of styled words, which are wrapped already; the styles show on a terminal with colours only."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(Text.assemble(*line))
+
+
+def terminal_width() -> int:
+    """Return how many characters go into a line."""
+    import shutil
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
 
 
 def show_line(line: str) -> None:
