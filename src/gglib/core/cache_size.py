@@ -119,6 +119,16 @@ def cache_bytes(facts: GgufFacts, context: int) -> int | None:
     return attention + state
 
 
+def mask_places(facts: GgufFacts, context: int) -> int:
+    """Return how many places the masks of attention have for one token: of all layers' cache, and of the windows'."""
+    count = min(facts.block_count or 0, MAX_LAYERS)
+    if facts.architecture in _RECURRENT:
+        return 0
+    windows = window_layers(facts, count)
+    of_windows = window_cells_of(facts, context) if any(windows) else 0
+    return of_windows + (0 if windows and all(windows) else padded(context))
+
+
 def padded(context: int) -> int:
     """Return how many tokens' places a cache of ``context`` tokens has."""
     return -(-context // _CELLS_MULTIPLE) * _CELLS_MULTIPLE

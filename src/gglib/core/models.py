@@ -98,7 +98,16 @@ class GgufFacts:
     key_length: int | None = None
     value_length: int | None = None
     vocabulary_size: int | None = None
+    merge_count: int | None = None
+    """How many pairs of tokens the vocabulary joins."""
     layers: LayerFacts = field(default_factory=LayerFacts)
+    type_bytes: tuple[tuple[str, int], ...] = ()
+    """Size of the weights of each type: ``("Q4_K", 3_000_000)``; empty where the tensors are not known."""
+    embedding_type: str | None = None
+    embedding_bytes: int | None = None
+    """The tensor that turns tokens into vectors."""
+    has_output: bool = False
+    """Whether another tensor turns vectors into tokens; else that one does both."""
     chat_template: str | None = None
     capabilities: ModelCapabilities = field(default_factory=ModelCapabilities)
     split_index: int | None = None

@@ -12,7 +12,7 @@ from gglib.core.models import GgufFacts
 from gglib.gguf.capabilities import find_capabilities
 from gglib.gguf.layers import LAYER_SUFFIXES, read_layers
 from gglib.gguf.metadata import ArraySummary, Value, shown
-from gglib.gguf.quantization import quantization_name
+from gglib.gguf.quantization import TENSOR_TYPES, quantization_name
 from gglib.gguf.tensors import TensorTotals
 
 _Read = TypeVar("_Read")
@@ -23,6 +23,7 @@ _FILE_TYPE = "general.file_type"
 _PARAMETER_COUNT = "general.parameter_count"
 _ALIGNMENT = "general.alignment"
 _TOKENS = "tokenizer.ggml.tokens"
+_MERGES = "tokenizer.ggml.merges"
 _TEMPLATE = "tokenizer.chat_template"
 # A second template, which llama.cpp takes when a request brings tools.
 _TOOL_TEMPLATE = "tokenizer.chat_template.tool_use"
@@ -36,6 +37,7 @@ _KEYS = frozenset(
         _PARAMETER_COUNT,
         _ALIGNMENT,
         _TOKENS,
+        _MERGES,
         _TEMPLATE,
         _TOOL_TEMPLATE,
         _SPLIT_INDEX,
@@ -113,10 +115,17 @@ def interpret(metadata: Mapping[str, Value], tensors: TensorTotals, *, is_whole:
         key_length=count("attention.key_length"),
         value_length=count("attention.value_length"),
         vocabulary_size=_length(metadata, _TOKENS) or count("vocab_size"),
+        merge_count=_known(_length, metadata, _MERGES) or None,
         layers=read_layers(
             number=lambda name: _known(_number, metadata, f"{architecture}.{name}"),
             numbers=lambda name: _known(_numbers, metadata, f"{architecture}.{name}") or (),
         ),
+        type_bytes=tuple(
+            (TENSOR_TYPES[kind].name, size) for kind, size in sorted(tensors.bytes_by_type.items())
+        ),
+        embedding_type=None if tensors.embedding is None else TENSOR_TYPES[tensors.embedding[0]].name,
+        embedding_bytes=None if tensors.embedding is None else tensors.embedding[1],
+        has_output=tensors.has_output,
         chat_template=template or None,
         capabilities=capabilities,
         split_index=split_index,
