@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gglib.testing.fake_catalog import FakeCatalog
     from gglib.testing.fake_runtime import Admission, FakeRuntime
+    from gglib.testing.local_hub import LocalHub
     from gglib.testing.scripted_server.install import install_scripted_server
     from gglib.testing.scripted_server.record import read_record
     from gglib.testing.scripted_server.script import Script
@@ -18,6 +19,7 @@ __all__ = [
     "Admission",
     "FakeCatalog",
     "FakeRuntime",
+    "LocalHub",
     "Script",
     "install_scripted_server",
     "read_record",
@@ -28,6 +30,7 @@ _MODULES = {
     "Admission": "fake_runtime",
     "FakeCatalog": "fake_catalog",
     "FakeRuntime": "fake_runtime",
+    "LocalHub": "local_hub",
     "Script": "scripted_server.script",
     "install_scripted_server": "scripted_server.install",
     "read_record": "scripted_server.record",

@@ -1,0 +1,264 @@
+"""Requests become answers: what huggingface.co and its file host say to each. No sockets.
+
+Sources: huggingface_hub 2.4 (``utils/_http.py`` for the error codes, ``file_download.py`` for the headers of
+``resolve``), https://huggingface.co/docs/hub/api.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import quote, unquote, urlencode
+
+from gglib.testing.local_hub import payloads
+from gglib.testing.local_hub.content import Content
+from gglib.testing.local_hub.faults import Fault
+from gglib.testing.local_hub.ranges import (
+    Span,
+    UnsatisfiableError,
+    content_range,
+    matches_if_range,
+    read_range,
+)
+from gglib.testing.local_hub.record import Place
+from gglib.testing.local_hub.store import Repository, Store
+from gglib.testing.local_hub.wire import Headers, Request
+
+LAST_MODIFIED = "Fri, 02 Jan 2026 03:04:05 GMT"
+NOTHING = Span(0, 0)
+_JSON: Headers = (("Content-Type", "application/json; charset=utf-8"),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What is sent: ``body``, or a part of ``content``."""
+
+    status: int
+    headers: Headers = ()
+    body: bytes = b""
+    content: Content | None = None
+    span: Span = NOTHING
+
+    @property
+    def length(self) -> int:
+        """Of the body, in bytes."""
+        return len(self.body) if self.content is None else self.span.length
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What else decides an answer."""
+
+    store: Store
+    hub_url: str
+    cdn_url: str
+    tokens: frozenset[str]
+    """Those that the hub knows."""
+    granted: frozenset[tuple[str, str]]
+    """Token and repository: who was let through which gate."""
+    page_limit: int
+    link_number: int
+    """Signed into the addresses of large files; those with a lower one have expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a path of the hub means."""
+
+    kind: str
+    """``models``, ``model``, ``file`` or ``other``."""
+    repo: str = ""
+    revision: str = "main"
+    file: str = ""
+
+
+def read_target(path: str) -> Target:
+    """Read a path; quoted slashes are part of a name, and of a branch's."""
+    parts = path.split("/")[1:]
+    names = [unquote(part) for part in parts]
+    if parts[:2] == ["api", "models"]:
+        rest = names[2:]
+        if not any(rest):
+            return Target("models")
+        if "revision" in rest[1:]:
+            at = rest.index("revision", 1)
+            return Target("model", "/".join(rest[:at]), "/".join(rest[at + 1 :]))
+        return Target("model", "/".join(rest))
+    if "resolve" in parts[1:3]:
+        at = parts.index("resolve", 1)
+        if len(parts) > at + 2:
+            return Target("file", "/".join(names[:at]), names[at + 1], "/".join(names[at + 2 :]))
+    return Target("other")
+
+
+def subject_of(request: Request, place: Place) -> str:
+    """Return the name of the file that a request is about."""
+    if place is Place.HUB:
+        return read_target(request.path).file
+    if place is Place.CDN:
+        return unquote(request.path.split("/", 3)[-1])
+    return unquote(request.path)
+
+
+def answer(request: Request, place: Place, fault: Fault, situation: Situation) -> Answer:
+    """Return what is said to a request."""
+    if request.method not in ("GET", "HEAD"):
+        return Answer(status=405, headers=_JSON, body=payloads.error("Method not allowed"))
+    if place is Place.HUB:
+        return _Hub(request, fault, situation).answer()
+    found = (
+        _cdn_file(request, situation)
+        if place is Place.CDN
+        else situation.store.address(unquote(request.path))
+    )
+    if isinstance(found, Answer):
+        return found
+    if found is None:
+        return Answer(status=404, headers=(("Content-Type", "text/plain"),), body=b"Not Found")
+    return send_file(request, fault, found, etag=f'"{found.sha256}"')
+
+
+def send_file(request: Request, fault: Fault, content: Content, *, etag: str, more: Headers = ()) -> Answer:
+    """Return a file, or the part that is asked for."""
+    headers: Headers = (
+        ("Content-Type", "application/octet-stream"),
+        ("ETag", etag),
+        ("Last-Modified", LAST_MODIFIED),
+        ("Accept-Ranges", "bytes"),
+        *more,
+    )
+    size = content.size_bytes
+    wanted = request.headers.get("range")
+    if_range = request.headers.get("if-range")
+    is_in_force = matches_if_range(if_range, etag=etag, last_modified=LAST_MODIFIED)
+    if fault.ignores_range or not (is_in_force or fault.ignores_if_range):
+        wanted = None
+    try:
+        span = read_range(wanted, size)
+    except UnsatisfiableError:
+        return Answer(status=416, headers=(*headers, ("Content-Range", f"bytes */{size}")))
+    if span is None:
+        return Answer(status=200, headers=headers, content=content, span=Span(0, size))
+    part = ("Content-Range", fault.content_range or content_range(span, size))
+    return Answer(status=206, headers=(*headers, part), content=content, span=span)
+
+
+def _cdn_file(request: Request, situation: Situation) -> Content | Answer | None:
+    """Return the file at a signed address, ``/files/<sha256>/<name>?…``, or what an expired one says."""
+    if request.first("Signature") != str(situation.link_number):
+        body = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+        return Answer(status=403, headers=(("Content-Type", "application/xml"),), body=body)
+    sha256, name = request.path.split("/", 3)[2:]
+    for repository in situation.store.all():
+        for _, files in reversed(repository.commits):
+            found = files.get(unquote(name))
+            if found is not None and found.sha256 == sha256:
+                return found
+    return None
+
+
+class _Hub:
+    def __init__(self, request: Request, fault: Fault, situation: Situation) -> None:
+        self._request = request
+        self._fault = fault
+        self._situation = situation
+        authorization = request.headers.get("authorization", "")
+        self._token = authorization.removeprefix("Bearer ") if authorization else None
+
+    def answer(self) -> Answer:
+        if self._token is not None and self._token not in self._situation.tokens:
+            return _refused(401, "Invalid credentials in Authorization header")
+        target = read_target(self._request.path)
+        if target.kind == "models":
+            return self._models()
+        if target.kind == "other":
+            return _refused(404, "Sorry, we can't find the page you are looking for.")
+        return self._of_repository(target)
+
+    def _of_repository(self, target: Target) -> Answer:
+        repository = self._situation.store.get(target.repo)
+        if repository is None or (repository.is_private and self._token is None):
+            return self._missing(target)
+        commit = repository.commit(target.revision)
+        if commit is None:
+            return _refused(404, f"Invalid rev id: {target.revision}", "RevisionNotFound")
+        if target.kind == "model":
+            has_blobs = self._request.first("blobs").lower() in ("true", "1")
+            shown = payloads.model(repository, commit, blobs=has_blobs)
+            return Answer(status=200, headers=_JSON, body=payloads.dumps(shown))
+        return self._file(repository, commit, target.file)
+
+    def _models(self) -> Answer:
+        """List repositories, page by page: the next one's address is in the Link header."""
+        request = self._request
+        query = request.first("search").lower()
+        tags = set(request.query.get("filter", []))
+        found = [
+            one
+            for one in self._situation.store.all()
+            if query in one.repo.lower()
+            and tags <= set(one.tags)
+            and not (one.is_private and self._token is None)
+        ]
+        order = request.first("sort")
+        by = {"downloads": "downloads", "likes": "likes", "lastModified": "last_modified"}
+        field = by.get(order, "trending")
+        found.sort(key=lambda one: getattr(one, field), reverse=request.first("direction", "-1") == "-1")
+        start = int(request.first("cursor", "0"))
+        limit = min(int(request.first("limit", "1000")), self._situation.page_limit)
+        expand = request.query.get("expand", [])
+        is_full = request.first("full").lower() in ("true", "1")
+        items = [payloads.listed(one, expand=expand, is_full=is_full) for one in found[start : start + limit]]
+        headers = _JSON
+        if start + limit < len(found):
+            fields = {**request.query, "cursor": [str(start + limit)]}
+            address = f"{self._situation.hub_url}{request.path}?{urlencode(fields, doseq=True)}"
+            headers = (*_JSON, ("Link", f'<{address}>; rel="next"'))
+        return Answer(status=200, headers=headers, body=payloads.dumps(items))
+
+    def _missing(self, target: Target) -> Answer:
+        """Lead to the new name; else say what hides whether there is something: 401 to strangers, 404 to others."""
+        new = self._situation.store.new_name(target.repo)
+        if new is not None:
+            location = self._request.target.replace(target.repo, new, 1)
+            return Answer(status=307, headers=(("Location", location),))
+        if self._token is None:
+            return _refused(401, "Invalid username or password.", "RepoNotFound")
+        return _refused(404, "Repository not found", "RepoNotFound")
+
+    def _file(self, repository: Repository, commit: str, name: str) -> Answer:
+        if repository.gated is not None and (self._token, repository.repo) not in self._situation.granted:
+            return self._gate(repository.repo)
+        content = repository.files(commit).get(name)
+        if content is None:
+            return _refused(404, "Entry not found", "EntryNotFound", (("X-Repo-Commit", commit),))
+        if not payloads.is_large(name, content):
+            more: Headers = (("X-Repo-Commit", commit),)
+            return send_file(self._request, self._fault, content, etag=f'"{content.blob_id}"', more=more)
+        query = urlencode({"Expires": "1767323045", "Signature": str(self._situation.link_number)})
+        headers = (
+            ("Location", f"{self._situation.cdn_url}/files/{content.sha256}/{quote(name)}?{query}"),
+            ("X-Repo-Commit", commit),
+            ("X-Linked-Size", str(content.size_bytes)),
+            ("X-Linked-ETag", f'"{content.sha256}"'),
+            ("Accept-Ranges", "bytes"),
+            ("Content-Type", "text/plain; charset=utf-8"),
+        )
+        return Answer(status=302, headers=headers, body=b"Found. Redirecting")
+
+    def _gate(self, repo: str) -> Answer:
+        if self._token is None:
+            text = (
+                f"Access to model {repo} is restricted. You must have access to it and be authenticated to "
+                "access it. Please log in."
+            )
+            return _refused(401, text, "GatedRepo")
+        page = f"{self._situation.hub_url}/{repo}"
+        text = (
+            f"Access to model {repo} is restricted and you are not in the authorized list. "
+            f"Visit {page} to ask for access."
+        )
+        return _refused(403, text, "GatedRepo")
+
+
+def _refused(status: int, message: str, code: str | None = None, more: Headers = ()) -> Answer:
+    named: Headers = (("X-Error-Code", code),) if code else ()
+    headers = (*_JSON, ("X-Error-Message", message), *named, *more)
+    return Answer(status=status, headers=headers, body=payloads.error(message))

@@ -1,0 +1,75 @@
+"""HTTP/1.1 as a hub's hosts speak it: heads as bytes. Pure."""
+
+import http
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class BadRequestError(Exception):
+    """What came is not HTTP."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request. ``target`` is path and query, also where the client thought that this is a proxy."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    """Names in small letters; of several with one name the last."""
+    authority: str
+    """The host that is meant: of an absolute target, else of the Host header."""
+
+    @property
+    def path(self) -> str:
+        """The path, quoted as it came."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> Mapping[str, list[str]]:
+        """The query's values."""
+        return parse_qs(self.target.partition("?")[2], keep_blank_values=True)
+
+    def first(self, name: str, default: str = "") -> str:
+        """Return the first value of a query's field."""
+        return self.query.get(name, [default])[0]
+
+    @property
+    def stays_open(self) -> bool:
+        """Whether the client wants to go on with the connection."""
+        return self.headers.get("connection", "").lower() != "close"
+
+
+def read_head(head: bytes) -> Request:
+    """Read a head, without its empty line."""
+    lines = head.decode("latin-1").split("\r\n")
+    words = lines[0].split(" ")
+    if len(words) != 3 or not words[2].startswith("HTTP/1."):
+        raise BadRequestError(lines[0][:80])
+    pairs = (line.partition(":") for line in lines[1:])
+    headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    target, authority = words[1], headers.get("host", "")
+    if not target.startswith("/"):
+        parts = urlsplit(target)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        authority = parts.netloc
+    return Request(method=words[0], target=target, headers=headers, authority=authority)
+
+
+def head_bytes(status: int, headers: Headers) -> bytes:
+    """Return a response's head."""
+    try:
+        phrase = http.HTTPStatus(status).phrase
+    except ValueError:
+        phrase = "Unknown"
+    lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {value}" for name, value in headers)]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
+
+
+def merged(headers: Headers, more: Headers, *, without: tuple[str, ...] = ()) -> Headers:
+    """Return headers with others instead of those of the same name, and without some."""
+    gone = {name.lower() for name, _ in more} | {name.lower() for name in without}
+    return (*(pair for pair in headers if pair[0].lower() not in gone), *more)
