@@ -118,7 +118,9 @@ def place_in_hub(address: Address, endpoint: Address) -> PlaceInHub | None:
     if address.origin != endpoint.origin or not address.path.startswith(base + "/"):
         return None
     match address.path.removeprefix(base + "/").split("/"):
-        case [owner, name, "resolve" | "blob", revision, *path] if all((owner, name, revision, *path)) and path:
+        case [owner, name, "resolve" | "blob", revision, *path] if (
+            all((owner, name, revision, *path)) and path
+        ):
             file = "/".join(unquote(part) for part in path)
             return PlaceInHub(f"{unquote(owner)}/{unquote(name)}", unquote(revision), file)
     return None

@@ -60,7 +60,7 @@ def dial(origin: Origin, proxy: Proxy | None, *, connect_s: float, stop: Stop) -
     through = (origin.host, origin.port) if proxy is None else (proxy.host, proxy.port)
     try:
         line = Line(*through, connect_s=connect_s, stop=stop)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         stop.check()
         who = "the proxy" if proxy is not None else "it"
         raise LostError(f"{who} cannot be reached ({_reason(error)})") from error

@@ -5,7 +5,6 @@ end comes soon after the last byte. Reading and hashing run without the interpre
 """
 
 import hashlib
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +14,6 @@ from gglib.hf.stopping import Stop, StoppedError
 
 CHUNK_BYTES = 256 * 1024
 """Stays in a processor's cache between being read and being hashed."""
-_LOOK_S = 0.5
-"""A stop is heard of when bytes come, else after this."""
 
 
 class Follower:
@@ -58,11 +55,10 @@ class Follower:
     def _follow(self) -> None:
         buffer, at = memoryview(bytearray(CHUNK_BYTES)), 0
         while self._size is None or at < self._size:
-            if self._ended.is_set():
-                raise StoppedError
-            self._stop.check()
-            prefix = self._part.wait_for_prefix(at, _LOOK_S, lambda: self._size is not None or self._ended.is_set())
-            while at < prefix and not self._ended.is_set():
+            prefix = self._part.wait_for_prefix(at, lambda: self._size is not None or self._ended.is_set())
+            while at < prefix or self._ended.is_set():
+                if self._ended.is_set():
+                    raise StoppedError
                 self._stop.check()
                 got = self._part.read_into(buffer[: prefix - at], at)
                 if got == 0:
@@ -82,6 +78,3 @@ def hash_file(path: Path, stop: Stop, tell: Callable[[int], None]) -> str:
             if at % (16 * CHUNK_BYTES) < got:
                 tell(at)
     return digest.hexdigest()
-
-
-_ = os

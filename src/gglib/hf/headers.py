@@ -4,26 +4,30 @@ The token goes to the hub's own scheme, host and port, and only as long as no re
 elsewhere must not be able to send us back with it to a path of their choice.
 """
 
+from dataclasses import dataclass
+
 from gglib.hf.addresses import Address, Origin
 
 USER_AGENT = "gglib"
 
 
-def request_headers(
-    address: Address,
-    *,
-    way: tuple[Origin, ...],
-    hub: Origin,
-    token: str | None,
-    first_byte: int = 0,
-    end_byte: int | None = None,
-    validator: str | None = None,
-) -> dict[str, str]:
-    """Return the headers of a GET or HEAD.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked for; without ``first_byte`` and ``end_byte`` (exclusive): the whole file."""
 
-    ``way`` is who redirected here, oldest first. ``first_byte`` and ``end_byte`` (exclusive) ask for a part of the
-    file, which a server gives only if it still has the version that ``validator`` (a strong ETag) names.
-    """
+    address: Address
+    method: str = "GET"
+    first_byte: int = 0
+    end_byte: int | None = None
+    validator: str | None = None
+    """A strong ETag: a part is sent only of the version that it names."""
+
+
+def request_headers(
+    request: Request, address: Address, *, way: tuple[Origin, ...], hub: Origin, token: str | None
+) -> dict[str, str]:
+    """Return the headers of a request when it has come to ``address``; ``way`` is who redirected, oldest first."""
+    first, end = request.first_byte, request.end_byte
     headers = {
         "Host": address.origin.authority,
         "User-Agent": USER_AGENT,
@@ -32,10 +36,10 @@ def request_headers(
         "Accept-Encoding": "identity",
         "Connection": "close",
     }
-    if first_byte or end_byte is not None:
-        headers["Range"] = f"bytes={first_byte}-{'' if end_byte is None else end_byte - 1}"
-        if validator is not None:
-            headers["If-Range"] = validator
+    if first or end is not None:
+        headers["Range"] = f"bytes={first}-{'' if end is None else end - 1}"
+        if request.validator is not None:
+            headers["If-Range"] = request.validator
     if token and address.origin == hub and all(origin == hub for origin in way):
         headers["Authorization"] = f"Bearer {token}"
     return headers

@@ -94,9 +94,7 @@ def decode(note: bytes) -> tuple[Identity, Progress] | None:
     if here + durable > 2 * MOST_SPANS:
         return None
     spans = [_SPAN.unpack_from(body, _HEAD.size + at * _SPAN.size) for at in range(here + durable)]
-    progress = Progress(
-        here=Spans.of(spans[:here]), durable=Spans.of(spans[here:]), boot_id=boot_id
-    )
+    progress = Progress(here=Spans.of(spans[:here]), durable=Spans.of(spans[here:]), boot_id=boot_id)
     return _decode_identity(identity), progress
 
 
@@ -107,8 +105,8 @@ def _decode_identity(identity: bytes) -> Identity:
 
 def believed_spans(
     note: bytes, *, key: str, boot_id: bytes, part_size_bytes: int
-) -> tuple[Identity, Spans] | None:
-    """Return which version is here and which of its bytes, None where the note is not to be believed.
+) -> tuple[Identity, Spans, Spans] | None:
+    """Return which version is here, which of its bytes, and which of these durably; None for a note not to believe.
 
     Not to be believed is one that is torn, belongs to another file, or counts bytes that the part does not have.
     """
@@ -121,4 +119,4 @@ def believed_spans(
         return None
     if identity.size_bytes is not None and here.end > identity.size_bytes:
         return None
-    return identity, here
+    return identity, here, progress.durable

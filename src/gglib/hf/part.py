@@ -12,7 +12,8 @@ import functools
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -50,6 +51,8 @@ class Part:
     """The bytes of ``file`` that are here, and their note. Any thread may write; each must write other bytes."""
 
     def __init__(self, file: RemoteFile, target: Path, *, part: int, note: int) -> None:
+        self.key = key_of(file)
+        """What stands for the file in the note."""
         self._file = file
         self._target = target
         self._part = part
@@ -59,7 +62,7 @@ class Part:
         self._durable = Spans()
         found = believed_spans(
             os.pread(note, NOTE_BYTES + 1, 0),
-            key=key_of(file),
+            key=self.key,
             boot_id=self._boot_id,
             part_size_bytes=os.fstat(part).st_size,
         )
@@ -67,11 +70,11 @@ class Part:
         """Which version is here; None before the first answer."""
         self.here = Spans()
         """Replaced, never changed: may be read without a lock."""
+        self._is_gone = False
         self._identity_record = b""
         if found is not None:
-            self.identity, self.here = found
+            self.identity, self.here, self._durable = found
             self._identity_record = encode_identity(self.identity, file)
-            self._durable = self.here if self.here == found[1] else Spans()
 
     def begin(self, identity: Identity) -> None:
         """Start with nothing, as the version that ``identity`` names."""
@@ -82,6 +85,14 @@ class Part:
             self._identity_record = encode_identity(identity, self._file)
             os.pwrite(self._note, self._identity_record + self._progress_record(), 0)
             self._changed.notify_all()
+
+    def know_size(self, size_bytes: int) -> None:
+        """Note the size, which only the end of the body told."""
+        with self._changed:
+            if self.identity is not None:
+                self.identity = replace(self.identity, size_bytes=size_bytes)
+                self._identity_record = encode_identity(self.identity, self._file)
+                os.pwrite(self._note, self._identity_record + self._progress_record(), 0)
 
     def discard(self) -> None:
         """Throw everything away."""
@@ -104,11 +115,16 @@ class Part:
         """Put bytes that are here into ``buffer`` and return how many."""
         return os.preadv(self._part, [buffer], offset)
 
-    def wait_for_prefix(self, more_than_bytes: int, timeout_s: float) -> int:
-        """Return how many bytes are here from the beginning, at the latest after ``timeout_s``."""
+    def wait_for_prefix(self, more_than_bytes: int, is_over: Callable[[], bool]) -> int:
+        """Return how many bytes are here from the beginning, once they are more, or ``wake`` was called."""
         with self._changed:
-            self._changed.wait_for(lambda: self.here.prefix_bytes > more_than_bytes, timeout_s)
+            self._changed.wait_for(lambda: self.here.prefix_bytes > more_than_bytes or is_over())
             return self.here.prefix_bytes
+
+    def wake(self) -> None:
+        """Let whoever waits look again."""
+        with self._changed:
+            self._changed.notify_all()
 
     @property
     def undurable_bytes(self) -> int:
@@ -129,14 +145,16 @@ class Part:
     def publish(self) -> None:
         """Give the file its name; the note goes last. Killed in between, there is a note of a part that is gone."""
         os.fsync(self._part)
-        os.replace(part_path(self._target), self._target)
+        part_path(self._target).replace(self._target)
         sync_directory(self._target.parent)
         note_path(self._target).unlink(missing_ok=True)
+        self._is_gone = True
 
-    def remove(self) -> None:
-        """Leave nothing behind."""
-        part_path(self._target).unlink(missing_ok=True)
-        note_path(self._target).unlink(missing_ok=True)
+    def leave(self) -> None:
+        """Leave nothing behind where nothing has come. What is published is somebody else's already."""
+        if not self._is_gone and self.here.size_bytes == 0:
+            part_path(self._target).unlink(missing_ok=True)
+            note_path(self._target).unlink(missing_ok=True)
 
     def _progress_record(self) -> bytes:
         progress = Progress(here=self.here, durable=self._durable, boot_id=self._boot_id)
@@ -150,7 +168,11 @@ def open_part(file: RemoteFile, target: Path) -> Iterator[Part]:
     try:
         descriptor = os.open(part_path(target), _FLAGS, 0o644)
         try:
-            yield Part(file, target, part=descriptor, note=note)
+            part = Part(file, target, part=descriptor, note=note)
+            try:
+                yield part
+            finally:
+                part.leave()
         finally:
             os.close(descriptor)
     finally:

@@ -32,7 +32,14 @@ class PatienceError(Exception):
 
 
 class ChangedError(Exception):
-    """What the server has is another version than what is here."""
+    """What the server has is another version than what is here, or none that can be gone on with.
+
+    ``is_counted``: the failure before it was counted, and paused for, already.
+    """
+
+    def __init__(self, message: str, *, is_counted: bool = False) -> None:
+        super().__init__(message)
+        self.is_counted = is_counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +62,22 @@ def read_body(status: int, headers: Mapping[str, str], *, first_byte: int, is_ch
     if status == 206:
         found = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
         if found is None or int(found[1]) != first_byte:
-            raise ChangedError(f"asked for the bytes from {first_byte}, was sent {headers.get('Content-Range')!r}")
+            raise ChangedError(
+                f"asked for the bytes from {first_byte}, was sent {headers.get('Content-Range')!r}"
+            )
         total = None if found[3] == "*" else int(found[3])
         sent = int(found[2]) - first_byte + 1
         return Body(first_byte=first_byte, length_bytes=sent, total_bytes=total, etag=etag, is_part=True)
     if length is None and not is_chunked:
-        raise HubError("The server does not say how long the file is, so a cut could not be told from its end.")
+        raise HubError(
+            "The server does not say how long the file is, so a cut could not be told from its end."
+        )
     return Body(
-        first_byte=0, length_bytes=None if is_chunked else length, total_bytes=length, etag=etag, is_part=False
+        first_byte=0,
+        length_bytes=None if is_chunked else length,
+        total_bytes=length,
+        etag=etag,
+        is_part=False,
     )
 
 
@@ -102,9 +117,16 @@ def wait_asked_s(headers: Mapping[str, str], now: float) -> float | None:
     return None if limit is None else float(limit[1]) + 1.0
 
 
-def raise_for(
-    status: int, headers: Mapping[str, str], *, file: RemoteFile, hub: str, is_hub: bool, has_token: bool, now: float
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """For what, of whom, and as whom: what an error has to name."""
+
+    file: RemoteFile
+    hub: str
+    has_token: bool
+
+
+def raise_for(status: int, headers: Mapping[str, str], asked: Asked, *, is_hub: bool, now: float) -> None:
     """Raise what an answer that brings no file means; return for 200 and 206.
 
     ``is_hub`` says whether the hub itself answered, and not who it redirected to.
@@ -116,18 +138,22 @@ def raise_for(
         raise PatienceError(_DEFAULT_WAIT_S if wait_s is None else wait_s)
     if status >= 500 or status in {408, 425}:
         raise LostError(f"the server answered {status}")
+    file = asked.file
     if file.repo is not None:
-        _raise_for_repository(status, headers, file=file, hub=hub, is_hub=is_hub, has_token=has_token)
+        _raise_for_repository(status, headers, asked, is_hub=is_hub)
     if status in {404, 410}:
-        raise RepositoryNotFoundError(f"There is no file at the address of {file.name}: the server answered {status}.")
+        raise RepositoryNotFoundError(
+            f"There is no file at the address of {file.name}: the server answered {status}."
+        )
     if status in {401, 403}:
-        raise GatedRepositoryError(f"The server does not give {file.name} to everybody: it answered {status}.")
+        raise GatedRepositoryError(
+            f"The server does not give {file.name} to everybody: it answered {status}."
+        )
     raise HubError(f"The server answered {status} when it was asked for {file.name}, which gglib cannot use.")
 
 
-def _raise_for_repository(
-    status: int, headers: Mapping[str, str], *, file: RemoteFile, hub: str, is_hub: bool, has_token: bool
-) -> None:
+def _raise_for_repository(status: int, headers: Mapping[str, str], asked: Asked, *, is_hub: bool) -> None:
+    file, hub, has_token = asked.file, asked.hub, asked.has_token
     if not is_hub and status in {401, 403, 404}:
         # The address that the hub signed has expired: it is asked for another one.
         raise LostError(f"the address that the hub gave was refused with {status}")
@@ -139,7 +165,9 @@ def _raise_for_repository(
             f"then run the same command again{'' if has_token else ' with HF_TOKEN set'}."
         )
     if code == "EntryNotFound":
-        raise RepositoryNotFoundError(f"{file.repo} has no file {file.name} at {file.revision}: see 'gglib show {file.repo}'.")
+        raise RepositoryNotFoundError(
+            f"{file.repo} has no file {file.name} at {file.revision}: see 'gglib show {file.repo}'."
+        )
     if code == "RevisionNotFound":
         raise RepositoryNotFoundError(f"{file.repo} has no revision {file.revision}.")
     if status == 401 and has_token:

@@ -48,7 +48,7 @@ class Retries:
         self._failed += 1
         if self._failed >= self._limits.most_tries:
             return None
-        pause_s = min(self._limits.first_pause_s * 2 ** (self._failed - 1), self._limits.longest_pause_s)
+        pause_s = min(self._limits.first_pause_s * 2.0 ** (self._failed - 1), self._limits.longest_pause_s)
         return pause_s * (0.5 + chance / 2)
 
     def told_to_wait(self, wait_s: float, here_bytes: int, chance: float) -> float | None:

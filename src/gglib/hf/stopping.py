@@ -24,7 +24,7 @@ class Stop:
         self._children: set[Stop] = set()
         self._parent = parent
         if parent is not None:
-            parent._adopt(self)
+            parent._adopt(self)  # noqa: SLF001 - of the same class
 
     @property
     def is_set(self) -> bool:
@@ -36,7 +36,9 @@ class Stop:
         with self._lock:
             self._event.set()
             sockets, children = tuple(self._sockets), tuple(self._children)
-            for each in sockets:  # under the lock: nobody closes it meanwhile, so the number is still this socket's
+            for (
+                each
+            ) in sockets:  # under the lock: nobody closes it meanwhile, so the number is still this socket's
                 with contextlib.suppress(OSError):
                     socket.socket.shutdown(each, socket.SHUT_RDWR)  # of a TLS socket: the TCP below, at once
         for child in children:

@@ -6,14 +6,15 @@ lead in ``addresses.py``.
 
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse
+from typing import cast
 
 from gglib.core.errors import HubError
 from gglib.hf.addresses import Address, Origin, follow
 from gglib.hf.dial import Line, dial
-from gglib.hf.headers import request_headers
+from gglib.hf.headers import Request, request_headers
 from gglib.hf.proxies import Proxy, proxy_for
 from gglib.hf.replies import LostError
 from gglib.hf.stopping import Stop
@@ -34,17 +35,6 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What is asked for; ``end_byte`` is exclusive, ``validator`` a strong ETag for If-Range."""
-
-    address: Address
-    method: str = "GET"
-    first_byte: int = 0
-    end_byte: int | None = None
-    validator: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Transport:
     """How requests are sent: to which hub a token may go, and how patient to be."""
 
@@ -58,26 +48,20 @@ class Transport:
 
         Raises ``LostError``, ``StoppedError``, and ``HubError`` for a redirect that must not be followed.
         """
-        address, way, first_headers = request.address, (), None
+        address = request.address
+        way: tuple[Origin, ...] = ()
+        first_headers: Mapping[str, str] | None = None
         for _ in range(MOST_REDIRECTS + 1):
             proxy = proxy_for(address.origin)
-            line = dial(address.origin, proxy, connect_s=self.timeouts.connect_s, stop=stop)
-            try:
-                headers = request_headers(
-                    address,
-                    way=way,
-                    hub=self.hub.origin,
-                    token=self.token,
-                    first_byte=request.first_byte,
-                    end_byte=request.end_byte,
-                    validator=request.validator,
-                )
+            with ExitStack() as closing:
+                line = dial(address.origin, proxy, connect_s=self.timeouts.connect_s, stop=stop)
+                closing.callback(line.close)
+                headers = request_headers(request, address, way=way, hub=self.hub.origin, token=self.token)
                 line.socket.settimeout(self.timeouts.silence_s)
                 with losing(stop):
                     response = _ask(line, request.method, address, headers, proxy)
                 closing.callback(response.close)
-                if first_headers is None:
-                    first_headers = response.headers
+                first_headers = _mapping(response) if first_headers is None else first_headers
                 location = response.headers.get("Location")
                 if response.status not in _REDIRECTS or location is None:
                     is_hub = all(origin == self.hub.origin for origin in (*way, address.origin))
@@ -86,9 +70,9 @@ class Transport:
                 way = (*way, address.origin)
                 address = follow(address, location)
                 _log.debug("redirected to %s", address.origin.authority)
-            finally:
-                line.close()
-        raise HubError(f"{request.address.origin.authority} redirects more than {MOST_REDIRECTS} times: it goes round.")
+        raise HubError(
+            f"{request.address.origin.authority} redirects more than {MOST_REDIRECTS} times: it goes round."
+        )
 
 
 class Reply:
@@ -98,7 +82,7 @@ class Reply:
         self, response: HTTPResponse, *, first_headers: Mapping[str, str], is_hub: bool, stop: Stop
     ) -> None:
         self.status = response.status
-        self.headers: Mapping[str, str] = response.headers
+        self.headers = _mapping(response)
         self.first_headers = first_headers
         """Of the first answer, which may have been a redirect: where the hub says what it redirects to."""
         self.is_hub = is_hub
@@ -147,3 +131,7 @@ def _ask(
         connection.putheader(name, value)
     connection.endheaders()
     return connection.getresponse()
+
+
+def _mapping(response: HTTPResponse) -> Mapping[str, str]:
+    return cast("Mapping[str, str]", response.headers)  # any case of a name finds its value
