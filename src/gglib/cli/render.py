@@ -1,8 +1,9 @@
 """How values look in a terminal: numbers with units, tables, JSON. Pure but for the printing itself."""
 
 import json
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 1000
 """Nothing is wrapped or cut for a program that reads a table."""
+GAP = 2
+"""Between two columns."""
+FOLDED_WIDTH = 20
+"""What a column that may go on in the next line keeps at least: names stay readable."""
 
 
 def show_json(value: object) -> None:
@@ -19,19 +24,50 @@ def show_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
-def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, folded: str | None = None) -> None:
-    """Print rows under their columns; see ``table``."""
+def show_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    folded: Collection[str] = (),
+    spared: Sequence[str] = (),
+) -> None:
+    """Print rows under their columns; see ``table`` and ``fitting``."""
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False).print(
-        table(columns, rows, folded=folded)
-    )
+    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
+    columns, rows = fitting(columns, rows, console.width, folded=folded, spared=spared)
+    console.print(table(columns, rows, folded=folded))
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, folded: str | None = None) -> "Table":
+def fitting(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    width: int,
+    *,
+    folded: Collection[str],
+    spared: Sequence[str],
+) -> tuple[list[str], list[list[str]]]:
+    """Return the columns and rows without as many of ``spared`` as are too many for ``width``, the first one first.
+
+    A column of ``folded`` is counted with ``FOLDED_WIDTH`` characters where it has more.
+    """
+    kept = list(range(len(columns)))
+
+    def needed(index: int) -> int:
+        natural = max(len(cells[index]) for cells in (columns, *rows))
+        return min(natural, FOLDED_WIDTH) if columns[index] in folded else natural
+
+    for name in spared:
+        if sum(map(needed, kept)) + GAP * (len(kept) - 1) <= width:
+            break
+        kept.remove(columns.index(name))
+    return [columns[index] for index in kept], [[row[index] for index in kept] for row in rows]
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, folded: Collection[str] = ()) -> "Table":
     """Return rows under their columns; a column whose cells are all numbers is aligned to the right.
 
-    On a narrow terminal only the column ``folded`` goes on in the next line; None: any of them may.
+    On a narrow terminal only the columns ``folded`` go on in the next line; without any, all may.
     """
     from rich.table import Table
     from rich.text import Text
@@ -43,7 +79,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, folded: str 
             column,
             justify="right" if is_number else "left",
             overflow="fold",
-            no_wrap=folded is not None and column != folded,
+            no_wrap=bool(folded) and column not in folded,
         )
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
@@ -93,6 +129,18 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.0f} s"
     minutes = int(seconds // 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def ago(seconds: float | None) -> str:
+    """Return how long ago something was, as people say it; None: it never was."""
+    if seconds is None:
+        return "-"
+    if seconds < 60:
+        return "just now"
+    for limit_s, unit_s, unit in ((3600, 60, "min"), (86_400, 3600, "h"), (math.inf, 86_400, "d")):
+        if seconds < limit_s:
+            return f"{seconds // unit_s:.0f} {unit} ago"
+    raise AssertionError
 
 
 def seconds(value: float | None) -> str:

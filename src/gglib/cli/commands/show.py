@@ -11,6 +11,8 @@ from gglib.cli.context import Options
 @click.pass_obj
 def command(options: Options, model: str, *, as_json: bool) -> None:
     """Show what is known of a model."""
+    import time
+
     from gglib.cli import listing, render
     from gglib.cli.instance import states_of
     from gglib.cli.runner import with_catalog
@@ -38,10 +40,15 @@ def command(options: Options, model: str, *, as_json: bool) -> None:
         "Engine gets": " ".join(found.settings.engine_args),
         "Can do": ", ".join(found.capabilities.names()),
         "State": state or "not in memory",
-        "SHA-256": found.source.sha256,
+        "Last used": None if found.last_used_at is None else render.ago(time.time() - found.last_used_at),
+        "Source": listing.source_of(found),
+        "Revision": found.source.revision,
+        "Template": found.chat_template_sha256,
     }
     for label, value in lines.items():
         if value:
             click.echo(f"{label + ':':<14}{value}")
-    for path in found.paths:
-        click.echo(f"{'File:':<14}{path}{'' if path.is_file() else '  (gone)'}")
+    for label, path, sha256 in listing.files_of(found):
+        click.echo(f"{label + ':':<14}{path}{'' if path.is_file() else '  (gone)'}")
+        if sha256 is not None:
+            click.echo(f"{'SHA-256:':<14}{sha256}")
