@@ -88,6 +88,8 @@ class GgufFacts:
 
     architecture: str
     name: str | None = None
+    kind: str | None = None
+    """``general.type`` in the header: ``model``, ``adapter``, ``mmproj``, ``imatrix`` …; older files do not tell."""
     parameter_count: int | None = None
     quantization: str | None = None
     trained_context: int | None = None

@@ -19,6 +19,7 @@ _Read = TypeVar("_Read")
 
 _ARCHITECTURE = "general.architecture"
 _NAME = "general.name"
+_TYPE = "general.type"
 _FILE_TYPE = "general.file_type"
 _PARAMETER_COUNT = "general.parameter_count"
 _ALIGNMENT = "general.alignment"
@@ -33,6 +34,7 @@ _KEYS = frozenset(
     {
         _ARCHITECTURE,
         _NAME,
+        _TYPE,
         _FILE_TYPE,
         _PARAMETER_COUNT,
         _ALIGNMENT,
@@ -105,6 +107,7 @@ def interpret(metadata: Mapping[str, Value], tensors: TensorTotals, *, is_whole:
     return GgufFacts(
         architecture=architecture,
         name=_display_name(metadata),
+        kind=_text(metadata, _TYPE) or None,
         parameter_count=(has_all_tensors and tensors.element_count) or _count(metadata, _PARAMETER_COUNT),
         quantization=quantization_name(_number(metadata, _FILE_TYPE), tensors.bytes_by_type),
         trained_context=count("context_length"),
