@@ -112,6 +112,10 @@ class LocalHub:
         self._store.put(Repository(repo=repo, commits=((commit, _contents(files)),), **shown))
         return commit
 
+    def has_repository(self, repo: str) -> bool:
+        """Whether there is a repository of this name."""
+        return self._store.get(repo) is not None
+
     def commit(self, repo: str, changes: Mapping[str, Source | None], **shown: Any) -> str:  # noqa: ANN401 - as above
         """Add a commit in which files are new, others, or (None) gone; return it."""
         old = self._get(repo)
