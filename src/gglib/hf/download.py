@@ -62,7 +62,7 @@ class DownloadLimits:
 class Download:
     """Brings one file into a part and gives it its name."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - from where, whereto, how, and who hears of it
         self,
         file: RemoteFile,
         target: Path,
@@ -87,7 +87,7 @@ class Download:
         """Until the server has sent the whole file instead of one."""
 
     def run(self, part: Part) -> FetchedFile:
-        """Return the file, whole, verified and under its name. Raises ``HubError`` leaves, ``OSError``, ``StoppedError``."""
+        """Return the file, whole, verified and named. Raises ``HubError``, ``OSError``, ``StoppedError``."""
         for _ in range(2):
             try:
                 size, sha256 = self._bring(part)
