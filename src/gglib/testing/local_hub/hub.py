@@ -68,8 +68,13 @@ class LocalHub:
         self._granted: frozenset[tuple[str, str]] = frozenset()
         self._link_number = 1
         self._listeners = {place: _listen() for place in Place}
-        self._hosts = {Place.HUB: "127.0.0.1", Place.CDN: cdn_host, Place.FOREIGN: cdn_host}
+        hosts = {Place.HUB: "127.0.0.1", Place.CDN: cdn_host, Place.FOREIGN: cdn_host}
+        self._urls = {
+            place: f"http://{hosts[place]}:{listener.getsockname()[1]}"
+            for place, listener in self._listeners.items()
+        }
         self._lock = threading.Lock()
+        self._wake, self._woken = socket.socketpair()
         self._open: dict[int, tuple[threading.Thread, socket.socket]] = {}
         self._acceptor = threading.Thread(target=self._accept, name="local-hub", daemon=True)
 
@@ -78,17 +83,17 @@ class LocalHub:
     @property
     def url(self) -> str:
         """The hub's address, without a slash at its end."""
-        return self._url(Place.HUB)
+        return self._urls[Place.HUB]
 
     @property
     def cdn_url(self) -> str:
         """The address of the host that large files come from."""
-        return self._url(Place.CDN)
+        return self._urls[Place.CDN]
 
     @property
     def foreign_url(self) -> str:
         """The address of a host that is not the hub's."""
-        return self._url(Place.FOREIGN)
+        return self._urls[Place.FOREIGN]
 
     def resolve_url(self, repo: str, name: str, revision: str = "main") -> str:
         """Return the hub's address of a file."""
@@ -227,9 +232,10 @@ class LocalHub:
         """End every connection and every thread."""
         self.ending.set()
         self.meters.end()
+        self._wake.send(b"!")
         self._acceptor.join(JOIN_S)
-        for listener in self._listeners.values():
-            listener.close()
+        for sock in (*self._listeners.values(), self._wake, self._woken):
+            sock.close()
         for thread, sock in self._connections():
             _shut(sock)
             thread.join(JOIN_S)
@@ -256,8 +262,11 @@ class LocalHub:
         with selectors.DefaultSelector() as selector:
             for place, listener in self._listeners.items():
                 selector.register(listener, selectors.EVENT_READ, place)
-            while not self.ending.is_set():
-                for key, _ in selector.select(timeout=0.05):
+            selector.register(self._woken, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select():
+                    if key.data is None:
+                        return
                     sock, _ = self._listeners[key.data].accept()
                     sock.setblocking(True)  # some systems hand the listener's way on
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -296,9 +305,6 @@ class LocalHub:
         commits = (commit for one in self._store.all() for commit in one.commits)
         is_apart = any(file in files and is_large(file, files[file]) for _, files in commits)
         return Place.CDN if is_apart else Place.HUB
-
-    def _url(self, place: Place) -> str:
-        return f"http://{self._hosts[place]}:{self._listeners[place].getsockname()[1]}"
 
 
 def _listen() -> socket.socket:
