@@ -25,8 +25,8 @@ HEADERS_AT_ONCE = 4
 HEADERS_WAIT_S = 6.0
 """For all headers of a search together; what has not come by then is guessed."""
 MAX_LIMIT = 100
-_SURPLUS = 4
-"""So many times more is asked of the hub where a size leaves some out, so that enough are left."""
+_SURPLUS = 2
+"""So many times more is asked of the hub where a size leaves some out. Not more: each repository is a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
