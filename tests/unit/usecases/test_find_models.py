@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gglib.core.context import FALLBACK_TRAINED_CONTEXT, UNLIMITED_CONTEXT
-from gglib.core.errors import GatedRepositoryError, InvalidGgufError, NoSuchChoiceError
+from gglib.core.errors import GatedRepositoryError, InvalidGgufError, NoSuchChoiceError, UnsafeNameError
 from gglib.core.fit import Fit, MachineMemory, estimate
 from gglib.core.gguf_names import FileKind
 from gglib.core.hub import Gate, HubRepository, HubSort, RemoteFile
@@ -183,6 +183,16 @@ async def test_what_is_above_the_size_is_not_shown() -> None:
     assert [one.offer.label for one in found.found] == ["Q4_K_M"]
     assert found.suggested is found.found[0].offer
     assert result.left_out == 2
+
+
+async def test_a_repository_that_cannot_be_one_is_not_shown() -> None:
+    """Its name could not be pulled, and is not put on a terminal."""
+    hostile = repository("o/\x1b[2Jm", {"m-Q8_0.gguf": GB})
+    result = await finder(Hub(hostile, repository(*LADDER))).search("m")
+    assert [found.repository.repo for found in result.repositories] == ["o/m"]
+    assert result.left_out == 1
+    with pytest.raises(UnsafeNameError):
+        await finder(Hub(hostile)).show(PullTarget(repo="o/\x1b[2Jm"))
 
 
 async def test_no_more_than_the_limit_is_shown_or_looked_at() -> None:
