@@ -12,7 +12,7 @@ from gglib.cli.errors import shown_errors
 
 COMMANDS = (
     *("up", "serve", "run"),
-    *("pull",),
+    *("search", "pull"),
     *("add", "import", "list", "show", "set", "rm", "verify", "outdated"),
     *("ps", "stop", "logs", "doctor"),
 )

@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 1000
 """Nothing is wrapped or cut for a program that reads a table."""
+NO_STYLES: Mapping[str, str] = {}
+
+Styled = tuple[str, str]
+"""Words, and how they look: a style of rich's, or nothing."""
 GAP = 2
 """Between two columns."""
 FOLDED_WIDTH = 20
@@ -30,13 +34,14 @@ def show_table(
     *,
     folded: Collection[str] = (),
     spared: Sequence[str] = (),
+    styles: Mapping[str, str] = NO_STYLES,
 ) -> None:
     """Print rows under their columns; see ``table`` and ``fitting``."""
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
     columns, rows = fitting(columns, rows, console.width, folded=folded, spared=spared)
-    console.print(table(columns, rows, folded=folded))
+    console.print(table(columns, rows, folded=folded, styles=styles))
 
 
 def fitting(
@@ -64,10 +69,17 @@ def fitting(
     return [columns[index] for index in kept], [[row[index] for index in kept] for row in rows]
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, folded: Collection[str] = ()) -> "Table":
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    folded: Collection[str] = (),
+    styles: Mapping[str, str] = NO_STYLES,
+) -> "Table":
     """Return rows under their columns; a column whose cells are all numbers is aligned to the right.
 
-    On a narrow terminal only the columns ``folded`` go on in the next line; without any, all may.
+    On a narrow terminal only the columns ``folded`` go on in the next line; without any, all may. A cell that is a
+    key of ``styles`` has that style where there are colours.
     """
     from rich.table import Table
     from rich.text import Text
@@ -82,8 +94,25 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, folded: Coll
             no_wrap=bool(folded) and column not in folded,
         )
     for row in rows:
-        drawn.add_row(*(Text(cell) for cell in row))
+        drawn.add_row(*(Text(cell, styles.get(cell, "")) for cell in row))
     return drawn
+
+
+def show_styled(lines: Iterable[Sequence[Styled]]) -> None:
+    """Print lines of styled words, which are wrapped already; the styles show on a terminal with colours only."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(Text.assemble(*line))
+
+
+def terminal_width() -> int:
+    """Return how many characters go into a line."""
+    import shutil
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
 
 
 def show_line(line: str) -> None:

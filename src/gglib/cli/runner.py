@@ -5,13 +5,16 @@ import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from gglib.cli.errors import EXIT_INTERRUPTED
 from gglib.core.ports import ModelStorePort
 from gglib.settings import Settings
+
+if TYPE_CHECKING:
+    from gglib.usecases.find_models import ModelFinder
 
 T = TypeVar("T")
 
@@ -29,6 +32,18 @@ def with_catalog(settings: Settings, ask: Callable[[ModelStorePort], Awaitable[T
     async def main() -> T:
         async with open_catalog(settings) as catalog:
             return await ask(catalog)
+
+    return asyncio.run(main())
+
+
+def with_finder(settings: Settings, ask: Callable[["ModelFinder"], Awaitable[T]]) -> T:
+    """Open the hub for one question and return its answer."""
+    from gglib.bootstrap.finding import finder
+    from gglib.bootstrap.hub import open_hub
+
+    async def main() -> T:
+        async with open_hub() as hub:
+            return await ask(finder(settings, hub))
 
     return asyncio.run(main())
 

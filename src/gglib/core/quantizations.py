@@ -3,8 +3,8 @@
 Names are not uniform: ``model-Q4_K_M``, ``Model.Q4_K_M``, ``Model.i1-Q4_K_M``, ``model-q4_k_m``, ``UD-Q4_K_XL``,
 ``model-mxfp4``, ``model-fp16``. The hub reads the last label of the name, ignoring case, with an optional ``UD-``
 before it and a size behind it (huggingface.js, ``packages/tasks/src/gguf.ts``, ``GGUF_QUANT_RE``); llama.cpp
-takes a tag for anything that stands before ``.`` or ``-`` in a name (``common/download.cpp``, ``find_best_model``). Here a label must
-also stand alone, between separators, so that ``SEQ4_0`` has none.
+takes a tag for anything that stands before ``.`` or ``-`` in a name (``common/download.cpp``, ``find_best_model``).
+Here a label must also stand alone, between separators, so that ``SEQ4_0`` has none.
 """
 
 import re

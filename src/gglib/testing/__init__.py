@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gglib.testing.fake_catalog import FakeCatalog
+    from gglib.testing.fake_hub import FakeHub
     from gglib.testing.fake_runtime import Admission, FakeRuntime
     from gglib.testing.local_hub import LocalHub
     from gglib.testing.scripted_server.install import install_scripted_server
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Admission",
     "FakeCatalog",
+    "FakeHub",
     "FakeRuntime",
     "LocalHub",
     "Script",
@@ -29,6 +31,7 @@ __all__ = [
 _MODULES = {
     "Admission": "fake_runtime",
     "FakeCatalog": "fake_catalog",
+    "FakeHub": "fake_hub",
     "FakeRuntime": "fake_runtime",
     "LocalHub": "local_hub",
     "Script": "scripted_server.script",

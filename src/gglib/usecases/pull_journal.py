@@ -164,6 +164,8 @@ def _from_json(fields: Mapping[str, Any]) -> PullJob:
     """Return the job; raises KeyError, TypeError or ValueError for what is none of ours."""
     if fields["format"] != FORMAT:
         raise ValueError(fields["format"])
+    if not fields["files"]:
+        raise ValueError("no files")
     projector = fields["projector"]
     return PullJob(
         asked=str(fields["asked"]),

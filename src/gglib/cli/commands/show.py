@@ -1,8 +1,15 @@
-"""``gglib show``: all that is known of one model."""
+"""``gglib show``: all that is known of one model, or of a repository of the hub."""
+
+from typing import TYPE_CHECKING
 
 import click
 
 from gglib.cli.context import Options
+
+if TYPE_CHECKING:
+    from gglib.core.models import ModelSummary
+    from gglib.core.ports import ModelStorePort
+    from gglib.settings import Settings
 
 
 @click.command("show")
@@ -10,16 +17,58 @@ from gglib.cli.context import Options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 @click.pass_obj
 def command(options: Options, model: str, *, as_json: bool) -> None:
-    """Show what is known of a model."""
+    """Show what is known of a model.
+
+    MODEL is one of the catalogue, or owner/name of a repository of the Hugging Face hub, whose files are listed.
+    """
+    from gglib.cli.runner import with_catalog
+
+    settings = options.settings()
+    found = with_catalog(settings, lambda store: _of_catalog(store, model))
+    if found is None:
+        _show_repository(settings, model, as_json=as_json)
+    else:
+        _show_model(settings, found, as_json=as_json)
+
+
+async def _of_catalog(store: "ModelStorePort", name: str) -> "ModelSummary | None":
+    """Return the model of the catalogue; None for what can only be a repository."""
+    from gglib.core.names import require_model
+
+    if "/" in name and await store.resolve_model(name) is None:
+        return None
+    return await require_model(store, name)
+
+
+def _show_repository(settings: "Settings", name: str, *, as_json: bool) -> None:
+    from gglib.cli import found_lines, render
+    from gglib.cli.runner import with_finder
+    from gglib.core.pull_target import read_target
+    from gglib.usecases.found_json import shown_json
+
+    target = read_target(name)
+    found = with_finder(settings, lambda finder: finder.show(target))
+    if as_json:
+        render.show_json(shown_json(found))
+        return
+    render.show_styled(found_lines.show_lines(found, width=render.terminal_width()))
+    click.echo()
+    render.show_table(
+        found_lines.FILE_COLUMNS,
+        found_lines.file_rows(found),
+        folded=found_lines.FILE_COLUMNS[-1:],
+        styles=found_lines.FIT_STYLES,
+    )
+    legend = found_lines.show_legend(found)
+    click.echo("".join(f"\n{line}" for line in legend), nl=bool(legend))
+
+
+def _show_model(settings: "Settings", found: "ModelSummary", *, as_json: bool) -> None:
     import time
 
     from gglib.cli import listing, render
     from gglib.cli.instance import states_of
-    from gglib.cli.runner import with_catalog
-    from gglib.core.names import require_model
 
-    settings = options.settings()
-    found = with_catalog(settings, lambda store: require_model(store, model))
     state = states_of(settings).get(found.id)
     if as_json:
         render.show_json(listing.as_json(found, state))

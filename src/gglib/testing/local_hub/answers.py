@@ -1,7 +1,9 @@
 """Requests become answers: what huggingface.co and its file host say to each. No sockets.
 
 Sources: huggingface_hub 2.4 (``utils/_http.py`` for the error codes, ``file_download.py`` for the headers of
-``resolve``), https://huggingface.co/docs/hub/api.
+``resolve``), https://huggingface.co/docs/hub/api. Seen in the field: the file host's ETag looks like a SHA-256 and is
+none of the content (llamaMan issue 70); small files are answered with a relative 307 to ``/api/resolve-cache``, from
+where the hub itself sends them (swift-transformers pull request 209).
 """
 
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from gglib.testing.local_hub.store import Repository, Store
 from gglib.testing.local_hub.wire import Headers, Request
 
 LAST_MODIFIED = "Fri, 02 Jan 2026 03:04:05 GMT"
+CACHE_PATH = "/api/resolve-cache/models/"
 NOTHING = Span(0, 0)
 _JSON: Headers = (("Content-Type", "application/json; charset=utf-8"),)
 
@@ -63,7 +66,7 @@ class Target:
     """What a path of the hub means."""
 
     kind: str
-    """``models``, ``model``, ``file`` or ``other``."""
+    """``models``, ``model``, ``file``, ``cached`` (a small file, where it really comes from) or ``other``."""
     repo: str = ""
     revision: str = "main"
     file: str = ""
@@ -73,6 +76,8 @@ def read_target(path: str) -> Target:
     """Read a path; quoted slashes are part of a name, and of a branch's."""
     parts = path.split("/")[1:]
     names = [unquote(part) for part in parts]
+    if path.startswith(CACHE_PATH) and len(parts) > 6:
+        return Target("cached", "/".join(names[3:5]), names[5], "/".join(names[6:]))
     if parts[:2] == ["api", "models"]:
         rest = names[2:]
         if not any(rest):
@@ -112,7 +117,7 @@ def answer(request: Request, place: Place, fault: Fault, situation: Situation) -
         return found
     if found is None:
         return Answer(status=404, headers=(("Content-Type", "text/plain"),), body=b"Not Found")
-    return send_file(request, fault, found, etag=f'"{found.sha256}"')
+    return send_file(request, fault, found, etag=f'"{found.storage_tag}"')
 
 
 def send_file(request: Request, fault: Fault, content: Content, *, etag: str, more: Headers = ()) -> Answer:
@@ -145,7 +150,7 @@ def _cdn_file(request: Request, situation: Situation) -> Content | Answer | None
     if request.first("Signature") != str(situation.link_number):
         body = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
         return Answer(status=403, headers=(("Content-Type", "application/xml"),), body=body)
-    sha256, name = request.path.split("/", 3)[2:]
+    sha256, _, name = request.path.removeprefix("/files/").partition("/")
     for repository in situation.store.all():
         for _, files in reversed(repository.commits):
             found = files.get(unquote(name))
@@ -183,7 +188,7 @@ class _Hub:
             has_blobs = self._request.first("blobs").lower() in ("true", "1")
             shown = payloads.model(repository, commit, blobs=has_blobs)
             return Answer(status=200, headers=_JSON, body=payloads.dumps(shown))
-        return self._file(repository, commit, target.file)
+        return self._file(repository, commit, target)
 
     def _models(self) -> Answer:
         """List repositories, page by page: the next one's address is in the Link header."""
@@ -223,15 +228,15 @@ class _Hub:
             return _refused(401, "Invalid username or password.", "RepoNotFound")
         return _refused(404, "Repository not found", "RepoNotFound")
 
-    def _file(self, repository: Repository, commit: str, name: str) -> Answer:
+    def _file(self, repository: Repository, commit: str, target: Target) -> Answer:
+        name = target.file
         if repository.gated is not None and (self._token, repository.repo) not in self._situation.granted:
             return self._gate(repository.repo)
         content = repository.files(commit).get(name)
         if content is None:
             return _refused(404, "Entry not found", "EntryNotFound", (("X-Repo-Commit", commit),))
         if not payloads.is_large(name, content):
-            more: Headers = (("X-Repo-Commit", commit),)
-            return send_file(self._request, self._fault, content, etag=f'"{content.blob_id}"', more=more)
+            return self._small_file(repository.repo, commit, target, content)
         query = urlencode({"Expires": "1767323045", "Signature": str(self._situation.link_number)})
         headers = (
             ("Location", f"{self._situation.cdn_url}/files/{content.sha256}/{quote(name)}?{query}"),
@@ -242,6 +247,15 @@ class _Hub:
             ("Content-Type", "text/plain; charset=utf-8"),
         )
         return Answer(status=302, headers=headers, body=b"Found. Redirecting")
+
+    def _small_file(self, repo: str, commit: str, target: Target, content: Content) -> Answer:
+        etag = f'"{content.blob_id}"'
+        more: Headers = (("X-Repo-Commit", commit),)
+        if target.kind == "cached":
+            return send_file(self._request, self._fault, content, etag=etag, more=more)
+        location = f"{CACHE_PATH}{repo}/{commit}/{quote(target.file)}?{urlencode({'etag': etag})}"
+        linked = (("X-Linked-ETag", etag), ("X-Linked-Size", str(content.size_bytes)))
+        return Answer(status=307, headers=(("Location", location), *more, *linked))
 
     def _gate(self, repo: str) -> Answer:
         if self._token is None:

@@ -50,6 +50,11 @@ class Content:
         return hashlib.sha256(self.data or str(self.hollow_bytes or "").encode()).hexdigest()
 
     @cached_property
+    def storage_tag(self) -> str:
+        """The file host's own name for the content: as long as a SHA-256, and another one, as on the real host."""
+        return hashlib.sha256(f"stored {self.sha256}".encode()).hexdigest()
+
+    @cached_property
     def blob_id(self) -> str:
         """What git calls a small file: the SHA-1 of its blob."""
         text = self.data if self.path is None else self.sha256.encode()

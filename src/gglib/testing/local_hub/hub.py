@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
-from gglib.testing.local_hub.answers import Situation
+from gglib.testing.local_hub.answers import CACHE_PATH, Situation
 from gglib.testing.local_hub.connection import Connection
 from gglib.testing.local_hub.content import Content, Source
 from gglib.testing.local_hub.faults import Fault, Faults, Rule
@@ -19,7 +19,6 @@ from gglib.testing.local_hub.store import Files, Repository, Store
 
 BACKLOG = 128
 JOIN_S = 5.0
-ALL_PLACES = frozenset(Place)
 
 
 class LocalHub:
@@ -32,9 +31,10 @@ class LocalHub:
             hub.url                                    # what HF_ENDPOINT would be
             hub.requests                               # what was asked of all its hosts, oldest first
 
-    **Hosts.** ``url`` is the hub: the API, small files, and a redirect to ``cdn_url`` for each large file (``.gguf``,
-    or 10 MB and more), with the headers ``X-Repo-Commit``, ``X-Linked-Size`` and ``X-Linked-ETag``. The file host has
-    another name and port; its addresses are signed, and ``expire_links()`` makes the old ones answer 403.
+    **Hosts.** ``url`` is the hub: the API, small files (after a relative redirect, as on the real one), and a redirect
+    to ``cdn_url`` for each large file (``.gguf``, or 10 MB and more), with the headers ``X-Repo-Commit``,
+    ``X-Linked-Size`` and ``X-Linked-ETag`` (the SHA-256). The file host has another name and port, and ETags of its
+    own; its addresses are signed, and ``expire_links()`` makes the old ones answer 403.
     ``foreign_url`` is somebody else's host: plain files (``add_address``), and the end of redirects that must not
     bring a token there. All three know Range, If-Range and strong ETags, keep connections open, and take absolute
     targets, so that each can also stand for a proxy.
@@ -46,9 +46,9 @@ class LocalHub:
     **Access.** ``accept_token`` makes a token known; others get 401. Gated repositories (``gated="auto"``) show their
     listing to everybody and their files to those who were let in (``grant``). Private and missing ones look the same.
 
-    **Faults.** ``script(fault, file=…, place=…, times=…)``: see ``Fault``, ``rate_limited``, ``failing``. With ``file`` it
-    befalls the answers of the host that sends that file's bytes (``place``: of another one), else every answer; with
-    ``times`` the next so many. Of several rules the first that applies counts. The rule that comes back counts
+    **Faults.** ``script(fault, file=…, place=…, times=…)``: see ``Fault``, ``rate_limited``, ``failing``. With ``file``
+    it befalls the answers of the host that sends that file's bytes (``place``: of another one), else every answer;
+    with ``times`` the next so many. Of several rules the first that applies counts. The rule that comes back counts
     (``used``) and can be taken back (``end()``).
 
     **Exact moments.** ``pause_after(file, n)`` stops all senders of a file once ``n`` bytes of it were sent in all
@@ -68,7 +68,11 @@ class LocalHub:
         self._granted: frozenset[tuple[str, str]] = frozenset()
         self._link_number = 1
         self._listeners = {place: _listen() for place in Place}
-        self._hosts = {Place.HUB: "127.0.0.1", Place.CDN: cdn_host, Place.FOREIGN: cdn_host}
+        hosts = {Place.HUB: "127.0.0.1", Place.CDN: cdn_host, Place.FOREIGN: cdn_host}
+        self._urls = {
+            place: f"http://{hosts[place]}:{listener.getsockname()[1]}"
+            for place, listener in self._listeners.items()
+        }
         self._lock = threading.Lock()
         self._open: dict[int, tuple[threading.Thread, socket.socket]] = {}
         self._acceptor = threading.Thread(target=self._accept, name="local-hub", daemon=True)
@@ -78,17 +82,17 @@ class LocalHub:
     @property
     def url(self) -> str:
         """The hub's address, without a slash at its end."""
-        return self._url(Place.HUB)
+        return self._urls[Place.HUB]
 
     @property
     def cdn_url(self) -> str:
         """The address of the host that large files come from."""
-        return self._url(Place.CDN)
+        return self._urls[Place.CDN]
 
     @property
     def foreign_url(self) -> str:
         """The address of a host that is not the hub's."""
-        return self._url(Place.FOREIGN)
+        return self._urls[Place.FOREIGN]
 
     def resolve_url(self, repo: str, name: str, revision: str = "main") -> str:
         """Return the hub's address of a file."""
@@ -172,8 +176,10 @@ class LocalHub:
         where_from = place if place is not None or file is None else self._sender_of(file)
 
         def applies(at: Place, subject: str, target: str) -> bool:
-            is_file = file is None or subject == file
-            return is_file and where_from in (None, at) and (where is None or where(target))
+            if place is None and file is not None and at is Place.HUB and CACHE_PATH not in target:
+                return False  # the redirect to a small file is not where its bytes come from
+            is_meant = file is None or subject == file
+            return is_meant and where_from in (None, at) and (where is None or where(target))
 
         rule = Rule(fault, applies, times)
         self.faults.add(rule)
@@ -294,9 +300,6 @@ class LocalHub:
         commits = (commit for one in self._store.all() for commit in one.commits)
         is_apart = any(file in files and is_large(file, files[file]) for _, files in commits)
         return Place.CDN if is_apart else Place.HUB
-
-    def _url(self, place: Place) -> str:
-        return f"http://{self._hosts[place]}:{self._listeners[place].getsockname()[1]}"
 
 
 def _listen() -> socket.socket:

@@ -1,0 +1,52 @@
+"""``gglib search``: what the hub has, and what of it this machine holds."""
+
+import click
+
+from gglib.cli.context import Options
+
+SORTS = ("downloads", "likes", "updated", "trending")
+MAX_LIMIT = 100
+
+
+@click.command("search")
+@click.argument("query", nargs=-1, required=True)
+@click.option(
+    "--sort", type=click.Choice(SORTS), default=SORTS[0], show_default=True, help="What comes first."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, MAX_LIMIT),
+    metavar="N",
+    default=10,
+    show_default=True,
+    help="Repositories at most.",
+)
+@click.option("--max-size", metavar="SIZE", help="Leave out what is larger: 8G, 500M.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.pass_obj
+def command(  # noqa: PLR0913 - click passes each option
+    options: Options, query: tuple[str, ...], *, sort: str, limit: int, max_size: str | None, as_json: bool
+) -> None:
+    """Search the Hugging Face hub for GGUF models.
+
+    Shows the quantizations of each, and which of them fit into this machine's memory.
+    """
+    from gglib.cli import found_lines, render
+    from gglib.cli.runner import with_finder
+    from gglib.cli.sizes import size_of
+    from gglib.core.hub import HubSort
+    from gglib.usecases.find_models import ModelFinder, SearchResult
+    from gglib.usecases.found_json import search_json
+
+    words = " ".join(query)
+    max_size_bytes = None if max_size is None else size_of(max_size, "--max-size")
+
+    async def find(finder: ModelFinder) -> SearchResult:
+        return await finder.search(words, sort=HubSort(sort), limit=limit, max_size_bytes=max_size_bytes)
+
+    result = with_finder(options.settings(), find)
+    if as_json:
+        render.show_json(search_json(result, query=words))
+    else:
+        width = render.terminal_width()
+        render.show_styled(found_lines.search_lines(result, query=words, width=width))

@@ -1,0 +1,215 @@
+"""huggingface_hub's HTTP, held to gglib's rules while gglib calls.
+
+The library (2.4) has one client for the whole process, without a timeout; it tries five times with up to eight seconds
+between, or for as long as ``Retry-After`` says; it writes warnings to the terminal, follows every redirect, and sends
+the token to wherever a ``Link`` header points. Its documented ``set_client_factory`` takes another client. Ours
+behaves as the library's own, except for calls inside ``calling``: those
+
+- show a token to the endpoint's own origin only, whatever redirects and links say, and never go from https to http;
+- end within ``TOTAL_S``, and take no more than ``LARGEST_ANSWER_BYTES``;
+- end at once in ``FailedError``, which nothing of the library catches: what is tried again is decided in ``api``;
+- say who they are, and nothing of the machine.
+
+Importing this module imports the library, which takes a quarter of a second: not in the loop's thread.
+"""
+
+import os
+
+# Read once, by the library's own import.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import huggingface_hub
+from huggingface_hub import get_session
+
+from gglib.core.errors import HubError, HubUnreachableError
+from gglib.hf.refusals import STILL_WORK, Asked, refusal, retry_after_s
+
+CONNECT_S = 10.0
+SILENCE_S = 20.0
+"""Between two pieces of an answer."""
+TOTAL_S = 60.0
+LARGEST_ANSWER_BYTES = 32 * 1024 * 1024
+"""A listing of 100,000 files has about half of that."""
+MOST_REDIRECTS = 5
+USER_AGENT = "gglib"
+_REDIRECTS = (301, 302, 303, 307, 308)
+_KEPT_HEADERS = ("content-type", "link")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+_asked: ContextVar[Asked | None] = ContextVar("gglib_hub_asked", default=None)
+_install_lock = threading.Lock()
+
+
+class FailedError(Exception):
+    """A call failed with ``error``; it may be tried again after ``wait_s``, at once where that is 0, never where None.
+
+    No ``HubError`` itself, and none of the errors on which the library tries again.
+    """
+
+    def __init__(self, error: HubError, wait_s: float | None = None) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.wait_s = wait_s
+
+
+@contextmanager
+def calling(asked: Asked) -> Iterator[None]:
+    """Hold the library's calls in this thread to gglib's rules. What fails is a ``FailedError``."""
+    with _install_lock:
+        if not isinstance(get_session(), _Client):
+            huggingface_hub.set_client_factory(_Client)
+    token = _asked.set(asked)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
+class _Client(httpx2.Client):
+    """The library's client for others, gglib's for gglib."""
+
+    def __init__(self) -> None:
+        super().__init__(event_hooks={"request": [_refuse_offline]}, follow_redirects=True, timeout=None)
+
+    def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:  # noqa: ANN401 - the client's own
+        """Send a request: as it is, or by gglib's rules."""
+        asked = _asked.get()
+        if asked is None:
+            return super().send(request, **options)
+        try:
+            return self._send_by_the_rules(request, asked)
+        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError) as error:
+            raise _failed(error, asked) from error
+
+    def _send_by_the_rules(self, request: httpx2.Request, asked: Asked) -> httpx2.Response:
+        deadline = time.monotonic() + TOTAL_S
+        for _ in range(MOST_REDIRECTS + 1):
+            _prepare(request, asked)
+            answer = super().send(request, stream=True, follow_redirects=False)
+            try:
+                body = _read(answer, deadline, asked)
+            finally:
+                answer.close()
+            if answer.status_code not in _REDIRECTS:
+                return _checked(answer, body, asked)
+            request = _next(request, answer, asked)
+        raise FailedError(HubError(f"The hub at {asked.host} leads in circles: check HF_ENDPOINT."))
+
+
+def _refuse_offline(request: httpx2.Request) -> None:
+    """Do what the library's own hook does."""
+    if huggingface_hub.is_offline_mode():
+        raise huggingface_hub.errors.OfflineModeIsEnabled(
+            f"Cannot reach {request.url}: offline mode is enabled."
+        )
+
+
+def _prepare(request: httpx2.Request, asked: Asked) -> None:
+    request.extensions["timeout"] = {
+        "connect": CONNECT_S,
+        "read": SILENCE_S,
+        "write": SILENCE_S,
+        "pool": SILENCE_S,
+    }
+    request.headers["User-Agent"] = USER_AGENT
+    if _origin(str(request.url)) != _origin(asked.endpoint):
+        request.headers.pop("Authorization", None)
+        request.headers.pop("Cookie", None)
+
+
+def _origin(url: str) -> tuple[str, str, int]:
+    parts = urlsplit(url)
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+
+
+def _read(answer: httpx2.Response, deadline: float, asked: Asked) -> bytes:
+    body = bytearray()
+    for piece in answer.iter_bytes():
+        body += piece
+        if len(body) > LARGEST_ANSWER_BYTES:
+            raise FailedError(HubError(f"The hub at {asked.host} answers without end: check HF_ENDPOINT."))
+        if time.monotonic() > deadline:
+            raise FailedError(
+                HubUnreachableError(_unreachable_text(asked, f"took more than {TOTAL_S:.0f} s"))
+            )
+    return bytes(body)
+
+
+def _checked(answer: httpx2.Response, body: bytes, asked: Asked) -> httpx2.Response:
+    """Return a good answer with what the library needs of it (and no warning of the hub's, which it would print)."""
+    status = answer.status_code
+    if status >= 300:  # noqa: PLR2004,RUF100 - neither good nor a redirect
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        error = refusal(status, headers, asked)
+        raise FailedError(error, (retry_after_s(headers) or 0.0) if error.is_retryable else None)
+    kept = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
+    return httpx2.Response(status, headers=kept, content=body, request=answer.request)
+
+
+def _next(request: httpx2.Request, answer: httpx2.Response, asked: Asked) -> httpx2.Request:
+    target = answer.next_request
+    if target is None or target.url.scheme not in _DEFAULT_PORTS:
+        raise FailedError(
+            HubError(f"The hub at {asked.host} leads to no address of the web: check HF_ENDPOINT.")
+        )
+    if request.url.scheme == "https" and target.url.scheme == "http":
+        raise FailedError(
+            HubError(
+                f"The hub at {asked.host} leads from https to http, where anybody may listen: check HF_ENDPOINT."
+            )
+        )
+    return target
+
+
+def _failed(error: Exception, asked: Asked) -> FailedError:
+    """Return what a failure of the network means for a person; only what broke off in the middle is tried again."""
+    host = asked.host
+    if isinstance(error, huggingface_hub.errors.OfflineModeIsEnabled):
+        text = f"HF_HUB_OFFLINE is set, so the hub at {host} is not asked: unset it; {STILL_WORK}."
+    elif isinstance(error, httpx2.ProxyError):
+        text = f"The proxy on the way to {host} fails ({_reason(error)}): check HTTPS_PROXY; {STILL_WORK}."
+    elif _is_about_trust(error):
+        text = (
+            f"No safe connection to the hub at {host} ({_reason(error)}): check the clock and HF_ENDPOINT, or set "
+            "SSL_CERT_FILE to your organisation's certificates."
+        )
+    elif isinstance(error, httpx2.TimeoutException):
+        text = _unreachable_text(asked, "does not answer")
+    elif isinstance(error, httpx2.ConnectError):
+        text = _unreachable_text(asked, f"cannot be reached ({_reason(error)})")
+    elif isinstance(error, httpx2.NetworkError | httpx2.RemoteProtocolError):
+        return FailedError(HubUnreachableError(_unreachable_text(asked, "broke off its answer")), 0.0)
+    else:
+        return FailedError(HubError(f"The hub at {host} answers what cannot be read: check HF_ENDPOINT."))
+    return FailedError(HubUnreachableError(text))
+
+
+def _unreachable_text(asked: Asked, what: str) -> str:
+    return f"The hub at {asked.host} {what}: check the network; {STILL_WORK}."
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is_about_trust(error: Exception) -> bool:
+    return any(isinstance(one, ssl.SSLError) for one in _causes(error))
+
+
+def _reason(error: Exception) -> str:
+    """Return the system's own words, from as deep as they are."""
+    texts = [one.strerror for one in _causes(error) if isinstance(one, OSError) and one.strerror]
+    return str(texts[-1] if texts else error).strip(" .")

@@ -1,0 +1,240 @@
+"""Finds models on a hub, and says of each quantization whether this machine holds it. It fetches nothing but headers.
+
+Knows the core only: the hub, the machine's memory and the reader of headers are passed in. What decides is in the pure
+functions at the end.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from gglib.core.context import ContextWish
+from gglib.core.errors import GglibError, HubError, NoSuchChoiceError, UnsafeNameError
+from gglib.core.file_names import safe_path
+from gglib.core.fit import Fit, MachineMemory, MemoryNeed, estimate, judge_fit
+from gglib.core.gguf_names import FileKind, kind_of
+from gglib.core.hub import HubFile, HubRepository, HubSort, RemoteFile
+from gglib.core.models import GgufFacts
+from gglib.core.offers import Offer, Offers, choose_offer, find_offers
+from gglib.core.ports import ModelHubPort
+from gglib.core.pull_target import PullTarget
+
+HEADER_BYTES = 256 * 1024
+"""Of one file of a repository: its shape stands before the vocabulary, which takes megabytes."""
+HEADERS_AT_ONCE = 4
+HEADERS_WAIT_S = 6.0
+"""For all headers of a search together; what has not come by then is guessed."""
+MAX_LIMIT = 100
+_SURPLUS = 4
+"""So many times more is asked of the hub where a size leaves some out, so that enough are left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundOffer:
+    """One model of a repository, as this machine sees it."""
+
+    offer: Offer
+    need: MemoryNeed
+    fit: Fit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundFile:
+    """One file of a repository."""
+
+    file: HubFile
+    kind: FileKind
+    found: FoundOffer | None
+    """The model that it belongs to, or is."""
+    is_unsafe: bool
+    """Whether its name must not become one on this machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundRepository:
+    """A repository with what it offers, smallest first."""
+
+    repository: HubRepository
+    offers: Offers
+    """All that it has, also what was left out for its size."""
+    found: tuple[FoundOffer, ...]
+    suggested: Offer | None
+    """What gglib would take of what is shown; None where the user has to choose, or nothing fits."""
+    memory: MachineMemory
+    """What was judged against."""
+    context: int
+    """In tokens, for which memory was judged."""
+    architecture: str | None
+    parameter_count: int | None
+    trained_context: int | None
+
+    def files(self) -> tuple[FoundFile, ...]:
+        """Return every file: models first, smallest first and in shard order, then the rest by name."""
+        of_models = [(file, found) for found in self.found for file in found.offer.files]
+        names = {file.name for file, _ in of_models}
+        rest = [file for file in self.repository.files if file.name not in names]
+        return (
+            *(_found_file(file, found) for file, found in of_models),
+            *(_found_file(file, None) for file in sorted(rest, key=lambda file: file.name)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """What a search brought."""
+
+    repositories: tuple[FoundRepository, ...]
+    """Best first."""
+    memory: MachineMemory
+    left_out: int
+    """Repositories that the hub found and that have nothing to pull, or nothing of the size."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFinder:
+    """Asks a hub on behalf of one machine. ``context`` is what memory is judged for, in tokens."""
+
+    hub: ModelHubPort
+    memory: MachineMemory
+    context: int
+    read_facts: Callable[[bytes], GgufFacts]
+    """Facts from the first bytes of a file; raises ``InvalidGgufError``."""
+    headers_wait_s: float = HEADERS_WAIT_S
+
+    async def search(
+        self,
+        query: str,
+        *,
+        sort: HubSort = HubSort.DOWNLOADS,
+        limit: int = 10,
+        max_size_bytes: int | None = None,
+    ) -> SearchResult:
+        """Return at most ``limit`` repositories that ``query`` finds, best first.
+
+        With ``max_size_bytes``, models above it are not shown, nor repositories of which none is left. Raises
+        ``HubError``.
+        """
+        asked = limit if max_size_bytes is None else min(limit * _SURPLUS, MAX_LIMIT)
+        repositories = await self.hub.search(query, sort=sort, limit=asked)
+        offered = [(one, find_offers(one.files)) for one in repositories]
+        wanted = [(one, offers) for one, offers in offered if within(offers, max_size_bytes)]
+        headers = await self._read_headers(wanted[:limit])
+        found = tuple(
+            judged(one, offers, facts, finder=self, max_size_bytes=max_size_bytes)
+            for (one, offers), facts in zip(wanted[:limit], headers, strict=True)
+        )
+        return SearchResult(repositories=found, memory=self.memory, left_out=len(offered) - len(wanted))
+
+    async def show(self, target: PullTarget) -> FoundRepository:
+        """Return a repository with all that it has; of a target that names a model, that model alone.
+
+        Raises ``HubError``.
+        """
+        if target.repo is None:
+            raise NoSuchChoiceError("Only repositories can be shown: name one as owner/name.")
+        repository = await self.hub.repository(target.repo, target.revision)
+        offers = find_offers(repository.files)
+        if target.quantization is not None or target.file is not None:
+            named = choose_offer(offers, target=target, fit_of=lambda _: Fit.FITS)
+            offers = Offers(models=(named,))
+            repository = replace(repository, files=named.files)
+        (facts,) = await self._read_headers([(repository, offers)])
+        return judged(repository, offers, facts, finder=self, max_size_bytes=None)
+
+    async def _read_headers(self, wanted: Sequence[tuple[HubRepository, Offers]]) -> list[GgufFacts | None]:
+        """Return what one file of each says; None where it cannot be had, or not in time."""
+        deadline = asyncio.get_running_loop().time() + self.headers_wait_s
+        free = asyncio.Semaphore(HEADERS_AT_ONCE)
+
+        async def read(repository: HubRepository, offers: Offers) -> GgufFacts | None:
+            try:
+                async with asyncio.timeout_at(deadline), free:
+                    start = await self.hub.read_start(header_file(repository, offers), HEADER_BYTES)
+                return await asyncio.to_thread(self.read_facts, start)
+            except (GglibError, TimeoutError):
+                return None  # the estimate says that it is guessed
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(read(*one)) if one[1].models else None for one in wanted]
+        return [task.result() if task else None for task in tasks]
+
+
+def header_file(repository: HubRepository, offers: Offers) -> RemoteFile:
+    """Return the file whose header is read for a repository: the first of its smallest model."""
+    file = offers.models[0].first
+    return RemoteFile(
+        name=file.name,
+        repo=repository.repo,
+        revision=repository.revision,
+        size_bytes=file.size_bytes,
+        sha256=file.sha256,
+    )
+
+
+def within(offers: Offers, max_size_bytes: int | None) -> list[Offer]:
+    """Return the models that are no larger."""
+    return [offer for offer in offers.models if max_size_bytes is None or offer.size_bytes <= max_size_bytes]
+
+
+def judged(
+    repository: HubRepository,
+    offers: Offers,
+    facts: GgufFacts | None,
+    *,
+    finder: ModelFinder,
+    max_size_bytes: int | None,
+) -> FoundRepository:
+    """Return a repository with the need and the fit of each of its models.
+
+    One header speaks for all quantizations of one model, but for nothing else: where a repository has several models,
+    only the one that was read is known.
+    """
+    trained = (facts and facts.trained_context) or repository.trained_context
+    context = ContextWish(requested=None, model_setting=None, default=finder.context, trained=trained).needed
+    is_one_model = all(offer.is_alone for offer in offers.models)
+    found = []
+    for offer in within(offers, max_size_bytes):
+        is_known = is_one_model or offer is offers.models[0]
+        need = estimate(
+            facts if is_known else None,
+            weights_bytes=offer.size_bytes,
+            context=context,
+            parameter_count=repository.parameter_count if is_one_model else None,
+        )
+        found.append(FoundOffer(offer=offer, need=need, fit=judge_fit(need, finder.memory)))
+    return FoundRepository(
+        repository=repository,
+        offers=offers,
+        found=tuple(found),
+        suggested=_suggested(repository, offers, found),
+        memory=finder.memory,
+        context=context,
+        architecture=repository.architecture or ((facts and facts.architecture) or None),
+        parameter_count=repository.parameter_count or (facts.parameter_count if facts else None),
+        trained_context=trained,
+    )
+
+
+def _suggested(repository: HubRepository, offers: Offers, found: Sequence[FoundOffer]) -> Offer | None:
+    """Return what a pull takes when nothing is named and only what is shown is there."""
+    fits = {one.offer.first.name: one.fit for one in found}
+    try:
+        return choose_offer(
+            offers,
+            target=PullTarget(repo=repository.repo),
+            fit_of=lambda offer: fits.get(offer.first.name, Fit.TOO_LARGE),
+        )
+    except HubError:
+        return None
+
+
+def _found_file(file: HubFile, found: FoundOffer | None) -> FoundFile:
+    return FoundFile(file=file, kind=kind_of(file.name), found=found, is_unsafe=not _is_safe(file.name))
+
+
+def _is_safe(name: str) -> bool:
+    try:
+        safe_path(name)
+    except UnsafeNameError:
+        return False
+    return True

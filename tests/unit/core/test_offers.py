@@ -1,0 +1,393 @@
+"""What a repository offers, and which of it is taken."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gglib.core.errors import NoSuchChoiceError, UnsafeNameError
+from gglib.core.fit import Fit
+from gglib.core.hub import HubFile
+from gglib.core.offers import Offer, Offers, choose_offer, choose_projector, find_offers, lines_of
+from gglib.core.pull_target import PullTarget, read_target
+
+GB = 10**9
+LADDER = {
+    "IQ2_M": 3 * GB,
+    "Q2_K": 32 * GB // 10,
+    "Q3_K_S": 36 * GB // 10,
+    "Q3_K_M": 4 * GB,
+    "IQ4_XS": 45 * GB // 10,
+    "Q4_K_S": 47 * GB // 10,
+    "Q4_K_M": 49 * GB // 10,
+    "Q5_K_M": 57 * GB // 10,
+    "Q6_K": 66 * GB // 10,
+    "Q8_0": 85 * GB // 10,
+    "F16": 16 * GB,
+}
+
+
+def files(*names: str, size_bytes: int = GB) -> list[HubFile]:
+    """Return files of one size."""
+    return [HubFile(name=name, size_bytes=size_bytes) for name in names]
+
+
+def of(sizes: Mapping[str, int]) -> Offers:
+    """Return the offers of a repository of one model, by quantization."""
+    return find_offers(HubFile(name=f"m-{label}.gguf", size_bytes=size) for label, size in sizes.items())
+
+
+def room_for(fits_bytes: int, tight_bytes: int | None = None) -> Callable[[Offer], Fit]:
+    """Return the judgement of a machine that holds files up to a size well, up to another one tightly."""
+
+    def fit_of(offer: Offer) -> Fit:
+        if offer.size_bytes <= fits_bytes:
+            return Fit.FITS
+        return Fit.TIGHT if offer.size_bytes <= (tight_bytes or 0) else Fit.TOO_LARGE
+
+    return fit_of
+
+
+def best(offers: Offers, fit_of: Callable[[Offer], Fit]) -> str:
+    """Return what is taken when nothing is named."""
+    return choose_offer(offers, target=PullTarget(repo="o/n"), fit_of=fit_of).label
+
+
+def chosen(offers: Offers, text: str) -> str:
+    """Return the first file of what a target means, on a machine that holds nothing."""
+    return choose_offer(offers, target=read_target(text), fit_of=room_for(0)).first.name
+
+
+def refused(offers: Offers, text: str, fit_of: Callable[[Offer], Fit] | None = None) -> str:
+    """Return the sentence of the refusal."""
+    with pytest.raises(NoSuchChoiceError) as refusal:
+        choose_offer(offers, target=read_target(text), fit_of=fit_of or room_for(100 * GB))
+    return str(refusal.value)
+
+
+class TestFinding:
+    def test_models_come_smallest_first_and_companions_apart(self) -> None:
+        """Only whole models are on offer; projectors are told apart, the rest is left out."""
+        found = find_offers(
+            [
+                HubFile(name="m-Q8_0.gguf", size_bytes=8),
+                HubFile(name="m-Q4_0.gguf", size_bytes=4),
+                *files("mmproj-F16.gguf", "m.imatrix.gguf", "mtp-m.gguf", "my-lora-f16.gguf", "README.md"),
+            ]
+        )
+        assert [offer.quantization for offer in found.models] == ["Q4_0", "Q8_0"]
+        assert [file.name for file in found.projectors] == ["mmproj-F16.gguf"]
+        assert not found.incomplete
+        assert not found.unsafe
+
+    def test_shards_are_one_model_in_order(self) -> None:
+        """Whatever the order of the list, sizes are summed and the first has the header."""
+        names = [f"Q4_K_M/m-Q4_K_M-0000{number}-of-00003.gguf" for number in (3, 1, 2)]
+        (offer,) = find_offers(files(*names)).models
+        assert [file.name for file in offer.files] == sorted(names)
+        assert offer.size_bytes == 3 * GB
+        assert offer.first.name.endswith("-00001-of-00003.gguf")
+        assert offer.label == "Q4_K_M"
+        assert offer.stem == "Q4_K_M/m-Q4_K_M"
+
+    @pytest.mark.parametrize("missing", [1, 2, 3])
+    def test_a_model_without_one_of_its_shards_is_not_on_offer(self, missing: int) -> None:
+        """It is named as incomplete; its other shards are no models."""
+        names = [f"m-Q8_0-0000{number}-of-00003.gguf" for number in (1, 2, 3) if number != missing]
+        found = find_offers(files(*names, "m-Q4_0.gguf"))
+        assert [offer.label for offer in found.models] == ["Q4_0"]
+        assert found.incomplete == ("m-Q8_0",)
+
+    def test_two_ways_to_split_one_model_are_not_mixed(self) -> None:
+        """Shards belong together when stem and count are the same."""
+        found = find_offers(files("m-Q8_0-00001-of-00002.gguf", "m-Q8_0-00002-of-00003.gguf"))
+        assert not found.models
+        assert found.incomplete == ("m-Q8_0", "m-Q8_0")
+
+    def test_models_of_one_quantization_are_called_by_their_stems(self) -> None:
+        """Several sizes in one repository, or one in several folders; spellings do not tell them apart."""
+        found = find_offers(files("a/m-1B-Q4_K_M.gguf", "b/m-3B-q4_k_m.gguf", "m-Q8_0.gguf"))
+        assert {offer.label for offer in found.models} == {"a/m-1B-Q4_K_M", "b/m-3B-q4_k_m", "Q8_0"}
+        assert {offer.typed("o/n", "v1") for offer in found.models} == {
+            "o/n/a/m-1B-Q4_K_M.gguf@v1",
+            "o/n/b/m-3B-q4_k_m.gguf@v1",
+            "o/n:Q8_0@v1",
+        }
+
+    def test_a_model_without_a_quantization_is_called_by_its_stem(self) -> None:
+        """And is typed as a file."""
+        (offer,) = find_offers(files("m-APEX-Compact.gguf")).models
+        assert (offer.quantization, offer.label) == (None, "m-APEX-Compact")
+        assert offer.typed("o/n") == "o/n/m-APEX-Compact.gguf"
+
+    def test_pieces_are_named_and_not_offered(self) -> None:
+        """What has to be joined first is no model yet."""
+        found = find_offers(files("m.Q6_K.gguf.part1of2", "m.Q6_K.gguf.part2of2"))
+        assert not found.models
+        assert len(found.pieces) == 2
+
+    def test_names_that_may_not_be_stored_are_kept_apart(self) -> None:
+        """So is the second of two names that some systems take for one."""
+        found = find_offers(files("../m-Q8_0.gguf", "M-Q4_0.gguf", "m-q4_0.gguf", "m-Q5_0.gguf"))
+        assert [offer.first.name for offer in found.models] == ["M-Q4_0.gguf", "m-Q5_0.gguf"]
+        assert set(found.unsafe) == {"../m-Q8_0.gguf", "m-q4_0.gguf"}
+
+    @given(
+        st.lists(
+            st.sampled_from(
+                [
+                    *(f"m-{label}.gguf" for label in LADDER),
+                    *(f"d/m-Q4_K_M-0000{number}-of-00003.gguf" for number in range(5)),
+                    *(
+                        "e/m-Q8_0.gguf",
+                        "mmproj-F16.gguf",
+                        "m.gguf",
+                        "../x.gguf",
+                        "README.md",
+                        "x.gguf.part1of2",
+                    ),
+                ]
+            ),
+            unique=True,
+        )
+    )
+    def test_every_file_is_in_one_place_and_every_offer_can_be_typed(self, names: list[str]) -> None:
+        """Whatever a repository has: no file is in two offers, and what an offer says to type means that offer."""
+        found = find_offers(files(*names))
+        listed = [file.name for offer in found.models for file in offer.files]
+        assert len(listed) == len(set(listed))
+        assert set(listed) <= set(names)
+        assert len({offer.label for offer in found.models}) == len(found.models)
+        for offer in found.models:
+            target = read_target(offer.typed("o/n"))
+            assert choose_offer(found, target=target, fit_of=room_for(0)) == offer
+
+
+class TestNaming:
+    @pytest.mark.parametrize("text", ["o/n:Q4_K_M", "o/n:q4_k_m", "o/n:q4-k-m", "o/n:Q4.K.M", "o/n:m-Q4_K_M"])
+    def test_a_quantization_is_found_in_any_spelling(self, text: str) -> None:
+        """Case and separators do not count; a stem will do; whether it fits is not asked."""
+        assert chosen(of(LADDER), text) == "m-Q4_K_M.gguf"
+
+    def test_a_dynamic_one_is_meant_where_there_is_no_other(self) -> None:
+        """The plain one goes before it."""
+        assert chosen(find_offers(files("m-UD-Q4_K_XL.gguf")), "o/n:Q4_K_XL") == "m-UD-Q4_K_XL.gguf"
+        both = find_offers(files("m-UD-Q4_K_M.gguf", "m-Q4_K_M.gguf"))
+        assert chosen(both, "o/n:Q4_K_M") == "m-Q4_K_M.gguf"
+        assert chosen(both, "o/n:UD-Q4_K_M") == "m-UD-Q4_K_M.gguf"
+
+    def test_a_quantization_that_is_not_there_is_told_what_comes_near_and_all_there_is(self) -> None:
+        """With sizes, and as it is typed."""
+        text = refused(of(LADDER), "o/n:Q4_K_L@v1")
+        assert text.startswith("o/n has no Q4_K_L. Did you mean Q4_K_")
+        assert "\n  gglib pull o/n:Q8_0@v1    8.5 GB" in text
+        assert text.count("gglib pull") == len(LADDER)
+
+    def test_a_quantization_of_several_models_is_not_guessed(self) -> None:
+        """The error lists those that it means, and no others."""
+        found = find_offers(files("1B-Q4_K_M.gguf", "3B-Q4_K_M.gguf", "3B-Q8_0.gguf"))
+        text = refused(found, "o/n:Q4_K_M")
+        assert "means several models" in text
+        assert "gglib pull o/n/1B-Q4_K_M.gguf" in text
+        assert "gglib pull o/n/3B-Q4_K_M.gguf" in text
+        assert "Q8_0" not in text
+
+    @pytest.mark.parametrize(
+        ("text", "first"),
+        [
+            ("o/n/d/m-Q8_0-00001-of-00002.gguf", "d/m-Q8_0-00001-of-00002.gguf"),
+            ("o/n/d/m-Q8_0-00002-of-00002.gguf", "d/m-Q8_0-00001-of-00002.gguf"),
+            ("o/n/m-Q8_0-00002-of-00002.gguf", "d/m-Q8_0-00001-of-00002.gguf"),
+            ("o/n/M-q4_0.gguf", "m-Q4_0.gguf"),
+            ("o/n:m-Q4_0.gguf", "m-Q4_0.gguf"),
+        ],
+    )
+    def test_a_file_means_its_whole_model(self, text: str, first: str) -> None:
+        """Any shard will do, and neither folder nor case need be right where only one can be meant."""
+        found = find_offers(
+            files("d/m-Q8_0-00001-of-00002.gguf", "d/m-Q8_0-00002-of-00002.gguf", "m-Q4_0.gguf")
+        )
+        assert chosen(found, text) == first
+
+    def test_an_exact_file_goes_before_one_of_the_same_name_elsewhere(self) -> None:
+        """Only a file without its folder can be ambiguous."""
+        found = find_offers(files("m.gguf", "d/m.gguf", "e/m.gguf"))
+        assert chosen(found, "o/n/m.gguf") == "m.gguf"
+        assert "means several models" in refused(find_offers(files("d/m.gguf", "e/m.gguf")), "o/n/m.gguf")
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("o/n/m-Q4_1.gguf", "has no model file 'm-Q4_1.gguf'. Did you mean m-Q4_0.gguf?"),
+            ("o/n/mmproj-F16.gguf", "is no model by itself (mmproj)"),
+            ("o/n/m-Q8_0-00001-of-00002.gguf", "has not all of its shards"),
+            ("o/n/zzzzzz.gguf", "has no model file 'zzzzzz.gguf'. It has:"),
+        ],
+    )
+    def test_a_file_that_cannot_be_meant_says_why(self, text: str, said: str) -> None:
+        """And what there is instead."""
+        found = find_offers(files("m-Q4_0.gguf", "mmproj-F16.gguf", "m-Q8_0-00001-of-00002.gguf"))
+        assert said in refused(found, text)
+
+    def test_a_hostile_file_is_refused_as_such(self) -> None:
+        """Also when whoever made the target did not look."""
+        with pytest.raises(UnsafeNameError):
+            choose_offer(of(LADDER), target=PullTarget(repo="o/n", file="../m.gguf"), fit_of=room_for(0))
+
+    def test_hostile_text_is_shown_harmlessly(self) -> None:
+        """A quantization may be any text."""
+        target = PullTarget(repo="o/n", quantization="\x1b[2J\u202e")
+        with pytest.raises(NoSuchChoiceError) as refusal:
+            choose_offer(of(LADDER), target=target, fit_of=room_for(0))
+        assert all(line.isprintable() for line in str(refusal.value).splitlines())
+
+
+class TestTheBestThatFits:
+    @pytest.mark.parametrize(
+        ("room_bytes", "label"),
+        [
+            (100 * GB, "Q4_K_M"),
+            (5 * GB, "Q4_K_M"),
+            (48 * GB // 10, "Q4_K_S"),
+            (46 * GB // 10, "IQ4_XS"),
+            (44 * GB // 10, "Q3_K_M"),
+            (39 * GB // 10, "Q3_K_S"),
+            (33 * GB // 10, "Q2_K"),
+            (3 * GB, "IQ2_M"),
+        ],
+    )
+    def test_the_less_room_the_smaller(self, room_bytes: int, label: str) -> None:
+        """Q4_K_M wherever it fits, then what comes next below it."""
+        assert best(of(LADDER), room_for(room_bytes)) == label
+
+    @pytest.mark.parametrize(
+        ("labels", "label"),
+        [
+            (("Q8_0", "Q5_K_M", "Q3_K_M"), "Q5_K_M"),
+            (("Q8_0", "Q4_K_S", "Q2_K"), "Q4_K_S"),
+            (("Q8_0", "Q2_K"), "Q8_0"),
+            (("F16", "Q2_K"), "F16"),
+            (("F16", "Q3_K_M"), "Q3_K_M"),
+            (("UD-Q4_K_XL", "Q4_K_S"), "UD-Q4_K_XL"),
+            (("MXFP4", "F16"), "MXFP4"),
+            (("BF16", "F32"), "BF16"),
+        ],
+    )
+    def test_where_q4_k_m_is_missing_the_nearest_is_taken(self, labels: tuple[str, ...], label: str) -> None:
+        """A little better before a little worse; far better before far worse."""
+        assert best(of(dict.fromkeys(labels, GB)), room_for(GB)) == label
+
+    def test_a_tight_one_of_the_usual_goes_before_a_bad_one_that_fits(self) -> None:
+        """But what fits and is usual goes before both."""
+        assert best(of(LADDER), room_for(3 * GB, 5 * GB)) == "Q4_K_M"
+        assert best(of(LADDER), room_for(4 * GB, 5 * GB)) == "Q3_K_M"
+
+    def test_one_model_of_an_unknown_quantization_is_taken(self) -> None:
+        """There is no other."""
+        assert best(find_offers(files("m-APEX.gguf")), room_for(GB)) == "m-APEX"
+
+    def test_several_of_unknown_quantizations_are_not_guessed(self) -> None:
+        """The error lists them with their sizes."""
+        text = refused(find_offers(files("m-Compact.gguf", "m-Quality.gguf")), "o/n")
+        assert "several models" in text
+        assert "gglib pull o/n/m-Compact.gguf  1.0 GB" in text
+
+    def test_several_models_of_the_wanted_quantization_are_not_guessed(self) -> None:
+        """Even where only one of them fits: they may be different models."""
+        sizes = {"1B-Q4_K_M.gguf": GB, "9B-Q4_K_M.gguf": 9 * GB}
+        found = find_offers(HubFile(name=name, size_bytes=size) for name, size in sizes.items())
+        assert "several models" in refused(found, "o/n", room_for(2 * GB))
+
+    def test_where_nothing_fits_the_smallest_is_named_and_how_to_have_it_all_the_same(self) -> None:
+        """With what it needs, where the caller knows that."""
+        text = refused(of(LADDER), "o/n@v1", room_for(0))
+        assert text == (
+            "Nothing in o/n fits into the memory that is free now: the smallest, IQ2_M, is 3.0 GB; "
+            "'gglib pull o/n:IQ2_M@v1' pulls it all the same."
+        )
+        with pytest.raises(NoSuchChoiceError, match=r"needs about 4\.5 GB of memory"):
+            choose_offer(
+                of(LADDER),
+                target=PullTarget(repo="o/n"),
+                fit_of=room_for(0),
+                need_of=lambda offer: offer.size_bytes * 3 // 2,
+            )
+
+    @pytest.mark.parametrize(
+        ("names", "error", "said"),
+        [
+            (("README.md",), NoSuchChoiceError, "has no GGUF model"),
+            (("mmproj-F16.gguf",), NoSuchChoiceError, "has no GGUF model"),
+            (("m-00001-of-00002.gguf",), NoSuchChoiceError, "shards of m are missing"),
+            (("m.gguf.part1of2",), NoSuchChoiceError, "only in pieces"),
+            (("../m.gguf",), UnsafeNameError, "no file whose name can be used"),
+        ],
+    )
+    def test_a_repository_without_a_model_says_why(
+        self, names: Iterable[str], error: type[Exception], said: str
+    ) -> None:
+        """One sentence, for each reason another."""
+        with pytest.raises(error, match=said):
+            choose_offer(find_offers(files(*names)), target=PullTarget(repo="o/n"), fit_of=room_for(GB))
+
+    @given(
+        st.dictionaries(st.sampled_from(sorted(LADDER)), st.integers(1, 20), min_size=1), st.integers(0, 25)
+    )
+    def test_what_is_taken_fits_if_anything_does(self, sizes: dict[str, int], room: int) -> None:
+        """Never one that is too large; an error only where all are."""
+        found = of({label: size * GB for label, size in sizes.items()})
+        fit_of = room_for(room * GB)
+        if any(fit_of(offer) is Fit.FITS for offer in found.models):
+            assert fit_of(choose_offer(found, target=PullTarget(repo="o/n"), fit_of=fit_of)) is Fit.FITS
+        else:
+            assert "Nothing in o/n fits" in refused(found, "o/n", fit_of)
+
+    def test_a_long_list_is_cut_and_counted(self) -> None:
+        """And says where all of it is."""
+        found = find_offers(files(*(f"m{number}.gguf" for number in range(35))))
+        lines = lines_of(found, "o/n")
+        assert len(lines) == 31
+        assert lines[-1] == "  and 5 more: 'gglib show o/n' lists all."
+
+    def test_what_is_to_be_typed_is_one_word_for_a_shell(self) -> None:
+        """Names may have spaces."""
+        assert lines_of(find_offers(files("my model.gguf")), "o/n") == [
+            "  gglib pull 'o/n/my model.gguf'  1.0 GB"
+        ]
+
+
+class TestProjector:
+    @pytest.mark.parametrize(
+        ("names", "taken"),
+        [
+            ((), None),
+            (("mmproj-F32.gguf", "mmproj-BF16.gguf", "mmproj-F16.gguf"), "mmproj-F16.gguf"),
+            (("mmproj-F32.gguf", "mmproj-BF16.gguf"), "mmproj-BF16.gguf"),
+            (("mmproj-F32.gguf", "m.mmproj-Q8_0.gguf"), "m.mmproj-Q8_0.gguf"),
+            (("mmproj.gguf", "mmproj-F32.gguf"), "mmproj-F32.gguf"),
+            (("mmproj-Q4_0.gguf", "mmproj.gguf"), "mmproj.gguf"),
+        ],
+    )
+    def test_the_most_portable_precision_is_taken(self, names: tuple[str, ...], taken: str | None) -> None:
+        """F16, BF16, Q8_0, F32, then what does not say."""
+        found = choose_projector(find_offers(files(*names, "m-Q4_0.gguf")))
+        assert (found.name if found else None) == taken
+
+    @pytest.mark.parametrize(
+        ("names", "model", "taken"),
+        [
+            (("mmproj-4B-f16.gguf", "mmproj-12B-f16.gguf"), "m-12B-Q4_0.gguf", "mmproj-12B-f16.gguf"),
+            (("mmproj-F16.gguf", "d/mmproj-F32.gguf"), "d/m.gguf", "d/mmproj-F32.gguf"),
+            (("mmproj-F16.gguf", "d/mmproj-F32.gguf"), "m.gguf", "mmproj-F16.gguf"),
+            (("mmproj-F16.gguf", "d/mmproj-F32.gguf"), "dd/m.gguf", "mmproj-F16.gguf"),
+            (("e/mmproj-F16.gguf",), "d/m.gguf", None),
+        ],
+    )
+    def test_a_model_among_several_has_its_own(
+        self, names: tuple[str, ...], model: str, taken: str | None
+    ) -> None:
+        """By folder, then by what the names have in common."""
+        found = find_offers(files(*names, model))
+        projector = choose_projector(found, found.models[0])
+        assert (projector.name if projector else None) == taken

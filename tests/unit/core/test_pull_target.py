@@ -1,0 +1,143 @@
+"""What a user may name to pull."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gglib.core.errors import HubError, NoSuchChoiceError, UnsafeNameError
+from gglib.core.file_names import safe_path, safe_repo
+from gglib.core.pull_target import PullTarget, read_target
+
+HUB = "https://huggingface.co"
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("o/n", PullTarget(repo="o/n")),
+        (" o/n \n", PullTarget(repo="o/n")),
+        ("o/n:Q4_K_M", PullTarget(repo="o/n", quantization="Q4_K_M")),
+        ("o/n:q4_k_m", PullTarget(repo="o/n", quantization="q4_k_m")),
+        ("o/n:some-stem", PullTarget(repo="o/n", quantization="some-stem")),
+        ("o/n@v1", PullTarget(repo="o/n", revision="v1")),
+        ("o/n@main", PullTarget(repo="o/n", revision="main")),
+        ("o/n:Q8_0@v1", PullTarget(repo="o/n", quantization="Q8_0", revision="v1")),
+        ("o/n:Q8_0@refs/pr/1", PullTarget(repo="o/n", quantization="Q8_0", revision="refs/pr/1")),
+        ("o/n@refs/pr/1", PullTarget(repo="o/n", revision="refs/pr/1")),
+        ("o/n/a.gguf", PullTarget(repo="o/n", file="a.gguf")),
+        ("o/n/A.GGUF", PullTarget(repo="o/n", file="A.GGUF")),
+        ("o/n/d/a.gguf@v1", PullTarget(repo="o/n", file="d/a.gguf", revision="v1")),
+        ("o/n/d/a@2x.gguf", PullTarget(repo="o/n", file="d/a@2x.gguf")),
+        ("o/n/d/a@2x.gguf@v1", PullTarget(repo="o/n", file="d/a@2x.gguf", revision="v1")),
+        ("o/n:a-IQ3_M.gguf", PullTarget(repo="o/n", file="a-IQ3_M.gguf")),
+        ("hf.co/o/n:Q8_0", PullTarget(repo="o/n", quantization="Q8_0")),
+        ("huggingface.co/o/n", PullTarget(repo="o/n")),
+        (f"{HUB}/o/n", PullTarget(repo="o/n")),
+        (f"{HUB}/o/n/", PullTarget(repo="o/n")),
+        (f"{HUB}/o/n?show_file_info=a.gguf", PullTarget(repo="o/n")),
+        (f"{HUB}/o/n/tree/main", PullTarget(repo="o/n")),
+        (f"{HUB}/o/n/tree/v1/BF16", PullTarget(repo="o/n", revision="v1")),
+        ("https://hf.co/o/n:Q4_0", PullTarget(repo="o/n", quantization="Q4_0")),
+        (f"{HUB}/o/n/resolve/main/d/a.gguf?download=true", PullTarget(repo="o/n", file="d/a.gguf")),
+        (f"{HUB}/o/n/blob/v1/a.gguf", PullTarget(repo="o/n", file="a.gguf", revision="v1")),
+        (
+            f"{HUB}/o/n/resolve/refs%2Fpr%2F1/a.gguf",
+            PullTarget(repo="o/n", file="a.gguf", revision="refs/pr/1"),
+        ),
+        ("https://example.com/d/a.gguf", PullTarget(url="https://example.com/d/a.gguf")),
+        ("http://127.0.0.1:8/a%20b.gguf?x=1#y", PullTarget(url="http://127.0.0.1:8/a%20b.gguf?x=1")),
+        ("HTTPS://example.com/a.gguf", PullTarget(url="https://example.com/a.gguf")),
+    ],
+)
+def test_what_a_user_writes_or_pastes(text: str, target: PullTarget) -> None:
+    """Our own forms, those of Ollama and llama.cpp, pages of the hub, and addresses of any server."""
+    assert read_target(text) == target
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "nothing is named"),
+        ("gemma", "'gglib search gemma'"),
+        (":Q4_0", "nothing is named"),
+        ("o/n:", "behind the colon"),
+        ("o/n@", "behind the @"),
+        ("o/n@Q4_K_M", "write o/n:Q4_K_M"),
+        ("o/n@q4_k_m", "write o/n:q4_k_m"),
+        ("o/n@a b", "cannot be a revision"),
+        ("o/n@v1:Q4_0", "cannot be a revision"),
+        ("o/n/a.bin", "must end in .gguf"),
+        ("o/n/d", "must end in .gguf"),
+        ("../n", "cannot be a repository"),
+        ("o/n--m", "cannot be a repository"),
+        ("ftp://example.com/a.gguf", "only https:// and http://"),
+        ("https://", "it is no address"),
+        ("https://[::1/a.gguf", "it is no address"),
+        ("https://example.com:99999/a.gguf", "it is no address"),
+        ("https://exa mple.com/a.gguf", "it is no address"),
+        ("https://example.com/a\x1b.gguf", "it is no address"),
+        ("https://example.com/a.zip", "must end in a file's name"),
+        ("https://example.com/", "must end in a file's name"),
+        ("https://user:secret@example.com/a.gguf", "with a user or a password"),
+        (f"{HUB}/o", "that page is no model's"),
+        (f"{HUB}/datasets/o/n", "that page is no model's"),
+        (f"{HUB}/o/n/discussions", "that page is no model's"),
+        (f"{HUB}/o/n/blob/main", "that page is no model's"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_what_to_write(text: str, said: str) -> None:
+    """One printable sentence."""
+    with pytest.raises(NoSuchChoiceError) as refusal:
+        read_target(text)
+    assert said in str(refusal.value)
+    assert str(refusal.value).isprintable()
+
+
+def test_a_password_is_not_repeated() -> None:
+    """An address with one is refused without it."""
+    with pytest.raises(NoSuchChoiceError) as refusal:
+        read_target("https://user:secret@example.com/a.gguf")
+    assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "o/n/../a.gguf",
+            "o/n/-a.gguf",
+            "o/n/con.gguf",
+            "o/n:..\\a.gguf",
+            "https://example.com/%2e%2e%5ca.gguf",
+        ),
+        *(
+            f"{HUB}/o/n/resolve/main/..%2Fa.gguf",
+            "https://example.com/a%0a.gguf",
+            "https://example.com/.gguf",
+        ),
+    ],
+)
+def test_a_file_is_named_as_one_that_may_be_stored(text: str) -> None:
+    """The name is judged before anything is asked of the network, also where an address hides it."""
+    with pytest.raises(UnsafeNameError):
+        read_target(text)
+
+
+@given(st.one_of(st.text(), st.text(alphabet="abQ4_:/@.guf-", max_size=30), st.from_regex(r"https?://\S+")))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    """What is read is either a safe repository, perhaps with a safe file, or an address; nothing else is raised."""
+    target = None
+    sentence = ""
+    try:
+        target = read_target(text)
+    except HubError as error:
+        sentence = str(error)
+    assert sentence.isprintable()
+    if target is None:
+        return
+    assert (target.repo is None) != (target.url is None)
+    if target.repo is not None:
+        safe_repo(target.repo)
+    if target.file is not None:
+        safe_path(target.file)
+        assert target.quantization is None
