@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 @click.pass_context
 def command(ctx: click.Context, where: str | None, *, yes: bool, dry_run: bool, as_json: bool) -> None:
-    """Add models that other programs already have, where they are: nothing is copied or moved.
+    """Add models that other programs already have, where they are.
+
+    Nothing is copied or moved; what is found is shown first, with what is left out and why.
 
     WHERE is a folder, or 'hf' (the Hugging Face cache), 'ollama' or 'lm-studio'. Without it: all three.
     """

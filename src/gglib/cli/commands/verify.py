@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 @click.pass_context
 def command(ctx: click.Context, model: str | None, *, remember: bool, as_json: bool) -> None:
-    """Read a model's files again, or all models', and compare their SHA-256.
+    """Read models' files again and compare them with their hashes.
 
-    The exit code is 1 when a file differs, is gone or cannot be read. '--remember' keeps what was computed of files
+    Of one model, or of all. The exit code is 1 when a file differs, is gone or cannot be read. '--remember' keeps what was computed of files
     that nobody vouches for, so that the next time they are compared, too.
     """
     from gglib.bootstrap.catalog import remember_computed
