@@ -20,9 +20,9 @@ from gglib.hf.hashing import hash_file
 from gglib.hf.headers import Request
 from gglib.hf.part import open_part, sweep
 from gglib.hf.replies import (
-    Asked,
     LostError,
     PatienceError,
+    asked_for,
     linked_sha256,
     raise_for,
     read_body,
@@ -187,8 +187,8 @@ class HuggingFaceHub:
 
     def _raise_for(self, reply: Reply, file: RemoteFile) -> None:
         has_token = self._access.token() is not None
-        asked = Asked(file=file, hub=self._endpoint.url.rstrip("/"), has_token=has_token)
-        raise_for(reply.status, reply.headers, asked, is_hub=reply.is_hub, now=time.time())
+        asked = asked_for(file, self._endpoint.url.rstrip("/"), has_token=has_token)
+        raise_for(reply.status, reply.headers, file, asked, is_hub=reply.is_hub, now=time.time())
 
     def _address(self, file: RemoteFile) -> Address:
         if file.url is not None:
