@@ -140,6 +140,14 @@ def test_no_line_is_wider_than_the_terminal(
     assert render.size(one.found[0].offer.size_bytes) in text
 
 
+def test_lines_are_as_full_as_they_may_be() -> None:
+    """Of all widths each holds, and some line reaches it."""
+    one = found({f"m-Q{bits}_{kind}.gguf": bits * GB for bits in (2, 3, 4) for kind in ("K", "K_S", "K_M")})
+    widest = {width: max(map(len, lines(one, width=width)[1:-5])) for width in range(40, 100)}
+    assert all(length <= width for width, length in widest.items())
+    assert any(length == width for width, length in widest.items())
+
+
 def test_what_the_hub_says_cannot_reach_the_terminal_as_a_command() -> None:
     """Names of licences are anybody's text."""
     text = "\n".join(lines(found(LADDER, licence="\x1b[2J\u202e")))

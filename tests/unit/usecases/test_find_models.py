@@ -185,6 +185,14 @@ async def test_what_is_above_the_size_is_not_shown() -> None:
     assert result.left_out == 2
 
 
+async def test_what_is_suggested_is_among_what_is_shown() -> None:
+    """A better one that is left out is not."""
+    hub = Hub(repository("o/m", {"m-Q2_K.gguf": GB, "m-Q4_K_M.gguf": 2 * GB}))
+    (found,) = (await finder(hub).search("m", max_size_bytes=GB)).repositories
+    assert found.suggested is found.found[0].offer
+    assert found.suggested.label == "Q2_K"
+
+
 async def test_a_repository_that_cannot_be_one_is_not_shown() -> None:
     """Its name could not be pulled, and is not put on a terminal."""
     hostile = repository("o/\x1b[2Jm", {"m-Q8_0.gguf": GB})
