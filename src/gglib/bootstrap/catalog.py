@@ -1,8 +1,11 @@
 """Settings become a catalogue that can be opened, and files become models in it."""
 
+import asyncio
+import os
 import shlex
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from gglib.core.errors import InvalidSettingError
 from gglib.core.models import ModelSource, ModelSummary
@@ -13,13 +16,24 @@ from gglib.runtime.engine.options import parse_engine_args
 from gglib.settings import Settings, prepare_home
 from gglib.starter import SMOLLM2, Progress, StarterModel, fetch_starter
 from gglib.usecases.add_model import AddRequest, add_model
+from gglib.usecases.import_models import ImportItem, find_models, import_models
+from gglib.usecases.importing.places import places_of
+from gglib.usecases.pull_journal import PullJournal
+from gglib.usecases.pull_model import finish_interrupted
+from gglib.usecases.remove_model import finish_removals
+from gglib.usecases.verify_models import FileCheck, remember_hashes
+
+STARTER = "starter"
+"""``ModelSource.origin`` of the starter model."""
 
 
 @asynccontextmanager
 async def open_catalog(settings: Settings) -> AsyncIterator[SqliteCatalog]:
-    """Open the catalogue, making the home when there is none."""
+    """Open the catalogue, making the home when there is none; end the removals and pulls that a kill interrupted."""
     prepare_home(settings)
     async with SqliteCatalog(settings.database) as catalog:
+        await finish_removals(catalog, settings.models_dir)
+        await finish_interrupted(catalog, PullJournal(settings.models_dir), read_model)
         yield catalog
 
 
@@ -39,6 +53,22 @@ async def add_file(request: AddRequest, store: ModelStorePort) -> ModelSummary:
     return await add_model(request, store, read_model)
 
 
+async def find_elsewhere(where: str | None, store: ModelStorePort) -> list[ImportItem]:
+    """Return the models that other programs keep, or that are in a folder. Raises ``InvalidSettingError``."""
+    places = places_of(where, os.environ, Path.home())
+    return await asyncio.to_thread(find_models, places, await store.list_models(), read_model)
+
+
+async def add_found(items: Iterable[ImportItem], store: ModelStorePort) -> list[ImportItem]:
+    """Put into the catalogue what was found and is new; return what became of each."""
+    return await import_models(items, store)
+
+
+async def remember_computed(checks: Sequence[FileCheck], store: ModelStorePort) -> list[ModelSummary]:
+    """Keep the hashes of files of which nobody says one; return the models that have them now."""
+    return await remember_hashes(checks, store, read_model)
+
+
 async def add_starter(
     settings: Settings,
     store: ModelStorePort,
@@ -55,6 +85,8 @@ async def add_starter(
         name=starter.model_name,
         aliases=starter.aliases,
         description=starter.description,
-        source=ModelSource(file=starter.file_name, sha256=starter.file_sha256),
+        source=ModelSource(origin=STARTER, file=starter.file_name, sha256=starter.file_sha256),
+        hashes=(starter.file_sha256,),
+        is_downloaded=True,
     )
     return await add_file(request, store)

@@ -4,12 +4,14 @@ import asyncio
 import logging
 import secrets
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from gglib.bootstrap.catalog import open_catalog
 from gglib.core.access_keys import LOCAL_KEY_NAME
 from gglib.core.addresses import Endpoint
 from gglib.core.authorities import is_plain_loopback, read_host
@@ -21,6 +23,7 @@ from gglib.runtime import EngineManager, ProxyConfig, ProxySupervisor, RuntimeCo
 from gglib.runtime.engine import Engine
 from gglib.runtime.instance import InstanceClaim, claim
 from gglib.settings import Settings, prepare_home
+from gglib.usecases.last_uses import LastUses, written_regularly
 
 logger = logging.getLogger("gglib")
 
@@ -58,7 +61,7 @@ async def claimed_home(settings: Settings) -> AsyncIterator[ClaimedHome]:
     """Take the home for one server. Raises ``AlreadyRunningError``, which says where the other one answers."""
     prepare_home(settings)
     with claim(settings.run_dir) as claimed:
-        async with SqliteCatalog(settings.database) as catalog:
+        async with open_catalog(settings) as catalog:
             yield ClaimedHome(claimed, catalog)
 
 
@@ -74,7 +77,10 @@ async def running_server(
     refuse_to_be_open(settings)
     local_key = secrets.token_urlsafe(32) if settings.api_keys else None
     supervisor = ProxySupervisor(partial(serve, options=_proxy_options(settings, local_key)))
-    async with EngineManager(home.catalog, engine, _runtime_config(settings)) as manager:
+    async with (
+        EngineManager(home.catalog, engine, _runtime_config(settings)) as manager,
+        written_regularly(LastUses(manager.take_used, home.catalog, time.time)),
+    ):
         try:
             url = await supervisor.start(_proxy_config(settings), manager, home.catalog)
             home.claim.announce(url, key=local_key)

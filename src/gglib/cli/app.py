@@ -1,6 +1,7 @@
 """The root command: global options, and commands that are imported when they are named."""
 
 import importlib
+import keyword
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ from gglib.cli.errors import shown_errors
 COMMANDS = (
     *("up", "serve", "run"),
     *("search", "pull"),
-    *("add", "list", "show", "set", "rm"),
+    *("add", "import", "list", "show", "set", "rm", "verify", "outdated"),
     *("ps", "stop", "logs", "doctor"),
 )
 """In the order in which a newcomer needs them."""
@@ -29,7 +30,8 @@ class LazyGroup(click.Group):
         """Import the command's module and return its ``command``."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"gglib.cli.commands.{cmd_name}").command
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command: click.Command = importlib.import_module(f"gglib.cli.commands.{module}").command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature

@@ -1,5 +1,6 @@
 """Gathers the facts that ``doctor`` judges."""
 
+import asyncio
 import os
 import shutil
 import sys
@@ -7,6 +8,7 @@ import sys
 from gglib.bootstrap.catalog import open_catalog
 from gglib.cli.instance import find_instance
 from gglib.core.models import ModelSummary
+from gglib.machine import read_memory
 from gglib.runtime.engine import find_engine
 from gglib.runtime.supervisor import bind
 from gglib.settings import Settings, prepare_home
@@ -62,22 +64,11 @@ def checks(settings: Settings) -> list[Check]:
         return judge_disk(shutil.disk_usage(settings.home).free)
 
     async def memory() -> Finding:
-        return judge_memory(available_memory_bytes(), await _models(settings))
+        free = (await asyncio.to_thread(read_memory)).available_bytes
+        return judge_memory(free, await _models(settings))
 
     named = (python, engine, home, models, address, access, disk, memory)
     return [(check.__name__, check) for check in named]
-
-
-def available_memory_bytes() -> int | None:
-    """Return the memory that programs can have now; None where the system does not say."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123 - one line of a virtual file
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return None
 
 
 async def _models(settings: Settings) -> list[ModelSummary]:

@@ -1,8 +1,9 @@
 """How values look in a terminal: numbers with units, tables, JSON. Pure but for the printing itself."""
 
 import json
+import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +17,10 @@ NO_STYLES: Mapping[str, str] = {}
 
 Styled = tuple[str, str]
 """Words, and how they look: a style of rich's, or nothing."""
+GAP = 2
+"""Between two columns."""
+FOLDED_WIDTH = 20
+"""What a column that may go on in the next line keeps at least: names stay readable."""
 
 
 def show_json(value: object) -> None:
@@ -27,27 +32,53 @@ def show_table(
     columns: Sequence[str],
     rows: Sequence[Sequence[str]],
     *,
-    folded: str | None = None,
+    folded: Collection[str] = (),
+    spared: Sequence[str] = (),
     styles: Mapping[str, str] = NO_STYLES,
 ) -> None:
-    """Print rows under their columns; see ``table``."""
+    """Print rows under their columns; see ``table`` and ``fitting``."""
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False).print(
-        table(columns, rows, folded=folded, styles=styles)
-    )
+    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
+    columns, rows = fitting(columns, rows, console.width, folded=folded, spared=spared)
+    console.print(table(columns, rows, folded=folded, styles=styles))
+
+
+def fitting(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    width: int,
+    *,
+    folded: Collection[str],
+    spared: Sequence[str],
+) -> tuple[list[str], list[list[str]]]:
+    """Return the columns and rows without as many of ``spared`` as are too many for ``width``, the first one first.
+
+    A column of ``folded`` is counted with ``FOLDED_WIDTH`` characters where it has more.
+    """
+    kept = list(range(len(columns)))
+
+    def needed(index: int) -> int:
+        natural = max(len(cells[index]) for cells in (columns, *rows))
+        return min(natural, FOLDED_WIDTH) if columns[index] in folded else natural
+
+    for name in spared:
+        if sum(map(needed, kept)) + GAP * (len(kept) - 1) <= width:
+            break
+        kept.remove(columns.index(name))
+    return [columns[index] for index in kept], [[row[index] for index in kept] for row in rows]
 
 
 def table(
     columns: Sequence[str],
     rows: Sequence[Sequence[str]],
     *,
-    folded: str | None = None,
+    folded: Collection[str] = (),
     styles: Mapping[str, str] = NO_STYLES,
 ) -> "Table":
     """Return rows under their columns; a column whose cells are all numbers is aligned to the right.
 
-    On a narrow terminal only the column ``folded`` goes on in the next line; None: any of them may. A cell that is a
+    On a narrow terminal only the columns ``folded`` go on in the next line; without any, all may. A cell that is a
     key of ``styles`` has that style where there are colours.
     """
     from rich.table import Table
@@ -60,7 +91,7 @@ def table(
             column,
             justify="right" if is_number else "left",
             overflow="fold",
-            no_wrap=folded is not None and column != folded,
+            no_wrap=bool(folded) and column not in folded,
         )
     for row in rows:
         drawn.add_row(*(Text(cell, styles.get(cell, "")) for cell in row))
@@ -127,6 +158,18 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.0f} s"
     minutes = int(seconds // 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def ago(seconds: float | None) -> str:
+    """Return how long ago something was, as people say it; None: it never was."""
+    if seconds is None:
+        return "-"
+    if seconds < 60:
+        return "just now"
+    for limit_s, unit_s, unit in ((3600, 60, "min"), (86_400, 3600, "h"), (math.inf, 86_400, "d")):
+        if seconds < limit_s:
+            return f"{seconds // unit_s:.0f} {unit} ago"
+    raise AssertionError
 
 
 def seconds(value: float | None) -> str:

@@ -1,13 +1,45 @@
 """How much memory a model takes, and whether a machine has it. Pure; sizes in bytes, contexts in tokens."""
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 
+from gglib.core.cache_size import BATCH, SLOTS, cache_bytes, mask_places
 from gglib.core.models import GgufFacts
 
+_MIB = 1024**2
+# Python, the engine's library and its threads, measured (bench/fit.py).
+_PROCESS_BYTES = 22 * _MIB
+# A token of the vocabulary, as the engine holds it: its text, twice, and what finds it by its text; and how two of them
+# become one. Measured.
+_TOKEN_BYTES = 250
+_MERGE_BYTES = 200
+# How many vectors as wide as the model, and as wide as its feed-forward, a batch needs at a time: what the engine
+# reserves for six architectures is this to the percent (bench/fit.py).
+_MODEL_VECTORS = 5
+_FEED_FORWARD_VECTORS = 3
 _F16_BYTES = 2
-_OVERHEAD_BYTES = 150 * 1024**2
-_COMPUTE_BYTES = 300 * 1024**2
+_F32_BYTES = 4
+_PER_TOKEN_BYTES = 64
+# Types of which every usual processor (AVX2, or ARM with dot products) gets the weights in another order
+# (ggml_repack_get_optimal_repack_type in ggml-cpu/repack.cpp).
+_REPACKED_TYPES = frozenset({"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"})
+# How much of a file is of those types, where the tensors are not known; Q4_K_M mixes in Q6_K.
+_REPACKED_SHARES = {
+    "Q4_0": 0.85, "IQ4_NL": 0.85, "Q4_K_S": 0.85, "Q4_K_M": 0.6, "MXFP4": 0.85,
+}  # fmt: skip
+
+
+_USUAL_VOCABULARY = 128_000
+# Of a weight, where only the size of a file is known: Q4_K_M has 4.8.
+_USUAL_BITS = 5
+# A token's cache in bytes, by the root of the parameter count: 1.6.
+_CACHE_PER_ROOT = 8
+_CACHE_ROOT_SHARE = 5
+_MARGIN_SHARE = 10
+_MARGIN_BYTES = 256 * _MIB
+# What the system itself leaves to programs of a machine's memory.
+_USABLE_TENTHS = 8
 
 
 class Fit(Enum):
@@ -26,6 +58,9 @@ class MemoryNeed:
     kv_bytes: int
     compute_bytes: int
     overhead_bytes: int
+    left_behind_bytes: int = 0
+    """Weights that the engine has stored anew for the processor: their first form may leave the memory, and is not in
+    the total, but stays in it as long as nobody else needs the room."""
     is_exact: bool
     """Whether a header told the shape of the model; else it is guessed from its size."""
 
@@ -56,32 +91,106 @@ class MachineMemory:
 def estimate(
     facts: GgufFacts | None, *, weights_bytes: int, context: int, parameter_count: int | None = None
 ) -> MemoryNeed:
-    """Return what a model of ``weights_bytes`` takes when it is launched with ``context`` tokens."""
-    parameters = parameter_count or (facts.parameter_count if facts else None) or weights_bytes * 8 // 5
-    kv_bytes = _kv_bytes(facts, context) if facts else None
+    """Return what a model takes when gglib launches it with ``context`` tokens: four slots that share one cache.
+
+    ``weights_bytes`` are all its files. Without ``facts``, or where they do not tell the shape, it is guessed from the
+    parameter count, and that from the size. Not counted: what the engine keeps of earlier prompts in RAM. That grows
+    with use only, at most to an eighth of the machine's memory, and is given up by a restart.
+    """
+    cache = cache_bytes(facts, context) if facts else None
+    compute = _compute_bytes(facts, context) if facts else None
+    parameters = (
+        parameter_count or (facts.parameter_count if facts else None) or _guessed_parameters(weights_bytes)
+    )
+    stored_twice = _stored_twice_bytes(facts) if facts else 0
     return MemoryNeed(
-        weights_bytes=weights_bytes,
-        kv_bytes=context * parameters // 65_536 if kv_bytes is None else kv_bytes,
-        compute_bytes=_COMPUTE_BYTES,
-        overhead_bytes=_OVERHEAD_BYTES,
-        is_exact=kv_bytes is not None,
+        weights_bytes=weights_bytes + stored_twice,
+        kv_bytes=_guessed_cache_bytes(parameters, context) if cache is None else cache,
+        compute_bytes=_guessed_compute_bytes(parameters, context) if compute is None else compute,
+        overhead_bytes=_overhead_bytes(facts),
+        left_behind_bytes=max(0, _repacked_bytes(facts, weights_bytes) - stored_twice) if facts else 0,
+        is_exact=cache is not None and compute is not None,
     )
 
 
 def judge_fit(need: MemoryNeed, memory: MachineMemory) -> Fit:
-    """Return whether ``need`` goes into the memory that is free."""
-    free_bytes = sum(gpu.free_bytes for gpu in memory.gpus) or memory.available_bytes
-    if free_bytes is None or need.total_bytes * 1.1 <= free_bytes:
+    """Return whether ``need`` goes into the memory that is free now.
+
+    With graphics processors: it fits if all of it goes into their free memory together, for the engine spreads the
+    layers over them; it is tight if a part has to stay in RAM, for the engine then offloads what fits. Else RAM alone.
+    It fits with a tenth to spare; it is tight if it would go in with nothing to spare, or into a machine that had
+    nothing else in its memory (other programs can be closed). What is not known never makes a model too large.
+    """
+    needed = need.total_bytes
+    with_margin = needed + max(needed // _MARGIN_SHARE, _MARGIN_BYTES)
+    on_gpus = sum(gpu.free_bytes for gpu in memory.gpus)
+    if memory.gpus and with_margin <= on_gpus:
         return Fit.FITS
-    if need.total_bytes <= max(free_bytes, memory.available_bytes or 0):
-        return Fit.TIGHT
-    return Fit.TOO_LARGE
+    available = memory.available_bytes
+    if available is None:
+        if memory.total_bytes is None:
+            return Fit.TIGHT if memory.gpus else Fit.FITS
+        return Fit.TOO_LARGE if needed > memory.total_bytes + on_gpus else Fit.TIGHT
+    if not memory.gpus and with_margin <= available:
+        return Fit.FITS
+    most = max(available, (memory.total_bytes or 0) * _USABLE_TENTHS // 10)
+    return Fit.TIGHT if needed <= most + on_gpus else Fit.TOO_LARGE
 
 
-def _kv_bytes(facts: GgufFacts, context: int) -> int | None:
-    if not (facts.block_count and facts.head_count and facts.embedding_length):
+def _compute_bytes(facts: GgufFacts, context: int) -> int | None:
+    """Return what a batch needs while it is computed, with flash attention, which the engine chooses by itself.
+
+    A mask says for each token of the batch and each place in the cache whether the one sees the other (F16). Logits
+    are computed for one token a slot.
+    """
+    layers, width = facts.layers, facts.embedding_length
+    if not width:
         return None
-    head_bytes = facts.embedding_length // facts.head_count * _F16_BYTES
-    key = (facts.key_length or 0) * _F16_BYTES or head_bytes
-    value = (facts.value_length or 0) * _F16_BYTES or head_bytes
-    return facts.block_count * (facts.head_count_kv or facts.head_count) * (key + value) * context
+    feed_forward = layers.feed_forward_length or 0
+    if layers.experts_used and layers.expert_feed_forward_length:
+        feed_forward = max(feed_forward, layers.experts_used * layers.expert_feed_forward_length)
+    numbers = _MODEL_VECTORS * width + _FEED_FORWARD_VECTORS * feed_forward
+    places = mask_places(facts, context)
+    logits = SLOTS * (facts.vocabulary_size or 0) * _F32_BYTES
+    return BATCH * (numbers * _F32_BYTES + places * _F16_BYTES + _PER_TOKEN_BYTES) + logits
+
+
+def _overhead_bytes(facts: GgufFacts | None) -> int:
+    vocabulary = (facts.vocabulary_size if facts else None) or _USUAL_VOCABULARY
+    merges = (facts.merge_count if facts else None) or 0
+    return _PROCESS_BYTES + vocabulary * _TOKEN_BYTES + merges * _MERGE_BYTES
+
+
+def _stored_twice_bytes(facts: GgufFacts) -> int:
+    """Return what is used in both forms: an embedding that is looked up in as it is, and multiplied with anew."""
+    is_twice = facts.embedding_type in _REPACKED_TYPES and not facts.has_output
+    return (facts.embedding_bytes or 0) if is_twice else 0
+
+
+def _repacked_bytes(facts: GgufFacts, weights_bytes: int) -> int:
+    if not facts.type_bytes:
+        return int(weights_bytes * _REPACKED_SHARES.get(facts.quantization or "", 0.0))
+    repacked = sum(size for name, size in facts.type_bytes if name in _REPACKED_TYPES)
+    if facts.has_output and facts.embedding_type in _REPACKED_TYPES:
+        repacked -= facts.embedding_bytes or 0  # only looked up in, never multiplied with
+    return repacked
+
+
+def _guessed_parameters(weights_bytes: int) -> int:
+    return weights_bytes * 8 // _USUAL_BITS
+
+
+def _guessed_cache_bytes(parameters: int, context: int) -> int:
+    """Grow with the root: 16 KiB a token at 0.1 billion parameters, 160 KiB at 10, 500 KiB at 100.
+
+    Models with grouped heads have, in KiB: Llama 3.2 1B 32, Qwen3 4B 144, Llama 3.1 8B 128, Qwen3 32B 256, Llama 3.3
+    70B 320.
+    """
+    return context * math.isqrt(max(parameters, 1)) * _CACHE_PER_ROOT // _CACHE_ROOT_SHARE
+
+
+def _guessed_compute_bytes(parameters: int, context: int) -> int:
+    """Take a model's width for 1.3 times the cube root of its parameters, and its feed-forward for three times that."""
+    width = int(1.3 * max(parameters, 1) ** (1 / 3)) + 1
+    numbers = (_MODEL_VECTORS + 3 * _FEED_FORWARD_VECTORS) * width
+    return BATCH * (numbers * _F32_BYTES + context * _F16_BYTES) + SLOTS * _USUAL_VOCABULARY * _F32_BYTES

@@ -44,11 +44,52 @@ class ModelSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LayerFacts:
+    """What a header says of a model's layers, beyond the counts: it decides how large the cache is.
+
+    None and empty where it does not tell. Lists have an entry for each layer, and are there where layers differ.
+    """
+
+    head_counts_kv: tuple[int, ...] = ()
+    feed_forward_length: int | None = None
+    """Of a list, the largest."""
+    feed_forward_lengths: tuple[int, ...] = ()
+    window: int | None = None
+    """How many tokens back a layer with a sliding window sees; 0 says that none has one."""
+    window_period: int | None = None
+    """One layer in so many sees everything."""
+    window_layers: tuple[bool, ...] = ()
+    window_key_length: int | None = None
+    window_value_length: int | None = None
+    latent_key_length: int | None = None
+    """Set where the cache holds one compressed vector for keys and values (multi-head latent attention)."""
+    indexer_key_length: int | None = None
+    shared_cache_layers: int | None = None
+    """So many of the last layers use the cache of earlier ones."""
+    predict_layers: int | None = None
+    """So many of the last layers only draft tokens; the engine as it is launched does not run them."""
+    recurrent_layers: tuple[bool, ...] = ()
+    full_attention_interval: int | None = None
+    state_size: int | None = None
+    state_inner_size: int | None = None
+    state_group_count: int | None = None
+    state_convolution: int | None = None
+    short_convolution: int | None = None
+    delta_head_length: int | None = None
+    wkv_head_length: int | None = None
+    token_shifts: int | None = None
+    experts_used: int | None = None
+    expert_feed_forward_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GgufFacts:
     """What a GGUF header says of its model. Counts are None where the header does not tell."""
 
     architecture: str
     name: str | None = None
+    kind: str | None = None
+    """``general.type`` in the header: ``model``, ``adapter``, ``mmproj``, ``imatrix`` …; older files do not tell."""
     parameter_count: int | None = None
     quantization: str | None = None
     trained_context: int | None = None
@@ -59,6 +100,16 @@ class GgufFacts:
     key_length: int | None = None
     value_length: int | None = None
     vocabulary_size: int | None = None
+    merge_count: int | None = None
+    """How many pairs of tokens the vocabulary joins."""
+    layers: LayerFacts = field(default_factory=LayerFacts)
+    type_bytes: tuple[tuple[str, int], ...] = ()
+    """Size of the weights of each type: ``("Q4_K", 3_000_000)``; empty where the tensors are not known."""
+    embedding_type: str | None = None
+    embedding_bytes: int | None = None
+    """The tensor that turns tokens into vectors."""
+    has_output: bool = False
+    """Whether another tensor turns vectors into tokens; else that one does both."""
     chat_template: str | None = None
     capabilities: ModelCapabilities = field(default_factory=ModelCapabilities)
     split_index: int | None = None

@@ -4,21 +4,27 @@ A wanted key whose value is of the wrong type makes the file invalid, for llama.
 Zero is "does not tell": converters write it where a count does not apply.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from gglib.core.errors import InvalidGgufError
 from gglib.core.models import GgufFacts
 from gglib.gguf.capabilities import find_capabilities
+from gglib.gguf.layers import LAYER_SUFFIXES, read_layers
 from gglib.gguf.metadata import ArraySummary, Value, shown
-from gglib.gguf.quantization import quantization_name
+from gglib.gguf.quantization import TENSOR_TYPES, quantization_name
 from gglib.gguf.tensors import TensorTotals
+
+_Read = TypeVar("_Read")
 
 _ARCHITECTURE = "general.architecture"
 _NAME = "general.name"
+_TYPE = "general.type"
 _FILE_TYPE = "general.file_type"
 _PARAMETER_COUNT = "general.parameter_count"
 _ALIGNMENT = "general.alignment"
 _TOKENS = "tokenizer.ggml.tokens"
+_MERGES = "tokenizer.ggml.merges"
 _TEMPLATE = "tokenizer.chat_template"
 # A second template, which llama.cpp takes when a request brings tools.
 _TOOL_TEMPLATE = "tokenizer.chat_template.tool_use"
@@ -28,10 +34,12 @@ _KEYS = frozenset(
     {
         _ARCHITECTURE,
         _NAME,
+        _TYPE,
         _FILE_TYPE,
         _PARAMETER_COUNT,
         _ALIGNMENT,
         _TOKENS,
+        _MERGES,
         _TEMPLATE,
         _TOOL_TEMPLATE,
         _SPLIT_INDEX,
@@ -49,6 +57,7 @@ _SUFFIXES = (
     ".attention.value_length",
     ".vocab_size",
     ".pooling_type",
+    *LAYER_SUFFIXES,
 )
 
 _DEFAULT_ALIGNMENT_BYTES = 32
@@ -98,6 +107,7 @@ def interpret(metadata: Mapping[str, Value], tensors: TensorTotals, *, is_whole:
     return GgufFacts(
         architecture=architecture,
         name=_display_name(metadata),
+        kind=_text(metadata, _TYPE) or None,
         parameter_count=(has_all_tensors and tensors.element_count) or _count(metadata, _PARAMETER_COUNT),
         quantization=quantization_name(_number(metadata, _FILE_TYPE), tensors.bytes_by_type),
         trained_context=count("context_length"),
@@ -108,6 +118,17 @@ def interpret(metadata: Mapping[str, Value], tensors: TensorTotals, *, is_whole:
         key_length=count("attention.key_length"),
         value_length=count("attention.value_length"),
         vocabulary_size=_length(metadata, _TOKENS) or count("vocab_size"),
+        merge_count=_known(_length, metadata, _MERGES) or None,
+        layers=read_layers(
+            number=lambda name: _known(_number, metadata, f"{architecture}.{name}"),
+            numbers=lambda name: _known(_numbers, metadata, f"{architecture}.{name}") or (),
+        ),
+        type_bytes=tuple(
+            (TENSOR_TYPES[kind].name, size) for kind, size in sorted(tensors.bytes_by_type.items())
+        ),
+        embedding_type=None if tensors.embedding is None else TENSOR_TYPES[tensors.embedding[0]].name,
+        embedding_bytes=None if tensors.embedding is None else tensors.embedding[1],
+        has_output=tensors.has_output,
         chat_template=template or None,
         capabilities=capabilities,
         split_index=split_index,
@@ -173,6 +194,31 @@ def _number(metadata: Mapping[str, Value], key: str) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):
         raise _wrong_type(key, "a whole number")
+    return _checked(key, value)
+
+
+def _numbers(metadata: Mapping[str, Value], key: str) -> tuple[int, ...]:
+    """Return the numbers, or the switches as 0 and 1, of a list; none where there is no list."""
+    value = metadata.get(key)
+    if not isinstance(value, ArraySummary):
+        return ()
+    return tuple(_checked(key, number) for number in value.numbers)
+
+
+def _known(
+    read: Callable[[Mapping[str, Value], str], _Read], metadata: Mapping[str, Value], key: str
+) -> _Read | None:
+    """Return what ``read`` finds, or None where it refuses the value: for what only an estimate leans on.
+
+    Not every architecture reads these keys, so the engine may well load a file that has nonsense in one.
+    """
+    try:
+        return read(metadata, key)
+    except InvalidGgufError:
+        return None
+
+
+def _checked(key: str, value: int) -> int:
     if not 0 <= value <= (_MAX_PARAMETERS if key == _PARAMETER_COUNT else _MAX_COUNT):
         raise InvalidGgufError(f"its key {shown(key)} has a value that no model can have: {value}")
     return value

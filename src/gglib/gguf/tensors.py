@@ -12,6 +12,10 @@ from gglib.gguf.stream import HeaderStream
 # The largest models have a few thousand; this bounds the time that a hostile list can cost.
 _MAX_TENSORS = 128 * 1024
 _MAX_DIMENSIONS = 4
+# A name that ggml can hold, with its end.
+_MAX_NAME_BYTES = 64
+_EMBEDDING = b"token_embd.weight"
+_OUTPUT = b"output.weight"
 # ggml counts elements in a signed 64-bit number, and so does the catalogue.
 _MAX_ELEMENTS = 2**63 - 1
 
@@ -27,6 +31,10 @@ class TensorTotals:
     element_count: int = 0
     bytes_by_type: dict[int, int] = field(default_factory=dict)
     """Size in bytes by tensor type, for the types whose size is known."""
+    embedding: tuple[int, int] | None = None
+    """Type and size in bytes of the tensor that turns tokens into vectors."""
+    has_output: bool = False
+    """Whether there is another one that turns them back; else that one does both."""
     end_offset_bytes: int = 0
     """Where the last byte of the last tensor is, from the start of the tensor data of its file."""
 
@@ -38,8 +46,9 @@ def read_tensors(stream: HeaderStream, count: int) -> TensorTotals:
     stream.require(count * _MIN_TENSOR_BYTES)
     elements, end_offset_bytes = 0, 0
     bytes_by_type: dict[int, int] = {}
+    embedding, has_output = None, False
     for _ in range(count):
-        stream.skip_strings(1)
+        name = _read_name(stream)
         tensor_elements = _read_element_count(stream)
         kind, offset_bytes = _TYPE_AND_OFFSET.unpack(stream.take(_TYPE_AND_OFFSET.size))
         elements += tensor_elements
@@ -47,8 +56,15 @@ def read_tensors(stream: HeaderStream, count: int) -> TensorTotals:
         if size_bytes is not None:
             bytes_by_type[kind] = bytes_by_type.get(kind, 0) + size_bytes
             end_offset_bytes = max(end_offset_bytes, offset_bytes + size_bytes)
+            if name == _EMBEDDING:
+                embedding = (kind, size_bytes)
+        has_output = has_output or name == _OUTPUT
     return TensorTotals(
-        element_count=_checked(elements), bytes_by_type=bytes_by_type, end_offset_bytes=end_offset_bytes
+        element_count=_checked(elements),
+        bytes_by_type=bytes_by_type,
+        embedding=embedding,
+        has_output=has_output,
+        end_offset_bytes=end_offset_bytes,
     )
 
 
@@ -56,11 +72,28 @@ def add_totals(parts: Iterable[TensorTotals]) -> TensorTotals:
     """Return the totals of the shards of one model; they share no tensor data, so no end offset."""
     elements = 0
     bytes_by_type: dict[int, int] = {}
+    embedding, has_output = None, False
     for part in parts:
         elements += part.element_count
+        embedding = embedding or part.embedding
+        has_output = has_output or part.has_output
         for kind, size_bytes in part.bytes_by_type.items():
             bytes_by_type[kind] = bytes_by_type.get(kind, 0) + size_bytes
-    return TensorTotals(element_count=_checked(elements), bytes_by_type=bytes_by_type)
+    return TensorTotals(
+        element_count=_checked(elements),
+        bytes_by_type=bytes_by_type,
+        embedding=embedding,
+        has_output=has_output,
+    )
+
+
+def _read_name(stream: HeaderStream) -> bytes:
+    """Step over a name; return it if it is as short as ggml's are."""
+    length = stream.u64()
+    if length < _MAX_NAME_BYTES:
+        return stream.take(length)
+    stream.skip(length)
+    return b""
 
 
 def _read_element_count(stream: HeaderStream) -> int:

@@ -1,16 +1,29 @@
-"""Reads how much memory the machine has, and how much of it is free. Never raises."""
+"""How much memory the machine has, and how much of it is free, by whatever system it runs. Never raises."""
+
+import sys
+from pathlib import Path
 
 from gglib.core.fit import MachineMemory
+from gglib.machine.gpus import read_gpus
+from gglib.machine.linux import read_linux_memory
+from gglib.machine.macos import ask, read_macos_memory
+from gglib.machine.ram import Ram
 
 
 def read_memory() -> MachineMemory:
-    """Return the memory that programs can have now; None and no GPUs where the system does not say."""
-    facts: dict[str, int] = {}
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123 - a virtual file
-            for line in file:
-                name, _, value = line.partition(":")
-                facts[name] = int(value.split()[0]) * 1024
-    except (OSError, ValueError, IndexError):
-        pass
-    return MachineMemory(total_bytes=facts.get("MemTotal"), available_bytes=facts.get("MemAvailable"))
+    """Return what programs can have now; None, and no GPUs, where the system does not say.
+
+    In a container its limit is what counts. A Mac's graphics processor works in the RAM, and so is none of the GPUs.
+    Takes milliseconds, on a Mac two short processes; a graphics driver that does not answer is not waited for longer
+    than two seconds. Blocks: call it in a worker thread.
+    """
+    ram = _read_ram(sys.platform)
+    return MachineMemory(total_bytes=ram.total_bytes, available_bytes=ram.available_bytes, gpus=read_gpus())
+
+
+def _read_ram(platform: str) -> Ram:
+    if platform == "linux":
+        return read_linux_memory(Path("/"))
+    if platform == "darwin":
+        return read_macos_memory(ask)
+    return Ram()

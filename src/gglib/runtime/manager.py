@@ -113,6 +113,7 @@ class EngineManager(ModelRuntimePort):
         self._is_unused = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._load_times = LoadTimes()
+        self._used: set[int] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __aenter__(self) -> Self:
@@ -139,6 +140,11 @@ class EngineManager(ModelRuntimePort):
     def in_flight(self) -> int:
         """How many requests are being answered."""
         return sum(len(resident.holders) for resident in self._scheduler.residents)
+
+    def take_used(self) -> set[int]:
+        """Return the ids of the models that answered since this was last asked, or answer now."""
+        used, self._used = self._used, set()
+        return used | {r.spec.model_id for r in self._scheduler.residents if r.holders}
 
     async def close(self) -> None:
         """Refuse whoever waits, let nobody in, and stop every engine at once."""
@@ -328,6 +334,7 @@ class EngineManager(ModelRuntimePort):
         answer = self._answers.get(ticket)
         if answer is not None and not answer.done() and target is not None:
             self._granted[ticket] = life
+            self._used.add(life.launch.spec.model_id)
             answer.set_result(target)
 
     def _refuse(self, ticket: int, error: GglibError) -> None:

@@ -57,6 +57,8 @@ class AddRequest:
     description: str = ""
     settings: ModelSettings = field(default_factory=ModelSettings)
     source: ModelSource = field(default_factory=ModelSource)
+    hashes: tuple[str | None, ...] = ()
+    is_downloaded: bool = False
 
 
 async def add_model(request: AddRequest, store: ModelStorePort, read_model: ModelReader) -> ModelSummary:
@@ -78,6 +80,18 @@ def default_name(path: Path) -> str:
     return re.sub(r"[^\w.+:-]+|-{2,}", "-", stem).strip("-._:+")[:NAME_LIMIT]
 
 
+def why_no_model(facts: GgufFacts) -> str | None:
+    """Return why a GGUF file is no model that answers, as a phrase; None for one that is.
+
+    (``general.type`` is in ggml's ``docs/gguf.md``; LoRA adapters name the architecture of their model.)
+    """
+    if facts.architecture == PROJECTOR_ARCHITECTURE or facts.kind == "mmproj":
+        return "it is a projector (mmproj), which goes with a vision model"
+    if facts.kind == "adapter":
+        return "it is an adapter (LoRA), which goes with the model that it was made for"
+    return None
+
+
 def _read(request: AddRequest, read_model: ModelReader) -> NewModel:
     # Not resolve(): caches keep files with readable names as links to files named by their hash.
     path = request.path.expanduser().absolute()
@@ -87,10 +101,9 @@ def _read(request: AddRequest, read_model: ModelReader) -> NewModel:
         files = read_model(path)
     except InvalidGgufError as error:
         raise InvalidGgufError(f"{path.name} cannot be added: {error}.") from error
-    if files.facts.architecture == PROJECTOR_ARCHITECTURE:
-        raise InvalidGgufError(
-            f"{path.name} is a projector (mmproj), which goes with a vision model: add that model's own file."
-        )
+    reason = why_no_model(files.facts)
+    if reason is not None:
+        raise InvalidGgufError(f"{path.name} cannot be added: {reason}; add that model's own file.")
     return NewModel(
         name=request.name or default_name(path),
         paths=files.paths,
@@ -100,6 +113,8 @@ def _read(request: AddRequest, read_model: ModelReader) -> NewModel:
         facts=files.facts,
         settings=request.settings,
         source=request.source,
+        hashes=request.hashes,
+        is_downloaded=request.is_downloaded,
     )
 
 

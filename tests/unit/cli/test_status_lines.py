@@ -76,7 +76,7 @@ def test_a_table_fits_a_terminal(name: str, shown: list[str]) -> None:
     wide = resident(name, effective_ctx=131072, uptime_s=7300.0, load_time_s=9.9, idle_ttl_s=1800.0)
     columns, rows = status_lines.resident_table(EMPTY | {"residents": [wide | {"pid": 4194304}]})
     drawn = io.StringIO()
-    Console(width=80, file=drawn).print(render.table(columns, rows, folded=status_lines.MODEL))
+    Console(width=80, file=drawn).print(render.table(columns, rows, folded=(status_lines.MODEL,)))
     lines = drawn.getvalue().splitlines()[1:]
     assert [line.split()[0] for line in lines] == shown
     assert lines[0].split()[1:] == [

@@ -4,12 +4,22 @@ import click
 
 from gglib.cli.context import Options
 
+COLUMNS = (
+    *("ID", "NAME", "ALIASES", "ARCHITECTURE", "PARAMS", "QUANT", "SIZE", "CONTEXT"),
+    *("SOURCE", "USED", "STATE"),
+)
+
 
 @click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 @click.pass_obj
 def command(options: Options, *, as_json: bool) -> None:
-    """List the models of the catalogue."""
+    """List the models of the catalogue.
+
+    On a narrow terminal some columns are left out; '--json' has everything.
+    """
+    import time
+
     from gglib.cli import listing, render
     from gglib.cli.instance import states_of
     from gglib.cli.runner import with_catalog
@@ -22,8 +32,9 @@ def command(options: Options, *, as_json: bool) -> None:
     elif not models:
         click.echo("No models yet. 'gglib up' offers one to start with; 'gglib add FILE' takes yours.")
     else:
+        now = time.time()
         render.show_table(
-            ("ID", "NAME", "ALIASES", "ARCHITECTURE", "PARAMS", "QUANT", "SIZE", "CONTEXT", "STATE"),
+            COLUMNS,
             [
                 (
                     str(model.id),
@@ -34,8 +45,12 @@ def command(options: Options, *, as_json: bool) -> None:
                     render.text(model.quantization),
                     render.size(model.size_bytes),
                     listing.context_of(model),
+                    render.text(listing.source_of(model)),
+                    render.ago(None if model.last_used_at is None else now - model.last_used_at),
                     states.get(model.id, "-"),
                 )
                 for model in models
             ],
+            folded=("NAME", "ALIASES", "SOURCE"),
+            spared=("ARCHITECTURE", "ALIASES", "PARAMS", "ID", "SOURCE", "CONTEXT"),
         )

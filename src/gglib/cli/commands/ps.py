@@ -42,7 +42,7 @@ def _show(status: dict[str, Any]) -> None:
     from gglib.cli import render, status_lines
 
     if status["residents"]:
-        render.show_table(*status_lines.resident_table(status), folded=status_lines.MODEL)
+        render.show_table(*status_lines.resident_table(status), folded=(status_lines.MODEL,))
     else:
         click.echo("No model is in memory; the next request brings one in.")
     for line in status_lines.sentences(status):

@@ -1,26 +1,66 @@
-"""``gglib rm``: the catalogue forgets a model."""
+"""``gglib rm``: the catalogue forgets a model, and the disk, too, where it is told to."""
+
+from typing import TYPE_CHECKING
 
 import click
 
-from gglib.cli.context import Options
+if TYPE_CHECKING:
+    from gglib.cli.context import Options
+    from gglib.core.models import ModelSummary
+    from gglib.core.ports import ModelStorePort
+    from gglib.settings import Settings
 
 
 @click.command("rm")
 @click.argument("model")
+@click.option("--files", "with_files", is_flag=True, help="Delete its files, those that gglib downloaded.")
+@click.option("-y", "--yes", is_flag=True, help="Delete without asking.")
 @click.pass_obj
-def command(options: Options, model: str) -> None:
-    """Forget a model; its file stays where it is."""
+def command(options: "Options", model: str, *, with_files: bool, yes: bool) -> None:
+    """Forget a model; its files stay where they are.
+
+    '--files' deletes those that gglib downloaded and that no other model uses, and says how much that freed.
+    """
+    settings = options.settings()
+    if with_files:
+        _remove_with_files(settings, model, is_yes=yes)
+        return
     from gglib.cli.runner import with_catalog
-    from gglib.core.models import ModelSummary
-    from gglib.core.names import not_found
-    from gglib.core.ports import ModelStorePort
 
-    async def remove(store: ModelStorePort) -> ModelSummary:
-        removed = await store.remove_model(model)
-        if removed is None:
-            raise not_found(model, await store.list_models())
-        return removed
-
-    removed = with_catalog(options.settings(), remove)
+    removed = with_catalog(settings, lambda store: _remove(store, model))
     files = ", ".join(str(path) for path in removed.paths)
     click.echo(f"Forgot '{removed.name}'. Its file stays: {files}")
+
+
+async def _remove(store: "ModelStorePort", name: str) -> "ModelSummary":
+    from gglib.core.names import not_found
+
+    removed = await store.remove_model(name)
+    if removed is None:
+        raise not_found(name, await store.list_models())
+    return removed
+
+
+def _remove_with_files(settings: "Settings", name: str, *, is_yes: bool) -> None:
+    from gglib.cli import keep_words
+    from gglib.cli.instance import states_of
+    from gglib.cli.runner import with_catalog
+    from gglib.cli.screen import is_interactive
+    from gglib.core.names import not_found, require_model
+    from gglib.usecases.remove_model import plan_removal, remove_with_files
+
+    async def remove(store: "ModelStorePort") -> list[str]:
+        model = await require_model(store, name)
+        plan = plan_removal(model, await store.list_models(), settings.models_dir)
+        if is_interactive() and not is_yes:
+            for line in keep_words.to_be_removed(plan):
+                click.echo(line)
+            click.confirm(f"Forget '{model.name}'?", abort=True)
+        state = states_of(settings).get(model.id)
+        removal = await remove_with_files(plan, store, settings.models_dir)
+        if removal is None:
+            raise not_found(name, await store.list_models())
+        return [*keep_words.removed(plan, removal, state), *keep_words.spared(plan)]
+
+    for line in with_catalog(settings, remove):
+        click.echo(line)

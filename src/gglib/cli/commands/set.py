@@ -25,7 +25,7 @@ def command(  # noqa: PLR0913 - click passes each option
     engine_args: str | None,
     idle_ttl: str | None,
 ) -> None:
-    """Change what holds for one model: context, names, engine, idle time.
+    """Change what holds for a model: context, names, engine, idle time.
 
     Context and engine arguments hold from its next start on, its names at once, its idle time from the next request on.
     """

@@ -56,7 +56,7 @@ def _show_repository(settings: "Settings", name: str, *, as_json: bool) -> None:
     render.show_table(
         found_lines.FILE_COLUMNS,
         found_lines.file_rows(found),
-        folded=found_lines.FILE_COLUMNS[-1],
+        folded=found_lines.FILE_COLUMNS[-1:],
         styles=found_lines.FIT_STYLES,
     )
     legend = found_lines.show_legend(found)
@@ -64,6 +64,8 @@ def _show_repository(settings: "Settings", name: str, *, as_json: bool) -> None:
 
 
 def _show_model(settings: "Settings", found: "ModelSummary", *, as_json: bool) -> None:
+    import time
+
     from gglib.cli import listing, render
     from gglib.cli.instance import states_of
 
@@ -87,10 +89,15 @@ def _show_model(settings: "Settings", found: "ModelSummary", *, as_json: bool) -
         "Engine gets": " ".join(found.settings.engine_args),
         "Can do": ", ".join(found.capabilities.names()),
         "State": state or "not in memory",
-        "SHA-256": found.source.sha256,
+        "Last used": None if found.last_used_at is None else render.ago(time.time() - found.last_used_at),
+        "Source": listing.source_of(found),
+        "Revision": found.source.revision,
+        "Template": found.chat_template_sha256,
     }
     for label, value in lines.items():
         if value:
             click.echo(f"{label + ':':<14}{value}")
-    for path in found.paths:
-        click.echo(f"{'File:':<14}{path}{'' if path.is_file() else '  (gone)'}")
+    for label, path, sha256 in listing.files_of(found):
+        click.echo(f"{label + ':':<14}{path}{'' if path.is_file() else '  (gone)'}")
+        if sha256 is not None:
+            click.echo(f"{'SHA-256:':<14}{sha256}")

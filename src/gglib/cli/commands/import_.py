@@ -1,0 +1,107 @@
+"""``gglib import``: models that other programs already have, taken in where they are."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gglib.cli.context import Options
+    from gglib.usecases.import_models import ImportItem
+
+
+@click.command("import")
+@click.argument("where", metavar="[WHERE]", required=False)
+@click.option("-y", "--yes", is_flag=True, help="Add what is new without asking.")
+@click.option("--dry-run", is_flag=True, help="Only show what there is.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.pass_context
+def command(ctx: click.Context, where: str | None, *, yes: bool, dry_run: bool, as_json: bool) -> None:
+    """Add models that other programs already have, where they are.
+
+    Nothing is copied or moved; what is found is shown first, with what is left out and why.
+
+    WHERE is a folder, or 'hf' (the Hugging Face cache), 'ollama' or 'lm-studio'. Without it: all three.
+    """
+    from gglib.bootstrap.catalog import add_found, find_elsewhere
+    from gglib.cli import keep_words, render
+    from gglib.cli.runner import with_catalog
+    from gglib.usecases.import_models import ImportState
+
+    options: Options = ctx.obj
+    settings = options.settings()
+    items = with_catalog(settings, lambda store: find_elsewhere(where, store))
+    new = [item for item in items if item.state is ImportState.NEW]
+    if not as_json:
+        _show(items, where)
+    if new and not dry_run and _may_add(new, is_yes=yes, is_quiet=as_json):
+        added = with_catalog(settings, lambda store: add_found(new, store))
+        items = [*added, *(item for item in items if item not in new)]
+        for item in () if as_json else added:
+            click.echo(keep_words.imported(item))
+    if as_json:
+        render.show_json([_as_json(item) for item in items])
+    if any(item.state is ImportState.FAILED for item in items):
+        ctx.exit(1)
+
+
+def _may_add(new: "Sequence[ImportItem]", *, is_yes: bool, is_quiet: bool) -> bool:
+    """Ask, where somebody can be asked and has not said it already."""
+    from gglib.cli import render
+    from gglib.cli.screen import is_interactive
+    from gglib.core.errors import GglibError
+
+    if is_yes or is_quiet:
+        return is_yes
+    what = "this model" if len(new) == 1 else f"these {len(new)} models"
+    if not is_interactive():
+        raise GglibError(f"Nothing was added, for nobody can be asked: --yes adds {what}.")
+    size = render.size(sum(item.model.size_bytes for item in new if item.model is not None))
+    return click.confirm(f"Add {what} ({size}), where they are?", default=True)
+
+
+def _show(items: "Sequence[ImportItem]", where: str | None) -> None:
+    from gglib.cli import keep_words, render
+    from gglib.usecases.import_models import ImportState
+
+    for line in keep_words.found(items):
+        render.show_line(line)
+    rows = [
+        (
+            item.name,
+            render.text(item.model.facts.quantization),
+            render.size(item.model.size_bytes),
+            item.place,
+            "-" if item.model.projector is None else item.model.projector.name,
+            str(item.path),
+        )
+        for item in items
+        if item.state is ImportState.NEW and item.model is not None
+    ]
+    if rows:
+        columns = ("NAME", "QUANT", "SIZE", "FROM", "PROJECTOR", "FILE")
+        render.show_table(
+            columns, rows, folded=("NAME", "PROJECTOR", "FILE"), spared=("FILE", "PROJECTOR", "FROM")
+        )
+    elif items:
+        click.echo("Nothing new is among it.")
+    else:
+        click.echo(f"No models were found in {where}." if where else "No other program's models were found.")
+
+
+def _as_json(item: "ImportItem") -> dict[str, object]:
+    model = item.model
+    return {
+        "name": item.name,
+        "state": item.state.value,
+        "from": item.place,
+        "path": str(item.path),
+        "reason": item.reason,
+        "aliases": [] if model is None else list(model.aliases),
+        "size_bytes": None if model is None else model.size_bytes,
+        "quantization": None if model is None else model.facts.quantization,
+        "repo": None if model is None else model.source.repo,
+        "revision": None if model is None else model.source.revision,
+        "projector": None if model is None or model.projector is None else str(model.projector),
+    }

@@ -1,0 +1,86 @@
+"""``gglib verify``: whether the files of models are still what their sources said."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from gglib.cli.context import Options
+    from gglib.core.ports import ModelStorePort
+    from gglib.usecases.verify_models import FileCheck
+
+
+@click.command("verify")
+@click.argument("model", required=False)
+@click.option("--remember", is_flag=True, help="Keep the hashes of files of which nobody says one.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.pass_context
+def command(ctx: click.Context, model: str | None, *, remember: bool, as_json: bool) -> None:
+    """Read models' files again and compare them with their hashes.
+
+    Of one model, or of all. The exit code is 1 when a file differs, is gone or cannot be read. '--remember' keeps what was computed of files
+    that nobody vouches for, so that the next time they are compared, too.
+    """
+    from gglib.bootstrap.catalog import remember_computed
+    from gglib.cli import keep_words, render
+    from gglib.cli.runner import with_catalog
+
+    options: Options = ctx.obj
+    settings = options.settings()
+
+    async def verify(store: "ModelStorePort") -> "tuple[Sequence[FileCheck], int]":
+        checks = await _verify(store, model)
+        return checks, len(await remember_computed(checks, store)) if remember else 0
+
+    checks, remembered = with_catalog(settings, verify)
+    if as_json:
+        render.show_json([_as_json(check) for check in checks])
+    else:
+        for check in checks:
+            click.echo(keep_words.verified(check, settings.models_dir))
+        _say_what_is_unknown(checks, is_remembering=remember, remembered=remembered)
+    if any(check.is_bad for check in checks):
+        ctx.exit(1)
+
+
+async def _verify(store: "ModelStorePort", name: str | None) -> "Sequence[FileCheck]":
+    from gglib.cli.screen import progress_bar
+    from gglib.core.names import require_model
+    from gglib.usecases.file_hash import hash_file
+    from gglib.usecases.verify_models import verify_models
+
+    models = await store.list_models() if name is None else [await require_model(store, name)]
+    sizes: dict[Path, int] = {}
+    with progress_bar() as progress:
+
+        def tell(path: "Path", done_bytes: int) -> None:
+            if path not in sizes:
+                sizes[path] = path.stat().st_size
+            progress(path.name, done_bytes, sizes[path])
+
+        return await verify_models(models, hash_file, tell)
+
+
+def _say_what_is_unknown(checks: "Sequence[FileCheck]", *, is_remembering: bool, remembered: int) -> None:
+    from gglib.usecases.verify_models import FileVerdict
+
+    if is_remembering:
+        click.echo(f"Remembered what was computed of {remembered} model{'' if remembered == 1 else 's'}.")
+    elif any(check.verdict is FileVerdict.UNKNOWN for check in checks):
+        click.echo("'gglib verify --remember' keeps what was computed, to compare with the next time.")
+    if not checks:
+        click.echo("No models yet: there is nothing to verify.")
+
+
+def _as_json(check: "FileCheck") -> dict[str, object]:
+    return {
+        "model": check.model.name,
+        "path": str(check.path),
+        "verdict": check.verdict.value,
+        "expected_sha256": check.expected,
+        "found_sha256": check.found,
+        "reason": check.reason,
+    }

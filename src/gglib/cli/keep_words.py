@@ -1,0 +1,125 @@
+"""What ``verify``, ``outdated``, ``rm`` and ``import`` say, a sentence for each thing, and what to do next. Pure."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from gglib.cli import render
+from gglib.core.models import ModelSummary
+from gglib.usecases.import_models import ImportItem, ImportState
+from gglib.usecases.outdated_models import Upstream, UpstreamCheck, pinned_revision
+from gglib.usecases.remove_model import Removal, RemovalPlan
+from gglib.usecases.verify_models import FileCheck, FileVerdict
+
+SHORT_COMMIT = 7
+"""Of a commit, as git shows it."""
+
+
+def verified(check: FileCheck, models_dir: Path) -> str:
+    """Return what became of one file."""
+    what = f"{check.model.name}: {check.path.name}"
+    match check.verdict:
+        case FileVerdict.GOOD:
+            return f"{what} is as its source has it."
+        case FileVerdict.UNKNOWN:
+            return f"{what} has SHA-256 {check.found}; nobody says what it should be."
+        case FileVerdict.DIFFERS:
+            return f"{what} is damaged or was changed: {what_next(check.model, models_dir)}"
+        case FileVerdict.GONE:
+            return f"{what} is gone: {what_next(check.model, models_dir)}"
+        case FileVerdict.UNREADABLE:
+            return f"{what} cannot be read ({check.reason}): make it readable for this user."
+
+
+def what_next(model: ModelSummary, models_dir: Path) -> str:
+    """Return how a file of the model becomes right again."""
+    source = model.source
+    if model.is_downloaded and source.repo is not None and source.file is not None:
+        pinned = pinned_revision(model, models_dir)
+        at = "" if pinned is None else f"@{pinned}"
+        return f"'gglib pull {source.repo}/{source.file}{at}' fetches it again."
+    if source.origin == "starter":
+        return f"'gglib rm {model.name} --files', then 'gglib up' fetches it again."
+    if source.origin == "url":
+        return f"'gglib rm {model.name} --files', then 'gglib pull' with its address fetches it again."
+    if source.origin == "ollama":
+        return "'ollama pull' fetches it again."
+    if source.repo is not None and source.file is not None:
+        return f"'gglib pull {source.repo}/{source.file}' fetches one of gglib's own."
+    return f"put a good copy in its place, or 'gglib rm {model.name}'."
+
+
+def upstream(check: UpstreamCheck) -> str:
+    """Return how one model stands to its repository."""
+    name = check.model.name
+    match check.state:
+        case Upstream.CURRENT:
+            return f"{name}: as {check.repo} has it."
+        case Upstream.CHANGED:
+            files = ", ".join(change.name for change in check.changes)
+            return (
+                f"{name}: {check.repo} has another {files} ({_revisions(check)}). "
+                f"Get it: gglib pull {check.target}"
+            )
+        case Upstream.GONE:
+            if check.reason is not None:
+                return f"{name}: {check.repo} is gone, or hidden; what is here goes on working."
+            return f"{name}: {check.repo} does not have its file any more; what is here goes on working."
+        case Upstream.PINNED:
+            return f"{name}: pinned {check.reason}. Get the newest: gglib pull {check.target}"
+        case Upstream.NOT_TOLD:
+            return f"{name}: {check.repo} could not be compared: {check.reason}"
+
+
+def _revisions(check: UpstreamCheck) -> str:
+    new = (check.new_revision or "")[:SHORT_COMMIT]
+    return f"{check.old_revision[:SHORT_COMMIT]} -> {new}" if check.old_revision else f"now at {new}"
+
+
+def to_be_removed(plan: RemovalPlan) -> Iterator[str]:
+    """Return what will go and what will stay."""
+    for file in plan.doomed:
+        other = (
+            "" if file.freed_bytes or not file.size_bytes else ", which has another name and frees nothing"
+        )
+        yield f"Deletes {file.path} ({render.size(file.size_bytes)}{other})"
+    yield from spared(plan)
+
+
+def spared(plan: RemovalPlan) -> Iterator[str]:
+    """Return what stays, and why."""
+    for file in plan.spared:
+        yield f"Keeps {file.path}: {file.reason}."
+
+
+def removed(plan: RemovalPlan, removal: Removal, state: str | None) -> Iterator[str]:
+    """Return what became of a removal; ``state`` is the model's in a running server, or None."""
+    name = plan.model.name
+    size = render.size(removal.freed_bytes) if removal.freed_bytes else "nothing"
+    if not removal.deleted:
+        yield f"Forgot '{name}'; no file was deleted."
+    elif state is None:
+        yield f"Forgot '{name}' and freed {size} of disk."
+    else:
+        yield (
+            f"Forgot '{name}'. It is in the memory of the running gglib ({state}): {size} of disk are freed when it "
+            "leaves that. 'gglib stop' takes it out now."
+        )
+    for file in removal.undeleted:
+        yield f"{file.path} could not be deleted ({file.reason}): the next gglib command tries again."
+
+
+def found(items: Sequence[ImportItem]) -> Iterator[str]:
+    """Return what is not added, and why."""
+    for item in items:
+        if item.state is ImportState.KNOWN:
+            yield f"Known: {item.path} is '{item.name}'."
+        elif item.state is ImportState.SKIPPED:
+            what = item.path if item.name == item.path.name else f"{item.name} ({item.path})"
+            yield f"Skipped: {what}: {item.reason}."
+
+
+def imported(item: ImportItem) -> str:
+    """Return what became of one model."""
+    if item.state is ImportState.ADDED:
+        return f"Added '{item.name}'."
+    return f"'{item.name}' was not added: {item.reason}."

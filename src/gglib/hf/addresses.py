@@ -1,0 +1,131 @@
+"""Addresses of the web, and the rules for following them. Pure.
+
+An address that a user types, or that a server redirects to, is not trusted: only http and https, no credentials, and
+never from https back to http.
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+from gglib.core.errors import HubError
+
+_PORTS = {"http": 80, "https": 443}
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_UNFIT = re.compile(r"[\x00-\x20\x7f]")
+"""Would break a request line. Spaces in an address are percent-encoded by whoever means one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who answers at an address: scheme, host and port."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def authority(self) -> str:
+        """Host and, unless it is the scheme's own, port: the value of a Host header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One http or https address, taken apart."""
+
+    origin: Origin
+    target: str
+    """Path and query, as they go into a request line."""
+
+    def __str__(self) -> str:
+        """Return the address without its query, which may be a signature: fit for a message."""
+        return f"{self.origin.scheme}://{self.origin.authority}{self.path}"
+
+    @property
+    def url(self) -> str:
+        """The whole address, with its query."""
+        return f"{self.origin.scheme}://{self.origin.authority}{self.target}"
+
+    @property
+    def path(self) -> str:
+        """The path alone, still percent-encoded."""
+        return self.target.split("?", 1)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceInHub:
+    """What an address of the hub's own means: a file of a repository at a branch, tag or commit."""
+
+    repo: str
+    revision: str
+    name: str
+
+    @property
+    def is_commit(self) -> bool:
+        """Whether the revision can never mean anything else."""
+        return _COMMIT.fullmatch(self.revision) is not None
+
+
+def read_address(url: str) -> Address:
+    """Return the address that a text is. Raises ``HubError``, whose message never has the credentials in it."""
+    if _UNFIT.search(url):
+        raise HubError("An address must not have blanks or control characters in it: write a blank as %20.")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise HubError("This is not an address: it should look like https://host/path/FILE.gguf.") from None
+    scheme = parts.scheme.lower()
+    if scheme not in _PORTS:
+        raise HubError(f"Only http and https addresses can be fetched, not '{scheme[:20]}'.")
+    if parts.username is not None or parts.password is not None:
+        raise HubError(
+            f"The address for {parts.hostname} has a user name or password in it: leave it out of the address."
+        )
+    if not parts.hostname:
+        raise HubError("The address names no host: it should look like https://host/path/FILE.gguf.")
+    origin = Origin(scheme, parts.hostname.lower(), _PORTS[scheme] if port is None else port)
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
+    query = quote(parts.query, safe="/%:@!$&'()*+,;=~-._?")
+    return Address(origin, f"{path}?{query}" if query else path)
+
+
+def follow(current: Address, location: str) -> Address:
+    """Return where a redirect goes. Raises ``HubError`` for one that must not be followed."""
+    following = read_address(urljoin(current.url, location))
+    if current.origin.scheme == "https" and following.origin.scheme == "http":
+        raise HubError(
+            f"{current.origin.authority} redirects from https to plain http, which is not followed: "
+            "the file could be changed on its way."
+        )
+    return following
+
+
+def file_address(endpoint: str, repo: str, revision: str, name: str) -> Address:
+    """Return where a hub has a file; source: the ``HUGGINGFACE_CO_URL_TEMPLATE`` of huggingface_hub."""
+    path = f"{quote(repo, safe='/')}/resolve/{quote(revision, safe='')}/{quote(name, safe='/')}"
+    return read_address(f"{endpoint.rstrip('/')}/{path}")
+
+
+def place_in_hub(address: Address, endpoint: Address) -> PlaceInHub | None:
+    """Return the repository's file that an address means, None for one that is not of this hub's files.
+
+    The forms are ``{endpoint}/{owner}/{name}/(resolve|blob)/{revision}/{path}``; a branch's slash is written %2F.
+    """
+    base = endpoint.path.rstrip("/")
+    if address.origin != endpoint.origin or not address.path.startswith(base + "/"):
+        return None
+    match address.path.removeprefix(base + "/").split("/"):
+        case [owner, name, "resolve" | "blob", revision, *path] if (
+            all((owner, name, revision, *path)) and path
+        ):
+            file = "/".join(unquote(part) for part in path)
+            return PlaceInHub(f"{unquote(owner)}/{unquote(name)}", unquote(revision), file)
+    return None
+
+
+def last_name(address: Address) -> str:
+    """Return the decoded last part of the path; empty where it ends with a slash."""
+    return unquote(address.path.rsplit("/", 1)[-1])

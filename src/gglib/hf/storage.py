@@ -1,0 +1,75 @@
+"""What the system says about files, as errors that a user understands."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gglib.core.errors import DiskFullError, StorageError
+
+SPARE_BYTES = 64 * 1024 * 1024
+"""What stays free besides the file: a full disk harms more than a model helps."""
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_WHY = {
+    errno.EROFS: "it is read-only",
+    errno.EACCES: "this user may not write there",
+    errno.EPERM: "this user may not write there",
+    errno.ENOENT: "it is not there",
+    errno.ENAMETOOLONG: "the name is too long for it",
+    errno.EFBIG: "it does not take a file as large as this",
+}
+
+
+@contextmanager
+def storing(target: Path, *, missing_bytes: int | None = None) -> Iterator[None]:
+    """Turn what goes wrong with the files of ``target`` inside the block into a ``HubError``."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise _full(target, missing_bytes) from error
+        why = _WHY.get(error.errno or 0) or error.strerror or str(error)
+        raise StorageError(f"{target.name} cannot be stored in {target.parent}: {why}.") from error
+
+
+def check_space(target: Path, missing_bytes: int, *, spare_bytes: int = SPARE_BYTES) -> None:
+    """Raise ``DiskFullError`` where ``missing_bytes`` more and something to spare do not fit."""
+    with storing(target):
+        free = shutil.disk_usage(target.parent).free
+    if missing_bytes + spare_bytes > free:
+        raise _too_little(target, missing_bytes + spare_bytes, free)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory survive a power cut."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _full(target: Path, missing_bytes: int | None) -> DiskFullError:
+    free = 0
+    with storing(target):
+        free = shutil.disk_usage(target.parent).free
+    if missing_bytes is None:
+        return DiskFullError(
+            f"The disk of {target.parent} is full ({_size(free)} free): free some and run the same command again, "
+            "which goes on where this one ended."
+        )
+    return _too_little(target, missing_bytes, free)
+
+
+def _too_little(target: Path, needed_bytes: int, free_bytes: int) -> DiskFullError:
+    return DiskFullError(
+        f"{target.name} needs {_size(needed_bytes)} more in {target.parent}, and {_size(free_bytes)} are free: "
+        "free some and run the same command again, which keeps what is here."
+    )
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"

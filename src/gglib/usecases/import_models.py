@@ -1,0 +1,165 @@
+"""Takes models that other programs already have into the catalogue, where they are: decides which, and adds them.
+
+Knows the core only; what reads headers and what stores a row are passed in.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from gglib.core.errors import GglibError, InvalidGgufError
+from gglib.core.models import GgufFacts, ModelSource, ModelSummary, NewModel
+from gglib.core.ports import ModelStorePort
+from gglib.usecases.add_model import ModelFiles, ModelReader, default_name, why_no_model
+from gglib.usecases.importing.candidates import Candidate
+from gglib.usecases.importing.places import Place
+from gglib.usecases.importing.walk import identity
+
+
+class ImportState(StrEnum):
+    """What becomes of a file that was found."""
+
+    NEW = "new"
+    KNOWN = "known"
+    """The catalogue has it already."""
+    SKIPPED = "skipped"
+    ADDED = "added"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportItem:
+    """A file that was found, and what is, or was, done with it."""
+
+    place: str
+    path: Path
+    state: ImportState
+    name: str
+    """What the model will be called, or is; what the file is called where it is no model."""
+    reason: str | None = None
+    """Why it is not added; a phrase."""
+    model: NewModel | None = None
+    """Of a new one."""
+
+
+def find_models(
+    places: Iterable[Place], known: Sequence[ModelSummary], read_model: ModelReader
+) -> list[ImportItem]:
+    """Look into the places and return all that was found, each file once. Reads headers: it blocks."""
+    plan = _Plan(known, read_model)
+    for place in places:
+        for candidate in place.find(place.path):
+            plan.take(place.name, candidate)
+    return plan.items
+
+
+async def import_models(items: Iterable[ImportItem], store: ModelStorePort) -> list[ImportItem]:
+    """Add those that are new, and return what became of each; one that fails does not keep the others out."""
+    return [await _add(item, store) for item in items if item.model is not None]
+
+
+async def _add(item: ImportItem, store: ModelStorePort) -> ImportItem:
+    assert item.model is not None  # noqa: S101 - its caller looked
+    try:
+        added = await store.add_model(item.model)
+    except GglibError as error:
+        return replace(item, state=ImportState.FAILED, reason=str(error).rstrip("."))
+    return replace(item, state=ImportState.ADDED, name=added.name)
+
+
+class _Plan:
+    """What was found so far: no file twice, no name twice."""
+
+    def __init__(self, known: Sequence[ModelSummary], read_model: ModelReader) -> None:
+        self.items: list[ImportItem] = []
+        self._read_model = read_model
+        self._taken = {spelling.casefold() for model in known for spelling in (model.name, *model.aliases)}
+        self._known_paths = {path: model.name for model in known for path in model.paths}
+        self._known_files = {
+            file: model.name
+            for model in known
+            for path in model.paths
+            if (file := identity(path)) is not None
+        }
+        self._planned: dict[tuple[int, int], int] = {}
+        """Where in ``items`` a file is."""
+
+    def take(self, place: str, candidate: Candidate) -> None:
+        """Decide about one file."""
+        label = candidate.name or candidate.path.name
+        item = ImportItem(place=place, path=candidate.path, state=ImportState.SKIPPED, name=label)
+        if candidate.fault is not None:
+            self.items.append(replace(item, reason=candidate.fault))
+            return
+        file = identity(candidate.path)
+        holder = self._known_paths.get(candidate.path) or (file and self._known_files.get(file))
+        if holder:
+            self.items.append(replace(item, state=ImportState.KNOWN, name=holder))
+        elif file in self._planned:
+            self._take_again(self._planned[file], candidate, item)
+        else:
+            self._take_new(candidate, item)
+            if file is not None and self.items[-1].model is not None:
+                self._planned[file] = len(self.items) - 1
+
+    def _take_again(self, index: int, candidate: Candidate, item: ImportItem) -> None:
+        """Let a second name of a file be an alias of the first, and list a second path as what it is."""
+        first = self.items[index]
+        assert first.model is not None  # noqa: S101 - only those are planned
+        if candidate.name is None or candidate.name.casefold() in self._taken:
+            self.items.append(replace(item, reason=f"it is the same file as '{first.name}'"))
+            return
+        self._taken.add(candidate.name.casefold())
+        model = replace(first.model, aliases=(*first.model.aliases, candidate.name))
+        self.items[index] = replace(first, model=model)
+
+    def _take_new(self, candidate: Candidate, item: ImportItem) -> None:
+        try:
+            files = self._read_model(candidate.path)
+        except InvalidGgufError as error:
+            self.items.append(replace(item, reason=str(error)))
+            return
+        reason = why_no_model(files.facts)
+        if reason is not None:
+            self.items.append(replace(item, reason=reason))
+            return
+        name = self._free_name(candidate)
+        model = _new_model(candidate, files, name)
+        self.items.append(replace(item, state=ImportState.NEW, name=name, model=model))
+
+    def _free_name(self, candidate: Candidate) -> str:
+        """Return the name as its place has it, with a number behind it where it is taken."""
+        wish = candidate.name or default_name(candidate.path)
+        if not wish or wish.isdecimal():  # nothing to type, or what would be taken for an id
+            wish = f"model-{wish}".rstrip("-")
+        name, number = wish, 2
+        while name.casefold() in self._taken:
+            name, number = f"{wish}-{number}", number + 1
+        self._taken.add(name.casefold())
+        return name
+
+
+def _new_model(candidate: Candidate, files: ModelFiles, name: str) -> NewModel:
+    hashes = tuple(candidate.sha256_of(path) for path in files.paths)
+    projector = candidate.projector
+    return NewModel(
+        name=name,
+        paths=files.paths,
+        size_bytes=files.size_bytes,
+        facts=files.facts if projector is None else _seeing(files.facts),
+        source=ModelSource(
+            origin=candidate.origin,
+            repo=candidate.repo,
+            revision=candidate.revision,
+            file=candidate.file,
+            sha256=hashes[0],
+        ),
+        hashes=hashes if any(hashes) else (),
+        projector=projector,
+        projector_sha256=None if projector is None else candidate.sha256_of(projector),
+    )
+
+
+def _seeing(facts: GgufFacts) -> GgufFacts:
+    return replace(facts, capabilities=replace(facts.capabilities, vision=True))

@@ -1,0 +1,98 @@
+"""The cache of the Hugging Face hub, which many programs fill.
+
+``HUB/models--OWNER--NAME/snapshots/COMMIT/FILE`` is a link to ``../../blobs/SHA256`` for a large file; ``refs/main``
+has the commit that ``main`` was at when somebody looked (huggingface_hub, ``file_download.py``, the docstring of
+``hf_hub_download``; ``utils/_cache_manager.py``, ``_scan_cached_repo``). Where there are no links the file itself is
+in the snapshot, and nobody says its hash. The link's first hop names the blob: the blob may be a link, too.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from gglib.usecases.importing.candidates import Candidate, as_sha256
+from gglib.usecases.importing.folder import candidates_of
+from gglib.usecases.importing.walk import walk
+
+ORIGIN = "huggingface"
+_PREFIX = "models--"
+_SEPARATOR = "--"
+
+
+def hub_cache(environ: Mapping[str, str], home: Path) -> Path:
+    """Return where the cache is, by the variables and in the order of huggingface_hub's ``constants.py``."""
+    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        if environ.get(variable):
+            return Path(environ[variable]).expanduser()
+    if environ.get("HF_HOME"):
+        return Path(environ["HF_HOME"]).expanduser() / "hub"
+    caches = Path(environ["XDG_CACHE_HOME"]) if environ.get("XDG_CACHE_HOME") else home / ".cache"
+    return caches / "huggingface" / "hub"
+
+
+def is_hub_cache(path: Path) -> bool:
+    """Whether a folder looks like such a cache."""
+    return any((repo / "snapshots").is_dir() for repo in path.glob(f"{_PREFIX}*"))
+
+
+def find_in_hub_cache(root: Path) -> Iterator[Candidate]:
+    """Return the models of the cache; of a file that several snapshots have, the newest one's."""
+    try:
+        repositories = sorted(path for path in root.iterdir() if path.name.startswith(_PREFIX))
+    except OSError as error:
+        yield Candidate(path=root, fault=f"it cannot be read ({error.strerror or error})")
+        return
+    for repository in repositories:
+        yield from _find_in_repository(repository)
+
+
+def _find_in_repository(directory: Path) -> Iterator[Candidate]:
+    repo = directory.name.removeprefix(_PREFIX).replace(_SEPARATOR, "/", 1)
+    seen: set[Path] = set()
+    for snapshot in _newest_first(directory):
+        found = walk(snapshot)
+        for _, files in found.directories:
+            new = [path for path in files if path.relative_to(snapshot) not in seen]
+            seen.update(path.relative_to(snapshot) for path in files)
+            yield from candidates_of(new, partial(_described, repo=repo, snapshot=snapshot))
+        yield from found.faults
+
+
+def _newest_first(directory: Path) -> list[Path]:
+    """Return the snapshots: the one that ``main`` names before all others, those by their date."""
+    main = _read(directory / "refs" / "main")
+    snapshots = [path for path in (directory / "snapshots").glob("*") if path.is_dir()]
+    return sorted(snapshots, key=lambda path: (path.name == main, _changed_at(path)), reverse=True)
+
+
+def _described(path: Path, *, repo: str, snapshot: Path) -> Candidate:
+    return Candidate(
+        path=path,
+        origin=ORIGIN,
+        repo=repo,
+        revision=snapshot.name,
+        file=path.relative_to(snapshot).as_posix(),
+        sha256_of=_sha256_of,
+        fault=None if path.exists() else "its file is gone from the cache",
+    )
+
+
+def _sha256_of(path: Path) -> str | None:
+    try:
+        return as_sha256(path.readlink().name)
+    except OSError:  # no link
+        return None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _changed_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0

@@ -1,0 +1,43 @@
+"""The models of LM Studio: ``HOME/models/PUBLISHER/MODEL/FILE.gguf``, as on the Hugging Face hub.
+
+(https://lmstudio.ai/docs/basics/import-model. Its home is what ``~/.lmstudio-home-pointer`` names, else
+``~/.cache/lm-studio``, which older versions made, else ``~/.lmstudio``: lmstudio.js, ``findLMStudioHome``.)
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from gglib.usecases.importing.candidates import Candidate
+from gglib.usecases.importing.folder import find_in_folder
+
+ORIGIN = "lm-studio"
+_POINTER = ".lmstudio-home-pointer"
+_MAX_POINTER_CHARACTERS = 4096
+
+
+def models_directories(home: Path) -> tuple[Path, ...]:
+    """Return where models may be."""
+    homes = (*_pointed_at(home), home / ".lmstudio", home / ".cache" / "lm-studio")
+    return tuple(dict.fromkeys(path / "models" for path in homes))
+
+
+def find_in_lm_studio(root: Path) -> Iterator[Candidate]:
+    """Return the models; the two folders above a file name its repository."""
+    return find_in_folder(root, partial(_described, root=root))
+
+
+def _described(path: Path, *, root: Path) -> Candidate:
+    parts = path.relative_to(root).parts
+    if len(parts) < 3:
+        return Candidate(path=path, origin=ORIGIN)
+    return Candidate(path=path, origin=ORIGIN, repo="/".join(parts[:2]), file="/".join(parts[2:]))
+
+
+def _pointed_at(home: Path) -> tuple[Path, ...]:
+    try:
+        with (home / _POINTER).open(encoding="utf-8") as file:
+            text = file.read(_MAX_POINTER_CHARACTERS).strip()
+    except (OSError, UnicodeDecodeError):
+        return ()
+    return (Path(text),) if text and "\0" not in text else ()

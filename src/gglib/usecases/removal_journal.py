@@ -1,0 +1,152 @@
+"""What is being deleted, written down before the model leaves the catalogue, until its files are gone.
+
+A model is removed in this order: note, row, files, note. Killed at any moment, there is never a row without its file,
+and the files of a row that is gone are deleted by the next gglib that opens the catalogue. A note whose row is still
+there deletes nothing: what a model of the catalogue uses, or a pull is about to, stays. Who removes holds a lock on its
+note, which the kernel drops with the process.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from gglib.core.errors import StorageError
+
+DIRECTORY_NAME = ".removals"
+"""Inside ``models/``: on the same disk, and gone with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undeleted:
+    """A file that could not be deleted."""
+
+    path: Path
+    reason: str
+
+
+class RemovalJournal:
+    """The removals of one ``models/`` directory that have not ended. Any number of processes may use it."""
+
+    def __init__(self, models_dir: Path) -> None:
+        self._models_dir = models_dir
+        self._directory = models_dir / DIRECTORY_NAME
+
+    def is_needed(self) -> bool:
+        """Whether there is a note at all, which is rare; cheap to ask."""
+        return self._directory.is_dir()
+
+    @contextmanager
+    def noted(self, paths: Sequence[Path]) -> Iterator[Callable[[], None]]:
+        """Write down that these files are to be deleted; yield what forgets it, once they are.
+
+        Left without that, the note stays for the next gglib. Raises ``StorageError`` when it cannot be written.
+        """
+        path = self._directory / f"{secrets.token_hex(8)}.json"
+        draft = path.with_suffix(".draft")
+        try:
+            self._directory.mkdir(exist_ok=True)
+            note = draft.open("x", encoding="utf-8")
+        except OSError as error:
+            raise _unwritable(self._directory, error) from error
+        with note:
+            try:
+                fcntl.flock(note, fcntl.LOCK_EX)
+                json.dump([str(file) for file in paths], note)
+                note.flush()
+                os.fsync(note.fileno())
+                draft.rename(path)  # it is seen when it is whole and locked, not before
+                _sync(self._directory)
+            except OSError as error:
+                self._forget(draft)
+                self._forget(path)
+                raise _unwritable(self._directory, error) from error
+            yield lambda: self._forget(path)
+
+    def finish(self, used: Collection[Path]) -> list[Path]:
+        """Delete what a gglib that was killed did not, but for what is ``used``; return what was deleted."""
+        deleted = []
+        for path in sorted(self._directory.glob("*.json")):
+            with contextlib.suppress(OSError), path.open(encoding="utf-8") as note:
+                fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails where somebody is at it
+                files = [file for file in self._read(note) if file not in used]
+                gone, undeleted = delete_files(files, self._models_dir)
+                deleted += gone
+                if not undeleted:
+                    self._forget(path)
+        return deleted
+
+    def _read(self, note: TextIO) -> list[Path]:
+        """Return the files of a note; none of one that is torn: it was killed before its row went."""
+        try:
+            files = [Path(text) for text in json.load(note)]
+        except (ValueError, TypeError):
+            return []
+        return [file for file in files if is_inside(file, self._models_dir)]
+
+    def _forget(self, path: Path) -> None:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        with contextlib.suppress(OSError):
+            self._directory.rmdir()  # only when it is empty
+
+
+def is_inside(path: Path, directory: Path) -> bool:
+    """Whether a file is below ``directory``, also when links on the way to it are followed."""
+    try:
+        return path.parent.resolve().is_relative_to(directory.resolve()) and path.is_relative_to(directory)
+    except (OSError, RuntimeError):
+        return False
+
+
+def delete_files(paths: Sequence[Path], models_dir: Path) -> tuple[list[Path], list[Undeleted]]:
+    """Delete files, and the directories that are empty then, up to ``models_dir``; return what is gone, and is not."""
+    gone, undeleted = [], []
+    for path in paths:
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            undeleted.append(Undeleted(path, error.strerror or str(error)))
+            continue
+        else:
+            gone.append(path)
+        _remove_empty(path.parent, models_dir)
+    return gone, undeleted
+
+
+def _remove_empty(directory: Path, models_dir: Path) -> None:
+    while directory != models_dir and directory.is_relative_to(models_dir):
+        try:
+            directory.rmdir()
+        except FileNotFoundError:
+            pass
+        except OSError:  # it is not empty
+            with contextlib.suppress(OSError):
+                _sync(directory)
+            return
+        directory = directory.parent
+    with contextlib.suppress(OSError):
+        _sync(directory)
+
+
+def _sync(directory: Path) -> None:
+    """Make what happened to the names in a directory survive a power cut."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unwritable(directory: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"{directory} cannot be written ({error.strerror or error}): make it writable, or leave --files out."
+    )

@@ -1,0 +1,197 @@
+"""Forgets a model together with the files that gglib downloaded for it. Knows the core only.
+
+What is deleted is decided before anything is: only what gglib downloaded, inside ``models/``, reached through no link,
+and used by no other model. See ``removal_journal`` for the order.
+"""
+
+import asyncio
+import fcntl
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gglib.core.models import ModelSummary
+from gglib.core.ports import ModelStorePort
+from gglib.usecases.pull_journal import PullJournal, part_of
+from gglib.usecases.removal_journal import RemovalJournal, Undeleted, delete_files, is_inside
+
+BLOCK_BYTES = 512
+"""What ``st_blocks`` counts, whatever the file system's own blocks are (POSIX, ``sys/stat.h``)."""
+NOTE_SUFFIX = ".note"
+"""Behind ``.part``: what came so far of a file that was being fetched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doomed:
+    """A file that is deleted."""
+
+    path: Path
+    size_bytes: int
+    freed_bytes: int
+    """What its disk gets back: its blocks, or nothing where the file has another name as well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spared:
+    """A file that stays, and why: a phrase."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovalPlan:
+    """What goes with a model; the user may be asked before it goes."""
+
+    model: ModelSummary
+    doomed: tuple[Doomed, ...]
+    spared: tuple[Spared, ...]
+
+    @property
+    def freed_bytes(self) -> int:
+        """What the disk gets back in all, once no program has the files open."""
+        return sum(file.freed_bytes for file in self.doomed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """What became of a plan."""
+
+    deleted: tuple[Path, ...]
+    freed_bytes: int
+    undeleted: tuple[Undeleted, ...]
+    """Tried again by the next gglib that opens the catalogue."""
+
+
+def plan_removal(model: ModelSummary, models: Sequence[ModelSummary], models_dir: Path) -> RemovalPlan:
+    """Return what is deleted with ``model``; ``models`` is the whole catalogue. Looks at files, changes nothing."""
+    holders = _holders(other for other in models if other.id != model.id)
+    doomed: list[Doomed] = []
+    spared: list[Spared] = []
+    own = (*model.paths, *(() if model.projector is None else (model.projector,)))
+    for path in own:
+        reason = _why_spared(path, model, holders, models_dir)
+        if reason is not None:
+            spared.append(Spared(path=path, reason=reason))
+        else:
+            doomed += filter(None, map(_doomed, (path, *_leftovers(path))))
+    return RemovalPlan(model=model, doomed=tuple(doomed), spared=tuple(spared))
+
+
+async def remove_with_files(plan: RemovalPlan, store: ModelStorePort, models_dir: Path) -> Removal | None:
+    """Forget the model and delete its files; None when it was gone already.
+
+    Raises ``StorageError`` before anything has happened. What ends this in the middle, a later gglib makes good.
+    """
+    paths = [file.path for file in plan.doomed]
+    with RemovalJournal(models_dir).noted(paths) as forget:
+        removed = await store.remove_model(plan.model.name)
+        used = _used(await store.list_models())
+        going = [path for path in paths if path not in used]
+        deleted, undeleted = await asyncio.to_thread(delete_files, going, models_dir)
+        _end_pulls(going, models_dir)
+        if not undeleted:
+            forget()
+    if removed is None:
+        return None
+    freed = {file.path: file.freed_bytes for file in plan.doomed}
+    return Removal(
+        deleted=tuple(deleted),
+        freed_bytes=sum(freed[path] for path in deleted),
+        undeleted=tuple(undeleted),
+    )
+
+
+async def finish_removals(store: ModelStorePort, models_dir: Path) -> list[Path]:
+    """Delete what a gglib that was killed in the middle of a removal did not; return what was deleted."""
+    journal = RemovalJournal(models_dir)
+    if not journal.is_needed():
+        return []
+    used = _used(await store.list_models())
+    used |= {file.target for job in PullJournal(models_dir).jobs() for file in job.all_files}
+    return await asyncio.to_thread(journal.finish, used)
+
+
+def _holders(others: Iterator[ModelSummary]) -> dict[Path, str]:
+    """Return who uses which file, links resolved: a link to a file needs it as much as its path does."""
+    holders = {}
+    for other in others:
+        for path in _used([other]):
+            holders[path] = holders[_resolved(path)] = other.name
+    return holders
+
+
+def _used(models: Sequence[ModelSummary]) -> set[Path]:
+    paths = {path for model in models for path in model.paths}
+    return paths | {model.projector for model in models if model.projector is not None}
+
+
+def _why_spared(path: Path, model: ModelSummary, holders: dict[Path, str], models_dir: Path) -> str | None:
+    if not model.is_downloaded:
+        return "gglib did not download it"
+    if not is_inside(path, models_dir):
+        return "it is outside of gglib's own directory"
+    holder = holders.get(path) or holders.get(_resolved(path))
+    if holder is not None:
+        return f"model '{holder}' uses it, too"
+    return "it is being fetched now" if _is_being_fetched(path) else _why_no_plain_file(path)
+
+
+def _why_no_plain_file(path: Path) -> str | None:
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return None  # gone already; a part of it may be there
+    if stat.S_ISLNK(mode):
+        return "it is a link, whose file is somebody else's"
+    return None if stat.S_ISREG(mode) else "it is no file"
+
+
+def _doomed(path: Path) -> Doomed | None:
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    is_last_name = status.st_nlink == 1
+    return Doomed(
+        path=path,
+        size_bytes=status.st_size,
+        freed_bytes=status.st_blocks * BLOCK_BYTES if is_last_name else 0,
+    )
+
+
+def _leftovers(path: Path) -> tuple[Path, Path]:
+    part = part_of(path)
+    return part, part.with_name(part.name + NOTE_SUFFIX)
+
+
+def _is_being_fetched(path: Path) -> bool:
+    """Whether a gglib that lives has the note of a newer version locked, as whoever fetches does."""
+    try:
+        descriptor = os.open(_leftovers(path)[1], os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _end_pulls(paths: Sequence[Path], models_dir: Path) -> None:
+    """Forget the pulls of what is gone, so that nobody is told to go on with them."""
+    journal = PullJournal(models_dir)
+    for job in journal.jobs():
+        if {file.target for file in job.files} & set(paths):
+            journal.end(job)
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # a circle of links
+        return path
