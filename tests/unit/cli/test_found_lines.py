@@ -160,8 +160,8 @@ def test_files_are_rows_that_say_what_each_is() -> None:
     one = found(
         {
             "README.md": 5_000,
-            "d/m-Q8_0-00001-of-00002.gguf": 9 * GB,
-            "d/m-Q8_0-00002-of-00002.gguf": 9 * GB,
+            "d/m-Q8_0-00001-of-00002.gguf": 90 * GB,
+            "d/m-Q8_0-00002-of-00002.gguf": 90 * GB,
             "m-Q4_0.gguf": GB,
             "mmproj-F16.gguf": GB,
             "x-Q6_K-00001-of-00002.gguf": GB,
@@ -173,8 +173,8 @@ def test_files_are_rows_that_say_what_each_is() -> None:
         {"SIZE": size, "QUANT": quant, "FIT": fit, "WHAT": what, "FILE": file}
         for size, quant, fit, what, file in (
             ("1.0 GB", "Q4_0", "fits", "model", "m-Q4_0.gguf"),
-            ("9.0 GB", "Q8_0", "too large", "shard 1/2", "d/m-Q8_0-00001-of-00002.gguf"),
-            ("9.0 GB", "Q8_0", "-", "shard 2/2", "d/m-Q8_0-00002-of-00002.gguf"),
+            ("90.0 GB", "Q8_0", "too large", "shard 1/2", "d/m-Q8_0-00001-of-00002.gguf"),
+            ("90.0 GB", "Q8_0", "-", "shard 2/2", "d/m-Q8_0-00002-of-00002.gguf"),
             ("1.0 GB", "-", "-", "unsafe name", r"\x1b[2J.gguf"),
             ("5 kB", "-", "-", "other", "README.md"),
             ("1.0 GB", "-", "-", "piece", "m.gguf.part1of2"),
