@@ -235,6 +235,10 @@ class TestNaming:
         found = find_offers(files("m-Q4_0.gguf", "mmproj-F16.gguf", "m-Q8_0-00001-of-00002.gguf"))
         assert said in refused(found, text)
 
+    def test_a_file_of_a_repository_without_models_says_that_there_is_none(self) -> None:
+        """Nothing is listed."""
+        assert refused(Offers(), "o/n/m.gguf") == "o/n has no model file 'm.gguf'. It has no model at all."
+
     def test_a_hostile_file_is_refused_as_such(self) -> None:
         """Also when whoever made the target did not look."""
         with pytest.raises(UnsafeNameError):
