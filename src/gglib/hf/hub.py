@@ -20,9 +20,9 @@ from gglib.hf.hashing import hash_file
 from gglib.hf.headers import Request
 from gglib.hf.part import open_part, sweep
 from gglib.hf.replies import (
-    Asked,
     LostError,
     PatienceError,
+    asked_for,
     linked_sha256,
     raise_for,
     read_body,
@@ -67,8 +67,8 @@ class HuggingFaceHub:
         """Ask nothing yet. Raises ``HubError`` for an endpoint that is no address."""
         self._access = access
         self._limits = HubLimits() if limits is None else limits
-        self._endpoint = read_address(access.endpoint.rstrip("/"))
         self._api = HubApi(access.endpoint, access.token, first_wait_s=self._limits.ask.first_pause_s)
+        self._endpoint = read_address(access.endpoint.rstrip("/"))
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,7 +79,7 @@ class HuggingFaceHub:
         """Nothing is kept open between calls."""
 
     async def search(self, query: str, *, sort: HubSort, limit: int) -> list[HubRepository]:
-        """Return repositories with GGUF files that ``query`` finds, best first."""
+        """Return repositories with GGUF files that ``query`` finds, best first, with their files."""
         self._refuse_offline()
         return await self._api.search(query, sort=sort, limit=limit)
 
@@ -187,8 +187,8 @@ class HuggingFaceHub:
 
     def _raise_for(self, reply: Reply, file: RemoteFile) -> None:
         has_token = self._access.token() is not None
-        asked = Asked(file=file, hub=self._endpoint.url.rstrip("/"), has_token=has_token)
-        raise_for(reply.status, reply.headers, asked, is_hub=reply.is_hub, now=time.time())
+        asked = asked_for(file, self._endpoint.url.rstrip("/"), has_token=has_token)
+        raise_for(reply.status, reply.headers, file, asked, is_hub=reply.is_hub, now=time.time())
 
     def _address(self, file: RemoteFile) -> Address:
         if file.url is not None:
@@ -239,3 +239,6 @@ def _described(file: RemoteFile, reply: Reply) -> RemoteFile:
         size_bytes=size,
         sha256=linked_sha256(reply.first_headers),
     )
+
+
+__all__ = ["HubAccess", "HubLimits", "HuggingFaceHub"]
