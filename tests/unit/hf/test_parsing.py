@@ -1,5 +1,6 @@
 """What the hub tells becomes our values, or an error of ours: whatever it tells."""
 
+import contextlib
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -163,7 +164,5 @@ ANYTHING = st.recursive(
 )
 def test_nothing_else_comes_of_it(fields: dict[str, Any]) -> None:
     """Whatever is told: a repository, or the one error."""
-    try:
-        read_repository(told(**fields))
-    except UnreadableError as error:
-        assert str(error)
+    with contextlib.suppress(UnreadableError):
+        assert isinstance(read_repository(told(**fields)), HubRepository)

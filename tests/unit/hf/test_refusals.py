@@ -114,5 +114,7 @@ def test_patience_is_read_in_both_forms(headers: dict[str, str], seconds: int | 
 
 def test_a_secret_in_the_address_is_not_shown() -> None:
     """Who and with which password is in an endpoint stays there."""
-    asked = Asked(endpoint="https://me:secret@hub.example:8443")
-    assert asked.host == "hub.example:8443"
+    asked = Asked(endpoint="https://me:secret@hub.example:8443/hf", repo="a/b")
+    assert asked.page == "https://hub.example:8443/hf/a/b"
+    for status, code in product((401, 403, 404, 418, 429, 500), ("", "GatedRepo", "RepoNotFound")):
+        assert "secret" not in str(refusal(status, {"x-error-code": code}, asked))
