@@ -188,7 +188,7 @@ class HuggingFaceHub:
     def _raise_for(self, reply: Reply, file: RemoteFile) -> None:
         has_token = self._access.token() is not None
         asked = asked_for(file, self._endpoint.url.rstrip("/"), has_token=has_token)
-        raise_for(reply.status, reply.headers, file, asked, is_hub=reply.is_hub, now=time.time())
+        raise_for(reply.status, reply.headers, asked, is_hub=reply.is_hub, now=time.time())
 
     def _address(self, file: RemoteFile) -> Address:
         if file.url is not None:
