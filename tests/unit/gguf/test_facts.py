@@ -48,7 +48,12 @@ def test_count_that_no_model_has_is_refused(value: int) -> None:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(0, None), (ArraySummary(count=0), None), (ArraySummary(count=2, numbers=(4, 8)), 8), (2**32 - 1, 2**32 - 1)],
+    [
+        (0, None),
+        (ArraySummary(count=0), None),
+        (ArraySummary(count=2, numbers=(4, 8)), 8),
+        (2**32 - 1, 2**32 - 1),
+    ],
 )
 def test_counts(value: Value, expected: int | None) -> None:
     """Zero and an empty list tell nothing; of one number a layer, the largest counts."""
