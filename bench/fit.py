@@ -28,6 +28,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench.fit_models import SHAPES, write_model
+
 from gglib.core.fit import MemoryNeed, estimate
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.gguf import read_model
@@ -93,6 +94,7 @@ class Row:
 
     model: str
     context: int
+    file_bytes: int
     need: MemoryNeed
     measured: Measured
 
@@ -145,12 +147,17 @@ async def measure(name: str, path: Path, context: int, directory: Path) -> Row:
     async with launched(spec, context=context, name="fit", config=config) as engine:
         target = await engine.ready()
         pid = engine.child.pid
-        Path(f"/proc/{pid}/clear_refs").write_text("1")
+        await asyncio.to_thread(forget_what_was_touched, pid)
         is_small = (model.facts.parameter_count or 0) < _SMALL_PARAMETERS
         tokens = context - 8 if is_small else min(_PROMPT_TOKENS, context - 8)
         await asyncio.to_thread(compute_prompt, target, tokens, model.facts.vocabulary_size or 1000)
-        log = next(log_dir.rglob("*.log"))
-        return Row(model=name, context=context, need=need, measured=read_measured(pid, log.read_text()))
+        return Row(
+            model=name,
+            context=context,
+            file_bytes=model.size_bytes,
+            need=need,
+            measured=await asyncio.to_thread(read_measured, pid, log_dir),
+        )
 
 
 def compute_prompt(target: RunningTarget, tokens: int, vocabulary: int) -> None:
@@ -172,8 +179,14 @@ def compute_prompt(target: RunningTarget, tokens: int, vocabulary: int) -> None:
     assert told["tokens_evaluated"] == tokens, told["tokens_evaluated"]
 
 
-def read_measured(pid: int, log: str) -> Measured:
-    """Put together what the engine printed last and what the kernel says of the process."""
+def forget_what_was_touched(pid: int) -> None:
+    """Have the kernel count anew which pages a process touches."""
+    Path(f"/proc/{pid}/clear_refs").write_text("1")
+
+
+def read_measured(pid: int, log_dir: Path) -> Measured:
+    """Put together what the engine printed and what the kernel says of the process."""
+    log = next(log_dir.rglob("*.log")).read_text()
     sizes = {
         kind: [(m["name"], float(m["mib"]) * MIB) for m in regex.finditer(log)]
         for kind, regex in _KINDS.items()
@@ -212,13 +225,13 @@ def line_of(row: Row) -> str:
     parts = [
         (need.kv_bytes, got.cache_bytes),
         (need.compute_bytes, got.compute_bytes),
-        (need.left_behind_bytes, got.repacked_bytes),
+        (need.left_behind_bytes + need.weights_bytes - row.file_bytes, got.repacked_bytes),
         (need.total_bytes, got.used_bytes),
         (need.total_bytes + need.left_behind_bytes, got.resident_bytes),
     ]
     cells = " | ".join(f"{ours / MIB:.1f} / {theirs / MIB:.1f}" for ours, theirs in parts)
     return (
-        f"| {row.model} | {row.context} | {need.weights_bytes / MIB:.1f} | {need.overhead_bytes / MIB:.1f} | {cells} "
+        f"| {row.model} | {row.context} | {row.file_bytes / MIB:.1f} | {need.overhead_bytes / MIB:.1f} | {cells} "
         f"| {row.deviation:+.1%} |"
     )
 
@@ -235,7 +248,10 @@ def write_results(rows: list[Row]) -> None:
         f"Largest deviation from what is resident: {worst.deviation:+.1%} "
         f"({worst.model}, {worst.context}); wanted: within {WANTED:.0%}."
     )
-    names = "model context weights overhead cache compute left-behind in-use resident deviation".split()
+    names = (
+        *("model", "context", "weights", "overhead", "cache", "compute", "stored anew", "in use"),
+        *("resident", "deviation"),
+    )
     head = [
         "# Estimates of memory, beside the engine",
         "",
@@ -245,7 +261,7 @@ def write_results(rows: list[Row]) -> None:
         "",
         verdict,
         "",
-        f"| {' | '.join(name.replace('-', ' ') for name in names)} |",
+        f"| {' | '.join(names)} |",
         f"|{'---|' * len(names)}",
     ]
     (RESULTS / "fit.md").write_text("\n".join([*head, *map(line_of, rows)]) + "\n")

@@ -18,6 +18,8 @@ from gglib.starter import SMOLLM2, Progress, StarterModel, fetch_starter
 from gglib.usecases.add_model import AddRequest, add_model
 from gglib.usecases.import_models import ImportItem, find_models, import_models
 from gglib.usecases.importing.places import places_of
+from gglib.usecases.pull_journal import PullJournal
+from gglib.usecases.pull_model import finish_interrupted
 from gglib.usecases.remove_model import finish_removals
 from gglib.usecases.verify_models import FileCheck, remember_hashes
 
@@ -27,10 +29,11 @@ STARTER = "starter"
 
 @asynccontextmanager
 async def open_catalog(settings: Settings) -> AsyncIterator[SqliteCatalog]:
-    """Open the catalogue, making the home when there is none, and end the removals that a kill interrupted."""
+    """Open the catalogue, making the home when there is none; end the removals and pulls that a kill interrupted."""
     prepare_home(settings)
     async with SqliteCatalog(settings.database) as catalog:
         await finish_removals(catalog, settings.models_dir)
+        await finish_interrupted(catalog, PullJournal(settings.models_dir), read_model)
         yield catalog
 
 

@@ -8,7 +8,7 @@ from gglib.machine import read_memory
 from gglib.settings import Settings
 from gglib.usecases.plan_pull import PullPlanner
 from gglib.usecases.pull_journal import PullJournal
-from gglib.usecases.pull_model import Puller, TellPull, finish_interrupted
+from gglib.usecases.pull_model import Puller, TellPull
 
 
 def planner(settings: Settings, store: ModelStorePort, hub: ModelHubPort) -> PullPlanner:
@@ -39,8 +39,3 @@ async def pull_named(
     """Pull what a text names, with the choice that fits where it leaves one: for programs, which nobody asks."""
     plan = await planner(settings, store, hub).plan(read_target(target))
     return await puller(settings, store, hub).pull(plan, progress)
-
-
-async def repair(settings: Settings, store: ModelStorePort) -> list[ModelSummary]:
-    """Put into the catalogue what arrived whole while nobody was left to do it; return those models."""
-    return await finish_interrupted(store, journal(settings), read_model)

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from gglib.bootstrap.catalog import open_catalog
 from gglib.core.access_keys import LOCAL_KEY_NAME
 from gglib.core.addresses import Endpoint
 from gglib.core.authorities import is_plain_loopback, read_host
@@ -23,7 +24,6 @@ from gglib.runtime.engine import Engine
 from gglib.runtime.instance import InstanceClaim, claim
 from gglib.settings import Settings, prepare_home
 from gglib.usecases.last_uses import LastUses, written_regularly
-from gglib.usecases.remove_model import finish_removals
 
 logger = logging.getLogger("gglib")
 
@@ -61,8 +61,7 @@ async def claimed_home(settings: Settings) -> AsyncIterator[ClaimedHome]:
     """Take the home for one server. Raises ``AlreadyRunningError``, which says where the other one answers."""
     prepare_home(settings)
     with claim(settings.run_dir) as claimed:
-        async with SqliteCatalog(settings.database) as catalog:
-            await finish_removals(catalog, settings.models_dir)
+        async with open_catalog(settings) as catalog:
             yield ClaimedHome(claimed, catalog)
 
 

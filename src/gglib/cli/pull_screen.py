@@ -38,7 +38,7 @@ class PullScreen(Protocol):
         """Show how far it is while the block lasts."""
         ...
 
-    def pulled(self, model: "ModelSummary", *, took_s: float, is_new: bool) -> None:
+    def pulled(self, model: "ModelSummary", *, took_s: float, plan: "PullPlan") -> None:
         """Say what became of it."""
 
 
@@ -53,11 +53,10 @@ def run(  # noqa: PLR0913 - what the user said, and how to answer
 ) -> None:
     """Pull ``target``: plan, ask, fetch, enter. Ctrl-C leaves what came so far, and says so."""
     from gglib.bootstrap.hub import open_hub
-    from gglib.bootstrap.pulls import planner, puller, repair
+    from gglib.bootstrap.pulls import planner, puller
     from gglib.cli.runner import with_catalog
 
     async def pull(store: "ModelStorePort") -> None:
-        await repair(settings, store)
         async with open_hub() as hub:
             plan = await planner(settings, store, hub).plan(target, name=name, aliases=aliases)
             plan = asks.confirmed(plan)
@@ -65,7 +64,7 @@ def run(  # noqa: PLR0913 - what the user said, and how to answer
             started_s = time.monotonic()
             with screen.progress() as tell:
                 model = await puller(settings, store, hub).pull(plan, tell)
-            screen.pulled(model, took_s=time.monotonic() - started_s, is_new=plan.known is None)
+            screen.pulled(model, took_s=time.monotonic() - started_s, plan=plan)
 
     try:
         with_catalog(settings, pull)
@@ -154,12 +153,13 @@ class Words:
 
             yield tell
 
-    def pulled(self, model: "ModelSummary", *, took_s: float, is_new: bool) -> None:
+    def pulled(self, model: "ModelSummary", *, took_s: float, plan: "PullPlan") -> None:
         """Say what it is called, and what to type next."""
-        done = "Pulled" if is_new else "Up to date:"
+        done = "Pulled" if plan.known is None else "Up to date:"
+        verified = ", SHA-256 verified" if all(file.remote.sha256 for file in plan.all_files) else ""
         click.echo(
             f"{done} '{model.name}' (id {model.id}, {render.size(model.size_bytes)}, "
-            f"{render.seconds(took_s)}, SHA-256 verified). Talk to it: gglib run {model.name}"
+            f"{render.seconds(took_s)}{verified}). Talk to it: gglib run {model.name}"
         )
 
 
@@ -207,11 +207,11 @@ class JsonEvents:
             _tell("error", code=error.code, message=str(error))
             raise
 
-    def pulled(self, model: "ModelSummary", *, took_s: float, is_new: bool) -> None:
+    def pulled(self, model: "ModelSummary", *, took_s: float, plan: "PullPlan") -> None:
         """Tell what it is called."""
         from gglib.cli.listing import as_json
 
-        _tell("done", is_new=is_new, took_s=round(took_s, 3), model=as_json(model, None))
+        _tell("done", is_new=plan.known is None, took_s=round(took_s, 3), model=as_json(model, None))
 
 
 def show_unfinished(settings: "Settings", *, as_json: bool) -> None:
@@ -235,6 +235,7 @@ def show_unfinished(settings: "Settings", *, as_json: bool) -> None:
 def _summary(plan: "PullPlan") -> str:
     what = f"{plan.source.repo}:{plan.quantization}" if plan.source.repo and plan.quantization else plan.asked
     files = "1 file" if len(plan.files) == 1 else f"{len(plan.files)} files"
+    files += "" if plan.projector is None else " and a projector"
     fit = "" if plan.fit is None else f", {_FIT_WORDS[plan.fit]}"
     size = "size unknown" if plan.total_bytes is None else render.size(plan.total_bytes)
     return f"{what}: {files}, {size}{fit}."

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,15 +38,19 @@ def with_catalog(settings: Settings, ask: Callable[[ModelStorePort], Awaitable[T
 
 
 def with_finder(settings: Settings, ask: Callable[["ModelFinder"], Awaitable[T]]) -> T:
-    """Open the hub for one question and return its answer."""
+    """Open the hub for one question and return its answer; who watches is told what takes its time."""
     from gglib.bootstrap.finding import finder
     from gglib.bootstrap.hub import open_hub
+    from gglib.cli.screen import LiveLine
 
     async def main() -> T:
         async with open_hub() as hub:
             return await ask(finder(settings, hub))
 
-    return asyncio.run(main())
+    with contextlib.closing(LiveLine()) as line:
+        if sys.stderr.isatty():
+            line.show("Asking the hub ...")
+        return asyncio.run(main())
 
 
 class Drain:

@@ -23,11 +23,11 @@ from gglib.hf.lanes import LaneLimits, LanePolicy, next_piece
 from gglib.hf.note import MOST_SPANS, Identity
 from gglib.hf.part import Part
 from gglib.hf.replies import (
-    Asked,
     Body,
     ChangedError,
     LostError,
     PatienceError,
+    asked_for,
     raise_for,
     read_body,
     strong,
@@ -62,7 +62,7 @@ class DownloadLimits:
 class Download:
     """Brings one file into a part and gives it its name."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - from where, whereto, how, and who hears of it
         self,
         file: RemoteFile,
         target: Path,
@@ -87,7 +87,7 @@ class Download:
         """Until the server has sent the whole file instead of one."""
 
     def run(self, part: Part) -> FetchedFile:
-        """Return the file, whole, verified and under its name. Raises ``HubError`` leaves, ``OSError``, ``StoppedError``."""
+        """Return the file, whole, verified and named. Raises ``HubError``, ``OSError``, ``StoppedError``."""
         for _ in range(2):
             try:
                 size, sha256 = self._bring(part)
@@ -191,12 +191,9 @@ class Download:
         """Judge an answer's head: which version it is of, and whether it goes on where the lane is."""
         if reply.status == 416:
             return self._accept_end(lane, reply, part)
-        asked = Asked(
-            file=self._file,
-            hub=self._transport.hub.url.rstrip("/"),
-            has_token=self._transport.token is not None,
-        )
-        raise_for(reply.status, reply.headers, asked, is_hub=reply.is_hub, now=time.time())
+        hub, has_token = self._transport.hub, self._transport.token is not None
+        asked = asked_for(self._file, hub.url.rstrip("/"), has_token=has_token)
+        raise_for(reply.status, reply.headers, self._file, asked, is_hub=reply.is_hub, now=time.time())
         body = read_body(reply.status, reply.headers, first_byte=lane.at, is_chunked=reply.is_chunked)
         with self._lock:
             if part.identity is None:

@@ -8,6 +8,7 @@ import hashlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 from gglib.hf.part import Part
 from gglib.hf.stopping import Stop, StoppedError
@@ -28,7 +29,7 @@ class Follower:
         self._failed: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="gglib-hash", daemon=True)
 
-    def __enter__(self) -> "Follower":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -14,14 +14,15 @@ from gglib.core.hub import FetchedFile, HubRepository, HubSort, RemoteFile
 from gglib.core.ports.hub import TellFetched
 from gglib.hf import worker
 from gglib.hf.addresses import Address, file_address, last_name, place_in_hub, read_address
+from gglib.hf.api import HubApi
 from gglib.hf.download import Download, DownloadLimits
 from gglib.hf.hashing import hash_file
 from gglib.hf.headers import Request
 from gglib.hf.part import open_part, sweep
 from gglib.hf.replies import (
-    Asked,
     LostError,
     PatienceError,
+    asked_for,
     linked_sha256,
     raise_for,
     read_body,
@@ -67,6 +68,7 @@ class HuggingFaceHub:
         self._access = access
         self._limits = HubLimits() if limits is None else limits
         self._endpoint = read_address(access.endpoint.rstrip("/"))
+        self._api = HubApi(access.endpoint, access.token, first_wait_s=self._limits.ask.first_pause_s)
 
     async def __aenter__(self) -> Self:
         return self
@@ -75,6 +77,16 @@ class HuggingFaceHub:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Nothing is kept open between calls."""
+
+    async def search(self, query: str, *, sort: HubSort, limit: int) -> list[HubRepository]:
+        """Return repositories with GGUF files that ``query`` finds, best first."""
+        self._refuse_offline()
+        return await self._api.search(query, sort=sort, limit=limit)
+
+    async def repository(self, repo: str, revision: str | None = None) -> HubRepository:
+        """Return a repository at a branch, tag or commit; None: as it is now."""
+        self._refuse_offline()
+        return await self._api.repository(repo, revision)
 
     async def locate(self, url: str) -> RemoteFile:
         """Return the file at an address of the web."""
@@ -175,8 +187,8 @@ class HuggingFaceHub:
 
     def _raise_for(self, reply: Reply, file: RemoteFile) -> None:
         has_token = self._access.token() is not None
-        asked = Asked(file=file, hub=self._endpoint.url.rstrip("/"), has_token=has_token)
-        raise_for(reply.status, reply.headers, asked, is_hub=reply.is_hub, now=time.time())
+        asked = asked_for(file, self._endpoint.url.rstrip("/"), has_token=has_token)
+        raise_for(reply.status, reply.headers, file, asked, is_hub=reply.is_hub, now=time.time())
 
     def _address(self, file: RemoteFile) -> Address:
         if file.url is not None:
@@ -227,7 +239,3 @@ def _described(file: RemoteFile, reply: Reply) -> RemoteFile:
         size_bytes=size,
         sha256=linked_sha256(reply.first_headers),
     )
-
-
-__all__ = ["HubAccess", "HubLimits", "HuggingFaceHub"]
-_ = (HubRepository, HubSort)

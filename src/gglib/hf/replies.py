@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 
 from gglib.core.errors import GatedRepositoryError, HubError, RepositoryNotFoundError
 from gglib.core.hub import RemoteFile
+from gglib.hf.refusals import Asked, refusal
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _UNSATISFIED = re.compile(r"bytes \*/(\d+)")
@@ -117,19 +118,12 @@ def wait_asked_s(headers: Mapping[str, str], now: float) -> float | None:
     return None if limit is None else float(limit[1]) + 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """For what, of whom, and as whom: what an error has to name."""
-
-    file: RemoteFile
-    hub: str
-    has_token: bool
-
-
-def raise_for(status: int, headers: Mapping[str, str], asked: Asked, *, is_hub: bool, now: float) -> None:
+def raise_for(
+    status: int, headers: Mapping[str, str], file: RemoteFile, asked: Asked, *, is_hub: bool, now: float
+) -> None:
     """Raise what an answer that brings no file means; return for 200 and 206.
 
-    ``is_hub`` says whether the hub itself answered, and not who it redirected to.
+    ``is_hub`` says whether the hub itself answered, and not who it redirected to; ``now`` is Unix time in seconds.
     """
     if status in {200, 206}:
         return
@@ -138,43 +132,24 @@ def raise_for(status: int, headers: Mapping[str, str], asked: Asked, *, is_hub: 
         raise PatienceError(_DEFAULT_WAIT_S if wait_s is None else wait_s)
     if status >= 500 or status in {408, 425}:
         raise LostError(f"the server answered {status}")
-    file = asked.file
-    if file.repo is not None:
-        _raise_for_repository(status, headers, asked, is_hub=is_hub)
+    if file.repo is not None and is_hub:
+        raise refusal(status, {name.lower(): value for name, value in headers.items()}, asked)
+    if file.repo is not None and status in {401, 403, 404}:
+        # The address that the hub signed has expired: it is asked for another one.
+        raise LostError(f"the address that the hub gave was refused with {status}")
     if status in {404, 410}:
         raise RepositoryNotFoundError(
-            f"There is no file at the address of {file.name}: the server answered {status}."
+            f"There is no {file.name} at its address ({status}): check the address."
         )
     if status in {401, 403}:
         raise GatedRepositoryError(
-            f"The server does not give {file.name} to everybody: it answered {status}."
+            f"Who has {file.name} does not give it to everybody ({status}): fetch it with a browser and 'gglib add' it."
         )
-    raise HubError(f"The server answered {status} when it was asked for {file.name}, which gglib cannot use.")
+    raise HubError(f"The server answers {status} when it is asked for {file.name}: check the address.")
 
 
-def _raise_for_repository(status: int, headers: Mapping[str, str], asked: Asked, *, is_hub: bool) -> None:
-    file, hub, has_token = asked.file, asked.hub, asked.has_token
-    if not is_hub and status in {401, 403, 404}:
-        # The address that the hub signed has expired: it is asked for another one.
-        raise LostError(f"the address that the hub gave was refused with {status}")
-    code = headers.get("X-Error-Code", "")
-    if code == "GatedRepo" or (status == 403 and has_token):
-        first = "" if has_token else "log in and "
-        raise GatedRepositoryError(
-            f"{file.repo} wants its terms accepted: {first}accept them at {hub}/{file.repo}, "
-            f"then run the same command again{'' if has_token else ' with HF_TOKEN set'}."
-        )
-    if code == "EntryNotFound":
-        raise RepositoryNotFoundError(
-            f"{file.repo} has no file {file.name} at {file.revision}: see 'gglib show {file.repo}'."
-        )
-    if code == "RevisionNotFound":
-        raise RepositoryNotFoundError(f"{file.repo} has no revision {file.revision}.")
-    if status == 401 and has_token:
-        raise RepositoryNotFoundError(
-            f"{hub} has no {file.repo} for this token: check the name, and that the token in HF_TOKEN is valid."
-        )
-    if status in {401, 403, 404}:
-        raise RepositoryNotFoundError(
-            f"{hub} has no {file.repo} with {file.name}, or hides it: check the name; for a private one set HF_TOKEN."
-        )
+def asked_for(file: RemoteFile, endpoint: str, *, has_token: bool) -> Asked:
+    """Return for what, of whom and as whom: what a refusal has to name."""
+    return Asked(
+        endpoint=endpoint, repo=file.repo, revision=file.revision, file=file.name, had_token=has_token
+    )

@@ -67,13 +67,25 @@ class FailedError(Exception):
 def calling(asked: Asked) -> Iterator[None]:
     """Hold the library's calls in this thread to gglib's rules. What fails is a ``FailedError``."""
     with _install_lock:
-        if not isinstance(get_session(), _Client):
-            huggingface_hub.set_client_factory(_Client)
+        try:
+            _install()
+        except (ValueError, ImportError) as error:  # of the client, which reads the environment's proxies
+            text = (
+                f"The proxy of the environment cannot be used ({error}): set HTTPS_PROXY to http://HOST:PORT."
+            )
+            raise FailedError(HubError(text)) from error
     token = _asked.set(asked)
     try:
         yield
     finally:
         _asked.reset(token)
+
+
+def _install() -> None:
+    """Have the library use our client, unless it does: setting it anew would end calls that are under way."""
+    if not isinstance(get_session(), _Client):
+        huggingface_hub.set_client_factory(_Client)
+        get_session()
 
 
 class _Client(httpx2.Client):
@@ -89,7 +101,8 @@ class _Client(httpx2.Client):
             return super().send(request, **options)
         try:
             return self._send_by_the_rules(request, asked)
-        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, RuntimeError) as error:
+            # RuntimeError: somebody else in the program closed the library's client meanwhile.
             raise _failed(error, asked) from error
 
     def _send_by_the_rules(self, request: httpx2.Request, asked: Asked) -> httpx2.Response:
@@ -188,7 +201,7 @@ def _failed(error: Exception, asked: Asked) -> FailedError:
         text = _unreachable_text(asked, "does not answer")
     elif isinstance(error, httpx2.ConnectError):
         text = _unreachable_text(asked, f"cannot be reached ({_reason(error)})")
-    elif isinstance(error, httpx2.NetworkError | httpx2.RemoteProtocolError):
+    elif isinstance(error, httpx2.NetworkError | httpx2.RemoteProtocolError | RuntimeError):
         return FailedError(HubUnreachableError(_unreachable_text(asked, "broke off its answer")), 0.0)
     else:
         return FailedError(HubError(f"The hub at {host} answers what cannot be read: check HF_ENDPOINT."))

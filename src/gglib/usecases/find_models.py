@@ -7,10 +7,11 @@ functions at the end.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from gglib.core.context import ContextWish
 from gglib.core.errors import GglibError, HubError, NoSuchChoiceError, UnsafeNameError
-from gglib.core.file_names import safe_path
+from gglib.core.file_names import safe_path, safe_repo
 from gglib.core.fit import Fit, MachineMemory, MemoryNeed, estimate, judge_fit
 from gglib.core.gguf_names import FileKind, kind_of
 from gglib.core.hub import HubFile, HubRepository, HubSort, RemoteFile
@@ -25,8 +26,8 @@ HEADERS_AT_ONCE = 4
 HEADERS_WAIT_S = 6.0
 """For all headers of a search together; what has not come by then is guessed."""
 MAX_LIMIT = 100
-_SURPLUS = 4
-"""So many times more is asked of the hub where a size leaves some out, so that enough are left."""
+_SURPLUS = 2
+"""So many times more is asked of the hub where a size leaves some out. Not more: each repository is a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,14 +117,14 @@ class ModelFinder:
         """
         asked = limit if max_size_bytes is None else min(limit * _SURPLUS, MAX_LIMIT)
         repositories = await self.hub.search(query, sort=sort, limit=asked)
-        offered = [(one, find_offers(one.files)) for one in repositories]
+        offered = [(one, find_offers(one.files)) for one in repositories if _is_safe(one.repo, safe_repo)]
         wanted = [(one, offers) for one, offers in offered if within(offers, max_size_bytes)]
         headers = await self._read_headers(wanted[:limit])
         found = tuple(
             judged(one, offers, facts, finder=self, max_size_bytes=max_size_bytes)
             for (one, offers), facts in zip(wanted[:limit], headers, strict=True)
         )
-        return SearchResult(repositories=found, memory=self.memory, left_out=len(offered) - len(wanted))
+        return SearchResult(repositories=found, memory=self.memory, left_out=len(repositories) - len(wanted))
 
     async def show(self, target: PullTarget) -> FoundRepository:
         """Return a repository with all that it has; of a target that names a model, that model alone.
@@ -133,6 +134,7 @@ class ModelFinder:
         if target.repo is None:
             raise NoSuchChoiceError("Only repositories can be shown: name one as owner/name.")
         repository = await self.hub.repository(target.repo, target.revision)
+        safe_repo(repository.repo)
         offers = find_offers(repository.files)
         if target.quantization is not None or target.file is not None:
             named = choose_offer(offers, target=target, fit_of=lambda _: Fit.FITS)
@@ -229,12 +231,14 @@ def _suggested(repository: HubRepository, offers: Offers, found: Sequence[FoundO
 
 
 def _found_file(file: HubFile, found: FoundOffer | None) -> FoundFile:
-    return FoundFile(file=file, kind=kind_of(file.name), found=found, is_unsafe=not _is_safe(file.name))
+    return FoundFile(
+        file=file, kind=kind_of(file.name), found=found, is_unsafe=not _is_safe(file.name, safe_path)
+    )
 
 
-def _is_safe(name: str) -> bool:
+def _is_safe(name: str, rule: Callable[[str], PurePosixPath]) -> bool:
     try:
-        safe_path(name)
+        rule(name)
     except UnsafeNameError:
         return False
     return True

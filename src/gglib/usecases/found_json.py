@@ -40,7 +40,7 @@ def repository_json(found: FoundRepository) -> dict[str, Any]:
     one = found.repository
     return {
         "repo": one.repo,
-        "revision": one.revision,
+        "revision": shown(one.revision),
         "downloads": one.downloads,
         "likes": one.likes,
         "updated_at": one.updated_at,

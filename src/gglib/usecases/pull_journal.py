@@ -42,6 +42,8 @@ class PullJob:
     source: ModelSource
     files: tuple[JobFile, ...]
     projector: JobFile | None
+    is_fetched: bool = False
+    """Whether all files were seen to arrive whole: their hashes are then what is on the disk."""
 
     @property
     def id(self) -> str:
@@ -65,12 +67,18 @@ class PullJob:
             replace(file, sha256=sha256) for file, sha256 in zip(self.all_files, hashes, strict=True)
         )
         count = len(self.files)
-        return replace(self, files=files[:count], projector=None if self.projector is None else files[-1])
+        projector = None if self.projector is None else files[-1]
+        return replace(self, files=files[:count], projector=projector, is_fetched=True)
 
     def verified_hashes(self) -> tuple[str, ...] | None:
-        """Return the hashes of all files when they are there and right, else None. Reads them whole, if so."""
+        """Return the hashes of all files when they are there and right, else None.
+
+        Reads the files whole, but for where it is known that they were fetched.
+        """
         if not all(_has_size(file) for file in self.all_files):
             return None
+        if self.is_fetched:
+            return tuple(file.sha256 or "" for file in self.all_files)
         hashes = tuple(_hash(file.target) for file in self.all_files)
         is_right = all(
             file.sha256 in {None, sha256} for file, sha256 in zip(self.all_files, hashes, strict=True)
@@ -174,6 +182,7 @@ def _from_json(fields: Mapping[str, Any]) -> PullJob:
         source=ModelSource(**fields["source"]),
         files=tuple(_file_from_json(file) for file in fields["files"]),
         projector=None if projector is None else _file_from_json(projector),
+        is_fetched=fields["is_fetched"] is True,
     )
 
 

@@ -19,7 +19,7 @@ from gglib.core.errors import (
 )
 from gglib.core.hub import FetchedFile
 from gglib.core.models import GgufFacts, ModelSummary, NewModel
-from gglib.core.ports import ModelHubPort, ModelStorePort
+from gglib.core.ports import ModelHubPort, ModelStorePort, TellFetched
 from gglib.usecases.add_model import ModelFiles, ModelReader
 from gglib.usecases.plan_pull import PullFile, PullPlan
 from gglib.usecases.pull_journal import JobFile, PullJob, PullJournal, bytes_on_disk, part_of
@@ -68,6 +68,7 @@ class Puller:
         await asyncio.to_thread(self.journal.begin, job)
         fetched = await self._fetch_all(plan, progress)
         job = job.with_hashes([file.sha256 for file in fetched])
+        await asyncio.to_thread(self.journal.begin, job)
         progress(_progress(plan, plan.all_files[-1], sum(file.size_bytes for file in fetched), ADDING))
         try:
             model = await _enter(job, self.store, self.read_model)
@@ -92,7 +93,8 @@ async def finish_interrupted(
 ) -> list[ModelSummary]:
     """Put into the catalogue what arrived whole while nobody was left to do it; return those models.
 
-    Their files are read once to make sure. What has not arrived stays as it is: the same pull goes on with it.
+    Their files are read to make sure, where the note does not say that they were. What has not arrived stays as it
+    is: the same pull goes on with it.
     """
     finished = []
     for job in await asyncio.to_thread(journal.jobs):
@@ -153,9 +155,7 @@ def _job_file(file: PullFile) -> JobFile:
     return JobFile(target=file.target, size_bytes=file.remote.size_bytes, sha256=file.remote.sha256)
 
 
-def _teller(
-    plan: PullPlan, file: PullFile, before_bytes: int, progress: TellPull
-) -> Callable[[int, int | None], None]:
+def _teller(plan: PullPlan, file: PullFile, before_bytes: int, progress: TellPull) -> TellFetched:
     def tell(done_bytes: int, total_bytes: int | None) -> None:
         phase = VERIFYING if total_bytes is not None and done_bytes >= total_bytes else DOWNLOADING
         progress(_progress(plan, file, before_bytes + done_bytes, phase))

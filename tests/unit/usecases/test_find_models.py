@@ -2,21 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 from gglib.core.context import FALLBACK_TRAINED_CONTEXT, UNLIMITED_CONTEXT
-from gglib.core.errors import GatedRepositoryError, InvalidGgufError, NoSuchChoiceError
+from gglib.core.errors import GatedRepositoryError, InvalidGgufError, NoSuchChoiceError, UnsafeNameError
 from gglib.core.fit import Fit, MachineMemory, estimate
 from gglib.core.gguf_names import FileKind
-from gglib.core.hub import FetchedFile, Gate, HubFile, HubRepository, HubSort, RemoteFile
+from gglib.core.hub import Gate, HubRepository, HubSort, RemoteFile
 from gglib.core.models import GgufFacts
-from gglib.core.ports import ModelHubPort
 from gglib.core.pull_target import PullTarget
+from gglib.testing import FakeHub
 from gglib.usecases.find_models import HEADER_BYTES, HEADERS_AT_ONCE, ModelFinder
 from gglib.usecases.found_json import search_json, shown_json
 
@@ -34,27 +32,33 @@ FACTS = GgufFacts(
 LADDER = ("o/m", {"m-Q4_K_M.gguf": 5 * GB, "m-Q8_0.gguf": 9 * GB, "m-F16.gguf": 17 * GB})
 
 
-@dataclass
-class Hub(ModelHubPort):
-    """A hub that has what it is given, and remembers what it was asked."""
+Told = tuple[str, Mapping[str, int | bytes], Mapping[str, Any]]
+"""A repository: its name, the sizes of its files, what else the hub says of it."""
 
-    repositories: Sequence[HubRepository] = ()
-    start: Callable[[], bytes] = lambda: HEADER
-    gate: asyncio.Event | None = None
-    """Opens the way for reads that have begun."""
-    is_busy: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set once as many read as may."""
-    asked: list[object] = field(default_factory=list)
-    reading: int = 0
-    most_reading: int = 0
+
+class Hub(FakeHub):
+    """A hub whose files all have the same start; it remembers what it was asked, and lets reads wait at a gate."""
+
+    def __init__(
+        self,
+        *repositories: Told,
+        start: Callable[[], bytes] = lambda: HEADER,
+        gate: asyncio.Event | None = None,
+    ) -> None:
+        super().__init__()
+        self.asked: list[object] = []
+        self.reading = 0
+        self.most_reading = 0
+        self.is_busy = asyncio.Event()
+        """Set once as many read as may."""
+        self._start = start
+        self._gate = gate
+        for repo, sizes, told in repositories:
+            self.add_repository(repo, sizes, **told)
 
     async def search(self, query: str, *, sort: HubSort, limit: int) -> list[HubRepository]:
         self.asked.append((query, sort, limit))
-        return list(self.repositories[:limit])
-
-    async def repository(self, repo: str, revision: str | None = None) -> HubRepository:
-        self.asked.append((repo, revision))
-        return next(one for one in self.repositories if one.repo == repo)
+        return await super().search(query, sort=sort, limit=limit)
 
     async def read_start(self, file: RemoteFile, length_bytes: int) -> bytes:
         self.asked.append((file.repo, file.name, length_bytes))
@@ -63,24 +67,16 @@ class Hub(ModelHubPort):
         if self.reading == HEADERS_AT_ONCE:
             self.is_busy.set()
         try:
-            if self.gate is not None:
-                await self.gate.wait()
-            await asyncio.sleep(0)
-            return self.start()
+            if self._gate is not None:
+                await self._gate.wait()
+            return self._start()
         finally:
             self.reading -= 1
 
-    async def locate(self, url: str) -> RemoteFile:
-        raise NotImplementedError
 
-    async def fetch(self, file: RemoteFile, target: Path, progress: object) -> FetchedFile:
-        raise NotImplementedError
-
-
-def repository(repo: str, sizes: dict[str, int], **known: Any) -> HubRepository:
+def repository(repo: str, sizes: Mapping[str, int | bytes], **told: Any) -> Told:
     """Return a repository with files of these sizes."""
-    files = tuple(HubFile(name=name, size_bytes=size) for name, size in sizes.items())
-    return HubRepository(repo=repo, revision="c" * 40, files=files, **known)
+    return repo, sizes, told
 
 
 def finder(
@@ -104,7 +100,7 @@ def finder(
 
 async def test_each_quantization_is_judged_by_one_header() -> None:
     """One short read a repository tells the shape for all of them; what is suggested is what a pull would take."""
-    hub = Hub([repository(*LADDER)])
+    hub = Hub(repository(*LADDER))
     (found,) = (await finder(hub).search("m", sort=HubSort.LIKES, limit=3)).repositories
     assert hub.asked == [("m", HubSort.LIKES, 3), ("o/m", "m-Q4_K_M.gguf", HEADER_BYTES)]
     assert [one.offer.label for one in found.found] == ["Q4_K_M", "Q8_0", "F16"]
@@ -120,7 +116,7 @@ async def test_each_quantization_is_judged_by_one_header() -> None:
 @pytest.mark.parametrize(("context", "judged"), [(2048, 2048), (8192, 4096), (UNLIMITED_CONTEXT, 4096)])
 async def test_memory_is_judged_for_no_more_than_the_model_was_trained_for(context: int, judged: int) -> None:
     """That is what it would be launched with."""
-    found = await finder(Hub([repository(*LADDER)]), context=context).show(PullTarget(repo="o/m"))
+    found = await finder(Hub(repository(*LADDER)), context=context).show(PullTarget(repo="o/m"))
     assert found.context == judged
     assert found.found[0].need.kv_bytes == estimate(FACTS, weights_bytes=GB, context=judged).kv_bytes
 
@@ -133,7 +129,7 @@ def refuse() -> bytes:
 @pytest.mark.parametrize("start", [refuse, lambda: b"<html>"])
 async def test_without_a_header_it_is_guessed(start: Callable[[], bytes]) -> None:
     """Gated or broken: what the hub says of the model serves instead, and the estimate says so."""
-    hub = Hub([repository(*LADDER, parameter_count=7 * GB, trained_context=1024)], start=start)
+    hub = Hub(repository(*LADDER, parameter_count=7 * GB, trained_context=1024), start=start)
     (found,) = (await finder(hub).search("m")).repositories
     assert found.context == 1024
     assert found.parameter_count == 7 * GB
@@ -143,14 +139,14 @@ async def test_without_a_header_it_is_guessed(start: Callable[[], bytes]) -> Non
 
 async def test_where_nothing_is_known_the_context_has_a_ceiling() -> None:
     """A default of 'as much as it was trained for' is not taken at its word."""
-    hub = Hub([repository(*LADDER)], start=refuse)
+    hub = Hub(repository(*LADDER), start=refuse)
     found = await finder(hub, context=UNLIMITED_CONTEXT).show(PullTarget(repo="o/m"))
     assert found.context == FALLBACK_TRAINED_CONTEXT
 
 
 async def test_a_slow_hub_delays_no_answer() -> None:
     """Headers that have not come in time are done without, and nothing is left waiting for them."""
-    hub = Hub([repository(*LADDER)], gate=asyncio.Event())
+    hub = Hub(repository(*LADDER), gate=asyncio.Event())
     (found,) = (await finder(hub, headers_wait_s=0).search("m")).repositories
     assert not found.found[0].need.is_exact
     assert hub.reading == 0
@@ -159,7 +155,7 @@ async def test_a_slow_hub_delays_no_answer() -> None:
 async def test_only_a_few_headers_are_read_at_once() -> None:
     """A hub is not stormed for a long list."""
     gate = asyncio.Event()
-    hub = Hub([repository(f"o/m{number}", {"m-Q8_0.gguf": GB}) for number in range(20)], gate=gate)
+    hub = Hub(*(repository(f"o/m{number}", {"m-Q8_0.gguf": GB}) for number in range(20)), gate=gate)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(finder(hub).search("m", limit=20))
         await hub.is_busy.wait()
@@ -170,7 +166,7 @@ async def test_only_a_few_headers_are_read_at_once() -> None:
 
 async def test_one_header_does_not_speak_for_other_models() -> None:
     """Of a repository with several models only the one that was read is known."""
-    hub = Hub([repository("o/m", {"m-1B-Q8_0.gguf": GB, "m-9B-Q8_0.gguf": 9 * GB}, parameter_count=GB)])
+    hub = Hub(repository("o/m", {"m-1B-Q8_0.gguf": GB, "m-9B-Q8_0.gguf": 9 * GB}, parameter_count=GB))
     (found,) = (await finder(hub).search("m")).repositories
     assert [one.need.is_exact for one in found.found] == [True, False]
     assert found.found[1].need == estimate(None, weights_bytes=9 * GB, context=2048)
@@ -179,24 +175,29 @@ async def test_one_header_does_not_speak_for_other_models() -> None:
 
 async def test_what_is_above_the_size_is_not_shown() -> None:
     """Neither models nor repositories of which none is left; more is asked for, so that enough are left."""
-    hub = Hub(
-        [
-            repository("o/big", {"m-Q8_0.gguf": 8 * GB}),
-            repository(*LADDER),
-            repository("o/no", {"README.md": 1}),
-        ]
-    )
-    result = await finder(hub).search("m", limit=2, max_size_bytes=5 * GB)
-    assert hub.asked[0] == ("m", HubSort.DOWNLOADS, 8)
+    big, none = repository("o/big", {"m-Q8_0.gguf": 8 * GB}), repository("o/none", {"mmproj-F16.gguf": GB})
+    hub = Hub(big, repository(*LADDER), none)
+    result = await finder(hub).search("o/", limit=2, max_size_bytes=5 * GB)
+    assert hub.asked[0] == ("o/", HubSort.DOWNLOADS, 4)
     (found,) = result.repositories
     assert [one.offer.label for one in found.found] == ["Q4_K_M"]
     assert found.suggested is found.found[0].offer
     assert result.left_out == 2
 
 
+async def test_a_repository_that_cannot_be_one_is_not_shown() -> None:
+    """Its name could not be pulled, and is not put on a terminal."""
+    hostile = repository("o/\x1b[2Jm", {"m-Q8_0.gguf": GB})
+    result = await finder(Hub(hostile, repository(*LADDER))).search("m")
+    assert [found.repository.repo for found in result.repositories] == ["o/m"]
+    assert result.left_out == 1
+    with pytest.raises(UnsafeNameError):
+        await finder(Hub(hostile)).show(PullTarget(repo="o/\x1b[2Jm"))
+
+
 async def test_no_more_than_the_limit_is_shown_or_looked_at() -> None:
     """Also where more was asked for."""
-    hub = Hub([repository(f"o/m{number}", {"m-Q8_0.gguf": GB}) for number in range(8)])
+    hub = Hub(*(repository(f"o/m{number}", {"m-Q8_0.gguf": GB}) for number in range(8)))
     result = await finder(hub).search("m", limit=2, max_size_bytes=5 * GB)
     assert [found.repository.repo for found in result.repositories] == ["o/m0", "o/m1"]
     assert len(hub.asked) == 3
@@ -210,27 +211,27 @@ async def test_a_repository_is_shown_with_every_file() -> None:
         "m-F16-00001-of-00002.gguf": 9 * GB,
         "m-Q4_0.gguf": GB,
         "mmproj-F16.gguf": GB,
-        "\x1b\ud800.gguf": GB,
+        "\x1b\u202e.gguf": GB,
         "x-Q8_0-00001-of-00002.gguf": GB,
     }
-    found = await finder(Hub([repository("o/m", sizes)])).show(PullTarget(repo="o/m", revision="v1"))
+    found = await finder(Hub(repository("o/m", sizes))).show(PullTarget(repo="o/m", revision="main"))
     assert [(file.file.name, file.kind) for file in found.files()] == [
         ("m-Q4_0.gguf", FileKind.MODEL),
         ("m-F16-00001-of-00002.gguf", FileKind.SHARD),
         ("m-F16-00002-of-00002.gguf", FileKind.SHARD),
-        ("\x1b\ud800.gguf", FileKind.MODEL),
+        ("\x1b\u202e.gguf", FileKind.MODEL),
         ("README.md", FileKind.OTHER),
         ("mmproj-F16.gguf", FileKind.PROJECTOR),
         ("x-Q8_0-00001-of-00002.gguf", FileKind.SHARD),
     ]
-    assert [file.file.name for file in found.files() if file.is_unsafe] == ["\x1b\ud800.gguf"]
+    assert [file.file.name for file in found.files() if file.is_unsafe] == ["\x1b\u202e.gguf"]
     assert found.suggested is found.found[0].offer
 
 
 @pytest.mark.parametrize("target", [{"quantization": "q8_0"}, {"file": "m-Q8_0.gguf"}])
 async def test_a_named_model_is_shown_alone(target: dict[str, str]) -> None:
     """With its own files and nothing else; one that is not there is an error that lists what is."""
-    hub = Hub([repository(*LADDER)])
+    hub = Hub(repository(*LADDER))
     found = await finder(hub).show(PullTarget(repo="o/m", **target))
     assert [file.file.name for file in found.files()] == ["m-Q8_0.gguf"]
     with pytest.raises(NoSuchChoiceError, match="has no Q2_K"):
@@ -245,18 +246,14 @@ async def test_an_address_cannot_be_shown() -> None:
 
 async def test_json_is_complete_and_can_be_printed() -> None:
     """Every part of the estimate is there, and no text of the hub's can break a program that reads it."""
-    one = HubRepository(
-        repo="o/m",
-        revision="c" * 40,
-        files=(
-            HubFile(name="m-Q8_0.gguf", size_bytes=GB, sha256="a"),
-            HubFile(name="\ud800.gguf", size_bytes=1),
-        ),
+    one = repository(
+        "o/m",
+        {"m-Q8_0.gguf": GB, "\ud800.gguf": b""},
         licence="\x1b[2J",
         tags=("gguf", "\ud800"),
         gate=Gate.MANUAL,
     )
-    result = await finder(Hub([one])).search("m")
+    result = await finder(Hub(one)).search("m")
     found = json.loads(json.dumps(search_json(result, query="m"), ensure_ascii=False).encode())
     assert found["query"] == "m"
     assert found["memory"] == {"total_bytes": 64 * GB, "available_bytes": 12 * GB, "gpus": []}
@@ -268,7 +265,9 @@ async def test_json_is_complete_and_can_be_printed() -> None:
     assert shown["suggested"] == "Q8_0"
     (offer,) = shown["offers"]
     assert offer["pull"] == "o/m:Q8_0"
-    assert offer["files"] == [{"name": "m-Q8_0.gguf", "size_bytes": GB, "sha256": "a"}]
+    assert offer["files"] == [
+        {"name": "m-Q8_0.gguf", "size_bytes": GB, "sha256": offer["files"][0]["sha256"]}
+    ]
     need = offer["need"]
     parts = [value for key, value in need.items() if key.endswith("_bytes") and key != "total_bytes"]
     assert need["is_exact"] is True

@@ -1,4 +1,4 @@
-"""Pulls that did not end are written down, and what is written down is believed only as far as the files bear it out."""
+"""Pulls that did not end are written down; a note is believed only as far as the files bear it out."""
 
 import hashlib
 import json

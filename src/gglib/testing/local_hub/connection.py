@@ -82,6 +82,9 @@ class Connection:
             if not came or len(self._buffer) > HEAD_LIMIT_BYTES:
                 return None
             self._buffer += came
+            if not self._buffer[:1].isalpha():  # the greeting of a safe connection, mostly
+                self._sock.sendall(head_bytes(400, (("Content-Length", "0"), ("Connection", "close"))))
+                return None
         head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
         return head
 

@@ -74,6 +74,7 @@ class LocalHub:
             for place, listener in self._listeners.items()
         }
         self._lock = threading.Lock()
+        self._wake, self._woken = socket.socketpair()
         self._open: dict[int, tuple[threading.Thread, socket.socket]] = {}
         self._acceptor = threading.Thread(target=self._accept, name="local-hub", daemon=True)
 
@@ -110,6 +111,10 @@ class LocalHub:
         commit = self._store.new_commit()
         self._store.put(Repository(repo=repo, commits=((commit, _contents(files)),), **shown))
         return commit
+
+    def has_repository(self, repo: str) -> bool:
+        """Whether there is a repository of this name."""
+        return self._store.get(repo) is not None
 
     def commit(self, repo: str, changes: Mapping[str, Source | None], **shown: Any) -> str:  # noqa: ANN401 - as above
         """Add a commit in which files are new, others, or (None) gone; return it."""
@@ -231,9 +236,10 @@ class LocalHub:
         """End every connection and every thread."""
         self.ending.set()
         self.meters.end()
+        self._wake.send(b"!")
         self._acceptor.join(JOIN_S)
-        for listener in self._listeners.values():
-            listener.close()
+        for sock in (*self._listeners.values(), self._wake, self._woken):
+            sock.close()
         for thread, sock in self._connections():
             _shut(sock)
             thread.join(JOIN_S)
@@ -260,8 +266,11 @@ class LocalHub:
         with selectors.DefaultSelector() as selector:
             for place, listener in self._listeners.items():
                 selector.register(listener, selectors.EVENT_READ, place)
-            while not self.ending.is_set():
-                for key, _ in selector.select(timeout=0.05):
+            selector.register(self._woken, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select():
+                    if key.data is None:
+                        return
                     sock, _ = self._listeners[key.data].accept()
                     sock.setblocking(True)  # some systems hand the listener's way on
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,0 +1,573 @@
+"""The hub's API as gglib asks it, over real sockets: what comes back, what goes wrong, and who sees the token."""
+
+import asyncio
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from gglib.core.errors import (
+    GatedRepositoryError,
+    HubBusyError,
+    HubError,
+    HubUnreachableError,
+    RepositoryNotFoundError,
+)
+from gglib.core.hub import Gate, HubFile, HubRepository, HubSort
+from gglib.hf.api import ASKED_AT_ONCE, HubApi
+from gglib.testing.local_hub import (
+    ABSENT,
+    Cut,
+    Fault,
+    LocalHub,
+    Place,
+    failing,
+    hollow,
+    rate_limited,
+)
+
+TOKEN = "hf_secret"
+MODEL = b"GGUF of a model"
+SHA256 = hashlib.sha256(MODEL).hexdigest()
+LLAMA = {"total": 8_030_261_312, "architecture": "llama", "context_length": 131_072}
+
+
+@pytest.fixture(autouse=True)
+def no_leftovers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let neither the machine's proxies nor its token take part."""
+    import huggingface_hub
+
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.setenv("HF_TOKEN", "hf_of_the_environment")
+    huggingface_hub.close_session()
+
+
+@pytest.fixture
+def hub() -> Iterator[LocalHub]:
+    """Return a hub that has one model."""
+    with LocalHub(page_limit=3) as hub:
+        hub.add_repository("ada/coder-GGUF", {"coder-Q4_K_M.gguf": MODEL, "README.md": b"hello"})
+        yield hub
+
+
+class Pauses:
+    """Takes no time, and remembers for how long it was meant to."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+def api_of(hub: LocalHub, token: str | None = None, pauses: Pauses | None = None) -> HubApi:
+    """Return the API of a hub, which does not pause."""
+    return HubApi(hub.url, lambda: token, pause=pauses or Pauses())
+
+
+async def failure_of(api: HubApi, repo: str = "ada/coder-GGUF", revision: str | None = None) -> HubError:
+    """Return the error of asking for a repository."""
+    with pytest.raises(HubError) as caught:
+        await api.repository(repo, revision)
+    text = str(caught.value)
+    assert text.endswith(".")
+    assert "\n" not in text
+    return caught.value
+
+
+class TestRepository:
+    async def test_tells_what_the_hub_knows(self, hub: LocalHub) -> None:
+        """A repository comes with its commit, its files with sizes and hashes, and what its page says."""
+        commit = hub.add_repository(
+            "ada/big-GGUF",
+            {"big.gguf": MODEL, "README.md": b"hi", "sub/huge.gguf": hollow(40_000_000_000, "ab" * 32)},
+            downloads=7,
+            likes=3,
+            licence="apache-2.0",
+            gated="auto",
+            gguf=LLAMA,
+            tags=("gguf", "code"),
+            last_modified="2026-01-02T03:04:05.000Z",
+        )
+        found = await api_of(hub).repository("ada/big-GGUF")
+        assert found.revision == commit
+        assert found.files == (
+            HubFile(name="big.gguf", size_bytes=len(MODEL), sha256=SHA256),
+            HubFile(name="README.md", size_bytes=2),
+            HubFile(name="sub/huge.gguf", size_bytes=40_000_000_000, sha256="ab" * 32),
+        )
+        assert (found.downloads, found.likes, found.updated_at) == (7, 3, 1_767_323_045)
+        assert (found.licence, found.gate) == ("apache-2.0", Gate.AUTOMATIC)
+        assert (found.architecture, found.parameter_count, found.trained_context) == (
+            "llama",
+            8_030_261_312,
+            131_072,
+        )
+        assert "code" in found.tags
+
+    async def test_finds_an_old_commit(self, hub: LocalHub) -> None:
+        """A commit that was overtaken is still there, with its own files."""
+        old = (await api_of(hub).repository("ada/coder-GGUF")).revision
+        new = hub.commit("ada/coder-GGUF", {"coder-Q8_0.gguf": MODEL, "README.md": None})
+        now, before = (
+            await api_of(hub).repository("ada/coder-GGUF"),
+            await api_of(hub).repository("ada/coder-GGUF", old),
+        )
+        assert (now.revision, [file.name for file in now.files]) == (
+            new,
+            ["coder-Q4_K_M.gguf", "coder-Q8_0.gguf"],
+        )
+        assert (before.revision, [file.name for file in before.files]) == (
+            old,
+            ["coder-Q4_K_M.gguf", "README.md"],
+        )
+
+    async def test_follows_a_new_name(self, hub: LocalHub) -> None:
+        """A repository that was renamed is found by its old name, and says its new one; the token goes along."""
+        hub.accept_token(TOKEN)
+        hub.rename_repository("ada/coder-GGUF", "lovelace/coder-GGUF")
+        found = await api_of(hub, TOKEN).repository("ada/coder-GGUF")
+        assert found.repo == "lovelace/coder-GGUF"
+        assert [seen.token for seen in hub.requests] == [f"Bearer {TOKEN}"] * 2
+
+    async def test_keeps_hostile_names(self, hub: LocalHub) -> None:
+        """Names are handed on as they are: who makes paths of them judges them."""
+        names = [
+            "../../etc/passwd",
+            "/root/x.gguf",
+            "a\u202eb.gguf",
+            "nul\x00.gguf",
+            "C:\\x.gguf",
+            "x\n.gguf",
+        ]
+        hub.add_repository("ada/evil", dict.fromkeys(names, b"x"))
+        assert [file.name for file in (await api_of(hub).repository("ada/evil")).files] == names
+
+    async def test_asks_nothing_for_what_is_no_name(self, hub: LocalHub) -> None:
+        """Text that cannot be the name of a repository is not sent anywhere."""
+        for text in ("../../x", "a/b/c", "", "a b/c", "ada/coder?x=1"):
+            error = await failure_of(api_of(hub), text)
+            assert isinstance(error, RepositoryNotFoundError)
+            assert "OWNER/NAME" in str(error)
+        assert hub.requests == []
+
+
+class TestSearch:
+    async def test_brings_files_with_sizes_in_the_hubs_order(self, hub: LocalHub) -> None:
+        """Results are in the order asked for, over several pages, each with its files and their sizes."""
+        for number in range(5):
+            hub.add_repository(
+                f"ada/m{number}",
+                {"m.gguf": hollow(1000 + number)},
+                downloads=number,
+                likes=-number + 10,
+                trending=number % 3,
+                last_modified=f"2026-01-0{5 - number}T00:00:00.000Z",
+            )
+        found = await api_of(hub).search("ada/m", sort=HubSort.DOWNLOADS, limit=4)
+        assert [(one.repo, one.files[0].size_bytes) for one in found] == [
+            ("ada/m4", 1004),
+            ("ada/m3", 1003),
+            ("ada/m2", 1002),
+            ("ada/m1", 1001),
+        ]
+        for sort in (HubSort.LIKES, HubSort.UPDATED):
+            best = await api_of(hub).search("ada/m", sort=sort, limit=1)
+            assert [one.repo for one in best] == ["ada/m0"]
+        best = await api_of(hub).search("ada/m", sort=HubSort.TRENDING, limit=1)
+        assert [one.repo for one in best] == ["ada/m2"]
+
+    async def test_finds_models_only(self, hub: LocalHub) -> None:
+        """What has no GGUF file is no result, whatever its tags say; nothing found is an empty list."""
+        hub.add_repository("ada/coder-torch", {"model.safetensors": hollow(10)}, tags=("pytorch",))
+        hub.add_repository("ada/coder-liar", {"README.md": b"soon"})
+        assert [one.repo for one in await search(hub, "coder")] == ["ada/coder-GGUF"]
+        assert await search(hub, "nothing like it") == []
+        assert await search(hub, "coder", limit=0) == []
+
+    async def test_leaves_out_what_cannot_be_had(self, hub: LocalHub) -> None:
+        """A repository that is gone, locked, broken or failing costs its own place alone."""
+        bad: dict[str, Fault | dict[str, object]] = {
+            "ada/coder-gone": Fault(status=404, headers=(("X-Error-Code", "RepoNotFound"),)),
+            "ada/coder-locked": Fault(status=403, headers=(("X-Error-Code", "GatedRepo"),)),
+            "ada/coder-broken": failing(500),
+            "ada/coder-strange": {"siblings": "none"},
+        }
+        for repo, fault in bad.items():
+            overrides = fault if isinstance(fault, dict) else {}
+            hub.add_repository(repo, {"m.gguf": b"x"}, overrides=overrides)
+            if isinstance(fault, Fault):
+                hub.script(fault, where=partial(is_about, repo))
+        assert [one.repo for one in await search(hub, "coder")] == ["ada/coder-GGUF"]
+
+    async def test_fails_when_the_hub_does(self, hub: LocalHub) -> None:
+        """When nothing can be had because the hub fails, the search says so and is not merely empty."""
+        hub.script(failing(503), where=lambda target: target.startswith("/api/models/ada"))
+        with pytest.raises(HubUnreachableError, match="503"):
+            await search(hub, "coder")
+
+    async def test_asks_a_few_at_once(self, hub: LocalHub) -> None:
+        """However many repositories a search finds, only a few are asked for at the same time."""
+        for number in range(3 * ASKED_AT_ONCE):
+            hub.add_repository(f"ada/m{number}", {"m.gguf": b"x"})
+        hub.script(Fault(stalls=True), where=lambda target: "blobs" in target)
+        asking = asyncio.create_task(search(hub, "ada/m", limit=3 * ASKED_AT_ONCE))
+        await asyncio.to_thread(hub.wait_for_requests, 4 + ASKED_AT_ONCE)  # four pages
+        with pytest.raises(TimeoutError):
+            await asyncio.to_thread(hub.wait_for_requests, 5 + ASKED_AT_ONCE, 0.2)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+
+def is_about(repo: str, target: str) -> bool:
+    """Whether a request asks for this repository."""
+    return target.startswith(f"/api/models/{repo}")
+
+
+async def search(hub: LocalHub, query: str, limit: int = 10) -> list[HubRepository]:
+    """Search a hub by downloads."""
+    return await api_of(hub).search(query, sort=HubSort.DOWNLOADS, limit=limit)
+
+
+class TestToken:
+    async def test_is_shown_to_the_hub(self, hub: LocalHub) -> None:
+        """What only the token's owner may see is seen with it, and is not there without."""
+        hub.accept_token(TOKEN)
+        hub.add_repository("ada/private", {"m.gguf": MODEL}, is_private=True)
+        assert (await api_of(hub, TOKEN).repository("ada/private")).repo == "ada/private"
+        error = await failure_of(api_of(hub), "ada/private")
+        assert isinstance(error, RepositoryNotFoundError)
+        assert "HF_TOKEN" in str(error)
+
+    async def test_is_no_other_than_ours(self, hub: LocalHub) -> None:
+        """The library's own token, of the environment or of its file, is never sent."""
+        await api_of(hub).repository("ada/coder-GGUF")
+        await search(hub, "coder")
+        assert {seen.token for seen in hub.requests} == {None}
+
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    async def test_does_not_follow_a_redirect_to_another_host(self, hub: LocalHub, status: int) -> None:
+        """A redirect to a foreign host is followed without the token."""
+        hub.accept_token(TOKEN)
+        hub.add_address("/api/models/ada/coder-GGUF", b'{"id":"ada/coder-GGUF","sha":"abc","siblings":[]}')
+        hub.script(Fault(location=f"{hub.foreign_url}{{path}}", status=status), place=Place.HUB)
+        assert (await api_of(hub, TOKEN).repository("ada/coder-GGUF")).revision == "abc"
+        assert tokens_at(hub, Place.HUB) == {f"Bearer {TOKEN}"}
+        assert tokens_at(hub, Place.FOREIGN) == {None}
+
+    async def test_does_not_come_back_from_another_host(self, hub: LocalHub) -> None:
+        """A foreign host that leads back to the hub gets no request of the owner's made there."""
+        hub.accept_token(TOKEN)
+        hub.script(Fault(location=f"{hub.foreign_url}/there"), place=Place.HUB, times=1)
+        hub.script(Fault(location=f"{hub.url}/api/models/ada/coder-GGUF?blobs=true"), place=Place.FOREIGN)
+        await api_of(hub, TOKEN).repository("ada/coder-GGUF")
+        assert [seen.token for seen in hub.requests] == [f"Bearer {TOKEN}", None, None]
+
+    async def test_does_not_follow_a_next_page_to_another_host(self, hub: LocalHub) -> None:
+        """A listing that names a foreign host as its next page does not get the token there."""
+        hub.accept_token(TOKEN)
+        hub.add_address("/next", b"[]")
+        link = f'<{hub.foreign_url}/next>; rel="next"'
+        hub.script(Fault(headers=(("Link", link),)), where=lambda target: "search" in target)
+        await api_of(hub, TOKEN).search("coder", sort=HubSort.LIKES, limit=9)
+        assert tokens_at(hub, Place.FOREIGN) == {None}
+
+    async def test_that_the_hub_does_not_know_is_named(self, hub: LocalHub) -> None:
+        """A wrong token is told from a missing repository, and is not part of what is shown."""
+        error = await failure_of(api_of(hub, "hf_wrong"))
+        assert "HF_TOKEN" in str(error)
+        assert "hf_wrong" not in str(error)
+        assert not isinstance(error, RepositoryNotFoundError)
+
+    @pytest.mark.parametrize("token", ["a\r\nX-Evil: 1", "tokén", "two words"])
+    async def test_that_cannot_stand_in_a_header_is_not_sent(self, hub: LocalHub, token: str) -> None:
+        """A token with characters that no token has is refused here."""
+        assert "HF_TOKEN" in str(await failure_of(api_of(hub, token)))
+        assert hub.requests == []
+
+
+def tokens_at(hub: LocalHub, place: Place) -> set[str | None]:
+    """Return the tokens that a host was shown; fails where nobody came."""
+    seen = {one.token for one in hub.requests if one.place is place}
+    assert seen
+    return seen
+
+
+class TestRefusals:
+    async def test_names_the_gate(self, hub: LocalHub) -> None:
+        """A gate says at which page to accept what, and that HF_TOKEN must be set where it is not."""
+        locked = Fault(status=401, headers=(("X-Error-Code", "GatedRepo"),))
+        hub.script(locked)
+        error = await failure_of(api_of(hub))
+        assert isinstance(error, GatedRepositoryError)
+        assert f"{hub.url}/ada/coder-GGUF" in str(error)
+        assert "HF_TOKEN" in str(error)
+        hub.accept_token(TOKEN)
+        error = await failure_of(api_of(hub, TOKEN))
+        assert isinstance(error, GatedRepositoryError)
+        assert "HF_TOKEN" not in str(error)
+
+    async def test_names_the_revision(self, hub: LocalHub) -> None:
+        """A branch that is not there is named; a slash in it is part of its name."""
+        error = await failure_of(api_of(hub), revision="wip/x")
+        assert isinstance(error, RepositoryNotFoundError)
+        assert "wip/x" in str(error)
+
+    async def test_waits_as_long_as_it_is_asked_to(self, hub: LocalHub) -> None:
+        """A hub that asks for a little patience gets it, and then answers."""
+        pauses = Pauses()
+        hub.script(rate_limited(3), times=2)
+        await api_of(hub, pauses=pauses).repository("ada/coder-GGUF")
+        assert pauses.seconds == [3, 3]
+
+    async def test_does_not_wait_for_long(self, hub: LocalHub) -> None:
+        """A hub that asks for minutes is not waited for: how long is told, and what allows more."""
+        pauses = Pauses()
+        hub.script(rate_limited(300))
+        error = await failure_of(api_of(hub, pauses=pauses))
+        assert isinstance(error, HubBusyError)
+        assert "300 s" in str(error)
+        assert "HF_TOKEN" in str(error)
+        assert (pauses.seconds, len(hub.requests)) == ([], 1)
+
+    @pytest.mark.parametrize("status", [500, 502, 503, 504])
+    async def test_tries_a_failing_hub_again(self, hub: LocalHub, status: int) -> None:
+        """A fault of the hub's own is asked again, later each time, and told when it stays."""
+        pauses = Pauses()
+        rule = hub.script(failing(status), times=2)
+        await api_of(hub, pauses=pauses).repository("ada/coder-GGUF")
+        assert rule.used == 2
+        hub.script(failing(status))
+        error = await failure_of(api_of(hub, pauses=pauses))
+        assert isinstance(error, HubUnreachableError)
+        assert str(status) in str(error)
+        assert pauses.seconds == [0.5, 1.0] * 2
+
+    async def test_says_what_else_it_is_refused_with(self, hub: LocalHub) -> None:
+        """Any other refusal is told with the hub's own words, without what they do to a terminal."""
+        hub.script(Fault(status=418, headers=(("X-Error-Message", "I am\x1b[2J a teapot"),)))
+        text = str(await failure_of(api_of(hub)))
+        assert "418" in text
+        assert "teapot" in text
+        assert "\x1b" not in text
+
+
+class TestNetwork:
+    async def test_that_is_not_there(self) -> None:
+        """Where nothing listens, one sentence names the host and says that models that are here still work."""
+        with LocalHub() as other:
+            gone = other.url
+        pauses = Pauses()
+        error = await failure_of(HubApi(gone, lambda: None, pause=pauses))
+        assert isinstance(error, HubUnreachableError)
+        assert gone.removeprefix("http://") in str(error)
+        assert "still work" in str(error)
+        assert pauses.seconds == []
+
+    async def test_without_a_name_server(self) -> None:
+        """A host whose name nobody knows cannot be reached."""
+        error = await failure_of(HubApi("http://hub.invalid", lambda: None, pause=Pauses()))
+        assert isinstance(error, HubUnreachableError)
+        assert "hub.invalid" in str(error)
+
+    async def test_without_a_certificate(self, hub: LocalHub) -> None:
+        """A host that cannot make a safe connection is told from one that is not there."""
+        error = await failure_of(HubApi(hub.url.replace("http:", "https:"), lambda: None, pause=Pauses()))
+        assert isinstance(error, HubUnreachableError)
+        assert "SSL_CERT_FILE" in str(error)
+
+    async def test_that_says_nothing(self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A hub that takes the question and is silent is given up."""
+        monkeypatch.setattr("gglib.hf.session.SILENCE_S", 0.05)
+        hub.script(Fault(stalls=True))
+        error = await failure_of(api_of(hub))
+        assert isinstance(error, HubUnreachableError)
+        assert "does not answer" in str(error)
+
+    async def test_that_dribbles(self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A hub that answers byte after byte is given up when its time is over, though it is never silent."""
+        monkeypatch.setattr("gglib.hf.session.TOTAL_S", -1.0)
+        hub.script(Fault(bytes_per_s=2000))
+        assert isinstance(await failure_of(api_of(hub)), HubUnreachableError)
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            Fault(cut_after_bytes=20, cut=Cut.FIN),
+            Fault(cut_after_bytes=20, cut=Cut.RESET),
+            Fault(cut_after_bytes=0, cut=Cut.RESET),
+            Fault(length_delta=9),
+            Fault(raw=b"220 smtp.example ESMTP\r\n"),
+            Fault(raw=b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n"),
+            Fault(raw=b""),
+        ],
+    )
+    async def test_that_breaks_off_or_is_not_http(self, hub: LocalHub, fault: Fault) -> None:
+        """What ends in the middle, or is no HTTP, is asked again, and told when it stays so."""
+        hub.script(fault, times=1)
+        await api_of(hub).repository("ada/coder-GGUF")
+        hub.script(fault)
+        assert isinstance(await failure_of(api_of(hub)), HubUnreachableError)
+
+    async def test_behind_a_proxy(self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The proxy of the environment is asked, and a broken one is named."""
+        import huggingface_hub
+
+        monkeypatch.setenv("http_proxy", hub.url)
+        await HubApi("http://hub.invalid", lambda: None, pause=Pauses()).repository("ada/coder-GGUF")
+        assert [seen.host for seen in hub.requests] == ["hub.invalid"]
+        monkeypatch.setenv("http_proxy", "socks9://127.0.0.1:1")
+        huggingface_hub.close_session()
+        assert "PROXY" in str(await failure_of(HubApi("http://hub.invalid", lambda: None, pause=Pauses())))
+
+    async def test_that_is_not_wanted(self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
+        """With the library's offline switch on, nothing is asked, and the sentence names the switch."""
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+        assert "HF_HUB_OFFLINE" in str(await failure_of(api_of(hub)))
+        assert hub.requests == []
+
+    async def test_a_caller_that_leaves_does_not_wait(self, hub: LocalHub) -> None:
+        """A cancelled question ends at once, though its answer never comes."""
+        hub.script(Fault(stalls=True))
+        asking = asyncio.create_task(api_of(hub).repository("ada/coder-GGUF"))
+        await asyncio.to_thread(hub.wait_for_requests, 1)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            async with asyncio.timeout(5):
+                await asking
+
+
+class TestAnswers:
+    @pytest.mark.parametrize(
+        ("location", "word"),
+        [
+            ("{path}", "circles"),
+            ("ftp://127.0.0.1/x", "leads to no address"),
+            ("file:///etc/passwd", "leads to no address"),
+            ("http://[::1", "HF_ENDPOINT"),
+        ],
+    )
+    async def test_that_lead_nowhere(self, hub: LocalHub, location: str, word: str) -> None:
+        """A redirect in circles, or to what is no address of the web, is not followed."""
+        hub.script(Fault(location=location))
+        assert word in str(await failure_of(api_of(hub)))
+        assert len(hub.requests) <= 6
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"<html>portal</html>",
+            b"[]",
+            b"{}",
+            b'"x"',
+            b"null",
+            b"[" * 100_000,
+            b'{"id":1}',
+            b"\xff\xfe",
+        ],
+    )
+    async def test_that_are_not_the_hubs(self, hub: LocalHub, body: bytes) -> None:
+        """An answer of another shape, such as a hotel's login page, is one sentence, for both questions."""
+        hub.script(Fault(status=200, body=body))
+        await failure_of(api_of(hub))
+        if body not in {b"[]", b"{}"}:  # of which the library makes a search that finds nothing
+            with pytest.raises(HubError):
+                await search(hub, "coder")
+
+    @pytest.mark.parametrize(
+        "overrides",
+        [
+            {"sha": ABSENT},
+            {"sha": 5},
+            {"id": ABSENT},
+            {"siblings": [5]},
+            {"siblings": [{}]},
+            {"siblings": [{"rfilename": 5, "size": 1}]},
+            {"siblings": [{"rfilename": "m.gguf"}]},
+            {"siblings": [{"rfilename": "m.gguf", "size": "1"}]},
+            {"siblings": [{"rfilename": "m.gguf", "size": -1}]},
+            {"siblings": [{"rfilename": "m.gguf", "size": 1.5}]},
+            {"siblings": [{"rfilename": "m.gguf", "size": 2**60}]},
+            {"siblings": [{"rfilename": "m.gguf", "size": 1, "lfs": {"size": 1}}]},
+            {
+                "siblings": [
+                    {"rfilename": "m.gguf", "size": 1, "lfs": {"sha256": "x", "size": 1, "pointerSize": 1}}
+                ]
+            },
+            {"downloads": "many"},
+            {"likes": True},
+            {"gated": "perhaps"},
+            {"tags": [1]},
+            {"lastModified": "yesterday"},
+            {"gguf": []},
+            {"gguf": {"total": "8B"}},
+            {"gguf": {"context_length": -1}},
+        ],
+    )
+    async def test_with_fields_of_another_kind(self, hub: LocalHub, overrides: dict[str, object]) -> None:
+        """A field that is missing where it is needed, or of another type, is an error that names the hub."""
+        hub.add_repository("ada/odd", {"m.gguf": MODEL}, overrides=overrides)
+        error = await failure_of(api_of(hub), "ada/odd")
+        assert hub.url.removeprefix("http://") in str(error)
+        assert type(error) is HubError
+
+    @pytest.mark.parametrize(
+        "name", ["gguf", "downloads", "likes", "tags", "cardData", "lastModified", "gated", "siblings"]
+    )
+    async def test_without_what_is_not_needed(self, hub: LocalHub, name: str) -> None:
+        """What a mirror leaves out is not missed."""
+        hub.add_repository("ada/terse", {"m.gguf": MODEL}, gguf=LLAMA, overrides={name: ABSENT})
+        assert (await api_of(hub).repository("ada/terse")).repo == "ada/terse"
+
+    async def test_without_end(self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An answer larger than any listing is not taken in."""
+        monkeypatch.setattr("gglib.hf.session.LARGEST_ANSWER_BYTES", 100_000)
+        hub.script(Fault(status=200, body=b" " * 10_000_000))
+        assert "without end" in str(await failure_of(api_of(hub)))
+
+    @pytest.mark.parametrize(
+        "endpoint", ["", "huggingface.co", "ftp://hub", "http://", "http://[", "http://a:b"]
+    )
+    async def test_of_no_hub_at_all(self, endpoint: str) -> None:
+        """An endpoint that is no address is told as that, and no other one is asked in its place."""
+        assert "HF_ENDPOINT" in str(await failure_of(HubApi(endpoint, lambda: None, pause=Pauses())))
+
+
+class TestLibrary:
+    async def test_says_nothing_on_the_terminal(
+        self, hub: LocalHub, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Neither the hub's warnings nor the library's reach the user's terminal or log."""
+        hub.script(failing(503), times=1)
+        hub.script(Fault(cut_after_bytes=3), times=1)
+        hub.script(Fault(headers=(("X-HF-Warning", "topic; buy something"),)))
+        await api_of(hub).repository("ada/coder-GGUF")
+        assert capfd.readouterr() == ("", "")
+        assert caplog.records == []
+
+    async def test_tells_nothing_of_the_machine(self, hub: LocalHub) -> None:
+        """The hub learns that gglib asks, and neither versions nor what else is installed."""
+        await api_of(hub).repository("ada/coder-GGUF")
+        assert {seen.headers["user-agent"] for seen in hub.requests} == {"gglib"}
+
+    async def test_is_its_own_self_for_others(self, hub: LocalHub) -> None:
+        """A program that embeds gglib and uses the library finds it as it knows it."""
+        from huggingface_hub import HfApi
+
+        await api_of(hub).repository("ada/coder-GGUF")
+        await asyncio.to_thread(HfApi(endpoint=hub.url, token=False).model_info, "ada/coder-GGUF")
+        assert "hf_hub/" in hub.requests[-1].headers["user-agent"]
+
+    def test_is_imported_when_it_is_used(self) -> None:
+        """To import the API costs nothing: the library comes with the first question."""
+        code = (
+            "import sys, gglib.hf.api; sys.exit('huggingface_hub' in sys.modules or 'httpx2' in sys.modules)"
+        )
+        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
