@@ -7,7 +7,6 @@ import pty
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
 from gglib.testing import LocalHub, write_tiny_gguf
 
-from .conftest import LIMIT_S, Home, wait_until
+from .conftest import LIMIT_S, Home
 
 REPO = "ada/coder-GGUF"
 

@@ -1,9 +1,9 @@
 """What ``rm --files`` deletes, what it never touches, and what a kill in the middle of it leaves."""
 
+import asyncio
 import fcntl
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -66,6 +66,11 @@ async def remove(catalog: SqliteCatalog, models_dir: Path, name: str = "coder") 
     return removal
 
 
+def left_in(models_dir: Path) -> list[Path]:
+    """Return all that is there, hidden or not."""
+    return sorted(models_dir.rglob("*"))
+
+
 class TestDeleting:
     async def test_all_of_the_model_goes(self, catalog: SqliteCatalog, models_dir: Path, put: Put) -> None:
         """Shards, projector and the directories that are empty then are gone, and the row; the rest stays."""
@@ -78,7 +83,7 @@ class TestDeleting:
         assert await catalog.list_models() == []
         assert set(removal.deleted) == {*shards, projector}
         assert removal.freed_bytes == blocks >= 3 * len(CONTENT)
-        assert [path for path in models_dir.rglob("*") if path.is_file()] == [other]
+        assert left_in(models_dir) == [other.parent.parent, other.parent, other]
         assert not (models_dir / "ada" / "coder").exists()
 
     async def test_the_directory_of_models_stays(
@@ -87,17 +92,18 @@ class TestDeleting:
         """The last model takes its directories along, but never ``models/`` itself."""
         await catalog.add_model(pulled(put("ada/coder/a.gguf")))
         await remove(catalog, models_dir)
-        assert list(models_dir.iterdir()) == []
+        assert left_in(models_dir) == []
 
     async def test_parts_and_notes_go_too(self, catalog: SqliteCatalog, models_dir: Path, put: Put) -> None:
         """What is left of a newer version that did not arrive goes, and nobody is told to go on with it."""
         path = put("ada/coder/a.gguf")
-        put("ada/coder/a.gguf.part"), put("ada/coder/a.gguf.part.note")
+        for suffix in (".part", ".part.note"):
+            put(f"ada/coder/a.gguf{suffix}")
         journal = PullJournal(models_dir)
         journal.begin(job_for(path))
         await catalog.add_model(pulled(path))
         await remove(catalog, models_dir)
-        assert list(models_dir.iterdir()) == []
+        assert left_in(models_dir) == []
         assert journal.jobs() == []
 
     async def test_a_hard_link_frees_nothing(
@@ -142,7 +148,7 @@ class TestDeleting:
         path.rmdir()
         put("ada/a.gguf")
         assert await finish_removals(catalog, models_dir) == [path]
-        assert list(models_dir.iterdir()) == []
+        assert left_in(models_dir) == []
 
     async def test_nothing_happens_where_no_note_can_be_written(
         self, catalog: SqliteCatalog, models_dir: Path, put: Put
@@ -311,7 +317,8 @@ async def test_killed_at_any_step(tmp_path: Path) -> None:
             file.write_bytes(b"x")
         async with SqliteCatalog(home / "gglib.db") as catalog:
             await catalog.add_model(pulled(*files))
-        done = subprocess.run([sys.executable, "-c", REMOVE, os.fspath(home), str(step)], check=False)
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", REMOVE, home, str(step))
+        code = await process.wait()
         async with SqliteCatalog(home / "gglib.db") as catalog:
             models: list[ModelSummary] = await catalog.list_models()
             if models:
@@ -321,12 +328,12 @@ async def test_killed_at_any_step(tmp_path: Path) -> None:
         left = [file for file in files if file.exists()]
         assert left == (files if models else []), f"step {step}: {left}"
         assert not list(models_dir.rglob("*.json"))
-        if done.returncode == 0:
+        if code == 0:
             break
-        assert done.returncode == -signal.SIGKILL
+        assert code == -signal.SIGKILL
         kills += 1
         stages += not models
-    assert done.returncode == 0
+    assert code == 0
     assert kills > 6
     assert stages > 1, "no kill came between the row and the end"
 

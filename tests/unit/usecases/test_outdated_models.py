@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from gglib.core.errors import HubUnreachableError
-from gglib.core.hub import HubRepository
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.testing import FakeHub
 from gglib.usecases.outdated_models import Upstream, UpstreamCheck, check_upstream, pinned_revision
@@ -50,8 +49,7 @@ def make_hub() -> FakeHub:
 
 def revision_of(hub: FakeHub) -> str:
     """Return the newest commit of the repository."""
-    newest: HubRepository = hub._commits[REPO][-1]
-    return newest.revision
+    return hub._commits[REPO][-1].revision
 
 
 class TestComparing:
