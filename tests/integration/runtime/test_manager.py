@@ -69,6 +69,19 @@ async def test_a_request_launches_its_model_and_holds_it(world: World) -> None:
     assert len(world.events("start")) == 1
 
 
+async def test_who_answered_is_told_once(world: World) -> None:
+    """The models that answered since the last question are told, and so are those that answer now; nobody else."""
+    async with world.manager() as manager:
+        assert manager.take_used() == set()
+        async with manager.admit("a", None, 8192):
+            assert manager.take_used() == {1}
+            assert manager.take_used() == {1}
+        async with manager.admit("b", None, 8192):
+            pass
+        assert manager.take_used() == {2}
+        assert manager.take_used() == set()
+
+
 async def test_300_requests_to_a_cold_model_cause_one_launch(world: World) -> None:
     """Everybody who waits for a model is served by the same process."""
     async with world.manager(Script(load_s=0.3)) as manager:

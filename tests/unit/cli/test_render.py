@@ -36,6 +36,13 @@ from gglib.core.models import ModelSettings, ModelSummary
         (render.span(30.0), "30 s"),
         (render.span(600.0), "10 min"),
         (render.span(7_265), "2 h 1 min 5 s"),
+        (render.ago(None), "-"),
+        (render.ago(-5), "just now"),  # a clock that was set back
+        (render.ago(59), "just now"),
+        (render.ago(3_599), "59 min ago"),
+        (render.ago(7_300), "2 h ago"),
+        (render.ago(86_400), "1 d ago"),
+        (render.ago(400 * 86_400), "400 d ago"),
     ],
 )
 def test_a_number_has_the_unit_that_people_use(shown: str, expected: str) -> None:
@@ -95,3 +102,25 @@ def test_the_end_of_a_log_is_its_last_lines(tmp_path: Path) -> None:
     assert tail(path, 2) == ["b", "c"]
     assert tail(path, 5) == ["a", "b", "c"]
     assert tail(path, 0) == []
+
+
+COLUMNS = ("ID", "NAME", "SOURCE", "SIZE")
+ROWS = [("1", "n" * 30, "owner/name", "1 MB"), ("2", "short", "-", "12 MB")]
+
+
+@pytest.mark.parametrize(
+    ("width", "kept"),
+    [
+        (100, COLUMNS),
+        (2 + 20 + 10 + 5 + 3 * 2, COLUMNS),  # the long name goes on in the next line
+        (2 + 20 + 10 + 5 + 3 * 2 - 1, ("NAME", "SOURCE", "SIZE")),
+        (20 + 5 + 2, ("NAME", "SIZE")),
+        (5, ("NAME", "SIZE")),  # what is not spared stays
+    ],
+)
+def test_columns_that_do_not_fit_are_left_out(width: int, kept: tuple[str, ...]) -> None:
+    """On a narrow terminal the columns go that may, in the order in which they may, and no more of them."""
+    columns, rows = render.fitting(COLUMNS, ROWS, width, folded=("NAME",), spared=("ID", "SOURCE"))
+    assert tuple(columns) == kept
+    assert all(len(row) == len(kept) for row in rows)
+    assert rows[1][0] == ("2" if "ID" in kept else "short")

@@ -27,6 +27,7 @@ def _facts(more: Mapping[str, Value], tensors: TensorTotals = _NO_TENSORS) -> Gg
         ("llama.context_length", True),
         ("llama.attention.head_count_kv", ArraySummary(count=3)),
         ("general.name", 7),
+        ("general.type", 7),
         ("general.file_type", "Q4_0"),
         ("tokenizer.chat_template", ArraySummary(count=1)),
         ("tokenizer.ggml.tokens", "a b c"),
@@ -129,3 +130,9 @@ def test_impossible_split_is_refused(split: dict[str, Value]) -> None:
 def test_split_into_one_is_no_split() -> None:
     """A model split into one file is a model in one file."""
     assert _facts({"split.count": 1, "split.no": 0}).split_count is None
+
+
+@pytest.mark.parametrize(("value", "kind"), [("adapter", "adapter"), ("model", "model"), ("", None)])
+def test_what_the_file_is_for_is_told(value: str, kind: str | None) -> None:
+    """The file's own word for what it is comes through; none where it says nothing."""
+    assert _facts({"general.type": value}).kind == kind

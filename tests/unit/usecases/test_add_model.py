@@ -115,3 +115,24 @@ async def test_the_same_file_and_a_taken_name_are_different_mistakes(file: Path)
     with pytest.raises(ModelExistsError, match="--name"):
         await add_model(AddRequest(path=other, name="m"), store, reads)
     assert len(await store.list_models()) == 1
+
+
+@pytest.mark.parametrize(
+    ("facts", "what"),
+    [
+        (GgufFacts(architecture="clip"), "projector"),
+        (GgufFacts(architecture="llama", kind="mmproj"), "projector"),
+        (GgufFacts(architecture="llama", kind="adapter"), "LoRA"),
+    ],
+)
+async def test_what_goes_with_a_model_is_none(file: Path, facts: GgufFacts, what: str) -> None:
+    """A projector and an adapter are refused, each with what it is."""
+    with pytest.raises(InvalidGgufError, match=what):
+        await add_model(AddRequest(path=file), FakeCatalog(), lambda path: Files(facts, (path,)))
+
+
+async def test_what_is_known_of_a_download_reaches_the_store(file: Path) -> None:
+    """Hashes, and that gglib may delete the file, are kept."""
+    request = AddRequest(path=file, hashes=("a" * 64,), is_downloaded=True)
+    added = await add_model(request, FakeCatalog(), reads)
+    assert (added.hashes, added.is_downloaded) == (("a" * 64,), True)

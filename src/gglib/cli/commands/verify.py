@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, model: str | None, *, remember: bool, as_json: bool) -> None:
     """Read models' files again and compare them with their hashes.
 
-    Of one model, or of all. The exit code is 1 when a file differs, is gone or cannot be read. '--remember' keeps what was computed of files
-    that nobody vouches for, so that the next time they are compared, too.
+    Of one model, or of all. The exit code is 1 when a file differs, is gone or cannot be read. '--remember' keeps what
+    was computed of files that nobody vouches for, so that the next time they are compared, too.
     """
     from gglib.bootstrap.catalog import remember_computed
     from gglib.cli import keep_words, render
@@ -40,7 +40,7 @@ def command(ctx: click.Context, model: str | None, *, remember: bool, as_json: b
         render.show_json([_as_json(check) for check in checks])
     else:
         for check in checks:
-            click.echo(keep_words.verified(check, settings.models_dir))
+            render.show_line(keep_words.verified(check, settings.models_dir))
         _say_what_is_unknown(checks, is_remembering=remember, remembered=remembered)
     if any(check.is_bad for check in checks):
         ctx.exit(1)

@@ -11,6 +11,8 @@ from gglib.usecases.importing.folder import find_in_folder
 
 HF, OLLAMA, LM_STUDIO = "hf", "ollama", "lm-studio"
 NAMES = (HF, OLLAMA, LM_STUDIO)
+FOLDER = "folder"
+"""The name of a place that the user pointed at, and that is nobody's."""
 TITLES = {HF: "the Hugging Face cache", OLLAMA: "Ollama", LM_STUDIO: "LM Studio"}
 
 
@@ -59,8 +61,10 @@ def _folder(where: str) -> Place:
             f"'{where}' is no folder that can be read: name one, or one of {', '.join(NAMES)}."
         )
     if hf_cache.is_hub_cache(path):
-        return Place(where, path, hf_cache.find_in_hub_cache)
-    return Place(where, path, ollama.find_in_ollama if ollama.is_ollama(path) else find_in_folder)
+        return Place(HF, path, hf_cache.find_in_hub_cache)
+    if ollama.is_ollama(path):
+        return Place(OLLAMA, path, ollama.find_in_ollama)
+    return Place(FOLDER, path, find_in_folder)
 
 
 def _is_there(path: Path) -> bool:

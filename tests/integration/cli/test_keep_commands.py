@@ -1,0 +1,263 @@
+"""What verify, rm --files, import, list and show say about models that are kept."""
+
+import asyncio
+import json
+import os
+import pty
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gglib.core.models import ModelSource, NewModel
+from gglib.db import SqliteCatalog
+from gglib.gguf import read_model
+from gglib.testing import LocalHub, write_tiny_gguf
+
+from .conftest import LIMIT_S, Home
+
+REPO = "ada/coder-GGUF"
+
+
+def pulled(home: Home, name: str = "coder", *, sha256: str | None = None) -> Path:
+    """Have a model as a pull leaves it: its file inside ``models/``, its row in the catalogue."""
+    path = home.path / "models" / REPO / f"{name}.gguf"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_tiny_gguf(path, seed=len(name))
+    files = read_model(path)
+    model = NewModel(
+        name=name,
+        paths=files.paths,
+        size_bytes=files.size_bytes,
+        facts=files.facts,
+        source=ModelSource(origin="hub", repo=REPO, revision="f" * 40, file=path.name, sha256=sha256),
+        hashes=(sha256,),
+        is_downloaded=True,
+    )
+
+    async def add() -> None:
+        async with SqliteCatalog(home.path / "gglib.db") as catalog:
+            await catalog.add_model(model)
+
+    asyncio.run(add())
+    return path
+
+
+def on_a_terminal(home: Home, *arguments: str, answer: str) -> tuple[int, str]:
+    """Run a command on a terminal of 80 columns, type an answer, and return its exit code and what it showed."""
+    terminal, end = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gglib", *arguments],
+        stdin=end,
+        stdout=end,
+        stderr=end,
+        env=home.environment | {"TERM": "dumb", "COLUMNS": "80", "LINES": "40"},
+    )
+    os.close(end)
+    os.write(terminal, f"{answer}\n".encode())
+    shown = b""
+    try:
+        while content := os.read(terminal, 65536):
+            shown += content
+    except OSError:  # what Linux says of a terminal that nobody has open any more
+        pass
+    finally:
+        os.close(terminal)
+    return process.wait(LIMIT_S), shown.decode().replace("\r\n", "\n")
+
+
+class TestVerify:
+    def test_a_damaged_file_is_one_line_and_exit_code_1(self, home: Home) -> None:
+        """Good and damaged files have a line each; the damaged one's says what to do."""
+        import hashlib
+
+        path = pulled(home, sha256="a" * 64)
+        good = hashlib.sha256(path.read_bytes()).hexdigest()
+        pulled(home, "fine", sha256=hashlib.sha256(write_copy(home, "fine").read_bytes()).hexdigest())
+        done = home.run("verify")
+        assert done.returncode == 1
+        assert done.stdout.splitlines() == [
+            f"coder: coder.gguf is damaged or was changed: 'gglib pull {REPO}/coder.gguf' fetches it again.",
+            "fine: fine.gguf is as its source has it.",
+        ]
+        assert home.ok("verify", "fine") == "fine: fine.gguf is as its source has it.\n"
+        (told,) = json.loads(home.run("verify", "coder", "--json").stdout)
+        assert (told["verdict"], told["expected_sha256"], told["found_sha256"]) == ("differs", "a" * 64, good)
+
+    def test_a_file_that_is_gone_fails(self, home: Home) -> None:
+        """A model without its file is not well."""
+        pulled(home, sha256="a" * 64).unlink()
+        done = home.run("verify")
+        assert (done.returncode, "is gone" in done.stdout) == (1, True)
+
+    def test_a_file_of_unknown_right_is_remembered_when_asked(self, stocked: Home) -> None:
+        """Without a known hash it says what it computed; ``--remember`` makes it comparable."""
+        told = stocked.ok("verify")
+        assert "nobody says what it should be" in told
+        assert "'gglib verify --remember'" in told
+        assert "Remembered what was computed of 1 model." in stocked.ok("verify", "--remember")
+        assert stocked.ok("verify") == "tiny: tiny.gguf is as its source has it.\n"
+        with stocked.model_file.open("ab") as file:
+            file.write(b"!")
+        assert "put a good copy in its place" in stocked.run("verify").stdout
+
+
+def write_copy(home: Home, name: str) -> Path:
+    """Write the file that ``pulled`` would, elsewhere."""
+    return write_tiny_gguf(home.path / f"copy-of-{name}", seed=len(name))
+
+
+class TestRemove:
+    def test_files_are_deleted_and_counted(self, home: Home) -> None:
+        """``--files`` frees the disk and says how much; without it the file stays as ever."""
+        path = pulled(home)
+        other = pulled(home, "other")
+        assert home.ok("rm", "coder", "--files") == "Forgot 'coder' and freed 1 MB of disk.\n"
+        assert not path.exists()
+        assert "Its file stays" in home.ok("rm", "other")
+        assert other.exists()
+
+    def test_a_file_of_the_users_own_stays(self, stocked: Home) -> None:
+        """What gglib did not download is kept, and that is said."""
+        told = stocked.ok("rm", "tiny", "--files").splitlines()
+        assert told == [
+            "Forgot 'tiny'; no file was deleted.",
+            f"Keeps {stocked.model_file}: gglib did not download it.",
+        ]
+        assert stocked.model_file.exists()
+
+    def test_a_terminal_is_asked(self, home: Home) -> None:
+        """On a terminal the files are listed and confirmed; no is no, and --yes asks nothing."""
+        path = pulled(home)
+        code, shown = on_a_terminal(home, "rm", "coder", "--files", answer="n")
+        assert (code, path.exists()) == (1, True)
+        assert f"Deletes {path}" in shown
+        code, shown = on_a_terminal(home, "rm", "coder", "--files", answer="y")
+        assert (code, path.exists()) == (0, False)
+        path = pulled(home)
+        code, shown = on_a_terminal(home, "rm", "coder", "--files", "--yes", answer="")
+        assert (code, path.exists(), "Deletes" in shown) == (0, False, False)
+
+    def test_a_model_in_memory_frees_its_disk_later(self, home: Home) -> None:
+        """The disk of a model that runs is freed when it leaves the memory, and that is said."""
+        from gglib.cli.instance import require_endpoint
+        from gglib.settings import load_settings
+
+        pulled(home)
+        with home.serving():
+            endpoint = require_endpoint(load_settings({"home": str(home.path)}, {}))
+            from gglib.cli.api import post_json
+
+            body = {"model": "coder", "messages": [{"role": "user", "content": "hi"}]}
+            post_json(endpoint, "/v1/chat/completions", body)
+            told = home.ok("rm", "coder", "--files")
+        assert "in the memory of the running gglib (ready)" in told
+        assert "freed when it leaves" in told
+
+
+class TestImport:
+    @pytest.fixture(name="folder")
+    def make_folder(self, home: Home) -> Path:
+        """Return a folder with a model and something that is none."""
+        folder = home.path / "elsewhere"
+        folder.mkdir()
+        write_tiny_gguf(folder / "found.gguf", seed=9)
+        (folder / "broken.gguf").write_bytes(b"no")
+        return folder
+
+    def test_nothing_is_added_without_a_word(self, home: Home, folder: Path) -> None:
+        """A dry run shows the list; where nobody can be asked the error says how to add it."""
+        told = home.ok("import", str(folder), "--dry-run")
+        assert f"Skipped: {folder}/broken.gguf" in told
+        assert "found" in told
+        assert "--yes adds this model" in home.refused("import", str(folder))
+        (broken, found) = json.loads(home.ok("import", str(folder), "--json"))
+        assert (broken["state"], found["state"], found["path"]) == (
+            "skipped",
+            "new",
+            f"{folder}/found.gguf",
+        )
+        assert json.loads(home.ok("list", "--json")) == []
+
+    def test_yes_adds_it_in_place(self, home: Home, folder: Path) -> None:
+        """The model is in the catalogue, its file where it was; the next time it is known."""
+        assert "Added 'found'." in home.ok("import", str(folder), "--yes")
+        (model,) = json.loads(home.ok("list", "--json"))
+        assert model["paths"] == [f"{folder}/found.gguf"]
+        assert not model["is_downloaded"]
+        again = home.ok("import", str(folder))
+        assert f"Known: {folder}/found.gguf is 'found'." in again
+        assert "Nothing new" in again
+
+    def test_a_terminal_is_asked(self, home: Home, folder: Path) -> None:
+        """On a terminal the list comes first, then the question."""
+        code, shown = on_a_terminal(home, "import", str(folder), answer="n")
+        assert code == 0
+        assert "Add this model" in shown
+        assert json.loads(home.ok("list", "--json")) == []
+        code, shown = on_a_terminal(home, "import", str(folder), answer="y")
+        assert "Added 'found'." in shown
+
+    def test_an_unknown_place_is_one_sentence(self, home: Home) -> None:
+        """What is no folder names the places that are known."""
+        assert "hf, ollama, lm-studio" in home.refused("import", "/nonexistent")
+
+
+class TestOutdated:
+    def test_the_hub_is_asked(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A model that changed says how to get it, one that did not is counted, one of the user's own, too."""
+        pulled(home, sha256="a" * 64)
+        home.ok("add", str(home.model_file))
+        with LocalHub() as hub:
+            hub.add_repository(REPO, {"coder.gguf": b"GGUF newer"})
+            monkeypatch.setenv("HF_ENDPOINT", hub.url)
+            monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+            told = home.ok("outdated")
+            (one,) = json.loads(home.ok("outdated", "--json"))
+        assert f"coder: {REPO} has another coder.gguf" in told
+        assert f"Get it: gglib pull {REPO}/coder.gguf" in told
+        assert "1 model is from no repository" in told
+        assert (one["state"], one["changes"][0]["old_sha256"]) == ("changed", "a" * 64)
+
+    def test_a_hub_that_cannot_be_asked(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without a network each model says so, and the exit code is 1."""
+        pulled(home, sha256="a" * 64)
+        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+        done = home.run("outdated")
+        assert done.returncode == 1
+        assert "could not be compared" in done.stdout
+
+
+class TestListing:
+    def test_what_is_known_is_shown(self, home: Home) -> None:
+        """The list has size, source and use; show has revision, hash and template."""
+        pulled(home, sha256="a" * 64)
+        table = home.ok("list")
+        assert {"SIZE", "QUANT", "CONTEXT", "SOURCE", "USED", "STATE"} <= set(table.split())
+        assert REPO in table
+        shown = home.ok("show", "coder")
+        assert f"Source:       {REPO}\n" in shown
+        assert f"Revision:     {'f' * 40}\n" in shown
+        assert f"SHA-256:      {'a' * 64}\n" in shown
+        assert "Template:" in shown
+
+    def test_a_terminal_of_80_columns_is_enough(self, home: Home) -> None:
+        """No line is longer, and what must be known is there, with a long name and a long source."""
+        pulled(home, "Qwen3-Coder-30B-A3B-Instruct-UD-Q4_K_XL-with-a-long-name")
+        code, shown = on_a_terminal(home, "list", answer="")
+        lines = [line for line in shown.splitlines() if line]
+        assert code == 0
+        assert max(map(len, lines)) <= 80
+        assert {"NAME", "QUANT", "SIZE", "USED", "STATE"} <= set(shown.split())
+
+    def test_the_last_use_is_seen(self, stocked: Home) -> None:
+        """A model that answered says when; the server writes it when it ends, at the latest."""
+        assert json.loads(stocked.ok("list", "--json"))[0]["last_used_at"] is None
+        before = int(time.time())
+        stocked.ok("run", "tiny", "hello")
+        (model,) = json.loads(stocked.ok("list", "--json"))
+        assert before <= model["last_used_at"] <= time.time()
+        assert "just now" in stocked.ok("list")
+        assert "Last used:    just now\n" in stocked.ok("show", "tiny")
