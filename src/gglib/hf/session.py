@@ -30,10 +30,12 @@ from urllib.parse import urlsplit
 
 import httpx2
 import huggingface_hub
-from huggingface_hub import get_session
+from huggingface_hub import get_session, get_token
 
 from gglib.core.errors import HubError, HubUnreachableError
 from gglib.hf.refusals import STILL_WORK, Asked, refusal, retry_after_s
+
+__all__ = ["FailedError", "calling", "get_token"]
 
 CONNECT_S = 10.0
 SILENCE_S = 20.0
