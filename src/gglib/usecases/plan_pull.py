@@ -116,7 +116,8 @@ class PullPlanner:
             need_of=lambda offer: needs[offer.first.name].total_bytes,
         )
         directory = self.models_dir / safe_folder(repository.repo, target.revision)
-        await self._check_header(_remote(repository, offer.first))
+        if facts is None or offer.first != offers.models[0].first:
+            await self._check_header(_remote(repository, offer.first))
         projector = choose_projector(offers, offer)
         need = needs[offer.first.name]
         typed = offer.typed(repository.repo, target.revision)
@@ -149,7 +150,7 @@ class PullPlanner:
                     repo=remote.repo, file=remote.name, revision=remote.revision, quantization=None, url=None
                 )
             )
-        target = self.models_dir / safe_path(urlsplit(url).hostname or "") / safe_path(remote.name)
+        target = self.models_dir / safe_path(_host_folder(url)) / safe_path(remote.name)
         facts = await self._check_header(remote)
         need = None if remote.size_bytes is None else self._need(facts, remote.size_bytes)
         return PullPlan(
@@ -168,11 +169,14 @@ class PullPlanner:
         )
 
     async def _facts_of_any(self, repository: HubRepository, offers: Offers) -> GgufFacts | None:
-        """Return what the smallest file says: of what decides about memory, all of a repository's say the same."""
+        """Return what the smallest file says: of what decides about memory, all of a repository's say the same.
+
+        None where it is no model.
+        """
         if not offers.models:
             return None
         try:
-            return await self._facts(_remote(repository, offers.models[0].first))
+            return await self._check_header(_remote(repository, offers.models[0].first))
         except InvalidGgufError:
             return None  # whichever is chosen is looked at again
 
@@ -226,3 +230,8 @@ def _remote(repository: HubRepository, file: HubFile) -> RemoteFile:
 
 def _pull_file(repository: HubRepository, file: HubFile, directory: Path) -> PullFile:
     return PullFile(remote=_remote(repository, file), target=directory / safe_path(file.name))
+
+
+def _host_folder(url: str) -> str:
+    """Return the host as a folder is called: an IPv6 address without its colons."""
+    return (urlsplit(url).hostname or "").replace(":", "-")

@@ -101,6 +101,15 @@ class TestPulling:
         assert done.returncode == 1
         assert json.loads(done.stdout.splitlines()[-1])["code"] == "repository_not_found"
 
+    def test_nothing_is_asked_that_the_user_did_not_ask_for(self, home: Home, hub: LocalHub) -> None:
+        """A new process asks the hub for the repository and the file, and reports nothing of itself."""
+        assert home.process("pull", f"{REPO}:Q4_K_M").returncode == 0
+        asked = {seen.path for seen in hub.requests if seen.place is Place.HUB}
+        assert {
+            path for path in asked if not path.startswith((f"/api/models/{REPO}", f"/{REPO}/resolve/"))
+        } == set()
+        assert {seen.headers["user-agent"] for seen in hub.requests} == {"gglib"}
+
     def test_shards_are_one_model(self, home: Home, hub: LocalHub) -> None:
         """A model in two files is one job and one row; ``verify`` reads both."""
         shards = _shards(home)
