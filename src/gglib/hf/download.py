@@ -123,7 +123,9 @@ class Download:
                     self._stop.pause(self._pause_s(retries, LostError(str(error)), here))
 
     def _bring_version(self, part: Part, retries: Retries) -> tuple[int, str]:
-        if part.identity is not None and not self._can_go_on(part.identity):
+        identity = part.identity
+        is_whole = identity is not None and identity.size_bytes == part.here.size_bytes
+        if identity is not None and not is_whole and not self._can_go_on(identity):
             part.discard()
         with Follower(part, self._stop) as follower:
             try:

@@ -11,7 +11,7 @@ from gglib.testing.local_hub import LocalHub
 
 @pytest.fixture
 def pull(tmp_path: Path) -> Iterator[Pull]:
-    """A file of 4 MB on a hub."""
+    """Have a file of 4 MB on a hub."""
     with LocalHub() as hub:
         one = Pull(hub=hub, target=tmp_path / "models" / NAME, data=content(4_000_000))
         one.target.parent.mkdir()
