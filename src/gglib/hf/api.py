@@ -24,7 +24,7 @@ ASKED_AT_ONCE = 4
 """Repositories of a search that are asked for at the same time."""
 TRIES = 3
 WAIT_S = 0.5
-"""Before another try, where the hub does not say how long; doubled each time."""
+"""Before the second try, where the hub does not say how long; doubled each time."""
 LONGEST_WAIT_S = 10.0
 """Who must wait for longer is told instead."""
 
@@ -53,10 +53,12 @@ class HubApi:
         endpoint: str,
         token: Callable[[], str | None],
         *,
+        first_wait_s: float = WAIT_S,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._endpoint = endpoint.rstrip("/")
         self._token = token
+        self._first_wait_s = first_wait_s
         self._pause = pause
 
     async def search(self, query: str, *, sort: HubSort, limit: int) -> list[HubRepository]:
@@ -87,7 +89,7 @@ class HubApi:
         return await self._ask(asked, lambda api: _repository(api, repo, revision))
 
     async def _ask(self, asked: Asked, question: Callable[["HfApi"], T]) -> T:
-        wait_s = WAIT_S
+        wait_s = self._first_wait_s
         left = TRIES
         while True:
             left -= 1

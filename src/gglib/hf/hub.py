@@ -67,7 +67,7 @@ class HuggingFaceHub:
         """Ask nothing yet. Raises ``HubError`` for an endpoint that is no address."""
         self._access = access
         self._limits = HubLimits() if limits is None else limits
-        self._api = HubApi(access.endpoint, access.token)
+        self._api = HubApi(access.endpoint, access.token, first_wait_s=self._limits.ask.first_pause_s)
         self._endpoint = read_address(access.endpoint.rstrip("/"))
 
     async def __aenter__(self) -> Self:

@@ -83,6 +83,11 @@ class FakeHub(ModelHubPort):
         """Have a file at an address of the web, or another one in its place."""
         self._addresses[url] = content
 
+    def replace_in_place(self, repo: str, name: str, content: bytes) -> None:
+        """Change what comes of a file in every commit, though the listing stays: what a web server does, and no hub."""
+        for commit in self._commits[repo]:
+            self._contents[repo, commit.revision, name] = content
+
     async def search(self, query: str, *, sort: HubSort, limit: int) -> list[HubRepository]:
         """Return the repositories whose name has ``query`` in it and which have GGUF files, best first."""
         self._ask("search")

@@ -108,11 +108,7 @@ def answer(request: Request, place: Place, fault: Fault, situation: Situation) -
         return Answer(status=405, headers=_JSON, body=payloads.error("Method not allowed"))
     if place is Place.HUB:
         return _Hub(request, fault, situation).answer()
-    found = (
-        _cdn_file(request, situation)
-        if place is Place.CDN
-        else situation.store.address(unquote(request.path))
-    )
+    found = _cdn_file(request, situation) if place is Place.CDN else _plain_file(request, situation)
     if isinstance(found, Answer):
         return found
     if found is None:
@@ -143,6 +139,12 @@ def send_file(request: Request, fault: Fault, content: Content, *, etag: str, mo
         return Answer(status=200, headers=headers, content=content, span=Span(0, size))
     part = ("Content-Range", fault.content_range or content_range(span, size))
     return Answer(status=206, headers=(*headers, part), content=content, span=span)
+
+
+def _plain_file(request: Request, situation: Situation) -> Content | None:
+    """Return the file at an address, whose query may be a part of it."""
+    store = situation.store
+    return store.address(unquote(request.target)) or store.address(unquote(request.path))
 
 
 def _cdn_file(request: Request, situation: Situation) -> Content | Answer | None:

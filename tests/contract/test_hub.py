@@ -1,0 +1,426 @@
+"""What every hub promises: the same tests for the Hugging Face adapter, over real sockets, and for the fake.
+
+What only a network can do (ranges, redirects, tokens, wrong lengths) is tested with the adapter.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from gglib.core.errors import (
+    BeingFetchedError,
+    DownloadCorruptError,
+    GatedRepositoryError,
+    HubError,
+    HubUnreachableError,
+    RepositoryNotFoundError,
+)
+from gglib.core.hub import Gate, HubFile, HubRepository, HubSort, RemoteFile
+from gglib.core.ports.hub import ModelHubPort, TellFetched
+from gglib.hf import HubAccess, HubLimits, HuggingFaceHub
+from gglib.hf.download import DownloadLimits
+from gglib.hf.retries import RetryLimits
+from gglib.testing import FakeHub
+from gglib.testing.local_hub import Fault, LocalHub, hollow
+
+CONTENT = bytes(number * 7 % 251 for number in range(100_000))
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+REPO = "ada/coder-GGUF"
+NAME = "coder-Q4_K_M.gguf"
+
+
+class World(Protocol):
+    """A hub, and what a test may do to it."""
+
+    hub: ModelHubPort
+
+    def have(self, repo: str, files: Mapping[str, bytes | int], **told: Any) -> str:
+        """Have a repository, or a further commit of it; return the commit."""
+        ...
+
+    def have_address(self, path: str, content: bytes) -> str:
+        """Have a file at an address."""
+        ...
+
+    def change(self, content: bytes) -> None:
+        """Change ``NAME`` under the same commit."""
+        ...
+
+    def cut(self, after_bytes: int) -> None:
+        """Let ``NAME`` break off there, until ``mend``."""
+        ...
+
+    def mend(self) -> None:
+        """Let nothing go wrong any more."""
+        ...
+
+    def spoil(self) -> None:
+        """Let ``NAME`` arrive otherwise than promised."""
+        ...
+
+    def hold(self) -> None:
+        """Let ``NAME`` stop in the middle, until ``mend``."""
+        ...
+
+    def leave(self) -> None:
+        """Be there no more."""
+        ...
+
+    def fetched_bytes(self) -> int:
+        """Return how many bytes of ``NAME`` were sent in all."""
+        ...
+
+
+class FakeWorld:
+    """The fake, and its knobs."""
+
+    def __init__(self) -> None:
+        self.fake = FakeHub()
+        self.hub: ModelHubPort = self.fake
+
+    def have(self, repo: str, files: Mapping[str, bytes | int], **told: Any) -> str:
+        return self.fake.add_repository(repo, files, **told).revision
+
+    def have_address(self, path: str, content: bytes) -> str:
+        url = f"https://files.invalid{path}"
+        self.fake.add_address(url, content)
+        return url
+
+    def change(self, content: bytes) -> None:
+        self.fake.replace_in_place(REPO, NAME, content)
+
+    def cut(self, after_bytes: int) -> None:
+        self.fake.cuts[NAME] = after_bytes
+
+    def mend(self) -> None:
+        self.fake.cuts.clear()
+        for event in self.fake.holds.values():
+            event.set()
+
+    def spoil(self) -> None:
+        self.fake.wrong.add(NAME)
+
+    def hold(self) -> None:
+        self.fake.holds[NAME] = asyncio.Event()
+
+    def leave(self) -> None:
+        self.fake.fails_with = HubUnreachableError("The hub cannot be reached: check the network.")
+
+    def fetched_bytes(self) -> int:
+        return sum(one.end_bytes - one.start_bytes for one in self.fake.fetches)
+
+
+class LocalWorld:
+    """The adapter, with the local hub at the other end."""
+
+    def __init__(self, local: LocalHub) -> None:
+        self.local = local
+        few = RetryLimits(most_tries=2, first_pause_s=0.001, longest_pause_s=0.001)
+        limits = HubLimits(download=DownloadLimits(retries=few), ask=few)
+        self.hub: ModelHubPort = HuggingFaceHub(HubAccess(endpoint=local.url), limits)
+
+    def have(self, repo: str, files: Mapping[str, bytes | int], **told: Any) -> str:
+        gate = told.pop("gate", Gate.OPEN)
+        told["gated"] = {Gate.OPEN: None, Gate.AUTOMATIC: "auto", Gate.MANUAL: "manual"}[gate]
+        contents = {name: hollow(one) if isinstance(one, int) else one for name, one in files.items()}
+        if self.local.has_repository(repo):
+            return self.local.commit(repo, contents, **told)
+        return self.local.add_repository(repo, contents, **told)
+
+    def have_address(self, path: str, content: bytes) -> str:
+        return self.local.add_address(path, content)
+
+    def change(self, content: bytes) -> None:
+        self.local.replace_in_place(REPO, NAME, content)
+
+    def cut(self, after_bytes: int) -> None:
+        self.local.script(Fault(cut_after_bytes=after_bytes), file=NAME, times=1)
+        self.local.script(Fault(cut_after_bytes=0), file=NAME)
+
+    def mend(self) -> None:
+        self.local.clear_faults()
+
+    def spoil(self) -> None:
+        self.local.script(Fault(flips_byte_at=77), file=NAME)
+
+    def hold(self) -> None:
+        self.local.script(Fault(stalls=True), file=NAME)
+
+    def leave(self) -> None:
+        self.local.script(Fault(raw=b""))
+
+    def fetched_bytes(self) -> int:
+        return self.local.sent_bytes(NAME)
+
+
+@pytest.fixture(params=["fake", "hugging_face"])
+async def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """Return an empty hub."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    if request.param == "fake":
+        yield FakeWorld()
+        return
+    with LocalHub() as local:
+        yield LocalWorld(local)
+
+
+def have_model(world: World, **told: Any) -> RemoteFile:
+    """Have the one model, and return its file."""
+    revision = world.have(REPO, {NAME: CONTENT, "README.md": b"hello"}, **told)
+    return RemoteFile(name=NAME, repo=REPO, revision=revision, size_bytes=len(CONTENT), sha256=SHA256)
+
+
+def ignore(_here: int, _all: int | None) -> None:
+    """Take no interest in progress."""
+
+
+def setter_of(event: asyncio.Event) -> TellFetched:
+    """Return what sets an event of this loop at the first word of progress, from any thread."""
+    loop = asyncio.get_running_loop()
+
+    def tell(_here: int, _all: int | None) -> None:
+        loop.call_soon_threadsafe(event.set)
+
+    return tell
+
+
+def names_in(directory: Path) -> list[str]:
+    """Return what is in a directory."""
+    return sorted(path.name for path in directory.iterdir())
+
+
+async def search(world: World, query: str, sort: HubSort = HubSort.DOWNLOADS, limit: int = 9) -> list[str]:
+    """Return the names that a search finds."""
+    return [one.repo for one in await world.hub.search(query, sort=sort, limit=limit)]
+
+
+class TestSearch:
+    async def test_finds_by_a_part_of_the_name_whatever_its_case(self, world: World) -> None:
+        """A query finds what has it in its name; what is not there is an empty list, and no error."""
+        have_model(world)
+        world.have("ada/poet-GGUF", {"poet.gguf": 5})
+        assert await search(world, "CODER") == [REPO]
+        assert await search(world, "no such thing") == []
+
+    async def test_sorts_best_first_and_stops_at_the_limit(self, world: World) -> None:
+        """The best come first, and no more than asked for."""
+        for number, likes in enumerate((3, 9, 6)):
+            world.have(f"ada/m{number}", {"m.gguf": 5}, downloads=number, likes=likes)
+        assert await search(world, "ada/m", HubSort.DOWNLOADS, 2) == ["ada/m2", "ada/m1"]
+        assert await search(world, "ada/m", HubSort.LIKES) == ["ada/m1", "ada/m2", "ada/m0"]
+        assert await search(world, "ada/m", limit=0) == []
+
+    async def test_brings_files_and_leaves_out_what_has_no_model(self, world: World) -> None:
+        """Each result has its files with sizes; a repository without a GGUF file is none."""
+        have_model(world)
+        world.have("ada/coder-notes", {"README.md": b"x"})
+        (found,) = await world.hub.search("coder", sort=HubSort.DOWNLOADS, limit=9)
+        assert {file.name: file.size_bytes for file in found.files} == {NAME: len(CONTENT), "README.md": 5}
+
+    async def test_fails_in_one_sentence_when_the_hub_is_gone(self, world: World) -> None:
+        """A hub that is not there is an error, not an empty list."""
+        have_model(world)
+        world.leave()
+        with pytest.raises(HubUnreachableError):
+            await search(world, "coder")
+
+
+class TestRepository:
+    async def test_tells_all_of_it(self, world: World) -> None:
+        """A repository tells its commit, its files with the hashes of the large ones, and its gate."""
+        file = have_model(world, gate=Gate.AUTOMATIC, downloads=4)
+        found: HubRepository = await world.hub.repository(REPO)
+        assert (found.repo, found.revision, found.gate, found.downloads) == (
+            REPO,
+            file.revision,
+            Gate.AUTOMATIC,
+            4,
+        )
+        assert found.files == (
+            HubFile(name=NAME, size_bytes=len(CONTENT), sha256=SHA256),
+            HubFile(name="README.md", size_bytes=5),
+        )
+
+    async def test_is_there_at_every_commit(self, world: World) -> None:
+        """Without a revision, and as main, it is the newest commit; an older one is still there by its name."""
+        old = have_model(world).revision
+        new = world.have(REPO, {NAME: b"new"})
+        assert (await world.hub.repository(REPO)).revision == new
+        assert (await world.hub.repository(REPO, "main")).revision == new
+        before = await world.hub.repository(REPO, old)
+        assert (before.revision, before.files[0].size_bytes) == (old, len(CONTENT))
+
+    async def test_is_not_found_under_another_name_or_revision(self, world: World) -> None:
+        """What is not there is told as that, both for a repository and for a revision."""
+        have_model(world)
+        for repo, revision in (("ada/nothing", None), (REPO, "no-such-branch")):
+            with pytest.raises(RepositoryNotFoundError):
+                await world.hub.repository(repo, revision)
+
+
+class TestReadStart:
+    async def test_brings_the_first_bytes(self, world: World) -> None:
+        """So many bytes as asked for; all of a shorter file."""
+        file = have_model(world)
+        assert await world.hub.read_start(file, 100) == CONTENT[:100]
+        assert await world.hub.read_start(file, 10 * len(CONTENT)) == CONTENT
+
+    async def test_stops_at_a_gate(self, world: World) -> None:
+        """A gate is in the way of the files, not of the listing."""
+        file = have_model(world, gate=Gate.MANUAL)
+        with pytest.raises(GatedRepositoryError):
+            await world.hub.read_start(file, 100)
+
+
+class TestLocate:
+    async def test_finds_the_size_at_an_address(self, world: World) -> None:
+        """A file at an address has its last part as its name, and the size that its server tells."""
+        url = world.have_address("/models/tiny.gguf?download=true", CONTENT)
+        found = await world.hub.locate(url)
+        assert (found.name, found.url, found.size_bytes) == ("tiny.gguf", url, len(CONTENT))
+        assert found.repo is None
+
+    async def test_finds_nothing_where_nothing_is(self, world: World) -> None:
+        """An address with nothing behind it is told as that."""
+        url = world.have_address("/a.gguf", CONTENT)
+        with pytest.raises(RepositoryNotFoundError):
+            await world.hub.locate(url.replace("a.gguf", "b.gguf"))
+
+
+class TestFetch:
+    async def test_brings_the_file_and_leaves_nothing_else(self, world: World, tmp_path: Path) -> None:
+        """The file is there whole with its size and hash, nothing is beside it, and progress ended at all of it."""
+        told: list[tuple[int, int | None]] = []
+        fetched = await world.hub.fetch(
+            have_model(world), tmp_path / "m.gguf", lambda here, total: told.append((here, total))
+        )
+        assert (fetched.size_bytes, fetched.sha256) == (len(CONTENT), SHA256)
+        assert (tmp_path / "m.gguf").read_bytes() == CONTENT
+        assert names_in(tmp_path) == ["m.gguf"]
+        assert told[-1] == (len(CONTENT), len(CONTENT))
+
+    async def test_brings_a_file_of_an_address(self, world: World, tmp_path: Path) -> None:
+        """A file at an address comes too; its hash is that of what came."""
+        url = world.have_address("/tiny.gguf", CONTENT)
+        fetched = await world.hub.fetch(await world.hub.locate(url), tmp_path / "t.gguf", ignore)
+        assert fetched.sha256 == SHA256
+        assert (tmp_path / "t.gguf").read_bytes() == CONTENT
+
+    async def test_brings_a_small_file_and_an_empty_one(self, world: World, tmp_path: Path) -> None:
+        """Files without a hash on the hub, and files of no bytes, are files."""
+        revision = world.have(REPO, {"README.md": b"hello", "empty.txt": b""})
+        for name, size in (("README.md", 5), ("empty.txt", 0)):
+            file = RemoteFile(name=name, repo=REPO, revision=revision, size_bytes=size)
+            assert (await world.hub.fetch(file, tmp_path / name, ignore)).size_bytes == size
+        assert names_in(tmp_path) == ["README.md", "empty.txt"]
+
+    async def test_asks_nothing_for_what_is_here(self, world: World, tmp_path: Path) -> None:
+        """A file that is there and right needs no network."""
+        file = have_model(world)
+        (tmp_path / "m.gguf").write_bytes(CONTENT)
+        world.leave()
+        assert (await world.hub.fetch(file, tmp_path / "m.gguf", ignore)).sha256 == SHA256
+
+    async def test_replaces_what_is_here_and_wrong(self, world: World, tmp_path: Path) -> None:
+        """A file that is there with the right size and another content, or another size, is fetched again."""
+        file = have_model(world)
+        for wrong in (bytes(len(CONTENT)), b"short"):
+            (tmp_path / "m.gguf").write_bytes(wrong)
+            await world.hub.fetch(file, tmp_path / "m.gguf", ignore)
+            assert (tmp_path / "m.gguf").read_bytes() == CONTENT
+
+    async def test_goes_on_where_it_broke_off(self, world: World, tmp_path: Path) -> None:
+        """What came before the network left is kept beside the target, and is not fetched again."""
+        file = have_model(world)
+        world.cut(60_000)
+        with pytest.raises(HubUnreachableError):
+            await world.hub.fetch(file, tmp_path / "m.gguf", ignore)
+        assert "m.gguf" not in names_in(tmp_path)
+        assert "m.gguf.part" in names_in(tmp_path)
+        world.mend()
+        await world.hub.fetch(file, tmp_path / "m.gguf", ignore)
+        assert (tmp_path / "m.gguf").read_bytes() == CONTENT
+        assert world.fetched_bytes() == len(CONTENT)
+        assert names_in(tmp_path) == ["m.gguf"]
+
+    async def test_goes_on_after_a_cancel(self, world: World, tmp_path: Path) -> None:
+        """A cancelled fetch leaves no final file and no lock; the next one ends it."""
+        file = have_model(world)
+        world.hold()
+        came = asyncio.Event()
+        fetching = asyncio.create_task(world.hub.fetch(file, tmp_path / "m.gguf", setter_of(came)))
+        await came.wait()
+        fetching.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await fetching
+        assert "m.gguf" not in names_in(tmp_path)
+        world.mend()
+        await world.hub.fetch(file, tmp_path / "m.gguf", ignore)
+        assert (tmp_path / "m.gguf").read_bytes() == CONTENT
+
+    async def test_never_splices_two_versions(self, world: World, tmp_path: Path) -> None:
+        """A file that changed while half of it was here is begun again."""
+        file = have_model(world)
+        unhashed = RemoteFile(name=file.name, repo=file.repo, revision=file.revision, size_bytes=len(CONTENT))
+        world.cut(60_000)
+        with pytest.raises(HubUnreachableError):
+            await world.hub.fetch(unhashed, tmp_path / "m.gguf", ignore)
+        world.mend()
+        other = CONTENT[::-1]
+        world.change(other)
+        await world.hub.fetch(unhashed, tmp_path / "m.gguf", ignore)
+        assert (tmp_path / "m.gguf").read_bytes() == other
+
+    async def test_keeps_nothing_that_is_wrong(self, world: World, tmp_path: Path) -> None:
+        """What arrives otherwise than promised is an error, and nothing of it stays."""
+        file = have_model(world)
+        world.spoil()
+        with pytest.raises(DownloadCorruptError):
+            await world.hub.fetch(file, tmp_path / "m.gguf", ignore)
+        assert names_in(tmp_path) == []
+
+    async def test_is_told_when_another_one_fetches_the_same(self, world: World, tmp_path: Path) -> None:
+        """Two fetches to one place do not mix: the second is told, the first ends well."""
+        file = have_model(world)
+        world.hold()
+        came = asyncio.Event()
+        first = asyncio.create_task(world.hub.fetch(file, tmp_path / "m.gguf", setter_of(came)))
+        await came.wait()
+        with pytest.raises(BeingFetchedError):
+            await world.hub.fetch(file, tmp_path / "m.gguf", ignore)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+
+    async def test_stops_at_a_gate_and_at_what_is_not_there(self, world: World, tmp_path: Path) -> None:
+        """A gate and a missing file are told, and leave nothing."""
+        gated = have_model(world, gate=Gate.AUTOMATIC)
+        with pytest.raises(GatedRepositoryError):
+            await world.hub.fetch(gated, tmp_path / "m.gguf", ignore)
+        revision = world.have("ada/open", {"m.gguf": CONTENT})
+        missing = RemoteFile(name="n.gguf", repo="ada/open", revision=revision, size_bytes=9)
+        with pytest.raises(RepositoryNotFoundError):
+            await world.hub.fetch(missing, tmp_path / "n.gguf", ignore)
+        assert [name for name in names_in(tmp_path) if not name.endswith((".part", ".lock"))] == []
+
+
+async def test_every_failure_is_one_sentence(world: World, tmp_path: Path) -> None:
+    """Whatever is asked of a hub that is gone, one line comes back that ends in a full stop."""
+    file = have_model(world)
+    world.leave()
+    for question in (
+        world.hub.repository(REPO),
+        world.hub.search("x", sort=HubSort.LIKES, limit=1),
+        world.hub.read_start(file, 9),
+        world.hub.fetch(file, tmp_path / "m.gguf", ignore),
+    ):
+        with pytest.raises(HubError) as caught:
+            await question
+        assert str(caught.value).endswith(".")
+        assert "\n" not in str(caught.value)
