@@ -27,7 +27,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.fit_models import SHAPES, write_model
+from bench.fit_models import SHAPES, SPECIALS, write_model, write_special
 
 from gglib.core.fit import MemoryNeed, estimate
 from gglib.core.models import ModelLaunchSpec, RunningTarget
@@ -133,6 +133,7 @@ def models(directory: Path, more: Path | None) -> list[tuple[str, Path]]:
     ]
     write_tiny_gguf(found[1][1], context_length=max(CONTEXTS))
     found += [(name, write_model(directory / f"{name}.gguf", shape)) for name, shape in SHAPES.items()]
+    found += [(name, write_special(directory / f"{name}.gguf", model)) for name, model in SPECIALS.items()]
     return found + [(path.stem, path) for path in sorted(more.glob("*.gguf") if more else ())]
 
 
