@@ -187,13 +187,17 @@ def forget_what_was_touched(pid: int) -> None:
 
 def read_measured(pid: int, log_dir: Path) -> Measured:
     """Put together what the engine printed and what the kernel says of the process."""
-    log = next(log_dir.rglob("*.log")).read_text()
+    return measured_of(next(log_dir.rglob("*.log")).read_text(), Path(f"/proc/{pid}/smaps").read_text())
+
+
+def measured_of(log: str, smaps: str) -> Measured:
+    """Add up what the engine printed and what the kernel says."""
     sizes = {
         kind: [(m["name"], float(m["mib"]) * MIB) for m in regex.finditer(log)]
         for kind, regex in _KINDS.items()
     }
     anonymous = file = used_file = 0
-    for values in mappings(Path(f"/proc/{pid}/smaps").read_text()):
+    for values in mappings(smaps):
         anonymous += values["Anonymous"]
         if values["Anonymous"] < values["Pss"]:
             file += values["Pss"] - values["Anonymous"]
