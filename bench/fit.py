@@ -27,7 +27,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.fit_models import SHAPES, write_model
+from bench.fit_models import SHAPES, SPECIALS, write_model, write_special
 
 from gglib.core.fit import MemoryNeed, estimate
 from gglib.core.models import ModelLaunchSpec, RunningTarget
@@ -133,6 +133,7 @@ def models(directory: Path, more: Path | None) -> list[tuple[str, Path]]:
     ]
     write_tiny_gguf(found[1][1], context_length=max(CONTEXTS))
     found += [(name, write_model(directory / f"{name}.gguf", shape)) for name, shape in SHAPES.items()]
+    found += [(name, write_special(directory / f"{name}.gguf", model)) for name, model in SPECIALS.items()]
     return found + [(path.stem, path) for path in sorted(more.glob("*.gguf") if more else ())]
 
 
@@ -186,13 +187,17 @@ def forget_what_was_touched(pid: int) -> None:
 
 def read_measured(pid: int, log_dir: Path) -> Measured:
     """Put together what the engine printed and what the kernel says of the process."""
-    log = next(log_dir.rglob("*.log")).read_text()
+    return measured_of(next(log_dir.rglob("*.log")).read_text(), Path(f"/proc/{pid}/smaps").read_text())
+
+
+def measured_of(log: str, smaps: str) -> Measured:
+    """Add up what the engine printed and what the kernel says."""
     sizes = {
         kind: [(m["name"], float(m["mib"]) * MIB) for m in regex.finditer(log)]
         for kind, regex in _KINDS.items()
     }
     anonymous = file = used_file = 0
-    for values in mappings(Path(f"/proc/{pid}/smaps").read_text()):
+    for values in mappings(smaps):
         anonymous += values["Anonymous"]
         if values["Anonymous"] < values["Pss"]:
             file += values["Pss"] - values["Anonymous"]
