@@ -30,6 +30,6 @@ def hub_access(environ: Mapping[str, str]) -> HubAccess:
 
 def _token() -> str | None:
     """Return ``HF_TOKEN``, or what ``hf auth login`` left in the hub's own file."""
-    from huggingface_hub import get_token  # noqa: PLC0415 - slow to import, and few commands need it
+    from gglib.hf.session import get_token  # noqa: PLC0415 - imports a library that takes a quarter of a second
 
     return get_token()

@@ -17,7 +17,6 @@ from gglib.core.fit import Fit
 if TYPE_CHECKING:
     from gglib.core.models import ModelSummary
     from gglib.core.ports import ModelStorePort
-    from gglib.core.pull_target import PullTarget
     from gglib.settings import Settings
     from gglib.usecases.plan_pull import PullPlan
     from gglib.usecases.pull_model import PullProgress, TellPull
@@ -41,10 +40,13 @@ class PullScreen(Protocol):
     def pulled(self, model: "ModelSummary", *, took_s: float, plan: "PullPlan") -> None:
         """Say what became of it."""
 
+    def failed(self, error: GglibError) -> None:
+        """Say what went wrong, where the sentence on stderr is not enough."""
+
 
 def run(  # noqa: PLR0913 - what the user said, and how to answer
     settings: "Settings",
-    target: "PullTarget",
+    target: str,
     *,
     name: str | None,
     aliases: Sequence[str],
@@ -55,10 +57,12 @@ def run(  # noqa: PLR0913 - what the user said, and how to answer
     from gglib.bootstrap.hub import open_hub
     from gglib.bootstrap.pulls import planner, puller
     from gglib.cli.runner import with_catalog
+    from gglib.core.pull_target import read_target
 
     async def pull(store: "ModelStorePort") -> None:
+        wish = read_target(target)
         async with open_hub() as hub:
-            plan = await planner(settings, store, hub).plan(target, name=name, aliases=aliases)
+            plan = await planner(settings, store, hub).plan(wish, name=name, aliases=aliases)
             plan = asks.confirmed(plan)
             screen.planned(plan)
             started_s = time.monotonic()
@@ -68,6 +72,9 @@ def run(  # noqa: PLR0913 - what the user said, and how to answer
 
     try:
         with_catalog(settings, pull)
+    except GglibError as error:
+        screen.failed(error)
+        raise
     except KeyboardInterrupt:
         click.echo("\nInterrupted: the same command goes on where this one ended.", err=True)
         raise
@@ -162,6 +169,9 @@ class Words:
             f"{render.seconds(took_s)}{verified}). Talk to it: gglib run {model.name}"
         )
 
+    def failed(self, error: GglibError) -> None:
+        """Say nothing: the command's end does."""
+
 
 @dataclass(slots=True)
 class JsonEvents:
@@ -201,17 +211,17 @@ class JsonEvents:
                 total_bytes=progress.total_bytes,
             )
 
-        try:
-            yield tell
-        except GglibError as error:
-            _tell("error", code=error.code, message=str(error))
-            raise
+        yield tell
 
     def pulled(self, model: "ModelSummary", *, took_s: float, plan: "PullPlan") -> None:
         """Tell what it is called."""
         from gglib.cli.listing import as_json
 
         _tell("done", is_new=plan.known is None, took_s=round(took_s, 3), model=as_json(model, None))
+
+    def failed(self, error: GglibError) -> None:
+        """Tell why, with a code."""
+        _tell("error", code=error.code, message=str(error))
 
 
 def show_unfinished(settings: "Settings", *, as_json: bool) -> None:

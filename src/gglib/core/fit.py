@@ -9,7 +9,9 @@ from gglib.core.models import GgufFacts
 
 _MIB = 1024**2
 # Python, the engine's library and its threads, measured (bench/fit.py).
-_PROCESS_BYTES = 22 * _MIB
+_PROCESS_BYTES = 26 * _MIB
+# What the engine notes of each place in the cache: whose it is, and of what token.
+_PLACE_BYTES = 128
 # A token of the vocabulary, as the engine holds it: its text, twice, and what finds it by its text; and how two of them
 # become one. Measured.
 _TOKEN_BYTES = 250
@@ -107,7 +109,7 @@ def estimate(
         weights_bytes=weights_bytes + stored_twice,
         kv_bytes=_guessed_cache_bytes(parameters, context) if cache is None else cache,
         compute_bytes=_guessed_compute_bytes(parameters, context) if compute is None else compute,
-        overhead_bytes=_overhead_bytes(facts),
+        overhead_bytes=_overhead_bytes(facts, context),
         left_behind_bytes=max(0, _repacked_bytes(facts, weights_bytes) - stored_twice) if facts else 0,
         is_exact=cache is not None and compute is not None,
     )
@@ -155,10 +157,10 @@ def _compute_bytes(facts: GgufFacts, context: int) -> int | None:
     return BATCH * (numbers * _F32_BYTES + places * _F16_BYTES + _PER_TOKEN_BYTES) + logits
 
 
-def _overhead_bytes(facts: GgufFacts | None) -> int:
+def _overhead_bytes(facts: GgufFacts | None, context: int) -> int:
     vocabulary = (facts.vocabulary_size if facts else None) or _USUAL_VOCABULARY
     merges = (facts.merge_count if facts else None) or 0
-    return _PROCESS_BYTES + vocabulary * _TOKEN_BYTES + merges * _MERGE_BYTES
+    return _PROCESS_BYTES + vocabulary * _TOKEN_BYTES + merges * _MERGE_BYTES + context * _PLACE_BYTES
 
 
 def _stored_twice_bytes(facts: GgufFacts) -> int:

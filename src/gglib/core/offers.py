@@ -7,6 +7,7 @@ it is what fits and stands first in ``quantizations.USUAL``. Where a name means 
 resolve by the order of the files, nobody guesses: the error lists them.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -162,10 +163,8 @@ def _safe(files: Iterable[HubFile]) -> tuple[list[HubFile], list[str]]:
 
 def _joined(files: Iterable[HubFile]) -> tuple[list[tuple[HubFile, ...]], list[str]]:
     sets: dict[tuple[str, int], dict[int, HubFile]] = {}
-    for file in files:
-        shard = shard_of(file.name)
-        if shard is not None:
-            sets.setdefault((shard.stem, shard.count), {})[shard.number] = file
+    for file, shard in [(file, shard) for file in files if (shard := shard_of(file.name))]:
+        sets.setdefault((shard.stem, shard.count), {})[shard.number] = file
     whole, incomplete = [], []
     for (stem, count), by_number in sets.items():
         if sorted(by_number) == list(range(1, count + 1)):
@@ -176,11 +175,9 @@ def _joined(files: Iterable[HubFile]) -> tuple[list[tuple[HubFile, ...]], list[s
 
 
 def _told_apart(models: Sequence[Offer]) -> Iterable[Offer]:
-    keys = [folded(offer.quantization) for offer in models if offer.quantization]
+    many = Counter(folded(offer.quantization) for offer in models if offer.quantization)
     for offer in models:
-        yield replace(
-            offer, is_alone=offer.quantization is None or keys.count(folded(offer.quantization)) == 1
-        )
+        yield replace(offer, is_alone=offer.quantization is None or many[folded(offer.quantization)] == 1)
 
 
 def _by_file(offers: Offers, name: str, target: PullTarget, repo: str) -> Offer:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gglib.core.errors import InvalidGgufError
-from gglib.gguf.stream import MAX_HEADER_BYTES, HeaderStream, PastEndError
+from gglib.gguf.stream import MAX_STRINGS, HeaderStream, PastEndError
 
 # Models have 20 to 60 pairs, with keys of at most some 60 bytes. The seen keys are held to find doubles, as
 # bytes (as text, one character out of four bytes would widen them all), so these two bound the memory: 16 MiB.
@@ -23,7 +23,6 @@ _MAX_LAYERS = 4096
 # that a file of wanted keys without end takes: text takes at most four times its bytes, and so do numbers here.
 _MAX_KEPT_BYTES = 4 * 1024 * 1024
 _NUMBER_BYTES = 10
-_MAX_VOCABULARY = MAX_HEADER_BYTES // 8
 
 _STRING = 8
 _ARRAY = 9
@@ -129,7 +128,7 @@ class _PairReader:
     def _read_array(self, key: str) -> None:
         kind, count = self._stream.u32(), self._stream.u64()
         if kind == _STRING:
-            if count <= _MAX_VOCABULARY:  # known although the bytes may end in the middle of it
+            if count <= MAX_STRINGS:  # known although the bytes may end in the middle of it
                 self.wanted[key] = ArraySummary(count=count)
             self._stream.skip_strings(count)
             return

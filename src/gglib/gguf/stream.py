@@ -17,6 +17,9 @@ _WINDOW_BYTES = 256 * 1024
 # hostile file can cost: one second on two slow cores.
 MAX_HEADER_BYTES = 128 * 1024 * 1024
 
+# A vocabulary and its merges have some 700,000 at most; so many more cost half a second.
+MAX_STRINGS = 4 * 1024 * 1024
+
 _LENGTH = struct.Struct("=Q")
 
 _PAST_END = "broken or incomplete: its header runs past the end of the file"
@@ -36,6 +39,7 @@ class HeaderStream:
         self._window = b""
         self._window_start = 0
         self._cursor = 0
+        self._strings_left = MAX_STRINGS
 
     @property
     def position(self) -> int:
@@ -69,6 +73,9 @@ class HeaderStream:
         end of the window stop it.
         """
         self.require(count * _LENGTH.size)
+        self._strings_left -= count
+        if self._strings_left < 0:
+            raise InvalidGgufError(f"its header holds more than {MAX_STRINGS} words, which no model has")
         while count:
             self._fill(_LENGTH.size)
             count -= self._hop(count)

@@ -10,7 +10,7 @@ from gglib.gguf.quantization import TENSOR_TYPES
 from gglib.gguf.stream import HeaderStream
 
 # The largest models have a few thousand; this bounds the time that a hostile list can cost.
-_MAX_TENSORS = 128 * 1024
+_MAX_TENSORS = 32 * 1024
 _MAX_DIMENSIONS = 4
 # A name that ggml can hold, with its end.
 _MAX_NAME_BYTES = 64

@@ -94,7 +94,10 @@ def read_address(url: str) -> Address:
 
 def follow(current: Address, location: str) -> Address:
     """Return where a redirect goes. Raises ``HubError`` for one that must not be followed."""
-    following = read_address(urljoin(current.url, location))
+    try:
+        following = read_address(urljoin(current.url, location))
+    except ValueError:
+        raise HubError(f"{current.origin.authority} redirects to what is not an address.") from None
     if current.origin.scheme == "https" and following.origin.scheme == "http":
         raise HubError(
             f"{current.origin.authority} redirects from https to plain http, which is not followed: "

@@ -119,10 +119,8 @@ def _call(
     asked: Asked, token: Callable[[], str | None], question: Callable[["HfApi"], T]
 ) -> _Answer[T] | _Failure:
     """Ask, in this thread."""
-    from huggingface_hub import HfApi  # noqa: PLC0415 - a quarter of a second
-    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415 - likewise
-
-    from gglib.hf.session import FailedError, calling  # noqa: PLC0415 - likewise
+    # A quarter of a second. By way of the module that keeps the library quiet: on its own it asks for more.
+    from gglib.hf.session import FailedError, HfApi, HFValidationError, calling  # noqa: PLC0415
 
     try:
         _check_endpoint(asked.endpoint)

@@ -49,6 +49,9 @@ _log = logging.getLogger(__name__)
 class NoPartsError(Exception):
     """The server sends the whole file, whatever part is asked for."""
 
+    def __str__(self) -> str:
+        return "the server does not send parts of the file"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadLimits:
@@ -193,7 +196,7 @@ class Download:
             return self._accept_end(lane, reply, part)
         hub, has_token = self._transport.hub, self._transport.token is not None
         asked = asked_for(self._file, hub.url.rstrip("/"), has_token=has_token)
-        raise_for(reply.status, reply.headers, self._file, asked, is_hub=reply.is_hub, now=time.time())
+        raise_for(reply.status, reply.headers, asked, is_hub=reply.is_hub, now=time.time())
         body = read_body(reply.status, reply.headers, first_byte=lane.at, is_chunked=reply.is_chunked)
         with self._lock:
             if part.identity is None:
@@ -243,20 +246,30 @@ class Download:
             if part.identity is not None and part.identity.size_bytes is None:
                 part.know_size(here)
             return 0.0
-        if isinstance(error, NoPartsError) and self._lanes:
-            policy.only(1)
-            return 0.0
-        if isinstance(error, NoPartsError):
-            raise ChangedError("the server does not send parts of it") from error
-        if not isinstance(error, (LostError, PatienceError)):
+        if not isinstance(error, (LostError, PatienceError, NoPartsError)):
             raise error
         if self._lanes and not lane.came_bytes:
-            policy.only(len(self._lanes))  # it seems to be one too many
+            self._give_back(lane, policy, error)
+            return 0.0
+        if isinstance(error, NoPartsError):
+            raise ChangedError(str(error)) from error
         pause_s = self._pause_s(retries, error, here)
         if part.identity is not None and not self._can_go_on(part.identity):
             self._stop.pause(pause_s)
             raise ChangedError("its server does not let a download go on", is_counted=True) from error
         return pause_s
+
+    def _give_back(self, lane: Lane, policy: LanePolicy, error: Exception) -> None:
+        """Do without a connection that the server does not take beside the others; who had its piece before goes on."""
+        with self._lock:
+            for other in self._lanes:
+                if other.end == lane.at:
+                    other.end = lane.end
+        _log.info("%s: no further connection, because %s", self._file.name, error)
+        if isinstance(error, NoPartsError):
+            policy.only(1)
+        else:
+            policy.refused(time.monotonic(), len(self._lanes))
 
     def _pause_s(self, retries: Retries, error: Exception, here_bytes: int) -> float:
         """Return how long to wait before the next try. Raises what says that there will be none."""

@@ -67,8 +67,8 @@ class HuggingFaceHub:
         """Ask nothing yet. Raises ``HubError`` for an endpoint that is no address."""
         self._access = access
         self._limits = HubLimits() if limits is None else limits
-        self._endpoint = read_address(access.endpoint.rstrip("/"))
         self._api = HubApi(access.endpoint, access.token, first_wait_s=self._limits.ask.first_pause_s)
+        self._endpoint = read_address(access.endpoint.rstrip("/"))
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,7 +79,7 @@ class HuggingFaceHub:
         """Nothing is kept open between calls."""
 
     async def search(self, query: str, *, sort: HubSort, limit: int) -> list[HubRepository]:
-        """Return repositories with GGUF files that ``query`` finds, best first."""
+        """Return repositories with GGUF files that ``query`` finds, best first, with their files."""
         self._refuse_offline()
         return await self._api.search(query, sort=sort, limit=limit)
 
@@ -188,7 +188,7 @@ class HuggingFaceHub:
     def _raise_for(self, reply: Reply, file: RemoteFile) -> None:
         has_token = self._access.token() is not None
         asked = asked_for(file, self._endpoint.url.rstrip("/"), has_token=has_token)
-        raise_for(reply.status, reply.headers, file, asked, is_hub=reply.is_hub, now=time.time())
+        raise_for(reply.status, reply.headers, asked, is_hub=reply.is_hub, now=time.time())
 
     def _address(self, file: RemoteFile) -> Address:
         if file.url is not None:

@@ -64,18 +64,28 @@ class LanePolicy:
         return self.lanes
 
     def only(self, lanes: int) -> None:
-        """Never use more than so many again: the server refused another one, or cannot send parts."""
+        """Never use more than so many again: the server cannot send parts."""
         self._most = max(1, lanes)
         self.lanes = min(self.lanes, self._most)
         self._before = self._window = None
+
+    def refused(self, now: float, lanes: int) -> None:
+        """Use no more than so many for a while: the server did not take another one."""
+        self.lanes = min(self.lanes, max(1, lanes))
+        self._before = self._window = None
+        self._rest(now)
+
+    def _rest(self, now: float) -> None:
+        self._not_before = now + self._pause_s
+        self._pause_s *= 2
 
     def _judge(self, now: float, rate: float, missing_bytes: int) -> None:
         if self._before is not None:
             lanes, rate_before = self._before
             self._before = None
             if rate < rate_before * WORTHWHILE:
-                self.lanes, self._not_before = lanes, now + self._pause_s
-                self._pause_s *= 2
+                self.lanes = lanes
+                self._rest(now)
                 return
         is_worth_it = rate > 0 and missing_bytes / rate >= self._limits.worth_trying_s
         if is_worth_it and now >= self._not_before and self.lanes < self._most:

@@ -6,7 +6,7 @@ The codes are those that huggingface_hub 2.4 knows (``utils/_http.py``, ``hf_rai
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from gglib.core.errors import (
     GatedRepositoryError,
@@ -43,7 +43,18 @@ class Asked:
     @property
     def page(self) -> str:
         """Where a person sees the repository."""
-        return f"{self.endpoint}/{self.repo}"
+        return f"{self._site}/{self.repo}"
+
+    @property
+    def tokens_page(self) -> str:
+        """Where a person gets a token."""
+        return f"{self._site}/settings/tokens"
+
+    @property
+    def _site(self) -> str:
+        """The endpoint, without a name and a password that may be in it."""
+        parts = urlsplit(self.endpoint)
+        return urlunsplit((parts.scheme, self.host, parts.path, "", ""))
 
 
 def refusal(status: int, headers: Mapping[str, str], asked: Asked) -> HubError:
@@ -79,7 +90,7 @@ def _gated(asked: Asked) -> GatedRepositoryError:
         )
     return GatedRepositoryError(
         f"'{asked.repo}' is gated: accept its terms at {asked.page}, then set HF_TOKEN to a token of the same "
-        f"account, from {asked.endpoint}/settings/tokens."
+        f"account, from {asked.tokens_page}."
     )
 
 
@@ -111,7 +122,7 @@ def _hidden(status: int, headers: Mapping[str, str], asked: Asked) -> HubError:
     if asked.had_token and "credentials" in message.lower():
         return HubError(
             f"The hub at {asked.host} does not know your token: set HF_TOKEN to one from "
-            f"{asked.endpoint}/settings/tokens, or to nothing."
+            f"{asked.tokens_page}, or to nothing."
         )
     if message == "Access to this resource is disabled.":
         return RepositoryNotFoundError(

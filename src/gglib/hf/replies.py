@@ -118,9 +118,7 @@ def wait_asked_s(headers: Mapping[str, str], now: float) -> float | None:
     return None if limit is None else float(limit[1]) + 1.0
 
 
-def raise_for(
-    status: int, headers: Mapping[str, str], file: RemoteFile, asked: Asked, *, is_hub: bool, now: float
-) -> None:
+def raise_for(status: int, headers: Mapping[str, str], asked: Asked, *, is_hub: bool, now: float) -> None:
     """Raise what an answer that brings no file means; return for 200 and 206.
 
     ``is_hub`` says whether the hub itself answered, and not who it redirected to; ``now`` is Unix time in seconds.
@@ -132,20 +130,20 @@ def raise_for(
         raise PatienceError(_DEFAULT_WAIT_S if wait_s is None else wait_s)
     if status >= 500 or status in {408, 425}:
         raise LostError(f"the server answered {status}")
-    if file.repo is not None and is_hub:
+    if asked.repo is not None and is_hub:
         raise refusal(status, {name.lower(): value for name, value in headers.items()}, asked)
-    if file.repo is not None and status in {401, 403, 404}:
+    if asked.repo is not None and status in {401, 403, 404}:
         # The address that the hub signed has expired: it is asked for another one.
         raise LostError(f"the address that the hub gave was refused with {status}")
     if status in {404, 410}:
         raise RepositoryNotFoundError(
-            f"There is no {file.name} at its address ({status}): check the address."
+            f"There is no {asked.file} at its address ({status}): check the address."
         )
     if status in {401, 403}:
         raise GatedRepositoryError(
-            f"Who has {file.name} does not give it to everybody ({status}): fetch it with a browser and 'gglib add' it."
+            f"Who has {asked.file} does not give it to everybody ({status}): use a browser, and 'gglib add'."
         )
-    raise HubError(f"The server answers {status} when it is asked for {file.name}: check the address.")
+    raise HubError(f"The server answers {status} when it is asked for {asked.file}: check the address.")
 
 
 def asked_for(file: RemoteFile, endpoint: str, *, has_token: bool) -> Asked:

@@ -30,10 +30,13 @@ from urllib.parse import urlsplit
 
 import httpx2
 import huggingface_hub
-from huggingface_hub import get_session
+from huggingface_hub import HfApi, get_session, get_token
+from huggingface_hub.errors import HFValidationError
 
 from gglib.core.errors import HubError, HubUnreachableError
 from gglib.hf.refusals import STILL_WORK, Asked, refusal, retry_after_s
+
+__all__ = ["FailedError", "HFValidationError", "HfApi", "calling", "get_token"]
 
 CONNECT_S = 10.0
 SILENCE_S = 20.0

@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from gglib.core.context import ContextWish
 from gglib.core.errors import GglibError, HubError, NoSuchChoiceError, UnsafeNameError
 from gglib.core.file_names import safe_path, safe_repo
-from gglib.core.fit import Fit, MachineMemory, MemoryNeed, estimate, judge_fit
+from gglib.core.fit import Fit, MachineMemory, MemoryNeed, judge_fit
 from gglib.core.gguf_names import FileKind, kind_of
 from gglib.core.hub import HubFile, HubRepository, HubSort, RemoteFile
 from gglib.core.models import GgufFacts
+from gglib.core.offer_needs import context_to_judge, needs_of
 from gglib.core.offers import Offer, Offers, choose_offer, find_offers
 from gglib.core.ports import ModelHubPort
 from gglib.core.pull_target import PullTarget
@@ -186,24 +186,17 @@ def judged(
     finder: ModelFinder,
     max_size_bytes: int | None,
 ) -> FoundRepository:
-    """Return a repository with the need and the fit of each of its models.
-
-    One header speaks for all quantizations of one model, but for nothing else: where a repository has several models,
-    only the one that was read is known.
-    """
-    trained = (facts and facts.trained_context) or repository.trained_context
-    context = ContextWish(requested=None, model_setting=None, default=finder.context, trained=trained).needed
-    is_one_model = all(offer.is_alone for offer in offers.models)
-    found = []
-    for offer in within(offers, max_size_bytes):
-        is_known = is_one_model or offer is offers.models[0]
-        need = estimate(
-            facts if is_known else None,
-            weights_bytes=offer.size_bytes,
-            context=context,
-            parameter_count=repository.parameter_count if is_one_model else None,
+    """Return a repository with the need and the fit of each of its models; ``facts`` are of its smallest one."""
+    context = context_to_judge(finder.context, facts, repository.trained_context)
+    needs = needs_of(offers, facts, context=context, parameter_count=repository.parameter_count)
+    found = [
+        FoundOffer(
+            offer=offer,
+            need=needs[offer.first.name],
+            fit=judge_fit(needs[offer.first.name], finder.memory),
         )
-        found.append(FoundOffer(offer=offer, need=need, fit=judge_fit(need, finder.memory)))
+        for offer in within(offers, max_size_bytes)
+    ]
     return FoundRepository(
         repository=repository,
         offers=offers,
@@ -213,7 +206,7 @@ def judged(
         context=context,
         architecture=repository.architecture or ((facts and facts.architecture) or None),
         parameter_count=repository.parameter_count or (facts.parameter_count if facts else None),
-        trained_context=trained,
+        trained_context=(facts.trained_context if facts else None) or repository.trained_context,
     )
 
 

@@ -9,7 +9,9 @@ A repository::
      "suggested": "Q4_K_M" | null,                 label of what gglib would take of these
      "offers": [{"label", "pull",                  what to give to 'gglib pull'
                  "quantization" | null, "size_bytes", "fit": "fits" | "tight" | "too large",
-                 "need": {"weights_bytes", "kv_bytes", "compute_bytes", "overhead_bytes", …, "total_bytes", "is_exact"},
+                 "need": {"weights_bytes", "kv_bytes", "compute_bytes", "overhead_bytes", "total_bytes",
+                          "left_behind_bytes",      as core.fit.MemoryNeed has them
+                          "is_exact"},
                  "files": [{"name", "size_bytes", "sha256" | null}]}],
      "projectors": [file, …], "incomplete": [stem, …], "pieces": [name, …], "unsafe": [name, …]}
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from gglib.core.errors import InvalidGgufError, ModelExistsError, NoSuchChoiceError
-from gglib.core.file_names import safe_path, safe_repo, safe_revision
+from gglib.core.file_names import safe_folder, safe_path
 from gglib.core.fit import Fit, MachineMemory, MemoryNeed, estimate, judge_fit
 from gglib.core.hub import HubFile, HubRepository, RemoteFile
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary
+from gglib.core.offer_needs import context_to_judge, needs_of
 from gglib.core.offers import Offer, Offers, choose_offer, choose_projector, find_offers
 from gglib.core.ports import ModelHubPort, ModelStorePort
 from gglib.core.pull_target import PullTarget
@@ -102,18 +103,21 @@ class PullPlanner:
         repository = await self.hub.repository(target.repo, target.revision)
         offers = find_offers(repository.files)
         facts = await self._facts_of_any(repository, offers)
-        needs = {
-            offer.first.name: self._need(facts, offer.size_bytes, repository.parameter_count)
-            for offer in offers.models
-        }
+        needs = needs_of(
+            offers,
+            facts,
+            context=context_to_judge(self.default_ctx, facts, repository.trained_context),
+            parameter_count=repository.parameter_count,
+        )
         offer = choose_offer(
             offers,
             target=target,
             fit_of=lambda offer: judge_fit(needs[offer.first.name], self.memory),
             need_of=lambda offer: needs[offer.first.name].total_bytes,
         )
-        directory = self._directory_of(repository, target)
-        await self._check_header(_remote(repository, offer.first))
+        directory = self.models_dir / safe_folder(repository.repo, target.revision)
+        if facts is None or offer.first != offers.models[0].first:
+            await self._check_header(_remote(repository, offer.first))
         projector = choose_projector(offers, offer)
         need = needs[offer.first.name]
         typed = offer.typed(repository.repo, target.revision)
@@ -146,9 +150,9 @@ class PullPlanner:
                     repo=remote.repo, file=remote.name, revision=remote.revision, quantization=None, url=None
                 )
             )
-        target = self.models_dir / safe_path(urlsplit(url).hostname or "") / safe_path(remote.name)
+        target = self.models_dir / safe_path(_host_folder(url)) / safe_path(remote.name)
         facts = await self._check_header(remote)
-        need = None if remote.size_bytes is None else self._need(facts, remote.size_bytes, None)
+        need = None if remote.size_bytes is None else self._need(facts, remote.size_bytes)
         return PullPlan(
             asked=url,
             name=default_name(target),
@@ -165,11 +169,14 @@ class PullPlanner:
         )
 
     async def _facts_of_any(self, repository: HubRepository, offers: Offers) -> GgufFacts | None:
-        """Return what the smallest file says: of what decides about memory, all of a repository's say the same."""
+        """Return what the smallest file says: of what decides about memory, all of a repository's say the same.
+
+        None where it is no model.
+        """
         if not offers.models:
             return None
         try:
-            return await self._facts(_remote(repository, offers.models[0].first))
+            return await self._check_header(_remote(repository, offers.models[0].first))
         except InvalidGgufError:
             return None  # whichever is chosen is looked at again
 
@@ -189,17 +196,9 @@ class PullPlanner:
         start = await self.hub.read_start(remote, HEADER_BYTES)
         return await asyncio.to_thread(self.read_facts, start)
 
-    def _need(self, facts: GgufFacts | None, size_bytes: int, parameter_count: int | None) -> MemoryNeed:
-        return estimate(
-            facts, weights_bytes=size_bytes, context=self.default_ctx, parameter_count=parameter_count
-        )
-
-    def _directory_of(self, repository: HubRepository, target: PullTarget) -> Path:
-        """Return where a repository's files go: a revision that was asked for has a place of its own."""
-        path = safe_repo(repository.repo)
-        if target.revision is not None:
-            path = path.with_name(f"{path.name}@{safe_revision(target.revision).replace('/', '-')}")
-        return self.models_dir / path
+    def _need(self, facts: GgufFacts, size_bytes: int) -> MemoryNeed:
+        context = context_to_judge(self.default_ctx, facts, None)
+        return estimate(facts, weights_bytes=size_bytes, context=context)
 
     async def _named(self, plan: PullPlan, name: str | None, aliases: tuple[str, ...]) -> PullPlan:
         models = await self.store.list_models()
@@ -231,3 +230,8 @@ def _remote(repository: HubRepository, file: HubFile) -> RemoteFile:
 
 def _pull_file(repository: HubRepository, file: HubFile, directory: Path) -> PullFile:
     return PullFile(remote=_remote(repository, file), target=directory / safe_path(file.name))
+
+
+def _host_folder(url: str) -> str:
+    """Return the host as a folder is called: an IPv6 address without its colons."""
+    return (urlsplit(url).hostname or "").replace(":", "-")

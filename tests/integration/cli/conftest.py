@@ -111,6 +111,8 @@ class Home:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.variables: dict[str, str] = {}
+        """Further ones of the environment."""
         self.record = path / "record.jsonl"
         self.model_file = write_tiny_gguf(path / "tiny.gguf")
         self.script(Script())
@@ -133,6 +135,7 @@ class Home:
             "GGLIB_HOME": str(self.path),
             "HTTP_PROXY": "http://127.0.0.1:9",
             "http_proxy": "http://127.0.0.1:9",
+            **self.variables,
         }
 
     def run(self, *arguments: str, stdin: str = "") -> Done:

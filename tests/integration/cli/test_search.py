@@ -12,6 +12,7 @@ from gglib.core.errors import HubUnreachableError
 from gglib.core.fit import MachineMemory
 from gglib.core.hub import Gate
 from gglib.testing import FakeHub
+from gglib.testing.local_hub import LocalHub, hollow
 
 from .conftest import Home
 
@@ -120,3 +121,23 @@ def test_what_the_hub_does_not_have_is_said(home: Home, hub: FakeHub) -> None:
     """One sentence, also for what can be no repository."""
     assert "check the name" in home.refused("show", "ada/none")
     assert "cannot be a repository" in home.refused("show", "../none")
+
+
+def test_a_real_hub_is_searched_over_sockets(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The adapter, its redirects and the header's range included; told to stay offline, it asks nothing."""
+    with LocalHub() as local:
+        local.add_repository(
+            REPO, {"coder-7B-Q4_K_M.gguf": home.model_file, "coder-7B-Q8_0.gguf": hollow(GB)}
+        )
+        monkeypatch.setenv("HF_ENDPOINT", local.url)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+        monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+        (found,) = json.loads(home.ok("search", "coder", "--json"))["repositories"]
+        assert [offer["size_bytes"] for offer in found["offers"]] == [home.model_file.stat().st_size, GB]
+        assert all(offer["need"]["is_exact"] for offer in found["offers"])
+        assert "coder-7B-Q8_0.gguf" in home.ok("show", REPO)
+        assert "check the name" in home.refused("show", "ada/none")
+        local.forget_requests()
+        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+        assert "HF_HUB_OFFLINE" in home.refused("search", "coder")
+        assert not local.requests

@@ -140,6 +140,14 @@ def test_no_line_is_wider_than_the_terminal(
     assert render.size(one.found[0].offer.size_bytes) in text
 
 
+def test_lines_are_as_full_as_they_may_be() -> None:
+    """Of all widths each holds, and some line reaches it."""
+    one = found({f"m-Q{bits}_{kind}.gguf": bits * GB for bits in (2, 3, 4) for kind in ("K", "K_S", "K_M")})
+    widest = {width: max(map(len, lines(one, width=width)[1:-5])) for width in range(40, 100)}
+    assert all(length <= width for width, length in widest.items())
+    assert any(length == width for width, length in widest.items())
+
+
 def test_what_the_hub_says_cannot_reach_the_terminal_as_a_command() -> None:
     """Names of licences are anybody's text."""
     text = "\n".join(lines(found(LADDER, licence="\x1b[2J\u202e")))
@@ -152,8 +160,8 @@ def test_files_are_rows_that_say_what_each_is() -> None:
     one = found(
         {
             "README.md": 5_000,
-            "d/m-Q8_0-00001-of-00002.gguf": 9 * GB,
-            "d/m-Q8_0-00002-of-00002.gguf": 9 * GB,
+            "d/m-Q8_0-00001-of-00002.gguf": 90 * GB,
+            "d/m-Q8_0-00002-of-00002.gguf": 90 * GB,
             "m-Q4_0.gguf": GB,
             "mmproj-F16.gguf": GB,
             "x-Q6_K-00001-of-00002.gguf": GB,
@@ -165,8 +173,8 @@ def test_files_are_rows_that_say_what_each_is() -> None:
         {"SIZE": size, "QUANT": quant, "FIT": fit, "WHAT": what, "FILE": file}
         for size, quant, fit, what, file in (
             ("1.0 GB", "Q4_0", "fits", "model", "m-Q4_0.gguf"),
-            ("9.0 GB", "Q8_0", "too large", "shard 1/2", "d/m-Q8_0-00001-of-00002.gguf"),
-            ("9.0 GB", "Q8_0", "-", "shard 2/2", "d/m-Q8_0-00002-of-00002.gguf"),
+            ("90.0 GB", "Q8_0", "too large", "shard 1/2", "d/m-Q8_0-00001-of-00002.gguf"),
+            ("90.0 GB", "Q8_0", "-", "shard 2/2", "d/m-Q8_0-00002-of-00002.gguf"),
             ("1.0 GB", "-", "-", "unsafe name", r"\x1b[2J.gguf"),
             ("5 kB", "-", "-", "other", "README.md"),
             ("1.0 GB", "-", "-", "piece", "m.gguf.part1of2"),

@@ -119,6 +119,14 @@ def test_a_hostile_name_is_refused_in_one_harmless_sentence(name: str) -> None:
     sentence.encode()
 
 
+def test_a_refusal_says_what_is_wrong() -> None:
+    """In words of its own for what is most dangerous."""
+    with pytest.raises(UnsafeNameError, match="it leaves its folder"):
+        safe_path("a/../../b.gguf")
+    with pytest.raises(UnsafeNameError, match="it is absolute"):
+        safe_path("/etc/passwd")
+
+
 def test_there_are_enough_hostile_names() -> None:
     """The table is at least the forty that the issue asks for, no two of them the same."""
     assert len(set(HOSTILE)) == len(HOSTILE) >= 40

@@ -99,6 +99,11 @@ class TestFinding:
         assert [offer.label for offer in found.models] == ["Q4_0"]
         assert found.incomplete == ("m-Q8_0",)
 
+    def test_shards_are_numbered_from_one(self) -> None:
+        """As many as there should be are not enough."""
+        names = [f"m-Q8_0-0000{number}-of-00003.gguf" for number in (0, 1, 2)]
+        assert find_offers(files(*names)).incomplete == ("m-Q8_0",)
+
     def test_two_ways_to_split_one_model_are_not_mixed(self) -> None:
         """Shards belong together when stem and count are the same."""
         found = find_offers(files("m-Q8_0-00001-of-00002.gguf", "m-Q8_0-00002-of-00003.gguf"))
@@ -229,6 +234,10 @@ class TestNaming:
         """And what there is instead."""
         found = find_offers(files("m-Q4_0.gguf", "mmproj-F16.gguf", "m-Q8_0-00001-of-00002.gguf"))
         assert said in refused(found, text)
+
+    def test_a_file_of_a_repository_without_models_says_that_there_is_none(self) -> None:
+        """Nothing is listed."""
+        assert refused(Offers(), "o/n/m.gguf") == "o/n has no model file 'm.gguf'. It has no model at all."
 
     def test_a_hostile_file_is_refused_as_such(self) -> None:
         """Also when whoever made the target did not look."""
@@ -378,7 +387,8 @@ class TestProjector:
         ("names", "model", "taken"),
         [
             (("mmproj-4B-f16.gguf", "mmproj-12B-f16.gguf"), "m-12B-Q4_0.gguf", "mmproj-12B-f16.gguf"),
-            (("mmproj-F16.gguf", "d/mmproj-F32.gguf"), "d/m.gguf", "d/mmproj-F32.gguf"),
+            (("mmproj-4B-f16.gguf", "mmproj-12B-f16.gguf"), "m-4B-Q4_0.gguf", "mmproj-4B-f16.gguf"),
+            (("mmproj-m-9B-F16.gguf", "d/mmproj-F32.gguf"), "d/m-9B.gguf", "d/mmproj-F32.gguf"),
             (("mmproj-F16.gguf", "d/mmproj-F32.gguf"), "m.gguf", "mmproj-F16.gguf"),
             (("mmproj-F16.gguf", "d/mmproj-F32.gguf"), "dd/m.gguf", "mmproj-F16.gguf"),
             (("e/mmproj-F16.gguf",), "d/m.gguf", None),

@@ -14,6 +14,7 @@ from gglib.core.quantizations import LAST, USUAL, folded, label_of, without_dyna
         ("qwen2.5-7b-instruct-q4_k_m.gguf", "Q4_K_M"),
         ("Q4_K_M/model-Q4_K_M-00001-of-00003.gguf", "Q4_K_M"),
         ("Q4_K_M/model-00001-of-00003.gguf", "Q4_K_M"),
+        ("F16/model-Q4_K_M.gguf", "Q4_K_M"),
         ("Qwen3-8B-UD-Q4_K_XL.gguf", "UD-Q4_K_XL"),
         ("qwen3-8b-ud-iq1_m.gguf", "UD-IQ1_M"),
         ("gpt-oss-20b-mxfp4.gguf", "MXFP4"),

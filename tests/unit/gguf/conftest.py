@@ -1,6 +1,7 @@
 """Two ways to make a GGUF file: byte by byte, for what no writer would write, and with the reference writer."""
 
 import struct
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,12 @@ from typing import Any
 import gguf
 import numpy as np
 import pytest
+
+# Headers of real models, and their mutations, are the bench's, which is found from the project's root.
+ROOT = str(Path(__file__).resolve().parents[3])
+
+if ROOT not in sys.path:
+    sys.path.append(ROOT)
 
 
 def _text(value: str | bytes) -> bytes:

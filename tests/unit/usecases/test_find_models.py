@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ GB = 10**9
 HEADER = b"header"
 FACTS = GgufFacts(
     architecture="llama",
+    quantization="Q4_K_M",
     parameter_count=8 * GB,
     trained_context=4096,
     block_count=32,
@@ -29,7 +31,7 @@ FACTS = GgufFacts(
     head_count=32,
     head_count_kv=8,
 )
-LADDER = ("o/m", {"m-Q4_K_M.gguf": 5 * GB, "m-Q8_0.gguf": 9 * GB, "m-F16.gguf": 17 * GB})
+LADDER = ("o/m", {"m-Q4_K_M.gguf": 5 * GB, "m-Q8_0.gguf": 9 * GB, "m-F16.gguf": 70 * GB})
 
 
 Told = tuple[str, Mapping[str, int | bytes], Mapping[str, Any]]
@@ -105,7 +107,8 @@ async def test_each_quantization_is_judged_by_one_header() -> None:
     assert hub.asked == [("m", HubSort.LIKES, 3), ("o/m", "m-Q4_K_M.gguf", HEADER_BYTES)]
     assert [one.offer.label for one in found.found] == ["Q4_K_M", "Q8_0", "F16"]
     for one in found.found:
-        assert one.need == estimate(FACTS, weights_bytes=one.offer.size_bytes, context=2048)
+        facts = replace(FACTS, quantization=one.offer.quantization)
+        assert one.need == estimate(facts, weights_bytes=one.offer.size_bytes, context=2048)
         assert one.need.is_exact
     assert found.found[0].fit is Fit.FITS
     assert found.found[-1].fit is Fit.TOO_LARGE
@@ -183,6 +186,14 @@ async def test_what_is_above_the_size_is_not_shown() -> None:
     assert [one.offer.label for one in found.found] == ["Q4_K_M"]
     assert found.suggested is found.found[0].offer
     assert result.left_out == 2
+
+
+async def test_what_is_suggested_is_among_what_is_shown() -> None:
+    """A better one that is left out is not."""
+    hub = Hub(repository("o/m", {"m-Q2_K.gguf": GB, "m-Q4_K_M.gguf": 2 * GB}))
+    (found,) = (await finder(hub).search("m", max_size_bytes=GB)).repositories
+    assert found.suggested is found.found[0].offer
+    assert found.suggested.label == "Q2_K"
 
 
 async def test_a_repository_that_cannot_be_one_is_not_shown() -> None:
@@ -269,9 +280,10 @@ async def test_json_is_complete_and_can_be_printed() -> None:
         {"name": "m-Q8_0.gguf", "size_bytes": GB, "sha256": offer["files"][0]["sha256"]}
     ]
     need = offer["need"]
-    parts = [value for key, value in need.items() if key.endswith("_bytes") and key != "total_bytes"]
+    parts = [need[f"{part}_bytes"] for part in ("weights", "kv", "compute", "overhead")]
     assert need["is_exact"] is True
     assert sum(parts) == need["total_bytes"] > GB
+    assert "left_behind_bytes" in need
     files = shown_json(result.repositories[0])["files"]
     assert [(file["name"], file["kind"], file["label"], file["unsafe"]) for file in files] == [
         ("m-Q8_0.gguf", "model", "Q8_0", False),

@@ -36,13 +36,11 @@ def command(  # noqa: PLR0913 - click passes each option
     same command goes on where it ended. Without TARGET: lists the pulls that did not end.
     """
     from gglib.cli import pull_screen
-    from gglib.core.pull_target import read_target
 
     settings = options.settings()
     if target is None:
         pull_screen.show_unfinished(settings, as_json=as_json)
         return
-    wish = read_target(target)
     screen = pull_screen.JsonEvents() if as_json else pull_screen.Words()
     asks = pull_screen.Asking(is_yes=yes, wants_projector=wants_projector, is_quiet=as_json)
-    pull_screen.run(settings, wish, name=name, aliases=aliases, asks=asks, screen=screen)
+    pull_screen.run(settings, target, name=name, aliases=aliases, asks=asks, screen=screen)

@@ -59,9 +59,9 @@ class Body:
         try:
             sent = self._hand_over(reply, done, count)
         finally:
+            self._shared.record.tell(self._seen, sent_bytes=sent)
             if is_metered:
                 meters.note(self._subject, sent=sent, claimed=count)
-            self._shared.record.tell(self._seen, sent_bytes=sent)
         if self._fault.bytes_per_s is not None and self._shared.ending.wait(sent / self._fault.bytes_per_s):
             raise CutError
         return sent

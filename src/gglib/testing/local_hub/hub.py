@@ -116,6 +116,10 @@ class LocalHub:
         """Whether there is a repository of this name."""
         return self._store.get(repo) is not None
 
+    def newest_commit(self, repo: str) -> str:
+        """Return the commit that ``main`` is."""
+        return self._get(repo).commits[-1][0]
+
     def commit(self, repo: str, changes: Mapping[str, Source | None], **shown: Any) -> str:  # noqa: ANN401 - as above
         """Add a commit in which files are new, others, or (None) gone; return it."""
         old = self._get(repo)
@@ -199,6 +203,7 @@ class LocalHub:
     @property
     def requests(self) -> list[Seen]:
         """Every request to any of the hosts until now, oldest first; copies."""
+        self.meters.settle()
         return self.record.read()
 
     def requests_of(self, file: str, place: Place | None = None) -> list[Seen]:

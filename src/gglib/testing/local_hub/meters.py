@@ -1,11 +1,14 @@
 """How much of each file was sent, and gates at which its senders stop: so a test acts at an exact moment."""
 
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Self
 
 DEFAULT_WAIT_S = 20.0
 """How long a test waits for what should happen at once, before it fails."""
+
+SETTLE_S = 0.5
+"""Far longer than a thread takes to count; only a receiver that does not read makes anybody wait for so long."""
 
 
 class Gate:
@@ -41,8 +44,8 @@ class Meters:
 
     def __init__(self) -> None:
         self.changed = threading.Condition()
-        self._sent: dict[str, int] = defaultdict(int)
-        self._claimed: dict[str, int] = defaultdict(int)
+        self._sent: Counter[str] = Counter()
+        self._claimed: Counter[str] = Counter()
         self._gates: dict[str, list[Gate]] = defaultdict(list)
         self._is_over = False
 
@@ -76,13 +79,22 @@ class Meters:
         """Add what was sent of what was claimed."""
         with self.changed:
             self._sent[name] += sent
-            self._claimed[name] -= claimed - sent
+            self._claimed[name] += sent - claimed
             self.changed.notify_all()
 
     def sent_bytes(self, name: str) -> int:
         """Return how many bytes of a file were sent until now."""
+        self.settle()
         with self.changed:
             return self._sent[name]
+
+    def settle(self) -> None:
+        """Let senders count what they have just handed over: its receiver may be faster than they are.
+
+        A sender whose receiver does not take what it sends is not waited for.
+        """
+        with self.changed:
+            self.changed.wait_for(lambda: self._claimed == self._sent, SETTLE_S)
 
     def wait_until_sent(self, name: str, count: int, timeout_s: float) -> None:
         """Wait until so many bytes of a file were sent; ``TimeoutError`` when they are not."""

@@ -1,0 +1,48 @@
+"""How much memory each model of a repository takes, when the header of only one of them was read. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from gglib.core.context import ContextWish
+from gglib.core.fit import MemoryNeed, estimate
+from gglib.core.models import GgufFacts
+from gglib.core.offers import Offer, Offers
+
+
+def context_to_judge(default: int, facts: GgufFacts | None, trained: int | None) -> int:
+    """Return the context, in tokens, that a model is launched with when nobody says anything.
+
+    ``trained`` is what the hub knows; the header knows better.
+    """
+    known = facts.trained_context if facts else None
+    return ContextWish(requested=None, model_setting=None, default=default, trained=known or trained).needed
+
+
+def needs_of(
+    offers: Offers, facts: GgufFacts | None, *, context: int, parameter_count: int | None
+) -> Mapping[str, MemoryNeed]:
+    """Return the need of each offer, by the name of its first file; ``facts`` are those of the smallest offer.
+
+    All quantizations of one model have its shape, but not its tensors' types. Where a repository has several models,
+    neither the header nor the hub's ``parameter_count`` says anything of the others.
+    """
+    is_one_model = all(offer.is_alone for offer in offers.models)
+    return {
+        offer.first.name: estimate(
+            _facts_of(offer, facts, is_one_model=is_one_model, is_read=index == 0) if facts else None,
+            weights_bytes=offer.size_bytes,
+            context=context,
+            parameter_count=parameter_count if is_one_model else None,
+        )
+        for index, offer in enumerate(offers.models)
+    }
+
+
+def _facts_of(offer: Offer, facts: GgufFacts, *, is_one_model: bool, is_read: bool) -> GgufFacts | None:
+    if is_read:
+        return facts
+    if not is_one_model:
+        return None
+    return replace(
+        facts, quantization=offer.quantization, type_bytes=(), embedding_type=None, embedding_bytes=None
+    )

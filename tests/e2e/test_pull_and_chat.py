@@ -1,0 +1,54 @@
+"""From a hub to an answer: the starter model as a hub would serve it, pulled, verified, added and chatted with."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gglib.starter import SMOLLM2
+from gglib.testing.local_hub import LocalHub
+
+REPO = "HuggingFaceTB/SmolLM2-135M-Instruct-GGUF"
+
+pytestmark = pytest.mark.e2e
+
+
+def test_the_starter_model_is_pulled_and_answers(tmp_path: Path, smollm2: Path) -> None:
+    """98 MB over real sockets, through ``gglib pull`` and ``gglib run``, with nothing else said or set up."""
+    with LocalHub() as hub:
+        hub.add_repository(REPO, {"SmolLM2-135M-Instruct-Q4_1.gguf": smollm2})
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("GGLIB_", "HF_"))},
+            "GGLIB_HOME": str(tmp_path),
+            "HF_ENDPOINT": hub.url,
+            "NO_PROXY": "127.0.0.1,localhost",
+        }
+
+        def gglib(*arguments: str) -> str:
+            done = subprocess.run(
+                [sys.executable, "-m", "gglib", *arguments],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        assert f"gglib pull {REPO}:Q4_1" in gglib("search", "smollm2")
+        assert "SHA-256 verified" in gglib("pull", f"{REPO}:Q4_1")
+        sent = hub.sent_bytes("SmolLM2-135M-Instruct-Q4_1.gguf")
+        assert SMOLLM2.file_size_bytes <= sent < SMOLLM2.file_size_bytes + 1_000_000
+
+    # The hub is gone: what is here still works.
+    file = tmp_path / "models" / REPO / "SmolLM2-135M-Instruct-Q4_1.gguf"
+    with file.open("rb") as content:
+        assert hashlib.file_digest(content, "sha256").hexdigest() == SMOLLM2.file_sha256
+    answer = gglib("run", f"{REPO}:Q4_1", "What is the capital of France? One word.")
+    assert any(character.isalpha() for character in answer)
+    assert "as its source has it" in gglib("verify")

@@ -1,0 +1,339 @@
+"""``gglib pull`` as its users meet it: a real process, a real hub, and all that goes wrong between them."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gglib.hf.lane import BLOCK_BYTES
+from gglib.testing import write_tiny_gguf
+from gglib.testing.local_hub import Fault, LocalHub, Place
+from gglib.usecases.plan_pull import HEADER_BYTES
+
+from .conftest import Done, Home, wait_until
+
+REPO = "ada/tiny-GGUF"
+TOKEN = "hf_wonderland_123"
+HOSTILE_NAMES = (
+    "../outside-Q4_K_M.gguf", "../../outside-Q4_K_M.gguf", "a/../../outside-Q4_K_M.gguf", "/etc/outside-Q4_K_M.gguf",
+    "//host/share/x-Q4_K_M.gguf", "C:/x-Q4_K_M.gguf", "C:x-Q4_K_M.gguf", "..\\x-Q4_K_M.gguf", "a\\b-Q4_K_M.gguf",
+    "\\\\host\\x-Q4_K_M.gguf", "./x-Q4_K_M.gguf", "a/./x-Q4_K_M.gguf", "a//x-Q4_K_M.gguf", "~/x-Q4_K_M.gguf\x00",
+    "x\n-Q4_K_M.gguf", "x\r-Q4_K_M.gguf", "x\t-Q4_K_M.gguf", "x\x1b[31m-Q4_K_M.gguf", "x\x7f-Q4_K_M.gguf",
+    "x\u202e-Q4_K_M.gguf", "x\u200b-Q4_K_M.gguf", "x\ufeff-Q4_K_M.gguf", "CON/x-Q4_K_M.gguf", "NUL.gguf", "aux.gguf",
+    "COM1.gguf", "lpt9.Q4_K_M.gguf", "a /x-Q4_K_M.gguf", "a./x-Q4_K_M.gguf", ".ssh/x-Q4_K_M.gguf", ".x-Q4_K_M.gguf",
+    "-x-Q4_K_M.gguf", "x:y-Q4_K_M.gguf", "x?-Q4_K_M.gguf", "x*-Q4_K_M.gguf", "x|-Q4_K_M.gguf", "x<-Q4_K_M.gguf",
+    'x"-Q4_K_M.gguf', "x" * 260 + "-Q4_K_M.gguf", "/".join(["d" * 200] * 30) + "/x-Q4_K_M.gguf",
+    "e\u0301-Q4_K_M.gguf",
+)  # fmt: skip
+
+
+@pytest.fixture
+def hub(home: Home) -> Iterator[LocalHub]:
+    """Yield a hub with a repository of two quantizations, which the commands of ``home`` ask."""
+    other = write_tiny_gguf(home.path / "other.gguf", seed=1)
+    with LocalHub() as hub:
+        hub.add_repository(
+            REPO, {"tiny-Q4_K_M.gguf": home.model_file, "tiny-Q8_0.gguf": other, "README.md": b"hi"}
+        )
+        home.variables = {
+            "HF_ENDPOINT": hub.url,
+            "NO_PROXY": "127.0.0.1,localhost",
+            "HF_HOME": str(home.path),
+        }
+        yield hub
+
+
+def files_in(home: Home) -> list[str]:
+    """Return what is in ``models/``, directories apart."""
+    models = home.path / "models"
+    return sorted(str(path.relative_to(models)) for path in models.rglob("*") if path.is_file())
+
+
+def names_in(home: Home) -> list[str]:
+    """Return the catalogue's names."""
+    return [model["name"] for model in json.loads(home.ok("list", "--json"))]
+
+
+class TestPulling:
+    @pytest.mark.usefixtures("hub")
+    def test_one_command_and_the_model_can_be_used(self, home: Home) -> None:
+        """The file is there, verified; the catalogue has it, and says where it came from and what to type."""
+        printed = home.ok("pull", f"{REPO}:Q4_K_M")
+        assert "gglib run tiny-Q4_K_M" in printed
+        assert "SHA-256 verified" in printed
+        assert files_in(home) == ["ada/tiny-GGUF/tiny-Q4_K_M.gguf"]
+        [model] = json.loads(home.ok("list", "--json"))
+        assert (model["source"]["repo"], model["aliases"]) == (REPO, [f"{REPO}:Q4_K_M"])
+        home.ok("verify", "tiny-Q4_K_M")
+
+    @pytest.mark.usefixtures("hub")
+    def test_a_choice_without_a_terminal_is_a_list_of_what_to_type(self, home: Home) -> None:
+        """Nobody can be asked: exit code 1, each quantization with its command and size, and nothing fetched."""
+        done = home.run("pull", REPO)
+        assert done.returncode == 1
+        assert f"gglib pull {REPO}:Q4_K_M" in done.stderr
+        assert f"gglib pull {REPO}:Q8_0" in done.stderr
+        assert files_in(home) == []
+        home.ok("pull", REPO, "--yes")
+        assert names_in(home) == ["tiny-Q4_K_M"]
+
+    @pytest.mark.usefixtures("hub")
+    def test_programs_read_events(self, home: Home) -> None:
+        """One JSON object on each line: the plan, the progress, the model."""
+        events = [json.loads(line) for line in home.ok("pull", "--json", f"{REPO}:Q8_0").splitlines()]
+        kinds = [event["event"] for event in events]
+        assert kinds[0] == "plan"
+        assert kinds[-1] == "done"
+        assert set(kinds[1:-1]) == {"progress"}
+        assert events[0]["total_bytes"] == events[-2]["done_bytes"] == home.model_file.stat().st_size
+        assert events[-1]["model"]["name"] == "tiny-Q8_0"
+
+    @pytest.mark.usefixtures("hub")
+    def test_programs_read_an_error_as_an_event_too(self, home: Home) -> None:
+        """Whatever ends a pull has a code."""
+        done = home.run("pull", "--json", "ada/none:Q8_0")
+        assert done.returncode == 1
+        assert json.loads(done.stdout.splitlines()[-1])["code"] == "repository_not_found"
+
+    def test_nothing_is_asked_that_the_user_did_not_ask_for(self, home: Home, hub: LocalHub) -> None:
+        """A new process asks the hub for the repository and the file, and reports nothing of itself."""
+        assert home.process("pull", f"{REPO}:Q4_K_M").returncode == 0
+        asked = {seen.path for seen in hub.requests if seen.place is Place.HUB}
+        assert {
+            path for path in asked if not path.startswith((f"/api/models/{REPO}", f"/{REPO}/resolve/"))
+        } == set()
+        assert {seen.headers["user-agent"] for seen in hub.requests} == {"gglib"}
+
+    def test_shards_are_one_model(self, home: Home, hub: LocalHub) -> None:
+        """A model in two files is one job and one row; ``verify`` reads both."""
+        shards = _shards(home)
+        hub.add_repository("ada/big-GGUF", {f"Q4_K_M/{path.name}": path for path in shards})
+        home.ok("pull", "ada/big-GGUF:Q4_K_M")
+        [model] = json.loads(home.ok("list", "--json"))
+        assert [Path(path).name for path in model["paths"]] == [path.name for path in shards]
+        assert model["size_bytes"] == sum(path.stat().st_size for path in shards)
+        assert len([line for line in home.ok("verify").splitlines() if "gguf" in line]) == 2
+
+    def test_an_address_of_any_server(self, home: Home, hub: LocalHub) -> None:
+        """A file that no hub vouches for is fetched, and nobody claims that it was verified."""
+        address = hub.add_address("/files/found.gguf", home.model_file)
+        printed = home.ok("pull", address)
+        assert "verified" not in printed
+        assert names_in(home) == ["found"]
+
+    def test_what_is_unfinished_is_listed(self, home: Home, hub: LocalHub) -> None:
+        """``gglib pull`` alone says what did not end, and how to go on."""
+        assert "No pull is unfinished" in home.ok("pull")
+        hub.script(Fault(flips_byte_at=300_000), file="tiny-Q8_0.gguf")
+        home.refused("pull", f"{REPO}:Q8_0")
+        assert f"gglib pull {REPO}:Q8_0" in home.ok("pull")
+        assert json.loads(home.ok("pull", "--json"))[0]["target"] == f"{REPO}:Q8_0"
+
+
+class TestInterrupted:
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+    def test_the_same_command_goes_on(self, home: Home, hub: LocalHub, number: int) -> None:
+        """Ctrl-C and kill -9 in the middle: a part, no row, and the second time only the rest is fetched."""
+        hub.add_repository("ada/mid", {"mid-Q4_K_M.gguf": _padded(home, 8_000_000)})
+        gate = hub.pause_after("mid-Q4_K_M.gguf", 5_000_000)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gglib", "pull", "ada/mid:Q4_K_M"],
+            env=home.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        part = home.path / "models/ada/mid/mid-Q4_K_M.gguf.part"
+        wait_until(lambda: part.exists() and part.stat().st_blocks * 512 >= 4_000_000)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=20)
+        assert process.returncode == (130 if number == signal.SIGINT else -number)
+        assert "Traceback" not in errors
+        assert ("goes on" in errors) is (number == signal.SIGINT)
+        gate.release()
+        before = hub.sent_bytes("mid-Q4_K_M.gguf")
+        assert names_in(home) == []
+        home.ok("pull", "ada/mid:Q4_K_M")
+        fetched = hub.sent_bytes("mid-Q4_K_M.gguf") - before - HEADER_BYTES
+        assert fetched <= 8_000_000 - 4_000_000 + BLOCK_BYTES
+        assert files_in(home) == ["ada/mid/mid-Q4_K_M.gguf"]
+
+
+class TestWhatGoesWrong:
+    """Each of these is one sentence, and leaves nothing but a part that the same command goes on with."""
+
+    def test_a_full_disk(self, home: Home, hub: LocalHub) -> None:
+        """Before the first byte, where the hub's word says so; nothing is left."""
+        hub.add_repository("ada/large", {"large-Q4_K_M.gguf": _padded(home, 8_000_000)})
+        done = _pull_on_small_disk(home, "ada/large:Q4_K_M", size_mb=4)
+        assert done.returncode == 1, done.stdout
+        assert "free" in done.stderr
+        assert [line for line in done.stderr.splitlines() if "free" in line] == done.stderr.splitlines()[1:]
+        assert done.stdout == ""
+
+    def test_a_disk_that_fills_up_meanwhile(self, home: Home, hub: LocalHub) -> None:
+        """Somebody else takes the room: the part stays, and with room again only the rest is fetched."""
+        hub.add_repository("ada/large", {"large-Q4_K_M.gguf": _padded(home, 8_000_000)})
+        done = _pull_on_small_disk(home, "ada/large:Q4_K_M", size_mb=76, taken_after=2_000_000, hub=hub)
+        assert done.returncode == 1, done.stdout
+        assert "free" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.stdout.split() == ["large-Q4_K_M.gguf.part", "large-Q4_K_M.gguf.part.note"]
+
+    @pytest.mark.usefixtures("hub")
+    def test_a_directory_that_cannot_be_written(self, home: Home) -> None:
+        """Said before anything is fetched."""
+        models = home.path / "models"
+        models.mkdir(exist_ok=True)
+        (models / "ada").write_text("in the way")
+        assert "cannot be written" in home.refused("pull", f"{REPO}:Q4_K_M")
+        assert files_in(home) == ["ada"]
+
+    @pytest.mark.usefixtures("hub")
+    def test_no_network(self, home: Home) -> None:
+        """Nobody answers at the hub's address; what is here still works, and the sentence says so."""
+        home.variables["HF_ENDPOINT"] = "http://127.0.0.1:9"
+        sentence = home.refused("pull", f"{REPO}:Q4_K_M")
+        assert "127.0.0.1" in sentence
+        assert files_in(home) == []
+
+    def test_told_to_stay_offline(self, home: Home, hub: LocalHub) -> None:
+        """Not one question is asked."""
+        home.variables["HF_HUB_OFFLINE"] = "1"
+        assert "HF_HUB_OFFLINE" in home.refused("pull", f"{REPO}:Q4_K_M")
+        assert "HF_HUB_OFFLINE" in home.refused("search", "tiny")
+        assert hub.requests == []
+
+    def test_terms_that_are_not_accepted(self, home: Home, hub: LocalHub) -> None:
+        """The sentence says where; nothing is fetched."""
+        hub.add_repository("ada/gated", {"gated-Q4_K_M.gguf": home.model_file}, gated="auto")
+        sentence = home.refused("pull", "ada/gated:Q4_K_M")
+        assert "HF_TOKEN" in sentence
+        hub.accept_token(TOKEN)
+        home.variables["HF_TOKEN"] = TOKEN
+        sentence = home.refused("pull", "ada/gated:Q4_K_M")
+        assert f"{hub.url}/ada/gated" in sentence
+        hub.grant(TOKEN, "ada/gated")
+        home.ok("pull", "ada/gated:Q4_K_M")
+
+    def test_wrong_bytes(self, home: Home, hub: LocalHub) -> None:
+        """The right number of bytes, and others than promised: nothing is kept, no row."""
+        hub.script(Fault(flips_byte_at=300_000), file="tiny-Q8_0.gguf")
+        home.refused("pull", f"{REPO}:Q8_0")
+        assert [name for name in files_in(home) if not name.startswith(".pulls")] == []
+        assert names_in(home) == []
+
+    def test_a_foreign_host_never_sees_the_token(self, home: Home, hub: LocalHub) -> None:
+        """The hub sends the download elsewhere: that host gets the request, and no Authorization."""
+        hub.accept_token(TOKEN)
+        home.variables["HF_TOKEN"] = TOKEN
+        foreign = hub.add_address("/elsewhere.gguf", home.model_file)
+        hub.script(Fault(location=foreign), file="tiny-Q4_K_M.gguf", place=Place.HUB)
+        home.run("pull", f"{REPO}:Q4_K_M")
+        by_host = {seen.place.name: seen for seen in hub.requests}
+        assert TOKEN in by_host["HUB"].headers.get("authorization", "")
+        assert by_host["FOREIGN"]
+        for seen in hub.requests:
+            assert seen.place.name == "HUB" or TOKEN not in f"{seen.headers} {seen.path}"
+        logs = "".join(path.read_text() for path in (home.path / "logs").rglob("*.log"))
+        assert TOKEN not in logs
+
+    def test_hostile_names(self, home: Home, hub: LocalHub) -> None:
+        """None of forty becomes a file, alone or beside a good one, which is still to be had."""
+        assert len(HOSTILE_NAMES) >= 40
+        before = sorted(home.path.rglob("*"))
+        hub.add_repository("eve/hostile", dict.fromkeys(HOSTILE_NAMES, home.model_file))
+        sentence = home.refused("pull", "eve/hostile", "--yes")
+        assert sentence.isprintable()
+        assert not {str(path) for path in home.path.rglob("*.gguf")} - {str(path) for path in before}
+        hub.add_repository("eve/mixed", dict.fromkeys((*HOSTILE_NAMES, "good-Q8_0.gguf"), home.model_file))
+        home.ok("pull", "eve/mixed", "--yes")
+        assert files_in(home) == ["eve/mixed/good-Q8_0.gguf"]
+        assert not list(home.path.parent.glob("outside*"))
+
+    @pytest.mark.parametrize("name", [name for name in HOSTILE_NAMES if "\0" not in name])
+    def test_a_hostile_name_that_is_asked_for(self, home: Home, hub: LocalHub, name: str) -> None:
+        """Also when the user types it, as far as a command line carries it."""
+        hub.add_repository("eve/hostile", {name: home.model_file})
+        assert home.refused("pull", f"eve/hostile/{name}").isprintable()
+        assert files_in(home) == []
+
+
+def _padded(home: Home, size_bytes: int) -> Path:
+    """Return a tiny model with so many bytes in all: what follows the tensors is nobody's business."""
+    path = home.path / f"padded-{size_bytes}.gguf"
+    content = home.model_file.read_bytes()
+    path.write_bytes(content + os.urandom(size_bytes - len(content)))
+    return path
+
+
+def _shards(home: Home) -> list[Path]:
+    """Return a tiny model in two files, as the tools of llama.cpp split one."""
+    import gguf
+
+    reader = gguf.GGUFReader(home.model_file)
+    paths = []
+    for index in range(2):
+        path = home.path / f"big-Q4_K_M-{index + 1:05}-of-00002.gguf"
+        writer = gguf.GGUFWriter(path, "llama")
+        writer.add_uint16("split.no", index)
+        writer.add_uint16("split.count", 2)
+        writer.add_int32("split.tensors.count", len(reader.tensors))
+        half = len(reader.tensors) // 2
+        for tensor in reader.tensors[:half] if index == 0 else reader.tensors[half:]:
+            writer.add_tensor(tensor.name, tensor.data)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        paths.append(path)
+    return paths
+
+
+def _pull_on_small_disk(
+    home: Home, target: str, *, size_mb: int, taken_after: int | None = None, hub: LocalHub | None = None
+) -> Done:
+    """Pull with ``models/`` on a disk of its own, in a mount namespace; what is on it at the end is printed.
+
+    ``taken_after`` fills the disk when the hub has sent so many bytes.
+    """
+    if shutil.which("unshare") is None:
+        pytest.skip("needs unshare to mount a small disk")
+    models = home.path / "models"
+    models.mkdir(exist_ok=True)
+    ready, full = home.path / "ready", home.path / "full"
+    filling = f"cat /dev/zero > {models}/filler 2>/dev/null; touch {ready}"
+    fill = f"( while [ ! -e {full} ]; do sleep 0.02; done; {filling} ) &"
+    script = f"""
+        mount -t tmpfs -o size={size_mb}m none {models} || exit 77
+        {fill if taken_after else ""}
+        {sys.executable} -m gglib pull {target} >/dev/null
+        code=$?
+        {f"touch {full}; wait" if taken_after else ""}
+        find {models} -type f -name '*gguf*' -printf '%f\\n' | sort
+        exit $code
+    """
+    process = subprocess.Popen(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
+        env=home.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if taken_after and hub is not None:
+        gate = hub.pause_after(target.partition("/")[2].partition(":")[0] + "-Q4_K_M.gguf", taken_after)
+        gate.wait_until_reached()
+        full.touch()
+        wait_until(ready.exists)
+        gate.release()
+    printed, errors = process.communicate(timeout=60)
+    if process.returncode == 77:
+        pytest.skip("this machine lets nobody mount a small disk")
+    return Done(process.returncode, printed, errors)

@@ -1,0 +1,322 @@
+"""The hub of the tests is held to what the real one was seen to do: by the library that the real one's makers wrote."""
+
+import hashlib
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from gglib.testing.local_hub import ABSENT, Cut, Fault, LocalHub, Place, failing, hollow, rate_limited
+
+CONTENT = bytes(number * 7 % 251 for number in range(50_000))
+REPO = "ada/coder-GGUF"
+NAME = "coder-Q4_K_M.gguf"
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
+    """Return a hub that has one model and a small file."""
+    for name in ("HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    with LocalHub() as hub:
+        hub.add_repository(REPO, {NAME: CONTENT, "README.md": b"hello"}, gguf={"total": 5})
+        yield hub
+
+
+class Answer:
+    """What came back for one request, redirects not followed."""
+
+    def __init__(self, url: str, method: str = "GET", **headers: str) -> None:
+        parts = urlsplit(url)
+        connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=10)
+        try:
+            target = parts.path + (f"?{parts.query}" if parts.query else "")
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, target, headers=named)
+            response = connection.getresponse()
+            self.status = response.status
+            self.headers = response.headers
+            self.body = response.read()
+        finally:
+            connection.close()
+
+    @property
+    def json(self) -> Any:
+        """Its body's JSON."""
+        return json.loads(self.body)
+
+
+def cdn_address(hub: LocalHub, name: str = NAME) -> str:
+    """Return where the hub sends who wants a large file."""
+    return Answer(hub.resolve_url(REPO, name)).headers["Location"]
+
+
+class TestLibrary:
+    @pytest.mark.parametrize("name", [NAME, "README.md"])
+    def test_downloads_from_it(self, hub: LocalHub, tmp_path: Path, name: str) -> None:
+        """huggingface_hub finds commit, size and tag of a file in the places that it knows, and downloads it."""
+        from huggingface_hub import get_hf_file_metadata, hf_hub_download
+
+        told = get_hf_file_metadata(hub.resolve_url(REPO, name), endpoint=hub.url, token=False)
+        content = CONTENT if name == NAME else b"hello"
+        assert told.size == len(content)
+        assert told.commit_hash == hub.newest_commit(REPO)
+        if name == NAME:
+            assert told.etag == hashlib.sha256(CONTENT).hexdigest()
+        path = hf_hub_download(REPO, name, endpoint=hub.url, cache_dir=tmp_path, token=False)
+        assert Path(path).read_bytes() == content
+
+    def test_knows_its_errors(self, hub: LocalHub) -> None:
+        """huggingface_hub raises its own error for each refusal."""
+        from huggingface_hub import HfApi, errors, get_hf_file_metadata
+
+        hub.accept_token("hf_x")
+        hub.add_repository("ada/gated", {"m.gguf": b"x"}, gated="auto")
+        api = HfApi(endpoint=hub.url, token="hf_x")
+        with pytest.raises(errors.RepositoryNotFoundError):
+            api.model_info("ada/nothing")
+        with pytest.raises(errors.RevisionNotFoundError):
+            api.model_info(REPO, revision="nothing")
+        with pytest.raises(errors.RemoteEntryNotFoundError):
+            get_hf_file_metadata(hub.resolve_url(REPO, "nothing"), endpoint=hub.url, token=False)
+        for token in (False, "hf_x"):
+            with pytest.raises(errors.GatedRepoError):
+                get_hf_file_metadata(hub.resolve_url("ada/gated", "m.gguf"), endpoint=hub.url, token=token)
+        hub.grant("hf_x", "ada/gated")
+        get_hf_file_metadata(hub.resolve_url("ada/gated", "m.gguf"), endpoint=hub.url, token="hf_x")
+        with pytest.raises(errors.HfHubHTTPError, match="Invalid credentials"):
+            HfApi(endpoint=hub.url, token="hf_wrong").model_info(REPO)
+
+    def test_lists_page_by_page(self) -> None:
+        """huggingface_hub follows the pages of a listing."""
+        from huggingface_hub import HfApi
+
+        with LocalHub(page_limit=2) as hub:
+            for number in range(5):
+                hub.add_repository(f"ada/m{number}", {"m.gguf": b"x"}, downloads=number)
+            found = HfApi(endpoint=hub.url, token=False).list_models(filter="gguf", sort="downloads")
+            assert [one.id for one in found] == [f"ada/m{number}" for number in (4, 3, 2, 1, 0)]
+            assert len(hub.requests) == 3
+
+
+class TestFiles:
+    def test_are_sent_by_another_host(self, hub: LocalHub) -> None:
+        """A large file is a redirect to another name and port, with what is known of it in the head."""
+        answer = Answer(hub.resolve_url(REPO, NAME), "HEAD")
+        assert answer.status == 302
+        assert answer.headers["X-Linked-Size"] == str(len(CONTENT))
+        assert answer.headers["X-Linked-ETag"].strip('"') == hashlib.sha256(CONTENT).hexdigest()
+        here, there = urlsplit(hub.url), urlsplit(answer.headers["Location"])
+        assert (here.hostname, here.port) != (there.hostname, there.port)
+        assert here.hostname != there.hostname
+        sent = Answer(answer.headers["Location"])
+        assert sent.body == CONTENT
+        assert sent.headers["ETag"] != answer.headers["X-Linked-ETag"]
+
+    @pytest.mark.parametrize(
+        ("header", "start", "end"),
+        [("bytes=0-0", 0, 1), ("bytes=10-", 10, None), ("bytes=-5", -5, None), ("bytes=10-999999", 10, None)],
+    )
+    @pytest.mark.parametrize("is_on_disk", [True, False])
+    def test_come_in_parts(
+        self, hub: LocalHub, tmp_path: Path, header: str, start: int, end: int | None, *, is_on_disk: bool
+    ) -> None:
+        """A part is what was asked for, of bytes and of a file alike, and the record has it."""
+        (tmp_path / "m").write_bytes(CONTENT)
+        hub.replace_in_place(REPO, NAME, tmp_path / "m" if is_on_disk else CONTENT)
+        answer = Answer(cdn_address(hub), Range=header)
+        assert (answer.status, answer.body) == (206, CONTENT[start:end])
+        first = start if start >= 0 else len(CONTENT) + start
+        assert (
+            answer.headers["Content-Range"] == f"bytes {first}-{first + len(answer.body) - 1}/{len(CONTENT)}"
+        )
+        seen = hub.requests_of(NAME, Place.CDN)[-1]
+        assert (seen.range, seen.status, seen.sent_bytes) == (header, 206, len(answer.body))
+
+    def test_end_where_they_end(self, hub: LocalHub) -> None:
+        """A part behind the end is refused with the size."""
+        answer = Answer(cdn_address(hub), Range=f"bytes={len(CONTENT)}-")
+        assert (answer.status, answer.headers["Content-Range"]) == (416, f"bytes */{len(CONTENT)}")
+
+    def test_come_whole_when_they_are_others(self, hub: LocalHub) -> None:
+        """If-Range lets a part through for the right tag alone; a fault lets it through all the same."""
+        address = cdn_address(hub)
+        tag = Answer(address, "HEAD").headers["ETag"]
+        assert Answer(address, Range="bytes=9-", If_Range=tag).status == 206
+        assert Answer(address, Range="bytes=9-", If_Range='"other"').status == 200
+        assert Answer(address, Range="bytes=9-", If_Range=f"W/{tag}").status == 200
+        hub.script(Fault(ignores_if_range=True), file=NAME)
+        assert Answer(address, Range="bytes=9-", If_Range='"other"').status == 206
+
+    def test_change_their_tag_with_their_content(self, hub: LocalHub) -> None:
+        """A file that is changed in place has another tag; a commit leaves the old one as it was."""
+        first = hub.newest_commit(REPO)
+        hub.commit(REPO, {NAME: b"second"})
+        old, new = (Answer(hub.resolve_url(REPO, NAME, at), "HEAD") for at in (first, "main"))
+        assert old.headers["X-Linked-ETag"] != new.headers["X-Linked-ETag"]
+        assert Answer(old.headers["Location"]).body == CONTENT
+        assert Answer(new.headers["Location"]).body == b"second"
+
+    def test_have_addresses_that_expire(self, hub: LocalHub) -> None:
+        """An address that was given out before is refused after its time, and a new one is good."""
+        old = cdn_address(hub)
+        hub.expire_links()
+        assert Answer(old).status == 403
+        assert Answer(cdn_address(hub)).body == CONTENT
+
+    def test_may_have_any_name_and_size(self, hub: LocalHub) -> None:
+        """Hostile names come back as they went in; a hollow file takes no room and has all its bytes."""
+        hub.add_repository("ada/odd", {"../../x y\n.gguf": CONTENT, "huge.gguf": hollow(1 << 40)})
+        names = [one["rfilename"] for one in Answer(f"{hub.url}/api/models/ada/odd").json["siblings"]]
+        assert names == ["../../x y\n.gguf", "huge.gguf"]
+        address = Answer(hub.resolve_url("ada/odd", "..%2F..%2Fx%20y%0A.gguf")).headers["Location"]
+        assert Answer(address).body == CONTENT
+        address = Answer(hub.resolve_url("ada/odd", "huge.gguf")).headers["Location"]
+        assert Answer(address, Range="bytes=-3").body == bytes(3)
+
+
+class TestFaults:
+    def test_befall_as_many_answers_as_told(self, hub: LocalHub) -> None:
+        """A rule is used up after its times, counts them, and leaves others alone."""
+        rule = hub.script(failing(502), file=NAME, times=2)
+        address = cdn_address(hub)
+        assert [Answer(address).status for _ in range(3)] == [502, 502, 200]
+        assert rule.used == 2
+        forever = hub.script(rate_limited(7), place=Place.HUB)
+        assert Answer(f"{hub.url}/api/models/{REPO}").headers["Retry-After"] == "7"
+        forever.end()
+        assert Answer(f"{hub.url}/api/models/{REPO}").status == 200
+
+    @pytest.mark.parametrize("cut", list(Cut))
+    def test_cut_where_they_are_told_to(self, hub: LocalHub, cut: Cut) -> None:
+        """So many bytes are sent, and then the connection ends as it was asked for."""
+        hub.script(Fault(cut_after_bytes=1000, cut=cut), file=NAME)
+        error = (
+            http.client.IncompleteRead
+            if cut is Cut.FIN
+            else (ConnectionResetError, http.client.IncompleteRead)
+        )
+        with pytest.raises(error):
+            Answer(cdn_address(hub))
+        assert hub.sent_bytes(NAME) == 1000
+
+    def test_change_bytes_and_lengths(self, hub: LocalHub) -> None:
+        """One byte is another one; a length is longer or shorter than the truth, or not there."""
+        address = cdn_address(hub)
+        hub.script(Fault(flips_byte_at=40_000), file=NAME, times=1)
+        wrong = Answer(address).body
+        assert [at for at in range(len(CONTENT)) if wrong[at] != CONTENT[at]] == [40_000]
+        hub.script(Fault(length_delta=-10), file=NAME, times=1)
+        assert Answer(address).body == CONTENT[:-10]
+        hub.script(Fault(length_delta=10), file=NAME, times=1)
+        with pytest.raises(http.client.IncompleteRead):
+            Answer(address)
+        hub.script(Fault(hides_length=True), file=NAME, times=1)
+        answer = Answer(address)
+        assert (answer.body, answer.headers["Content-Length"]) == (CONTENT, None)
+
+    def test_lie_about_parts(self, hub: LocalHub) -> None:
+        """A part may come as the whole, or with the range of another one."""
+        address = cdn_address(hub)
+        hub.script(Fault(ignores_range=True), file=NAME, times=1)
+        assert Answer(address, Range="bytes=5-9").status == 200
+        hub.script(Fault(content_range="bytes 0-4/9"), file=NAME, times=1)
+        assert Answer(address, Range="bytes=5-9").headers["Content-Range"] == "bytes 0-4/9"
+
+    def test_lead_astray(self, hub: LocalHub) -> None:
+        """A redirect may lead to the foreign host, which records what it was shown."""
+        hub.script(Fault(location=f"{hub.foreign_url}{{path}}"), place=Place.HUB)
+        there = Answer(f"{hub.url}/x?y=1").headers["Location"]
+        assert there == f"{hub.foreign_url}/x?y=1"
+        assert Answer(there, Authorization="Bearer hf_x").status == 404
+        assert [one.token for one in hub.requests if one.place is Place.FOREIGN] == ["Bearer hf_x"]
+
+    def test_say_what_is_no_http(self, hub: LocalHub) -> None:
+        """Garbage is sent as it is."""
+        hub.script(Fault(raw=b"garbage"), times=1)
+        with pytest.raises(http.client.BadStatusLine):
+            Answer(hub.url + "/")
+
+    def test_leave_out_and_replace_fields(self, hub: LocalHub) -> None:
+        """Fields of the API's answers are others, or are not there."""
+        hub.add_repository("ada/odd", {}, overrides={"sha": 5, "tags": ABSENT})
+        shown = Answer(f"{hub.url}/api/models/ada/odd").json
+        assert shown["sha"] == 5
+        assert "tags" not in shown
+
+
+class TestMoments:
+    def test_a_gate_stops_the_sender_at_its_byte(self, hub: LocalHub) -> None:
+        """Not a byte more than told is sent until the gate is released."""
+        came: list[bytes] = []
+        address = cdn_address(hub)
+        with hub.pause_after(NAME, 30_000) as gate:
+            asking = threading.Thread(target=lambda: came.append(Answer(address).body))
+            asking.start()
+            gate.wait_until_reached()
+            assert hub.sent_bytes(NAME) == 30_000
+            assert came == []
+        asking.join(10)
+        assert came == [CONTENT]
+        hub.wait_until_sent(NAME, len(CONTENT))
+
+    def test_a_gate_counts_all_senders(self, hub: LocalHub) -> None:
+        """Two answers about one file share what may be sent before the gate."""
+        address = cdn_address(hub)
+        with hub.pause_after(NAME, 30_000) as gate:
+            halves = (f"bytes=0-{24_999}", "bytes=25000-")
+            askers = [
+                threading.Thread(target=Answer, args=(address,), kwargs={"Range": one}) for one in halves
+            ]
+            for one in askers:
+                one.start()
+            gate.wait_until_reached()
+            assert hub.sent_bytes(NAME) == 30_000
+        for one in askers:
+            one.join(10)
+        assert hub.sent_bytes(NAME) == len(CONTENT)
+
+    def test_what_does_not_happen_is_told(self, hub: LocalHub) -> None:
+        """Who waits for what does not come gets an error, not a pass."""
+        with pytest.raises(TimeoutError):
+            hub.wait_until_sent(NAME, 1, timeout_s=0.01)
+        with pytest.raises(TimeoutError):
+            hub.wait_for_requests(1, timeout_s=0.01)
+        with pytest.raises(TimeoutError):
+            hub.pause_after(NAME, 1).wait_until_reached(timeout_s=0.01)
+
+    def test_the_end_ends_everything(self) -> None:
+        """Leaving the hub ends senders that stall, wait at a gate or go slowly, and all of its threads."""
+        before = set(threading.enumerate())
+        with LocalHub() as hub:
+            hub.add_repository(REPO, {NAME: CONTENT, "b.gguf": CONTENT, "c.gguf": CONTENT})
+            hub.pause_after(NAME, 10)
+            hub.script(Fault(bytes_per_s=1), file="b.gguf")
+            hub.script(Fault(stalls=True), file="c.gguf")
+            sockets = []
+            for name in (NAME, "b.gguf", "c.gguf"):
+                parts = urlsplit(cdn_address(hub, name))
+                connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=10)
+                connection.request("GET", f"{parts.path}?{parts.query}")
+                sockets.append(connection)
+            hub.wait_for_requests(6)
+        assert set(threading.enumerate()) <= before
+        for connection in sockets:
+            connection.close()
+
+    def test_a_connection_is_kept(self, hub: LocalHub) -> None:
+        """Several requests go over one connection, and the record tells which."""
+        parts = urlsplit(hub.url)
+        connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=10)
+        for _ in range(3):
+            connection.request("GET", f"/api/models/{REPO}")
+            connection.getresponse().read()
+        connection.close()
+        assert len({one.connection for one in hub.requests}) == 1
+        assert [one.status for one in hub.requests] == [200] * 3

@@ -1,0 +1,81 @@
+"""What one header says of all models of a repository."""
+
+from dataclasses import replace
+
+import pytest
+
+from gglib.core.context import FALLBACK_TRAINED_CONTEXT, UNLIMITED_CONTEXT
+from gglib.core.fit import estimate
+from gglib.core.hub import HubFile
+from gglib.core.models import GgufFacts
+from gglib.core.offer_needs import context_to_judge, needs_of
+from gglib.core.offers import Offers, find_offers
+
+GB = 10**9
+FACTS = GgufFacts(
+    architecture="llama",
+    quantization="Q4_0",
+    block_count=16,
+    embedding_length=2048,
+    head_count=32,
+    head_count_kv=8,
+    vocabulary_size=128_256,
+    type_bytes=(("Q4_0", GB),),
+    embedding_type="Q4_0",
+    embedding_bytes=GB // 10,
+)
+
+
+def of(sizes: dict[str, int]) -> Offers:
+    """Return what a repository with files of these sizes offers."""
+    return find_offers(HubFile(name=name, size_bytes=size) for name, size in sizes.items())
+
+
+def test_all_quantizations_of_a_model_have_its_shape_and_their_own_types() -> None:
+    """An embedding that one file has in a form that is stored twice, another one has not."""
+    needs = needs_of(
+        of({"m-Q4_0.gguf": GB, "m-Q8_0.gguf": 2 * GB}), FACTS, context=4096, parameter_count=None
+    )
+    small, large = needs["m-Q4_0.gguf"], needs["m-Q8_0.gguf"]
+    assert small == estimate(FACTS, weights_bytes=GB, context=4096)
+    assert small.weights_bytes > GB
+    assert large.weights_bytes == 2 * GB
+    assert large.kv_bytes == small.kv_bytes
+    assert large.is_exact
+    own = replace(FACTS, quantization="Q8_0", type_bytes=(), embedding_type=None, embedding_bytes=None)
+    assert large == estimate(own, weights_bytes=2 * GB, context=4096)
+
+
+def test_of_several_models_only_the_one_that_was_read_is_known() -> None:
+    """The hub's count of parameters is of nobody knows which."""
+    offers = of({"1B-Q8_0.gguf": GB, "9B-Q8_0.gguf": 9 * GB})
+    needs = needs_of(offers, FACTS, context=4096, parameter_count=GB)
+    assert needs["1B-Q8_0.gguf"].is_exact
+    assert needs["9B-Q8_0.gguf"] == estimate(None, weights_bytes=9 * GB, context=4096)
+
+
+def test_without_a_header_the_hub_is_believed() -> None:
+    """As far as it says anything."""
+    needs = needs_of(of({"m-Q8_0.gguf": GB}), None, context=4096, parameter_count=2 * GB)
+    assert needs == {"m-Q8_0.gguf": estimate(None, weights_bytes=GB, context=4096, parameter_count=2 * GB)}
+
+
+@pytest.mark.parametrize(
+    ("default", "in_header", "told", "judged"),
+    [
+        (8192, None, None, 8192),
+        (8192, 4096, None, 4096),
+        (8192, 4096, 2048, 4096),
+        (8192, None, 2048, 2048),
+        (8192, 32_768, None, 8192),
+        (UNLIMITED_CONTEXT, 32_768, None, 32_768),
+        (UNLIMITED_CONTEXT, None, None, FALLBACK_TRAINED_CONTEXT),
+    ],
+)
+def test_memory_is_judged_for_the_context_of_a_launch(
+    default: int, in_header: int | None, told: int | None, judged: int
+) -> None:
+    """The default, but no more than the model was trained for; also with no header at all."""
+    assert context_to_judge(default, replace(FACTS, trained_context=in_header), told) == judged
+    if in_header is None:
+        assert context_to_judge(default, None, told) == judged

@@ -1,0 +1,118 @@
+"""Two thousand mutated headers of real models: read or refused in our words, in bounded memory and work."""
+
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+from bench.gguf_mutations import MUTATIONS, mutated, read_all
+from bench.headers import REAL_HEADERS, write_header
+
+from gglib.core.cache_size import cache_bytes
+from gglib.core.errors import InvalidGgufError
+from gglib.core.fit import estimate
+from gglib.core.models import GgufFacts
+from gglib.gguf import reader
+from gglib.gguf.reader import GgufModel
+from gglib.gguf.stream import HeaderStream
+
+_COUNT = 2000
+_PARTS = 20
+_PEAK_BYTES = 50_000_000
+_WORDS = 40
+
+
+class CountingStream(HeaderStream):
+    """Counts the bytes that are read through it."""
+
+    read_bytes = 0
+
+    def __init__(self, file: BinaryIO, size_bytes: int) -> None:
+        super().__init__(file, size_bytes)
+        read = file.read
+
+        def counted(size: int) -> bytes:
+            content = read(size)
+            CountingStream.read_bytes += len(content)
+            return content
+
+        self._file: Any = type("Counted", (), {"read": staticmethod(counted), "seek": file.seek})
+
+
+@pytest.fixture(scope="module")
+def headers(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[bytes], list[int]]:
+    """Give the bytes of each header, with a short vocabulary, and the size of its file."""
+    path = tmp_path_factory.mktemp("headers") / "model.gguf"
+    contents, sizes = [], []
+    for header in REAL_HEADERS:
+        sizes.append(write_header(path, header, most_words=_WORDS).stat().st_size)
+        with path.open("rb") as file:
+            contents.append(file.read(32_768))
+    return contents, sizes
+
+
+@pytest.fixture
+def memory() -> Iterator[None]:
+    """Trace what is allocated."""
+    tracemalloc.start()
+    yield
+    tracemalloc.stop()
+
+
+def test_unharmed_headers_are_read(headers: tuple[list[bytes], list[int]], tmp_path: Path) -> None:
+    """What the mutations start from is read by all three readers."""
+    for content, size_bytes in zip(*headers, strict=True):
+        for read in read_all(tmp_path / "model.gguf", content, size_bytes):
+            assert read()
+
+
+def test_mutations_differ(headers: tuple[list[bytes], list[int]]) -> None:
+    """Each mutation of each header is another file, and the same one when it is drawn again."""
+    contents, _ = headers
+    seen = {mutated(number, contents) for number in range(_COUNT)}
+
+    assert len(seen) > _COUNT * 0.8
+    assert 8 * len(REAL_HEADERS) * len(MUTATIONS) <= _COUNT
+    assert mutated(77, contents) == mutated(77, contents)
+
+
+@pytest.mark.parametrize("part", range(_PARTS))
+def test_mutated_headers_never_surprise(
+    part: int,
+    headers: tuple[list[bytes], list[int]],
+    memory: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A mutated header is read or refused with the one error, with less than 50 MB and no more reading than it has."""
+    monkeypatch.setattr(reader, "HeaderStream", CountingStream)
+    contents, sizes = headers
+    for number in range(part, _COUNT, _PARTS):
+        content = mutated(number, contents)
+        for read in read_all(tmp_path / "model.gguf", content, sizes[number % len(sizes)]):
+            tracemalloc.reset_peak()
+            CountingStream.read_bytes = 0
+            _read(read, number)
+            # A window may be read twice where a text lies across its end.
+            assert CountingStream.read_bytes <= 2 * 128 * 1024**2
+            assert tracemalloc.get_traced_memory()[1] < _PEAK_BYTES, number
+
+
+def _read(read: Any, number: int) -> None:
+    try:
+        found = read()
+    except InvalidGgufError as error:
+        refusal = str(error)
+    else:
+        _check_found(found)
+        return
+    assert refusal.isprintable(), number
+
+
+def _check_found(found: object) -> None:
+    facts = found.facts if isinstance(found, GgufModel) else found
+    assert isinstance(facts, GgufFacts)
+    assert estimate(facts, weights_bytes=10**9, context=8192).total_bytes > 0
+    size = cache_bytes(facts, 8192)
+    assert size is None or size >= 0

@@ -1,0 +1,168 @@
+"""What the hub tells becomes our values, or an error of ours: whatever it tells."""
+
+import contextlib
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gglib.core.hub import Gate, HubFile, HubRepository
+from gglib.hf.parsing import LARGEST_FILE_BYTES, UnreadableError, read_repository
+
+SHA256 = "AB" * 32
+
+
+def told(**fields: Any) -> SimpleNamespace:
+    """Return what the library gives for a terse repository, with further fields."""
+    return SimpleNamespace(**{"id": "a/b", "sha": "c0ffee", **fields})
+
+
+def file(name: Any = "m.gguf", size: Any = 5, **fields: Any) -> SimpleNamespace:
+    """Return one file as the library gives it."""
+    return SimpleNamespace(**{"rfilename": name, "size": size, "lfs": None, **fields})
+
+
+def test_little_is_enough() -> None:
+    """A name and a commit make a repository; all else has its default."""
+    assert read_repository(told()) == HubRepository(repo="a/b", revision="c0ffee")
+
+
+def test_all_of_it_is_read() -> None:
+    """Each field lands where it belongs."""
+    found = read_repository(
+        told(
+            siblings=[file(lfs=SimpleNamespace(sha256=SHA256, size=5)), file("README.md", 0)],
+            downloads=1,
+            likes=2,
+            last_modified=datetime(2026, 1, 2, 3, 4, 5, 999, tzinfo=UTC),
+            card_data=SimpleNamespace(license="mit"),
+            gated="manual",
+            tags=["gguf", "license:apache-2.0"],
+            gguf={"architecture": "llama", "total": 7, "context_length": 8, "chat_template": "x"},
+        )
+    )
+    assert found == HubRepository(
+        repo="a/b",
+        revision="c0ffee",
+        files=(
+            HubFile(name="m.gguf", size_bytes=5, sha256=SHA256.lower()),
+            HubFile(name="README.md", size_bytes=0),
+        ),
+        downloads=1,
+        likes=2,
+        updated_at=1_767_323_045,
+        licence="mit",
+        gate=Gate.MANUAL,
+        tags=("gguf", "license:apache-2.0"),
+        architecture="llama",
+        parameter_count=7,
+        trained_context=8,
+    )
+
+
+@pytest.mark.parametrize(
+    ("card", "tags", "licence"),
+    [
+        (None, [], None),
+        (None, ["license:mit"], "mit"),
+        (SimpleNamespace(license=None), ["x", "license:gemma"], "gemma"),
+        (SimpleNamespace(license="other", license_name="llama3.1"), ["license:other"], "llama3.1"),
+        (SimpleNamespace(license="other"), [], "other"),
+        (SimpleNamespace(license=["mit", "apache-2.0"]), [], "mit, apache-2.0"),
+        (SimpleNamespace(license=""), [], None),
+    ],
+)
+def test_the_licence_is_the_cards_or_the_tags(card: object, tags: list[str], licence: str | None) -> None:
+    """The card's licence counts, a special one by its own name; else the one in the tags."""
+    assert read_repository(told(card_data=card, tags=tags)).licence == licence
+
+
+@pytest.mark.parametrize(
+    ("gated", "gate"),
+    [(None, Gate.OPEN), (False, Gate.OPEN), ("auto", Gate.AUTOMATIC), ("manual", Gate.MANUAL)],
+)
+def test_the_gate_is_one_of_three(gated: object, gate: Gate) -> None:
+    """What the hub says of a gate is one of ours."""
+    assert read_repository(told(gated=gated)).gate is gate
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({"id": None}, "'id'"),
+        ({"id": ""}, "'id'"),
+        ({"sha": 5}, "'sha'"),
+        ({"gated": "no"}, "gated"),
+        ({"gated": True}, "gated"),
+        ({"gated": []}, "gated"),
+        ({"gated": 0}, "gated"),
+        ({"downloads": True}, "downloads"),
+        ({"downloads": 1.5}, "downloads"),
+        ({"likes": -1}, "likes"),
+        ({"tags": "gguf"}, "tags"),
+        ({"gguf": [1]}, "gguf"),
+        ({"gguf": {"architecture": 3}}, "gguf.architecture"),
+        ({"last_modified": "today"}, "last_modified"),
+        ({"card_data": SimpleNamespace(license=4)}, "license"),
+        ({"siblings": [file(None)]}, "rfilename"),
+        ({"siblings": [file(size=None)]}, "how large"),
+        ({"siblings": [file(size=LARGEST_FILE_BYTES + 1)]}, "bytes"),
+        ({"siblings": [file(lfs=SimpleNamespace(sha256="zz" * 32, size=5))]}, "SHA-256"),
+        ({"siblings": [file(lfs=SimpleNamespace(sha256="ab", size=5))]}, "SHA-256"),
+    ],
+)
+def test_what_cannot_be_is_named(fields: dict[str, Any], word: str) -> None:
+    """A field that is missing where it is needed, or of another kind, is an error that names it."""
+    with pytest.raises(UnreadableError) as caught:
+        read_repository(told(**fields))
+    assert word in str(caught.value)
+
+
+def test_the_size_may_be_the_large_files_own() -> None:
+    """A mirror that tells a size with the hash alone has told it."""
+    found = read_repository(told(siblings=[file(size=None, lfs=SimpleNamespace(sha256=SHA256, size=9))]))
+    assert found.files[0].size_bytes == 9
+
+
+@given(name=st.text(min_size=1))
+def test_names_are_kept_and_shown_without_harm(name: str) -> None:
+    """A name is kept to the letter; in an error it moves no cursor and breaks no line."""
+    assert read_repository(told(siblings=[file(name)])).files[0].name == name
+    with pytest.raises(UnreadableError) as caught:
+        read_repository(told(siblings=[file(name, None)]))
+    assert str(caught.value).isprintable()
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(
+    fields=st.dictionaries(
+        st.sampled_from(
+            [
+                "id",
+                "sha",
+                "siblings",
+                "downloads",
+                "likes",
+                "tags",
+                "gguf",
+                "gated",
+                "card_data",
+                "last_modified",
+            ]
+        ),
+        ANYTHING,
+    )
+)
+def test_nothing_else_comes_of_it(fields: dict[str, Any]) -> None:
+    """Whatever is told: a repository, or the one error."""
+    with contextlib.suppress(UnreadableError):
+        assert isinstance(read_repository(told(**fields)), HubRepository)
