@@ -1,11 +1,13 @@
-"""Kill downloads at random moments and see whether a file is ever wrong, or a byte that was here is fetched again.
+"""Kill pulls at random moments: no file may be wrong, no row without its file, no byte that was here fetched again.
 
-Each round a process fetches a file from a hub on this machine and gets SIGKILL: at a random time, after a random number
-of bytes, or shortly after the last one, when it verifies and renames. The next round goes on with what is there; a
-file that is whole is begun again. Every other file comes slowly, so that several connections bring it. After each
-kill:
+Each round a process pulls a model from a hub on this machine and gets SIGKILL: at a random time, after a random number
+of bytes, or shortly after the last one, when it verifies, renames and enters the model. The next round goes on with
+what is there; a model that is whole is removed and begun again. Every other one comes slowly, so that several
+connections bring it. After each kill:
 
 - there is no file under the final name, or it has the right hash;
+- the catalogue has no row, or the row's file is there and is right;
+- where the file is there, opening the catalogue is enough for the row to be there too, with the right hash;
 - nothing but the part and its note is beside it;
 - no more than a block for each connection was written without being noted;
 
@@ -15,7 +17,6 @@ and after the round that follows: none of the bytes that were noted at the kill 
 import argparse
 import asyncio
 import hashlib
-import json
 import os
 import random
 import subprocess
@@ -23,10 +24,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from gglib.bootstrap.catalog import open_catalog
+from gglib.bootstrap.pulls import planner, puller
 from gglib.core.hub import RemoteFile
+from gglib.core.models import ModelSummary
+from gglib.core.pull_target import read_target
+from gglib.db import SqliteCatalog
 from gglib.hf import HubAccess, HubLimits, HuggingFaceHub, note_path, part_path
 from gglib.hf.download import DownloadLimits
 from gglib.hf.lane import BLOCK_BYTES
@@ -34,14 +40,17 @@ from gglib.hf.lanes import LaneLimits
 from gglib.hf.note import believed_spans, key_of
 from gglib.hf.part import Part, read_boot_id
 from gglib.hf.spans import Spans
-from gglib.testing.local_hub import Fault, LocalHub, Place
+from gglib.settings import Settings
+from gglib.testing import write_tiny_gguf
+from gglib.testing.local_hub import Fault, LocalHub, Place, Seen
+from gglib.usecases.plan_pull import HEADER_BYTES
 
 REPO, NAME = "ada/coder-GGUF", "coder-Q4_K_M.gguf"
 MOST_LANES = 4
 SLOW_BYTES_PER_S = 15_000_000
 """Of each connection, for files that several bring."""
-FAST_S, SLOW_S = 0.12, 2.5
-"""How long a fetch takes at most, about: a random time is a part of this."""
+FAST_S, SLOW_S = 0.8, 2.5
+"""How long a pull takes at most, about, from its first word: a random time is a part of this."""
 AFTER_LAST_BYTE_S = 0.06
 WHOLE_IS_LEFT_ALONE = 0.7
 OVER_S = 20.0
@@ -57,25 +66,28 @@ class Tally:
     several_lanes: int = 0
     resumed: int = 0
     whole: int = 0
+    repaired: int = 0
+    """Files that were whole and had no row: the next start gave them theirs."""
 
 
 def main() -> int:
     """Run the rounds, print what they found, and return 1 when a file was wrong or a byte came twice."""
     options = parse()
-    if options.fetch is not None:
-        asyncio.run(fetch(json.loads(options.fetch), is_lazy=options.lazy))
+    if options.pull is not None:
+        asyncio.run(pull(Path(options.pull), is_lazy=options.lazy))
         return 0
     print(f"seed {options.seed}", flush=True)
     start_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gglib-kill-") as directory, LocalHub() as hub:
-        tally = Rounds(hub, Path(directory) / NAME, options).run()
+        tally = Rounds(hub, Path(directory), options).run()
     for problem in tally.problems[:SHOWN_PROBLEMS]:
         print(problem)
     phases = ", ".join(f"{count} {phase}" for phase, count in sorted(tally.phases.items()))
     print(f"killed: {phases}")
     print(
         f"{options.kills} kills, {tally.resumed} resumes, {tally.several_lanes} of several pieces, "
-        f"{tally.whole} files came whole, {len(tally.problems)} problems, {time.monotonic() - start_s:.0f} s"
+        f"{tally.whole} came whole ({tally.repaired} without a row), {len(tally.problems)} problems, "
+        f"{time.monotonic() - start_s:.0f} s"
     )
     return 1 if tally.problems else 0
 
@@ -91,22 +103,24 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--lazy", action="store_true", help="note every eighth block only: shows that this check can fail"
     )
-    parser.add_argument("--fetch", help=argparse.SUPPRESS)
+    parser.add_argument("--pull", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-async def fetch(job: dict[str, str], *, is_lazy: bool) -> None:
-    """Be the process that is killed: fetch one file."""
+async def pull(home: Path, *, is_lazy: bool) -> None:
+    """Be the process that is killed: pull one model, as the command does."""
     if is_lazy:
         be_lazy()
     lanes = LaneLimits(
         most_lanes=MOST_LANES, measure_s=0.1, settle_s=0.05, worth_trying_s=0.2, least_share_bytes=1 << 20
     )
     limits = HubLimits(download=DownloadLimits(lanes=lanes))
+    settings = Settings(home=home)
     print("begins", flush=True)
-    async with HuggingFaceHub(HubAccess(endpoint=job["endpoint"]), limits) as hub:
-        file = RemoteFile(**json.loads(job["file"]))
-        await hub.fetch(file, Path(job["target"]), lambda _here, _total: None)
+    hub = HuggingFaceHub(HubAccess(endpoint=os.environ["HF_ENDPOINT"]), limits)
+    async with hub, open_catalog(settings) as store:
+        plan = await planner(settings, store, hub).plan(read_target(f"{REPO}:Q4_K_M"))
+        await puller(settings, store, hub).pull(plan, lambda _: None)
 
 
 def be_lazy() -> None:
@@ -126,13 +140,15 @@ def be_lazy() -> None:
 class Rounds:
     """All rounds on one place for one file, which is begun again when it is whole."""
 
-    def __init__(self, hub: LocalHub, target: Path, options: argparse.Namespace) -> None:
+    def __init__(self, hub: LocalHub, home: Path, options: argparse.Namespace) -> None:
         self._hub = hub
-        self._target = target
+        self._settings = Settings(home=home)
+        self._target = self._settings.models_dir / REPO / NAME
         self._options = options
         self._chance = random.Random(options.seed)
         self._tally = Tally()
-        data = random.Random(options.seed).randbytes(options.size_mb * 1_000_000)
+        model = write_tiny_gguf(home / "tiny.gguf").read_bytes()
+        data = model + random.Random(options.seed).randbytes(options.size_mb * 1_000_000 - len(model))
         commit = hub.add_repository(REPO, {NAME: data})
         sha256 = hashlib.sha256(data).hexdigest()
         self._file = RemoteFile(name=NAME, repo=REPO, revision=commit, size_bytes=len(data), sha256=sha256)
@@ -153,16 +169,12 @@ class Rounds:
 
     def _kill_one(self) -> str | None:
         """Let a process fetch, kill it at a random moment, and say what it was doing; None when it was faster."""
-        job = {
-            "endpoint": self._hub.url,
-            "file": json.dumps(asdict(self._file)),
-            "target": os.fspath(self._target),
-        }
-        command = [sys.executable, os.fspath(Path(__file__)), "--fetch", json.dumps(job)]
+        environment = os.environ | {"HF_ENDPOINT": self._hub.url, "NO_PROXY": "127.0.0.1,localhost"}
+        command = [sys.executable, os.fspath(Path(__file__)), "--pull", os.fspath(self._settings.home)]
         if self._options.lazy:
             command.append("--lazy")
         self._hub.forget_requests()
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
             assert child.stdout is not None
             child.stdout.readline()
             self._wait_for_the_moment(child)
@@ -170,9 +182,9 @@ class Rounds:
             child.wait()
         if child.returncode == 0:
             return None
-        assert child.returncode == -9, "a fetch failed before it was killed: see its traceback"
+        assert child.returncode == -9, "a pull failed before it was killed: see its traceback"
         if self._target.exists():
-            return "after the rename"
+            return "after the row" if asyncio.run(self._rows()) else "between the rename and the row"
         here = self._noted().size_bytes
         if here == self._file.size_bytes:
             return "between the last byte and the rename"
@@ -195,7 +207,19 @@ class Rounds:
             time.sleep(self._chance.uniform(0, AFTER_LAST_BYTE_S))
 
     def _sent(self) -> int:
-        return sum(one.sent_bytes for one in self._hub.requests_of(NAME, Place.CDN))
+        return sum(one.sent_bytes for one in self._fetches())
+
+    def _fetches(self) -> list[Seen]:
+        """Return the requests for the file, but for those that only read its header."""
+        header = f"bytes=0-{HEADER_BYTES - 1}"
+        return [one for one in self._hub.requests_of(NAME, Place.CDN) if one.range != header]
+
+    async def _rows(self) -> list[ModelSummary]:
+        """Return the catalogue's rows as the kill left them."""
+        if not self._settings.database.exists():
+            return []
+        async with SqliteCatalog(self._settings.database) as catalog:
+            return await catalog.list_models()
 
     def _settle(self) -> None:
         """Wait until the hub has noticed that its client is gone."""
@@ -204,13 +228,33 @@ class Rounds:
             time.sleep(0.001)
 
     def _look(self, number: int, noted_before: Spans) -> None:
-        problems = [*self._wrong_files(), *self._twice(noted_before), *self._unnoted()]
+        problems = [
+            *self._wrong_files(),
+            *asyncio.run(self._wrong_rows()),
+            *self._twice(noted_before),
+            *self._unnoted(),
+        ]
         self._tally.problems += [f"kill {number}: {problem}" for problem in problems]
-        if noted_before.size_bytes and self._hub.requests_of(NAME, Place.CDN):
+        if noted_before.size_bytes and self._fetches():
             self._tally.resumed += 1
             self._tally.several_lanes += len(noted_before) > 1
 
+    async def _wrong_rows(self) -> list[str]:
+        rows = await self._rows()
+        problems = [
+            f"the row {row.name} has no file" for row in rows if not all(path.is_file() for path in row.paths)
+        ]
+        if self._target.exists():
+            self._tally.repaired += not rows
+            async with open_catalog(self._settings) as catalog:
+                repaired = await catalog.list_models()
+            if [row.hashes for row in repaired] != [(self._file.sha256,)]:
+                problems.append(f"the catalogue has {repaired} for a file that is there")
+        return problems
+
     def _wrong_files(self) -> list[str]:
+        if not self._target.parent.exists():
+            return []
         names = {path.name for path in self._target.parent.iterdir()}
         others = names - {NAME, part_path(self._target).name, note_path(self._target).name}
         problems = [f"{name} was left" for name in others]
@@ -223,7 +267,7 @@ class Rounds:
     def _twice(self, noted: Spans) -> list[str]:
         """Return a sentence for each request for bytes that were here when the round began."""
         problems = []
-        for one in self._hub.requests_of(NAME, Place.CDN):
+        for one in self._fetches():
             first, _, last = (one.range or "bytes=0-").removeprefix("bytes=").partition("-")
             asked = (int(first), int(last) + 1 if last else self._file.size_bytes or 0)
             missing = sum(end - start for start, end in noted.holes(asked))
@@ -252,11 +296,17 @@ class Rounds:
     def _begin_again(self) -> None:
         """Take the file away, with what a kill left beside it or without, and change the line's speed."""
         self._tally.whole += 1
+        asyncio.run(self._forget())
         self._target.unlink()
         self._is_slow = not self._is_slow
         self._hub.clear_faults()
         if self._is_slow:
             self._hub.script(Fault(bytes_per_s=SLOW_BYTES_PER_S), file=NAME, place=Place.CDN)
+
+    async def _forget(self) -> None:
+        async with open_catalog(self._settings) as catalog:
+            for row in await catalog.list_models():
+                await catalog.remove_model(row.name)
 
 
 if __name__ == "__main__":
