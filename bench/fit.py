@@ -265,9 +265,9 @@ def write_results(rows: list[Row]) -> None:
         f"({widest.model}, {widest.context}); {beyond} of {len(rows)} rows are beyond {WANTED:.0%}."
     )
     fitted = (
-        "The sizes of the cache follow from the engine's sources. What the process, a token, a merge and a place take, and "
-        "how many vectors a batch needs, was fitted to runs of this bench: for the overhead these rows are no "
-        "independent proof. lfm2 and deepseek2 came after the rule for vectors, which was not changed for them."
+        "The sizes of the cache follow from the engine's sources. What the process, a token, a merge and a place "
+        "take, and how many vectors a batch needs, was fitted to runs of this bench: for the overhead these rows are "
+        "no independent proof. lfm2 and deepseek2 came after the rule for vectors, which was not changed for them."
     )
     names = (
         *("model", "context", "weights", "overhead", "cache", "compute", "stored anew", "in use"),
