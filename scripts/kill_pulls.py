@@ -119,7 +119,7 @@ async def pull(home: Path, *, is_lazy: bool) -> None:
     print("begins", flush=True)
     hub = HuggingFaceHub(HubAccess(endpoint=os.environ["HF_ENDPOINT"]), limits)
     async with hub, open_catalog(settings) as store:
-        plan = await planner(settings, store, hub).plan(read_target(f"{REPO}:Q4_K_M"))
+        plan = await (await planner(settings, store, hub)).plan(read_target(f"{REPO}:Q4_K_M"))
         await puller(settings, store, hub).pull(plan, lambda _: None)
 
 
