@@ -221,8 +221,9 @@ async def test_more_patience_than_is_reasonable_is_told_instead(pull: Pull) -> N
     assert len(pull.hub.requests) == 1
 
 
-async def test_a_file_that_changed_is_begun_again(pull: Pull) -> None:
-    """If-Range brings all of the new one; not a byte of the old one is in it."""
+@pytest.mark.parametrize("is_deaf", [False, True])
+async def test_a_file_that_changed_is_begun_again(*, pull: Pull, is_deaf: bool) -> None:
+    """Not a byte of the old one is in it: If-Range brings all of the new one, and a part with another tag is not taken."""
     address = pull.hub.add_address(f"/{NAME}", pull.data)
     async with pull.client() as client:
         old = await client.locate(address)
@@ -235,6 +236,8 @@ async def test_a_file_that_changed_is_begun_again(pull: Pull) -> None:
             await task
     pull.data = content(4_000_000, seed=2)
     pull.hub.add_address(f"/{NAME}", pull.data)
+    if is_deaf:
+        pull.hub.script(Fault(ignores_if_range=True))
     await pull.run(file=old)
 
 
