@@ -221,11 +221,12 @@ async def test_more_patience_than_is_reasonable_is_told_instead(pull: Pull) -> N
     assert len(pull.hub.requests) == 1
 
 
-async def test_a_file_that_changed_is_begun_again(pull: Pull) -> None:
-    """If-Range brings all of the new one; not a byte of the old one is in it."""
+@pytest.mark.parametrize("is_deaf", [False, True])
+@pytest.mark.parametrize("size", [4_000_000, 1_000_000, 5_000_000])
+async def test_a_file_that_changed_is_begun_again(*, pull: Pull, is_deaf: bool, size: int) -> None:
+    """If-Range brings all of the new one, and a part with another tag is not taken: no byte of the old one is in it."""
     address = pull.hub.add_address(f"/{NAME}", pull.data)
-    async with pull.client() as client:
-        old = await client.locate(address)
+    old = RemoteFile(name=NAME, url=address)
     subject = f"/{NAME}"
     with pull.hub.pause_after(subject, 1_500_000):
         task = asyncio.create_task(pull.client().fetch(old, pull.target, pull.tell))
@@ -233,8 +234,10 @@ async def test_a_file_that_changed_is_begun_again(pull: Pull) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    pull.data = content(4_000_000, seed=2)
+    pull.data = content(size, seed=2)
     pull.hub.add_address(f"/{NAME}", pull.data)
+    if is_deaf:
+        pull.hub.script(Fault(ignores_if_range=True))
     await pull.run(file=old)
 
 
