@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import uvloop
-
 from bench.proxies.requests import MODEL, chat_body, chat_request
 from bench.proxies.sides import write_engine
 from bench.proxies.upstream import ANSWER
+
 from gglib.bootstrap.collector import settle_collector
 from gglib.core.models import GgufFacts, NewModel, RunningTarget
 from gglib.db import SqliteCatalog

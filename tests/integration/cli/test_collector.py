@@ -16,7 +16,7 @@ print(json.dumps([before, gc.get_threshold(), gc.get_freeze_count(), sum(type(o)
 
 
 def test_the_collector_looks_less_often_and_keeps_no_garbage() -> None:
-    """What was garbage before is gone, what was in use is out of its sight, and it waits for more objects than before."""
+    """What was garbage is gone, what was in use is out of its sight, and it waits for more of it than before."""
     done = subprocess.run(
         [sys.executable, "-c", CODE], capture_output=True, text=True, check=True, timeout=30
     )
