@@ -5,7 +5,8 @@ Pure. The body itself goes to the engine as it came; nothing here ever builds or
 
 import json
 import re
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from gglib.proxy.engine_guards import (
     ENGINE_FIELDS,
@@ -31,8 +32,7 @@ _POSITIVE_INTEGER = re.compile(rb"[1-9][0-9]*")
 _NO_FIELDS: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """What the proxy needs to know of a body. ``num_ctx`` is in tokens, None when the request does not say."""
 
     model: str
@@ -69,6 +69,7 @@ def _guard(name: str, value: bytes, allowed: frozenset[str]) -> None:
         refuse_engine_field(name, value, allowed)
 
 
+@lru_cache(maxsize=256)
 def _model(value: bytes | None) -> str:
     if value is None or value == b"null":
         raise BadRequestError("The request body must name a 'model'.", "model")
