@@ -1,8 +1,9 @@
-"""What the Python of a short request costs, without a kernel: ``python -m bench.hot_path``.
+"""What the Python of a request costs, without a kernel: ``python -m bench.hot_path``.
 
 Everything of ``gglib serve`` is there (edge, catalogue, scheduler, access log, metrics; a scripted engine is launched)
 but the sockets: a client's bytes are put into a ``ClientConnection``, and its requests are answered by a transport that
-hands the engine's bytes back in the next turn of the loop. So the figures are processor time of Python alone, which
+hands the engine's bytes back in the next turns of the loop: a short answer, or with ``--stream`` 200 chunks in five
+reads over a connection of their own. So the figures are processor time of Python alone, which
 repeats to a few per cent on a machine that others use too. ``--profile`` shows where it goes.
 """
 
@@ -15,7 +16,7 @@ import pstats
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, cast
@@ -23,7 +24,7 @@ from typing import Any, cast
 import uvloop
 from bench.proxies.requests import MODEL, chat_body, chat_request
 from bench.proxies.sides import write_engine
-from bench.proxies.upstream import ANSWER
+from bench.proxies.upstream import ANSWER, DONE, STREAM_HEAD, event
 
 from gglib.bootstrap.collector import settle_collector
 from gglib.core.models import GgufFacts, NewModel, RunningTarget
@@ -46,11 +47,21 @@ from gglib.runtime import EngineManager, RuntimeConfig
 from gglib.runtime.engine.llama_server import LlamaServerEngine
 from gglib.testing import write_tiny_gguf
 
-REQUEST = chat_request(chat_body(chunks=1), "127.0.0.1:9000")
+LAST_CHUNK = b"0\r\n\r\n"
+CHUNKS = 200
 REQUESTS = 3_000
 ROUNDS = 9
+READS = 5
 AT_ONCE = 32
 LIMITS = PatienceLimits(head_s=10, body_s=30, body_min_rate=1000, write_s=60, idle_s=75)
+
+
+def stream_reads() -> list[bytes]:
+    """Return what a stream's engine sends, as it is read."""
+    events = [event(b"abcdefgh", number) for number in range(CHUNKS)]
+    frames = [b"%x\r\n%b\r\n" % (len(part), part) for part in (*events, DONE)]
+    reads = [b"".join(frames[at : at + CHUNKS // READS]) for at in range(0, CHUNKS, CHUNKS // READS)]
+    return [STREAM_HEAD + reads[0], *reads[1:-1], reads[-1] + frames[-1] + LAST_CHUNK]
 
 
 class NoSocket:
@@ -86,22 +97,36 @@ class Transport(asyncio.Transport):
 
 
 class ScriptedPool(UpstreamPool):
-    """A pool whose engine answers in the next turn of the loop."""
+    """A pool whose engine answers in the next turns of the loop, with one of these reads in each."""
+
+    def __init__(self, reads: Sequence[bytes]) -> None:
+        super().__init__(connect_timeout_s=5)
+        self._reads = reads
 
     async def connect(self, target: RunningTarget) -> UpstreamConnection:
         """Return a connection without a socket."""
         del target
         loop = asyncio.get_running_loop()
         connection = UpstreamConnection(set(), own_lines=b"host: 127.0.0.1\r\nauthorization: Bearer x\r\n")
-        transport = Transport(lambda _: loop.call_soon(connection.data_received, ANSWER))
-        connection.connection_made(transport)
+
+        def answer(reads: Iterator[bytes]) -> None:
+            for read in reads:
+                connection.data_received(read)
+                loop.call_soon(answer, reads)
+                return
+
+        connection.connection_made(Transport(lambda _: loop.call_soon(answer, iter(self._reads))))
         return connection
 
 
 class Client:
     """Asks again as soon as it was answered."""
 
-    def __init__(self, edge: Listener, on_answer: Callable[["Client"], None]) -> None:
+    def __init__(
+        self, edge: Listener, request: bytes, end: bytes, on_answer: Callable[["Client"], None]
+    ) -> None:
+        self._request = request
+        self._end = end
         self._connection = ClientConnection(edge)
         self._loop = asyncio.get_running_loop()
         self._on_answer = on_answer
@@ -109,14 +134,14 @@ class Client:
 
     def ask(self) -> None:
         """Send a request, in the next turn of the loop."""
-        self._loop.call_soon(self._connection.data_received, REQUEST)
+        self._loop.call_soon(self._connection.data_received, self._request)
 
     def _receive(self, answer: bytes) -> None:
-        assert answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer
-        self._on_answer(self)
+        if answer.endswith(self._end):
+            self._on_answer(self)
 
 
-async def ask_all(edge: Listener, requests: int) -> float:
+async def ask_all(edge: Listener, requests: int, request: bytes, end: bytes) -> float:
     """Answer so many requests, ``AT_ONCE`` at a time; return the processor time of one, in microseconds."""
     left, asked = requests, requests
     done = asyncio.Event()
@@ -130,7 +155,7 @@ async def ask_all(edge: Listener, requests: int) -> float:
         elif not left:
             done.set()
 
-    clients = [Client(edge, on_answer) for _ in range(AT_ONCE)]
+    clients = [Client(edge, request, end, on_answer) for _ in range(AT_ONCE)]
     asked -= len(clients)
     started_s = time.process_time()
     for client in clients:
@@ -139,8 +164,14 @@ async def ask_all(edge: Listener, requests: int) -> float:
     return (time.process_time() - started_s) / requests * 1e6
 
 
-async def measure(*, rounds: int, profile: cProfile.Profile | None) -> list[float]:
+async def measure(*, rounds: int, is_stream: bool, profile: cProfile.Profile | None) -> list[float]:
     """Return the microseconds of a request, of each round."""
+    reads, end, requests = [ANSWER], ANSWER[-50:], REQUESTS
+    if is_stream:
+        reads, end, requests = stream_reads(), LAST_CHUNK, REQUESTS // 5
+    request = chat_request(
+        chat_body(chunks=CHUNKS, stream_id="abcdefgh" if is_stream else None), "127.0.0.1:9000"
+    )
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         catalog = await stack.enter_async_context(SqliteCatalog(directory / "gglib.db"))
@@ -155,7 +186,7 @@ async def measure(*, rounds: int, profile: cProfile.Profile | None) -> list[floa
         services = Services(
             runtime=manager,
             catalog=catalog,
-            pool=ScriptedPool(connect_timeout_s=5),
+            pool=ScriptedPool(reads),
             model_objects=ModelObjects(8192),
             observer=Observer(route_of),
             default_ctx=8192,
@@ -172,11 +203,11 @@ async def measure(*, rounds: int, profile: cProfile.Profile | None) -> list[floa
             on_refusal=app.note_refusal,
         )
         edge.date_line = b"date: Tue, 24 Nov 2026 09:00:00 GMT\r\n"
-        await ask_all(edge, REQUESTS)
+        await ask_all(edge, requests, request, end)
         settle_collector()
         if profile is not None:
             profile.enable()
-        found = [await ask_all(edge, REQUESTS) for _ in range(rounds)]
+        found = [await ask_all(edge, requests, request, end) for _ in range(rounds)]
         if profile is not None:
             profile.disable()
         return found
@@ -186,18 +217,18 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", action="store_true", help="show the most expensive functions, and calls")
+    parser.add_argument("--stream", action="store_true", help="streams instead of short answers")
     parser.add_argument("--bare", action="store_true", help="print the median alone")
     options = parser.parse_args()
     logging.basicConfig(filename=os.devnull, level=logging.INFO)
     profile = cProfile.Profile() if options.profile else None
-    found = uvloop.run(measure(rounds=1 if profile else ROUNDS, profile=profile))
+    found = uvloop.run(measure(rounds=1 if profile else ROUNDS, is_stream=options.stream, profile=profile))
     if options.bare:
         print(statistics.median(found))
         return
     print(f"{statistics.median(found):.1f} µs a request ({min(found):.1f} to {max(found):.1f})")
     if profile is not None:
         stats = cast("Any", pstats.Stats(profile))
-        print(f"{stats.total_calls / REQUESTS:.0f} calls a request")
         stats.strip_dirs().sort_stats("tottime").print_stats(60)
 
 

@@ -179,6 +179,12 @@ def test_what_is_no_chunk_is_refused_with_known_sizes_too(pieces: list[bytes], c
     assert outcome([wire]) == outcome(pieces_of(wire, cuts)) == walked
 
 
+def test_data_that_looks_like_chunks_is_data() -> None:
+    """A read may begin in the middle of a chunk: what it begins with is data, whatever it looks like."""
+    chunked._known_sizes.update({b"1": 1, b"c": 12})
+    assert read([b"c\r\n", b"1\r\nx\r\n1\r\ny\r\n", b"\r\n0\r\n\r\n"]) == (b"1\r\nx\r\n1\r\ny\r\n", True, b"")
+
+
 def test_the_memory_of_sizes_is_bounded() -> None:
     """An engine whose chunks are all of other sizes is read, and what is remembered of it does not grow."""
     chunked._known_sizes.clear()
