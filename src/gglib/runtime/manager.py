@@ -31,7 +31,7 @@ from gglib.core.errors import (
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.names import not_found
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, ResidentStatus, RuntimeStatus, WaitingStatus
-from gglib.runtime.admission import Admission, Wish
+from gglib.runtime.admission import Admission
 from gglib.runtime.engine.options import parse_engine_args
 from gglib.runtime.engine.plan import Engine
 from gglib.runtime.journal import SwapJournal, sentence
@@ -177,7 +177,7 @@ class EngineManager(ModelRuntimePort):
         request_id: str = "",
     ) -> Admission:
         """Return the target, held for one request until the block ends, however it ends."""
-        return Admission(self, Wish(model_name, num_ctx, default_ctx, wait_s, request_id))
+        return Admission(self, model_name, num_ctx, default_ctx, wait_s, request_id)
 
     async def status(self) -> RuntimeStatus:
         """Return what is resident, who waits, whose last load failed, and what happened since the start."""
@@ -199,20 +199,20 @@ class EngineManager(ModelRuntimePort):
 
     # --- one request ---
 
-    async def take_in(self, wish: Wish) -> tuple[int, RunningTarget]:
-        """Wait for a target; return it with the ticket that holds it, for ``let_go``."""
-        spec = await self._catalog.resolve_for_launch(wish.model_name)
+    async def take_in(self, admission: Admission) -> RunningTarget:
+        """Wait for a target, and put the ticket that holds it into ``admission``, for ``let_go``."""
+        spec = await self._catalog.resolve_for_launch(admission.model_name)
         if spec is None:
-            raise not_found(wish.model_name, await self._catalog.list_models())
+            raise not_found(admission.model_name, await self._catalog.list_models())
         needed, at_launch = _context(
-            wish.num_ctx, spec.settings.context, wish.default_ctx, spec.trained_context
+            admission.num_ctx, spec.settings.context, admission.default_ctx, spec.trained_context
         )
-        ticket = next(self._tickets)
+        ticket = admission.ticket = next(self._tickets)
         target = self._take_in_at_once(ticket, spec, needed)
-        if target is None:
-            request = Requested(ticket, spec, needed, at_launch, wish.request_id)
-            target = await self._take_in_turn(request, wish.wait_s)
-        return ticket, target
+        if target is not None:
+            return target
+        request = Requested(ticket, spec, needed, at_launch, admission.request_id)
+        return await self._take_in_turn(request, admission.wait_s)
 
     def let_go(self, ticket: int) -> None:
         """End a hold, or a wait."""
