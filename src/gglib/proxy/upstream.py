@@ -160,7 +160,9 @@ class UpstreamPool:
         """Open a connection. Raises ``UnreachableError``."""
         connection = UpstreamConnection(self._connections, own_lines=_own_lines(target))
         try:
-            if target.unix_socket is not None:  # takes a connection at once or not at all, and a timeout costs more
+            if (
+                target.unix_socket is not None
+            ):  # takes a connection at once or not at all, and a timeout costs more
                 await self._loop.create_unix_connection(lambda: connection, target.unix_socket)
             else:
                 async with asyncio.timeout(self._connect_timeout_s):

@@ -31,7 +31,7 @@ class Admission:
 
     __slots__ = ("_admitter", "default_ctx", "model_name", "num_ctx", "request_id", "ticket", "wait_s")
 
-    def __init__(  # noqa: PLR0913 - the port has as many
+    def __init__(  # noqa: PLR0913, PLR0917 - the port has as many, and each request pays for names
         self,
         admitter: Admitter,
         model_name: str,
