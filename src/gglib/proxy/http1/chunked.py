@@ -13,6 +13,8 @@ _PLAIN_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})\r\n")
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 _CRLF = b"\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
+_MANY_BYTES = 1024
+"""What comes at once is a token or two below this: those are walked as quickly."""
 _REMEMBERED_SIZES = 4096
 
 _known_sizes: dict[bytes, int] = {}
@@ -70,7 +72,7 @@ class ChunkedBody:
         """
         buffer = self._rest + data if self._rest else data
         position: int | None = 0
-        if self._state is _SIZE and self._may_have_bytes is None:
+        if self._state is _SIZE and self._may_have_bytes is None and len(buffer) >= _MANY_BYTES:
             position = _read_known_chunks(buffer, parts)
             if position == len(buffer):
                 self._rest = b""
@@ -88,14 +90,12 @@ class ChunkedBody:
         """Read the chunks that are there from beginning to end, and return where that ends: most of a stream."""
         match_size = _PLAIN_SIZE_LINE.match
         while (size_line := match_size(buffer, position)) is not None:
-            begin = size_line.end()
-            end = begin + int(size_line[1], 16)
+            begin, digits = size_line.end(), size_line[1]
+            end = begin + (_known_sizes.get(digits) or _read_digits(digits))
             if end == begin or buffer[end : end + 2] != _CRLF:
                 break
             if self._may_have_bytes is not None:
                 self._announce(end - begin)
-            else:
-                _remember_size(size_line[1], end - begin)
             parts.append(buffer[begin:end])
             position = end + 2
         return position
@@ -180,7 +180,10 @@ def _read_known_chunks(buffer: bytes, parts: list[bytes]) -> int:
     return end
 
 
-def _remember_size(line: bytes, size_bytes: int) -> None:
-    if len(_known_sizes) >= _REMEMBERED_SIZES:
-        _known_sizes.clear()
-    _known_sizes[line] = size_bytes
+def _read_digits(digits: bytes) -> int:
+    size_bytes = int(digits, 16)
+    if size_bytes:
+        if len(_known_sizes) >= _REMEMBERED_SIZES:
+            _known_sizes.clear()
+        _known_sizes[digits] = size_bytes
+    return size_bytes

@@ -152,7 +152,9 @@ def test_chunks_of_known_sizes_are_read_as_any_others(
     walked = read([bytes((byte,)) for byte in wire])
     assert walked == (b"".join(data), has_end, b"")
     chunked._known_sizes.update({b"%x" % size: size for size in range(1, 40)})
-    assert read([wire]) == read(pieces_of(wire, cuts)) == walked
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chunked, "_MANY_BYTES", 0)
+        assert read([wire]) == read(pieces_of(wire, cuts)) == walked
 
 
 @given(
@@ -176,11 +178,14 @@ def test_what_is_no_chunk_is_refused_with_known_sizes_too(pieces: list[bytes], c
     chunked._known_sizes.clear()
     walked = outcome([bytes((byte,)) for byte in wire])
     chunked._known_sizes.update({b"%x" % size: size for size in range(1, 40)})
-    assert outcome([wire]) == outcome(pieces_of(wire, cuts)) == walked
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chunked, "_MANY_BYTES", 0)
+        assert outcome([wire]) == outcome(pieces_of(wire, cuts)) == walked
 
 
-def test_data_that_looks_like_chunks_is_data() -> None:
+def test_data_that_looks_like_chunks_is_data(monkeypatch: pytest.MonkeyPatch) -> None:
     """A read may begin in the middle of a chunk: what it begins with is data, whatever it looks like."""
+    monkeypatch.setattr(chunked, "_MANY_BYTES", 0)
     chunked._known_sizes.update({b"1": 1, b"c": 12})
     assert read([b"c\r\n", b"1\r\nx\r\n1\r\ny\r\n", b"\r\n0\r\n\r\n"]) == (b"1\r\nx\r\n1\r\ny\r\n", True, b"")
 
@@ -193,3 +198,18 @@ def test_the_memory_of_sizes_is_bounded() -> None:
         body.receive(b"%x\r\n%b\r\n" % (size, b"x" * size), parts)
     assert len(parts) == 4999
     assert len(chunked._known_sizes) <= 4096
+
+
+def test_the_end_is_never_taken_for_a_chunk() -> None:
+    """What follows the end of a body is no part of it, however often such an end was read before."""
+    wire = b"400\r\n%b\r\n0\r\n\r\n0\r\n\r\n" % (b"x" * 1024)
+    for _ in range(3):
+        assert read([wire]) == (b"x" * 1024, True, b"0\r\n\r\n")
+
+
+def test_known_sizes_count_against_the_limit() -> None:
+    """A body that is too large is refused, also where it has come at once in chunks of known sizes."""
+    wire = b"400\r\n%b\r\n" % (b"x" * 1024) * 3
+    assert read([wire]) == (b"x" * 3072, False, b"")
+    with pytest.raises(BodyTooLargeError):
+        read([wire], limit_bytes=3071)
