@@ -88,7 +88,6 @@ class ClientConnection(asyncio.Protocol):
         self._room: asyncio.Future[None] | None = None
         self._idle_number = next(_idle_numbers)
         self._is_served = False
-        self._is_patient = True
         self._next: asyncio.Future[None] | None = None
         self.is_choked = False
 
@@ -166,7 +165,7 @@ class ClientConnection(asyncio.Protocol):
                 transport.abort()
 
     def shut_down(self) -> None:
-        """Close it unless an answer is on its way, which is the last one then.
+        """Close it unless an answer is on its way, which is the last one then. The edge is ending already.
 
         Nothing waits for a slow client any more: the kernel may take what there is, and delivers it when we are gone.
         """
@@ -176,7 +175,6 @@ class ClientConnection(asyncio.Protocol):
             self._transport.close()
             return
         _limit_unsent(self._transport, _UNLIMITED)
-        self._is_patient = False
         self.resume_writing()
 
     def abort(self) -> None:
@@ -225,7 +223,7 @@ class ClientConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Note that the client is slow to read."""
-        self.is_choked = self._is_patient
+        self.is_choked = not self._edge.is_ending
         if self._transport is not None:
             self._patience.choke(self._loop.time(), self._transport.get_write_buffer_size())
 
