@@ -59,7 +59,7 @@ class Edge(Protocol):
         """Forget a connection that is gone."""
         ...
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a task that is known until it is done."""
         ...
 
@@ -87,7 +87,7 @@ class ClientConnection(asyncio.Protocol):
         self._is_reading_paused = False
         self._room: asyncio.Future[None] | None = None
         self._idle_number = next(_idle_numbers)
-        self._is_served = False
+        self._task: asyncio.Task[None] | None = None
         self._next: asyncio.Future[None] | None = None
         self.is_choked = False
 
@@ -271,14 +271,14 @@ class ClientConnection(asyncio.Protocol):
             self._patience.begin_body(self._loop.time())
         else:
             self._await_nothing()
-        self._request = Request(event.head, event.content_length, event.body or self._body or b"", self)
+        if self._task is None:
+            self._task = self._edge.start(self._serve())
+        self._request = Request(
+            event.head, event.content_length, event.body or self._body or b"", self, task=self._task
+        )
         self._may_keep_alive = event.head.may_keep_alive
         self._is_answered = False
-        if self._is_served:
-            self._wake()
-        else:
-            self._is_served = True
-            self._edge.start(self._serve())
+        self._wake()
 
     async def _serve(self) -> None:
         """Answer one request after the other until the connection ends."""
