@@ -21,6 +21,7 @@ def command(options: Options, *, as_json: bool) -> None:
     import time
 
     from gglib.cli import listing, render
+    from gglib.core.model_json import model_json
     from gglib.cli.instance import states_of
     from gglib.cli.runner import with_catalog
 
@@ -28,7 +29,7 @@ def command(options: Options, *, as_json: bool) -> None:
     models = with_catalog(settings, lambda store: store.list_models())
     states = states_of(settings)
     if as_json:
-        render.show_json([listing.as_json(model, states.get(model.id)) for model in models])
+        render.show_json([model_json(model, states.get(model.id)) for model in models])
     elif not models:
         click.echo("No models yet. 'gglib up' offers one to start with; 'gglib add FILE' takes yours.")
     else:
