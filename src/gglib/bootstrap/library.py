@@ -10,6 +10,7 @@ from gglib.bootstrap.catalog import add_file
 from gglib.bootstrap.finding import finder
 from gglib.bootstrap.hub import open_hub
 from gglib.bootstrap.pulls import pull_named
+from gglib.core.file_names import safe_repo, safe_revision
 from gglib.core.found import FoundRepository, SearchResult
 from gglib.core.hub import HubSort
 from gglib.core.names import not_found, require_model
@@ -83,5 +84,8 @@ async def _find(  # noqa: PLR0913 - bound, and what a search is made of
 
 
 async def _show(settings: Settings, hub: ModelHubPort, repo: str, revision: str | None) -> FoundRepository:
+    safe_repo(repo)  # before it is part of an address
+    if revision is not None:
+        safe_revision(revision)
     finds = await asyncio.to_thread(finder, settings, hub)
     return await finds.show(PullTarget(repo=repo, revision=revision))

@@ -77,12 +77,12 @@ async def running_server(
     """
     refuse_to_be_open(settings)
     local_key = secrets.token_urlsafe(32) if settings.api_keys else None
+    options = _proxy_options(settings, local_key)
     async with (
         open_library(settings, home.catalog) as library,
         EngineManager(home.catalog, engine, _runtime_config(settings)) as manager,
         written_regularly(LastUses(manager.take_used, home.catalog, time.time)),
     ):
-        options = _proxy_options(settings, local_key)
         supervisor = ProxySupervisor(partial(serve, options=options, library=library))
         try:
             url = await supervisor.start(_proxy_config(settings), manager, home.catalog)

@@ -7,7 +7,7 @@ It knows nothing of hubs: what pulls is passed in, and so are the clocks. All of
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol, Self
@@ -118,7 +118,7 @@ class Downloads:
         """Return one. Raises ``DownloadNotFoundError``."""
         return self._shown(self._job(download_id))
 
-    async def follow(self, download_id: str) -> AsyncIterator[Download]:
+    async def follow(self, download_id: str) -> AsyncGenerator[Download, None]:
         """Yield how it stands now and after each change, up to the final state. Raises ``DownloadNotFoundError``.
 
         Nothing is kept for who is slow: the next step has the newest state, whatever was missed.
@@ -168,7 +168,7 @@ class Downloads:
             model = await self._pull(job.download.target, self._teller(job))
         except asyncio.CancelledError:
             self._end(job, state=DownloadState.CANCELLED)  # only cancel and aclose do that, and wait for it
-        except Exception as error:  # noqa: BLE001 - the border: whatever it is, who asked is told
+        except Exception as error:
             told = error if isinstance(error, GglibError) else GglibError("Internal error")
             if told is not error:
                 logger.error("a download failed with a fault of gglib", exc_info=error)

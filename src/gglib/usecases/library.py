@@ -3,7 +3,7 @@
 It knows none of them: each is passed in as a function.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -71,7 +71,7 @@ class ModelLibrary(ModelLibraryPort):
         """Return one download."""
         return self.downloads.show(download_id)
 
-    def follow_download(self, download_id: str) -> AsyncIterator[Download]:
+    def follow_download(self, download_id: str) -> AsyncGenerator[Download, None]:
         """Yield how it stands, then again after each change."""
         return self.downloads.follow(download_id)
 

@@ -21,9 +21,9 @@ def command(options: Options, *, as_json: bool) -> None:
     import time
 
     from gglib.cli import listing, render
-    from gglib.core.model_json import model_json
     from gglib.cli.instance import states_of
     from gglib.cli.runner import with_catalog
+    from gglib.core.model_json import model_json
 
     settings = options.settings()
     models = with_catalog(settings, lambda store: store.list_models())

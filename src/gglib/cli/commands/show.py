@@ -67,8 +67,8 @@ def _show_model(settings: "Settings", found: "ModelSummary", *, as_json: bool) -
     import time
 
     from gglib.cli import listing, render
-    from gglib.core.model_json import model_json
     from gglib.cli.instance import states_of
+    from gglib.core.model_json import model_json
 
     state = states_of(settings).get(found.id)
     if as_json:

@@ -1,6 +1,6 @@
 """What a program may do with the models of this machine, beside reading the catalogue."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -69,11 +69,11 @@ class ModelLibraryPort(Protocol):
         """Return one download. Raises ``DownloadNotFoundError``."""
         ...
 
-    def follow_download(self, download_id: str) -> AsyncIterator[Download]:
+    def follow_download(self, download_id: str) -> AsyncGenerator[Download, None]:
         """Yield how it stands, then again after each change, at most some times a second, up to its final state.
 
         Whoever is slow to ask misses what was in between, never the end. The first step raises
-        ``DownloadNotFoundError``.
+        ``DownloadNotFoundError``. Leaving early costs nothing but ``aclose``.
         """
         ...
 
