@@ -1,7 +1,7 @@
 """Reads what a client says in a path, a query or a small body, as strictly as its description says. Pure.
 
-What is not described is refused by its name, what has another type, too; nothing is guessed or converted. Of JSON Schema
-it knows what ``schemas.py`` uses of it for requests, and no more: an unknown word is a fault of ours, and raises KeyError.
+What is not described is refused by its name, what has another type, too; nothing is guessed or converted. Of JSON
+Schema it knows what ``schemas.py`` and the parameters use of it, and no more; tests hold them to that.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The descriptions of all operations as an OpenAPI document (version 3.1, https://spec.openapis.org/oas/v3.1.1). Pure."""
+"""The descriptions of all operations as a document of OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1). Pure."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -171,7 +171,7 @@ class Downloads:
         except Exception as error:
             told = error if isinstance(error, GglibError) else GglibError("Internal error")
             if told is not error:
-                logger.error("a download failed with a fault of gglib", exc_info=error)
+                logger.exception("a download failed with a fault of gglib")
             self._end(job, state=DownloadState.FAILED, error_code=told.code, error_message=str(told))
         else:
             self._end(job, state=DownloadState.DONE, model_name=model.name)

@@ -75,9 +75,9 @@ OPERATIONS = (
         path=DOWNLOADS,
         group=GROUP,
         summary="Pull a model",
-        text="As `gglib pull --yes`: of several quantizations the one is taken that fits. Two run at once, others wait. "
-        "What is on its way already is answered, not begun twice; what was cancelled, cut off or killed goes on where "
-        "it ended. Where it fails later, `state` is `failed`, and `error` says why.",
+        text="As `gglib pull --yes`: of several quantizations the one is taken that fits. Two run at once, others "
+        "wait. What is on its way already is answered, not begun twice; what was cancelled, cut off or killed goes on "
+        "where it ended. Where it fails later, `state` is `failed`, and `error` says why.",
         body=NEW_DOWNLOAD,
         status=202,
         answer=ref("Download"),
