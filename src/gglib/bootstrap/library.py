@@ -34,13 +34,20 @@ async def open_library(settings: Settings, store: ModelStorePort) -> AsyncIterat
             identify=read_target,
         ) as downloads,
     ):
-        yield ModelLibrary(
-            downloads=downloads,
-            add=partial(add_file, store=store),
-            remove=partial(_remove, settings, store),
-            find=partial(_find, settings, hub),
-            show=partial(_show, settings, hub),
-        )
+        yield library_of(settings, store, hub, downloads)
+
+
+def library_of(
+    settings: Settings, store: ModelStorePort, hub: ModelHubPort, downloads: Downloads
+) -> ModelLibrary:
+    """Return the library made of these: each of its methods is what a command does."""
+    return ModelLibrary(
+        downloads=downloads,
+        add=partial(add_file, store=store),
+        remove=partial(_remove, settings, store),
+        find=partial(_find, settings, hub),
+        show=partial(_show, settings, hub),
+    )
 
 
 async def _remove(

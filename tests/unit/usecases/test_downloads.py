@@ -263,7 +263,12 @@ async def test_progress_may_come_from_any_thread(hub: Hub, downloads: Downloads)
     """A hub tells from its own threads; the loop's thread is the only one that changes anything."""
     started = downloads.start("a")
     await turns()
-    thread = threading.Thread(target=lambda: [hub.progress("a", step) for step in range(1, 60)])
+
+    def tell() -> None:
+        for step in range(1, 60):
+            hub.progress("a", step)
+
+    thread = threading.Thread(target=tell)
     thread.start()
     thread.join()
     await turns()
