@@ -479,8 +479,12 @@ class TestEvents:
         """It does not wait for a download."""
         async with serving() as (proxy, library):
             started = await library.start_download("owner/coder")
-            reply = await ask(proxy.port, "HEAD", f"/api/downloads/{started.id}/events")
-            assert (reply.status, reply.body) == (200, b"")
+            async with await connect(proxy.port) as client:
+                await client.send("HEAD", f"/api/downloads/{started.id}/events")
+                async with asyncio.timeout(5):
+                    answer = await client.reader.read()  # to the end of the connection
+            assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert answer.endswith(b"\r\n\r\n")
             await until(lambda: library.followers == 0)
 
     async def test_a_client_that_does_not_read_gets_the_newest_and_the_end(self) -> None:

@@ -120,22 +120,17 @@ ROUTES = _by_path(are_templates=False)
 TEMPLATES = _by_path(are_templates=True)
 """The same by template, for paths that are not in ``ROUTES``."""
 
-_PATTERNS = [
-    (pattern, path)
-    for path, pattern in sorted(
-        {one.description.path: one.description.pattern for one in OPERATIONS}.items(),
-        key=lambda item: (item[0].count("/"), item[0]),
-        reverse=True,  # the one with more parts is meant, where two match
-    )
-    if path in TEMPLATES
-]
+_PATTERNS = {
+    one.description.path: one.description.pattern for one in OPERATIONS if one.description.is_template
+}
+"""What the paths of a template look like; no path is of two."""
 
 
 def route_of(path: str) -> str:
     """Return the name of the route that serves a path: the path itself, or its template; ``OTHER`` for all the rest."""
     if path in ROUTES:
         return path
-    return next((template for pattern, template in _PATTERNS if pattern.fullmatch(path)), OTHER)
+    return next((template for template, pattern in _PATTERNS.items() if pattern.fullmatch(path)), OTHER)
 
 
 def find_handler(request: Request) -> Handler:
