@@ -13,7 +13,7 @@ from gglib.proxy.edge.patience import LINGER_S
 from gglib.proxy.http1 import chunked, head, reader
 from gglib.proxy.http1 import errors as http_errors
 from gglib.proxy.options import ProxyOptions
-from gglib.proxy.routes.table import ROUTES
+from gglib.proxy.routes.table import OPERATIONS
 from gglib.settings import SETTINGS, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +21,7 @@ API = (ROOT / "docs" / "api.md").read_text()
 SETTINGS_PAGE = (ROOT / "docs" / "settings.md").read_text()
 EDGE = (ROOT / "docs" / "edge.md").read_text()
 README = (ROOT / "README.md").read_text()
-NOT_FOR_CLIENTS = {"model_exists", "invalid_gguf", "already_running"}
+NOT_FOR_CLIENTS = {"already_running"}
 """Errors of the command line, which no request can cause."""
 
 
@@ -48,9 +48,9 @@ def test_the_settings_page_has_no_row_too_many() -> None:
 
 def test_every_route_is_documented_and_no_other() -> None:
     """The table of endpoints is the table of routes."""
-    documented = set(re.findall(r"^\| `(GET|POST) (/[^`]*)` \|", API, re.MULTILINE))
-    routes = {(method, path) for path, methods in ROUTES.items() for method in methods if method != "HEAD"}
-    assert documented == routes | {("GET", "/v1/models/{id}")}
+    documented = re.findall(r"^\| `([A-Z]+) (/[^`]*)` \|", API.partition("\n## ")[0], re.MULTILINE)
+    served = [(one.description.method, one.description.path) for one in OPERATIONS]
+    assert sorted(documented) == sorted(served)
 
 
 def test_every_error_code_is_documented_and_no_other() -> None:

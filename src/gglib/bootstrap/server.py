@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from gglib.bootstrap.catalog import open_catalog
+from gglib.bootstrap.library import open_library
 from gglib.core.access_keys import LOCAL_KEY_NAME
 from gglib.core.addresses import Endpoint
 from gglib.core.authorities import is_plain_loopback, read_host
@@ -76,11 +77,13 @@ async def running_server(
     """
     refuse_to_be_open(settings)
     local_key = secrets.token_urlsafe(32) if settings.api_keys else None
-    supervisor = ProxySupervisor(partial(serve, options=_proxy_options(settings, local_key)))
+    options = _proxy_options(settings, local_key)
     async with (
+        open_library(settings, home.catalog) as library,
         EngineManager(home.catalog, engine, _runtime_config(settings)) as manager,
         written_regularly(LastUses(manager.take_used, home.catalog, time.time)),
     ):
+        supervisor = ProxySupervisor(partial(serve, options=options, library=library))
         try:
             url = await supervisor.start(_proxy_config(settings), manager, home.catalog)
             home.claim.announce(url, key=local_key)

@@ -9,9 +9,9 @@ from gglib.cli.render import Styled
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.file_names import shown
 from gglib.core.fit import Fit, MachineMemory
+from gglib.core.found import FoundFile, FoundOffer, FoundRepository, SearchResult
 from gglib.core.gguf_names import FileKind, shard_of
 from gglib.core.hub import Gate
-from gglib.usecases.find_models import FoundFile, FoundOffer, FoundRepository, SearchResult
 
 FIT_STYLES = {Fit.FITS.value: "green", Fit.TIGHT.value: "yellow", Fit.TOO_LARGE.value: "red"}
 FILE_COLUMNS = ("SIZE", "QUANT", "FIT", "WHAT", "FILE")

@@ -215,9 +215,9 @@ class JsonEvents:
 
     def pulled(self, model: "ModelSummary", *, took_s: float, plan: "PullPlan") -> None:
         """Tell what it is called."""
-        from gglib.cli.listing import as_json
+        from gglib.core.model_json import model_json
 
-        _tell("done", is_new=plan.known is None, took_s=round(took_s, 3), model=as_json(model, None))
+        _tell("done", is_new=plan.known is None, took_s=round(took_s, 3), model=model_json(model, None))
 
     def failed(self, error: GglibError) -> None:
         """Tell why, with a code."""

@@ -295,3 +295,14 @@ class BeingFetchedError(HubError):
 
     code = "being_fetched"
     is_retryable = True
+
+
+class DownloadNotFoundError(GglibError):
+    """No download has this id, or it has been over for too long to be remembered."""
+
+    code = "download_not_found"
+    blame = Blame.CLIENT
+
+    def __init__(self, download_id: str) -> None:
+        self.download_id = download_id
+        super().__init__(f"There is no download '{download_id}', or it has been over for too long.")

@@ -134,9 +134,12 @@ class Answer:
         self._require(_STARTED, "last part" if is_last else "part")
         self._send(b"", part, is_last=is_last)
 
-    async def send_json(self, content: object) -> None:
-        """Send ``content`` as a whole answer of status 200."""
-        await self.send_body(json.dumps(content, separators=(",", ":")).encode())
+    async def send_json(
+        self, content: object, *, status: int = 200, headers: tuple[tuple[bytes, bytes], ...] = ()
+    ) -> None:
+        """Send ``content`` as a whole answer."""
+        body = json.dumps(content, separators=(",", ":")).encode()
+        await self._send_whole(Problem(status, headers, body))
 
     async def send_body(self, body: bytes) -> None:
         """Send JSON that is written already as a whole answer of status 200."""

@@ -19,7 +19,8 @@ from gglib.proxy.http1.writer import header_lines
 from gglib.proxy.options import Services
 from gglib.proxy.record import RequestRecord
 from gglib.proxy.request import ClientLeftError, Request
-from gglib.proxy.routes.table import Handler, find_handler
+from gglib.proxy.routes.operation import Handler
+from gglib.proxy.routes.table import find_handler
 from gglib.proxy.usage import read_usage
 
 log = logging.getLogger("gglib.proxy")

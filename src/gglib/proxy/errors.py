@@ -68,6 +68,16 @@ class ForbiddenError(errors.GglibError):
     blame = errors.Blame.CLIENT
 
 
+class NoLibraryError(errors.GglibError):
+    """The proxy runs inside a program that gave it no way to manage models."""
+
+    code = "not_offered"
+    blame = errors.Blame.OPERATOR
+
+    def __init__(self) -> None:
+        super().__init__("This server only runs models: it does not add, remove, find or pull them.")
+
+
 class HostNotAllowedError(errors.GglibError):
     """The client calls this server by a name that is not one of its own."""
 
@@ -147,6 +157,22 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.EngineNotFoundError: (500, _SERVER_ERROR),
     errors.CatalogError: (500, _SERVER_ERROR),
     errors.GglibError: (500, _INTERNAL_ERROR),
+    # What programs may do with the models of this machine, and what a hub or a disk makes of it.
+    NoLibraryError: (501, _INVALID_REQUEST),
+    errors.InvalidGgufError: (400, _INVALID_REQUEST),
+    errors.ModelExistsError: (409, _INVALID_REQUEST),
+    errors.DownloadNotFoundError: (404, _INVALID_REQUEST),
+    errors.NoSuchChoiceError: (400, _INVALID_REQUEST),
+    errors.UnsafeNameError: (400, _INVALID_REQUEST),
+    errors.RepositoryNotFoundError: (404, _INVALID_REQUEST),
+    errors.GatedRepositoryError: (403, _INVALID_REQUEST),
+    errors.BeingFetchedError: (409, _INVALID_REQUEST),
+    errors.HubError: (502, _SERVER_ERROR),
+    errors.HubUnreachableError: (503, _SERVER_ERROR),
+    errors.HubBusyError: (503, _SERVER_ERROR),
+    errors.DownloadCorruptError: (502, _SERVER_ERROR),
+    errors.StorageError: (500, _SERVER_ERROR),
+    errors.DiskFullError: (507, _SERVER_ERROR),
     errors.UpstreamError: (502, "upstream_error"),
     errors.ModelLoadingError: (503, _SERVER_ERROR),
     errors.QueueFullError: (503, _SERVER_ERROR),
@@ -155,6 +181,19 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.UpstreamStalledError: (504, "upstream_error"),
 }
 """Status and ``type``. A class that is not here is shown as its nearest ancestor that is."""
+
+
+_RETRY_AFTER_S: dict[type[errors.GglibError], float] = {
+    errors.HubUnreachableError: 10.0,
+    errors.HubBusyError: 60.0,
+    errors.BeingFetchedError: 30.0,
+}
+"""When to ask again where the error itself does not know: a network, a rate limit, another gglib's download."""
+
+
+def status_of(kind: type[errors.GglibError]) -> int:
+    """Return the status that tells of an error."""
+    return next(_TABLE[cls][0] for cls in kind.__mro__ if cls in _TABLE)
 
 
 def describe(error: Exception) -> Problem:
@@ -195,6 +234,7 @@ def _headers(error: errors.GglibError, status: int) -> tuple[tuple[bytes, bytes]
     told: list[tuple[bytes, bytes]] = []
     if isinstance(error, errors.ModelLoadingError | errors.QueueFullError | errors.ModelLoadFailedError):
         told += _retry_after(error.retry_after_s)
+    told += _retry_after(_RETRY_AFTER_S.get(type(error)))
     if status >= 500 and not error.is_retryable:
         # The official clients retry every 5xx unless told not to.
         told.append((b"x-should-retry", b"false"))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
+from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
 from gglib.proxy.model_objects import ModelObjects
 from gglib.proxy.observer import Observer
 from gglib.proxy.upstream import UpstreamPool
@@ -62,3 +62,5 @@ class Services:
     observer: Observer
     default_ctx: int
     options: ProxyOptions
+    library: ModelLibraryPort | None = None
+    """None: models are only read and run."""

@@ -130,7 +130,8 @@ class Request:
         if length is not None and length > limit_bytes:
             raise BodyTooLargeError(limit_bytes)
         if isinstance(self._body, bytes):
-            return self._body
+            return self._body  # all of it came with its head, and its length was told
+        self._body.lower_limit(limit_bytes)
         if self.head.wants_continue and not self._body.has_begun:
             self._wire.write(CONTINUE)
         return await self._body.read()

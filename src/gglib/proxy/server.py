@@ -6,7 +6,7 @@ It installs no signal handlers, configures no logging and chooses no event loop:
 import asyncio
 import socket
 
-from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
+from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
 from gglib.proxy.access import AccessKeys
 from gglib.proxy.app import ProxyApp
 from gglib.proxy.cors import CorsRules
@@ -30,10 +30,12 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
     cancel: asyncio.Event,
     *,
     options: ProxyOptions = ProxyOptions(),  # noqa: B008 - frozen
+    library: ModelLibraryPort | None = None,
 ) -> None:
     """Serve on ``listener``, which is bound already and is closed at the end, until ``cancel`` is set.
 
-    ``default_ctx`` is the context, in tokens, of a request that asks for none. Returns within a second after
+    ``default_ctx`` is the context, in tokens, of a request that asks for none. Without a ``library`` models are only
+    read and run: what would add, remove, find or pull them answers 501. Returns within a second after
     ``cancel``, whatever clients do: open streams are told, requests that wait get 503. What keeps it from
     serving is raised.
     """
@@ -46,6 +48,7 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
         observer=Observer(route_of),
         default_ctx=default_ctx,
         options=options,
+        library=library,
     )
     app = ProxyApp(services, _gate(listener, options))
     edge = Listener(

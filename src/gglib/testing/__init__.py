@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gglib.testing.fake_catalog import FakeCatalog
     from gglib.testing.fake_hub import FakeHub
+    from gglib.testing.fake_library import FakeLibrary
     from gglib.testing.fake_runtime import Admission, FakeRuntime
     from gglib.testing.local_hub import LocalHub
     from gglib.testing.scripted_server.install import install_scripted_server
@@ -20,6 +21,7 @@ __all__ = [
     "Admission",
     "FakeCatalog",
     "FakeHub",
+    "FakeLibrary",
     "FakeRuntime",
     "LocalHub",
     "Script",
@@ -32,6 +34,7 @@ _MODULES = {
     "Admission": "fake_runtime",
     "FakeCatalog": "fake_catalog",
     "FakeHub": "fake_hub",
+    "FakeLibrary": "fake_library",
     "FakeRuntime": "fake_runtime",
     "LocalHub": "local_hub",
     "Script": "scripted_server.script",

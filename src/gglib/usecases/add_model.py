@@ -126,6 +126,8 @@ def _refuse_what_is_no_file(path: Path) -> None:
         raise InvalidGgufError(f"{path} cannot be added: {error.strerror or error}.") from error
     if is_directory:
         raise InvalidGgufError(f"{path} is a directory: name the .gguf file in it.")
+    if not path.is_file():  # to open a pipe would wait for whoever writes into it
+        raise InvalidGgufError(f"{path} is no file: name a .gguf file.")
 
 
 async def _explained(error: ModelExistsError, model: NewModel, store: ModelStorePort) -> ModelExistsError:

@@ -7,13 +7,12 @@ functions at the end.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 
-from gglib.core.errors import GglibError, HubError, NoSuchChoiceError, UnsafeNameError
-from gglib.core.file_names import safe_path, safe_repo
-from gglib.core.fit import Fit, MachineMemory, MemoryNeed, judge_fit
-from gglib.core.gguf_names import FileKind, kind_of
-from gglib.core.hub import HubFile, HubRepository, HubSort, RemoteFile
+from gglib.core.errors import GglibError, HubError, NoSuchChoiceError
+from gglib.core.file_names import safe_repo
+from gglib.core.fit import Fit, MachineMemory, judge_fit
+from gglib.core.found import FoundOffer, FoundRepository, SearchResult, is_safe
+from gglib.core.hub import HubRepository, HubSort, RemoteFile
 from gglib.core.models import GgufFacts
 from gglib.core.offer_needs import context_to_judge, needs_of
 from gglib.core.offers import Offer, Offers, choose_offer, find_offers
@@ -28,67 +27,6 @@ HEADERS_WAIT_S = 6.0
 MAX_LIMIT = 100
 _SURPLUS = 2
 """So many times more is asked of the hub where a size leaves some out. Not more: each repository is a request."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundOffer:
-    """One model of a repository, as this machine sees it."""
-
-    offer: Offer
-    need: MemoryNeed
-    fit: Fit
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundFile:
-    """One file of a repository."""
-
-    file: HubFile
-    kind: FileKind
-    found: FoundOffer | None
-    """The model that it belongs to, or is."""
-    is_unsafe: bool
-    """Whether its name must not become one on this machine."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundRepository:
-    """A repository with what it offers, smallest first."""
-
-    repository: HubRepository
-    offers: Offers
-    """All that it has, also what was left out for its size."""
-    found: tuple[FoundOffer, ...]
-    suggested: Offer | None
-    """What gglib would take of what is shown; None where the user has to choose, or nothing fits."""
-    memory: MachineMemory
-    """What was judged against."""
-    context: int
-    """In tokens, for which memory was judged."""
-    architecture: str | None
-    parameter_count: int | None
-    trained_context: int | None
-
-    def files(self) -> tuple[FoundFile, ...]:
-        """Return every file: models first, smallest first and in shard order, then the rest by name."""
-        of_models = [(file, found) for found in self.found for file in found.offer.files]
-        names = {file.name for file, _ in of_models}
-        rest = [file for file in self.repository.files if file.name not in names]
-        return (
-            *(_found_file(file, found) for file, found in of_models),
-            *(_found_file(file, None) for file in sorted(rest, key=lambda file: file.name)),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchResult:
-    """What a search brought."""
-
-    repositories: tuple[FoundRepository, ...]
-    """Best first."""
-    memory: MachineMemory
-    left_out: int
-    """Repositories that the hub found and that have nothing to pull, or nothing of the size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +55,7 @@ class ModelFinder:
         """
         asked = limit if max_size_bytes is None else min(limit * _SURPLUS, MAX_LIMIT)
         repositories = await self.hub.search(query, sort=sort, limit=asked)
-        offered = [(one, find_offers(one.files)) for one in repositories if _is_safe(one.repo, safe_repo)]
+        offered = [(one, find_offers(one.files)) for one in repositories if is_safe(one.repo, safe_repo)]
         wanted = [(one, offers) for one, offers in offered if within(offers, max_size_bytes)]
         headers = await self._read_headers(wanted[:limit])
         found = tuple(
@@ -221,17 +159,3 @@ def _suggested(repository: HubRepository, offers: Offers, found: Sequence[FoundO
         )
     except HubError:
         return None
-
-
-def _found_file(file: HubFile, found: FoundOffer | None) -> FoundFile:
-    return FoundFile(
-        file=file, kind=kind_of(file.name), found=found, is_unsafe=not _is_safe(file.name, safe_path)
-    )
-
-
-def _is_safe(name: str, rule: Callable[[str], PurePosixPath]) -> bool:
-    try:
-        rule(name)
-    except UnsafeNameError:
-        return False
-    return True

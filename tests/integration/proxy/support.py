@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self, cast
 
 from gglib.core.models import ModelSummary, RunningTarget
-from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
+from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
 from gglib.proxy import ProxyOptions, serve
 from gglib.testing import FakeCatalog, FakeRuntime
 
@@ -194,6 +194,7 @@ async def proxy_running(
     *,
     options: ProxyOptions | None = None,
     default_ctx: int = 4096,
+    library: ModelLibraryPort | None = None,
 ) -> AsyncIterator[Proxy]:
     """Serve on a free port for a block, and see that nothing of it is left afterwards."""
     catalog = catalog or FakeCatalog([MODEL])
@@ -201,7 +202,15 @@ async def proxy_running(
     listener, cancel = bound_socket(), asyncio.Event()
     port: int = listener.getsockname()[1]
     task = asyncio.create_task(
-        serve(listener, default_ctx, runtime, catalog, cancel, options=options or ProxyOptions())
+        serve(
+            listener,
+            default_ctx,
+            runtime,
+            catalog,
+            cancel,
+            options=options or ProxyOptions(),
+            library=library,
+        )
     )
     proxy = Proxy(port, cancel, task, runtime, catalog)
     try:

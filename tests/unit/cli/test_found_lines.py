@@ -21,11 +21,12 @@ from gglib.cli.found_lines import (
     show_lines,
 )
 from gglib.core.fit import GpuMemory, MachineMemory
+from gglib.core.found import FoundRepository, SearchResult
 from gglib.core.hub import Gate, HubFile, HubRepository
 from gglib.core.models import GgufFacts
 from gglib.core.offers import find_offers
 from gglib.testing import FakeHub
-from gglib.usecases.find_models import FoundRepository, ModelFinder, SearchResult, judged
+from gglib.usecases.find_models import ModelFinder, judged
 
 GB = 10**9
 MEMORY = MachineMemory(total_bytes=64 * GB, available_bytes=12 * GB)

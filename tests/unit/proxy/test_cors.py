@@ -101,7 +101,7 @@ def test_a_page_that_is_allowed_may_read_its_answer(origin: bytes) -> None:
     assert RULES.answer_headers(origin) == [
         (b"access-control-allow-origin", origin),
         (b"vary", b"Origin"),
-        (b"access-control-expose-headers", b"x-request-id, retry-after, x-should-retry"),
+        (b"access-control-expose-headers", b"x-request-id, retry-after, x-should-retry, location"),
     ]
 
 
@@ -163,7 +163,7 @@ def test_a_browser_that_asks_first_is_told_what_it_may_send() -> None:
     assert RULES.preflight(asked) == [
         (b"access-control-allow-origin", b"http://localhost:3000"),
         (b"vary", b"Origin"),
-        (b"access-control-allow-methods", b"GET, HEAD, POST"),
+        (b"access-control-allow-methods", b"GET, HEAD, POST, DELETE"),
         (b"access-control-max-age", b"7200"),
         (b"access-control-allow-headers", b"content-type, Authorization, x-stainless-os, x-api-key"),
     ]

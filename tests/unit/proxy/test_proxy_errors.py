@@ -10,6 +10,7 @@ from gglib.proxy.errors import (
     ForbiddenError,
     HostNotAllowedError,
     MethodNotAllowedError,
+    NoLibraryError,
     OriginNotAllowedError,
     UnauthorizedError,
     UnknownPathError,
@@ -32,8 +33,22 @@ CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (errors.ModelLoadFailedError("x", "y"), 500, "server_error", None, "model_load_failed"),
     (errors.EngineNotFoundError("x"), 500, "server_error", None, "engine_not_found"),
     (errors.CatalogError("x"), 500, "server_error", None, "catalog_error"),
-    (errors.ModelExistsError("x"), 500, "server_error", None, "model_exists"),
-    (errors.InvalidGgufError("x"), 500, "internal_error", None, "invalid_gguf"),
+    (errors.ModelExistsError("x"), 409, "invalid_request_error", None, "model_exists"),
+    (errors.InvalidGgufError("x"), 400, "invalid_request_error", None, "invalid_gguf"),
+    (errors.InvalidSettingError("x"), 500, "internal_error", None, "invalid_setting"),
+    (errors.DownloadNotFoundError("x"), 404, "invalid_request_error", None, "download_not_found"),
+    (NoLibraryError(), 501, "invalid_request_error", None, "not_offered"),
+    (errors.NoSuchChoiceError("x"), 400, "invalid_request_error", None, "no_such_choice"),
+    (errors.UnsafeNameError("x"), 400, "invalid_request_error", None, "unsafe_name"),
+    (errors.RepositoryNotFoundError("x"), 404, "invalid_request_error", None, "repository_not_found"),
+    (errors.GatedRepositoryError("x"), 403, "invalid_request_error", None, "repository_gated"),
+    (errors.BeingFetchedError("x"), 409, "invalid_request_error", None, "being_fetched"),
+    (errors.HubError("x"), 502, "server_error", None, "hub_error"),
+    (errors.DownloadCorruptError("x"), 502, "server_error", None, "download_corrupt"),
+    (errors.HubUnreachableError("x"), 503, "server_error", None, "hub_unreachable"),
+    (errors.HubBusyError("x"), 503, "server_error", None, "hub_busy"),
+    (errors.StorageError("x"), 500, "server_error", None, "storage_failed"),
+    (errors.DiskFullError("x"), 507, "server_error", None, "disk_full"),
     (errors.UpstreamError("x"), 502, "upstream_error", None, "upstream_error"),
     (errors.ModelLoadingError("x", 1), 503, "server_error", None, "model_loading"),
     (errors.QueueFullError(1, 1), 503, "server_error", None, "queue_full"),
@@ -84,3 +99,16 @@ def test_failed_load_shows_the_end_of_the_log() -> None:
     error = errors.ModelLoadFailedError("x", "bad magic", tuple("abcdefg"))
     message = json.loads(describe(error).body)["error"]["message"]
     assert message.splitlines() == [str(error), *"cdefg"]
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        (errors.HubUnreachableError("x"), b"10"),
+        (errors.HubBusyError("x"), b"60"),
+        (errors.BeingFetchedError("x"), b"30"),
+    ],
+)
+def test_who_should_come_back_is_told_when(error: Exception, seconds: bytes) -> None:
+    """A hub that is away or busy, and a file that another gglib fetches, will be there later."""
+    assert dict(describe(error).headers)[b"retry-after"] == seconds

@@ -1,5 +1,6 @@
 """What a file is called, what is refused, and what reaches the store."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,3 +137,15 @@ async def test_what_is_known_of_a_download_reaches_the_store(file: Path) -> None
     request = AddRequest(path=file, hashes=("a" * 64,), is_downloaded=True)
     added = await add_model(request, FakeCatalog(), reads)
     assert (added.hashes, added.is_downloaded) == (("a" * 64,), True)
+
+
+async def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
+    """To open a pipe would wait for whoever writes into it: for ever, in a server that was named one."""
+    pipe = tmp_path / "pipe.gguf"
+    os.mkfifo(pipe)
+
+    def never(path: Path) -> ModelFiles:
+        raise AssertionError(path)
+
+    with pytest.raises(InvalidGgufError, match="no file"):
+        await add_model(AddRequest(path=pipe), FakeCatalog(), never)

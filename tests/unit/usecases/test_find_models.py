@@ -11,13 +11,13 @@ import pytest
 from gglib.core.context import FALLBACK_TRAINED_CONTEXT, UNLIMITED_CONTEXT
 from gglib.core.errors import GatedRepositoryError, InvalidGgufError, NoSuchChoiceError, UnsafeNameError
 from gglib.core.fit import Fit, MachineMemory, estimate
+from gglib.core.found_json import search_json, shown_json
 from gglib.core.gguf_names import FileKind
 from gglib.core.hub import Gate, HubRepository, HubSort, RemoteFile
 from gglib.core.models import GgufFacts
 from gglib.core.pull_target import PullTarget
 from gglib.testing import FakeHub
 from gglib.usecases.find_models import HEADER_BYTES, HEADERS_AT_ONCE, ModelFinder
-from gglib.usecases.found_json import search_json, shown_json
 
 GB = 10**9
 HEADER = b"header"

@@ -23,12 +23,13 @@ def command(options: Options, *, as_json: bool) -> None:
     from gglib.cli import listing, render
     from gglib.cli.instance import states_of
     from gglib.cli.runner import with_catalog
+    from gglib.core.model_json import model_json
 
     settings = options.settings()
     models = with_catalog(settings, lambda store: store.list_models())
     states = states_of(settings)
     if as_json:
-        render.show_json([listing.as_json(model, states.get(model.id)) for model in models])
+        render.show_json([model_json(model, states.get(model.id)) for model in models])
     elif not models:
         click.echo("No models yet. 'gglib up' offers one to start with, 'gglib search' finds others, 'gglib add FILE' takes yours.")
     else:

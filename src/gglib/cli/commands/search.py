@@ -34,9 +34,10 @@ def command(  # noqa: PLR0913 - click passes each option
     from gglib.cli import found_lines, render
     from gglib.cli.runner import with_finder
     from gglib.cli.sizes import size_of
+    from gglib.core.found import SearchResult
+    from gglib.core.found_json import search_json
     from gglib.core.hub import HubSort
-    from gglib.usecases.find_models import ModelFinder, SearchResult
-    from gglib.usecases.found_json import search_json
+    from gglib.usecases.find_models import ModelFinder
 
     words = " ".join(query)
     max_size_bytes = None if max_size is None else size_of(max_size, "--max-size")

@@ -43,8 +43,8 @@ async def _of_catalog(store: "ModelStorePort", name: str) -> "ModelSummary | Non
 def _show_repository(settings: "Settings", name: str, *, as_json: bool) -> None:
     from gglib.cli import found_lines, render
     from gglib.cli.runner import with_finder
+    from gglib.core.found_json import shown_json
     from gglib.core.pull_target import read_target
-    from gglib.usecases.found_json import shown_json
 
     target = read_target(name)
     found = with_finder(settings, lambda finder: finder.show(target))
@@ -68,10 +68,11 @@ def _show_model(settings: "Settings", found: "ModelSummary", *, as_json: bool) -
 
     from gglib.cli import listing, render
     from gglib.cli.instance import states_of
+    from gglib.core.model_json import model_json
 
     state = states_of(settings).get(found.id)
     if as_json:
-        render.show_json(listing.as_json(found, state))
+        render.show_json(model_json(found, state))
         return
     idle_ttl_s = found.settings.idle_ttl_s
     lines = {

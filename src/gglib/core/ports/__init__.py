@@ -2,6 +2,7 @@
 
 from gglib.core.ports.catalog import ModelCatalogPort, ModelStorePort
 from gglib.core.ports.hub import ModelHubPort, TellFetched
+from gglib.core.ports.library import ModelLibraryPort, RemovedModel
 from gglib.core.ports.runtime import (
     LoadCount,
     ModelRuntimePort,
@@ -16,8 +17,10 @@ __all__ = [
     "LoadCount",
     "ModelCatalogPort",
     "ModelHubPort",
+    "ModelLibraryPort",
     "ModelRuntimePort",
     "ModelStorePort",
+    "RemovedModel",
     "ResidentStatus",
     "RuntimeStatus",
     "SwapCount",

@@ -39,6 +39,13 @@ class IncomingBody:
             self._blocks.append(b"".join(self._parts))
             self._parts.clear()
 
+    def lower_limit(self, limit_bytes: int) -> None:
+        """Take no more than this of it from now on; a limit that is lower already stays."""
+        self._limit_bytes = min(self._limit_bytes, limit_bytes)
+        if self._size_bytes > self._limit_bytes:
+            self.is_complete = False
+            self.fail(BodyTooLargeError(self._limit_bytes))
+
     def finish(self) -> None:
         """Note that it is complete, unless it has failed."""
         if self._fault is None:

@@ -1,19 +1,18 @@
-"""What only this machine may ask: what runs, and to stop it."""
+"""What runs, and to stop it: for who is trusted."""
 
 from dataclasses import asdict
 
 import gglib
-from gglib.core.addresses import is_loopback
 from gglib.proxy.answer import Answer
-from gglib.proxy.errors import ForbiddenError
-from gglib.proxy.options import Services
-from gglib.proxy.request import Request
+from gglib.proxy.routes.operation import Call, operation
+from gglib.proxy.schemas import ref
+
+GROUP = "What runs"
 
 
-async def show_status(request: Request, answer: Answer, services: Services) -> None:
-    """``GET /api/status``: what is resident, who waits, what failed, the last swap, and counts of what was."""
-    _refuse_strangers(request, services)
-    status = await services.runtime.status()
+async def show_status(call: Call, answer: Answer) -> None:
+    """Answer with what is resident, who waits, what failed, the last swap, and counts of what was."""
+    status = await call.services.runtime.status()
     await answer.send_json(
         {
             "version": gglib.__version__,
@@ -27,26 +26,33 @@ async def show_status(request: Request, answer: Answer, services: Services) -> N
     )
 
 
-async def stop_models(request: Request, answer: Answer, services: Services) -> None:
-    """``POST /api/stop``: stop what runs, and say what it was."""
-    _refuse_strangers(request, services)
-    status = await services.runtime.status()
-    await services.runtime.stop_current()
+async def stop_models(call: Call, answer: Answer) -> None:
+    """Stop what runs, and say what it was."""
+    runtime = call.services.runtime
+    status = await runtime.status()
+    await runtime.stop_current()
     await answer.send_json({"stopped": [resident.model_name for resident in status.residents]})
 
 
-def _refuse_strangers(request: Request, services: Services) -> None:
-    """Refuse pages in a browser, and other machines, unless they had to show a key to come so far."""
-    is_page = b"origin" in request.fields or b"sec-fetch-site" in request.fields  # browsers alone send these
-    is_trusted = bool(services.options.api_keys) or is_from_here(request.peer_host, request.own_host)
-    if is_page or not is_trusted:
-        raise ForbiddenError("Only programs on this machine, not web pages, may use this path.")
-
-
-def is_from_here(peer_host: str | None, own_host: str | None) -> bool:
-    """Whether a connection comes from this machine. Pure.
-
-    A gglib that listens on one address of a network is reached from its own machine by that address only, so the
-    same address on both ends is this machine too.
-    """
-    return peer_host is not None and (peer_host == own_host or is_loopback(peer_host))
+OPERATIONS = (
+    operation(
+        show_status,
+        id="showStatus",
+        method="GET",
+        path="/api/status",
+        group=GROUP,
+        summary="Show what is in memory, who waits, the last swap, and counts",
+        text="As `gglib ps --json`.",
+        answer=ref("Status"),
+    ),
+    operation(
+        stop_models,
+        id="stopModels",
+        method="POST",
+        path="/api/stop",
+        group=GROUP,
+        summary="Take what is in memory out of it",
+        text="As `gglib stop`.",
+        answer=ref("Stopped"),
+    ),
+)

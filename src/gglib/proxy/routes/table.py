@@ -1,58 +1,152 @@
-"""Every path that is served, and the routine that serves it."""
+"""Every operation that is served. The dispatch, the OpenAPI document and the names in the metrics are made from it."""
 
-from collections.abc import Awaitable, Callable
-
-from gglib.proxy.answer import Answer
+from gglib.core import errors
+from gglib.proxy.description import TEXT, Access, path_parameter
 from gglib.proxy.errors import MethodNotAllowedError, UnknownPathError
 from gglib.proxy.forward import forward
-from gglib.proxy.options import Services
+from gglib.proxy.http1.errors import BodyTooLargeError
 from gglib.proxy.request import Request
+from gglib.proxy.routes import downloads, library, local, openapi
 from gglib.proxy.routes.health import show_health
-from gglib.proxy.routes.local import show_status, stop_models
 from gglib.proxy.routes.metrics import show_metrics
 from gglib.proxy.routes.openai import MODELS_PATH, list_models, show_model
+from gglib.proxy.routes.operation import Handler, Operation, relayed
+from gglib.proxy.schemas import FORWARDED, ref
 from gglib.proxy.tally import OTHER
 
-Handler = Callable[[Request, Answer, Services], Awaitable[None]]
-
-ROUTES: dict[str, dict[str, Handler]] = {
-    "/health": {"GET": show_health},
-    MODELS_PATH: {"GET": list_models},
-    "/api/status": {"GET": show_status},
-    "/metrics": {"GET": show_metrics},
-    "/api/stop": {"POST": stop_models},
-    # What the engine serves itself, each body naming its model; no other path ever reaches it.
-    "/v1/chat/completions": {"POST": forward},
-    "/v1/completions": {"POST": forward},
-    "/v1/embeddings": {"POST": forward},
-    "/v1/responses": {"POST": forward},
-    "/v1/messages": {"POST": forward},
-    "/v1/messages/count_tokens": {"POST": forward},
-    "/v1/rerank": {"POST": forward},
-}
-"""Path to method to handler. HEAD is taken wherever GET is."""
-
 MODEL_ROUTE = "/v1/models/{id}"
-"""The one route whose paths are many."""
+_OPENAI = "Models that answer"
+_FORWARDED_ERRORS = (
+    errors.ModelNotFoundError,
+    errors.ModelFileNotFoundError,
+    BodyTooLargeError,
+    errors.ModelLoadFailedError,
+    errors.EngineNotFoundError,
+    errors.CatalogError,
+    errors.UpstreamError,
+    errors.ModelLoadingError,
+    errors.QueueFullError,
+    errors.ModelStoppedError,
+    errors.UpstreamStalledError,
+)
 
-_MODEL_ROUTES: dict[str, Handler] = {"GET": show_model}
+
+def _forwarded(path: str, name: str, summary: str) -> Operation:
+    """Return what the engine serves itself, each body naming its model; no other path ever reaches it."""
+    return relayed(
+        forward,
+        id=name,
+        method="POST",
+        path=path,
+        group=_OPENAI,
+        summary=summary,
+        text="Goes to the engine of the model byte for byte, and its answer comes back so: JSON, or events where "
+        "`stream` is true. The fields are llama.cpp's.",
+        access=Access.ADMITTED,
+        body=FORWARDED,
+        errors=_FORWARDED_ERRORS,
+    )
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    relayed(
+        list_models,
+        id="listOpenAiModels",
+        method="GET",
+        path=MODELS_PATH,
+        group=_OPENAI,
+        summary="List the models, in OpenAI's shape",
+        access=Access.ADMITTED,
+        errors=(errors.CatalogError,),
+    ),
+    relayed(
+        show_model,
+        id="showOpenAiModel",
+        method="GET",
+        path=MODEL_ROUTE,
+        takes_rest=True,
+        group=_OPENAI,
+        summary="Show one model, in OpenAI's shape",
+        access=Access.ADMITTED,
+        parameters=(path_parameter("id", "Any of its names, percent-encoded."),),
+        errors=(errors.ModelNotFoundError, errors.CatalogError),
+    ),
+    _forwarded("/v1/chat/completions", "chat", "Chat, in OpenAI's dialect"),
+    _forwarded("/v1/completions", "complete", "Go on with a text"),
+    _forwarded("/v1/embeddings", "embed", "Turn texts into embeddings"),
+    _forwarded("/v1/responses", "respond", "OpenAI's Responses"),
+    _forwarded("/v1/messages", "message", "Chat, in Anthropic's dialect"),
+    _forwarded("/v1/messages/count_tokens", "countTokens", "Count the tokens of a chat"),
+    _forwarded("/v1/rerank", "rerank", "Sort texts by how well they answer"),
+    *library.OPERATIONS,
+    *downloads.OPERATIONS,
+    *local.OPERATIONS,
+    relayed(
+        show_health,
+        id="showHealth",
+        method="GET",
+        path="/health",
+        group=openapi.GROUP,
+        summary="Say that the server answers",
+        access=Access.ANYBODY,
+        answer=ref("Health"),
+    ),
+    relayed(
+        show_metrics,
+        id="showMetrics",
+        method="GET",
+        path="/metrics",
+        group=openapi.GROUP,
+        summary="Show what was counted, for Prometheus",
+        access=Access.ADMITTED,
+        media_type=TEXT,
+    ),
+    *openapi.operations(lambda: (one.description for one in OPERATIONS)),
+)
+
+
+def _by_path(*, are_templates: bool) -> dict[str, dict[str, Handler]]:
+    table: dict[str, dict[str, Handler]] = {}
+    for one in OPERATIONS:
+        described = one.description
+        if described.is_template is are_templates:
+            table.setdefault(described.path, {})[described.method] = one.handler
+    return table
+
+
+ROUTES = _by_path(are_templates=False)
+"""Path to method to handler, of the paths that stand for themselves. HEAD is taken wherever GET is."""
+
+TEMPLATES = _by_path(are_templates=True)
+"""The same by template, for paths that are not in ``ROUTES``."""
+
+_PATTERNS = {
+    one.description.path: one.description.pattern for one in OPERATIONS if one.description.is_template
+}
+"""What the paths of a template look like; no path is of two."""
 
 
 def route_of(path: str) -> str:
-    """Return the name of the route that serves a path, which is mostly the path itself; ``OTHER`` for all the rest."""
+    """Return the name of the route that serves a path: the path itself, or its template; ``OTHER`` for all the rest."""
     if path in ROUTES:
         return path
-    return MODEL_ROUTE if path.startswith(MODELS_PATH + "/") else OTHER
+    return next((template for template, pattern in _PATTERNS.items() if pattern.fullmatch(path)), OTHER)
 
 
 def find_handler(request: Request) -> Handler:
     """Return what serves ``request``; raises ``UnknownPathError`` or ``MethodNotAllowedError``."""
-    route = route_of(request.path)
-    by_method = _MODEL_ROUTES if route == MODEL_ROUTE else ROUTES.get(route)
+    by_method = ROUTES.get(request.path)
+    if by_method is None:
+        by_method = TEMPLATES.get(route_of(request.path))
     if by_method is None:
         raise UnknownPathError(request.method, request.path)
     handler = by_method.get("GET" if request.method == "HEAD" else request.method)
     if handler is None:
-        allowed = ("GET", "HEAD") if "GET" in by_method else tuple(by_method)
-        raise MethodNotAllowedError(request.method, request.path, allowed)
+        raise MethodNotAllowedError(request.method, request.path, _allowed(by_method))
     return handler
+
+
+def _allowed(by_method: dict[str, Handler]) -> tuple[str, ...]:
+    return tuple(
+        allowed for method in by_method for allowed in (("GET", "HEAD") if method == "GET" else (method,))
+    )

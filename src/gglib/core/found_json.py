@@ -23,8 +23,8 @@ from dataclasses import asdict
 from typing import Any
 
 from gglib.core.file_names import shown
+from gglib.core.found import FoundOffer, FoundRepository, SearchResult
 from gglib.core.hub import HubFile
-from gglib.usecases.find_models import FoundOffer, FoundRepository, SearchResult
 
 
 def search_json(result: SearchResult, *, query: str) -> dict[str, Any]:

@@ -1,0 +1,98 @@
+"""Settings, a catalogue and the hub become what programs may do with the models of this machine."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from gglib.bootstrap.catalog import add_file
+from gglib.bootstrap.finding import finder
+from gglib.bootstrap.hub import open_hub
+from gglib.bootstrap.pulls import pull_named
+from gglib.core.file_names import safe_repo, safe_revision
+from gglib.core.found import FoundRepository, SearchResult
+from gglib.core.hub import HubSort
+from gglib.core.names import not_found, require_model
+from gglib.core.ports import ModelHubPort, ModelLibraryPort, ModelStorePort, RemovedModel
+from gglib.core.pull_target import PullTarget, read_target
+from gglib.settings import Settings
+from gglib.usecases.downloads import Downloads
+from gglib.usecases.library import ModelLibrary
+from gglib.usecases.remove_model import plan_removal, remove_with_files
+
+
+@asynccontextmanager
+async def open_library(settings: Settings, store: ModelStorePort) -> AsyncIterator[ModelLibraryPort]:
+    """Yield the library of a server, with the hub that the environment names; the end cancels its downloads."""
+    async with (
+        open_hub() as hub,
+        Downloads(
+            partial(pull_named, settings, store, hub),
+            clock=time.monotonic,
+            now=time.time,
+            identify=read_target,
+        ) as downloads,
+    ):
+        yield library_of(settings, store, hub, downloads)
+
+
+def library_of(
+    settings: Settings, store: ModelStorePort, hub: ModelHubPort, downloads: Downloads
+) -> ModelLibrary:
+    """Return the library made of these: each of its methods is what a command does."""
+    return ModelLibrary(
+        downloads=downloads,
+        add=partial(add_file, store=store),
+        remove=partial(_remove, settings, store),
+        find=partial(_find, settings, hub),
+        show=partial(_show, settings, hub),
+    )
+
+
+async def _remove(
+    settings: Settings,
+    store: ModelStorePort,
+    name: str,
+    with_files: bool,  # noqa: FBT001 - bound by position
+) -> RemovedModel:
+    """Do what ``gglib rm`` does."""
+    model = await require_model(store, name)
+    if not with_files:
+        if await store.remove_model(model.name) is None:
+            raise not_found(name, await store.list_models())
+        return RemovedModel(model=model)
+    plan = await asyncio.to_thread(plan_removal, model, await store.list_models(), settings.models_dir)
+    removal = await remove_with_files(plan, store, settings.models_dir)
+    if removal is None:
+        raise not_found(name, await store.list_models())
+    return RemovedModel(
+        model=model,
+        deleted=removal.deleted,
+        freed_bytes=removal.freed_bytes,
+        kept=(
+            *((file.path, file.reason) for file in plan.spared),
+            *((file.path, file.reason) for file in removal.undeleted),
+        ),
+    )
+
+
+async def _find(  # noqa: PLR0913 - bound, and what a search is made of
+    settings: Settings,
+    hub: ModelHubPort,
+    query: str,
+    *,
+    sort: HubSort,
+    limit: int,
+    max_size_bytes: int | None,
+) -> SearchResult:
+    finds = await asyncio.to_thread(finder, settings, hub)  # reads the machine's memory, as it is now
+    return await finds.search(query, sort=sort, limit=limit, max_size_bytes=max_size_bytes)
+
+
+async def _show(settings: Settings, hub: ModelHubPort, repo: str, revision: str | None) -> FoundRepository:
+    safe_repo(repo)  # before it is part of an address
+    if revision is not None:
+        safe_revision(revision)
+    finds = await asyncio.to_thread(finder, settings, hub)
+    return await finds.show(PullTarget(repo=repo, revision=revision))

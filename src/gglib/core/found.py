@@ -1,0 +1,88 @@
+"""What a search of a hub found, as one machine sees it. Values only."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from gglib.core.errors import UnsafeNameError
+from gglib.core.file_names import safe_path
+from gglib.core.fit import Fit, MachineMemory, MemoryNeed
+from gglib.core.gguf_names import FileKind, kind_of
+from gglib.core.hub import HubFile, HubRepository
+from gglib.core.offers import Offer, Offers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundOffer:
+    """One model of a repository, as this machine sees it."""
+
+    offer: Offer
+    need: MemoryNeed
+    fit: Fit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundFile:
+    """One file of a repository."""
+
+    file: HubFile
+    kind: FileKind
+    found: FoundOffer | None
+    """The model that it belongs to, or is."""
+    is_unsafe: bool
+    """Whether its name must not become one on this machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundRepository:
+    """A repository with what it offers, smallest first."""
+
+    repository: HubRepository
+    offers: Offers
+    """All that it has, also what was left out for its size."""
+    found: tuple[FoundOffer, ...]
+    suggested: Offer | None
+    """What gglib would take of what is shown; None where the user has to choose, or nothing fits."""
+    memory: MachineMemory
+    """What was judged against."""
+    context: int
+    """In tokens, for which memory was judged."""
+    architecture: str | None
+    parameter_count: int | None
+    trained_context: int | None
+
+    def files(self) -> tuple[FoundFile, ...]:
+        """Return every file: models first, smallest first and in shard order, then the rest by name."""
+        of_models = [(file, found) for found in self.found for file in found.offer.files]
+        names = {file.name for file, _ in of_models}
+        rest = [file for file in self.repository.files if file.name not in names]
+        return (
+            *(_found_file(file, found) for file, found in of_models),
+            *(_found_file(file, None) for file in sorted(rest, key=lambda file: file.name)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """What a search brought."""
+
+    repositories: tuple[FoundRepository, ...]
+    """Best first."""
+    memory: MachineMemory
+    left_out: int
+    """Repositories that the hub found and that have nothing to pull, or nothing of the size."""
+
+
+def is_safe(name: str, rule: Callable[[str], PurePosixPath]) -> bool:
+    """Whether ``rule`` lets a name of the hub become one on this machine."""
+    try:
+        rule(name)
+    except UnsafeNameError:
+        return False
+    return True
+
+
+def _found_file(file: HubFile, found: FoundOffer | None) -> FoundFile:
+    return FoundFile(
+        file=file, kind=kind_of(file.name), found=found, is_unsafe=not is_safe(file.name, safe_path)
+    )

@@ -1,0 +1,85 @@
+"""What a program may do with the models of this machine, beside reading the catalogue."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from gglib.core.downloads import Download
+from gglib.core.found import FoundRepository, SearchResult
+from gglib.core.hub import HubSort
+from gglib.core.models import ModelSummary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovedModel:
+    """What became of a model that was removed."""
+
+    model: ModelSummary
+    """As it was."""
+    deleted: tuple[Path, ...] = ()
+    freed_bytes: int = 0
+    """What the disk gets back, once no program has the files open."""
+    kept: tuple[tuple[Path, str], ...] = ()
+    """The files that stay though they were to go, and why: a phrase."""
+
+
+class ModelLibraryPort(Protocol):
+    """Adds, removes, finds and pulls models. What fails is a ``GglibError``."""
+
+    async def add_file(
+        self, path: Path, *, name: str | None = None, aliases: tuple[str, ...] = ()
+    ) -> ModelSummary:
+        """Put a GGUF file of this machine into the catalogue; it stays where it is. ``path`` is absolute.
+
+        Raises ``InvalidGgufError``, ``ModelExistsError`` and ``InvalidSettingError`` (a name that is none).
+        """
+        ...
+
+    async def remove_model(self, name: str, *, with_files: bool = False) -> RemovedModel:
+        """Forget a model; ``with_files`` deletes what gglib downloaded for it and nobody else uses.
+
+        Raises ``ModelNotFoundError``.
+        """
+        ...
+
+    async def search(
+        self, query: str, *, sort: HubSort, limit: int, max_size_bytes: int | None = None
+    ) -> SearchResult:
+        """Return what the hub has, and whether this machine holds it. Raises ``HubError``."""
+        ...
+
+    async def show_repository(self, repo: str, revision: str | None = None) -> FoundRepository:
+        """Return one repository of the hub with all that it has. Raises ``HubError``."""
+        ...
+
+    async def start_download(self, target: str) -> Download:
+        """Begin to pull what a text names (``REPO[:QUANT][@REVISION]``, ``REPO/FILE.gguf``, an address), or queue it.
+
+        What is on its way already is returned as it is. Raises ``NoSuchChoiceError`` for a text that names nothing,
+        and ``QueueFullError``. All else that goes wrong is told by the download.
+        """
+        ...
+
+    async def list_downloads(self) -> list[Download]:
+        """Return the downloads of this server, the newest last; those that are over for a while."""
+        ...
+
+    async def show_download(self, download_id: str) -> Download:
+        """Return one download. Raises ``DownloadNotFoundError``."""
+        ...
+
+    def follow_download(self, download_id: str) -> AsyncGenerator[Download, None]:
+        """Yield how it stands, then again after each change, at most some times a second, up to its final state.
+
+        Whoever is slow to ask misses what was in between, never the end. The first step raises
+        ``DownloadNotFoundError``. Leaving early costs nothing but ``aclose``.
+        """
+        ...
+
+    async def cancel_download(self, download_id: str) -> Download:
+        """End a download and return how it ended; what has come is kept, and the same target goes on with it.
+
+        One that is over stays as it is. Raises ``DownloadNotFoundError``.
+        """
+        ...

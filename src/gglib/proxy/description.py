@@ -1,0 +1,134 @@
+"""What one operation of the HTTP interface is: what it takes, what it answers, who may use it.
+
+Pure values. The dispatch, the strict reading of requests (``fields.py``), the OpenAPI document and its page are all
+made from these, so that none of them says what another does not.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from gglib.core.errors import GglibError, ShuttingDownError
+from gglib.proxy.errors import (
+    BadRequestError,
+    ContentEncodingError,
+    ForbiddenError,
+    HostNotAllowedError,
+    NoLibraryError,
+    OriginNotAllowedError,
+    UnauthorizedError,
+)
+from gglib.proxy.http1.errors import BodyTooLargeError
+
+Schema = Mapping[str, Any]
+"""A JSON Schema (draft 2020-12, which OpenAPI 3.1 has), or a reference to one of ``schemas.SCHEMAS``."""
+
+JSON, EVENTS, HTML, TEXT = "application/json", "text/event-stream", "text/html; charset=utf-8", "text/plain"
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_ERRORS_OF_ALL = (HostNotAllowedError, OriginNotAllowedError, BadRequestError, ShuttingDownError)
+
+
+class Access(Enum):
+    """Who may use an operation, of those whom the gate let in."""
+
+    ANYBODY = "anybody"
+    """Needs no key, even where keys are set."""
+    ADMITTED = "admitted"
+    """Whoever the gate lets in."""
+    TRUSTED = "trusted"
+    """Programs of this machine, pages of this very server, and whoever showed a key: see ``trust.py``."""
+
+
+class Place(Enum):
+    """Where a parameter stands."""
+
+    PATH = "path"
+    QUERY = "query"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One parameter of a path or of a query."""
+
+    name: str
+    place: Place
+    schema: Schema
+    summary: str
+    is_required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """One operation."""
+
+    id: str
+    """Its name in generated clients."""
+    method: str
+    path: str
+    """With ``{name}`` for what varies: a part up to the next slash."""
+    group: str
+    summary: str
+    """One line."""
+    text: str = ""
+    """What else there is to know."""
+    access: Access = Access.TRUSTED
+    parameters: tuple[Parameter, ...] = ()
+    body: Schema | None = None
+    status: int = 200
+    answer: Schema | None = None
+    """None: not JSON, or a shape that is somebody else's."""
+    media_type: str = JSON
+    errors: tuple[type[GglibError], ...] = ()
+    """What it can fail with, beside what follows from the rest of this."""
+    needs_library: bool = False
+    takes_rest: bool = False
+    """Whether what varies last is all the rest of the path, slashes and all: names of models have them."""
+    has_location: bool = False
+    """Whether the answer says in ``Location`` where what it made is found."""
+    pattern: "re.Pattern[str]" = field(init=False, repr=False, compare=False)
+    """Matches the paths that are meant, as they stand in a request."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pattern", re.compile(_expression(self.path, takes_rest=self.takes_rest)))
+
+    @property
+    def is_template(self) -> bool:
+        """Whether it has many paths."""
+        return "{" in self.path
+
+    def all_errors(self) -> tuple[type[GglibError], ...]:
+        """Return everything that it can fail with."""
+        found = [*self.errors, *_ERRORS_OF_ALL]
+        if self.access is not Access.ANYBODY:
+            found.append(UnauthorizedError)
+        if self.access is Access.TRUSTED:
+            found.append(ForbiddenError)
+        if self.needs_library:
+            found.append(NoLibraryError)
+        if self.body is not None:
+            found += [BodyTooLargeError, ContentEncodingError]
+        return tuple(dict.fromkeys(found))
+
+
+def path_parameter(name: str, summary: str) -> Parameter:
+    """Return a parameter of the path, a string."""
+    return Parameter(
+        name=name, place=Place.PATH, schema={"type": "string"}, summary=summary, is_required=True
+    )
+
+
+def query_parameter(name: str, summary: str, *, is_required: bool = False, **schema: object) -> Parameter:
+    """Return a parameter of the query."""
+    return Parameter(name=name, place=Place.QUERY, schema=schema, summary=summary, is_required=is_required)
+
+
+def _expression(path: str, *, takes_rest: bool) -> str:
+    """Return what matches a template."""
+    made, position = "", 0
+    for match in _PLACEHOLDER.finditer(path):
+        varying = ".*" if takes_rest and match.end() == len(path) else "[^/]+"
+        made += re.escape(path[position : match.start()]) + f"(?P<{match[1]}>{varying})"
+        position = match.end()
+    return made + re.escape(path[position:])

@@ -1,0 +1,172 @@
+"""The OpenAPI document as one page for people: no script, nothing from elsewhere. Pure."""
+
+import base64
+import html
+import re
+from hashlib import sha256
+from typing import Any
+
+from gglib.proxy.headers import Headers
+
+_STYLE = """
+:root{color-scheme:light dark;--ink:#1c2128;--soft:#57606a;--paper:#fff;--card:#f6f8fa;--line:#d0d7de;--get:#0969da;
+--post:#1a7f37;--delete:#cf222e}
+@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9198a1;--paper:#0d1117;--card:#161b22;--line:#30363d;
+--get:#58a6ff;--post:#3fb950;--delete:#f85149}}
+*{box-sizing:border-box}
+body{margin:0 auto;max-width:60rem;padding:2rem 1.25rem 6rem;background:var(--paper);color:var(--ink);
+font:16px/1.55 system-ui,sans-serif}
+h1{font-size:1.7rem;margin:0}h2{font-size:1.2rem;margin:2.5rem 0 .75rem}h3{font-size:.95rem;margin:1rem 0 .35rem}
+p{margin:.5rem 0}small,.soft{color:var(--soft)}a{color:var(--get)}
+code,pre{font:.875em/1.5 ui-monospace,monospace}pre{overflow-x:auto;padding:.75rem;border:1px solid var(--line);
+border-radius:6px;background:var(--paper)}
+details{border:1px solid var(--line);border-radius:8px;background:var(--card);margin:.5rem 0}
+summary{display:flex;flex-wrap:wrap;gap:.25rem .75rem;align-items:baseline;padding:.6rem .9rem;cursor:pointer;
+list-style:none}
+summary::-webkit-details-marker{display:none}
+summary:focus-visible{outline:2px solid var(--get);border-radius:8px}
+summary code{font-weight:600;overflow-wrap:anywhere}
+.in{padding:0 .9rem .9rem}.verb{min-width:4.2rem;font:700 .8rem ui-monospace,monospace}
+.get{color:var(--get)}.post{color:var(--post)}.delete{color:var(--delete)}
+table{border-collapse:collapse;width:100%;font-size:.925rem}
+td{padding:.35rem .75rem .35rem 0;border-top:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
+td:first-child{white-space:nowrap}
+"""
+_HASH = base64.b64encode(sha256(_STYLE.encode()).digest()).decode()
+
+PAGE_HEADERS: Headers = [
+    (
+        b"content-security-policy",
+        f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'".encode(),
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+]
+"""It is a page of the server's own origin, which is trusted: nothing may ever run in it."""
+
+_CODE = re.compile(r"`([^`]*)`")
+_REFERENCE = "#/components/schemas/"
+
+
+def page(document: dict[str, Any]) -> str:
+    """Return the page of an OpenAPI document."""
+    info = document["info"]
+    groups = "".join(_group(tag["name"], document["paths"]) for tag in document["tags"])
+    shapes = "".join(_shape(name, schema) for name, schema in document["components"]["schemas"].items())
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{_text(info['title'])}</title><style>{_STYLE}</style></head><body>"
+        f"<h1>{_text(info['title'])} <small>{_text(info['version'])}</small></h1>"
+        f"<p>{_words(info['description'])}</p>"
+        '<p class="soft">For programs: <a href="/openapi.json">openapi.json</a></p>'
+        f"<main>{groups}<h2>Shapes</h2>{shapes}</main></body></html>\n"
+    )
+
+
+def _group(group: str, paths: dict[str, Any]) -> str:
+    operations = [
+        _operation(method, path, told)
+        for path, methods in paths.items()
+        for method, told in methods.items()
+        if group in told["tags"]
+    ]
+    return f"<section><h2>{_text(group)}</h2>{''.join(operations)}</section>"
+
+
+def _operation(method: str, path: str, told: dict[str, Any]) -> str:
+    parts = [f"<p>{_words(told['description'])}</p>"]
+    if "parameters" in told:
+        parts.append(_table("Parameters", map(_parameter, told["parameters"])))
+    if "requestBody" in told:
+        (content,) = told["requestBody"]["content"].values()
+        parts.append(_table("Body", _fields(content["schema"])))
+    parts.append(_table("Answers", [_response(*one) for one in told["responses"].items()]))
+    return (
+        f'<details id="{_text(told["operationId"])}"><summary><span class="verb {_text(method)}">'
+        f"{_text(method.upper())}</span><code>{_text(path)}</code>"
+        f'<span class="soft">{_text(told["summary"])}</span></summary><div class="in">{"".join(parts)}</div></details>'
+    )
+
+
+def _parameter(told: dict[str, Any]) -> tuple[str, str]:
+    need = "required" if told["required"] else "optional"
+    return (
+        f"<code>{_text(told['name'])}</code>",
+        f"{_words(told['description'])} <small>{_kind(told['schema'])}, in the {_text(told['in'])}, {need}</small>",
+    )
+
+
+def _fields(schema: dict[str, Any]) -> list[tuple[str, str]]:
+    required = schema.get("required", ())
+    return [
+        (f"<code>{_text(name)}</code>", _field(field, is_required=name in required))
+        for name, field in schema.get("properties", {}).items()
+    ]
+
+
+def _field(schema: dict[str, Any], *, is_required: bool) -> str:
+    need = "" if is_required else ", optional"
+    return f"{_words(schema.get('description', ''))} <small>{_kind(schema)}{need}</small>"
+
+
+def _response(status: str, told: dict[str, Any]) -> tuple[str, str]:
+    kinds = [
+        f"{_text(media)} {_kind(content.get('x-event-data') or content.get('schema', {}))}"
+        for media, content in told["content"].items()
+    ]
+    return f"<code>{_text(status)}</code>", f"{_words(told['description'])} <small>{', '.join(kinds)}</small>"
+
+
+def _shape(name: str, schema: dict[str, Any]) -> str:
+    return (
+        f'<details id="{_text(name)}"><summary><code>{_text(name)}</code></summary>'
+        f'<div class="in">{_table("", _fields(schema))}</div></details>'
+    )
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """Return a schema in a few words; shapes that have a name are linked."""
+    if "$ref" in schema:
+        name = _text(schema["$ref"].removeprefix(_REFERENCE))
+        return f'<a href="#{name}">{name}</a>'
+    if "anyOf" in schema:
+        return " or ".join(map(_kind, schema["anyOf"]))
+    if "enum" in schema:
+        return " | ".join(f"<code>{_text(str(one))}</code>" for one in schema["enum"])
+    types = schema.get("type", "")
+    told = " or ".join(_text(one) for one in (types if isinstance(types, list) else [types]))
+    if "items" in schema:
+        told += f" of {_kind(schema['items'])}"
+    if schema.get("type") == "object" and "properties" in schema:
+        told += (
+            " {"
+            + ", ".join(f"{_text(name)}: {_kind(one)}" for name, one in schema["properties"].items())
+            + "}"
+        )
+    limits = [f"{word} {schema[key]}" for key, word in _LIMITS.items() if schema.get(key)]
+    return told + (f" ({', '.join(limits)})" if limits else "")
+
+
+_LIMITS = {
+    "minimum": "from",
+    "maximum": "to",
+    "minLength": "characters from",
+    "maxLength": "to",
+    "maxItems": "at most",
+    "default": "default",
+}
+
+
+def _table(title: str, rows: Any) -> str:  # noqa: ANN401 - pairs of HTML
+    body = "".join(f"<tr><td>{left}</td><td>{right}</td></tr>" for left, right in rows)
+    return f"{f'<h3>{_text(title)}</h3>' if title else ''}<table>{body}</table>"
+
+
+def _words(text: str) -> str:
+    return _CODE.sub(r"<code>\1</code>", _text(text))
+
+
+def _text(text: str) -> str:
+    return html.escape(text)

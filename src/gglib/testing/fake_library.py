@@ -1,0 +1,186 @@
+"""A library in memory: the library port without a hub. Its downloads go as far as a test says."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gglib.core.downloads import Download, DownloadState
+from gglib.core.errors import (
+    DownloadNotFoundError,
+    GglibError,
+    InvalidGgufError,
+    NoSuchChoiceError,
+    RepositoryNotFoundError,
+)
+from gglib.core.fit import MachineMemory
+from gglib.core.found import FoundRepository, SearchResult
+from gglib.core.hub import HubSort
+from gglib.core.models import GgufFacts, ModelSummary, NewModel
+from gglib.core.names import not_found, require_model
+from gglib.core.ports import ModelLibraryPort, ModelStorePort, RemovedModel
+from gglib.testing.fake_catalog import FakeCatalog
+
+NO_MEMORY = MachineMemory(total_bytes=None, available_bytes=None)
+_MAGIC = b"GGUF"
+
+
+class FakeLibrary(ModelLibraryPort):
+    """Keeps models in ``store`` and finds ``repositories``. ``fails_with``, when set, is raised by every method.
+
+    A download runs from the moment that it is started, until ``tell`` changes it or ``finish`` or ``fail`` ends it.
+    ``followers`` counts those that follow one now. There is no clock: all times are 0.
+    """
+
+    def __init__(
+        self,
+        store: ModelStorePort | None = None,
+        *,
+        repositories: Iterable[FoundRepository] = (),
+        fails_with: Exception | None = None,
+    ) -> None:
+        self.store = FakeCatalog() if store is None else store
+        self.repositories = list(repositories)
+        self.fails_with = fails_with
+        self.followers = 0
+        self._downloads: dict[str, Download] = {}
+        self._changed = asyncio.Event()
+
+    def tell(self, download_id: str, **fields: Any) -> None:  # noqa: ANN401 - fields of Download
+        """Change a download."""
+        self._downloads[download_id] = replace(self._downloads[download_id], **fields)
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def finish(self, download_id: str, model_name: str) -> None:
+        """End a download well."""
+        self.tell(download_id, state=DownloadState.DONE, model_name=model_name, ended_at=0)
+
+    def fail(self, download_id: str, error: GglibError) -> None:
+        """End a download with an error."""
+        self.tell(
+            download_id,
+            state=DownloadState.FAILED,
+            error_code=error.code,
+            error_message=str(error),
+            ended_at=0,
+        )
+
+    async def add_file(
+        self, path: Path, *, name: str | None = None, aliases: tuple[str, ...] = ()
+    ) -> ModelSummary:
+        """Put a file that begins as a GGUF file does into the store."""
+        self._fail_if_told_to()
+        if not path.is_file() or not path.read_bytes().startswith(_MAGIC):  # noqa: ASYNC240 - a few bytes, in tests
+            raise InvalidGgufError(f"{path.name} cannot be added: it is not a GGUF file.")
+        return await self.store.add_model(
+            NewModel(
+                name=name or path.stem,
+                paths=(path,),
+                size_bytes=path.stat().st_size,  # noqa: ASYNC240 - as above
+                aliases=aliases,
+                facts=GgufFacts(architecture="fake"),
+            )
+        )
+
+    async def remove_model(self, name: str, *, with_files: bool = False) -> RemovedModel:
+        """Forget a model; ``with_files`` deletes the files of one that was downloaded."""
+        self._fail_if_told_to()
+        model = await require_model(self.store, name)
+        if await self.store.remove_model(model.name) is None:
+            raise not_found(name, await self.store.list_models())
+        if not with_files:
+            return RemovedModel(model=model)
+        if not model.is_downloaded:
+            kept = tuple((path, "gglib did not download it") for path in model.paths)
+            return RemovedModel(model=model, kept=kept)
+        sizes = [path.stat().st_size for path in model.paths]
+        for path in model.paths:
+            path.unlink()
+        return RemovedModel(model=model, deleted=model.paths, freed_bytes=sum(sizes))
+
+    async def search(
+        self,
+        query: str,
+        *,
+        sort: HubSort,
+        limit: int,
+        max_size_bytes: int | None = None,
+    ) -> SearchResult:
+        """Return the repositories whose name has ``query`` in it, in the order in which they were given."""
+        del sort
+        self._fail_if_told_to()
+        found = [one for one in self.repositories if query.casefold() in one.repository.repo.casefold()]
+        within = [one for one in (_within(one, max_size_bytes) for one in found) if one.found]
+        return SearchResult(
+            repositories=tuple(within[:limit]), memory=NO_MEMORY, left_out=len(found) - len(within)
+        )
+
+    async def show_repository(self, repo: str, revision: str | None = None) -> FoundRepository:
+        """Return one of ``repositories``; a revision has to be its commit."""
+        self._fail_if_told_to()
+        for one in self.repositories:
+            if one.repository.repo == repo and revision in {None, one.repository.revision}:
+                return one
+        raise RepositoryNotFoundError(f"The hub has no repository '{repo}'.")
+
+    async def start_download(self, target: str) -> Download:
+        """Begin a download, or return the one of the same target that runs."""
+        self._fail_if_told_to()
+        if "/" not in target:
+            raise NoSuchChoiceError(f"'{target}' names no model: write owner/name.")
+        for known in self._downloads.values():
+            if known.target.strip() == target.strip() and not known.state.is_final:
+                return known
+        download = Download(
+            id=f"d{len(self._downloads) + 1}",
+            target=target,
+            state=DownloadState.RUNNING,
+            created_at=0,
+            started_at=0,
+        )
+        self._downloads[download.id] = download
+        return download
+
+    async def list_downloads(self) -> list[Download]:
+        """Return all downloads, the newest last."""
+        self._fail_if_told_to()
+        return list(self._downloads.values())
+
+    async def show_download(self, download_id: str) -> Download:
+        """Return one download."""
+        self._fail_if_told_to()
+        if download_id not in self._downloads:
+            raise DownloadNotFoundError(download_id)
+        return self._downloads[download_id]
+
+    async def follow_download(self, download_id: str) -> AsyncGenerator[Download, None]:
+        """Yield how it stands now and after each change."""
+        self.followers += 1
+        try:
+            while True:
+                changed, download = self._changed, await self.show_download(download_id)
+                yield download
+                if download.state.is_final:
+                    return
+                await changed.wait()
+        finally:
+            self.followers -= 1
+
+    async def cancel_download(self, download_id: str) -> Download:
+        """End a download."""
+        download = await self.show_download(download_id)
+        if not download.state.is_final:
+            self.tell(download_id, state=DownloadState.CANCELLED, ended_at=0)
+        return self._downloads[download_id]
+
+    def _fail_if_told_to(self) -> None:
+        if self.fails_with is not None:
+            raise self.fails_with
+
+
+def _within(one: FoundRepository, max_size_bytes: int | None) -> FoundRepository:
+    if max_size_bytes is None:
+        return one
+    return replace(one, found=tuple(f for f in one.found if f.offer.size_bytes <= max_size_bytes))

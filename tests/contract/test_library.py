@@ -1,0 +1,272 @@
+"""What every library promises: the same tests for the one of a server and for the fake that stands in for it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from gglib.bootstrap.library import library_of
+from gglib.core.downloads import Download, DownloadState
+from gglib.core.errors import (
+    DiskFullError,
+    DownloadNotFoundError,
+    GglibError,
+    InvalidGgufError,
+    ModelExistsError,
+    ModelNotFoundError,
+    NoSuchChoiceError,
+    RepositoryNotFoundError,
+)
+from gglib.core.fit import MachineMemory
+from gglib.core.found import FoundRepository
+from gglib.core.hub import HubRepository, HubSort
+from gglib.core.models import GgufFacts, ModelSummary, NewModel
+from gglib.core.offers import find_offers
+from gglib.core.ports import ModelHubPort, ModelLibraryPort, ModelStorePort
+from gglib.core.pull_target import read_target
+from gglib.settings import Settings, prepare_home
+from gglib.testing import FakeCatalog, FakeHub, FakeLibrary, write_tiny_gguf
+from gglib.usecases.downloads import Downloads, Progress
+from gglib.usecases.find_models import ModelFinder, judged
+
+DEADLINE_S = 10.0
+GB = 10**9
+FILES = {"m-Q4_K_M.gguf": 1 * GB, "m-Q8_0.gguf": 2 * GB}
+
+
+class Subject(Protocol):
+    """A library, what it stands on, and the means to end its downloads."""
+
+    library: ModelLibraryPort
+    store: ModelStorePort
+    models_dir: Path
+
+    async def finish(self, download: Download, model_name: str) -> None:
+        """Let a download end well."""
+
+    async def fail(self, download: Download, error: GglibError) -> None:
+        """Let a download fail."""
+
+
+class OfServer:
+    """The library of a server, whose pulls are told how to end."""
+
+    def __init__(self, home: Path, hub: ModelHubPort) -> None:
+        settings = Settings(home=home / "home")
+        prepare_home(settings)
+        self.models_dir = settings.models_dir
+        self.store: ModelStorePort = FakeCatalog()
+        self.outcomes: dict[str, asyncio.Future[ModelSummary]] = {}
+        self.downloads = Downloads(self._pull, clock=lambda: 0.0, now=lambda: 0.0, identify=read_target)
+        self.library: ModelLibraryPort = library_of(settings, self.store, hub, self.downloads)
+
+    async def finish(self, download: Download, model_name: str) -> None:
+        """Let the pull return."""
+        await asyncio.sleep(0)  # its task takes its first step
+        self.outcomes[download.target].set_result(ModelSummary(id=1, name=model_name))
+
+    async def fail(self, download: Download, error: GglibError) -> None:
+        """Let the pull raise."""
+        await asyncio.sleep(0)
+        self.outcomes[download.target].set_exception(error)
+
+    async def _pull(self, target: str, tell: Callable[[Progress], None]) -> ModelSummary:
+        del tell
+        self.outcomes[target] = asyncio.get_running_loop().create_future()
+        return await self.outcomes[target]
+
+
+class OfFake:
+    """The fake."""
+
+    def __init__(self, home: Path, repository: HubRepository) -> None:
+        self.models_dir = home / "models"
+        self.fake = FakeLibrary(repositories=[_found(repository)])
+        self.library: ModelLibraryPort = self.fake
+        self.store = self.fake.store
+
+    async def finish(self, download: Download, model_name: str) -> None:
+        """Tell it so."""
+        self.fake.finish(download.id, model_name)
+
+    async def fail(self, download: Download, error: GglibError) -> None:
+        """Tell it so."""
+        self.fake.fail(download.id, error)
+
+
+def _found(repository: HubRepository) -> FoundRepository:
+    memory = MachineMemory(total_bytes=None, available_bytes=None)
+    finder = ModelFinder(
+        hub=FakeHub(), memory=memory, context=8192, read_facts=lambda _: GgufFacts(architecture="x")
+    )
+    return judged(repository, find_offers(repository.files), None, finder=finder, max_size_bytes=None)
+
+
+@pytest.fixture(params=["server", "fake"])
+async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
+    """Return a library with nothing in it, whose hub has one repository."""
+    hub = FakeHub()
+    repository = hub.add_repository("owner/coder", FILES)
+    if request.param == "fake":
+        yield OfFake(tmp_path, repository)
+        return
+    served = OfServer(tmp_path, hub)
+    async with served.downloads:
+        yield served
+
+
+async def ends(library: ModelLibraryPort, download_id: str) -> Download:
+    """Return how a download ended."""
+    async with asyncio.timeout(DEADLINE_S), aclosing(library.follow_download(download_id)) as followed:
+        return [one async for one in followed][-1]
+
+
+class TestModels:
+    async def test_a_file_is_added_where_it_is(self, subject: Subject, tmp_path: Path) -> None:
+        """It is in the catalogue, with the names that were given, and has not moved."""
+        path = write_tiny_gguf(tmp_path / "tiny.gguf")
+        added = await subject.library.add_file(path, name="mine", aliases=("m",))
+        assert (added.name, added.aliases, added.paths) == ("mine", ("m",), (path,))
+        assert await subject.store.resolve_model("m") == added
+        assert path.exists()
+
+    async def test_a_name_is_made_where_none_is_given(self, subject: Subject, tmp_path: Path) -> None:
+        """It is the file's own."""
+        added = await subject.library.add_file(write_tiny_gguf(tmp_path / "tiny.gguf"))
+        assert added.name == "tiny"
+
+    async def test_what_is_no_gguf_file_is_not_added(self, subject: Subject, tmp_path: Path) -> None:
+        """Nor one that is not there."""
+        (tmp_path / "text.gguf").write_text("Not a model.")
+        for name in ("text.gguf", "none.gguf"):
+            with pytest.raises(InvalidGgufError):
+                await subject.library.add_file(tmp_path / name)
+        assert await subject.store.list_models() == []
+
+    async def test_a_name_that_is_taken_is_refused(self, subject: Subject, tmp_path: Path) -> None:
+        """Ignoring case, as in the catalogue."""
+        await subject.library.add_file(write_tiny_gguf(tmp_path / "a.gguf"), name="mine")
+        with pytest.raises(ModelExistsError):
+            await subject.library.add_file(write_tiny_gguf(tmp_path / "b.gguf"), name="MINE")
+
+    async def test_a_model_is_forgotten_by_any_of_its_names(self, subject: Subject, tmp_path: Path) -> None:
+        """Its file stays."""
+        path = write_tiny_gguf(tmp_path / "tiny.gguf")
+        added = await subject.library.add_file(path, aliases=("t",))
+        removed = await subject.library.remove_model("t")
+        assert (removed.model, removed.deleted, removed.freed_bytes, removed.kept) == (added, (), 0, ())
+        assert path.exists()
+        with pytest.raises(ModelNotFoundError):
+            await subject.library.remove_model("t")
+
+    async def test_files_that_gglib_did_not_download_stay(self, subject: Subject, tmp_path: Path) -> None:
+        """Also when they are to go; it is said which, and why."""
+        path = write_tiny_gguf(tmp_path / "tiny.gguf")
+        await subject.library.add_file(path)
+        removed = await subject.library.remove_model("tiny", with_files=True)
+        assert (removed.deleted, removed.kept) == ((), ((path, "gglib did not download it"),))
+        assert path.exists()
+        assert await subject.store.list_models() == []
+
+    async def test_files_that_gglib_downloaded_go_when_they_are_to(self, subject: Subject) -> None:
+        """The model and its file are gone, and how much that freed is said."""
+        subject.models_dir.mkdir(parents=True, exist_ok=True)
+        path = write_tiny_gguf(subject.models_dir / "tiny.gguf")
+        await subject.store.add_model(
+            NewModel(
+                name="tiny",
+                paths=(path,),
+                size_bytes=1,
+                facts=GgufFacts(architecture="llama"),
+                is_downloaded=True,
+            )
+        )
+        removed = await subject.library.remove_model("tiny", with_files=True)
+        assert (removed.deleted, removed.kept) == ((path,), ())
+        assert removed.freed_bytes > 0
+        assert not path.exists()
+
+
+class TestHub:
+    async def test_a_search_finds_repositories(self, subject: Subject) -> None:
+        """With what they offer, smallest first; what is too large is left out."""
+        result = await subject.library.search("coder", sort=HubSort.DOWNLOADS, limit=10)
+        assert [one.repository.repo for one in result.repositories] == ["owner/coder"]
+        assert [one.offer.quantization for one in result.repositories[0].found] == ["Q4_K_M", "Q8_0"]
+        smaller = await subject.library.search("coder", sort=HubSort.LIKES, limit=10, max_size_bytes=GB)
+        assert [one.offer.quantization for one in smaller.repositories[0].found] == ["Q4_K_M"]
+
+    async def test_a_search_may_find_nothing(self, subject: Subject) -> None:
+        """Nothing is no error."""
+        assert (await subject.library.search("poet", sort=HubSort.DOWNLOADS, limit=1)).repositories == ()
+
+    async def test_a_repository_is_shown(self, subject: Subject) -> None:
+        """As it is now, or at a commit."""
+        found = await subject.library.show_repository("owner/coder")
+        assert {file.file.name for file in found.files()} == set(FILES)
+        again = await subject.library.show_repository("owner/coder", found.repository.revision)
+        assert again.repository == found.repository
+
+    @pytest.mark.parametrize(("repo", "revision"), [("owner/poet", None), ("owner/coder", "0" * 40)])
+    async def test_what_the_hub_does_not_have_is_not_found(
+        self, subject: Subject, repo: str, revision: str | None
+    ) -> None:
+        """Neither a repository nor a revision."""
+        with pytest.raises(RepositoryNotFoundError):
+            await subject.library.show_repository(repo, revision)
+
+
+class TestDownloads:
+    async def test_a_download_ends_with_the_name_of_its_model(self, subject: Subject) -> None:
+        """Whoever follows it sees it run, and then done."""
+        started = await subject.library.start_download("owner/coder:Q4_K_M")
+        assert (started.state, started.target) == (DownloadState.RUNNING, "owner/coder:Q4_K_M")
+        async with aclosing(subject.library.follow_download(started.id)) as followed:
+            assert (await anext(followed)).state is DownloadState.RUNNING
+            await subject.finish(started, "coder")
+        ended = await ends(subject.library, started.id)
+        assert (ended.state, ended.model_name, ended.error_code) == (DownloadState.DONE, "coder", None)
+        assert await subject.library.show_download(started.id) == ended
+        assert await subject.library.list_downloads() == [ended]
+
+    async def test_a_failure_is_told_by_the_download(self, subject: Subject) -> None:
+        """With code and sentence."""
+        started = await subject.library.start_download("owner/coder")
+        await subject.fail(started, DiskFullError("There is no room."))
+        ended = await ends(subject.library, started.id)
+        assert (ended.state, ended.error_code) == (DownloadState.FAILED, "disk_full")
+        assert ended.error_message == "There is no room."
+
+    async def test_the_same_target_is_not_begun_twice(self, subject: Subject) -> None:
+        """It is the same download until it is over."""
+        started = await subject.library.start_download("owner/coder")
+        assert (await subject.library.start_download(" owner/coder ")).id == started.id
+        await subject.finish(started, "coder")
+        await ends(subject.library, started.id)
+        assert (await subject.library.start_download("owner/coder")).id != started.id
+
+    async def test_a_download_can_be_cancelled(self, subject: Subject) -> None:
+        """It ends before the call does, and stays as it is."""
+        started = await subject.library.start_download("owner/coder")
+        ended = await subject.library.cancel_download(started.id)
+        assert ended.state is DownloadState.CANCELLED
+        assert await ends(subject.library, started.id) == ended
+        assert await subject.library.cancel_download(started.id) == ended
+
+    async def test_what_names_nothing_is_refused_at_once(self, subject: Subject) -> None:
+        """No download begins."""
+        with pytest.raises(NoSuchChoiceError):
+            await subject.library.start_download("coder")
+        assert await subject.library.list_downloads() == []
+
+    async def test_an_id_that_is_none_is_no_download(self, subject: Subject) -> None:
+        """Neither to be shown, nor followed, nor cancelled."""
+        with pytest.raises(DownloadNotFoundError):
+            await subject.library.show_download("x")
+        with pytest.raises(DownloadNotFoundError):
+            await subject.library.cancel_download("x")
+        with pytest.raises(DownloadNotFoundError):
+            await anext(subject.library.follow_download("x"))

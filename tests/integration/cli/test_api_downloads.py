@@ -1,0 +1,142 @@
+"""Models found, pulled, used and removed through a server that runs: a real process and a real hub."""
+
+import http.client
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from gglib.hf.lane import BLOCK_BYTES
+from gglib.testing.local_hub import LocalHub
+from gglib.usecases.plan_pull import HEADER_BYTES
+
+from .conftest import Home, wait_until
+
+REPO = "ada/tiny-GGUF"
+LARGE = 8_000_000
+PAUSE = 5_000_000
+
+
+@pytest.fixture
+def hub(home: Home) -> Iterator[LocalHub]:
+    """Yield a hub with a small repository and a large one, which the server of ``home`` asks."""
+    content = home.model_file.read_bytes()
+    with LocalHub() as hub:
+        hub.add_repository(REPO, {"tiny-Q4_K_M.gguf": content})
+        hub.add_repository("ada/large", {"large-Q4_K_M.gguf": content + bytes(LARGE - len(content))})
+        home.variables = {
+            "HF_ENDPOINT": hub.url,
+            "NO_PROXY": "127.0.0.1,localhost",
+            "HF_HOME": str(home.path),
+        }
+        yield hub
+
+
+@contextmanager
+def asking(url: str, method: str, path: str, content: object = None) -> Iterator[http.client.HTTPResponse]:
+    """Ask the server and yield its answer."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    with closing(connection):
+        connection.request(method, path, None if content is None else json.dumps(content))
+        with connection.getresponse() as response:
+            yield response
+
+
+def told(url: str, method: str, path: str, content: object = None, *, status: int = 200) -> Any:
+    """Return the JSON of an answer."""
+    with asking(url, method, path, content) as response:
+        body = json.loads(response.read())
+        assert response.status == status, body
+        return body
+
+
+def events(url: str, download_id: str) -> list[dict[str, Any]]:
+    """Return every event of a download up to its end."""
+    with asking(url, "GET", f"/api/downloads/{download_id}/events") as response:
+        lines = response.read().decode().splitlines()
+    return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+
+
+@pytest.mark.usefixtures("hub")
+def test_from_an_idea_to_an_answer_and_back(home: Home) -> None:
+    """A program searches, pulls, chats and removes; every shape is that of the command line."""
+    with home.serving() as server:
+        found = told(server.url, "GET", "/api/models/search?q=tiny")
+        (repository,) = found["repositories"]
+        assert repository["repo"] == REPO
+        said = json.loads(home.ok("search", "tiny", "--json"))
+        assert said["repositories"] == found["repositories"]
+        shown = told(server.url, "GET", f"/api/hub/models/{REPO}")
+        assert [file["name"] for file in shown["files"]] == ["tiny-Q4_K_M.gguf"]
+        target = repository["offers"][0]["pull"]
+        started = told(server.url, "POST", "/api/downloads", {"target": target}, status=202)
+        last = events(server.url, started["id"])[-1]
+        assert (last["state"], last["model_name"], last["error"]) == ("done", "tiny-Q4_K_M", None)
+        assert last["done_bytes"] == last["total_bytes"] == home.model_file.stat().st_size
+        assert told(server.url, "GET", "/api/models")["models"] == json.loads(home.ok("list", "--json"))
+        chat = {"model": last["model_name"], "messages": [{"role": "user", "content": "Hi"}]}
+        assert told(server.url, "POST", "/v1/chat/completions", chat)["choices"]
+        removed = told(server.url, "DELETE", "/api/models/tiny-Q4_K_M?files=true")
+        assert removed["freed_bytes"] > 0
+        assert not (home.path / "models/ada/tiny-GGUF/tiny-Q4_K_M.gguf").exists()
+    assert json.loads(home.ok("list", "--json")) == []
+
+
+def test_what_was_cancelled_goes_on_where_it_ended(home: Home, hub: LocalHub) -> None:
+    """Nothing is in the catalogue then; the same target fetches only the rest."""
+    gate = hub.pause_after("large-Q4_K_M.gguf", PAUSE)
+    with home.serving() as server:
+        started = told(server.url, "POST", "/api/downloads", {"target": "ada/large"}, status=202)
+        path = f"/api/downloads/{started['id']}"
+        wait_until(lambda: told(server.url, "GET", path)["done_bytes"] >= PAUSE - 2 * BLOCK_BYTES)
+        ended = told(server.url, "DELETE", path)
+        assert ended["state"] == "cancelled"
+        assert told(server.url, "GET", "/api/models")["models"] == []
+        gate.release()
+        before = hub.sent_bytes("large-Q4_K_M.gguf")
+        again = told(server.url, "POST", "/api/downloads", {"target": "ada/large"}, status=202)
+        assert again["id"] != started["id"]
+        assert events(server.url, again["id"])[-1]["state"] == "done"
+    fetched = hub.sent_bytes("large-Q4_K_M.gguf") - before - HEADER_BYTES
+    assert fetched <= LARGE - ended["done_bytes"] + BLOCK_BYTES
+
+
+def test_a_server_that_stops_ends_its_downloads_in_order(home: Home, hub: LocalHub) -> None:
+    """TERM in the middle: exit code 0, who follows is told, and ``gglib pull`` goes on."""
+    gate = hub.pause_after("large-Q4_K_M.gguf", PAUSE)
+    with home.serving() as server:
+        started = told(server.url, "POST", "/api/downloads", {"target": "ada/large"}, status=202)
+        path = f"/api/downloads/{started['id']}"
+        wait_until(lambda: told(server.url, "GET", path)["done_bytes"] >= PAUSE - 2 * BLOCK_BYTES)
+        with asking(server.url, "GET", f"{path}/events") as response:
+            assert response.readline().startswith(b"data: ")
+            assert server.end(signal.SIGTERM) == 0
+            last = [line for line in response.read().splitlines() if line.startswith(b"data: ")][-1]
+        assert json.loads(last.removeprefix(b"data: "))["error"]["code"] == "shutting_down"
+    gate.release()
+    before = hub.sent_bytes("large-Q4_K_M.gguf")
+    home.ok("pull", "ada/large:Q4_K_M")
+    assert hub.sent_bytes("large-Q4_K_M.gguf") - before - HEADER_BYTES <= LARGE - PAUSE + 3 * BLOCK_BYTES
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_pull_that_fails_says_why(home: Home) -> None:
+    """The download has the code and the sentence that ``gglib pull`` prints."""
+    with home.serving() as server:
+        started = told(server.url, "POST", "/api/downloads", {"target": "ada/none:Q4_K_M"}, status=202)
+        (*_, last) = events(server.url, started["id"])
+    assert (last["state"], last["error"]["code"]) == ("failed", "repository_not_found")
+    assert last["error"]["message"] == home.refused("pull", "ada/none:Q4_K_M", "--yes")
+
+
+def test_a_hub_that_is_away_is_told_with_its_status(home: Home, hub: LocalHub) -> None:
+    """503 and when to ask again."""
+    home.variables["HF_ENDPOINT"] = "http://127.0.0.1:9"
+    with home.serving() as server, asking(server.url, "GET", "/api/models/search?q=tiny") as response:
+        assert (response.status, response.headers["retry-after"]) == (503, "10")
+        assert json.loads(response.read())["error"]["code"] == "hub_unreachable"

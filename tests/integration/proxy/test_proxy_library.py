@@ -1,0 +1,527 @@
+"""What programs may do with the models of this machine, over real sockets."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from gglib.core import errors
+from gglib.core.downloads import DownloadState
+from gglib.core.fit import Fit, MachineMemory, MemoryNeed
+from gglib.core.found import FoundOffer, FoundRepository
+from gglib.core.hub import HubFile, HubRepository
+from gglib.core.models import ModelSource, ModelSummary, RunningTarget
+from gglib.core.offers import find_offers
+from gglib.proxy import ProxyOptions
+from gglib.proxy.description import EVENTS, JSON, Access, Description
+from gglib.proxy.errors import status_of
+from gglib.proxy.routes.table import OPERATIONS
+from gglib.proxy.schemas import FORWARDED, SCHEMAS
+from gglib.testing import FakeCatalog, FakeLibrary, FakeRuntime
+
+from .support import Client, Proxy, Reply, ask, chunked, connect, proxy_running, until
+
+MODEL = ModelSummary(
+    id=7,
+    name="Org/coder:Q4",
+    aliases=("coder",),
+    paths=(Path("/models/coder.gguf"),),
+    projector=Path("/models/mmproj.gguf"),
+    hashes=("00",),
+    source=ModelSource(origin="hub", repo="Org/coder", revision="abc", file="coder.gguf", sha256="00"),
+    size_bytes=5,
+)
+SEARCHED = ModelSummary(id=8, name="search", paths=(Path("/models/search.gguf"),))
+KEY = "a-key-of-this-test"
+WITH_KEY = (("Authorization", f"Bearer {KEY}"),)
+KEYED = ProxyOptions(api_keys={"tester": KEY}, cors_origins=("https://chat.example.com",))
+DESCRIBED = {one.description.id: one.description for one in OPERATIONS}
+ANSWERED = [one for one in DESCRIBED.values() if one.body is not FORWARDED]
+"""All but what an engine answers."""
+OURS = [
+    one.description
+    for one in OPERATIONS
+    if one.description.path.startswith("/api/") and one.description.needs_library
+]
+
+
+def found() -> FoundRepository:
+    """Return a repository of the hub."""
+    repository = HubRepository(
+        repo="owner/coder",
+        revision="c0ffee",
+        files=(
+            HubFile(name="c-Q4_K_M.gguf", size_bytes=9, sha256="ab"),
+            HubFile(name="README.md", size_bytes=1),
+        ),
+        licence="mit",
+        updated_at=1,
+    )
+    offers = find_offers(repository.files)
+    need = MemoryNeed(weights_bytes=9, kv_bytes=1, compute_bytes=1, overhead_bytes=1, is_exact=True)
+    return FoundRepository(
+        repository=repository,
+        offers=offers,
+        found=(FoundOffer(offer=offers.models[0], need=need, fit=Fit.FITS),),
+        suggested=offers.models[0],
+        memory=MachineMemory(total_bytes=64, available_bytes=None),
+        context=8192,
+        architecture="llama",
+        parameter_count=None,
+        trained_context=4096,
+    )
+
+
+@asynccontextmanager
+async def serving(
+    *, options: ProxyOptions | None = None, models: Iterable[ModelSummary] = (MODEL, SEARCHED)
+) -> AsyncIterator[tuple[Proxy, FakeLibrary]]:
+    """Serve a catalogue, and a library over it whose hub has one repository."""
+    catalog = FakeCatalog(models)
+    library = FakeLibrary(catalog, repositories=[found()])
+    async with proxy_running(FakeRuntime(), catalog, options=options, library=library) as proxy:
+        yield proxy, library
+
+
+async def post(port: int, path: str, content: object, *headers: tuple[str, str]) -> Reply:
+    """Post JSON."""
+    return await ask(port, "POST", path, body=json.dumps(content).encode(), headers=headers)
+
+
+def check(value: Any, schema: dict[str, Any], at: str = "$") -> None:
+    """Fail where a value is not of a schema's shape: of JSON Schema what ``schemas.py`` uses."""
+    if "$ref" in schema:
+        check(value, SCHEMAS[schema["$ref"].rpartition("/")[2]], at)
+        return
+    if "anyOf" in schema:
+        shapes = [one for one in schema["anyOf"] if (one["type"] == "null") is (value is None)]
+        check(value, shapes[0], at)
+        return
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    names = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
+    kind = "null" if value is None else names[type(value)]
+    assert kind in types or (kind == "integer" and "number" in types), f"{at}: {value!r} is not {types}"
+    assert value in schema.get("enum", [value]), at
+    assert value == schema.get("const", value), at
+    if kind == "object" and "properties" in schema:
+        assert set(value) == set(schema["properties"]), at
+        for name, member in value.items():
+            check(member, schema["properties"][name], f"{at}.{name}")
+    if kind == "array":
+        for number, item in enumerate(value):
+            check(item, schema["items"], f"{at}[{number}]")
+
+
+def target_of(described: Description, download_id: str) -> str:
+    """Return a target that an operation takes."""
+    model = quote(MODEL.name, safe="")
+    is_of_models = described.path.startswith("/v1/")
+    values = {
+        "name": model,
+        "id": model if is_of_models else download_id,
+        "owner": "owner",
+        "repository": "coder",
+    }
+    path = re.sub(r"{(\w+)}", lambda match: values[match[1]], described.path)
+    query = "?q=coder" if described.id == "searchHub" else ""
+    return path + query
+
+
+class TestEveryOperation:
+    @pytest.mark.parametrize("described", ANSWERED, ids=lambda one: one.id)
+    async def test_answers_as_it_is_described(self, described: Description, tmp_path: Path) -> None:
+        """Status, media type, fields and their types are those of the table, and ``Location`` leads somewhere."""
+        file = tmp_path / "new.gguf"
+        file.write_bytes(b"GGUF")
+        bodies = {"addModel": {"path": str(file)}, "startDownload": {"target": "owner/coder"}}
+        async with serving() as (proxy, library):
+            download = await library.start_download("owner/other")
+            library.finish(download.id, "other")
+            path = target_of(described, download.id)
+            body = json.dumps(bodies[described.id]).encode() if described.id in bodies else b""
+            reply = await ask(proxy.port, described.method, path, body=body)
+            assert reply.status == described.status
+            assert reply.is_whole
+            (media_type,) = reply.values("content-type")
+            assert media_type.partition(";")[0] == described.media_type.partition(";")[0]
+            if described.answer is not None and described.media_type == JSON:
+                check(reply.json(), dict(described.answer))
+            elif described.media_type == EVENTS:
+                for event in events_of(reply.body):
+                    check(event, dict(described.answer or {}))
+            assert bool(reply.values("location")) is described.has_location
+            for location in reply.values("location"):
+                assert (await ask(proxy.port, "GET", location)).json() == reply.json()
+
+    @pytest.mark.parametrize(
+        ("described", "error"),
+        [
+            pytest.param(one, error, id=f"{one.id}-{error.code}")
+            for one in OURS
+            for error in one.errors
+            if issubclass(error, errors.HubError | errors.InvalidGgufError | errors.ModelExistsError)
+        ],
+    )
+    async def test_tells_each_error_that_it_declares(
+        self, described: Description, error: type[errors.GglibError]
+    ) -> None:
+        """The status of the table, the code, the sentence; and ``Retry-After`` where that helps."""
+        bodies = {"addModel": {"path": "/m.gguf"}, "startDownload": {"target": "owner/coder"}}
+        async with serving() as (proxy, library):
+            library.fails_with = error("One sentence.")
+            path = target_of(described, "x")
+            body = json.dumps(bodies[described.id]).encode() if described.id in bodies else b""
+            reply = await ask(proxy.port, described.method, path, body=body)
+        assert (reply.status, reply.error["code"]) == (status_of(error), error.code)
+        assert reply.error["message"] == "One sentence."
+        is_for_later = error in {errors.HubUnreachableError, errors.HubBusyError}
+        assert bool(reply.values("retry-after")) is is_for_later
+
+    @pytest.mark.parametrize("described", OURS, ids=lambda one: one.id)
+    async def test_is_not_offered_without_a_library(self, described: Description) -> None:
+        """A program that embeds the proxy with a runtime and a catalogue alone has the rest refused with 501."""
+        async with proxy_running(FakeRuntime(), FakeCatalog([MODEL])) as proxy:
+            path = target_of(described, "x")
+            reply = await ask(proxy.port, described.method, path, body=b"{}")
+            assert (reply.status, reply.error["code"]) == (501, "not_offered")
+            assert reply.values("x-should-retry") == ["false"]
+            listed = await ask(proxy.port, "GET", "/api/models")
+        assert [model["name"] for model in listed.json()["models"]] == [MODEL.name]
+
+    @pytest.mark.parametrize("described", OURS, ids=lambda one: one.id)
+    async def test_takes_no_parameter_that_it_does_not_have(self, described: Description) -> None:
+        """An unknown one is refused by its name, where there are any; bodies too."""
+        async with serving() as (proxy, _):
+            path = target_of(described, "x")
+            body = b'{"colour": 1}' if described.body else b""
+            query = "&" if "?" in path else "?"
+            reply = await ask(proxy.port, described.method, f"{path}{query}colour=1", body=body)
+        if described.body or any(one.place.value == "query" for one in described.parameters):
+            assert (reply.status, reply.error["param"]) == (400, "colour")
+
+
+class TestModels:
+    async def test_a_model_shows_its_state_and_where_it_is(self) -> None:
+        """As the command line does, to who is trusted."""
+        runtime = FakeRuntime({MODEL.name: RunningTarget.local(1, MODEL.id, MODEL.name, 1)})
+        await runtime.ensure_model_running(MODEL.name, None, 1)
+        async with proxy_running(runtime, FakeCatalog([MODEL])) as proxy:
+            shown = (await ask(proxy.port, "GET", "/api/models/coder")).json()
+        assert (shown["name"], shown["state"]) == (MODEL.name, "ready")
+        assert (shown["paths"], shown["projector"]) == (["/models/coder.gguf"], "/models/mmproj.gguf")
+
+    @pytest.mark.parametrize("path", ["/api/models", "/api/models/coder"])
+    async def test_a_page_sees_models_and_no_path(self, path: str) -> None:
+        """Of an origin that is answered, without a key; with one it sees where they are."""
+        page = (("Origin", "http://localhost:3000"),)
+        async with serving() as (proxy, _):
+            reply = await ask(proxy.port, "GET", path, headers=page)
+        assert (reply.status, reply.values("access-control-allow-origin")) == (200, ["http://localhost:3000"])
+        assert b"/models/" not in reply.body.replace(b"/api/models/", b"")
+        async with serving(options=KEYED) as (proxy, _):
+            reply = await ask(proxy.port, "GET", path, headers=(*page, *WITH_KEY))
+        assert b"/models/coder.gguf" in reply.body
+
+    @pytest.mark.parametrize("spelling", ["Org/coder:Q4", "Org%2Fcoder%3AQ4", "coder", "7"])
+    async def test_a_model_is_found_by_any_name(self, spelling: str) -> None:
+        """Slashes may stand as they are, or escaped."""
+        async with serving() as (proxy, _):
+            assert (await ask(proxy.port, "GET", f"/api/models/{spelling}")).json()["id"] == MODEL.id
+
+    async def test_a_model_that_is_called_like_a_path_is_found_by_its_number(self) -> None:
+        """``/api/models/search`` is the search; the name is found under another spelling, too."""
+        async with serving() as (proxy, _):
+            replies = [
+                await ask(proxy.port, "GET", f"/api/models/{spelling}") for spelling in ("8", "s%65arch")
+            ]
+        assert [reply.json()["name"] for reply in replies] == ["search", "search"]
+
+    async def test_a_model_that_is_not_there_is_not_found(self) -> None:
+        """The error names what comes near, for showing and for forgetting."""
+        async with serving() as (proxy, _):
+            for method in ("GET", "DELETE"):
+                reply = await ask(proxy.port, method, "/api/models/code")
+                assert (reply.status, reply.error["code"]) == (404, "model_not_found")
+                assert "coder" in reply.error["message"]
+
+    async def test_a_file_is_added_and_forgotten(self, tmp_path: Path) -> None:
+        """201 and where it is found; then it is gone from the catalogue, and its file is not."""
+        file = tmp_path / "new.gguf"
+        file.write_bytes(b"GGUF")
+        async with serving() as (proxy, _):
+            added = await post(
+                proxy.port, "/api/models", {"path": str(file), "name": "a/b", "aliases": ["new"]}
+            )
+            assert (added.status, added.values("location")) == (201, ["/api/models/a%2Fb"])
+            again = await post(proxy.port, "/api/models", {"path": str(file), "name": "other"})
+            assert (again.status, again.error["code"]) == (409, "model_exists")
+            gone = await ask(proxy.port, "DELETE", "/api/models/new?files=true")
+            assert gone.json()["removed"]["name"] == "a/b"
+            assert gone.json()["kept"] == [{"path": str(file), "reason": "gglib did not download it"}]
+            assert (await ask(proxy.port, "GET", "/api/models/new")).status == 404
+        assert file.exists()
+
+    async def test_a_name_that_is_none_is_the_fault_of_its_field(self) -> None:
+        """What the catalogue does not take as a name is a 400."""
+        async with serving() as (proxy, library):
+            library.fails_with = errors.InvalidSettingError("The model name '7' would be taken for an id.")
+            reply = await post(proxy.port, "/api/models", {"path": "/m.gguf", "name": "7"})
+        assert (reply.status, reply.error["param"]) == (400, "name")
+
+    @pytest.mark.parametrize(
+        ("headers", "body", "status", "code"),
+        [
+            ((), b'{"path":"' + b"m" * 65_536 + b'"}', 413, "body_too_large"),
+            (
+                (("Transfer-Encoding", "chunked"),),
+                chunked(b'{"path":"', b"m" * 65_536, b'"}') + b"0\r\n\r\n",
+                413,
+                "body_too_large",
+            ),
+            ((("Content-Encoding", "gzip"),), b"{}", 415, "unsupported_encoding"),
+            ((), b"path=/m.gguf", 400, "invalid_request"),
+        ],
+    )
+    async def test_a_body_that_is_not_taken(
+        self, headers: tuple[tuple[str, str], ...], body: bytes, status: int, code: str
+    ) -> None:
+        """Too large, told so or not; compressed; of another form."""
+        async with serving() as (proxy, _):
+            reply = await ask(proxy.port, "POST", "/api/models", body=body, headers=headers)
+        assert (reply.status, reply.error["code"]) == (status, code)
+
+    async def test_other_methods_are_refused(self) -> None:
+        """The answer names those that there are."""
+        async with serving() as (proxy, _):
+            models = await ask(proxy.port, "DELETE", "/api/models")
+            one = await ask(proxy.port, "POST", "/api/models/coder", body=b"{}")
+            unknown = await ask(proxy.port, "GET", "/api/downloads/x/y")
+        assert (models.status, models.values("allow")) == (405, ["GET, HEAD, POST"])
+        assert (one.status, one.values("allow")) == (405, ["GET, HEAD, DELETE"])
+        assert unknown.status == 404
+
+
+PAGES_AND_STRANGERS = [
+    pytest.param((("Origin", "https://evil.example"),), 403, "origin_not_allowed", id="a foreign page"),
+    pytest.param((("Origin", "null"),), 403, "origin_not_allowed", id="a page without an origin"),
+    pytest.param((("Host", "evil.example"),), 403, "host_not_allowed", id="a page that rebinds its name"),
+    pytest.param(
+        (("Host", "evil.example"), ("Origin", "http://evil.example")), 403, "host_not_allowed", id="the same"
+    ),
+    pytest.param((("Origin", "http://localhost:3000"),), 403, "forbidden", id="a page of another port"),
+    pytest.param((("Sec-Fetch-Site", "cross-site"),), 403, "forbidden", id="a picture in a foreign page"),
+    pytest.param((("Origin", "vscode-webview://x"),), 403, "forbidden", id="a window of an editor"),
+]
+
+
+class TestTrust:
+    @pytest.mark.parametrize(("headers", "status", "code"), PAGES_AND_STRANGERS)
+    @pytest.mark.parametrize("described", OURS, ids=lambda one: one.id)
+    async def test_who_is_not_trusted_is_refused(
+        self, described: Description, headers: tuple[tuple[str, str], ...], status: int, code: str
+    ) -> None:
+        """Nothing is added, removed, asked of the hub or begun, whatever the body is."""
+        assert described.access is Access.TRUSTED
+        async with serving() as (proxy, library):
+            path = target_of(described, "x")
+            body = b'{"target":"owner/coder"}'
+            reply = await ask(proxy.port, described.method, path, body=body, headers=headers)
+            assert (reply.status, reply.error["code"]) == (status, code)
+            assert await library.list_downloads() == []
+            assert len(await library.store.list_models()) == 2
+
+    async def test_a_page_of_this_server_is_trusted(self) -> None:
+        """It came from here, under a name that nobody else can have."""
+        async with serving() as (proxy, library):
+            own = f"127.0.0.1:{proxy.port}"
+            headers = (("Host", own), ("Origin", f"http://{own}"), ("Sec-Fetch-Site", "same-origin"))
+            reply = await post(proxy.port, "/api/downloads", {"target": "owner/coder"}, *headers)
+            assert reply.status == 202
+            assert len(await library.list_downloads()) == 1
+
+    async def test_any_origin_is_not_any_page(self) -> None:
+        """``*`` lets every page chat, and none change anything."""
+        async with serving(options=ProxyOptions(cors_origins=("*",))) as (proxy, library):
+            page = ("Origin", "https://evil.example")
+            reply = await post(proxy.port, "/api/downloads", {"target": "owner/coder"}, page)
+            assert (reply.status, reply.error["code"]) == (403, "forbidden")
+            assert await library.list_downloads() == []
+
+    async def test_a_page_with_a_key_is_trusted_if_its_origin_is_answered(self) -> None:
+        """The key alone does not help a page whose origin is not allowed, nor the origin alone one without a key."""
+        body = {"target": "owner/coder"}
+        chat, evil = ("Origin", "https://chat.example.com"), ("Origin", "https://evil.example")
+        async with serving(options=KEYED) as (proxy, library):
+            without = await post(proxy.port, "/api/downloads", body, chat)
+            foreign = await post(proxy.port, "/api/downloads", body, evil, *WITH_KEY)
+            assert await library.list_downloads() == []
+            both = await post(proxy.port, "/api/downloads", body, chat, *WITH_KEY)
+        assert (without.status, without.error["code"]) == (401, "invalid_api_key")
+        assert (foreign.status, foreign.error["code"]) == (403, "origin_not_allowed")
+        assert both.status == 202
+        assert both.values("access-control-allow-origin") == ["https://chat.example.com"]
+
+    async def test_a_browser_that_asks_first_is_told_of_every_method(self) -> None:
+        """Without DELETE in the answer to its OPTIONS, no page could cancel or forget anything."""
+        async with serving(options=KEYED) as (proxy, _):
+            reply = await ask(
+                proxy.port,
+                "OPTIONS",
+                "/api/downloads/x",
+                headers=(
+                    ("Origin", "https://chat.example.com"),
+                    ("Access-Control-Request-Method", "DELETE"),
+                    ("Access-Control-Request-Headers", "authorization"),
+                ),
+            )
+        assert reply.status == 204
+        assert "DELETE" in reply.values("access-control-allow-methods")[0]
+        assert reply.values("access-control-allow-headers") == ["authorization"]
+
+
+def events_of(body: bytes) -> list[dict[str, Any]]:
+    """Return the data of every event; anything but data and comments is a fault."""
+    events = []
+    for block in body.decode().split("\n\n"):
+        if block in {"", ":"}:
+            continue
+        assert block.startswith("data: ")
+        assert "\n" not in block
+        events.append(json.loads(block[len("data: ") :]))
+    return events
+
+
+async def next_event(client: Client) -> dict[str, Any]:
+    """Return the next event of an open stream."""
+    while True:
+        block = await client.read_until(b"\n\n")
+        if b"data: " in block:
+            told: dict[str, Any] = json.loads(block[block.index(b"data: ") + 6 :])
+            return told
+
+
+class TestEvents:
+    async def test_a_download_is_told_from_its_state_to_its_end(self) -> None:
+        """First how it stands, then each change, last the final state; then the stream ends properly."""
+        async with serving() as (proxy, library):
+            started = await library.start_download("owner/coder")
+            async with await connect(proxy.port) as client:
+                await client.send("GET", f"/api/downloads/{started.id}/events")
+                head = await client.read_until(b"\r\n\r\n")
+                assert b"content-type: text/event-stream\r\n" in head
+                assert b"cache-control: no-cache\r\n" in head
+                assert (await next_event(client))["done_bytes"] == 0
+                library.tell(started.id, done_bytes=5, total_bytes=10, bytes_per_s=1)
+                changed = await next_event(client)
+                assert (changed["done_bytes"], changed["left_s"]) == (5, 5)
+                library.finish(started.id, "coder")
+                ended = await next_event(client)
+                assert (ended["state"], ended["model_name"]) == ("done", "coder")
+                assert await client.read_until(b"0\r\n\r\n")
+            await until(lambda: library.followers == 0)
+
+    async def test_a_failure_is_the_last_event(self) -> None:
+        """It is the download that failed, not the request."""
+        async with serving() as (proxy, library):
+            started = await library.start_download("owner/coder")
+            library.fail(started.id, errors.DiskFullError("There is no room."))
+            reply = await ask(proxy.port, "GET", f"/api/downloads/{started.id}/events")
+        (event,) = events_of(reply.body)
+        assert (reply.status, event["state"]) == (200, "failed")
+        assert event["error"] == {"code": "disk_full", "message": "There is no room."}
+
+    async def test_what_is_not_there_is_a_proper_404(self) -> None:
+        """The status is still open when that is found out."""
+        async with serving() as (proxy, _):
+            for path, method in (("", "GET"), ("/events", "GET"), ("", "DELETE")):
+                reply = await ask(proxy.port, method, f"/api/downloads/none{path}")
+                assert (reply.status, reply.error["code"]) == (404, "download_not_found")
+
+    async def test_silence_is_filled_with_comments(self) -> None:
+        """No ``id:``, no ``retry:``; a client that waits sees that the stream lives."""
+        async with serving(options=ProxyOptions(heartbeat_s=0.01)) as (proxy, library):
+            started = await library.start_download("owner/coder")
+            async with await connect(proxy.port) as client:
+                await client.send("GET", f"/api/downloads/{started.id}/events")
+                await next_event(client)
+                for _ in range(3):
+                    assert b":\n\n" in await client.read_until(b":\n\n")
+
+    async def test_who_leaves_costs_nothing(self) -> None:
+        """Nobody follows for a client that is gone, and the download goes on."""
+        async with serving() as (proxy, library):
+            started = await library.start_download("owner/coder")
+            async with await connect(proxy.port) as client:
+                await client.send("GET", f"/api/downloads/{started.id}/events")
+                await next_event(client)
+                assert library.followers == 1
+            await until(lambda: library.followers == 0)
+            assert (await library.show_download(started.id)).state is DownloadState.RUNNING
+
+    async def test_a_shutdown_ends_it(self) -> None:
+        """With an error event, within the time that a shutdown takes."""
+        async with serving() as (proxy, library):
+            started = await library.start_download("owner/coder")
+            async with await connect(proxy.port) as client:
+                await client.send("GET", f"/api/downloads/{started.id}/events")
+                await next_event(client)
+                assert await proxy.stop() < 2
+                assert (await next_event(client))["error"]["code"] == "shutting_down"
+            assert library.followers == 0
+
+    async def test_a_head_request_is_answered_and_ends(self) -> None:
+        """It does not wait for a download."""
+        async with serving() as (proxy, library):
+            started = await library.start_download("owner/coder")
+            async with await connect(proxy.port) as client:
+                await client.send("HEAD", f"/api/downloads/{started.id}/events")
+                async with asyncio.timeout(5):
+                    answer = await client.reader.read()  # to the end of the connection
+            assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert answer.endswith(b"\r\n\r\n")
+            await until(lambda: library.followers == 0)
+
+    async def test_a_client_that_does_not_read_gets_the_newest_and_the_end(self) -> None:
+        """Nothing piles up for it: the many changes in between are not sent."""
+        async with serving() as (proxy, library):
+            started = await library.start_download("owner/coder")
+            async with await connect(proxy.port, receive_buffer_bytes=4096) as client:
+                await client.send("GET", f"/api/downloads/{started.id}/events")
+                await next_event(client)
+                client.stop_reading()
+                for step in range(20_000):
+                    library.tell(started.id, done_bytes=step)
+                    await asyncio.sleep(0)
+                library.finish(started.id, "coder")
+                client.read_again()
+                count, event = 0, await next_event(client)
+                while event["state"] == "running":
+                    count, event = count + 1, await next_event(client)
+            assert event["done_bytes"] == 19_999
+            assert count < 19_000
+
+
+class TestDescription:
+    async def test_the_page_is_shown_and_may_run_nothing(self) -> None:
+        """HTML with a policy, and the document as JSON with every path."""
+        async with serving() as (proxy, _):
+            page = await ask(proxy.port, "GET", "/docs")
+            told = await ask(proxy.port, "GET", "/openapi.json")
+        assert page.values("content-type") == ["text/html; charset=utf-8"]
+        assert page.values("content-security-policy")[0].startswith("default-src 'none'; style-src 'sha256-")
+        assert page.values("x-content-type-options") == ["nosniff"]
+        assert page.body.startswith(b"<!doctype html>")
+        assert set(told.json()["paths"]) == {one.path for one in DESCRIBED.values()}
+
+    @pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
+    async def test_it_needs_a_key_where_keys_are_set(self, path: str) -> None:
+        """As everything but ``/health``."""
+        async with serving(options=KEYED) as (proxy, _):
+            assert (await ask(proxy.port, "GET", path)).status == 401
+            assert (await ask(proxy.port, "GET", path, headers=WITH_KEY)).status == 200
