@@ -1,7 +1,7 @@
 """Writes models of real shapes with random weights: for what they take in memory, not for what they say."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,102 @@ SHAPES = {
         vocabulary=32_000, quantization="Q8_0", experts=16, experts_used=4,
     ),
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Special:
+    """A small model that keeps something else than keys and values of each head; all weights F32."""
+
+    architecture: str
+    blocks: int
+    width: int
+    numbers: dict[str, int | list[int]]
+    """Keys of the header, without the architecture."""
+    tensors: dict[str, tuple[int, ...]]
+    """Name and dimensions, columns last, of the tensors of a block."""
+    block_tensors: dict[int, dict[str, tuple[int, ...]]] = field(default_factory=dict)
+    """Of blocks that differ."""
+    last_norm: str = "output_norm.weight"
+
+
+_FEED_FORWARD = {
+    "ffn_norm.weight": (256,), "ffn_gate.weight": (512, 256), "ffn_up.weight": (512, 256),
+    "ffn_down.weight": (256, 512),
+}  # fmt: skip
+_LFM2_ATTENTION = {
+    "attn_norm.weight": (256,), "attn_q.weight": (256, 256), "attn_k.weight": (64, 256), "attn_v.weight": (64, 256),
+    "attn_output.weight": (256, 256), "attn_q_norm.weight": (32,), "attn_k_norm.weight": (32,), **_FEED_FORWARD,
+}  # fmt: skip
+SPECIALS = {
+    "mamba": Special(
+        architecture="mamba", blocks=12, width=256,
+        numbers={
+            "context_length": _TRAINED_CONTEXT, "feed_forward_length": 0, "attention.head_count": 0,
+            "ssm.conv_kernel": 4, "ssm.inner_size": 512, "ssm.state_size": 16, "ssm.time_step_rank": 16,
+        },
+        tensors={
+            "attn_norm.weight": (256,), "ssm_in.weight": (1024, 256), "ssm_conv1d.weight": (512, 4),
+            "ssm_conv1d.bias": (512,), "ssm_x.weight": (48, 512), "ssm_dt.weight": (512, 16), "ssm_dt.bias": (512,),
+            "ssm_a": (512, 16), "ssm_d": (512,), "ssm_out.weight": (256, 512),
+        },
+    ),
+    "lfm2": Special(
+        architecture="lfm2", blocks=8, width=256, last_norm="token_embd_norm.weight",
+        numbers={
+            "context_length": _TRAINED_CONTEXT, "feed_forward_length": 512, "attention.head_count": 8,
+            "attention.head_count_kv": [0, 0, 2, 0, 2, 0, 2, 0], "shortconv.l_cache": 3,
+        },
+        tensors={
+            "attn_norm.weight": (256,), "shortconv.conv.weight": (256, 3), "shortconv.in_proj.weight": (768, 256),
+            "shortconv.out_proj.weight": (256, 256), **_FEED_FORWARD,
+        },
+        block_tensors=dict.fromkeys((2, 4, 6), _LFM2_ATTENTION),
+    ),
+    "deepseek2": Special(
+        architecture="deepseek2", blocks=27, width=256,
+        numbers={
+            "context_length": _TRAINED_CONTEXT, "feed_forward_length": 512, "attention.head_count": 4,
+            "attention.head_count_kv": 1, "attention.key_length": 160, "attention.value_length": 128,
+            "attention.key_length_mla": 64, "attention.value_length_mla": 32, "attention.kv_lora_rank": 128,
+            "rope.dimension_count": 32, "leading_dense_block_count": 27, "expert_feed_forward_length": 64,
+            "expert_shared_count": 1,
+        },
+        tensors={
+            "attn_norm.weight": (256,), "attn_q.weight": (4 * 64, 256), "attn_kv_a_mqa.weight": (160, 256),
+            "attn_kv_a_norm.weight": (128,), "attn_k_b.weight": (4, 128, 32), "attn_v_b.weight": (4, 32, 128),
+            "attn_output.weight": (256, 4 * 32), **_FEED_FORWARD,
+        },
+    ),
+}  # fmt: skip
+_SPECIAL_WORDS = 1000
+
+
+def write_special(path: Path, model: Special) -> Path:
+    """Write one of ``SPECIALS`` to ``path`` and return it."""
+    writer = gguf.GGUFWriter(path, model.architecture)
+    writer.add_name(f"Random {model.architecture}")
+    writer.add_block_count(model.blocks)
+    writer.add_embedding_length(model.width)
+    writer.add_layer_norm_rms_eps(1e-6)
+    for key, value in model.numbers.items():
+        if isinstance(value, list):
+            writer.add_array(f"{model.architecture}.{key}", value)
+        else:
+            writer.add_uint32(f"{model.architecture}.{key}", value)
+    _add_vocabulary(writer, _SPECIAL_WORDS)
+    shapes = {"token_embd.weight": (_SPECIAL_WORDS, model.width), model.last_norm: (model.width,)}
+    for block in range(model.blocks):
+        own = model.block_tensors.get(block, model.tensors)
+        shapes |= {f"blk.{block}.{name}": shape for name, shape in own.items()}
+    random = np.random.default_rng(_SEED)
+    for name, shape in shapes.items():
+        weights = random.standard_normal(shape, dtype=np.float32) * np.float32(0.02)
+        writer.add_tensor(name, weights)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
 
 
 def write_model(path: Path, shape: Shape) -> Path:

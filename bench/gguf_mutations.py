@@ -146,8 +146,8 @@ def worst_headers() -> Iterator[tuple[str, bytes, int]]:
         empty = text(b"tokenizer.ggml.tokens") + struct.pack("=IIQ", 9, 8, words)
         yield f"{told_as} empty words", file([name, empty]), size
     astral = "\U0001f600".encode()
-    wide = [text(b"%08d" % at + astral * 254) + struct.pack("=IB", 0, 0) for at in range(16_000)]
-    yield "16,000 keys of 1 KiB in characters of four bytes", file([name, *wide]), 0
+    wide = [text(b"%08d" % at + astral + b"k" * 1000) + struct.pack("=IB", 0, 0) for at in range(16_000)]
+    yield "16,000 keys of 1 KiB with one character of four bytes", file([name, *wide]), 0
     told = [text(b"%d.block_count" % at) + struct.pack("=I", 8) + text(astral * 2**18) for at in range(16)]
     yield "texts of 1 MiB under wanted keys", file([name, *told]), 0
     key = b"%d.attention.head_count_kv"

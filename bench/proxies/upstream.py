@@ -68,7 +68,7 @@ def _whole(body: bytes, status: bytes = b"200 OK") -> bytes:
 ANSWER: Final = _whole(_COMPLETION)
 _HEALTHY: Final = _whole(b'{"status":"ok"}')
 _NOT_HERE: Final = _whole(b'{"error":{"code":501,"message":"not scripted","type":"bench"}}', b"501 No")
-_STREAM_HEAD: Final = (
+STREAM_HEAD: Final = (
     b"HTTP/1.1 200 OK\r\nServer: llama.cpp\r\nContent-Type: text/event-stream\r\nX-Accel-Buffering: no\r\n"
     b"Transfer-Encoding: chunked\r\nKeep-Alive: timeout=5, max=100\r\n\r\n"
 )
@@ -205,7 +205,7 @@ class Connection(asyncio.Protocol):
         self._stream_id = stream_id[1] if stream_id else b"0" * STREAM_ID_BYTES
         self._interval_s = 1 / int(pace[1]) if pace else 0.0
         self._totals.open_streams.add(self)
-        self._write(_STREAM_HEAD)
+        self._write(STREAM_HEAD)
         if self._interval_s:
             self._started_s = self._loop.time()
             self._step()

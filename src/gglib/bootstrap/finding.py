@@ -1,14 +1,17 @@
 """Settings and a hub become what finds models for this machine."""
 
+from gglib.bootstrap.memory import usable_memory
 from gglib.core.ports import ModelHubPort
 from gglib.gguf import read_partial_facts
-from gglib.machine import read_memory
 from gglib.settings import Settings
 from gglib.usecases.find_models import ModelFinder
 
 
-def finder(settings: Settings, hub: ModelHubPort) -> ModelFinder:
+async def finder(settings: Settings, hub: ModelHubPort) -> ModelFinder:
     """Return what searches ``hub``, for this machine's memory as it is now."""
     return ModelFinder(
-        hub=hub, memory=read_memory(), context=settings.default_ctx, read_facts=read_partial_facts
+        hub=hub,
+        memory=await usable_memory(settings),
+        context=settings.default_ctx,
+        read_facts=read_partial_facts,
     )

@@ -86,7 +86,7 @@ async def _find(  # noqa: PLR0913 - bound, and what a search is made of
     limit: int,
     max_size_bytes: int | None,
 ) -> SearchResult:
-    finds = await asyncio.to_thread(finder, settings, hub)  # reads the machine's memory, as it is now
+    finds = await finder(settings, hub)
     return await finds.search(query, sort=sort, limit=limit, max_size_bytes=max_size_bytes)
 
 
@@ -94,5 +94,5 @@ async def _show(settings: Settings, hub: ModelHubPort, repo: str, revision: str 
     safe_repo(repo)  # before it is part of an address
     if revision is not None:
         safe_revision(revision)
-    finds = await asyncio.to_thread(finder, settings, hub)
+    finds = await finder(settings, hub)
     return await finds.show(PullTarget(repo=repo, revision=revision))

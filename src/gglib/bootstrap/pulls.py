@@ -1,24 +1,24 @@
 """A catalogue and a hub become pulls: plans, their execution, and the repair of what was interrupted."""
 
+from gglib.bootstrap.memory import usable_memory
 from gglib.core.models import ModelSummary
 from gglib.core.ports import ModelHubPort, ModelStorePort
 from gglib.core.pull_target import read_target
 from gglib.gguf import read_model, read_partial_facts
-from gglib.machine import read_memory
 from gglib.settings import Settings
 from gglib.usecases.plan_pull import PullPlanner
 from gglib.usecases.pull_journal import PullJournal
 from gglib.usecases.pull_model import Puller, TellPull
 
 
-def planner(settings: Settings, store: ModelStorePort, hub: ModelHubPort) -> PullPlanner:
+async def planner(settings: Settings, store: ModelStorePort, hub: ModelHubPort) -> PullPlanner:
     """Return what decides what is pulled, for this machine's memory as it is now."""
     return PullPlanner(
         hub=hub,
         store=store,
         models_dir=settings.models_dir,
         read_facts=read_partial_facts,
-        memory=read_memory(),
+        memory=await usable_memory(settings),
         default_ctx=settings.default_ctx,
     )
 
@@ -37,5 +37,5 @@ async def pull_named(
     settings: Settings, store: ModelStorePort, hub: ModelHubPort, target: str, progress: TellPull
 ) -> ModelSummary:
     """Pull what a text names, with the choice that fits where it leaves one: for programs, which nobody asks."""
-    plan = await planner(settings, store, hub).plan(read_target(target))
+    plan = await (await planner(settings, store, hub)).plan(read_target(target))
     return await puller(settings, store, hub).pull(plan, progress)

@@ -62,7 +62,7 @@ def run(  # noqa: PLR0913 - what the user said, and how to answer
     async def pull(store: "ModelStorePort") -> None:
         wish = read_target(target)
         async with open_hub() as hub:
-            plan = await planner(settings, store, hub).plan(wish, name=name, aliases=aliases)
+            plan = await (await planner(settings, store, hub)).plan(wish, name=name, aliases=aliases)
             plan = asks.confirmed(plan)
             screen.planned(plan)
             started_s = time.monotonic()

@@ -45,7 +45,7 @@ def with_finder(settings: Settings, ask: Callable[["ModelFinder"], Awaitable[T]]
 
     async def main() -> T:
         async with open_hub() as hub:
-            return await ask(finder(settings, hub))
+            return await ask(await finder(settings, hub))
 
     with contextlib.closing(LiveLine()) as line:
         if sys.stderr.isatty():

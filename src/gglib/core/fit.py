@@ -16,10 +16,11 @@ _PLACE_BYTES = 128
 # become one. Measured.
 _TOKEN_BYTES = 250
 _MERGE_BYTES = 200
-# How many vectors as wide as the model, and as wide as its feed-forward, a batch needs at a time: what the engine
-# reserves for six architectures is this to the percent (bench/fit.py).
+# How many vectors as wide as the model, and as wide as its feed-forward or its state, a batch needs at a time: what the
+# engine reserves for eight architectures is this to the percent (bench/fit.py).
 _MODEL_VECTORS = 5
 _FEED_FORWARD_VECTORS = 3
+_STATE_VECTORS = 5
 _F16_BYTES = 2
 _F32_BYTES = 4
 _PER_TOKEN_BYTES = 64
@@ -151,7 +152,8 @@ def _compute_bytes(facts: GgufFacts, context: int) -> int | None:
     feed_forward = layers.feed_forward_length or 0
     if layers.experts_used and layers.expert_feed_forward_length:
         feed_forward = max(feed_forward, layers.experts_used * layers.expert_feed_forward_length)
-    numbers = _MODEL_VECTORS * width + _FEED_FORWARD_VECTORS * feed_forward
+    inner = max(_FEED_FORWARD_VECTORS * feed_forward, _STATE_VECTORS * (layers.state_inner_size or 0))
+    numbers = _MODEL_VECTORS * width + inner
     places = mask_places(facts, context)
     logits = SLOTS * (facts.vocabulary_size or 0) * _F32_BYTES
     return BATCH * (numbers * _F32_BYTES + places * _F16_BYTES + _PER_TOKEN_BYTES) + logits

@@ -5,6 +5,7 @@ import socket
 import ssl
 from http.client import HTTPException, HTTPResponse
 
+from gglib.core.errors import HubError
 from gglib.hf.addresses import Origin
 from gglib.hf.proxies import Proxy
 from gglib.hf.replies import LostError
@@ -56,7 +57,7 @@ class Line:
 
 
 def dial(origin: Origin, proxy: Proxy | None, *, connect_s: float, stop: Stop) -> Line:
-    """Return a connection on which a request for ``origin`` may be sent. Raises ``LostError``, ``StoppedError``."""
+    """Return a connection for a request to ``origin``. Raises ``LostError``, ``HubError``, ``StoppedError``."""
     through = (origin.host, origin.port) if proxy is None else (proxy.host, proxy.port)
     try:
         line = Line(*through, connect_s=connect_s, stop=stop)
@@ -71,6 +72,11 @@ def dial(origin: Origin, proxy: Proxy | None, *, connect_s: float, stop: Stop) -
             line.secure(origin.host, tls_context())
     except BaseException as error:
         line.close()
+        if isinstance(error, ssl.SSLCertVerificationError):
+            raise HubError(
+                f"{origin.authority} shows a certificate that is not trusted ({error.verify_message}): check the clock "
+                "and the address, or set SSL_CERT_FILE to your organisation's certificates."
+            ) from error
         if isinstance(error, (OSError, HTTPException)):
             stop.check()
             raise LostError(f"no secure connection could be made ({_reason(error)})") from error
@@ -105,8 +111,6 @@ def _tunnel(connection: socket.socket, origin: Origin, proxy: Proxy) -> None:
 def _reason(error: Exception) -> str:
     if isinstance(error, socket.gaierror):
         return "its name is not known here"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {error.verify_message}"
     if isinstance(error, TimeoutError):
         return "no answer in time"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -123,11 +123,13 @@ class Download:
                     self._stop.pause(self._pause_s(retries, LostError(str(error)), here))
 
     def _bring_version(self, part: Part, retries: Retries) -> tuple[int, str]:
-        if part.identity is not None and not self._can_go_on(part.identity):
+        identity = part.identity
+        is_whole = identity is not None and identity.size_bytes == part.here.size_bytes
+        if identity is not None and not is_whole and not self._can_go_on(identity):
             part.discard()
         with Follower(part, self._stop) as follower:
             try:
-                self._bring_bytes(part, retries)
+                self._bring_bytes(part, follower, retries)
             finally:
                 self._end_lanes()
             size = part.here.size_bytes
@@ -135,7 +137,7 @@ class Download:
             part.sync()  # while the rest is hashed
             return size, follower.finish(size)
 
-    def _bring_bytes(self, part: Part, retries: Retries) -> None:
+    def _bring_bytes(self, part: Part, follower: Follower, retries: Retries) -> None:
         policy, not_before = LanePolicy(self._limits.lanes), 0.0
         self._check_room(part)
         while True:
@@ -146,7 +148,7 @@ class Download:
             now = time.monotonic()
             lanes = policy.look(now, part.here.size_bytes, missing or 0)
             if now >= not_before:
-                self._start_lanes(part, lanes)
+                self._start_lanes(part, follower, lanes)
             if (lane := self._next_ended()) is not None:
                 not_before = time.monotonic() + self._settle(lane, part, policy, retries)
             self._stop.check()
@@ -154,12 +156,12 @@ class Download:
             if part.undurable_bytes >= SYNC_BYTES:
                 part.sync()
 
-    def _start_lanes(self, part: Part, wanted: int) -> None:
+    def _start_lanes(self, part: Part, follower: Follower, wanted: int) -> None:
         identity = part.identity
         if identity is None or not self._can_go_on(identity) or (size := self._size(part)) is None:
             if not self._lanes:
                 first = 0 if identity is None else part.here.prefix_bytes
-                self._start_lane(part, (first, self._file_end()))
+                self._start_lane(part, follower, (first, self._file_end()))
             return
         while len(self._lanes) < wanted:
             with self._lock:
@@ -173,9 +175,9 @@ class Download:
                 for lane in self._lanes:
                     if lane.at < piece[0] < lane.end:
                         lane.end = piece[0]
-            self._start_lane(part, piece)
+            self._start_lane(part, follower, piece)
 
-    def _start_lane(self, part: Part, piece: tuple[int, int]) -> None:
+    def _start_lane(self, part: Part, follower: Follower, piece: tuple[int, int]) -> None:
         identity, (first, end) = part.identity, piece
         is_part = identity is not None and (first > 0 or end != identity.size_bytes)
         request = Request(
@@ -184,7 +186,7 @@ class Download:
             end_byte=end if is_part and end != UNKNOWN_END else None,
             validator=None if identity is None else strong(identity.etag),
         )
-        lane = Lane(piece, part=part, stop=self._stop)
+        lane = Lane(piece, part=part, follower=follower, stop=self._stop)
         self._lanes.append(lane)
         lane.start(
             self._transport, request, lambda lane, reply: self._accept(lane, reply, part), self._ended.put

@@ -31,7 +31,7 @@ from gglib.hf.replies import (
 from gglib.hf.retries import Retries, RetryLimits
 from gglib.hf.stopping import Stop
 from gglib.hf.storage import storing
-from gglib.hf.transport import Reply, Timeouts, Transport
+from gglib.hf.transport import OFFLINE, Reply, Timeouts, Transport
 
 ASK_RETRIES = RetryLimits(most_tries=4, longest_obeyed_s=15.0)
 """For a question that a person waits for."""
@@ -103,9 +103,10 @@ class HuggingFaceHub:
             if reply.status == 416:  # of an empty file there is no first byte
                 return b""
             self._raise_for(reply, file)
-            read_body(reply.status, reply.headers, first_byte=0, is_chunked=reply.is_chunked)
-            buffer, filled = memoryview(bytearray(length_bytes)), 0
-            while filled < length_bytes and (got := reply.read_into(buffer[filled:])):
+            body = read_body(reply.status, reply.headers, first_byte=0, is_chunked=reply.is_chunked)
+            wanted = length_bytes if body.length_bytes is None else min(length_bytes, body.length_bytes)
+            buffer, filled = memoryview(bytearray(wanted)), 0
+            while filled < wanted and (got := reply.read_into(buffer[filled:])):
                 filled += got
             return bytes(buffer[:filled])
 
@@ -117,13 +118,14 @@ class HuggingFaceHub:
 
     def _fetch(self, file: RemoteFile, target: Path, progress: TellFetched, stop: Stop) -> FetchedFile:
         with storing(target):
+            before = _stamp(target)
             if (whole := _whole(file, target, progress, stop)) is not None:
                 sweep(target)
                 return whole
         address = self._address(file)
         with storing(target), open_part(file, target) as part:
             # Whoever held the lock until now may have finished it.
-            if (whole := _whole(file, target, progress, stop)) is not None:
+            if _stamp(target) != before and (whole := _whole(file, target, progress, stop)) is not None:
                 return whole
             if part.identity is None or part.here.size_bytes != part.identity.size_bytes:
                 self._refuse_offline()
@@ -201,13 +203,25 @@ class HuggingFaceHub:
         token = (self._access.token() or "").strip()
         if not all("!" <= sign <= "~" for sign in token):
             raise HubError("The token in HF_TOKEN has blanks or odd characters in it: set it again.")
-        return Transport(hub=self._endpoint, token=token or None, timeouts=self._limits.timeouts)
+        return Transport(
+            hub=self._endpoint,
+            token=token or None,
+            timeouts=self._limits.timeouts,
+            is_offline=self._access.is_offline,
+        )
 
     def _refuse_offline(self) -> None:
         if self._access.is_offline:
-            raise HubUnreachableError(
-                "gglib is told to stay offline: unset HF_HUB_OFFLINE to search and to fetch models."
-            )
+            raise HubUnreachableError(OFFLINE)
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    """Return what changes when a file is replaced; None for none."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _whole(file: RemoteFile, target: Path, progress: TellFetched, stop: Stop) -> FetchedFile | None:

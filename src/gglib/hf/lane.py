@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from gglib.hf.hashing import Follower
 from gglib.hf.headers import Request
 from gglib.hf.part import Part
 from gglib.hf.replies import Body, LostError
@@ -25,12 +26,13 @@ class WrongSizeError(Exception):
 class Lane:
     """Brings the bytes from ``at`` to ``end``; another lane may take over the rest by making ``end`` smaller."""
 
-    def __init__(self, piece: Span, *, part: Part, stop: Stop) -> None:
+    def __init__(self, piece: Span, *, part: Part, follower: Follower, stop: Stop) -> None:
         self.at, self.end = piece
         self.came_bytes = 0
         self.failed: Exception | None = None
         self.stop = Stop(stop)
         self._part = part
+        self._follower = follower
         self._thread: threading.Thread | None = None
 
     def start(
@@ -69,23 +71,25 @@ class Lane:
                 got = reply.read_into(buffer[filled : filled + wanted])
                 filled, is_over = filled + got, got == 0
                 if filled == BLOCK_BYTES or time.monotonic() - began_s >= FLUSH_S:
-                    filled = self._store(buffer[:filled])
+                    filled, buffer = 0, self._store(buffer, filled)
                     began_s = time.monotonic()
         finally:
-            self._store(buffer[:filled])
+            buffer = self._store(buffer, filled)
         if reply.is_chunked:
             self._end_chunked(reply, buffer, is_over=is_over)
         elif self.at < self.end:
             raise LostError("the connection ended too early")
 
-    def _store(self, data: memoryview) -> int:
-        """Write what came, as far as it is still this lane's, and return 0: what is in the buffer now."""
-        data = data[: max(0, self.end - self.at)]
-        if data:
-            self._part.write(data, self.at)
-            self.at += len(data)
-            self.came_bytes += len(data)
-        return 0
+    def _store(self, buffer: memoryview, filled: int) -> memoryview:
+        """Write what came, as far as it is still this lane's, and return a buffer for what comes next."""
+        length = min(filled, self.end - self.at)
+        if length <= 0:
+            return buffer
+        offset = self.at
+        self._part.write(buffer[:length], offset)
+        self.at += length
+        self.came_bytes += length
+        return self._follower.came(buffer, length, offset)
 
     def _end_chunked(self, reply: Reply, buffer: memoryview, *, is_over: bool) -> None:
         """Compare the framing's end with the one that was known, if one was; else it is the file's."""

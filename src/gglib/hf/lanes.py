@@ -12,10 +12,10 @@ from gglib.hf.spans import Span, Spans
 
 MOST_LANES = 8
 WORTHWHILE = 1.15
-MEASURE_S = 1.0
-SETTLE_S = 0.7
+MEASURE_S = 0.8
+SETTLE_S = 0.6
 """After a change: a new connection has its handshakes, its redirect and a slow start."""
-WORTH_TRYING_S = 4.0
+WORTH_TRYING_S = 2.5
 """What will be here sooner than this by itself is not sped up."""
 TRY_AGAIN_S = 30.0
 LEAST_SHARE_BYTES = 4 * 1024 * 1024

@@ -59,8 +59,15 @@ class Progress:
 
 
 def key_of(file: RemoteFile) -> str:
-    """Return what stands for a remote file in a note."""
-    return hashlib.sha256(json.dumps(asdict(file), sort_keys=True).encode()).hexdigest()
+    """Return what stands for a remote file in a note: its content where that is known, else where it is to be had.
+
+    A branch moves with each commit, also when only its README changes: the same content under another one goes on.
+    """
+    if file.sha256 is not None and file.size_bytes is not None:
+        content = f"{file.size_bytes} {file.sha256}"
+    else:
+        content = json.dumps(asdict(file), sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def encode_identity(identity: Identity, file: RemoteFile) -> bytes:

@@ -12,7 +12,7 @@ import functools
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -58,7 +58,7 @@ class Part:
         self._part = part
         self._note = note
         self._boot_id = read_boot_id()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._durable = Spans()
         found = believed_spans(
             os.pread(note, NOTE_BYTES + 1, 0),
@@ -78,17 +78,16 @@ class Part:
 
     def begin(self, identity: Identity) -> None:
         """Start with nothing, as the version that ``identity`` names."""
-        with self._changed:
+        with self._lock:
             # In this order: killed in between, the old note counts bytes that are no longer there.
             os.ftruncate(self._part, 0)
             self.identity, self.here, self._durable = identity, Spans(), Spans()
             self._identity_record = encode_identity(identity, self._file)
             os.pwrite(self._note, self._identity_record + self._progress_record(), 0)
-            self._changed.notify_all()
 
     def know_size(self, size_bytes: int) -> None:
         """Note the size, which only the end of the body told."""
-        with self._changed:
+        with self._lock:
             if self.identity is not None:
                 self.identity = replace(self.identity, size_bytes=size_bytes)
                 self._identity_record = encode_identity(self.identity, self._file)
@@ -96,7 +95,7 @@ class Part:
 
     def discard(self) -> None:
         """Throw everything away."""
-        with self._changed:
+        with self._lock:
             os.ftruncate(self._part, 0)
             self.identity, self.here, self._durable = None, Spans(), Spans()
 
@@ -106,25 +105,13 @@ class Part:
         while data:
             written = os.pwrite(self._part, data, at)
             data, at = data[written:], at + written
-        with self._changed:
+        with self._lock:
             self.here = self.here.plus(offset, at)
             os.pwrite(self._note, self._progress_record(), IDENTITY_BYTES)
-            self._changed.notify_all()
 
     def read_into(self, buffer: memoryview, offset: int) -> int:
         """Put bytes that are here into ``buffer`` and return how many."""
         return os.preadv(self._part, [buffer], offset)
-
-    def wait_for_prefix(self, more_than_bytes: int, is_over: Callable[[], bool]) -> int:
-        """Return how many bytes are here from the beginning, once they are more, or ``wake`` was called."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.here.prefix_bytes > more_than_bytes or is_over())
-            return self.here.prefix_bytes
-
-    def wake(self) -> None:
-        """Let whoever waits look again."""
-        with self._changed:
-            self._changed.notify_all()
 
     @property
     def undurable_bytes(self) -> int:
@@ -133,10 +120,10 @@ class Part:
 
     def sync(self) -> None:
         """Make what is here survive a power cut, and note that."""
-        with self._changed:
+        with self._lock:
             here, identity = self.here, self.identity
         _sync_data(self._part)
-        with self._changed:
+        with self._lock:
             if self.identity is identity:  # else it was begun again meanwhile
                 self._durable = here
                 os.pwrite(self._note, self._progress_record(), IDENTITY_BYTES)

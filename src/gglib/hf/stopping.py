@@ -7,7 +7,6 @@ waits on the flag itself.
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
 
 
 class StoppedError(Exception):
@@ -53,15 +52,6 @@ class Stop:
         """Wait, unless it is told to stop, which raises ``StoppedError``."""
         if self._event.wait(seconds):
             raise StoppedError
-
-    @contextlib.contextmanager
-    def watching(self, connection: socket.socket) -> Iterator[None]:
-        """Shut the socket down when told, for as long as the block lasts. The block must not close it."""
-        self.watch(connection)
-        try:
-            yield
-        finally:
-            self.forget(connection)
 
     def watch(self, connection: socket.socket) -> None:
         """Shut the socket down when told. Raises ``StoppedError`` when that was before."""

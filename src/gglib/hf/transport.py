@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import cast
 
-from gglib.core.errors import HubError
+from gglib.core.errors import HubError, HubUnreachableError
 from gglib.hf.addresses import Address, Origin, follow
 from gglib.hf.dial import Line, dial
 from gglib.hf.headers import Request, request_headers
@@ -20,6 +20,7 @@ from gglib.hf.replies import LostError
 from gglib.hf.stopping import Stop
 
 MOST_REDIRECTS = 10
+OFFLINE = "gglib is told to stay offline: unset HF_HUB_OFFLINE to search and to fetch models."
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 _log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class Transport:
     hub: Address
     token: str | None = field(default=None, repr=False)
     timeouts: Timeouts = field(default_factory=Timeouts)
+    is_offline: bool = False
 
     @contextmanager
     def open(self, request: Request, stop: Stop) -> Iterator["Reply"]:
@@ -48,6 +50,8 @@ class Transport:
 
         Raises ``LostError``, ``StoppedError``, and ``HubError`` for a redirect that must not be followed.
         """
+        if self.is_offline:
+            raise HubUnreachableError(OFFLINE)
         address = request.address
         way: tuple[Origin, ...] = ()
         first_headers: Mapping[str, str] | None = None

@@ -50,6 +50,9 @@ async def run(work: Callable[[Stop], T]) -> T:
         stop.set()
         await _ended(future)
         raise
+    finally:
+        if future.done():
+            thread.join(1.0)  # it has nothing left to do but to end
 
 
 async def _ended(future: "asyncio.Future[T]") -> None:

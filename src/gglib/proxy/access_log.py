@@ -50,18 +50,15 @@ class AccessLog:
             log.info("%s", "\n".join(lines))
 
     def _add(self, text: str) -> None:
-        self._lines.append(f"{self._now()} INFO    {text}")
-        if len(self._lines) >= HELD_LINES:
-            self.flush()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(HELD_S, self.flush)
-
-    def _now(self) -> str:
         now_s = time.time()
         second = int(now_s)
         if second != self._second:
             self._second, self._clock = second, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
-        return f"{self._clock},{int((now_s - second) * 1000):03d}"
+        self._lines.append(f"{self._clock},{int((now_s - second) * 1000):03} INFO    {text}")
+        if len(self._lines) >= HELD_LINES:
+            self.flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(HELD_S, self.flush)
 
 
 def line(record: RequestRecord) -> str:

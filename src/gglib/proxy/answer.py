@@ -3,9 +3,9 @@
 It knows how an answer begins, goes on and ends, also when something fails in the middle; not what is in it.
 """
 
-import asyncio
 import json
 from enum import Enum
+from time import monotonic
 
 from gglib.proxy import headers as header_rules
 from gglib.proxy import sse
@@ -59,7 +59,7 @@ class Answer:
         self.state = _NOT_STARTED
         self.status: int | None = None
         self.began_s: float | None = None
-        """When the first part of the body was sent, heartbeats apart; the loop's time."""
+        """When the first part of the body was sent, heartbeats apart; ``time.monotonic``."""
         self.chunks = 0
         """How many parts of the body were sent, heartbeats apart."""
         self.extra_lines = b""
@@ -190,7 +190,7 @@ class Answer:
 
     def _note(self, part: bytes) -> None:
         if self.began_s is None:
-            self.began_s = asyncio.get_running_loop().time()
+            self.began_s = monotonic()
         self.chunks += 1
         self.tail = (
             part[-TAIL_BYTES:]

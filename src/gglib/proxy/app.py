@@ -3,10 +3,10 @@
 It knows no sockets: ``server.py`` puts it behind the edge.
 """
 
-import asyncio
 import logging
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 
 from gglib.core.errors import GglibError, ShuttingDownError
 from gglib.proxy.answer import Answer
@@ -35,7 +35,6 @@ class ProxyApp:
     def __init__(self, services: Services, gate: Gate) -> None:
         self._services = services
         self._gate = gate
-        self._loop = asyncio.get_running_loop()
         self._open: set[Request] = set()
         self._is_stopping = False
 
@@ -44,7 +43,7 @@ class ProxyApp:
         answer = Answer(
             wire, method=request.method, minor_version=request.minor_version, request_id=request.id
         )
-        started_s = self._loop.time()
+        started_s = monotonic()
         error_code: str | None = None
         self._open.add(request)
         try:
@@ -61,9 +60,7 @@ class ProxyApp:
             await answer.fail(error)
         finally:
             self._open.discard(request)
-            record = _record(
-                request, answer, started_s=started_s, ended_s=self._loop.time(), error_code=error_code
-            )
+            record = _record(request, answer, started_s=started_s, ended_s=monotonic(), error_code=error_code)
             self._services.observer.note(record)
 
     def stop(self) -> None:

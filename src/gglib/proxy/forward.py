@@ -6,11 +6,10 @@ the block with ``UpstreamStalledError``, which the runtime sees as it passes.
 """
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
+from time import monotonic
 from typing import NamedTuple
 
 from gglib.core.errors import UnreachableError, UpstreamError
-from gglib.core.models import RunningTarget
 from gglib.core.names import not_found
 from gglib.proxy import engine_errors
 from gglib.proxy.answer import Answer
@@ -20,12 +19,13 @@ from gglib.proxy.headers import is_short_json
 from gglib.proxy.heartbeat import Heartbeat
 from gglib.proxy.options import Services
 from gglib.proxy.request import Request
-from gglib.proxy.upstream import UpstreamExchange, UpstreamRequest
+from gglib.proxy.upstream import UpstreamRequest
+from gglib.proxy.upstream_connection import UpstreamConnection
 
-PAUSES_S = (0.02, 0.1, 0.3)
+PAUSES_S = (0.02, 0.1, 0.3, None)
 """A client is told of its engine's death some milliseconds before the runtime is: the kernel closes the sockets
 first. A request that follows at once finds nobody listening; not a byte of it was sent, so it is admitted again, after
-these times."""
+these times. None: no more."""
 
 
 async def forward(request: Request, answer: Answer, services: Services) -> None:
@@ -39,11 +39,12 @@ async def forward(request: Request, answer: Answer, services: Services) -> None:
     if model is None:
         raise not_found(envelope.model, await services.catalog.list_models())
     request.model = model.name
+    ask = _Ask(model.name, envelope.num_ctx, body)
     if envelope.is_stream:
         async with Heartbeat(answer, options.heartbeat_s) as heartbeat:
-            await _exchange(request, answer, services, _Ask(model.name, envelope.num_ctx, body), heartbeat)
+            await _exchange(request, answer, services, ask, heartbeat)
     else:
-        await _exchange(request, answer, services, _Ask(model.name, envelope.num_ctx, body), None)
+        await _exchange(request, answer, services, ask, None)
 
 
 class _Ask(NamedTuple):
@@ -57,13 +58,23 @@ class _Ask(NamedTuple):
 async def _exchange(
     request: Request, answer: Answer, services: Services, ask: _Ask, heartbeat: Heartbeat | None
 ) -> None:
-    loop = asyncio.get_running_loop()
-    asked_s = loop.time()
-    for pause_s in (*PAUSES_S, None):
+    options, wait_s = services.options, services.options.max_wait_s
+    if request.preferred_wait_s is not None:
+        wait_s = min(request.preferred_wait_s, wait_s)
+    upstream_request = UpstreamRequest(request.target, request.upstream_lines, request.id, ask.body)
+    asked_s = monotonic()
+    for pause_s in PAUSES_S:
         try:
-            async with _admit(request, services, ask) as target:
-                request.waited_s = loop.time() - asked_s
-                async with _post(target, request, ask.body, services) as upstream:
+            async with services.runtime.admit(
+                ask.model_name, ask.num_ctx, services.default_ctx, wait_s=wait_s, request_id=request.id
+            ) as target:
+                request.waited_s = monotonic() - asked_s
+                async with services.pool.post(
+                    target,
+                    upstream_request,
+                    first_byte_s=options.first_byte_s,
+                    chunk_gap_s=options.chunk_gap_s,
+                ) as upstream:
                     if heartbeat is not None:
                         await heartbeat.stop()
                     await _relay(upstream, answer)
@@ -74,28 +85,7 @@ async def _exchange(
             await asyncio.sleep(pause_s)
 
 
-def _admit(request: Request, services: Services, ask: _Ask) -> AbstractAsyncContextManager[RunningTarget]:
-    preferred_s, max_wait_s = request.preferred_wait_s, services.options.max_wait_s
-    return services.runtime.admit(
-        ask.model_name,
-        ask.num_ctx,
-        services.default_ctx,
-        wait_s=max_wait_s if preferred_s is None else min(preferred_s, max_wait_s),
-        request_id=request.id,
-    )
-
-
-def _post(target: RunningTarget, request: Request, body: bytes, services: Services) -> UpstreamExchange:
-    options = services.options
-    return services.pool.post(
-        target,
-        UpstreamRequest(request.target, request.upstream_lines, request.id, body),
-        first_byte_s=options.first_byte_s,
-        chunk_gap_s=options.chunk_gap_s,
-    )
-
-
-async def _relay(upstream: UpstreamExchange, answer: Answer) -> None:
+async def _relay(upstream: UpstreamConnection, answer: Answer) -> None:
     head, length = upstream.head, upstream.content_length
     if answer.is_started and (head.status != 200 or not head.is_event_stream):
         await _tell_as_event(upstream, answer)  # a heartbeat has decided the status already
@@ -104,7 +94,7 @@ async def _relay(upstream: UpstreamExchange, answer: Answer) -> None:
         await _retell(upstream, answer)
         return
     if not answer.is_started:
-        part = upstream.part_at_hand()
+        part = upstream.take_part()
         await answer.start_with(
             head.status,
             head.relayed_lines,
@@ -117,7 +107,7 @@ async def _relay(upstream: UpstreamExchange, answer: Answer) -> None:
         await upstream.pour_into(answer)
 
 
-async def _retell(upstream: UpstreamExchange, answer: Answer) -> None:
+async def _retell(upstream: UpstreamConnection, answer: Answer) -> None:
     """Relay the engine's error in the shape that clients know, or as it is where it has another."""
     body = b"".join([part async for part in upstream])
     told = engine_errors.retell(body) or body
@@ -127,7 +117,7 @@ async def _retell(upstream: UpstreamExchange, answer: Answer) -> None:
     )
 
 
-async def _tell_as_event(upstream: UpstreamExchange, answer: Answer) -> None:
+async def _tell_as_event(upstream: UpstreamConnection, answer: Answer) -> None:
     """End the stream with the engine's own error, or with ours where it has none to tell."""
     body = b""
     async for part in upstream:

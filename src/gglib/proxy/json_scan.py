@@ -104,25 +104,24 @@ class RootScanner:
             _refuse_bad_utf8(body)
         is_calm = len(body) >= _CALM_FROM_BYTES and _is_calm(body)
         step = _root_step(self._ordered, is_calm=True) if is_calm else self._step
-        walk: _Walk | None = None
+        names, walk = self._names, None
         found: list[Member] = []
         position = _enter_root(body)
         while body[position] != _END_OF_OBJECT:
             match = step(body, position)
-            after = match.end()
-            name = self._names.get(match[1])
+            before, position = position, match.end()
+            name = names.get(match[1])
             if name is not None:
                 start, end = match.span(2)
                 found.append((name, start, end))
-            elif after == position:
+            elif position == before:
                 walk = walk or _Walk(body, is_calm=is_calm)
-                key, value, after = walk.member(after)
+                key, value, position = walk.member(position)
                 name = self._name(body, key)
                 if name is not None:
                     found.append((name, value.start, value.stop))
             if len(found) > MAX_FOUND:
                 raise JsonRefusedError("has the same member too often.")
-            position = after
         _leave_root(body, position)
         return found
 

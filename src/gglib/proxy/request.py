@@ -1,5 +1,6 @@
 """One request as the routes see it. It knows neither routes nor ports."""
 
+import asyncio
 import itertools
 import secrets
 
@@ -43,15 +44,22 @@ class Request:
     )
 
     def __init__(
-        self, head: RequestHead, content_length: int | None, body: IncomingBody | bytes, wire: Wire
+        self,
+        head: RequestHead,
+        content_length: int | None,
+        body: IncomingBody | bytes,
+        wire: Wire,
+        *,
+        task: asyncio.Task[None] | None = None,
     ) -> None:
+        """``task`` is the one that answers it, where it is known already."""
         self.head = head
         self._content_length = content_length
         self._body = body
         self._wire = wire
         self.has_left = False
         """Whether the client is gone."""
-        self.block = Interruptible()
+        self.block = Interruptible(task)
         """What answers this request, to be ended from outside."""
         self.id = sane_request_id(head.fields) or new_request_id()
         self.upstream_lines = b""

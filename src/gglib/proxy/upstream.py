@@ -11,13 +11,12 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Self
 from urllib.parse import urlsplit
 
 from gglib.core.errors import UnreachableError
 from gglib.core.models import RunningTarget
 from gglib.proxy.silence import Silence
-from gglib.proxy.upstream_connection import SMALL_BODY_BYTES, Sink, UpstreamConnection
+from gglib.proxy.upstream_connection import SMALL_BODY_BYTES, UpstreamConnection
 
 IDLE_LIMIT_S = 4.0
 RECEIVE_BUFFER_BYTES = 32 * 1024
@@ -37,9 +36,9 @@ class UpstreamRequest:
 
 
 class UpstreamExchange:
-    """One request and its answer, for a block. Iterate to get the parts of the body as they come."""
+    """One request and its answer, for a block, which is given the connection when the answer's head has come."""
 
-    __slots__ = ("_connection", "_pool", "_request", "_silence", "_target", "head")
+    __slots__ = ("_connection", "_pool", "_request", "_silence", "_target")
 
     def __init__(
         self, pool: "UpstreamPool", target: RunningTarget, request: UpstreamRequest, silence: Silence
@@ -49,7 +48,7 @@ class UpstreamExchange:
         self._request = request
         self._silence = silence
 
-    async def __aenter__(self) -> Self:
+    async def __aenter__(self) -> UpstreamConnection:
         pool, target, request = self._pool, self._target, self._request
         connection = pool.take_idle(target) or await pool.connect(target)
         self._connection = connection
@@ -65,41 +64,14 @@ class UpstreamExchange:
                 connection.send_small(head + request.body, self._silence)
             else:
                 await connection.send(head, request.body, self._silence)
-            self.head = await connection.read_head()
+            await connection.read_head()
         except BaseException:
             pool.give_back(target, connection)
             raise
-        return self
+        return connection
 
     async def __aexit__(self, *_: object) -> None:
         self._pool.give_back(self._target, self._connection)
-
-    @property
-    def content_length(self) -> int | None:
-        """The length of the body in bytes; None where the head does not tell."""
-        return self._connection.content_length
-
-    @property
-    def is_drained(self) -> bool:
-        """Whether the whole body has been read."""
-        return self._connection.is_drained
-
-    def part_at_hand(self) -> bytes:
-        """Return what has come of the body and was not read; empty where there is nothing."""
-        return self._connection.take_part()
-
-    async def pour_into(self, sink: Sink) -> None:
-        """Hand on the rest of the body as it comes."""
-        await self._connection.pour_into(sink)
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        part = await self._connection.read_part()
-        if part is None:
-            raise StopAsyncIteration
-        return part
 
 
 class UpstreamPool:
@@ -188,10 +160,12 @@ class UpstreamPool:
         """Open a connection. Raises ``UnreachableError``."""
         connection = UpstreamConnection(self._connections, own_lines=_own_lines(target))
         try:
-            async with asyncio.timeout(self._connect_timeout_s):
-                if target.unix_socket is not None:
-                    await self._loop.create_unix_connection(lambda: connection, target.unix_socket)
-                else:
+            if (
+                target.unix_socket is not None
+            ):  # takes a connection at once or not at all, and a timeout costs more
+                await self._loop.create_unix_connection(lambda: connection, target.unix_socket)
+            else:
+                async with asyncio.timeout(self._connect_timeout_s):
                     await _connect_over_tcp(lambda: connection, target.base_url)
         except (OSError, ValueError) as error:  # a TimeoutError is an OSError; ValueError: no address
             raise UnreachableError(f"The engine of model '{target.model_name}' cannot be reached.") from error

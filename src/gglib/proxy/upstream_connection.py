@@ -12,7 +12,7 @@ of pools, models or clients.
 """
 
 import asyncio
-from typing import Protocol
+from typing import Protocol, Self
 
 from gglib.core.errors import UpstreamError
 from gglib.proxy.http1.response import ResponseHead, ResponseReader
@@ -137,11 +137,18 @@ class UpstreamConnection(asyncio.Protocol):
         if not self.is_alive:  # the engine accepted the connection and left
             self._end_of_input()
 
-    async def read_head(self) -> ResponseHead:
-        """Return the answer's head; raises ``UpstreamError`` when it will never be known."""
-        while (head := self._reader.head) is None:
+    async def read_head(self) -> None:
+        """Return when the answer's head is known; raises ``UpstreamError`` when it never will be."""
+        while self._reader.head is None:
             self._raise_fault()
             await self._changed()
+
+    @property
+    def head(self) -> ResponseHead:
+        """The answer's head, once it has been read."""
+        head = self._reader.head
+        if head is None:
+            raise RuntimeError("The answer's head has not been read.")
         return head
 
     @property
@@ -149,11 +156,14 @@ class UpstreamConnection(asyncio.Protocol):
         """The length of the answer's body in bytes; None where its head does not tell."""
         return self._reader.content_length
 
-    async def read_part(self) -> bytes | None:
-        """Return what has come of the body, or None at its end; raises ``UpstreamError`` when it breaks off."""
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next part of the body as it comes; raises ``UpstreamError`` when it breaks off."""
         while not self._queue:
             if self._reader.is_complete:
-                return None
+                raise StopAsyncIteration
             self._raise_fault()
             await self._changed()
         return self.take_part()

@@ -45,8 +45,11 @@ def _prompt_tokens(tail: bytes) -> int | None:
 
 
 def _completion_tokens(tail: bytes) -> int | None:
-    numbers = (_last_number(tail, name) for name in _COMPLETION)
-    return next((number for number in numbers if number is not None), None)
+    for name in _COMPLETION:
+        number = _last_number(tail, name)
+        if number is not None:
+            return number
+    return None
 
 
 def _last_number(tail: bytes, name: bytes) -> int | None:

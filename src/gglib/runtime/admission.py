@@ -1,26 +1,17 @@
 """The block for whose length a request holds its target."""
 
+from collections.abc import Coroutine
 from types import TracebackType
-from typing import NamedTuple, Protocol
+from typing import Any, Protocol
 
 from gglib.core.models import RunningTarget
-
-
-class Wish(NamedTuple):
-    """What a request asks of the runtime, as ``ModelRuntimePort.admit`` has it."""
-
-    model_name: str
-    num_ctx: int | None
-    default_ctx: int
-    wait_s: float | None
-    request_id: str
 
 
 class Admitter(Protocol):
     """Who lets requests in and out."""
 
-    async def take_in(self, wish: Wish) -> tuple[int, RunningTarget]:
-        """Wait for a target; return it with the ticket that holds it."""
+    async def take_in(self, admission: "Admission") -> RunningTarget:
+        """Wait for a target, and put the ticket that holds it into ``admission``."""
         ...
 
     def let_go(self, ticket: int) -> None:
@@ -33,26 +24,38 @@ class Admitter(Protocol):
 
 
 class Admission:
-    """Holds a target from ``async with`` to the end of its block.
+    """What a request asks for, as ``ModelRuntimePort.admit`` has it, and its hold for the length of a block.
 
     A class, because a generator costs several times as much, and every request has one.
     """
 
-    __slots__ = ("_admitter", "_ticket", "_wish")
+    __slots__ = ("_admitter", "default_ctx", "model_name", "num_ctx", "request_id", "ticket", "wait_s")
 
-    def __init__(self, admitter: Admitter, wish: Wish) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - the port has as many, and each request pays for names
+        self,
+        admitter: Admitter,
+        model_name: str,
+        num_ctx: int | None,
+        default_ctx: int,
+        wait_s: float | None,
+        request_id: str,
+    ) -> None:
         self._admitter = admitter
-        self._wish = wish
-        self._ticket = 0
+        self.model_name = model_name
+        self.num_ctx = num_ctx
+        self.default_ctx = default_ctx
+        self.wait_s = wait_s
+        self.request_id = request_id
+        self.ticket = 0
+        """By which the hold is known to the admitter."""
 
-    async def __aenter__(self) -> RunningTarget:
-        self._ticket, target = await self._admitter.take_in(self._wish)
-        return target
+    def __aenter__(self) -> Coroutine[Any, Any, RunningTarget]:
+        return self._admitter.take_in(self)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            self._admitter.let_go(self._ticket)
+            self._admitter.let_go(self.ticket)
         else:
-            await self._admitter.break_off(self._ticket, error)
+            await self._admitter.break_off(self.ticket, error)

@@ -43,8 +43,12 @@ class Linger:
     def note_request(self, model_id: int, now: float) -> None:
         """Take note that somebody asks for a model."""
         since = self._idle_since.pop(model_id, None)
-        if since is not None:
-            self._returns_s.setdefault(model_id, deque(maxlen=RETURNS)).append(now - since)
+        if since is None:
+            return
+        returns_s = self._returns_s.get(model_id)
+        if returns_s is None:
+            returns_s = self._returns_s[model_id] = deque(maxlen=RETURNS)
+        returns_s.append(now - since)
 
     def held_until(self, model_id: int) -> float:
         """Return until when an idle model is kept for its clients, whoever else waits."""

@@ -31,7 +31,7 @@ from gglib.core.errors import (
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.names import not_found
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, ResidentStatus, RuntimeStatus, WaitingStatus
-from gglib.runtime.admission import Admission, Wish
+from gglib.runtime.admission import Admission
 from gglib.runtime.engine.options import parse_engine_args
 from gglib.runtime.engine.plan import Engine
 from gglib.runtime.journal import SwapJournal, sentence
@@ -39,6 +39,7 @@ from gglib.runtime.launch import LaunchConfig, is_there
 from gglib.runtime.life import EngineLife
 from gglib.runtime.load_times import LoadTimes
 from gglib.runtime.messages import (
+    BecameReady,
     Effect,
     Event,
     Exited,
@@ -182,7 +183,7 @@ class EngineManager(ModelRuntimePort):
         request_id: str = "",
     ) -> Admission:
         """Return the target, held for one request until the block ends, however it ends."""
-        return Admission(self, Wish(model_name, num_ctx, default_ctx, wait_s, request_id))
+        return Admission(self, model_name, num_ctx, default_ctx, wait_s, request_id)
 
     async def status(self) -> RuntimeStatus:
         """Return what is resident, who waits, whose last load failed, and what happened since the start."""
@@ -204,35 +205,29 @@ class EngineManager(ModelRuntimePort):
 
     # --- one request ---
 
-    async def take_in(self, wish: Wish) -> tuple[int, RunningTarget]:
-        """Wait for a target; return it with the ticket that holds it, for ``let_go``."""
-        spec = await self._catalog.resolve_for_launch(wish.model_name)
+    async def take_in(self, admission: Admission) -> RunningTarget:
+        """Wait for a target, and put the ticket that holds it into ``admission``, for ``let_go``."""
+        spec = await self._catalog.resolve_for_launch(admission.model_name)
         if spec is None:
-            raise not_found(wish.model_name, await self._catalog.list_models())
-        if not self._scheduler.is_resident(spec.model_id):
-            await _refuse_what_cannot_load(spec)
-        if self._is_closing:
-            raise ShuttingDownError
+            raise not_found(admission.model_name, await self._catalog.list_models())
         needed, at_launch = _context(
-            wish.num_ctx, spec.settings.context, wish.default_ctx, spec.trained_context
+            admission.num_ctx, spec.settings.context, admission.default_ctx, spec.trained_context
         )
-        request = Requested(next(self._tickets), spec, needed, at_launch, wish.request_id)
-        answer: asyncio.Future[RunningTarget] = asyncio.get_running_loop().create_future()
-        self._answers[request.ticket] = answer
-        try:
-            self._tell(request)
-            if not answer.done():
-                await self._wait_for(answer, spec, wish.wait_s, wish.request_id)
-            return request.ticket, answer.result()
-        except BaseException:
-            self.let_go(request.ticket)
-            raise
+        ticket = admission.ticket = next(self._tickets)
+        target = self._take_in_at_once(ticket, spec, needed)
+        if target is not None:
+            return target
+        request = Requested(ticket, spec, needed, at_launch, admission.request_id)
+        return await self._take_in_turn(request, admission.wait_s)
 
     def let_go(self, ticket: int) -> None:
         """End a hold, or a wait."""
-        answer = self._answers.pop(ticket)
         self._granted.pop(ticket, None)
-        if answer.done():
+        answer = self._answers.pop(ticket, None)
+        if answer is None:  # it has not waited
+            if self._is_calm and self._scheduler.release_at_once(ticket, self._now()):
+                return
+        elif answer.done():
             answer.exception()  # it may have come while the caller was being cancelled: nobody else reads it
         self._tell(Left(ticket))
 
@@ -247,23 +242,48 @@ class EngineManager(ModelRuntimePort):
         finally:
             self.let_go(ticket)
 
+    @property
+    def _is_calm(self) -> bool:
+        """Whether nobody but the scheduler has to hear of an event without effects."""
+        return not self._is_closing and not self._is_dispatching
+
+    def _take_in_at_once(self, ticket: int, spec: ModelLaunchSpec, needed_ctx: int) -> RunningTarget | None:
+        if not self._is_calm:
+            return None
+        generation = self._scheduler.grant_at_once(ticket, spec, needed_ctx, self._now())
+        if generation is None:
+            return None
+        life = self._granted[ticket] = self._lives[generation]
+        return life.target
+
+    async def _take_in_turn(self, request: Requested, wait_s: float | None) -> RunningTarget:
+        spec, ticket = request.spec, request.ticket
+        if not self._scheduler.is_resident(spec.model_id):
+            await _refuse_what_cannot_load(spec)
+        if self._is_closing:
+            raise ShuttingDownError
+        answer: asyncio.Future[RunningTarget] = asyncio.get_running_loop().create_future()
+        self._answers[ticket] = answer
+        try:
+            self._tell(request)
+            if not answer.done():
+                await self._wait_for(answer, request, wait_s)
+            return answer.result()
+        except BaseException:
+            self.let_go(ticket)
+            raise
+
     async def _wait_for(
-        self,
-        answer: asyncio.Future[RunningTarget],
-        spec: ModelLaunchSpec,
-        wait_s: float | None,
-        request_id: str,
+        self, answer: asyncio.Future[RunningTarget], request: Requested, wait_s: float | None
     ) -> None:
         limit_s = self._config.total_wait_s if wait_s is None else min(wait_s, self._config.total_wait_s)
         await asyncio.wait([answer], timeout=limit_s)
         if not answer.done():
+            name = request.spec.model_name
             logger.info(
-                "request %s stopped waiting for '%s' after %.1f s",
-                request_id or "-",
-                spec.model_name,
-                limit_s,
+                "request %s stopped waiting for '%s' after %.1f s", request.request_id or "-", name, limit_s
             )
-            raise ModelLoadingError(spec.model_name, self._retry_after_s(spec))
+            raise ModelLoadingError(name, self._retry_after_s(request.spec))
 
     async def _explained(self, error: UpstreamError, life: EngineLife) -> GglibError:
         """Return why an engine broke off, where it is known or will be in a moment; else what was seen of it."""
@@ -304,17 +324,18 @@ class EngineManager(ModelRuntimePort):
 
     def _handle(self, event: Event) -> None:
         now = self._now()
+        if isinstance(event, BecameReady):
+            self._note_load(self._lives[event.generation])
         effects = self._scheduler.handle(event, now)
         for swap in self._journal.note(event, effects, now):
             logger.info("%s", sentence(swap))
         for effect in effects:
-            if isinstance(effect, Grant):
-                self._grant(effect.ticket, effect.generation)
-            else:
-                self._carry_out(effect)
+            self._carry_out(effect)
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
+            case Grant(ticket, generation):
+                self._grant(ticket, generation)
             case Refuse(ticket, error):
                 self._refuse(ticket, error)
             case Launch():
@@ -329,8 +350,6 @@ class EngineManager(ModelRuntimePort):
     def _grant(self, ticket: int, generation: int) -> None:
         life = self._lives[generation]
         target = life.target
-        if life.load_time_s is not None:
-            self._load_times.note(life.launch.spec.model_id, life.load_time_s)
         answer = self._answers.get(ticket)
         if answer is not None and not answer.done() and target is not None:
             self._granted[ticket] = life
@@ -351,6 +370,10 @@ class EngineManager(ModelRuntimePort):
         life.begin(self._bury)
         if self._is_closing:
             life.stop()
+
+    def _note_load(self, life: EngineLife) -> None:
+        if life.load_time_s is not None:
+            self._load_times.note(life.launch.spec.model_id, life.load_time_s)
 
     def _bury(self, life: EngineLife) -> None:
         del self._lives[life.launch.generation]

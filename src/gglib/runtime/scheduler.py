@@ -32,6 +32,7 @@ from collections.abc import Iterator
 
 from gglib.core.context import is_enough
 from gglib.core.errors import ModelStoppedError, QueueFullError
+from gglib.core.models import ModelLaunchSpec
 from gglib.runtime.back_off import BackOff, Failure
 from gglib.runtime.linger import Linger
 from gglib.runtime.messages import (
@@ -110,47 +111,50 @@ class Scheduler:
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Take in what happened at ``now`` (seconds, never going back) and return what must be done, in order."""
-        at_once = self._handle_at_once(event, now)
-        return [*self._take_note(event, now), *self._settle(now)] if at_once is None else at_once
+        match event:
+            case Requested(ticket, spec, needed_ctx):
+                generation = self.grant_at_once(ticket, spec, needed_ctx, now)
+                if generation is not None:
+                    return [Grant(ticket, generation)]
+            case Left(ticket) if self.release_at_once(ticket, now):
+                return []
+        return [*self._take_note(event, now), *self._settle(now)]
 
     # --- nearly every event ---
+    #
+    # A request for what is ready, and its end, while nobody waits. Nothing that ``_settle`` looks at changes then, and
+    # it takes as long as all the rest of a short request does. Nothing is to be done either, so whoever asks may leave
+    # ``handle`` out, and turn to it where more has to be looked at.
 
-    def _handle_at_once(self, event: Event, now: float) -> list[Effect] | None:
-        """Handle a request for what is ready, or its end, while nobody waits; None where more has to be looked at.
-
-        Nothing that ``_settle`` looks at changes then, and it takes as long as all the rest of a short request does.
-        """
+    def grant_at_once(self, ticket: int, spec: ModelLaunchSpec, needed_ctx: int, now: float) -> int | None:
+        """Let a request go to what is ready for it, and return the generation; None is for ``handle`` to decide."""
         if self._waiters:
             return None
-        if isinstance(event, Requested):
-            return self._grant_at_once(event, now)
-        if isinstance(event, Left):
-            return self._release_at_once(event.ticket, now)
-        return None
-
-    def _grant_at_once(self, request: Requested, now: float) -> list[Effect] | None:
-        spec = request.spec
+        model_id = spec.model_id
         for resident in self._residents.values():
             if (
-                resident.spec.model_id == spec.model_id
+                resident.spec.model_id == model_id
                 and resident.state is _READY
-                and is_enough(running=resident.context, needed=request.needed_ctx)
+                and is_enough(running=resident.context, needed=needed_ctx)
                 and self._back_off.refusal(spec, now) is None
             ):
-                self._linger.note_request(spec.model_id, now)
-                resident.holders.add(request.ticket)
+                self._linger.note_request(model_id, now)
+                resident.holders.add(ticket)
                 resident.idle_ttl_s = spec.settings.idle_ttl_s
-                return [Grant(request.ticket, resident.generation)]
+                return resident.generation
         return None
 
-    def _release_at_once(self, ticket: int, now: float) -> list[Effect] | None:
+    def release_at_once(self, ticket: int, now: float) -> bool:
+        """End a hold that nobody waits for the end of; False where ``handle`` has to."""
+        if self._waiters:
+            return False
         for resident in self._residents.values():
             if ticket in resident.holders:
                 if resident.state is not _READY or resident.idle_ttl_s is not None:
-                    return None
-                self._forget(ticket, now)
-                return []
-        return []
+                    return False
+                self._release(resident, ticket, now)
+                break
+        return True
 
     # --- what each event changes ---
 
@@ -194,10 +198,13 @@ class Scheduler:
         self._waiters.pop(ticket, None)
         for resident in self._residents.values():
             if ticket in resident.holders:
-                resident.holders.remove(ticket)
-                resident.last_used = now
-                if not resident.holders:
-                    self._linger.note_idle(resident.spec.model_id, now)
+                self._release(resident, ticket, now)
+
+    def _release(self, resident: Resident, ticket: int, now: float) -> None:
+        resident.holders.remove(ticket)
+        resident.last_used = now
+        if not resident.holders:
+            self._linger.note_idle(resident.spec.model_id, now)
 
     def _suspect(self, ticket: int, now: float) -> None:
         for resident in self._residents.values():

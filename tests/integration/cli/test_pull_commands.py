@@ -239,7 +239,7 @@ class TestWhatGoesWrong:
         home.run("pull", f"{REPO}:Q4_K_M")
         by_host = {seen.place.name: seen for seen in hub.requests}
         assert TOKEN in by_host["HUB"].headers.get("authorization", "")
-        assert by_host["FOREIGN"]
+        assert by_host["FOREIGN"].path == "/elsewhere.gguf"
         for seen in hub.requests:
             assert seen.place.name == "HUB" or TOKEN not in f"{seen.headers} {seen.path}"
         logs = "".join(path.read_text() for path in (home.path / "logs").rglob("*.log"))

@@ -41,7 +41,7 @@ def hub(home: Home, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
     module.__dict__["open_hub"] = open_hub
     monkeypatch.setitem(sys.modules, module.__name__, module)
     memory = MachineMemory(total_bytes=16 * GB, available_bytes=12 * GB)
-    monkeypatch.setattr("gglib.bootstrap.finding.read_memory", lambda: memory)
+    monkeypatch.setattr("gglib.bootstrap.memory.read_memory", lambda: memory)
     return hub
 
 

@@ -1,91 +1,17 @@
-"""A hub of the tests, and what fetches from it with little patience."""
+"""A hub of the tests that has one file."""
 
-import hashlib
-import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.integration.hf.support import NAME, REPO, Pull, content
 
-from gglib.core.hub import RemoteFile
-from gglib.hf import HubAccess, HubLimits, HuggingFaceHub
-from gglib.hf.download import DownloadLimits
-from gglib.hf.lanes import LaneLimits
-from gglib.hf.retries import RetryLimits
-from gglib.hf.transport import Timeouts
 from gglib.testing.local_hub import LocalHub
-
-REPO, NAME, TOKEN = "ada/coder-GGUF", "coder-Q4_K_M.gguf", "hf_secret"
-QUICK = RetryLimits(first_pause_s=0.005, longest_pause_s=0.02, most_tries=4, longest_obeyed_s=1.5)
-
-
-def limits(*, silence_s: float = 10.0, lanes: LaneLimits | None = None, spare_bytes: int = 0) -> HubLimits:
-    """Return how patient a test is."""
-    download = DownloadLimits(retries=QUICK, lanes=lanes or LaneLimits(most_lanes=1), spare_bytes=spare_bytes)
-    return HubLimits(timeouts=Timeouts(connect_s=5.0, silence_s=silence_s), download=download, ask=QUICK)
-
-
-def content(size_bytes: int, seed: int = 1) -> bytes:
-    """Return bytes, the same each time, of which no block is like another."""
-    return random.Random(seed).randbytes(size_bytes)
-
-
-def sha256(data: bytes) -> str:
-    """Return a hash as the hub writes it."""
-    return hashlib.sha256(data).hexdigest()
-
-
-@dataclass
-class Pull:
-    """One file on a hub, the place for it here, and what was told of it."""
-
-    hub: LocalHub
-    target: Path
-    data: bytes
-    commit: str = ""
-    told: list[tuple[int, int | None]] = field(default_factory=list)
-
-    @property
-    def file(self) -> RemoteFile:
-        """The file as a listing names it."""
-        return RemoteFile(
-            name=NAME, repo=REPO, revision=self.commit, size_bytes=len(self.data), sha256=sha256(self.data)
-        )
-
-    @property
-    def left(self) -> list[str]:
-        """The names of all files beside the target."""
-        return sorted(path.name for path in self.target.parent.iterdir())
-
-    def client(
-        self, how: HubLimits | None = None, *, token: str | None = None, is_offline: bool = False
-    ) -> HuggingFaceHub:
-        """Return who fetches."""
-        access = HubAccess(endpoint=self.hub.url, token=lambda: token, is_offline=is_offline)
-        return HuggingFaceHub(access, how or limits())
-
-    def tell(self, here: int, total: int | None) -> None:
-        """Take note of progress."""
-        self.told.append((here, total))
-
-    async def run(self, how: HubLimits | None = None, file: RemoteFile | None = None) -> None:
-        """Fetch the file and see that it came as it is."""
-        async with self.client(how) as client:
-            fetched = await client.fetch(file or self.file, self.target, self.tell)
-        assert self.target.read_bytes() == self.data
-        assert (fetched.size_bytes, fetched.sha256) == (len(self.data), sha256(self.data))
-        assert self.left == [self.target.name]
-
-    def starts(self) -> list[int]:
-        """Return where each answer with bytes of the file began, oldest first."""
-        answers = [one for one in self.hub.requests_of(NAME) if one.status in {200, 206}]
-        return [int((one.range or "bytes=0-").removeprefix("bytes=").split("-")[0]) for one in answers]
 
 
 @pytest.fixture
 def pull(tmp_path: Path) -> Iterator[Pull]:
-    """A file of 4 MB on a hub."""
+    """Have a file of 4 MB on a hub."""
     with LocalHub() as hub:
         one = Pull(hub=hub, target=tmp_path / "models" / NAME, data=content(4_000_000))
         one.target.parent.mkdir()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.integration.hf.support import NAME, REPO, TOKEN, Pull, content, limits, sha256
 
 from gglib.core.errors import (
     BeingFetchedError,
@@ -23,9 +24,9 @@ from gglib.core.hub import RemoteFile
 from gglib.hf import bytes_here, note_path, part_path
 from gglib.hf.lane import BLOCK_BYTES
 from gglib.hf.lanes import LaneLimits
+from gglib.hf.note import Identity
 from gglib.hf.part import open_part
 from gglib.testing.local_hub import Cut, Fault, Place, failing, rate_limited
-from tests.integration.hf.conftest import NAME, REPO, TOKEN, Pull, content, limits, sha256
 
 CUTS = pytest.mark.parametrize("cut", [Cut.FIN, Cut.RESET])
 MANY = LaneLimits(
@@ -40,7 +41,7 @@ MANY = LaneLimits(
 
 def descriptors() -> int:
     """Return how many this process has open."""
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def fetch_threads() -> list[str]:
@@ -51,7 +52,7 @@ def fetch_threads() -> list[str]:
 async def until(is_so: Callable[[], bool]) -> None:
     """Wait for something that another thread does."""
     async with asyncio.timeout(20):
-        while not is_so():
+        while not is_so():  # noqa: ASYNC110 - it is another thread's doing
             await asyncio.sleep(0.005)
 
 
@@ -220,11 +221,12 @@ async def test_more_patience_than_is_reasonable_is_told_instead(pull: Pull) -> N
     assert len(pull.hub.requests) == 1
 
 
-async def test_a_file_that_changed_is_begun_again(pull: Pull) -> None:
-    """If-Range brings all of the new one; not a byte of the old one is in it."""
+@pytest.mark.parametrize("is_deaf", [False, True])
+@pytest.mark.parametrize("size", [4_000_000, 1_000_000, 5_000_000])
+async def test_a_file_that_changed_is_begun_again(*, pull: Pull, is_deaf: bool, size: int) -> None:
+    """If-Range brings all of the new one, and a part with another tag is not taken: no byte of the old one is in it."""
     address = pull.hub.add_address(f"/{NAME}", pull.data)
-    async with pull.client() as client:
-        old = await client.locate(address)
+    old = RemoteFile(name=NAME, url=address)
     subject = f"/{NAME}"
     with pull.hub.pause_after(subject, 1_500_000):
         task = asyncio.create_task(pull.client().fetch(old, pull.target, pull.tell))
@@ -232,8 +234,10 @@ async def test_a_file_that_changed_is_begun_again(pull: Pull) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    pull.data = content(4_000_000, seed=2)
+    pull.data = content(size, seed=2)
     pull.hub.add_address(f"/{NAME}", pull.data)
+    if is_deaf:
+        pull.hub.script(Fault(ignores_if_range=True))
     await pull.run(file=old)
 
 
@@ -440,8 +444,7 @@ async def test_several_connections_bring_it_faster_where_each_is_slow(pull: Pull
 )
 async def test_a_server_that_does_not_take_several_connections_gets_one(pull: Pull, fault: Fault) -> None:
     """The first one goes on undisturbed, whatever the server says to the second."""
-    slow = {"bytes_per_s": 6_000_000}
-    pull.hub.script(Fault(**slow), file=NAME, place=Place.CDN, times=1)
+    pull.hub.script(Fault(bytes_per_s=6_000_000), file=NAME, place=Place.CDN, times=1)
     pull.hub.script(fault, file=NAME, place=Place.CDN)
     await pull.run(limits(lanes=MANY))
     assert pull.hub.requests_of(NAME, Place.CDN)[0].sent_bytes == len(pull.data)
@@ -461,8 +464,6 @@ async def test_lanes_that_are_cut_go_on_where_each_ended(pull: Pull, cut: Cut) -
 async def test_lanes_are_resumed_where_each_ended(pull: Pull) -> None:
     """Holes are filled, and nothing else is asked for."""
     with open_part(pull.file, pull.target) as part:
-        from gglib.hf.note import Identity
-
         part.begin(Identity(key=part.key, size_bytes=len(pull.data), etag=None))
         part.write(memoryview(pull.data)[1_000_000:2_000_000], 1_000_000)
         part.write(memoryview(pull.data)[3_000_000:], 3_000_000)

@@ -106,7 +106,9 @@ class TestFolder:
         (tmp_path / "again").symlink_to(tmp_path, target_is_directory=True)
         (tmp_path / "self").symlink_to(tmp_path / "self")
         (tmp_path / "self.gguf").symlink_to(tmp_path / "self.gguf")
-        assert [item.name for item in find(tmp_path) if item.state is ImportState.NEW] == ["a"]
+        items = find(tmp_path)
+        assert [item.name for item in items] == ["a", "self.gguf"]
+        assert items[0].state is ImportState.NEW
 
     def test_a_folder_without_bounds_is_given_up(self, tmp_path: Path, write: Writer) -> None:
         """A walk over too many entries ends, and says so."""
@@ -314,7 +316,7 @@ class TestOllama:
         ollama.manifest(f"{LIBRARY}/split/1", ("model", digest), ("model", ollama.blob(3)[1]))
         ollama.manifest(f"{LIBRARY}/cloud/1", ("license", digest))
         ollama.manifest(f"{LIBRARY}/missing/1", ("model", "sha256:" + "a" * 64))
-        ollama.manifest(f"{LIBRARY}/hostile/1", ("model", "sha256:../../../etc/passwd"))
+        ollama.manifest(f"{LIBRARY}/hostile/1", ("model", "sha256:../../elsewhere"))
         (ollama.root / "manifests" / LIBRARY / "torn").mkdir()
         (ollama.root / "manifests" / LIBRARY / "torn" / "1").write_text('{"layers": [')
         reasons = told(find("ollama", home=tmp_path))

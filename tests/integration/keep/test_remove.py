@@ -15,6 +15,7 @@ from gglib.core.errors import StorageError
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary, NewModel
 from gglib.db import SqliteCatalog
 from gglib.usecases.pull_journal import JobFile, PullJob, PullJournal
+from gglib.usecases.removal_journal import delete_files
 from gglib.usecases.remove_model import (
     Removal,
     RemovalPlan,
@@ -93,6 +94,11 @@ class TestDeleting:
         await catalog.add_model(pulled(put("ada/coder/a.gguf")))
         await remove(catalog, models_dir)
         assert left_in(models_dir) == []
+
+    def test_the_directory_of_models_is_not_emptied_away(self, models_dir: Path, put: Put) -> None:
+        """Also when nothing at all is left in it, it is nobody's to remove."""
+        assert delete_files([put("a.gguf")], models_dir)[0] == [models_dir / "a.gguf"]
+        assert models_dir.is_dir()
 
     async def test_parts_and_notes_go_too(self, catalog: SqliteCatalog, models_dir: Path, put: Put) -> None:
         """What is left of a newer version that did not arrive goes, and nobody is told to go on with it."""
@@ -247,6 +253,18 @@ class TestSparing:
         assert reasons == {path: "model 'linked' uses it, too"}
         assert path.exists()
 
+    async def test_a_file_that_another_model_reaches_by_another_way(
+        self, catalog: SqliteCatalog, models_dir: Path, put: Put
+    ) -> None:
+        """Two paths to one file, through a link between directories of ``models/``, are one file."""
+        path = put("real/a.gguf")
+        (models_dir / "link").symlink_to(models_dir / "real", target_is_directory=True)
+        await catalog.add_model(pulled(path, name="straight"))
+        roundabout = models_dir / "link" / "a.gguf"
+        reasons, _ = await self.spared(catalog, models_dir, pulled(roundabout))
+        assert reasons == {roundabout: "model 'straight' uses it, too"}
+        assert path.exists()
+
     async def test_a_file_whose_newer_version_comes_just_now(
         self, catalog: SqliteCatalog, models_dir: Path, put: Put
     ) -> None:
@@ -339,15 +357,17 @@ async def test_killed_at_any_step(tmp_path: Path) -> None:
 
 
 async def test_a_pull_that_came_after_a_kill_keeps_its_files(
-    catalog: SqliteCatalog, models_dir: Path, put: Put
+    catalog: SqliteCatalog, models_dir: Path, tmp_path: Path, put: Put
 ) -> None:
-    """What a note would delete stays when a model has it again, or a pull is about to give it to one."""
+    """What a note would delete stays when a model has it again, a pull is about to, or it is outside of ``models/``."""
     again, coming, orphan = put("a.gguf"), put("b.gguf"), put("c.gguf")
-    note = put(".removals/1.json", f'["{again}", "{coming}", "{orphan}", "/etc/hostname"]'.encode())
+    outside = tmp_path / "outside"
+    outside.write_bytes(CONTENT)
+    note = put(".removals/1.json", f'["{again}", "{coming}", "{orphan}", "{outside}"]'.encode())
     await catalog.add_model(pulled(again))
     PullJournal(models_dir).begin(job_for(coming))
     assert await finish_removals(catalog, models_dir) == [orphan]
-    assert (again.exists(), coming.exists(), note.exists()) == (True, True, False)
+    assert (again.exists(), coming.exists(), outside.exists(), note.exists()) == (True, True, True, False)
 
 
 async def test_a_removal_that_is_under_way_is_left_alone(

@@ -92,6 +92,8 @@ def kib_a_token(facts: GgufFacts) -> float:
         ),
         (facts_of("qwen35", {"full_attention_interval": 2}, head_count_kv=2), 2 * 2 * 64 * 4 / 1024),
         (facts_of("lfm2", {"head_counts_kv": (0, 0, 8, 0)}, head_count_kv=8), 8 * 64 * 4 / 1024),
+        # A hybrid whose layers are said to be alike has attention in all of them.
+        (facts_of("jamba", head_count_kv=8), 4 * 8 * 64 * 4 / 1024),
         (facts_of("falcon-h1", head_count_kv=2), 4 * 2 * 64 * 4 / 1024),
         # Nothing grows.
         (facts_of("mamba", {"state_size": 16, "state_inner_size": 2048, "state_convolution": 4}), 0),

@@ -74,6 +74,14 @@ def test_experts_in_use_count_for_the_buffers() -> None:
     assert sizes[1] - sizes[0] == 512 * 4 * 3 * (8 * 768 - 1024)
 
 
+def test_a_state_counts_for_the_buffers() -> None:
+    """A layer with a state needs room for a batch as wide as the state's inside, where that is more than its rest."""
+    layers = LayerFacts(state_inner_size=512, state_size=16)
+    mamba = GgufFacts(architecture="mamba", block_count=1, embedding_length=256, layers=layers)
+
+    assert estimate(mamba, weights_bytes=1, context=512).compute_bytes == 512 * (4 * 5 * (256 + 512) + 64)
+
+
 def test_weights_in_a_second_form_are_told_apart() -> None:
     """What the engine stores anew leaves its first form behind; an embedding that is used in both is there twice."""
     usual = {"architecture": "llama", "block_count": 1, "embedding_length": 64, "head_count": 1}

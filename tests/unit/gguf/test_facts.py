@@ -61,6 +61,36 @@ def test_counts(value: Value, expected: int | None) -> None:
     assert _facts({"llama.attention.head_count_kv": value}).head_count_kv == expected
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("llama.ssm.state_size", "many"),
+        ("llama.attention.sliding_window", 1.5),
+        ("llama.expert_used_count", -3),
+        ("llama.feed_forward_length", ArraySummary(count=1, numbers=(2**40,))),
+        ("tokenizer.ggml.merges", 7),
+    ],
+)
+def test_nonsense_that_only_an_estimate_leans_on_is_not_known(key: str, value: Value) -> None:
+    """A key that not every architecture reads does not make a file invalid: what it says is not known."""
+    facts = _facts({key: value})
+
+    assert facts.layers == GgufFacts(architecture="llama").layers
+    assert facts.merge_count is None
+
+
+def test_window_patterns_come_in_two_forms() -> None:
+    """A pattern of windows is one number, or a switch for each layer, which some writers write as numbers."""
+    switches = ArraySummary(count=2, numbers=(1, 0), is_of_switches=True)
+    key = "llama.attention.sliding_window_pattern"
+
+    assert _facts({key: 6}).layers.window_period == 6
+    for value in (switches, ArraySummary(count=2, numbers=(1, 0))):
+        layers = _facts({key: value}).layers
+        assert (layers.window_layers, layers.window_period) == ((True, False), None)
+    assert _facts({"llama.attention.sliding_window": 0}).layers.window == 0
+
+
 def test_keys_of_another_architecture_are_not_taken() -> None:
     """Only the keys under the file's own architecture tell about the model."""
     assert _facts({"clip.vision.block_count": 24, "gemma.context_length": 7}).block_count is None

@@ -94,7 +94,7 @@ def test_a_redirect_from_http_to_https_is_followed() -> None:
     ],
 )
 def test_the_token_goes_to_the_hub_alone_and_never_back_to_it(
-    address: str, way: tuple[str, ...], has_token: bool
+    *, address: str, way: tuple[str, ...], has_token: bool
 ) -> None:
     """By scheme, host and port; whoever was redirected to elsewhere may not be sent back with it."""
     origins = tuple(read_address(each).origin for each in way)

@@ -1,6 +1,7 @@
 """The note beside a half-fetched file."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -83,16 +84,36 @@ def test_a_note_that_counts_more_than_the_file_has_is_not_believed() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        RemoteFile(name="m.gguf", repo="ada/m", revision="d" * 40, size_bytes=1000, sha256="a" * 64),
-        RemoteFile(name="n.gguf", repo="ada/m", revision="c" * 40, size_bytes=1000, sha256="a" * 64),
+        RemoteFile(name="m.gguf", repo="ada/m", revision="c" * 40, size_bytes=1000, sha256="b" * 64),
         RemoteFile(name="m.gguf", repo="ada/m", revision="c" * 40, size_bytes=1001, sha256="a" * 64),
         RemoteFile(name="m.gguf", repo="ada/m", revision="c" * 40, size_bytes=1000),
-        RemoteFile(name="m.gguf", url="https://h/m.gguf", size_bytes=1000, sha256="a" * 64),
     ],
 )
 def test_a_note_of_another_file_is_not_believed(other: RemoteFile) -> None:
-    """Another commit, name, size, hash or address is another file."""
+    """Another size or hash is another file, and so is one whose hash nobody knows."""
     assert read(note_of(Spans(((0, 10),)), Spans()), key=key_of(other)) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        RemoteFile(name="m.gguf", repo="ada/m", revision="d" * 40),
+        RemoteFile(name="n.gguf", repo="ada/m", revision="c" * 40),
+        RemoteFile(name="m.gguf", repo="eve/m", revision="c" * 40),
+        RemoteFile(name="m.gguf", url="https://h/m.gguf"),
+    ],
+)
+def test_without_a_hash_every_commit_has_files_of_its_own(other: RemoteFile) -> None:
+    """What nobody vouches for is the same only at the same place."""
+    file = RemoteFile(name="m.gguf", repo="ada/m", revision="c" * 40)
+    assert key_of(file) != key_of(other)
+    assert key_of(file) == key_of(replace(file))
+
+
+def test_the_same_content_under_another_commit_goes_on() -> None:
+    """A branch moved because of its README: what came of a large file is not thrown away."""
+    moved = RemoteFile(name="m.gguf", repo="ada/m", revision="d" * 40, size_bytes=1000, sha256="a" * 64)
+    assert key_of(moved) == KEY
 
 
 def test_progress_is_not_believed_with_another_identity_than_it_was_written_with() -> None:

@@ -4,12 +4,15 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from gglib.proxy import envelope
 from gglib.proxy.engine_guards import ENGINE_FIELDS, LLGUIDANCE, MAX_GRAMMAR_BYTES
 from gglib.proxy.envelope import MAX_MODEL_NAME_CHARS, Envelope, read_envelope
 from gglib.proxy.errors import BadRequestError
+
+from .test_json_scan import mutated, texts_of_json
 
 NAMES = st.sampled_from(["a", "x\u00e9", "messages"])
 JSON_VALUES = st.recursive(
@@ -113,6 +116,92 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
         read_envelope(body)
     except BadRequestError:
         return
+
+
+def both(body: bytes) -> tuple[Envelope | None, Envelope | None]:
+    """Return what is read of a body as a short one, and as any; None where it is not."""
+    try:
+        return envelope._read_short(body), envelope._read_any(body, frozenset())
+    except BadRequestError:
+        return envelope._read_short(body), None
+
+
+MEMBERS = st.tuples(
+    st.sampled_from(["model", "stream", "num_ctx", "mod\\/el", "n", "é", *ENGINE_FIELDS, "grammar"]),
+    st.sampled_from(
+        [
+            *('"m"', '""', '"\\n"', '"\\u0041"', '"\\ud83d"', '"é"', '"' + "m" * 513 + '"', '"\t"', '"\\x"'),
+            *(
+                "true",
+                "false",
+                "null",
+                "True",
+                "NaN",
+                "-Infinity",
+                "1e400",
+                "1E5",
+                "1.5",
+                "01",
+                "-0",
+                "-",
+                ".5",
+                "1.",
+            ),
+            *(
+                "0",
+                "1",
+                "-1",
+                "8192",
+                "1.0",
+                "9" * 40,
+                "[]",
+                "{}",
+                "[1,]",
+                "[[" * 20 + "]]" * 20,
+                '{"model":1,"model":2}',
+            ),
+            *("[" * 70 + "]" * 70, "", "\x7f", '"\x7f"', "'m'", "/**/1"),
+        ]
+    ),
+)
+SPACES = st.sampled_from(["", "", "", " ", "\n\t\r ", "\x0b", "\u00a0"])
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> bytes:
+    """Return something like an object, of members that are near to what is read, right and wrong."""
+    members = [
+        f'"{name}"{draw(SPACES)}:{draw(SPACES)}{value}' for name, value in draw(st.lists(MEMBERS, max_size=4))
+    ]
+    if draw(st.booleans()):
+        members.insert(draw(st.integers(0, len(members))), '"model":"m"')
+    comma = draw(SPACES) + draw(st.sampled_from([",", ",", ",", ",,", ""])) + draw(SPACES)
+    text = draw(SPACES) + "{" + draw(SPACES) + comma.join(members) + draw(SPACES) + "}" + draw(SPACES)
+    return (text + draw(st.sampled_from(["", "", "", "x", "}", "\0"]))).encode()
+
+
+@settings(max_examples=500)
+@given(bodies() | texts_of_json() | mutated())
+@example(b'{"model":"m","stream":1}')
+@example(b'{"model":"m","num_ctx":true}')
+@example(b'{"model":"m","a":NaN}')
+@example(b'{"model":"m","model":"m"}')
+@example(b'{"model":"m","id_slot":1}')
+@example(b'{"model":"m","a":"\\ud83d"}')
+@example(b'{"model":"m","a":' + b"[" * 64 + b"]" * 64 + b"}")
+@example(b'[["model","m"]]')
+def test_a_short_body_is_read_as_any_other(body: bytes) -> None:
+    """Where the parser of short bodies answers at all, looking through the body answers the same."""
+    short, any_ = both(body)
+    assert short is None or short == any_
+
+
+@pytest.mark.parametrize("content", ["hello", 'say \\"hi\\"\\n', "x" * 3_000])
+def test_an_ordinary_short_body_is_read_as_one(content: str) -> None:
+    """What clients send is read in the quick way, unless it is long."""
+    body = b'{"model":"m","stream":true,"messages":[{"role":"user","content":"%b"}]}' % content.encode()
+    assert both(body) == (Envelope("m", is_stream=True, num_ctx=None),) * 2
+    assert both(body + b" " * 4096)[0] is None
 
 
 @given(

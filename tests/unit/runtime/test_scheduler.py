@@ -67,6 +67,46 @@ def test_a_ready_model_is_granted_at_once() -> None:
     assert scheduler_with_ready(A).handle(ask(1, A), 5) == [Grant(1, 1)]
 
 
+def test_what_changes_nothing_else_needs_no_effects() -> None:
+    """A request for the running model, and its end, are settled without effects, and count as any other."""
+    scheduler = scheduler_with_ready(A)
+    assert scheduler.grant_at_once(1, A, 8192, 5) == 1
+    assert scheduler.residents[0].holders == {1}
+    assert scheduler.release_at_once(1, 7)
+    assert not scheduler.residents[0].holders
+    assert scheduler.residents[0].last_used == 7
+
+
+def test_nothing_is_settled_at_once_while_somebody_waits() -> None:
+    """Whoever waits may be next: then neither a request nor its end is settled without looking at the whole."""
+    scheduler = scheduler_with_ready(A)
+    assert scheduler.grant_at_once(1, A, 8192, 5) == 1
+    scheduler.handle(ask(2, B), 5)
+    assert scheduler.grant_at_once(3, A, 8192, 6) is None
+    assert not scheduler.release_at_once(1, 6)
+    assert scheduler.residents[0].holders == {1}
+
+
+def test_nothing_is_granted_at_once_that_is_not_ready_for_it() -> None:
+    """Another model, a larger context, and a launch that is not ready yet are for the whole to decide."""
+    scheduler = scheduler_with_ready(A, context=8192)
+    assert scheduler.grant_at_once(1, B, 8192, 5) is None
+    assert scheduler.grant_at_once(1, A, 8193, 5) is None
+    loading = Scheduler()
+    loading.handle(ask(1, A), 0)
+    loading.handle(Left(1), 1)
+    assert loading.grant_at_once(2, A, 8192, 1) is None
+
+
+def test_an_end_that_starts_a_clock_is_not_settled_at_once() -> None:
+    """A model with a time-to-live has to be woken for when it is over."""
+    mortal = replace(A, settings=ModelSettings(idle_ttl_s=60))
+    scheduler = scheduler_with_ready(mortal)
+    assert scheduler.grant_at_once(1, mortal, 8192, 5) == 1
+    assert not scheduler.release_at_once(1, 6)
+    assert scheduler.handle(Left(1), 6) == [WakeAt(66)]
+
+
 def test_an_idle_model_gives_way_at_once() -> None:
     """A request for another model stops the idle one, and launches when that is gone and not before."""
     scheduler = scheduler_with_ready(A)

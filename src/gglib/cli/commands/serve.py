@@ -34,6 +34,7 @@ def command(options: Options, /, **overrides: str | bool | None) -> None:
 
 
 async def _serve(settings: "Settings", drain: "Drain") -> None:
+    from gglib.bootstrap.collector import settle_collector
     from gglib.bootstrap.server import claimed_home, running_server
     from gglib.cli.screen import warn_if_open
     from gglib.runtime.engine import find_engine
@@ -47,4 +48,5 @@ async def _serve(settings: "Settings", drain: "Drain") -> None:
         click.echo(f"Listening on {server.url}")
         warn_if_open(settings)
         click.echo(f"Engine: {description}")
+        settle_collector()
         await server.supervisor.wait()

@@ -72,6 +72,7 @@ def _ask_for_starter() -> None:
 
 
 async def _up(settings: "Settings", stages: _Stages, drain: "Drain") -> None:
+    from gglib.bootstrap.collector import settle_collector
     from gglib.bootstrap.server import claimed_home, running_server
     from gglib.cli.proof import prove_with_one_of, show_client_settings
     from gglib.cli.screen import warn_if_open
@@ -89,6 +90,7 @@ async def _up(settings: "Settings", stages: _Stages, drain: "Drain") -> None:
                 server.url, model, default_ctx=settings.default_ctx, key_names=tuple(settings.api_keys)
             )
             stages.is_serving = True
+            settle_collector()
             await server.supervisor.wait()
 
 

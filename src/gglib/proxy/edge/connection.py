@@ -59,7 +59,7 @@ class Edge(Protocol):
         """Forget a connection that is gone."""
         ...
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a task that is known until it is done."""
         ...
 
@@ -87,8 +87,7 @@ class ClientConnection(asyncio.Protocol):
         self._is_reading_paused = False
         self._room: asyncio.Future[None] | None = None
         self._idle_number = next(_idle_numbers)
-        self._is_served = False
-        self._is_patient = True
+        self._task: asyncio.Task[None] | None = None
         self._next: asyncio.Future[None] | None = None
         self.is_choked = False
 
@@ -166,7 +165,7 @@ class ClientConnection(asyncio.Protocol):
                 transport.abort()
 
     def shut_down(self) -> None:
-        """Close it unless an answer is on its way, which is the last one then.
+        """Close it unless an answer is on its way, which is the last one then. The edge is ending already.
 
         Nothing waits for a slow client any more: the kernel may take what there is, and delivers it when we are gone.
         """
@@ -176,7 +175,6 @@ class ClientConnection(asyncio.Protocol):
             self._transport.close()
             return
         _limit_unsent(self._transport, _UNLIMITED)
-        self._is_patient = False
         self.resume_writing()
 
     def abort(self) -> None:
@@ -225,7 +223,7 @@ class ClientConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Note that the client is slow to read."""
-        self.is_choked = self._is_patient
+        self.is_choked = not self._edge.is_ending
         if self._transport is not None:
             self._patience.choke(self._loop.time(), self._transport.get_write_buffer_size())
 
@@ -273,14 +271,14 @@ class ClientConnection(asyncio.Protocol):
             self._patience.begin_body(self._loop.time())
         else:
             self._await_nothing()
-        self._request = Request(event.head, event.content_length, event.body or self._body or b"", self)
+        if self._task is None:
+            self._task = self._edge.start(self._serve())
+        self._request = Request(
+            event.head, event.content_length, event.body or self._body or b"", self, task=self._task
+        )
         self._may_keep_alive = event.head.may_keep_alive
         self._is_answered = False
-        if self._is_served:
-            self._wake()
-        else:
-            self._is_served = True
-            self._edge.start(self._serve())
+        self._wake()
 
     async def _serve(self) -> None:
         """Answer one request after the other until the connection ends."""

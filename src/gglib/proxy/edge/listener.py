@@ -82,12 +82,13 @@ class Listener:
         self._connections.discard(connection)
         self._note_if_empty()
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a task that is known until it is done."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         self._is_empty.clear()
         task.add_done_callback(self._task_done)
+        return task
 
     def note_refusal(self, error: HttpError, request_id: str) -> None:
         """Take note of what was refused before it was a request."""

@@ -32,6 +32,15 @@ class EmbeddedEngine:
         except PackageNotFoundError:
             return "xllamacpp (version unknown)"
 
+    @staticmethod
+    def has_gpu() -> bool:
+        """Whether this wheel can use a graphics processor of this machine. Imports the wheel: 0.1 s."""
+        try:
+            import xllamacpp  # noqa: PLC0415 - slow, and only who asks for this needs it
+        except ImportError:
+            return False
+        return embedded_main.has_gpu(xllamacpp.get_device_info())
+
     def command(self, plan: LaunchPlan) -> list[str]:
         """Write the parameters to the plan file, which only this user can read, and return the runner's argv."""
         plan.plan_file.write_text(json.dumps({"fields": parameters(plan), "key_file": str(plan.key_file)}))

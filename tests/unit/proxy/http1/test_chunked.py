@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gglib.proxy.http1 import chunked
 from gglib.proxy.http1.chunked import MAX_SIZE_LINE_BYTES, ChunkedBody
 from gglib.proxy.http1.errors import BodyTooLargeError, HeadTooLargeError, HttpError, MalformedRequestError
 from gglib.proxy.http1.head import MAX_FIELDS, MAX_LINE_BYTES
@@ -131,3 +132,84 @@ def test_without_a_limit_any_size_may_be_announced() -> None:
     body, parts = ChunkedBody(), list[bytes]()
     body.receive(b"fffffffffffffff\r\nabc", parts)
     assert (parts, body.is_over) == ([b"abc"], False)
+
+
+LINES = st.lists(
+    st.sampled_from([b"data", b"5", b"0", b"\r\n", b"\r", b"\n", b"1", b"xx"]), min_size=1, max_size=6
+)
+
+
+@given(st.lists(LINES, min_size=1, max_size=6), st.booleans(), CUTS)
+def test_chunks_of_known_sizes_are_read_as_any_others(
+    chunks: list[list[bytes]],
+    has_end: bool,  # noqa: FBT001 - a strategy's
+    cuts: list[int],
+) -> None:
+    """Whatever looks like a size or a line end in the data: what was read once gives the same when it comes again."""
+    data = [b"".join(chunk) for chunk in chunks]
+    wire = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in data) + b"0\r\n\r\n" * has_end
+    chunked._known_sizes.clear()
+    walked = read([bytes((byte,)) for byte in wire])
+    assert walked == (b"".join(data), has_end, b"")
+    chunked._known_sizes.update({b"%x" % size: size for size in range(1, 40)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chunked, "_MANY_BYTES", 0)
+        assert read([wire]) == read(pieces_of(wire, cuts)) == walked
+
+
+@given(
+    st.lists(st.sampled_from([b"0", b"1", b"2", b"4", b"7", b"\r\n", b"ab", b";", b"\n", b"x"]), max_size=14),
+    CUTS,
+)
+def test_what_is_no_chunk_is_refused_with_known_sizes_too(pieces: list[bytes], cuts: list[int]) -> None:
+    """Any mixture of sizes, data and line ends is taken or refused, and read, as it is byte by byte."""
+    wire = b"".join(pieces)
+
+    def outcome(parts: list[bytes]) -> object:
+        body, taken = ChunkedBody(), list[bytes]()
+        try:
+            for part in parts:
+                if not body.is_over:
+                    body.receive(part, taken)
+        except HttpError as error:
+            return b"".join(taken), type(error)
+        return b"".join(taken), body.is_over
+
+    chunked._known_sizes.clear()
+    walked = outcome([bytes((byte,)) for byte in wire])
+    chunked._known_sizes.update({b"%x" % size: size for size in range(1, 40)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chunked, "_MANY_BYTES", 0)
+        assert outcome([wire]) == outcome(pieces_of(wire, cuts)) == walked
+
+
+def test_data_that_looks_like_chunks_is_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read may begin in the middle of a chunk: what it begins with is data, whatever it looks like."""
+    monkeypatch.setattr(chunked, "_MANY_BYTES", 0)
+    chunked._known_sizes.update({b"1": 1, b"c": 12})
+    assert read([b"c\r\n", b"1\r\nx\r\n1\r\ny\r\n", b"\r\n0\r\n\r\n"]) == (b"1\r\nx\r\n1\r\ny\r\n", True, b"")
+
+
+def test_the_memory_of_sizes_is_bounded() -> None:
+    """An engine whose chunks are all of other sizes is read, and what is remembered of it does not grow."""
+    chunked._known_sizes.clear()
+    body, parts = ChunkedBody(), list[bytes]()
+    for size in range(1, 5000):
+        body.receive(b"%x\r\n%b\r\n" % (size, b"x" * size), parts)
+    assert len(parts) == 4999
+    assert len(chunked._known_sizes) <= 4096
+
+
+def test_the_end_is_never_taken_for_a_chunk() -> None:
+    """What follows the end of a body is no part of it, however often such an end was read before."""
+    wire = b"400\r\n%b\r\n0\r\n\r\n0\r\n\r\n" % (b"x" * 1024)
+    for _ in range(3):
+        assert read([wire]) == (b"x" * 1024, True, b"0\r\n\r\n")
+
+
+def test_known_sizes_count_against_the_limit() -> None:
+    """A body that is too large is refused, also where it has come at once in chunks of known sizes."""
+    wire = b"400\r\n%b\r\n" % (b"x" * 1024) * 3
+    assert read([wire]) == (b"x" * 3072, False, b"")
+    with pytest.raises(BodyTooLargeError):
+        read([wire], limit_bytes=3071)

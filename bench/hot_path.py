@@ -1,0 +1,236 @@
+"""What the Python of a request costs, without a kernel: ``python -m bench.hot_path``.
+
+Everything of ``gglib serve`` is there (edge, catalogue, scheduler, access log, metrics; a scripted engine is launched)
+but the sockets: a client's bytes are put into a ``ClientConnection``, and its requests are answered by a transport that
+hands the engine's bytes back in the next turns of the loop: a short answer, or with ``--stream`` 200 chunks in five
+reads over a connection of their own. So the figures are processor time of Python alone, which
+repeats to a few per cent on a machine that others use too. ``--profile`` shows where it goes.
+"""
+
+import argparse
+import asyncio
+import cProfile
+import logging
+import os
+import pstats
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, cast
+
+import uvloop
+from bench.proxies.requests import MODEL, chat_body, chat_request
+from bench.proxies.sides import write_engine
+from bench.proxies.upstream import ANSWER, DONE, STREAM_HEAD, event
+
+from gglib.bootstrap.collector import settle_collector
+from gglib.core.models import GgufFacts, NewModel, RunningTarget
+from gglib.db import SqliteCatalog
+from gglib.proxy.access import AccessKeys
+from gglib.proxy.app import ProxyApp
+from gglib.proxy.cors import CorsRules
+from gglib.proxy.edge.connection import ClientConnection
+from gglib.proxy.edge.listener import Listener
+from gglib.proxy.edge.patience import PatienceLimits
+from gglib.proxy.gate import Gate
+from gglib.proxy.hosts import HostRules
+from gglib.proxy.model_objects import ModelObjects
+from gglib.proxy.observer import Observer
+from gglib.proxy.options import ProxyOptions, Services
+from gglib.proxy.routes.table import route_of
+from gglib.proxy.upstream import UpstreamPool
+from gglib.proxy.upstream_connection import UpstreamConnection
+from gglib.runtime import EngineManager, RuntimeConfig
+from gglib.runtime.engine.llama_server import LlamaServerEngine
+from gglib.testing import write_tiny_gguf
+
+LAST_CHUNK = b"0\r\n\r\n"
+CHUNKS = 200
+REQUESTS = 3_000
+ROUNDS = 9
+READS = 5
+AT_ONCE = 32
+LIMITS = PatienceLimits(head_s=10, body_s=30, body_min_rate=1000, write_s=60, idle_s=75)
+
+
+def stream_reads() -> list[bytes]:
+    """Return what a stream's engine sends, as it is read."""
+    events = [event(b"abcdefgh", number) for number in range(CHUNKS)]
+    frames = [b"%x\r\n%b\r\n" % (len(part), part) for part in (*events, DONE)]
+    reads = [b"".join(frames[at : at + CHUNKS // READS]) for at in range(0, CHUNKS, CHUNKS // READS)]
+    return [STREAM_HEAD + reads[0], *reads[1:-1], reads[-1] + frames[-1] + LAST_CHUNK]
+
+
+class NoSocket:
+    """Stands for the socket that a transport has."""
+
+    family = 0
+
+
+class Transport(asyncio.Transport):
+    """A transport that hands what is written to ``on_write``."""
+
+    def __init__(self, on_write: Callable[[bytes], object]) -> None:
+        super().__init__({"socket": NoSocket()})
+        self._on_write = on_write
+
+    def write(self, data: bytes) -> None:  # type: ignore[override] # the proxy writes nothing else here
+        """Hand on."""
+        self._on_write(data)
+
+    def is_closing(self) -> bool:
+        """Never."""
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        """Return 0: everything was taken."""
+        return 0
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Nothing waits here."""
+
+    def abort(self) -> None:
+        """Nothing is open."""
+
+
+class ScriptedPool(UpstreamPool):
+    """A pool whose engine answers in the next turns of the loop, with one of these reads in each."""
+
+    def __init__(self, reads: Sequence[bytes]) -> None:
+        super().__init__(connect_timeout_s=5)
+        self._reads = reads
+
+    async def connect(self, target: RunningTarget) -> UpstreamConnection:
+        """Return a connection without a socket."""
+        del target
+        loop = asyncio.get_running_loop()
+        connection = UpstreamConnection(set(), own_lines=b"host: 127.0.0.1\r\nauthorization: Bearer x\r\n")
+
+        def answer(reads: Iterator[bytes]) -> None:
+            for read in reads:
+                connection.data_received(read)
+                loop.call_soon(answer, reads)
+                return
+
+        connection.connection_made(Transport(lambda _: loop.call_soon(answer, iter(self._reads))))
+        return connection
+
+
+class Client:
+    """Asks again as soon as it was answered."""
+
+    def __init__(
+        self, edge: Listener, request: bytes, end: bytes, on_answer: Callable[["Client"], None]
+    ) -> None:
+        self._request = request
+        self._end = end
+        self._connection = ClientConnection(edge)
+        self._loop = asyncio.get_running_loop()
+        self._on_answer = on_answer
+        self._connection.connection_made(Transport(self._receive))
+
+    def ask(self) -> None:
+        """Send a request, in the next turn of the loop."""
+        self._loop.call_soon(self._connection.data_received, self._request)
+
+    def _receive(self, answer: bytes) -> None:
+        if answer.endswith(self._end):
+            self._on_answer(self)
+
+
+async def ask_all(edge: Listener, requests: int, request: bytes, end: bytes) -> float:
+    """Answer so many requests, ``AT_ONCE`` at a time; return the processor time of one, in microseconds."""
+    left, asked = requests, requests
+    done = asyncio.Event()
+
+    def on_answer(client: Client) -> None:
+        nonlocal left, asked
+        left -= 1
+        if asked:
+            asked -= 1
+            client.ask()
+        elif not left:
+            done.set()
+
+    clients = [Client(edge, request, end, on_answer) for _ in range(AT_ONCE)]
+    asked -= len(clients)
+    started_s = time.process_time()
+    for client in clients:
+        client.ask()
+    await done.wait()
+    return (time.process_time() - started_s) / requests * 1e6
+
+
+async def measure(*, rounds: int, is_stream: bool, profile: cProfile.Profile | None) -> list[float]:
+    """Return the microseconds of a request, of each round."""
+    reads, end, requests = [ANSWER], ANSWER[-50:], REQUESTS
+    if is_stream:
+        reads, end, requests = stream_reads(), LAST_CHUNK, REQUESTS // 5
+    request = chat_request(
+        chat_body(chunks=CHUNKS, stream_id="abcdefgh" if is_stream else None), "127.0.0.1:9000"
+    )
+    async with AsyncExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        catalog = await stack.enter_async_context(SqliteCatalog(directory / "gglib.db"))
+        model = write_tiny_gguf(directory / "bench.gguf")
+        await catalog.add_model(
+            NewModel(name=MODEL, paths=(model,), size_bytes=1, facts=GgufFacts(architecture="llama"))
+        )
+        engine = LlamaServerEngine(write_engine(directory), reason="bench")
+        config = RuntimeConfig(run_dir=directory / "run", log_dir=directory / "logs")
+        manager = await stack.enter_async_context(EngineManager(catalog, engine, config))
+        await manager.ensure_model_running(MODEL, None, 8192)
+        services = Services(
+            runtime=manager,
+            catalog=catalog,
+            pool=ScriptedPool(reads),
+            model_objects=ModelObjects(8192),
+            observer=Observer(route_of),
+            default_ctx=8192,
+            options=ProxyOptions(),
+        )
+        gate = Gate(HostRules(frozenset(("127.0.0.1",)), frozenset()), CorsRules(()), AccessKeys({}))
+        app = ProxyApp(services, gate)
+        edge = Listener(
+            app.handle,
+            limits=LIMITS,
+            max_connections=10**6,
+            max_body_bytes=ProxyOptions().max_body_bytes,
+            on_stop=app.stop,
+            on_refusal=app.note_refusal,
+        )
+        edge.date_line = b"date: Tue, 24 Nov 2026 09:00:00 GMT\r\n"
+        await ask_all(edge, requests, request, end)
+        settle_collector()
+        if profile is not None:
+            profile.enable()
+        found = [await ask_all(edge, requests, request, end) for _ in range(rounds)]
+        if profile is not None:
+            profile.disable()
+        return found
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--profile", action="store_true", help="show the most expensive functions, and calls")
+    parser.add_argument("--stream", action="store_true", help="streams instead of short answers")
+    parser.add_argument("--bare", action="store_true", help="print the median alone")
+    options = parser.parse_args()
+    logging.basicConfig(filename=os.devnull, level=logging.INFO)
+    profile = cProfile.Profile() if options.profile else None
+    found = uvloop.run(measure(rounds=1 if profile else ROUNDS, is_stream=options.stream, profile=profile))
+    if options.bare:
+        print(statistics.median(found))
+        return
+    print(f"{statistics.median(found):.1f} µs a request ({min(found):.1f} to {max(found):.1f})")
+    if profile is not None:
+        stats = cast("Any", pstats.Stats(profile))
+        stats.strip_dirs().sort_stats("tottime").print_stats(60)
+
+
+if __name__ == "__main__":
+    main()

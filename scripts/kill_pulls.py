@@ -1,0 +1,313 @@
+"""Kill pulls at random moments: no file may be wrong, no row without its file, no byte that was here fetched again.
+
+Each round a process pulls a model from a hub on this machine and gets SIGKILL: at a random time, after a random number
+of bytes, or shortly after the last one, when it verifies, renames and enters the model. The next round goes on with
+what is there; a model that is whole is removed and begun again. Every other one comes slowly, so that several
+connections bring it. After each kill:
+
+- there is no file under the final name, or it has the right hash;
+- the catalogue has no row, or the row's file is there and is right;
+- where the file is there, opening the catalogue is enough for the row to be there too, with the right hash;
+- nothing but the part and its note is beside it;
+- no more than a block for each connection was written without being noted;
+
+and after the round that follows: none of the bytes that were noted at the kill was asked for again.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gglib.bootstrap.catalog import open_catalog
+from gglib.bootstrap.pulls import planner, puller
+from gglib.core.hub import RemoteFile
+from gglib.core.models import ModelSummary
+from gglib.core.pull_target import read_target
+from gglib.db import SqliteCatalog
+from gglib.hf import HubAccess, HubLimits, HuggingFaceHub, note_path, part_path
+from gglib.hf.download import DownloadLimits
+from gglib.hf.lane import BLOCK_BYTES
+from gglib.hf.lanes import LaneLimits
+from gglib.hf.note import believed_spans, key_of
+from gglib.hf.part import Part, read_boot_id
+from gglib.hf.spans import Spans
+from gglib.settings import Settings
+from gglib.testing import write_tiny_gguf
+from gglib.testing.local_hub import Fault, LocalHub, Place, Seen
+from gglib.usecases.plan_pull import HEADER_BYTES
+
+REPO, NAME = "ada/coder-GGUF", "coder-Q4_K_M.gguf"
+MOST_LANES = 4
+SLOW_BYTES_PER_S = 15_000_000
+"""Of each connection, for files that several bring."""
+FAST_S, SLOW_S = 0.8, 2.5
+"""How long a pull takes at most, about, from its first word: a random time is a part of this."""
+AFTER_LAST_BYTE_S = 0.06
+WHOLE_IS_LEFT_ALONE = 0.7
+OVER_S = 20.0
+SHOWN_PROBLEMS = 20
+
+
+@dataclass
+class Tally:
+    """What all rounds found."""
+
+    phases: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    several_lanes: int = 0
+    resumed: int = 0
+    whole: int = 0
+    repaired: int = 0
+    """Files that were whole and had no row: the next start gave them theirs."""
+
+
+def main() -> int:
+    """Run the rounds, print what they found, and return 1 when a file was wrong or a byte came twice."""
+    options = parse()
+    if options.pull is not None:
+        asyncio.run(pull(Path(options.pull), is_lazy=options.lazy))
+        return 0
+    print(f"seed {options.seed}", flush=True)
+    start_s = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="gglib-kill-") as directory, LocalHub() as hub:
+        tally = Rounds(hub, Path(directory), options).run()
+    for problem in tally.problems[:SHOWN_PROBLEMS]:
+        print(problem)
+    phases = ", ".join(f"{count} {phase}" for phase, count in sorted(tally.phases.items()))
+    print(f"killed: {phases}")
+    print(
+        f"{options.kills} kills, {tally.resumed} resumes, {tally.several_lanes} of several pieces, "
+        f"{tally.whole} came whole ({tally.repaired} without a row), {len(tally.problems)} problems, "
+        f"{time.monotonic() - start_s:.0f} s"
+    )
+    return 1 if tally.problems else 0
+
+
+def parse() -> argparse.Namespace:
+    """Return the options."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--size-mb", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=1, help="makes the moments of the kills the same again")
+    parser.add_argument(
+        "--lazy", action="store_true", help="note every eighth block only: shows that this check can fail"
+    )
+    parser.add_argument("--pull", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+async def pull(home: Path, *, is_lazy: bool) -> None:
+    """Be the process that is killed: pull one model, as the command does."""
+    if is_lazy:
+        be_lazy()
+    lanes = LaneLimits(
+        most_lanes=MOST_LANES, measure_s=0.1, settle_s=0.05, worth_trying_s=0.2, least_share_bytes=1 << 20
+    )
+    limits = HubLimits(download=DownloadLimits(lanes=lanes))
+    settings = Settings(home=home)
+    print("begins", flush=True)
+    hub = HuggingFaceHub(HubAccess(endpoint=os.environ["HF_ENDPOINT"]), limits)
+    async with hub, open_catalog(settings) as store:
+        plan = await (await planner(settings, store, hub)).plan(read_target(f"{REPO}:Q4_K_M"))
+        await puller(settings, store, hub).pull(plan, lambda _: None)
+
+
+def be_lazy() -> None:
+    """Note only every eighth block."""
+    write, writes = Part.write, [0]
+
+    def lazy(self: Part, data: memoryview, offset: int) -> None:
+        writes[0] += 1
+        if writes[0] % 8:
+            os.pwrite(self._part, data, offset)
+            return
+        write(self, data, offset)
+
+    Part.write = lazy  # type: ignore[method-assign]
+
+
+class Rounds:
+    """All rounds on one place for one file, which is begun again when it is whole."""
+
+    def __init__(self, hub: LocalHub, home: Path, options: argparse.Namespace) -> None:
+        self._hub = hub
+        self._settings = Settings(home=home)
+        self._target = self._settings.models_dir / REPO / NAME
+        self._options = options
+        self._chance = random.Random(options.seed)
+        self._tally = Tally()
+        model = write_tiny_gguf(home / "tiny.gguf").read_bytes()
+        data = model + random.Random(options.seed).randbytes(options.size_mb * 1_000_000 - len(model))
+        commit = hub.add_repository(REPO, {NAME: data})
+        sha256 = hashlib.sha256(data).hexdigest()
+        self._file = RemoteFile(name=NAME, repo=REPO, revision=commit, size_bytes=len(data), sha256=sha256)
+        self._is_slow = False
+
+    def run(self) -> Tally:
+        """Kill as often as was asked for."""
+        while self._tally.phases.total() < self._options.kills:
+            noted = self._noted()
+            phase = self._kill_one()
+            self._settle()
+            if phase is not None:
+                self._tally.phases[phase] += 1
+            self._look(self._tally.phases.total(), noted)
+            if self._target.exists():
+                self._begin_again()
+        return self._tally
+
+    def _kill_one(self) -> str | None:
+        """Let a process fetch, kill it at a random moment, and say what it was doing; None when it was faster."""
+        environment = os.environ | {"HF_ENDPOINT": self._hub.url, "NO_PROXY": "127.0.0.1,localhost"}
+        command = [sys.executable, os.fspath(Path(__file__)), "--pull", os.fspath(self._settings.home)]
+        if self._options.lazy:
+            command.append("--lazy")
+        self._hub.forget_requests()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
+            assert child.stdout is not None
+            child.stdout.readline()
+            self._wait_for_the_moment(child)
+            child.kill()
+            child.wait()
+        if child.returncode == 0:
+            return None
+        assert child.returncode == -9, "a pull failed before it was killed: see its traceback"
+        if self._target.exists():
+            return "after the row" if asyncio.run(self._rows()) else "between the rename and the row"
+        here = self._noted().size_bytes
+        if here == self._file.size_bytes:
+            return "between the last byte and the rename"
+        return "with a part of it here" if here else "before its first block"
+
+    def _wait_for_the_moment(self, child: "subprocess.Popen[str]") -> None:
+        kind = self._chance.choice(["time", "bytes", "bytes", "end"])
+        missing = (self._file.size_bytes or 0) - self._noted().size_bytes
+        if missing == 0 and self._chance.random() < WHOLE_IS_LEFT_ALONE:
+            child.wait()  # else most rounds would find nothing but a file to hash
+            return
+        if kind == "time":
+            time.sleep(self._chance.uniform(0, SLOW_S if self._is_slow else FAST_S))
+            return
+        wanted = missing if kind == "end" else self._chance.randrange(max(missing, 1))
+        deadline = time.monotonic() + OVER_S
+        while self._sent() < wanted and child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.001)
+        if kind == "end":
+            time.sleep(self._chance.uniform(0, AFTER_LAST_BYTE_S))
+
+    def _sent(self) -> int:
+        return sum(one.sent_bytes for one in self._fetches())
+
+    def _fetches(self) -> list[Seen]:
+        """Return the requests for the file, but for those that only read its header."""
+        header = f"bytes=0-{HEADER_BYTES - 1}"
+        return [one for one in self._hub.requests_of(NAME, Place.CDN) if one.range != header]
+
+    async def _rows(self) -> list[ModelSummary]:
+        """Return the catalogue's rows as the kill left them."""
+        if not self._settings.database.exists():
+            return []
+        async with SqliteCatalog(self._settings.database) as catalog:
+            return await catalog.list_models()
+
+    def _settle(self) -> None:
+        """Wait until the hub has noticed that its client is gone."""
+        deadline = time.monotonic() + OVER_S
+        while not all(one.is_over for one in self._hub.requests) and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    def _look(self, number: int, noted_before: Spans) -> None:
+        problems = [
+            *self._wrong_files(),
+            *asyncio.run(self._wrong_rows()),
+            *self._twice(noted_before),
+            *self._unnoted(),
+        ]
+        self._tally.problems += [f"kill {number}: {problem}" for problem in problems]
+        if noted_before.size_bytes and self._fetches():
+            self._tally.resumed += 1
+            self._tally.several_lanes += len(noted_before) > 1
+
+    async def _wrong_rows(self) -> list[str]:
+        rows = await self._rows()
+        problems = [
+            f"the row {row.name} has no file" for row in rows if not all(path.is_file() for path in row.paths)
+        ]
+        if self._target.exists():
+            self._tally.repaired += not rows
+            async with open_catalog(self._settings) as catalog:
+                repaired = await catalog.list_models()
+            if [row.hashes for row in repaired] != [(self._file.sha256,)]:
+                problems.append(f"the catalogue has {repaired} for a file that is there")
+        return problems
+
+    def _wrong_files(self) -> list[str]:
+        if not self._target.parent.exists():
+            return []
+        names = {path.name for path in self._target.parent.iterdir()}
+        others = names - {NAME, part_path(self._target).name, note_path(self._target).name}
+        problems = [f"{name} was left" for name in others]
+        if self._target.exists():
+            with self._target.open("rb") as stream:
+                if hashlib.file_digest(stream, "sha256").hexdigest() != self._file.sha256:
+                    problems.append("the final file is wrong")
+        return problems
+
+    def _twice(self, noted: Spans) -> list[str]:
+        """Return a sentence for each request for bytes that were here when the round began."""
+        problems = []
+        for one in self._fetches():
+            first, _, last = (one.range or "bytes=0-").removeprefix("bytes=").partition("-")
+            asked = (int(first), int(last) + 1 if last else self._file.size_bytes or 0)
+            missing = sum(end - start for start, end in noted.holes(asked))
+            if missing != asked[1] - asked[0]:
+                problems.append(f"{one.range} was asked for, and {noted.spans} were here")
+        return problems
+
+    def _unnoted(self) -> list[str]:
+        """Return a sentence where more was written than one block for each connection since the note."""
+        if not part_path(self._target).exists() or self._target.exists():
+            return []
+        written = part_path(self._target).stat().st_blocks * 512
+        limit = BLOCK_BYTES * MOST_LANES if self._is_slow else BLOCK_BYTES
+        unnoted = written - self._noted().size_bytes
+        return [f"{unnoted} bytes were written and not noted"] if unnoted > limit + 8192 * MOST_LANES else []
+
+    def _noted(self) -> Spans:
+        try:
+            note, size = note_path(self._target).read_bytes(), part_path(self._target).stat().st_size
+        except FileNotFoundError:
+            return Spans()
+        key, boot_id = key_of(self._file), read_boot_id()
+        found = believed_spans(note, key=key, boot_id=boot_id, part_size_bytes=size)
+        return Spans() if found is None else found[1]
+
+    def _begin_again(self) -> None:
+        """Take the file away, with what a kill left beside it or without, and change the line's speed."""
+        self._tally.whole += 1
+        asyncio.run(self._forget())
+        self._target.unlink()
+        self._is_slow = not self._is_slow
+        self._hub.clear_faults()
+        if self._is_slow:
+            self._hub.script(Fault(bytes_per_s=SLOW_BYTES_PER_S), file=NAME, place=Place.CDN)
+
+    async def _forget(self) -> None:
+        async with open_catalog(self._settings) as catalog:
+            for row in await catalog.list_models():
+                await catalog.remove_model(row.name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""The collector of garbage, in a process of its own: what is frozen stays so."""
+
+import json
+import subprocess
+import sys
+
+CODE = """
+import gc, json
+from gglib.bootstrap.collector import settle_collector
+before = gc.get_threshold()
+class Cycle: pass
+lost = Cycle(); lost.self = lost; del lost
+settle_collector()
+print(json.dumps([before, gc.get_threshold(), gc.get_freeze_count(), sum(type(o) is Cycle for o in gc.get_objects())]))
+"""
+
+
+def test_the_collector_looks_less_often_and_keeps_no_garbage() -> None:
+    """What was garbage is gone, what was in use is out of its sight, and it waits for more of it than before."""
+    done = subprocess.run(
+        [sys.executable, "-c", CODE], capture_output=True, text=True, check=True, timeout=30
+    )
+    before, after, frozen, lost = json.loads(done.stdout)
+    assert after[0] > before[0]
+    assert after[1:] == before[1:]
+    assert frozen > 1000
+    assert lost == 0
