@@ -31,7 +31,9 @@ def command(options: Options, *, as_json: bool) -> None:
     if as_json:
         render.show_json([model_json(model, states.get(model.id)) for model in models])
     elif not models:
-        click.echo("No models yet. 'gglib up' offers one to start with; 'gglib add FILE' takes yours.")
+        click.echo(
+            "No models yet. 'gglib up' offers one to start with, 'gglib search' finds others, 'gglib add FILE' takes yours."
+        )
     else:
         now = time.time()
         render.show_table(
