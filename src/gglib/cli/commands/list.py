@@ -32,7 +32,8 @@ def command(options: Options, *, as_json: bool) -> None:
         render.show_json([model_json(model, states.get(model.id)) for model in models])
     elif not models:
         click.echo(
-            "No models yet. 'gglib up' offers one to start with, 'gglib search' finds others, 'gglib add FILE' takes yours."
+            "No models yet. 'gglib up' offers one to start with, 'gglib search' finds others, "
+            "'gglib add FILE' takes yours."
         )
     else:
         now = time.time()
