@@ -70,8 +70,7 @@ def plan_removal(model: ModelSummary, models: Sequence[ModelSummary], models_dir
     holders = _holders(other for other in models if other.id != model.id)
     doomed: list[Doomed] = []
     spared: list[Spared] = []
-    own = (*model.paths, *(() if model.projector is None else (model.projector,)))
-    for path in own:
+    for path in model.all_files:
         reason = _why_spared(path, model, holders, models_dir)
         if reason is not None:
             spared.append(Spared(path=path, reason=reason))
@@ -124,8 +123,7 @@ def _holders(others: Iterator[ModelSummary]) -> dict[Path, str]:
 
 
 def _used(models: Sequence[ModelSummary]) -> set[Path]:
-    paths = {path for model in models for path in model.paths}
-    return paths | {model.projector for model in models if model.projector is not None}
+    return {path for model in models for path in model.all_files}
 
 
 def _why_spared(path: Path, model: ModelSummary, holders: dict[Path, str], models_dir: Path) -> str | None:

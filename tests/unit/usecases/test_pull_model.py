@@ -15,6 +15,7 @@ from gglib.core.errors import (
     NoSuchChoiceError,
     RepositoryNotFoundError,
     StorageError,
+    UnreadableFileError,
 )
 from gglib.core.fit import Fit, MachineMemory
 from gglib.core.models import ModelSettings
@@ -22,6 +23,7 @@ from gglib.core.pull_target import read_target
 from gglib.gguf import read_model, read_partial_facts
 from gglib.testing import FakeCatalog, FakeHub, write_tiny_gguf
 from gglib.usecases import pull_model
+from gglib.usecases.add_model import ModelFiles
 from gglib.usecases.plan_pull import PullPlan, PullPlanner
 from gglib.usecases.pull_journal import PullJournal
 from gglib.usecases.pull_model import Puller, PullProgress, finish_interrupted
@@ -201,6 +203,45 @@ class TestPulling:
             await house.puller.pull(await house.plan("ada/short"), ignore)
         assert house.files() == []
         assert await house.store.list_models() == []
+
+    async def test_what_a_model_has_is_not_deleted_with_a_file_that_no_engine_loads(
+        self, house: House
+    ) -> None:
+        """The projector beside it belongs to the quantization that was pulled before."""
+        files = {
+            "eye-Q4_K_M.gguf": house.file,
+            "eye-Q8_0.gguf": house.file[:-1000],
+            "mmproj-F16.gguf": b"eye",
+        }
+        house.hub.add_repository("ada/eye", files)
+        model = await house.puller.pull(await house.plan("ada/eye:Q4_K_M"), ignore)
+        with pytest.raises(InvalidGgufError, match="It was deleted"):
+            await house.puller.pull(await house.plan("ada/eye:Q8_0"), ignore)
+        assert model.projector is not None
+        assert model.projector.read_bytes() == b"eye"
+        assert house.files() == ["ada/eye/eye-Q4_K_M.gguf", "ada/eye/mmproj-F16.gguf"]
+
+    async def test_an_update_that_no_engine_loads_leaves_no_row_without_its_file(self, house: House) -> None:
+        """The publisher's new file is broken: it is told, and the model's file is not taken away."""
+        model = await house.puller.pull(await house.plan(f"{REPO}:Q4_K_M"), ignore)
+        house.hub.add_repository(REPO, {"tiny-Q4_K_M.gguf": house.file[:-1000]})
+        with pytest.raises(InvalidGgufError, match="It stays, for 'tiny-Q4_K_M' has it"):
+            await house.puller.pull(await house.plan(f"{REPO}:Q4_K_M"), ignore)
+        assert model.paths[0].exists()
+
+    async def test_a_whole_file_that_cannot_be_read_just_now_is_kept(self, house: House) -> None:
+        """Too many open files, a disk that hiccups: it was verified, and the next start enters it."""
+
+        def read(path: Path) -> ModelFiles:
+            raise UnreadableFileError("cannot be read: Too many open files")
+
+        plan = await house.plan(f"{REPO}:Q4_K_M")
+        with pytest.raises(StorageError, match="Too many open files"):
+            await replace(house.puller, read_model=read).pull(plan, ignore)
+        assert plan.files[0].target.read_bytes() == house.file
+        assert [m.name for m in await finish_interrupted(house.store, house.journal, read_model)] == [
+            plan.name
+        ]
 
     async def test_a_disk_without_room_is_told_before_the_first_byte(
         self, house: House, monkeypatch: pytest.MonkeyPatch
