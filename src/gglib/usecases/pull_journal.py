@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TextIO
 
 from gglib.core.errors import StorageError
 from gglib.core.models import ModelSource
@@ -19,6 +19,8 @@ from gglib.core.models import ModelSource
 FORMAT = 1
 DIRECTORY_NAME = ".pulls"
 """Inside ``models/``: on the same disk, and gone with it."""
+MOST_OPENINGS = 10
+"""Of a note whose directory others remove at that very moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,7 @@ class PullJob:
         return replace(self, files=files[:count], projector=projector, is_fetched=True)
 
     def verified_hashes(self) -> tuple[str, ...] | None:
-        """Return the hashes of all files when they are there and right, else None.
+        """Return the hashes of all files when they are there, readable and right, else None.
 
         Reads the files whole, but for where it is known that they were fetched.
         """
@@ -79,7 +81,10 @@ class PullJob:
             return None
         if self.is_fetched:
             return tuple(file.sha256 or "" for file in self.all_files)
-        hashes = tuple(_hash(file.target) for file in self.all_files)
+        try:
+            hashes = tuple(_hash(file.target) for file in self.all_files)
+        except OSError:  # it went, or may not be read: the pull, when it is asked for again, says so
+            return None
         is_right = all(
             file.sha256 in {None, sha256} for file, sha256 in zip(self.all_files, hashes, strict=True)
         )
@@ -111,8 +116,7 @@ class PullJournal:
         path = self._path(job)
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         try:
-            self._directory.mkdir(exist_ok=True)
-            with draft.open("w", encoding="utf-8") as file:
+            with opened_in(self._directory, draft.name, "w") as file:
                 json.dump(_to_json(job), file)
                 file.flush()
                 os.fsync(file.fileno())
@@ -142,6 +146,16 @@ class PullJournal:
 
     def _path(self, job: PullJob) -> Path:
         return self._directory / f"{job.id}.json"
+
+
+def opened_in(directory: Path, name: str, mode: Literal["w", "x"]) -> TextIO:
+    """Open a note in a directory that anybody who ends with the last one of its notes removes. Raises ``OSError``."""
+    for _ in range(MOST_OPENINGS):
+        directory.mkdir(exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # it was removed in between
+            return (directory / name).open(mode, encoding="utf-8")
+    directory.mkdir(exist_ok=True)
+    return (directory / name).open(mode, encoding="utf-8")
 
 
 def _has_size(file: JobFile) -> bool:
