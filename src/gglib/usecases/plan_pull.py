@@ -14,11 +14,12 @@ from gglib.core.file_names import safe_folder, safe_path
 from gglib.core.fit import Fit, MachineMemory, MemoryNeed, estimate, judge_fit
 from gglib.core.hub import HubFile, HubRepository, RemoteFile
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary
+from gglib.core.naming import check_aliases, check_name
 from gglib.core.offer_needs import context_to_judge, needs_of
 from gglib.core.offers import Offer, Offers, choose_offer, choose_projector, find_offers
 from gglib.core.ports import ModelHubPort, ModelStorePort
 from gglib.core.pull_target import PullTarget
-from gglib.usecases.add_model import PROJECTOR_ARCHITECTURE, default_name
+from gglib.usecases.add_model import default_name, usable_name, why_no_model
 
 HEADER_BYTES = 256 * 1024
 """Of a file, to learn what the model is: converters write what matters before the vocabulary."""
@@ -91,9 +92,11 @@ class PullPlanner:
     ) -> PullPlan:
         """Return what a pull of ``target`` does, the model to be called ``name`` where one is given.
 
-        Raises ``HubError``, ``InvalidGgufError`` where the file is none that an engine could load, and
-        ``ModelExistsError`` where the name is taken.
+        Raises ``HubError``, ``InvalidGgufError`` where the file is none that an engine could load,
+        ``InvalidSettingError`` where nothing may be called so, and ``ModelExistsError`` where the name is taken.
         """
+        for given in (*(() if name is None else (name,)), *aliases):
+            check_name(given)
         plan = await (self._from_hub(target) if target.url is None else self._from_url(target.url))
         return await self._named(plan, name, tuple(aliases))
 
@@ -123,7 +126,7 @@ class PullPlanner:
         typed = offer.typed(repository.repo, target.revision)
         return PullPlan(
             asked=typed,
-            name=default_name(Path(offer.first.name)),
+            name=usable_name(default_name(Path(offer.first.name))),
             aliases=(typed,) if offer.quantization and offer.is_alone else (),
             files=tuple(_pull_file(repository, file, directory) for file in offer.files),
             projector=None if projector is None else _pull_file(repository, projector, directory),
@@ -155,7 +158,7 @@ class PullPlanner:
         need = None if remote.size_bytes is None else self._need(facts, remote.size_bytes)
         return PullPlan(
             asked=url,
-            name=default_name(target),
+            name=usable_name(default_name(target)),
             aliases=(),
             files=(PullFile(remote=remote, target=target),),
             projector=None,
@@ -186,10 +189,9 @@ class PullPlanner:
             facts = await self._facts(remote)
         except InvalidGgufError as error:
             raise InvalidGgufError(f"{remote.name} is not fetched: {error}.") from error
-        if facts.architecture == PROJECTOR_ARCHITECTURE:
-            raise InvalidGgufError(
-                f"{remote.name} is a projector (mmproj), which comes with its model: pull that model instead."
-            )
+        reason = why_no_model(facts)
+        if reason is not None:
+            raise InvalidGgufError(f"{remote.name} is not fetched: {reason}; pull that model instead.")
         return facts
 
     async def _facts(self, remote: RemoteFile) -> GgufFacts:
@@ -215,7 +217,9 @@ class PullPlanner:
             if alias.casefold() in taken:
                 raise ModelExistsError(f"The name '{alias}' is taken: choose another --alias.")
         own = [alias for alias in plan.aliases if alias.casefold() not in taken and alias != free[0]]
-        return replace(plan, name=free[0], aliases=tuple(dict.fromkeys((*aliases, *own))))
+        aliases = tuple(dict.fromkeys((*aliases, *own)))
+        check_aliases(aliases, name=free[0])
+        return replace(plan, name=free[0], aliases=aliases)
 
 
 def _remote(repository: HubRepository, file: HubFile) -> RemoteFile:

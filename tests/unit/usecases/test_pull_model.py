@@ -11,6 +11,7 @@ from gglib.core.errors import (
     DiskFullError,
     HubUnreachableError,
     InvalidGgufError,
+    InvalidSettingError,
     ModelExistsError,
     NoSuchChoiceError,
     RepositoryNotFoundError,
@@ -18,7 +19,7 @@ from gglib.core.errors import (
     UnreadableFileError,
 )
 from gglib.core.fit import Fit, MachineMemory
-from gglib.core.models import ModelSettings
+from gglib.core.models import GgufFacts, ModelSettings
 from gglib.core.pull_target import read_target
 from gglib.gguf import read_model, read_partial_facts
 from gglib.testing import FakeCatalog, FakeHub, write_tiny_gguf
@@ -121,6 +122,39 @@ class TestPlanning:
         house.hub.add_repository("ada/odd", {"odd-Q4_K_M.gguf": b"<html>" * 100})
         with pytest.raises(InvalidGgufError, match="is not fetched"):
             await house.plan("ada/odd")
+
+    async def test_a_name_that_no_model_may_have_is_said_before_anything_is_asked(self, house: House) -> None:
+        """Not by the catalogue when all of the model is here."""
+        for name, aliases in (("12", ()), (" x", ()), ("x", ("7",)), (None, ("\x1b",))):
+            with pytest.raises(InvalidSettingError):
+                await house.plan("ada/none", name=name, aliases=aliases)
+        for aliases in (("a", "A"), ("TINY-q4_k_m",)):
+            with pytest.raises(ModelExistsError, match="already"):
+                await house.plan(f"{REPO}:Q4_K_M", aliases=aliases)
+
+    async def test_a_file_that_is_called_by_a_number_gets_a_name_that_can_be_stored(
+        self, house: House
+    ) -> None:
+        """A number would be taken for an id."""
+        house.hub.add_repository("ada/odd", {"7.gguf": house.file})
+        assert (await house.plan("ada/odd")).name == "model-7"
+
+    async def test_an_adapter_is_refused_as_it_is_when_it_is_added(self, house: House) -> None:
+        """It names its model's architecture, and says what it is; no engine answers with it alone."""
+
+        def read(start: bytes) -> GgufFacts:
+            return replace(read_partial_facts(start), kind="adapter")
+
+        planner = PullPlanner(
+            hub=house.hub,
+            store=house.store,
+            models_dir=house.models,
+            read_facts=read,
+            memory=PLENTY,
+            default_ctx=8192,
+        )
+        with pytest.raises(InvalidGgufError, match="is an adapter"):
+            await planner.plan(read_target(f"{REPO}:Q4_K_M"))
 
     async def test_a_name_that_is_taken_is_said_before_anything_is_fetched(self, house: House) -> None:
         """A name of the user's own is an error; one of ours gives way to the repository's."""
