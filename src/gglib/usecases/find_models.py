@@ -68,6 +68,8 @@ class FoundRepository:
     architecture: str | None
     parameter_count: int | None
     trained_context: int | None
+    asked_revision: str | None = None
+    """The branch, tag or commit that was asked for, which belongs to what is typed to pull."""
 
     def files(self) -> tuple[FoundFile, ...]:
         """Return every file: models first, smallest first and in shard order, then the rest by name."""
@@ -117,14 +119,20 @@ class ModelFinder:
         """
         asked = limit if max_size_bytes is None else min(limit * _SURPLUS, MAX_LIMIT)
         repositories = await self.hub.search(query, sort=sort, limit=asked)
-        offered = [(one, find_offers(one.files)) for one in repositories if _is_safe(one.repo, safe_repo)]
+        safe = [one for one in repositories if _is_safe(one.repo, safe_repo)]
+        # In a thread, as below: a listing of 100,000 files takes seconds, and a server has others to answer.
+        offered = await asyncio.to_thread(lambda: [(one, find_offers(one.files)) for one in safe])
         wanted = [(one, offers) for one, offers in offered if within(offers, max_size_bytes)]
         headers = await self._read_headers(wanted[:limit])
-        found = tuple(
-            judged(one, offers, facts, finder=self, max_size_bytes=max_size_bytes)
-            for (one, offers), facts in zip(wanted[:limit], headers, strict=True)
+        found = await asyncio.to_thread(
+            lambda: [
+                judged(one, offers, facts, finder=self, max_size_bytes=max_size_bytes)
+                for (one, offers), facts in zip(wanted[:limit], headers, strict=True)
+            ]
         )
-        return SearchResult(repositories=found, memory=self.memory, left_out=len(repositories) - len(wanted))
+        return SearchResult(
+            repositories=tuple(found), memory=self.memory, left_out=len(repositories) - len(wanted)
+        )
 
     async def show(self, target: PullTarget) -> FoundRepository:
         """Return a repository with all that it has; of a target that names a model, that model alone.
@@ -135,13 +143,14 @@ class ModelFinder:
             raise NoSuchChoiceError("Only repositories can be shown: name one as owner/name.")
         repository = await self.hub.repository(target.repo, target.revision)
         safe_repo(repository.repo)
-        offers = find_offers(repository.files)
+        offers = await asyncio.to_thread(find_offers, repository.files)
         if target.quantization is not None or target.file is not None:
             named = choose_offer(offers, target=target, fit_of=lambda _: Fit.FITS)
             offers = Offers(models=(named,))
             repository = replace(repository, files=named.files)
         (facts,) = await self._read_headers([(repository, offers)])
-        return judged(repository, offers, facts, finder=self, max_size_bytes=None)
+        found = await asyncio.to_thread(judged, repository, offers, facts, finder=self, max_size_bytes=None)
+        return replace(found, asked_revision=target.revision)
 
     async def _read_headers(self, wanted: Sequence[tuple[HubRepository, Offers]]) -> list[GgufFacts | None]:
         """Return what one file of each says; None where it cannot be had, or not in time."""

@@ -54,6 +54,8 @@ class PullPlan:
     """Whether gglib chose between several quantizations, because none was named."""
     others: tuple[Offer, ...]
     """What else there was to choose."""
+    asked_revision: str | None = None
+    """The branch, tag or commit that was asked for."""
     need: MemoryNeed | None
     fit: Fit | None
     known: ModelSummary | None
@@ -104,7 +106,7 @@ class PullPlanner:
         if target.repo is None:
             raise NoSuchChoiceError("Name a repository as owner/name, a file in one, or an address.")
         repository = await self.hub.repository(target.repo, target.revision)
-        offers = find_offers(repository.files)
+        offers = await asyncio.to_thread(find_offers, repository.files)
         facts = await self._facts_of_any(repository, offers)
         needs = needs_of(
             offers,
@@ -140,6 +142,7 @@ class PullPlanner:
             quantization=offer.quantization,
             was_chosen=target.quantization is None and target.file is None and len(offers.models) > 1,
             others=tuple(other for other in offers.models if other != offer),
+            asked_revision=target.revision,
             need=need,
             fit=judge_fit(need, self.memory),
             known=None,

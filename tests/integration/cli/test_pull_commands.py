@@ -84,6 +84,16 @@ class TestPulling:
         assert names_in(home) == ["tiny-Q4_K_M"]
 
     @pytest.mark.usefixtures("hub")
+    def test_a_choice_at_a_revision_stays_at_it(self, home: Home) -> None:
+        """What there is to type names the revision that was asked for, each time; in what 'show' says, too."""
+        done = home.run("pull", f"{REPO}@main")
+        assert f"gglib pull {REPO}:Q4_K_M@main" in done.stderr
+        assert f"gglib pull {REPO}:Q8_0@main" in done.stderr
+        assert f"gglib pull {REPO}:Q4_K_M@main" in home.ok("show", f"{REPO}@main")
+        shown = json.loads(home.ok("show", f"{REPO}@main", "--json"))
+        assert {offer["pull"] for offer in shown["offers"]} == {f"{REPO}:Q4_K_M@main", f"{REPO}:Q8_0@main"}
+
+    @pytest.mark.usefixtures("hub")
     def test_programs_read_events(self, home: Home) -> None:
         """One JSON object on each line: the plan, the progress, the model."""
         events = [json.loads(line) for line in home.ok("pull", "--json", f"{REPO}:Q8_0").splitlines()]
