@@ -31,9 +31,10 @@ from gglib.bootstrap.catalog import open_catalog
 from gglib.bootstrap.pulls import planner, puller
 from gglib.core.hub import RemoteFile
 from gglib.core.models import ModelSummary
+from gglib.core.part_names import note_path, part_path
 from gglib.core.pull_target import read_target
 from gglib.db import SqliteCatalog
-from gglib.hf import HubAccess, HubLimits, HuggingFaceHub, note_path, part_path
+from gglib.hf import HubAccess, HubLimits, HuggingFaceHub
 from gglib.hf.download import DownloadLimits
 from gglib.hf.lane import BLOCK_BYTES
 from gglib.hf.lanes import LaneLimits

@@ -15,10 +15,14 @@ from typing import Any, Literal, TextIO
 
 from gglib.core.errors import StorageError
 from gglib.core.models import ModelSource
+from gglib.core.part_names import part_path
+from gglib.usecases.file_hash import hash_file
 
 FORMAT = 1
 DIRECTORY_NAME = ".pulls"
 """Inside ``models/``: on the same disk, and gone with it."""
+BLOCK_BYTES = 512
+"""What ``st_blocks`` counts, whatever the file system's own blocks are (POSIX, ``sys/stat.h``)."""
 MOST_OPENINGS = 10
 """Of a note whose directory others remove at that very moment."""
 
@@ -60,7 +64,7 @@ class PullJob:
     def here_bytes(self) -> int:
         """Return how much of its files is on the disk."""
         return sum(
-            max(bytes_on_disk(file.target), bytes_on_disk(part_of(file.target))) for file in self.all_files
+            max(bytes_on_disk(file.target), bytes_on_disk(part_path(file.target))) for file in self.all_files
         )
 
     def with_hashes(self, hashes: Sequence[str]) -> "PullJob":
@@ -82,7 +86,7 @@ class PullJob:
         if self.is_fetched:
             return tuple(file.sha256 or "" for file in self.all_files)
         try:
-            hashes = tuple(_hash(file.target) for file in self.all_files)
+            hashes = tuple(hash_file(file.target) for file in self.all_files)
         except OSError:  # it went, or may not be read: the pull, when it is asked for again, says so
             return None
         is_right = all(
@@ -91,18 +95,13 @@ class PullJob:
         return hashes if is_right else None
 
 
-def part_of(target: Path) -> Path:
-    """Return where a file is while it comes."""
-    return target.with_name(target.name + ".part")
-
-
 def bytes_on_disk(path: Path) -> int:
     """Return what a file takes on the disk: less than its size while parts of it are holes. 0 for no file."""
     try:
         status = path.stat()
     except OSError:
         return 0
-    return min(status.st_size, status.st_blocks * 512)
+    return min(status.st_size, status.st_blocks * BLOCK_BYTES)
 
 
 class PullJournal:
@@ -164,11 +163,6 @@ def _has_size(file: JobFile) -> bool:
     except OSError:
         return False
     return file.size_bytes in {None, size}
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _to_json(job: PullJob) -> dict[str, Any]:

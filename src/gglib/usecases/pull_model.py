@@ -20,10 +20,12 @@ from gglib.core.errors import (
 )
 from gglib.core.hub import FetchedFile
 from gglib.core.models import GgufFacts, ModelSummary, NewModel
+from gglib.core.part_names import part_path
 from gglib.core.ports import ModelHubPort, ModelStorePort, TellFetched
+from gglib.core.size_words import size_words
 from gglib.usecases.add_model import ModelFiles, ModelReader
 from gglib.usecases.plan_pull import PullFile, PullPlan
-from gglib.usecases.pull_journal import JobFile, PullJob, PullJournal, bytes_on_disk, part_of
+from gglib.usecases.pull_journal import JobFile, PullJob, PullJournal, bytes_on_disk
 
 DOWNLOADING, VERIFYING, ADDING = "downloading", "verifying", "adding"
 SPARE_BYTES = 64 * 1024 * 1024
@@ -213,16 +215,12 @@ def _make_room(plan: PullPlan) -> None:
     missing = sum(_missing_bytes(file) for file in plan.all_files)
     if missing and missing + SPARE_BYTES > free:
         raise DiskFullError(
-            f"{plan.name} needs {_gigabytes(missing + SPARE_BYTES)} more of disk space in "
-            f"{plan.files[0].target.parent}, and {_gigabytes(free)} are free: free some, or name another home with "
+            f"{plan.name} needs {size_words(missing + SPARE_BYTES)} more of disk space in "
+            f"{plan.files[0].target.parent}, and {size_words(free)} are free: free some, or name another home with "
             "--home."
         )
 
 
 def _missing_bytes(file: PullFile) -> int:
     size = file.remote.size_bytes or 0
-    return max(0, size - max(bytes_on_disk(file.target), bytes_on_disk(part_of(file.target))))
-
-
-def _gigabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"
+    return max(0, size - max(bytes_on_disk(file.target), bytes_on_disk(part_path(file.target))))

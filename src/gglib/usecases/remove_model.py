@@ -13,14 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gglib.core.models import ModelSummary
+from gglib.core.part_names import note_path, part_path
 from gglib.core.ports import ModelStorePort
-from gglib.usecases.pull_journal import PullJournal, part_of
+from gglib.usecases.pull_journal import BLOCK_BYTES, PullJournal
 from gglib.usecases.removal_journal import RemovalJournal, Undeleted, delete_files, is_inside
-
-BLOCK_BYTES = 512
-"""What ``st_blocks`` counts, whatever the file system's own blocks are (POSIX, ``sys/stat.h``)."""
-NOTE_SUFFIX = ".note"
-"""Behind ``.part``: what came so far of a file that was being fetched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +71,7 @@ def plan_removal(model: ModelSummary, models: Sequence[ModelSummary], models_dir
         if reason is not None:
             spared.append(Spared(path=path, reason=reason))
         else:
-            doomed += filter(None, map(_doomed, (path, *_leftovers(path))))
+            doomed += filter(None, map(_doomed, (path, part_path(path), note_path(path))))
     return RemovalPlan(model=model, doomed=tuple(doomed), spared=tuple(spared))
 
 
@@ -160,15 +156,10 @@ def _doomed(path: Path) -> Doomed | None:
     )
 
 
-def _leftovers(path: Path) -> tuple[Path, Path]:
-    part = part_of(path)
-    return part, part.with_name(part.name + NOTE_SUFFIX)
-
-
 def _is_being_fetched(path: Path) -> bool:
     """Whether a gglib that lives has the note of a newer version locked, as whoever fetches does."""
     try:
-        descriptor = os.open(_leftovers(path)[1], os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = os.open(note_path(path), os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:
         return False
     try:

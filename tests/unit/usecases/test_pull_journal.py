@@ -9,7 +9,8 @@ import pytest
 
 from gglib.core.errors import StorageError
 from gglib.core.models import ModelSource
-from gglib.usecases.pull_journal import JobFile, PullJob, PullJournal, bytes_on_disk, part_of
+from gglib.core.part_names import part_path
+from gglib.usecases.pull_journal import JobFile, PullJob, PullJournal, bytes_on_disk
 from gglib.usecases.removal_journal import RemovalJournal
 
 
@@ -108,7 +109,7 @@ def test_what_is_here_counts_files_and_parts(tmp_path: Path) -> None:
     """A finished shard counts whole, a part by what it takes on the disk, a hole nothing."""
     job = job_in(tmp_path)
     job.files[0].target.write_bytes(b"1\n\n")
-    part_of(job.files[1].target).write_bytes(b"2")
+    part_path(job.files[1].target).write_bytes(b"2")
     assert job.here_bytes() == 4
     hole = tmp_path / "hole"
     with hole.open("wb") as file:
