@@ -144,7 +144,7 @@ class Words:
 
         console = Console(stderr=True)
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),  # a file's name may have brackets
             BarColumn(bar_width=None),
             DownloadColumn(),
             TransferSpeedColumn(),

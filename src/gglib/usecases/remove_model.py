@@ -82,7 +82,8 @@ async def remove_with_files(plan: RemovalPlan, store: ModelStorePort, models_dir
     """
     paths = [file.path for file in plan.doomed]
     with RemovalJournal(models_dir).noted(paths) as forget:
-        removed = await store.remove_model(plan.model.name)
+        # By its id, which is never given again: since the plan, its name may have become another one's.
+        removed = await store.remove_model(str(plan.model.id))
         used = _used(await store.list_models())
         going = [path for path in paths if path not in used]
         deleted, undeleted = await asyncio.to_thread(delete_files, going, models_dir)
@@ -105,7 +106,8 @@ async def finish_removals(store: ModelStorePort, models_dir: Path) -> list[Path]
     if not journal.is_needed():
         return []
     used = _used(await store.list_models())
-    used |= {file.target for job in PullJournal(models_dir).jobs() for file in job.all_files}
+    coming = {file.target for job in PullJournal(models_dir).jobs() for file in job.all_files}
+    used |= {path for target in coming for path in (target, part_path(target), note_path(target))}
     return await asyncio.to_thread(journal.finish, used)
 
 
