@@ -1,7 +1,7 @@
 """What is being pulled, written down: a small file for each pull, from before its first byte until after its row.
 
 With it a model whose pull was killed after its last file and before its row is found at the next start, and pulls that
-did not end can be listed. Nothing in it is secret.
+did not end can be listed. An address may have a signature in it, so only the owner may read the note.
 """
 
 import contextlib
@@ -150,10 +150,13 @@ class PullJournal:
 def opened_in(directory: Path, name: str, mode: Literal["w", "x"]) -> TextIO:
     """Open a note in a directory that anybody who ends with the last one of its notes removes. Raises ``OSError``."""
     for _ in range(MOST_OPENINGS):
-        directory.mkdir(exist_ok=True)
         with contextlib.suppress(FileNotFoundError):  # it was removed in between
-            return (directory / name).open(mode, encoding="utf-8")
-    directory.mkdir(exist_ok=True)
+            return _opened(directory, name, mode)
+    return _opened(directory, name, mode)
+
+
+def _opened(directory: Path, name: str, mode: Literal["w", "x"]) -> TextIO:
+    directory.mkdir(mode=0o700, exist_ok=True)
     return (directory / name).open(mode, encoding="utf-8")
 
 

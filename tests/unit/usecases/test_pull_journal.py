@@ -154,3 +154,10 @@ def test_a_note_is_written_while_another_one_ends(
     else:
         with RemovalJournal(tmp_path).noted([tmp_path / "m.gguf"]) as forget:
             forget()
+
+
+def test_a_note_is_its_owners_alone(tmp_path: Path) -> None:
+    """What was asked for may be an address with a signature in it."""
+    PullJournal(tmp_path).begin(job_in(tmp_path))
+    (directory,) = tmp_path.iterdir()
+    assert directory.stat().st_mode & 0o077 == 0
