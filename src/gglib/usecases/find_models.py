@@ -13,7 +13,7 @@ from gglib.core.errors import GglibError, HubError, NoSuchChoiceError, UnsafeNam
 from gglib.core.file_names import safe_path, safe_repo
 from gglib.core.fit import Fit, MachineMemory, MemoryNeed, judge_fit
 from gglib.core.gguf_names import FileKind, kind_of
-from gglib.core.hub import HubFile, HubRepository, HubSort, RemoteFile
+from gglib.core.hub import HubFile, HubRepository, HubSort
 from gglib.core.models import GgufFacts
 from gglib.core.offer_needs import context_to_judge, needs_of
 from gglib.core.offers import Offer, Offers, choose_offer, find_offers
@@ -160,7 +160,7 @@ class ModelFinder:
         async def read(repository: HubRepository, offers: Offers) -> GgufFacts | None:
             try:
                 async with asyncio.timeout_at(deadline), free:
-                    start = await self.hub.read_start(header_file(repository, offers), HEADER_BYTES)
+                    start = await self.hub.read_start(repository.remote(offers.models[0].first), HEADER_BYTES)
                 return await asyncio.to_thread(self.read_facts, start)
             except (GglibError, TimeoutError):
                 return None  # the estimate says that it is guessed
@@ -168,18 +168,6 @@ class ModelFinder:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(read(*one)) if one[1].models else None for one in wanted]
         return [task.result() if task else None for task in tasks]
-
-
-def header_file(repository: HubRepository, offers: Offers) -> RemoteFile:
-    """Return the file whose header is read for a repository: the first of its smallest model."""
-    file = offers.models[0].first
-    return RemoteFile(
-        name=file.name,
-        repo=repository.repo,
-        revision=repository.revision,
-        size_bytes=file.size_bytes,
-        sha256=file.sha256,
-    )
 
 
 def within(offers: Offers, max_size_bytes: int | None) -> list[Offer]:

@@ -20,9 +20,8 @@ from gglib.core.offers import Offer, Offers, choose_offer, choose_projector, fin
 from gglib.core.ports import ModelHubPort, ModelStorePort
 from gglib.core.pull_target import PullTarget
 from gglib.usecases.add_model import default_name, usable_name, why_no_model
+from gglib.usecases.find_models import HEADER_BYTES
 
-HEADER_BYTES = 256 * 1024
-"""Of a file, to learn what the model is: converters write what matters before the vocabulary."""
 HUB, URL = "hub", "url"
 """``ModelSource.origin`` of what is pulled."""
 
@@ -122,7 +121,7 @@ class PullPlanner:
         )
         directory = self.models_dir / safe_folder(repository.repo, target.revision)
         if facts is None or offer.first != offers.models[0].first:
-            await self._check_header(_remote(repository, offer.first))
+            await self._check_header(repository.remote(offer.first))
         projector = choose_projector(offers, offer)
         need = needs[offer.first.name]
         typed = offer.typed(repository.repo, target.revision)
@@ -182,7 +181,7 @@ class PullPlanner:
         if not offers.models:
             return None
         try:
-            return await self._check_header(_remote(repository, offers.models[0].first))
+            return await self._check_header(repository.remote(offers.models[0].first))
         except InvalidGgufError:
             return None  # whichever is chosen is looked at again
 
@@ -225,18 +224,8 @@ class PullPlanner:
         return replace(plan, name=free[0], aliases=aliases)
 
 
-def _remote(repository: HubRepository, file: HubFile) -> RemoteFile:
-    return RemoteFile(
-        name=file.name,
-        repo=repository.repo,
-        revision=repository.revision,
-        size_bytes=file.size_bytes,
-        sha256=file.sha256,
-    )
-
-
 def _pull_file(repository: HubRepository, file: HubFile, directory: Path) -> PullFile:
-    return PullFile(remote=_remote(repository, file), target=directory / safe_path(file.name))
+    return PullFile(remote=repository.remote(file), target=directory / safe_path(file.name))
 
 
 def _host_folder(url: str) -> str:
