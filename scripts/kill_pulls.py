@@ -44,7 +44,7 @@ from gglib.hf.spans import Spans
 from gglib.settings import Settings
 from gglib.testing import write_tiny_gguf
 from gglib.testing.local_hub import Fault, LocalHub, Place, Seen
-from gglib.usecases.plan_pull import HEADER_BYTES
+from gglib.usecases.find_models import HEADER_BYTES
 
 REPO, NAME = "ada/coder-GGUF", "coder-Q4_K_M.gguf"
 MOST_LANES = 4

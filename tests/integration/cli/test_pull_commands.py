@@ -14,7 +14,7 @@ import pytest
 from gglib.hf.lane import BLOCK_BYTES
 from gglib.testing import write_tiny_gguf
 from gglib.testing.local_hub import Fault, LocalHub, Place
-from gglib.usecases.plan_pull import HEADER_BYTES
+from gglib.usecases.find_models import HEADER_BYTES
 
 from .conftest import Done, Home, wait_until
 

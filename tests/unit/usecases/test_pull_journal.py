@@ -142,8 +142,8 @@ def test_a_note_is_written_while_another_one_ends(
     makes = Path.mkdir
     removals = iter([True, True])
 
-    def make_and_lose(path: Path, *args: int, **options: bool) -> None:
-        makes(path, *args, **options)
+    def make_and_lose(path: Path, mode: int = 0o777, *, exist_ok: bool = False) -> None:
+        makes(path, mode, exist_ok=exist_ok)
         if next(removals, False):
             path.rmdir()
 

@@ -125,10 +125,11 @@ class TestPlanning:
 
     async def test_a_name_that_no_model_may_have_is_said_before_anything_is_asked(self, house: House) -> None:
         """Not by the catalogue when all of the model is here."""
-        for name, aliases in (("12", ()), (" x", ()), ("x", ("7",)), (None, ("\x1b",))):
+        unfit: list[tuple[str | None, list[str]]] = [("12", []), (" x", []), ("x", ["7"]), (None, ["\x1b"])]
+        for name, aliases in unfit:
             with pytest.raises(InvalidSettingError):
                 await house.plan("ada/none", name=name, aliases=aliases)
-        for aliases in (("a", "A"), ("TINY-q4_k_m",)):
+        for aliases in (["a", "A"], ["TINY-q4_k_m"]):
             with pytest.raises(ModelExistsError, match="already"):
                 await house.plan(f"{REPO}:Q4_K_M", aliases=aliases)
 
