@@ -31,9 +31,10 @@ from gglib.bootstrap.catalog import open_catalog
 from gglib.bootstrap.pulls import planner, puller
 from gglib.core.hub import RemoteFile
 from gglib.core.models import ModelSummary
+from gglib.core.part_names import note_path, part_path
 from gglib.core.pull_target import read_target
 from gglib.db import SqliteCatalog
-from gglib.hf import HubAccess, HubLimits, HuggingFaceHub, note_path, part_path
+from gglib.hf import HubAccess, HubLimits, HuggingFaceHub
 from gglib.hf.download import DownloadLimits
 from gglib.hf.lane import BLOCK_BYTES
 from gglib.hf.lanes import LaneLimits
@@ -43,7 +44,7 @@ from gglib.hf.spans import Spans
 from gglib.settings import Settings
 from gglib.testing import write_tiny_gguf
 from gglib.testing.local_hub import Fault, LocalHub, Place, Seen
-from gglib.usecases.plan_pull import HEADER_BYTES
+from gglib.usecases.find_models import HEADER_BYTES
 
 REPO, NAME = "ada/coder-GGUF", "coder-Q4_K_M.gguf"
 MOST_LANES = 4

@@ -124,7 +124,7 @@ def _legend(repositories: Sequence[FoundRepository], *, is_search: bool) -> list
     return [
         f"Judged for {_context(first)} and {_memory(first.memory)}.",
         *([f"{_CHOICE} is what gglib would take."] if first.suggested and is_search else []),
-        f"{'Fetch one:':<{_LEGEND_WIDTH}}gglib pull {quote(choice.typed(repo))}",
+        f"{'Fetch one:':<{_LEGEND_WIDTH}}gglib pull {quote(choice.typed(repo, first.asked_revision))}",
         *([f"{'See all its files:':<{_LEGEND_WIDTH}}gglib show {quote(repo)}"] if is_search else []),
     ]
 

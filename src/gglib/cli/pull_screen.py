@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from shlex import quote
 from typing import TYPE_CHECKING, Protocol
 
 import click
@@ -143,7 +144,7 @@ class Words:
 
         console = Console(stderr=True)
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),  # a file's name may have brackets
             BarColumn(bar_width=None),
             DownloadColumn(),
             TransferSpeedColumn(),
@@ -239,7 +240,9 @@ def show_unfinished(settings: "Settings", *, as_json: bool) -> None:
         )
     else:
         for job in jobs:
-            click.echo(f"{job.name}: {render.size(job.here_bytes())} are here. Go on: gglib pull {job.asked}")
+            click.echo(
+                f"{job.name}: {render.size(job.here_bytes())} are here. Go on: gglib pull {quote(job.asked)}"
+            )
 
 
 def _summary(plan: "PullPlan") -> str:
@@ -260,12 +263,14 @@ _FIT_WORDS = {
 
 def _choices(plan: "PullPlan") -> str:
     """Return what there is and what to type, for where nobody can be asked, or for who said no."""
-    chosen = f"  gglib pull {plan.asked}  ({render.size(plan.total_bytes)}; gglib would choose this: --yes takes it)"
-    others = [
-        f"  gglib pull {offer.typed(plan.source.repo or '')}  ({render.size(offer.size_bytes)})"
-        for offer in plan.others
+    repo = plan.source.repo or ""
+    chosen = f"{render.size(plan.total_bytes)}; gglib would choose this: --yes takes it"
+    choices = [(plan.asked, chosen)]
+    choices += [
+        (offer.typed(repo, plan.asked_revision), render.size(offer.size_bytes)) for offer in plan.others
     ]
-    return "\n".join(("The repository has several quantizations: name one.", chosen, *others))
+    lines = (f"  gglib pull {quote(typed)}  ({words})" for typed, words in choices)
+    return "\n".join(("The repository has several quantizations: name one.", *lines))
 
 
 def _short(name: str) -> str:

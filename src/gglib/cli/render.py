@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gglib.core.size_words import size_words
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -134,9 +136,7 @@ def show_line(line: str) -> None:
 
 def size(size_bytes: int | None) -> str:
     """Return a size in bytes as people say it, in powers of ten as disks are sold."""
-    if size_bytes is None:
-        return "-"
-    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{max(1, round(size_bytes / 1e6))} MB"
+    return "-" if size_bytes is None else size_words(size_bytes)
 
 
 def count(number: int | None) -> str:

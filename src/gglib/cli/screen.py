@@ -117,7 +117,7 @@ def progress_bar() -> Iterator["Progress"]:
 
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description:<12}"),
+        TextColumn("{task.description:<12}", markup=False),  # a file's name may have brackets
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),

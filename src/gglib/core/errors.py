@@ -47,6 +47,10 @@ class InvalidGgufError(GglibError):
     blame = Blame.OPERATOR
 
 
+class UnreadableFileError(InvalidGgufError):
+    """The system does not let the file be read now, which says nothing of what is in it."""
+
+
 class InvalidSettingError(GglibError):
     """A setting of gglib or of a model has a value that it cannot take."""
 

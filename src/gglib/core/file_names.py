@@ -20,6 +20,7 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from gglib.core.errors import UnsafeNameError
+from gglib.core.part_names import PART_SUFFIX
 
 MAX_PART_BYTES = 235
 """File systems take 255; the rest is for what gglib puts behind a name while the file comes."""
@@ -32,7 +33,7 @@ _RESERVED = re.compile(r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)
 _FORBIDDEN = frozenset('<>:"|?*\\')
 _LEADING = frozenset("-.~ ")
 _TRAILING = frozenset(". ")
-_OURS = re.compile(r"\.part(?:\.|$)", re.IGNORECASE)
+_OURS = re.compile(rf"{re.escape(PART_SUFFIX)}(?:\.|$)", re.IGNORECASE)
 _BAD_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 # Letters and marks that are drawn as nothing, or as a space: fillers, joiners, selectors.
 _UNSEEN = re.compile(

@@ -50,6 +50,8 @@ class FoundRepository:
     architecture: str | None
     parameter_count: int | None
     trained_context: int | None
+    asked_revision: str | None = None
+    """The branch, tag or commit that was asked for, which belongs to what is typed to pull."""
 
     def files(self) -> tuple[FoundFile, ...]:
         """Return every file: models first, smallest first and in shard order, then the rest by name."""

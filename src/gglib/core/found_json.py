@@ -54,7 +54,7 @@ def repository_json(found: FoundRepository) -> dict[str, Any]:
         "trained_context": found.trained_context,
         "context": found.context,
         "suggested": found.suggested.label if found.suggested else None,
-        "offers": [_offer_json(offer, one.repo) for offer in found.found],
+        "offers": [_offer_json(offer, one.repo, found.asked_revision) for offer in found.found],
         "projectors": [_file_json(file) for file in found.offers.projectors],
         "incomplete": list(found.offers.incomplete),
         "pieces": list(found.offers.pieces),
@@ -77,10 +77,10 @@ def shown_json(found: FoundRepository) -> dict[str, Any]:
     return {**repository_json(found), "memory": asdict(found.memory), "files": files}
 
 
-def _offer_json(found: FoundOffer, repo: str) -> dict[str, Any]:
+def _offer_json(found: FoundOffer, repo: str, revision: str | None) -> dict[str, Any]:
     return {
         "label": found.offer.label,
-        "pull": found.offer.typed(repo),
+        "pull": found.offer.typed(repo, revision),
         "quantization": found.offer.quantization,
         "size_bytes": found.offer.size_bytes,
         "fit": found.fit.value,

@@ -35,6 +35,22 @@ class HubFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteFile:
+    """A file to fetch: of a repository at one commit, or at an address."""
+
+    name: str
+    """Its path inside the repository, or the last part of its address."""
+    repo: str | None = None
+    revision: str | None = None
+    url: str | None = None
+    """Set instead of ``repo`` and ``revision``."""
+    size_bytes: int | None = None
+    """None where only the server knows."""
+    sha256: str | None = None
+    """What its content must hash to; None where nobody says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HubRepository:
     """A repository at one commit."""
 
@@ -54,21 +70,15 @@ class HubRepository:
     parameter_count: int | None = None
     trained_context: int | None = None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteFile:
-    """A file to fetch: of a repository at one commit, or at an address."""
-
-    name: str
-    """Its path inside the repository, or the last part of its address."""
-    repo: str | None = None
-    revision: str | None = None
-    url: str | None = None
-    """Set instead of ``repo`` and ``revision``."""
-    size_bytes: int | None = None
-    """None where only the server knows."""
-    sha256: str | None = None
-    """What its content must hash to; None where nobody says."""
+    def remote(self, file: HubFile) -> RemoteFile:
+        """Return how one of its files is fetched: as it is at this commit."""
+        return RemoteFile(
+            name=file.name,
+            repo=self.repo,
+            revision=self.revision,
+            size_bytes=file.size_bytes,
+            sha256=file.sha256,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

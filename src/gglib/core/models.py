@@ -149,6 +149,11 @@ class ModelSummary:
     last_used_at: int | None = None
     """Unix time in seconds of the last request for it, to the minute; None before the first."""
 
+    @property
+    def all_files(self) -> tuple[Path, ...]:
+        """The model's files, and the projector after them."""
+        return self.paths if self.projector is None else (*self.paths, self.projector)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewModel:

@@ -20,6 +20,7 @@ from gglib.core.gguf_names import FileKind, kind_of, shard_of, stem_of
 from gglib.core.hub import HubFile
 from gglib.core.pull_target import PullTarget
 from gglib.core.quantizations import LAST, USUAL, folded, label_of, without_dynamic
+from gglib.core.size_words import size_words
 
 MAX_LISTED = 30
 """Lines of a list in an error; the rest is counted."""
@@ -269,7 +270,9 @@ def _too_large(
     smallest: Offer, target: PullTarget, repo: str, need_of: Callable[[Offer], int] | None
 ) -> NoSuchChoiceError:
     need = (
-        f"needs about {_size(need_of(smallest))} of memory" if need_of else f"is {_size(smallest.size_bytes)}"
+        f"needs about {size_words(need_of(smallest))} of memory"
+        if need_of
+        else f"is {size_words(smallest.size_bytes)}"
     )
     return NoSuchChoiceError(
         f"Nothing in {repo} fits into the memory that is free now: the smallest, {smallest.label}, {need}; "
@@ -312,7 +315,7 @@ def _lines(models: Sequence[Offer], repo: str, revision: str | None) -> list[str
     typed = [f"  gglib pull {quote(offer.typed(repo, revision))}" for offer in models[:MAX_LISTED]]
     width = max(map(len, typed), default=0)
     lines = [
-        f"{line:<{width}}  {_size(offer.size_bytes)}" for line, offer in zip(typed, models, strict=False)
+        f"{line:<{width}}  {size_words(offer.size_bytes)}" for line, offer in zip(typed, models, strict=False)
     ]
     more = len(models) - MAX_LISTED
     return [*lines, f"  and {more} more: 'gglib show {repo}' lists all."] if more > 0 else lines
@@ -343,8 +346,3 @@ def _precision(name: str) -> int:
     label = label_of(name)
     order = ("F16", "BF16", "Q8_0", "F32", None)
     return order.index(label) if label in order else len(order)
-
-
-def _size(size_bytes: int) -> str:
-    """Return a size in powers of ten, as disks are sold and the hub shows it."""
-    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{max(1, round(size_bytes / 1e6))} MB"

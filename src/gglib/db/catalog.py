@@ -15,6 +15,7 @@ from typing import Self, TypeVar
 from gglib.core.errors import CatalogError
 from gglib.core.models import ModelLaunchSpec, ModelSettings, ModelSummary, NewModel
 from gglib.core.names import find_model
+from gglib.core.naming import check_aliases
 from gglib.db.border import translated
 from gglib.db.connections import prepare, writing
 from gglib.db.rows import (
@@ -28,7 +29,7 @@ from gglib.db.rows import (
     replace_settings,
     replace_tags,
 )
-from gglib.db.rules import check_aliases, check_files, check_new, check_settings, check_tags
+from gglib.db.rules import check_files, check_new, check_settings, check_tags
 from gglib.db.snapshot import Snapshot, SnapshotCache
 
 T = TypeVar("T")

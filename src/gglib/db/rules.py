@@ -1,12 +1,10 @@
-"""What a model may be called and hold before it is stored. Pure."""
+"""What a model may hold before it is stored. Pure."""
 
 from collections.abc import Iterable
 
-from gglib.core.errors import InvalidSettingError, ModelExistsError
+from gglib.core.errors import InvalidSettingError
 from gglib.core.models import ModelSettings, NewModel
-
-MAX_NAME_LENGTH = 200
-"""In characters. Longer than any name on a model hub; short enough for a log line."""
+from gglib.core.naming import check_aliases, check_name, check_text
 
 
 def check_new(model: NewModel) -> None:
@@ -28,27 +26,10 @@ def check_files(model: NewModel) -> None:
         )
 
 
-def check_name(name: str) -> None:
-    """Raise ``InvalidSettingError`` when nothing may be called so."""
-    _check_text(name, "model name")
-    if name.isdecimal():
-        raise InvalidSettingError(f"The model name '{name}' would be taken for an id: add a letter to it.")
-
-
-def check_aliases(aliases: Iterable[str], *, name: str) -> None:
-    """Raise ``InvalidSettingError`` for an alias that is no name, ``ModelExistsError`` for one given twice."""
-    seen = {name.casefold()}
-    for alias in aliases:
-        check_name(alias)
-        if alias.casefold() in seen:
-            raise ModelExistsError(f"Model '{name}' is called '{alias}' already: give each alias once.")
-        seen.add(alias.casefold())
-
-
 def check_tags(tags: Iterable[str]) -> None:
     """Raise ``InvalidSettingError`` for a tag that cannot be shown in one line."""
     for tag in tags:
-        _check_text(tag, "tag")
+        check_text(tag, "tag")
 
 
 def check_settings(settings: ModelSettings) -> None:
@@ -58,17 +39,4 @@ def check_settings(settings: ModelSettings) -> None:
     if settings.idle_ttl_s is not None and not settings.idle_ttl_s >= 0:  # so that NaN is refused, too
         raise InvalidSettingError(
             f"An idle time-to-live of {settings.idle_ttl_s} s is no time: set 0 or more."
-        )
-
-
-def _check_text(text: str, kind: str) -> None:
-    if not text or text != text.strip():
-        raise InvalidSettingError(f"A {kind} must not be empty, nor begin or end with a blank.")
-    if len(text) > MAX_NAME_LENGTH:
-        raise InvalidSettingError(
-            f"A {kind} of {len(text)} characters is too long: use at most {MAX_NAME_LENGTH}."
-        )
-    if not text.isprintable():
-        raise InvalidSettingError(
-            f"The {kind} {text!a} has characters that cannot be printed: leave them out."
         )

@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from gglib.core.errors import InvalidGgufError
+from gglib.core.errors import InvalidGgufError, UnreadableFileError
 from gglib.core.models import GgufFacts
 from gglib.gguf.facts import interpret, is_wanted, read_alignment
 from gglib.gguf.metadata import Value, read_metadata
@@ -98,7 +98,7 @@ def _read_shard(path: Path, index: int, count: int) -> _Header:
         header = _read_header(path)
         facts = interpret(header.metadata, header.tensors)
     except InvalidGgufError as error:
-        raise InvalidGgufError(f"its shard {path.name!r} cannot be used: {error}") from error
+        raise type(error)(f"its shard {path.name!r} cannot be used: {error}") from error
     if (facts.split_index, facts.split_count) != (index, count):
         raise InvalidGgufError(f"its shard {path.name!r} is not shard {index + 1} of {count}")
     return header
@@ -121,7 +121,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         with _open(path) as file:
             yield file
     except OSError as error:
-        raise InvalidGgufError(f"cannot be read: {error.strerror or type(error).__name__}") from error
+        raise UnreadableFileError(f"cannot be read: {error.strerror or type(error).__name__}") from error
 
 
 def _open(path: Path) -> BinaryIO:

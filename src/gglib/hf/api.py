@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from gglib.core.errors import GatedRepositoryError, HubError, RepositoryNotFoundError
 from gglib.core.hub import HubRepository, HubSort
-from gglib.hf.daemon import in_daemon
+from gglib.hf import worker
 from gglib.hf.parsing import UnreadableError, read_repository
 from gglib.hf.refusals import Asked
 
@@ -93,7 +93,9 @@ class HubApi:
         left = TRIES
         while True:
             left -= 1
-            outcome = await in_daemon(lambda: _call(asked, self._token, question), name="gglib-hub")
+            outcome = await worker.run(
+                lambda _: _call(asked, self._token, question), name="gglib-hub", longest_end_s=0
+            )
             if isinstance(outcome, _Answer):
                 return outcome.value
             told_s = outcome.wait_s

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+from gglib.core.stream_hash import hash_stream
 from gglib.hf.part import Part
 from gglib.hf.stopping import Stop, StoppedError
 
@@ -127,12 +128,10 @@ class Follower:
 
 def hash_file(path: Path, stop: Stop, tell: Callable[[int], None]) -> str:
     """Return the hash of a file, telling now and then how many bytes were read. Raises ``OSError``."""
-    digest, buffer, at = hashlib.sha256(), memoryview(bytearray(CHUNK_BYTES)), 0
-    with path.open("rb", buffering=0) as stream:
-        while got := stream.readinto(buffer):
-            stop.check()
-            digest.update(buffer[:got])
-            at += got
-            if at % (16 * CHUNK_BYTES) < got:
-                tell(at)
-    return digest.hexdigest()
+
+    def tell_or_stop(done_bytes: int) -> None:
+        stop.check()
+        tell(done_bytes)
+
+    with path.open("rb", buffering=0) as file:
+        return hash_stream(file, tell_or_stop)

@@ -19,6 +19,7 @@ from uuid import UUID
 
 from gglib.core.errors import BeingFetchedError
 from gglib.core.hub import RemoteFile
+from gglib.core.part_names import note_path, part_path
 from gglib.hf.note import (
     IDENTITY_BYTES,
     NOTE_BYTES,
@@ -32,19 +33,7 @@ from gglib.hf.note import (
 from gglib.hf.spans import Spans
 from gglib.hf.storage import sync_directory
 
-PART_SUFFIX = ".part"
-NOTE_SUFFIX = ".part.note"
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-
-
-def part_path(target: Path) -> Path:
-    """Return where the bytes of a file are until it is whole."""
-    return target.with_name(target.name + PART_SUFFIX)
-
-
-def note_path(target: Path) -> Path:
-    """Return where it says which bytes these are."""
-    return target.with_name(target.name + NOTE_SUFFIX)
 
 
 class Part:

@@ -13,9 +13,10 @@ from gglib.core.errors import GatedRepositoryError, HubError, RepositoryNotFound
 from gglib.core.hub import RemoteFile
 from gglib.hf.refusals import Asked, refusal
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
-_UNSATISFIED = re.compile(r"bytes \*/(\d+)")
-_RATE_LIMIT = re.compile(r"\"\w+\"\s*;\s*r\s*=\s*0\s*;\s*t\s*=\s*(\d+)")
+# Eighteen digits are an exabyte, and what the arithmetic of files takes.
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
+_UNSATISFIED = re.compile(r"bytes \*/(\d{1,18})", re.ASCII)
+_RATE_LIMIT = re.compile(r"\"\w+\"\s*;\s*r\s*=\s*0\s*;\s*t\s*=\s*(\d{1,9})", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DEFAULT_WAIT_S = 5.0
 
@@ -112,7 +113,7 @@ def wait_asked_s(headers: Mapping[str, str], now: float) -> float | None:
     if after:
         try:
             return max(0.0, parsedate_to_datetime(after).timestamp() - now)
-        except ValueError:
+        except (ValueError, OverflowError):
             pass
     limit = _RATE_LIMIT.search(headers.get("RateLimit", ""))
     return None if limit is None else float(limit[1]) + 1.0

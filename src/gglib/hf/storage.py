@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gglib.core.errors import DiskFullError, StorageError
+from gglib.core.size_words import size_words
 
 SPARE_BYTES = 64 * 1024 * 1024
 """What stays free besides the file: a full disk harms more than a model helps."""
@@ -58,7 +59,7 @@ def _full(target: Path, missing_bytes: int | None) -> DiskFullError:
         free = shutil.disk_usage(target.parent).free
     if missing_bytes is None:
         return DiskFullError(
-            f"The disk of {target.parent} is full ({_size(free)} free): free some and run the same command again, "
+            f"The disk of {target.parent} is full ({size_words(free)} free): free some and run the same command again, "
             "which goes on where this one ended."
         )
     return _too_little(target, missing_bytes, free)
@@ -66,10 +67,6 @@ def _full(target: Path, missing_bytes: int | None) -> DiskFullError:
 
 def _too_little(target: Path, needed_bytes: int, free_bytes: int) -> DiskFullError:
     return DiskFullError(
-        f"{target.name} needs {_size(needed_bytes)} more in {target.parent}, and {_size(free_bytes)} are free: "
-        "free some and run the same command again, which keeps what is here."
+        f"{target.name} needs {size_words(needed_bytes)} more in {target.parent}, and {size_words(free_bytes)} are "
+        "free: free some and run the same command again, which keeps what is here."
     )
-
-
-def _size(size_bytes: int) -> str:
-    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"

@@ -14,9 +14,12 @@ LONGEST_END_S = 5.0
 T = TypeVar("T")
 
 
-async def run(work: Callable[[Stop], T]) -> T:
+async def run(
+    work: Callable[[Stop], T], *, name: str = "gglib-fetch", longest_end_s: float = LONGEST_END_S
+) -> T:
     """Return what ``work`` returns. A cancel stops it, and waits until its sockets and files are closed.
 
+    For ``longest_end_s`` at the most: with 0, for work that looks at no ``Stop``, a cancelled caller leaves at once.
     Not the loop's own pool of threads: a program could not end before a download in it has.
     """
     loop, stop = asyncio.get_running_loop(), Stop()
@@ -42,21 +45,22 @@ async def run(work: Callable[[Stop], T]) -> T:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, result, failed)
 
-    thread = threading.Thread(target=target, name="gglib-fetch", daemon=True)
+    thread = threading.Thread(target=target, name=name, daemon=True)
     thread.start()
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
         stop.set()
-        await _ended(future)
+        if longest_end_s:
+            await _ended(future, longest_end_s)
         raise
     finally:
         if future.done():
             thread.join(1.0)  # it has nothing left to do but to end
 
 
-async def _ended(future: "asyncio.Future[T]") -> None:
+async def _ended(future: "asyncio.Future[T]", longest_s: float) -> None:
     """Wait for the thread's last word, through further cancels; what it says is no longer asked for."""
     with contextlib.suppress(asyncio.CancelledError, TimeoutError):
-        async with asyncio.timeout(LONGEST_END_S):
+        async with asyncio.timeout(longest_s):
             await asyncio.wait([future])

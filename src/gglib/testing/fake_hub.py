@@ -18,6 +18,7 @@ from gglib.core.errors import (
     RepositoryNotFoundError,
 )
 from gglib.core.hub import FetchedFile, Gate, HubFile, HubRepository, HubSort, RemoteFile
+from gglib.core.part_names import part_path
 from gglib.core.ports.hub import ModelHubPort, TellFetched
 
 BLOCK_BYTES = 1024
@@ -143,7 +144,7 @@ class FakeHub(ModelHubPort):
         return self._finish(file, target)
 
     async def _bring(self, file: RemoteFile, content: bytes, target: Path, progress: TellFetched) -> None:
-        part = part_of(target)
+        part = part_path(target)
         version = hashlib.sha256(content).hexdigest()
         start = _size_of(part) if self._parts.get(part) == version else 0
         self._parts[part] = version
@@ -169,7 +170,7 @@ class FakeHub(ModelHubPort):
             raise HubUnreachableError(f"'{file.name}' broke off: try again to go on from there.")
 
     def _finish(self, file: RemoteFile, target: Path) -> FetchedFile:
-        part = part_of(target)
+        part = part_path(target)
         self._parts.pop(part, None)
         fetched = _read(part)
         if file.sha256 is not None and fetched.sha256 != file.sha256:
@@ -202,11 +203,6 @@ class FakeHub(ModelHubPort):
         if url not in self._addresses:
             raise RepositoryNotFoundError(f"There is nothing at {url}: check the address.")
         return self._addresses[url]
-
-
-def part_of(target: Path) -> Path:
-    """Return where a file is while it comes."""
-    return target.with_name(f"{target.name}.part")
 
 
 def _listed(name: str, content: bytes | int) -> HubFile:

@@ -80,6 +80,11 @@ def default_name(path: Path) -> str:
     return re.sub(r"[^\w.+:-]+|-{2,}", "-", stem).strip("-._:+")[:NAME_LIMIT]
 
 
+def usable_name(wish: str) -> str:
+    """Return a name like ``wish``, which may be nothing to type, or what would be taken for an id."""
+    return f"model-{wish}".rstrip("-") if not wish or wish.isdecimal() else wish
+
+
 def why_no_model(facts: GgufFacts) -> str | None:
     """Return why a GGUF file is no model that answers, as a phrase; None for one that is.
 

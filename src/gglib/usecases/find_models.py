@@ -12,7 +12,7 @@ from gglib.core.errors import GglibError, HubError, NoSuchChoiceError
 from gglib.core.file_names import safe_repo
 from gglib.core.fit import Fit, MachineMemory, judge_fit
 from gglib.core.found import FoundOffer, FoundRepository, SearchResult, is_safe
-from gglib.core.hub import HubRepository, HubSort, RemoteFile
+from gglib.core.hub import HubRepository, HubSort
 from gglib.core.models import GgufFacts
 from gglib.core.offer_needs import context_to_judge, needs_of
 from gglib.core.offers import Offer, Offers, choose_offer, find_offers
@@ -55,14 +55,20 @@ class ModelFinder:
         """
         asked = limit if max_size_bytes is None else min(limit * _SURPLUS, MAX_LIMIT)
         repositories = await self.hub.search(query, sort=sort, limit=asked)
-        offered = [(one, find_offers(one.files)) for one in repositories if is_safe(one.repo, safe_repo)]
+        safe = [one for one in repositories if is_safe(one.repo, safe_repo)]
+        # In a thread, as below: a listing of 100,000 files takes seconds, and a server has others to answer.
+        offered = await asyncio.to_thread(lambda: [(one, find_offers(one.files)) for one in safe])
         wanted = [(one, offers) for one, offers in offered if within(offers, max_size_bytes)]
         headers = await self._read_headers(wanted[:limit])
-        found = tuple(
-            judged(one, offers, facts, finder=self, max_size_bytes=max_size_bytes)
-            for (one, offers), facts in zip(wanted[:limit], headers, strict=True)
+        found = await asyncio.to_thread(
+            lambda: [
+                judged(one, offers, facts, finder=self, max_size_bytes=max_size_bytes)
+                for (one, offers), facts in zip(wanted[:limit], headers, strict=True)
+            ]
         )
-        return SearchResult(repositories=found, memory=self.memory, left_out=len(repositories) - len(wanted))
+        return SearchResult(
+            repositories=tuple(found), memory=self.memory, left_out=len(repositories) - len(wanted)
+        )
 
     async def show(self, target: PullTarget) -> FoundRepository:
         """Return a repository with all that it has; of a target that names a model, that model alone.
@@ -73,13 +79,14 @@ class ModelFinder:
             raise NoSuchChoiceError("Only repositories can be shown: name one as owner/name.")
         repository = await self.hub.repository(target.repo, target.revision)
         safe_repo(repository.repo)
-        offers = find_offers(repository.files)
+        offers = await asyncio.to_thread(find_offers, repository.files)
         if target.quantization is not None or target.file is not None:
             named = choose_offer(offers, target=target, fit_of=lambda _: Fit.FITS)
             offers = Offers(models=(named,))
             repository = replace(repository, files=named.files)
         (facts,) = await self._read_headers([(repository, offers)])
-        return judged(repository, offers, facts, finder=self, max_size_bytes=None)
+        found = await asyncio.to_thread(judged, repository, offers, facts, finder=self, max_size_bytes=None)
+        return replace(found, asked_revision=target.revision)
 
     async def _read_headers(self, wanted: Sequence[tuple[HubRepository, Offers]]) -> list[GgufFacts | None]:
         """Return what one file of each says; None where it cannot be had, or not in time."""
@@ -89,7 +96,7 @@ class ModelFinder:
         async def read(repository: HubRepository, offers: Offers) -> GgufFacts | None:
             try:
                 async with asyncio.timeout_at(deadline), free:
-                    start = await self.hub.read_start(header_file(repository, offers), HEADER_BYTES)
+                    start = await self.hub.read_start(repository.remote(offers.models[0].first), HEADER_BYTES)
                 return await asyncio.to_thread(self.read_facts, start)
             except (GglibError, TimeoutError):
                 return None  # the estimate says that it is guessed
@@ -97,18 +104,6 @@ class ModelFinder:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(read(*one)) if one[1].models else None for one in wanted]
         return [task.result() if task else None for task in tasks]
-
-
-def header_file(repository: HubRepository, offers: Offers) -> RemoteFile:
-    """Return the file whose header is read for a repository: the first of its smallest model."""
-    file = offers.models[0].first
-    return RemoteFile(
-        name=file.name,
-        repo=repository.repo,
-        revision=repository.revision,
-        size_bytes=file.size_bytes,
-        sha256=file.sha256,
-    )
 
 
 def within(offers: Offers, max_size_bytes: int | None) -> list[Offer]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from gglib.core.errors import GglibError, InvalidGgufError
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary, NewModel
 from gglib.core.ports import ModelStorePort
-from gglib.usecases.add_model import ModelFiles, ModelReader, default_name, why_no_model
+from gglib.usecases.add_model import ModelFiles, ModelReader, default_name, usable_name, why_no_model
 from gglib.usecases.importing.candidates import Candidate
 from gglib.usecases.importing.places import Place
 from gglib.usecases.importing.walk import identity
@@ -130,9 +130,7 @@ class _Plan:
 
     def _free_name(self, candidate: Candidate) -> str:
         """Return the name as its place has it, with a number behind it where it is taken."""
-        wish = candidate.name or default_name(candidate.path)
-        if not wish or wish.isdecimal():  # nothing to type, or what would be taken for an id
-            wish = f"model-{wish}".rstrip("-")
+        wish = usable_name(candidate.name or default_name(candidate.path))
         name, number = wish, 2
         while name.casefold() in self._taken:
             name, number = f"{wish}-{number}", number + 1

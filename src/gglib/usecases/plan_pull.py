@@ -14,14 +14,14 @@ from gglib.core.file_names import safe_folder, safe_path
 from gglib.core.fit import Fit, MachineMemory, MemoryNeed, estimate, judge_fit
 from gglib.core.hub import HubFile, HubRepository, RemoteFile
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary
+from gglib.core.naming import check_aliases, check_name
 from gglib.core.offer_needs import context_to_judge, needs_of
 from gglib.core.offers import Offer, Offers, choose_offer, choose_projector, find_offers
 from gglib.core.ports import ModelHubPort, ModelStorePort
 from gglib.core.pull_target import PullTarget
-from gglib.usecases.add_model import PROJECTOR_ARCHITECTURE, default_name
+from gglib.usecases.add_model import default_name, usable_name, why_no_model
+from gglib.usecases.find_models import HEADER_BYTES
 
-HEADER_BYTES = 256 * 1024
-"""Of a file, to learn what the model is: converters write what matters before the vocabulary."""
 HUB, URL = "hub", "url"
 """``ModelSource.origin`` of what is pulled."""
 
@@ -53,6 +53,8 @@ class PullPlan:
     """Whether gglib chose between several quantizations, because none was named."""
     others: tuple[Offer, ...]
     """What else there was to choose."""
+    asked_revision: str | None = None
+    """The branch, tag or commit that was asked for."""
     need: MemoryNeed | None
     fit: Fit | None
     known: ModelSummary | None
@@ -91,9 +93,11 @@ class PullPlanner:
     ) -> PullPlan:
         """Return what a pull of ``target`` does, the model to be called ``name`` where one is given.
 
-        Raises ``HubError``, ``InvalidGgufError`` where the file is none that an engine could load, and
-        ``ModelExistsError`` where the name is taken.
+        Raises ``HubError``, ``InvalidGgufError`` where the file is none that an engine could load,
+        ``InvalidSettingError`` where nothing may be called so, and ``ModelExistsError`` where the name is taken.
         """
+        for given in (*(() if name is None else (name,)), *aliases):
+            check_name(given)
         plan = await (self._from_hub(target) if target.url is None else self._from_url(target.url))
         return await self._named(plan, name, tuple(aliases))
 
@@ -101,7 +105,7 @@ class PullPlanner:
         if target.repo is None:
             raise NoSuchChoiceError("Name a repository as owner/name, a file in one, or an address.")
         repository = await self.hub.repository(target.repo, target.revision)
-        offers = find_offers(repository.files)
+        offers = await asyncio.to_thread(find_offers, repository.files)
         facts = await self._facts_of_any(repository, offers)
         needs = needs_of(
             offers,
@@ -117,13 +121,13 @@ class PullPlanner:
         )
         directory = self.models_dir / safe_folder(repository.repo, target.revision)
         if facts is None or offer.first != offers.models[0].first:
-            await self._check_header(_remote(repository, offer.first))
+            await self._check_header(repository.remote(offer.first))
         projector = choose_projector(offers, offer)
         need = needs[offer.first.name]
         typed = offer.typed(repository.repo, target.revision)
         return PullPlan(
             asked=typed,
-            name=default_name(Path(offer.first.name)),
+            name=usable_name(default_name(Path(offer.first.name))),
             aliases=(typed,) if offer.quantization and offer.is_alone else (),
             files=tuple(_pull_file(repository, file, directory) for file in offer.files),
             projector=None if projector is None else _pull_file(repository, projector, directory),
@@ -137,6 +141,7 @@ class PullPlanner:
             quantization=offer.quantization,
             was_chosen=target.quantization is None and target.file is None and len(offers.models) > 1,
             others=tuple(other for other in offers.models if other != offer),
+            asked_revision=target.revision,
             need=need,
             fit=judge_fit(need, self.memory),
             known=None,
@@ -155,7 +160,7 @@ class PullPlanner:
         need = None if remote.size_bytes is None else self._need(facts, remote.size_bytes)
         return PullPlan(
             asked=url,
-            name=default_name(target),
+            name=usable_name(default_name(target)),
             aliases=(),
             files=(PullFile(remote=remote, target=target),),
             projector=None,
@@ -176,7 +181,7 @@ class PullPlanner:
         if not offers.models:
             return None
         try:
-            return await self._check_header(_remote(repository, offers.models[0].first))
+            return await self._check_header(repository.remote(offers.models[0].first))
         except InvalidGgufError:
             return None  # whichever is chosen is looked at again
 
@@ -186,10 +191,9 @@ class PullPlanner:
             facts = await self._facts(remote)
         except InvalidGgufError as error:
             raise InvalidGgufError(f"{remote.name} is not fetched: {error}.") from error
-        if facts.architecture == PROJECTOR_ARCHITECTURE:
-            raise InvalidGgufError(
-                f"{remote.name} is a projector (mmproj), which comes with its model: pull that model instead."
-            )
+        reason = why_no_model(facts)
+        if reason is not None:
+            raise InvalidGgufError(f"{remote.name} is not fetched: {reason}; pull that model instead.")
         return facts
 
     async def _facts(self, remote: RemoteFile) -> GgufFacts:
@@ -215,21 +219,13 @@ class PullPlanner:
             if alias.casefold() in taken:
                 raise ModelExistsError(f"The name '{alias}' is taken: choose another --alias.")
         own = [alias for alias in plan.aliases if alias.casefold() not in taken and alias != free[0]]
-        return replace(plan, name=free[0], aliases=tuple(dict.fromkeys((*aliases, *own))))
-
-
-def _remote(repository: HubRepository, file: HubFile) -> RemoteFile:
-    return RemoteFile(
-        name=file.name,
-        repo=repository.repo,
-        revision=repository.revision,
-        size_bytes=file.size_bytes,
-        sha256=file.sha256,
-    )
+        aliases = tuple(dict.fromkeys((*aliases, *own)))
+        check_aliases(aliases, name=free[0])
+        return replace(plan, name=free[0], aliases=aliases)
 
 
 def _pull_file(repository: HubRepository, file: HubFile, directory: Path) -> PullFile:
-    return PullFile(remote=_remote(repository, file), target=directory / safe_path(file.name))
+    return PullFile(remote=repository.remote(file), target=directory / safe_path(file.name))
 
 
 def _host_folder(url: str) -> str:

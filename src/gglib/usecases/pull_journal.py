@@ -1,7 +1,7 @@
 """What is being pulled, written down: a small file for each pull, from before its first byte until after its row.
 
 With it a model whose pull was killed after its last file and before its row is found at the next start, and pulls that
-did not end can be listed. Nothing in it is secret.
+did not end can be listed. An address may have a signature in it, so only the owner may read the note.
 """
 
 import contextlib
@@ -11,14 +11,20 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TextIO
 
 from gglib.core.errors import StorageError
 from gglib.core.models import ModelSource
+from gglib.core.part_names import part_path
+from gglib.usecases.file_hash import hash_file
 
 FORMAT = 1
 DIRECTORY_NAME = ".pulls"
 """Inside ``models/``: on the same disk, and gone with it."""
+BLOCK_BYTES = 512
+"""What ``st_blocks`` counts, whatever the file system's own blocks are (POSIX, ``sys/stat.h``)."""
+MOST_OPENINGS = 10
+"""Of a note whose directory others remove at that very moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +64,7 @@ class PullJob:
     def here_bytes(self) -> int:
         """Return how much of its files is on the disk."""
         return sum(
-            max(bytes_on_disk(file.target), bytes_on_disk(part_of(file.target))) for file in self.all_files
+            max(bytes_on_disk(file.target), bytes_on_disk(part_path(file.target))) for file in self.all_files
         )
 
     def with_hashes(self, hashes: Sequence[str]) -> "PullJob":
@@ -71,7 +77,7 @@ class PullJob:
         return replace(self, files=files[:count], projector=projector, is_fetched=True)
 
     def verified_hashes(self) -> tuple[str, ...] | None:
-        """Return the hashes of all files when they are there and right, else None.
+        """Return the hashes of all files when they are there, readable and right, else None.
 
         Reads the files whole, but for where it is known that they were fetched.
         """
@@ -79,16 +85,14 @@ class PullJob:
             return None
         if self.is_fetched:
             return tuple(file.sha256 or "" for file in self.all_files)
-        hashes = tuple(_hash(file.target) for file in self.all_files)
+        try:
+            hashes = tuple(hash_file(file.target) for file in self.all_files)
+        except OSError:  # it went, or may not be read: the pull, when it is asked for again, says so
+            return None
         is_right = all(
             file.sha256 in {None, sha256} for file, sha256 in zip(self.all_files, hashes, strict=True)
         )
         return hashes if is_right else None
-
-
-def part_of(target: Path) -> Path:
-    """Return where a file is while it comes."""
-    return target.with_name(target.name + ".part")
 
 
 def bytes_on_disk(path: Path) -> int:
@@ -97,7 +101,7 @@ def bytes_on_disk(path: Path) -> int:
         status = path.stat()
     except OSError:
         return 0
-    return min(status.st_size, status.st_blocks * 512)
+    return min(status.st_size, status.st_blocks * BLOCK_BYTES)
 
 
 class PullJournal:
@@ -111,8 +115,7 @@ class PullJournal:
         path = self._path(job)
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         try:
-            self._directory.mkdir(exist_ok=True)
-            with draft.open("w", encoding="utf-8") as file:
+            with opened_in(self._directory, draft.name, "w") as file:
                 json.dump(_to_json(job), file)
                 file.flush()
                 os.fsync(file.fileno())
@@ -144,17 +147,25 @@ class PullJournal:
         return self._directory / f"{job.id}.json"
 
 
+def opened_in(directory: Path, name: str, mode: Literal["w", "x"]) -> TextIO:
+    """Open a note in a directory that anybody who ends with the last one of its notes removes. Raises ``OSError``."""
+    for _ in range(MOST_OPENINGS):
+        with contextlib.suppress(FileNotFoundError):  # it was removed in between
+            return _opened(directory, name, mode)
+    return _opened(directory, name, mode)
+
+
+def _opened(directory: Path, name: str, mode: Literal["w", "x"]) -> TextIO:
+    directory.mkdir(mode=0o700, exist_ok=True)
+    return (directory / name).open(mode, encoding="utf-8")
+
+
 def _has_size(file: JobFile) -> bool:
     try:
         size = file.target.stat().st_size
     except OSError:
         return False
     return file.size_bytes in {None, size}
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _to_json(job: PullJob) -> dict[str, Any]:

@@ -16,13 +16,16 @@ from gglib.core.errors import (
     InvalidGgufError,
     ModelExistsError,
     StorageError,
+    UnreadableFileError,
 )
 from gglib.core.hub import FetchedFile
 from gglib.core.models import GgufFacts, ModelSummary, NewModel
+from gglib.core.part_names import part_path
 from gglib.core.ports import ModelHubPort, ModelStorePort, TellFetched
+from gglib.core.size_words import size_words
 from gglib.usecases.add_model import ModelFiles, ModelReader
 from gglib.usecases.plan_pull import PullFile, PullPlan
-from gglib.usecases.pull_journal import JobFile, PullJob, PullJournal, bytes_on_disk, part_of
+from gglib.usecases.pull_journal import JobFile, PullJob, PullJournal, bytes_on_disk
 
 DOWNLOADING, VERIFYING, ADDING = "downloading", "verifying", "adding"
 SPARE_BYTES = 64 * 1024 * 1024
@@ -60,8 +63,8 @@ class Puller:
         """Bring the files of ``plan`` and put the model into the catalogue, or bring the one there up to date.
 
         Interrupted in whatever way, the same pull goes on where this one ended. Raises ``HubError``,
-        ``InvalidGgufError`` when the file is not one that an engine could load (it is deleted then), and the store's
-        errors.
+        ``InvalidGgufError`` when the file is not one that an engine could load (it is deleted then, unless a model of
+        the catalogue has it), and the store's errors.
         """
         await asyncio.to_thread(_make_room, plan)
         job = _job_of(plan)
@@ -72,12 +75,23 @@ class Puller:
         progress(_progress(plan, plan.all_files[-1], sum(file.size_bytes for file in fetched), ADDING))
         try:
             model = await _enter(job, self.store, self.read_model)
-        except InvalidGgufError:
-            await asyncio.to_thread(_discard, plan)
+        except UnreadableFileError as error:
+            raise StorageError(
+                f"{plan.files[0].target.name} came whole, but {error}: run the same command again when it can be."
+            ) from error
+        except InvalidGgufError as error:
+            await self._discard(plan)
             await asyncio.to_thread(self.journal.end, job)
-            raise
+            raise _unloadable(plan, error) from error
         await asyncio.to_thread(self.journal.end, job)
         return model
+
+    async def _discard(self, plan: PullPlan) -> None:
+        """Delete what came, but for files that a model has: a projector is shared, and no row is without its file."""
+        used = {file for model in await self.store.list_models() for file in model.all_files}
+        for file in plan.all_files:
+            if file.target not in used:
+                await asyncio.to_thread(file.target.unlink, missing_ok=True)
 
     async def _fetch_all(self, plan: PullPlan, progress: TellPull) -> list[FetchedFile]:
         fetched: list[FetchedFile] = []
@@ -110,7 +124,7 @@ async def finish_interrupted(
 
 
 async def _enter(job: PullJob, store: ModelStorePort, read_model: ModelReader) -> ModelSummary:
-    files = await asyncio.to_thread(_read, job, read_model)
+    files = await asyncio.to_thread(read_model, job.files[0].target)
     model = _new_model(job, files)
     known = await _model_with(model.paths, store)
     if known is not None:
@@ -130,14 +144,12 @@ async def _model_with(paths: Sequence[Path], store: ModelStorePort) -> ModelSumm
     return next((model for model in models if set(paths) & set(model.paths)), None)
 
 
-def _read(job: PullJob, read_model: ModelReader) -> ModelFiles:
-    first = job.files[0].target
-    try:
-        return read_model(first)
-    except InvalidGgufError as error:
-        raise InvalidGgufError(
-            f"{first.name} arrived as its source has it, but no engine could load it: {error}. It was deleted."
-        ) from error
+def _unloadable(plan: PullPlan, error: InvalidGgufError) -> InvalidGgufError:
+    first = plan.files[0].target
+    end = f"It stays, for '{plan.name}' has it" if first.exists() else "It was deleted"
+    return InvalidGgufError(
+        f"{first.name} arrived as its source has it, but no engine could load it: {error}. {end}."
+    )
 
 
 def _job_of(plan: PullPlan) -> PullJob:
@@ -203,21 +215,12 @@ def _make_room(plan: PullPlan) -> None:
     missing = sum(_missing_bytes(file) for file in plan.all_files)
     if missing and missing + SPARE_BYTES > free:
         raise DiskFullError(
-            f"{plan.name} needs {_gigabytes(missing + SPARE_BYTES)} more of disk space in "
-            f"{plan.files[0].target.parent}, and {_gigabytes(free)} are free: free some, or name another home with "
+            f"{plan.name} needs {size_words(missing + SPARE_BYTES)} more of disk space in "
+            f"{plan.files[0].target.parent}, and {size_words(free)} are free: free some, or name another home with "
             "--home."
         )
 
 
 def _missing_bytes(file: PullFile) -> int:
     size = file.remote.size_bytes or 0
-    return max(0, size - max(bytes_on_disk(file.target), bytes_on_disk(part_of(file.target))))
-
-
-def _gigabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"
-
-
-def _discard(plan: PullPlan) -> None:
-    for file in plan.all_files:
-        file.target.unlink(missing_ok=True)
+    return max(0, size - max(bytes_on_disk(file.target), bytes_on_disk(part_path(file.target))))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TextIO
 
 from gglib.core.errors import StorageError
+from gglib.usecases.pull_journal import opened_in
 
 DIRECTORY_NAME = ".removals"
 """Inside ``models/``: on the same disk, and gone with it."""
@@ -51,8 +52,7 @@ class RemovalJournal:
         path = self._directory / f"{secrets.token_hex(8)}.json"
         draft = path.with_suffix(".draft")
         try:
-            self._directory.mkdir(exist_ok=True)
-            note = draft.open("x", encoding="utf-8")
+            note = opened_in(self._directory, draft.name, "x")
         except OSError as error:
             raise _unwritable(self._directory, error) from error
         with note:

@@ -13,14 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gglib.core.models import ModelSummary
+from gglib.core.part_names import note_path, part_path
 from gglib.core.ports import ModelStorePort
-from gglib.usecases.pull_journal import PullJournal, part_of
+from gglib.usecases.pull_journal import BLOCK_BYTES, PullJournal
 from gglib.usecases.removal_journal import RemovalJournal, Undeleted, delete_files, is_inside
-
-BLOCK_BYTES = 512
-"""What ``st_blocks`` counts, whatever the file system's own blocks are (POSIX, ``sys/stat.h``)."""
-NOTE_SUFFIX = ".note"
-"""Behind ``.part``: what came so far of a file that was being fetched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +66,12 @@ def plan_removal(model: ModelSummary, models: Sequence[ModelSummary], models_dir
     holders = _holders(other for other in models if other.id != model.id)
     doomed: list[Doomed] = []
     spared: list[Spared] = []
-    own = (*model.paths, *(() if model.projector is None else (model.projector,)))
-    for path in own:
+    for path in model.all_files:
         reason = _why_spared(path, model, holders, models_dir)
         if reason is not None:
             spared.append(Spared(path=path, reason=reason))
         else:
-            doomed += filter(None, map(_doomed, (path, *_leftovers(path))))
+            doomed += filter(None, map(_doomed, (path, part_path(path), note_path(path))))
     return RemovalPlan(model=model, doomed=tuple(doomed), spared=tuple(spared))
 
 
@@ -87,7 +82,8 @@ async def remove_with_files(plan: RemovalPlan, store: ModelStorePort, models_dir
     """
     paths = [file.path for file in plan.doomed]
     with RemovalJournal(models_dir).noted(paths) as forget:
-        removed = await store.remove_model(plan.model.name)
+        # By its id, which is never given again: since the plan, its name may have become another one's.
+        removed = await store.remove_model(str(plan.model.id))
         used = _used(await store.list_models())
         going = [path for path in paths if path not in used]
         deleted, undeleted = await asyncio.to_thread(delete_files, going, models_dir)
@@ -110,7 +106,8 @@ async def finish_removals(store: ModelStorePort, models_dir: Path) -> list[Path]
     if not journal.is_needed():
         return []
     used = _used(await store.list_models())
-    used |= {file.target for job in PullJournal(models_dir).jobs() for file in job.all_files}
+    coming = {file.target for job in PullJournal(models_dir).jobs() for file in job.all_files}
+    used |= {path for target in coming for path in (target, part_path(target), note_path(target))}
     return await asyncio.to_thread(journal.finish, used)
 
 
@@ -124,8 +121,7 @@ def _holders(others: Iterator[ModelSummary]) -> dict[Path, str]:
 
 
 def _used(models: Sequence[ModelSummary]) -> set[Path]:
-    paths = {path for model in models for path in model.paths}
-    return paths | {model.projector for model in models if model.projector is not None}
+    return {path for model in models for path in model.all_files}
 
 
 def _why_spared(path: Path, model: ModelSummary, holders: dict[Path, str], models_dir: Path) -> str | None:
@@ -162,15 +158,10 @@ def _doomed(path: Path) -> Doomed | None:
     )
 
 
-def _leftovers(path: Path) -> tuple[Path, Path]:
-    part = part_of(path)
-    return part, part.with_name(part.name + NOTE_SUFFIX)
-
-
 def _is_being_fetched(path: Path) -> bool:
     """Whether a gglib that lives has the note of a newer version locked, as whoever fetches does."""
     try:
-        descriptor = os.open(_leftovers(path)[1], os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = os.open(note_path(path), os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:
         return False
     try:

@@ -14,7 +14,7 @@ import pytest
 from gglib.hf.lane import BLOCK_BYTES
 from gglib.testing import write_tiny_gguf
 from gglib.testing.local_hub import Fault, LocalHub, Place
-from gglib.usecases.plan_pull import HEADER_BYTES
+from gglib.usecases.find_models import HEADER_BYTES
 
 from .conftest import Done, Home, wait_until
 
@@ -82,6 +82,16 @@ class TestPulling:
         assert files_in(home) == []
         home.ok("pull", REPO, "--yes")
         assert names_in(home) == ["tiny-Q4_K_M"]
+
+    @pytest.mark.usefixtures("hub")
+    def test_a_choice_at_a_revision_stays_at_it(self, home: Home) -> None:
+        """What there is to type names the revision that was asked for, each time; in what 'show' says, too."""
+        done = home.run("pull", f"{REPO}@main")
+        assert f"gglib pull {REPO}:Q4_K_M@main" in done.stderr
+        assert f"gglib pull {REPO}:Q8_0@main" in done.stderr
+        assert f"gglib pull {REPO}:Q4_K_M@main" in home.ok("show", f"{REPO}@main")
+        shown = json.loads(home.ok("show", f"{REPO}@main", "--json"))
+        assert {offer["pull"] for offer in shown["offers"]} == {f"{REPO}:Q4_K_M@main", f"{REPO}:Q8_0@main"}
 
     @pytest.mark.usefixtures("hub")
     def test_programs_read_events(self, home: Home) -> None:

@@ -21,7 +21,8 @@ from gglib.core.errors import (
     StorageError,
 )
 from gglib.core.hub import RemoteFile
-from gglib.hf import bytes_here, note_path, part_path
+from gglib.core.part_names import note_path, part_path
+from gglib.hf import bytes_here
 from gglib.hf.lane import BLOCK_BYTES
 from gglib.hf.lanes import LaneLimits
 from gglib.hf.note import Identity

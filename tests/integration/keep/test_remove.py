@@ -278,6 +278,18 @@ class TestSparing:
         assert part.exists()
         assert note.exists()
 
+    async def test_a_model_that_got_the_name_meanwhile(
+        self, catalog: SqliteCatalog, models_dir: Path, put: Put
+    ) -> None:
+        """While the user thought about it, the model went and another one came: that one was not meant."""
+        await catalog.add_model(pulled(put("old.gguf")))
+        plan = await plan_for(catalog, models_dir)
+        await catalog.remove_model("coder")
+        other = await catalog.add_model(pulled(put("new.gguf")))
+        assert await remove_with_files(plan, catalog, models_dir) is None
+        assert await catalog.list_models() == [other]
+        assert other.paths[0].exists()
+
     async def test_a_file_that_got_another_owner_meanwhile(
         self, catalog: SqliteCatalog, models_dir: Path, put: Put
     ) -> None:
@@ -361,13 +373,15 @@ async def test_a_pull_that_came_after_a_kill_keeps_its_files(
 ) -> None:
     """What a note would delete stays when a model has it again, a pull is about to, or it is outside of ``models/``."""
     again, coming, orphan = put("a.gguf"), put("b.gguf"), put("c.gguf")
+    part = put("b.gguf.part")
     outside = tmp_path / "outside"
     outside.write_bytes(CONTENT)
-    note = put(".removals/1.json", f'["{again}", "{coming}", "{orphan}", "{outside}"]'.encode())
+    note = put(".removals/1.json", f'["{again}", "{coming}", "{part}", "{orphan}", "{outside}"]'.encode())
     await catalog.add_model(pulled(again))
     PullJournal(models_dir).begin(job_for(coming))
     assert await finish_removals(catalog, models_dir) == [orphan]
     assert (again.exists(), coming.exists(), outside.exists(), note.exists()) == (True, True, True, False)
+    assert part.exists()
 
 
 async def test_a_removal_that_is_under_way_is_left_alone(

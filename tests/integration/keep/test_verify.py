@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from gglib.core.models import ModelSource, ModelSummary
+from gglib.core.stream_hash import BLOCK_BYTES
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
 from gglib.usecases.add_model import AddRequest, add_model
-from gglib.usecases.file_hash import BLOCK_BYTES, hash_file
+from gglib.usecases.file_hash import hash_file
 from gglib.usecases.verify_models import (
     FileCheck,
     FileVerdict,

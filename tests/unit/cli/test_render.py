@@ -9,8 +9,11 @@ from gglib.cli import render
 from gglib.cli.api import reachable
 from gglib.cli.commands.logs import tail
 from gglib.cli.listing import context_of
+from gglib.cli.pull_screen import Words
+from gglib.cli.screen import progress_bar
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.models import ModelSettings, ModelSummary
+from gglib.usecases.pull_model import PullProgress
 
 
 @pytest.mark.parametrize(
@@ -124,3 +127,19 @@ def test_columns_that_do_not_fit_are_left_out(width: int, kept: tuple[str, ...])
     assert tuple(columns) == kept
     assert all(len(row) == len(kept) for row in rows)
     assert rows[1][0] == ("2" if "ID" in kept else "short")
+
+
+@pytest.mark.parametrize("kind", ["pull", "other"])
+def test_a_name_with_brackets_is_shown_as_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Beside a bar, too: nothing in a name is taken for a style."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    if kind == "pull":
+        with Words().progress() as tell:
+            tell(PullProgress(file="m[bold]-Q8_0.gguf", done_bytes=1, total_bytes=2, phase="downloading"))
+    else:
+        with progress_bar() as tell_bytes:
+            tell_bytes("m[bold]-Q8_0.gguf", 1, 2)
+    assert "m[bold]-Q8_0.gguf" in capsys.readouterr().err

@@ -127,3 +127,13 @@ def test_an_answer_416_says_how_long_the_file_is() -> None:
     """If it says anything."""
     assert unsatisfied_total({"Content-Range": "bytes */10"}) == 10
     assert unsatisfied_total({}) is None
+
+
+def test_numbers_that_no_file_has_are_not_read() -> None:
+    """Python refuses to make a number of thousands of digits, which would be no error of ours."""
+    digits = "9" * 5000
+    for sent in (f"bytes 0-{digits}/*", f"bytes 0-9/{digits}", "bytes 0-\u0669/10"):
+        with pytest.raises(ChangedError):
+            read_body(206, {"Content-Range": sent}, first_byte=0, is_chunked=False)
+    assert unsatisfied_total({"Content-Range": f"bytes */{digits}"}) is None
+    assert wait_asked_s({"Retry-After": f"Mon, 01 Jan 2024 00:00:00 {digits[:30]}"}, NOW) is None

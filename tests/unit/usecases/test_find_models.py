@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +14,12 @@ from gglib.core.errors import GatedRepositoryError, InvalidGgufError, NoSuchChoi
 from gglib.core.fit import Fit, MachineMemory, estimate
 from gglib.core.found_json import search_json, shown_json
 from gglib.core.gguf_names import FileKind
-from gglib.core.hub import Gate, HubRepository, HubSort, RemoteFile
+from gglib.core.hub import Gate, HubFile, HubRepository, HubSort, RemoteFile
 from gglib.core.models import GgufFacts
+from gglib.core.offers import Offers, find_offers
 from gglib.core.pull_target import PullTarget
 from gglib.testing import FakeHub
+from gglib.usecases import find_models
 from gglib.usecases.find_models import HEADER_BYTES, HEADERS_AT_ONCE, ModelFinder
 
 GB = 10**9
@@ -289,3 +292,19 @@ async def test_json_is_complete_and_can_be_printed() -> None:
         ("m-Q8_0.gguf", "model", "Q8_0", False),
         (r"\ud800.gguf", "model", None, True),
     ]
+
+
+async def test_a_listing_of_any_length_does_not_hold_up_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are looked at elsewhere than in the thread that has others to answer."""
+    threads = set()
+
+    def look(files: Iterable[HubFile]) -> Offers:
+        threads.add(threading.current_thread())
+        return find_offers(files)
+
+    monkeypatch.setattr(find_models, "find_offers", look)
+    found = finder(Hub(repository(*LADDER)))
+    await found.search("m")
+    await found.show(PullTarget(repo="o/m"))
+    assert threads
+    assert threading.current_thread() not in threads

@@ -9,7 +9,9 @@ import pytest
 
 from gglib.core.errors import StorageError
 from gglib.core.models import ModelSource
-from gglib.usecases.pull_journal import JobFile, PullJob, PullJournal, bytes_on_disk, part_of
+from gglib.core.part_names import part_path
+from gglib.usecases.pull_journal import JobFile, PullJob, PullJournal, bytes_on_disk
+from gglib.usecases.removal_journal import RemovalJournal
 
 
 def job_in(models: Path, *, projector: bool = False) -> PullJob:
@@ -107,10 +109,55 @@ def test_what_is_here_counts_files_and_parts(tmp_path: Path) -> None:
     """A finished shard counts whole, a part by what it takes on the disk, a hole nothing."""
     job = job_in(tmp_path)
     job.files[0].target.write_bytes(b"1\n\n")
-    part_of(job.files[1].target).write_bytes(b"2")
+    part_path(job.files[1].target).write_bytes(b"2")
     assert job.here_bytes() == 4
     hole = tmp_path / "hole"
     with hole.open("wb") as file:
         file.truncate(10_000_000)
     assert bytes_on_disk(hole) < 100_000
     assert bytes_on_disk(tmp_path / "none") == 0
+
+
+def test_a_file_that_cannot_be_read_is_left_to_its_pull(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The repair at every start must not fail for one file that belongs to somebody else."""
+    job = job_in(tmp_path)
+    for number, file in enumerate(job.files, start=1):
+        file.target.write_bytes(b"%d\n\n" % number)
+    assert job.verified_hashes() is not None
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert job.verified_hashes() is None
+
+
+@pytest.mark.parametrize("kind", ["pull", "removal"])
+def test_a_note_is_written_while_another_one_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Who forgets the last note removes the directory: also between our making it and our opening a file in it."""
+    makes = Path.mkdir
+    removals = iter([True, True])
+
+    def make_and_lose(path: Path, mode: int = 0o777, *, exist_ok: bool = False) -> None:
+        makes(path, mode, exist_ok=exist_ok)
+        if next(removals, False):
+            path.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", make_and_lose)
+    if kind == "pull":
+        PullJournal(tmp_path).begin(job_in(tmp_path))
+        assert PullJournal(tmp_path).jobs() == [job_in(tmp_path)]
+    else:
+        with RemovalJournal(tmp_path).noted([tmp_path / "m.gguf"]) as forget:
+            forget()
+
+
+def test_a_note_is_its_owners_alone(tmp_path: Path) -> None:
+    """What was asked for may be an address with a signature in it."""
+    PullJournal(tmp_path).begin(job_in(tmp_path))
+    (directory,) = tmp_path.iterdir()
+    assert directory.stat().st_mode & 0o077 == 0

@@ -11,17 +11,20 @@ from gglib.core.errors import (
     DiskFullError,
     HubUnreachableError,
     InvalidGgufError,
+    InvalidSettingError,
     ModelExistsError,
     NoSuchChoiceError,
     RepositoryNotFoundError,
     StorageError,
+    UnreadableFileError,
 )
 from gglib.core.fit import Fit, MachineMemory
-from gglib.core.models import ModelSettings
+from gglib.core.models import GgufFacts, ModelSettings
 from gglib.core.pull_target import read_target
 from gglib.gguf import read_model, read_partial_facts
 from gglib.testing import FakeCatalog, FakeHub, write_tiny_gguf
 from gglib.usecases import pull_model
+from gglib.usecases.add_model import ModelFiles
 from gglib.usecases.plan_pull import PullPlan, PullPlanner
 from gglib.usecases.pull_journal import PullJournal
 from gglib.usecases.pull_model import Puller, PullProgress, finish_interrupted
@@ -120,6 +123,40 @@ class TestPlanning:
         with pytest.raises(InvalidGgufError, match="is not fetched"):
             await house.plan("ada/odd")
 
+    async def test_a_name_that_no_model_may_have_is_said_before_anything_is_asked(self, house: House) -> None:
+        """Not by the catalogue when all of the model is here."""
+        unfit: list[tuple[str | None, list[str]]] = [("12", []), (" x", []), ("x", ["7"]), (None, ["\x1b"])]
+        for name, aliases in unfit:
+            with pytest.raises(InvalidSettingError):
+                await house.plan("ada/none", name=name, aliases=aliases)
+        for aliases in (["a", "A"], ["TINY-q4_k_m"]):
+            with pytest.raises(ModelExistsError, match="already"):
+                await house.plan(f"{REPO}:Q4_K_M", aliases=aliases)
+
+    async def test_a_file_that_is_called_by_a_number_gets_a_name_that_can_be_stored(
+        self, house: House
+    ) -> None:
+        """A number would be taken for an id."""
+        house.hub.add_repository("ada/odd", {"7.gguf": house.file})
+        assert (await house.plan("ada/odd")).name == "model-7"
+
+    async def test_an_adapter_is_refused_as_it_is_when_it_is_added(self, house: House) -> None:
+        """It names its model's architecture, and says what it is; no engine answers with it alone."""
+
+        def read(start: bytes) -> GgufFacts:
+            return replace(read_partial_facts(start), kind="adapter")
+
+        planner = PullPlanner(
+            hub=house.hub,
+            store=house.store,
+            models_dir=house.models,
+            read_facts=read,
+            memory=PLENTY,
+            default_ctx=8192,
+        )
+        with pytest.raises(InvalidGgufError, match="is an adapter"):
+            await planner.plan(read_target(f"{REPO}:Q4_K_M"))
+
     async def test_a_name_that_is_taken_is_said_before_anything_is_fetched(self, house: House) -> None:
         """A name of the user's own is an error; one of ours gives way to the repository's."""
         house.hub.add_repository("bob/tiny-GGUF", {"tiny-Q4_K_M.gguf": house.file})
@@ -201,6 +238,45 @@ class TestPulling:
             await house.puller.pull(await house.plan("ada/short"), ignore)
         assert house.files() == []
         assert await house.store.list_models() == []
+
+    async def test_what_a_model_has_is_not_deleted_with_a_file_that_no_engine_loads(
+        self, house: House
+    ) -> None:
+        """The projector beside it belongs to the quantization that was pulled before."""
+        files = {
+            "eye-Q4_K_M.gguf": house.file,
+            "eye-Q8_0.gguf": house.file[:-1000],
+            "mmproj-F16.gguf": b"eye",
+        }
+        house.hub.add_repository("ada/eye", files)
+        model = await house.puller.pull(await house.plan("ada/eye:Q4_K_M"), ignore)
+        with pytest.raises(InvalidGgufError, match="It was deleted"):
+            await house.puller.pull(await house.plan("ada/eye:Q8_0"), ignore)
+        assert model.projector is not None
+        assert model.projector.read_bytes() == b"eye"
+        assert house.files() == ["ada/eye/eye-Q4_K_M.gguf", "ada/eye/mmproj-F16.gguf"]
+
+    async def test_an_update_that_no_engine_loads_leaves_no_row_without_its_file(self, house: House) -> None:
+        """The publisher's new file is broken: it is told, and the model's file is not taken away."""
+        model = await house.puller.pull(await house.plan(f"{REPO}:Q4_K_M"), ignore)
+        house.hub.add_repository(REPO, {"tiny-Q4_K_M.gguf": house.file[:-1000]})
+        with pytest.raises(InvalidGgufError, match="It stays, for 'tiny-Q4_K_M' has it"):
+            await house.puller.pull(await house.plan(f"{REPO}:Q4_K_M"), ignore)
+        assert model.paths[0].exists()
+
+    async def test_a_whole_file_that_cannot_be_read_just_now_is_kept(self, house: House) -> None:
+        """Too many open files, a disk that hiccups: it was verified, and the next start enters it."""
+
+        def read(path: Path) -> ModelFiles:
+            raise UnreadableFileError("cannot be read: Too many open files")
+
+        plan = await house.plan(f"{REPO}:Q4_K_M")
+        with pytest.raises(StorageError, match="Too many open files"):
+            await replace(house.puller, read_model=read).pull(plan, ignore)
+        assert plan.files[0].target.read_bytes() == house.file
+        assert [m.name for m in await finish_interrupted(house.store, house.journal, read_model)] == [
+            plan.name
+        ]
 
     async def test_a_disk_without_room_is_told_before_the_first_byte(
         self, house: House, monkeypatch: pytest.MonkeyPatch

@@ -1,0 +1,8 @@
+"""A size as people say it. Pure."""
+
+
+def size_words(size_bytes: int) -> str:
+    """Return a size in powers of ten, as disks are sold and the hub shows it; nothing but nothing is 0 MB."""
+    if size_bytes >= 1e9:
+        return f"{size_bytes / 1e9:.1f} GB"
+    return f"{max(round(size_bytes / 1e6), min(size_bytes, 1))} MB"
