@@ -12,7 +12,7 @@ import pytest
 
 from gglib.hf.lane import BLOCK_BYTES
 from gglib.testing.local_hub import LocalHub
-from gglib.usecases.plan_pull import HEADER_BYTES
+from gglib.usecases.find_models import HEADER_BYTES
 
 from .conftest import Home, wait_until
 
