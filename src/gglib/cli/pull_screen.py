@@ -28,6 +28,27 @@ SHOWN_FILE_CHARACTERS = 28
 """Of a file's name, beside a bar on 80 columns."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulled:
+    """What became of a pull."""
+
+    plan: "PullPlan"
+    model: "ModelSummary"
+    took_s: float
+    is_in_memory: bool
+    """Whether a gglib that serves has the model in memory now, as it was before."""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it was not in the catalogue before."""
+        return self.plan.known is None
+
+    @property
+    def is_updated(self) -> bool:
+        """Whether the catalogue had an older version of it."""
+        return self.plan.known is not None and self.plan.known.hashes != self.model.hashes
+
+
 class PullScreen(Protocol):
     """Who is told of a pull."""
 
@@ -38,7 +59,7 @@ class PullScreen(Protocol):
         """Show how far it is while the block lasts."""
         ...
 
-    def pulled(self, model: "ModelSummary", *, took_s: float, plan: "PullPlan") -> None:
+    def pulled(self, pulled: Pulled) -> None:
         """Say what became of it."""
 
     def failed(self, error: GglibError) -> None:
@@ -57,28 +78,41 @@ def run(  # noqa: PLR0913 - what the user said, and how to answer
     """Pull ``target``: plan, ask, fetch, enter. Ctrl-C leaves what came so far, and says so."""
     from gglib.bootstrap.hub import open_hub
     from gglib.bootstrap.pulls import planner, puller
+    from gglib.cli.instance import states_of
     from gglib.cli.runner import with_catalog
     from gglib.core.pull_target import read_target
 
-    async def pull(store: "ModelStorePort") -> None:
-        wish = read_target(target)
+    async def plan_it(store: "ModelStorePort") -> "PullPlan":
         async with open_hub() as hub:
-            plan = await (await planner(settings, store, hub)).plan(wish, name=name, aliases=aliases)
-            plan = asks.confirmed(plan)
-            screen.planned(plan)
-            started_s = time.monotonic()
+            wish = read_target(target)
+            return await (await planner(settings, store, hub)).plan(wish, name=name, aliases=aliases)
+
+    async def pull(store: "ModelStorePort") -> "ModelSummary":
+        async with open_hub() as hub:
             with screen.progress() as tell:
-                model = await puller(settings, store, hub).pull(plan, tell)
-            screen.pulled(model, took_s=time.monotonic() - started_s, plan=plan)
+                return await puller(settings, store, hub).pull(plan, tell)
 
     try:
-        with_catalog(settings, pull)
+        # Asked between the two: within a loop, Ctrl-C would only cancel what waits for the answer to be over.
+        plan = asks.confirmed(with_catalog(settings, plan_it))
+        screen.planned(plan)
+        started_s = time.monotonic()
+        try:
+            model = with_catalog(settings, pull)
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted: the same command goes on where this one ended.", err=True)
+            raise
     except GglibError as error:
         screen.failed(error)
         raise
-    except KeyboardInterrupt:
-        click.echo("\nInterrupted: the same command goes on where this one ended.", err=True)
-        raise
+    screen.pulled(
+        Pulled(
+            plan=plan,
+            model=model,
+            took_s=time.monotonic() - started_s,
+            is_in_memory=plan.known is not None and model.id in states_of(settings),
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +143,8 @@ class Asking:
                 raise NoSuchChoiceError("The repository has no projector (mmproj): leave --mmproj out.")
             return plan
         wants = self.wants_projector
+        if wants is None and plan.known is not None:
+            wants = plan.known.projector is not None  # as it is
         if wants is None and can_ask and not self.is_yes:
             size = render.size(plan.projector.remote.size_bytes)
             wants = click.confirm(
@@ -161,14 +197,20 @@ class Words:
 
             yield tell
 
-    def pulled(self, model: "ModelSummary", *, took_s: float, plan: "PullPlan") -> None:
+    def pulled(self, pulled: Pulled) -> None:
         """Say what it is called, and what to type next."""
-        done = "Pulled" if plan.known is None else "Up to date:"
-        verified = ", SHA-256 verified" if all(file.remote.sha256 for file in plan.all_files) else ""
+        model = pulled.model
+        done = "Pulled" if pulled.is_new else "Updated" if pulled.is_updated else "Up to date:"
+        is_vouched = all(file.remote.sha256 for file in pulled.plan.all_files)
+        verified = ", SHA-256 verified" if is_vouched else ""
         click.echo(
             f"{done} '{model.name}' (id {model.id}, {render.size(model.size_bytes)}, "
-            f"{render.seconds(took_s)}{verified}). Talk to it: gglib run {model.name}"
+            f"{render.seconds(pulled.took_s)}{verified}). Talk to it: gglib run {quote(model.name)}"
         )
+        if pulled.is_updated and pulled.is_in_memory:
+            click.echo(
+                "It is in memory as it was: 'gglib stop' unloads it, and the next request loads the new one."
+            )
 
     def failed(self, error: GglibError) -> None:
         """Say nothing: the command's end does."""
@@ -214,11 +256,17 @@ class JsonEvents:
 
         yield tell
 
-    def pulled(self, model: "ModelSummary", *, took_s: float, plan: "PullPlan") -> None:
+    def pulled(self, pulled: Pulled) -> None:
         """Tell what it is called."""
         from gglib.core.model_json import model_json
 
-        _tell("done", is_new=plan.known is None, took_s=round(took_s, 3), model=model_json(model, None))
+        _tell(
+            "done",
+            is_new=pulled.is_new,
+            is_updated=pulled.is_updated,
+            took_s=round(pulled.took_s, 3),
+            model=model_json(pulled.model, None),
+        )
 
     def failed(self, error: GglibError) -> None:
         """Tell why, with a code."""
@@ -234,15 +282,33 @@ def show_unfinished(settings: "Settings", *, as_json: bool) -> None:
         render.show_json(
             [{"target": job.asked, "name": job.name, "here_bytes": job.here_bytes()} for job in jobs]
         )
-    elif not jobs:
+        return
+    if not jobs:
         click.echo(
             "No pull is unfinished. 'gglib search QUERY' finds models, 'gglib pull REPO:QUANT' fetches one."
         )
-    else:
-        for job in jobs:
-            click.echo(
-                f"{job.name}: {render.size(job.here_bytes())} are here. Go on: gglib pull {quote(job.asked)}"
-            )
+    for job in jobs:
+        here = job.here_bytes()
+        what = f"{render.size(here)} of it is here" if here else "nothing of it is here yet"
+        click.echo(f"{job.name}: {what}. Go on: gglib pull {quote(job.asked)}")
+    if jobs:
+        click.echo("'gglib pull --discard TARGET' gives one up and deletes what came of it.")
+
+
+def discard(settings: "Settings", target: str) -> None:
+    """Give up the unfinished pull that ``target`` names, and say what that freed."""
+    from gglib.bootstrap.pulls import journal
+    from gglib.cli.runner import with_catalog
+    from gglib.usecases.pull_model import discard_interrupted
+
+    pulls = journal(settings)
+    job = next((job for job in pulls.jobs() if target in {job.asked, job.name}), None)
+    if job is None:
+        raise NoSuchChoiceError(
+            f"No unfinished pull is called '{target}': 'gglib pull' lists those that there are."
+        )
+    freed = with_catalog(settings, lambda store: discard_interrupted(job, store, pulls))
+    click.echo(f"Gave up '{job.name}', and freed {render.size(freed)}.")
 
 
 def _summary(plan: "PullPlan") -> str:

@@ -18,7 +18,7 @@ from gglib.core.naming import check_aliases, check_name
 from gglib.core.offer_needs import context_to_judge, needs_of
 from gglib.core.offers import Offer, Offers, choose_offer, choose_projector, find_offers
 from gglib.core.ports import ModelHubPort, ModelStorePort
-from gglib.core.pull_target import PullTarget
+from gglib.core.pull_target import DEFAULT_BRANCH, PullTarget
 from gglib.usecases.add_model import default_name, usable_name, why_no_model
 from gglib.usecases.find_models import HEADER_BYTES
 
@@ -55,10 +55,24 @@ class PullPlan:
     """What else there was to choose."""
     asked_revision: str | None = None
     """The branch, tag or commit that was asked for."""
-    need: MemoryNeed | None
-    fit: Fit | None
+    model_need: MemoryNeed | None
+    """What the model takes without its projector; None where its size is not known."""
+    memory: MachineMemory
     known: ModelSummary | None
     """The model of the catalogue that has these very files: it is brought up to date."""
+
+    @property
+    def need(self) -> MemoryNeed | None:
+        """How much memory it takes, with its projector."""
+        if self.model_need is None or self.projector is None:
+            return self.model_need
+        weights = self.model_need.weights_bytes + (self.projector.remote.size_bytes or 0)
+        return replace(self.model_need, weights_bytes=weights)
+
+    @property
+    def fit(self) -> Fit | None:
+        """Whether that is here; None where the need is not known."""
+        return None if self.need is None else judge_fit(self.need, self.memory)
 
     @property
     def all_files(self) -> tuple[PullFile, ...]:
@@ -123,7 +137,6 @@ class PullPlanner:
         if facts is None or offer.first != offers.models[0].first:
             await self._check_header(repository.remote(offer.first))
         projector = choose_projector(offers, offer)
-        need = needs[offer.first.name]
         typed = offer.typed(repository.repo, target.revision)
         return PullPlan(
             asked=typed,
@@ -142,22 +155,18 @@ class PullPlanner:
             was_chosen=target.quantization is None and target.file is None and len(offers.models) > 1,
             others=tuple(other for other in offers.models if other != offer),
             asked_revision=target.revision,
-            need=need,
-            fit=judge_fit(need, self.memory),
+            model_need=needs[offer.first.name],
+            memory=self.memory,
             known=None,
         )
 
     async def _from_url(self, url: str) -> PullPlan:
         remote = await self.hub.locate(url)
         if remote.repo is not None:
-            return await self._from_hub(
-                PullTarget(
-                    repo=remote.repo, file=remote.name, revision=remote.revision, quantization=None, url=None
-                )
-            )
+            revision = None if _is_of_default_branch(url) else remote.revision
+            return await self._from_hub(PullTarget(repo=remote.repo, file=remote.name, revision=revision))
         target = self.models_dir / safe_path(_host_folder(url)) / safe_path(remote.name)
         facts = await self._check_header(remote)
-        need = None if remote.size_bytes is None else self._need(facts, remote.size_bytes)
         return PullPlan(
             asked=url,
             name=usable_name(default_name(target)),
@@ -168,8 +177,8 @@ class PullPlanner:
             quantization=facts.quantization,
             was_chosen=False,
             others=(),
-            need=need,
-            fit=None if need is None else judge_fit(need, self.memory),
+            model_need=None if remote.size_bytes is None else self._need(facts, remote.size_bytes),
+            memory=self.memory,
             known=None,
         )
 
@@ -209,15 +218,24 @@ class PullPlanner:
         paths = {file.target for file in plan.files}
         known = next((model for model in models if paths & set(model.paths)), None)
         if known is not None:
-            return replace(plan, known=known, name=known.name, aliases=known.aliases)
-        taken = {spelling.casefold() for model in models for spelling in (model.name, *model.aliases)}
+            _refuse_other_owner(known, name)
+        taken = {
+            spelling.casefold()
+            for model in models
+            if model is not known
+            for spelling in (model.name, *model.aliases)
+        }
+        for alias in aliases:
+            if alias.casefold() in taken:
+                raise ModelExistsError(f"The name '{alias}' is taken: choose another --alias.")
+        if known is not None:
+            spellings = {spelling.casefold() for spelling in (known.name, *known.aliases)}
+            new = [alias for alias in dict.fromkeys(aliases) if alias.casefold() not in spellings]
+            return replace(plan, known=known, name=known.name, aliases=(*known.aliases, *new))
         wishes = (name,) if name else (plan.name, *plan.aliases)
         free = [wish for wish in wishes if wish.casefold() not in taken]
         if not free:
             raise ModelExistsError(f"The name '{wishes[0]}' is taken: say with --name what to call this one.")
-        for alias in aliases:
-            if alias.casefold() in taken:
-                raise ModelExistsError(f"The name '{alias}' is taken: choose another --alias.")
         own = [alias for alias in plan.aliases if alias.casefold() not in taken and alias != free[0]]
         aliases = tuple(dict.fromkeys((*aliases, *own)))
         check_aliases(aliases, name=free[0])
@@ -226,6 +244,24 @@ class PullPlanner:
 
 def _pull_file(repository: HubRepository, file: HubFile, directory: Path) -> PullFile:
     return PullFile(remote=repository.remote(file), target=directory / safe_path(file.name))
+
+
+def _refuse_other_owner(known: ModelSummary, name: str | None) -> None:
+    """Raise ``ModelExistsError`` where the model that is here is the user's own, or has another name."""
+    if not known.is_downloaded:
+        raise ModelExistsError(
+            f"Where this would go is a file of yours, model '{known.name}', which gglib does not replace: move it, or "
+            "name another home with --home."
+        )
+    if name is not None and name.casefold() != known.name.casefold():
+        raise ModelExistsError(
+            f"It is here already, as '{known.name}': leave --name out to bring it up to date; --alias adds a name."
+        )
+
+
+def _is_of_default_branch(url: str) -> bool:
+    """Whether an address of the hub names its default branch: whoever copied it pinned nothing."""
+    return any(f"/{word}/{DEFAULT_BRANCH}/" in urlsplit(url).path for word in ("resolve", "blob"))
 
 
 def _host_folder(url: str) -> str:

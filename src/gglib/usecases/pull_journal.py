@@ -5,17 +5,19 @@ did not end can be listed. An address may have a signature in it, so only the ow
 """
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-from gglib.core.errors import StorageError
+from gglib.core.errors import BeingFetchedError, StorageError
 from gglib.core.models import ModelSource
-from gglib.core.part_names import part_path
+from gglib.core.part_names import note_path, part_path
 from gglib.usecases.file_hash import hash_file
 
 FORMAT = 1
@@ -76,13 +78,20 @@ class PullJob:
         projector = None if self.projector is None else files[-1]
         return replace(self, files=files[:count], projector=projector, is_fetched=True)
 
+    def may_be_whole(self) -> bool:
+        """Whether all files are there with the right size, and nothing of them is still to come. Reads none."""
+        return all(_has_size(file) and not part_path(file.target).exists() for file in self.all_files)
+
+    def leftovers(self) -> tuple[Path, ...]:
+        """Return what the pull may have left: its files, and what lies beside them while they come."""
+        targets = [file.target for file in self.all_files]
+        return (*targets, *map(part_path, targets), *map(note_path, targets))
+
     def verified_hashes(self) -> tuple[str, ...] | None:
-        """Return the hashes of all files when they are there, readable and right, else None.
+        """Return the hashes of all files when they are readable and right, else None.
 
         Reads the files whole, but for where it is known that they were fetched.
         """
-        if not all(_has_size(file) for file in self.all_files):
-            return None
         if self.is_fetched:
             return tuple(file.sha256 or "" for file in self.all_files)
         try:
@@ -110,6 +119,42 @@ class PullJournal:
     def __init__(self, models_dir: Path) -> None:
         self._directory = models_dir / DIRECTORY_NAME
 
+    @contextmanager
+    def held(self, job: PullJob) -> Iterator[None]:
+        """Be the only one at work on a job while the block lasts; a process that dies lets go of it.
+
+        Raises ``BeingFetchedError`` when somebody else is, and ``StorageError``.
+        """
+        path = self._path(job).with_suffix(".lock")
+        try:
+            lock = self._locked(path)
+        except BlockingIOError:
+            raise BeingFetchedError(
+                f"Another gglib pulls '{job.name}' now: wait for it, or end it and run the same command again."
+            ) from None
+        except OSError as error:
+            raise self._unwritable(error) from error
+        with lock:
+            try:
+                yield
+            finally:
+                # While it is held: whoever opened it meanwhile sees, when it has the lock, that the file is gone.
+                self._forget(path)
+
+    def _locked(self, path: Path) -> TextIO:
+        while True:
+            lock = opened_in(self._directory, path.name, "w")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.path.samestat(os.fstat(lock.fileno()), path.stat()):
+                    return lock
+            except FileNotFoundError:
+                pass
+            except BaseException:
+                lock.close()
+                raise
+            lock.close()
+
     def begin(self, job: PullJob) -> None:
         """Write a job down, durably, in the place of an older one for the same files. Raises ``StorageError``."""
         path = self._path(job)
@@ -123,17 +168,11 @@ class PullJournal:
         except OSError as error:
             with contextlib.suppress(OSError):
                 draft.unlink()
-            raise StorageError(
-                f"{self._directory} cannot be written ({error.strerror}): make room or make it writable, or name "
-                "another home with --home."
-            ) from error
+            raise self._unwritable(error) from error
 
     def end(self, job: PullJob) -> None:
         """Forget a job; nothing when it is forgotten already."""
-        with contextlib.suppress(OSError):
-            self._path(job).unlink()
-        with contextlib.suppress(OSError):
-            self._directory.rmdir()  # only when it is empty
+        self._forget(self._path(job))
 
     def jobs(self) -> list[PullJob]:
         """Return the jobs that have not ended, in the order of their names; what cannot be read is passed over."""
@@ -142,6 +181,18 @@ class PullJournal:
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 found.append(_from_json(json.loads(path.read_text(encoding="utf-8"))))
         return sorted(found, key=lambda job: job.name)
+
+    def _forget(self, path: Path) -> None:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        with contextlib.suppress(OSError):
+            self._directory.rmdir()  # only when it is empty
+
+    def _unwritable(self, error: OSError) -> StorageError:
+        return StorageError(
+            f"{self._directory} cannot be written ({error.strerror}): make room or make it writable, or name "
+            "another home with --home."
+        )
 
     def _path(self, job: PullJob) -> Path:
         return self._directory / f"{job.id}.json"

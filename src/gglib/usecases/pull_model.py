@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gglib.core.errors import (
     DiskFullError,
+    DownloadCorruptError,
     GglibError,
     InvalidGgufError,
     ModelExistsError,
@@ -24,6 +25,7 @@ from gglib.core.part_names import part_path
 from gglib.core.ports import ModelHubPort, ModelStorePort, TellFetched
 from gglib.core.size_words import size_words
 from gglib.usecases.add_model import ModelFiles, ModelReader
+from gglib.usecases.file_hash import hash_file
 from gglib.usecases.plan_pull import PullFile, PullPlan
 from gglib.usecases.pull_journal import JobFile, PullJob, PullJournal, bytes_on_disk
 
@@ -66,10 +68,25 @@ class Puller:
         ``InvalidGgufError`` when the file is not one that an engine could load (it is deleted then, unless a model of
         the catalogue has it), and the store's errors.
         """
-        await asyncio.to_thread(_make_room, plan)
         job = _job_of(plan)
+        await asyncio.to_thread(_make_room, plan)
+        with self.journal.held(job):
+            await self._refuse_foreign_files(plan)
+            return await self._pull(plan, job, progress)
+
+    async def _pull(self, plan: PullPlan, job: PullJob, progress: TellPull) -> ModelSummary:
         await asyncio.to_thread(self.journal.begin, job)
-        fetched = await self._fetch_all(plan, progress)
+        try:
+            fetched = await self._fetch_all(plan, progress)
+        except DownloadCorruptError:
+            if job.here_bytes() == 0:
+                await asyncio.to_thread(self.journal.end, job)
+            raise
+        return await self._enter(plan, job, fetched, progress)
+
+    async def _enter(
+        self, plan: PullPlan, job: PullJob, fetched: list[FetchedFile], progress: TellPull
+    ) -> ModelSummary:
         job = job.with_hashes([file.sha256 for file in fetched])
         await asyncio.to_thread(self.journal.begin, job)
         progress(_progress(plan, plan.all_files[-1], sum(file.size_bytes for file in fetched), ADDING))
@@ -84,7 +101,21 @@ class Puller:
             await asyncio.to_thread(self.journal.end, job)
             raise _unloadable(plan, error) from error
         await asyncio.to_thread(self.journal.end, job)
+        if set(plan.aliases) - set(model.aliases):
+            model = await self.store.change_model(model.name, aliases=plan.aliases) or model
         return model
+
+    async def _refuse_foreign_files(self, plan: PullPlan) -> None:
+        """Raise ``StorageError`` where a file stands that gglib did not bring, unless it is the very one."""
+        ours = {file.target for job in await asyncio.to_thread(self.journal.jobs) for file in job.all_files}
+        for model in await self.store.list_models():
+            ours |= set(model.all_files) if model.is_downloaded else set()
+        for file in plan.all_files:
+            if file.target not in ours and not await asyncio.to_thread(_is_free, file):
+                raise StorageError(
+                    f"{file.target} is there already, and gglib did not bring it: move it away, or name another home "
+                    "with --home."
+                )
 
     async def _discard(self, plan: PullPlan) -> None:
         """Delete what came, but for files that a model has: a projector is shared, and no row is without its file."""
@@ -112,22 +143,49 @@ async def finish_interrupted(
     """
     finished = []
     for job in await asyncio.to_thread(journal.jobs):
-        hashes = await asyncio.to_thread(job.verified_hashes)
-        if hashes is None:
+        if not job.may_be_whole():
             continue
         try:
-            finished.append(await _enter(job.with_hashes(hashes), store, read_model))
+            with journal.held(job):
+                model = await _finish(job, store, read_model)
+                await asyncio.to_thread(journal.end, job)
         except GglibError:
-            continue  # the pull itself, when it is asked for again, says what is wrong
-        await asyncio.to_thread(journal.end, job)
+            continue  # somebody is at it; or the pull itself, when it is asked for again, says what is wrong
+        if model is not None:
+            finished.append(model)
     return finished
+
+
+async def discard_interrupted(job: PullJob, store: ModelStorePort, journal: PullJournal) -> int:
+    """Give up a pull that did not end, and delete what came of it; return how many bytes that freed.
+
+    A file that a model of the catalogue has stays. Raises ``BeingFetchedError`` when somebody is at it.
+    """
+    used = {file for model in await store.list_models() for file in model.all_files}
+    with journal.held(job):
+        freed = 0
+        for path in job.leftovers():
+            if path not in used:
+                freed += bytes_on_disk(path)
+                await asyncio.to_thread(path.unlink, missing_ok=True)
+        await asyncio.to_thread(journal.end, job)
+    return freed
+
+
+async def _finish(job: PullJob, store: ModelStorePort, read_model: ModelReader) -> ModelSummary | None:
+    """Enter the model; None where its files are others: an update was killed before anything of it came."""
+    hashes = await asyncio.to_thread(job.verified_hashes)
+    return None if hashes is None else await _enter(job.with_hashes(hashes), store, read_model)
 
 
 async def _enter(job: PullJob, store: ModelStorePort, read_model: ModelReader) -> ModelSummary:
     files = await asyncio.to_thread(read_model, job.files[0].target)
+    if files.paths != tuple(file.target for file in job.files):
+        raise InvalidGgufError("its files are called shards of one model, and their headers do not say so")
     model = _new_model(job, files)
     known = await _model_with(model.paths, store)
     if known is not None:
+        model = replace(model, description=known.description)
         return await store.replace_model(known.name, model) or known
     try:
         return await store.add_model(model)
@@ -212,7 +270,7 @@ def _make_room(plan: PullPlan) -> None:
             f"{plan.files[0].target.parent} cannot be written ({error.strerror}): make it writable, or name another "
             "home with --home."
         ) from error
-    missing = sum(_missing_bytes(file) for file in plan.all_files)
+    missing = sum(_missing_bytes(file, plan.known) for file in plan.all_files)
     if missing and missing + SPARE_BYTES > free:
         raise DiskFullError(
             f"{plan.name} needs {size_words(missing + SPARE_BYTES)} more of disk space in "
@@ -221,6 +279,20 @@ def _make_room(plan: PullPlan) -> None:
         )
 
 
-def _missing_bytes(file: PullFile) -> int:
-    size = file.remote.size_bytes or 0
-    return max(0, size - max(bytes_on_disk(file.target), bytes_on_disk(part_path(file.target))))
+def _missing_bytes(file: PullFile, known: ModelSummary | None) -> int:
+    here = bytes_on_disk(part_path(file.target))
+    if known is None or file.remote.sha256 in {None, *known.hashes, known.projector_sha256}:
+        here = max(
+            here, bytes_on_disk(file.target)
+        )  # else it is the older version, which stays until the end
+    return max(0, (file.remote.size_bytes or 0) - here)
+
+
+def _is_free(file: PullFile) -> bool:
+    """Whether a file may come here: nothing is in its place, or what is there is the same."""
+    try:
+        return file.remote.sha256 == hash_file(file.target)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False

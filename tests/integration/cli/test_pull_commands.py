@@ -2,11 +2,13 @@
 
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -137,13 +139,51 @@ class TestPulling:
         assert "verified" not in printed
         assert names_in(home) == ["found"]
 
-    def test_what_is_unfinished_is_listed(self, home: Home, hub: LocalHub) -> None:
-        """``gglib pull`` alone says what did not end, and how to go on."""
+    def test_what_is_unfinished_is_listed_and_can_be_given_up(self, home: Home, hub: LocalHub) -> None:
+        """``gglib pull`` alone says what did not end, how to go on, and how not to."""
         assert "No pull is unfinished" in home.ok("pull")
-        hub.script(Fault(flips_byte_at=300_000), file="tiny-Q8_0.gguf")
-        home.refused("pull", f"{REPO}:Q8_0")
-        assert f"gglib pull {REPO}:Q8_0" in home.ok("pull")
-        assert json.loads(home.ok("pull", "--json"))[0]["target"] == f"{REPO}:Q8_0"
+        hub.add_repository("ada/mid", {"mid-Q4_K_M.gguf": _padded(home, 8_000_000)})
+        with hub.pause_after("mid-Q4_K_M.gguf", 5_000_000), _pulling(home, "ada/mid:Q4_K_M") as process:
+            assert "Another gglib" in home.refused("pull", "--discard", "ada/mid:Q4_K_M")
+            process.kill()
+        assert "gglib pull ada/mid:Q4_K_M" in home.ok("pull")
+        assert json.loads(home.ok("pull", "--json"))[0]["target"] == "ada/mid:Q4_K_M"
+        assert "Gave up 'mid-Q4_K_M'" in home.ok("pull", "--discard", "ada/mid:Q4_K_M")
+        assert "No pull is unfinished" in home.ok("pull")
+        assert files_in(home) == []
+
+    def test_a_newer_version_is_called_an_update(self, home: Home, hub: LocalHub) -> None:
+        """And the same one again is not."""
+        home.ok("pull", f"{REPO}:Q4_K_M")
+        assert home.ok("pull", f"{REPO}:Q4_K_M").startswith("Up to date: 'tiny-Q4_K_M'")
+        hub.commit(REPO, {"tiny-Q4_K_M.gguf": home.path / "other.gguf"})
+        assert home.ok("pull", f"{REPO}:Q4_K_M").startswith("Updated 'tiny-Q4_K_M'")
+
+    def test_a_link_of_the_default_branch_pins_nothing(self, home: Home, hub: LocalHub) -> None:
+        """What a browser's address bar has means the model that everybody pulls."""
+        home.ok("pull", hub.resolve_url(REPO, "tiny-Q8_0.gguf"))
+        assert files_in(home) == ["ada/tiny-GGUF/tiny-Q8_0.gguf"]
+        assert home.ok("pull", f"{REPO}:Q8_0").startswith("Up to date")
+
+    @pytest.mark.usefixtures("hub")
+    def test_ctrl_c_at_a_question_ends_it(self, home: Home) -> None:
+        """At once, with the exit code of an interruption or of an abort, and nothing was fetched."""
+        terminal, end = pty.openpty()
+        with subprocess.Popen(
+            [sys.executable, "-m", "gglib", "pull", REPO],
+            env=home.environment | {"TERM": "xterm"},
+            stdin=end,
+            stdout=end,
+            stderr=end,
+        ) as process:
+            os.close(end)
+            seen = b""
+            while b"Fetch Q4_K_M?" not in seen:
+                seen += os.read(terminal, 4096)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) in {1, 130}
+        os.close(terminal)
+        assert files_in(home) == []
 
 
 class TestInterrupted:
@@ -152,18 +192,9 @@ class TestInterrupted:
         """Ctrl-C and kill -9 in the middle: a part, no row, and the second time only the rest is fetched."""
         hub.add_repository("ada/mid", {"mid-Q4_K_M.gguf": _padded(home, 8_000_000)})
         gate = hub.pause_after("mid-Q4_K_M.gguf", 5_000_000)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gglib", "pull", "ada/mid:Q4_K_M"],
-            env=home.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        part = home.path / "models/ada/mid/mid-Q4_K_M.gguf.part"
-        wait_until(lambda: part.exists() and part.stat().st_blocks * 512 >= 4_000_000)
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=20)
+        with _pulling(home, "ada/mid:Q4_K_M") as process:
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=20)
         assert process.returncode == (130 if number == signal.SIGINT else -number)
         assert "Traceback" not in errors
         assert ("goes on" in errors) is (number == signal.SIGINT)
@@ -274,6 +305,25 @@ class TestWhatGoesWrong:
         hub.add_repository("eve/hostile", {name: home.model_file})
         assert home.refused("pull", f"eve/hostile/{name}").isprintable()
         assert files_in(home) == []
+
+
+@contextmanager
+def _pulling(home: Home, target: str) -> Iterator["subprocess.Popen[str]"]:
+    """Pull in a process of its own, and yield it when 4 MB of ``ada/mid`` are on the disk."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "gglib", "pull", target],
+        env=home.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            part = home.path / "models/ada/mid/mid-Q4_K_M.gguf.part"
+            wait_until(lambda: part.exists() and part.stat().st_blocks * 512 >= 4_000_000)
+            yield process
+        finally:
+            process.kill()
 
 
 def _padded(home: Home, size_bytes: int) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gglib.core.errors import (
+    BeingFetchedError,
     DiskFullError,
     HubUnreachableError,
     InvalidGgufError,
@@ -19,15 +20,15 @@ from gglib.core.errors import (
     UnreadableFileError,
 )
 from gglib.core.fit import Fit, MachineMemory
-from gglib.core.models import GgufFacts, ModelSettings
+from gglib.core.models import GgufFacts, ModelSettings, ModelSummary, NewModel
 from gglib.core.pull_target import read_target
 from gglib.gguf import read_model, read_partial_facts
 from gglib.testing import FakeCatalog, FakeHub, write_tiny_gguf
 from gglib.usecases import pull_model
-from gglib.usecases.add_model import ModelFiles
+from gglib.usecases.add_model import AddRequest, ModelFiles, add_model
 from gglib.usecases.plan_pull import PullPlan, PullPlanner
 from gglib.usecases.pull_journal import PullJournal
-from gglib.usecases.pull_model import Puller, PullProgress, finish_interrupted
+from gglib.usecases.pull_model import Puller, PullProgress, discard_interrupted, finish_interrupted
 
 REPO = "ada/tiny-GGUF"
 PLENTY = MachineMemory(total_bytes=64 << 30, available_bytes=64 << 30)
@@ -35,6 +36,15 @@ PLENTY = MachineMemory(total_bytes=64 << 30, available_bytes=64 << 30)
 
 def ignore(_progress: PullProgress) -> None:
     """Tell nobody."""
+
+
+class DyingCatalog(FakeCatalog):
+    """The process dies when the row is written."""
+
+    async def add_model(self, model: NewModel) -> ModelSummary:
+        """Die."""
+        del model
+        raise RuntimeError("killed")
 
 
 class House:
@@ -296,6 +306,94 @@ class TestPulling:
         assert house.files() == ["ada"]
 
 
+class TestWhatIsNotOurs:
+    async def test_a_file_of_the_users_own_is_never_replaced(self, house: House) -> None:
+        """Added by the user, it stands where a pull would go: the plan is refused, and the file stays as it is."""
+        own = house.models / "ada/tiny-GGUF/tiny-Q4_K_M.gguf"
+        own.parent.mkdir(parents=True)
+        own.write_bytes(house.other_file)
+        await add_model(AddRequest(path=own, name="mine"), house.store, read_model)
+        with pytest.raises(ModelExistsError, match="yours"):
+            await house.plan(f"{REPO}:Q4_K_M")
+        assert own.read_bytes() == house.other_file
+
+    async def test_a_stranger_in_its_place_is_not_overwritten(self, house: House) -> None:
+        """Nobody knows what it is; the very file that would come is another matter."""
+        own = house.models / "ada/tiny-GGUF/tiny-Q4_K_M.gguf"
+        own.parent.mkdir(parents=True)
+        own.write_bytes(house.other_file)
+        plan = await house.plan(f"{REPO}:Q4_K_M")
+        with pytest.raises(StorageError, match="gglib did not bring it"):
+            await house.puller.pull(plan, ignore)
+        assert own.read_bytes() == house.other_file
+        assert house.journal.jobs() == []
+        own.write_bytes(house.file)
+        assert (await house.puller.pull(plan, ignore)).paths == (own,)
+
+    async def test_what_is_called_a_shard_and_is_none_leaves_nothing(self, house: House) -> None:
+        """Two files whose names say that they are one model, and whose headers do not."""
+        names = [f"odd-Q4_K_M-0000{number}-of-00002.gguf" for number in (1, 2)]
+        house.hub.add_repository("ada/odd", dict.fromkeys(names, house.file))
+        with pytest.raises(InvalidGgufError, match="do not say so"):
+            await house.puller.pull(await house.plan("ada/odd"), ignore)
+        assert house.files() == []
+
+
+class TestNamesOfWhatIsHere:
+    async def test_another_alias_is_added_to_a_model_that_is_here(self, house: House) -> None:
+        """The names that it has stay."""
+        model = await house.puller.pull(await house.plan(f"{REPO}:Q4_K_M"), ignore)
+        plan = await house.plan(f"{REPO}:Q4_K_M", aliases=("coder",))
+        again = await house.puller.pull(plan, ignore)
+        assert (again.name, again.aliases) == (model.name, (*model.aliases, "coder"))
+
+    async def test_another_name_is_refused(self, house: House) -> None:
+        """It would be ignored: the sentence says what it is called, and how to add a name."""
+        await house.puller.pull(await house.plan(f"{REPO}:Q4_K_M"), ignore)
+        with pytest.raises(ModelExistsError, match="--alias"):
+            await house.plan(f"{REPO}:Q4_K_M", name="coder")
+        assert (await house.plan(f"{REPO}:Q4_K_M", name="TINY-q4_k_m")).name == "tiny-Q4_K_M"
+
+
+class TestGivingUp:
+    async def test_a_discarded_pull_leaves_nothing(self, house: House) -> None:
+        """Its part, its note and its place in the list are gone, and it says what that freed."""
+        house.hub.cuts["tiny-Q4_K_M.gguf"] = 100_000
+        with pytest.raises(HubUnreachableError):
+            await house.puller.pull(await house.plan(f"{REPO}:Q4_K_M"), ignore)
+        [job] = house.journal.jobs()
+        assert await discard_interrupted(job, house.store, house.journal) > 90_000
+        assert house.files() == []
+
+    async def test_an_update_that_is_discarded_leaves_the_older_version(self, house: House) -> None:
+        """The model's own file is not what came of it."""
+        old = await house.puller.pull(await house.plan(f"{REPO}:Q4_K_M"), ignore)
+        house.hub.add_repository(REPO, {"tiny-Q4_K_M.gguf": house.other_file})
+        house.hub.cuts["tiny-Q4_K_M.gguf"] = 100_000
+        with pytest.raises(HubUnreachableError):
+            await house.puller.pull(await house.plan(f"{REPO}:Q4_K_M"), ignore)
+        [job] = house.journal.jobs()
+        await discard_interrupted(job, house.store, house.journal)
+        assert house.files() == ["ada/tiny-GGUF/tiny-Q4_K_M.gguf"]
+        assert old.paths[0].read_bytes() == house.file
+
+    async def test_nobody_finishes_or_discards_a_pull_that_is_under_way(self, house: House) -> None:
+        """Whoever holds it is the only one at it; a second pull of the same says so."""
+        plan = await house.plan(f"{REPO}:Q4_K_M")
+        job = pull_model._job_of(plan)
+        house.journal.begin(job)
+        plan.files[0].target.parent.mkdir(parents=True)
+        plan.files[0].target.write_bytes(house.file)
+        with house.journal.held(job):
+            assert await finish_interrupted(house.store, house.journal, read_model) == []
+            with pytest.raises(BeingFetchedError):
+                await discard_interrupted(job, house.store, house.journal)
+            with pytest.raises(BeingFetchedError):
+                await house.puller.pull(plan, ignore)
+        assert len(await finish_interrupted(house.store, house.journal, read_model)) == 1
+        assert house.files() == ["ada/tiny-GGUF/tiny-Q4_K_M.gguf"]
+
+
 class TestInterrupted:
     async def test_a_cut_pull_goes_on_where_it_ended(self, house: House) -> None:
         """It is listed as unfinished, and its second half is all that is fetched then."""
@@ -326,7 +424,7 @@ class TestInterrupted:
     async def test_killed_before_its_row_it_is_finished_at_the_next_start(self, house: House) -> None:
         """All files have their names, nobody lives to enter them: the next start does, once."""
         plan = await house.plan(f"{REPO}:Q4_K_M")
-        broken = replace(house.puller, store=FakeCatalog(fails_with=RuntimeError("killed")))
+        broken = replace(house.puller, store=DyingCatalog())
         with pytest.raises(RuntimeError):
             await broken.pull(plan, ignore)
         assert await house.store.list_models() == []

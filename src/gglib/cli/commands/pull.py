@@ -6,7 +6,7 @@ from gglib.cli.context import Options
 
 
 @click.command("pull")
-@click.argument("target", metavar="TARGET", required=False)
+@click.argument("target", metavar="[TARGET]", required=False)
 @click.option("--name", help="What to call it. Default: the file's name.")
 @click.option("--alias", "aliases", multiple=True, help="Another name for it; may be given more than once.")
 @click.option(
@@ -16,6 +16,7 @@ from gglib.cli.context import Options
     help="Fetch the projector (mmproj) with which a model sees images, or do not. Default: asks.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Take what gglib chooses without asking.")
+@click.option("--discard", is_flag=True, help="Give up an unfinished pull and delete what came of it.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print events for programs, a JSON object on each line."
 )
@@ -28,6 +29,7 @@ def command(  # noqa: PLR0913 - click passes each option
     aliases: tuple[str, ...],
     wants_projector: bool | None,
     yes: bool,
+    discard: bool,
     as_json: bool,
 ) -> None:
     """Fetch a model and add it to the catalogue.
@@ -38,6 +40,11 @@ def command(  # noqa: PLR0913 - click passes each option
     from gglib.cli import pull_screen
 
     settings = options.settings()
+    if discard:
+        if target is None:
+            raise click.UsageError("Name the pull to give up: 'gglib pull' lists those that did not end.")
+        pull_screen.discard(settings, target)
+        return
     if target is None:
         pull_screen.show_unfinished(settings, as_json=as_json)
         return
