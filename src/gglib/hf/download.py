@@ -155,6 +155,8 @@ class Download:
             self._progress(part.here.size_bytes, size)
             if part.undurable_bytes >= SYNC_BYTES:
                 part.sync()
+                if size is None:  # nobody said how much there will be: look again before each next piece
+                    check_space(self._target, SYNC_BYTES, spare_bytes=self._limits.spare_bytes)
 
     def _start_lanes(self, part: Part, follower: Follower, wanted: int) -> None:
         identity = part.identity

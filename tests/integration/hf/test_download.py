@@ -22,7 +22,7 @@ from gglib.core.errors import (
 )
 from gglib.core.hub import RemoteFile
 from gglib.core.part_names import note_path, part_path
-from gglib.hf import bytes_here
+from gglib.hf import bytes_here, download
 from gglib.hf.lane import BLOCK_BYTES
 from gglib.hf.lanes import LaneLimits
 from gglib.hf.note import Identity
@@ -308,6 +308,17 @@ async def test_chunks_without_a_length_come_whole(pull: Pull) -> None:
     pull.hub.script(Fault(hides_length=True), file=f"/{NAME}")
     await pull.run(file=RemoteFile(name=NAME, url=address))
     assert pull.told[-1] == (len(pull.data), len(pull.data))
+
+
+async def test_a_file_without_a_length_leaves_room_on_the_disk(
+    pull: Pull, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody says how much there will be, so the room is looked at again and again, not only at the beginning."""
+    monkeypatch.setattr(download, "SYNC_BYTES", 1_000_000)
+    address = pull.hub.add_address(f"/{NAME}", pull.data)
+    pull.hub.script(Fault(hides_length=True, bytes_per_s=10_000_000), file=f"/{NAME}")
+    with pytest.raises(DiskFullError, match="free"):
+        await pull.run(limits(spare_bytes=2**60), file=RemoteFile(name=NAME, url=address))
 
 
 @pytest.mark.parametrize("size", [3_999_999, 4_000_001])
