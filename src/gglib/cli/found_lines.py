@@ -32,6 +32,10 @@ def search_lines(result: SearchResult, *, query: str, width: int) -> Iterator[Li
     for found in result.repositories:
         yield from _repository_lines(found, width)
         yield []
+    if result.most_asked is not None:
+        yield _plain(
+            f"These are small enough of the first {result.most_asked} repositories; there may be more."
+        )
     yield from (_plain(line) for line in _legend(result.repositories, is_search=True))
 
 
@@ -144,9 +148,15 @@ def _memory(memory: MachineMemory) -> str:
 
 
 def _nothing(result: SearchResult, query: str) -> str:
+    if result.most_asked is not None:
+        return (
+            f"'{shown(query)}' finds nothing that is small enough among the first {result.most_asked} repositories: "
+            "more words, or another --sort, may find some."
+        )
     if result.left_out:
         many = "1 repository" if result.left_out == 1 else f"{result.left_out} repositories"
-        return f"'{shown(query)}' finds {many}, with nothing to pull that is small enough."
+        what = "that is small enough" if result.too_large else "that gglib can use"
+        return f"'{shown(query)}' finds {many}, with nothing to pull {what}."
     return f"The hub has no GGUF model for '{shown(query)}': fewer or other words may find one."
 
 

@@ -61,15 +61,16 @@ class HubApi:
         self._first_wait_s = first_wait_s
         self._pause = pause
 
-    async def search(self, query: str, *, sort: HubSort, limit: int) -> list[HubRepository]:
+    async def search(self, query: str, *, sort: HubSort, limit: int, skip: int = 0) -> list[HubRepository]:
         """Return up to ``limit`` repositories with GGUF files, best first, with their files and sizes.
 
-        A listing has no sizes, so each repository is asked for. One that cannot be had is left out; the search fails
-        when none can.
+        A listing has no sizes, so each repository is asked for, but for the first ``skip``. One that cannot be had is
+        left out; the search fails when none can.
         """
-        if limit < 1:
+        if limit <= max(skip, 0):
             return []
-        names = await self._ask(Asked(endpoint=self._endpoint), lambda api: _names(api, query, sort, limit))
+        asked = Asked(endpoint=self._endpoint)
+        names = (await self._ask(asked, lambda api: _names(api, query, sort, limit)))[skip:]
         room = asyncio.Semaphore(ASKED_AT_ONCE)
 
         async def one(name: str) -> HubRepository | HubError:

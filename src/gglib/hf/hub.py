@@ -78,10 +78,10 @@ class HuggingFaceHub:
     ) -> None:
         """Nothing is kept open between calls."""
 
-    async def search(self, query: str, *, sort: HubSort, limit: int) -> list[HubRepository]:
+    async def search(self, query: str, *, sort: HubSort, limit: int, skip: int = 0) -> list[HubRepository]:
         """Return repositories with GGUF files that ``query`` finds, best first, with their files."""
         self._refuse_offline()
-        return await self._api.search(query, sort=sort, limit=limit)
+        return await self._api.search(query, sort=sort, limit=limit, skip=skip)
 
     async def repository(self, repo: str, revision: str | None = None) -> HubRepository:
         """Return a repository at a branch, tag or commit; None: as it is now."""

@@ -51,9 +51,9 @@ def found(
     )
 
 
-def lines(*repositories: FoundRepository, width: int = 80, left_out: int = 0) -> list[str]:
+def lines(*repositories: FoundRepository, width: int = 80, left_out: int = 0, **told: Any) -> list[str]:
     """Return what a search prints."""
-    result = SearchResult(repositories=repositories, memory=MEMORY, left_out=left_out)
+    result = SearchResult(repositories=repositories, memory=MEMORY, left_out=left_out, **told)
     return rows_of(search_lines(result, query="small coder", width=width))
 
 
@@ -107,10 +107,18 @@ def test_a_graphics_processor_is_named() -> None:
 def test_nothing_found_says_what_to_try() -> None:
     """One sentence for each reason."""
     assert lines() == ["The hub has no GGUF model for 'small coder': fewer or other words may find one."]
-    assert lines(left_out=1) == [
+    assert lines(left_out=1, too_large=1) == [
         "'small coder' finds 1 repository, with nothing to pull that is small enough."
     ]
-    assert "2 repositories" in lines(left_out=2)[0]
+    assert "2 repositories" in lines(left_out=2, too_large=1)[0]
+    assert lines(left_out=1) == ["'small coder' finds 1 repository, with nothing to pull that gglib can use."]
+    assert "among the first 100 repositories" in lines(left_out=100, too_large=9, most_asked=100)[0]
+
+
+def test_a_search_that_ended_early_says_so() -> None:
+    """Where fewer are shown than were wanted, and the hub may have more."""
+    assert any("of the first 100 repositories" in line for line in lines(found(LADDER), most_asked=100))
+    assert not any("of the first" in line for line in lines(found(LADDER)))
 
 
 @given(
