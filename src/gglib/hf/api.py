@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
-from urllib.parse import urlsplit
 
 from gglib.core.errors import GatedRepositoryError, HubError, RepositoryNotFoundError
 from gglib.core.hub import HubRepository, HubSort
 from gglib.hf import worker
+from gglib.hf.addresses import read_endpoint
 from gglib.hf.parsing import UnreadableError, read_repository
 from gglib.hf.refusals import Asked
 
@@ -126,7 +126,7 @@ def _call(
     from gglib.hf.session import FailedError, HfApi, HFValidationError, calling  # noqa: PLC0415
 
     try:
-        _check_endpoint(asked.endpoint)
+        read_endpoint(asked.endpoint)  # the library would take another one for an empty one
         shown = _checked(token())
         asked = replace(asked, had_token=shown is not None)
         # False, not None: that would let the library look for a token.
@@ -146,17 +146,6 @@ def _call(
     except _MISSHAPEN as error:
         what = f"The hub at {asked.host} does not answer as a hub does ({type(error).__name__}): check HF_ENDPOINT."
         return _Failure(HubError(what))
-
-
-def _check_endpoint(endpoint: str) -> None:
-    """Refuse what is no address: the library would take another one for an empty one."""
-    try:
-        parts = urlsplit(endpoint)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_address = False
-    if not is_address:
-        raise HubError(f"{endpoint!a} is no address of a hub: set HF_ENDPOINT to https://HOST.")
 
 
 def _checked(token: str | None) -> str | None:

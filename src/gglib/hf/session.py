@@ -192,7 +192,10 @@ def _failed(error: Exception, asked: Asked) -> FailedError:
     """Return what a failure of the network means for a person; only what broke off in the middle is tried again."""
     host = asked.host
     if isinstance(error, huggingface_hub.errors.OfflineModeIsEnabled):
-        text = f"HF_HUB_OFFLINE is set, so the hub at {host} is not asked: unset it; {STILL_WORK}."
+        text = (
+            f"HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set, so the hub at {host} is not asked: unset both; "
+            f"{STILL_WORK}."
+        )
     elif isinstance(error, httpx2.ProxyError):
         text = f"The proxy on the way to {host} fails ({_reason(error)}): check HTTPS_PROXY; {STILL_WORK}."
     elif _is_about_trust(error):
