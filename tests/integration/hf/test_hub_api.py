@@ -424,7 +424,29 @@ class TestNetwork:
         assert [seen.host for seen in hub.requests] == ["hub.invalid"]
         monkeypatch.setenv("http_proxy", "socks9://127.0.0.1:1")
         huggingface_hub.close_session()
-        assert "PROXY" in str(await failure_of(HubApi("http://hub.invalid", lambda: None, pause=Pauses())))
+        assert "socks9://127.0.0.1:1" in str(
+            await failure_of(HubApi("http://hub.invalid", lambda: None, pause=Pauses()))
+        )
+
+    @pytest.mark.parametrize("variable", ["http_proxy", "all_proxy", "https_proxy"])
+    async def test_behind_a_socks_proxy(self, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+        """It is told as what it is, whatever it is for: no library's advice, and no password."""
+        monkeypatch.setenv(variable, "socks5://me:hush@127.0.0.1:1")
+        text = str(await failure_of(HubApi("http://hub.invalid", lambda: None, pause=Pauses())))
+        assert "socks5://127.0.0.1:1" in text
+        assert "https_proxy" in text
+        assert "pip" not in text
+        assert "hush" not in text
+
+    async def test_behind_a_proxy_that_is_dead(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The proxy is named, without its user: it, and not the hub, is what cannot be reached."""
+        with LocalHub() as other:
+            gone = other.url.removeprefix("http://")
+        monkeypatch.setenv("http_proxy", f"http://me:hush@{gone}")
+        error = await failure_of(HubApi("http://hub.invalid", lambda: None, pause=Pauses()))
+        assert isinstance(error, HubUnreachableError)
+        assert str(error).startswith(f"The proxy {gone} on the way to hub.invalid cannot be reached")
+        assert "hush" not in str(error)
 
     async def test_that_is_not_wanted(self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
         """With the library's offline switch on, nothing is asked, and the sentence names the switch."""
