@@ -7,6 +7,7 @@ it is what fits and stands first in ``quantizations.USUAL``. Where a name means 
 resolve by the order of the files, nobody guesses: the error lists them.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -112,7 +113,7 @@ def choose_offer(
     if target.file is not None:
         return _by_file(offers, target.file, target, repo)
     if not offers.models:
-        raise _nothing(offers, repo)
+        raise no_offer(offers, repo)
     if target.quantization is not None:
         return _by_quantization(offers, target.quantization, target, repo)
     return _best_that_fits(offers, target, repo, fit_of, need_of)
@@ -280,7 +281,8 @@ def _too_large(
     )
 
 
-def _nothing(offers: Offers, repo: str) -> NoSuchChoiceError | UnsafeNameError:
+def no_offer(offers: Offers, repo: str) -> NoSuchChoiceError | UnsafeNameError:
+    """Return why a repository has no model that can be taken."""
     if offers.incomplete:
         return NoSuchChoiceError(
             f"{repo} has no whole model: shards of {shown(offers.incomplete[0])} are missing."
@@ -294,8 +296,9 @@ def _nothing(offers: Offers, repo: str) -> NoSuchChoiceError | UnsafeNameError:
         return UnsafeNameError(
             f"{repo} has no file whose name can be used on this machine: '{shown(offers.unsafe[0])}' cannot."
         )
+    words = re.sub(r"[-_.]gguf$", "", repo.rpartition("/")[2], flags=re.IGNORECASE)
     return NoSuchChoiceError(
-        f"{repo} has no GGUF model: 'gglib search' finds repositories that do, often as {repo}-GGUF of somebody else."
+        f"{repo} has no GGUF model: 'gglib search {quote(words)}' may find a repository that has it as one."
     )
 
 
@@ -318,7 +321,7 @@ def _lines(models: Sequence[Offer], repo: str, revision: str | None) -> list[str
         f"{line:<{width}}  {size_words(offer.size_bytes)}" for line, offer in zip(typed, models, strict=False)
     ]
     more = len(models) - MAX_LISTED
-    return [*lines, f"  and {more} more: 'gglib show {repo}' lists all."] if more > 0 else lines
+    return [*lines, f"  and {more} more: 'gglib show {quote(repo)}' lists all."] if more > 0 else lines
 
 
 def _near(wanted: str, choices: Sequence[str]) -> list[str]:

@@ -15,7 +15,7 @@ from gglib.core.found import FoundOffer, FoundRepository, SearchResult, is_safe
 from gglib.core.hub import HubRepository, HubSort
 from gglib.core.models import GgufFacts
 from gglib.core.offer_needs import context_to_judge, needs_of
-from gglib.core.offers import Offer, Offers, choose_offer, find_offers
+from gglib.core.offers import Offer, Offers, choose_offer, choose_projector, find_offers
 from gglib.core.ports import ModelHubPort
 from gglib.core.pull_target import PullTarget
 
@@ -84,7 +84,8 @@ class ModelFinder:
         offers = await asyncio.to_thread(find_offers, repository.files)
         if target.quantization is not None or target.file is not None:
             named = choose_offer(offers, target=target, fit_of=lambda _: Fit.FITS)
-            offers = Offers(models=(named,))
+            projector = choose_projector(offers, named)
+            offers = Offers(models=(named,), projectors=() if projector is None else (projector,))
             repository = replace(repository, files=named.files)
         (facts,) = await self._read_headers([(repository, offers)])
         found = await asyncio.to_thread(judged, repository, offers, facts, finder=self, max_size_bytes=None)

@@ -303,6 +303,15 @@ async def test_a_named_model_is_shown_alone(target: dict[str, str]) -> None:
         await finder(hub).show(PullTarget(repo="o/m", quantization="Q2_K"))
 
 
+async def test_a_named_model_keeps_its_projector() -> None:
+    """It still sees images; a projector of another folder is not its own."""
+    sizes = {"a/m-Q8_0.gguf": GB, "a/mmproj-F16.gguf": GB, "b/n-Q4_0.gguf": GB}
+    seeing = finder(Hub(repository("o/m", sizes)))
+    found = await seeing.show(PullTarget(repo="o/m", quantization="Q8_0"))
+    assert [file.name for file in found.offers.projectors] == ["a/mmproj-F16.gguf"]
+    assert (await seeing.show(PullTarget(repo="o/m", quantization="Q4_0"))).offers.projectors == ()
+
+
 async def test_an_address_cannot_be_shown() -> None:
     """Only a repository has files to list."""
     with pytest.raises(NoSuchChoiceError, match="owner/name"):
