@@ -246,11 +246,11 @@ def _best_that_fits(
             for rung in ladder:
                 found = _on_rung(offers.models, rung)
                 if any(fits[offer.first.name] is wanted for offer in found):
-                    return _only(found, target, repo)
+                    return _only(found, offers, target, repo)
     usable = [offer for offer in offers.models if fits[offer.first.name] is not Fit.TOO_LARGE]
     if not usable:
         raise _too_large(offers.models[0], target, repo, need_of)
-    return _only(offers.models, target, repo)
+    return _only(offers.models, offers, target, repo)
 
 
 def _on_rung(models: Sequence[Offer], rung: str) -> list[Offer]:
@@ -261,10 +261,11 @@ def _on_rung(models: Sequence[Offer], rung: str) -> list[Offer]:
     ]
 
 
-def _only(found: Sequence[Offer], target: PullTarget, repo: str) -> Offer:
+def _only(found: Sequence[Offer], offers: Offers, target: PullTarget, repo: str) -> Offer:
     if len(found) == 1:
         return found[0]
-    raise NoSuchChoiceError(f"{repo} has several models; name one. {_listed(found, target, repo)}")
+    listed = _listed(found, target, repo, others=len(offers.models) - len(found))
+    raise NoSuchChoiceError(f"{repo} has several models; name one. {listed}")
 
 
 def _too_large(
@@ -308,19 +309,20 @@ def _ambiguous(what: str, found: Sequence[Offer], target: PullTarget, repo: str)
     )
 
 
-def _listed(models: Sequence[Offer], target: PullTarget, repo: str) -> str:
+def _listed(models: Sequence[Offer], target: PullTarget, repo: str, others: int = 0) -> str:
     if not models:
         return "It has no model at all."
-    return "\n".join(("It has:", *_lines(models, repo, target.revision)))
+    return "\n".join(("It has:", *_lines(models, repo, target.revision, others)))
 
 
-def _lines(models: Sequence[Offer], repo: str, revision: str | None) -> list[str]:
+def _lines(models: Sequence[Offer], repo: str, revision: str | None, others: int = 0) -> list[str]:
+    """Return a line for each of ``models``; ``others`` of the repository are counted only."""
     typed = [f"  gglib pull {quote(offer.typed(repo, revision))}" for offer in models[:MAX_LISTED]]
     width = max(map(len, typed), default=0)
     lines = [
         f"{line:<{width}}  {size_words(offer.size_bytes)}" for line, offer in zip(typed, models, strict=False)
     ]
-    more = len(models) - MAX_LISTED
+    more = max(0, len(models) - MAX_LISTED) + others
     return [*lines, f"  and {more} more: 'gglib show {quote(repo)}' lists all."] if more > 0 else lines
 
 

@@ -69,6 +69,8 @@ class HubApi:
         """
         if limit <= max(skip, 0):
             return []
+        if not _is_unicode(query):
+            raise HubError("The search has characters that cannot be sent: leave out what is no Unicode.")
         asked = Asked(endpoint=self._endpoint)
         names = (await self._ask(asked, lambda api: _names(api, query, sort, limit)))[skip:]
         room = asyncio.Semaphore(ASKED_AT_ONCE)
@@ -146,6 +148,15 @@ def _call(
     except _MISSHAPEN as error:
         what = f"The hub at {asked.host} does not answer as a hub does ({type(error).__name__}): check HF_ENDPOINT."
         return _Failure(HubError(what))
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be sent: bytes that a terminal could not decode have become halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _checked(token: str | None) -> str | None:

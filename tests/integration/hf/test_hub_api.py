@@ -158,6 +158,12 @@ class TestRepository:
 
 
 class TestSearch:
+    async def test_for_what_cannot_be_sent_is_told_as_that(self, hub: LocalHub) -> None:
+        """Not as a fault of the hub's, which is not asked."""
+        with pytest.raises(HubError, match="characters that cannot be sent"):
+            await search(hub, "coder \udcff")
+        assert hub.requests == []
+
     async def test_brings_files_with_sizes_in_the_hubs_order(self, hub: LocalHub) -> None:
         """Results are in the order asked for, over several pages, each with its files and their sizes."""
         for number in range(5):

@@ -407,3 +407,13 @@ def test_what_to_search_for_is_the_name_of_the_model() -> None:
     """Without its owner, who has none, and without a GGUF that the name has already."""
     for repo in ("ada/tag", "ada/tag-GGUF", "ada/tag.gguf"):
         assert "'gglib search tag'" in str(no_offer(find_offers(()), repo))
+
+
+def test_models_that_are_not_listed_are_counted() -> None:
+    """Two sizes of the best quantization are listed; that there are others is said."""
+    names = [f"m-{size}B-{quant}.gguf" for size in (1, 3) for quant in ("Q4_K_M", "Q8_0")]
+    with pytest.raises(NoSuchChoiceError) as caught:
+        choose_offer(find_offers(files(*names)), target=PullTarget(repo="o/n"), fit_of=room_for(GB))
+    *listed, more = str(caught.value).splitlines()[1:]
+    assert len(listed) == 2
+    assert more == "  and 2 more: 'gglib show o/n' lists all."
