@@ -216,6 +216,14 @@ class TestSearch:
         assert await search(world, "ada/m", HubSort.LIKES) == ["ada/m1", "ada/m2", "ada/m0"]
         assert await search(world, "ada/m", limit=0) == []
 
+    async def test_passes_over_what_was_asked_for_before(self, world: World) -> None:
+        """Whoever looks further down gets each repository once."""
+        for number in range(4):
+            world.have(f"ada/m{number}", {"m.gguf": 5}, downloads=9 - number)
+        later = await world.hub.search("ada/m", sort=HubSort.DOWNLOADS, limit=3, skip=1)
+        assert [one.repo for one in later] == ["ada/m1", "ada/m2"]
+        assert await world.hub.search("ada/m", sort=HubSort.DOWNLOADS, limit=3, skip=3) == []
+
     async def test_brings_files_and_leaves_out_what_has_no_model(self, world: World) -> None:
         """Each result has its files with sizes; a repository without a GGUF file is none."""
         have_model(world)

@@ -14,17 +14,21 @@ _YES = {"1", "ON", "YES", "TRUE"}
 
 @asynccontextmanager
 async def open_hub(environ: Mapping[str, str] = os.environ) -> AsyncIterator[ModelHubPort]:
-    """Yield the hub that ``HF_ENDPOINT`` names; ``HF_HUB_OFFLINE`` says not to ask it anything."""
+    """Yield the hub that ``HF_ENDPOINT`` names; ``HF_HUB_OFFLINE`` and ``TRANSFORMERS_OFFLINE`` say not to ask."""
     async with HuggingFaceHub(hub_access(environ)) as hub:
         yield hub
 
 
 def hub_access(environ: Mapping[str, str]) -> HubAccess:
-    """Return how the hub is reached."""
+    """Return how the hub is reached.
+
+    ``TRANSFORMERS_OFFLINE`` counts where ``HF_HUB_OFFLINE`` is not set, as for ``huggingface_hub`` (its
+    ``constants.py``), which would refuse to ask by itself.
+    """
     return HubAccess(
-        endpoint=(environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/"),
+        endpoint=(environ.get("HF_ENDPOINT", "").strip() or DEFAULT_ENDPOINT).rstrip("/"),
         token=_token,
-        is_offline=environ.get("HF_HUB_OFFLINE", "").upper() in _YES,
+        is_offline=(environ.get("HF_HUB_OFFLINE") or environ.get("TRANSFORMERS_OFFLINE", "")).upper() in _YES,
     )
 
 

@@ -12,6 +12,7 @@ from gglib.core.fit import Fit, MachineMemory
 from gglib.core.found import FoundFile, FoundOffer, FoundRepository, SearchResult
 from gglib.core.gguf_names import FileKind, shard_of
 from gglib.core.hub import Gate
+from gglib.core.offers import Offer, no_offer
 
 FIT_STYLES = {Fit.FITS.value: "green", Fit.TIGHT.value: "yellow", Fit.TOO_LARGE.value: "red"}
 FILE_COLUMNS = ("SIZE", "QUANT", "FIT", "WHAT", "FILE")
@@ -32,6 +33,10 @@ def search_lines(result: SearchResult, *, query: str, width: int) -> Iterator[Li
     for found in result.repositories:
         yield from _repository_lines(found, width)
         yield []
+    if result.most_asked is not None:
+        yield _plain(
+            f"These are small enough of the first {result.most_asked} repositories; there may be more."
+        )
     yield from (_plain(line) for line in _legend(result.repositories, is_search=True))
 
 
@@ -49,7 +54,9 @@ def file_rows(found: FoundRepository) -> list[list[str]]:
 
 def show_legend(found: FoundRepository) -> list[str]:
     """Return what a list of files does not say: what was judged, and what to type."""
-    return _legend([found], is_search=False) if found.found else []
+    if found.found:
+        return _legend([found], is_search=False)
+    return [str(no_offer(found.offers, shown(found.repository.repo)))]
 
 
 def _repository_lines(found: FoundRepository, width: int) -> Iterator[Line]:
@@ -118,15 +125,29 @@ def _flow(head: Styled, units: Sequence[Styled], width: int) -> Iterator[Line]:
 
 
 def _legend(repositories: Sequence[FoundRepository], *, is_search: bool) -> list[str]:
-    first = next((found for found in repositories if found.suggested), repositories[0])
+    usable = [found for found in repositories if _usable(found)]
+    first = next((found for found in usable if found.suggested), (usable or repositories)[0])
     repo = first.repository.repo
-    choice = first.suggested or first.found[0].offer
     return [
         f"Judged for {_context(first)} and {_memory(first.memory)}.",
         *([f"{_CHOICE} is what gglib would take."] if first.suggested and is_search else []),
-        f"{'Fetch one:':<{_LEGEND_WIDTH}}gglib pull {quote(choice.typed(repo, first.asked_revision))}",
+        _what_to_fetch(first),
         *([f"{'See all its files:':<{_LEGEND_WIDTH}}gglib show {quote(repo)}"] if is_search else []),
     ]
+
+
+def _usable(found: FoundRepository) -> list[Offer]:
+    """Return what may be pulled for this machine, smallest first."""
+    return [one.offer for one in found.found if one.fit is not Fit.TOO_LARGE]
+
+
+def _what_to_fetch(found: FoundRepository) -> str:
+    usable = _usable(found)
+    if not usable:
+        return "Nothing here fits into the memory that is free now: smaller models or quantizations may."
+    choice = found.suggested or usable[0]
+    typed = choice.typed(found.repository.repo, found.asked_revision)
+    return f"{'Fetch one:':<{_LEGEND_WIDTH}}gglib pull {quote(typed)}"
 
 
 def _context(found: FoundRepository) -> str:
@@ -144,9 +165,15 @@ def _memory(memory: MachineMemory) -> str:
 
 
 def _nothing(result: SearchResult, query: str) -> str:
+    if result.most_asked is not None:
+        return (
+            f"'{shown(query)}' finds nothing that is small enough among the first {result.most_asked} repositories: "
+            "more words, or another --sort, may find some."
+        )
     if result.left_out:
         many = "1 repository" if result.left_out == 1 else f"{result.left_out} repositories"
-        return f"'{shown(query)}' finds {many}, with nothing to pull that is small enough."
+        what = "that is small enough" if result.too_large else "that gglib can use"
+        return f"'{shown(query)}' finds {many}, with nothing to pull {what}."
     return f"The hub has no GGUF model for '{shown(query)}': fewer or other words may find one."
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from shlex import quote
 
 import click
 
@@ -35,7 +36,7 @@ async def prove_with_one_of(server: Endpoint, models: Sequence[ModelSummary]) ->
             if model is models[-1]:
                 raise
             click.echo(
-                f"Warning: {error}\n         'gglib rm {model.name}' forgets it. Trying the next one.",
+                f"Warning: {error}\n         'gglib rm {quote(model.name)}' forgets it. Trying the next one.",
                 err=True,
             )
         else:

@@ -73,6 +73,10 @@ class SearchResult:
     memory: MachineMemory
     left_out: int
     """Repositories that the hub found and that have nothing to pull, or nothing of the size."""
+    too_large: int = 0
+    """Those of ``left_out`` that have models, but none of the size."""
+    most_asked: int | None = None
+    """Set where the search ended with fewer than wanted after so many of the best; the hub may have more."""
 
 
 def is_safe(name: str, rule: Callable[[str], PurePosixPath]) -> bool:

@@ -7,7 +7,9 @@ from gglib.core.errors import ModelNotFoundError
 from gglib.core.models import ModelSummary
 from gglib.core.ports.catalog import ModelCatalogPort
 
-MAX_CANDIDATES = 5
+MAX_CANDIDATES = 3
+LEAST_PART = 3
+"""In characters: what is shorter is a part of nearly every name."""
 
 
 def find_model(name: str, models: Sequence[ModelSummary]) -> ModelSummary | None:
@@ -57,5 +59,6 @@ def _near(name: str, spellings: Iterable[str]) -> tuple[str, ...]:
     by_folded = {spelling.casefold(): spelling for spelling in spellings}
     folded = name.casefold()[:200]
     close = difflib.get_close_matches(folded, by_folded, n=MAX_CANDIDATES, cutoff=0.6)
-    within = sorted(key for key in by_folded if folded and folded in key and key not in close)
+    is_part = len(folded) >= LEAST_PART
+    within = sorted(key for key in by_folded if is_part and folded in key and key not in close)
     return tuple(by_folded[key] for key in (*close, *within)[:MAX_CANDIDATES])

@@ -7,6 +7,7 @@ it is what fits and stands first in ``quantizations.USUAL``. Where a name means 
 resolve by the order of the files, nobody guesses: the error lists them.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -112,7 +113,7 @@ def choose_offer(
     if target.file is not None:
         return _by_file(offers, target.file, target, repo)
     if not offers.models:
-        raise _nothing(offers, repo)
+        raise no_offer(offers, repo)
     if target.quantization is not None:
         return _by_quantization(offers, target.quantization, target, repo)
     return _best_that_fits(offers, target, repo, fit_of, need_of)
@@ -245,11 +246,11 @@ def _best_that_fits(
             for rung in ladder:
                 found = _on_rung(offers.models, rung)
                 if any(fits[offer.first.name] is wanted for offer in found):
-                    return _only(found, target, repo)
+                    return _only(found, offers, target, repo)
     usable = [offer for offer in offers.models if fits[offer.first.name] is not Fit.TOO_LARGE]
     if not usable:
         raise _too_large(offers.models[0], target, repo, need_of)
-    return _only(offers.models, target, repo)
+    return _only(offers.models, offers, target, repo)
 
 
 def _on_rung(models: Sequence[Offer], rung: str) -> list[Offer]:
@@ -260,10 +261,11 @@ def _on_rung(models: Sequence[Offer], rung: str) -> list[Offer]:
     ]
 
 
-def _only(found: Sequence[Offer], target: PullTarget, repo: str) -> Offer:
+def _only(found: Sequence[Offer], offers: Offers, target: PullTarget, repo: str) -> Offer:
     if len(found) == 1:
         return found[0]
-    raise NoSuchChoiceError(f"{repo} has several models; name one. {_listed(found, target, repo)}")
+    listed = _listed(found, target, repo, others=len(offers.models) - len(found))
+    raise NoSuchChoiceError(f"{repo} has several models; name one. {listed}")
 
 
 def _too_large(
@@ -280,7 +282,8 @@ def _too_large(
     )
 
 
-def _nothing(offers: Offers, repo: str) -> NoSuchChoiceError | UnsafeNameError:
+def no_offer(offers: Offers, repo: str) -> NoSuchChoiceError | UnsafeNameError:
+    """Return why a repository has no model that can be taken."""
     if offers.incomplete:
         return NoSuchChoiceError(
             f"{repo} has no whole model: shards of {shown(offers.incomplete[0])} are missing."
@@ -294,8 +297,9 @@ def _nothing(offers: Offers, repo: str) -> NoSuchChoiceError | UnsafeNameError:
         return UnsafeNameError(
             f"{repo} has no file whose name can be used on this machine: '{shown(offers.unsafe[0])}' cannot."
         )
+    words = re.sub(r"[-_.]gguf$", "", repo.rpartition("/")[2], flags=re.IGNORECASE)
     return NoSuchChoiceError(
-        f"{repo} has no GGUF model: 'gglib search' finds repositories that do, often as {repo}-GGUF of somebody else."
+        f"{repo} has no GGUF model: 'gglib search {quote(words)}' may find a repository that has it as one."
     )
 
 
@@ -305,20 +309,21 @@ def _ambiguous(what: str, found: Sequence[Offer], target: PullTarget, repo: str)
     )
 
 
-def _listed(models: Sequence[Offer], target: PullTarget, repo: str) -> str:
+def _listed(models: Sequence[Offer], target: PullTarget, repo: str, others: int = 0) -> str:
     if not models:
         return "It has no model at all."
-    return "\n".join(("It has:", *_lines(models, repo, target.revision)))
+    return "\n".join(("It has:", *_lines(models, repo, target.revision, others)))
 
 
-def _lines(models: Sequence[Offer], repo: str, revision: str | None) -> list[str]:
+def _lines(models: Sequence[Offer], repo: str, revision: str | None, others: int = 0) -> list[str]:
+    """Return a line for each of ``models``; ``others`` of the repository are counted only."""
     typed = [f"  gglib pull {quote(offer.typed(repo, revision))}" for offer in models[:MAX_LISTED]]
     width = max(map(len, typed), default=0)
     lines = [
         f"{line:<{width}}  {size_words(offer.size_bytes)}" for line, offer in zip(typed, models, strict=False)
     ]
-    more = len(models) - MAX_LISTED
-    return [*lines, f"  and {more} more: 'gglib show {repo}' lists all."] if more > 0 else lines
+    more = max(0, len(models) - MAX_LISTED) + others
+    return [*lines, f"  and {more} more: 'gglib show {quote(repo)}' lists all."] if more > 0 else lines
 
 
 def _near(wanted: str, choices: Sequence[str]) -> list[str]:

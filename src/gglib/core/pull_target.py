@@ -13,6 +13,7 @@ LM Studio writes a quantization behind ``@``, which is a revision here: it is to
 
 import re
 from dataclasses import dataclass
+from shlex import quote
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from gglib.core.errors import NoSuchChoiceError, UnsafeNameError
@@ -106,7 +107,7 @@ def _read_repository(text: str) -> PullTarget:
         raise _unreadable(text, "nothing is named")
     if "/" not in repo:
         raise NoSuchChoiceError(
-            f"'{shown(repo)}' is no repository of the form owner/name: 'gglib search {shown(repo)}' finds some."
+            f"'{shown(repo)}' is no repository of the form owner/name: 'gglib search {quote(shown(repo))}' finds some."
         )
     if quantization.lower().endswith(".gguf"):
         return _of_file(repo, quantization, revision)

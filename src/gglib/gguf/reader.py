@@ -147,13 +147,19 @@ def _check_preamble(stream: HeaderStream) -> None:
         raise InvalidGgufError("not a GGUF file: it is empty")
     magic = stream.take(min(stream.size_bytes, len(_MAGIC)))
     if magic != _MAGIC:
-        raise InvalidGgufError(f"not a GGUF file: it starts with {magic!r}")
+        raise InvalidGgufError(f"not a GGUF file: it starts with {_words_for(magic)}")
     version = stream.u32()
     if version in _VERSIONS:
         return
     if int.from_bytes(version.to_bytes(4, "big"), "little") in _VERSIONS:
         raise InvalidGgufError(f"its numbers are not {sys.byteorder}-endian, as this machine's are")
     raise InvalidGgufError(f"GGUF version {version}, of which only 2 and 3 can be used")
+
+
+def _words_for(magic: bytes) -> str:
+    """Return bytes as a person reads them: as text where they are, else as hexadecimal numbers."""
+    text = magic.decode("latin-1")
+    return f"'{text}'" if text.isascii() and text.isprintable() else f"the bytes {magic.hex(' ')}"
 
 
 def _check_tensor_data(stream: HeaderStream, tensors: TensorTotals, alignment_bytes: int) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from gglib.core.errors import HubError
+from gglib.core.file_names import shown
 
 _PORTS = {"http": 80, "https": 443}
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -90,6 +91,21 @@ def read_address(url: str) -> Address:
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
     query = quote(parts.query, safe="/%:@!$&'()*+,;=~-._?")
     return Address(origin, f"{path}?{query}" if query else path)
+
+
+def read_endpoint(text: str) -> Address:
+    """Return the address of a hub. Raises ``HubError``, which blames the variable that it comes from."""
+    try:
+        address = read_address(text)
+    except HubError:
+        address = None
+    if address is not None and address.origin.port and "?" not in address.target:
+        return address
+    # Before an @ there may be a password.
+    said = "has a user or a password in it, or" if "@" in text else f"is '{shown(text)}', which"
+    raise HubError(
+        f"HF_ENDPOINT {said} is no address of a hub: set it to one like https://huggingface.co, or unset it."
+    )
 
 
 def follow(current: Address, location: str) -> Address:

@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
-from urllib.parse import urlsplit
 
 from gglib.core.errors import GatedRepositoryError, HubError, RepositoryNotFoundError
 from gglib.core.hub import HubRepository, HubSort
 from gglib.hf import worker
+from gglib.hf.addresses import read_endpoint
 from gglib.hf.parsing import UnreadableError, read_repository
 from gglib.hf.refusals import Asked
 
@@ -61,15 +61,18 @@ class HubApi:
         self._first_wait_s = first_wait_s
         self._pause = pause
 
-    async def search(self, query: str, *, sort: HubSort, limit: int) -> list[HubRepository]:
+    async def search(self, query: str, *, sort: HubSort, limit: int, skip: int = 0) -> list[HubRepository]:
         """Return up to ``limit`` repositories with GGUF files, best first, with their files and sizes.
 
-        A listing has no sizes, so each repository is asked for. One that cannot be had is left out; the search fails
-        when none can.
+        A listing has no sizes, so each repository is asked for, but for the first ``skip``. One that cannot be had is
+        left out; the search fails when none can.
         """
-        if limit < 1:
+        if limit <= max(skip, 0):
             return []
-        names = await self._ask(Asked(endpoint=self._endpoint), lambda api: _names(api, query, sort, limit))
+        if not _is_unicode(query):
+            raise HubError("The search has characters that cannot be sent: leave out what is no Unicode.")
+        asked = Asked(endpoint=self._endpoint)
+        names = (await self._ask(asked, lambda api: _names(api, query, sort, limit)))[skip:]
         room = asyncio.Semaphore(ASKED_AT_ONCE)
 
         async def one(name: str) -> HubRepository | HubError:
@@ -125,7 +128,7 @@ def _call(
     from gglib.hf.session import FailedError, HfApi, HFValidationError, calling  # noqa: PLC0415
 
     try:
-        _check_endpoint(asked.endpoint)
+        read_endpoint(asked.endpoint)  # the library would take another one for an empty one
         shown = _checked(token())
         asked = replace(asked, had_token=shown is not None)
         # False, not None: that would let the library look for a token.
@@ -147,15 +150,13 @@ def _call(
         return _Failure(HubError(what))
 
 
-def _check_endpoint(endpoint: str) -> None:
-    """Refuse what is no address: the library would take another one for an empty one."""
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be sent: bytes that a terminal could not decode have become halves of characters."""
     try:
-        parts = urlsplit(endpoint)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_address = False
-    if not is_address:
-        raise HubError(f"{endpoint!a} is no address of a hub: set HF_ENDPOINT to https://HOST.")
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _checked(token: str | None) -> str | None:

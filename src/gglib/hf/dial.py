@@ -63,7 +63,7 @@ def dial(origin: Origin, proxy: Proxy | None, *, connect_s: float, stop: Stop) -
         line = Line(*through, connect_s=connect_s, stop=stop)
     except (OSError, UnicodeError) as error:
         stop.check()
-        who = "the proxy" if proxy is not None else "it"
+        who = f"the proxy {proxy.authority}" if proxy is not None else "it"
         raise LostError(f"{who} cannot be reached ({_reason(error)})") from error
     try:
         if origin.scheme == "https":

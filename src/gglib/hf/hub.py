@@ -13,7 +13,7 @@ from gglib.core.errors import HubBusyError, HubError, HubUnreachableError
 from gglib.core.hub import FetchedFile, HubRepository, HubSort, RemoteFile
 from gglib.core.ports.hub import TellFetched
 from gglib.hf import worker
-from gglib.hf.addresses import Address, file_address, last_name, place_in_hub, read_address
+from gglib.hf.addresses import Address, file_address, last_name, place_in_hub, read_address, read_endpoint
 from gglib.hf.api import HubApi
 from gglib.hf.download import Download, DownloadLimits
 from gglib.hf.hashing import hash_file
@@ -68,7 +68,7 @@ class HuggingFaceHub:
         self._access = access
         self._limits = HubLimits() if limits is None else limits
         self._api = HubApi(access.endpoint, access.token, first_wait_s=self._limits.ask.first_pause_s)
-        self._endpoint = read_address(access.endpoint.rstrip("/"))
+        self._endpoint = read_endpoint(access.endpoint.rstrip("/"))
 
     async def __aenter__(self) -> Self:
         return self
@@ -78,10 +78,10 @@ class HuggingFaceHub:
     ) -> None:
         """Nothing is kept open between calls."""
 
-    async def search(self, query: str, *, sort: HubSort, limit: int) -> list[HubRepository]:
+    async def search(self, query: str, *, sort: HubSort, limit: int, skip: int = 0) -> list[HubRepository]:
         """Return repositories with GGUF files that ``query`` finds, best first, with their files."""
         self._refuse_offline()
-        return await self._api.search(query, sort=sort, limit=limit)
+        return await self._api.search(query, sort=sort, limit=limit, skip=skip)
 
     async def repository(self, repo: str, revision: str | None = None) -> HubRepository:
         """Return a repository at a branch, tag or commit; None: as it is now."""

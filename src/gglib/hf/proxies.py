@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from gglib.core.errors import HubError
+from gglib.core.file_names import shown
 from gglib.hf.addresses import Origin
 
 
@@ -16,6 +17,11 @@ class Proxy:
     host: str
     port: int
     authorization: str | None = field(default=None, repr=False)
+
+    @property
+    def authority(self) -> str:
+        """Host and port, fit for a message."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def proxy_for(origin: Origin) -> Proxy | None:
@@ -29,14 +35,15 @@ def proxy_for(origin: Origin) -> Proxy | None:
 
 def read_proxy(url: str) -> Proxy:
     """Return the proxy that a variable's value names. Raises ``HubError``, which never shows the password."""
-    parts = urlsplit(url if "://" in url else f"http://{url}")
     try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
         host, port = parts.hostname, parts.port
+        is_usable = parts.scheme.lower() == "http" and bool(host)
     except ValueError:
-        host, port = None, None
-    if parts.scheme.lower() != "http" or not host:
+        is_usable = False
+    if not is_usable or not host:
         raise HubError(
-            f"The environment names a proxy that gglib cannot use ({parts.scheme}://…): "
+            f"The environment names a proxy that gglib cannot use ({_harmless(url)}): "
             "set https_proxy to an address that begins with http://, or unset it."
         )
     authorization = None
@@ -44,3 +51,21 @@ def read_proxy(url: str) -> Proxy:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         authorization = "Basic " + base64.b64encode(pair.encode()).decode()
     return Proxy(host, port or 80, authorization)
+
+
+def unusable_proxy() -> HubError | None:
+    """Return what is wrong with the environment's proxies, whatever they are for; None where nothing is."""
+    proxies = getproxies()
+    for name in ("https", "http", "all"):
+        try:
+            if proxies.get(name):
+                read_proxy(proxies[name])
+        except HubError as error:
+            return error
+    return None
+
+
+def _harmless(url: str) -> str:
+    """Return a proxy's address without a name and a password."""
+    scheme, mark, rest = url.rpartition("://")
+    return shown(f"{scheme}{mark}{rest.rpartition('@')[2]}")

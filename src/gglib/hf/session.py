@@ -22,7 +22,8 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -34,6 +35,8 @@ from huggingface_hub import HfApi, get_session, get_token
 from huggingface_hub.errors import HFValidationError
 
 from gglib.core.errors import HubError, HubUnreachableError
+from gglib.hf.addresses import read_address
+from gglib.hf.proxies import Proxy, proxy_for, unusable_proxy
 from gglib.hf.refusals import STILL_WORK, Asked, refusal, retry_after_s
 
 __all__ = ["FailedError", "HFValidationError", "HfApi", "calling", "get_token"]
@@ -69,14 +72,16 @@ class FailedError(Exception):
 @contextmanager
 def calling(asked: Asked) -> Iterator[None]:
     """Hold the library's calls in this thread to gglib's rules. What fails is a ``FailedError``."""
+    try:
+        proxy_for(read_address(asked.endpoint).origin)
+    except HubError as error:
+        raise FailedError(error) from error
     with _install_lock:
         try:
             _install()
         except (ValueError, ImportError) as error:  # of the client, which reads the environment's proxies
-            text = (
-                f"The proxy of the environment cannot be used ({error}): set HTTPS_PROXY to http://HOST:PORT."
-            )
-            raise FailedError(HubError(text)) from error
+            text = "The proxies of the environment cannot be used: set https_proxy to http://HOST:PORT."
+            raise FailedError(unusable_proxy() or HubError(text)) from error
     token = _asked.set(asked)
     try:
         yield
@@ -106,7 +111,7 @@ class _Client(httpx2.Client):
             return self._send_by_the_rules(request, asked)
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, RuntimeError) as error:
             # RuntimeError: somebody else in the program closed the library's client meanwhile.
-            raise _failed(error, asked) from error
+            raise _failed(error, asked, _proxy_for(request)) from error
 
     def _send_by_the_rules(self, request: httpx2.Request, asked: Asked) -> httpx2.Response:
         deadline = time.monotonic() + TOTAL_S
@@ -139,6 +144,7 @@ def _prepare(request: httpx2.Request, asked: Asked) -> None:
         "pool": SILENCE_S,
     }
     request.headers["User-Agent"] = USER_AGENT
+    request.headers["Accept-Encoding"] = "gzip"
     if _origin(str(request.url)) != _origin(asked.endpoint):
         request.headers.pop("Authorization", None)
         request.headers.pop("Cookie", None)
@@ -150,9 +156,11 @@ def _origin(url: str) -> tuple[str, str, int]:
 
 
 def _read(answer: httpx2.Response, deadline: float, asked: Asked) -> bytes:
+    """Return the body, unpacked: no piece of it may become larger than the rest of what is taken in."""
+    unpack = _unpacking(answer.headers.get("content-encoding", ""), asked)
     body = bytearray()
-    for piece in answer.iter_bytes():
-        body += piece
+    for piece in answer.iter_raw():
+        body += unpack(piece, LARGEST_ANSWER_BYTES + 1 - len(body))
         if len(body) > LARGEST_ANSWER_BYTES:
             raise FailedError(HubError(f"The hub at {asked.host} answers without end: check HF_ENDPOINT."))
         if time.monotonic() > deadline:
@@ -160,6 +168,27 @@ def _read(answer: httpx2.Response, deadline: float, asked: Asked) -> bytes:
                 HubUnreachableError(_unreachable_text(asked, f"took more than {TOTAL_S:.0f} s"))
             )
     return bytes(body)
+
+
+def _unpacking(encoding: str, asked: Asked) -> Callable[[bytes, int], bytes]:
+    """Return what unpacks a piece to at most so many bytes."""
+    named = encoding.strip().lower()
+    if named in {"", "identity"}:
+        return lambda piece, _: piece
+    unreadable = FailedError(
+        HubError(f"The hub at {asked.host} answers what cannot be read: check HF_ENDPOINT.")
+    )
+    if named not in {"gzip", "x-gzip"}:
+        raise unreadable
+    gzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+
+    def unpack(piece: bytes, most_bytes: int) -> bytes:
+        try:
+            return gzip.decompress(piece, most_bytes)
+        except zlib.error as error:
+            raise unreadable from error
+
+    return unpack
 
 
 def _checked(answer: httpx2.Response, body: bytes, asked: Asked) -> httpx2.Response:
@@ -188,18 +217,33 @@ def _next(request: httpx2.Request, answer: httpx2.Response, asked: Asked) -> htt
     return target
 
 
-def _failed(error: Exception, asked: Asked) -> FailedError:
+def _proxy_for(request: httpx2.Request) -> Proxy | None:
+    """Return the proxy that the client asked; it reads the same variables."""
+    try:
+        return proxy_for(read_address(str(request.url)).origin)
+    except HubError:
+        return None
+
+
+def _failed(error: Exception, asked: Asked, proxy: Proxy | None) -> FailedError:
     """Return what a failure of the network means for a person; only what broke off in the middle is tried again."""
     host = asked.host
+    way = f"proxy {proxy.authority}" if proxy is not None else "proxy"
     if isinstance(error, huggingface_hub.errors.OfflineModeIsEnabled):
-        text = f"HF_HUB_OFFLINE is set, so the hub at {host} is not asked: unset it; {STILL_WORK}."
+        text = (
+            f"HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set, so the hub at {host} is not asked: unset both; "
+            f"{STILL_WORK}."
+        )
     elif isinstance(error, httpx2.ProxyError):
-        text = f"The proxy on the way to {host} fails ({_reason(error)}): check HTTPS_PROXY; {STILL_WORK}."
+        text = f"The {way} on the way to {host} fails ({_reason(error)}): check https_proxy; {STILL_WORK}."
     elif _is_about_trust(error):
         text = (
             f"No safe connection to the hub at {host} ({_reason(error)}): check the clock and HF_ENDPOINT, or set "
             "SSL_CERT_FILE to your organisation's certificates."
         )
+    elif proxy is not None and isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+        what = "does not answer" if isinstance(error, httpx2.ConnectTimeout) else _reason(error)
+        text = f"The {way} on the way to {host} cannot be reached ({what}): check https_proxy; {STILL_WORK}."
     elif isinstance(error, httpx2.TimeoutException):
         text = _unreachable_text(asked, "does not answer")
     elif isinstance(error, httpx2.ConnectError):

@@ -20,7 +20,7 @@ from gglib.hf.replies import LostError
 from gglib.hf.stopping import Stop
 
 MOST_REDIRECTS = 10
-OFFLINE = "gglib is told to stay offline: unset HF_HUB_OFFLINE to search and to fetch models."
+OFFLINE = "gglib is told to stay offline: unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE to search and to fetch models."
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 _log = logging.getLogger(__name__)

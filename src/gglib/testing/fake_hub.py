@@ -89,7 +89,7 @@ class FakeHub(ModelHubPort):
         for commit in self._commits[repo]:
             self._contents[repo, commit.revision, name] = content
 
-    async def search(self, query: str, *, sort: HubSort, limit: int) -> list[HubRepository]:
+    async def search(self, query: str, *, sort: HubSort, limit: int, skip: int = 0) -> list[HubRepository]:
         """Return the repositories whose name has ``query`` in it and which have GGUF files, best first."""
         self._ask("search")
         newest = [commits[-1] for commits in self._commits.values()]
@@ -99,7 +99,7 @@ class FakeHub(ModelHubPort):
             if query.lower() in one.repo.lower() and any(file.name.endswith(".gguf") for file in one.files)
         ]
         found.sort(key=lambda one: getattr(one, _SORT_FIELDS[sort]) or 0, reverse=True)
-        return found[: max(0, limit)]
+        return found[skip : max(0, limit)]
 
     async def repository(self, repo: str, revision: str | None = None) -> HubRepository:
         """Return a repository at a commit; ``main`` and None are the newest one."""

@@ -6,7 +6,7 @@ functions at the end.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from gglib.core.errors import GglibError, HubError, NoSuchChoiceError
 from gglib.core.file_names import safe_repo
@@ -15,7 +15,7 @@ from gglib.core.found import FoundOffer, FoundRepository, SearchResult, is_safe
 from gglib.core.hub import HubRepository, HubSort
 from gglib.core.models import GgufFacts
 from gglib.core.offer_needs import context_to_judge, needs_of
-from gglib.core.offers import Offer, Offers, choose_offer, find_offers
+from gglib.core.offers import Offer, Offers, choose_offer, choose_projector, find_offers
 from gglib.core.ports import ModelHubPort
 from gglib.core.pull_target import PullTarget
 
@@ -27,6 +27,8 @@ HEADERS_WAIT_S = 6.0
 MAX_LIMIT = 100
 _SURPLUS = 2
 """So many times more is asked of the hub where a size leaves some out. Not more: each repository is a request."""
+_GROWTH = 3
+"""So many times further is looked, each time that too few were small enough, up to ``MAX_LIMIT`` in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +52,11 @@ class ModelFinder:
     ) -> SearchResult:
         """Return at most ``limit`` repositories that ``query`` finds, best first.
 
-        With ``max_size_bytes``, models above it are not shown, nor repositories of which none is left. Raises
-        ``HubError``.
+        With ``max_size_bytes``, models above it are not shown, nor repositories of which none is left; the hub is asked
+        on until enough are found. Raises ``HubError``.
         """
-        asked = limit if max_size_bytes is None else min(limit * _SURPLUS, MAX_LIMIT)
-        repositories = await self.hub.search(query, sort=sort, limit=asked)
-        safe = [one for one in repositories if is_safe(one.repo, safe_repo)]
-        # In a thread, as below: a listing of 100,000 files takes seconds, and a server has others to answer.
-        offered = await asyncio.to_thread(lambda: [(one, find_offers(one.files)) for one in safe])
-        wanted = [(one, offers) for one, offers in offered if within(offers, max_size_bytes)]
+        seen = await self._look(query, sort=sort, limit=limit, max_size_bytes=max_size_bytes)
+        wanted = seen.wanted
         headers = await self._read_headers(wanted[:limit])
         found = await asyncio.to_thread(
             lambda: [
@@ -67,7 +65,11 @@ class ModelFinder:
             ]
         )
         return SearchResult(
-            repositories=tuple(found), memory=self.memory, left_out=len(repositories) - len(wanted)
+            repositories=tuple(found),
+            memory=self.memory,
+            left_out=len(seen.names) - len(wanted),
+            too_large=seen.too_large,
+            most_asked=len(seen.names) if seen.is_cut and len(wanted) < limit else None,
         )
 
     async def show(self, target: PullTarget) -> FoundRepository:
@@ -82,11 +84,34 @@ class ModelFinder:
         offers = await asyncio.to_thread(find_offers, repository.files)
         if target.quantization is not None or target.file is not None:
             named = choose_offer(offers, target=target, fit_of=lambda _: Fit.FITS)
-            offers = Offers(models=(named,))
+            projector = choose_projector(offers, named)
+            offers = Offers(models=(named,), projectors=() if projector is None else (projector,))
             repository = replace(repository, files=named.files)
         (facts,) = await self._read_headers([(repository, offers)])
         found = await asyncio.to_thread(judged, repository, offers, facts, finder=self, max_size_bytes=None)
         return replace(found, asked_revision=target.revision)
+
+    async def _look(self, query: str, *, sort: HubSort, limit: int, max_size_bytes: int | None) -> "_Seen":
+        """Return what the hub has, looking further down where a size leaves too few."""
+        seen = _Seen(max_size_bytes=max_size_bytes)
+        asked = limit if max_size_bytes is None else min(limit * _SURPLUS, MAX_LIMIT)
+        skip = 0
+        while True:
+            try:
+                came = await self.hub.search(query, sort=sort, limit=asked, skip=skip)
+            except HubError:
+                if not seen.wanted:
+                    raise
+                seen.is_cut = True
+                return seen  # a hub that had enough of questions does not take away what it gave
+            # In a thread, as below: a listing of 100,000 files takes seconds, and a server has others to answer.
+            await asyncio.to_thread(seen.add, came)
+            if max_size_bytes is None or not came or len(seen.wanted) >= limit:
+                return seen
+            if asked >= MAX_LIMIT:
+                seen.is_cut = True
+                return seen
+            asked, skip = min(asked * _GROWTH, MAX_LIMIT), asked
 
     async def _read_headers(self, wanted: Sequence[tuple[HubRepository, Offers]]) -> list[GgufFacts | None]:
         """Return what one file of each says; None where it cannot be had, or not in time."""
@@ -104,6 +129,30 @@ class ModelFinder:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(read(*one)) if one[1].models else None for one in wanted]
         return [task.result() if task else None for task in tasks]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Seen:
+    """What a hub brought so far."""
+
+    max_size_bytes: int | None
+    names: set[str] = field(default_factory=set)
+    wanted: list[tuple[HubRepository, Offers]] = field(default_factory=list)
+    too_large: int = 0
+    is_cut: bool = False
+    """Whether the hub may have more."""
+
+    def add(self, came: Sequence[HubRepository]) -> None:
+        """Take what is new: between two questions the order of a hub may change."""
+        for one in came:
+            if one.repo in self.names:
+                continue
+            self.names.add(one.repo)
+            offers = find_offers(one.files) if is_safe(one.repo, safe_repo) else Offers()
+            if within(offers, self.max_size_bytes):
+                self.wanted.append((one, offers))
+            elif offers.models:
+                self.too_large += 1
 
 
 def within(offers: Offers, max_size_bytes: int | None) -> list[Offer]:

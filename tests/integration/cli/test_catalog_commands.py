@@ -96,6 +96,16 @@ def test_a_name_that_nobody_has_names_the_near_ones(stocked: Home) -> None:
         assert "Did you mean tiny?" in stocked.refused(*command, "tinny")
 
 
+def test_a_repository_that_is_not_here_is_told_how_to_get(stocked: Home) -> None:
+    """Who wants to chat with it has to fetch it first; what can be no repository is only not there."""
+    for name in ("ada/coder-GGUF", "ada/coder-GGUF:Q4_K_M"):
+        assert stocked.refused("run", name, "hi") == (
+            f"Model '{name}' is not in the catalogue: 'gglib pull {name}' fetches it."
+        )
+    assert "gglib pull" not in stocked.refused("run", "coder", "hi")
+    assert "gglib pull" not in stocked.refused("run", "../coder", "hi")
+
+
 def test_a_wrong_setting_is_one_sentence(home: Home) -> None:
     """A typing error in config.toml stops every command with the file and the key."""
     (home.path / "config.toml").write_text("prot = 1", encoding="utf-8")

@@ -158,6 +158,12 @@ class TestRepository:
 
 
 class TestSearch:
+    async def test_for_what_cannot_be_sent_is_told_as_that(self, hub: LocalHub) -> None:
+        """Not as a fault of the hub's, which is not asked."""
+        with pytest.raises(HubError, match="characters that cannot be sent"):
+            await search(hub, "coder \udcff")
+        assert hub.requests == []
+
     async def test_brings_files_with_sizes_in_the_hubs_order(self, hub: LocalHub) -> None:
         """Results are in the order asked for, over several pages, each with its files and their sizes."""
         for number in range(5):
@@ -424,7 +430,29 @@ class TestNetwork:
         assert [seen.host for seen in hub.requests] == ["hub.invalid"]
         monkeypatch.setenv("http_proxy", "socks9://127.0.0.1:1")
         huggingface_hub.close_session()
-        assert "PROXY" in str(await failure_of(HubApi("http://hub.invalid", lambda: None, pause=Pauses())))
+        assert "socks9://127.0.0.1:1" in str(
+            await failure_of(HubApi("http://hub.invalid", lambda: None, pause=Pauses()))
+        )
+
+    @pytest.mark.parametrize("variable", ["http_proxy", "all_proxy", "https_proxy"])
+    async def test_behind_a_socks_proxy(self, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+        """It is told as what it is, whatever it is for: no library's advice, and no password."""
+        monkeypatch.setenv(variable, "socks5://me:hush@127.0.0.1:1")
+        text = str(await failure_of(HubApi("http://hub.invalid", lambda: None, pause=Pauses())))
+        assert "socks5://127.0.0.1:1" in text
+        assert "https_proxy" in text
+        assert "pip" not in text
+        assert "hush" not in text
+
+    async def test_behind_a_proxy_that_is_dead(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The proxy is named, without its user: it, and not the hub, is what cannot be reached."""
+        with LocalHub() as other:
+            gone = other.url.removeprefix("http://")
+        monkeypatch.setenv("http_proxy", f"http://me:hush@{gone}")
+        error = await failure_of(HubApi("http://hub.invalid", lambda: None, pause=Pauses()))
+        assert isinstance(error, HubUnreachableError)
+        assert str(error).startswith(f"The proxy {gone} on the way to hub.invalid cannot be reached")
+        assert "hush" not in str(error)
 
     async def test_that_is_not_wanted(self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
         """With the library's offline switch on, nothing is asked, and the sentence names the switch."""

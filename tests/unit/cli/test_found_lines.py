@@ -51,9 +51,9 @@ def found(
     )
 
 
-def lines(*repositories: FoundRepository, width: int = 80, left_out: int = 0) -> list[str]:
+def lines(*repositories: FoundRepository, width: int = 80, left_out: int = 0, **told: Any) -> list[str]:
     """Return what a search prints."""
-    result = SearchResult(repositories=repositories, memory=MEMORY, left_out=left_out)
+    result = SearchResult(repositories=repositories, memory=MEMORY, left_out=left_out, **told)
     return rows_of(search_lines(result, query="small coder", width=width))
 
 
@@ -107,10 +107,18 @@ def test_a_graphics_processor_is_named() -> None:
 def test_nothing_found_says_what_to_try() -> None:
     """One sentence for each reason."""
     assert lines() == ["The hub has no GGUF model for 'small coder': fewer or other words may find one."]
-    assert lines(left_out=1) == [
+    assert lines(left_out=1, too_large=1) == [
         "'small coder' finds 1 repository, with nothing to pull that is small enough."
     ]
-    assert "2 repositories" in lines(left_out=2)[0]
+    assert "2 repositories" in lines(left_out=2, too_large=1)[0]
+    assert lines(left_out=1) == ["'small coder' finds 1 repository, with nothing to pull that gglib can use."]
+    assert "among the first 100 repositories" in lines(left_out=100, too_large=9, most_asked=100)[0]
+
+
+def test_a_search_that_ended_early_says_so() -> None:
+    """Where fewer are shown than were wanted, and the hub may have more."""
+    assert any("of the first 100 repositories" in line for line in lines(found(LADDER), most_asked=100))
+    assert not any("of the first" in line for line in lines(found(LADDER)))
 
 
 @given(
@@ -186,11 +194,29 @@ def test_files_are_rows_that_say_what_each_is() -> None:
 
 
 def test_a_repository_alone_has_its_revision_and_one_thing_to_type() -> None:
-    """And, where it has no model, nothing to type."""
+    """Where it has no model, it is said why."""
     one = found(LADDER)
     assert rows_of(show_lines(one, width=200)) == ["o/m-GGUF  0 downloads, 0 likes, revision cccccccccccc"]
     assert show_legend(one)[-1] == "Fetch one:          gglib pull o/m-GGUF:Q4_K_M"
-    assert show_legend(found({"README.md": 1})) == []
+    assert show_legend(found({"README.md": 1})) == [
+        "o/m-GGUF has no GGUF model: 'gglib search m' may find a repository that has it as one."
+    ]
+
+
+def test_nothing_is_offered_to_fetch_where_nothing_fits() -> None:
+    """A command that is refused at once is no advice; of several repositories one that fits is the example."""
+    large = found({"m-F16.gguf": 170 * GB})
+    for told in (lines(large), show_legend(large)):
+        assert not any("gglib pull" in line for line in told)
+        assert any(line.startswith("Nothing here fits") for line in told)
+    several = {"1B-Q8_0.gguf": GB, "3B-Q8_0.gguf": 3 * GB}
+    assert "Fetch one:          gglib pull o/two/1B-Q8_0.gguf" in lines(large, found(several, "o/two"))
+
+
+def test_what_is_typed_is_quoted() -> None:
+    """Names of files may have blanks."""
+    (line,) = [line for line in show_legend(found({"my model.gguf": GB})) if "gglib pull" in line]
+    assert line.endswith("gglib pull 'o/m-GGUF/my model.gguf'")
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])

@@ -58,3 +58,10 @@ def test_a_wrong_name_is_told_what_comes_near(name: str, near: str) -> None:
 def test_a_name_like_no_other_has_no_candidates() -> None:
     """Nothing is suggested for the sake of it, and a name of any length costs little."""
     assert not_found("zzzzzz" * 10_000, MODELS).candidates == ()
+    assert not_found("e", MODELS).candidates == ()
+
+
+def test_only_a_few_candidates_are_named() -> None:
+    """A sentence is no list; an ambiguous name has all of its own."""
+    models = [ModelSummary(id=n, name=f"coder-{n}b") for n in range(1, 9)]
+    assert len(not_found("coder", models).candidates) == 3

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gglib.core.errors import NoSuchChoiceError, UnsafeNameError
 from gglib.core.fit import Fit
 from gglib.core.hub import HubFile
-from gglib.core.offers import Offer, Offers, choose_offer, choose_projector, find_offers, lines_of
+from gglib.core.offers import Offer, Offers, choose_offer, choose_projector, find_offers, lines_of, no_offer
 from gglib.core.pull_target import PullTarget, read_target
 
 GB = 10**9
@@ -326,7 +326,7 @@ class TestTheBestThatFits:
     @pytest.mark.parametrize(
         ("names", "error", "said"),
         [
-            (("README.md",), NoSuchChoiceError, "has no GGUF model"),
+            (("README.md",), NoSuchChoiceError, "has no GGUF model: .gglib search n. "),
             (("mmproj-F16.gguf",), NoSuchChoiceError, "has no GGUF model"),
             (("m-00001-of-00002.gguf",), NoSuchChoiceError, "shards of m are missing"),
             (("m.gguf.part1of2",), NoSuchChoiceError, "only in pieces"),
@@ -401,3 +401,19 @@ class TestProjector:
         found = find_offers(files(*names, model))
         projector = choose_projector(found, found.models[0])
         assert (projector.name if projector else None) == taken
+
+
+def test_what_to_search_for_is_the_name_of_the_model() -> None:
+    """Without its owner, who has none, and without a GGUF that the name has already."""
+    for repo in ("ada/tag", "ada/tag-GGUF", "ada/tag.gguf"):
+        assert "'gglib search tag'" in str(no_offer(find_offers(()), repo))
+
+
+def test_models_that_are_not_listed_are_counted() -> None:
+    """Two sizes of the best quantization are listed; that there are others is said."""
+    names = [f"m-{size}B-{quant}.gguf" for size in (1, 3) for quant in ("Q4_K_M", "Q8_0")]
+    with pytest.raises(NoSuchChoiceError) as caught:
+        choose_offer(find_offers(files(*names)), target=PullTarget(repo="o/n"), fit_of=room_for(GB))
+    *listed, more = str(caught.value).splitlines()[1:]
+    assert len(listed) == 2
+    assert more == "  and 2 more: 'gglib show o/n' lists all."

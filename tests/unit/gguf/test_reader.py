@@ -29,8 +29,10 @@ def _refusal(path: Path) -> str:
     ("content", "message"),
     [
         (b"", "not a GGUF file: it is empty"),
-        (b"GG", "not a GGUF file: it starts with b'GG'"),
-        (b"XXXX" + bytes(60), "not a GGUF file: it starts with b'XXXX'"),
+        (b"GG", "not a GGUF file: it starts with 'GG'"),
+        (b"XXXX" + bytes(60), "not a GGUF file: it starts with 'XXXX'"),
+        (bytes(64), "not a GGUF file: it starts with the bytes 00 00 00 00"),
+        (b"\xc3\xa4\n!" + bytes(60), "not a GGUF file: it starts with the bytes c3 a4 0a 21"),
         (b"GGUF", "broken or incomplete: its header runs past the end of the file"),
         (b"GGUF" + struct.pack("=I", 3), "broken or incomplete: its header runs past the end of the file"),
         (b"GGUF" + struct.pack("=IQQ", 1, 0, 0), "GGUF version 1, of which only 2 and 3 can be used"),

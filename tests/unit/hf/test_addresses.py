@@ -3,7 +3,15 @@
 import pytest
 
 from gglib.core.errors import HubError
-from gglib.hf.addresses import PlaceInHub, file_address, follow, last_name, place_in_hub, read_address
+from gglib.hf.addresses import (
+    PlaceInHub,
+    file_address,
+    follow,
+    last_name,
+    place_in_hub,
+    read_address,
+    read_endpoint,
+)
 from gglib.hf.headers import Request, request_headers
 
 HUB = "https://hub.example"
@@ -29,6 +37,24 @@ def test_an_address_that_must_not_be_asked_is_refused_in_one_sentence(url: str, 
     """Without showing the password that was in it."""
     with pytest.raises(HubError, match=said) as caught:
         read_address(url)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["huggingface.co", "http://", "http:", "http://[::1", "https://h:99999", "https://h:0", "https://h/?a=1"],
+)
+def test_an_endpoint_that_is_none_is_blamed_on_its_variable(text: str) -> None:
+    """With what it says, and the form to write."""
+    with pytest.raises(HubError, match=r"HF_ENDPOINT .*https://huggingface\.co") as caught:
+        read_endpoint(text)
+    assert f"'{text}'" in str(caught.value)
+
+
+def test_an_endpoints_password_is_not_shown() -> None:
+    """Nor is it used: the token is what a hub knows somebody by."""
+    with pytest.raises(HubError, match="HF_ENDPOINT") as caught:
+        read_endpoint("https://me:hush@hub.example")
     assert "hush" not in str(caught.value)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from gglib.core.errors import HubError
 from gglib.hf.addresses import read_address
-from gglib.hf.proxies import proxy_for, read_proxy
+from gglib.hf.proxies import proxy_for, read_proxy, unusable_proxy
 
 NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -49,9 +49,23 @@ def test_credentials_are_kept_and_not_shown() -> None:
     assert "bWU6" not in repr(proxy)
 
 
-@pytest.mark.parametrize("url", ["socks5://me:hush@p:1", "https://p:1", "http://me:hush@", "http://p:x"])
+@pytest.mark.parametrize(
+    "url",
+    ["socks5://me:hush@p:1", "https://p:1", "http://me:hush@", "http://p:x", "http://[::1", "me:hush@[::1"],
+)
 def test_a_proxy_that_cannot_be_used_is_said_so(url: str) -> None:
     """Without the password; going there directly would be what its owner did not want."""
     with pytest.raises(HubError, match="https_proxy") as caught:
         read_proxy(url)
     assert "hush" not in str(caught.value)
+
+
+def test_a_proxy_is_named_without_its_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Host and port are enough to find the variable, also of one that is for other addresses."""
+    assert read_proxy("http://me:hush@p:3128").authority == "p:3128"
+    assert read_proxy("http://[::1]:3128").authority == "[::1]:3128"
+    assert unusable_proxy() is None
+    monkeypatch.setenv("https_proxy", "http://p:1")
+    assert unusable_proxy() is None
+    monkeypatch.setenv("all_proxy", "socks5h://me:hush@p:9")
+    assert "(socks5h://p:9)" in str(unusable_proxy())

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from gglib.core.context import FALLBACK_TRAINED_CONTEXT, UNLIMITED_CONTEXT
-from gglib.core.errors import GatedRepositoryError, InvalidGgufError, NoSuchChoiceError, UnsafeNameError
+from gglib.core.errors import (
+    GatedRepositoryError,
+    HubBusyError,
+    InvalidGgufError,
+    NoSuchChoiceError,
+    UnsafeNameError,
+)
 from gglib.core.fit import Fit, MachineMemory, estimate
 from gglib.core.found_json import search_json, shown_json
 from gglib.core.gguf_names import FileKind
@@ -20,7 +26,7 @@ from gglib.core.offers import Offers, find_offers
 from gglib.core.pull_target import PullTarget
 from gglib.testing import FakeHub
 from gglib.usecases import find_models
-from gglib.usecases.find_models import HEADER_BYTES, HEADERS_AT_ONCE, ModelFinder
+from gglib.usecases.find_models import HEADER_BYTES, HEADERS_AT_ONCE, MAX_LIMIT, ModelFinder
 
 GB = 10**9
 HEADER = b"header"
@@ -52,6 +58,8 @@ class Hub(FakeHub):
     ) -> None:
         super().__init__()
         self.asked: list[object] = []
+        self.skipped: list[int] = []
+        """How many of the best each search passed over."""
         self.reading = 0
         self.most_reading = 0
         self.is_busy = asyncio.Event()
@@ -61,9 +69,10 @@ class Hub(FakeHub):
         for repo, sizes, told in repositories:
             self.add_repository(repo, sizes, **told)
 
-    async def search(self, query: str, *, sort: HubSort, limit: int) -> list[HubRepository]:
+    async def search(self, query: str, *, sort: HubSort, limit: int, skip: int = 0) -> list[HubRepository]:
         self.asked.append((query, sort, limit))
-        return await super().search(query, sort=sort, limit=limit)
+        self.skipped.append(skip)
+        return await super().search(query, sort=sort, limit=limit, skip=skip)
 
     async def read_start(self, file: RemoteFile, length_bytes: int) -> bytes:
         self.asked.append((file.repo, file.name, length_bytes))
@@ -185,10 +194,52 @@ async def test_what_is_above_the_size_is_not_shown() -> None:
     hub = Hub(big, repository(*LADDER), none)
     result = await finder(hub).search("o/", limit=2, max_size_bytes=5 * GB)
     assert hub.asked[0] == ("o/", HubSort.DOWNLOADS, 4)
+    assert hub.skipped[:2] == [0, 4]
     (found,) = result.repositories
     assert [one.offer.label for one in found.found] == ["Q4_K_M"]
     assert found.suggested is found.found[0].offer
-    assert result.left_out == 2
+    assert (result.left_out, result.too_large) == (2, 1)
+    assert result.most_asked is None
+
+
+async def test_what_is_small_enough_is_looked_for_further_down() -> None:
+    """The best of a hub are often large: it is asked on until enough are found, and for none of them twice."""
+    sizes = [8 * GB] * 40 + [GB] * 5
+    hub = Hub(
+        *(repository(f"o/m{n}", {"m-Q8_0.gguf": size}, downloads=100 - n) for n, size in enumerate(sizes))
+    )
+    result = await finder(hub).search("m", limit=3, max_size_bytes=5 * GB)
+    assert [found.repository.repo for found in result.repositories] == ["o/m40", "o/m41", "o/m42"]
+    limits = [asked[2] for asked in hub.asked if isinstance(asked, tuple) and asked[0] == "m"]
+    assert hub.skipped == [0, *limits[:-1]]
+    assert result.most_asked is None
+
+
+async def test_a_search_for_small_models_ends() -> None:
+    """After so many it is told how many of the best were looked at."""
+    hub = Hub(*(repository(f"o/m{n}", {"m-Q8_0.gguf": 8 * GB}) for n in range(MAX_LIMIT + 5)))
+    result = await finder(hub).search("m", limit=3, max_size_bytes=5 * GB)
+    assert (result.repositories, result.left_out, result.too_large) == ((), MAX_LIMIT, MAX_LIMIT)
+    assert result.most_asked == MAX_LIMIT
+
+
+async def test_a_hub_that_is_tired_takes_nothing_away() -> None:
+    """What it gave before it failed is shown; one that gives nothing is an error."""
+
+    class Tired(Hub):
+        async def search(
+            self, query: str, *, sort: HubSort, limit: int, skip: int = 0
+        ) -> list[HubRepository]:
+            if skip:
+                raise HubBusyError("later")
+            return await super().search(query, sort=sort, limit=limit)
+
+    big = [repository(f"o/big{n}", {"m-Q8_0.gguf": 8 * GB}) for n in range(8)]
+    result = await finder(Tired(repository(*LADDER), *big)).search("o/", limit=2, max_size_bytes=5 * GB)
+    assert [found.repository.repo for found in result.repositories] == ["o/m"]
+    assert result.most_asked == 4
+    with pytest.raises(HubBusyError):
+        await finder(Tired(*big)).search("o/", limit=2, max_size_bytes=5 * GB)
 
 
 async def test_what_is_suggested_is_among_what_is_shown() -> None:
@@ -250,6 +301,15 @@ async def test_a_named_model_is_shown_alone(target: dict[str, str]) -> None:
     assert [file.file.name for file in found.files()] == ["m-Q8_0.gguf"]
     with pytest.raises(NoSuchChoiceError, match="has no Q2_K"):
         await finder(hub).show(PullTarget(repo="o/m", quantization="Q2_K"))
+
+
+async def test_a_named_model_keeps_its_projector() -> None:
+    """It still sees images; a projector of another folder is not its own."""
+    sizes = {"a/m-Q8_0.gguf": GB, "a/mmproj-F16.gguf": GB, "b/n-Q4_0.gguf": GB}
+    seeing = finder(Hub(repository("o/m", sizes)))
+    found = await seeing.show(PullTarget(repo="o/m", quantization="Q8_0"))
+    assert [file.name for file in found.offers.projectors] == ["a/mmproj-F16.gguf"]
+    assert (await seeing.show(PullTarget(repo="o/m", quantization="Q4_0"))).offers.projectors == ()
 
 
 async def test_an_address_cannot_be_shown() -> None:

@@ -1,6 +1,7 @@
 """``gglib add``: a file becomes a model of the catalogue."""
 
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -42,4 +43,4 @@ def command(  # noqa: PLR0913 - click passes each option
     )
     request = AddRequest(path=file, name=name, aliases=aliases, settings=own)
     model = with_catalog(options.settings(), lambda store: add_file(request, store))
-    click.echo(f"Added '{model.name}' (id {model.id}). Talk to it: gglib run {model.name}")
+    click.echo(f"Added '{model.name}' (id {model.id}). Talk to it: gglib run {quote(model.name)}")

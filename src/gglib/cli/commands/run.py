@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gglib.core.addresses import Endpoint
+    from gglib.core.errors import ModelNotFoundError
     from gglib.settings import Settings
 
 
@@ -29,10 +30,14 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
 
     from gglib.cli.runner import with_catalog
     from gglib.cli.talk import Talk
+    from gglib.core.errors import ModelNotFoundError
     from gglib.core.names import require_model
 
     settings = options.settings()
-    name = with_catalog(settings, lambda store: require_model(store, model)).name
+    try:
+        name = with_catalog(settings, lambda store: require_model(store, model)).name
+    except ModelNotFoundError as error:
+        raise click.ClickException(_how_to_get(model, error)) from error
     text = " ".join(prompt)
     if not sys.stdin.isatty() and not text:
         text = sys.stdin.read()
@@ -44,6 +49,24 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
             talk.converse()
         else:
             raise click.UsageError("There is no prompt: give one, or pipe one in.")
+
+
+def _how_to_get(model: str, error: "ModelNotFoundError") -> str:
+    """Return the error's sentence, and for what may be a repository how it is fetched."""
+    from shlex import quote
+
+    from gglib.core.errors import HubError
+    from gglib.core.pull_target import read_target
+
+    if error.is_ambiguous or "/" not in model:
+        return str(error)
+    try:
+        read_target(model)
+    except HubError:
+        return str(error)
+    if error.candidates:
+        return f"{error} Else 'gglib pull {quote(model)}' fetches it."
+    return f"Model '{model}' is not in the catalogue: 'gglib pull {quote(model)}' fetches it."
 
 
 @contextmanager

@@ -34,13 +34,17 @@ def command(  # noqa: PLR0913 - click passes each option
     from gglib.cli import found_lines, render
     from gglib.cli.runner import with_finder
     from gglib.cli.sizes import size_of
+    from gglib.core.errors import InvalidSettingError
     from gglib.core.found import SearchResult
     from gglib.core.found_json import search_json
     from gglib.core.hub import HubSort
     from gglib.usecases.find_models import ModelFinder
 
     words = " ".join(query)
-    max_size_bytes = None if max_size is None else size_of(max_size, "--max-size")
+    try:
+        max_size_bytes = None if max_size is None else size_of(max_size, "--max-size")
+    except InvalidSettingError as error:
+        raise click.UsageError(str(error)) from error
 
     async def find(finder: ModelFinder) -> SearchResult:
         return await finder.search(words, sort=HubSort(sort), limit=limit, max_size_bytes=max_size_bytes)

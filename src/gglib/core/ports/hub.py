@@ -13,8 +13,11 @@ TellFetched = Callable[[int, int | None], None]
 class ModelHubPort(Protocol):
     """Finds models and fetches their files. What goes wrong is a ``HubError``, one sentence that says what to do."""
 
-    async def search(self, query: str, *, sort: HubSort, limit: int) -> list[HubRepository]:
-        """Return repositories with GGUF files that ``query`` finds, best first, with their files."""
+    async def search(self, query: str, *, sort: HubSort, limit: int, skip: int = 0) -> list[HubRepository]:
+        """Return repositories with GGUF files that ``query`` finds, best first, with their files.
+
+        They are of the best ``limit``, without the first ``skip`` of these, which were asked for before.
+        """
         ...
 
     async def repository(self, repo: str, revision: str | None = None) -> HubRepository:

@@ -1,0 +1,50 @@
+"""How the environment says which hub is asked, and whether."""
+
+import pytest
+
+from gglib.bootstrap.hub import DEFAULT_ENDPOINT, hub_access, open_hub
+from gglib.core.errors import HubError, HubUnreachableError
+
+
+@pytest.mark.parametrize(
+    ("text", "endpoint"),
+    [
+        ("", DEFAULT_ENDPOINT),
+        ("  ", DEFAULT_ENDPOINT),
+        ("https://hub.example/ ", "https://hub.example"),
+        ("\thttps://hub.example/mirror//", "https://hub.example/mirror"),
+    ],
+)
+def test_blanks_around_an_endpoint_do_not_count(text: str, endpoint: str) -> None:
+    """Nor do slashes at its end."""
+    assert hub_access({"HF_ENDPOINT": text}).endpoint == endpoint
+
+
+@pytest.mark.parametrize("text", ["huggingface.co", "http://", "http://[::1", "https://hub.example:99999"])
+async def test_a_wrong_endpoint_is_blamed_on_the_variable(text: str) -> None:
+    """Before anything is asked."""
+    with pytest.raises(HubError, match=r"HF_ENDPOINT .*https://huggingface\.co"):
+        async with open_hub({"HF_ENDPOINT": text}):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_offline"),
+    [
+        ({}, False),
+        ({"HF_HUB_OFFLINE": "1"}, True),
+        ({"TRANSFORMERS_OFFLINE": "yes"}, True),
+        ({"HF_HUB_OFFLINE": "", "TRANSFORMERS_OFFLINE": "1"}, True),
+        ({"HF_HUB_OFFLINE": "0", "TRANSFORMERS_OFFLINE": "1"}, False),
+    ],
+)
+def test_both_offline_switches_count(variables: dict[str, str], *, is_offline: bool) -> None:
+    """As the library reads them, which knows both."""
+    assert hub_access(variables).is_offline is is_offline
+
+
+async def test_both_offline_switches_are_named() -> None:
+    """Whichever was set is among what is to be unset."""
+    async with open_hub({"TRANSFORMERS_OFFLINE": "1"}) as hub:
+        with pytest.raises(HubUnreachableError, match="HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE"):
+            await hub.repository("ada/coder")
