@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import pty
+import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -16,7 +18,7 @@ from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
 from gglib.testing import LocalHub, write_tiny_gguf
 
-from .conftest import LIMIT_S, Home
+from .conftest import LIMIT_S, Done, Home
 
 REPO = "ada/coder-GGUF"
 
@@ -155,6 +157,54 @@ class TestRemove:
             told = home.ok("rm", "coder", "--files")
         assert "in the memory of the running gglib (ready)" in told
         assert "freed when it leaves" in told
+
+
+def on_a_full_disk(home: Home, *arguments: str) -> Done:
+    """Run a command with all that gglib writes on a disk that has no room for another byte; list what is there then.
+
+    The disk is a copy of the home, in a mount namespace, and filled up.
+    """
+    if shutil.which("unshare") is None:
+        pytest.skip("needs unshare to mount a small disk")
+    copy = home.path.with_name(f"{home.path.name}-copy")
+    home.path.rename(copy)
+    home.path.mkdir()
+    gglib = shlex.join([sys.executable, "-m", "gglib", *arguments])
+    script = f"""
+        mount -t tmpfs -o size=8m none {home.path} || exit 77
+        cp -a {copy}/. {home.path}
+        cat /dev/zero > {home.path}/filler 2>/dev/null
+        {gglib}
+        code=$?
+        find {home.path} -type f -printf '%P\\n'
+        exit $code
+    """
+    try:
+        done = subprocess.run(
+            ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
+            env=home.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        home.path.rmdir()
+        copy.rename(home.path)
+    if done.returncode == 77:
+        pytest.skip("this machine lets nobody mount a small disk")
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+class TestFullDisk:
+    def test_a_removal_makes_room(self, home: Home) -> None:
+        """On a disk without a free byte row and file go; neither a note nor a report of a crash is left."""
+        pulled(home)
+        done = on_a_full_disk(home, "rm", "coder", "--files")
+        assert done.stderr == ""
+        told, *files = done.stdout.splitlines()
+        assert told == "Forgot 'coder' and freed 1 MB of disk."
+        assert not [name for name in files if name.startswith(("models/", "logs/"))]
 
 
 class TestImport:

@@ -1,6 +1,7 @@
 """What ``rm --files`` deletes, what it never touches, and what a kill in the middle of it leaves."""
 
 import asyncio
+import errno
 import fcntl
 import os
 import signal
@@ -166,6 +167,37 @@ class TestDeleting:
         with pytest.raises(StorageError, match="leave --files out"):
             await remove(catalog, models_dir)
         assert path.exists()
+        assert len(await catalog.list_models()) == 1
+
+    async def test_a_full_disk_has_no_room_for_a_note(
+        self, catalog: SqliteCatalog, models_dir: Path, put: Put, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where nothing fits on the disk any more the removal does without a note, and leaves none behind."""
+        path = put("a.gguf")
+        await catalog.add_model(pulled(path))
+
+        def no_room(descriptor: int) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(os, "fsync", no_room)
+        assert (await remove(catalog, models_dir)).deleted == (path,)
+        assert await catalog.list_models() == []
+        assert left_in(models_dir) == []
+
+    async def test_a_disk_that_fails_is_told(
+        self, catalog: SqliteCatalog, models_dir: Path, put: Put, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Another failure of the disk is no reason to go on: row and file stay, and no part of a note."""
+        path = put("a.gguf")
+        await catalog.add_model(pulled(path))
+
+        def broken(descriptor: int) -> None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        monkeypatch.setattr(os, "fsync", broken)
+        with pytest.raises(StorageError, match="leave --files out"):
+            await remove(catalog, models_dir)
+        assert left_in(models_dir) == [path]
         assert len(await catalog.list_models()) == 1
 
 
