@@ -9,6 +9,7 @@ import click
 from gglib.cli import STARTED_S
 from gglib.cli.api import reachable
 from gglib.cli.chat import answer_to
+from gglib.cli.typed import said
 from gglib.cli.wait_line import wait_line
 from gglib.core.addresses import Endpoint
 from gglib.core.context import ContextWish
@@ -35,7 +36,7 @@ async def prove_with_one_of(server: Endpoint, models: Sequence[ModelSummary]) ->
             if model is models[-1]:
                 raise
             click.echo(
-                f"Warning: {error}\n         'gglib rm {model.name}' forgets it. Trying the next one.",
+                f"Warning: {error}\n         {said('rm', model.name)} forgets it. Trying the next one.",
                 err=True,
             )
         else:

@@ -6,6 +6,7 @@ import os
 import pty
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -142,6 +143,40 @@ class TestRemove:
         code, shown = on_a_terminal(home, "rm", "coder", "--files", "--yes", answer="")
         assert (code, path.exists(), "Deletes" in shown) == (0, False, False)
 
+    def test_ctrl_c_at_the_question_ends_it(self, home: Home) -> None:
+        """One is enough: nothing is removed, and nobody has to answer first."""
+        path = pulled(home)
+        terminal, end = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gglib", "rm", "coder", "--files"],
+            stdin=end,
+            stdout=end,
+            stderr=end,
+            env=home.environment | {"TERM": "dumb"},
+        )
+        os.close(end)
+        shown = b""
+        while b"Forget 'coder'?" not in shown:
+            shown += os.read(terminal, 65536)
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(LIMIT_S) == 1
+        finally:
+            process.kill()
+            os.close(terminal)
+        assert path.exists()
+        assert "coder" in home.ok("list")
+
+    def test_what_stays_is_told_with_what_deletes_it(self, home: Home) -> None:
+        """Of a model that gglib downloaded the files are its own to delete, and who keeps them hears of that."""
+        path = pulled(home)
+        assert home.ok("rm", "coder").splitlines() == [
+            f"Forgot 'coder'. Its file stays: {path}",
+            "'gglib rm --files' would have deleted it, too; now that is for you to do.",
+        ]
+        home.ok("add", str(home.model_file))
+        assert home.ok("rm", "tiny") == f"Forgot 'tiny'. Its file stays: {home.model_file}\n"
+
     def test_a_model_in_memory_frees_its_disk_later(self, home: Home) -> None:
         """The disk of a model that runs is freed when it leaves the memory, and that is said."""
         from gglib.cli.instance import require_endpoint
@@ -253,6 +288,35 @@ class TestImport:
     def test_an_unknown_place_is_one_sentence(self, home: Home) -> None:
         """What is no folder names the places that are known."""
         assert "hf, ollama, lm-studio" in home.refused("import", "/nonexistent")
+
+
+class TestHostileNames:
+    """A file may be called anything; a terminal obeys what it is shown."""
+
+    NAME = "a\x1b[2J\nb.gguf"
+    HARMLESS = "a\\x1b[2J\\nb.gguf"
+
+    @pytest.fixture(name="hostile")
+    def make_hostile(self, home: Home) -> Path:
+        """Return such a file of a model, beside a broken one."""
+        folder = home.path / "elsewhere"
+        folder.mkdir()
+        (folder / f"broken-{self.NAME}").write_bytes(b"no")
+        return write_tiny_gguf(folder / self.NAME, seed=9)
+
+    def test_they_are_shown_escaped(self, home: Home, hostile: Path) -> None:
+        """Whatever lists, shows or forgets the model has no escape and no line of its own in it; JSON has the name."""
+        told = home.ok("import", str(hostile.parent), "--yes")
+        told += home.ok("import", str(hostile.parent))
+        (name,) = (model["name"] for model in json.loads(home.ok("list", "--json")))
+        told += home.ok("show", name) + home.ok("verify", name)
+        assert json.loads(home.ok("show", name, "--json"))["paths"] == [str(hostile)]
+        told += home.ok("rm", name, "--files")
+        home.ok("import", str(hostile.parent), "--yes")
+        told += home.ok("rm", name)
+        assert told.replace("\n", "").isprintable()
+        assert told.count(self.HARMLESS) >= 8
+        assert not [line for line in told.splitlines() if line.startswith("b.gguf")]
 
 
 class TestOutdated:

@@ -63,18 +63,19 @@ def _may_add(new: "Sequence[ImportItem]", *, is_yes: bool, is_quiet: bool) -> bo
 
 def _show(items: "Sequence[ImportItem]", where: str | None) -> None:
     from gglib.cli import keep_words, render
+    from gglib.core.file_names import escaped
     from gglib.usecases.import_models import ImportState
 
     for line in keep_words.found(items):
         render.show_line(line)
     rows = [
         (
-            item.name,
+            escaped(item.name),
             render.text(item.model.facts.quantization),
             render.size(item.model.size_bytes),
             item.place,
-            "-" if item.model.projector is None else item.model.projector.name,
-            str(item.path),
+            "-" if item.model.projector is None else escaped(item.model.projector.name),
+            escaped(str(item.path)),
         )
         for item in items
         if item.state is ImportState.NEW and item.model is not None
