@@ -285,6 +285,13 @@ class TestImport:
         code, shown = on_a_terminal(home, "import", str(folder), answer="y")
         assert "Added 'found'." in shown
 
+    def test_who_watches_sees_what_is_looked_at(self, home: Home, folder: Path) -> None:
+        """On the terminal of stderr a line says so; what is printed is the list as ever, and JSON is whole."""
+        with home.watched("import", str(folder), "--json") as watched:
+            printed = watched.end()
+        assert len(json.loads(printed)) == 2
+        assert "Looking at found.gguf ..." in watched.seen
+
     def test_an_unknown_place_is_one_sentence(self, home: Home) -> None:
         """What is no folder names the places that are known."""
         assert "hf, ollama, lm-studio" in home.refused("import", "/nonexistent")

@@ -13,6 +13,7 @@ from gglib.core.errors import InvalidSettingError
 from gglib.core.models import ModelSummary, NewModel
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
+from gglib.usecases.add_model import AddRequest, ModelFiles, add_model
 from gglib.usecases.file_state import FileState, file_state
 from gglib.usecases.import_models import ImportItem, ImportState, find_models, import_models
 from gglib.usecases.importing.places import places_of
@@ -128,6 +129,40 @@ class TestFolder:
         items = find(tmp_path)
         assert [item.name for item in items if item.state is ImportState.NEW] == ["a"]
         assert told(items) == dict.fromkeys(("b.gguf", "c.gguf"), "it is the same file as 'a'")
+
+    async def test_a_header_is_read_once(
+        self, tmp_path: Path, write: Writer, write_header: Writer, catalog: SqliteCatalog
+    ) -> None:
+        """Further names of a file, be it a model, none, or one of the catalogue, cost no look into it."""
+        write(tmp_path / "a.gguf", 1)
+        write_header(tmp_path / "style.gguf", "llama", "adapter")
+        await add_model(AddRequest(path=write(tmp_path / "known" / "k.gguf", 2)), catalog, read_model)
+        for name in ("a.gguf", "style.gguf", "known/k.gguf"):
+            os.link(tmp_path / name, tmp_path / f"again-{Path(name).name}")
+        read: list[Path] = []
+        told_of: list[Path] = []
+
+        def reading(path: Path) -> ModelFiles:
+            read.append(path)
+            return read_model(path)
+
+        places = places_of(str(tmp_path), {}, tmp_path)
+        items = find_models(places, await catalog.list_models(), reading, told_of.append)
+        assert sorted(path.name for path in read) == ["a.gguf", "again-style.gguf"]
+        assert told_of == [tmp_path, *read]
+        assert "LoRA" in (told(items)["style.gguf"] or "")
+        assert len(items) == 6
+
+    def test_shards_are_looked_at_wherever_they_are(
+        self, tmp_path: Path, write_shards: Callable[[Path], list[Path]]
+    ) -> None:
+        """A first shard that is alone in one folder is a model in another, where its second one is."""
+        (tmp_path / "z").mkdir()
+        first, _ = write_shards(tmp_path / "z")
+        (tmp_path / "a").mkdir()
+        os.link(first, tmp_path / "a" / first.name)
+        alone, whole = find(tmp_path)
+        assert (alone.state, whole.state) == (ImportState.SKIPPED, ImportState.NEW)
 
     async def test_what_is_known_is_not_found_again(
         self, tmp_path: Path, write: Writer, catalog: SqliteCatalog
