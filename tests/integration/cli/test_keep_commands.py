@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -240,6 +241,50 @@ class TestFullDisk:
         told, *files = done.stdout.splitlines()
         assert told == "Forgot 'coder' and freed 1 MB of disk."
         assert not [name for name in files if name.startswith(("models/", "logs/"))]
+
+
+def without_privileges(home: Home, *arguments: str) -> Done:
+    """Run a command that permissions stop, also where root runs the tests, whom they do not."""
+    program = [sys.executable, "-m", "gglib", *arguments]
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("needs setpriv to take root's privileges away")
+        program = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", *program]
+    done = subprocess.run(
+        program, env=home.environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+class TestForbidden:
+    @pytest.fixture(name="closed", params=["models/ada/coder-GGUF", "models"])
+    def make_closed(self, home: Home, request: pytest.FixtureRequest) -> Iterator[Path]:
+        """Return the path of a model that is in, or below, a directory which may not be searched."""
+        path = pulled(home)
+        directory = home.path / str(request.param)
+        directory.chmod(0)
+        yield path
+        directory.chmod(0o700)
+
+    def test_a_hidden_file_is_told(self, home: Home, closed: Path) -> None:
+        """What shows a model says that its file is hidden and what to do; what needs no file works."""
+        for arguments in (("show", "coder"), ("doctor",), ("list",)):
+            done = without_privileges(home, *arguments)
+            assert "does not expect" not in done.stderr
+            assert "Errno" not in done.stdout
+        assert f"{closed}  (hidden: let this user" in without_privileges(home, "show", "coder").stdout
+        assert "may not search: allow it" in without_privileges(home, "doctor").stdout
+
+    def test_it_is_not_deleted(self, home: Home, closed: Path) -> None:
+        """Who forgets the model hears that its file stays, or that it has to be left out."""
+        done = without_privileges(home, "rm", "coder", "--files")
+        assert f"Keeps {closed}: it cannot be looked at" in done.stdout or "leave --files out" in done.stderr
+
+    def test_a_folder(self, home: Home, closed: Path) -> None:
+        """One that cannot be read is listed as that, or refused in one sentence."""
+        for folder in (closed.parent, home.path / "models"):
+            done = without_privileges(home, "import", str(folder))
+            assert "Permission denied" in done.stdout or "is no folder that can be read" in done.stderr
 
 
 class TestImport:

@@ -262,6 +262,22 @@ class TestSparing:
         assert (models_dir / "a.gguf").is_symlink()
         assert (tmp_path / "real.gguf").exists()
 
+    async def test_a_file_that_is_hidden(
+        self, catalog: SqliteCatalog, models_dir: Path, put: Put, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A file in a directory that may not be searched is not taken to be gone: it is said to stay."""
+        path = put("ada/a.gguf")
+        look = Path.lstat
+
+        def forbid(looked_at: Path) -> os.stat_result:
+            if looked_at.parent == path.parent:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return look(looked_at)
+
+        monkeypatch.setattr(Path, "lstat", forbid)
+        reasons, _ = await self.spared(catalog, models_dir, pulled(path))
+        assert reasons == {path: "it cannot be looked at (Permission denied)"}
+
     async def test_a_projector_that_another_model_uses(
         self, catalog: SqliteCatalog, models_dir: Path, put: Put
     ) -> None:
