@@ -7,6 +7,7 @@ error (HTTP, command line) maps the classes once; nobody else looks inside.
 
 import math
 from enum import Enum
+from shlex import quote
 
 
 class Blame(Enum):
@@ -87,7 +88,7 @@ class ModelFileNotFoundError(GglibError):
         self.model_name = model_name
         super().__init__(
             f"The file of model '{model_name}' is no longer where it was added from: "
-            f"put it back, or run 'gglib rm {model_name}' and add it again."
+            f"put it back, or run 'gglib rm {quote(model_name)}' and add it again."
         )
 
 

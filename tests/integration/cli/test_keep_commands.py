@@ -20,7 +20,7 @@ from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
 from gglib.testing import LocalHub, write_tiny_gguf
 
-from .conftest import LIMIT_S, Done, Home
+from .conftest import LIMIT_S, Done, Home, wait_until
 
 REPO = "ada/coder-GGUF"
 
@@ -70,6 +70,11 @@ def on_a_terminal(home: Home, *arguments: str, answer: str) -> tuple[int, str]:
     finally:
         os.close(terminal)
     return process.wait(LIMIT_S), shown.decode().replace("\r\n", "\n")
+
+
+def is_asleep(pid: int) -> bool:
+    """Whether a process waits for something."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
 
 
 class TestVerify:
@@ -157,13 +162,15 @@ class TestRemove:
         )
         os.close(end)
         shown = b""
-        while b"Forget 'coder'?" not in shown:
-            shown += os.read(terminal, 65536)
-        process.send_signal(signal.SIGINT)
         try:
+            while b"Forget 'coder'? [y/N]: " not in shown:
+                shown += os.read(terminal, 65536)
+            wait_until(lambda: is_asleep(process.pid))  # it reads: before, C code could miss the signal
+            process.send_signal(signal.SIGINT)
             assert process.wait(LIMIT_S) == 1
         finally:
             process.kill()
+            process.wait()
             os.close(terminal)
         assert path.exists()
         assert "coder" in home.ok("list")

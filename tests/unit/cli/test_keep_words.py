@@ -8,6 +8,7 @@ import pytest
 
 from gglib.cli import keep_words
 from gglib.cli.typed import command, said
+from gglib.core.errors import ModelFileNotFoundError
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.pull_target import read_target
 from gglib.usecases.file_state import FileState
@@ -89,3 +90,9 @@ def test_a_hidden_file_says_what_to_do() -> None:
     assert keep_words.of_file(FileState.HERE) == ""
     assert "gone" in keep_words.of_file(FileState.GONE)
     assert "let this user search" in keep_words.of_file(FileState.HIDDEN)
+
+
+def test_a_model_without_its_file_is_forgotten_by_its_name() -> None:
+    """The error that everybody sees quotes the name, too."""
+    sentence = str(ModelFileNotFoundError("my coder"))
+    assert "'gglib rm 'my coder''" in sentence
