@@ -16,7 +16,7 @@ from gglib.runtime.engine.options import parse_engine_args
 from gglib.settings import Settings, prepare_home
 from gglib.starter import SMOLLM2, Progress, StarterModel, fetch_starter
 from gglib.usecases.add_model import AddRequest, add_model
-from gglib.usecases.import_models import ImportItem, find_models, import_models
+from gglib.usecases.import_models import ImportItem, TellLooked, find_models, import_models
 from gglib.usecases.importing.places import places_of
 from gglib.usecases.pull_journal import PullJournal
 from gglib.usecases.pull_model import finish_interrupted
@@ -32,8 +32,11 @@ async def open_catalog(settings: Settings) -> AsyncIterator[SqliteCatalog]:
     """Open the catalogue, making the home when there is none; end the removals and pulls that a kill interrupted."""
     prepare_home(settings)
     async with SqliteCatalog(settings.database) as catalog:
-        await finish_removals(catalog, settings.models_dir)
-        await finish_interrupted(catalog, PullJournal(settings.models_dir), read_model)
+        if os.access(
+            settings.models_dir, os.R_OK | os.X_OK
+        ):  # else there is nothing that this user could end
+            await finish_removals(catalog, settings.models_dir)
+            await finish_interrupted(catalog, PullJournal(settings.models_dir), read_model)
         yield catalog
 
 
@@ -53,10 +56,13 @@ async def add_file(request: AddRequest, store: ModelStorePort) -> ModelSummary:
     return await add_model(request, store, read_model)
 
 
-async def find_elsewhere(where: str | None, store: ModelStorePort) -> list[ImportItem]:
-    """Return the models that other programs keep, or that are in a folder. Raises ``InvalidSettingError``."""
+async def find_elsewhere(where: str | None, store: ModelStorePort, tell: TellLooked) -> list[ImportItem]:
+    """Return the models that other programs keep, or that are in a folder. Raises ``InvalidSettingError``.
+
+    ``tell`` is told what is looked at, from a thread.
+    """
     places = places_of(where, os.environ, Path.home())
-    return await asyncio.to_thread(find_models, places, await store.list_models(), read_model)
+    return await asyncio.to_thread(find_models, places, await store.list_models(), read_model, tell)
 
 
 async def add_found(items: Iterable[ImportItem], store: ModelStorePort) -> list[ImportItem]:

@@ -22,6 +22,7 @@ from gglib.usecases.doctor import (
     judge_models,
     judge_python,
 )
+from gglib.usecases.file_state import FileState, file_state
 
 
 def checks(settings: Settings) -> list[Check]:
@@ -42,8 +43,12 @@ def checks(settings: Settings) -> list[Check]:
 
     async def models() -> Finding:
         found = await _models(settings)
-        gone = [model.name for model in found if not all(path.is_file() for path in model.paths)]
-        return judge_models(found, gone)
+        states = {model.name: {file_state(path) for path in model.paths} for model in found}
+        return judge_models(
+            found,
+            [name for name, seen in states.items() if FileState.GONE in seen],
+            [name for name, seen in states.items() if FileState.HIDDEN in seen],
+        )
 
     async def address() -> Finding:
         instance = find_instance(settings)

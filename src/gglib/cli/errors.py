@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -49,8 +50,17 @@ def _unexpected(ctx: click.Context, error: Exception) -> str:
     try:
         assert options is not None  # noqa: S101 - the root command sets it; if not, the handler below says enough
         path = options.settings().log_dir / CRASH_NAME
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(traceback.format_exc(), encoding="utf-8")
+        _write(path, traceback.format_exc())
     except (AssertionError, GglibError, OSError):
         return f"{what}; run it again with 'gglib --debug' to see where."
     return f"{what}; {path} says where, and so does 'gglib --debug'."
+
+
+def _write(path: Path, text: str) -> None:
+    """Write all of a text, or, where that fails (the disk is full), leave no part of it. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise

@@ -1,10 +1,16 @@
-"""What ``verify``, ``outdated``, ``rm`` and ``import`` say, a sentence for each thing, and what to do next. Pure."""
+"""What ``verify``, ``outdated``, ``rm`` and ``import`` say, a sentence for each thing, and what to do next. Pure.
+
+Names of files and what other programs call a model are escaped: they are anybody's, and this goes to a terminal.
+"""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gglib.cli import render
+from gglib.cli.typed import command, said
+from gglib.core.file_names import escaped
 from gglib.core.models import ModelSummary
+from gglib.usecases.file_state import FileState
 from gglib.usecases.import_models import ImportItem, ImportState
 from gglib.usecases.outdated_models import Upstream, UpstreamCheck, pinned_revision
 from gglib.usecases.remove_model import Removal, RemovalPlan
@@ -16,7 +22,7 @@ SHORT_COMMIT = 7
 
 def verified(check: FileCheck, models_dir: Path) -> str:
     """Return what became of one file."""
-    what = f"{check.model.name}: {check.path.name}"
+    what = escaped(f"{check.model.name}: {check.path.name}")
     match check.verdict:
         case FileVerdict.GOOD:
             return f"{what} is as its source has it."
@@ -33,39 +39,38 @@ def verified(check: FileCheck, models_dir: Path) -> str:
 def what_next(model: ModelSummary, models_dir: Path) -> str:
     """Return how a file of the model becomes right again."""
     source = model.source
+    name = model.name
     if model.is_downloaded and source.repo is not None and source.file is not None:
         pinned = pinned_revision(model, models_dir)
         at = "" if pinned is None else f"@{pinned}"
-        return f"'gglib pull {source.repo}/{source.file}{at}' fetches it again."
+        return f"{said('pull', f'{source.repo}/{source.file}{at}')} fetches it again."
     if source.origin == "starter":
-        return f"'gglib rm {model.name} --files', then 'gglib up' fetches it again."
+        return f"{said('rm', '--files', name)}, then 'gglib up' fetches it again."
     if source.origin == "url":
-        return f"'gglib rm {model.name} --files', then 'gglib pull' with its address fetches it again."
+        return f"{said('rm', '--files', name)}, then 'gglib pull' with its address fetches it again."
     if source.origin == "ollama":
         return "'ollama pull' fetches it again."
     if source.repo is not None and source.file is not None:
-        return f"'gglib pull {source.repo}/{source.file}' fetches one of gglib's own."
-    return f"put a good copy in its place, or 'gglib rm {model.name}'."
+        return f"{said('pull', f'{source.repo}/{source.file}')} fetches one of gglib's own."
+    return f"put a good copy in its place, or {said('rm', name)}."
 
 
 def upstream(check: UpstreamCheck) -> str:
     """Return how one model stands to its repository."""
-    name = check.model.name
+    name = escaped(check.model.name)
+    pull = command("pull", check.target)
     match check.state:
         case Upstream.CURRENT:
             return f"{name}: as {check.repo} has it."
         case Upstream.CHANGED:
-            files = ", ".join(change.name for change in check.changes)
-            return (
-                f"{name}: {check.repo} has another {files} ({_revisions(check)}). "
-                f"Get it: gglib pull {check.target}"
-            )
+            files = escaped(", ".join(change.name for change in check.changes))
+            return f"{name}: {check.repo} has another {files} ({_revisions(check)}). Get it: {pull}"
         case Upstream.GONE:
             if check.reason is not None:
                 return f"{name}: {check.repo} is gone, or hidden; what is here goes on working."
             return f"{name}: {check.repo} does not have its file any more; what is here goes on working."
         case Upstream.PINNED:
-            return f"{name}: pinned {check.reason}. Get the newest: gglib pull {check.target}"
+            return f"{name}: pinned {check.reason}. Get the newest: {pull}"
         case Upstream.NOT_TOLD:
             return f"{name}: {check.repo} could not be compared: {check.reason}"
 
@@ -81,19 +86,19 @@ def to_be_removed(plan: RemovalPlan) -> Iterator[str]:
         other = (
             "" if file.freed_bytes or not file.size_bytes else ", which has another name and frees nothing"
         )
-        yield f"Deletes {file.path} ({render.size(file.size_bytes)}{other})"
+        yield f"Deletes {_shown(file.path)} ({render.size(file.size_bytes)}{other})"
     yield from spared(plan)
 
 
 def spared(plan: RemovalPlan) -> Iterator[str]:
     """Return what stays, and why."""
     for file in plan.spared:
-        yield f"Keeps {file.path}: {file.reason}."
+        yield f"Keeps {_shown(file.path)}: {escaped(file.reason)}."
 
 
 def removed(plan: RemovalPlan, removal: Removal, state: str | None) -> Iterator[str]:
     """Return what became of a removal; ``state`` is the model's in a running server, or None."""
-    name = plan.model.name
+    name = escaped(plan.model.name)
     size = render.size(removal.freed_bytes) if removal.freed_bytes else "nothing"
     if not removal.deleted:
         yield f"Forgot '{name}'; no file was deleted."
@@ -105,21 +110,48 @@ def removed(plan: RemovalPlan, removal: Removal, state: str | None) -> Iterator[
             "leaves that. 'gglib stop' takes it out now."
         )
     for file in removal.undeleted:
-        yield f"{file.path} could not be deleted ({file.reason}): the next gglib command tries again."
+        yield f"{_shown(file.path)} could not be deleted ({file.reason}): the next gglib command tries again."
+
+
+def forgotten(model: ModelSummary) -> Iterator[str]:
+    """Return what became of a model that was forgotten without its files."""
+    is_one = len(model.all_files) == 1
+    files = ", ".join(map(_shown, model.all_files))
+    yield f"Forgot '{escaped(model.name)}'. {'Its file stays' if is_one else 'Its files stay'}: {files}"
+    if model.is_downloaded:
+        it = "it" if is_one else "them"
+        yield f"'gglib rm --files' would have deleted {it}, too; now that is for you to do."
 
 
 def found(items: Sequence[ImportItem]) -> Iterator[str]:
     """Return what is not added, and why."""
     for item in items:
+        name, path = escaped(item.name), _shown(item.path)
         if item.state is ImportState.KNOWN:
-            yield f"Known: {item.path} is '{item.name}'."
+            yield f"Known: {path} is '{name}'."
         elif item.state is ImportState.SKIPPED:
-            what = item.path if item.name == item.path.name else f"{item.name} ({item.path})"
-            yield f"Skipped: {what}: {item.reason}."
+            what = path if item.name == item.path.name else f"{name} ({path})"
+            yield f"Skipped: {what}: {escaped(item.reason or '')}."
 
 
 def imported(item: ImportItem) -> str:
     """Return what became of one model."""
+    name = escaped(item.name)
     if item.state is ImportState.ADDED:
-        return f"Added '{item.name}'."
-    return f"'{item.name}' was not added: {item.reason}."
+        return f"Added '{name}'."
+    return f"'{name}' was not added: {escaped(item.reason or '')}."
+
+
+def of_file(state: FileState) -> str:
+    """Return what is said behind a file that cannot be used."""
+    match state:
+        case FileState.HERE:
+            return ""
+        case FileState.GONE:
+            return "  (gone)"
+        case FileState.HIDDEN:
+            return "  (hidden: let this user search the directories above it)"
+
+
+def _shown(path: Path) -> str:
+    return escaped(str(path))

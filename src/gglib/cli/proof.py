@@ -3,13 +3,13 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from shlex import quote
 
 import click
 
 from gglib.cli import STARTED_S
 from gglib.cli.api import reachable
 from gglib.cli.chat import answer_to
+from gglib.cli.typed import said
 from gglib.cli.wait_line import wait_line
 from gglib.core.addresses import Endpoint
 from gglib.core.context import ContextWish
@@ -36,7 +36,7 @@ async def prove_with_one_of(server: Endpoint, models: Sequence[ModelSummary]) ->
             if model is models[-1]:
                 raise
             click.echo(
-                f"Warning: {error}\n         'gglib rm {quote(model.name)}' forgets it. Trying the next one.",
+                f"Warning: {error}\n         {said('rm', model.name)} forgets it. Trying the next one.",
                 err=True,
             )
         else:

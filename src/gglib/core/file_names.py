@@ -100,10 +100,14 @@ def safe_revision(revision: str) -> str:
 
 def shown(name: str) -> str:
     """Return any text as a person may see it: what is not printable is escaped, and what is long is cut."""
-    cut = name if len(name) <= SHOWN_CHARACTERS else name[: SHOWN_CHARACTERS - 1] + "…"
+    return escaped(name if len(name) <= SHOWN_CHARACTERS else name[: SHOWN_CHARACTERS - 1] + "…")
+
+
+def escaped(text: str) -> str:
+    """Return all of a text, for a terminal: what is not printable is escaped."""
     return "".join(
         character if _is_plain(character) else character.encode("unicode_escape").decode("ascii")
-        for character in cut
+        for character in text
     )
 
 

@@ -16,7 +16,7 @@ from gglib.core.errors import CatalogError
 from gglib.core.models import ModelLaunchSpec, ModelSettings, ModelSummary, NewModel
 from gglib.core.names import find_model
 from gglib.core.naming import check_aliases
-from gglib.db.border import translated
+from gglib.db.border import primary_code, translated
 from gglib.db.connections import prepare, writing
 from gglib.db.rows import (
     delete_model,
@@ -197,8 +197,15 @@ class SqliteCatalog:
             self._cache.expire()
 
     def _write_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with translated(self._path), writing(self._path) as connection:
-            return work(connection)
+        with translated(self._path):
+            try:
+                with writing(self._path) as connection:
+                    return work(connection)
+            except sqlite3.Error as error:
+                if primary_code(error) != sqlite3.SQLITE_FULL:
+                    raise
+            with writing(self._path, reuses_log=True) as connection:
+                return work(connection)
 
 
 def _launch_spec(model: ModelSummary) -> ModelLaunchSpec:

@@ -53,10 +53,12 @@ def open_reader(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> sqlite
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[sqlite3.Connection]:
+def writing(path: Path, *, reuses_log: bool = False) -> Iterator[sqlite3.Connection]:
     """Yield a connection inside a transaction that is on the disk when the block ends, or undone if it raised.
 
     Blocks the calling thread while another process writes; raises ``CatalogError`` when that takes too long.
+    ``reuses_log`` is for a full disk: what is in the log is copied into the database first, which takes no room, and
+    the log is then written from its beginning (https://sqlite.org/wal.html#ckpt).
     """
     with (
         exclusive(path.with_name(path.name + LOCK_SUFFIX)),
@@ -66,12 +68,21 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
         for pragma in WRITER_PRAGMAS:
             connection.execute(pragma)
         migrate(connection)
+        if reuses_log:
+            _checkpoint(connection)
         with _transaction(connection):
             yield connection
-        # The rows are safe in the log already, so a checkpoint that cannot be made (the disk is full) fails
-        # nobody. PASSIVE does not wait for readers. Closing, when nobody reads, removes the log.
-        with suppress(sqlite3.Error):
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        # Closing, when nobody reads, removes the log.
+        _checkpoint(connection)
+
+
+def _checkpoint(connection: sqlite3.Connection) -> None:
+    """Copy the log into the database, as far as readers allow, for whom PASSIVE does not wait.
+
+    The rows are safe in the log already, so a checkpoint that cannot be made (the disk is full) fails nobody.
+    """
+    with suppress(sqlite3.Error):
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def _is_prepared(path: Path) -> bool:

@@ -86,14 +86,24 @@ def judge_access(
     return Finding(Verdict.WARN, f"{text}. {' '.join(warnings)}") if warnings else Finding(Verdict.OK, text)
 
 
-def judge_models(models: Sequence[ModelSummary], missing: Sequence[str]) -> Finding:
-    """Whether there are models, and whether their files are where they were; ``missing`` are names."""
+def judge_models(
+    models: Sequence[ModelSummary], missing: Sequence[str], hidden: Sequence[str] = ()
+) -> Finding:
+    """Whether there are models, and whether their files are where they were; ``missing`` are names.
+
+    ``hidden`` are names, too: of those whose directories do not let this user see.
+    """
     if not models:
         return Finding(Verdict.WARN, "No models yet: 'gglib up' offers one, 'gglib add FILE' takes yours.")
     if missing:
         return Finding(
             Verdict.WARN,
             f"The files of {', '.join(missing)} are gone: put them back, or forget them with 'gglib rm'.",
+        )
+    if hidden:
+        return Finding(
+            Verdict.WARN,
+            f"The files of {', '.join(hidden)} are in directories that this user may not search: allow it.",
         )
     return Finding(Verdict.OK, f"{len(models)} in the catalogue, all files in place.")
 

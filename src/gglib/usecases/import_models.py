@@ -3,12 +3,13 @@
 Knows the core only; what reads headers and what stores a row are passed in.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from gglib.core.errors import GglibError, InvalidGgufError
+from gglib.core.gguf_names import shard_of
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary, NewModel
 from gglib.core.ports import ModelStorePort
 from gglib.usecases.add_model import ModelFiles, ModelReader, default_name, usable_name, why_no_model
@@ -43,12 +44,29 @@ class ImportItem:
     """Of a new one."""
 
 
+TellLooked = Callable[[Path], None]
+"""Told of each place and each file before it is looked at; from the thread that looks."""
+
+
+def _tell_nobody(path: Path) -> None:  # noqa: ARG001 - the form of ``TellLooked``
+    return None
+
+
 def find_models(
-    places: Iterable[Place], known: Sequence[ModelSummary], read_model: ModelReader
+    places: Iterable[Place],
+    known: Sequence[ModelSummary],
+    read_model: ModelReader,
+    tell: TellLooked = _tell_nobody,
 ) -> list[ImportItem]:
     """Look into the places and return all that was found, each file once. Reads headers: it blocks."""
-    plan = _Plan(known, read_model)
+
+    def read(path: Path) -> ModelFiles:
+        tell(path)
+        return read_model(path)
+
+    plan = _Plan(known, read)
     for place in places:
+        tell(place.path)
         for candidate in place.find(place.path):
             plan.take(place.name, candidate)
     return plan.items
@@ -84,6 +102,11 @@ class _Plan:
         }
         self._planned: dict[tuple[int, int], int] = {}
         """Where in ``items`` a file is."""
+        self._refused: dict[tuple[int, int], str] = {}
+        """Why a file that was read is none: its header is not read again for each of its names.
+
+        Not of shards: what lies beside them decides, too.
+        """
 
     def take(self, place: str, candidate: Candidate) -> None:
         """Decide about one file."""
@@ -98,10 +121,20 @@ class _Plan:
             self.items.append(replace(item, state=ImportState.KNOWN, name=holder))
         elif file in self._planned:
             self._take_again(self._planned[file], candidate, item)
+        elif file in self._refused and shard_of(candidate.path.name) is None:
+            self.items.append(replace(item, reason=self._refused[file]))
         else:
-            self._take_new(candidate, item)
-            if file is not None and self.items[-1].model is not None:
-                self._planned[file] = len(self.items) - 1
+            self.items.append(self._read(candidate, item))
+            if file is not None:
+                self._remember(file)
+
+    def _remember(self, file: tuple[int, int]) -> None:
+        """Keep what became of the file that was read last, for its other names."""
+        item = self.items[-1]
+        if item.model is not None:
+            self._planned[file] = len(self.items) - 1
+        elif item.reason is not None and shard_of(item.path.name) is None:
+            self._refused[file] = item.reason
 
     def _take_again(self, index: int, candidate: Candidate, item: ImportItem) -> None:
         """Let a second name of a file be an alias of the first, and list a second path as what it is."""
@@ -114,19 +147,17 @@ class _Plan:
         model = replace(first.model, aliases=(*first.model.aliases, candidate.name))
         self.items[index] = replace(first, model=model)
 
-    def _take_new(self, candidate: Candidate, item: ImportItem) -> None:
+    def _read(self, candidate: Candidate, item: ImportItem) -> ImportItem:
+        """Return what a file is by its header."""
         try:
             files = self._read_model(candidate.path)
         except InvalidGgufError as error:
-            self.items.append(replace(item, reason=str(error)))
-            return
+            return replace(item, reason=str(error))
         reason = why_no_model(files.facts)
         if reason is not None:
-            self.items.append(replace(item, reason=reason))
-            return
+            return replace(item, reason=reason)
         name = self._free_name(candidate)
-        model = _new_model(candidate, files, name)
-        self.items.append(replace(item, state=ImportState.NEW, name=name, model=model))
+        return replace(item, state=ImportState.NEW, name=name, model=_new_model(candidate, files, name))
 
     def _free_name(self, candidate: Candidate) -> str:
         """Return the name as its place has it, with a number behind it where it is taken."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from gglib.core.errors import HubError, RepositoryNotFoundError
 from gglib.core.gguf_names import shard_of
@@ -65,12 +66,14 @@ async def check_upstream(
 ) -> list[UpstreamCheck]:
     """Ask the hub about each model that came from a repository; each repository once, all of them on their own."""
     from_hub = [model for model in models if model.source.repo is not None]
-    followed = [model for model in from_hub if pinned_revision(model, models_dir) is None]
-    repos = dict.fromkeys(model.source.repo for model in followed if model.source.repo is not None)
+    pins = {model.id: pinned_revision(model, models_dir) for model in from_hub}
+    repos = dict.fromkeys(
+        model.source.repo for model in from_hub if model.source.repo is not None and pins[model.id] is None
+    )
     turns = asyncio.Semaphore(AT_ONCE)
     answers = await asyncio.gather(*(_ask(repo, hub, turns) for repo in repos))
     known = dict(zip(repos, answers, strict=True))
-    return [_check(model, known.get(model.source.repo or ""), models_dir) for model in from_hub]
+    return [_check(model, pins[model.id] or known[model.source.repo or ""]) for model in from_hub]
 
 
 def pinned_revision(model: ModelSummary, models_dir: Path) -> str | None:
@@ -78,7 +81,7 @@ def pinned_revision(model: ModelSummary, models_dir: Path) -> str | None:
     if not model.is_downloaded or not model.paths[0].is_relative_to(models_dir):
         return None
     parts = model.paths[0].relative_to(models_dir).parts
-    return parts[1].partition("@")[2] or None if len(parts) > 2 else None
+    return unquote(parts[1].partition("@")[2]) or None if len(parts) > 2 else None
 
 
 async def _ask(repo: str, hub: ModelHubPort, turns: asyncio.Semaphore) -> HubRepository | HubError:
@@ -89,13 +92,14 @@ async def _ask(repo: str, hub: ModelHubPort, turns: asyncio.Semaphore) -> HubRep
             return error
 
 
-def _check(model: ModelSummary, answer: HubRepository | HubError | None, models_dir: Path) -> UpstreamCheck:
+def _check(model: ModelSummary, answer: HubRepository | HubError | str) -> UpstreamCheck:
+    """Return how a model stands to what the hub answered; to the revision that it is pinned at, which is text."""
     check = UpstreamCheck(
         model=model, repo=model.source.repo or "", state=Upstream.PINNED, old_revision=model.source.revision
     )
     match answer:
-        case None:
-            return replace(check, reason=f"at {pinned_revision(model, models_dir)}")
+        case str():
+            return replace(check, reason=f"at {answer}")
         case RepositoryNotFoundError():
             return replace(check, state=Upstream.GONE, reason=str(answer))
         case HubError():

@@ -7,6 +7,7 @@ note, which the kernel drops with the process.
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -20,6 +21,7 @@ from typing import TextIO
 from gglib.core.errors import StorageError
 from gglib.usecases.pull_journal import opened_in
 
+_NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
 DIRECTORY_NAME = ".removals"
 """Inside ``models/``: on the same disk, and gone with it."""
 
@@ -47,27 +49,42 @@ class RemovalJournal:
     def noted(self, paths: Sequence[Path]) -> Iterator[Callable[[], None]]:
         """Write down that these files are to be deleted; yield what forgets it, once they are.
 
-        Left without that, the note stays for the next gglib. Raises ``StorageError`` when it cannot be written.
+        Left without that, the note stays for the next gglib. On a full disk there is none. Raises ``StorageError``
+        when it cannot be written for another reason.
         """
         path = self._directory / f"{secrets.token_hex(8)}.json"
-        draft = path.with_suffix(".draft")
+        descriptor = None
         try:
-            note = opened_in(self._directory, draft.name, "x")
+            descriptor = self._write(path, paths)
         except OSError as error:
-            raise _unwritable(self._directory, error) from error
-        with note:
-            try:
-                fcntl.flock(note, fcntl.LOCK_EX)
-                json.dump([str(file) for file in paths], note)
-                note.flush()
-                os.fsync(note.fileno())
-                draft.rename(path)  # it is seen when it is whole and locked, not before
-                _sync(self._directory)
-            except OSError as error:
-                self._forget(draft)
-                self._forget(path)
+            self._forget(path)
+            if error.errno not in _NO_ROOM:
                 raise _unwritable(self._directory, error) from error
+        try:
             yield lambda: self._forget(path)
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)  # and with it the lock
+
+    def _write(self, path: Path, paths: Sequence[Path]) -> int:
+        """Write a note; return its open descriptor, which has it locked. Raises OSError and leaves no part of it."""
+        draft = path.with_suffix(".draft")
+        text = json.dumps([str(file) for file in paths])
+        descriptor = None
+        try:
+            with opened_in(self._directory, draft.name, "x") as note:
+                descriptor = os.dup(note.fileno())
+                fcntl.flock(note, fcntl.LOCK_EX)
+                note.write(text)
+            os.fsync(descriptor)
+            draft.rename(path)  # it is seen when it is whole and locked, not before
+            _sync(self._directory)
+        except OSError:
+            if descriptor is not None:
+                os.close(descriptor)
+            self._forget(draft)
+            raise
+        return descriptor
 
     def finish(self, used: Collection[Path]) -> list[Path]:
         """Delete what a gglib that was killed did not, but for what is ``used``; return what was deleted."""

@@ -138,8 +138,10 @@ def _why_spared(path: Path, model: ModelSummary, holders: dict[Path, str], model
 def _why_no_plain_file(path: Path) -> str | None:
     try:
         mode = path.lstat().st_mode
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None  # gone already; a part of it may be there
+    except OSError as error:
+        return f"it cannot be looked at ({error.strerror or error})"
     if stat.S_ISLNK(mode):
         return "it is a link, whose file is somebody else's"
     return None if stat.S_ISREG(mode) else "it is no file"

@@ -91,7 +91,7 @@ async def remember_hashes(
 ) -> list[ModelSummary]:
     """Keep what was computed of files without a known hash, so that they are known again; return those models.
 
-    Raises ``InvalidGgufError`` and the store's errors.
+    A model that has got other files since is left as it is. Raises ``InvalidGgufError`` and the store's errors.
     """
     by_model: dict[int, list[FileCheck]] = {}
     for check in checks:
@@ -101,9 +101,24 @@ async def remember_hashes(
         has_news = any(check.verdict is FileVerdict.UNKNOWN for check in own)
         if has_news and not any(check.is_bad for check in own):
             model = await _with_hashes(own, read_model)
-            changed = await store.replace_model(model.name, model)
-            remembered += [] if changed is None else [changed]
+            if await _is_still(own[0].model, store):
+                changed = await store.replace_model(str(own[0].model.id), model)
+                remembered += [] if changed is None else [changed]
     return remembered
+
+
+async def _is_still(read: ModelSummary, store: ModelStorePort) -> bool:
+    """Whether the catalogue has the model's files as they were read: minutes ago, while others may change it.
+
+    A hash of an older file in the row of a newer one would call that damaged.
+    """
+    return any(
+        model.id == read.id and _content(model) == _content(read) for model in await store.list_models()
+    )
+
+
+def _content(model: ModelSummary) -> tuple[object, ...]:
+    return model.all_files, model.size_bytes, model.hashes, model.source, model.projector_sha256
 
 
 class _OverError(Exception):

@@ -4,9 +4,13 @@ import asyncio
 import json
 import os
 import pty
+import shlex
+import shutil
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +20,7 @@ from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
 from gglib.testing import LocalHub, write_tiny_gguf
 
-from .conftest import LIMIT_S, Home
+from .conftest import LIMIT_S, Done, Home, wait_until
 
 REPO = "ada/coder-GGUF"
 
@@ -66,6 +70,11 @@ def on_a_terminal(home: Home, *arguments: str, answer: str) -> tuple[int, str]:
     finally:
         os.close(terminal)
     return process.wait(LIMIT_S), shown.decode().replace("\r\n", "\n")
+
+
+def is_asleep(pid: int) -> bool:
+    """Whether a process waits for something."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
 
 
 class TestVerify:
@@ -140,6 +149,42 @@ class TestRemove:
         code, shown = on_a_terminal(home, "rm", "coder", "--files", "--yes", answer="")
         assert (code, path.exists(), "Deletes" in shown) == (0, False, False)
 
+    def test_ctrl_c_at_the_question_ends_it(self, home: Home) -> None:
+        """One is enough: nothing is removed, and nobody has to answer first."""
+        path = pulled(home)
+        terminal, end = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gglib", "rm", "coder", "--files"],
+            stdin=end,
+            stdout=end,
+            stderr=end,
+            env=home.environment | {"TERM": "dumb"},
+        )
+        os.close(end)
+        shown = b""
+        try:
+            while b"Forget 'coder'? [y/N]: " not in shown:
+                shown += os.read(terminal, 65536)
+            wait_until(lambda: is_asleep(process.pid))  # it reads: before, C code could miss the signal
+            process.send_signal(signal.SIGINT)
+            assert process.wait(LIMIT_S) == 1
+        finally:
+            process.kill()
+            process.wait()
+            os.close(terminal)
+        assert path.exists()
+        assert "coder" in home.ok("list")
+
+    def test_what_stays_is_told_with_what_deletes_it(self, home: Home) -> None:
+        """Of a model that gglib downloaded the files are its own to delete, and who keeps them hears of that."""
+        path = pulled(home)
+        assert home.ok("rm", "coder").splitlines() == [
+            f"Forgot 'coder'. Its file stays: {path}",
+            "'gglib rm --files' would have deleted it, too; now that is for you to do.",
+        ]
+        home.ok("add", str(home.model_file))
+        assert home.ok("rm", "tiny") == f"Forgot 'tiny'. Its file stays: {home.model_file}\n"
+
     def test_a_model_in_memory_frees_its_disk_later(self, home: Home) -> None:
         """The disk of a model that runs is freed when it leaves the memory, and that is said."""
         from gglib.cli.instance import require_endpoint
@@ -155,6 +200,98 @@ class TestRemove:
             told = home.ok("rm", "coder", "--files")
         assert "in the memory of the running gglib (ready)" in told
         assert "freed when it leaves" in told
+
+
+def on_a_full_disk(home: Home, *arguments: str) -> Done:
+    """Run a command with all that gglib writes on a disk that has no room for another byte; list what is there then.
+
+    The disk is a copy of the home, in a mount namespace, and filled up.
+    """
+    if shutil.which("unshare") is None:
+        pytest.skip("needs unshare to mount a small disk")
+    copy = home.path.with_name(f"{home.path.name}-copy")
+    home.path.rename(copy)
+    home.path.mkdir()
+    gglib = shlex.join([sys.executable, "-m", "gglib", *arguments])
+    script = f"""
+        mount -t tmpfs -o size=8m none {home.path} || exit 77
+        cp -a {copy}/. {home.path}
+        cat /dev/zero > {home.path}/filler 2>/dev/null
+        {gglib}
+        code=$?
+        find {home.path} -type f -printf '%P\\n'
+        exit $code
+    """
+    try:
+        done = subprocess.run(
+            ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
+            env=home.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        home.path.rmdir()
+        copy.rename(home.path)
+    if done.returncode == 77:
+        pytest.skip("this machine lets nobody mount a small disk")
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+class TestFullDisk:
+    def test_a_removal_makes_room(self, home: Home) -> None:
+        """On a disk without a free byte row and file go; neither a note nor a report of a crash is left."""
+        pulled(home)
+        done = on_a_full_disk(home, "rm", "coder", "--files")
+        assert done.stderr == ""
+        told, *files = done.stdout.splitlines()
+        assert told == "Forgot 'coder' and freed 1 MB of disk."
+        assert not [name for name in files if name.startswith(("models/", "logs/"))]
+
+
+def without_privileges(home: Home, *arguments: str) -> Done:
+    """Run a command that permissions stop, also where root runs the tests, whom they do not."""
+    program = [sys.executable, "-m", "gglib", *arguments]
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("needs setpriv to take root's privileges away")
+        program = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", *program]
+    done = subprocess.run(
+        program, env=home.environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+class TestForbidden:
+    @pytest.fixture(name="closed", params=["models/ada/coder-GGUF", "models"])
+    def make_closed(self, home: Home, request: pytest.FixtureRequest) -> Iterator[Path]:
+        """Return the path of a model that is in, or below, a directory which may not be searched."""
+        path = pulled(home)
+        directory = home.path / str(request.param)
+        directory.chmod(0)
+        yield path
+        directory.chmod(0o700)
+
+    def test_a_hidden_file_is_told(self, home: Home, closed: Path) -> None:
+        """What shows a model says that its file is hidden and what to do; what needs no file works."""
+        for arguments in (("show", "coder"), ("doctor",), ("list",)):
+            done = without_privileges(home, *arguments)
+            assert "does not expect" not in done.stderr
+            assert "Errno" not in done.stdout
+        assert f"{closed}  (hidden: let this user" in without_privileges(home, "show", "coder").stdout
+        assert "may not search: allow it" in without_privileges(home, "doctor").stdout
+
+    def test_it_is_not_deleted(self, home: Home, closed: Path) -> None:
+        """Who forgets the model hears that its file stays, or that it has to be left out."""
+        done = without_privileges(home, "rm", "coder", "--files")
+        assert f"Keeps {closed}: it cannot be looked at" in done.stdout or "leave --files out" in done.stderr
+
+    def test_a_folder(self, home: Home, closed: Path) -> None:
+        """One that cannot be read is listed as that, or refused in one sentence."""
+        for folder in (closed.parent, home.path / "models"):
+            done = without_privileges(home, "import", str(folder))
+            assert "Permission denied" in done.stdout or "is no folder that can be read" in done.stderr
 
 
 class TestImport:
@@ -200,9 +337,45 @@ class TestImport:
         code, shown = on_a_terminal(home, "import", str(folder), answer="y")
         assert "Added 'found'." in shown
 
+    def test_who_watches_sees_what_is_looked_at(self, home: Home, folder: Path) -> None:
+        """On the terminal of stderr a line says so; what is printed is the list as ever, and JSON is whole."""
+        with home.watched("import", str(folder), "--json") as watched:
+            printed = watched.end()
+        assert len(json.loads(printed)) == 2
+        assert "Looking at found.gguf ..." in watched.seen
+
     def test_an_unknown_place_is_one_sentence(self, home: Home) -> None:
         """What is no folder names the places that are known."""
         assert "hf, ollama, lm-studio" in home.refused("import", "/nonexistent")
+
+
+class TestHostileNames:
+    """A file may be called anything; a terminal obeys what it is shown."""
+
+    NAME = "a\x1b[2J\nb.gguf"
+    HARMLESS = "a\\x1b[2J\\nb.gguf"
+
+    @pytest.fixture(name="hostile")
+    def make_hostile(self, home: Home) -> Path:
+        """Return such a file of a model, beside a broken one."""
+        folder = home.path / "elsewhere"
+        folder.mkdir()
+        (folder / f"broken-{self.NAME}").write_bytes(b"no")
+        return write_tiny_gguf(folder / self.NAME, seed=9)
+
+    def test_they_are_shown_escaped(self, home: Home, hostile: Path) -> None:
+        """Whatever lists, shows or forgets the model has no escape and no line of its own in it; JSON has the name."""
+        told = home.ok("import", str(hostile.parent), "--yes")
+        told += home.ok("import", str(hostile.parent))
+        (name,) = (model["name"] for model in json.loads(home.ok("list", "--json")))
+        told += home.ok("show", name) + home.ok("verify", name)
+        assert json.loads(home.ok("show", name, "--json"))["paths"] == [str(hostile)]
+        told += home.ok("rm", name, "--files")
+        home.ok("import", str(hostile.parent), "--yes")
+        told += home.ok("rm", name)
+        assert told.replace("\n", "").isprintable()
+        assert told.count(self.HARMLESS) >= 8
+        assert not [line for line in told.splitlines() if line.startswith("b.gguf")]
 
 
 class TestOutdated:

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,14 @@ from gglib.core.errors import InvalidSettingError
 from gglib.core.models import ModelSummary, NewModel
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
+from gglib.usecases.add_model import AddRequest, ModelFiles, add_model
+from gglib.usecases.file_state import FileState, file_state
 from gglib.usecases.import_models import ImportItem, ImportState, find_models, import_models
 from gglib.usecases.importing.places import places_of
 from gglib.usecases.importing.walk import walk
 
 Writer = Callable[..., Path]
+NOBODY = 65534
 COMMIT = "2439f60ef33a0d46d85da5001d52aeda5b00ce9f"
 OLDER = "bbc77c8132af1cc5cf678da3f1ddf2de43606d48"
 
@@ -126,6 +130,40 @@ class TestFolder:
         assert [item.name for item in items if item.state is ImportState.NEW] == ["a"]
         assert told(items) == dict.fromkeys(("b.gguf", "c.gguf"), "it is the same file as 'a'")
 
+    async def test_a_header_is_read_once(
+        self, tmp_path: Path, write: Writer, write_header: Writer, catalog: SqliteCatalog
+    ) -> None:
+        """Further names of a file, be it a model, none, or one of the catalogue, cost no look into it."""
+        write(tmp_path / "a.gguf", 1)
+        write_header(tmp_path / "style.gguf", "llama", "adapter")
+        await add_model(AddRequest(path=write(tmp_path / "known" / "k.gguf", 2)), catalog, read_model)
+        for name in ("a.gguf", "style.gguf", "known/k.gguf"):
+            os.link(tmp_path / name, tmp_path / f"again-{Path(name).name}")
+        read: list[Path] = []
+        told_of: list[Path] = []
+
+        def reading(path: Path) -> ModelFiles:
+            read.append(path)
+            return read_model(path)
+
+        places = places_of(str(tmp_path), {}, tmp_path)
+        items = find_models(places, await catalog.list_models(), reading, told_of.append)
+        assert sorted(path.name for path in read) == ["a.gguf", "again-style.gguf"]
+        assert told_of == [tmp_path, *read]
+        assert "LoRA" in (told(items)["style.gguf"] or "")
+        assert len(items) == 6
+
+    def test_shards_are_looked_at_wherever_they_are(
+        self, tmp_path: Path, write_shards: Callable[[Path], list[Path]]
+    ) -> None:
+        """A first shard that is alone in one folder is a model in another, where its second one is."""
+        (tmp_path / "z").mkdir()
+        first, _ = write_shards(tmp_path / "z")
+        (tmp_path / "a").mkdir()
+        os.link(first, tmp_path / "a" / first.name)
+        alone, whole = find(tmp_path)
+        assert (alone.state, whole.state) == (ImportState.SKIPPED, ImportState.NEW)
+
     async def test_what_is_known_is_not_found_again(
         self, tmp_path: Path, write: Writer, catalog: SqliteCatalog
     ) -> None:
@@ -157,6 +195,65 @@ class TestFolder:
             find(tmp_path / "none")
         with pytest.raises(InvalidSettingError, match="keeps no models"):
             find("ollama", home=tmp_path)
+
+
+@pytest.fixture(name="become_nobody")
+def make_become_nobody() -> Iterator[Callable[[], None]]:
+    """Return what makes root, whom no permission stops, somebody else until the test ends."""
+    user = os.geteuid()
+    yield lambda: os.seteuid(NOBODY) if user == 0 else None
+    os.seteuid(user)
+
+
+class TestForbidden:
+    """A directory that may not be read, or not be searched: some of what is below it raises as it is looked at."""
+
+    @pytest.fixture(name="shared", params=[0o000, 0o444])
+    def make_shared(self, request: pytest.FixtureRequest) -> Iterator[Path]:
+        """Return a directory to which anybody finds the way; all directories below ``closed`` get the mode."""
+        with tempfile.TemporaryDirectory() as name:
+            root = Path(name)
+            root.chmod(0o755)
+            closed = root / "closed"
+            (closed / "models--ada--coder" / "snapshots" / COMMIT).mkdir(parents=True)
+            (closed / "blobs").mkdir()
+            (closed / "manifests").mkdir()
+            (closed / "a.gguf").write_bytes(b"no")
+            closed.chmod(request.param)
+            yield root
+            closed.chmod(0o755)
+
+    def test_a_folder(self, shared: Path, become_nobody: Callable[[], None]) -> None:
+        """It, or what can be seen to be in it, is told to be unreadable: no error that nobody expects."""
+        become_nobody()
+        reasons = told(find(shared / "closed"))
+        assert reasons
+        assert all("Permission denied" in (reason or "") for reason in reasons.values())
+
+    def test_a_cache_of_the_hub(self, shared: Path, become_nobody: Callable[[], None]) -> None:
+        """The cache of another user is told to be unreadable."""
+        become_nobody()
+        items = find("hf", environ={"HF_HUB_CACHE": str(shared / "closed")})
+        assert all("Permission denied" in (reason or "") for reason in told(items).values())
+
+    def test_ollamas_own(self, shared: Path, become_nobody: Callable[[], None]) -> None:
+        """Those of its service are told to be unreadable."""
+        become_nobody()
+        items = find("ollama", environ={"OLLAMA_MODELS": str(shared / "closed")})
+        assert all("Permission denied" in (reason or "") for reason in told(items).values())
+
+    def test_a_model_in_it(self, shared: Path, become_nobody: Callable[[], None]) -> None:
+        """Its file is hidden, which is not gone; one beside it is gone, and one that is here is here."""
+        (shared / "b.gguf").touch()
+        become_nobody()
+        files = ("closed/a.gguf", "gone.gguf", "b.gguf/c.gguf", "b.gguf", "closed")
+        assert [file_state(shared / name) for name in files] == [
+            FileState.HIDDEN,
+            FileState.GONE,
+            FileState.GONE,
+            FileState.HERE,
+            FileState.GONE,
+        ]
 
 
 class HubCache:

@@ -1,6 +1,7 @@
 """What ``rm --files`` deletes, what it never touches, and what a kill in the middle of it leaves."""
 
 import asyncio
+import errno
 import fcntl
 import os
 import signal
@@ -168,6 +169,37 @@ class TestDeleting:
         assert path.exists()
         assert len(await catalog.list_models()) == 1
 
+    async def test_a_full_disk_has_no_room_for_a_note(
+        self, catalog: SqliteCatalog, models_dir: Path, put: Put, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where nothing fits on the disk any more the removal does without a note, and leaves none behind."""
+        path = put("a.gguf")
+        await catalog.add_model(pulled(path))
+
+        def no_room(descriptor: int) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(os, "fsync", no_room)
+        assert (await remove(catalog, models_dir)).deleted == (path,)
+        assert await catalog.list_models() == []
+        assert left_in(models_dir) == []
+
+    async def test_a_disk_that_fails_is_told(
+        self, catalog: SqliteCatalog, models_dir: Path, put: Put, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Another failure of the disk is no reason to go on: row and file stay, and no part of a note."""
+        path = put("a.gguf")
+        await catalog.add_model(pulled(path))
+
+        def broken(descriptor: int) -> None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        monkeypatch.setattr(os, "fsync", broken)
+        with pytest.raises(StorageError, match="leave --files out"):
+            await remove(catalog, models_dir)
+        assert left_in(models_dir) == [path]
+        assert len(await catalog.list_models()) == 1
+
 
 def job_for(path: Path) -> PullJob:
     """Return a pull that would bring a file."""
@@ -229,6 +261,22 @@ class TestSparing:
         assert "link" in reasons[models_dir / "a.gguf"]
         assert (models_dir / "a.gguf").is_symlink()
         assert (tmp_path / "real.gguf").exists()
+
+    async def test_a_file_that_is_hidden(
+        self, catalog: SqliteCatalog, models_dir: Path, put: Put, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A file in a directory that may not be searched is not taken to be gone: it is said to stay."""
+        path = put("ada/a.gguf")
+        look = Path.lstat
+
+        def forbid(looked_at: Path) -> os.stat_result:
+            if looked_at.parent == path.parent:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return look(looked_at)
+
+        monkeypatch.setattr(Path, "lstat", forbid)
+        reasons, _ = await self.spared(catalog, models_dir, pulled(path))
+        assert reasons == {path: "it cannot be looked at (Permission denied)"}
 
     async def test_a_projector_that_another_model_uses(
         self, catalog: SqliteCatalog, models_dir: Path, put: Put

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gglib.core.models import ModelSource, ModelSummary
+from gglib.core.models import ModelSource, ModelSummary, NewModel
 from gglib.core.stream_hash import BLOCK_BYTES
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
@@ -135,6 +135,37 @@ class TestRemembering:
             file.write(b"!")
         (check,) = await verify(remembered)
         assert check.verdict is FileVerdict.DIFFERS
+
+    async def test_a_model_that_changed_meanwhile_is_left_as_it_is(
+        self, tmp_path: Path, write: Writer, catalog: SqliteCatalog
+    ) -> None:
+        """While a large file was read a pull put another one in its place: the old hash is not that one's."""
+        path = write(tmp_path / "a.gguf")
+        added = await add_model(AddRequest(path=path), catalog, read_model)
+        checks = await verify(added)
+        files = read_model(path)
+        newer = NewModel(
+            name="a",
+            paths=files.paths,
+            size_bytes=files.size_bytes,
+            facts=files.facts,
+            source=ModelSource(repo="ada/coder", sha256="b" * 64),
+            hashes=("b" * 64,),
+        )
+        pulled = await catalog.replace_model("a", newer)
+        assert await remember_hashes(checks, catalog, read_model) == []
+        assert await catalog.list_models() == [pulled]
+
+    async def test_another_model_of_the_name_is_left_as_it_is(
+        self, tmp_path: Path, write: Writer, catalog: SqliteCatalog
+    ) -> None:
+        """The model went, and another one has its name: that one was not read."""
+        added = await add_model(AddRequest(path=write(tmp_path / "a.gguf")), catalog, read_model)
+        checks = await verify(added)
+        await catalog.remove_model("a")
+        other = await add_model(AddRequest(path=write(tmp_path / "b.gguf", 2), name="a"), catalog, read_model)
+        assert await remember_hashes(checks, catalog, read_model) == []
+        assert await catalog.list_models() == [other]
 
     async def test_what_is_known_or_broken_is_not_remembered(
         self, tmp_path: Path, write: Writer, catalog: SqliteCatalog

@@ -1,5 +1,6 @@
 """The frame of the command line: help, lazy imports, errors and exit codes."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -97,6 +98,20 @@ def test_an_error_that_nobody_meant_says_where_its_traceback_is(tmp_path: Path) 
     assert "ZeroDivisionError: oops" in result.stderr
     assert str(path) in result.stderr
     assert "Traceback" in path.read_text()
+
+
+def test_a_traceback_that_does_not_fit_on_the_disk_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk takes the name of the report and none of its words: then there is no report."""
+
+    def fill_up(path: Path, *_: object, **__: object) -> None:
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", fill_up)
+    assert "gglib --debug" in failing(ZeroDivisionError("oops"), tmp_path).stderr
+    assert not (tmp_path / "logs" / "last-crash.log").exists()
 
 
 def test_an_interruption_has_the_exit_code_that_shells_know(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ async def test_a_check_that_raises_is_a_failure_and_the_others_run() -> None:
         (judge_access("10.0.0.1", [], is_insecure=False), Verdict.FAIL),
         (judge_models([], []), Verdict.WARN),
         (judge_models([BIG], ["big"]), Verdict.WARN),
+        (judge_models([BIG], [], ["big"]), Verdict.WARN),
         (judge_models([BIG], []), Verdict.OK),
         (judge_disk(10**9), Verdict.WARN),
         (judge_disk(10**11), Verdict.OK),

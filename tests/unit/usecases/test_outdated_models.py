@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gglib.core.errors import HubUnreachableError
+from gglib.core.file_names import safe_folder
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.testing import FakeHub
 from gglib.usecases.outdated_models import Upstream, UpstreamCheck, check_upstream, pinned_revision
@@ -141,6 +142,18 @@ class TestPinned:
         (one,) = await check(model(directory=f"{REPO}@v1"), hub=hub)
         assert (one.state, one.reason) == (Upstream.PINNED, "at v1")
         assert hub.questions["repository"] == 0
+
+    async def test_a_sibling_that_is_followed_does_not_answer_for_it(self, hub: FakeHub) -> None:
+        """A pinned model stays pinned where the same repository is also here without a revision."""
+        followed, pinned = await check(model(), replace(model(directory=f"{REPO}@v1"), id=2), hub=hub)
+        assert (followed.state, pinned.state) == (Upstream.CHANGED, Upstream.PINNED)
+        assert (pinned.reason, pinned.changes) == ("at v1", ())
+
+    def test_a_branch_is_spelled_as_git_does(self) -> None:
+        """The directory has a slash of a branch's name quoted; who pulls types the branch."""
+        for revision in ("feature/x", "refs/pr/1", "v1+cuda"):
+            directory = str(safe_folder(REPO, revision))
+            assert pinned_revision(model(directory=directory), MODELS) == revision
 
     def test_its_directory_says_so(self) -> None:
         """The revision stands behind the repository's name, and only where gglib made that directory."""

@@ -1,14 +1,17 @@
 """``gglib import``: models that other programs already have, taken in where they are."""
 
+import sys
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from gglib.cli.context import Options
-    from gglib.usecases.import_models import ImportItem
+    from gglib.usecases.import_models import ImportItem, TellLooked
 
 
 @click.command("import")
@@ -31,7 +34,8 @@ def command(ctx: click.Context, where: str | None, *, yes: bool, dry_run: bool, 
 
     options: Options = ctx.obj
     settings = options.settings()
-    items = with_catalog(settings, lambda store: find_elsewhere(where, store))
+    with _looking() as tell:
+        items = with_catalog(settings, lambda store: find_elsewhere(where, store, tell))
     new = [item for item in items if item.state is ImportState.NEW]
     if not as_json:
         _show(items, where)
@@ -44,6 +48,22 @@ def command(ctx: click.Context, where: str | None, *, yes: bool, dry_run: bool, 
         render.show_json([_as_json(item) for item in items])
     if any(item.state is ImportState.FAILED for item in items):
         ctx.exit(1)
+
+
+@contextmanager
+def _looking() -> "Iterator[TellLooked]":
+    """Yield what shows on a terminal what is looked at just now: large headers on a slow disk take their time."""
+    from gglib.cli.screen import LiveLine
+    from gglib.core.file_names import shown
+
+    is_watched = sys.stderr.isatty()
+    with closing(LiveLine()) as line:
+
+        def tell(path: "Path") -> None:
+            if is_watched:
+                line.show(f"Looking at {shown(path.name)} ...")
+
+        yield tell
 
 
 def _may_add(new: "Sequence[ImportItem]", *, is_yes: bool, is_quiet: bool) -> bool:
@@ -63,18 +83,19 @@ def _may_add(new: "Sequence[ImportItem]", *, is_yes: bool, is_quiet: bool) -> bo
 
 def _show(items: "Sequence[ImportItem]", where: str | None) -> None:
     from gglib.cli import keep_words, render
+    from gglib.core.file_names import escaped
     from gglib.usecases.import_models import ImportState
 
     for line in keep_words.found(items):
         render.show_line(line)
     rows = [
         (
-            item.name,
+            escaped(item.name),
             render.text(item.model.facts.quantization),
             render.size(item.model.size_bytes),
             item.place,
-            "-" if item.model.projector is None else item.model.projector.name,
-            str(item.path),
+            "-" if item.model.projector is None else escaped(item.model.projector.name),
+            escaped(str(item.path)),
         )
         for item in items
         if item.state is ImportState.NEW and item.model is not None

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from gglib.core.models import ModelSummary
     from gglib.core.ports import ModelStorePort
     from gglib.settings import Settings
+    from gglib.usecases.remove_model import RemovalPlan
 
 
 @click.command("rm")
@@ -25,11 +26,11 @@ def command(options: "Options", model: str, *, with_files: bool, yes: bool) -> N
     if with_files:
         _remove_with_files(settings, model, is_yes=yes)
         return
+    from gglib.cli import keep_words
     from gglib.cli.runner import with_catalog
 
-    removed = with_catalog(settings, lambda store: _remove(store, model))
-    files = ", ".join(str(path) for path in removed.paths)
-    click.echo(f"Forgot '{removed.name}'. Its file stays: {files}")
+    for line in keep_words.forgotten(with_catalog(settings, lambda store: _remove(store, model))):
+        click.echo(line)
 
 
 async def _remove(store: "ModelStorePort", name: str) -> "ModelSummary":
@@ -43,20 +44,23 @@ async def _remove(store: "ModelStorePort", name: str) -> "ModelSummary":
 
 def _remove_with_files(settings: "Settings", name: str, *, is_yes: bool) -> None:
     from gglib.cli import keep_words
-    from gglib.cli.instance import states_of
     from gglib.cli.runner import with_catalog
     from gglib.cli.screen import is_interactive
     from gglib.core.names import not_found, require_model
     from gglib.usecases.remove_model import plan_removal, remove_with_files
 
-    async def remove(store: "ModelStorePort") -> list[str]:
+    async def decide(store: "ModelStorePort") -> "RemovalPlan":
         model = await require_model(store, name)
-        plan = plan_removal(model, await store.list_models(), settings.models_dir)
-        if is_interactive() and not is_yes:
-            for line in keep_words.to_be_removed(plan):
-                click.echo(line)
-            click.confirm(f"Forget '{model.name}'?", abort=True)
-        state = states_of(settings).get(model.id)
+        return plan_removal(model, await store.list_models(), settings.models_dir)
+
+    plan = with_catalog(settings, decide)
+    if is_interactive() and not is_yes:
+        _ask(plan)  # outside of the loop, which would take Ctrl-C for itself
+
+    async def remove(store: "ModelStorePort") -> list[str]:
+        from gglib.cli.instance import states_of
+
+        state = states_of(settings).get(plan.model.id)
         removal = await remove_with_files(plan, store, settings.models_dir)
         if removal is None:
             raise not_found(name, await store.list_models())
@@ -64,3 +68,12 @@ def _remove_with_files(settings: "Settings", name: str, *, is_yes: bool) -> None
 
     for line in with_catalog(settings, remove):
         click.echo(line)
+
+
+def _ask(plan: "RemovalPlan") -> None:
+    from gglib.cli import keep_words
+    from gglib.core.file_names import escaped
+
+    for line in keep_words.to_be_removed(plan):
+        click.echo(line)
+    click.confirm(f"Forget '{escaped(plan.model.name)}'?", abort=True)

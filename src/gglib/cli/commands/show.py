@@ -66,9 +66,11 @@ def _show_repository(settings: "Settings", name: str, *, as_json: bool) -> None:
 def _show_model(settings: "Settings", found: "ModelSummary", *, as_json: bool) -> None:
     import time
 
-    from gglib.cli import listing, render
+    from gglib.cli import keep_words, listing, render
     from gglib.cli.instance import states_of
+    from gglib.core.file_names import escaped
     from gglib.core.model_json import model_json
+    from gglib.usecases.file_state import file_state
 
     state = states_of(settings).get(found.id)
     if as_json:
@@ -97,8 +99,8 @@ def _show_model(settings: "Settings", found: "ModelSummary", *, as_json: bool) -
     }
     for label, value in lines.items():
         if value:
-            click.echo(f"{label + ':':<14}{value}")
+            click.echo(f"{label + ':':<14}{escaped(value)}")
     for label, path, sha256 in listing.files_of(found):
-        click.echo(f"{label + ':':<14}{path}{'' if path.is_file() else '  (gone)'}")
+        click.echo(f"{label + ':':<14}{escaped(str(path))}{keep_words.of_file(file_state(path))}")
         if sha256 is not None:
             click.echo(f"{'SHA-256:':<14}{sha256}")

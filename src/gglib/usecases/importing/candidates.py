@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+HIDDEN_FAULT = "this user may not search the directory that it is in"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -34,6 +35,11 @@ class Candidate:
 
 Finder = Callable[[Path], Iterator[Candidate]]
 """Looks into one place. Blocks; what it cannot read becomes a candidate with a fault."""
+
+
+def unreadable(path: Path, error: OSError) -> Candidate:
+    """Return what is said of a directory into which one cannot look."""
+    return Candidate(path=path, fault=f"it cannot be read ({error.strerror or error})")
 
 
 def as_sha256(text: str) -> str | None:

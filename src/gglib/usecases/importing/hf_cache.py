@@ -10,13 +10,19 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from gglib.usecases.importing.candidates import Candidate, as_sha256
+from gglib.usecases.file_state import FileState, file_state, is_directory
+from gglib.usecases.importing.candidates import HIDDEN_FAULT, Candidate, as_sha256, unreadable
 from gglib.usecases.importing.folder import candidates_of
 from gglib.usecases.importing.walk import walk
 
 ORIGIN = "huggingface"
 _PREFIX = "models--"
 _SEPARATOR = "--"
+_FAULTS = {
+    FileState.HERE: None,
+    FileState.GONE: "its file is gone from the cache",
+    FileState.HIDDEN: HIDDEN_FAULT,
+}
 
 
 def hub_cache(environ: Mapping[str, str], home: Path) -> Path:
@@ -32,7 +38,7 @@ def hub_cache(environ: Mapping[str, str], home: Path) -> Path:
 
 def is_hub_cache(path: Path) -> bool:
     """Whether a folder looks like such a cache."""
-    return any((repo / "snapshots").is_dir() for repo in path.glob(f"{_PREFIX}*"))
+    return any(is_directory(repo / "snapshots") for repo in path.glob(f"{_PREFIX}*"))
 
 
 def find_in_hub_cache(root: Path) -> Iterator[Candidate]:
@@ -40,7 +46,7 @@ def find_in_hub_cache(root: Path) -> Iterator[Candidate]:
     try:
         repositories = sorted(path for path in root.iterdir() if path.name.startswith(_PREFIX))
     except OSError as error:
-        yield Candidate(path=root, fault=f"it cannot be read ({error.strerror or error})")
+        yield unreadable(root, error)
         return
     for repository in repositories:
         yield from _find_in_repository(repository)
@@ -49,7 +55,12 @@ def find_in_hub_cache(root: Path) -> Iterator[Candidate]:
 def _find_in_repository(directory: Path) -> Iterator[Candidate]:
     repo = directory.name.removeprefix(_PREFIX).replace(_SEPARATOR, "/", 1)
     seen: set[Path] = set()
-    for snapshot in _newest_first(directory):
+    try:
+        snapshots = _newest_first(directory)
+    except OSError as error:
+        yield unreadable(directory, error)
+        return
+    for snapshot in snapshots:
         found = walk(snapshot)
         for _, files in found.directories:
             new = [path for path in files if path.relative_to(snapshot) not in seen]
@@ -59,9 +70,9 @@ def _find_in_repository(directory: Path) -> Iterator[Candidate]:
 
 
 def _newest_first(directory: Path) -> list[Path]:
-    """Return the snapshots: the one that ``main`` names before all others, those by their date."""
+    """Return the snapshots: the one that ``main`` names before all others, those by their date. Raises OSError."""
     main = _read(directory / "refs" / "main")
-    snapshots = [path for path in (directory / "snapshots").glob("*") if path.is_dir()]
+    snapshots = [path for path in (directory / "snapshots").glob("*") if is_directory(path)]
     return sorted(snapshots, key=lambda path: (path.name == main, _changed_at(path)), reverse=True)
 
 
@@ -73,7 +84,7 @@ def _described(path: Path, *, repo: str, snapshot: Path) -> Candidate:
         revision=snapshot.name,
         file=path.relative_to(snapshot).as_posix(),
         sha256_of=_sha256_of,
-        fault=None if path.exists() else "its file is gone from the cache",
+        fault=_FAULTS[file_state(path)],
     )
 
 

@@ -11,11 +11,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from gglib.usecases.importing.candidates import Candidate, as_sha256
+from gglib.usecases.file_state import is_directory, is_here
+from gglib.usecases.importing.candidates import Candidate, as_sha256, unreadable
 
 ORIGIN = "ollama"
 HUB_HOSTS = frozenset(("hf.co", "huggingface.co"))
@@ -42,17 +42,21 @@ def models_directories(environ: Mapping[str, str], home: Path) -> tuple[Path, ..
 
 def is_ollama(path: Path) -> bool:
     """Whether a folder looks like one of Ollama's."""
-    return (path / "blobs").is_dir() and any((path / root).is_dir() for root in _ROOTS)
+    return is_directory(path / "blobs") and any(is_directory(path / root) for root in _ROOTS)
 
 
 def find_in_ollama(root: Path) -> Iterator[Candidate]:
     """Return one candidate for each name; several names may be the same file."""
     seen: set[str] = set()
-    paths = chain.from_iterable(sorted((root / directory).glob("*/*/*/*")) for directory in _ROOTS)
+    try:
+        paths = [path for directory in _ROOTS for path in sorted((root / directory).glob("*/*/*/*"))]
+    except OSError as error:
+        yield unreadable(root, error)
+        return
     for path in paths:
         host, namespace, model, tag = path.parts[-4:]
         name = _name(host, namespace, model, tag)
-        if name.casefold() in seen or path.is_dir():
+        if name.casefold() in seen or is_directory(path):
             continue
         seen.add(name.casefold())
         repo = f"{namespace}/{model}" if host in HUB_HOSTS else None
@@ -84,7 +88,7 @@ def _candidate(path: Path, blobs: Path, name: str, repo: str | None) -> Candidat
         fault = "Ollama keeps it in several files, which llama.cpp finds by names that they do not have"
     elif any(_kind(layer) == _ADAPTER for layer in layers):
         fault = "it is a model with a LoRA adapter, which gglib does not apply"
-    elif missing := [blob for blob in (*models, *projectors) if not blob.is_file()]:
+    elif missing := [blob for blob in (*models, *projectors) if not is_here(blob)]:
         fault = f"its file {missing[0].name[:19]}… is missing or not readable"
     return described(
         path=models[0],

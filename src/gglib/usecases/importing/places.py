@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gglib.core.errors import InvalidSettingError
+from gglib.usecases.file_state import is_directory
 from gglib.usecases.importing import hf_cache, lm_studio, ollama
 from gglib.usecases.importing.candidates import Finder
 from gglib.usecases.importing.folder import find_in_folder
@@ -41,11 +42,11 @@ def places_of(where: str | None, environ: Mapping[str, str], home: Path) -> tupl
     """
     known = known_places(environ, home)
     if where is None:
-        return tuple(place for place in known if _is_there(place.path))
+        return tuple(place for place in known if is_directory(place.path))
     if where not in NAMES:
         return (_folder(where),)
     wanted = tuple(place for place in known if place.name == where)
-    there = tuple(place for place in wanted if _is_there(place.path))
+    there = tuple(place for place in wanted if is_directory(place.path))
     if not there:
         looked = ", ".join(str(place.path) for place in wanted)
         raise InvalidSettingError(
@@ -56,7 +57,7 @@ def places_of(where: str | None, environ: Mapping[str, str], home: Path) -> tupl
 
 def _folder(where: str) -> Place:
     path = Path(where).expanduser().absolute()
-    if not _is_there(path):
+    if not is_directory(path):
         raise InvalidSettingError(
             f"'{where}' is no folder that can be read: name one, or one of {', '.join(NAMES)}."
         )
@@ -65,10 +66,3 @@ def _folder(where: str) -> Place:
     if ollama.is_ollama(path):
         return Place(OLLAMA, path, ollama.find_in_ollama)
     return Place(FOLDER, path, find_in_folder)
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a directory above it may not be searched
-        return False

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gglib.usecases.importing.candidates import Candidate
+from gglib.usecases.importing.candidates import Candidate, unreadable
 
 MAX_DEPTH = 16
 MAX_ENTRIES = 200_000
@@ -33,7 +33,7 @@ def walk(root: Path, *, max_entries: int = MAX_ENTRIES) -> Walk:
             status = directory.stat()
             entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
         except OSError as error:
-            found.faults.append(_unreadable(directory, error))
+            found.faults.append(unreadable(directory, error))
             continue
         if (status.st_dev, status.st_ino) in seen:
             continue
@@ -79,7 +79,3 @@ def _is_directory(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link into a circle
         return False
-
-
-def _unreadable(directory: Path, error: OSError) -> Candidate:
-    return Candidate(path=directory, fault=f"it cannot be read ({error.strerror or error})")
