@@ -26,7 +26,7 @@ LATE_S = 0.5
 """Who asks so long after the swap is due has been overtaken by it, however busy the machine is."""
 NOISE_S = 5.0
 HELD_UP_S = 0.15
-"""How much later than its client gglib may hear of a request on a busy machine: only longer overlaps surely were some."""
+"""How much later than its client gglib may hear of a request on a busy machine: longer overlaps surely were some."""
 OTHER_TRIES = 4
 BOUND_S = 30.0
 NO_ERROR = frozenset[str]()
