@@ -45,7 +45,7 @@ bench: $(VENV)/.ready-to-test
 
 # A lock carries hashes for every platform and the address of no registry.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+	--no-strip-extras --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 lock: $(VENV)/bin/python
 	@$(PIP) install uv
 	@$(LOCK) --group build -o requirements/run.lock
