@@ -253,6 +253,7 @@ class EngineManager(ModelRuntimePort):
         generation = self._scheduler.grant_at_once(ticket, spec, needed_ctx, self._now())
         if generation is None:
             return None
+        self._used.add(spec.model_id)
         life = self._granted[ticket] = self._lives[generation]
         return life.target
 

@@ -80,6 +80,9 @@ async def test_who_answered_is_told_once(world: World) -> None:
             pass
         assert manager.take_used() == {2}
         assert manager.take_used() == set()
+        async with manager.admit("b", None, 8192):  # it is ready: nobody waits for it
+            pass
+        assert manager.take_used() == {2}
 
 
 async def test_300_requests_to_a_cold_model_cause_one_launch(world: World) -> None:
