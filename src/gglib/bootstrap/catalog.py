@@ -32,9 +32,8 @@ async def open_catalog(settings: Settings) -> AsyncIterator[SqliteCatalog]:
     """Open the catalogue, making the home when there is none; end the removals and pulls that a kill interrupted."""
     prepare_home(settings)
     async with SqliteCatalog(settings.database) as catalog:
-        if os.access(
-            settings.models_dir, os.R_OK | os.X_OK
-        ):  # else there is nothing that this user could end
+        # Else there is nothing that this user could end.
+        if os.access(settings.models_dir, os.R_OK | os.X_OK):
             await finish_removals(catalog, settings.models_dir)
             await finish_interrupted(catalog, PullJournal(settings.models_dir), read_model)
         yield catalog

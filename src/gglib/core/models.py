@@ -1,6 +1,6 @@
 """The values that cross the ports. All are frozen: whoever holds one may keep it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -115,6 +115,10 @@ class GgufFacts:
     split_index: int | None = None
     """Zero-based number of this shard; None for a model in one file."""
     split_count: int | None = None
+
+    def with_vision(self) -> Self:
+        """Return the facts of the model together with its projector: it can see."""
+        return replace(self, capabilities=replace(self.capabilities, vision=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

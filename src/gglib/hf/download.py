@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gglib.core.disk_room import SPARE_BYTES
 from gglib.core.errors import DownloadCorruptError, GglibError, HubBusyError, HubUnreachableError
 from gglib.core.hub import FetchedFile, RemoteFile
 from gglib.core.ports.hub import TellFetched
@@ -35,7 +36,7 @@ from gglib.hf.replies import (
 )
 from gglib.hf.retries import Retries, RetryLimits
 from gglib.hf.stopping import Stop
-from gglib.hf.storage import SPARE_BYTES, check_space
+from gglib.hf.storage import check_space
 from gglib.hf.transport import Reply, Transport
 
 TICK_S = 0.1

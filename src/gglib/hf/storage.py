@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gglib.core.disk_room import SPARE_BYTES
 from gglib.core.errors import DiskFullError, StorageError
 from gglib.core.size_words import size_words
-
-SPARE_BYTES = 64 * 1024 * 1024
-"""What stays free besides the file: a full disk harms more than a model helps."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _WHY = {

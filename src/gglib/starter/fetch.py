@@ -8,6 +8,7 @@ import asyncio
 import shutil
 from pathlib import Path
 
+from gglib.core.disk_room import SPARE_BYTES
 from gglib.starter import pip
 from gglib.starter.errors import StarterError
 from gglib.starter.pinned import StarterModel
@@ -16,8 +17,6 @@ from gglib.starter.unpack import has_hash, unpack
 
 WORK_NAME = ".starter"
 """Inside the models directory: the same file system, so that the last step can be a rename."""
-SPARE_BYTES = 64 * 1024 * 1024
-"""What stays free besides the files themselves: a full disk harms more than this model helps."""
 
 
 async def fetch_starter(

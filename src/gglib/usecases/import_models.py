@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gglib.core.errors import GglibError, InvalidGgufError
 from gglib.core.gguf_names import shard_of
-from gglib.core.models import GgufFacts, ModelSource, ModelSummary, NewModel
+from gglib.core.models import ModelSource, ModelSummary, NewModel
 from gglib.core.ports import ModelStorePort
 from gglib.usecases.add_model import ModelFiles, ModelReader, default_name, usable_name, why_no_model
 from gglib.usecases.importing.candidates import Candidate
@@ -176,7 +176,7 @@ def _new_model(candidate: Candidate, files: ModelFiles, name: str) -> NewModel:
         name=name,
         paths=files.paths,
         size_bytes=files.size_bytes,
-        facts=files.facts if projector is None else _seeing(files.facts),
+        facts=files.facts if projector is None else files.facts.with_vision(),
         source=ModelSource(
             origin=candidate.origin,
             repo=candidate.repo,
@@ -188,7 +188,3 @@ def _new_model(candidate: Candidate, files: ModelFiles, name: str) -> NewModel:
         projector=projector,
         projector_sha256=None if projector is None else candidate.sha256_of(projector),
     )
-
-
-def _seeing(facts: GgufFacts) -> GgufFacts:
-    return replace(facts, capabilities=replace(facts.capabilities, vision=True))

@@ -117,6 +117,7 @@ class PullJournal:
     """The jobs of one ``models/`` directory. Any number of processes may use it."""
 
     def __init__(self, models_dir: Path) -> None:
+        self.models_dir = models_dir
         self._directory = models_dir / DIRECTORY_NAME
 
     @contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gglib.core.disk_room import SPARE_BYTES
 from gglib.core.errors import (
     DiskFullError,
     DownloadCorruptError,
@@ -20,7 +21,7 @@ from gglib.core.errors import (
     UnreadableFileError,
 )
 from gglib.core.hub import FetchedFile
-from gglib.core.models import GgufFacts, ModelSummary, NewModel
+from gglib.core.models import ModelSummary, NewModel
 from gglib.core.part_names import part_path
 from gglib.core.ports import ModelHubPort, ModelStorePort, TellFetched
 from gglib.core.size_words import size_words
@@ -28,10 +29,9 @@ from gglib.usecases.add_model import ModelFiles, ModelReader
 from gglib.usecases.file_hash import hash_file
 from gglib.usecases.plan_pull import PullFile, PullPlan
 from gglib.usecases.pull_journal import JobFile, PullJob, PullJournal, bytes_on_disk
+from gglib.usecases.removal_journal import delete_files
 
 DOWNLOADING, VERIFYING, ADDING = "downloading", "verifying", "adding"
-SPARE_BYTES = 64 * 1024 * 1024
-"""What stays free: a disk that is full to the last byte harms more than this model helps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +82,9 @@ class Puller:
             if job.here_bytes() == 0:
                 await asyncio.to_thread(self.journal.end, job)
             raise
-        return await self._enter(plan, job, fetched, progress)
+        return await self._enter_fetched(plan, job, fetched, progress)
 
-    async def _enter(
+    async def _enter_fetched(
         self, plan: PullPlan, job: PullJob, fetched: list[FetchedFile], progress: TellPull
     ) -> ModelSummary:
         job = job.with_hashes([file.sha256 for file in fetched])
@@ -97,7 +97,7 @@ class Puller:
                 f"{plan.files[0].target.name} came whole, but {error}: run the same command again when it can be."
             ) from error
         except InvalidGgufError as error:
-            await self._discard(plan)
+            await _delete([file.target for file in plan.all_files], self.store, self.journal)
             await asyncio.to_thread(self.journal.end, job)
             raise _unloadable(plan, error) from error
         await asyncio.to_thread(self.journal.end, job)
@@ -116,13 +116,6 @@ class Puller:
                     f"{file.target} is there already, and gglib did not bring it: move it away, or name another home "
                     "with --home."
                 )
-
-    async def _discard(self, plan: PullPlan) -> None:
-        """Delete what came, but for files that a model has: a projector is shared, and no row is without its file."""
-        used = {file for model in await self.store.list_models() for file in model.all_files}
-        for file in plan.all_files:
-            if file.target not in used:
-                await asyncio.to_thread(file.target.unlink, missing_ok=True)
 
     async def _fetch_all(self, plan: PullPlan, progress: TellPull) -> list[FetchedFile]:
         fetched: list[FetchedFile] = []
@@ -159,16 +152,28 @@ async def finish_interrupted(
 async def discard_interrupted(job: PullJob, store: ModelStorePort, journal: PullJournal) -> int:
     """Give up a pull that did not end, and delete what came of it; return how many bytes that freed.
 
-    A file that a model of the catalogue has stays. Raises ``BeingFetchedError`` when somebody is at it.
+    A file that a model of the catalogue has stays. Raises ``BeingFetchedError`` when somebody is at it, and
+    ``StorageError``.
+    """
+    with journal.held(job):
+        freed = await _delete(job.leftovers(), store, journal)
+        await asyncio.to_thread(journal.end, job)
+    return freed
+
+
+async def _delete(paths: Sequence[Path], store: ModelStorePort, journal: PullJournal) -> int:
+    """Delete files, but for those that a model has: a projector is shared, and no row is without its file.
+
+    Returns how many bytes that freed. Raises ``StorageError``.
     """
     used = {file for model in await store.list_models() for file in model.all_files}
-    with journal.held(job):
-        freed = 0
-        for path in job.leftovers():
-            if path not in used:
-                freed += bytes_on_disk(path)
-                await asyncio.to_thread(path.unlink, missing_ok=True)
-        await asyncio.to_thread(journal.end, job)
+    going = [path for path in paths if path not in used]
+    freed = sum(map(bytes_on_disk, going))
+    _, undeleted = await asyncio.to_thread(delete_files, going, journal.models_dir)
+    if undeleted:
+        raise StorageError(
+            f"{undeleted[0].path} cannot be deleted ({undeleted[0].reason}): delete it by hand."
+        )
     return freed
 
 
@@ -245,17 +250,13 @@ def _new_model(job: PullJob, files: ModelFiles) -> NewModel:
         aliases=job.aliases,
         paths=files.paths,
         size_bytes=files.size_bytes,
-        facts=files.facts if job.projector is None else _seeing(files.facts),
+        facts=files.facts if job.projector is None else files.facts.with_vision(),
         source=replace(job.source, sha256=job.files[0].sha256),
         hashes=tuple(file.sha256 for file in job.files),
         projector=None if job.projector is None else job.projector.target,
         projector_sha256=None if job.projector is None else job.projector.sha256,
         is_downloaded=True,
     )
-
-
-def _seeing(facts: GgufFacts) -> GgufFacts:
-    return replace(facts, capabilities=replace(facts.capabilities, vision=True))
 
 
 def _make_room(plan: PullPlan) -> None:
