@@ -18,6 +18,9 @@ _SOURCE = re.compile(r"^(?:[a-z]{2,4}\s+)?[\w:()~ ]{1,40}?: +(?:error loading mo
 _COMPLAINT = re.compile(
     r"error|fail|invalid|unable|cannot|could ?n[o']t|unknown|not found|abort|assert|illegal", re.IGNORECASE
 )
+_RUNNERS_WORD = "engine: "
+"""How the embedded engine's runner begins its last line. The engine writes from a thread of its own: what it has to say
+may come after that line, and says more."""
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|unable to allocate|failed to allocate|cannot allocate|bad_alloc", re.IGNORECASE
 )
@@ -116,7 +119,7 @@ def reason_for_exit(lines: Sequence[str], exit_code: int, *, was_ready: bool = F
     if exit_code == -9:
         return "out of memory, most likely (the system killed the engine)"
     if not was_ready:
-        for line in lines:
+        for line in sorted(lines, key=lambda line: line.startswith(_RUNNERS_WORD)):
             match = _PREFIX.match(line)
             if match and match["level"] not in {"D", "I"} and _COMPLAINT.search(match["rest"]):
                 return _SOURCE.sub("", match["rest"]).strip() or match["rest"].strip()

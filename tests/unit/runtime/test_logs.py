@@ -85,6 +85,14 @@ def test_the_reason_is_the_engines_first_complaint(lines: list[str], code: int, 
     assert reason_for_exit(lines, code) == reason
 
 
+def test_what_the_runner_says_is_the_reason_only_where_the_engine_says_nothing() -> None:
+    """The engine writes from a thread of its own, and on a busy machine later than the runner that gives up on it."""
+    runner = "engine: Failed to init server, please check the input params."
+    engine = "0.00.003.467 E llama_model_load: error loading model: data is not within the file bounds"
+    assert reason_for_exit([runner, engine], 1) == "data is not within the file bounds"
+    assert reason_for_exit([runner], 1) == "Failed to init server, please check the input params."
+
+
 def test_an_error_from_its_life_is_no_reason_for_a_later_death() -> None:
     """A ready engine has complained about a request before; that did not kill it."""
     assert reason_for_exit(["E srv: failed to parse a request"], -11, was_ready=True) == (
