@@ -12,6 +12,8 @@ from .storm import StormPlan, storm
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts what is left by /proc")
 SEED = 20_261
+STORMS = 3
+"""The moments of the kills are the machine's: where none met what was to be met, there is another storm."""
 
 
 def count(report: Report, *words: str) -> int:
@@ -19,11 +21,22 @@ def count(report: Report, *words: str) -> int:
     return sum(number for end, number in report.ends.items() if end.startswith(words))
 
 
+def saw_everything(report: Report) -> bool:
+    """Whether each kind of accident befell somebody."""
+    kinds = (("cut", "refused"), ("broken cut", "broken refused"), ("dropped cut",))
+    return report.kills >= 2 and all(count(report, *words) >= 1 for words in kinds)
+
+
 async def test_every_request_of_a_storm_is_answered_or_told_one_error(tmp_path: Path) -> None:
     """Engines are killed under eight clients of four models: answers are whole or one clear error, nothing is left."""
-    report = await storm(StormPlan(seed=SEED, requests=90, kill_every_s=(0.6, 1.8)), tmp_path)
-    assert report.complaints == []
-    assert sum(report.ends.values()) == 90
+    for number in range(STORMS):
+        home = tmp_path / str(number)
+        home.mkdir()
+        report = await storm(StormPlan(seed=SEED + number, requests=90, kill_every_s=(0.6, 1.8)), home)
+        assert report.complaints == []
+        assert sum(report.ends.values()) == 90
+        if saw_everything(report):
+            break
     assert count(report, "answered") >= 25
     assert count(report, "cut", "refused") >= 1
     assert count(report, "broken cut", "broken refused") >= 1
