@@ -1,64 +1,53 @@
 """One line for each request that is over. Nothing of a body, a query, a key or a prompt is ever in it.
 
-Formatting and writing a line takes as long as forwarding a short request, most of it in the logging module and in the
-files behind it. So lines are collected for a moment and handed over together: one record holds one line or more.
+Writing a line takes as long as forwarding a short request, most of it in the logging module and in the files behind it.
+So lines are handed over together: one record of the logging module holds one line or more, each with its own time.
 """
 
-import asyncio
 import logging
 import time
 
-from gglib.proxy.record import RequestRecord
+from gglib.proxy.record import Refusal, RequestRecord
 
 log = logging.getLogger("gglib.access")
 
-HELD_S = 0.2
-"""Who watches does not notice; who is killed loses no more than this."""
-HELD_LINES = 1_000
 QUIET_PATHS = frozenset(("/health", "/api/status", "/metrics"))
 """What programs ask again and again; only what went wrong there is worth a line."""
 
 
 class AccessLog:
-    """Collects lines and hands them to the logger ``gglib.access``, each with its own time."""
+    """Collects lines until ``flush`` hands them to the logger ``gglib.access``."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
-        self._timer: asyncio.TimerHandle | None = None
         self._second = 0
         self._clock = ""
 
-    def note(self, record: RequestRecord) -> None:
-        """Take in a request that is over."""
+    def note(self, record: RequestRecord, at_s: float) -> None:
+        """Take in a request that was over at ``at_s``, in seconds since the epoch."""
         if record.status == 200 and record.path in QUIET_PATHS:
             return
         if log.isEnabledFor(logging.INFO):
-            self._add(line(record))
+            self._add(line(record), at_s)
 
-    def note_refusal(self, status: int, reason: str, request_id: str) -> None:
+    def note_refusal(self, refusal: Refusal, at_s: float) -> None:
         """Take in what was refused before it was a request."""
         if log.isEnabledFor(logging.INFO):
-            self._add(f"- - status={status} refused: {reason} request_id={request_id}")
+            self._add(
+                f"- - status={refusal.status} refused: {refusal.reason} request_id={refusal.request_id}", at_s
+            )
 
     def flush(self) -> None:
         """Hand over what there is."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if self._lines:
             lines, self._lines = self._lines, []
             log.info("%s", "\n".join(lines))
 
-    def _add(self, text: str) -> None:
-        now_s = time.time()
-        second = int(now_s)
+    def _add(self, text: str, at_s: float) -> None:
+        second = int(at_s)
         if second != self._second:
             self._second, self._clock = second, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
-        self._lines.append(f"{self._clock},{int((now_s - second) * 1000):03} INFO    {text}")
-        if len(self._lines) >= HELD_LINES:
-            self.flush()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(HELD_S, self.flush)
+        self._lines.append(f"{self._clock},{int((at_s - second) * 1000):03} INFO    {text}")
 
 
 def line(record: RequestRecord) -> str:

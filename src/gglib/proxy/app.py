@@ -17,11 +17,10 @@ from gglib.proxy.headers import preferred_wait_s, to_upstream
 from gglib.proxy.http1.errors import HttpError
 from gglib.proxy.http1.writer import header_lines
 from gglib.proxy.options import Services
-from gglib.proxy.record import RequestRecord
+from gglib.proxy.record import Refusal, RequestRecord
 from gglib.proxy.request import ClientLeftError, Request
 from gglib.proxy.routes.operation import Handler
 from gglib.proxy.routes.table import find_handler
-from gglib.proxy.usage import read_usage
 
 log = logging.getLogger("gglib.proxy")
 
@@ -61,7 +60,7 @@ class ProxyApp:
         finally:
             self._open.discard(request)
             record = _record(request, answer, started_s=started_s, ended_s=monotonic(), error_code=error_code)
-            self._services.observer.note(record)
+            self._services.observer.note(record, answer.tail)
 
     def stop(self) -> None:
         """End what is open with ``ShuttingDownError``, and refuse what comes."""
@@ -71,7 +70,7 @@ class ProxyApp:
 
     def note_refusal(self, error: HttpError, request_id: str) -> None:
         """Take note of what the edge refused before it was a request."""
-        self._services.observer.note_refusal(describe(error).status, str(error), request_id)
+        self._services.observer.note_refusal(Refusal(describe(error).status, str(error), request_id))
 
     def _admit(self, request: Request, answer: Answer) -> "_Plan":
         """Return what to do for a request; raises what it is refused for."""
@@ -135,7 +134,6 @@ def _log_error(request: Request, error: Exception) -> None:
 def _record(
     request: Request, answer: Answer, *, started_s: float, ended_s: float, error_code: str | None
 ) -> RequestRecord:
-    usage = read_usage(answer.tail)
     return RequestRecord(
         method=request.method,
         path=request.path,
@@ -147,8 +145,6 @@ def _record(
         first_byte_s=None if answer.began_s is None else answer.began_s - started_s,
         duration_s=ended_s - started_s,
         chunks=answer.chunks,
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
         is_streamed=answer.is_event_stream,
         error_code=error_code,
     )

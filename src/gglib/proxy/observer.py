@@ -1,10 +1,22 @@
-"""Sees every request when it is over, and tells the log and the metrics."""
+"""Sees every request when it is over, and tells the log and the metrics.
 
+What is over waits a moment and is looked at together with others: that takes half as long, because the processor
+finds what it needs for the second one in its caches. Between two requests it has to fetch all of it anew.
+"""
+
+import asyncio
+import time
 from collections.abc import Callable
 
 from gglib.proxy.access_log import AccessLog
-from gglib.proxy.record import RequestRecord
+from gglib.proxy.record import Refusal, RequestRecord
 from gglib.proxy.tally import Tally
+from gglib.proxy.usage import read_usage
+
+HELD_S = 0.2
+"""Who watches the log does not notice; who is killed loses no more than this."""
+HELD_AT_MOST = 100
+"""So many are looked at in half a millisecond."""
 
 
 class Observer:
@@ -12,20 +24,49 @@ class Observer:
 
     def __init__(self, route_of: Callable[[str], str]) -> None:
         self._access_log = AccessLog()
-        self.tally = Tally(route_of)
+        self._tally = Tally(route_of)
+        self._held: list[tuple[float, RequestRecord, bytes] | tuple[float, Refusal]] = []
+        """What is over and was not looked at: when it was, in seconds since the epoch, and what it was."""
+        self._timer: asyncio.TimerHandle | None = None
         self.count_connections: Callable[[], int] = lambda: 0
         """How many clients are connected; whoever listens sets it."""
 
-    def note(self, record: RequestRecord) -> None:
-        """Take in a request that is over."""
-        self.tally.note(record)
-        self._access_log.note(record)
+    @property
+    def tally(self) -> Tally:
+        """What was counted, up to this moment."""
+        self.catch_up()
+        return self._tally
 
-    def note_refusal(self, status: int, reason: str, request_id: str) -> None:
-        """Take in what the edge refused before it was a request."""
-        self.tally.note_refusal(status)
-        self._access_log.note_refusal(status, reason, request_id)
+    def note(self, record: RequestRecord, tail: bytes) -> None:
+        """Take in a request that is over. The end of its answer, ``tail``, tells how many tokens it took."""
+        self._hold((time.time(), record, tail))
 
-    def close(self) -> None:
-        """Hand over what was not told yet."""
-        self._access_log.flush()
+    def note_refusal(self, refusal: Refusal) -> None:
+        """Take in what was refused before it was a request."""
+        self._hold((time.time(), refusal))
+
+    def catch_up(self) -> None:
+        """Look at all that is held, and hand it over."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        held, self._held = self._held, []
+        tally, log = self._tally, self._access_log
+        for over in held:
+            if len(over) == 2:
+                at_s, refusal = over
+                tally.note_refusal(refusal.status)
+                log.note_refusal(refusal, at_s)
+            else:
+                at_s, record, tail = over
+                record.prompt_tokens, record.completion_tokens = read_usage(tail)
+                tally.note(record)
+                log.note(record, at_s)
+        log.flush()
+
+    def _hold(self, over: tuple[float, RequestRecord, bytes] | tuple[float, Refusal]) -> None:
+        self._held.append(over)
+        if len(self._held) >= HELD_AT_MOST:
+            self.catch_up()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(HELD_S, self.catch_up)

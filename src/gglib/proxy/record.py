@@ -1,11 +1,12 @@
-"""What is remembered of one request that is over: for the log and for the metrics. Pure."""
+"""What is remembered of what is over: for the log and for the metrics. Pure."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(slots=True)
 class RequestRecord:
-    """One request. Times in seconds. Not frozen, because that costs; nobody changes it."""
+    """One request. Times in seconds. Not frozen, because that costs; who made it adds the tokens and nothing else."""
 
     method: str
     path: str
@@ -18,10 +19,19 @@ class RequestRecord:
     """From its arrival to the first byte of the answer's body; heartbeats do not count."""
     duration_s: float
     chunks: int
-    prompt_tokens: int | None
-    completion_tokens: int | None
     is_streamed: bool
     error_code: str | None
     """The code of what it failed with; None where it did not."""
     key_name: str | None = None
     """The name of the key that it carried; None where it needed none."""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    """What its answer told; None where it did not."""
+
+
+class Refusal(NamedTuple):
+    """What the edge refused before it was a request."""
+
+    status: int
+    reason: str
+    request_id: str

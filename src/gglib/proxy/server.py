@@ -68,7 +68,7 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
     finally:
         listener.close()
         await pool.close()
-        services.observer.close()
+        services.observer.catch_up()
 
 
 def _gate(listener: socket.socket, options: ProxyOptions) -> Gate:

@@ -1,9 +1,7 @@
 """One line for each request that is over: when it is written, and what is never in it."""
 
-import asyncio
 import logging
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -11,8 +9,8 @@ from datetime import datetime
 import pytest
 
 from gglib.proxy import access_log
-from gglib.proxy.access_log import HELD_LINES, QUIET_PATHS, AccessLog, line
-from gglib.proxy.record import RequestRecord
+from gglib.proxy.access_log import QUIET_PATHS, AccessLog, line
+from gglib.proxy.record import Refusal, RequestRecord
 
 RECORD = RequestRecord(
     method="POST",
@@ -76,11 +74,11 @@ def test_a_line_has_what_is_known() -> None:
     )
 
 
-async def test_lines_are_handed_over_together_and_at_the_end(records: Records) -> None:
+def test_lines_are_handed_over_together(records: Records) -> None:
     """Nothing is written at once; ``flush`` writes all of it in one record, in order, and then nothing more."""
     log = AccessLog()
-    log.note(RECORD)
-    log.note_refusal(431, "The request's head is larger than 32768 bytes.", "req_9")
+    log.note(RECORD, 0)
+    log.note_refusal(Refusal(431, "The request's head is larger than 32768 bytes.", "req_9"), 0)
     assert records.messages == []
     log.flush()
     log.flush()
@@ -92,62 +90,39 @@ async def test_lines_are_handed_over_together_and_at_the_end(records: Records) -
     )
 
 
-async def test_each_line_has_its_own_time(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_line_has_its_own_time(records: Records) -> None:
     """The time is that of the request's end, to the millisecond, not that of the writing."""
     times = [1_795_503_871.0, 1_795_503_871.0625, 1_795_503_872.9995]
     log = AccessLog()
     for time_s in times:
-        monkeypatch.setattr(time, "time", lambda time_s=time_s: time_s)
-        log.note(RECORD)
+        log.note(RECORD, time_s)
     log.flush()
     stamps = [text[:23] for text in records.messages[0].split("\n")]
     expected = [datetime.fromtimestamp(int(time_s)).strftime("%Y-%m-%d %H:%M:%S") for time_s in times]  # noqa: DTZ006
     assert stamps == [f"{expected[0]},000", f"{expected[1]},062", f"{expected[2]},999"]
 
 
-async def test_a_flood_is_not_held(records: Records) -> None:
-    """So many lines are handed over without waiting."""
-    log = AccessLog()
-    for _ in range(HELD_LINES - 1):
-        log.note(RECORD)
-    assert records.messages == []
-    log.note(RECORD)
-    assert [len(message.split("\n")) for message in records.messages] == [HELD_LINES]
-
-
-async def test_held_lines_are_handed_over_soon(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A timer hands over what nobody asked for; the next line starts it anew."""
-    monkeypatch.setattr(access_log, "HELD_S", 0)
-    log = AccessLog()
-    for count in (1, 2):
-        log.note(RECORD)
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        assert len(records.messages) == count
-
-
 @pytest.mark.parametrize("path", sorted(QUIET_PATHS))
-async def test_what_programs_ask_again_and_again_is_quiet(path: str, records: Records) -> None:
+def test_what_programs_ask_again_and_again_is_quiet(path: str, records: Records) -> None:
     """On these paths only what went wrong is worth a line."""
     log = AccessLog()
-    log.note(replace(RECORD, path=path))
+    log.note(replace(RECORD, path=path), 0)
     log.flush()
     assert records.messages == []
-    log.note(replace(RECORD, path=path, status=401))
+    log.note(replace(RECORD, path=path, status=401), 0)
     log.flush()
     assert f" {path} " in records.messages[0]
 
 
-async def test_nobody_listens_and_nothing_is_made(records: Records) -> None:
-    """Where the log is off, no line is made, and no timer."""
+def test_nobody_listens_and_nothing_is_made(records: Records) -> None:
+    """Where the log is off, no line is made."""
     access_log.log.setLevel(logging.WARNING)
     log = AccessLog()
-    log.note(RECORD)
-    log.note_refusal(400, "x", "req_9")
+    log.note(RECORD, 0)
+    log.note_refusal(Refusal(400, "x", "req_9"), 0)
     access_log.log.setLevel(logging.INFO)
     log.flush()
     assert records.messages == []
-    assert log._timer is None
 
 
 def test_a_record_has_no_place_for_a_secret() -> None:

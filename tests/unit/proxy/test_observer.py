@@ -1,0 +1,103 @@
+"""What is over is looked at soon, in order, and not alone."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from gglib.proxy import access_log, observer
+from gglib.proxy.observer import HELD_AT_MOST, Observer
+from gglib.proxy.record import Refusal, RequestRecord
+from gglib.proxy.routes.table import route_of
+
+TAIL = b'{"usage":{"completion_tokens":3,"prompt_tokens":54}}'
+
+
+def a_record(number: int = 1) -> RequestRecord:
+    """Return a request that is over."""
+    return RequestRecord(
+        method="POST",
+        path="/v1/chat/completions",
+        model="tiny",
+        status=200,
+        request_id=f"req_{number}",
+        waited_s=0.01,
+        first_byte_s=0.5,
+        duration_s=1.2,
+        chunks=7,
+        is_streamed=True,
+        error_code=None,
+    )
+
+
+class Lines(logging.Handler):
+    """Keeps the lines that were logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[list[str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep those of a record."""
+        self.batches.append(record.getMessage().split("\n"))
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    """Listen to the access log at the level that servers have."""
+    handler, level = Lines(), access_log.log.level
+    access_log.log.addHandler(handler)
+    access_log.log.setLevel(logging.INFO)
+    yield handler
+    access_log.log.setLevel(level)
+    access_log.log.removeHandler(handler)
+
+
+async def test_numbers_are_those_of_this_moment(lines: Lines) -> None:
+    """Whoever asks for the numbers gets all that is over, tokens too, without a wait; the lines leave with them."""
+    seen = Observer(route_of)
+    seen.note(a_record(), TAIL)
+    seen.note_refusal(Refusal(431, "too large", "req_9"))
+    assert lines.batches == []
+    tally = seen.tally
+    assert tally.models["tiny"].prompt_tokens == 54
+    assert tally.models["tiny"].completion_tokens == 3
+    assert tally.refusals == {431: 1}
+    (batch,) = lines.batches
+    assert [text.rpartition("request_id=")[2] for text in batch] == ["req_1", "req_9"]
+    assert "prompt_tokens=54 completion_tokens=3" in batch[0]
+    assert seen.tally.models["tiny"].prompt_tokens == 54  # nothing counts twice
+
+
+async def test_lines_have_the_time_of_the_end(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line says when its request was over, not when it was looked at."""
+    seen = Observer(route_of)
+    for ended_s in (1_795_503_871.25, 1_795_503_872.5):
+        monkeypatch.setattr(time, "time", lambda ended_s=ended_s: ended_s)
+        seen.note(a_record(), TAIL)
+    monkeypatch.setattr(time, "time", lambda: 1_795_503_900.0)
+    seen.catch_up()
+    assert [text[17:23] for text in lines.batches[0]] == ["31,250", "32,500"]
+
+
+async def test_a_flood_is_not_held(lines: Lines) -> None:
+    """So many are looked at without waiting for more, or for the time."""
+    seen = Observer(route_of)
+    for number in range(HELD_AT_MOST - 1):
+        seen.note(a_record(number), TAIL)
+    assert lines.batches == []
+    seen.note(a_record(), TAIL)
+    assert [len(batch) for batch in lines.batches] == [HELD_AT_MOST]
+
+
+async def test_what_is_held_is_looked_at_soon(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timer looks at what nobody asked for; the next request starts it anew."""
+    monkeypatch.setattr(observer, "HELD_S", 0)
+    seen = Observer(route_of)
+    for count in (1, 2):
+        seen.note(a_record(), TAIL)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(lines.batches) == count
