@@ -39,9 +39,8 @@ class ProxyApp:
 
     async def handle(self, request: Request, wire: Wire) -> None:
         """Answer one request."""
-        answer = Answer(
-            wire, method=request.method, minor_version=request.minor_version, request_id=request.id
-        )
+        head = request.head
+        answer = Answer(wire, method=head.method, minor_version=head.minor_version, request_id=request.id)
         started_s = monotonic()
         error_code: str | None = None
         self._open.add(request)
@@ -80,7 +79,7 @@ class ProxyApp:
         if not isinstance(plan, _Plan):
             plan = request.head.derived = self._plan(request, answer)
         answer.extra_lines = plan.answer_lines
-        request.upstream_lines = plan.upstream_lines
+        request.target, request.upstream_lines = plan.target, plan.upstream_lines
         request.preferred_wait_s = plan.preferred_wait_s
         request.key_name = plan.key_name
         return plan
@@ -102,6 +101,7 @@ class ProxyApp:
             header_lines(to_upstream(head.headers)),
             preferred_wait_s(head.headers),
             key_name,
+            head.target,
         )
 
 
@@ -116,6 +116,8 @@ class _Plan:
     """Header lines that an engine may see."""
     preferred_wait_s: int | None
     key_name: str | None = None
+    target: bytes = b""
+    """Path and query as they came."""
 
 
 async def _answer_preflight(lines: bytes, request: Request, answer: Answer, services: Services) -> None:
@@ -134,9 +136,10 @@ def _log_error(request: Request, error: Exception) -> None:
 def _record(
     request: Request, answer: Answer, *, started_s: float, ended_s: float, error_code: str | None
 ) -> RequestRecord:
+    head = request.head
     return RequestRecord(
-        method=request.method,
-        path=request.path,
+        method=head.method,
+        path=head.raw_path,
         model=request.model,
         key_name=request.key_name,
         status=answer.status,

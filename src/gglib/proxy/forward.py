@@ -7,7 +7,6 @@ the block with ``UpstreamStalledError``, which the runtime sees as it passes.
 
 import asyncio
 from time import monotonic
-from typing import NamedTuple
 
 from gglib.core.errors import UnreachableError, UpstreamError
 from gglib.core.names import not_found
@@ -31,42 +30,40 @@ these times. None: no more."""
 async def forward(request: Request, answer: Answer, services: Services) -> None:
     """Answer ``request`` with what the model that it names says. Errors are raised, for the caller to tell."""
     options = services.options
-    if request.fields.get(b"content-encoding", b"identity").lower() != b"identity":
+    if request.head.fields.get(b"content-encoding", b"identity").lower() != b"identity":
         raise ContentEncodingError
     body = await request.read_body(limit_bytes=options.max_body_bytes)
     envelope = read_envelope(body, allowed_engine_fields=options.allowed_engine_fields)
     model = await services.catalog.resolve_model(envelope.model)
     if model is None:
         raise not_found(envelope.model, await services.catalog.list_models())
-    request.model = model.name
-    ask = _Ask(model.name, envelope.num_ctx, body)
+    request.model = name = model.name
     if envelope.is_stream:
         async with Heartbeat(answer, options.heartbeat_s) as heartbeat:
-            await _exchange(request, answer, services, ask, heartbeat)
+            await _exchange(request, answer, services, name, envelope.num_ctx, body, heartbeat)
     else:
-        await _exchange(request, answer, services, ask, None)
+        await _exchange(request, answer, services, name, envelope.num_ctx, body, None)
 
 
-class _Ask(NamedTuple):
-    """What is asked of which model."""
-
-    model_name: str
-    num_ctx: int | None
-    body: bytes
-
-
-async def _exchange(
-    request: Request, answer: Answer, services: Services, ask: _Ask, heartbeat: Heartbeat | None
+async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost each request more than its making
+    request: Request,
+    answer: Answer,
+    services: Services,
+    model_name: str,
+    num_ctx: int | None,
+    body: bytes,
+    heartbeat: Heartbeat | None,
 ) -> None:
-    options, wait_s = services.options, services.options.max_wait_s
+    options = services.options
+    wait_s = options.max_wait_s
     if request.preferred_wait_s is not None:
         wait_s = min(request.preferred_wait_s, wait_s)
-    upstream_request = UpstreamRequest(request.target, request.upstream_lines, request.id, ask.body)
+    upstream_request = UpstreamRequest(request.target, request.upstream_lines, request.id, body)
     asked_s = monotonic()
     for pause_s in PAUSES_S:
         try:
             async with services.runtime.admit(
-                ask.model_name, ask.num_ctx, services.default_ctx, wait_s=wait_s, request_id=request.id
+                model_name, num_ctx, services.default_ctx, wait_s=wait_s, request_id=request.id
             ) as target:
                 request.waited_s = monotonic() - asked_s
                 async with services.pool.post(

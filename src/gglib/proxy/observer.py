@@ -39,11 +39,13 @@ class Observer:
 
     def note(self, record: RequestRecord, tail: bytes) -> None:
         """Take in a request that is over. The end of its answer, ``tail``, tells how many tokens it took."""
-        self._hold((time.time(), record, tail))
+        self._held.append((time.time(), record, tail))
+        self._look_soon()
 
     def note_refusal(self, refusal: Refusal) -> None:
         """Take in what was refused before it was a request."""
-        self._hold((time.time(), refusal))
+        self._held.append((time.time(), refusal))
+        self._look_soon()
 
     def catch_up(self) -> None:
         """Look at all that is held, and hand it over."""
@@ -64,8 +66,7 @@ class Observer:
                 log.note(record, at_s)
         log.flush()
 
-    def _hold(self, over: tuple[float, RequestRecord, bytes] | tuple[float, Refusal]) -> None:
-        self._held.append(over)
+    def _look_soon(self) -> None:
         if len(self._held) >= HELD_AT_MOST:
             self.catch_up()
         elif self._timer is None:

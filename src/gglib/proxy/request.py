@@ -39,6 +39,7 @@ class Request:
         "key_name",
         "model",
         "preferred_wait_s",
+        "target",
         "upstream_lines",
         "waited_s",
     )
@@ -62,6 +63,8 @@ class Request:
         self.block = Interruptible(task)
         """What answers this request, to be ended from outside."""
         self.id = sane_request_id(head.fields) or new_request_id()
+        self.target = b""
+        """Path and query as they came, for an engine."""
         self.upstream_lines = b""
         """The header lines that an engine may see."""
         self.preferred_wait_s: int | None = None
@@ -83,11 +86,6 @@ class Request:
         return self.head.raw_path
 
     @property
-    def minor_version(self) -> int:
-        """0 or 1 of HTTP/1."""
-        return self.head.minor_version
-
-    @property
     def query(self) -> bytes:
         """What stands after the question mark, as the client wrote it; never logged."""
         return self.head.query
@@ -96,12 +94,6 @@ class Request:
     def fields(self) -> dict[bytes, bytes]:
         """The last value of each header."""
         return self.head.fields
-
-    @property
-    def target(self) -> bytes:
-        """Path and query as they came."""
-        path = self.head.raw_path.encode()
-        return path + b"?" + self.head.query if self.head.query else path
 
     @property
     def peer_host(self) -> str | None:

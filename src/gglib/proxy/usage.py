@@ -11,14 +11,15 @@ from typing import NamedTuple
 TAIL_BYTES = 2048
 """An answer's last event with usage and timings has some 700 bytes; ``[DONE]`` may follow."""
 
-_PROMPT = (
-    (b'"prompt_tokens":', None),
+_PROMPT, _COMPLETION = b'"prompt_tokens":', b'"completion_tokens":'
+"""OpenAI's names, and those of nearly every answer."""
+_OTHER_PROMPTS = (
     (b'"input_tokens":', b'"cache_read_input_tokens":'),
     (b'"prompt_n":', b'"cache_n":'),
 )
-"""Each with what is to be added: Anthropic's dialect and the timings count what came from the cache apart, the others
-do not (seen in llama-server's answers)."""
-_COMPLETION = (b'"completion_tokens":', b'"output_tokens":', b'"predicted_n":')
+"""Each with what is to be added: Anthropic's dialect and the timings count what came from the cache apart, OpenAI's
+does not (seen in llama-server's answers)."""
+_OTHER_COMPLETIONS = (b'"output_tokens":', b'"predicted_n":')
 _NUMBER = re.compile(rb" ?(\d{1,12})\b")
 _BACKSLASH = ord("\\")
 
@@ -32,20 +33,23 @@ class Usage(NamedTuple):
 
 def read_usage(tail: bytes) -> Usage:
     """Return what the end of an answer tells."""
-    return Usage(_prompt_tokens(tail), _completion_tokens(tail))
+    prompt, completion = _last_number(tail, _PROMPT), _last_number(tail, _COMPLETION)
+    return Usage(
+        _prompt_of_others(tail) if prompt is None else prompt,
+        _completion_of_others(tail) if completion is None else completion,
+    )
 
 
-def _prompt_tokens(tail: bytes) -> int | None:
-    for name, cached_name in _PROMPT:
+def _prompt_of_others(tail: bytes) -> int | None:
+    for name, cached_name in _OTHER_PROMPTS:
         number = _last_number(tail, name)
         if number is not None:
-            cached = None if cached_name is None else _last_number(tail, cached_name)
-            return number + (cached or 0)
+            return number + (_last_number(tail, cached_name) or 0)
     return None
 
 
-def _completion_tokens(tail: bytes) -> int | None:
-    for name in _COMPLETION:
+def _completion_of_others(tail: bytes) -> int | None:
+    for name in _OTHER_COMPLETIONS:
         number = _last_number(tail, name)
         if number is not None:
             return number

@@ -282,9 +282,11 @@ class ClientConnection(asyncio.Protocol):
 
     async def _serve(self) -> None:
         """Answer one request after the other until the connection ends."""
-        while not self._is_over:
+        while True:
             request = self._request
             if request is None:
+                if self._transport is None or self._is_closing:
+                    return
                 self._next = self._loop.create_future()
                 await self._next
                 continue
@@ -296,10 +298,6 @@ class ClientConnection(asyncio.Protocol):
             finally:
                 self._request = self._body = None
                 self._after_answer()
-
-    @property
-    def _is_over(self) -> bool:
-        return self._request is None and (self._transport is None or self._is_closing)
 
     def _wake(self) -> None:
         if self._next is not None and not self._next.done():
@@ -344,7 +342,10 @@ class ClientConnection(asyncio.Protocol):
         if self._is_reading_paused and self._transport is not None:
             self._is_reading_paused = False
             self._transport.resume_reading()
-        self._read(None)
+        if self._reader.ahead_bytes:
+            self._read(None)
+        else:
+            self._reader.next_request()
 
     def _pause_reading(self) -> None:
         if not self._is_reading_paused and self._transport is not None:

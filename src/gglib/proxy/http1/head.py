@@ -71,6 +71,12 @@ class RequestHead:
     derived: object = field(default=None, repr=False)
     """What whoever answers made of this head, for the next request that has the same one."""
 
+    @property
+    def target(self) -> bytes:
+        """Path and query as they came."""
+        path = self.raw_path.encode()
+        return path + b"?" + self.query if self.query else path
+
 
 class HeadMemory:
     """Reads the heads of one connection.
