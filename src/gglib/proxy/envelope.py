@@ -61,10 +61,12 @@ def _read_short(body: bytes) -> Envelope | None:
     nesting, code units, what is not ASCII (without its part in C the parser takes the digits of any script), NaN,
     duplicates, fields of the engine. Numbers are too short to matter.
     """
-    if len(body) > _SHORT_BYTES or b"\\u" in body or body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+    if len(body) > _SHORT_BYTES:
         return None
     try:
         text = body.decode("ascii")
+        if "\\u" in text or text.count("[") + text.count("{") > MAX_DEPTH:  # a text is searched quicker than bytes
+            return None
         members, end = _parse(text, 0)
     except (ValueError, StopIteration):  # the latter where no value begins
         return None
