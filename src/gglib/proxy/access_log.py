@@ -11,12 +11,13 @@ from gglib.proxy.record import Refusal, RequestRecord
 
 log = logging.getLogger("gglib.access")
 
+HELD_LINES = 1_000
 QUIET_PATHS = frozenset(("/health", "/api/status", "/metrics"))
 """What programs ask again and again; only what went wrong there is worth a line."""
 
 
 class AccessLog:
-    """Collects lines until ``flush`` hands them to the logger ``gglib.access``."""
+    """Collects lines until there are many, or ``flush`` hands them to the logger ``gglib.access``."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
@@ -48,6 +49,8 @@ class AccessLog:
         if second != self._second:
             self._second, self._clock = second, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
         self._lines.append(f"{self._clock},{int((at_s - second) * 1000):03} INFO    {text}")
+        if len(self._lines) >= HELD_LINES:
+            self.flush()
 
 
 def line(record: RequestRecord) -> str:

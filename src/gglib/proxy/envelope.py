@@ -65,7 +65,9 @@ def _read_short(body: bytes) -> Envelope | None:
         return None
     try:
         text = body.decode("ascii")
-        if "\\u" in text or text.count("[") + text.count("{") > MAX_DEPTH:  # a text is searched quicker than bytes
+        if (
+            "\\u" in text or text.count("[") + text.count("{") > MAX_DEPTH
+        ):  # a text is searched quicker than bytes
             return None
         members, end = _parse(text, 0)
     except (ValueError, StopIteration):  # the latter where no value begins

@@ -34,7 +34,7 @@ class Observer:
     @property
     def tally(self) -> Tally:
         """What was counted, up to this moment."""
-        self.catch_up()
+        self._look()
         return self._tally
 
     def note(self, record: RequestRecord, tail: bytes) -> None:
@@ -48,10 +48,14 @@ class Observer:
         self._look_soon()
 
     def catch_up(self) -> None:
-        """Look at all that is held, and hand it over."""
+        """Look at all that is held, and hand over what the log is to say."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._look()
+        self._access_log.flush()
+
+    def _look(self) -> None:
         held, self._held = self._held, []
         tally, log = self._tally, self._access_log
         for over in held:
@@ -64,10 +68,9 @@ class Observer:
                 record.prompt_tokens, record.completion_tokens = read_usage(tail)
                 tally.note(record)
                 log.note(record, at_s)
-        log.flush()
 
     def _look_soon(self) -> None:
         if len(self._held) >= HELD_AT_MOST:
-            self.catch_up()
-        elif self._timer is None:
+            self._look()
+        if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(HELD_S, self.catch_up)

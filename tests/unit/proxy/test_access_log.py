@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 
 from gglib.proxy import access_log
-from gglib.proxy.access_log import QUIET_PATHS, AccessLog, line
+from gglib.proxy.access_log import HELD_LINES, QUIET_PATHS, AccessLog, line
 from gglib.proxy.record import Refusal, RequestRecord
 
 RECORD = RequestRecord(
@@ -100,6 +100,16 @@ def test_each_line_has_its_own_time(records: Records) -> None:
     stamps = [text[:23] for text in records.messages[0].split("\n")]
     expected = [datetime.fromtimestamp(int(time_s)).strftime("%Y-%m-%d %H:%M:%S") for time_s in times]  # noqa: DTZ006
     assert stamps == [f"{expected[0]},000", f"{expected[1]},062", f"{expected[2]},999"]
+
+
+def test_a_flood_is_not_held(records: Records) -> None:
+    """So many lines are handed over without waiting."""
+    log = AccessLog()
+    for _ in range(HELD_LINES - 1):
+        log.note(RECORD, 0)
+    assert records.messages == []
+    log.note(RECORD, 0)
+    assert [len(message.split("\n")) for message in records.messages] == [HELD_LINES]
 
 
 @pytest.mark.parametrize("path", sorted(QUIET_PATHS))
