@@ -4,6 +4,8 @@ import os
 import platform
 import resource
 import subprocess
+import sys
+import sysconfig
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -171,9 +173,20 @@ def kind() -> str:
 def versions(programs: Iterable[str]) -> dict[str, str]:
     """Return what is measured with, by name."""
     packages = ("gglib", "uvloop", "xllamacpp")
-    own = {"Linux": platform.release().split("-")[0], "Python": platform.python_version()}
+    own = {"Linux": platform.release().split("-")[0], "Python": _python()}
     asked = {program: _ask_version(program) for program in programs}
     return own | {name: version(name) for name in packages if _is_installed(name)} | asked
+
+
+def _python() -> str:
+    """Return the version and how it was built: with profiles, as distributions do, it is a fifth quicker."""
+    if sys.base_prefix == "/usr":
+        build = "the distribution's"
+    elif "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or ""):
+        build = "built with profiles"
+    else:
+        build = "built without profiles"
+    return f"{platform.python_version()} ({build})"
 
 
 def _is_installed(package: str) -> bool:
