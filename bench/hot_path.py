@@ -3,8 +3,9 @@
 Everything of ``gglib serve`` is there (edge, catalogue, scheduler, access log, metrics; a scripted engine is launched)
 but the sockets: a client's bytes are put into a ``ClientConnection``, and its requests are answered by a transport that
 hands the engine's bytes back in the next turns of the loop: a short answer, or with ``--stream`` 200 chunks in five
-reads over a connection of their own. So the figures are processor time of Python alone, which
-repeats to a few per cent on a machine that others use too. ``--profile`` shows where it goes.
+reads over a connection of their own. With ``--alone`` each chunk of a stream comes alone, to 1,000 streams in turns: so
+what a stream needs has left the caches when its next chunk comes. So the figures are processor time of Python alone,
+which repeats to a few per cent on a machine that others use too. ``--profile`` shows where it goes.
 """
 
 import argparse
@@ -53,14 +54,16 @@ REQUESTS = 3_000
 ROUNDS = 9
 READS = 5
 AT_ONCE = 32
+STREAMS = 1_000
+"""At once, where each chunk comes alone."""
 LIMITS = PatienceLimits(head_s=10, body_s=30, body_min_rate=1000, write_s=60, idle_s=75)
 
 
-def stream_reads() -> list[bytes]:
-    """Return what a stream's engine sends, as it is read."""
+def stream_reads(count: int) -> list[bytes]:
+    """Return what a stream's engine sends, in so many reads."""
     events = [event(b"abcdefgh", number) for number in range(CHUNKS)]
     frames = [b"%x\r\n%b\r\n" % (len(part), part) for part in (*events, DONE)]
-    reads = [b"".join(frames[at : at + CHUNKS // READS]) for at in range(0, CHUNKS, CHUNKS // READS)]
+    reads = [b"".join(frames[at : at + CHUNKS // count]) for at in range(0, CHUNKS, CHUNKS // count)]
     return [STREAM_HEAD + reads[0], *reads[1:-1], reads[-1] + frames[-1] + LAST_CHUNK]
 
 
@@ -141,8 +144,8 @@ class Client:
             self._on_answer(self)
 
 
-async def ask_all(edge: Listener, requests: int, request: bytes, end: bytes) -> float:
-    """Answer so many requests, ``AT_ONCE`` at a time; return the processor time of one, in microseconds."""
+async def ask_all(edge: Listener, requests: int, request: bytes, end: bytes, *, at_once: int) -> float:
+    """Answer so many requests, ``at_once`` at a time; return the processor time of one, in microseconds."""
     left, asked = requests, requests
     done = asyncio.Event()
 
@@ -155,7 +158,7 @@ async def ask_all(edge: Listener, requests: int, request: bytes, end: bytes) -> 
         elif not left:
             done.set()
 
-    clients = [Client(edge, request, end, on_answer) for _ in range(AT_ONCE)]
+    clients = [Client(edge, request, end, on_answer) for _ in range(at_once)]
     asked -= len(clients)
     started_s = time.process_time()
     for client in clients:
@@ -164,11 +167,15 @@ async def ask_all(edge: Listener, requests: int, request: bytes, end: bytes) -> 
     return (time.process_time() - started_s) / requests * 1e6
 
 
-async def measure(*, rounds: int, is_stream: bool, profile: cProfile.Profile | None) -> list[float]:
+async def measure(
+    *, rounds: int, is_stream: bool, is_alone: bool, profile: cProfile.Profile | None
+) -> list[float]:
     """Return the microseconds of a request, of each round."""
-    reads, end, requests = [ANSWER], ANSWER[-50:], REQUESTS
+    reads, end, requests, at_once = [ANSWER], ANSWER[-50:], REQUESTS, AT_ONCE
     if is_stream:
-        reads, end, requests = stream_reads(), LAST_CHUNK, REQUESTS // 5
+        reads, end, requests = stream_reads(READS), LAST_CHUNK, REQUESTS // 5
+    if is_alone:
+        reads, requests, at_once = stream_reads(CHUNKS), STREAMS, STREAMS
     request = chat_request(
         chat_body(chunks=CHUNKS, stream_id="abcdefgh" if is_stream else None), "127.0.0.1:9000"
     )
@@ -203,11 +210,11 @@ async def measure(*, rounds: int, is_stream: bool, profile: cProfile.Profile | N
             on_refusal=app.note_refusal,
         )
         edge.date_line = b"date: Tue, 24 Nov 2026 09:00:00 GMT\r\n"
-        await ask_all(edge, requests, request, end)
+        await ask_all(edge, requests, request, end, at_once=at_once)
         settle_collector()
         if profile is not None:
             profile.enable()
-        found = [await ask_all(edge, requests, request, end) for _ in range(rounds)]
+        found = [await ask_all(edge, requests, request, end, at_once=at_once) for _ in range(rounds)]
         if profile is not None:
             profile.disable()
         return found
@@ -218,11 +225,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", action="store_true", help="show the most expensive functions, and calls")
     parser.add_argument("--stream", action="store_true", help="streams instead of short answers")
+    parser.add_argument(
+        "--alone", action="store_true", help="with --stream: each chunk alone, to 1,000 streams"
+    )
     parser.add_argument("--bare", action="store_true", help="print the median alone")
     options = parser.parse_args()
     logging.basicConfig(filename=os.devnull, level=logging.INFO)
     profile = cProfile.Profile() if options.profile else None
-    found = uvloop.run(measure(rounds=1 if profile else ROUNDS, is_stream=options.stream, profile=profile))
+    rounds, is_alone = 1 if profile else ROUNDS, options.stream and options.alone
+    found = uvloop.run(measure(rounds=rounds, is_stream=options.stream, is_alone=is_alone, profile=profile))
     if options.bare:
         print(statistics.median(found))
         return

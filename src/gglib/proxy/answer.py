@@ -38,6 +38,9 @@ class Answer:
     """
 
     __slots__ = (
+        "_older_parts",
+        "_parts",
+        "_parts_bytes",
         "_request_id",
         "_wire",
         "_writer",
@@ -48,13 +51,15 @@ class Answer:
         "is_last",
         "state",
         "status",
-        "tail",
     )
 
     def __init__(self, wire: Wire, *, method: str, minor_version: int, request_id: str) -> None:
         self._wire = wire
         self._writer = AnswerWriter(method=method, minor_version=minor_version)
         self._request_id = request_id.encode()
+        self._older_parts: list[bytes] = []
+        self._parts: list[bytes] = []
+        self._parts_bytes = 0
         self.is_event_stream = False
         self.state = _NOT_STARTED
         self.status: int | None = None
@@ -66,8 +71,6 @@ class Answer:
         """Header lines that it carries, whatever it is."""
         self.is_last = False
         """Whether the connection ends with it."""
-        self.tail = b""
-        """The last bytes of the body, as many as tell its usage."""
 
     @property
     def is_started(self) -> bool:
@@ -78,6 +81,11 @@ class Answer:
     def is_ended(self) -> bool:
         """Whether all of it is sent."""
         return self.state is _ENDED
+
+    @property
+    def tail(self) -> bytes:
+        """The last bytes of the body, as many as tell its usage."""
+        return b"".join(self._older_parts + self._parts)[-TAIL_BYTES:]
 
     async def start(self, status: int, headers: Headers, *, length: int | None = None) -> None:
         """Send the head. ``length`` is the body's in bytes; None where it is not known."""
@@ -120,19 +128,20 @@ class Answer:
             await self._wire.room()
         self._send(b"", part, is_last=is_last)
 
-    @property
-    def has_room(self) -> bool:
-        """Whether the client reads as fast as it is answered."""
-        return not self._wire.is_choked
-
     async def room(self) -> None:
         """Return when the client has read, or is gone."""
         await self._wire.room()
 
-    def pour(self, part: bytes, *, is_last: bool) -> None:
-        """Send a part of the body at once, whether there is room or not."""
-        self._require(_STARTED, "last part" if is_last else "part")
-        self._send(b"", part, is_last=is_last)
+    def offer(self, part: bytes) -> bool:
+        """Send a part of the body, not the last, at once; where the client is slow send nothing and return False."""
+        if self.state is not _STARTED:
+            raise self._illegal("part")
+        wire = self._wire
+        if wire.is_choked:
+            return False
+        wire.write(self._writer.part(part))
+        self._note(part)
+        return True
 
     async def send_json(
         self, content: object, *, status: int = 200, headers: tuple[tuple[bytes, bytes], ...] = ()
@@ -192,12 +201,16 @@ class Answer:
         if self.began_s is None:
             self.began_s = monotonic()
         self.chunks += 1
-        self.tail = (
-            part[-TAIL_BYTES:]
-            if len(part) >= TAIL_BYTES or not self.tail
-            else (self.tail + part)[-TAIL_BYTES:]
-        )
+        # To copy the tail for each part would cost more than all the rest. So the last parts are kept as they are: a
+        # generation of them that is long enough for the tail, and the one that grows.
+        self._parts.append(part if len(part) <= TAIL_BYTES else part[-TAIL_BYTES:])
+        self._parts_bytes += len(part)
+        if self._parts_bytes >= TAIL_BYTES:
+            self._older_parts, self._parts, self._parts_bytes = self._parts, [], 0
 
     def _require(self, state: AnswerState, what: str) -> None:
         if self.state is not state:
-            raise RuntimeError(f"An answer that is {self.state.value} takes no {what}.")
+            raise self._illegal(what)
+
+    def _illegal(self, what: str) -> RuntimeError:
+        return RuntimeError(f"An answer that is {self.state.value} takes no {what}.")

@@ -17,7 +17,15 @@ class Silence:
     Two limits, 0 is none. ``first_byte_s`` holds until the answer has begun, ``chunk_gap_s`` from then on.
     """
 
-    __slots__ = ("_before_s", "_chunk_gap_s", "_first_byte_s", "_has_begun", "_model_name", "_since_s")
+    __slots__ = (
+        "_before_s",
+        "_chunk_gap_s",
+        "_first_byte_s",
+        "_has_begun",
+        "_model_name",
+        "_sieve",
+        "_since_s",
+    )
 
     def __init__(self, model_name: str, *, first_byte_s: float, chunk_gap_s: float) -> None:
         self._model_name = model_name
@@ -26,6 +34,7 @@ class Silence:
         self._has_begun = False
         self._before_s = 0.0
         self._since_s: float | None = None
+        self._sieve: CommentSieve | None = None
 
     @property
     def is_counted(self) -> bool:
@@ -47,15 +56,24 @@ class Silence:
         self._before_s = 0.0
         self._since_s = None
 
-    def speak(self) -> None:
-        """Note that the answer has begun, or goes on."""
-        self._has_begun = True
-        self._before_s = 0.0
-        self._since_s = None
+    def begin(self, *, is_event_stream: bool) -> None:
+        """Note the head of the answer. That of a stream says nothing yet, and nor do its comments."""
+        if is_event_stream:
+            self._sieve = CommentSieve()
+        else:
+            self._has_begun = True
+            self.stir()
 
-    def go_on(self, now_s: float) -> None:
-        """Note that whoever listened goes on listening, after a part that was handed on without waking them."""
-        if self._since_s is None:
+    def hear(self, part: bytes, now_s: float | None) -> None:
+        """Note a part of the body, which is not empty.
+
+        Whoever listened goes on listening from ``now_s``; None: they have to be told, and do not listen meanwhile.
+        """
+        if self._sieve is None or self._sieve.has_content(part):
+            self._has_begun = True
+            self._before_s = 0.0
+            self._since_s = now_s
+        elif self._since_s is None:
             self._since_s = now_s
 
     def is_too_long(self, now_s: float) -> bool:

@@ -1,9 +1,10 @@
 """One connection to an engine: HTTP/1.1 as a client, over any asyncio transport.
 
 Theory of operation. The transport's callbacks fill a small state (head, parts, end, fault); one task at a time
-reads it and sleeps in ``_changed`` until a callback wakes it. Parts are handed on as they come: most of a stream goes
-from ``data_received`` straight into the ``Sink`` of the task that sleeps, which is not woken for it. When more than
-``QUEUE_LIMIT_BYTES`` wait for a sink without room, the transport stops reading and the kernel slows the engine down.
+reads it and sleeps in ``_changed`` until a callback wakes it. Parts are handed on as they come: all of a stream but
+its end goes from ``data_received`` straight into the ``Sink`` of the task that sleeps, which is not woken for it. When
+more than ``QUEUE_LIMIT_BYTES`` wait for a sink without room, the transport stops reading and the kernel slows the
+engine down.
 
 One timer watches over the engine's silence. Neither what comes nor the end of an exchange moves it: it looks when it
 fires, and is set anew for when the silence could be too long at the earliest, unless nobody waits for an answer. Only
@@ -16,7 +17,7 @@ from typing import Protocol, Self
 
 from gglib.core.errors import UpstreamError
 from gglib.proxy.http1.response import ResponseHead, ResponseReader
-from gglib.proxy.silence import CommentSieve, Silence
+from gglib.proxy.silence import Silence
 
 QUEUE_LIMIT_BYTES = 32 * 1024
 """How much of an answer may wait for a slow client."""
@@ -33,22 +34,19 @@ the engine silent whose answer waits to be read. So silence counts when it still
 class Sink(Protocol):
     """What an answer's body is poured into."""
 
-    @property
-    def has_room(self) -> bool:
-        """Whether more may be poured: whoever it is for reads fast enough."""
-        ...
+    def offer(self, part: bytes) -> bool:
+        """Take a part that is not the last one, unless there is no room: then it takes nothing, and returns False.
 
-    @property
-    def is_ended(self) -> bool:
-        """Whether the last part was poured."""
+        There is room where whoever it is for reads fast enough.
+        """
         ...
 
     async def room(self) -> None:
         """Return when there is room."""
         ...
 
-    def pour(self, part: bytes, *, is_last: bool) -> None:
-        """Take a part, which may be empty only when it is the last."""
+    async def write(self, part: bytes, *, is_last: bool = False) -> None:
+        """Take a part, which may be empty only when it is the last; waits first until there is room."""
         ...
 
 
@@ -75,7 +73,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._is_reading_paused = False
         self._fault: UpstreamError | None = None
         self._silence = silence
-        self._sieve: CommentSieve | None = None
+        self._has_begun = False
         self._sink: Sink | None = None
         self._queue: list[bytes] = []
         self._queued_bytes = 0
@@ -171,14 +169,13 @@ class UpstreamConnection(asyncio.Protocol):
     async def pour_into(self, sink: Sink) -> None:
         """Hand on the rest of the body as it comes; raises ``UpstreamError`` when it breaks off."""
         while True:
-            if not sink.has_room and not sink.is_ended:  # whoever has been given all is not waited for
-                await sink.room()
+            await sink.room()  # before more is read than waits already
             part = self.take_part()
-            if part or self._reader.is_complete:
-                if not sink.is_ended:
-                    sink.pour(part, is_last=self._reader.is_complete)
-                if self._reader.is_complete:
-                    return
+            if self._reader.is_complete:
+                await sink.write(part, is_last=True)
+                return
+            if part:
+                await sink.write(part)
                 continue
             self._raise_fault()
             self._sink = sink
@@ -271,30 +268,13 @@ class UpstreamConnection(asyncio.Protocol):
         if not self._is_expecting:
             self._is_spoilt = True
             return
-        reader = self._reader
-        had_head = reader.head is not None
+        reader, sink = self._reader, self._sink
         part = reader.receive(data)
-        if not had_head and reader.head is not None:
-            if reader.head.is_event_stream:
-                self._sieve = CommentSieve()
-            else:
-                self._silence.speak()  # the head of a stream says nothing yet
-        if reader.fault is not None:
-            self._fail(UpstreamError(reader.fault))
-        elif reader.is_complete:
-            self._is_expecting = False
-        if part:
-            if self._sieve is None or self._sieve.has_content(part):
-                self._silence.speak()
-            sink = self._sink
-            if sink is not None and sink.has_room and not self._queue:
-                sink.pour(part, is_last=reader.is_complete)
-                if self._is_expecting and self._fault is None and sink.has_room:
-                    self._silence.go_on(self._loop.time())
-                    return
-            else:
-                self._enqueue(part)
-        self._wake()
+        is_open = reader.fault is None and not reader.is_complete
+        if is_open and part and sink is not None and not self._queued_bytes and sink.offer(part):
+            self._silence.hear(part, self._loop.time())  # the task sleeps on
+        else:
+            self._keep(part)
 
     def eof_received(self) -> bool:
         """Take note of the end, which is proper only for a body that nothing else delimits."""
@@ -316,6 +296,21 @@ class UpstreamConnection(asyncio.Protocol):
         """Note that the engine has read."""
         self._is_writing_paused = False
         self._silence.stir()
+        self._wake()
+
+    def _keep(self, part: bytes) -> None:
+        """Keep what came for the task, and wake it: it has to know of a beginning, an end, a fault or a full sink."""
+        reader = self._reader
+        if reader.head is not None and not self._has_begun:
+            self._has_begun = True
+            self._silence.begin(is_event_stream=reader.head.is_event_stream)
+        if reader.fault is not None:
+            self._fail(UpstreamError(reader.fault))
+        elif reader.is_complete:
+            self._is_expecting = False
+        if part:
+            self._silence.hear(part, None)
+            self._enqueue(part)
         self._wake()
 
     def _enqueue(self, part: bytes) -> None:

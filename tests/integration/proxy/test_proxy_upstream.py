@@ -262,18 +262,22 @@ class FullSink:
         self.poured = b""
         self.is_ended = False
 
-    @property
-    def has_room(self) -> bool:
-        """Whether nothing has come yet."""
-        return not self.poured
+    def offer(self, part: bytes) -> bool:
+        """Take it when nothing has come yet."""
+        if self.poured:
+            return False
+        self.poured = part
+        return True
 
     async def room(self) -> None:
-        """Wait for ever."""
-        await asyncio.Event().wait()
+        """Wait for ever once something has come."""
+        if self.poured:
+            await asyncio.Event().wait()
 
-    def pour(self, part: bytes, *, is_last: bool) -> None:
+    async def write(self, part: bytes, *, is_last: bool = False) -> None:
         """Keep it."""
-        self.poured += part
+        await self.room()
+        self.poured = part
         self.is_ended = is_last
 
 

@@ -3,9 +3,12 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gglib.core.errors import UpstreamError
 from gglib.proxy.answer import Answer, AnswerState
+from gglib.proxy.usage import TAIL_BYTES
 
 PLAIN = [(b"content-type", b"application/json")]
 STREAM = [(b"content-type", b"text/event-stream")]
@@ -89,6 +92,57 @@ async def test_illegal_moves_raise_and_send_nothing() -> None:
         with pytest.raises(RuntimeError, match="ended takes no"):
             await answer.write(b"x", is_last=is_last)
     assert len(wire.sent) == 2
+
+
+async def test_a_part_that_is_offered_is_sent_at_once_or_not_at_all() -> None:
+    """What is offered is a part like any other; a client that is slow to read is not sent it, nor is it counted."""
+    answer, wire = an_answer()
+    await answer.start(200, STREAM)
+    assert answer.offer(b"data: 1\n\n")
+    wire.fails_with = KeyboardInterrupt()
+    assert not answer.offer(b"data: 2\n\n")
+    wire.fails_with = None
+    await answer.write(b"data: 3\n\n", is_last=True)
+    assert wire.sent[1:] == [b"9\r\ndata: 1\n\n\r\n", b"9\r\ndata: 3\n\n\r\n0\r\n\r\n"]
+    assert (answer.chunks, answer.tail) == (2, b"data: 1\n\ndata: 3\n\n")
+    assert answer.began_s is not None
+
+
+async def test_nothing_may_be_offered_before_the_head_or_after_the_end() -> None:
+    """An illegal offer raises, sends nothing and counts nothing."""
+    answer, wire = an_answer()
+    with pytest.raises(RuntimeError, match="not started takes no part"):
+        answer.offer(b"x")
+    await answer.start(200, PLAIN, length=1)
+    with pytest.raises(RuntimeError, match="longer than its content-length"):
+        answer.offer(b"xy")
+    answer, wire = an_answer()
+    await answer.send_json({})
+    with pytest.raises(RuntimeError, match="ended takes no part"):
+        answer.offer(b"x")
+    assert (len(wire.sent), answer.chunks, answer.tail) == (1, 1, b"{}")
+
+
+@given(
+    sizes=st.lists(
+        st.one_of(st.integers(1, 300), st.integers(TAIL_BYTES - 2, TAIL_BYTES + 2), st.just(3 * TAIL_BYTES)),
+        max_size=40,
+    )
+)
+async def test_the_tail_is_the_last_bytes_of_all_parts(sizes: list[int]) -> None:
+    """However a body comes, its tail is the same, and not much more than that is kept of it."""
+    answer, _ = an_answer()
+    await answer.start(200, STREAM)
+    body = b""
+    for number, size in enumerate(sizes):
+        part = bytes((number,)) * (size // 2) + bytes((number + 100,)) * (size - size // 2)
+        body += part
+        if number % 2:
+            await answer.write(part)
+        else:
+            answer.offer(part)
+        assert answer.tail == body[-TAIL_BYTES:]
+        assert sum(map(len, answer._older_parts + answer._parts)) < 3 * TAIL_BYTES
 
 
 async def test_send_that_was_cut_short_counts_as_not_sent() -> None:

@@ -10,6 +10,8 @@ from gglib.core.errors import UpstreamStalledError
 from gglib.proxy.silence import CommentSieve, Silence
 
 LINE_ENDS = ("\n", "\r", "\r\n")
+WORD = b"data: x\n\n"
+COMMENT = b":\n\n"
 
 
 def silence(*, first_byte_s: float = 10, chunk_gap_s: float = 3) -> Silence:
@@ -30,7 +32,7 @@ def test_the_first_limit_holds_until_the_answer_has_begun() -> None:
 def test_the_second_limit_holds_from_then_on() -> None:
     """After a word the gap counts, from the moment that somebody listens again."""
     quiet = silence(chunk_gap_s=2.5)
-    quiet.speak()
+    quiet.hear(WORD, None)
     assert not quiet.is_too_long(100)
     quiet.listen(100)
     assert not quiet.is_too_long(102.4)
@@ -38,6 +40,54 @@ def test_the_second_limit_holds_from_then_on() -> None:
     error = quiet.error()
     assert str(error) == "The engine of model 'tiny' stopped in the middle of its answer: nothing for 2.5 s."
     assert (type(error), error.code) == (UpstreamStalledError, "upstream_timeout")
+
+
+def test_whoever_listens_on_after_a_word_waits_from_then() -> None:
+    """A word that wakes nobody begins the gap at its own time, without another ``listen``."""
+    quiet = silence()
+    quiet.rest(2)
+    quiet.listen(3)
+    quiet.hear(WORD, 7)
+    assert quiet.is_counted
+    assert not quiet.is_too_long(9.9)
+    assert quiet.is_too_long(10)
+
+
+@pytest.mark.parametrize("now_s", [None, 9])
+def test_comments_of_a_stream_break_no_silence(now_s: float | None) -> None:
+    """Neither the head of a stream nor its comments begin the answer, or the time, anew."""
+    quiet = silence()
+    quiet.begin(is_event_stream=True)
+    quiet.hear(COMMENT, now_s)
+    assert not quiet.is_too_long(9.9)
+    assert quiet.is_too_long(10)
+    quiet.hear(WORD, 20)
+    quiet.hear(COMMENT, now_s)
+    assert not quiet.is_too_long(22.9)
+    assert quiet.is_too_long(23)
+
+
+def test_a_comment_that_is_heard_after_a_sign_of_life_counts_from_then() -> None:
+    """Whoever goes on listening is waited for, also where nobody has listened since the time began anew."""
+    quiet = silence()
+    quiet.begin(is_event_stream=True)
+    quiet.stir()
+    quiet.hear(COMMENT, 5)
+    assert not quiet.is_too_long(14.9)
+    assert quiet.is_too_long(15)
+
+
+def test_the_head_of_any_other_answer_is_its_beginning() -> None:
+    """Without a stream the head says something, and in its body a colon is no comment."""
+    quiet = silence()
+    quiet.rest(2)
+    quiet.begin(is_event_stream=False)
+    quiet.listen(5)
+    assert not quiet.is_too_long(7.9)
+    assert quiet.is_too_long(8)
+    quiet.hear(COMMENT, 8)
+    assert not quiet.is_too_long(10.9)
+    assert quiet.is_too_long(11)
 
 
 def test_time_in_which_nobody_listens_does_not_count() -> None:
@@ -69,8 +119,7 @@ def test_without_a_limit_no_silence_is_too_long(has_begun: bool) -> None:  # noq
     first_byte_s, chunk_gap_s = (3, 0) if has_begun else (0, 3)
     quiet = silence(first_byte_s=first_byte_s, chunk_gap_s=chunk_gap_s)
     if has_begun:
-        quiet.speak()
-        quiet.listen(0)
+        quiet.hear(WORD, 0)
     assert not quiet.is_too_long(1e9)
     assert quiet.next_look_s(1e9) == (None if has_begun else 3)
 
@@ -89,7 +138,11 @@ def test_the_next_look_is_soon_enough_for_either_limit(
 @given(
     limits=st.tuples(st.integers(1, 9), st.integers(1, 9)),
     steps=st.lists(
-        st.tuples(st.sampled_from(["listen", "rest", "stir", "speak"]), st.integers(0, 5)), max_size=30
+        st.tuples(
+            st.sampled_from(["listen", "rest", "stir", "begin", "comment", "word", "word on"]),
+            st.integers(0, 5),
+        ),
+        max_size=30,
     ),
 )
 def test_whoever_looks_when_told_to_sees_the_moment_that_it_is_too_long(
@@ -100,10 +153,17 @@ def test_whoever_looks_when_told_to_sees_the_moment_that_it_is_too_long(
     look_at_s = quiet.next_look_s(0)
     now_s = 0
     for action, duration_s in steps:
-        if action in {"listen", "rest"}:
-            getattr(quiet, action)(now_s)
-        else:
-            getattr(quiet, action)()
+        match action:
+            case "listen" | "rest":
+                getattr(quiet, action)(now_s)
+            case "begin":
+                quiet.begin(is_event_stream=True)
+            case "comment":
+                quiet.hear(COMMENT, now_s)
+            case "word" | "word on":
+                quiet.hear(WORD, None if action == "word" else now_s)
+            case _:
+                quiet.stir()
         for now_s in range(now_s, now_s + duration_s + 1):  # noqa: B020 - from there on
             assert look_at_s is not None
             if quiet.is_too_long(now_s):

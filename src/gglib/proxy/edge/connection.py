@@ -129,8 +129,9 @@ class ClientConnection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send; what a client that is gone is sent is lost."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            transport.write(data)
 
     def end(self, *, may_keep_alive: bool) -> None:
         """Note that the answer is whole, and whether the connection may go on."""

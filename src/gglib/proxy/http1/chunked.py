@@ -20,6 +20,9 @@ _REMEMBERED_SIZES = 4096
 _known_sizes: dict[bytes, int] = {}
 """Size lines that were read before, none of them 0: the events of streams are of some hundred sizes. A memory of what
 a pure function returned, bounded."""
+_known_size_lines: dict[int, bytes] = {}
+"""The same lines, line end and all, by the length of the whole chunk that they begin. Lines with zeros in front may
+share a length with others: then the one that was read last is known."""
 
 
 class _State(Enum):
@@ -64,6 +67,24 @@ class ChunkedBody:
     def rest(self) -> bytes:
         """What came after the end of the body, once it is over."""
         return self._rest
+
+    def receive_one(self, data: bytes) -> bytes:
+        """Read ``data`` that is one whole chunk, and return what is in it; empty, and nothing is read, where it is not.
+
+        So comes nearly every token of a slow stream. All else is for ``receive``, and so are some such chunks: only
+        size lines that were read before are known here, and what has a limit has to be counted.
+        """
+        size_line = _known_size_lines.get(len(data))
+        if (
+            size_line is None
+            or not data.startswith(size_line)
+            or not data.endswith(_CRLF)
+            or self._state is not _SIZE
+            or self._rest
+            or self._may_have_bytes is not None
+        ):
+            return b""
+        return data[len(size_line) : -len(_CRLF)]
 
     def receive(self, data: bytes, parts: list[bytes]) -> None:
         """Take in what came and add what there is of the body in it to ``parts``.
@@ -185,5 +206,8 @@ def _read_digits(digits: bytes) -> int:
     if size_bytes:
         if len(_known_sizes) >= _REMEMBERED_SIZES:
             _known_sizes.clear()
+            _known_size_lines.clear()
         _known_sizes[digits] = size_bytes
+        size_line = digits + _CRLF
+        _known_size_lines[len(size_line) + size_bytes + len(_CRLF)] = size_line
     return size_bytes

@@ -133,10 +133,10 @@ class ResponseReader:
         if self._state is _HEAD:
             data = self._read_head(data)
         state = self._state
+        if state is _CHUNKS:
+            return self._chunks.receive_one(data) or self._read_chunks(data)
         if state is _LENGTH:
             return self._read_length(data)
-        if state is _CHUNKS:
-            return self._read_chunks(data)
         if state is _UNTIL_END:
             return data
         if state is _COMPLETE and data:

@@ -28,6 +28,7 @@ def read(pieces: list[bytes], *, limit_bytes: int | None = None) -> tuple[bytes,
     return b"".join(parts), False, b""
 
 
+END = b"0\r\n\r\n"
 CUTS = st.lists(st.integers(0, 10**6), max_size=8)
 EXTENSIONS = st.sampled_from([b"", b";", b";a=b", b'; a="\xff\t"', b";" + b"x" * 200])
 SIZES = st.sampled_from([b"%x", b"%X", b"000%x", b"%016x"])
@@ -183,6 +184,65 @@ def test_what_is_no_chunk_is_refused_with_known_sizes_too(pieces: list[bytes], c
         assert outcome([wire]) == outcome(pieces_of(wire, cuts)) == walked
 
 
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from([b"0", b"1", b"2", b"4", b"7", b"\r\n", b"ab", b"\n", b"x", b"02"]),
+            st.sampled_from(
+                [b"2\r\nab\r\n", b"02\r\nab\r\n", b"3\r\n2\r\n\r\n", b"c\r\n1\r\nx\r\n1\r\ny\r\n\r\n"]
+            ),
+        ),
+        max_size=10,
+    ),
+    st.sampled_from([None, 0, 3, 100]),
+)
+def test_a_chunk_that_comes_alone_is_read_as_any_others(pieces: list[bytes], limit_bytes: int | None) -> None:
+    """Whatever comes alone, and wherever it belongs: it is what it is byte by byte."""
+
+    def outcome(reads: list[bytes], *, is_alone: bool) -> object:
+        body, taken = ChunkedBody(limit_bytes=limit_bytes), list[bytes]()
+        try:
+            for data in reads:
+                if body.is_over:
+                    break
+                if is_alone and (part := body.receive_one(data)):
+                    taken.append(part)
+                else:
+                    body.receive(data, taken)
+        except HttpError as error:
+            return b"".join(taken), type(error)
+        return b"".join(taken), body.is_over
+
+    for size in (b"1", b"2", b"02", b"3", b"4", b"7", b"c"):  # seen before
+        chunked._read_digits(size)
+    walked = outcome([bytes((byte,)) for byte in b"".join(pieces)], is_alone=False)
+    assert outcome(pieces, is_alone=True) == walked
+
+
+def test_a_chunk_that_comes_alone_is_read_at_once() -> None:
+    """A whole chunk of a size that was seen before is taken in; nothing but it is, and nothing is taken in of it."""
+    chunk = b"a\r\ndata: x\r\n\n\r\n"
+    body, parts = ChunkedBody(), list[bytes]()
+    body.receive(chunk, parts)
+    assert body.receive_one(chunk) == body.receive_one(chunk) == parts[0] == b"data: x\r\n\n"
+    for other in (
+        b"",
+        END,
+        chunk[:-1],
+        chunk + b"\r",
+        chunk * 2,
+        chunk + END,
+        chunk[:-1] + b"x",
+        b"A" + chunk[1:],
+        b"0" + chunk,
+    ):
+        assert body.receive_one(other) == b""
+    body.receive(chunk[:3], parts)
+    assert body.receive_one(chunk) == b""
+    body.receive(chunk[3:] + END, parts)
+    assert (parts, body.is_over) == ([b"data: x\r\n\n"] * 2, True)
+
+
 def test_data_that_looks_like_chunks_is_data(monkeypatch: pytest.MonkeyPatch) -> None:
     """A read may begin in the middle of a chunk: what it begins with is data, whatever it looks like."""
     monkeypatch.setattr(chunked, "_MANY_BYTES", 0)
@@ -198,6 +258,7 @@ def test_the_memory_of_sizes_is_bounded() -> None:
         body.receive(b"%x\r\n%b\r\n" % (size, b"x" * size), parts)
     assert len(parts) == 4999
     assert len(chunked._known_sizes) <= 4096
+    assert len(chunked._known_size_lines) <= 4096
 
 
 def test_the_end_is_never_taken_for_a_chunk() -> None:

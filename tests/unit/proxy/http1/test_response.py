@@ -65,7 +65,8 @@ def answers(draw: st.DrawFn) -> bytes:
         case "length":
             return interim + head + b"Content-Length: %d\r\n\r\n" % len(whole) + whole
         case "chunks":
-            framed = b"".join(b"%x;a\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
+            extension = draw(st.sampled_from([b"", b";a"]))
+            framed = b"".join(b"%x%b\r\n%b\r\n" % (len(chunk), extension, chunk) for chunk in chunks)
             trailer = draw(st.sampled_from([b"", b"X: y\r\n"]))
             return (
                 interim + head + b"Transfer-Encoding: Chunked\r\n\r\n" + framed + b"0\r\n" + trailer + b"\r\n"
@@ -152,6 +153,17 @@ def test_chunks_before_a_fault_are_handed_on() -> None:
     """What the engine said before it broke is the client's."""
     body, reader = read([OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n2\r\ncd\r\nx\r\n"])
     assert (body, reader.fault) == (b"abcd", "The engine's answer is not HTTP.")
+
+
+def test_chunks_that_come_alone_are_read_one_by_one() -> None:
+    """Each read gives what is in its chunk, the first of its size as well as those that follow."""
+    reader = ResponseReader()
+    assert reader.receive(OK + b"Transfer-Encoding: chunked\r\n\r\n") == b""
+    parts = [b"one", b"two", b"three", b"six"]
+    assert [reader.receive(b"%x\r\n%b\r\n" % (len(part), part)) for part in parts] == parts
+    assert not reader.is_complete
+    assert reader.receive(b"0\r\n\r\n") == b""
+    assert reader.is_complete
 
 
 def test_a_head_at_its_limit_is_read_wherever_reads_end() -> None:
