@@ -126,7 +126,7 @@ class UpstreamPool:
         idle = self._idle.get(target.unix_socket or target.base_url)
         while idle:
             connection, until_s = idle.pop()  # the one that was used last is the least likely to be closed
-            if connection.is_reusable and self._loop.time() < until_s:
+            if connection.is_alive and self._loop.time() < until_s:
                 return connection
             connection.abort()
         return None

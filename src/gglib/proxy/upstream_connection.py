@@ -60,7 +60,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._is_lost = False
+        self._has_ended = False
         self._is_spoilt = False
         self._is_writing_paused = False
         self._watch: asyncio.TimerHandle | None = None
@@ -82,19 +82,20 @@ class UpstreamConnection(asyncio.Protocol):
 
     @property
     def is_alive(self) -> bool:
-        """Whether a request can be written: the engine has not closed the connection."""
-        return not self._is_lost and self._transport is not None and not self._transport.is_closing()
+        """Whether a request can be written: the engine has neither closed the connection nor spoken unasked."""
+        transport = self._transport
+        return not self._is_spoilt and transport is not None and not transport.is_closing()
 
     @property
     def is_reusable(self) -> bool:
-        """Whether the exchange ended in a way that lets another one follow."""
-        head = self._reader.head
-        is_over = self._is_sent and self._reader.is_complete and not self._queue
-        if not is_over or head is None or self._is_spoilt or self._reader.has_surplus:
+        """Whether the exchange ended in a way that lets another one follow, as long as the connection is alive."""
+        reader = self._reader
+        head = reader.head
+        if head is None or not reader.is_complete or reader.has_surplus or self._queue or not self._is_sent:
             return False
         # llama-server closes the connection right after a chunked answer, whose head said Keep-Alive (seen in its
         # system calls): the next request would meet the close on its way, and one in two did.
-        return head.keeps_alive and not head.is_chunked and self.is_alive
+        return head.keeps_alive and not head.is_chunked and not self._is_spoilt
 
     @property
     def is_drained(self) -> bool:
@@ -132,7 +133,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._forget_exchange(silence)
         self._is_expecting = True
         self._begin_watch()
-        if not self.is_alive:  # the engine accepted the connection and left
+        if self._has_ended:  # the engine accepted the connection and left
             self._end_of_input()
 
     async def read_head(self) -> None:
@@ -283,7 +284,6 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Take note of the end."""
-        self._is_lost = True
         self._end_watch()
         self._end_of_input()
         self._registry.discard(self)
@@ -322,7 +322,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _end_of_input(self) -> None:
-        self._is_spoilt = True
+        self._has_ended = self._is_spoilt = True
         self._reader.end_of_input()
         if self._reader.fault is not None:
             self._fail(UpstreamError(self._reader.fault))
