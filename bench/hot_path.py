@@ -230,10 +230,14 @@ def main() -> None:
     )
     parser.add_argument("--bare", action="store_true", help="print the median alone")
     options = parser.parse_args()
+    if options.alone and not options.stream:
+        parser.error("--alone needs --stream")
     logging.basicConfig(filename=os.devnull, level=logging.INFO)
     profile = cProfile.Profile() if options.profile else None
-    rounds, is_alone = 1 if profile else ROUNDS, options.stream and options.alone
-    found = uvloop.run(measure(rounds=rounds, is_stream=options.stream, is_alone=is_alone, profile=profile))
+    rounds = 1 if profile else ROUNDS
+    found = uvloop.run(
+        measure(rounds=rounds, is_stream=options.stream, is_alone=options.alone, profile=profile)
+    )
     if options.bare:
         print(statistics.median(found))
         return

@@ -1,7 +1,7 @@
 """One line for each request that is over. Nothing of a body, a query, a key or a prompt is ever in it.
 
-Writing a line takes as long as forwarding a short request, most of it in the logging module and in the files behind it.
-So lines are handed over together: one record of the logging module holds one line or more, each with its own time.
+The logging module takes longer for a record of its own than all the rest of gglib for a short request, and the files
+behind it need a system call each. So lines are handed over together: a record holds one or more, each with its time.
 """
 
 import logging
@@ -12,6 +12,7 @@ from gglib.proxy.record import Refusal, RequestRecord
 log = logging.getLogger("gglib.access")
 
 HELD_LINES = 1_000
+"""More are handed over without waiting: they are of a flood, and every one of them takes memory."""
 QUIET_PATHS = frozenset(("/health", "/api/status", "/metrics"))
 """What programs ask again and again; only what went wrong there is worth a line."""
 
@@ -21,7 +22,7 @@ class AccessLog:
 
     def __init__(self) -> None:
         self._lines: list[str] = []
-        self._second = 0
+        self._second = -1
         self._clock = ""
 
     def note(self, record: RequestRecord, at_s: float) -> None:

@@ -132,15 +132,18 @@ class Answer:
         """Return when the client has read, or is gone."""
         await self._wire.room()
 
-    def offer(self, part: bytes) -> bool:
-        """Send a part of the body, not the last, at once; where the client is slow send nothing and return False."""
+    def offer(self, part: bytes, *, is_last: bool = False) -> bool:
+        """Send a part of the body at once; where the client is slow, send nothing and return False."""
         if self.state is not _STARTED:
-            raise self._illegal("part")
+            raise self._illegal("last part" if is_last else "part")
         wire = self._wire
         if wire.is_choked:
             return False
-        wire.write(self._writer.part(part))
-        self._note(part)
+        if is_last:
+            self._send(b"", part, is_last=True)
+        else:
+            wire.write(self._writer.part(part))
+            self._note(part)
         return True
 
     async def send_json(

@@ -92,16 +92,16 @@ class ProxyApp:
         preflight = self._gate.preflight(head, request.own_host)
         if preflight is not None:
             answer.is_last = False
-            return _Plan(partial(_answer_preflight, header_lines(preflight)), b"", b"", None)
+            return _Plan(partial(_answer_preflight, header_lines(preflight)), b"", b"", b"", None, None)
         key_name = self._gate.check_key(head)
         answer.is_last = False
         return _Plan(
             find_handler(request),
             answer_lines,
+            head.target,
             header_lines(to_upstream(head.headers)),
             preferred_wait_s(head.headers),
             key_name,
-            head.target,
         )
 
 
@@ -112,12 +112,12 @@ class _Plan:
     handler: Handler
     answer_lines: bytes
     """Header lines that the answer carries, whatever it is."""
+    target: bytes
+    """Path and query as they came, for an engine."""
     upstream_lines: bytes
     """Header lines that an engine may see."""
     preferred_wait_s: int | None
-    key_name: str | None = None
-    target: bytes = b""
-    """Path and query as they came."""
+    key_name: str | None
 
 
 async def _answer_preflight(lines: bytes, request: Request, answer: Answer, services: Services) -> None:

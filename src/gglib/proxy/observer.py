@@ -5,6 +5,7 @@ finds what it needs for the second one in its caches. Between two requests it ha
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 
@@ -13,10 +14,12 @@ from gglib.proxy.record import Refusal, RequestRecord
 from gglib.proxy.tally import Tally
 from gglib.proxy.usage import read_usage
 
+log = logging.getLogger("gglib.proxy")
+
 HELD_S = 0.2
 """Who watches the log does not notice; who is killed loses no more than this."""
 HELD_AT_MOST = 100
-"""So many are looked at in half a millisecond."""
+"""So many are looked at in less than a millisecond, in which nobody is answered."""
 
 
 class Observer:
@@ -25,15 +28,14 @@ class Observer:
     def __init__(self, route_of: Callable[[str], str]) -> None:
         self._access_log = AccessLog()
         self._tally = Tally(route_of)
-        self._held: list[tuple[float, RequestRecord, bytes] | tuple[float, Refusal]] = []
-        """What is over and was not looked at: when it was, in seconds since the epoch, and what it was."""
+        self._held: list[tuple[float, RequestRecord | Refusal, bytes]] = []
+        """What was not looked at: when it was over, in seconds since the epoch; what it was; the end of its answer."""
         self._timer: asyncio.TimerHandle | None = None
         self.count_connections: Callable[[], int] = lambda: 0
         """How many clients are connected; whoever listens sets it."""
 
-    @property
-    def tally(self) -> Tally:
-        """What was counted, up to this moment."""
+    def count(self) -> Tally:
+        """Return what was counted, up to this moment."""
         self._look()
         return self._tally
 
@@ -44,7 +46,7 @@ class Observer:
 
     def note_refusal(self, refusal: Refusal) -> None:
         """Take in what was refused before it was a request."""
-        self._held.append((time.time(), refusal))
+        self._held.append((time.time(), refusal, b""))
         self._look_soon()
 
     def catch_up(self) -> None:
@@ -57,17 +59,20 @@ class Observer:
 
     def _look(self) -> None:
         held, self._held = self._held, []
-        tally, log = self._tally, self._access_log
-        for over in held:
-            if len(over) == 2:
-                at_s, refusal = over
-                tally.note_refusal(refusal.status)
-                log.note_refusal(refusal, at_s)
-            else:
-                at_s, record, tail = over
-                record.prompt_tokens, record.completion_tokens = read_usage(tail)
-                tally.note(record)
-                log.note(record, at_s)
+        for at_s, over, tail in held:
+            try:
+                self._look_at(over, at_s, tail)
+            except Exception:  # a fault here must hit neither other records nor whoever is answered now
+                log.exception("%s: cannot be counted or logged", over.request_id)
+
+    def _look_at(self, over: RequestRecord | Refusal, at_s: float, tail: bytes) -> None:
+        if isinstance(over, RequestRecord):
+            over.prompt_tokens, over.completion_tokens = read_usage(tail)
+            self._tally.note(over)
+            self._access_log.note(over, at_s)
+        else:
+            self._tally.note_refusal(over.status)
+            self._access_log.note_refusal(over, at_s)
 
     def _look_soon(self) -> None:
         if len(self._held) >= HELD_AT_MOST:

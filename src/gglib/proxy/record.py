@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 @dataclass(slots=True)
 class RequestRecord:
-    """One request. Times in seconds. Not frozen, because that costs; who made it adds the tokens and nothing else."""
+    """One request. Times in seconds. Not frozen, because that costs; the observer adds the tokens, nobody the rest."""
 
     method: str
     path: str

@@ -160,18 +160,16 @@ class UpstreamPool:
         """Open a connection. Raises ``UnreachableError``."""
         connection = UpstreamConnection(self._connections, own_lines=_own_lines(target))
         try:
-            if (
-                target.unix_socket is not None
-            ):  # takes a connection at once or not at all, and a timeout costs more
+            if target.unix_socket is not None:
+                # It takes a connection at once or not at all, and a timeout costs more.
                 await self._loop.create_unix_connection(lambda: connection, target.unix_socket)
             else:
                 async with asyncio.timeout(self._connect_timeout_s):
                     await _connect_over_tcp(lambda: connection, target.base_url)
         except (OSError, ValueError) as error:  # a TimeoutError is an OSError; ValueError: no address
             raise UnreachableError(f"The engine of model '{target.model_name}' cannot be reached.") from error
-        if (
-            connection.is_alive
-        ):  # only now: a loop whose connecting is cancelled closes the socket and tells nobody
+        if not connection.has_ended:
+            # Only now: a loop whose connecting is cancelled closes the socket and tells nobody.
             self._connections.add(connection)
         return connection
 

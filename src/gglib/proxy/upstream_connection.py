@@ -1,15 +1,16 @@
 """One connection to an engine: HTTP/1.1 as a client, over any asyncio transport.
 
 Theory of operation. The transport's callbacks fill a small state (head, parts, end, fault); one task at a time
-reads it and sleeps in ``_changed`` until a callback wakes it. Parts are handed on as they come: all of a stream but
-its end goes from ``data_received`` straight into the ``Sink`` of the task that sleeps, which is not woken for it. When
-more than ``QUEUE_LIMIT_BYTES`` wait for a sink without room, the transport stops reading and the kernel slows the
-engine down.
+reads it and sleeps in ``_changed`` until a callback wakes it. Parts are handed on as they come: they go from
+``data_received`` straight into the ``Sink`` of the task that sleeps, which is woken for the last one only. When more
+than ``QUEUE_LIMIT_BYTES`` wait for a sink without room, the transport stops reading and the kernel slows the engine
+down.
 
 One timer watches over the engine's silence. Neither what comes nor the end of an exchange moves it: it looks when it
 fires, and is set anew for when the silence could be too long at the earliest, unless nobody waits for an answer. Only
-the time that the task sleeps in ``_changed`` counts: what a slow client takes is not the engine's. It knows nothing
-of pools, models or clients.
+the time that the task sleeps in ``_changed`` counts: what a slow client takes is not the engine's. An engine that says
+nothing more after the part that filled the sink is silent all the same: nothing of its waits. It knows nothing of
+pools, models or clients.
 """
 
 import asyncio
@@ -34,10 +35,10 @@ the engine silent whose answer waits to be read. So silence counts when it still
 class Sink(Protocol):
     """What an answer's body is poured into."""
 
-    def offer(self, part: bytes) -> bool:
-        """Take a part that is not the last one, unless there is no room: then it takes nothing, and returns False.
+    def offer(self, part: bytes, *, is_last: bool = False) -> bool:
+        """Take a part, unless there is no room: then it takes nothing, and returns False.
 
-        There is room where whoever it is for reads fast enough.
+        There is room where whoever it is for reads fast enough. A part may be empty only when it is the last.
         """
         ...
 
@@ -60,7 +61,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._has_ended = False
+        self.has_ended = False
+        """Whether the engine will say nothing more, whatever it is asked."""
         self._is_spoilt = False
         self._is_writing_paused = False
         self._watch: asyncio.TimerHandle | None = None
@@ -75,6 +77,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._silence = silence
         self._has_begun = False
         self._sink: Sink | None = None
+        self._is_poured = False
         self._queue: list[bytes] = []
         self._queued_bytes = 0
 
@@ -88,14 +91,14 @@ class UpstreamConnection(asyncio.Protocol):
 
     @property
     def is_reusable(self) -> bool:
-        """Whether the exchange ended in a way that lets another one follow, as long as the connection is alive."""
+        """Whether the exchange ended in a way that lets another one follow. Ask ``is_alive`` when it does."""
         reader = self._reader
         head = reader.head
         if head is None or not reader.is_complete or reader.has_surplus or self._queue or not self._is_sent:
             return False
         # llama-server closes the connection right after a chunked answer, whose head said Keep-Alive (seen in its
         # system calls): the next request would meet the close on its way, and one in two did.
-        return head.keeps_alive and not head.is_chunked and not self._is_spoilt
+        return head.keeps_alive and not head.is_chunked
 
     @property
     def is_drained(self) -> bool:
@@ -133,7 +136,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._forget_exchange(silence)
         self._is_expecting = True
         self._begin_watch()
-        if self._has_ended:  # the engine accepted the connection and left
+        if self.has_ended:  # the engine accepted the connection and left
             self._end_of_input()
 
     async def read_head(self) -> None:
@@ -184,6 +187,8 @@ class UpstreamConnection(asyncio.Protocol):
                 await self._changed()
             finally:
                 self._sink = None
+            if self._is_poured:
+                return
 
     def take_part(self) -> bytes:
         """Return what has come of the body and was not read; empty where there is nothing."""
@@ -270,12 +275,22 @@ class UpstreamConnection(asyncio.Protocol):
             self._is_spoilt = True
             return
         reader, sink = self._reader, self._sink
-        part = reader.receive(data)
-        is_open = reader.fault is None and not reader.is_complete
-        if is_open and part and sink is not None and not self._queued_bytes and sink.offer(part):
-            self._silence.hear(part, self._loop.time())  # the task sleeps on
-        else:
+        part, is_last = reader.receive(data), reader.is_complete
+        is_handed_on = (
+            sink is not None
+            and (part or is_last)
+            and reader.fault is None
+            and not self._queued_bytes
+            and sink.offer(part, is_last=is_last)
+        )
+        if not is_handed_on:
             self._keep(part)
+        elif is_last:
+            # Now, and not in the task's turn: whoever ends the task before it comes must not cut off a whole answer.
+            self._is_poured = True
+            self._keep(b"")
+        else:
+            self._silence.hear(part, self._loop.time())  # the task sleeps on
 
     def eof_received(self) -> bool:
         """Take note of the end, which is proper only for a body that nothing else delimits."""
@@ -322,7 +337,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _end_of_input(self) -> None:
-        self._has_ended = self._is_spoilt = True
+        self.has_ended = self._is_spoilt = True
         self._reader.end_of_input()
         if self._reader.fault is not None:
             self._fail(UpstreamError(self._reader.fault))

@@ -262,11 +262,11 @@ class FullSink:
         self.poured = b""
         self.is_ended = False
 
-    def offer(self, part: bytes) -> bool:
+    def offer(self, part: bytes, *, is_last: bool = False) -> bool:
         """Take it when nothing has come yet."""
         if self.poured:
             return False
-        self.poured = part
+        self.poured, self.is_ended = part, is_last
         return True
 
     async def room(self) -> None:

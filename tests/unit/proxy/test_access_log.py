@@ -27,6 +27,7 @@ RECORD = RequestRecord(
     is_streamed=True,
     error_code=None,
 )
+AT_S = 1_795_503_871.0
 LINE = (
     "POST /v1/chat/completions model=tiny status=200 waited_ms=12.3 first_byte_ms=500.0 duration_ms=1234.5 chunks=7"
     " prompt_tokens=54 completion_tokens=3 request_id=req_1"
@@ -77,8 +78,8 @@ def test_a_line_has_what_is_known() -> None:
 def test_lines_are_handed_over_together(records: Records) -> None:
     """Nothing is written at once; ``flush`` writes all of it in one record, in order, and then nothing more."""
     log = AccessLog()
-    log.note(RECORD, 0)
-    log.note_refusal(Refusal(431, "The request's head is larger than 32768 bytes.", "req_9"), 0)
+    log.note(RECORD, AT_S)
+    log.note_refusal(Refusal(431, "The request's head is larger than 32768 bytes.", "req_9"), AT_S)
     assert records.messages == []
     log.flush()
     log.flush()
@@ -106,9 +107,9 @@ def test_a_flood_is_not_held(records: Records) -> None:
     """So many lines are handed over without waiting."""
     log = AccessLog()
     for _ in range(HELD_LINES - 1):
-        log.note(RECORD, 0)
+        log.note(RECORD, AT_S)
     assert records.messages == []
-    log.note(RECORD, 0)
+    log.note(RECORD, AT_S)
     assert [len(message.split("\n")) for message in records.messages] == [HELD_LINES]
 
 
@@ -116,10 +117,10 @@ def test_a_flood_is_not_held(records: Records) -> None:
 def test_what_programs_ask_again_and_again_is_quiet(path: str, records: Records) -> None:
     """On these paths only what went wrong is worth a line."""
     log = AccessLog()
-    log.note(replace(RECORD, path=path), 0)
+    log.note(replace(RECORD, path=path), AT_S)
     log.flush()
     assert records.messages == []
-    log.note(replace(RECORD, path=path, status=401), 0)
+    log.note(replace(RECORD, path=path, status=401), AT_S)
     log.flush()
     assert f" {path} " in records.messages[0]
 
@@ -128,8 +129,8 @@ def test_nobody_listens_and_nothing_is_made(records: Records) -> None:
     """Where the log is off, no line is made."""
     access_log.log.setLevel(logging.WARNING)
     log = AccessLog()
-    log.note(RECORD, 0)
-    log.note_refusal(Refusal(400, "x", "req_9"), 0)
+    log.note(RECORD, AT_S)
+    log.note_refusal(Refusal(400, "x", "req_9"), AT_S)
     access_log.log.setLevel(logging.INFO)
     log.flush()
     assert records.messages == []

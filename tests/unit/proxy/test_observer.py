@@ -62,7 +62,7 @@ async def test_numbers_are_those_of_this_moment(lines: Lines) -> None:
     seen.note(a_record(), TAIL)
     seen.note_refusal(Refusal(431, "too large", "req_9"))
     assert lines.batches == []
-    tally = seen.tally
+    tally = seen.count()
     assert tally.models["tiny"].prompt_tokens == 54
     assert tally.models["tiny"].completion_tokens == 3
     assert tally.refusals == {431: 1}
@@ -70,7 +70,7 @@ async def test_numbers_are_those_of_this_moment(lines: Lines) -> None:
     (batch,) = lines.batches
     assert [text.rpartition("request_id=")[2] for text in batch] == ["req_1", "req_9"]
     assert "prompt_tokens=54 completion_tokens=3" in batch[0]
-    assert seen.tally.models["tiny"].prompt_tokens == 54  # nothing counts twice
+    assert seen.count().models["tiny"].prompt_tokens == 54  # nothing counts twice
 
 
 async def test_lines_have_the_time_of_the_end(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,6 +100,36 @@ async def test_a_flood_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
     assert looked_at == 0
     seen.note(a_record(), TAIL)
     assert looked_at == HELD_AT_MOST
+
+
+async def test_a_record_that_cannot_be_read_takes_nobody_with_it(
+    lines: Lines, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault of ours costs its own request its line: not others, nor the request that happens to be noted last."""
+
+    def fail_for_one(tail: bytes) -> Usage:
+        if tail == b"bad":
+            raise ZeroDivisionError
+        return read_usage(tail)
+
+    monkeypatch.setattr(observer, "read_usage", fail_for_one)
+    seen = Observer(route_of)
+    for number in range(HELD_AT_MOST):
+        seen.note(a_record(number), b"bad" if number == 1 else TAIL)
+    seen.catch_up()
+    assert [len(batch) for batch in lines.batches] == [HELD_AT_MOST - 1]
+    assert seen.count().models["tiny"].prompt_tokens == 54 * (HELD_AT_MOST - 1)
+    assert "req_1: cannot be counted or logged" in caplog.text
+
+
+async def test_refusals_alone_are_told_too(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They start the timer as requests do."""
+    monkeypatch.setattr(observer, "HELD_S", 0)
+    seen = Observer(route_of)
+    seen.note_refusal(Refusal(400, "no request", "req_9"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert [len(batch) for batch in lines.batches] == [1]
 
 
 async def test_what_is_held_is_looked_at_soon(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,13 +40,15 @@ class ListSink:
         self.is_free = asyncio.Event()
         self.is_free.set()
 
-    def offer(self, part: bytes) -> bool:
+    def offer(self, part: bytes, *, is_last: bool = False) -> bool:
         """Keep it where there is room."""
         if not self.is_free.is_set():
             return False
-        assert part
+        assert part or is_last
+        assert not self.is_ended
         self.offered.append(part)
         self.all += part
+        self.is_ended = is_last
         return True
 
     async def room(self) -> None:
@@ -104,8 +106,9 @@ async def test_parts_are_handed_on_as_they_come() -> None:
         assert sink.all == b"".join([*EVENTS, *EVENTS[:2]])
         assert not sink.written
         connection.data_received(END)
+        assert (sink.offered[-1], sink.is_ended) == (b"", True)
         await task
-        assert (sink.written, sink.is_ended) == ([b""], True)
+        assert not sink.written
 
 
 async def test_what_had_no_room_is_not_overtaken() -> None:
@@ -145,8 +148,41 @@ async def test_the_last_part_is_told_to_be_the_last() -> None:
     async with pouring() as (connection, sink, task):
         connection.data_received(framed(EVENTS[0]) + END)
         await task
-        assert (sink.offered, sink.written, sink.is_ended) == ([], [EVENTS[0]], True)
+        assert (sink.offered, sink.written, sink.is_ended) == ([EVENTS[0]], [], True)
         assert not connection.is_reusable  # the engine closes it
+
+
+async def test_a_whole_answer_is_not_cut_off_by_who_ends_the_task_at_that_moment() -> None:
+    """A shutdown in the same turn of the loop as the answer's end comes too late: the client has it all."""
+    async with pouring() as (connection, sink, task):
+        connection.data_received(framed(EVENTS[0]) + END)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert (sink.all, sink.is_ended) == (EVENTS[0], True)
+
+
+async def test_an_engine_that_left_before_it_was_asked_is_not_waited_for() -> None:
+    """It accepted the connection and closed it: whoever asks over it is told so at once."""
+    connection = UpstreamConnection(set(), own_lines=b"")
+    connection.connection_made(Transport())
+    connection.connection_lost(None)
+    connection.send_small(b"", Silence("tiny", first_byte_s=0, chunk_gap_s=0))
+    async with asyncio.timeout(5):
+        with pytest.raises(UpstreamError, match="closed the connection"):
+            await connection.read_head()
+
+
+async def test_an_engine_is_silent_though_its_last_part_filled_the_client() -> None:
+    """Nothing of its waits then, so its silence counts, until it speaks again or its next part has to wait."""
+    silence = Silence("tiny", first_byte_s=60, chunk_gap_s=60)
+    async with pouring(silence=silence) as (connection, sink, _):
+        connection.data_received(framed(EVENTS[0]))
+        sink.is_free.clear()
+        await turns_of_the_loop()
+        assert silence.is_counted
+        connection.data_received(framed(EVENTS[1]))
+        await turns_of_the_loop()
+        assert not silence.is_counted
 
 
 async def test_what_came_before_a_fault_is_handed_on_and_is_not_the_whole() -> None:

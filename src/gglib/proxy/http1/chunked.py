@@ -22,7 +22,7 @@ _known_sizes: dict[bytes, int] = {}
 a pure function returned, bounded."""
 _known_size_lines: dict[int, bytes] = {}
 """The same lines, line end and all, by the length of the whole chunk that they begin. Lines with zeros in front may
-share a length with others: then the one that was read last is known."""
+share a length with others, and so may digits of either case: then the one that was first seen last is known."""
 
 
 class _State(Enum):

@@ -20,7 +20,7 @@ async def show_metrics(request: Request, answer: Answer, services: Services) -> 
 
     observer = services.observer
     status = await services.runtime.status()
-    numbers = Numbers(observer.tally, status, observer.count_connections())
+    numbers = Numbers(observer.count(), status, observer.count_connections())
     body = await asyncio.to_thread(expose, numbers.collect())
     lines = header_lines([(b"content-type", CONTENT_TYPE)])
     await answer.start_with(200, lines, length=len(body), is_event_stream=False, part=body, is_last=True)
