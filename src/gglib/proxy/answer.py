@@ -204,8 +204,8 @@ class Answer:
         if self.began_s is None:
             self.began_s = monotonic()
         self.chunks += 1
-        # To copy the tail for each part would cost more than all the rest. So the last parts are kept as they are: a
-        # generation of them that is long enough for the tail, and the one that grows.
+        # To copy the tail for each part would touch 4 KB that no cache holds where there are many streams. So the last
+        # parts are kept as they are: a generation of them that is long enough for the tail, and the one that grows.
         self._parts.append(part if len(part) <= TAIL_BYTES else part[-TAIL_BYTES:])
         self._parts_bytes += len(part)
         if self._parts_bytes >= TAIL_BYTES:
