@@ -94,7 +94,7 @@ def _refuse_constant(_: str) -> NoReturn:
 
 _parse = json.JSONDecoder(object_pairs_hook=tuple, parse_constant=_refuse_constant).raw_decode
 """Reads a value and tells where it ends. Objects become tuples of their members, duplicates and all; arrays become
-lists. White space around the value is not read over: ``decode`` does that, and takes twice as long.
+lists. White space around the value is not read over: ``decode`` does that, by two more matches for each body.
 """
 
 

@@ -2,7 +2,6 @@
 
 import logging
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,6 +10,8 @@ import pytest
 from gglib.proxy import access_log
 from gglib.proxy.access_log import HELD_LINES, QUIET_PATHS, AccessLog, line
 from gglib.proxy.record import Refusal, RequestRecord
+
+from .conftest import Records
 
 RECORD = RequestRecord(
     method="POST",
@@ -32,29 +33,6 @@ LINE = (
     "POST /v1/chat/completions model=tiny status=200 waited_ms=12.3 first_byte_ms=500.0 duration_ms=1234.5 chunks=7"
     " prompt_tokens=54 completion_tokens=3 request_id=req_1"
 )
-
-
-class Records(logging.Handler):
-    """Keeps what is logged."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.messages: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep one."""
-        self.messages.append(record.getMessage())
-
-
-@pytest.fixture
-def records() -> Iterator[Records]:
-    """Listen to the access log at the level that servers have."""
-    handler, level = Records(), access_log.log.level
-    access_log.log.addHandler(handler)
-    access_log.log.setLevel(logging.INFO)
-    yield handler
-    access_log.log.setLevel(level)
-    access_log.log.removeHandler(handler)
 
 
 def test_a_line_has_what_is_known() -> None:

@@ -1,17 +1,17 @@
 """What is over is looked at soon, in order, and not alone."""
 
 import asyncio
-import logging
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from gglib.proxy import access_log, observer
+from gglib.proxy import observer
 from gglib.proxy.observer import HELD_AT_MOST, Observer
 from gglib.proxy.record import Refusal, RequestRecord
 from gglib.proxy.routes.table import route_of
 from gglib.proxy.usage import Usage, read_usage
+
+from .conftest import Records
 
 TAIL = b'{"usage":{"completion_tokens":3,"prompt_tokens":54}}'
 
@@ -33,47 +33,24 @@ def a_record(number: int = 1) -> RequestRecord:
     )
 
 
-class Lines(logging.Handler):
-    """Keeps the lines that were logged."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.batches: list[list[str]] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep those of a record."""
-        self.batches.append(record.getMessage().split("\n"))
-
-
-@pytest.fixture
-def lines() -> Iterator[Lines]:
-    """Listen to the access log at the level that servers have."""
-    handler, level = Lines(), access_log.log.level
-    access_log.log.addHandler(handler)
-    access_log.log.setLevel(logging.INFO)
-    yield handler
-    access_log.log.setLevel(level)
-    access_log.log.removeHandler(handler)
-
-
-async def test_numbers_are_those_of_this_moment(lines: Lines) -> None:
+async def test_numbers_are_those_of_this_moment(records: Records) -> None:
     """Whoever asks for the numbers gets all that is over, tokens too, without a wait; lines are made as well."""
     seen = Observer(route_of)
     seen.note(a_record(), TAIL)
     seen.note_refusal(Refusal(431, "too large", "req_9"))
-    assert lines.batches == []
+    assert records.batches == []
     tally = seen.count()
     assert tally.models["tiny"].prompt_tokens == 54
     assert tally.models["tiny"].completion_tokens == 3
     assert tally.refusals == {431: 1}
     seen.catch_up()
-    (batch,) = lines.batches
+    (batch,) = records.batches
     assert [text.rpartition("request_id=")[2] for text in batch] == ["req_1", "req_9"]
     assert "prompt_tokens=54 completion_tokens=3" in batch[0]
     assert seen.count().models["tiny"].prompt_tokens == 54  # nothing counts twice
 
 
-async def test_lines_have_the_time_of_the_end(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_lines_have_the_time_of_the_end(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line says when its request was over, not when it was looked at."""
     seen = Observer(route_of)
     for ended_s in (1_795_503_871.25, 1_795_503_872.5):
@@ -81,7 +58,7 @@ async def test_lines_have_the_time_of_the_end(lines: Lines, monkeypatch: pytest.
         seen.note(a_record(), TAIL)
     monkeypatch.setattr(time, "time", lambda: 1_795_503_900.0)
     seen.catch_up()
-    assert [text[17:23] for text in lines.batches[0]] == ["31,250", "32,500"]
+    assert [text[17:23] for text in records.batches[0]] == ["31,250", "32,500"]
 
 
 async def test_a_flood_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +80,7 @@ async def test_a_flood_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_record_that_cannot_be_read_takes_nobody_with_it(
-    lines: Lines, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    records: Records, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A fault of ours costs its own request its line: not others, nor the request that happens to be noted last."""
 
@@ -117,22 +94,22 @@ async def test_a_record_that_cannot_be_read_takes_nobody_with_it(
     for number in range(HELD_AT_MOST):
         seen.note(a_record(number), b"bad" if number == 1 else TAIL)
     seen.catch_up()
-    assert [len(batch) for batch in lines.batches] == [HELD_AT_MOST - 1]
+    assert [len(batch) for batch in records.batches] == [HELD_AT_MOST - 1]
     assert seen.count().models["tiny"].prompt_tokens == 54 * (HELD_AT_MOST - 1)
     assert "req_1: cannot be counted or logged" in caplog.text
 
 
-async def test_refusals_alone_are_told_too(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_refusals_alone_are_told_too(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     """They start the timer as requests do."""
     monkeypatch.setattr(observer, "HELD_S", 0)
     seen = Observer(route_of)
     seen.note_refusal(Refusal(400, "no request", "req_9"))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert [len(batch) for batch in lines.batches] == [1]
+    assert [len(batch) for batch in records.batches] == [1]
 
 
-async def test_what_is_held_is_looked_at_soon(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_held_is_looked_at_soon(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     """A timer looks at what nobody asked for; the next request starts it anew."""
     monkeypatch.setattr(observer, "HELD_S", 0)
     seen = Observer(route_of)
@@ -140,4 +117,4 @@ async def test_what_is_held_is_looked_at_soon(lines: Lines, monkeypatch: pytest.
         seen.note(a_record(), TAIL)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        assert len(lines.batches) == count
+        assert len(records.batches) == count
