@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import platformdirs
 
 from gglib.core.access_keys import read_keys
-from gglib.core.authorities import read_host, read_origin
+from gglib.core.authorities import read_allowed_origin, read_host
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.errors import CatalogError, InvalidSettingError
 
@@ -149,8 +149,7 @@ def _several(read: Callable[[str], T]) -> Callable[[object], tuple[T, ...]]:
 
 
 def _origin(text: str) -> str:
-    if text != "*":
-        read_origin(text)
+    read_allowed_origin(text)
     return text.lower()
 
 

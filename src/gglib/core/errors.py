@@ -59,26 +59,58 @@ class InvalidSettingError(GglibError):
     blame = Blame.OPERATOR
 
 
-class ModelNotFoundError(GglibError):
-    """No model has this name; ``candidates`` are the names that come near, best first."""
+class ModelRuntimeError(GglibError):
+    """Base of what a runtime raises when it cannot provide a model; embedders may raise it, or a subclass."""
+
+    code = "model_runtime_error"
+    blame = Blame.ENGINE
+
+
+class ModelNotFoundError(ModelRuntimeError):
+    """No model has this name.
+
+    ``candidates`` are the names that come near, best first. Where none is near, ``others`` are a few of the names in
+    the catalogue, of ``total`` models; ``total`` is None where the caller does not know the catalogue.
+    """
 
     code = "model_not_found"
     blame = Blame.CLIENT
 
-    def __init__(self, name: str, candidates: tuple[str, ...] = (), *, is_ambiguous: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        candidates: tuple[str, ...] = (),
+        *,
+        is_ambiguous: bool = False,
+        others: tuple[str, ...] = (),
+        total: int | None = None,
+    ) -> None:
         self.name = name
         self.candidates = candidates
         self.is_ambiguous = is_ambiguous
+        self.others = others
         if is_ambiguous:
             text = f"Model '{name}' is ambiguous: name one of {', '.join(candidates)}."
         elif candidates:
             text = f"Model '{name}' is not in the catalogue. Did you mean {' or '.join(candidates)}?"
+        elif total == 0:
+            text = (
+                f"Model '{name}' is not in the catalogue, which is empty: "
+                "add a model with 'gglib pull OWNER/REPOSITORY' or 'gglib add FILE'."
+            )
+        elif others:
+            text = f"Model '{name}' is not in the catalogue. It has {_listed(others, total or len(others))}."
         else:
             text = f"Model '{name}' is not in the catalogue."
         super().__init__(text)
 
 
-class ModelFileNotFoundError(GglibError):
+def _listed(names: tuple[str, ...], total: int) -> str:
+    rest = total - len(names)
+    return ", ".join(names) + (f" and {rest} more ('gglib list')" if rest > 0 else "")
+
+
+class ModelFileNotFoundError(ModelRuntimeError):
     """The catalogue has the model, but its file is gone. The message names no path."""
 
     code = "model_file_not_found"
@@ -92,14 +124,14 @@ class ModelFileNotFoundError(GglibError):
         )
 
 
-class EngineNotFoundError(GglibError):
+class EngineNotFoundError(ModelRuntimeError):
     """No engine can be used on this machine."""
 
     code = "engine_not_found"
     blame = Blame.OPERATOR
 
 
-class ModelLoadFailedError(GglibError):
+class ModelLoadFailedError(ModelRuntimeError):
     """The engine could not load the model.
 
     ``reason`` is the engine's own sentence; ``log_tail`` its last lines, with the home directory shortened.
@@ -154,7 +186,7 @@ class ModelKeepsDyingError(ModelLoadFailedError):
         )
 
 
-class ModelStoppedError(GglibError):
+class ModelStoppedError(ModelRuntimeError):
     """The user stopped the model while it was loading, or while it answered for longer than a stop waits."""
 
     code = "model_stopped"
@@ -166,7 +198,7 @@ class ModelStoppedError(GglibError):
         super().__init__(f"Model '{model_name}' was stopped while {doing}.")
 
 
-class ModelLoadingError(GglibError):
+class ModelLoadingError(ModelRuntimeError):
     """The model is not ready yet and the caller's wait is over; the load goes on."""
 
     code = "model_loading"
@@ -181,7 +213,7 @@ class ModelLoadingError(GglibError):
         )
 
 
-class QueueFullError(GglibError):
+class QueueFullError(ModelRuntimeError):
     """Too many requests wait already."""
 
     code = "queue_full"
@@ -194,7 +226,7 @@ class QueueFullError(GglibError):
         )
 
 
-class UpstreamError(GglibError):
+class UpstreamError(ModelRuntimeError):
     """The engine cannot be reached, or it left before the first byte of its answer."""
 
     code = "upstream_error"
@@ -212,7 +244,7 @@ class UpstreamStalledError(UpstreamError):
     code = "upstream_timeout"
 
 
-class ShuttingDownError(GglibError):
+class ShuttingDownError(ModelRuntimeError):
     """gglib is stopping and takes no more requests."""
 
     code = "shutting_down"

@@ -79,7 +79,7 @@ class ProxyApp:
         if not isinstance(plan, _Plan):
             plan = request.head.derived = self._plan(request, answer)
         answer.extra_lines = plan.answer_lines
-        request.target, request.upstream_lines = plan.target, plan.upstream_lines
+        request.path, request.target, request.upstream_lines = plan.path, plan.target, plan.upstream_lines
         request.preferred_wait_s = plan.preferred_wait_s
         request.key_name = plan.key_name
         return plan
@@ -92,13 +92,16 @@ class ProxyApp:
         preflight = self._gate.preflight(head, request.own_host)
         if preflight is not None:
             answer.is_last = False
-            return _Plan(partial(_answer_preflight, header_lines(preflight)), b"", b"", b"", None, None)
+            answer_it = partial(_answer_preflight, header_lines(preflight))
+            return _Plan(answer_it, b"", request.path, b"", b"", None, None)
         key_name = self._gate.check_key(head)
         answer.is_last = False
+        handler, path = find_handler(head.method, head.raw_path, head.fields.get(b"host"))
         return _Plan(
-            find_handler(request),
+            handler,
             answer_lines,
-            head.target,
+            path,
+            head.target_at(path),
             header_lines(to_upstream(head.headers)),
             preferred_wait_s(head.headers),
             key_name,
@@ -112,8 +115,10 @@ class _Plan:
     handler: Handler
     answer_lines: bytes
     """Header lines that the answer carries, whatever it is."""
+    path: str
+    """The path as the route spells it."""
     target: bytes
-    """Path and query as they came, for an engine."""
+    """That, and the query as it came, for an engine."""
     upstream_lines: bytes
     """Header lines that an engine may see."""
     preferred_wait_s: int | None
@@ -139,7 +144,7 @@ def _record(
     head = request.head
     return RequestRecord(
         method=head.method,
-        path=head.raw_path,
+        path=request.path,
         model=request.model,
         key_name=request.key_name,
         status=answer.status,

@@ -46,8 +46,13 @@ class UnknownPathError(errors.GglibError):
     code = "not_found"
     blame = errors.Blame.CLIENT
 
-    def __init__(self, method: str, path: str) -> None:
-        super().__init__(f"There is nothing at {method} {path}.")
+    def __init__(self, method: str, path: str, host: bytes | None = None) -> None:
+        """``host`` is what the client called this server by, which the base URL is made of."""
+        address = "" if host is None else f"http://{_short(host.decode('ascii', 'backslashreplace'))}"
+        super().__init__(
+            f"There is nothing at {method} {_short(path)}. The base URL is {address}/v1 for OpenAI's clients and "
+            f"{address or '/'} for Anthropic's; {address}/docs lists every path."
+        )
 
 
 class MethodNotAllowedError(errors.GglibError):
@@ -84,10 +89,11 @@ class HostNotAllowedError(errors.GglibError):
     code = "host_not_allowed"
     blame = errors.Blame.CLIENT
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, *, takes_keys: bool = False) -> None:
+        or_key = ", or send one of its API keys" if takes_keys else ""
         super().__init__(
             f"This gglib does not answer to '{_short(host)}': if that is a name of its machine, "
-            "add it to the setting 'allowed_hosts'."
+            f"add it to the setting 'allowed_hosts'{or_key}."
         )
 
 
@@ -153,6 +159,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.ModelFileNotFoundError: (404, _INVALID_REQUEST),
     MethodNotAllowedError: (405, _INVALID_REQUEST),
     http.BodyTooLargeError: (413, _INVALID_REQUEST),
+    errors.ModelRuntimeError: (500, _SERVER_ERROR),
     errors.ModelLoadFailedError: (500, _SERVER_ERROR),
     errors.EngineNotFoundError: (500, _SERVER_ERROR),
     errors.CatalogError: (500, _SERVER_ERROR),

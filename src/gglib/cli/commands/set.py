@@ -56,7 +56,7 @@ def command(  # noqa: PLR0913 - click passes each option
             known.name, aliases=aliases if aliases or no_alias else None, settings=settings
         )
         if changed is None:
-            raise not_found(model, [])
+            raise not_found(model, await store.list_models())
         return changed
 
     changed = with_catalog(options.settings(), change)
