@@ -10,8 +10,9 @@ from time import monotonic
 
 from gglib.core.errors import GglibError, ShuttingDownError
 from gglib.proxy.answer import Answer
+from gglib.proxy.dialect_errors import dialect_of
 from gglib.proxy.edge.wire import Wire
-from gglib.proxy.errors import describe
+from gglib.proxy.errors import EngineError, describe
 from gglib.proxy.gate import Gate
 from gglib.proxy.headers import preferred_wait_s, to_upstream
 from gglib.proxy.http1.errors import HttpError
@@ -53,9 +54,9 @@ class ProxyApp:
         except ClientLeftError:
             answer.status = answer.status or CLIENT_CLOSED_REQUEST
         except Exception as error:  # noqa: BLE001 - the border: whatever it is, the client is told
-            error_code = error.code if isinstance(error, GglibError) else GglibError.code
+            error_code = _code_to_count(error, is_status_open=not answer.is_started)
             _log_error(request, error)
-            await answer.fail(error)
+            await answer.fail(error, dialect_of(request.path))
         finally:
             self._open.discard(request)
             record = _record(request, answer, started_s=started_s, ended_s=monotonic(), error_code=error_code)
@@ -130,8 +131,17 @@ async def _answer_preflight(lines: bytes, request: Request, answer: Answer, serv
     await answer.start_with(204, lines, length=None, is_event_stream=False, is_last=True)
 
 
+def _code_to_count(error: Exception, *, is_status_open: bool) -> str | None:
+    """Return the code that is counted; None for what an engine says in its own words, where its status tells of it."""
+    if type(error) is EngineError and is_status_open:
+        return None
+    return error.code if isinstance(error, GglibError) else GglibError.code
+
+
 def _log_error(request: Request, error: Exception) -> None:
-    """Log what the operator should know; what the client did wrong is in its answer."""
+    """Log what the operator should know; what the client did wrong is in its answer, as is what the engine says."""
+    if isinstance(error, EngineError):
+        return
     if not isinstance(error, GglibError):
         log.error("%s: internal error", request.id, exc_info=error)
     elif error.blame.value != "client" and not isinstance(error, ShuttingDownError):

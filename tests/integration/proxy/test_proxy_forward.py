@@ -178,8 +178,21 @@ async def test_headers_of_the_engine_are_filtered() -> None:
     ("told", "expected"),
     [
         (
-            {"error": {"code": 400, "message": "too long", "type": "exceed_context_size_error", "n_ctx": 8}},
-            {"message": "too long", "type": "exceed_context_size_error", "code": "context_length_exceeded"},
+            {
+                "error": {
+                    "code": 400,
+                    "message": "too long",
+                    "type": "exceed_context_size_error",
+                    "n_ctx": 4096,
+                }
+            },
+            {
+                "message": "too long; the maximum context length is 4096 tokens as the model runs: "
+                "shorten the request, send 'num_ctx': 8192 with it, or run 'gglib set tiny --ctx 8192'.",
+                "type": "exceed_context_size_error",
+                "code": "context_length_exceeded",
+                "n_ctx": 4096,
+            },
         ),
         (
             {"error": {"code": 501, "message": "no", "type": "not_supported_error"}},
