@@ -16,6 +16,7 @@ from gglib.usecases.add_model import ModelFiles, ModelReader, default_name, usab
 from gglib.usecases.importing.candidates import Candidate
 from gglib.usecases.importing.places import Place
 from gglib.usecases.importing.walk import identity
+from gglib.usecases.projector_files import is_projector
 
 
 class ImportState(StrEnum):
@@ -157,7 +158,16 @@ class _Plan:
         if reason is not None:
             return replace(item, reason=reason)
         name = self._free_name(candidate)
+        candidate = replace(candidate, projector=self._checked(candidate.projector))
         return replace(item, state=ImportState.NEW, name=name, model=_new_model(candidate, files, name))
+
+    def _checked(self, projector: Path | None) -> Path | None:
+        """Return the projector if it is one by its header, too: a wrong one keeps its model from loading."""
+        try:
+            is_one = projector is not None and is_projector(self._read_model(projector).facts)
+        except InvalidGgufError:
+            return None
+        return projector if is_one else None
 
     def _free_name(self, candidate: Candidate) -> str:
         """Return the name as its place has it, with a number behind it where it is taken."""

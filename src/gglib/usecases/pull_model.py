@@ -190,7 +190,7 @@ async def _enter(job: PullJob, store: ModelStorePort, read_model: ModelReader) -
     model = _new_model(job, files)
     known = await _model_with(model.paths, store)
     if known is not None:
-        model = replace(model, description=known.description)
+        model = _with_own_projector(replace(model, description=known.description), known)
         return await store.replace_model(known.name, model) or known
     try:
         return await store.add_model(model)
@@ -200,6 +200,16 @@ async def _enter(job: PullJob, store: ModelStorePort, read_model: ModelReader) -
         if entered is None:
             raise
         return entered
+
+
+def _with_own_projector(model: NewModel, known: ModelSummary) -> NewModel:
+    """Return the newer version with the projector that the user set for the model: one from another directory."""
+    own = known.projector
+    if own is None or own.parent == model.paths[0].parent or not own.is_file():
+        return model
+    return replace(
+        model, facts=model.facts.with_vision(), projector=own, projector_sha256=known.projector_sha256
+    )
 
 
 async def _model_with(paths: Sequence[Path], store: ModelStorePort) -> ModelSummary | None:
