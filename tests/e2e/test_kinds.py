@@ -117,7 +117,5 @@ def test_the_pooling_that_the_user_gives_wins(pooling: Gglib) -> None:
     pooling.command("add", str(path), "--engine-args", "--threads 1 --pooling cls")
     write_tiny_encoder(path.with_name("as-header.gguf"))
     pooling.command("add", str(path.with_name("as-header.gguf")), "--engine-args", "--threads 1")
-    cls, mean = (
-        embed(pooling, name, 20).json()["data"][0]["embedding"] for name in ("pooled", "as-header")
-    )
+    cls, mean = (embed(pooling, name, 20).json()["data"][0]["embedding"] for name in ("pooled", "as-header"))
     assert cls != pytest.approx(mean, abs=1e-3)

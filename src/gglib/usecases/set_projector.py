@@ -1,4 +1,4 @@
-"""Gives a model of the catalogue another projector (mmproj), or takes it away. Knows the core only."""
+"""Reads the header of a model of the catalogue again, with another projector (mmproj), or none. Knows the core only."""
 
 import asyncio
 from pathlib import Path
@@ -19,15 +19,34 @@ async def set_projector(
     Reads the model's header again, for whether it sees without one. Raises ``InvalidGgufError`` for a file that is no
     projector, and for a model whose own file cannot be read; ``ModelNotFoundError`` for one that was removed meanwhile.
     """
-    new = await asyncio.to_thread(_with_projector, model, projector, read_model)
+
+    def read() -> NewModel:
+        path = (
+            None if projector is None else checked_projector(projector, lambda file: read_model(file).facts)
+        )
+        return _read_again(model, path, read_model)
+
+    return await _replaced(model, await asyncio.to_thread(read), store)
+
+
+async def read_again(model: ModelSummary, store: ModelStorePort, read_model: ModelReader) -> ModelSummary:
+    """Return the model with what its header says now: an older gglib may have understood less of it.
+
+    Raises ``InvalidGgufError`` for a model whose file cannot be read.
+    """
+    return await _replaced(
+        model, await asyncio.to_thread(_read_again, model, model.projector, read_model), store
+    )
+
+
+async def _replaced(model: ModelSummary, new: NewModel, store: ModelStorePort) -> ModelSummary:
     changed = await store.replace_model(str(model.id), new)
     if changed is None:
         raise not_found(model.name, await store.list_models())
     return changed
 
 
-def _with_projector(model: ModelSummary, projector: Path | None, read_model: ModelReader) -> NewModel:
-    path = None if projector is None else checked_projector(projector, lambda file: read_model(file).facts)
+def _read_again(model: ModelSummary, path: Path | None, read_model: ModelReader) -> NewModel:
     files = _read(model, read_model)
     return NewModel(
         name=model.name,

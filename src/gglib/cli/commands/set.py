@@ -31,14 +31,14 @@ def command(  # noqa: PLR0913 - click passes each option
     mmproj: str | None,
     **kinds: bool,
 ) -> None:
-    """Change what holds for a model: context, names, engine, idle time, kind, projector.
+    """Change what holds for a model: names, settings, kind, projector.
 
     Context, engine arguments, kind and projector hold from its next start on, its names at once, its idle time from
     the next request on.
     """
     from dataclasses import replace
 
-    from gglib.bootstrap.catalog import engine_args_of, give_projector
+    from gglib.bootstrap.catalog import engine_args_of, give_projector, read_header_again
     from gglib.cli.model_settings import DEFAULT_WORD, context_of, idle_ttl_of, kind_of, projector_of
     from gglib.cli.runner import with_catalog
     from gglib.core.models import ModelSummary
@@ -62,6 +62,8 @@ def command(  # noqa: PLR0913 - click passes each option
             settings = replace(settings, engine_args=engine_args_of(engine_args))
         if idle_ttl is not None:
             settings = replace(settings, idle_ttl_s=idle_ttl_of(idle_ttl))
+        if kinds["auto"]:
+            await read_header_again(known, store)
         if any(kinds.values()):
             settings = replace(settings, kind=kind)
         if mmproj is not None:
