@@ -37,10 +37,14 @@ def context_of(model: ModelSummary) -> str:
 def how_to_use(model: ModelSummary) -> str:
     """Return what to do with a model that was added, as a sentence with something to type or to ask."""
     if model.capabilities.rerank:
-        return "It reranks: POST /v1/rerank."
+        return f"It reranks: POST /v1/rerank ({_as_chat(model)})."
     if model.capabilities.embedding:
-        return "It embeds texts: POST /v1/embeddings."
+        return f"It embeds texts: POST /v1/embeddings ({_as_chat(model)})."
     return f"Talk to it: {typed.command('run', model.name)}"
+
+
+def _as_chat(model: ModelSummary) -> str:
+    return f"{typed.said('set', '--chat', model.name)} serves it as a chat model"
 
 
 def kind_of(model: ModelSummary) -> str:

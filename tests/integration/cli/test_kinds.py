@@ -51,8 +51,14 @@ def test_add_says_what_a_model_is_for(home: Home) -> None:
     """A reranker and an embedding model are not recommended for a chat; the user's word counts at once."""
     reranker = write_tiny_encoder(home.path / "judge.gguf", pooling_type=4, has_classifier=True)
     embedder = write_tiny_encoder(home.path / "vectors.gguf")
-    assert home.ok("add", str(reranker)) == "Added 'judge' (id 1). It reranks: POST /v1/rerank.\n"
-    assert home.ok("add", str(embedder)) == "Added 'vectors' (id 2). It embeds texts: POST /v1/embeddings.\n"
+    assert home.ok("add", str(reranker)) == (
+        "Added 'judge' (id 1). It reranks: POST /v1/rerank "
+        "('gglib set --chat judge' serves it as a chat model).\n"
+    )
+    assert home.ok("add", str(embedder)).startswith(
+        "Added 'vectors' (id 2). It embeds texts: POST /v1/embeddings ("
+    )
+    assert home.refused("run", "judge", "hi").startswith("Model 'judge' does not chat. It reranks: ")
     assert "It embeds texts" in home.ok("add", str(home.model_file), "--embedding")
     kinds = [(model["capabilities"], model["kind"]) for model in json.loads(home.ok("list", "--json"))]
     assert kinds == [(["rerank"], None), (["embedding"], None), (["embedding"], "embedding")]
