@@ -4,10 +4,10 @@ import asyncio
 import os
 import shlex
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from gglib.core.errors import InvalidSettingError
+from gglib.core.errors import InvalidGgufError, InvalidSettingError
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.ports import ModelStorePort
 from gglib.db import SqliteCatalog
@@ -21,6 +21,7 @@ from gglib.usecases.importing.places import places_of
 from gglib.usecases.pull_journal import PullJournal
 from gglib.usecases.pull_model import finish_interrupted
 from gglib.usecases.remove_model import finish_removals
+from gglib.usecases.set_projector import read_again, set_projector
 from gglib.usecases.verify_models import FileCheck, remember_hashes
 
 STARTER = "starter"
@@ -53,6 +54,17 @@ def engine_args_of(text: str) -> tuple[str, ...]:
 async def add_file(request: AddRequest, store: ModelStorePort) -> ModelSummary:
     """Put a GGUF file into the catalogue. Raises as ``usecases.add_model`` does."""
     return await add_model(request, store, read_model)
+
+
+async def give_projector(model: ModelSummary, projector: Path | None, store: ModelStorePort) -> ModelSummary:
+    """Give a model a projector, or take it away. Raises as ``usecases.set_projector`` does."""
+    return await set_projector(model, projector, store, read_model)
+
+
+async def read_header_again(model: ModelSummary, store: ModelStorePort) -> None:
+    """Take what a model's header says now into the catalogue; nothing where its file cannot be read."""
+    with suppress(InvalidGgufError):
+        await read_again(model, store, read_model)
 
 
 async def find_elsewhere(where: str | None, store: ModelStorePort, tell: TellLooked) -> list[ImportItem]:

@@ -14,6 +14,7 @@ from gglib.cli.wait_line import wait_line
 from gglib.core.addresses import Endpoint
 from gglib.core.context import ContextWish
 from gglib.core.errors import GglibError
+from gglib.core.kinds import longest_context
 from gglib.core.models import ModelSummary
 from gglib.usecases.chat import Conversation
 from gglib.usecases.client_settings import client_settings, key_sentence
@@ -71,7 +72,7 @@ def show_client_settings(
         requested=None,
         model_setting=model.settings.context,
         default=default_ctx,
-        trained=model.trained_context,
+        trained=longest_context(model),
     )
     if key_names:
         click.echo(f"\nKeys     {key_sentence(key_names)}")

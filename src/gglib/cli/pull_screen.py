@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from gglib.cli import render
-from gglib.cli.typed import command
+from gglib.cli.listing import how_to_use
 from gglib.core.errors import GglibError, NoSuchChoiceError
 from gglib.core.fit import Fit
 
@@ -206,7 +206,7 @@ class Words:
         verified = ", SHA-256 verified" if is_vouched else ""
         click.echo(
             f"{done} '{model.name}' (id {model.id}, {render.size(model.size_bytes)}, "
-            f"{render.seconds(pulled.took_s)}{verified}). Talk to it: {command('run', model.name)}"
+            f"{render.seconds(pulled.took_s)}{verified}). {how_to_use(model)}"
         )
         if pulled.is_updated and pulled.is_in_memory:
             click.echo(

@@ -14,9 +14,8 @@ from typing import Protocol
 from gglib.core.errors import InvalidGgufError, ModelExistsError
 from gglib.core.models import GgufFacts, ModelSettings, ModelSource, ModelSummary, NewModel
 from gglib.core.ports import ModelStorePort
+from gglib.usecases.projector_files import FactsReader, checked_projector, is_projector, projector_beside
 
-PROJECTOR_ARCHITECTURE = "clip"
-"""What llama.cpp writes into the header of the file that turns images into embeddings."""
 NAME_LIMIT = 100
 """A name is typed: a longer one is for --name."""
 SHARD_SUFFIX = re.compile(r"-\d{5}-of-\d{5}$")
@@ -59,6 +58,10 @@ class AddRequest:
     source: ModelSource = field(default_factory=ModelSource)
     hashes: tuple[str | None, ...] = ()
     is_downloaded: bool = False
+    projector: Path | None = None
+    """None: the one beside the file, if there is one that is its own."""
+    has_projector: bool = True
+    """False: none is looked for."""
 
 
 async def add_model(request: AddRequest, store: ModelStorePort, read_model: ModelReader) -> ModelSummary:
@@ -90,7 +93,7 @@ def why_no_model(facts: GgufFacts) -> str | None:
 
     (``general.type`` is in ggml's ``docs/gguf.md``; LoRA adapters name the architecture of their model.)
     """
-    if facts.architecture == PROJECTOR_ARCHITECTURE or facts.kind == "mmproj":
+    if is_projector(facts):
         return "it is a projector (mmproj), which goes with a vision model"
     if facts.kind == "adapter":
         return "it is an adapter (LoRA), which goes with the model that it was made for"
@@ -109,18 +112,33 @@ def _read(request: AddRequest, read_model: ModelReader) -> NewModel:
     reason = why_no_model(files.facts)
     if reason is not None:
         raise InvalidGgufError(f"{path.name} cannot be added: {reason}; add that model's own file.")
+    projector = _projector(request, path, lambda file: read_model(file).facts)
     return NewModel(
         name=request.name or default_name(path),
         paths=files.paths,
         size_bytes=files.size_bytes,
         aliases=request.aliases,
         description=request.description,
-        facts=files.facts,
+        facts=files.facts if projector is None else files.facts.with_vision(),
+        projector=projector,
         settings=request.settings,
         source=request.source,
         hashes=request.hashes,
         is_downloaded=request.is_downloaded,
     )
+
+
+def _projector(request: AddRequest, path: Path, read_facts: FactsReader) -> Path | None:
+    """Return the projector that is taken with a model. Raises ``InvalidGgufError`` for one that the user named."""
+    if not request.has_projector:
+        return None
+    if request.projector is not None:
+        return checked_projector(request.projector, read_facts)
+    found = projector_beside(path)
+    try:
+        return None if found is None else checked_projector(found, read_facts)
+    except InvalidGgufError:  # a neighbour that is none keeps the model from loading, not from being added
+        return None
 
 
 def _refuse_what_is_no_file(path: Path) -> None:

@@ -9,13 +9,14 @@ from enum import StrEnum
 from pathlib import Path
 
 from gglib.core.errors import GglibError, InvalidGgufError
-from gglib.core.gguf_names import shard_of
+from gglib.core.gguf_names import FileKind, kind_of, shard_of
 from gglib.core.models import ModelSource, ModelSummary, NewModel
 from gglib.core.ports import ModelStorePort
 from gglib.usecases.add_model import ModelFiles, ModelReader, default_name, usable_name, why_no_model
 from gglib.usecases.importing.candidates import Candidate
 from gglib.usecases.importing.places import Place
 from gglib.usecases.importing.walk import identity
+from gglib.usecases.projector_files import is_projector
 
 
 class ImportState(StrEnum):
@@ -157,7 +158,20 @@ class _Plan:
         if reason is not None:
             return replace(item, reason=reason)
         name = self._free_name(candidate)
+        candidate = replace(candidate, projector=self._checked(candidate.projector))
         return replace(item, state=ImportState.NEW, name=name, model=_new_model(candidate, files, name))
+
+    def _checked(self, projector: Path | None) -> Path | None:
+        """Return the projector if it is one by its header, too: a wrong one keeps its model from loading.
+
+        Not asked of one that a program's own notes name: those are not guesses by a file's name.
+        """
+        if projector is None or kind_of(projector.name) is not FileKind.PROJECTOR:
+            return projector
+        try:
+            return projector if is_projector(self._read_model(projector).facts) else None
+        except InvalidGgufError:
+            return None
 
     def _free_name(self, candidate: Candidate) -> str:
         """Return the name as its place has it, with a number behind it where it is taken."""

@@ -29,7 +29,7 @@ from gglib.usecases.add_model import ModelFiles, ModelReader
 from gglib.usecases.file_hash import hash_file
 from gglib.usecases.plan_pull import PullFile, PullPlan
 from gglib.usecases.pull_journal import JobFile, PullJob, PullJournal, bytes_on_disk
-from gglib.usecases.removal_journal import delete_files
+from gglib.usecases.removal_journal import delete_files, is_inside
 
 DOWNLOADING, VERIFYING, ADDING = "downloading", "verifying", "adding"
 
@@ -91,7 +91,7 @@ class Puller:
         await asyncio.to_thread(self.journal.begin, job)
         progress(_progress(plan, plan.all_files[-1], sum(file.size_bytes for file in fetched), ADDING))
         try:
-            model = await _enter(job, self.store, self.read_model)
+            model = await _enter(job, self.store, self.journal, self.read_model)
         except UnreadableFileError as error:
             raise StorageError(
                 f"{plan.files[0].target.name} came whole, but {error}: run the same command again when it can be."
@@ -140,7 +140,7 @@ async def finish_interrupted(
             continue
         try:
             with journal.held(job):
-                model = await _finish(job, store, read_model)
+                model = await _finish(job, store, journal, read_model)
                 await asyncio.to_thread(journal.end, job)
         except GglibError:
             continue  # somebody is at it; or the pull itself, when it is asked for again, says what is wrong
@@ -177,13 +177,17 @@ async def _delete(paths: Sequence[Path], store: ModelStorePort, journal: PullJou
     return freed
 
 
-async def _finish(job: PullJob, store: ModelStorePort, read_model: ModelReader) -> ModelSummary | None:
+async def _finish(
+    job: PullJob, store: ModelStorePort, journal: PullJournal, read_model: ModelReader
+) -> ModelSummary | None:
     """Enter the model; None where its files are others: an update was killed before anything of it came."""
     hashes = await asyncio.to_thread(job.verified_hashes)
-    return None if hashes is None else await _enter(job.with_hashes(hashes), store, read_model)
+    return None if hashes is None else await _enter(job.with_hashes(hashes), store, journal, read_model)
 
 
-async def _enter(job: PullJob, store: ModelStorePort, read_model: ModelReader) -> ModelSummary:
+async def _enter(
+    job: PullJob, store: ModelStorePort, journal: PullJournal, read_model: ModelReader
+) -> ModelSummary:
     files = await asyncio.to_thread(read_model, job.files[0].target)
     if files.paths != tuple(file.target for file in job.files):
         raise InvalidGgufError("its files are called shards of one model, and their headers do not say so")
@@ -191,6 +195,7 @@ async def _enter(job: PullJob, store: ModelStorePort, read_model: ModelReader) -
     known = await _model_with(model.paths, store)
     if known is not None:
         model = replace(model, description=known.description)
+        model = await asyncio.to_thread(_with_own_projector, model, known, journal.models_dir)
         return await store.replace_model(known.name, model) or known
     try:
         return await store.add_model(model)
@@ -200,6 +205,16 @@ async def _enter(job: PullJob, store: ModelStorePort, read_model: ModelReader) -
         if entered is None:
             raise
         return entered
+
+
+def _with_own_projector(model: NewModel, known: ModelSummary, models_dir: Path) -> NewModel:
+    """Return the newer version with the projector that the user set for the model: one that no pull brought."""
+    own = known.projector
+    if own is None or is_inside(own, models_dir) or not own.is_file():
+        return model
+    return replace(
+        model, facts=model.facts.with_vision(), projector=own, projector_sha256=known.projector_sha256
+    )
 
 
 async def _model_with(paths: Sequence[Path], store: ModelStorePort) -> ModelSummary | None:

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from gglib.core.errors import InvalidSettingError
 from gglib.runtime.engine import embedded_main
+from gglib.runtime.engine.kinds import pooling_launch
 from gglib.runtime.engine.options import EngineOption, parse_engine_args
 from gglib.runtime.engine.plan import LaunchPlan
 
@@ -68,12 +69,25 @@ def parameters(plan: LaunchPlan) -> dict[str, object]:
         "endpoint_metrics": True,
         "endpoint_slots": True,
         "ui": False,
-        "embedding": plan.spec.capabilities.embedding,
+        **_pooling_fields(plan),
     }
     if plan.spec.projector is not None:
         fields["mmproj.path"] = str(plan.spec.projector)
     for option, text in parse_engine_args(plan.spec.settings.engine_args):
         fields[_field_of(option)] = True if text is None else option.kind(text)
+    return fields
+
+
+def _pooling_fields(plan: LaunchPlan) -> dict[str, object]:
+    """Return what makes the engine embed or rerank; a pooling is an enum there, which its process looks up by name."""
+    launch = pooling_launch(plan)
+    if launch is None:
+        return {"embedding": False}
+    fields: dict[str, object] = {"embedding": True}
+    if launch.pooling is not None:
+        fields["pooling_type"] = launch.pooling
+    if launch.batch is not None:
+        fields |= {"n_batch": launch.batch, "n_ubatch": launch.batch}
     return fields
 
 

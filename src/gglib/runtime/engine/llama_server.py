@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gglib.core.errors import EngineNotFoundError, InvalidSettingError
 from gglib.runtime.child import minimal_environment
+from gglib.runtime.engine.kinds import pooling_launch
 from gglib.runtime.engine.options import parse_engine_args
 from gglib.runtime.engine.plan import LaunchPlan
 
@@ -91,10 +92,25 @@ def build_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
         ("--metrics",),
         ("--slots",),
         ("--no-ui",) if "--no-ui" in known else ("--no-webui",),
-        *([("--embeddings",)] if plan.spec.capabilities.embedding else []),
     )
     optional = [word for words in wished if words[0] in known for word in words]
-    return [*needed, *optional, *_own_arguments(plan, known)]
+    return [*needed, *optional, *_pooling_arguments(plan, known), *_own_arguments(plan, known)]
+
+
+def _pooling_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
+    """Return what makes the engine embed or rerank."""
+    launch = pooling_launch(plan)
+    if launch is None:
+        return []
+    switch = "--reranking" if plan.spec.capabilities.rerank else "--embeddings"
+    if switch not in known:
+        raise InvalidSettingError(f"This llama-server does not know '{switch}': install a newer one.")
+    words = [switch]
+    if launch.pooling is not None:
+        words += ["--pooling", launch.pooling]
+    if launch.batch is not None:
+        words += ["--batch-size", str(launch.batch), "--ubatch-size", str(launch.batch)]
+    return words
 
 
 def _own_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:

@@ -19,6 +19,8 @@ class EngineOption:
     """Dotted; None where the embedded engine has no such field."""
     kind: type = int
     """Type of the value; ``bool`` for a switch without a value."""
+    choices: tuple[str, ...] = ()
+    """The only values, where there is a list of them."""
 
 
 ENGINE_OPTIONS = (
@@ -58,7 +60,7 @@ ENGINE_OPTIONS = (
     EngineOption(("--reasoning-format",), None, str),
     EngineOption(("--reasoning-budget",), None, int),
     EngineOption(("--chat-template-kwargs",), None, str),
-    EngineOption(("--pooling",), None, str),
+    EngineOption(("--pooling",), "pooling_type", str, ("none", "mean", "cls", "last", "rank")),
     EngineOption(("--fit",), None, str),
 )
 
@@ -94,4 +96,8 @@ def _checked(name: str, option: EngineOption, text: str | None) -> str:
     except ValueError:
         kind = "a whole number" if option.kind is int else "a number"
         raise InvalidSettingError(f"Engine argument '{name}' needs {kind}, not '{text}'.") from None
+    if option.choices and text not in option.choices:
+        raise InvalidSettingError(
+            f"Engine argument '{name}' needs one of {', '.join(option.choices)}, not '{text}'."
+        )
     return text
