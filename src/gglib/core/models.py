@@ -178,6 +178,21 @@ class NewModel:
     is_downloaded: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class FileMark:
+    """What distinguishes one state of a file from another without reading it: any change of content changes it."""
+
+    size_bytes: int
+    modified_ns: int
+    inode: int
+    device: int
+
+    def is_overwritten_by(self, later: "FileMark") -> bool:
+        """Whether the very file was written to, rather than replaced by another one of its name."""
+        is_same_file = (self.inode, self.device) == (later.inode, later.device)
+        return is_same_file and self != later
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelLaunchSpec:
     """All that an engine needs to know to load a model."""
@@ -193,6 +208,16 @@ class ModelLaunchSpec:
     settings: ModelSettings = field(default_factory=ModelSettings)
     projector: Path | None = None
     """Given to the engine beside the model where there is one."""
+    paths: tuple[Path, ...] = ()
+    """Every shard in order; empty where only ``path`` is known."""
+    marks: tuple[FileMark, ...] = ()
+    """The state of each of ``files`` before the launch; empty while it is not known."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that the engine will read: the shards, and the projector after them."""
+        shards = self.paths or (self.path,)
+        return shards if self.projector is None else (*shards, self.projector)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

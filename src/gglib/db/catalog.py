@@ -213,6 +213,7 @@ def _launch_spec(model: ModelSummary) -> ModelLaunchSpec:
         model_id=model.id,
         model_name=model.name,
         path=model.paths[0],
+        paths=model.paths,
         size_bytes=model.size_bytes or 0,
         trained_context=model.trained_context,
         capabilities=model.capabilities,

@@ -45,6 +45,7 @@ class FakeCatalog(ModelStorePort):
             model_id=model.id,
             model_name=model.name,
             path=model.paths[0] if model.paths else NO_FILE,
+            paths=model.paths,
             size_bytes=model.size_bytes or 0,
             trained_context=model.trained_context,
             capabilities=model.capabilities,
