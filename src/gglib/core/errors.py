@@ -210,8 +210,8 @@ class UpstreamError(GglibError):
 class EngineDiedError(UpstreamError):
     """The engine died while it answered.
 
-    ``was_alone`` says that this request was the only one in flight: it may well be the cause, and to send it again as it
-    is would end the next engine, too.
+    ``was_alone`` says that this request was the only one in flight: it may well be the cause, and to send it again
+    unchanged would end the next engine, too.
     """
 
     def __init__(self, model_name: str, reason: str, *, was_alone: bool) -> None:
@@ -219,7 +219,9 @@ class EngineDiedError(UpstreamError):
         self.reason = reason
         self.was_alone = was_alone
         self.is_retryable = not was_alone
-        advice = "; this was the only request in flight, so change it before it is sent again" if was_alone else ""
+        advice = (
+            "; this was the only request in flight, so change it before it is sent again" if was_alone else ""
+        )
         super().__init__(f"The engine of model '{model_name}' died: {reason}{advice}")
 
 

@@ -180,17 +180,26 @@ class NewModel:
 
 @dataclass(frozen=True, slots=True)
 class FileMark:
-    """What distinguishes one state of a file from another without reading it: any change of content changes it."""
+    """What distinguishes one state of a file from another without reading it.
+
+    Any change of its content changes a mark, and so does one of its rights, which may be why it could not be read.
+    """
 
     size_bytes: int
     modified_ns: int
+    changed_ns: int
+    """When content, rights or name changed (``st_ctime``); programs can set the time before, but not this one."""
     inode: int
     device: int
 
-    def is_overwritten_by(self, later: "FileMark") -> bool:
-        """Whether the very file was written to, rather than replaced by another one of its name."""
-        is_same_file = (self.inode, self.device) == (later.inode, later.device)
-        return is_same_file and self != later
+    def is_same_file(self, later: "FileMark") -> bool:
+        """Whether it is the very file, written to or not, and not another one of its name."""
+        return (self.inode, self.device) == (later.inode, later.device)
+
+    def is_same_content(self, later: "FileMark") -> bool:
+        """Whether neither the file nor what is in it has changed."""
+        before, after = (self.size_bytes, self.modified_ns), (later.size_bytes, later.modified_ns)
+        return self.is_same_file(later) and before == after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

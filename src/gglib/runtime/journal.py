@@ -96,14 +96,20 @@ class SwapJournal:
         if isinstance(event, Left) and not effects:
             self._forget(event.ticket)
             return []
-        if isinstance(event, Requested) and len(effects) == 1 and isinstance(effects[0], Grant):
-            return []  # it was served as it came: nothing happened for it
         if isinstance(event, Requested):
+            if len(effects) == 1 and isinstance(effects[0], Grant):
+                return []  # it was served as it came: nothing happened for it
             self._asked[event.ticket] = _Asked(event.spec.model_name, event.request_id, now)
-            if not event.waits:
-                self._keep(event.ticket)
-        if isinstance(event, WaitEnded):
+        if isinstance(event, WaitEnded) or (isinstance(event, Requested) and not event.waits):
             self._keep(event.ticket)
+        swaps = self._take_in(event, effects, now)
+        if isinstance(event, Left):
+            self._forget(event.ticket)
+        if swaps:
+            self._last = swaps[-1], now
+        return swaps
+
+    def _take_in(self, event: Event, effects: Sequence[Effect], now: float) -> list[SwapStatus]:
         swaps = [*self._end_of_launch(event, now)]
         departed = self._departed(event, now)
         for effect in effects:
@@ -115,10 +121,6 @@ class SwapJournal:
         if departed is not None:
             self._count_swap(_reason_word(departed))
             swaps.append(_only_left(departed))
-        if isinstance(event, Left):
-            self._forget(event.ticket)
-        if swaps:
-            self._last = swaps[-1], now
         return swaps
 
     def _keep(self, ticket: int) -> None:

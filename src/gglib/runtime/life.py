@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from gglib.core.errors import GglibError, ModelLoadFailedError
 from gglib.runtime.launch import LaunchConfig, launched
 from gglib.runtime.logs import reason_for_exit, shorten_home
-from gglib.runtime.model_files import has_changed
 from gglib.runtime.messages import BecameReady, Died, Event, Launch, LoadFailed
+from gglib.runtime.model_files import has_changed
 
 if TYPE_CHECKING:
     from gglib.core.models import RunningTarget

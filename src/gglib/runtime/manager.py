@@ -447,23 +447,20 @@ class EngineManager(ModelRuntimePort):
                 logger.warning("the catalogue could not be compared with what is in memory: %s", error)
 
     async def _look_for_changes(self) -> None:
-        wanted = {
-            asked.spec.model_id: asked.spec
-            for asked in (
-                *self._scheduler.residents,
-                *self._scheduler.waiters,
-                *self._scheduler.pending_loads,
-            )
-        }
+        scheduler = self._scheduler
+        specs = [resident.spec for resident in scheduler.residents]
+        specs += [waiter.spec for waiter in (*scheduler.waiters, *scheduler.pending_loads)]
+        wanted = {spec.model_id: spec for spec in specs}
         for model_id, spec in wanted.items():
             known = await self._catalog.resolve_for_launch(spec.model_name)
             if known is None or known.model_id != model_id:
                 logger.info("'%s' was removed from the catalogue", spec.model_name)
                 self._tell(Forgotten(model_id))
         for life in list(self._lives.values()):
-            if life.ready_at is not None and not life.is_over.is_set() and life.spec.marks:
-                if await asyncio.to_thread(is_overwritten, life.spec):
-                    self._tell(Spoiled(life.launch.generation))
+            is_running = life.ready_at is not None and not life.is_over.is_set()
+            if is_running and await asyncio.to_thread(is_overwritten, life.spec):
+                logger.warning("the file of '%s' changed while it was loaded", life.spec.model_name)
+                self._tell(Spoiled(life.launch.generation))
 
     def _let_nobody_in(self) -> None:
         self._is_closing = True

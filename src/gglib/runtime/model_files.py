@@ -1,8 +1,7 @@
 """The files of a model as the file system shows them, without reading them."""
 
-import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,12 +17,12 @@ def is_there(path: Path) -> bool:
 def read_mark(path: Path) -> FileMark | None:
     """Return the state of a regular file, links followed; None for what is missing, hidden or no regular file."""
     try:
-        status = os.stat(path)
+        status = path.stat()
     except (OSError, ValueError):
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    return FileMark(status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev)
+    return FileMark(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev)
 
 
 def with_marks(spec: ModelLaunchSpec) -> ModelLaunchSpec:
@@ -38,17 +37,18 @@ def with_marks(spec: ModelLaunchSpec) -> ModelLaunchSpec:
 
 
 def is_overwritten(spec: ModelLaunchSpec) -> bool:
-    """Whether a file of a launch was written to since then; a file that another one replaced is still whole in memory."""
+    """Whether a file of a launch was written to since then; one that another file replaced is still whole in memory."""
     return any(
-        later is not None and mark.is_overwritten_by(later)
-        for mark, later in zip(spec.marks, map(read_mark, spec.files), strict=False)
+        later is not None and mark.is_same_file(later) and not mark.is_same_content(later)
+        for mark, later in _pairs(spec)
     )
 
 
 def has_changed(spec: ModelLaunchSpec) -> bool:
-    """Whether a file of a launch is another one now, or was written to."""
-    return _marks(spec.files[: len(spec.marks)]) != spec.marks
+    """Whether a file of a launch is gone, was written to, or is another one of its name since then."""
+    return any(later is None or not mark.is_same_content(later) for mark, later in _pairs(spec))
 
 
-def _marks(paths: Sequence[Path]) -> tuple[FileMark | None, ...]:
-    return tuple(map(read_mark, paths))
+def _pairs(spec: ModelLaunchSpec) -> Iterator[tuple[FileMark, FileMark | None]]:
+    """Yield the state of each file at the launch and now; nothing where the former is not known."""
+    return zip(spec.marks, map(read_mark, spec.files), strict=False)

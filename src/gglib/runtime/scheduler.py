@@ -17,17 +17,17 @@ Every event ends in ``_settle``, which looks at the whole and returns what must 
    model takes no new ones (no starvation). When whoever it drains for has left, it takes requests again.
    An idle one whose clients are likely to be back in a moment is kept for that moment (``linger``), never beyond
    ``max_wait_s`` either.
-3. Pending loads come after all waiters: a free place, or an idle resident, is used for the load of a model that a request
-   asked for without waiting for it. A pending load evicts nothing that is in use or loading, and expires.
+3. Pending loads come after all waiters: a free place, or an idle resident, is used for the load of a model that a
+   request asked for without waiting for it. A pending load evicts nothing that is in use or loading, and expires.
 4. A resident that nobody asked for during its idle time-to-live goes.
 
 A resident is stopped only when nobody holds it, except by ``StopAsked`` whose patience is over. One that fell silent,
 whose model was removed, or whose file was overwritten takes no new requests, and goes when the last one has left it.
 
-A swap that has begun is finished: when the last waiter leaves after a resident was stopped for its model, the load stays
-pending. A request whose wait has ended (``WaitEnded``), or that never waits (``Requested.waits``), leaves a pending load:
-one for each model, which the next such request renews. It is over when the model is ready, fails, is removed, when the
-user stops everything, or when it expires.
+A swap that has begun is finished: when the last waiter leaves after a resident was stopped for its model, the load
+stays pending. A request whose wait has ended (``WaitEnded``), or that never waits (``Requested.waits``), leaves a
+pending load: one for each model, which the next such request renews. It is over when the model is ready, fails, is
+removed, when the user stops everything, or when it expires.
 
 A load that gives way because its clients lost patience is followed by one that does not: with loads longer than the
 clients' patience, each would otherwise end the other's, for ever.
@@ -62,7 +62,6 @@ from gglib.runtime.messages import (
     StopAsked,
     StopReason,
     Suspected,
-    TimePassed,
     WaitEnded,
     WakeAt,
 )
@@ -182,10 +181,9 @@ class Scheduler:
     # --- what each event changes ---
 
     def _take_note(self, event: Event, now: float) -> list[Effect]:
-        effects: list[Effect] = []
         match event:
             case Requested():
-                effects += self._take_in(event, now)
+                return list(self._take_in(event, now))
             case Left(ticket):
                 self._forget(ticket, now)
             case WaitEnded(ticket):
@@ -193,6 +191,17 @@ class Scheduler:
                     self._keep_pending(waiter, now)
             case Suspected(ticket):
                 self._suspect(ticket, now)
+            case StopAsked(deadline):
+                return list(self._ask_all_to_stop(deadline, now))
+            case Forgotten(model_id):
+                return list(self._forget_model(model_id, now))
+            case _:
+                return self._take_note_of_launch(event, now)
+        return []
+
+    def _take_note_of_launch(self, event: Event, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        match event:
             case BecameReady(generation):
                 self._become_ready(generation, now)
             case LoadFailed(generation):
@@ -201,13 +210,9 @@ class Scheduler:
                 effects += self._bury(event, now)
             case Exited(generation):
                 self._see_off(generation, now)
-            case StopAsked(deadline):
-                effects += self._ask_all_to_stop(deadline, now)
-            case Forgotten(model_id):
-                effects += self._forget_model(model_id, now)
             case Spoiled(generation):
                 effects += self._withdraw(self._residents.get(generation), StopReason.CHANGED, now)
-            case TimePassed():
+            case _:  # nothing but time
                 pass
         return effects
 
@@ -260,7 +265,8 @@ class Scheduler:
 
     def _is_place_coming_for(self, model_id: int) -> bool:
         return any(
-            r.state is ResidentState.STOPPING and r.makes_room_for == model_id for r in self._residents.values()
+            r.state is ResidentState.STOPPING and r.makes_room_for == model_id
+            for r in self._residents.values()
         )
 
     def _need_no_room_for(self, model_id: int) -> None:

@@ -85,12 +85,17 @@ def usable_name(wish: str) -> str:
     return f"model-{wish}".rstrip("-") if not wish or wish.isdecimal() else wish
 
 
+def is_projector(facts: GgufFacts) -> bool:
+    """Whether a file turns images into embeddings (mmproj), for a model that is in another file."""
+    return facts.architecture == PROJECTOR_ARCHITECTURE or facts.kind == "mmproj"
+
+
 def why_no_model(facts: GgufFacts) -> str | None:
     """Return why a GGUF file is no model that answers, as a phrase; None for one that is.
 
     (``general.type`` is in ggml's ``docs/gguf.md``; LoRA adapters name the architecture of their model.)
     """
-    if facts.architecture == PROJECTOR_ARCHITECTURE or facts.kind == "mmproj":
+    if is_projector(facts):
         return "it is a projector (mmproj), which goes with a vision model"
     if facts.kind == "adapter":
         return "it is an adapter (LoRA), which goes with the model that it was made for"

@@ -161,7 +161,7 @@ class World:
             assert ticket not in refused, "a request was refused that might have waited"
 
     def give_up(self, ticket: int) -> None:
-        """Let a client leave while it waits. Where a process was stopped for its model, the load follows all the same."""
+        """Let a client leave while it waits. Where a process was stopped for its model, the load still follows."""
         request = self.waiting.pop(ticket)
         model = request.spec.model_id
         is_begun = any(p.makes_room_for == model for p in self.in_state("stopping").values())
@@ -388,7 +388,7 @@ class World:
         process.state, process.began = "stopping", self.now
 
     def _check_that_a_wish_may_evict(self, process: _Process, model: int) -> None:
-        """See that only an idle model goes for a load that nobody waits for, and one that was used or had time to be."""
+        """See that only an idle model goes for a load that nobody waits for, and only after time to be used."""
         assert process.state == "ready", "6: a load was stopped for one that nobody waits for"
         is_kept = not process.is_used and self.now < process.began + UNUSED_KEPT_S - _JUST
         assert not is_kept or process.launch.spec.model_id == model, (
@@ -479,7 +479,9 @@ class World:
                 self.request(model, 0, CONTEXTS[0], waits=False)
         limit = self.now + within_s
         while any(self.now < wished.until for wished in self.wished.values()):
-            assert self.now < limit, "6: a load that was asked for does not come although nothing stands in the way"
+            assert self.now < limit, (
+                "6: a load that was asked for does not come although nothing stands in the way"
+            )
             self._take_one_step(done)
             self.check()
 

@@ -36,11 +36,12 @@ def command(  # noqa: PLR0913 - click passes each option
     from gglib.core.models import ModelSettings
     from gglib.usecases.add_model import AddRequest
 
+    settings = options.settings()
     own = ModelSettings(
         context=context_of(ctx),
-        engine_args=engine_args_of(engine_args),
+        engine_args=engine_args_of(engine_args, settings),
         idle_ttl_s=None if idle_ttl is None else idle_ttl_of(idle_ttl),
     )
     request = AddRequest(path=file, name=name, aliases=aliases, settings=own)
-    model = with_catalog(options.settings(), lambda store: add_file(request, store))
+    model = with_catalog(settings, lambda store: add_file(request, store))
     click.echo(f"Added '{model.name}' (id {model.id}). Talk to it: {typed.command('run', model.name)}")

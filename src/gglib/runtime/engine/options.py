@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from gglib.core.errors import InvalidSettingError
 
-
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 """llama.cpp reads whole numbers into 32 bits (``std::stoi``) and ends at any other."""
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}")

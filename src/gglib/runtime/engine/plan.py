@@ -55,7 +55,8 @@ class Engine(Protocol):
     def check_engine_args(self, arguments: Sequence[str]) -> None:
         """Raise ``InvalidSettingError`` for an engine argument of a model that this engine does not take.
 
-        May block: a binary is asked once which options it knows. Raises ``EngineNotFoundError`` where it does not answer.
+        May block: a binary is asked once which options it knows. Raises ``EngineNotFoundError`` when it does not
+        answer.
         """
         ...
 
