@@ -150,6 +150,7 @@ class TestReading:
             capabilities=FULL.facts.capabilities,
             settings=FULL.settings,
             projector=FULL.projector,
+            paths=FULL.paths,
         )
 
 

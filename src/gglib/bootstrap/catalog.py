@@ -7,17 +7,19 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from gglib.core.errors import InvalidGgufError, InvalidSettingError
+from gglib.core.errors import EngineNotFoundError, InvalidGgufError, InvalidSettingError
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.ports import ModelStorePort
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
+from gglib.runtime.engine import find_engine
 from gglib.runtime.engine.options import parse_engine_args
 from gglib.settings import Settings, prepare_home
 from gglib.starter import SMOLLM2, Progress, StarterModel, fetch_starter
 from gglib.usecases.add_model import AddRequest, add_model
 from gglib.usecases.import_models import ImportItem, TellLooked, find_models, import_models
 from gglib.usecases.importing.places import places_of
+from gglib.usecases.model_facts import read_usable
 from gglib.usecases.pull_journal import PullJournal
 from gglib.usecases.pull_model import finish_interrupted
 from gglib.usecases.remove_model import finish_removals
@@ -40,15 +42,40 @@ async def open_catalog(settings: Settings) -> AsyncIterator[SqliteCatalog]:
         yield catalog
 
 
-def engine_args_of(text: str) -> tuple[str, ...]:
-    """Return the engine arguments that a user wrote as on a command line. Raises ``InvalidSettingError``."""
+def engine_args_of(text: str, settings: Settings) -> tuple[str, ...]:
+    """Return the engine arguments that a user wrote as on a command line.
+
+    Raises ``InvalidSettingError`` for what no engine takes, and for what the engine in use (``settings.engine``) does
+    not take. Without an engine that answers, only the former is known.
+    """
     try:
         words = tuple(shlex.split(text))
     except ValueError as error:
         raise InvalidSettingError(f"--engine-args cannot be read: {error}.") from None
     for _ in parse_engine_args(words):
         pass
+    if words:
+        with suppress(EngineNotFoundError):
+            find_engine(settings.engine).check_engine_args(words)
     return words
+
+
+def model_faults(models: Iterable[ModelSummary], settings: Settings) -> dict[str, str]:
+    """Return by name, in a phrase, why models cannot be loaded by the engine in use. Reads every header; blocks."""
+    engine = None
+    with suppress(EngineNotFoundError):
+        engine = find_engine(settings.engine)
+    faults: dict[str, str] = {}
+    for model in models:
+        try:
+            read_usable(model, read_model)
+            if engine is not None and model.settings.engine_args:
+                engine.check_engine_args(model.settings.engine_args)
+        except (InvalidGgufError, InvalidSettingError) as error:
+            faults[model.name] = str(error)
+        except EngineNotFoundError:
+            engine = None  # it does not answer, which is what the check of the engine says
+    return faults
 
 
 async def add_file(request: AddRequest, store: ModelStorePort) -> ModelSummary:

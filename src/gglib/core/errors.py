@@ -111,15 +111,20 @@ def _listed(names: tuple[str, ...], total: int) -> str:
 
 
 class ModelFileNotFoundError(ModelRuntimeError):
-    """The catalogue has the model, but its file is gone. The message names no path."""
+    """The catalogue has the model, but a file of it is gone. The message names no path.
+
+    ``file_name`` is the name of a shard or projector that is missing; None for the model's only or first file.
+    """
 
     code = "model_file_not_found"
     blame = Blame.OPERATOR
 
-    def __init__(self, model_name: str) -> None:
+    def __init__(self, model_name: str, file_name: str | None = None) -> None:
         self.model_name = model_name
+        self.file_name = file_name
+        what = "The file" if file_name is None else f"The file {file_name!r}"
         super().__init__(
-            f"The file of model '{model_name}' is no longer where it was added from: "
+            f"{what} of model '{model_name}' is no longer where it was added from: "
             f"put it back, or run 'gglib rm {quote(model_name)}' and add it again."
         )
 
@@ -232,6 +237,24 @@ class UpstreamError(ModelRuntimeError):
     code = "upstream_error"
     blame = Blame.ENGINE
     is_retryable = True
+
+
+class EngineDiedError(UpstreamError):
+    """The engine died while it answered.
+
+    ``was_alone`` says that this request was the only one in flight: it may well be the cause, and to send it again
+    unchanged would end the next engine, too.
+    """
+
+    def __init__(self, model_name: str, reason: str, *, was_alone: bool) -> None:
+        self.model_name = model_name
+        self.reason = reason
+        self.was_alone = was_alone
+        self.is_retryable = not was_alone
+        advice = (
+            "; this was the only request in flight, so change it before it is sent again" if was_alone else ""
+        )
+        super().__init__(f"The engine of model '{model_name}' died: {reason}{advice}")
 
 
 class UnreachableError(UpstreamError):

@@ -106,6 +106,7 @@ def launch_spec(model: ModelSummary, path: Path) -> ModelLaunchSpec:
         model_id=model.id,
         model_name=model.name,
         path=path,
+        paths=model.paths,
         size_bytes=model.size_bytes or 0,
         trained_context=longest_context(model),
         capabilities=model.capabilities,

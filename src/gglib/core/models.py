@@ -194,6 +194,30 @@ class NewModel:
     is_downloaded: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class FileMark:
+    """What distinguishes one state of a file from another without reading it.
+
+    Any change of its content changes a mark, and so does one of its rights, which may be why it could not be read.
+    """
+
+    size_bytes: int
+    modified_ns: int
+    changed_ns: int
+    """When content, rights or name changed (``st_ctime``); programs can set the time before, but not this one."""
+    inode: int
+    device: int
+
+    def is_same_file(self, later: "FileMark") -> bool:
+        """Whether it is the very file, written to or not, and not another one of its name."""
+        return (self.inode, self.device) == (later.inode, later.device)
+
+    def is_same_content(self, later: "FileMark") -> bool:
+        """Whether neither the file nor what is in it has changed."""
+        before, after = (self.size_bytes, self.modified_ns), (later.size_bytes, later.modified_ns)
+        return self.is_same_file(later) and before == after
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelLaunchSpec:
     """All that an engine needs to know to load a model."""
@@ -213,6 +237,16 @@ class ModelLaunchSpec:
     settings: ModelSettings = field(default_factory=ModelSettings)
     projector: Path | None = None
     """Given to the engine beside the model where there is one."""
+    paths: tuple[Path, ...] = ()
+    """Every shard in order; empty where only ``path`` is known."""
+    marks: tuple[FileMark, ...] = ()
+    """The state of each of ``files`` before the launch; empty while it is not known."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that the engine will read: the shards, and the projector after them."""
+        shards = self.paths or (self.path,)
+        return shards if self.projector is None else (*shards, self.projector)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -263,6 +263,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.ModelLoadFailedError: (500, _SERVER_ERROR),
     errors.EngineNotFoundError: (500, _SERVER_ERROR),
     errors.CatalogError: (500, _SERVER_ERROR),
+    errors.InvalidSettingError: (500, _SERVER_ERROR),
     errors.GglibError: (500, _INTERNAL_ERROR),
     # What programs may do with the models of this machine, and what a hub or a disk makes of it.
     NoLibraryError: (501, _INVALID_REQUEST),

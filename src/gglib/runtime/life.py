@@ -12,6 +12,7 @@ from gglib.core.errors import GglibError, ModelLoadFailedError
 from gglib.runtime.launch import LaunchConfig, launched
 from gglib.runtime.logs import reason_for_exit, shorten_home
 from gglib.runtime.messages import BecameReady, Died, Event, Launch, LoadFailed
+from gglib.runtime.model_files import has_changed
 
 if TYPE_CHECKING:
     from gglib.core.models import RunningTarget
@@ -26,10 +27,16 @@ class EngineLife:
         self, launch: Launch, *, name: str, config: LaunchConfig, tell: Callable[[Event], None]
     ) -> None:
         self.launch = launch
+        self.spec = launch.spec
+        """With the state of its files at the launch, once there is a process."""
         self.started_at = asyncio.get_running_loop().time()
         self.ready_at: float | None = None
         self.pid: int | None = None
         self.target: RunningTarget | None = None
+        self.has_changed_file = False
+        """Whether its file was another one when it died than when it was launched."""
+        self.is_lone_death = False
+        """Whether one request alone was in flight when it died."""
         self.death: str | None = None
         """What it died of, if it did so after it was ready and nobody had told it to go."""
         self.is_over = asyncio.Event()
@@ -81,11 +88,16 @@ class EngineLife:
             spec, context=self.launch.context, name=self._name, config=self._config
         ) as engine:
             self.pid = engine.child.pid
+            self.spec = engine.spec
             self.target = await engine.ready()
             self.ready_at = asyncio.get_running_loop().time()
             self._tell(BecameReady(self.launch.generation))
             exit_code = await engine.child.wait()
             reason = reason_for_exit(engine.log.tail.lines, exit_code, was_ready=True)
+            self.has_changed_file = has_changed(engine.spec)
+            if self.has_changed_file:
+                # Its pages are read from the file as it is now: other weights, or none at all (SIGBUS).
+                reason = f"its file changed while it was loaded ({reason})"
             self.death = shorten_home(reason, self._config.home)
             self.is_over.set()
             logger.error("'%s' died while it was running: %s", spec.model_name, reason)

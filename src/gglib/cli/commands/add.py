@@ -44,9 +44,10 @@ def command(  # noqa: PLR0913 - click passes each option
     from gglib.core.models import ModelSettings
     from gglib.usecases.add_model import AddRequest
 
+    settings = options.settings()
     own = ModelSettings(
         context=context_of(ctx),
-        engine_args=engine_args_of(engine_args),
+        engine_args=engine_args_of(engine_args, settings),
         idle_ttl_s=None if idle_ttl is None else idle_ttl_of(idle_ttl),
         kind=kind_of(**kinds),
     )
@@ -59,7 +60,7 @@ def command(  # noqa: PLR0913 - click passes each option
         projector=projector,
         has_projector=mmproj is None or projector is not None,
     )
-    model = with_catalog(options.settings(), lambda store: add_file(request, store))
+    model = with_catalog(settings, lambda store: add_file(request, store))
     click.echo(f"Added '{model.name}' (id {model.id}). {listing.how_to_use(model)}")
     if model.projector is not None:
         click.echo(f"Its projector is {escaped(model.projector.name)}: it can be sent images.")

@@ -53,13 +53,15 @@ def command(  # noqa: PLR0913 - click passes each option
             "--chat, --auto or --mmproj."
         )
 
+    own = options.settings()
+
     async def change(store: ModelStorePort) -> ModelSummary:
         known = await require_model(store, model)
         settings = known.settings
         if ctx is not None:
             settings = replace(settings, context=None if ctx == DEFAULT_WORD else context_of(ctx))
         if engine_args is not None:
-            settings = replace(settings, engine_args=engine_args_of(engine_args))
+            settings = replace(settings, engine_args=engine_args_of(engine_args, own))
         if idle_ttl is not None:
             settings = replace(settings, idle_ttl_s=idle_ttl_of(idle_ttl))
         if kinds["auto"]:
@@ -75,5 +77,5 @@ def command(  # noqa: PLR0913 - click passes each option
             raise not_found(model, await store.list_models())
         return changed
 
-    changed = with_catalog(options.settings(), change)
+    changed = with_catalog(own, change)
     click.echo(f"Changed '{changed.name}'.")

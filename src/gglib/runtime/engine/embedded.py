@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from gglib.core.errors import InvalidSettingError
@@ -41,6 +42,11 @@ class EmbeddedEngine:
         except ImportError:
             return False
         return embedded_main.has_gpu(xllamacpp.get_device_info())
+
+    def check_engine_args(self, arguments: Sequence[str]) -> None:
+        """Raise ``InvalidSettingError`` for an argument that the wheel has no field for."""
+        for option, _ in parse_engine_args(arguments):
+            _field_of(option)
 
     def command(self, plan: LaunchPlan) -> list[str]:
         """Write the parameters to the plan file, which only this user can read, and return the runner's argv."""
@@ -94,6 +100,7 @@ def _pooling_fields(plan: LaunchPlan) -> dict[str, object]:
 def _field_of(option: EngineOption) -> str:
     if option.field is None:
         raise InvalidSettingError(
-            f"The embedded engine does not take '{option.names[0]}': install llama-server to use this argument."
+            f"The embedded engine (xllamacpp) does not take '{option.names[0]}': leave this argument out, "
+            "or install llama.cpp so that llama-server is on the PATH."
         )
     return option.field

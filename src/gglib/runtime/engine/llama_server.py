@@ -7,6 +7,7 @@ once before any is used.
 import os
 import re
 import subprocess
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -46,6 +47,11 @@ class LlamaServerEngine:
         if "--model" not in options:
             raise EngineNotFoundError(f"{self.path} does not answer '--help' as llama-server does.")
         return options
+
+    def check_engine_args(self, arguments: Sequence[str]) -> None:
+        """Raise ``InvalidSettingError`` for an argument that this build does not know."""
+        if arguments:
+            _own_arguments(arguments, self.known_options)
 
     def command(self, plan: LaunchPlan) -> list[str]:
         """Return the argv; options that this build lacks are left out where it can serve without them."""
@@ -94,7 +100,12 @@ def build_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
         ("--no-ui",) if "--no-ui" in known else ("--no-webui",),
     )
     optional = [word for words in wished if words[0] in known for word in words]
-    return [*needed, *optional, *_pooling_arguments(plan, known), *_own_arguments(plan, known)]
+    return [
+        *needed,
+        *optional,
+        *_pooling_arguments(plan, known),
+        *_own_arguments(plan.spec.settings.engine_args, known),
+    ]
 
 
 def _pooling_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
@@ -113,13 +124,14 @@ def _pooling_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
     return words
 
 
-def _own_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
+def _own_arguments(arguments: Sequence[str], known: frozenset[str]) -> list[str]:
     words: list[str] = []
-    for option, value in parse_engine_args(plan.spec.settings.engine_args):
+    for option, value in parse_engine_args(arguments):
         name = next((name for name in option.names if name in known), None)
         if name is None:
             raise InvalidSettingError(
-                f"This llama-server does not know the engine argument '{option.names[0]}'."
+                f"This llama-server does not know the engine argument '{option.names[0]}': leave it out, "
+                "or install a newer llama.cpp."
             )
         words += [name] if value is None else [name, value]
     return words

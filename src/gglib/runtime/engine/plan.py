@@ -1,5 +1,6 @@
 """What a launch needs, before it is put into the words of one engine. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -49,6 +50,14 @@ class Engine(Protocol):
     @property
     def reason(self) -> str:
         """Why this engine was chosen, in one sentence."""
+        ...
+
+    def check_engine_args(self, arguments: Sequence[str]) -> None:
+        """Raise ``InvalidSettingError`` for an engine argument of a model that this engine does not take.
+
+        May block: a binary is asked once which options it knows. Raises ``EngineNotFoundError`` when it does not
+        answer.
+        """
         ...
 
     def command(self, plan: LaunchPlan) -> list[str]:
