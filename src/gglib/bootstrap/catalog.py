@@ -34,8 +34,10 @@ async def open_catalog(settings: Settings) -> AsyncIterator[SqliteCatalog]:
     async with SqliteCatalog(settings.database) as catalog:
         # Else there is nothing that this user could end.
         if os.access(settings.models_dir, os.R_OK | os.X_OK):
+            journal = PullJournal(settings.models_dir)
             await finish_removals(catalog, settings.models_dir)
-            await finish_interrupted(catalog, PullJournal(settings.models_dir), read_model)
+            await asyncio.to_thread(journal.sweep_drafts)
+            await finish_interrupted(catalog, journal, read_model)
         yield catalog
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from gglib.core.models import ModelSummary
 from gglib.core.part_names import note_path, part_path
 from gglib.core.ports import ModelStorePort
+from gglib.system.small_files import open_regular
 from gglib.usecases.pull_journal import BLOCK_BYTES, PullJournal
 from gglib.usecases.removal_journal import RemovalJournal, Undeleted, delete_files, is_inside
 
@@ -163,7 +164,7 @@ def _doomed(path: Path) -> Doomed | None:
 def _is_being_fetched(path: Path) -> bool:
     """Whether a gglib that lives has the note of a newer version locked, as whoever fetches does."""
     try:
-        descriptor = os.open(note_path(path), os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = open_regular(note_path(path))
     except OSError:
         return False
     try:
