@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gglib.cli.errors import EXIT_INTERRUPTED
+from gglib.cli.streams import output_is_optional
 from gglib.core.ports import ModelStorePort
 from gglib.settings import Settings
 
@@ -125,5 +126,5 @@ async def _stoppable(work: Coroutine[Any, Any, None], drain: Drain | None) -> bo
 
 def _say(what: str) -> None:
     """Tell who watches; whoever read the output may have gone with the same Ctrl-C (``gglib serve 2>&1 | tee``)."""
-    with contextlib.suppress(OSError):
+    with output_is_optional():
         click.echo(what, err=True)

@@ -31,7 +31,7 @@ def escape_line(text: str) -> str:
 
 
 def escape_block(text: str) -> str:
-    r"""Return a text that may have several lines; ``\\n`` and ``\\t`` stay, and ``\\r\\n`` is a line break."""
+    r"""Return a text that may have several lines; ``\n`` and ``\t`` stay, and ``\r\n`` is a line break."""
     return text if text.isprintable() else _IN_BLOCK.sub(_escaped, text.replace("\r\n", "\n"))
 
 

@@ -1,12 +1,16 @@
 """The engine's log: a bounded tail in memory to explain failures, and a rotated file for people."""
 
 import asyncio
+import os
 import re
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from gglib.system.small_files import open_regular
+
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 TAIL_LINES = 40
 MAX_LINE_BYTES = 2_000
 """An engine may print a line of 100 MB; what is kept of it is this much."""
@@ -75,7 +79,7 @@ class EngineLog:
         self._file: BinaryIO | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._file = path.open("ab", buffering=0)
+            self._file = os.fdopen(open_regular(path, flags=_APPEND, follows_links=True), "ab", buffering=0)
             self._size_bytes = self._file.tell()
         except OSError:
             pass
