@@ -47,7 +47,7 @@ def shown_errors(ctx: click.Context) -> Iterator[None]:
 
 
 def _of_system(ctx: click.Context, error: OSError) -> str:
-    """Return what the system refused, of which file, and what helps; for a kind of failure that is rare, as for a bug."""
+    """Return what the system refused, of which file, and what helps; a rare kind of failure is treated as a bug."""
     what_next = _WHAT_NEXT.get(error.errno or 0)
     if what_next is None:
         return _unexpected(ctx, error)
@@ -67,6 +67,7 @@ def _home(ctx: click.Context) -> str:
 
 _ROOM = "free some disk space, or name another home with --home"
 _RIGHTS = "make it readable and writable for this user, or name another home with --home"
+_PLACE = "move what is in its way, or name another home with --home"
 _WHAT_NEXT = {
     errno.ENOSPC: _ROOM,
     errno.EDQUOT: _ROOM,
@@ -74,9 +75,12 @@ _WHAT_NEXT = {
     errno.EPERM: _RIGHTS,
     errno.EROFS: _RIGHTS,
     errno.EIO: "check its disk",
-    errno.ENOTDIR: "move what is in its way, or name another home with --home",
-    errno.EISDIR: "move what is in its way, or name another home with --home",
-    errno.EEXIST: "move what is in its way, or name another home with --home",
+    errno.ENOTDIR: _PLACE,
+    errno.EISDIR: _PLACE,
+    errno.EEXIST: _PLACE,
+    errno.EINVAL: _PLACE,
+    errno.ELOOP: _PLACE,
+    errno.ENXIO: _PLACE,
     errno.ENAMETOOLONG: "use a shorter name or path",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
     errno.ENFILE: "close other programs: the system has no more open files",

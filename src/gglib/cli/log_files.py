@@ -32,11 +32,8 @@ class _LogFile(logging.handlers.RotatingFileHandler):
     """A log file that is never waited for: a FIFO without a reader in its place takes no lines."""
 
     def _open(self) -> io.TextIOWrapper:
-        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=_open_at_once)  # noqa: PTH123, SIM115
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK, 0o666)
+        opened = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o666)
+        return io.TextIOWrapper(os.fdopen(opened, "ab"), encoding=self.encoding)
 
 
 def start_logging(log_dir: Path, *, stderr_level: int) -> None:

@@ -41,7 +41,7 @@ def prepare_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
     if sys.stdin is None:
-        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115 - for as long as the process
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - for as long as the process
     sys.stdout = _output(1, sys.stdout)
     sys.stderr = _output(2, sys.stderr)
 
@@ -59,11 +59,11 @@ def _output(descriptor: int, before: TextIO | None) -> TextIO:
 
 
 def give_up_output(error: OutputError) -> int:
-    """Say on stderr, as far as that is possible, that stdout failed; return the exit code.
-
-    """
+    """Say on stderr, as far as that is possible, that stdout failed; return the exit code."""
     with output_is_optional():
-        sys.stderr.write(f"Error: the output cannot be written ({error.strerror}): send it elsewhere, or make room.\n")
+        sys.stderr.write(
+            f"Error: the output cannot be written ({error.strerror}): send it elsewhere, or make room.\n"
+        )
         sys.stderr.flush()
     _drop_unwritten()
     return EXIT_UNWRITTEN

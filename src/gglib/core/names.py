@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from gglib.core.errors import ModelNotFoundError
 from gglib.core.models import ModelSummary
+from gglib.core.naming import composed
 from gglib.core.ports.catalog import ModelCatalogPort
 
 MAX_CANDIDATES = 3
@@ -51,8 +52,8 @@ def _spellings(model: ModelSummary) -> tuple[str, ...]:
 
 
 def _matches_ignoring_case(name: str, models: Sequence[ModelSummary]) -> list[ModelSummary]:
-    folded = name.casefold()
-    return [model for model in models if any(folded == s.casefold() for s in _spellings(model))]
+    folded = composed(name).casefold()
+    return [model for model in models if any(folded == composed(s).casefold() for s in _spellings(model))]
 
 
 def _near(name: str, spellings: Iterable[str]) -> tuple[str, ...]:

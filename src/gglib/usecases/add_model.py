@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Protocol
 
 from gglib.core.errors import InvalidGgufError, ModelExistsError
+from gglib.core.file_names import is_unicode
 from gglib.core.models import GgufFacts, ModelSettings, ModelSource, ModelSummary, NewModel
+from gglib.core.naming import composed, cut_name, slug_of
+from gglib.core.plain_text import escape_line
 from gglib.core.ports import ModelStorePort
 
 PROJECTOR_ARCHITECTURE = "clip"
@@ -77,7 +80,7 @@ def default_name(path: Path) -> str:
     """Return a name that can be typed: the file's, without its ending, shard number and odd characters."""
     stem = path.name[: -len(".gguf")] if path.name.lower().endswith(".gguf") else path.name
     stem = QUANTIZATION.sub("-", SHARD_SUFFIX.sub("", stem))
-    return re.sub(r"[^\w.+:-]+|-{2,}", "-", stem).strip("-._:+")[:NAME_LIMIT]
+    return cut_name(slug_of(stem).strip("-._:+"), NAME_LIMIT)
 
 
 def usable_name(wish: str) -> str:
@@ -101,19 +104,22 @@ def _read(request: AddRequest, read_model: ModelReader) -> NewModel:
     # Not resolve(): caches keep files with readable names as links to files named by their hash.
     path = request.path.expanduser().absolute()
     path = Path(os.path.normpath(path))
+    _refuse_what_is_no_name(path)
     _refuse_what_is_no_file(path)
     try:
         files = read_model(path)
     except InvalidGgufError as error:
         raise InvalidGgufError(f"{path.name} cannot be added: {error}.") from error
+    for file in files.paths:
+        _refuse_what_is_no_name(file)
     reason = why_no_model(files.facts)
     if reason is not None:
         raise InvalidGgufError(f"{path.name} cannot be added: {reason}; add that model's own file.")
     return NewModel(
-        name=request.name or default_name(path),
+        name=composed(request.name or default_name(path)),
         paths=files.paths,
         size_bytes=files.size_bytes,
-        aliases=request.aliases,
+        aliases=tuple(map(composed, request.aliases)),
         description=request.description,
         facts=files.facts,
         settings=request.settings,
@@ -123,12 +129,24 @@ def _read(request: AddRequest, read_model: ModelReader) -> NewModel:
     )
 
 
+def _refuse_what_is_no_name(path: Path) -> None:
+    """Refuse a path that no request, no JSON and no engine could name."""
+    if not is_unicode(str(path)):
+        raise InvalidGgufError(
+            f"{escape_line(str(path))} cannot be added: its name is not UTF-8; rename the file or its directory."
+        )
+
+
 def _refuse_what_is_no_file(path: Path) -> None:
     try:
         is_directory = path.is_dir()
         path.stat()
     except OSError as error:
         raise InvalidGgufError(f"{path} cannot be added: {error.strerror or error}.") from error
+    except ValueError as error:  # a NUL
+        raise InvalidGgufError(
+            f"{escape_line(str(path))} cannot be added: no file can have this name."
+        ) from error
     if is_directory:
         raise InvalidGgufError(f"{path} is a directory: name the .gguf file in it.")
     if not path.is_file():  # to open a pipe would wait for whoever writes into it

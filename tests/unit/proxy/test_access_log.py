@@ -69,7 +69,9 @@ def test_a_line_has_what_is_known() -> None:
 )
 def test_a_clients_words_forge_no_line_and_no_field(field: str, value: str, written: str) -> None:
     """Control characters are escaped, and a name with blanks is quoted."""
-    text = line(replace(RECORD, **{field: value}))
+    record = replace(RECORD)
+    setattr(record, field, value)
+    text = line(record)
     assert written in text
     assert text.isprintable()
 

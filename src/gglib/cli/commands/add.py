@@ -30,7 +30,7 @@ def command(  # noqa: PLR0913 - click passes each option
     Of a model that is split into shards name any one file.
     """
     from gglib.bootstrap.catalog import add_file, engine_args_of
-    from gglib.cli import typed
+    from gglib.cli import render, typed
     from gglib.cli.model_settings import context_of, idle_ttl_of
     from gglib.cli.runner import with_catalog
     from gglib.core.models import ModelSettings
@@ -43,4 +43,4 @@ def command(  # noqa: PLR0913 - click passes each option
     )
     request = AddRequest(path=file, name=name, aliases=aliases, settings=own)
     model = with_catalog(options.settings(), lambda store: add_file(request, store))
-    click.echo(f"Added '{model.name}' (id {model.id}). Talk to it: {typed.command('run', model.name)}")
+    render.say(f"Added '{model.name}' (id {model.id}). Talk to it: {typed.command('run', model.name)}")

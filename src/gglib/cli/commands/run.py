@@ -32,12 +32,13 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
     from gglib.cli.talk import Talk
     from gglib.core.errors import ModelNotFoundError
     from gglib.core.names import require_model
+    from gglib.core.plain_text import escape_block
 
     settings = options.settings()
     try:
         name = with_catalog(settings, lambda store: require_model(store, model)).name
     except ModelNotFoundError as error:
-        raise click.ClickException(_how_to_get(model, error)) from error
+        raise click.ClickException(escape_block(_how_to_get(model, error))) from error
     text = " ".join(prompt)
     if not sys.stdin.isatty() and not text:
         text = sys.stdin.read()

@@ -32,6 +32,7 @@ def command(  # noqa: PLR0913 - click passes each option
     from dataclasses import replace
 
     from gglib.bootstrap.catalog import engine_args_of
+    from gglib.cli import render
     from gglib.cli.model_settings import DEFAULT_WORD, context_of, idle_ttl_of
     from gglib.cli.runner import with_catalog
     from gglib.core.models import ModelSummary
@@ -60,4 +61,4 @@ def command(  # noqa: PLR0913 - click passes each option
         return changed
 
     changed = with_catalog(options.settings(), change)
-    click.echo(f"Changed '{changed.name}'.")
+    render.say(f"Changed '{changed.name}'.")
