@@ -11,7 +11,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from typing import TextIO
+from typing import Any, TextIO
 
 EXIT_UNWRITTEN = 1
 
@@ -23,7 +23,7 @@ class OutputError(OSError):
 class _Output(io.FileIO):
     """Writes to a descriptor of another owner."""
 
-    def write(self, data: "bytes | bytearray | memoryview", /) -> int | None:  # type: ignore[override]
+    def write(self, data: Any, /) -> int:  # noqa: ANN401 - whatever has bytes
         """Write, as ``FileIO`` does. Raises ``BrokenPipeError`` where nobody reads, else ``OutputError``."""
         try:
             return super().write(data)
@@ -54,7 +54,7 @@ def _output(descriptor: int, before: TextIO | None) -> TextIO:
         io.BufferedWriter(_Output(descriptor, "wb", closefd=False)),
         encoding="utf-8" if before is None else before.encoding,
         errors="backslashreplace",
-        line_buffering=before is None or before.line_buffering or descriptor == 2,
+        line_buffering=descriptor == 2 or before is None or bool(before.line_buffering),
     )
 
 

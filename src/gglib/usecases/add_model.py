@@ -7,7 +7,8 @@ import asyncio
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from gglib.core.models import GgufFacts, ModelSettings, ModelSource, ModelSummar
 from gglib.core.naming import composed, cut_name, slug_of
 from gglib.core.plain_text import escape_line
 from gglib.core.ports import ModelStorePort
+from gglib.usecases.own_files import OwnFiles, adopted
 
 PROJECTOR_ARCHITECTURE = "clip"
 """What llama.cpp writes into the header of the file that turns images into embeddings."""
@@ -64,12 +66,24 @@ class AddRequest:
     is_downloaded: bool = False
 
 
-async def add_model(request: AddRequest, store: ModelStorePort, read_model: ModelReader) -> ModelSummary:
+async def add_model(
+    request: AddRequest, store: ModelStorePort, read_model: ModelReader, own: OwnFiles | None = None
+) -> ModelSummary:
     """Read the file's header, find its shards and store the model; the file stays where it is.
 
-    Any shard may be named. Raises ``InvalidGgufError`` and the store's own errors.
+    Any shard may be named. A model all of whose files gglib wrote, by ``own``, is one that it downloaded, from where
+    its files came. Raises ``InvalidGgufError`` and the store's own errors.
     """
+    async with nullcontext() if own is None else own.changing():
+        return await _add(request, store, read_model, own)
+
+
+async def _add(
+    request: AddRequest, store: ModelStorePort, read_model: ModelReader, own: OwnFiles | None
+) -> ModelSummary:
     model = await asyncio.to_thread(_read, request, read_model)
+    if own is not None and not model.is_downloaded:
+        model = await asyncio.to_thread(_adopted, model, own)
     try:
         return await store.add_model(model)
     except ModelExistsError as error:
@@ -126,6 +140,16 @@ def _read(request: AddRequest, read_model: ModelReader) -> NewModel:
         source=request.source,
         hashes=request.hashes,
         is_downloaded=request.is_downloaded,
+    )
+
+
+def _adopted(model: NewModel, own: OwnFiles) -> NewModel:
+    files = adopted(model.paths, own)
+    if files is None:
+        return model
+    hashes = tuple(file.sha256 for file in files)
+    return replace(
+        model, is_downloaded=True, source=files[0].source, hashes=hashes if any(hashes) else model.hashes
     )
 
 

@@ -52,9 +52,10 @@ def hub(home: Home) -> Iterator[LocalHub]:
 
 
 def files_in(home: Home) -> list[str]:
-    """Return what is in ``models/``, directories apart."""
+    """Return what is in ``models/``, directories and the notes of gglib's own files apart."""
     models = home.path / "models"
-    return sorted(str(path.relative_to(models)) for path in models.rglob("*") if path.is_file())
+    paths = (path for path in models.rglob("*") if path.is_file())
+    return sorted(str(path.relative_to(models)) for path in paths if path.parent.name != ".written")
 
 
 def names_in(home: Home) -> list[str]:

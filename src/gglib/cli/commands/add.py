@@ -29,7 +29,7 @@ def command(  # noqa: PLR0913 - click passes each option
 
     Of a model that is split into shards name any one file.
     """
-    from gglib.bootstrap.catalog import add_file, engine_args_of
+    from gglib.bootstrap.catalog import add_file, engine_args_of, own_files
     from gglib.cli import render, typed
     from gglib.cli.model_settings import context_of, idle_ttl_of
     from gglib.cli.runner import with_catalog
@@ -42,5 +42,6 @@ def command(  # noqa: PLR0913 - click passes each option
         idle_ttl_s=None if idle_ttl is None else idle_ttl_of(idle_ttl),
     )
     request = AddRequest(path=file, name=name, aliases=aliases, settings=own)
-    model = with_catalog(options.settings(), lambda store: add_file(request, store))
+    settings = options.settings()
+    model = with_catalog(settings, lambda store: add_file(request, store, own_files(settings)))
     render.say(f"Added '{model.name}' (id {model.id}). Talk to it: {typed.command('run', model.name)}")
