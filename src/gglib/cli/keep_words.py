@@ -116,7 +116,10 @@ def to_be_pruned(plan: PrunePlan, models_dir: Path) -> Iterator[str]:
     yield from map(_going, plan.doomed)
     for file in plan.spared:
         yield f"Keeps {_shown(file.path)}: {escaped(file.reason)}."
+    emptied = {parent for file in plan.doomed for parent in file.path.parents}
     for directory in plan.directories:
+        if directory in emptied:
+            continue  # it goes with its last file
         yield f"Removes the empty directory {_shown(directory)}"
     if plan.doomed:
         yield f"{_files(len(plan.doomed))}, {_amount(plan.freed_bytes)} in all."

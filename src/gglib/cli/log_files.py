@@ -36,6 +36,12 @@ class _LogFile(logging.handlers.RotatingFileHandler):
         return io.TextIOWrapper(os.fdopen(opened, "ab"), encoding=self.encoding)
 
 
+def escape_warnings() -> None:
+    """Escape what is printed to stderr where logging was not started: warnings, as bare sentences."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_Formatter())
+
+
 def start_logging(log_dir: Path, *, stderr_level: int) -> None:
     """Write everything to the log file, and what is at least ``stderr_level`` to stderr, too."""
     # A full disk or a closed terminal costs log lines; it must not cost a traceback for each of them.

@@ -30,6 +30,9 @@ HANGUP = signal.SIGHUP
 def with_catalog(settings: Settings, ask: Callable[[ModelStorePort], Awaitable[T]]) -> T:
     """Open the catalogue for one call and return what that returned."""
     from gglib.bootstrap.catalog import open_catalog
+    from gglib.cli.log_files import escape_warnings
+
+    escape_warnings()
 
     async def main() -> T:
         async with open_catalog(settings) as catalog:

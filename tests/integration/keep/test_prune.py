@@ -108,6 +108,18 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
+def make_fifo(note: Path) -> None:
+    """Put a FIFO in the place of a note."""
+    note.unlink()
+    os.mkfifo(note)
+
+
+def make_endless(note: Path) -> None:
+    """Put a link to a device without end in the place of a note."""
+    note.unlink()
+    note.symlink_to("/dev/zero")
+
+
 class TestFreeing:
     async def test_what_no_model_uses_goes_with_its_directories(self, house: House) -> None:
         """Files without a row go, the freed blocks are told, and no note of theirs is left; used ones stay."""
@@ -367,8 +379,8 @@ class TestOwning:
             lambda note: note.write_text(note.read_text().replace("a.gguf", "../../x")),
             lambda note: note.write_text(note.read_text().replace('"a.gguf"', '"/etc/passwd"')),
             lambda note: note.write_text(note.read_text().replace('"size_bytes": ', '"size_bytes": 1.')),
-            lambda note: (note.unlink(), os.mkfifo(note)),
-            lambda note: (note.unlink(), note.symlink_to("/dev/zero")),
+            make_fifo,
+            make_endless,
         ],
     )
     def test_a_bad_note_owns_nothing(

@@ -28,34 +28,48 @@ def command(options: Options, model: str | None, lines: int, *, follow: bool) ->
     if not path.exists() and not follow:
         render.say(f"No log yet: {whose} has not run on this home.", is_error=True)
         return
-    for line in tail(path, max(0, lines)):
+    size, inode = _size_and_inode(path)
+    for line in tail(path, max(0, lines), size_bytes=size):
         render.say(line)
     if follow:
         escaper = StreamEscaper()
-        for piece in follow_file(path):
+        for piece in follow_file(path, size, inode):
             click.echo(escaper.feed(piece), nl=False)
 
 
-def tail(path: Path, lines: int) -> list[str]:
-    """Return the last lines of a file; none when it is missing. Only a line feed ends a line."""
+def tail(path: Path, lines: int, *, size_bytes: int | None = None) -> list[str]:
+    """Return the last lines of a file, or of its first ``size_bytes``; none when it is missing.
+
+    Only a line feed ends a line.
+    """
     try:
         with _opened(path) as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
-            text = file.read(TAIL_BYTES).decode(errors="replace")
+            end = os.fstat(file.fileno()).st_size if size_bytes is None else size_bytes
+            start = max(0, end - TAIL_BYTES)
+            file.seek(start)
+            text = file.read(end - start).decode(errors="replace")
     except FileNotFoundError:
         return []
     found = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
     return found[-lines:] if lines else []
 
 
-def follow_file(path: Path) -> Iterator[str]:
-    """Yield what is written to a file from now on, also when it is rotated or does not exist yet."""
+def _size_and_inode(path: Path) -> tuple[int, int]:
+    """Return where a file ends now, and which file it is; zeros where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return status.st_size, status.st_ino
+
+
+def follow_file(path: Path, position: int, inode: int) -> Iterator[str]:
+    """Yield what is written to a file from a position on, also when it is rotated or does not exist yet."""
     import codecs
     import time
 
     # A read may end within a character.
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    position, inode = (path.stat().st_size, path.stat().st_ino) if path.exists() else (0, 0)
     while True:
         if path.exists():
             with _opened(path) as file:
