@@ -3,10 +3,12 @@
 import math
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
 
+from gglib.cli.streams import output_is_optional
 from gglib.core.plain_text import escape_block, escape_line, json_text
 from gglib.core.size_words import size_words
 
@@ -31,8 +33,12 @@ def show_json(value: object) -> None:
 
 
 def say(text: str, *, is_error: bool = False) -> None:
-    """Print a text that has words of others in it: names, sentences of engines and hubs. See ``plain_text``."""
-    click.echo(escape_block(text), err=is_error)
+    """Print a text that has words of others in it: names, sentences of engines and hubs. See ``plain_text``.
+
+    What goes to stderr (``is_error``) only tells how it goes on: where it cannot be written, the command does.
+    """
+    with output_is_optional() if is_error else nullcontext():
+        click.echo(escape_block(text), err=is_error)
 
 
 def show_table(

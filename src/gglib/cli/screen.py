@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from gglib.cli.streams import output_is_optional
 from gglib.core.plain_text import escape_line
 
 if TYPE_CHECKING:
@@ -34,9 +35,11 @@ def warn_if_open(settings: "Settings") -> None:
             f"INSECURE: whoever can reach {settings.host} may use your models, without a key.",
             bar,
         ):
-            click.echo(click.style(escape_line(line), fg="red", bold=True), err=True)
+            with output_is_optional():
+                click.echo(click.style(escape_line(line), fg="red", bold=True), err=True)
     for warning in settings.warnings:
-        click.echo(f"Warning: {escape_line(warning)}", err=True)
+        with output_is_optional():
+            click.echo(f"Warning: {escape_line(warning)}", err=True)
 
 
 class Line(Protocol):
@@ -96,7 +99,8 @@ class OneLine:
         with self._lock:
             if words is not None and not self._is_closed:
                 self._is_closed = True
-                click.echo(escape_line(words), err=True)
+                with output_is_optional():
+                    click.echo(escape_line(words), err=True)
 
     def close(self) -> None:
         """Print nothing from now on."""
@@ -134,7 +138,8 @@ def progress_bar() -> Iterator["Progress"]:
             if what not in tasks:
                 tasks[what] = progress.add_task(what, total=total_bytes)
                 if not console.is_terminal:
-                    click.echo(f"{what} {total_bytes / 1e6:.0f} MB ...", err=True)
+                    with output_is_optional():
+                        click.echo(f"{what} {total_bytes / 1e6:.0f} MB ...", err=True)
             progress.update(tasks[what], completed=done_bytes)
 
         yield tell

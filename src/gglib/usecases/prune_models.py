@@ -96,7 +96,7 @@ class Pruner:
         root = self.own.models_dir
         going = [file for file in plan.doomed if file.path in wanted and is_inside(file.path, root)]
         deleted, undeleted = delete_files([file.path for file in going], root)
-        self.own.forget(deleted)
+        self.own.forget(tuple(self.own.all()))  # also of those that somebody else deleted
         for directory in plan.directories:
             _remove_if_empty(directory)
         freed = {file.path: file.freed_bytes for file in going}

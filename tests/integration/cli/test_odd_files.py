@@ -101,6 +101,13 @@ def test_a_lock_that_is_no_file_is_one_sentence(make: Callable[[Path], None], st
         assert stocked.refused(command).startswith(f"{stocked.path}/run")
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir], ids=["fifo", "directory"])
+def test_a_catalogue_that_is_no_file_is_one_sentence(make: Callable[[Path], None], home: Home) -> None:
+    """It is not waited for, and the sentence has the path."""
+    make(home.path / "gglib.db")
+    assert home.refused("list").startswith(f"The catalogue {home.path}/gglib.db cannot be used (it is not a ")
+
+
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/full")], ids=["fifo", "full"])
 def test_a_server_whose_log_takes_nothing_serves(make: Callable[[Path], None], stocked: Home) -> None:
     """A FIFO without a reader or a full device in the place of the logs costs lines, not requests."""

@@ -168,6 +168,71 @@ class TestAnswers:
         assert log.replace("\n", "").isprintable()
 
 
+@pytest.mark.parametrize("prompt", [b"caf\xe9", b"\xff\xfe"])
+def test_a_prompt_in_another_encoding_is_asked_as_far_as_it_can_be_read(prompt: bytes, stocked: Home) -> None:
+    """Through a pipe and as an argument."""
+    for arguments, typed in (((), prompt), ((os.fsdecode(prompt),), b"")):
+        done = subprocess.run(
+            [sys.executable, "-m", "gglib", "run", "tiny", *arguments],
+            input=typed,
+            capture_output=True,
+            env=stocked.environment,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+class TestFullHome:
+    """Where nothing can be written any more, as a disk without room says."""
+
+    @pytest.fixture(autouse=True)
+    def fill_up(self, stocked: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let every write fail that is made with the system's own calls."""
+        import errno
+        import pathlib
+
+        def no_room(*_: object, **__: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        stocked.ok("list")
+        monkeypatch.setattr(os, "fsync", no_room)
+        monkeypatch.setattr(json, "dump", no_room)
+        monkeypatch.setattr(pathlib.Path, "write_text", no_room)
+
+    @pytest.mark.parametrize(
+        "command", ["list", "list --json", "show tiny", "doctor", "ps", "prune", "rm tiny"]
+    )
+    def test_what_only_reads_works(self, command: str, stocked: Home) -> None:
+        """A row is read, and forgotten, as ever."""
+        done = stocked.run(*command.split())
+        assert done.returncode == 0, done.stderr
+
+    def test_what_has_to_write_is_one_sentence_with_the_path(self, stocked: Home) -> None:
+        """A server that cannot note where it answers says which directory has no room."""
+        from gglib.core.errors import InvalidSettingError
+        from gglib.runtime.instance import claim
+
+        with (
+            pytest.raises(
+                InvalidSettingError, match=f"{stocked.path}/run cannot be written \\(No space left"
+            ),
+            claim(stocked.path / "run"),
+        ):
+            pytest.fail("the home was claimed")
+
+
+def test_a_refusal_of_the_system_names_its_file(stocked: Home) -> None:
+    """An error that nothing else explains is a sentence with the path, and no crash report."""
+    stocked.path.joinpath("models").mkdir(exist_ok=True)
+    log = stocked.path / "logs" / "gglib.log"
+    log.parent.mkdir(exist_ok=True)
+    log.mkdir()
+    sentence = stocked.refused("logs")
+    assert sentence.startswith(f"{log} cannot be used (it is not a regular file): ")
+    assert not log.with_name("last-crash.log").exists()
+
+
 class TestLogs:
     def test_a_log_is_text(self, stocked: Home) -> None:
         """Only a line feed ends a line; the rest is escaped, in what follows, too, wherever a read ends."""

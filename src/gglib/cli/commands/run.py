@@ -42,6 +42,7 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
     text = " ".join(prompt)
     if not sys.stdin.isatty() and not text:
         text = sys.stdin.read()
+    text = text.encode(errors="replace").decode()  # bytes of an argument that are not UTF-8
     with _proxy(settings) as server:
         talk = Talk(server, name, num_ctx=ctx)
         if text.strip():
