@@ -20,6 +20,7 @@ from gglib.usecases.add_model import AddRequest, add_model
 from gglib.usecases.import_models import ImportItem, TellLooked, find_models, import_models
 from gglib.usecases.importing.places import places_of
 from gglib.usecases.model_facts import read_usable
+from gglib.usecases.own_files import OwnFile, OwnFiles
 from gglib.usecases.pull_journal import PullJournal
 from gglib.usecases.pull_model import finish_interrupted
 from gglib.usecases.remove_model import finish_removals
@@ -37,8 +38,11 @@ async def open_catalog(settings: Settings) -> AsyncIterator[SqliteCatalog]:
     async with SqliteCatalog(settings.database) as catalog:
         # Else there is nothing that this user could end.
         if os.access(settings.models_dir, os.R_OK | os.X_OK):
+            journal = PullJournal(settings.models_dir)
             await finish_removals(catalog, settings.models_dir)
-            await finish_interrupted(catalog, PullJournal(settings.models_dir), read_model)
+            await asyncio.to_thread(journal.sweep_drafts)
+            await asyncio.to_thread(OwnFiles(settings.models_dir).sweep_drafts)
+            await finish_interrupted(catalog, journal, read_model)
         yield catalog
 
 
@@ -78,9 +82,25 @@ def model_faults(models: Iterable[ModelSummary], settings: Settings) -> dict[str
     return faults
 
 
-async def add_file(request: AddRequest, store: ModelStorePort) -> ModelSummary:
-    """Put a GGUF file into the catalogue. Raises as ``usecases.add_model`` does."""
-    return await add_model(request, store, read_model)
+async def add_file(request: AddRequest, store: ModelStorePort, own: OwnFiles | None = None) -> ModelSummary:
+    """Put a GGUF file into the catalogue; ``own`` knows those of gglib. Raises as ``usecases.add_model`` does."""
+    return await add_model(request, store, read_model, own)
+
+
+def own_files(settings: Settings) -> OwnFiles:
+    """Return what knows the files below ``models/`` that gglib wrote; the starter model's also in an older home."""
+    starter = OwnFile(
+        path=settings.models_dir / SMOLLM2.file_name,
+        size_bytes=SMOLLM2.file_size_bytes,
+        changed_ns=None,
+        sha256=SMOLLM2.file_sha256,
+        source=_source_of(SMOLLM2),
+    )
+    return OwnFiles(settings.models_dir, pinned=(starter,))
+
+
+def _source_of(starter: StarterModel) -> ModelSource:
+    return ModelSource(origin=STARTER, file=starter.file_name, sha256=starter.file_sha256)
 
 
 async def give_projector(model: ModelSummary, projector: Path | None, store: ModelStorePort) -> ModelSummary:
@@ -129,8 +149,12 @@ async def add_starter(
         name=starter.model_name,
         aliases=starter.aliases,
         description=starter.description,
-        source=ModelSource(origin=STARTER, file=starter.file_name, sha256=starter.file_sha256),
+        source=_source_of(starter),
         hashes=(starter.file_sha256,),
         is_downloaded=True,
     )
-    return await add_file(request, store)
+    own = own_files(settings)
+    model = await add_file(request, store, own)
+    # After the row: a file with a note and without a row is one that may be deleted.
+    await asyncio.to_thread(own.note, path, sha256=starter.file_sha256, source=_source_of(starter))
+    return model

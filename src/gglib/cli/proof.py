@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from gglib.cli import STARTED_S
+from gglib.cli import STARTED_S, render
 from gglib.cli.api import reachable
 from gglib.cli.chat import answer_to
 from gglib.cli.typed import said
@@ -16,6 +16,7 @@ from gglib.core.context import ContextWish
 from gglib.core.errors import GglibError
 from gglib.core.kinds import longest_context
 from gglib.core.models import ModelSummary
+from gglib.core.plain_text import escape_line
 from gglib.usecases.chat import Conversation
 from gglib.usecases.client_settings import client_settings, key_sentence
 
@@ -36,9 +37,9 @@ async def prove_with_one_of(server: Endpoint, models: Sequence[ModelSummary]) ->
         except GglibError as error:
             if model is models[-1]:
                 raise
-            click.echo(
+            render.say(
                 f"Warning: {error}\n         {said('rm', model.name)} forgets it. Trying the next one.",
-                err=True,
+                is_error=True,
             )
         else:
             return model
@@ -50,14 +51,14 @@ async def prove_with_one_of(server: Endpoint, models: Sequence[ModelSummary]) ->
 async def prove(server: Endpoint, model: ModelSummary) -> None:
     """Ask the model through the proxy, and print its answer and how long that took. Raises ``GglibError``."""
     if not model.capabilities.chat:
-        click.echo(f"Model    {model.name} does not chat, so no answer of it is shown.")
+        render.say(f"Model    {model.name} does not chat, so no answer of it is shown.")
         return
     asked_s = time.monotonic()
     with wait_line(server, model.name, first_words=f"Loading '{model.name}' and asking it something ..."):
         reply = await asyncio.to_thread(_ask, server, model.name)
     now_s = time.monotonic()
     click.echo(f"Asked    {PROMPT}")
-    click.echo(f"Answer   {reply}")
+    render.say(f"Answer   {escape_line(reply)}")
     click.echo(
         f"Time     {now_s - asked_s:.1f} s for the load and the answer, "
         f"{now_s - STARTED_S:.1f} s since the command was given"
@@ -75,11 +76,11 @@ def show_client_settings(
         trained=longest_context(model),
     )
     if key_names:
-        click.echo(f"\nKeys     {key_sentence(key_names)}")
+        render.say(f"\nKeys     {key_sentence(key_names)}")
     for setting in client_settings(reachable(url), model.name, wish.needed, key_names=key_names):
         click.echo(f"\n{click.style(setting.client, bold=True)}  ({setting.where})")
         for line in setting.text.splitlines():
-            click.echo(f"  {line}")
+            render.say(f"  {line}")
     click.echo(f"\nServing at {url}. Ctrl-C stops everything.")
 
 

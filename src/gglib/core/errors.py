@@ -7,6 +7,7 @@ error (HTTP, command line) maps the classes once; nobody else looks inside.
 
 import math
 from enum import Enum
+from pathlib import Path
 from shlex import quote
 
 
@@ -28,10 +29,22 @@ class GglibError(Exception):
 
 
 class CatalogError(GglibError):
-    """The catalogue itself failed: it cannot be opened, read or written."""
+    """The catalogue itself failed: it cannot be opened, read or written.
+
+    The message names its file without a directory, because clients of the proxy may see it; ``path`` is where it is.
+    """
 
     code = "catalog_error"
     blame = Blame.OPERATOR
+
+    def __init__(self, message: str, *, path: Path | None = None) -> None:
+        self.path = path
+        super().__init__(message)
+
+    def for_owner(self) -> str:
+        """Return the message with the whole path, for the user of this machine."""
+        text = str(self)
+        return text if self.path is None else text.replace(self.path.name, str(self.path), 1)
 
 
 class ModelExistsError(CatalogError):

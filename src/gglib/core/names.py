@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from gglib.core.errors import ModelNotFoundError
 from gglib.core.models import ModelSummary
+from gglib.core.naming import composed
 from gglib.core.ports.catalog import ModelCatalogPort
 
 MAX_CANDIDATES = 3
@@ -58,8 +59,8 @@ def _spellings(model: ModelSummary) -> tuple[str, ...]:
 
 
 def _matches_ignoring_case(name: str, models: Sequence[ModelSummary]) -> list[ModelSummary]:
-    folded = name.casefold()
-    return [model for model in models if any(folded == s.casefold() for s in _spellings(model))]
+    folded = composed(name).casefold()
+    return [model for model in models if any(folded == composed(s).casefold() for s in _spellings(model))]
 
 
 def _matches_of_twin(name: str, models: Sequence[ModelSummary]) -> list[ModelSummary]:

@@ -7,13 +7,18 @@ import asyncio
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from gglib.core.errors import InvalidGgufError, ModelExistsError
+from gglib.core.file_names import is_unicode
 from gglib.core.models import GgufFacts, ModelSettings, ModelSource, ModelSummary, NewModel
+from gglib.core.naming import composed, cut_name, slug_of
+from gglib.core.plain_text import escape_line
 from gglib.core.ports import ModelStorePort
+from gglib.usecases.own_files import OwnFiles, adopted
 from gglib.usecases.projector_files import FactsReader, checked_projector, is_projector, projector_beside
 
 NAME_LIMIT = 100
@@ -64,12 +69,24 @@ class AddRequest:
     """False: none is looked for."""
 
 
-async def add_model(request: AddRequest, store: ModelStorePort, read_model: ModelReader) -> ModelSummary:
+async def add_model(
+    request: AddRequest, store: ModelStorePort, read_model: ModelReader, own: OwnFiles | None = None
+) -> ModelSummary:
     """Read the file's header, find its shards and store the model; the file stays where it is.
 
-    Any shard may be named. Raises ``InvalidGgufError`` and the store's own errors.
+    Any shard may be named. A model all of whose files gglib wrote, by ``own``, is one that it downloaded, from where
+    its files came. Raises ``InvalidGgufError`` and the store's own errors.
     """
+    async with nullcontext() if own is None else own.changing():
+        return await _add(request, store, read_model, own)
+
+
+async def _add(
+    request: AddRequest, store: ModelStorePort, read_model: ModelReader, own: OwnFiles | None
+) -> ModelSummary:
     model = await asyncio.to_thread(_read, request, read_model)
+    if own is not None and not model.is_downloaded:
+        model = await asyncio.to_thread(_adopted, model, own)
     try:
         return await store.add_model(model)
     except ModelExistsError as error:
@@ -80,7 +97,7 @@ def default_name(path: Path) -> str:
     """Return a name that can be typed: the file's, without its ending, shard number and odd characters."""
     stem = path.name[: -len(".gguf")] if path.name.lower().endswith(".gguf") else path.name
     stem = QUANTIZATION.sub("-", SHARD_SUFFIX.sub("", stem))
-    return re.sub(r"[^\w.+:-]+|-{2,}", "-", stem).strip("-._:+")[:NAME_LIMIT]
+    return cut_name(slug_of(stem).strip("-._:+"), NAME_LIMIT)
 
 
 def usable_name(wish: str) -> str:
@@ -104,20 +121,23 @@ def _read(request: AddRequest, read_model: ModelReader) -> NewModel:
     # Not resolve(): caches keep files with readable names as links to files named by their hash.
     path = request.path.expanduser().absolute()
     path = Path(os.path.normpath(path))
+    _refuse_what_is_no_name(path)
     _refuse_what_is_no_file(path)
     try:
         files = read_model(path)
     except InvalidGgufError as error:
         raise InvalidGgufError(f"{path.name} cannot be added: {error}.") from error
+    for file in files.paths:
+        _refuse_what_is_no_name(file)
     reason = why_no_model(files.facts)
     if reason is not None:
         raise InvalidGgufError(f"{path.name} cannot be added: {reason}; add that model's own file.")
     projector = _projector(request, path, lambda file: read_model(file).facts)
     return NewModel(
-        name=request.name or default_name(path),
+        name=composed(request.name or default_name(path)),
         paths=files.paths,
         size_bytes=files.size_bytes,
-        aliases=request.aliases,
+        aliases=tuple(map(composed, request.aliases)),
         description=request.description,
         facts=files.facts if projector is None else files.facts.with_vision(),
         projector=projector,
@@ -141,12 +161,34 @@ def _projector(request: AddRequest, path: Path, read_facts: FactsReader) -> Path
         return None
 
 
+def _adopted(model: NewModel, own: OwnFiles) -> NewModel:
+    files = adopted(model.paths if model.projector is None else (*model.paths, model.projector), own)
+    if files is None:
+        return model
+    hashes = tuple(file.sha256 for file in files)
+    return replace(
+        model, is_downloaded=True, source=files[0].source, hashes=hashes if any(hashes) else model.hashes
+    )
+
+
+def _refuse_what_is_no_name(path: Path) -> None:
+    """Refuse a path that no request, no JSON and no engine could name."""
+    if not is_unicode(str(path)):
+        raise InvalidGgufError(
+            f"{escape_line(str(path))} cannot be added: its name is not UTF-8; rename the file or its directory."
+        )
+
+
 def _refuse_what_is_no_file(path: Path) -> None:
     try:
         is_directory = path.is_dir()
         path.stat()
     except OSError as error:
         raise InvalidGgufError(f"{path} cannot be added: {error.strerror or error}.") from error
+    except ValueError as error:  # a NUL
+        raise InvalidGgufError(
+            f"{escape_line(str(path))} cannot be added: no file can have this name."
+        ) from error
     if is_directory:
         raise InvalidGgufError(f"{path} is a directory: name the .gguf file in it.")
     if not path.is_file():  # to open a pipe would wait for whoever writes into it

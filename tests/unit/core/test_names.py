@@ -10,6 +10,8 @@ MODELS = [
     ModelSummary(id=2, name="smollm2-135m"),
     ModelSummary(id=3, name="Gemma", aliases=("1",)),
     ModelSummary(id=44, name="Qwen2.5-Coder-7B"),
+    ModelSummary(id=5, name="M\u00e9lodie"),
+    ModelSummary(id=6, name="de\u0301ja\u0300"),
 ]
 
 
@@ -24,6 +26,9 @@ MODELS = [
         ("44", 44),
         ("GEMMA", 3),
         ("GPT-4", 1),
+        ("Me\u0301lodie", 5),
+        ("ME\u0301LODIE", 5),
+        ("d\u00e9j\u00e0", 6),
         ("SMOLLM2-135M", None),
         ("gemm", None),
         ("²", None),

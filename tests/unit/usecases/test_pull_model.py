@@ -84,8 +84,9 @@ class House:
         return await planner.plan(read_target(target), name=name, aliases=aliases)
 
     def files(self) -> list[str]:
-        """Return what is in ``models/``, directories apart."""
-        return sorted(str(path.relative_to(self.models)) for path in self.models.rglob("*") if path.is_file())
+        """Return what is in ``models/``, directories and the notes of gglib's own files apart."""
+        paths = (path for path in self.models.rglob("*") if path.is_file())
+        return sorted(str(path.relative_to(self.models)) for path in paths if path.parent.name != ".written")
 
 
 @pytest.fixture

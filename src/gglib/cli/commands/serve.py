@@ -37,6 +37,8 @@ async def _serve(settings: "Settings", drain: "Drain") -> None:
     from gglib.bootstrap.collector import settle_collector
     from gglib.bootstrap.server import claimed_home, running_server
     from gglib.cli.screen import warn_if_open
+    from gglib.cli.streams import output_is_optional
+    from gglib.core.plain_text import escape_line
     from gglib.runtime.engine import find_engine
 
     engine = find_engine(settings.engine)
@@ -45,8 +47,9 @@ async def _serve(settings: "Settings", drain: "Drain") -> None:
         claimed_home(settings) as home,
         running_server(settings, home, engine, on_drain=drain) as server,
     ):
-        click.echo(f"Listening on {server.url}")
-        warn_if_open(settings)
-        click.echo(f"Engine: {description}")
+        with output_is_optional():  # requests matter, not who reads this
+            click.echo(f"Listening on {server.url}")
+            warn_if_open(settings)
+            click.echo(f"Engine: {escape_line(description)}")
         settle_collector()
         await server.supervisor.wait()

@@ -39,6 +39,7 @@ def command(  # noqa: PLR0913 - click passes each option
     from dataclasses import replace
 
     from gglib.bootstrap.catalog import engine_args_of, give_projector, read_header_again
+    from gglib.cli import render
     from gglib.cli.model_settings import DEFAULT_WORD, context_of, idle_ttl_of, kind_of, projector_of
     from gglib.cli.runner import with_catalog
     from gglib.core.models import ModelSummary
@@ -78,4 +79,4 @@ def command(  # noqa: PLR0913 - click passes each option
         return changed
 
     changed = with_catalog(own, change)
-    click.echo(f"Changed '{changed.name}'.")
+    render.say(f"Changed '{changed.name}'.")
