@@ -59,7 +59,7 @@ class ProxyApp:
         finally:
             self._open.discard(request)
             record = _record(request, answer, started_s=started_s, ended_s=monotonic(), error_code=error_code)
-            self._services.observer.note(record, answer.tail)
+            self._services.observer.note(record, answer.usage_text)
 
     def stop(self) -> None:
         """End what is open with ``ShuttingDownError``, and refuse what comes."""
