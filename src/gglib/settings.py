@@ -49,6 +49,7 @@ class Settings:
     drain_s: float = 3.0
     first_byte_s: float = 600.0
     chunk_gap_s: float = 120.0
+    stalled_client_s: float = 5.0
     api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Access keys by name. They stand in no repr, no error and no log."""
     insecure: bool = False
@@ -273,6 +274,13 @@ SETTINGS: tuple[SettingSpec, ...] = (
         _seconds,
         "a number of seconds, 0 or more",
         "Seconds that an engine may pause in the middle of its answer; 0 waits for ever.",
+    ),
+    SettingSpec(
+        "stalled_client_s",
+        "stalled_client_s",
+        _seconds,
+        "a number of seconds, 0 or more",
+        "Seconds that a client may read nothing of an answer that another model waits for; 0 gives it 60 s.",
     ),
     SettingSpec(
         _KEYS,

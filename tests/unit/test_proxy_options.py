@@ -25,6 +25,7 @@ def test_every_limit_that_can_be_set_reaches_the_proxy() -> None:
         "heartbeat_s": 9.5,
         "max_connections": 7,
         "max_wait_s": 10.5,
+        "stalled_client_s": 6.5,
     }
     assert shared == sorted(values)
     options = asdict(_proxy_options(Settings(home=Path("/"), max_body_mb=3, **values)))

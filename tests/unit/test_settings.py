@@ -85,6 +85,7 @@ def test_each_setting_can_be_set_from_each_source(tmp_path: Path) -> None:
         "swap_wait_s": 2,
         "first_byte_s": 0,
         "chunk_gap_s": 0.5,
+        "stalled_client_s": 0.5,
         "drain_s": 0,
         "insecure": True,
         "allowed_hosts": ["Box.lan", "[2001:DB8::1]", "box.lan"],

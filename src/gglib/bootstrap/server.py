@@ -159,6 +159,7 @@ def _proxy_options(settings: Settings, local_key: str | None = None) -> ProxyOpt
         max_wait_s=settings.max_wait_s,
         first_byte_s=settings.first_byte_s,
         chunk_gap_s=settings.chunk_gap_s,
+        stalled_client_s=settings.stalled_client_s,
         api_keys={**settings.api_keys, **own},
         allowed_hosts=settings.allowed_hosts + _own_name(settings.host),
         cors_origins=settings.cors_origins,

@@ -65,7 +65,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
             async with services.runtime.admit(
                 model_name, num_ctx, services.default_ctx, wait_s=wait_s, request_id=request.id
             ) as target:
-                request.waited_s = monotonic() - asked_s
+                request.running, request.waited_s = target, monotonic() - asked_s
                 async with services.pool.post(
                     target,
                     upstream_request,

@@ -35,6 +35,9 @@ class ProxyOptions:
     """In bytes per second."""
     write_timeout_s: float = 60.0
     """How long a client that is being answered may take nothing of what is there for it."""
+    stalled_client_s: float = 5.0
+    """The same while its answer keeps another model from its turn, unless it was seen to read, if slowly
+    (``edge/patience.py``). 0 = as ever."""
     idle_timeout_s: float = 75.0
     """How long a connection without a request stays; longer than clients keep theirs, so that they close it."""
     max_connections: int = 4096

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import secrets
+from typing import TYPE_CHECKING
 
 from gglib.proxy.edge.body import IncomingBody
 from gglib.proxy.edge.wire import Wire
@@ -11,6 +12,9 @@ from gglib.proxy.http1.errors import BodyTooLargeError
 from gglib.proxy.http1.head import RequestHead
 from gglib.proxy.http1.writer import CONTINUE
 from gglib.proxy.interrupt import Interruptible
+
+if TYPE_CHECKING:
+    from gglib.core.models import RunningTarget
 
 _PROCESS = secrets.token_hex(6)
 _numbers = itertools.count(1)
@@ -23,6 +27,15 @@ def new_request_id() -> str:
 
 class ClientLeftError(Exception):
     """The client closed its connection: nobody is left to answer."""
+
+    code = "client_left"
+    """What the access log says of an answer that ends with it."""
+
+
+class ClientStalledError(ClientLeftError):
+    """The client took nothing of its answer for too long, and its connection was closed."""
+
+    code = "client_stalled"
 
 
 class Request:
@@ -39,6 +52,7 @@ class Request:
         "key_name",
         "model",
         "preferred_wait_s",
+        "running",
         "target",
         "upstream_lines",
         "waited_s",
@@ -72,6 +86,8 @@ class Request:
         self.key_name: str | None = None
         """The name of the key that it carried; None where it needed none."""
         self.model: str | None = None
+        self.running: RunningTarget | None = None
+        """What answers it; None while it has none."""
         self.waited_s: float | None = None
         """How long it waited for its model; None while it has none."""
 
@@ -105,12 +121,13 @@ class Request:
         """The address that the connection came to; None when it is no network address."""
         return self._wire.own_host
 
-    def leave(self) -> None:
+    def leave(self, why: ClientLeftError | None = None) -> None:
         """Note that the client is gone, and end what answers it."""
+        why = why or ClientLeftError()
         self.has_left = True
         if isinstance(self._body, IncomingBody):
-            self._body.fail(ClientLeftError())
-        self.block.end_with(ClientLeftError())
+            self._body.fail(why)
+        self.block.end_with(why)
 
     async def read_body(self, *, limit_bytes: int) -> bytes:
         """Return the whole body.

@@ -5,6 +5,7 @@ It installs no signal handlers, configures no logging and chooses no event loop:
 
 import asyncio
 import socket
+from functools import partial
 
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
 from gglib.proxy.access import AccessKeys
@@ -18,6 +19,7 @@ from gglib.proxy.json_scan import warm_up
 from gglib.proxy.model_objects import ModelObjects
 from gglib.proxy.observer import Observer
 from gglib.proxy.options import ProxyOptions, Services
+from gglib.proxy.request import Request
 from gglib.proxy.routes.table import route_of
 from gglib.proxy.upstream import UpstreamPool
 
@@ -58,6 +60,7 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
         max_body_bytes=options.max_body_bytes,
         on_stop=app.stop,
         on_refusal=app.note_refusal,
+        is_wanted=partial(_is_wanted, runtime),
     )
     services.observer.count_connections = lambda: edge.connection_count
     asyncio.get_running_loop().run_in_executor(
@@ -81,6 +84,12 @@ def _gate(listener: socket.socket, options: ProxyOptions) -> Gate:
     )
 
 
+def _is_wanted(runtime: ModelRuntimePort, request: Request) -> bool:
+    """Whether requests for another model wait for the end of this one."""
+    ask = getattr(runtime, "is_wanted", None)  # a runtime need not inherit the port
+    return request.running is not None and ask is not None and bool(ask(request.running))
+
+
 def _limits(options: ProxyOptions) -> PatienceLimits:
     return PatienceLimits(
         head_s=options.head_timeout_s,
@@ -88,4 +97,5 @@ def _limits(options: ProxyOptions) -> PatienceLimits:
         body_min_rate=options.body_min_rate,
         write_s=options.write_timeout_s,
         idle_s=options.idle_timeout_s,
+        wanted_s=options.stalled_client_s,
     )
