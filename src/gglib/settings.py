@@ -56,6 +56,8 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     allowed_engine_fields: tuple[str, ...] = ()
+    max_schema_cost: int = 2000
+    max_schema_kb: int = 1024
     max_connections: int = 4096
     warnings: tuple[str, ...] = ()
     """What is not wrong but should not stay so, a sentence each."""
@@ -318,6 +320,20 @@ SETTINGS: tuple[SettingSpec, ...] = (
         _several(_field_name),
         "a list of names of fields",
         "Fields of a request that control the engine, and reach it all the same.",
+    ),
+    SettingSpec(
+        "max_schema_cost",
+        "max_schema_cost",
+        _integer(1, 1_000_000_000),
+        "a whole number from 1 to 1000000000",
+        "Alternatives that a request's schemas and tools may open at one place; a value of an enum counts 1.",
+    ),
+    SettingSpec(
+        "max_schema_kb",
+        "max_schema_kb",
+        _integer(1, 1_048_576),
+        "a whole number of KiB from 1 to 1048576",
+        "Largest schema, or list of tools, of a request in KiB.",
     ),
     SettingSpec(
         "max_connections",

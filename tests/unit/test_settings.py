@@ -91,6 +91,8 @@ def test_each_setting_can_be_set_from_each_source(tmp_path: Path) -> None:
         "allowed_hosts": ["Box.lan", "[2001:DB8::1]", "box.lan"],
         "cors_origins": ["https://Chat.example.com", "http://box.lan:3000"],
         "allowed_engine_fields": ["id_slot", "lora"],
+        "max_schema_cost": 9,
+        "max_schema_kb": 9,
         "max_connections": 9,
         "api_keys": {"alice": "alice-key==", "bob": "bob-key-1"},
     }

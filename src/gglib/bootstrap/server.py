@@ -19,7 +19,7 @@ from gglib.core.authorities import is_plain_loopback, read_host
 from gglib.core.errors import InvalidSettingError
 from gglib.core.exposure import require_guard
 from gglib.db import SqliteCatalog
-from gglib.proxy import GUARDED_FIELDS, ProxyOptions, serve
+from gglib.proxy import GUARDED_FIELDS, ProxyOptions, SchemaLimits, serve
 from gglib.runtime import EngineManager, ProxyConfig, ProxySupervisor, RuntimeConfig
 from gglib.runtime.engine import Engine
 from gglib.runtime.instance import InstanceClaim, claim
@@ -30,6 +30,7 @@ logger = logging.getLogger("gglib")
 
 JOIN_LIMIT_S = 20.0
 """Longer than the slowest stop; a private server that hangs must not keep a terminal."""
+KIB = 1024
 MIB = 1024 * 1024
 
 
@@ -165,6 +166,7 @@ def _proxy_options(settings: Settings, local_key: str | None = None) -> ProxyOpt
         cors_origins=settings.cors_origins,
         allowed_engine_fields=_engine_fields(settings),
         max_connections=settings.max_connections,
+        schema_limits=SchemaLimits(settings.max_schema_kb * KIB, settings.max_schema_cost),
     )
 
 

@@ -33,7 +33,9 @@ async def forward(request: Request, answer: Answer, services: Services) -> None:
     if request.head.fields.get(b"content-encoding", b"identity").lower() != b"identity":
         raise ContentEncodingError
     body = await request.read_body(limit_bytes=options.max_body_bytes)
-    envelope = read_envelope(body, allowed_engine_fields=options.allowed_engine_fields)
+    envelope = read_envelope(
+        body, allowed_engine_fields=options.allowed_engine_fields, schema_limits=options.schema_limits
+    )
     model = await services.catalog.resolve_model(envelope.model)
     if model is None:
         raise not_found(envelope.model, await services.catalog.list_models())

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
+from gglib.proxy.engine_guards import SchemaLimits
 from gglib.proxy.model_objects import ModelObjects
 from gglib.proxy.observer import Observer
 from gglib.proxy.upstream import UpstreamPool
@@ -52,6 +53,8 @@ class ProxyOptions:
     """Origins of web pages that may use the server, beside loopback ones (``cors.py``)."""
     allowed_engine_fields: frozenset[str] = frozenset()
     """Fields that control the engine, and reach it all the same."""
+    schema_limits: SchemaLimits = field(default_factory=SchemaLimits)
+    """What the schemas and tools of a request may be and cost the engine (``schema_cost.py``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
