@@ -49,12 +49,15 @@ class Settings:
     drain_s: float = 3.0
     first_byte_s: float = 600.0
     chunk_gap_s: float = 120.0
+    stalled_client_s: float = 5.0
     api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Access keys by name. They stand in no repr, no error and no log."""
     insecure: bool = False
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     allowed_engine_fields: tuple[str, ...] = ()
+    max_schema_cost: int = 2000
+    max_schema_kb: int = 1024
     max_connections: int = 4096
     warnings: tuple[str, ...] = ()
     """What is not wrong but should not stay so, a sentence each."""
@@ -274,6 +277,13 @@ SETTINGS: tuple[SettingSpec, ...] = (
         "Seconds that an engine may pause in the middle of its answer; 0 waits for ever.",
     ),
     SettingSpec(
+        "stalled_client_s",
+        "stalled_client_s",
+        _seconds,
+        "a number of seconds, 0 or more",
+        "Seconds that a client may read nothing of an answer that another model waits for; 0 gives it 60 s.",
+    ),
+    SettingSpec(
         _KEYS,
         "api_keys",
         read_keys,
@@ -309,6 +319,20 @@ SETTINGS: tuple[SettingSpec, ...] = (
         _several(_field_name),
         "a list of names of fields",
         "Fields of a request that control the engine, and reach it all the same.",
+    ),
+    SettingSpec(
+        "max_schema_cost",
+        "max_schema_cost",
+        _integer(1, 1_000_000_000),
+        "a whole number from 1 to 1000000000",
+        "Alternatives that a request's schemas and tools may open at one place; a value of an enum counts 1.",
+    ),
+    SettingSpec(
+        "max_schema_kb",
+        "max_schema_kb",
+        _integer(1, 1_048_576),
+        "a whole number of KiB from 1 to 1048576",
+        "Largest schema, or list of tools, of a request in KiB.",
     ),
     SettingSpec(
         "max_connections",

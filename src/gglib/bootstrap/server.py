@@ -20,7 +20,7 @@ from gglib.core.errors import InvalidSettingError
 from gglib.core.exposure import require_guard
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
-from gglib.proxy import GUARDED_FIELDS, ProxyOptions, serve
+from gglib.proxy import GUARDED_FIELDS, ProxyOptions, SchemaLimits, serve
 from gglib.runtime import EngineManager, ProxyConfig, ProxySupervisor, RuntimeConfig
 from gglib.runtime.engine import Engine
 from gglib.runtime.instance import InstanceClaim, claim
@@ -34,6 +34,7 @@ logger = logging.getLogger("gglib")
 
 JOIN_LIMIT_S = 20.0
 """Longer than the slowest stop; a private server that hangs must not keep a terminal."""
+KIB = 1024
 MIB = 1024 * 1024
 
 
@@ -165,11 +166,13 @@ def _proxy_options(settings: Settings, local_key: str | None = None) -> ProxyOpt
         max_wait_s=settings.max_wait_s,
         first_byte_s=settings.first_byte_s,
         chunk_gap_s=settings.chunk_gap_s,
+        stalled_client_s=settings.stalled_client_s,
         api_keys={**settings.api_keys, **own},
         allowed_hosts=settings.allowed_hosts + _own_name(settings.host),
         cors_origins=settings.cors_origins,
         allowed_engine_fields=_engine_fields(settings),
         max_connections=settings.max_connections,
+        schema_limits=SchemaLimits(settings.max_schema_kb * KIB, settings.max_schema_cost),
     )
 
 

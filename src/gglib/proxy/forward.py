@@ -36,7 +36,9 @@ async def forward(request: Request, answer: Answer, services: Services) -> None:
     if request.head.fields.get(b"content-encoding", b"identity").lower() != b"identity":
         raise ContentEncodingError
     body = await request.read_body(limit_bytes=options.max_body_bytes)
-    envelope = read_envelope(body, allowed_engine_fields=options.allowed_engine_fields)
+    envelope = read_envelope(
+        body, allowed_engine_fields=options.allowed_engine_fields, schema_limits=options.schema_limits
+    )
     model = await services.catalog.resolve_model(envelope.model)
     if model is None:
         raise not_found(envelope.model, await services.catalog.list_models())
@@ -80,7 +82,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
             async with services.runtime.admit(
                 model_name, num_ctx, services.default_ctx, wait_s=wait_s, request_id=request.id
             ) as target:
-                request.waited_s = monotonic() - asked_s
+                request.running, request.waited_s = target, monotonic() - asked_s
                 async with services.pool.post(
                     target,
                     upstream_request,

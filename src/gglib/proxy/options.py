@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
+from gglib.proxy.engine_guards import SchemaLimits
 from gglib.proxy.model_objects import ModelObjects
 from gglib.proxy.observer import Observer
 from gglib.proxy.upstream import UpstreamPool
@@ -35,6 +36,9 @@ class ProxyOptions:
     """In bytes per second."""
     write_timeout_s: float = 60.0
     """How long a client that is being answered may take nothing of what is there for it."""
+    stalled_client_s: float = 5.0
+    """The same while its answer keeps another model from its turn, unless it was seen to read, if slowly
+    (``edge/patience.py``). 0 = as ever."""
     idle_timeout_s: float = 75.0
     """How long a connection without a request stays; longer than clients keep theirs, so that they close it."""
     max_connections: int = 4096
@@ -49,6 +53,8 @@ class ProxyOptions:
     """Origins of web pages that may use the server, beside loopback ones (``cors.py``)."""
     allowed_engine_fields: frozenset[str] = frozenset()
     """Fields that control the engine, and reach it all the same."""
+    schema_limits: SchemaLimits = field(default_factory=SchemaLimits)
+    """What the schemas and tools of a request may be and cost the engine (``schema_cost.py``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

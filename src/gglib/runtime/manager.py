@@ -211,6 +211,13 @@ class EngineManager(ModelRuntimePort):
         """Return the target, held for one request until the block ends, however it ends."""
         return Admission(self, model_name, num_ctx, default_ctx, wait_s, request_id)
 
+    def is_wanted(self, target: RunningTarget) -> bool:
+        """Whether ``target`` takes no new requests any more, and others wait for the end of those that it has."""
+        return bool(self._scheduler.waiters) and any(
+            resident.state is ResidentState.DRAINING and self._lives[resident.generation].target == target
+            for resident in self._scheduler.residents
+        )
+
     async def status(self) -> RuntimeStatus:
         """Return what is resident, who waits, whose last load failed, and what happened since the start."""
         now = self._now()

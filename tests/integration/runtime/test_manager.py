@@ -121,6 +121,16 @@ async def test_a_swap_waits_until_nothing_is_in_flight(world: World) -> None:
         assert (await other).model_name == "b"
 
 
+async def test_target_is_wanted_while_others_wait_for_its_end(world: World) -> None:
+    """From the moment that a request for another model is overdue, and until it is served or has left."""
+    async with world.manager(max_wait_s=0.05) as manager, manager.admit("a", None, 8192) as target:
+        assert not manager.is_wanted(target)
+        waiting = asyncio.create_task(enter(manager, "b", "r"))
+        await until(lambda: manager.is_wanted(target))
+        waiting.cancel()
+        await until(lambda: not manager.is_wanted(target))
+
+
 async def test_context_grows_once_and_stays(world: World) -> None:
     """A larger num_ctx relaunches; without one, or with a smaller one, the larger context serves."""
     async with world.manager() as manager:

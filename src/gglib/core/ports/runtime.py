@@ -143,6 +143,14 @@ class ModelRuntimePort(ABC):
         """
         return self._admit_without_hold(model_name, num_ctx, default_ctx)
 
+    def is_wanted(self, target: RunningTarget) -> bool:  # noqa: ARG002 - for runtimes that swap
+        """Whether requests for another model have waited beyond their bound, and only those on ``target`` keep it out.
+
+        The proxy then has less patience with clients that do not read what ``target`` answers. Asked about once a
+        second for each of those; the default says no.
+        """
+        return False
+
     async def status(self) -> RuntimeStatus:
         """Return what is resident and who waits. The default knows of the current model only."""
         target = await self.current_model()

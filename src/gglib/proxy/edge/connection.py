@@ -19,11 +19,12 @@ from typing import Any, Protocol
 from gglib.proxy.dialect_errors import dialect_of
 from gglib.proxy.edge.body import IncomingBody
 from gglib.proxy.edge.patience import Patience, PatienceLimits, Phase
+from gglib.proxy.edge.send_queue import unsent_bytes
 from gglib.proxy.errors import describe
 from gglib.proxy.http1.errors import HttpError, RequestTimeoutError, TooManyConnectionsError
 from gglib.proxy.http1.reader import End, NewRequest, RequestReader
 from gglib.proxy.http1.writer import AnswerWriter, header_lines
-from gglib.proxy.request import Request, new_request_id
+from gglib.proxy.request import ClientStalledError, Request, new_request_id
 
 WRITE_HIGH_BYTES = 32 * 1024
 """How much of an answer may wait in this process for a slow client."""
@@ -51,6 +52,8 @@ class Edge(Protocol):
     is_ending: bool
     max_body_bytes: int
     handle: Callable[[Request, "ClientConnection"], Coroutine[Any, Any, None]]
+    is_wanted: Callable[[Request], bool]
+    """Whether others wait for the end of a request."""
 
     def add(self, connection: "ClientConnection") -> bool:
         """Count a connection; False when there are too many."""
@@ -154,7 +157,11 @@ class ClientConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        match self._patience.look(now_s, transport.get_write_buffer_size()):
+        unsent, is_wanted = transport.get_write_buffer_size(), False
+        if self._patience.phase is Phase.CHOKED:
+            unsent = unsent_bytes(transport)
+            is_wanted = self._request is not None and self._edge.is_wanted(self._request)
+        match self._patience.look(now_s, unsent, is_wanted=is_wanted):
             case None | Phase.ANSWER:
                 pass
             case Phase.HEAD:
@@ -164,6 +171,8 @@ class ClientConnection(asyncio.Protocol):
             case Phase.NEW | Phase.IDLE:
                 self._close()
             case _:
+                if self._request is not None:
+                    self._request.leave(ClientStalledError())
                 transport.abort()
 
     def shut_down(self) -> None:
@@ -227,12 +236,13 @@ class ClientConnection(asyncio.Protocol):
         """Note that the client is slow to read."""
         self.is_choked = not self._edge.is_ending
         if self._transport is not None:
-            self._patience.choke(self._loop.time(), self._transport.get_write_buffer_size())
+            self._patience.choke(self._loop.time(), unsent_bytes(self._transport))
 
     def resume_writing(self) -> None:
         """Note that the client has read."""
         self.is_choked = False
         if self._patience.phase is Phase.CHOKED and not self._is_closing:
+            self._patience.take(self._loop.time())
             if self._reader.is_in_body:
                 self._patience.begin_body(self._loop.time())
             else:
@@ -324,7 +334,7 @@ class ClientConnection(asyncio.Protocol):
     def _await_nothing(self) -> None:
         """Let the answer take its time, unless what was answered before is still to be read: that is the client's."""
         if self.is_choked and self._transport is not None:
-            self._patience.choke(self._loop.time(), self._transport.get_write_buffer_size())
+            self._patience.choke(self._loop.time(), unsent_bytes(self._transport))
         else:
             self._patience.answer()
 
@@ -389,8 +399,8 @@ class ClientConnection(asyncio.Protocol):
                 transport.resume_reading()
             self._patience.linger(self._loop.time(), transport.get_write_buffer_size())
         else:
+            self._patience.choke(self._loop.time(), unsent_bytes(transport))
             transport.close()
-            self._patience.choke(self._loop.time(), transport.get_write_buffer_size())
 
     def _host(self, which: str) -> str | None:
         name = self._transport.get_extra_info(which) if self._transport is not None else None

@@ -33,8 +33,10 @@ class Listener:
         max_body_bytes: int,
         on_stop: Callable[[], None],
         on_refusal: Callable[[HttpError, str], None],
+        is_wanted: Callable[[Request], bool] = lambda _: False,
     ) -> None:
         self.handle = handle
+        self.is_wanted = is_wanted
         self.limits = limits
         self.is_ending = False
         self.date_line = b""
@@ -115,7 +117,12 @@ class Listener:
     def _look_every_s(self) -> float:
         limits = self.limits
         shortest = min(
-            (s for s in (limits.head_s, limits.body_s, limits.write_s, limits.idle_s) if s > 0), default=4
+            (
+                s
+                for s in (limits.head_s, limits.body_s, limits.write_s, limits.idle_s, limits.wanted_s)
+                if s > 0
+            ),
+            default=4,
         )
         return min(_LOOK_EVERY_S, shortest / 4)
 

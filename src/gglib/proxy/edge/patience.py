@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 FOR_EVER = float("inf")
+GAPS_ALLOWED = 3
+"""A reader whose last steps were so far apart may take as many times as long for the next one, while it is in the way
+of others; one that was not seen to read yet, as many times ``wanted_s``."""
+
 LINGER_S = 2.0
 """How long what a client still sends is thrown away once it was sent all of its answer: it has time to read that."""
 
@@ -21,6 +25,8 @@ class PatienceLimits:
     body_min_rate: int
     write_s: float
     idle_s: float
+    wanted_s: float = 0
+    """Shortens ``write_s`` while the answer keeps another model from its turn; 0 does not."""
 
 
 class Phase(Enum):
@@ -42,17 +48,21 @@ _ANSWER, _CHOKED, _LINGER = Phase.ANSWER, Phase.CHOKED, Phase.LINGER
 class Patience:
     """The phase of one connection and when it has lasted too long."""
 
-    __slots__ = ("_limits", "_unsent_bytes", "deadline_s", "phase")
+    __slots__ = ("_gap_s", "_limits", "_progress_s", "_unsent_bytes", "deadline_s", "phase")
 
     def __init__(self, limits: PatienceLimits, now_s: float) -> None:
         self._limits = limits
         self._unsent_bytes = 0
+        self._progress_s = now_s
+        self._gap_s: float | None = None
+        """The longest time between two steps of a client that was choked; None where it has made none yet."""
         self.phase = _NEW
         self.deadline_s = now_s
         self._enter(_NEW, now_s, limits.head_s)
 
     def rest(self, now_s: float) -> None:
         """Note that an answer is over and no other request has begun."""
+        self._gap_s = None
         self._enter(_IDLE, now_s, self._limits.idle_s)
 
     def begin_head(self, now_s: float) -> None:
@@ -81,24 +91,44 @@ class Patience:
 
     def choke(self, now_s: float, unsent_bytes: int) -> None:
         """Note that the client does not read as fast as it is answered."""
-        self._unsent_bytes = unsent_bytes
+        self._unsent_bytes, self._progress_s = unsent_bytes, now_s
         self._enter(_CHOKED, now_s, self._limits.write_s)
+
+    def take(self, now_s: float) -> None:
+        """Note that a choked client has read some of its answer."""
+        self._gap_s = max(now_s - self._progress_s, self._gap_s or 0)
+        self._progress_s = now_s
 
     def linger(self, now_s: float, unsent_bytes: int) -> None:
         """Note that what still comes is thrown away: for as long as the answer is being taken, and a moment more."""
         self._unsent_bytes = unsent_bytes
         self._enter(_LINGER, now_s, self._limits.write_s if unsent_bytes else LINGER_S)
 
-    def look(self, now_s: float, unsent_bytes: int) -> Phase | None:
-        """Return the phase that has lasted too long, or None. A client that took something of its answer is living."""
+    def look(self, now_s: float, unsent_bytes: int, *, is_wanted: bool = False) -> Phase | None:
+        """Return the phase that has lasted too long, or None. A client that took something of its answer is living.
+
+        ``is_wanted`` says that the end of the answer is waited for by requests for another model.
+        """
         if unsent_bytes != self._unsent_bytes:
             if self.phase is _CHOKED:
-                self.choke(now_s, unsent_bytes)
+                if unsent_bytes < self._unsent_bytes:
+                    self.take(now_s)
+                    self.choke(now_s, unsent_bytes)
+                self._unsent_bytes = unsent_bytes
             elif self.phase is _LINGER:
                 self.linger(now_s, unsent_bytes)
         if self.phase is _BODY and self._limits.body_s > 0:
             self.deadline_s = min(self.deadline_s, now_s + self._limits.body_s)
+        if is_wanted and self.phase is _CHOKED and self._limits.wanted_s > 0:
+            return self.phase if now_s >= min(self.deadline_s, self._wanted_deadline_s()) else None
         return self.phase if now_s >= self.deadline_s else None
+
+    def _wanted_deadline_s(self) -> float:
+        wanted_s = self._limits.wanted_s
+        limit_s = (
+            wanted_s * GAPS_ALLOWED if self._gap_s is None else max(wanted_s, self._gap_s * GAPS_ALLOWED)
+        )
+        return self._progress_s + limit_s
 
     def _enter(self, phase: Phase, now_s: float, limit_s: float) -> None:
         self.phase = phase

@@ -102,7 +102,7 @@ def test_an_answer_has_no_deadline_of_the_clients() -> None:
 
 
 def test_a_client_that_takes_nothing_ends_and_one_that_takes_a_little_does_not() -> None:
-    """What waits for it has to become less, or more: any change is a sign of life."""
+    """What waits for it has to become less."""
     patience = new()
     patience.choke(100, 5000)
     assert patience.look(159, 5000) is None
@@ -152,3 +152,75 @@ def test_zero_is_for_ever() -> None:
     assert patience.look(10**9, 1) is None
     patience.linger(0, 0)
     assert patience.look(10, 0) is Phase.LINGER
+
+
+WANTED = PatienceLimits(head_s=10, body_s=10, body_min_rate=1000, write_s=60, idle_s=10, wanted_s=5)
+
+
+def test_reader_in_the_way_of_others_is_cut_after_three_times_the_limit_when_it_has_read_nothing() -> None:
+    """A client that was never seen to read may still be a slow one: its first step may take longer."""
+    patience = new(WANTED)
+    patience.choke(100, 5000)
+    assert patience.look(114, 5000, is_wanted=True) is None
+    assert patience.look(115, 5000, is_wanted=False) is None
+    assert patience.look(115, 5000, is_wanted=True) is Phase.CHOKED
+
+
+def test_reader_that_was_quick_and_stopped_is_cut_after_the_limit() -> None:
+    """After quick steps, five seconds without one are enough."""
+    patience = new(WANTED)
+    patience.choke(100, 5000)
+    assert patience.look(101, 4000, is_wanted=True) is None
+    assert patience.look(105, 4000, is_wanted=True) is None
+    assert patience.look(106, 4000, is_wanted=True) is Phase.CHOKED
+
+
+def test_steady_reader_is_not_cut_although_others_wait() -> None:
+    """The steps of a 4 KB buffer read at 2,000 bytes each 6 s, as the kernel shows them: 12, 18 and 24 s apart."""
+    patience = new(WANTED)
+    patience.choke(0, 90_000)
+    unsent = 90_000
+    for now in range(1, 200):
+        if now % 54 in {12, 30, 0}:
+            unsent -= 4096
+        assert patience.look(now, unsent, is_wanted=now >= 15) is None
+
+
+def test_steady_reader_that_stops_has_the_ordinary_limit_at_most() -> None:
+    """However slow its steps were, it never gets more than any other client."""
+    patience = new(WANTED)
+    patience.choke(0, 5000)
+    assert patience.look(50, 4000, is_wanted=True) is None
+    assert patience.look(109, 4000, is_wanted=True) is None
+    assert patience.look(110, 4000, is_wanted=True) is Phase.CHOKED
+
+
+def test_steps_are_remembered_from_choke_to_choke_until_the_answer_is_over() -> None:
+    """A client that took all and is choked again was seen to read; with the next request that is forgotten."""
+    patience = new(WANTED)
+    patience.choke(0, 5000)
+    patience.take(7)
+    patience.answer()
+    patience.choke(8, 5000)
+    assert patience.look(28, 5000, is_wanted=True) is None
+    assert patience.look(29, 5000, is_wanted=True) is Phase.CHOKED
+    patience.rest(30)
+    patience.choke(31, 5000)
+    assert patience.look(45, 5000, is_wanted=True) is None
+    assert patience.look(46, 5000, is_wanted=True) is Phase.CHOKED
+
+
+def test_more_that_waits_is_no_step() -> None:
+    """Only what becomes less was read."""
+    patience = new(WANTED)
+    patience.choke(0, 5000)
+    assert patience.look(10, 6000, is_wanted=True) is None
+    assert patience.look(15, 6000, is_wanted=True) is Phase.CHOKED
+
+
+def test_zero_gives_a_reader_in_the_way_the_ordinary_time() -> None:
+    """The shorter limit can be switched off."""
+    patience = new(PatienceLimits(head_s=1, body_s=1, body_min_rate=1, write_s=60, idle_s=1, wanted_s=0))
+    patience.choke(0, 1)
+    assert patience.look(59, 1, is_wanted=True) is None
+    assert patience.look(60, 1, is_wanted=True) is Phase.CHOKED
