@@ -27,9 +27,10 @@ def test_every_limit_that_can_be_set_reaches_the_proxy() -> None:
         "max_wait_s": 10.5,
     }
     assert shared == sorted(values)
-    options = asdict(_proxy_options(Settings(home=Path("/"), max_body_mb=3, **values)))
+    options = asdict(_proxy_options(Settings(home=Path("/"), max_body_mb=3, max_bodies_mb=5, **values)))
     assert {name: options[name] for name in shared} == values | {"allowed_engine_fields": {"id_slot"}}
     assert options["max_body_bytes"] == 3 * 1024 * 1024
+    assert options["max_bodies_bytes"] == 5 * 1024 * 1024
     assert _proxy_options(Settings(home=Path("/"))) == ProxyOptions()
 
 

@@ -14,7 +14,7 @@ from gglib.proxy import engine_errors
 from gglib.proxy.answer import Answer
 from gglib.proxy.envelope import read_envelope
 from gglib.proxy.errors import ContentEncodingError
-from gglib.proxy.headers import is_short_json
+from gglib.proxy.headers import is_encoded, is_short_json
 from gglib.proxy.heartbeat import Heartbeat
 from gglib.proxy.options import Services
 from gglib.proxy.request import Request
@@ -30,7 +30,8 @@ these times. None: no more."""
 async def forward(request: Request, answer: Answer, services: Services) -> None:
     """Answer ``request`` with what the model that it names says. Errors are raised, for the caller to tell."""
     options = services.options
-    if request.head.fields.get(b"content-encoding", b"identity").lower() != b"identity":
+    encoding = request.head.fields.get(b"content-encoding")
+    if encoding is not None and is_encoded(encoding):
         raise ContentEncodingError
     body = await request.read_body(limit_bytes=options.max_body_bytes)
     envelope = read_envelope(body, allowed_engine_fields=options.allowed_engine_fields)

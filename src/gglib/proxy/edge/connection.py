@@ -7,6 +7,10 @@ rests, or ends: at once where the client has nothing left to say, else after it 
 socket that is closed with unread input takes the answer down with it (RFC 9112 section 9.6).
 
 ``Patience`` knows when a phase has lasted too long; the listener looks at all connections from time to time.
+
+Reading pauses for three reasons (``_Pause``), and goes on when none of them holds. No connection takes more than a
+slice of a turn of the loop: chunks are read a thousand at a time, and a request that was sent ahead waits for the next
+turn.
 """
 
 import asyncio
@@ -14,14 +18,21 @@ import contextlib
 import itertools
 import socket
 from collections.abc import Callable, Coroutine
+from enum import Enum
 from typing import Any, Protocol
 
 from gglib.proxy.edge.body import IncomingBody
-from gglib.proxy.edge.patience import Patience, PatienceLimits, Phase
-from gglib.proxy.errors import describe
-from gglib.proxy.http1.errors import HttpError, RequestTimeoutError, TooManyConnectionsError
+from gglib.proxy.edge.budget import FREE_BYTES, BodyBudget
+from gglib.proxy.edge.departures import Departures
+from gglib.proxy.edge.patience import FOR_EVER, Patience, PatienceLimits, Phase
+from gglib.proxy.edge.refusal import refusal
+from gglib.proxy.http1.errors import (
+    HttpError,
+    RequestTimeoutError,
+    TooManyBodiesError,
+    TooManyConnectionsError,
+)
 from gglib.proxy.http1.reader import End, NewRequest, RequestReader
-from gglib.proxy.http1.writer import AnswerWriter, header_lines
 from gglib.proxy.request import Request, new_request_id
 
 WRITE_HIGH_BYTES = 32 * 1024
@@ -38,6 +49,14 @@ DROPPED_BODY_BYTES = 64 * 1024
 """How much of a body that nobody wants is read and dropped to keep the connection."""
 
 
+class _Pause(Enum):
+    """Why nothing is read."""
+
+    AHEAD = "more has come of what follows the request than is kept"
+    BEHIND = "there are chunks to read from what has come"
+    BUDGET = "all bodies together are as large as they may be"
+
+
 _idle_numbers = itertools.count()
 """The loop's clock stands still while a turn of it lasts: it cannot tell who has been idle for longer."""
 
@@ -49,6 +68,8 @@ class Edge(Protocol):
     date_line: bytes
     is_ending: bool
     max_body_bytes: int
+    bodies: "BodyBudget[ClientConnection]"
+    departures: Departures
     handle: Callable[[Request, "ClientConnection"], Coroutine[Any, Any, None]]
 
     def add(self, connection: "ClientConnection") -> bool:
@@ -65,6 +86,10 @@ class Edge(Protocol):
 
     def note_refusal(self, error: HttpError, request_id: str) -> None:
         """Take note of what was refused before it was a request."""
+        ...
+
+    def admit_bodies(self) -> None:
+        """Let those bodies come that wait for room."""
         ...
 
 
@@ -84,7 +109,9 @@ class ClientConnection(asyncio.Protocol):
         self._is_answered = False
         self._is_broken = False
         self._is_closing = False
-        self._is_reading_paused = False
+        self._pauses: set[_Pause] = set()
+        self._descriptor = -1
+        self._is_counted = False
         self._room: asyncio.Future[None] | None = None
         self._idle_number = next(_idle_numbers)
         self._task: asyncio.Task[None] | None = None
@@ -148,11 +175,11 @@ class ClientConnection(asyncio.Protocol):
         is_idle = (phase is Phase.IDLE or is_silent) and not self._is_closing
         return self._idle_number if is_idle else None
 
-    def look(self, now_s: float) -> None:
-        """End what has lasted too long."""
+    def look(self, now_s: float) -> float:
+        """End what has lasted too long, and return when to look again at the latest; both in the loop's time."""
         transport = self._transport
         if transport is None:
-            return
+            return FOR_EVER
         match self._patience.look(now_s, transport.get_write_buffer_size()):
             case None | Phase.ANSWER:
                 pass
@@ -160,10 +187,19 @@ class ClientConnection(asyncio.Protocol):
                 self._refuse(RequestTimeoutError("The request's head did not come in time."))
             case Phase.BODY if self._request is not None:
                 self._fail_body(RequestTimeoutError("The request's body did not come in time."))
+            case Phase.QUEUE:
+                self._fail_body(TooManyBodiesError())
             case Phase.NEW | Phase.IDLE:
                 self._close()
             case _:
                 transport.abort()
+        return self._patience.deadline_s
+
+    def read_body_on(self) -> None:
+        """Go on with a body that waited for room."""
+        if self._patience.phase is Phase.QUEUE:
+            self._patience.begin_body(self._loop.time())
+        self._resume_reading(_Pause.BUDGET)
 
     def shut_down(self) -> None:
         """Close it unless an answer is on its way, which is the last one then. The edge is ending already.
@@ -215,6 +251,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """End what is being answered."""
+        self._edge.departures.forget(self._descriptor)
         self._transport = None
         self._edge.discard(self)
         if self._request is not None:
@@ -232,7 +269,9 @@ class ClientConnection(asyncio.Protocol):
         """Note that the client has read."""
         self.is_choked = False
         if self._patience.phase is Phase.CHOKED and not self._is_closing:
-            if self._reader.is_in_body:
+            if _Pause.BUDGET in self._pauses:
+                self._patience.queue_body(self._loop.time())
+            elif self._reader.is_in_body:
                 self._patience.begin_body(self._loop.time())
             else:
                 self._patience.answer()
@@ -257,14 +296,60 @@ class ClientConnection(asyncio.Protocol):
                 self._begin(event)
             elif event is End.OF_REQUEST:
                 self._end_of_request()
-            elif self._body is not None and isinstance(event, bytes):
-                self._patience.receive_body(len(event))
-                self._body.feed(event)
+            elif isinstance(event, bytes):
+                self._feed(event)
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """See what else has come, and whether more of it may."""
+        reader = self._reader
         if self._request is None:
-            if self._reader.is_in_head:
+            if reader.is_in_head:
                 self._patience.begin_head(self._loop.time())
-        elif self._reader.ahead_bytes > AHEAD_LIMIT_BYTES:
-            self._pause_reading()
+        elif reader.ahead_bytes > AHEAD_LIMIT_BYTES:
+            self._pause_reading(_Pause.AHEAD)
+        elif reader.is_behind:
+            self._catch_up_later()
+
+    def _catch_up_later(self) -> None:
+        self._pause_reading(_Pause.BEHIND)
+        self._loop.call_soon(self._catch_up)
+
+    def _catch_up(self) -> None:
+        """Read the next slice of what has come already."""
+        if self._transport is None or self._is_closing:
+            return
+        self._read(b"")
+        if not self._reader.is_behind:
+            self._resume_reading(_Pause.BEHIND)
+
+    def _feed(self, part: bytes | memoryview) -> None:
+        """Take in a part of a body; what nobody wants any more is dropped."""
+        body, now_s = self._body, self._loop.time()
+        self._patience.receive_body(len(part), now_s)
+        if body is None:
+            return
+        body.feed(part)
+        if body.size_bytes <= FREE_BYTES:
+            return
+        if body.has_failed:
+            self._release_body()
+        elif not self._count_body(body.size_bytes) and self._reader.is_in_body:
+            self._patience.queue_body(now_s)
+            self._pause_reading(_Pause.BUDGET)
+
+    def _count_body(self, size_bytes: int) -> bool:
+        """Count a body among all, and return whether more of it may come."""
+        self._is_counted = True
+        return self._edge.bodies.grow(self, size_bytes)
+
+    def _release_body(self) -> None:
+        """Note that a body is held no more."""
+        if self._is_counted:
+            self._is_counted = False
+            self._edge.bodies.release(self)
+            self._resume_reading(_Pause.BUDGET)
+            self._edge.admit_bodies()
 
     def _begin(self, event: NewRequest) -> None:
         if event.body is None:
@@ -272,6 +357,9 @@ class ClientConnection(asyncio.Protocol):
             self._patience.begin_body(self._loop.time())
         else:
             self._await_nothing()
+            if len(event.body) > FREE_BYTES:
+                self._count_body(len(event.body))
+                self._edge.bodies.finish(self)
         if self._task is None:
             self._task = self._edge.start(self._serve())
         self._request = Request(
@@ -298,7 +386,14 @@ class ClientConnection(asyncio.Protocol):
                 raise
             finally:
                 self._request = self._body = None
+                self._release_body()
                 self._after_answer()
+            if self._has_request:
+                await asyncio.sleep(0)  # it was sent ahead: others have the loop first
+
+    @property
+    def _has_request(self) -> bool:
+        return self._request is not None
 
     def _wake(self) -> None:
         if self._next is not None and not self._next.done():
@@ -307,6 +402,9 @@ class ClientConnection(asyncio.Protocol):
     def _end_of_request(self) -> None:
         if self._body is not None:
             self._body.finish()
+            if self._is_counted:
+                self._edge.bodies.finish(self)
+                self._edge.admit_bodies()  # another one is the oldest now
         if self._request is not None:
             if self._patience.phase is Phase.BODY:
                 self._await_nothing()
@@ -319,6 +417,7 @@ class ClientConnection(asyncio.Protocol):
         self._await_nothing()
         if self._body is not None:
             self._body.fail(error)
+        self._release_body()
 
     def _await_nothing(self) -> None:
         """Let the answer take its time, unless what was answered before is still to be read: that is the client's."""
@@ -340,36 +439,44 @@ class ClientConnection(asyncio.Protocol):
     def _go_on(self) -> None:
         self._patience.rest(self._loop.time())
         self._idle_number = next(_idle_numbers)
-        if self._is_reading_paused and self._transport is not None:
-            self._is_reading_paused = False
-            self._transport.resume_reading()
         if self._reader.ahead_bytes:
             self._read(None)
         else:
             self._reader.next_request()
+        if self._reader.ahead_bytes <= AHEAD_LIMIT_BYTES:
+            self._resume_reading(_Pause.AHEAD)
 
-    def _pause_reading(self) -> None:
-        if not self._is_reading_paused and self._transport is not None:
-            self._is_reading_paused = True
+    def _pause_reading(self, why: _Pause) -> None:
+        if self._transport is None:
+            return
+        if not self._pauses:
             self._transport.pause_reading()
+        self._pauses.add(why)
+        if why is not _Pause.BEHIND:  # that one is over in a moment
+            self._descriptor = self._transport.get_extra_info("socket").fileno()
+            self._edge.departures.watch(self._descriptor, self._note_departure)
+
+    def _resume_reading(self, why: _Pause) -> None:
+        if why not in self._pauses:
+            return
+        self._pauses.discard(why)
+        if not self._pauses and self._transport is not None:
+            self._edge.departures.forget(self._descriptor)
+            self._transport.resume_reading()
+
+    def _note_departure(self) -> None:
+        """Take note of what reading would have told, had it not been paused."""
+        self.eof_received()
+        if self._transport is not None:
+            self._transport.close()
 
     # -- ends -----------------------------------------------------------------------------------------------
 
     def _refuse(self, error: HttpError) -> None:
         """Answer what is no request, and close."""
-        problem, request_id = describe(error), new_request_id()
+        request_id = new_request_id()
         self._edge.note_refusal(error, request_id)
-        writer = AnswerWriter(method="", minor_version=1)
-        headers = [*problem.all_headers(), (b"x-request-id", request_id.encode())]
-        head = writer.head(
-            problem.status,
-            header_lines(headers),
-            length=len(problem.body),
-            date_line=self.date_line,
-            may_keep_alive=False,
-            says_keep_alive=False,
-        )
-        self.write(head + writer.part(problem.body))
+        self.write(refusal(error, request_id=request_id, date_line=self.date_line))
         self._is_broken = self._is_answered = True
         self._close()
 
@@ -383,8 +490,8 @@ class ClientConnection(asyncio.Protocol):
         may_still_send = self._is_broken or self._reader.is_in_body or self._reader.ahead_bytes > 0
         if self._is_answered and may_still_send and not self._edge.is_ending and transport.can_write_eof():
             transport.write_eof()
-            if self._is_reading_paused:
-                transport.resume_reading()
+            for why in list(self._pauses):
+                self._resume_reading(why)
             self._patience.linger(self._loop.time(), transport.get_write_buffer_size())
         else:
             transport.close()

@@ -86,6 +86,14 @@ class RequestReader:
         return self._state is _BODY or self._state is _CHUNKED_BODY
 
     @property
+    def is_behind(self) -> bool:
+        """Whether more of what came can be read at once: ``receive`` must be called again, if only with nothing.
+
+        One call reads no more than a bounded number of chunks.
+        """
+        return self._state is _CHUNKED_BODY and self._chunks.is_behind
+
+    @property
     def missing_bytes(self) -> int | None:
         """How much of the body has not come; None where nobody can tell."""
         return None if self._state is _CHUNKED_BODY else self._left_bytes
