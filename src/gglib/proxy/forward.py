@@ -21,6 +21,9 @@ from gglib.proxy.request import Request
 from gglib.proxy.upstream import UpstreamRequest
 from gglib.proxy.upstream_connection import UpstreamConnection
 
+_SHORT_BODY_BYTES = 32 * 1024
+"""To read a longer one takes a millisecond and more: one is read in each turn of the loop, however many came."""
+
 PAUSES_S = (0.02, 0.1, 0.3, None)
 """A client is told of its engine's death some milliseconds before the runtime is: the kernel closes the sockets
 first. A request that follows at once finds nobody listening; not a byte of it was sent, so it is admitted again, after
@@ -34,7 +37,12 @@ async def forward(request: Request, answer: Answer, services: Services) -> None:
     if encoding is not None and is_encoded(encoding):
         raise ContentEncodingError
     body = await request.read_body(limit_bytes=options.max_body_bytes)
-    envelope = read_envelope(body, allowed_engine_fields=options.allowed_engine_fields)
+    if len(body) <= _SHORT_BODY_BYTES:
+        envelope = read_envelope(body, allowed_engine_fields=options.allowed_engine_fields)
+    else:
+        async with services.long_work:
+            envelope = read_envelope(body, allowed_engine_fields=options.allowed_engine_fields)
+            await asyncio.sleep(0)
     model = await services.catalog.resolve_model(envelope.model)
     if model is None:
         raise not_found(envelope.model, await services.catalog.list_models())

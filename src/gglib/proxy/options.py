@@ -1,5 +1,6 @@
 """What a program may set when it serves, and what the routes are given to work with."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -67,3 +68,5 @@ class Services:
     options: ProxyOptions
     library: ModelLibraryPort | None = None
     """None: models are only read and run."""
+    long_work: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by what keeps the loop for a millisecond or more, and until others have had it again."""

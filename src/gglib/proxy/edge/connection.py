@@ -9,8 +9,8 @@ socket that is closed with unread input takes the answer down with it (RFC 9112 
 ``Patience`` knows when a phase has lasted too long; the listener looks at all connections from time to time.
 
 Reading pauses for three reasons (``_Pause``), and goes on when none of them holds. No connection takes more than a
-slice of a turn of the loop: chunks are read a thousand at a time, and a request that was sent ahead waits for the next
-turn.
+slice of a turn of the loop: of all that have many small chunks to read one reads some hundred in each turn, and a
+request that was sent ahead waits for the next turn.
 """
 
 import asyncio
@@ -47,13 +47,15 @@ SILENT_AFTER_S = 1.0
 may be on their way."""
 DROPPED_BODY_BYTES = 64 * 1024
 """How much of a body that nobody wants is read and dropped to keep the connection."""
+TURN_BYTES = 512 * 1024
+"""How much of a body is read before other uploads have their turn: uvloop reads on, 8 MiB, while there is more."""
 
 
 class _Pause(Enum):
     """Why nothing is read."""
 
     AHEAD = "more has come of what follows the request than is kept"
-    BEHIND = "there are chunks to read from what has come"
+    BEHIND = "others that have much to read have their turn"
     BUDGET = "all bodies together are as large as they may be"
 
 
@@ -88,6 +90,10 @@ class Edge(Protocol):
         """Take note of what was refused before it was a request."""
         ...
 
+    def catch_up_later(self, connection: "ClientConnection") -> None:
+        """Let a connection read its next slice when it is its turn."""
+        ...
+
     def admit_bodies(self) -> None:
         """Let those bodies come that wait for room."""
         ...
@@ -112,6 +118,7 @@ class ClientConnection(asyncio.Protocol):
         self._pauses: set[_Pause] = set()
         self._descriptor = -1
         self._is_counted = False
+        self._turn_bytes = 0
         self._room: asyncio.Future[None] | None = None
         self._idle_number = next(_idle_numbers)
         self._task: asyncio.Task[None] | None = None
@@ -308,18 +315,17 @@ class ClientConnection(asyncio.Protocol):
                 self._patience.begin_head(self._loop.time())
         elif reader.ahead_bytes > AHEAD_LIMIT_BYTES:
             self._pause_reading(_Pause.AHEAD)
-        elif reader.is_behind:
-            self._catch_up_later()
+        elif reader.is_behind or self._turn_bytes > TURN_BYTES:
+            self._pause_reading(_Pause.BEHIND)
+            self._edge.catch_up_later(self)
 
-    def _catch_up_later(self) -> None:
-        self._pause_reading(_Pause.BEHIND)
-        self._loop.call_soon(self._catch_up)
-
-    def _catch_up(self) -> None:
+    def catch_up(self) -> None:
         """Read the next slice of what has come already."""
+        self._turn_bytes = 0
         if self._transport is None or self._is_closing:
             return
-        self._read(b"")
+        if self._reader.is_behind:
+            self._read(b"")
         if not self._reader.is_behind:
             self._resume_reading(_Pause.BEHIND)
 
@@ -332,6 +338,7 @@ class ClientConnection(asyncio.Protocol):
         body.feed(part)
         if body.size_bytes <= FREE_BYTES:
             return
+        self._turn_bytes += len(part)
         if body.has_failed:
             self._release_body()
         elif not self._count_body(body.size_bytes) and self._reader.is_in_body:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections import deque
 from collections.abc import Callable, Coroutine
 from email.utils import formatdate
 from operator import itemgetter
@@ -52,6 +53,8 @@ class Listener:
         self._on_stop = on_stop
         self._on_refusal = on_refusal
         self._connections: set[ClientConnection] = set()
+        self._behind: deque[ClientConnection] = deque()
+        self._is_catching_up = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_empty = asyncio.Event()
 
@@ -103,6 +106,13 @@ class Listener:
         """Take note of what was refused before it was a request."""
         self._on_refusal(error, request_id)
 
+    def catch_up_later(self, connection: ClientConnection) -> None:
+        """Let a connection read its next slice when it is its turn: one in each turn of the loop, however many wait."""
+        self._behind.append(connection)
+        if not self._is_catching_up:
+            self._is_catching_up = True
+            asyncio.get_running_loop().call_soon(self._catch_up)
+
     def admit_bodies(self) -> None:
         """Let those bodies come that wait for room, as far as there is some."""
         for connection in self.bodies.admit():
@@ -133,6 +143,14 @@ class Listener:
         for connection in list(self._connections):
             next_s = min(next_s, connection.look(now_s))
         return max(next_s - now_s, _LOOK_AGAIN_S)
+
+    def _catch_up(self) -> None:
+        self._is_catching_up = False
+        connection = self._behind.popleft()
+        if self._behind:
+            self._is_catching_up = True
+            asyncio.get_running_loop().call_soon(self._catch_up)
+        connection.catch_up()
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -20,8 +20,8 @@ BYTES_PER_CHUNK = 64
 """A limited body may have ``FREE_CHUNKS``, and one more for each ``BYTES_PER_CHUNK`` bytes of data. A chunk costs a
 microsecond however small it is. curl, Node, Go and Java send 4 to 64 KiB a chunk, Python's ``iterencode`` some bytes:
 100 KB written that way fit, a flood of one-byte chunks ends after about 15 ms of work."""
-CHUNKS_AT_ONCE = 1024
-"""Chunks of a limited body that one ``receive`` reads: about a millisecond. The others wait for the next call."""
+CHUNKS_AT_ONCE = 256
+"""Chunks of a limited body that one ``receive`` reads, in half a millisecond. The others wait for the next call."""
 
 _PLAIN_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})\r\n")
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
