@@ -42,6 +42,9 @@ NOTSENT_BYTES = 32 * 1024
 _UNLIMITED = 2**31 - 1
 AHEAD_LIMIT_BYTES = 64 * 1024
 """How much a client may send in advance of the answer it waits for."""
+AHEAD_FOR_S = 1.0
+"""How long more than that may wait. Then it is dropped, and the connection ends with the answer (RFC 9112 section 9.3.2
+has clients ask again): behind what is not read, the end of a client could not be seen."""
 SILENT_AFTER_S = 1.0
 """A client that was accepted and has said nothing for so long may have to make room for others; before, its first words
 may be on their way."""
@@ -119,6 +122,7 @@ class ClientConnection(asyncio.Protocol):
         self._descriptor = -1
         self._is_counted = False
         self._turn_bytes = 0
+        self._gives_up_at_s = FOR_EVER
         self._room: asyncio.Future[None] | None = None
         self._idle_number = next(_idle_numbers)
         self._task: asyncio.Task[None] | None = None
@@ -187,6 +191,8 @@ class ClientConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return FOR_EVER
+        if now_s >= self._gives_up_at_s:
+            self._give_up_what_is_ahead()
         match self._patience.look(now_s, transport.get_write_buffer_size()):
             case None | Phase.ANSWER:
                 pass
@@ -200,7 +206,7 @@ class ClientConnection(asyncio.Protocol):
                 self._close()
             case _:
                 transport.abort()
-        return self._patience.deadline_s
+        return min(self._patience.deadline_s, self._gives_up_at_s)
 
     def read_body_on(self) -> None:
         """Go on with a body that waited for room."""
@@ -452,12 +458,16 @@ class ClientConnection(asyncio.Protocol):
             self._reader.next_request()
         if self._reader.ahead_bytes <= AHEAD_LIMIT_BYTES:
             self._resume_reading(_Pause.AHEAD)
+        else:
+            self._gives_up_at_s = self._loop.time() + AHEAD_FOR_S
 
     def _pause_reading(self, why: _Pause) -> None:
         if self._transport is None:
             return
         if not self._pauses:
             self._transport.pause_reading()
+        if why is _Pause.AHEAD and why not in self._pauses:
+            self._gives_up_at_s = self._loop.time() + AHEAD_FOR_S
         self._pauses.add(why)
         if why is not _Pause.BEHIND:  # that one is over in a moment
             self._descriptor = self._transport.get_extra_info("socket").fileno()
@@ -467,9 +477,17 @@ class ClientConnection(asyncio.Protocol):
         if why not in self._pauses:
             return
         self._pauses.discard(why)
+        if why is _Pause.AHEAD:
+            self._gives_up_at_s = FOR_EVER
         if not self._pauses and self._transport is not None:
             self._edge.departures.forget(self._descriptor)
             self._transport.resume_reading()
+
+    def _give_up_what_is_ahead(self) -> None:
+        """Answer this request and no other, and read on, to see whether the client is still there."""
+        self._reader.give_up()
+        self._is_broken = True
+        self._resume_reading(_Pause.AHEAD)
 
     def _note_departure(self) -> None:
         """Take note of what reading would have told, had it not been paused."""

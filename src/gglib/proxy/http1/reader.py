@@ -119,6 +119,10 @@ class RequestReader:
             raise
         return events
 
+    def give_up(self) -> None:
+        """Drop what has come of requests that follow, and all that comes."""
+        self._state, self._buffer = _BROKEN, b""
+
     def next_request(self) -> list[Event]:
         """Go on with the request that follows; returns what has come of it already. Raises as ``receive``.
 
