@@ -206,6 +206,7 @@ async def measure(
             limits=LIMITS,
             max_connections=10**6,
             max_body_bytes=ProxyOptions().max_body_bytes,
+            max_bodies_bytes=ProxyOptions().max_bodies_bytes,
             on_stop=app.stop,
             on_refusal=app.note_refusal,
         )

@@ -43,6 +43,7 @@ class Settings:
     slots: int = 4
     max_models: int = 1
     max_body_mb: int = 64
+    max_bodies_mb: int = 512
     heartbeat_s: float = 10.0
     max_wait_s: float = 600.0
     swap_wait_s: float = 15.0
@@ -233,6 +234,13 @@ SETTINGS: tuple[SettingSpec, ...] = (
         _integer(1, 4096),
         "a whole number of MiB from 1 to 4096",
         "Largest request body in MiB.",
+    ),
+    SettingSpec(
+        "max_bodies_mb",
+        "max_bodies_mb",
+        _integer(1, 1024 * 1024),
+        "a whole number of MiB from 1 to 1048576",
+        "Memory in MiB for the request bodies of all clients together.",
     ),
     SettingSpec(
         "heartbeat_s",

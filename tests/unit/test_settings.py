@@ -80,6 +80,7 @@ def test_each_setting_can_be_set_from_each_source(tmp_path: Path) -> None:
         "slots": 1,
         "max_models": 2,
         "max_body_mb": 1,
+        "max_bodies_mb": 3,
         "heartbeat_s": 0,
         "max_wait_s": 1.5,
         "swap_wait_s": 2,

@@ -162,6 +162,7 @@ def _proxy_options(settings: Settings, local_key: str | None = None) -> ProxyOpt
     own = {} if local_key is None else {LOCAL_KEY_NAME: local_key}
     return ProxyOptions(
         max_body_bytes=settings.max_body_mb * MIB,
+        max_bodies_bytes=settings.max_bodies_mb * MIB,
         heartbeat_s=settings.heartbeat_s,
         max_wait_s=settings.max_wait_s,
         first_byte_s=settings.first_byte_s,

@@ -1,5 +1,6 @@
 """What a program may set when it serves, and what the routes are given to work with."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -15,6 +16,9 @@ class ProxyOptions:
     """Limits of the proxy, and who may use it. Times in seconds, sizes in bytes."""
 
     max_body_bytes: int = 64 * 1024 * 1024
+    max_bodies_bytes: int = 512 * 1024 * 1024
+    """What the bodies of all requests may have together, beyond the first 64 KiB of each, until their requests are
+    answered. Beyond it one upload at a time goes on and the others wait, for ``body_timeout_s``."""
     heartbeat_s: float = 10.0
     """How often a stream that waits says so; some clients drop a socket that was silent for 20 s. 0 = never."""
     max_wait_s: float = 600.0
@@ -70,3 +74,5 @@ class Services:
     options: ProxyOptions
     library: ModelLibraryPort | None = None
     """None: models are only read and run."""
+    long_work: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by what keeps the loop for a millisecond or more, and until others have had it again."""

@@ -103,7 +103,7 @@ class Request:
 
     @property
     def fields(self) -> dict[bytes, bytes]:
-        """The last value of each header."""
+        """The value of each header; see ``RequestHead.fields``."""
         return self.head.fields
 
     @property

@@ -66,6 +66,7 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
         limits=_limits(options),
         max_connections=options.max_connections,
         max_body_bytes=options.max_body_bytes,
+        max_bodies_bytes=options.max_bodies_bytes,
         on_stop=app.stop,
         on_refusal=app.note_refusal,
         is_wanted=partial(_is_wanted, services.runtime),

@@ -1,11 +1,13 @@
 """How long a connection may take for what it does, without a clock."""
 
 import math
+from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gglib.proxy.edge.patience import FOR_EVER, LINGER_S, Patience, PatienceLimits, Phase
+from gglib.proxy.edge.patience import FOR_EVER, LATE_LINGER_S, LINGER_S, Patience, PatienceLimits, Phase
 
 LIMITS = PatienceLimits(head_s=10, body_s=30, body_min_rate=1000, write_s=60, idle_s=75)
 
@@ -55,11 +57,11 @@ def test_a_body_buys_time_with_what_comes() -> None:
     living.begin_body(100)
     dripping.begin_body(100)
     for second in range(101, 1000):
-        living.receive_body(1000)
+        living.receive_body(1000, second)
         assert living.look(second, 0) is None
     dripped_for = 0
     while dripping.look(100 + dripped_for, 0) is None:
-        dripping.receive_body(10)
+        dripping.receive_body(10, 100 + dripped_for)
         dripped_for += 1
     assert dripped_for == 31
 
@@ -68,28 +70,59 @@ def test_a_body_that_stalls_ends_whatever_had_come() -> None:
     """Nobody buys more than the limit in advance: 60 MB and then silence are held for 30 s, not for a day."""
     patience = new()
     patience.begin_body(100)
-    patience.receive_body(60_000_000)
-    assert patience.look(101, 0) is None
+    patience.receive_body(60_000_000, 101)
     assert ends(patience, Phase.BODY, 131)
 
 
 @given(st.lists(st.integers(0, 5000), max_size=60))
 def test_a_body_never_has_more_than_the_limit_ahead_nor_less_than_it_paid_for(sizes: list[int]) -> None:
-    """After each look the deadline is within the limit; while it lives, what came at the least rate is enough."""
+    """The deadline is always within the limit; while it lives, what came at the least rate is enough."""
     patience = new()
     patience.begin_body(100)
     for second, size in enumerate(sizes, 101):
-        patience.receive_body(size)
         before = patience.deadline_s
-        ended = patience.look(second, 0)
-        assert patience.deadline_s == min(before, second + 30)
-        assert (ended is Phase.BODY) == (second >= patience.deadline_s)
+        patience.receive_body(size, second)
+        assert patience.deadline_s == min(before + size / 1000, second + 30)
+        assert (patience.look(second, 0) is Phase.BODY) == (second >= patience.deadline_s)
+
+
+def test_a_body_that_waits_for_room_has_a_time_of_its_own_for_that() -> None:
+    """What comes meanwhile buys nothing, and the client's own time begins anew when it goes on."""
+    patience = new()
+    patience.begin_body(100)
+    patience.queue_body(120)
+    patience.receive_body(5000, 130)
+    assert patience.look(149.999, 0) is None
+    patience.begin_body(149)
+    assert ends(patience, Phase.BODY, 179)
+    patience.queue_body(170)
+    assert ends(patience, Phase.QUEUE, 200)
+
+
+@pytest.mark.parametrize(
+    ("begin", "end_s", "linger_s"),
+    [
+        (lambda patience: patience.begin_head(100), 110, LATE_LINGER_S),
+        (lambda patience: patience.begin_body(100), 130, LATE_LINGER_S),
+        (lambda patience: patience.queue_body(100), 130, LINGER_S),
+    ],
+    ids=["head", "body", "waiting for room"],
+)
+def test_a_client_that_was_late_is_listened_to_for_a_moment_only(
+    begin: Callable[[Patience], None], end_s: float, linger_s: float
+) -> None:
+    """Its connection ends at its deadline; a client that was kept waiting has the time of any other."""
+    patience = new()
+    begin(patience)
+    assert patience.look(end_s, 0) is not None
+    patience.linger(end_s, 0)
+    assert ends(patience, Phase.LINGER, end_s + linger_s)
 
 
 def test_what_comes_of_no_body_buys_nothing() -> None:
     """Only while a body is read."""
     patience = new()
-    patience.receive_body(50_000)
+    patience.receive_body(50_000, 100)
     assert ends(patience, Phase.NEW, 110)
 
 
@@ -146,7 +179,7 @@ def test_zero_is_for_ever() -> None:
     patience.begin_head(0)
     assert patience.look(10**9, 0) is None
     patience.begin_body(0)
-    patience.receive_body(10)
+    patience.receive_body(10, 0)
     assert (patience.look(10**9, 0), patience.deadline_s) == (None, math.inf)
     patience.choke(0, 1)
     assert patience.look(10**9, 1) is None
