@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from gglib.core.errors import InvalidSettingError
 from gglib.runtime.engine import embedded_main
-from gglib.runtime.engine.options import EngineOption, parse_engine_args
+from gglib.runtime.engine.options import EngineOption, passed_arguments
 from gglib.runtime.engine.plan import LaunchPlan
 
 
@@ -59,9 +59,9 @@ def parameters(plan: LaunchPlan) -> dict[str, object]:
         "model_alias": [plan.spec.model_name],
         "hostnames": [plan.host],
         "port": 0,
-        "n_ctx": plan.context,
+        "n_ctx": plan.cache_tokens,
         "n_parallel": plan.slots,
-        "kv_unified": True,
+        "kv_unified": False,
         "cache_ram_mib": plan.cache_ram_mib,
         "sse_ping_interval": plan.ping_s,
         "use_jinja": True,
@@ -72,7 +72,7 @@ def parameters(plan: LaunchPlan) -> dict[str, object]:
     }
     if plan.spec.projector is not None:
         fields["mmproj.path"] = str(plan.spec.projector)
-    for option, text in parse_engine_args(plan.spec.settings.engine_args):
+    for option, text in passed_arguments(plan.spec.settings.engine_args):
         fields[_field_of(option)] = True if text is None else option.kind(text)
     return fields
 
