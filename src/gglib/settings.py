@@ -19,6 +19,7 @@ from gglib.core.access_keys import read_keys
 from gglib.core.authorities import read_allowed_origin, read_host
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.errors import CatalogError, InvalidSettingError
+from gglib.core.slots import DEFAULT_SLOTS
 from gglib.system.small_files import read_small
 
 T = TypeVar("T")
@@ -40,7 +41,7 @@ class Settings:
     port: int = 8080
     default_ctx: int = 8192
     engine: Path | None = None
-    slots: int = 4
+    slots: int = DEFAULT_SLOTS
     max_models: int = 1
     max_body_mb: int = 64
     max_bodies_mb: int = 512
@@ -219,7 +220,7 @@ SETTINGS: tuple[SettingSpec, ...] = (
         "slots",
         _integer(1, 64),
         "a whole number from 1 to 64",
-        "Requests that one model answers at the same time.",
+        "Requests that one model answers at a time, each with the whole context; fewer where memory is short.",
     ),
     SettingSpec(
         "max_models",

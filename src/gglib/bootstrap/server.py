@@ -13,6 +13,7 @@ from functools import partial
 
 from gglib.bootstrap.catalog import open_catalog
 from gglib.bootstrap.library import open_library
+from gglib.bootstrap.memory import slots_for
 from gglib.core.access_keys import LOCAL_KEY_NAME
 from gglib.core.addresses import Endpoint
 from gglib.core.authorities import is_plain_loopback, read_host
@@ -86,7 +87,9 @@ async def running_server(
     options = _proxy_options(settings, local_key)
     async with (
         open_library(settings, home.catalog) as library,
-        EngineManager(home.catalog, engine, _runtime_config(settings), preflight=facts.check) as manager,
+        EngineManager(
+            home.catalog, engine, _runtime_config(settings, engine), preflight=facts.check
+        ) as manager,
         written_regularly(LastUses(manager.take_used, home.catalog, time.time)),
     ):
         supervisor = ProxySupervisor(partial(serve, options=options, library=library))
@@ -201,12 +204,13 @@ def _proxy_config(settings: Settings) -> ProxyConfig:
     return ProxyConfig(host=settings.host, port=settings.port, default_ctx=settings.default_ctx)
 
 
-def _runtime_config(settings: Settings) -> RuntimeConfig:
+def _runtime_config(settings: Settings, engine: Engine) -> RuntimeConfig:
     return RuntimeConfig(
         run_dir=settings.run_dir,
         log_dir=settings.log_dir,
         capacity=settings.max_models,
         slots=settings.slots,
+        slots_for=slots_for(engine),
         heartbeat_s=settings.heartbeat_s,
         max_wait_s=settings.swap_wait_s,
         total_wait_s=settings.max_wait_s,

@@ -32,8 +32,9 @@ from gglib.core.errors import (
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.names import not_found
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, ResidentStatus, RuntimeStatus, WaitingStatus
+from gglib.core.slots import DEFAULT_SLOTS
 from gglib.runtime.admission import Admission
-from gglib.runtime.engine.plan import Engine
+from gglib.runtime.engine.plan import Engine, SlotsFor
 from gglib.runtime.journal import SwapJournal, sentence
 from gglib.runtime.launch import LaunchConfig
 from gglib.runtime.life import EngineLife
@@ -82,7 +83,9 @@ class RuntimeConfig:
     log_dir: Path
     capacity: int = 1
     """How many models may be resident at once."""
-    slots: int = 4
+    slots: int = DEFAULT_SLOTS
+    slots_for: SlotsFor | None = None
+    """Decides for each launch how many slots there is memory for; None: as many as are wanted."""
     heartbeat_s: float = 10.0
     """How often an engine says in a stream without news that it lives; 0: never."""
     max_wait_s: float = DEFAULT_MAX_WAIT_S
@@ -118,6 +121,7 @@ class EngineManager(ModelRuntimePort):
             engines_dir=config.run_dir.absolute() / "engines",
             log_dir=config.log_dir,
             slots=config.slots,
+            slots_for=config.slots_for,
             heartbeat_s=config.heartbeat_s,
             use_unix_socket=config.use_unix_socket,
         )
@@ -492,6 +496,7 @@ class EngineManager(ModelRuntimePort):
             state=resident.state.value,
             effective_ctx=resident.context,
             in_flight=len(resident.holders),
+            slots=life.slots,
             pid=life.pid,
             uptime_s=None if life.ready_at is None else now - life.ready_at,
             load_time_s=life.load_time_s,

@@ -17,7 +17,10 @@ class ResidentStatus:
     state: str
     """``loading``, ``ready``, ``draining`` or ``stopping``."""
     effective_ctx: int
+    """In tokens, for each request."""
     in_flight: int = 0
+    slots: int | None = None
+    """How many requests it computes at a time; None where that is not known, or not yet."""
     pid: int | None = None
     uptime_s: float | None = None
     """Since it was ready; None before."""

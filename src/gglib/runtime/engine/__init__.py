@@ -6,9 +6,9 @@ from pathlib import Path
 from gglib.core.errors import EngineNotFoundError
 from gglib.runtime.engine.embedded import EmbeddedEngine
 from gglib.runtime.engine.llama_server import LlamaServerEngine
-from gglib.runtime.engine.plan import Engine, LaunchPlan
+from gglib.runtime.engine.plan import Engine, LaunchPlan, SlotsFor
 
-__all__ = ["EmbeddedEngine", "Engine", "LaunchPlan", "LlamaServerEngine", "find_engine"]
+__all__ = ["EmbeddedEngine", "Engine", "LaunchPlan", "LlamaServerEngine", "SlotsFor", "find_engine"]
 
 
 def find_engine(configured: Path | None = None) -> Engine:

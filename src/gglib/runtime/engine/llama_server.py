@@ -14,7 +14,7 @@ from pathlib import Path
 from gglib.core.errors import EngineNotFoundError, InvalidSettingError
 from gglib.runtime.child import minimal_environment
 from gglib.runtime.engine.kinds import pooling_launch
-from gglib.runtime.engine.options import parse_engine_args
+from gglib.runtime.engine.options import passed_arguments
 from gglib.runtime.engine.plan import LaunchPlan
 
 _ASK_TIMEOUT_S = 20.0
@@ -84,14 +84,14 @@ def build_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
         *("--alias", plan.spec.model_name),
         *("--host", plan.host),
         *("--port", "0"),
-        *("--ctx-size", str(plan.context)),
+        *("--ctx-size", str(plan.cache_tokens)),
         *("--api-key-file", str(plan.key_file)),
-        # An explicit number of slots splits the context between them unless they share one cache.
-        *("--parallel", str(plan.slots if "--kv-unified" in known else 1)),
+        # An explicit number of slots splits the context between them, in every build.
+        *("--parallel", str(plan.slots)),
         *(("--mmproj", str(plan.spec.projector)) if plan.spec.projector is not None else ()),
     ]
     wished = (
-        ("--kv-unified",),
+        ("--no-kv-unified",),
         ("--cache-ram", str(plan.cache_ram_mib)),
         ("--sse-ping-interval", str(plan.ping_s)),
         ("--jinja",),
@@ -126,7 +126,7 @@ def _pooling_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
 
 def _own_arguments(arguments: Sequence[str], known: frozenset[str]) -> list[str]:
     words: list[str] = []
-    for option, value in parse_engine_args(arguments):
+    for option, value in passed_arguments(arguments):
         name = next((name for name in option.names if name in known), None)
         if name is None:
             raise InvalidSettingError(
