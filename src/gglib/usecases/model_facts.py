@@ -171,6 +171,9 @@ def changed_model(model: ModelSummary, found: ModelFiles) -> NewModel | None:
         model.parameter_count,
         model.quantization,
         model.chat_template_sha256,
+        # The header's, not the user's word: an older gglib may have understood less of it.
+        model.detected or model.capabilities,
+        model.pooling,
     )
     says = (
         found.paths,
@@ -180,6 +183,8 @@ def changed_model(model: ModelSummary, found: ModelFiles) -> NewModel | None:
         facts.parameter_count,
         facts.quantization,
         template_sha256(facts.chat_template),
+        facts.capabilities,
+        facts.pooling,
     )
     if said == says:
         return None
