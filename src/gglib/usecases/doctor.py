@@ -95,8 +95,8 @@ def judge_models(
 ) -> Finding:
     """Whether there are models, and whether each could be loaded; ``missing`` are names.
 
-    ``hidden`` are names, too: of those whose directories do not let this user see. ``faults`` says by name, in a phrase,
-    why a model that is there cannot be loaded by the engine in use.
+    ``hidden`` are names, too: of those whose directories do not let this user see. ``faults`` says by name, in a
+    phrase, why a model that is there cannot be loaded by the engine in use.
     """
     if not models:
         return Finding(Verdict.WARN, "No models yet: 'gglib up' offers one, 'gglib add FILE' takes yours.")
