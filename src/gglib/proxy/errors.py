@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 
 from gglib.core import errors
+from gglib.proxy.deadly_bodies import EngineKillerError
 from gglib.proxy.headers import Headers
 from gglib.proxy.http1 import errors as http
 
@@ -155,6 +156,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     http.BodyTooLargeError: (413, _INVALID_REQUEST),
     errors.ModelLoadFailedError: (500, _SERVER_ERROR),
     errors.EngineNotFoundError: (500, _SERVER_ERROR),
+    EngineKillerError: (500, _SERVER_ERROR),
     errors.CatalogError: (500, _SERVER_ERROR),
     errors.InvalidSettingError: (500, _SERVER_ERROR),
     errors.GglibError: (500, _INTERNAL_ERROR),

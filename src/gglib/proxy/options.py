@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
+from gglib.proxy.deadly_bodies import DeadlyBodies
 from gglib.proxy.model_objects import ModelObjects
 from gglib.proxy.observer import Observer
 from gglib.proxy.upstream import UpstreamPool
@@ -62,5 +63,6 @@ class Services:
     observer: Observer
     default_ctx: int
     options: ProxyOptions
+    deadly_bodies: DeadlyBodies = field(default_factory=DeadlyBodies)
     library: ModelLibraryPort | None = None
     """None: models are only read and run."""

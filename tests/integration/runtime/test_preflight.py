@@ -133,7 +133,7 @@ async def test_a_good_model_is_not_evicted_for_one_that_lacks_a_shard(home: Home
     home.facts = ModelFacts(home.catalog, read_model, read_mark)
     async with home.manager() as manager:
         with pytest.raises(
-            ModelFileNotFoundError, match="The file 'b-00002-of-00002.gguf' of model 'b'"
+            ModelFileNotFoundError, match=r"The file 'b-00002-of-00002\.gguf' of model 'b'"
         ) as caught:
             await manager.ensure_model_running("b", None, 4096)
     assert str(home.path) not in str(caught.value)
