@@ -5,6 +5,7 @@ import json
 import pytest
 
 from gglib.core import errors
+from gglib.proxy.deadly_bodies import EngineKillerError
 from gglib.proxy.errors import (
     BadRequestError,
     ForbiddenError,
@@ -32,10 +33,12 @@ CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (BodyTooLargeError(9), 413, "invalid_request_error", None, "body_too_large"),
     (errors.ModelLoadFailedError("x", "y"), 500, "server_error", None, "model_load_failed"),
     (errors.EngineNotFoundError("x"), 500, "server_error", None, "engine_not_found"),
+    (EngineKillerError(2), 500, "server_error", None, "request_ended_engine"),
+    (errors.EngineDiedError("x", "y", was_alone=True), 502, "upstream_error", None, "upstream_error"),
     (errors.CatalogError("x"), 500, "server_error", None, "catalog_error"),
     (errors.ModelExistsError("x"), 409, "invalid_request_error", None, "model_exists"),
     (errors.InvalidGgufError("x"), 400, "invalid_request_error", None, "invalid_gguf"),
-    (errors.InvalidSettingError("x"), 500, "internal_error", None, "invalid_setting"),
+    (errors.InvalidSettingError("x"), 500, "server_error", None, "invalid_setting"),
     (errors.DownloadNotFoundError("x"), 404, "invalid_request_error", None, "download_not_found"),
     (NoLibraryError(), 501, "invalid_request_error", None, "not_offered"),
     (errors.NoSuchChoiceError("x"), 400, "invalid_request_error", None, "no_such_choice"),
