@@ -120,7 +120,7 @@ OPERATIONS = (
         answer=ref("Model"),
         has_location=True,
         needs_library=True,
-        errors=(errors.InvalidGgufError, errors.ModelExistsError, errors.CatalogError),
+        errors=(errors.InvalidGgufError, errors.ModelExistsError, errors.CatalogError, errors.StorageError),
     ),
     operation(
         show_model,
