@@ -106,9 +106,9 @@ class ScriptedPool(UpstreamPool):
         super().__init__(connect_timeout_s=5)
         self._reads = reads
 
-    async def connect(self, target: RunningTarget) -> UpstreamConnection:
+    async def connect(self, target: RunningTarget, *, limit_s: float = 0) -> UpstreamConnection:
         """Return a connection without a socket."""
-        del target
+        del target, limit_s
         loop = asyncio.get_running_loop()
         connection = UpstreamConnection(set(), own_lines=b"host: 127.0.0.1\r\nauthorization: Bearer x\r\n")
 

@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import secrets
-from typing import TYPE_CHECKING
 
 from gglib.proxy.edge.body import IncomingBody
 from gglib.proxy.edge.wire import Wire
@@ -12,9 +11,6 @@ from gglib.proxy.http1.errors import BodyTooLargeError
 from gglib.proxy.http1.head import RequestHead
 from gglib.proxy.http1.writer import CONTINUE
 from gglib.proxy.interrupt import Interruptible
-
-if TYPE_CHECKING:
-    from gglib.core.models import RunningTarget
 
 _PROCESS = secrets.token_hex(6)
 _numbers = itertools.count(1)
@@ -86,8 +82,8 @@ class Request:
         self.key_name: str | None = None
         """The name of the key that it carried; None where it needed none."""
         self.model: str | None = None
-        self.running: RunningTarget | None = None
-        """What answers it; None while it has none."""
+        self.running: object | None = None
+        """The target that answers it; None while it has none. The edge does not know what that is."""
         self.waited_s: float | None = None
         """How long it waited for its model; None while it has none."""
 

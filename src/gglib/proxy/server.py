@@ -7,6 +7,7 @@ import asyncio
 import socket
 from functools import partial
 
+from gglib.core.models import RunningTarget
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
 from gglib.proxy.access import AccessKeys
 from gglib.proxy.app import ProxyApp
@@ -87,7 +88,7 @@ def _gate(listener: socket.socket, options: ProxyOptions) -> Gate:
 def _is_wanted(runtime: ModelRuntimePort, request: Request) -> bool:
     """Whether requests for another model wait for the end of this one."""
     ask = getattr(runtime, "is_wanted", None)  # a runtime need not inherit the port
-    return request.running is not None and ask is not None and bool(ask(request.running))
+    return isinstance(request.running, RunningTarget) and ask is not None and bool(ask(request.running))
 
 
 def _limits(options: ProxyOptions) -> PatienceLimits:
