@@ -21,7 +21,7 @@ from gglib.core.errors import (
     UpstreamError,
 )
 from gglib.core.models import ModelSummary, RunningTarget
-from gglib.proxy import ProxyOptions
+from gglib.proxy import ProxyOptions, SchemaLimits
 from gglib.testing import FakeCatalog, FakeRuntime
 
 from .support import (
@@ -517,3 +517,24 @@ async def test_log_has_one_line_a_request_and_no_secret(caplog: pytest.LogCaptur
     everything = [line for record in caplog.records for line in record.getMessage().split("\n")]
     assert not [line for line in everything if "secret" in line or line.startswith("forged")]
     assert len([line for line in everything if CHAT in line]) == 2
+
+
+async def test_schema_above_the_limit_never_reaches_the_engine() -> None:
+    """It is a 400 that names the field; with a higher limit it is the engine's to serve."""
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.write(json_answer({}))
+
+    body = chat_body(json_schema={"enum": list(range(20))})
+    async with engine_running(answer) as engine:
+        for max_cost, status in ((19, 400), (20, 200)):
+            options = ProxyOptions(schema_limits=SchemaLimits(max_cost=max_cost))
+            async with proxy_running(runtime_for(engine), options=options) as proxy:
+                reply = await ask(proxy.port, body=body)
+                assert reply.status == status
+                if status == 400:
+                    assert (reply.error["param"], reply.error["type"]) == (
+                        "json_schema",
+                        "invalid_request_error",
+                    )
+                    assert engine.exchanges == []
