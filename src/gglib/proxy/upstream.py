@@ -6,6 +6,7 @@ that is about to be closed is not used again, because a request could meet the c
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import socket
 from collections.abc import Callable
@@ -15,12 +16,14 @@ from urllib.parse import urlsplit
 
 from gglib.core.errors import UnreachableError
 from gglib.core.models import RunningTarget
+from gglib.proxy.http1.errors import TooManyConnectionsError
 from gglib.proxy.silence import Silence
 from gglib.proxy.upstream_connection import SMALL_BODY_BYTES, UpstreamConnection
 
 IDLE_LIMIT_S = 4.0
 RECEIVE_BUFFER_BYTES = 32 * 1024
 _CLOSE_LIMIT_S = 0.2
+_NO_DESCRIPTOR = frozenset((errno.EMFILE, errno.ENFILE))
 
 
 @dataclass(slots=True)
@@ -157,7 +160,7 @@ class UpstreamPool:
         self._broom = None if next_s is None else self._loop.call_at(next_s, self._sweep)
 
     async def connect(self, target: RunningTarget) -> UpstreamConnection:
-        """Open a connection. Raises ``UnreachableError``."""
+        """Open a connection. Raises ``UnreachableError``; without a descriptor ``TooManyConnectionsError``."""
         connection = UpstreamConnection(self._connections, own_lines=_own_lines(target))
         try:
             if target.unix_socket is not None:
@@ -167,6 +170,8 @@ class UpstreamPool:
                 async with asyncio.timeout(self._connect_timeout_s):
                     await _connect_over_tcp(lambda: connection, target.base_url)
         except (OSError, ValueError) as error:  # a TimeoutError is an OSError; ValueError: no address
+            if isinstance(error, OSError) and error.errno in _NO_DESCRIPTOR:
+                raise TooManyConnectionsError from error
             raise UnreachableError(f"The engine of model '{target.model_name}' cannot be reached.") from error
         if not connection.has_ended:
             # Only now: a loop whose connecting is cancelled closes the socket and tells nobody.
