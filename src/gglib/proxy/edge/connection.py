@@ -359,10 +359,12 @@ class ClientConnection(asyncio.Protocol):
     def _refuse(self, error: HttpError) -> None:
         """Answer what is no request, and close."""
         problem, request_id = describe(error), new_request_id()
-        body = dialect_of(self._reader.path_hint).body(problem, request_id)
+        dialect = dialect_of(self._reader.path_hint)
+        body = dialect.body(problem, request_id)
         self._edge.note_refusal(error, request_id)
         writer = AnswerWriter(method="", minor_version=1)
-        headers = [*problem.all_headers(), (b"x-request-id", request_id.encode())]
+        own_headers = [*problem.all_headers(), *dialect.headers(request_id)]
+        headers = [*own_headers, (b"x-request-id", request_id.encode())]
         head = writer.head(
             problem.status,
             header_lines(headers),
