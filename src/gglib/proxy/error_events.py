@@ -20,6 +20,7 @@ _LINE_FEED = ord("\n")
 _CONTENT = (
     b'data: {"choices":[',  # chats and completions, of llama-server
     b'data: {"type":"content_block_',  # Anthropic's
+    b'data: {"type":"message_delta"',
     b'data: {"type":"response.output_',  # Responses
     b'data: {"type":"response.reasoning',
     b'data: {"type":"response.function_call',
@@ -27,6 +28,7 @@ _CONTENT = (
     b'data: {"content":',
     b'data: {"id":"',  # chats of other servers
 )
+_DONE = b"data: [DONE]\n\n"
 _STARTS = (b'data: {"error"', b"event: error", b'data:{"error"', b"event:error", b'data: { "error"')
 _BEGINNING = re.compile(rb'event: ?error\r?\n|data: ?\{\s*"error"\s*:')
 _END = re.compile(rb"\r\n\r\n|\n\n")
@@ -58,7 +60,14 @@ def is_one_event(part: bytes) -> bool:
 
 
 def is_content(part: bytes) -> bool:
-    """Whether a part that begins a line ends with a whole event of an answer, so that no error is in it."""
+    """Whether a part that begins a line ends with a whole event of an answer, so that no error is in it.
+
+    ``[DONE]`` says nothing of what stands before it, so that is looked at.
+    """
+    if part.endswith(_DONE):
+        part = part[: -len(_DONE)]
+        if not part:
+            return True
     last_line = part.rfind(b"\n", 0, -2) + 1  # in front of the two that end the event
     return part.startswith(_CONTENT, last_line) and part[-1] == _LINE_FEED
 

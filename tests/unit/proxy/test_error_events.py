@@ -151,12 +151,14 @@ def test_an_error_without_its_last_line_end_is_one() -> None:
         b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta"}\n\n',
         b'data: {"index":0,"content":"x"}\n\n',
         b'data: {"choices":[]}\n',
+        b'data: {"choices":[]}\n\ndata: [DONE]\n\n',
     ],
 )
 def test_events_of_an_answer_are_content(part: bytes) -> None:
     """They are relayed without a look at more than their last line."""
     assert is_content(part)
     assert is_one_event(part) is (part.count(b"data:") == 1)
+    assert is_content(b"data: [DONE]\n\n")
 
 
 @pytest.mark.parametrize("event", ERRORS)
