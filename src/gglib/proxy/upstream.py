@@ -6,6 +6,7 @@ that is about to be closed is not used again, because a request could meet the c
 
 import asyncio
 import contextlib
+import errno
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
