@@ -1,6 +1,7 @@
 """Reads ``model``, ``stream`` and ``num_ctx`` out of a request body, and leaves every other byte alone.
 
-Pure. The body itself goes to the engine as it came; nothing here ever writes one, or builds a large one.
+Pure. The body itself goes to the engine as it came, but for limits of tokens that the engine would misread; nothing
+here builds a large one.
 """
 
 import json
@@ -16,6 +17,7 @@ from gglib.proxy.engine_guards import (
 )
 from gglib.proxy.errors import BadRequestError
 from gglib.proxy.json_scan import MAX_DEPTH, JsonRefusedError, RootScanner
+from gglib.proxy.token_limits import TOKEN_LIMITS, corrected_limit, has_odd_limit
 
 MAX_MODEL_NAME_CHARS = 512
 """No catalogue name is that long; a name is compared with all of them and is echoed in the error."""
@@ -31,9 +33,14 @@ _SHORT_BYTES = 4096
 
 _OWN_FIELDS = ("model", "stream", "num_ctx")
 _GUARDED = frozenset(("grammar", *ENGINE_FIELDS))
-_SCANNER = RootScanner((*_OWN_FIELDS, *sorted(_GUARDED)))
+_NOTED = _GUARDED | TOKEN_LIMITS
+_SCANNER = RootScanner((*_OWN_FIELDS, *sorted(_NOTED)))
 _POSITIVE_INTEGER = re.compile(rb"[1-9][0-9]*")
 _NO_FIELDS: frozenset[str] = frozenset()
+
+
+Correction = tuple[int, int, bytes]
+"""Begin and end of a value in the body, and what is sent instead."""
 
 
 class Envelope(NamedTuple):
@@ -42,6 +49,18 @@ class Envelope(NamedTuple):
     model: str
     is_stream: bool
     num_ctx: int | None
+    corrections: tuple[Correction, ...] = ()
+    """What the engine is sent instead of some of the body, in the order of the body."""
+
+
+def corrected(body: bytes, corrections: tuple[Correction, ...]) -> bytes:
+    """Return ``body`` with its corrections; every other byte stays as it came."""
+    parts: list[bytes] = []
+    position = 0
+    for start, end, written in corrections:
+        parts += (body[position:start], written)
+        position = end
+    return b"".join((*parts, body[position:]))
 
 
 def read_envelope(body: bytes, *, allowed_engine_fields: frozenset[str] = _NO_FIELDS) -> Envelope:
@@ -59,7 +78,7 @@ def _read_short(body: bytes) -> Envelope | None:
     The standard library's parser builds it, in C, in half the time that it takes to look through it. It knows none of
     our rules, so what could come near one of them is left to ``_read_any``, which has to agree wherever this answers:
     nesting, code units, what is not ASCII (without its part in C the parser takes the digits of any script), NaN,
-    duplicates, fields of the engine. Numbers are too short to matter.
+    duplicates, fields of the engine, limits that have to be corrected. Numbers are too short to matter.
     """
     if len(body) > _SHORT_BYTES:
         return None
@@ -82,7 +101,7 @@ def _read_short(body: bytes) -> Envelope | None:
         and (is_stream is None or isinstance(is_stream, bool))
         and (num_ctx is None or (type(num_ctx) is int and num_ctx > 0))  # a bool is an int, too
         and len(fields) == len(members)
-        and _GUARDED.isdisjoint(fields)
+        and (_NOTED.isdisjoint(fields) or (_GUARDED.isdisjoint(fields) and not has_odd_limit(fields)))
     ):
         return Envelope(model, is_stream is True, num_ctx)
     return None
@@ -104,15 +123,24 @@ def _read_any(body: bytes, allowed_engine_fields: frozenset[str]) -> Envelope:
     except JsonRefusedError as error:
         raise BadRequestError(f"The request body {error}") from error
     own: dict[str, bytes] = {}
+    corrections: list[Correction] = []
     for name, start, end in members:
         value = body[start:end] if end - start < _LONGEST_VALUE else body[start : start + _LONGEST_VALUE]
-        if name not in _OWN_FIELDS:
+        if name in TOKEN_LIMITS:
+            if (written := corrected_limit(value)) is not None:
+                corrections.append((start, end, written))
+        elif name not in _OWN_FIELDS:
             _guard(name, value, allowed_engine_fields)
         elif name in own:
             raise BadRequestError(f"'{name}' is in the request body twice.", name)
         else:
             own[name] = value
-    return Envelope(_model(own.get("model")), _stream(own.get("stream")), _num_ctx(own.get("num_ctx")))
+    return Envelope(
+        _model(own.get("model")),
+        _stream(own.get("stream")),
+        _num_ctx(own.get("num_ctx")),
+        tuple(corrections),
+    )
 
 
 def _guard(name: str, value: bytes, allowed: frozenset[str]) -> None:

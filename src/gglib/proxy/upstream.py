@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from gglib.core.errors import UnreachableError
 from gglib.core.models import RunningTarget
+from gglib.proxy.lanes import Lanes
 from gglib.proxy.silence import Silence
 from gglib.proxy.upstream_connection import SMALL_BODY_BYTES, UpstreamConnection
 
@@ -84,6 +85,8 @@ class UpstreamPool:
         self._idle: dict[str, list[tuple[UpstreamConnection, float]]] = {}
         """By target: connections that may be used again, and until when, in the loop's time; the newest last."""
         self._broom: asyncio.TimerHandle | None = None
+        self.lanes = Lanes()
+        """What goes on with each target."""
         self._loop = asyncio.get_running_loop()
 
     @property

@@ -190,6 +190,11 @@ class UpstreamConnection(asyncio.Protocol):
             if self._is_poured:
                 return
 
+    def pour_on_into(self, sink: Sink) -> None:
+        """Hand on what comes from now on to ``sink``; for the one that parts are poured into, from its ``offer``."""
+        if self._sink is not None:
+            self._sink = sink
+
     def take_part(self) -> bytes:
         """Return what has come of the body and was not read; empty where there is nothing."""
         queue = self._queue
