@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,7 +118,7 @@ async def test_headers_of_the_client_are_filtered() -> None:
 
 
 @pytest.mark.parametrize("fields", [{}, {"num_ctx": 100_000}, {"num_ctx": 16}, {"stream": True}])
-async def test_each_answer_says_what_context_holds(fields: dict[str, object]) -> None:
+async def test_each_answer_says_what_context_holds(fields: dict[str, Any]) -> None:
     """What the engine was launched with, whatever was asked for: nothing is cut in silence. Once, also in a stream."""
 
     async def answer(exchange: Exchange) -> None:

@@ -55,8 +55,7 @@ async def test_an_empty_lane_is_had_at_once() -> None:
     """Without a wait, also where none is allowed."""
     lane = Lane()
     async with lane.alone(0):
-        assert lane.is_reserved
-    assert not lane.is_reserved
+        assert not lane.is_idle
     assert lane.is_idle
 
 
