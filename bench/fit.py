@@ -31,6 +31,7 @@ from bench.fit_models import SHAPES, SPECIALS, write_model, write_special
 
 from gglib.core.fit import MemoryNeed, estimate
 from gglib.core.models import ModelLaunchSpec, RunningTarget
+from gglib.core.slots import DEFAULT_SLOTS
 from gglib.gguf import read_model
 from gglib.runtime.engine import EmbeddedEngine, LaunchPlan
 from gglib.runtime.launch import LaunchConfig, launched
@@ -145,7 +146,7 @@ def models(directory: Path, more: Path | None) -> list[tuple[str, Path]]:
 async def measure(name: str, path: Path, context: int, directory: Path) -> Row:
     """Launch the model and look at it after a prompt."""
     model = read_model(path)
-    need = estimate(model.facts, weights_bytes=model.size_bytes, context=context)
+    need = estimate(model.facts, weights_bytes=model.size_bytes, context=context, slots=DEFAULT_SLOTS)
     spec = ModelLaunchSpec(model_id=1, model_name="model", path=path, size_bytes=model.size_bytes)
     engines_dir, log_dir = directory / "engines", directory / f"logs-{name}-{context}"
     engines_dir.mkdir(exist_ok=True)
@@ -251,7 +252,8 @@ def write_results(rows: list[Row]) -> None:
     worst = max(rows, key=lambda row: abs(row.deviation))
     conditions = (
         f"{datetime.now(UTC):%Y-%m-%d}, {platform.system()} {platform.machine()}, "
-        f"xllamacpp {version('xllamacpp')}, four slots, one cache, a prompt of {_PROMPT_TOKENS} tokens "
+        f"xllamacpp {version('xllamacpp')}, {DEFAULT_SLOTS} slots with a cache each, a prompt of "
+        f"{_PROMPT_TOKENS} tokens "
         "(the tiny model: its whole context). Sizes in MiB, *estimate / measured*."
     )
     verdict = (

@@ -26,7 +26,10 @@ _VISIBLE = re.compile(rb"[!-~]{1,512}")
 _PROGRAM = re.compile(rb"(?!https?:)[a-z][a-z0-9+.\-]*://[!-~]*", re.IGNORECASE)
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VARY = (b"vary", b"Origin")
-_EXPOSED = (b"access-control-expose-headers", b"x-request-id, retry-after, x-should-retry, location")
+_EXPOSED = (
+    b"access-control-expose-headers",
+    b"x-request-id, x-gglib-context, retry-after, x-should-retry, location",
+)
 """What scripts need of an answer to know what to do next; browsers hide all but a few headers from them."""
 _METHODS = (b"access-control-allow-methods", b"GET, HEAD, POST, DELETE")
 _MAX_AGE = (b"access-control-max-age", b"7200")

@@ -1,6 +1,7 @@
 """Reads ``model``, ``stream`` and ``num_ctx`` out of a request body, and leaves every other byte alone.
 
-Pure. The body itself goes to the engine as it came; nothing here ever writes one, or builds a large one.
+Pure. The body itself goes to the engine as it came, but for limits of tokens that the engine would misread; nothing
+here builds a large one.
 """
 
 import json
@@ -24,6 +25,7 @@ from gglib.proxy.engine_guards import (
 from gglib.proxy.errors import BadRequestError
 from gglib.proxy.json_scan import MAX_DEPTH, JsonRefusedError, RootScanner
 from gglib.proxy.schema_cost import built_cost
+from gglib.proxy.token_limits import TOKEN_LIMITS, corrected_limit, has_odd_limit
 
 MAX_MODEL_NAME_CHARS = 512
 """No catalogue name is that long; a name is compared with all of them and is echoed in the error."""
@@ -42,9 +44,13 @@ _LIMITED = frozenset((*MAX_COUNTS, *MAX_ITEMS))
 _GUARDED = frozenset(("grammar", *ENGINE_FIELDS, *SCHEMA_FIELDS, *_LIMITED))
 _RARE = _GUARDED - SCHEMA_FIELDS - frozenset(MAX_COUNTS)
 _DEFAULT_LIMITS = SchemaLimits()
-_SCANNER = RootScanner((*_OWN_FIELDS, *sorted(_GUARDED)))
+_SCANNER = RootScanner((*_OWN_FIELDS, *sorted(_GUARDED | TOKEN_LIMITS)))
 _POSITIVE_INTEGER = re.compile(rb"[1-9][0-9]*")
 _NO_FIELDS: frozenset[str] = frozenset()
+
+
+Correction = tuple[int, int, bytes]
+"""Begin and end of a value in the body, and what is sent instead."""
 
 
 class Envelope(NamedTuple):
@@ -53,6 +59,18 @@ class Envelope(NamedTuple):
     model: str
     is_stream: bool
     num_ctx: int | None
+    corrections: tuple[Correction, ...] = ()
+    """What the engine is sent instead of some of the body, in the order of the body."""
+
+
+def corrected(body: bytes, corrections: tuple[Correction, ...]) -> bytes:
+    """Return ``body`` with its corrections; every other byte stays as it came."""
+    parts: list[bytes] = []
+    position = 0
+    for start, end, written in corrections:
+        parts += (body[position:start], written)
+        position = end
+    return b"".join((*parts, body[position:]))
 
 
 def read_envelope(
@@ -75,7 +93,7 @@ def _read_short(body: bytes, limits: SchemaLimits = _DEFAULT_LIMITS) -> Envelope
     The standard library's parser builds it, in C, in half the time that it takes to look through it. It knows none of
     our rules, so what could come near one of them is left to ``_read_any``, which has to agree wherever this answers:
     nesting, code units, what is not ASCII (without its part in C the parser takes the digits of any script), NaN,
-    duplicates, fields of the engine. Numbers are too short to matter.
+    duplicates, fields of the engine, limits that have to be corrected. Numbers are too short to matter.
     """
     if len(body) > _SHORT_BYTES:
         return None
@@ -99,6 +117,7 @@ def _read_short(body: bytes, limits: SchemaLimits = _DEFAULT_LIMITS) -> Envelope
         and (num_ctx is None or (type(num_ctx) is int and num_ctx > 0))  # a bool is an int, too
         and len(fields) == len(members)
         and (_GUARDED.isdisjoint(fields) or _are_harmless(fields, limits))
+        and (TOKEN_LIMITS.isdisjoint(fields) or not has_odd_limit(fields))
     ):
         return Envelope(model, is_stream is True, num_ctx)
     return None
@@ -136,6 +155,7 @@ def _read_any(
     except JsonRefusedError as error:
         raise BadRequestError(f"The request body {error}") from error
     own: dict[str, bytes] = {}
+    corrections: list[Correction] = []
     for name, start, end in members:
         if name in SCHEMA_FIELDS:
             refuse_dear_schema(name, body[start : min(end, start + limits.max_bytes + 1)], limits)
@@ -144,13 +164,21 @@ def _read_any(
             refuse_high_count(name, body[start:end], allowed_engine_fields)
             continue
         value = body[start:end] if end - start < _LONGEST_VALUE else body[start : start + _LONGEST_VALUE]
-        if name not in _OWN_FIELDS:
+        if name in TOKEN_LIMITS:
+            if (written := corrected_limit(value)) is not None:
+                corrections.append((start, end, written))
+        elif name not in _OWN_FIELDS:
             _guard(name, value, allowed_engine_fields, limits)
         elif name in own:
             raise BadRequestError(f"'{name}' is in the request body twice.", name)
         else:
             own[name] = value
-    return Envelope(_model(own.get("model")), _stream(own.get("stream")), _num_ctx(own.get("num_ctx")))
+    return Envelope(
+        _model(own.get("model")),
+        _stream(own.get("stream")),
+        _num_ctx(own.get("num_ctx")),
+        tuple(corrections),
+    )
 
 
 def _guard(name: str, value: bytes, allowed: frozenset[str], limits: SchemaLimits) -> None:

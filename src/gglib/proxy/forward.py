@@ -3,26 +3,41 @@
 Whatever ends the block (the answer's end, an error, the client's leaving, a shutdown) unwinds it in order: the
 upstream connection is closed or given back, then the hold on the model is released. An engine that falls silent ends
 the block with ``UpstreamStalledError``, which the runtime sees as it passes.
+
+A request that the engine failed because its cache was full, while others were in flight, is sent once again when they
+have ended, with no other beside it; the model stays held meanwhile. The slots of the engines that gglib launches have a
+cache each, so this is for engines that others launched.
 """
 
 import asyncio
 import contextlib
+import logging
+from functools import lru_cache
 from time import monotonic
 
 from gglib.core.errors import CatalogError, EngineDiedError, UnreachableError, UpstreamError
-from gglib.core.models import ModelSummary
+from gglib.core.models import ModelSummary, RunningTarget
 from gglib.core.names import not_found
 from gglib.proxy import engine_errors
 from gglib.proxy.answer import Answer
-from gglib.proxy.envelope import Envelope, read_envelope
-from gglib.proxy.errors import ContentEncodingError, EngineError, UnsupportedByModelError
+from gglib.proxy.envelope import Envelope, corrected, read_envelope
+from gglib.proxy.errors import (
+    ContentEncodingError,
+    ContextLengthExceededError,
+    EngineError,
+    UnsupportedByModelError,
+)
 from gglib.proxy.event_relay import EventRelay
 from gglib.proxy.headers import is_encoded, is_json_within
 from gglib.proxy.heartbeat import Heartbeat
+from gglib.proxy.lanes import NotAloneError
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.request import Request
 from gglib.proxy.upstream import UpstreamRequest
 from gglib.proxy.upstream_connection import UpstreamConnection
+from gglib.proxy.usage import TAIL_BYTES
+
+log = logging.getLogger("gglib.proxy")
 
 _SHORT_BODY_BYTES = 32 * 1024
 """To read a longer one takes a millisecond and more: one is read in each turn of the loop, however many came."""
@@ -46,6 +61,8 @@ async def forward(request: Request, answer: Answer, services: Services) -> None:
         async with services.long_work:
             envelope = _envelope(body, options)
             await asyncio.sleep(0)
+    if envelope.corrections:
+        body = corrected(body, envelope.corrections)
     model = await services.catalog.resolve_model(envelope.model)
     if model is None:
         raise not_found(envelope.model, await services.catalog.list_models())
@@ -89,6 +106,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
     if request.preferred_wait_s is not None:
         wait_s = min(request.preferred_wait_s, wait_s)
     upstream_request = UpstreamRequest(request.target, request.upstream_lines, request.id, body)
+    own_lines = answer.extra_lines
     asked_s = monotonic()
     if services.deadly_bodies.is_armed:
         services.deadly_bodies.check(model_name, body, asked_s)
@@ -98,20 +116,9 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
                 model_name, num_ctx, services.default_ctx, wait_s=wait_s, request_id=request.id
             ) as target:
                 request.running, request.waited_s = target, monotonic() - asked_s
-                async with services.pool.post(
-                    target,
-                    upstream_request,
-                    first_byte_s=options.first_byte_s,
-                    chunk_gap_s=options.chunk_gap_s,
-                ) as upstream:
-                    if heartbeat is not None:
-                        await heartbeat.stop()
-                    try:
-                        await _relay(upstream, answer)
-                    except EngineError as error:
-                        error.n_ctx = target.effective_ctx
-                        raise
-                    return
+                answer.extra_lines = own_lines + _context_line(target.effective_ctx)
+                await _send_in_lane(target, upstream_request, answer, services, heartbeat, limit_s=wait_s)
+                return
         except EngineDiedError as error:
             if error.was_alone:
                 services.deadly_bodies.note_death(model_name, body, monotonic())
@@ -120,6 +127,78 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
             if pause_s is None:
                 raise
             await asyncio.sleep(pause_s)
+
+
+@lru_cache(maxsize=256)
+def _context_line(context: int) -> bytes:
+    """Return the header line that says how many tokens a request may have, whatever it asked for."""
+    return b"x-gglib-context: %d\r\n" % context
+
+
+def _has_said_nothing(answer: Answer) -> bool:
+    """Whether the client has got nothing yet but comments."""
+    tail = answer.tail
+    return len(tail) < TAIL_BYTES and all(not line or line.startswith(b":") for line in tail.splitlines())
+
+
+async def _send_in_lane(  # noqa: PLR0913 - what an exchange is made of
+    target: RunningTarget,
+    upstream_request: UpstreamRequest,
+    answer: Answer,
+    services: Services,
+    heartbeat: Heartbeat | None,
+    *,
+    limit_s: float,
+) -> None:
+    """Send a request beside the others at its target, and once again without them where they made it fail."""
+    lane = services.pool.lanes.of(target)
+    if lane.is_reserved:
+        await lane.opened()
+    entry = lane.enter()
+    try:
+        await _send(target, upstream_request, answer, services, heartbeat)
+    except ContextLengthExceededError as error:
+        if not (error.is_cache_full and lane.had_company(entry) and _has_said_nothing(answer)):
+            raise
+        refusal = error
+    else:
+        return
+    finally:
+        lane.leave()
+    log.info("%s: the engine's cache was full; it is sent again, alone", upstream_request.request_id)
+    if heartbeat is not None:
+        heartbeat.start()
+    try:
+        async with lane.alone(limit_s):
+            await _send(target, upstream_request, answer, services, heartbeat)
+    except NotAloneError:
+        if heartbeat is not None:
+            await heartbeat.stop()
+        raise refusal from None
+
+
+async def _send(
+    target: RunningTarget,
+    upstream_request: UpstreamRequest,
+    answer: Answer,
+    services: Services,
+    heartbeat: Heartbeat | None,
+) -> None:
+    """Send a request to the engine and relay its answer. Raises the engine's own error as ``EngineError``."""
+    options = services.options
+    async with services.pool.post(
+        target,
+        upstream_request,
+        first_byte_s=options.first_byte_s,
+        chunk_gap_s=options.chunk_gap_s,
+    ) as upstream:
+        if heartbeat is not None:
+            await heartbeat.stop()
+        try:
+            await _relay(upstream, answer)
+        except EngineError as error:
+            error.n_ctx = target.effective_ctx
+            raise
 
 
 async def _relay(upstream: UpstreamConnection, answer: Answer) -> None:

@@ -22,12 +22,16 @@ class Heartbeat:
         self._task: Companion | None = None
 
     async def __aenter__(self) -> Self:
-        if self._every_s > 0:
-            self._timer = asyncio.get_running_loop().call_later(self._every_s, self._begin)
+        self.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+    def start(self) -> None:
+        """Beat from now on, also after ``stop``."""
+        if self._every_s > 0 and self._timer is None and self._task is None:
+            self._timer = asyncio.get_running_loop().call_later(self._every_s, self._begin)
 
     async def stop(self) -> None:
         """Beat no more. May be called again."""
@@ -39,6 +43,7 @@ class Heartbeat:
             await task.stop()
 
     def _begin(self) -> None:
+        self._timer = None
         self._task = Companion(self._beat)
         self._task.start()
 

@@ -14,6 +14,7 @@ from gglib.core.errors import UnreachableError, UpstreamStalledError
 from gglib.core.models import RunningTarget
 from gglib.proxy.dial import EngineBusyError, dial
 from gglib.proxy.http1.errors import TooManyConnectionsError
+from gglib.proxy.lanes import Lanes
 from gglib.proxy.silence import Silence
 from gglib.proxy.upstream_connection import SMALL_BODY_BYTES, UpstreamConnection
 
@@ -89,6 +90,8 @@ class UpstreamPool:
         self._turns: dict[str, asyncio.Lock] = {}
         """By target: held by the request that tries to connect to a busy engine."""
         self._broom: asyncio.TimerHandle | None = None
+        self.lanes = Lanes()
+        """What goes on with each target."""
         self._loop = asyncio.get_running_loop()
 
     @property

@@ -252,7 +252,8 @@ class Reply:
     def error(self) -> dict[str, Any]:
         """The error of the body, whose shape is checked."""
         error: dict[str, Any] = self.json()["error"]
-        assert list(error) == ["message", "type", "param", "code"]
+        assert list(error)[:4] == ["message", "type", "param", "code"]
+        assert set(list(error)[4:]) <= {"n_prompt_tokens", "n_ctx"}
         assert self.json() == {"error": error}
         assert self.values("content-type") == ["application/json"]
         return error

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,9 +115,12 @@ async def test_a_misspelled_path_reaches_the_engine_as_its_route(path: str, serv
 async def test_an_unknown_path_names_the_base_url() -> None:
     """What a client has to be given, at the address that it used."""
     async with proxy_running(FakeRuntime()) as proxy:
-        reply = await ask(proxy.port, path="/api/v1/chat/completions", body=chat_body())
+        host = f"localhost:{proxy.port}"
+        reply = await ask(
+            proxy.port, path="/api/v1/chat/completions", body=chat_body(), headers=(("Host", host),)
+        )
     assert reply.status == 404
-    assert f"http://127.0.0.1:{proxy.port}/v1 for OpenAI's clients" in reply.error["message"]
+    assert f"http://{host}/v1 for OpenAI's clients" in reply.error["message"]
 
 
 async def test_headers_of_the_client_are_filtered() -> None:
@@ -147,6 +151,48 @@ async def test_headers_of_the_client_are_filtered() -> None:
     ]
 
 
+@pytest.mark.parametrize("fields", [{}, {"num_ctx": 100_000}, {"num_ctx": 16}, {"stream": True}])
+async def test_each_answer_says_what_context_holds(fields: dict[str, Any]) -> None:
+    """What the engine was launched with, whatever was asked for: nothing is cut in silence. Once, also in a stream."""
+
+    async def answer(exchange: Exchange) -> None:
+        if "stream" in fields:
+            await exchange.write(SSE_HEAD + chunked(b"data: [DONE]\n\n") + b"0\r\n\r\n")
+        else:
+            await exchange.write(json_answer({}))
+
+    async with engine_running(answer) as engine, proxy_running(runtime_for(engine)) as proxy:
+        reply = await ask(
+            proxy.port, body=chat_body(**fields), headers=(("Origin", "http://localhost:3000"),)
+        )
+    assert reply.values("x-gglib-context") == ["4096"]
+    (exposed,) = reply.values("access-control-expose-headers")
+    assert "x-gglib-context" in exposed
+
+
+async def test_an_error_of_the_engine_says_what_context_holds() -> None:
+    """That is when a client needs it most."""
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.write(
+            json_answer({"error": {"message": "no", "type": "invalid_request_error"}}, b"400 Bad Request")
+        )
+
+    async with engine_running(answer) as engine, proxy_running(runtime_for(engine)) as proxy:
+        reply = await ask(proxy.port, body=chat_body())
+    assert reply.status == 400
+    assert reply.values("x-gglib-context") == ["4096"]
+
+
+async def test_a_limit_that_the_engine_would_misread_reaches_it_corrected() -> None:
+    """With the length that the body has then, whatever came."""
+    body = chat_body(max_tokens=2**40, n_predict=-2)
+    async with engine_running(answer_ok) as engine, proxy_running(runtime_for(engine)) as proxy:
+        assert (await ask(proxy.port, body=body)).status == 200
+    assert engine.exchanges[0].body == chat_body(max_tokens=2**31 - 1, n_predict=-1)
+    assert engine.exchanges[0].values("content-length") == [str(len(engine.exchanges[0].body))]
+
+
 async def test_headers_of_the_engine_are_filtered() -> None:
     """What belongs to the engine's own connection does not come back; the rest does, once."""
 
@@ -166,6 +212,7 @@ async def test_headers_of_the_engine_are_filtered() -> None:
         "content-length",
         "content-type",
         "date",
+        "x-gglib-context",
         "x-kept",
         "x-request-id",
     ]

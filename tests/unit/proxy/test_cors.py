@@ -101,7 +101,10 @@ def test_a_page_that_is_allowed_may_read_its_answer(origin: bytes) -> None:
     assert RULES.answer_headers(origin) == [
         (b"access-control-allow-origin", origin),
         (b"vary", b"Origin"),
-        (b"access-control-expose-headers", b"x-request-id, retry-after, x-should-retry, location"),
+        (
+            b"access-control-expose-headers",
+            b"x-request-id, x-gglib-context, retry-after, x-should-retry, location",
+        ),
     ]
 
 

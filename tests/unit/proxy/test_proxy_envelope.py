@@ -15,8 +15,9 @@ from gglib.proxy.engine_guards import (
     NEUTRAL_VALUES,
     SchemaLimits,
 )
-from gglib.proxy.envelope import MAX_MODEL_NAME_CHARS, Envelope, read_envelope
+from gglib.proxy.envelope import MAX_MODEL_NAME_CHARS, Envelope, corrected, read_envelope
 from gglib.proxy.errors import BadRequestError
+from gglib.proxy.token_limits import TOKEN_LIMITS
 
 from .test_json_scan import mutated, texts_of_json
 
@@ -133,7 +134,9 @@ def both(body: bytes) -> tuple[Envelope | None, Envelope | None]:
 
 
 MEMBERS = st.tuples(
-    st.sampled_from(["model", "stream", "num_ctx", "mod\\/el", "n", "é", *ENGINE_FIELDS, "grammar"]),
+    st.sampled_from(
+        ["model", "stream", "num_ctx", "mod\\/el", "n", "é", *ENGINE_FIELDS, "grammar", "max_tokens"]
+    ),
     st.sampled_from(
         [
             *('"m"', '""', '"\\n"', '"\\u0041"', '"\\ud83d"', '"é"', '"' + "m" * 513 + '"', '"\t"', '"\\x"'),
@@ -159,6 +162,10 @@ MEMBERS = st.tuples(
                 "-1",
                 "8192",
                 "1.0",
+                "-2",
+                "1e400",
+                "2147483647",
+                "2147483648",
                 "9" * 40,
                 "[]",
                 "{}",
@@ -225,6 +232,62 @@ def test_reads_back_what_was_written(
     """The fields come out as they went in, among any other members."""
     body = json.dumps({**others, "model": model, "stream": is_stream, "num_ctx": num_ctx}).encode()
     assert read_envelope(body) == Envelope(model, is_stream, num_ctx)
+
+
+def sent(body: bytes) -> bytes:
+    """Return what goes to the engine."""
+    return corrected(body, read_envelope(body).corrections)
+
+
+ODD_LIMITS = [
+    ("2147483648", "2147483647"),
+    ("4294967296", "2147483647"),
+    ("4294967301", "2147483647"),
+    ("1099511627776", "2147483647"),
+    ("9223372036854775808", "2147483647"),
+    ("18446744073709551615", "2147483647"),
+    ("9" * 400, "2147483647"),
+    ("1e12", "2147483647"),
+    ("2.5e9", "2147483647"),
+    ("1e400", "2147483647"),
+    ("-2", "-1"),
+    ("-1.5", "-1"),
+    ("-4294967292", "-1"),
+    ("-1e400", "-1"),
+]
+
+
+@pytest.mark.parametrize("field", sorted(TOKEN_LIMITS))
+@pytest.mark.parametrize(("written", "meant"), ODD_LIMITS)
+@pytest.mark.parametrize("more", ["", "x" * 5000])
+def test_a_limit_that_the_engine_would_misread_is_corrected(
+    field: str, written: str, meant: str, more: str
+) -> None:
+    """Only its digits change, in short bodies and in long ones."""
+    body = f'{{ "a":"{more}", "{field}" : %s , "model":"m","n":4294967296, "x":{{"{field}":4294967296}}}}'
+    assert sent((body % written).encode()) == (body % meant).encode()
+
+
+@pytest.mark.parametrize("field", sorted(TOKEN_LIMITS))
+@pytest.mark.parametrize(
+    "value",
+    ["-1", "-0", "0", "1", "5.7", "1e3", "2147483647", "null", "true", '"4294967296"', "[4294967296]"],
+)
+@pytest.mark.parametrize("more", ["", "x" * 5000])
+def test_any_other_limit_is_sent_as_it_came(field: str, value: str, more: str) -> None:
+    """What the engine understands, or refuses in words of its own."""
+    body = f'{{"{field}":{value},"model":"m","a":"{more}"}}'.encode()
+    assert read_envelope(body).corrections == ()
+    assert corrected(body, ()) == body
+
+
+def test_each_of_several_limits_is_corrected() -> None:
+    """Duplicates too, and those whose names are spelled with escapes: which of them counts is the engine's affair."""
+    body = rb'{"model":"m","max_tokens":4294967296,"n_predict":-7,"max_tokens":5,"max_t\u006fkens":1e10}'
+    assert (
+        sent(body)
+        == rb'{"model":"m","max_tokens":2147483647,"n_predict":-1,"max_tokens":5,"max_t\u006fkens":2147483647}'
+    )
 
 
 @pytest.mark.parametrize("field", sorted({*ENGINE_FIELDS, "id_slot", "lora"}))

@@ -1,0 +1,279 @@
+"""A request that its engine failed because of another one is sent again, alone; the client sees nothing of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from gglib.proxy import ProxyOptions
+
+from .support import (
+    SSE_HEAD,
+    Client,
+    Engine,
+    Exchange,
+    Proxy,
+    Reply,
+    ask,
+    chat_body,
+    chunked,
+    connect,
+    engine_running,
+    json_answer,
+    proxy_running,
+    quick,
+    runtime_for,
+    until,
+)
+
+FULL = {"error": {"code": 500, "message": "Context size has been exceeded.", "type": "server_error"}}
+FULL_EVENT = (
+    b'data: {"error":{"code":500,"message":"Context size has been exceeded.","type":"server_error"}}\n\n'
+)
+FULL_ANSWER = json_answer(FULL, b"500 Internal Server Error")
+END = b"0\r\n\r\n"
+DELTA = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
+DONE = b"data: [DONE]\n\n"
+
+
+@dataclass
+class Crowd:
+    """An engine whose cache holds one request: what it fails is chosen by the test."""
+
+    fail: asyncio.Event = field(default_factory=asyncio.Event)
+    """Until then the first ``crowd`` exchanges are computed."""
+    failure: bytes = FULL_ANSWER
+    crowd: int = 2
+    begun: list[bytes] = field(default_factory=list)
+    now: int = 0
+    most_beside_a_retry: int = 0
+    survivors: tuple[int, ...] = ()
+    """Which of the crowd are answered all the same."""
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+    """When those are."""
+    always_fails: bool = False
+
+    async def script(self, exchange: Exchange) -> None:
+        """Answer one request."""
+        number = len(self.begun)
+        self.begun.append(exchange.body)
+        self.now += 1
+        try:
+            if number < self.crowd:
+                await self.fail.wait()
+                if number in self.survivors:
+                    await self.release.wait()
+                    await exchange.write(ok(exchange))
+                else:
+                    await exchange.write(self.failure)
+                return
+            self.most_beside_a_retry = max(self.most_beside_a_retry, self.now)
+            await exchange.write(FULL_ANSWER if self.always_fails else ok(exchange))
+        finally:
+            self.now -= 1
+
+
+def ok(exchange: Exchange) -> bytes:
+    """Return a whole answer, as a stream where one is wanted."""
+    if b'"stream": true' in exchange.body:
+        return SSE_HEAD + chunked(DELTA, DONE) + END
+    return json_answer({"ok": exchange.body.decode()})
+
+
+@asynccontextmanager
+async def crowded(crowd: Crowd, **options: float) -> AsyncIterator[tuple[Proxy, Engine]]:
+    """Serve with that engine."""
+    async with (
+        engine_running(crowd.script) as engine,
+        proxy_running(runtime_for(engine), options=ProxyOptions(heartbeat_s=0, **options)) as proxy,  # type: ignore[arg-type]
+    ):
+        yield proxy, engine
+
+
+async def both_in_flight(crowd: Crowd, proxy: Proxy, *, is_stream: bool) -> list[asyncio.Task[Reply]]:
+    """Send two requests and return when the engine computes both."""
+    tasks = [
+        asyncio.create_task(ask(proxy.port, body=chat_body(stream=is_stream, user=str(number))))
+        for number in range(2)
+    ]
+    await until(lambda: len(crowd.begun) == 2)
+    return tasks
+
+
+async def test_two_that_failed_each_other_are_answered_one_after_the_other() -> None:
+    """Each is sent once again, as it was, and nothing else is at the engine then."""
+    crowd = Crowd()
+    with quick():
+        async with crowded(crowd) as (proxy, _):
+            tasks = await both_in_flight(crowd, proxy, is_stream=False)
+            crowd.fail.set()
+            replies = [await task for task in tasks]
+    assert [reply.status for reply in replies] == [200, 200]
+    assert [reply.json()["ok"].encode() for reply in replies] == [
+        chat_body(stream=False, user=str(number)) for number in range(2)
+    ]
+    assert sorted(crowd.begun[:2]) == sorted(crowd.begun[2:])
+    assert crowd.most_beside_a_retry == 1
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        FULL_ANSWER,
+        SSE_HEAD + chunked(FULL_EVENT) + END,
+        SSE_HEAD + chunked(b":\n\n", b":\n\n" + FULL_EVENT) + END,
+        SSE_HEAD + chunked(FULL_EVENT[:30], FULL_EVENT[30:]) + END,
+        SSE_HEAD + chunked(b"event: error\n" + FULL_EVENT) + END,
+    ],
+    ids=["before the head", "first event", "behind comments", "in two chunks", "Anthropic's form"],
+)
+async def test_a_stream_of_which_nothing_was_relayed_is_sent_again(failure: bytes) -> None:
+    """Its head and comments may have gone to the client by then; the answer follows as if nothing had been."""
+    crowd = Crowd(failure=failure)
+    with quick():
+        async with crowded(crowd) as (proxy, _):
+            tasks = await both_in_flight(crowd, proxy, is_stream=True)
+            crowd.fail.set()
+            replies = [await task for task in tasks]
+    for reply in replies:
+        assert reply.status == 200
+        assert reply.body.lstrip(b":\n") == DELTA + DONE
+        assert reply.is_whole
+    assert len(crowd.begun) == 4
+    assert crowd.most_beside_a_retry == 1
+
+
+async def test_a_stream_whose_heartbeats_have_gone_is_sent_again() -> None:
+    """They go on while it waits for its turn, and it is answered behind them."""
+    crowd = Crowd(survivors=(0,))
+    async with (
+        engine_running(crowd.script) as engine,
+        proxy_running(runtime_for(engine), options=ProxyOptions(heartbeat_s=0.01)) as proxy,
+    ):
+        first = asyncio.create_task(ask(proxy.port, body=chat_body(stream=True)))
+        await until(lambda: len(crowd.begun) == 1)
+        async with await connect(proxy.port) as client:
+            await client.send(body=chat_body(stream=True))
+            await client.read_until(b":\n\n")
+            crowd.fail.set()
+            await until(lambda: len(crowd.begun) == 2 and crowd.now == 1)
+            await client.read_until(b":\n\n")
+            await client.read_until(b":\n\n")
+            crowd.release.set()
+            rest = await client.read_until(END)
+        assert (await first).status == 200
+    assert DELTA in rest
+    assert b"error" not in rest
+    assert crowd.most_beside_a_retry == 1
+
+
+async def test_what_is_alone_waits_for_the_others_and_new_ones_wait_behind_it() -> None:
+    """The one that survived goes on to its end; one that comes meanwhile does not get in between."""
+    crowd = Crowd(survivors=(0,))
+    async with crowded(crowd) as (proxy, engine):
+        first, second = await both_in_flight(crowd, proxy, is_stream=False)
+        crowd.fail.set()
+        await until(lambda: crowd.now == 1)
+        late = asyncio.create_task(ask(proxy.port, body=chat_body(user="late")))
+        await until(lambda: proxy.runtime.holds == 3)  # the one that waits for its turn holds the model, too
+        assert len(engine.exchanges) == 2
+        crowd.release.set()
+        replies = [await first, await second, await late]
+    assert [reply.status for reply in replies] == [200, 200, 200]
+    assert crowd.begun[3] == chat_body(user="late")
+    assert crowd.most_beside_a_retry == 1
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_one_that_was_alone_is_told(is_stream: bool) -> None:  # noqa: FBT001 - a case
+    """Its engine has no room for it: to send it again would help nobody."""
+    crowd = Crowd(crowd=1)
+    crowd.fail.set()
+    async with crowded(crowd) as (proxy, _):
+        reply = await ask(proxy.port, body=chat_body(stream=is_stream))
+    assert (reply.status, reply.error["code"]) == (400, "context_length_exceeded")
+    assert len(crowd.begun) == 1
+
+
+async def test_it_is_sent_again_once() -> None:
+    """What fails alone as well is told."""
+    crowd = Crowd(always_fails=True)
+    async with crowded(crowd) as (proxy, _):
+        tasks = await both_in_flight(crowd, proxy, is_stream=False)
+        crowd.fail.set()
+        replies = [await task for task in tasks]
+    assert [reply.error["code"] for reply in replies] == ["context_length_exceeded"] * 2
+    assert len(crowd.begun) == 4
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_a_wait_for_the_others_has_an_end(is_stream: bool) -> None:  # noqa: FBT001 - a case
+    """Where they do not end in the time that the client gives, the engine's error is told."""
+    failure = SSE_HEAD + chunked(FULL_EVENT) + END if is_stream else FULL_ANSWER
+    crowd = Crowd(survivors=(0,), failure=failure)
+    async with crowded(crowd) as (proxy, _):
+        first = asyncio.create_task(ask(proxy.port, body=chat_body()))
+        await until(lambda: len(crowd.begun) == 1)
+        second = asyncio.create_task(
+            ask(proxy.port, body=chat_body(stream=is_stream), headers=(("Prefer", "wait=0"),))
+        )
+        await until(lambda: len(crowd.begun) == 2)
+        crowd.fail.set()
+        reply = await second
+        crowd.release.set()
+        assert (await first).status == 200
+    assert reply.status >= 400
+    assert (reply.status, reply.error["code"]) == (400, "context_length_exceeded")
+    assert len(crowd.begun) == 2
+
+
+async def test_a_client_that_leaves_while_its_request_waits_holds_nothing_up() -> None:
+    """Neither the model nor those behind it."""
+    crowd = Crowd(survivors=(0,))
+    async with crowded(crowd) as (proxy, _):
+        first = asyncio.create_task(ask(proxy.port, body=chat_body()))
+        await until(lambda: len(crowd.begun) == 1)
+        client: Client = await connect(proxy.port)
+        await client.send(body=chat_body())
+        await until(lambda: len(crowd.begun) == 2)
+        crowd.fail.set()
+        await until(lambda: crowd.now == 1)
+        client.leave()
+        await until(lambda: proxy.runtime.holds == 1)
+        crowd.release.set()
+        assert (await first).status == 200
+        assert (await ask(proxy.port, body=chat_body(user="late"))).status == 200
+    assert crowd.begun[2:] == [chat_body(user="late")]
+
+
+async def test_an_overflow_in_the_middle_is_not_sent_again() -> None:
+    """Nobody can take back what the client has; the engine's error ends the stream."""
+    crowd = Crowd(failure=SSE_HEAD + chunked(DELTA, FULL_EVENT) + END)
+    async with crowded(crowd) as (proxy, _):
+        tasks = await both_in_flight(crowd, proxy, is_stream=True)
+        crowd.fail.set()
+        replies = [await task for task in tasks]
+    for reply in replies:
+        assert reply.body.startswith(DELTA)
+        assert b"Context size has been exceeded" in reply.body
+        assert b"[DONE]" not in reply.body
+    assert len(crowd.begun) == 2
+
+
+async def test_a_beginning_that_is_no_error_is_relayed_as_it_came() -> None:
+    """Whatever its pieces are: nothing of a stream is kept, lost or said twice."""
+    parts = (b":\n\n", b"da", b"ta: {", b'"choices":[]}\n', b"\n", b"data: [DONE]", b"\n\n")
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.write(SSE_HEAD)
+        for part in parts:
+            await exchange.write(chunked(part))
+            await asyncio.sleep(0.002)
+        await exchange.write(END)
+
+    async with engine_running(script) as engine, proxy_running(runtime_for(engine)) as proxy:
+        reply = await ask(proxy.port, body=chat_body(stream=True))
+    assert reply.body == b"".join(parts)
+    assert reply.is_whole
