@@ -19,6 +19,7 @@ from gglib.core.authorities import is_plain_loopback, read_host
 from gglib.core.errors import InvalidSettingError
 from gglib.core.exposure import require_guard
 from gglib.db import SqliteCatalog
+from gglib.machine import read_memory_state
 from gglib.proxy import GUARDED_FIELDS, ProxyOptions, serve
 from gglib.runtime import EngineManager, ProxyConfig, ProxySupervisor, RuntimeConfig
 from gglib.runtime.engine import Engine
@@ -201,4 +202,5 @@ def _runtime_config(settings: Settings) -> RuntimeConfig:
         max_wait_s=settings.swap_wait_s,
         total_wait_s=settings.max_wait_s,
         drain_s=settings.drain_s,
+        memory_state=read_memory_state,
     )

@@ -7,6 +7,7 @@ error (HTTP, command line) maps the classes once; nobody else looks inside.
 
 import math
 from enum import Enum
+from pathlib import Path
 from shlex import quote
 
 
@@ -87,8 +88,8 @@ class ModelFileNotFoundError(GglibError):
     def __init__(self, model_name: str) -> None:
         self.model_name = model_name
         super().__init__(
-            f"The file of model '{model_name}' is no longer where it was added from: "
-            f"put it back, or run 'gglib rm {quote(model_name)}' and add it again."
+            f"The file of model '{model_name}' is no longer where it was added from: put it back, "
+            f"or, if it is gone for good, 'gglib rm {quote(model_name)}' forgets the model."
         )
 
 
@@ -99,10 +100,24 @@ class EngineNotFoundError(GglibError):
     blame = Blame.OPERATOR
 
 
+class EngineBrokenError(EngineNotFoundError):
+    """The engine's program is there but cannot serve; ``why`` is a clause, and the message names its path."""
+
+    code = "engine_broken"
+
+    def __init__(self, path: Path, why: str) -> None:
+        self.path = path
+        self.why = why
+        super().__init__(
+            f"The engine {path} cannot be used: {why}; reinstall llama.cpp, or use the engine that comes with "
+            "gglib: 'gglib serve --engine embedded'."
+        )
+
+
 class ModelLoadFailedError(GglibError):
     """The engine could not load the model.
 
-    ``reason`` is the engine's own sentence; ``log_tail`` its last lines, with the home directory shortened.
+    ``reason`` is the engine's own sentence; ``log_tail`` its last lines. What clients get has file names for paths.
     """
 
     code = "model_load_failed"
@@ -200,6 +215,16 @@ class UpstreamError(GglibError):
     code = "upstream_error"
     blame = Blame.ENGINE
     is_retryable = True
+
+
+class EngineDiedError(UpstreamError):
+    """The engine ended while it answered. ``reason`` says why, ``log_tail`` is what it printed last."""
+
+    def __init__(self, model_name: str, reason: str, log_tail: tuple[str, ...] = ()) -> None:
+        self.model_name = model_name
+        self.reason = reason
+        self.log_tail = log_tail
+        super().__init__(f"The engine of model '{model_name}' died: {reason}")
 
 
 class UnreachableError(UpstreamError):

@@ -213,7 +213,7 @@ def error_body(message: str, *, type_: str, param: str | None = None, code: str 
 
 
 def _message(error: errors.GglibError) -> str:
-    if isinstance(error, errors.ModelLoadFailedError) and error.log_tail:
+    if isinstance(error, errors.ModelLoadFailedError | errors.EngineDiedError) and error.log_tail:
         return "\n".join((str(error), *error.log_tail[-LOG_LINES_SHOWN:]))
     return str(error)
 

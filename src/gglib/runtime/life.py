@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from gglib.core.errors import GglibError, ModelLoadFailedError
 from gglib.runtime.launch import LaunchConfig, launched
-from gglib.runtime.logs import reason_for_exit, shorten_home
 from gglib.runtime.messages import BecameReady, Died, Event, Launch, LoadFailed
+from gglib.runtime.path_names import PathNames
+from gglib.runtime.shown_errors import known_directories, with_file_names
 
 if TYPE_CHECKING:
     from gglib.core.models import RunningTarget
@@ -32,6 +33,8 @@ class EngineLife:
         self.target: RunningTarget | None = None
         self.death: str | None = None
         """What it died of, if it did so after it was ready and nobody had told it to go."""
+        self.last_lines: tuple[str, ...] = ()
+        """What it printed before that death."""
         self.is_over = asyncio.Event()
         """Set as soon as its process is gone, or was told to go."""
         self._name = name
@@ -84,9 +87,10 @@ class EngineLife:
             self.target = await engine.ready()
             self.ready_at = asyncio.get_running_loop().time()
             self._tell(BecameReady(self.launch.generation))
-            exit_code = await engine.child.wait()
-            reason = reason_for_exit(engine.log.tail.lines, exit_code, was_ready=True)
-            self.death = shorten_home(reason, self._config.home)
+            reason = await engine.reason_for_exit(was_ready=True)
+            names = self._names()
+            self.death = names.shown(reason)
+            self.last_lines = tuple(map(names.shown, engine.last_lines))
             self.is_over.set()
             logger.error("'%s' died while it was running: %s", spec.model_name, reason)
             # Before anything is tidied up: nobody else is to be sent to a process that is gone.
@@ -99,7 +103,12 @@ class EngineLife:
             error = ModelLoadFailedError(name, _why_not_started(error))
         else:
             logger.error("%s", error)
-        self._tell(LoadFailed(self.launch.generation, error))
+        self._tell(LoadFailed(self.launch.generation, with_file_names(error, self._names())))
+
+    def _names(self) -> PathNames:
+        """Return what makes file names of the paths that this launch knows: clients get those."""
+        directories = known_directories(self.launch.spec, self._config, launch_name=self._name)
+        return PathNames(directories, self._config.home)
 
 
 def _why_not_started(error: BaseException) -> str:

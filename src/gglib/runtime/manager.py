@@ -9,6 +9,7 @@ import itertools
 import logging
 import os
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +19,7 @@ from typing import Self
 
 from gglib.core.context import ContextWish
 from gglib.core.errors import (
+    EngineDiedError,
     GglibError,
     ModelFileNotFoundError,
     ModelLoadFailedError,
@@ -28,6 +30,7 @@ from gglib.core.errors import (
     UpstreamError,
     UpstreamStalledError,
 )
+from gglib.core.memory_state import MemoryState
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.names import not_found
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, ResidentStatus, RuntimeStatus, WaitingStatus
@@ -84,6 +87,8 @@ class RuntimeConfig:
     drain_s: float = 3.0
     """How long ``stop_current`` and ``drain`` let requests in flight go on."""
     use_unix_socket: bool = True
+    memory_state: Callable[[], MemoryState] | None = None
+    """Reads what the system says of memory, to tell whether a killed engine was killed for want of it."""
 
 
 class EngineManager(ModelRuntimePort):
@@ -99,6 +104,7 @@ class EngineManager(ModelRuntimePort):
             slots=config.slots,
             heartbeat_s=config.heartbeat_s,
             use_unix_socket=config.use_unix_socket,
+            memory_state=config.memory_state,
         )
         self._scheduler = Scheduler(
             capacity=config.capacity, max_wait_s=config.max_wait_s, queue_limit=config.queue_limit
@@ -293,7 +299,7 @@ class EngineManager(ModelRuntimePort):
                 await life.is_over.wait()
         name = life.launch.spec.model_name
         if life.death is not None:
-            return UpstreamError(f"The engine of model '{name}' died: {life.death}")
+            return EngineDiedError(name, life.death, life.last_lines)
         if life.is_over.is_set():
             return ShuttingDownError() if self._is_closing else ModelStoppedError(name, was_loading=False)
         return error
