@@ -19,6 +19,7 @@ import platformdirs
 from gglib.core.access_keys import read_keys
 from gglib.core.authorities import read_host, read_origin
 from gglib.core.context import UNLIMITED_CONTEXT
+from gglib.core.engine_choice import EMBEDDED
 from gglib.core.errors import CatalogError, InvalidSettingError
 
 T = TypeVar("T")
@@ -92,6 +93,10 @@ def _text(value: object) -> str:
 
 def _path(value: object) -> Path:
     return Path(_text(str(value))).expanduser().absolute()
+
+
+def _engine(value: object) -> Path:
+    return EMBEDDED if str(value) == str(EMBEDDED) else _path(value)
 
 
 def _integer(lowest: int, highest: int) -> Callable[[object], int]:
@@ -210,7 +215,13 @@ SETTINGS: tuple[SettingSpec, ...] = (
         CONTEXT_MUST_BE,
         "Context in tokens when neither request nor model says; 'max' is what the model was trained for.",
     ),
-    SettingSpec("engine", "engine", _path, "the path of a llama-server", "The llama-server program to use."),
+    SettingSpec(
+        "engine",
+        "engine",
+        _engine,
+        "the path of a llama-server, or 'embedded'",
+        "The llama-server program to use, or `embedded` for the engine that comes with gglib.",
+    ),
     SettingSpec(
         "slots",
         "slots",

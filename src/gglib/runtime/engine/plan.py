@@ -51,9 +51,15 @@ class Engine(Protocol):
         """Why this engine was chosen, in one sentence."""
         ...
 
-    def command(self, plan: LaunchPlan) -> list[str]:
-        """Return the argv of a launch, after writing what the engine reads from files.
+    @property
+    def warning(self) -> str | None:
+        """What is wrong with the choice, in one sentence that says what to do; None when nothing is."""
+        ...
 
-        Raises ``InvalidSettingError`` for a model's engine argument that this engine does not take.
+    def command(self, plan: LaunchPlan) -> list[str]:
+        """Return the argv of a launch, after writing what the engine reads from files. May block for seconds.
+
+        Raises ``InvalidSettingError`` for a model's engine argument that this engine does not take, and
+        ``EngineBrokenError`` where the engine's program cannot run.
         """
         ...
