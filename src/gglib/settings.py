@@ -6,7 +6,6 @@ says all there is: ``SETTINGS``. Adapters never see this module: they are given 
 
 import difflib
 import math
-import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -17,10 +16,11 @@ from typing import Any, TypeVar
 import platformdirs
 
 from gglib.core.access_keys import read_keys
-from gglib.core.authorities import read_host, read_origin
+from gglib.core.authorities import read_allowed_origin, read_host
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.engine_choice import EMBEDDED
 from gglib.core.errors import CatalogError, InvalidSettingError
+from gglib.system.small_files import read_small
 
 T = TypeVar("T")
 
@@ -154,8 +154,7 @@ def _several(read: Callable[[str], T]) -> Callable[[object], tuple[T, ...]]:
 
 
 def _origin(text: str) -> str:
-    if text != "*":
-        read_origin(text)
+    read_allowed_origin(text)
     return text.lower()
 
 
@@ -381,21 +380,32 @@ def _find_home(overrides: Mapping[str, object], environ: Mapping[str, str]) -> P
 def _read_config(path: Path) -> tuple[dict[str, object], tuple[str, ...]]:
     """Return what is set in the file, and what is to be said of the file itself."""
     try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read()
-            is_readable_by_others = bool(os.fstat(file.fileno()).st_mode & _READABLE_BY_OTHERS)
+        content = read_small(path, follows_links=True)
+        is_readable_by_others = bool(path.stat().st_mode & _READABLE_BY_OTHERS)
     except FileNotFoundError:
         return {}, ()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidSettingError(f"{path} cannot be read: {error}.") from error
-    try:
-        config: dict[str, object] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidSettingError(f"{path} is not valid TOML: {error}.") from error
+    except OSError as error:
+        raise InvalidSettingError(
+            f"{path} cannot be read ({error.strerror or error}): put a file in its place that this user can read."
+        ) from error
+    config = _parse_config(path, content)
     _refuse_unknown(path, config)
     if is_readable_by_others and config.get(_KEYS):
         return config, (f"{path} has access keys in it, and others can read it: 'chmod 600 {path}'.",)
     return config, ()
+
+
+def _parse_config(path: Path, content: bytes) -> dict[str, object]:
+    """Return the settings of the file's bytes; a byte order mark and ``CR LF`` are what some editors write."""
+    try:
+        config: dict[str, object] = tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise InvalidSettingError(f"{path} is not UTF-8: save it as UTF-8.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidSettingError(f"{path} is not valid TOML: {error}.") from error
+    except RecursionError as error:
+        raise InvalidSettingError(f"{path} is not valid settings: it is nested too deeply.") from error
+    return config
 
 
 def _refuse_unknown(path: Path, config: dict[str, object]) -> None:

@@ -150,6 +150,7 @@ class TestReading:
             capabilities=FULL.facts.capabilities,
             settings=FULL.settings,
             projector=FULL.projector,
+            paths=FULL.paths,
         )
 
 
@@ -305,6 +306,55 @@ class TestReplacing:
         """Replacing what is not there adds nothing."""
         assert await catalog.replace_model("nobody", NEWER) is None
         assert await catalog.list_models() == []
+
+
+class TestKinds:
+    async def test_the_users_word_wins_and_can_be_taken_back(self, catalog: ModelStorePort) -> None:
+        """What a model is served as is shown and launched, and the header's word comes back when nothing is set."""
+        added = await catalog.add_model(FULL)
+        changed = await catalog.change_model("qwen", settings=replace(FULL.settings, kind="rerank"))
+        assert changed is not None
+        assert (changed.capabilities, changed.detected) == (
+            ModelCapabilities(rerank=True),
+            FULL.facts.capabilities,
+        )
+        assert await catalog.list_models() == [changed]
+        spec = await catalog.resolve_for_launch("qwen")
+        assert spec is not None
+        assert (spec.capabilities, spec.pooling) == (ModelCapabilities(rerank=True), "rank")
+        assert await catalog.change_model("qwen", settings=FULL.settings) == added
+
+    async def test_it_is_stored_with_a_new_model(self, catalog: ModelStorePort) -> None:
+        """A model that is added as a reranker is one from then on; its header's pooling is kept."""
+        facts = GgufFacts(architecture="bert", capabilities=ModelCapabilities(embedding=True), pooling="cls")
+        added = await catalog.add_model(
+            replace(new_model("a"), facts=facts, settings=ModelSettings(kind="rerank"))
+        )
+        assert (added.capabilities.names(), added.pooling, added.settings.kind) == (
+            ("rerank",),
+            "cls",
+            "rerank",
+        )
+        back = await catalog.change_model("a", settings=ModelSettings())
+        assert back is not None
+        spec = await catalog.resolve_for_launch("a")
+        assert spec is not None
+        assert (back.capabilities.names(), spec.pooling) == (("embedding",), "cls")
+
+    async def test_a_newer_version_keeps_it(self, catalog: ModelStorePort) -> None:
+        """Other files in a model's place are served as the user said of the old ones."""
+        await catalog.add_model(replace(FULL, settings=ModelSettings(kind="embedding")))
+        replaced = await catalog.replace_model("qwen", NEWER)
+        assert replaced is not None
+        assert replaced.settings.kind == "embedding"
+        assert replaced.capabilities == ModelCapabilities(embedding=True)
+        assert replaced.detected == NEWER.facts.capabilities
+
+    async def test_a_reranker_by_its_header_comes_back(self, catalog: ModelStorePort) -> None:
+        """The capability and the pooling that a header says are stored."""
+        facts = GgufFacts(architecture="bert", capabilities=ModelCapabilities(rerank=True), pooling="rank")
+        added = await catalog.add_model(replace(new_model("a"), facts=facts))
+        assert (added.capabilities.names(), added.pooling, added.detected) == (("rerank",), "rank", None)
 
 
 class TestUses:

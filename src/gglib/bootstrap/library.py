@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from gglib.bootstrap.catalog import add_file
+from gglib.bootstrap.catalog import add_file, own_files
 from gglib.bootstrap.finding import finder
 from gglib.bootstrap.hub import open_hub
 from gglib.bootstrap.pulls import pull_named
@@ -19,7 +19,7 @@ from gglib.core.pull_target import PullTarget, read_target
 from gglib.settings import Settings
 from gglib.usecases.downloads import Downloads
 from gglib.usecases.library import ModelLibrary
-from gglib.usecases.remove_model import plan_removal, remove_with_files
+from gglib.usecases.remove_model import forget_model, plan_removal, remove_with_files
 
 
 @asynccontextmanager
@@ -43,7 +43,7 @@ def library_of(
     """Return the library made of these: each of its methods is what a command does."""
     return ModelLibrary(
         downloads=downloads,
-        add=partial(add_file, store=store),
+        add=partial(add_file, store=store, own=own_files(settings)),
         remove=partial(_remove, settings, store),
         find=partial(_find, settings, hub),
         show=partial(_show, settings, hub),
@@ -59,10 +59,12 @@ async def _remove(
     """Do what ``gglib rm`` does."""
     model = await require_model(store, name)
     if not with_files:
-        if await store.remove_model(model.name) is None:
+        if await forget_model(model.name, store, settings.models_dir) is None:
             raise not_found(name, await store.list_models())
         return RemovedModel(model=model)
-    plan = await asyncio.to_thread(plan_removal, model, await store.list_models(), settings.models_dir)
+    plan = await asyncio.to_thread(
+        plan_removal, model, await store.list_models(), settings.models_dir, own_files(settings)
+    )
     removal = await remove_with_files(plan, store, settings.models_dir)
     if removal is None:
         raise not_found(name, await store.list_models())

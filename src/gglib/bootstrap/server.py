@@ -19,13 +19,17 @@ from gglib.core.authorities import is_plain_loopback, read_host
 from gglib.core.errors import InvalidSettingError
 from gglib.core.exposure import require_guard
 from gglib.db import SqliteCatalog
+from gglib.gguf import read_model
 from gglib.machine import read_memory_state
 from gglib.proxy import GUARDED_FIELDS, ProxyOptions, serve
 from gglib.runtime import EngineManager, ProxyConfig, ProxySupervisor, RuntimeConfig
 from gglib.runtime.engine import Engine
 from gglib.runtime.instance import InstanceClaim, claim
+from gglib.runtime.model_files import read_mark
 from gglib.settings import Settings, prepare_home
+from gglib.usecases.fresh_catalog import FreshCatalog
 from gglib.usecases.last_uses import LastUses, written_regularly
+from gglib.usecases.model_facts import ModelFacts
 
 logger = logging.getLogger("gglib")
 
@@ -78,15 +82,17 @@ async def running_server(
     """
     refuse_to_be_open(settings)
     local_key = secrets.token_urlsafe(32) if settings.api_keys else None
+    facts = ModelFacts(home.catalog, read_model, read_mark)
     options = _proxy_options(settings, local_key)
     async with (
         open_library(settings, home.catalog) as library,
-        EngineManager(home.catalog, engine, _runtime_config(settings)) as manager,
+        EngineManager(home.catalog, engine, _runtime_config(settings), preflight=facts.check) as manager,
         written_regularly(LastUses(manager.take_used, home.catalog, time.time)),
     ):
         supervisor = ProxySupervisor(partial(serve, options=options, library=library))
         try:
-            url = await supervisor.start(_proxy_config(settings), manager, home.catalog)
+            shown = FreshCatalog(home.catalog, facts.refresh, time.monotonic)
+            url = await supervisor.start(_proxy_config(settings), manager, shown)
             home.claim.announce(url, key=local_key)
             yield Server(url, supervisor, manager, local_key)
         finally:

@@ -8,6 +8,14 @@ STARTED_S = time.monotonic()
 
 def main() -> None:
     """Run the command that the arguments name."""
+    import sys
+
+    from gglib.cli.streams import OutputError, give_up_output, prepare_streams
+
+    prepare_streams()
     from gglib.cli.app import cli
 
-    cli.main(prog_name="gglib")
+    try:
+        cli.main(prog_name="gglib")
+    except OutputError as error:
+        sys.exit(give_up_output(error))

@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 
-from gglib.bootstrap.catalog import open_catalog
+from gglib.bootstrap.catalog import model_faults, open_catalog
 from gglib.cli.instance import find_instance
 from gglib.core.models import ModelSummary
 from gglib.machine import read_memory
@@ -44,11 +44,13 @@ def checks(settings: Settings) -> list[Check]:
 
     async def models() -> Finding:
         found = await _models(settings)
-        states = {model.name: {file_state(path) for path in model.paths} for model in found}
+        states = {model.name: {file_state(path) for path in model.all_files} for model in found}
+        there = [model for model in found if states[model.name] == {FileState.HERE}]
         return judge_models(
             found,
             [name for name, seen in states.items() if FileState.GONE in seen],
             [name for name, seen in states.items() if FileState.HIDDEN in seen],
+            await asyncio.to_thread(model_faults, there, settings),
         )
 
     async def address() -> Finding:

@@ -14,6 +14,8 @@ Command = TypeVar("Command", bound=Callable[..., object])
 
 CTX_HELP = "Context in tokens where neither request nor model says; 'max' is what the model was trained for."
 
+MMPROJ_HELP = "The projector (mmproj) that lets the model see images"
+
 IDLE_TTL_HELP = "Leave the memory after so long without a request: 30s, 10m, 2h; 'off': never."
 
 
@@ -29,6 +31,19 @@ class Options:
         from gglib.settings import load_settings
 
         return load_settings({"home": self.home, **overrides}, os.environ)
+
+
+def kind_options(command: Command) -> Command:
+    """Add the switches that say what a model is served as, whatever its header says."""
+    for decorate in (
+        click.option("--chat", is_flag=True, help="Serve it as a chat model, whatever its header says."),
+        click.option("--rerank", is_flag=True, help="Serve it as a reranker, whatever its header says."),
+        click.option(
+            "--embedding", is_flag=True, help="Serve it as an embedding model, whatever its header says."
+        ),
+    ):
+        command = decorate(command)
+    return command
 
 
 def server_options(command: Command) -> Command:

@@ -4,8 +4,6 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-import click
-
 if TYPE_CHECKING:
     from gglib.runtime.engine import Engine
     from gglib.settings import Settings
@@ -18,12 +16,13 @@ def choose_engine(settings: "Settings") -> "Engine":
 
     A broken one on the PATH is told on stderr and in the log. Raises ``EngineNotFoundError``.
     """
+    from gglib.cli import render
     from gglib.runtime.engine import find_engine
 
     engine = find_engine(settings.engine)
     _ = engine.description
     if engine.warning is not None:
-        click.echo(f"Warning: {engine.warning}", err=True)
+        render.say(f"Warning: {engine.warning}", is_error=True)
         logger.warning("%s", engine.warning)
     return engine
 

@@ -1,5 +1,7 @@
 """The border where errors become one sentence on stderr and an exit code."""
 
+import errno
+import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gglib.core.errors import GglibError
+from gglib.cli.streams import OutputError
+from gglib.core.errors import CatalogError, GglibError
+from gglib.core.plain_text import escape_block, escape_line
 
 if TYPE_CHECKING:
     from gglib.cli.context import Options
@@ -28,14 +32,59 @@ def shown_errors(ctx: click.Context) -> Iterator[None]:
     except KeyboardInterrupt:
         click.echo(err=True)
         ctx.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        raise  # click ends quietly: whoever read has enough
+    except (BrokenPipeError, OutputError):
+        raise  # click ends quietly: its reader has closed the pipe; and main() says what is wrong with the output
     except GglibError as error:
         _show_traceback(ctx)
-        raise click.ClickException(str(error)) from error
+        sentence = error.for_owner() if isinstance(error, CatalogError) else str(error)
+        raise click.ClickException(escape_block(sentence)) from error
+    except OSError as error:
+        _show_traceback(ctx)
+        raise click.ClickException(escape_block(_of_system(ctx, error))) from error
     except Exception as error:
         _show_traceback(ctx)
-        raise click.ClickException(_unexpected(ctx, error)) from error
+        raise click.ClickException(escape_line(_unexpected(ctx, error))) from error
+
+
+def _of_system(ctx: click.Context, error: OSError) -> str:
+    """Return what the system refused, of which file, and what helps; a rare kind of failure is treated as a bug."""
+    what_next = _WHAT_NEXT.get(error.errno or 0)
+    if what_next is None:
+        return _unexpected(ctx, error)
+    where = error.filename or _home(ctx)
+    where = os.fsdecode(where) if isinstance(where, str | bytes) else f"{where}"
+    return f"{where} cannot be used ({error.strerror}): {what_next}."
+
+
+def _home(ctx: click.Context) -> str:
+    """Return the home, in words where it is not known: a write that fails does not name its file."""
+    options: Options | None = ctx.obj
+    try:
+        return "gglib's home" if options is None else str(options.settings().home)
+    except (GglibError, OSError):
+        return "gglib's home"
+
+
+_ROOM = "free some disk space, or name another home with --home"
+_RIGHTS = "make it readable and writable for this user, or name another home with --home"
+_PLACE = "move what is in its way, or name another home with --home"
+_WHAT_NEXT = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.EROFS: _RIGHTS,
+    errno.EIO: "check its disk",
+    errno.ENOTDIR: _PLACE,
+    errno.EISDIR: _PLACE,
+    errno.EEXIST: _PLACE,
+    errno.EINVAL: _PLACE,
+    errno.ELOOP: _PLACE,
+    errno.ENXIO: _PLACE,
+    errno.ENAMETOOLONG: "use a shorter name or path",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "close other programs: the system has no more open files",
+}
 
 
 def _show_traceback(ctx: click.Context) -> None:

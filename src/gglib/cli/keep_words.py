@@ -10,10 +10,12 @@ from gglib.cli import render
 from gglib.cli.typed import command, said
 from gglib.core.file_names import escaped
 from gglib.core.models import ModelSummary
+from gglib.usecases.disk_use import DiskUse
 from gglib.usecases.file_state import FileState
 from gglib.usecases.import_models import ImportItem, ImportState
 from gglib.usecases.outdated_models import Upstream, UpstreamCheck, pinned_revision
-from gglib.usecases.remove_model import Removal, RemovalPlan
+from gglib.usecases.prune_models import Pruned, PrunePlan
+from gglib.usecases.remove_model import Doomed, Removal, RemovalPlan
 from gglib.usecases.verify_models import FileCheck, FileVerdict
 
 SHORT_COMMIT = 7
@@ -82,11 +84,7 @@ def _revisions(check: UpstreamCheck) -> str:
 
 def to_be_removed(plan: RemovalPlan) -> Iterator[str]:
     """Return what will go and what will stay."""
-    for file in plan.doomed:
-        other = (
-            "" if file.freed_bytes or not file.size_bytes else ", which has another name and frees nothing"
-        )
-        yield f"Deletes {_shown(file.path)} ({render.size(file.size_bytes)}{other})"
+    yield from map(_going, plan.doomed)
     yield from spared(plan)
 
 
@@ -113,6 +111,51 @@ def removed(plan: RemovalPlan, removal: Removal, state: str | None) -> Iterator[
         yield f"{_shown(file.path)} could not be deleted ({file.reason}): the next gglib command tries again."
 
 
+def to_be_pruned(plan: PrunePlan, models_dir: Path) -> Iterator[str]:
+    """Return what no model uses: what goes, what stays and why, and a total."""
+    yield from map(_going, plan.doomed)
+    for file in plan.spared:
+        yield f"Keeps {_shown(file.path)}: {escaped(file.reason)}."
+    emptied = {parent for file in plan.doomed for parent in file.path.parents}
+    for directory in plan.directories:
+        if directory in emptied:
+            continue  # it goes with its last file
+        yield f"Removes the empty directory {_shown(directory)}"
+    if plan.doomed:
+        yield f"{_files(len(plan.doomed))}, {_amount(plan.freed_bytes)} in all."
+    elif not plan.directories:
+        yield f"Nothing to free in {_shown(models_dir)}."
+
+
+def pruned(done: Pruned) -> Iterator[str]:
+    """Return what became of it."""
+    if done.deleted:
+        yield f"Deleted {_files(len(done.deleted))} and freed {_amount(done.freed_bytes)}."
+    for file in done.undeleted:
+        yield f"{_shown(file.path)} could not be deleted ({file.reason}): make its directory writable and try again."
+
+
+def total(use: DiskUse) -> str:
+    """Return the last line of a list: what the models take on the disk, and how much of that gglib may free."""
+    models = "1 model" if use.models == 1 else f"{use.models} models"
+    return (
+        f"{models}, {render.size(use.total_bytes)} on disk, {render.size(use.own_bytes)} of it gglib's own."
+    )
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
+
+
+def _amount(size_bytes: int) -> str:
+    return render.size(size_bytes) if size_bytes else "nothing"
+
+
+def _going(file: Doomed) -> str:
+    other = "" if file.freed_bytes or not file.size_bytes else ", which has another name and frees nothing"
+    return f"Deletes {_shown(file.path)} ({render.size(file.size_bytes)}{other})"
+
+
 def forgotten(model: ModelSummary) -> Iterator[str]:
     """Return what became of a model that was forgotten without its files."""
     is_one = len(model.all_files) == 1
@@ -120,7 +163,7 @@ def forgotten(model: ModelSummary) -> Iterator[str]:
     yield f"Forgot '{escaped(model.name)}'. {'Its file stays' if is_one else 'Its files stay'}: {files}"
     if model.is_downloaded:
         it = "it" if is_one else "them"
-        yield f"'gglib rm --files' would have deleted {it}, too; now that is for you to do."
+        yield f"'gglib rm --files' would have deleted {it}, too; 'gglib prune' does it now."
 
 
 def found(items: Sequence[ImportItem]) -> Iterator[str]:

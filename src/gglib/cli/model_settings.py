@@ -1,13 +1,19 @@
 """Reads the options that set something for one model."""
 
 import re
+from pathlib import Path
+
+import click
 
 from gglib.core.errors import InvalidSettingError
+from gglib.core.models import ModelKind
 from gglib.settings import CONTEXT_MUST_BE, parse_context
 
 DEFAULT_WORD = "default"
 """Takes a setting of a model back."""
 OFF_WORD = "off"
+NONE_WORD = "none"
+"""Takes the projector of a model away."""
 _TIME = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,3})?)\s*(?P<unit>[smh]?)", re.ASCII)
 """Nine digits are 30 years of seconds: more is a slip of the finger."""
 _UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -35,3 +41,21 @@ def idle_ttl_of(text: str) -> float | None:
         )
     # The runtime takes 0 at its word, and a model that leaves after each answer is not what anybody means by it.
     return float(found["number"]) * _UNIT_S[found["unit"]] or None
+
+
+def kind_of(*, embedding: bool, rerank: bool, chat: bool, auto: bool = False) -> ModelKind | None:
+    """Return what the switches say a model is served as; None for ``--auto`` and for no switch.
+
+    Raises ``click.UsageError`` for more than one.
+    """
+    kinds: dict[ModelKind, bool] = {"embedding": embedding, "rerank": rerank, "chat": chat}
+    if sum((*kinds.values(), auto)) > 1:
+        raise click.UsageError(
+            "A model is served as one thing: give one of --embedding, --rerank and --chat."
+        )
+    return next((kind for kind, is_given in kinds.items() if is_given), None)
+
+
+def projector_of(text: str) -> Path | None:
+    """Return the file that ``--mmproj`` says; None for ``none``."""
+    return None if text.strip().lower() == NONE_WORD else Path(text)

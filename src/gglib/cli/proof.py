@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from gglib.cli import STARTED_S
+from gglib.cli import STARTED_S, render
 from gglib.cli.api import reachable
 from gglib.cli.chat import answer_to
 from gglib.cli.typed import said
@@ -14,7 +14,9 @@ from gglib.cli.wait_line import wait_line
 from gglib.core.addresses import Endpoint
 from gglib.core.context import ContextWish
 from gglib.core.errors import GglibError
+from gglib.core.kinds import longest_context
 from gglib.core.models import ModelSummary
+from gglib.core.plain_text import escape_line
 from gglib.usecases.chat import Conversation
 from gglib.usecases.client_settings import client_settings, key_sentence
 
@@ -37,10 +39,10 @@ async def prove_with_one_of(server: Endpoint, models: Sequence[ModelSummary]) ->
                 raise
             # A load fails for the engine's, a setting's or the memory's sake as well: nothing here says that the
             # model is to blame, and it must not be forgotten for another's fault.
-            click.echo(
+            render.say(
                 f"Warning: {error}\n         {said('logs', model.name)} shows what the engine said, "
                 f"{said('verify', model.name)} whether its file is whole. Trying the next one.",
-                err=True,
+                is_error=True,
             )
         else:
             return model
@@ -52,14 +54,14 @@ async def prove_with_one_of(server: Endpoint, models: Sequence[ModelSummary]) ->
 async def prove(server: Endpoint, model: ModelSummary) -> None:
     """Ask the model through the proxy, and print its answer and how long that took. Raises ``GglibError``."""
     if not model.capabilities.chat:
-        click.echo(f"Model    {model.name} does not chat, so no answer of it is shown.")
+        render.say(f"Model    {model.name} does not chat, so no answer of it is shown.")
         return
     asked_s = time.monotonic()
     with wait_line(server, model.name, first_words=f"Loading '{model.name}' and asking it something ..."):
         reply = await asyncio.to_thread(_ask, server, model.name)
     now_s = time.monotonic()
     click.echo(f"Asked    {PROMPT}")
-    click.echo(f"Answer   {reply}")
+    render.say(f"Answer   {escape_line(reply)}")
     click.echo(
         f"Time     {now_s - asked_s:.1f} s for the load and the answer, "
         f"{now_s - STARTED_S:.1f} s since the command was given"
@@ -74,14 +76,14 @@ def show_client_settings(
         requested=None,
         model_setting=model.settings.context,
         default=default_ctx,
-        trained=model.trained_context,
+        trained=longest_context(model),
     )
     if key_names:
-        click.echo(f"\nKeys     {key_sentence(key_names)}")
+        render.say(f"\nKeys     {key_sentence(key_names)}")
     for setting in client_settings(reachable(url), model.name, wish.needed, key_names=key_names):
         click.echo(f"\n{click.style(setting.client, bold=True)}  ({setting.where})")
         for line in setting.text.splitlines():
-            click.echo(f"  {line}")
+            render.say(f"  {line}")
     click.echo(f"\nServing at {url}. Ctrl-C stops everything.")
 
 

@@ -1,7 +1,6 @@
 """What a pull asks, shows and says: questions on a terminal, a bar, one line, or events for programs."""
 
 import contextlib
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -12,9 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from gglib.cli import render
-from gglib.cli.typed import command
+from gglib.cli.listing import how_to_use
 from gglib.core.errors import GglibError, NoSuchChoiceError
 from gglib.core.fit import Fit
+from gglib.core.plain_text import escape_line, json_text
 
 if TYPE_CHECKING:
     from gglib.core.models import ModelSummary
@@ -133,8 +133,8 @@ class Asking:
         if plan.was_chosen and plan.known is None and not self.is_yes:
             if not can_ask:
                 raise NoSuchChoiceError(_choices(plan))
-            click.echo(_summary(plan))
-            if not click.confirm(f"Fetch {plan.quantization or plan.name}?", default=True):
+            render.say(_summary(plan))
+            if not click.confirm(f"Fetch {escape_line(plan.quantization or plan.name)}?", default=True):
                 raise NoSuchChoiceError(_choices(plan))
         return self._with_projector(plan, can_ask=can_ask)
 
@@ -159,7 +159,7 @@ class Words:
 
     def planned(self, plan: "PullPlan") -> None:
         """Say what will be fetched, and what to expect of it on this machine."""
-        click.echo(_summary(plan), err=True)
+        render.say(_summary(plan), is_error=True)
         if plan.fit is Fit.TOO_LARGE and plan.need is not None:
             click.echo(
                 f"Note: it needs about {render.size(plan.need.total_bytes)} of memory, more than is free here now.",
@@ -204,9 +204,9 @@ class Words:
         done = "Pulled" if pulled.is_new else "Updated" if pulled.is_updated else "Up to date:"
         is_vouched = all(file.remote.sha256 for file in pulled.plan.all_files)
         verified = ", SHA-256 verified" if is_vouched else ""
-        click.echo(
+        render.say(
             f"{done} '{model.name}' (id {model.id}, {render.size(model.size_bytes)}, "
-            f"{render.seconds(pulled.took_s)}{verified}). Talk to it: {command('run', model.name)}"
+            f"{render.seconds(pulled.took_s)}{verified}). {how_to_use(model)}"
         )
         if pulled.is_updated and pulled.is_in_memory:
             click.echo(
@@ -291,7 +291,7 @@ def show_unfinished(settings: "Settings", *, as_json: bool) -> None:
     for job in jobs:
         here = job.here_bytes()
         what = f"{render.size(here)} of it is here" if here else "nothing of it is here yet"
-        click.echo(f"{job.name}: {what}. Go on: gglib pull {quote(job.asked)}")
+        render.say(f"{job.name}: {what}. Go on: gglib pull {quote(job.asked)}")
     if jobs:
         click.echo("'gglib pull --discard TARGET' gives one up and deletes what came of it.")
 
@@ -309,7 +309,7 @@ def discard(settings: "Settings", target: str) -> None:
             f"No unfinished pull is called '{target}': 'gglib pull' lists those that there are."
         )
     freed = with_catalog(settings, lambda store: discard_interrupted(job, store, pulls))
-    click.echo(f"Gave up '{job.name}', and freed {render.size(freed)}.")
+    render.say(f"Gave up '{job.name}', and freed {render.size(freed)}.")
 
 
 def _summary(plan: "PullPlan") -> str:
@@ -341,10 +341,10 @@ def _choices(plan: "PullPlan") -> str:
 
 
 def _short(name: str) -> str:
-    last = name.rpartition("/")[2]
+    last = escape_line(name.rpartition("/")[2])
     return last if len(last) <= SHOWN_FILE_CHARACTERS else "..." + last[-SHOWN_FILE_CHARACTERS + 3 :]
 
 
 def _tell(event: str, **fields: object) -> None:
     with contextlib.suppress(BrokenPipeError):
-        click.echo(json.dumps({"event": event, **fields}, default=str))
+        click.echo(json_text({"event": event, **fields}))

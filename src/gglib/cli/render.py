@@ -1,13 +1,15 @@
 """How values look in a terminal: numbers with units, tables, JSON. Pure but for the printing itself."""
 
-import json
 import math
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
 
+from gglib.cli.streams import output_is_optional
+from gglib.core.plain_text import escape_block, escape_line, json_text
 from gglib.core.size_words import size_words
 
 if TYPE_CHECKING:
@@ -26,8 +28,17 @@ FOLDED_WIDTH = 20
 
 
 def show_json(value: object) -> None:
-    """Print a value as JSON, readable by people too."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    """Print a value as JSON, readable by people too, with nothing in it that a terminal would execute."""
+    click.echo(json_text(value, indent=2))
+
+
+def say(text: str, *, is_error: bool = False) -> None:
+    """Print a text that has words of others in it: names, sentences of engines and hubs. See ``plain_text``.
+
+    What goes to stderr (``is_error``) only tells how it goes on: where it cannot be written, the command does.
+    """
+    with output_is_optional() if is_error else nullcontext():
+        click.echo(escape_block(text), err=is_error)
 
 
 def show_table(
@@ -38,9 +49,10 @@ def show_table(
     spared: Sequence[str] = (),
     styles: Mapping[str, str] = NO_STYLES,
 ) -> None:
-    """Print rows under their columns; see ``table`` and ``fitting``."""
+    """Print rows under their columns; see ``table`` and ``fitting``. Control characters in cells are escaped."""
     from rich.console import Console
 
+    rows = [[escape_line(cell) for cell in row] for row in rows]
     console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
     columns, rows = fitting(columns, rows, console.width, folded=folded, spared=spared)
     console.print(table(columns, rows, folded=folded, styles=styles))
@@ -107,7 +119,7 @@ def show_styled(lines: Iterable[Sequence[Styled]]) -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     for line in lines:
-        console.print(Text.assemble(*line))
+        console.print(Text.assemble(*((escape_line(words), style) for words, style in line)))
 
 
 def terminal_width() -> int:
@@ -119,6 +131,7 @@ def terminal_width() -> int:
 
 def show_line(line: str) -> None:
     """Print a line; on a terminal that is too narrow for it, go on between two words and indented."""
+    line = escape_line(line)
     if not sys.stdout.isatty():
         click.echo(line)
         return

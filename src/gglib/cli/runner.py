@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gglib.cli.errors import EXIT_INTERRUPTED
+from gglib.cli.streams import output_is_optional
 from gglib.core.ports import ModelStorePort
 from gglib.settings import Settings
 
@@ -29,6 +30,9 @@ HANGUP = signal.SIGHUP
 def with_catalog(settings: Settings, ask: Callable[[ModelStorePort], Awaitable[T]]) -> T:
     """Open the catalogue for one call and return what that returned."""
     from gglib.bootstrap.catalog import open_catalog
+    from gglib.cli.log_files import escape_warnings
+
+    escape_warnings()
 
     async def main() -> T:
         async with open_catalog(settings) as catalog:
@@ -125,5 +129,5 @@ async def _stoppable(work: Coroutine[Any, Any, None], drain: Drain | None) -> bo
 
 def _say(what: str) -> None:
     """Tell who watches; whoever read the output may have gone with the same Ctrl-C (``gglib serve 2>&1 | tee``)."""
-    with contextlib.suppress(OSError):
+    with output_is_optional():
         click.echo(what, err=True)

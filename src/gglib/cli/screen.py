@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from gglib.cli.streams import output_is_optional
+from gglib.core.plain_text import escape_line
+
 if TYPE_CHECKING:
     from rich.status import Status
 
@@ -32,9 +35,11 @@ def warn_if_open(settings: "Settings") -> None:
             f"INSECURE: whoever can reach {settings.host} may use your models, without a key.",
             bar,
         ):
-            click.echo(click.style(line, fg="red", bold=True), err=True)
+            with output_is_optional():
+                click.echo(click.style(escape_line(line), fg="red", bold=True), err=True)
     for warning in settings.warnings:
-        click.echo(f"Warning: {warning}", err=True)
+        with output_is_optional():
+            click.echo(f"Warning: {escape_line(warning)}", err=True)
 
 
 class Line(Protocol):
@@ -60,6 +65,7 @@ class LiveLine:
         from rich.console import Console
         from rich.text import Text
 
+        words = None if words is None else escape_line(words)
         with self._lock:
             if words is None or self._is_closed:
                 self._erase()
@@ -93,7 +99,8 @@ class OneLine:
         with self._lock:
             if words is not None and not self._is_closed:
                 self._is_closed = True
-                click.echo(words, err=True)
+                with output_is_optional():
+                    click.echo(escape_line(words), err=True)
 
     def close(self) -> None:
         """Print nothing from now on."""
@@ -127,10 +134,12 @@ def progress_bar() -> Iterator["Progress"]:
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
 
         def tell(what: str, done_bytes: int, total_bytes: int) -> None:
+            what = escape_line(what)
             if what not in tasks:
                 tasks[what] = progress.add_task(what, total=total_bytes)
                 if not console.is_terminal:
-                    click.echo(f"{what} {total_bytes / 1e6:.0f} MB ...", err=True)
+                    with output_is_optional():
+                        click.echo(f"{what} {total_bytes / 1e6:.0f} MB ...", err=True)
             progress.update(tasks[what], completed=done_bytes)
 
         yield tell

@@ -5,11 +5,13 @@ import sys
 
 import click
 
+from gglib.cli import render
 from gglib.cli.chat import answer_to
 from gglib.cli.wait_line import wait_line
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError
-from gglib.usecases.chat import Conversation
+from gglib.core.plain_text import StreamEscaper
+from gglib.usecases.chat import Conversation, Piece
 
 GOODBYE = "/bye"
 PROMPT = ">>> "
@@ -37,7 +39,7 @@ class Talk:
         """Talk until ``/bye`` or Ctrl-D."""
         with contextlib.suppress(ImportError):
             import readline  # noqa: F401 - gives input() a history and line editing
-        click.echo(
+        render.say(
             f"Chat with {self._conversation.model}. {GOODBYE} or Ctrl-D ends it, Ctrl-C ends an answer."
         )
         while (prompt := _read_prompt()) is not None:
@@ -48,23 +50,51 @@ class Talk:
             except KeyboardInterrupt:
                 click.echo("\n(interrupted)")
             except GglibError as error:
-                click.echo(f"Error: {error}", err=True)
+                render.say(f"Error: {error}", is_error=True)
 
     def _print_answer(self, body: dict[str, object]) -> str:
         answer: list[str] = []
+        show: _TerminalWords | _PipedWords = _TerminalWords() if sys.stdout.isatty() else _PipedWords()
         with contextlib.ExitStack() as waiting:
             waiting.enter_context(wait_line(self._server, self._conversation.model))
             with answer_to(self._server, body) as pieces:
                 for piece in pieces:
                     waiting.close()
-                    click.echo(
-                        click.style(piece.text, dim=True) if piece.is_thought else piece.text, nl=False
-                    )
-                    sys.stdout.flush()
+                    show.piece(piece)
                     if not piece.is_thought:
                         answer.append(piece.text)
-        click.echo()
+        show.end()
         return "".join(answer)
+
+
+class _TerminalWords:
+    """Shows an answer on a terminal: what a model writes is text there, and never a control sequence."""
+
+    def __init__(self) -> None:
+        self._escaper = StreamEscaper()
+
+    def piece(self, piece: Piece) -> None:
+        """Show what can be shown of it."""
+        text = self._escaper.feed(piece.text)
+        click.echo(click.style(text, dim=True) if piece.is_thought else text, nl=False)
+
+    def end(self) -> None:
+        """Show the rest, and end the line."""
+        click.echo(self._escaper.finish())
+
+
+class _PipedWords:
+    """Hands an answer to a program or a file as the model wrote it."""
+
+    def piece(self, piece: Piece) -> None:
+        """Write it at once. Raises OSError."""
+        sys.stdout.write(piece.text)
+        sys.stdout.flush()
+
+    def end(self) -> None:
+        """End the line. Raises OSError."""
+        sys.stdout.write("\n")
+        sys.stdout.flush()
 
 
 def _read_prompt() -> str | None:

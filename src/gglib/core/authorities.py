@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 MAX_HOST_LENGTH = 255
 """RFC 3986 section 3.2.2: what DNS can hold."""
+ANY_ORIGIN = "*"
 _HIGHEST_PORT = 65535
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _NAME = r"(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+"
 _AUTHORITY = re.compile(rf"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>{_NAME}))(?::(?P<port>[0-9]{{1,5}}))?")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*")
+_HOSTLESS = re.compile(r"(?!https?:)[a-z][a-z0-9+.\-]*://")
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _LOOPBACK_FOUR = re.compile(rf"127(?:\.{_OCTET}){{3}}")
 _CONFIGURED_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9\-._]*")
@@ -68,6 +70,18 @@ def read_origin(text: str) -> Origin:
     scheme = scheme.lower()
     port = None if authority.port == _DEFAULT_PORTS.get(scheme) else authority.port
     return Origin(scheme, authority.host, port)
+
+
+def read_allowed_origin(text: str) -> Origin | str:
+    """Read an origin as a person writes it into a setting: what ``read_origin`` takes, or one without a host.
+
+    Without a host, in lower case: ``*`` for any origin; ``null``, which browsers send for pages without an origin
+    (local files, sandboxed frames); and a scheme alone, as desktop apps have it (``file://``). Raises ValueError.
+    """
+    lowered = text.lower()
+    if lowered in {ANY_ORIGIN, "null"} or _HOSTLESS.fullmatch(lowered):
+        return lowered
+    return read_origin(text)
 
 
 def read_host(text: str) -> str:

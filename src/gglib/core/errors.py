@@ -29,10 +29,22 @@ class GglibError(Exception):
 
 
 class CatalogError(GglibError):
-    """The catalogue itself failed: it cannot be opened, read or written."""
+    """The catalogue itself failed: it cannot be opened, read or written.
+
+    The message names its file without a directory, because clients of the proxy may see it; ``path`` is where it is.
+    """
 
     code = "catalog_error"
     blame = Blame.OPERATOR
+
+    def __init__(self, message: str, *, path: Path | None = None) -> None:
+        self.path = path
+        super().__init__(message)
+
+    def for_owner(self) -> str:
+        """Return the message with the whole path, for the user of this machine."""
+        text = str(self)
+        return text if self.path is None else text.replace(self.path.name, str(self.path), 1)
 
 
 class ModelExistsError(CatalogError):
@@ -60,40 +72,77 @@ class InvalidSettingError(GglibError):
     blame = Blame.OPERATOR
 
 
-class ModelNotFoundError(GglibError):
-    """No model has this name; ``candidates`` are the names that come near, best first."""
+class ModelRuntimeError(GglibError):
+    """Base of what a runtime raises when it cannot provide a model; embedders may raise it, or a subclass."""
+
+    code = "model_runtime_error"
+    blame = Blame.ENGINE
+
+
+class ModelNotFoundError(ModelRuntimeError):
+    """No model has this name.
+
+    ``candidates`` are the names that come near, best first. Where none is near, ``others`` are a few of the names in
+    the catalogue, of ``total`` models; ``total`` is None where the caller does not know the catalogue.
+    """
 
     code = "model_not_found"
     blame = Blame.CLIENT
 
-    def __init__(self, name: str, candidates: tuple[str, ...] = (), *, is_ambiguous: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        candidates: tuple[str, ...] = (),
+        *,
+        is_ambiguous: bool = False,
+        others: tuple[str, ...] = (),
+        total: int | None = None,
+    ) -> None:
         self.name = name
         self.candidates = candidates
         self.is_ambiguous = is_ambiguous
+        self.others = others
         if is_ambiguous:
             text = f"Model '{name}' is ambiguous: name one of {', '.join(candidates)}."
         elif candidates:
             text = f"Model '{name}' is not in the catalogue. Did you mean {' or '.join(candidates)}?"
+        elif total == 0:
+            text = (
+                f"Model '{name}' is not in the catalogue, which is empty: "
+                "add a model with 'gglib pull OWNER/REPOSITORY' or 'gglib add FILE'."
+            )
+        elif others:
+            text = f"Model '{name}' is not in the catalogue. It has {_listed(others, total or len(others))}."
         else:
             text = f"Model '{name}' is not in the catalogue."
         super().__init__(text)
 
 
-class ModelFileNotFoundError(GglibError):
-    """The catalogue has the model, but its file is gone. The message names no path."""
+def _listed(names: tuple[str, ...], total: int) -> str:
+    rest = total - len(names)
+    return ", ".join(names) + (f" and {rest} more ('gglib list')" if rest > 0 else "")
+
+
+class ModelFileNotFoundError(ModelRuntimeError):
+    """The catalogue has the model, but a file of it is gone. The message names no path.
+
+    ``file_name`` is the name of a shard or projector that is missing; None for the model's only or first file.
+    """
 
     code = "model_file_not_found"
     blame = Blame.OPERATOR
 
-    def __init__(self, model_name: str) -> None:
+    def __init__(self, model_name: str, file_name: str | None = None) -> None:
         self.model_name = model_name
+        self.file_name = file_name
+        what = "The file" if file_name is None else f"The file {file_name!r}"
         super().__init__(
-            f"The file of model '{model_name}' is no longer where it was added from: put it back, "
+            f"{what} of model '{model_name}' is no longer where it was added from: put it back, "
             f"or, if it is gone for good, 'gglib rm {quote(model_name)}' forgets the model."
         )
 
 
-class EngineNotFoundError(GglibError):
+class EngineNotFoundError(ModelRuntimeError):
     """No engine can be used on this machine."""
 
     code = "engine_not_found"
@@ -114,7 +163,7 @@ class EngineBrokenError(EngineNotFoundError):
         )
 
 
-class ModelLoadFailedError(GglibError):
+class ModelLoadFailedError(ModelRuntimeError):
     """The engine could not load the model.
 
     ``reason`` is the engine's own sentence; ``log_tail`` its last lines. What clients get has file names for paths.
@@ -169,7 +218,7 @@ class ModelKeepsDyingError(ModelLoadFailedError):
         )
 
 
-class ModelStoppedError(GglibError):
+class ModelStoppedError(ModelRuntimeError):
     """The user stopped the model while it was loading, or while it answered for longer than a stop waits."""
 
     code = "model_stopped"
@@ -181,7 +230,7 @@ class ModelStoppedError(GglibError):
         super().__init__(f"Model '{model_name}' was stopped while {doing}.")
 
 
-class ModelLoadingError(GglibError):
+class ModelLoadingError(ModelRuntimeError):
     """The model is not ready yet and the caller's wait is over; the load goes on."""
 
     code = "model_loading"
@@ -196,7 +245,7 @@ class ModelLoadingError(GglibError):
         )
 
 
-class QueueFullError(GglibError):
+class QueueFullError(ModelRuntimeError):
     """Too many requests wait already."""
 
     code = "queue_full"
@@ -209,7 +258,7 @@ class QueueFullError(GglibError):
         )
 
 
-class UpstreamError(GglibError):
+class UpstreamError(ModelRuntimeError):
     """The engine cannot be reached, or it left before the first byte of its answer."""
 
     code = "upstream_error"
@@ -218,13 +267,24 @@ class UpstreamError(GglibError):
 
 
 class EngineDiedError(UpstreamError):
-    """The engine ended while it answered. ``reason`` says why, ``log_tail`` is what it printed last."""
+    """The engine died while it answered. ``reason`` says why, ``log_tail`` is what it printed last.
 
-    def __init__(self, model_name: str, reason: str, log_tail: tuple[str, ...] = ()) -> None:
+    ``was_alone`` says that this request was the only one in flight: it may well be the cause, and to send it again
+    unchanged would end the next engine, too.
+    """
+
+    def __init__(
+        self, model_name: str, reason: str, log_tail: tuple[str, ...] = (), *, was_alone: bool
+    ) -> None:
         self.model_name = model_name
         self.reason = reason
         self.log_tail = log_tail
-        super().__init__(f"The engine of model '{model_name}' died: {reason}")
+        self.was_alone = was_alone
+        self.is_retryable = not was_alone
+        advice = (
+            "; this was the only request in flight, so change it before it is sent again" if was_alone else ""
+        )
+        super().__init__(f"The engine of model '{model_name}' died: {reason}{advice}")
 
 
 class UnreachableError(UpstreamError):
@@ -237,7 +297,7 @@ class UpstreamStalledError(UpstreamError):
     code = "upstream_timeout"
 
 
-class ShuttingDownError(GglibError):
+class ShuttingDownError(ModelRuntimeError):
     """gglib is stopping and takes no more requests."""
 
     code = "shutting_down"

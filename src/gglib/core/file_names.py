@@ -111,12 +111,17 @@ def escaped(text: str) -> str:
     )
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a name can be written in UTF-8; one that the system gave as other bytes cannot."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _is_plain(character: str) -> bool:
     return character.isprintable() and not _UNSEEN.match(character)
 
 
 def _fault_of_path(name: str, parts: list[str]) -> str | None:
-    if any(unicodedata.category(character) == "Cs" for character in name):
+    if not is_unicode(name):
         return "it is not Unicode"
     if len(name.encode()) > MAX_PATH_BYTES or len(parts) > MAX_PARTS:
         return "it is too long"

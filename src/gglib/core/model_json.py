@@ -20,6 +20,7 @@ def model_json(model: ModelSummary, state: str | None, *, shows_paths: bool = Tr
         "trained_context": model.trained_context,
         "context": model.settings.context,
         "idle_ttl_s": model.settings.idle_ttl_s,
+        "kind": model.settings.kind,
         "capabilities": list(model.capabilities.names()),
         "tags": list(model.tags),
         "state": state,

@@ -2,18 +2,25 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
+
+ModelKind = Literal["chat", "embedding", "rerank"]
+"""What a model is served as."""
+
+Pooling = Literal["mean", "cls", "last", "rank"]
+"""How a model reduces a text to one vector, or to one score (``rank``), in llama.cpp's words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCapabilities:
-    """What a model can be asked for, read from its header and its chat template."""
+    """What a model can be asked for: read from its header and its chat template, or set by the user."""
 
     chat: bool = False
     tools: bool = False
     reasoning: bool = False
     vision: bool = False
     embedding: bool = False
+    rerank: bool = False
 
     def names(self) -> tuple[str, ...]:
         """Return the names of what the model can do, in the order of the fields."""
@@ -41,6 +48,8 @@ class ModelSettings:
     context: int | None = None
     engine_args: tuple[str, ...] = ()
     idle_ttl_s: float | None = None
+    kind: ModelKind | None = None
+    """What the model is served as, whatever its header says; None: as its header says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +121,8 @@ class GgufFacts:
     """Whether another tensor turns vectors into tokens; else that one does both."""
     chat_template: str | None = None
     capabilities: ModelCapabilities = field(default_factory=ModelCapabilities)
+    pooling: Pooling | None = None
+    """Of a model for embeddings or reranking; the header's, or ``mean`` where an encoder's header names none."""
     split_index: int | None = None
     """Zero-based number of this shard; None for a model in one file."""
     split_count: int | None = None
@@ -135,6 +146,11 @@ class ModelSummary:
     size_bytes: int | None = None
     trained_context: int | None = None
     capabilities: ModelCapabilities = field(default_factory=ModelCapabilities)
+    """What holds: what the header says, unless ``settings.kind`` says otherwise."""
+    detected: ModelCapabilities | None = None
+    """What the header says, where ``settings.kind`` is set; else None, and ``capabilities`` is that."""
+    pooling: Pooling | None = None
+    """The header's (see ``GgufFacts.pooling``); None where it is not known."""
     tags: tuple[str, ...] = ()
     settings: ModelSettings = field(default_factory=ModelSettings)
     source: ModelSource = field(default_factory=ModelSource)
@@ -178,6 +194,30 @@ class NewModel:
     is_downloaded: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class FileMark:
+    """What distinguishes one state of a file from another without reading it.
+
+    Any change of its content changes a mark, and so does one of its rights, which may be why it could not be read.
+    """
+
+    size_bytes: int
+    modified_ns: int
+    changed_ns: int
+    """When content, rights or name changed (``st_ctime``); programs can set the time before, but not this one."""
+    inode: int
+    device: int
+
+    def is_same_file(self, later: "FileMark") -> bool:
+        """Whether it is the very file, written to or not, and not another one of its name."""
+        return (self.inode, self.device) == (later.inode, later.device)
+
+    def is_same_content(self, later: "FileMark") -> bool:
+        """Whether neither the file nor what is in it has changed."""
+        before, after = (self.size_bytes, self.modified_ns), (later.size_bytes, later.modified_ns)
+        return self.is_same_file(later) and before == after
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelLaunchSpec:
     """All that an engine needs to know to load a model."""
@@ -189,10 +229,24 @@ class ModelLaunchSpec:
     size_bytes: int = 0
     """All shards together; the start timeout grows with it."""
     trained_context: int | None = None
+    """The most that the model may be launched with, in tokens (see ``core.kinds.context_ceiling``)."""
     capabilities: ModelCapabilities = field(default_factory=ModelCapabilities)
+    """What holds, not only what the header says: the engine is launched for it."""
+    pooling: Pooling | None = None
+    """Of an embedding or rerank launch; None: the engine decides by the header."""
     settings: ModelSettings = field(default_factory=ModelSettings)
     projector: Path | None = None
     """Given to the engine beside the model where there is one."""
+    paths: tuple[Path, ...] = ()
+    """Every shard in order; empty where only ``path`` is known."""
+    marks: tuple[FileMark, ...] = ()
+    """The state of each of ``files`` before the launch; empty while it is not known."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that the engine will read: the shards, and the projector after them."""
+        shards = self.paths or (self.path,)
+        return shards if self.projector is None else (*shards, self.projector)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

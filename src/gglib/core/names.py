@@ -1,13 +1,20 @@
-"""How a name finds a model: exact name, alias, database id, then a unique match ignoring case."""
+"""How a name finds a model: exact name, alias, database id, then a unique match ignoring case.
+
+A name that finds nothing is tried once more with or without the tag ``:latest``, which Ollama's clients add to names.
+"""
 
 import difflib
 from collections.abc import Iterable, Sequence
 
 from gglib.core.errors import ModelNotFoundError
 from gglib.core.models import ModelSummary
+from gglib.core.naming import composed
 from gglib.core.ports.catalog import ModelCatalogPort
 
 MAX_CANDIDATES = 3
+MAX_OTHERS = 10
+"""How many names an error lists where none is near: enough for most catalogues, short enough for a sentence."""
+LATEST = ":latest"
 LEAST_PART = 3
 """In characters: what is shorter is a part of nearly every name."""
 
@@ -24,7 +31,7 @@ def find_model(name: str, models: Sequence[ModelSummary]) -> ModelSummary | None
         for model in models:
             if str(model.id) == name:
                 return model
-    matches = _matches_ignoring_case(name, models)
+    matches = _matches_ignoring_case(name, models) or _matches_of_twin(name, models)
     return matches[0] if len(matches) == 1 else None
 
 
@@ -38,11 +45,12 @@ async def require_model(catalog: ModelCatalogPort, name: str) -> ModelSummary:
 
 def not_found(name: str, models: Sequence[ModelSummary]) -> ModelNotFoundError:
     """Return the error that names what the caller may have meant."""
-    matches = _matches_ignoring_case(name, models)
+    matches = _matches_ignoring_case(name, models) or _matches_of_twin(name, models)
     if len(matches) > 1:
         return ModelNotFoundError(name, tuple(model.name for model in matches), is_ambiguous=True)
+    near = _near(name, (spelling for model in models for spelling in _spellings(model)))
     return ModelNotFoundError(
-        name, _near(name, (spelling for model in models for spelling in _spellings(model)))
+        name, near, others=tuple(model.name for model in models[:MAX_OTHERS]), total=len(models)
     )
 
 
@@ -51,8 +59,16 @@ def _spellings(model: ModelSummary) -> tuple[str, ...]:
 
 
 def _matches_ignoring_case(name: str, models: Sequence[ModelSummary]) -> list[ModelSummary]:
-    folded = name.casefold()
-    return [model for model in models if any(folded == s.casefold() for s in _spellings(model))]
+    folded = composed(name).casefold()
+    return [model for model in models if any(folded == composed(s).casefold() for s in _spellings(model))]
+
+
+def _matches_of_twin(name: str, models: Sequence[ModelSummary]) -> list[ModelSummary]:
+    """Return the matches of the same name with, or without, the tag ``:latest``: exact ones, else ignoring case."""
+    is_tagged = name.casefold().endswith(LATEST)
+    twin = name[: -len(LATEST)] if is_tagged else name + LATEST
+    exact = [model for model in models if twin in _spellings(model)]
+    return exact[:1] or _matches_ignoring_case(twin, models)
 
 
 def _near(name: str, spellings: Iterable[str]) -> tuple[str, ...]:

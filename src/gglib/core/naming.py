@@ -1,11 +1,46 @@
 """What a model may be called. Pure."""
 
+import unicodedata
 from collections.abc import Iterable
 
 from gglib.core.errors import InvalidSettingError, ModelExistsError
 
 MAX_NAME_LENGTH = 200
 """In characters. Longer than any name on a model hub; short enough for a log line."""
+
+
+_SEPARATOR = "-"
+_PUNCTUATION = frozenset("_.+:-")
+
+
+def composed(name: str) -> str:
+    """Return a name as it is stored and found: in NFC, which keyboards type; macOS names files in NFD."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def slug_of(text: str) -> str:
+    """Return a text with each run of characters that no name should have replaced by one ``-``.
+
+    Letters, digits, ``_ . + : -`` and combining marks stay: without its marks a word of most Indic scripts is another.
+    The joiners between them are not printable and go without a trace.
+    """
+    kept: list[str] = []
+    for character in composed(text):
+        if unicodedata.category(character) == "Cf":
+            continue
+        is_kept = character.isalnum() or character in _PUNCTUATION
+        is_mark = unicodedata.category(character).startswith("M") and kept and kept[-1] != _SEPARATOR
+        kept.append(character if is_kept or is_mark else _SEPARATOR)
+    words = "".join(kept).split(_SEPARATOR)
+    return _SEPARATOR.join(word for word in words if word) if any(words) else ""
+
+
+def cut_name(name: str, length: int) -> str:
+    """Return at most so many characters of a name, and no letter without the marks that follow it."""
+    end = length
+    while 0 < end < len(name) and unicodedata.category(name[end]).startswith("M"):
+        end -= 1
+    return name[:end]
 
 
 def check_name(name: str) -> None:

@@ -44,11 +44,12 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         reason = SENTENCES.get(primary_code(error), f"failed: {error}")
-        raise CatalogError(f"The catalogue {path.name} {reason}.") from error
+        raise CatalogError(f"The catalogue {path.name} {reason}.", path=path) from error
     except OSError as error:
         raise CatalogError(
             f"The catalogue {path.name} cannot be used ({error.strerror}): "
-            "check that gglib's home directory exists and that you may write there."
+            "check that gglib's home directory exists and that you may write there.",
+            path=path,
         ) from error
     except (OverflowError, ValueError) as error:  # a value that SQLite cannot hold, or a row edited by hand
         raise CatalogError(f"The catalogue {path.name} cannot hold or read a value: {error}.") from error

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from gglib.core.errors import CatalogError
+from gglib.core.kinds import launch_spec
 from gglib.core.models import ModelLaunchSpec, ModelSettings, ModelSummary, NewModel
 from gglib.core.names import find_model
 from gglib.core.naming import check_aliases
@@ -88,7 +89,7 @@ class SqliteCatalog:
             return None
         spec = snapshot.specs.get(model.id)
         if spec is None:
-            spec = snapshot.specs[model.id] = _launch_spec(model)
+            spec = snapshot.specs[model.id] = launch_spec(model, model.paths[0])
         return spec
 
     async def add_model(self, model: NewModel) -> ModelSummary:
@@ -206,16 +207,3 @@ class SqliteCatalog:
                     raise
             with writing(self._path, reuses_log=True) as connection:
                 return work(connection)
-
-
-def _launch_spec(model: ModelSummary) -> ModelLaunchSpec:
-    return ModelLaunchSpec(
-        model_id=model.id,
-        model_name=model.name,
-        path=model.paths[0],
-        size_bytes=model.size_bytes or 0,
-        trained_context=model.trained_context,
-        capabilities=model.capabilities,
-        settings=model.settings,
-        projector=model.projector,
-    )

@@ -7,6 +7,7 @@ Readers and writers never wait for one another: that is what WAL mode gives. Wha
 - Its read transactions last for one reload, so that no checkpoint is held up for long.
 """
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -88,6 +89,8 @@ def _checkpoint(connection: sqlite3.Connection) -> None:
 def _is_prepared(path: Path) -> bool:
     if not path.exists():
         return False
+    if not path.is_file():  # SQLite would wait for a FIFO's writer
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     try:
         with closing(open_reader(path)) as connection:
             return is_current(connection)

@@ -89,7 +89,15 @@ INSERT INTO edition VALUES (random());
 {NEW_EDITIONS}
 """  # noqa: S608 - constants
 
-MIGRATIONS: tuple[str, ...] = (CREATE_CATALOGUE, KEEP_SOURCES_AND_USES)
+# 3: rerankers, and what a model is served as where the user says it. ``pooling`` of rows written before is NULL: not
+# known, so the engine goes by the header.
+KEEP_KINDS = """
+ALTER TABLE models ADD COLUMN can_rerank INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE models ADD COLUMN pooling TEXT; -- mean, cls, last or rank
+ALTER TABLE models ADD COLUMN kind TEXT; -- chat, embedding or rerank; NULL: as the header says
+"""
+
+MIGRATIONS: tuple[str, ...] = (CREATE_CATALOGUE, KEEP_SOURCES_AND_USES, KEEP_KINDS)
 
 
 def is_current(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> bool:

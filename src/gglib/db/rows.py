@@ -13,6 +13,7 @@ from typing import Any
 
 from gglib.core.chat_templates import template_sha256
 from gglib.core.errors import ModelExistsError
+from gglib.core.kinds import with_kind
 from gglib.core.models import (
     GgufFacts,
     ModelCapabilities,
@@ -28,7 +29,8 @@ SELECT_MODELS = """
         can_chat, can_use_tools, can_reason, can_see, can_embed,
         context, engine_args, idle_ttl_s,
         source_origin, source_repo, source_revision, source_file, source_sha256,
-        projector, projector_sha256, is_downloaded, chat_template_sha256, added_at, used_at
+        projector, projector_sha256, is_downloaded, chat_template_sha256, added_at, used_at,
+        can_rerank, pooling, kind
     FROM models LEFT JOIN uses ON uses.model_id = models.id WHERE ?1 IS NULL OR id = ?1 ORDER BY id
 """
 SELECT_NAMES = """
@@ -144,8 +146,8 @@ def replace_tags(connection: sqlite3.Connection, model_id: int, tags: Sequence[s
 def replace_settings(connection: sqlite3.Connection, model_id: int, settings: ModelSettings) -> None:
     """Give a model these settings."""
     connection.execute(
-        "UPDATE models SET context = ?, engine_args = ?, idle_ttl_s = ? WHERE id = ?",
-        (settings.context, json.dumps(settings.engine_args), settings.idle_ttl_s, model_id),
+        "UPDATE models SET context = ?, engine_args = ?, idle_ttl_s = ?, kind = ? WHERE id = ?",
+        (settings.context, json.dumps(settings.engine_args), settings.idle_ttl_s, settings.kind, model_id),
     )
 
 
@@ -165,8 +167,9 @@ def _load(connection: sqlite3.Connection, model_id: int | None) -> tuple[ModelSu
 def _summary(row: Sequence[Any], parts: _Parts) -> ModelSummary:
     chat, tools, reasoning, vision, embedding = map(bool, row[7:12])
     context, engine_args, idle_ttl_s, origin, repo, revision, file, sha256 = row[12:20]
-    projector, projector_sha256, is_downloaded, chat_template_sha256, added_at, used_at = row[20:]
-    return ModelSummary(
+    projector, projector_sha256, is_downloaded, chat_template_sha256, added_at, used_at = row[20:26]
+    can_rerank, pooling, kind = row[26:]
+    model = ModelSummary(
         id=row[0],
         name=parts.names[0],
         aliases=tuple(parts.names[1:]),
@@ -177,11 +180,17 @@ def _summary(row: Sequence[Any], parts: _Parts) -> ModelSummary:
         size_bytes=row[5],
         trained_context=row[6],
         capabilities=ModelCapabilities(
-            chat=chat, tools=tools, reasoning=reasoning, vision=vision, embedding=embedding
+            chat=chat,
+            tools=tools,
+            reasoning=reasoning,
+            vision=vision,
+            embedding=embedding,
+            rerank=bool(can_rerank),
         ),
+        pooling=pooling,
         tags=tuple(parts.tags),
         settings=ModelSettings(
-            context=context, engine_args=tuple(json.loads(engine_args)), idle_ttl_s=idle_ttl_s
+            context=context, engine_args=tuple(json.loads(engine_args)), idle_ttl_s=idle_ttl_s, kind=kind
         ),
         source=ModelSource(origin=origin, repo=repo, revision=revision, file=file, sha256=sha256),
         paths=tuple(parts.paths),
@@ -193,6 +202,7 @@ def _summary(row: Sequence[Any], parts: _Parts) -> ModelSummary:
         added_at=added_at,
         last_used_at=used_at,
     )
+    return model if kind is None else with_kind(model)
 
 
 def _columns(model: NewModel, added_at: int) -> dict[str, str | bytes | float | None]:
@@ -201,6 +211,7 @@ def _columns(model: NewModel, added_at: int) -> dict[str, str | bytes | float | 
         "context": model.settings.context,
         "engine_args": json.dumps(model.settings.engine_args),
         "idle_ttl_s": model.settings.idle_ttl_s,
+        "kind": model.settings.kind,
         "added_at": added_at,
     }
 
@@ -241,6 +252,8 @@ def _fact_columns(facts: GgufFacts) -> dict[str, str | float | None]:
         "can_reason": facts.capabilities.reasoning,
         "can_see": facts.capabilities.vision,
         "can_embed": facts.capabilities.embedding,
+        "can_rerank": facts.capabilities.rerank,
+        "pooling": facts.pooling,
         "chat_template_sha256": template_sha256(facts.chat_template),
     }
 

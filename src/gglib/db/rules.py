@@ -1,9 +1,10 @@
 """What a model may hold before it is stored. Pure."""
 
 from collections.abc import Iterable
+from typing import get_args
 
 from gglib.core.errors import InvalidSettingError
-from gglib.core.models import ModelSettings, NewModel
+from gglib.core.models import ModelKind, ModelSettings, NewModel
 from gglib.core.naming import check_aliases, check_name, check_text
 
 
@@ -33,7 +34,9 @@ def check_tags(tags: Iterable[str]) -> None:
 
 
 def check_settings(settings: ModelSettings) -> None:
-    """Raise ``InvalidSettingError`` for a number that makes no sense; engine arguments are not judged here."""
+    """Raise ``InvalidSettingError`` for what makes no sense; engine arguments are not judged here."""
+    if settings.kind is not None and settings.kind not in get_args(ModelKind):
+        raise InvalidSettingError(f"A model is no '{settings.kind}': set chat, embedding or rerank.")
     if settings.context is not None and settings.context < 1:
         raise InvalidSettingError(f"A context of {settings.context} tokens is too small: set at least 1.")
     if settings.idle_ttl_s is not None and not settings.idle_ttl_s >= 0:  # so that NaN is refused, too

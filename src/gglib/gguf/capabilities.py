@@ -1,4 +1,4 @@
-"""What a model can be asked for, judged by its architecture, its pooling and its chat template. Pure.
+"""What a model can be asked for, judged by its architecture, its pooling, its classifier and its chat template. Pure.
 
 The template is the only witness: no header says "this model calls tools", but a template that was written for
 it reads the variable ``tools``. The rules are a table; each says what it looks for and where.
@@ -10,27 +10,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-from gglib.core.models import ModelCapabilities
+from gglib.core.kinds import ENCODERS
+from gglib.core.models import ModelCapabilities, Pooling
+from gglib.gguf.tensors import Head
 
-# Architectures of which llama.cpp computes embeddings only.
-_ENCODERS = frozenset(
-    {
-        "bert",
-        "eurobert",
-        "gemma-embedding",
-        "jina-bert-v2",
-        "jina-bert-v3",
-        "llama-embed",
-        "modern-bert",
-        "neo-bert",
-        "nomic-bert",
-        "nomic-bert-moe",
-        "t5encoder",
-    }
-)
-# llama.cpp's pooling types: 0 none, 1 mean, 2 cls, 3 last, 4 rank.
-_POOLS_INTO_A_VECTOR = frozenset({1, 2, 3})
-_POOLS_INTO_A_RANK = 4
+# llama.cpp's pooling types; 0 is none.
+_POOLINGS: dict[int | None, Pooling] = {1: "mean", 2: "cls", 3: "last", 4: "rank"}
 
 
 class Place(Enum):
@@ -134,19 +119,37 @@ _TOKEN = re.compile(
 )
 
 
+def find_pooling(architecture: str, pooling_type: int | None, head: Head = Head.NONE) -> Pooling | None:
+    """Return how a model pools, for its kind and for its launch; None for one that does not.
+
+    Converters write no pooling type for the rerankers of BERT's family: their classifier is what tells them apart.
+    An encoder without either pools by the mean, as most do; its engine would refuse each request otherwise.
+    """
+    pooling = _POOLINGS.get(pooling_type)
+    if head is Head.OUTPUT or (head is Head.INNER and pooling is None):
+        return "rank"
+    if pooling is None and architecture in ENCODERS:
+        return "mean"
+    return pooling
+
+
 def find_capabilities(
-    *, architecture: str, pooling_type: int | None, template: str | None, tool_template: str | None = None
+    *,
+    architecture: str,
+    pooling_type: int | None,
+    template: str | None,
+    tool_template: str | None = None,
+    head: Head = Head.NONE,
 ) -> ModelCapabilities:
     """Return what a model with this header can be asked for.
 
-    A model that pools its output into a vector embeds and does nothing else, whatever template it carries.
-    One that pools into a rank (a reranker) does neither. Vision says that the model was made for images; to
-    see one, the engine also needs the model's projector, which is another file.
+    A model that pools its output into a vector embeds and does nothing else, whatever template it carries; one that
+    pools into a rank reranks and does nothing else. Vision says that the model was made for images; to see one, the
+    engine also needs the model's projector, which is another file.
     """
-    if pooling_type == _POOLS_INTO_A_RANK:
-        return ModelCapabilities()
-    if architecture in _ENCODERS or pooling_type in _POOLS_INTO_A_VECTOR:
-        return ModelCapabilities(embedding=True)
+    pooling = find_pooling(architecture, pooling_type, head)
+    if pooling is not None:
+        return ModelCapabilities(embedding=pooling != "rank", rerank=pooling == "rank")
     found = _find(architecture, f"{template or ''}{tool_template or ''}")
     return ModelCapabilities(
         chat=bool(template or tool_template),

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from gglib.core.errors import InvalidGgufError
 from gglib.core.models import GgufFacts
-from gglib.gguf.capabilities import find_capabilities
+from gglib.gguf.capabilities import find_capabilities, find_pooling
 from gglib.gguf.layers import LAYER_SUFFIXES, read_layers
 from gglib.gguf.metadata import ArraySummary, Value, shown
 from gglib.gguf.quantization import TENSOR_TYPES, quantization_name
@@ -97,9 +97,11 @@ def interpret(metadata: Mapping[str, Value], tensors: TensorTotals, *, is_whole:
     def count(name: str) -> int | None:
         return _count(metadata, f"{architecture}.{name}")
 
+    pooling_type = count("pooling_type")
     capabilities = find_capabilities(
         architecture=architecture,
-        pooling_type=count("pooling_type"),
+        pooling_type=pooling_type,
+        head=tensors.head,
         template=template,
         tool_template=tool_template,
     )
@@ -131,6 +133,7 @@ def interpret(metadata: Mapping[str, Value], tensors: TensorTotals, *, is_whole:
         has_output=tensors.has_output,
         chat_template=template or None,
         capabilities=capabilities,
+        pooling=find_pooling(architecture, pooling_type, tensors.head),
         split_index=split_index,
         split_count=split_count,
     )

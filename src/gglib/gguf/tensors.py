@@ -4,6 +4,7 @@ import math
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 from gglib.core.errors import InvalidGgufError
 from gglib.gguf.quantization import TENSOR_TYPES
@@ -16,12 +17,24 @@ _MAX_DIMENSIONS = 4
 _MAX_NAME_BYTES = 64
 _EMBEDDING = b"token_embd.weight"
 _OUTPUT = b"output.weight"
+_CLASSIFIER_OUTPUT = b"cls.output."
+_CLASSIFIER = b"cls."
 # ggml counts elements in a signed 64-bit number, and so does the catalogue.
 _MAX_ELEMENTS = 2**63 - 1
 
 _TYPE_AND_OFFSET = struct.Struct("=IQ")
 # A nameless tensor without dimensions: name length, dimension count, type and offset.
 _MIN_TENSOR_BYTES = 8 + 4 + _TYPE_AND_OFFSET.size
+
+
+class Head(IntEnum):
+    """The classifier of a model, by its tensors: rerankers have one (``LLM_TENSOR_CLS…`` of llama.cpp)."""
+
+    NONE = 0
+    INNER = 1
+    """``cls`` or ``cls.norm``: a layer before an output, or (Jina) the output itself."""
+    OUTPUT = 2
+    """``cls.output``: what turns a text into scores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +48,7 @@ class TensorTotals:
     """Type and size in bytes of the tensor that turns tokens into vectors."""
     has_output: bool = False
     """Whether there is another one that turns them back; else that one does both."""
+    head: Head = Head.NONE
     end_offset_bytes: int = 0
     """Where the last byte of the last tensor is, from the start of the tensor data of its file."""
 
@@ -46,7 +60,7 @@ def read_tensors(stream: HeaderStream, count: int) -> TensorTotals:
     stream.require(count * _MIN_TENSOR_BYTES)
     elements, end_offset_bytes = 0, 0
     bytes_by_type: dict[int, int] = {}
-    embedding, has_output = None, False
+    embedding, has_output, head = None, False, Head.NONE
     for _ in range(count):
         name = _read_name(stream)
         tensor_elements = _read_element_count(stream)
@@ -59,11 +73,14 @@ def read_tensors(stream: HeaderStream, count: int) -> TensorTotals:
             if name == _EMBEDDING:
                 embedding = (kind, size_bytes)
         has_output = has_output or name == _OUTPUT
+        if name.startswith(_CLASSIFIER):
+            head = max(head, _head(name))
     return TensorTotals(
         element_count=_checked(elements),
         bytes_by_type=bytes_by_type,
         embedding=embedding,
         has_output=has_output,
+        head=head,
         end_offset_bytes=end_offset_bytes,
     )
 
@@ -72,11 +89,12 @@ def add_totals(parts: Iterable[TensorTotals]) -> TensorTotals:
     """Return the totals of the shards of one model; they share no tensor data, so no end offset."""
     elements = 0
     bytes_by_type: dict[int, int] = {}
-    embedding, has_output = None, False
+    embedding, has_output, head = None, False, Head.NONE
     for part in parts:
         elements += part.element_count
         embedding = embedding or part.embedding
         has_output = has_output or part.has_output
+        head = max(head, part.head)
         for kind, size_bytes in part.bytes_by_type.items():
             bytes_by_type[kind] = bytes_by_type.get(kind, 0) + size_bytes
     return TensorTotals(
@@ -84,6 +102,7 @@ def add_totals(parts: Iterable[TensorTotals]) -> TensorTotals:
         bytes_by_type=bytes_by_type,
         embedding=embedding,
         has_output=has_output,
+        head=head,
     )
 
 
@@ -94,6 +113,10 @@ def _read_name(stream: HeaderStream) -> bytes:
         return stream.take(length)
     stream.skip(length)
     return b""
+
+
+def _head(name: bytes) -> Head:
+    return Head.OUTPUT if name.startswith(_CLASSIFIER_OUTPUT) else Head.INNER
 
 
 def _read_element_count(stream: HeaderStream) -> int:

@@ -6,6 +6,7 @@ fetch brought, and other connections' pieces) from the disk. Both run without th
 
 import errno
 import hashlib
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Self
 from gglib.core.stream_hash import hash_stream
 from gglib.hf.part import Part
 from gglib.hf.stopping import Stop, StoppedError
+from gglib.system.small_files import open_regular
 
 CHUNK_BYTES = 256 * 1024
 """Stays in a processor's cache between being read and being hashed."""
@@ -133,5 +135,5 @@ def hash_file(path: Path, stop: Stop, tell: Callable[[int], None]) -> str:
         stop.check()
         tell(done_bytes)
 
-    with path.open("rb", buffering=0) as file:
+    with os.fdopen(open_regular(path, follows_links=True), "rb", buffering=0) as file:
         return hash_stream(file, tell_or_stop)

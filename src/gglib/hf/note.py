@@ -102,11 +102,14 @@ def decode(note: bytes) -> tuple[Identity, Progress] | None:
         return None
     spans = [_SPAN.unpack_from(body, _HEAD.size + at * _SPAN.size) for at in range(here + durable)]
     progress = Progress(here=Spans.of(spans[:here]), durable=Spans.of(spans[here:]), boot_id=boot_id)
-    return _decode_identity(identity), progress
+    try:
+        return _decode_identity(identity), progress
+    except (ValueError, KeyError, TypeError, RecursionError):  # the checksum is right, and it is none of ours
+        return None
 
 
 def _decode_identity(identity: bytes) -> Identity:
-    content = json.loads(identity.rstrip(b"\0"))  # the checksum says that it is what we wrote
+    content = json.loads(identity.rstrip(b"\0"))
     return Identity(key=content["key"], size_bytes=content["size_bytes"], etag=content["etag"])
 
 

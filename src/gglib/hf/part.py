@@ -32,8 +32,9 @@ from gglib.hf.note import (
 )
 from gglib.hf.spans import Spans
 from gglib.hf.storage import sync_directory
+from gglib.system.small_files import open_regular, read_small
 
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_FLAGS = os.O_RDWR | os.O_CREAT
 
 
 class Part:
@@ -142,7 +143,7 @@ def open_part(file: RemoteFile, target: Path) -> Iterator[Part]:
     """Hold what is here of a file. Raises ``BeingFetchedError`` when somebody else does, and ``OSError``."""
     note = _lock(target)
     try:
-        descriptor = os.open(part_path(target), _FLAGS, 0o644)
+        descriptor = open_regular(part_path(target), flags=_FLAGS, mode=0o644)
         try:
             part = Part(file, target, part=descriptor, note=note)
             try:
@@ -172,7 +173,8 @@ def bytes_here(file: RemoteFile, target: Path) -> int:
     if target.exists():
         return target.stat().st_size if file.size_bytes in {None, target.stat().st_size} else 0
     try:
-        note, size = note_path(target).read_bytes(), part_path(target).stat().st_size
+        note = read_small(note_path(target), max_bytes=NOTE_BYTES)
+        size = part_path(target).stat().st_size
     except OSError:
         return 0
     found = believed_spans(note, key=key_of(file), boot_id=read_boot_id(), part_size_bytes=size)
@@ -182,7 +184,7 @@ def bytes_here(file: RemoteFile, target: Path) -> int:
 def _lock(target: Path) -> int:
     path = note_path(target)
     while True:
-        descriptor = os.open(path, _FLAGS, 0o600)
+        descriptor = open_regular(path, flags=_FLAGS)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Between our open and our lock, its holder may have finished and removed it: then another one counts.

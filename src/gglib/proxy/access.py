@@ -28,6 +28,13 @@ class AccessKeys:
         """Whether a key is needed."""
         return bool(self._digests)
 
+    def is_shown(self, headers: Headers) -> bool:
+        """Whether a request carries one of the keys, where any are set."""
+        try:
+            return self.check(headers) is not None
+        except UnauthorizedError:
+            return False
+
     def check(self, headers: Headers) -> str | None:
         """Return the name of the key that a request carries, None where none is needed.
 

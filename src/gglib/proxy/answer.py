@@ -3,14 +3,14 @@
 It knows how an answer begins, goes on and ends, also when something fails in the middle; not what is in it.
 """
 
-import json
 from enum import Enum
 from time import monotonic
 
 from gglib.proxy import headers as header_rules
 from gglib.proxy import sse
+from gglib.proxy.dialect_errors import OPENAI, ErrorDialect
 from gglib.proxy.edge.wire import Wire
-from gglib.proxy.errors import Problem, describe
+from gglib.proxy.errors import JSON, describe, to_json
 from gglib.proxy.headers import Headers
 from gglib.proxy.http1.writer import AnswerWriter, header_lines
 from gglib.proxy.usage import TAIL_BYTES
@@ -150,12 +150,11 @@ class Answer:
         self, content: object, *, status: int = 200, headers: tuple[tuple[bytes, bytes], ...] = ()
     ) -> None:
         """Send ``content`` as a whole answer."""
-        body = json.dumps(content, separators=(",", ":")).encode()
-        await self._send_whole(Problem(status, headers, body))
+        await self._send_whole(status, [JSON, *headers], to_json(content))
 
     async def send_body(self, body: bytes) -> None:
         """Send JSON that is written already as a whole answer of status 200."""
-        await self._send_whole(Problem(200, (), body))
+        await self._send_whole(200, [JSON], body)
 
     async def beat(self) -> None:
         """Send a heartbeat; the first one decides the status, which is 200 from then on."""
@@ -166,27 +165,25 @@ class Answer:
             await self._wire.room()
         self._wire.write(self._writer.part(sse.HEARTBEAT))
 
-    async def fail(self, error: Exception) -> None:
-        """Tell the client of ``error`` in the way that is left.
+    async def fail(self, error: Exception, dialect: ErrorDialect = OPENAI) -> None:
+        """Tell the client of ``error`` in the way that is left, and in the form of ``dialect``.
 
         Before the head: a proper status. In an event stream: one event, and the end. In any other body: nothing,
         and no end either, so that the server breaks the connection and nobody takes a part for the whole.
         """
         problem = describe(error)
+        request_id = self._request_id.decode()
         if not self.is_started:
-            await self._send_whole(problem)
+            body = dialect.body(problem, request_id)
+            await self._send_whole(problem.status, problem.all_headers(), body)
         elif self.state is _STARTED and self.is_event_stream:
-            await self.end_with_event(problem.body)
+            tail = self.tail
+            events = dialect.events(problem, request_id, tail)
+            await self.write(sse.separator(tail) + events, is_last=True)
 
-    async def end_with_event(self, error_body: bytes) -> None:
-        """End an event stream with an error, never with ``[DONE]``."""
-        await self.write(sse.separator(self.tail) + sse.error_event(error_body), is_last=True)
-
-    async def _send_whole(self, whole: Problem) -> None:
-        lines, length = header_lines(whole.all_headers()), len(whole.body)
-        await self.start_with(
-            whole.status, lines, length=length, is_event_stream=False, part=whole.body, is_last=True
-        )
+    async def _send_whole(self, status: int, headers: Headers, body: bytes) -> None:
+        lines = header_lines(headers)
+        await self.start_with(status, lines, length=len(body), is_event_stream=False, part=body, is_last=True)
 
     def _send(self, head: bytes, part: bytes, *, is_last: bool) -> None:
         writer, wire = self._writer, self._wire

@@ -10,8 +10,9 @@ from time import monotonic
 
 from gglib.core.errors import GglibError, ShuttingDownError
 from gglib.proxy.answer import Answer
+from gglib.proxy.dialect_errors import dialect_of
 from gglib.proxy.edge.wire import Wire
-from gglib.proxy.errors import describe
+from gglib.proxy.errors import EngineError, describe
 from gglib.proxy.gate import Gate
 from gglib.proxy.headers import preferred_wait_s, to_upstream
 from gglib.proxy.http1.errors import HttpError
@@ -53,9 +54,9 @@ class ProxyApp:
         except ClientLeftError:
             answer.status = answer.status or CLIENT_CLOSED_REQUEST
         except Exception as error:  # noqa: BLE001 - the border: whatever it is, the client is told
-            error_code = error.code if isinstance(error, GglibError) else GglibError.code
+            error_code = _code_to_count(error, is_status_open=not answer.is_started)
             _log_error(request, error)
-            await answer.fail(error)
+            await answer.fail(error, dialect_of(request.path))
         finally:
             self._open.discard(request)
             record = _record(request, answer, started_s=started_s, ended_s=monotonic(), error_code=error_code)
@@ -79,7 +80,7 @@ class ProxyApp:
         if not isinstance(plan, _Plan):
             plan = request.head.derived = self._plan(request, answer)
         answer.extra_lines = plan.answer_lines
-        request.target, request.upstream_lines = plan.target, plan.upstream_lines
+        request.path, request.target, request.upstream_lines = plan.path, plan.target, plan.upstream_lines
         request.preferred_wait_s = plan.preferred_wait_s
         request.key_name = plan.key_name
         return plan
@@ -92,13 +93,16 @@ class ProxyApp:
         preflight = self._gate.preflight(head, request.own_host)
         if preflight is not None:
             answer.is_last = False
-            return _Plan(partial(_answer_preflight, header_lines(preflight)), b"", b"", b"", None, None)
+            answer_it = partial(_answer_preflight, header_lines(preflight))
+            return _Plan(answer_it, b"", request.path, b"", b"", None, None)
         key_name = self._gate.check_key(head)
         answer.is_last = False
+        handler, path = find_handler(head.method, head.raw_path, head.fields.get(b"host"))
         return _Plan(
-            find_handler(request),
+            handler,
             answer_lines,
-            head.target,
+            path,
+            head.target_at(path),
             header_lines(to_upstream(head.headers)),
             preferred_wait_s(head.headers),
             key_name,
@@ -112,8 +116,10 @@ class _Plan:
     handler: Handler
     answer_lines: bytes
     """Header lines that the answer carries, whatever it is."""
+    path: str
+    """The path as the route spells it."""
     target: bytes
-    """Path and query as they came, for an engine."""
+    """That, and the query as it came, for an engine."""
     upstream_lines: bytes
     """Header lines that an engine may see."""
     preferred_wait_s: int | None
@@ -125,8 +131,17 @@ async def _answer_preflight(lines: bytes, request: Request, answer: Answer, serv
     await answer.start_with(204, lines, length=None, is_event_stream=False, is_last=True)
 
 
+def _code_to_count(error: Exception, *, is_status_open: bool) -> str | None:
+    """Return the code that is counted; None for what an engine says in its own words, where its status tells of it."""
+    if type(error) is EngineError and is_status_open:
+        return None
+    return error.code if isinstance(error, GglibError) else GglibError.code
+
+
 def _log_error(request: Request, error: Exception) -> None:
-    """Log what the operator should know; what the client did wrong is in its answer."""
+    """Log what the operator should know; what the client did wrong is in its answer, as is what the engine says."""
+    if isinstance(error, EngineError):
+        return
     if not isinstance(error, GglibError):
         log.error("%s: internal error", request.id, exc_info=error)
     elif error.blame.value != "client" and not isinstance(error, ShuttingDownError):
@@ -139,7 +154,7 @@ def _record(
     head = request.head
     return RequestRecord(
         method=head.method,
-        path=head.raw_path,
+        path=request.path,
         model=request.model,
         key_name=request.key_name,
         status=answer.status,

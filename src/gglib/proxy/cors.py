@@ -9,11 +9,15 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from gglib.core.authorities import Origin, is_plain_loopback, read_origin
+from gglib.core.authorities import (
+    ANY_ORIGIN,
+    Origin,
+    is_plain_loopback,
+    read_allowed_origin,
+    read_origin,
+)
 from gglib.proxy.errors import OriginNotAllowedError
 from gglib.proxy.headers import Headers, first
-
-ANY_ORIGIN = "*"
 
 _REMEMBERED = 256
 _MAX_BYTES = 512
@@ -30,23 +34,24 @@ _MAX_AGE = (b"access-control-max-age", b"7200")
 
 
 class CorsRules:
-    """The origins that are answered: loopback ones, and ``origins``, each ``scheme://host[:port]`` or ``*`` for any.
+    """The origins that are answered: loopback ones, and ``origins`` (``authorities.read_allowed_origin``).
 
-    Raises ValueError for one that is neither.
+    Raises ValueError for one that is no origin.
     """
 
-    __slots__ = ("_is_any", "_origins")
+    __slots__ = ("_hostless", "_is_any", "_origins")
 
     def __init__(self, origins: Iterable[str] = ()) -> None:
-        given = frozenset(origins)
-        self._is_any = ANY_ORIGIN in given
-        self._origins = frozenset(read_origin(origin) for origin in given - {ANY_ORIGIN})
+        allowed = [read_allowed_origin(origin) for origin in origins]
+        self._origins = frozenset(origin for origin in allowed if isinstance(origin, Origin))
+        self._hostless = frozenset(text.encode() for text in allowed if isinstance(text, str)) - {b"*"}
+        self._is_any = ANY_ORIGIN in allowed
 
     def check(self, origin: bytes | None, host: bytes | None = None) -> None:
         """Raise ``OriginNotAllowedError`` for a request of a page that is not answered.
 
         ``origin`` and ``host`` are the headers' values. A page of our own origin may ask, over http, or https where
-        something before us ends the encryption: its ``Host`` has passed ``HostRules`` by then, so it is a name of ours.
+        something before us ends the encryption: its ``Host`` is a name of ours by then, or the request carries a key.
         """
         if origin is None or self._is_answered(origin):
             return
@@ -56,12 +61,17 @@ class CorsRules:
     def preflight(self, headers: Headers) -> Headers | None:
         """Return the headers of the 204 for an ``OPTIONS`` request of a browser that asks first.
 
-        None when it does not ask, or when its page is not answered. No key is to be demanded of it: it carries none.
+        None when it does not ask, or is a page of this server, which has no need to. No key is to be demanded of it: it
+        carries none. Raises ``OriginNotAllowedError`` where the page is not answered: a program whose own scheme lets
+        its requests in (``app://``) would otherwise get an error that does not name the setting.
         """
         origin = first(headers, b"origin")
-        method = first(headers, b"access-control-request-method")
-        if origin is None or method is None or not self._is_answered(origin):
+        if origin is None or first(headers, b"access-control-request-method") is None:
             return None
+        if not self._is_answered(origin):
+            if _PROGRAM.fullmatch(origin) is None:
+                return None
+            raise OriginNotAllowedError(origin.decode("ascii", "backslashreplace"))
         told: Headers = [(b"access-control-allow-origin", origin), _VARY, _METHODS, _MAX_AGE]
         if wanted := _requested_headers(headers):
             told.append((b"access-control-allow-headers", wanted))
@@ -78,6 +88,8 @@ class CorsRules:
     def _is_answered(self, value: bytes) -> bool:
         if self._is_any:
             return _VISIBLE.fullmatch(value) is not None
+        if value.lower() in self._hostless:
+            return True
         origin = _read(value) if len(value) <= _MAX_BYTES else None
         if origin is None:
             return False

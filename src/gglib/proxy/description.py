@@ -128,7 +128,7 @@ def _expression(path: str, *, takes_rest: bool) -> str:
     """Return what matches a template."""
     made, position = "", 0
     for match in _PLACEHOLDER.finditer(path):
-        varying = ".*" if takes_rest and match.end() == len(path) else "[^/]+"
+        varying = "[^/].*" if takes_rest and match.end() == len(path) else "[^/]+"
         made += re.escape(path[position : match.start()]) + f"(?P<{match[1]}>{varying})"
         position = match.end()
     return made + re.escape(path[position:])

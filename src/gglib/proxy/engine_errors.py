@@ -1,24 +1,241 @@
-"""The engine's errors in the shape that clients know. Pure.
+"""The engine's errors as ours: which are the client's fault, which are about the model, and which the engine's. Pure.
 
-llama-server's ``code`` is the status as a number, where OpenAI's clients have a word or null, and look for the word.
+llama-server answers 500 for whatever its parsing throws that is no ``std::invalid_argument`` (``ex_wrapper`` in
+``server-http.cpp``): an image for a text model, a message without a role. Clients send a 500 three times. Its ``code``
+is the status as a number, where OpenAI's clients look for a word or null.
+
+Each rule was seen in an answer of the engine that is shipped (xllamacpp 2026.10.11549, 2,609 odd bodies on every
+forwarded path, 188 of which got a 5xx), or stands in its sources; the comment says which.
 """
 
 import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from shlex import quote
+from typing import Any, NamedTuple
 
-from gglib.proxy.errors import error_body
+from gglib.core.models import ModelSummary
+from gglib.proxy.errors import (
+    ContextLengthExceededError,
+    EngineError,
+    RefusedByEngineError,
+    UnsupportedByModelError,
+)
 
 SIZE_LIMIT_BYTES = 64 * 1024
 """An error is a sentence; what is longer is none and is relayed as it is."""
 
-_CODES = {"exceed_context_size_error": "context_length_exceeded"}
-"""Clients shorten the conversation when they see OpenAI's word for it."""
+_MESSAGE_CHARS = 1000
+"""The engine repeats all ``tools`` in a message about one of them."""
+_NAMES_SHOWN = 5
+
+_ENGINES_ADVICE = re.compile(r"(?:, try increasing it|\. increase the .*|\. skipping)?\.?$", re.DOTALL)
+"""The end of its sentences, which names options of its own command line."""
+_CONTEXT_TYPE = "exceed_context_size_error"
+_CONTEXT_FACTS = ("n_prompt_tokens", "n_ctx")
+_SERVER_ERROR = "server_error"
+
+_Read = Callable[[re.Match[str], str], EngineError]
 
 
-def retell(body: bytes) -> bytes | None:
-    """Return the engine's error as ours would look; None where ``body`` is not an error of the engine."""
-    try:
-        error = json.loads(body)["error"]
-        message, type_, code = str(error["message"]), str(error["type"]), error.get("code")
-    except (ValueError, TypeError, LookupError, RecursionError, AttributeError):
+class _Rule(NamedTuple):
+    pattern: re.Pattern[str]
+    read: _Read
+
+
+def _rule(pattern: str, read: _Read) -> _Rule:
+    return _Rule(re.compile(pattern), read)
+
+
+def _too_large(match: re.Match[str], message: str) -> EngineError:
+    numbers = [int(number) for number in match.groups() if number]
+    return ContextLengthExceededError(message, facts=dict(zip(_CONTEXT_FACTS, numbers, strict=False)))
+
+
+def _cache_full(_: re.Match[str], message: str) -> EngineError:
+    return ContextLengthExceededError(message, facts={}, is_cache_full=True)
+
+
+def _lacks(capability: str | None) -> _Read:
+    return lambda _, message: UnsupportedByModelError(message, capability)
+
+
+def _refused(_: re.Match[str], message: str) -> EngineError:
+    return RefusedByEngineError(message)
+
+
+def _failed(_: re.Match[str], message: str) -> EngineError:
+    return EngineError(message, status=500, type_=_SERVER_ERROR, is_retryable=True)
+
+
+_RULES_OF_EVERY_STATUS = (
+    # The cache that all slots share is full; also in mid-stream (server-context.cpp, seen).
+    _rule(r"^Context size has been exceeded", _cache_full),
+    # An input of an embedding or reranking model above ``ubatch`` (server-context.cpp, seen); a decision model's.
+    _rule(
+        r"\((\d+) tokens\) (?:is|are) too large to process.*?(?:\(current batch size: (\d+)\)|$)", _too_large
+    ),
+    _rule(r"must fit in one batch", _too_large),  # server-context.cpp
+    _rule(r"^input \((\d+) tokens\) is larger than the max context size \((\d+) tokens\)", _too_large),
+    # server-common.cpp, seen: 500. The hint names the engine's own option.
+    _rule(r"^image input is not supported", _lacks("vision")),
+    _rule(r"^(?:audio|video) input is not supported", _lacks(None)),
+    _rule(r"does not support image input", _lacks("vision")),
+    # server-context.cpp, seen: 501.
+    _rule(r"does not support embeddings", _lacks("embedding")),
+    _rule(r"does not support reranking", _lacks("rerank")),
+    _rule(r"^Infill is not supported by this model", _lacks("infill")),
+    _rule(r"^This model is not a decision model", _lacks(None)),  # server-context.cpp
+    _rule(r"context does not support logits computation", _lacks("chat")),  # server-context.cpp: an encoder
+)
+_RULES_OF_5XX = (
+    # What fails while it computes, and may not fail again (server-context.cpp).
+    _rule(r"^(?:Compute error|Invalid input batch)", _failed),
+    _rule(r"^(?:failed to|Failed to (?:decode|encode|process|get|find|allocate|restore))", _failed),
+    _rule(r"^no slot available", _failed),
+    # What its parsing throws (chat.cpp, server-common.cpp, nlohmann::json; all seen).
+    _rule(r"^Failed to (?:parse|load|tokenize|format|initialize|download)\b", _refused),
+    _rule(r"\[json\.exception\.", _refused),
+    _rule(r"^(?:Missing|Expected|Invalid|Unsupported|Unknown|Cannot|Unable to|Only|Error:) ?\b", _refused),
+    _rule(
+        r"\b(?:is|are) (?:required|not supported|not allowed|not implemented|missing)\b"
+        r"|\bmust (?:be|not|have|contain)\b",
+        _refused,
+    ),
+    _rule(r"Jinja Exception|While executing \w+ at line", _refused),  # a template's own refusal
+)
+
+
+def read_answer(status: int, body: bytes) -> EngineError | None:
+    """Return what the engine says with ``status``, which is 400 or more; None where ``body`` is not its error."""
+    content = _parsed(body)
+    return _read(content.get("error"), status) if isinstance(content, dict) else None
+
+
+def read_event(event: bytes) -> EngineError | None:
+    """Return the error that one whole event of a stream carries; None where it is another event.
+
+    llama-server has two forms: ``data: {"error": {…}}``, and in Anthropic's dialect ``event: error`` with the error
+    itself as data (``format_error`` in ``server-context.cpp``; both seen).
+    """
+    lines = event.splitlines()
+    content = _parsed(b"\n".join(line[5:] for line in lines if line.startswith(b"data:")))
+    if not isinstance(content, dict):
         return None
-    return error_body(message, type_=type_, code=code if isinstance(code, str) else _CODES.get(type_))
+    error = content.get("error")
+    if not isinstance(error, dict) and any(line.replace(b" ", b"") == b"event:error" for line in lines):
+        error = content
+    code = error.get("code") if isinstance(error, dict) else None
+    return _read(error, code if isinstance(code, int) and 400 <= code <= 599 else 500)
+
+
+def explain(error: EngineError, model: ModelSummary, catalogue: Iterable[ModelSummary]) -> EngineError:
+    """Return the error with what helps: how to get more context, or which models can do what this one cannot."""
+    if isinstance(error, ContextLengthExceededError):
+        return _explain_context(error, model)
+    if isinstance(error, UnsupportedByModelError):
+        return _explain_capability(error, model, catalogue)
+    return error
+
+
+def _parsed(text: bytes) -> Any:  # noqa: ANN401 - whatever an engine writes
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _read(error: object, status: int) -> EngineError | None:
+    if not isinstance(error, dict) or "message" not in error:
+        return None
+    message, type_, code = str(error["message"]), str(error.get("type") or _SERVER_ERROR), error.get("code")
+    shown = message if len(message) <= _MESSAGE_CHARS else f"{message[:_MESSAGE_CHARS]}..."
+    if type_ == _CONTEXT_TYPE:
+        return ContextLengthExceededError(shown, facts=_facts(error))
+    for rule in _RULES_OF_EVERY_STATUS if status < 500 else (*_RULES_OF_EVERY_STATUS, *_RULES_OF_5XX):
+        match = rule.pattern.search(message)
+        if match is not None:
+            return rule.read(match, shown)
+    return _unknown(shown, type_, code if isinstance(code, str) else None, status)
+
+
+def _facts(error: Mapping[str, object]) -> dict[str, int]:
+    values = {name: error.get(name) for name in _CONTEXT_FACTS}
+    return {name: value for name, value in values.items() if isinstance(value, int)}
+
+
+def _unknown(message: str, type_: str, code: str | None, status: int) -> EngineError:
+    """Return what no rule knows. A refusal of a living engine is the same when it is asked again."""
+    if status == 501:
+        return UnsupportedByModelError(message)
+    if status == 503:  # "Loading model": it has not begun yet, or it begins again after a sleep
+        code = code or "model_loading"
+        return EngineError(message, status=status, type_=_SERVER_ERROR, shown_code=code, is_retryable=True)
+    if status == 401:  # it means the key between gglib and the engine, and not the client's
+        message = f"The engine does not accept gglib's own key: {message}"
+        return EngineError(message, status=502, type_="upstream_error", shown_code="upstream_error")
+    if status < 500:
+        return EngineError(message, status=status, type_=type_, shown_code=code)
+    return EngineError(message, status=status, type_=type_, shown_code=code or EngineError.code)
+
+
+def _explain_context(error: ContextLengthExceededError, model: ModelSummary) -> ContextLengthExceededError:
+    facts = dict(error.facts)
+    if error.n_ctx is not None:
+        facts.setdefault("n_ctx", error.n_ctx)
+    asked, most = facts.get("n_prompt_tokens"), facts.get("n_ctx")
+    if most is None:
+        return error
+    # The first half is the engine's wording, the second OpenAI's: clients look for either.
+    said = _ENGINES_ADVICE.sub("", str(error))
+    lead = f"{said}; the maximum context length is {most} tokens as the model runs"
+    advice = _how_to_get_more(model, asked, most)
+    return ContextLengthExceededError(
+        lead + advice, facts=facts, advice=advice, is_cache_full=error.is_cache_full
+    )
+
+
+def _how_to_get_more(model: ModelSummary, asked: int | None, most: int) -> str:
+    trained = model.trained_context
+    if trained is not None and most >= trained:
+        return f": shorten the request, the model was trained for {trained} tokens and takes no more."
+    wanted = 1 << max(asked or 0, most).bit_length()  # the context grows in powers of two
+    suffix = ""
+    if trained is not None:
+        wanted = min(wanted, trained)
+        suffix = f" (the model was trained for {trained})"
+    return (
+        f": shorten the request, send 'num_ctx': {wanted} with it, "
+        f"or run 'gglib set {quote(model.name)} --ctx {wanted}'{suffix}."
+    )
+
+
+_PHRASES = {
+    "vision": "does not take images",
+    "embedding": "is not served for embeddings",
+    "rerank": "is not served for reranking",
+    "infill": "has no tokens to fill in the middle of a text",
+    "chat": "only makes embeddings",
+}
+_SETTINGS = {
+    "vision": "give it its projector with 'gglib set {} --mmproj FILE'",
+    "embedding": "run 'gglib set {} --embedding' if it is made for that",
+    "rerank": "run 'gglib set {} --rerank' if it is made for that",
+}
+
+
+def _explain_capability(
+    error: UnsupportedByModelError, model: ModelSummary, catalogue: Iterable[ModelSummary]
+) -> UnsupportedByModelError:
+    capability = error.capability
+    if capability not in _PHRASES:
+        return UnsupportedByModelError(f"Model '{model.name}': {error}", capability)
+    able = [one.name for one in catalogue if capability in one.capabilities.names() and one.id != model.id]
+    ways = [f"name one that can, as {', '.join(able[:_NAMES_SHOWN])}"] if able else []
+    if capability in _SETTINGS:
+        ways.append(_SETTINGS[capability].format(quote(model.name)))
+    if not ways:
+        ways.append("name another model; 'gglib list' shows what each can do")
+    return UnsupportedByModelError(
+        f"Model '{model.name}' {_PHRASES[capability]}: {', or '.join(ways)}.", capability
+    )

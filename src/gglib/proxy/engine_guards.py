@@ -22,6 +22,19 @@ ENGINE_FIELDS = {
 them. Tried and harmless, so not here: ``grammar_lazy``, ``preserved_tokens``, ``chat_format``, ``n_keep``,
 ``cache_prompt``, ``n_cache_reuse``, ``backend_sampling``, ``reasoning_control``, and a schema's nested ``pattern``."""
 
+NEUTRAL_VALUES: dict[str, object] = {
+    "id_slot": -1,
+    "lora": [],
+    "grammar_triggers": [],
+    "chat_parser": "",
+    "n_discard": 0,
+}
+"""The engine's defaults (``server-schema.cpp``; tried on the engine that is shipped): a client that sends one of them,
+because its form has all fields, asks for nothing, as with ``null``. ``sse_ping_interval`` has none: gglib's own holds.
+Of ``lora`` the default is the scales of the launch, and gglib launches none."""
+_LONGEST_NEUTRAL_BYTES = 16
+"""With white space in an array, or as ``-1.0``."""
+
 LLGUIDANCE = "%llguidance"
 GUARDED_FIELDS = frozenset((*ENGINE_FIELDS, LLGUIDANCE))
 """What may be allowed by name."""
@@ -43,13 +56,22 @@ _TOKENS = re.compile(
 
 
 def refuse_engine_field(name: str, value: bytes, allowed: frozenset[str]) -> None:
-    """Raise where ``name`` is a field of the engine that nobody allowed. ``null`` is the same as not there."""
-    if name in ENGINE_FIELDS and name not in allowed and value != b"null":
+    """Raise where ``name`` is a field of the engine that is not allowed, unless its value asks for nothing."""
+    if name in ENGINE_FIELDS and name not in allowed and not _is_neutral(name, value):
         raise BadRequestError(
             f"'{name}' is not for requests to set: {ENGINE_FIELDS[name]}. "
             "The setting allowed_engine_fields can let it through.",
             name,
         )
+
+
+def _is_neutral(name: str, value: bytes) -> bool:
+    if value == b"null":
+        return True
+    if name not in NEUTRAL_VALUES or len(value) > _LONGEST_NEUTRAL_BYTES:
+        return False
+    given, neutral = json.loads(value), NEUTRAL_VALUES[name]
+    return not isinstance(given, bool) and bool(given == neutral)  # False is 0 in Python, not in JSON
 
 
 def refuse_bad_grammar(value: bytes, allowed: frozenset[str]) -> None:

@@ -5,6 +5,7 @@ Pure. It knows the domain's errors and HTTP's status codes, and nothing of socke
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gglib.core import errors
@@ -15,6 +16,10 @@ JSON = (b"content-type", b"application/json")
 
 LOG_LINES_SHOWN = 5
 """The engine's last lines say why a load failed; more than these hides the first sentence."""
+
+_INVALID_REQUEST = "invalid_request_error"
+_SERVER_ERROR = "server_error"
+_INTERNAL_ERROR = "internal_error"
 _SHOWN_CHARACTERS = 100
 """What a client calls us or itself is shown to it, but not at any length."""
 
@@ -46,8 +51,13 @@ class UnknownPathError(errors.GglibError):
     code = "not_found"
     blame = errors.Blame.CLIENT
 
-    def __init__(self, method: str, path: str) -> None:
-        super().__init__(f"There is nothing at {method} {path}.")
+    def __init__(self, method: str, path: str, host: bytes | None = None) -> None:
+        """``host`` is what the client called this server by, which the base URL is made of."""
+        address = "" if host is None else f"http://{_short(host.decode('ascii', 'backslashreplace'))}"
+        super().__init__(
+            f"There is nothing at {method} {_short(path)}. The base URL is {address}/v1 for OpenAI's clients and "
+            f"{address or '/'} for Anthropic's; {address}/docs lists every path."
+        )
 
 
 class MethodNotAllowedError(errors.GglibError):
@@ -68,6 +78,79 @@ class ForbiddenError(errors.GglibError):
     blame = errors.Blame.CLIENT
 
 
+class EngineError(errors.GglibError):
+    """What an engine sent in place of an answer, read by ``engine_errors``. The engine is alive.
+
+    ``status`` and ``type_`` are what a client gets while the status is open, ``shown_code`` the word for it; ``facts``
+    are numbers that stand beside them in the body, by name.
+    """
+
+    code = "engine_error"
+    blame = errors.Blame.ENGINE
+
+    def __init__(  # noqa: PLR0913 - all that a body has
+        self,
+        message: str,
+        *,
+        status: int,
+        type_: str,
+        shown_code: str | None = code,
+        facts: Mapping[str, int] | None = None,
+        is_retryable: bool = False,
+    ) -> None:
+        self.status = status
+        self.type_ = type_
+        self.shown_code = shown_code
+        self.facts = dict(facts or {})
+        self.is_retryable = is_retryable
+        self.n_ctx: int | None = None
+        """The context, in tokens, that the engine runs with; set by what knows it."""
+        if status < 500:
+            self.blame = errors.Blame.CLIENT
+        super().__init__(message)
+
+
+class RefusedByEngineError(EngineError):
+    """The engine refuses what the body says: the same body is refused again, whatever its status was."""
+
+    code = "invalid_request"
+    blame = errors.Blame.CLIENT
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, status=400, type_=_INVALID_REQUEST, shown_code=self.code)
+
+
+class UnsupportedByModelError(EngineError):
+    """The model cannot do what is asked; ``capability`` is what it lacks, as ``ModelCapabilities`` names it."""
+
+    code = "unsupported_by_model"
+    blame = errors.Blame.CLIENT
+
+    def __init__(self, message: str, capability: str | None = None) -> None:
+        self.capability = capability
+        super().__init__(message, status=400, type_=_INVALID_REQUEST, shown_code=self.code)
+
+
+class ContextLengthExceededError(EngineError):
+    """The conversation does not fit into the context. ``facts`` has ``n_prompt_tokens`` and ``n_ctx`` where known.
+
+    ``advice`` says how to get more. ``is_cache_full``: the engine ran out of cache while it computed, which other
+    requests in the same engine may have caused.
+    """
+
+    code = "context_length_exceeded"
+    blame = errors.Blame.CLIENT
+
+    def __init__(
+        self, message: str, *, facts: Mapping[str, int], advice: str = "", is_cache_full: bool = False
+    ) -> None:
+        self.advice = advice
+        self.is_cache_full = is_cache_full
+        super().__init__(
+            message, status=400, type_="exceed_context_size_error", shown_code=self.code, facts=facts
+        )
+
+
 class NoLibraryError(errors.GglibError):
     """The proxy runs inside a program that gave it no way to manage models."""
 
@@ -84,10 +167,11 @@ class HostNotAllowedError(errors.GglibError):
     code = "host_not_allowed"
     blame = errors.Blame.CLIENT
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, *, takes_keys: bool = False) -> None:
+        or_key = ", or send one of its API keys" if takes_keys else ""
         super().__init__(
             f"This gglib does not answer to '{_short(host)}': if that is a name of its machine, "
-            "add it to the setting 'allowed_hosts'."
+            f"add it to the setting 'allowed_hosts'{or_key}."
         )
 
 
@@ -118,20 +202,42 @@ class UnauthorizedError(errors.GglibError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An error as HTTP shows it: a status, the headers that are special to it, and the JSON body."""
+    """An error as HTTP shows it: a status, the headers that are special to it, and what its body says.
+
+    ``error_dialects`` writes it in the form of each dialect; ``body`` is the form of OpenAI and of our own routes.
+    """
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
-    body: bytes
+    message: str
+    type_: str
+    param: str | None
+    code: str | None
+    facts: tuple[tuple[str, int], ...] = ()
+    """Numbers that stand beside the rest, by name."""
+    advice: str = ""
+    """The end of ``message``, where a dialect begins it with words of its own."""
 
     def all_headers(self) -> Headers:
         """Return the headers of the whole answer, its length apart."""
         return [JSON, *self.headers]
 
+    @property
+    def error(self) -> dict[str, object]:
+        """The error as OpenAI has it."""
+        return {
+            "message": self.message,
+            "type": self.type_,
+            "param": self.param,
+            "code": self.code,
+            **dict(self.facts),
+        }
 
-_INVALID_REQUEST = "invalid_request_error"
-_SERVER_ERROR = "server_error"
-_INTERNAL_ERROR = "internal_error"
+    @property
+    def body(self) -> bytes:
+        """The JSON body as OpenAI has it, on one line."""
+        return to_json({"error": self.error})
+
 
 _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     BadRequestError: (400, _INVALID_REQUEST),
@@ -153,9 +259,11 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.ModelFileNotFoundError: (404, _INVALID_REQUEST),
     MethodNotAllowedError: (405, _INVALID_REQUEST),
     http.BodyTooLargeError: (413, _INVALID_REQUEST),
+    errors.ModelRuntimeError: (500, _SERVER_ERROR),
     errors.ModelLoadFailedError: (500, _SERVER_ERROR),
     errors.EngineNotFoundError: (500, _SERVER_ERROR),
     errors.CatalogError: (500, _SERVER_ERROR),
+    errors.InvalidSettingError: (500, _SERVER_ERROR),
     errors.GglibError: (500, _INTERNAL_ERROR),
     # What programs may do with the models of this machine, and what a hub or a disk makes of it.
     NoLibraryError: (501, _INVALID_REQUEST),
@@ -179,6 +287,11 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.ModelStoppedError: (503, _SERVER_ERROR),
     errors.ShuttingDownError: (503, _SERVER_ERROR),
     errors.UpstreamStalledError: (504, "upstream_error"),
+    # Each of these carries its own; the rows are what it mostly is.
+    EngineError: (500, _SERVER_ERROR),
+    RefusedByEngineError: (400, _INVALID_REQUEST),
+    UnsupportedByModelError: (400, _INVALID_REQUEST),
+    ContextLengthExceededError: (400, "exceed_context_size_error"),
 }
 """Status and ``type``. A class that is not here is shown as its nearest ancestor that is."""
 
@@ -200,16 +313,29 @@ def describe(error: Exception) -> Problem:
     """Return what a client is told. What is not a ``GglibError`` is told without any detail."""
     if not isinstance(error, errors.GglibError):
         return describe(errors.GglibError("Internal error"))
+    if isinstance(error, EngineError):
+        return _describe_engine_error(error)
     status, type_ = next(_TABLE[cls] for cls in type(error).__mro__ if cls in _TABLE)
-    body = error_body(_message(error), type_=type_, param=_param(error), code=error.code)
-    return Problem(status, _headers(error, status), body)
+    return Problem(status, _headers(error, status), _message(error), type_, _param(error), error.code)
 
 
-def error_body(message: str, *, type_: str, param: str | None = None, code: str | None = None) -> bytes:
-    """Return the one shape of an error, as JSON on one line."""
-    return json.dumps(
-        {"error": {"message": message, "type": type_, "param": param, "code": code}}, separators=(",", ":")
-    ).encode()
+def to_json(content: object) -> bytes:
+    """Return JSON on one line."""
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+def _describe_engine_error(error: EngineError) -> Problem:
+    advice = error.advice if isinstance(error, ContextLengthExceededError) else ""
+    return Problem(
+        error.status,
+        _headers(error, error.status),
+        str(error),
+        error.type_,
+        None,
+        error.shown_code,
+        tuple(error.facts.items()),
+        advice,
+    )
 
 
 def _message(error: errors.GglibError) -> str:

@@ -6,15 +6,18 @@ the block with ``UpstreamStalledError``, which the runtime sees as it passes.
 """
 
 import asyncio
+import contextlib
 from time import monotonic
 
-from gglib.core.errors import UnreachableError, UpstreamError
+from gglib.core.errors import CatalogError, UnreachableError, UpstreamError
+from gglib.core.models import ModelSummary
 from gglib.core.names import not_found
 from gglib.proxy import engine_errors
 from gglib.proxy.answer import Answer
 from gglib.proxy.envelope import read_envelope
-from gglib.proxy.errors import ContentEncodingError
-from gglib.proxy.headers import is_short_json
+from gglib.proxy.errors import ContentEncodingError, EngineError, UnsupportedByModelError
+from gglib.proxy.event_relay import EventRelay
+from gglib.proxy.headers import is_json_within
 from gglib.proxy.heartbeat import Heartbeat
 from gglib.proxy.options import Services
 from gglib.proxy.request import Request
@@ -38,11 +41,23 @@ async def forward(request: Request, answer: Answer, services: Services) -> None:
     if model is None:
         raise not_found(envelope.model, await services.catalog.list_models())
     request.model = name = model.name
-    if envelope.is_stream:
-        async with Heartbeat(answer, options.heartbeat_s) as heartbeat:
-            await _exchange(request, answer, services, name, envelope.num_ctx, body, heartbeat)
-    else:
-        await _exchange(request, answer, services, name, envelope.num_ctx, body, None)
+    try:
+        if envelope.is_stream:
+            async with Heartbeat(answer, options.heartbeat_s) as heartbeat:
+                await _exchange(request, answer, services, name, envelope.num_ctx, body, heartbeat)
+        else:
+            await _exchange(request, answer, services, name, envelope.num_ctx, body, None)
+    except EngineError as error:
+        raise await _explained(error, model, services) from error
+
+
+async def _explained(error: EngineError, model: ModelSummary, services: Services) -> EngineError:
+    """Return what the engine says with what helps; the catalogue is only asked where it has to be."""
+    catalogue: list[ModelSummary] = []
+    if isinstance(error, UnsupportedByModelError):
+        with contextlib.suppress(CatalogError):
+            catalogue = await services.catalog.list_models()
+    return engine_errors.explain(error, model, catalogue)
 
 
 async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs each request 0.3 us
@@ -74,7 +89,11 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
                 ) as upstream:
                     if heartbeat is not None:
                         await heartbeat.stop()
-                    await _relay(upstream, answer)
+                    try:
+                        await _relay(upstream, answer)
+                    except EngineError as error:
+                        error.n_ctx = target.effective_ctx
+                        raise
                     return
         except UnreachableError:
             if pause_s is None:
@@ -83,45 +102,64 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
 
 
 async def _relay(upstream: UpstreamConnection, answer: Answer) -> None:
+    """Hand on the engine's answer. Raises ``EngineError`` where that is an error, also behind the events before it."""
     head, length = upstream.head, upstream.content_length
     if answer.is_started and (head.status != 200 or not head.is_event_stream):
-        await _tell_as_event(upstream, answer)  # a heartbeat has decided the status already
+        raise await _in_place_of_events(upstream)  # a heartbeat has decided the status already
+    if head.is_event_stream:
+        await _relay_events(upstream, answer)
         return
-    if head.status >= 400 and is_short_json(head.headers, length, engine_errors.SIZE_LIMIT_BYTES):
-        await _retell(upstream, answer)
+    if head.status >= 400 and is_json_within(head.headers, length, engine_errors.SIZE_LIMIT_BYTES):
+        await _relay_error(upstream, answer)
         return
-    if not answer.is_started:
-        part = upstream.take_part()
-        await answer.start_with(
-            head.status,
-            head.relayed_lines,
-            length=None if head.is_event_stream else length,  # an error may have to be told behind its events
-            is_event_stream=head.is_event_stream,
-            part=part,
-            is_last=upstream.is_drained,
-        )
+    part = upstream.take_part()
+    is_last = upstream.is_drained
+    await answer.start_with(
+        head.status, head.relayed_lines, length=length, is_event_stream=False, part=part, is_last=is_last
+    )
     if not answer.is_ended:
         await upstream.pour_into(answer)
 
 
-async def _retell(upstream: UpstreamConnection, answer: Answer) -> None:
-    """Relay the engine's error in the shape that clients know, or as it is where it has another."""
-    body = b"".join([part async for part in upstream])
-    told = engine_errors.retell(body) or body
-    head = upstream.head
-    await answer.start_with(
-        head.status, head.relayed_lines, length=len(told), is_event_stream=False, part=told, is_last=True
-    )
+async def _relay_events(upstream: UpstreamConnection, answer: Answer) -> None:
+    events = EventRelay(answer)
+    try:
+        if not answer.is_started:
+            part = upstream.take_part()
+            await events.begin(upstream.head, part, is_last=upstream.is_drained)
+        if not answer.is_ended:
+            await upstream.pour_into(events)
+    except UpstreamError:
+        await events.finish()
+        raise
 
 
-async def _tell_as_event(upstream: UpstreamConnection, answer: Answer) -> None:
-    """End the stream with the engine's own error, or with ours where it has none to tell."""
+async def _relay_error(upstream: UpstreamConnection, answer: Answer) -> None:
+    """Raise the engine's error, or relay what it sends as it is where that is none."""
     body = b""
     async for part in upstream:
         body += part
         if len(body) > engine_errors.SIZE_LIMIT_BYTES:
             break
-    told = engine_errors.retell(body)
-    if told is None:
-        raise UpstreamError(f"The engine answered a stream with status {upstream.head.status}.")
-    await answer.end_with_event(told)
+    head, is_whole = upstream.head, upstream.is_drained
+    error = engine_errors.read_answer(head.status, body) if is_whole else None
+    if error is not None:
+        raise error
+    length = len(body) if is_whole else upstream.content_length
+    await answer.start_with(
+        head.status, head.relayed_lines, length=length, is_event_stream=False, part=body, is_last=is_whole
+    )
+    if not is_whole:
+        await upstream.pour_into(answer)
+
+
+async def _in_place_of_events(upstream: UpstreamConnection) -> EngineError | UpstreamError:
+    """Return the engine's own error, or ours where it has none to tell."""
+    body = b""
+    async for part in upstream:
+        body += part
+        if len(body) > engine_errors.SIZE_LIMIT_BYTES:
+            break
+    status = upstream.head.status
+    error = engine_errors.read_answer(status, body) if status >= 400 else None
+    return error or UpstreamError(f"The engine answered a stream with status {status}.")

@@ -4,9 +4,12 @@ from dataclasses import dataclass
 
 from gglib.proxy.access import OPEN_PATHS, AccessKeys
 from gglib.proxy.cors import CorsRules
+from gglib.proxy.errors import BadRequestError
 from gglib.proxy.headers import Headers
-from gglib.proxy.hosts import HostRules, parse_authority
+from gglib.proxy.hosts import Authority, HostRules, parse_authority
 from gglib.proxy.http1.head import RequestHead
+
+_READS = frozenset(("GET", "HEAD"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +29,11 @@ class Gate:
 
         Raises ``HostNotAllowedError``, ``OriginNotAllowedError`` and ``BadRequestError``. It carries no key.
         """
-        host = head.fields[b"host"]
-        self.hosts.check(parse_authority(host), own_host)
-        self.cors.check(head.fields.get(b"origin"), host)
+        host = head.fields.get(b"host")
+        authority = None if host is None else parse_authority(host)
+        if not is_open(head):
+            self._check_host(head, authority, own_host)
+            self.cors.check(head.fields.get(b"origin"), host)
         return self.cors.preflight(head.headers) if head.method == "OPTIONS" else None
 
     def check_key(self, head: RequestHead) -> str | None:
@@ -37,3 +42,20 @@ class Gate:
         Raises ``UnauthorizedError``.
         """
         return None if head.raw_path.encode() in OPEN_PATHS else self.keys.check(head.headers)
+
+    def _check_host(self, head: RequestHead, authority: Authority | None, own_host: str | None) -> None:
+        """Check the name that the client uses, unless the request carries a key.
+
+        The check protects servers without keys from pages that rebind their name to this machine. Such a page has no
+        key. A preflight cannot carry one, and is followed by a request that has to.
+        """
+        if self.keys and (head.method == "OPTIONS" or self.keys.is_shown(head.headers)):
+            return
+        if authority is None:
+            raise BadRequestError("The request must have one 'Host' header.")
+        self.hosts.check(authority, own_host, takes_keys=bool(self.keys))
+
+
+def is_open(head: RequestHead) -> bool:
+    """Whether the request may come under any name and from any page: its answer reveals nothing."""
+    return head.method in _READS and head.raw_path.encode() in OPEN_PATHS

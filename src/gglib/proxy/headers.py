@@ -77,9 +77,9 @@ def is_event_stream(headers: Headers) -> bool:
     return _media_type(headers) == EVENT_STREAM
 
 
-def is_short_json(headers: Headers, length: int | None, limit_bytes: int) -> bool:
-    """Whether a JSON body follows that says of itself that it is no longer than the limit."""
-    return length is not None and length <= limit_bytes and _media_type(headers) == b"application/json"
+def is_json_within(headers: Headers, length: int | None, limit_bytes: int) -> bool:
+    """Whether a JSON body follows that does not say of itself that it is longer than the limit."""
+    return (length is None or length <= limit_bytes) and _media_type(headers) == b"application/json"
 
 
 def sane_request_id(fields: Mapping[bytes, bytes]) -> str | None:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable
 
 from gglib.core.context import ContextWish
+from gglib.core.kinds import longest_context
 from gglib.core.models import ModelSummary
 from gglib.core.ports import RuntimeStatus
 
@@ -59,7 +60,7 @@ def _fields(model: ModelSummary, default_ctx: int) -> dict[str, object]:
         requested=None,
         model_setting=model.settings.context,
         default=default_ctx,
-        trained=model.trained_context,
+        trained=longest_context(model),
     ).needed
     return {
         "id": model.name,
@@ -77,6 +78,7 @@ def _fields(model: ModelSummary, default_ctx: int) -> dict[str, object]:
         "max_model_len": context,
         "max_context_length": model.trained_context,
         "meta": {
+            "n_ctx": context,
             "n_ctx_train": model.trained_context,
             "n_params": model.parameter_count,
             "size": model.size_bytes,

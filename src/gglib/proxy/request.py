@@ -38,6 +38,7 @@ class Request:
         "id",
         "key_name",
         "model",
+        "path",
         "preferred_wait_s",
         "target",
         "upstream_lines",
@@ -63,8 +64,11 @@ class Request:
         self.block = Interruptible(task)
         """What answers this request, to be ended from outside."""
         self.id = sane_request_id(head.fields) or new_request_id()
+        self.path = head.raw_path
+        """The path, percent signs and all: safe to log, on one line. As it came, until a route is found whose spelling
+        differs."""
         self.target = b""
-        """Path and query as they came, for an engine."""
+        """Path and query for an engine."""
         self.upstream_lines = b""
         """The header lines that an engine may see."""
         self.preferred_wait_s: int | None = None
@@ -79,11 +83,6 @@ class Request:
     def method(self) -> str:
         """The method as it came."""
         return self.head.method
-
-    @property
-    def path(self) -> str:
-        """The path as it came, percent signs and all: safe to log, on one line. Routes compare it as it is."""
-        return self.head.raw_path
 
     @property
     def query(self) -> bytes:

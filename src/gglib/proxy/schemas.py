@@ -9,6 +9,7 @@ from gglib.core.downloads import DownloadState
 from gglib.core.fit import Fit
 from gglib.core.gguf_names import FileKind
 from gglib.core.hub import Gate
+from gglib.core.models import ModelCapabilities
 
 MAX_TARGET_CHARS = 2048
 MAX_NAME_CHARS = 200
@@ -127,7 +128,12 @@ _MODEL = _object(
     trained_context=_or_null("integer", "In tokens."),
     context=_or_null("integer", "Its own setting, in tokens; null where the default holds."),
     idle_ttl_s=_SECONDS_OR_NULL,
-    capabilities=_list(_TEXT),
+    kind=_or_null(
+        "string", "What it is served as: `chat`, `embedding` or `rerank`; null: as its header says."
+    ),
+    capabilities=_list(
+        _of("string", enum=list(ModelCapabilities.__slots__)), "What it can be asked for, as it is served."
+    ),
     tags=_list(_TEXT),
     state=_or_null("string", "`loading`, `ready`, `draining` or `stopping`; null when it is not in memory."),
     paths={

@@ -12,6 +12,7 @@ from gglib.proxy.app import ProxyApp
 from gglib.proxy.cors import CorsRules
 from gglib.proxy.edge.listener import Listener
 from gglib.proxy.edge.patience import PatienceLimits
+from gglib.proxy.embedding import as_runtime, check_arguments
 from gglib.proxy.gate import Gate
 from gglib.proxy.hosts import HostRules
 from gglib.proxy.json_scan import warm_up
@@ -25,8 +26,8 @@ from gglib.proxy.upstream import UpstreamPool
 async def serve(  # noqa: PLR0913 - the port that programs embed
     listener: socket.socket,
     default_ctx: int,
-    runtime: ModelRuntimePort,
-    catalog: ModelCatalogPort,
+    runtime_port: ModelRuntimePort,
+    catalog_port: ModelCatalogPort,
     cancel: asyncio.Event,
     *,
     options: ProxyOptions = ProxyOptions(),  # noqa: B008 - frozen
@@ -34,15 +35,22 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
 ) -> None:
     """Serve on ``listener``, which is bound already and is closed at the end, until ``cancel`` is set.
 
-    ``default_ctx`` is the context, in tokens, of a request that asks for none. Without a ``library`` models are only
-    read and run: what would add, remove, find or pull them answers 501. Returns within a second after
+    ``default_ctx`` is the context, in tokens, of a request that asks for none. A runtime with the three abstract
+    methods of ``ModelRuntimePort`` is enough, whether it inherits from the port or not. Without a ``library`` models
+    are only read and run: what would add, remove, find or pull them answers 501. Returns within a second after
     ``cancel``, whatever clients do: open streams are told, requests that wait get 503. What keeps it from
-    serving is raised.
+    serving is raised; a wrong argument, at once, as TypeError or ValueError.
     """
+    try:
+        check_arguments(listener, default_ctx, runtime_port, catalog_port, cancel)
+    except (TypeError, ValueError):
+        if isinstance(listener, socket.socket):
+            listener.close()
+        raise
     pool = UpstreamPool(connect_timeout_s=options.connect_timeout_s)
     services = Services(
-        runtime=runtime,
-        catalog=catalog,
+        runtime=as_runtime(runtime_port),
+        catalog=catalog_port,
         pool=pool,
         model_objects=ModelObjects(default_ctx),
         observer=Observer(route_of),

@@ -10,9 +10,10 @@ HEARTBEAT = b":\n\n"
 """A comment: every client skips it, and no idle timeout runs out."""
 
 
-def error_event(error_body: bytes) -> bytes:
-    """Return one event that carries ``error_body``, which is JSON on one line."""
-    return b"data: " + error_body + b"\n\n"
+def error_event(error_body: bytes, name: bytes = b"") -> bytes:
+    """Return one event that carries ``error_body``, which is JSON on one line; ``name`` is its type, if it has one."""
+    line = b"event: " + name + b"\n" if name else b""
+    return line + b"data: " + error_body + b"\n\n"
 
 
 def separator(relayed_end: bytes) -> bytes:

@@ -82,6 +82,11 @@ class BackOff:
         """Forget the failures of a model that is ready. Its deaths are forgotten by time alone."""
         self._failures.pop(model_id, None)
 
+    def forget(self, model_id: int) -> None:
+        """Drop all that is remembered of a model that is not in the catalogue any more."""
+        self._failures.pop(model_id, None)
+        self._deaths.pop(model_id, None)
+
     def forget_all(self) -> None:
         """Try everything again."""
         self._failures.clear()

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import AlreadyRunningError, InvalidSettingError
 from gglib.runtime.processes import start_mark
+from gglib.system.small_files import open_regular, parse_json, read_small, warn_of_skipped
 
 _LOCK = "gglib.lock"
 _NOTE = "instance.json"
@@ -65,20 +66,32 @@ def claim(run_dir: Path) -> Iterator[InstanceClaim]:
     """Hold the home for the length of the block. Raises ``AlreadyRunningError`` that says where the other one is."""
     try:
         run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        opened = (run_dir / _LOCK).open("a")
+        opened = _open_lock(run_dir, os.O_RDWR | os.O_CREAT)
     except OSError as error:
-        raise InvalidSettingError(
-            f"{run_dir} cannot be written ({error.strerror}): name another home."
-        ) from None
+        raise _unwritable(run_dir, error) from None
     with opened as lock:
         if not _take(lock):
             raise AlreadyRunningError(_already_running(_read_note(run_dir)))
         claimed = InstanceClaim(run_dir)
-        claimed.announce(None)
+        try:
+            claimed.announce(None)
+        except OSError as error:
+            raise _unwritable(run_dir, error) from None
         try:
             yield claimed
         finally:
             (run_dir / _NOTE).unlink(missing_ok=True)
+
+
+def _open_lock(run_dir: Path, flags: int) -> TextIO:
+    return os.fdopen(open_regular(run_dir / _LOCK, flags=flags), encoding="utf-8")
+
+
+def _unwritable(run_dir: Path, error: OSError) -> InvalidSettingError:
+    return InvalidSettingError(
+        f"{run_dir} cannot be written ({error.strerror or error}): make room or make it writable, or name another home "
+        "with --home."
+    )
 
 
 def _owner_only(path: str, flags: int) -> int:
@@ -97,7 +110,7 @@ def _take(lock: TextIO) -> bool:
 
 def running_instance(run_dir: Path) -> Instance | None:
     """Return the gglib that holds this home, or None. The lock says so, not the note, which a crash leaves behind."""
-    with suppress(FileNotFoundError), (run_dir / _LOCK).open("r") as lock:
+    with suppress(FileNotFoundError), _open_lock(run_dir, os.O_RDONLY) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -108,11 +121,25 @@ def running_instance(run_dir: Path) -> Instance | None:
 def _read_note(run_dir: Path) -> Instance | None:
     """Return what the note says; None when there is none, or when a crash left it and the next one just starts."""
     try:
-        instance = Instance(**json.loads((run_dir / _NOTE).read_text()))
-    except (OSError, ValueError, TypeError):
+        instance = _from_json(parse_json(read_small(run_dir / _NOTE)))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        warn_of_skipped(run_dir / _NOTE, error)
         return None
     is_it = instance.mark is not None and instance.mark == start_mark(instance.pid)
     return instance if is_it else None
+
+
+def _from_json(fields: Any) -> Instance:  # noqa: ANN401 - JSON
+    """Return the instance. Raises TypeError or ValueError for what is none."""
+    instance: Any = Instance(**fields)
+    is_text = all(
+        value is None or isinstance(value, str) for value in (instance.url, instance.mark, instance.key)
+    )
+    if not is_text or not isinstance(instance.pid, int) or not isinstance(instance.started_at, int | float):
+        raise ValueError("it is not a note of a running gglib")
+    return Instance(**fields)
 
 
 def _already_running(instance: Instance | None) -> str:

@@ -23,6 +23,7 @@ from gglib.runtime.messages import (
     Requested,
     Stop,
     StopReason,
+    WaitEnded,
 )
 
 
@@ -62,6 +63,8 @@ class SwapJournal:
 
     def __init__(self) -> None:
         self._asked: dict[int, _Asked] = {}
+        self._kept: dict[str, int] = {}
+        """By model: the newest request whose load goes on without it; it is named when that load is over."""
         self._arrivals: dict[int, _Arrival] = {}
         self._departures: dict[int, _Departure] = {}
         self._last: tuple[SwapStatus, float] | None = None
@@ -91,12 +94,22 @@ class SwapJournal:
     def note(self, event: Event, effects: Sequence[Effect], now: float) -> list[SwapStatus]:
         """Take in one step of the scheduler, and return the swaps that it completes."""
         if isinstance(event, Left) and not effects:
-            self._asked.pop(event.ticket, None)
+            self._forget(event.ticket)
             return []
-        if isinstance(event, Requested) and len(effects) == 1 and isinstance(effects[0], Grant):
-            return []  # it was served as it came: nothing happened for it
         if isinstance(event, Requested):
+            if len(effects) == 1 and isinstance(effects[0], Grant):
+                return []  # it was served as it came: nothing happened for it
             self._asked[event.ticket] = _Asked(event.spec.model_name, event.request_id, now)
+        if isinstance(event, WaitEnded) or (isinstance(event, Requested) and not event.waits):
+            self._keep(event.ticket)
+        swaps = self._take_in(event, effects, now)
+        if isinstance(event, Left):
+            self._forget(event.ticket)
+        if swaps:
+            self._last = swaps[-1], now
+        return swaps
+
+    def _take_in(self, event: Event, effects: Sequence[Effect], now: float) -> list[SwapStatus]:
         swaps = [*self._end_of_launch(event, now)]
         departed = self._departed(event, now)
         for effect in effects:
@@ -108,11 +121,20 @@ class SwapJournal:
         if departed is not None:
             self._count_swap(_reason_word(departed))
             swaps.append(_only_left(departed))
-        if isinstance(event, Left):
-            self._asked.pop(event.ticket, None)
-        if swaps:
-            self._last = swaps[-1], now
         return swaps
+
+    def _keep(self, ticket: int) -> None:
+        """Remember a request that does not wait for its load, in place of the one before for the same model."""
+        asked = self._asked.get(ticket)
+        if asked is not None:
+            former = self._kept.get(asked.model_name)
+            self._kept[asked.model_name] = ticket
+            if former is not None and former != ticket:
+                self._asked.pop(former, None)
+
+    def _forget(self, ticket: int) -> None:
+        if ticket not in self._kept.values():
+            self._asked.pop(ticket, None)
 
     def _arrive(self, launch: Launch, departed: _Departure | None, now: float) -> None:
         asked = self._asked.get(launch.ticket) if launch.ticket is not None else None
@@ -228,6 +250,8 @@ _WHY = {
     StopReason.EXPIRED: "'{name}' was idle for its whole time-to-live",
     StopReason.SILENT: "'{name}' took a request and fell silent",
     StopReason.ASKED: "the user asked for it",
+    StopReason.REMOVED: "'{name}' was removed from the catalogue",
+    StopReason.CHANGED: "the file of '{name}' changed while it was loaded",
 }
 
 

@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gglib.core.errors import ModelFileNotFoundError, ModelLoadFailedError
+from gglib.core.errors import ModelLoadFailedError
 from gglib.core.memory_state import MemoryState
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.runtime.child import EngineChild
 from gglib.runtime.engine.plan import Engine, LaunchPlan
 from gglib.runtime.logs import EngineLog, engine_log_path, home_directory
+from gglib.runtime.model_files import with_marks
 from gglib.runtime.probe import wait_until_healthy
 from gglib.runtime.processes import total_memory_bytes
 from gglib.runtime.reasons import is_kill, judge_kill, reason_for_exit
@@ -92,6 +93,11 @@ class SpawnedEngine:
             memory = judge_kill(self._memory_before, after, needed_bytes=self._spec.size_bytes)
         return reason_for_exit(self.log.tail.lines, exit_code, was_ready=was_ready, memory=memory)
 
+    @property
+    def spec(self) -> ModelLaunchSpec:
+        """What is launched, with the state of its files at the launch."""
+        return self._spec
+
     async def ready(self) -> RunningTarget:
         """Return where it answers once it does. Raises ``ModelLoadFailedError`` when it exits or takes too long."""
         port = await self._ready_port()
@@ -125,9 +131,7 @@ async def launched(
     ``name`` is unique among the launches of this home. Raises ``ModelFileNotFoundError``, ``EngineNotFoundError``,
     ``ModelLoadFailedError`` or ``InvalidSettingError``.
     """
-    files = (spec.path,) if spec.projector is None else (spec.path, spec.projector)
-    if not all([await asyncio.to_thread(is_there, file) for file in files]):
-        raise ModelFileNotFoundError(spec.model_name)
+    spec = await asyncio.to_thread(with_marks, spec)
     # The engine has a working directory of its own.
     projector = None if spec.projector is None else spec.projector.absolute()
     spec = replace(spec, path=spec.path.absolute(), projector=projector)
@@ -152,14 +156,6 @@ async def launched(
                 await _undisturbed(child.stop())
     finally:
         log.close()
-
-
-def is_there(path: Path) -> bool:
-    """Whether a model's file can be had; a folder that may not be read is as good as none."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
 
 
 def _plan(spec: ModelLaunchSpec, context: int, workspace: Workspace, config: LaunchConfig) -> LaunchPlan:

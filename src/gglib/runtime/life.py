@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gglib.core.errors import GglibError, ModelLoadFailedError
 from gglib.runtime.launch import LaunchConfig, launched
 from gglib.runtime.messages import BecameReady, Died, Event, Launch, LoadFailed
+from gglib.runtime.model_files import has_changed
 from gglib.runtime.path_names import PathNames
 from gglib.runtime.shown_errors import known_directories, with_file_names
 
@@ -27,10 +28,16 @@ class EngineLife:
         self, launch: Launch, *, name: str, config: LaunchConfig, tell: Callable[[Event], None]
     ) -> None:
         self.launch = launch
+        self.spec = launch.spec
+        """With the state of its files at the launch, once there is a process."""
         self.started_at = asyncio.get_running_loop().time()
         self.ready_at: float | None = None
         self.pid: int | None = None
         self.target: RunningTarget | None = None
+        self.has_changed_file = False
+        """Whether its file was another one when it died than when it was launched."""
+        self.is_lone_death = False
+        """Whether one request alone was in flight when it died."""
         self.death: str | None = None
         """What it died of, if it did so after it was ready and nobody had told it to go."""
         self.last_lines: tuple[str, ...] = ()
@@ -84,10 +91,15 @@ class EngineLife:
             spec, context=self.launch.context, name=self._name, config=self._config
         ) as engine:
             self.pid = engine.child.pid
+            self.spec = engine.spec
             self.target = await engine.ready()
             self.ready_at = asyncio.get_running_loop().time()
             self._tell(BecameReady(self.launch.generation))
             reason = await engine.reason_for_exit(was_ready=True)
+            self.has_changed_file = has_changed(engine.spec)
+            if self.has_changed_file:
+                # Its pages are read from the file as it is now: other weights, or none at all (SIGBUS).
+                reason = f"its file changed while it was loaded ({reason})"
             names = self._names()
             self.death = names.shown(reason)
             self.last_lines = tuple(map(names.shown, engine.last_lines))

@@ -1,22 +1,33 @@
 """The engine's log: a bounded tail in memory to explain failures, and a rotated file for people."""
 
 import asyncio
-import re
+import os
+import unicodedata
 from collections import deque
 from pathlib import Path
 from typing import BinaryIO
 
+from gglib.system.small_files import open_regular
+
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 TAIL_LINES = 200
 """After a failed assertion a debugger may print a hundred lines, and the assertion is what counts."""
 MAX_LINE_BYTES = 2_000
 """An engine may print a line of 100 MB; what is kept of it is this much."""
+MAX_NAME_BYTES = 240
+"""File systems take 255; ``.log.1`` goes behind it."""
 MAX_FILE_BYTES = 5 * 1024 * 1024
 """At this size a log file becomes ``NAME.log.1``, replacing the one before."""
 
 
 def engine_log_path(log_dir: Path, model_name: str) -> Path:
     """Return where the log of a model's engine is kept, whatever characters its name has."""
-    return log_dir / "engines" / (re.sub(r"[^\w.+-]", "_", model_name)[:150] + ".log")
+    name = "".join(character if _stands_in_a_name(character) else "_" for character in model_name)
+    return log_dir / "engines" / (name[:150].encode()[:MAX_NAME_BYTES].decode(errors="ignore") + ".log")
+
+
+def _stands_in_a_name(character: str) -> bool:
+    return character.isalnum() or character in "_.+-" or unicodedata.category(character).startswith("M")
 
 
 class LineTail:
@@ -63,7 +74,7 @@ class EngineLog:
         self._file: BinaryIO | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._file = path.open("ab", buffering=0)
+            self._file = os.fdopen(open_regular(path, flags=_APPEND, follows_links=True), "ab", buffering=0)
             self._size_bytes = self._file.tell()
         except OSError:
             pass

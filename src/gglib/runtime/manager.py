@@ -9,7 +9,7 @@ import itertools
 import logging
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,11 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from gglib.core.context import ContextWish
+from gglib.core.context import ContextWish, is_enough
 from gglib.core.errors import (
     EngineDiedError,
     GglibError,
-    ModelFileNotFoundError,
     ModelLoadFailedError,
     ModelLoadingError,
     ModelStoppedError,
@@ -35,33 +34,41 @@ from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.names import not_found
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, ResidentStatus, RuntimeStatus, WaitingStatus
 from gglib.runtime.admission import Admission
-from gglib.runtime.engine.options import parse_engine_args
 from gglib.runtime.engine.plan import Engine
 from gglib.runtime.journal import SwapJournal, sentence
-from gglib.runtime.launch import LaunchConfig, is_there
+from gglib.runtime.launch import LaunchConfig
 from gglib.runtime.life import EngineLife
 from gglib.runtime.load_times import LoadTimes
 from gglib.runtime.messages import (
     BecameReady,
+    Died,
     Effect,
     Event,
     Exited,
+    Forgotten,
     Grant,
     Launch,
     Left,
     Refuse,
     Requested,
+    Spoiled,
     Stop,
     StopAsked,
     Suspected,
     TimePassed,
+    WaitEnded,
     WakeAt,
 )
+from gglib.runtime.model_files import is_overwritten, with_marks
 from gglib.runtime.residents import Resident, ResidentState
 from gglib.runtime.scheduler import DEFAULT_MAX_WAIT_S, DEFAULT_QUEUE_LIMIT, Scheduler
 from gglib.runtime.workspace import sweep_leftovers
 
 logger = logging.getLogger("gglib.runtime")
+
+Preflight = Callable[[ModelLaunchSpec], Awaitable[ModelLaunchSpec]]
+"""Checks a model before anything is evicted for it, and returns the spec with what its files say now. ``marks`` of the
+spec are those of its files at that moment. Raises a ``GglibError`` for a model that cannot load."""
 
 _OBITUARY_S = 0.3
 """The kernel closes a dying engine's connections some milliseconds before it tells of the death: who was cut off waits
@@ -89,14 +96,26 @@ class RuntimeConfig:
     use_unix_socket: bool = True
     memory_state: Callable[[], MemoryState] | None = None
     """Reads what the system says of memory, to tell whether a killed engine was killed for want of it."""
+    watch_s: float = 1.0
+    """How often the models in memory are compared with the catalogue and with their files; 0: never."""
 
 
 class EngineManager(ModelRuntimePort):
     """Runs llama.cpp servers, one for each resident model. An async context manager: leaving it stops them all."""
 
-    def __init__(self, catalog: ModelCatalogPort, engine: Engine, config: RuntimeConfig) -> None:
+    def __init__(
+        self,
+        catalog: ModelCatalogPort,
+        engine: Engine,
+        config: RuntimeConfig,
+        *,
+        preflight: Preflight | None = None,
+    ) -> None:
         self._catalog = catalog
         self._config = config
+        self._engine = engine
+        self._preflight = preflight
+        self._watch: asyncio.Task[None] | None = None
         self._launch_config = LaunchConfig(
             engine=engine,
             engines_dir=config.run_dir.absolute() / "engines",
@@ -127,6 +146,8 @@ class EngineManager(ModelRuntimePort):
         ended = await asyncio.to_thread(sweep_leftovers, self._launch_config.engines_dir)
         if ended:
             logger.warning("ended %d engine process(es) that an earlier gglib left behind", len(ended))
+        if self._config.watch_s:
+            self._watch = asyncio.create_task(self._watch_models(), name="model-watch")
         return self
 
     async def __aexit__(
@@ -155,6 +176,9 @@ class EngineManager(ModelRuntimePort):
 
     async def close(self) -> None:
         """Refuse whoever waits, let nobody in, and stop every engine at once."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait([self._watch])
         self._let_nobody_in()
         await self._stop_all(drain_s=0)
         if self._alarm is not None:
@@ -216,15 +240,18 @@ class EngineManager(ModelRuntimePort):
         spec = await self._catalog.resolve_for_launch(admission.model_name)
         if spec is None:
             raise not_found(admission.model_name, await self._catalog.list_models())
-        needed, at_launch = _context(
-            admission.num_ctx, spec.settings.context, admission.default_ctx, spec.trained_context
-        )
+        needed, at_launch = _context_for(admission, spec)
         ticket = admission.ticket = next(self._tickets)
         target = self._take_in_at_once(ticket, spec, needed)
         if target is not None:
             return target
-        request = Requested(ticket, spec, needed, at_launch, admission.request_id)
-        return await self._take_in_turn(request, admission.wait_s)
+        if not self._is_on_its_way(spec, needed):
+            spec = await self._check(spec)
+            needed, at_launch = _context_for(admission, spec)
+        wait_s = admission.wait_s
+        waits = wait_s is None or wait_s > 0
+        request = Requested(ticket, spec, needed, at_launch, admission.request_id, waits)
+        return await self._take_in_turn(request, wait_s)
 
     def let_go(self, ticket: int) -> None:
         """End a hold, or a wait."""
@@ -264,9 +291,7 @@ class EngineManager(ModelRuntimePort):
         return life.target
 
     async def _take_in_turn(self, request: Requested, wait_s: float | None) -> RunningTarget:
-        spec, ticket = request.spec, request.ticket
-        if not self._scheduler.is_resident(spec.model_id):
-            await _refuse_what_cannot_load(spec)
+        ticket = request.ticket
         if self._is_closing:
             raise ShuttingDownError
         answer: asyncio.Future[RunningTarget] = asyncio.get_running_loop().create_future()
@@ -280,16 +305,38 @@ class EngineManager(ModelRuntimePort):
             self.let_go(ticket)
             raise
 
+    def _is_on_its_way(self, spec: ModelLaunchSpec, needed_ctx: int) -> bool:
+        """Whether the load of a model is under way that serves such a request."""
+        return any(
+            resident.spec.model_id == spec.model_id
+            and resident.state is ResidentState.LOADING
+            and is_enough(running=resident.context, needed=needed_ctx)
+            for resident in self._scheduler.residents
+        )
+
+    async def _check(self, spec: ModelLaunchSpec) -> ModelLaunchSpec:
+        """Raise what can be known before a good model is evicted for this one; return what holds for its files now."""
+        spec = await asyncio.to_thread(self._check_files_and_arguments, spec)
+        return spec if self._preflight is None else await self._preflight(spec)
+
+    def _check_files_and_arguments(self, spec: ModelLaunchSpec) -> ModelLaunchSpec:
+        marked = with_marks(spec)
+        if spec.settings.engine_args:
+            self._engine.check_engine_args(spec.settings.engine_args)
+        return marked
+
     async def _wait_for(
         self, answer: asyncio.Future[RunningTarget], request: Requested, wait_s: float | None
     ) -> None:
         limit_s = self._config.total_wait_s if wait_s is None else min(wait_s, self._config.total_wait_s)
-        await asyncio.wait([answer], timeout=limit_s)
+        if request.waits:
+            await asyncio.wait([answer], timeout=limit_s)
         if not answer.done():
             name = request.spec.model_name
             logger.info(
                 "request %s stopped waiting for '%s' after %.1f s", request.request_id or "-", name, limit_s
             )
+            self._tell(WaitEnded(request.ticket))
             raise ModelLoadingError(name, self._retry_after_s(request.spec))
 
     async def _explained(self, error: UpstreamError, life: EngineLife) -> GglibError:
@@ -299,7 +346,7 @@ class EngineManager(ModelRuntimePort):
                 await life.is_over.wait()
         name = life.launch.spec.model_name
         if life.death is not None:
-            return EngineDiedError(name, life.death, life.last_lines)
+            return EngineDiedError(name, life.death, life.last_lines, was_alone=life.is_lone_death)
         if life.is_over.is_set():
             return ShuttingDownError() if self._is_closing else ModelStoppedError(name, was_loading=False)
         return error
@@ -333,11 +380,17 @@ class EngineManager(ModelRuntimePort):
         now = self._now()
         if isinstance(event, BecameReady):
             self._note_load(self._lives[event.generation])
+        if isinstance(event, Died) and (life := self._lives.get(event.generation)) is not None:
+            life.is_lone_death = self._held_by(event.generation) == 1 and not life.has_changed_file
         effects = self._scheduler.handle(event, now)
         for swap in self._journal.note(event, effects, now):
             logger.info("%s", sentence(swap))
         for effect in effects:
             self._carry_out(effect)
+
+    def _held_by(self, generation: int) -> int:
+        """Return how many requests are in flight on a launch."""
+        return sum(len(r.holders) for r in self._scheduler.residents if r.generation == generation)
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
@@ -386,6 +439,33 @@ class EngineManager(ModelRuntimePort):
         del self._lives[life.launch.generation]
         self._tell(Exited(life.launch.generation))
 
+    # --- what changes beside the requests ---
+
+    async def _watch_models(self) -> None:
+        """Notice, for as long as the manager runs, that a model was removed or that its file was overwritten."""
+        while True:
+            await asyncio.sleep(self._config.watch_s)
+            try:
+                await self._look_for_changes()
+            except (GglibError, OSError) as error:
+                logger.warning("the catalogue could not be compared with what is in memory: %s", error)
+
+    async def _look_for_changes(self) -> None:
+        scheduler = self._scheduler
+        specs = [resident.spec for resident in scheduler.residents]
+        specs += [waiter.spec for waiter in (*scheduler.waiters, *scheduler.pending_loads)]
+        wanted = {spec.model_id: spec for spec in specs}
+        for model_id, spec in wanted.items():
+            known = await self._catalog.resolve_for_launch(spec.model_name)
+            if known is None or known.model_id != model_id:
+                logger.info("'%s' was removed from the catalogue", spec.model_name)
+                self._tell(Forgotten(model_id))
+        for life in list(self._lives.values()):
+            is_running = life.ready_at is not None and not life.is_over.is_set()
+            if is_running and await asyncio.to_thread(is_overwritten, life.spec):
+                logger.warning("the file of '%s' changed while it was loaded", life.spec.model_name)
+                self._tell(Spoiled(life.launch.generation))
+
     def _let_nobody_in(self) -> None:
         self._is_closing = True
         for answer in self._answers.values():
@@ -433,12 +513,9 @@ def _context(
     return wish.needed, wish.at_launch
 
 
-async def _refuse_what_cannot_load(spec: ModelLaunchSpec) -> None:
-    """Raise what can be known before a good model is evicted for this one."""
-    if not await asyncio.to_thread(is_there, spec.path):
-        raise ModelFileNotFoundError(spec.model_name)
-    for _ in parse_engine_args(spec.settings.engine_args):
-        pass
+def _context_for(admission: Admission, spec: ModelLaunchSpec) -> tuple[int, int]:
+    """Return how much context a request needs, and with how much to launch for it."""
+    return _context(admission.num_ctx, spec.settings.context, admission.default_ctx, spec.trained_context)
 
 
 def _reason(error: GglibError) -> str:

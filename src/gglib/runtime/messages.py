@@ -23,11 +23,20 @@ class Requested:
     needed_ctx: int
     launch_ctx: int
     request_id: str = ""
+    waits: bool = True
+    """False: it is served only by what is ready; otherwise the load goes on without it (``Prefer: wait=0``)."""
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class Left:
     """A request is over: it was answered, or it went away while it waited."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitEnded:
+    """A request stopped waiting and will be sent again later: the load that it waited for goes on without it."""
 
     ticket: int
 
@@ -77,11 +86,38 @@ class StopAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class Forgotten:
+    """A model was removed from the catalogue: it takes no new requests, and leaves memory after those in flight."""
+
+    model_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spoiled:
+    """The file of a loaded model was overwritten in place: the launch takes no new requests and is replaced."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """Nothing happened but time."""
 
 
-Event = Requested | Left | Suspected | BecameReady | LoadFailed | Died | Exited | StopAsked | TimePassed
+Event = (
+    Requested
+    | Left
+    | WaitEnded
+    | Suspected
+    | BecameReady
+    | LoadFailed
+    | Died
+    | Exited
+    | StopAsked
+    | Forgotten
+    | Spoiled
+    | TimePassed
+)
 
 # --- effects: what to do -----------------------------------------------------------------------------------------
 
@@ -103,11 +139,15 @@ class StopReason(Enum):
     """It took a request and fell silent."""
     ASKED = "asked"
     """The user said so."""
+    REMOVED = "removed"
+    """The model was removed from the catalogue."""
+    CHANGED = "changed"
+    """The model's file was overwritten while it was loaded."""
 
     @property
     def is_final(self) -> bool:
         """Whether it goes even if nobody waits any more."""
-        return self in {StopReason.SILENT, StopReason.ASKED}
+        return self in {StopReason.SILENT, StopReason.ASKED, StopReason.REMOVED, StopReason.CHANGED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +169,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Start a process; ``ticket`` is the oldest request that waits for it."""
+    """Start a process; ``ticket`` is the oldest request that waits for it, or the newest that asked without waiting."""
 
     generation: int
     spec: ModelLaunchSpec

@@ -49,11 +49,18 @@ class Resident:
     """When it stops even if somebody holds it; None waits for ever."""
     is_protected: bool = False
     """Its load took the place of an abandoned one, and is not abandoned itself before somebody is overdue."""
+    makes_room_for: int | None = None
+    """The model for which it drains or stops: once it has stopped, that model is launched even if its waiters left."""
 
     @property
     def is_idle(self) -> bool:
         """Whether it could answer and nobody asks."""
         return self.state is ResidentState.READY and not self.holders
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether it has answered no request since it became ready."""
+        return self.last_used <= self.since
 
     @property
     def is_leaving_for_good(self) -> bool:
@@ -86,3 +93,13 @@ class Waiter:
     def can_use(self, resident: Resident) -> bool:
         """Whether this resident would serve it at once."""
         return resident.state is ResidentState.READY and self.is_served_by(resident)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingLoad(Waiter):
+    """A load that no request waits for any more: it was asked for with ``wait=0``, or its swap had begun.
+
+    ``since`` is when it was first asked for, ``ticket`` the request that asked last.
+    """
+
+    expires_at: float = 0.0

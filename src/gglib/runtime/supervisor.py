@@ -25,9 +25,10 @@ class ServeFunction(Protocol):
         self,
         listener: socket.socket,
         default_ctx: int,
-        runtime: ModelRuntimePort,
-        catalog: ModelCatalogPort,
+        runtime_port: ModelRuntimePort,
+        catalog_port: ModelCatalogPort,
         cancel: asyncio.Event,
+        /,
     ) -> None:
         """Serve until ``cancel`` is set."""
         ...

@@ -15,8 +15,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from gglib.runtime.processes import signal_group, start_mark
+from gglib.system.small_files import parse_json, read_small, warn_of_skipped
 
 MAX_SOCKET_PATH_BYTES = 100
 """macOS takes 103 bytes, Linux 107."""
@@ -87,12 +89,9 @@ def sweep_leftovers(engines_dir: Path, *, now: Callable[[], float] = time.monoto
 
 
 def _end_recorded(record: Path, now: Callable[[], float]) -> int | None:
-    try:
-        content = json.loads(record.read_text())
-        pid, mark = int(content["pid"]), content["mark"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    if mark is None or start_mark(pid) != mark:
+    content = _read_record(record)
+    pid, mark = content.get("pid"), content.get("mark")
+    if not isinstance(pid, int) or mark is None or start_mark(pid) != mark:
         return None
     signal_group(pid, signal.SIGKILL)
     deadline = now() + _GONE_WITHIN_S
@@ -101,9 +100,19 @@ def _end_recorded(record: Path, now: Callable[[], float]) -> int | None:
     return pid
 
 
+def _read_record(record: Path) -> dict[str, Any]:
+    """Return what a record says; nothing, and a warning, for one that is none: its process cannot be known."""
+    try:
+        content = parse_json(read_small(record))
+    except (OSError, ValueError) as error:
+        warn_of_skipped(record, error)
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def _remove_socket_directory(record: Path) -> None:
     """Remove the directory that a socket has of its own where the home's path is too long for one."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        directory = Path(json.loads(record.read_text())["socket_path"]).parent
+    with suppress(OSError, ValueError, TypeError):
+        directory = Path(_read_record(record).get("socket_path", "")).parent
         if directory.name.startswith(_SOCKET_DIR_PREFIX) and directory.parent == Path(tempfile.gettempdir()):
             shutil.rmtree(directory, ignore_errors=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gglib.testing.scripted_server.install import install_scripted_server
     from gglib.testing.scripted_server.record import read_record
     from gglib.testing.scripted_server.script import Script
-    from gglib.testing.tiny_gguf import write_tiny_gguf
+    from gglib.testing.tiny_gguf import write_tiny_encoder, write_tiny_gguf, write_tiny_projector
 
 __all__ = [
     "Admission",
@@ -27,7 +27,9 @@ __all__ = [
     "Script",
     "install_scripted_server",
     "read_record",
+    "write_tiny_encoder",
     "write_tiny_gguf",
+    "write_tiny_projector",
 ]
 
 _MODULES = {
@@ -40,7 +42,9 @@ _MODULES = {
     "Script": "scripted_server.script",
     "install_scripted_server": "scripted_server.install",
     "read_record": "scripted_server.record",
+    "write_tiny_encoder": "tiny_gguf",
     "write_tiny_gguf": "tiny_gguf",
+    "write_tiny_projector": "tiny_gguf",
 }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gglib.core.chat_templates import template_sha256
 from gglib.core.errors import ModelExistsError
+from gglib.core.kinds import launch_spec, with_kind
 from gglib.core.models import ModelLaunchSpec, ModelSettings, ModelSummary, NewModel
 from gglib.core.names import find_model
 from gglib.core.ports import ModelStorePort
@@ -41,16 +42,7 @@ class FakeCatalog(ModelStorePort):
         model = await self.resolve_model(name)
         if model is None:
             return None
-        return ModelLaunchSpec(
-            model_id=model.id,
-            model_name=model.name,
-            path=model.paths[0] if model.paths else NO_FILE,
-            size_bytes=model.size_bytes or 0,
-            trained_context=model.trained_context,
-            capabilities=model.capabilities,
-            settings=model.settings,
-            projector=model.projector,
-        )
+        return launch_spec(model, model.paths[0] if model.paths else NO_FILE)
 
     async def add_model(self, model: NewModel) -> ModelSummary:
         """Store a model under an id that was never used before; ``ModelExistsError`` as in the port."""
@@ -83,11 +75,13 @@ class FakeCatalog(ModelStorePort):
             return None
         others = [other for other in self._models if other.id != model.id]
         self._refuse_taken_spellings(aliases or (), others)
-        changed = replace(
-            model,
-            aliases=model.aliases if aliases is None else aliases,
-            tags=model.tags if tags is None else tags,
-            settings=model.settings if settings is None else settings,
+        changed = with_kind(
+            replace(
+                model,
+                aliases=model.aliases if aliases is None else aliases,
+                tags=model.tags if tags is None else tags,
+                settings=model.settings if settings is None else settings,
+            )
         )
         self._models[self._models.index(model)] = changed
         return changed
@@ -98,14 +92,16 @@ class FakeCatalog(ModelStorePort):
         if known is None:
             return None
         self._refuse_taken_paths(model.paths, but=known)
-        changed = replace(
-            _summary_of(model, known.id),
-            name=known.name,
-            aliases=known.aliases,
-            tags=known.tags,
-            settings=known.settings,
-            added_at=known.added_at,
-            last_used_at=known.last_used_at,
+        changed = with_kind(
+            replace(
+                _summary_of(model, known.id),
+                name=known.name,
+                aliases=known.aliases,
+                tags=known.tags,
+                settings=known.settings,
+                added_at=known.added_at,
+                last_used_at=known.last_used_at,
+            )
         )
         self._models[self._models.index(known)] = changed
         return changed
@@ -135,25 +131,28 @@ class FakeCatalog(ModelStorePort):
 
 def _summary_of(model: NewModel, model_id: int) -> ModelSummary:
     """Return the stored form. There is no clock here: the id also serves as the date."""
-    return ModelSummary(
-        id=model_id,
-        name=model.name,
-        aliases=model.aliases,
-        description=model.description,
-        architecture=model.facts.architecture,
-        quantization=model.facts.quantization,
-        parameter_count=model.facts.parameter_count,
-        size_bytes=model.size_bytes,
-        trained_context=model.facts.trained_context,
-        capabilities=model.facts.capabilities,
-        tags=model.tags,
-        settings=model.settings,
-        source=model.source,
-        paths=model.paths,
-        hashes=model.hashes if any(model.hashes) else (),
-        projector=model.projector,
-        projector_sha256=model.projector_sha256,
-        is_downloaded=model.is_downloaded,
-        chat_template_sha256=template_sha256(model.facts.chat_template),
-        added_at=model_id,
+    return with_kind(
+        ModelSummary(
+            id=model_id,
+            name=model.name,
+            aliases=model.aliases,
+            description=model.description,
+            architecture=model.facts.architecture,
+            quantization=model.facts.quantization,
+            parameter_count=model.facts.parameter_count,
+            size_bytes=model.size_bytes,
+            trained_context=model.facts.trained_context,
+            capabilities=model.facts.capabilities,
+            pooling=model.facts.pooling,
+            tags=model.tags,
+            settings=model.settings,
+            source=model.source,
+            paths=model.paths,
+            hashes=model.hashes if any(model.hashes) else (),
+            projector=model.projector,
+            projector_sha256=model.projector_sha256,
+            is_downloaded=model.is_downloaded,
+            chat_template_sha256=template_sha256(model.facts.chat_template),
+            added_at=model_id,
+        )
     )

@@ -1,4 +1,4 @@
-"""A real llama model of half a megabyte, written by a seed: small enough to be made anew in every test.
+"""Real models of half a megabyte, written by a seed: small enough to be made anew in every test.
 
 The engine loads it in hundredths of a second and generates some thousand tokens a second. What it says is
 noise, mostly of the letters that are frequent in English: printable ASCII, and it never ends by itself, so that
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -22,6 +22,8 @@ CHATML_TEMPLATE = (
 )
 
 DEFAULT_CONTEXT_LENGTH = 32_768
+DEFAULT_ENCODER_CONTEXT_LENGTH = 512
+"""As BERT's."""
 
 _BLOCKS = 2
 _WIDTH = 64
@@ -43,33 +45,82 @@ _FORBIDDEN_LOGIT_WEIGHT = -40.0
 _LETTERS_BY_FREQUENCY = " etaoinshrdlucmfwypvbgk"
 
 
-def write_tiny_gguf(
+def write_tiny_gguf(  # noqa: PLR0913 - what a header may say
     path: Path,
     *,
     name: str = "tiny",
     context_length: int = DEFAULT_CONTEXT_LENGTH,
     seed: int = 0,
     chat_template: str | None = CHATML_TEMPLATE,
+    pooling_type: int | None = None,
 ) -> Path:
     """Write a llama model with a byte-level vocabulary of 354 tokens to ``path`` and return ``path``.
 
     The same arguments give the same bytes. ``context_length`` is what the header says it was trained for, in
-    tokens. Without a ``chat_template`` the header has none. Raises ``ImportError`` without the package ``gguf``.
+    tokens. Without a ``chat_template`` the header has none. A ``pooling_type`` (llama.cpp's number: 1 mean, 2 cls,
+    3 last, 4 rank) makes an embedding model of a decoder, or a reranker. Raises ``ImportError`` without the package
+    ``gguf``.
 
     Run it with one thread (``--threads 1``): the engine's threads wait for one another by spinning, and on a busy
     machine a model this small then takes a hundred times as long.
     """
-    try:
-        import gguf  # noqa: PLC0415 - only who writes a model needs it
-    except ImportError as error:
-        raise ImportError("write_tiny_gguf needs the gguf package: pip install 'gglib[testing]'") from error
+    gguf = _gguf()
     writer = gguf.GGUFWriter(path, "llama")
     _add_header(writer, name=name, context_length=context_length)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    if pooling_type is not None:
+        writer.add_pooling_type(gguf.PoolingType(pooling_type))
     _add_vocabulary(writer, gguf.TokenType)
     if chat_template is not None:
         writer.add_chat_template(chat_template)
-    for tensor_name, tensor in _tensors(seed):
+    return _written(writer, path, _tensors(seed))
+
+
+def write_tiny_encoder(  # noqa: PLR0913 - as above
+    path: Path,
+    *,
+    name: str = "tiny-encoder",
+    context_length: int = DEFAULT_ENCODER_CONTEXT_LENGTH,
+    seed: int = 0,
+    pooling_type: int | None = 1,
+    has_classifier: bool = False,
+) -> Path:
+    """Write a BERT model with the vocabulary of ``write_tiny_gguf`` to ``path`` and return ``path``.
+
+    The same arguments give the same bytes. It turns texts into vectors of 64 numbers; with a ``pooling_type`` of 4 and
+    a classifier (``cls``, ``cls.output``) it is a reranker, as it is with a classifier and no pooling type: this is how
+    converters write the rerankers of its family. Raises ``ImportError`` without the package ``gguf``.
+    """
+    gguf = _gguf()
+    writer = gguf.GGUFWriter(path, "bert")
+    _add_encoder_header(writer, name=name, context_length=context_length)
+    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    if pooling_type is not None:
+        writer.add_pooling_type(gguf.PoolingType(pooling_type))
+    _add_vocabulary(writer, gguf.TokenType)
+    writer.add_sep_token_id(_END)
+    return _written(writer, path, _encoder_tensors(seed, context_length, has_classifier=has_classifier))
+
+
+def write_tiny_projector(path: Path) -> Path:
+    """Write a header that says it is a projector (mmproj), which no engine loads, to ``path`` and return ``path``."""
+    import numpy as np  # noqa: PLC0415 - comes with gguf
+
+    writer = _gguf().GGUFWriter(path, "clip")
+    writer.add_type("mmproj")
+    return _written(writer, path, iter([("v.patch_embd.weight", np.zeros((4, 4), dtype=np.float32))]))
+
+
+def _gguf() -> Any:  # noqa: ANN401 - gguf has no types
+    try:
+        import gguf  # noqa: PLC0415 - only who writes a model needs it
+    except ImportError as error:
+        raise ImportError("a tiny model needs the gguf package: pip install 'gglib[testing]'") from error
+    return gguf
+
+
+def _written(writer: Any, path: Path, tensors: "Iterator[tuple[str, NDArray[np.float32]]]") -> Path:  # noqa: ANN401
+    for tensor_name, tensor in tensors:
         writer.add_tensor(tensor_name, tensor)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -89,6 +140,18 @@ def _add_header(writer: Any, *, name: str, context_length: int) -> None:  # noqa
     writer.add_rope_dimension_count(_WIDTH // _HEADS)
     writer.add_layer_norm_rms_eps(_NORM_EPSILON)
     writer.add_vocab_size(_FIRST_PRINTABLE_ID + len(_PRINTABLE))
+
+
+def _add_encoder_header(writer: Any, *, name: str, context_length: int) -> None:  # noqa: ANN401 - gguf has no types
+    writer.add_name(name)
+    writer.add_context_length(context_length)
+    writer.add_block_count(_BLOCKS)
+    writer.add_embedding_length(_WIDTH)
+    writer.add_feed_forward_length(_FEED_FORWARD)
+    writer.add_head_count(_HEADS)
+    writer.add_layer_norm_eps(_NORM_EPSILON)
+    writer.add_causal_attention(False)
+    writer.add_token_type_count(1)
 
 
 def _add_vocabulary(writer: Any, token_type: Any) -> None:  # noqa: ANN401 - gguf has no types
@@ -114,12 +177,7 @@ def _tensors(seed: int) -> "Iterator[tuple[str, NDArray[np.float32]]]":
     """Yield every tensor by name, in an order that is part of what the seed means."""
     import numpy as np  # noqa: PLC0415 - comes with gguf
 
-    # Of numpy's generators only the raw streams are promised to stay the same in all versions.
-    stream = np.random.PCG64(seed)
-
-    def uniform(rows: int, columns: int, scale: float) -> "NDArray[np.float32]":
-        raw = stream.random_raw(rows * columns).astype(np.float64) / 2.0**64
-        return ((raw * 2.0 - 1.0) * scale).astype(np.float32).reshape(rows, columns)
+    uniform = _uniform(seed)
 
     def without_bias_row(matrix: "NDArray[np.float32]") -> "NDArray[np.float32]":
         matrix[_BIAS_COLUMN, :] = 0.0
@@ -141,6 +199,51 @@ def _tensors(seed: int) -> "Iterator[tuple[str, NDArray[np.float32]]]":
         yield f"{block}.ffn_down.weight", without_bias_row(uniform(_WIDTH, _FEED_FORWARD, 0.2))
     yield "output_norm.weight", ones
     yield "output.weight", _output(uniform(vocabulary, _WIDTH, 0.25))
+
+
+def _encoder_tensors(
+    seed: int, context_length: int, *, has_classifier: bool
+) -> "Iterator[tuple[str, NDArray[np.float32]]]":
+    """Yield every tensor by name, in an order that is part of what the seed means."""
+    import numpy as np  # noqa: PLC0415 - comes with gguf
+
+    uniform = _uniform(seed)
+    ones, zeros = np.ones(_WIDTH, dtype=np.float32), np.zeros(_WIDTH, dtype=np.float32)
+    yield "token_embd.weight", uniform(_FIRST_PRINTABLE_ID + len(_PRINTABLE), _WIDTH, 1.0)
+    yield "token_types.weight", np.zeros((1, _WIDTH), dtype=np.float32)
+    yield "position_embd.weight", uniform(context_length, _WIDTH, 0.2)
+    yield "token_embd_norm.weight", ones
+    yield "token_embd_norm.bias", zeros
+    for block in (f"blk.{number}" for number in range(_BLOCKS)):
+        for part in ("attn_q", "attn_k", "attn_v", "attn_output"):
+            yield f"{block}.{part}.weight", uniform(_WIDTH, _WIDTH, 0.2)
+            yield f"{block}.{part}.bias", zeros
+        yield f"{block}.ffn_up.weight", uniform(_FEED_FORWARD, _WIDTH, 0.2)
+        yield f"{block}.ffn_up.bias", np.zeros(_FEED_FORWARD, dtype=np.float32)
+        yield f"{block}.ffn_down.weight", uniform(_WIDTH, _FEED_FORWARD, 0.2)
+        yield f"{block}.ffn_down.bias", zeros
+        for norm in ("attn_output_norm", "layer_output_norm"):
+            yield f"{block}.{norm}.weight", ones
+            yield f"{block}.{norm}.bias", zeros
+    if has_classifier:
+        yield "cls.weight", uniform(_WIDTH, _WIDTH, 0.2)
+        yield "cls.bias", zeros
+        yield "cls.output.weight", uniform(1, _WIDTH, 1.0)
+        yield "cls.output.bias", np.zeros(1, dtype=np.float32)
+
+
+def _uniform(seed: int) -> "Callable[[int, int, float], NDArray[np.float32]]":
+    """Return what draws matrices of numbers between plus and minus a scale."""
+    import numpy as np  # noqa: PLC0415 - comes with gguf
+
+    # Of numpy's generators only the raw streams are promised to stay the same in all versions.
+    stream = np.random.PCG64(seed)
+
+    def uniform(rows: int, columns: int, scale: float) -> "NDArray[np.float32]":
+        raw = stream.random_raw(rows * columns).astype(np.float64) / 2.0**64
+        return ((raw * 2.0 - 1.0) * scale).astype(np.float32).reshape(rows, columns)
+
+    return uniform
 
 
 def _output(weights: "NDArray[np.float32]") -> "NDArray[np.float32]":

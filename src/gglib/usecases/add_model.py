@@ -7,16 +7,20 @@ import asyncio
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from gglib.core.errors import InvalidGgufError, ModelExistsError
+from gglib.core.file_names import is_unicode
 from gglib.core.models import GgufFacts, ModelSettings, ModelSource, ModelSummary, NewModel
+from gglib.core.naming import composed, cut_name, slug_of
+from gglib.core.plain_text import escape_line
 from gglib.core.ports import ModelStorePort
+from gglib.usecases.own_files import OwnFiles, adopted
+from gglib.usecases.projector_files import FactsReader, checked_projector, is_projector, projector_beside
 
-PROJECTOR_ARCHITECTURE = "clip"
-"""What llama.cpp writes into the header of the file that turns images into embeddings."""
 NAME_LIMIT = 100
 """A name is typed: a longer one is for --name."""
 SHARD_SUFFIX = re.compile(r"-\d{5}-of-\d{5}$")
@@ -59,14 +63,30 @@ class AddRequest:
     source: ModelSource = field(default_factory=ModelSource)
     hashes: tuple[str | None, ...] = ()
     is_downloaded: bool = False
+    projector: Path | None = None
+    """None: the one beside the file, if there is one that is its own."""
+    has_projector: bool = True
+    """False: none is looked for."""
 
 
-async def add_model(request: AddRequest, store: ModelStorePort, read_model: ModelReader) -> ModelSummary:
+async def add_model(
+    request: AddRequest, store: ModelStorePort, read_model: ModelReader, own: OwnFiles | None = None
+) -> ModelSummary:
     """Read the file's header, find its shards and store the model; the file stays where it is.
 
-    Any shard may be named. Raises ``InvalidGgufError`` and the store's own errors.
+    Any shard may be named. A model all of whose files gglib wrote, by ``own``, is one that it downloaded, from where
+    its files came. Raises ``InvalidGgufError`` and the store's own errors.
     """
+    async with nullcontext() if own is None else own.changing():
+        return await _add(request, store, read_model, own)
+
+
+async def _add(
+    request: AddRequest, store: ModelStorePort, read_model: ModelReader, own: OwnFiles | None
+) -> ModelSummary:
     model = await asyncio.to_thread(_read, request, read_model)
+    if own is not None and not model.is_downloaded:
+        model = await asyncio.to_thread(_adopted, model, own)
     try:
         return await store.add_model(model)
     except ModelExistsError as error:
@@ -77,7 +97,7 @@ def default_name(path: Path) -> str:
     """Return a name that can be typed: the file's, without its ending, shard number and odd characters."""
     stem = path.name[: -len(".gguf")] if path.name.lower().endswith(".gguf") else path.name
     stem = QUANTIZATION.sub("-", SHARD_SUFFIX.sub("", stem))
-    return re.sub(r"[^\w.+:-]+|-{2,}", "-", stem).strip("-._:+")[:NAME_LIMIT]
+    return cut_name(slug_of(stem).strip("-._:+"), NAME_LIMIT)
 
 
 def usable_name(wish: str) -> str:
@@ -90,7 +110,7 @@ def why_no_model(facts: GgufFacts) -> str | None:
 
     (``general.type`` is in ggml's ``docs/gguf.md``; LoRA adapters name the architecture of their model.)
     """
-    if facts.architecture == PROJECTOR_ARCHITECTURE or facts.kind == "mmproj":
+    if is_projector(facts):
         return "it is a projector (mmproj), which goes with a vision model"
     if facts.kind == "adapter":
         return "it is an adapter (LoRA), which goes with the model that it was made for"
@@ -101,26 +121,62 @@ def _read(request: AddRequest, read_model: ModelReader) -> NewModel:
     # Not resolve(): caches keep files with readable names as links to files named by their hash.
     path = request.path.expanduser().absolute()
     path = Path(os.path.normpath(path))
+    _refuse_what_is_no_name(path)
     _refuse_what_is_no_file(path)
     try:
         files = read_model(path)
     except InvalidGgufError as error:
         raise InvalidGgufError(f"{path.name} cannot be added: {error}.") from error
+    for file in files.paths:
+        _refuse_what_is_no_name(file)
     reason = why_no_model(files.facts)
     if reason is not None:
         raise InvalidGgufError(f"{path.name} cannot be added: {reason}; add that model's own file.")
+    projector = _projector(request, path, lambda file: read_model(file).facts)
     return NewModel(
-        name=request.name or default_name(path),
+        name=composed(request.name or default_name(path)),
         paths=files.paths,
         size_bytes=files.size_bytes,
-        aliases=request.aliases,
+        aliases=tuple(map(composed, request.aliases)),
         description=request.description,
-        facts=files.facts,
+        facts=files.facts if projector is None else files.facts.with_vision(),
+        projector=projector,
         settings=request.settings,
         source=request.source,
         hashes=request.hashes,
         is_downloaded=request.is_downloaded,
     )
+
+
+def _projector(request: AddRequest, path: Path, read_facts: FactsReader) -> Path | None:
+    """Return the projector that is taken with a model. Raises ``InvalidGgufError`` for one that the user named."""
+    if not request.has_projector:
+        return None
+    if request.projector is not None:
+        return checked_projector(request.projector, read_facts)
+    found = projector_beside(path)
+    try:
+        return None if found is None else checked_projector(found, read_facts)
+    except InvalidGgufError:  # a neighbour that is none keeps the model from loading, not from being added
+        return None
+
+
+def _adopted(model: NewModel, own: OwnFiles) -> NewModel:
+    files = adopted(model.paths if model.projector is None else (*model.paths, model.projector), own)
+    if files is None:
+        return model
+    hashes = tuple(file.sha256 for file in files)
+    return replace(
+        model, is_downloaded=True, source=files[0].source, hashes=hashes if any(hashes) else model.hashes
+    )
+
+
+def _refuse_what_is_no_name(path: Path) -> None:
+    """Refuse a path that no request, no JSON and no engine could name."""
+    if not is_unicode(str(path)):
+        raise InvalidGgufError(
+            f"{escape_line(str(path))} cannot be added: its name is not UTF-8; rename the file or its directory."
+        )
 
 
 def _refuse_what_is_no_file(path: Path) -> None:
@@ -129,6 +185,10 @@ def _refuse_what_is_no_file(path: Path) -> None:
         path.stat()
     except OSError as error:
         raise InvalidGgufError(f"{path} cannot be added: {error.strerror or error}.") from error
+    except ValueError as error:  # a NUL
+        raise InvalidGgufError(
+            f"{escape_line(str(path))} cannot be added: no file can have this name."
+        ) from error
     if is_directory:
         raise InvalidGgufError(f"{path} is a directory: name the .gguf file in it.")
     if not path.is_file():  # to open a pipe would wait for whoever writes into it

@@ -3,9 +3,10 @@
 Decides only what a fact means; the facts are gathered by the caller.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from gglib.core.errors import GglibError
 from gglib.core.exposure import Exposure, exposure_of
@@ -94,11 +95,15 @@ def judge_access(
 
 
 def judge_models(
-    models: Sequence[ModelSummary], missing: Sequence[str], hidden: Sequence[str] = ()
+    models: Sequence[ModelSummary],
+    missing: Sequence[str],
+    hidden: Sequence[str] = (),
+    faults: Mapping[str, str] = MappingProxyType({}),
 ) -> Finding:
-    """Whether there are models, and whether their files are where they were; ``missing`` are names.
+    """Whether there are models, and whether each could be loaded; ``missing`` are names.
 
-    ``hidden`` are names, too: of those whose directories do not let this user see.
+    ``hidden`` are names, too: of those whose directories do not let this user see. ``faults`` says by name, in a
+    phrase, why a model that is there cannot be loaded by the engine in use.
     """
     if not models:
         return Finding(Verdict.WARN, "No models yet: 'gglib up' offers one, 'gglib add FILE' takes yours.")
@@ -112,6 +117,9 @@ def judge_models(
             Verdict.WARN,
             f"The files of {', '.join(hidden)} are in directories that this user may not search: allow it.",
         )
+    if faults:
+        each = "; ".join(f"'{name}': {fault.rstrip('.')}" for name, fault in faults.items())
+        return Finding(Verdict.WARN, f"{len(faults)} of {len(models)} cannot be loaded: {each}.")
     return Finding(Verdict.OK, f"{len(models)} in the catalogue, all files in place.")
 
 

@@ -9,13 +9,18 @@ from enum import StrEnum
 from pathlib import Path
 
 from gglib.core.errors import GglibError, InvalidGgufError
-from gglib.core.gguf_names import shard_of
+from gglib.core.file_names import is_unicode
+from gglib.core.gguf_names import FileKind, kind_of, shard_of
 from gglib.core.models import ModelSource, ModelSummary, NewModel
+from gglib.core.naming import composed
 from gglib.core.ports import ModelStorePort
 from gglib.usecases.add_model import ModelFiles, ModelReader, default_name, usable_name, why_no_model
 from gglib.usecases.importing.candidates import Candidate
 from gglib.usecases.importing.places import Place
 from gglib.usecases.importing.walk import identity
+from gglib.usecases.projector_files import is_projector
+
+NOT_UNICODE = "its name is not UTF-8: rename the file or its directory"
 
 
 class ImportState(StrEnum):
@@ -149,19 +154,37 @@ class _Plan:
 
     def _read(self, candidate: Candidate, item: ImportItem) -> ImportItem:
         """Return what a file is by its header."""
+        named = (candidate.path, *(() if candidate.projector is None else (candidate.projector,)))
+        if not all(is_unicode(str(path)) for path in named):
+            return replace(item, reason=NOT_UNICODE)
         try:
             files = self._read_model(candidate.path)
         except InvalidGgufError as error:
             return replace(item, reason=str(error))
+        if not all(is_unicode(str(path)) for path in files.paths):
+            return replace(item, reason=NOT_UNICODE)
         reason = why_no_model(files.facts)
         if reason is not None:
             return replace(item, reason=reason)
         name = self._free_name(candidate)
+        candidate = replace(candidate, projector=self._checked(candidate.projector))
         return replace(item, state=ImportState.NEW, name=name, model=_new_model(candidate, files, name))
+
+    def _checked(self, projector: Path | None) -> Path | None:
+        """Return the projector if it is one by its header, too: a wrong one keeps its model from loading.
+
+        Not asked of one that a program's own notes name: those are not guesses by a file's name.
+        """
+        if projector is None or kind_of(projector.name) is not FileKind.PROJECTOR:
+            return projector
+        try:
+            return projector if is_projector(self._read_model(projector).facts) else None
+        except InvalidGgufError:
+            return None
 
     def _free_name(self, candidate: Candidate) -> str:
         """Return the name as its place has it, with a number behind it where it is taken."""
-        wish = usable_name(candidate.name or default_name(candidate.path))
+        wish = composed(usable_name(candidate.name or default_name(candidate.path)))
         name, number = wish, 2
         while name.casefold() in self._taken:
             name, number = f"{wish}-{number}", number + 1

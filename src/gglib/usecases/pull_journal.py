@@ -2,6 +2,9 @@
 
 With it a model whose pull was killed after its last file and before its row is found at the next start, and pulls that
 did not end can be listed. An address may have a signature in it, so only the owner may read the note.
+
+A note is data, not gglib: it is read only where it is a small regular file whose fields have the right types and whose
+files are below ``models/``. Any other is skipped with a warning that names it.
 """
 
 import contextlib
@@ -9,15 +12,18 @@ import fcntl
 import hashlib
 import json
 import os
+import re
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-from gglib.core.errors import BeingFetchedError, StorageError
+from gglib.core.errors import BeingFetchedError, GglibError, StorageError
 from gglib.core.models import ModelSource
 from gglib.core.part_names import note_path, part_path
+from gglib.system.small_files import open_regular, parse_json, read_small, warn_of_skipped
 from gglib.usecases.file_hash import hash_file
 
 FORMAT = 1
@@ -27,6 +33,10 @@ BLOCK_BYTES = 512
 """What ``st_blocks`` counts, whatever the file system's own blocks are (POSIX, ``sys/stat.h``)."""
 MOST_OPENINGS = 10
 """Of a note whose directory others remove at that very moment."""
+_DRAFT = re.compile(r"(?P<id>[0-9a-f]{16})\.json\.\d+")
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_SOURCE_FIELDS = frozenset(ModelSource.__slots__)
+_FLAGS = {"w": os.O_WRONLY | os.O_CREAT | os.O_TRUNC, "x": os.O_WRONLY | os.O_CREAT | os.O_EXCL}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,12 +136,17 @@ class PullJournal:
 
         Raises ``BeingFetchedError`` when somebody else is, and ``StorageError``.
         """
-        path = self._path(job).with_suffix(".lock")
+        with self._held(job.id, job.name):
+            yield
+
+    @contextmanager
+    def _held(self, job_id: str, name: str) -> Iterator[None]:
+        path = self._directory / f"{job_id}.lock"
         try:
             lock = self._locked(path)
         except BlockingIOError:
             raise BeingFetchedError(
-                f"Another gglib pulls '{job.name}' now: wait for it, or end it and run the same command again."
+                f"Another gglib pulls '{name}' now: wait for it, or end it and run the same command again."
             ) from None
         except OSError as error:
             raise self._unwritable(error) from error
@@ -176,12 +191,42 @@ class PullJournal:
         self._forget(self._path(job))
 
     def jobs(self) -> list[PullJob]:
-        """Return the jobs that have not ended, in the order of their names; what cannot be read is passed over."""
+        """Return the jobs that have not ended, in the order of their names; bad notes are skipped with a warning."""
         found = []
         for path in sorted(self._directory.glob("*.json")):
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                found.append(_from_json(json.loads(path.read_text(encoding="utf-8"))))
+            try:
+                found.append(self._read(path))
+            except FileNotFoundError:
+                pass  # that pull has ended meanwhile
+            except (OSError, ValueError) as error:
+                warn_of_skipped(path, error)
         return sorted(found, key=lambda job: job.name)
+
+    def _read(self, path: Path) -> PullJob:
+        """Return the job of a note. Raises OSError or ValueError."""
+        try:
+            job = _from_json(parse_json(read_small(path)))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError("it is not a note of a pull") from error
+        root = self.models_dir.resolve()
+        if not all(_leads_into(file.target, root) for file in job.all_files):
+            raise ValueError(f"it names a file outside of {self.models_dir}")
+        return job
+
+    def sweep_drafts(self) -> list[Path]:
+        """Remove what writers of notes left that were killed; return that.
+
+        A draft is written by the process that holds its job (``held``), so one whose job can be held has no writer. The
+        pid in its name says nothing: it may be another process's by now.
+        """
+        swept = []
+        for path in sorted(self._directory.glob("*.json.*")):
+            draft = _DRAFT.fullmatch(path.name)
+            if draft is not None:
+                with contextlib.suppress(GglibError, OSError), self._held(draft["id"], draft["id"]):
+                    path.unlink()
+                    swept.append(path)
+        return swept
 
     def _forget(self, path: Path) -> None:
         with contextlib.suppress(OSError):
@@ -209,15 +254,23 @@ def opened_in(directory: Path, name: str, mode: Literal["w", "x"]) -> TextIO:
 
 def _opened(directory: Path, name: str, mode: Literal["w", "x"]) -> TextIO:
     directory.mkdir(mode=0o700, exist_ok=True)
-    return (directory / name).open(mode, encoding="utf-8")
+    return os.fdopen(open_regular(directory / name, flags=_FLAGS[mode]), "w", encoding="utf-8")
+
+
+def _leads_into(target: Path, root: Path) -> bool:
+    """Whether a file is below ``root``, links on the way to it followed."""
+    try:
+        return target.is_absolute() and target.parent.resolve().is_relative_to(root)
+    except (OSError, RuntimeError, ValueError):  # a circle of links, a NUL
+        return False
 
 
 def _has_size(file: JobFile) -> bool:
     try:
-        size = file.target.stat().st_size
+        status = file.target.lstat()
     except OSError:
         return False
-    return file.size_bytes in {None, size}
+    return stat.S_ISREG(status.st_mode) and file.size_bytes in {None, status.st_size}
 
 
 def _to_json(job: PullJob) -> dict[str, Any]:
@@ -232,22 +285,38 @@ def _file_to_json(file: JobFile) -> dict[str, Any]:
 
 
 def _from_json(fields: Mapping[str, Any]) -> PullJob:
-    """Return the job; raises KeyError, TypeError or ValueError for what is none of ours."""
+    """Return the job. Raises AttributeError, KeyError, TypeError or ValueError for what is none of ours."""
     if fields["format"] != FORMAT:
-        raise ValueError(fields["format"])
+        raise ValueError("it has a format that this gglib does not know")
     if not fields["files"]:
-        raise ValueError("no files")
+        raise ValueError("it names no files")
+    if not _SOURCE_FIELDS.issuperset(fields["source"]):
+        raise ValueError("it is not a note of a pull")
     projector = fields["projector"]
     return PullJob(
-        asked=str(fields["asked"]),
-        name=str(fields["name"]),
-        aliases=tuple(str(alias) for alias in fields["aliases"]),
-        source=ModelSource(**fields["source"]),
-        files=tuple(_file_from_json(file) for file in fields["files"]),
+        asked=_text(fields["asked"]),
+        name=_text(fields["name"]),
+        aliases=tuple(map(_text, fields["aliases"])),
+        source=ModelSource(**{key: _text_or_none(value) for key, value in fields["source"].items()}),
+        files=tuple(map(_file_from_json, fields["files"])),
         projector=None if projector is None else _file_from_json(projector),
         is_fetched=fields["is_fetched"] is True,
     )
 
 
 def _file_from_json(fields: Mapping[str, Any]) -> JobFile:
-    return JobFile(target=Path(fields["target"]), size_bytes=fields["size_bytes"], sha256=fields["sha256"])
+    target, size_bytes, sha256 = _text(fields["target"]), fields["size_bytes"], fields["sha256"]
+    is_size = size_bytes is None or (type(size_bytes) is int and 0 <= size_bytes < 1 << 63)
+    if not is_size or "\0" in target or not (sha256 is None or _SHA256.fullmatch(sha256)):
+        raise ValueError("it is not a note of a pull")
+    return JobFile(target=Path(target), size_bytes=size_bytes, sha256=sha256)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _text_or_none(value: object) -> str | None:
+    return None if value is None else _text(value)

@@ -21,15 +21,16 @@ from gglib.core.errors import (
     UnreadableFileError,
 )
 from gglib.core.hub import FetchedFile
-from gglib.core.models import ModelSummary, NewModel
+from gglib.core.models import ModelSource, ModelSummary, NewModel
 from gglib.core.part_names import part_path
 from gglib.core.ports import ModelHubPort, ModelStorePort, TellFetched
 from gglib.core.size_words import size_words
 from gglib.usecases.add_model import ModelFiles, ModelReader
 from gglib.usecases.file_hash import hash_file
+from gglib.usecases.own_files import OwnFiles
 from gglib.usecases.plan_pull import PullFile, PullPlan
 from gglib.usecases.pull_journal import JobFile, PullJob, PullJournal, bytes_on_disk
-from gglib.usecases.removal_journal import delete_files
+from gglib.usecases.removal_journal import delete_files, is_inside
 
 DOWNLOADING, VERIFYING, ADDING = "downloading", "verifying", "adding"
 
@@ -61,6 +62,10 @@ class Puller:
     journal: PullJournal
     read_model: ModelReader
 
+    @property
+    def _own(self) -> OwnFiles:
+        return OwnFiles(self.journal.models_dir)
+
     async def pull(self, plan: PullPlan, progress: TellPull) -> ModelSummary:
         """Bring the files of ``plan`` and put the model into the catalogue, or bring the one there up to date.
 
@@ -75,7 +80,9 @@ class Puller:
             return await self._pull(plan, job, progress)
 
     async def _pull(self, plan: PullPlan, job: PullJob, progress: TellPull) -> ModelSummary:
-        await asyncio.to_thread(self.journal.begin, job)
+        async with self._own.changing():  # from here on nobody deletes what is there already
+            await asyncio.to_thread(self.journal.begin, job)
+            await asyncio.to_thread(_make_directories, plan)
         try:
             fetched = await self._fetch_all(plan, progress)
         except DownloadCorruptError:
@@ -91,7 +98,7 @@ class Puller:
         await asyncio.to_thread(self.journal.begin, job)
         progress(_progress(plan, plan.all_files[-1], sum(file.size_bytes for file in fetched), ADDING))
         try:
-            model = await _enter(job, self.store, self.read_model)
+            model = await _enter(job, self.store, self.read_model, self._own)
         except UnreadableFileError as error:
             raise StorageError(
                 f"{plan.files[0].target.name} came whole, but {error}: run the same command again when it can be."
@@ -110,6 +117,12 @@ class Puller:
         ours = {file.target for job in await asyncio.to_thread(self.journal.jobs) for file in job.all_files}
         for model in await self.store.list_models():
             ours |= set(model.all_files) if model.is_downloaded else set()
+        written = await asyncio.to_thread(self._own.all)
+        ours |= {
+            file.target
+            for file in plan.all_files
+            if file.target in written and await asyncio.to_thread(self._own.is_same, written[file.target])
+        }
         for file in plan.all_files:
             if file.target not in ours and not await asyncio.to_thread(_is_free, file):
                 raise StorageError(
@@ -140,7 +153,7 @@ async def finish_interrupted(
             continue
         try:
             with journal.held(job):
-                model = await _finish(job, store, read_model)
+                model = await _finish(job, store, read_model, OwnFiles(journal.models_dir))
                 await asyncio.to_thread(journal.end, job)
         except GglibError:
             continue  # somebody is at it; or the pull itself, when it is asked for again, says what is wrong
@@ -170,6 +183,7 @@ async def _delete(paths: Sequence[Path], store: ModelStorePort, journal: PullJou
     going = [path for path in paths if path not in used]
     freed = sum(map(bytes_on_disk, going))
     _, undeleted = await asyncio.to_thread(delete_files, going, journal.models_dir)
+    OwnFiles(journal.models_dir).forget(going)
     if undeleted:
         raise StorageError(
             f"{undeleted[0].path} cannot be deleted ({undeleted[0].reason}): delete it by hand."
@@ -177,20 +191,27 @@ async def _delete(paths: Sequence[Path], store: ModelStorePort, journal: PullJou
     return freed
 
 
-async def _finish(job: PullJob, store: ModelStorePort, read_model: ModelReader) -> ModelSummary | None:
+async def _finish(
+    job: PullJob, store: ModelStorePort, read_model: ModelReader, own: OwnFiles
+) -> ModelSummary | None:
     """Enter the model; None where its files are others: an update was killed before anything of it came."""
     hashes = await asyncio.to_thread(job.verified_hashes)
-    return None if hashes is None else await _enter(job.with_hashes(hashes), store, read_model)
+    return None if hashes is None else await _enter(job.with_hashes(hashes), store, read_model, own)
 
 
-async def _enter(job: PullJob, store: ModelStorePort, read_model: ModelReader) -> ModelSummary:
+async def _enter(job: PullJob, store: ModelStorePort, read_model: ModelReader, own: OwnFiles) -> ModelSummary:
+    await asyncio.to_thread(_note_files, job, own)
     files = await asyncio.to_thread(read_model, job.files[0].target)
     if files.paths != tuple(file.target for file in job.files):
         raise InvalidGgufError("its files are called shards of one model, and their headers do not say so")
     model = _new_model(job, files)
     known = await _model_with(model.paths, store)
     if known is not None:
+        await asyncio.to_thread(
+            own.note_model, known
+        )  # files that the newer version does not have stay gglib's
         model = replace(model, description=known.description)
+        model = await asyncio.to_thread(_with_own_projector, model, known, own.models_dir)
         return await store.replace_model(known.name, model) or known
     try:
         return await store.add_model(model)
@@ -200,6 +221,21 @@ async def _enter(job: PullJob, store: ModelStorePort, read_model: ModelReader) -
         if entered is None:
             raise
         return entered
+
+
+def _with_own_projector(model: NewModel, known: ModelSummary, models_dir: Path) -> NewModel:
+    """Return the newer version with the projector that the user set for the model: one that no pull brought."""
+    own = known.projector
+    if own is None or is_inside(own, models_dir) or not own.is_file():
+        return model
+    return replace(
+        model, facts=model.facts.with_vision(), projector=own, projector_sha256=known.projector_sha256
+    )
+
+
+def _note_files(job: PullJob, own: OwnFiles) -> None:
+    for file in job.all_files:
+        own.note(file.target, sha256=file.sha256, source=_source_of(job))
 
 
 async def _model_with(paths: Sequence[Path], store: ModelStorePort) -> ModelSummary | None:
@@ -251,7 +287,7 @@ def _new_model(job: PullJob, files: ModelFiles) -> NewModel:
         paths=files.paths,
         size_bytes=files.size_bytes,
         facts=files.facts if job.projector is None else files.facts.with_vision(),
-        source=replace(job.source, sha256=job.files[0].sha256),
+        source=_source_of(job),
         hashes=tuple(file.sha256 for file in job.files),
         projector=None if job.projector is None else job.projector.target,
         projector_sha256=None if job.projector is None else job.projector.sha256,
@@ -259,12 +295,19 @@ def _new_model(job: PullJob, files: ModelFiles) -> NewModel:
     )
 
 
+def _source_of(job: PullJob) -> ModelSource:
+    return replace(job.source, sha256=job.files[0].sha256)
+
+
+def _make_directories(plan: PullPlan) -> None:
+    for directory in {file.target.parent for file in plan.all_files}:
+        directory.mkdir(parents=True, exist_ok=True)
+
+
 def _make_room(plan: PullPlan) -> None:
     """Make the directories, and refuse what the disk cannot hold: of several shards the last would find out."""
-    directories = {file.target.parent for file in plan.all_files}
     try:
-        for directory in directories:
-            directory.mkdir(parents=True, exist_ok=True)
+        _make_directories(plan)
         free = shutil.disk_usage(plan.files[0].target.parent).free
     except OSError as error:
         raise StorageError(

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TextIO
 
 from gglib.core.errors import StorageError
+from gglib.system.small_files import open_regular, parse_json, read_open, warn_of_skipped
 from gglib.usecases.pull_journal import opened_in
 
 _NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
@@ -72,9 +73,8 @@ class RemovalJournal:
         text = json.dumps([str(file) for file in paths])
         descriptor = None
         try:
-            with opened_in(self._directory, draft.name, "x") as note:
+            with self._locked_draft(draft.name) as note:
                 descriptor = os.dup(note.fileno())
-                fcntl.flock(note, fcntl.LOCK_EX)
                 note.write(text)
             os.fsync(descriptor)
             draft.rename(path)  # it is seen when it is whole and locked, not before
@@ -86,26 +86,52 @@ class RemovalJournal:
             raise
         return descriptor
 
+    def _locked_draft(self, name: str) -> TextIO:
+        """Open a draft and lock it; another gglib may have swept it between the two. Raises OSError."""
+        while True:
+            draft = opened_in(self._directory, name, "x")
+            try:
+                fcntl.flock(draft, fcntl.LOCK_EX)
+                if os.fstat(draft.fileno()).st_nlink:
+                    return draft
+            except BaseException:
+                draft.close()
+                raise
+            draft.close()
+
     def finish(self, used: Collection[Path]) -> list[Path]:
         """Delete what a gglib that was killed did not, but for what is ``used``; return what was deleted."""
         deleted = []
         for path in sorted(self._directory.glob("*.json")):
-            with contextlib.suppress(OSError), path.open(encoding="utf-8") as note:
-                fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails where somebody is at it
-                files = [file for file in self._read(note) if file not in used]
-                gone, undeleted = delete_files(files, self._models_dir)
-                deleted += gone
-                if not undeleted:
+            with _alone_with(path) as note:
+                if note is not None:
+                    deleted += self._finish_one(path, note, used)
+        for path in sorted(self._directory.glob("*.draft")):
+            with _alone_with(path) as draft:  # its writer has it locked until it is a note
+                if draft is not None:
                     self._forget(path)
         return deleted
 
-    def _read(self, note: TextIO) -> list[Path]:
-        """Return the files of a note; none of one that is torn: it was killed before its row went."""
+    def _finish_one(self, path: Path, note: int, used: Collection[Path]) -> list[Path]:
         try:
-            files = [Path(text) for text in json.load(note)]
-        except (ValueError, TypeError):
+            files = self._read(note)
+        except OSError as error:
+            warn_of_skipped(path, error)
             return []
-        return [file for file in files if is_inside(file, self._models_dir)]
+        except ValueError as error:  # torn: it was written before its row went, and deletes nothing
+            warn_of_skipped(path, error)
+            files = []
+        gone, undeleted = delete_files([file for file in files if file not in used], self._models_dir)
+        if not undeleted:
+            self._forget(path)
+        return gone
+
+    def _read(self, note: int) -> list[Path]:
+        """Return the files of a note. Raises OSError for one that is too large, ValueError for one that is torn."""
+        texts = parse_json(read_open(note))
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise ValueError("it is not a note of a removal")
+        return [Path(text) for text in texts if is_inside(Path(text), self._models_dir)]
 
     def _forget(self, path: Path) -> None:
         with contextlib.suppress(OSError):
@@ -114,11 +140,34 @@ class RemovalJournal:
             self._directory.rmdir()  # only when it is empty
 
 
+@contextmanager
+def _alone_with(path: Path) -> Iterator[int | None]:
+    """Yield a note that no living gglib is at work on, locked; None where one is, or where it is no plain file."""
+    try:
+        descriptor = open_regular(path)
+    except FileNotFoundError:
+        yield None
+        return
+    except OSError as error:
+        warn_of_skipped(path, error)
+        yield None
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_alone = True
+    except OSError:
+        is_alone = False
+    try:
+        yield descriptor if is_alone else None
+    finally:
+        os.close(descriptor)
+
+
 def is_inside(path: Path, directory: Path) -> bool:
     """Whether a file is below ``directory``, also when links on the way to it are followed."""
     try:
         return path.parent.resolve().is_relative_to(directory.resolve()) and path.is_relative_to(directory)
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, ValueError):  # a circle of links, a NUL
         return False
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from gglib.core.models import ModelSummary
 from gglib.core.part_names import note_path, part_path
 from gglib.core.ports import ModelStorePort
+from gglib.system.small_files import open_regular
+from gglib.usecases.own_files import OwnFiles
 from gglib.usecases.pull_journal import BLOCK_BYTES, PullJournal
 from gglib.usecases.removal_journal import RemovalJournal, Undeleted, delete_files, is_inside
 
@@ -61,17 +63,31 @@ class Removal:
     """Tried again by the next gglib that opens the catalogue."""
 
 
-def plan_removal(model: ModelSummary, models: Sequence[ModelSummary], models_dir: Path) -> RemovalPlan:
-    """Return what is deleted with ``model``; ``models`` is the whole catalogue. Looks at files, changes nothing."""
+async def forget_model(name: str, store: ModelStorePort, models_dir: Path) -> ModelSummary | None:
+    """Forget a model and keep its files; that gglib wrote them stays known. None when there is no such model."""
+    model = await store.resolve_model(name)
+    if model is not None:
+        await asyncio.to_thread(OwnFiles(models_dir).note_model, model)
+    return await store.remove_model(name)
+
+
+def plan_removal(
+    model: ModelSummary, models: Sequence[ModelSummary], models_dir: Path, own: OwnFiles | None = None
+) -> RemovalPlan:
+    """Return what is deleted with ``model``; ``models`` is the whole catalogue. Looks at files, changes nothing.
+
+    A file counts as gglib's own when the row says so or ``own`` does: the row of a file that was added again does not.
+    """
+    own = own or OwnFiles(models_dir)
     holders = _holders(other for other in models if other.id != model.id)
     doomed: list[Doomed] = []
     spared: list[Spared] = []
     for path in model.all_files:
-        reason = _why_spared(path, model, holders, models_dir)
+        reason = _why_spared(path, model, holders, own)
         if reason is not None:
             spared.append(Spared(path=path, reason=reason))
         else:
-            doomed += filter(None, map(_doomed, (path, part_path(path), note_path(path))))
+            doomed += filter(None, map(doomed_file, (path, part_path(path), note_path(path))))
     return RemovalPlan(model=model, doomed=tuple(doomed), spared=tuple(spared))
 
 
@@ -81,6 +97,15 @@ async def remove_with_files(plan: RemovalPlan, store: ModelStorePort, models_dir
     Raises ``StorageError`` before anything has happened. What ends this in the middle, a later gglib makes good.
     """
     paths = [file.path for file in plan.doomed]
+    own = OwnFiles(models_dir)
+    async with own.changing():
+        return await _remove(plan, paths, store, own)
+
+
+async def _remove(
+    plan: RemovalPlan, paths: Sequence[Path], store: ModelStorePort, own: OwnFiles
+) -> Removal | None:
+    models_dir = own.models_dir
     with RemovalJournal(models_dir).noted(paths) as forget:
         # By its id, which is never given again: since the plan, its name may have become another one's.
         removed = await store.remove_model(str(plan.model.id))
@@ -88,6 +113,7 @@ async def remove_with_files(plan: RemovalPlan, store: ModelStorePort, models_dir
         going = [path for path in paths if path not in used]
         deleted, undeleted = await asyncio.to_thread(delete_files, going, models_dir)
         _end_pulls(going, models_dir)
+        own.forget(going)
         if not undeleted:
             forget()
     if removed is None:
@@ -124,15 +150,15 @@ def _used(models: Sequence[ModelSummary]) -> set[Path]:
     return {path for model in models for path in model.all_files}
 
 
-def _why_spared(path: Path, model: ModelSummary, holders: dict[Path, str], models_dir: Path) -> str | None:
-    if not model.is_downloaded:
+def _why_spared(path: Path, model: ModelSummary, holders: dict[Path, str], own: OwnFiles) -> str | None:
+    if not model.is_downloaded and own.find(path) is None:
         return "gglib did not download it"
-    if not is_inside(path, models_dir):
+    if not is_inside(path, own.models_dir):
         return "it is outside of gglib's own directory"
     holder = holders.get(path) or holders.get(_resolved(path))
     if holder is not None:
         return f"model '{holder}' uses it, too"
-    return "it is being fetched now" if _is_being_fetched(path) else _why_no_plain_file(path)
+    return "it is being fetched now" if is_being_fetched(path) else _why_no_plain_file(path)
 
 
 def _why_no_plain_file(path: Path) -> str | None:
@@ -147,7 +173,8 @@ def _why_no_plain_file(path: Path) -> str | None:
     return None if stat.S_ISREG(mode) else "it is no file"
 
 
-def _doomed(path: Path) -> Doomed | None:
+def doomed_file(path: Path) -> Doomed | None:
+    """Return what deleting a file frees; None where there is none."""
     try:
         status = path.lstat()
     except OSError:
@@ -160,10 +187,10 @@ def _doomed(path: Path) -> Doomed | None:
     )
 
 
-def _is_being_fetched(path: Path) -> bool:
+def is_being_fetched(path: Path) -> bool:
     """Whether a gglib that lives has the note of a newer version locked, as whoever fetches does."""
     try:
-        descriptor = os.open(note_path(path), os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = open_regular(note_path(path))
     except OSError:
         return False
     try:

@@ -160,7 +160,7 @@ async def _with_hashes(checks: list[FileCheck], read_model: ModelReader) -> NewM
         paths=model.paths,
         size_bytes=files.size_bytes,
         description=model.description,
-        facts=replace(files.facts, capabilities=model.capabilities),
+        facts=replace(files.facts, capabilities=model.detected or model.capabilities),
         source=replace(model.source, sha256=found[model.paths[0]]),
         hashes=tuple(found[path] for path in model.paths),
         projector=model.projector,

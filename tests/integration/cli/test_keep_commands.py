@@ -180,7 +180,7 @@ class TestRemove:
         path = pulled(home)
         assert home.ok("rm", "coder").splitlines() == [
             f"Forgot 'coder'. Its file stays: {path}",
-            "'gglib rm --files' would have deleted it, too; now that is for you to do.",
+            "'gglib rm --files' would have deleted it, too; 'gglib prune' does it now.",
         ]
         home.ok("add", str(home.model_file))
         assert home.ok("rm", "tiny") == f"Forgot 'tiny'. Its file stays: {home.model_file}\n"

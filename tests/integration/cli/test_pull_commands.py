@@ -52,9 +52,10 @@ def hub(home: Home) -> Iterator[LocalHub]:
 
 
 def files_in(home: Home) -> list[str]:
-    """Return what is in ``models/``, directories apart."""
+    """Return what is in ``models/``, directories and the notes of gglib's own files apart."""
     models = home.path / "models"
-    return sorted(str(path.relative_to(models)) for path in models.rglob("*") if path.is_file())
+    paths = (path for path in models.rglob("*") if path.is_file())
+    return sorted(str(path.relative_to(models)) for path in paths if path.parent.name != ".written")
 
 
 def names_in(home: Home) -> list[str]:
@@ -184,6 +185,37 @@ class TestPulling:
             assert process.wait(20) in {1, 130}
         os.close(terminal)
         assert files_in(home) == []
+
+
+class TestPruning:
+    def test_a_pull_that_runs_goes_on(self, home: Home, hub: LocalHub) -> None:
+        """``prune`` beside it deletes nothing of it, and it ends as if nothing had been."""
+        hub.add_repository("ada/mid", {"mid-Q4_K_M.gguf": _padded(home, 8_000_000)})
+        gate = hub.pause_after("mid-Q4_K_M.gguf", 5_000_000)
+        with _pulling(home, "ada/mid:Q4_K_M") as process:
+            shown = home.ok("prune", "--yes")
+            gate.release()
+            _, errors = process.communicate(timeout=20)
+        assert process.returncode == 0, errors
+        assert "Deletes" not in shown
+        assert "mid-Q4_K_M.gguf.part: the pull of 'mid-Q4_K_M' did not end" in shown
+        assert files_in(home) == ["ada/mid/mid-Q4_K_M.gguf"]
+        assert home.ok("prune", "--yes") == f"Nothing to free in {home.path / 'models'}.\n"
+
+    def test_an_interrupted_pull_is_kept_until_it_is_given_up(self, home: Home, hub: LocalHub) -> None:
+        """While it can be resumed its part stays; without its note nothing resumes it, and the part goes."""
+        hub.add_repository("ada/mid", {"mid-Q4_K_M.gguf": _padded(home, 8_000_000)})
+        gate = hub.pause_after("mid-Q4_K_M.gguf", 5_000_000)
+        with _pulling(home, "ada/mid:Q4_K_M") as process:
+            process.send_signal(signal.SIGKILL)
+            process.communicate(timeout=20)
+        gate.release()
+        home.ok("prune", "--yes")
+        part = home.path / "models/ada/mid/mid-Q4_K_M.gguf.part"
+        assert part.exists()
+        shutil.rmtree(home.path / "models" / ".pulls")
+        assert "Deleted 2 files and freed" in home.ok("prune", "--yes")
+        assert list((home.path / "models").iterdir()) == []
 
 
 class TestInterrupted:

@@ -138,6 +138,32 @@ async def test_the_starter_of_format_1_was_downloaded(old_path: Path) -> None:
     assert (starter.is_downloaded, starter.source.origin) == (True, "starter")
 
 
+FORMAT_2 = Path(__file__).with_name("format_2.sql")
+"""What the gglib that knew format 2 wrote: a chat model with a projector, and an embedding model."""
+
+
+async def test_format_2_is_kept_whole(path: Path) -> None:
+    """Models of before rerankers were known are served as they were: no kind is set, and the header pools."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(FORMAT_2.read_text(encoding="utf-8"))
+    async with SqliteCatalog(path) as catalog:
+        chat, embedder = await catalog.list_models()
+        spec = await catalog.resolve_for_launch("embedder")
+        changed = await catalog.change_model("chat", settings=ModelSettings(kind="rerank"))
+    assert chat.settings == ModelSettings(context=2048, engine_args=("--threads", "1"), idle_ttl_s=60.0)
+    assert (chat.capabilities.names(), chat.projector) == (("chat", "vision"), Path("/m/mmproj.gguf"))
+    assert (chat.last_used_at, chat.hashes, chat.detected) == (1_700_000_060, ("aa" * 32,), None)
+    assert (embedder.capabilities.names(), embedder.pooling, embedder.settings.kind) == (
+        ("embedding",),
+        None,
+        None,
+    )
+    assert spec is not None
+    assert (spec.capabilities.embedding, spec.pooling) == (True, None)
+    assert changed is not None
+    assert changed.capabilities.names() == ("rerank",)
+
+
 async def test_format_1_is_written_to_afterwards(old_path: Path, new_model: Callable[..., NewModel]) -> None:
     """A migrated catalogue takes new models and uses; ids go on where they were."""
     async with SqliteCatalog(old_path) as catalog:

@@ -104,6 +104,20 @@ class TestFolder:
         assert model.projector == projector
         assert model.facts.capabilities.vision
 
+    @pytest.mark.parametrize("architecture", ["llama", None])
+    def test_what_is_only_called_a_projector_stays_where_it_is(
+        self, tmp_path: Path, write: Writer, write_header: Writer, architecture: str | None
+    ) -> None:
+        """A file with a projector's name that is another model, or broken, would keep the model from loading."""
+        write(tmp_path / "eye-Q4_K_M.gguf")
+        if architecture is None:
+            (tmp_path / "mmproj-F16.gguf").write_bytes(b"half a download")
+        else:
+            write_header(tmp_path / "mmproj-F16.gguf", architecture)
+        (item,) = find(tmp_path)
+        model = new_model(item)
+        assert (model.projector, model.facts.capabilities.vision) == (None, False)
+
     def test_links_in_circles_end(self, tmp_path: Path, write: Writer) -> None:
         """A folder that contains itself, and a link to itself, are gone through once."""
         write(tmp_path / "a.gguf")

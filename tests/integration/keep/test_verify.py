@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gglib.core.models import ModelSource, ModelSummary, NewModel
+from gglib.core.models import ModelCapabilities, ModelSettings, ModelSource, ModelSummary, NewModel
 from gglib.core.stream_hash import BLOCK_BYTES
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
@@ -135,6 +135,19 @@ class TestRemembering:
             file.write(b"!")
         (check,) = await verify(remembered)
         assert check.verdict is FileVerdict.DIFFERS
+
+    async def test_what_the_user_said_of_the_model_stays(
+        self, tmp_path: Path, write: Writer, catalog: SqliteCatalog
+    ) -> None:
+        """A hash that is remembered leaves the kind as set, and what the header says as it was."""
+        await add_model(AddRequest(path=write(tmp_path / "a.gguf")), catalog, read_model)
+        added = await catalog.change_model("a", settings=ModelSettings(kind="rerank"))
+        assert added is not None
+        (remembered,) = await remember_hashes(await verify(added), catalog, read_model)
+        assert replace(remembered, hashes=(), source=ModelSource()) == added
+        back = await catalog.change_model("a", settings=ModelSettings())
+        assert back is not None
+        assert back.capabilities == ModelCapabilities()
 
     async def test_a_model_that_changed_meanwhile_is_left_as_it_is(
         self, tmp_path: Path, write: Writer, catalog: SqliteCatalog

@@ -78,6 +78,9 @@ async def test_chunked_body_reaches_the_engine_whole() -> None:
         "/v1/messages?beta=true",
         "/v1/messages/count_tokens",
         "/v1/rerank",
+        "/completions",
+        "/embeddings",
+        "/rerank?x=1",
     ],
 )
 async def test_known_paths_reach_the_engine_with_their_query(path: str) -> None:
@@ -86,6 +89,34 @@ async def test_known_paths_reach_the_engine_with_their_query(path: str) -> None:
         reply = await ask(proxy.port, path=path, body=chat_body())
     assert reply.json() == {"ok": True}
     assert [(seen.method, seen.path) for seen in engine.exchanges] == [("POST", path)]
+
+
+@pytest.mark.parametrize(
+    ("path", "served"),
+    [
+        ("/chat/completions", "/v1/chat/completions"),
+        ("//v1//chat/completions/?a=//b/", "/v1/chat/completions?a=//b/"),
+        ("/v1/v1/messages?beta=true", "/v1/messages?beta=true"),
+        ("/responses", "/v1/responses"),
+        ("//embeddings/", "/embeddings"),
+    ],
+)
+async def test_a_misspelled_path_reaches_the_engine_as_its_route(path: str, served: str) -> None:
+    """The engine sees the route's own spelling, and the query as it came; the metrics count the route."""
+    async with engine_running(answer_ok) as engine, proxy_running(runtime_for(engine)) as proxy:
+        reply = await ask(proxy.port, path=path, body=chat_body())
+        metrics = (await ask(proxy.port, "GET", "/metrics")).body.decode()
+    assert reply.json() == {"ok": True}
+    assert [seen.path for seen in engine.exchanges] == [served]
+    assert f'route="{served.partition("?")[0]}"' in metrics
+
+
+async def test_an_unknown_path_names_the_base_url() -> None:
+    """What a client has to be given, at the address that it used."""
+    async with proxy_running(FakeRuntime()) as proxy:
+        reply = await ask(proxy.port, path="/api/v1/chat/completions", body=chat_body())
+    assert reply.status == 404
+    assert f"http://127.0.0.1:{proxy.port}/v1 for OpenAI's clients" in reply.error["message"]
 
 
 async def test_headers_of_the_client_are_filtered() -> None:
@@ -147,8 +178,21 @@ async def test_headers_of_the_engine_are_filtered() -> None:
     ("told", "expected"),
     [
         (
-            {"error": {"code": 400, "message": "too long", "type": "exceed_context_size_error", "n_ctx": 8}},
-            {"message": "too long", "type": "exceed_context_size_error", "code": "context_length_exceeded"},
+            {
+                "error": {
+                    "code": 400,
+                    "message": "too long",
+                    "type": "exceed_context_size_error",
+                    "n_ctx": 4096,
+                }
+            },
+            {
+                "message": "too long; the maximum context length is 4096 tokens as the model runs: "
+                "shorten the request, send 'num_ctx': 8192 with it, or run 'gglib set tiny --ctx 8192'.",
+                "type": "exceed_context_size_error",
+                "code": "context_length_exceeded",
+                "n_ctx": 4096,
+            },
         ),
         (
             {"error": {"code": 501, "message": "no", "type": "not_supported_error"}},

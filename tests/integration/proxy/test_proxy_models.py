@@ -97,10 +97,36 @@ async def test_list_has_what_each_family_of_clients_reads() -> None:
         "context_length": 16_384,
         "max_model_len": 16_384,
         "max_context_length": 40_960,
-        "meta": {"n_ctx_train": 40_960, "n_params": 8_000, "size": 5_000},
+        "meta": {"n_ctx": 16_384, "n_ctx_train": 40_960, "n_params": 8_000, "size": 5_000},
         "status": {"value": "unloaded"},
     }
     assert [model["context_length"] for model in listed["data"]] == [16_384, 2048, 4096]
+
+
+async def test_the_window_of_an_encoder_is_its_own() -> None:
+    """What a model was trained for bounds what is advertised; one that is read in a batch has a bound of its own."""
+    embedding = ModelCapabilities(embedding=True)
+    models = [
+        ModelSummary(id=1, name="bert", trained_context=512, capabilities=embedding, pooling="cls"),
+        ModelSummary(
+            id=2,
+            name="long",
+            trained_context=131_072,
+            capabilities=embedding,
+            pooling="mean",
+            settings=ModelSettings(context=2**31 - 1),
+        ),
+        ModelSummary(id=3, name="judge", trained_context=8192, capabilities=ModelCapabilities(rerank=True)),
+    ]
+    async with proxy_running(FakeRuntime(), FakeCatalog(models), default_ctx=8192) as proxy:
+        reply = await ask(proxy.port, "GET", "/v1/models")
+    shown = {model["id"]: model for model in reply.json()["data"]}
+    windows = {name: (one["meta"]["n_ctx"], one["meta"]["n_ctx_train"]) for name, one in shown.items()}
+    assert windows == {"bert": (512, 512), "long": (32_768, 131_072), "judge": (8192, 8192)}
+    assert all(
+        one["context_length"] == one["max_model_len"] == one["meta"]["n_ctx"] for one in shown.values()
+    )
+    assert shown["judge"]["capabilities"] == ["rerank"]
 
 
 async def test_list_shows_the_state_of_each_model() -> None:

@@ -86,6 +86,15 @@ def test_pages_about_the_server_say_what_its_command_line_said(launch: Launch) -
     connection = running.connect()
     embedded = ask(connection, "/v1/embeddings", input=["a", "b"])
     assert len(json.loads(embedded.content)["data"]) == 2
+    assert ask(connection, "/v1/rerank", query="q", documents=["a"]).status == 501
+    connection.close()
+
+
+def test_documents_are_ranked_where_that_was_asked_for(launch: Launch) -> None:
+    """A server for reranking gives each document a score."""
+    connection = launch(None, "--reranking", "--pooling", "rank").connect()
+    ranked = ask(connection, "/v1/rerank", query="q", documents=["a", "b"])
+    assert [result["index"] for result in json.loads(ranked.content)["results"]] == [0, 1]
     connection.close()
 
 

@@ -8,6 +8,7 @@ from gglib.core.authorities import (
     Authority,
     Origin,
     is_plain_loopback,
+    read_allowed_origin,
     read_authority,
     read_host,
     read_origin,
@@ -153,3 +154,18 @@ def test_what_plainly_means_this_machine(host: str) -> None:
 def test_what_only_looks_like_this_machine(host: str) -> None:
     """Another spelling, another number base, a longer name."""
     assert not is_plain_loopback(host)
+
+
+@pytest.mark.parametrize("text", ["*", "null", "NULL", "file://", "FILE://", "app://", "capacitor+x://"])
+def test_an_origin_without_a_host_can_be_allowed(text: str) -> None:
+    """Any origin, pages without one, and a scheme of desktop apps; in lower case."""
+    assert read_allowed_origin(text) == text.lower()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "http://", "HTTPS://", "://", "file:", "file:///", "1app://", "nul", "* ", "null\n"]
+)
+def test_what_is_no_origin_cannot_be_allowed(text: str) -> None:
+    """Pages of http and https have a host, and nothing stands behind a scheme."""
+    with pytest.raises(ValueError, match=r"."):
+        read_allowed_origin(text)

@@ -4,7 +4,9 @@ import time
 
 import pytest
 
-from gglib.gguf.capabilities import find_capabilities
+from gglib.core.models import Pooling
+from gglib.gguf.capabilities import find_capabilities, find_pooling
+from gglib.gguf.tensors import Head
 
 _PLAIN = "{% for m in messages %}{{ '<|im_start|>' + m['role'] + m['content'] }}{% endfor %}"
 
@@ -70,13 +72,14 @@ def test_second_template_for_tools() -> None:
         ("gemma-embedding", 1, {"embedding"}),
         ("qwen3", 3, {"embedding"}),
         ("qwen3", None, {"chat"}),
-        ("qwen3", 4, set()),
-        ("bert", 4, set()),
+        ("qwen3", 4, {"rerank"}),
+        ("bert", 4, {"rerank"}),
+        ("bert", 0, {"embedding"}),
         ("llama", 9, {"chat"}),
     ],
 )
 def test_pooling(architecture: str, pooling_type: int | None, expected: set[str]) -> None:
-    """What pools into a vector only embeds; what pools into a rank does neither, even with a template."""
+    """What pools into a vector only embeds; what pools into a rank only reranks, even with a template."""
     assert _names(_PLAIN, architecture=architecture, pooling_type=pooling_type) == expected
 
 
@@ -87,3 +90,34 @@ def test_hostile_template_is_read_in_one_pass(piece: str) -> None:
     _names("{{" + piece * (1024**2 // len(piece)))
 
     assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("architecture", "pooling_type", "head", "expected"),
+    [
+        ("bert", None, Head.OUTPUT, "rank"),  # BGE, MiniLM: converters write no pooling type for them
+        ("jina-bert-v2", None, Head.INNER, "rank"),  # its one layer is called cls
+        ("bert", 2, Head.INNER, "cls"),  # an embedding model that kept a layer of its head
+        ("modern-bert", 2, Head.OUTPUT, "rank"),
+        ("qwen3", 4, Head.OUTPUT, "rank"),
+        ("qwen3", 4, Head.NONE, "rank"),
+        ("qwen3", None, Head.OUTPUT, "rank"),
+        ("qwen3", 3, Head.NONE, "last"),
+        ("qwen3", None, Head.NONE, None),
+        ("bert", 1, Head.NONE, "mean"),
+        ("t5encoder", None, Head.NONE, "mean"),
+        ("bert", 0, Head.NONE, "mean"),
+        ("llama", 9, Head.NONE, None),
+    ],
+)
+def test_how_a_model_pools(
+    architecture: str, pooling_type: int | None, head: Head, expected: Pooling | None
+) -> None:
+    """The header's pooling type counts, a classifier makes a reranker, and an encoder without either takes the mean."""
+    assert find_pooling(architecture, pooling_type, head) == expected
+    capabilities = find_capabilities(
+        architecture=architecture, pooling_type=pooling_type, template=_PLAIN, head=head
+    )
+    assert capabilities.rerank is (expected == "rank")
+    assert capabilities.embedding is (expected in {"mean", "cls", "last"})
+    assert capabilities.chat is (expected is None)

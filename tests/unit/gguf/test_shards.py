@@ -121,3 +121,20 @@ def test_links_are_not_resolved(shards: list[Path], tmp_path: Path) -> None:
         shard.symlink_to(blob)
 
     assert read_model(shards[1]).paths == tuple(shards)
+
+
+@pytest.mark.parametrize(
+    ("classifier", "is_reranker"), [("cls.output.weight", True), ("output.weight", False)]
+)
+def test_a_classifier_in_any_shard_counts(
+    tmp_path: Path,
+    write_model: Callable[..., Path],
+    classifier: str,
+    is_reranker: bool,  # noqa: FBT001
+) -> None:
+    """The tensors of all shards decide whether a model without a pooling type reranks."""
+    write_model("qwen3", tensors={"a": (8,), classifier: (4, 4)}, split_max_tensors=1)
+    (first, _) = sorted(tmp_path.glob("model-*.gguf"))
+    facts = read_model(first).facts
+    assert facts.capabilities.rerank is is_reranker
+    assert facts.pooling == ("rank" if is_reranker else None)

@@ -1,4 +1,4 @@
-"""The scheduler's seven promises hold in thousands of sequences; ``scripts/check_promises.py`` runs many more."""
+"""The scheduler's promises hold in thousands of sequences; ``scripts/check_promises.py`` runs many more."""
 
 import os
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from .world import CONTEXTS, World
+from .world import CONTEXTS, MODELS, World
 
 EXAMPLES = int(os.environ.get("GGLIB_PROMISE_EXAMPLES", "2000"))
 SEED = os.environ.get("GGLIB_PROMISE_SEED")
@@ -25,7 +25,7 @@ CHANGES = (
     (1, CONTEXTS[0]),
 )
 """Edition of the spec and needed context: most requests want what the one before wanted."""
-ACCIDENTS = ("fail", "fail", "die", "die", "fall silent", "stop")
+ACCIDENTS = ("fail", "fail", "die", "die", "fall silent", "stop", "remove", "spoil")
 
 
 class SchedulerPromises(RuleBasedStateMachine):
@@ -49,6 +49,17 @@ class SchedulerPromises(RuleBasedStateMachine):
         """Ask for a model that is in memory, or on the way in or out."""
         launch = self.world.processes[_pick(self.world.processes, number)].launch
         self.world.request(launch.spec.model_id, 0, CONTEXTS[0])
+
+    @rule(model=st.sampled_from(POPULARITY), change=st.sampled_from(CHANGES))
+    def request_without_waiting(self, model: int, change: tuple[int, int]) -> None:
+        """Ask for a model and come back later (``Prefer: wait=0``)."""
+        self.world.request(model, *change, waits=False)
+
+    @precondition(lambda self: self.world.waiting)
+    @rule(number=st.integers(0, 100))
+    def stop_waiting(self, number: int) -> None:
+        """Have waited for as long as was said (``Prefer: wait=N``)."""
+        self.world.stop_waiting(_pick(self.world.waiting, number))
 
     @precondition(lambda self: self.world.waiting)
     @rule(number=st.integers(0, 100))
@@ -84,6 +95,10 @@ class SchedulerPromises(RuleBasedStateMachine):
             world.die(_pick(ready, number))
         elif kind == "fall silent" and world.holding:
             world.fall_silent(_pick(world.holding, number))
+        elif kind == "remove":
+            world.remove(1 + number % MODELS)
+        elif kind == "spoil" and (ready := world.in_state("ready")):
+            world.spoil(_pick(ready, number))
         elif kind == "stop":
             world.ask_to_stop((0.0, 5.0, 20.0)[number % 3])
 

@@ -5,10 +5,15 @@ number in front. It draws nothing at random: whoever drives it chooses what happ
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gglib.core.errors import ModelLoadFailedError, ModelStoppedError, QueueFullError
+from gglib.core.errors import (
+    ModelLoadFailedError,
+    ModelNotFoundError,
+    ModelStoppedError,
+    QueueFullError,
+)
 from gglib.core.models import ModelLaunchSpec, ModelSettings
 from gglib.runtime.back_off import DEATHS, DEATHS_WITHIN_S, FIRST_BACK_OFF_S, LONGEST_BACK_OFF_S
 from gglib.runtime.journal import SwapJournal
@@ -18,21 +23,24 @@ from gglib.runtime.messages import (
     Effect,
     Event,
     Exited,
+    Forgotten,
     Grant,
     Launch,
     Left,
     LoadFailed,
     Refuse,
     Requested,
+    Spoiled,
     Stop,
     StopAsked,
     StopReason,
     Suspected,
     TimePassed,
+    WaitEnded,
     WakeAt,
 )
 from gglib.runtime.residents import ResidentState
-from gglib.runtime.scheduler import Scheduler
+from gglib.runtime.scheduler import PENDING_LOAD_S, UNUSED_KEPT_S, Scheduler
 
 MAX_WAIT_S = 15.0
 QUEUE_LIMIT = 12
@@ -42,6 +50,7 @@ CONTEXTS = (2048, 8192, 32768)
 HOLD_S, LOAD_S, STOP_S = 7.0, 4.0, 0.3
 """How long things last in the calm at the end of a sequence."""
 _JUST = 1e-6
+_REFUSALS = (ModelLoadFailedError, ModelNotFoundError, ModelStoppedError, QueueFullError)
 
 
 def spec_of(model: int, edition: int) -> ModelLaunchSpec:
@@ -66,7 +75,12 @@ class _Process:
     began: float = 0.0
     """When it came into its state."""
     last_used: float = 0.0
+    is_used: bool = False
+    """Whether it has answered since it became ready."""
     is_suspect: bool = False
+    """It takes no new requests: it fell silent, its model was removed, or its file changed."""
+    makes_room_for: int | None = None
+    """The model of the request for which it was stopped."""
 
 
 @dataclass(slots=True)
@@ -76,6 +90,15 @@ class _Broken:
     spec: ModelLaunchSpec
     count: int
     until: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Wished:
+    """A load that was asked for without waiting, or whose swap had begun when its last waiter left."""
+
+    request: Requested
+    until: float
+    """Before that it may not be dropped."""
 
 
 @dataclass(slots=True)
@@ -88,6 +111,10 @@ class World:
     since: dict[int, float] = field(default_factory=dict)
     holding: dict[int, int] = field(default_factory=dict)
     processes: dict[int, _Process] = field(default_factory=dict)
+    wished: dict[int, _Wished] = field(default_factory=dict)
+    """By model."""
+    models_of: dict[int, int] = field(default_factory=dict)
+    """Which model each request ever asked for."""
     broken: dict[int, _Broken] = field(default_factory=dict)
     deaths: dict[int, tuple[ModelLaunchSpec, deque[float]]] = field(default_factory=dict)
     alarm: float | None = None
@@ -102,18 +129,24 @@ class World:
 
     # --- what can happen ---
 
-    def request(self, model: int, edition: int, context: int) -> None:
-        """Ask for a model."""
+    def request(self, model: int, edition: int, context: int, *, waits: bool = True) -> None:
+        """Ask for a model, and wait for it or not."""
         self.last_ticket += 1
         ticket, spec = self.last_ticket, spec_of(model, edition)
-        request = Requested(ticket, spec, context, context, f"r{ticket}")
+        request = Requested(ticket, spec, context, context, f"r{ticket}", waits)
+        self.models_of[ticket] = model
         was_queue_full = len(self.waiting) >= QUEUE_LIMIT
         backed_off = self._is_backed_off(spec)
         open_to_it = any(
             r.state is ResidentState.READY and _fits(request, r.spec, r.context)
             for r in self.scheduler.residents
         )
-        self.waiting[ticket], self.since[ticket] = request, self.now
+        self.since[ticket] = self.now
+        if not waits and not backed_off and not open_to_it:
+            self._wish(request)
+            self.tell(request)
+            return
+        self.waiting[ticket] = request
         refused = self.tell(request)
         if backed_off:
             assert ticket in refused, (
@@ -128,15 +161,49 @@ class World:
             assert ticket not in refused, "a request was refused that might have waited"
 
     def give_up(self, ticket: int) -> None:
-        """Let a client leave while it waits."""
-        del self.waiting[ticket]
+        """Let a client leave while it waits. Where a process was stopped for its model, the load still follows."""
+        request = self.waiting.pop(ticket)
+        model = request.spec.model_id
+        is_begun = any(p.makes_room_for == model for p in self.in_state("stopping").values())
+        if is_begun and not any(other.spec.model_id == model for other in self.waiting.values()):
+            self._wish(request)
         self.tell(Left(ticket))
+
+    def stop_waiting(self, ticket: int) -> None:
+        """Let a wait end whose client comes back later: the load goes on."""
+        self._wish(self.waiting.pop(ticket))
+        self.tell(WaitEnded(ticket))
+        self.tell(Left(ticket))
+
+    def remove(self, model: int) -> None:
+        """Remove a model from the catalogue."""
+        self.wished.pop(model, None)
+        self.broken.pop(model, None)
+        self.deaths.pop(model, None)
+        self._need_no_room_for(model)
+        for process in self.processes.values():
+            if process.launch.spec.model_id == model and process.state == "ready":
+                process.is_suspect = True
+        concerned = {t for t, request in self.waiting.items() if request.spec.model_id == model}
+        refused = self.tell(Forgotten(model))
+        assert set(refused) == concerned, "a removal was not told to those that wait for the model"
+        assert all(isinstance(error, ModelNotFoundError) for error in refused.values())
+        for generation, process in self.processes.items():
+            is_held = generation in self.holding.values()
+            if process.launch.spec.model_id == model and not is_held:
+                assert process.state == "stopping", "a removed model stays in memory"
+
+    def spoil(self, generation: int) -> None:
+        """Overwrite the file of a loaded model."""
+        self.processes[generation].is_suspect = True
+        self.tell(Spoiled(generation))
 
     def finish(self, ticket: int) -> None:
         """Let a client be answered."""
         process = self.processes.get(self.holding.pop(ticket))
         if process is not None:
             process.last_used = self.now
+            process.is_used = True
         self.tell(Left(ticket))
 
     def fall_silent(self, ticket: int) -> None:
@@ -150,7 +217,11 @@ class World:
         """End a load; everyone whom it can serve is let in."""
         process = self.processes[generation]
         process.state, process.began, process.last_used = "ready", self.now, self.now
-        self.broken.pop(process.launch.spec.model_id, None)
+        launch = process.launch
+        self.broken.pop(launch.spec.model_id, None)
+        wished = self.wished.get(launch.spec.model_id)
+        if wished is not None and _fits(wished.request, launch.spec, launch.context):
+            del self.wished[launch.spec.model_id]
         self.tell(BecameReady(generation))
         assert not any(
             _fits(r, process.launch.spec, process.launch.context) for r in self.waiting.values()
@@ -169,10 +240,18 @@ class World:
         self.tell(Exited(generation))
 
     def exit_as_told(self, generation: int) -> None:
-        """End a process that was stopped."""
-        del self.processes[generation]
+        """End a process that was stopped. What it was stopped for comes, unless another model took the place."""
+        model = self.processes.pop(generation).makes_room_for
+        if model is not None and (wished := self.wished.get(model)) is not None:
+            until = max(wished.until, self.now + PENDING_LOAD_S)
+            self.wished[model] = _Wished(wished.request, until)
         holders = self._lose_holders(generation)
         self.tell(Exited(generation))
+        if model is not None:
+            is_there = model in {p.launch.spec.model_id for p in self.processes.values()}
+            assert is_there or len(self.processes) == self.capacity, (
+                "6: a model was evicted for a load that does not follow"
+            )
         for ticket in holders:
             self.tell(Left(ticket))
 
@@ -195,6 +274,9 @@ class World:
         """Stop everything, as the user does."""
         self.broken.clear()
         self.deaths.clear()
+        self.wished.clear()
+        for process in self.processes.values():
+            process.makes_room_for = None
         deadline = self.now + patience_s
         there = [p for p in self.processes.values() if p.state != "stopping"]
         self.stop_by = deadline if self.stop_by is None or not there else min(self.stop_by, deadline)
@@ -225,7 +307,7 @@ class World:
             if isinstance(effect, Refuse):
                 del self.waiting[effect.ticket]
                 refused[effect.ticket] = effect.error
-                assert isinstance(effect.error, ModelLoadFailedError | QueueFullError | ModelStoppedError)
+                assert isinstance(effect.error, _REFUSALS)
             else:
                 self._obey(effect)
         return refused
@@ -238,7 +320,7 @@ class World:
                 self._launch(effect, generation, spec)
             case Stop(generation, leaving):
                 assert leaving is not None, "a stop without a reason"
-                self._stop(generation, leaving.reason)
+                self._stop(generation, leaving.reason, leaving.ticket)
             case WakeAt(time):
                 assert time > self.now, "a wake-up in the past"
 
@@ -262,15 +344,27 @@ class World:
             "5: two launches of one model"
         )
         served = [request for request in self.waiting.values() if request.spec.model_id == spec.model_id]
-        assert served, "a launch that nobody waits for"
+        wished = self.wished.get(spec.model_id)
+        assert served or wished, "a launch that nobody waits for"
+        if not served and wished is not None:
+            assert not self.waiting or self.capacity > 1, (
+                "6: a load that nobody waits for came before one that somebody waits for"
+            )
+            served = [wished.request]
         assert all(request.needed_ctx <= launch.context for request in served), "2: one load serves not all"
         assert not self._is_backed_off(spec), "7: a model that failed a moment ago was launched again"
         assert launch.ticket == min(request.ticket for request in served), "a launch names the wrong request"
+        self._need_no_room_for(spec.model_id)
         self.processes[generation] = _Process(launch, began=self.now, last_used=self.now)
         assert len(self.processes) <= self.capacity, "5: more processes than allowed"
 
-    def _stop(self, generation: int, reason: StopReason) -> None:
+    def _stop(self, generation: int, reason: StopReason, ticket: int | None) -> None:
         process = self.processes[generation]
+        if ticket is not None:
+            process.makes_room_for = self.models_of[ticket]
+            wished = self.wished.get(self.models_of[ticket])
+            if wished is not None and wished.request.ticket == ticket:
+                self._check_that_a_wish_may_evict(process, self.models_of[ticket])
         is_held = generation in self.holding.values()
         may_be_killed = self.stop_by is not None and self.now >= self.stop_by - _JUST
         assert not is_held or may_be_killed, "1: a request in flight was killed"
@@ -282,15 +376,24 @@ class World:
         if reason in {StopReason.IDLE, StopReason.OVERDUE, StopReason.UNWANTED}:
             # Another model's waiter, or one of its own who needs more context than it has.
             launch = process.launch
-            assert any(not _fits(r, launch.spec, launch.context) for r in self.waiting.values()), (
-                "5: a model was evicted for nobody"
-            )
+            wishes = [wished.request for wished in self.wished.values()]
+            assert any(
+                not _fits(r, launch.spec, launch.context) for r in (*self.waiting.values(), *wishes)
+            ), "5: a model was evicted for nobody"
         if reason is StopReason.UNWANTED:
             assert process.state == "loading"
             assert not any(
                 _fits(r, process.launch.spec, process.launch.context) for r in self.waiting.values()
             ), "6: a load was stopped that somebody waited for"
         process.state, process.began = "stopping", self.now
+
+    def _check_that_a_wish_may_evict(self, process: _Process, model: int) -> None:
+        """See that only an idle model goes for a load that nobody waits for, and only after time to be used."""
+        assert process.state == "ready", "6: a load was stopped for one that nobody waits for"
+        is_kept = not process.is_used and self.now < process.began + UNUSED_KEPT_S - _JUST
+        assert not is_kept or process.launch.spec.model_id == model, (
+            "6: a model went before the client that had it loaded was back"
+        )
 
     # --- what always holds ---
 
@@ -314,6 +417,9 @@ class World:
                 assert is_silent or any(map(self._is_overdue, self.waiting)), (
                     "4: a drain before anybody's time"
                 )
+        for generation, process in self.processes.items():
+            if process.is_suspect and generation not in self.holding.values():
+                assert process.state == "stopping", "a model that takes no more requests stays in memory"
         self._check_that_something_is_coming()
         self._check_starvation()
         self._check_unwanted_loads()
@@ -326,6 +432,9 @@ class World:
             assert self.alarm is not None, "3: somebody waits, and nothing will ever happen"
             deadline = self.since[min(self.waiting)] + MAX_WAIT_S
             assert self.alarm <= deadline + _JUST, "3: somebody waits for an idle model beyond max_wait"
+        if not self.waiting and not is_moving and any(self.now < w.until for w in self.wished.values()):
+            assert self.processes, "6: a load is pending, and there is room"
+            assert self.alarm is not None, "6: a load is pending, and nothing will ever happen"
 
     def _check_starvation(self) -> None:
         """Once the oldest waiter is past ``max_wait``, with one place, whoever runs takes nobody new."""
@@ -361,6 +470,20 @@ class World:
             assert self.now < limit, "3: somebody is not served although nothing stands in the way"
             self._take_one_step(done)
             self.check()
+        self._run_out_of_wishes(done, 2 * MODELS * turn_s)
+
+    def _run_out_of_wishes(self, done: dict[int, float], within_s: float) -> None:
+        """Renew every wish for a load; without anybody else's, each is fulfilled before it expires."""
+        for model, wished in list(self.wished.items()):
+            if not self._is_backed_off(wished.request.spec):
+                self.request(model, 0, CONTEXTS[0], waits=False)
+        limit = self.now + within_s
+        while any(self.now < wished.until for wished in self.wished.values()):
+            assert self.now < limit, (
+                "6: a load that was asked for does not come although nothing stands in the way"
+            )
+            self._take_one_step(done)
+            self.check()
 
     def _take_one_step(self, done: dict[int, float]) -> None:
         """Let happen what comes next: a load's, an answer's or a stop's end, or a wake-up."""
@@ -385,13 +508,28 @@ class World:
 
     # --- books ---
 
+    def _wish(self, request: Requested) -> None:
+        """Take note of a load that is asked for: as large as the largest such request needs."""
+        known = self.wished.get(request.spec.model_id)
+        if known is not None and known.request.spec == request.spec and self.now < known.until:
+            context = max(known.request.needed_ctx, request.needed_ctx)
+            request = replace(request, needed_ctx=context, launch_ctx=context)
+        self.wished[request.spec.model_id] = _Wished(request, self.now + PENDING_LOAD_S)
+
     def _lose_holders(self, generation: int) -> list[int]:
         lost = [ticket for ticket, held in self.holding.items() if held == generation]
         for ticket in lost:
             del self.holding[ticket]
         return lost
 
+    def _need_no_room_for(self, model: int) -> None:
+        for process in self.processes.values():
+            if process.makes_room_for == model:
+                process.makes_room_for = None
+
     def _break(self, spec: ModelLaunchSpec, count: int) -> None:
+        self.wished.pop(spec.model_id, None)
+        self._need_no_room_for(spec.model_id)
         back_off_s = min(FIRST_BACK_OFF_S * 2 ** (count - 1), LONGEST_BACK_OFF_S)
         self.broken[spec.model_id] = _Broken(spec, count, self.now + back_off_s)
 

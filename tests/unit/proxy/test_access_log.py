@@ -53,6 +53,38 @@ def test_a_line_has_what_is_known() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "written"),
+    [
+        ("model", "a\rb\nc", r"model=a\rb\nc status=200"),
+        ("model", "\x1b]52;c;eA==\x07", r"model=\x1b]52;c;eA==\x07 status=200"),
+        ("model", "a\u2028b\x85\x9b\u202e", r"model=a\u2028b\x85\x9b\u202e status=200"),
+        ("model", "x status=500", 'model="x status=500" status=200'),
+        ("model", 'x" y', r'model="x\" y" status=200'),
+        ("model", "हिन्दी", "model=हिन्दी status=200"),
+        ("path", "/v1\r/x", r"POST /v1\r/x model=tiny"),
+        ("request_id", "r\n1", r"request_id=r\n1"),
+        ("key_name", "al\x1bice", r" key=al\x1bice request_id=req_1"),
+    ],
+)
+def test_a_clients_words_forge_no_line_and_no_field(field: str, value: str, written: str) -> None:
+    """Control characters are escaped, and a name with blanks is quoted."""
+    record = replace(RECORD)
+    setattr(record, field, value)
+    text = line(record)
+    assert written in text
+    assert text.isprintable()
+
+
+def test_a_refusal_is_one_line(records: Records) -> None:
+    """A reason may quote what the client sent."""
+    log = AccessLog()
+    log.note_refusal(Refusal(400, "not 'a\r\n2026 INFO'", "req_9"), AT_S)
+    log.flush()
+    (message,) = records.messages
+    assert message.endswith(r"refused: not 'a\r\n2026 INFO' request_id=req_9")
+
+
 def test_lines_are_handed_over_together(records: Records) -> None:
     """Nothing is written at once; ``flush`` writes all of it in one record, in order, and then nothing more."""
     log = AccessLog()

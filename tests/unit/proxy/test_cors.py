@@ -118,7 +118,38 @@ def test_a_program_of_this_machine_is_served_without_cors(origin: bytes) -> None
     """Editors and desktop apps have schemes of their own: not refused, and told nothing unless configured."""
     assert not is_refused(RULES, origin)
     assert RULES.answer_headers(origin) == []
-    assert RULES.preflight(preflight_of(origin)) is None
+
+
+@pytest.mark.parametrize("origin", PROGRAMS)
+def test_a_preflight_of_a_program_that_is_not_configured_names_the_setting(origin: bytes) -> None:
+    """Its browser engine asks first and needs the headers, so the error says where they come from."""
+    with pytest.raises(OriginNotAllowedError, match="'cors_origins'"):
+        RULES.preflight(preflight_of(origin))
+
+
+@pytest.mark.parametrize(
+    ("allowed", "origin"),
+    [
+        ("null", b"null"),
+        ("NULL", b"null"),
+        ("file://", b"file://"),
+        ("File://", b"FILE://"),
+        ("app://", b"app://"),
+    ],
+)
+def test_an_origin_without_a_host_can_be_configured(allowed: str, origin: bytes) -> None:
+    """Local files, sandboxed frames and desktop apps may ask first and may read the answer."""
+    rules = CorsRules([allowed])
+    assert not is_refused(rules, origin)
+    assert rules.preflight(preflight_of(origin)) is not None
+    assert rules.answer_headers(origin)[0] == (b"access-control-allow-origin", origin)
+
+
+@pytest.mark.parametrize("origin", [b"https://evil.com", b"file://host", b"nullx", b"app://x"])
+def test_an_origin_without_a_host_allows_no_other(origin: bytes) -> None:
+    """``null`` and a scheme alone match themselves, not what begins like them."""
+    rules = CorsRules(["null", "file://", "app://"])
+    assert rules.answer_headers(origin) == []
 
 
 def test_what_is_no_page_is_none_of_its_business() -> None:
@@ -194,7 +225,7 @@ def test_what_only_looks_like_a_preflight_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["", "null", "chat.example.com", "https://chat.example.com/", "https://*.x.com"[:8]]
+    "origin", ["", "nul", "chat.example.com", "https://chat.example.com/", "https://*.x.com"[:8]]
 )
 def test_a_rule_that_is_no_origin_is_told_at_once(origin: str) -> None:
     """An origin that could never match is a mistake, not a rule."""

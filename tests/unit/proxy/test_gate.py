@@ -49,7 +49,12 @@ def pass_through(head: RequestHead) -> str:
         (a_head(KEY), "in"),
         (a_head(KEY, host=b"box.lan:99"), "in"),
         (a_head(KEY, CHAT), "in"),
-        (a_head(KEY, host=b"evil.example"), HostNotAllowedError.__name__),
+        # A key counts more than a name: a page that rebinds its name has none.
+        (a_head(KEY, host=b"evil.example"), "in"),
+        (a_head(KEY, host=b"host.docker.internal:8080"), "in"),
+        (a_head(b"x-api-key: alice-key", host=b"box", first=b"GET /api/status HTTP/1.1"), "in"),
+        (a_head(KEY, EVIL, host=b"box"), OriginNotAllowedError.__name__),
+        (a_head(b"x-api-key: bob-key", host=b"evil.example"), HostNotAllowedError.__name__),
         (a_head(KEY, host=b"a b"), BadRequestError.__name__),
         (a_head(KEY, EVIL), OriginNotAllowedError.__name__),
         (a_head(), UnauthorizedError.__name__),
@@ -67,8 +72,11 @@ def pass_through(head: RequestHead) -> str:
         (a_head(first=b"GET /health/ HTTP/1.1"), UnauthorizedError.__name__),
         (a_head(first=b"GET /v1/../health HTTP/1.1"), UnauthorizedError.__name__),
         (a_head(first=b"GET /health;x HTTP/1.1"), UnauthorizedError.__name__),
-        (a_head(first=b"GET /health HTTP/1.1", host=b"evil.example"), HostNotAllowedError.__name__),
-        (a_head(EVIL, first=b"GET /health HTTP/1.1"), OriginNotAllowedError.__name__),
+        (a_head(first=b"GET /health HTTP/1.1", host=b"evil.example"), "in"),
+        (a_head(EVIL, first=b"HEAD /health HTTP/1.1", host=b"evil.example"), "in"),
+        (a_head(EVIL, first=b"GET /health HTTP/1.1"), "in"),
+        (a_head(EVIL, first=b"POST /health HTTP/1.1"), OriginNotAllowedError.__name__),
+        (a_head(first=b"POST /health HTTP/1.1", host=b"evil.example"), HostNotAllowedError.__name__),
         # A browser that asks first has no key; what only looks like it needs one.
         (a_head(CHAT, b"Access-Control-Request-Method: POST", first=b"OPTIONS /v1/x HTTP/1.1"), "preflight"),
         (a_head(CHAT, first=b"OPTIONS /v1/x HTTP/1.1"), UnauthorizedError.__name__),
@@ -81,11 +89,47 @@ def pass_through(head: RequestHead) -> str:
             a_head(EVIL, b"Access-Control-Request-Method: POST", first=b"OPTIONS /v1/x HTTP/1.1"),
             OriginNotAllowedError.__name__,
         ),
+        # A preflight carries no key; the request that follows it has to.
+        (
+            a_head(
+                CHAT, b"Access-Control-Request-Method: POST", first=b"OPTIONS /v1/x HTTP/1.1", host=b"box"
+            ),
+            "preflight",
+        ),
     ],
 )
 def test_who_comes_in(head: RequestHead, what: str) -> None:
     """Name, page and key are looked at in this order, and the first that does not do decides."""
     assert pass_through(head) == what
+
+
+@pytest.mark.parametrize(
+    ("block", "what"),
+    [
+        (b"GET /health HTTP/1.0", "in"),
+        (b"HEAD /health HTTP/1.0", "in"),
+        (b"GET /v1/models HTTP/1.0", BadRequestError.__name__),
+        (b"GET /v1/models HTTP/1.0\r\n" + KEY, "in"),
+        (b"GET /v1/models HTTP/1.0\r\nx-api-key: bob-key", BadRequestError.__name__),
+    ],
+)
+def test_a_request_of_http_1_0_without_a_host(block: bytes, what: str) -> None:
+    """HTTP/1.0 knows no Host: such a request gets the health answer, and all else with a key only."""
+    assert pass_through(parse_head(block)) == what
+
+
+def test_without_keys_the_rule_for_names_stays() -> None:
+    """A header that looks like a key lets nothing in where no keys are set: a rebound page could send it."""
+    gate = Gate(HostRules(frozenset(), frozenset()), CorsRules(), AccessKeys({}))
+    with pytest.raises(HostNotAllowedError) as refused:
+        gate.preflight(a_head(KEY, host=b"host.docker.internal"), None)
+    assert str(refused.value).endswith("add it to the setting 'allowed_hosts'.")
+
+
+def test_a_foreign_name_without_a_key_says_that_a_key_would_do() -> None:
+    """Where keys are set, the error names both ways in."""
+    with pytest.raises(HostNotAllowedError, match="or send one of its API keys"):
+        GATE.preflight(a_head(host=b"host.docker.internal"), None)
 
 
 def test_every_answer_to_a_page_that_may_ask_can_be_read_by_it() -> None:

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gglib.proxy import envelope
-from gglib.proxy.engine_guards import ENGINE_FIELDS, LLGUIDANCE, MAX_GRAMMAR_BYTES
+from gglib.proxy.engine_guards import ENGINE_FIELDS, LLGUIDANCE, MAX_GRAMMAR_BYTES, NEUTRAL_VALUES
 from gglib.proxy.envelope import MAX_MODEL_NAME_CHARS, Envelope, read_envelope
 from gglib.proxy.errors import BadRequestError
 
@@ -226,6 +226,8 @@ def test_reads_back_what_was_written(
 @pytest.mark.parametrize("value", [b"0", b"-1", b'[{"id":0,"scale":1}]', b'"x"', b"false", b"{}"])
 def test_refuses_what_controls_the_engine(field: str, spelled: str, value: bytes) -> None:
     """A field that is not about this answer is refused by its name, and the setting that lets it through is named."""
+    if (field, value) in {("id_slot", b"-1"), ("n_discard", b"0")}:
+        return  # these ask for nothing
     key = field if spelled == "plainly" else "".join(f"\\u{ord(char):04x}" for char in field)
     body = b'{"model":"m","%s":null,"%s":%s}' % (key.encode(), key.encode(), value)
     with pytest.raises(BadRequestError, match="allowed_engine_fields") as raised:
@@ -251,6 +253,62 @@ def test_refuses_what_controls_the_engine(field: str, spelled: str, value: bytes
 def test_lets_through_what_is_about_the_answer(body: bytes) -> None:
     """What clients send is none of the proxy's business, and neither is an engine's field where it has no meaning."""
     assert read_envelope(body).model == "m"
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("id_slot", (b"-1", b"-1.0", b"null")),
+        ("lora", (b"[]", b"[ ]", b"[\n]", b"null")),
+        ("n_discard", (b"0", b"-0", b"0.0", b"null")),
+        ("grammar_triggers", (b"[]", b"null")),
+        ("chat_parser", (b'""', b"null")),
+        ("sse_ping_interval", (b"null",)),
+    ],
+)
+def test_lets_through_an_engine_field_that_asks_for_nothing(field: str, values: tuple[bytes, ...]) -> None:
+    """A field with the engine's own default changes nothing, so a client that fills in every field is served."""
+    for value in values:
+        assert read_envelope(b'{"model":"m","%s":%s}' % (field.encode(), value)) == Envelope("m", False, None)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("id_slot", b"false"),
+        ("id_slot", b"-2"),
+        ("id_slot", b'"-1"'),
+        ("id_slot", b"[]"),
+        ("lora", b"{}"),
+        ("lora", b'""'),
+        ("lora", b"[[]]"),
+        ("lora", b'[{"id":0,"scale":0}]'),
+        ("n_discard", b"false"),
+        ("n_discard", b"-1"),
+        ("n_discard", b"1e-9"),
+        ("grammar_triggers", b"[0]"),
+        ("chat_parser", b'" "'),
+        ("sse_ping_interval", b"-1"),
+        ("sse_ping_interval", b"30"),
+    ],
+)
+def test_refuses_what_only_resembles_a_default(field: str, value: bytes) -> None:
+    """Only the default itself asks for nothing; beside it a second value of the same field is refused, too."""
+    neutral = b"null" if field == "sse_ping_interval" else json.dumps(NEUTRAL_VALUES[field]).encode()
+    name = field.encode()
+    for body in (
+        b'{"model":"m","%s":%s}' % (name, value),
+        b'{"model":"m","%s":%s,"%s":%s}' % (name, neutral, name, value),
+        b'{"model":"m","%s":%s,"%s":%s}' % (name, value, name, neutral),
+    ):
+        with pytest.raises(BadRequestError) as raised:
+            read_envelope(body)
+        assert raised.value.param == field
+
+
+def test_every_guarded_field_has_a_default_or_a_reason_to_have_none() -> None:
+    """A field that is guarded later does not silently refuse its own default."""
+    assert set(NEUTRAL_VALUES) == set(ENGINE_FIELDS) - {"sse_ping_interval"}
 
 
 def _with_grammar(grammar: str, *more: str) -> bytes:

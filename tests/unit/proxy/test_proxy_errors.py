@@ -37,7 +37,7 @@ CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (errors.CatalogError("x"), 500, "server_error", None, "catalog_error"),
     (errors.ModelExistsError("x"), 409, "invalid_request_error", None, "model_exists"),
     (errors.InvalidGgufError("x"), 400, "invalid_request_error", None, "invalid_gguf"),
-    (errors.InvalidSettingError("x"), 500, "internal_error", None, "invalid_setting"),
+    (errors.InvalidSettingError("x"), 500, "server_error", None, "invalid_setting"),
     (errors.DownloadNotFoundError("x"), 404, "invalid_request_error", None, "download_not_found"),
     (NoLibraryError(), 501, "invalid_request_error", None, "not_offered"),
     (errors.NoSuchChoiceError("x"), 400, "invalid_request_error", None, "no_such_choice"),
@@ -51,7 +51,7 @@ CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (errors.HubBusyError("x"), 503, "server_error", None, "hub_busy"),
     (errors.StorageError("x"), 500, "server_error", None, "storage_failed"),
     (errors.DiskFullError("x"), 507, "server_error", None, "disk_full"),
-    (errors.EngineDiedError("x", "y"), 502, "upstream_error", None, "upstream_error"),
+    (errors.EngineDiedError("x", "y", was_alone=False), 502, "upstream_error", None, "upstream_error"),
     (errors.UpstreamError("x"), 502, "upstream_error", None, "upstream_error"),
     (errors.ModelLoadingError("x", 1), 503, "server_error", None, "model_loading"),
     (errors.QueueFullError(1, 1), 503, "server_error", None, "queue_full"),
@@ -120,6 +120,9 @@ def test_who_should_come_back_is_told_when(error: Exception, seconds: bytes) -> 
 def test_the_last_lines_of_an_engine_follow_the_reason() -> None:
     """Of a load that failed and of a death while it answered alike: five lines at most."""
     tail = tuple(f"line {number}" for number in range(8))
-    for error in (errors.ModelLoadFailedError("m", "why", tail), errors.EngineDiedError("m", "why", tail)):
+    for error in (
+        errors.ModelLoadFailedError("m", "why", tail),
+        errors.EngineDiedError("m", "why", tail, was_alone=False),
+    ):
         message = json.loads(describe(error).body)["error"]["message"]
         assert message.splitlines() == [str(error), "line 3", "line 4", "line 5", "line 6", "line 7"]

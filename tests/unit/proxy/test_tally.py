@@ -113,7 +113,7 @@ def test_refusals_of_the_edge_are_counted_by_status() -> None:
         *((path, path) for path in ROUTES),
         ("/v1/models/tiny", MODEL_ROUTE),
         ("/v1/models/a/b%20c", MODEL_ROUTE),
-        ("/v1/models/", MODEL_ROUTE),
+        ("/v1/models/", "other"),
         ("/v1/models/{id}", MODEL_ROUTE),
         ("/api/models/tiny", "/api/models/{name}"),
         ("/api/models/a/b", "/api/models/{name}"),

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from gglib.core.errors import InvalidSettingError
-from gglib.core.models import ModelCapabilities, ModelLaunchSpec, ModelSettings
+from gglib.core.models import ModelCapabilities, ModelLaunchSpec, ModelSettings, Pooling
+from gglib.runtime.engine import embedded_main
 from gglib.runtime.engine.embedded import parameters
 from gglib.runtime.engine.embedded_main import has_gpu
 from gglib.runtime.engine.llama_server import build_arguments
@@ -27,6 +28,7 @@ PLAN = LaunchPlan(
 )
 EVERYTHING = frozenset(name for option in ENGINE_OPTIONS for name in option.names) | {
     "--kv-unified", "--cache-ram", "--sse-ping-interval", "--jinja", "--metrics", "--slots", "--no-ui", "--embeddings",
+    "--reranking",
 }  # fmt: skip
 
 
@@ -62,6 +64,72 @@ def test_an_embedding_model_is_launched_as_one() -> None:
     assert "--embeddings" in build_arguments(plan_with(embedding=True), EVERYTHING)
     assert "--embeddings" not in build_arguments(PLAN, EVERYTHING)
     assert parameters(plan_with(embedding=True))["embedding"] is True
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "pooling", "expected"),
+    [
+        ({"rerank": True}, "rank", "--reranking --pooling rank --batch-size 8192 --ubatch-size 8192"),
+        ({"rerank": True}, None, "--reranking --pooling rank --batch-size 8192 --ubatch-size 8192"),
+        ({"embedding": True}, "mean", "--embeddings --pooling mean --batch-size 8192 --ubatch-size 8192"),
+        ({"embedding": True}, None, "--embeddings --batch-size 8192 --ubatch-size 8192"),
+        ({"embedding": True}, "last", "--embeddings --pooling last"),
+    ],
+)
+def test_pooling_models_get_what_their_inputs_need(
+    capabilities: dict[str, bool], pooling: Pooling | None, expected: str
+) -> None:
+    """Ranks need a switch and their pooling, and an input that is read whole a batch as large as the context."""
+    plan = plan_with(**capabilities)
+    plan = replace(plan, spec=replace(plan.spec, pooling=pooling))
+    words = expected.split()
+    assert build_arguments(plan, EVERYTHING)[-len(words) :] == words
+    fields = parameters(plan)
+    assert fields["embedding"] is True
+    assert fields.get("pooling_type") == (
+        words[words.index("--pooling") + 1] if "--pooling" in words else None
+    )
+    batch = 8192 if "--batch-size" in words else None
+    assert (fields.get("n_batch"), fields.get("n_ubatch")) == (batch, batch)
+
+
+def test_a_chat_model_keeps_the_engines_batches() -> None:
+    """Nothing of this is said for a model that chats."""
+    fields = parameters(PLAN)
+    assert fields["embedding"] is False
+    assert not {"pooling_type", "n_batch", "n_ubatch"} & set(fields)
+    assert not {"--pooling", "--ubatch-size", "--reranking"} & set(build_arguments(PLAN, EVERYTHING))
+
+
+def test_the_users_batch_and_pooling_win() -> None:
+    """What a model's own arguments say of batch and pooling comes after what gglib says."""
+    plan = plan_with("--pooling", "cls", "-ub", "512", "-b", "1024", embedding=True)
+    words = build_arguments(plan, EVERYTHING)
+    assert words[-6:] == ["--pooling", "cls", "--ubatch-size", "512", "--batch-size", "1024"]
+    fields = parameters(plan)
+    assert (fields["pooling_type"], fields["n_ubatch"], fields["n_batch"]) == ("cls", 512, 1024)
+
+
+def test_a_binary_that_cannot_rerank_is_refused() -> None:
+    """A build without the switch could not serve the model, so it is not started."""
+    with pytest.raises(InvalidSettingError, match=r"does not know '--reranking': install a newer one"):
+        build_arguments(plan_with(rerank=True), EVERYTHING - {"--reranking"})
+
+
+def test_a_pooling_that_no_engine_has_is_refused() -> None:
+    """The values of an argument with a list of them are checked before any engine sees them."""
+    with pytest.raises(InvalidSettingError, match="needs one of none, mean, cls, last, rank, not 'max'"):
+        list(parse_engine_args(("--pooling", "max")))
+
+
+def test_the_embedded_process_knows_every_pooling() -> None:
+    """A pooling is an enum of the wheel, and each name on the list is one of its members."""
+    xllamacpp = pytest.importorskip("xllamacpp")
+    (option,) = (option for option in ENGINE_OPTIONS if option.field == "pooling_type")
+    for value in option.choices:
+        params = xllamacpp.CommonParams()
+        embedded_main._set(params, "pooling_type", value)
+        assert params.pooling_type.name == f"LLAMA_POOLING_TYPE_{value.upper()}"
 
 
 def test_without_unix_sockets_it_listens_on_loopback() -> None:

@@ -1,5 +1,6 @@
 """What is kept of an engine's log, and what it is made to say."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,23 @@ def test_no_model_name_leaves_the_log_directory(name: str, tmp_path: Path) -> No
     path = engine_log_path(tmp_path, name)
     assert path.resolve().parent == tmp_path / "engines"
     assert len(path.name) < 200
+
+
+def test_the_log_of_a_name_in_any_script_has_a_name_that_fits(tmp_path: Path) -> None:
+    """Marks stay, so that two words of an Indic script have two logs; file systems count bytes."""
+    assert engine_log_path(tmp_path, "हिन्दी").name == "हिन्दी.log"
+    long = engine_log_path(tmp_path, "語" * 200)
+    assert long.name == "語" * 80 + ".log"
+    long.parent.mkdir()
+    long.with_name(f"{long.name}.1").touch()
+
+
+def test_a_log_that_is_no_file_costs_the_file_alone(tmp_path: Path) -> None:
+    """A FIFO without a reader is not waited for, and a full device takes nothing: the tail stays."""
+    os.mkfifo(tmp_path / "fifo.log")
+    (tmp_path / "full.log").symlink_to("/dev/full")
+    for name in ("fifo.log", "full.log"):
+        log = EngineLog(tmp_path / name)
+        log.feed(b"words\n")
+        assert log.tail.lines == ("words",)
+        log.close()

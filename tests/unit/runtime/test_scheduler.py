@@ -5,13 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from gglib.core.errors import ModelKeepsDyingError, ModelLoadFailedError, ModelStoppedError, QueueFullError
+from gglib.core.errors import (
+    ModelKeepsDyingError,
+    ModelLoadFailedError,
+    ModelNotFoundError,
+    ModelStoppedError,
+    QueueFullError,
+)
 from gglib.core.models import ModelLaunchSpec, ModelSettings
 from gglib.runtime.messages import (
     BecameReady,
     Died,
     Effect,
     Exited,
+    Forgotten,
     Grant,
     Launch,
     Leaving,
@@ -19,15 +26,17 @@ from gglib.runtime.messages import (
     LoadFailed,
     Refuse,
     Requested,
+    Spoiled,
     Stop,
     StopAsked,
     StopReason,
     Suspected,
     TimePassed,
+    WaitEnded,
     WakeAt,
 )
 from gglib.runtime.residents import IllegalMoveError, Resident, ResidentState
-from gglib.runtime.scheduler import Scheduler
+from gglib.runtime.scheduler import PENDING_LOAD_S, UNUSED_KEPT_S, Scheduler
 
 A = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/a.gguf"))
 B = ModelLaunchSpec(model_id=2, model_name="b", path=Path("/b.gguf"))
@@ -675,3 +684,247 @@ def test_every_stop_says_why() -> None:
     (stop,) = doing(scheduler.handle(ask(1, B), 5))
     assert isinstance(stop, Stop)
     assert stop.leaving == Leaving(StopReason.IDLE, 5, 1)
+
+
+# --- loads that no request waits for -----------------------------------------------------------------------------
+
+
+def glance(ticket: int, spec: ModelLaunchSpec, context: int = 8192) -> Requested:
+    """Return a request that does not wait (``Prefer: wait=0``)."""
+    return replace(ask(ticket, spec, context), waits=False)
+
+
+def test_a_request_that_does_not_wait_has_its_model_loaded() -> None:
+    """A is idle in memory: B is loaded although no request waits for it, and is there for the next one."""
+    scheduler = scheduler_with_ready(A)
+    assert doing(scheduler.handle(glance(1, B), 5)) == [Stop(1)]
+    assert doing(scheduler.handle(Left(1), 5)) == []
+    assert doing(scheduler.handle(Exited(1), 6)) == [Launch(2, B, 8192)]
+    assert doing(scheduler.handle(BecameReady(2), 7)) == []
+    assert doing(scheduler.handle(glance(2, B), 8)) == [Grant(2, 2)]
+    assert scheduler.pending_loads == ()
+
+
+def test_a_request_that_does_not_wait_is_never_a_waiter() -> None:
+    """It is neither granted later nor counted among those that wait."""
+    scheduler = Scheduler()
+    assert doing(scheduler.handle(glance(1, A), 0)) == [Launch(1, A, 8192)]
+    assert scheduler.waiters == ()
+    assert doing(scheduler.handle(BecameReady(1), 3)) == []
+
+
+def test_a_wait_that_ends_leaves_its_load_pending() -> None:
+    """A is busy, and the client of B said that it comes back: B is loaded as soon as A is idle."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 0)
+    assert doing(scheduler.handle(WaitEnded(2), 2)) == []
+    assert doing(scheduler.handle(Left(1), 9)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 10)) == [Launch(2, B, 8192)]
+
+
+def test_a_pending_load_never_makes_a_busy_model_drain() -> None:
+    """It has the time of nobody: requests for the running model pass for as long as they come, and it expires."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(glance(2, B), 0)
+    assert doing(scheduler.handle(TimePassed(), 40)) == []
+    assert doing(scheduler.handle(ask(3, A), 41)) == [Grant(3, 1)]
+    scheduler.handle(Left(1), 42)
+    assert doing(scheduler.handle(Left(3), PENDING_LOAD_S)) == []
+    assert scheduler.pending_loads == ()
+
+
+def test_a_pending_load_is_renewed_by_the_next_such_request() -> None:
+    """There is one for each model, with the largest context that was asked for."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(glance(2, B, 16384), 0)
+    scheduler.handle(glance(3, B, 2048), 50)
+    (load,) = scheduler.pending_loads
+    assert (load.ticket, load.needed_ctx, load.expires_at) == (3, 16384, 50 + PENDING_LOAD_S)
+    assert doing(scheduler.handle(Left(1), 100)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 101)) == [Launch(2, B, 16384)]
+
+
+def test_a_swap_that_has_begun_is_finished_although_its_waiter_left() -> None:
+    """A was stopped for B: memory is not left empty."""
+    scheduler = scheduler_with_ready(A)
+    assert doing(scheduler.handle(ask(1, B), 5)) == [Stop(1)]
+    assert doing(scheduler.handle(Left(1), 5.1)) == []
+    assert doing(scheduler.handle(Exited(1), 6)) == [Launch(2, B, 8192)]
+    assert scheduler.waiters == ()
+
+
+def test_a_stop_that_takes_long_does_not_make_its_swap_expire() -> None:
+    """The time of a pending load begins anew when the place is there."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, B), 5)
+    scheduler.handle(Left(1), 6)
+    scheduler.handle(TimePassed(), 500)
+    assert doing(scheduler.handle(Exited(1), 501)) == [Launch(2, B, 8192)]
+
+
+def test_a_drain_that_has_ended_in_a_stop_is_finished_too() -> None:
+    """A drained for B, which was overdue; A's last request ends, and then B's client leaves."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 0)
+    scheduler.handle(TimePassed(), 15)
+    assert doing(scheduler.handle(Left(1), 16)) == [Stop(1)]
+    scheduler.handle(Left(2), 17)
+    assert doing(scheduler.handle(Exited(1), 18)) == [Launch(2, B, 8192)]
+
+
+def test_a_larger_context_follows_although_its_waiter_left() -> None:
+    """The smaller launch was stopped for it: the model comes back, with the larger context."""
+    scheduler = scheduler_with_ready(A, context=4096)
+    assert doing(scheduler.handle(ask(1, A, 8192), 1)) == [Stop(1)]
+    scheduler.handle(Left(1), 1.1)
+    assert doing(scheduler.handle(Exited(1), 2)) == [Launch(2, A, 8192)]
+
+
+def test_an_abandoned_load_is_followed_by_the_one_it_gave_way_to() -> None:
+    """A's load was stopped for B, and B's client leaves before the stop is over."""
+    scheduler = Scheduler()
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(Left(1), 1)
+    assert doing(scheduler.handle(ask(2, B), 2)) == [Stop(1)]
+    scheduler.handle(Left(2), 2.1)
+    assert doing(scheduler.handle(Exited(1), 3)) == [Launch(2, B, 8192)]
+
+
+def test_a_mark_of_a_load_that_never_came_protects_no_later_one() -> None:
+    """B was to take the place of an abandoned load and never did: its load of another day gives way as any other."""
+    scheduler = Scheduler()
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(Left(1), 1)
+    scheduler.handle(ask(2, B), 2)
+    scheduler.handle(StopAsked(3), 3)
+    scheduler.handle(Left(2), 3)
+    scheduler.handle(Exited(1), 4)
+    scheduler.handle(ask(3, B), 100)
+    scheduler.handle(Left(3), 101)
+    assert doing(scheduler.handle(ask(4, A), 102)) == [Stop(2)]
+
+
+def test_a_pending_load_comes_after_every_waiter() -> None:
+    """The place that C waits for is not taken by B, which was asked for before."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(glance(1, B), 5)
+    scheduler.handle(ask(2, C), 5.1)
+    assert doing(scheduler.handle(Exited(1), 6)) == [Launch(2, C, 8192)]
+    assert doing(scheduler.handle(BecameReady(2), 7)) == [Grant(2, 2)]
+    scheduler.handle(Left(2), 8)
+    assert doing(scheduler.handle(TimePassed(), 9)) == [Stop(2)], "then it is B's turn"
+
+
+def test_a_load_that_nobody_waits_for_is_not_stopped_for_another_such() -> None:
+    """Two clients that ask without waiting do not end each other's load."""
+    scheduler = Scheduler()
+    scheduler.handle(glance(1, A), 0)
+    assert doing(scheduler.handle(glance(2, B), 1)) == []
+    assert doing(scheduler.handle(BecameReady(1), 4)) == []
+
+
+def test_a_model_that_was_loaded_for_a_client_is_there_when_it_comes_back() -> None:
+    """Unused yet, it is kept for some seconds from the pending load of another model; once used, it gives way."""
+    scheduler = Scheduler()
+    scheduler.handle(glance(1, A), 0)
+    scheduler.handle(glance(2, B), 1)
+    assert scheduler.handle(BecameReady(1), 4) == [WakeAt(4 + UNUSED_KEPT_S)]
+    assert doing(scheduler.handle(glance(3, A), 5)) == [Grant(3, 1)]
+    assert doing(scheduler.handle(Left(3), 6)) == []
+    assert doing(scheduler.handle(TimePassed(), 6.25)) == [Stop(1)]
+
+
+def test_a_model_whose_client_does_not_come_back_gives_way() -> None:
+    """Nothing has asked for it in the seconds after its load."""
+    scheduler = Scheduler()
+    scheduler.handle(glance(1, A), 0)
+    scheduler.handle(glance(2, B), 1)
+    scheduler.handle(BecameReady(1), 4)
+    assert doing(scheduler.handle(TimePassed(), 4 + UNUSED_KEPT_S)) == [Stop(1)]
+
+
+def test_somebody_who_waits_is_not_kept_from_an_unused_model() -> None:
+    """What holds for pending loads holds nothing up for waiters."""
+    scheduler = Scheduler()
+    scheduler.handle(glance(1, A), 0)
+    scheduler.handle(BecameReady(1), 4)
+    assert doing(scheduler.handle(ask(2, B), 4.1)) == [Stop(1)]
+
+
+def test_what_the_user_stops_leaves_no_load_pending() -> None:
+    """Neither one that was asked for without waiting nor one whose swap had begun comes by itself."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, B), 5)
+    scheduler.handle(StopAsked(10), 5.1)
+    scheduler.handle(Left(1), 5.2)
+    assert doing(scheduler.handle(Exited(1), 6)) == []
+    assert doing(scheduler.handle(glance(2, C), 7)) == [Launch(2, C, 8192)]
+    assert doing(scheduler.handle(StopAsked(20), 8)) == [Stop(2)]
+    assert doing(scheduler.handle(Exited(2), 9)) == []
+
+
+def test_a_failed_load_is_not_pending_any_more() -> None:
+    """It is backed off, and comes back when a request asks for it after that."""
+    scheduler = Scheduler()
+    scheduler.handle(glance(1, A), 0)
+    scheduler.handle(LoadFailed(1, ModelLoadFailedError("a", "bad")), 1)
+    assert doing(scheduler.handle(TimePassed(), 30)) == []
+    assert scheduler.pending_loads == ()
+
+
+# --- models that are removed or overwritten ----------------------------------------------------------------------
+
+
+def test_a_removed_model_leaves_memory() -> None:
+    """An idle one goes at once, with the reason."""
+    (stop,) = doing(scheduler_with_ready(A).handle(Forgotten(1), 5))
+    assert isinstance(stop, Stop)
+    assert stop.leaving == Leaving(StopReason.REMOVED, 5)
+
+
+def test_a_removed_model_finishes_its_answers() -> None:
+    """It takes no new requests, and goes with its last one."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    assert doing(scheduler.handle(Forgotten(1), 1)) == []
+    assert scheduler.residents[0].state is ResidentState.DRAINING
+    assert doing(scheduler.handle(Left(1), 2)) == [Stop(1)]
+
+
+def test_those_that_wait_for_a_removed_model_are_refused() -> None:
+    """Its load ends, and so does a pending one; other models are untouched."""
+    scheduler = Scheduler(capacity=2)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 0)
+    refusal, stop = doing(scheduler.handle(Forgotten(1), 1))
+    assert isinstance(refusal, Refuse)
+    assert isinstance(refusal.error, ModelNotFoundError)
+    assert (refusal.ticket, stop) == (1, Stop(1))
+    assert doing(scheduler.handle(Exited(1), 2)) == []
+    scheduler.handle(glance(3, C), 2)
+    assert doing(scheduler.handle(Forgotten(3), 2.5)) == [Stop(3)]
+    assert doing(scheduler.handle(Exited(3), 3)) == []
+
+
+def test_no_swap_is_finished_for_a_removed_model() -> None:
+    """A was stopped for B, and B is removed before its turn."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, B), 5)
+    scheduler.handle(Forgotten(2), 5.1)
+    assert doing(scheduler.handle(Exited(1), 6)) == []
+
+
+def test_a_model_whose_file_was_overwritten_is_loaded_again() -> None:
+    """Its process takes no new requests; who waits gets the next one."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    assert doing(scheduler.handle(Spoiled(1), 1)) == []
+    assert doing(scheduler.handle(ask(2, A), 2)) == []
+    (stop,) = doing(scheduler.handle(Left(1), 3))
+    assert isinstance(stop, Stop)
+    assert stop.leaving == Leaving(StopReason.CHANGED, 1)
+    assert doing(scheduler.handle(Exited(1), 4)) == [Launch(2, A, 8192)]

@@ -46,11 +46,62 @@ def make_file(tmp_path: Path) -> Path:
         ("no-ending", "no-ending"),
         (".hidden.gguf", "hidden"),
         ("größe.gguf", "größe"),
+        ("हिन्दी.gguf", "हिन्दी"),
+        ("தமிழ் 7B.Q4_K_M.gguf", "தமிழ்-7B-Q4_K_M"),
+        ("Me\u0301lodie.gguf", "M\u00e9lodie"),
+        ("q\u0323\u0307.gguf", "q\u0323\u0307"),
+        ("क\u200dष.gguf", "कष"),
+        ("\u0301x.gguf", "x"),
+        ("a - b.gguf", "a-b"),
+        ("cafe\udcff.gguf", "cafe"),
+        ("e\u0302\u0323" + "q\u0323" * 60 + ".gguf", "\u1ec7" + "q\u0323" * 49),
     ],
 )
 def test_a_name_is_made_from_the_file(file_name: str, name: str) -> None:
     """Ending, shard number and odd characters go; versions with dots stay; the quantization stays readable."""
     assert default_name(Path(file_name)) == name
+
+
+async def test_names_are_stored_composed(file: Path) -> None:
+    """A name and an alias that were typed in NFD are found by what a keyboard types."""
+    added = await add_model(
+        AddRequest(path=file, name="Me\u0301lodie", aliases=("e\u0301",)), FakeCatalog(), reads
+    )
+    assert (added.name, added.aliases) == ("M\u00e9lodie", ("\u00e9",))
+
+
+@pytest.mark.parametrize("is_directory", [True, False])
+async def test_a_name_that_is_not_utf8_is_refused_in_a_sentence(
+    tmp_path: Path, *, is_directory: bool
+) -> None:
+    """The file or its directory: no JSON could carry the path. The sentence can be printed."""
+    odd = tmp_path / os.fsdecode(b"caf\xe9.gguf")
+    path = odd / "a.gguf" if is_directory else odd
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"GGUF")
+    with pytest.raises(InvalidGgufError) as caught:
+        await add_model(AddRequest(path=path), FakeCatalog(), reads)
+    shown = str(path).replace("\udce9", r"\udce9")
+    assert str(caught.value) == (
+        f"{shown} cannot be added: its name is not UTF-8; rename the file or its directory."
+    )
+    assert str(caught.value).isprintable()
+
+
+async def test_a_shard_that_is_not_utf8_is_refused(file: Path) -> None:
+    """All files of a model are looked at."""
+
+    def split(path: Path) -> ModelFiles:
+        return Files(GgufFacts(architecture="llama"), (path, path.with_name("b\udcff.gguf")))
+
+    with pytest.raises(InvalidGgufError, match="not UTF-8"):
+        await add_model(AddRequest(path=file), FakeCatalog(), split)
+
+
+async def test_a_nul_in_a_path_is_a_sentence() -> None:
+    """A program that posts one gets an answer, not a crash."""
+    with pytest.raises(InvalidGgufError, match=r"a\\x00b cannot be added: no file can have this name\."):
+        await add_model(AddRequest(path=Path("/a\0b")), FakeCatalog(), reads)
 
 
 async def test_what_was_asked_for_reaches_the_store(file: Path) -> None:

@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,7 +133,7 @@ def test_a_file_that_cannot_be_read_is_left_to_its_pull(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     assert job.verified_hashes() is None
 
 
@@ -161,3 +164,85 @@ def test_a_note_is_its_owners_alone(tmp_path: Path) -> None:
     PullJournal(tmp_path).begin(job_in(tmp_path))
     (directory,) = tmp_path.iterdir()
     assert directory.stat().st_mode & 0o077 == 0
+
+
+def note_of(directory: Path) -> tuple[Path, dict[str, Any]]:
+    """Write a note of a pull and return where it is, and what it says."""
+    PullJournal(directory).begin(job_in(directory))
+    path = next((directory / ".pulls").glob("*.json"))
+    return path, json.loads(path.read_text())
+
+
+BAD_NOTES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "a name that is a list": lambda note: note | {"name": ["m"]},
+    "aliases that are numbers": lambda note: note | {"aliases": [1]},
+    "a source of another kind": lambda note: note | {"source": {"origin": {"a": 1}}},
+    "a source with a field too many": lambda note: note | {"source": {"else": "x"}},
+    "a source that is a word": lambda note: note | {"source": "hub"},
+    "files that are words": lambda note: note | {"files": ["a", "b"]},
+    "a size below nothing": lambda note: with_file(note, size_bytes=-1),
+    "a size that is true": lambda note: with_file(note, size_bytes=True),
+    "a size beyond any file": lambda note: with_file(note, size_bytes=1 << 63),
+    "a hash that is none": lambda note: with_file(note, sha256="abc"),
+    "a NUL in a path": lambda note: with_file(note, target=note["files"][0]["target"] + "\0"),
+    "a relative path": lambda note: with_file(note, target="m.gguf"),
+    "a file elsewhere": lambda note: with_file(note, target="/etc/passwd"),
+    "a way out": lambda note: with_file(note, target=note["files"][0]["target"] + "/../../../x"),
+    "a projector that is a word": lambda note: note | {"projector": "eye"},
+    "a format of another kind": lambda note: note | {"format": [1]},
+}
+
+
+def with_file(note: dict[str, Any], **changed: object) -> dict[str, Any]:
+    """Return the note with another first file."""
+    first, *others = note["files"]
+    return note | {"files": [first | changed, *others]}
+
+
+@pytest.mark.parametrize("what", BAD_NOTES)
+def test_a_note_with_a_wrong_field_is_skipped(
+    what: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever a note says, it is a whole job or none, and none is warned of once with the name of the file."""
+    path, note = note_of(tmp_path)
+    path.write_text(json.dumps(BAD_NOTES[what](note)))
+    assert PullJournal(tmp_path).jobs() == []
+    assert PullJournal(tmp_path).jobs() == []
+    (message,) = caplog.messages
+    assert message.startswith(f"{path} is skipped: ")
+
+
+def test_drafts_of_dead_writers_are_swept(tmp_path: Path) -> None:
+    """A draft whose job nobody holds is removed, also when its pid is that of a living process; other files stay."""
+    journal, job = PullJournal(tmp_path), job_in(tmp_path)
+    journal.begin(job)
+    directory = tmp_path / ".pulls"
+    mine, dead = directory / f"{job.id}.json.{os.getpid()}", directory / f"{'0' * 16}.json.1"
+    strange = directory / "mine.json.1"
+    for path in (mine, dead, strange):
+        path.write_text("{")
+    assert journal.sweep_drafts() == sorted((mine, dead))
+    assert sorted(path.name for path in directory.iterdir()) == sorted((f"{job.id}.json", strange.name))
+
+
+def test_the_draft_of_a_living_writer_stays(tmp_path: Path) -> None:
+    """A writer holds its job, and its draft is left alone, whatever pid it names."""
+    journal, job = PullJournal(tmp_path), job_in(tmp_path)
+    with journal.held(job):
+        draft = tmp_path / ".pulls" / f"{job.id}.json.999999"
+        draft.write_text("{")
+        assert journal.sweep_drafts() == []
+        assert draft.exists()
+
+
+def test_a_job_whose_file_is_no_file_is_not_whole(tmp_path: Path) -> None:
+    """A FIFO or a link to a device in the place of a file is not read, and not waited for."""
+    journal, job = PullJournal(tmp_path), replace(job_in(tmp_path), projector=None)
+    job = replace(job, files=(replace(job.files[0], size_bytes=None),))
+    os.mkfifo(job.files[0].target)
+    assert not job.may_be_whole()
+    job.files[0].target.unlink()
+    job.files[0].target.symlink_to("/dev/zero")
+    assert not job.may_be_whole()
+    journal.begin(job)
+    assert job.verified_hashes() is None

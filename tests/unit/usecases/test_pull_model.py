@@ -23,12 +23,13 @@ from gglib.core.fit import Fit, MachineMemory
 from gglib.core.models import GgufFacts, ModelSettings, ModelSummary, NewModel
 from gglib.core.pull_target import read_target
 from gglib.gguf import read_model, read_partial_facts
-from gglib.testing import FakeCatalog, FakeHub, write_tiny_gguf
+from gglib.testing import FakeCatalog, FakeHub, write_tiny_gguf, write_tiny_projector
 from gglib.usecases import pull_model
 from gglib.usecases.add_model import AddRequest, ModelFiles, add_model
 from gglib.usecases.plan_pull import PullPlan, PullPlanner
 from gglib.usecases.pull_journal import PullJournal
 from gglib.usecases.pull_model import Puller, PullProgress, discard_interrupted, finish_interrupted
+from gglib.usecases.set_projector import set_projector
 
 REPO = "ada/tiny-GGUF"
 PLENTY = MachineMemory(total_bytes=64 << 30, available_bytes=64 << 30)
@@ -83,8 +84,9 @@ class House:
         return await planner.plan(read_target(target), name=name, aliases=aliases)
 
     def files(self) -> list[str]:
-        """Return what is in ``models/``, directories apart."""
-        return sorted(str(path.relative_to(self.models)) for path in self.models.rglob("*") if path.is_file())
+        """Return what is in ``models/``, directories and the notes of gglib's own files apart."""
+        paths = (path for path in self.models.rglob("*") if path.is_file())
+        return sorted(str(path.relative_to(self.models)) for path in paths if path.parent.name != ".written")
 
 
 @pytest.fixture
@@ -240,6 +242,21 @@ class TestPulling:
         assert (new.id, new.name) == (old.id, old.name)
         assert new.hashes != old.hashes
         assert new.paths[0].read_bytes() == house.other_file
+
+    async def test_a_newer_version_keeps_what_the_user_set(self, house: House) -> None:
+        """What a model is served as, and a projector of the user's own, stay when its files are replaced."""
+        old = await house.puller.pull(await house.plan(f"{REPO}:Q4_K_M"), ignore)
+        eyes = write_tiny_projector(house.models.parent / "eyes.gguf")
+        seeing = await set_projector(old, eyes, house.store, read_model)
+        assert (seeing.projector, seeing.capabilities.vision) == (eyes, True)
+        await house.store.change_model(old.name, settings=ModelSettings(kind="rerank"))
+        house.hub.add_repository(REPO, {"tiny-Q4_K_M.gguf": house.other_file})
+        new = await house.puller.pull(await house.plan(f"{REPO}:Q4_K_M"), ignore)
+        assert (new.id, new.settings.kind, new.projector) == (old.id, "rerank", eyes)
+        assert (new.hashes != old.hashes, new.capabilities.names()) == (True, ("rerank",))
+        back = await house.store.change_model(new.name, settings=ModelSettings())
+        assert back is not None
+        assert back.capabilities.vision
 
     async def test_a_file_that_no_engine_loads_is_deleted(self, house: House) -> None:
         """Its beginning is right and its rest is missing: told in one sentence, and nothing of it stays."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from gglib.cli.context import IDLE_TTL_HELP, Options
+from gglib.cli.context import IDLE_TTL_HELP, MMPROJ_HELP, Options, kind_options
 
 
 @click.command("add")
@@ -14,9 +14,14 @@ from gglib.cli.context import IDLE_TTL_HELP, Options
 @click.option("--ctx", metavar="N|max", help="Context in tokens for this model.")
 @click.option("--engine-args", default="", metavar="ARGS", help="Arguments of llama-server for this model.")
 @click.option("--idle-ttl", metavar="TIME|off", help=IDLE_TTL_HELP)
+@kind_options
+@click.option(
+    "--mmproj", metavar="FILE|none", help=f"{MMPROJ_HELP}. Default: the one beside it, if it is plain which."
+)
 @click.pass_obj
 def command(  # noqa: PLR0913 - click passes each option
     options: Options,
+    /,
     file: Path,
     *,
     name: str | None,
@@ -24,23 +29,38 @@ def command(  # noqa: PLR0913 - click passes each option
     ctx: str | None,
     engine_args: str,
     idle_ttl: str | None,
+    mmproj: str | None,
+    **kinds: bool,
 ) -> None:
     """Add a GGUF file to the catalogue; it stays where it is.
 
-    Of a model that is split into shards name any one file.
+    Of a model that is split into shards name any one file. A projector (mmproj) that lies beside it is taken with it.
     """
-    from gglib.bootstrap.catalog import add_file, engine_args_of
-    from gglib.cli import typed
-    from gglib.cli.model_settings import context_of, idle_ttl_of
+    from gglib.bootstrap.catalog import add_file, engine_args_of, own_files
+    from gglib.cli import listing, render
+    from gglib.cli.model_settings import context_of, idle_ttl_of, kind_of, projector_of
     from gglib.cli.runner import with_catalog
+    from gglib.core.file_names import escaped
     from gglib.core.models import ModelSettings
     from gglib.usecases.add_model import AddRequest
 
+    settings = options.settings()
     own = ModelSettings(
         context=context_of(ctx),
-        engine_args=engine_args_of(engine_args),
+        engine_args=engine_args_of(engine_args, settings),
         idle_ttl_s=None if idle_ttl is None else idle_ttl_of(idle_ttl),
+        kind=kind_of(**kinds),
     )
-    request = AddRequest(path=file, name=name, aliases=aliases, settings=own)
-    model = with_catalog(options.settings(), lambda store: add_file(request, store))
-    click.echo(f"Added '{model.name}' (id {model.id}). Talk to it: {typed.command('run', model.name)}")
+    projector = None if mmproj is None else projector_of(mmproj)
+    request = AddRequest(
+        path=file,
+        name=name,
+        aliases=aliases,
+        settings=own,
+        projector=projector,
+        has_projector=mmproj is None or projector is not None,
+    )
+    model = with_catalog(settings, lambda store: add_file(request, store, own_files(settings)))
+    render.say(f"Added '{model.name}' (id {model.id}). {listing.how_to_use(model)}")
+    if model.projector is not None:
+        render.say(f"Its projector is {escaped(model.projector.name)}: it can be sent images.")

@@ -22,6 +22,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
 
     from gglib.cli import render
     from gglib.cli.checks import checks
+    from gglib.core.plain_text import escape_line
     from gglib.usecases.doctor import run_checks
 
     options: Options = ctx.obj
@@ -31,6 +32,6 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     else:
         for result in results:
             mark, colour = MARKS[result.verdict]
-            click.echo(f"{click.style(mark, fg=colour)}  {result.name:<10}{result.detail}")
+            click.echo(f"{click.style(mark, fg=colour)}  {result.name:<10}{escape_line(result.detail)}")
     if any(result.verdict == "fail" for result in results):
         ctx.exit(1)

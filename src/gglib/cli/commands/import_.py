@@ -108,7 +108,7 @@ def _show(items: "Sequence[ImportItem]", where: str | None) -> None:
     elif items:
         click.echo("Nothing new is among it.")
     else:
-        click.echo(f"No models were found in {where}." if where else "No other program's models were found.")
+        render.say(f"No models were found in {where}." if where else "No other program's models were found.")
 
 
 def _as_json(item: "ImportItem") -> dict[str, object]:

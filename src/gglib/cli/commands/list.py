@@ -16,14 +16,17 @@ COLUMNS = (
 def command(options: Options, *, as_json: bool) -> None:
     """List the models of the catalogue.
 
-    On a narrow terminal some columns are left out; '--json' has everything.
+    The last line says what they take on the disk, and how much of that are files that gglib downloaded. On a narrow
+    terminal some columns are left out; '--json' has everything.
     """
     import time
 
-    from gglib.cli import listing, render
+    from gglib.bootstrap.catalog import own_files
+    from gglib.cli import keep_words, listing, render
     from gglib.cli.instance import states_of
     from gglib.cli.runner import with_catalog
     from gglib.core.model_json import model_json
+    from gglib.usecases.disk_use import disk_use
 
     settings = options.settings()
     models = with_catalog(settings, lambda store: store.list_models())
@@ -58,3 +61,4 @@ def command(options: Options, *, as_json: bool) -> None:
             folded=("NAME", "ALIASES", "SOURCE"),
             spared=("ARCHITECTURE", "ALIASES", "PARAMS", "ID", "SOURCE", "CONTEXT"),
         )
+        render.show_line(keep_words.total(disk_use(models, own_files(settings))))

@@ -1,7 +1,9 @@
-"""``gglib logs``: what gglib, or the engine of a model, wrote."""
+"""``gglib logs``: what gglib, or the engine of a model, wrote. Control characters in it are escaped."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -19,37 +21,58 @@ TAIL_BYTES = 1024 * 1024
 @click.pass_obj
 def command(options: Options, model: str | None, lines: int, *, follow: bool) -> None:
     """Show the log of gglib, or of a model's engine."""
+    from gglib.cli import render
+    from gglib.core.plain_text import StreamEscaper
+
     path, whose = _path(options, model)
     if not path.exists() and not follow:
-        click.echo(f"No log yet: {whose} has not run on this home.", err=True)
+        render.say(f"No log yet: {whose} has not run on this home.", is_error=True)
         return
-    for line in tail(path, max(0, lines)):
-        click.echo(line)
+    size, inode = _size_and_inode(path)
+    for line in tail(path, max(0, lines), size_bytes=size):
+        render.say(line)
     if follow:
-        for piece in follow_file(path):
-            click.echo(piece, nl=False)
+        escaper = StreamEscaper()
+        for piece in follow_file(path, size, inode):
+            click.echo(escaper.feed(piece), nl=False)
 
 
-def tail(path: Path, lines: int) -> list[str]:
-    """Return the last lines of a file; none when it is missing."""
+def tail(path: Path, lines: int, *, size_bytes: int | None = None) -> list[str]:
+    """Return the last lines of a file, or of its first ``size_bytes``; none when it is missing.
+
+    Only a line feed ends a line.
+    """
     try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
-            text = file.read().decode(errors="replace")
+        with _opened(path) as file:
+            end = os.fstat(file.fileno()).st_size if size_bytes is None else size_bytes
+            start = max(0, end - TAIL_BYTES)
+            file.seek(start)
+            text = file.read(end - start).decode(errors="replace")
     except FileNotFoundError:
         return []
-    return text.splitlines()[-lines:] if lines else []
+    found = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
+    return found[-lines:] if lines else []
 
 
-def follow_file(path: Path) -> Iterator[str]:
-    """Yield what is written to a file from now on, also when it is rotated or does not exist yet."""
-    import os
+def _size_and_inode(path: Path) -> tuple[int, int]:
+    """Return where a file ends now, and which file it is; zeros where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return status.st_size, status.st_ino
+
+
+def follow_file(path: Path, position: int, inode: int) -> Iterator[str]:
+    """Yield what is written to a file from a position on, also when it is rotated or does not exist yet."""
+    import codecs
     import time
 
-    position, inode = (path.stat().st_size, path.stat().st_ino) if path.exists() else (0, 0)
+    # A read may end within a character.
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     while True:
         if path.exists():
-            with path.open("rb") as file:
+            with _opened(path) as file:
                 now = os.fstat(file.fileno())
                 if now.st_ino != inode or now.st_size < position:
                     position, inode = 0, now.st_ino
@@ -57,8 +80,14 @@ def follow_file(path: Path) -> Iterator[str]:
                 content = file.read()
                 position += len(content)
             if content:
-                yield content.decode(errors="replace")
+                yield decoder.decode(content)
         time.sleep(POLL_S)
+
+
+def _opened(path: Path) -> BinaryIO:
+    from gglib.system.small_files import open_regular
+
+    return os.fdopen(open_regular(path, follows_links=True), "rb")
 
 
 def _path(options: Options, model: str | None) -> tuple[Path, str]:

@@ -34,7 +34,7 @@ def command(options: Options, *, as_json: bool) -> None:
     elif instance is None:
         click.echo(NOTHING_RUNS)
     else:
-        click.echo(f"gglib at {instance.url or '(starting)'}, pid {instance.pid}")
+        render.say(f"gglib at {instance.url or '(starting)'}, pid {instance.pid}")
         _show(status)
 
 

@@ -29,20 +29,22 @@ def command(options: "Options", model: str, *, with_files: bool, yes: bool) -> N
     from gglib.cli import keep_words
     from gglib.cli.runner import with_catalog
 
-    for line in keep_words.forgotten(with_catalog(settings, lambda store: _remove(store, model))):
+    for line in keep_words.forgotten(with_catalog(settings, lambda store: _remove(store, settings, model))):
         click.echo(line)
 
 
-async def _remove(store: "ModelStorePort", name: str) -> "ModelSummary":
+async def _remove(store: "ModelStorePort", settings: "Settings", name: str) -> "ModelSummary":
     from gglib.core.names import not_found
+    from gglib.usecases.remove_model import forget_model
 
-    removed = await store.remove_model(name)
+    removed = await forget_model(name, store, settings.models_dir)
     if removed is None:
         raise not_found(name, await store.list_models())
     return removed
 
 
 def _remove_with_files(settings: "Settings", name: str, *, is_yes: bool) -> None:
+    from gglib.bootstrap.catalog import own_files
     from gglib.cli import keep_words
     from gglib.cli.runner import with_catalog
     from gglib.cli.screen import is_interactive
@@ -51,7 +53,7 @@ def _remove_with_files(settings: "Settings", name: str, *, is_yes: bool) -> None
 
     async def decide(store: "ModelStorePort") -> "RemovalPlan":
         model = await require_model(store, name)
-        return plan_removal(model, await store.list_models(), settings.models_dir)
+        return plan_removal(model, await store.list_models(), settings.models_dir, own_files(settings))
 
     plan = with_catalog(settings, decide)
     if is_interactive() and not is_yes:

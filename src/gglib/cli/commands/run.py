@@ -28,19 +28,25 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
     """
     import sys
 
+    from gglib.cli.listing import how_to_use
     from gglib.cli.runner import with_catalog
     from gglib.cli.talk import Talk
     from gglib.core.errors import ModelNotFoundError
     from gglib.core.names import require_model
+    from gglib.core.plain_text import escape_block
 
     settings = options.settings()
     try:
-        name = with_catalog(settings, lambda store: require_model(store, model)).name
+        found = with_catalog(settings, lambda store: require_model(store, model))
     except ModelNotFoundError as error:
-        raise click.ClickException(_how_to_get(model, error)) from error
+        raise click.ClickException(escape_block(_how_to_get(model, error))) from error
+    name = found.name
+    if found.capabilities.embedding or found.capabilities.rerank:
+        raise click.ClickException(f"Model '{name}' does not chat. {how_to_use(found)}")
     text = " ".join(prompt)
     if not sys.stdin.isatty() and not text:
         text = sys.stdin.read()
+    text = text.encode(errors="replace").decode()  # bytes of an argument that are not UTF-8
     with _proxy(settings) as server:
         talk = Talk(server, name, num_ctx=ctx)
         if text.strip():

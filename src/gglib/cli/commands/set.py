@@ -2,7 +2,7 @@
 
 import click
 
-from gglib.cli.context import IDLE_TTL_HELP, Options
+from gglib.cli.context import IDLE_TTL_HELP, MMPROJ_HELP, Options, kind_options
 
 
 @click.command("set")
@@ -14,9 +14,13 @@ from gglib.cli.context import IDLE_TTL_HELP, Options
     "--engine-args", metavar="ARGS", help="Arguments of llama-server, in one string; '' takes them back."
 )
 @click.option("--idle-ttl", metavar="TIME|off", help=IDLE_TTL_HELP)
+@kind_options
+@click.option("--auto", is_flag=True, help="Serve it as what its header says; takes the three above back.")
+@click.option("--mmproj", metavar="FILE|none", help=f"{MMPROJ_HELP}; 'none' takes it away.")
 @click.pass_obj
 def command(  # noqa: PLR0913 - click passes each option
     options: Options,
+    /,
     model: str,
     *,
     ctx: str | None,
@@ -24,24 +28,33 @@ def command(  # noqa: PLR0913 - click passes each option
     no_alias: bool,
     engine_args: str | None,
     idle_ttl: str | None,
+    mmproj: str | None,
+    **kinds: bool,
 ) -> None:
-    """Change what holds for a model: context, names, engine, idle time.
+    """Change what holds for a model: names, settings, kind, projector.
 
-    Context and engine arguments hold from its next start on, its names at once, its idle time from the next request on.
+    Context, engine arguments, kind and projector hold from its next start on, its names at once, its idle time from
+    the next request on.
     """
     from dataclasses import replace
 
-    from gglib.bootstrap.catalog import engine_args_of
-    from gglib.cli.model_settings import DEFAULT_WORD, context_of, idle_ttl_of
+    from gglib.bootstrap.catalog import engine_args_of, give_projector, read_header_again
+    from gglib.cli import render
+    from gglib.cli.model_settings import DEFAULT_WORD, context_of, idle_ttl_of, kind_of, projector_of
     from gglib.cli.runner import with_catalog
     from gglib.core.models import ModelSummary
     from gglib.core.names import not_found, require_model
     from gglib.core.ports import ModelStorePort
 
-    if ctx is None and engine_args is None and idle_ttl is None and not aliases and not no_alias:
+    kind = kind_of(**kinds)
+    is_all_unsaid = ctx is None and engine_args is None and idle_ttl is None and mmproj is None
+    if is_all_unsaid and not (aliases or no_alias or any(kinds.values())):
         raise click.UsageError(
-            "Nothing to change: give --ctx, --alias, --no-alias, --engine-args or --idle-ttl."
+            "Nothing to change: give --ctx, --alias, --no-alias, --engine-args, --idle-ttl, --embedding, --rerank, "
+            "--chat, --auto or --mmproj."
         )
+
+    own = options.settings()
 
     async def change(store: ModelStorePort) -> ModelSummary:
         known = await require_model(store, model)
@@ -49,15 +62,21 @@ def command(  # noqa: PLR0913 - click passes each option
         if ctx is not None:
             settings = replace(settings, context=None if ctx == DEFAULT_WORD else context_of(ctx))
         if engine_args is not None:
-            settings = replace(settings, engine_args=engine_args_of(engine_args))
+            settings = replace(settings, engine_args=engine_args_of(engine_args, own))
         if idle_ttl is not None:
             settings = replace(settings, idle_ttl_s=idle_ttl_of(idle_ttl))
+        if kinds["auto"]:
+            await read_header_again(known, store)
+        if any(kinds.values()):
+            settings = replace(settings, kind=kind)
+        if mmproj is not None:
+            await give_projector(known, projector_of(mmproj), store)
         changed = await store.change_model(
             known.name, aliases=aliases if aliases or no_alias else None, settings=settings
         )
         if changed is None:
-            raise not_found(model, [])
+            raise not_found(model, await store.list_models())
         return changed
 
-    changed = with_catalog(options.settings(), change)
-    click.echo(f"Changed '{changed.name}'.")
+    changed = with_catalog(own, change)
+    render.say(f"Changed '{changed.name}'.")

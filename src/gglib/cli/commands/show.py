@@ -90,7 +90,7 @@ def _show_model(settings: "Settings", found: "ModelSummary", *, as_json: bool) -
         "Context": listing.context_of(found) if found.settings.context else "the default",
         "Idle TTL": None if idle_ttl_s is None else render.span(idle_ttl_s),
         "Engine gets": " ".join(found.settings.engine_args),
-        "Can do": ", ".join(found.capabilities.names()),
+        "Can do": listing.kind_of(found),
         "State": state or "not in memory",
         "Last used": None if found.last_used_at is None else render.ago(time.time() - found.last_used_at),
         "Source": listing.source_of(found),

@@ -23,6 +23,7 @@ def command(options: Options, *, server: bool) -> None:
     Answers in flight may go on for a while (the setting 'drain_s'). The server stays: the next request brings a
     model back. '--server' ends the server, too.
     """
+    from gglib.cli import render
     from gglib.cli.api import post_json
     from gglib.cli.instance import require_endpoint
 
@@ -32,7 +33,7 @@ def command(options: Options, *, server: bool) -> None:
         return
     server_at = require_endpoint(settings)
     names = post_json(server_at, "/api/stop", timeout_s=settings.drain_s + STOP_LIMIT_S)["stopped"]
-    click.echo(f"Stopped {', '.join(names)}." if names else "No model was in memory.")
+    render.say(f"Stopped {', '.join(names)}." if names else "No model was in memory.")
 
 
 def _stop_server(settings: "Settings") -> None:

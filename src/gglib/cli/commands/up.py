@@ -74,12 +74,13 @@ def _ask_for_starter() -> None:
 async def _up(settings: "Settings", stages: _Stages, drain: "Drain") -> None:
     from gglib.bootstrap.collector import settle_collector
     from gglib.bootstrap.server import claimed_home, running_server
+    from gglib.cli import render
     from gglib.cli.engine_choice import engine_chosen
     from gglib.cli.proof import prove_with_one_of, show_client_settings
     from gglib.cli.screen import warn_if_open
 
     engine = await engine_chosen(settings)
-    click.echo(f"Engine   {engine.description}")
+    render.say(f"Engine   {engine.description}")
     async with claimed_home(settings) as home:
         models = await _models_to_prove_with(settings, home)
         async with running_server(settings, home, engine, on_drain=drain) as server:
@@ -97,11 +98,12 @@ async def _up(settings: "Settings", stages: _Stages, drain: "Drain") -> None:
 async def _models_to_prove_with(settings: "Settings", home: "ClaimedHome") -> "list[ModelSummary]":
     """Return the models in the order to prove with: those that can chat first, and of them the smallest."""
     from gglib.bootstrap.catalog import add_starter
+    from gglib.cli import render
     from gglib.cli.screen import progress_bar
 
     models = await home.catalog.list_models()
     if not models:
         with progress_bar() as progress:
             models = [await add_starter(settings, home.catalog, progress)]
-        click.echo(f"Model    {models[0].name} (added to the catalogue)")
+        render.say(f"Model    {models[0].name} (added to the catalogue)")
     return sorted(models, key=lambda model: (not model.capabilities.chat, model.size_bytes or 0))

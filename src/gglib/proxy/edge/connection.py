@@ -16,6 +16,7 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
+from gglib.proxy.dialect_errors import dialect_of
 from gglib.proxy.edge.body import IncomingBody
 from gglib.proxy.edge.patience import Patience, PatienceLimits, Phase
 from gglib.proxy.errors import describe
@@ -358,18 +359,19 @@ class ClientConnection(asyncio.Protocol):
     def _refuse(self, error: HttpError) -> None:
         """Answer what is no request, and close."""
         problem, request_id = describe(error), new_request_id()
+        body = dialect_of(self._reader.path_hint).body(problem, request_id)
         self._edge.note_refusal(error, request_id)
         writer = AnswerWriter(method="", minor_version=1)
         headers = [*problem.all_headers(), (b"x-request-id", request_id.encode())]
         head = writer.head(
             problem.status,
             header_lines(headers),
-            length=len(problem.body),
+            length=len(body),
             date_line=self.date_line,
             may_keep_alive=False,
             says_keep_alive=False,
         )
-        self.write(head + writer.part(problem.body))
+        self.write(head + writer.part(body))
         self._is_broken = self._is_answered = True
         self._close()
 

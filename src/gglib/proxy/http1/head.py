@@ -63,7 +63,7 @@ class RequestHead:
     headers: Headers = field(repr=False)  # with keys in it, as the fields have
     """Names in lower case, in order, duplicates and all."""
     fields: dict[bytes, bytes] = field(repr=False)
-    """The last value for each name."""
+    """The last value for each name. ``host`` may be missing in HTTP/1.0, which does not know it (RFC 1945)."""
     content_length: int | None
     """In bytes; 0 where there is no body, None for a chunked one."""
     wants_continue: bool
@@ -71,11 +71,9 @@ class RequestHead:
     derived: object = field(default=None, repr=False)
     """What whoever answers made of this head, for the next request that has the same one."""
 
-    @property
-    def target(self) -> bytes:
-        """Path and query as they came."""
-        path = self.raw_path.encode()
-        return path + b"?" + self.query if self.query else path
+    def target_at(self, path: str) -> bytes:
+        """Return a path, in ASCII, with the query as it came."""
+        return path.encode() + b"?" + self.query if self.query else path.encode()
 
 
 class HeadMemory:
@@ -121,7 +119,7 @@ def parse_head(block: bytes) -> RequestHead:
     if len(fields) != len(headers):
         _refuse_duplicates(headers, minor_version)
     host = fields.get(b"host")
-    if not host:
+    if not host and (minor_version > 0 or host is not None):
         raise MalformedRequestError("The request must have one 'Host' header.")
     raw_path, query = _origin_form(method, target, host)
     return RequestHead(
@@ -218,12 +216,12 @@ def _refuse_duplicates(headers: Headers, minor_version: int) -> None:
         raise ExpectationError("The only expectation that can be met is '100-continue', once.")
 
 
-def _origin_form(method: str, target: bytes, host: bytes) -> tuple[str, bytes]:
+def _origin_form(method: str, target: bytes, host: bytes | None) -> tuple[str, bytes]:
     """Return path and query; a target that names its authority must name the same one as ``Host`` does."""
     if not target.startswith(b"/"):
         absolute = _ABSOLUTE.fullmatch(target)
         if absolute is not None:
-            if absolute[1].lower() != host.lower():
+            if host is None or absolute[1].lower() != host.lower():
                 raise MalformedRequestError(
                     "The request's target and its 'Host' header name different hosts."
                 )

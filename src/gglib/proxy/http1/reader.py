@@ -5,15 +5,24 @@ After the end nothing more is read, whatever comes, until ``next_request`` says 
 that were sent in advance are answered in order. An error is final.
 """
 
+import re
 from enum import Enum
 from typing import NamedTuple
 
 from gglib.proxy.http1.chunked import ChunkedBody
 from gglib.proxy.http1.errors import HttpError, MalformedRequestError
-from gglib.proxy.http1.head import MAX_HEAD_BYTES, HeadMemory, RequestHead, check_beginning
+from gglib.proxy.http1.head import (
+    MAX_HEAD_BYTES,
+    MAX_REQUEST_LINE_BYTES,
+    HeadMemory,
+    RequestHead,
+    check_beginning,
+)
 
 _END_OF_HEAD = b"\r\n\r\n"
 _CRLF = b"\r\n"
+_PATH = re.compile(rb"(?:\r\n)*[A-Z]{1,20} (?:https?://[^/?# \r\n]*)?(/[!-\"$->@-~]*)")
+"""What stands in a request line before a question mark or a number sign."""
 _MAX_EMPTY_LINES = 8
 """Some old clients send one after a body (RFC 9112 section 2.2); more than a few are no accident."""
 
@@ -54,6 +63,7 @@ class RequestReader:
     """Reads the requests of one connection."""
 
     __slots__ = (
+        "_broken_start",
         "_buffer",
         "_checked_bytes",
         "_chunks",
@@ -74,6 +84,7 @@ class RequestReader:
         self._left_bytes = 0
         self._chunks = ChunkedBody()
         self._empty_lines = 0
+        self._broken_start = b""
 
     @property
     def is_in_head(self) -> bool:
@@ -107,9 +118,19 @@ class RequestReader:
                 self._buffer = self._buffer + data if self._buffer else data
                 self._advance(events)
         except HttpError:
+            self._broken_start = (self._buffer or data)[:MAX_REQUEST_LINE_BYTES]
             self._state, self._buffer = _BROKEN, b""
             raise
         return events
+
+    @property
+    def path_hint(self) -> str:
+        """The path of a request that is refused before all of its head was read; empty where none can be made out.
+
+        Only the form of the refusal may depend on it: nothing of it was checked.
+        """
+        match = _PATH.match(self._buffer if self._state is _HEAD else self._broken_start)
+        return match[1].decode() if match else ""
 
     def next_request(self) -> list[Event]:
         """Go on with the request that follows; returns what has come of it already. Raises as ``receive``.

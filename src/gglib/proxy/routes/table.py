@@ -5,12 +5,12 @@ from gglib.proxy.description import TEXT, Access, path_parameter
 from gglib.proxy.errors import MethodNotAllowedError, UnknownPathError
 from gglib.proxy.forward import forward
 from gglib.proxy.http1.errors import BodyTooLargeError
-from gglib.proxy.request import Request
 from gglib.proxy.routes import downloads, library, local, openapi
 from gglib.proxy.routes.health import show_health
 from gglib.proxy.routes.metrics import show_metrics
 from gglib.proxy.routes.openai import MODELS_PATH, list_models, show_model
 from gglib.proxy.routes.operation import Handler, Operation, relayed
+from gglib.proxy.routes.spelling import corrected
 from gglib.proxy.schemas import FORWARDED, ref
 from gglib.proxy.tally import OTHER
 
@@ -48,6 +48,11 @@ def _forwarded(path: str, name: str, summary: str) -> Operation:
     )
 
 
+def _native(path: str, name: str, summary: str) -> Operation:
+    """Return a path without ``/v1`` that has llama.cpp's own form: the bodies and answers differ from OpenAI's."""
+    return _forwarded(path, name, f"{summary}, in llama.cpp's own form")
+
+
 OPERATIONS: tuple[Operation, ...] = (
     relayed(
         list_models,
@@ -78,6 +83,9 @@ OPERATIONS: tuple[Operation, ...] = (
     _forwarded("/v1/messages", "message", "Chat, in Anthropic's dialect"),
     _forwarded("/v1/messages/count_tokens", "countTokens", "Count the tokens of a chat"),
     _forwarded("/v1/rerank", "rerank", "Sort texts by how well they answer"),
+    _native("/completions", "completeNatively", "Go on with a text"),
+    _native("/embeddings", "embedNatively", "Turn texts into embeddings"),
+    _native("/rerank", "rerankNatively", "Sort texts by how well they answer"),
     *library.OPERATIONS,
     *downloads.OPERATIONS,
     *local.OPERATIONS,
@@ -133,17 +141,20 @@ def route_of(path: str) -> str:
     return next((template for template, pattern in _PATTERNS.items() if pattern.fullmatch(path)), OTHER)
 
 
-def find_handler(request: Request) -> Handler:
-    """Return what serves ``request``; raises ``UnknownPathError`` or ``MethodNotAllowedError``."""
-    by_method = ROUTES.get(request.path)
-    if by_method is None:
-        by_method = TEMPLATES.get(route_of(request.path))
-    if by_method is None:
-        raise UnknownPathError(request.method, request.path)
-    handler = by_method.get("GET" if request.method == "HEAD" else request.method)
-    if handler is None:
-        raise MethodNotAllowedError(request.method, request.path, _allowed(by_method))
-    return handler
+def find_handler(method: str, path: str, host: bytes | None = None) -> tuple[Handler, str]:
+    """Return what serves a request, and its path as the route spells it (``spelling.py``).
+
+    Raises ``UnknownPathError``, which names the base URL at ``host``, or ``MethodNotAllowedError``.
+    """
+    for spelled in (path, corrected(path)):
+        by_method = ROUTES.get(spelled) or TEMPLATES.get(route_of(spelled))
+        if by_method is None:
+            continue
+        handler = by_method.get("GET" if method == "HEAD" else method)
+        if handler is None:
+            raise MethodNotAllowedError(method, spelled, _allowed(by_method))
+        return handler, spelled
+    raise UnknownPathError(method, path, host)
 
 
 def _allowed(by_method: dict[str, Handler]) -> tuple[str, ...]:

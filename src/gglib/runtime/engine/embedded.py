@@ -3,10 +3,12 @@
 import importlib.util
 import json
 import sys
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from gglib.core.errors import InvalidSettingError
 from gglib.runtime.engine import embedded_main
+from gglib.runtime.engine.kinds import pooling_launch
 from gglib.runtime.engine.options import EngineOption, parse_engine_args
 from gglib.runtime.engine.plan import LaunchPlan
 
@@ -42,6 +44,11 @@ class EmbeddedEngine:
             return False
         return embedded_main.has_gpu(xllamacpp.get_device_info())
 
+    def check_engine_args(self, arguments: Sequence[str]) -> None:
+        """Raise ``InvalidSettingError`` for an argument that the wheel has no field for."""
+        for option, _ in parse_engine_args(arguments):
+            _field_of(option)
+
     def command(self, plan: LaunchPlan) -> list[str]:
         """Write the parameters to the plan file, which only this user can read, and return the runner's argv."""
         plan.plan_file.write_text(json.dumps({"fields": parameters(plan), "key_file": str(plan.key_file)}))
@@ -69,7 +76,7 @@ def parameters(plan: LaunchPlan) -> dict[str, object]:
         "endpoint_metrics": True,
         "endpoint_slots": True,
         "ui": False,
-        "embedding": plan.spec.capabilities.embedding,
+        **_pooling_fields(plan),
     }
     if plan.spec.projector is not None:
         fields["mmproj.path"] = str(plan.spec.projector)
@@ -78,9 +85,23 @@ def parameters(plan: LaunchPlan) -> dict[str, object]:
     return fields
 
 
+def _pooling_fields(plan: LaunchPlan) -> dict[str, object]:
+    """Return what makes the engine embed or rerank; a pooling is an enum there, which its process looks up by name."""
+    launch = pooling_launch(plan)
+    if launch is None:
+        return {"embedding": False}
+    fields: dict[str, object] = {"embedding": True}
+    if launch.pooling is not None:
+        fields["pooling_type"] = launch.pooling
+    if launch.batch is not None:
+        fields |= {"n_batch": launch.batch, "n_ubatch": launch.batch}
+    return fields
+
+
 def _field_of(option: EngineOption) -> str:
     if option.field is None:
         raise InvalidSettingError(
-            f"The embedded engine does not take '{option.names[0]}': install llama-server to use this argument."
+            f"The embedded engine (xllamacpp) does not take '{option.names[0]}': leave this argument out, "
+            "or install llama.cpp so that llama-server is on the PATH."
         )
     return option.field

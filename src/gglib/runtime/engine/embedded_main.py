@@ -45,7 +45,16 @@ def _set(params: Any, name: str, value: object) -> None:  # noqa: ANN401 - the l
     *path, last = name.split(".")
     for part in path:
         params = getattr(params, part)
-    setattr(params, last, set(value) if last == "model_alias" and isinstance(value, list) else value)
+    setattr(params, last, _typed(params, last, value))
+
+
+def _typed(params: Any, name: str, value: object) -> object:  # noqa: ANN401 - the library is not typed
+    """Return what JSON cannot say in the library's own type."""
+    if name == "model_alias" and isinstance(value, list):
+        return set(value)
+    if name == "pooling_type" and isinstance(value, str):
+        return type(params.pooling_type)[f"LLAMA_POOLING_TYPE_{value.upper()}"]
+    return value
 
 
 if __name__ == "__main__":

@@ -5,13 +5,14 @@ before any is used, and again when its file has changed: an upgrade does not wai
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gglib.core.errors import EngineBrokenError, InvalidSettingError
 from gglib.runtime.engine.asking import ProgramAnswer, ask
 from gglib.runtime.engine.help_page import options_of, why_not_run, why_unusable
+from gglib.runtime.engine.kinds import pooling_launch
 from gglib.runtime.engine.options import parse_engine_args
 from gglib.runtime.engine.plan import LaunchPlan
 
@@ -70,6 +71,11 @@ class LlamaServerEngine:
             if self._help is None or self._help.identity != identity:
                 self._help = _Help(identity, self._ask_options())
             return self._help.options
+
+    def check_engine_args(self, arguments: Sequence[str]) -> None:
+        """Raise ``InvalidSettingError`` for an argument that this build does not know."""
+        if arguments:
+            _own_arguments(arguments, self.known_options)
 
     def command(self, plan: LaunchPlan) -> list[str]:
         """Return the argv; options that this build lacks are left out where it can serve without them.
@@ -144,19 +150,40 @@ def build_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
         ("--metrics",),
         ("--slots",),
         ("--no-ui",) if "--no-ui" in known else ("--no-webui",),
-        *([("--embeddings",)] if plan.spec.capabilities.embedding else []),
     )
     optional = [word for words in wished if words[0] in known for word in words]
-    return [*needed, *optional, *_own_arguments(plan, known)]
+    return [
+        *needed,
+        *optional,
+        *_pooling_arguments(plan, known),
+        *_own_arguments(plan.spec.settings.engine_args, known),
+    ]
 
 
-def _own_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
+def _pooling_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
+    """Return what makes the engine embed or rerank."""
+    launch = pooling_launch(plan)
+    if launch is None:
+        return []
+    switch = "--reranking" if plan.spec.capabilities.rerank else "--embeddings"
+    if switch not in known:
+        raise InvalidSettingError(f"This llama-server does not know '{switch}': install a newer one.")
+    words = [switch]
+    if launch.pooling is not None:
+        words += ["--pooling", launch.pooling]
+    if launch.batch is not None:
+        words += ["--batch-size", str(launch.batch), "--ubatch-size", str(launch.batch)]
+    return words
+
+
+def _own_arguments(arguments: Sequence[str], known: frozenset[str]) -> list[str]:
     words: list[str] = []
-    for option, value in parse_engine_args(plan.spec.settings.engine_args):
+    for option, value in parse_engine_args(arguments):
         name = next((name for name in option.names if name in known), None)
         if name is None:
             raise InvalidSettingError(
-                f"This llama-server does not know the engine argument '{option.names[0]}'."
+                f"This llama-server does not know the engine argument '{option.names[0]}': leave it out, "
+                "or install a newer llama.cpp."
             )
         words += [name] if value is None else [name, value]
     return words

@@ -3,10 +3,19 @@
 An allow-list: what would move the address, the key, the files or the log away from gglib is not on it.
 """
 
+import json
+import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gglib.core.errors import InvalidSettingError
+
+_INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
+"""llama.cpp reads whole numbers into 32 bits (``std::stoi``) and ends at any other."""
+_INTEGER = re.compile(r"[+-]?[0-9]{1,10}")
+_CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1")
+"""``kv_cache_types`` in llama.cpp's ``common/arg.cpp``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +27,18 @@ class EngineOption:
     field: str | None = None
     """Dotted; None where the embedded engine has no such field."""
     kind: type = int
-    """Type of the value; ``bool`` for a switch without a value."""
+    """Type of the value; ``bool`` for a switch without a value, ``dict`` for a JSON object."""
+    choices: tuple[str, ...] = ()
+    """The only texts that llama.cpp takes; empty for any."""
+    least: int = _INT_MIN
+    """The smallest number that the engine does not fail with."""
 
 
 ENGINE_OPTIONS = (
     EngineOption(("--threads", "-t"), "cpuparams.n_threads"),
     EngineOption(("--threads-batch", "-tb"), "cpuparams_batch.n_threads"),
-    EngineOption(("--batch-size", "-b"), "n_batch"),
-    EngineOption(("--ubatch-size", "-ub"), "n_ubatch"),
+    EngineOption(("--batch-size", "-b"), "n_batch", least=1),
+    EngineOption(("--ubatch-size", "-ub"), "n_ubatch", least=1),
     EngineOption(("--parallel", "-np"), "n_parallel"),
     EngineOption(("--cache-ram", "-cram"), "cache_ram_mib"),
     EngineOption(("--cache-reuse",), "n_cache_reuse"),
@@ -46,20 +59,20 @@ ENGINE_OPTIONS = (
     EngineOption(("--mlock",), None, bool),
     EngineOption(("--no-mmap",), None, bool),
     EngineOption(("--load-mode",), None, str),
-    EngineOption(("--flash-attn", "-fa"), None, str),
-    EngineOption(("--cache-type-k", "-ctk"), None, str),
-    EngineOption(("--cache-type-v", "-ctv"), None, str),
+    EngineOption(("--flash-attn", "-fa"), None, str, ("on", "off", "auto")),
+    EngineOption(("--cache-type-k", "-ctk"), None, str, _CACHE_TYPES),
+    EngineOption(("--cache-type-v", "-ctv"), None, str, _CACHE_TYPES),
     EngineOption(("--device", "-dev"), None, str),
-    EngineOption(("--split-mode", "-sm"), None, str),
+    EngineOption(("--split-mode", "-sm"), None, str, ("none", "layer", "row", "tensor")),
     EngineOption(("--tensor-split", "-ts"), None, str),
     EngineOption(("--override-tensor", "-ot"), None, str),
     EngineOption(("--cpu-moe", "-cmoe"), None, bool),
     EngineOption(("--n-cpu-moe", "-ncmoe"), None, int),
-    EngineOption(("--reasoning-format",), None, str),
+    EngineOption(("--reasoning-format",), None, str, ("none", "auto", "deepseek", "deepseek-legacy")),
     EngineOption(("--reasoning-budget",), None, int),
-    EngineOption(("--chat-template-kwargs",), None, str),
-    EngineOption(("--pooling",), None, str),
-    EngineOption(("--fit",), None, str),
+    EngineOption(("--chat-template-kwargs",), None, dict),
+    EngineOption(("--pooling",), "pooling_type", str, ("none", "mean", "cls", "last", "rank")),
+    EngineOption(("--fit",), None, str, ("on", "off")),
 )
 
 _BY_NAME = {name: option for option in ENGINE_OPTIONS for name in option.names}
@@ -89,9 +102,37 @@ def parse_engine_args(arguments: Sequence[str]) -> Iterator[tuple[EngineOption, 
 def _checked(name: str, option: EngineOption, text: str | None) -> str:
     if text is None:
         raise InvalidSettingError(f"Engine argument '{name}' needs a value.")
-    try:
-        option.kind(text)
-    except ValueError:
-        kind = "a whole number" if option.kind is int else "a number"
-        raise InvalidSettingError(f"Engine argument '{name}' needs {kind}, not '{text}'.") from None
+    needed = _what_it_needs(option, text)
+    if needed is not None:
+        raise InvalidSettingError(f"Engine argument '{name}' needs {needed}, not '{text}'.")
     return text
+
+
+def _what_it_needs(option: EngineOption, text: str) -> str | None:
+    """Return what the value has to be, where it is not."""
+    if option.kind is int:
+        if not _INTEGER.fullmatch(text):
+            return "a whole number"
+        if not option.least <= int(text) <= _INT_MAX:
+            return f"a whole number from {option.least} to {_INT_MAX}"
+    elif option.kind is float:
+        return None if _is_finite(text) else "a number"
+    elif option.kind is dict:
+        return None if _is_json_object(text) else "a JSON object"
+    elif option.choices and text not in option.choices:
+        return f"one of {', '.join(option.choices)}"
+    return None
+
+
+def _is_finite(text: str) -> bool:
+    try:
+        return text.isascii() and "_" not in text and math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _is_json_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False

@@ -1,5 +1,6 @@
 """What a launch needs, before it is put into the words of one engine. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -54,6 +55,14 @@ class Engine(Protocol):
     @property
     def warning(self) -> str | None:
         """What is wrong with the choice, in one sentence that says what to do; None when nothing is."""
+        ...
+
+    def check_engine_args(self, arguments: Sequence[str]) -> None:
+        """Raise ``InvalidSettingError`` for an engine argument of a model that this engine does not take.
+
+        May block: a binary is asked which options it knows, once for each version of its file. Raises
+        ``EngineBrokenError`` when it cannot run.
+        """
         ...
 
     def command(self, plan: LaunchPlan) -> list[str]:

@@ -56,6 +56,7 @@ _TABLE = (
     (("--no-ui", "--no-webui"), "", "disable the Web UI"),
     (("--embedding", "--embeddings"), "", "restrict to only support embedding use case"),
     (("--rerank", "--reranking"), "", "enable reranking endpoint on server"),
+    (("--pooling",), "{none,mean,cls,last,rank}", "pooling type for embeddings"),
     (("-to", "--timeout"), "N", "server read/write timeout in seconds"),
     (("--sse-ping-interval",), "N", "seconds between pings of a stream"),
 )

@@ -15,6 +15,12 @@ NO_EMBEDDINGS = (
     "not_supported_error",
 )
 
+NO_RERANKING = (
+    501,
+    "This server does not support reranking. Start it with `--reranking`",
+    "not_supported_error",
+)
+
 
 def dumps(value: object) -> bytes:
     """Return compact JSON."""
@@ -63,6 +69,12 @@ def embeddings(alias: str, inputs: int) -> bytes:
     """Return the answer of ``/v1/embeddings``: the same short vector for every input."""
     data = [{"object": "embedding", "index": n, "embedding": [0.6, 0.8]} for n in range(inputs)]
     return dumps({"object": "list", "model": alias, "data": data, "usage": _usage(inputs, 0)})
+
+
+def ranks(alias: str, documents: int) -> bytes:
+    """Return the answer of ``/v1/rerank``: the first document is the best."""
+    results = [{"index": n, "relevance_score": float(-n)} for n in range(documents)]
+    return dumps({"object": "list", "model": alias, "results": results, "usage": _usage(documents, 0)})
 
 
 def completion(alias: str, text: str, *, tokens: int, is_chat: bool) -> bytes:

@@ -141,6 +141,8 @@ class ScriptedServer:
             await reply.send(200, payloads.models(self._alias, n_ctx=self._n_ctx))
         elif path == "/v1/embeddings":
             await self._embed(request, reply)
+        elif path == "/v1/rerank":
+            await self._rerank(request, reply)
         elif (body := self._report(path)) is not None:
             await reply.send(200, body)
         else:
@@ -160,12 +162,21 @@ class ScriptedServer:
         return None
 
     async def _embed(self, request: Request, reply: Reply) -> None:
-        if not self._options.has("--embeddings"):
+        if not (self._options.has("--embeddings") or self._options.has("--reranking")):
             await _send_error(reply, payloads.NO_EMBEDDINGS)
             return
         inputs = _json_object(request.body).get("input", "")
         await reply.send(
             200, payloads.embeddings(self._alias, len(inputs) if isinstance(inputs, list) else 1)
+        )
+
+    async def _rerank(self, request: Request, reply: Reply) -> None:
+        if not self._options.has("--reranking"):
+            await _send_error(reply, payloads.NO_RERANKING)
+            return
+        documents = _json_object(request.body).get("documents")
+        await reply.send(
+            200, payloads.ranks(self._alias, len(documents) if isinstance(documents, list) else 0)
         )
 
     async def _complete(self, path: str, request: Request, reply: Reply) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+from gglib.system.small_files import read_small
 from gglib.usecases.file_state import FileState, file_state, is_directory
 from gglib.usecases.importing.candidates import HIDDEN_FAULT, Candidate, as_sha256, unreadable
 from gglib.usecases.importing.folder import candidates_of
@@ -18,6 +19,7 @@ from gglib.usecases.importing.walk import walk
 ORIGIN = "huggingface"
 _PREFIX = "models--"
 _SEPARATOR = "--"
+_MAX_REF_BYTES = 4096
 _FAULTS = {
     FileState.HERE: None,
     FileState.GONE: "its file is gone from the cache",
@@ -97,7 +99,7 @@ def _sha256_of(path: Path) -> str | None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8").strip()
+        return read_small(path, max_bytes=_MAX_REF_BYTES, follows_links=True).decode().strip()
     except (OSError, UnicodeDecodeError):
         return ""
 

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from gglib.system.small_files import read_small
 from gglib.usecases.importing.candidates import Candidate
 from gglib.usecases.importing.folder import find_in_folder
 
 ORIGIN = "lm-studio"
 _POINTER = ".lmstudio-home-pointer"
-_MAX_POINTER_CHARACTERS = 4096
+_MAX_POINTER_BYTES = 4096
 
 
 def models_directories(home: Path) -> tuple[Path, ...]:
@@ -36,8 +37,7 @@ def _described(path: Path, *, root: Path) -> Candidate:
 
 def _pointed_at(home: Path) -> tuple[Path, ...]:
     try:
-        with (home / _POINTER).open(encoding="utf-8") as file:
-            text = file.read(_MAX_POINTER_CHARACTERS).strip()
+        text = read_small(home / _POINTER, max_bytes=_MAX_POINTER_BYTES, follows_links=True).decode().strip()
     except (OSError, UnicodeDecodeError):
         return ()
     return (Path(text),) if text and "\0" not in text else ()

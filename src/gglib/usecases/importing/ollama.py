@@ -7,13 +7,13 @@ is at ``MODELS/blobs/sha256-HEX``. The chat template of a GGUF file is in its he
 not needed.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gglib.system.small_files import parse_json, read_small
 from gglib.usecases.file_state import is_directory, is_here
 from gglib.usecases.importing.candidates import Candidate, as_sha256, unreadable
 
@@ -112,8 +112,7 @@ def _layers(manifest: Json, blobs: Path) -> list[Json]:
 
 
 def _read(path: Path) -> Json:
-    with path.open("rb") as file:
-        content: Json = json.loads(file.read(_MAX_MANIFEST_BYTES))
+    content: Json = parse_json(read_small(path, max_bytes=_MAX_MANIFEST_BYTES, follows_links=True))
     return content
 
 

@@ -1,0 +1,87 @@
+"""``gglib prune``: frees the files that gglib wrote and no model uses."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from gglib.cli.context import Options
+    from gglib.core.ports import ModelStorePort
+    from gglib.usecases.prune_models import Pruned, PrunePlan
+
+
+@click.command("prune")
+@click.option("-y", "--yes", is_flag=True, help="Delete without asking.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be deleted.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs; deletes only with --yes.")
+@click.pass_context
+def command(ctx: click.Context, *, yes: bool, dry_run: bool, as_json: bool) -> None:
+    """Free the files that no model uses.
+
+    Deletes what gglib downloaded and no model of the catalogue uses any more, and what is left of downloads that no
+    pull resumes. Files that gglib did not write, links, and interrupted pulls stay; 'gglib pull' lists the latter.
+    """
+    from gglib.bootstrap.prune import pruner
+    from gglib.cli import keep_words, render
+    from gglib.cli.instance import find_instance
+    from gglib.cli.runner import with_catalog
+
+    options: Options = ctx.obj
+    settings = options.settings()
+    prunes = pruner(settings)
+
+    def is_serving() -> bool:
+        return find_instance(settings) is not None
+
+    async def decide(store: "ModelStorePort") -> "PrunePlan":
+        import asyncio
+
+        return await asyncio.to_thread(prunes.plan, await store.list_models(), is_serving=is_serving())
+
+    plan = with_catalog(settings, decide)
+    if not as_json:
+        for line in keep_words.to_be_pruned(plan, settings.models_dir):
+            render.say(line)
+    done: Pruned | None = None
+    if (plan.doomed or plan.directories) and not dry_run and _may_delete(plan, is_yes=yes, is_quiet=as_json):
+        done = with_catalog(settings, lambda store: prunes.prune(plan, store, is_serving=is_serving()))
+        if not as_json:
+            for line in keep_words.pruned(done):
+                render.say(line)
+    if as_json:
+        render.show_json(_as_json(plan, done))
+    if done is not None and done.undeleted:
+        ctx.exit(1)
+
+
+def _may_delete(plan: "PrunePlan", *, is_yes: bool, is_quiet: bool) -> bool:
+    """Ask, where somebody can be asked and has not said it already."""
+    from gglib.cli.screen import is_interactive
+    from gglib.core.errors import GglibError
+
+    if is_yes or is_quiet or not plan.doomed:
+        return is_yes or not is_quiet
+    count = len(plan.doomed)
+    what = "this file" if count == 1 else f"these {count} files"
+    if not is_interactive():
+        raise GglibError(
+            f"Nothing was deleted, because this is no terminal: 'gglib prune --yes' deletes {what}."
+        )
+    return click.confirm(f"Delete {what}?", default=False)
+
+
+def _as_json(plan: "PrunePlan", done: "Pruned | None") -> dict[str, object]:
+    return {
+        "files": [
+            {"path": str(file.path), "size_bytes": file.size_bytes, "freed_bytes": file.freed_bytes}
+            for file in plan.doomed
+        ],
+        "directories": [str(path) for path in plan.directories],
+        "kept": [{"path": str(file.path), "reason": file.reason} for file in plan.spared],
+        "total_bytes": plan.freed_bytes,
+        "deleted": None if done is None else [str(path) for path in done.deleted],
+        "freed_bytes": 0 if done is None else done.freed_bytes,
+        "undeleted": []
+        if done is None
+        else [{"path": str(file.path), "reason": file.reason} for file in done.undeleted],
+    }

@@ -1,0 +1,116 @@
+"""What a model is served as: chat, embedding or rerank. The user's word wins over the header's. Pure."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from gglib.core.models import ModelCapabilities, ModelKind, ModelLaunchSpec, ModelSummary, Pooling
+
+# Architectures of which llama.cpp computes embeddings (or ranks) only.
+ENCODERS = frozenset(
+    {
+        "bert",
+        "eurobert",
+        "gemma-embedding",
+        "jina-bert-v2",
+        "jina-bert-v3",
+        "llama-embed",
+        "modern-bert",
+        "neo-bert",
+        "nomic-bert",
+        "nomic-bert-moe",
+        "t5encoder",
+    }
+)
+
+LONGEST_WHOLE_INPUT = 32_768
+"""Largest context, in tokens, of a model that reads each input in one physical batch.
+
+The engine's attention mask for such a batch has context squared entries of 2 bytes: 2 GiB here, 32 GiB at 131,072
+(compute buffer measured with llama.cpp b11549: 2,122 MiB at 32,768 for a model of 64 dimensions).
+"""
+
+
+def effective_capabilities(detected: ModelCapabilities, kind: ModelKind | None) -> ModelCapabilities:
+    """Return what a model can be asked for when it is served as ``kind``; None: as its header says."""
+    match kind:
+        case "embedding":
+            return ModelCapabilities(embedding=True)
+        case "rerank":
+            return ModelCapabilities(rerank=True)
+        case "chat":
+            return replace(detected, chat=True, embedding=False, rerank=False)
+    return detected
+
+
+def effective_pooling(
+    own: Pooling | None, detected: ModelCapabilities, kind: ModelKind | None, *, architecture: str | None
+) -> Pooling | None:
+    """Return the pooling to launch with; None where the engine decides, or where the model only chats.
+
+    ``own`` is the header's. An embedding model without any answers each request with "Pooling type 'none' is not OAI
+    compatible" (seen in llama.cpp b11549), so one that the user declares as such gets what is usual for its family:
+    the mean for encoders, the last token for decoders.
+    """
+    served = effective_capabilities(detected, kind)
+    if served.rerank:
+        return "rank"
+    if not served.embedding:
+        return None
+    if detected.embedding:
+        return own
+    return "mean" if architecture in ENCODERS else "last"
+
+
+def is_read_whole(capabilities: ModelCapabilities, pooling: Pooling | None) -> bool:
+    """Whether an input has to fit into one physical batch of the engine.
+
+    So for embeddings and ranks, except where the last token alone counts: there the engine splits an input
+    (``can_split`` of llama.cpp's server, b11549).
+    """
+    return (capabilities.embedding or capabilities.rerank) and pooling != "last"
+
+
+def context_ceiling(
+    trained: int | None, capabilities: ModelCapabilities, pooling: Pooling | None
+) -> int | None:
+    """Return the most that a model may be launched with, in tokens; None where nothing is known of it."""
+    if capabilities.chat or not is_read_whole(capabilities, pooling):
+        return trained
+    return min(trained or LONGEST_WHOLE_INPUT, LONGEST_WHOLE_INPUT)
+
+
+def launch_pooling(model: ModelSummary) -> Pooling | None:
+    """Return the pooling that a model is launched with; None where the engine decides, or the model only chats."""
+    detected = model.detected or model.capabilities
+    return effective_pooling(model.pooling, detected, model.settings.kind, architecture=model.architecture)
+
+
+def longest_context(model: ModelSummary) -> int | None:
+    """Return the largest context that is ever served with a model, in tokens; None where nothing is known of it."""
+    return context_ceiling(model.trained_context, model.capabilities, launch_pooling(model))
+
+
+def with_kind(model: ModelSummary) -> ModelSummary:
+    """Return the model with the capabilities that follow from its header and its settings."""
+    header, kind = model.detected or model.capabilities, model.settings.kind
+    return replace(
+        model,
+        capabilities=effective_capabilities(header, kind),
+        detected=None if kind is None else header,
+    )
+
+
+def launch_spec(model: ModelSummary, path: Path) -> ModelLaunchSpec:
+    """Return what an engine needs to load ``model`` from ``path``, its file or first shard."""
+    return ModelLaunchSpec(
+        model_id=model.id,
+        model_name=model.name,
+        path=path,
+        paths=model.paths,
+        size_bytes=model.size_bytes or 0,
+        trained_context=longest_context(model),
+        capabilities=model.capabilities,
+        pooling=launch_pooling(model),
+        settings=model.settings,
+        projector=model.projector,
+    )

@@ -1,0 +1,144 @@
+"""The forms that an error has in each dialect: a whole answer, and the end of an event stream. Pure.
+
+Which dialect a request speaks follows from its path alone, so it is known before anything else is looked at. Sources:
+OpenAI's reference of errors and of streaming events (``ResponseErrorEvent``, ``ResponseFailedEvent``), Anthropic's
+pages on errors and on streaming, and what their official clients do with each form (openai 3.54, anthropic 2.14).
+"""
+
+import re
+from abc import ABC, abstractmethod
+from functools import lru_cache
+
+from gglib.proxy.errors import ContextLengthExceededError, Problem, to_json
+from gglib.proxy.sse import error_event
+
+_REMEMBERED = 64
+
+
+class ErrorDialect(ABC):
+    """The form of errors in one dialect. ``request_id`` is the one in the header ``x-request-id``."""
+
+    @abstractmethod
+    def body(self, problem: Problem, request_id: str) -> bytes:
+        """Return the body of a whole answer."""
+
+    @abstractmethod
+    def events(self, problem: Problem, request_id: str, tail: bytes) -> bytes:
+        """Return what ends an event stream, whose last bytes were ``tail``."""
+
+
+class OpenAiErrors(ErrorDialect):
+    """``{"error": {message, type, param, code}}``; in a stream the same as data, without ``[DONE]``."""
+
+    def body(self, problem: Problem, request_id: str) -> bytes:
+        """Return OpenAI's object."""
+        del request_id
+        return problem.body
+
+    def events(self, problem: Problem, request_id: str, tail: bytes) -> bytes:
+        """Return one event; the official client raises at it."""
+        del request_id, tail
+        return error_event(problem.body)
+
+
+class ResponsesErrors(OpenAiErrors):
+    """OpenAI's Responses: whole answers as everywhere, in a stream the events ``error`` and ``response.failed``."""
+
+    def events(self, problem: Problem, request_id: str, tail: bytes) -> bytes:
+        """Return both events, in the order of OpenAI's server.
+
+        ``error`` has the members of the specification, and the object ``error`` at which the official client raises.
+        Codex reads ``response.failed`` only: without it, it takes the connection for broken and asks five times more.
+        """
+        number = _next_sequence_number(tail)
+        code = problem.code or problem.type_
+        error = {
+            "type": "error",
+            "sequence_number": number,
+            "code": code,
+            "message": problem.message,
+            "param": problem.param,
+            "error": problem.error,
+        }
+        failed = {
+            "type": "response.failed",
+            "sequence_number": number + 1,
+            "response": {
+                "id": f"resp_{request_id}",
+                "object": "response",
+                "status": "failed",
+                "error": {"code": code, "message": problem.message},
+                "output": [],
+            },
+        }
+        return error_event(to_json(error), b"error") + error_event(to_json(failed), b"response.failed")
+
+
+class AnthropicErrors(ErrorDialect):
+    """``{"type": "error", "error": {type, message}, "request_id"}``; in a stream the event ``error`` with the same."""
+
+    def body(self, problem: Problem, request_id: str) -> bytes:
+        """Return Anthropic's object."""
+        error = {
+            "type": anthropic_type(problem.status),
+            "message": _anthropic_message(problem),
+            **dict(problem.facts),
+        }
+        return to_json({"type": "error", "error": error, "request_id": request_id})
+
+    def events(self, problem: Problem, request_id: str, tail: bytes) -> bytes:
+        """Return one event; the official clients raise at it, and skip every event that has no name."""
+        del tail
+        return error_event(self.body(problem, request_id), b"error")
+
+
+OPENAI = OpenAiErrors()
+RESPONSES = ResponsesErrors()
+ANTHROPIC = AnthropicErrors()
+
+_BY_RESOURCE: dict[str, ErrorDialect] = {"messages": ANTHROPIC, "responses": RESPONSES}
+_VERSION = "v1"
+
+_ANTHROPIC_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",  # where Anthropic says 529: come back later
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+"""Anthropic's table of HTTP errors. All others: the client's fault below 500, else ``api_error``."""
+
+_SEQUENCE_NUMBER = re.compile(rb'"sequence_number": ?(\d{1,12})\b')
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def dialect_of(path: str) -> ErrorDialect:
+    """Return the dialect of a path as it came, served or not: a client that mistypes one still expects its form."""
+    names = [name for name in path.split("/") if name]
+    resource = next((name for name in names if name != _VERSION), "")
+    return _BY_RESOURCE.get(resource, OPENAI)
+
+
+def anthropic_type(status: int) -> str:
+    """Return Anthropic's type of an error with this status."""
+    return _ANTHROPIC_TYPES.get(status) or ("invalid_request_error" if status < 500 else "api_error")
+
+
+def _anthropic_message(problem: Problem) -> str:
+    """Return the message; of a conversation that is too long in Anthropic's words, which its clients look for."""
+    if problem.code != ContextLengthExceededError.code:
+        return problem.message
+    facts = dict(problem.facts)
+    asked, most = facts.get("n_prompt_tokens"), facts.get("n_ctx")
+    if asked is None or most is None:
+        return f"prompt is too long: {problem.message}"
+    return f"prompt is too long: {asked} tokens > {most} maximum{problem.advice}"
+
+
+def _next_sequence_number(tail: bytes) -> int:
+    """Return the number that follows the last one of a stream; 0 where it has none, as llama.cpp's."""
+    numbers = _SEQUENCE_NUMBER.findall(tail)
+    return int(numbers[-1]) + 1 if numbers else 0

@@ -1,0 +1,99 @@
+"""What a program that embeds the proxy hands to ``serve``: checked at once, and fitted to the ports.
+
+A wrong argument would otherwise show at the first request, as an internal error.
+"""
+
+import asyncio
+import socket
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from gglib.core.models import RunningTarget
+from gglib.core.ports import ModelRuntimePort, RuntimeStatus
+
+_RUNTIME_METHODS = ("ensure_model_running", "current_model", "stop_current")
+_CATALOG_METHODS = ("list_models", "resolve_model", "resolve_for_launch")
+_MAX_CONTEXT = 2**31 - 1
+"""What an engine can be asked for: a signed integer of 32 bits."""
+
+
+def check_arguments(
+    listener: object, default_ctx: object, runtime_port: object, catalog_port: object, cancel: object
+) -> None:
+    """Raise TypeError or ValueError, naming the argument, for what ``serve`` cannot work with."""
+    if not isinstance(listener, socket.socket):
+        raise TypeError(f"listener must be a bound socket, not {_kind(listener)}.")
+    if listener.fileno() < 0 or listener.type != socket.SOCK_STREAM:
+        raise ValueError("listener must be an open stream socket.")
+    if isinstance(default_ctx, bool) or not isinstance(default_ctx, int):
+        raise TypeError(f"default_ctx must be an int, a number of tokens, not {_kind(default_ctx)}.")
+    if not 1 <= default_ctx <= _MAX_CONTEXT:
+        raise ValueError(f"default_ctx must be from 1 to {_MAX_CONTEXT} tokens, not {default_ctx}.")
+    _check_port("runtime_port", runtime_port, _RUNTIME_METHODS, unlike=_CATALOG_METHODS)
+    _check_port("catalog_port", catalog_port, _CATALOG_METHODS, unlike=_RUNTIME_METHODS)
+    if not isinstance(cancel, asyncio.Event):
+        raise TypeError(f"cancel must be an asyncio.Event, not {_kind(cancel)}.")
+
+
+def as_runtime(runtime: object) -> ModelRuntimePort:
+    """Return the runtime itself, or, where it does not inherit from the port, one that calls it."""
+    return runtime if isinstance(runtime, ModelRuntimePort) else _StructuralRuntime(runtime)
+
+
+class _StructuralRuntime(ModelRuntimePort):
+    """A runtime that has the port's methods without inheriting from it; what it lacks is as the port has it."""
+
+    def __init__(self, runtime: Any) -> None:  # noqa: ANN401 - anything with the methods
+        self._runtime = runtime
+
+    async def ensure_model_running(
+        self, model_name: str, num_ctx: int | None, default_ctx: int
+    ) -> RunningTarget:
+        target: RunningTarget = await self._runtime.ensure_model_running(model_name, num_ctx, default_ctx)
+        return target
+
+    async def current_model(self) -> RunningTarget | None:
+        target: RunningTarget | None = await self._runtime.current_model()
+        return target
+
+    async def stop_current(self) -> None:
+        await self._runtime.stop_current()
+
+    def admit(
+        self,
+        model_name: str,
+        num_ctx: int | None,
+        default_ctx: int,
+        *,
+        wait_s: float | None = None,
+        request_id: str = "",
+    ) -> AbstractAsyncContextManager[RunningTarget]:
+        own = getattr(self._runtime, "admit", None) or super().admit
+        admitted: AbstractAsyncContextManager[RunningTarget] = own(
+            model_name, num_ctx, default_ctx, wait_s=wait_s, request_id=request_id
+        )
+        return admitted
+
+    async def status(self) -> RuntimeStatus:
+        own = getattr(self._runtime, "status", None) or super().status
+        status: RuntimeStatus = await own()
+        return status
+
+
+def _check_port(name: str, port: object, methods: tuple[str, ...], *, unlike: tuple[str, ...]) -> None:
+    if isinstance(port, type):
+        raise TypeError(
+            f"{name} must be an object, not the class {port.__name__}: did you mean {port.__name__}()?"
+        )
+    missing = [method for method in methods if not callable(getattr(port, method, None))]
+    if not missing:
+        return
+    if all(callable(getattr(port, method, None)) for method in unlike):
+        raise TypeError(f"{name} is {_kind(port)}: runtime_port and catalog_port are swapped.")
+    raise TypeError(
+        f"{name} must have the methods {', '.join(methods)}; {_kind(port)} has no {missing[0]}()."
+    )
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"'{type(value).__name__}'"

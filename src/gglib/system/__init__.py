@@ -1,0 +1,1 @@
+"""This machine's files, as the adapters need them. Knows the core only."""

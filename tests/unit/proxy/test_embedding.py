@@ -1,0 +1,141 @@
+"""What a program may hand to ``serve``."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import AsyncMock, MagicMock
+
+import pytest
+
+from gglib.core.models import RunningTarget
+from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, RuntimeStatus
+from gglib.proxy.embedding import as_runtime, check_arguments
+from gglib.testing import FakeCatalog, FakeRuntime
+
+TARGET = RunningTarget.local(9000, 1, "mine", 4096)
+
+
+class Structural:
+    """A runtime with the port's methods that does not inherit from the port."""
+
+    async def ensure_model_running(self, *_: object) -> RunningTarget:
+        return TARGET
+
+    async def current_model(self) -> RunningTarget:
+        return TARGET
+
+    async def stop_current(self) -> None:
+        return None
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """Return a bound socket."""
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as bound:
+        yield bound
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "text"),
+    [
+        ({"default_ctx": "4096"}, TypeError, "default_ctx must be an int, a number of tokens, not 'str'."),
+        ({"default_ctx": None}, TypeError, "default_ctx must be an int, a number of tokens, not None."),
+        ({"default_ctx": True}, TypeError, "default_ctx must be an int, a number of tokens, not 'bool'."),
+        ({"default_ctx": 4096.0}, TypeError, "default_ctx must be an int, a number of tokens, not 'float'."),
+        ({"default_ctx": 0}, ValueError, "default_ctx must be from 1 to 2147483647 tokens, not 0."),
+        ({"default_ctx": -1}, ValueError, "default_ctx must be from 1 to 2147483647 tokens, not -1."),
+        ({"default_ctx": 2**31}, ValueError, "not 2147483648."),
+        ({"runtime_port": None}, TypeError, "None has no ensure_model_running()."),
+        ({"runtime_port": object()}, TypeError, "'object' has no ensure_model_running()."),
+        ({"runtime_port": FakeRuntime}, TypeError, "not the class FakeRuntime: did you mean FakeRuntime()?"),
+        ({"runtime_port": FakeCatalog()}, TypeError, "runtime_port and catalog_port are swapped."),
+        ({"runtime_port": SimpleNamespace(ensure_model_running=print)}, TypeError, "has no current_model()."),
+        ({"catalog_port": None}, TypeError, "None has no list_models()."),
+        ({"catalog_port": FakeCatalog}, TypeError, "not the class FakeCatalog"),
+        ({"catalog_port": FakeRuntime()}, TypeError, "runtime_port and catalog_port are swapped."),
+        ({"catalog_port": SimpleNamespace(list_models=1)}, TypeError, "has no list_models()."),
+        ({"cancel": None}, TypeError, "cancel must be an asyncio.Event, not None."),
+        ({"cancel": threading.Event()}, TypeError, "cancel must be an asyncio.Event, not 'Event'."),
+        ({"listener": 8080}, TypeError, "listener must be a bound socket, not 'int'."),
+        ({"listener": None}, TypeError, "listener must be a bound socket, not None."),
+    ],
+)
+def test_a_wrong_argument_is_named(
+    listener: socket.socket, changed: dict[str, object], error: type[Exception], text: str
+) -> None:
+    """Its name, what it has to be, and what it is."""
+    arguments: dict[str, Any] = {
+        "listener": listener,
+        "default_ctx": 4096,
+        "runtime_port": FakeRuntime(),
+        "catalog_port": FakeCatalog(),
+        "cancel": asyncio.Event(),
+    }
+    check_arguments(**arguments)
+    with pytest.raises(error) as refused:
+        check_arguments(**(arguments | changed))
+    assert text in str(refused.value)
+
+
+def test_a_socket_that_cannot_be_served_is_refused() -> None:
+    """One for datagrams, and one that is closed."""
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+        pytest.raises(ValueError, match="stream"),
+    ):
+        check_arguments(datagrams, 1, FakeRuntime(), FakeCatalog(), asyncio.Event())
+    with pytest.raises(ValueError, match="open"):
+        check_arguments(datagrams, 1, FakeRuntime(), FakeCatalog(), asyncio.Event())
+
+
+@pytest.mark.parametrize(
+    ("runtime", "catalog"),
+    [
+        (AsyncMock(spec=ModelRuntimePort), AsyncMock(spec=ModelCatalogPort)),
+        (MagicMock(), MagicMock()),
+        (Structural(), FakeCatalog()),
+    ],
+)
+def test_mocks_and_structural_ports_pass(listener: socket.socket, runtime: object, catalog: object) -> None:
+    """What has the methods is taken, whatever it inherits from."""
+    check_arguments(listener, 1, runtime, catalog, asyncio.Event())
+
+
+async def test_a_structural_runtime_gets_what_the_port_provides() -> None:
+    """``admit`` and ``status`` are the port's defaults, over the three methods that the runtime has."""
+    runtime = as_runtime(Structural())
+    async with runtime.admit("mine", None, 4096, wait_s=1, request_id="req_1") as target:
+        assert target is TARGET
+    assert [resident.model_name for resident in (await runtime.status()).residents] == ["mine"]
+    assert await runtime.current_model() is TARGET
+    await runtime.stop_current()
+
+
+async def test_a_structural_runtime_keeps_the_methods_that_it_has() -> None:
+    """Its own ``admit`` and ``status`` are called, with every argument."""
+    asked: list[object] = []
+
+    class Own(Structural):
+        @contextlib.asynccontextmanager
+        async def admit(self, *arguments: object, **named: object) -> Any:
+            asked.append((arguments, named))
+            yield TARGET
+
+        async def status(self) -> RuntimeStatus:
+            return RuntimeStatus(failed=(("mine", "why"),))
+
+    runtime = as_runtime(Own())
+    async with runtime.admit("mine", 1, 2, wait_s=3, request_id="req_1") as target:
+        assert target is TARGET
+    assert asked == [(("mine", 1, 2), {"wait_s": 3, "request_id": "req_1"})]
+    assert (await runtime.status()).failed == (("mine", "why"),)
+
+
+def test_a_runtime_that_inherits_from_the_port_is_used_as_it_is() -> None:
+    """Nothing stands between it and the proxy."""
+    runtime = FakeRuntime()
+    assert as_runtime(runtime) is runtime
