@@ -106,9 +106,9 @@ class ScriptedPool(UpstreamPool):
         super().__init__(connect_timeout_s=5)
         self._reads = reads
 
-    async def connect(self, target: RunningTarget) -> UpstreamConnection:
+    async def connect(self, target: RunningTarget, *, limit_s: float = 0) -> UpstreamConnection:
         """Return a connection without a socket."""
-        del target
+        del target, limit_s
         loop = asyncio.get_running_loop()
         connection = UpstreamConnection(set(), own_lines=b"host: 127.0.0.1\r\nauthorization: Bearer x\r\n")
 
@@ -206,6 +206,7 @@ async def measure(
             limits=LIMITS,
             max_connections=10**6,
             max_body_bytes=ProxyOptions().max_body_bytes,
+            max_bodies_bytes=ProxyOptions().max_bodies_bytes,
             on_stop=app.stop,
             on_refusal=app.note_refusal,
         )

@@ -20,6 +20,7 @@ from gglib.core.authorities import read_allowed_origin, read_host
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.engine_choice import EMBEDDED
 from gglib.core.errors import CatalogError, InvalidSettingError
+from gglib.core.slots import DEFAULT_SLOTS
 from gglib.system.small_files import read_small
 
 T = TypeVar("T")
@@ -41,21 +42,25 @@ class Settings:
     port: int = 8080
     default_ctx: int = 8192
     engine: Path | None = None
-    slots: int = 4
+    slots: int = DEFAULT_SLOTS
     max_models: int = 1
     max_body_mb: int = 64
+    max_bodies_mb: int = 512
     heartbeat_s: float = 10.0
     max_wait_s: float = 600.0
     swap_wait_s: float = 15.0
     drain_s: float = 3.0
     first_byte_s: float = 600.0
     chunk_gap_s: float = 120.0
+    stalled_client_s: float = 5.0
     api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Access keys by name. They stand in no repr, no error and no log."""
     insecure: bool = False
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     allowed_engine_fields: tuple[str, ...] = ()
+    max_schema_cost: int = 2000
+    max_schema_kb: int = 1024
     max_connections: int = 4096
     warnings: tuple[str, ...] = ()
     """What is not wrong but should not stay so, a sentence each."""
@@ -226,7 +231,7 @@ SETTINGS: tuple[SettingSpec, ...] = (
         "slots",
         _integer(1, 64),
         "a whole number from 1 to 64",
-        "Requests that one model answers at the same time.",
+        "Requests that one model answers at a time, each with the whole context; fewer where memory is short.",
     ),
     SettingSpec(
         "max_models",
@@ -241,6 +246,13 @@ SETTINGS: tuple[SettingSpec, ...] = (
         _integer(1, 4096),
         "a whole number of MiB from 1 to 4096",
         "Largest request body in MiB.",
+    ),
+    SettingSpec(
+        "max_bodies_mb",
+        "max_bodies_mb",
+        _integer(1, 1024 * 1024),
+        "a whole number of MiB from 1 to 1048576",
+        "Memory in MiB for the request bodies of all clients together.",
     ),
     SettingSpec(
         "heartbeat_s",
@@ -285,6 +297,13 @@ SETTINGS: tuple[SettingSpec, ...] = (
         "Seconds that an engine may pause in the middle of its answer; 0 waits for ever.",
     ),
     SettingSpec(
+        "stalled_client_s",
+        "stalled_client_s",
+        _seconds,
+        "a number of seconds, 0 or more",
+        "Seconds that a client may read nothing of an answer that another model waits for; 0 gives it 60 s.",
+    ),
+    SettingSpec(
         _KEYS,
         "api_keys",
         read_keys,
@@ -320,6 +339,20 @@ SETTINGS: tuple[SettingSpec, ...] = (
         _several(_field_name),
         "a list of names of fields",
         "Fields of a request that control the engine, and reach it all the same.",
+    ),
+    SettingSpec(
+        "max_schema_cost",
+        "max_schema_cost",
+        _integer(1, 1_000_000_000),
+        "a whole number from 1 to 1000000000",
+        "Alternatives that a request's schemas and tools may open at one place; a value of an enum counts 1.",
+    ),
+    SettingSpec(
+        "max_schema_kb",
+        "max_schema_kb",
+        _integer(1, 1_048_576),
+        "a whole number of KiB from 1 to 1048576",
+        "Largest schema, or list of tools, of a request in KiB.",
     ),
     SettingSpec(
         "max_connections",

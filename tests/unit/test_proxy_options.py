@@ -8,7 +8,7 @@ import pytest
 
 from gglib.bootstrap.server import _proxy_options, running_server
 from gglib.core.errors import InvalidSettingError
-from gglib.proxy import ProxyOptions
+from gglib.proxy import ProxyOptions, SchemaLimits
 from gglib.settings import SETTINGS, Settings
 
 
@@ -25,11 +25,15 @@ def test_every_limit_that_can_be_set_reaches_the_proxy() -> None:
         "heartbeat_s": 9.5,
         "max_connections": 7,
         "max_wait_s": 10.5,
+        "stalled_client_s": 6.5,
     }
     assert shared == sorted(values)
-    options = asdict(_proxy_options(Settings(home=Path("/"), max_body_mb=3, **values)))
+    options = asdict(_proxy_options(Settings(home=Path("/"), max_body_mb=3, max_bodies_mb=5, **values)))
     assert {name: options[name] for name in shared} == values | {"allowed_engine_fields": {"id_slot"}}
     assert options["max_body_bytes"] == 3 * 1024 * 1024
+    assert options["max_bodies_bytes"] == 5 * 1024 * 1024
+    dear = _proxy_options(Settings(home=Path("/"), max_schema_kb=3, max_schema_cost=4))
+    assert dear.schema_limits == SchemaLimits(max_bytes=3 * 1024, max_cost=4)
     assert _proxy_options(Settings(home=Path("/"))) == ProxyOptions()
 
 

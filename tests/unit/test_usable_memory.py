@@ -1,14 +1,17 @@
-"""A graphics processor counts only for an engine that can use it."""
+"""A graphics processor counts only for an engine that can use it; slots are as many as there is memory for."""
 
 from pathlib import Path
 
 import pytest
 
 from gglib.bootstrap import memory as of_this_machine
-from gglib.bootstrap.memory import usable_memory
-from gglib.core.fit import GpuMemory, MachineMemory
+from gglib.bootstrap.memory import default_fit, launch_fit, slots_for, usable_memory
+from gglib.core.fit import Fit, GpuMemory, MachineMemory, estimate
+from gglib.core.models import ModelLaunchSpec, ModelSettings
+from gglib.gguf import read_model
 from gglib.runtime.engine import EmbeddedEngine, LlamaServerEngine
 from gglib.settings import Settings
+from gglib.testing import write_tiny_gguf
 
 WITH_GPU = MachineMemory(
     total_bytes=16 << 30,
@@ -44,3 +47,70 @@ async def test_a_processor_counts_if_the_engine_uses_it(
 def test_the_wheel_of_this_machine_says_what_it_can_use() -> None:
     """The real one answers, whatever it says."""
     assert EmbeddedEngine.has_gpu() in {True, False}
+
+
+MIB = 1024**2
+
+
+def spec_of(path: Path, *engine_args: str, projector: Path | None = None) -> ModelLaunchSpec:
+    """Return how a model is launched."""
+    return ModelLaunchSpec(
+        model_id=1,
+        model_name="tiny",
+        path=path,
+        size_bytes=path.stat().st_size if path.exists() else 0,
+        trained_context=32_768,
+        settings=ModelSettings(engine_args=engine_args),
+        projector=projector,
+    )
+
+
+def free(size_bytes: int) -> MachineMemory:
+    """Return a machine with so much free memory."""
+    return MachineMemory(total_bytes=size_bytes, available_bytes=size_bytes)
+
+
+def test_a_launch_gets_the_slots_that_the_estimate_has_room_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The header tells what a slot takes; what the engine may use of the machine tells how many there are."""
+    path = write_tiny_gguf(tmp_path / "tiny.gguf")
+    facts, size = read_model(path).facts, path.stat().st_size
+    need = [
+        estimate(facts, weights_bytes=size, context=32_768, slots=slots).total_bytes for slots in range(5)
+    ]
+    for slots in (1, 2, 3, 4):
+        memory = free(need[slots] + 257 * MIB)
+        monkeypatch.setattr(of_this_machine, "read_memory", lambda memory=memory: memory)
+        assert slots_for(EmbeddedEngine(reason=""))(spec_of(path), 32_768, 4) == slots
+
+
+def test_a_replaced_file_is_read_anew_and_a_broken_one_is_guessed(tmp_path: Path) -> None:
+    """What is remembered of a header holds for that file only."""
+    path = write_tiny_gguf(tmp_path / "tiny.gguf")
+    assert launch_fit(spec_of(path), 4096, 2, free(64 << 30)).need.is_exact
+    path.write_bytes(b"GGUF")
+    assert not launch_fit(spec_of(path), 4096, 2, free(64 << 30)).need.is_exact
+    path.unlink()
+    gone = launch_fit(spec_of(path), 4096, 2, free(64 << 30))
+    assert (gone.slots, gone.fit) == (2, Fit.FITS)
+
+
+def test_what_is_loaded_beside_a_model_counts(tmp_path: Path) -> None:
+    """A projector takes its size."""
+    path = write_tiny_gguf(tmp_path / "tiny.gguf")
+    projector = tmp_path / "mmproj.gguf"
+    projector.write_bytes(bytes(MIB))
+    alone = launch_fit(spec_of(path), 4096, 2, free(64 << 30)).need.total_bytes
+    both = launch_fit(spec_of(path, projector=projector), 4096, 2, free(64 << 30)).need.total_bytes
+    assert both - alone == MIB
+
+
+def test_without_a_request_the_models_own_settings_count(tmp_path: Path) -> None:
+    """Its context, its number of slots, and no more than it was trained for."""
+    path = write_tiny_gguf(tmp_path / "tiny.gguf")
+    settings = Settings(home=tmp_path, default_ctx=10**6, slots=3)
+    facts, size = read_model(path).facts, path.stat().st_size
+    found = default_fit(spec_of(path, "-np", "2"), settings, free(64 << 30))
+    assert found.need == estimate(facts, weights_bytes=size, context=32_768, slots=2)
+    assert default_fit(spec_of(path), settings, free(64 << 30)).slots == 3

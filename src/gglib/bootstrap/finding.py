@@ -13,5 +13,6 @@ async def finder(settings: Settings, hub: ModelHubPort) -> ModelFinder:
         hub=hub,
         memory=await usable_memory(settings),
         context=settings.default_ctx,
+        slots=settings.slots,
         read_facts=read_partial_facts,
     )

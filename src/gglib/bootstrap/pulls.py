@@ -20,6 +20,7 @@ async def planner(settings: Settings, store: ModelStorePort, hub: ModelHubPort) 
         read_facts=read_partial_facts,
         memory=await usable_memory(settings),
         default_ctx=settings.default_ctx,
+        slots=settings.slots,
     )
 
 

@@ -13,6 +13,7 @@ from functools import partial
 
 from gglib.bootstrap.catalog import open_catalog
 from gglib.bootstrap.library import open_library
+from gglib.bootstrap.memory import slots_for
 from gglib.core.access_keys import LOCAL_KEY_NAME
 from gglib.core.addresses import Endpoint
 from gglib.core.authorities import is_plain_loopback, read_host
@@ -21,7 +22,7 @@ from gglib.core.exposure import require_guard
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
 from gglib.machine import read_memory_state
-from gglib.proxy import GUARDED_FIELDS, ProxyOptions, serve
+from gglib.proxy import GUARDED_FIELDS, ProxyOptions, SchemaLimits, serve
 from gglib.runtime import EngineManager, ProxyConfig, ProxySupervisor, RuntimeConfig
 from gglib.runtime.engine import Engine
 from gglib.runtime.instance import InstanceClaim, claim
@@ -35,6 +36,7 @@ logger = logging.getLogger("gglib")
 
 JOIN_LIMIT_S = 20.0
 """Longer than the slowest stop; a private server that hangs must not keep a terminal."""
+KIB = 1024
 MIB = 1024 * 1024
 
 
@@ -86,7 +88,9 @@ async def running_server(
     options = _proxy_options(settings, local_key)
     async with (
         open_library(settings, home.catalog) as library,
-        EngineManager(home.catalog, engine, _runtime_config(settings), preflight=facts.check) as manager,
+        EngineManager(
+            home.catalog, engine, _runtime_config(settings, engine), preflight=facts.check
+        ) as manager,
         written_regularly(LastUses(manager.take_used, home.catalog, time.time)),
     ):
         supervisor = ProxySupervisor(partial(serve, options=options, library=library))
@@ -162,15 +166,18 @@ def _proxy_options(settings: Settings, local_key: str | None = None) -> ProxyOpt
     own = {} if local_key is None else {LOCAL_KEY_NAME: local_key}
     return ProxyOptions(
         max_body_bytes=settings.max_body_mb * MIB,
+        max_bodies_bytes=settings.max_bodies_mb * MIB,
         heartbeat_s=settings.heartbeat_s,
         max_wait_s=settings.max_wait_s,
         first_byte_s=settings.first_byte_s,
         chunk_gap_s=settings.chunk_gap_s,
+        stalled_client_s=settings.stalled_client_s,
         api_keys={**settings.api_keys, **own},
         allowed_hosts=settings.allowed_hosts + _own_name(settings.host),
         cors_origins=settings.cors_origins,
         allowed_engine_fields=_engine_fields(settings),
         max_connections=settings.max_connections,
+        schema_limits=SchemaLimits(settings.max_schema_kb * KIB, settings.max_schema_cost),
     )
 
 
@@ -198,12 +205,13 @@ def _proxy_config(settings: Settings) -> ProxyConfig:
     return ProxyConfig(host=settings.host, port=settings.port, default_ctx=settings.default_ctx)
 
 
-def _runtime_config(settings: Settings) -> RuntimeConfig:
+def _runtime_config(settings: Settings, engine: Engine) -> RuntimeConfig:
     return RuntimeConfig(
         run_dir=settings.run_dir,
         log_dir=settings.log_dir,
         capacity=settings.max_models,
         slots=settings.slots,
+        slots_for=slots_for(engine),
         heartbeat_s=settings.heartbeat_s,
         max_wait_s=settings.swap_wait_s,
         total_wait_s=settings.max_wait_s,

@@ -6,9 +6,9 @@ import shutil
 import sys
 
 from gglib.bootstrap.catalog import model_faults, open_catalog
+from gglib.bootstrap.memory import default_fit, usable_memory
 from gglib.cli.instance import find_instance
 from gglib.core.models import ModelSummary
-from gglib.machine import read_memory
 from gglib.runtime.engine import Engine, find_engine
 from gglib.runtime.supervisor import bind
 from gglib.settings import Settings, prepare_home
@@ -72,8 +72,12 @@ def checks(settings: Settings) -> list[Check]:
         return judge_disk(shutil.disk_usage(settings.home).free)
 
     async def memory() -> Finding:
-        free = (await asyncio.to_thread(read_memory)).available_bytes
-        return judge_memory(free, await _models(settings))
+        available = await usable_memory(settings)
+        async with open_catalog(settings) as catalog:
+            largest = max(await catalog.list_models(), key=lambda model: model.size_bytes or 0, default=None)
+            spec = None if largest is None else await catalog.resolve_for_launch(largest.name)
+        fit = None if spec is None else await asyncio.to_thread(default_fit, spec, settings, available)
+        return judge_memory(available.available_bytes, None if largest is None else largest.name, fit)
 
     named = (python, engine, home, models, address, access, disk, memory)
     return [(check.__name__, check) for check in named]

@@ -317,6 +317,8 @@ def _summary(plan: "PullPlan") -> str:
     files = "1 file" if len(plan.files) == 1 else f"{len(plan.files)} files"
     files += "" if plan.projector is None else " and a projector"
     fit = "" if plan.fit is None else f", {_FIT_WORDS[plan.fit]}"
+    if plan.slot_fit is not None and plan.slot_fit.is_short and plan.fit is Fit.FITS:
+        fit += f" ({plan.slot_fit.requests} at a time)"
     size = "size unknown" if plan.total_bytes is None else render.size(plan.total_bytes)
     return f"{what}: {files}, {size}{fit}."
 

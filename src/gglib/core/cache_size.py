@@ -2,7 +2,7 @@
 
 Read in the sources of build b11549: ``llama_model::create_memory`` (which kind of cache), ``llama_kv_cache``,
 ``llama_kv_cache_iswa`` (windows), ``llama_memory_recurrent`` (states), ``llama_hparams`` and ``load_arch_hparams``
-of each architecture (which layer has what). Keys and values are F16, states F32; SLOTS sequences share one cache.
+of each architecture (which layer has what). Keys and values are F16, states F32; each slot has a cache of its own.
 """
 
 from collections.abc import Mapping
@@ -13,8 +13,6 @@ from gglib.core.models import GgufFacts
 
 _Item = TypeVar("_Item")
 
-SLOTS = 4
-"""How many sequences gglib has an engine serve at a time."""
 BATCH = 512
 """How many tokens the engine computes at a time (``n_ubatch``)."""
 MAX_LAYERS = 4096
@@ -92,15 +90,18 @@ _WINDOWS: Mapping[str, _Window] = {
 _EXAONE4_LAYERS = 64
 
 
-def cache_bytes(facts: GgufFacts, context: int) -> int | None:
-    """Return the size of the cache of ``context`` tokens; None where the header does not tell the shape."""
+def cache_bytes(facts: GgufFacts, context: int, slots: int = 1) -> int | None:
+    """Return the size of a cache that holds ``context`` tokens for each of ``slots`` requests.
+
+    None where the header does not tell the shape.
+    """
     if facts.architecture in _WITHOUT_CACHE:
         return 0
     if not facts.block_count or not facts.embedding_length or facts.block_count > MAX_LAYERS:
         return None
     count = facts.block_count - min(facts.layers.predict_layers or 0, facts.block_count)
     recurrent = _recurrent_layers(facts, count)
-    state = sum(recurrent) * _state_numbers(facts) * _F32_BYTES * SLOTS
+    state = sum(recurrent) * _state_numbers(facts) * _F32_BYTES * slots
     if facts.architecture in _RECURRENT:
         return state
     heads = _head_counts_kv(facts, count)
@@ -116,11 +117,14 @@ def cache_bytes(facts: GgufFacts, context: int) -> int | None:
             continue
         size = window_cells if windows[layer] else cells
         attention += size * _width(facts, heads[layer], has_window=windows[layer]) * _F16_BYTES
-    return attention + state
+    return attention * slots + state
 
 
 def mask_places(facts: GgufFacts, context: int) -> int:
-    """Return how many places the masks of attention have for one token: of all layers' cache, and of the windows'."""
+    """Return how many places the masks of attention have for one token: of all layers' cache, and of the windows'.
+
+    A token sees the cache of its own slot only, so the number of slots does not matter.
+    """
     count = min(facts.block_count or 0, MAX_LAYERS)
     if facts.architecture in _RECURRENT:
         return 0
@@ -135,8 +139,8 @@ def padded(context: int) -> int:
 
 
 def window_cells_of(facts: GgufFacts, context: int) -> int:
-    """Return how many places the layers with a window have: a window for each slot, and a batch."""
-    return min(padded(context), padded((_window(facts) or 0) * SLOTS + BATCH))
+    """Return how many places the layers with a window have in one slot: the window, and a batch."""
+    return min(padded(context), padded((_window(facts) or 0) + BATCH))
 
 
 def window_layers(facts: GgufFacts, count: int) -> tuple[bool, ...]:

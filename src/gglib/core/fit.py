@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
-from gglib.core.cache_size import BATCH, SLOTS, cache_bytes, mask_places
+from gglib.core.cache_size import BATCH, cache_bytes, mask_places
 from gglib.core.models import GgufFacts
 
 _MIB = 1024**2
@@ -92,25 +92,30 @@ class MachineMemory:
 
 
 def estimate(
-    facts: GgufFacts | None, *, weights_bytes: int, context: int, parameter_count: int | None = None
+    facts: GgufFacts | None,
+    *,
+    weights_bytes: int,
+    context: int,
+    slots: int = 1,
+    parameter_count: int | None = None,
 ) -> MemoryNeed:
-    """Return what a model takes when gglib launches it with ``context`` tokens: four slots that share one cache.
+    """Return what a model takes when gglib launches it with ``context`` tokens for each of ``slots`` requests.
 
     ``weights_bytes`` are all its files. Without ``facts``, or where they do not tell the shape, it is guessed from the
     parameter count, and that from the size. Not counted: what the engine keeps of earlier prompts in RAM. That grows
     with use only, at most to an eighth of the machine's memory, and is given up by a restart.
     """
-    cache = cache_bytes(facts, context) if facts else None
-    compute = _compute_bytes(facts, context) if facts else None
+    cache = cache_bytes(facts, context, slots) if facts else None
+    compute = _compute_bytes(facts, context, slots) if facts else None
     parameters = (
         parameter_count or (facts.parameter_count if facts else None) or _guessed_parameters(weights_bytes)
     )
     stored_twice = _stored_twice_bytes(facts) if facts else 0
     return MemoryNeed(
         weights_bytes=weights_bytes + stored_twice,
-        kv_bytes=_guessed_cache_bytes(parameters, context) if cache is None else cache,
-        compute_bytes=_guessed_compute_bytes(parameters, context) if compute is None else compute,
-        overhead_bytes=_overhead_bytes(facts, context),
+        kv_bytes=_guessed_cache_bytes(parameters, context) * slots if cache is None else cache,
+        compute_bytes=_guessed_compute_bytes(parameters, context, slots) if compute is None else compute,
+        overhead_bytes=_overhead_bytes(facts, context * slots),
         left_behind_bytes=max(0, _repacked_bytes(facts, weights_bytes) - stored_twice) if facts else 0,
         is_exact=cache is not None and compute is not None,
     )
@@ -140,7 +145,7 @@ def judge_fit(need: MemoryNeed, memory: MachineMemory) -> Fit:
     return Fit.TIGHT if needed <= most + on_gpus else Fit.TOO_LARGE
 
 
-def _compute_bytes(facts: GgufFacts, context: int) -> int | None:
+def _compute_bytes(facts: GgufFacts, context: int, slots: int) -> int | None:
     """Return what a batch needs while it is computed, with flash attention, which the engine chooses by itself.
 
     A mask says for each token of the batch and each place in the cache whether the one sees the other (F16). Logits
@@ -155,14 +160,14 @@ def _compute_bytes(facts: GgufFacts, context: int) -> int | None:
     inner = max(_FEED_FORWARD_VECTORS * feed_forward, _STATE_VECTORS * (layers.state_inner_size or 0))
     numbers = _MODEL_VECTORS * width + inner
     places = mask_places(facts, context)
-    logits = SLOTS * (facts.vocabulary_size or 0) * _F32_BYTES
+    logits = slots * (facts.vocabulary_size or 0) * _F32_BYTES
     return BATCH * (numbers * _F32_BYTES + places * _F16_BYTES + _PER_TOKEN_BYTES) + logits
 
 
-def _overhead_bytes(facts: GgufFacts | None, context: int) -> int:
+def _overhead_bytes(facts: GgufFacts | None, places: int) -> int:
     vocabulary = (facts.vocabulary_size if facts else None) or _USUAL_VOCABULARY
     merges = (facts.merge_count if facts else None) or 0
-    return _PROCESS_BYTES + vocabulary * _TOKEN_BYTES + merges * _MERGE_BYTES + context * _PLACE_BYTES
+    return _PROCESS_BYTES + vocabulary * _TOKEN_BYTES + merges * _MERGE_BYTES + places * _PLACE_BYTES
 
 
 def _stored_twice_bytes(facts: GgufFacts) -> int:
@@ -193,8 +198,8 @@ def _guessed_cache_bytes(parameters: int, context: int) -> int:
     return context * math.isqrt(max(parameters, 1)) * _CACHE_PER_ROOT // _CACHE_ROOT_SHARE
 
 
-def _guessed_compute_bytes(parameters: int, context: int) -> int:
+def _guessed_compute_bytes(parameters: int, context: int, slots: int) -> int:
     """Take a model's width for 1.3 times the cube root of its parameters, and its feed-forward for three times that."""
     width = int(1.3 * max(parameters, 1) ** (1 / 3)) + 1
     numbers = (_MODEL_VECTORS + 3 * _FEED_FORWARD_VECTORS) * width
-    return BATCH * (numbers * _F32_BYTES + context * _F16_BYTES) + SLOTS * _USUAL_VOCABULARY * _F32_BYTES
+    return BATCH * (numbers * _F32_BYTES + context * _F16_BYTES) + slots * _USUAL_VOCABULARY * _F32_BYTES

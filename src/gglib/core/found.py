@@ -18,7 +18,10 @@ class FoundOffer:
 
     offer: Offer
     need: MemoryNeed
+    """With so many slots."""
     fit: Fit
+    slots: int = 1
+    """How many requests it would answer at a time in the memory that is free."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ A repository::
      "suggested": "Q4_K_M" | null,                 label of what gglib would take of these
      "offers": [{"label", "pull",                  what to give to 'gglib pull'
                  "quantization" | null, "size_bytes", "fit": "fits" | "tight" | "too large",
+                 "slots": 4,                   requests at a time for which there is memory
                  "need": {"weights_bytes", "kv_bytes", "compute_bytes", "overhead_bytes", "total_bytes",
                           "left_behind_bytes",      as core.fit.MemoryNeed has them
                           "is_exact"},
@@ -84,6 +85,7 @@ def _offer_json(found: FoundOffer, repo: str, revision: str | None) -> dict[str,
         "quantization": found.offer.quantization,
         "size_bytes": found.offer.size_bytes,
         "fit": found.fit.value,
+        "slots": found.slots,
         "need": {**asdict(found.need), "total_bytes": found.need.total_bytes},
         "files": [_file_json(file) for file in found.offer.files],
     }

@@ -1,12 +1,13 @@
-"""How much memory each model of a repository takes, when the header of only one of them was read. Pure."""
+"""Which models of a repository fit a machine, when the header of only one of them was read. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 
 from gglib.core.context import ContextWish
-from gglib.core.fit import MemoryNeed, estimate
+from gglib.core.fit import MachineMemory
 from gglib.core.models import GgufFacts
 from gglib.core.offers import Offer, Offers
+from gglib.core.slots import SlotFit, model_fit
 
 
 def context_to_judge(default: int, facts: GgufFacts | None, trained: int | None) -> int:
@@ -18,20 +19,31 @@ def context_to_judge(default: int, facts: GgufFacts | None, trained: int | None)
     return ContextWish(requested=None, model_setting=None, default=default, trained=known or trained).needed
 
 
-def needs_of(
-    offers: Offers, facts: GgufFacts | None, *, context: int, parameter_count: int | None
-) -> Mapping[str, MemoryNeed]:
-    """Return the need of each offer, by the name of its first file; ``facts`` are those of the smallest offer.
+def fits_of(  # noqa: PLR0913 - what a fit depends on
+    offers: Offers,
+    facts: GgufFacts | None,
+    *,
+    context: int,
+    slots: int,
+    memory: MachineMemory,
+    parameter_count: int | None,
+    more_bytes: int = 0,
+) -> Mapping[str, SlotFit]:
+    """Return how each offer fits, by the name of its first file; ``facts`` are those of the smallest offer.
+
+    ``slots`` is how many are wanted; ``more_bytes`` is what is loaded beside each, as a projector.
 
     All quantizations of one model have its shape, but not its tensors' types. Where a repository has several models,
     neither the header nor the hub's ``parameter_count`` says anything of the others.
     """
     is_one_model = all(offer.is_alone for offer in offers.models)
     return {
-        offer.first.name: estimate(
+        offer.first.name: model_fit(
             _facts_of(offer, facts, is_one_model=is_one_model, is_read=index == 0) if facts else None,
-            weights_bytes=offer.size_bytes,
+            weights_bytes=offer.size_bytes + more_bytes,
             context=context,
+            slots=slots,
+            memory=memory,
             parameter_count=parameter_count if is_one_model else None,
         )
         for index, offer in enumerate(offers.models)

@@ -141,6 +141,8 @@ def _of_file(repo: str, file: str, revision: str | None) -> PullTarget:
 
 def _of_repository(repo: str, quantization: str | None, revision: str | None) -> PullTarget:
     _require_repo(repo)
+    if quantization is not None and not quantization.isprintable():
+        raise _unreadable(f"{repo}:{quantization}", "a quantization has no such character")
     return PullTarget(repo=repo, quantization=quantization, revision=_require_revision(revision))
 
 

@@ -31,7 +31,7 @@ class AccessLog:
 
     def note(self, record: RequestRecord, at_s: float) -> None:
         """Take in a request that was over at ``at_s``, in seconds since the epoch."""
-        if record.status == 200 and record.path in QUIET_PATHS:
+        if record.status == 200 and record.cut is None and record.path in QUIET_PATHS:
             return
         if log.isEnabledFor(logging.INFO):
             self._add(line(record), at_s)
@@ -65,6 +65,7 @@ def line(record: RequestRecord) -> str:
     """Return a request as one line, without its time. Pure."""
     text = (
         f"{record.method} {record.path} model={_value(record.model)} status={record.status or '-'}"
+        f"{_name('cut', record.cut)}{_name('error', None if record.cut else record.error_code)}"
         f"{_ms('waited', record.waited_s)}{_ms('first_byte', record.first_byte_s)}"
         f" duration_ms={record.duration_s * 1000:.1f} chunks={record.chunks}"
         f"{_count('prompt_tokens', record.prompt_tokens)}{_count('completion_tokens', record.completion_tokens)}"

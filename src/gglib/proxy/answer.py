@@ -13,7 +13,7 @@ from gglib.proxy.edge.wire import Wire
 from gglib.proxy.errors import JSON, describe, to_json
 from gglib.proxy.headers import Headers
 from gglib.proxy.http1.writer import AnswerWriter, header_lines
-from gglib.proxy.usage import TAIL_BYTES
+from gglib.proxy.usage import HEAD_BYTES, TAIL_BYTES, find_usage, has_usage
 
 STREAM_HEAD: Headers = [(b"content-type", header_rules.EVENT_STREAM), *header_rules.STREAM_HEADERS]
 
@@ -38,6 +38,8 @@ class Answer:
     """
 
     __slots__ = (
+        "_head",
+        "_middle",
         "_older_parts",
         "_parts",
         "_parts_bytes",
@@ -57,6 +59,8 @@ class Answer:
         self._wire = wire
         self._writer = AnswerWriter(method=method, minor_version=minor_version)
         self._request_id = request_id.encode()
+        self._head = self._middle = b""
+        """The first bytes of a body that is longer than its tail, and what was seen of its usage in between."""
         self._older_parts: list[bytes] = []
         self._parts: list[bytes] = []
         self._parts_bytes = 0
@@ -84,8 +88,13 @@ class Answer:
 
     @property
     def tail(self) -> bytes:
-        """The last bytes of the body, as many as tell its usage."""
+        """The last bytes of the body."""
         return b"".join(self._older_parts + self._parts)[-TAIL_BYTES:]
+
+    @property
+    def usage_text(self) -> bytes:
+        """The pieces of the body that ``read_usage`` reads: its end, and before it what is known of the rest."""
+        return b"%b\n%b\n%b" % (self._head, self._middle, self.tail) if self._head else self.tail
 
     async def start(self, status: int, headers: Headers, *, length: int | None = None) -> None:
         """Send the head. ``length`` is the body's in bytes; None where it is not known."""
@@ -203,10 +212,25 @@ class Answer:
         self.chunks += 1
         # To copy the tail for each part would touch 4 KB that no cache holds where there are many streams. So the last
         # parts are kept as they are: a generation of them that is long enough for the tail, and the one that grows.
-        self._parts.append(part if len(part) <= TAIL_BYTES else part[-TAIL_BYTES:])
+        if len(part) > TAIL_BYTES:
+            self._note_long(part)
+            part = part[-TAIL_BYTES:]
+        self._parts.append(part)
         self._parts_bytes += len(part)
         if self._parts_bytes >= TAIL_BYTES:
+            if not self._head:
+                self._head = b"".join(self._parts)[:HEAD_BYTES]
             self._older_parts, self._parts, self._parts_bytes = self._parts, [], 0
+
+    def _note_long(self, part: bytes) -> None:
+        """Look at all of a part of which only the end is kept."""
+        if not self._head:
+            self._head = (b"".join(self._parts) + part[:HEAD_BYTES])[:HEAD_BYTES]
+        if not self.is_event_stream and not has_usage(
+            self._head
+        ):  # embeddings, the longest answers, have it there
+            before = b"".join(self._older_parts + self._parts)
+            self._middle = find_usage(part, before) or self._middle
 
     def _require(self, state: AnswerState, what: str) -> None:
         if self.state is not state:

@@ -3,6 +3,7 @@
 It knows no sockets: ``server.py`` puts it behind the edge.
 """
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +20,7 @@ from gglib.proxy.http1.errors import HttpError
 from gglib.proxy.http1.writer import header_lines
 from gglib.proxy.options import Services
 from gglib.proxy.record import Refusal, RequestRecord
-from gglib.proxy.request import ClientLeftError, Request
+from gglib.proxy.request import ClientLeftError, ClientStalledError, Request
 from gglib.proxy.routes.operation import Handler
 from gglib.proxy.routes.table import find_handler
 
@@ -43,7 +44,7 @@ class ProxyApp:
         head = request.head
         answer = Answer(wire, method=head.method, minor_version=head.minor_version, request_id=request.id)
         started_s = monotonic()
-        error_code: str | None = None
+        error_code = cut = None
         self._open.add(request)
         try:
             plan = self._admit(request, answer)
@@ -51,16 +52,24 @@ class ProxyApp:
                 if request.has_left:  # before this began
                     raise ClientLeftError  # noqa: TRY301 - it is told as if it had come later
                 await plan.handler(request, answer, self._services)
-        except ClientLeftError:
+        except ClientLeftError as error:
+            cut = error.code if answer.is_started and not answer.is_ended else None
+            error_code = error.code if isinstance(error, ClientStalledError) else None
             answer.status = answer.status or CLIENT_CLOSED_REQUEST
+        except asyncio.CancelledError:
+            error_code = ShuttingDownError.code
+            cut = error_code if answer.is_started and not answer.is_ended else None
+            raise
         except Exception as error:  # noqa: BLE001 - the border: whatever it is, the client is told
             error_code = _code_to_count(error, is_status_open=not answer.is_started)
+            cut = error_code if answer.is_started and not answer.is_ended else None
             _log_error(request, error)
             await answer.fail(error, dialect_of(request.path))
         finally:
             self._open.discard(request)
             record = _record(request, answer, started_s=started_s, ended_s=monotonic(), error_code=error_code)
-            self._services.observer.note(record, answer.tail)
+            record.cut = cut
+            self._services.observer.note(record, answer.usage_text)
 
     def stop(self) -> None:
         """End what is open with ``ShuttingDownError``, and refuse what comes."""

@@ -74,6 +74,10 @@ class _StructuralRuntime(ModelRuntimePort):
         )
         return admitted
 
+    def is_wanted(self, target: RunningTarget) -> bool:
+        own = getattr(self._runtime, "is_wanted", None) or super().is_wanted
+        return bool(own(target))
+
     async def status(self) -> RuntimeStatus:
         own = getattr(self._runtime, "status", None) or super().status
         status: RuntimeStatus = await own()

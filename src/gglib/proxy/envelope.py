@@ -10,9 +10,16 @@ from typing import NamedTuple, NoReturn
 
 from gglib.proxy.engine_guards import (
     ENGINE_FIELDS,
+    MAX_COUNTS,
     MAX_GRAMMAR_BYTES,
+    MAX_ITEMS,
+    SCHEMA_FIELDS,
+    SchemaLimits,
     refuse_bad_grammar,
+    refuse_dear_grammar,
+    refuse_dear_schema,
     refuse_engine_field,
+    refuse_high_count,
 )
 from gglib.proxy.errors import BadRequestError
 from gglib.proxy.json_scan import MAX_DEPTH, JsonRefusedError, RootScanner
@@ -24,13 +31,15 @@ _BYTES_PER_CHAR = 12
 """A character as JSON at its longest: a surrogate pair of escapes."""
 
 _LONGEST_VALUE = MAX_GRAMMAR_BYTES + 1
-"""Nothing that is read here may be longer: of what is, this much is enough to see that."""
+"""Nothing that is read here may be longer, schemas and arrays apart: of what is, this much is enough to see that."""
 
 _SHORT_BYTES = 4096
 """Beyond, what is built would be large, and what is looked through is searched at the speed of memchr."""
 
 _OWN_FIELDS = ("model", "stream", "num_ctx")
-_GUARDED = frozenset(("grammar", *ENGINE_FIELDS))
+_LIMITED = frozenset((*MAX_COUNTS, *MAX_ITEMS))
+_GUARDED = frozenset(("grammar", *ENGINE_FIELDS, *SCHEMA_FIELDS, *_LIMITED))
+_DEFAULT_LIMITS = SchemaLimits()
 _SCANNER = RootScanner((*_OWN_FIELDS, *sorted(_GUARDED)))
 _POSITIVE_INTEGER = re.compile(rb"[1-9][0-9]*")
 _NO_FIELDS: frozenset[str] = frozenset()
@@ -44,13 +53,18 @@ class Envelope(NamedTuple):
     num_ctx: int | None
 
 
-def read_envelope(body: bytes, *, allowed_engine_fields: frozenset[str] = _NO_FIELDS) -> Envelope:
+def read_envelope(
+    body: bytes,
+    *,
+    allowed_engine_fields: frozenset[str] = _NO_FIELDS,
+    schema_limits: SchemaLimits = _DEFAULT_LIMITS,
+) -> Envelope:
     """Return what ``body`` asks for; raises ``BadRequestError`` naming the field at fault.
 
     Stricter than JSON where two readers could disagree, so that the engine never sees another model than the proxy
     did: see ``json_scan``; and a duplicate of a field that is read here is refused, however it is spelled.
     """
-    return _read_short(body) or _read_any(body, allowed_engine_fields)
+    return _read_short(body) or _read_any(body, allowed_engine_fields, schema_limits)
 
 
 def _read_short(body: bytes) -> Envelope | None:
@@ -98,16 +112,24 @@ lists. White space around the value is not read over: ``decode`` does that, by t
 """
 
 
-def _read_any(body: bytes, allowed_engine_fields: frozenset[str]) -> Envelope:
+def _read_any(
+    body: bytes, allowed_engine_fields: frozenset[str], limits: SchemaLimits = _DEFAULT_LIMITS
+) -> Envelope:
     try:
         members = _SCANNER.scan(body)
     except JsonRefusedError as error:
         raise BadRequestError(f"The request body {error}") from error
     own: dict[str, bytes] = {}
     for name, start, end in members:
+        if name in SCHEMA_FIELDS:
+            refuse_dear_schema(name, body[start : min(end, start + limits.max_bytes + 1)], limits)
+            continue
+        if name in MAX_ITEMS:
+            refuse_high_count(name, body[start:end], allowed_engine_fields)
+            continue
         value = body[start:end] if end - start < _LONGEST_VALUE else body[start : start + _LONGEST_VALUE]
         if name not in _OWN_FIELDS:
-            _guard(name, value, allowed_engine_fields)
+            _guard(name, value, allowed_engine_fields, limits)
         elif name in own:
             raise BadRequestError(f"'{name}' is in the request body twice.", name)
         else:
@@ -115,9 +137,12 @@ def _read_any(body: bytes, allowed_engine_fields: frozenset[str]) -> Envelope:
     return Envelope(_model(own.get("model")), _stream(own.get("stream")), _num_ctx(own.get("num_ctx")))
 
 
-def _guard(name: str, value: bytes, allowed: frozenset[str]) -> None:
+def _guard(name: str, value: bytes, allowed: frozenset[str], limits: SchemaLimits) -> None:
     if name == "grammar":
         refuse_bad_grammar(value, allowed)
+        refuse_dear_grammar(value, limits)
+    elif name in MAX_COUNTS:
+        refuse_high_count(name, value, allowed)
     else:
         refuse_engine_field(name, value, allowed)
 

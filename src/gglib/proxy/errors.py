@@ -248,6 +248,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     http.ExpectationError: (417, _INVALID_REQUEST),
     http.HeadTooLargeError: (431, _INVALID_REQUEST),
     http.UnknownCodingError: (501, _INVALID_REQUEST),
+    http.TooManyBodiesError: (503, _SERVER_ERROR),
     http.TooManyConnectionsError: (503, _SERVER_ERROR),
     http.UnsupportedVersionError: (505, _INVALID_REQUEST),
     UnauthorizedError: (401, _INVALID_REQUEST),
@@ -300,6 +301,7 @@ _RETRY_AFTER_S: dict[type[errors.GglibError], float] = {
     errors.HubUnreachableError: 10.0,
     errors.HubBusyError: 60.0,
     errors.BeingFetchedError: 30.0,
+    http.TooManyBodiesError: 5.0,
 }
 """When to ask again where the error itself does not know: a network, a rate limit, another gglib's download."""
 

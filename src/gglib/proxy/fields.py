@@ -22,6 +22,8 @@ Values = dict[str, Any]
 _SCANNER = RootScanner(("-",))
 """Checks all of a body; the members are read afterwards, by ``json``."""
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""C0, DEL, C1 and Unicode's own line ends: no name has one, and a line of a log or a terminal would break at it."""
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -87,9 +89,17 @@ def _decoded(text: str, name: str) -> str:
     if _BAD_ESCAPE.search(text):
         raise BadRequestError(f"'{name}' has a percent sign that begins no escape.", name)
     try:
-        return unquote_to_bytes(text).decode()
+        decoded = unquote_to_bytes(text).decode()
     except UnicodeDecodeError:
         raise BadRequestError(f"'{name}' is not valid UTF-8.", name) from None
+    refuse_control_characters(decoded, name)
+    return decoded
+
+
+def refuse_control_characters(text: str, name: str) -> None:
+    """Raise ``BadRequestError`` for what a path or a query must not say, however it is escaped."""
+    if _CONTROL.search(text):
+        raise BadRequestError(f"'{name}' has a control character in it.", name)
 
 
 def _typed(text: str, schema: Schema) -> Any:  # noqa: ANN401 - of the schema's type

@@ -14,15 +14,18 @@ from gglib.core.models import ModelSummary
 from gglib.core.names import not_found
 from gglib.proxy import engine_errors
 from gglib.proxy.answer import Answer
-from gglib.proxy.envelope import read_envelope
+from gglib.proxy.envelope import Envelope, read_envelope
 from gglib.proxy.errors import ContentEncodingError, EngineError, UnsupportedByModelError
 from gglib.proxy.event_relay import EventRelay
-from gglib.proxy.headers import is_json_within
+from gglib.proxy.headers import is_encoded, is_json_within
 from gglib.proxy.heartbeat import Heartbeat
-from gglib.proxy.options import Services
+from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.request import Request
 from gglib.proxy.upstream import UpstreamRequest
 from gglib.proxy.upstream_connection import UpstreamConnection
+
+_SHORT_BODY_BYTES = 32 * 1024
+"""To read a longer one takes a millisecond and more: one is read in each turn of the loop, however many came."""
 
 PAUSES_S = (0.02, 0.1, 0.3, None)
 """A client is told of its engine's death some milliseconds before the runtime is: the kernel closes the sockets
@@ -33,10 +36,16 @@ these times. None: no more."""
 async def forward(request: Request, answer: Answer, services: Services) -> None:
     """Answer ``request`` with what the model that it names says. Errors are raised, for the caller to tell."""
     options = services.options
-    if request.head.fields.get(b"content-encoding", b"identity").lower() != b"identity":
+    encoding = request.head.fields.get(b"content-encoding")
+    if encoding is not None and is_encoded(encoding):
         raise ContentEncodingError
     body = await request.read_body(limit_bytes=options.max_body_bytes)
-    envelope = read_envelope(body, allowed_engine_fields=options.allowed_engine_fields)
+    if len(body) <= _SHORT_BODY_BYTES:
+        envelope = _envelope(body, options)
+    else:
+        async with services.long_work:
+            envelope = _envelope(body, options)
+            await asyncio.sleep(0)
     model = await services.catalog.resolve_model(envelope.model)
     if model is None:
         raise not_found(envelope.model, await services.catalog.list_models())
@@ -60,6 +69,12 @@ async def _explained(error: EngineError, model: ModelSummary, services: Services
     return engine_errors.explain(error, model, catalogue)
 
 
+def _envelope(body: bytes, options: ProxyOptions) -> Envelope:
+    return read_envelope(
+        body, allowed_engine_fields=options.allowed_engine_fields, schema_limits=options.schema_limits
+    )
+
+
 async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs each request 0.3 us
     request: Request,
     answer: Answer,
@@ -80,7 +95,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
             async with services.runtime.admit(
                 model_name, num_ctx, services.default_ctx, wait_s=wait_s, request_id=request.id
             ) as target:
-                request.waited_s = monotonic() - asked_s
+                request.running, request.waited_s = target, monotonic() - asked_s
                 async with services.pool.post(
                     target,
                     upstream_request,

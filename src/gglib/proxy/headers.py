@@ -82,6 +82,11 @@ def is_json_within(headers: Headers, length: int | None, limit_bytes: int) -> bo
     return (length is None or length <= limit_bytes) and _media_type(headers) == b"application/json"
 
 
+def is_encoded(content_encoding: bytes) -> bool:
+    """Whether a ``Content-Encoding``, all its lines joined, names any coding but ``identity``."""
+    return any(coding.strip(b" \t").lower() != b"identity" for coding in content_encoding.split(b","))
+
+
 def sane_request_id(fields: Mapping[bytes, bytes]) -> str | None:
     """Return the client's ``x-request-id`` when it is 1 to 128 visible ASCII characters, else None."""
     value = fields.get(b"x-request-id")

@@ -29,7 +29,7 @@ class Observer:
         self._access_log = AccessLog()
         self._tally = Tally(route_of)
         self._held: list[tuple[float, RequestRecord | Refusal, bytes]] = []
-        """What was not looked at: when it was over, in seconds since the epoch; what it was; the end of its answer."""
+        """What was not looked at: when it was over, in seconds since the epoch; what it was; pieces of its answer."""
         self._timer: asyncio.TimerHandle | None = None
         self.count_connections: Callable[[], int] = lambda: 0
         """How many clients are connected; whoever listens sets it."""
@@ -39,9 +39,9 @@ class Observer:
         self._look()
         return self._tally
 
-    def note(self, record: RequestRecord, tail: bytes) -> None:
-        """Take in a request that is over. The end of its answer, ``tail``, tells how many tokens it took."""
-        self._held.append((time.time(), record, tail))
+    def note(self, record: RequestRecord, usage_text: bytes) -> None:
+        """Take in a request that is over, and the pieces of its answer that report how many tokens it took."""
+        self._held.append((time.time(), record, usage_text))
         self._look_soon()
 
     def note_refusal(self, refusal: Refusal) -> None:
@@ -59,15 +59,15 @@ class Observer:
 
     def _look(self) -> None:
         held, self._held = self._held, []
-        for at_s, over, tail in held:
+        for at_s, over, usage_text in held:
             try:
-                self._look_at(over, at_s, tail)
+                self._look_at(over, at_s, usage_text)
             except Exception:  # a fault here must hit neither other records nor whoever is answered now
                 log.exception("%s: cannot be counted or logged", over.request_id)
 
-    def _look_at(self, over: RequestRecord | Refusal, at_s: float, tail: bytes) -> None:
+    def _look_at(self, over: RequestRecord | Refusal, at_s: float, usage_text: bytes) -> None:
         if isinstance(over, RequestRecord):
-            over.prompt_tokens, over.completion_tokens = read_usage(tail)
+            over.prompt_tokens, over.completion_tokens = read_usage(usage_text)
             self._tally.note(over)
             self._access_log.note(over, at_s)
         else:

@@ -1,9 +1,11 @@
 """What a program may set when it serves, and what the routes are given to work with."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
+from gglib.proxy.engine_guards import SchemaLimits
 from gglib.proxy.model_objects import ModelObjects
 from gglib.proxy.observer import Observer
 from gglib.proxy.upstream import UpstreamPool
@@ -14,6 +16,9 @@ class ProxyOptions:
     """Limits of the proxy, and who may use it. Times in seconds, sizes in bytes."""
 
     max_body_bytes: int = 64 * 1024 * 1024
+    max_bodies_bytes: int = 512 * 1024 * 1024
+    """What the bodies of all requests may have together, beyond the first 64 KiB of each, until their requests are
+    answered. Beyond it one upload at a time goes on and the others wait, for ``body_timeout_s``."""
     heartbeat_s: float = 10.0
     """How often a stream that waits says so; some clients drop a socket that was silent for 20 s. 0 = never."""
     max_wait_s: float = 600.0
@@ -35,6 +40,9 @@ class ProxyOptions:
     """In bytes per second."""
     write_timeout_s: float = 60.0
     """How long a client that is being answered may take nothing of what is there for it."""
+    stalled_client_s: float = 5.0
+    """The same while its answer keeps another model from its turn, unless it was seen to read, if slowly
+    (``edge/patience.py``). 0 = as ever."""
     idle_timeout_s: float = 75.0
     """How long a connection without a request stays; longer than clients keep theirs, so that they close it."""
     max_connections: int = 4096
@@ -49,6 +57,8 @@ class ProxyOptions:
     """Origins of web pages that may use the server, beside loopback ones (``cors.py``)."""
     allowed_engine_fields: frozenset[str] = frozenset()
     """Fields that control the engine, and reach it all the same."""
+    schema_limits: SchemaLimits = field(default_factory=SchemaLimits)
+    """What the schemas and tools of a request may be and cost the engine (``schema_cost.py``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,3 +74,5 @@ class Services:
     options: ProxyOptions
     library: ModelLibraryPort | None = None
     """None: models are only read and run."""
+    long_work: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by what keeps the loop for a millisecond or more, and until others have had it again."""

@@ -24,6 +24,15 @@ def new_request_id() -> str:
 class ClientLeftError(Exception):
     """The client closed its connection: nobody is left to answer."""
 
+    code = "client_left"
+    """What the access log says of an answer that ends with it."""
+
+
+class ClientStalledError(ClientLeftError):
+    """The client took nothing of its answer for too long, and its connection was closed."""
+
+    code = "client_stalled"
+
 
 class Request:
     """One request. ``model`` is the catalogue's name of the model it turned out to be for, None before that."""
@@ -40,6 +49,7 @@ class Request:
         "model",
         "path",
         "preferred_wait_s",
+        "running",
         "target",
         "upstream_lines",
         "waited_s",
@@ -76,6 +86,8 @@ class Request:
         self.key_name: str | None = None
         """The name of the key that it carried; None where it needed none."""
         self.model: str | None = None
+        self.running: object = None
+        """The runtime's target that answers it, which this module must not know; None while it has none."""
         self.waited_s: float | None = None
         """How long it waited for its model; None while it has none."""
 
@@ -91,7 +103,7 @@ class Request:
 
     @property
     def fields(self) -> dict[bytes, bytes]:
-        """The last value of each header."""
+        """The value of each header; see ``RequestHead.fields``."""
         return self.head.fields
 
     @property
@@ -104,12 +116,13 @@ class Request:
         """The address that the connection came to; None when it is no network address."""
         return self._wire.own_host
 
-    def leave(self) -> None:
+    def leave(self, why: ClientLeftError | None = None) -> None:
         """Note that the client is gone, and end what answers it."""
+        why = why or ClientLeftError()
         self.has_left = True
         if isinstance(self._body, IncomingBody):
-            self._body.fail(ClientLeftError())
-        self.block.end_with(ClientLeftError())
+            self._body.fail(why)
+        self.block.end_with(why)
 
     async def read_body(self, *, limit_bytes: int) -> bytes:
         """Return the whole body.

@@ -84,6 +84,7 @@ _OFFER = _object(
     quantization=_TEXT_OR_NULL,
     size_bytes=_BYTES,
     fit=_of("string", "Whether this machine holds it now.", enum=[fit.value for fit in Fit]),
+    slots=_of("integer", "How many requests it would answer at a time.", minimum=1),
     need=_NEED,
     files=_list(_FILE, "In shard order."),
 )
@@ -175,8 +176,9 @@ _RESIDENT = _object(
     model_id=_of("integer"),
     model_name=_TEXT,
     state=_TEXT,
-    effective_ctx=_of("integer"),
+    effective_ctx=_of("integer", "In tokens, for each request."),
     in_flight=_COUNT,
+    slots=_or_null("integer", "How many requests it computes at a time; null while that is not known."),
     pid=_or_null("integer"),
     uptime_s=_SECONDS_OR_NULL,
     load_time_s=_SECONDS_OR_NULL,

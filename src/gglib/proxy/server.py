@@ -5,8 +5,9 @@ It installs no signal handlers, configures no logging and chooses no event loop:
 
 import asyncio
 import socket
+from functools import partial
 
-from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
+from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort, RunningTarget
 from gglib.proxy.access import AccessKeys
 from gglib.proxy.app import ProxyApp
 from gglib.proxy.cors import CorsRules
@@ -19,6 +20,7 @@ from gglib.proxy.json_scan import warm_up
 from gglib.proxy.model_objects import ModelObjects
 from gglib.proxy.observer import Observer
 from gglib.proxy.options import ProxyOptions, Services
+from gglib.proxy.request import Request
 from gglib.proxy.routes.table import route_of
 from gglib.proxy.upstream import UpstreamPool
 
@@ -64,8 +66,10 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
         limits=_limits(options),
         max_connections=options.max_connections,
         max_body_bytes=options.max_body_bytes,
+        max_bodies_bytes=options.max_bodies_bytes,
         on_stop=app.stop,
         on_refusal=app.note_refusal,
+        is_wanted=partial(_is_wanted, services.runtime),
     )
     services.observer.count_connections = lambda: edge.connection_count
     asyncio.get_running_loop().run_in_executor(
@@ -89,6 +93,11 @@ def _gate(listener: socket.socket, options: ProxyOptions) -> Gate:
     )
 
 
+def _is_wanted(runtime: ModelRuntimePort, request: Request) -> bool:
+    """Whether requests for another model wait for the end of this one."""
+    return isinstance(request.running, RunningTarget) and runtime.is_wanted(request.running)
+
+
 def _limits(options: ProxyOptions) -> PatienceLimits:
     return PatienceLimits(
         head_s=options.head_timeout_s,
@@ -96,4 +105,5 @@ def _limits(options: ProxyOptions) -> PatienceLimits:
         body_min_rate=options.body_min_rate,
         write_s=options.write_timeout_s,
         idle_s=options.idle_timeout_s,
+        wanted_s=options.stalled_client_s,
     )

@@ -20,16 +20,16 @@ class Silence:
     __slots__ = (
         "_before_s",
         "_chunk_gap_s",
-        "_first_byte_s",
         "_has_begun",
         "_model_name",
         "_sieve",
         "_since_s",
+        "first_byte_s",
     )
 
     def __init__(self, model_name: str, *, first_byte_s: float, chunk_gap_s: float) -> None:
         self._model_name = model_name
-        self._first_byte_s = first_byte_s
+        self.first_byte_s = first_byte_s
         self._chunk_gap_s = chunk_gap_s
         self._has_begun = False
         self._before_s = 0.0
@@ -100,11 +100,11 @@ class Silence:
                 f"{engine} stopped in the middle of its answer: nothing for {self._chunk_gap_s:g} s."
             )
         return UpstreamStalledError(
-            f"{engine} took the request but said nothing for {self._first_byte_s:g} s."
+            f"{engine} took the request but said nothing for {self.first_byte_s:g} s."
         )
 
     def _left_s(self, now_s: float) -> float | None:
-        limit_s = self._chunk_gap_s if self._has_begun else self._first_byte_s
+        limit_s = self._chunk_gap_s if self._has_begun else self.first_byte_s
         if limit_s <= 0:
             return None
         waited_s = 0.0 if self._since_s is None else now_s - self._since_s

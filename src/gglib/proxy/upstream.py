@@ -6,21 +6,21 @@ that is about to be closed is not used again, because a request could meet the c
 
 import asyncio
 import contextlib
-import ipaddress
-import socket
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from urllib.parse import urlsplit
 
-from gglib.core.errors import UnreachableError
+from gglib.core.errors import UnreachableError, UpstreamStalledError
 from gglib.core.models import RunningTarget
+from gglib.proxy.dial import EngineBusyError, dial
 from gglib.proxy.silence import Silence
 from gglib.proxy.upstream_connection import SMALL_BODY_BYTES, UpstreamConnection
 
 IDLE_LIMIT_S = 4.0
-RECEIVE_BUFFER_BYTES = 32 * 1024
 _CLOSE_LIMIT_S = 0.2
+_FIRST_PAUSE_S = 0.005
+_LONGEST_PAUSE_S = 0.1
+"""Between two attempts to connect to an engine whose backlog is full: no event says that it has room again. One
+request of all that wait for an engine tries, the others wait for their turn."""
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class UpstreamExchange:
 
     async def __aenter__(self) -> UpstreamConnection:
         pool, target, request = self._pool, self._target, self._request
-        connection = pool.take_idle(target) or await pool.connect(target)
+        connection = pool.take_idle(target) or await pool.connect(target, limit_s=self._silence.first_byte_s)
         self._connection = connection
         try:
             head = b"POST %b HTTP/1.1\r\n%b%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (
@@ -83,6 +83,8 @@ class UpstreamPool:
         self._connections: set[UpstreamConnection] = set()
         self._idle: dict[str, list[tuple[UpstreamConnection, float]]] = {}
         """By target: connections that may be used again, and until when, in the loop's time; the newest last."""
+        self._turns: dict[str, asyncio.Lock] = {}
+        """By target: held by the request that tries to connect to a busy engine."""
         self._broom: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -101,8 +103,9 @@ class UpstreamPool:
     ) -> UpstreamExchange:
         """Send ``request`` and hold the answer for a block; the connection is closed at once when it ends early.
 
-        ``first_byte_s`` is how long the target may keep silent before its answer begins, ``chunk_gap_s`` in the
-        middle of it; 0 is for ever. Entering raises ``UnreachableError`` when the target takes no connection,
+        ``first_byte_s`` is how long the target may keep silent before its answer begins, and how long it may take no
+        connection because its backlog is full; ``chunk_gap_s`` in the middle of the answer; 0 is for ever. Entering
+        raises ``UnreachableError`` when nothing listens at the target,
         ``UpstreamError`` when it leaves before its answer's head, ``UpstreamStalledError`` when it keeps silent for too
         long; the parts of the answer raise the last two as well.
         """
@@ -156,16 +159,20 @@ class UpstreamPool:
         next_s = min((until_s for idle in self._idle.values() for _, until_s in idle), default=None)
         self._broom = None if next_s is None else self._loop.call_at(next_s, self._sweep)
 
-    async def connect(self, target: RunningTarget) -> UpstreamConnection:
-        """Open a connection. Raises ``UnreachableError``."""
+    async def connect(self, target: RunningTarget, *, limit_s: float = 0) -> UpstreamConnection:
+        """Open a connection, or return one that became idle meanwhile.
+
+        An engine whose backlog is full is waited for, for ``limit_s``; 0 is for ever. Raises ``UnreachableError``
+        where nothing listens, ``UpstreamStalledError`` when the engine stayed busy for too long.
+        """
         connection = UpstreamConnection(self._connections, own_lines=_own_lines(target))
         try:
-            if target.unix_socket is not None:
-                # It takes a connection at once or not at all, and a timeout costs more.
-                await self._loop.create_unix_connection(lambda: connection, target.unix_socket)
-            else:
-                async with asyncio.timeout(self._connect_timeout_s):
-                    await _connect_over_tcp(lambda: connection, target.base_url)
+            try:
+                await self._dial(target, connection)
+            except EngineBusyError:
+                idle = await self._dial_in_turn(target, connection, limit_s)
+                if idle is not None:
+                    return idle
         except (OSError, ValueError) as error:  # a TimeoutError is an OSError; ValueError: no address
             raise UnreachableError(f"The engine of model '{target.model_name}' cannot be reached.") from error
         if not connection.has_ended:
@@ -173,37 +180,35 @@ class UpstreamPool:
             self._connections.add(connection)
         return connection
 
+    async def _dial(self, target: RunningTarget, connection: UpstreamConnection) -> None:
+        await dial(target, lambda: connection, connect_timeout_s=self._connect_timeout_s)
 
-async def _connect_over_tcp(factory: Callable[[], asyncio.Protocol], base_url: str) -> None:
-    """Connect with a small receive buffer: the kernel would let it grow to megabytes for a client that does not read.
-
-    It has to be set before the connection is made. A name, which no engine of this machine has, is connected to
-    without that.
-    """
-    loop = asyncio.get_running_loop()
-    host, port = _address(base_url)
-    try:
-        family = socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
-    except ValueError:
-        await loop.create_connection(factory, host, port)
-        return
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        await loop.sock_connect(sock, (host, port))
-        await loop.create_connection(factory, sock=sock)
-    except BaseException:
-        sock.close()
-        raise
-
-
-@lru_cache(maxsize=256)
-def _address(base_url: str) -> tuple[str, int]:
-    parts = urlsplit(base_url)
-    if parts.scheme != "http" or not parts.hostname:
-        raise ValueError(f"A target's address must begin with http://, not {parts.scheme!r}.")
-    return parts.hostname, parts.port or 80
+    async def _dial_in_turn(
+        self, target: RunningTarget, connection: UpstreamConnection, limit_s: float
+    ) -> UpstreamConnection | None:
+        """Connect as soon as the engine has room, one request after the other; or return an idle connection."""
+        key = target.unix_socket or target.base_url
+        turn = self._turns.setdefault(key, asyncio.Lock())
+        pause_s = _FIRST_PAUSE_S
+        try:
+            async with asyncio.timeout(limit_s if limit_s > 0 else None), turn:
+                while True:
+                    idle = self.take_idle(target)
+                    if idle is not None:
+                        return idle
+                    with contextlib.suppress(EngineBusyError):
+                        # In the time of the timeout above a TimeoutError is ours; an attempt has its own inside.
+                        await self._dial(target, connection)
+                        return None
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+        except TimeoutError as error:
+            raise UpstreamStalledError(
+                f"The engine of model '{target.model_name}' accepted no connection for {limit_s:g} s."
+            ) from error
+        finally:
+            if not turn.locked():
+                self._turns.pop(key, None)
 
 
 def _own_lines(target: RunningTarget) -> bytes:

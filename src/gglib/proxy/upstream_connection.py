@@ -291,6 +291,8 @@ class UpstreamConnection(asyncio.Protocol):
             self._keep(b"")
         else:
             self._silence.hear(part, self._loop.time())  # the task sleeps on
+        if reader.has_read_many:
+            self._rest_a_turn()
 
     def eof_received(self) -> bool:
         """Take note of the end, which is proper only for a body that nothing else delimits."""
@@ -327,6 +329,18 @@ class UpstreamConnection(asyncio.Protocol):
             self._silence.hear(part, None)
             self._enqueue(part)
         self._wake()
+
+    def _rest_a_turn(self) -> None:
+        """Let others have the loop: uvloop would go on reading, 32 times in one turn."""
+        self._reader.has_read_many = False
+        if not self._is_reading_paused and self._transport is not None and not self._reader.is_complete:
+            self._transport.pause_reading()
+            self._loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        transport = self._transport
+        if transport is not None and not transport.is_closing() and not self._is_reading_paused:
+            transport.resume_reading()
 
     def _enqueue(self, part: bytes) -> None:
         self._queue.append(part)

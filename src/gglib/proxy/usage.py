@@ -1,8 +1,11 @@
-"""How many tokens an answer says that it took, read off its last bytes. Pure.
+"""How many tokens an answer reports, read off a few pieces of it. Pure.
 
-Every dialect tells them at the end of the answer or of its stream: OpenAI's ``usage``, Anthropic's and the responses
-API's, and llama-server's own ``timings``, which its streams carry even when nobody asked for ``usage``. Nothing of the
-answer is parsed for it: names like these cannot stand in a text, where their quotes would be escaped.
+Nearly every dialect reports them at the end of the answer or of its stream: OpenAI's ``usage``, Anthropic's and the
+responses API's, and llama-server's own ``timings``, which its streams carry even when nobody asked for ``usage``. At
+the beginning they stand in embeddings and rerankings, before ``data`` and ``results``, and in a stream of Anthropic's,
+whose ``message_start`` has the prompt's. In between they stand in llama-server's own format with ``n_probs``, before
+the probabilities (all seen in answers of b11549). Nothing of the answer is parsed for it: names like these cannot stand
+in a text, where their quotes would be escaped.
 """
 
 import re
@@ -10,6 +13,13 @@ from typing import NamedTuple
 
 TAIL_BYTES = 2048
 """An answer's last event with usage and timings has some 700 bytes; ``[DONE]`` may follow."""
+
+HEAD_BYTES = 2048
+"""``message_start`` has some 400 bytes and embeddings 100 before their data; the model's name may be longer."""
+
+_SPAN_BYTES = 512
+"""A whole ``usage`` or ``timings`` object, of 100 and 300 bytes."""
+_OBJECTS = (b'"usage":', b'"timings":')
 
 _PROMPT, _COMPLETION = b'"prompt_tokens":', b'"completion_tokens":'
 """OpenAI's names, and those of nearly every answer."""
@@ -32,12 +42,33 @@ class Usage(NamedTuple):
 
 
 def read_usage(tail: bytes) -> Usage:
-    """Return what the end of an answer tells."""
+    """Return what an answer reports, from its last pieces; the last number of a name counts."""
     prompt, completion = _last_number(tail, _PROMPT), _last_number(tail, _COMPLETION)
     return Usage(
         _prompt_of_others(tail) if prompt is None else prompt,
         _completion_of_others(tail) if completion is None else completion,
     )
+
+
+def has_usage(piece: bytes) -> bool:
+    """Whether a piece of an answer may report tokens."""
+    return any(name in piece for name in _OBJECTS)
+
+
+def find_usage(part: bytes, before: bytes) -> bytes:
+    """Return a piece of ``part`` that may report tokens, the seam with what came ``before`` it included; else nothing.
+
+    A part of 64 KiB takes 0.14 ms.
+    """
+    seam = before[-_SPAN_BYTES:] + part[:_SPAN_BYTES] if before else b""
+    for name in _OBJECTS:
+        position = part.rfind(name)
+        if position >= 0:
+            return part[position : position + _SPAN_BYTES]
+        position = seam.rfind(name)
+        if position >= 0:
+            return seam[position : position + _SPAN_BYTES]
+    return b""
 
 
 def _prompt_of_others(tail: bytes) -> int | None:

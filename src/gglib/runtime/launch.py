@@ -10,8 +10,10 @@ from pathlib import Path
 from gglib.core.errors import ModelLoadFailedError
 from gglib.core.memory_state import MemoryState
 from gglib.core.models import ModelLaunchSpec, RunningTarget
+from gglib.core.slots import DEFAULT_SLOTS, most_slots
 from gglib.runtime.child import EngineChild
-from gglib.runtime.engine.plan import Engine, LaunchPlan
+from gglib.runtime.engine.options import wanted_slots
+from gglib.runtime.engine.plan import Engine, LaunchPlan, SlotsFor
 from gglib.runtime.logs import EngineLog, engine_log_path, home_directory
 from gglib.runtime.model_files import with_marks
 from gglib.runtime.probe import wait_until_healthy
@@ -39,7 +41,10 @@ class LaunchConfig:
     engine: Engine
     engines_dir: Path
     log_dir: Path
-    slots: int = 4
+    slots: int = DEFAULT_SLOTS
+    """How many requests a model answers at a time where its own arguments do not say."""
+    slots_for: SlotsFor | None = None
+    """None: memory is not asked, and there are as many slots as are wanted."""
     heartbeat_s: float = 10.0
     """How often a stream without news says that it lives; 0: never."""
     use_unix_socket: bool = True
@@ -73,6 +78,8 @@ class SpawnedEngine:
 
     child: EngineChild
     log: EngineLog
+    slots: int
+    """How many requests it computes at a time."""
     _spec: ModelLaunchSpec
     _context: int
     _workspace: Workspace
@@ -138,7 +145,8 @@ async def launched(
     log = EngineLog(engine_log_path(config.log_dir, spec.model_name))
     try:
         with open_workspace(config.engines_dir, name, use_unix_socket=config.use_unix_socket) as workspace:
-            plan = _plan(spec, context, workspace, config)
+            slots = await asyncio.to_thread(_slots, spec, context, config)
+            plan = _plan(spec, context, slots, workspace, config)
             command, memory = await asyncio.to_thread(_prepare, plan, config)
             child = _spawn(spec, command, log)
             try:
@@ -146,6 +154,7 @@ async def launched(
                 yield SpawnedEngine(
                     child=child,
                     log=log,
+                    slots=slots,
                     _spec=spec,
                     _context=context,
                     _workspace=workspace,
@@ -158,12 +167,19 @@ async def launched(
         log.close()
 
 
-def _plan(spec: ModelLaunchSpec, context: int, workspace: Workspace, config: LaunchConfig) -> LaunchPlan:
+def _slots(spec: ModelLaunchSpec, context: int, config: LaunchConfig) -> int:
+    wanted = most_slots(wanted_slots(spec.settings.engine_args, config.slots), context)
+    return wanted if config.slots_for is None else config.slots_for(spec, context, wanted)
+
+
+def _plan(
+    spec: ModelLaunchSpec, context: int, slots: int, workspace: Workspace, config: LaunchConfig
+) -> LaunchPlan:
     cache_ram_mib = min(_CACHE_RAM_MAX_MIB, total_memory_bytes() // _CACHE_RAM_SHARE // _MIB)
     return LaunchPlan(
         spec=spec,
         context=context,
-        slots=config.slots,
+        slots=slots,
         cache_ram_mib=cache_ram_mib,
         ping_s=max(1, round(config.heartbeat_s)) if config.heartbeat_s else NO_PINGS,
         key_file=workspace.key_file,

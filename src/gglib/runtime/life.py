@@ -33,6 +33,8 @@ class EngineLife:
         self.started_at = asyncio.get_running_loop().time()
         self.ready_at: float | None = None
         self.pid: int | None = None
+        self.slots: int | None = None
+        """How many requests it computes at a time; None before there is a process."""
         self.target: RunningTarget | None = None
         self.has_changed_file = False
         """Whether its file was another one when it died than when it was launched."""
@@ -90,8 +92,9 @@ class EngineLife:
         async with launched(
             spec, context=self.launch.context, name=self._name, config=self._config
         ) as engine:
-            self.pid = engine.child.pid
             self.spec = engine.spec
+            self.pid, self.slots = engine.child.pid, engine.slots
+            logger.info("'%s' runs as pid %d, slots: %d", spec.model_name, self.pid, self.slots)
             self.target = await engine.ready()
             self.ready_at = asyncio.get_running_loop().time()
             self._tell(BecameReady(self.launch.generation))

@@ -33,8 +33,9 @@ from gglib.core.memory_state import MemoryState
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.names import not_found
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, ResidentStatus, RuntimeStatus, WaitingStatus
+from gglib.core.slots import DEFAULT_SLOTS
 from gglib.runtime.admission import Admission
-from gglib.runtime.engine.plan import Engine
+from gglib.runtime.engine.plan import Engine, SlotsFor
 from gglib.runtime.journal import SwapJournal, sentence
 from gglib.runtime.launch import LaunchConfig
 from gglib.runtime.life import EngineLife
@@ -83,7 +84,9 @@ class RuntimeConfig:
     log_dir: Path
     capacity: int = 1
     """How many models may be resident at once."""
-    slots: int = 4
+    slots: int = DEFAULT_SLOTS
+    slots_for: SlotsFor | None = None
+    """Decides for each launch how many slots there is memory for; None: as many as are wanted."""
     heartbeat_s: float = 10.0
     """How often an engine says in a stream without news that it lives; 0: never."""
     max_wait_s: float = DEFAULT_MAX_WAIT_S
@@ -121,6 +124,7 @@ class EngineManager(ModelRuntimePort):
             engines_dir=config.run_dir.absolute() / "engines",
             log_dir=config.log_dir,
             slots=config.slots,
+            slots_for=config.slots_for,
             heartbeat_s=config.heartbeat_s,
             use_unix_socket=config.use_unix_socket,
             memory_state=config.memory_state,
@@ -214,6 +218,13 @@ class EngineManager(ModelRuntimePort):
     ) -> Admission:
         """Return the target, held for one request until the block ends, however it ends."""
         return Admission(self, model_name, num_ctx, default_ctx, wait_s, request_id)
+
+    def is_wanted(self, target: RunningTarget) -> bool:
+        """Whether ``target`` takes no new requests any more, and others wait for the end of those that it has."""
+        return bool(self._scheduler.waiters) and any(
+            resident.state is ResidentState.DRAINING and self._lives[resident.generation].target == target
+            for resident in self._scheduler.residents
+        )
 
     async def status(self) -> RuntimeStatus:
         """Return what is resident, who waits, whose last load failed, and what happened since the start."""
@@ -489,6 +500,7 @@ class EngineManager(ModelRuntimePort):
             state=resident.state.value,
             effective_ctx=resident.context,
             in_flight=len(resident.holders),
+            slots=life.slots,
             pid=life.pid,
             uptime_s=None if life.ready_at is None else now - life.ready_at,
             load_time_s=life.load_time_s,

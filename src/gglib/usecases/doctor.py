@@ -3,6 +3,7 @@
 Decides only what a fact means; the facts are gathered by the caller.
 """
 
+import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,13 +11,13 @@ from types import MappingProxyType
 
 from gglib.core.errors import GglibError
 from gglib.core.exposure import Exposure, exposure_of
+from gglib.core.fit import Fit
 from gglib.core.models import ModelSummary
+from gglib.core.slots import SlotFit
 
 MIN_PYTHON = (3, 11)
 LOW_DISK_BYTES = 2 * 1024**3
 """Less than this does not hold another useful model."""
-MEMORY_HEADROOM = 1.2
-"""A model takes its file's size and about a fifth more for its context and buffers."""
 
 
 class Verdict(StrEnum):
@@ -131,17 +132,26 @@ def judge_disk(free_bytes: int) -> Finding:
     return Finding(Verdict.OK, text)
 
 
-def judge_memory(available_bytes: int | None, models: Sequence[ModelSummary]) -> Finding:
-    """Whether the largest model fits into the memory that is free now; None means that the system does not say."""
+def judge_memory(available_bytes: int | None, largest: str | None, fit: SlotFit | None) -> Finding:
+    """Whether the largest model fits into the memory that is free now.
+
+    ``available_bytes`` is None where the system does not say; ``largest`` is the model's name, ``fit`` how a launch
+    with the default context would fit. Both are None where there is no model.
+    """
     if available_bytes is None:
         return Finding(Verdict.OK, "unknown on this system")
     text = f"{available_bytes / 1e9:.1f} GB available"
-    largest = max(models, key=lambda model: model.size_bytes or 0, default=None)
-    if largest is not None and (largest.size_bytes or 0) * MEMORY_HEADROOM > available_bytes:
+    if largest is None or fit is None:
+        return Finding(Verdict.OK, text)
+    if fit.fit is not Fit.FITS:
         return Finding(
             Verdict.WARN,
-            f"{text}, and '{largest.name}' is large ({(largest.size_bytes or 0) / 1e9:.1f} GB): "
-            "close other programs, or use a smaller quantization.",
+            f"{text}, and '{largest}' needs about {fit.need.total_bytes / 1e9:.1f} GB: close other programs, "
+            f"lower its context ('gglib set {shlex.quote(largest)} --ctx N'), or use a smaller quantization.",
+        )
+    if fit.is_short:
+        return Finding(
+            Verdict.OK, f"{text}; '{largest}' answers {fit.requests} at a time in it, not {fit.wanted}."
         )
     return Finding(Verdict.OK, text)
 

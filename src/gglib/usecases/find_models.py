@@ -10,14 +10,15 @@ from dataclasses import dataclass, field, replace
 
 from gglib.core.errors import GglibError, HubError, NoSuchChoiceError
 from gglib.core.file_names import safe_repo
-from gglib.core.fit import Fit, MachineMemory, judge_fit
+from gglib.core.fit import Fit, MachineMemory
 from gglib.core.found import FoundOffer, FoundRepository, SearchResult, is_safe
 from gglib.core.hub import HubRepository, HubSort
 from gglib.core.models import GgufFacts
-from gglib.core.offer_needs import context_to_judge, needs_of
+from gglib.core.offer_needs import context_to_judge, fits_of
 from gglib.core.offers import Offer, Offers, choose_offer, choose_projector, find_offers
 from gglib.core.ports import ModelHubPort
 from gglib.core.pull_target import PullTarget
+from gglib.core.slots import DEFAULT_SLOTS
 
 HEADER_BYTES = 256 * 1024
 """Of one file of a repository: its shape stands before the vocabulary, which takes megabytes."""
@@ -38,6 +39,8 @@ class ModelFinder:
     hub: ModelHubPort
     memory: MachineMemory
     context: int
+    slots: int = DEFAULT_SLOTS
+    """How many requests a model should answer at a time."""
     read_facts: Callable[[bytes], GgufFacts]
     """Facts from the first bytes of a file; raises ``InvalidGgufError``."""
     headers_wait_s: float = HEADERS_WAIT_S
@@ -170,12 +173,20 @@ def judged(
 ) -> FoundRepository:
     """Return a repository with the need and the fit of each of its models; ``facts`` are of its smallest one."""
     context = context_to_judge(finder.context, facts, repository.trained_context)
-    needs = needs_of(offers, facts, context=context, parameter_count=repository.parameter_count)
+    fits = fits_of(
+        offers,
+        facts,
+        context=context,
+        slots=finder.slots,
+        memory=finder.memory,
+        parameter_count=repository.parameter_count,
+    )
     found = [
         FoundOffer(
             offer=offer,
-            need=needs[offer.first.name],
-            fit=judge_fit(needs[offer.first.name], finder.memory),
+            need=fits[offer.first.name].need,
+            fit=fits[offer.first.name].fit,
+            slots=fits[offer.first.name].slots,
         )
         for offer in within(offers, max_size_bytes)
     ]

@@ -4,21 +4,22 @@ Knows the core only: the hub, the store, the reader of headers and the machine's
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from gglib.core.errors import InvalidGgufError, ModelExistsError, NoSuchChoiceError
 from gglib.core.file_names import safe_folder, safe_path
-from gglib.core.fit import Fit, MachineMemory, MemoryNeed, estimate, judge_fit
+from gglib.core.fit import Fit, MachineMemory, MemoryNeed
 from gglib.core.hub import HubFile, HubRepository, RemoteFile
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary
 from gglib.core.naming import check_aliases, check_name
-from gglib.core.offer_needs import context_to_judge, needs_of
+from gglib.core.offer_needs import context_to_judge, fits_of
 from gglib.core.offers import Offer, Offers, choose_offer, choose_projector, find_offers
 from gglib.core.ports import ModelHubPort, ModelStorePort
 from gglib.core.pull_target import DEFAULT_BRANCH, PullTarget
+from gglib.core.slots import DEFAULT_SLOTS, SlotFit, model_fit
 from gglib.usecases.add_model import default_name, usable_name, why_no_model
 from gglib.usecases.find_models import HEADER_BYTES
 
@@ -55,24 +56,28 @@ class PullPlan:
     """What else there was to choose."""
     asked_revision: str | None = None
     """The branch, tag or commit that was asked for."""
-    model_need: MemoryNeed | None
-    """What the model takes without its projector; None where its size is not known."""
+    model_fit: SlotFit | None
+    """How the model fits without its projector; None where its size is not known."""
+    whole_fit: SlotFit | None = None
+    """How it fits with its projector; None where it has none."""
     memory: MachineMemory
     known: ModelSummary | None
     """The model of the catalogue that has these very files: it is brought up to date."""
 
     @property
+    def slot_fit(self) -> SlotFit | None:
+        """How it would be launched, with its projector."""
+        return self.model_fit if self.projector is None else self.whole_fit
+
+    @property
     def need(self) -> MemoryNeed | None:
         """How much memory it takes, with its projector."""
-        if self.model_need is None or self.projector is None:
-            return self.model_need
-        weights = self.model_need.weights_bytes + (self.projector.remote.size_bytes or 0)
-        return replace(self.model_need, weights_bytes=weights)
+        return None if self.slot_fit is None else self.slot_fit.need
 
     @property
     def fit(self) -> Fit | None:
         """Whether that is here; None where the need is not known."""
-        return None if self.need is None else judge_fit(self.need, self.memory)
+        return None if self.slot_fit is None else self.slot_fit.fit
 
     @property
     def all_files(self) -> tuple[PullFile, ...]:
@@ -101,6 +106,8 @@ class PullPlanner:
     """Facts from the first bytes of a file; raises ``InvalidGgufError`` with a phrase."""
     memory: MachineMemory
     default_ctx: int
+    slots: int = DEFAULT_SLOTS
+    """How many requests a model should answer at a time."""
 
     async def plan(
         self, target: PullTarget, *, name: str | None = None, aliases: Sequence[str] = ()
@@ -121,22 +128,20 @@ class PullPlanner:
         repository = await self.hub.repository(target.repo, target.revision)
         offers = await asyncio.to_thread(find_offers, repository.files)
         facts = await self._facts_of_any(repository, offers)
-        needs = needs_of(
-            offers,
-            facts,
-            context=context_to_judge(self.default_ctx, facts, repository.trained_context),
-            parameter_count=repository.parameter_count,
-        )
+        fits = self._fits(offers, facts, repository)
         offer = choose_offer(
             offers,
             target=target,
-            fit_of=lambda offer: judge_fit(needs[offer.first.name], self.memory),
-            need_of=lambda offer: needs[offer.first.name].total_bytes,
+            fit_of=lambda offer: fits[offer.first.name].fit,
+            need_of=lambda offer: fits[offer.first.name].need.total_bytes,
         )
         directory = self.models_dir / safe_folder(repository.repo, target.revision)
         if facts is None or offer.first != offers.models[0].first:
             await self._check_header(repository.remote(offer.first))
         projector = choose_projector(offers, offer)
+        whole_fits = self._fits(
+            offers, facts, repository, more_bytes=projector.size_bytes if projector else 0
+        )
         typed = offer.typed(repository.repo, target.revision)
         return PullPlan(
             asked=typed,
@@ -155,7 +160,8 @@ class PullPlanner:
             was_chosen=target.quantization is None and target.file is None and len(offers.models) > 1,
             others=tuple(other for other in offers.models if other != offer),
             asked_revision=target.revision,
-            model_need=needs[offer.first.name],
+            model_fit=fits[offer.first.name],
+            whole_fit=None if projector is None else whole_fits[offer.first.name],
             memory=self.memory,
             known=None,
         )
@@ -177,7 +183,7 @@ class PullPlanner:
             quantization=facts.quantization,
             was_chosen=False,
             others=(),
-            model_need=None if remote.size_bytes is None else self._need(facts, remote.size_bytes),
+            model_fit=None if remote.size_bytes is None else self._fit(facts, remote.size_bytes),
             memory=self.memory,
             known=None,
         )
@@ -209,9 +215,24 @@ class PullPlanner:
         start = await self.hub.read_start(remote, HEADER_BYTES)
         return await asyncio.to_thread(self.read_facts, start)
 
-    def _need(self, facts: GgufFacts, size_bytes: int) -> MemoryNeed:
+    def _fits(
+        self, offers: Offers, facts: GgufFacts | None, repository: HubRepository, *, more_bytes: int = 0
+    ) -> Mapping[str, SlotFit]:
+        return fits_of(
+            offers,
+            facts,
+            context=context_to_judge(self.default_ctx, facts, repository.trained_context),
+            slots=self.slots,
+            memory=self.memory,
+            parameter_count=repository.parameter_count,
+            more_bytes=more_bytes,
+        )
+
+    def _fit(self, facts: GgufFacts, size_bytes: int) -> SlotFit:
         context = context_to_judge(self.default_ctx, facts, None)
-        return estimate(facts, weights_bytes=size_bytes, context=context)
+        return model_fit(
+            facts, weights_bytes=size_bytes, context=context, slots=self.slots, memory=self.memory
+        )
 
     async def _named(self, plan: PullPlan, name: str | None, aliases: tuple[str, ...]) -> PullPlan:
         models = await self.store.list_models()

@@ -196,6 +196,16 @@ CHUNKS = (
     refused("chunk: the last size has a sign", _chunks(chunk(BODY) + b"-0\r\n\r\n")),
     served("chunk: in two", _chunks(b"".join(_SPLIT) + LAST_CHUNK)),
     served("chunk: a byte each", _chunks(b"".join(chunk(bytes([byte])) for byte in BODY) + LAST_CHUNK)),
+    served(
+        "chunk: 2,000 with a byte each",
+        _chunks(chunk(b" ") * 2_000 + chunk(BODY) + LAST_CHUNK),
+        b" " * 2_000 + BODY,
+    ),
+    refused("chunk: 20,000 with a byte each", _chunks(chunk(b" ") * 20_000 + chunk(BODY) + LAST_CHUNK)),
+    refused(
+        "chunk: 20,000 with a byte and an extension each",
+        _chunks(chunk(b" ", b";a=b") * 20_000 + chunk(BODY) + LAST_CHUNK),
+    ),
     served("chunk: in two writes", (_chunks(_SPLIT[0]), _SPLIT[1] + LAST_CHUNK)),
     served("chunk: 16 digits", _chunks(b"%016X\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY))),
     served("chunk: a long last size", _chunks(chunk(BODY) + b"0000000000000000\r\n\r\n")),

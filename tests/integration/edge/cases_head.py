@@ -284,4 +284,56 @@ HOSTS = (
     ),
 )
 
-HEAD: tuple[Case, ...] = LINES + REQUEST_LINE + VERSIONS + HEADERS + LIMITS + HOSTS
+
+def _twice(name: bytes, one: bytes, other: bytes) -> bytes:
+    return post(name + b": " + one, b"X-A: between", name.lower() + b": " + other)
+
+
+REPEATED = (
+    refused("repeated: Content-Type", _twice(b"Content-Type", b"application/json", b"application/json")),
+    refused("repeated: X-Request-Id", _twice(b"X-Request-Id", b"a", b"b")),
+    refused("repeated: Sec-Fetch-Site", _twice(b"Sec-Fetch-Site", b"cross-site", b"same-origin")),
+    refused("repeated: Origin", _twice(b"Origin", b"http://localhost", b"http://localhost")),
+    refused(
+        "repeated: Access-Control-Request-Method",
+        _twice(b"Access-Control-Request-Method", b"POST", b"GET"),
+    ),
+    refused(
+        "repeated: Access-Control-Request-Private-Network",
+        _twice(b"Access-Control-Request-Private-Network", b"true", b"false"),
+    ),
+    told(
+        "repeated: Content-Encoding, the last one is none",
+        _twice(b"Content-Encoding", b"gzip", b"identity"),
+        415,
+    ),
+    told(
+        "repeated: Content-Encoding, the first one is none",
+        _twice(b"Content-Encoding", b"identity", b"gzip"),
+        415,
+    ),
+    told("Content-Encoding: a list", post(b"Content-Encoding: identity, gzip"), 415),
+    served(
+        "repeated: Content-Encoding, both are none", _twice(b"Content-Encoding", b"identity", b"Identity")
+    ),
+    served("repeated: Prefer", _twice(b"Prefer", b"wait=5", b"respond-async")),
+    served("repeated: Connection", _twice(b"Connection", b"keep-alive", b"x-a")),
+    served("repeated: Accept, which is passed on", _twice(b"Accept", b"a/b", b"c/d")),
+)
+
+_MODELS = b"/v1/models/"
+
+CONTROLS = (
+    told("path: a line feed in a name", _get(_MODELS + b"a/b:Q4%0AX"), 400),
+    told("path: a carriage return in a name", _get(_MODELS + b"a%0dX"), 400),
+    told("path: a NUL in a name", _get(_MODELS + b"a%00"), 400),
+    told("path: an escape character in a name", _get(_MODELS + b"a%1B]52;c;x"), 400),
+    told("path: a DEL in a name", _get(_MODELS + b"a%7F"), 400),
+    told("path: a C1 control in a name", _get(_MODELS + b"a%C2%9BX"), 400),
+    told("path: Unicode's line separator in a name", _get(_MODELS + b"a%E2%80%A8X"), 400),
+    told("path: a space in a name that is not there", _get(_MODELS + b"a%20b"), 404),
+    refused("path: a raw line feed in a name", _get(_MODELS + b"a/b:Q4\nX")),
+    refused("path: a raw carriage return in a name", _get(_MODELS + b"a/b:Q4\rX")),
+)
+
+HEAD: tuple[Case, ...] = LINES + REQUEST_LINE + VERSIONS + HEADERS + LIMITS + HOSTS + REPEATED + CONTROLS

@@ -6,12 +6,23 @@ where it refuses counts. The scripted upstream reads with it too, so a proxy tha
 is found out.
 """
 
+import itertools
 import re
 from dataclasses import dataclass
 from enum import Enum
 
+ONLY_ONCE = (
+    b"origin",
+    b"content-type",
+    b"x-request-id",
+    b"sec-fetch-site",
+    b"access-control-request-method",
+    b"access-control-request-private-network",
+)
 MAX_TARGET_BYTES = 8 * 1024
 MAX_CHUNK_LINE_BYTES = 256
+FREE_CHUNKS = 16_384
+BYTES_PER_CHUNK = 64
 MAX_BODY_BYTES = 64 * 1024 * 1024
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -135,6 +146,8 @@ def _read_head(data: bytes, limits: Limits) -> tuple[_Head, bytes]:
     headers, rest = _read_header_lines(rest, limits, size_bytes=len(line) + 2)
     head = _Head(method, target, headers, is_old)
     _check_host(head.values(b"host"), authority)
+    if any(len(head.values(name)) > 1 for name in ONLY_ONCE):
+        raise _RefusedError(400, "a header that may come once only")
     _check_framing(head)
     expected = head.values(b"expect")
     if not head.is_old and expected and [value.lower() for value in expected] != [b"100-continue"]:
@@ -230,7 +243,7 @@ def _read_body(head: _Head, data: bytes, limits: Limits) -> tuple[bytes, bytes]:
 
 def _read_chunks(data: bytes, limits: Limits) -> tuple[bytes, bytes]:
     body = bytearray()
-    while True:
+    for count in itertools.count(1):
         line, data = _next_line(data, longest=MAX_CHUNK_LINE_BYTES, status=400)
         form = _CHUNK_SIZE.fullmatch(line)
         if form is None:
@@ -240,6 +253,8 @@ def _read_chunks(data: bytes, limits: Limits) -> tuple[bytes, bytes]:
             break
         if len(body) + size > MAX_BODY_BYTES:
             raise _RefusedError(413, "body too large")
+        if count > FREE_CHUNKS + (len(body) + size) // BYTES_PER_CHUNK:
+            raise _RefusedError(400, "too many small chunks")
         # What follows the data is looked at as soon as it is there.
         if not b"\r\n".startswith(data[size : size + 2]):
             raise _RefusedError(400, "chunk data")

@@ -125,6 +125,7 @@ async def test_connection_whose_work_failed_after_the_answer_is_closed(
             head_s=LONG_S, body_s=LONG_S, body_min_rate=1, write_s=LONG_S, idle_s=LONG_S
         ),
         max_connections=defaults.max_connections,
+        max_bodies_bytes=defaults.max_bodies_bytes,
         max_body_bytes=defaults.max_body_bytes,
         on_stop=lambda: None,
         on_refusal=lambda *_: None,

@@ -1,10 +1,11 @@
 """Connections to an engine: which are used again, and who slows whom down."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from gglib.core.errors import UpstreamError
+from gglib.core.errors import UnreachableError
 from gglib.core.models import RunningTarget
 from gglib.proxy.upstream import UpstreamPool, UpstreamRequest
 from gglib.proxy.upstream_connection import QUEUE_LIMIT_BYTES
@@ -197,12 +198,16 @@ async def test_slow_engine_slows_the_sending_down() -> None:
 
 
 async def test_connect_timeout_is_an_upstream_error() -> None:
-    """A target that does not accept in time is one that cannot be reached."""
+    """A target on another machine that does not accept in time is one that cannot be reached."""
     pool = UpstreamPool(connect_timeout_s=0)
     with bound_socket() as listener:
-        engine = Engine(answer_ok, port=listener.getsockname()[1])
-        with pytest.raises(UpstreamError, match="cannot be reached"):
-            await post(pool, engine)
+        # An address that is not a loopback one, but is connected to as one: no packet leaves the machine.
+        target = replace(
+            RunningTarget.local(1, 1, "m", 1), base_url=f"http://0.0.0.0:{listener.getsockname()[1]}"
+        )
+        with pytest.raises(UnreachableError, match="cannot be reached"):
+            async with pool.post(target, REQUEST):
+                pass
         assert pool.open_count == 0
 
 

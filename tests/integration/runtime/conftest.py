@@ -26,7 +26,13 @@ class World:
 
     def set_idle_ttl(self, name: str, seconds: float) -> None:
         """Give a model an idle time-to-live."""
-        settings = ModelSettings(idle_ttl_s=seconds)
+        self._set(name, ModelSettings(idle_ttl_s=seconds))
+
+    def set_engine_args(self, name: str, *engine_args: str) -> None:
+        """Give a model engine arguments of its own."""
+        self._set(name, ModelSettings(engine_args=engine_args))
+
+    def _set(self, name: str, settings: ModelSettings) -> None:
         self.catalog = FakeCatalog(
             [self._model(n, m, settings) if m == name else self._model(n, m) for n, m in enumerate(MODELS, 1)]
         )

@@ -29,7 +29,7 @@ from gglib.core.errors import (
     UpstreamStalledError,
 )
 from gglib.core.memory_state import MemoryState
-from gglib.core.models import ModelSettings, RunningTarget
+from gglib.core.models import ModelLaunchSpec, ModelSettings, RunningTarget
 from gglib.runtime import EngineManager
 from gglib.runtime.engine import LlamaServerEngine
 from gglib.runtime.probe import is_healthy
@@ -126,6 +126,16 @@ async def test_a_swap_waits_until_nothing_is_in_flight(world: World) -> None:
         assert (await other).model_name == "b"
 
 
+async def test_target_is_wanted_while_others_wait_for_its_end(world: World) -> None:
+    """From the moment that a request for another model is overdue, and until it is served or has left."""
+    async with world.manager(max_wait_s=0.05) as manager, manager.admit("a", None, 8192) as target:
+        assert not manager.is_wanted(target)
+        waiting = asyncio.create_task(enter(manager, "b", "r"))
+        await until(lambda: manager.is_wanted(target))
+        waiting.cancel()
+        await until(lambda: not manager.is_wanted(target))
+
+
 async def test_context_grows_once_and_stays(world: World) -> None:
     """A larger num_ctx relaunches; without one, or with a smaller one, the larger context serves."""
     async with world.manager() as manager:
@@ -135,7 +145,7 @@ async def test_context_grows_once_and_stays(world: World) -> None:
         ]
     assert contexts == [4096, 8192, 8192, 8192, 8192, 32768]
     sizes = [event["argv"][event["argv"].index("--ctx-size") + 1] for event in world.events("start")]
-    assert sizes == ["4096", "8192", "32768"]
+    assert sizes == [str(4 * context) for context in (4096, 8192, 32768)]
 
 
 async def test_a_failed_load_tells_the_engines_reason_at_once(world: World) -> None:
@@ -629,6 +639,34 @@ async def test_a_slow_binary_holds_up_nobody(world: World) -> None:
         assert longest_s < 0.4
 
 
+@pytest.mark.parametrize(
+    ("engine_args", "asked", "granted"), [((), 3, 2), (("-np", "6"), 6, 5), (("--parallel=1",), 1, 1)]
+)
+async def test_the_slots_of_a_launch_are_decided_for_it(
+    world: World, engine_args: tuple[str, ...], asked: int, granted: int
+) -> None:
+    """What is wanted goes to what knows the memory; what it says is launched, reported, and each slot whole."""
+    world.set_engine_args("a", *engine_args)
+    seen: list[tuple[str, int, int]] = []
+
+    def slots_for(spec: ModelLaunchSpec, context: int, wanted: int) -> int:
+        seen.append((spec.model_name, context, wanted))
+        return max(1, wanted - 1)
+
+    async with (
+        world.manager(slots=3, slots_for=slots_for) as manager,
+        manager.admit("a", None, 4096) as target,
+    ):
+        (resident,) = (await manager.status()).residents
+        argv = world.events("start")[0]["argv"]
+    assert seen == [("a", 4096, asked)]
+    assert (resident.slots, resident.effective_ctx, target.effective_ctx) == (granted, 4096, 4096)
+    assert argv[argv.index("--parallel") + 1] == str(granted)
+    assert argv[argv.index("--ctx-size") + 1] == str(granted * 4096)
+    assert argv.count("--parallel") == 1
+    assert "-np" not in argv
+
+
 async def test_a_help_page_that_is_none_is_not_believed(world: World) -> None:
     """A binary that fails for a moment, while it is being replaced, does not count as one without options for ever."""
     async with world.manager() as manager:
@@ -641,4 +679,4 @@ async def test_a_help_page_that_is_none_is_not_believed(world: World) -> None:
         engine.path.write_text(whole)
         await manager.stop_current()
         await manager.ensure_model_running("a", None, 8192)
-    assert "--kv-unified" in world.events("start")[0]["argv"]
+    assert "--no-kv-unified" in world.events("start")[0]["argv"]

@@ -80,7 +80,7 @@ def test_pages_about_the_server_say_what_its_command_line_said(launch: Launch) -
     assert get(running, "/health") == (200, {"status": "ok"})
     assert get(running, "/v1/models")[1]["data"][0]["id"] == "m"
     slots = get(running, "/slots")[1]
-    assert [(slot["n_ctx"], slot["is_processing"]) for slot in slots] == [(512, False), (512, False)]
+    assert [(slot["n_ctx"], slot["is_processing"]) for slot in slots] == [(256, False), (256, False)]
     assert get(running, "/props")[1]["total_slots"] == 2
     assert get(running, "/metrics")[0] == 404
     connection = running.connect()

@@ -154,16 +154,32 @@ def test_growth_with_the_context(facts: GgufFacts, expected: float) -> None:
 )  # fmt: skip
 def test_states_are_there_once_for_each_slot(facts: GgufFacts, expected: int) -> None:
     """A state's size depends on the model and the number of slots, not on the context."""
-    assert cache_bytes(facts, 512) == cache_bytes(facts, 100_000) == expected
+    assert cache_bytes(facts, 512, 4) == cache_bytes(facts, 100_000, 4) == expected
+    assert cache_bytes(facts, 512) == expected // 4
 
 
-def test_window_has_room_for_each_slot_and_a_batch() -> None:
-    """A layer with a window keeps one for each of four slots and a batch of 512, in steps of 256 places."""
+@pytest.mark.parametrize(
+    "facts",
+    [
+        facts_of("llama", head_count_kv=4),
+        facts_of("gemma3", {"window": 512}, block_count=6, head_count_kv=1),
+        facts_of("falcon-h1", {"state_size": 16, "state_inner_size": 128}, head_count_kv=1),
+    ],
+)
+def test_each_slot_has_a_whole_cache(facts: GgufFacts) -> None:
+    """So many slots take so many times as much: nothing is shared, so nothing can be taken away."""
+    one = cache_bytes(facts, 8192, 1)
+    assert one
+    assert [cache_bytes(facts, 8192, slots) for slots in (2, 4, 64)] == [2 * one, 4 * one, 64 * one]
+
+
+def test_window_has_room_for_a_batch() -> None:
+    """A layer with a window keeps the window and a batch of 512, in steps of 256 places, in each slot."""
     gemma = facts_of("gemma3", {"window": 512}, block_count=6, head_count_kv=1)
     a_place = 2 * 64 * 2
 
-    assert cache_bytes(gemma, 8192) == a_place * (8192 + 5 * (4 * 512 + 512))
-    assert cache_bytes(gemma, 1024) == a_place * (1024 + 5 * 1024)
+    assert cache_bytes(gemma, 8192) == a_place * (8192 + 5 * (512 + 512))
+    assert cache_bytes(gemma, 768) == a_place * (768 + 5 * 768)
 
 
 def test_window_layers_may_have_heads_of_their_own_and_share() -> None:
@@ -183,7 +199,7 @@ def test_window_layers_may_have_heads_of_their_own_and_share() -> None:
         value_length=128,
     )
 
-    assert cache_bytes(gemma4, 16_384) == 2 * (16_384 * 256 + 3 * 4608 * 4 * 48)
+    assert cache_bytes(gemma4, 16_384) == 2 * (16_384 * 256 + 3 * 1536 * 4 * 48)
 
 
 def test_lists_and_periods_of_the_header_come_first() -> None:
@@ -209,8 +225,8 @@ def test_context_has_whole_steps() -> None:
 def test_mask_has_the_places_of_both_caches() -> None:
     """A model with windows has two masks, one with a state only has none."""
     assert mask_places(facts_of("llama"), 8192) == 8192
-    assert mask_places(facts_of("gemma3", {"window": 512}, block_count=6), 8192) == 8192 + 2560
-    assert mask_places(facts_of("lfm2", {"window": 128}), 8192) == 1024
+    assert mask_places(facts_of("gemma3", {"window": 512}, block_count=6), 8192) == 8192 + 1024
+    assert mask_places(facts_of("lfm2", {"window": 128}), 8192) == 768
     assert mask_places(facts_of("mamba"), 8192) == 0
 
 

@@ -47,18 +47,28 @@ def machine(available: int | None = None, total: int | None = None, *gpus: int) 
 
 def test_parts_of_a_usual_model() -> None:
     """Weights, cache, buffers and overhead of Llama 3.1 8B at 8192 tokens are those that the engine reports."""
-    need = estimate(LLAMA_8B, weights_bytes=FILE_8B, context=8192)
+    need = estimate(LLAMA_8B, weights_bytes=FILE_8B, context=8192, slots=1)
 
     assert need.is_exact
     assert need.weights_bytes == FILE_8B
     assert need.kv_bytes == 1024 * MIB
     assert need.compute_bytes == pytest.approx(
-        512 * (4 * (5 * 4096 + 3 * 14_336) + 2 * 8192) + 16 * 128_256, rel=0.01
+        512 * (4 * (5 * 4096 + 3 * 14_336) + 2 * 8192) + 4 * 128_256, rel=0.01
     )
     assert 22 * MIB < need.overhead_bytes < 80 * MIB
     assert need.total_bytes == sum(
         (need.weights_bytes, need.kv_bytes, need.compute_bytes, need.overhead_bytes)
     )
+
+
+def test_a_slot_takes_a_cache_and_what_belongs_to_it() -> None:
+    """Two more slots take two more caches, notes of their places, and logits; the weights and masks are there once."""
+    one, three = (estimate(LLAMA_8B, weights_bytes=FILE_8B, context=8192, slots=slots) for slots in (1, 3))
+
+    assert three.weights_bytes == one.weights_bytes
+    assert three.kv_bytes == 3 * one.kv_bytes
+    assert three.compute_bytes - one.compute_bytes == 2 * 4 * 128_256
+    assert three.overhead_bytes - one.overhead_bytes == 2 * 8192 * 128
 
 
 def test_experts_in_use_count_for_the_buffers() -> None:
@@ -149,6 +159,8 @@ def test_guess_is_near_the_estimate_of_usual_models(
 
         assert not guess.is_exact
         assert guess.total_bytes == pytest.approx(exact.total_bytes, rel=0.2)
+        more = estimate(None, weights_bytes=file_bytes, context=context, slots=4, parameter_count=count)
+        assert more.kv_bytes == 4 * guess.kv_bytes
 
 
 def test_header_without_the_shape_is_a_guess_too() -> None:

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from gglib.core.context import FALLBACK_TRAINED_CONTEXT, UNLIMITED_CONTEXT
-from gglib.core.fit import estimate
+from gglib.core.fit import Fit, MachineMemory, MemoryNeed, estimate
 from gglib.core.hub import HubFile
 from gglib.core.models import GgufFacts
-from gglib.core.offer_needs import context_to_judge, needs_of
+from gglib.core.offer_needs import context_to_judge, fits_of
 from gglib.core.offers import Offers, find_offers
 
 GB = 10**9
@@ -26,6 +26,22 @@ FACTS = GgufFacts(
 )
 
 
+def needs_of(
+    offers: Offers, facts: GgufFacts | None, *, parameter_count: int | None
+) -> dict[str, MemoryNeed]:
+    """Return the needs at 4,096 tokens with two slots, on a machine that has room for anything."""
+    fits = fits_of(
+        offers,
+        facts,
+        context=4096,
+        slots=2,
+        memory=MachineMemory(total_bytes=None, available_bytes=1000 * GB),
+        parameter_count=parameter_count,
+    )
+    assert {fit.slots for fit in fits.values()} == {2}
+    return {name: fit.need for name, fit in fits.items()}
+
+
 def of(sizes: dict[str, int]) -> Offers:
     """Return what a repository with files of these sizes offers."""
     return find_offers(HubFile(name=name, size_bytes=size) for name, size in sizes.items())
@@ -33,31 +49,50 @@ def of(sizes: dict[str, int]) -> Offers:
 
 def test_all_quantizations_of_a_model_have_its_shape_and_their_own_types() -> None:
     """An embedding that one file has in a form that is stored twice, another one has not."""
-    needs = needs_of(
-        of({"m-Q4_0.gguf": GB, "m-Q8_0.gguf": 2 * GB}), FACTS, context=4096, parameter_count=None
-    )
+    needs = needs_of(of({"m-Q4_0.gguf": GB, "m-Q8_0.gguf": 2 * GB}), FACTS, parameter_count=None)
     small, large = needs["m-Q4_0.gguf"], needs["m-Q8_0.gguf"]
-    assert small == estimate(FACTS, weights_bytes=GB, context=4096)
+    assert small == estimate(FACTS, weights_bytes=GB, context=4096, slots=2)
     assert small.weights_bytes > GB
     assert large.weights_bytes == 2 * GB
     assert large.kv_bytes == small.kv_bytes
     assert large.is_exact
     own = replace(FACTS, quantization="Q8_0", type_bytes=(), embedding_type=None, embedding_bytes=None)
-    assert large == estimate(own, weights_bytes=2 * GB, context=4096)
+    assert large == estimate(own, weights_bytes=2 * GB, context=4096, slots=2)
 
 
 def test_of_several_models_only_the_one_that_was_read_is_known() -> None:
     """The hub's count of parameters is of nobody knows which."""
     offers = of({"1B-Q8_0.gguf": GB, "9B-Q8_0.gguf": 9 * GB})
-    needs = needs_of(offers, FACTS, context=4096, parameter_count=GB)
+    needs = needs_of(offers, FACTS, parameter_count=GB)
     assert needs["1B-Q8_0.gguf"].is_exact
-    assert needs["9B-Q8_0.gguf"] == estimate(None, weights_bytes=9 * GB, context=4096)
+    assert needs["9B-Q8_0.gguf"] == estimate(None, weights_bytes=9 * GB, context=4096, slots=2)
 
 
 def test_without_a_header_the_hub_is_believed() -> None:
     """As far as it says anything."""
-    needs = needs_of(of({"m-Q8_0.gguf": GB}), None, context=4096, parameter_count=2 * GB)
-    assert needs == {"m-Q8_0.gguf": estimate(None, weights_bytes=GB, context=4096, parameter_count=2 * GB)}
+    needs = needs_of(of({"m-Q8_0.gguf": GB}), None, parameter_count=2 * GB)
+    assert needs == {
+        "m-Q8_0.gguf": estimate(None, weights_bytes=GB, context=4096, slots=2, parameter_count=2 * GB)
+    }
+
+
+def test_what_fits_with_one_slot_only_fits() -> None:
+    """Slots are given up before a model is called tight; what is loaded beside it counts."""
+    offers = of({"m-Q4_0.gguf": GB})
+    one = estimate(FACTS, weights_bytes=GB, context=65_536, slots=1).total_bytes
+
+    def fit(free_bytes: int, more_bytes: int = 0) -> tuple[int, Fit]:
+        memory = MachineMemory(total_bytes=free_bytes, available_bytes=free_bytes)
+        (found,) = fits_of(
+            offers, FACTS, context=65_536, slots=4, memory=memory, parameter_count=None, more_bytes=more_bytes
+        ).values()
+        return found.slots, found.fit
+
+    assert fit(one * 5 // 4) == (1, Fit.FITS)
+    assert fit(one * 4) == (4, Fit.FITS)
+    assert fit(one) == (1, Fit.TIGHT)
+    assert fit(one * 4, more_bytes=one) == (3, Fit.FITS)
+    assert fit(one // 2) == (1, Fit.TOO_LARGE)
 
 
 @pytest.mark.parametrize(

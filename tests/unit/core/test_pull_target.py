@@ -82,6 +82,9 @@ def test_what_a_user_writes_or_pastes(text: str, target: PullTarget) -> None:
         (f"{HUB}/o", "that page is no model's"),
         (f"{HUB}/datasets/o/n", "that page is no model's"),
         (f"{HUB}/o/n/discussions", "that page is no model's"),
+        ("o/n:Q4\nX", "a quantization has no such character"),
+        ("o/n:Q4\u2028X@main", "a quantization has no such character"),
+        (f"{HUB}/o/n:Q4%0AX", "a quantization has no such character"),
         (f"{HUB}/o/n/blob/main", "that page is no model's"),
     ],
 )

@@ -85,6 +85,31 @@ def test_a_refusal_is_one_line(records: Records) -> None:
     assert message.endswith(r"refused: not 'a\r\n2026 INFO' request_id=req_9")
 
 
+def test_line_of_an_answer_without_its_end_is_not_that_of_a_whole_one() -> None:
+    """Behind a status that was sent before the failure stands why the answer was cut."""
+    assert " status=200 cut=client_stalled waited_ms=" in line(
+        replace(RECORD, cut="client_stalled", error_code="client_stalled")
+    )
+    assert " status=200 cut=client_left waited_ms=" in line(replace(RECORD, cut="client_left"))
+
+
+def test_line_of_an_error_has_its_code() -> None:
+    """Where the status was still open, it tells of the error, and the code says which."""
+    assert " status=502 error=upstream_error waited_ms=" in line(
+        replace(RECORD, status=502, error_code="upstream_error")
+    )
+
+
+def test_quiet_path_is_logged_where_its_answer_was_cut(records: Records) -> None:
+    """A status of 200 says nothing there."""
+    log = AccessLog()
+    log.note(replace(RECORD, path="/metrics", cut="client_left"), AT_S)
+    log.flush()
+    (message,) = records.messages
+    assert "GET" not in message
+    assert " /metrics " in message
+
+
 def test_lines_are_handed_over_together(records: Records) -> None:
     """Nothing is written at once; ``flush`` writes all of it in one record, in order, and then nothing more."""
     log = AccessLog()
@@ -160,7 +185,7 @@ def test_a_record_has_no_place_for_a_secret() -> None:
             "duration_s",
             "chunks",
         ),
-        *("prompt_tokens", "completion_tokens", "is_streamed", "error_code", "key_name"),
+        *("prompt_tokens", "completion_tokens", "is_streamed", "error_code", "key_name", "cut"),
     }
     assert re.findall(r"(\w+)=", LINE) == [
         *("model", "status", "waited_ms", "first_byte_ms", "duration_ms", "chunks", "prompt_tokens"),

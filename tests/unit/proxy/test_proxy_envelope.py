@@ -8,7 +8,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gglib.proxy import envelope
-from gglib.proxy.engine_guards import ENGINE_FIELDS, LLGUIDANCE, MAX_GRAMMAR_BYTES, NEUTRAL_VALUES
+from gglib.proxy.engine_guards import (
+    ENGINE_FIELDS,
+    LLGUIDANCE,
+    MAX_GRAMMAR_BYTES,
+    NEUTRAL_VALUES,
+    SchemaLimits,
+)
 from gglib.proxy.envelope import MAX_MODEL_NAME_CHARS, Envelope, read_envelope
 from gglib.proxy.errors import BadRequestError
 
@@ -380,3 +386,128 @@ def test_another_language_of_grammars_can_be_allowed() -> None:
     assert read_envelope(body, allowed_engine_fields=frozenset({LLGUIDANCE})).model == "m"
     with pytest.raises(BadRequestError, match="allowed_engine_fields"):
         read_envelope(body, allowed_engine_fields=frozenset({"grammar"}))
+
+
+DEAR = {
+    "type": "object",
+    "properties": {"a": {"enum": [f"v{number}" for number in range(2001)]}},
+    "required": ["a"],
+}
+FAIR = {
+    "type": "object",
+    "properties": {"a": {"enum": [f"v{number}" for number in range(2000)]}},
+    "required": ["a"],
+}
+
+
+def schemas_of(schema: object) -> dict[str, object]:
+    """Return every field that can hold a schema, by name, as the dialects write it."""
+    return {
+        "json_schema": schema,
+        "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}},
+        "tools": [{"type": "function", "function": {"name": "x", "parameters": schema}}],
+        "functions": [{"name": "x", "parameters": schema}],
+        "text": {"format": {"type": "json_schema", "name": "x", "schema": schema}},
+        "output_config": {"format": {"type": "json_schema", "schema": schema}},
+        "output_format": {"type": "json_schema", "schema": schema},
+    }
+
+
+@pytest.mark.parametrize("field", schemas_of(DEAR))
+def test_schema_that_would_hold_up_the_engine_is_refused(field: str) -> None:
+    """In whichever field it stands; the error names the field and the setting that lets it through."""
+    with pytest.raises(BadRequestError) as caught:
+        read_envelope(json.dumps({"model": "m", field: schemas_of(DEAR)[field]}).encode())
+    assert caught.value.param == field
+    assert f"'{field}' would hold up all other requests for the model: its alternatives cost 2001" in str(
+        caught.value
+    )
+    assert "max_schema_cost" in str(caught.value)
+
+
+@pytest.mark.parametrize("field", schemas_of(FAIR))
+def test_schema_of_the_allowed_cost_passes(field: str) -> None:
+    """The limit itself is allowed, and a raised one lets more through."""
+    assert read_envelope(json.dumps({"model": "m", field: schemas_of(FAIR)[field]}).encode()).model == "m"
+    body = json.dumps({"model": "m", field: schemas_of(DEAR)[field]}).encode()
+    assert read_envelope(body, schema_limits=SchemaLimits(max_cost=2001)).model == "m"
+
+
+def test_anthropic_tools_are_looked_at() -> None:
+    """Their schemas have another name."""
+    body = json.dumps({"model": "m", "tools": [{"name": "x", "input_schema": DEAR}]}).encode()
+    with pytest.raises(BadRequestError, match="'tools' would hold up"):
+        read_envelope(body)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_short_schema_that_would_hold_up_the_engine_is_refused(times: int) -> None:
+    """A few bytes of a pattern are enough; what was found out once is known the next time."""
+    for _ in range(times):
+        with pytest.raises(BadRequestError, match="max_schema_cost"):
+            read_envelope(b'{"model":"m","json_schema":{"type":"string","pattern":"^(.{0,40}){0,40}$"}}')
+
+
+def test_each_of_several_schemas_is_looked_at() -> None:
+    """Whichever of two members the engine takes."""
+    dear = json.dumps(DEAR).encode()
+    for members in (b'"json_schema":{},"json_schema":%b' % dear, b'"json_schema":%b,"json_schema":{}' % dear):
+        with pytest.raises(BadRequestError, match="'json_schema' would hold up"):
+            read_envelope(b'{"model":"m",%b}' % members)
+
+
+def test_schema_that_is_too_large_is_refused() -> None:
+    """What is larger is not looked through; the error names the setting."""
+    body = json.dumps({"model": "m", "tools": [{"description": "x" * 2048}]}).encode()
+    with pytest.raises(BadRequestError, match=r"'tools' is larger than 2 KiB: .* max_schema_kb") as caught:
+        read_envelope(body, schema_limits=SchemaLimits(max_bytes=2048))
+    assert caught.value.param == "tools"
+    assert read_envelope(body).model == "m"
+
+
+def test_schema_of_too_many_parts_is_refused() -> None:
+    """It is not built to find out what it costs."""
+    body = b'{"model":"m","json_schema":{"enum":[%b0]}}' % (b"0," * 100_000)
+    with pytest.raises(BadRequestError, match="cost far more where 2000 are allowed"):
+        read_envelope(body)
+
+
+@pytest.mark.parametrize("value", [b"null", b'"auto"', b"1", b"[]", b"{}", b"true"])
+def test_what_is_no_schema_is_not_looked_at(value: bytes) -> None:
+    """It is the engine's to refuse."""
+    for field in schemas_of({}):
+        assert read_envelope(b'{"model":"m","%b":%b}' % (field.encode(), value)).model == "m"
+
+
+def test_grammar_that_would_hold_up_the_engine_is_refused() -> None:
+    """Of many alternatives, or of many quantifiers in a row."""
+    for grammar in ("root ::= " + " | ".join(['"a"'] * 2002), "root ::= " + '"a"? ' * 80):
+        with pytest.raises(BadRequestError, match="'grammar' would hold up"):
+            read_envelope(json.dumps({"model": "m", "grammar": grammar}).encode())
+
+
+@pytest.mark.parametrize(
+    ("field", "most", "more"),
+    [
+        ("n_probs", "1000", "1001"),
+        ("top_logprobs", "1e3", "1.001e3"),
+        ("logprobs", "1000", "100000"),
+        ("dry_sequence_breakers", json.dumps(["b"] * 64), json.dumps(["b"] * 65)),
+    ],
+)
+def test_count_that_would_hold_up_the_engine_is_refused(field: str, most: str, more: str) -> None:
+    """The limit itself is allowed, and the setting lets more through."""
+    body = '{"model":"m","%s":%s}'
+    assert read_envelope((body % (field, most)).encode()).model == "m"
+    with pytest.raises(BadRequestError, match="allowed_engine_fields") as caught:
+        read_envelope((body % (field, more)).encode())
+    assert caught.value.param == field
+    allowed = frozenset((field,))
+    assert read_envelope((body % (field, more)).encode(), allowed_engine_fields=allowed).model == "m"
+
+
+@pytest.mark.parametrize("value", ["true", "false", "null", "-1", '"many"', json.dumps([","] * 40)])
+def test_what_is_no_high_count_passes(value: str) -> None:
+    """``logprobs`` is a switch for chats; what is of another type is the engine's to refuse."""
+    for field in ("n_probs", "top_logprobs", "logprobs", "dry_sequence_breakers"):
+        assert read_envelope(f'{{"model":"m","{field}":{value}}}'.encode()).model == "m"

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gglib.proxy.answer import Answer
 from gglib.proxy.usage import TAIL_BYTES, Usage, read_usage
 
 TIMINGS = (
@@ -86,6 +87,93 @@ ANSWERS = {
 def test_what_each_dialect_tells(tail: bytes, tokens: tuple[int | None, int | None]) -> None:
     """Prompt tokens are all of the prompt's, also those that came from the engine's cache."""
     assert read_usage(tail[-TAIL_BYTES:]) == Usage(*tokens)
+
+
+REPORTS = {
+    "at the beginning, embeddings": (
+        b'{"model":"tiny","object":"list","usage":{"prompt_tokens":54,"total_tokens":54},"data":[',
+        b"0.25,",
+        b"0.5]}",
+        (54, None),
+    ),
+    "at the beginning, rerank": (
+        b'{"model":"tiny","object":"list","usage":{"prompt_tokens":1400,"total_tokens":1400},"results":[',
+        b'{"index":135,"relevance_score":3.0646252632141113},',
+        b'{"index":1,"relevance_score":0.5}]}',
+        (1400, None),
+    ),
+    "in between, native with n_probs": (
+        b'{"content":"' + b"x" * 5000 + b'","tokens_predicted":3,"tokens_evaluated":54,' + TIMINGS + b",",
+        b'"completion_probabilities":[{"id":337,"token":"n","logprob":-2.09}],',
+        b'"stop":true}',
+        (54, 3),
+    ),
+    "at the end, chat": (
+        b'{"choices":[{"message":{"content":"',
+        b"ewo ",
+        b'"}}],' + USAGE + b',"id":"chatcmpl-z",' + TIMINGS + b"}",
+        (54, 3),
+    ),
+}
+
+
+@pytest.mark.parametrize("repeats", [0, 1, 400, 20_000], ids=lambda n: f"x{n}")
+@pytest.mark.parametrize("part_bytes", [700, 2049, 4096, 65_536, 10**7], ids=lambda n: f"parts of {n}")
+@pytest.mark.parametrize(("begin", "more", "end", "tokens"), REPORTS.values(), ids=REPORTS.keys())
+async def test_report_is_read_wherever_it_stands(  # noqa: PLR0917 - the parameters of one case
+    begin: bytes,
+    more: bytes,
+    end: bytes,
+    tokens: tuple[int | None, int | None],
+    part_bytes: int,
+    repeats: int,
+) -> None:
+    """The tokens of an answer are read however long it is, and however it is cut."""
+    body = begin + more * repeats + end
+    if part_bytes < 1000 and begin.startswith(b'{"content"') and repeats > 1:
+        return  # whole answers do not come in parts this small; only their beginning and end are looked at then
+    answer = Answer(SilentWire(), method="POST", minor_version=1, request_id="r")
+    await answer.start(200, [(b"content-type", b"application/json")])
+    for at in range(0, len(body), part_bytes):
+        await answer.write(body[at : at + part_bytes])
+    assert read_usage(answer.usage_text) == Usage(*tokens)
+
+
+async def test_long_stream_of_messages_reports_at_both_ends() -> None:
+    """Anthropic's streams have the prompt's tokens in the first event and the answer's in the last but one."""
+    answer = Answer(SilentWire(), method="POST", minor_version=1, request_id="r")
+    await answer.start(200, [(b"content-type", b"text/event-stream")])
+    await answer.write(
+        b'event: message_start\ndata: {"type":"message_start","message":{"id":"chatcmpl-V","usage":'
+        b'{"cache_read_input_tokens":53,"input_tokens":1,"output_tokens":0}}}\n\n'
+    )
+    for _ in range(500):
+        await answer.write(
+            b'event: content_block_delta\ndata: {"delta":{"type":"text_delta","text":"a"}}\n\n'
+        )
+    await answer.write(
+        b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"max_tokens"},'
+        b'"usage":{"output_tokens":500}}\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\n'
+    )
+    assert read_usage(answer.usage_text) == Usage(54, 500)
+
+
+class SilentWire:
+    """Takes everything."""
+
+    date_line = b""
+    can_keep_alive = True
+    is_choked = False
+    peer_host = own_host = None
+
+    async def room(self) -> None:
+        """Return at once."""
+
+    def write(self, data: bytes) -> None:
+        """Take it."""
+
+    def end(self, *, may_keep_alive: bool) -> None:
+        """Take note of nothing."""
 
 
 LOOK_ALIKES = st.lists(

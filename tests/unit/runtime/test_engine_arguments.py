@@ -12,7 +12,7 @@ from gglib.runtime.engine import embedded_main
 from gglib.runtime.engine.embedded import parameters
 from gglib.runtime.engine.embedded_main import has_gpu
 from gglib.runtime.engine.llama_server import build_arguments
-from gglib.runtime.engine.options import ENGINE_OPTIONS, parse_engine_args
+from gglib.runtime.engine.options import ENGINE_OPTIONS, parse_engine_args, wanted_slots
 from gglib.runtime.engine.plan import LaunchPlan
 
 SPEC = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/models/a.gguf"))
@@ -27,8 +27,8 @@ PLAN = LaunchPlan(
     socket_path=Path("/run/engine.sock"),
 )
 EVERYTHING = frozenset(name for option in ENGINE_OPTIONS for name in option.names) | {
-    "--kv-unified", "--cache-ram", "--sse-ping-interval", "--jinja", "--metrics", "--slots", "--no-ui", "--embeddings",
-    "--reranking",
+    "--kv-unified", "--no-kv-unified", "--kv-unified-per-slot", "--cache-ram", "--sse-ping-interval", "--jinja",
+    "--metrics", "--slots", "--no-ui", "--embeddings", "--reranking",
 }  # fmt: skip
 
 
@@ -43,20 +43,28 @@ def plan_with(*engine_args: str, **capabilities: bool) -> LaunchPlan:
 
 
 def test_llama_server_gets_what_a_user_would_choose() -> None:
-    """Four slots over one cache, the model's own template, metrics on, web page off, the key in a file."""
+    """Four slots that hold the context each, the model's own template, metrics on, web page off, the key in a file."""
     words = " ".join(build_arguments(PLAN, EVERYTHING))
     assert words == (
-        "--model /models/a.gguf --alias a --host /run/engine.sock --port 0 --ctx-size 8192 --api-key-file /run/key "
-        "--parallel 4 --kv-unified --cache-ram 1024 --sse-ping-interval 10 --jinja --metrics --slots --no-ui"
+        "--model /models/a.gguf --alias a --host /run/engine.sock --port 0 --ctx-size 32768 --api-key-file /run/key "
+        "--parallel 4 --no-kv-unified --cache-ram 1024 --sse-ping-interval 10 --jinja --metrics --slots --no-ui"
     )
 
 
 def test_an_old_build_gets_only_what_it_knows() -> None:
-    """Without a unified cache four slots would split the context, so it gets one."""
+    """It splits the cache between its slots as every build does, so it may have all of them."""
     words = build_arguments(PLAN, frozenset({"--no-webui"}))
-    assert words[words.index("--parallel") + 1] == "1"
+    assert words[words.index("--parallel") + 1] == "4"
+    assert words[words.index("--ctx-size") + 1] == "32768"
     assert "--no-webui" in words
-    assert not {"--kv-unified", "--cache-ram", "--sse-ping-interval", "--jinja", "--no-ui"} & set(words)
+    assert not {
+        "--kv-unified",
+        "--no-kv-unified",
+        "--cache-ram",
+        "--sse-ping-interval",
+        "--jinja",
+        "--no-ui",
+    } & set(words)
 
 
 def test_an_embedding_model_is_launched_as_one() -> None:
@@ -140,10 +148,36 @@ def test_without_unix_sockets_it_listens_on_loopback() -> None:
 
 def test_the_models_own_arguments_come_last_and_win() -> None:
     """llama-server takes the last of two; the embedded engine's field is overwritten."""
-    plan = plan_with("-np", "2", "--temp=0.5", "--swa-full")
-    assert build_arguments(plan, EVERYTHING)[-5:] == ["--parallel", "2", "--temp", "0.5", "--swa-full"]
+    plan = plan_with("-cram", "2", "--temp=0.5", "--swa-full")
+    assert build_arguments(plan, EVERYTHING)[-5:] == ["--cache-ram", "2", "--temp", "0.5", "--swa-full"]
     fields = parameters(plan)
-    assert (fields["n_parallel"], fields["sampling.temp"], fields["swa_full"]) == (2, 0.5, True)
+    assert (fields["cache_ram_mib"], fields["sampling.temp"], fields["swa_full"]) == (2, 0.5, True)
+
+
+@pytest.mark.parametrize("spelling", [("-np", "7"), ("--parallel=7",), ("--parallel", "2", "-np", "7")])
+@pytest.mark.parametrize("slots", [1, 3, 64])
+def test_no_argument_of_a_model_takes_context_from_a_request(slots: int, spelling: tuple[str, ...]) -> None:
+    """The cache is slots times context for both engines; a model's own number of slots is the plan's, not beside it."""
+    plan = replace(plan_with(*spelling), slots=slots)
+    for known in (EVERYTHING, frozenset({"--parallel"})):
+        words = build_arguments(plan, known)
+        assert words[words.index("--ctx-size") + 1] == str(slots * 8192)
+        assert words[words.index("--parallel") + 1] == str(slots)
+        assert not {"-np", "--kv-unified", "--kv-unified-per-slot"} & set(words)
+        assert words.count("--parallel") == 1
+    fields = parameters(plan)
+    assert (fields["n_ctx"], fields["n_parallel"], fields["kv_unified"]) == (slots * 8192, slots, False)
+    assert wanted_slots(spelling, 4) == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"), [((), 4), (("-np", "-1"), 4), (("-np", "0"), 4), (("-np", "1"), 1)]
+)
+def test_slots_are_those_of_the_setting_unless_the_model_says(
+    arguments: tuple[str, ...], wanted: int
+) -> None:
+    """What llama-server calls automatic is the setting."""
+    assert wanted_slots(arguments, 4) == wanted
 
 
 @pytest.mark.parametrize(

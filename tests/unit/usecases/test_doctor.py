@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from gglib.core.errors import EngineNotFoundError
+from gglib.core.fit import Fit, MemoryNeed
 from gglib.core.models import ModelSummary
+from gglib.core.slots import SlotFit
 from gglib.usecases.doctor import (
     Finding,
     Verdict,
@@ -17,6 +19,13 @@ from gglib.usecases.doctor import (
     judge_python,
     run_checks,
 )
+
+
+def fit(verdict: Fit, *, slots: int = 4) -> SlotFit:
+    """Return how a model of 10 GB fits that should answer four requests at a time."""
+    need = MemoryNeed(weights_bytes=10**10, kv_bytes=0, compute_bytes=0, overhead_bytes=0, is_exact=True)
+    return SlotFit(slots=slots, wanted=4, need=need, fit=verdict)
+
 
 BIG = ModelSummary(id=1, name="big", size_bytes=10**10, paths=(Path("/big.gguf"),))
 
@@ -61,10 +70,12 @@ async def test_a_check_that_raises_is_a_failure_and_the_others_run() -> None:
         (judge_models([BIG], []), Verdict.OK),
         (judge_disk(10**9), Verdict.WARN),
         (judge_disk(10**11), Verdict.OK),
-        (judge_memory(None, [BIG]), Verdict.OK),
-        (judge_memory(10**10, [BIG]), Verdict.WARN),
-        (judge_memory(2 * 10**10, [BIG]), Verdict.OK),
-        (judge_memory(10**9, []), Verdict.OK),
+        (judge_memory(None, "big", fit(Fit.FITS)), Verdict.OK),
+        (judge_memory(10**10, "big", fit(Fit.TOO_LARGE)), Verdict.WARN),
+        (judge_memory(10**10, "big", fit(Fit.TIGHT)), Verdict.WARN),
+        (judge_memory(2 * 10**10, "big", fit(Fit.FITS)), Verdict.OK),
+        (judge_memory(2 * 10**10, "big", fit(Fit.FITS, slots=1)), Verdict.OK),
+        (judge_memory(10**9, None, None), Verdict.OK),
     ],
 )
 def test_a_fact_has_its_verdict(finding: Finding, verdict: Verdict) -> None:
@@ -81,3 +92,12 @@ def test_access_is_told_by_names() -> None:
     guarded = judge_access("10.0.0.1", ["alice", "bob"], is_insecure=False, warnings=["Oh.", "No."]).detail
     assert guarded == "other machines, too (10.0.0.1); a key is needed: alice, bob. Oh. No."
     assert "GGLIB_API_KEY" in judge_access("10.0.0.1", [], is_insecure=False).detail
+
+
+def test_memory_that_is_short_for_all_slots_is_told() -> None:
+    """A model that answers fewer requests at a time than are wanted is no fault, and not a secret."""
+    told = judge_memory(2 * 10**10, "big", fit(Fit.FITS, slots=1)).detail
+    assert told == "20.0 GB available; 'big' answers 1 request at a time in it, not 4."
+    too_large = judge_memory(10**9, "big model", fit(Fit.TOO_LARGE)).detail
+    assert too_large.startswith("1.0 GB available, and 'big model' needs about 10.0 GB: ")
+    assert "'gglib set 'big model' --ctx N'" in too_large

@@ -120,7 +120,7 @@ async def test_each_quantization_is_judged_by_one_header() -> None:
     assert [one.offer.label for one in found.found] == ["Q4_K_M", "Q8_0", "F16"]
     for one in found.found:
         facts = replace(FACTS, quantization=one.offer.quantization)
-        assert one.need == estimate(facts, weights_bytes=one.offer.size_bytes, context=2048)
+        assert one.need == estimate(facts, weights_bytes=one.offer.size_bytes, context=2048, slots=one.slots)
         assert one.need.is_exact
     assert found.found[0].fit is Fit.FITS
     assert found.found[-1].fit is Fit.TOO_LARGE
@@ -133,7 +133,8 @@ async def test_memory_is_judged_for_no_more_than_the_model_was_trained_for(conte
     """That is what it would be launched with."""
     found = await finder(Hub(repository(*LADDER)), context=context).show(PullTarget(repo="o/m"))
     assert found.context == judged
-    assert found.found[0].need.kv_bytes == estimate(FACTS, weights_bytes=GB, context=judged).kv_bytes
+    expected = estimate(FACTS, weights_bytes=GB, context=judged, slots=found.found[0].slots)
+    assert found.found[0].need.kv_bytes == expected.kv_bytes
 
 
 def refuse() -> bytes:
@@ -149,7 +150,9 @@ async def test_without_a_header_it_is_guessed(start: Callable[[], bytes]) -> Non
     assert found.context == 1024
     assert found.parameter_count == 7 * GB
     assert not found.found[0].need.is_exact
-    assert found.found[0].need == estimate(None, weights_bytes=5 * GB, context=1024, parameter_count=7 * GB)
+    assert found.found[0].need == estimate(
+        None, weights_bytes=5 * GB, context=1024, slots=4, parameter_count=7 * GB
+    )
 
 
 async def test_where_nothing_is_known_the_context_has_a_ceiling() -> None:
@@ -184,7 +187,7 @@ async def test_one_header_does_not_speak_for_other_models() -> None:
     hub = Hub(repository("o/m", {"m-1B-Q8_0.gguf": GB, "m-9B-Q8_0.gguf": 9 * GB}, parameter_count=GB))
     (found,) = (await finder(hub).search("m")).repositories
     assert [one.need.is_exact for one in found.found] == [True, False]
-    assert found.found[1].need == estimate(None, weights_bytes=9 * GB, context=2048)
+    assert found.found[1].need == estimate(None, weights_bytes=9 * GB, context=2048, slots=4)
     assert found.suggested is None
 
 

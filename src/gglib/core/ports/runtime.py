@@ -17,7 +17,10 @@ class ResidentStatus:
     state: str
     """``loading``, ``ready``, ``draining`` or ``stopping``."""
     effective_ctx: int
+    """In tokens, for each request."""
     in_flight: int = 0
+    slots: int | None = None
+    """How many requests it computes at a time; None where that is not known, or not yet."""
     pid: int | None = None
     uptime_s: float | None = None
     """Since it was ready; None before."""
@@ -142,6 +145,14 @@ class ModelRuntimePort(ABC):
         as long as the runtime thinks right. The default holds nothing: it only calls ``ensure_model_running``.
         """
         return self._admit_without_hold(model_name, num_ctx, default_ctx)
+
+    def is_wanted(self, target: RunningTarget) -> bool:  # noqa: ARG002 - for runtimes that swap
+        """Whether requests for another model have waited beyond their bound, and only those on ``target`` keep it out.
+
+        The proxy then has less patience with clients that do not read what ``target`` answers. Asked about once a
+        second for each of those; the default says no.
+        """
+        return False
 
     async def status(self) -> RuntimeStatus:
         """Return what is resident and who waits. The default knows of the current model only."""

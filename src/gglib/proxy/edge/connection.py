@@ -7,6 +7,10 @@ rests, or ends: at once where the client has nothing left to say, else after it 
 socket that is closed with unread input takes the answer down with it (RFC 9112 section 9.6).
 
 ``Patience`` knows when a phase has lasted too long; the listener looks at all connections from time to time.
+
+Reading pauses for three reasons (``_Pause``), and goes on when none of them holds. No connection takes more than a
+slice of a turn of the loop: of all that have many small chunks to read one reads some hundred in each turn, and a
+request that was sent ahead waits for the next turn.
 """
 
 import asyncio
@@ -14,16 +18,23 @@ import contextlib
 import itertools
 import socket
 from collections.abc import Callable, Coroutine
+from enum import Enum
 from typing import Any, Protocol
 
-from gglib.proxy.dialect_errors import dialect_of
 from gglib.proxy.edge.body import IncomingBody
-from gglib.proxy.edge.patience import Patience, PatienceLimits, Phase
-from gglib.proxy.errors import describe
-from gglib.proxy.http1.errors import HttpError, RequestTimeoutError, TooManyConnectionsError
+from gglib.proxy.edge.budget import FREE_BYTES, BodyBudget
+from gglib.proxy.edge.departures import Departures
+from gglib.proxy.edge.patience import FOR_EVER, Patience, PatienceLimits, Phase
+from gglib.proxy.edge.refusal import refusal
+from gglib.proxy.edge.send_queue import unsent_bytes
+from gglib.proxy.http1.errors import (
+    HttpError,
+    RequestTimeoutError,
+    TooManyBodiesError,
+    TooManyConnectionsError,
+)
 from gglib.proxy.http1.reader import End, NewRequest, RequestReader
-from gglib.proxy.http1.writer import AnswerWriter, header_lines
-from gglib.proxy.request import Request, new_request_id
+from gglib.proxy.request import ClientStalledError, Request, new_request_id
 
 WRITE_HIGH_BYTES = 32 * 1024
 """How much of an answer may wait in this process for a slow client."""
@@ -32,11 +43,24 @@ NOTSENT_BYTES = 32 * 1024
 _UNLIMITED = 2**31 - 1
 AHEAD_LIMIT_BYTES = 64 * 1024
 """How much a client may send in advance of the answer it waits for."""
+AHEAD_FOR_S = 1.0
+"""How long more than that may wait. Then it is dropped, and the connection ends with the answer (RFC 9112 section 9.3.2
+has clients ask again): behind what is not read, the end of a client could not be seen."""
 SILENT_AFTER_S = 1.0
 """A client that was accepted and has said nothing for so long may have to make room for others; before, its first words
 may be on their way."""
 DROPPED_BODY_BYTES = 64 * 1024
 """How much of a body that nobody wants is read and dropped to keep the connection."""
+TURN_BYTES = 512 * 1024
+"""How much of a body is read before other uploads have their turn: uvloop reads on, 8 MiB, while there is more."""
+
+
+class _Pause(Enum):
+    """Why nothing is read."""
+
+    AHEAD = "more has come of what follows the request than is kept"
+    BEHIND = "others that have much to read have their turn"
+    BUDGET = "all bodies together are as large as they may be"
 
 
 _idle_numbers = itertools.count()
@@ -50,7 +74,11 @@ class Edge(Protocol):
     date_line: bytes
     is_ending: bool
     max_body_bytes: int
+    bodies: "BodyBudget[ClientConnection]"
+    departures: Departures
     handle: Callable[[Request, "ClientConnection"], Coroutine[Any, Any, None]]
+    is_wanted: Callable[[Request], bool]
+    """Whether others wait for the end of a request."""
 
     def add(self, connection: "ClientConnection") -> bool:
         """Count a connection; False when there are too many."""
@@ -66,6 +94,14 @@ class Edge(Protocol):
 
     def note_refusal(self, error: HttpError, request_id: str) -> None:
         """Take note of what was refused before it was a request."""
+        ...
+
+    def catch_up_later(self, connection: "ClientConnection") -> None:
+        """Let a connection read its next slice when it is its turn."""
+        ...
+
+    def admit_bodies(self) -> None:
+        """Let those bodies come that wait for room."""
         ...
 
 
@@ -85,7 +121,11 @@ class ClientConnection(asyncio.Protocol):
         self._is_answered = False
         self._is_broken = False
         self._is_closing = False
-        self._is_reading_paused = False
+        self._pauses: set[_Pause] = set()
+        self._descriptor = -1
+        self._is_counted = False
+        self._turn_bytes = 0
+        self._gives_up_at_s = FOR_EVER
         self._room: asyncio.Future[None] | None = None
         self._idle_number = next(_idle_numbers)
         self._task: asyncio.Task[None] | None = None
@@ -149,22 +189,39 @@ class ClientConnection(asyncio.Protocol):
         is_idle = (phase is Phase.IDLE or is_silent) and not self._is_closing
         return self._idle_number if is_idle else None
 
-    def look(self, now_s: float) -> None:
-        """End what has lasted too long."""
+    def look(self, now_s: float) -> float:
+        """End what has lasted too long, and return when to look again at the latest; both in the loop's time."""
         transport = self._transport
         if transport is None:
-            return
-        match self._patience.look(now_s, transport.get_write_buffer_size()):
+            return FOR_EVER
+        if now_s >= self._gives_up_at_s:
+            self._give_up_what_is_ahead()
+        unsent, is_wanted = transport.get_write_buffer_size(), False
+        if self._patience.phase is Phase.CHOKED:
+            unsent = unsent_bytes(transport)
+            is_wanted = self._request is not None and self._edge.is_wanted(self._request)
+        match self._patience.look(now_s, unsent, is_wanted=is_wanted):
             case None | Phase.ANSWER:
                 pass
             case Phase.HEAD:
                 self._refuse(RequestTimeoutError("The request's head did not come in time."))
             case Phase.BODY if self._request is not None:
                 self._fail_body(RequestTimeoutError("The request's body did not come in time."))
+            case Phase.QUEUE:
+                self._fail_body(TooManyBodiesError())
             case Phase.NEW | Phase.IDLE:
                 self._close()
             case _:
+                if self._request is not None:
+                    self._request.leave(ClientStalledError())
                 transport.abort()
+        return min(self._patience.deadline_s, self._gives_up_at_s)
+
+    def read_body_on(self) -> None:
+        """Go on with a body that waited for room."""
+        if self._patience.phase is Phase.QUEUE:
+            self._patience.begin_body(self._loop.time())
+        self._resume_reading(_Pause.BUDGET)
 
     def shut_down(self) -> None:
         """Close it unless an answer is on its way, which is the last one then. The edge is ending already.
@@ -216,6 +273,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """End what is being answered."""
+        self._edge.departures.forget(self._descriptor)
         self._transport = None
         self._edge.discard(self)
         if self._request is not None:
@@ -227,13 +285,16 @@ class ClientConnection(asyncio.Protocol):
         """Note that the client is slow to read."""
         self.is_choked = not self._edge.is_ending
         if self._transport is not None:
-            self._patience.choke(self._loop.time(), self._transport.get_write_buffer_size())
+            self._patience.choke(self._loop.time(), unsent_bytes(self._transport))
 
     def resume_writing(self) -> None:
         """Note that the client has read."""
         self.is_choked = False
         if self._patience.phase is Phase.CHOKED and not self._is_closing:
-            if self._reader.is_in_body:
+            self._patience.take(self._loop.time())
+            if _Pause.BUDGET in self._pauses:
+                self._patience.queue_body(self._loop.time())
+            elif self._reader.is_in_body:
                 self._patience.begin_body(self._loop.time())
             else:
                 self._patience.answer()
@@ -258,14 +319,60 @@ class ClientConnection(asyncio.Protocol):
                 self._begin(event)
             elif event is End.OF_REQUEST:
                 self._end_of_request()
-            elif self._body is not None and isinstance(event, bytes):
-                self._patience.receive_body(len(event))
-                self._body.feed(event)
+            elif isinstance(event, bytes):
+                self._feed(event)
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """See what else has come, and whether more of it may."""
+        reader = self._reader
         if self._request is None:
-            if self._reader.is_in_head:
+            if reader.is_in_head:
                 self._patience.begin_head(self._loop.time())
-        elif self._reader.ahead_bytes > AHEAD_LIMIT_BYTES:
-            self._pause_reading()
+        elif reader.ahead_bytes > AHEAD_LIMIT_BYTES:
+            self._pause_reading(_Pause.AHEAD)
+        elif reader.is_behind or self._turn_bytes > TURN_BYTES:
+            self._pause_reading(_Pause.BEHIND)
+            self._edge.catch_up_later(self)
+
+    def catch_up(self) -> None:
+        """Read the next slice of what has come already."""
+        self._turn_bytes = 0
+        if self._transport is None or self._is_closing:
+            return
+        if self._reader.is_behind:
+            self._read(b"")
+        if not self._reader.is_behind:
+            self._resume_reading(_Pause.BEHIND)
+
+    def _feed(self, part: bytes | memoryview) -> None:
+        """Take in a part of a body; what nobody wants any more is dropped."""
+        body, now_s = self._body, self._loop.time()
+        self._patience.receive_body(len(part), now_s)
+        if body is None:
+            return
+        body.feed(part)
+        if body.size_bytes <= FREE_BYTES:
+            return
+        self._turn_bytes += len(part)
+        if body.has_failed:
+            self._release_body()
+        elif not self._count_body(body.size_bytes) and self._reader.is_in_body:
+            self._patience.queue_body(now_s)
+            self._pause_reading(_Pause.BUDGET)
+
+    def _count_body(self, size_bytes: int) -> bool:
+        """Count a body among all, and return whether more of it may come."""
+        self._is_counted = True
+        return self._edge.bodies.grow(self, size_bytes)
+
+    def _release_body(self) -> None:
+        """Note that a body is held no more."""
+        if self._is_counted:
+            self._is_counted = False
+            self._edge.bodies.release(self)
+            self._resume_reading(_Pause.BUDGET)
+            self._edge.admit_bodies()
 
     def _begin(self, event: NewRequest) -> None:
         if event.body is None:
@@ -273,6 +380,9 @@ class ClientConnection(asyncio.Protocol):
             self._patience.begin_body(self._loop.time())
         else:
             self._await_nothing()
+            if len(event.body) > FREE_BYTES:
+                self._count_body(len(event.body))
+                self._edge.bodies.finish(self)
         if self._task is None:
             self._task = self._edge.start(self._serve())
         self._request = Request(
@@ -299,7 +409,14 @@ class ClientConnection(asyncio.Protocol):
                 raise
             finally:
                 self._request = self._body = None
+                self._release_body()
                 self._after_answer()
+            if self._has_request:
+                await asyncio.sleep(0)  # it was sent ahead: others have the loop first
+
+    @property
+    def _has_request(self) -> bool:
+        return self._request is not None
 
     def _wake(self) -> None:
         if self._next is not None and not self._next.done():
@@ -308,6 +425,9 @@ class ClientConnection(asyncio.Protocol):
     def _end_of_request(self) -> None:
         if self._body is not None:
             self._body.finish()
+            if self._is_counted:
+                self._edge.bodies.finish(self)
+                self._edge.admit_bodies()  # another one is the oldest now
         if self._request is not None:
             if self._patience.phase is Phase.BODY:
                 self._await_nothing()
@@ -320,11 +440,12 @@ class ClientConnection(asyncio.Protocol):
         self._await_nothing()
         if self._body is not None:
             self._body.fail(error)
+        self._release_body()
 
     def _await_nothing(self) -> None:
         """Let the answer take its time, unless what was answered before is still to be read: that is the client's."""
         if self.is_choked and self._transport is not None:
-            self._patience.choke(self._loop.time(), self._transport.get_write_buffer_size())
+            self._patience.choke(self._loop.time(), unsent_bytes(self._transport))
         else:
             self._patience.answer()
 
@@ -341,37 +462,57 @@ class ClientConnection(asyncio.Protocol):
     def _go_on(self) -> None:
         self._patience.rest(self._loop.time())
         self._idle_number = next(_idle_numbers)
-        if self._is_reading_paused and self._transport is not None:
-            self._is_reading_paused = False
-            self._transport.resume_reading()
         if self._reader.ahead_bytes:
             self._read(None)
         else:
             self._reader.next_request()
+        if self._reader.ahead_bytes <= AHEAD_LIMIT_BYTES:
+            self._resume_reading(_Pause.AHEAD)
+        else:
+            self._gives_up_at_s = self._loop.time() + AHEAD_FOR_S
 
-    def _pause_reading(self) -> None:
-        if not self._is_reading_paused and self._transport is not None:
-            self._is_reading_paused = True
+    def _pause_reading(self, why: _Pause) -> None:
+        if self._transport is None:
+            return
+        if not self._pauses:
             self._transport.pause_reading()
+        if why is _Pause.AHEAD and why not in self._pauses:
+            self._gives_up_at_s = self._loop.time() + AHEAD_FOR_S
+        self._pauses.add(why)
+        if why is not _Pause.BEHIND:  # that one is over in a moment
+            self._descriptor = self._transport.get_extra_info("socket").fileno()
+            self._edge.departures.watch(self._descriptor, self._note_departure)
+
+    def _resume_reading(self, why: _Pause) -> None:
+        if why not in self._pauses:
+            return
+        self._pauses.discard(why)
+        if why is _Pause.AHEAD:
+            self._gives_up_at_s = FOR_EVER
+        if not self._pauses and self._transport is not None:
+            self._edge.departures.forget(self._descriptor)
+            self._transport.resume_reading()
+
+    def _give_up_what_is_ahead(self) -> None:
+        """Answer this request and no other, and read on, to see whether the client is still there."""
+        self._reader.give_up()
+        self._is_broken = True
+        self._resume_reading(_Pause.AHEAD)
+
+    def _note_departure(self) -> None:
+        """Take note of what reading would have told, had it not been paused."""
+        self.eof_received()
+        if self._transport is not None:
+            self._transport.close()
 
     # -- ends -----------------------------------------------------------------------------------------------
 
     def _refuse(self, error: HttpError) -> None:
         """Answer what is no request, and close."""
-        problem, request_id = describe(error), new_request_id()
-        body = dialect_of(self._reader.path_hint).body(problem, request_id)
+        request_id = new_request_id()
         self._edge.note_refusal(error, request_id)
-        writer = AnswerWriter(method="", minor_version=1)
-        headers = [*problem.all_headers(), (b"x-request-id", request_id.encode())]
-        head = writer.head(
-            problem.status,
-            header_lines(headers),
-            length=len(body),
-            date_line=self.date_line,
-            may_keep_alive=False,
-            says_keep_alive=False,
-        )
-        self.write(head + writer.part(body))
+        path = self._reader.path_hint
+        self.write(refusal(error, request_id=request_id, date_line=self.date_line, path=path))
         self._is_broken = self._is_answered = True
         self._close()
 
@@ -385,12 +526,12 @@ class ClientConnection(asyncio.Protocol):
         may_still_send = self._is_broken or self._reader.is_in_body or self._reader.ahead_bytes > 0
         if self._is_answered and may_still_send and not self._edge.is_ending and transport.can_write_eof():
             transport.write_eof()
-            if self._is_reading_paused:
-                transport.resume_reading()
+            for why in list(self._pauses):
+                self._resume_reading(why)
             self._patience.linger(self._loop.time(), transport.get_write_buffer_size())
         else:
+            self._patience.choke(self._loop.time(), unsent_bytes(transport))
             transport.close()
-            self._patience.choke(self._loop.time(), transport.get_write_buffer_size())
 
     def _host(self, which: str) -> str | None:
         name = self._transport.get_extra_info(which) if self._transport is not None else None

@@ -2,19 +2,26 @@
 
 import asyncio
 import socket
+from collections import deque
 from collections.abc import Callable, Coroutine
 from email.utils import formatdate
 from operator import itemgetter
 from typing import Any
 
+from gglib.proxy.edge.acceptor import Acceptor
+from gglib.proxy.edge.budget import BodyBudget
 from gglib.proxy.edge.connection import ClientConnection
+from gglib.proxy.edge.departures import Departures
 from gglib.proxy.edge.patience import PatienceLimits
-from gglib.proxy.http1.errors import HttpError
-from gglib.proxy.request import Request
+from gglib.proxy.edge.refusal import refusal
+from gglib.proxy.http1.errors import HttpError, TooManyConnectionsError
+from gglib.proxy.request import Request, new_request_id
 
 BACKLOG = 2_048
 _LOOK_EVERY_S = 1.0
-"""How late a deadline may be noticed; less where a limit is shorter."""
+"""How often all connections are looked at, at least; less where a limit is shorter."""
+_LOOK_AGAIN_S = 0.05
+"""How often at most, and so how late a deadline may be noticed."""
 _SPARE_CONNECTIONS = 64
 """How many of those that are too many are told so; the others are cut."""
 _LAST_GRACE_S = 0.1
@@ -31,18 +38,25 @@ class Listener:
         limits: PatienceLimits,
         max_connections: int,
         max_body_bytes: int,
+        max_bodies_bytes: int,
         on_stop: Callable[[], None],
         on_refusal: Callable[[HttpError, str], None],
+        is_wanted: Callable[[Request], bool] = lambda _: False,
     ) -> None:
         self.handle = handle
+        self.is_wanted = is_wanted
         self.limits = limits
         self.is_ending = False
         self.date_line = b""
         self.max_body_bytes = max_body_bytes
+        self.bodies = BodyBudget[ClientConnection](max_bodies_bytes)
+        self.departures = Departures()
         self._max_connections = max_connections
         self._on_stop = on_stop
         self._on_refusal = on_refusal
         self._connections: set[ClientConnection] = set()
+        self._behind: deque[ClientConnection] = deque()
+        self._is_catching_up = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_empty = asyncio.Event()
 
@@ -53,18 +67,18 @@ class Listener:
 
     async def serve(self, listener: socket.socket, cancel: asyncio.Event, *, grace_s: float) -> None:
         """Accept until ``cancel`` is set or this task is cancelled; then end everything in ``grace_s`` and some."""
-        loop = asyncio.get_running_loop()
         self._tick()
-        server = await loop.create_server(lambda: ClientConnection(self), sock=listener, backlog=BACKLOG)
+        acceptor = Acceptor(
+            listener, on_accept=self._take, make_room=self._drop_an_idle_one, refusal=self._refusal
+        )
+        acceptor.start(BACKLOG)
         try:
             while not cancel.is_set():
-                await _first_of(cancel, self._look_every_s())
-                self._tick()
-                for connection in list(self._connections):
-                    connection.look(loop.time())
+                await _first_of(cancel, self._look())
         finally:
-            server.close()
+            acceptor.stop()
             await self._end(grace_s)
+            self.departures.close()
 
     # -- what connections call ------------------------------------------------------------------------------
 
@@ -94,7 +108,51 @@ class Listener:
         """Take note of what was refused before it was a request."""
         self._on_refusal(error, request_id)
 
+    def catch_up_later(self, connection: ClientConnection) -> None:
+        """Let a connection read its next slice when it is its turn: one in each turn of the loop, however many wait."""
+        self._behind.append(connection)
+        if not self._is_catching_up:
+            self._is_catching_up = True
+            asyncio.get_running_loop().call_soon(self._catch_up)
+
+    def admit_bodies(self) -> None:
+        """Let those bodies come that wait for room, as far as there is some."""
+        for connection in self.bodies.admit():
+            connection.read_body_on()
+
     # -- the rest -------------------------------------------------------------------------------------------
+
+    def _take(self, sock: socket.socket) -> None:
+        """Serve a connection that was accepted."""
+        self.start(self._open(sock))
+
+    async def _open(self, sock: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: ClientConnection(self), sock)
+        except OSError:  # the client is gone already
+            sock.close()
+
+    def _refusal(self) -> bytes:
+        error, request_id = TooManyConnectionsError(), new_request_id()
+        self.note_refusal(error, request_id)
+        return refusal(error, request_id=request_id, date_line=self.date_line)
+
+    def _look(self) -> float:
+        """Look at all connections, and return in how many seconds to look again: when the next deadline is due."""
+        self._tick()
+        now_s = asyncio.get_running_loop().time()
+        next_s = now_s + self._look_every_s()
+        for connection in list(self._connections):
+            next_s = min(next_s, connection.look(now_s))
+        return max(next_s - now_s, _LOOK_AGAIN_S)
+
+    def _catch_up(self) -> None:
+        self._is_catching_up = False
+        connection = self._behind.popleft()
+        if self._behind:
+            self._is_catching_up = True
+            asyncio.get_running_loop().call_soon(self._catch_up)
+        connection.catch_up()
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -115,7 +173,12 @@ class Listener:
     def _look_every_s(self) -> float:
         limits = self.limits
         shortest = min(
-            (s for s in (limits.head_s, limits.body_s, limits.write_s, limits.idle_s) if s > 0), default=4
+            (
+                s
+                for s in (limits.head_s, limits.body_s, limits.write_s, limits.idle_s, limits.wanted_s)
+                if s > 0
+            ),
+            default=4,
         )
         return min(_LOOK_EVERY_S, shortest / 4)
 

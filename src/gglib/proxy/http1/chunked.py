@@ -1,13 +1,27 @@
 """A body in chunks (RFC 9112 section 7.1), read strictly. Pure: bytes in, the body's bytes out."""
 
 import re
+import sys
 from enum import Enum
 
-from gglib.proxy.http1.errors import BodyTooLargeError, HeadTooLargeError, MalformedRequestError
+from gglib.proxy.http1.errors import (
+    BodyTooLargeError,
+    HeadTooLargeError,
+    MalformedRequestError,
+    TooManyChunksError,
+)
 from gglib.proxy.http1.head import MAX_FIELDS, MAX_HEAD_BYTES, MAX_LINE_BYTES, parse_field
 
 MAX_SIZE_LINE_BYTES = 256
 """A size is at most 16 digits; the rest of the line is an extension, which nobody uses and everybody has to skip."""
+
+FREE_CHUNKS = 16_384
+BYTES_PER_CHUNK = 64
+"""A limited body may have ``FREE_CHUNKS``, and one more for each ``BYTES_PER_CHUNK`` bytes of data. A chunk costs a
+microsecond however small it is. curl, Node, Go and Java send 4 to 64 KiB a chunk, Python's ``iterencode`` some bytes:
+100 KB written that way fit, a flood of one-byte chunks ends after about 15 ms of work."""
+CHUNKS_AT_ONCE = 256
+"""Chunks of a limited body that one ``receive`` reads, in half a millisecond. The others wait for the next call."""
 
 _PLAIN_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})\r\n")
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
@@ -41,6 +55,8 @@ class ChunkedBody:
     """Reads one chunked body. What it raises is the end of the connection."""
 
     __slots__ = (
+        "_at_once",
+        "_chunks",
         "_left_bytes",
         "_limit_bytes",
         "_may_have_bytes",
@@ -48,6 +64,7 @@ class ChunkedBody:
         "_state",
         "_trailer_bytes",
         "_trailers",
+        "is_behind",
         "is_over",
     )
 
@@ -55,6 +72,8 @@ class ChunkedBody:
         self._limit_bytes = limit_bytes or 0
         self._may_have_bytes = limit_bytes
         """How much more the body may have; None is without limit. What a chunk announces counts."""
+        self._at_once = sys.maxsize if limit_bytes is None else CHUNKS_AT_ONCE
+        self._chunks = 0
         self._state = _SIZE
         self._left_bytes = 0
         self._rest = b""
@@ -62,6 +81,8 @@ class ChunkedBody:
         self._trailer_bytes = 0
         self.is_over = False
         """Whether the whole body, with its trailers, has come."""
+        self.is_behind = False
+        """Whether chunks that came wait to be read: ``receive`` must be called again, if only with nothing."""
 
     @property
     def rest(self) -> bytes:
@@ -87,7 +108,7 @@ class ChunkedBody:
         return data[len(size_line) : -len(_CRLF)]
 
     def receive(self, data: bytes, parts: list[bytes]) -> None:
-        """Take in what came and add what there is of the body in it to ``parts``.
+        """Take in what came and add what there is of the body in it to ``parts``; see ``is_behind``.
 
         Raises ``HttpError``; what came before the fault is in ``parts``.
         """
@@ -98,19 +119,23 @@ class ChunkedBody:
             if position == len(buffer):
                 self._rest = b""
                 return
-        at = 0
+        at, most = 0, len(parts) + self._at_once
+        self.is_behind = False
         while position is not None and self._state is not _OVER:
-            at = self._read_whole_chunks(buffer, position, parts) if self._state is _SIZE else position
+            at = self._read_whole_chunks(buffer, position, parts, most) if self._state is _SIZE else position
             if at == len(buffer):
+                break
+            if len(parts) >= most:
+                self.is_behind = True
                 break
             position = self._step(buffer, at, parts)
             at = at if position is None else position
         self._rest = buffer[at:]
 
-    def _read_whole_chunks(self, buffer: bytes, position: int, parts: list[bytes]) -> int:
+    def _read_whole_chunks(self, buffer: bytes, position: int, parts: list[bytes], most: int) -> int:
         """Read the chunks that are there from beginning to end, and return where that ends: most of a stream."""
         match_size = _PLAIN_SIZE_LINE.match
-        while (size_line := match_size(buffer, position)) is not None:
+        while len(parts) < most and (size_line := match_size(buffer, position)) is not None:
             begin, digits = size_line.end(), size_line[1]
             end = begin + (_known_sizes.get(digits) or _read_digits(digits))
             if end == begin or buffer[end : end + 2] != _CRLF:
@@ -150,10 +175,15 @@ class ChunkedBody:
             self._state = _DATA if self._left_bytes else _TRAILERS
 
     def _announce(self, size_bytes: int) -> None:
-        if self._may_have_bytes is not None:
-            self._may_have_bytes -= size_bytes
-            if self._may_have_bytes < 0:
-                raise BodyTooLargeError(self._limit_bytes)
+        if self._may_have_bytes is None:
+            return
+        self._may_have_bytes -= size_bytes
+        if self._may_have_bytes < 0:
+            raise BodyTooLargeError(self._limit_bytes)
+        self._chunks += 1
+        announced_bytes = self._limit_bytes - self._may_have_bytes
+        if self._chunks > FREE_CHUNKS + announced_bytes // BYTES_PER_CHUNK:
+            raise TooManyChunksError
 
     def _read_data(self, buffer: bytes, position: int, parts: list[bytes]) -> int:
         part = buffer[position : position + self._left_bytes]

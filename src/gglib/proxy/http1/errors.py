@@ -34,6 +34,15 @@ class BodyTooLargeError(HttpError):
         super().__init__(f"The request body is larger than {limit_bytes} bytes.")
 
 
+class TooManyChunksError(HttpError):
+    """The body comes in very many very small chunks: each costs as much as a large one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The request body comes in too many small chunks: send it with 'Content-Length', or in chunks of 1 KiB."
+        )
+
+
 class UnknownCodingError(HttpError):
     """The body comes in a transfer coding other than ``chunked`` alone (RFC 9112 section 6.1)."""
 
@@ -61,3 +70,16 @@ class TooManyConnectionsError(HttpError):
 
     def __init__(self) -> None:
         super().__init__("Too many connections: try again in a moment, or raise 'max_connections'.")
+
+
+class TooManyBodiesError(HttpError):
+    """The bodies of all requests together are as large as they may be, and none of them ended in time."""
+
+    code = "too_many_bodies"
+    is_retryable = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The request bodies that gglib holds are as large as they may be together: "
+            "try again in a moment, or raise 'max_bodies_mb'."
+        )

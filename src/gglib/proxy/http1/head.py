@@ -5,7 +5,9 @@ smuggled. So this one is not lenient at all: ``docs/edge.md`` has the rules.
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
+from enum import Enum
 
 from gglib.proxy.headers import Headers, connection_options
 from gglib.proxy.http1.errors import (
@@ -40,7 +42,38 @@ _MAX_LENGTH_DIGITS = 18
 _LENGTH = re.compile(rb"[0-9]{1,%d}" % _MAX_LENGTH_DIGITS)
 _LENGTH_LINE = re.compile(rb"\r\ncontent-length: ([0-9]+)(?=\r\n|\Z)", re.IGNORECASE)
 
-_AT_MOST_ONCE = (b"host", b"content-length", b"transfer-encoding", b"origin")
+
+class Repeated(Enum):
+    """What becomes of a header that comes more than once."""
+
+    REFUSED = "400"
+    NOT_MET = "417"
+    JOINED = "one list"
+    """Its values are members of one list, in order (RFC 9110 section 5.3)."""
+    AGREEING = "all must carry the same key"
+    """``access.py`` sees to it, where keys are set."""
+
+
+REPEATED = {
+    b"access-control-request-headers": Repeated.JOINED,
+    b"access-control-request-method": Repeated.REFUSED,
+    b"access-control-request-private-network": Repeated.REFUSED,
+    b"authorization": Repeated.AGREEING,
+    b"connection": Repeated.JOINED,
+    b"content-encoding": Repeated.JOINED,
+    b"content-length": Repeated.REFUSED,
+    b"content-type": Repeated.REFUSED,
+    b"expect": Repeated.NOT_MET,
+    b"host": Repeated.REFUSED,
+    b"origin": Repeated.REFUSED,
+    b"prefer": Repeated.JOINED,
+    b"sec-fetch-site": Repeated.REFUSED,
+    b"transfer-encoding": Repeated.REFUSED,
+    b"x-api-key": Repeated.AGREEING,
+    b"x-request-id": Repeated.REFUSED,
+}
+"""Every header that decides something here, or that an engine reads. All others are passed on as they came."""
+
 _NEVER_REMEMBERED = frozenset((b"authorization", b"x-api-key", b"cookie", b"proxy-authorization"))
 _REMEMBERED_LINES = 1024
 _REMEMBERED_LINE_BYTES = 256
@@ -63,7 +96,8 @@ class RequestHead:
     headers: Headers = field(repr=False)  # with keys in it, as the fields have
     """Names in lower case, in order, duplicates and all."""
     fields: dict[bytes, bytes] = field(repr=False)
-    """The last value for each name. ``host`` may be missing in HTTP/1.0, which does not know it (RFC 1945)."""
+    """The value of each name; of a name that came several times, all values where ``REPEATED`` joins them, else the
+    last one. ``host`` may be missing in HTTP/1.0, which does not know it (RFC 1945)."""
     content_length: int | None
     """In bytes; 0 where there is no body, None for a chunked one."""
     wants_continue: bool
@@ -117,7 +151,7 @@ def parse_head(block: bytes) -> RequestHead:
     headers = [known.get(line) or _field(line) for line in lines]
     fields = dict(headers)
     if len(fields) != len(headers):
-        _refuse_duplicates(headers, minor_version)
+        _read_repeated(headers, fields, minor_version)
     host = fields.get(b"host")
     if not host and (minor_version > 0 or host is not None):
         raise MalformedRequestError("The request must have one 'Host' header.")
@@ -207,13 +241,16 @@ def _line_too_long() -> HttpError:
     return TargetTooLongError(f"The request line is longer than {MAX_REQUEST_LINE_BYTES} bytes.")
 
 
-def _refuse_duplicates(headers: Headers, minor_version: int) -> None:
-    names = [name for name, _ in headers]
-    for name in _AT_MOST_ONCE:
-        if names.count(name) > 1:
+def _read_repeated(headers: Headers, fields: dict[bytes, bytes], minor_version: int) -> None:
+    """Refuse what may come once only, and join in ``fields`` what makes one list."""
+    for name, count in Counter(name for name, _ in headers).items():
+        rule = REPEATED.get(name) if count > 1 else None
+        if rule is Repeated.REFUSED:
             raise MalformedRequestError(f"The request has more than one '{name.decode()}' header.")
-    if minor_version > 0 and names.count(b"expect") > 1:
-        raise ExpectationError("The only expectation that can be met is '100-continue', once.")
+        if rule is Repeated.NOT_MET and minor_version > 0:
+            raise ExpectationError("The only expectation that can be met is '100-continue', once.")
+        if rule is Repeated.JOINED:
+            fields[name] = b", ".join(value for other, value in headers if other == name)
 
 
 def _origin_form(method: str, target: bytes, host: bytes | None) -> tuple[str, bytes]:

@@ -97,6 +97,14 @@ class RequestReader:
         return self._state is _BODY or self._state is _CHUNKED_BODY
 
     @property
+    def is_behind(self) -> bool:
+        """Whether more of what came can be read at once: ``receive`` must be called again, if only with nothing.
+
+        One call reads no more than a bounded number of chunks.
+        """
+        return self._state is _CHUNKED_BODY and self._chunks.is_behind
+
+    @property
     def missing_bytes(self) -> int | None:
         """How much of the body has not come; None where nobody can tell."""
         return None if self._state is _CHUNKED_BODY else self._left_bytes
@@ -131,6 +139,10 @@ class RequestReader:
         """
         match = _PATH.match(self._buffer if self._state is _HEAD else self._broken_start)
         return match[1].decode() if match else ""
+
+    def give_up(self) -> None:
+        """Drop what has come of requests that follow, and all that comes."""
+        self._state, self._buffer = _BROKEN, b""
 
     def next_request(self) -> list[Event]:
         """Go on with the request that follows; returns what has come of it already. Raises as ``receive``.

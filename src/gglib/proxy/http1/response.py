@@ -20,6 +20,10 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [^\x00-\x08\x0a
 _LENGTH_LINE = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*(?=\r\n|\Z)", re.IGNORECASE)
 _NO_BODY_STATUSES = frozenset((204, 304))
 _REMEMBERED_HEADS = 256
+_MAX_INTERIM_ANSWERS = 16
+"""One is common, two are known (100 and 103)."""
+DENSE_CHUNKS = 2048
+"""So many chunks in one read are small ones: a millisecond or two of work."""
 
 _NOT_HTTP = "The engine's answer is not HTTP."
 
@@ -103,10 +107,12 @@ class ResponseReader:
     __slots__ = (
         "_buffer",
         "_chunks",
+        "_interim_answers",
         "_left_bytes",
         "_state",
         "content_length",
         "fault",
+        "has_read_many",
         "has_surplus",
         "head",
         "is_complete",
@@ -117,6 +123,7 @@ class ResponseReader:
         self._buffer = b""
         self._left_bytes = 0
         self._chunks = _NO_CHUNKS
+        self._interim_answers = 0
         self.head: ResponseHead | None = None
         """None until it has come; interim answers (1xx) are skipped."""
         self.content_length: int | None = None
@@ -127,6 +134,8 @@ class ResponseReader:
         """Whether the whole answer has come."""
         self.has_surplus = False
         """Whether more came than the one answer."""
+        self.has_read_many = False
+        """Whether the last read had very many chunks: the next one should wait for other connections."""
 
     def receive(self, data: bytes) -> bytes:
         """Take in what came and return what there is of the body in it."""
@@ -164,6 +173,10 @@ class ResponseReader:
                 self._buffer = b""
                 self._begin_body(head, length)
                 return buffer
+            self._interim_answers += 1
+            if self._interim_answers > _MAX_INTERIM_ANSWERS:
+                self._break(_NOT_HTTP)
+                return b""
         self._buffer = buffer
         if len(buffer) >= MAX_HEAD_BYTES + len(_END_OF_HEAD) or not b"HTTP/1.".startswith(buffer[:7]):
             self._break(_NOT_HTTP)
@@ -197,6 +210,7 @@ class ResponseReader:
         except HttpError:
             self._break(_NOT_HTTP)
         else:
+            self.has_read_many = len(parts) >= DENSE_CHUNKS
             if self._chunks.is_over:
                 self._complete()
                 self.has_surplus = bool(self._chunks.rest)

@@ -5,6 +5,7 @@ from urllib.parse import unquote_to_bytes
 from gglib.core.errors import ModelNotFoundError
 from gglib.core.names import require_model
 from gglib.proxy.answer import Answer
+from gglib.proxy.fields import refuse_control_characters
 from gglib.proxy.options import Services
 from gglib.proxy.request import Request
 
@@ -31,6 +32,8 @@ async def show_model(request: Request, answer: Answer, services: Services) -> No
 
 def _decoded(quoted: str) -> str:
     try:
-        return unquote_to_bytes(quoted).decode()
+        name = unquote_to_bytes(quoted).decode()
     except UnicodeDecodeError as error:
         raise ModelNotFoundError(quoted) from error
+    refuse_control_characters(name, "model")
+    return name

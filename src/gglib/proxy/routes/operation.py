@@ -10,6 +10,7 @@ from gglib.proxy.answer import Answer
 from gglib.proxy.description import Access, Description, Place
 from gglib.proxy.errors import ContentEncodingError, NoLibraryError
 from gglib.proxy.fields import BODY_LIMIT_BYTES, Values, read_body, read_path, read_query
+from gglib.proxy.headers import is_encoded
 from gglib.proxy.options import Services
 from gglib.proxy.request import Request
 from gglib.proxy.trust import Caller, require_trust
@@ -84,7 +85,7 @@ async def _read_and_act(
     if any(one.place is Place.QUERY for one in described.parameters):
         call.values.update(read_query(described.parameters, request.query))
     if described.body is not None:
-        if request.fields.get(b"content-encoding", b"identity").lower() != b"identity":
+        if is_encoded(request.fields.get(b"content-encoding", b"identity")):
             raise ContentEncodingError
         call.values.update(read_body(described.body, await request.read_body(limit_bytes=BODY_LIMIT_BYTES)))
     await act(call, answer)

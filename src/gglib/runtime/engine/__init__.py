@@ -8,9 +8,9 @@ from gglib.core.engine_choice import EMBEDDED
 from gglib.core.errors import EngineBrokenError, EngineNotFoundError
 from gglib.runtime.engine.embedded import EmbeddedEngine
 from gglib.runtime.engine.llama_server import LlamaServerEngine
-from gglib.runtime.engine.plan import Engine, LaunchPlan
+from gglib.runtime.engine.plan import Engine, LaunchPlan, SlotsFor
 
-__all__ = ["EmbeddedEngine", "Engine", "LaunchPlan", "LlamaServerEngine", "find_engine"]
+__all__ = ["EmbeddedEngine", "Engine", "LaunchPlan", "LlamaServerEngine", "SlotsFor", "find_engine"]
 
 _PROGRAM = "llama-server"
 _INSTALL = "run 'pip install xllamacpp', or install llama.cpp so that llama-server is on the PATH"

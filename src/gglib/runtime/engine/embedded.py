@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from gglib.core.errors import InvalidSettingError
 from gglib.runtime.engine import embedded_main
 from gglib.runtime.engine.kinds import pooling_launch
-from gglib.runtime.engine.options import EngineOption, parse_engine_args
+from gglib.runtime.engine.options import EngineOption, passed_arguments
 from gglib.runtime.engine.plan import LaunchPlan
 
 
@@ -46,7 +46,7 @@ class EmbeddedEngine:
 
     def check_engine_args(self, arguments: Sequence[str]) -> None:
         """Raise ``InvalidSettingError`` for an argument that the wheel has no field for."""
-        for option, _ in parse_engine_args(arguments):
+        for option, _ in passed_arguments(arguments):
             _field_of(option)
 
     def command(self, plan: LaunchPlan) -> list[str]:
@@ -67,9 +67,9 @@ def parameters(plan: LaunchPlan) -> dict[str, object]:
         "model_alias": [plan.spec.model_name],
         "hostnames": [plan.host],
         "port": 0,
-        "n_ctx": plan.context,
+        "n_ctx": plan.cache_tokens,
         "n_parallel": plan.slots,
-        "kv_unified": True,
+        "kv_unified": False,
         "cache_ram_mib": plan.cache_ram_mib,
         "sse_ping_interval": plan.ping_s,
         "use_jinja": True,
@@ -80,7 +80,7 @@ def parameters(plan: LaunchPlan) -> dict[str, object]:
     }
     if plan.spec.projector is not None:
         fields["mmproj.path"] = str(plan.spec.projector)
-    for option, text in parse_engine_args(plan.spec.settings.engine_args):
+    for option, text in passed_arguments(plan.spec.settings.engine_args):
         fields[_field_of(option)] = True if text is None else option.kind(text)
     return fields
 

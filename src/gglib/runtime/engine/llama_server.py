@@ -13,7 +13,7 @@ from gglib.core.errors import EngineBrokenError, InvalidSettingError
 from gglib.runtime.engine.asking import ProgramAnswer, ask
 from gglib.runtime.engine.help_page import options_of, why_not_run, why_unusable
 from gglib.runtime.engine.kinds import pooling_launch
-from gglib.runtime.engine.options import parse_engine_args
+from gglib.runtime.engine.options import passed_arguments
 from gglib.runtime.engine.plan import LaunchPlan
 
 ASK_LIMIT_S = 20.0
@@ -136,14 +136,14 @@ def build_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
         *("--alias", plan.spec.model_name),
         *("--host", plan.host),
         *("--port", "0"),
-        *("--ctx-size", str(plan.context)),
+        *("--ctx-size", str(plan.cache_tokens)),
         *("--api-key-file", str(plan.key_file)),
-        # An explicit number of slots splits the context between them unless they share one cache.
-        *("--parallel", str(plan.slots if "--kv-unified" in known else 1)),
+        # An explicit number of slots splits the context between them, in every build.
+        *("--parallel", str(plan.slots)),
         *(("--mmproj", str(plan.spec.projector)) if plan.spec.projector is not None else ()),
     ]
     wished = (
-        ("--kv-unified",),
+        ("--no-kv-unified",),
         ("--cache-ram", str(plan.cache_ram_mib)),
         ("--sse-ping-interval", str(plan.ping_s)),
         ("--jinja",),
@@ -178,7 +178,7 @@ def _pooling_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
 
 def _own_arguments(arguments: Sequence[str], known: frozenset[str]) -> list[str]:
     words: list[str] = []
-    for option, value in parse_engine_args(arguments):
+    for option, value in passed_arguments(arguments):
         name = next((name for name in option.names if name in known), None)
         if name is None:
             raise InvalidSettingError(

@@ -34,12 +34,14 @@ class EngineOption:
     """The smallest number that the engine does not fail with."""
 
 
+_SLOTS = EngineOption(("--parallel", "-np"), "n_parallel")
+
 ENGINE_OPTIONS = (
     EngineOption(("--threads", "-t"), "cpuparams.n_threads"),
     EngineOption(("--threads-batch", "-tb"), "cpuparams_batch.n_threads"),
     EngineOption(("--batch-size", "-b"), "n_batch", least=1),
     EngineOption(("--ubatch-size", "-ub"), "n_ubatch", least=1),
-    EngineOption(("--parallel", "-np"), "n_parallel"),
+    _SLOTS,
     EngineOption(("--cache-ram", "-cram"), "cache_ram_mib"),
     EngineOption(("--cache-reuse",), "n_cache_reuse"),
     EngineOption(("--gpu-layers", "--n-gpu-layers", "-ngl"), "n_gpu_layers"),
@@ -97,6 +99,22 @@ def parse_engine_args(arguments: Sequence[str]) -> Iterator[tuple[EngineOption, 
             continue
         text = value if has_value else next(rest, None)
         yield option, _checked(name, option, text)
+
+
+def wanted_slots(arguments: Sequence[str], default: int) -> int:
+    """Return how many slots a model's arguments ask for, the last one if several do; ``default`` where none does.
+
+    Zero and less is what llama-server calls automatic: the default, too. Raises as ``parse_engine_args`` does.
+    """
+    wanted = [
+        int(text) for option, text in parse_engine_args(arguments) if option is _SLOTS and text is not None
+    ]
+    return wanted[-1] if wanted and wanted[-1] > 0 else default
+
+
+def passed_arguments(arguments: Sequence[str]) -> Iterator[tuple[EngineOption, str | None]]:
+    """Yield what an engine is given as it stands; the number of slots is not: it is a part of the launch plan."""
+    return (parsed for parsed in parse_engine_args(arguments) if parsed[0] is not _SLOTS)
 
 
 def _checked(name: str, option: EngineOption, text: str | None) -> str:

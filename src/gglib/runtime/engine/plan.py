@@ -1,11 +1,14 @@
 """What a launch needs, before it is put into the words of one engine. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from gglib.core.models import ModelLaunchSpec
+
+SlotsFor = Callable[[ModelLaunchSpec, int, int], int]
+"""Model, context in tokens and wanted slots -> the slots for which there is memory now, at least one. May block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,8 +17,9 @@ class LaunchPlan:
 
     spec: ModelLaunchSpec
     context: int
-    """In tokens, for all slots together: they share one cache, so one request may use it all."""
+    """In tokens, for each request, whatever runs beside it."""
     slots: int
+    """How many requests are computed at a time; the engine lets others wait."""
     cache_ram_mib: int
     """Bound of the engine's host-RAM prompt cache."""
     ping_s: int
@@ -27,6 +31,18 @@ class LaunchPlan:
     """Where the embedded engine is told what to do."""
     socket_path: Path | None
     """None: a loopback port that the kernel chooses."""
+
+    @property
+    def cache_tokens(self) -> int:
+        """The cache in tokens: each slot has one of its own that holds the whole context.
+
+        Not one cache for all slots. If that holds one context, requests that fit alone fail each other: llama.cpp
+        answers all of them with "Context size has been exceeded". If it holds a context for each slot
+        (``kv_unified_per_slot``), its masks are as large as all slots together (SmolLM2 with 4 slots of 8,192 tokens:
+        47 MiB of buffers instead of 23), and the engine takes the whole for the length of one sequence: it chooses
+        Phi-3's factors for long texts, and warns of a context beyond the trained one.
+        """
+        return self.context * self.slots
 
     @property
     def host(self) -> str:

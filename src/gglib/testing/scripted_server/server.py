@@ -46,7 +46,9 @@ class ScriptedServer:
         self._alias = _alias(options)
         self._keys = _keys(options)
         self._slot_count = options.number("--parallel", 4)
-        self._n_ctx = options.number("--ctx-size", 4096)
+        whole = options.number("--ctx-size", 4096)
+        # As llama-server does: slots split the context, unless they share one cache.
+        self._n_ctx = whole if options.has("--kv-unified") else whole // self._slot_count
 
     def new_protocol(self) -> asyncio.StreamReaderProtocol:
         """Return the protocol of a new connection."""

@@ -1,10 +1,11 @@
 """A body while it comes: collected, limited, failed, read once."""
 
 import asyncio
+import sys
+import tracemalloc
 
 import pytest
 
-from gglib.proxy.edge import body as module
 from gglib.proxy.edge.body import IncomingBody
 from gglib.proxy.http1.errors import BodyTooLargeError, MalformedRequestError
 
@@ -71,7 +72,7 @@ async def test_what_nobody_reads_is_limited_too() -> None:
         body.feed(b"d")
         body.finish()
         assert not body.is_complete
-        assert body._parts == body._blocks == []
+        assert (body._first, body._parts) == (b"", None)
         with pytest.raises(MalformedRequestError if fault else BodyTooLargeError):
             await body.read()
 
@@ -109,12 +110,39 @@ async def test_a_reading_that_is_cancelled_leaves_no_waiter() -> None:
 
 
 async def test_very_small_parts_are_put_together() -> None:
-    """A body that comes byte by byte is kept in blocks, in order, not as a million objects."""
-    body, count = IncomingBody(limit_bytes=10**9), module._PARTS_IN_A_BLOCK * 3 + 7
+    """A body that comes byte by byte is kept as its bytes, in order, not as a million objects."""
+    body, count = IncomingBody(limit_bytes=10**9), 1543
     expected = bytes(number % 251 for number in range(count))
     for byte in expected:
         body.feed(bytes((byte,)))
-        assert len(body._parts) < module._PARTS_IN_A_BLOCK
-    assert len(body._blocks) == 3
+    assert body._parts is not None
+    assert sys.getsizeof(body._parts) < 2 * count
     body.finish()
     assert await body.read() == expected
+
+
+async def test_a_view_is_copied_before_it_changes() -> None:
+    """Parts may be views of a buffer that is used again at once."""
+    body, buffer = IncomingBody(limit_bytes=10**9), bytearray(b"ab")
+    for letters in (b"cd", b"ef", b"gh"):
+        body.feed(memoryview(buffer))
+        buffer[:] = letters
+    body.finish()
+    assert await body.read() == b"abcdef"
+
+
+async def test_a_large_body_is_handed_on_without_a_copy() -> None:
+    """While it is read, no second one of its size is in memory."""
+    size_bytes, part = 8 * 1024 * 1024, bytes(64 * 1024)
+    body = IncomingBody(limit_bytes=10**9)
+    for _ in range(size_bytes // len(part)):
+        body.feed(part)
+    body.finish()
+    tracemalloc.start()
+    try:
+        whole = await body.read()
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(whole) == size_bytes
+    assert peak_bytes < size_bytes * 1.2  # the buffer that is shrunk to what is in it is counted anew

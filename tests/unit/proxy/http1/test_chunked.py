@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from gglib.proxy.http1 import chunked
 from gglib.proxy.http1.chunked import MAX_SIZE_LINE_BYTES, ChunkedBody
-from gglib.proxy.http1.errors import BodyTooLargeError, HeadTooLargeError, HttpError, MalformedRequestError
+from gglib.proxy.http1.errors import (
+    BodyTooLargeError,
+    HeadTooLargeError,
+    HttpError,
+    MalformedRequestError,
+    TooManyChunksError,
+)
 from gglib.proxy.http1.head import MAX_FIELDS, MAX_LINE_BYTES
 
 
@@ -277,3 +283,62 @@ def test_known_sizes_count_against_the_limit() -> None:
     assert read([wire]) == (b"x" * 3072, False, b"")
     with pytest.raises(BodyTooLargeError):
         read([wire], limit_bytes=3071)
+
+
+def read_on(body: ChunkedBody, data: bytes) -> tuple[bytes, list[int]]:
+    """Return the body of what comes at once, and how many chunks each call has read."""
+    parts, counts = list[bytes](), list[int]()
+    while data or body.is_behind:
+        before = len(parts)
+        body.receive(data, parts)
+        counts.append(len(parts) - before)
+        data = b""
+    return b"".join(parts), counts
+
+
+def test_a_limited_body_is_read_a_slice_at_a_time() -> None:
+    """One call reads ``CHUNKS_AT_ONCE`` chunks; the others wait for the next call, which needs nothing new."""
+    wire = b"1\r\nx\r\n" * (2 * chunked.CHUNKS_AT_ONCE + 7) + END + b"after"
+    body = ChunkedBody(limit_bytes=10**6)
+    read_bytes, counts = read_on(body, wire)
+    assert read_bytes == b"x" * (2 * chunked.CHUNKS_AT_ONCE + 7)
+    assert counts == [chunked.CHUNKS_AT_ONCE, chunked.CHUNKS_AT_ONCE, 7]
+    assert (body.is_over, body.is_behind, body.rest) == (True, False, b"after")
+
+
+@pytest.mark.parametrize("extension", [b"", b";x=y"], ids=["plain", "with extensions"])
+def test_very_many_small_chunks_are_refused(extension: bytes) -> None:
+    """``FREE_CHUNKS`` are taken, the next one is not, in whatever pieces they come."""
+    wire = b"1%b\r\nx\r\n" % extension * chunked.FREE_CHUNKS
+    for step in (len(wire), 1000):
+        body, parts = ChunkedBody(limit_bytes=10**6), list[bytes]()
+        for start in range(0, len(wire), step):
+            body.receive(wire[start : start + step], parts)
+            while body.is_behind:
+                body.receive(b"", parts)
+        extra = chunked.FREE_CHUNKS // chunked.BYTES_PER_CHUNK  # what the data itself allows
+        for _ in range(extra + extra // chunked.BYTES_PER_CHUNK):
+            body.receive(b"1\r\nx\r\n", parts)
+        with pytest.raises(TooManyChunksError, match="1 KiB"):
+            body.receive(b"1\r\nx\r\n" * 10, parts)
+
+
+@pytest.mark.parametrize("size_bytes", [chunked.BYTES_PER_CHUNK, 4096, 65536])
+def test_chunks_as_clients_send_them_are_never_too_many(size_bytes: int) -> None:
+    """From ``BYTES_PER_CHUNK`` bytes on only the body's own limit counts."""
+    count = 3 * chunked.FREE_CHUNKS if size_bytes < 4096 else 300
+    body, parts = ChunkedBody(limit_bytes=count * size_bytes), list[bytes]()
+    chunk = b"%x\r\n%b\r\n" % (size_bytes, bytes(size_bytes))
+    for _ in range(count):
+        body.receive(chunk, parts)
+        parts.clear()
+    body.receive(END, parts)
+    assert body.is_over
+
+
+def test_a_body_without_a_limit_may_have_any_number_of_chunks() -> None:
+    """An engine sends a token in each."""
+    body = ChunkedBody()
+    read_bytes, counts = read_on(body, b"1\r\n\n\r\n" * (chunked.FREE_CHUNKS + 9) + END)
+    assert len(read_bytes) == chunked.FREE_CHUNKS + 9
+    assert counts == [chunked.FREE_CHUNKS + 9]

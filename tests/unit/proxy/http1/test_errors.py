@@ -15,6 +15,8 @@ STATUSES = {
     errors.ExpectationError("x"): 417,
     errors.HeadTooLargeError("x"): 431,
     errors.UnknownCodingError("x"): 501,
+    errors.TooManyBodiesError(): 503,
+    errors.TooManyChunksError(): 400,
     errors.TooManyConnectionsError(): 503,
     errors.UnsupportedVersionError("x"): 505,
 }
@@ -22,7 +24,7 @@ STATUSES = {
 
 @pytest.mark.parametrize(("error", "status"), STATUSES.items(), ids=lambda value: str(value)[:20])
 def test_each_error_has_its_status(error: errors.HttpError, status: int) -> None:
-    """Every class has one of its own; only what another try can help is not marked as hopeless."""
+    """Every class has the one of its row; only what another try can help is not marked as hopeless."""
     problem = describe(error)
     assert problem.status == status
     assert json.loads(problem.body)["error"]["code"] == error.code

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gglib.proxy.http1.chunked import CHUNKS_AT_ONCE
 from gglib.proxy.http1.errors import (
     BodyTooLargeError,
     HeadTooLargeError,
@@ -241,3 +242,26 @@ def test_a_head_that_comes_byte_by_byte_is_looked_at_once() -> None:
         assert len(reader.receive(b"\r\n")) == 2
         assert reader._checked_bytes == 0
         assert reader.next_request() == []
+
+
+def test_a_chunked_body_is_read_a_slice_at_a_time() -> None:
+    """What one call leaves is read by calls without anything new, and only then the request ends."""
+    reader, chunks = RequestReader(max_body_bytes=10**6), 2 * CHUNKS_AT_ONCE + 1
+    head = b"POST " + TARGET_AND_HOST + b"transfer-encoding: chunked\r\n\r\n"
+    told = [reader.receive(head + b"1\r\nx\r\n" * chunks + b"0\r\n\r\nGET ")]
+    while reader.is_behind:
+        told.append(reader.receive(b""))
+    sizes = [sum(len(event) for event in events if isinstance(event, bytes)) for events in told]
+    assert sizes == [CHUNKS_AT_ONCE, CHUNKS_AT_ONCE, 1]
+    assert [End.OF_REQUEST in events for events in told] == [False, False, True]
+    assert reader.ahead_bytes == 4
+
+
+def test_a_chunked_body_that_is_refused_is_not_behind() -> None:
+    """Nothing is left to read on a connection that cannot go on."""
+    reader = RequestReader(max_body_bytes=10)
+    head = b"POST " + TARGET_AND_HOST + b"transfer-encoding: chunked\r\n\r\n"
+    with pytest.raises(BodyTooLargeError):
+        reader.receive(head + b"1\r\nx\r\n" * 20)
+    assert not reader.is_behind
+    assert reader.receive(b"1\r\n") == []

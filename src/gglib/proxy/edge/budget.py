@@ -1,0 +1,69 @@
+"""How much of the bodies of all requests may be in memory at the same time. Pure: bytes and owners, no sockets.
+
+Bodies are counted as they come, not as they are announced: an upload that never ends holds what it has sent. The first
+``FREE_BYTES`` of each are free, so that ordinary requests pass however many uploads there are. While the budget is used
+up, only the oldest body that has not ended goes on: so one of them always gets to its end, or to its deadline, and the
+others never wait for one another. That one may exceed the budget, by the size of one body.
+"""
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+FREE_BYTES = 64 * 1024
+"""As much as a connection may send ahead anyway."""
+TURN_BYTES = 256 * 1024
+"""What one read brings at most: as many waiting bodies go on as there is room for one read of each."""
+
+Owner = TypeVar("Owner", bound=Hashable)
+
+
+class BodyBudget(Generic[Owner]):
+    """Counts the bytes of bodies by their owner, beyond the free ones."""
+
+    __slots__ = ("_growing", "_held", "_limit_bytes", "_waiting", "held_bytes")
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._held: dict[Owner, int] = {}
+        self._growing: dict[Owner, None] = {}
+        """Owners of bodies that have not ended, the oldest first."""
+        self._waiting: dict[Owner, None] = {}
+        """Owners that were not allowed to go on, the one that waits the longest first."""
+        self.held_bytes = 0
+
+    def grow(self, owner: Owner, size_bytes: int) -> bool:
+        """Note that a body has this size by now, and return whether more of it may be read.
+
+        Where not, the owner is among those that ``admit`` returns once there is room.
+        """
+        held_bytes = size_bytes - FREE_BYTES
+        if held_bytes <= 0:
+            return True
+        self.held_bytes += held_bytes - self._held.get(owner, 0)
+        self._held[owner] = held_bytes
+        self._growing[owner] = None
+        if self.held_bytes < self._limit_bytes or next(iter(self._growing)) == owner:
+            return True
+        self._waiting[owner] = None
+        return False
+
+    def finish(self, owner: Owner) -> None:
+        """Note that a body has ended: it is held, and grows no more."""
+        self._growing.pop(owner, None)
+        self._waiting.pop(owner, None)
+
+    def release(self, owner: Owner) -> None:
+        """Note that a body is held no more."""
+        self.finish(owner)
+        self.held_bytes -= self._held.pop(owner, 0)
+
+    def admit(self) -> list[Owner]:
+        """Return the owners that waited and may go on now."""
+        room = max(0, -(-(self._limit_bytes - self.held_bytes) // TURN_BYTES))
+        admitted = list(self._waiting)[:room]
+        admitted += [
+            oldest for oldest in list(self._growing)[:1] if oldest in self._waiting and oldest not in admitted
+        ]
+        for owner in admitted:
+            del self._waiting[owner]
+        return admitted
