@@ -370,7 +370,7 @@ async def test_an_abort_while_serving_tells_its_last_lines(world: World) -> None
         "reading a.gguf",
         "/build/src/llama-context.cpp:7: GGML_ASSERT(n > 0) failed",
     )
-    assert str(caught.value) == f"The engine of model 'a' died: {caught.value.reason}"
+    assert str(caught.value).startswith(f"The engine of model 'a' died: {caught.value.reason}")
 
 
 async def test_what_is_not_known_is_not_made_up(world: World) -> None:
