@@ -56,6 +56,11 @@ class Flood:
 # --- floods ---
 
 
+def _nothing(port: int, over: threading.Event) -> None:
+    del port
+    over.wait()
+
+
 def _connect(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=5)
 
@@ -161,7 +166,7 @@ def _floods() -> list[Flood]:
     health = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
     stream = json.dumps({"model": MODEL, "stream": True, "messages": []}).encode()
     return [
-        Flood("none", lambda _, over: over.wait() and None),
+        Flood("none", _nothing),
         Flood("chunks of one byte", _again_and_again(CHUNKED, one * 50_000)),
         Flood("the same, 8 connections", _again_and_again(CHUNKED, one * 50_000), 8),
         Flood("chunks with extensions", _again_and_again(CHUNKED, b"1;a=b\r\nx\r\n" * 30_000), 4),

@@ -82,7 +82,10 @@ def test_an_input_as_long_as_the_window_is_embedded(pooling: Gglib, name: str, w
     assert answer.status_code == 200, answer.text
     assert answer.json()["usage"]["prompt_tokens"] == longest
     assert len(answer.json()["data"][0]["embedding"]) == 64
-    assert embed(pooling, name, window + 2).status_code >= 400
+    refused = embed(pooling, name, window + 2)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "context_length_exceeded"), (
+        refused.text
+    )
 
 
 def test_inputs_at_once_do_not_crowd_one_another_out(pooling: Gglib) -> None:

@@ -120,3 +120,76 @@ def test_a_prompt_that_is_too_long_is_told_in_openais_word_for_it(gglib: Gglib) 
     with pytest.raises(openai.BadRequestError) as caught:
         gglib.openai().chat.completions.create(model="tiny-a", messages=too_long)
     assert caught.value.code == "context_length_exceeded"
+    body = caught.value.body
+    assert isinstance(body, dict)
+    assert body["n_prompt_tokens"] > body["n_ctx"] > 0
+    assert "gglib set tiny-a --ctx 32768" in body["message"]
+
+
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+AUDIO = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "code"),
+    [
+        ("/chat/completions", {"messages": [{"role": "user", "content": [IMAGE]}]}, "unsupported_by_model"),
+        ("/chat/completions", {"messages": [{"role": "user", "content": [AUDIO]}]}, "unsupported_by_model"),
+        ("/chat/completions", {"messages": [{"content": "hi"}]}, "invalid_request"),
+        ("/chat/completions", {"messages": [{"role": None, "content": "hi"}]}, "invalid_request"),
+        (
+            "/chat/completions",
+            {"messages": [{"role": "user", "content": "hi"}], "tools": {}},
+            "invalid_request",
+        ),
+        ("/responses", {"input": "hi", "reasoning_format": "foo"}, "invalid_request"),
+        ("/embeddings", {"input": "hi"}, "unsupported_by_model"),
+        ("/rerank", {"query": "a", "documents": ["b"]}, "unsupported_by_model"),
+        ("/messages", {"max_tokens": 2, "messages": [{"content": "hi"}]}, None),
+        ("/messages", {"max_tokens": 2}, None),
+        ("/messages/count_tokens", {"messages": [{"content": "hi"}]}, None),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_the_engine_refuses_with_a_5xx_is_a_400(
+    gglib: Gglib, path: str, fields: dict[str, object], code: str | None, *, stream: bool
+) -> None:
+    """The real engine's 500 and 501 for a body or a model at fault never make a client ask three times."""
+    reply = httpx2.post(
+        f"{gglib.url}/v1{path}", json={"model": "tiny-a", "stream": stream, **fields}, timeout=30
+    )
+    error = reply.json()["error"]
+    assert (reply.status_code, error["type"]) == (400, "invalid_request_error")
+    assert error.get("code") == code
+    assert ("request_id" in reply.json()) is path.startswith("/messages")
+
+
+def test_an_overflow_in_anthropics_dialect_has_its_words(gglib: Gglib) -> None:
+    """Claude Code shortens the conversation when it reads them."""
+    messages = [{"role": "user", "content": "abc " * 20_000}]
+    for stream in (False, True):
+        body = {"model": "tiny-a", "max_tokens": 2, "stream": stream, "messages": messages}
+        reply = httpx2.post(f"{gglib.url}/v1/messages", json=body, timeout=30)
+        assert (reply.status_code, reply.json()["type"]) == (400, "error")
+        error = reply.json()["error"]
+        assert error["type"] == "invalid_request_error"
+        begin = f"prompt is too long: {error['n_prompt_tokens']} tokens > {error['n_ctx']} maximum: shorten"
+        assert error["message"].startswith(begin)
+
+
+@pytest.mark.parametrize("path", ["/chat/completions", "/completions", "/responses", "/messages"])
+def test_engine_fields_that_ask_for_nothing_are_served(gglib: Gglib, path: str) -> None:
+    """A client that fills in every field of llama-server with its default gets an answer."""
+    neutral = {"id_slot": -1, "lora": [], "n_discard": 0, "grammar_triggers": [], "chat_parser": ""}
+    content = {
+        "messages": [{"role": "user", "content": "hi"}],
+        "prompt": "hi",
+        "input": "hi",
+        "max_tokens": 2,
+    }
+    reply = httpx2.post(
+        f"{gglib.url}/v1{path}",
+        json={"model": "tiny-a", "max_output_tokens": 2, **content, **neutral},
+        timeout=30,
+    )
+    assert reply.status_code == 200, reply.text

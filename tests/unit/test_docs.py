@@ -8,8 +8,9 @@ import pytest
 from gglib.cli.app import COMMANDS
 from gglib.core import errors
 from gglib.proxy import errors as proxy_errors
-from gglib.proxy.edge import connection
-from gglib.proxy.edge.patience import LINGER_S
+from gglib.proxy import forward
+from gglib.proxy.edge import acceptor, budget, connection, listener
+from gglib.proxy.edge.patience import LATE_LINGER_S, LINGER_S
 from gglib.proxy.http1 import chunked, head, reader
 from gglib.proxy.http1 import errors as http_errors
 from gglib.proxy.options import ProxyOptions
@@ -78,7 +79,11 @@ EDGE_ROWS = {
     f"{head.MAX_HEAD_BYTES // 1024} KiB in all",
     "`Content-Length`": f"of 1 to {head._MAX_LENGTH_DIGITS} digits",
     "chunk size": f"its line is {chunked.MAX_SIZE_LINE_BYTES} bytes at most",
-    "pipelining": f"{connection.AHEAD_LIMIT_BYTES // 1024} KiB are read ahead",
+    "pipelining": f"{connection.AHEAD_LIMIT_BYTES // 1024} KiB are read ahead. Where more than that waits for "
+    f"{connection.AHEAD_FOR_S:g} s",
+    "number of chunks": f"{chunked.FREE_CHUNKS:,}, and one more for each {chunked.BYTES_PER_CHUNK} bytes",
+    "bodies of all requests": f"beyond the first {budget.FREE_BYTES // 1024} KiB of each",
+    "waiting for that": f"{OPTIONS.body_timeout_s:g} s",
     "a body that nobody wants": f"where {connection.DROPPED_BODY_BYTES // 1024} KiB or less",
     "head": f"{OPTIONS.head_timeout_s:g} s from its first byte",
     "body": f"{OPTIONS.body_timeout_s:g} s, and 1 s more for each {OPTIONS.body_min_rate:,} bytes that came, "
@@ -97,7 +102,36 @@ def test_the_limits_of_the_edge_are_the_ones_documented(what: str, limit: str) -
 
 def test_how_long_a_refused_client_is_listened_to_is_documented() -> None:
     """It is said in the introduction."""
-    assert f"thrown away for up to {LINGER_S:g} s after it has taken the answer" in EDGE
+    said = " ".join(EDGE.split())
+    assert (
+        f"thrown away for up to {LINGER_S:g} s after it has taken the answer, and for {LATE_LINGER_S:g} s"
+        in said
+    )
+
+
+def test_every_repeated_header_is_documented_with_its_rule() -> None:
+    """The table of repeated headers is the one that holds."""
+    table = EDGE.partition("## Repeated headers")[2].partition("\n## ")[0]
+    said = {
+        name.lower().encode(): rule
+        for names, rule in re.findall(r"^\| (`.*`) \| (.*) \|$", table, re.MULTILINE)
+        for name in re.findall(r"`([^`]+)`", names)
+    }
+    assert said.keys() == head.REPEATED.keys()
+    for name, rule in said.items():
+        assert rule.startswith(head.REPEATED[name].value)
+
+
+def test_the_slices_of_a_turn_are_documented() -> None:
+    """And what is kept of descriptors, and how late a deadline is noticed."""
+    said = " ".join(EDGE.split())
+    assert f"one reads {chunked.CHUNKS_AT_ONCE} of them in each turn" in said
+    assert f"an upload reads {connection.TURN_BYTES // 1024} KiB before" in said
+    assert (
+        f"a body over {forward._SHORT_BODY_BYTES // 1024} KiB is looked through in a turn of its own" in said
+    )
+    assert f"keeps {acceptor.RESERVED} descriptors for that, and leaves {acceptor.SPARED} to engines" in said
+    assert f"{listener._LOOK_AGAIN_S:g} s late at most" in said
 
 
 def test_every_link_between_the_docs_leads_somewhere() -> None:

@@ -184,7 +184,8 @@ class Answer:
         request_id = self._request_id.decode()
         if not self.is_started:
             body = dialect.body(problem, request_id)
-            await self._send_whole(problem.status, problem.all_headers(), body)
+            headers = problem.all_headers() + dialect.headers(request_id)
+            await self._send_whole(problem.status, headers, body)
         elif self.state is _STARTED and self.is_event_stream:
             tail = self.tail
             events = dialect.events(problem, request_id, tail)

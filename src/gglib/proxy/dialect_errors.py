@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from functools import lru_cache
 
 from gglib.proxy.errors import ContextLengthExceededError, Problem, to_json
+from gglib.proxy.headers import Headers
 from gglib.proxy.sse import error_event
 
 _REMEMBERED = 64
@@ -17,6 +18,11 @@ _REMEMBERED = 64
 
 class ErrorDialect(ABC):
     """The form of errors in one dialect. ``request_id`` is the one in the header ``x-request-id``."""
+
+    def headers(self, request_id: str) -> Headers:
+        """Return the headers of a whole answer that only this dialect has."""
+        del request_id
+        return []
 
     @abstractmethod
     def body(self, problem: Problem, request_id: str) -> bytes:
@@ -76,6 +82,10 @@ class ResponsesErrors(OpenAiErrors):
 
 class AnthropicErrors(ErrorDialect):
     """``{"type": "error", "error": {type, message}, "request_id"}``; in a stream the event ``error`` with the same."""
+
+    def headers(self, request_id: str) -> Headers:
+        """Return the request's id by the name at which its clients look for it."""
+        return [(b"request-id", request_id.encode())]
 
     def body(self, problem: Problem, request_id: str) -> bytes:
         """Return Anthropic's object."""

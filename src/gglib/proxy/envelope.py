@@ -6,7 +6,7 @@ Pure. The body itself goes to the engine as it came; nothing here ever writes on
 import json
 import re
 from functools import lru_cache
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from gglib.proxy.engine_guards import (
     ENGINE_FIELDS,
@@ -23,6 +23,7 @@ from gglib.proxy.engine_guards import (
 )
 from gglib.proxy.errors import BadRequestError
 from gglib.proxy.json_scan import MAX_DEPTH, JsonRefusedError, RootScanner
+from gglib.proxy.schema_cost import built_cost
 
 MAX_MODEL_NAME_CHARS = 512
 """No catalogue name is that long; a name is compared with all of them and is echoed in the error."""
@@ -39,6 +40,7 @@ _SHORT_BYTES = 4096
 _OWN_FIELDS = ("model", "stream", "num_ctx")
 _LIMITED = frozenset((*MAX_COUNTS, *MAX_ITEMS))
 _GUARDED = frozenset(("grammar", *ENGINE_FIELDS, *SCHEMA_FIELDS, *_LIMITED))
+_RARE = _GUARDED - SCHEMA_FIELDS - frozenset(MAX_COUNTS)
 _DEFAULT_LIMITS = SchemaLimits()
 _SCANNER = RootScanner((*_OWN_FIELDS, *sorted(_GUARDED)))
 _POSITIVE_INTEGER = re.compile(rb"[1-9][0-9]*")
@@ -64,10 +66,10 @@ def read_envelope(
     Stricter than JSON where two readers could disagree, so that the engine never sees another model than the proxy
     did: see ``json_scan``; and a duplicate of a field that is read here is refused, however it is spelled.
     """
-    return _read_short(body) or _read_any(body, allowed_engine_fields, schema_limits)
+    return _read_short(body, schema_limits) or _read_any(body, allowed_engine_fields, schema_limits)
 
 
-def _read_short(body: bytes) -> Envelope | None:
+def _read_short(body: bytes, limits: SchemaLimits = _DEFAULT_LIMITS) -> Envelope | None:
     """Return what a short and plain body asks for; None for any other, and for one that is to be refused.
 
     The standard library's parser builds it, in C, in half the time that it takes to look through it. It knows none of
@@ -96,10 +98,24 @@ def _read_short(body: bytes) -> Envelope | None:
         and (is_stream is None or isinstance(is_stream, bool))
         and (num_ctx is None or (type(num_ctx) is int and num_ctx > 0))  # a bool is an int, too
         and len(fields) == len(members)
-        and _GUARDED.isdisjoint(fields)
+        and (_GUARDED.isdisjoint(fields) or _are_harmless(fields, limits))
     ):
         return Envelope(model, is_stream is True, num_ctx)
     return None
+
+
+def _are_harmless(fields: dict[str, Any], limits: SchemaLimits) -> bool:
+    """Whether the guarded fields of a short body pass for sure. Schemas and probabilities are asked for every day."""
+    if not _RARE.isdisjoint(fields) or limits.max_bytes < _SHORT_BYTES:
+        return False
+    for name, value in fields.items():
+        if name in SCHEMA_FIELDS and built_cost(value) > limits.max_cost:
+            return False
+        if name in MAX_COUNTS and not (
+            value is None or (isinstance(value, int) and value <= MAX_COUNTS[name])
+        ):
+            return False
+    return True
 
 
 def _refuse_constant(_: str) -> NoReturn:

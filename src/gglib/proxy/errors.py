@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gglib.core import errors
+from gglib.proxy.deadly_bodies import EngineKillerError
 from gglib.proxy.headers import Headers
 from gglib.proxy.http1 import errors as http
 
@@ -263,6 +264,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.ModelRuntimeError: (500, _SERVER_ERROR),
     errors.ModelLoadFailedError: (500, _SERVER_ERROR),
     errors.EngineNotFoundError: (500, _SERVER_ERROR),
+    EngineKillerError: (500, _SERVER_ERROR),
     errors.CatalogError: (500, _SERVER_ERROR),
     errors.InvalidSettingError: (500, _SERVER_ERROR),
     errors.GglibError: (500, _INTERNAL_ERROR),

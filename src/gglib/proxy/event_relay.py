@@ -1,33 +1,29 @@
 """An engine's event stream on its way to the client: byte for byte, but for the engine's own error at its end.
 
 The error is raised, so that it is told in the client's dialect like every other. Which bytes it is is decided by
-``ErrorEventWatch``; this sees to it that nearly every part costs one search and no more.
+``error_events``.
 """
 
 from gglib.proxy.answer import Answer
-from gglib.proxy.error_events import MARK, ErrorEventWatch
+from gglib.proxy.error_events import ErrorEventWatch, is_content, is_one_event
+from gglib.proxy.errors import EngineError
 from gglib.proxy.http1.response import ResponseHead
-
-_LINE_FEED = ord("\n")
 
 
 class EventRelay:
     """A ``Sink`` in front of an answer. All but ``offer`` raise the ``EngineError`` that they meet."""
 
-    __slots__ = ("_answer", "_watch")
+    __slots__ = ("_answer", "_is_at_rest", "_watch")
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         self._watch = ErrorEventWatch()
+        self._is_at_rest = True
+        """Whether the next part begins a line, and nothing is held back."""
 
     async def begin(self, head: ResponseHead, part: bytes, *, is_last: bool) -> None:
         """Send the head, and what has come of the events; not even the head where the first event is an error."""
-        error = None
-        if not self._is_plain(part):
-            part, error = self._watch.feed(part)
-            if error is None and is_last:
-                rest, error = self._watch.finish()
-                part += rest
+        part, error = self._screened(part, is_last=is_last)
         if error is not None and not part.strip():
             raise error
         await self._answer.start_with(
@@ -43,10 +39,9 @@ class EventRelay:
 
     def offer(self, part: bytes, *, is_last: bool = False) -> bool:
         """Send a part at once where it cannot hold an error; else take nothing, so that it comes to ``write``."""
-        # As in _is_plain, without the call: this is run for every part of every stream.
-        if MARK in part or (part and part[-1] != _LINE_FEED) or not self._watch.is_at_rest:
-            return False
-        return self._answer.offer(part, is_last=is_last)
+        if self._is_at_rest and (is_one_event(part) or not part or is_content(part)):
+            return self._answer.offer(part, is_last=is_last)
+        return False
 
     async def room(self) -> None:
         """Return when the client has read, or is gone."""
@@ -54,12 +49,7 @@ class EventRelay:
 
     async def write(self, part: bytes, *, is_last: bool = False) -> None:
         """Send a part, up to the error in it."""
-        error = None
-        if not self._is_plain(part):
-            part, error = self._watch.feed(part)
-            if error is None and is_last:
-                rest, error = self._watch.finish()
-                part += rest
+        part, error = self._screened(part, is_last=is_last)
         if part or (is_last and error is None):
             await self._answer.write(part, is_last=is_last and error is None)
         if error is not None:
@@ -73,5 +63,13 @@ class EventRelay:
         if error is not None:
             raise error
 
-    def _is_plain(self, part: bytes) -> bool:
-        return MARK not in part and (not part or part[-1] == _LINE_FEED) and self._watch.is_at_rest
+    def _screened(self, part: bytes, *, is_last: bool) -> tuple[bytes, EngineError | None]:
+        """Return what of a part may be sent, and the error behind it."""
+        if self._is_at_rest and is_content(part):
+            return part, None
+        part, error = self._watch.feed(part)
+        if error is None and is_last:
+            rest, error = self._watch.finish()
+            part += rest
+        self._is_at_rest = self._watch.is_at_rest
+        return part, error

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from time import monotonic
 
-from gglib.core.errors import CatalogError, UnreachableError, UpstreamError
+from gglib.core.errors import CatalogError, EngineDiedError, UnreachableError, UpstreamError
 from gglib.core.models import ModelSummary
 from gglib.core.names import not_found
 from gglib.proxy import engine_errors
@@ -90,6 +90,8 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
         wait_s = min(request.preferred_wait_s, wait_s)
     upstream_request = UpstreamRequest(request.target, request.upstream_lines, request.id, body)
     asked_s = monotonic()
+    if services.deadly_bodies.is_armed:
+        services.deadly_bodies.check(model_name, body, asked_s)
     for pause_s in PAUSES_S:
         try:
             async with services.runtime.admit(
@@ -110,6 +112,10 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
                         error.n_ctx = target.effective_ctx
                         raise
                     return
+        except EngineDiedError as error:
+            if error.was_alone:
+                services.deadly_bodies.note_death(model_name, body, monotonic())
+            raise
         except UnreachableError:
             if pause_s is None:
                 raise

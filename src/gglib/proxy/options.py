@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
+from gglib.proxy.deadly_bodies import DeadlyBodies
 from gglib.proxy.engine_guards import SchemaLimits
 from gglib.proxy.model_objects import ModelObjects
 from gglib.proxy.observer import Observer
@@ -72,6 +73,7 @@ class Services:
     observer: Observer
     default_ctx: int
     options: ProxyOptions
+    deadly_bodies: DeadlyBodies = field(default_factory=DeadlyBodies)
     library: ModelLibraryPort | None = None
     """None: models are only read and run."""
     long_work: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -86,8 +86,8 @@ class Request:
         self.key_name: str | None = None
         """The name of the key that it carried; None where it needed none."""
         self.model: str | None = None
-        self.running: object = None
-        """The runtime's target that answers it, which this module must not know; None while it has none."""
+        self.running: object | None = None
+        """The target that answers it; None while it has none. The edge does not know what that is."""
         self.waited_s: float | None = None
         """How long it waited for its model; None while it has none."""
 

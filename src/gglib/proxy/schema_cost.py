@@ -56,45 +56,60 @@ def schema_cost(value: bytes) -> int:
     """
     if value.count(b",") + value.count(b"[") + value.count(b"{") > MAX_PARTS:
         raise TooManyPartsError
-    return _cost(_parse(value.decode()), 1)
+    return built_cost(_parse(value.decode()))
+
+
+def built_cost(node: Any) -> int:  # noqa: ANN401 - JSON
+    """Return what ``schema_cost`` does of JSON that is built already, its objects as tuples of their members."""
+    return _cost(node, 1)
 
 
 def _cost(node: Any, enum_weight: int) -> int:  # noqa: ANN401 - JSON
-    if isinstance(node, list):
-        return max((_cost(item, enum_weight) for item in node if not isinstance(item, str)), default=0)
-    if not isinstance(node, tuple):
-        return 0
+    if type(node) is tuple:
+        return _cost_of_object(node, enum_weight)
     cost = 0
-    for key, child in node:
-        if isinstance(child, str):
-            if key == "pattern":
-                cost = max(cost, pattern_cost(child))
-        elif not isinstance(child, list | tuple):
-            continue
-        elif key == "enum" and isinstance(child, list):
-            cost = max(cost, len(child) * enum_weight)
-        elif key in _BRANCHES and isinstance(child, list):
-            cost = max(cost, sum(_branch_cost(branch, enum_weight) for branch in child))
-        elif key == "allOf" and isinstance(child, list) and len(child) > 1:
-            cost = max(cost, sum(_cost(part, _ALL_OF) for part in child))
+    if type(node) is list:
+        for item in node:
+            if type(item) is tuple or type(item) is list:
+                cost = max(cost, _cost(item, enum_weight))
+    return cost
+
+
+def _cost_of_object(members: tuple[tuple[str, Any], ...], enum_weight: int) -> int:
+    cost = properties = required = 0
+    for key, child in members:
+        kind = type(child)
+        if kind is tuple:
+            if key == "properties":
+                properties = max(properties, len(child))
+            here = _cost_of_object(child, enum_weight)
+        elif kind is list:
+            if key == "required":
+                required = len({name for name in child if type(name) is str})
+            here = _cost_of_list(key, child, enum_weight)
+        elif key == "pattern" and kind is str:
+            here = pattern_cost(child)
         else:
-            cost = max(cost, _cost(child, enum_weight))
-    return max(cost, _optionals_cost(node))
+            continue
+        cost = max(cost, here)
+    if properties > required:
+        cost = max(cost, (properties - required) ** 2 // _OPTIONALS_SQUARED)
+    return cost
+
+
+def _cost_of_list(key: str, items: list[Any], enum_weight: int) -> int:
+    if key == "enum":
+        return len(items) * enum_weight
+    if key in _BRANCHES:
+        return sum(_branch_cost(branch, enum_weight) for branch in items)
+    if key == "allOf" and len(items) > 1:
+        return sum(_cost(part, _ALL_OF) for part in items)
+    return _cost(items, enum_weight)
 
 
 def _branch_cost(branch: Any, enum_weight: int) -> int:  # noqa: ANN401 - JSON
-    is_const = isinstance(branch, tuple) and any(key in {"const", "enum"} for key, _ in branch)
+    is_const = type(branch) is tuple and any(key in {"const", "enum"} for key, _ in branch)
     return max(_cost(branch, enum_weight), _CONST_BRANCH if is_const else _BRANCH)
-
-
-def _optionals_cost(node: tuple[tuple[str, Any], ...]) -> int:
-    properties = required = 0
-    for key, child in node:
-        if key == "properties" and isinstance(child, tuple):
-            properties = max(properties, len(child))
-        elif key == "required" and isinstance(child, list):
-            required = len({name for name in child if isinstance(name, str)})
-    return max(properties - required, 0) ** 2 // _OPTIONALS_SQUARED
 
 
 def pattern_cost(pattern: str) -> int:

@@ -6,17 +6,20 @@ that is about to be closed is not used again, because a request could meet the c
 
 import asyncio
 import contextlib
+import errno
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from gglib.core.errors import UnreachableError, UpstreamStalledError
 from gglib.core.models import RunningTarget
 from gglib.proxy.dial import EngineBusyError, dial
+from gglib.proxy.http1.errors import TooManyConnectionsError
 from gglib.proxy.silence import Silence
 from gglib.proxy.upstream_connection import SMALL_BODY_BYTES, UpstreamConnection
 
 IDLE_LIMIT_S = 4.0
 _CLOSE_LIMIT_S = 0.2
+_NO_DESCRIPTOR = frozenset((errno.EMFILE, errno.ENFILE))
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.1
 """Between two attempts to connect to an engine whose backlog is full: no event says that it has room again. One
@@ -163,7 +166,8 @@ class UpstreamPool:
         """Open a connection, or return one that became idle meanwhile.
 
         An engine whose backlog is full is waited for, for ``limit_s``; 0 is for ever. Raises ``UnreachableError``
-        where nothing listens, ``UpstreamStalledError`` when the engine stayed busy for too long.
+        where nothing listens, ``UpstreamStalledError`` when the engine stayed busy for too long, and
+        ``TooManyConnectionsError`` where this process may open no more descriptors.
         """
         connection = UpstreamConnection(self._connections, own_lines=_own_lines(target))
         try:
@@ -174,6 +178,8 @@ class UpstreamPool:
                 if idle is not None:
                     return idle
         except (OSError, ValueError) as error:  # a TimeoutError is an OSError; ValueError: no address
+            if isinstance(error, OSError) and error.errno in _NO_DESCRIPTOR:
+                raise TooManyConnectionsError from error
             raise UnreachableError(f"The engine of model '{target.model_name}' cannot be reached.") from error
         if not connection.has_ended:
             # Only now: a loop whose connecting is cancelled closes the socket and tells nobody.

@@ -251,14 +251,18 @@ class EngineManager(ModelRuntimePort):
         spec = await self._catalog.resolve_for_launch(admission.model_name)
         if spec is None:
             raise not_found(admission.model_name, await self._catalog.list_models())
-        needed, at_launch = _context_for(admission, spec)
+        needed, at_launch = _context(
+            admission.num_ctx, spec.settings.context, admission.default_ctx, spec.trained_context
+        )
         ticket = admission.ticket = next(self._tickets)
         target = self._take_in_at_once(ticket, spec, needed)
         if target is not None:
             return target
         if not self._is_on_its_way(spec, needed):
             spec = await self._check(spec)
-            needed, at_launch = _context_for(admission, spec)
+            needed, at_launch = _context(
+                admission.num_ctx, spec.settings.context, admission.default_ctx, spec.trained_context
+            )
         wait_s = admission.wait_s
         waits = wait_s is None or wait_s > 0
         request = Requested(ticket, spec, needed, at_launch, admission.request_id, waits)
@@ -523,11 +527,6 @@ def _context(
     """Return how much context a request needs, and with how much to launch for it."""
     wish = ContextWish(requested=requested, model_setting=model_setting, default=default, trained=trained)
     return wish.needed, wish.at_launch
-
-
-def _context_for(admission: Admission, spec: ModelLaunchSpec) -> tuple[int, int]:
-    """Return how much context a request needs, and with how much to launch for it."""
-    return _context(admission.num_ctx, spec.settings.context, admission.default_ctx, spec.trained_context)
 
 
 def _reason(error: GglibError) -> str:

@@ -103,6 +103,12 @@ class ModelFacts:
         if known is not None and (known.files, known.marks) == (model.all_files, marks):
             return known
         running = self._running.get(model.id)
+        if running is not None:
+            reading = await asyncio.shield(running)
+            if reading.marks == marks:
+                return reading
+        # What was under way, if anything, began before the file became what it is now.
+        running = self._running.get(model.id)
         if running is None:
             running = self._running[model.id] = asyncio.create_task(self._read(model), name="model-facts")
             running.add_done_callback(lambda _: self._running.pop(model.id, None))
@@ -171,6 +177,9 @@ def changed_model(model: ModelSummary, found: ModelFiles) -> NewModel | None:
         model.parameter_count,
         model.quantization,
         model.chat_template_sha256,
+        # The header's, not the user's word: an older gglib may have understood less of it.
+        model.detected or model.capabilities,
+        model.pooling,
     )
     says = (
         found.paths,
@@ -180,6 +189,8 @@ def changed_model(model: ModelSummary, found: ModelFiles) -> NewModel | None:
         facts.parameter_count,
         facts.quantization,
         template_sha256(facts.chat_template),
+        facts.capabilities,
+        facts.pooling,
     )
     if said == says:
         return None

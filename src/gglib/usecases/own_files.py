@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from gglib.core.errors import StorageError
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.system.small_files import open_regular, parse_json, read_small, warn_of_skipped
 from gglib.usecases.file_hash import hash_file
@@ -33,6 +34,8 @@ DIRECTORY_NAME = ".written"
 FORMAT = 1
 _DRAFT_SUFFIX = ".draft"
 _LOOK_PAUSE_S = 0.01
+_LOOKS = 3_000
+"""Some 30 s: a decision takes milliseconds, a process that is stopped may hold the lock for ever."""
 _SOURCE_FIELDS = frozenset(ModelSource.__slots__)
 
 
@@ -66,7 +69,8 @@ class OwnFiles:
     async def changing(self) -> AsyncIterator[None]:
         """Keep others from deciding what is used and what is deleted while the block lasts; it should be short.
 
-        The lock is on ``models/`` itself, so it leaves no file. A file system without locks gives none.
+        The lock is on ``models/`` itself, so it leaves no file. A file system without locks gives none. Raises
+        ``StorageError`` where another gglib holds it for longer than any decision takes.
         """
         try:
             descriptor = os.open(self.models_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -74,8 +78,14 @@ class OwnFiles:
             yield
             return
         try:
-            while _is_locked_elsewhere(descriptor):  # noqa: ASYNC110 - another process tells nothing
+            for _ in range(_LOOKS):
+                if not _is_locked_elsewhere(descriptor):
+                    break
                 await asyncio.sleep(_LOOK_PAUSE_S)
+            else:
+                raise StorageError(
+                    f"Another gglib is deleting files in {self.models_dir}: wait for it, and run the command again."
+                )
             yield
         finally:
             os.close(descriptor)

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from gglib.core.errors import StorageError
 from gglib.core.models import GgufFacts, ModelSource, NewModel
 from gglib.db import SqliteCatalog
+from gglib.usecases import own_files
 from gglib.usecases.disk_use import DiskUse, disk_use
 from gglib.usecases.own_files import OwnFile, OwnFiles
 from gglib.usecases.prune_models import CHANGED, FETCHED_NOW, IS_LINK, NOT_OURS, Pruned, PrunePlan, Pruner
@@ -313,6 +315,17 @@ class TestMeanwhile:
             await house.add(path)
             assert not pruning.done()
         assert (await pruning).deleted == ()
+
+    async def test_a_lock_that_is_never_let_go_is_one_sentence(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A gglib that is stopped in the middle keeps others from deleting, and they say so."""
+        monkeypatch.setattr(own_files, "_LOOKS", 2)
+        async with OwnFiles(house.models_dir).changing():
+            with pytest.raises(
+                StorageError, match=f"Another gglib is deleting files in {house.models_dir}: "
+            ):
+                await house.prune()
 
 
 class TestOwning:

@@ -68,6 +68,7 @@ class Told:
 def told_by(path: str, reply: Reply) -> Told:
     """Return the error of a whole answer, whose form is checked."""
     assert reply.values("content-type") == ["application/json"]
+    assert reply.values("request-id") == (reply.values("x-request-id") if path == MESSAGES else [])
     return read(path, reply.json(), reply)
 
 

@@ -9,8 +9,10 @@ import pytest
 
 from gglib.core.errors import (
     CatalogError,
+    EngineDiedError,
     EngineNotFoundError,
     GglibError,
+    InvalidSettingError,
     ModelFileNotFoundError,
     ModelLoadFailedError,
     ModelLoadingError,
@@ -19,7 +21,7 @@ from gglib.core.errors import (
     UpstreamError,
 )
 from gglib.core.models import ModelSummary, RunningTarget
-from gglib.proxy import ProxyOptions
+from gglib.proxy import ProxyOptions, SchemaLimits
 from gglib.testing import FakeCatalog, FakeRuntime
 
 from .support import (
@@ -94,6 +96,21 @@ ROWS: list[tuple[Exception, int, str, str, dict[str, str]]] = [
     (CatalogError("broken"), 500, "server_error", "catalog_error", {"x-should-retry": "false"}),
     (GglibError("whatever"), 500, "internal_error", "internal_error", {"x-should-retry": "false"}),
     (UpstreamError("gone"), 502, "upstream_error", "upstream_error", {"x-should-retry": ""}),
+    (
+        EngineDiedError("m", "signal 6", was_alone=True),
+        502,
+        "upstream_error",
+        "upstream_error",
+        {"x-should-retry": "false"},
+    ),
+    (
+        EngineDiedError("m", "signal 6", was_alone=False),
+        502,
+        "upstream_error",
+        "upstream_error",
+        {"x-should-retry": ""},
+    ),
+    (InvalidSettingError("no"), 500, "server_error", "invalid_setting", {"x-should-retry": "false"}),
     (ModelLoadingError("tiny", 7.2), 503, "server_error", "model_loading", {"retry-after": "8"}),
     (QueueFullError(9, 0.1), 503, "server_error", "queue_full", {"retry-after": "1"}),
     (ShuttingDownError("bye"), 503, "server_error", "shutting_down", {"x-should-retry": ""}),
@@ -114,6 +131,31 @@ async def test_error_of_the_runtime_is_told_by_the_table(
             assert reply.values("x-request-id") == ["r-1"]
             for name, value in headers.items():
                 assert reply.values(name) == ([value] if value else [])
+
+
+async def test_a_request_that_ends_engines_does_not_reach_a_third_one() -> None:
+    """Twice it was alone in flight at a death: from then on it is refused, and every other request goes on."""
+    runtime = FakeRuntime(fails_with=EngineDiedError("tiny", "signal 6", was_alone=True))
+    async with proxy_running(runtime) as proxy:
+        replies = [await ask(proxy.port, body=chat_body()) for _ in range(4)]
+        other = await ask(proxy.port, body=chat_body(stream=True))
+    assert [reply.error["code"] for reply in replies] == [
+        "upstream_error",
+        "upstream_error",
+        "request_ended_engine",
+        "request_ended_engine",
+    ]
+    assert all(reply.values("x-should-retry") == ["false"] for reply in replies)
+    assert other.error["code"] == "upstream_error"
+    assert len(runtime.admitted) == 3
+
+
+async def test_a_death_with_others_in_flight_refuses_nothing_later() -> None:
+    """It is not known which request was the cause."""
+    runtime = FakeRuntime(fails_with=EngineDiedError("tiny", "signal 6", was_alone=False))
+    async with proxy_running(runtime) as proxy:
+        replies = [await ask(proxy.port, body=chat_body()) for _ in range(4)]
+    assert {reply.error["code"] for reply in replies} == {"upstream_error"}
 
 
 async def test_failed_load_shows_the_last_lines_of_the_log() -> None:
@@ -475,3 +517,24 @@ async def test_log_has_one_line_a_request_and_no_secret(caplog: pytest.LogCaptur
     everything = [line for record in caplog.records for line in record.getMessage().split("\n")]
     assert not [line for line in everything if "secret" in line or line.startswith("forged")]
     assert len([line for line in everything if CHAT in line]) == 2
+
+
+async def test_schema_above_the_limit_never_reaches_the_engine() -> None:
+    """It is a 400 that names the field; with a higher limit it is the engine's to serve."""
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.write(json_answer({}))
+
+    body = chat_body(json_schema={"enum": list(range(20))})
+    async with engine_running(answer) as engine:
+        for max_cost, status in ((19, 400), (20, 200)):
+            options = ProxyOptions(schema_limits=SchemaLimits(max_cost=max_cost))
+            async with proxy_running(runtime_for(engine), options=options) as proxy:
+                reply = await ask(proxy.port, body=body)
+                assert reply.status == status
+                if status == 400:
+                    assert (reply.error["param"], reply.error["type"]) == (
+                        "json_schema",
+                        "invalid_request_error",
+                    )
+                    assert engine.exchanges == []

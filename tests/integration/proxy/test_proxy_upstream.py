@@ -1,16 +1,20 @@
 """Connections to an engine: which are used again, and who slows whom down."""
 
 import asyncio
+import errno
 from dataclasses import replace
 
 import pytest
 
 from gglib.core.errors import UnreachableError
 from gglib.core.models import RunningTarget
+from gglib.proxy import upstream as upstream_module
 from gglib.proxy.upstream import UpstreamPool, UpstreamRequest
 from gglib.proxy.upstream_connection import QUEUE_LIMIT_BYTES
+from gglib.testing import FakeRuntime
 
 from .support import (
+    MODEL,
     SSE_HEAD,
     Engine,
     Exchange,
@@ -316,3 +320,17 @@ async def test_many_requests_at_once() -> None:
         replies = await asyncio.gather(*(ask(proxy.port, body=body) for body in bodies))
     assert [reply.body for reply in replies] == bodies
     assert proxy.runtime.holds == 0
+
+
+async def test_without_a_descriptor_for_the_engine_the_client_is_told_to_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """That is no fault of the engine's: 503, which clients try again, and not 502."""
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(upstream_module, "dial", refuse)
+    async with proxy_running(FakeRuntime({MODEL.name: RunningTarget.local(1, 1, MODEL.name, 1)})) as proxy:
+        reply = await ask(proxy.port, body=chat_body())
+    assert (reply.status, reply.error["code"]) == (503, "too_many_connections")

@@ -1,6 +1,7 @@
 """The manager with real processes: the scripted llama-server behaves, and misbehaves, on demand."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -15,6 +16,7 @@ from urllib.parse import quote
 import pytest
 
 from gglib.core.errors import (
+    CatalogError,
     EngineDiedError,
     EngineNotFoundError,
     InvalidSettingError,
@@ -33,6 +35,7 @@ from gglib.core.models import ModelLaunchSpec, ModelSettings, RunningTarget
 from gglib.runtime import EngineManager
 from gglib.runtime.engine import LlamaServerEngine
 from gglib.runtime.probe import is_healthy
+from gglib.runtime.residents import ResidentState
 from gglib.testing import Script
 
 if TYPE_CHECKING:
@@ -680,3 +683,138 @@ async def test_a_help_page_that_is_none_is_not_believed(world: World) -> None:
         await manager.stop_current()
         await manager.ensure_model_running("a", None, 8192)
     assert "--no-kv-unified" in world.events("start")[0]["argv"]
+
+
+# --- loads that no request waits for -----------------------------------------------------------------------------
+
+
+async def test_a_wait_of_zero_swaps_an_idle_model(world: World) -> None:
+    """The first such request loads B in A's place while nobody waits: memory is not left empty, and B answers."""
+    async with world.manager() as manager:
+        await manager.ensure_model_running("a", None, 8192)
+        with pytest.raises(ModelLoadingError):
+            async with manager.admit("b", None, 8192, wait_s=0):
+                pass
+        await until(lambda: [r.spec.model_name for r in manager._scheduler.residents] == ["b"])
+        await until(lambda: manager._scheduler.residents[0].state is ResidentState.READY)
+        async with manager.admit("b", None, 8192, wait_s=0) as target:
+            assert await answers(target)
+    assert len(world.events("start")) == 2
+
+
+async def test_a_wait_that_ends_while_another_model_is_busy_leaves_its_load_pending(world: World) -> None:
+    """B comes as soon as A is idle, although the client of B left with its 503."""
+    async with world.manager() as manager:
+        async with manager.admit("a", None, 8192):
+            for wait_s in (0, 0.05):
+                with pytest.raises(ModelLoadingError):
+                    async with manager.admit("b", None, 8192, wait_s=wait_s):
+                        pass
+        await until(lambda: [r.spec.model_name for r in manager._scheduler.residents] == ["b"])
+        await until(lambda: manager._scheduler.residents[0].state is ResidentState.READY)
+
+
+async def test_a_client_that_leaves_during_a_swap_does_not_leave_memory_empty(world: World) -> None:
+    """A was told to stop for it: B is loaded all the same."""
+    async with world.manager(Script(ignore_term=True)) as manager:
+        await manager.ensure_model_running("a", None, 8192)
+        waiter = asyncio.create_task(manager.ensure_model_running("b", None, 8192))
+        await until(lambda: manager._scheduler.residents[0].state is ResidentState.STOPPING)
+        waiter.cancel()
+        await asyncio.wait([waiter])
+        await until(lambda: [r.spec.model_name for r in manager._scheduler.residents] == ["b"], within_s=10)
+        await until(lambda: manager._scheduler.residents[0].state is ResidentState.READY)
+
+
+# --- models that are removed or overwritten while they are in memory -----------------------------------------------
+
+
+async def test_a_model_that_is_removed_leaves_memory_after_its_answers(world: World) -> None:
+    """Another process removed it: it takes nobody new, and its engine ends with the last answer."""
+    async with world.manager(watch_s=0.02) as manager:
+        async with manager.admit("a", None, 8192) as target:
+            await world.catalog.remove_model("a")
+            await until(lambda: manager._scheduler.residents[0].state is ResidentState.DRAINING)
+            assert await answers(target)
+        await until(lambda: world.living() == [])
+        await until(lambda: manager._scheduler.residents == ())
+        swap = (await manager.status()).last_swap
+        assert swap is not None
+        assert swap.why == "'a' was removed from the catalogue"
+
+
+async def test_a_model_that_is_removed_while_it_loads_is_not_loaded(world: World) -> None:
+    """Those that wait for it are told that it is not in the catalogue."""
+    async with world.manager(Script(load_s=30), watch_s=0.02) as manager:
+        waiter = asyncio.create_task(manager.ensure_model_running("a", None, 8192))
+        await until(lambda: len(world.events("start")) == 1)
+        await world.catalog.remove_model("a")
+        with pytest.raises(ModelNotFoundError):
+            await waiter
+        await until(lambda: world.living() == [])
+
+
+async def test_a_catalogue_that_fails_unloads_nothing(world: World) -> None:
+    """What cannot be read says nothing of what is in it."""
+    async with world.manager(watch_s=0.01) as manager:
+        await manager.ensure_model_running("a", None, 8192)
+        world.catalog.fails_with = CatalogError("The disk is gone.")
+        await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(looks(manager, 3))), 5)
+        world.catalog.fails_with = None
+        assert (await manager.status()).residents[0].state == "ready"
+
+
+async def looks(manager: EngineManager, times: int) -> None:
+    """Return when the manager has compared the catalogue with its memory so often."""
+    for _ in range(times):
+        with contextlib.suppress(CatalogError):
+            await manager._look_for_changes()
+
+
+async def test_a_model_whose_file_is_overwritten_is_loaded_again(world: World) -> None:
+    """Its pages would be those of another file: it takes nobody new, and the next request gets a new process."""
+    async with world.manager(watch_s=0.02) as manager:
+        await manager.ensure_model_running("a", None, 8192)
+        (world.home / "a.gguf").write_bytes(b"GGUF, another one")
+        await until(lambda: world.living() == [])
+        await manager.ensure_model_running("a", None, 8192)
+    assert len(world.events("start")) == 2
+
+
+async def test_a_model_whose_file_is_replaced_by_another_one_stays(world: World) -> None:
+    """The engine still has the old file whole: it is kept until it leaves for another reason."""
+    async with world.manager() as manager:
+        await manager.ensure_model_running("a", None, 8192)
+        new = world.home / "new"
+        new.write_bytes(b"GGUF, another one")
+        new.replace(world.home / "a.gguf")
+        await looks(manager, 1)
+        assert (await manager.status()).residents[0].state == "ready"
+
+
+@pytest.mark.parametrize("number", [signal.SIGBUS, signal.SIGSEGV])
+async def test_a_death_after_the_file_changed_says_so(world: World, number: int) -> None:
+    """SIGBUS is what a shortened file ends in; whatever it was, the file is named as the cause."""
+
+    def happen() -> None:
+        (world.home / "a.gguf").write_bytes(b"G")
+        os.kill(world.living()[0], number)
+
+    async with world.manager(watch_s=0) as manager:
+        with pytest.raises(EngineDiedError, match="died: its file changed while it was loaded") as caught:
+            await be_cut_off(manager, happen)
+        assert caught.value.is_retryable
+
+
+async def test_a_request_that_was_alone_at_a_death_is_not_to_be_sent_again(world: World) -> None:
+    """It may be the cause; where others were in flight, nobody knows which one it was."""
+    async with world.manager() as manager:
+        with pytest.raises(EngineDiedError, match="the only request in flight") as caught:
+            await be_cut_off(manager, lambda: os.kill(world.living()[0], signal.SIGABRT))
+        assert not caught.value.is_retryable
+        await until(lambda: manager._scheduler.residents == ())
+        async with manager.admit("a", None, 8192):
+            with pytest.raises(EngineDiedError) as caught:
+                await be_cut_off(manager, lambda: os.kill(world.living()[0], signal.SIGABRT))
+        assert caught.value.is_retryable
+        assert "only request" not in str(caught.value)

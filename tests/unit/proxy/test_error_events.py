@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gglib.proxy.engine_errors import SIZE_LIMIT_BYTES
-from gglib.proxy.error_events import ErrorEventWatch
+from gglib.proxy.error_events import ErrorEventWatch, is_content, is_one_event
 from gglib.proxy.errors import ContextLengthExceededError, EngineError
 
 DATA_ERROR = (
@@ -95,7 +95,6 @@ def test_an_error_is_found_behind_any_events_and_cuts(
 @given(events=st.lists(st.sampled_from(HARMLESS), max_size=8), at=CUTS)
 @example(events=[b'data: {"error":'], at=[])
 @example(events=[b"event: error\n"], at=[3])
-@example(events=[b"data: x\rdata: {", b'"error"'], at=[])
 def test_a_stream_without_an_error_passes_byte_for_byte(events: list[bytes], at: list[int]) -> None:
     """Nothing is added, lost or reordered, however it is cut and wherever it breaks off."""
     stream = b"".join(events)
@@ -141,3 +140,44 @@ def test_an_error_without_its_last_line_end_is_one() -> None:
         for end in (b"", b"\n"):
             relayed, error = run([event.rstrip(b"\r\n") + end])
             assert (relayed, type(error)) == (b"", ContextLengthExceededError)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b'data: {"choices":[{"delta":{"content":"error"}}]}\n\n',
+        b'data: {"choices":[]}\n\n' * 40,
+        b'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{}}\n\n',
+        b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta"}\n\n',
+        b'data: {"index":0,"content":"x"}\n\n',
+        b'data: {"choices":[]}\n',
+        b'data: {"choices":[]}\n\ndata: [DONE]\n\n',
+    ],
+)
+def test_events_of_an_answer_are_content(part: bytes) -> None:
+    """They are relayed without a look at more than their last line."""
+    assert is_content(part)
+    assert is_one_event(part) is (part.count(b"data:") == 1)
+    assert is_content(b"data: [DONE]\n\n")
+
+
+@pytest.mark.parametrize("event", ERRORS)
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"",
+        b"data: [DONE]\n\n",
+        b":\n\n",
+        b'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+        b"data: {",
+    ],
+)
+def test_what_ends_with_an_error_is_not_content(event: bytes, rest: bytes) -> None:
+    """Nor is what an engine may send behind one, the beginning of a line, nothing at all, or half an event."""
+    for before in (b"", b'data: {"choices":[]}\n\n', b'data: {"choices":[]}\r\n\r\n'):
+        for part in (before + event + rest, before + event[:-3]):
+            assert not is_content(part)
+            assert not is_one_event(part)
+    for part in (b'data: {"choices":[', b"", b"\n", b'event: content_block_delta\ndata: {"type"'):
+        assert not is_content(part)
+        assert not is_one_event(part)

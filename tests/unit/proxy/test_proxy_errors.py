@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gglib.core import errors
+from gglib.proxy.deadly_bodies import EngineKillerError
 from gglib.proxy.errors import (
     BadRequestError,
     ForbiddenError,
@@ -34,6 +35,8 @@ CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (errors.ModelLoadFailedError("x", "y"), 500, "server_error", None, "model_load_failed"),
     (errors.EngineNotFoundError("x"), 500, "server_error", None, "engine_not_found"),
     (errors.EngineBrokenError(Path("/x"), "y"), 500, "server_error", None, "engine_broken"),
+    (EngineKillerError(2), 500, "server_error", None, "request_ended_engine"),
+    (errors.EngineDiedError("x", "y", was_alone=True), 502, "upstream_error", None, "upstream_error"),
     (errors.CatalogError("x"), 500, "server_error", None, "catalog_error"),
     (errors.ModelExistsError("x"), 409, "invalid_request_error", None, "model_exists"),
     (errors.InvalidGgufError("x"), 400, "invalid_request_error", None, "invalid_gguf"),

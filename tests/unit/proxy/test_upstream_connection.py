@@ -233,3 +233,38 @@ def test_however_a_stream_is_cut_and_whenever_there_is_no_room(
 
     sink = asyncio.run(run(pieces))
     assert (sink.all, sink.is_ended) == (b"".join(EVENTS), True)
+
+
+async def test_an_engine_that_sends_very_small_chunks_waits_for_others_after_each_read() -> None:
+    """Its connection rests for a turn of the loop, and then reads on."""
+
+    class Pausing(Transport):
+        states: list[str]
+
+        def pause_reading(self) -> None:
+            """Note it."""
+            self.states.append("pause")
+
+        def resume_reading(self) -> None:
+            """Note it."""
+            self.states.append("resume")
+
+    transport = Pausing()
+    transport.states = []
+    connection = UpstreamConnection(set(), own_lines=b"")
+    connection.connection_made(transport)
+    connection.send_small(b"", Silence("m", first_byte_s=0, chunk_gap_s=0))
+    sink = ListSink()
+    pouring = asyncio.create_task(connection.pour_into(sink))
+    connection.data_received(HEAD)
+    await asyncio.sleep(0)
+    connection.data_received(b"1\r\nx\r\n" * 3)
+    await asyncio.sleep(0)
+    assert transport.states == []
+    connection.data_received(b"1\r\nx\r\n" * 5000)
+    assert transport.states == ["pause"]
+    await asyncio.sleep(0)
+    assert transport.states == ["pause", "resume"]
+    connection.data_received(END)
+    await pouring
+    assert sink.all == b"x" * 5003

@@ -9,7 +9,7 @@ import pytest
 from gglib.core.errors import InvalidSettingError
 from gglib.core.models import ModelCapabilities, ModelLaunchSpec, ModelSettings, Pooling
 from gglib.runtime.engine import embedded_main
-from gglib.runtime.engine.embedded import parameters
+from gglib.runtime.engine.embedded import EmbeddedEngine, parameters
 from gglib.runtime.engine.embedded_main import has_gpu
 from gglib.runtime.engine.llama_server import build_arguments
 from gglib.runtime.engine.options import ENGINE_OPTIONS, parse_engine_args, wanted_slots
@@ -190,12 +190,59 @@ def test_what_would_take_the_engine_out_of_our_hands_is_refused(argument: str) -
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--threads"], ["--threads", "x"], ["--temp", "hot"], ["--swa-full=1"]]
+    "arguments",
+    [
+        ["--threads"],
+        ["--threads", "x"],
+        ["--threads", "2147483648"],
+        ["--threads", "1_000"],
+        ["--threads", " 4"],
+        ["--threads", "٤"],
+        ["--ubatch-size", "0"],
+        ["--temp", "hot"],
+        ["--temp", "nan"],
+        ["--temp", "1_0.0"],
+        ["--swa-full=1"],
+        ["--cache-type-k", "q9_9"],
+        ["--flash-attn", "yes"],
+        ["--split-mode", "rows"],
+        ["--pooling", "max"],
+        ["--chat-template-kwargs", "{'a': 1}"],
+        ["--chat-template-kwargs", "[]"],
+        ["--reasoning-format", "none "],
+        ["--fit", "maybe"],
+    ],
 )
 def test_a_missing_or_wrong_value_is_one_sentence(arguments: list[str]) -> None:
     """It names the argument and what it needs."""
     with pytest.raises(InvalidSettingError, match=arguments[0].partition("=")[0]):
         list(parse_engine_args(arguments))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--threads", "-1"],
+        ["--seed", "4294967295"],
+        ["--temp", "1e-3"],
+        ["--cache-type-v", "q8_0"],
+        ["--flash-attn=auto"],
+        ["--chat-template-kwargs", '{"enable_thinking": false}'],
+    ],
+)
+def test_what_llama_cpp_takes_is_let_through(arguments: list[str]) -> None:
+    """Each is one option with its text as it was written."""
+    ((option, text),) = parse_engine_args(arguments)
+    assert option.names[0] == arguments[0].partition("=")[0]
+    assert text == (arguments[1:] or ["auto"])[0]
+
+
+def test_the_embedded_engine_names_what_it_does_not_take() -> None:
+    """Without a launch, with what helps."""
+    engine = EmbeddedEngine(reason="")
+    engine.check_engine_args(("--threads", "2"))
+    with pytest.raises(InvalidSettingError, match=r"\(xllamacpp\) does not take '--flash-attn': leave this"):
+        engine.check_engine_args(("--flash-attn", "on"))
 
 
 def test_an_argument_that_the_engine_lacks_is_refused_before_the_launch() -> None:

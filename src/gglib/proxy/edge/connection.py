@@ -305,8 +305,9 @@ class ClientConnection(asyncio.Protocol):
 
     def _read(self, data: bytes | None) -> None:
         """Take in what came; None goes on with what has come already."""
+        reader = self._reader
         try:
-            events = self._reader.next_request() if data is None else self._reader.receive(data)
+            events = reader.next_request() if data is None else reader.receive(data)
         except HttpError as error:
             self._is_broken = True
             if self._request is None:
@@ -321,15 +322,16 @@ class ClientConnection(asyncio.Protocol):
                 self._end_of_request()
             elif isinstance(event, bytes):
                 self._feed(event)
-        self._look_ahead()
-
-    def _look_ahead(self) -> None:
-        """See what else has come, and whether more of it may."""
-        reader = self._reader
         if self._request is None:
             if reader.is_in_head:
                 self._patience.begin_head(self._loop.time())
-        elif reader.ahead_bytes > AHEAD_LIMIT_BYTES:
+        elif self._body is not None or reader.ahead_bytes:
+            self._see_how_much_waits()
+
+    def _see_how_much_waits(self) -> None:
+        """Pause reading where more has come than may wait, or than is read in one turn."""
+        reader = self._reader
+        if reader.ahead_bytes > AHEAD_LIMIT_BYTES:
             self._pause_reading(_Pause.AHEAD)
         elif reader.is_behind or self._turn_bytes > TURN_BYTES:
             self._pause_reading(_Pause.BEHIND)
@@ -394,6 +396,7 @@ class ClientConnection(asyncio.Protocol):
 
     async def _serve(self) -> None:
         """Answer one request after the other until the connection ends."""
+        was_sent_ahead = False
         while True:
             request = self._request
             if request is None:
@@ -401,7 +404,11 @@ class ClientConnection(asyncio.Protocol):
                     return
                 self._next = self._loop.create_future()
                 await self._next
+                was_sent_ahead = False
                 continue
+            if was_sent_ahead:
+                await asyncio.sleep(0)  # others have the loop first
+            was_sent_ahead = True
             try:
                 await self._edge.handle(request, self)
             except BaseException:
@@ -409,14 +416,9 @@ class ClientConnection(asyncio.Protocol):
                 raise
             finally:
                 self._request = self._body = None
-                self._release_body()
+                if self._is_counted:
+                    self._release_body()
                 self._after_answer()
-            if self._has_request:
-                await asyncio.sleep(0)  # it was sent ahead: others have the loop first
-
-    @property
-    def _has_request(self) -> bool:
-        return self._request is not None
 
     def _wake(self) -> None:
         if self._next is not None and not self._next.done():
@@ -466,10 +468,11 @@ class ClientConnection(asyncio.Protocol):
             self._read(None)
         else:
             self._reader.next_request()
-        if self._reader.ahead_bytes <= AHEAD_LIMIT_BYTES:
-            self._resume_reading(_Pause.AHEAD)
-        else:
-            self._gives_up_at_s = self._loop.time() + AHEAD_FOR_S
+        if self._pauses and _Pause.AHEAD in self._pauses:  # an empty set says so without a hash
+            if self._reader.ahead_bytes <= AHEAD_LIMIT_BYTES:
+                self._resume_reading(_Pause.AHEAD)
+            else:
+                self._gives_up_at_s = self._loop.time() + AHEAD_FOR_S
 
     def _pause_reading(self, why: _Pause) -> None:
         if self._transport is None:

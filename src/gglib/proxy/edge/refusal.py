@@ -9,11 +9,18 @@ from gglib.proxy.http1.writer import AnswerWriter, header_lines
 def refusal(error: HttpError, *, request_id: str, date_line: bytes, path: str = "") -> bytes:
     """Return the whole answer, after which the connection ends; ``path`` decides the dialect of its body."""
     problem = describe(error)
-    body = dialect_of(path).body(problem, request_id)
+    dialect = dialect_of(path)
+    body = dialect.body(problem, request_id)
     writer = AnswerWriter(method="", minor_version=1)
     head = writer.head(
         problem.status,
-        header_lines([*problem.all_headers(), (b"x-request-id", request_id.encode())]),
+        header_lines(
+            [
+                *problem.all_headers(),
+                *dialect.headers(request_id),
+                (b"x-request-id", request_id.encode()),
+            ]
+        ),
         length=len(body),
         date_line=date_line,
         may_keep_alive=False,

@@ -41,6 +41,7 @@ async def list_models(call: Call, answer: Answer) -> None:
 
 async def show_model(call: Call, answer: Answer) -> None:
     """Answer with one model of the catalogue."""
+    await call.services.catalog.list_models()  # a listing notices files that were replaced
     model = await require_model(call.services.catalog, call["name"])
     states = await _states(call)
     await answer.send_json(model_json(model, states.get(model.id), shows_paths=call.is_trusted))
@@ -119,7 +120,7 @@ OPERATIONS = (
         answer=ref("Model"),
         has_location=True,
         needs_library=True,
-        errors=(errors.InvalidGgufError, errors.ModelExistsError, errors.CatalogError),
+        errors=(errors.InvalidGgufError, errors.ModelExistsError, errors.CatalogError, errors.StorageError),
     ),
     operation(
         show_model,

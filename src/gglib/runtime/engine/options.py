@@ -32,6 +32,7 @@ class EngineOption:
     """The only texts that llama.cpp takes; empty for any."""
     least: int = _INT_MIN
     """The smallest number that the engine does not fail with."""
+    most: int = _INT_MAX
 
 
 _SLOTS = EngineOption(("--parallel", "-np"), "n_parallel")
@@ -54,7 +55,7 @@ ENGINE_OPTIONS = (
     EngineOption(("--top-k",), "sampling.top_k"),
     EngineOption(("--top-p",), "sampling.top_p", float),
     EngineOption(("--min-p",), "sampling.min_p", float),
-    EngineOption(("--seed", "-s"), "sampling.seed"),
+    EngineOption(("--seed", "-s"), "sampling.seed", most=2**32 - 1),  # -1 is a random one
     EngineOption(("--repeat-penalty",), "sampling.penalty_repeat", float),
     EngineOption(("--swa-full",), "swa_full", bool),
     EngineOption(("--no-warmup",), None, bool),
@@ -131,8 +132,8 @@ def _what_it_needs(option: EngineOption, text: str) -> str | None:
     if option.kind is int:
         if not _INTEGER.fullmatch(text):
             return "a whole number"
-        if not option.least <= int(text) <= _INT_MAX:
-            return f"a whole number from {option.least} to {_INT_MAX}"
+        if not option.least <= int(text) <= option.most:
+            return f"a whole number from {option.least} to {option.most}"
     elif option.kind is float:
         return None if _is_finite(text) else "a number"
     elif option.kind is dict:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gglib.proxy.answer import Answer
-from gglib.proxy.edge import connection as module
+from gglib.proxy.edge.budget import FREE_BYTES
 from gglib.proxy.edge.connection import AHEAD_LIMIT_BYTES, TURN_BYTES, ClientConnection
 from gglib.proxy.edge.listener import Listener
 from gglib.proxy.edge.patience import PatienceLimits
@@ -214,14 +214,15 @@ async def test_a_large_body_leaves_others_their_turn() -> None:
     edge = Edge()
     connection, transport = edge.connect()
     connection.data_received(HEAD + b"content-length: 9000000\r\n\r\n" + bytes(200_000))
-    connection.data_received(bytes(TURN_BYTES - 200_000))
-    assert transport.is_reading_now
-    connection.data_received(b"x")
-    assert not transport.is_reading_now
+    states = []
+    for part in (bytes(TURN_BYTES - 200_000), b"x"):
+        connection.data_received(part)
+        states.append(transport.is_reading_now)
     await turn()
-    assert transport.is_reading_now
+    states.append(transport.is_reading_now)
     connection.data_received(bytes(TURN_BYTES))
-    assert transport.is_reading_now
+    states.append(transport.is_reading_now)
+    assert states == [True, False, True, True]
 
 
 async def test_beyond_the_budget_a_body_waits_and_goes_on_when_another_has_gone() -> None:
@@ -263,7 +264,7 @@ async def test_a_body_that_has_waited_for_too_long_is_refused_as_busy() -> None:
     assert head.startswith(b"HTTP/1.1 503 ")
     assert b"\r\nretry-after: 5\r\n" in head
     assert b'"code":"too_many_bodies"' in transport.written
-    assert edge.listener.bodies.held_bytes == 100_000 - module.FREE_BYTES
+    assert edge.listener.bodies.held_bytes == 100_000 - FREE_BYTES
 
 
 async def test_a_client_that_leaves_while_nothing_is_read_from_it_is_noticed() -> None:
@@ -284,7 +285,7 @@ async def test_a_client_that_leaves_while_nothing_is_read_from_it_is_noticed() -
     assert edge.watch.on_left == waiting._note_departure
     edge.watch.on_left()
     assert waiting_transport.is_closed
-    while edge.listener.bodies.held_bytes != 100_000 - module.FREE_BYTES:
+    while edge.listener.bodies.held_bytes != 100_000 - FREE_BYTES:
         await turn()
 
 

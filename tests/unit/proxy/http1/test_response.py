@@ -217,3 +217,19 @@ def test_what_a_client_may_see_is_written_once() -> None:
     assert head.is_event_stream
     assert b"x-a: b\r\n" in head.relayed_lines
     assert b"server" not in head.relayed_lines
+
+
+def test_interim_answers_without_end_are_no_answer() -> None:
+    """A few are skipped, very many are not."""
+    interim = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+    whole = OK + b"content-length: 2\r\n\r\n{}"
+    assert read([interim * module._MAX_INTERIM_ANSWERS + whole])[0] == b"{}"
+    body, reader = read([interim * (module._MAX_INTERIM_ANSWERS + 1) + whole])
+    assert (body, reader.fault) == (b"", "The engine's answer is not HTTP.")
+
+
+def test_very_many_chunks_in_one_read_are_told() -> None:
+    """Others should have their turn before the next read; few are not worth a word."""
+    chunk, head = b"1\r\nx\r\n", OK + b"transfer-encoding: chunked\r\n\r\n"
+    for count, is_many in ((module.DENSE_CHUNKS - 1, False), (module.DENSE_CHUNKS, True)):
+        assert read([head + chunk * count])[1].has_read_many is is_many

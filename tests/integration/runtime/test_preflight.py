@@ -1,0 +1,245 @@
+"""What is known without the engine is known before a good model is evicted; what changed is read again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gglib.core.errors import (
+    InvalidSettingError,
+    ModelFileNotFoundError,
+    ModelLoadFailedError,
+)
+from gglib.core.models import ModelSettings, ModelSummary
+from gglib.gguf import read_model
+from gglib.runtime import EngineManager, RuntimeConfig
+from gglib.runtime.engine import find_engine
+from gglib.runtime.model_files import read_mark
+from gglib.testing import FakeCatalog, Script, install_scripted_server, read_record, write_tiny_gguf
+from gglib.usecases.model_facts import ModelFacts
+
+
+class Home:
+    """A catalogue of two real models, ``a`` and ``b``, and a manager that checks them as a server does."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.record = path / "record.jsonl"
+        for name in "ab":
+            write_tiny_gguf(path / f"{name}.gguf", name=name, context_length=8192)
+        write_tiny_gguf(path / "no-projector.gguf")
+        self.catalog = FakeCatalog([self.model(1, "a"), self.model(2, "b")])
+        self.facts = ModelFacts(self.catalog, read_model, read_mark)
+
+    def model(self, number: int, name: str, **values: Any) -> ModelSummary:
+        """Return a model as it is in the catalogue after ``gglib add``."""
+        path = self.path / f"{name}.gguf"
+        found = read_model(path)
+        known = ModelSummary(
+            id=number,
+            name=name,
+            paths=(path,),
+            size_bytes=found.size_bytes,
+            trained_context=found.facts.trained_context,
+            architecture=found.facts.architecture,
+            added_at=1,
+        )
+        return replace(known, **values)
+
+    @property
+    def b(self) -> Path:
+        """The file of ``b``."""
+        return self.path / "b.gguf"
+
+    @asynccontextmanager
+    async def manager(self, script: Script | None = None) -> AsyncIterator[EngineManager]:
+        """Run a manager whose engine follows the script, with ``a`` in memory."""
+        scripted = replace(script or Script(), record=str(self.record))
+        engine = find_engine(install_scripted_server(self.path / "bin", scripted))
+        config = RuntimeConfig(run_dir=self.path / "run", log_dir=self.path / "logs")
+        async with EngineManager(self.catalog, engine, config, preflight=self.facts.check) as manager:
+            await manager.ensure_model_running("a", None, 4096)
+            yield manager
+
+    def launches(self) -> list[str]:
+        """Return the models that were launched, in order."""
+        starts = [event["argv"] for event in read_record(self.record) if event["event"] == "start"]
+        return [argv[argv.index("--alias") + 1] for argv in starts]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """One home."""
+    return Home(tmp_path)
+
+
+def cut(path: Path) -> None:
+    """Shorten a file by its last bytes, as an interrupted copy does."""
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def with_garbage(path: Path) -> None:
+    """Replace a file by one that is no GGUF."""
+    path.write_bytes(b"<html>404</html>" * 1000)
+
+
+def with_nothing(path: Path) -> None:
+    """Empty a file."""
+    path.write_bytes(b"")
+
+
+def with_another_kind(path: Path) -> None:
+    """Replace a model by a directory."""
+    path.unlink()
+    path.mkdir()
+
+
+BROKEN = [
+    pytest.param(cut, ModelLoadFailedError, "'b.gguf' cannot be used: incomplete: it has", id="truncated"),
+    pytest.param(with_garbage, ModelLoadFailedError, "not a GGUF file: it starts with '<htm'", id="garbage"),
+    pytest.param(with_nothing, ModelLoadFailedError, "not a GGUF file: it is empty", id="empty"),
+    pytest.param(Path.unlink, ModelFileNotFoundError, "no longer where it was added from", id="missing"),
+    pytest.param(
+        with_another_kind, ModelFileNotFoundError, "no longer where it was added from", id="directory"
+    ),
+]
+
+
+@pytest.mark.parametrize(("break_it", "error", "words"), BROKEN)
+async def test_a_good_model_is_not_evicted_for_a_broken_file(
+    home: Home, break_it: Any, error: type[Exception], words: str
+) -> None:
+    """The request for the broken model is refused with the true reason, and A goes on answering."""
+    async with home.manager() as manager:
+        before = await manager.current_model()
+        break_it(home.b)
+        for _ in range(2):
+            with pytest.raises(error, match=words):
+                await manager.ensure_model_running("b", None, 4096)
+        assert await manager.current_model() == before
+        async with asyncio.timeout(2), manager.admit("a", None, 4096, wait_s=0) as target:
+            assert target == before
+    assert home.launches() == ["a"]
+
+
+async def test_a_good_model_is_not_evicted_for_one_that_lacks_a_shard(home: Home) -> None:
+    """The message names the shard, and no path."""
+    shard = home.path / "b-00002-of-00002.gguf"
+    home.catalog = FakeCatalog([home.model(1, "a"), home.model(2, "b", paths=(home.b, shard))])
+    home.facts = ModelFacts(home.catalog, read_model, read_mark)
+    async with home.manager() as manager:
+        with pytest.raises(
+            ModelFileNotFoundError, match=r"The file 'b-00002-of-00002\.gguf' of model 'b'"
+        ) as caught:
+            await manager.ensure_model_running("b", None, 4096)
+    assert str(home.path) not in str(caught.value)
+    assert home.launches() == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("projector", "error", "words"),
+    [
+        ("gone.gguf", ModelFileNotFoundError, "The file 'gone.gguf' of model 'b'"),
+        ("no-projector.gguf", ModelLoadFailedError, "'no-projector.gguf' is not a projector"),
+    ],
+)
+async def test_a_good_model_is_not_evicted_for_one_without_its_projector(
+    home: Home, projector: str, error: type[Exception], words: str
+) -> None:
+    """A projector that is missing, or that is none."""
+    b = home.model(2, "b", projector=home.path / projector)
+    home.catalog = FakeCatalog([home.model(1, "a"), b])
+    home.facts = ModelFacts(home.catalog, read_model, read_mark)
+    async with home.manager() as manager:
+        with pytest.raises(error, match=words):
+            await manager.ensure_model_running("b", None, 4096)
+    assert home.launches() == ["a"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--flash-attn", "on"), ("--cache-type-k", "q9_9"), ("--threads", "1e9")]
+)
+async def test_a_good_model_is_not_evicted_for_an_argument_that_the_engine_refuses(
+    home: Home, arguments: tuple[str, ...]
+) -> None:
+    """An option that this build lacks, and values that llama.cpp does not take."""
+    await home.catalog.change_model("b", settings=ModelSettings(engine_args=arguments))
+    async with home.manager(Script(lacks_options=("--flash-attn",))) as manager:
+        with pytest.raises(InvalidSettingError, match=arguments[0]):
+            await manager.ensure_model_running("b", None, 4096)
+        assert (await manager.status()).residents[0].model_name == "a"
+    assert home.launches() == ["a"]
+
+
+async def test_a_larger_context_does_not_evict_a_model_whose_file_broke(home: Home) -> None:
+    """The running model itself would not come back: it keeps its smaller context."""
+    async with home.manager() as manager:
+        cut(home.path / "a.gguf")
+        with pytest.raises(ModelLoadFailedError, match="incomplete"):
+            await manager.ensure_model_running("a", 8192, 4096)
+        (resident,) = (await manager.status()).residents
+        assert (resident.state, resident.effective_ctx) == ("ready", 4096)
+
+
+async def test_a_repaired_file_is_tried_at_once(home: Home) -> None:
+    """The check before the launch sees that the file is another one."""
+    whole = home.b.read_bytes()
+    async with home.manager() as manager:
+        cut(home.b)
+        with pytest.raises(ModelLoadFailedError):
+            await manager.ensure_model_running("b", None, 4096)
+        home.b.write_bytes(whole)
+        assert (await manager.ensure_model_running("b", None, 4096)).model_name == "b"
+
+
+async def test_the_back_off_ends_with_a_new_file(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine refused the old file; the next request does not wait for the time that was for that one."""
+    monkeypatch.setattr("gglib.runtime.back_off.FIRST_BACK_OFF_S", 30.0)
+    script = Script(scripts={"b": {"load_fails_with": "error: bad weights"}})
+    async with home.manager(script) as manager:
+        for _ in range(3):  # refused at once from the second time on
+            with pytest.raises(ModelLoadFailedError, match="bad weights"):
+                await manager.ensure_model_running("b", None, 4096)
+        assert home.launches() == ["a", "b"]
+        write_tiny_gguf(home.b, name="b", context_length=8192, seed=1)
+        with pytest.raises(ModelLoadFailedError, match="bad weights"):
+            await manager.ensure_model_running("b", None, 4096)
+        assert home.launches() == ["a", "b", "b"]
+
+
+async def test_a_replaced_file_is_launched_with_its_own_context(home: Home) -> None:
+    """8,192 in the catalogue, 2,048 in the file that is there now: the catalogue and the launch say 2,048."""
+    async with home.manager() as manager:
+        write_tiny_gguf(home.b, name="b", context_length=2048)
+        target = await manager.ensure_model_running("b", None, 8192)
+        assert target.effective_ctx == 2048
+    model = await home.catalog.resolve_model("b")
+    assert model is not None
+    assert (model.trained_context, model.id, model.name) == (2048, 2, "b")
+
+
+async def test_a_file_is_read_once_for_all_requests_of_a_burst(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fifty requests for a broken model cost one reading, and the next ones none."""
+    read: list[Path] = []
+
+    def counted(path: Path) -> Any:
+        read.append(path)
+        return read_model(path)
+
+    home.facts = ModelFacts(home.catalog, counted, read_mark)
+    async with home.manager() as manager:
+        cut(home.b)
+        read.clear()
+        errors = await asyncio.gather(
+            *(manager.ensure_model_running("b", None, 4096) for _ in range(50)), return_exceptions=True
+        )
+        assert {type(error) for error in errors} == {ModelLoadFailedError}
+        with pytest.raises(ModelLoadFailedError):
+            await manager.ensure_model_running("b", None, 4096)
+    assert read == [home.b]
