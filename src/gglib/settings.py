@@ -18,6 +18,7 @@ import platformdirs
 from gglib.core.access_keys import read_keys
 from gglib.core.authorities import read_allowed_origin, read_host
 from gglib.core.context import UNLIMITED_CONTEXT
+from gglib.core.engine_choice import EMBEDDED
 from gglib.core.errors import CatalogError, InvalidSettingError
 from gglib.core.slots import DEFAULT_SLOTS
 from gglib.system.small_files import read_small
@@ -97,6 +98,10 @@ def _text(value: object) -> str:
 
 def _path(value: object) -> Path:
     return Path(_text(str(value))).expanduser().absolute()
+
+
+def _engine(value: object) -> Path:
+    return EMBEDDED if str(value) == str(EMBEDDED) else _path(value)
 
 
 def _integer(lowest: int, highest: int) -> Callable[[object], int]:
@@ -214,7 +219,13 @@ SETTINGS: tuple[SettingSpec, ...] = (
         CONTEXT_MUST_BE,
         "Context in tokens when neither request nor model says; 'max' is what the model was trained for.",
     ),
-    SettingSpec("engine", "engine", _path, "the path of a llama-server", "The llama-server program to use."),
+    SettingSpec(
+        "engine",
+        "engine",
+        _engine,
+        "the path of a llama-server, or 'embedded'",
+        "The llama-server program to use, or `embedded` for the engine that comes with gglib.",
+    ),
     SettingSpec(
         "slots",
         "slots",

@@ -11,6 +11,7 @@ import pytest
 
 from gglib.cli.app import COMMANDS, cli
 from gglib.core.context import UNLIMITED_CONTEXT
+from gglib.core.engine_choice import EMBEDDED
 from gglib.core.errors import CatalogError, InvalidSettingError
 from gglib.settings import SETTINGS, Settings, load_settings, prepare_home
 
@@ -68,6 +69,12 @@ def test_the_option_home_beats_the_variable(tmp_path: Path) -> None:
 def test_max_context_means_what_the_model_was_trained_for(tmp_path: Path, spelling: str) -> None:
     """``max`` is a context larger than any model's, in whatever case it is written."""
     assert load_settings({"ctx": spelling}, {}).default_ctx == UNLIMITED_CONTEXT
+
+
+def test_the_embedded_engine_is_chosen_by_its_name(tmp_path: Path) -> None:
+    """``embedded`` is no path; a program of that name in this directory is ``./embedded``."""
+    assert load_settings({"engine": "embedded"}, {}).engine == EMBEDDED
+    assert load_settings({"engine": "./embedded"}, {}).engine == Path("embedded").absolute()
 
 
 def test_each_setting_can_be_set_from_each_source(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from gglib.core.errors import InvalidSettingError
 from gglib.core.exposure import require_guard
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
+from gglib.machine import read_memory_state
 from gglib.proxy import GUARDED_FIELDS, ProxyOptions, SchemaLimits, serve
 from gglib.runtime import EngineManager, ProxyConfig, ProxySupervisor, RuntimeConfig
 from gglib.runtime.engine import Engine
@@ -215,4 +216,5 @@ def _runtime_config(settings: Settings, engine: Engine) -> RuntimeConfig:
         max_wait_s=settings.swap_wait_s,
         total_wait_s=settings.max_wait_s,
         drain_s=settings.drain_s,
+        memory_state=read_memory_state,
     )

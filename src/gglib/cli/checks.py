@@ -9,7 +9,7 @@ from gglib.bootstrap.catalog import model_faults, open_catalog
 from gglib.bootstrap.memory import default_fit, usable_memory
 from gglib.cli.instance import find_instance
 from gglib.core.models import ModelSummary
-from gglib.runtime.engine import find_engine
+from gglib.runtime.engine import Engine, find_engine
 from gglib.runtime.supervisor import bind
 from gglib.settings import Settings, prepare_home
 from gglib.usecases.doctor import (
@@ -18,6 +18,7 @@ from gglib.usecases.doctor import (
     Verdict,
     judge_access,
     judge_disk,
+    judge_engine,
     judge_memory,
     judge_models,
     judge_python,
@@ -33,8 +34,8 @@ def checks(settings: Settings) -> list[Check]:
         return judge_python((version.major, version.minor, version.micro))
 
     async def engine() -> Finding:
-        found = find_engine(settings.engine)
-        return Finding(Verdict.OK, f"{found.description}: {found.reason}")
+        found, description = await asyncio.to_thread(_engine, settings)
+        return judge_engine(description, found.reason, found.warning)
 
     async def home() -> Finding:
         prepare_home(settings)
@@ -80,6 +81,12 @@ def checks(settings: Settings) -> list[Check]:
 
     named = (python, engine, home, models, address, access, disk, memory)
     return [(check.__name__, check) for check in named]
+
+
+def _engine(settings: Settings) -> tuple[Engine, str]:
+    """Return the engine and its description; both ask the program, which may take seconds."""
+    found = find_engine(settings.engine)
+    return found, found.description
 
 
 async def _models(settings: Settings) -> list[ModelSummary]:

@@ -52,7 +52,7 @@ def server_options(command: Command) -> Command:
         click.option(
             "--insecure", is_flag=True, default=None, help="Serve other machines also without a key."
         ),
-        click.option("--engine", metavar="FILE", help="The llama-server program to use."),
+        click.option("--engine", metavar="FILE", help="The llama-server program to use, or 'embedded'."),
         click.option("--ctx", metavar="N|max", help=CTX_HELP),
         click.option("--port", metavar="N", help="Port to listen on; 0 takes a free one. Default: 8080."),
         click.option("--host", metavar="HOST", help="Address to listen on. Default: 127.0.0.1."),

@@ -37,8 +37,11 @@ async def prove_with_one_of(server: Endpoint, models: Sequence[ModelSummary]) ->
         except GglibError as error:
             if model is models[-1]:
                 raise
+            # A load fails for the engine's, a setting's or the memory's sake as well: nothing here says that the
+            # model is to blame, and it must not be forgotten for another's fault.
             render.say(
-                f"Warning: {error}\n         {said('rm', model.name)} forgets it. Trying the next one.",
+                f"Warning: {error}\n         {said('logs', model.name)} shows what the engine said, "
+                f"{said('verify', model.name)} whether its file is whole. Trying the next one.",
                 is_error=True,
             )
         else:

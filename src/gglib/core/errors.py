@@ -137,8 +137,8 @@ class ModelFileNotFoundError(ModelRuntimeError):
         self.file_name = file_name
         what = "The file" if file_name is None else f"The file {file_name!r}"
         super().__init__(
-            f"{what} of model '{model_name}' is no longer where it was added from: "
-            f"put it back, or run 'gglib rm {quote(model_name)}' and add it again."
+            f"{what} of model '{model_name}' is no longer where it was added from: put it back, "
+            f"or, if it is gone for good, 'gglib rm {quote(model_name)}' forgets the model."
         )
 
 
@@ -149,10 +149,24 @@ class EngineNotFoundError(ModelRuntimeError):
     blame = Blame.OPERATOR
 
 
+class EngineBrokenError(EngineNotFoundError):
+    """The engine's program is there but cannot serve; ``why`` is a clause, and the message names its path."""
+
+    code = "engine_broken"
+
+    def __init__(self, path: Path, why: str) -> None:
+        self.path = path
+        self.why = why
+        super().__init__(
+            f"The engine {path} cannot be used: {why}; reinstall llama.cpp, or use the engine that comes with "
+            "gglib: 'gglib serve --engine embedded'."
+        )
+
+
 class ModelLoadFailedError(ModelRuntimeError):
     """The engine could not load the model.
 
-    ``reason`` is the engine's own sentence; ``log_tail`` its last lines, with the home directory shortened.
+    ``reason`` is the engine's own sentence; ``log_tail`` its last lines. What clients get has file names for paths.
     """
 
     code = "model_load_failed"
@@ -253,15 +267,18 @@ class UpstreamError(ModelRuntimeError):
 
 
 class EngineDiedError(UpstreamError):
-    """The engine died while it answered.
+    """The engine died while it answered. ``reason`` says why, ``log_tail`` is what it printed last.
 
     ``was_alone`` says that this request was the only one in flight: it may well be the cause, and to send it again
     unchanged would end the next engine, too.
     """
 
-    def __init__(self, model_name: str, reason: str, *, was_alone: bool) -> None:
+    def __init__(
+        self, model_name: str, reason: str, log_tail: tuple[str, ...] = (), *, was_alone: bool
+    ) -> None:
         self.model_name = model_name
         self.reason = reason
+        self.log_tail = log_tail
         self.was_alone = was_alone
         self.is_retryable = not was_alone
         advice = (

@@ -1,5 +1,5 @@
-"""What this machine has: how much memory programs can have now."""
+"""What this machine has: how much memory programs can have now, and whether it has run out of it."""
 
-from gglib.machine.memory import read_memory
+from gglib.machine.memory import read_memory, read_memory_state
 
-__all__ = ["read_memory"]
+__all__ = ["read_memory", "read_memory_state"]

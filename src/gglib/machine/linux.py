@@ -8,6 +8,8 @@ from gglib.machine.ram import Ram
 
 _MEMINFO = "proc/meminfo"
 _OWN_GROUPS = "proc/self/cgroup"
+_VMSTAT = "proc/vmstat"
+_OOM_KILL = "oom_kill"
 # A group without a limit: version 2 says "max", version 1 a number near 2^63.
 _NO_LIMIT_BYTES = 2**60
 
@@ -20,15 +22,20 @@ class _Layout:
     limit: str
     usage: str
     reclaimable: tuple[str, ...]
+    events: str
+    """Has a line ``oom_kill N``: how many of the group's processes were killed for want of memory."""
 
 
 # https://docs.kernel.org/admin-guide/cgroup-v2.html, https://docs.kernel.org/admin-guide/cgroup-v1/memory.html
-_VERSION_2 = _Layout("sys/fs/cgroup", "memory.max", "memory.current", ("inactive_file", "active_file"))
+_VERSION_2 = _Layout(
+    "sys/fs/cgroup", "memory.max", "memory.current", ("inactive_file", "active_file"), "memory.events"
+)
 _VERSION_1 = _Layout(
     "sys/fs/cgroup/memory",
     "memory.limit_in_bytes",
     "memory.usage_in_bytes",
     ("total_inactive_file", "total_active_file"),
+    "memory.oom_control",
 )
 
 
@@ -47,8 +54,27 @@ def read_linux_memory(root: Path) -> Ram:
     return Ram(min(totals, default=None), min(availables, default=None))
 
 
+def read_oom_kills(root: Path) -> int | None:
+    """Return how many processes of this one's control group were killed for want of memory. Never raises.
+
+    Its children are in the same group; groups around it count the dead of others, too. Where no group counts, the whole
+    machine's number is the best there is; None where there is none either.
+    """
+    counts = (_numbers(_text(group / layout.events)).get(_OOM_KILL) for layout, group in _groups(root))
+    own = next((count for count in counts if count is not None), None)
+    return _numbers(_text(root / _VMSTAT)).get(_OOM_KILL) if own is None else own
+
+
 def _limits(root: Path) -> Iterator[tuple[int, int]]:
     """Yield limit and rest, in bytes, of each group that this process is in and that has a limit."""
+    for layout, group in _groups(root):
+        limit = _limit(group, layout)
+        if limit is not None:
+            yield limit
+
+
+def _groups(root: Path) -> Iterator[tuple[_Layout, Path]]:
+    """Yield the directory of each control group for memory that this process is in, the innermost first."""
     for line in _text(root / _OWN_GROUPS).splitlines():
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
@@ -63,9 +89,7 @@ def _limits(root: Path) -> Iterator[tuple[int, int]]:
             inside = PurePosixPath()
         # A group's limit holds for the groups in it. A container often sees its own group as the mount itself.
         for group in (inside, *inside.parents):
-            limit = _limit(root / layout.mount / group, layout)
-            if limit is not None:
-                yield limit
+            yield layout, root / layout.mount / group
 
 
 def _limit(group: Path, layout: _Layout) -> tuple[int, int] | None:

@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 from gglib.core.fit import MachineMemory
+from gglib.core.memory_state import MemoryState
 from gglib.machine.gpus import read_gpus
-from gglib.machine.linux import read_linux_memory
+from gglib.machine.linux import read_linux_memory, read_oom_kills
 from gglib.machine.macos import ask, read_macos_memory
 from gglib.machine.ram import Ram
 
@@ -19,6 +20,15 @@ def read_memory() -> MachineMemory:
     """
     ram = _read_ram(sys.platform)
     return MachineMemory(total_bytes=ram.total_bytes, available_bytes=ram.available_bytes, gpus=read_gpus())
+
+
+def read_memory_state() -> MemoryState:
+    """Return how many processes were killed for want of memory so far, and how much is free now.
+
+    Takes less than a millisecond on Linux, on a Mac two short processes. Blocks; never raises.
+    """
+    kills = read_oom_kills(Path("/")) if sys.platform == "linux" else None
+    return MemoryState(oom_kills=kills, available_bytes=_read_ram(sys.platform).available_bytes)
 
 
 def _read_ram(platform: str) -> Ram:

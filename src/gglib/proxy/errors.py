@@ -343,7 +343,7 @@ def _describe_engine_error(error: EngineError) -> Problem:
 
 
 def _message(error: errors.GglibError) -> str:
-    if isinstance(error, errors.ModelLoadFailedError) and error.log_tail:
+    if isinstance(error, errors.ModelLoadFailedError | errors.EngineDiedError) and error.log_tail:
         return "\n".join((str(error), *error.log_tail[-LOG_LINES_SHOWN:]))
     return str(error)
 

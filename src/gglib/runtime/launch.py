@@ -2,27 +2,23 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gglib.core.errors import ModelLoadFailedError
+from gglib.core.memory_state import MemoryState
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.slots import DEFAULT_SLOTS, most_slots
 from gglib.runtime.child import EngineChild
 from gglib.runtime.engine.options import wanted_slots
 from gglib.runtime.engine.plan import Engine, LaunchPlan, SlotsFor
-from gglib.runtime.logs import (
-    EngineLog,
-    engine_log_path,
-    home_directory,
-    reason_for_exit,
-    shorten_home,
-)
+from gglib.runtime.logs import EngineLog, engine_log_path, home_directory
 from gglib.runtime.model_files import with_marks
 from gglib.runtime.probe import wait_until_healthy
 from gglib.runtime.processes import total_memory_bytes
+from gglib.runtime.reasons import is_kill, judge_kill, reason_for_exit
 from gglib.runtime.workspace import Workspace, open_workspace
 
 SHOWN_LOG_LINES = 8
@@ -61,6 +57,8 @@ class LaunchConfig:
     """... but for no more than so many start timeouts: an engine that prints for ever is stuck, too."""
     home: Path | None = field(default_factory=home_directory)
     """Shortened to ``~`` in what clients are shown."""
+    memory_state: Callable[[], MemoryState] | None = None
+    """Reads what the system says of memory, to explain a SIGKILL; blocks for a moment."""
 
 
 def start_timeout_s(size_bytes: int, config: LaunchConfig) -> float:
@@ -86,6 +84,21 @@ class SpawnedEngine:
     _context: int
     _workspace: Workspace
     _config: LaunchConfig
+    _memory_before: MemoryState | None = None
+
+    @property
+    def last_lines(self) -> tuple[str, ...]:
+        """The last lines of its log."""
+        return self.log.tail.lines[-SHOWN_LOG_LINES:]
+
+    async def reason_for_exit(self, *, was_ready: bool) -> str:
+        """Return why it ended, once it has. What it names has whole paths."""
+        exit_code = await self.child.wait()
+        memory = None
+        if is_kill(exit_code) and self._config.memory_state is not None:
+            after = await asyncio.to_thread(self._config.memory_state)
+            memory = judge_kill(self._memory_before, after, needed_bytes=self._spec.size_bytes)
+        return reason_for_exit(self.log.tail.lines, exit_code, was_ready=was_ready, memory=memory)
 
     @property
     def spec(self) -> ModelLaunchSpec:
@@ -94,8 +107,26 @@ class SpawnedEngine:
 
     async def ready(self) -> RunningTarget:
         """Return where it answers once it does. Raises ``ModelLoadFailedError`` when it exits or takes too long."""
-        port = await _ready(self._spec, self.child, self.log, self._workspace, self._config)
+        port = await self._ready_port()
         return _target(self._spec, self._context, self._workspace, port)
+
+    async def _ready_port(self) -> int | None:
+        """Race readiness against exit and the clock; return the port, None for a unix socket."""
+        ready = asyncio.ensure_future(_unless_exited(_healthy_port(self.log, self._workspace), self.child))
+        try:
+            waited_s = await _wait_while_it_makes_progress(ready, self._spec, self.log, self._config)
+        finally:
+            ready.cancel()
+            await asyncio.wait([ready])
+        if ready.cancelled():
+            raise self._failed(f"the engine was not ready within {waited_s:.0f} s")
+        port = ready.result()
+        if self.child.exit_code is not None:
+            raise self._failed(await self.reason_for_exit(was_ready=False))
+        return port
+
+    def _failed(self, reason: str) -> ModelLoadFailedError:
+        return ModelLoadFailedError(self._spec.model_name, reason, self.last_lines)
 
 
 @asynccontextmanager
@@ -116,8 +147,7 @@ async def launched(
         with open_workspace(config.engines_dir, name, use_unix_socket=config.use_unix_socket) as workspace:
             slots = await asyncio.to_thread(_slots, spec, context, config)
             plan = _plan(spec, context, slots, workspace, config)
-            # The first time it asks the binary what it knows, which takes seconds where it looks for its GPUs.
-            command = await asyncio.to_thread(config.engine.command, plan)
+            command, memory = await asyncio.to_thread(_prepare, plan, config)
             child = _spawn(spec, command, log)
             try:
                 workspace.record(child.pid)
@@ -129,6 +159,7 @@ async def launched(
                     _context=context,
                     _workspace=workspace,
                     _config=config,
+                    _memory_before=memory,
                 )
             finally:
                 await _undisturbed(child.stop())
@@ -157,32 +188,17 @@ def _plan(
     )
 
 
+def _prepare(plan: LaunchPlan, config: LaunchConfig) -> tuple[list[str], MemoryState | None]:
+    """Return the argv and the state of memory; blocks: the first time the binary is asked what it knows."""
+    memory = None if config.memory_state is None else config.memory_state()
+    return config.engine.command(plan), memory
+
+
 def _spawn(spec: ModelLaunchSpec, command: list[str], log: EngineLog) -> EngineChild:
     try:
         return EngineChild.spawn(command, log)
     except OSError as error:
         raise ModelLoadFailedError(spec.model_name, f"the engine cannot be run ({error.strerror})") from None
-
-
-async def _ready(
-    spec: ModelLaunchSpec, child: EngineChild, log: EngineLog, workspace: Workspace, config: LaunchConfig
-) -> int | None:
-    """Race readiness against exit and the clock; return the port, None for a unix socket."""
-    ready = asyncio.ensure_future(_unless_exited(_healthy_port(log, workspace), child))
-    try:
-        waited_s = await _wait_while_it_makes_progress(ready, spec, log, config)
-    finally:
-        ready.cancel()
-        await asyncio.wait([ready])
-    if ready.cancelled():
-        raise ModelLoadFailedError(
-            spec.model_name, f"the engine was not ready within {waited_s:.0f} s", _shown(log, config)
-        )
-    port = ready.result()
-    if child.exit_code is not None:
-        reason = shorten_home(reason_for_exit(log.tail.lines, child.exit_code), config.home)
-        raise ModelLoadFailedError(spec.model_name, reason, _shown(log, config))
-    return port
 
 
 async def _wait_while_it_makes_progress(
@@ -234,10 +250,6 @@ def _target(spec: ModelLaunchSpec, context: int, workspace: Workspace, port: int
         unix_socket=str(workspace.socket_path) if workspace.socket_path else None,
         bearer_key=workspace.key,
     )
-
-
-def _shown(log: EngineLog, config: LaunchConfig) -> tuple[str, ...]:
-    return tuple(shorten_home(line, config.home) for line in log.tail.lines[-SHOWN_LOG_LINES:])
 
 
 async def _undisturbed(cleanup: Awaitable[None]) -> None:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from gglib.core.errors import GglibError, ModelLoadFailedError
 from gglib.runtime.launch import LaunchConfig, launched
-from gglib.runtime.logs import reason_for_exit, shorten_home
 from gglib.runtime.messages import BecameReady, Died, Event, Launch, LoadFailed
 from gglib.runtime.model_files import has_changed
+from gglib.runtime.path_names import PathNames
+from gglib.runtime.shown_errors import known_directories, with_file_names
 
 if TYPE_CHECKING:
     from gglib.core.models import RunningTarget
@@ -41,6 +42,8 @@ class EngineLife:
         """Whether one request alone was in flight when it died."""
         self.death: str | None = None
         """What it died of, if it did so after it was ready and nobody had told it to go."""
+        self.last_lines: tuple[str, ...] = ()
+        """What it printed before that death."""
         self.is_over = asyncio.Event()
         """Set as soon as its process is gone, or was told to go."""
         self._name = name
@@ -95,13 +98,14 @@ class EngineLife:
             self.target = await engine.ready()
             self.ready_at = asyncio.get_running_loop().time()
             self._tell(BecameReady(self.launch.generation))
-            exit_code = await engine.child.wait()
-            reason = reason_for_exit(engine.log.tail.lines, exit_code, was_ready=True)
+            reason = await engine.reason_for_exit(was_ready=True)
             self.has_changed_file = has_changed(engine.spec)
             if self.has_changed_file:
                 # Its pages are read from the file as it is now: other weights, or none at all (SIGBUS).
                 reason = f"its file changed while it was loaded ({reason})"
-            self.death = shorten_home(reason, self._config.home)
+            names = self._names()
+            self.death = names.shown(reason)
+            self.last_lines = tuple(map(names.shown, engine.last_lines))
             self.is_over.set()
             logger.error("'%s' died while it was running: %s", spec.model_name, reason)
             # Before anything is tidied up: nobody else is to be sent to a process that is gone.
@@ -114,7 +118,12 @@ class EngineLife:
             error = ModelLoadFailedError(name, _why_not_started(error))
         else:
             logger.error("%s", error)
-        self._tell(LoadFailed(self.launch.generation, error))
+        self._tell(LoadFailed(self.launch.generation, with_file_names(error, self._names())))
+
+    def _names(self) -> PathNames:
+        """Return what makes file names of the paths that this launch knows: clients get those."""
+        directories = known_directories(self.launch.spec, self._config, launch_name=self._name)
+        return PathNames(directories, self._config.home)
 
 
 def _why_not_started(error: BaseException) -> str:

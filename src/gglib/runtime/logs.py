@@ -2,35 +2,22 @@
 
 import asyncio
 import os
-import re
 import unicodedata
 from collections import deque
-from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from gglib.system.small_files import open_regular
 
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-TAIL_LINES = 40
+TAIL_LINES = 200
+"""After a failed assertion a debugger may print a hundred lines, and the assertion is what counts."""
 MAX_LINE_BYTES = 2_000
 """An engine may print a line of 100 MB; what is kept of it is this much."""
 MAX_NAME_BYTES = 240
 """File systems take 255; ``.log.1`` goes behind it."""
 MAX_FILE_BYTES = 5 * 1024 * 1024
 """At this size a log file becomes ``NAME.log.1``, replacing the one before."""
-
-_PREFIX = re.compile(r"^(?:[\d.]+ )?(?:(?P<level>[DIWE]) )?(?P<rest>.*)$")
-_SOURCE = re.compile(r"^(?:[a-z]{2,4}\s+)?[\w:()~ ]{1,40}?: +(?:error loading model: +)?(?=\S)")
-_COMPLAINT = re.compile(
-    r"error|fail|invalid|unable|cannot|could ?n[o']t|unknown|not found|abort|assert|illegal", re.IGNORECASE
-)
-_RUNNERS_WORD = "engine: "
-"""How the embedded engine's runner begins its last line. The engine writes from a thread of its own: what it has to say
-may come after that line, and says more."""
-_OUT_OF_MEMORY = re.compile(
-    r"out of memory|unable to allocate|failed to allocate|cannot allocate|bad_alloc", re.IGNORECASE
-)
 
 
 def engine_log_path(log_dir: Path, model_name: str) -> Path:
@@ -120,39 +107,12 @@ class EngineLog:
         self._size_bytes = 0
 
 
-def reason_for_exit(lines: Sequence[str], exit_code: int, *, was_ready: bool = False) -> str:
-    """Return in a few words why an engine ended, from its own log where that says so. Pure.
-
-    The first complaint is the cause; the ones after it are what followed from it. llama.cpp prefixes its lines with a
-    time, a level and a source (``0.00.006.683 E gguf_init_from_reader: ``), which say nothing to a person.
-    """
-    if any(_OUT_OF_MEMORY.search(line) for line in lines):
-        return "out of memory (the engine could not allocate what the model needs)"
-    if exit_code == -9:
-        return "out of memory, most likely (the system killed the engine)"
-    if not was_ready:
-        for line in sorted(lines, key=lambda line: line.startswith(_RUNNERS_WORD)):
-            match = _PREFIX.match(line)
-            if match and match["level"] not in {"D", "I"} and _COMPLAINT.search(match["rest"]):
-                return _SOURCE.sub("", match["rest"]).strip() or match["rest"].strip()
-    if exit_code < 0:
-        return f"the engine was ended by signal {-exit_code}"
-    return f"the engine exited with code {exit_code}"
-
-
 def home_directory() -> Path | None:
     """Return the user's home; None for a user who has none."""
     try:
         return Path.home()
     except RuntimeError:
         return None
-
-
-def shorten_home(text: str, home: Path | None) -> str:
-    """Replace the home directory by ``~``: a log line is shown to clients."""
-    if home is None or home == Path("/"):
-        return text
-    return re.sub(re.escape(str(home)) + r"(?![\w.-])", "~", text)
 
 
 def _text(line: bytes) -> str:

@@ -29,6 +29,7 @@ from gglib.core.errors import (
     UpstreamError,
     UpstreamStalledError,
 )
+from gglib.core.memory_state import MemoryState
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.names import not_found
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, ResidentStatus, RuntimeStatus, WaitingStatus
@@ -96,6 +97,8 @@ class RuntimeConfig:
     drain_s: float = 3.0
     """How long ``stop_current`` and ``drain`` let requests in flight go on."""
     use_unix_socket: bool = True
+    memory_state: Callable[[], MemoryState] | None = None
+    """Reads what the system says of memory, to tell whether a killed engine was killed for want of it."""
     watch_s: float = 1.0
     """How often the models in memory are compared with the catalogue and with their files; 0: never."""
 
@@ -124,6 +127,7 @@ class EngineManager(ModelRuntimePort):
             slots_for=config.slots_for,
             heartbeat_s=config.heartbeat_s,
             use_unix_socket=config.use_unix_socket,
+            memory_state=config.memory_state,
         )
         self._scheduler = Scheduler(
             capacity=config.capacity, max_wait_s=config.max_wait_s, queue_limit=config.queue_limit
@@ -357,7 +361,7 @@ class EngineManager(ModelRuntimePort):
                 await life.is_over.wait()
         name = life.launch.spec.model_name
         if life.death is not None:
-            return EngineDiedError(name, life.death, was_alone=life.is_lone_death)
+            return EngineDiedError(name, life.death, life.last_lines, was_alone=life.is_lone_death)
         if life.is_over.is_set():
             return ShuttingDownError() if self._is_closing else ModelStoppedError(name, was_loading=False)
         return error

@@ -75,7 +75,8 @@ def _pieces_of_event(data: bytes) -> Iterator[Piece]:
     except ValueError:
         return  # an event that was cut when the engine died: the next one, or the end of the stream, says so
     if "error" in event:
-        raise UpstreamError(error_of(data) or "The model failed in the middle of its answer.")
+        sentence = error_of(data) or "The model failed in the middle of its answer."
+        raise UpstreamError(sentence.splitlines()[0])  # the engine's last lines may follow
     for choice in event.get("choices") or ():
         delta = choice.get("delta") or {}
         for key, is_thought in (("reasoning_content", True), ("content", False)):

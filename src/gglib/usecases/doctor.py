@@ -68,6 +68,13 @@ def judge_python(version: tuple[int, int, int]) -> Finding:
     return Finding(Verdict.OK, text)
 
 
+def judge_engine(description: str, reason: str, warning: str | None) -> Finding:
+    """Whether the engine that is used is the one that was to be expected; ``warning`` says why not and what to do."""
+    if warning is not None:
+        return Finding(Verdict.WARN, f"{warning} It is {description}.")
+    return Finding(Verdict.OK, f"{description}: {reason}")
+
+
 def judge_access(
     host: str, key_names: Sequence[str], *, is_insecure: bool, warnings: Sequence[str] = ()
 ) -> Finding:

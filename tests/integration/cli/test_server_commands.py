@@ -233,7 +233,7 @@ def test_up_with_a_model_that_does_not_load_fails_with_the_reason(stocked: Home)
 
 
 def test_up_is_not_kept_from_serving_by_one_broken_model(stocked: Home) -> None:
-    """It says which one is broken and how to be rid of it, and proves with the next one."""
+    """It says which one did not load and where to look, and proves with the next one; no model is to be forgotten."""
     stocked.script(Script(scripts={"tiny": {"load_fails_with": "error: no such tensor"}}))
     other = write_tiny_gguf(stocked.path / "other.gguf", seed=5)
     stocked.ok("add", str(other), "--name", "whole")
@@ -242,7 +242,9 @@ def test_up_is_not_kept_from_serving_by_one_broken_model(stocked: Home) -> None:
         assert any(line.startswith("Answer") for line in running.process.stdout)
         warned = (stocked.path / "stderr.txt").read_text()
         assert "no such tensor" in warned
-        assert "gglib rm tiny" in warned
+        assert "'gglib logs tiny'" in warned
+        assert "'gglib verify tiny'" in warned
+        assert "gglib rm" not in warned
         assert running.end(signal.SIGINT) == 0
 
 

@@ -2,13 +2,16 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import signal
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
@@ -27,6 +30,7 @@ from gglib.core.errors import (
     UpstreamError,
     UpstreamStalledError,
 )
+from gglib.core.memory_state import MemoryState
 from gglib.core.models import ModelLaunchSpec, ModelSettings, RunningTarget
 from gglib.runtime import EngineManager
 from gglib.runtime.engine import LlamaServerEngine
@@ -186,19 +190,50 @@ async def test_a_status_counts_what_happened_since_the_start(world: World) -> No
     assert all(loads.total_s > 0 for loads in status.loads)
 
 
-async def test_an_engine_killed_while_loading_is_named_as_out_of_memory(world: World) -> None:
-    """Nobody of ours sends KILL to a loading engine: it was the system."""
-    async with world.manager(Script(die_while_loading_after_s=0.05, load_s=5)) as manager:
-        with pytest.raises(ModelLoadFailedError, match="out of memory"):
-            await manager.ensure_model_running("a", None, 8192)
-
-
-async def test_the_home_directory_is_shortened_in_what_clients_see(world: World) -> None:
-    """A log line that names the user's home shows a tilde."""
-    async with world.manager(Script(load_fails_with=f"error: cannot open {Path.home()}/m.gguf")) as manager:
+async def test_an_engine_killed_while_loading_is_out_of_memory_only_on_evidence(world: World) -> None:
+    """KILL may come from anybody: the system's own count of its kills tells who it was."""
+    script = Script(die_while_loading_after_s=0.05, load_s=5)
+    quiet = MemoryState(oom_kills=4, available_bytes=21 * 10**9)
+    async with world.manager(script, memory_state=lambda: quiet) as manager:
         with pytest.raises(ModelLoadFailedError) as caught:
             await manager.ensure_model_running("a", None, 8192)
-    assert caught.value.reason == "cannot open ~/m.gguf"
+    assert caught.value.reason == (
+        "the engine was killed by signal 9 (SIGKILL); nothing in its log says why, "
+        "and nothing shows that memory was short"
+    )
+    kills = itertools.count(4)
+    async with world.manager(script, memory_state=lambda: MemoryState(oom_kills=next(kills))) as manager:
+        with pytest.raises(ModelLoadFailedError) as caught:
+            await manager.ensure_model_running("a", None, 8192)
+    assert caught.value.reason == "out of memory: the system killed the engine"
+
+
+async def test_clients_see_file_names_and_the_operators_log_has_the_paths(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Model, socket and log of a failed load: in the error, its last lines, the status and the last swap."""
+    home = world.home
+    said = (
+        f"0.01 I srv load_model: loading model '{home}/broken.gguf'\n"
+        f"0.02 I srv start: {quote(str(home))}/run/engines/{os.getpid()}-1/key and {home}/logs/x.log\n"
+        f"0.03 E gguf_init_from_reader: cannot read {home}/broken.gguf or {Path.home()}/m.gguf"
+    )
+    async with world.manager(Script(load_fails_with=said)) as manager:
+        with pytest.raises(ModelLoadFailedError) as caught:
+            await manager.ensure_model_running("broken", None, 8192)
+        status = await manager.status()
+    reason = "cannot read broken.gguf or ~/m.gguf"
+    assert caught.value.reason == reason
+    assert caught.value.log_tail == (
+        "0.01 I srv load_model: loading model 'broken.gguf'",
+        "0.02 I srv start: key and x.log",
+        f"0.03 E gguf_init_from_reader: {reason}",
+    )
+    assert status.failed == (("broken", reason),)
+    assert status.last_swap is not None
+    assert status.last_swap.error == reason
+    assert f"cannot read {home}/broken.gguf or {Path.home()}/m.gguf" in caplog.text
+    assert f"loading model '{home}/broken.gguf'" in (home / "logs" / "engines" / "broken.log").read_text()
 
 
 async def test_unknown_models_and_missing_files_evict_nobody(world: World) -> None:
@@ -314,8 +349,31 @@ async def be_cut_off(manager: EngineManager, happen: Callable[[], object] = lamb
 async def test_who_is_cut_off_by_a_death_is_told_of_what(world: World) -> None:
     """The proxy sees a broken connection some milliseconds before the process is known to be gone."""
     async with world.manager() as manager:
-        with pytest.raises(UpstreamError, match="model 'a' died: out of memory, most likely"):
+        with pytest.raises(
+            UpstreamError, match=r"model 'a' died: the engine was killed by signal 9 \(SIGKILL\)"
+        ):
             await be_cut_off(manager, lambda: os.kill(world.living()[0], signal.SIGKILL))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="writes to the engine's stderr by /proc")
+async def test_an_abort_while_serving_tells_its_last_lines(world: World) -> None:
+    """The assertion with its place in the source is the reason, and the lines before the end come with it."""
+
+    def abort() -> None:
+        (pid,) = world.living()
+        words = f"reading {world.home}/a.gguf\n/build/src/llama-context.cpp:7: GGML_ASSERT(n > 0) failed\n"
+        Path(f"/proc/{pid}/fd/2").write_text(words)
+        os.kill(pid, signal.SIGABRT)
+
+    async with world.manager() as manager:
+        with pytest.raises(EngineDiedError) as caught:
+            await be_cut_off(manager, abort)
+    assert caught.value.reason == "the engine aborted: llama-context.cpp:7: GGML_ASSERT(n > 0) failed"
+    assert caught.value.log_tail[-2:] == (
+        "reading a.gguf",
+        "/build/src/llama-context.cpp:7: GGML_ASSERT(n > 0) failed",
+    )
+    assert str(caught.value).startswith(f"The engine of model 'a' died: {caught.value.reason}")
 
 
 async def test_what_is_not_known_is_not_made_up(world: World) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gglib.machine.linux import read_linux_memory
+from gglib.machine.linux import read_linux_memory, read_oom_kills
 from gglib.machine.ram import Ram
 
 GIB = 1024**3
@@ -125,3 +125,44 @@ def test_path_out_of_the_namespace_is_not_followed(root_of: Write) -> None:
     }
 
     assert read_linux_memory(root_of(files)) == Ram(3 * GIB, 2 * GIB)
+
+
+@pytest.mark.parametrize(
+    ("files", "kills"),
+    [
+        (
+            {
+                "proc/self/cgroup": "0::/a/b\n",
+                "sys/fs/cgroup/a/b/memory.events": "low 0\noom 4\noom_kill 3\n",
+            },
+            3,
+        ),
+        (
+            {
+                "proc/self/cgroup": "4:memory:/a\n0::/\n",
+                "sys/fs/cgroup/memory/a/memory.oom_control": "oom_kill 2\n",
+            },
+            2,
+        ),
+        # A container sees its own group as the mount itself.
+        ({"proc/self/cgroup": "0::/a\n", "sys/fs/cgroup/memory.events": "oom_kill 1\n"}, 1),
+        # What the groups around it lost is not ours.
+        (
+            {
+                "proc/self/cgroup": "0::/a/b\n",
+                "sys/fs/cgroup/a/b/memory.events": "oom_kill 0\n",
+                "sys/fs/cgroup/a/memory.events": "oom_kill 9\n",
+                "proc/vmstat": "oom_kill 12\n",
+            },
+            0,
+        ),
+        ({"proc/self/cgroup": "0::/\n", "proc/vmstat": "nr_free_pages 7\noom_kill 5\n"}, 5),
+        ({"proc/self/cgroup": "0::/\n"}, None),
+        ({}, None),
+    ],
+)
+def test_kills_for_want_of_memory_are_counted_by_the_own_group(
+    files: dict[str, str], kills: int | None, root_of: Write
+) -> None:
+    """The innermost group that counts, of either version; without one the machine's own counter."""
+    assert read_oom_kills(root_of(files)) == kills

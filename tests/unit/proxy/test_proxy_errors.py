@@ -1,6 +1,7 @@
 """The table from error class to HTTP."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,7 @@ CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (BodyTooLargeError(9), 413, "invalid_request_error", None, "body_too_large"),
     (errors.ModelLoadFailedError("x", "y"), 500, "server_error", None, "model_load_failed"),
     (errors.EngineNotFoundError("x"), 500, "server_error", None, "engine_not_found"),
+    (errors.EngineBrokenError(Path("/x"), "y"), 500, "server_error", None, "engine_broken"),
     (EngineKillerError(2), 500, "server_error", None, "request_ended_engine"),
     (errors.EngineDiedError("x", "y", was_alone=True), 502, "upstream_error", None, "upstream_error"),
     (errors.CatalogError("x"), 500, "server_error", None, "catalog_error"),
@@ -52,6 +54,7 @@ CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (errors.HubBusyError("x"), 503, "server_error", None, "hub_busy"),
     (errors.StorageError("x"), 500, "server_error", None, "storage_failed"),
     (errors.DiskFullError("x"), 507, "server_error", None, "disk_full"),
+    (errors.EngineDiedError("x", "y", was_alone=False), 502, "upstream_error", None, "upstream_error"),
     (errors.UpstreamError("x"), 502, "upstream_error", None, "upstream_error"),
     (errors.ModelLoadingError("x", 1), 503, "server_error", None, "model_loading"),
     (errors.QueueFullError(1, 1), 503, "server_error", None, "queue_full"),
@@ -115,3 +118,14 @@ def test_failed_load_shows_the_end_of_the_log() -> None:
 def test_who_should_come_back_is_told_when(error: Exception, seconds: bytes) -> None:
     """A hub that is away or busy, and a file that another gglib fetches, will be there later."""
     assert dict(describe(error).headers)[b"retry-after"] == seconds
+
+
+def test_the_last_lines_of_an_engine_follow_the_reason() -> None:
+    """Of a load that failed and of a death while it answered alike: five lines at most."""
+    tail = tuple(f"line {number}" for number in range(8))
+    for error in (
+        errors.ModelLoadFailedError("m", "why", tail),
+        errors.EngineDiedError("m", "why", tail, was_alone=False),
+    ):
+        message = json.loads(describe(error).body)["error"]["message"]
+        assert message.splitlines() == [str(error), "line 3", "line 4", "line 5", "line 6", "line 7"]

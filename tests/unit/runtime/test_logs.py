@@ -12,19 +12,17 @@ from gglib.runtime.logs import (
     EngineLog,
     LineTail,
     engine_log_path,
-    reason_for_exit,
-    shorten_home,
 )
 
 
 def test_the_tail_keeps_the_last_lines_however_they_are_cut() -> None:
     """Lines arrive in pieces of any size; empty ones are not worth keeping."""
-    text = "".join(f"line {n}\n\n" for n in range(100)).encode() + b"unfinished"
+    text = "".join(f"line {n}\n\n" for n in range(1_000)).encode() + b"unfinished"
     for size in (1, 7, 1000, len(text)):
         tail = LineTail()
         for start in range(0, len(text), size):
             tail.feed(text[start : start + size])
-        assert tail.lines[-3:] == ("line 98", "line 99", "unfinished")
+        assert tail.lines[-3:] == ("line 998", "line 999", "unfinished")
         assert len(tail.lines) <= TAIL_LINES + 1
 
 
@@ -83,47 +81,3 @@ def test_a_log_that_is_no_file_costs_the_file_alone(tmp_path: Path) -> None:
         log.feed(b"words\n")
         assert log.tail.lines == ("words",)
         log.close()
-
-
-@pytest.mark.parametrize(
-    ("lines", "code", "reason"),
-    [
-        (["0.00.006 E gguf_init_from_reader: invalid magic characters: 'X'", "0.00.007 E a: failed to load"], 1,
-         "invalid magic characters: 'X'"),
-        (["0.00.001 I common_fit: an error is told here as information", "error: invalid argument: --foo"], 1,
-         "invalid argument: --foo"),
-        (["0.01 E llama_model_load: error loading model: tensor 'x' data is not within the file bounds"], 1,
-         "tensor 'x' data is not within the file bounds"),
-        (["ggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer of size 9"], 1,
-         "out of memory (the engine could not allocate what the model needs)"),
-        (["0.00.001 I loading"], -9, "out of memory, most likely (the system killed the engine)"),
-        (["0.00.001 I loading"], -4, "the engine was ended by signal 4"),
-        ([], 3, "the engine exited with code 3"),
-    ],
-)  # fmt: skip
-def test_the_reason_is_the_engines_first_complaint(lines: list[str], code: int, reason: str) -> None:
-    """Without its prefixes; out of memory is named as such; a silent death says how it died."""
-    assert reason_for_exit(lines, code) == reason
-
-
-def test_what_the_runner_says_is_the_reason_only_where_the_engine_says_nothing() -> None:
-    """The engine writes from a thread of its own, and on a busy machine later than the runner that gives up on it."""
-    runner = "engine: Failed to init server, please check the input params."
-    engine = "0.00.003.467 E llama_model_load: error loading model: data is not within the file bounds"
-    assert reason_for_exit([runner, engine], 1) == "data is not within the file bounds"
-    assert reason_for_exit([runner], 1) == "Failed to init server, please check the input params."
-
-
-def test_an_error_from_its_life_is_no_reason_for_a_later_death() -> None:
-    """A ready engine has complained about a request before; that did not kill it."""
-    assert reason_for_exit(["E srv: failed to parse a request"], -11, was_ready=True) == (
-        "the engine was ended by signal 11"
-    )
-
-
-def test_the_home_directory_is_shown_as_a_tilde() -> None:
-    """A root home stays: every path begins with it."""
-    assert shorten_home("open /home/ann/m.gguf", Path("/home/ann")) == "open ~/m.gguf"
-    assert shorten_home("open /m.gguf", Path("/")) == "open /m.gguf"
-    assert shorten_home("open /m.gguf", None) == "open /m.gguf"
-    assert shorten_home("open /home/ann2/m.gguf, /home/ann", Path("/home/ann")) == "open /home/ann2/m.gguf, ~"

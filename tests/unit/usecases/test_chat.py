@@ -10,7 +10,9 @@ TWO = b'data: {"choices":[{"delta":{"content":"two"}}]}\n'
 THOUGHT = b'data: {"choices":[{"delta":{"reasoning_content":"hm"}}]}\n'
 USAGE = b'data: {"choices":[],"usage":{}}\n'
 DONE = b"data: [DONE]\n"
-FAILED = b'data: {"error":{"message":"The engine died.","type":"x","param":null,"code":null}}\n'
+FAILED = (
+    b'data: {"error":{"message":"The engine died.\\nits last line","type":"x","param":null,"code":null}}\n'
+)
 
 
 def test_a_stream_is_its_pieces_of_text() -> None:

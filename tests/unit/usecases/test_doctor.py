@@ -13,6 +13,7 @@ from gglib.usecases.doctor import (
     Verdict,
     judge_access,
     judge_disk,
+    judge_engine,
     judge_memory,
     judge_models,
     judge_python,
@@ -55,6 +56,8 @@ async def test_a_check_that_raises_is_a_failure_and_the_others_run() -> None:
     [
         (judge_python((3, 10, 9)), Verdict.FAIL),
         (judge_python((3, 11, 0)), Verdict.OK),
+        (judge_engine("xllamacpp 1", "it is configured", None), Verdict.OK),
+        (judge_engine("xllamacpp 1", "llama-server is broken", "It is broken."), Verdict.WARN),
         (judge_access("127.0.0.1", [], is_insecure=False), Verdict.OK),
         (judge_access("127.0.0.1", ["alice"], is_insecure=True), Verdict.OK),
         (judge_access("10.0.0.1", ["alice"], is_insecure=False), Verdict.OK),

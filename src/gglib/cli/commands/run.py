@@ -80,14 +80,14 @@ def _proxy(settings: "Settings") -> "Iterator[Endpoint]":
     import logging
 
     from gglib.bootstrap.server import private_server
+    from gglib.cli.engine_choice import choose_engine
     from gglib.cli.instance import find_instance
     from gglib.cli.log_files import start_logging
-    from gglib.runtime.engine import find_engine
 
     instance = find_instance(settings)
     if instance is not None and instance.endpoint is not None:
         yield instance.endpoint
         return
     start_logging(settings.log_dir, stderr_level=logging.CRITICAL)
-    with private_server(settings, find_engine(settings.engine)) as server:
+    with private_server(settings, choose_engine(settings)) as server:
         yield server

@@ -36,13 +36,12 @@ def command(options: Options, /, **overrides: str | bool | None) -> None:
 async def _serve(settings: "Settings", drain: "Drain") -> None:
     from gglib.bootstrap.collector import settle_collector
     from gglib.bootstrap.server import claimed_home, running_server
+    from gglib.cli.engine_choice import engine_chosen
     from gglib.cli.screen import warn_if_open
     from gglib.cli.streams import output_is_optional
     from gglib.core.plain_text import escape_line
-    from gglib.runtime.engine import find_engine
 
-    engine = find_engine(settings.engine)
-    description = engine.description  # asks the binary, which may take seconds: not while requests wait
+    engine = await engine_chosen(settings)  # asks the binary, which may take seconds: not while requests wait
     async with (
         claimed_home(settings) as home,
         running_server(settings, home, engine, on_drain=drain) as server,
@@ -50,6 +49,6 @@ async def _serve(settings: "Settings", drain: "Drain") -> None:
         with output_is_optional():  # requests matter, not who reads this
             click.echo(f"Listening on {server.url}")
             warn_if_open(settings)
-            click.echo(f"Engine: {escape_line(description)}")
+            click.echo(f"Engine: {escape_line(engine.description)}")
         settle_collector()
         await server.supervisor.wait()

@@ -75,11 +75,11 @@ async def _up(settings: "Settings", stages: _Stages, drain: "Drain") -> None:
     from gglib.bootstrap.collector import settle_collector
     from gglib.bootstrap.server import claimed_home, running_server
     from gglib.cli import render
+    from gglib.cli.engine_choice import engine_chosen
     from gglib.cli.proof import prove_with_one_of, show_client_settings
     from gglib.cli.screen import warn_if_open
-    from gglib.runtime.engine import find_engine
 
-    engine = find_engine(settings.engine)
+    engine = await engine_chosen(settings)
     render.say(f"Engine   {engine.description}")
     async with claimed_home(settings) as home:
         models = await _models_to_prove_with(settings, home)

@@ -18,8 +18,9 @@ class EmbeddedEngine:
 
     kind = "embedded"
 
-    def __init__(self, *, reason: str) -> None:
+    def __init__(self, *, reason: str, warning: str | None = None) -> None:
         self.reason = reason
+        self.warning = warning
 
     @staticmethod
     def is_installed() -> bool:

@@ -1,52 +1,76 @@
 """The llama-server binary as an engine: a launch plan becomes its argv.
 
 Builds differ: an option that the binary does not know ends it with "invalid argument", so it is asked (``--help``)
-once before any is used.
+before any is used, and again when its file has changed: an upgrade does not wait for gglib to end.
 """
 
-import os
-import re
-import subprocess
-from collections.abc import Sequence
-from functools import cached_property
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from gglib.core.errors import EngineNotFoundError, InvalidSettingError
-from gglib.runtime.child import minimal_environment
+from gglib.core.errors import EngineBrokenError, InvalidSettingError
+from gglib.runtime.engine.asking import ProgramAnswer, ask
+from gglib.runtime.engine.help_page import options_of, why_not_run, why_unusable
 from gglib.runtime.engine.kinds import pooling_launch
 from gglib.runtime.engine.options import passed_arguments
 from gglib.runtime.engine.plan import LaunchPlan
 
-_ASK_TIMEOUT_S = 20.0
+ASK_LIMIT_S = 20.0
 """A CUDA build looks for its devices before it prints its help."""
-_OPTION = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
+
+_LIBRARIES = tuple(
+    f"{name}{suffix}" for name in ("libllama", "libllama-server-impl") for suffix in (".so", ".dylib")
+)
+"""Since 2026 the program is a few lines that call its libraries: an upgrade may leave it as it was."""
+
+_FileIdentity = tuple[tuple[int, int, int, int], ...]
+Ask = Callable[[str], ProgramAnswer]
+
+
+@dataclass(frozen=True, slots=True)
+class _Help:
+    """What a binary said of itself, and which file that was."""
+
+    identity: _FileIdentity
+    options: frozenset[str]
 
 
 class LlamaServerEngine:
     """A llama-server executable."""
 
     kind = "llama-server"
+    warning: str | None = None
 
-    def __init__(self, path: Path, *, reason: str) -> None:
+    def __init__(self, path: Path, *, reason: str, ask: Ask | None = None) -> None:
         self.path = path
         self.reason = reason
+        self._ask = ask or self._ask_program
+        self._help: _Help | None = None
+        self._version: tuple[_FileIdentity, str] | None = None
+        self._is_asking = threading.Lock()
 
-    @cached_property
+    @property
     def description(self) -> str:
-        """Where it is and which version it says it is."""
-        lines = self._ask("--version").splitlines()
-        version = next(
-            (line.removeprefix("version:").strip() for line in lines if line.startswith("version:")), ""
-        )
-        return f"{self.path} ({version or 'version unknown'})"
+        """Where it is and which version it says it is. Blocks for up to 20 s, once for each version of the file."""
+        identity = self._identity()
+        with self._is_asking:
+            if self._version is None or self._version[0] != identity:
+                self._version = identity, self._ask_version()
+            return f"{self.path} ({self._version[1] or 'version unknown'})"
 
-    @cached_property
+    @property
     def known_options(self) -> frozenset[str]:
-        """Every option that its help names. Asked once; what is no help page is not believed, nor remembered."""
-        options = frozenset(_OPTION.findall(self._ask("--help")))
-        if "--model" not in options:
-            raise EngineNotFoundError(f"{self.path} does not answer '--help' as llama-server does.")
-        return options
+        """Every option that its help names.
+
+        Blocks for up to 20 s, once for each version of the file: call it in a worker thread. What is no help page is
+        neither believed nor remembered. Raises ``EngineBrokenError``.
+        """
+        identity = self._identity()
+        with self._is_asking:  # who comes second gets the answer to the first
+            if self._help is None or self._help.identity != identity:
+                self._help = _Help(identity, self._ask_options())
+            return self._help.options
 
     def check_engine_args(self, arguments: Sequence[str]) -> None:
         """Raise ``InvalidSettingError`` for an argument that this build does not know."""
@@ -54,27 +78,55 @@ class LlamaServerEngine:
             _own_arguments(arguments, self.known_options)
 
     def command(self, plan: LaunchPlan) -> list[str]:
-        """Return the argv; options that this build lacks are left out where it can serve without them."""
+        """Return the argv; options that this build lacks are left out where it can serve without them.
+
+        Blocks like ``known_options``, and raises like it.
+        """
         return [str(self.path), *build_arguments(plan, self.known_options)]
 
-    def _ask(self, question: str) -> str:
+    def _identity(self) -> _FileIdentity:
+        """Return what tells this version of the program and of its libraries from another one."""
         try:
-            answer = subprocess.run(
-                [self.path, question],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=_ASK_TIMEOUT_S,
-                env=minimal_environment(os.environ),
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise EngineNotFoundError(
-                f"{self.path} does not answer '{question}': is it llama-server?"
-            ) from None
+            real = self.path.resolve(strict=True)
+            own = _identity_of(real)
         except OSError as error:
-            raise EngineNotFoundError(f"{self.path} cannot be run: {error.strerror}.") from None
-        return answer.stdout.decode(errors="replace")
+            raise EngineBrokenError(self.path, f"it cannot be found ({error.strerror})") from None
+        places = (real.parent, real.parent.parent / "lib")
+        return (own, *(_identity_if_there(place / name) for place in places for name in _LIBRARIES))
+
+    def _ask_options(self) -> frozenset[str]:
+        try:
+            answer = self._ask("--help")
+        except OSError as error:
+            raise EngineBrokenError(self.path, why_not_run(error)) from None
+        why = why_unusable(answer.text, answer.exit_code, limit_s=ASK_LIMIT_S)
+        if why is not None:
+            raise EngineBrokenError(self.path, why)
+        return options_of(answer.text)
+
+    def _ask_version(self) -> str:
+        try:
+            lines = self._ask("--version").text.splitlines()
+        except OSError:
+            return ""
+        return next(
+            (line.removeprefix("version:").strip() for line in lines if line.startswith("version:")), ""
+        )
+
+    def _ask_program(self, question: str) -> ProgramAnswer:
+        return ask([self.path, question], limit_s=ASK_LIMIT_S)
+
+
+def _identity_of(path: Path) -> tuple[int, int, int, int]:
+    seen = path.stat()
+    return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns
+
+
+def _identity_if_there(path: Path) -> tuple[int, int, int, int]:
+    try:
+        return _identity_of(path)
+    except OSError:
+        return 0, 0, 0, 0
 
 
 def build_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:

@@ -68,17 +68,23 @@ class Engine(Protocol):
         """Why this engine was chosen, in one sentence."""
         ...
 
+    @property
+    def warning(self) -> str | None:
+        """What is wrong with the choice, in one sentence that says what to do; None when nothing is."""
+        ...
+
     def check_engine_args(self, arguments: Sequence[str]) -> None:
         """Raise ``InvalidSettingError`` for an engine argument of a model that this engine does not take.
 
-        May block: a binary is asked once which options it knows. Raises ``EngineNotFoundError`` when it does not
-        answer.
+        May block: a binary is asked which options it knows, once for each version of its file. Raises
+        ``EngineBrokenError`` when it cannot run.
         """
         ...
 
     def command(self, plan: LaunchPlan) -> list[str]:
-        """Return the argv of a launch, after writing what the engine reads from files.
+        """Return the argv of a launch, after writing what the engine reads from files. May block for seconds.
 
-        Raises ``InvalidSettingError`` for a model's engine argument that this engine does not take.
+        Raises ``InvalidSettingError`` for a model's engine argument that this engine does not take, and
+        ``EngineBrokenError`` where the engine's program cannot run.
         """
         ...

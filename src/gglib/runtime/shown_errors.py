@@ -1,0 +1,49 @@
+"""What clients are shown of a failed launch: its errors, with file names in place of the paths that it knows."""
+
+import sys
+import tempfile
+from copy import copy
+from pathlib import Path
+
+from gglib.core.errors import GglibError, ModelLoadFailedError
+from gglib.core.models import ModelLaunchSpec
+from gglib.runtime.engine.llama_server import LlamaServerEngine
+from gglib.runtime.launch import LaunchConfig
+from gglib.runtime.path_names import PathNames
+
+
+def known_directories(spec: ModelLaunchSpec, config: LaunchConfig, *, launch_name: str) -> list[Path]:
+    """Return where the files of a launch are: the model's, the engine's, its own, and as links lead there."""
+    files = [spec.path, *([spec.projector] if spec.projector is not None else [])]
+    if isinstance(config.engine, LlamaServerEngine):
+        files.append(config.engine.path)
+    folders = [file.absolute().parent for file in files]
+    folders += [file.resolve().parent for file in files]  # the loader's messages have the real one
+    folders += [
+        config.engines_dir / launch_name,
+        config.engines_dir.parent,
+        config.log_dir.absolute(),
+        Path(tempfile.gettempdir()),
+        # The embedded engine's runner, for what Python prints when it fails.
+        Path(sys.prefix),
+        Path(__file__).parents[2],
+    ]
+    return folders
+
+
+def with_file_names(error: GglibError, names: PathNames) -> GglibError:
+    """Return the same error for clients."""
+    if isinstance(error, ModelLoadFailedError):
+        return ModelLoadFailedError(
+            error.model_name,
+            names.shown(error.reason),
+            tuple(map(names.shown, error.log_tail)),
+            retry_after_s=error.retry_after_s,
+        )
+    text = names.shown(str(error))
+    if text == str(error):
+        return error
+    shown = error.__class__.__new__(error.__class__)
+    shown.__dict__.update(copy(error.__dict__))
+    shown.args = (text,)
+    return shown
