@@ -575,8 +575,13 @@ async def test_twenty_swaps_leak_nothing(world: World, open_descriptors: Callabl
         assert list((world.home / "run" / "engines").iterdir()) == []
 
 
-async def test_a_broken_model_does_not_evict_a_good_one_again_and_again(world: World) -> None:
+async def test_a_broken_model_does_not_evict_a_good_one_again_and_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Asked for again while it is backed off, it is refused at once, with its reason, and the good one stays."""
+    monkeypatch.setattr(
+        "gglib.runtime.back_off.FIRST_BACK_OFF_S", 30.0
+    )  # on a busy machine a launch takes seconds
     scripts = {"broken": {"load_fails_with": "error: bad weights"}}
     async with world.manager(Script(scripts=scripts)) as manager:
         for _ in range(3):

@@ -928,3 +928,15 @@ def test_a_model_whose_file_was_overwritten_is_loaded_again() -> None:
     assert isinstance(stop, Stop)
     assert stop.leaving == Leaving(StopReason.CHANGED, 1)
     assert doing(scheduler.handle(Exited(1), 4)) == [Launch(2, A, 8192)]
+
+
+def test_a_larger_context_that_nobody_waits_for_makes_no_busy_model_drain() -> None:
+    """The model grows when it is idle, however long that takes."""
+    scheduler = scheduler_with_ready(A, context=4096)
+    scheduler.handle(ask(1, A, 4096), 0)
+    scheduler.handle(glance(2, A, 8192), 0)
+    assert doing(scheduler.handle(TimePassed(), 40)) == []
+    assert doing(scheduler.handle(ask(3, A, 4096), 41)) == [Grant(3, 1)]
+    scheduler.handle(Left(1), 42)
+    assert doing(scheduler.handle(Left(3), 43)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 44)) == [Launch(2, A, 8192)]
