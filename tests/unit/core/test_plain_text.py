@@ -4,7 +4,7 @@ import itertools
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gglib.core.plain_text import StreamEscaper, escape_block, escape_line, escape_record, json_text
@@ -49,6 +49,7 @@ def test_further_lines_of_a_record_are_indented() -> None:
     assert escape_record("plain") == "plain"
 
 
+@settings(deadline=None)
 @given(st.text(), st.lists(st.integers(min_value=0, max_value=40)))
 def test_pieces_are_escaped_as_the_whole_is(text: str, cuts: list[int]) -> None:
     """Wherever a text is cut, nothing slips through and nothing changes."""
@@ -69,6 +70,7 @@ def test_a_carriage_return_at_the_end_is_not_lost() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(
     st.recursive(st.text() | st.integers() | st.none(), lambda v: st.lists(v) | st.dictionaries(st.text(), v))
 )
