@@ -61,6 +61,12 @@ HOSTILE_HOSTS = (
 )
 """What a page that rebinds its name, or somebody who tries spellings, would send."""
 
+_CODES = {
+    "permission_error": "host_not_allowed",
+    "invalid_request_error": "invalid_request",
+    "authentication_error": "invalid_api_key",
+}
+
 Refusal = tuple[int, str, str]
 """Status, code, and all of the answer that may not differ from one refusal to the next."""
 
@@ -77,6 +83,10 @@ async def refusal(port: int, method: str, path: str, headers: Iterable[tuple[str
         await client.send(method, path, body=b"{}", headers=tuple(headers))
         reply = await client.read_reply()
     told = sorted((name, value) for name, value in reply.headers if name not in {"date", "x-request-id"})
+    if path.startswith("/v1/messages"):  # Anthropic's dialect has a type for each status, and no code
+        content = reply.json()
+        assert list(content) == ["type", "error", "request_id"]
+        return reply.status, _CODES[content["error"]["type"]], f"{told} {reply.body!r}"
     return reply.status, str(reply.error["code"]), f"{told} {reply.body!r}"
 
 
