@@ -4,8 +4,8 @@ llama-server answers 500 for whatever its parsing throws that is no ``std::inval
 ``server-http.cpp``): an image for a text model, a message without a role. Clients send a 500 three times. Its ``code``
 is the status as a number, where OpenAI's clients look for a word or null.
 
-Each rule was seen in an answer of the engine that is shipped (xllamacpp 2026.10.11549, 2,609 odd bodies on every
-forwarded path, 188 of which got a 5xx), or stands in its sources; the comment says which.
+Each rule was seen in an answer of the engine that is shipped (xllamacpp 2026.10.11549, 2,609 odd bodies to a chat
+and an embedding model, 160 of which got a 5xx), or stands in its sources; the comment says which.
 """
 
 import json
