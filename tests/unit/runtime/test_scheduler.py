@@ -936,6 +936,7 @@ def test_a_larger_context_that_nobody_waits_for_makes_no_busy_model_drain() -> N
     scheduler.handle(ask(1, A, 4096), 0)
     scheduler.handle(glance(2, A, 8192), 0)
     assert doing(scheduler.handle(TimePassed(), 40)) == []
+    assert scheduler.residents[0].state is ResidentState.READY
     assert doing(scheduler.handle(ask(3, A, 4096), 41)) == [Grant(3, 1)]
     scheduler.handle(Left(1), 42)
     assert doing(scheduler.handle(Left(3), 43)) == [Stop(1)]
