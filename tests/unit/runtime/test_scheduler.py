@@ -936,7 +936,28 @@ def test_a_larger_context_that_nobody_waits_for_makes_no_busy_model_drain() -> N
     scheduler.handle(ask(1, A, 4096), 0)
     scheduler.handle(glance(2, A, 8192), 0)
     assert doing(scheduler.handle(TimePassed(), 40)) == []
+    assert scheduler.residents[0].state is ResidentState.READY
     assert doing(scheduler.handle(ask(3, A, 4096), 41)) == [Grant(3, 1)]
     scheduler.handle(Left(1), 42)
     assert doing(scheduler.handle(Left(3), 43)) == [Stop(1)]
     assert doing(scheduler.handle(Exited(1), 44)) == [Launch(2, A, 8192)]
+
+
+def test_a_pending_load_is_looked_at_again_when_an_idle_model_was_kept_long_enough() -> None:
+    """A's clients may be back in a moment: B's load comes after that moment, with no other event."""
+    scheduler = Scheduler()
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(BecameReady(1), 4)
+    scheduler.handle(glance(2, B), 5)
+    assert scheduler.handle(Left(1), 10) == [WakeAt(10.25)]
+    assert doing(scheduler.handle(TimePassed(), 10.25)) == [Stop(1)]
+
+
+def test_a_launch_is_large_enough_for_the_pending_load_too() -> None:
+    """One load for the request that waits and for the one that comes back."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(glance(2, B, 16384), 1)
+    scheduler.handle(ask(3, B, 2048), 2)
+    assert doing(scheduler.handle(Left(1), 3)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 4)) == [Launch(2, B, 16384)]
