@@ -86,8 +86,8 @@ def test_a_name_that_is_ambiguous_without_its_tag_has_candidates() -> None:
 
 def test_a_name_like_no_other_lists_what_the_catalogue_has() -> None:
     """All of a small catalogue; ten of a large one, with how many more there are and the command that lists them."""
-    assert str(not_found("zzzz", MODELS)) == (
-        "Model 'zzzz' is not in the catalogue. It has SmolLM2-135M, smollm2-135m, Gemma, Qwen2.5-Coder-7B."
+    assert str(not_found("zzzz", MODELS[:3])) == (
+        "Model 'zzzz' is not in the catalogue. It has SmolLM2-135M, smollm2-135m, Gemma."
     )
     many = [ModelSummary(id=n, name=f"m{n}") for n in range(1, 14)]
     assert str(not_found("zzzz", many)) == (
