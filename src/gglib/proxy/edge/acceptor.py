@@ -1,7 +1,7 @@
 """Accepts the connections of a listening socket, also where the process has no descriptor left for one.
 
 The event loops do it in their own ways: asyncio stops listening for a second, uvloop closes what it accepts, which
-clients see as a reset. Here some descriptors are kept in reserve: one of them accepts a client, which is sent a 503, has
+clients see as a reset. Here some descriptors are kept in reserve: one of them accepts a client, which gets a 503, has
 a moment to read that, and is closed. As long as descriptors are missing, a few clients at a time are refused, so that
 clients that reconnect at once do not keep the loop busy.
 """

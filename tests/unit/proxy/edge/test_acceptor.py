@@ -28,4 +28,4 @@ async def test_stopped_acceptor_opens_no_descriptors(monkeypatch: pytest.MonkeyP
         accepting.stop()
     for _ in range(5):
         await asyncio.sleep(0)
-    assert accepting._reserve == []  # noqa: SLF001 - descriptors have no other trace that a test may count
+    assert accepting._reserve == []
