@@ -71,8 +71,8 @@ class Listener:
         acceptor = Acceptor(
             listener, on_accept=self._take, make_room=self._drop_an_idle_one, refusal=self._refusal
         )
-        acceptor.start(BACKLOG)
         try:
+            acceptor.start(BACKLOG)
             while not cancel.is_set():
                 await _first_of(cancel, self._look())
         finally:
