@@ -242,7 +242,7 @@ HOSTS = (
         403,
     ),
     told(
-        "host: somebody else's, for the health answer",
+        "host: of another server, for the health answer",
         head(b"GET", b"/health", b"Host: evil.example", version=b"HTTP/1.0"),
         200,
         after=After.CLOSED,

@@ -77,7 +77,7 @@ def has_line(caplog: pytest.LogCaptureFixture) -> bool:
 
 
 async def test_stalled_client_is_cut_once_others_wait_for_the_model(caplog: pytest.LogCaptureFixture) -> None:
-    """It stays as long as nobody else needs the memory, and the log says what ended its answer."""
+    """It stays as long as no other model needs the memory, and the log says what ended its answer."""
     caplog.set_level(logging.INFO, "gglib.access")
     async with stalled_stream(ProxyOptions(write_timeout_s=600, stalled_client_s=0.05)) as (proxy, _, engine):
         await asyncio.sleep(0.4)  # time is what is tested: eight times the limit
@@ -89,7 +89,7 @@ async def test_stalled_client_is_cut_once_others_wait_for_the_model(caplog: pyte
 
 
 async def test_client_cut_after_the_ordinary_time_is_named_too(caplog: pytest.LogCaptureFixture) -> None:
-    """Also where nobody else waits, the log tells that gglib closed the connection."""
+    """Also where no other request waits, the log says that gglib closed the connection."""
     caplog.set_level(logging.INFO, "gglib.access")
     async with stalled_stream(ProxyOptions(write_timeout_s=0.1)) as (proxy, _, engine):
         await until(lambda: proxy.runtime.holds == 0 and engine.open == 0)

@@ -188,7 +188,7 @@ async def test_what_is_alone_waits_for_the_others_and_new_ones_wait_behind_it() 
 
 @pytest.mark.parametrize("is_stream", [False, True])
 async def test_one_that_was_alone_is_told(is_stream: bool) -> None:  # noqa: FBT001 - a case
-    """Its engine has no room for it: to send it again would help nobody."""
+    """Its engine has no room for it: to send it again would not help."""
     crowd = Crowd(crowd=1)
     crowd.fail.set()
     async with crowded(crowd) as (proxy, _):
@@ -249,7 +249,7 @@ async def test_a_client_that_leaves_while_its_request_waits_holds_nothing_up() -
 
 
 async def test_an_overflow_in_the_middle_is_not_sent_again() -> None:
-    """Nobody can take back what the client has; the engine's error ends the stream."""
+    """What the client has cannot be taken back; the engine's error ends the stream."""
     crowd = Crowd(failure=SSE_HEAD + chunked(DELTA, FULL_EVENT) + END)
     async with crowded(crowd) as (proxy, _):
         tasks = await both_in_flight(crowd, proxy, is_stream=True)

@@ -78,7 +78,7 @@ UNSUPPORTED = [
 
 @pytest.mark.parametrize("message", REFUSED)
 def test_what_its_parsing_refuses_is_the_clients_fault(message: str) -> None:
-    """A 500 that says what is wrong with the body is a 400 in the engine's words: nobody sends it again."""
+    """A 500 that says what is wrong with the body is a 400 in the engine's words: no client sends it again."""
     error = read(message)
     assert type(error) is RefusedByEngineError
     problem = describe(error)

@@ -1,4 +1,4 @@
-"""The memory of all bodies together: who may go on, and that somebody always may."""
+"""The memory of all bodies together: which of them may go on, and how much they hold at most."""
 
 from hypothesis import given
 from hypothesis import strategies as st

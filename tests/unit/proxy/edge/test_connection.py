@@ -27,7 +27,7 @@ class NoSocket:
     family = socket.AF_UNIX
 
     def fileno(self) -> int:
-        """Return what nobody has open."""
+        """Return what is never open."""
         return -1
 
 
