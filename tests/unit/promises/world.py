@@ -313,7 +313,16 @@ class World:
                 assert isinstance(effect.error, _REFUSALS)
             else:
                 self._obey(effect)
+        self._note_fulfilled_wishes()
         return refused
+
+    def _note_fulfilled_wishes(self) -> None:
+        """Forget the loads whose models are there, also because one that drained takes requests again."""
+        for resident in self.scheduler.residents:
+            wished = self.wished.get(resident.spec.model_id)
+            is_ready = resident.state is ResidentState.READY
+            if wished is not None and is_ready and _fits(wished.request, resident.spec, resident.context):
+                del self.wished[resident.spec.model_id]
 
     def _obey(self, effect: Effect) -> None:
         match effect:
