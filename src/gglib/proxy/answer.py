@@ -175,7 +175,7 @@ class Answer:
         self._wire.write(self._writer.part(sse.HEARTBEAT))
 
     async def fail(self, error: Exception, dialect: ErrorDialect = OPENAI) -> None:
-        """Tell the client of ``error`` in the way that is left, and in the form of ``dialect``.
+        """Send ``error`` to the client in the way that is left, and in the form of ``dialect``.
 
         Before the head: a proper status. In an event stream: one event, and the end. In any other body: nothing,
         and no end either, so that the server breaks the connection and nobody takes a part for the whole.

@@ -141,7 +141,7 @@ async def _answer_preflight(lines: bytes, request: Request, answer: Answer, serv
 
 
 def _code_to_count(error: Exception, *, is_status_open: bool) -> str | None:
-    """Return the code that is counted; None for what an engine says in its own words, where its status tells of it."""
+    """Return the code that is counted; None for an engine's own error without a code, which its status counts."""
     if type(error) is EngineError and is_status_open:
         return None
     return error.code if isinstance(error, GglibError) else GglibError.code

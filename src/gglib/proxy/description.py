@@ -20,7 +20,7 @@ from gglib.proxy.errors import (
     OriginNotAllowedError,
     UnauthorizedError,
 )
-from gglib.proxy.http1.errors import BodyTooLargeError
+from gglib.proxy.http1.errors import BodyTooLargeError, RequestTimeoutError, TooManyBodiesError
 
 Schema = Mapping[str, Any]
 """A JSON Schema (draft 2020-12, which OpenAPI 3.1 has), or a reference to one of ``schemas.SCHEMAS``."""
@@ -108,7 +108,7 @@ class Description:
         if self.needs_library:
             found.append(NoLibraryError)
         if self.body is not None:
-            found += [BodyTooLargeError, ContentEncodingError]
+            found += [BodyTooLargeError, ContentEncodingError, RequestTimeoutError, TooManyBodiesError]
         return tuple(dict.fromkeys(found))
 
 

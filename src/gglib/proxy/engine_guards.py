@@ -45,11 +45,12 @@ _LONGEST_NEUTRAL_BYTES = 16
 """With white space in an array, or as ``-1.0``."""
 
 LLGUIDANCE = "%llguidance"
+"""What a grammar in llguidance's own language begins with. It ends a llama.cpp that was built without it, as it is by
+default (#25960). In ``allowed_engine_fields`` it is a name like the others."""
+
 _LIMITED_FIELDS = ("n_probs", "top_logprobs", "logprobs", "dry_sequence_breakers")
 GUARDED_FIELDS = frozenset((*ENGINE_FIELDS, LLGUIDANCE, *_LIMITED_FIELDS))
 """What may be allowed by name."""
-"""What a grammar in llguidance's own language begins with. It ends a llama.cpp that was built without it, as it is by
-default (#25960). In ``allowed_engine_fields`` it is a name like the others."""
 
 MAX_GRAMMAR_BYTES = 64 * 1024
 MAX_GRAMMAR_DEPTH = 256
@@ -153,9 +154,9 @@ def _known_cost(value: bytes) -> int:
 
 def _refuse_dear(name: str, cost: int, limits: SchemaLimits) -> None:
     if cost > limits.max_cost:
-        told = "far more" if cost == _TOO_MANY_PARTS else str(cost)
+        shown = "far more" if cost == _TOO_MANY_PARTS else str(cost)
         raise BadRequestError(
-            f"'{name}' would hold up all other requests for the model: its alternatives cost {told} where "
+            f"'{name}' would hold up all other requests for the model: its alternatives cost {shown} where "
             f"{limits.max_cost} are allowed. Use fewer values in 'enum' and 'anyOf', fewer optional properties or a "
             "simpler pattern, or raise the setting max_schema_cost and restart gglib.",
             name,

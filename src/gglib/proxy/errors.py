@@ -205,7 +205,7 @@ class UnauthorizedError(errors.GglibError):
 class Problem:
     """An error as HTTP shows it: a status, the headers that are special to it, and what its body says.
 
-    ``error_dialects`` writes it in the form of each dialect; ``body`` is the form of OpenAI and of our own routes.
+    ``dialect_errors`` writes it in the form of each dialect; ``body`` is the form of OpenAI and of our own routes.
     """
 
     status: int

@@ -1,6 +1,6 @@
 """An engine's event stream on its way to the client: byte for byte, but for the engine's own error at its end.
 
-The error is raised, so that it is told in the client's dialect like every other. Which bytes it is is decided by
+The error is raised, so that it is sent in the client's dialect like every other. Which bytes it is is decided by
 ``error_events``.
 """
 
@@ -29,7 +29,7 @@ class EventRelay:
         await self._answer.start_with(
             head.status,
             head.relayed_lines,
-            length=None,  # an error may have to be told behind its events
+            length=None,  # an error may have to be sent behind its events
             is_event_stream=True,
             part=part,
             is_last=is_last and error is None,

@@ -254,7 +254,7 @@ async def _relay_error(upstream: UpstreamConnection, answer: Answer) -> None:
 
 
 async def _in_place_of_events(upstream: UpstreamConnection) -> EngineError | UpstreamError:
-    """Return the engine's own error, or ours where it has none to tell."""
+    """Return the engine's own error, or ours where its answer has none."""
     body = b""
     async for part in upstream:
         body += part

@@ -5,7 +5,7 @@ exchange that its engine failed because of others is done again, *alone*: it tak
 the lane is reserved: nothing new enters, what is there ends, and then the turns go one after the other, oldest first.
 Those that wait to enter do so when there are no turns any more.
 
-It knows nothing of models, HTTP or why somebody wants to be alone.
+It knows nothing of models, HTTP or why an exchange has to be alone.
 """
 
 import asyncio

@@ -26,10 +26,10 @@ class RequestRecord:
     """The name of the key that it carried; None where it needed none."""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    """What its answer reports; None where it does not."""
     cut: str | None = None
     """Why an answer that had begun did not reach its end: the code of an error, ``client_left`` or ``client_stalled``;
     None where it did, or had not begun."""
-    """What its answer told; None where it did not."""
 
 
 class Refusal(NamedTuple):

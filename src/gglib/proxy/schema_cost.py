@@ -19,7 +19,7 @@ from typing import Any
 DEFAULT_MAX_COST = 2_000
 DEFAULT_MAX_BYTES = 1024 * 1024
 MAX_PARTS = 100_000
-"""Commas and brackets of what is built: 50 ms, in which nobody else is answered."""
+"""Commas and brackets of what is built: 50 ms, in which no other request is answered."""
 
 _CONST_BRANCH = 4
 _BRANCH = 5

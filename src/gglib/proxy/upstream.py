@@ -9,6 +9,7 @@ import contextlib
 import errno
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from gglib.core.errors import UnreachableError, UpstreamStalledError
 from gglib.core.models import RunningTarget
@@ -87,8 +88,8 @@ class UpstreamPool:
         self._connections: set[UpstreamConnection] = set()
         self._idle: dict[str, list[tuple[UpstreamConnection, float]]] = {}
         """By target: connections that may be used again, and until when, in the loop's time; the newest last."""
-        self._turns: dict[str, asyncio.Lock] = {}
-        """By target: held by the request that tries to connect to a busy engine."""
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """By target: held by the request that tries to connect to a busy engine. Lives as long as requests wait."""
         self._broom: asyncio.TimerHandle | None = None
         self.lanes = Lanes()
         """What goes on with each target."""
@@ -215,9 +216,6 @@ class UpstreamPool:
             raise UpstreamStalledError(
                 f"The engine of model '{target.model_name}' accepted no connection for {limit_s:g} s."
             ) from error
-        finally:
-            if not turn.locked():
-                self._turns.pop(key, None)
 
 
 def _own_lines(target: RunningTarget) -> bytes:

@@ -1,7 +1,7 @@
 """How many tokens an answer reports, read off a few pieces of it. Pure.
 
 Nearly every dialect reports them at the end of the answer or of its stream: OpenAI's ``usage``, Anthropic's and the
-responses API's, and llama-server's own ``timings``, which its streams carry even when nobody asked for ``usage``. At
+responses API's, and llama-server's own ``timings``, which its streams carry even when no ``usage`` was asked for. At
 the beginning they stand in embeddings and rerankings, before ``data`` and ``results``, and in a stream of Anthropic's,
 whose ``message_start`` has the prompt's. In between they stand in llama-server's own format with ``n_probs``, before
 the probabilities (all seen in answers of b11549). Nothing of the answer is parsed for it: names like these cannot stand

@@ -9,6 +9,7 @@ import pytest
 from gglib.core.errors import UnreachableError
 from gglib.core.models import RunningTarget
 from gglib.proxy import upstream as upstream_module
+from gglib.proxy.dial import EngineBusyError, Factory
 from gglib.proxy.upstream import UpstreamPool, UpstreamRequest
 from gglib.proxy.upstream_connection import QUEUE_LIMIT_BYTES
 from gglib.testing import FakeRuntime
@@ -334,3 +335,38 @@ async def test_without_a_descriptor_for_the_engine_the_client_is_told_to_come_ba
     async with proxy_running(FakeRuntime({MODEL.name: RunningTarget.local(1, 1, MODEL.name, 1)})) as proxy:
         reply = await ask(proxy.port, body=chat_body())
     assert (reply.status, reply.error["code"]) == (503, "too_many_connections")
+
+
+async def test_one_request_at_a_time_tries_to_connect_to_a_busy_engine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A request that comes while another one has its turn waits, also behind a turn that was waited for."""
+    seen: set[object] = set()
+    attempts: list[asyncio.Event] = []
+
+    async def busy_at_first(_: RunningTarget, factory: Factory, *, connect_timeout_s: float) -> None:
+        del connect_timeout_s
+        connection = factory()
+        if connection not in seen:
+            seen.add(connection)
+            raise EngineBusyError
+        attempts.append(asyncio.Event())
+        await attempts[-1].wait()
+
+    monkeypatch.setattr(upstream_module, "dial", busy_at_first)
+    pool = UpstreamPool(connect_timeout_s=5)
+    target = RunningTarget.local(1, 1, "m", 4096)
+    requests = [asyncio.create_task(pool.connect(target)) for _ in range(2)]
+    await until(lambda: len(seen) == 2)
+    attempts[0].set()
+    await until(lambda: len(attempts) == 2)
+    requests.append(asyncio.create_task(pool.connect(target)))
+    await until(lambda: len(seen) == 3)
+    await asyncio.sleep(0)
+    assert len(attempts) == 2
+    attempts[1].set()
+    await until(lambda: len(attempts) == 3)
+    attempts[2].set()
+    await asyncio.gather(*requests)
+    assert len(pool._turns) == 0
+    await pool.close()

@@ -1,9 +1,9 @@
 """Accepts the connections of a listening socket, also where the process has no descriptor left for one.
 
 The event loops do it in their own ways: asyncio stops listening for a second, uvloop closes what it accepts, which
-clients see as a reset. Here some descriptors are kept in reserve: with one of them a client is accepted, told, given a
-moment to read that, and closed. While it is so, a few clients at a time are told, so that others who come back at once
-do not keep the loop busy.
+clients see as a reset. Here some descriptors are kept in reserve: one of them accepts a client, which gets a 503, has
+a moment to read that, and is closed. As long as descriptors are missing, a few clients at a time are refused, so that
+clients that reconnect at once do not keep the loop busy.
 """
 
 import asyncio
@@ -21,7 +21,9 @@ RESERVED = 8
 SPARED = 16
 """Descriptors that clients leave to engines, files and the like."""
 _PAUSE_S = 0.02
-"""After each round of refusals for want of descriptors: 400 clients a second are told."""
+"""After each round of refusals for want of descriptors: 400 clients a second are refused."""
+_REFUSED_FOR_S = 1.0
+"""How long refused clients may take to read that, at most."""
 _UNREAD_BYTES = 64 * 1024
 _NO_DESCRIPTOR = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _NOT_OURS = frozenset((errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.EHOSTUNREACH))
@@ -41,6 +43,7 @@ class Acceptor:
         "_on_accept",
         "_pause",
         "_refusal",
+        "_refusals_end",
         "_refused",
         "_reserve",
     )
@@ -61,6 +64,7 @@ class Acceptor:
         self._refused: deque[socket.socket] = deque()
         self._reserve: list[int] = []
         self._pause: asyncio.TimerHandle | None = None
+        self._refusals_end: asyncio.TimerHandle | None = None
 
     def start(self, backlog: int) -> None:
         """Listen."""
@@ -71,8 +75,9 @@ class Acceptor:
 
     def stop(self) -> None:
         """Accept nothing more, and close the socket."""
-        if self._pause is not None:
-            self._pause.cancel()
+        for timer in (self._pause, self._refusals_end):
+            if timer is not None:
+                timer.cancel()
         self._loop.remove_reader(self._listener.fileno())
         self._listener.close()
         while self._refused:
@@ -100,7 +105,7 @@ class Acceptor:
                 self._refuse(sock)
 
     def _refuse_some(self) -> None:
-        """Tell as many clients as there are descriptors for, and go on in a moment."""
+        """Refuse as many clients as there are descriptors for, and go on in a moment."""
         if not self._make_room():
             for _ in range(RESERVED):
                 if self._reserve:
@@ -127,10 +132,11 @@ class Acceptor:
         self._refused.append(sock)
         if len(self._refused) > RESERVED:
             self._close_oldest()
-        elif len(self._refused) == 1:
-            self._loop.call_later(1.0, self._close_refused)
+        elif self._refusals_end is None:
+            self._refusals_end = self._loop.call_later(_REFUSED_FOR_S, self._close_refused)
 
     def _close_refused(self) -> None:
+        self._refusals_end = None
         while self._refused:
             self._close_oldest()
         self._refill()

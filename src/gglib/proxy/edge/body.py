@@ -7,7 +7,7 @@ from gglib.proxy.http1.errors import BodyTooLargeError
 
 
 class IncomingBody:
-    """Collects what has come, up to a limit, also while nobody reads it. A fault ends it, and lets go of what came.
+    """Collects what has come, up to a limit, also while nothing reads it. A fault ends it, and lets go of what came.
 
     Parts go into one ``BytesIO``, which grows in place and hands its bytes on without a copy: to join the parts of
     20 MB at the end took 20 to 40 ms for new pages of memory alone (measured, glibc 2.36).

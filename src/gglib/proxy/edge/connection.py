@@ -348,7 +348,7 @@ class ClientConnection(asyncio.Protocol):
             self._resume_reading(_Pause.BEHIND)
 
     def _feed(self, part: bytes | memoryview) -> None:
-        """Take in a part of a body; what nobody wants any more is dropped."""
+        """Take in a part of a body; what is not wanted any more is dropped."""
         body, now_s = self._body, self._loop.time()
         self._patience.receive_body(len(part), now_s)
         if body is None:
@@ -503,7 +503,7 @@ class ClientConnection(asyncio.Protocol):
         self._resume_reading(_Pause.AHEAD)
 
     def _note_departure(self) -> None:
-        """Take note of what reading would have told, had it not been paused."""
+        """Take note of what reading would have shown, had it not been paused."""
         self.eof_received()
         if self._transport is not None:
             self._transport.close()

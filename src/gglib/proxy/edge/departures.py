@@ -1,8 +1,8 @@
-"""Tells of clients that leave while nothing is read from them.
+"""Notices clients that leave while nothing is read from them.
 
 An event loop learns of a peer's end by reading. What is not read hides it: a client that had sent ahead, or whose body
-waits for room, and then left, was noticed when its answer was written. Linux tells it apart from data (``EPOLLRDHUP``,
-since 2.6.17); elsewhere nothing is told here, and such a client is noticed when it is written to.
+waits for room, and then left, was noticed when its answer was written. Linux separates it from data (``EPOLLRDHUP``,
+since 2.6.17); elsewhere nothing is reported here, and such a client is noticed when it is written to.
 """
 
 import asyncio

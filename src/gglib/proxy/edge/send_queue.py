@@ -18,7 +18,7 @@ _SO_NWRITE = 0x1024
 
 
 def unsent_bytes(transport: asyncio.Transport) -> int:
-    """Return what waits in the transport and in the kernel; only the former where the kernel does not tell."""
+    """Return what waits in the transport and in the kernel; only the former where the kernel does not report it."""
     waiting = transport.get_write_buffer_size()
     sock = transport.get_extra_info("socket")
     if sock is None or sock.family not in {socket.AF_INET, socket.AF_INET6}:

@@ -1,10 +1,16 @@
 """Every operation that is served. The dispatch, the OpenAPI document and the names in the metrics are made from it."""
 
 from gglib.core import errors
+from gglib.proxy.deadly_bodies import EngineKillerError
 from gglib.proxy.description import TEXT, Access, path_parameter
-from gglib.proxy.errors import MethodNotAllowedError, UnknownPathError
+from gglib.proxy.errors import (
+    ContextLengthExceededError,
+    EngineError,
+    MethodNotAllowedError,
+    UnknownPathError,
+    UnsupportedByModelError,
+)
 from gglib.proxy.forward import forward
-from gglib.proxy.http1.errors import BodyTooLargeError
 from gglib.proxy.routes import downloads, library, local, openapi
 from gglib.proxy.routes.health import show_health
 from gglib.proxy.routes.metrics import show_metrics
@@ -19,9 +25,15 @@ _OPENAI = "Models that answer"
 _FORWARDED_ERRORS = (
     errors.ModelNotFoundError,
     errors.ModelFileNotFoundError,
-    BodyTooLargeError,
+    ContextLengthExceededError,
+    UnsupportedByModelError,
+    errors.ModelRuntimeError,
     errors.ModelLoadFailedError,
     errors.EngineNotFoundError,
+    errors.EngineBrokenError,
+    errors.InvalidSettingError,
+    EngineError,
+    EngineKillerError,
     errors.CatalogError,
     errors.UpstreamError,
     errors.ModelLoadingError,
