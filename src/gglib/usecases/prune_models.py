@@ -22,10 +22,9 @@ from gglib.usecases.pull_journal import DIRECTORY_NAME as PULLS
 from gglib.usecases.pull_journal import PullJob, PullJournal
 from gglib.usecases.removal_journal import DIRECTORY_NAME as REMOVALS
 from gglib.usecases.removal_journal import Undeleted, delete_files, is_inside
-from gglib.usecases.remove_model import Doomed, Spared, doomed_file, is_being_fetched
+from gglib.usecases.remove_model import CHANGED, Doomed, Spared, doomed_file, is_being_fetched
 
 NOT_OURS = "gglib did not write it"
-CHANGED = "it was changed after gglib wrote it"
 FETCHED_NOW = "it is being fetched now"
 IS_LINK = "it is a link"
 _NOTES = frozenset((WRITTEN, PULLS, REMOVALS))
