@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gglib.core.errors import EngineBrokenError, InvalidSettingError
+from gglib.core.errors import EngineArgumentError, EngineBrokenError
 from gglib.runtime.engine.asking import ProgramAnswer, ask
 from gglib.runtime.engine.help_page import options_of, why_not_run, why_unusable
 from gglib.runtime.engine.kinds import pooling_launch
@@ -73,7 +73,7 @@ class LlamaServerEngine:
             return self._help.options
 
     def check_engine_args(self, arguments: Sequence[str]) -> None:
-        """Raise ``InvalidSettingError`` for an argument that this build does not know."""
+        """Raise ``EngineArgumentError`` for an argument that this build does not know."""
         if arguments:
             _own_arguments(arguments, self.known_options)
 
@@ -167,7 +167,7 @@ def _pooling_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
         return []
     switch = "--reranking" if plan.spec.capabilities.rerank else "--embeddings"
     if switch not in known:
-        raise InvalidSettingError(f"This llama-server does not know '{switch}': install a newer one.")
+        raise EngineArgumentError(f"This llama-server does not know '{switch}': install a newer one.")
     words = [switch]
     if launch.pooling is not None:
         words += ["--pooling", launch.pooling]
@@ -181,7 +181,7 @@ def _own_arguments(arguments: Sequence[str], known: frozenset[str]) -> list[str]
     for option, value in passed_arguments(arguments):
         name = next((name for name in option.names if name in known), None)
         if name is None:
-            raise InvalidSettingError(
+            raise EngineArgumentError(
                 f"This llama-server does not know the engine argument '{option.names[0]}': leave it out, "
                 "or install a newer llama.cpp."
             )
