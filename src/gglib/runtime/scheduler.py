@@ -367,7 +367,7 @@ class Scheduler:
 
     def _withdraw(self, resident: Resident | None, reason: StopReason, now: float) -> Iterator[Effect]:
         """Have a launch take no new requests; ``_settle`` stops it once no request holds it."""
-        if resident is None or resident.state is ResidentState.STOPPING:
+        if resident is None or resident.is_on_its_way_out:
             return
         if resident.state is ResidentState.LOADING:
             if reason is StopReason.REMOVED:
