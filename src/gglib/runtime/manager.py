@@ -98,7 +98,7 @@ class RuntimeConfig:
     """How long ``stop_current`` and ``drain`` let requests in flight go on."""
     use_unix_socket: bool = True
     memory_state: Callable[[], MemoryState] | None = None
-    """Reads what the system says of memory, to tell whether a killed engine was killed for want of it."""
+    """Reads what the system says of memory: whether an engine was killed for want of it."""
     watch_s: float = 1.0
     """How often the models in memory are compared with the catalogue and with their files; 0: never."""
 

@@ -5,8 +5,8 @@ where it came from. A file is gglib's own as long as it is the one that the note
 place, or written into, is the user's. Where the size is right and only the time is not (the home was copied), the
 SHA-256 decides.
 
-Whoever is about to use a file that is there (a pull, an ``add``) and whoever deletes files holds ``changing`` while
-deciding, so that nothing is deleted that has just got a user.
+A pull or an ``add`` that is about to use a file that is there holds ``changing`` while deciding, and so does what
+deletes files: nothing is deleted that has just got a user.
 """
 
 import asyncio

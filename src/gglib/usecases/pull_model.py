@@ -80,7 +80,7 @@ class Puller:
             return await self._pull(plan, job, progress)
 
     async def _pull(self, plan: PullPlan, job: PullJob, progress: TellPull) -> ModelSummary:
-        async with self._own.changing():  # from here on nobody deletes what is there already
+        async with self._own.changing():  # from here on no gglib deletes what is there already
             await asyncio.to_thread(self.journal.begin, job)
             await asyncio.to_thread(_make_directories, plan)
         try:

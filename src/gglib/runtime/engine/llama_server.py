@@ -67,7 +67,7 @@ class LlamaServerEngine:
         neither believed nor remembered. Raises ``EngineBrokenError``.
         """
         identity = self._identity()
-        with self._is_asking:  # who comes second gets the answer to the first
+        with self._is_asking:  # a second caller gets the answer to the first one
             if self._help is None or self._help.identity != identity:
                 self._help = _Help(identity, self._ask_options())
             return self._help.options
@@ -85,7 +85,7 @@ class LlamaServerEngine:
         return [str(self.path), *build_arguments(plan, self.known_options)]
 
     def _identity(self) -> _FileIdentity:
-        """Return what tells this version of the program and of its libraries from another one."""
+        """Return what distinguishes this version of the program and of its libraries from another one."""
         try:
             real = self.path.resolve(strict=True)
             own = _identity_of(real)
