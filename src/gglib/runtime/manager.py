@@ -98,7 +98,7 @@ class RuntimeConfig:
     """How long ``stop_current`` and ``drain`` let requests in flight go on."""
     use_unix_socket: bool = True
     memory_state: Callable[[], MemoryState] | None = None
-    """Reads what the system says of memory, to tell whether a killed engine was killed for want of it."""
+    """Reads what the system says of memory: whether an engine was killed for want of it."""
     watch_s: float = 1.0
     """How often the models in memory are compared with the catalogue and with their files; 0: never."""
 
@@ -458,25 +458,32 @@ class EngineManager(ModelRuntimePort):
 
     async def _watch_models(self) -> None:
         """Notice, for as long as the manager runs, that a model was removed or that its file was overwritten."""
+        logged = None
         while True:
             await asyncio.sleep(self._config.watch_s)
             try:
                 await self._look_for_changes()
-            except (GglibError, OSError) as error:
-                logger.warning("the catalogue could not be compared with what is in memory: %s", error)
+                logged = None
+            except Exception as error:  # noqa: BLE001 - an embedder's catalogue may raise anything; looks go on
+                if str(error) != logged:  # once, not at each look
+                    logger.warning("the catalogue could not be compared with what is in memory: %s", error)
+                    logged = str(error)
 
     async def _look_for_changes(self) -> None:
         scheduler = self._scheduler
-        specs = [resident.spec for resident in scheduler.residents]
+        specs = [resident.spec for resident in scheduler.residents if not resident.is_on_its_way_out]
         specs += [waiter.spec for waiter in (*scheduler.waiters, *scheduler.pending_loads)]
+        specs += [failure.spec for failure in scheduler.failures]
         wanted = {spec.model_id: spec for spec in specs}
         for model_id, spec in wanted.items():
             known = await self._catalog.resolve_for_launch(spec.model_name)
             if known is None or known.model_id != model_id:
                 logger.info("'%s' was removed from the catalogue", spec.model_name)
                 self._tell(Forgotten(model_id))
+        staying = {resident.generation for resident in scheduler.residents if not resident.is_on_its_way_out}
         for life in list(self._lives.values()):
             is_running = life.ready_at is not None and not life.is_over.is_set()
+            is_running = is_running and life.launch.generation in staying
             if is_running and await asyncio.to_thread(is_overwritten, life.spec):
                 logger.warning("the file of '%s' changed while it was loaded", life.spec.model_name)
                 self._tell(Spoiled(life.launch.generation))

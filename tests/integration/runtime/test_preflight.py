@@ -13,6 +13,7 @@ from gglib.core.errors import (
     InvalidSettingError,
     ModelFileNotFoundError,
     ModelLoadFailedError,
+    ModelRuntimeError,
 )
 from gglib.core.models import ModelSettings, ModelSummary
 from gglib.gguf import read_model
@@ -166,11 +167,12 @@ async def test_a_good_model_is_not_evicted_for_one_without_its_projector(
 async def test_a_good_model_is_not_evicted_for_an_argument_that_the_engine_refuses(
     home: Home, arguments: tuple[str, ...]
 ) -> None:
-    """An option that this build lacks, and values that llama.cpp does not take."""
+    """An option that this build lacks, and values that llama.cpp does not take; embedders see an error of a runtime."""
     await home.catalog.change_model("b", settings=ModelSettings(engine_args=arguments))
     async with home.manager(Script(lacks_options=("--flash-attn",))) as manager:
-        with pytest.raises(InvalidSettingError, match=arguments[0]):
+        with pytest.raises(ModelRuntimeError, match=arguments[0]) as refused:
             await manager.ensure_model_running("b", None, 4096)
+        assert isinstance(refused.value, InvalidSettingError)
         assert (await manager.status()).residents[0].model_name == "a"
     assert home.launches() == ["a"]
 

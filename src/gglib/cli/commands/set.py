@@ -38,7 +38,7 @@ def command(  # noqa: PLR0913 - click passes each option
     """
     from dataclasses import replace
 
-    from gglib.bootstrap.catalog import engine_args_of, give_projector, read_header_again
+    from gglib.bootstrap.catalog import engine_args_of, give_projector, own_files, read_header_again
     from gglib.cli import render
     from gglib.cli.model_settings import DEFAULT_WORD, context_of, idle_ttl_of, kind_of, projector_of
     from gglib.cli.runner import with_catalog
@@ -70,7 +70,7 @@ def command(  # noqa: PLR0913 - click passes each option
         if any(kinds.values()):
             settings = replace(settings, kind=kind)
         if mmproj is not None:
-            await give_projector(known, projector_of(mmproj), store)
+            await give_projector(known, projector_of(mmproj), store, own_files(own))
         changed = await store.change_model(
             known.name, aliases=aliases if aliases or no_alias else None, settings=settings
         )
