@@ -44,6 +44,8 @@ class DeadlyBodies:
     def __init__(self) -> None:
         self.is_armed = False
         self._records: dict[tuple[str, int, bytes], _Record] = {}
+        self._sizes: frozenset[tuple[str, int]] = frozenset()
+        """Models and sizes of the bodies that are known: what ``check`` looks at for each request."""
 
     def note_death(self, model_name: str, body: bytes, now: float) -> None:
         """Take note that the engine died while this request was alone in flight."""
@@ -54,11 +56,12 @@ class DeadlyBodies:
         self._records[key] = _Record(deaths, now + refused_s)
         if len(self._records) > MOST_BODIES:
             del self._records[next(iter(self._records))]
+        self._sizes = frozenset((model, size) for model, size, _ in self._records)
         self.is_armed = True
 
     def check(self, model_name: str, body: bytes, now: float) -> None:
         """Raise ``EngineKillerError`` for a body that is refused now. Hashes only what has a known body's size."""
-        if not any(model == model_name and size == len(body) for model, size, _ in self._records):
+        if (model_name, len(body)) not in self._sizes:
             return
         record = self._records.get(_key(model_name, body))
         if record is not None and record.deaths >= DEATHS and now < record.until:

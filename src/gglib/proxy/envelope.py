@@ -24,7 +24,7 @@ from gglib.proxy.engine_guards import (
 )
 from gglib.proxy.errors import BadRequestError
 from gglib.proxy.json_scan import MAX_DEPTH, JsonRefusedError, RootScanner
-from gglib.proxy.schema_cost import built_cost
+from gglib.proxy.schema_cost import built_cost, highest_cost
 from gglib.proxy.token_limits import TOKEN_LIMITS, corrected_limit, has_odd_limit
 
 MAX_MODEL_NAME_CHARS = 512
@@ -116,19 +116,20 @@ def _read_short(body: bytes, limits: SchemaLimits = _DEFAULT_LIMITS) -> Envelope
         and (is_stream is None or isinstance(is_stream, bool))
         and (num_ctx is None or (type(num_ctx) is int and num_ctx > 0))  # a bool is an int, too
         and len(fields) == len(members)
-        and (_GUARDED.isdisjoint(fields) or _are_harmless(fields, limits))
+        and (_GUARDED.isdisjoint(fields) or _are_harmless(fields, text, limits))
         and not has_odd_limit(fields)
     ):
         return Envelope(model, is_stream is True, num_ctx)
     return None
 
 
-def _are_harmless(fields: dict[str, Any], limits: SchemaLimits) -> bool:
+def _are_harmless(fields: dict[str, Any], text: str, limits: SchemaLimits) -> bool:
     """Whether the guarded fields of a short body pass for sure. Schemas and probabilities are asked for every day."""
     if not _RARE.isdisjoint(fields) or limits.max_bytes < _SHORT_BYTES:
         return False
+    is_cheap = highest_cost(text) <= limits.max_cost
     for name, value in fields.items():
-        if name in SCHEMA_FIELDS and built_cost(value) > limits.max_cost:
+        if not is_cheap and name in SCHEMA_FIELDS and built_cost(value) > limits.max_cost:
             return False
         if name in MAX_COUNTS and not (
             value is None or (isinstance(value, int) and value <= MAX_COUNTS[name])

@@ -149,6 +149,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
         except UnreachableError:
             if pause_s is None:
                 raise
+            answer.extra_lines = own_lines  # what held for that engine may not hold for the next
             await asyncio.sleep(pause_s)
 
 

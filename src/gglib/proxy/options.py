@@ -19,7 +19,8 @@ class ProxyOptions:
     max_body_bytes: int = 64 * 1024 * 1024
     max_bodies_bytes: int = 512 * 1024 * 1024
     """What the bodies of all requests may have together, beyond the first 64 KiB of each, until their requests are
-    answered. Beyond it one upload at a time goes on and the others wait, for ``body_timeout_s``."""
+    answered. Beyond it one upload at a time goes on, by the size of one body at most, and the others wait, for
+    ``body_timeout_s``."""
     heartbeat_s: float = 10.0
     """How often a stream that waits says so; some clients drop a socket that was silent for 20 s. 0 = never."""
     max_wait_s: float = 600.0

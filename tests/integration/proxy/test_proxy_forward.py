@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gglib.core.errors import ModelLoadingError
 from gglib.core.models import ModelSummary, RunningTarget
 from gglib.proxy import ProxyOptions
 from gglib.testing import FakeCatalog, FakeRuntime
@@ -182,6 +184,26 @@ async def test_an_error_of_the_engine_says_what_context_holds() -> None:
         reply = await ask(proxy.port, body=chat_body())
     assert reply.status == 400
     assert reply.values("x-gglib-context") == ["4096"]
+
+
+async def test_an_error_without_an_engine_names_no_context_of_one_that_was_gone() -> None:
+    """The first target is gone, and the second admission fails: no context holds for that answer."""
+
+    class Runtime(FakeRuntime):
+        async def ensure_model_running(
+            self, model_name: str, num_ctx: int | None, default_ctx: int
+        ) -> RunningTarget:
+            target = await super().ensure_model_running(model_name, num_ctx, default_ctx)
+            self.fails_with = ModelLoadingError(model_name, 1.0)
+            return target
+
+    with socket.socket() as gone:  # bound and not listening: connections are refused
+        gone.bind(("127.0.0.1", 0))
+        target = RunningTarget.local(gone.getsockname()[1], MODEL.id, MODEL.name, 4096)
+        async with proxy_running(Runtime({MODEL.name: target})) as proxy:
+            reply = await ask(proxy.port, body=chat_body())
+    assert (reply.status, reply.error["code"]) == (503, "model_loading")
+    assert reply.values("x-gglib-context") == []
 
 
 async def test_a_limit_that_the_engine_would_misread_reaches_it_corrected() -> None:

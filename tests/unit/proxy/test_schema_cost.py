@@ -1,10 +1,11 @@
 """What schemas and grammars cost the engine. The costs of real ones are far below what is refused."""
 
 import json
+import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gglib.proxy.schema_cost import (
@@ -12,6 +13,7 @@ from gglib.proxy.schema_cost import (
     MAX_PARTS,
     TooManyPartsError,
     grammar_cost,
+    highest_cost,
     pattern_cost,
     schema_cost,
 )
@@ -177,6 +179,41 @@ JSON_VALUES = st.recursive(
     ),
     max_leaves=12,
 )
+
+
+SCHEMAS = st.recursive(
+    st.fixed_dictionaries({}, optional={"const": st.integers(), "enum": st.lists(st.integers(), max_size=6)}),
+    lambda inner: (
+        st.dictionaries(
+            st.sampled_from(("anyOf", "oneOf", "allOf", "items", "enum", "x")),
+            inner | st.lists(inner, max_size=5),
+        )
+        | st.fixed_dictionaries(
+            {"properties": st.dictionaries(st.text(alphabet="abc", max_size=4), inner, max_size=40)},
+            optional={"required": st.lists(st.text(alphabet="abc", max_size=4))},
+        )
+    ),
+    max_leaves=60,
+)
+
+
+@given(SCHEMAS)
+@example({"properties": {value: {} for value in values(300)}})
+@example({"anyOf": [{}] * 100})
+@example({"allOf": [{"enum": values(100)}] * 2})
+@example({"anyOf": [{"anyOf": [{"properties": {value: {} for value in values(20)}}] * 5}] * 5})
+def test_highest_cost_is_never_exceeded(schema: object) -> None:
+    """Whatever it is made of."""
+    assert cost(schema) <= highest_cost(json.dumps(schema))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [('{"enum":[1,2,3]}', 20 + 16 / 64), ('{"properties":{"pattern":{"type":"string"}}}', math.inf)],
+)
+def test_highest_cost_counts_values_and_knows_nothing_of_patterns(text: str, expected: float) -> None:
+    """Commas and opening brackets are as many as there are values; a pattern's cost has nothing to do with either."""
+    assert highest_cost(text) == expected
 
 
 @given(JSON_VALUES, st.text(alphabet='(){}[]*+?|\\,01a\n:="#', max_size=30))

@@ -2,8 +2,9 @@
 
 Bodies are counted as they come, not as they are announced: an upload that never ends holds what it has sent. The first
 ``FREE_BYTES`` of each are free, so that ordinary requests pass however many uploads there are. While the budget is used
-up, only the oldest body that has not ended goes on: so one of them always gets to its end, or to its deadline, and the
-others never wait for one another. That one may exceed the budget, by the size of one body.
+up, only the oldest body that has not ended goes on: so one of them gets to its end, or to its deadline, and the others
+never wait for one another. That one may exceed the budget, by the size of one body. Bodies that have ended are held
+until their requests are answered, which may take minutes: where they leave no room for that one either, it waits.
 """
 
 from collections.abc import Hashable
@@ -18,12 +19,13 @@ Owner = TypeVar("Owner", bound=Hashable)
 
 
 class BodyBudget(Generic[Owner]):
-    """Counts the bytes of bodies by their owner, beyond the free ones."""
+    """Counts the bytes of bodies by their owner, beyond the free ones. ``body_bytes`` is the largest body's size."""
 
-    __slots__ = ("_growing", "_held", "_limit_bytes", "_waiting", "held_bytes")
+    __slots__ = ("_growing", "_held", "_limit_bytes", "_most_bytes", "_waiting", "held_bytes")
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, *, body_bytes: int) -> None:
         self._limit_bytes = limit_bytes
+        self._most_bytes = limit_bytes + body_bytes
         self._held: dict[Owner, int] = {}
         self._growing: dict[Owner, None] = {}
         """Owners of bodies that have not ended, the oldest first."""
@@ -42,7 +44,7 @@ class BodyBudget(Generic[Owner]):
         self.held_bytes += held_bytes - self._held.get(owner, 0)
         self._held[owner] = held_bytes
         self._growing[owner] = None
-        if self.held_bytes < self._limit_bytes or next(iter(self._growing)) == owner:
+        if self.held_bytes < self._limit_bytes or self._may_exceed(owner):
             return True
         self._waiting[owner] = None
         return False
@@ -62,8 +64,17 @@ class BodyBudget(Generic[Owner]):
         room = max(0, -(-(self._limit_bytes - self.held_bytes) // TURN_BYTES))
         admitted = list(self._waiting)[:room]
         admitted += [
-            oldest for oldest in list(self._growing)[:1] if oldest in self._waiting and oldest not in admitted
+            oldest
+            for oldest in list(self._growing)[:1]
+            if oldest in self._waiting and oldest not in admitted and self._may_exceed(oldest)
         ]
         for owner in admitted:
             del self._waiting[owner]
         return admitted
+
+    def _may_exceed(self, owner: Owner) -> bool:
+        """Whether a body is the oldest that has not ended, and goes on although the budget is used up."""
+        if next(iter(self._growing)) != owner:
+            return False
+        has_none_ended = len(self._held) == len(self._growing)
+        return has_none_ended or self.held_bytes < self._most_bytes

@@ -528,7 +528,11 @@ class ClientConnection(asyncio.Protocol):
         self._wake()
         may_still_send = self._is_broken or self._reader.is_in_body or self._reader.ahead_bytes > 0
         if self._is_answered and may_still_send and not self._edge.is_ending and transport.can_write_eof():
-            transport.write_eof()
+            try:
+                transport.write_eof()
+            except OSError:  # the client has reset the connection, which asyncio has not noticed yet
+                transport.abort()
+                return
             for why in list(self._pauses):
                 self._resume_reading(why)
             self._patience.linger(self._loop.time(), transport.get_write_buffer_size())

@@ -49,7 +49,7 @@ class Listener:
         self.is_ending = False
         self.date_line = b""
         self.max_body_bytes = max_body_bytes
-        self.bodies = BodyBudget[ClientConnection](max_bodies_bytes)
+        self.bodies = BodyBudget[ClientConnection](max_bodies_bytes, body_bytes=max_body_bytes)
         self.departures = Departures()
         self._max_connections = max_connections
         self._on_stop = on_stop
@@ -71,8 +71,8 @@ class Listener:
         acceptor = Acceptor(
             listener, on_accept=self._take, make_room=self._drop_an_idle_one, refusal=self._refusal
         )
-        acceptor.start(BACKLOG)
         try:
+            acceptor.start(BACKLOG)
             while not cancel.is_set():
                 await _first_of(cancel, self._look())
         finally:

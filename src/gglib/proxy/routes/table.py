@@ -158,15 +158,20 @@ def find_handler(method: str, path: str, host: bytes | None = None) -> tuple[Han
 
     Raises ``UnknownPathError``, which names the base URL at ``host``, or ``MethodNotAllowedError``.
     """
-    for spelled in (path, corrected(path)):
-        by_method = ROUTES.get(spelled) or TEMPLATES.get(route_of(spelled))
-        if by_method is None:
-            continue
-        handler = by_method.get("GET" if method == "HEAD" else method)
-        if handler is None:
-            raise MethodNotAllowedError(method, spelled, _allowed(by_method))
-        return handler, spelled
-    raise UnknownPathError(method, path, host)
+    spelled, by_method = path, _methods_at(path)
+    if by_method is None:
+        spelled = corrected(path)
+        by_method = _methods_at(spelled)
+    if by_method is None:
+        raise UnknownPathError(method, path, host)
+    handler = by_method.get("GET" if method == "HEAD" else method)
+    if handler is None:
+        raise MethodNotAllowedError(method, spelled, _allowed(by_method))
+    return handler, spelled
+
+
+def _methods_at(path: str) -> dict[str, Handler] | None:
+    return ROUTES.get(path) or TEMPLATES.get(route_of(path))
 
 
 def _allowed(by_method: dict[str, Handler]) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ import pytest
 
 from gglib.proxy.edge import acceptor
 from gglib.proxy.edge.acceptor import Acceptor
+from gglib.proxy.edge.listener import Listener
+from gglib.proxy.edge.patience import PatienceLimits
 
 
 async def test_stopped_acceptor_opens_no_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,3 +31,26 @@ async def test_stopped_acceptor_opens_no_descriptors(monkeypatch: pytest.MonkeyP
     for _ in range(5):
         await asyncio.sleep(0)
     assert accepting._reserve == []
+
+
+async def test_listener_that_cannot_listen_leaves_no_descriptor_open() -> None:
+    """What watches for departures is closed, too."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        connected = socket.create_connection(other.getsockname())
+        edge = Listener(
+            _no_request,
+            limits=PatienceLimits(head_s=1, body_s=1, body_min_rate=1, write_s=1, idle_s=1),
+            max_connections=1,
+            max_body_bytes=1,
+            max_bodies_bytes=1,
+            on_stop=lambda: None,
+            on_refusal=lambda *_: None,
+        )
+        with pytest.raises(OSError, match=r"\[Errno"):
+            await edge.serve(connected, asyncio.Event(), grace_s=0)
+    assert connected.fileno() == -1
+    assert edge.departures._poll is None or edge.departures._poll.closed
+
+
+async def _no_request(*_: object) -> None:
+    raise AssertionError

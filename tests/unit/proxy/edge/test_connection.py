@@ -1,6 +1,7 @@
 """A connection takes a slice of a turn: what it reads at once, what it leaves for later, and when it reads on."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -301,3 +302,25 @@ async def test_a_look_says_when_the_next_deadline_is_due(begun: bytes) -> None:
         connection.data_received(begun)
     limit_s = LIMITS.body_s if begun.startswith(b"POST") else LIMITS.head_s
     assert connection.look(now_s + limit_s - 0.1) == pytest.approx(now_s + limit_s, abs=0.05)
+
+
+async def test_a_connection_that_the_client_has_reset_is_cut_without_a_fault() -> None:
+    """A loop that has not noticed the reset raises when the sending side is closed."""
+
+    class ResetTransport(Transport):
+        def can_write_eof(self) -> bool:
+            return True
+
+        def write_eof(self) -> None:
+            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    edge = Edge()
+    connection, transport = ClientConnection(edge.listener), ResetTransport()
+    connection.connection_made(transport)
+    connection.data_received(GET + b"\x00")
+    while edge.turns != ["request"] or connection._request is not None:
+        await turn()
+    assert transport.is_closed
+    assert connection._task is not None
+    connection.connection_lost(None)
+    await connection._task
