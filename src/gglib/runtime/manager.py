@@ -258,7 +258,7 @@ class EngineManager(ModelRuntimePort):
         target = self._take_in_at_once(ticket, spec, needed)
         if target is not None:
             return target
-        if not self._is_on_its_way(spec, needed):
+        if not self._is_there_or_coming(spec, needed):
             spec = await self._check(spec)
             needed, at_launch = _context(
                 admission.num_ctx, spec.settings.context, admission.default_ctx, spec.trained_context
@@ -320,11 +320,11 @@ class EngineManager(ModelRuntimePort):
             self.let_go(ticket)
             raise
 
-    def _is_on_its_way(self, spec: ModelLaunchSpec, needed_ctx: int) -> bool:
-        """Whether the load of a model is under way that serves such a request."""
+    def _is_there_or_coming(self, spec: ModelLaunchSpec, needed_ctx: int) -> bool:
+        """Whether a model in memory, or one whose load is under way, serves such a request: it evicts nothing."""
         return any(
             resident.spec.model_id == spec.model_id
-            and resident.state is ResidentState.LOADING
+            and resident.state in {ResidentState.LOADING, ResidentState.READY}
             and is_enough(running=resident.context, needed=needed_ctx)
             for resident in self._scheduler.residents
         )
