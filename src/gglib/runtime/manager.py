@@ -63,6 +63,7 @@ from gglib.runtime.messages import (
 from gglib.runtime.model_files import is_overwritten, with_marks
 from gglib.runtime.residents import Resident, ResidentState
 from gglib.runtime.scheduler import DEFAULT_MAX_WAIT_S, DEFAULT_QUEUE_LIMIT, Scheduler
+from gglib.runtime.shown_errors import shown_before_launch
 from gglib.runtime.workspace import sweep_leftovers
 
 logger = logging.getLogger("gglib.runtime")
@@ -331,8 +332,14 @@ class EngineManager(ModelRuntimePort):
 
     async def _check(self, spec: ModelLaunchSpec) -> ModelLaunchSpec:
         """Raise what can be known before a good model is evicted for this one; return what holds for its files now."""
-        spec = await asyncio.to_thread(self._check_files_and_arguments, spec)
-        return spec if self._preflight is None else await self._preflight(spec)
+        try:
+            checked = await asyncio.to_thread(self._check_files_and_arguments, spec)
+            return checked if self._preflight is None else await self._preflight(checked)
+        except GglibError as error:
+            shown = await asyncio.to_thread(shown_before_launch, error, spec, self._launch_config)
+            if shown is error:
+                raise
+            raise shown from error
 
     def _check_files_and_arguments(self, spec: ModelLaunchSpec) -> ModelLaunchSpec:
         marked = with_marks(spec)
