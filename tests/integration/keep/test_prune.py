@@ -15,9 +15,9 @@ from gglib.db import SqliteCatalog
 from gglib.usecases import own_files
 from gglib.usecases.disk_use import DiskUse, disk_use
 from gglib.usecases.own_files import OwnFile, OwnFiles
-from gglib.usecases.prune_models import CHANGED, FETCHED_NOW, IS_LINK, NOT_OURS, Pruned, PrunePlan, Pruner
+from gglib.usecases.prune_models import FETCHED_NOW, IS_LINK, NOT_OURS, Pruned, PrunePlan, Pruner
 from gglib.usecases.pull_journal import JobFile, PullJob, PullJournal
-from gglib.usecases.remove_model import forget_model, plan_removal
+from gglib.usecases.remove_model import CHANGED, forget_model, plan_removal
 
 CONTENT = b"x" * 100_000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
