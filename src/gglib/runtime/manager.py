@@ -63,6 +63,7 @@ from gglib.runtime.messages import (
 from gglib.runtime.model_files import is_overwritten, with_marks
 from gglib.runtime.residents import Resident, ResidentState
 from gglib.runtime.scheduler import DEFAULT_MAX_WAIT_S, DEFAULT_QUEUE_LIMIT, Scheduler
+from gglib.runtime.shown_errors import shown_before_launch
 from gglib.runtime.workspace import sweep_leftovers
 
 logger = logging.getLogger("gglib.runtime")
@@ -258,7 +259,7 @@ class EngineManager(ModelRuntimePort):
         target = self._take_in_at_once(ticket, spec, needed)
         if target is not None:
             return target
-        if not self._is_on_its_way(spec, needed):
+        if not self._is_there_or_coming(spec, needed):
             spec = await self._check(spec)
             needed, at_launch = _context(
                 admission.num_ctx, spec.settings.context, admission.default_ctx, spec.trained_context
@@ -320,19 +321,25 @@ class EngineManager(ModelRuntimePort):
             self.let_go(ticket)
             raise
 
-    def _is_on_its_way(self, spec: ModelLaunchSpec, needed_ctx: int) -> bool:
-        """Whether the load of a model is under way that serves such a request."""
+    def _is_there_or_coming(self, spec: ModelLaunchSpec, needed_ctx: int) -> bool:
+        """Whether a model in memory, or one whose load is under way, serves such a request: it evicts nothing."""
         return any(
             resident.spec.model_id == spec.model_id
-            and resident.state is ResidentState.LOADING
+            and resident.state in {ResidentState.LOADING, ResidentState.READY}
             and is_enough(running=resident.context, needed=needed_ctx)
             for resident in self._scheduler.residents
         )
 
     async def _check(self, spec: ModelLaunchSpec) -> ModelLaunchSpec:
         """Raise what can be known before a good model is evicted for this one; return what holds for its files now."""
-        spec = await asyncio.to_thread(self._check_files_and_arguments, spec)
-        return spec if self._preflight is None else await self._preflight(spec)
+        try:
+            checked = await asyncio.to_thread(self._check_files_and_arguments, spec)
+            return checked if self._preflight is None else await self._preflight(checked)
+        except GglibError as error:
+            shown = await asyncio.to_thread(shown_before_launch, error, spec, self._launch_config)
+            if shown is error:
+                raise
+            raise shown from error
 
     def _check_files_and_arguments(self, spec: ModelLaunchSpec) -> ModelLaunchSpec:
         marked = with_marks(spec)

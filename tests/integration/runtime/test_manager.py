@@ -819,6 +819,17 @@ async def looks(manager: EngineManager, times: int) -> None:
             await manager._look_for_changes()
 
 
+async def test_a_model_in_memory_is_not_checked_when_another_one_is_waited_for(world: World) -> None:
+    """Its file is gone and the engine has it whole: a request that others wait beside gets it, as one alone does."""
+    async with world.manager() as manager, manager.admit("a", None, 8192) as target:
+        waiter = asyncio.create_task(manager.ensure_model_running("b", None, 8192))
+        await until(lambda: len(manager._scheduler.waiters) == 1)
+        (world.home / "a.gguf").unlink()
+        async with manager.admit("a", None, 8192) as second:
+            assert second == target
+        waiter.cancel()
+
+
 async def test_a_model_whose_file_is_overwritten_is_loaded_again(world: World) -> None:
     """Its pages would be those of another file: it takes nobody new, and the next request gets a new process."""
     async with world.manager(watch_s=0.02) as manager:

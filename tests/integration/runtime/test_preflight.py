@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gglib.core.errors import (
+    EngineBrokenError,
     InvalidSettingError,
     ModelFileNotFoundError,
     ModelLoadFailedError,
@@ -245,3 +246,21 @@ async def test_a_file_is_read_once_for_all_requests_of_a_burst(
         with pytest.raises(ModelLoadFailedError):
             await manager.ensure_model_running("b", None, 4096)
     assert read == [home.b]
+
+
+@pytest.mark.parametrize("engine_args", [(), ("--threads", "1")])
+async def test_an_engine_that_broke_is_named_without_its_directory(
+    home: Home, engine_args: tuple[str, ...]
+) -> None:
+    """Clients see the same whether the check before the launch notices it, or the launch."""
+    await home.catalog.change_model("b", settings=ModelSettings(engine_args=engine_args))
+    async with home.manager() as manager:
+        program = next((home.path / "bin").rglob("llama-server"))
+        program.unlink()
+        program.write_text("#!/bin/sh\necho no help\n")
+        program.chmod(0o755)
+        with pytest.raises(
+            EngineBrokenError, match=r"^The engine llama-server cannot be used: it is not"
+        ) as refused:
+            await manager.ensure_model_running("b", None, 4096)
+        assert str(home.path) not in str(refused.value)

@@ -55,14 +55,16 @@ def command(  # noqa: PLR0913 - click passes each option
         )
 
     own = options.settings()
+    # Outside of the event loop, which would hold back Ctrl-C: the engine may take 20 s to answer.
+    arguments = None if engine_args is None else engine_args_of(engine_args, own)
 
     async def change(store: ModelStorePort) -> ModelSummary:
         known = await require_model(store, model)
         settings = known.settings
         if ctx is not None:
             settings = replace(settings, context=None if ctx == DEFAULT_WORD else context_of(ctx))
-        if engine_args is not None:
-            settings = replace(settings, engine_args=engine_args_of(engine_args, own))
+        if arguments is not None:
+            settings = replace(settings, engine_args=arguments)
         if idle_ttl is not None:
             settings = replace(settings, idle_ttl_s=idle_ttl_of(idle_ttl))
         if kinds["auto"]:
