@@ -30,8 +30,8 @@ PROMISES = {
     3: "Nobody starves: after `max_wait` the running model takes no new requests, drains, and the swap happens.",
     4: "No thrash: until then, requests for the running model pass the queue.",
     5: "Never more residents than allowed, never one evicted that is in use, never two launches of one model.",
-    6: "A waiter that leaves is forgotten at once; a load that nobody waits for gives way. A swap that has begun is "
-    "finished, and a load that was asked for without waiting (`Prefer: wait=0`) is done when there is a place.",
+    6: "A waiter that leaves is forgotten at once; a load that no request waits for gives way. A swap that has begun "
+    "is finished, and a load that was asked for without waiting (`Prefer: wait=0`) is done when there is a place.",
     7: "A launch that fails is told to its waiters once, then backed off.",
 }
 OTHERS = (
@@ -43,7 +43,7 @@ INTRODUCTION = """# The scheduler's promises, and how they are held to
 
 `tests/unit/promises` drives the scheduler through thousands of arbitrary sequences of requests, departures, loads that
 end, fail or hang, deaths, silences, stops, removals and time, in a world that keeps books of its own; at the end of
-each sequence everybody has to be served in bounded time. `tests/unit/runtime/test_scheduler.py` has the playbooks.
+each sequence all requests have to be served in bounded time. `tests/unit/runtime/test_scheduler.py` has the playbooks.
 `scripts/check_promises.py` runs 100,000 sequences.
 
 A check is worth what it notices. `scripts/break_promises.py` breaks the scheduler in the ways below, one at a time,

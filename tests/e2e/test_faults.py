@@ -86,9 +86,10 @@ def test_a_missing_file_is_a_404_that_leaks_no_path(home: Gglib) -> None:
     assert str(home.home) not in answer.text
 
 
-def test_a_truncated_file_is_a_500_with_the_engines_own_reason(home: Gglib) -> None:
-    """At once, not after a timeout, and with the word that a retry cannot help."""
+def test_a_truncated_file_is_a_500_that_says_how_much_is_missing(home: Gglib) -> None:
+    """At once, without an engine, and with the word that a retry cannot help."""
     path = home.home / "files" / "tiny-a.gguf"
+    whole = path.stat().st_size
     path.write_bytes(path.read_bytes()[:100_000])
     home.serve()
     started = time.monotonic()
@@ -98,7 +99,7 @@ def test_a_truncated_file_is_a_500_with_the_engines_own_reason(home: Gglib) -> N
     assert answer.headers["x-should-retry"] == "false"
     error = error_of(answer)
     assert error["code"] == "model_load_failed"
-    assert "is not within the file bounds" in error["message"]
+    assert f"it has 100000 of the {whole} bytes that it needs" in error["message"]
     assert post(home, json=chat("Tiny-B")).status_code == 200
 
 

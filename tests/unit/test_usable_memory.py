@@ -1,5 +1,6 @@
 """A graphics processor counts only for an engine that can use it; slots are as many as there is memory for."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from gglib.bootstrap import memory as of_this_machine
 from gglib.bootstrap.memory import default_fit, launch_fit, slots_for, usable_memory
 from gglib.core.fit import Fit, GpuMemory, MachineMemory, estimate
-from gglib.core.models import ModelLaunchSpec, ModelSettings
+from gglib.core.models import ModelCapabilities, ModelLaunchSpec, ModelSettings
 from gglib.gguf import read_model
 from gglib.runtime.engine import EmbeddedEngine, LlamaServerEngine
 from gglib.settings import Settings
@@ -104,6 +105,18 @@ def test_what_is_loaded_beside_a_model_counts(tmp_path: Path) -> None:
     alone = launch_fit(spec_of(path), 4096, 2, free(64 << 30)).need.total_bytes
     both = launch_fit(spec_of(path, projector=projector), 4096, 2, free(64 << 30)).need.total_bytes
     assert both - alone == MIB
+
+
+def test_what_the_user_declares_a_model_to_be_counts(tmp_path: Path) -> None:
+    """A chat model that is served for embeddings computes each input at once: fewer slots fit beside that."""
+    path = write_tiny_gguf(tmp_path / "tiny.gguf")
+    chat = spec_of(path)
+    embedding = replace(chat, capabilities=ModelCapabilities(embedding=True), pooling="mean")
+    memory = free(1 << 30)
+    assert launch_fit(chat, 32_768, 4, memory).slots == 4
+    found = launch_fit(embedding, 32_768, 4, memory)
+    assert (found.slots, found.fit) == (1, Fit.TOO_LARGE)
+    assert found.need.compute_bytes > 2 * 32_768**2
 
 
 def test_without_a_request_the_models_own_settings_count(tmp_path: Path) -> None:

@@ -103,8 +103,12 @@ def _source_of(starter: StarterModel) -> ModelSource:
     return ModelSource(origin=STARTER, file=starter.file_name, sha256=starter.file_sha256)
 
 
-async def give_projector(model: ModelSummary, projector: Path | None, store: ModelStorePort) -> ModelSummary:
+async def give_projector(
+    model: ModelSummary, projector: Path | None, store: ModelStorePort, own: OwnFiles
+) -> ModelSummary:
     """Give a model a projector, or take it away. Raises as ``usecases.set_projector`` does."""
+    # What an older gglib downloaded has no notes: from here on the row cannot say any more which files those are.
+    await asyncio.to_thread(own.note_model, model)
     return await set_projector(model, projector, store, read_model)
 
 

@@ -45,6 +45,8 @@ def launch_fit(spec: ModelLaunchSpec, context: int, wanted: int, memory: Machine
     A header that cannot be read leaves a guess: that the file is no model is for the engine to say.
     """
     facts = _facts(spec.path, *_stamp(spec.path))
+    if facts is not None:
+        facts = replace(facts, capabilities=spec.capabilities, pooling=spec.pooling)
     if facts is not None and _KEEPS_ALL in spec.settings.engine_args:
         facts = replace(facts, layers=replace(facts.layers, window=0))
     projector = 0 if spec.projector is None else _stamp(spec.projector)[0]

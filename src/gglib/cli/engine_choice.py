@@ -14,7 +14,7 @@ logger = logging.getLogger("gglib")
 def choose_engine(settings: "Settings") -> "Engine":
     """Return the engine, which has been asked for its version. Blocks for seconds where it looks for its GPUs.
 
-    A broken one on the PATH is told on stderr and in the log. Raises ``EngineNotFoundError``.
+    A broken one on the PATH is reported on stderr and in the log. Raises ``EngineNotFoundError``.
     """
     from gglib.cli import render
     from gglib.runtime.engine import find_engine

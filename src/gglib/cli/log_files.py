@@ -1,4 +1,4 @@
-"""Where log lines go: a rotated file in the home, and stderr for who watches.
+"""Where log lines go: a rotated file in the home, and stderr for a person who watches.
 
 A line has words of clients, models and engines in it: control characters are escaped, and the further lines of a
 record are indented, so that only gglib begins a line.

@@ -35,7 +35,7 @@ def show_json(value: object) -> None:
 def say(text: str, *, is_error: bool = False) -> None:
     """Print a text that has words of others in it: names, sentences of engines and hubs. See ``plain_text``.
 
-    What goes to stderr (``is_error``) only tells how it goes on: where it cannot be written, the command does.
+    What goes to stderr (``is_error``) only reports progress: where it cannot be written, the command goes on.
     """
     with output_is_optional() if is_error else nullcontext():
         click.echo(escape_block(text), err=is_error)

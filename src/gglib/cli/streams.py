@@ -24,7 +24,7 @@ class _Output(io.FileIO):
     """Writes to a descriptor of another owner."""
 
     def write(self, data: Any, /) -> int:  # noqa: ANN401 - whatever has bytes
-        """Write, as ``FileIO`` does. Raises ``BrokenPipeError`` where nobody reads, else ``OutputError``."""
+        """Write, as ``FileIO`` does. Raises ``BrokenPipeError`` where the reader is gone, else ``OutputError``."""
         try:
             return super().write(data)
         except BrokenPipeError:
@@ -73,7 +73,7 @@ def give_up_output(error: OutputError) -> int:
 
 @contextlib.contextmanager
 def output_is_optional() -> Iterator[None]:
-    """Go on where the block cannot print, because nobody reads it or there is no room for it."""
+    """Go on where the block cannot print: the reader is gone, or there is no room."""
     try:
         yield
     except OSError:

@@ -79,6 +79,10 @@ class ModelRuntimeError(GglibError):
     blame = Blame.ENGINE
 
 
+class EngineArgumentError(InvalidSettingError, ModelRuntimeError):
+    """An engine argument of a model is one that the engine in use does not take, so the model cannot be launched."""
+
+
 class ModelNotFoundError(ModelRuntimeError):
     """No model has this name.
 

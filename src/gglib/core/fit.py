@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from gglib.core.cache_size import BATCH, cache_bytes, mask_places
+from gglib.core.kinds import ENCODERS, is_read_whole
 from gglib.core.models import GgufFacts
 
 _MIB = 1024**2
@@ -101,9 +102,10 @@ def estimate(
 ) -> MemoryNeed:
     """Return what a model takes when gglib launches it with ``context`` tokens for each of ``slots`` requests.
 
-    ``weights_bytes`` are all its files. Without ``facts``, or where they do not tell the shape, it is guessed from the
-    parameter count, and that from the size. Not counted: what the engine keeps of earlier prompts in RAM. That grows
-    with use only, at most to an eighth of the machine's memory, and is given up by a restart.
+    ``weights_bytes`` are all its files; ``facts`` have the capabilities and the pooling that it is launched for.
+    Without them, or where they do not tell the shape, it is guessed from the parameter count, and that from the size.
+    Not counted: what the engine keeps of earlier prompts in RAM. That grows with use only, at most to an eighth of the
+    machine's memory, and is given up by a restart.
     """
     cache = cache_bytes(facts, context, slots) if facts else None
     compute = _compute_bytes(facts, context, slots) if facts else None
@@ -149,7 +151,8 @@ def _compute_bytes(facts: GgufFacts, context: int, slots: int) -> int | None:
     """Return what a batch needs while it is computed, with flash attention, which the engine chooses by itself.
 
     A mask says for each token of the batch and each place in the cache whether the one sees the other (F16). Logits
-    are computed for one token a slot.
+    are computed for one token a slot; in a model that embeds or reranks, for each token of the batch, which is the
+    whole context where an input is read whole. Encoders have no logits.
     """
     layers, width = facts.layers, facts.embedding_length
     if not width:
@@ -160,8 +163,12 @@ def _compute_bytes(facts: GgufFacts, context: int, slots: int) -> int | None:
     inner = max(_FEED_FORWARD_VECTORS * feed_forward, _STATE_VECTORS * (layers.state_inner_size or 0))
     numbers = _MODEL_VECTORS * width + inner
     places = mask_places(facts, context)
-    logits = slots * (facts.vocabulary_size or 0) * _F32_BYTES
-    return BATCH * (numbers * _F32_BYTES + places * _F16_BYTES + _PER_TOKEN_BYTES) + logits
+    batch, outputs = BATCH, slots
+    if facts.capabilities.embedding or facts.capabilities.rerank:
+        batch = context if is_read_whole(facts.capabilities, facts.pooling) else BATCH
+        outputs = 0 if facts.architecture in ENCODERS else batch
+    logits = outputs * (facts.vocabulary_size or 0) * _F32_BYTES
+    return batch * (numbers * _F32_BYTES + places * _F16_BYTES + _PER_TOKEN_BYTES) + logits
 
 
 def _overhead_bytes(facts: GgufFacts | None, places: int) -> int:

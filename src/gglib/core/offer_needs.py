@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from gglib.core.context import ContextWish
 from gglib.core.fit import MachineMemory
+from gglib.core.kinds import context_ceiling
 from gglib.core.models import GgufFacts
 from gglib.core.offers import Offer, Offers
 from gglib.core.slots import SlotFit, model_fit
@@ -15,8 +16,9 @@ def context_to_judge(default: int, facts: GgufFacts | None, trained: int | None)
 
     ``trained`` is what the hub knows; the header knows better.
     """
-    known = facts.trained_context if facts else None
-    return ContextWish(requested=None, model_setting=None, default=default, trained=known or trained).needed
+    if facts is not None:
+        trained = context_ceiling(facts.trained_context or trained, facts.capabilities, facts.pooling)
+    return ContextWish(requested=None, model_setting=None, default=default, trained=trained).needed
 
 
 def fits_of(  # noqa: PLR0913 - what a fit depends on

@@ -122,7 +122,7 @@ _TOKEN = re.compile(
 def find_pooling(architecture: str, pooling_type: int | None, head: Head = Head.NONE) -> Pooling | None:
     """Return how a model pools, for its kind and for its launch; None for one that does not.
 
-    Converters write no pooling type for the rerankers of BERT's family: their classifier is what tells them apart.
+    Converters write no pooling type for the rerankers of BERT's family: they are recognized by their classifier.
     An encoder without either pools by the mean, as most do; its engine would refuse each request otherwise.
     """
     pooling = _POOLINGS.get(pooling_type)

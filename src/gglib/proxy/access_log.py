@@ -63,9 +63,11 @@ class AccessLog:
 
 def line(record: RequestRecord) -> str:
     """Return a request as one line, without its time. Pure."""
+    failure = ""
+    if record.cut or record.error_code:
+        failure = f" cut={record.cut}" if record.cut else f" error={record.error_code}"
     text = (
-        f"{record.method} {record.path} model={_value(record.model)} status={record.status or '-'}"
-        f"{_name('cut', record.cut)}{_name('error', None if record.cut else record.error_code)}"
+        f"{record.method} {record.path} model={_value(record.model)} status={record.status or '-'}{failure}"
         f"{_ms('waited', record.waited_s)}{_ms('first_byte', record.first_byte_s)}"
         f" duration_ms={record.duration_s * 1000:.1f} chunks={record.chunks}"
         f"{_count('prompt_tokens', record.prompt_tokens)}{_count('completion_tokens', record.completion_tokens)}"

@@ -13,7 +13,7 @@ from gglib.proxy.edge.wire import Wire
 from gglib.proxy.errors import JSON, describe, to_json
 from gglib.proxy.headers import Headers
 from gglib.proxy.http1.writer import AnswerWriter, header_lines
-from gglib.proxy.usage import HEAD_BYTES, TAIL_BYTES, find_usage, has_usage
+from gglib.proxy.usage import HEAD_BYTES, PROMPT_MARK, TAIL_BYTES, find_usage, has_usage
 
 STREAM_HEAD: Headers = [(b"content-type", header_rules.EVENT_STREAM), *header_rules.STREAM_HEADERS]
 
@@ -94,7 +94,10 @@ class Answer:
     @property
     def usage_text(self) -> bytes:
         """The pieces of the body that ``read_usage`` reads: its end, and before it what is known of the rest."""
-        return b"%b\n%b\n%b" % (self._head, self._middle, self.tail) if self._head else self.tail
+        tail = self.tail
+        if not self._head or PROMPT_MARK in tail:
+            return tail
+        return b"%b\n%b\n%b" % (self._head, self._middle, tail)
 
     async def start(self, status: int, headers: Headers, *, length: int | None = None) -> None:
         """Send the head. ``length`` is the body's in bytes; None where it is not known."""

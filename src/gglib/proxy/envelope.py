@@ -117,7 +117,7 @@ def _read_short(body: bytes, limits: SchemaLimits = _DEFAULT_LIMITS) -> Envelope
         and (num_ctx is None or (type(num_ctx) is int and num_ctx > 0))  # a bool is an int, too
         and len(fields) == len(members)
         and (_GUARDED.isdisjoint(fields) or _are_harmless(fields, text, limits))
-        and (TOKEN_LIMITS.isdisjoint(fields) or not has_odd_limit(fields))
+        and not has_odd_limit(fields)
     ):
         return Envelope(model, is_stream is True, num_ctx)
     return None

@@ -30,7 +30,7 @@ from gglib.proxy.errors import (
 from gglib.proxy.event_relay import EventRelay
 from gglib.proxy.headers import is_encoded, is_json_within
 from gglib.proxy.heartbeat import Heartbeat
-from gglib.proxy.lanes import NotAloneError
+from gglib.proxy.lanes import Lane, NotAloneError
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.request import Request
 from gglib.proxy.upstream import UpstreamRequest
@@ -67,6 +67,8 @@ async def forward(request: Request, answer: Answer, services: Services) -> None:
     if model is None:
         raise not_found(envelope.model, await services.catalog.list_models())
     request.model = name = model.name
+    if services.deadly_bodies.is_armed:
+        services.deadly_bodies.check(name, body, monotonic())
     try:
         if envelope.is_stream:
             async with Heartbeat(answer, options.heartbeat_s) as heartbeat:
@@ -75,6 +77,10 @@ async def forward(request: Request, answer: Answer, services: Services) -> None:
             await _exchange(request, answer, services, name, envelope.num_ctx, body, None)
     except EngineError as error:
         raise await _explained(error, model, services) from error
+    except EngineDiedError as error:
+        if error.was_alone:
+            services.deadly_bodies.note_death(name, body, monotonic())
+        raise
 
 
 async def _explained(error: EngineError, model: ModelSummary, services: Services) -> EngineError:
@@ -108,8 +114,6 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
     upstream_request = UpstreamRequest(request.target, request.upstream_lines, request.id, body)
     own_lines = answer.extra_lines
     asked_s = monotonic()
-    if services.deadly_bodies.is_armed:
-        services.deadly_bodies.check(model_name, body, asked_s)
     for pause_s in PAUSES_S:
         try:
             async with services.runtime.admit(
@@ -117,12 +121,31 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
             ) as target:
                 request.running, request.waited_s = target, monotonic() - asked_s
                 answer.extra_lines = own_lines + _context_line(target.effective_ctx)
-                await _send_in_lane(target, upstream_request, answer, services, heartbeat, limit_s=wait_s)
+                lane = services.pool.lanes.of(target)
+                if lane.is_reserved:
+                    await lane.opened()
+                entry = lane.enter()
+                try:
+                    await _send(target, upstream_request, answer, services, heartbeat)
+                except ContextLengthExceededError as error:
+                    if not (error.is_cache_full and lane.had_company(entry) and _has_said_nothing(answer)):
+                        raise
+                    refusal = error
+                else:
+                    return
+                finally:
+                    lane.leave()
+                await _send_alone(
+                    target,
+                    upstream_request,
+                    answer,
+                    services,
+                    heartbeat,
+                    lane=lane,
+                    refusal=refusal,
+                    limit_s=wait_s,
+                )
                 return
-        except EngineDiedError as error:
-            if error.was_alone:
-                services.deadly_bodies.note_death(model_name, body, monotonic())
-            raise
         except UnreachableError:
             if pause_s is None:
                 raise
@@ -142,30 +165,18 @@ def _has_said_nothing(answer: Answer) -> bool:
     return len(tail) < TAIL_BYTES and all(not line or line.startswith(b":") for line in tail.splitlines())
 
 
-async def _send_in_lane(  # noqa: PLR0913 - what an exchange is made of
+async def _send_alone(  # noqa: PLR0913 - what an exchange is made of
     target: RunningTarget,
     upstream_request: UpstreamRequest,
     answer: Answer,
     services: Services,
     heartbeat: Heartbeat | None,
     *,
+    lane: Lane,
+    refusal: EngineError,
     limit_s: float,
 ) -> None:
-    """Send a request beside the others at its target, and once again without them where they made it fail."""
-    lane = services.pool.lanes.of(target)
-    if lane.is_reserved:
-        await lane.opened()
-    entry = lane.enter()
-    try:
-        await _send(target, upstream_request, answer, services, heartbeat)
-    except ContextLengthExceededError as error:
-        if not (error.is_cache_full and lane.had_company(entry) and _has_said_nothing(answer)):
-            raise
-        refusal = error
-    else:
-        return
-    finally:
-        lane.leave()
+    """Send a request again when no other is at its target; raises ``refusal`` where that takes too long."""
     log.info("%s: the engine's cache was full; it is sent again, alone", upstream_request.request_id)
     if heartbeat is not None:
         heartbeat.start()

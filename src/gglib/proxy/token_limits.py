@@ -21,8 +21,6 @@ TOKEN_LIMITS = frozenset(
 )
 """Fields at the root of a body: of OpenAI's and Anthropic's routes, and of llama.cpp's own."""
 
-_ORDERED = tuple(sorted(TOKEN_LIMITS))
-
 MOST_TOKENS = 2**31 - 1
 NO_LIMIT = -1
 
@@ -31,9 +29,9 @@ _NUMBER = re.compile(rb"-?[0-9]")
 
 def has_odd_limit(fields: Mapping[str, object]) -> bool:
     """Whether the members of a root object, as ``json`` builds them, hold a number that has to be replaced."""
-    for name in _ORDERED:
-        value = fields.get(name)
-        if value is not None and isinstance(value, (int, float)) and not NO_LIMIT <= value <= MOST_TOKENS:
+    for name in TOKEN_LIMITS.intersection(fields):
+        value = fields[name]
+        if isinstance(value, (int, float)) and not NO_LIMIT <= value <= MOST_TOKENS:
             return True
     return False
 

@@ -136,7 +136,7 @@ async def launched(
     """Run an engine for the length of the block; at its end the process is gone, and so is all that it left.
 
     ``name`` is unique among the launches of this home. Raises ``ModelFileNotFoundError``, ``EngineNotFoundError``,
-    ``ModelLoadFailedError`` or ``InvalidSettingError``.
+    ``ModelLoadFailedError`` or ``EngineArgumentError``.
     """
     spec = await asyncio.to_thread(with_marks, spec)
     # The engine has a working directory of its own.

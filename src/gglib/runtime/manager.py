@@ -63,6 +63,7 @@ from gglib.runtime.messages import (
 from gglib.runtime.model_files import is_overwritten, with_marks
 from gglib.runtime.residents import Resident, ResidentState
 from gglib.runtime.scheduler import DEFAULT_MAX_WAIT_S, DEFAULT_QUEUE_LIMIT, Scheduler
+from gglib.runtime.shown_errors import shown_before_launch
 from gglib.runtime.workspace import sweep_leftovers
 
 logger = logging.getLogger("gglib.runtime")
@@ -98,7 +99,7 @@ class RuntimeConfig:
     """How long ``stop_current`` and ``drain`` let requests in flight go on."""
     use_unix_socket: bool = True
     memory_state: Callable[[], MemoryState] | None = None
-    """Reads what the system says of memory, to tell whether a killed engine was killed for want of it."""
+    """Reads what the system says of memory: whether an engine was killed for want of it."""
     watch_s: float = 1.0
     """How often the models in memory are compared with the catalogue and with their files; 0: never."""
 
@@ -258,7 +259,7 @@ class EngineManager(ModelRuntimePort):
         target = self._take_in_at_once(ticket, spec, needed)
         if target is not None:
             return target
-        if not self._is_on_its_way(spec, needed):
+        if not self._is_there_or_coming(spec, needed):
             spec = await self._check(spec)
             needed, at_launch = _context(
                 admission.num_ctx, spec.settings.context, admission.default_ctx, spec.trained_context
@@ -320,19 +321,25 @@ class EngineManager(ModelRuntimePort):
             self.let_go(ticket)
             raise
 
-    def _is_on_its_way(self, spec: ModelLaunchSpec, needed_ctx: int) -> bool:
-        """Whether the load of a model is under way that serves such a request."""
+    def _is_there_or_coming(self, spec: ModelLaunchSpec, needed_ctx: int) -> bool:
+        """Whether a model in memory, or one whose load is under way, serves such a request: it evicts nothing."""
         return any(
             resident.spec.model_id == spec.model_id
-            and resident.state is ResidentState.LOADING
+            and resident.state in {ResidentState.LOADING, ResidentState.READY}
             and is_enough(running=resident.context, needed=needed_ctx)
             for resident in self._scheduler.residents
         )
 
     async def _check(self, spec: ModelLaunchSpec) -> ModelLaunchSpec:
         """Raise what can be known before a good model is evicted for this one; return what holds for its files now."""
-        spec = await asyncio.to_thread(self._check_files_and_arguments, spec)
-        return spec if self._preflight is None else await self._preflight(spec)
+        try:
+            checked = await asyncio.to_thread(self._check_files_and_arguments, spec)
+            return checked if self._preflight is None else await self._preflight(checked)
+        except GglibError as error:
+            shown = await asyncio.to_thread(shown_before_launch, error, spec, self._launch_config)
+            if shown is error:
+                raise
+            raise shown from error
 
     def _check_files_and_arguments(self, spec: ModelLaunchSpec) -> ModelLaunchSpec:
         marked = with_marks(spec)
@@ -458,25 +465,32 @@ class EngineManager(ModelRuntimePort):
 
     async def _watch_models(self) -> None:
         """Notice, for as long as the manager runs, that a model was removed or that its file was overwritten."""
+        logged = None
         while True:
             await asyncio.sleep(self._config.watch_s)
             try:
                 await self._look_for_changes()
-            except (GglibError, OSError) as error:
-                logger.warning("the catalogue could not be compared with what is in memory: %s", error)
+                logged = None
+            except Exception as error:  # noqa: BLE001 - an embedder's catalogue may raise anything; looks go on
+                if str(error) != logged:  # once, not at each look
+                    logger.warning("the catalogue could not be compared with what is in memory: %s", error)
+                    logged = str(error)
 
     async def _look_for_changes(self) -> None:
         scheduler = self._scheduler
-        specs = [resident.spec for resident in scheduler.residents]
+        specs = [resident.spec for resident in scheduler.residents if not resident.is_on_its_way_out]
         specs += [waiter.spec for waiter in (*scheduler.waiters, *scheduler.pending_loads)]
+        specs += [failure.spec for failure in scheduler.failures]
         wanted = {spec.model_id: spec for spec in specs}
         for model_id, spec in wanted.items():
             known = await self._catalog.resolve_for_launch(spec.model_name)
             if known is None or known.model_id != model_id:
                 logger.info("'%s' was removed from the catalogue", spec.model_name)
                 self._tell(Forgotten(model_id))
+        staying = {resident.generation for resident in scheduler.residents if not resident.is_on_its_way_out}
         for life in list(self._lives.values()):
             is_running = life.ready_at is not None and not life.is_over.is_set()
+            is_running = is_running and life.launch.generation in staying
             if is_running and await asyncio.to_thread(is_overwritten, life.spec):
                 logger.warning("the file of '%s' changed while it was loaded", life.spec.model_name)
                 self._tell(Spoiled(life.launch.generation))

@@ -1,7 +1,7 @@
 """Turns the paths of this machine that are known to a launch into file names, for what clients are shown. Pure.
 
-An engine names the files that it reads, its socket and its own sources with whole paths. Where things are is nobody's
-business who may use a model; what they are called is needed to understand the message.
+An engine names the files that it reads, its socket and its own sources with whole paths. Clients need the names of
+files to understand a message; where these files are is not disclosed to them.
 """
 
 import json

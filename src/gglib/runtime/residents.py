@@ -67,6 +67,11 @@ class Resident:
         """Whether it drains and will not take requests again, whoever waits or leaves."""
         return self.stop_by is not None or (self.leaving is not None and self.leaving.reason.is_final)
 
+    @property
+    def is_on_its_way_out(self) -> bool:
+        """Whether nothing keeps it in memory any more but the requests that it answers."""
+        return self.state is ResidentState.STOPPING or self.is_leaving_for_good
+
     def move_to(self, state: ResidentState, now: float) -> None:
         """Change state; an illegal move raises and changes nothing."""
         if state not in _MOVES[self.state]:

@@ -19,9 +19,9 @@ Every event ends in ``_settle``, which looks at the whole and returns what must 
    ``max_wait_s`` either.
 3. Pending loads come after all waiters: a free place, or an idle resident, is used for the load of a model that a
    request asked for without waiting for it. A pending load evicts nothing that is in use or loading, and expires.
-4. A resident that nobody asked for during its idle time-to-live goes.
+4. A resident that no request asked for during its idle time-to-live goes.
 
-A resident is stopped only when nobody holds it, except by ``StopAsked`` whose patience is over. One that fell silent,
+A resident is stopped only when no request holds it, except by ``StopAsked`` past its deadline. One that fell silent,
 whose model was removed, or whose file was overwritten takes no new requests, and goes when the last one has left it.
 
 A swap that has begun is finished: when the last waiter leaves after a resident was stopped for its model, the load
@@ -70,7 +70,7 @@ from gglib.runtime.residents import PendingLoad, Resident, ResidentState, Waiter
 DEFAULT_MAX_WAIT_S = 15.0
 DEFAULT_QUEUE_LIMIT = 1_000
 PENDING_LOAD_S = 60.0
-"""How long a load that no request waits for stays pending. Clients that were told to come back do so within seconds."""
+"""How long a load that no request waits for stays pending. Clients come back after ``Retry-After``, within seconds."""
 UNUSED_KEPT_S = 3.0
 """How long a model that has answered nothing since its load is kept from pending loads of other models: the client that
 asked for it with ``wait=0`` is on its way back. Two such clients would otherwise evict each other's model for ever."""
@@ -367,7 +367,7 @@ class Scheduler:
 
     def _withdraw(self, resident: Resident | None, reason: StopReason, now: float) -> Iterator[Effect]:
         """Have a launch take no new requests; ``_settle`` stops it once no request holds it."""
-        if resident is None or resident.state is ResidentState.STOPPING:
+        if resident is None or resident.is_on_its_way_out:
             return
         if resident.state is ResidentState.LOADING:
             if reason is StopReason.REMOVED:
@@ -495,10 +495,10 @@ class Scheduler:
                 yield from self._free(victim, waiter, now)
 
     def _victim(self, waiter: Waiter, claimed: set[int], now: float) -> Resident | None:
-        """Return who has to go: a load that nobody waits for, else the idle, else who drains, else the least used.
+        """Return what has to go: a load that no request waits for, else an idle resident, a draining, the least used.
 
-        Who goes for somebody else already is ``claimed``. Of the idle, those whose clients may be back come last. For a
-        pending load only an idle one goes.
+        One that goes for another waiter already is ``claimed``. Of the idle, those whose clients may be back come last.
+        For a pending load only an idle one goes.
         """
         is_pending = isinstance(waiter, PendingLoad)
         return min(

@@ -31,6 +31,11 @@ def known_directories(spec: ModelLaunchSpec, config: LaunchConfig, *, launch_nam
     return folders
 
 
+def shown_before_launch(error: GglibError, spec: ModelLaunchSpec, config: LaunchConfig) -> GglibError:
+    """Return what clients get of an error from the checks before a launch. Blocks: links are followed."""
+    return with_file_names(error, PathNames(known_directories(spec, config, launch_name=""), config.home))
+
+
 def with_file_names(error: GglibError, names: PathNames) -> GglibError:
     """Return the same error for clients."""
     if isinstance(error, ModelLoadFailedError):

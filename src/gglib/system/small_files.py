@@ -1,7 +1,7 @@
 """Small files that are read at start: notes, records, settings. Only regular files, bounded, and never waited for.
 
 Anything may lie in the place of such a file: a FIFO without a writer blocks ``open`` for ever, ``/dev/zero`` behind a
-link never ends, a directory and a damaged file raise what nobody catches. Here each of these is an ``OSError`` or a
+link never ends, a directory and a damaged file raise errors of other kinds. Here each of these is an ``OSError`` or a
 ``ValueError`` with a phrase.
 """
 
@@ -44,7 +44,7 @@ def open_regular(
     except OSError as error:
         if error.errno == errno.ELOOP and not follows_links:
             raise OSError(errno.ELOOP, "it is a link", str(path)) from None
-        if error.errno == errno.ENXIO:  # a FIFO that nobody reads, a socket
+        if error.errno == errno.ENXIO:  # a FIFO without a reader, a socket
             raise OSError(errno.ENXIO, "it is not a regular file", str(path)) from None
         raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

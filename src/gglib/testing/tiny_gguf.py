@@ -113,7 +113,7 @@ def write_tiny_projector(path: Path) -> Path:
 
 def _gguf() -> Any:  # noqa: ANN401 - gguf has no types
     try:
-        import gguf  # noqa: PLC0415 - only who writes a model needs it
+        import gguf  # noqa: PLC0415 - only writing a model needs it
     except ImportError as error:
         raise ImportError("a tiny model needs the gguf package: pip install 'gglib[testing]'") from error
     return gguf

@@ -8,7 +8,6 @@ from pathlib import Path
 from gglib.core.models import ModelSummary
 from gglib.usecases.own_files import OwnFiles
 from gglib.usecases.pull_journal import BLOCK_BYTES
-from gglib.usecases.removal_journal import is_inside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,15 +22,15 @@ class DiskUse:
 
 def disk_use(models: Sequence[ModelSummary], own: OwnFiles) -> DiskUse:
     """Return what the models take. Looks at files and reads none of them."""
-    written = own.all()
+    notes = own.all()
     sizes: dict[tuple[int, int], tuple[int, bool]] = {}
     for model in models:
+        written = own.written_of(model, notes)
         for path in model.all_files:
             status = _status(path)
             if status is not None:
-                known = written.get(path)
-                is_own = known is not None and known.size_bytes == status.st_size
-                is_own = is_own or (model.is_downloaded and is_inside(path, own.models_dir))
+                note = notes.get(path)
+                is_own = path in written and (note is None or note.size_bytes == status.st_size)
                 key = (status.st_dev, status.st_ino)
                 was_own = sizes.get(key, (0, False))[1]
                 sizes[key] = min(status.st_size, status.st_blocks * BLOCK_BYTES), is_own or was_own

@@ -9,7 +9,7 @@ from gglib.system.small_files import open_regular
 
 
 def hash_file(path: Path, tell: Callable[[int], None] = lambda _: None) -> str:
-    """Return the hash in hex digits; ``tell`` hears how many bytes were read, and may raise. Raises OSError.
+    """Return the hash in hex digits; ``tell`` is called with the bytes read so far, and may raise. Raises OSError.
 
     What is no regular file is not read: a FIFO has no end, and neither has a device.
     """

@@ -116,15 +116,20 @@ class ModelFacts:
 
     async def _read(self, model: ModelSummary) -> _Reading:
         reading = await asyncio.to_thread(self._read_now, model)
-        if reading.found is not None and (changed := changed_model(model, reading.found)) is not None:
-            reading = await self._store_facts(model, changed, reading)
+        if reading.found is not None and changed_model(model, reading.found) is not None:
+            reading = await self._store_facts(model, reading.found, reading)
         if reading.is_final:
             self._readings[model.id] = reading
         return reading
 
-    async def _store_facts(self, model: ModelSummary, changed: NewModel, reading: _Reading) -> _Reading:
+    async def _store_facts(self, model: ModelSummary, found: ModelFiles, reading: _Reading) -> _Reading:
         try:
-            stored = await self._store.replace_model(model.name, changed)
+            # The row as it is now: a pull or the user may have changed it while the files were read.
+            now = await self._store.resolve_model(model.name)
+            if now is None or now.id != model.id or now.all_files != model.all_files:
+                return replace(reading, is_final=False)
+            changed = changed_model(now, found)
+            stored = None if changed is None else await self._store.replace_model(str(model.id), changed)
         except CatalogError as error:
             logger.warning("the facts of '%s' changed and could not be stored: %s", model.name, error)
             return replace(reading, is_final=False)
@@ -213,8 +218,12 @@ def _is_older_than_its_facts(model: ModelSummary, marks: Sequence[FileMark | Non
     """Whether no file changed since the model was added: then what was read at that time holds.
 
     The date is in whole seconds, so a file that changed within that second is not believed. A file that is missing has
-    no facts to be read.
+    no facts to be read. The row of an embedding model or a reranker that does not say how it pools is an older gglib's,
+    which knew less of headers; as does one of a model that does none of it, it costs one reading after each start.
     """
+    header = model.detected or model.capabilities
+    if None not in marks and not header.chat and model.pooling is None:
+        return False
     sizes = [mark.size_bytes for mark in marks[: len(model.paths)] if mark is not None]
     if None in marks:
         return True

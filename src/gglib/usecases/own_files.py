@@ -5,8 +5,8 @@ where it came from. A file is gglib's own as long as it is the one that the note
 place, or written into, is the user's. Where the size is right and only the time is not (the home was copied), the
 SHA-256 decides.
 
-Whoever is about to use a file that is there (a pull, an ``add``) and whoever deletes files holds ``changing`` while
-deciding, so that nothing is deleted that has just got a user.
+A pull or an ``add`` that is about to use a file that is there holds ``changing`` while deciding, and so does what
+deletes files: nothing is deleted that has just got a user.
 """
 
 import asyncio
@@ -110,13 +110,27 @@ class OwnFiles:
 
     def note_model(self, model: ModelSummary) -> None:
         """Write down the files of a model that gglib downloaded, before its row goes and takes that knowledge along."""
-        if not model.is_downloaded:
-            return
-        hashes = (*(model.hashes or (None,) * len(model.paths)), model.projector_sha256)
         known = self._known()
+        written = self.written_of(model, {**self._pinned, **known})
+        hashes = (*(model.hashes or (None,) * len(model.paths)), model.projector_sha256)
         for path, sha256 in zip(model.all_files, hashes, strict=False):
-            if path not in known:
+            if path in written and path not in known:
                 self.note(path, sha256=sha256, source=model.source, is_verified=False)
+
+    def written_of(self, model: ModelSummary, notes: Mapping[Path, OwnFile] | None = None) -> frozenset[Path]:
+        """Return the files of a model that gglib wrote, whether or not they were changed since.
+
+        ``notes`` are what ``all`` returned, where the caller has them.
+
+        The notes decide, for each file: a projector that the user set for a downloaded model is the user's, also
+        inside ``models/``. An older gglib wrote no notes: for its models the row decides, which has the hash of each
+        projector that gglib downloaded.
+        """
+        noted = (self.all() if notes is None else notes).keys() & set(model.all_files)
+        if not model.is_downloaded or not noted.isdisjoint(model.paths):
+            return frozenset(noted)
+        by_row = model.paths if model.projector_sha256 is None else model.all_files
+        return frozenset(noted.union(path for path in by_row if is_inside(path, self.models_dir)))
 
     def forget(self, paths: Sequence[Path]) -> None:
         """Forget files that are gone."""

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gglib.core.errors import InvalidGgufError
+from gglib.core.file_names import is_unicode
 from gglib.core.gguf_names import shard_of
 from gglib.core.models import GgufFacts
+from gglib.core.plain_text import escape_line
 from gglib.usecases.importing.candidates import Candidate
 from gglib.usecases.importing.folder import candidates_of
 from gglib.usecases.importing.walk import SUFFIX
@@ -40,10 +42,14 @@ def projector_beside(path: Path) -> Path | None:
 def checked_projector(path: Path, read_facts: FactsReader) -> Path:
     """Return the absolute path of a projector. Raises ``InvalidGgufError`` for a file that is none, with the reason."""
     path = Path(os.path.normpath(path.expanduser().absolute()))
+    if not is_unicode(str(path)):
+        raise _refused(path, "its name is not UTF-8")
     try:
         path.stat()
     except OSError as error:
         raise _refused(path, error.strerror or str(error)) from error
+    except ValueError as error:  # a NUL
+        raise _refused(path, "no file can have this name") from error
     if not path.is_file():
         raise _refused(path, "it is a directory" if path.is_dir() else "it is no file")
     try:
@@ -62,5 +68,5 @@ def is_projector(facts: GgufFacts) -> bool:
 
 def _refused(path: Path, reason: str) -> InvalidGgufError:
     return InvalidGgufError(
-        f"{path.name} cannot be a model's projector: {reason}; name its mmproj file, or 'none'."
+        f"{escape_line(path.name)} cannot be a model's projector: {reason}; name its mmproj file, or 'none'."
     )

@@ -22,10 +22,9 @@ from gglib.usecases.pull_journal import DIRECTORY_NAME as PULLS
 from gglib.usecases.pull_journal import PullJob, PullJournal
 from gglib.usecases.removal_journal import DIRECTORY_NAME as REMOVALS
 from gglib.usecases.removal_journal import Undeleted, delete_files, is_inside
-from gglib.usecases.remove_model import Doomed, Spared, doomed_file, is_being_fetched
+from gglib.usecases.remove_model import CHANGED, Doomed, Spared, doomed_file, is_being_fetched
 
 NOT_OURS = "gglib did not write it"
-CHANGED = "it was changed after gglib wrote it"
 FETCHED_NOW = "it is being fetched now"
 IS_LINK = "it is a link"
 _NOTES = frozenset((WRITTEN, PULLS, REMOVALS))
@@ -96,7 +95,7 @@ class Pruner:
         root = self.own.models_dir
         going = [file for file in plan.doomed if file.path in wanted and is_inside(file.path, root)]
         deleted, undeleted = delete_files([file.path for file in going], root)
-        self.own.forget(tuple(self.own.all()))  # also of those that somebody else deleted
+        self.own.forget(tuple(self.own.all()))  # also those that another program deleted
         for directory in plan.directories:
             _remove_if_empty(directory)
         freed = {file.path: file.freed_bytes for file in going}
@@ -249,4 +248,4 @@ def _remove_if_empty(directory: Path) -> None:
     try:
         directory.rmdir()
     except OSError:
-        return  # gone with its last file, or somebody has put something in
+        return  # gone with its last file, or another program has put something in

@@ -30,7 +30,7 @@ from gglib.usecases.file_hash import hash_file
 from gglib.usecases.own_files import OwnFiles
 from gglib.usecases.plan_pull import PullFile, PullPlan
 from gglib.usecases.pull_journal import JobFile, PullJob, PullJournal, bytes_on_disk
-from gglib.usecases.removal_journal import delete_files, is_inside
+from gglib.usecases.removal_journal import delete_files
 
 DOWNLOADING, VERIFYING, ADDING = "downloading", "verifying", "adding"
 
@@ -80,7 +80,7 @@ class Puller:
             return await self._pull(plan, job, progress)
 
     async def _pull(self, plan: PullPlan, job: PullJob, progress: TellPull) -> ModelSummary:
-        async with self._own.changing():  # from here on nobody deletes what is there already
+        async with self._own.changing():  # from here on no gglib deletes what is there already
             await asyncio.to_thread(self.journal.begin, job)
             await asyncio.to_thread(_make_directories, plan)
         try:
@@ -116,7 +116,8 @@ class Puller:
         """Raise ``StorageError`` where a file stands that gglib did not bring, unless it is the very one."""
         ours = {file.target for job in await asyncio.to_thread(self.journal.jobs) for file in job.all_files}
         for model in await self.store.list_models():
-            ours |= set(model.all_files) if model.is_downloaded else set()
+            if model.is_downloaded:  # a damaged file of such a model is repaired
+                ours |= {*model.paths, *await asyncio.to_thread(self._own.written_of, model)}
         written = await asyncio.to_thread(self._own.all)
         ours |= {
             file.target
@@ -200,18 +201,17 @@ async def _finish(
 
 
 async def _enter(job: PullJob, store: ModelStorePort, read_model: ModelReader, own: OwnFiles) -> ModelSummary:
+    known = await _model_with([file.target for file in job.files], store)
+    if known is not None:  # first: the files that the newer version does not have stay gglib's
+        await asyncio.to_thread(own.note_model, known)
     await asyncio.to_thread(_note_files, job, own)
     files = await asyncio.to_thread(read_model, job.files[0].target)
     if files.paths != tuple(file.target for file in job.files):
         raise InvalidGgufError("its files are called shards of one model, and their headers do not say so")
     model = _new_model(job, files)
-    known = await _model_with(model.paths, store)
     if known is not None:
-        await asyncio.to_thread(
-            own.note_model, known
-        )  # files that the newer version does not have stay gglib's
         model = replace(model, description=known.description)
-        model = await asyncio.to_thread(_with_own_projector, model, known, own.models_dir)
+        model = await asyncio.to_thread(_with_own_projector, model, known, own)
         return await store.replace_model(known.name, model) or known
     try:
         return await store.add_model(model)
@@ -223,13 +223,13 @@ async def _enter(job: PullJob, store: ModelStorePort, read_model: ModelReader, o
         return entered
 
 
-def _with_own_projector(model: NewModel, known: ModelSummary, models_dir: Path) -> NewModel:
+def _with_own_projector(model: NewModel, known: ModelSummary, own: OwnFiles) -> NewModel:
     """Return the newer version with the projector that the user set for the model: one that no pull brought."""
-    own = known.projector
-    if own is None or is_inside(own, models_dir) or not own.is_file():
+    projector = known.projector
+    if projector is None or projector in own.written_of(known) or not projector.is_file():
         return model
     return replace(
-        model, facts=model.facts.with_vision(), projector=own, projector_sha256=known.projector_sha256
+        model, facts=model.facts.with_vision(), projector=projector, projector_sha256=known.projector_sha256
     )
 
 

@@ -8,7 +8,7 @@ import asyncio
 import fcntl
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,12 @@ from gglib.core.models import ModelSummary
 from gglib.core.part_names import note_path, part_path
 from gglib.core.ports import ModelStorePort
 from gglib.system.small_files import open_regular
-from gglib.usecases.own_files import OwnFiles
+from gglib.usecases.own_files import OwnFile, OwnFiles
 from gglib.usecases.pull_journal import BLOCK_BYTES, PullJournal
 from gglib.usecases.removal_journal import RemovalJournal, Undeleted, delete_files, is_inside
+
+CHANGED = "it was changed after gglib wrote it"
+"""Why a file stays that has a note."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,15 @@ class Removal:
     """Tried again by the next gglib that opens the catalogue."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """A model that is removed, and which of its files gglib wrote."""
+
+    model: ModelSummary
+    written: frozenset[Path]
+    notes: Mapping[Path, OwnFile]
+
+
 async def forget_model(name: str, store: ModelStorePort, models_dir: Path) -> ModelSummary | None:
     """Forget a model and keep its files; that gglib wrote them stays known. None when there is no such model."""
     model = await store.resolve_model(name)
@@ -76,14 +88,16 @@ def plan_removal(
 ) -> RemovalPlan:
     """Return what is deleted with ``model``; ``models`` is the whole catalogue. Looks at files, changes nothing.
 
-    A file counts as gglib's own when the row says so or ``own`` does: the row of a file that was added again does not.
+    A file counts as gglib's own when ``own`` says so: see ``OwnFiles.written_of``.
     """
     own = own or OwnFiles(models_dir)
     holders = _holders(other for other in models if other.id != model.id)
+    notes = own.all()
+    owner = _Owner(model, own.written_of(model, notes), notes)
     doomed: list[Doomed] = []
     spared: list[Spared] = []
     for path in model.all_files:
-        reason = _why_spared(path, model, holders, own)
+        reason = _why_spared(path, owner, holders, own)
         if reason is not None:
             spared.append(Spared(path=path, reason=reason))
         else:
@@ -150,15 +164,21 @@ def _used(models: Sequence[ModelSummary]) -> set[Path]:
     return {path for model in models for path in model.all_files}
 
 
-def _why_spared(path: Path, model: ModelSummary, holders: dict[Path, str], own: OwnFiles) -> str | None:
-    if not model.is_downloaded and own.find(path) is None:
-        return "gglib did not download it"
-    if not is_inside(path, own.models_dir):
-        return "it is outside of gglib's own directory"
+def _why_spared(path: Path, owner: _Owner, holders: dict[Path, str], own: OwnFiles) -> str | None:
+    if path not in owner.written:
+        is_outside = owner.model.is_downloaded and not is_inside(path, own.models_dir)
+        return "it is outside of gglib's own directory" if is_outside else "gglib did not download it"
     holder = holders.get(path) or holders.get(_resolved(path))
     if holder is not None:
         return f"model '{holder}' uses it, too"
-    return "it is being fetched now" if is_being_fetched(path) else _why_no_plain_file(path)
+    if is_being_fetched(path):
+        return "it is being fetched now"
+    return _why_no_plain_file(path) or _why_changed(path, owner.notes.get(path), own)
+
+
+def _why_changed(path: Path, note: OwnFile | None, own: OwnFiles) -> str | None:
+    is_there = os.path.lexists(path)  # what is gone may have left a part
+    return CHANGED if note is not None and is_there and not own.is_same(note) else None
 
 
 def _why_no_plain_file(path: Path) -> str | None:

@@ -1,5 +1,6 @@
 """What cannot be loaded is said when it is set, added, listed or asked for, and by ``doctor``."""
 
+import asyncio
 import http.client
 import json
 from contextlib import closing
@@ -8,9 +9,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from gglib.bootstrap import catalog
 from gglib.testing import Script, write_tiny_gguf
 
 from .conftest import Home, wait_until
+
+INTERRUPTED = 130
+"""What shells call it when a program ended by SIGINT."""
 
 
 def ask(url: str, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
@@ -39,6 +44,22 @@ def test_an_argument_that_the_engine_refuses_is_refused_at_once(stocked: Home, a
     (model,) = json.loads(stocked.ok("list", "--json"))
     assert model["name"] == "tiny"
     assert "Engine gets" not in stocked.ok("show", "tiny")
+
+
+@pytest.mark.parametrize("command", ["set", "add"])
+def test_an_engine_is_not_asked_on_an_event_loop(
+    stocked: Home, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """It may take 20 s to answer, for which a loop would hold back Ctrl-C."""
+
+    def interrupted(_: object) -> None:
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            asyncio.get_running_loop()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(catalog, "find_engine", interrupted)
+    model = "tiny" if command == "set" else str(write_tiny_gguf(stocked.path / "other.gguf", seed=1))
+    assert stocked.run(command, model, "--engine-args", "--threads 1").returncode == INTERRUPTED
 
 
 def test_doctor_names_models_that_the_engine_in_use_refuses(stocked: Home) -> None:

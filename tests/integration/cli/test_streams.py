@@ -163,7 +163,8 @@ class TestAnswers:
             own = stocked.process("logs")
         for done in (refused, status, logs, own):
             assert (done.stdout + done.stderr).replace("\n", "").isprintable(), done
-            assert r"\x1b]52" in done.stdout + done.stderr
+            assert "]52;c" in done.stdout + done.stderr
+        assert r"\x1b]52" in logs.stdout
         log = (stocked.path / "logs" / "gglib.log").read_text()
         assert log.replace("\n", "").isprintable()
 

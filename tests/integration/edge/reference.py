@@ -145,7 +145,7 @@ def _read_head(data: bytes, limits: Limits) -> tuple[_Head, bytes]:
     method, target, is_old, authority = _read_request_line(line)
     headers, rest = _read_header_lines(rest, limits, size_bytes=len(line) + 2)
     head = _Head(method, target, headers, is_old)
-    _check_host(head.values(b"host"), authority)
+    _check_host(head, authority)
     if any(len(head.values(name)) > 1 for name in ONLY_ONCE):
         raise _RefusedError(400, "a header that may come once only")
     _check_framing(head)
@@ -209,12 +209,16 @@ def _read_header_lines(
             raise _RefusedError(431, "too many or too long header lines")
 
 
-def _check_host(hosts: list[bytes], authority: bytes | None) -> None:
+def _check_host(head: _Head, authority: bytes | None) -> None:
+    hosts = head.values(b"host")
+    is_health = head.method in {b"GET", b"HEAD"} and head.target.partition(b"?")[0] == b"/health"
+    if is_health and head.is_old and not hosts and authority is None:
+        return
     if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
         raise _RefusedError(400, "Host")
     if authority is not None and authority != hosts[0]:
         raise _RefusedError(400, "authority")
-    if not _OUR_HOST.fullmatch(hosts[0]):
+    if not is_health and not _OUR_HOST.fullmatch(hosts[0]):
         raise _RefusedError(403, "Host is not ours")
 
 

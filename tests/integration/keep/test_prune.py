@@ -15,9 +15,9 @@ from gglib.db import SqliteCatalog
 from gglib.usecases import own_files
 from gglib.usecases.disk_use import DiskUse, disk_use
 from gglib.usecases.own_files import OwnFile, OwnFiles
-from gglib.usecases.prune_models import CHANGED, FETCHED_NOW, IS_LINK, NOT_OURS, Pruned, PrunePlan, Pruner
+from gglib.usecases.prune_models import FETCHED_NOW, IS_LINK, NOT_OURS, Pruned, PrunePlan, Pruner
 from gglib.usecases.pull_journal import JobFile, PullJob, PullJournal
-from gglib.usecases.remove_model import forget_model, plan_removal
+from gglib.usecases.remove_model import CHANGED, forget_model, plan_removal
 
 CONTENT = b"x" * 100_000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -48,8 +48,10 @@ class House:
             self.own.note(path, sha256=hashlib.sha256(content).hexdigest(), source=SOURCE)
         return path
 
-    async def add(self, *paths: Path, name: str = "coder", projector: Path | None = None) -> None:
-        """Put a model into the catalogue whose row does not say that gglib downloaded it."""
+    async def add(
+        self, *paths: Path, name: str = "coder", projector: Path | None = None, is_downloaded: bool = False
+    ) -> None:
+        """Put a model into the catalogue, by default one whose row does not say that gglib downloaded it."""
         await self.catalog.add_model(
             NewModel(
                 name=name,
@@ -57,6 +59,7 @@ class House:
                 size_bytes=1,
                 facts=GgufFacts(architecture="llama"),
                 projector=projector,
+                is_downloaded=is_downloaded,
             )
         )
 
@@ -429,3 +432,49 @@ async def test_the_disk_use_counts_each_file_once(house: House, tmp_path: Path) 
     await house.add(tmp_path / "gone.gguf", name="gone")
     use = disk_use(await house.catalog.list_models(), house.own)
     assert use == DiskUse(models=4, total_bytes=3 * len(CONTENT), own_bytes=2 * len(CONTENT))
+
+
+class TestAUsersProjectorInsideModels:
+    """The user put a projector into ``models/`` and set it for a model that gglib downloaded."""
+
+    @pytest.fixture(name="users")
+    async def set_up(self, house: House) -> Path:
+        """Return the projector of the user."""
+        projector = house.put("ada/mmproj-mine.gguf", is_own=False)
+        await house.add(house.put("ada/a.gguf"), projector=projector, is_downloaded=True)
+        return projector
+
+    async def test_rm_keeps_it(self, house: House, users: Path) -> None:
+        """``rm --files`` deletes the model's own file, and says that the projector is not gglib's."""
+        (model,) = await house.catalog.list_models()
+        plan = plan_removal(model, [model], house.models_dir, house.own)
+        assert [file.path.name for file in plan.doomed] == ["a.gguf"]
+        assert [(file.path, file.reason) for file in plan.spared] == [(users, "gglib did not download it")]
+
+    async def test_prune_keeps_it_after_rm(self, house: House, users: Path) -> None:
+        """A model that is forgotten does not turn it into a file of gglib's, which ``prune`` would delete."""
+        await forget_model("coder", house.catalog, house.models_dir)
+        assert await house.kept() == {"ada/mmproj-mine.gguf": NOT_OURS}
+        assert house.left() == ["ada", str(users.relative_to(house.models_dir))]
+
+    async def test_the_total_does_not_count_it(self, house: House, users: Path) -> None:
+        """It is on the disk, but nothing that gglib may free."""
+        use = disk_use(await house.catalog.list_models(), house.own)
+        assert use == DiskUse(models=1, total_bytes=2 * blocks(users), own_bytes=blocks(users))
+
+
+class TestAReplacedFileOfADownload:
+    async def test_rm_keeps_it(self, house: House) -> None:
+        """A file that was put in the place of the one that gglib wrote stays, whatever the row says."""
+        path = house.put("ada/a.gguf")
+        await house.add(path, is_downloaded=True)
+        path.write_bytes(b"y" * len(CONTENT))
+        (model,) = await house.catalog.list_models()
+        plan = plan_removal(model, [model], house.models_dir, house.own)
+        assert (plan.doomed, [file.reason for file in plan.spared]) == ((), [CHANGED])
+
+
+def blocks(path: Path) -> int:
+    """Return what a file takes on the disk."""
+    status = path.stat()
+    return min(status.st_size, status.st_blocks * 512)

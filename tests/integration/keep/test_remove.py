@@ -50,6 +50,7 @@ def pulled(*paths: Path, name: str = "coder", projector: Path | None = None) -> 
         size_bytes=1,
         facts=GgufFacts(architecture="llama"),
         projector=projector,
+        projector_sha256=None if projector is None else "ab" * 32,
         is_downloaded=True,
     )
 

@@ -196,7 +196,7 @@ async def test_foreign_error_is_told_without_detail(caplog: pytest.LogCaptureFix
     ("method", "path", "status", "code", "allow"),
     [
         ("GET", "/", 404, "not_found", []),
-        ("POST", "/v1/chat/completions/", 404, "not_found", []),
+        ("POST", "/v1/chat/completions/x", 404, "not_found", []),
         ("POST", "/v1/unknown", 404, "not_found", []),
         ("GET", "/completion", 404, "not_found", []),
         ("GET", "/v1/chat/completions", 405, "method_not_allowed", ["POST"]),

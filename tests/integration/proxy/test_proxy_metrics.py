@@ -107,7 +107,7 @@ async def test_after_requests_of_every_kind_the_numbers_are_exactly_these() -> N
         assert (await ask(proxy.port, "BREW", "/health")).status == 405
         for path in ("/made/up", "/made/up/2"):
             assert (await ask(proxy.port, "GET", path)).status == 404
-        assert (await ask(proxy.port, "GET", "/health", headers=(("Host", "evil.example"),))).status == 403
+        assert (await ask(proxy.port, "POST", "/health", headers=(("Host", "evil.example"),))).status == 403
         for _ in range(2):
             assert await malformed(proxy.port) == b"HTTP/1.1 400 Bad Request\r\n"
         found = await scrape_when(proxy, 19)
@@ -123,7 +123,7 @@ async def test_after_requests_of_every_kind_the_numbers_are_exactly_these() -> N
         ("GET", "", "/health", "200"): 1,
         ("HEAD", "", "/health", "200"): 1,
         ("other", "", "/health", "405"): 1,
-        ("GET", "", "/health", "403"): 1,
+        ("POST", "", "/health", "403"): 1,
         ("GET", "", "other", "404"): 2,
     }
     durations = found["gglib_request_duration_seconds_count"]

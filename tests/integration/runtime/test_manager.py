@@ -769,11 +769,65 @@ async def test_a_catalogue_that_fails_unloads_nothing(world: World) -> None:
         assert (await manager.status()).residents[0].state == "ready"
 
 
+@pytest.mark.parametrize("error", [CatalogError("The disk is gone."), RuntimeError("The disk is gone.")])
+async def test_a_catalogue_that_fails_for_long_is_logged_once(
+    world: World, error: Exception, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The comparison goes on, whatever an embedder's catalogue raises, and its log does not grow with each one."""
+    async with world.manager(watch_s=0.001) as manager:
+        await manager.ensure_model_running("a", None, 8192)
+        calls = 0
+
+        async def fail(_: str) -> None:
+            nonlocal calls
+            calls += 1
+            raise error
+
+        with monkeypatch.context() as patched:
+            patched.setattr(world.catalog, "resolve_for_launch", fail)
+            await until(lambda: calls >= 5)
+        warnings = [record for record in caplog.records if "could not be compared" in record.message]
+        assert [record.getMessage().rpartition(": ")[2] for record in warnings] == ["The disk is gone."]
+        await world.catalog.remove_model("a")
+        await until(lambda: world.living() == [])
+
+
+async def test_a_change_during_an_answer_is_logged_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file that was overwritten is no news at the second look."""
+    async with world.manager(watch_s=0) as manager, manager.admit("a", None, 8192):
+        (world.home / "a.gguf").write_bytes(b"GGUF, another one")
+        await looks(manager, 3)
+    assert sum("changed while it was loaded" in record.message for record in caplog.records) == 1
+
+
+async def test_a_removed_model_is_no_failed_one(world: World) -> None:
+    """The status does not go on naming a model that is not in the catalogue any more."""
+    async with world.manager(Script(load_fails_with="invalid magic"), watch_s=0) as manager:
+        with pytest.raises(ModelLoadFailedError):
+            await manager.ensure_model_running("a", None, 8192)
+        await world.catalog.remove_model("a")
+        await looks(manager, 1)
+        assert (await manager.status()).failed == ()
+
+
 async def looks(manager: EngineManager, times: int) -> None:
     """Return when the manager has compared the catalogue with its memory so often."""
     for _ in range(times):
         with contextlib.suppress(CatalogError):
             await manager._look_for_changes()
+
+
+async def test_a_model_in_memory_is_not_checked_when_another_one_is_waited_for(world: World) -> None:
+    """Its file is gone and the engine has it whole: a request that others wait beside gets it, as one alone does."""
+    async with world.manager() as manager, manager.admit("a", None, 8192) as target:
+        waiter = asyncio.create_task(manager.ensure_model_running("b", None, 8192))
+        await until(lambda: len(manager._scheduler.waiters) == 1)
+        (world.home / "a.gguf").unlink()
+        async with manager.admit("a", None, 8192) as second:
+            assert second == target
+        waiter.cancel()
 
 
 async def test_a_model_whose_file_is_overwritten_is_loaded_again(world: World) -> None:

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from gglib.core.errors import (
+    EngineBrokenError,
     InvalidSettingError,
     ModelFileNotFoundError,
     ModelLoadFailedError,
+    ModelRuntimeError,
 )
 from gglib.core.models import ModelSettings, ModelSummary
 from gglib.gguf import read_model
@@ -166,11 +168,12 @@ async def test_a_good_model_is_not_evicted_for_one_without_its_projector(
 async def test_a_good_model_is_not_evicted_for_an_argument_that_the_engine_refuses(
     home: Home, arguments: tuple[str, ...]
 ) -> None:
-    """An option that this build lacks, and values that llama.cpp does not take."""
+    """An option that this build lacks, and values that llama.cpp does not take; embedders see an error of a runtime."""
     await home.catalog.change_model("b", settings=ModelSettings(engine_args=arguments))
     async with home.manager(Script(lacks_options=("--flash-attn",))) as manager:
-        with pytest.raises(InvalidSettingError, match=arguments[0]):
+        with pytest.raises(ModelRuntimeError, match=arguments[0]) as refused:
             await manager.ensure_model_running("b", None, 4096)
+        assert isinstance(refused.value, InvalidSettingError)
         assert (await manager.status()).residents[0].model_name == "a"
     assert home.launches() == ["a"]
 
@@ -243,3 +246,21 @@ async def test_a_file_is_read_once_for_all_requests_of_a_burst(
         with pytest.raises(ModelLoadFailedError):
             await manager.ensure_model_running("b", None, 4096)
     assert read == [home.b]
+
+
+@pytest.mark.parametrize("engine_args", [(), ("--threads", "1")])
+async def test_an_engine_that_broke_is_named_without_its_directory(
+    home: Home, engine_args: tuple[str, ...]
+) -> None:
+    """Clients see the same whether the check before the launch notices it, or the launch."""
+    await home.catalog.change_model("b", settings=ModelSettings(engine_args=engine_args))
+    async with home.manager() as manager:
+        program = next((home.path / "bin").rglob("llama-server"))
+        program.unlink()
+        program.write_text("#!/bin/sh\necho no help\n")
+        program.chmod(0o755)
+        with pytest.raises(
+            EngineBrokenError, match=r"^The engine llama-server cannot be used: it is not"
+        ) as refused:
+            await manager.ensure_model_running("b", None, 4096)
+        assert str(home.path) not in str(refused.value)

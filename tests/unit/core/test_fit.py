@@ -1,11 +1,13 @@
 """What a model takes, part by part, and whether a machine has it."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.core.fit import Fit, GpuMemory, MachineMemory, MemoryNeed, estimate, judge_fit
-from gglib.core.models import GgufFacts, LayerFacts
+from gglib.core.models import GgufFacts, LayerFacts, ModelCapabilities, Pooling
 
 MIB = 1024**2
 GIB = 1024**3
@@ -69,6 +71,51 @@ def test_a_slot_takes_a_cache_and_what_belongs_to_it() -> None:
     assert three.kv_bytes == 3 * one.kv_bytes
     assert three.compute_bytes - one.compute_bytes == 2 * 4 * 128_256
     assert three.overhead_bytes - one.overhead_bytes == 2 * 8192 * 128
+
+
+QWEN_MOE = GgufFacts(
+    architecture="qwen3moe",
+    block_count=8,
+    embedding_length=512,
+    head_count=16,
+    head_count_kv=4,
+    key_length=64,
+    value_length=64,
+    vocabulary_size=32_000,
+    layers=LayerFacts(feed_forward_length=512, experts_used=4, expert_feed_forward_length=512),
+)
+TINY = replace(
+    QWEN_MOE,
+    architecture="llama",
+    embedding_length=64,
+    vocabulary_size=354,
+    layers=LayerFacts(feed_forward_length=128),
+)
+
+
+@pytest.mark.parametrize(
+    ("facts", "pooling", "context", "measured_mib"),
+    [
+        (QWEN_MOE, "mean", 2048, 278.09),
+        (QWEN_MOE, "mean", 4096, 572.17),
+        (QWEN_MOE, "last", 2048, 69.52),
+        (TINY, "mean", 8192, 146.34),
+        (TINY, "rank", 8192, 146.31),
+        (TINY, "last", 8192, 9.14),
+        (replace(TINY, architecture="bert"), "mean", 8192, 142.22),
+        (replace(TINY, architecture="bert"), "mean", 2048, 11.55),
+    ],
+)
+def test_buffers_of_models_that_embed_or_rerank(
+    facts: GgufFacts, pooling: Pooling, context: int, measured_mib: float
+) -> None:
+    """Each input is one batch, with a logit for each of its tokens: what the wheel (b11549) printed, and some more."""
+    is_reranker = pooling == "rank"
+    launched = replace(
+        facts, capabilities=ModelCapabilities(embedding=not is_reranker, rerank=is_reranker), pooling=pooling
+    )
+    found = estimate(launched, weights_bytes=1, context=context, slots=4).compute_bytes / MIB
+    assert measured_mib < found < measured_mib * 1.2
 
 
 def test_experts_in_use_count_for_the_buffers() -> None:

@@ -7,7 +7,8 @@ import pytest
 from gglib.core.context import FALLBACK_TRAINED_CONTEXT, UNLIMITED_CONTEXT
 from gglib.core.fit import Fit, MachineMemory, MemoryNeed, estimate
 from gglib.core.hub import HubFile
-from gglib.core.models import GgufFacts
+from gglib.core.kinds import LONGEST_WHOLE_INPUT
+from gglib.core.models import GgufFacts, ModelCapabilities
 from gglib.core.offer_needs import context_to_judge, fits_of
 from gglib.core.offers import Offers, find_offers
 
@@ -114,3 +115,12 @@ def test_memory_is_judged_for_the_context_of_a_launch(
     assert context_to_judge(default, replace(FACTS, trained_context=in_header), told) == judged
     if in_header is None:
         assert context_to_judge(default, None, told) == judged
+
+
+def test_a_model_that_reads_its_input_whole_is_judged_with_what_it_is_launched_with() -> None:
+    """Its context is bounded, whatever it was trained for, and so are the buffers of an input."""
+    embedding = replace(
+        FACTS, trained_context=131_072, capabilities=ModelCapabilities(embedding=True), pooling="mean"
+    )
+    assert context_to_judge(UNLIMITED_CONTEXT, embedding, None) == LONGEST_WHOLE_INPUT
+    assert context_to_judge(UNLIMITED_CONTEXT, replace(embedding, pooling="last"), None) == 131_072

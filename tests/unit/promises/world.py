@@ -241,8 +241,11 @@ class World:
 
     def exit_as_told(self, generation: int) -> None:
         """End a process that was stopped. What it was stopped for comes, unless another model took the place."""
-        model = self.processes.pop(generation).makes_room_for
-        if model is not None and (wished := self.wished.get(model)) is not None:
+        process = self.processes.pop(generation)
+        model = process.makes_room_for
+        wished = None if model is None else self.wished.get(model)
+        if model is not None and wished is not None and process.began < wished.until:
+            # It was not over yet when the process was told to stop for it, and does not expire before its turn.
             until = max(wished.until, self.now + PENDING_LOAD_S)
             self.wished[model] = _Wished(wished.request, until)
         holders = self._lose_holders(generation)
@@ -310,7 +313,16 @@ class World:
                 assert isinstance(effect.error, _REFUSALS)
             else:
                 self._obey(effect)
+        self._note_fulfilled_wishes()
         return refused
+
+    def _note_fulfilled_wishes(self) -> None:
+        """Forget the loads whose models are there, also because one that drained takes requests again."""
+        for resident in self.scheduler.residents:
+            wished = self.wished.get(resident.spec.model_id)
+            is_ready = resident.state is ResidentState.READY
+            if wished is not None and is_ready and _fits(wished.request, resident.spec, resident.context):
+                del self.wished[resident.spec.model_id]
 
     def _obey(self, effect: Effect) -> None:
         match effect:

@@ -17,6 +17,7 @@ from gglib.runtime.messages import (
     BecameReady,
     Died,
     Effect,
+    Event,
     Exited,
     Forgotten,
     Grant,
@@ -928,6 +929,18 @@ def test_a_model_whose_file_was_overwritten_is_loaded_again() -> None:
     assert isinstance(stop, Stop)
     assert stop.leaving == Leaving(StopReason.CHANGED, 1)
     assert doing(scheduler.handle(Exited(1), 4)) == [Launch(2, A, 8192)]
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"), [(Forgotten(1), StopReason.REMOVED), (Spoiled(1), StopReason.CHANGED)]
+)
+def test_a_departure_begins_once(event: Event, reason: StopReason) -> None:
+    """The same news again, while a request is in flight, does not change since when the model takes no new ones."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    for now in (1, 2, 3):
+        assert doing(scheduler.handle(event, now)) == []
+    assert scheduler.residents[0].leaving == Leaving(reason, 1)
 
 
 def test_a_larger_context_that_nobody_waits_for_makes_no_busy_model_drain() -> None:

@@ -1,7 +1,9 @@
 """What the catalogue says of a model follows its files, and costs a look where they have not changed."""
 
+import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,16 +14,27 @@ from gglib.core.errors import (
     ModelNotFoundError,
     UnreadableFileError,
 )
-from gglib.core.models import FileMark, GgufFacts, ModelSummary
+from gglib.core.models import FileMark, GgufFacts, ModelCapabilities, ModelSettings, ModelSummary, NewModel
 from gglib.testing import FakeCatalog
 from gglib.usecases.fresh_catalog import REFRESH_S, FreshCatalog
 from gglib.usecases.model_facts import ModelFacts, changed_model
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 PATH = Path("/m.gguf")
 MARK = FileMark(100, 5_000_000_000, 5_000_000_000, 7, 1)
-FACTS = GgufFacts(architecture="llama", trained_context=8192)
+CHATS = ModelCapabilities(chat=True)
+FACTS = GgufFacts(architecture="llama", trained_context=8192, capabilities=CHATS)
 MODEL = ModelSummary(
-    id=1, name="m", paths=(PATH,), size_bytes=100, architecture="llama", trained_context=8192, added_at=10
+    id=1,
+    name="m",
+    paths=(PATH,),
+    size_bytes=100,
+    architecture="llama",
+    trained_context=8192,
+    capabilities=CHATS,
+    added_at=10,
 )
 
 
@@ -41,13 +54,18 @@ class Disk:
         self.mark: FileMark | None = MARK
         self.found: Files | Exception = Files()
         self.readings = 0
+        self.projector: Path | None = None
+        self.meanwhile: Callable[[], None] = lambda: None
+        """Happens while the file is read."""
         self.catalog = FakeCatalog([MODEL])
         self.facts = ModelFacts(self.catalog, self.read_model, lambda _: self.mark)
 
     def read_model(self, path: Path) -> Files:
         """Return what is there."""
-        del path
+        if path == self.projector:
+            return Files(GgufFacts(architecture="clip"))
         self.readings += 1
+        self.meanwhile()
         if isinstance(self.found, Exception):
             raise self.found
         return self.found
@@ -85,6 +103,61 @@ async def test_a_replaced_file_is_launched_with_its_own_facts(disk: Disk) -> Non
     assert (model.id, model.trained_context) == (1, 2048)
     assert await disk.check() == 2048
     assert disk.readings == 2
+
+
+async def test_what_the_user_said_of_a_replaced_file_stays(disk: Disk) -> None:
+    """Kind, settings, names and projector are the user's; what follows from the header is the new file's."""
+    projector, settings = (
+        Path("/mmproj.gguf"),
+        ModelSettings(context=512, engine_args=("-t", "1"), kind="rerank"),
+    )
+    disk.catalog = FakeCatalog(
+        [replace(MODEL, aliases=("n",), tags=("t",), projector=projector, settings=settings)]
+    )
+    disk.facts = ModelFacts(disk.catalog, disk.read_model, lambda _: disk.mark)
+    disk.projector, disk.mark = projector, replace(MARK, changed_ns=11_000_000_000)
+    disk.found = Files(GgufFacts(architecture="qwen3", trained_context=2048, capabilities=CHATS))
+    assert await disk.facts.refresh()
+    (model,) = await disk.catalog.list_models()
+    assert (model.aliases, model.tags, model.projector, model.settings) == (
+        ("n",),
+        ("t",),
+        projector,
+        settings,
+    )
+    assert (model.architecture, model.trained_context) == ("qwen3", 2048)
+    assert model.capabilities == ModelCapabilities(rerank=True)
+    assert model.detected == ModelCapabilities(chat=True, vision=True)
+    before = disk.readings
+    assert not await disk.facts.refresh()
+    assert disk.readings == before
+
+
+async def test_what_changed_while_the_file_was_read_is_not_undone(disk: Disk) -> None:
+    """The row has got other files meanwhile, by a pull or by the user: the facts of the former ones are not stored."""
+    disk.found = Files(GgufFacts(architecture="llama", trained_context=2048))
+    projector = Path("/mmproj.gguf")
+
+    def change() -> None:
+        row = NewModel(name="m", paths=(PATH,), size_bytes=100, facts=FACTS, projector=projector)
+        asyncio.run(disk.catalog.replace_model("m", row))
+
+    disk.meanwhile, disk.mark = change, replace(MARK, changed_ns=11_000_000_000)
+    await disk.facts.refresh()
+    (model,) = await disk.catalog.list_models()
+    assert (model.projector, model.trained_context) == (projector, 8192)
+
+
+@pytest.mark.parametrize("capabilities", [ModelCapabilities(embedding=True), ModelCapabilities()])
+async def test_a_row_of_an_older_gglib_is_read_again(disk: Disk, capabilities: ModelCapabilities) -> None:
+    """It knew no rerankers and no pooling, and the file has not changed since."""
+    disk.catalog = FakeCatalog([replace(MODEL, capabilities=capabilities)])
+    disk.facts = ModelFacts(disk.catalog, disk.read_model, lambda _: disk.mark)
+    disk.found = Files(replace(FACTS, capabilities=ModelCapabilities(rerank=True), pooling="rank"))
+    assert await disk.facts.refresh()
+    (model,) = await disk.catalog.list_models()
+    assert (model.capabilities, model.pooling) == (ModelCapabilities(rerank=True), "rank")
+    assert not await disk.facts.refresh()
 
 
 async def test_a_broken_file_is_read_once_and_tried_again_when_it_changes(disk: Disk) -> None:

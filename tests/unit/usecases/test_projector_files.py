@@ -53,3 +53,12 @@ def test_a_header_says_whether_it_is_one(tmp_path: Path, facts: GgufFacts, is_ta
     else:
         with pytest.raises(InvalidGgufError, match="it is a model of its own"):
             checked_projector(path, lambda _: facts)
+
+
+@pytest.mark.parametrize("name", ["mmproj-\udcff.gguf", "mmproj-\0.gguf"])
+def test_a_projector_that_no_engine_could_name_is_refused(tmp_path: Path, name: str) -> None:
+    """It would be taken, and the model would then fail to load; nothing of it is written raw to the terminal."""
+    with pytest.raises(InvalidGgufError, match=r"^mmproj-\S+ cannot be a model's projector: \w") as refused:
+        checked_projector(tmp_path / name, lambda _: GgufFacts(architecture="clip"))
+    str(refused.value).encode()
+    assert str(refused.value).isprintable()

@@ -210,6 +210,15 @@ class TestPulling:
         blind = await house.puller.pull(plan.without_projector(), ignore)
         assert (blind.id, blind.projector, blind.capabilities.vision) == (model.id, None, False)
 
+    async def test_a_users_projector_inside_models_survives_an_update(self, house: House) -> None:
+        """A newer version keeps the projector that the user set, wherever it is: no pull brought it."""
+        model = await house.puller.pull(await house.plan(f"{REPO}:Q4_K_M"), ignore)
+        path = model.paths[0].with_name("mmproj-mine.gguf")
+        write_tiny_projector(path)
+        await set_projector(model, path, house.store, read_model)
+        updated = await house.puller.pull(await house.plan(f"{REPO}:Q4_K_M"), ignore)
+        assert (updated.id, updated.projector, updated.capabilities.vision) == (model.id, path, True)
+
     async def test_progress_is_counted_over_all_files(self, house: House) -> None:
         """It never goes back, ends at the total, and says when it enters the model."""
         house.hub.add_repository(

@@ -67,7 +67,7 @@ def _looking() -> "Iterator[TellLooked]":
 
 
 def _may_add(new: "Sequence[ImportItem]", *, is_yes: bool, is_quiet: bool) -> bool:
-    """Ask, where somebody can be asked and has not said it already."""
+    """Ask the user in a terminal, unless the answer was given already."""
     from gglib.cli import render
     from gglib.cli.screen import is_interactive
     from gglib.core.errors import GglibError

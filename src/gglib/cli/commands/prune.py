@@ -55,7 +55,7 @@ def command(ctx: click.Context, *, yes: bool, dry_run: bool, as_json: bool) -> N
 
 
 def _may_delete(plan: "PrunePlan", *, is_yes: bool, is_quiet: bool) -> bool:
-    """Ask, where somebody can be asked and has not said it already."""
+    """Ask the user in a terminal, unless the answer was given already."""
     from gglib.cli.screen import is_interactive
     from gglib.core.errors import GglibError
 

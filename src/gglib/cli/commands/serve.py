@@ -46,7 +46,7 @@ async def _serve(settings: "Settings", drain: "Drain") -> None:
         claimed_home(settings) as home,
         running_server(settings, home, engine, on_drain=drain) as server,
     ):
-        with output_is_optional():  # requests matter, not who reads this
+        with output_is_optional():  # it serves also where this cannot be printed
             click.echo(f"Listening on {server.url}")
             warn_if_open(settings)
             click.echo(f"Engine: {escape_line(engine.description)}")

@@ -38,7 +38,7 @@ def command(  # noqa: PLR0913 - click passes each option
     """
     from dataclasses import replace
 
-    from gglib.bootstrap.catalog import engine_args_of, give_projector, read_header_again
+    from gglib.bootstrap.catalog import engine_args_of, give_projector, own_files, read_header_again
     from gglib.cli import render
     from gglib.cli.model_settings import DEFAULT_WORD, context_of, idle_ttl_of, kind_of, projector_of
     from gglib.cli.runner import with_catalog
@@ -55,14 +55,16 @@ def command(  # noqa: PLR0913 - click passes each option
         )
 
     own = options.settings()
+    # Outside of the event loop, which would hold back Ctrl-C: the engine may take 20 s to answer.
+    arguments = None if engine_args is None else engine_args_of(engine_args, own)
 
     async def change(store: ModelStorePort) -> ModelSummary:
         known = await require_model(store, model)
         settings = known.settings
         if ctx is not None:
             settings = replace(settings, context=None if ctx == DEFAULT_WORD else context_of(ctx))
-        if engine_args is not None:
-            settings = replace(settings, engine_args=engine_args_of(engine_args, own))
+        if arguments is not None:
+            settings = replace(settings, engine_args=arguments)
         if idle_ttl is not None:
             settings = replace(settings, idle_ttl_s=idle_ttl_of(idle_ttl))
         if kinds["auto"]:
@@ -70,7 +72,7 @@ def command(  # noqa: PLR0913 - click passes each option
         if any(kinds.values()):
             settings = replace(settings, kind=kind)
         if mmproj is not None:
-            await give_projector(known, projector_of(mmproj), store)
+            await give_projector(known, projector_of(mmproj), store, own_files(own))
         changed = await store.change_model(
             known.name, aliases=aliases if aliases or no_alias else None, settings=settings
         )

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from gglib.core.errors import InvalidSettingError
+from gglib.core.errors import EngineArgumentError
 from gglib.runtime.engine import embedded_main
 from gglib.runtime.engine.kinds import pooling_launch
 from gglib.runtime.engine.options import EngineOption, passed_arguments
@@ -45,7 +45,7 @@ class EmbeddedEngine:
         return embedded_main.has_gpu(xllamacpp.get_device_info())
 
     def check_engine_args(self, arguments: Sequence[str]) -> None:
-        """Raise ``InvalidSettingError`` for an argument that the wheel has no field for."""
+        """Raise ``EngineArgumentError`` for an argument that the wheel has no field for."""
         for option, _ in passed_arguments(arguments):
             _field_of(option)
 
@@ -100,7 +100,7 @@ def _pooling_fields(plan: LaunchPlan) -> dict[str, object]:
 
 def _field_of(option: EngineOption) -> str:
     if option.field is None:
-        raise InvalidSettingError(
+        raise EngineArgumentError(
             f"The embedded engine (xllamacpp) does not take '{option.names[0]}': leave this argument out, "
             "or install llama.cpp so that llama-server is on the PATH."
         )

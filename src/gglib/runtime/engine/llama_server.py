@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gglib.core.errors import EngineBrokenError, InvalidSettingError
+from gglib.core.errors import EngineArgumentError, EngineBrokenError
 from gglib.runtime.engine.asking import ProgramAnswer, ask
 from gglib.runtime.engine.help_page import options_of, why_not_run, why_unusable
 from gglib.runtime.engine.kinds import pooling_launch
@@ -67,13 +67,13 @@ class LlamaServerEngine:
         neither believed nor remembered. Raises ``EngineBrokenError``.
         """
         identity = self._identity()
-        with self._is_asking:  # who comes second gets the answer to the first
+        with self._is_asking:  # a second caller gets the answer to the first one
             if self._help is None or self._help.identity != identity:
                 self._help = _Help(identity, self._ask_options())
             return self._help.options
 
     def check_engine_args(self, arguments: Sequence[str]) -> None:
-        """Raise ``InvalidSettingError`` for an argument that this build does not know."""
+        """Raise ``EngineArgumentError`` for an argument that this build does not know."""
         if arguments:
             _own_arguments(arguments, self.known_options)
 
@@ -85,7 +85,7 @@ class LlamaServerEngine:
         return [str(self.path), *build_arguments(plan, self.known_options)]
 
     def _identity(self) -> _FileIdentity:
-        """Return what tells this version of the program and of its libraries from another one."""
+        """Return what distinguishes this version of the program and of its libraries from another one."""
         try:
             real = self.path.resolve(strict=True)
             own = _identity_of(real)
@@ -167,7 +167,7 @@ def _pooling_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
         return []
     switch = "--reranking" if plan.spec.capabilities.rerank else "--embeddings"
     if switch not in known:
-        raise InvalidSettingError(f"This llama-server does not know '{switch}': install a newer one.")
+        raise EngineArgumentError(f"This llama-server does not know '{switch}': install a newer one.")
     words = [switch]
     if launch.pooling is not None:
         words += ["--pooling", launch.pooling]
@@ -181,7 +181,7 @@ def _own_arguments(arguments: Sequence[str], known: frozenset[str]) -> list[str]
     for option, value in passed_arguments(arguments):
         name = next((name for name in option.names if name in known), None)
         if name is None:
-            raise InvalidSettingError(
+            raise EngineArgumentError(
                 f"This llama-server does not know the engine argument '{option.names[0]}': leave it out, "
                 "or install a newer llama.cpp."
             )

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gglib.core.errors import InvalidSettingError
+from gglib.core.errors import EngineArgumentError
 
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 """llama.cpp reads whole numbers into 32 bits (``std::stoi``) and ends at any other."""
@@ -84,7 +84,7 @@ _BY_NAME = {name: option for option in ENGINE_OPTIONS for name in option.names}
 def parse_engine_args(arguments: Sequence[str]) -> Iterator[tuple[EngineOption, str | None]]:
     """Yield each option with the text of its value, None for a switch.
 
-    Takes ``--name value`` and ``--name=value``. Raises ``InvalidSettingError`` for what is not on the list, for a
+    Takes ``--name value`` and ``--name=value``. Raises ``EngineArgumentError`` for what is not on the list, for a
     missing value and for a value of the wrong type.
     """
     rest = iter(arguments)
@@ -92,10 +92,10 @@ def parse_engine_args(arguments: Sequence[str]) -> Iterator[tuple[EngineOption, 
         name, has_value, value = argument.partition("=")
         option = _BY_NAME.get(name)
         if option is None:
-            raise InvalidSettingError(f"Engine argument '{name}' is not one that a model may set.")
+            raise EngineArgumentError(f"Engine argument '{name}' is not one that a model may set.")
         if option.kind is bool:
             if has_value:
-                raise InvalidSettingError(f"Engine argument '{name}' takes no value.")
+                raise EngineArgumentError(f"Engine argument '{name}' takes no value.")
             yield option, None
             continue
         text = value if has_value else next(rest, None)
@@ -120,10 +120,10 @@ def passed_arguments(arguments: Sequence[str]) -> Iterator[tuple[EngineOption, s
 
 def _checked(name: str, option: EngineOption, text: str | None) -> str:
     if text is None:
-        raise InvalidSettingError(f"Engine argument '{name}' needs a value.")
+        raise EngineArgumentError(f"Engine argument '{name}' needs a value.")
     needed = _what_it_needs(option, text)
     if needed is not None:
-        raise InvalidSettingError(f"Engine argument '{name}' needs {needed}, not '{text}'.")
+        raise EngineArgumentError(f"Engine argument '{name}' needs {needed}, not '{text}'.")
     return text
 
 

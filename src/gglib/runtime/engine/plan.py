@@ -74,7 +74,7 @@ class Engine(Protocol):
         ...
 
     def check_engine_args(self, arguments: Sequence[str]) -> None:
-        """Raise ``InvalidSettingError`` for an engine argument of a model that this engine does not take.
+        """Raise ``EngineArgumentError`` for an engine argument of a model that this engine does not take.
 
         May block: a binary is asked which options it knows, once for each version of its file. Raises
         ``EngineBrokenError`` when it cannot run.
@@ -84,7 +84,7 @@ class Engine(Protocol):
     def command(self, plan: LaunchPlan) -> list[str]:
         """Return the argv of a launch, after writing what the engine reads from files. May block for seconds.
 
-        Raises ``InvalidSettingError`` for a model's engine argument that this engine does not take, and
+        Raises ``EngineArgumentError`` for a model's engine argument that this engine does not take, and
         ``EngineBrokenError`` where the engine's program cannot run.
         """
         ...
