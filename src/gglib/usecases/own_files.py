@@ -167,7 +167,10 @@ class OwnFiles:
 
     def _known(self) -> dict[Path, OwnFile]:
         known = {}
-        for note in sorted(self._directory.glob("*.json")):
+        notes: list[Path] = []
+        with contextlib.suppress(OSError):  # of a directory that this user may not search
+            notes = sorted(self._directory.glob("*.json"))
+        for note in notes:
             try:
                 file = self._read(note)
             except FileNotFoundError:

@@ -282,6 +282,13 @@ class TestForbidden:
         assert f"{closed}  (hidden: let this user" in without_privileges(home, "show", "coder").stdout
         assert "may not search: allow it" in without_privileges(home, "doctor").stdout
 
+    @pytest.mark.usefixtures("closed")
+    def test_models_are_listed(self, home: Home) -> None:
+        """The total counts what can be seen: the notes of gglib's own files cannot."""
+        done = without_privileges(home, "list")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "1 model, 0 MB on disk, 0 MB of it gglib's own." in done.stdout
+
     def test_it_is_not_deleted(self, home: Home, closed: Path) -> None:
         """Who forgets the model hears that its file stays, or that it has to be left out."""
         done = without_privileges(home, "rm", "coder", "--files")
