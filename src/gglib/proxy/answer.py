@@ -13,7 +13,7 @@ from gglib.proxy.edge.wire import Wire
 from gglib.proxy.errors import JSON, describe, to_json
 from gglib.proxy.headers import Headers
 from gglib.proxy.http1.writer import AnswerWriter, header_lines
-from gglib.proxy.usage import HEAD_BYTES, PROMPT_MARK, TAIL_BYTES, find_usage, has_usage
+from gglib.proxy.usage import HEAD_BYTES, TAIL_BYTES, find_usage, has_usage
 
 STREAM_HEAD: Headers = [(b"content-type", header_rules.EVENT_STREAM), *header_rules.STREAM_HEADERS]
 
@@ -59,8 +59,10 @@ class Answer:
         self._wire = wire
         self._writer = AnswerWriter(method=method, minor_version=minor_version)
         self._request_id = request_id.encode()
-        self._head = self._middle = b""
-        """The first bytes of a body that is longer than its tail, and what was seen of its usage in between."""
+        self._head: bytes | None = None
+        """The first bytes of a body that is longer than its tail; empty for a stream that reports no usage there."""
+        self._middle = b""
+        """What was seen of its usage in between."""
         self._older_parts: list[bytes] = []
         self._parts: list[bytes] = []
         self._parts_bytes = 0
@@ -94,10 +96,7 @@ class Answer:
     @property
     def usage_text(self) -> bytes:
         """The pieces of the body that ``read_usage`` reads: its end, and before it what is known of the rest."""
-        tail = self.tail
-        if not self._head or PROMPT_MARK in tail:
-            return tail
-        return b"%b\n%b\n%b" % (self._head, self._middle, tail)
+        return b"%b\n%b\n%b" % (self._head, self._middle, self.tail) if self._head else self.tail
 
     async def start(self, status: int, headers: Headers, *, length: int | None = None) -> None:
         """Send the head. ``length`` is the body's in bytes; None where it is not known."""
@@ -222,19 +221,24 @@ class Answer:
         self._parts.append(part)
         self._parts_bytes += len(part)
         if self._parts_bytes >= TAIL_BYTES:
-            if not self._head:
-                self._head = b"".join(self._parts)[:HEAD_BYTES]
+            if self._head is None:
+                self._keep_head(b"".join(self._parts))
             self._older_parts, self._parts, self._parts_bytes = self._parts, [], 0
 
     def _note_long(self, part: bytes) -> None:
         """Look at all of a part of which only the end is kept."""
-        if not self._head:
-            self._head = (b"".join(self._parts) + part[:HEAD_BYTES])[:HEAD_BYTES]
-        if not self.is_event_stream and not has_usage(
-            self._head
-        ):  # embeddings, the longest answers, have it there
+        head = self._head
+        if head is None:
+            head = self._keep_head(b"".join(self._parts) + part[:HEAD_BYTES])
+        if not self.is_event_stream and not has_usage(head):  # embeddings, the longest answers, have it there
             before = b"".join(self._older_parts + self._parts)
             self._middle = find_usage(part, before) or self._middle
+
+    def _keep_head(self, begin: bytes) -> bytes:
+        """Keep the beginning of a body for ``usage_text``; of a stream only where it reports usage, as Anthropic's."""
+        head = begin[:HEAD_BYTES]
+        self._head = head if not self.is_event_stream or has_usage(head) else b""
+        return head
 
     def _require(self, state: AnswerState, what: str) -> None:
         if self.state is not state:

@@ -9,6 +9,9 @@ from gglib.proxy.error_events import ErrorEventWatch, is_content, is_one_event
 from gglib.proxy.errors import EngineError
 from gglib.proxy.http1.response import ResponseHead
 
+_SEVERAL_EVENTS_BYTES = 1024
+"""A longer part is hardly one event, and to look through it costs more than to look at its end."""
+
 
 class EventRelay:
     """A ``Sink`` in front of an answer. All but ``offer`` raise the ``EngineError`` that they meet."""
@@ -39,7 +42,9 @@ class EventRelay:
 
     def offer(self, part: bytes, *, is_last: bool = False) -> bool:
         """Send a part at once where it cannot hold an error; else take nothing, so that it comes to ``write``."""
-        if self._is_at_rest and (is_one_event(part) or not part or is_content(part)):
+        if self._is_at_rest and (
+            (len(part) < _SEVERAL_EVENTS_BYTES and is_one_event(part)) or not part or is_content(part)
+        ):
             return self._answer.offer(part, is_last=is_last)
         return False
 

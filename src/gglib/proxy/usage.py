@@ -21,8 +21,6 @@ _SPAN_BYTES = 512
 """A whole ``usage`` or ``timings`` object, of 100 and 300 bytes."""
 _OBJECTS = (b'"usage":', b'"timings":')
 
-PROMPT_MARK = b'"prompt_'
-"""A piece that has it reports the prompt, so that nothing before it has to be read."""
 _PROMPT, _COMPLETION = b'"prompt_tokens":', b'"completion_tokens":'
 """OpenAI's names, and those of nearly every answer."""
 _OTHER_PROMPTS = (

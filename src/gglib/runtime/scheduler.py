@@ -287,6 +287,7 @@ class Scheduler:
                 if resident.state is ResidentState.READY:
                     resident.move_to(ResidentState.DRAINING, now)
                 resident.leaving = Leaving(StopReason.SILENT, now)
+                resident.makes_room_for = None  # it goes for its own sake now
 
     def _become_ready(self, generation: int, now: float) -> None:
         resident = self._residents.get(generation)

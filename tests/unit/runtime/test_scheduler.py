@@ -571,6 +571,19 @@ def test_a_silent_engine_is_replaced_when_nobody_else_uses_it() -> None:
     assert doing(scheduler.handle(ask(2, A), 602)) == [Launch(2, A, 8192)]
 
 
+def test_an_engine_that_falls_silent_while_it_drains_goes_for_no_other_model() -> None:
+    """The swap that it drained for ends with its waiter: after the stop nothing is launched."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 1)
+    scheduler.handle(ask(2, B), 1)
+    scheduler.handle(TimePassed(), 16)
+    scheduler.handle(Suspected(1), 17)
+    assert doing(scheduler.handle(Left(1), 17)) == [Stop(1)]
+    assert doing(scheduler.handle(Left(2), 17.1)) == []
+    assert doing(scheduler.handle(Exited(1), 17.2)) == []
+    assert scheduler.pending_loads == ()
+
+
 def test_a_silent_engine_takes_nobody_new_and_loses_nobody() -> None:
     """Who is being answered goes on; who comes waits for the next process."""
     scheduler = scheduler_with_ready(A)
