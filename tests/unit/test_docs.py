@@ -89,7 +89,7 @@ EDGE_ROWS = {
     "body": f"{OPTIONS.body_timeout_s:g} s, and 1 s more for each {OPTIONS.body_min_rate:,} bytes that came, "
     f"but never more than {OPTIONS.body_timeout_s:g} s ahead",
     "idle connection": f"{OPTIONS.idle_timeout_s:g} s",
-    "answer that nobody reads": f"{OPTIONS.write_timeout_s:g} s without",
+    "answer that is not read": f"{OPTIONS.write_timeout_s:g} s without",
 }
 
 

@@ -209,10 +209,13 @@ async def test_an_engine_killed_while_loading_is_out_of_memory_only_on_evidence(
 
 
 async def test_clients_see_file_names_and_the_operators_log_has_the_paths(
-    world: World, caplog: pytest.LogCaptureFixture
+    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Model, socket and log of a failed load: in the error, its last lines, the status and the last swap."""
     home = world.home
+    monkeypatch.setenv(
+        "HOME", "/home/ada"
+    )  # wherever the real one is, it may be a neighbour of the model's directory
     said = (
         f"0.01 I srv load_model: loading model '{home}/broken.gguf'\n"
         f"0.02 I srv start: {quote(str(home))}/run/engines/{os.getpid()}-1/key and {home}/logs/x.log\n"
