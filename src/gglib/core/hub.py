@@ -48,6 +48,8 @@ class RemoteFile:
     """None where only the server knows."""
     sha256: str | None = None
     """What its content must hash to; None where nobody says."""
+    validator: str | None = None
+    """What its server says to distinguish its versions (``ETag``, else ``Last-Modified``); of an address only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

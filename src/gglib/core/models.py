@@ -35,6 +35,11 @@ class ModelSource:
     """What brought it: ``hub``, ``url``, ``starter``, or the program whose file it is, as ``ollama``."""
     repo: str | None = None
     revision: str | None = None
+    """The commit."""
+    asked_revision: str | None = None
+    """The branch, tag or commit that was asked for by name; None: the newest."""
+    url: str | None = None
+    """The whole address, for ``url``; it may have a signature in it, so it is shown without its query."""
     file: str | None = None
     """The first file's name there."""
     sha256: str | None = None
@@ -161,6 +166,8 @@ class ModelSummary:
     projector: Path | None = None
     """The file that turns images into embeddings (mmproj), for a model that can see."""
     projector_sha256: str | None = None
+    version_id: int | None = None
+    """Of the version (``core.versions``) whose files it has; None where the files are the user's."""
     is_downloaded: bool = False
     """Whether gglib brought the files, and may delete them."""
     chat_template_sha256: str | None = None
@@ -241,6 +248,9 @@ class ModelLaunchSpec:
     """Every shard in order; empty where only ``path`` is known."""
     marks: tuple[FileMark, ...] = ()
     """The state of each of ``files`` before the launch; empty while it is not known."""
+    hold_path: Path | None = None
+    """What to hold a shared lock on (``flock``) from before the files are opened until the engine has ended, so that no
+    gglib deletes them; None for files that gglib did not write."""
 
     @property
     def files(self) -> tuple[Path, ...]:
