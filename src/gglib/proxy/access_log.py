@@ -9,6 +9,7 @@ in all. So lines are handed over together: a record holds one or more, each with
 
 import logging
 import time
+from functools import lru_cache
 
 from gglib.core.plain_text import escape_line
 from gglib.proxy.record import Refusal, RequestRecord
@@ -78,6 +79,7 @@ def line(record: RequestRecord) -> str:
     return text if is_plain else escape_line(text)
 
 
+@lru_cache(maxsize=256)
 def _value(text: str | None) -> str:
     """Return a text of the client as the value of a field: quoted, where a blank would end it."""
     if not text:

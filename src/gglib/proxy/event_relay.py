@@ -4,25 +4,33 @@ The error is raised, so that it is sent in the client's dialect like every other
 ``error_events``.
 """
 
+from typing import Protocol
+
 from gglib.proxy.answer import Answer
-from gglib.proxy.error_events import ErrorEventWatch, is_content, is_one_event
+from gglib.proxy.error_events import ErrorEventWatch, is_content
 from gglib.proxy.errors import EngineError
 from gglib.proxy.http1.response import ResponseHead
 
-_SEVERAL_EVENTS_BYTES = 1024
-"""A longer part is hardly one event, and to look through it costs more than to look at its end."""
+
+class _Offer(Protocol):
+    def __call__(self, part: bytes, *, is_last: bool = False) -> bool: ...
 
 
 class EventRelay:
     """A ``Sink`` in front of an answer. All but ``offer`` raise the ``EngineError`` that they meet."""
 
-    __slots__ = ("_answer", "_is_at_rest", "_watch")
+    __slots__ = ("_answer", "_is_at_rest", "_watch", "offer")
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         self._watch = ErrorEventWatch()
         self._is_at_rest = True
         """Whether the next part begins a line, and nothing is held back."""
+        self.offer: _Offer = answer.offer_events
+        """Sends a part at once where it cannot hold an error; else takes nothing, so that it comes to ``write``.
+
+        The method of the answer itself: each token of a stream would pay for a call in between.
+        """
 
     async def begin(self, head: ResponseHead, part: bytes, *, is_last: bool) -> None:
         """Send the head, and what has come of the events; not even the head where the first event is an error."""
@@ -39,14 +47,6 @@ class EventRelay:
         )
         if error is not None:
             raise error
-
-    def offer(self, part: bytes, *, is_last: bool = False) -> bool:
-        """Send a part at once where it cannot hold an error; else take nothing, so that it comes to ``write``."""
-        if self._is_at_rest and (
-            (len(part) < _SEVERAL_EVENTS_BYTES and is_one_event(part)) or not part or is_content(part)
-        ):
-            return self._answer.offer(part, is_last=is_last)
-        return False
 
     async def room(self) -> None:
         """Return when the client has read, or is gone."""
@@ -76,5 +76,11 @@ class EventRelay:
         if error is None and is_last:
             rest, error = self._watch.finish()
             part += rest
-        self._is_at_rest = self._watch.is_at_rest
+        self._is_at_rest = is_at_rest = self._watch.is_at_rest
+        self.offer = self._answer.offer_events if is_at_rest else _take_nothing
         return part, error
+
+
+def _take_nothing(part: bytes, *, is_last: bool = False) -> bool:
+    del part, is_last
+    return False

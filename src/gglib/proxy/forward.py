@@ -56,7 +56,9 @@ async def forward(request: Request, answer: Answer, services: Services) -> None:
         raise ContentEncodingError
     body = await request.read_body(limit_bytes=options.max_body_bytes)
     if len(body) <= _SHORT_BODY_BYTES:
-        envelope = _envelope(body, options)
+        envelope = read_envelope(
+            body, allowed_engine_fields=options.allowed_engine_fields, schema_limits=options.schema_limits
+        )
     else:
         async with services.long_work:
             envelope = _envelope(body, options)

@@ -69,7 +69,13 @@ class Silence:
 
         Whoever listened goes on listening from ``now_s``; None: they have to be told, and do not listen meanwhile.
         """
-        if self._sieve is None or self._sieve.has_content(part):
+        sieve = self._sieve
+        # The middle is how ``has_content`` begins: nearly every part ends here, and is spared the call.
+        if (
+            sieve is None
+            or (part[-1] == _LINE_FEED and part[0] not in _NOT_CONTENT and not sieve.line)
+            or sieve.has_content(part)
+        ):
             self._has_begun = True
             self._before_s = 0.0
             self._since_s = now_s
@@ -122,17 +128,17 @@ class CommentSieve:
     borders of parts; keeps one byte.
     """
 
-    __slots__ = ("_line",)
+    __slots__ = ("line",)
 
     def __init__(self) -> None:
-        self._line = b""
+        self.line = b""
         """The first byte of the line that the next part continues; empty where a new line begins."""
 
     def has_content(self, part: bytes) -> bool:
         """Whether ``part``, which is not empty, holds anything but comments and empty lines."""
-        if not self._line and part[-1] == _LINE_FEED and part[0] not in _NOT_CONTENT:
+        if not self.line and part[-1] == _LINE_FEED and part[0] not in _NOT_CONTENT:
             return True  # nearly every part: whole lines, of which the first begins with "data" or "event"
-        text = self._line + part
+        text = self.line + part
         begin = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
-        self._line = text[begin : begin + 1]
+        self.line = text[begin : begin + 1]
         return any(line[:1] not in {b"", b":"} for line in text.splitlines())

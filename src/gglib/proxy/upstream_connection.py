@@ -24,7 +24,7 @@ QUEUE_LIMIT_BYTES = 32 * 1024
 """How much of an answer may wait for a slow client."""
 
 SMALL_BODY_BYTES = 64 * 1024
-_SLICE_BYTES = 256 * 1024
+_SLICE_BYTES = 1024 * 1024
 """Large bodies are written in slices, so that no second copy of the whole waits in the transport."""
 
 _SECOND_LOOK_S = 0.01

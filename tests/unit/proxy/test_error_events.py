@@ -1,15 +1,23 @@
 """An engine's error in its stream is found however the stream is cut, and nothing else is."""
 
+import asyncio
 import json
 from itertools import pairwise
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from gglib.proxy.answer import Answer
 from gglib.proxy.engine_errors import SIZE_LIMIT_BYTES
-from gglib.proxy.error_events import ErrorEventWatch, is_content, is_one_event
+from gglib.proxy.error_events import ErrorEventWatch, is_content
 from gglib.proxy.errors import ContextLengthExceededError, EngineError
+from gglib.proxy.event_relay import EventRelay
+from gglib.proxy.usage import TAIL_BYTES
+
+if TYPE_CHECKING:
+    from gglib.proxy.edge.wire import Wire
 
 DATA_ERROR = (
     b'data: {"error":{"code":500,"message":"Context size has been exceeded.","type":"server_error"}}\n\n'
@@ -47,6 +55,40 @@ HARMLESS = (
     b"\r\n",
     b"data: half a line with error",
 )
+
+
+class Recorder:
+    """A wire that keeps what is written."""
+
+    date_line = b""
+    can_keep_alive = True
+    is_choked = False
+    peer_host = own_host = None
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    def write(self, data: bytes) -> None:
+        """Keep it."""
+        self.written += data
+
+
+def is_handed_on(part: bytes) -> bool:
+    """Whether a part that begins a line is handed on at once: then as one chunk, and noted, in every place."""
+    wire = Recorder()
+    answer = Answer(cast("Wire", wire), method="POST", minor_version=1, request_id="r")
+    asyncio.run(answer.start(200, [(b"content-type", b"text/event-stream")]))
+    wire.written = b""
+    relay = EventRelay(answer)
+    frame = b"%x\r\n%b\r\n" % (len(part), part) if part else b""
+    is_taken = [relay.offer(part) for _ in range(3)]
+    assert wire.written == frame * 3 * is_taken[0]
+    assert answer.tail == (part * 3 * is_taken[0])[-TAIL_BYTES:]
+    assert answer.chunks == 3 * is_taken[0]
+    assert len(set(is_taken)) == 1
+    wire.is_choked = True
+    assert not relay.offer(part)
+    return is_taken[0]
 
 
 def run(parts: list[bytes]) -> tuple[bytes, EngineError | None]:
@@ -147,6 +189,8 @@ def test_an_error_without_its_last_line_end_is_one() -> None:
     [
         b'data: {"choices":[{"delta":{"content":"error"}}]}\n\n',
         b'data: {"choices":[]}\n\n' * 40,
+        b'data: {"choices":[]}\n\n' * 80,
+        b'data: {"choices":[]}\n\n' * 200,
         b'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{}}\n\n',
         b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta"}\n\n',
         b'data: {"index":0,"content":"x"}\n\n',
@@ -157,7 +201,7 @@ def test_an_error_without_its_last_line_end_is_one() -> None:
 def test_events_of_an_answer_are_content(part: bytes) -> None:
     """They are relayed without a look at more than their last line."""
     assert is_content(part)
-    assert is_one_event(part) is (part.count(b"data:") == 1)
+    assert is_handed_on(part)
     assert is_content(b"data: [DONE]\n\n")
 
 
@@ -174,10 +218,15 @@ def test_events_of_an_answer_are_content(part: bytes) -> None:
 )
 def test_what_ends_with_an_error_is_not_content(event: bytes, rest: bytes) -> None:
     """Nor is what an engine may send behind one, the beginning of a line, nothing at all, or half an event."""
-    for before in (b"", b'data: {"choices":[]}\n\n', b'data: {"choices":[]}\r\n\r\n'):
+    for before in (
+        b"",
+        b'data: {"choices":[]}\n\n',
+        b'data: {"choices":[]}\r\n\r\n',
+        b'data: {"choices":[]}\n\n' * 80,
+    ):
         for part in (before + event + rest, before + event[:-3]):
             assert not is_content(part)
-            assert not is_one_event(part)
+            assert not is_handed_on(part)
     for part in (b'data: {"choices":[', b"", b"\n", b'event: content_block_delta\ndata: {"type"'):
         assert not is_content(part)
-        assert not is_one_event(part)
+        assert is_handed_on(part) is (part == b"")

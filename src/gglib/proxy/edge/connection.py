@@ -378,7 +378,9 @@ class ClientConnection(asyncio.Protocol):
 
     def _begin(self, event: NewRequest) -> None:
         if event.body is None:
-            self._body = IncomingBody(limit_bytes=self._edge.max_body_bytes)
+            self._body = IncomingBody(
+                limit_bytes=self._edge.max_body_bytes, length_bytes=event.content_length
+            )
             self._patience.begin_body(self._loop.time())
         else:
             self._await_nothing()

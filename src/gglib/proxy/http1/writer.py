@@ -31,7 +31,14 @@ _NOTHING, _LENGTH, _CHUNKS, _CLOSE = Framing.NOTHING, Framing.LENGTH, Framing.CH
 class AnswerWriter:
     """Frames one answer to one request. ``may_keep_alive`` is whether another may follow, once the head is made."""
 
-    __slots__ = ("_framing", "_is_head_only", "_left_bytes", "_minor_version", "may_keep_alive")
+    __slots__ = (
+        "_framing",
+        "_is_head_only",
+        "_left_bytes",
+        "_minor_version",
+        "is_chunking",
+        "may_keep_alive",
+    )
 
     def __init__(self, *, method: str, minor_version: int) -> None:
         self._is_head_only = method == "HEAD"
@@ -39,6 +46,8 @@ class AnswerWriter:
         self._framing = _NOTHING
         self._left_bytes = 0
         self.may_keep_alive = False
+        self.is_chunking = False
+        """Whether each part is a chunk, once the head is made."""
 
     def head(  # noqa: PLR0913 - what a head is made of
         self,
@@ -60,6 +69,7 @@ class AnswerWriter:
             framing_line = b"content-length: %d\r\n" % self._left_bytes
         elif framing is _CHUNKS:
             framing_line = b"transfer-encoding: chunked\r\n"
+            self.is_chunking = not self._is_head_only
         self.may_keep_alive = may_keep_alive = may_keep_alive and framing is not _CLOSE
         if not may_keep_alive:
             framing_line += b"connection: close\r\n"

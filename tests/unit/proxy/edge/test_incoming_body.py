@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from gglib.proxy.edge.body import IncomingBody
+from gglib.proxy.edge.body import ROOM_FROM, ROOM_FROM_BYTES, IncomingBody
 from gglib.proxy.http1.errors import BodyTooLargeError, MalformedRequestError
 
 
@@ -146,3 +146,47 @@ async def test_a_large_body_is_handed_on_without_a_copy() -> None:
         tracemalloc.stop()
     assert len(whole) == size_bytes
     assert peak_bytes < size_bytes * 1.2  # the buffer that is shrunk to what is in it is counted anew
+
+
+@pytest.mark.parametrize("length_bytes", [ROOM_FROM_BYTES, ROOM_FROM_BYTES + 1, 8 * 1024 * 1024 + 5])
+@pytest.mark.parametrize("part_bytes", [4096, 250_000, 3 * 1024 * 1024])
+async def test_a_body_of_known_length_has_its_bytes_in_order(length_bytes: int, part_bytes: int) -> None:
+    """It is the same body, however long it is and in what parts it comes."""
+    expected = b"".join(number.to_bytes(4, "big") for number in range(length_bytes // 4 + 1))[:length_bytes]
+    body = IncomingBody(limit_bytes=10**9, length_bytes=length_bytes)
+    for at in range(0, length_bytes, part_bytes):
+        body.feed(memoryview(expected)[at : at + part_bytes])
+        assert body.size_bytes == min(length_bytes, at + part_bytes)
+    body.finish()
+    assert await body.read() == expected
+
+
+async def test_a_large_body_of_known_length_gets_its_room_once() -> None:
+    """A part of it is enough to make room for all of it, and nothing is moved, shrunk or copied after that."""
+    size_bytes, part = 8 * 1024 * 1024, b"x" * (64 * 1024)
+    body = IncomingBody(limit_bytes=10**9, length_bytes=size_bytes)
+    rooms: list[int] = []
+    for _ in range(size_bytes // len(part)):
+        body.feed(part)
+        rooms.append(0 if body._parts is None else sys.getsizeof(body._parts))
+    body.finish()
+    made_at = size_bytes // ROOM_FROM // len(part) - 1
+    assert max(rooms[:made_at]) < size_bytes // ROOM_FROM * 1.2
+    assert {room // size_bytes for room in rooms[made_at:]} == {1}
+    tracemalloc.start()
+    try:
+        whole = await body.read()
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert whole == b"x" * size_bytes
+    assert peak_bytes < 10_000
+
+
+async def test_an_announced_length_reserves_nothing_by_itself() -> None:
+    """A client that announces much and sends little costs little."""
+    body = IncomingBody(limit_bytes=10**9, length_bytes=60_000_000)
+    for _ in range(100):
+        body.feed(b"x" * 1000)
+    assert body._parts is not None
+    assert sys.getsizeof(body._parts) < 150_000
