@@ -1,5 +1,6 @@
 """What every catalogue promises: the same tests for the one in SQLite and for the fake that stands in for it."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -7,16 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from gglib.core.errors import ModelExistsError
+from gglib.core.errors import InvalidSettingError, ModelExistsError
 from gglib.core.models import (
     GgufFacts,
     ModelCapabilities,
+    ModelEdit,
     ModelLaunchSpec,
     ModelSettings,
     ModelSource,
+    ModelSummary,
     NewModel,
 )
-from gglib.core.ports import ModelStorePort
+from gglib.core.ports import EditModel, ModelStorePort
 from gglib.db import SqliteCatalog
 from gglib.testing import FakeCatalog
 
@@ -215,8 +218,9 @@ class TestChanging:
     async def test_replaces_what_is_given(self, catalog: ModelStorePort) -> None:
         """Aliases, tags and settings are replaced as wholes; the new model is returned and listed."""
         await catalog.add_model(FULL)
-        changed = await catalog.change_model(
-            "qwen", aliases=("Ä", "q8"), tags=("new",), settings=ModelSettings(context=512)
+        changed = await catalog.edit_model(
+            "qwen",
+            lambda _: ModelEdit(aliases=("Ä", "q8"), tags=("new",), settings=ModelSettings(context=512)),
         )
         assert changed is not None
         assert await catalog.list_models() == [changed]
@@ -228,22 +232,55 @@ class TestChanging:
     async def test_leaves_what_is_not_given(self, catalog: ModelStorePort) -> None:
         """None means as it was, and an empty tuple means none any more."""
         added = await catalog.add_model(FULL)
-        assert await catalog.change_model(FULL.name) == added
-        changed = await catalog.change_model(FULL.name, aliases=())
+        assert await catalog.edit_model(FULL.name, lambda _: ModelEdit()) == added
+        changed = await catalog.edit_model(FULL.name, lambda _: ModelEdit(aliases=()))
         assert changed is not None
         assert (changed.aliases, changed.tags, changed.settings) == ((), FULL.tags, FULL.settings)
 
     async def test_unknown_is_none(self, catalog: ModelStorePort) -> None:
         """Changing what is not there is None."""
-        assert await catalog.change_model("nobody", tags=("x",)) is None
+        assert await catalog.edit_model("nobody", lambda _: ModelEdit(tags=("x",))) is None
 
     async def test_a_taken_alias_changes_nothing(self, catalog: ModelStorePort) -> None:
         """An alias that another model has is refused, and then the rest of the change does not happen either."""
         await catalog.add_model(new_model("a"))
         before = await catalog.add_model(new_model("b", aliases=("beta",), tags=("t",)))
         with pytest.raises(ModelExistsError):
-            await catalog.change_model("b", aliases=("new", "A"), tags=(), settings=ModelSettings(context=1))
+            await catalog.edit_model(
+                "b", lambda _: ModelEdit(aliases=("new", "A"), tags=(), settings=ModelSettings(context=1))
+            )
         assert await catalog.resolve_model("b") == before
+
+    async def test_an_edit_sees_what_others_changed(self, catalog: ModelStorePort) -> None:
+        """Edits of many tasks at once, each of one field, are all there afterwards."""
+        await catalog.add_model(replace(FULL, settings=ModelSettings()))
+        edits: list[EditModel] = [
+            lambda now: ModelEdit(settings=replace(now.settings, context=512)),
+            lambda now: ModelEdit(settings=replace(now.settings, idle_ttl_s=5.0)),
+            lambda now: ModelEdit(settings=replace(now.settings, engine_args=("--mlock",))),
+            lambda now: ModelEdit(aliases=(*now.aliases, "x")),
+            lambda now: ModelEdit(aliases=tuple(alias for alias in now.aliases if alias != "Ä")),
+            lambda now: ModelEdit(tags=(*now.tags, "new")),
+        ]
+        await asyncio.gather(*(catalog.edit_model("qwen", edit) for edit in edits))
+        (model,) = await catalog.list_models()
+        assert model.settings == ModelSettings(context=512, idle_ttl_s=5.0, engine_args=("--mlock",))
+        assert (model.aliases, model.tags) == (("qwen", "x"), ("work", "big", "new"))
+
+    @pytest.mark.parametrize(
+        "error", [ValueError("a"), OSError("b"), KeyError("c"), InvalidSettingError("d")]
+    )
+    async def test_what_an_edit_raises_is_raised(self, catalog: ModelStorePort, error: Exception) -> None:
+        """An edit that fails changes nothing, and its error is no failure of the catalogue."""
+        added = await catalog.add_model(FULL)
+
+        def fail(_: ModelSummary) -> ModelEdit:
+            raise error
+
+        with pytest.raises(type(error)) as caught:
+            await catalog.edit_model("qwen", fail)
+        assert caught.value is error
+        assert await catalog.list_models() == [added]
 
 
 NEWER = NewModel(
@@ -312,7 +349,9 @@ class TestKinds:
     async def test_the_users_word_wins_and_can_be_taken_back(self, catalog: ModelStorePort) -> None:
         """What a model is served as is shown and launched, and the header's word comes back when nothing is set."""
         added = await catalog.add_model(FULL)
-        changed = await catalog.change_model("qwen", settings=replace(FULL.settings, kind="rerank"))
+        changed = await catalog.edit_model(
+            "qwen", lambda _: ModelEdit(settings=replace(FULL.settings, kind="rerank"))
+        )
         assert changed is not None
         assert (changed.capabilities, changed.detected) == (
             ModelCapabilities(rerank=True),
@@ -322,7 +361,7 @@ class TestKinds:
         spec = await catalog.resolve_for_launch("qwen")
         assert spec is not None
         assert (spec.capabilities, spec.pooling) == (ModelCapabilities(rerank=True), "rank")
-        assert await catalog.change_model("qwen", settings=FULL.settings) == added
+        assert await catalog.edit_model("qwen", lambda _: ModelEdit(settings=FULL.settings)) == added
 
     async def test_it_is_stored_with_a_new_model(self, catalog: ModelStorePort) -> None:
         """A model that is added as a reranker is one from then on; its header's pooling is kept."""
@@ -335,7 +374,7 @@ class TestKinds:
             "cls",
             "rerank",
         )
-        back = await catalog.change_model("a", settings=ModelSettings())
+        back = await catalog.edit_model("a", lambda _: ModelEdit(settings=ModelSettings()))
         assert back is not None
         spec = await catalog.resolve_for_launch("a")
         assert spec is not None

@@ -46,6 +46,10 @@ class World(Protocol):
         """Have a file at an address."""
         ...
 
+    def rename(self, old: str, new: str) -> None:
+        """Give a repository another name."""
+        ...
+
     def change(self, content: bytes) -> None:
         """Change ``NAME`` under the same commit."""
         ...
@@ -90,6 +94,9 @@ class FakeWorld:
         self.fake.add_address(url, content)
         return url
 
+    def rename(self, old: str, new: str) -> None:
+        self.fake.rename_repository(old, new)
+
     def change(self, content: bytes) -> None:
         self.fake.replace_in_place(REPO, NAME, content)
 
@@ -133,6 +140,9 @@ class LocalWorld:
 
     def have_address(self, path: str, content: bytes) -> str:
         return self.local.add_address(path, content)
+
+    def rename(self, old: str, new: str) -> None:
+        self.local.rename_repository(old, new)
 
     def change(self, content: bytes) -> None:
         self.local.replace_in_place(REPO, NAME, content)
@@ -293,6 +303,27 @@ class TestLocate:
         found = await world.hub.locate(url)
         assert (found.name, found.url, found.size_bytes) == ("tiny.gguf", url, len(CONTENT))
         assert found.repo is None
+
+    async def test_a_validator_distinguishes_the_versions_of_an_address(
+        self, world: World, tmp_path: Path
+    ) -> None:
+        """It changes with the content, and what is fetched has the one of what came."""
+        url = world.have_address("/m.gguf", CONTENT)
+        before = await world.hub.locate(url)
+        fetched = await world.hub.fetch(before, tmp_path / "a.gguf", ignore)
+        assert before.validator == fetched.validator is not None
+        assert (await world.hub.locate(url)).validator == before.validator
+        world.have_address("/m.gguf", CONTENT[::-1])
+        after = await world.hub.locate(url)
+        assert after.size_bytes == before.size_bytes
+        assert after.validator not in {None, before.validator}
+
+    async def test_a_repository_that_was_renamed_is_found_under_both_names(self, world: World) -> None:
+        """The answer has the name that it has now."""
+        world.have("ada/old-GGUF", {NAME: CONTENT})
+        world.rename("ada/old-GGUF", "ada/new-GGUF")
+        names = [(await world.hub.repository(name)).repo for name in ("ada/old-GGUF", "ada/new-GGUF")]
+        assert names == ["ada/new-GGUF", "ada/new-GGUF"]
 
     async def test_finds_nothing_where_nothing_is(self, world: World) -> None:
         """An address with nothing behind it is told as that."""

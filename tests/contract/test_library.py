@@ -23,14 +23,17 @@ from gglib.core.errors import (
 from gglib.core.fit import MachineMemory
 from gglib.core.found import FoundRepository
 from gglib.core.hub import HubRepository, HubSort
-from gglib.core.models import GgufFacts, ModelSummary, NewModel
+from gglib.core.models import GgufFacts, ModelSource, ModelSummary, NewModel
 from gglib.core.offers import find_offers
-from gglib.core.ports import ModelHubPort, ModelLibraryPort, ModelStorePort
+from gglib.core.ports import ModelHubPort, ModelLibraryPort
+from gglib.core.ports.store import HomeStorePort
 from gglib.core.pull_target import read_target
+from gglib.core.versions import FileRole, NewVersion, OwnFile
 from gglib.settings import Settings, prepare_home
 from gglib.testing import FakeCatalog, FakeHub, FakeLibrary, write_tiny_gguf
 from gglib.usecases.downloads import Downloads, Progress
 from gglib.usecases.find_models import ModelFinder, judged
+from gglib.usecases.versions.ownership import identity_of
 
 DEADLINE_S = 10.0
 GB = 10**9
@@ -41,7 +44,7 @@ class Subject(Protocol):
     """A library, what it stands on, and the means to end its downloads."""
 
     library: ModelLibraryPort
-    store: ModelStorePort
+    store: HomeStorePort
     models_dir: Path
 
     async def finish(self, download: Download, model_name: str) -> None:
@@ -58,7 +61,7 @@ class OfServer:
         settings = Settings(home=home / "home")
         prepare_home(settings)
         self.models_dir = settings.models_dir
-        self.store: ModelStorePort = FakeCatalog()
+        self.store: HomeStorePort = FakeCatalog()
         self.outcomes: dict[str, asyncio.Future[ModelSummary]] = {}
         self.downloads = Downloads(self._pull, clock=lambda: 0.0, now=lambda: 0.0, identify=read_target)
         self.library: ModelLibraryPort = library_of(settings, self.store, hub, self.downloads)
@@ -175,14 +178,12 @@ class TestModels:
         """The model and its file are gone, and how much that freed is said."""
         subject.models_dir.mkdir(parents=True, exist_ok=True)
         path = write_tiny_gguf(subject.models_dir / "tiny.gguf")
-        await subject.store.add_model(
-            NewModel(
-                name="tiny",
-                paths=(path,),
-                size_bytes=1,
-                facts=GgufFacts(architecture="llama"),
-                is_downloaded=True,
-            )
+        identity = identity_of(path)
+        assert identity is not None
+        file = OwnFile(path=path, role=FileRole.MODEL, name=path.name, identity=identity, sha256=None)
+        await subject.store.enter_version(
+            NewVersion(directory=None, source=ModelSource(), files=(file,)),
+            NewModel(name="tiny", paths=(path,), size_bytes=1, facts=GgufFacts(architecture="llama")),
         )
         removed = await subject.library.remove_model("tiny", with_files=True)
         assert (removed.deleted, removed.kept) == ((path,), ())

@@ -1,6 +1,7 @@
 """A download, for programs: the shape that every answer and every event of the HTTP interface has. Pure."""
 
 from gglib.core.downloads import Download
+from gglib.core.pull_source import shown_target
 
 
 def download_json(download: Download) -> dict[str, object]:
@@ -10,7 +11,7 @@ def download_json(download: Download) -> dict[str, object]:
         error = {"code": download.error_code, "message": download.error_message}
     return {
         "id": download.id,
-        "target": download.target,
+        "target": shown_target(download.target),
         "state": download.state.value,
         "model_name": download.model_name,
         "file": download.file,

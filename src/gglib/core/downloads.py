@@ -35,7 +35,7 @@ class Download:
     file: str | None = None
     """The file that is worked on, by its name in the repository."""
     phase: str | None = None
-    """``downloading``, ``verifying`` or ``adding``; None before it began."""
+    """``waiting`` (another gglib fetches the same), ``downloading``, ``verifying`` or ``adding``; None at first."""
     done_bytes: int = 0
     """Of all files together."""
     total_bytes: int | None = None

@@ -8,7 +8,8 @@ error (HTTP, command line) maps the classes once; nobody else looks inside.
 import math
 from enum import Enum
 from pathlib import Path
-from shlex import quote
+
+from gglib.core.typed import said
 
 
 class Blame(Enum):
@@ -131,18 +132,22 @@ class ModelFileNotFoundError(ModelRuntimeError):
     """The catalogue has the model, but a file of it is gone. The message names no path.
 
     ``file_name`` is the name of a shard or projector that is missing; None for the model's only or first file.
+    ``is_own`` says that gglib wrote it, and may know where it came from.
     """
 
     code = "model_file_not_found"
     blame = Blame.OPERATOR
 
-    def __init__(self, model_name: str, file_name: str | None = None) -> None:
+    def __init__(self, model_name: str, file_name: str | None = None, *, is_own: bool = False) -> None:
         self.model_name = model_name
         self.file_name = file_name
         what = "The file" if file_name is None else f"The file {file_name!r}"
+        how = "no longer where it was added from: put it back"
+        if is_own:
+            how = f"gone: {said('verify', model_name)} says what brings it back"
         super().__init__(
-            f"{what} of model '{model_name}' is no longer where it was added from: put it back, "
-            f"or, if it is gone for good, 'gglib rm {quote(model_name)}' forgets the model."
+            f"{what} of model '{model_name}' is {how}, "
+            f"or, if it is gone for good, {said('rm', model_name)} forgets the model."
         )
 
 

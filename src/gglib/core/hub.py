@@ -90,3 +90,6 @@ class FetchedFile:
     size_bytes: int
     sha256: str
     """Of what is on the disk."""
+    validator: str | None = None
+    """As of ``RemoteFile``, of the version that came; None where the server does not say, and where nothing was
+    fetched because the file was there."""

@@ -100,8 +100,11 @@ def with_kind(model: ModelSummary) -> ModelSummary:
     )
 
 
-def launch_spec(model: ModelSummary, path: Path) -> ModelLaunchSpec:
-    """Return what an engine needs to load ``model`` from ``path``, its file or first shard."""
+def launch_spec(model: ModelSummary, path: Path, *, hold_path: Path | None = None) -> ModelLaunchSpec:
+    """Return what an engine needs to load ``model`` from ``path``, its file or first shard.
+
+    ``hold_path`` is its version's (``NewVersion.hold_path``).
+    """
     return ModelLaunchSpec(
         model_id=model.id,
         model_name=model.name,
@@ -113,4 +116,5 @@ def launch_spec(model: ModelSummary, path: Path) -> ModelLaunchSpec:
         pooling=launch_pooling(model),
         settings=model.settings,
         projector=model.projector,
+        hold_path=hold_path,
     )

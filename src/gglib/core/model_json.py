@@ -1,12 +1,14 @@
 """A model of the catalogue, for programs: the shape that ``gglib list --json`` and the HTTP interface share. Pure."""
 
 from gglib.core.models import ModelSummary
+from gglib.core.shown_source import shown_url
 
 
 def model_json(model: ModelSummary, state: str | None, *, shows_paths: bool = True) -> dict[str, object]:
     """Return a model. ``state`` is None when no server runs or the model is not in memory.
 
-    Without ``shows_paths`` nothing tells where its files are: ``paths`` and ``projector`` are null.
+    Without ``shows_paths`` nothing tells where its files are: ``paths`` and ``projector`` are null. The address that it
+    came from is without its query, which may be a signature.
     """
     return {
         "id": model.id,
@@ -30,6 +32,8 @@ def model_json(model: ModelSummary, state: str | None, *, shows_paths: bool = Tr
             "origin": model.source.origin,
             "repo": model.source.repo,
             "revision": model.source.revision,
+            "asked_revision": model.source.asked_revision,
+            "url": shown_url(model.source),
             "file": model.source.file,
             "sha256": model.source.sha256,
         },

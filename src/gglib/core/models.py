@@ -169,7 +169,7 @@ class ModelSummary:
     version_id: int | None = None
     """Of the version (``core.versions``) whose files it has; None where the files are the user's."""
     is_downloaded: bool = False
-    """Whether gglib brought the files, and may delete them."""
+    """Whether gglib wrote the files: they have a version, or an older gglib said so and they have none yet."""
     chat_template_sha256: str | None = None
     added_at: int = 0
     """Unix time in seconds."""
@@ -180,6 +180,23 @@ class ModelSummary:
     def all_files(self) -> tuple[Path, ...]:
         """The model's files, and the projector after them."""
         return self.paths if self.projector is None else (*self.paths, self.projector)
+
+
+def is_same_content(first: ModelSummary, second: ModelSummary) -> bool:
+    """Whether two states of a model have the same files with the same hashes, of the same source and version."""
+    return _content(first) == _content(second)
+
+
+def _content(model: ModelSummary) -> tuple[object, ...]:
+    return (
+        model.id,
+        model.all_files,
+        model.size_bytes,
+        model.hashes,
+        model.projector_sha256,
+        model.source,
+        model.version_id,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +216,16 @@ class NewModel:
     projector: Path | None = None
     projector_sha256: str | None = None
     is_downloaded: bool = False
+    """Whether gglib wrote the files, where no version is entered with them; a version says so by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelEdit:
+    """What to change of what the user gave a model; None leaves it as it is."""
+
+    aliases: tuple[str, ...] | None = None
+    tags: tuple[str, ...] | None = None
+    settings: ModelSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,15 @@ def check_name(name: str) -> None:
         raise InvalidSettingError(f"The model name '{name}' would be taken for an id: add a letter to it.")
 
 
+def is_name(text: str) -> bool:
+    """Whether a model may be called so."""
+    try:
+        check_name(text)
+    except InvalidSettingError:
+        return False
+    return True
+
+
 def check_aliases(aliases: Iterable[str], *, name: str) -> None:
     """Raise ``InvalidSettingError`` for an alias that is no name, ``ModelExistsError`` for one given twice."""
     seen = {name.casefold()}
@@ -58,6 +67,17 @@ def check_aliases(aliases: Iterable[str], *, name: str) -> None:
         if alias.casefold() in seen:
             raise ModelExistsError(f"Model '{name}' is called '{alias}' already: give each alias once.")
         seen.add(alias.casefold())
+
+
+def names_beside(own: Iterable[str], wanted: Iterable[str]) -> tuple[str, ...]:
+    """Return each of the wanted names once, without those in ``own``, ignoring case."""
+    seen = {name.casefold() for name in own}
+    kept: list[str] = []
+    for name in wanted:
+        if name.casefold() not in seen:
+            seen.add(name.casefold())
+            kept.append(name)
+    return tuple(kept)
 
 
 def check_text(text: str, kind: str) -> None:

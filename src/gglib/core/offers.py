@@ -22,6 +22,7 @@ from gglib.core.hub import HubFile
 from gglib.core.pull_target import PullTarget
 from gglib.core.quantizations import LAST, USUAL, folded, label_of, without_dynamic
 from gglib.core.size_words import size_words
+from gglib.core.typed import said
 
 MAX_LISTED = 30
 """Lines of a list in an error; the rest is counted."""
@@ -278,7 +279,7 @@ def _too_large(
     )
     return NoSuchChoiceError(
         f"Nothing in {repo} fits into the memory that is free now: the smallest, {smallest.label}, {need}; "
-        f"'gglib pull {quote(smallest.typed(repo, target.revision))}' pulls it all the same."
+        f"{said('pull', smallest.typed(repo, target.revision))} pulls it all the same."
     )
 
 
@@ -299,7 +300,7 @@ def no_offer(offers: Offers, repo: str) -> NoSuchChoiceError | UnsafeNameError:
         )
     words = re.sub(r"[-_.]gguf$", "", repo.rpartition("/")[2], flags=re.IGNORECASE)
     return NoSuchChoiceError(
-        f"{repo} has no GGUF model: 'gglib search {quote(words)}' may find a repository that has it as one."
+        f"{repo} has no GGUF model: {said('search', words)} may find a repository that has it as one."
     )
 
 
@@ -323,7 +324,7 @@ def _lines(models: Sequence[Offer], repo: str, revision: str | None, others: int
         f"{line:<{width}}  {size_words(offer.size_bytes)}" for line, offer in zip(typed, models, strict=False)
     ]
     more = max(0, len(models) - MAX_LISTED) + others
-    return [*lines, f"  and {more} more: 'gglib show {quote(repo)}' lists all."] if more > 0 else lines
+    return [*lines, f"  and {more} more: {said('show', repo)} lists all."] if more > 0 else lines
 
 
 def _near(wanted: str, choices: Sequence[str]) -> list[str]:

@@ -13,12 +13,13 @@ LM Studio writes a quantization behind ``@``, which is a revision here: it is to
 
 import re
 from dataclasses import dataclass
-from shlex import quote
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from gglib.core.errors import NoSuchChoiceError, UnsafeNameError
 from gglib.core.file_names import safe_path, safe_repo, safe_revision, shown
 from gglib.core.quantizations import label_of
+from gglib.core.shown_source import without_query
+from gglib.core.typed import said
 
 HUB_HOSTS = frozenset(("huggingface.co", "www.huggingface.co", "hf.co"))
 """Pages of these mean a repository, which is asked of the hub that is configured."""
@@ -107,7 +108,7 @@ def _read_repository(text: str) -> PullTarget:
         raise _unreadable(text, "nothing is named")
     if "/" not in repo:
         raise NoSuchChoiceError(
-            f"'{shown(repo)}' is no repository of the form owner/name: 'gglib search {quote(shown(repo))}' finds some."
+            f"'{shown(repo)}' is no repository of the form owner/name: {said('search', shown(repo))} finds some."
         )
     if quantization.lower().endswith(".gguf"):
         return _of_file(repo, quantization, revision)
@@ -161,4 +162,6 @@ def _require_revision(revision: str | None) -> str | None:
 
 
 def _unreadable(text: str, why: str) -> NoSuchChoiceError:
+    if "://" in text:
+        text = without_query(text)  # which may be a signature
     return NoSuchChoiceError(f"'{shown(text)}' cannot be pulled: {why}; {_FORMS}.")

@@ -1,21 +1,31 @@
-"""A catalogue in memory: the store port without a file. It knows nothing of SQLite or GGUF."""
+"""A catalogue in memory: the store ports without a file. It knows nothing of SQLite or GGUF."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from gglib.core.chat_templates import template_sha256
 from gglib.core.errors import ModelExistsError
 from gglib.core.kinds import launch_spec, with_kind
-from gglib.core.models import ModelLaunchSpec, ModelSettings, ModelSummary, NewModel
+from gglib.core.models import ModelLaunchSpec, ModelSummary, NewModel, is_same_content
 from gglib.core.names import find_model
-from gglib.core.ports import ModelStorePort
+from gglib.core.naming import names_beside
+from gglib.core.ports import EditModel, ModelStorePort, VersionStorePort
+from gglib.core.versions import (
+    EnteredVersion,
+    FileIdentity,
+    FileRole,
+    HomeIdentity,
+    NewVersion,
+    PullJob,
+    Version,
+)
 
 NO_FILE = Path("/nonexistent/model.gguf")
 """What a model without paths is launched from: nothing that an engine could open by accident."""
 
 
-class FakeCatalog(ModelStorePort):
+class FakeCatalog(ModelStorePort, VersionStorePort):
     """Keeps models in a list. ``fails_with``, when set, is raised by every method.
 
     The models given at the start are taken as they are, also when two names differ in case only: this is how
@@ -26,6 +36,10 @@ class FakeCatalog(ModelStorePort):
         self.fails_with = fails_with
         self._models = list(models)
         self._last_id = max((model.id for model in self._models), default=0)
+        self._versions: dict[int, Version] = {}
+        self._last_version_id = 0
+        self._pulls: dict[str, PullJob] = {}
+        self._home: HomeIdentity | None = None
 
     async def list_models(self) -> list[ModelSummary]:
         """Return every model, in the order in which they were added."""
@@ -42,17 +56,14 @@ class FakeCatalog(ModelStorePort):
         model = await self.resolve_model(name)
         if model is None:
             return None
-        return launch_spec(model, model.paths[0] if model.paths else NO_FILE)
+        version = None if model.version_id is None else self._versions.get(model.version_id)
+        hold_path = None if version is None else version.hold_path
+        return launch_spec(model, model.paths[0] if model.paths else NO_FILE, hold_path=hold_path)
 
     async def add_model(self, model: NewModel) -> ModelSummary:
         """Store a model under an id that was never used before; ``ModelExistsError`` as in the port."""
         self._fail_if_told_to()
-        self._refuse_taken_spellings((model.name, *model.aliases), self._models)
-        self._refuse_taken_paths(model.paths)
-        self._last_id += 1
-        summary = _summary_of(model, self._last_id)
-        self._models.append(summary)
-        return summary
+        return self._added(model)
 
     async def remove_model(self, name: str) -> ModelSummary | None:
         """Forget a model and return what it was, or None."""
@@ -61,50 +72,36 @@ class FakeCatalog(ModelStorePort):
             self._models.remove(model)
         return model
 
-    async def change_model(
-        self,
-        name: str,
-        *,
-        aliases: tuple[str, ...] | None = None,
-        tags: tuple[str, ...] | None = None,
-        settings: ModelSettings | None = None,
-    ) -> ModelSummary | None:
-        """Replace what is not None; ``ModelExistsError`` when another model has one of the aliases."""
+    async def edit_model(self, name: str, edit: EditModel) -> ModelSummary | None:
+        """Apply ``edit``; ``ModelExistsError`` when another model has one of the aliases."""
         model = await self.resolve_model(name)
         if model is None:
             return None
+        change = edit(model)
         others = [other for other in self._models if other.id != model.id]
-        self._refuse_taken_spellings(aliases or (), others)
+        self._refuse_taken_spellings(change.aliases or (), others)
         changed = with_kind(
             replace(
                 model,
-                aliases=model.aliases if aliases is None else aliases,
-                tags=model.tags if tags is None else tags,
-                settings=model.settings if settings is None else settings,
+                aliases=model.aliases if change.aliases is None else change.aliases,
+                tags=model.tags if change.tags is None else change.tags,
+                settings=model.settings if change.settings is None else change.settings,
             )
         )
         self._models[self._models.index(model)] = changed
         return changed
 
-    async def replace_model(self, name: str, model: NewModel) -> ModelSummary | None:
+    async def replace_model(
+        self, name: str, model: NewModel, *, seen: ModelSummary | None = None
+    ) -> ModelSummary | None:
         """Put other files and facts in the place of a model's; ``ModelExistsError`` when another one has a path."""
         known = await self.resolve_model(name)
-        if known is None:
+        if known is None or (seen is not None and not is_same_content(known, seen)):
             return None
-        self._refuse_taken_paths(model.paths, but=known)
-        changed = with_kind(
-            replace(
-                _summary_of(model, known.id),
-                name=known.name,
-                aliases=known.aliases,
-                tags=known.tags,
-                settings=known.settings,
-                added_at=known.added_at,
-                last_used_at=known.last_used_at,
-            )
-        )
-        self._models[self._models.index(known)] = changed
-        return changed
+        if known.version_id is not None:
+            model = replace(model, is_downloaded=False)
+        version_id = known.version_id if model.paths == known.paths else None
+        return self._moved(known, model, version_id)
 
     async def note_use(self, used_at: Mapping[int, int]) -> None:
         """Remember when models were used last; ids that are gone are passed over."""
@@ -112,6 +109,154 @@ class FakeCatalog(ModelStorePort):
         self._models = [
             replace(model, last_used_at=used_at.get(model.id, model.last_used_at)) for model in self._models
         ]
+
+    async def list_versions(self) -> list[Version]:
+        """Return every version, retired ones included, in the order in which they were entered."""
+        self._fail_if_told_to()
+        return list(self._versions.values())
+
+    async def enter_version(
+        self,
+        version: NewVersion,
+        model: NewModel,
+        *,
+        updates: int | None = None,
+        job_key: str | None = None,
+        moved_aliases: Collection[tuple[int, str]] = (),
+    ) -> EnteredVersion:
+        """Record a version and move a model's row to it; as in the port."""
+        self._fail_if_told_to()
+        _check(version, model)
+        models_before = list(self._models)
+        try:
+            self._models = [_without(known, moved_aliases) for known in self._models]
+            return self._entered(version, model, updates, job_key)
+        except ModelExistsError:
+            self._models = models_before
+            raise
+
+    def _entered(
+        self, version: NewVersion, model: NewModel, updates: int | None, job_key: str | None
+    ) -> EnteredVersion:
+        before = next((known for known in self._models if known.id == updates), None)
+        own = {before.name, *before.aliases} if before is not None else {model.name}
+        wanted = names_beside(own, model.aliases)
+        taken = {spelling.casefold() for other in self._models for spelling in (other.name, *other.aliases)}
+        free = tuple(alias for alias in wanted if alias.casefold() not in taken)
+        same = self._same(version)
+        version_id = self._last_version_id + 1 if same is None else same.id
+        if before is None:
+            entered = self._added(replace(model, aliases=free), version_id)
+        else:
+            entered = self._moved(before, model, version_id, free)
+        self._last_version_id = max(version_id, self._last_version_id)
+        created_at = version_id if same is None else same.created_at
+        self._versions[version_id] = _version_of(version, version_id, created_at)
+        self._pulls.pop(job_key or "", None)
+        replaced = before.version_id if before is not None and before.version_id != version_id else None
+        if replaced is not None:
+            self._retire(replaced)
+        return EnteredVersion(
+            model=entered,
+            version=self._versions[version_id],
+            replaced=None if replaced is None else self._versions.get(replaced),
+            refused_aliases=tuple(alias for alias in wanted if alias not in free),
+        )
+
+    async def add_version(self, version: NewVersion) -> Version:
+        """Record a version that no model has yet; one that is known already is returned as it is."""
+        self._fail_if_told_to()
+        _check(version)
+        known = self._same(version)
+        if known is not None:
+            return known
+        self._last_version_id += 1
+        added = _version_of(version, self._last_version_id, self._last_version_id)
+        self._versions[added.id] = added
+        return added
+
+    async def assign_version(self, model_id: int, version_id: int) -> ModelSummary | None:
+        """Record that a model has a version whose files its row names already; as in the port."""
+        self._fail_if_told_to()
+        model = next((known for known in self._models if known.id == model_id), None)
+        version = self._versions.get(version_id)
+        if model is None or version is None or model.version_id is not None:
+            return model
+        if not set(model.paths[:1]) & {file.path for file in version.files}:
+            return model
+        changed = replace(model, version_id=version_id, is_downloaded=True)
+        self._models[self._models.index(model)] = changed
+        self._versions[version_id] = replace(version, is_retired=False)
+        return changed
+
+    async def retire_unused(self, version_ids: Collection[int]) -> list[Version]:
+        """Retire those of the versions that no model has; return them."""
+        self._fail_if_told_to()
+        known = sorted(self._versions.keys() & set(version_ids))
+        return [self._versions[one] for one in known if self._retire(one)]
+
+    async def remove_with_version(self, model_id: int) -> tuple[ModelSummary, Version | None] | None:
+        """Forget a model, and retire its version where no other model has it; return both as they were."""
+        self._fail_if_told_to()
+        model = next((known for known in self._models if known.id == model_id), None)
+        if model is None:
+            return None
+        self._models.remove(model)
+        version = None if model.version_id is None else self._versions.get(model.version_id)
+        return model, version if version is not None and self._retire(version.id) else None
+
+    async def forget_files(self, version_id: int, paths: Sequence[Path]) -> None:
+        """Forget files of a version, and the version with the last of them."""
+        self._fail_if_told_to()
+        version = self._versions.get(version_id)
+        if version is None:
+            return
+        kept = tuple(file for file in version.files if file.path not in paths)
+        self._versions[version_id] = replace(version, files=kept)
+        if not kept:
+            del self._versions[version_id]
+            self._models = [
+                replace(model, version_id=None, is_downloaded=False)
+                if model.version_id == version_id
+                else model
+                for model in self._models
+            ]
+
+    async def update_identities(self, identities: Mapping[Path, FileIdentity]) -> None:
+        """Record how files are known now, by their paths, in every version that has them."""
+        self._fail_if_told_to()
+        self._change_identities(identities.get)
+
+    async def begin_pull(self, job: PullJob) -> None:
+        """Record a pull in the place of an older record of its key."""
+        self._fail_if_told_to()
+        self._pulls[job.key] = job
+
+    async def list_pulls(self) -> list[PullJob]:
+        """Return the pulls that have not ended, by name."""
+        self._fail_if_told_to()
+        return sorted(self._pulls.values(), key=lambda job: (job.name, job.key))
+
+    async def end_pull(self, key: str) -> None:
+        """Forget a pull; nothing where it is forgotten already."""
+        self._fail_if_told_to()
+        self._pulls.pop(key, None)
+
+    async def read_home(self) -> HomeIdentity | None:
+        """Return what the catalogue was last used as."""
+        self._fail_if_told_to()
+        return self._home
+
+    async def settle_home(
+        self, identity: HomeIdentity, *, is_other_place: bool, keeps_pulls: bool = False
+    ) -> None:
+        """Record the home's identity; in another place, forget devices, inodes and pulls."""
+        self._fail_if_told_to()
+        self._home = identity
+        if is_other_place:
+            if not keeps_pulls:
+                self._pulls.clear()
+            self._change_identities(lambda _, identity: replace(identity, device=None, inode=None))
 
     def _fail_if_told_to(self) -> None:
         if self.fails_with is not None:
@@ -128,8 +273,49 @@ class FakeCatalog(ModelStorePort):
             if model is not but and set(wanted) & set(model.paths):
                 raise ModelExistsError(f"This file is in the catalogue already, as '{model.name}'.")
 
+    def _same(self, version: NewVersion) -> Version | None:
+        return next((known for known in self._versions.values() if _is_same(known, version)), None)
 
-def _summary_of(model: NewModel, model_id: int) -> ModelSummary:
+    def _retire(self, version_id: int) -> bool:
+        """Retire a version that no model has; return whether none has it."""
+        if any(model.version_id == version_id for model in self._models):
+            return False
+        self._versions[version_id] = replace(self._versions[version_id], is_retired=True)
+        return True
+
+    def _change_identities(self, change: Callable[[Path, FileIdentity], FileIdentity]) -> None:
+        for version in list(self._versions.values()):
+            files = tuple(replace(file, identity=change(file.path, file.identity)) for file in version.files)
+            self._versions[version.id] = replace(version, files=files)
+
+    def _added(self, model: NewModel, version_id: int | None = None) -> ModelSummary:
+        self._refuse_taken_spellings((model.name, *model.aliases), self._models)
+        self._refuse_taken_paths(model.paths)
+        self._last_id += 1
+        summary = _summary_of(model, self._last_id, version_id)
+        self._models.append(summary)
+        return summary
+
+    def _moved(
+        self, known: ModelSummary, model: NewModel, version_id: int | None, aliases: tuple[str, ...] = ()
+    ) -> ModelSummary:
+        self._refuse_taken_paths(model.paths, but=known)
+        changed = with_kind(
+            replace(
+                _summary_of(model, known.id, version_id),
+                name=known.name,
+                aliases=(*known.aliases, *aliases),
+                tags=known.tags,
+                settings=known.settings,
+                added_at=known.added_at,
+                last_used_at=known.last_used_at,
+            )
+        )
+        self._models[self._models.index(known)] = changed
+        return changed
+
+
+def _summary_of(model: NewModel, model_id: int, version_id: int | None) -> ModelSummary:
     """Return the stored form. There is no clock here: the id also serves as the date."""
     return with_kind(
         ModelSummary(
@@ -151,8 +337,36 @@ def _summary_of(model: NewModel, model_id: int) -> ModelSummary:
             hashes=model.hashes if any(model.hashes) else (),
             projector=model.projector,
             projector_sha256=model.projector_sha256,
-            is_downloaded=model.is_downloaded,
+            version_id=version_id,
+            is_downloaded=version_id is not None or model.is_downloaded,
             chat_template_sha256=template_sha256(model.facts.chat_template),
             added_at=model_id,
         )
     )
+
+
+def _version_of(version: NewVersion, version_id: int, created_at: int) -> Version:
+    return Version(
+        id=version_id,
+        created_at=created_at,
+        directory=version.directory,
+        source=version.source,
+        files=version.files,
+    )
+
+
+def _is_same(known: NewVersion, version: NewVersion) -> bool:
+    if known.directory is not None or version.directory is not None:
+        return known.directory == version.directory
+    return {file.path for file in known.files} == {file.path for file in version.files}
+
+
+def _without(model: ModelSummary, moved_aliases: Collection[tuple[int, str]]) -> ModelSummary:
+    going = {alias.casefold() for model_id, alias in moved_aliases if model_id == model.id}
+    return replace(model, aliases=tuple(one for one in model.aliases if one.casefold() not in going))
+
+
+def _check(version: NewVersion, model: NewModel | None = None) -> None:
+    shards = tuple(file.path for file in version.files if file.role is FileRole.MODEL)
+    if not version.files or (model is not None and model.paths != shards):
+        raise ValueError("The model's files are not those of its version.")

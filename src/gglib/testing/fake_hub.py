@@ -47,8 +47,9 @@ class FakeHub(ModelHubPort):
 
     ``fails_with``, when set, is raised by every method that asks the network. ``cuts[name]`` ends the next fetch of a
     file after so many bytes; ``wrong`` names files that arrive otherwise than promised; ``holds[name]`` is an event
-    that a fetch waits for when half of the file is there. ``is_let_in`` opens every gate. ``fetches`` tells what was
-    fetched, ``questions`` counts the calls of each method.
+    that a fetch waits for when half of the file is there. ``is_let_in`` opens every gate. ``validators[url]`` is what
+    the server of an address says of it instead of an ETag made of its content; None: nothing. ``fetches`` tells what
+    was fetched, ``questions`` counts the calls of each method.
     """
 
     def __init__(self, *, fails_with: HubError | None = None) -> None:
@@ -57,9 +58,11 @@ class FakeHub(ModelHubPort):
         self.wrong: set[str] = set()
         self.holds: dict[str, asyncio.Event] = {}
         self.is_let_in = False
+        self.validators: dict[str, str | None] = {}
         self.fetches: list[Fetch] = []
         self.questions: dict[str, int] = defaultdict(int)
         self._commits: dict[str, list[HubRepository]] = {}
+        self._renamed: dict[str, str] = {}
         self._contents: dict[tuple[str | None, str | None, str], bytes] = {}
         self._addresses: dict[str, bytes] = {}
         self._arriving: set[Path] = set()
@@ -79,6 +82,14 @@ class FakeHub(ModelHubPort):
             if isinstance(content, bytes):
                 self._contents[repo, revision, name] = content
         return added
+
+    def rename_repository(self, old: str, new: str) -> None:
+        """Give a repository another name; the old one leads to it."""
+        self._renamed[old] = new
+        self._commits[new] = [replace(commit, repo=new) for commit in self._commits.pop(old)]
+        for (repo, revision, name), content in list(self._contents.items()):
+            if repo == old:
+                self._contents[new, revision, name] = content
 
     def add_address(self, url: str, content: bytes) -> None:
         """Have a file at an address of the web, or another one in its place."""
@@ -104,6 +115,7 @@ class FakeHub(ModelHubPort):
     async def repository(self, repo: str, revision: str | None = None) -> HubRepository:
         """Return a repository at a commit; ``main`` and None are the newest one."""
         self._ask("repository")
+        repo = self._renamed.get(repo, repo)
         commits = self._commits.get(repo)
         if commits is None:
             raise RepositoryNotFoundError(f"The hub has no '{repo}': check the name.")
@@ -116,10 +128,11 @@ class FakeHub(ModelHubPort):
         return replace(commits[-1], revision=at.revision, files=at.files)
 
     async def locate(self, url: str) -> RemoteFile:
-        """Return the file at an address; its size is known, its hash is not."""
+        """Return the file at an address; its size and its validator are known, its hash is not."""
         self._ask("locate")
         name = urlsplit(url).path.rpartition("/")[2]
-        return RemoteFile(name=name, url=url, size_bytes=len(self._at(url)))
+        validator = self._validator_of(url)
+        return RemoteFile(name=name, url=url, size_bytes=len(self._at(url)), validator=validator)
 
     async def read_start(self, file: RemoteFile, length_bytes: int) -> bytes:
         """Return the first bytes of a file."""
@@ -179,7 +192,7 @@ class FakeHub(ModelHubPort):
                 f"'{file.name}' arrived otherwise than the hub promised: try again later."
             )
         part.replace(target)
-        return fetched
+        return fetched if file.url is None else replace(fetched, validator=self._validator_of(file.url))
 
     def _ask(self, method: str) -> None:
         self.questions[method] += 1
@@ -198,6 +211,10 @@ class FakeHub(ModelHubPort):
         if content is None:
             raise RepositoryNotFoundError(f"'{file.repo}' has no file '{file.name}'.")
         return content
+
+    def _validator_of(self, url: str) -> str | None:
+        etag = f'"{hashlib.sha256(self._at(url)).hexdigest()[:16]}"'
+        return self.validators.get(url, etag)
 
     def _at(self, url: str) -> bytes:
         if url not in self._addresses:

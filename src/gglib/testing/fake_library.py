@@ -19,7 +19,8 @@ from gglib.core.found import FoundRepository, SearchResult
 from gglib.core.hub import HubSort
 from gglib.core.models import GgufFacts, ModelSummary, NewModel
 from gglib.core.names import not_found, require_model
-from gglib.core.ports import ModelLibraryPort, ModelStorePort, RemovedModel
+from gglib.core.ports import ModelLibraryPort, RemovedModel
+from gglib.core.ports.store import HomeStorePort
 from gglib.testing.fake_catalog import FakeCatalog
 
 NO_MEMORY = MachineMemory(total_bytes=None, available_bytes=None)
@@ -35,7 +36,7 @@ class FakeLibrary(ModelLibraryPort):
 
     def __init__(
         self,
-        store: ModelStorePort | None = None,
+        store: HomeStorePort | None = None,
         *,
         repositories: Iterable[FoundRepository] = (),
         fails_with: Exception | None = None,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gglib.core.errors import CatalogError, ModelExistsError
-from gglib.core.models import GgufFacts, ModelSettings, ModelSummary, NewModel
+from gglib.core.models import GgufFacts, ModelEdit, ModelSettings, ModelSummary, NewModel
 from gglib.testing import FakeCatalog
 
 
@@ -70,16 +70,18 @@ async def test_ids_are_never_used_again() -> None:
 async def test_a_change_replaces_only_what_is_given() -> None:
     """None leaves a value; a model may keep its own alias, and may not take another's."""
     catalog = FakeCatalog([ModelSummary(id=1, name="a", aliases=("x",)), ModelSummary(id=2, name="b")])
-    changed = await catalog.change_model("a", aliases=("x", "y"), settings=ModelSettings(context=64))
+    changed = await catalog.edit_model(
+        "a", lambda _: ModelEdit(aliases=("x", "y"), settings=ModelSettings(context=64))
+    )
     assert changed is not None
     assert changed.aliases == ("x", "y")
     assert changed.settings.context == 64
-    tagged = await catalog.change_model("a", tags=("t",))
+    tagged = await catalog.edit_model("a", lambda _: ModelEdit(tags=("t",)))
     assert tagged is not None
     assert (tagged.tags, tagged.aliases) == (("t",), ("x", "y"))
     with pytest.raises(ModelExistsError):
-        await catalog.change_model("b", aliases=("Y",))
-    assert await catalog.change_model("gone", tags=()) is None
+        await catalog.edit_model("b", lambda _: ModelEdit(aliases=("Y",)))
+    assert await catalog.edit_model("gone", lambda _: ModelEdit(tags=())) is None
 
 
 async def test_a_failure_is_raised_by_every_method_until_it_is_lifted() -> None:
@@ -91,7 +93,16 @@ async def test_a_failure_is_raised_by_every_method_until_it_is_lifted() -> None:
         catalog.resolve_for_launch("a"),
         catalog.add_model(new_model("b")),
         catalog.remove_model("a"),
-        catalog.change_model("a", tags=()),
+        catalog.edit_model("a", lambda _: ModelEdit(tags=())),
+        catalog.list_versions(),
+        catalog.assign_version(1, 1),
+        catalog.retire_unused([1]),
+        catalog.remove_with_version(1),
+        catalog.forget_files(1, []),
+        catalog.update_identities({}),
+        catalog.list_pulls(),
+        catalog.end_pull("k"),
+        catalog.read_home(),
     ):
         with pytest.raises(CatalogError):
             await call

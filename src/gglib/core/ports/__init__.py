@@ -1,8 +1,8 @@
 """The ports: what the parts of gglib promise one another, with the values and errors that an embedder needs."""
 
 from gglib.core.errors import CatalogError, ModelRuntimeError
-from gglib.core.models import ModelLaunchSpec, ModelSummary, RunningTarget
-from gglib.core.ports.catalog import ModelCatalogPort, ModelStorePort
+from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSummary, RunningTarget
+from gglib.core.ports.catalog import EditModel, ModelCatalogPort, ModelStorePort
 from gglib.core.ports.hub import ModelHubPort, TellFetched
 from gglib.core.ports.library import ModelLibraryPort, RemovedModel
 from gglib.core.ports.runtime import (
@@ -14,11 +14,14 @@ from gglib.core.ports.runtime import (
     SwapStatus,
     WaitingStatus,
 )
+from gglib.core.ports.versions import VersionStorePort
 
 __all__ = [
     "CatalogError",
+    "EditModel",
     "LoadCount",
     "ModelCatalogPort",
+    "ModelEdit",
     "ModelHubPort",
     "ModelLaunchSpec",
     "ModelLibraryPort",
@@ -33,5 +36,6 @@ __all__ = [
     "SwapCount",
     "SwapStatus",
     "TellFetched",
+    "VersionStorePort",
     "WaitingStatus",
 ]

@@ -1,9 +1,13 @@
 """What is known of the models on this machine."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from gglib.core.models import ModelLaunchSpec, ModelSettings, ModelSummary, NewModel
+from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSummary, NewModel
+
+EditModel = Callable[[ModelSummary], ModelEdit]
+"""Returns what to change of a model. Runs inside the transaction that applies it, in any thread, and again when that is
+repeated: it only computes. What it raises ends the transaction unchanged, and reaches the caller as it is."""
 
 
 class ModelCatalogPort(Protocol):
@@ -36,22 +40,24 @@ class ModelStorePort(ModelCatalogPort, Protocol):
         """Forget a model and return what it was; its files stay. None when there is no such model."""
         ...
 
-    async def change_model(
-        self,
-        name: str,
-        *,
-        aliases: tuple[str, ...] | None = None,
-        tags: tuple[str, ...] | None = None,
-        settings: ModelSettings | None = None,
-    ) -> ModelSummary | None:
-        """Replace what is not None and return the model as it is now; None when there is no such model."""
+    async def edit_model(self, name: str, edit: EditModel) -> ModelSummary | None:
+        """Apply ``edit`` to the model as it is now, in one transaction, and return it; None when there is none.
+
+        Edits of different processes are applied one after the other: each sees what the others changed. All of an
+        edit is applied or, with ``ModelExistsError``, ``InvalidSettingError`` or what ``edit`` raises, nothing.
+        """
         ...
 
-    async def replace_model(self, name: str, model: NewModel) -> ModelSummary | None:
+    async def replace_model(
+        self, name: str, model: NewModel, *, seen: ModelSummary | None = None
+    ) -> ModelSummary | None:
         """Put other files and facts in the place of a model's; it keeps its id, names, tags, settings and dates.
 
-        For a newer version of the same files: of ``model`` its name, aliases, tags and settings are not looked at.
-        None when there is no such model; raises ``ModelExistsError`` when another model has one of the paths.
+        Of ``model`` its name, aliases, tags and settings are not looked at. A model whose paths stay the same keeps
+        its version; with other paths it has none. ``seen`` is the model that ``model`` was computed from: where files,
+        hashes, source or version have changed since, nothing is replaced, and this returns None.
+
+        None when there is no such model, too; raises ``ModelExistsError`` when another model has one of the paths.
         """
         ...
 

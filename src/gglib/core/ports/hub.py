@@ -28,7 +28,7 @@ class ModelHubPort(Protocol):
         ...
 
     async def locate(self, url: str) -> RemoteFile:
-        """Return the file at an address of the web, with the size and hash that its server names.
+        """Return the file at an address of the web, with the size, hash and validator that its server names.
 
         An address of the hub itself becomes the file of its repository.
         """

@@ -75,7 +75,7 @@ class SwapCount:
 
     reason: str
     """Why a model left: ``idle``, ``overdue``, ``unwanted``, ``too_small``, ``expired``, ``silent``, ``asked``,
-    ``removed``, ``changed``, ``died``. ``room``: none had to, there was room for the one that came."""
+    ``removed``, ``changed``, ``updated``, ``died``. ``room``: none had to, there was room for the one that came."""
     count: int
 
 

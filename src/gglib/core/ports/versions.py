@@ -26,7 +26,13 @@ class VersionStorePort(Protocol):
         ...
 
     async def enter_version(
-        self, version: NewVersion, model: NewModel, *, updates: int | None = None, job_key: str | None = None
+        self,
+        version: NewVersion,
+        model: NewModel,
+        *,
+        updates: int | None = None,
+        job_key: str | None = None,
+        moved_aliases: Collection[tuple[int, str]] = (),
     ) -> EnteredVersion:
         """Record a version and move a model's row to it; forget the pull ``job_key`` in the same transaction.
 
@@ -34,16 +40,28 @@ class VersionStorePort(Protocol):
         aliases, and gets those aliases of ``model`` that are free. With None, or where that model is gone, the row is
         new. The version that the row had before is retired where no other row has it.
 
-        Raises ``ModelExistsError`` where a new row's name is taken.
+        ``moved_aliases`` are taken, before any name is looked at, from the models that have these ids; an alias that
+        such a model does not have any more is passed over.
+
+        A version that is known already (the same directory; without one, the same files) keeps its id and gets these
+        files; it is not retired any more. Raises ``ModelExistsError`` where a new row's name is taken, or another model
+        has one of the paths; ``ValueError`` where the model's paths are not the version's model files in order.
         """
         ...
 
     async def add_version(self, version: NewVersion) -> Version:
-        """Record a version that no model has yet: a home of an older gglib, or a manifest that was found."""
+        """Record a version that no model has yet: a home of an older gglib, or a manifest that was found.
+
+        One that is known already (see ``enter_version``) is returned as it is.
+        """
         ...
 
     async def assign_version(self, model_id: int, version_id: int) -> ModelSummary | None:
-        """Record that a model has a version whose files its row names already; None where the model is gone."""
+        """Record that a model has a version whose files its row names already; it is not retired any more.
+
+        Nothing changes where the version is gone, where the row's first file is none of its files, or where the model
+        has another version: then the model is returned as it is. None where the model is gone.
+        """
         ...
 
     async def retire_unused(self, version_ids: Collection[int]) -> list[Version]:
@@ -81,10 +99,13 @@ class VersionStorePort(Protocol):
         """Return what the catalogue was last used as; None before the first time."""
         ...
 
-    async def settle_home(self, identity: HomeIdentity, *, is_other_place: bool) -> None:
+    async def settle_home(
+        self, identity: HomeIdentity, *, is_other_place: bool, keeps_pulls: bool = False
+    ) -> None:
         """Record the home's identity.
 
         ``is_other_place``: it is a copy, or was moved to another file system. Then no device and no inode that was
-        recorded means anything: they are set to None, and the pulls that have not ended are forgotten.
+        recorded means anything: they are set to None, and the pulls that have not ended are forgotten, unless
+        ``keeps_pulls``: it was moved.
         """
         ...

@@ -1,0 +1,10 @@
+"""The whole catalogue of a home: its models, and the versions of their files."""
+
+from typing import Protocol
+
+from gglib.core.ports.catalog import ModelStorePort
+from gglib.core.ports.versions import VersionStorePort
+
+
+class HomeStorePort(ModelStorePort, VersionStorePort, Protocol):
+    """Reads and changes models and versions; both belong to the same catalogue."""

@@ -1,0 +1,204 @@
+"""Which model a pull is a version of, and what may be shown of what was asked for."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gglib.core.hub import RemoteFile
+from gglib.core.models import ModelSource, ModelSummary
+from gglib.core.pull_source import (
+    MOST_ASKED,
+    PullSource,
+    at_same_place,
+    files_with_content,
+    find_known,
+    is_pulled,
+    names_held,
+    names_job,
+    repositories_to_ask,
+    shown_target,
+    with_content,
+)
+from gglib.core.versions import FileIdentity, FileRole, OwnFile, PullJob, Version
+
+SHA = "a" * 64
+SOURCE = PullSource(
+    repos=("ada/tiny", "eve/tiny"), quantization="Q4_K_M", file="tiny-Q4_K_M.gguf", names=("ada/tiny:Q4_K_M",)
+)
+SIGNED = "https://h/m.gguf?Signature=hush"
+
+
+def model(
+    id_: int, file: str | None = "tiny-Q4_K_M.gguf", repo: str | None = "ada/tiny", **fields: object
+) -> ModelSummary:
+    """Return a pulled model."""
+    source = ModelSource(origin="hub", repo=repo, file=file, sha256=f"{id_}" * 64)
+    return replace(ModelSummary(id=id_, name=f"m{id_}", source=source, is_downloaded=True), **fields)  # type: ignore[arg-type]
+
+
+def at(id_: int, url: str | None, file: str = "m.gguf") -> ModelSummary:
+    """Return a model from an address."""
+    source = ModelSource(origin="url", url=url, file=file, sha256=f"{id_}" * 64)
+    return ModelSummary(id=id_, name=f"m{id_}", source=source, is_downloaded=True)
+
+
+class TestKnown:
+    def test_by_its_file_before_its_name_before_its_quantization(self) -> None:
+        """The newest where only the quantization says so."""
+        by_file = model(1)
+        by_name = model(2, file="old.gguf", aliases=("ADA/tiny:q4_k_m",))
+        by_label = [model(3, file="a-Q4_K_M.gguf"), model(4, file="b.q4-k-m.gguf")]
+        assert find_known(SOURCE, [*by_label, by_name, by_file]) == by_file
+        assert find_known(SOURCE, [*by_label, by_name]) == by_name
+        assert find_known(SOURCE, by_label) == by_label[1]
+        assert find_known(replace(SOURCE, quantization=None), by_label) is None
+
+    def test_under_any_name_of_its_repository(self) -> None:
+        """Ignoring case, as the hub does."""
+        assert find_known(SOURCE, [model(1, repo="EVE/Tiny")]) is not None
+        assert find_known(SOURCE, [model(1, repo="bob/tiny")]) is None
+
+    def test_at_the_revision_that_was_asked_for(self) -> None:
+        """A model that was pinned is another one than the newest."""
+        pinned = model(1)
+        pinned = replace(pinned, source=replace(pinned.source, asked_revision="v1"))
+        assert find_known(SOURCE, [pinned]) is None
+        assert find_known(replace(SOURCE, asked_revision="v1"), [pinned]) == pinned
+
+    def test_never_by_its_path(self) -> None:
+        """A file of the user's, or of another program's, wherever it lies."""
+        paths = (Path("/home/models/ada/tiny/tiny-Q4_K_M.gguf"),)
+        own = model(1, paths=paths, source=ModelSource())
+        imported = replace(own, source=ModelSource(origin="ollama", repo="ada/tiny", file="tiny-Q4_K_M.gguf"))
+        assert find_known(SOURCE, [own, imported]) is None
+        assert [is_pulled(one) for one in (own, imported, model(2))] == [False, False, True]
+
+    def test_an_address_is_the_whole_address(self) -> None:
+        """With its query."""
+        source = PullSource(file="m.gguf", url=SIGNED)
+        assert find_known(source, [at(1, "https://h/m.gguf"), at(2, SIGNED)]) == at(2, SIGNED)
+        assert find_known(source, [at(1, "https://h/m.gguf")]) is None
+
+    def test_at_the_same_place_only_the_content_says_whether_it_is_the_same(self) -> None:
+        """Another query, or an address that an older gglib did not keep; not another host or path."""
+        source = PullSource(file="m.gguf", url=SIGNED)
+        near = [at(1, "https://h/m.gguf"), at(2, "https://h/m.gguf?Signature=old"), at(3, None)]
+        others = [
+            at(4, "https://g/m.gguf"),
+            at(5, "https://h/x/m.gguf"),
+            at(6, SIGNED),
+            at(7, None, "n.gguf"),
+        ]
+        found = at_same_place(source, [*near, *others, model(8, file="m.gguf")])
+        assert found == tuple(near)
+        assert with_content(found, "2" * 64) == near[1]
+        assert with_content(found, "9" * 64) is None
+        assert at_same_place(SOURCE, near) == ()
+
+
+class TestNames:
+    def test_a_name_is_taken_from_pulled_models_of_the_repository_only(self) -> None:
+        """Not from the one that is pulled, nor from a model that the user gave it to."""
+        holder = model(1, file="old.gguf", aliases=("x", "ADA/tiny:q4_k_m"))
+        others = [
+            model(2, aliases=("ada/tiny:Q4_K_M",)),
+            model(3, repo="bob/tiny", aliases=("ada/tiny:Q4_K_M",)),
+            model(4, aliases=("ada/tiny:Q4_K_M",), source=ModelSource()),
+            model(5),
+        ]
+        assert names_held(SOURCE, [holder, *others], but=2) == [(holder, ("ADA/tiny:q4_k_m",))]
+
+
+class TestMoved:
+    @pytest.mark.parametrize(
+        ("candidate", "is_asked"),
+        [
+            (model(1, repo="bob/x", file="tiny-Q4_K_M.gguf"), True),
+            (model(1, repo="bob/tiny", file="renamed-Q4_K_M.gguf"), True),
+            (model(1, repo="bob/x", file="y.gguf"), False),
+            (model(1, repo="bob/tiny", file="tiny-Q8_0.gguf"), False),
+            (model(1, repo="eve/tiny"), False),
+            (model(1, repo="bob/x", source=ModelSource(repo="bob/x", file="tiny-Q4_K_M.gguf")), False),
+        ],
+    )
+    def test_repositories_that_may_be_this_one_are_asked(
+        self, candidate: ModelSummary, *, is_asked: bool
+    ) -> None:
+        """Those with the same file, or of the same name with the same quantization."""
+        found = repositories_to_ask(SOURCE, [candidate], sha256=SHA)
+        assert found == ((candidate.source.repo,) if is_asked else ())
+
+    def test_the_same_content_is_enough(self) -> None:
+        """Whatever repository and file are called."""
+        candidate = model(1, repo="bob/x", file="y.gguf")
+        assert repositories_to_ask(SOURCE, [candidate], sha256="1" * 64) == ("bob/x",)
+
+    def test_few_are_asked(self) -> None:
+        """The newest."""
+        many = [model(number, repo=f"bob/x{number}") for number in range(9)]
+        assert repositories_to_ask(SOURCE, many, sha256=None) == tuple(
+            f"bob/x{number}" for number in (8, 7, 6)[:MOST_ASKED]
+        )
+
+
+class TestContent:
+    def test_by_hash_and_size(self) -> None:
+        """Both must be known; the case of the digits is nothing."""
+        version = _version(sha256=SHA)
+        assert files_with_content(_remote(sha256=SHA.upper()), [version]) == list(version.files)
+        assert files_with_content(_remote(sha256=SHA, size_bytes=11), [version]) == []
+        assert files_with_content(_remote(sha256=SHA), [_version(sha256=None)]) == []
+        assert files_with_content(_remote(), [_version(sha256=None)]) == []
+
+    @pytest.mark.parametrize(
+        ("url", "validator", "is_same"),
+        [
+            ("https://h/m.gguf?a", '"v"', True),
+            ("https://h/m.gguf?a", "Mon, 1", True),
+            ("https://h/m.gguf?b", '"v"', True),
+            ("https://h/m.gguf?b", "Mon, 1", False),
+            ("https://h/m.gguf?b", 'W/"v"', False),
+            ("https://g/m.gguf?a", '"v"', False),
+            ("https://h/m.gguf?a", None, False),
+        ],
+    )
+    def test_by_validator(self, url: str, validator: str | None, *, is_same: bool) -> None:
+        """At the same address any; where only the query is another one, a strong one."""
+        version = _version(sha256=SHA, validator=validator, url="https://h/m.gguf?a")
+        found = files_with_content(_remote(url=url, validator=validator), [version])
+        assert bool(found) is is_same
+
+
+class TestShown:
+    def test_an_address_is_shown_without_its_query(self) -> None:
+        """What is no address has none."""
+        assert shown_target(SIGNED) == "https://h/m.gguf"
+        assert shown_target("ada/tiny:Q4?x") == "ada/tiny:Q4?x"
+
+    def test_a_pull_is_named_by_all_that_it_is_called(self) -> None:
+        """What was asked for, with or without its query, its name, its aliases, its key."""
+        job = PullJob(key="0" * 16, asked=SIGNED, name="m", aliases=("n",), source=ModelSource(), files=())
+        assert all(names_job(text, job) for text in (SIGNED, "https://h/m.gguf", "M", "n", "0" * 16))
+        assert not names_job("https://h/m.gguf?Signature=other", job)
+
+
+def _remote(
+    *, sha256: str | None = None, size_bytes: int = 10, url: str | None = None, validator: str | None = None
+) -> RemoteFile:
+    return RemoteFile(name="m.gguf", url=url, size_bytes=size_bytes, sha256=sha256, validator=validator)
+
+
+def _version(*, sha256: str | None, validator: str | None = None, url: str | None = None) -> Version:
+    identity = FileIdentity(device=1, inode=2, size_bytes=10, modified_ns=3)
+    file = OwnFile(
+        path=Path("/m"),
+        role=FileRole.MODEL,
+        name="m.gguf",
+        identity=identity,
+        sha256=sha256,
+        validator=validator,
+    )
+    return Version(
+        id=1, directory=None, source=ModelSource(origin="url", url=url), files=(file,), created_at=0
+    )
