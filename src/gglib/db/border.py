@@ -18,7 +18,7 @@ BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 DAMAGED = (
     "is damaged, or is not a catalogue of gglib: "
-    "put a backup in its place, or move it away and add the models again"
+    "put a backup in its place with 'gglib restore FILE', or move it away and add the models again"
 )
 NOT_ACCESSIBLE = (
     "cannot be opened for writing: check that gglib's home directory exists and that you may write there"
@@ -37,6 +37,12 @@ SENTENCES = {
 }
 
 
+class MissingRowsError(sqlite3.DatabaseError):
+    """Rows that belong together are not all there: no program of gglib wrote that."""
+
+    sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+
+
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
     """Turn every failure of the database at ``path`` into a ``CatalogError`` of one sentence."""
@@ -44,6 +50,8 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         reason = SENTENCES.get(primary_code(error), f"failed: {error}")
+        if _lacks_tables(error):
+            reason = DAMAGED
         raise CatalogError(f"The catalogue {path.name} {reason}.", path=path) from error
     except OSError as error:
         raise CatalogError(
@@ -55,9 +63,26 @@ def translated(path: Path) -> Iterator[None]:
         raise CatalogError(f"The catalogue {path.name} cannot hold or read a value: {error}.") from error
 
 
+@contextmanager
+def damaged() -> Iterator[None]:
+    """Turn what reading a row raises, when its tables contradict one another, into a database error.
+
+    A restored file beside the log of another one does that: ``integrity_check`` fails, and rows point to no row.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError) as error:
+        raise MissingRowsError(f"its tables contradict one another ({error!r})") from error
+
+
 def is_busy(error: sqlite3.Error) -> bool:
     """Whether another connection stood in the way: the same call may succeed a moment later."""
     return primary_code(error) in BUSY_CODES
+
+
+def _lacks_tables(error: sqlite3.Error) -> bool:
+    """Whether a table or a column is not there: every statement of gglib's names some of its own."""
+    return isinstance(error, sqlite3.OperationalError) and str(error).startswith("no such ")
 
 
 def primary_code(error: sqlite3.Error) -> int:

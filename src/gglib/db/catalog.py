@@ -8,17 +8,19 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from gglib.core.errors import CatalogError
-from gglib.core.kinds import launch_spec
-from gglib.core.models import ModelLaunchSpec, ModelSettings, ModelSummary, NewModel
+from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSummary, NewModel, is_same_content
 from gglib.core.names import find_model
 from gglib.core.naming import check_aliases
-from gglib.db.border import primary_code, translated
-from gglib.db.connections import prepare, writing
+from gglib.core.ports.catalog import EditModel
+from gglib.db.border import translated
+from gglib.db.connections import prepare, reading, tidy, with_reserve, writing
+from gglib.db.home_paths import HomePaths
 from gglib.db.rows import (
     delete_model,
     insert_model,
@@ -32,22 +34,34 @@ from gglib.db.rows import (
 )
 from gglib.db.rules import check_files, check_new, check_settings, check_tags
 from gglib.db.snapshot import Snapshot, SnapshotCache
+from gglib.db.version_store import SqliteVersionStore
+from gglib.system.threads import to_its_end
 
 T = TypeVar("T")
 
 
-class SqliteCatalog:
-    """The models of this machine, in one SQLite file; implements ``ModelStorePort``.
+class SqliteCatalog(SqliteVersionStore):
+    """The models of this machine, in one SQLite file; implements ``ModelStorePort`` and ``VersionStorePort``.
 
     Any number of processes may use the file at the same time: what one has written it sees with its next read, the
-    others ``FRESH_S`` later at the latest. A write that is cancelled while it runs may still take place; one that has
-    returned is on the disk.
+    others ``FRESH_S`` later at the latest. A write that has returned is on the disk. One that is cancelled while it
+    runs may still take place, and has ended when the cancel reaches its caller, who may hold locks for it.
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, path: Path, *, home: Path | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        """``home`` is what stored paths are relative to; None: the directory of ``path``."""
         self._path = path
+        self._home_path = path.parent if home is None else home
+        self._home = HomePaths(self._home_path)
         self._clock = clock
         self._cache: SnapshotCache | None = None
+        self._frozen: str | None = None
+
+    def freeze(self, reason: str) -> None:
+        """Refuse every change from here on, with ``reason`` as the sentence of the ``CatalogError``."""
+        self._frozen = reason
 
     async def open(self) -> None:
         """Create the file where there is none, migrate an older one, and read it; nothing when it is open.
@@ -62,6 +76,7 @@ class SqliteCatalog:
         if self._cache is not None:
             cache, self._cache = self._cache, None
             await cache.close()
+            await asyncio.to_thread(tidy, self._path)
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -84,13 +99,7 @@ class SqliteCatalog:
     async def resolve_for_launch(self, name: str) -> ModelLaunchSpec | None:
         """Return what an engine needs to load the model; whether its file is still there is not looked at."""
         snapshot = self._fresh() or await self._snapshot()
-        model = snapshot.find(name)
-        if model is None:
-            return None
-        spec = snapshot.specs.get(model.id)
-        if spec is None:
-            spec = snapshot.specs[model.id] = launch_spec(model, model.paths[0])
-        return spec
+        return snapshot.spec(name)
 
     async def add_model(self, model: NewModel) -> ModelSummary:
         """Store a model; when this returns, the row survives a kill and a power cut.
@@ -99,70 +108,56 @@ class SqliteCatalog:
         model itself cannot be stored.
         """
         check_new(model)
-        added_at = int(self._clock())
 
         def add(connection: sqlite3.Connection) -> ModelSummary:
-            model_id = insert_model(connection, model, added_at=added_at)
-            return load_model(connection, model_id)
+            model_id = insert_model(connection, self._home, model, added_at=self._now())
+            return load_model(connection, self._home, model_id)
 
         return await self._write(add)
 
     async def remove_model(self, name: str) -> ModelSummary | None:
-        """Forget a model and return what it was; its files stay. None when there is no such model."""
+        """Forget a model and return what it was; its files and their version stay. None when there is no such model."""
 
         def remove(connection: sqlite3.Connection) -> ModelSummary | None:
-            model = find_model(name, load_models(connection))
+            model = find_model(name, load_models(connection, self._home))
             if model is not None:
                 delete_model(connection, model.id)
             return model
 
         return await self._write(remove)
 
-    async def change_model(
-        self,
-        name: str,
-        *,
-        aliases: tuple[str, ...] | None = None,
-        tags: tuple[str, ...] | None = None,
-        settings: ModelSettings | None = None,
-    ) -> ModelSummary | None:
-        """Replace what is not None and return the model as it is now; None when there is no such model.
-
-        All of it is changed or, when this raises ``ModelExistsError`` or ``InvalidSettingError``, nothing.
-        """
+    async def edit_model(self, name: str, edit: EditModel) -> ModelSummary | None:
+        """Apply ``edit`` to the model as it is now, in one transaction; see ``ModelStorePort``."""
 
         def change(connection: sqlite3.Connection) -> ModelSummary | None:
-            model = find_model(name, load_models(connection))
+            model = find_model(name, load_models(connection, self._home))
             if model is None:
                 return None
-            if aliases is not None:
-                check_aliases(aliases, name=model.name)
-                replace_aliases(connection, model.id, aliases)
-            if tags is not None:
-                check_tags(tags)
-                replace_tags(connection, model.id, tags)
-            if settings is not None:
-                check_settings(settings)
-                replace_settings(connection, model.id, settings)
-            return load_model(connection, model.id)
+            _apply(connection, model, _edit_of(model, edit))
+            return load_model(connection, self._home, model.id)
 
-        return await self._write(change)
+        try:
+            return await self._write(change)
+        except _EditFailedError as failure:
+            raise failure.reason from None
 
-    async def replace_model(self, name: str, model: NewModel) -> ModelSummary | None:
-        """Put other files and facts in the place of a model's; it keeps its id, names, tags, settings and dates.
-
-        None when there is no such model; raises ``ModelExistsError`` when another model has one of the paths.
-        """
+    async def replace_model(
+        self, name: str, model: NewModel, *, seen: ModelSummary | None = None
+    ) -> ModelSummary | None:
+        """Put other files and facts in the place of a model's; see ``ModelStorePort``."""
         check_files(model)
 
-        def replace(connection: sqlite3.Connection) -> ModelSummary | None:
-            known = find_model(name, load_models(connection))
-            if known is None:
+        def put(connection: sqlite3.Connection) -> ModelSummary | None:
+            known = find_model(name, load_models(connection, self._home))
+            if known is None or (seen is not None and not is_same_content(known, seen)):
                 return None
-            replace_content(connection, known.id, model)
-            return load_model(connection, known.id)
+            stays = [*map(self._home.stored, known.paths)] == [*map(self._home.stored, model.paths)]
+            content = model if known.version_id is None else replace(model, is_downloaded=False)
+            version_id = known.version_id if stays else None
+            replace_content(connection, self._home, known.id, content, version_id=version_id)
+            return load_model(connection, self._home, known.id)
 
-        return await self._write(replace)
+        return await self._write(put)
 
     async def note_use(self, used_at: Mapping[int, int]) -> None:
         """Remember when models were used last; ids that are gone are passed over.
@@ -176,9 +171,15 @@ class SqliteCatalog:
             await self._write(lambda connection: note_uses(connection, news))
 
     def _open(self) -> SnapshotCache:
+        def open_now(_: bool) -> SnapshotCache:  # noqa: FBT001 - called by position
+            prepare(self._path, home=self._home_path)
+            return SnapshotCache(self._path, self._home)
+
         with translated(self._path):
-            prepare(self._path)
-            return SnapshotCache(self._path)
+            return with_reserve(self._path, open_now)
+
+    def _now(self) -> int:
+        return int(self._clock())
 
     def _fresh(self) -> Snapshot | None:
         return None if self._cache is None else self._cache.fresh()
@@ -189,21 +190,57 @@ class SqliteCatalog:
         with translated(self._path):
             return await self._cache.latest()
 
+    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if self._cache is None:
+            raise CatalogError("The catalogue is not open: open it before it is used.")
+        return await asyncio.to_thread(self._read_now, work)
+
+    def _read_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with translated(self._path), reading(self._path) as connection:
+            return work(connection)
+
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._cache is None:
             raise CatalogError("The catalogue is not open: open it before it is used.")
+        if self._frozen is not None:
+            raise CatalogError(self._frozen)
         try:
-            return await asyncio.to_thread(self._write_now, work)
+            return await to_its_end(self._write_now, work)
         finally:
             self._cache.expire()
 
     def _write_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with translated(self._path):
-            try:
-                with writing(self._path) as connection:
-                    return work(connection)
-            except sqlite3.Error as error:
-                if primary_code(error) != sqlite3.SQLITE_FULL:
-                    raise
-            with writing(self._path, reuses_log=True) as connection:
+        def write(reuses_log: bool) -> T:  # noqa: FBT001 - called by position
+            with writing(self._path, home=self._home_path, reuses_log=reuses_log) as connection:
                 return work(connection)
+
+        with translated(self._path):
+            return with_reserve(self._path, write)
+
+
+class _EditFailedError(Exception):
+    """Carries what an edit raised past the border, which would take it for a failure of the database."""
+
+    def __init__(self, reason: Exception) -> None:
+        self.reason = reason
+        super().__init__(str(reason))
+
+
+def _edit_of(model: ModelSummary, edit: EditModel) -> ModelEdit:
+    try:
+        return edit(model)
+    except Exception as error:
+        raise _EditFailedError(error) from error
+
+
+def _apply(connection: sqlite3.Connection, model: ModelSummary, edit: ModelEdit) -> None:
+    """Change what is given and not so already: what stays the same makes no reader read."""
+    if edit.aliases is not None and edit.aliases != model.aliases:
+        check_aliases(edit.aliases, name=model.name)
+        replace_aliases(connection, model.id, edit.aliases)
+    if edit.tags is not None and edit.tags != model.tags:
+        check_tags(edit.tags)
+        replace_tags(connection, model.id, edit.tags)
+    if edit.settings is not None and edit.settings != model.settings:
+        check_settings(edit.settings)
+        replace_settings(connection, model.id, edit.settings)

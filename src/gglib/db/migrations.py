@@ -2,8 +2,11 @@
 
 import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
 
 from gglib.core.errors import CatalogError
+from gglib.db.home_paths import HomePaths, StoredPath
+from gglib.db.identity import NO_COMMIT, STAMP_PREFIX
 
 # 1: names and aliases share one table because they share one namespace: ``folded`` is what ignoring case means,
 # and position 0 is the name. AUTOINCREMENT, because a client may go on asking for the id of a removed model.
@@ -97,7 +100,81 @@ ALTER TABLE models ADD COLUMN pooling TEXT; -- mean, cls, last or rank
 ALTER TABLE models ADD COLUMN kind TEXT; -- chat, embedding or rerank; NULL: as the header says
 """
 
-MIGRATIONS: tuple[str, ...] = (CREATE_CATALOGUE, KEEP_SOURCES_AND_USES, KEEP_KINDS)
+# 4: versions, the files that gglib wrote, and pulls that have not ended. From here on every path is stored relative to
+# the home where it lies below it (``home_paths``); rows of before are converted here. OR IGNORE, because a home that is
+# reached by a link could hold one file under two spellings: the second row keeps its own. Paths of files may repeat,
+# because quantizations share a projector in homes of older formats. Devices and inodes are TEXT: on some file systems
+# they have 64 bits without a sign, and INTEGER holds 63. ``is_downloaded`` of ``models`` is what older gglibs said
+# of rows that have no version yet. Pulls and the home change nothing of models: they have no triggers.
+VERSION_EDITIONS = "".join(
+    f"CREATE TRIGGER {table}_{verb} AFTER {verb} ON {table} BEGIN UPDATE edition SET number = random(); END;"  # noqa: S608 - constants
+    for table in ("versions", "version_files")
+    for verb in ("insert", "update", "delete")
+)
+KEEP_VERSIONS = f"""
+CREATE TABLE home (
+    id TEXT NOT NULL,
+    device TEXT NOT NULL,
+    inode TEXT NOT NULL,
+    models_device TEXT NOT NULL,
+    models_inode TEXT NOT NULL
+);
+CREATE TABLE versions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    directory, -- TEXT or BLOB, as of paths; NULL: the files lie among others
+    source TEXT NOT NULL, -- a JSON object, as of ``ModelSource``
+    created_at INTEGER NOT NULL, -- Unix time in seconds
+    is_retired INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE version_files (
+    version_id INTEGER NOT NULL REFERENCES versions ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    path NOT NULL, -- TEXT, or a BLOB where the path is not valid Unicode
+    role TEXT NOT NULL, -- model or projector
+    name NOT NULL, -- TEXT or BLOB, as of paths
+    device TEXT, -- NULL, as the inode: not known any more
+    inode TEXT,
+    size_bytes INTEGER NOT NULL,
+    modified_ns INTEGER,
+    sha256 TEXT,
+    validator TEXT,
+    PRIMARY KEY (version_id, position)
+) WITHOUT ROWID;
+CREATE INDEX version_files_path ON version_files (path);
+CREATE TABLE pulls (
+    key TEXT PRIMARY KEY,
+    job TEXT NOT NULL -- a JSON object, as of ``PullJob``
+) WITHOUT ROWID;
+ALTER TABLE models ADD COLUMN version_id INTEGER REFERENCES versions ON DELETE SET NULL;
+ALTER TABLE models ADD COLUMN source_asked_revision TEXT;
+ALTER TABLE models ADD COLUMN source_url TEXT;
+CREATE INDEX models_version ON models (version_id);
+UPDATE OR IGNORE model_paths SET path = stored_path(path);
+UPDATE models SET projector = stored_path(projector) WHERE projector IS NOT NULL;
+{VERSION_EDITIONS}
+"""  # noqa: S608 - constants
+
+# 5: every transaction writes a new random id and the one before it (see ``identity``), always as long: the page of this
+# table proves that a log belongs to a database file. ``STAMP`` is no trigger, because a transaction with several
+# statements would name ids that no database file ever had. The trigger has what another program changes of models
+# write the page, too, with the stamp that it has.
+KEEP_COMMIT_ID = f"""
+CREATE TABLE state (stamp TEXT NOT NULL, touched TEXT NOT NULL);
+INSERT INTO state VALUES ('{STAMP_PREFIX}' || hex(randomblob(8)) || ' {NO_COMMIT}', hex(randomblob(8)));
+CREATE TRIGGER edition_update AFTER UPDATE ON edition BEGIN UPDATE state SET touched = hex(randomblob(8)); END;
+"""  # noqa: S608 - constants
+STAMP = f"""
+UPDATE state
+SET stamp = '{STAMP_PREFIX}' || hex(randomblob(8)) || ' ' || substr(stamp, {len(STAMP_PREFIX) + 1}, {len(NO_COMMIT)})
+"""  # noqa: S608 - constants
+
+MIGRATIONS: tuple[str, ...] = (
+    CREATE_CATALOGUE,
+    KEEP_SOURCES_AND_USES,
+    KEEP_KINDS,
+    KEEP_VERSIONS,
+    KEEP_COMMIT_ID,
+)
 
 
 def is_current(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> bool:
@@ -117,17 +194,31 @@ def require_current(connection: sqlite3.Connection) -> None:
         raise CatalogError("The catalogue was replaced by one of an older gglib: restart gglib.")
 
 
-def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
+def migrate(
+    connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS, *, home: Path | None = None
+) -> None:
     """Apply what is missing, each migration and its number in one transaction.
 
-    The connection must be in autocommit mode. Raises ``CatalogError`` for a database that is newer, or another's.
+    ``home`` is what stored paths become relative to; None: they stay as they are. The connection must be in autocommit
+    mode. Raises ``CatalogError`` for a database that is newer, or another's.
     """
     if is_current(connection, migrations):
         return
     _refuse_foreign(connection)
+    converted = _as_it_is if home is None else HomePaths(home).converted
+    connection.create_function("stored_path", 1, converted, deterministic=True)
     for number, migration in enumerate(migrations, start=1):
         if number > _version(connection):
             _apply(connection, number, migration)
+
+
+def _as_it_is(path: StoredPath | None) -> StoredPath | None:
+    return path
+
+
+def has_stamps(connection: sqlite3.Connection) -> bool:
+    """Whether transactions of this database are stamped: since ``KEEP_COMMIT_ID``."""
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'state'").fetchone() is not None
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -144,8 +235,11 @@ def _refuse_foreign(connection: sqlite3.Connection) -> None:
 
 
 def _apply(connection: sqlite3.Connection, number: int, migration: str) -> None:
+    stamp = STAMP if has_stamps(connection) else ""
     try:
-        connection.executescript(f"BEGIN IMMEDIATE; {migration}; PRAGMA user_version = {number}; COMMIT;")
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {migration}; {stamp}; PRAGMA user_version = {number}; COMMIT;"
+        )
     except sqlite3.Error:
         if connection.in_transaction:
             connection.rollback()

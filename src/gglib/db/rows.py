@@ -4,7 +4,6 @@ Every function works inside a transaction that its caller has begun, and opens n
 """
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,8 @@ from gglib.core.models import (
     ModelSummary,
     NewModel,
 )
+from gglib.db.border import MissingRowsError, damaged
+from gglib.db.home_paths import HomePaths, StoredPath
 
 # Each takes one parameter: the id of the model that is wanted, or NULL for all.
 SELECT_MODELS = """
@@ -30,7 +31,7 @@ SELECT_MODELS = """
         context, engine_args, idle_ttl_s,
         source_origin, source_repo, source_revision, source_file, source_sha256,
         projector, projector_sha256, is_downloaded, chat_template_sha256, added_at, used_at,
-        can_rerank, pooling, kind
+        can_rerank, pooling, kind, version_id, source_asked_revision, source_url
     FROM models LEFT JOIN uses ON uses.model_id = models.id WHERE ?1 IS NULL OR id = ?1 ORDER BY id
 """
 SELECT_NAMES = """
@@ -45,13 +46,15 @@ SELECT_TAGS = """
 HOLDER_OF_NAME = """
     SELECT holder.spelling FROM names AS taken
     JOIN names AS holder ON holder.model_id = taken.model_id AND holder.position = 0
-    WHERE taken.folded = ?
+    WHERE taken.folded = ? AND taken.model_id <> ?
 """
 HOLDER_OF_PATH = """
     SELECT holder.spelling FROM model_paths AS taken
     JOIN names AS holder ON holder.model_id = taken.model_id AND holder.position = 0
     WHERE taken.path = ?
 """
+NOBODY = 0
+"""The id of no model."""
 NOTE_USE = """
     INSERT INTO uses (model_id, used_at) SELECT id, ?2 FROM models WHERE id = ?1
     ON CONFLICT (model_id) DO UPDATE SET used_at = excluded.used_at WHERE used_at <> excluded.used_at
@@ -68,19 +71,28 @@ class _Parts:
     tags: list[str]
 
 
-def load_models(connection: sqlite3.Connection) -> tuple[ModelSummary, ...]:
+def load_models(connection: sqlite3.Connection, home: HomePaths) -> tuple[ModelSummary, ...]:
     """Return every model in the order in which they were added."""
-    return _load(connection, None)
+    return _load(connection, home, None)
 
 
-def load_model(connection: sqlite3.Connection, model_id: int) -> ModelSummary:
+def load_model(connection: sqlite3.Connection, home: HomePaths, model_id: int) -> ModelSummary:
     """Return one model, which must exist."""
-    return _load(connection, model_id)[0]
+    return _load(connection, home, model_id)[0]
+
+
+def find_by_id(connection: sqlite3.Connection, home: HomePaths, model_id: int) -> ModelSummary | None:
+    """Return one model, None where it is gone."""
+    found = _load(connection, home, model_id)
+    return found[0] if found else None
 
 
 def load_edition(connection: sqlite3.Connection) -> int:
     """Return a number that is another one after each change of what models are; their uses do not count."""
-    number: int = connection.execute("SELECT number FROM edition").fetchone()[0]
+    row = connection.execute("SELECT number FROM edition").fetchone()
+    if row is None:
+        raise MissingRowsError("the table 'edition' is empty")
+    number: int = row[0]
     return number
 
 
@@ -94,12 +106,22 @@ def note_uses(connection: sqlite3.Connection, used_at: Mapping[int, int]) -> Non
     connection.executemany(NOTE_USE, used_at.items())
 
 
-def insert_model(connection: sqlite3.Connection, model: NewModel, *, added_at: int) -> int:
+def insert_model(
+    connection: sqlite3.Connection,
+    home: HomePaths,
+    model: NewModel,
+    *,
+    added_at: int,
+    version_id: int | None = None,
+) -> int:
     """Store a model and return its id. Raises ``ModelExistsError`` when a name or a file is taken."""
     _refuse_taken_names(connection, (model.name, *model.aliases))
-    paths = [_path_value(path) for path in model.paths]
-    _refuse_taken_paths(connection, paths)
-    columns = _columns(model, added_at)
+    _refuse_taken_paths(connection, home, model.paths)
+    columns = {
+        **_content_columns(model, home, version_id),
+        **_setting_columns(model.settings),
+        "added_at": added_at,
+    }
     connection.execute(
         f"INSERT INTO models ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",  # noqa: S608 - constants
         tuple(columns.values()),
@@ -107,22 +129,35 @@ def insert_model(connection: sqlite3.Connection, model: NewModel, *, added_at: i
     model_id: int = connection.execute("SELECT last_insert_rowid()").fetchone()[0]
     _insert_names(connection, model_id, (model.name,), first_position=0)
     _insert_names(connection, model_id, model.aliases, first_position=1)
-    _insert_paths(connection, model_id, paths, model.hashes)
+    _insert_paths(connection, model_id, [home.stored(path) for path in model.paths], model.hashes)
     _insert_tags(connection, model_id, model.tags)
     return model_id
 
 
-def replace_content(connection: sqlite3.Connection, model_id: int, model: NewModel) -> None:
+def replace_content(
+    connection: sqlite3.Connection, home: HomePaths, model_id: int, model: NewModel, *, version_id: int | None
+) -> None:
     """Put the files and facts of ``model`` in the place of a model's. Raises ``ModelExistsError`` as on insertion."""
     connection.execute("DELETE FROM model_paths WHERE model_id = ?", (model_id,))
-    paths = [_path_value(path) for path in model.paths]
-    _refuse_taken_paths(connection, paths)
-    columns = _content_columns(model)
+    _refuse_taken_paths(connection, home, model.paths)
+    columns = _content_columns(model, home, version_id)
     connection.execute(
         f"UPDATE models SET {', '.join(f'{column} = ?' for column in columns)} WHERE id = ?",  # noqa: S608 - constants
         (*columns.values(), model_id),
     )
-    _insert_paths(connection, model_id, paths, model.hashes)
+    _insert_paths(connection, model_id, [home.stored(path) for path in model.paths], model.hashes)
+
+
+def set_version(connection: sqlite3.Connection, model_id: int, version_id: int) -> None:
+    """Record the version that a model's files are; what an older gglib said of them says the version from here on."""
+    connection.execute(
+        "UPDATE models SET version_id = ?, is_downloaded = 0 WHERE id = ?", (version_id, model_id)
+    )
+
+
+def free_names(connection: sqlite3.Connection, names: Iterable[str], *, model_id: int = NOBODY) -> list[str]:
+    """Return those of the names that no model but ``model_id`` has."""
+    return [name for name in names if _holder_of_name(connection, name, model_id) is None]
 
 
 def delete_model(connection: sqlite3.Connection, model_id: int) -> None:
@@ -137,6 +172,13 @@ def replace_aliases(connection: sqlite3.Connection, model_id: int, aliases: Sequ
     _insert_names(connection, model_id, aliases, first_position=1)
 
 
+def delete_alias(connection: sqlite3.Connection, model_id: int, alias: str) -> None:
+    """Take an alias, ignoring case, from a model; nothing where it does not have it, or has it as its name."""
+    connection.execute(
+        "DELETE FROM names WHERE folded = ? AND model_id = ? AND position > 0", (alias.casefold(), model_id)
+    )
+
+
 def replace_tags(connection: sqlite3.Connection, model_id: int, tags: Sequence[str]) -> None:
     """Give a model these tags and no others."""
     connection.execute("DELETE FROM tags WHERE model_id = ?", (model_id,))
@@ -145,30 +187,37 @@ def replace_tags(connection: sqlite3.Connection, model_id: int, tags: Sequence[s
 
 def replace_settings(connection: sqlite3.Connection, model_id: int, settings: ModelSettings) -> None:
     """Give a model these settings."""
+    columns = _setting_columns(settings)
     connection.execute(
-        "UPDATE models SET context = ?, engine_args = ?, idle_ttl_s = ?, kind = ? WHERE id = ?",
-        (settings.context, json.dumps(settings.engine_args), settings.idle_ttl_s, settings.kind, model_id),
+        f"UPDATE models SET {', '.join(f'{column} = ?' for column in columns)} WHERE id = ?",  # noqa: S608 - constants
+        (*columns.values(), model_id),
     )
 
 
-def _load(connection: sqlite3.Connection, model_id: int | None) -> tuple[ModelSummary, ...]:
+def _load(connection: sqlite3.Connection, home: HomePaths, model_id: int | None) -> tuple[ModelSummary, ...]:
     rows = connection.execute(SELECT_MODELS, (model_id,)).fetchall()
     parts = {row[0]: _Parts([], [], [], []) for row in rows}
-    for owner_id, spelling in connection.execute(SELECT_NAMES, (model_id,)):
-        parts[owner_id].names.append(spelling)
-    for owner_id, path, sha256 in connection.execute(SELECT_PATHS, (model_id,)):
-        parts[owner_id].paths.append(Path(os.fsdecode(path)))
-        parts[owner_id].hashes.append(sha256)
-    for owner_id, tag in connection.execute(SELECT_TAGS, (model_id,)):
-        parts[owner_id].tags.append(tag)
-    return tuple(_summary(row, parts[row[0]]) for row in rows)
+    with damaged():  # what hangs on no model, and a model without a name
+        for owner_id, spelling in connection.execute(SELECT_NAMES, (model_id,)):
+            parts[owner_id].names.append(spelling)
+        for owner_id, path, sha256 in connection.execute(SELECT_PATHS, (model_id,)):
+            parts[owner_id].paths.append(home.path(path))
+            parts[owner_id].hashes.append(sha256)
+        for owner_id, tag in connection.execute(SELECT_TAGS, (model_id,)):
+            parts[owner_id].tags.append(tag)
+        models = tuple(_summary(row, parts[row[0]], home) for row in rows)
+    for model in models:
+        numbers = (model.id, model.size_bytes, model.added_at)
+        if not model.paths or not all(isinstance(number, int) for number in numbers):
+            raise MissingRowsError(f"the rows of model {model.id} do not make a model")
+    return models
 
 
-def _summary(row: Sequence[Any], parts: _Parts) -> ModelSummary:
+def _summary(row: Sequence[Any], parts: _Parts, home: HomePaths) -> ModelSummary:
     chat, tools, reasoning, vision, embedding = map(bool, row[7:12])
     context, engine_args, idle_ttl_s, origin, repo, revision, file, sha256 = row[12:20]
     projector, projector_sha256, is_downloaded, chat_template_sha256, added_at, used_at = row[20:26]
-    can_rerank, pooling, kind = row[26:]
+    can_rerank, pooling, kind, version_id, asked_revision, url = row[26:]
     model = ModelSummary(
         id=row[0],
         name=parts.names[0],
@@ -192,12 +241,21 @@ def _summary(row: Sequence[Any], parts: _Parts) -> ModelSummary:
         settings=ModelSettings(
             context=context, engine_args=tuple(json.loads(engine_args)), idle_ttl_s=idle_ttl_s, kind=kind
         ),
-        source=ModelSource(origin=origin, repo=repo, revision=revision, file=file, sha256=sha256),
+        source=ModelSource(
+            origin=origin,
+            repo=repo,
+            revision=revision,
+            asked_revision=asked_revision,
+            url=url,
+            file=file,
+            sha256=sha256,
+        ),
         paths=tuple(parts.paths),
         hashes=tuple(parts.hashes) if any(parts.hashes) else (),
-        projector=None if projector is None else Path(os.fsdecode(projector)),
+        projector=home.optional_path(projector),
         projector_sha256=projector_sha256,
-        is_downloaded=bool(is_downloaded),
+        version_id=version_id,
+        is_downloaded=version_id is not None or bool(is_downloaded),
         chat_template_sha256=chat_template_sha256,
         added_at=added_at,
         last_used_at=used_at,
@@ -205,18 +263,18 @@ def _summary(row: Sequence[Any], parts: _Parts) -> ModelSummary:
     return model if kind is None else with_kind(model)
 
 
-def _columns(model: NewModel, added_at: int) -> dict[str, str | bytes | float | None]:
+def _setting_columns(settings: ModelSettings) -> dict[str, str | float | None]:
     return {
-        **_content_columns(model),
-        "context": model.settings.context,
-        "engine_args": json.dumps(model.settings.engine_args),
-        "idle_ttl_s": model.settings.idle_ttl_s,
-        "kind": model.settings.kind,
-        "added_at": added_at,
+        "context": settings.context,
+        "engine_args": json.dumps(settings.engine_args),
+        "idle_ttl_s": settings.idle_ttl_s,
+        "kind": settings.kind,
     }
 
 
-def _content_columns(model: NewModel) -> dict[str, str | bytes | float | None]:
+def _content_columns(
+    model: NewModel, home: HomePaths, version_id: int | None
+) -> dict[str, str | bytes | float | None]:
     """Return what follows from the files of a model and where they came from."""
     return {
         "description": model.description,
@@ -225,11 +283,14 @@ def _content_columns(model: NewModel) -> dict[str, str | bytes | float | None]:
         "source_origin": model.source.origin,
         "source_repo": model.source.repo,
         "source_revision": model.source.revision,
+        "source_asked_revision": model.source.asked_revision,
+        "source_url": model.source.url,
         "source_file": model.source.file,
         "source_sha256": model.source.sha256,
-        "projector": None if model.projector is None else _path_value(model.projector),
+        "projector": None if model.projector is None else home.stored(model.projector),
         "projector_sha256": model.projector_sha256,
-        "is_downloaded": model.is_downloaded,
+        "version_id": version_id,
+        "is_downloaded": model.is_downloaded and version_id is None,
     }
 
 
@@ -258,30 +319,26 @@ def _fact_columns(facts: GgufFacts) -> dict[str, str | float | None]:
     }
 
 
-def _path_value(path: Path) -> str | bytes:
-    """Return the path as text, or as bytes where it is not valid Unicode (POSIX paths are any bytes)."""
-    text = os.fspath(path)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return os.fsencode(text)
-    return text
-
-
 def _refuse_taken_names(connection: sqlite3.Connection, names: Iterable[str]) -> None:
     for name in names:
-        holder = connection.execute(HOLDER_OF_NAME, (name.casefold(),)).fetchone()
+        holder = _holder_of_name(connection, name)
         if holder is not None:
-            raise ModelExistsError(f"The name '{name}' is taken by model '{holder[0]}': choose another.")
+            raise ModelExistsError(f"The name '{name}' is taken by model '{holder}': choose another.")
 
 
-def _refuse_taken_paths(connection: sqlite3.Connection, paths: Sequence[str | bytes]) -> None:
-    if len(set(paths)) < len(paths):
+def _holder_of_name(connection: sqlite3.Connection, name: str, but: int = NOBODY) -> str | None:
+    row = connection.execute(HOLDER_OF_NAME, (name.casefold(), but)).fetchone()
+    return None if row is None else row[0]
+
+
+def _refuse_taken_paths(connection: sqlite3.Connection, home: HomePaths, paths: Sequence[Path]) -> None:
+    if len({home.stored(path) for path in paths}) < len(paths):
         raise ModelExistsError("The same file is named twice: name each file of the model once.")
     for path in paths:
-        holder = connection.execute(HOLDER_OF_PATH, (path,)).fetchone()
-        if holder is not None:
-            raise ModelExistsError(f"This file is in the catalogue already, as model '{holder[0]}'.")
+        for spelling in home.spellings(path):
+            holder = connection.execute(HOLDER_OF_PATH, (spelling,)).fetchone()
+            if holder is not None:
+                raise ModelExistsError(f"This file is in the catalogue already, as model '{holder[0]}'.")
 
 
 def _insert_names(
@@ -299,7 +356,7 @@ def _insert_names(
 def _insert_paths(
     connection: sqlite3.Connection,
     model_id: int,
-    paths: Sequence[str | bytes],
+    paths: Sequence[StoredPath],
     hashes: Sequence[str | None],
 ) -> None:
     connection.executemany(

@@ -6,12 +6,19 @@ from typing import get_args
 from gglib.core.errors import InvalidSettingError
 from gglib.core.models import ModelKind, ModelSettings, NewModel
 from gglib.core.naming import check_aliases, check_name, check_text
+from gglib.core.versions import FileRole, NewVersion
 
 
 def check_new(model: NewModel) -> None:
     """Raise ``InvalidSettingError`` or ``ModelExistsError`` when the model can be stored in no catalogue."""
-    check_name(model.name)
     check_aliases(model.aliases, name=model.name)
+    check_entered(model)
+
+
+def check_entered(model: NewModel) -> None:
+    """Raise ``InvalidSettingError`` as ``check_new``; aliases may repeat one another, and the name."""
+    for name in (model.name, *model.aliases):
+        check_name(name)
     check_tags(model.tags)
     check_settings(model.settings)
     check_files(model)
@@ -25,6 +32,19 @@ def check_files(model: NewModel) -> None:
         raise InvalidSettingError(
             f"Model '{model.name}' has {len(model.hashes)} hashes for {len(model.paths)} files: give one for each."
         )
+
+
+def check_version(version: NewVersion, model: NewModel | None = None) -> None:
+    """Raise ``ValueError`` for a version without a file, and for a model whose files are not the version's, in order.
+
+    A model's row never has files of two versions: what is entered is compared here, whatever computed it. A projector
+    may be the user's own.
+    """
+    if not version.files:
+        raise ValueError("A version has at least one file.")
+    shards = tuple(file.path for file in version.files if file.role is FileRole.MODEL)
+    if model is not None and model.paths != shards:
+        raise ValueError(f"Model '{model.name}' has {model.paths}, but its version {shards}.")
 
 
 def check_tags(tags: Iterable[str]) -> None:

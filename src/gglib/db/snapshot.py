@@ -13,11 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from gglib.core.kinds import launch_spec
 from gglib.core.models import ModelLaunchSpec, ModelSummary
 from gglib.core.names import find_model
 from gglib.db.border import is_busy
 from gglib.db.connections import reading
+from gglib.db.home_paths import HomePaths, StoredPath
+from gglib.db.replaced import settle
 from gglib.db.rows import load_edition, load_models, load_uses
+from gglib.db.version_rows import load_holds
 from gglib.db.watcher import ChangeWatcher, Edition
 
 FRESH_S = 0.02
@@ -34,12 +38,27 @@ class Snapshot:
     """Of the models alone, without their uses; see ``rows.load_edition``."""
     models: tuple[ModelSummary, ...]
     by_name: Mapping[str, ModelSummary]
+    home: HomePaths
+    holds: Mapping[int, StoredPath]
+    """What to lock while the files of a version are used, by the version's id; few of them are ever asked for."""
     specs: dict[int, ModelLaunchSpec] = field(default_factory=dict)
     """Launch specs that were asked for, by the model's id."""
 
     def find(self, name: str) -> ModelSummary | None:
         """Return the model that ``name`` means; the index only shortens the first rule of ``find_model``."""
         return self.by_name.get(name) or find_model(name, self.models)
+
+    def spec(self, name: str) -> ModelLaunchSpec | None:
+        """Return what an engine needs to load the model that ``name`` means; computed once."""
+        model = self.find(name)
+        if model is None:
+            return None
+        spec = self.specs.get(model.id)
+        if spec is None:
+            hold = None if model.version_id is None else self.holds.get(model.version_id)
+            hold_path = self.home.optional_path(hold)
+            spec = self.specs[model.id] = launch_spec(model, model.paths[0], hold_path=hold_path)
+        return spec
 
     def with_uses(self, edition: Edition, used_at: Mapping[int, int]) -> "Snapshot":
         """Return the same models in a later edition, used at these times; what needs no copy is shared."""
@@ -49,18 +68,19 @@ class Snapshot:
             else replace(model, last_used_at=used_at.get(model.id))
             for model in self.models
         )
-        return Snapshot(edition, self.models_edition, models, _index(models), self.specs)
+        return replace(self, edition=edition, models=models, by_name=_index(models))
 
 
 class SnapshotCache:
     """Owns the latest snapshot and the watcher that says when it is out of date."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, home: HomePaths) -> None:
         """Read the catalogue; this blocks."""
         self._path = path
+        self._home = home
         self._watcher = ChangeWatcher(path)
         try:
-            self._snapshot = _load(path, self._watcher.edition())
+            self._snapshot = _load(path, home, self._watcher.edition())
         except BaseException:
             self._watcher.close()
             raise
@@ -104,7 +124,7 @@ class SnapshotCache:
         """Join the load that is under way, or begin one. A caller that is cancelled does not end it for others."""
         if self._loading is None:
             self._loading = asyncio.get_running_loop().run_in_executor(
-                None, _load, self._path, edition, self._snapshot
+                None, _load, self._path, self._home, edition, self._snapshot
             )
             self._loading.add_done_callback(self._forget_load)
         return await asyncio.shield(self._loading)
@@ -115,14 +135,16 @@ class SnapshotCache:
             load.exception()  # told to those who wait; nobody may be left
 
 
-def _load(path: Path, edition: Edition, known: Snapshot | None = None) -> Snapshot:
+def _load(path: Path, home: HomePaths, edition: Edition, known: Snapshot | None = None) -> Snapshot:
     """Read what is there now: ``edition``, which was seen before, or a later one, which the next look will tell."""
+    settle(path)
     with reading(path) as connection:
         models_edition = load_edition(connection)
         if known is not None and known.models_edition == models_edition:
             return known.with_uses(edition, load_uses(connection))
-        models = load_models(connection)
-    return Snapshot(edition, models_edition, models, _index(models))
+        models = load_models(connection, home)
+        holds = load_holds(connection)
+    return Snapshot(edition, models_edition, models, _index(models), home, holds)
 
 
 def _index(models: tuple[ModelSummary, ...]) -> dict[str, ModelSummary]:

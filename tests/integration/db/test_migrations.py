@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from gglib.core.errors import CatalogError
-from gglib.core.models import ModelSettings, ModelSource, NewModel
+from gglib.core.models import ModelEdit, ModelSettings, ModelSource, NewModel
 from gglib.db import SqliteCatalog
+from gglib.db.connections import writing
+from gglib.db.home_paths import HomePaths, StoredPath
 from gglib.db.migrations import MIGRATIONS, is_current, migrate
 
 FIRST = "CREATE TABLE t (a); INSERT INTO t VALUES ('kept')"
@@ -47,6 +49,7 @@ def test_from_nothing(connection: sqlite3.Connection) -> None:
     assert version_of(connection) == len(MIGRATIONS)
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     assert {"models", "names", "model_paths", "tags", "uses", "edition"} <= tables
+    assert {"home", "versions", "version_files", "pulls"} <= tables
 
 
 def test_only_what_is_missing(connection: sqlite3.Connection) -> None:
@@ -56,6 +59,19 @@ def test_only_what_is_missing(connection: sqlite3.Connection) -> None:
     migrate(connection, (FIRST, SECOND))
     assert connection.execute("SELECT a, b FROM t").fetchall() == [("kept", "kept")]
     assert version_of(connection) == 2
+
+
+@pytest.mark.parametrize(
+    ("home", "stored"), [(None, "/nonexistent/models/m.gguf"), (Path("/nonexistent"), "models/m.gguf")]
+)
+def test_without_a_home_paths_stay_as_they_are(
+    connection: sqlite3.Connection, home: Path | None, stored: str
+) -> None:
+    """Only a home that was named makes a path relative, whatever directories the machine has."""
+    migrate(
+        connection, (FIRST, "INSERT INTO t VALUES (stored_path('/nonexistent/models/m.gguf'))"), home=home
+    )
+    assert connection.execute("SELECT a FROM t").fetchall() == [("kept",), (stored,)]
 
 
 def test_a_failure_undoes_its_migration_alone(connection: sqlite3.Connection) -> None:
@@ -149,7 +165,7 @@ async def test_format_2_is_kept_whole(path: Path) -> None:
     async with SqliteCatalog(path) as catalog:
         chat, embedder = await catalog.list_models()
         spec = await catalog.resolve_for_launch("embedder")
-        changed = await catalog.change_model("chat", settings=ModelSettings(kind="rerank"))
+        changed = await catalog.edit_model("chat", lambda _: ModelEdit(settings=ModelSettings(kind="rerank")))
     assert chat.settings == ModelSettings(context=2048, engine_args=("--threads", "1"), idle_ttl_s=60.0)
     assert (chat.capabilities.names(), chat.projector) == (("chat", "vision"), Path("/m/mmproj.gguf"))
     assert (chat.last_used_at, chat.hashes, chat.detected) == (1_700_000_060, ("aa" * 32,), None)
@@ -172,3 +188,104 @@ async def test_format_1_is_written_to_afterwards(old_path: Path, new_model: Call
         models = await catalog.list_models()
     assert added.id == 5
     assert [model.last_used_at for model in models] == [5, None, None, None]
+
+
+FORMAT_3 = Path(__file__).with_name("format_3.sql")
+"""What the gglib that knew format 3 wrote; ``/HOME`` and ``/LINK`` stand for the home and for a link to it.
+
+A downloaded model in two shards with a projector, one of the user's own, one with a name that is no Unicode, one whose
+paths only look as if they were below the home, and one file under two spellings.
+"""
+
+
+@pytest.fixture
+def format_3(path: Path) -> Path:
+    """Return the path of a catalogue of format 3, in a home that a link leads to."""
+    home, link = path.parent, path.parent.with_name("link")
+    link.symlink_to(home)
+
+    def placed(stored: str | bytes | None) -> str | bytes | None:
+        if stored is None:
+            return None
+        text = os.fsencode(stored)
+        for name, place in ((b"/HOME", home), (b"/LINK", link)):
+            text = os.fsencode(place) + text.removeprefix(name) if text.startswith(name) else text
+        return os.fsdecode(text) if isinstance(stored, str) else text
+
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(FORMAT_3.read_text(encoding="utf-8"))
+        connection.create_function("placed", 1, placed)
+        connection.execute("UPDATE model_paths SET path = placed(path)")
+        connection.execute("UPDATE models SET projector = placed(projector)")
+    return path
+
+
+def stored_paths(path: Path) -> list[str | bytes]:
+    """Return the paths of the models and of their projectors, as they are written."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT path FROM model_paths ORDER BY model_id, position").fetchall()
+        rows += connection.execute("SELECT projector FROM models WHERE projector IS NOT NULL ORDER BY id")
+        return [row[0] for row in rows]
+
+
+async def test_format_3_gets_paths_relative_to_the_home(format_3: Path) -> None:
+    """Paths below the home become relative to it, and read the same; all others stay as they are."""
+    home = format_3.parent
+    async with SqliteCatalog(format_3) as catalog:
+        coder, mine, odd, beside, linked, real = await catalog.list_models()
+    folder = home / "models" / "ada" / "coder-GGUF"
+    assert coder.paths == tuple(folder / f"coder-Q4-0000{shard}-of-00002.gguf" for shard in (1, 2))
+    assert (coder.projector, coder.last_used_at) == (folder / "mmproj.gguf", 1_700_000_060)
+    assert (coder.version_id, coder.is_downloaded, mine.is_downloaded) == (None, True, False)
+    assert (mine.paths, mine.projector) == ((Path("/elsewhere/mine.gguf"),), Path("/elsewhere/mmproj.gguf"))
+    assert odd.paths == (home / "models" / os.fsdecode(b"\xff.gguf"),)
+    assert beside.paths == (Path(f"{home}-2/models/x.gguf"), Path(f"{home}/../x.gguf"))
+    assert (linked.paths, real.paths) == (
+        (home.with_name("link") / "models" / "a.gguf",),
+        (home / "models" / "a.gguf",),
+    )
+    assert stored_paths(format_3) == [
+        "models/ada/coder-GGUF/coder-Q4-00001-of-00002.gguf",
+        "models/ada/coder-GGUF/coder-Q4-00002-of-00002.gguf",
+        "/elsewhere/mine.gguf",
+        b"models/\xff.gguf",
+        f"{home}-2/models/x.gguf",
+        f"{home}/../x.gguf",
+        f"{home.with_name('link')}/models/a.gguf",
+        "models/a.gguf",
+        "models/ada/coder-GGUF/mmproj.gguf",
+        "/elsewhere/mmproj.gguf",
+    ]
+
+
+async def test_a_home_that_is_reached_by_a_link_is_below_both(format_3: Path) -> None:
+    """Through a link, paths of either spelling are below the home; of one file's two the second row keeps its own."""
+    link = format_3.parent.with_name("link")
+    async with SqliteCatalog(link / "gglib.db") as catalog:
+        *_, linked, real = await catalog.list_models()
+    assert linked.paths == (link / "models" / "a.gguf",)
+    assert real.paths == (format_3.parent / "models" / "a.gguf",)
+    assert stored_paths(format_3)[6:8] == ["models/a.gguf", f"{format_3.parent}/models/a.gguf"]
+
+
+def test_a_migration_that_is_killed_converts_nothing(format_3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupted at any path, format 4 leaves the database of format 3 as it was, and the next start converts it."""
+    before = stored_paths(format_3)
+    for calls in range(len(before)):
+        left = iter(range(calls))
+
+        def dies(self: HomePaths, stored: StoredPath | None, left: Iterator[int] = left) -> StoredPath:
+            if next(left, None) is None:
+                raise RuntimeError
+            return b"converted" + os.urandom(4)
+
+        monkeypatch.setattr(HomePaths, "converted", dies)
+        with pytest.raises(sqlite3.OperationalError), writing(format_3):
+            pass
+        assert stored_paths(format_3) == before
+        with closing(sqlite3.connect(format_3)) as connection:
+            assert version_of(connection) == 3
+    monkeypatch.undo()
+    with writing(format_3) as connection:
+        assert version_of(connection) == len(MIGRATIONS)
+    assert stored_paths(format_3)[0] == "models/ada/coder-GGUF/coder-Q4-00001-of-00002.gguf"

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from gglib.core.errors import CatalogError, InvalidSettingError, ModelExistsError
-from gglib.core.models import GgufFacts, ModelSettings, NewModel
+from gglib.core.models import GgufFacts, ModelEdit, ModelSettings, NewModel
 from gglib.db import SqliteCatalog
 from gglib.db.connections import writing
+from gglib.db.home_paths import HomePaths
+from gglib.db.lock import exclusive, lock_path
 from gglib.db.rows import insert_model
 
 Maker = Callable[..., NewModel]
@@ -42,7 +44,7 @@ def move(source: Path, target: Path) -> None:
 def write_now(path: Path, model: NewModel) -> None:
     """Add a model while the event loop stands still."""
     with writing(path) as connection:
-        insert_model(connection, model, added_at=0)
+        insert_model(connection, HomePaths(path.parent), model, added_at=0)
 
 
 class TestKeeping:
@@ -116,7 +118,7 @@ class TestRefusing:
                 await catalog.add_model(model)
         await catalog.add_model(new_model("ok"))
         with pytest.raises(InvalidSettingError):
-            await catalog.change_model("ok", aliases=(name,))
+            await catalog.edit_model("ok", lambda _: ModelEdit(aliases=(name,)))
 
     @pytest.mark.parametrize("name", ["org/model:Q4_K_M", "7b", "模型 7", "x" * 200, "a.b-c_d@e"])
     async def test_names_that_can(self, catalog: SqliteCatalog, new_model: Maker, name: str) -> None:
@@ -359,6 +361,20 @@ class TestReadingFromMemory:
                 write_now(path, new_model("b"))
                 assert [model.name for model in await catalog.list_models()] == ["a", "b"]
                 assert "a" in [model.name for model in await first]
+
+    async def test_a_cancelled_writer_leaves_when_its_write_has_ended(
+        self, catalog: SqliteCatalog, path: Path, new_model: Maker
+    ) -> None:
+        """What it holds for the write, a version's lock for one, is held until no row can change any more."""
+        with exclusive(lock_path(path)):
+            writer = asyncio.ensure_future(catalog.add_model(new_model("a")))
+            await asyncio.wait([writer], timeout=0.1)
+            writer.cancel()
+            await asyncio.wait([writer], timeout=0.1)
+            assert not writer.done()
+        with pytest.raises(asyncio.CancelledError):
+            await writer
+        assert len(await catalog.list_models()) == 1
 
     async def test_a_cancelled_reader_spoils_nothing(self, catalog: SqliteCatalog, new_model: Maker) -> None:
         """A reader that is cancelled while a change is read leaves the catalogue readable, by others and closing."""
