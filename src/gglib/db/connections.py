@@ -8,35 +8,73 @@ Readers and writers never wait for one another: that is what WAL mode gives. Wha
 """
 
 import errno
+import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from gglib.core.errors import CatalogError
-from gglib.db.lock import exclusive
-from gglib.db.migrations import is_current, migrate, require_current
+from gglib.db.border import primary_code
+from gglib.db.lock import exclusive, lock_path
+from gglib.db.migrations import STAMP, is_current, migrate, require_current
+from gglib.db.opening import BUSY_TIMEOUT_S, WRITER_PRAGMAS, checkpoint, connect
+from gglib.db.replaced import log_path, settle, settle_held
+from gglib.db.reserve import keep_reserve, release_reserve
 
-BUSY_TIMEOUT_S = 5.0
-"""How long to wait for a program that is not gglib, or for the last writer to tidy up as it leaves."""
+T = TypeVar("T")
 
-LOCK_SUFFIX = ".lock"
+NO_ROOM_CODES = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
+"""What SQLite raises on a full disk: of the log, of its index in shared memory, of either where it is new."""
 
-WRITER_PRAGMAS = (
-    "PRAGMA synchronous = FULL",  # a row that was acknowledged survives a power cut
-    "PRAGMA fullfsync = ON",  # macOS only: its fsync leaves the data in the drive's own cache
-    "PRAGMA checkpoint_fullfsync = ON",
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA wal_autocheckpoint = 0",  # checkpoints happen at one place, below
-)
+TIDY_PATIENCE_S = 1.0
+"""How long the end of a process waits for another one that writes, which leaves the log empty itself."""
 
 
-def prepare(path: Path) -> None:
-    """Create the directory and the database and bring its tables up to date; only look when all is there."""
+def prepare(path: Path, *, home: Path | None = None) -> None:
+    """Create the directory and the database and bring its tables up to date; only look when all is there.
+
+    ``home`` is as of ``writing``.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    settle(path, home=home)
     if not _is_prepared(path):
-        with writing(path):
+        with writing(path, home=home):
             pass
+
+
+def with_reserve(path: Path, work: Callable[[bool], T]) -> T:
+    """Return ``work(False)``; where that finds no room on the disk, ``work(True)`` with the room of the reserve."""
+    try:
+        return work(False)
+    except sqlite3.Error as error:
+        if primary_code(error) not in NO_ROOM_CODES or not release_reserve(path):
+            raise
+    return work(True)
+
+
+def tidy(path: Path) -> None:
+    """Empty the log and remove it, where no other process has the database open; call this when it is closed here.
+
+    Readers cannot: a log that a command wrote beside a server is left when the server ends, and would be applied to a
+    backup that is copied over the database. Never raises: the rows are safe in the log.
+    """
+    with suppress(OSError, sqlite3.Error, CatalogError):
+        if log_path(path).exists():
+            with exclusive(lock_path(path), wait_s=TIDY_PATIENCE_S):
+                _empty_log(path)
+    keep_reserve(path)
+
+
+def _empty_log(path: Path) -> None:
+    settle_held(path)
+    with closing(connect(path, mode="rw")) as connection:
+        for pragma in WRITER_PRAGMAS:
+            connection.execute(pragma)
+        _use_wal(connection)  # also of a backup that was made without a log
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()  # opens it
+        checkpoint(connection)
 
 
 @contextmanager
@@ -50,40 +88,44 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 def open_reader(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
     """Return a connection that cannot change anything and that any thread may use, one at a time."""
-    return _connect(path, mode="ro", busy_timeout_s=busy_timeout_s)
+    return connect(path, mode="ro", busy_timeout_s=busy_timeout_s, is_immutable=_is_sealed(path))
 
 
 @contextmanager
-def writing(path: Path, *, reuses_log: bool = False) -> Iterator[sqlite3.Connection]:
+def writing(
+    path: Path, *, home: Path | None = None, reuses_log: bool = False
+) -> Iterator[sqlite3.Connection]:
     """Yield a connection inside a transaction that is on the disk when the block ends, or undone if it raised.
 
     Blocks the calling thread while another process writes; raises ``CatalogError`` when that takes too long.
+    ``home`` is what paths of an older format become relative to when it is migrated; None: the directory of ``path``.
     ``reuses_log`` is for a full disk: what is in the log is copied into the database first, which takes no room, and
     the log is then written from its beginning (https://sqlite.org/wal.html#ckpt).
     """
-    with (
-        exclusive(path.with_name(path.name + LOCK_SUFFIX)),
-        closing(_connect(path, mode="rwc")) as connection,
-    ):
-        _use_wal(connection)
-        for pragma in WRITER_PRAGMAS:
-            connection.execute(pragma)
-        migrate(connection)
-        if reuses_log:
-            _checkpoint(connection)
-        with _transaction(connection):
-            yield connection
-        # Closing, when nobody reads, removes the log.
-        _checkpoint(connection)
+    with exclusive(lock_path(path)):
+        settle_held(path, home=home)
+        with closing(connect(path, mode="rwc")) as connection:
+            _use_wal(connection)
+            for pragma in WRITER_PRAGMAS:
+                connection.execute(pragma)
+            migrate(connection, home=home or path.parent)
+            if reuses_log:
+                checkpoint(connection)
+            with _transaction(connection):
+                changes = connection.total_changes
+                yield connection
+                if connection.total_changes != changes:
+                    connection.execute(STAMP)
+            # Closing, when nothing reads, removes the log.
+            checkpoint(connection)
 
 
-def _checkpoint(connection: sqlite3.Connection) -> None:
-    """Copy the log into the database, as far as readers allow, for whom PASSIVE does not wait.
+def _is_sealed(path: Path) -> bool:
+    """Whether a database without a log lies where this user may not make one: SQLite would refuse to read it.
 
-    The rows are safe in the log already, so a checkpoint that cannot be made (the disk is full) fails nobody.
+    (https://sqlite.org/wal.html#readonly) As long as there is no log, no other process is writing.
     """
-    with suppress(sqlite3.Error):
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    return not os.access(path.parent, os.W_OK) and path.is_file() and not log_path(path).exists()
 
 
 def _is_prepared(path: Path) -> bool:
@@ -96,16 +138,6 @@ def _is_prepared(path: Path) -> bool:
             return is_current(connection)
     except sqlite3.OperationalError:
         return False  # killed while it was created, or not readable: the writer repairs it or says why not
-
-
-def _connect(path: Path, *, mode: str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",  # as_uri quotes '?', '#', '%' and blanks
-        uri=True,
-        timeout=busy_timeout_s,
-        isolation_level=None,  # transactions are begun by us, visibly
-        check_same_thread=False,
-    )
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

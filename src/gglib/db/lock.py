@@ -18,6 +18,7 @@ from gglib.core.errors import CatalogError
 WAIT_S = 10.0
 """A write takes some ten milliseconds: whoever waits this long waits for a process that hangs."""
 
+LOCK_SUFFIX = ".lock"
 FIRST_PAUSE_S = 0.001
 LONGEST_PAUSE_S = 0.05
 
@@ -40,6 +41,12 @@ else:
         except BlockingIOError:
             return False
         return True
+
+
+def lock_path(path: Path) -> Path:
+    """Return the lock file of the database at ``path``; of a link, that of the file that it leads to."""
+    real = path.resolve()
+    return real.with_name(real.name + LOCK_SUFFIX)
 
 
 @contextmanager

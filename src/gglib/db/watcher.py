@@ -14,6 +14,11 @@ class Edition(NamedTuple):
 
     device: int
     inode: int
+    size_bytes: int
+    modified_ns: int
+    """With the size: a backup that is copied over the file changes no ``data_version``."""
+    opening: int
+    """Counts the connections of the watcher: each counts versions anew."""
     data_version: int
 
 
@@ -27,25 +32,30 @@ class ChangeWatcher:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
-        self._edition = Edition(0, 0, 0)
+        self._edition = Edition(0, 0, 0, 0, 0, 0)
 
     def edition(self) -> Edition:
         """Return the edition as it is now, or as it was last seen when the file is locked at this very moment.
 
-        Another file in its place, such as a backup put back, is another edition. No file is an ``OSError``; other
-        failures are ``sqlite3`` errors.
+        Another file in its place, such as a backup put back, is another edition, and so is a file that cannot be read:
+        reading it says why. The connection is opened anew with each change of the file: it may be of another kind now.
+        No file is an ``OSError``.
         """
         status = os.stat(self._path)  # noqa: PTH116 - twice as quick as Path.stat, and done for each request
+        file = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        opening = self._edition.opening
         try:
-            if self._connection is None or (status.st_dev, status.st_ino) != self._edition[:2]:
+            if self._connection is None or file != self._edition[:4]:
                 self.close()
+                opening += 1
                 self._connection = open_reader(self._path, busy_timeout_s=0)
             version = self._connection.execute("PRAGMA data_version").fetchone()[0]
-        except sqlite3.OperationalError as error:
-            if not is_busy(error):
-                raise
-        else:
-            self._edition = Edition(status.st_dev, status.st_ino, version)
+        except sqlite3.DatabaseError as error:
+            if is_busy(error):
+                return self._edition
+            self.close()
+            version = -1
+        self._edition = Edition(*file, opening, version)
         return self._edition
 
     def close(self) -> None:

@@ -1,0 +1,68 @@
+"""``gglib restore``: a backup becomes the catalogue."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gglib.cli.context import Options
+    from gglib.core.models import ModelSummary
+    from gglib.core.ports import ModelStorePort
+
+
+@click.command("restore")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.pass_context
+def command(ctx: click.Context, *, file: Path, as_json: bool) -> None:
+    """Make the backup FILE the catalogue, also while gglib runs.
+
+    The catalogue of before is kept beside it and can be restored in the same way. Files of models are not touched; a
+    model whose file is gone is listed with how to get it back.
+    """
+    from gglib.cli import keep_words, render
+    from gglib.cli.log_files import escape_warnings
+    from gglib.cli.runner import with_catalog
+    from gglib.db.backup import restore
+    from gglib.settings import prepare_home
+
+    options: Options = ctx.obj
+    settings = options.settings()
+    escape_warnings()
+    prepare_home(settings)
+    restored = restore(settings.database, file)
+
+    async def list_models(store: "ModelStorePort") -> "list[ModelSummary]":
+        return await store.list_models()
+
+    models = with_catalog(settings, list_models)
+    missing = [(model, gone) for model in models if (gone := _missing_of(model))]
+    if as_json:
+        render.show_json(
+            {
+                "models": [model.name for model in models],
+                "before": None if restored.before is None else str(restored.before),
+                "missing": [
+                    {"model": model.name, "files": [str(path) for path in gone]} for model, gone in missing
+                ],
+            }
+        )
+        return
+    count = len(models)
+    render.say(f"The catalogue is {file} now, with {'1 model' if count == 1 else f'{count} models'}.")
+    if restored.before is not None:
+        render.say(f"What it was before is kept as {restored.before}.")
+    for model, gone in missing:
+        names = ", ".join(path.name for path in gone)
+        render.show_line(f"{model.name}: {names} is gone: {keep_words.what_next(model)}")
+
+
+def _missing_of(model: "ModelSummary") -> "Sequence[Path]":
+    """Return the files of the model that are not there."""
+    import os
+
+    paths = model.paths if model.projector is None else (*model.paths, model.projector)
+    return [path for path in paths if not os.path.exists(path)]  # noqa: PTH110 - one that may not be seen is no error

@@ -1,0 +1,326 @@
+"""``gglib backup`` and ``gglib restore``: the catalogue as a file, and back, also while gglib runs."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gglib.cli.api import get_json
+from gglib.core.addresses import Endpoint
+from gglib.core.size_words import size_words
+from gglib.db.migrations import MIGRATIONS
+from gglib.testing import write_tiny_gguf
+
+from .conftest import Home, wait_until
+
+
+def add_models(home: Home, *names: str) -> None:
+    """Add models of these names, each with a file of its own."""
+    for name in names:
+        home.ok("add", str(write_tiny_gguf(home.path / f"{name}.gguf")), "--name", name)
+
+
+def names_in(home: Home) -> list[str]:
+    """Return the names of the models in the catalogue."""
+    return sorted(model["name"] for model in json.loads(home.ok("list", "--json")))
+
+
+def databases(home: Home) -> list[str]:
+    """Return the names of the files of the catalogue, without lock and reserve."""
+    return sorted(
+        each.name for each in home.path.glob("gglib.db*") if each.suffix not in {".lock", ".reserve"}
+    )
+
+
+def problems(path: Path) -> list[tuple[object, ...]]:
+    """Return what SQLite finds to be damaged."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        found = connection.execute("PRAGMA integrity_check").fetchall()
+        return [row for row in (*found, *connection.execute("PRAGMA foreign_key_check")) if row != ("ok",)]
+
+
+class TestBackup:
+    def test_there_and_back(self, home: Home, tmp_path: Path) -> None:
+        """A backup puts back models, aliases, tags and settings, and what was there before is kept to be restored."""
+        add_models(home, "a", "b")
+        home.ok("set", "a", "--alias", "first", "--ctx", "1234")
+        file = tmp_path / "backup.db"
+        told = home.ok("backup", str(file))
+        size = size_words(file.stat().st_size)
+        assert told == (
+            f"Wrote the catalogue with 2 models to {file} ({size}). The models' files are not in it.\n"
+        )
+        assert file.stat().st_mode & 0o777 == 0o600
+        before = json.loads(home.ok("list", "--json"))
+        home.ok("rm", "a")
+        add_models(home, "c")
+        told = home.ok("restore", str(file))
+        assert json.loads(home.ok("list", "--json")) == before
+        (kept,) = home.path.glob("gglib.db.before-restore-*")
+        assert told == f"The catalogue is {file} now, with 2 models.\nWhat it was before is kept as {kept}.\n"
+        home.ok("restore", str(kept))
+        assert names_in(home) == ["b", "c"]
+        assert not list(home.path.glob("gglib.db-*"))
+
+    def test_json(self, home: Home, tmp_path: Path) -> None:
+        """Programs get what was written, what is there now, and which files are missing."""
+        add_models(home, "a", "b")
+        file = tmp_path / "backup.db"
+        assert json.loads(home.ok("backup", str(file), "--json")) == {
+            "path": str(file),
+            "size_bytes": file.stat().st_size,
+            "models": ["a", "b"],
+        }
+        (home.path / "b.gguf").unlink()
+        told = json.loads(home.ok("restore", str(file), "--json"))
+        (kept,) = home.path.glob("gglib.db.before-restore-*")
+        assert told == {
+            "models": ["a", "b"],
+            "before": str(kept),
+            "missing": [{"model": "b", "files": [str(home.path / "b.gguf")]}],
+        }
+
+    def test_a_missing_file_is_named_with_what_helps(self, home: Home, tmp_path: Path) -> None:
+        """A model whose file is gone is listed with the command that brings it back."""
+        add_models(home, "a")
+        home.ok("backup", str(tmp_path / "backup.db"))
+        (home.path / "a.gguf").unlink()
+        *_, last = home.ok("restore", str(tmp_path / "backup.db")).splitlines()
+        assert last == "a: a.gguf is gone: put a good copy in its place, or 'gglib rm a'."
+
+    def test_an_older_backup_is_replaced_whole(self, home: Home, tmp_path: Path) -> None:
+        """The next backup takes the place of the last one, through a link too, and leaves nothing beside it."""
+        file, link = tmp_path / "backup.db", tmp_path / "link.db"
+        link.symlink_to(file)
+        add_models(home, "a")
+        home.ok("backup", str(file))
+        add_models(home, "b")
+        assert "with 2 models" in home.ok("backup", str(link))
+        assert link.is_symlink()
+        assert sorted(os.listdir(tmp_path)) == ["backup.db", "link.db"]  # noqa: PTH208 - names are what is compared
+        home.ok("restore", str(link))
+        assert names_in(home) == ["a", "b"]
+
+    def test_from_a_read_only_place(self, home: Home, tmp_path: Path) -> None:
+        """A backup needs no file beside it to be read."""
+        add_models(home, "a")
+        directory = tmp_path / "readonly"
+        directory.mkdir()
+        home.ok("backup", str(directory / "backup.db"))
+        directory.chmod(0o500)
+        (directory / "backup.db").chmod(0o400)
+        home.ok("restore", str(directory / "backup.db"))
+        assert sorted(os.listdir(directory)) == ["backup.db"]  # noqa: PTH208 - names are what is compared
+        directory.chmod(0o700)
+
+    def test_a_new_home(self, home: Home, tmp_path: Path) -> None:
+        """A backup is restored into a home that has no catalogue yet; nothing of before is to be kept."""
+        add_models(home, "a")
+        home.ok("backup", str(tmp_path / "backup.db"))
+        for each in home.path.glob("gglib.db*"):
+            each.unlink()
+        assert home.ok("restore", str(tmp_path / "backup.db")) == (
+            f"The catalogue is {tmp_path / 'backup.db'} now, with 1 model.\n"
+        )
+        assert databases(home) == ["gglib.db"]
+
+    def test_a_damaged_catalogue_is_replaced(self, home: Home, tmp_path: Path) -> None:
+        """A backup is restored in the place of a file that is no database, and of one that SQLite finds damaged."""
+        add_models(home, "a")
+        home.ok("backup", str(tmp_path / "backup.db"))
+        database = home.path / "gglib.db"
+        intact = database.read_bytes()
+        for damaged in (
+            b"no database " * 4000,
+            intact[:4096] + b"\xff" * (len(intact) - 4096),
+            intact[:5000],
+        ):
+            database.write_bytes(damaged)
+            assert "'gglib restore FILE'" in home.refused("list")
+            home.ok("restore", str(tmp_path / "backup.db"))
+            assert names_in(home) == ["a"]
+            assert problems(database) == []
+            assert any(kept.read_bytes() == damaged for kept in home.path.glob("gglib.db.before-restore-*"))
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            (b"", "is empty"),
+            (b"hello", "is damaged, or is no backup of gglib"),
+            (b"SQLite format 3\x00" + b"\xff" * 8000, "is damaged, or is no backup of gglib"),
+        ],
+    )
+    def test_no_backup(self, home: Home, tmp_path: Path, content: bytes, reason: str) -> None:
+        """A file that is no backup is refused, and is not overwritten by one without --force."""
+        add_models(home, "a")
+        file = tmp_path / "file"
+        file.write_bytes(content)
+        assert home.refused("restore", str(file)).startswith(f"{file} {reason}: name ")
+        assert home.refused("backup", str(file)) == (
+            f"{file} is no backup of gglib: name another file, or overwrite it with --force."
+        )
+        assert file.read_bytes() == content
+        assert names_in(home) == ["a"]
+        assert not list(home.path.glob("*.before-restore-*"))
+        home.ok("backup", str(file), "--force")
+        home.ok("restore", str(file))
+
+    @pytest.mark.parametrize("number", [0, len(MIGRATIONS)])
+    def test_of_another_program(self, home: Home, tmp_path: Path, number: int) -> None:
+        """A database of another program is refused, whatever number it has."""
+        add_models(home, "a")
+        file = tmp_path / "file"
+        with closing(sqlite3.connect(file)) as connection:
+            connection.executescript(f"CREATE TABLE bookmarks (url); PRAGMA user_version = {number}")
+        content = file.read_bytes()
+        assert home.refused("restore", str(file)) == (
+            f"{file} belongs to another program: name a file that 'gglib backup' wrote."
+        )
+        assert "--force" in home.refused("backup", str(file))
+        assert file.read_bytes() == content
+
+    def test_of_a_newer_gglib(self, home: Home, tmp_path: Path) -> None:
+        """A backup of a newer gglib is refused with both formats, and nothing changes."""
+        add_models(home, "a")
+        file = tmp_path / "backup.db"
+        home.ok("backup", str(file))
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 3}")
+        assert home.refused("restore", str(file)) == (
+            f"{file} was written by a newer gglib (format {len(MIGRATIONS) + 3}; this one knows {len(MIGRATIONS)}): "
+            "upgrade gglib, then restore it."
+        )
+        assert databases(home) == ["gglib.db"]
+
+    def test_rows_that_contradict_one_another(self, home: Home, tmp_path: Path) -> None:
+        """A backup whose rows do not make models is refused, and the catalogue stays as it is."""
+        add_models(home, "a")
+        file = tmp_path / "backup.db"
+        home.ok("backup", str(file))
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute("DELETE FROM names")
+        assert "is damaged" in home.refused("restore", str(file))
+        assert names_in(home) == ["a"]
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda path: path.mkdir(),
+            os.mkfifo,
+            lambda path: path.symlink_to("/dev/zero"),
+            lambda path: path.symlink_to(path.parent),
+            lambda path: socket.socket(socket.AF_UNIX).bind(str(path)),
+        ],
+        ids=["directory", "FIFO", "device", "link to a directory", "socket"],
+    )
+    @pytest.mark.filterwarnings("ignore::ResourceWarning")
+    def test_what_is_no_file(self, home: Home, make: Callable[[Path], object]) -> None:
+        """What is no regular file is refused at once, in both directions, with --force too."""
+        add_models(home, "a")
+        odd = home.path / "odd"
+        make(odd)
+        assert "is not a regular file: name " in home.refused("restore", str(odd))
+        assert "is not a regular file: name " in home.refused("backup", str(odd), "--force")
+
+    def test_what_is_not_there(self, home: Home, tmp_path: Path) -> None:
+        """A missing file, a missing directory and an empty home are said in a sentence each."""
+        gone = tmp_path / "gone" / "backup.db"
+        assert home.refused("backup", str(gone)) == (
+            "There is no catalogue yet, so there is nothing to back up: 'gglib up' begins one."
+        )
+        assert home.refused("restore", str(gone)) == (
+            f"{gone} does not exist: name a file that 'gglib backup' wrote."
+        )
+        add_models(home, "a")
+        assert home.refused("backup", str(gone)) == (
+            f"{gone} is in a directory that does not exist: make it first."
+        )
+
+    @pytest.mark.parametrize("name", ["gglib.db", "gglib.db-wal", "gglib.db.lock", "link"])
+    def test_the_catalogue_itself(self, home: Home, name: str) -> None:
+        """The files of the catalogue are no place for a backup, and it is not restored from itself."""
+        add_models(home, "a")
+        (home.path / "link").symlink_to("gglib.db")
+        file = home.path / name
+        assert "is the catalogue itself" in home.refused("backup", str(file), "--force")
+        if name in {"gglib.db", "link"}:
+            assert "is the catalogue itself" in home.refused("restore", str(file))
+        assert names_in(home) == ["a"]
+
+    def test_a_log_beside_it(self, home: Home, tmp_path: Path) -> None:
+        """A backup is not written beside the log of another database, which would be applied to it."""
+        add_models(home, "a")
+        (tmp_path / "backup.db-wal").write_bytes(b"x")
+        assert home.refused("backup", str(tmp_path / "backup.db")) == (
+            f"{tmp_path / 'backup.db'} has a log beside it (backup.db-wal), so it is in use or was: name another file."
+        )
+
+
+class TestWhileItRuns:
+    def test_a_server_sees_it(self, home: Home, tmp_path: Path) -> None:
+        """A running server has the models of a backup with its next request, and leaves no log when it ends."""
+        add_models(home, "a", "b")
+        with home.serving() as server:
+
+            def served() -> list[str]:
+                answer = get_json(Endpoint(server.url), "/v1/models", timeout_s=10)
+                return sorted(model["id"] for model in answer["data"])
+
+            assert served() == ["a", "b"]
+            home.ok("backup", str(tmp_path / "backup.db"))
+            home.ok("rm", "a")
+            add_models(home, "c")
+            assert served() == ["b", "c"]
+            home.ok("restore", str(tmp_path / "backup.db"))
+            assert served() == ["a", "b"]
+            add_models(home, "d")
+            assert served() == ["a", "b", "d"]
+            assert server.end(signal.SIGTERM) == 0
+        assert [name for name in databases(home) if "before-restore" not in name] == ["gglib.db"]
+        assert names_in(home) == ["a", "b", "d"]
+
+    @pytest.mark.parametrize("is_moved", [False, True], ids=["cp", "mv"])
+    def test_copied_over_a_running_server(self, home: Home, tmp_path: Path, *, is_moved: bool) -> None:
+        """A backup that is copied or moved over the database of a running server is what it serves then."""
+        add_models(home, "a")
+        home.ok("backup", str(tmp_path / "backup.db"))
+        with home.serving() as server:
+
+            def served() -> list[str]:
+                answer = get_json(Endpoint(server.url), "/v1/models", timeout_s=10)
+                return sorted(model["id"] for model in answer["data"])
+
+            add_models(home, *(f"more{number}" for number in range(12)))
+            assert len(served()) == 13
+            if is_moved:
+                shutil.copyfile(tmp_path / "backup.db", home.path / "new")
+                (home.path / "new").replace(home.path / "gglib.db")
+            else:
+                (home.path / "gglib.db").write_bytes((tmp_path / "backup.db").read_bytes())
+            wait_until(lambda: served() == ["a"])
+            add_models(home, "b")
+            assert served() == ["a", "b"]
+            assert server.end(signal.SIGTERM) == 0
+        assert databases(home) == ["gglib.db"]
+        assert names_in(home) == ["a", "b"]
+        assert problems(home.path / "gglib.db") == []
+
+    def test_a_killed_server(self, home: Home, tmp_path: Path) -> None:
+        """After kill -9 of a server beside which commands wrote, a backup that is copied over it is what is there."""
+        add_models(home, "a")
+        home.ok("backup", str(tmp_path / "backup.db"))
+        with home.serving() as server:
+            add_models(home, "b")
+            assert server.end(signal.SIGKILL) == -signal.SIGKILL
+        (home.path / "gglib.db").write_bytes((tmp_path / "backup.db").read_bytes())
+        assert names_in(home) == ["a"]
+        assert databases(home) == ["gglib.db"]
