@@ -34,7 +34,7 @@ from pathlib import Path
 
 from gglib.core.hub import RemoteFile
 from gglib.hf import HubAccess, HuggingFaceHub
-from gglib.hf.storage import sync_directory
+from gglib.system.durable import sync
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench/results"
@@ -179,7 +179,7 @@ def _by_curl(side: str, served: Served, target: Path) -> None:
     if "sync" in side:
         with target.open("rb") as stream:
             os.fsync(stream.fileno())
-        sync_directory(target.parent)
+        sync(target.parent)
     if "hash" in side:
         with target.open("rb") as stream:
             assert hashlib.file_digest(stream, "sha256").hexdigest() == served.file.sha256

@@ -1,14 +1,14 @@
 """Kill pulls at random moments: no file may be wrong, no row without its file, no byte that was here fetched again.
 
 Each round a process pulls a model from a hub on this machine and gets SIGKILL: at a random time, after a random number
-of bytes, or shortly after the last one, when it verifies, renames and enters the model. The next round goes on with
+of bytes, or shortly after the last one, when it verifies, publishes and enters the model. The next round goes on with
 what is there; a model that is whole is removed and begun again. Every other one comes slowly, so that several
 connections bring it. After each kill:
 
-- there is no file under the final name, or it has the right hash;
+- there is no version of the model, or its file has the right hash;
 - the catalogue has no row, or the row's file is there and is right;
-- where the file is there, opening the catalogue is enough for the row to be there too, with the right hash;
-- nothing but the part and its note is beside it;
+- where the version is there, opening the catalogue is enough for the row to be there too, with the right hash;
+- after that nothing is in ``.incoming`` but the file that comes, and its note;
 - no more than a block for each connection was written without being noted;
 
 and after the round that follows: none of the bytes that were noted at the kill was asked for again.
@@ -45,6 +45,9 @@ from gglib.settings import Settings
 from gglib.testing import write_tiny_gguf
 from gglib.testing.local_hub import Fault, LocalHub, Place, Seen
 from gglib.usecases.find_models import HEADER_BYTES
+from gglib.usecases.versions.deleting import collect_retired
+from gglib.usecases.versions.incoming import Incoming
+from gglib.usecases.versions.layout import incoming_key
 
 REPO, NAME = "ada/coder-GGUF", "coder-Q4_K_M.gguf"
 MOST_LANES = 4
@@ -144,7 +147,6 @@ class Rounds:
     def __init__(self, hub: LocalHub, home: Path, options: argparse.Namespace) -> None:
         self._hub = hub
         self._settings = Settings(home=home)
-        self._target = self._settings.models_dir / REPO / NAME
         self._options = options
         self._chance = random.Random(options.seed)
         self._tally = Tally()
@@ -153,7 +155,13 @@ class Rounds:
         commit = hub.add_repository(REPO, {NAME: data})
         sha256 = hashlib.sha256(data).hexdigest()
         self._file = RemoteFile(name=NAME, repo=REPO, revision=commit, size_bytes=len(data), sha256=sha256)
+        self._incoming = Incoming(self._settings.models_dir)
+        self._target = self._incoming.path(incoming_key(self._file, ""))
         self._is_slow = False
+
+    def _published(self) -> Path | None:
+        """Return the model's file in its version, where there is one."""
+        return next((self._settings.models_dir / REPO).glob(f"*/{NAME}"), None)
 
     def run(self) -> Tally:
         """Kill as often as was asked for."""
@@ -164,7 +172,7 @@ class Rounds:
             if phase is not None:
                 self._tally.phases[phase] += 1
             self._look(self._tally.phases.total(), noted)
-            if self._target.exists():
+            if self._published() is not None:
                 self._begin_again()
         return self._tally
 
@@ -184,11 +192,13 @@ class Rounds:
         if child.returncode == 0:
             return None
         assert child.returncode == -9, "a pull failed before it was killed: see its traceback"
+        if self._published() is not None:
+            return "after the row" if asyncio.run(self._rows()) else "between the version and the row"
         if self._target.exists():
-            return "after the row" if asyncio.run(self._rows()) else "between the rename and the row"
+            return "between the last byte and the version"
         here = self._noted().size_bytes
         if here == self._file.size_bytes:
-            return "between the last byte and the rename"
+            return "between the last byte and its name"
         return "with a part of it here" if here else "before its first block"
 
     def _wait_for_the_moment(self, child: "subprocess.Popen[str]") -> None:
@@ -245,25 +255,29 @@ class Rounds:
         problems = [
             f"the row {row.name} has no file" for row in rows if not all(path.is_file() for path in row.paths)
         ]
-        if self._target.exists():
-            self._tally.repaired += not rows
-            async with open_catalog(self._settings) as catalog:
-                repaired = await catalog.list_models()
-            if [row.hashes for row in repaired] != [(self._file.sha256,)]:
-                problems.append(f"the catalogue has {repaired} for a file that is there")
-        return problems
+        is_published = self._published() is not None
+        self._tally.repaired += is_published and not rows
+        async with open_catalog(self._settings) as catalog:
+            repaired = await catalog.list_models()
+        if is_published and [row.hashes for row in repaired] != [(self._file.sha256,)]:
+            problems.append(f"the catalogue has {repaired} for a version that is there")
+        return [*problems, *self._left_behind()]
 
     def _wrong_files(self) -> list[str]:
-        if not self._target.parent.exists():
+        published = self._published()
+        if published is None:
             return []
-        names = {path.name for path in self._target.parent.iterdir()}
-        others = names - {NAME, part_path(self._target).name, note_path(self._target).name}
-        problems = [f"{name} was left" for name in others]
-        if self._target.exists():
-            with self._target.open("rb") as stream:
-                if hashlib.file_digest(stream, "sha256").hexdigest() != self._file.sha256:
-                    problems.append("the final file is wrong")
-        return problems
+        with published.open("rb") as stream:
+            is_right = hashlib.file_digest(stream, "sha256").hexdigest() == self._file.sha256
+        return [] if is_right else ["the final file is wrong"]
+
+    def _left_behind(self) -> list[str]:
+        if not self._incoming.directory.is_dir():
+            return []
+        names = {path.name for path in self._incoming.directory.iterdir()}
+        target = self._target
+        others = names - {target.name, part_path(target).name, note_path(target).name}
+        return [f"{name} was left" for name in others]
 
     def _twice(self, noted: Spans) -> list[str]:
         """Return a sentence for each request for bytes that were here when the round began."""
@@ -286,6 +300,8 @@ class Rounds:
         return [f"{unnoted} bytes were written and not noted"] if unnoted > limit + 8192 * MOST_LANES else []
 
     def _noted(self) -> Spans:
+        if self._target.exists():
+            return Spans.of([(0, self._file.size_bytes or 0)])
         try:
             note, size = note_path(self._target).read_bytes(), part_path(self._target).stat().st_size
         except FileNotFoundError:
@@ -295,10 +311,9 @@ class Rounds:
         return Spans() if found is None else found[1]
 
     def _begin_again(self) -> None:
-        """Take the file away, with what a kill left beside it or without, and change the line's speed."""
+        """Take the model away, and change the line's speed."""
         self._tally.whole += 1
         asyncio.run(self._forget())
-        self._target.unlink()
         self._is_slow = not self._is_slow
         self._hub.clear_faults()
         if self._is_slow:
@@ -307,7 +322,8 @@ class Rounds:
     async def _forget(self) -> None:
         async with open_catalog(self._settings) as catalog:
             for row in await catalog.list_models():
-                await catalog.remove_model(row.name)
+                await catalog.remove_with_version(row.id)
+            await collect_retired(catalog, self._settings.models_dir)
 
 
 if __name__ == "__main__":

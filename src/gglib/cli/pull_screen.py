@@ -15,13 +15,15 @@ from gglib.cli.listing import how_to_use
 from gglib.core.errors import GglibError, NoSuchChoiceError
 from gglib.core.fit import Fit
 from gglib.core.plain_text import escape_line, json_text
+from gglib.core.pull_source import names_job, shown_target
 
 if TYPE_CHECKING:
     from gglib.core.models import ModelSummary
-    from gglib.core.ports import ModelStorePort
+    from gglib.core.ports.store import HomeStorePort
+    from gglib.core.versions import PullJob
     from gglib.settings import Settings
     from gglib.usecases.plan_pull import PullPlan
-    from gglib.usecases.pull_model import PullProgress, TellPull
+    from gglib.usecases.pull_model import PulledModel, PullProgress, TellPull
 
 EVENT_INTERVAL_S = 0.5
 """Between two events of progress for programs."""
@@ -34,20 +36,15 @@ class Pulled:
     """What became of a pull."""
 
     plan: "PullPlan"
-    model: "ModelSummary"
+    result: "PulledModel"
     took_s: float
     is_in_memory: bool
     """Whether a gglib that serves has the model in memory now, as it was before."""
 
     @property
-    def is_new(self) -> bool:
-        """Whether it was not in the catalogue before."""
-        return self.plan.known is None
-
-    @property
-    def is_updated(self) -> bool:
-        """Whether the catalogue had an older version of it."""
-        return self.plan.known is not None and self.plan.known.hashes != self.model.hashes
+    def model(self) -> "ModelSummary":
+        """The model as it is now."""
+        return self.result.model
 
 
 class PullScreen(Protocol):
@@ -83,12 +80,12 @@ def run(  # noqa: PLR0913 - what the user said, and how to answer
     from gglib.cli.runner import with_catalog
     from gglib.core.pull_target import read_target
 
-    async def plan_it(store: "ModelStorePort") -> "PullPlan":
+    async def plan_it(store: "HomeStorePort") -> "PullPlan":
         async with open_hub() as hub:
             wish = read_target(target)
             return await (await planner(settings, store, hub)).plan(wish, name=name, aliases=aliases)
 
-    async def pull(store: "ModelStorePort") -> "ModelSummary":
+    async def pull(store: "HomeStorePort") -> "PulledModel":
         async with open_hub() as hub:
             with screen.progress() as tell:
                 return await puller(settings, store, hub).pull(plan, tell)
@@ -99,7 +96,7 @@ def run(  # noqa: PLR0913 - what the user said, and how to answer
         screen.planned(plan)
         started_s = time.monotonic()
         try:
-            model = with_catalog(settings, pull)
+            result = with_catalog(settings, pull)
         except KeyboardInterrupt:
             click.echo("\nInterrupted: the same command goes on where this one ended.", err=True)
             raise
@@ -109,9 +106,9 @@ def run(  # noqa: PLR0913 - what the user said, and how to answer
     screen.pulled(
         Pulled(
             plan=plan,
-            model=model,
+            result=result,
             took_s=time.monotonic() - started_s,
-            is_in_memory=plan.known is not None and model.id in states_of(settings),
+            is_in_memory=result.is_updated and result.model.id in states_of(settings),
         )
     )
 
@@ -144,8 +141,8 @@ class Asking:
                 raise NoSuchChoiceError("The repository has no projector (mmproj): leave --mmproj out.")
             return plan
         wants = self.wants_projector
-        if wants is None and plan.known is not None:
-            wants = plan.known.projector is not None  # as it is
+        if wants is None:
+            wants = plan.had_projector  # as it is
         if wants is None and can_ask and not self.is_yes:
             size = render.size(plan.projector.remote.size_bytes)
             wants = click.confirm(
@@ -160,6 +157,8 @@ class Words:
     def planned(self, plan: "PullPlan") -> None:
         """Say what will be fetched, and what to expect of it on this machine."""
         render.say(_summary(plan), is_error=True)
+        if (room := _room(plan)) is not None:
+            click.echo(room, err=True)
         if plan.fit is Fit.TOO_LARGE and plan.need is not None:
             click.echo(
                 f"Note: it needs about {render.size(plan.need.total_bytes)} of memory, more than is free here now.",
@@ -187,10 +186,16 @@ class Words:
             TransferSpeedColumn(),
             TimeRemainingColumn(),
         )
+        waited_for: set[str] = set()
         with Progress(*columns, console=console, disable=not console.is_terminal, expand=True) as bars:
             task = bars.add_task("", total=None)
 
             def tell(progress: "PullProgress") -> None:
+                if progress.phase == "waiting" and progress.file not in waited_for:
+                    waited_for.add(progress.file)
+                    click.echo(
+                        f"Another gglib fetches {escape_line(progress.file)} now: waiting for it.", err=True
+                    )
                 what = (
                     progress.phase.capitalize() if progress.phase != "downloading" else _short(progress.file)
                 )
@@ -201,16 +206,21 @@ class Words:
     def pulled(self, pulled: Pulled) -> None:
         """Say what it is called, and what to type next."""
         model = pulled.model
-        done = "Pulled" if pulled.is_new else "Updated" if pulled.is_updated else "Up to date:"
+        result = pulled.result
+        done = "Pulled" if result.is_new else "Updated" if result.is_updated else "Up to date:"
         is_vouched = all(file.remote.sha256 for file in pulled.plan.all_files)
         verified = ", SHA-256 verified" if is_vouched else ""
         render.say(
             f"{done} '{model.name}' (id {model.id}, {render.size(model.size_bytes)}, "
             f"{render.seconds(pulled.took_s)}{verified}). {how_to_use(model)}"
         )
-        if pulled.is_updated and pulled.is_in_memory:
+        if result.freed_bytes:
+            click.echo(f"Deleted the older version, which freed {render.size(result.freed_bytes)}.")
+        for name in result.refused_names:
+            render.say(f"Another model is called '{name}': this one is not.", is_error=True)
+        if pulled.is_in_memory:
             click.echo(
-                "It is in memory as it was: 'gglib stop' unloads it, and the next request loads the new one."
+                "The older version is in memory until its requests have ended; the next request loads the new one."
             )
 
     def failed(self, error: GglibError) -> None:
@@ -235,6 +245,8 @@ class JsonEvents:
             quantization=plan.quantization,
             files=[file.remote.name for file in plan.all_files],
             total_bytes=plan.total_bytes,
+            needs_bytes=plan.needs_bytes,
+            frees_bytes=plan.frees_bytes,
             fit=None if plan.fit is None else plan.fit.value,
         )
 
@@ -263,8 +275,10 @@ class JsonEvents:
 
         _tell(
             "done",
-            is_new=pulled.is_new,
-            is_updated=pulled.is_updated,
+            is_new=pulled.result.is_new,
+            is_updated=pulled.result.is_updated,
+            freed_bytes=pulled.result.freed_bytes,
+            refused_names=list(pulled.result.refused_names),
             took_s=round(pulled.took_s, 3),
             model=model_json(pulled.model, None),
         )
@@ -276,44 +290,81 @@ class JsonEvents:
 
 def show_unfinished(settings: "Settings", *, as_json: bool) -> None:
     """List the pulls that did not end, and how to go on with them."""
-    from gglib.bootstrap.pulls import journal
+    from gglib.bootstrap.pulls import are_running, bytes_here
+    from gglib.cli.runner import with_catalog
 
-    jobs = journal(settings).jobs()
+    jobs = with_catalog(settings, lambda store: store.list_pulls())
+    here, running = bytes_here(settings, jobs), are_running(settings, jobs)
     if as_json:
         render.show_json(
-            [{"target": job.asked, "name": job.name, "here_bytes": job.here_bytes()} for job in jobs]
+            [
+                {
+                    "target": shown_target(job.asked),
+                    "name": job.name,
+                    "key": job.key,
+                    "here_bytes": here_bytes,
+                    "is_running": is_running,
+                }
+                for job, here_bytes, is_running in zip(jobs, here, running, strict=True)
+            ]
         )
         return
     if not jobs:
         click.echo(
             "No pull is unfinished. 'gglib search QUERY' finds models, 'gglib pull REPO:QUANT' fetches one."
         )
-    for job in jobs:
-        here = job.here_bytes()
-        what = f"{render.size(here)} of it is here" if here else "nothing of it is here yet"
-        render.say(f"{job.name}: {what}. Go on: gglib pull {quote(job.asked)}")
-    if jobs:
+    for job, here_bytes, is_running in zip(jobs, here, running, strict=True):
+        what = f"{render.size(here_bytes)} of it is here" if here_bytes else "nothing of it is here yet"
+        next_step = "Another gglib is pulling it now." if is_running else _how_to_go_on(job)
+        render.say(f"{job.name}: {what}. {next_step}")
+    if not all(running):
         click.echo("'gglib pull --discard TARGET' gives one up and deletes what came of it.")
 
 
-def discard(settings: "Settings", target: str) -> None:
-    """Give up the unfinished pull that ``target`` names, and say what that freed."""
-    from gglib.bootstrap.pulls import journal
-    from gglib.cli.runner import with_catalog
-    from gglib.usecases.pull_model import discard_interrupted
+def _how_to_go_on(job: "PullJob") -> str:
+    shown = shown_target(job.asked)
+    if shown == job.asked:
+        return f"Go on: gglib pull {quote(shown)}"
+    return f"Go on: gglib pull with the whole address of {shown}, whose query is not shown"
 
-    pulls = journal(settings)
-    job = next((job for job in pulls.jobs() if target in {job.asked, job.name}), None)
-    if job is None:
-        raise NoSuchChoiceError(
-            f"No unfinished pull is called '{target}': 'gglib pull' lists those that there are."
-        )
-    freed = with_catalog(settings, lambda store: discard_interrupted(job, store, pulls))
+
+def discard(settings: "Settings", target: str) -> None:
+    """Give up the unfinished pull that ``target`` names, and say what that freed. Raises ``NoSuchChoiceError``."""
+    from gglib.bootstrap.pulls import give_up_pull
+    from gglib.cli.runner import with_catalog
+
+    async def give_up(store: "HomeStorePort") -> "tuple[PullJob, int]":
+        job = _meant(target, await store.list_pulls())
+        return job, await give_up_pull(settings, store, job)
+
+    job, freed = with_catalog(settings, give_up)
     render.say(f"Gave up '{job.name}', and freed {render.size(freed)}.")
 
 
+def _to_discard(job: "PullJob") -> str:
+    """Return what names a pull and may be shown: of an address with a query, its key."""
+    return job.asked if shown_target(job.asked) == job.asked else job.key
+
+
+def _meant(target: str, jobs: "Sequence[PullJob]") -> "PullJob":
+    found = [job for job in jobs if job.asked == target] or [job for job in jobs if names_job(target, job)]
+    if len(found) == 1:
+        return found[0]
+    shown = shown_target(target)
+    if not found:
+        raise NoSuchChoiceError(
+            f"No unfinished pull is called '{shown}': 'gglib pull' lists those that there are."
+        )
+    lines = (f"  gglib pull --discard {quote(_to_discard(job))}  ({job.name})" for job in found)
+    raise NoSuchChoiceError("\n".join((f"'{shown}' means several unfinished pulls: name one.", *lines)))
+
+
 def _summary(plan: "PullPlan") -> str:
-    what = f"{plan.source.repo}:{plan.quantization}" if plan.source.repo and plan.quantization else plan.asked
+    what = (
+        f"{plan.source.repo}:{plan.quantization}"
+        if plan.source.repo and plan.quantization
+        else shown_target(plan.asked)
+    )
     files = "1 file" if len(plan.files) == 1 else f"{len(plan.files)} files"
     files += "" if plan.projector is None else " and a projector"
     fit = "" if plan.fit is None else f", {_FIT_WORDS[plan.fit]}"
@@ -321,6 +372,21 @@ def _summary(plan: "PullPlan") -> str:
         fit += f" ({plan.slot_fit.requests} at a time)"
     size = "size unknown" if plan.total_bytes is None else render.size(plan.total_bytes)
     return f"{what}: {files}, {size}{fit}."
+
+
+def _room(plan: "PullPlan") -> str | None:
+    """Return what an update takes of the disk, and when it gives back what; None for what takes just its size."""
+    here_bytes = (plan.total_bytes or 0) - plan.needs_bytes
+    if plan.known is None:
+        if plan.total_bytes is None or here_bytes <= 0:
+            return None
+        return f"{render.size(here_bytes)} of it is here already: {render.size(plan.needs_bytes)} to fetch."
+    if not plan.needs_bytes:
+        return None
+    return (
+        f"Updates '{escape_line(plan.name)}': needs {render.size(plan.needs_bytes)} of disk space first; the older "
+        f"version goes at the end, which frees {render.size(plan.frees_bytes)}."
+    )
 
 
 _FIT_WORDS = {

@@ -1,6 +1,6 @@
 """A bounded reader of GGUF headers: what a model file says of itself, read without its weights."""
 
-from gglib.gguf.reader import GgufModel, read_gguf, read_model, read_partial_facts
+from gglib.gguf.reader import GgufModel, read_files, read_gguf, read_model, read_partial_facts
 from gglib.gguf.shards import find_shards
 
-__all__ = ["GgufModel", "find_shards", "read_gguf", "read_model", "read_partial_facts"]
+__all__ = ["GgufModel", "find_shards", "read_files", "read_gguf", "read_model", "read_partial_facts"]

@@ -7,7 +7,7 @@ a device is refused, not read.
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
@@ -64,15 +64,28 @@ def read_model(path: Path) -> GgufModel:
     header = _read_header(path)
     paths = find_shards(path, interpret(header.metadata, header.tensors))
     headers = [
-        header if shard == path else _read_shard(shard, index, len(paths))
+        header if shard == path else _read_shard(shard, index, len(paths), shard.name)
         for index, shard in enumerate(paths)
     ]
-    tensors = add_totals(header.tensors for header in headers)
-    return GgufModel(
-        facts=interpret(headers[0].metadata, tensors, is_whole=True),
-        paths=paths,
-        size_bytes=sum(header.file_size_bytes for header in headers),
-    )
+    return _whole(headers, paths)
+
+
+def read_files(paths: Sequence[Path], names: Sequence[str]) -> GgufModel:
+    """Return the model that these files are, in shard order, whatever they are called on this disk.
+
+    ``names`` are what they are called elsewhere, for errors. Raises InvalidGgufError as ``read_model`` does.
+    """
+    if len(paths) == 1:
+        headers = [_read_header(paths[0])]
+        facts = interpret(headers[0].metadata, headers[0].tensors)
+        if (facts.split_count or 1) > 1:
+            raise InvalidGgufError(f"it is one of {facts.split_count} shards, and the others are not with it")
+    else:
+        headers = [
+            _read_shard(path, index, len(paths), name)
+            for index, (path, name) in enumerate(zip(paths, names, strict=True))
+        ]
+    return _whole(headers, tuple(paths))
 
 
 def read_partial_facts(start: bytes) -> GgufFacts:
@@ -93,14 +106,23 @@ def read_partial_facts(start: bytes) -> GgufFacts:
     return interpret(metadata.values, tensors)
 
 
-def _read_shard(path: Path, index: int, count: int) -> _Header:
+def _whole(headers: Sequence[_Header], paths: tuple[Path, ...]) -> GgufModel:
+    tensors = add_totals(header.tensors for header in headers)
+    return GgufModel(
+        facts=interpret(headers[0].metadata, tensors, is_whole=True),
+        paths=paths,
+        size_bytes=sum(header.file_size_bytes for header in headers),
+    )
+
+
+def _read_shard(path: Path, index: int, count: int, name: str) -> _Header:
     try:
         header = _read_header(path)
         facts = interpret(header.metadata, header.tensors)
     except InvalidGgufError as error:
-        raise type(error)(f"its shard {path.name!r} cannot be used: {error}") from error
+        raise type(error)(f"its shard {name!r} cannot be used: {error}") from error
     if (facts.split_index, facts.split_count) != (index, count):
-        raise InvalidGgufError(f"its shard {path.name!r} is not shard {index + 1} of {count}")
+        raise InvalidGgufError(f"its shard {name!r} is not shard {index + 1} of {count}")
     return header
 
 

@@ -100,8 +100,9 @@ class Download:
             else:
                 if self._file.sha256 in {None, sha256}:
                     self._progress(size, size)
+                    validator = None if part.identity is None else part.identity.validator
                     part.publish()
-                    return FetchedFile(size_bytes=size, sha256=sha256)
+                    return FetchedFile(size_bytes=size, sha256=sha256, validator=validator)
                 reason = "its hash"
             _log.warning("%s is not what was promised (%s): it is thrown away", self._file.name, reason)
             part.discard()
@@ -157,7 +158,7 @@ class Download:
             if part.undurable_bytes >= SYNC_BYTES:
                 part.sync()
                 if size is None:  # nobody said how much there will be: look again before each next piece
-                    check_space(self._target, SYNC_BYTES, spare_bytes=self._limits.spare_bytes)
+                    self._check_space(SYNC_BYTES)
 
     def _start_lanes(self, part: Part, follower: Follower, wanted: int) -> None:
         identity = part.identity
@@ -238,8 +239,10 @@ class Download:
             raise WrongSizeError
         total = body.total_bytes if size is None else size
         if total is not None:
-            check_space(self._target, total, spare_bytes=self._limits.spare_bytes)
-        part.begin(Identity(key=part.key, size_bytes=total, etag=body.etag))
+            self._check_space(total)
+        # A file of a repository is what its commit says: nothing else distinguishes its versions.
+        validator = body.validator if self._file.url is not None else None
+        part.begin(Identity(key=part.key, size_bytes=total, etag=body.etag, validator=validator))
         lane.at, lane.end = 0, UNKNOWN_END if total is None else total
 
     def _settle(self, lane: Lane, part: Part, policy: LanePolicy, retries: Retries) -> float:
@@ -300,7 +303,11 @@ class Download:
 
     def _check_room(self, part: Part) -> None:
         if (size := self._size(part)) is not None and size > part.here.size_bytes:
-            check_space(self._target, size - part.here.size_bytes, spare_bytes=self._limits.spare_bytes)
+            self._check_space(size - part.here.size_bytes)
+
+    def _check_space(self, missing_bytes: int) -> None:
+        spare_bytes = self._limits.spare_bytes
+        check_space(self._target, missing_bytes, name=self._file.name, spare_bytes=spare_bytes)
 
     def _can_go_on(self, identity: Identity) -> bool:
         """Whether a part can be asked for without fear of splicing two versions unnoticed."""

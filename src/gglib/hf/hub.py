@@ -26,6 +26,7 @@ from gglib.hf.replies import (
     linked_sha256,
     raise_for,
     read_body,
+    validator_of,
     whole_number,
 )
 from gglib.hf.retries import Retries, RetryLimits
@@ -117,13 +118,13 @@ class HuggingFaceHub:
         return await worker.run(lambda stop: self._fetch(file, target, progress, stop))
 
     def _fetch(self, file: RemoteFile, target: Path, progress: TellFetched, stop: Stop) -> FetchedFile:
-        with storing(target):
+        with storing(target, name=file.name):
             before = _stamp(target)
             if (whole := _whole(file, target, progress, stop)) is not None:
                 sweep(target)
                 return whole
         address = self._address(file)
-        with storing(target), open_part(file, target) as part:
+        with storing(target, name=file.name), open_part(file, target) as part:
             # Whoever held the lock until now may have finished it.
             if _stamp(target) != before and (whole := _whole(file, target, progress, stop)) is not None:
                 return whole
@@ -252,4 +253,5 @@ def _described(file: RemoteFile, reply: Reply) -> RemoteFile:
         url=file.url,
         size_bytes=size,
         sha256=linked_sha256(reply.first_headers),
+        validator=validator_of(reply.headers) if file.url is not None else None,
     )

@@ -42,6 +42,8 @@ class Identity:
     """What the server says; None where it does not."""
     etag: str | None
     """As the server that sends the bytes writes it."""
+    validator: str | None = None
+    """As ``replies.validator_of`` reads it from the answer that the bytes began with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,12 @@ def key_of(file: RemoteFile) -> str:
 
 def encode_identity(identity: Identity, file: RemoteFile) -> bytes:
     """Return the first part of a note; of ``file`` it has what helps a person who wonders what this is."""
-    known = {"key": identity.key, "size_bytes": identity.size_bytes, "etag": identity.etag}
+    known = {
+        "key": identity.key,
+        "size_bytes": identity.size_bytes,
+        "etag": identity.etag,
+        "validator": identity.validator,
+    }
     shown = {"name": file.name, "repo": file.repo, "revision": file.revision, "sha256": file.sha256}
     for content in ({**known, **shown}, known):
         line = json.dumps(content).encode() + b"\n"
@@ -110,7 +117,12 @@ def decode(note: bytes) -> tuple[Identity, Progress] | None:
 
 def _decode_identity(identity: bytes) -> Identity:
     content = json.loads(identity.rstrip(b"\0"))
-    return Identity(key=content["key"], size_bytes=content["size_bytes"], etag=content["etag"])
+    return Identity(
+        key=content["key"],
+        size_bytes=content["size_bytes"],
+        etag=content["etag"],
+        validator=content.get("validator"),  # notes of before have none
+    )
 
 
 def believed_spans(

