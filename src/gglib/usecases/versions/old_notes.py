@@ -1,0 +1,180 @@
+"""What gglib 0.1 wrote down below ``models/``, one JSON file each: read, to be carried over into the catalogue. Pure.
+
+``.written/ID.json``: a file that gglib wrote, by its path below ``models/``. ``.pulls/ID.json``: a pull that has not
+ended, by absolute paths. ``.removals/ID.json``: files that are being deleted, by absolute paths.
+
+Whatever lies in such a place may be something else: every function raises ValueError for what is no such note.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+from gglib.core.models import ModelSource
+
+WRITTEN, PULLS, REMOVALS = ".written", ".pulls", ".removals"
+"""The directories below ``models/``."""
+FORMAT = 1
+MODELS = "models"
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_SOURCE_FIELDS = frozenset(("origin", "repo", "revision", "file", "sha256"))
+_MOST_BYTES = 1 << 63
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenNote:
+    """A file that gglib wrote."""
+
+    name: PurePosixPath
+    """Below ``models/``."""
+    size_bytes: int
+    modified_ns: int | None
+    """None where only the hash is known."""
+    sha256: str | None
+    source: ModelSource
+    """Of the model that it was written for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OldPullFile:
+    """One file of a pull."""
+
+    target: Path
+    """Absolute, as the home was reached then."""
+    size_bytes: int | None
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OldPull:
+    """A pull that has not ended."""
+
+    asked: str
+    name: str
+    aliases: tuple[str, ...]
+    source: ModelSource
+    files: tuple[OldPullFile, ...]
+    projector: OldPullFile | None
+    is_fetched: bool
+    """Whether all files were seen to arrive whole: the hashes are then of what was on the disk."""
+
+    @property
+    def all_files(self) -> tuple[OldPullFile, ...]:
+        """The model's files, and the projector after them."""
+        return self.files if self.projector is None else (*self.files, self.projector)
+
+
+def read_written(fields: Any) -> WrittenNote:  # noqa: ANN401 - JSON
+    """Return what a note of a file says. Raises ValueError."""
+    return _checked(_written, fields, "it is not a note of a file")
+
+
+def read_pull(fields: Any) -> OldPull:  # noqa: ANN401 - JSON
+    """Return what a note of a pull says. Raises ValueError."""
+    return _checked(_pull, fields, "it is not a note of a pull")
+
+
+def read_removal(fields: Any) -> tuple[Path, ...]:  # noqa: ANN401 - JSON
+    """Return the files of a removal. Raises ValueError."""
+    return _checked(_removal, fields, "it is not a note of a removal")
+
+
+def below_models(path: Path) -> tuple[tuple[Path, PurePosixPath], ...]:
+    """Return each way to read an absolute path of an older gglib: its home, and the rest below ``models/``.
+
+    A home may have been moved since, and may itself be below a directory of this name: the shortest rest comes first.
+    """
+    parts = path.parts
+    found = []
+    for at in range(len(parts) - 2, 0, -1):
+        rest = parts[at + 1 :]
+        if parts[at] == MODELS and ".." not in rest:
+            found.append((Path(*parts[:at]), PurePosixPath(*rest)))
+    return tuple(found)
+
+
+def _checked(read: Callable[[Any], T], fields: object, fault: str) -> T:
+    try:
+        return read(fields)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(fault) from error
+
+
+def _written(fields: Mapping[str, Any]) -> WrittenNote:
+    name, modified_ns = _text(fields["path"]), fields["changed_ns"]
+    is_time = modified_ns is None or type(modified_ns) is int
+    if fields["format"] != FORMAT or not is_time or not _is_relative(name):
+        raise ValueError(name)
+    return WrittenNote(
+        name=PurePosixPath(name),
+        size_bytes=_size(fields["size_bytes"]),
+        modified_ns=modified_ns,
+        sha256=_hash(fields["sha256"]),
+        source=_source(fields["source"]),
+    )
+
+
+def _pull(fields: Mapping[str, Any]) -> OldPull:
+    files, projector = tuple(map(_pull_file, fields["files"])), fields["projector"]
+    if fields["format"] != FORMAT or not files:
+        raise ValueError(fields["format"])
+    return OldPull(
+        asked=_text(fields["asked"]),
+        name=_text(fields["name"]),
+        aliases=tuple(map(_text, fields["aliases"])),
+        source=_source(fields["source"]),
+        files=files,
+        projector=None if projector is None else _pull_file(projector),
+        is_fetched=fields["is_fetched"] is True,
+    )
+
+
+def _pull_file(fields: Mapping[str, Any]) -> OldPullFile:
+    target, size_bytes = _text(fields["target"]), fields["size_bytes"]
+    if "\0" in target or not target.startswith("/"):
+        raise ValueError(target)
+    return OldPullFile(
+        target=Path(target),
+        size_bytes=None if size_bytes is None else _size(size_bytes),
+        sha256=_hash(fields["sha256"]),
+    )
+
+
+def _removal(texts: list[Any]) -> tuple[Path, ...]:
+    if not isinstance(texts, list):
+        raise TypeError(texts)
+    return tuple(Path(text) for text in map(_text, texts) if "\0" not in text and text.startswith("/"))
+
+
+def _source(fields: Mapping[str, Any]) -> ModelSource:
+    if not _SOURCE_FIELDS.issuperset(fields):
+        raise ValueError(fields)
+    return ModelSource(**{key: None if value is None else _text(value) for key, value in fields.items()})
+
+
+def _size(value: object) -> int:
+    if type(value) is not int or not 0 <= value < _MOST_BYTES:
+        raise ValueError(value)
+    return value
+
+
+def _hash(value: object) -> str | None:
+    if value is None:
+        return None
+    if not _SHA256.fullmatch(_text(value)):
+        raise ValueError(value)
+    return _text(value).lower()
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _is_relative(name: str) -> bool:
+    return "\0" not in name and not name.startswith("/") and not {"", ".", ".."} & set(name.split("/"))

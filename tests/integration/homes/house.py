@@ -1,0 +1,130 @@
+"""What users do with a home, on real files and a hub in memory."""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from gglib.bootstrap.catalog import open_catalog
+from gglib.bootstrap.library import removals
+from gglib.bootstrap.prune import pruner
+from gglib.bootstrap.pulls import give_up_pull, pull_named
+from gglib.core.errors import GglibError
+from gglib.core.models import ModelSummary
+from gglib.core.versions import PullJob
+from gglib.db import SqliteCatalog
+from gglib.settings import Settings
+from gglib.testing import FakeHub, write_tiny_gguf
+
+REPO = "ada/coder-GGUF"
+Q4, Q8 = f"{REPO}:Q4_K_M", f"{REPO}:Q8_0"
+State = dict[str, tuple[int, int, int, bytes]]
+
+
+@dataclass(frozen=True)
+class House:
+    """A home, and the hub that it pulls from. Every action opens the home anew, as a command does."""
+
+    directory: Path
+    hub: FakeHub = field(default_factory=FakeHub)
+
+    @property
+    def settings(self) -> Settings:
+        """Return its settings."""
+        return Settings(home=self.directory)
+
+    @property
+    def models(self) -> Path:
+        """Return its ``models/``."""
+        return self.directory / "models"
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[SqliteCatalog]:
+        """Open it."""
+        async with open_catalog(self.settings) as catalog:
+            yield catalog
+
+    async def all(self) -> list[ModelSummary]:
+        """Return its models."""
+        async with self.opened() as catalog:
+            return await catalog.list_models()
+
+    async def pulls(self) -> list[PullJob]:
+        """Return the pulls that have not ended."""
+        async with self.opened() as catalog:
+            return await catalog.list_pulls()
+
+    async def pull(self, target: str = Q4) -> ModelSummary:
+        """Pull a model, or bring it up to date."""
+        async with self.opened() as catalog:
+            return await pull_named(self.settings, catalog, self.hub, target, lambda _: None)
+
+    async def cut_pull(self, target: str, name: str, after_bytes: int) -> None:
+        """Begin a pull whose connection is lost in the middle of a file."""
+        self.hub.cuts[name] = after_bytes
+        with pytest.raises(GglibError):
+            await self.pull(target)
+
+    async def discard(self) -> int:
+        """Give up every pull that has not ended; return how many there were."""
+        async with self.opened() as catalog:
+            jobs = await catalog.list_pulls()
+            for job in jobs:
+                await give_up_pull(self.settings, catalog, job)
+            return len(jobs)
+
+    async def remove(self, name: str) -> list[Path]:
+        """Remove a model with its files; return what was deleted."""
+        async with self.opened() as catalog:
+            model = await catalog.resolve_model(name)
+            assert model is not None
+            removes = removals(self.settings, catalog)
+            removal = await removes.remove(await removes.plan(model))
+            assert removal is not None
+            return list(removal.deleted)
+
+    async def prune(self) -> list[Path]:
+        """Free what no model uses; return the files of models that were deleted."""
+        async with self.opened() as catalog:
+            prunes = pruner(self.settings)
+            plan = await prunes.plan(catalog)
+            deleted = (await prunes.prune(plan, catalog)).deleted
+            return [path for path in deleted if path.suffix == ".gguf"]
+
+    def copy(self, directory: Path) -> "House":
+        """Copy the home as ``cp -a`` does; return the copy."""
+        shutil.copytree(self.directory, directory, symlinks=True)
+        return House(directory, self.hub)
+
+    def move(self, directory: Path) -> "House":
+        """Rename the home; return where it is then."""
+        self.directory.rename(directory)
+        return House(directory, self.hub)
+
+    def move_across(self, directory: Path) -> "House":
+        """Move the home as ``mv`` does to another file system: every inode is another one."""
+        moved = self.copy(directory)
+        shutil.rmtree(self.directory)
+        return moved
+
+    def offer(self, name: str = "coder-Q4_K_M.gguf", seed: int = 0, **others: bytes) -> bytes:
+        """Have the hub offer a model under a name, beside other files; return its content."""
+        scratch = self.directory.with_name("scratch.gguf")
+        content = write_tiny_gguf(scratch, seed=seed, chat_template=None).read_bytes()
+        scratch.unlink()
+        self.hub.add_repository(REPO, {name: content, **others})
+        return content
+
+
+def state_of(directory: Path) -> State:
+    """Return every file below a directory by its name: inode, date, rights and content."""
+    found = {}
+    for path in sorted(directory.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            status = path.stat()
+            name = str(path.relative_to(directory))
+            found[name] = (status.st_ino, status.st_mtime_ns, status.st_mode, path.read_bytes())
+    return found

@@ -1,0 +1,243 @@
+"""Versions that the catalogue does not know are found on the disk; opening a home that is in order costs nothing."""
+
+import asyncio
+import logging
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from tests.integration.homes.house import Q4, Q8, House, state_of
+
+from gglib.usecases.versions import reconcile
+from gglib.usecases.versions.ownership import identity_of
+
+DATABASE = ("gglib.db", "gglib.db-wal", "gglib.db-shm")
+_counted: list[str] = []
+_is_counting = False
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    """Return a home whose hub offers one model."""
+    house = House(tmp_path / "home")
+    house.offer()
+    return house
+
+
+def back_up(house: House) -> bytes:
+    """Return the database as a backup has it."""
+    with closing(sqlite3.connect(house.directory / "gglib.db")) as connection:
+        return connection.serialize()
+
+
+def restore(house: House, backup: bytes) -> None:
+    """Put a backup in the place of the database."""
+    for name in DATABASE:
+        (house.directory / name).unlink(missing_ok=True)
+    (house.directory / "gglib.db").write_bytes(backup)
+
+
+class TestRestored:
+    async def test_versions_that_came_since_are_known_again(self, house: House) -> None:
+        """As versions without a model: a pull takes them without fetching, prune frees them."""
+        await house.pull()
+        backup = back_up(house)
+        house.offer("coder-Q8_0.gguf", 1)
+        model = await house.pull(Q8)
+        restore(house, backup)
+        async with house.opened() as catalog:
+            versions = await catalog.list_versions()
+            assert len(await catalog.list_models()) == 1
+        (found,) = [version for version in versions if version.directory == model.paths[0].parent]
+        assert [(file.path, file.identity) for file in found.files] == [
+            (model.paths[0], identity_of(model.paths[0]))
+        ]
+        fetched = len(house.hub.fetches)
+        assert (await house.pull(Q8)).paths == model.paths
+        assert len(house.hub.fetches) == fetched
+        restore(house, backup)
+        assert await house.prune() == [model.paths[0]]
+
+    async def test_a_model_whose_version_is_gone_says_what_brings_it_back(
+        self, house: House, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """An update since the backup has deleted what its row names; the newer version is here, and is taken."""
+        await house.pull()
+        backup = back_up(house)
+        house.offer(seed=3)
+        updated = await house.pull()
+        restore(house, backup)
+        with caplog.at_level(logging.WARNING):
+            (model,) = await house.all()
+        assert not model.paths[0].exists()
+        assert caplog.messages == [
+            f"The files of '{model.name}' are gone: 'gglib pull {Q4}' brings them back."
+        ]
+        fetched = len(house.hub.fetches)
+        assert (await house.pull()).paths == updated.paths
+        assert len(house.hub.fetches) == fetched
+
+    async def test_files_that_came_again_since_are_gglibs(self, house: House) -> None:
+        """The same version in the same place with other inodes: its manifest says which they are now."""
+        await house.pull()
+        backup = back_up(house)
+        assert len(await house.remove(Q4)) == 1
+        hold = house.models / "hold"  # so that the inode is not given again
+        hold.write_bytes(b"x")
+        model = await house.pull()
+        restore(house, backup)
+        assert await house.remove(Q4) == [model.paths[0]]
+
+    async def test_without_a_database(self, house: House) -> None:
+        """A catalogue that was lost knows every version again, and the same pulls make their rows."""
+        model = await house.pull()
+        for name in DATABASE:
+            (house.directory / name).unlink(missing_ok=True)
+        async with house.opened() as catalog:
+            (version,) = await catalog.list_versions()
+        assert version.directory == model.paths[0].parent
+        fetched = len(house.hub.fetches)
+        assert (await house.pull()).version_id == version.id
+        assert len(house.hub.fetches) == fetched
+
+    async def test_an_older_database_in_another_place(self, house: House, tmp_path: Path) -> None:
+        """Models and a database of another day put together on another disk: content says what is gglib's."""
+        await house.pull()
+        backup = back_up(house)
+        house.offer("coder-Q8_0.gguf", 1)
+        await house.pull(Q8)
+        copy = house.copy(tmp_path / "copy")
+        shutil.rmtree(house.directory)
+        restore(copy, backup)
+        async with copy.opened() as catalog:
+            assert len(await catalog.list_versions()) == 2
+        assert len(await copy.prune()) == 1
+
+    async def test_the_users_copy_of_a_version_stays_the_users(self, house: House) -> None:
+        """A directory that was copied inside ``models/`` has a manifest, and other inodes."""
+        model = await house.pull()
+        directory = model.paths[0].parent
+        shutil.copytree(directory, directory.with_name(f"{directory.name}-2"))
+        shutil.copytree(directory, house.models / "mine" / directory.name)
+        async with house.opened() as catalog:
+            assert len(await catalog.list_versions()) == 1
+        assert await house.prune() == []
+
+    async def test_what_was_published_before_a_kill_is_known(self, house: House) -> None:
+        """Killed between the rename and the row, and then the database was put back: the disk is searched."""
+        await house.all()
+        backup = back_up(house)
+        model = await house.pull()
+        restore(house, backup)
+        async with house.opened() as catalog:
+            (version,) = await catalog.list_versions()
+        assert version.directory == model.paths[0].parent
+
+
+class TestInOrder:
+    async def test_nothing_is_searched(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A second open of a home that is in order neither searches the disk nor writes a byte."""
+        await house.pull()
+        await house.all()
+        before = state_of(house.directory)
+
+        def search(*_: object, **__: object) -> None:
+            raise AssertionError("the disk is searched")
+
+        monkeypatch.setattr(reconcile, "search", search)
+        await house.all()
+        assert {name: value for name, value in state_of(house.directory).items() if "-shm" not in name} == {
+            name: value for name, value in before.items() if "-shm" not in name
+        }
+
+    async def test_no_file_of_a_model_is_opened(self, house: House) -> None:
+        """Opening a home in order opens the database and small files, and lists one directory."""
+        await house.pull()
+        await house.all()
+        with counted() as events:
+            await house.all()
+        assert not [event for event in events if event.endswith(".gguf")]
+        listed = {event for event in events if event.startswith(("os.scandir", "os.listdir"))}
+        assert listed <= {
+            f"os.scandir {house.models / '.incoming'}",
+            f"os.listdir {house.models / '.incoming'}",
+            f"os.listdir {house.directory / 'locks'}",
+        }
+
+
+class TestNotWritable:
+    async def test_a_full_disk(
+        self, house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    ) -> None:
+        """A copy whose place cannot be recorded lists its models, changes nothing, and says why in one sentence."""
+        await house.pull()
+        copy = house.copy(tmp_path / "copy")
+        before = state_of(copy.models)
+
+        def full(*_: object, **__: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("gglib.usecases.versions.locks.open_regular", full)
+        with caplog.at_level(logging.WARNING):
+            assert len(await copy.all()) == 1
+        assert len(caplog.messages) == 1
+        assert caplog.messages[0].startswith(f"The home {copy.directory} is left as it is: ")
+        with pytest.raises(Exception, match="could not be put in order"):
+            await copy.remove(Q4)
+        assert state_of(copy.models) == before
+
+    def test_a_home_that_may_not_be_written(self, house: House) -> None:
+        """Its models are listed, and nothing is said of it."""
+        asyncio.run(_pulled(house))
+        before = state_of(house.models)
+        for directory in (house.models, house.directory):
+            directory.chmod(0o500)
+        try:
+            listed = as_another_user(house, "list")
+        finally:
+            for directory in (house.directory, house.models):
+                directory.chmod(0o700)
+        assert (listed.returncode, listed.stderr) == (0, "")
+        assert "coder-Q4_K_M" in listed.stdout
+        assert state_of(house.models) == before
+
+
+async def _pulled(house: House) -> None:
+    await house.pull()
+    await house.all()
+
+
+def as_another_user(house: House, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that permissions stop, also where root runs the tests, whom they do not."""
+    program = [sys.executable, "-m", "gglib", "--home", str(house.directory), *arguments]
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("needs setpriv to take root's privileges away")
+        program = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", *program]
+    return subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+
+
+def _count(event: str, args: tuple[object, ...]) -> None:
+    if _is_counting and event in {"open", "os.scandir", "os.listdir"}:
+        _counted.append(f"{event} {args[0]}")
+
+
+sys.addaudithook(_count)
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """Collect which files are opened, and which directories are listed."""
+    global _is_counting  # noqa: PLW0603 - an audit hook cannot be removed
+    _counted.clear()
+    _is_counting = True
+    try:
+        yield _counted
+    finally:
+        _is_counting = False

@@ -1,0 +1,471 @@
+"""Homes of an older gglib are carried over without moving a file that a model uses."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.integration.homes.conftest import Open, Write
+from tests.integration.homes.old_home import OldHome, OldModel, sha256_of
+
+from gglib.core.hub import RemoteFile
+from gglib.core.models import ModelSource
+from gglib.core.versions import FileIdentity, FileRole, Version
+from gglib.db import SqliteCatalog
+from gglib.hf.part import bytes_here
+from gglib.usecases.versions.layout import incoming_key, job_key
+from gglib.usecases.versions.ownership import identity_of
+
+REPO = "ada/coder-GGUF"
+COMMIT = "c0ffee" * 6 + "abcd"
+SOURCE = ModelSource(origin="hub", repo=REPO, revision=COMMIT, file="coder-Q4_K_M.gguf")
+ASKED = f"{REPO}:Q4_K_M"
+
+
+def state_of(directory: Path) -> dict[str, tuple[int, int, bytes]]:
+    """Return every file below a directory by its name: inode, date and content."""
+    found = {}
+    for path in sorted(directory.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            status = path.stat()
+            name = str(path.relative_to(directory))
+            found[name] = (status.st_ino, status.st_mtime_ns, path.read_bytes())
+    return found
+
+
+def names_in(directory: Path) -> list[str]:
+    """Return what is in a directory."""
+    return sorted(path.name for path in directory.iterdir())
+
+
+def models_of(state: Mapping[str, tuple[int, int, bytes]]) -> dict[str, tuple[int, int, bytes]]:
+    """Return the files of models among them."""
+    return {
+        name: value for name, value in state.items() if name.endswith(".gguf") and ".incoming" not in name
+    }
+
+
+async def only_version(catalog: SqliteCatalog) -> Version:
+    """Return the one version of a catalogue."""
+    (version,) = await catalog.list_versions()
+    return version
+
+
+class TestModels:
+    async def test_a_downloaded_model_becomes_a_version_where_it_lies(
+        self, old: OldHome, open_home: Open, write: Write
+    ) -> None:
+        """Its files are known by device and inode from then on; nothing of them is touched; the notes are gone."""
+        path = write(old.models / REPO / "coder-Q4_K_M.gguf")
+        source = replace(SOURCE, sha256=sha256_of(path))
+        old.add(OldModel("coder", (path,), source, aliases=(ASKED,)))
+        old.note(path, source)
+        before = models_of(state_of(old.models))
+        async with open_home(old.directory) as catalog:
+            (model,) = await catalog.list_models()
+            version = await only_version(catalog)
+        assert (model.name, model.aliases, model.paths) == ("coder", (ASKED,), (path,))
+        assert (model.version_id, model.is_downloaded) == (version.id, True)
+        assert version.directory is None
+        assert version.source == source
+        (file,) = version.files
+        assert (file.path, file.role, file.name) == (path, FileRole.MODEL, "coder-Q4_K_M.gguf")
+        assert (file.identity, file.sha256) == (identity_of(path), sha256_of(path))
+        assert models_of(state_of(old.models)) == before
+        assert names_in(old.models) == [".home", "ada"]
+
+    async def test_a_model_without_notes_is_known_by_its_hash(
+        self, old: OldHome, open_home: Open, write: Write
+    ) -> None:
+        """Before there were notes only the row said whose a file is: its content decides when it is asked for."""
+        path = write(old.models / REPO / "coder-Q4_K_M.gguf")
+        old.add(OldModel("coder", (path,), SOURCE))
+        async with open_home(old.directory) as catalog:
+            (file,) = (await only_version(catalog)).files
+        size = path.stat().st_size
+        assert file.identity == FileIdentity(device=None, inode=None, size_bytes=size, modified_ns=None)
+        assert file.sha256 == sha256_of(path)
+
+    async def test_a_file_of_another_date_is_known_by_its_hash(
+        self, old: OldHome, open_home: Open, write: Write
+    ) -> None:
+        """As after a copy that kept no dates."""
+        path = write(old.models / REPO / "coder-Q4_K_M.gguf")
+        old.add(OldModel("coder", (path,), SOURCE))
+        old.note(path, SOURCE)
+        os.utime(path, (1, 1))
+        async with open_home(old.directory) as catalog:
+            (file,) = (await only_version(catalog)).files
+        assert (file.identity.device, file.identity.inode) == (None, None)
+
+    async def test_what_the_user_put_in_the_place_is_the_users(
+        self, old: OldHome, open_home: Open, write: Write
+    ) -> None:
+        """A file of another size than was noted is no version's, and its model keeps it."""
+        path = write(old.models / REPO / "coder-Q4_K_M.gguf")
+        old.add(OldModel("coder", (path,), SOURCE))
+        old.note(path, SOURCE)
+        path.write_bytes(path.read_bytes() + b"mine")
+        async with open_home(old.directory) as catalog:
+            (model,) = await catalog.list_models()
+            assert await catalog.list_versions() == []
+        assert (model.paths, model.version_id) == ((path,), None)
+
+    async def test_a_shared_projector_is_in_both_versions(
+        self, old: OldHome, open_home: Open, write: Write
+    ) -> None:
+        """Two quantizations have one projector: the version that is deleted first leaves it to the other."""
+        paths = [
+            write(old.models / REPO / f"coder-{name}.gguf", seed) for seed, name in enumerate(("Q4", "Q8"))
+        ]
+        projector = write(old.models / REPO / "mmproj-F16.gguf", 9)
+        for path in paths:
+            old.add(OldModel(path.stem, (path,), SOURCE, projector=projector))
+            old.note(path, SOURCE)
+        old.note(projector, SOURCE)
+        async with open_home(old.directory) as catalog:
+            versions = await catalog.list_versions()
+        assert [[file.path for file in version.files] for version in versions] == [
+            [paths[0], projector],
+            [paths[1], projector],
+        ]
+        assert {version.files[1].role for version in versions} == {FileRole.PROJECTOR}
+
+    async def test_the_users_own_models_stay_the_users(
+        self, old: OldHome, open_home: Open, write: Write, tmp_path: Path
+    ) -> None:
+        """Inside ``models/`` and outside."""
+        for name, path in (("inside", old.models / "mine.gguf"), ("outside", tmp_path / "mine.gguf")):
+            old.add(OldModel(name, (write(path),), is_downloaded=False))
+        async with open_home(old.directory) as catalog:
+            assert [model.version_id for model in await catalog.list_models()] == [None, None]
+            assert await catalog.list_versions() == []
+
+    async def test_a_projector_of_the_users_is_none_of_the_version(
+        self, old: OldHome, open_home: Open, write: Write
+    ) -> None:
+        """A model with notes has only noted files of gglib's."""
+        path = write(old.models / REPO / "coder-Q4_K_M.gguf")
+        projector = write(old.models / REPO / "mmproj-mine.gguf", 9)
+        old.add(OldModel("coder", (path,), SOURCE, projector=projector))
+        old.note(path, SOURCE)
+        async with open_home(old.directory) as catalog:
+            (model,) = await catalog.list_models()
+            assert [file.path for file in (await only_version(catalog)).files] == [path]
+        assert model.projector == projector
+
+    async def test_a_revision_that_was_asked_for_is_in_the_source(
+        self, old: OldHome, open_home: Open, write: Write
+    ) -> None:
+        """The directory said it: a pull of the newest version must not take it for its own."""
+        path = write(old.models / f"{REPO}@refs%2Fpr%2F1" / "coder-Q4_K_M.gguf")
+        old.add(OldModel("coder", (path,), SOURCE))
+        old.note(path, SOURCE)
+        async with open_home(old.directory) as catalog:
+            (model,) = await catalog.list_models()
+            version = await only_version(catalog)
+        assert model.source.asked_revision == version.source.asked_revision == "refs/pr/1"
+        assert (model.version_id, model.paths) == (version.id, (path,))
+
+    async def test_files_without_a_row_become_a_version_without_one(
+        self, old: OldHome, open_home: Open, write: Write
+    ) -> None:
+        """What ``rm`` without ``--files`` left is one version for each source: a pull takes it, prune frees it."""
+        shards = [write(old.models / REPO / f"big-0000{number}-of-00002.gguf", number) for number in (1, 2)]
+        projector = write(old.models / REPO / "mmproj-F16.gguf", 9)
+        other = write(old.models / "host" / "other.gguf", 5)
+        for path in (projector, *reversed(shards)):
+            old.note(path, SOURCE)
+        old.note(other, ModelSource(origin="url", file="other.gguf"))
+        gone = write(old.models / "gone.gguf", 6)
+        old.note(gone, SOURCE)
+        gone.unlink()
+        async with open_home(old.directory) as catalog:
+            found = {tuple(file.path for file in version.files) for version in await catalog.list_versions()}
+        assert found == {(*shards, projector), (other,)}
+
+    async def test_an_older_catalogue_that_is_put_back_is_carried_over_again(
+        self, old: OldHome, open_home: Open, write: Write
+    ) -> None:
+        """The notes are gone by then: the row's hash says whose the file is."""
+        path = write(old.models / REPO / "coder-Q4_K_M.gguf")
+        old.add(OldModel("coder", (path,), SOURCE))
+        old.note(path, SOURCE)
+        backup = (old.directory / "gglib.db").read_bytes()
+        async with open_home(old.directory):
+            pass
+        for name in ("gglib.db-wal", "gglib.db-shm"):
+            (old.directory / name).unlink(missing_ok=True)
+        (old.directory / "gglib.db").write_bytes(backup)
+        async with open_home(old.directory) as catalog:
+            (model,) = await catalog.list_models()
+            version = await only_version(catalog)
+        assert model.version_id == version.id
+        assert version.files[0].sha256 == sha256_of(path)
+
+
+class TestPulls:
+    async def test_a_part_goes_on_where_it_was(self, old: OldHome, open_home: Open) -> None:
+        """Part and note are renamed to the key of the content, and what came is believed there."""
+        content = b"GGUF" + b"x" * 100_000
+        sha256 = hashlib.sha256(content).hexdigest()
+        target = old.models / REPO / "coder-Q4_K_M.gguf"
+        remote = RemoteFile(
+            name="coder-Q4_K_M.gguf", repo=REPO, revision=COMMIT, size_bytes=len(content), sha256=sha256
+        )
+        old.part(target, content, 60_000, remote=remote)
+        inode = target.with_name(target.name + ".part").stat().st_ino
+        old.pull("coder", ASKED, replace(SOURCE, sha256=sha256), [(target, content)], aliases=(ASKED,))
+        async with open_home(old.directory) as catalog:
+            (job,) = await catalog.list_pulls()
+        key = f"s-{sha256[:32]}"
+        incoming = old.models / ".incoming" / key
+        assert job.key == job_key(REPO, choice="Q4_K_M")
+        assert (job.asked, job.name, job.aliases) == (ASKED, "coder", (ASKED,))
+        assert [(file.name, file.key, file.sha256) for file in job.files] == [
+            ("coder-Q4_K_M.gguf", key, sha256)
+        ]
+        assert not job.is_fetched
+        assert bytes_here(remote, incoming) == 60_000
+        assert incoming.with_name(key + ".part").stat().st_ino == inode
+        assert not (old.models / ".pulls").exists()
+        assert names_in(target.parent) == []
+
+    async def test_a_shard_that_was_whole_is_not_fetched_again(
+        self, old: OldHome, open_home: Open, write: Write
+    ) -> None:
+        """It is renamed once its content is what the source promised."""
+        first = write(old.models / REPO / "big-00001-of-00002.gguf")
+        content, sha256 = first.read_bytes(), sha256_of(first)
+        second = old.models / REPO / "big-00002-of-00002.gguf"
+        old.pull("big", f"{REPO}/big-00001-of-00002.gguf", SOURCE, [(first, content), (second, b"y" * 1000)])
+        async with open_home(old.directory) as catalog:
+            (job,) = await catalog.list_pulls()
+            assert await catalog.list_versions() == []
+        assert sha256_of(old.models / ".incoming" / f"s-{sha256[:32]}") == sha256
+        assert not first.exists()
+        assert not job.is_fetched
+
+    async def test_the_users_file_at_the_target_stays(
+        self, old: OldHome, open_home: Open, write: Write
+    ) -> None:
+        """Of the right size and another content, and a part without a note of gglib's."""
+        target = write(old.models / REPO / "coder-Q4_K_M.gguf", 7)
+        part = target.with_name(target.name + ".part")
+        part.write_bytes(b"mine")
+        before = state_of(old.models / "ada")
+        old.pull("coder", ASKED, SOURCE, [(target, b"z" * target.stat().st_size)])
+        async with open_home(old.directory) as catalog:
+            (job,) = await catalog.list_pulls()
+            assert await catalog.list_versions() == []
+        assert job.name == "coder"
+        assert state_of(old.models / "ada") == before
+
+    async def test_a_pull_that_had_come_whole_is_entered(
+        self, old: OldHome, open_home: Open, write: Write
+    ) -> None:
+        """Killed between its last file and its row: the same open publishes the version and makes the row."""
+        target = write(old.models / REPO / "coder-Q4_K_M.gguf")
+        content, sha256 = target.read_bytes(), sha256_of(target)
+        source = replace(SOURCE, sha256=sha256)
+        old.note(target, source)
+        old.pull("coder", ASKED, source, [(target, content)], aliases=(ASKED,), is_fetched=True)
+        async with open_home(old.directory) as catalog:
+            (model,) = await catalog.list_models()
+            version = await only_version(catalog)
+            assert await catalog.list_pulls() == []
+        assert (model.name, model.aliases, model.version_id) == ("coder", (ASKED,), version.id)
+        assert version.directory is not None
+        assert model.paths[0].parent == version.directory
+        assert sha256_of(model.paths[0]) == sha256
+        assert not target.exists()
+
+    async def test_a_pull_whose_row_was_there_has_ended(
+        self, old: OldHome, open_home: Open, write: Write
+    ) -> None:
+        """Killed between its row and its note: only the note is left to go."""
+        target = write(old.models / REPO / "coder-Q4_K_M.gguf")
+        content = target.read_bytes()
+        source = replace(SOURCE, sha256=sha256_of(target))
+        old.add(OldModel("coder", (target,), source))
+        old.note(target, source)
+        old.pull("coder", ASKED, source, [(target, content)], is_fetched=True)
+        async with open_home(old.directory) as catalog:
+            assert await catalog.list_pulls() == []
+            (model,) = await catalog.list_models()
+        assert model.paths == (target,)
+        assert model.version_id is not None
+
+    async def test_an_update_cut_in_the_middle_goes_on(
+        self, old: OldHome, open_home: Open, write: Write, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Its model keeps both files where they lie, and both are gglib's: one by its note, the new one by hash."""
+        shards = [old.models / REPO / f"big-0000{number}-of-00002.gguf" for number in (1, 2)]
+        for number, shard in enumerate(shards):
+            write(shard, number)
+            old.note(shard, SOURCE)
+        old.add(OldModel("big", tuple(shards), SOURCE))
+        write(shards[0], 11)
+        new = shards[0].read_bytes()
+        other = write(old.directory / "scratch.gguf", 12).read_bytes()
+        old.pull("big", f"{REPO}/big-00001-of-00002.gguf", SOURCE, [(shards[0], new), (shards[1], other)])
+        before = models_of(state_of(old.models))
+        async with open_home(old.directory) as catalog:
+            (model,) = await catalog.list_models()
+            (job,) = await catalog.list_pulls()
+            version = await only_version(catalog)
+        assert (model.paths, model.version_id) == (tuple(shards), version.id)
+        assert job.updates == model.id
+        (message,) = caplog.messages
+        assert message == (
+            "'big' has files of two versions, because an update of it was cut: "
+            f"'gglib pull {REPO}/big-00001-of-00002.gguf' ends that."
+        )
+        assert [file.identity for file in version.files] == [identity_of(path) for path in shards]
+        assert version.files[0].sha256 == hashlib.sha256(new).hexdigest()
+        assert models_of(state_of(old.models)) == before
+
+    async def test_an_update_cut_in_a_home_that_was_moved_since(
+        self, old: OldHome, open_home: Open, write: Write
+    ) -> None:
+        """The pull is known to be the model's update, so a removal ends it, though its row names the older place."""
+        path = write(old.models / REPO / "coder-Q4_K_M.gguf")
+        old.add(OldModel("coder", (path,), SOURCE, aliases=(ASKED,)))
+        old.note(path, SOURCE)
+        old.pull("coder", ASKED, SOURCE, [(path, write(old.directory / "scratch.gguf", 12).read_bytes())])
+        moved = old.directory.rename(old.directory.with_name("moved"))
+        async with open_home(moved) as catalog:
+            (model,) = await catalog.list_models()
+            (job,) = await catalog.list_pulls()
+        assert model.paths == (moved / "models" / REPO / path.name,)
+        assert job.updates == model.id
+
+    async def test_an_update_that_had_come_whole_is_entered(
+        self, old: OldHome, open_home: Open, write: Write
+    ) -> None:
+        """The row moves to the new version; what lay in the old place goes, for it was gglib's."""
+        path = write(old.models / REPO / "coder-Q4_K_M.gguf")
+        old.add(OldModel("coder", (path,), SOURCE, aliases=(ASKED,)))
+        write(path, 5)
+        source = replace(SOURCE, revision="beef", sha256=sha256_of(path))
+        old.note(path, source)
+        old.pull("coder", ASKED, source, [(path, path.read_bytes())], is_fetched=True)
+        sha256 = sha256_of(path)
+        async with open_home(old.directory) as catalog:
+            (model,) = await catalog.list_models()
+            version = await only_version(catalog)
+        assert model.version_id == version.id
+        assert version.directory is not None
+        assert model.hashes == (sha256,)
+        assert sha256_of(model.paths[0]) == sha256
+        assert not path.exists()
+
+    async def test_a_pull_that_an_older_gglib_runs_is_left_alone(self, old: OldHome, open_home: Open) -> None:
+        """While its lock is held; the next open after that carries it over."""
+        import fcntl
+
+        content = b"x" * 1000
+        target = old.models / REPO / "coder-Q4_K_M.gguf"
+        remote = RemoteFile(
+            name=target.name,
+            repo=REPO,
+            revision=COMMIT,
+            size_bytes=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+        )
+        old.part(target, content, 600, remote=remote)
+        note = old.pull("coder", ASKED, SOURCE, [(target, content)])
+        before = state_of(old.models / "ada")
+        with target.with_name(target.name + ".part.note").open("rb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            async with open_home(old.directory) as catalog:
+                assert await catalog.list_pulls() == []
+        assert state_of(old.models / "ada") == before
+        assert note.exists()
+        async with open_home(old.directory) as catalog:
+            assert [job.name for job in await catalog.list_pulls()] == ["coder"]
+        assert not note.exists()
+
+    async def test_a_pull_from_an_address_goes_on(self, old: OldHome, open_home: Open) -> None:
+        """What was asked for becomes the source's address; the part is known by the ETag that its server named."""
+        url = "https://models.example/files/coder.gguf?token=secret"
+        target = old.models / "models.example" / "coder.gguf"
+        content = b"x" * 1000
+        remote = RemoteFile(name="coder.gguf", url=url, size_bytes=len(content))
+        old.part(target, content, 600, remote=remote, etag='"v1"')
+        source = ModelSource(origin="url", file="coder.gguf")
+        old.pull("coder", url, source, [(target, content)], has_hashes=False)
+        async with open_home(old.directory) as catalog:
+            (job,) = await catalog.list_pulls()
+        assert (job.key, job.source.url, job.asked) == (job_key(url), url, url)
+        now = replace(remote, validator='"v1"')
+        assert [file.key for file in job.files] == [incoming_key(now, job.key)]
+        assert bytes_here(now, old.models / ".incoming" / job.files[0].key) == 600
+
+    @pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 9}', '{"format": 1, "files": []}'])
+    async def test_what_is_no_note_is_left(
+        self, old: OldHome, open_home: Open, write: Write, content: str
+    ) -> None:
+        """The rest of the home is carried over, and a note that cannot be read deletes nothing."""
+        path = write(old.models / REPO / "coder-Q4_K_M.gguf")
+        old.add(OldModel("coder", (path,), SOURCE))
+        notes = [old.models / name / "0123.json" for name in (".written", ".pulls", ".removals")]
+        for note in notes:
+            note.parent.mkdir()
+            note.write_text(content)
+        async with open_home(old.directory) as catalog:
+            assert (await only_version(catalog)).files[0].path == path
+        assert all(note.read_text() == content for note in notes if note.exists())
+
+    async def test_a_note_of_files_outside_is_left(
+        self, old: OldHome, open_home: Open, tmp_path: Path
+    ) -> None:
+        """Neither the file nor the note is touched."""
+        target = tmp_path / "mine.gguf"
+        target.write_bytes(b"mine")
+        note = old.pull("coder", ASKED, SOURCE, [(target, b"mine")], is_fetched=True)
+        async with open_home(old.directory) as catalog:
+            assert await catalog.list_pulls() == []
+        assert target.read_bytes() == b"mine"
+        assert note.exists()
+
+
+class TestRemovals:
+    async def test_a_removal_is_ended(self, old: OldHome, open_home: Open, write: Write) -> None:
+        """Killed between row and files: noted files and files that nothing touched since are deleted."""
+        noted = write(old.models / REPO / "coder-Q4_K_M.gguf")
+        old.note(noted, SOURCE)
+        unnoted = write(old.models / REPO / "coder-Q8_0.gguf", 1)
+        old.removal(noted, unnoted)
+        async with open_home(old.directory) as catalog:
+            assert await catalog.list_versions() == []
+        assert not noted.exists()
+        assert not unnoted.exists()
+        assert not (old.models / ".removals").exists()
+
+    async def test_what_the_user_put_there_since_stays(
+        self, old: OldHome, open_home: Open, write: Write
+    ) -> None:
+        """A file that is not the noted one, or came after the removal, is the user's."""
+        noted = write(old.models / REPO / "coder-Q4_K_M.gguf")
+        old.note(noted, SOURCE)
+        unnoted = old.models / REPO / "coder-Q8_0.gguf"
+        note = old.removal(noted, unnoted)
+        os.utime(note, (1, 1))
+        noted.write_bytes(b"mine")
+        unnoted.write_bytes(b"mine")
+        async with open_home(old.directory) as catalog:
+            assert await catalog.list_versions() == []
+        assert (noted.read_bytes(), unnoted.read_bytes()) == (b"mine", b"mine")
+
+    async def test_what_a_model_has_stays(self, old: OldHome, open_home: Open, write: Write) -> None:
+        """A removal that was killed before its row went deletes nothing."""
+        path = write(old.models / REPO / "coder-Q4_K_M.gguf")
+        old.add(OldModel("coder", (path,), SOURCE))
+        old.removal(path)
+        async with open_home(old.directory) as catalog:
+            (model,) = await catalog.list_models()
+        assert path.exists()
+        assert model.version_id is not None
