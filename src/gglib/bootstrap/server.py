@@ -31,6 +31,8 @@ from gglib.settings import Settings, prepare_home
 from gglib.usecases.fresh_catalog import FreshCatalog
 from gglib.usecases.last_uses import LastUses, written_regularly
 from gglib.usecases.model_facts import ModelFacts
+from gglib.usecases.regular_collection import collected_regularly
+from gglib.usecases.versions.deleting import collect_retired
 
 logger = logging.getLogger("gglib")
 
@@ -88,8 +90,12 @@ async def running_server(
     options = _proxy_options(settings, local_key)
     async with (
         open_library(settings, home.catalog) as library,
+        collected_regularly(partial(collect_retired, home.catalog, settings.models_dir)) as collect_soon,
         EngineManager(
-            home.catalog, engine, _runtime_config(settings, engine), preflight=facts.check
+            home.catalog,
+            engine,
+            replace(_runtime_config(settings, engine), on_engine_exit=collect_soon),
+            preflight=facts.check,
         ) as manager,
         written_regularly(LastUses(manager.take_used, home.catalog, time.time)),
     ):

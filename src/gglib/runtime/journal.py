@@ -252,6 +252,7 @@ _WHY = {
     StopReason.ASKED: "the user asked for it",
     StopReason.REMOVED: "'{name}' was removed from the catalogue",
     StopReason.CHANGED: "the file of '{name}' changed while it was loaded",
+    StopReason.UPDATED: "'{name}' was updated to a newer version",
 }
 
 

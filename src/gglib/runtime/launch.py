@@ -14,8 +14,8 @@ from gglib.core.slots import DEFAULT_SLOTS, most_slots
 from gglib.runtime.child import EngineChild
 from gglib.runtime.engine.options import wanted_slots
 from gglib.runtime.engine.plan import Engine, LaunchPlan, SlotsFor
+from gglib.runtime.hold import Resolve, holding
 from gglib.runtime.logs import EngineLog, engine_log_path, home_directory
-from gglib.runtime.model_files import with_marks
 from gglib.runtime.probe import wait_until_healthy
 from gglib.runtime.processes import total_memory_bytes
 from gglib.runtime.reasons import is_kill, judge_kill, reason_for_exit
@@ -59,6 +59,8 @@ class LaunchConfig:
     """Shortened to ``~`` in what clients are shown."""
     memory_state: Callable[[], MemoryState] | None = None
     """Reads what the system says of memory, to explain a SIGKILL; blocks for a moment."""
+    resolve: Resolve | None = None
+    """Reads the catalogue again where the files of a launch were deleted for a newer version."""
 
 
 def start_timeout_s(size_bytes: int, config: LaunchConfig) -> float:
@@ -135,10 +137,18 @@ async def launched(
 ) -> AsyncIterator[SpawnedEngine]:
     """Run an engine for the length of the block; at its end the process is gone, and so is all that it left.
 
-    ``name`` is unique among the launches of this home. Raises ``ModelFileNotFoundError``, ``EngineNotFoundError``,
+    The model's version is held (see ``hold``) from before its files are looked at until the process has ended. ``name``
+    is unique among the launches of this home. Raises ``ModelFileNotFoundError``, ``EngineNotFoundError``,
     ``ModelLoadFailedError`` or ``EngineArgumentError``.
     """
-    spec = await asyncio.to_thread(with_marks, spec)
+    async with holding(spec, config.resolve) as held, _run(held, context, name, config) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def _run(
+    spec: ModelLaunchSpec, context: int, name: str, config: LaunchConfig
+) -> AsyncIterator[SpawnedEngine]:
     # The engine has a working directory of its own.
     projector = None if spec.projector is None else spec.projector.absolute()
     spec = replace(spec, path=spec.path.absolute(), projector=projector)

@@ -97,7 +97,8 @@ class EngineLife:
             logger.info("'%s' runs as pid %d, slots: %d", spec.model_name, self.pid, self.slots)
             self.target = await engine.ready()
             self.ready_at = asyncio.get_running_loop().time()
-            self._tell(BecameReady(self.launch.generation))
+            is_other_version = engine.spec.path != spec.path.absolute()
+            self._tell(BecameReady(self.launch.generation, engine.spec if is_other_version else None))
             reason = await engine.reason_for_exit(was_ready=True)
             self.has_changed_file = has_changed(engine.spec)
             if self.has_changed_file:

@@ -36,6 +36,7 @@ from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, ResidentStatus,
 from gglib.core.slots import DEFAULT_SLOTS
 from gglib.runtime.admission import Admission
 from gglib.runtime.engine.plan import Engine, SlotsFor
+from gglib.runtime.hold import holding
 from gglib.runtime.journal import SwapJournal, sentence
 from gglib.runtime.launch import LaunchConfig
 from gglib.runtime.life import EngineLife
@@ -55,12 +56,13 @@ from gglib.runtime.messages import (
     Spoiled,
     Stop,
     StopAsked,
+    Superseded,
     Suspected,
     TimePassed,
     WaitEnded,
     WakeAt,
 )
-from gglib.runtime.model_files import is_overwritten, with_marks
+from gglib.runtime.model_files import is_overwritten
 from gglib.runtime.residents import Resident, ResidentState
 from gglib.runtime.scheduler import DEFAULT_MAX_WAIT_S, DEFAULT_QUEUE_LIMIT, Scheduler
 from gglib.runtime.shown_errors import shown_before_launch
@@ -102,6 +104,8 @@ class RuntimeConfig:
     """Reads what the system says of memory: whether an engine was killed for want of it."""
     watch_s: float = 1.0
     """How often the models in memory are compared with the catalogue and with their files; 0: never."""
+    on_engine_exit: Callable[[], None] | None = None
+    """Called when nothing of a launch is left, and its version is not held any more. It must not block or raise."""
 
 
 class EngineManager(ModelRuntimePort):
@@ -129,6 +133,7 @@ class EngineManager(ModelRuntimePort):
             heartbeat_s=config.heartbeat_s,
             use_unix_socket=config.use_unix_socket,
             memory_state=config.memory_state,
+            resolve=catalog.resolve_for_launch,
         )
         self._scheduler = Scheduler(
             capacity=config.capacity, max_wait_s=config.max_wait_s, queue_limit=config.queue_limit
@@ -325,6 +330,7 @@ class EngineManager(ModelRuntimePort):
         """Whether a model in memory, or one whose load is under way, serves such a request: it evicts nothing."""
         return any(
             resident.spec.model_id == spec.model_id
+            and resident.has_version_of(spec)
             and resident.state in {ResidentState.LOADING, ResidentState.READY}
             and is_enough(running=resident.context, needed=needed_ctx)
             for resident in self._scheduler.residents
@@ -333,19 +339,15 @@ class EngineManager(ModelRuntimePort):
     async def _check(self, spec: ModelLaunchSpec) -> ModelLaunchSpec:
         """Raise what can be known before a good model is evicted for this one; return what holds for its files now."""
         try:
-            checked = await asyncio.to_thread(self._check_files_and_arguments, spec)
-            return checked if self._preflight is None else await self._preflight(checked)
+            async with holding(spec, self._catalog.resolve_for_launch) as held:
+                if held.settings.engine_args:
+                    await asyncio.to_thread(self._engine.check_engine_args, held.settings.engine_args)
+                return held if self._preflight is None else await self._preflight(held)
         except GglibError as error:
             shown = await asyncio.to_thread(shown_before_launch, error, spec, self._launch_config)
             if shown is error:
                 raise
             raise shown from error
-
-    def _check_files_and_arguments(self, spec: ModelLaunchSpec) -> ModelLaunchSpec:
-        marked = with_marks(spec)
-        if spec.settings.engine_args:
-            self._engine.check_engine_args(spec.settings.engine_args)
-        return marked
 
     async def _wait_for(
         self, answer: asyncio.Future[RunningTarget], request: Requested, wait_s: float | None
@@ -460,11 +462,13 @@ class EngineManager(ModelRuntimePort):
     def _bury(self, life: EngineLife) -> None:
         del self._lives[life.launch.generation]
         self._tell(Exited(life.launch.generation))
+        if self._config.on_engine_exit is not None:
+            self._config.on_engine_exit()
 
     # --- what changes beside the requests ---
 
     async def _watch_models(self) -> None:
-        """Notice, for as long as the manager runs, that a model was removed or that its file was overwritten."""
+        """Notice, for as long as the manager runs, that a model was removed or updated, or its file overwritten."""
         logged = None
         while True:
             await asyncio.sleep(self._config.watch_s)
@@ -482,16 +486,22 @@ class EngineManager(ModelRuntimePort):
         specs += [waiter.spec for waiter in (*scheduler.waiters, *scheduler.pending_loads)]
         specs += [failure.spec for failure in scheduler.failures]
         wanted = {spec.model_id: spec for spec in specs}
+        paths: dict[int, Path] = {}
         for model_id, spec in wanted.items():
             known = await self._catalog.resolve_for_launch(spec.model_name)
             if known is None or known.model_id != model_id:
                 logger.info("'%s' was removed from the catalogue", spec.model_name)
                 self._tell(Forgotten(model_id))
+            else:
+                paths[model_id] = known.path.absolute()
         staying = {resident.generation for resident in scheduler.residents if not resident.is_on_its_way_out}
         for life in list(self._lives.values()):
             is_running = life.ready_at is not None and not life.is_over.is_set()
             is_running = is_running and life.launch.generation in staying
-            if is_running and await asyncio.to_thread(is_overwritten, life.spec):
+            if is_running and paths.get(life.spec.model_id, life.spec.path) != life.spec.path:
+                logger.info("'%s' was updated: its older version leaves memory", life.spec.model_name)
+                self._tell(Superseded(life.launch.generation))
+            elif is_running and await asyncio.to_thread(is_overwritten, life.spec):
                 logger.warning("the file of '%s' changed while it was loaded", life.spec.model_name)
                 self._tell(Spoiled(life.launch.generation))
 

@@ -53,6 +53,8 @@ class BecameReady:
     """A launch answers requests now."""
 
     generation: int
+    spec: ModelLaunchSpec | None = None
+    """What was launched, where the model had moved to another version since the launch was decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,13 @@ class Spoiled:
 
 
 @dataclass(frozen=True, slots=True)
+class Superseded:
+    """The model moved to a newer version: the launch takes no new requests and ends after those in flight."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """Nothing happened but time."""
 
@@ -116,6 +125,7 @@ Event = (
     | StopAsked
     | Forgotten
     | Spoiled
+    | Superseded
     | TimePassed
 )
 
@@ -143,11 +153,18 @@ class StopReason(Enum):
     """The model was removed from the catalogue."""
     CHANGED = "changed"
     """The model's file was overwritten while it was loaded."""
+    UPDATED = "updated"
+    """The model has a newer version."""
 
     @property
     def is_final(self) -> bool:
         """Whether it goes even if nobody waits any more."""
-        return self in {StopReason.SILENT, StopReason.ASKED, StopReason.REMOVED, StopReason.CHANGED}
+        return self in _FINAL
+
+
+_FINAL = frozenset(
+    (StopReason.SILENT, StopReason.ASKED, StopReason.REMOVED, StopReason.CHANGED, StopReason.UPDATED)
+)
 
 
 @dataclass(frozen=True, slots=True)

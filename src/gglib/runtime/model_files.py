@@ -31,7 +31,8 @@ def with_marks(spec: ModelLaunchSpec) -> ModelLaunchSpec:
     for path in spec.files:
         mark = read_mark(path)
         if mark is None:
-            raise ModelFileNotFoundError(spec.model_name, None if path == spec.path else path.name)
+            name = None if path == spec.path else path.name
+            raise ModelFileNotFoundError(spec.model_name, name, is_own=spec.hold_path is not None)
         marks.append(mark)
     return replace(spec, marks=tuple(marks))
 

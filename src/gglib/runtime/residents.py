@@ -40,6 +40,7 @@ class Resident:
     since: float
     """When it came into its state."""
     last_used: float
+    launched_at: float = 0.0
     idle_ttl_s: float | None = None
     """How long it stays without a request; follows the newest request's settings. None: for ever."""
     holders: set[int] = field(default_factory=set)
@@ -51,6 +52,9 @@ class Resident:
     """Its load took the place of an abandoned one, and is not abandoned itself before somebody is overdue."""
     makes_room_for: int | None = None
     """The model for which it drains or stops: once it has stopped, that model is launched even if its waiters left."""
+    seen_spec: ModelLaunchSpec | None = None
+    """The last spec of a request that was of the same version: the next request mostly has the same object, which is
+    compared in no time, as the paths are not."""
 
     @property
     def is_idle(self) -> bool:
@@ -72,6 +76,15 @@ class Resident:
         """Whether nothing keeps it in memory any more but the requests that it answers."""
         return self.state is ResidentState.STOPPING or self.is_leaving_for_good
 
+    def has_version_of(self, spec: ModelLaunchSpec) -> bool:
+        """Whether it runs the version that a spec of its model names: each version has paths of its own."""
+        if self.seen_spec is spec:
+            return True
+        if self.spec.path != spec.path:
+            return False
+        self.seen_spec = spec
+        return True
+
     def move_to(self, state: ResidentState, now: float) -> None:
         """Change state; an illegal move raises and changes nothing."""
         if state not in _MOVES[self.state]:
@@ -90,9 +103,14 @@ class Waiter:
     since: float
 
     def is_served_by(self, resident: Resident) -> bool:
-        """Whether this resident is, or will be, what it asked for."""
-        return resident.spec.model_id == self.spec.model_id and is_enough(
-            running=resident.context, needed=self.needed_ctx
+        """Whether this resident is, or will be, what it asked for.
+
+        A launch that was decided after the request came has the version of the newest request, or a newer one.
+        """
+        return (
+            resident.spec.model_id == self.spec.model_id
+            and is_enough(running=resident.context, needed=self.needed_ctx)
+            and (resident.has_version_of(self.spec) or resident.launched_at >= self.since)
         )
 
     def can_use(self, resident: Resident) -> bool:

@@ -22,7 +22,9 @@ Every event ends in ``_settle``, which looks at the whole and returns what must 
 4. A resident that no request asked for during its idle time-to-live goes.
 
 A resident is stopped only when no request holds it, except by ``StopAsked`` past its deadline. One that fell silent,
-whose model was removed, or whose file was overwritten takes no new requests, and goes when the last one has left it.
+whose model was removed, whose file was overwritten, or whose model has a newer version takes no new requests, and goes
+when the last one has left it. A request for a newer version is as one for a larger context: the launch of the older one
+has to go first.
 
 A swap that has begun is finished: when the last waiter leaves after a resident was stopped for its model, the load
 stays pending. A request whose wait has ended (``WaitEnded``), or that never waits (``Requested.waits``), leaves a
@@ -61,6 +63,7 @@ from gglib.runtime.messages import (
     Stop,
     StopAsked,
     StopReason,
+    Superseded,
     Suspected,
     WaitEnded,
     WakeAt,
@@ -158,6 +161,7 @@ class Scheduler:
                 resident.spec.model_id == model_id
                 and resident.state is _READY
                 and is_enough(running=resident.context, needed=needed_ctx)
+                and (resident.seen_spec is spec or resident.has_version_of(spec))
                 and self._back_off.refusal(spec, now) is None
             ):
                 self._linger.note_request(model_id, now)
@@ -202,8 +206,8 @@ class Scheduler:
     def _take_note_of_launch(self, event: Event, now: float) -> list[Effect]:
         effects: list[Effect] = []
         match event:
-            case BecameReady(generation):
-                self._become_ready(generation, now)
+            case BecameReady(generation, spec):
+                self._become_ready(generation, spec, now)
             case LoadFailed(generation):
                 effects += self._fail(event, now)
             case Died(generation):
@@ -212,6 +216,8 @@ class Scheduler:
                 self._see_off(generation, now)
             case Spoiled(generation):
                 effects += self._withdraw(self._residents.get(generation), StopReason.CHANGED, now)
+            case Superseded(generation):
+                effects += self._withdraw(self._residents.get(generation), StopReason.UPDATED, now)
             case _:  # nothing but time
                 pass
         return effects
@@ -289,10 +295,11 @@ class Scheduler:
                 resident.leaving = Leaving(StopReason.SILENT, now)
                 resident.makes_room_for = None  # it goes for its own sake now
 
-    def _become_ready(self, generation: int, now: float) -> None:
+    def _become_ready(self, generation: int, spec: ModelLaunchSpec | None, now: float) -> None:
         resident = self._residents.get(generation)
         if resident is None or resident.state is not ResidentState.LOADING:
             return  # told to stop while the news was on its way
+        resident.spec = spec or resident.spec
         self._linger.note_load(resident.spec.model_id, now - resident.since)
         resident.move_to(ResidentState.READY, now)
         resident.last_used = now
@@ -438,8 +445,7 @@ class Scheduler:
             return
         for waiter in self._next_waiters():
             if self._is_overdue(waiter, now) and not waiter.is_served_by(resident):
-                is_twin = waiter.spec.model_id == resident.spec.model_id
-                reason = StopReason.TOO_SMALL if is_twin else StopReason.OVERDUE
+                reason = _twin_reason(resident, waiter) or StopReason.OVERDUE
                 resident.leaving = Leaving(reason, leaving.since, waiter.ticket)
                 resident.makes_room_for = waiter.spec.model_id
                 return
@@ -487,7 +493,8 @@ class Scheduler:
             if twin is None and len(self._residents) < self._capacity:
                 yield self._launch(waiter, now)
             elif twin is not None and twin.state is not ResidentState.STOPPING:
-                # Its context is too small: it has to go first, for there are never two launches of one model.
+                # Its context is too small, or its version is an older one: it has to go first, for there are never two
+                # launches of one model.
                 yield from self._free(twin, waiter, now)
             elif places_coming:
                 places_coming -= 1
@@ -525,10 +532,10 @@ class Scheduler:
         """Stop a resident for a waiter, or have it drain, or let it be: whatever its state and the time call for."""
         is_pending = isinstance(waiter, PendingLoad)
         is_overdue = not is_pending and self._is_overdue(waiter, now)
-        is_twin = resident.spec.model_id == waiter.spec.model_id
+        twin_reason = _twin_reason(resident, waiter)
 
         def leave(reason: StopReason) -> Leaving:
-            return Leaving(StopReason.TOO_SMALL if is_twin else reason, now, waiter.ticket)
+            return Leaving(twin_reason or reason, now, waiter.ticket)
 
         match resident.state:
             case ResidentState.LOADING if (
@@ -540,7 +547,11 @@ class Scheduler:
                 resident.makes_room_for = waiter.spec.model_id
                 yield self._stop(resident, now, leave(StopReason.UNWANTED))
             case ResidentState.READY if not resident.holders:
-                if is_twin or is_overdue or now >= self._linger.held_until(resident.spec.model_id):
+                if (
+                    twin_reason is not None
+                    or is_overdue
+                    or now >= self._linger.held_until(resident.spec.model_id)
+                ):
                     resident.makes_room_for = waiter.spec.model_id
                     yield self._stop(resident, now, leave(StopReason.IDLE))
             case ResidentState.READY if is_overdue:
@@ -571,6 +582,7 @@ class Scheduler:
             state=ResidentState.LOADING,
             since=now,
             last_used=now,
+            launched_at=now,
             idle_ttl_s=spec.settings.idle_ttl_s,
             is_protected=model_id in self._successors,
         )
@@ -601,6 +613,13 @@ class Scheduler:
         times += [goes_at for r in residents if (goes_at := _expires_at(r)) is not None]
         if later := [time for time in times if time > now]:
             yield WakeAt(min(later))
+
+
+def _twin_reason(resident: Resident, waiter: Waiter) -> StopReason | None:
+    """Return why a launch of the waiter's own model does not serve it; None for one of another model."""
+    if resident.spec.model_id != waiter.spec.model_id:
+        return None
+    return StopReason.TOO_SMALL if resident.has_version_of(waiter.spec) else StopReason.UPDATED
 
 
 def _kept_from_pending_until(resident: Resident) -> float:

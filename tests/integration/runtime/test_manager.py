@@ -31,7 +31,7 @@ from gglib.core.errors import (
     UpstreamStalledError,
 )
 from gglib.core.memory_state import MemoryState
-from gglib.core.models import ModelLaunchSpec, ModelSettings, RunningTarget
+from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSettings, RunningTarget
 from gglib.runtime import EngineManager
 from gglib.runtime.engine import LlamaServerEngine
 from gglib.runtime.probe import is_healthy
@@ -598,7 +598,10 @@ async def test_a_broken_model_does_not_evict_a_good_one_again_and_again(
 
 async def test_an_engine_argument_that_is_not_allowed_evicts_nobody(world: World) -> None:
     """It is refused before anything is stopped for it."""
-    broken = await world.catalog.change_model("b", settings=ModelSettings(engine_args=("--host", "0.0.0.0")))  # noqa: S104
+    broken = await world.catalog.edit_model(
+        "b",
+        lambda _: ModelEdit(settings=ModelSettings(engine_args=("--host", "0.0.0.0"))),  # noqa: S104
+    )
     assert broken is not None
     async with world.manager() as manager:
         target = await manager.ensure_model_running("a", None, 8192)

@@ -16,7 +16,7 @@ from gglib.core.errors import (
     ModelLoadFailedError,
     ModelRuntimeError,
 )
-from gglib.core.models import ModelSettings, ModelSummary
+from gglib.core.models import ModelEdit, ModelSettings, ModelSummary
 from gglib.gguf import read_model
 from gglib.runtime import EngineManager, RuntimeConfig
 from gglib.runtime.engine import find_engine
@@ -169,7 +169,7 @@ async def test_a_good_model_is_not_evicted_for_an_argument_that_the_engine_refus
     home: Home, arguments: tuple[str, ...]
 ) -> None:
     """An option that this build lacks, and values that llama.cpp does not take; embedders see an error of a runtime."""
-    await home.catalog.change_model("b", settings=ModelSettings(engine_args=arguments))
+    await home.catalog.edit_model("b", lambda _: ModelEdit(settings=ModelSettings(engine_args=arguments)))
     async with home.manager(Script(lacks_options=("--flash-attn",))) as manager:
         with pytest.raises(ModelRuntimeError, match=arguments[0]) as refused:
             await manager.ensure_model_running("b", None, 4096)
@@ -253,7 +253,7 @@ async def test_an_engine_that_broke_is_named_without_its_directory(
     home: Home, engine_args: tuple[str, ...]
 ) -> None:
     """Clients see the same whether the check before the launch notices it, or the launch."""
-    await home.catalog.change_model("b", settings=ModelSettings(engine_args=engine_args))
+    await home.catalog.edit_model("b", lambda _: ModelEdit(settings=ModelSettings(engine_args=engine_args)))
     async with home.manager() as manager:
         program = next((home.path / "bin").rglob("llama-server"))
         program.unlink()

@@ -31,6 +31,7 @@ from gglib.runtime.messages import (
     Stop,
     StopAsked,
     StopReason,
+    Superseded,
     Suspected,
     TimePassed,
     WaitEnded,
@@ -987,3 +988,73 @@ def test_a_launch_is_large_enough_for_the_pending_load_too() -> None:
     scheduler.handle(ask(3, B, 2048), 2)
     assert doing(scheduler.handle(Left(1), 3)) == [Stop(1)]
     assert doing(scheduler.handle(Exited(1), 4)) == [Launch(2, B, 16384)]
+
+
+# --- newer versions ------------------------------------------------------------------------------------------------
+
+A2 = replace(A, path=Path("/v2/a.gguf"))
+"""Model A with the files of a newer version."""
+
+
+def test_a_request_for_a_newer_version_reloads_an_idle_model() -> None:
+    """The launch of the older version goes first, as for a larger context, and says why."""
+    scheduler = scheduler_with_ready(A)
+    assert scheduler.grant_at_once(1, A2, 8192, 5) is None
+    stop = Stop(1, Leaving(StopReason.UPDATED, 5, 1))
+    effects = doing(scheduler.handle(ask(1, A2), 5))
+    assert effects == [stop]
+    assert isinstance(effects[0], Stop)
+    assert effects[0].leaving == stop.leaving
+    assert doing(scheduler.handle(Exited(1), 6)) == [Launch(2, A2, 8192)]
+    assert doing(scheduler.handle(BecameReady(2), 7)) == [Grant(1, 2)]
+
+
+def test_requests_in_flight_end_on_the_older_version() -> None:
+    """It takes nobody new meanwhile, and is stopped with the end of the last one; then the newer one is loaded."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 5)
+    assert doing(scheduler.handle(ask(2, A2), 6)) == []
+    assert doing(scheduler.handle(ask(3, A2), 7)) == []
+    assert doing(scheduler.handle(Left(1), 8)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 9)) == [Launch(2, A2, 8192)]
+    assert doing(scheduler.handle(BecameReady(2), 10)) == [Grant(2, 2), Grant(3, 2)]
+
+
+def test_a_request_of_before_the_launch_takes_the_newer_version() -> None:
+    """Who waited when the newest one came is served by the same launch: nothing is loaded twice."""
+    scheduler = scheduler_with_ready(B)
+    scheduler.handle(ask(1, B), 1)
+    scheduler.handle(ask(2, A), 2)
+    scheduler.handle(ask(3, A2), 3)
+    scheduler.handle(Left(1), 4)
+    assert doing(scheduler.handle(Exited(1), 5)) == [Launch(2, A2, 8192)]
+    assert doing(scheduler.handle(BecameReady(2), 6)) == [Grant(2, 2), Grant(3, 2)]
+
+
+def test_a_launch_that_took_another_version_is_what_it_took() -> None:
+    """Its files had gone when it came to load them: the shell says what it loaded, and nobody reloads that."""
+    scheduler = Scheduler()
+    scheduler.handle(ask(1, A), 0)
+    assert doing(scheduler.handle(BecameReady(1, A2), 1)) == [Grant(1, 1)]
+    assert scheduler.grant_at_once(2, A2, 8192, 2) == 1
+
+
+def test_a_model_that_has_a_newer_version_leaves_when_it_is_idle() -> None:
+    """Without any request: at once, or with the end of those in flight; a load is not broken off for it."""
+    scheduler = scheduler_with_ready(A)
+    assert doing(scheduler.handle(Superseded(1), 5)) == [Stop(1)]
+    busy = scheduler_with_ready(A)
+    busy.handle(ask(1, A), 5)
+    assert doing(busy.handle(Superseded(1), 6)) == []
+    assert doing(busy.handle(Left(1), 7)) == [Stop(1)]
+    loading = Scheduler()
+    loading.handle(ask(1, A), 0)
+    assert doing(loading.handle(Superseded(1), 1)) == []
+
+
+def test_an_equal_spec_of_a_later_snapshot_is_the_same_version() -> None:
+    """The catalogue makes new specs with each change of anything: they are compared by their paths, once."""
+    scheduler = scheduler_with_ready(A)
+    twin = replace(A)
+    assert scheduler.grant_at_once(1, twin, 8192, 5) == 1
+    assert scheduler.residents[0].seen_spec is twin
