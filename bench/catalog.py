@@ -12,6 +12,7 @@ from pathlib import Path
 from gglib.core.models import GgufFacts, NewModel
 from gglib.db import SqliteCatalog
 from gglib.db.connections import writing
+from gglib.db.home_paths import HomePaths
 from gglib.db.rows import insert_model
 
 
@@ -43,7 +44,7 @@ def fill(path: Path, models: int) -> None:
     """Add the models in one transaction: the point here is reading."""
     with writing(path) as connection:
         for number in range(models):
-            insert_model(connection, new_model(number), added_at=0)
+            insert_model(connection, HomePaths(path.parent), new_model(number), added_at=0)
 
 
 def new_model(number: int) -> NewModel:

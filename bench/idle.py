@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from gglib.core.models import GgufFacts, NewModel
 from gglib.db.connections import prepare, writing
+from gglib.db.home_paths import HomePaths
 from gglib.db.rows import insert_model
 
 
@@ -73,7 +74,7 @@ def fill(path: Path, models: int) -> None:
                 size_bytes=4_000_000_000,
                 facts=GgufFacts(architecture="llama", trained_context=131_072),
             )
-            insert_model(connection, new, added_at=number)
+            insert_model(connection, HomePaths(path.parent), new, added_at=number)
 
 
 def get(address: str, path: str) -> float:

@@ -84,12 +84,13 @@ async def add_copies(home: Path, count: int) -> list[str]:
     """Put a tiny model into the catalogue under so many names, each with a file of its own; return the names."""
     original = write_tiny_gguf(home / "files" / "mortal.gguf", name="mortal", seed=5)
     names = [f"mortal-{number}" for number in range(count)]
-    async with open_catalog(Settings(home=home)) as catalog:
+    place = Settings(home=home)
+    async with open_catalog(place) as catalog:
         for name in names:
             path = original.with_name(f"{name}.gguf")
             path.hardlink_to(original)
             settings = ModelSettings(engine_args=ENGINE_ARGS)
-            await add_file(AddRequest(path=path, name=name, settings=settings), catalog)
+            await add_file(AddRequest(path=path, name=name, settings=settings), catalog, place)
     return names
 
 

@@ -1,12 +1,11 @@
 """Settings, a catalogue and the hub become what programs may do with the models of this machine."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from gglib.bootstrap.catalog import add_file, own_files
+from gglib.bootstrap.catalog import add_file
 from gglib.bootstrap.finding import finder
 from gglib.bootstrap.hub import open_hub
 from gglib.bootstrap.pulls import pull_named
@@ -14,16 +13,19 @@ from gglib.core.file_names import safe_repo, safe_revision
 from gglib.core.found import FoundRepository, SearchResult
 from gglib.core.hub import HubSort
 from gglib.core.names import not_found, require_model
-from gglib.core.ports import ModelHubPort, ModelLibraryPort, ModelStorePort, RemovedModel
+from gglib.core.ports import ModelHubPort, ModelLibraryPort, RemovedModel
+from gglib.core.ports.store import HomeStorePort
 from gglib.core.pull_target import PullTarget, read_target
 from gglib.settings import Settings
+from gglib.usecases.doomed_files import IN_USE
 from gglib.usecases.downloads import Downloads
 from gglib.usecases.library import ModelLibrary
-from gglib.usecases.remove_model import forget_model, plan_removal, remove_with_files
+from gglib.usecases.remove_model import Removals
+from gglib.usecases.versions.locks import HomeLocks
 
 
 @asynccontextmanager
-async def open_library(settings: Settings, store: ModelStorePort) -> AsyncIterator[ModelLibraryPort]:
+async def open_library(settings: Settings, store: HomeStorePort) -> AsyncIterator[ModelLibraryPort]:
     """Yield the library of a server, with the hub that the environment names; the end cancels its downloads."""
     async with (
         open_hub() as hub,
@@ -38,34 +40,37 @@ async def open_library(settings: Settings, store: ModelStorePort) -> AsyncIterat
 
 
 def library_of(
-    settings: Settings, store: ModelStorePort, hub: ModelHubPort, downloads: Downloads
+    settings: Settings, store: HomeStorePort, hub: ModelHubPort, downloads: Downloads
 ) -> ModelLibrary:
     """Return the library made of these: each of its methods is what a command does."""
     return ModelLibrary(
         downloads=downloads,
-        add=partial(add_file, store=store, own=own_files(settings)),
-        remove=partial(_remove, settings, store),
+        add=partial(add_file, store=store, settings=settings),
+        remove=partial(_remove, removals(settings, store)),
         find=partial(_find, settings, hub),
         show=partial(_show, settings, hub),
     )
 
 
+def removals(settings: Settings, store: HomeStorePort) -> Removals:
+    """Return what removes models from a home."""
+    return Removals(store, settings.models_dir, HomeLocks(settings.home))
+
+
 async def _remove(
-    settings: Settings,
-    store: ModelStorePort,
+    removes: Removals,
     name: str,
     with_files: bool,  # noqa: FBT001 - bound by position
 ) -> RemovedModel:
     """Do what ``gglib rm`` does."""
+    store = removes.store
     model = await require_model(store, name)
     if not with_files:
-        if await forget_model(model.name, store, settings.models_dir) is None:
+        if await removes.forget(model) is None:
             raise not_found(name, await store.list_models())
         return RemovedModel(model=model)
-    plan = await asyncio.to_thread(
-        plan_removal, model, await store.list_models(), settings.models_dir, own_files(settings)
-    )
-    removal = await remove_with_files(plan, store, settings.models_dir)
+    plan = await removes.plan(model)
+    removal = await removes.remove(plan)
     if removal is None:
         raise not_found(name, await store.list_models())
     return RemovedModel(
@@ -75,6 +80,7 @@ async def _remove(
         kept=(
             *((file.path, file.reason) for file in plan.spared),
             *((file.path, file.reason) for file in removal.undeleted),
+            *((path, IN_USE) for path in removal.waiting),
         ),
     )
 

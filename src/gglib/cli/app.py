@@ -13,7 +13,7 @@ from gglib.cli.errors import shown_errors
 COMMANDS = (
     *("up", "serve", "run"),
     *("search", "pull"),
-    *("add", "import", "list", "show", "set", "rm", "prune", "verify", "outdated"),
+    *("add", "import", "list", "show", "set", "rm", "prune", "verify", "outdated", "backup", "restore"),
     *("ps", "stop", "logs", "doctor"),
 )
 """In the order in which a newcomer needs them."""

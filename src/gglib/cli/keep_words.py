@@ -7,78 +7,95 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gglib.cli import render
+from gglib.cli.listing import SHORT_COMMIT
 from gglib.cli.typed import command, said
 from gglib.core.file_names import escaped
 from gglib.core.models import ModelSummary
+from gglib.core.shown_source import pull_target
 from gglib.usecases.disk_use import DiskUse
+from gglib.usecases.doomed_files import Doomed
 from gglib.usecases.file_state import FileState
 from gglib.usecases.import_models import ImportItem, ImportState
-from gglib.usecases.outdated_models import Upstream, UpstreamCheck, pinned_revision
+from gglib.usecases.outdated_models import Upstream, UpstreamCheck
 from gglib.usecases.prune_models import Pruned, PrunePlan
-from gglib.usecases.remove_model import Doomed, Removal, RemovalPlan
+from gglib.usecases.remove_model import Removal, RemovalPlan
 from gglib.usecases.verify_models import FileCheck, FileVerdict
 
-SHORT_COMMIT = 7
-"""Of a commit, as git shows it."""
 
-
-def verified(check: FileCheck, models_dir: Path) -> str:
+def verified(check: FileCheck) -> str:
     """Return what became of one file."""
     what = escaped(f"{check.model.name}: {check.path.name}")
     match check.verdict:
         case FileVerdict.GOOD:
-            return f"{what} is as its source has it."
+            other = (
+                ", but it is not the file that gglib wrote: gglib never deletes it"
+                if check.is_replaced
+                else ""
+            )
+            return f"{what} is as its source has it{other}."
         case FileVerdict.UNKNOWN:
             return f"{what} has SHA-256 {check.found}; nobody says what it should be."
         case FileVerdict.DIFFERS:
-            return f"{what} is damaged or was changed: {what_next(check.model, models_dir)}"
+            how = "damaged or was changed"
+            if check.is_replaced:
+                how = "not the file that gglib wrote any more (written to, or replaced), and gglib never deletes it"
+            return f"{what} is {how}: {what_next(check.model)}"
         case FileVerdict.GONE:
-            return f"{what} is gone: {what_next(check.model, models_dir)}"
+            return f"{what} is gone: {what_next(check.model)}"
         case FileVerdict.UNREADABLE:
             return f"{what} cannot be read ({check.reason}): make it readable for this user."
 
 
-def what_next(model: ModelSummary, models_dir: Path) -> str:
+_WHAT = {True: "it again", False: "one of gglib's own"}
+
+
+def what_next(model: ModelSummary) -> str:
     """Return how a file of the model becomes right again."""
-    source = model.source
-    name = model.name
-    if model.is_downloaded and source.repo is not None and source.file is not None:
-        pinned = pinned_revision(model, models_dir)
-        at = "" if pinned is None else f"@{pinned}"
-        return f"{said('pull', f'{source.repo}/{source.file}{at}')} fetches it again."
-    if source.origin == "starter":
-        return f"{said('rm', '--files', name)}, then 'gglib up' fetches it again."
-    if source.origin == "url":
-        return f"{said('rm', '--files', name)}, then 'gglib pull' with its address fetches it again."
-    if source.origin == "ollama":
-        return "'ollama pull' fetches it again."
-    if source.repo is not None and source.file is not None:
-        return f"{said('pull', f'{source.repo}/{source.file}')} fetches one of gglib's own."
-    return f"put a good copy in its place, or {said('rm', name)}."
+    target = pull_target(model)
+    if target is not None:
+        return f"{said('pull', target)} fetches {_WHAT[model.is_downloaded]}."
+    match model.source.origin:
+        case "starter":
+            return f"{said('rm', '--files', model.name)}, then 'gglib up' fetches it again."
+        case "url":
+            return "'gglib pull' with its whole address fetches it again."
+        case "ollama":
+            return "'ollama pull' fetches it again."
+    return f"put a good copy in its place, or {said('rm', model.name)}."
 
 
 def upstream(check: UpstreamCheck) -> str:
     """Return how one model stands to its repository."""
     name = escaped(check.model.name)
-    pull = command("pull", check.target)
+    pull = (
+        "gglib pull with its whole address, whose query is not shown"
+        if check.target is None
+        else command("pull", check.target)
+    )
     match check.state:
         case Upstream.CURRENT:
             return f"{name}: as {check.repo} has it."
         case Upstream.CHANGED:
             files = escaped(", ".join(change.name for change in check.changes))
-            return f"{name}: {check.repo} has another {files} ({_revisions(check)}). Get it: {pull}"
+            revisions = _revisions(check)
+            size = sum(change.new_size_bytes or 0 for change in check.changes)
+            what = ", ".join(filter(None, (revisions, render.size(size) if size else "")))
+            return f"{name}: {check.repo} has another {files} ({what}). Get it: {pull}"
         case Upstream.GONE:
-            if check.reason is not None:
-                return f"{name}: {check.repo} is gone, or hidden; what is here goes on working."
-            return f"{name}: {check.repo} does not have its file any more; what is here goes on working."
+            how = "does not have its file any more" if check.reason is None else "is gone, or hidden"
+            return f"{name}: {check.repo} {how}; what is here goes on working."
         case Upstream.PINNED:
             return f"{name}: pinned {check.reason}. Get the newest: {pull}"
         case Upstream.NOT_TOLD:
             return f"{name}: {check.repo} could not be compared: {check.reason}"
+        case Upstream.UNKNOWN:
+            return f"{name}: whether {check.repo} has another file is not known: its server says nothing of that."
 
 
 def _revisions(check: UpstreamCheck) -> str:
-    new = (check.new_revision or "")[:SHORT_COMMIT]
+    if check.new_revision is None:
+        return ""  # an address
+    new = check.new_revision[:SHORT_COMMIT]
     return f"{check.old_revision[:SHORT_COMMIT]} -> {new}" if check.old_revision else f"now at {new}"
 
 
@@ -97,16 +114,20 @@ def spared(plan: RemovalPlan) -> Iterator[str]:
 def removed(plan: RemovalPlan, removal: Removal, state: str | None) -> Iterator[str]:
     """Return what became of a removal; ``state`` is the model's in a running server, or None."""
     name = escaped(plan.model.name)
-    size = render.size(removal.freed_bytes) if removal.freed_bytes else "nothing"
-    if not removal.deleted:
-        yield f"Forgot '{name}'; no file was deleted."
-    elif state is None:
-        yield f"Forgot '{name}' and freed {size} of disk."
-    else:
+    if removal.waiting and state is not None:
         yield (
-            f"Forgot '{name}'. It is in the memory of the running gglib ({state}): {size} of disk are freed when it "
-            "leaves that. 'gglib stop' takes it out now."
+            f"Forgot '{name}'. It is in the memory of the running gglib ({state}): {_amount(removal.waiting_bytes)} of "
+            "disk are freed when it leaves that. 'gglib stop' takes it out now."
         )
+    elif removal.waiting:
+        yield (
+            f"Forgot '{name}'. Its files are in use now: {_amount(removal.waiting_bytes)} of disk are freed by the "
+            "first gglib command after that."
+        )
+    elif removal.deleted:
+        yield f"Forgot '{name}' and freed {_amount(removal.freed_bytes)} of disk."
+    else:
+        yield f"Forgot '{name}'; no file was deleted."
     for file in removal.undeleted:
         yield f"{_shown(file.path)} could not be deleted ({file.reason}): the next gglib command tries again."
 
@@ -131,6 +152,9 @@ def pruned(done: Pruned) -> Iterator[str]:
     """Return what became of it."""
     if done.deleted:
         yield f"Deleted {_files(len(done.deleted))} and freed {_amount(done.freed_bytes)}."
+    if done.waiting:
+        what = "1 file is" if len(done.waiting) == 1 else f"{len(done.waiting)} files are"
+        yield f"{what} in use now, and deleted by the first gglib command after that."
     for file in done.undeleted:
         yield f"{_shown(file.path)} could not be deleted ({file.reason}): make its directory writable and try again."
 
@@ -138,9 +162,17 @@ def pruned(done: Pruned) -> Iterator[str]:
 def total(use: DiskUse) -> str:
     """Return the last line of a list: what the models take on the disk, and how much of that gglib may free."""
     models = "1 model" if use.models == 1 else f"{use.models} models"
-    return (
-        f"{models}, {render.size(use.total_bytes)} on disk, {render.size(use.own_bytes)} of it gglib's own."
+    shared = (
+        f" {render.size(use.shared_bytes)} are shared between models and counted once."
+        if use.shared_bytes
+        else ""
     )
+    return f"{models}, {render.size(use.total_bytes)} on disk, {render.size(use.own_bytes)} of it gglib's own.{shared}"
+
+
+def shared_with(names: Sequence[str]) -> str:
+    """Return what is said behind a file that other models have on the disk, too."""
+    return f"  (shared with {escaped(', '.join(names))})" if names else ""
 
 
 def _files(count: int) -> str:

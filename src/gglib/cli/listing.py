@@ -3,16 +3,34 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from gglib.cli import typed
+from gglib.cli import render, typed
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.kinds import longest_context
 from gglib.core.models import ModelSummary
+from gglib.core.versions import Version
 from gglib.usecases.verify_models import known_hashes
+
+SHORT_COMMIT = 7
+"""Of a commit, as git shows it."""
 
 
 def source_of(model: ModelSummary) -> str | None:
-    """Return where a model came from, in one word: its repository, else who brought it."""
-    return model.source.repo or model.source.origin
+    """Return where a model came from, in one word: its repository at its commit, else what brought it."""
+    source = model.source
+    if source.repo is None:
+        return source.origin
+    at = source.asked_revision or (source.revision or "")[:SHORT_COMMIT]
+    return f"{source.repo}@{at}" if at else source.repo
+
+
+def version_of(version: Version | None) -> str | None:
+    """Return which version of its files a model has: the name of its directory, and how many files of what size."""
+    if version is None:
+        return None
+    count = len(version.files)
+    size = sum(file.identity.size_bytes for file in version.files)
+    what = f"{count} file{'' if count == 1 else 's'}, {render.size(size)}"
+    return what if version.directory is None else f"{version.directory.name} ({what})"
 
 
 def files_of(model: ModelSummary) -> Iterator[tuple[str, Path, str | None]]:

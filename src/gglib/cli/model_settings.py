@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -41,6 +42,19 @@ def idle_ttl_of(text: str) -> float | None:
         )
     # The runtime takes 0 at its word, and a model that leaves after each answer is not what anybody means by it.
     return float(found["number"]) * _UNIT_S[found["unit"]] or None
+
+
+def settings_of(*, ctx: str | None, idle_ttl: str | None) -> dict[str, Any]:
+    """Return the fields of ``ModelSettings`` that ``--ctx`` and ``--idle-ttl`` set; those not given are not in it.
+
+    Raises ``InvalidSettingError``.
+    """
+    settings: dict[str, Any] = {}
+    if ctx is not None:
+        settings["context"] = None if ctx == DEFAULT_WORD else context_of(ctx)
+    if idle_ttl is not None:
+        settings["idle_ttl_s"] = idle_ttl_of(idle_ttl)
+    return settings
 
 
 def kind_of(*, embedding: bool, rerank: bool, chat: bool, auto: bool = False) -> ModelKind | None:

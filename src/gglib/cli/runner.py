@@ -12,7 +12,7 @@ import click
 
 from gglib.cli.errors import EXIT_INTERRUPTED
 from gglib.cli.streams import output_is_optional
-from gglib.core.ports import ModelStorePort
+from gglib.core.ports.store import HomeStorePort
 from gglib.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ HANGUP = signal.SIGHUP
 """The terminal was closed. Ignored from the start means that the user wants gglib to outlive it (nohup)."""
 
 
-def with_catalog(settings: Settings, ask: Callable[[ModelStorePort], Awaitable[T]]) -> T:
+def with_catalog(settings: Settings, ask: Callable[[HomeStorePort], Awaitable[T]]) -> T:
     """Open the catalogue for one call and return what that returned."""
     from gglib.bootstrap.catalog import open_catalog
     from gglib.cli.log_files import escape_warnings

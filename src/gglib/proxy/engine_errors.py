@@ -15,6 +15,7 @@ from shlex import quote
 from typing import Any, NamedTuple
 
 from gglib.core.models import ModelSummary
+from gglib.core.typed import in_quotes
 from gglib.proxy.errors import (
     ContextLengthExceededError,
     EngineError,
@@ -206,7 +207,7 @@ def _how_to_get_more(model: ModelSummary, asked: int | None, most: int) -> str:
         suffix = f" (the model was trained for {trained})"
     return (
         f": shorten the request, send 'num_ctx': {wanted} with it, "
-        f"or run 'gglib set {quote(model.name)} --ctx {wanted}'{suffix}."
+        f"or run {in_quotes(f'gglib set {quote(model.name)} --ctx {wanted}')}{suffix}."
     )
 
 

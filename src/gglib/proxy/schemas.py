@@ -144,7 +144,13 @@ _MODEL = _object(
     },
     hashes=_list(_SHA256),
     source=_object(
-        origin=_TEXT_OR_NULL, repo=_TEXT_OR_NULL, revision=_TEXT_OR_NULL, file=_TEXT_OR_NULL, sha256=_SHA256
+        origin=_TEXT_OR_NULL,
+        repo=_TEXT_OR_NULL,
+        revision=_or_null("string", "The commit."),
+        asked_revision=_or_null("string", "What was asked for by name; null: the newest."),
+        url=_or_null("string", "The address, without its query."),
+        file=_TEXT_OR_NULL,
+        sha256=_SHA256,
     ),
     projector=_or_null("string", "The path of its mmproj; null for whoever is not trusted."),
     projector_sha256=_SHA256,
@@ -155,11 +161,14 @@ _MODEL = _object(
 )
 _DOWNLOAD = _object(
     id=_TEXT,
-    target=_of("string", "What was asked for."),
+    target=_of("string", "What was asked for; an address without its query."),
     state=_of("string", enum=[state.value for state in DownloadState]),
     model_name=_or_null("string", "What the model is called; null before it is done."),
     file=_or_null("string", "The file that is worked on."),
-    phase=_or_null("string", "`downloading`, `verifying` or `adding`; null before it began."),
+    phase=_or_null(
+        "string",
+        "`waiting` (another one fetches the same), `downloading`, `verifying` or `adding`; null before it began.",
+    ),
     done_bytes=_of("integer", "Of all files together.", minimum=0),
     total_bytes=_or_null("integer", "Of all files together; null where nobody knows.", minimum=0),
     bytes_per_s=_or_null("integer", "Over the last seconds; null where nothing is moving.", minimum=0),

@@ -7,7 +7,6 @@ import asyncio
 import os
 import re
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -17,9 +16,13 @@ from gglib.core.file_names import is_unicode
 from gglib.core.models import GgufFacts, ModelSettings, ModelSource, ModelSummary, NewModel
 from gglib.core.naming import composed, cut_name, slug_of
 from gglib.core.plain_text import escape_line
-from gglib.core.ports import ModelStorePort
-from gglib.usecases.own_files import OwnFiles, adopted
+from gglib.core.ports.store import HomeStorePort
+from gglib.core.versions import FileRole, Version
+from gglib.usecases.file_uses import entry_of
 from gglib.usecases.projector_files import FactsReader, checked_projector, is_projector, projector_beside
+from gglib.usecases.versions.layout import INCOMING_NAME
+from gglib.usecases.versions.locks import shared
+from gglib.usecases.versions.ownership import is_own
 
 NAME_LIMIT = 100
 """A name is typed: a longer one is for --name."""
@@ -70,27 +73,39 @@ class AddRequest:
 
 
 async def add_model(
-    request: AddRequest, store: ModelStorePort, read_model: ModelReader, own: OwnFiles | None = None
+    request: AddRequest, store: HomeStorePort, read_model: ModelReader, models_dir: Path | None = None
 ) -> ModelSummary:
     """Read the file's header, find its shards and store the model; the file stays where it is.
 
-    Any shard may be named. A model all of whose files gglib wrote, by ``own``, is one that it downloaded, from where
-    its files came. Raises ``InvalidGgufError`` and the store's own errors.
+    Any shard may be named. A model whose files are a version that gglib downloaded, and that no model has, is that
+    version again, from where its files came. Any other file is the user's, wherever it lies below ``models_dir``.
+    Raises ``InvalidGgufError`` and the store's own errors.
     """
-    async with nullcontext() if own is None else own.changing():
-        return await _add(request, store, read_model, own)
-
-
-async def _add(
-    request: AddRequest, store: ModelStorePort, read_model: ModelReader, own: OwnFiles | None
-) -> ModelSummary:
     model = await asyncio.to_thread(_read, request, read_model)
-    if own is not None and not model.is_downloaded:
-        model = await asyncio.to_thread(_adopted, model, own)
+    _refuse_what_still_comes(model, models_dir)
     try:
-        return await store.add_model(model)
+        return await adopted_or_added(model, store)
     except ModelExistsError as error:
         raise await _explained(error, model, store) from error
+
+
+async def adopted_or_added(model: NewModel, store: HomeStorePort) -> ModelSummary:
+    """Store a model, as what gglib downloaded where its files are a version that no model has.
+
+    Raises the store's own errors.
+    """
+    models = await store.list_models()
+    has_model = {known.version_id for known in models}
+    taken = {spelling.casefold() for known in models for spelling in (known.name, *known.aliases)}
+    is_free = taken.isdisjoint(name.casefold() for name in (model.name, *model.aliases))
+    for version in await store.list_versions() if is_free else ():
+        if version.id in has_model or not await asyncio.to_thread(_is_of, model, version):
+            continue
+        with shared(version.hold_path) as is_held:
+            # Held, so that no gglib deletes the files before the version has a model again.
+            if is_held and await asyncio.to_thread(_are_own, version):
+                return (await store.enter_version(version, _adopted(model, version))).model
+    return await store.add_model(model)
 
 
 def default_name(path: Path) -> str:
@@ -161,14 +176,53 @@ def _projector(request: AddRequest, path: Path, read_facts: FactsReader) -> Path
         return None
 
 
-def _adopted(model: NewModel, own: OwnFiles) -> NewModel:
-    files = adopted(model.paths if model.projector is None else (*model.paths, model.projector), own)
-    if files is None:
-        return model
-    hashes = tuple(file.sha256 for file in files)
-    return replace(
-        model, is_downloaded=True, source=files[0].source, hashes=hashes if any(hashes) else model.hashes
+def _is_of(model: NewModel, version: Version) -> bool:
+    """Whether a model's files are those of a version, by whatever path; its projector may be the user's, or none."""
+    own = [entry_of(file.path) for file in version.files if file.role is FileRole.MODEL]
+    return None not in own and [entry_of(path) for path in model.paths] == own
+
+
+def _are_own(version: Version) -> bool:
+    return all(is_own(file) for file in version.files if file.role is FileRole.MODEL)
+
+
+def _adopted(model: NewModel, version: Version) -> NewModel:
+    """Return the model with what is known of a version: its paths, where it came from, and what it hashes to."""
+    own = [file for file in version.files if file.role is FileRole.MODEL]
+    hashes = tuple(file.sha256 for file in own)
+    projector = next(
+        (
+            file
+            for file in version.files
+            if file.role is FileRole.PROJECTOR
+            and model.projector is not None
+            and entry_of(file.path) == entry_of(model.projector)
+        ),
+        None,
     )
+    return replace(
+        model,
+        paths=tuple(file.path for file in own),
+        is_downloaded=True,
+        source=version.source,
+        hashes=hashes if any(hashes) else model.hashes,
+        projector=model.projector if projector is None else projector.path,
+        projector_sha256=model.projector_sha256 if projector is None else projector.sha256,
+    )
+
+
+def _refuse_what_still_comes(model: NewModel, models_dir: Path | None) -> None:
+    """Refuse a file that a pull brings: it is moved or deleted when the pull ends."""
+    if models_dir is None:
+        return
+    root = Path(os.path.realpath(models_dir))
+    for path in (*model.paths, *(() if model.projector is None else (model.projector,))):
+        real = Path(os.path.realpath(path))
+        if real.is_relative_to(root) and real.relative_to(root).parts[0].startswith(INCOMING_NAME):
+            raise InvalidGgufError(
+                f"{path.name} cannot be added: it is in {real.parent}, where pulls keep files until they are whole; "
+                "copy it to another directory, and add it there."
+            )
 
 
 def _refuse_what_is_no_name(path: Path) -> None:
@@ -195,7 +249,7 @@ def _refuse_what_is_no_file(path: Path) -> None:
         raise InvalidGgufError(f"{path} is no file: name a .gguf file.")
 
 
-async def _explained(error: ModelExistsError, model: NewModel, store: ModelStorePort) -> ModelExistsError:
+async def _explained(error: ModelExistsError, model: NewModel, store: HomeStorePort) -> ModelExistsError:
     """Return the refusal in words that fit: the same file again is not just a name that is taken."""
     for known in await store.list_models():
         if set(known.paths) & set(model.paths):

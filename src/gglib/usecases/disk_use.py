@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gglib.core.models import ModelSummary
-from gglib.usecases.own_files import OwnFiles
-from gglib.usecases.pull_journal import BLOCK_BYTES
+from gglib.core.versions import FileIdentity, Version
+from gglib.usecases.versions.ownership import is_same
+from gglib.usecases.versions.storing import BLOCK_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,27 +19,55 @@ class DiskUse:
     total_bytes: int
     own_bytes: int
     """Of files that gglib downloaded."""
+    shared_bytes: int = 0
+    """How much more it would be if no two models had a file in common."""
 
 
-def disk_use(models: Sequence[ModelSummary], own: OwnFiles) -> DiskUse:
+def disk_use(models: Sequence[ModelSummary], versions: Sequence[Version]) -> DiskUse:
     """Return what the models take. Looks at files and reads none of them."""
-    notes = own.all()
+    own = {file.path: file.identity for version in versions for file in version.files}
     sizes: dict[tuple[int, int], tuple[int, bool]] = {}
+    all_bytes = 0
     for model in models:
-        written = own.written_of(model, notes)
         for path in model.all_files:
             status = _status(path)
             if status is not None:
-                note = notes.get(path)
-                is_own = path in written and (note is None or note.size_bytes == status.st_size)
                 key = (status.st_dev, status.st_ino)
+                size = min(status.st_size, status.st_blocks * BLOCK_BYTES)
+                all_bytes += size
                 was_own = sizes.get(key, (0, False))[1]
-                sizes[key] = min(status.st_size, status.st_blocks * BLOCK_BYTES), is_own or was_own
+                sizes[key] = size, was_own or _is_own(own.get(path), status)
+    total_bytes = sum(size for size, _ in sizes.values())
     return DiskUse(
         models=len(models),
-        total_bytes=sum(size for size, _ in sizes.values()),
+        total_bytes=total_bytes,
         own_bytes=sum(size for size, is_own in sizes.values() if is_own),
+        shared_bytes=all_bytes - total_bytes,
     )
+
+
+def sharers_of(path: Path, models: Sequence[ModelSummary]) -> list[str]:
+    """Return the names of the models that have a file on the disk in common with ``path``: a link, or a hard link."""
+    wanted = _status(path)
+    if wanted is None:
+        return []
+    return [
+        model.name
+        for model in models
+        if any(
+            (status := _status(file)) is not None and os.path.samestat(status, wanted)
+            for file in model.all_files
+        )
+    ]
+
+
+def _is_own(identity: FileIdentity | None, status: os.stat_result) -> bool:
+    """Whether a file is the recorded one, as far as that can be said without reading it."""
+    if identity is None:
+        return False
+    if None in {identity.device, identity.inode, identity.modified_ns}:
+        return identity.size_bytes == status.st_size
+    return is_same(identity, status)
 
 
 def _status(path: Path) -> os.stat_result | None:

@@ -13,7 +13,9 @@ from gglib.core.errors import GglibError
 from gglib.core.exposure import Exposure, exposure_of
 from gglib.core.fit import Fit
 from gglib.core.models import ModelSummary
+from gglib.core.shown_source import pull_target
 from gglib.core.slots import SlotFit
+from gglib.core.typed import in_quotes, said
 
 MIN_PYTHON = (3, 11)
 LOW_DISK_BYTES = 2 * 1024**3
@@ -109,9 +111,12 @@ def judge_models(
     if not models:
         return Finding(Verdict.WARN, "No models yet: 'gglib up' offers one, 'gglib add FILE' takes yours.")
     if missing:
+        ways = [way for model in models if model.name in missing and (way := _way_back(model)) is not None]
+        if len(ways) < len(missing):
+            ways.append("put the others back" if ways else "put them back")
         return Finding(
             Verdict.WARN,
-            f"The files of {', '.join(missing)} are gone: put them back, or forget them with 'gglib rm'.",
+            f"The files of {', '.join(missing)} are gone: {'; '.join(ways)}, or forget them with 'gglib rm'.",
         )
     if hidden:
         return Finding(
@@ -122,6 +127,12 @@ def judge_models(
         each = "; ".join(f"'{name}': {fault.rstrip('.')}" for name, fault in faults.items())
         return Finding(Verdict.WARN, f"{len(faults)} of {len(models)} cannot be loaded: {each}.")
     return Finding(Verdict.OK, f"{len(models)} in the catalogue, all files in place.")
+
+
+def _way_back(model: ModelSummary) -> str | None:
+    """Return what brings back the files of a model that gglib downloaded; None where that is not known."""
+    target = pull_target(model) if model.is_downloaded else None
+    return None if target is None else f"{said('pull', target)} brings back '{model.name}'"
 
 
 def judge_disk(free_bytes: int) -> Finding:
@@ -147,7 +158,8 @@ def judge_memory(available_bytes: int | None, largest: str | None, fit: SlotFit 
         return Finding(
             Verdict.WARN,
             f"{text}, and '{largest}' needs about {fit.need.total_bytes / 1e9:.1f} GB: close other programs, "
-            f"lower its context ('gglib set {shlex.quote(largest)} --ctx N'), or use a smaller quantization.",
+            f"lower its context ({in_quotes(f'gglib set {shlex.quote(largest)} --ctx N')}), or use a smaller "
+            "quantization.",
         )
     if fit.is_short:
         return Finding(

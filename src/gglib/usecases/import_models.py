@@ -13,8 +13,15 @@ from gglib.core.file_names import is_unicode
 from gglib.core.gguf_names import FileKind, kind_of, shard_of
 from gglib.core.models import ModelSource, ModelSummary, NewModel
 from gglib.core.naming import composed
-from gglib.core.ports import ModelStorePort
-from gglib.usecases.add_model import ModelFiles, ModelReader, default_name, usable_name, why_no_model
+from gglib.core.ports.store import HomeStorePort
+from gglib.usecases.add_model import (
+    ModelFiles,
+    ModelReader,
+    adopted_or_added,
+    default_name,
+    usable_name,
+    why_no_model,
+)
 from gglib.usecases.importing.candidates import Candidate
 from gglib.usecases.importing.places import Place
 from gglib.usecases.importing.walk import identity
@@ -77,15 +84,15 @@ def find_models(
     return plan.items
 
 
-async def import_models(items: Iterable[ImportItem], store: ModelStorePort) -> list[ImportItem]:
+async def import_models(items: Iterable[ImportItem], store: HomeStorePort) -> list[ImportItem]:
     """Add those that are new, and return what became of each; one that fails does not keep the others out."""
     return [await _add(item, store) for item in items if item.model is not None]
 
 
-async def _add(item: ImportItem, store: ModelStorePort) -> ImportItem:
+async def _add(item: ImportItem, store: HomeStorePort) -> ImportItem:
     assert item.model is not None  # noqa: S101 - its caller looked
     try:
-        added = await store.add_model(item.model)
+        added = await adopted_or_added(item.model, store)
     except GglibError as error:
         return replace(item, state=ImportState.FAILED, reason=str(error).rstrip("."))
     return replace(item, state=ImportState.ADDED, name=added.name)

@@ -129,7 +129,9 @@ class ModelFacts:
             if now is None or now.id != model.id or now.all_files != model.all_files:
                 return replace(reading, is_final=False)
             changed = changed_model(now, found)
-            stored = None if changed is None else await self._store.replace_model(str(model.id), changed)
+            stored = (
+                None if changed is None else await self._store.replace_model(str(model.id), changed, seen=now)
+            )
         except CatalogError as error:
             logger.warning("the facts of '%s' changed and could not be stored: %s", model.name, error)
             return replace(reading, is_final=False)

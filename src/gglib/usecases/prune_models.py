@@ -1,34 +1,48 @@
 """Frees what lies below ``models/`` and no model uses. Knows the core only.
 
-Only what gglib wrote is deleted: files that it has a note of and that are still the ones it wrote, parts of downloads
-that no pull will go on with, and directories that are empty. Links are neither followed nor deleted. What is in use, by
-its path, through a link or as another name of the same file, stays, and so does everything of a pull that did not end.
+Only what gglib wrote is deleted: versions that no model has, as long as their files are the recorded ones; incoming
+files and drafts of no pull; parts that an older gglib left; directories that are empty. Links are neither followed nor
+deleted. What is in use, by whatever path, stays, and so does everything of a pull that did not end.
 """
 
 import asyncio
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from gglib.core.models import ModelSummary
-from gglib.core.part_names import NOTE_SUFFIX, PART_SUFFIX, note_path, part_path
-from gglib.core.ports import ModelStorePort
+from gglib.core.part_names import NOTE_SUFFIX, PART_SUFFIX, note_path
+from gglib.core.ports.store import HomeStorePort
+from gglib.core.versions import OwnFile, PullJob, Version
 from gglib.system.small_files import read_small
-from gglib.usecases.own_files import DIRECTORY_NAME as WRITTEN
-from gglib.usecases.own_files import OwnFile, OwnFiles
-from gglib.usecases.pull_journal import DIRECTORY_NAME as PULLS
-from gglib.usecases.pull_journal import PullJob, PullJournal
-from gglib.usecases.removal_journal import DIRECTORY_NAME as REMOVALS
-from gglib.usecases.removal_journal import Undeleted, delete_files, is_inside
-from gglib.usecases.remove_model import CHANGED, Doomed, Spared, doomed_file, is_being_fetched
+from gglib.usecases.doomed_files import (
+    IN_USE,
+    IS_LINK,
+    NOT_OURS,
+    Doomed,
+    Spared,
+    doomed_files,
+    is_there,
+    why_kept,
+)
+from gglib.usecases.file_uses import FileUses
+from gglib.usecases.versions.deleting import collect_retired
+from gglib.usecases.versions.drafts import job_of_draft
+from gglib.usecases.versions.incoming import sweep_incoming
+from gglib.usecases.versions.layout import INCOMING_NAME, KEY, MANIFEST_NAME
+from gglib.usecases.versions.locks import PULL_PREFIX, HomeLocks
+from gglib.usecases.versions.shares import incoming_directory, is_shared
+from gglib.usecases.versions.sharing import COPY_SUFFIX
 
-NOT_OURS = "gglib did not write it"
 FETCHED_NOW = "it is being fetched now"
-IS_LINK = "it is a link"
-_NOTES = frozenset((WRITTEN, PULLS, REMOVALS))
-"""Directories of notes, which have owners of their own."""
+OTHER_HOMES = "another home that has the same models/ keeps files in it until they are whole"
+KEPT_NAMES = frozenset((".home", ".written", ".pulls", ".removals"))
+"""At the top of ``models/``: what says whose it is, and the notes of older gglibs, which the migration reads."""
+STARTER_LOCK = "starter"
+"""Held while the starter model is fetched."""
 MAX_DEPTH = 32
 """Files are at most 16 directories down (``file_names.MAX_PARTS``)."""
 
@@ -45,6 +59,10 @@ class PrunePlan:
     """What no model uses and stays all the same; what a model uses is not in it."""
     directories: tuple[Path, ...] = ()
     """Empty ones, the deepest first."""
+    versions: tuple[int, ...] = ()
+    """The ids of the versions that no model has."""
+    leftovers: frozenset[Path] = frozenset()
+    """Of the files that go those that no record names: parts of an older gglib, and of the starter's download."""
 
     @property
     def freed_bytes(self) -> int:
@@ -58,85 +76,127 @@ class Pruned:
 
     deleted: tuple[Path, ...]
     freed_bytes: int
-    undeleted: tuple[Undeleted, ...]
+    undeleted: tuple[Spared, ...]
+    waiting: tuple[Path, ...] = ()
+    """Files that are in use: they go when nothing uses them any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the catalogue knows of files below ``models/``."""
+
+    models: Sequence[ModelSummary]
+    versions: Sequence[Version]
+    jobs: Sequence[PullJob]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruner:
     """Frees what one ``models/`` directory has too much."""
 
-    own: OwnFiles
-    journal: PullJournal
+    models_dir: Path
+    locks: HomeLocks
     is_part_note: IsPartNote
     work_name: str
     """Of the directory below ``models/`` in which the starter model is fetched."""
 
-    def plan(self, models: Sequence[ModelSummary], *, is_serving: bool) -> PrunePlan:
-        """Return what can be freed; ``models`` is the whole catalogue. Looks at files and changes nothing; blocks.
+    async def plan(self, store: HomeStorePort) -> PrunePlan:
+        """Return what can be freed. Looks at files and changes nothing."""
+        known = Known(
+            models=await store.list_models(),
+            versions=await store.list_versions(),
+            jobs=await store.list_pulls(),
+        )
+        return await asyncio.to_thread(self._plan, known)
 
-        While a gglib serves this home, it may be fetching the starter model: what belongs to that stays.
-        """
-        uses = _Uses(models, self.journal.jobs())
-        look = _Look(self, uses, self.own.all(), is_serving=is_serving)
-        root = self.own.models_dir
-        if root.is_dir():
-            look.into(root, 0)
+    async def prune(self, confirmed: PrunePlan, store: HomeStorePort) -> Pruned:
+        """Delete what was confirmed and is still unused; what has got a user since the plan stays."""
+        plan = await self.plan(store)
+        retired = await store.retire_unused([one for one in plan.versions if one in confirmed.versions])
+        deletions = await collect_retired(store, self.models_dir)
+        reasons = {path: reason for deletion in deletions for path, reason in deletion.kept}
+        await sweep_incoming(store, self.models_dir)
+        wanted = {file.path for file in confirmed.doomed}
+        going = [file for file in plan.doomed if file.path in wanted]
+        return await asyncio.to_thread(self._finish, plan, going, retired, reasons)
+
+    def _plan(self, known: Known) -> PrunePlan:
+        look = _Look(self, known)
+        if self.models_dir.is_dir():
+            look.into(self.models_dir, 0)
         return PrunePlan(
-            doomed=tuple(look.doomed), spared=tuple(look.spared), directories=tuple(look.directories)
+            doomed=doomed_files(look.doomed),
+            spared=tuple(look.spared),
+            directories=tuple(look.directories),
+            versions=tuple(look.unused),
+            leftovers=frozenset(look.leftovers),
         )
 
-    async def prune(self, confirmed: PrunePlan, store: ModelStorePort, *, is_serving: bool) -> Pruned:
-        """Delete what was confirmed and is still unused; what has got a user since the plan stays."""
-        async with self.own.changing():
-            plan = await asyncio.to_thread(self.plan, await store.list_models(), is_serving=is_serving)
-            return await asyncio.to_thread(self._delete, plan, {file.path for file in confirmed.doomed})
-
-    def _delete(self, plan: PrunePlan, wanted: Collection[Path]) -> Pruned:
-        root = self.own.models_dir
-        going = [file for file in plan.doomed if file.path in wanted and is_inside(file.path, root)]
-        deleted, undeleted = delete_files([file.path for file in going], root)
-        self.own.forget(tuple(self.own.all()))  # also those that another program deleted
+    def _finish(
+        self,
+        plan: PrunePlan,
+        going: Sequence[Doomed],
+        retired: Sequence[Version],
+        reasons: dict[Path, str],
+    ) -> Pruned:
+        """Delete what no record names, and return what became of all of it."""
+        incoming = incoming_directory(self.models_dir)
+        for path in plan.leftovers.intersection(file.path for file in going):
+            # Of what is a version's, or incoming, others decide: they look whose it is directly before.
+            reasons.update(self._delete(path))
         for directory in plan.directories:
             _remove_if_empty(directory)
-        freed = {file.path: file.freed_bytes for file in going}
+        deleted = [file for file in going if not is_there(file.path)]
+        left = [file.path for file in going if is_there(file.path)]
+        reasons = {**{path: NOT_OURS for path in left if incoming in path.parents}, **reasons}
+        held = {file.path for version in retired for file in version.files}
         return Pruned(
-            deleted=tuple(deleted),
-            freed_bytes=sum(freed[path] for path in deleted),
-            undeleted=tuple(undeleted),
+            deleted=tuple(file.path for file in deleted),
+            freed_bytes=sum(file.freed_bytes for file in deleted),
+            undeleted=tuple(Spared(path=path, reason=reasons[path]) for path in left if path in reasons),
+            waiting=tuple(path for path in left if path in held and path not in reasons),
         )
 
-
-class _Uses:
-    """Which files models use, and which ones pulls are about to."""
-
-    def __init__(self, models: Sequence[ModelSummary], jobs: Sequence[PullJob]) -> None:
-        files = [path for model in models for path in model.all_files]
-        self._paths = set(files)
-        # A file is the same under each of its names: through links, other spellings of a directory, hard links.
-        self._identities = set(filter(None, map(_identity, files)))
-        targets = {file.target: job for job in jobs for file in job.all_files}
-        self.jobs: Mapping[Path, PullJob] = {
-            path: job
-            for target, job in targets.items()
-            for path in (target, part_path(target), note_path(target))
-        }
-        self.directories = {parent for target in targets for parent in target.parents}
-
-    def has(self, path: Path, status: os.stat_result) -> bool:
-        return path in self._paths or (status.st_dev, status.st_ino) in self._identities
+    def _delete(self, path: Path) -> dict[Path, str]:
+        """Delete a file that an older gglib or the starter's download left, unless it is something else by now."""
+        try:
+            if not stat.S_ISREG(path.lstat().st_mode):
+                return {path: "it is no file"}
+            path.unlink()
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            return {path: error.strerror or str(error)}
+        _remove_if_empty(path.parent)
+        return {}
 
 
-@dataclass(slots=True)
 class _Look:
     """One look through the directory."""
 
-    pruner: Pruner
-    uses: _Uses
-    written: Mapping[Path, OwnFile]
-    is_serving: bool
-    doomed: list[Doomed] = field(default_factory=list)
-    spared: list[Spared] = field(default_factory=list)
-    directories: list[Path] = field(default_factory=list)
+    def __init__(self, pruner: Pruner, known: Known) -> None:
+        self.doomed: list[Path] = []
+        self.spared: list[Spared] = []
+        self.directories: list[Path] = []
+        self.leftovers: set[Path] = set()
+        self._pruner = pruner
+        self._jobs = known.jobs
+        self._is_shared = is_shared(pruner.models_dir)
+        self._uses = FileUses(known.models)
+        has_model = {model.version_id for model in known.models}
+        publishing = {job.directory for job in known.jobs if job.directory is not None}
+        self.unused = [
+            one.id
+            for one in known.versions
+            if one.id not in has_model and not one.is_retired and one.directory not in publishing
+        ]
+        """The ids of versions that no model has."""
+        self._files = _files_of(known.versions)
+        self._versions = {one.id: one for one in known.versions}
+        self._manifests = {
+            one.directory / MANIFEST_NAME: one for one in known.versions if one.directory is not None
+        }
+        self._busy = publishing | {parent for path in publishing for parent in path.parents}
 
     def into(self, directory: Path, depth: int) -> bool:
         """Look at all that is in a directory; return whether nothing of it will be left."""
@@ -148,16 +208,18 @@ class _Look:
         is_left = False
         for entry in entries:
             path = directory / entry.name
-            if depth == 0 and entry.name in _NOTES:
+            if depth == 0 and entry.name in KEPT_NAMES:
                 continue
-            if depth == 0 and entry.name == self.pruner.work_name and entry.is_dir(follow_symlinks=False):
-                self._take_work(path)
-            elif entry.is_symlink():
+            if entry.is_symlink():
                 self._spare(path, IS_LINK)
                 is_left = True
+            elif depth == 0 and entry.name == self._pruner.work_name and entry.is_dir():
+                self._take_work(path)
+            elif depth == 0 and entry.name.startswith(INCOMING_NAME) and entry.is_dir():
+                self._take_incoming(path)
             elif entry.is_dir(follow_symlinks=False):
                 is_gone = depth < MAX_DEPTH and self.into(path, depth + 1)
-                if is_gone and path not in self.uses.directories:
+                if is_gone and path not in self._busy:
                     self.directories.append(path)
                 is_left |= not is_gone
             else:
@@ -166,51 +228,93 @@ class _Look:
 
     def _take_work(self, directory: Path) -> None:
         """Take what a gglib that was killed left of the starter model's download."""
+        is_busy = self._is_shared or self._pruner.locks.are_held(STARTER_LOCK)
         for path in _files_below(directory):
-            if self.is_serving:
+            if is_busy:
                 self._spare(path, FETCHED_NOW)
+            else:
+                self.leftovers.add(path)
+                self._doom(path)
+
+    def _take_incoming(self, directory: Path) -> None:
+        """Take what pulls left that are over: incoming files, and drafts of versions."""
+        if directory != incoming_directory(self._pruner.models_dir):
+            self._spare(directory, OTHER_HOMES)
+            return
+        by_key = {file.key: job for job in self._jobs for file in job.files}
+        by_key |= {job.key: job for job in self._jobs}
+        is_busy = self._pruner.locks.are_held(PULL_PREFIX)
+        try:
+            paths = sorted(directory.iterdir())
+        except OSError as error:
+            self._spare(directory, f"it cannot be looked at ({error.strerror or error})")
+            return
+        for path in paths:
+            key = _incoming_key_of(path.name)
+            if path.is_symlink():
+                self._spare(path, IS_LINK)
+            elif key is None:
+                self._spare(path, NOT_OURS)
+            elif (job := by_key.get(key)) is not None:
+                self._spare(path, self._why_of_job(job))
+            elif is_busy:
+                self._spare(path, FETCHED_NOW)  # a pull that is under way may be about to share it
+            elif path.is_dir():
+                for file in _files_below(path):
+                    self._doom(file)
             else:
                 self._doom(path)
 
+    def _why_of_job(self, job: PullJob) -> str:
+        if self._pruner.locks.are_held(f"{PULL_PREFIX}{job.key}"):
+            return FETCHED_NOW
+        return f"the pull of '{job.name}' did not end: 'gglib pull' lists how to go on or give it up"
+
     def _goes(self, path: Path) -> bool:
         """Decide about one file; return whether it goes."""
-        try:
-            status = path.lstat()
-        except OSError:
+        if not is_there(path):
             return True  # gone already
-        if self.uses.has(path, status):
+        if self._is_used(path):
             return False
-        reason = self._why_spared(path, status)
+        reason = self._why_spared(path)
         if reason is not None:
             self._spare(path, reason)
         else:
             self._doom(path)
         return reason is None
 
-    def _why_spared(self, path: Path, status: os.stat_result) -> str | None:
-        job = self.uses.jobs.get(path)
-        if job is not None:
-            return f"the pull of '{job.name}' did not end: 'gglib pull' lists how to go on or give it up"
-        if not stat.S_ISREG(status.st_mode):
+    def _is_used(self, path: Path) -> bool:
+        """Whether a model has the file, or the version whose file it is."""
+        if self._uses.user_of(path) is not None:
+            return True
+        ids = self._owners_of(path)
+        return any(one not in self.unused and not self._versions[one].is_retired for one in ids)
+
+    def _owners_of(self, path: Path) -> list[int]:
+        """Return the versions that a file belongs to, by its record or as their manifest."""
+        manifest = self._manifests.get(path)
+        return [version for version, _ in self._files.get(path, ())] + ([manifest.id] if manifest else [])
+
+    def _why_spared(self, path: Path) -> str | None:
+        recorded = self._files.get(path, ())
+        if any(self._versions[one].is_retired for one in self._owners_of(path)):
+            kept = next((reason for _, file in recorded if (reason := why_kept(file)) is not None), None)
+            return kept or IN_USE
+        if recorded:
+            return next((reason for _, file in recorded if (reason := why_kept(file)) is not None), None)
+        if path in self._manifests:
+            return None
+        if not stat.S_ISREG(path.lstat().st_mode):
             return "it is no file"
         target = _target_of(path)
-        if is_being_fetched(target) or (self.is_serving and self._may_be_starter(target)):
-            return FETCHED_NOW
-        if target != path:
-            return None if target in self.written or self._has_note(target) else NOT_OURS
-        known = self.written.get(path)
-        if known is None:
+        if target == path or self._is_shared or not self._has_note(target):
             return NOT_OURS
-        return None if self.pruner.own.is_same(known) else CHANGED
-
-    def _may_be_starter(self, target: Path) -> bool:
-        """Whether it may be the starter model just before its row: it has no note yet."""
-        known = self.written.get(target)
-        return known is not None and known.changed_ns is None and not note_path(target).exists()
+        self.leftovers.add(path)
+        return None
 
     def _has_note(self, target: Path) -> bool:
         try:
-            return self.pruner.is_part_note(read_small(note_path(target)))
+            return self._pruner.is_part_note(read_small(note_path(target)))
         except OSError:
             return False
 
@@ -218,9 +322,27 @@ class _Look:
         self.spared.append(Spared(path=path, reason=reason))
 
     def _doom(self, path: Path) -> None:
-        file = doomed_file(path)
-        if file is not None:
-            self.doomed.append(file)
+        self.doomed.append(path)
+
+
+def _files_of(versions: Sequence[Version]) -> Mapping[Path, list[tuple[int, OwnFile]]]:
+    """Return by path which versions have a file: more than one where an older gglib shared it."""
+    files: dict[Path, list[tuple[int, OwnFile]]] = {}
+    for version in versions:
+        for file in version.files:
+            files.setdefault(file.path, []).append((version.id, file))
+    return files
+
+
+def _incoming_key_of(name: str) -> str | None:
+    """Return the key of an incoming file, or of the pull whose draft it is; None for a name of the user's."""
+    if (job_key := job_of_draft(name)) is not None:
+        return job_key
+    copy = COPY_SUFFIX.fullmatch(name)
+    target = name if copy is None else copy["target"]
+    for suffix in (NOTE_SUFFIX, PART_SUFFIX):
+        target = target.removesuffix(suffix)
+    return target if KEY.fullmatch(target) else None
 
 
 def _target_of(path: Path) -> Path:
@@ -236,16 +358,6 @@ def _files_below(directory: Path) -> Iterator[Path]:
         yield from (Path(where, name) for name in sorted(names))
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return None
-    return status.st_dev, status.st_ino
-
-
 def _remove_if_empty(directory: Path) -> None:
-    try:
+    with suppress(OSError):  # gone with its last file, or another program has put something in
         directory.rmdir()
-    except OSError:
-        return  # gone with its last file, or another program has put something in

@@ -1,45 +1,35 @@
-"""Forgets a model together with the files that gglib downloaded for it. Knows the core only.
+"""Forgets a model, and with it, where asked, the version of its files. Knows the core only.
 
-What is deleted is decided before anything is: only what gglib downloaded, inside ``models/``, reached through no link,
-and used by no other model. See ``removal_journal`` for the order.
+The row and the version's record change in one transaction; the files go after it, by the record (``collect_retired``),
+and only while they are the ones that gglib wrote. What cannot be deleted now, because an engine uses it or the system
+refuses, stays recorded and is tried again by every later gglib; a file that a user puts in its place is not deleted.
 """
 
 import asyncio
-import fcntl
-import os
-import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gglib.core.errors import BeingFetchedError
 from gglib.core.models import ModelSummary
-from gglib.core.part_names import note_path, part_path
-from gglib.core.ports import ModelStorePort
-from gglib.system.small_files import open_regular
-from gglib.usecases.own_files import OwnFile, OwnFiles
-from gglib.usecases.pull_journal import BLOCK_BYTES, PullJournal
-from gglib.usecases.removal_journal import RemovalJournal, Undeleted, delete_files, is_inside
+from gglib.core.ports.store import HomeStorePort
+from gglib.core.versions import OwnFile, Version
+from gglib.usecases.doomed_files import (
+    IN_USE,
+    Doomed,
+    Spared,
+    doomed_files,
+    is_there,
+    why_kept,
+)
+from gglib.usecases.file_uses import FileUses
+from gglib.usecases.pull_jobs import end_all, lock_of
+from gglib.usecases.versions.deleting import collect_retired
+from gglib.usecases.versions.incoming import Incoming
+from gglib.usecases.versions.locks import HomeLocks
 
-CHANGED = "it was changed after gglib wrote it"
-"""Why a file stays that has a note."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doomed:
-    """A file that is deleted."""
-
-    path: Path
-    size_bytes: int
-    freed_bytes: int
-    """What its disk gets back: its blocks, or nothing where the file has another name as well."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spared:
-    """A file that stays, and why: a phrase."""
-
-    path: Path
-    reason: str
+NOT_DOWNLOADED = "gglib did not download it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,176 +52,128 @@ class Removal:
 
     deleted: tuple[Path, ...]
     freed_bytes: int
-    undeleted: tuple[Undeleted, ...]
-    """Tried again by the next gglib that opens the catalogue."""
+    undeleted: tuple[Spared, ...] = ()
+    """Tried again by every later gglib, for as long as they are the files that gglib wrote."""
+    waiting: tuple[Path, ...] = ()
+    """Files that are in use: they go when nothing uses them any more."""
+    waiting_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class _Owner:
-    """A model that is removed, and which of its files gglib wrote."""
+class Removals:
+    """Removes models from one home."""
 
-    model: ModelSummary
-    written: frozenset[Path]
-    notes: Mapping[Path, OwnFile]
+    store: HomeStorePort
+    models_dir: Path
+    locks: HomeLocks
 
+    async def forget(self, model: ModelSummary) -> ModelSummary | None:
+        """Forget a model and keep its files; that gglib wrote them stays known. None when it was gone already.
 
-async def forget_model(name: str, store: ModelStorePort, models_dir: Path) -> ModelSummary | None:
-    """Forget a model and keep its files; that gglib wrote them stays known. None when there is no such model."""
-    model = await store.resolve_model(name)
-    if model is not None:
-        await asyncio.to_thread(OwnFiles(models_dir).note_model, model)
-    return await store.remove_model(name)
+        Raises ``BeingFetchedError`` where an update of it is being pulled.
+        """
+        async with self._without_update(model):
+            # By its id, which is never given again: its name may have become another one's.
+            return await self.store.remove_model(str(model.id))
+
+    async def plan(self, model: ModelSummary) -> RemovalPlan:
+        """Return what ``remove`` would delete with a model. Looks at files and changes nothing."""
+        models, versions = await self.store.list_models(), await self.store.list_versions()
+        return await asyncio.to_thread(plan_removal, model, models, versions)
+
+    async def remove(self, plan: RemovalPlan) -> Removal | None:
+        """Forget the model and delete its version's files; None when it was gone already.
+
+        Raises ``BeingFetchedError`` where an update of it is being pulled. What ends this in the middle, a later gglib
+        makes good.
+        """
+        async with self._without_update(plan.model):
+            removed = await self.store.remove_with_version(plan.model.id)
+        if removed is None:
+            return None
+        _, version = removed
+        if version is None:
+            return Removal(deleted=(), freed_bytes=0)
+        before = await asyncio.to_thread(_doomed_of, version.files)
+        deletions = await collect_retired(self.store, self.models_dir)
+        reasons = {path: reason for deletion in deletions for path, reason in deletion.kept}
+        known = {one.id: one for one in await self.store.list_versions()}
+        return await asyncio.to_thread(_removal, before, known.get(version.id), reasons)
+
+    @asynccontextmanager
+    async def _without_update(self, model: ModelSummary) -> AsyncIterator[None]:
+        """Keep pulls from bringing the model up to date while the block lasts, and end those that have not ended."""
+        async with AsyncExitStack() as holds:
+            updates = [job for job in await self.store.list_pulls() if job.updates == model.id]
+            for job in updates:
+                try:
+                    holds.enter_context(self.locks.try_hold(lock_of(job.key)))
+                except BeingFetchedError:
+                    raise BeingFetchedError(
+                        f"An update of model '{model.name}' is being pulled: wait for it, or end it, and remove the "
+                        "model then."
+                    ) from None
+            yield
+            if updates:
+                incoming = Incoming(self.models_dir)
+                await end_all(updates, store=self.store, locks=self.locks, incoming=incoming)
 
 
 def plan_removal(
-    model: ModelSummary, models: Sequence[ModelSummary], models_dir: Path, own: OwnFiles | None = None
+    model: ModelSummary, models: Sequence[ModelSummary], versions: Sequence[Version]
 ) -> RemovalPlan:
-    """Return what is deleted with ``model``; ``models`` is the whole catalogue. Looks at files, changes nothing.
+    """Return what is deleted with ``model``; the others are the whole catalogue. Looks at files: blocks.
 
-    A file counts as gglib's own when ``own`` says so: see ``OwnFiles.written_of``.
+    Only files of the model's version are deleted, also those that its row does not name (a projector that was taken
+    away). Files of its row that are of no version are the user's.
     """
-    own = own or OwnFiles(models_dir)
-    holders = _holders(other for other in models if other.id != model.id)
-    notes = own.all()
-    owner = _Owner(model, own.written_of(model, notes), notes)
-    doomed: list[Doomed] = []
-    spared: list[Spared] = []
-    for path in model.all_files:
-        reason = _why_spared(path, owner, holders, own)
-        if reason is not None:
-            spared.append(Spared(path=path, reason=reason))
+    version = next((one for one in versions if one.id == model.version_id), None)
+    uses = FileUses(other for other in models if other.id != model.id)
+    sharers = [
+        other.name for other in models if other.id != model.id and other.version_id == model.version_id
+    ]
+    others = {
+        file.path: one
+        for one in versions
+        if version is not None and one.id != version.id and not one.is_retired
+        for file in one.files
+    }
+    own = () if version is None else version.files
+    doomed: list[Path] = []
+    spared = [
+        Spared(path=path, reason=NOT_DOWNLOADED)
+        for path in model.all_files
+        if path not in {file.path for file in own}
+    ]
+    for file in own:
+        user = sharers[0] if sharers else uses.user_of(file.path)
+        if user is not None:
+            spared.append(Spared(path=file.path, reason=f"model '{user}' uses it, too"))
+        elif file.path in others:
+            spared.append(Spared(path=file.path, reason="another version uses it, too"))
+        elif (reason := why_kept(file)) is not None:
+            spared.append(Spared(path=file.path, reason=reason))
         else:
-            doomed += filter(None, map(doomed_file, (path, part_path(path), note_path(path))))
-    return RemovalPlan(model=model, doomed=tuple(doomed), spared=tuple(spared))
+            doomed.append(file.path)
+    return RemovalPlan(model=model, doomed=doomed_files(doomed), spared=tuple(spared))
 
 
-async def remove_with_files(plan: RemovalPlan, store: ModelStorePort, models_dir: Path) -> Removal | None:
-    """Forget the model and delete its files; None when it was gone already.
-
-    Raises ``StorageError`` before anything has happened. What ends this in the middle, a later gglib makes good.
-    """
-    paths = [file.path for file in plan.doomed]
-    own = OwnFiles(models_dir)
-    async with own.changing():
-        return await _remove(plan, paths, store, own)
+def _doomed_of(files: Sequence[OwnFile]) -> tuple[Doomed, ...]:
+    """Return what deleting the files frees, of those that are there and still gglib's own."""
+    return doomed_files(file.path for file in files if why_kept(file) is None)
 
 
-async def _remove(
-    plan: RemovalPlan, paths: Sequence[Path], store: ModelStorePort, own: OwnFiles
-) -> Removal | None:
-    models_dir = own.models_dir
-    with RemovalJournal(models_dir).noted(paths) as forget:
-        # By its id, which is never given again: since the plan, its name may have become another one's.
-        removed = await store.remove_model(str(plan.model.id))
-        used = _used(await store.list_models())
-        going = [path for path in paths if path not in used]
-        deleted, undeleted = await asyncio.to_thread(delete_files, going, models_dir)
-        _end_pulls(going, models_dir)
-        own.forget(going)
-        if not undeleted:
-            forget()
-    if removed is None:
-        return None
-    freed = {file.path: file.freed_bytes for file in plan.doomed}
+def _removal(before: Sequence[Doomed], left: Version | None, reasons: dict[Path, str]) -> Removal:
+    """Return what became of a version's files; ``left`` is its record where it is not deleted yet. Blocks."""
+    kept = set() if left is None else {file.path for file in left.files}
+    deleted = [file for file in before if not is_there(file.path)]
+    staying = [file for file in before if is_there(file.path) and file.path in kept]
+    refused = [file for file in staying if reasons.get(file.path, IN_USE) != IN_USE]
+    waiting = [file for file in staying if file not in refused]
     return Removal(
-        deleted=tuple(deleted),
-        freed_bytes=sum(freed[path] for path in deleted),
-        undeleted=tuple(undeleted),
+        deleted=tuple(file.path for file in deleted),
+        freed_bytes=sum(file.freed_bytes for file in deleted),
+        undeleted=tuple(Spared(path=file.path, reason=reasons[file.path]) for file in refused),
+        waiting=tuple(file.path for file in waiting),
+        waiting_bytes=sum(file.freed_bytes for file in waiting),
     )
-
-
-async def finish_removals(store: ModelStorePort, models_dir: Path) -> list[Path]:
-    """Delete what a gglib that was killed in the middle of a removal did not; return what was deleted."""
-    journal = RemovalJournal(models_dir)
-    if not journal.is_needed():
-        return []
-    used = _used(await store.list_models())
-    coming = {file.target for job in PullJournal(models_dir).jobs() for file in job.all_files}
-    used |= {path for target in coming for path in (target, part_path(target), note_path(target))}
-    return await asyncio.to_thread(journal.finish, used)
-
-
-def _holders(others: Iterator[ModelSummary]) -> dict[Path, str]:
-    """Return who uses which file, links resolved: a link to a file needs it as much as its path does."""
-    holders = {}
-    for other in others:
-        for path in _used([other]):
-            holders[path] = holders[_resolved(path)] = other.name
-    return holders
-
-
-def _used(models: Sequence[ModelSummary]) -> set[Path]:
-    return {path for model in models for path in model.all_files}
-
-
-def _why_spared(path: Path, owner: _Owner, holders: dict[Path, str], own: OwnFiles) -> str | None:
-    if path not in owner.written:
-        is_outside = owner.model.is_downloaded and not is_inside(path, own.models_dir)
-        return "it is outside of gglib's own directory" if is_outside else "gglib did not download it"
-    holder = holders.get(path) or holders.get(_resolved(path))
-    if holder is not None:
-        return f"model '{holder}' uses it, too"
-    if is_being_fetched(path):
-        return "it is being fetched now"
-    return _why_no_plain_file(path) or _why_changed(path, owner.notes.get(path), own)
-
-
-def _why_changed(path: Path, note: OwnFile | None, own: OwnFiles) -> str | None:
-    is_there = os.path.lexists(path)  # what is gone may have left a part
-    return CHANGED if note is not None and is_there and not own.is_same(note) else None
-
-
-def _why_no_plain_file(path: Path) -> str | None:
-    try:
-        mode = path.lstat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return None  # gone already; a part of it may be there
-    except OSError as error:
-        return f"it cannot be looked at ({error.strerror or error})"
-    if stat.S_ISLNK(mode):
-        return "it is a link, whose file is somebody else's"
-    return None if stat.S_ISREG(mode) else "it is no file"
-
-
-def doomed_file(path: Path) -> Doomed | None:
-    """Return what deleting a file frees; None where there is none."""
-    try:
-        status = path.lstat()
-    except OSError:
-        return None
-    is_last_name = status.st_nlink == 1
-    return Doomed(
-        path=path,
-        size_bytes=status.st_size,
-        freed_bytes=status.st_blocks * BLOCK_BYTES if is_last_name else 0,
-    )
-
-
-def is_being_fetched(path: Path) -> bool:
-    """Whether a gglib that lives has the note of a newer version locked, as whoever fetches does."""
-    try:
-        descriptor = open_regular(note_path(path))
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def _end_pulls(paths: Sequence[Path], models_dir: Path) -> None:
-    """Forget the pulls of what is gone, so that nobody is told to go on with them."""
-    journal = PullJournal(models_dir)
-    for job in journal.jobs():
-        if {file.target for file in job.files} & set(paths):
-            journal.end(job)
-
-
-def _resolved(path: Path) -> Path:
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError):  # a circle of links
-        return path

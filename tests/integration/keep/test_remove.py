@@ -1,361 +1,359 @@
-"""What ``rm --files`` deletes, what it never touches, and what a kill in the middle of it leaves."""
+"""What ``rm`` forgets, what ``rm --files`` deletes, and what neither ever touches: real files, a real catalogue."""
 
 import asyncio
-import errno
 import fcntl
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from gglib.core.errors import StorageError
+from gglib.core.errors import BeingFetchedError
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary, NewModel
+from gglib.core.versions import FileRole, IncomingFile, NewVersion, PullJob
 from gglib.db import SqliteCatalog
-from gglib.usecases.pull_journal import JobFile, PullJob, PullJournal
-from gglib.usecases.removal_journal import delete_files
-from gglib.usecases.remove_model import (
-    Removal,
-    RemovalPlan,
-    finish_removals,
-    plan_removal,
-    remove_with_files,
-)
+from gglib.usecases.versions.deleting import CHANGED, collect_retired
+from gglib.usecases.versions.incoming import SWEEPING
+
+if TYPE_CHECKING:
+    from tests.integration.keep.conftest import House
+else:
+    House = object
 
 CONTENT = b"x" * 100_000
-Put = Callable[..., Path]
+KEY = "s-" + "ab" * 16
+JOB = "0123456789abcdef"
+SOURCE_OF_JOB = ModelSource(repo="ada/coder")
 
 
-@pytest.fixture
-def put(models_dir: Path) -> Put:
-    """Return a maker of files in gglib's own directory."""
-
-    def make(name: str, content: bytes = CONTENT) -> Path:
-        path = models_dir / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        return path
-
-    return make
+@contextmanager
+def used(path: Path) -> Iterator[None]:
+    """Hold a version as an engine does."""
+    descriptor = os.open(path, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
-def pulled(*paths: Path, name: str = "coder", projector: Path | None = None) -> NewModel:
-    """Return a model that gglib downloaded."""
-    return NewModel(
-        name=name,
-        paths=paths,
-        size_bytes=1,
-        facts=GgufFacts(architecture="llama"),
-        projector=projector,
-        projector_sha256=None if projector is None else "ab" * 32,
-        is_downloaded=True,
-    )
-
-
-async def plan_for(catalog: SqliteCatalog, models_dir: Path, name: str = "coder") -> RemovalPlan:
-    """Decide what goes with a model of the catalogue."""
-    model = await catalog.resolve_model(name)
-    assert model is not None
-    return plan_removal(model, await catalog.list_models(), models_dir)
-
-
-async def remove(catalog: SqliteCatalog, models_dir: Path, name: str = "coder") -> Removal:
-    """Remove a model with its files."""
-    removal = await remove_with_files(await plan_for(catalog, models_dir, name), catalog, models_dir)
-    assert removal is not None
-    return removal
-
-
-def left_in(models_dir: Path) -> list[Path]:
-    """Return all that is there, hidden or not."""
-    return sorted(models_dir.rglob("*"))
-
-
-class TestDeleting:
-    async def test_all_of_the_model_goes(self, catalog: SqliteCatalog, models_dir: Path, put: Put) -> None:
-        """Shards, projector and the directories that are empty then are gone, and the row; the rest stays."""
-        shards = [put(f"ada/coder/big-0000{number}-of-00002.gguf") for number in (1, 2)]
-        projector = put("ada/coder/mmproj-F16.gguf")
-        other = put("ada/other/other.gguf")
-        await catalog.add_model(pulled(*shards, projector=projector))
-        blocks = sum(path.stat().st_blocks * 512 for path in (*shards, projector))
-        removal = await remove(catalog, models_dir)
-        assert await catalog.list_models() == []
-        assert set(removal.deleted) == {*shards, projector}
-        assert removal.freed_bytes == blocks >= 3 * len(CONTENT)
-        assert left_in(models_dir) == [other.parent.parent, other.parent, other]
-        assert not (models_dir / "ada" / "coder").exists()
-
-    async def test_the_directory_of_models_stays(
-        self, catalog: SqliteCatalog, models_dir: Path, put: Put
-    ) -> None:
-        """The last model takes its directories along, but never ``models/`` itself."""
-        await catalog.add_model(pulled(put("ada/coder/a.gguf")))
-        await remove(catalog, models_dir)
-        assert left_in(models_dir) == []
-
-    def test_the_directory_of_models_is_not_emptied_away(self, models_dir: Path, put: Put) -> None:
-        """Also when nothing at all is left in it, it is nobody's to remove."""
-        assert delete_files([put("a.gguf")], models_dir)[0] == [models_dir / "a.gguf"]
-        assert models_dir.is_dir()
-
-    async def test_parts_and_notes_go_too(self, catalog: SqliteCatalog, models_dir: Path, put: Put) -> None:
-        """What is left of a newer version that did not arrive goes, and nobody is told to go on with it."""
-        path = put("ada/coder/a.gguf")
-        for suffix in (".part", ".part.note"):
-            put(f"ada/coder/a.gguf{suffix}")
-        journal = PullJournal(models_dir)
-        journal.begin(job_for(path))
-        await catalog.add_model(pulled(path))
-        await remove(catalog, models_dir)
-        assert left_in(models_dir) == []
-        assert journal.jobs() == []
-
-    async def test_a_hard_link_frees_nothing(
-        self, catalog: SqliteCatalog, models_dir: Path, tmp_path: Path, put: Put
-    ) -> None:
-        """A file with another name is deleted by this one, and no byte is claimed to be free."""
-        path = put("a.gguf")
-        os.link(path, tmp_path / "mine.gguf")
-        await catalog.add_model(pulled(path))
-        removal = await remove(catalog, models_dir)
-        assert (removal.freed_bytes, path.exists()) == (0, False)
-        assert (tmp_path / "mine.gguf").read_bytes() == CONTENT
-
-    async def test_holes_are_not_counted(self, catalog: SqliteCatalog, models_dir: Path, put: Put) -> None:
-        """What is freed are blocks on the disk, not the size that a file claims."""
-        path = put("a.gguf", b"x")
-        os.truncate(path, 1_000_000_000)
-        await catalog.add_model(pulled(path))
-        assert (await remove(catalog, models_dir)).freed_bytes < 1_000_000
-
-    async def test_a_file_that_is_gone_is_no_error(
-        self, catalog: SqliteCatalog, models_dir: Path, put: Put
-    ) -> None:
-        """A model whose file somebody deleted is forgotten."""
-        put("ada/a.gguf").unlink()
-        await catalog.add_model(pulled(models_dir / "ada" / "a.gguf"))
-        assert (await remove(catalog, models_dir)).deleted == ()
-        assert await catalog.list_models() == []
-
-    async def test_what_cannot_be_deleted_is_told_and_tried_again(
-        self, catalog: SqliteCatalog, models_dir: Path, put: Put
-    ) -> None:
-        """A directory in the place of a file is in the way; once it is gone, so is the note."""
-        path = put("ada/a.gguf")
-        await catalog.add_model(pulled(path))
-        plan = await plan_for(catalog, models_dir)
-        path.unlink()
-        path.mkdir()
-        removal = await remove_with_files(plan, catalog, models_dir)
-        assert removal is not None
-        assert [undeleted.path for undeleted in removal.undeleted] == [path]
-        path.rmdir()
-        put("ada/a.gguf")
-        assert await finish_removals(catalog, models_dir) == [path]
-        assert left_in(models_dir) == []
-
-    async def test_nothing_happens_where_no_note_can_be_written(
-        self, catalog: SqliteCatalog, models_dir: Path, put: Put
-    ) -> None:
-        """Without a note there is no removal: row and file stay."""
-        path = put("a.gguf")
-        put(".removals")
-        await catalog.add_model(pulled(path))
-        with pytest.raises(StorageError, match="leave --files out"):
-            await remove(catalog, models_dir)
-        assert path.exists()
-        assert len(await catalog.list_models()) == 1
-
-    async def test_a_full_disk_has_no_room_for_a_note(
-        self, catalog: SqliteCatalog, models_dir: Path, put: Put, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Where nothing fits on the disk any more the removal does without a note, and leaves none behind."""
-        path = put("a.gguf")
-        await catalog.add_model(pulled(path))
-
-        def no_room(descriptor: int) -> None:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-        monkeypatch.setattr(os, "fsync", no_room)
-        assert (await remove(catalog, models_dir)).deleted == (path,)
-        assert await catalog.list_models() == []
-        assert left_in(models_dir) == []
-
-    async def test_a_disk_that_fails_is_told(
-        self, catalog: SqliteCatalog, models_dir: Path, put: Put, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Another failure of the disk is no reason to go on: row and file stay, and no part of a note."""
-        path = put("a.gguf")
-        await catalog.add_model(pulled(path))
-
-        def broken(descriptor: int) -> None:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-        monkeypatch.setattr(os, "fsync", broken)
-        with pytest.raises(StorageError, match="leave --files out"):
-            await remove(catalog, models_dir)
-        assert left_in(models_dir) == [path]
-        assert len(await catalog.list_models()) == 1
-
-
-def job_for(path: Path) -> PullJob:
-    """Return a pull that would bring a file."""
+def update_of(model_id: int) -> PullJob:
+    """Return a pull that would bring a model up to date."""
     return PullJob(
+        key=JOB,
         asked="ada/coder",
         name="coder",
         aliases=(),
-        source=ModelSource(),
-        files=(JobFile(target=path, size_bytes=1, sha256=None),),
-        projector=None,
+        source=SOURCE_OF_JOB,
+        files=(IncomingFile(name="a.gguf", role=FileRole.MODEL, key=KEY, size_bytes=1, sha256="ab" * 32),),
+        updates=model_id,
     )
 
 
+class TestDeleting:
+    async def test_all_of_the_version_goes(self, house: House) -> None:
+        """Shards, projector, manifest and the directories that are empty then are gone, and the row; the rest stays."""
+        files = {f"big-0000{number}-of-00002.gguf": CONTENT for number in (1, 2)}
+        version = house.version("ada/coder/Q4-1", files, projector=CONTENT)
+        await house.pull(version)
+        other = house.put("ada/other.gguf")
+        blocks = sum(file.path.stat().st_blocks * 512 for file in version.files)
+        removal = await house.remove()
+        assert await house.catalog.list_models() == []
+        assert await house.catalog.list_versions() == []
+        assert removal.deleted == tuple(file.path for file in version.files)
+        assert removal.freed_bytes == blocks >= 3 * len(CONTENT)
+        assert (removal.undeleted, removal.waiting) == ((), ())
+        assert sorted(house.models_dir.rglob("*")) == [other.parent, other]
+
+    async def test_a_projector_that_was_taken_away_goes_too(self, house: House) -> None:
+        """It is a file of the version, whether the row names it or not (``set --mmproj none``)."""
+        model = await house.pull(house.version("ada/Q4-1", projector=CONTENT))
+        await house.catalog.replace_model("coder", _as_new(model, projector=None))
+        assert len((await house.remove()).deleted) == 2
+        assert house.left() == []
+
+    async def test_a_hard_link_of_the_users_stays(self, house: House, tmp_path: Path) -> None:
+        """The name that gglib gave goes, the user's stays, and no byte is claimed to be free."""
+        version = house.version("ada/Q4-1")
+        os.link(version.files[0].path, tmp_path / "mine.gguf")
+        await house.pull(version)
+        removal = await house.remove()
+        assert (removal.freed_bytes, version.files[0].path.exists()) == (0, False)
+        assert (tmp_path / "mine.gguf").read_bytes() == CONTENT
+
+    async def test_a_file_that_is_gone_is_no_error(self, house: House) -> None:
+        """A model whose file was deleted by hand is forgotten, with its version."""
+        version = house.version("ada/Q4-1")
+        version.files[0].path.unlink()
+        await house.pull(version)
+        assert (await house.remove()).deleted == ()
+        assert await house.catalog.list_versions() == []
+        assert list(house.models_dir.iterdir()) == []
+
+    async def test_a_version_in_use_goes_later(self, house: House) -> None:
+        """While an engine has it only the row goes; the next collection after that deletes the files."""
+        version = house.version("ada/Q4-1")
+        await house.pull(version)
+        with used(version.hold_path):
+            removal = await house.remove()
+            assert (removal.deleted, removal.waiting) == ((), (version.files[0].path,))
+            assert removal.waiting_bytes >= len(CONTENT)
+            assert await house.catalog.list_models() == []
+        await collect_retired(house.catalog, house.models_dir)
+        assert list(house.models_dir.iterdir()) == []
+
+    async def test_what_could_not_be_deleted_is_tried_again(self, house: House) -> None:
+        """A directory in the place of the home's disk keeps the record; the file goes once it can."""
+        version = house.version("ada/Q4-1")
+        await house.pull(version)
+        away = house.models_dir.with_name("away")
+        plan = await house.plan_removal()
+        house.models_dir.rename(away)
+        assert await house.removals.remove(plan) is not None
+        away.rename(house.models_dir)
+        assert version.files[0].path.exists()
+        await collect_retired(house.catalog, house.models_dir)
+        assert list(house.models_dir.iterdir()) == []
+
+    async def test_what_the_user_put_there_since_is_not_deleted(self, house: House) -> None:
+        """A file that came to the place of one whose removal waited is the user's (kind 5)."""
+        version = house.version("ada/Q4-1")
+        path = version.files[0].path
+        await house.pull(version)
+        with used(version.hold_path):
+            await house.remove()
+        path.unlink()
+        path.write_bytes(b"y" * len(CONTENT))
+        (deletion,) = await collect_retired(house.catalog, house.models_dir)
+        assert [(kept.path, kept.reason) for kept in deletion.kept] == [(path, CHANGED)]
+        assert path.read_bytes() == b"y" * len(CONTENT)
+        assert await house.catalog.list_versions() == []
+
+    async def test_a_file_of_the_users_in_the_directory_stays(self, house: House) -> None:
+        """What was put beside the files of a version keeps its directory."""
+        await house.pull(house.version("ada/Q4-1"))
+        house.put("ada/Q4-1/notes.txt", b"mine")
+        await house.remove()
+        assert house.left() == ["ada/Q4-1/notes.txt"]
+
+
 class TestSparing:
-    async def spared(
-        self, catalog: SqliteCatalog, models_dir: Path, model: NewModel
-    ) -> tuple[dict[Path, str], RemovalPlan]:
-        """Add and remove a model and return what stayed, and why."""
-        await catalog.add_model(model)
-        plan = await plan_for(catalog, models_dir)
-        await remove_with_files(plan, catalog, models_dir)
-        assert await catalog.resolve_model("coder") is None
-        return {file.path: file.reason for file in plan.spared}, plan
-
-    async def test_a_file_of_the_users_own(self, catalog: SqliteCatalog, models_dir: Path, put: Put) -> None:
-        """A file that gglib did not download stays, even inside ``models/``."""
-        path = put("mine.gguf")
-        reasons, _ = await self.spared(catalog, models_dir, replace(pulled(path), is_downloaded=False))
-        assert reasons == {path: "gglib did not download it"}
+    async def test_a_file_of_the_users_own(self, house: House) -> None:
+        """A model of a file that gglib did not write is forgotten, and the file stays, also below ``models/``."""
+        path = house.put("mine.gguf")
+        await house.add(path, name="coder")
+        plan = await house.plan_removal()
+        assert (plan.doomed, [(file.path, file.reason) for file in plan.spared]) == (
+            (),
+            [(path, "gglib did not download it")],
+        )
+        assert await house.remove() is not None
         assert path.exists()
 
-    async def test_a_file_outside(self, catalog: SqliteCatalog, models_dir: Path, tmp_path: Path) -> None:
-        """A file outside of ``models/`` stays, whatever the catalogue says of it."""
-        path = tmp_path / "out.gguf"
-        path.write_bytes(CONTENT)
-        sideways = models_dir / ".." / ".." / "out.gguf"
-        for given in (path, sideways):
-            reasons, _ = await self.spared(catalog, models_dir, pulled(given))
-            assert "outside" in reasons[given]
-        assert path.exists()
+    async def test_a_projector_of_the_users_own(self, house: House) -> None:
+        """The model's own file goes, the projector that the user set for it stays."""
+        model = await house.pull(house.version("ada/Q4-1"))
+        users = house.put("ada/mmproj-mine.gguf")
+        await house.catalog.replace_model("coder", _as_new(model, projector=users))
+        plan = await house.plan_removal()
+        assert [file.path.name for file in plan.doomed] == ["a.gguf"]
+        assert [(file.path, file.reason) for file in plan.spared] == [(users, "gglib did not download it")]
+        await house.remove()
+        assert house.left() == ["ada/mmproj-mine.gguf"]
 
-    async def test_a_directory_that_leads_outside(
-        self, catalog: SqliteCatalog, models_dir: Path, tmp_path: Path
+    @pytest.mark.parametrize("change", ["written", "replaced", "link", "fifo"])
+    async def test_what_is_not_the_file_that_gglib_wrote(
+        self, house: House, tmp_path: Path, change: str
     ) -> None:
-        """A link to another disk in the place of a directory is not followed."""
-        (tmp_path / "disk").mkdir()
-        (tmp_path / "disk" / "a.gguf").write_bytes(CONTENT)
-        (models_dir / "ada").symlink_to(tmp_path / "disk", target_is_directory=True)
-        path = models_dir / "ada" / "a.gguf"
-        reasons, _ = await self.spared(catalog, models_dir, pulled(path))
-        assert "outside" in reasons[path]
-        assert path.exists()
+        """A file that was written to, or that another one or a link is in the place of, stays, and that is said."""
+        version = house.version("ada/Q4-1")
+        path = version.files[0].path
+        await house.pull(version)
+        if change == "written":
+            path.write_bytes(b"y" * len(CONTENT))
+        else:
+            path.unlink()
+        if change == "replaced":
+            path.write_bytes(b"y" * len(CONTENT))
+        elif change == "link":
+            (tmp_path / "real.gguf").write_bytes(CONTENT)
+            path.symlink_to(tmp_path / "real.gguf")
+        elif change == "fifo":
+            os.mkfifo(path)
+        plan = await house.plan_removal()
+        reasons = {"link": "it is a link", "fifo": "it is no file"}
+        assert (plan.doomed, [file.reason for file in plan.spared]) == ((), [reasons.get(change, CHANGED)])
+        await house.remove()
+        assert path.is_symlink() or path.exists()
+        assert await house.catalog.list_versions() == []
 
-    async def test_a_link(self, catalog: SqliteCatalog, models_dir: Path, tmp_path: Path) -> None:
-        """A link in the place of a file is somebody else's, and so is what it leads to."""
-        (tmp_path / "real.gguf").write_bytes(CONTENT)
-        (models_dir / "a.gguf").symlink_to(tmp_path / "real.gguf")
-        reasons, _ = await self.spared(catalog, models_dir, pulled(models_dir / "a.gguf"))
-        assert "link" in reasons[models_dir / "a.gguf"]
-        assert (models_dir / "a.gguf").is_symlink()
-        assert (tmp_path / "real.gguf").exists()
+    async def test_a_shared_projector_of_an_older_home(self, house: House) -> None:
+        """Two versions without directories name one projector: it stays with the first, and goes with the second."""
+        projector = house.wrote(house.put("ada/mmproj.gguf"), FileRole.PROJECTOR)
+        for name in ("q4", "q8"):
+            own = house.wrote(house.put(f"ada/{name}.gguf"))
+            await house.pull(NewVersion(directory=None, source=SOURCE_OF_JOB, files=(own, projector)), name)
+        plan = await house.plan_removal("q4")
+        assert [(file.path, file.reason) for file in plan.spared] == [
+            (projector.path, "model 'q8' uses it, too")
+        ]
+        await house.remove("q4")
+        assert house.left() == ["ada/mmproj.gguf", "ada/q8.gguf"]
+        await house.remove("q8")
+        assert house.left() == []
 
-    async def test_a_file_that_is_hidden(
-        self, catalog: SqliteCatalog, models_dir: Path, put: Put, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """A file in a directory that may not be searched is not taken to be gone: it is said to stay."""
-        path = put("ada/a.gguf")
-        look = Path.lstat
+    async def test_a_projector_that_is_shared_by_hard_link(self, house: House) -> None:
+        """Each version has its own name of the file: one goes, frees nothing, and the other model keeps its own."""
+        first = house.version("ada/Q4-1", projector=CONTENT)
+        second = house.version("ada/Q8-2", {"b.gguf": CONTENT})
+        linked = house.models_dir / "ada/Q8-2/mmproj.gguf"
+        os.link(first.files[1].path, linked)
+        files = (*second.files, house.wrote(linked, FileRole.PROJECTOR))
+        await house.pull(first, "q4")
+        await house.pull(replace(second, files=files), "q8")
+        removal = await house.remove("q4")
+        assert len(removal.deleted) == 2
+        assert removal.freed_bytes < 2 * len(CONTENT)
+        assert linked.read_bytes() == CONTENT
 
-        def forbid(looked_at: Path) -> os.stat_result:
-            if looked_at.parent == path.parent:
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-            return look(looked_at)
+    async def test_a_version_that_two_models_have(self, house: House) -> None:
+        """It stays whole with the first, with the reason."""
+        version = house.version("ada/Q4-1")
+        await house.pull(version)
+        other = house.version("ada/Q8-2", {"b.gguf": CONTENT})
+        model = await house.pull(other, "other")
+        plan = await house.plan_removal("other")
+        assert [file.path for file in plan.doomed] == [model.paths[0]]
 
-        monkeypatch.setattr(Path, "lstat", forbid)
-        reasons, _ = await self.spared(catalog, models_dir, pulled(path))
-        assert reasons == {path: "it cannot be looked at (Permission denied)"}
+    @pytest.mark.parametrize("way", ["path", "link", "directory"])
+    async def test_a_file_that_another_model_has(self, house: House, tmp_path: Path, way: str) -> None:
+        """As its projector, through a link to it or to its directory: the file stays until that model goes, too."""
+        version = house.version("ada/Q4-1", projector=CONTENT)
+        projector = version.files[1].path
+        await house.pull(version)
+        if way == "link":
+            (tmp_path / "link.gguf").symlink_to(projector)
+        elif way == "directory":
+            (tmp_path / "way").symlink_to(projector.parent, target_is_directory=True)
+        paths = {"path": projector, "link": tmp_path / "link.gguf", "directory": tmp_path / "way/mmproj.gguf"}
+        (tmp_path / "mine.gguf").write_bytes(CONTENT)
+        await house.add(tmp_path / "mine.gguf", projector=paths[way])
+        plan = await house.plan_removal()
+        assert [(file.path, file.reason) for file in plan.spared] == [
+            (projector, "model 'mine' uses it, too")
+        ]
+        await house.remove()
+        assert projector.read_bytes() == CONTENT
+        assert not version.files[0].path.exists()
+        await house.catalog.remove_model("mine")
+        await collect_retired(house.catalog, house.models_dir)
+        assert house.left() == []
 
-    async def test_a_projector_that_another_model_uses(
-        self, catalog: SqliteCatalog, models_dir: Path, put: Put
-    ) -> None:
-        """Two quantizations share a projector: it stays with the first, and goes with the second."""
-        projector = put("ada/mmproj.gguf")
-        await catalog.add_model(pulled(put("ada/q8.gguf"), name="q8", projector=projector))
-        reasons, _ = await self.spared(catalog, models_dir, pulled(put("ada/q4.gguf"), projector=projector))
-        assert reasons == {projector: "model 'q8' uses it, too"}
-        assert projector.exists()
-        await remove(catalog, models_dir, "q8")
-        assert not projector.exists()
 
-    async def test_a_file_that_another_model_links_to(
-        self, catalog: SqliteCatalog, models_dir: Path, tmp_path: Path, put: Put
-    ) -> None:
-        """A model that was added by a link to the file keeps the file."""
-        path = put("a.gguf")
-        (tmp_path / "link.gguf").symlink_to(path)
-        await catalog.add_model(replace(pulled(tmp_path / "link.gguf", name="linked"), is_downloaded=False))
-        reasons, _ = await self.spared(catalog, models_dir, pulled(path))
-        assert reasons == {path: "model 'linked' uses it, too"}
-        assert path.exists()
-
-    async def test_a_file_that_another_model_reaches_by_another_way(
-        self, catalog: SqliteCatalog, models_dir: Path, put: Put
-    ) -> None:
-        """Two paths to one file, through a link between directories of ``models/``, are one file."""
-        path = put("real/a.gguf")
-        (models_dir / "link").symlink_to(models_dir / "real", target_is_directory=True)
-        await catalog.add_model(pulled(path, name="straight"))
-        roundabout = models_dir / "link" / "a.gguf"
-        reasons, _ = await self.spared(catalog, models_dir, pulled(roundabout))
-        assert reasons == {roundabout: "model 'straight' uses it, too"}
-        assert path.exists()
-
-    async def test_a_file_whose_newer_version_comes_just_now(
-        self, catalog: SqliteCatalog, models_dir: Path, put: Put
-    ) -> None:
-        """While another gglib fetches to the same place, nothing of it is deleted."""
-        path, part, note = put("a.gguf"), put("a.gguf.part"), put("a.gguf.part.note")
-        with note.open() as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
-            reasons, _ = await self.spared(catalog, models_dir, pulled(path))
-        assert reasons == {path: "it is being fetched now"}
-        assert path.exists()
-        assert part.exists()
-        assert note.exists()
-
-    async def test_a_model_that_got_the_name_meanwhile(
-        self, catalog: SqliteCatalog, models_dir: Path, put: Put
-    ) -> None:
+class TestMeanwhile:
+    async def test_a_model_that_got_the_name_meanwhile(self, house: House) -> None:
         """While the user thought about it, the model went and another one came: that one was not meant."""
-        await catalog.add_model(pulled(put("old.gguf")))
-        plan = await plan_for(catalog, models_dir)
-        await catalog.remove_model("coder")
-        other = await catalog.add_model(pulled(put("new.gguf")))
-        assert await remove_with_files(plan, catalog, models_dir) is None
-        assert await catalog.list_models() == [other]
+        await house.pull(house.version("ada/Q4-1"))
+        plan = await house.plan_removal()
+        await house.catalog.remove_model("coder")
+        other = await house.pull(house.version("ada/Q8-2"))
+        assert await house.removals.remove(plan) is None
+        assert await house.catalog.list_models() == [other]
         assert other.paths[0].exists()
 
-    async def test_a_file_that_got_another_owner_meanwhile(
-        self, catalog: SqliteCatalog, models_dir: Path, put: Put
-    ) -> None:
-        """A model that came to use the file while the user was being asked keeps it."""
-        path, shared = put("a.gguf"), put("mmproj.gguf")
-        await catalog.add_model(pulled(path, projector=shared))
-        plan = await plan_for(catalog, models_dir)
-        await catalog.add_model(pulled(put("b.gguf"), name="new", projector=shared))
-        await remove_with_files(plan, catalog, models_dir)
-        assert (path.exists(), shared.exists()) == (False, True)
+    async def test_a_model_that_was_updated_meanwhile(self, house: House) -> None:
+        """What the model has at the removal goes, not what it had when it was asked about."""
+        model = await house.pull(house.version("ada/Q4-1"))
+        plan = await house.plan_removal()
+        await house.pull(house.version("ada/Q4-2"), updates=model.id)
+        assert await house.removals.remove(plan) is not None
+        assert house.left() == []
+
+    @pytest.mark.parametrize("with_files", [True, False])
+    async def test_an_update_that_is_being_pulled(self, house: House, *, with_files: bool) -> None:
+        """The removal says so, and nothing has changed; the row would come back with the end of the pull."""
+        model = await house.pull(house.version("ada/Q4-1"))
+        await house.catalog.begin_pull(update_of(model.id))
+        plan = await house.plan_removal()
+        with (
+            house.locks.try_hold(f"pull-{JOB}"),
+            pytest.raises(BeingFetchedError, match="An update of model 'coder' is being pulled: wait for it"),
+        ):
+            await (house.removals.remove(plan) if with_files else house.removals.forget(model))
+        assert await house.catalog.list_models() == [model]
+        assert len(await house.catalog.list_pulls()) == 1
+
+    @pytest.mark.parametrize("with_files", [True, False])
+    async def test_an_update_that_did_not_end(self, house: House, *, with_files: bool) -> None:
+        """It ends with the model: no later gglib finishes it, which would bring the model back; its parts go."""
+        model = await house.pull(house.version("ada/Q4-1"))
+        await house.catalog.begin_pull(update_of(model.id))
+        house.put(f".incoming/{KEY}.part")
+        await (house.remove() if with_files else house.forget())
+        assert await house.catalog.list_pulls() == []
+        assert [name for name in house.left() if "incoming" in name] == []
+
+    async def test_what_another_pull_needs_stays(self, house: House) -> None:
+        """An incoming file that is shared with a pull of another model is not given up."""
+        model = await house.pull(house.version("ada/Q4-1"))
+        job = update_of(model.id)
+        await house.catalog.begin_pull(job)
+        await house.catalog.begin_pull(replace(job, key="f" * 16, name="other", updates=None))
+        part = house.put(f".incoming/{KEY}.part")
+        await house.remove()
+        assert [one.key for one in await house.catalog.list_pulls()] == ["f" * 16]
+        assert part.exists()
+
+    async def test_what_a_pull_needs_that_is_being_recorded_stays(self, house: House) -> None:
+        """Between the look at the recorded pulls and the deletion none is added."""
+        model = await house.pull(house.version("ada/Q4-1"))
+        job = update_of(model.id)
+        await house.catalog.begin_pull(job)
+        part = house.put(f".incoming/{KEY}.part")
+        with house.locks.try_hold(SWEEPING):
+            removing = asyncio.ensure_future(house.remove())
+            await asyncio.wait([removing], timeout=0.5)
+            await house.catalog.begin_pull(replace(job, key="f" * 16, name="other", updates=None))
+        async with asyncio.timeout(20):
+            await removing
+        assert part.exists()
+
+
+class TestForgetting:
+    async def test_the_files_stay_known(self, house: House) -> None:
+        """``rm`` keeps the files, and that gglib wrote them stays known."""
+        version = house.version("ada/Q4-1")
+        await house.pull(version)
+        await house.forget()
+        assert [one.files for one in await house.catalog.list_versions()] == [version.files]
+        assert version.files[0].path.exists()
+
+
+def _as_new(model: ModelSummary, *, projector: Path | None) -> NewModel:
+    """Return a model with another projector, as ``set --mmproj`` stores it."""
+    return NewModel(
+        name=model.name,
+        paths=model.paths,
+        size_bytes=model.size_bytes or 0,
+        facts=GgufFacts(architecture="llama"),
+        source=model.source,
+        hashes=model.hashes,
+        projector=projector,
+    )
 
 
 REMOVE = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from gglib.db import SqliteCatalog
-from gglib.usecases.remove_model import plan_removal, remove_with_files
+from gglib.usecases.remove_model import Removals
+from gglib.usecases.versions.locks import HomeLocks
 
 EVENTS = {"open", "os.remove", "os.rename", "os.rmdir", "os.mkdir", "sqlite3.connect"}
 left = int(sys.argv[2])
@@ -363,7 +361,7 @@ armed = False
 
 def hook(event, arguments):
     global left
-    if armed and event in EVENTS and "gg-home" in str(arguments[0]):
+    if armed and event in EVENTS:
         left -= 1
         if left < 0:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -374,39 +372,40 @@ async def main(home):
     global armed
     async with SqliteCatalog(home / "gglib.db") as catalog:
         model = await catalog.resolve_model("coder")
-        plan = plan_removal(model, await catalog.list_models(), home / "models")
+        removals = Removals(catalog, home / "models", HomeLocks(home))
+        plan = await removals.plan(model)
         armed = True
-        await remove_with_files(plan, catalog, home / "models")
+        await removals.remove(plan)
         armed = False
 
 asyncio.run(main(Path(sys.argv[1])))
 """
-"""Kills itself before the so many-th operation that touches the home."""
+"""Kills itself before the so many-th operation on files."""
 
 
-async def test_killed_at_any_step(tmp_path: Path) -> None:
+async def test_killed_at_any_step(house: House, tmp_path: Path) -> None:
     """Whenever a removal is killed, no row is without its file, and the next gglib leaves no file without a row."""
     kills = stages = 0
-    for step in range(40):
-        home = tmp_path / f"gg-home-{step}"
-        models_dir = home / "models"
-        (models_dir / "ada").mkdir(parents=True)
-        files = [models_dir / "ada" / name for name in ("a-00001-of-00002.gguf", "a-00002-of-00002.gguf")]
-        for file in files:
-            file.write_bytes(b"x")
-        async with SqliteCatalog(home / "gglib.db") as catalog:
-            await catalog.add_model(pulled(*files))
-        process = await asyncio.create_subprocess_exec(sys.executable, "-c", REMOVE, home, str(step))
+    for step in range(60):
+        models_dir = tmp_path / f"home-{step}" / "models"
+        models_dir.mkdir(parents=True)
+        async with SqliteCatalog(models_dir.parent / "gglib.db") as catalog:
+            one = type(house)(models_dir, catalog)
+            files = {f"a-0000{number}-of-00002.gguf": b"x" for number in (1, 2)}
+            version = one.version("ada/Q4-1", files)
+            await one.pull(version)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", REMOVE, models_dir.parent, str(step)
+        )
         code = await process.wait()
-        async with SqliteCatalog(home / "gglib.db") as catalog:
-            models: list[ModelSummary] = await catalog.list_models()
+        async with SqliteCatalog(models_dir.parent / "gglib.db") as catalog:
+            models = await catalog.list_models()
             if models:
-                assert all(file.exists() for file in files), "a row without a file"
-            await finish_removals(catalog, models_dir)
+                assert all(file.path.exists() for file in version.files), "a row without a file"
+            await collect_retired(catalog, models_dir)
             assert await catalog.list_models() == models
-        left = [file for file in files if file.exists()]
-        assert left == (files if models else []), f"step {step}: {left}"
-        assert not list(models_dir.rglob("*.json"))
+        left = [file.path.exists() for file in version.files]
+        assert left == [bool(models)] * 2, f"step {step}: {left}"
         if code == 0:
             break
         assert code == -signal.SIGKILL
@@ -415,39 +414,3 @@ async def test_killed_at_any_step(tmp_path: Path) -> None:
     assert code == 0
     assert kills > 6
     assert stages > 1, "no kill came between the row and the end"
-
-
-async def test_a_pull_that_came_after_a_kill_keeps_its_files(
-    catalog: SqliteCatalog, models_dir: Path, tmp_path: Path, put: Put
-) -> None:
-    """What a note would delete stays when a model has it again, a pull is about to, or it is outside of ``models/``."""
-    again, coming, orphan = put("a.gguf"), put("b.gguf"), put("c.gguf")
-    part = put("b.gguf.part")
-    outside = tmp_path / "outside"
-    outside.write_bytes(CONTENT)
-    note = put(".removals/1.json", f'["{again}", "{coming}", "{part}", "{orphan}", "{outside}"]'.encode())
-    await catalog.add_model(pulled(again))
-    PullJournal(models_dir).begin(job_for(coming))
-    assert await finish_removals(catalog, models_dir) == [orphan]
-    assert (again.exists(), coming.exists(), outside.exists(), note.exists()) == (True, True, True, False)
-    assert part.exists()
-
-
-async def test_a_removal_that_is_under_way_is_left_alone(
-    catalog: SqliteCatalog, models_dir: Path, put: Put
-) -> None:
-    """The note of a gglib that lives is locked, and nobody else touches what is in it."""
-    path = put("a.gguf")
-    note = put(".removals/1.json", f'["{path}"]'.encode())
-    with note.open() as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        assert await finish_removals(catalog, models_dir) == []
-    assert path.exists()
-    assert await finish_removals(catalog, models_dir) == [path]
-
-
-async def test_a_torn_note_deletes_nothing(catalog: SqliteCatalog, models_dir: Path, put: Put) -> None:
-    """A note that is no JSON is forgotten."""
-    path, note = put("a.gguf"), put(".removals/1.json", b'["/ho')
-    assert await finish_removals(catalog, models_dir) == []
-    assert (path.exists(), note.exists()) == (True, False)

@@ -1,18 +1,22 @@
 """Files are read again and compared with what is known of them."""
 
 import asyncio
+import fcntl
 import hashlib
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from gglib.core.models import ModelCapabilities, ModelSettings, ModelSource, ModelSummary, NewModel
+from gglib.core.models import ModelCapabilities, ModelEdit, ModelSettings, ModelSource, ModelSummary, NewModel
 from gglib.core.stream_hash import BLOCK_BYTES
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
+from gglib.testing import FakeCatalog
 from gglib.usecases.add_model import AddRequest, add_model
 from gglib.usecases.file_hash import hash_file
 from gglib.usecases.verify_models import (
@@ -22,6 +26,12 @@ from gglib.usecases.verify_models import (
     remember_hashes,
     verify_models,
 )
+from gglib.usecases.versions.deleting import collect_retired
+
+if TYPE_CHECKING:
+    from tests.integration.keep.conftest import House
+else:
+    House = object
 
 Writer = Callable[..., Path]
 ZEROS = hashlib.sha256(bytes(10)).hexdigest()
@@ -32,13 +42,18 @@ def quiet(path: Path, done_bytes: int) -> None:
 
 
 async def verify(*models: ModelSummary) -> list[FileCheck]:
-    """Verify with the real hash."""
-    return await verify_models(models, hash_file, quiet)
+    """Verify with the real hash, in a catalogue that has these models."""
+    return await verify_models(models, FakeCatalog(models), hash_file, quiet)
 
 
-def model(*paths: Path, hashes: tuple[str | None, ...] = ()) -> ModelSummary:
+async def check_in(catalog: SqliteCatalog, *models: ModelSummary) -> list[FileCheck]:
+    """Verify models of a catalogue."""
+    return await verify_models(models, catalog, hash_file, quiet)
+
+
+def model(*paths: Path, hashes: tuple[str | None, ...] = (), number: int = 1) -> ModelSummary:
     """Return a model of these files."""
-    return ModelSummary(id=1, name="m", paths=paths, hashes=hashes)
+    return ModelSummary(id=number, name=f"m{number}", paths=paths, hashes=hashes)
 
 
 @pytest.fixture(name="path")
@@ -54,10 +69,10 @@ async def test_each_file_gets_a_verdict(tmp_path: Path, path: Path) -> None:
     (tmp_path / "directory").mkdir()
     cases = {
         FileVerdict.GOOD: model(path, hashes=(ZEROS,)),
-        FileVerdict.DIFFERS: model(path, hashes=("a" * 64,)),
-        FileVerdict.GONE: model(tmp_path / "none.gguf", hashes=(ZEROS,)),
-        FileVerdict.UNREADABLE: model(tmp_path / "directory", hashes=(ZEROS,)),
-        FileVerdict.UNKNOWN: model(path),
+        FileVerdict.DIFFERS: model(path, hashes=("a" * 64,), number=2),
+        FileVerdict.GONE: model(tmp_path / "none.gguf", hashes=(ZEROS,), number=3),
+        FileVerdict.UNREADABLE: model(tmp_path / "directory", hashes=(ZEROS,), number=4),
+        FileVerdict.UNKNOWN: model(path, number=5),
     }
     checks = await verify(*cases.values())
     assert [check.verdict for check in checks] == list(cases)
@@ -81,7 +96,8 @@ async def test_a_shared_projector_is_read_once(path: Path, tmp_path: Path) -> No
         read.append(file)
         return hash_file(file, tell)
 
-    checks = await verify_models([seeing, replace(seeing, id=2)], counting, quiet)
+    models = [seeing, replace(seeing, id=2)]
+    checks = await verify_models(models, FakeCatalog(models), counting, quiet)
     assert [check.verdict for check in checks] == [FileVerdict.GONE, FileVerdict.GOOD] * 2
     assert read.count(path) == 1
 
@@ -110,13 +126,98 @@ async def test_a_cancelled_verification_stops_reading(path: Path) -> None:
             raise
         return "it went on"
 
-    verification = asyncio.create_task(verify_models([model(path)], slow, quiet))
+    verification = asyncio.create_task(verify_models([model(path)], FakeCatalog([model(path)]), slow, quiet))
     await asyncio.to_thread(has_begun.wait, 10)
     verification.cancel()
     with pytest.raises(asyncio.CancelledError):
         await verification
     go_on.set()
     assert await asyncio.to_thread(has_ended.wait, 3)
+
+
+def is_free(path: Path) -> bool:
+    """Whether a gglib that wants to delete a version could lock it now."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+class TestVersions:
+    async def test_an_update_in_the_meantime_deletes_nothing(self, house: House) -> None:
+        """The version that is read is held to the last of its files, and none of them is called damaged (kind 6)."""
+        old = await house.pull(house.version("ada/Q4-1", projector=b"eye"))
+        old_version = await house.known(old)
+        newer = house.version("ada/Q4-2", {"a.gguf": b"newer"}, projector=b"newer eye")
+        loop, has_updated = asyncio.get_running_loop(), False
+
+        def updating(file: Path, tell: TellRead) -> str:
+            nonlocal has_updated
+            if not has_updated:
+                has_updated = True
+                asyncio.run_coroutine_threadsafe(house.pull(newer, updates=old.id), loop).result(10)
+                asyncio.run_coroutine_threadsafe(
+                    collect_retired(house.catalog, house.models_dir), loop
+                ).result(10)
+            assert not is_free(old_version.hold_path)
+            return hash_file(file, tell)
+
+        checks = await verify_models([old], house.catalog, updating, quiet)
+        assert [(check.path, check.verdict) for check in checks] == [
+            (file.path, FileVerdict.GOOD) for file in old_version.files
+        ]
+        (deletion,) = await collect_retired(house.catalog, house.models_dir)
+        assert len(deletion.gone) == 2
+        assert is_free(newer.hold_path)
+
+    async def test_a_model_that_moved_since_it_was_listed_is_read_as_it_is_now(self, house: House) -> None:
+        """What was listed before an update is not looked for: its files are gone, and nothing is wrong."""
+        old = await house.pull(house.version("ada/Q4-1"))
+        new = await house.pull(house.version("ada/Q4-2", {"a.gguf": b"newer"}), updates=old.id)
+        await collect_retired(house.catalog, house.models_dir)
+        (check,) = await verify_models([old], house.catalog, hash_file, quiet)
+        assert (check.path, check.verdict) == (new.paths[0], FileVerdict.GOOD)
+
+    async def test_a_model_that_was_removed_since_is_left_out(self, house: House) -> None:
+        """There is nothing to say of it."""
+        old = await house.pull(house.version("ada/Q4-1"))
+        await house.remove()
+        assert await verify_models([old], house.catalog, hash_file, quiet) == []
+
+    async def test_a_file_that_is_not_the_one_that_gglib_wrote(self, house: House) -> None:
+        """It is named so, whether its content is right or not; damage of the very file is not."""
+        model = await house.pull(
+            house.version("ada/Q4-1", {"a.gguf": b"one", "b.gguf": b"two", "c.gguf": b"three"})
+        )
+        first, second, third = model.paths
+        first.write_bytes(b"ONE")
+        second.unlink()
+        second.write_bytes(b"two")
+        before = third.stat()
+        third.write_bytes(b"THREE")
+        os.utime(third, ns=(before.st_atime_ns, before.st_mtime_ns))
+        checks = await verify_models([model], house.catalog, hash_file, quiet)
+        assert [(check.verdict, check.is_replaced) for check in checks] == [
+            (FileVerdict.DIFFERS, True),
+            (FileVerdict.GOOD, True),
+            (FileVerdict.DIFFERS, False),
+        ]
+
+    async def test_a_home_that_was_copied_is_known_again(self, house: House) -> None:
+        """A file whose device and inode are not known is gglib's by its content, and has them from then on."""
+        model = await house.pull(house.version("ada/Q4-1"))
+        version = await house.known(model)
+        identity = version.files[0].identity
+        await house.catalog.update_identities(
+            {version.files[0].path: replace(identity, device=None, inode=None)}
+        )
+        (check,) = await verify_models([model], house.catalog, hash_file, quiet)
+        assert (check.verdict, check.is_replaced) == (FileVerdict.GOOD, False)
+        assert (await house.known(model)).files[0].identity == identity
 
 
 class TestRemembering:
@@ -126,14 +227,14 @@ class TestRemembering:
         """A file of which nobody said a hash is unknown first, good then, and different when it changed."""
         path = write(tmp_path / "a.gguf")
         added = await add_model(AddRequest(path=path), catalog, read_model)
-        checks = await verify(added)
+        checks = await check_in(catalog, added)
         (remembered,) = await remember_hashes(checks, catalog, read_model)
         assert remembered.hashes == (hashlib.sha256(path.read_bytes()).hexdigest(),)
         assert replace(remembered, hashes=(), source=ModelSource()) == added
-        assert await remember_hashes(await verify(remembered), catalog, read_model) == []
+        assert await remember_hashes(await check_in(catalog, remembered), catalog, read_model) == []
         with path.open("ab") as file:
             file.write(b"!")
-        (check,) = await verify(remembered)
+        (check,) = await check_in(catalog, remembered)
         assert check.verdict is FileVerdict.DIFFERS
 
     async def test_what_the_user_said_of_the_model_stays(
@@ -141,11 +242,11 @@ class TestRemembering:
     ) -> None:
         """A hash that is remembered leaves the kind as set, and what the header says as it was."""
         await add_model(AddRequest(path=write(tmp_path / "a.gguf")), catalog, read_model)
-        added = await catalog.change_model("a", settings=ModelSettings(kind="rerank"))
+        added = await catalog.edit_model("a", lambda _: ModelEdit(settings=ModelSettings(kind="rerank")))
         assert added is not None
-        (remembered,) = await remember_hashes(await verify(added), catalog, read_model)
+        (remembered,) = await remember_hashes(await check_in(catalog, added), catalog, read_model)
         assert replace(remembered, hashes=(), source=ModelSource()) == added
-        back = await catalog.change_model("a", settings=ModelSettings())
+        back = await catalog.edit_model("a", lambda _: ModelEdit(settings=ModelSettings()))
         assert back is not None
         assert back.capabilities == ModelCapabilities()
 
@@ -155,7 +256,7 @@ class TestRemembering:
         """While a large file was read a pull put another one in its place: the old hash is not that one's."""
         path = write(tmp_path / "a.gguf")
         added = await add_model(AddRequest(path=path), catalog, read_model)
-        checks = await verify(added)
+        checks = await check_in(catalog, added)
         files = read_model(path)
         newer = NewModel(
             name="a",
@@ -174,7 +275,7 @@ class TestRemembering:
     ) -> None:
         """The model went, and another one has its name: that one was not read."""
         added = await add_model(AddRequest(path=write(tmp_path / "a.gguf")), catalog, read_model)
-        checks = await verify(added)
+        checks = await check_in(catalog, added)
         await catalog.remove_model("a")
         other = await add_model(AddRequest(path=write(tmp_path / "b.gguf", 2), name="a"), catalog, read_model)
         assert await remember_hashes(checks, catalog, read_model) == []
@@ -187,5 +288,5 @@ class TestRemembering:
         path = write(tmp_path / "a.gguf")
         wrong = AddRequest(path=path, hashes=("a" * 64,))
         added = await add_model(wrong, catalog, read_model)
-        assert await remember_hashes(await verify(added), catalog, read_model) == []
+        assert await remember_hashes(await check_in(catalog, added), catalog, read_model) == []
         assert (await catalog.list_models())[0].hashes == ("a" * 64,)

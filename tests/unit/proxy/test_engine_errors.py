@@ -225,7 +225,7 @@ def test_an_overflow_keeps_its_numbers_and_says_how_to_get_more() -> None:
     assert problem.error == {
         "message": "request (18049 tokens) exceeds the available context size (1024 tokens); the maximum context "
         "length is 1024 tokens as the model runs: shorten the request, send 'num_ctx': 32768 with it, or run "
-        "'gglib set 'my tiny' --ctx 32768' (the model was trained for 32768).",
+        "\"gglib set 'my tiny' --ctx 32768\" (the model was trained for 32768).",
         "type": "exceed_context_size_error",
         "param": None,
         "code": "context_length_exceeded",
@@ -261,7 +261,7 @@ def test_a_full_cache_names_the_context_that_the_model_runs_with() -> None:
     error = overflow(asked=None, most=1024)
     assert str(error) == (
         "Context size has been exceeded; the maximum context length is 1024 tokens as the model runs: shorten the "
-        "request, send 'num_ctx': 2048 with it, or run 'gglib set 'my tiny' --ctx 2048' "
+        "request, send 'num_ctx': 2048 with it, or run \"gglib set 'my tiny' --ctx 2048\" "
         "(the model was trained for 32768)."
     )
     assert error.facts == {"n_ctx": 1024}

@@ -6,7 +6,7 @@ import pytest
 
 from gglib.core.errors import EngineNotFoundError
 from gglib.core.fit import Fit, MemoryNeed
-from gglib.core.models import ModelSummary
+from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.slots import SlotFit
 from gglib.usecases.doctor import (
     Finding,
@@ -28,6 +28,13 @@ def fit(verdict: Fit, *, slots: int = 4) -> SlotFit:
 
 
 BIG = ModelSummary(id=1, name="big", size_bytes=10**10, paths=(Path("/big.gguf"),))
+PULLED = ModelSummary(
+    id=2,
+    name="pulled",
+    paths=(Path("/m/a.gguf"),),
+    source=ModelSource(origin="hub", repo="ada/coder", file="a b.gguf"),
+    is_downloaded=True,
+)
 
 
 async def test_a_check_that_raises_is_a_failure_and_the_others_run() -> None:
@@ -66,6 +73,7 @@ async def test_a_check_that_raises_is_a_failure_and_the_others_run() -> None:
         (judge_access("10.0.0.1", [], is_insecure=False), Verdict.FAIL),
         (judge_models([], []), Verdict.WARN),
         (judge_models([BIG], ["big"]), Verdict.WARN),
+        (judge_models([PULLED], ["pulled"]), Verdict.WARN),
         (judge_models([BIG], [], ["big"]), Verdict.WARN),
         (judge_models([BIG], []), Verdict.OK),
         (judge_disk(10**9), Verdict.WARN),
@@ -100,4 +108,16 @@ def test_memory_that_is_short_for_all_slots_is_told() -> None:
     assert told == "20.0 GB available; 'big' answers 1 request at a time in it, not 4."
     too_large = judge_memory(10**9, "big model", fit(Fit.TOO_LARGE)).detail
     assert too_large.startswith("1.0 GB available, and 'big model' needs about 10.0 GB: ")
-    assert "'gglib set 'big model' --ctx N'" in too_large
+    assert "\"gglib set 'big model' --ctx N\"" in too_large
+
+
+def test_files_that_gglib_downloaded_are_pulled_again() -> None:
+    """The command can be typed as it stands; files of the user's own are to be put back."""
+    assert judge_models([BIG, PULLED], ["big", "pulled"]).detail == (
+        "The files of big, pulled are gone: \"gglib pull 'ada/coder/a b.gguf'\" brings back 'pulled'; "
+        "put the others back, or forget them with 'gglib rm'."
+    )
+    assert judge_models([PULLED], ["pulled"]).detail.endswith(
+        "brings back 'pulled', or forget them with 'gglib rm'."
+    )
+    assert "are gone: put them back, or" in judge_models([BIG], ["big"]).detail

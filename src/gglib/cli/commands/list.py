@@ -1,8 +1,15 @@
 """``gglib list``: what is in the catalogue."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from gglib.cli.context import Options
+
+if TYPE_CHECKING:
+    from gglib.core.models import ModelSummary
+    from gglib.core.ports.store import HomeStorePort
+    from gglib.core.versions import Version
 
 COLUMNS = (
     *("ID", "NAME", "ALIASES", "ARCHITECTURE", "PARAMS", "QUANT", "SIZE", "CONTEXT"),
@@ -21,7 +28,6 @@ def command(options: Options, *, as_json: bool) -> None:
     """
     import time
 
-    from gglib.bootstrap.catalog import own_files
     from gglib.cli import keep_words, listing, render
     from gglib.cli.instance import states_of
     from gglib.cli.runner import with_catalog
@@ -29,7 +35,7 @@ def command(options: Options, *, as_json: bool) -> None:
     from gglib.usecases.disk_use import disk_use
 
     settings = options.settings()
-    models = with_catalog(settings, lambda store: store.list_models())
+    models, versions = with_catalog(settings, _models_and_versions)
     states = states_of(settings)
     if as_json:
         render.show_json([model_json(model, states.get(model.id)) for model in models])
@@ -61,4 +67,8 @@ def command(options: Options, *, as_json: bool) -> None:
             folded=("NAME", "ALIASES", "SOURCE"),
             spared=("ARCHITECTURE", "ALIASES", "PARAMS", "ID", "SOURCE", "CONTEXT"),
         )
-        render.show_line(keep_words.total(disk_use(models, own_files(settings))))
+        render.show_line(keep_words.total(disk_use(models, versions)))
+
+
+async def _models_and_versions(store: "HomeStorePort") -> "tuple[list[ModelSummary], list[Version]]":
+    return await store.list_models(), await store.list_versions()

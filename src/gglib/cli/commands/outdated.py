@@ -7,7 +7,7 @@ import click
 if TYPE_CHECKING:
     from gglib.cli.context import Options
     from gglib.core.models import ModelSummary
-    from gglib.core.ports import ModelStorePort
+    from gglib.core.ports.store import HomeStorePort
     from gglib.usecases.outdated_models import UpstreamCheck
 
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
-    """Say which models changed in the repository that they came from.
+    """Say which models changed where they came from.
 
-    A model that was pulled at a revision by name stays at that. The exit code is 1 when a repository could not be
-    asked.
+    Repositories of the hub and addresses are asked. A model that was pulled at a revision by name stays at that. The
+    exit code is 1 when a repository or a server could not be asked.
     """
     from gglib.bootstrap.hub import open_hub
     from gglib.cli import keep_words, render
@@ -28,10 +28,10 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     options: Options = ctx.obj
     settings = options.settings()
 
-    async def check(store: "ModelStorePort") -> "tuple[list[ModelSummary], list[UpstreamCheck]]":
+    async def check(store: "HomeStorePort") -> "tuple[list[ModelSummary], list[UpstreamCheck]]":
         models = await store.list_models()
         async with open_hub() as hub:
-            return models, await check_upstream(models, hub, settings.models_dir)
+            return models, await check_upstream(models, await store.list_versions(), hub)
 
     models, checks = with_catalog(settings, check)
     if as_json:
@@ -48,9 +48,9 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
 
 def _say_the_rest(current: int, elsewhere: int) -> None:
     if current:
-        click.echo(f"{_models(current)} as in the repository.")
+        click.echo(f"{_models(current)} as at the source.")
     if elsewhere:
-        click.echo(f"{_models(elsewhere)} from no repository, so there is nothing to compare.")
+        click.echo(f"{_models(elsewhere)} from no repository and no address, so there is nothing to compare.")
 
 
 def _models(number: int) -> str:
@@ -61,6 +61,8 @@ def _as_json(check: "UpstreamCheck") -> dict[str, object]:
     return {
         "model": check.model.name,
         "repo": check.repo,
+        "asked_revision": check.model.source.asked_revision,
+        "size_bytes": check.model.size_bytes,
         "state": check.state.value,
         "old_revision": check.old_revision,
         "new_revision": check.new_revision,

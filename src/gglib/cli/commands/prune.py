@@ -6,7 +6,6 @@ import click
 
 if TYPE_CHECKING:
     from gglib.cli.context import Options
-    from gglib.core.ports import ModelStorePort
     from gglib.usecases.prune_models import Pruned, PrunePlan
 
 
@@ -23,28 +22,19 @@ def command(ctx: click.Context, *, yes: bool, dry_run: bool, as_json: bool) -> N
     """
     from gglib.bootstrap.prune import pruner
     from gglib.cli import keep_words, render
-    from gglib.cli.instance import find_instance
     from gglib.cli.runner import with_catalog
 
     options: Options = ctx.obj
     settings = options.settings()
     prunes = pruner(settings)
 
-    def is_serving() -> bool:
-        return find_instance(settings) is not None
-
-    async def decide(store: "ModelStorePort") -> "PrunePlan":
-        import asyncio
-
-        return await asyncio.to_thread(prunes.plan, await store.list_models(), is_serving=is_serving())
-
-    plan = with_catalog(settings, decide)
+    plan = with_catalog(settings, prunes.plan)
     if not as_json:
         for line in keep_words.to_be_pruned(plan, settings.models_dir):
             render.say(line)
     done: Pruned | None = None
     if (plan.doomed or plan.directories) and not dry_run and _may_delete(plan, is_yes=yes, is_quiet=as_json):
-        done = with_catalog(settings, lambda store: prunes.prune(plan, store, is_serving=is_serving()))
+        done = with_catalog(settings, lambda store: prunes.prune(plan, store))
         if not as_json:
             for line in keep_words.pruned(done):
                 render.say(line)
@@ -81,6 +71,7 @@ def _as_json(plan: "PrunePlan", done: "Pruned | None") -> dict[str, object]:
         "total_bytes": plan.freed_bytes,
         "deleted": None if done is None else [str(path) for path in done.deleted],
         "freed_bytes": 0 if done is None else done.freed_bytes,
+        "waiting": [] if done is None else [str(path) for path in done.waiting],
         "undeleted": []
         if done is None
         else [{"path": str(file.path), "reason": file.reason} for file in done.undeleted],

@@ -7,7 +7,7 @@ import click
 if TYPE_CHECKING:
     from gglib.cli.context import Options
     from gglib.core.models import ModelSummary
-    from gglib.core.ports import ModelStorePort
+    from gglib.core.ports.store import HomeStorePort
     from gglib.settings import Settings
     from gglib.usecases.remove_model import RemovalPlan
 
@@ -29,41 +29,39 @@ def command(options: "Options", model: str, *, with_files: bool, yes: bool) -> N
     from gglib.cli import keep_words
     from gglib.cli.runner import with_catalog
 
-    for line in keep_words.forgotten(with_catalog(settings, lambda store: _remove(store, settings, model))):
+    for line in keep_words.forgotten(with_catalog(settings, lambda store: _forget(store, settings, model))):
         click.echo(line)
 
 
-async def _remove(store: "ModelStorePort", settings: "Settings", name: str) -> "ModelSummary":
-    from gglib.core.names import not_found
-    from gglib.usecases.remove_model import forget_model
+async def _forget(store: "HomeStorePort", settings: "Settings", name: str) -> "ModelSummary":
+    from gglib.bootstrap.library import removals
+    from gglib.core.names import not_found, require_model
 
-    removed = await forget_model(name, store, settings.models_dir)
+    removed = await removals(settings, store).forget(await require_model(store, name))
     if removed is None:
         raise not_found(name, await store.list_models())
     return removed
 
 
 def _remove_with_files(settings: "Settings", name: str, *, is_yes: bool) -> None:
-    from gglib.bootstrap.catalog import own_files
+    from gglib.bootstrap.library import removals
     from gglib.cli import keep_words
     from gglib.cli.runner import with_catalog
     from gglib.cli.screen import is_interactive
     from gglib.core.names import not_found, require_model
-    from gglib.usecases.remove_model import plan_removal, remove_with_files
 
-    async def decide(store: "ModelStorePort") -> "RemovalPlan":
-        model = await require_model(store, name)
-        return plan_removal(model, await store.list_models(), settings.models_dir, own_files(settings))
+    async def decide(store: "HomeStorePort") -> "RemovalPlan":
+        return await removals(settings, store).plan(await require_model(store, name))
 
     plan = with_catalog(settings, decide)
     if is_interactive() and not is_yes:
         _ask(plan)  # outside of the loop, which would take Ctrl-C for itself
 
-    async def remove(store: "ModelStorePort") -> list[str]:
+    async def remove(store: "HomeStorePort") -> list[str]:
         from gglib.cli.instance import states_of
 
         state = states_of(settings).get(plan.model.id)
-        removal = await remove_with_files(plan, store, settings.models_dir)
+        removal = await removals(settings, store).remove(plan)
         if removal is None:
             raise not_found(name, await store.list_models())
         return [*keep_words.removed(plan, removal, state), *keep_words.spared(plan)]

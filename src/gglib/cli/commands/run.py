@@ -59,10 +59,9 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
 
 def _how_to_get(model: str, error: "ModelNotFoundError") -> str:
     """Return the error's sentence, and for what may be a repository how it is fetched."""
-    from shlex import quote
-
     from gglib.core.errors import HubError
     from gglib.core.pull_target import read_target
+    from gglib.core.typed import said
 
     if error.is_ambiguous or "/" not in model:
         return str(error)
@@ -71,8 +70,8 @@ def _how_to_get(model: str, error: "ModelNotFoundError") -> str:
     except HubError:
         return str(error)
     if error.candidates:
-        return f"{error} Else 'gglib pull {quote(model)}' fetches it."
-    return f"Model '{model}' is not in the catalogue: 'gglib pull {quote(model)}' fetches it."
+        return f"{error} Else {said('pull', model)} fetches it."
+    return f"Model '{model}' is not in the catalogue: {said('pull', model)} fetches it."
 
 
 @contextmanager

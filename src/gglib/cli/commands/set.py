@@ -11,6 +11,12 @@ from gglib.cli.context import IDLE_TTL_HELP, MMPROJ_HELP, Options, kind_options
 @click.option("--alias", "aliases", multiple=True, help="Replaces its aliases; may be given more than once.")
 @click.option("--no-alias", is_flag=True, help="Takes all of its aliases away.")
 @click.option(
+    "--add-alias", "added", metavar="NAME", multiple=True, help="Adds one alias and keeps the others."
+)
+@click.option(
+    "--remove-alias", "removed", metavar="NAME", multiple=True, help="Removes one alias and keeps the others."
+)
+@click.option(
     "--engine-args", metavar="ARGS", help="Arguments of llama-server, in one string; '' takes them back."
 )
 @click.option("--idle-ttl", metavar="TIME|off", help=IDLE_TTL_HELP)
@@ -26,6 +32,8 @@ def command(  # noqa: PLR0913 - click passes each option
     ctx: str | None,
     aliases: tuple[str, ...],
     no_alias: bool,
+    added: tuple[str, ...],
+    removed: tuple[str, ...],
     engine_args: str | None,
     idle_ttl: str | None,
     mmproj: str | None,
@@ -33,49 +41,52 @@ def command(  # noqa: PLR0913 - click passes each option
 ) -> None:
     """Change what holds for a model: names, settings, kind, projector.
 
+    What is not given stays as it is, also while other commands change it.
+
     Context, engine arguments, kind and projector hold from its next start on, its names at once, its idle time from
     the next request on.
     """
     from dataclasses import replace
 
-    from gglib.bootstrap.catalog import engine_args_of, give_projector, own_files, read_header_again
+    from gglib.bootstrap.catalog import engine_args_of, give_projector, read_header_again
     from gglib.cli import render
-    from gglib.cli.model_settings import DEFAULT_WORD, context_of, idle_ttl_of, kind_of, projector_of
+    from gglib.cli.model_settings import kind_of, projector_of, settings_of
     from gglib.cli.runner import with_catalog
-    from gglib.core.models import ModelSummary
+    from gglib.core.model_edits import edited_aliases
+    from gglib.core.models import ModelEdit, ModelSummary
     from gglib.core.names import not_found, require_model
     from gglib.core.ports import ModelStorePort
 
     kind = kind_of(**kinds)
     is_all_unsaid = ctx is None and engine_args is None and idle_ttl is None and mmproj is None
-    if is_all_unsaid and not (aliases or no_alias or any(kinds.values())):
+    if is_all_unsaid and not (aliases or no_alias or added or removed or any(kinds.values())):
         raise click.UsageError(
-            "Nothing to change: give --ctx, --alias, --no-alias, --engine-args, --idle-ttl, --embedding, --rerank, "
-            "--chat, --auto or --mmproj."
+            "Nothing to change: give --ctx, --alias, --no-alias, --add-alias, --remove-alias, --engine-args, "
+            "--idle-ttl, --embedding, --rerank, --chat, --auto or --mmproj."
         )
 
     own = options.settings()
-    # Outside of the event loop, which would hold back Ctrl-C: the engine may take 20 s to answer.
-    arguments = None if engine_args is None else engine_args_of(engine_args, own)
+    settings = settings_of(ctx=ctx, idle_ttl=idle_ttl)
+    if engine_args is not None:
+        # Outside of the event loop, which would hold back Ctrl-C: the engine may take 20 s to answer.
+        settings["engine_args"] = engine_args_of(engine_args, own)
+    if any(kinds.values()):
+        settings["kind"] = kind
+
+    def edit(now: ModelSummary) -> ModelEdit:
+        instead = aliases if aliases or no_alias else None
+        return ModelEdit(
+            aliases=edited_aliases(now, instead=instead, added=added, removed=removed),
+            settings=replace(now.settings, **settings),
+        )
 
     async def change(store: ModelStorePort) -> ModelSummary:
         known = await require_model(store, model)
-        settings = known.settings
-        if ctx is not None:
-            settings = replace(settings, context=None if ctx == DEFAULT_WORD else context_of(ctx))
-        if arguments is not None:
-            settings = replace(settings, engine_args=arguments)
-        if idle_ttl is not None:
-            settings = replace(settings, idle_ttl_s=idle_ttl_of(idle_ttl))
         if kinds["auto"]:
             await read_header_again(known, store)
-        if any(kinds.values()):
-            settings = replace(settings, kind=kind)
         if mmproj is not None:
-            await give_projector(known, projector_of(mmproj), store, own_files(own))
-        changed = await store.change_model(
-            known.name, aliases=aliases if aliases or no_alias else None, settings=settings
-        )
+            await give_projector(known, projector_of(mmproj), store)
+        changed = await store.edit_model(str(known.id), edit)
         if changed is None:
             raise not_found(model, await store.list_models())
         return changed

@@ -1,5 +1,6 @@
 """``gglib show``: all that is known of one model, or of a repository of the hub."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -7,9 +8,21 @@ import click
 from gglib.cli.context import Options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gglib.core.models import ModelSummary
-    from gglib.core.ports import ModelStorePort
+    from gglib.core.ports.store import HomeStorePort
+    from gglib.core.versions import Version
     from gglib.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """A model of the catalogue, with all that it is shown beside."""
+
+    model: "ModelSummary"
+    models: "Sequence[ModelSummary]"
+    version: "Version | None"
 
 
 @click.command("show")
@@ -31,13 +44,19 @@ def command(options: Options, model: str, *, as_json: bool) -> None:
         _show_model(settings, found, as_json=as_json)
 
 
-async def _of_catalog(store: "ModelStorePort", name: str) -> "ModelSummary | None":
+async def _of_catalog(store: "HomeStorePort", name: str) -> _Found | None:
     """Return the model of the catalogue; None for what can only be a repository."""
     from gglib.core.names import require_model
 
     if "/" in name and await store.resolve_model(name) is None:
         return None
-    return await require_model(store, name)
+    model = await require_model(store, name)
+    versions = await store.list_versions()
+    return _Found(
+        model=model,
+        models=await store.list_models(),
+        version=next((version for version in versions if version.id == model.version_id), None),
+    )
 
 
 def _show_repository(settings: "Settings", name: str, *, as_json: bool) -> None:
@@ -63,15 +82,18 @@ def _show_repository(settings: "Settings", name: str, *, as_json: bool) -> None:
     click.echo("".join(f"\n{line}" for line in legend), nl=bool(legend))
 
 
-def _show_model(settings: "Settings", found: "ModelSummary", *, as_json: bool) -> None:
+def _show_model(settings: "Settings", shown: _Found, *, as_json: bool) -> None:
     import time
 
     from gglib.cli import keep_words, listing, render
     from gglib.cli.instance import states_of
     from gglib.core.file_names import escaped
     from gglib.core.model_json import model_json
+    from gglib.core.shown_source import shown_url
+    from gglib.usecases.disk_use import sharers_of
     from gglib.usecases.file_state import file_state
 
+    found = shown.model
     state = states_of(settings).get(found.id)
     if as_json:
         render.show_json(model_json(found, state))
@@ -93,14 +115,18 @@ def _show_model(settings: "Settings", found: "ModelSummary", *, as_json: bool) -
         "Can do": listing.kind_of(found),
         "State": state or "not in memory",
         "Last used": None if found.last_used_at is None else render.ago(time.time() - found.last_used_at),
-        "Source": listing.source_of(found),
+        "Source": found.source.repo or shown_url(found.source) or found.source.origin,
+        "Asked for": found.source.asked_revision,
         "Revision": found.source.revision,
+        "Version": listing.version_of(shown.version),
         "Template": found.chat_template_sha256,
     }
     for label, value in lines.items():
         if value:
             click.echo(f"{label + ':':<14}{escaped(value)}")
     for label, path, sha256 in listing.files_of(found):
-        click.echo(f"{label + ':':<14}{escaped(str(path))}{keep_words.of_file(file_state(path))}")
+        others = [name for name in sharers_of(path, shown.models) if name != found.name]
+        state_words = keep_words.of_file(file_state(path)) + keep_words.shared_with(others)
+        click.echo(f"{label + ':':<14}{escaped(str(path))}{state_words}")
         if sha256 is not None:
             click.echo(f"{'SHA-256:':<14}{sha256}")

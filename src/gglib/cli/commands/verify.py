@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gglib.cli.context import Options
-    from gglib.core.ports import ModelStorePort
+    from gglib.core.ports.store import HomeStorePort
     from gglib.usecases.verify_models import FileCheck
 
 
@@ -31,7 +31,7 @@ def command(ctx: click.Context, model: str | None, *, remember: bool, as_json: b
     options: Options = ctx.obj
     settings = options.settings()
 
-    async def verify(store: "ModelStorePort") -> "tuple[Sequence[FileCheck], int]":
+    async def verify(store: "HomeStorePort") -> "tuple[Sequence[FileCheck], int]":
         checks = await _verify(store, model)
         return checks, len(await remember_computed(checks, store)) if remember else 0
 
@@ -40,13 +40,13 @@ def command(ctx: click.Context, model: str | None, *, remember: bool, as_json: b
         render.show_json([_as_json(check) for check in checks])
     else:
         for check in checks:
-            render.show_line(keep_words.verified(check, settings.models_dir))
+            render.show_line(keep_words.verified(check))
         _say_what_is_unknown(checks, is_remembering=remember, remembered=remembered)
     if any(check.is_bad for check in checks):
         ctx.exit(1)
 
 
-async def _verify(store: "ModelStorePort", name: str | None) -> "Sequence[FileCheck]":
+async def _verify(store: "HomeStorePort", name: str | None) -> "Sequence[FileCheck]":
     from gglib.cli.screen import progress_bar
     from gglib.core.names import require_model
     from gglib.usecases.file_hash import hash_file
@@ -61,7 +61,7 @@ async def _verify(store: "ModelStorePort", name: str | None) -> "Sequence[FileCh
                 sizes[path] = path.stat().st_size
             progress(path.name, done_bytes, sizes[path])
 
-        return await verify_models(models, hash_file, tell)
+        return await verify_models(models, store, hash_file, tell)
 
 
 def _say_what_is_unknown(checks: "Sequence[FileCheck]", *, is_remembering: bool, remembered: int) -> None:
@@ -83,4 +83,5 @@ def _as_json(check: "FileCheck") -> dict[str, object]:
         "expected_sha256": check.expected,
         "found_sha256": check.found,
         "reason": check.reason,
+        "is_replaced": check.is_replaced,
     }
