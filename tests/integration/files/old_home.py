@@ -1,0 +1,49 @@
+"""A home as gglib left it before files were kept in versions: files in the repository's folders, notes beside them.
+
+``old_home/catalog.sql`` and ``old_home/notes.json`` are what that gglib wrote; ``{HOME}`` stands for where it was. It
+has two quantizations with one projector, a model in one file, a model that was forgotten while its file stayed, a file
+of the user's, and a pull of two shards of which the first has come.
+"""
+
+import json
+import os
+import sqlite3
+from pathlib import Path
+
+from . import tiny
+from .world import BIG, SHARDS, VISION, Home
+
+_FIXTURES = Path(__file__).with_name("old_home")
+OWN = {
+    f"models/{VISION}/eyes-Q4_K_M.gguf": tiny.model("q4 1"),
+    f"models/{VISION}/eyes-Q8_0.gguf": tiny.model("q8 1"),
+    f"models/{VISION}/mmproj-F16.gguf": tiny.projector("mmproj 1"),
+    "models/ada/one-GGUF/one-Q4_K_M.gguf": tiny.model("one"),
+    "models/ada/gone-GGUF/gone-Q4_K_M.gguf": tiny.model("gone"),
+    f"models/{BIG}/{SHARDS[0]}": tiny.model("shard 0 1", shard=(0, 2)),
+}
+"""Files that it wrote, by their paths in the home."""
+USERS = {"mine.gguf": tiny.model("mine"), f"models/{VISION}/notes.gguf": tiny.model("notes")}
+"""Files that the user put there; the first one is in the catalogue."""
+
+
+def build(home: Home) -> None:
+    """Make the home, as it was left."""
+    home.path.mkdir(mode=0o700)
+    (home.models / ".pulls").mkdir(parents=True)
+    (home.models / ".written").mkdir()
+    for name, content in {**OWN, **USERS}.items():
+        path = home.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    notes = json.loads((_FIXTURES / "notes.json").read_text())
+    for name, note in notes.items():
+        if "/.written/" in f"/{name}":
+            os.utime(home.models / note["path"], ns=(note["changed_ns"], note["changed_ns"]))
+        text = json.dumps(note).replace("{HOME}", str(home.path))
+        (home.path / name).write_text(text)
+    connection = sqlite3.connect(home.database)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.executescript((_FIXTURES / "catalog.sql").read_text().replace("{HOME}", str(home.path)))
+    connection.close()
+    home.database.chmod(0o600)

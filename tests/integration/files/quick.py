@@ -1,0 +1,65 @@
+"""What the sequences do most often, without a command line and a new event loop each time: a pull, and a look.
+
+Each opens the catalogue anew, as a command does.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from gglib.bootstrap.catalog import open_catalog
+from gglib.bootstrap.hub import open_hub
+from gglib.bootstrap.pulls import pull_named
+from gglib.core.errors import GglibError
+from gglib.core.models import ModelSummary
+from gglib.db import SqliteCatalog
+from gglib.settings import Settings
+
+from .world import Done, Home
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the catalogue says."""
+
+    rows: dict[str, ModelSummary]
+    unfinished: set[str]
+    """What to name to go on with the pulls that did not end."""
+
+
+class Quick:
+    """One event loop for all of it."""
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+
+    def close(self) -> None:
+        """Close the loop."""
+        self._runner.close()
+
+    def pull(self, home: Home, target: str) -> Done:
+        """Pull, as ``gglib pull TARGET`` does."""
+
+        async def pull() -> Done:
+            settings = Settings(home=home.path)
+            try:
+                async with open_catalog(settings) as store, open_hub(home.environment) as hub:
+                    await pull_named(settings, store, hub, target, lambda _: None)
+            except GglibError as error:
+                return Done(1, "", str(error))
+            return Done(0, "", "")
+
+        return self._runner.run(pull())
+
+    def look(self, home: Home, *, is_opening: bool) -> Seen:
+        """Return what the catalogue has, as it is, or (``is_opening``) once what a kill left was put in order."""
+
+        async def look() -> Seen:
+            settings = Settings(home=home.path)
+            if not settings.database.exists():
+                return Seen({}, set())
+            catalog = open_catalog(settings) if is_opening else SqliteCatalog(settings.database)
+            async with catalog as store:
+                models, jobs = await store.list_models(), await store.list_pulls()
+            return Seen({model.name: model for model in models}, {job.asked for job in jobs})
+
+        return self._runner.run(look())

@@ -1,0 +1,176 @@
+"""Short sequences that each come near to one promise, with the same books as the arbitrary ones.
+
+Arbitrary sequences find what nobody thought of; these notice at once what is broken in a place that was thought of.
+"""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from .books import TARGETS, World
+from .tools import shared_tools
+
+Q4, Q8, BIG, ONE = TARGETS
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """Yield a world whose books hold at the end, when everything is deleted."""
+    tools = shared_tools()
+    world = World(tools.local, tools.zygote, tools.quick, tools.known)
+    yield world
+    world.close()
+
+
+def written_then(how: str, what: str) -> Callable[[World], None]:
+    """Return a sequence in which the user writes to a model's file, and then something is done to the model."""
+
+    def run(world: World) -> None:
+        books = world.books(0)
+        world.pull(books, Q4)
+        world.write(books, 0, 0, how)
+        world.check()
+        world.go_on(books, Q4.name, what)
+
+    return run
+
+
+def elsewhere_then(what: str, *, is_moving: bool) -> Callable[[World], None]:
+    """Return a sequence in which a home is copied or moved, and then something is done there."""
+
+    def run(world: World) -> None:
+        world.pull(world.books(0), Q4)
+        world.pull(world.books(0), Q8)
+        books = world.move(0) if is_moving else world.copy(0)
+        assert books is not None
+        world.check()
+        world.go_on(books, Q4.name, what)
+
+    return run
+
+
+def killed_then_discarded(world: World) -> None:
+    """Kill an update in its second shard, look, and give it up."""
+    books = world.books(0)
+    world.pull(books, BIG)
+    world.publish(BIG.repo)
+    world.pull_killed(books, BIG, 1, 700)
+    world.check()
+    world.discard(books, BIG)
+
+
+def killed_then_resumed(world: World) -> None:
+    """Kill an update in its projector, look, and go on with it."""
+    books = world.books(0)
+    world.pull(books, BIG)
+    world.publish(BIG.repo)
+    world.pull_killed(books, BIG, 2, 700)
+    world.check()
+    world.pull(books, BIG)
+
+
+def set_then_updated(world: World) -> None:
+    """Set a context and an alias, and update."""
+    books = world.books(0)
+    world.pull(books, Q4)
+    world.set_context(books, 0, 512)
+    world.set_alias(books, 0, "a")
+    world.check()
+    world.publish(Q4.repo)
+    world.pull(books, Q4)
+    world.check()
+    world.verify(books)
+
+
+def updated_then_pruned(world: World) -> None:
+    """Update twice, the second time with another projector, and prune."""
+    books = world.books(0)
+    world.pull(books, Q4)
+    world.pull(books, Q8)
+    for _ in range(2):
+        world.publish(Q4.repo)
+        world.pull(books, Q4)
+        world.check()
+        assert world.unexplained(books) == [], "the older version was not freed"
+    world.prune(books)
+
+
+def cut_short_upstream(world: World) -> None:
+    """Have each file of a newer version cut short upstream."""
+    books = world.books(0)
+    world.pull(books, BIG)
+    for number in range(3):
+        world.publish(BIG.repo, broken_file=number)
+        world.pull(books, BIG)
+        world.check()
+
+
+def forgotten_then_pulled(world: World) -> None:
+    """Remove a model without its files, and pull it again."""
+    books = world.books(0)
+    world.pull(books, Q4)
+    world.remove(books, 0, with_files=False)
+    world.check()
+    world.pull(books, Q4)
+
+
+def shared_then_removed(world: World) -> None:
+    """Remove one of two quantizations, and verify the other."""
+    books = world.books(0)
+    world.pull(books, Q4)
+    world.pull(books, Q8)
+    world.remove(books, 1, with_files=True)
+    world.check()
+    world.verify(books)
+
+
+def added_twice(world: World) -> None:
+    """Add a file of a model that was forgotten, beside the model itself."""
+    books = world.books(0)
+    world.pull(books, ONE)
+    world.remove(books, 0, with_files=False)
+    world.add_forgotten(books)
+    world.check()
+    world.pull(books, ONE)
+    world.check()
+    world.remove(books, 0, with_files=True)
+
+
+def put_then_pulled(world: World) -> None:
+    """Put a file of the user's to where a pull wants to put its own."""
+    books = world.books(0)
+    world.put_at_target(books, Q4, 0)
+    world.pull(books, Q4)
+
+
+SEQUENCES: dict[str, Callable[[World], None]] = {
+    **{
+        f"{how}, {what}": written_then(how, what)
+        for how in ("over", "into", "beside", "delete")
+        for what in ("rm", "update", "prune")
+    },
+    **{f"copy, {what}": elsewhere_then(what, is_moving=False) for what in ("rm", "update", "prune")},
+    **{f"move, {what}": elsewhere_then(what, is_moving=True) for what in ("rm", "update", "prune")},
+    **{
+        one.__name__: one
+        for one in (
+            killed_then_discarded,
+            killed_then_resumed,
+            set_then_updated,
+            updated_then_pruned,
+            cut_short_upstream,
+            forgotten_then_pulled,
+            shared_then_removed,
+            added_twice,
+            put_then_pulled,
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_a_known_sequence_holds(world: World, name: str) -> None:
+    """The books hold after it, and when everything is deleted."""
+    SEQUENCES[name](world)
+    world.check()
+    world.finish()

@@ -1,0 +1,207 @@
+"""Arbitrary sequences of commands, accidents and the user's own writes; ``scripts/check_files.py`` runs many more."""
+
+import os
+from unittest.mock import patch
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from gglib.hf.retries import Retries
+
+from .books import MOST_CALLS, TARGETS, Target, World
+from .tools import shared_tools
+
+EXAMPLES = int(os.environ.get("GGLIB_FILES_EXAMPLES", "20"))
+STEPS = int(os.environ.get("GGLIB_FILES_STEPS", "8"))
+SEED = os.environ.get("GGLIB_FILES_SEED")
+"""A seed makes a run of its own that can be had again; without one, hypothesis remembers what failed."""
+PHASES = (Phase.generate,) if "GGLIB_FILES_UNSHRUNK" in os.environ else tuple(Phase)
+
+_PATIENT_LOST = Retries.lost
+
+
+def _impatient_lost(self: Retries, here_bytes: int, chance: float) -> float | None:
+    """Wait a hundredth of what a download waits before it tries again: a refused file would take 40 s."""
+    pause_s = _PATIENT_LOST(self, here_bytes, chance)
+    return None if pause_s is None else pause_s / 100
+
+
+homes = st.integers(0, 2)
+targets = st.sampled_from(TARGETS)
+numbers = st.integers(0, 5)
+links = st.sampled_from([False, False, False, True])
+
+
+class FilesHold(RuleBasedStateMachine):
+    """Hypothesis chooses what happens next."""
+
+    @initialize(first=st.sampled_from([*TARGETS, None]), finishes=st.booleans())
+    def begin(self, first: Target | None, *, finishes: bool) -> None:
+        """Start with a home that has nothing, or one model; delete everything at the end, or only look."""
+        self.patience = patch.object(Retries, "lost", _impatient_lost)
+        self.patience.start()
+        shared = shared_tools()
+        self.is_intact = False
+        self.finishes = finishes
+        self.world = World(shared.local, shared.zygote, shared.quick, shared.known)
+        if first is not None:
+            self.world.pull(self.world.books(0), first)
+
+    @rule(home=homes, wanted=targets, by_link=links)
+    def pull(self, home: int, wanted: Target, *, by_link: bool) -> None:
+        """Pull, or update."""
+        self.world.pull(self.world.books(home), wanted, by_link=by_link)
+
+    @rule(
+        number=numbers,
+        broken=st.sampled_from([None, None, None, 0, 1, 2]),
+        home=homes,
+        is_pulled=st.booleans(),
+    )
+    def publish(self, number: int, broken: int | None, home: int, *, is_pulled: bool) -> None:
+        """Have a newer version upstream, whole or cut short, and pull it or not."""
+        wanted = TARGETS[number % len(TARGETS)]
+        self.world.publish(wanted.repo, broken_file=broken)
+        if is_pulled:
+            self.world.pull(self.world.books(home), wanted)
+
+    @rule(home=homes, wanted=targets, file=numbers)
+    def pull_refused(self, home: int, wanted: Target, file: int) -> None:
+        """Have one file refused."""
+        self.world.pull_refused(self.world.books(home), wanted, file)
+
+    @rule(home=homes, wanted=targets, file=numbers, sent_bytes=st.sampled_from([0, 1, 700, 1_499]))
+    def pull_killed(self, home: int, wanted: Target, file: int, sent_bytes: int) -> None:
+        """Be killed within a file."""
+        self.world.pull_killed(self.world.books(home), wanted, file, sent_bytes)
+
+    @rule(
+        home=homes,
+        wanted=targets,
+        number=st.integers(1, MOST_CALLS),
+        mode=st.sampled_from(["kill", "half"]),
+        what=st.sampled_from(["pull", "pull", "discard", "rm", "prune"]),
+    )
+    def killed_at_call(self, home: int, wanted: Target, number: int, mode: str, what: str) -> None:
+        """Be killed at a call that changes files."""
+        typed, name = wanted.typed, wanted.name
+        arguments = {
+            "pull": ("pull", typed),
+            "discard": ("pull", "--discard", typed),
+            "rm": ("rm", name, "--files"),
+            "prune": ("prune", "--yes"),
+        }[what]
+        self.world.killed_at_call(self.world.books(home), arguments, number, mode)
+
+    @rule(home=homes, wanted=targets, by_link=links)
+    def discard(self, home: int, wanted: Target, *, by_link: bool) -> None:
+        """Give a pull up."""
+        self.world.discard(self.world.books(home), wanted, by_link=by_link)
+
+    @rule(home=homes, what=st.sampled_from(["inside", "outside", "forgotten", "folder"]))
+    def add(self, home: int, what: str) -> None:
+        """Add or import files."""
+        books = self.world.books(home)
+        if what == "forgotten":
+            self.world.add_forgotten(books)
+        elif what == "folder":
+            self.world.import_folder(books)
+        else:
+            self.world.add(books, is_inside=what == "inside")
+
+    @rule(home=homes, number=numbers, with_files=st.booleans(), by_link=links)
+    def remove(self, home: int, number: int, *, with_files: bool, by_link: bool) -> None:
+        """Remove a model."""
+        self.world.remove(self.world.books(home), number, with_files=with_files, by_link=by_link)
+
+    @rule(
+        home=homes,
+        number=numbers,
+        ctx=st.sampled_from([512, 1024, 4096]),
+        alias=st.sampled_from(["", "a", "b"]),
+    )
+    def set(self, home: int, number: int, ctx: int, alias: str) -> None:
+        """Set something."""
+        if alias:
+            self.world.set_alias(self.world.books(home), number, alias)
+        else:
+            self.world.set_context(self.world.books(home), number, ctx)
+
+    @rule(home=homes, is_pruning=st.booleans())
+    def look_after(self, home: int, *, is_pruning: bool) -> None:
+        """Verify, or prune."""
+        if is_pruning:
+            self.world.prune(self.world.books(home))
+        else:
+            self.world.verify(self.world.books(home))
+
+    @rule(
+        home=homes,
+        number=numbers,
+        file=numbers,
+        how=st.sampled_from(["over", "into", "beside", "delete"]),
+        then=st.sampled_from(["", "rm", "update", "prune"]),
+    )
+    def write(self, home: int, number: int, file: int, how: str, then: str) -> None:
+        """Be the user, who writes to what gglib wrote; often something is done to that model next."""
+        books = self.world.books(home)
+        written = self.world.write(books, number, file, how)
+        if written is not None and then:
+            self.world.check()
+            self.world.go_on(books, written, then)
+
+    @rule(home=homes, wanted=targets, file=numbers, is_pulled=st.booleans())
+    def put_at_target(self, home: int, wanted: Target, file: int, *, is_pulled: bool) -> None:
+        """Be the user, who puts a file to where a pull wants to."""
+        books = self.world.books(home)
+        self.world.put_at_target(books, wanted, file)
+        if is_pulled:
+            self.world.pull(books, wanted)
+
+    @rule(
+        home=homes,
+        is_moving=st.booleans(),
+        number=numbers,
+        then=st.sampled_from(["", "rm", "update", "prune"]),
+    )
+    def copy_or_move(self, home: int, number: int, then: str, *, is_moving: bool) -> None:
+        """Copy a home, or move it; often something is done in the other place next."""
+        books = self.world.move(home) if is_moving else self.world.copy(home)
+        if books is not None and books.rows and then:
+            self.world.check()
+            self.world.go_on(books, sorted(books.rows)[number % len(books.rows)], then)
+
+    @invariant()
+    def holds(self) -> None:
+        """All that always holds."""
+        if hasattr(self, "world"):
+            self.is_intact = False
+            self.world.check()
+            self.is_intact = True
+
+    def teardown(self) -> None:
+        """In the end all can be deleted but what the user put there."""
+        if hasattr(self, "patience"):
+            self.patience.stop()
+        if not hasattr(self, "world"):
+            return
+        try:
+            if self.is_intact and self.finishes:  # else there is a failure to be reported already
+                self.world.finish()
+        finally:
+            self.world.close()
+
+
+_SETTINGS = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
+    deadline=None,
+    phases=PHASES,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+TestFilesHold = FilesHold.TestCase
+TestFilesHold.settings = _SETTINGS
+if SEED is not None:
+    TestFilesHold.settings = settings(_SETTINGS, database=None)
+    TestFilesHold = seed(int(SEED))(TestFilesHold)

@@ -1,0 +1,212 @@
+"""What gglib did not write it neither changes nor deletes, wherever it lies and whenever it came."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from . import tiny
+from .world import (
+    BIG,
+    MMPROJ,
+    Q4,
+    SHARDS,
+    VISION,
+    Home,
+    Hub,
+    assert_is,
+    files_of,
+    look,
+    wait_until,
+)
+
+EYES = f"{VISION}:Q4_K_M"
+BIG_TARGET = f"{BIG}:Q4_K_M"
+MINE = tiny.model("the user's own")
+
+
+def targets(other: Home, home: Home, target: str) -> list[Path]:
+    """Return where the files of a pull will be, which another home shows, which is then erased."""
+    other.ok("pull", target)
+    found = [path.relative_to(other.path) for path in files_of(other.row(target))]
+    other.erase()
+    return [home.path / path for path in found]
+
+
+def put(path: Path, content: bytes = MINE) -> None:
+    """Put a file of the user's to a place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.mine")
+    draft.write_bytes(content)
+    draft.replace(path)
+
+
+class TestAtTheTarget:
+    @pytest.mark.parametrize("number", [0, 1, 2])
+    @pytest.mark.parametrize("command", ["pull", "discard", "prune"])
+    def test_put_there_while_a_pull_is_unfinished(
+        self, home: Home, other: Home, hub: Hub, number: int, command: str
+    ) -> None:
+        """Going on with the pull takes another name or says so; giving it up leaves the file alone."""
+        big = hub.big(1)
+        places = targets(other, home, BIG_TARGET)
+        with home.stopped("pull", BIG_TARGET, at=hub.body_gate(SHARDS[1], 1_500)):
+            pass
+        put(places[number])
+        mine = look(places[number])
+        if command == "pull":
+            done = home.run("pull", BIG_TARGET)
+            assert "Traceback" not in done.text
+            if done.returncode == 0:
+                assert_is(home.row(BIG_TARGET), [*big.values()])
+                assert places[number] not in files_of(home.row(BIG_TARGET))
+            home.run("rm", BIG_TARGET, "--files")
+        elif command == "discard":
+            home.ok("pull", "--discard", BIG_TARGET)
+        home.ok("prune", "--yes")
+        assert look(places[number]) == mine
+
+    def test_put_there_while_a_pull_runs(self, home: Home, other: Home, hub: Hub) -> None:
+        """The running pull does not replace it either."""
+        big = hub.big(1)
+        places = targets(other, home, BIG_TARGET)
+        gate = hub.body_gate(SHARDS[1], 1_500)
+        with home.stopped("pull", BIG_TARGET, at=gate) as process:
+            put(places[0])
+            mine = look(places[0])
+            gate.release()
+            wait_until(lambda: process.poll() is not None)
+        assert look(places[0]) == mine
+        if process.returncode == 0:
+            assert_is(home.row(BIG_TARGET), [*big.values()])
+        else:
+            assert home.rows() == {}
+
+    def test_added_to_the_catalogue_while_a_pull_runs(self, home: Home, other: Home, hub: Hub) -> None:
+        """Its row stays the user's, with the user's file."""
+        files = hub.vision(1)
+        [place, _] = targets(other, home, EYES)
+        gate = hub.body_gate(MMPROJ, 700)
+        with home.stopped("pull", EYES, at=gate) as process:
+            put(place)
+            mine = look(place)
+            home.ok("add", str(place), "--name", "mine", "--mmproj", "none")
+            gate.release()
+            wait_until(lambda: process.poll() is not None)
+        row = home.row("mine")
+        assert (row["is_downloaded"], row["paths"]) == (False, [str(place)])
+        assert look(place) == mine
+        if process.returncode == 0:
+            assert_is(home.row(EYES), [files[Q4], files[MMPROJ]])
+            home.ok("rm", EYES, "--files")
+            assert look(place) == mine
+        home.ok("rm", "mine", "--files")
+        assert look(place) == mine
+
+    def test_there_before_the_pull(self, home: Home, other: Home, hub: Hub) -> None:
+        """A file and a whole directory of the user's in the way: the pull takes another name or says so."""
+        files = hub.vision(1)
+        [place, _] = targets(other, home, EYES)
+        put(place)
+        mine = look(place)
+        done = home.run("pull", EYES)
+        assert "Traceback" not in done.text
+        if done.returncode == 0:
+            assert_is(home.row(EYES), [files[Q4], files[MMPROJ]])
+            home.ok("rm", EYES, "--files")
+        home.ok("prune", "--yes")
+        assert look(place) == mine
+
+    def test_a_link_of_the_users_at_the_target(self, home: Home, other: Home, hub: Hub, place: Path) -> None:
+        """What a link leads to is not written through."""
+        hub.vision(1)
+        [target, _] = targets(other, home, EYES)
+        outside = place / "outside.gguf"
+        put(outside)
+        mine = look(outside)
+        target.parent.mkdir(parents=True)
+        target.symlink_to(outside)
+        home.run("pull", EYES)
+        home.run("rm", EYES, "--files")
+        home.ok("prune", "--yes")
+        assert look(outside) == mine
+        assert target.is_symlink()
+
+
+class TestInItsPlace:
+    @pytest.mark.parametrize("how", ["over", "into", "same size"])
+    @pytest.mark.parametrize("command", ["rm", "prune", "update"])
+    def test_a_file_that_the_user_changed(self, home: Home, hub: Hub, how: str, command: str) -> None:
+        """Replaced or written into, a file is the user's: removal, prune and updates leave it."""
+        hub.vision(1)
+        home.ok("pull", EYES)
+        [path, _] = files_of(home.row(EYES))
+        path.chmod(0o644)
+        if how == "over":
+            put(path)
+        else:
+            content = bytearray(path.read_bytes())
+            content[-8:] = b"changed!"
+            with path.open("r+b") as file:
+                file.write(content if how == "same size" else content + b"more")
+        mine = look(path)
+        if command == "rm":
+            home.run("rm", EYES, "--files")
+        elif command == "update":
+            two = hub.vision(2)
+            home.ok("pull", EYES)
+            assert_is(home.row(EYES), [two[Q4], two[MMPROJ]])
+        else:
+            home.ok("rm", EYES)
+        home.ok("prune", "--yes")
+        home.ok("list")
+        assert look(path) == mine
+
+    def test_a_file_beside(self, home: Home, hub: Hub) -> None:
+        """A file that the user put beside a model's outlives the model, its updates and a prune."""
+        hub.vision(1)
+        home.ok("pull", EYES)
+        beside = files_of(home.row(EYES))[0].with_name("notes.txt")
+        put(beside, b"mine")
+        mine = look(beside)
+        hub.vision(2)
+        home.ok("pull", EYES)
+        home.ok("rm", EYES, "--files")
+        home.ok("prune", "--yes")
+        assert look(beside) == mine
+
+    def test_put_there_after_a_removal_that_was_killed(self, home: Home, hub: Hub, place: Path) -> None:
+        """A removal that did not end deletes later what it was to delete, and not what was put there since."""
+        hub.vision(1)
+        home.ok("pull", EYES)
+        paths = files_of(home.row(EYES))
+        keep = place / "keep"
+        # The removal cannot delete: a directory without the right to change it; root has every right, so the file is
+        # held by what stands for a file system's refusal, a mount point of its own.
+        if os.geteuid() == 0 and shutil.which("chattr") is None:
+            pytest.skip("needs a way to make a file undeletable")
+        _undeletable(paths[0], is_so=True)
+        try:
+            home.run("rm", EYES, "--files")
+        finally:
+            _undeletable(paths[0], is_so=False)
+        paths[0].chmod(0o644)
+        put(paths[0])
+        mine = look(paths[0])
+        home.ok("list")
+        home.ok("prune", "--yes")
+        home.ok("list")
+        assert look(paths[0]) == mine
+        assert not keep.exists()
+
+
+def _undeletable(path: Path, *, is_so: bool) -> None:
+    import subprocess
+
+    if os.geteuid() != 0:
+        path.parent.chmod(0o500 if is_so else 0o700)
+        return
+    done = subprocess.run(["chattr", "+i" if is_so else "-i", str(path)], check=False, capture_output=True)
+    if done.returncode and is_so:
+        pytest.skip("no file system that knows chattr")

@@ -1,0 +1,41 @@
+"""What all sequences of a run share: a hub, an event loop, and a process that forks."""
+
+import atexit
+import os
+import tempfile
+from pathlib import Path
+
+from gglib.testing.local_hub import LocalHub
+
+from .quick import Quick
+from .zygote import Zygote
+
+
+class Tools:
+    """One hub and one process that forks, for all sequences of a run."""
+
+    def __init__(self) -> None:
+        self.place = tempfile.TemporaryDirectory(prefix="gg-")
+        self.zygote = Zygote(Path(self.place.name)).__enter__()
+        self.local = LocalHub().__enter__()
+        self.quick = Quick()
+        os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+        self.known: dict[tuple[str, str], list[Path]] = {}
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """End all of it."""
+        self.quick.close()
+        self.zygote.__exit__()
+        self.local.__exit__()
+        self.place.cleanup()
+
+
+_shared: list[Tools] = []
+
+
+def shared_tools() -> Tools:
+    """Return the hub and the processes, which begin with the first call."""
+    if not _shared:
+        _shared.append(Tools())
+    return _shared[0]

@@ -1,0 +1,299 @@
+"""Homes, and a hub whose repositories get newer versions: what the tests of files share, by commands alone."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+
+from gglib.cli.app import cli
+from gglib.testing.local_hub import Gate, LocalHub
+
+from . import tiny
+from .zygote import PYTHONPATH, Child, Zygotes
+
+MEMORY = "/dev/shm"  # noqa: S108 - everything here syncs: in memory where there is such a place
+LIMIT_S = 120.0
+"""For what a process has to do; far more than it takes, also on a busy machine."""
+VISION, BIG = "ada/eyes-GGUF", "ada/big-GGUF"
+Q4, Q8, MMPROJ = "eyes-Q4_K_M.gguf", "eyes-Q8_0.gguf", "mmproj-F16.gguf"
+SHARDS = tuple(f"Q4_K_M/big-Q4_K_M-{number:05}-of-00002.gguf" for number in (1, 2))
+BIG_MMPROJ = "mmproj-big-F16.gguf"
+
+
+_zygotes: list[Zygotes] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of a command."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def text(self) -> str:
+        """All that it printed."""
+        return self.stdout + self.stderr
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A file as it is found."""
+
+    inode: int
+    size_bytes: int
+    modified_ns: int
+    sha256: str
+
+
+def look(path: Path) -> Look:
+    """Return a file as it is now."""
+    status = path.lstat()
+    return Look(status.st_ino, status.st_size, status.st_mtime_ns, tiny.sha256(path.read_bytes()))
+
+
+def new_place() -> Path:
+    """Return a new directory with a short path: a socket's path has to fit into 100 bytes."""
+    return Path(tempfile.mkdtemp(prefix="gg-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None))
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Poll until the condition holds; fail when it does not in time."""
+    deadline = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
+
+
+class Hub:
+    """A local hub with the repositories of the tests."""
+
+    def __init__(self, hub: LocalHub) -> None:
+        self.local = hub
+        self.contents: dict[tuple[str, int], dict[str, bytes]] = {}
+
+    def vision(self, version: int, *, projector: int | None = None) -> dict[str, bytes]:
+        """Publish a version of a repository with two quantizations that share a projector; return its files."""
+        seed = version if projector is None else projector
+        files = {
+            Q4: tiny.model(f"q4 {version}"),
+            Q8: tiny.model(f"q8 {version}"),
+            MMPROJ: tiny.projector(f"mmproj {seed}"),
+        }
+        return self.publish(VISION, files)
+
+    def big(self, version: int) -> dict[str, bytes]:
+        """Publish a version of a model of two shards and a projector; return its files."""
+        files = {
+            name: tiny.model(f"shard {index} {version}", shard=(index, 2))
+            for index, name in enumerate(SHARDS)
+        }
+        return self.publish(BIG, {**files, BIG_MMPROJ: tiny.projector(f"big {version}")})
+
+    def publish(self, repo: str, files: Mapping[str, bytes | None]) -> dict[str, bytes]:
+        """Commit files (None: removes one), making the repository where there is none; return those that are there."""
+        if self.local.has_repository(repo):
+            self.local.commit(repo, files)
+        else:
+            self.local.add_repository(repo, {name: data for name, data in files.items() if data is not None})
+        return {name: data for name, data in files.items() if data is not None}
+
+    def body_gate(self, file: str, sent_bytes: int, *, header_bytes: int = 0) -> Gate:
+        """Stop the senders of a file after so many more bytes; ``header_bytes`` is what planning reads before."""
+        return self.local.pause_after(file, self.local.sent_bytes(file) + header_bytes + sent_bytes)
+
+
+@dataclass(slots=True)
+class Home:
+    """A home, and what is done with it from the command line."""
+
+    path: Path
+    hub: Hub
+    variables: dict[str, str] = field(default_factory=dict)
+    """Further ones of the environment."""
+    url: str = ""
+    """Of the server that was started last."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """That of a user who has this home and no other settings."""
+        scrubbed = {key: value for key, value in os.environ.items() if not key.startswith(("GGLIB_", "HF_"))}
+        return scrubbed | {
+            "GGLIB_HOME": str(self.path),
+            "HOME": str(self.path.parent),
+            "HF_HOME": str(self.path.parent / "hf"),
+            "HF_ENDPOINT": self.hub.local.url,
+            "NO_PROXY": "127.0.0.1,localhost",
+            "PYTHONPATH": PYTHONPATH,
+            **self.variables,
+        }
+
+    @property
+    def models(self) -> Path:
+        """Where gglib keeps files."""
+        return self.path / "models"
+
+    @property
+    def database(self) -> Path:
+        """Where the catalogue is."""
+        return self.path / "gglib.db"
+
+    def run(self, *arguments: str) -> Done:
+        """Run a command to its end, in this process, which is quicker."""
+        result = CliRunner().invoke(cli, list(arguments), env=self.environment)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Done(result.exit_code, result.stdout, result.stderr)
+
+    def process(self, *arguments: str) -> Done:
+        """Run a command to its end in a process of its own."""
+        process = self.start(*arguments)
+        stdout, stderr = process.communicate(timeout=LIMIT_S)
+        return Done(process.returncode or 0, stdout, stderr)
+
+    def start(self, *arguments: str) -> Child:
+        """Start a command in a process of its own, which is there at once: see ``Zygote``."""
+        if not _zygotes:
+            _zygotes.append(Zygotes())
+        return _zygotes[0].start(arguments, self.environment)
+
+    def ok(self, *arguments: str) -> str:
+        """Run a command that must succeed and return what it printed."""
+        done = self.run(*arguments)
+        assert done.returncode == 0, f"{arguments}: {done.text}"
+        return done.stdout
+
+    def refused(self, *arguments: str) -> str:
+        """Run a command that must end with a sentence and return that."""
+        done = self.run(*arguments)
+        assert done.returncode != 0, f"{arguments}: {done.text}"
+        assert "Traceback" not in done.text
+        return done.stderr
+
+    @contextmanager
+    def stopped(self, *arguments: str, at: Gate, ends: int = signal.SIGKILL) -> Iterator[Child]:
+        """Start a command, and yield it while it waits at a gate; then it is killed, unless it has ended."""
+        process = self.start(*arguments)
+        try:
+            wait_until(lambda: at.has_been_reached or process.poll() is not None)
+            if process.poll() is not None:
+                raise AssertionError(f"{arguments} ended before the gate: {process.communicate()}")
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(ends)
+            at.release()
+            process.communicate(timeout=LIMIT_S)
+
+    @contextmanager
+    def serving(self) -> Iterator["subprocess.Popen[str]"]:
+        """Run ``gglib serve`` on a free port, from when it listens; it is killed at the end unless it has ended."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gglib", "serve", "--port", "0"],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if line.startswith("Listening on"):
+                    self.url = line.split()[-1]
+                    break
+            else:
+                raise AssertionError(process.communicate())
+            yield process
+        finally:
+            process.kill()
+            process.communicate(timeout=LIMIT_S)
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """Return the models by name, as ``list --json`` has them."""
+        return {row["name"]: row for row in json.loads(self.ok("list", "--json"))}
+
+    def row(self, name: str) -> dict[str, Any]:
+        """Return one model, by any of its names."""
+        found = [row for row in self.rows().values() if name in (row["name"], *row["aliases"])]
+        assert len(found) == 1, f"{name} means {len(found)} of {list(self.rows())}"
+        return found[0]
+
+    def unfinished(self) -> list[dict[str, Any]]:
+        """Return the pulls that did not end, as ``pull --json`` lists them."""
+        found: list[dict[str, Any]] = json.loads(self.ok("pull", "--json"))
+        return found
+
+    def looks(self) -> dict[Path, Look]:
+        """Return every file below ``models/``, as it is."""
+        found = {}
+        for path in sorted(self.models.rglob("*")):
+            if path.is_file() and not path.is_symlink():
+                found[path] = look(path)
+        return found
+
+    def copied(self, path: Path) -> "Home":
+        """Return a copy of this home, as ``cp -a`` makes it."""
+        subprocess.run(["cp", "-a", str(self.path), str(path)], check=True)
+        return Home(path, self.hub, dict(self.variables))
+
+    def moved(self, path: Path) -> "Home":
+        """Return this home under another name."""
+        self.path.rename(path)
+        return Home(path, self.hub, dict(self.variables))
+
+    def erase(self) -> None:
+        """Delete it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def files_of(row: Mapping[str, Any]) -> list[Path]:
+    """Return the files of a model, its projector last."""
+    return [Path(path) for path in (*row["paths"], *([row["projector"]] if row["projector"] else []))]
+
+
+def content_of(row: Mapping[str, Any]) -> list[str]:
+    """Return what the files of a model hash to."""
+    return [look(path).sha256 for path in files_of(row)]
+
+
+def assert_is(row: Mapping[str, Any], contents: Sequence[bytes]) -> None:
+    """Fail unless a model's files, and the hashes in its row, are these."""
+    wanted = [tiny.sha256(content) for content in contents]
+    assert content_of(row) == wanted
+    noted = [*row["hashes"], *([row["projector_sha256"]] if row["projector"] else [])]
+    assert noted == wanted
+
+
+def assert_nothing_unexplained(home: Home, users: Sequence[Path] = ()) -> None:
+    """Fail where, after a prune, a file below ``models/`` is of no model, no unfinished pull and no user."""
+    home.ok("prune", "--yes")
+    assert unexplained(home, users) == []
+
+
+def unexplained(home: Home, users: Sequence[Path] = ()) -> list[Path]:
+    """Return the files below ``models/`` that no model, no unfinished pull and no user accounts for."""
+    of_rows = {path for row in home.rows().values() for path in files_of(row)}
+    directories = {path.parent for path in of_rows}
+    incoming = home.models / ".incoming"
+    is_pulling = bool(home.unfinished())
+    left = []
+    for path in home.looks():
+        is_manifest = path.name == ".gglib-version.json" and path.parent in directories
+        is_coming = is_pulling and path.is_relative_to(incoming)
+        is_home = path == home.models / ".home"
+        if not (path in of_rows or path in users or is_manifest or is_coming or is_home):
+            left.append(path)
+    return left
