@@ -7,7 +7,7 @@ from gglib.core.shown_source import shown_url
 def model_json(model: ModelSummary, state: str | None, *, shows_paths: bool = True) -> dict[str, object]:
     """Return a model. ``state`` is None when no server runs or the model is not in memory.
 
-    Without ``shows_paths`` nothing tells where its files are: ``paths`` and ``projector`` are null. The address that it
+    Without ``shows_paths`` no place of a file is shown: ``paths`` and ``projector`` are null. The address that it
     came from is without its query, which may be a signature.
     """
     return {

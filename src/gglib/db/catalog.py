@@ -45,7 +45,7 @@ class SqliteCatalog(SqliteVersionStore):
 
     Any number of processes may use the file at the same time: what one has written it sees with its next read, the
     others ``FRESH_S`` later at the latest. A write that has returned is on the disk. One that is cancelled while it
-    runs may still take place, and has ended when the cancel reaches its caller, who may hold locks for it.
+    runs may still take place, and has ended when the cancel reaches its caller, which may hold locks for it.
     """
 
     def __init__(

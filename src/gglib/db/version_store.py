@@ -1,6 +1,6 @@
 """The records of versions and pulls in SQLite: the asynchronous shell over ``version_rows``.
 
-Knows nothing of files: what it is told of them it keeps.
+Knows nothing of files: what is recorded of them it keeps.
 """
 
 import sqlite3

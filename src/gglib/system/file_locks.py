@@ -40,7 +40,7 @@ def shared(path: Path) -> Iterator[bool]:
 
 @contextmanager
 def try_exclusive(path: Path) -> Iterator[bool]:
-    """Hold an exclusive lock on a file or directory; yield False, at once, where somebody else holds any.
+    """Hold an exclusive lock on a file or directory; yield False, at once, where another process holds any.
 
     True where it is gone: nothing uses it. False where it may not be opened.
     """

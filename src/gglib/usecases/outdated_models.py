@@ -67,7 +67,7 @@ class UpstreamCheck:
     new_revision: str | None = None
     changes: tuple[FileChange, ...] = ()
     reason: str | None = None
-    """What the source, or who asked it, says where that failed: a sentence."""
+    """What the source, or its adapter, says where that failed: a sentence."""
 
 
 async def check_upstream(

@@ -166,7 +166,7 @@ class PullPlan:
         return self.known.projector in came
 
     def as_it_was(self) -> "PullPlan":
-        """Return the plan without a projector where the older version has none: what programs want, who ask nobody."""
+        """Return the plan without a projector where the older version has none: a program has no user to ask."""
         return self.without_projector() if self.had_projector is False else self
 
     def without_projector(self) -> "PullPlan":

@@ -1,6 +1,6 @@
 """Deletes versions that nothing uses any more, beside a server: once a minute, and after an engine has ended.
 
-Knows the core only; what collects is passed in. A failure disturbs nobody: the next turn tries again.
+Knows the core only; what collects is passed in. A failure ends nothing: the next turn tries again.
 """
 
 import asyncio

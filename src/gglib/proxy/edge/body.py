@@ -34,7 +34,7 @@ class IncomingBody:
     )
 
     def __init__(self, *, limit_bytes: int, length_bytes: int | None = None) -> None:
-        """``length_bytes`` is how much will come; None where nobody can tell."""
+        """``length_bytes`` is how much will come; None where that is not known."""
         self._limit_bytes = limit_bytes
         self._length_bytes = length_bytes or 0
         self._room_from_bytes = max(ROOM_FROM_BYTES, self._length_bytes // ROOM_FROM)

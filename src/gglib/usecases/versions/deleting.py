@@ -63,7 +63,7 @@ class Deletion:
     """What the disk got back: a file with another name frees nothing."""
     kept: tuple[Kept, ...] = ()
     forgotten: tuple[Path, ...] = ()
-    """Files whose record is to go: deleted, gone before, or somebody else's now."""
+    """Files whose record is to go: deleted, gone before, or not gglib's any more."""
     is_in_use: bool = False
     """Whether an engine has it: nothing was done."""
 

@@ -1,4 +1,4 @@
-"""Who is at work on what, across processes: ``HOME/locks/NAME.lock``, and the paths that versions are held by."""
+"""Which process is at work on what: ``HOME/locks/NAME.lock``, and the paths that versions are held by."""
 
 import asyncio
 import contextlib

@@ -22,7 +22,7 @@ Placed = Literal["linked", "cloned", "copied"]
 COPY_SUFFIX = re.compile(r"(?P<target>.+)\.copy-[0-9a-f]{8}", re.DOTALL)
 """Of a copy that is not whole yet; its writer has it locked."""
 COPY_CHUNK_BYTES = 64 * 1024 * 1024
-"""Less than a second of most disks: progress is told that often."""
+"""Less than a second of most disks: progress is reported that often."""
 OWN_MODE = 0o444
 """Of every file of a version: programs that write in place are refused."""
 _NO_LINK = frozenset((errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS))
