@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gglib.bootstrap.housekeeping import keep_house
 from gglib.core.errors import EngineNotFoundError, InvalidGgufError, InvalidSettingError
-from gglib.core.models import ModelSource, ModelSummary
+from gglib.core.models import ModelSummary
 from gglib.core.ports import ModelStorePort
 from gglib.core.ports.store import HomeStorePort
 from gglib.core.versions import FileRole, NewVersion, OwnFile
@@ -28,9 +28,6 @@ from gglib.usecases.set_projector import read_again, set_projector
 from gglib.usecases.verify_models import FileCheck, remember_hashes
 from gglib.usecases.versions.locks import HomeLocks
 from gglib.usecases.versions.ownership import identity_of
-
-STARTER = "starter"
-"""``ModelSource.origin`` of the starter model."""
 
 
 @asynccontextmanager
@@ -81,10 +78,6 @@ def model_faults(models: Iterable[ModelSummary], settings: Settings) -> dict[str
 async def add_file(request: AddRequest, store: HomeStorePort, settings: Settings) -> ModelSummary:
     """Put a GGUF file into the catalogue. Raises as ``usecases.add_model`` does."""
     return await add_model(request, store, read_model, settings.models_dir)
-
-
-def _source_of(starter: StarterModel) -> ModelSource:
-    return ModelSource(origin=STARTER, file=starter.file_name, sha256=starter.file_sha256)
 
 
 async def give_projector(model: ModelSummary, projector: Path | None, store: ModelStorePort) -> ModelSummary:
@@ -141,7 +134,7 @@ async def add_starter(
                 identity=identity,
                 sha256=starter.file_sha256,
             )
-            await store.add_version(NewVersion(directory=None, source=_source_of(starter), files=(file,)))
+            await store.add_version(NewVersion(directory=None, source=starter.source, files=(file,)))
             # Where an earlier download recorded it and was killed: that file never had its name.
             await store.update_identities({target: identity})
 
@@ -155,7 +148,7 @@ async def add_starter(
             name=starter.model_name,
             aliases=starter.aliases,
             description=starter.description,
-            source=_source_of(starter),
+            source=starter.source,
             hashes=(starter.file_sha256,),
         )
         return await add_file(request, store, settings)

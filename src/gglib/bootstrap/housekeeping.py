@@ -21,14 +21,15 @@ from shlex import quote
 
 from gglib.bootstrap.pulls import finish_pulls
 from gglib.core.errors import GglibError
-from gglib.core.models import ModelSource, ModelSummary
+from gglib.core.models import ModelSummary
 from gglib.core.plain_text import escape_line
+from gglib.core.shown_source import pull_target
 from gglib.core.typed import in_quotes, said
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
 from gglib.hf import older_notes
 from gglib.settings import Settings
-from gglib.starter import SMOLLM2
+from gglib.starter import SMOLLM2, STARTER
 from gglib.system.threads import to_its_end
 from gglib.usecases.versions.deleting import collect_retired
 from gglib.usecases.versions.home import HomeMark, HomeState
@@ -54,8 +55,6 @@ LOCK = "home"
 LONGEST_WAIT_S = 30.0
 """For another gglib that puts it in order; it may read files whole that an older one left."""
 MOST_NAMED = 3
-STARTER = "starter"
-"""``ModelSource.origin`` of the starter model."""
 _OTHER_PLACES = frozenset((HomeState.MOVED, HomeState.COPIED, HomeState.NEW))
 _LEFT_ALONE = frozenset((HomeState.SHARED, HomeState.DETACHED))
 """States in which ``models/`` is not this home's."""
@@ -164,7 +163,7 @@ class _Keeper:
             size_bytes=SMOLLM2.file_size_bytes,
             modified_ns=None,
             sha256=SMOLLM2.file_sha256,
-            source=ModelSource(origin=STARTER, file=SMOLLM2.file_name, sha256=SMOLLM2.file_sha256),
+            source=SMOLLM2.source,
         )
         return HomeMigration(
             home=self.home,
@@ -224,14 +223,6 @@ def _pull_of(model: ModelSummary) -> str:
     source = model.source
     if source.origin == STARTER:
         return "'gglib up'"
-    if source.repo is None:
-        return (
-            "'gglib pull' with its address" if source.url is None or "?" in source.url else _typed(source.url)
-        )
-    names = [alias for alias in model.aliases if alias.startswith(f"{source.repo}:")]
-    at = "" if source.asked_revision is None else f"@{source.asked_revision}"
-    return _typed(names[0] if names else f"{source.repo}/{source.file}{at}")
-
-
-def _typed(target: str) -> str:
-    return said("pull", target)
+    names = [alias for alias in model.aliases if source.repo and alias.startswith(f"{source.repo}:")]
+    target = names[0] if names else pull_target(model)
+    return "'gglib pull' with its address" if target is None else said("pull", target)

@@ -2,7 +2,7 @@
 
 from gglib.starter.errors import StarterError
 from gglib.starter.fetch import fetch_starter
-from gglib.starter.pinned import SMOLLM2, StarterModel
+from gglib.starter.pinned import SMOLLM2, STARTER, StarterModel
 from gglib.starter.progress import Progress
 
-__all__ = ["SMOLLM2", "Progress", "StarterError", "StarterModel", "fetch_starter"]
+__all__ = ["SMOLLM2", "STARTER", "Progress", "StarterError", "StarterModel", "fetch_starter"]

@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 
+from gglib.core.models import ModelSource
+
+STARTER = "starter"
+"""``ModelSource.origin`` of the starter model."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StarterModel:
@@ -20,6 +25,11 @@ class StarterModel:
     file_name: str
     file_sha256: str
     file_size_bytes: int
+
+    @property
+    def source(self) -> ModelSource:
+        """Where its file came from, as the catalogue keeps it."""
+        return ModelSource(origin=STARTER, file=self.file_name, sha256=self.file_sha256)
 
 
 SMOLLM2 = StarterModel(
