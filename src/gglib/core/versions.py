@@ -33,6 +33,11 @@ class FileIdentity:
     size_bytes: int
     modified_ns: int | None
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether a look at a file tells whether it is this one; else its content has to be read."""
+        return None not in {self.device, self.inode, self.modified_ns}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnFile:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gglib.system.small_files import open_regular
+
 NO_LOCKS = frozenset((errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOLCK, errno.EINVAL, errno.EBADF))
 """What ``flock`` says where there are no locks; NFS says EBADF for one on a directory."""
 MOST_OPENINGS = 10
@@ -72,6 +74,26 @@ def lock_path(path: Path, operation: int) -> int:
             raise
         os.close(descriptor)
     raise BlockingIOError(errno.EWOULDBLOCK, "it is being replaced", str(path))
+
+
+def lock_file(path: Path) -> int:
+    """Return a descriptor that has a regular file locked, which is made where there is none.
+
+    Its holder may delete the file before it lets go of it: then another file is made. Raises OSError; BlockingIOError
+    where others have it locked.
+    """
+    while True:
+        descriptor = open_regular(path, flags=os.O_RDWR | os.O_CREAT)
+        try:
+            flock_if_possible(descriptor, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(descriptor), path.lstat()):
+                return descriptor
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
 
 
 def flock_if_possible(descriptor: int, operation: int) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gglib.core.models import ModelSummary
-from gglib.core.versions import FileIdentity, Version
-from gglib.usecases.versions.ownership import is_same
+from gglib.core.versions import Version
+from gglib.usecases.versions.ownership import may_be_own
 from gglib.usecases.versions.storing import BLOCK_BYTES
 
 
@@ -36,7 +36,8 @@ def disk_use(models: Sequence[ModelSummary], versions: Sequence[Version]) -> Dis
                 size = min(status.st_size, status.st_blocks * BLOCK_BYTES)
                 all_bytes += size
                 was_own = sizes.get(key, (0, False))[1]
-                sizes[key] = size, was_own or _is_own(own.get(path), status)
+                identity = own.get(path)
+                sizes[key] = size, was_own or (identity is not None and may_be_own(identity, status))
     total_bytes = sum(size for size, _ in sizes.values())
     return DiskUse(
         models=len(models),
@@ -59,15 +60,6 @@ def sharers_of(path: Path, models: Sequence[ModelSummary]) -> list[str]:
             for file in model.all_files
         )
     ]
-
-
-def _is_own(identity: FileIdentity | None, status: os.stat_result) -> bool:
-    """Whether a file is the recorded one, as far as that can be said without reading it."""
-    if identity is None:
-        return False
-    if None in {identity.device, identity.inode, identity.modified_ns}:
-        return identity.size_bytes == status.st_size
-    return is_same(identity, status)
 
 
 def _status(path: Path) -> os.stat_result | None:

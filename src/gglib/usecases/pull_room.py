@@ -1,9 +1,7 @@
 """How much room a pull takes, and how much of it is here already. Looks at the disk; changes nothing."""
 
 import asyncio
-import os
 import shutil
-import stat
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ from gglib.core.pull_source import files_with_content
 from gglib.core.size_words import size_words
 from gglib.core.versions import FileRole, OwnFile, Version
 from gglib.usecases.versions.incoming import Incoming
-from gglib.usecases.versions.ownership import identity_of
+from gglib.usecases.versions.ownership import may_be_own, status_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,19 +79,12 @@ def _look(
 
 def _here_bytes(remote: RemoteFile, key: str, versions: Sequence[Version], incoming: Incoming) -> int:
     for file in files_with_content(remote, versions):
-        if is_probably_own(file):
+        status = status_of(file.path)
+        if status is not None and may_be_own(file.identity, status):
             return file.identity.size_bytes
     if remote.sha256 is None and remote.validator is None and remote.url is not None:
         return 0  # nothing says that what came earlier is still the same
     return incoming.bytes_here([key])
-
-
-def is_probably_own(file: OwnFile) -> bool:
-    """Whether a file is the one that gglib wrote, by a glance that reads nothing of it."""
-    identity = identity_of(file.path)
-    if identity is None or identity.size_bytes != file.identity.size_bytes:
-        return False
-    return identity == file.identity or None in {file.identity.device, file.identity.inode}
 
 
 def _old_file(file: OwnFile) -> OldFile:
@@ -101,9 +92,7 @@ def _old_file(file: OwnFile) -> OldFile:
 
 
 def _frees_bytes(file: OwnFile) -> int:
-    try:
-        status = os.lstat(file.path)
-    except OSError:
+    status = status_of(file.path)
+    if status is None or status.st_nlink > 1:
         return 0
-    is_alone = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
-    return status.st_size if is_alone and is_probably_own(file) else 0
+    return status.st_size if may_be_own(file.identity, status) else 0

@@ -196,7 +196,7 @@ def _is_replaced(file: OwnFile, found: str | OSError) -> bool:
     now, known = identity_of(file.path), file.identity
     if isinstance(found, OSError):
         return False
-    if None in {known.device, known.inode, known.modified_ns}:
+    if not known.is_complete:
         return now is None or (file.sha256 is not None and found != file.sha256.lower())
     return now != known
 

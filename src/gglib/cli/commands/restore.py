@@ -64,5 +64,4 @@ def _missing_of(model: "ModelSummary") -> "Sequence[Path]":
     """Return the files of the model that are not there."""
     import os
 
-    paths = model.paths if model.projector is None else (*model.paths, model.projector)
-    return [path for path in paths if not os.path.exists(path)]  # noqa: PTH110 - one that may not be seen is no error
+    return [path for path in model.all_files if not os.path.exists(path)]  # noqa: PTH110 - one that may not be seen is no error

@@ -178,8 +178,7 @@ def _delete_in(folder: int, file: OwnFile) -> _Fate:
 def _is_known_to_differ(file: OwnFile, status: os.stat_result) -> bool:
     """Whether a file that is not own is another one, rather than one that could not be read to find out."""
     identity = file.identity
-    is_known = None not in {identity.device, identity.inode, identity.modified_ns}
-    if is_known or status.st_size != identity.size_bytes or file.sha256 is None:
+    if identity.is_complete or status.st_size != identity.size_bytes or file.sha256 is None:
         return True
     return hash_of(file.path, status) is not None
 

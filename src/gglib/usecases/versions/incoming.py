@@ -6,7 +6,6 @@ is what is no regular file: nothing of that is touched.
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -16,8 +15,7 @@ from pathlib import Path
 from gglib.core.part_names import NOTE_SUFFIX, PART_SUFFIX, note_path, part_path
 from gglib.core.ports.versions import VersionStorePort
 from gglib.core.versions import PullJob
-from gglib.system.file_locks import flock_if_possible, try_exclusive
-from gglib.system.small_files import open_regular
+from gglib.system.file_locks import lock_file, try_exclusive
 from gglib.system.threads import to_its_end
 from gglib.usecases.versions.drafts import clear_draft, job_of_draft
 from gglib.usecases.versions.layout import JOB_KEY, KEY
@@ -155,7 +153,7 @@ def keys_of(pulls: Iterable[PullJob]) -> set[str]:
 def _alone_with(note: Path) -> Iterator[None]:
     """Hold the lock that a fetch holds. Raises OSError where another process does."""
     try:
-        descriptor = _locked(note)
+        descriptor = lock_file(note)
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
@@ -165,21 +163,6 @@ def _alone_with(note: Path) -> Iterator[None]:
     finally:
         if descriptor is not None:
             os.close(descriptor)
-
-
-def _locked(note: Path) -> int:
-    while True:
-        descriptor = open_regular(note, flags=os.O_RDWR | os.O_CREAT)
-        try:
-            flock_if_possible(descriptor, fcntl.LOCK_EX)
-            if os.path.samestat(os.fstat(descriptor), note.lstat()):
-                return descriptor
-        except FileNotFoundError:
-            pass
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
 
 
 def _unlink(path: Path) -> int:

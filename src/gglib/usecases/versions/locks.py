@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from gglib.core.errors import BeingFetchedError, StorageError
-from gglib.system.file_locks import flock_if_possible, shared, try_exclusive
+from gglib.system.file_locks import flock_if_possible, lock_file, shared, try_exclusive
 from gglib.system.small_files import open_regular
 from gglib.usecases.versions.layout import JOB_KEY
 
@@ -136,11 +136,7 @@ class HomeLocks:
         path = self._path(name)
         try:
             self._directory.mkdir(mode=0o700, exist_ok=True)
-            while True:
-                descriptor = open_regular(path, flags=os.O_RDWR | os.O_CREAT)
-                if _is_locked_at(descriptor, path):
-                    return descriptor
-                os.close(descriptor)
+            return lock_file(path)
         except BlockingIOError:
             return None
         except OSError as error:
@@ -153,15 +149,3 @@ class HomeLocks:
         if not _NAME.fullmatch(name):
             raise ValueError(f"no lock has the name {name!r}")
         return self._directory / f"{name}{_SUFFIX}"
-
-
-def _is_locked_at(descriptor: int, path: Path) -> bool:
-    """Lock a file, and say whether it still has its name. Raises OSError, with the file closed."""
-    try:
-        flock_if_possible(descriptor, fcntl.LOCK_EX)
-        return os.path.samestat(os.fstat(descriptor), path.lstat())
-    except FileNotFoundError:
-        return False
-    except BaseException:
-        os.close(descriptor)
-        raise

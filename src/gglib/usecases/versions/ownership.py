@@ -52,10 +52,16 @@ def is_own_as_seen(file: OwnFile, status: os.stat_result) -> bool:
     identity = file.identity
     if is_same(identity, status):
         return True
-    is_known = None not in {identity.device, identity.inode, identity.modified_ns}
-    if is_known or not stat.S_ISREG(status.st_mode) or status.st_size != identity.size_bytes:
+    if identity.is_complete or not stat.S_ISREG(status.st_mode) or status.st_size != identity.size_bytes:
         return False
     return file.sha256 is not None and hash_of(file.path, status) == file.sha256.lower()
+
+
+def may_be_own(identity: FileIdentity, status: os.stat_result) -> bool:
+    """Whether a file is the recorded one as far as a look at it tells: nothing of it is read."""
+    if identity.is_complete:
+        return is_same(identity, status)
+    return identity.size_bytes == status.st_size
 
 
 def status_of(path: Path) -> os.stat_result | None:

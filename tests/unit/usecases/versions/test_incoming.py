@@ -13,7 +13,7 @@ from tests.unit.usecases.versions.world import Store, arrive, hash_of, job_of, m
 
 from gglib.core.errors import StorageError
 from gglib.core.part_names import note_path, part_path
-from gglib.usecases.versions import incoming as module
+from gglib.system import file_locks
 from gglib.usecases.versions.drafts import DraftFile, begin_draft
 from gglib.usecases.versions.incoming import SWEEPING, Incoming, sweep_incoming
 from gglib.usecases.versions.locks import HomeLocks
@@ -113,7 +113,7 @@ def test_on_a_full_disk_files_are_discarded_all_the_same(
     def full(path: Path, **_: int) -> int:
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(module, "open_regular", full)
+    monkeypatch.setattr(file_locks, "open_regular", full)
     assert incoming.discard([A], in_use=[]) == BLOCK
     assert names_in(incoming.directory) == []
 
