@@ -183,7 +183,7 @@ class TestNotWritable:
         def full(*_: object, **__: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("gglib.usecases.versions.locks.open_regular", full)
+        monkeypatch.setattr("gglib.system.file_locks.open_regular", full)
         with caplog.at_level(logging.WARNING):
             assert len(await copy.all()) == 1
         assert len(caplog.messages) == 1
