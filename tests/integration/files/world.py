@@ -152,7 +152,8 @@ class Home:
 
     def run(self, *arguments: str) -> Done:
         """Run a command to its end, in this process, which is quicker."""
-        result = CliRunner().invoke(cli, list(arguments), env=self.environment)
+        only_these: dict[str, str | None] = {**dict.fromkeys(os.environ), **self.environment}
+        result = CliRunner().invoke(cli, list(arguments), env=only_these)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Done(result.exit_code, result.stdout, result.stderr)
