@@ -400,6 +400,11 @@ def prepare_home(settings: Settings) -> None:
         for directory in (settings.models_dir, settings.log_dir, settings.run_dir):
             directory.mkdir(mode=OWNER_ONLY, exist_ok=True)
     except OSError as error:
+        if settings.home.is_symlink() and not settings.home.exists():
+            raise CatalogError(
+                f"The home {settings.home} is a link to {settings.home.readlink()}, which is not there: "
+                "mount or create that, or name another home with --home."
+            ) from error
         raise CatalogError(
             f"The home {settings.home} cannot be used ({error.strerror}): name another with --home."
         ) from error

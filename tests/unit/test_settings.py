@@ -305,3 +305,14 @@ def test_no_option_takes_a_key() -> None:
         command = cli.get_command(click.Context(cli), name)
         assert command is not None
         assert not [option for parameter in command.params for option in parameter.opts if "key" in option]
+
+
+def test_a_home_that_is_a_link_to_nothing_is_refused(tmp_path: Path) -> None:
+    """Its disk is not mounted, most likely: nothing is made in its place, and the sentence names both ends."""
+    link, place = tmp_path / "home", tmp_path / "disk" / "home"
+    link.symlink_to(place)
+    with pytest.raises(
+        CatalogError, match=rf"home {link} is a link to {place}, which is not there: mount or create"
+    ):
+        prepare_home(Settings(home=link))
+    assert not place.parent.exists()

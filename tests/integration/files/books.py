@@ -520,6 +520,8 @@ class World:
         return [one for one in books.home.models.rglob("*") if one.is_file() and one.stat().st_ino == inode]
 
     def _linked(self, books: Books) -> Home:
+        if not books.home.path.exists():
+            return books.home  # a link to nothing is refused
         if books.link is None or not books.link.exists():
             self._count += 1
             books.link = self.place / f"link-{self._count}"
