@@ -41,8 +41,8 @@ class Snapshot:
     home: HomePaths
     holds: Mapping[int, StoredPath]
     """What to lock while the files of a version are used, by the version's id; few of them are ever asked for."""
-    specs: dict[int, ModelLaunchSpec] = field(default_factory=dict)
-    """Launch specs that were asked for, by the model's id."""
+    specs: dict[str, ModelLaunchSpec] = field(default_factory=dict)
+    """Launch specs that were asked for, by the model's own name."""
 
     def find(self, name: str) -> ModelSummary | None:
         """Return the model that ``name`` means; the index only shortens the first rule of ``find_model``."""
@@ -50,14 +50,15 @@ class Snapshot:
 
     def spec(self, name: str) -> ModelLaunchSpec | None:
         """Return what an engine needs to load the model that ``name`` means; computed once."""
+        known = self.specs.get(name)
+        if known is not None:
+            return known
         model = self.find(name)
         if model is None:
             return None
-        spec = self.specs.get(model.id)
-        if spec is None:
-            hold = None if model.version_id is None else self.holds.get(model.version_id)
-            hold_path = self.home.optional_path(hold)
-            spec = self.specs[model.id] = launch_spec(model, model.paths[0], hold_path=hold_path)
+        hold = None if model.version_id is None else self.holds.get(model.version_id)
+        spec = launch_spec(model, model.paths[0], hold_path=self.home.optional_path(hold))
+        self.specs[model.name] = spec
         return spec
 
     def with_uses(self, edition: Edition, used_at: Mapping[int, int]) -> "Snapshot":

@@ -264,7 +264,8 @@ class Answer:
         if len(part) > TAIL_BYTES:
             if self._head is None or not self.is_event_stream:
                 self._note_long(part)
-            part = part[-TAIL_BYTES:]
+            self._older_parts, self._parts, self._parts_bytes = [part[-TAIL_BYTES:]], [], 0
+            return
         self._parts.append(part)
         self._parts_bytes += len(part)
         if self._parts_bytes >= TAIL_BYTES:

@@ -73,13 +73,14 @@ def is_content(part: bytes) -> bool:
 
     ``[DONE]`` says nothing of what stands before it, so that is looked at.
     """
-    last_line = part.rfind(b"\n", 0, -2) + 1  # in front of the two that end the event
+    end = len(part)
+    last_line = part.rfind(b"\n", 0, end - 2) + 1  # in front of the two that end the event
     if part.startswith(_DONE, last_line):
-        part = part[:last_line]
-        if not part:
+        end = last_line  # and no copy is made of what may be long
+        if not end:
             return True
-        last_line = part.rfind(b"\n", 0, -2) + 1
-    return part.startswith(_CONTENT, last_line) and part[-1] == LINE_FEED
+        last_line = part.rfind(b"\n", 0, max(end - 2, 0)) + 1
+    return part.startswith(_CONTENT, last_line, end) and part[end - 1] == LINE_FEED
 
 
 class ErrorEventWatch:

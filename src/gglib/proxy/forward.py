@@ -128,9 +128,17 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
                     await lane.opened()
                 entry = lane.enter()
                 try:
-                    await _send(target, upstream_request, answer, services, heartbeat)
-                except ContextLengthExceededError as error:
-                    if not (error.is_cache_full and lane.had_company(entry) and _has_said_nothing(answer)):
+                    # Here and not in a function that ``_send_alone`` shares: each request would pay for a coroutine.
+                    async with services.pool.post(
+                        target,
+                        upstream_request,
+                        first_byte_s=options.first_byte_s,
+                        chunk_gap_s=options.chunk_gap_s,
+                    ) as upstream:
+                        await _relay(upstream, answer, heartbeat)
+                except EngineError as error:
+                    error.n_ctx = target.effective_ctx
+                    if not (_is_of_others(error) and lane.had_company(entry) and _has_said_nothing(answer)):
                         raise
                     refusal = error
                 else:
@@ -161,6 +169,11 @@ def _context_line(context: int) -> bytes:
     return b"x-gglib-context: %d\r\n" % context
 
 
+def _is_of_others(error: EngineError) -> bool:
+    """Whether a request can have failed because of what others took of the cache."""
+    return isinstance(error, ContextLengthExceededError) and error.is_cache_full
+
+
 def _has_said_nothing(answer: Answer) -> bool:
     """Whether the client has got nothing yet but comments."""
     tail = answer.tail
@@ -180,43 +193,33 @@ async def _send_alone(  # noqa: PLR0913 - what an exchange is made of
 ) -> None:
     """Send a request again when no other is at its target; raises ``refusal`` where that takes too long."""
     log.info("%s: the engine's cache was full; it is sent again, alone", upstream_request.request_id)
+    options = services.options
     if heartbeat is not None:
         heartbeat.start()
     try:
-        async with lane.alone(limit_s):
-            await _send(target, upstream_request, answer, services, heartbeat)
+        async with (
+            lane.alone(limit_s),
+            services.pool.post(
+                target,
+                upstream_request,
+                first_byte_s=options.first_byte_s,
+                chunk_gap_s=options.chunk_gap_s,
+            ) as upstream,
+        ):
+            await _relay(upstream, answer, heartbeat)
     except NotAloneError:
         if heartbeat is not None:
             await heartbeat.stop()
         raise refusal from None
+    except EngineError as error:
+        error.n_ctx = target.effective_ctx
+        raise
 
 
-async def _send(
-    target: RunningTarget,
-    upstream_request: UpstreamRequest,
-    answer: Answer,
-    services: Services,
-    heartbeat: Heartbeat | None,
-) -> None:
-    """Send a request to the engine and relay its answer. Raises the engine's own error as ``EngineError``."""
-    options = services.options
-    async with services.pool.post(
-        target,
-        upstream_request,
-        first_byte_s=options.first_byte_s,
-        chunk_gap_s=options.chunk_gap_s,
-    ) as upstream:
-        if heartbeat is not None:
-            await heartbeat.stop()
-        try:
-            await _relay(upstream, answer)
-        except EngineError as error:
-            error.n_ctx = target.effective_ctx
-            raise
-
-
-async def _relay(upstream: UpstreamConnection, answer: Answer) -> None:
+async def _relay(upstream: UpstreamConnection, answer: Answer, heartbeat: Heartbeat | None) -> None:
     """Hand on the engine's answer. Raises ``EngineError`` where that is an error, also behind the events before it."""
+    if heartbeat is not None:
+        await heartbeat.stop()
     head, length = upstream.head, upstream.content_length
     if answer.is_started and (head.status != 200 or not head.is_event_stream):
         raise await _in_place_of_events(upstream)  # a heartbeat has decided the status already

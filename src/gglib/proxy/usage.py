@@ -43,8 +43,15 @@ class Usage(NamedTuple):
     completion_tokens: int | None
 
 
+_NOTHING = Usage(None, None)
+_TOKENS, _N = b'_tokens":', b'_n":'
+"""How every name above ends: in an answer that reports nothing, two searches instead of one for each name."""
+
+
 def read_usage(tail: bytes) -> Usage:
     """Return what an answer reports, from its last pieces; the last number of a name counts."""
+    if tail.rfind(_TOKENS) < 0 and tail.rfind(_N) < 0:
+        return _NOTHING
     prompt, completion = _last_number(tail, _PROMPT), _last_number(tail, _COMPLETION)
     return Usage(
         _prompt_of_others(tail) if prompt is None else prompt,

@@ -117,6 +117,8 @@ class ClientConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._request: Request | None = None
         self._body: IncomingBody | None = None
+        self._came_whole = False
+        """Whether the body came with its head: then the reader is in none, and is not asked for each answer."""
         self._may_keep_alive = False
         self._is_answered = False
         self._is_broken = False
@@ -144,7 +146,7 @@ class ClientConnection(asyncio.Protocol):
         """Whether, as things stand, another request may follow: so the rest of this one must be worth reading."""
         if self._is_broken or self._edge.is_ending or not self._may_keep_alive:
             return False
-        if not self._reader.is_in_body:
+        if self._came_whole or not self._reader.is_in_body:
             return True
         missing = self._reader.missing_bytes
         return missing is not None and missing <= DROPPED_BODY_BYTES
@@ -377,6 +379,7 @@ class ClientConnection(asyncio.Protocol):
             self._edge.admit_bodies()
 
     def _begin(self, event: NewRequest) -> None:
+        self._came_whole = event.body is not None
         if event.body is None:
             self._body = IncomingBody(
                 limit_bytes=self._edge.max_body_bytes, length_bytes=event.content_length
@@ -458,7 +461,7 @@ class ClientConnection(asyncio.Protocol):
             return
         if not self._is_answered or not self.can_keep_alive:
             self._close()
-        elif self._reader.is_in_body:
+        elif not self._came_whole and self._reader.is_in_body:
             self._patience.begin_body(self._loop.time())
         else:
             self._go_on()
