@@ -194,9 +194,6 @@ class Round:
 
     def prepare(self) -> None:
         """Make the home, with a file of the user's in it."""
-        for repo in (BIG, VISION):
-            if self._hub.local.has_repository(repo):
-                self._hub.local.remove_repository(repo)
         self._scenario.prepare(self.home, self._hub, self._zygote)
         path = self.home.models / "ada" / "users.gguf"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -254,22 +251,22 @@ class Round:
 
 
 @contextmanager
-def tools() -> Iterator[tuple[Hub, Zygote, Path]]:
-    """Yield a hub, a process that forks, and a place."""
+def tools() -> Iterator[tuple[Zygote, Path]]:
+    """Yield a process that forks, and a place."""
     place = new_place()
     own = place / "tools"
     own.mkdir()
     try:
-        with LocalHub() as local, Zygote(own) as zygote:
-            yield Hub(local), zygote, place
+        with Zygote(own) as zygote:
+            yield zygote, place
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
 
 def count(scenario: Scenario) -> list[str]:
     """Return the calls of a scenario, a line for each."""
-    with tools() as (hub, zygote, place):
-        attempt = Round(scenario, hub, zygote, place)
+    with tools() as (zygote, place), LocalHub() as local:
+        attempt = Round(scenario, Hub(local), zygote, place)
         attempt.prepare()
         log = place / "calls.log"
         ended = attempt.run(0, "count", log)
@@ -281,21 +278,25 @@ def work(name: str, numbers: list[int], mode: str, lines: list[str]) -> tuple[in
     """Run a scenario once for each of the calls; return kills, problems, and how often a prune was needed."""
     scenario = next(one for one in SCENARIOS if one.name == name)
     tally = Tally()
-    with tools() as (hub, zygote, place):
+    with tools() as (zygote, place):
         for number in numbers:
-            attempt = Round(scenario, hub, zygote, place)
             what = f"{name}, {mode} at {lines[number - 1]}"
-            try:
-                attempt.prepare()
-                ended = attempt.run(number, mode)
-                tally.kills += ended.returncode == -9
-                assert "Traceback" not in ended.text, ended.text
-                tally.pruned += attempt.check()
-            except Exception as error:  # noqa: BLE001 - each is a finding, and the others follow
-                where = traceback.extract_tb(error.__traceback__)[-1]
-                tally.problems.append(f"{what}: {type(error).__name__} ({where.name}): {str(error)[:600]}")
-            finally:
-                attempt.home.erase()
+            # A hub of its own: what a killed pull had asked for keeps the hub busy for a while.
+            with LocalHub() as local:
+                attempt = Round(scenario, Hub(local), zygote, place)
+                try:
+                    attempt.prepare()
+                    ended = attempt.run(number, mode)
+                    tally.kills += ended.returncode == -9
+                    assert "Traceback" not in ended.text, ended.text
+                    tally.pruned += attempt.check()
+                except Exception as error:  # noqa: BLE001 - each is a finding, and the others follow
+                    where = traceback.extract_tb(error.__traceback__)[-1]
+                    tally.problems.append(
+                        f"{what}: {type(error).__name__} ({where.name}): {str(error)[:600]}"
+                    )
+                finally:
+                    attempt.home.erase()
     return tally.kills, tally.problems, tally.pruned
 
 
