@@ -7,7 +7,7 @@ gglib keeps its files, only what the commands say.
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -82,6 +82,8 @@ class Books:
     rows: dict[str, Row] = field(default_factory=dict)
     users: dict[Path, Look] = field(default_factory=dict)
     """Files of the user's, below the home and elsewhere."""
+    kept: dict[Path, Look] = field(default_factory=dict)
+    """What ``rm`` without ``--files`` left: it stays until a prune, or until a row has files of its directory again."""
     may_be_unfinished: set[str] = field(default_factory=set)
     has_to_be_unfinished: set[str] = field(default_factory=set)
     link: Path | None = None
@@ -222,6 +224,8 @@ class World:
             books.has_to_be_unfinished.discard(target.typed)
         elif arguments[0] == "rm" and arguments[1] not in rows:
             books.rows.pop(arguments[1], None)
+        elif arguments[0] == "prune":
+            books.kept.clear()
 
     def discard(self, books: Books, target: Target, *, by_link: bool = False) -> None:
         """Give up a pull."""
@@ -276,13 +280,14 @@ class World:
             return
         name = sorted(books.rows)[number % len(books.rows)]
         row = self.quick.look(books.home, is_opening=False).rows[name]
-        before = {path for path in row.all_files if path.exists()}
+        before = {path: look(path) for path in row.all_files if path.exists()}
         done = self.command(books, "rm", name, *(["--files"] if with_files else []), by_link=by_link)
         assert done.returncode == 0, done.text
         del books.rows[name]
         if not with_files:
             gone = [path for path in before if not path.exists()]
             assert gone == [], f"'rm' without '--files' deleted {gone}"
+            books.kept |= {path: known for path, known in before.items() if path not in books.users}
 
     def set_context(self, books: Books, number: int, ctx: int) -> None:
         """Set a model's context."""
@@ -312,6 +317,7 @@ class World:
         """Free what no model uses; nothing that cannot be explained is left."""
         done = self.command(books, "prune", "--yes")
         assert done.returncode == 0, done.text
+        books.kept.clear()
         left = self.unexplained(books)
         assert left == [], f"nobody knows {left}"
 
@@ -356,6 +362,8 @@ class World:
         else:
             path.unlink()
             books.users.pop(path, None)
+        for one in changed:
+            books.kept.pop(one, None)
         for name, row in rows.items():
             if set(row.all_files) & set(changed) and name in books.rows:
                 books.rows[name].contents = None
@@ -424,6 +432,7 @@ class World:
         assert set(seen.rows) == set(books.rows), f"{sorted(seen.rows)}, not {sorted(books.rows)}"
         for name, row in seen.rows.items():
             self._check_row(name, row, books.rows[name])
+        self._check_kept(books, seen.rows.values())
         assert seen.unfinished <= books.may_be_unfinished, f"{seen.unfinished} are unfinished"
         forgotten = books.has_to_be_unfinished - seen.unfinished
         assert not forgotten, f"{forgotten} were forgotten"
@@ -439,6 +448,14 @@ class World:
             read_model(row.paths[0])
         except InvalidGgufError as error:
             raise AssertionError(f"{name} does not load: {error}") from error
+
+    @staticmethod
+    def _check_kept(books: Books, rows: Iterable[ModelSummary]) -> None:
+        in_use = {path.parent for row in rows for path in row.all_files}
+        books.kept = {path: known for path, known in books.kept.items() if path.parent not in in_use}
+        for path, wanted in books.kept.items():
+            found = look(path) if path.exists() else None
+            assert found == wanted, f"{path}, which 'rm' left, is {found}, not {wanted}"
 
     def _check_users(self, books: Books) -> None:
         for path, wanted in books.users.items():
@@ -538,6 +555,7 @@ class World:
             home,
             {name: replace(row) for name, row in old.rows.items()},
             users,
+            {new: look(new) for new in (home.path / path.relative_to(old.home.path) for path in old.kept)},
             set(old.may_be_unfinished),
             set(old.has_to_be_unfinished),
         )

@@ -114,6 +114,16 @@ def forgotten_then_pulled(world: World) -> None:
     world.pull(books, Q4)
 
 
+def forgotten_then_left(world: World) -> None:
+    """Remove a model without its files, and run other commands: the files stay."""
+    books = world.books(0)
+    world.pull(books, Q4)
+    world.remove(books, 0, with_files=False)
+    world.pull(books, ONE)
+    world.verify(books)
+    world.check()
+
+
 def shared_then_removed(world: World) -> None:
     """Remove one of two quantizations, and verify the other."""
     books = world.books(0)
@@ -160,6 +170,7 @@ SEQUENCES: dict[str, Callable[[World], None]] = {
             updated_then_pruned,
             cut_short_upstream,
             forgotten_then_pulled,
+            forgotten_then_left,
             shared_then_removed,
             added_twice,
             put_then_pulled,
