@@ -250,7 +250,8 @@ class Scheduler:
             waiter.spec,
             needed,
             at_launch,
-            now if known is None else known.since,
+            # A launch that was decided before is of the version that was asked for then.
+            known.since if known is not None and known.spec.path == waiter.spec.path else now,
             now + PENDING_LOAD_S,
         )
 

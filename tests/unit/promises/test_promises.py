@@ -25,7 +25,7 @@ CHANGES = (
     (1, CONTEXTS[0]),
 )
 """Edition of the spec and needed context: most requests want what the one before wanted."""
-ACCIDENTS = ("fail", "fail", "die", "die", "fall silent", "stop", "remove", "spoil")
+ACCIDENTS = ("fail", "fail", "die", "die", "fall silent", "stop", "remove", "spoil", "update", "update")
 
 
 class SchedulerPromises(RuleBasedStateMachine):
@@ -87,7 +87,7 @@ class SchedulerPromises(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(ACCIDENTS), number=st.integers(0, 100))
     def have_an_accident(self, kind: str, number: int) -> None:
-        """Break a load, kill or silence an engine, or stop everything: one rule, so that most sequences go on."""
+        """Break a load, kill or update what is loaded, or stop everything: one rule, so that most sequences go on."""
         world = self.world
         if kind == "fail" and (loading := world.in_state("loading")):
             world.fail(_pick(loading, number))
@@ -99,6 +99,8 @@ class SchedulerPromises(RuleBasedStateMachine):
             world.remove(1 + number % MODELS)
         elif kind == "spoil" and (ready := world.in_state("ready")):
             world.spoil(_pick(ready, number))
+        elif kind == "update":
+            world.update(1 + number % MODELS, is_noticed=number % 3 != 0)
         elif kind == "stop":
             world.ask_to_stop((0.0, 5.0, 20.0)[number % 3])
 

@@ -6,6 +6,7 @@ number in front. It draws nothing at random: whoever drives it chooses what happ
 
 from collections import deque
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from gglib.core.errors import (
@@ -34,6 +35,7 @@ from gglib.runtime.messages import (
     Stop,
     StopAsked,
     StopReason,
+    Superseded,
     Suspected,
     TimePassed,
     WaitEnded,
@@ -50,19 +52,20 @@ CONTEXTS = (2048, 8192, 32768)
 HOLD_S, LOAD_S, STOP_S = 7.0, 4.0, 0.3
 """How long things last in the calm at the end of a sequence."""
 _JUST = 1e-6
+_TICK_S = 1e-3
 _REFUSALS = (ModelLoadFailedError, ModelNotFoundError, ModelStoppedError, QueueFullError)
 
 
-def spec_of(model: int, edition: int) -> ModelLaunchSpec:
+def spec_of(model: int, edition: int, version: int = 0) -> ModelLaunchSpec:
     """Return a model's launch spec; another edition is what remains after somebody changed its settings.
 
-    Model 1 has an idle time-to-live.
+    Model 1 has an idle time-to-live. Each version has files of its own.
     """
     settings = ModelSettings(
         idle_ttl_s=IDLE_TTL_S if model == 1 else None, engine_args=("--threads", str(edition + 1))
     )
     return ModelLaunchSpec(
-        model_id=model, model_name=f"m{model}", path=Path(f"/m{model}.gguf"), settings=settings
+        model_id=model, model_name=f"m{model}", path=Path(f"/m{model}/{version}.gguf"), settings=settings
     )
 
 
@@ -71,6 +74,11 @@ class _Process:
     """A launch whose process may exist."""
 
     launch: Launch
+    spec: ModelLaunchSpec
+    """What the scheduler has been told that it runs."""
+    at_launch: ModelLaunchSpec
+    """What it runs: the version that there was when it was launched."""
+    launched: float = 0.0
     state: str = "loading"
     began: float = 0.0
     """When it came into its state."""
@@ -78,7 +86,7 @@ class _Process:
     is_used: bool = False
     """Whether it has answered since it became ready."""
     is_suspect: bool = False
-    """It takes no new requests: it fell silent, its model was removed, or its file changed."""
+    """It takes no new requests: it fell silent, its model was removed or updated, or its file changed."""
     makes_room_for: int | None = None
     """The model of the request for which it was stopped."""
 
@@ -99,6 +107,8 @@ class _Wished:
     request: Requested
     until: float
     """Before that it may not be dropped."""
+    since: float
+    """When its version was first asked for."""
 
 
 @dataclass(slots=True)
@@ -115,6 +125,8 @@ class World:
     """By model."""
     models_of: dict[int, int] = field(default_factory=dict)
     """Which model each request ever asked for."""
+    versions: dict[int, int] = field(default_factory=dict)
+    """Of the models that were updated."""
     broken: dict[int, _Broken] = field(default_factory=dict)
     deaths: dict[int, tuple[ModelLaunchSpec, deque[float]]] = field(default_factory=dict)
     alarm: float | None = None
@@ -132,13 +144,13 @@ class World:
     def request(self, model: int, edition: int, context: int, *, waits: bool = True) -> None:
         """Ask for a model, and wait for it or not."""
         self.last_ticket += 1
-        ticket, spec = self.last_ticket, spec_of(model, edition)
+        ticket, spec = self.last_ticket, spec_of(model, edition, self.versions.get(model, 0))
         request = Requested(ticket, spec, context, context, f"r{ticket}", waits)
         self.models_of[ticket] = model
         was_queue_full = len(self.waiting) >= QUEUE_LIMIT
         backed_off = self._is_backed_off(spec)
         open_to_it = any(
-            r.state is ResidentState.READY and _fits(request, r.spec, r.context)
+            r.state is ResidentState.READY and self._serves(r.generation, request, self.now)
             for r in self.scheduler.residents
         )
         self.since[ticket] = self.now
@@ -193,6 +205,16 @@ class World:
             if process.launch.spec.model_id == model and not is_held:
                 assert process.state == "stopping", "a removed model stays in memory"
 
+    def update(self, model: int, *, is_noticed: bool) -> None:
+        """Move a model to a newer version; what is in memory is told of it now, or by the next request."""
+        self.let_time_pass(_TICK_S)  # no launch is of the same moment
+        self.versions[model] = self.versions.get(model, 0) + 1
+        if is_noticed:
+            for generation, process in list(self.in_state("ready").items()):
+                if process.spec.model_id == model:
+                    process.is_suspect = True
+                    self.tell(Superseded(generation))
+
     def spoil(self, generation: int) -> None:
         """Overwrite the file of a loaded model."""
         self.processes[generation].is_suspect = True
@@ -219,13 +241,15 @@ class World:
         process.state, process.began, process.last_used = "ready", self.now, self.now
         launch = process.launch
         self.broken.pop(launch.spec.model_id, None)
+        is_other_version = process.at_launch.path != process.spec.path
+        process.spec = process.at_launch
         wished = self.wished.get(launch.spec.model_id)
-        if wished is not None and _fits(wished.request, launch.spec, launch.context):
+        if wished is not None and self._serves(generation, wished.request, wished.since):
             del self.wished[launch.spec.model_id]
-        self.tell(BecameReady(generation))
-        assert not any(
-            _fits(r, process.launch.spec, process.launch.context) for r in self.waiting.values()
-        ), "2: somebody whom the load can serve still waits"
+        self.tell(BecameReady(generation, process.spec if is_other_version else None))
+        assert not any(map(partial(self._is_served_by, generation), self.waiting)), (
+            "2: somebody whom the load can serve still waits"
+        )
 
     def fail(self, generation: int) -> None:
         """Break a load; whoever waited for it is told."""
@@ -247,7 +271,7 @@ class World:
         if model is not None and wished is not None and process.began < wished.until:
             # It was not over yet when the process was told to stop for it, and does not expire before its turn.
             until = max(wished.until, self.now + PENDING_LOAD_S)
-            self.wished[model] = _Wished(wished.request, until)
+            self.wished[model] = replace(wished, until=until)
         holders = self._lose_holders(generation)
         self.tell(Exited(generation))
         if model is not None:
@@ -260,7 +284,7 @@ class World:
 
     def die(self, generation: int) -> None:
         """End a process that nobody stopped."""
-        spec = self.processes.pop(generation).launch.spec
+        spec = self.processes.pop(generation).spec
         known, times = self.deaths.get(spec.model_id, (spec, deque()))
         times = times if known == spec else deque()
         times = deque(time for time in (*times, self.now) if time > self.now - DEATHS_WITHIN_S)
@@ -321,7 +345,11 @@ class World:
         for resident in self.scheduler.residents:
             wished = self.wished.get(resident.spec.model_id)
             is_ready = resident.state is ResidentState.READY
-            if wished is not None and is_ready and _fits(wished.request, resident.spec, resident.context):
+            if (
+                wished is not None
+                and is_ready
+                and self._serves(resident.generation, wished.request, wished.since)
+            ):
                 del self.wished[resident.spec.model_id]
 
     def _obey(self, effect: Effect) -> None:
@@ -339,7 +367,7 @@ class World:
     def _grant(self, ticket: int, process: _Process, generation: int) -> None:
         request = self.waiting.pop(ticket)
         assert process.state == "ready", "5: somebody was sent to a process that cannot answer"
-        assert _fits(request, process.launch.spec, process.launch.context), "sent to the wrong model"
+        assert self._serves(generation, request, self.since[ticket]), "sent to the wrong model, or version"
         assert not process.is_suspect, "sent to a process that had fallen silent"
         if self.capacity == 1:
             for other, waiter in self.waiting.items():
@@ -367,7 +395,10 @@ class World:
         assert not self._is_backed_off(spec), "7: a model that failed a moment ago was launched again"
         assert launch.ticket == min(request.ticket for request in served), "a launch names the wrong request"
         self._need_no_room_for(spec.model_id)
-        self.processes[generation] = _Process(launch, began=self.now, last_used=self.now)
+        current = replace(spec, path=spec_of(spec.model_id, 0, self.versions.get(spec.model_id, 0)).path)
+        self.processes[generation] = _Process(
+            launch, spec, current, launched=self.now, began=self.now, last_used=self.now
+        )
         assert len(self.processes) <= self.capacity, "5: more processes than allowed"
 
     def _stop(self, generation: int, reason: StopReason, ticket: int | None) -> None:
@@ -387,16 +418,16 @@ class World:
             )
         if reason in {StopReason.IDLE, StopReason.OVERDUE, StopReason.UNWANTED}:
             # Another model's waiter, or one of its own who needs more context than it has.
-            launch = process.launch
-            wishes = [wished.request for wished in self.wished.values()]
-            assert any(
-                not _fits(r, launch.spec, launch.context) for r in (*self.waiting.values(), *wishes)
-            ), "5: a model was evicted for nobody"
+            others = [self._is_served_by(generation, ticket) for ticket in self.waiting]
+            others += [
+                self._serves(generation, wished.request, wished.since) for wished in self.wished.values()
+            ]
+            assert not all(others), "5: a model was evicted for nobody"
         if reason is StopReason.UNWANTED:
             assert process.state == "loading"
-            assert not any(
-                _fits(r, process.launch.spec, process.launch.context) for r in self.waiting.values()
-            ), "6: a load was stopped that somebody waited for"
+            assert not any(map(partial(self._is_served_by, generation), self.waiting)), (
+                "6: a load was stopped that somebody waited for"
+            )
         process.state, process.began = "stopping", self.now
 
     def _check_that_a_wish_may_evict(self, process: _Process, model: int) -> None:
@@ -421,7 +452,7 @@ class World:
         assert held == set(self.holding.items()), "the books differ on who holds whom"
         for resident in residents:
             if resident.state is ResidentState.READY:
-                assert not any(_fits(r, resident.spec, resident.context) for r in self.waiting.values()), (
+                assert not any(map(partial(self._is_served_by, resident.generation), self.waiting)), (
                     "2: somebody waits for a model that is ready"
                 )
             if resident.state is ResidentState.DRAINING and self.stop_by is None:
@@ -463,7 +494,7 @@ class World:
         if len(self.processes) < self.capacity or self.capacity != 1:
             return
         for resident in self.scheduler.residents:
-            is_wanted = any(_fits(r, resident.spec, resident.context) for r in self.waiting.values())
+            is_wanted = any(map(partial(self._is_served_by, resident.generation), self.waiting))
             if resident.state is ResidentState.LOADING and not is_wanted and self.waiting:
                 oldest = min(self.waiting)
                 assert resident.is_protected, "6: a load that nobody waits for keeps somebody waiting"
@@ -523,10 +554,14 @@ class World:
     def _wish(self, request: Requested) -> None:
         """Take note of a load that is asked for: as large as the largest such request needs."""
         known = self.wished.get(request.spec.model_id)
-        if known is not None and known.request.spec == request.spec and self.now < known.until:
+        is_known = known is not None and known.request.spec == request.spec and self.now < known.until
+        since = self.now
+        if known is not None and known.request.spec.path == request.spec.path:
+            since = known.since
+        if known is not None and is_known:
             context = max(known.request.needed_ctx, request.needed_ctx)
             request = replace(request, needed_ctx=context, launch_ctx=context)
-        self.wished[request.spec.model_id] = _Wished(request, self.now + PENDING_LOAD_S)
+        self.wished[request.spec.model_id] = _Wished(request, self.now + PENDING_LOAD_S, since)
 
     def _lose_holders(self, generation: int) -> list[int]:
         lost = [ticket for ticket, held in self.holding.items() if held == generation]
@@ -556,6 +591,14 @@ class World:
         """Whether the scheduler has had an event since the waiter's time was over: time alone tells it nothing."""
         return self.alarm is None or self.alarm > self.now or self.now > self.since[ticket] + MAX_WAIT_S
 
+    def _is_served_by(self, generation: int, ticket: int) -> bool:
+        return self._serves(generation, self.waiting[ticket], self.since[ticket])
 
-def _fits(request: Requested, spec: ModelLaunchSpec, context: int) -> bool:
-    return request.spec.model_id == spec.model_id and request.needed_ctx <= context
+    def _serves(self, generation: int, request: Requested, since: float) -> bool:
+        """Whether a launch is what a request of that time asks for: of its model, its version or a newer one."""
+        process = self.processes[generation]
+        return (
+            process.spec.model_id == request.spec.model_id
+            and request.needed_ctx <= process.launch.context
+            and (process.spec.path == request.spec.path or process.launched >= since)
+        )

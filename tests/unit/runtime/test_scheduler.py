@@ -1052,6 +1052,18 @@ def test_a_model_that_has_a_newer_version_leaves_when_it_is_idle() -> None:
     assert doing(loading.handle(Superseded(1), 1)) == []
 
 
+def test_a_pending_load_of_a_newer_version_is_not_served_by_the_older_one() -> None:
+    """A load of the older version that was asked for earlier does not count: the newer one is loaded behind it.
+
+    Found by ``scripts/check_promises.py``: the second request kept the time of the first.
+    """
+    scheduler = Scheduler()
+    assert doing(scheduler.handle(glance(1, A, 8192), 0)) == [Launch(1, A, 8192)]
+    scheduler.handle(glance(2, A2, 8192), 1)
+    assert doing(scheduler.handle(BecameReady(1), 2)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 3)) == [Launch(2, A2, 8192)]
+
+
 def test_an_equal_spec_of_a_later_snapshot_is_the_same_version() -> None:
     """The catalogue makes new specs with each change of anything: they are compared by their paths, once."""
     scheduler = scheduler_with_ready(A)
