@@ -209,6 +209,7 @@ class World:
         """Run a command that is killed at one of its calls that change files; then take over what has become of it."""
         if self.zygote is None or not self.zygote.counts_calls:
             return
+        before = self.quick.look(books.home, is_opening=False).rows
         with self._others_are_left_alone(books):
             moment = Moment(books.home.path, number, mode)
             ended = self.zygote.run(tuple(arguments), books.home.environment, moment)
@@ -224,6 +225,7 @@ class World:
             books.has_to_be_unfinished.discard(target.typed)
         elif arguments[0] == "rm" and arguments[1] not in rows:
             books.rows.pop(arguments[1], None)
+            self._end_updates(books, before.get(arguments[1]))
         elif arguments[0] == "prune":
             books.kept.clear()
 
@@ -284,10 +286,18 @@ class World:
         done = self.command(books, "rm", name, *(["--files"] if with_files else []), by_link=by_link)
         assert done.returncode == 0, done.text
         del books.rows[name]
+        self._end_updates(books, row)
         if not with_files:
             gone = [path for path in before if not path.exists()]
             assert gone == [], f"'rm' without '--files' deleted {gone}"
             books.kept |= {path: known for path, known in before.items() if path not in books.users}
+
+    @staticmethod
+    def _end_updates(books: Books, removed: ModelSummary | None) -> None:
+        """Note that ``rm`` gives up the pulls that were to bring its model up to date."""
+        if removed is not None:
+            ended = {one.typed for one in TARGETS if removed.name == one.name or one.typed in removed.aliases}
+            books.has_to_be_unfinished -= ended
 
     def set_context(self, books: Books, number: int, ctx: int) -> None:
         """Set a model's context."""

@@ -124,6 +124,16 @@ def forgotten_then_left(world: World) -> None:
     world.check()
 
 
+def update_killed_then_removed(world: World) -> None:
+    """Kill an update, and remove its model: the update is given up with it."""
+    books = world.books(0)
+    world.pull(books, Q4)
+    world.publish(Q4.repo)
+    world.pull_killed(books, Q4, 0, 700)
+    world.check()
+    world.remove(books, 0, with_files=False)
+
+
 def shared_then_removed(world: World) -> None:
     """Remove one of two quantizations, and verify the other."""
     books = world.books(0)
@@ -171,6 +181,7 @@ SEQUENCES: dict[str, Callable[[World], None]] = {
             cut_short_upstream,
             forgotten_then_pulled,
             forgotten_then_left,
+            update_killed_then_removed,
             shared_then_removed,
             added_twice,
             put_then_pulled,
