@@ -13,7 +13,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
@@ -104,7 +104,7 @@ async def trace_chats(trace: Trace, place: Path) -> dict[str, Trace]:
                 with trace.on():
                     await chat(server.url, name)
                     await asyncio.sleep(0.2)  # what the request leaves to be done belongs to it
-                found[what] = Trace(files=trace.files, hops=trace.hops, calls=trace.calls)
+                found[what] = replace(trace)
     return found
 
 
@@ -117,12 +117,11 @@ async def trace_pull(trace: Trace, place: Path) -> Trace:
         environment = {"HF_ENDPOINT": hub.url, "HF_HOME": str(place / "hf"), "NO_PROXY": "127.0.0.1"}
         with trace.on():
             async with open_catalog(settings) as store, open_hub(environment) as opened:
-                pulled = await pull_named(settings, store, opened, REPO, lambda _: None)
-    del pulled
+                await pull_named(settings, store, opened, REPO, lambda _: None)
     files = list((settings.home / "models").rglob(FILE))
     if [hashlib.sha256(file.read_bytes()).digest() for file in files] != [hashlib.sha256(content).digest()]:
         raise SystemExit(f"The pull left {files}.")
-    return Trace(files=trace.files, hops=trace.hops, calls=trace.calls)
+    return replace(trace)
 
 
 def main() -> None:

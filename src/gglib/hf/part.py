@@ -7,7 +7,6 @@ preallocate, the C library would write to each of its blocks instead.
 
 import contextlib
 import ctypes
-import fcntl
 import functools
 import os
 import sys
@@ -32,9 +31,8 @@ from gglib.hf.note import (
 )
 from gglib.hf.spans import Spans
 from gglib.system.durable import sync
+from gglib.system.file_locks import lock_file
 from gglib.system.small_files import open_regular, read_small
-
-_FLAGS = os.O_RDWR | os.O_CREAT
 
 
 class Part:
@@ -143,7 +141,7 @@ def open_part(file: RemoteFile, target: Path) -> Iterator[Part]:
     """Hold what is here of a file. Raises ``BeingFetchedError`` when somebody else does, and ``OSError``."""
     note = _lock(target)
     try:
-        descriptor = open_regular(part_path(target), flags=_FLAGS, mode=0o644)
+        descriptor = open_regular(part_path(target), flags=os.O_RDWR | os.O_CREAT, mode=0o644)
         try:
             part = Part(file, target, part=descriptor, note=note)
             try:
@@ -182,25 +180,12 @@ def bytes_here(file: RemoteFile, target: Path) -> int:
 
 
 def _lock(target: Path) -> int:
-    path = note_path(target)
-    while True:
-        descriptor = open_regular(path, flags=_FLAGS)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Between our open and our lock, its holder may have finished and removed it: then another one counts.
-            if os.path.samestat(os.fstat(descriptor), path.stat()):
-                return descriptor
-        except BlockingIOError:
-            os.close(descriptor)
-            raise BeingFetchedError(
-                f"Another gglib fetches {target.name} now: wait for it, or end it and run the same command again."
-            ) from None
-        except FileNotFoundError:
-            pass
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
+    try:
+        return lock_file(note_path(target), needs_locks=True)
+    except BlockingIOError:
+        raise BeingFetchedError(
+            f"Another gglib fetches {target.name} now: wait for it, or end it and run the same command again."
+        ) from None
 
 
 @functools.cache

@@ -67,7 +67,6 @@ def line(record: RequestRecord) -> str:
     failure = ""
     if record.cut or record.error_code:
         failure = f" cut={record.cut}" if record.cut else f" error={record.error_code}"
-    request_id = record.request_id
     # Each text of a client is looked at by itself: to look at the whole line costs three times as much.
     return (
         f"{record.method} {_escaped(record.path)} model={_value(record.model)} status={record.status or '-'}{failure}"
@@ -75,7 +74,7 @@ def line(record: RequestRecord) -> str:
         f" duration_ms={record.duration_s * 1000:.1f} chunks={record.chunks}"
         f"{_count('prompt_tokens', record.prompt_tokens)}{_count('completion_tokens', record.completion_tokens)}"
         f"{'' if record.key_name is None else f' key={_value(record.key_name)}'}"
-        f" request_id={request_id if request_id.isprintable() else escape_line(request_id)}"
+        f" request_id={escape_line(record.request_id)}"
     )
 
 

@@ -33,7 +33,7 @@ from gglib.proxy.heartbeat import Heartbeat
 from gglib.proxy.lanes import Lane, NotAloneError
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.request import Request
-from gglib.proxy.upstream import UpstreamRequest
+from gglib.proxy.upstream import UpstreamExchange, UpstreamRequest
 from gglib.proxy.upstream_connection import UpstreamConnection
 from gglib.proxy.usage import TAIL_BYTES
 
@@ -78,15 +78,19 @@ async def forward(request: Request, answer: Answer, services: Services) -> None:
         else:
             await _exchange(request, answer, services, name, envelope.num_ctx, body, None)
     except EngineError as error:
-        raise await _explained(error, model, services) from error
+        raise await _explained(error, request, model, services) from error
     except EngineDiedError as error:
         if error.was_alone:
             services.deadly_bodies.note_death(name, body, monotonic())
         raise
 
 
-async def _explained(error: EngineError, model: ModelSummary, services: Services) -> EngineError:
+async def _explained(
+    error: EngineError, request: Request, model: ModelSummary, services: Services
+) -> EngineError:
     """Return what the engine says with what helps; the catalogue is only asked where it has to be."""
+    if isinstance(request.running, RunningTarget):
+        error.n_ctx = request.running.effective_ctx
     catalogue: list[ModelSummary] = []
     if isinstance(error, UnsupportedByModelError):
         with contextlib.suppress(CatalogError):
@@ -128,17 +132,10 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
                     await lane.opened()
                 entry = lane.enter()
                 try:
-                    # Here and not in a function that ``_send_alone`` shares: each request would pay for a coroutine.
-                    async with services.pool.post(
-                        target,
-                        upstream_request,
-                        first_byte_s=options.first_byte_s,
-                        chunk_gap_s=options.chunk_gap_s,
-                    ) as upstream:
+                    async with _post(target, upstream_request, services) as upstream:
                         await _relay(upstream, answer, heartbeat)
-                except EngineError as error:
-                    error.n_ctx = target.effective_ctx
-                    if not (_is_of_others(error) and lane.had_company(entry) and _has_said_nothing(answer)):
+                except ContextLengthExceededError as error:
+                    if not (error.is_cache_full and lane.had_company(entry) and _has_said_nothing(answer)):
                         raise
                     refusal = error
                 else:
@@ -169,11 +166,6 @@ def _context_line(context: int) -> bytes:
     return b"x-gglib-context: %d\r\n" % context
 
 
-def _is_of_others(error: EngineError) -> bool:
-    """Whether a request can have failed because of what others took of the cache."""
-    return isinstance(error, ContextLengthExceededError) and error.is_cache_full
-
-
 def _has_said_nothing(answer: Answer) -> bool:
     """Whether the client has got nothing yet but comments."""
     tail = answer.tail
@@ -193,27 +185,22 @@ async def _send_alone(  # noqa: PLR0913 - what an exchange is made of
 ) -> None:
     """Send a request again when no other is at its target; raises ``refusal`` where that takes too long."""
     log.info("%s: the engine's cache was full; it is sent again, alone", upstream_request.request_id)
-    options = services.options
     if heartbeat is not None:
         heartbeat.start()
     try:
-        async with (
-            lane.alone(limit_s),
-            services.pool.post(
-                target,
-                upstream_request,
-                first_byte_s=options.first_byte_s,
-                chunk_gap_s=options.chunk_gap_s,
-            ) as upstream,
-        ):
+        async with lane.alone(limit_s), _post(target, upstream_request, services) as upstream:
             await _relay(upstream, answer, heartbeat)
     except NotAloneError:
         if heartbeat is not None:
             await heartbeat.stop()
         raise refusal from None
-    except EngineError as error:
-        error.n_ctx = target.effective_ctx
-        raise
+
+
+def _post(target: RunningTarget, upstream_request: UpstreamRequest, services: Services) -> UpstreamExchange:
+    options = services.options
+    return services.pool.post(
+        target, upstream_request, first_byte_s=options.first_byte_s, chunk_gap_s=options.chunk_gap_s
+    )
 
 
 async def _relay(upstream: UpstreamConnection, answer: Answer, heartbeat: Heartbeat | None) -> None:

@@ -26,7 +26,7 @@ class NotAloneError(Exception):
 class Lane:
     """The exchanges with one target."""
 
-    __slots__ = ("_begun", "_in_flight", "_turns", "_waiting", "is_reserved")
+    __slots__ = ("_begun", "_in_flight", "_turns", "_waiting")
 
     def __init__(self) -> None:
         self._begun = 0
@@ -34,13 +34,16 @@ class Lane:
         self._turns: deque[asyncio.Future[None]] = deque()
         """Exchanges that are alone or wait to be; done is the one that is, and then it is the first."""
         self._waiting: set[asyncio.Future[None]] = set()
-        self.is_reserved = False
-        """Whether an exchange is alone, or waits to be: then nothing may enter."""
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing goes on, and nothing waits."""
         return not (self._in_flight or self._turns or self._waiting)
+
+    @property
+    def is_reserved(self) -> bool:
+        """Whether an exchange is alone, or waits to be: then nothing may enter."""
+        return bool(self._turns)
 
     async def opened(self) -> None:
         """Return when nothing is reserved."""
@@ -65,7 +68,7 @@ class Lane:
     def leave(self) -> None:
         """Count an exchange that has ended."""
         self._in_flight -= 1
-        if self.is_reserved:
+        if self._turns:
             self._give_turn()
 
     @asynccontextmanager
@@ -76,7 +79,6 @@ class Lane:
         """
         turn = asyncio.get_running_loop().create_future()
         self._turns.append(turn)
-        self.is_reserved = True
         try:
             self._give_turn()
             with suppress(TimeoutError):
@@ -87,7 +89,6 @@ class Lane:
             yield
         finally:
             self._turns.remove(turn)
-            self.is_reserved = bool(self._turns)
             self._give_turn()
 
     def _give_turn(self) -> None:

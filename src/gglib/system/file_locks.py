@@ -76,16 +76,17 @@ def lock_path(path: Path, operation: int) -> int:
     raise BlockingIOError(errno.EWOULDBLOCK, "it is being replaced", str(path))
 
 
-def lock_file(path: Path) -> int:
+def lock_file(path: Path, *, needs_locks: bool = False) -> int:
     """Return a descriptor that has a regular file locked, which is made where there is none.
 
-    Its holder may delete the file before it lets go of it: then another file is made. Raises OSError; BlockingIOError
-    where others have it locked.
+    Its holder may delete the file before it lets go of it: then another file is made. ``needs_locks`` refuses a file
+    system that has none. Raises OSError; BlockingIOError where others have it locked.
     """
+    flock = _flock if needs_locks else flock_if_possible
     while True:
         descriptor = open_regular(path, flags=os.O_RDWR | os.O_CREAT)
         try:
-            flock_if_possible(descriptor, fcntl.LOCK_EX)
+            flock(descriptor, fcntl.LOCK_EX)
             if os.path.samestat(os.fstat(descriptor), path.lstat()):
                 return descriptor
         except FileNotFoundError:
@@ -99,10 +100,14 @@ def lock_file(path: Path) -> int:
 def flock_if_possible(descriptor: int, operation: int) -> None:
     """Take a lock without waiting; nothing where the file system has none. Raises BlockingIOError."""
     try:
-        fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
+        _flock(descriptor, operation)
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise
+
+
+def _flock(descriptor: int, operation: int) -> None:
+    fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
 
 
 def _check_kind(descriptor: int, path: Path) -> None:

@@ -75,7 +75,7 @@ class _Process:
 
     launch: Launch
     spec: ModelLaunchSpec
-    """What the scheduler has been told that it runs."""
+    """What it runs, as far as the scheduler knows."""
     at_launch: ModelLaunchSpec
     """What it runs: the version that there was when it was launched."""
     launched: float = 0.0
@@ -206,7 +206,7 @@ class World:
                 assert process.state == "stopping", "a removed model stays in memory"
 
     def update(self, model: int, *, is_noticed: bool) -> None:
-        """Move a model to a newer version; what is in memory is told of it now, or by the next request."""
+        """Move a model to a newer version; the scheduler learns of it now, or from the next request."""
         self.let_time_pass(_TICK_S)  # no launch is of the same moment
         self.versions[model] = self.versions.get(model, 0) + 1
         if is_noticed:
@@ -554,11 +554,10 @@ class World:
     def _wish(self, request: Requested) -> None:
         """Take note of a load that is asked for: as large as the largest such request needs."""
         known = self.wished.get(request.spec.model_id)
-        is_known = known is not None and known.request.spec == request.spec and self.now < known.until
         since = self.now
         if known is not None and known.request.spec.path == request.spec.path:
             since = known.since
-        if known is not None and is_known:
+        if known is not None and known.request.spec == request.spec and self.now < known.until:
             context = max(known.request.needed_ctx, request.needed_ctx)
             request = replace(request, needed_ctx=context, launch_ctx=context)
         self.wished[request.spec.model_id] = _Wished(request, self.now + PENDING_LOAD_S, since)
