@@ -33,9 +33,9 @@ from gglib.core.fit import MemoryNeed, estimate
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.slots import DEFAULT_SLOTS
 from gglib.gguf import read_model
-from gglib.runtime.engine import EmbeddedEngine, LaunchPlan
-from gglib.runtime.launch import LaunchConfig, launched
-from gglib.starter import SMOLLM2, fetch_starter
+from gglib.library.starter import SMOLLM2, fetch_starter
+from gglib.runtime.engines import EmbeddedEngine, LaunchPlan
+from gglib.runtime.local.launch import LaunchConfig, launched
 from gglib.testing.tiny_gguf import write_tiny_gguf
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -27,25 +27,25 @@ from bench.proxies.requests import MODEL, chat_body, chat_request
 from bench.proxies.sides import write_engine
 from bench.proxies.upstream import ANSWER, DONE, STREAM_HEAD, event
 
-from gglib.bootstrap.collector import settle_collector
 from gglib.core.models import GgufFacts, NewModel, RunningTarget
 from gglib.db import SqliteCatalog
-from gglib.proxy.access import AccessKeys
+from gglib.proxy.access.cors import CorsRules
+from gglib.proxy.access.hosts import HostRules
+from gglib.proxy.access.keys import AccessKeys
+from gglib.proxy.access.policy import Gate
 from gglib.proxy.app import ProxyApp
-from gglib.proxy.cors import CorsRules
 from gglib.proxy.edge.connection import ClientConnection
 from gglib.proxy.edge.listener import Listener
 from gglib.proxy.edge.patience import PatienceLimits
-from gglib.proxy.gate import Gate
-from gglib.proxy.hosts import HostRules
-from gglib.proxy.model_objects import ModelObjects
-from gglib.proxy.observer import Observer
+from gglib.proxy.models import ModelObjects
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.routes.table import route_of
+from gglib.proxy.telemetry.recorder import Observer
 from gglib.proxy.upstream import UpstreamPool
 from gglib.proxy.upstream_connection import UpstreamConnection
 from gglib.runtime import EngineManager, RuntimeConfig
-from gglib.runtime.engine.llama_server import LlamaServerEngine
+from gglib.runtime.engines.llama_cpp.server import LlamaServerEngine
+from gglib.system.gc_tuning import settle_collector
 from gglib.testing import write_tiny_gguf
 
 LAST_CHUNK = b"0\r\n\r\n"

@@ -34,7 +34,7 @@ from pathlib import Path
 
 from gglib.core.hub import RemoteFile
 from gglib.hf import HubAccess, HuggingFaceHub
-from gglib.system.durable import sync
+from gglib.system.files.durable import sync
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench/results"

@@ -32,8 +32,8 @@ from bench.swap import served, starter
 from gglib.core.models import ModelLaunchSpec, ModelSettings, NewModel, RunningTarget
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_gguf
-from gglib.runtime.engine import EmbeddedEngine, LaunchPlan
-from gglib.runtime.launch import LaunchConfig, launched
+from gglib.runtime.engines import EmbeddedEngine, LaunchPlan
+from gglib.runtime.local.launch import LaunchConfig, launched
 from gglib.testing import write_tiny_gguf
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -37,9 +37,10 @@ from urllib.parse import urlsplit
 from gglib.core.models import ModelLaunchSpec, ModelSettings, NewModel
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_gguf
-from gglib.runtime.child import minimal_environment
-from gglib.runtime.engine import EmbeddedEngine, LaunchPlan, embedded_main
-from gglib.starter import SMOLLM2, fetch_starter
+from gglib.library.starter import SMOLLM2, fetch_starter
+from gglib.runtime.engines import EmbeddedEngine, LaunchPlan
+from gglib.runtime.engines.llama_cpp import embedded_main
+from gglib.runtime.local.process import minimal_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "bench/results/swap.md"

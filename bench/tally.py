@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 
 from gglib.core.ports import RuntimeStatus
-from gglib.proxy.exposition import Numbers, expose
-from gglib.proxy.record import RequestRecord
 from gglib.proxy.routes.table import route_of
-from gglib.proxy.tally import Tally
+from gglib.proxy.telemetry.metrics import Tally
+from gglib.proxy.telemetry.prometheus import Numbers, expose
+from gglib.proxy.telemetry.records import RequestRecord
 
 NOTES = 200_000
 ROUNDS = 5

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LIST = Path(__file__).with_name("promise_faults.toml")
 RUNTIME = Path("gglib") / "runtime"
 PROPERTIES = "tests/unit/promises"
-PLAYBOOKS = "tests/unit/runtime/test_scheduler.py"
+PLAYBOOKS = "tests/unit/runtime/scheduler/test_scheduler.py"
 LIMIT_S = 900
 
 PROMISES = {
@@ -43,8 +43,8 @@ INTRODUCTION = """# The scheduler's promises, and how they are held to
 
 `tests/unit/promises` drives the scheduler through thousands of arbitrary sequences of requests, departures, loads that
 end, fail or hang, deaths, silences, stops, removals and time, in a world that keeps books of its own; at the end of
-each sequence all requests have to be served in bounded time. `tests/unit/runtime/test_scheduler.py` has the playbooks.
-`scripts/check_promises.py` runs 100,000 sequences.
+each sequence all requests have to be served in bounded time. `tests/unit/runtime/scheduler/test_scheduler.py` has the
+playbooks. `scripts/check_promises.py` runs 100,000 sequences.
 
 A check is worth what it notices. `scripts/break_promises.py` breaks the scheduler in the ways below, one at a time,
 with at most {examples} sequences for each, and writes down what noticed it."""

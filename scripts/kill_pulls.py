@@ -27,27 +27,27 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gglib.bootstrap.catalog import open_catalog
-from gglib.bootstrap.pulls import planner, puller
+from gglib.app.catalog import open_catalog
+from gglib.app.pulls import planner, puller
+from gglib.app.settings import Settings
 from gglib.core.hub import RemoteFile
 from gglib.core.models import ModelSummary
 from gglib.core.part_names import note_path, part_path
 from gglib.core.pull_target import read_target
 from gglib.db import SqliteCatalog
 from gglib.hf import HubAccess, HubLimits, HuggingFaceHub
-from gglib.hf.download import DownloadLimits
-from gglib.hf.lane import BLOCK_BYTES
-from gglib.hf.lanes import LaneLimits
-from gglib.hf.note import believed_spans, key_of
-from gglib.hf.part import Part, read_boot_id
-from gglib.hf.spans import Spans
-from gglib.settings import Settings
+from gglib.hf.download.byte_ranges import Spans
+from gglib.hf.download.connections import LaneLimits
+from gglib.hf.download.download import DownloadLimits
+from gglib.hf.download.manifest import believed_spans, key_of
+from gglib.hf.download.part_file import Part, read_boot_id
+from gglib.hf.download.segment import BLOCK_BYTES
+from gglib.library.search import HEADER_BYTES
+from gglib.library.versions.deleting import collect_retired
+from gglib.library.versions.incoming import Incoming
+from gglib.library.versions.layout import incoming_key
 from gglib.testing import write_tiny_gguf
 from gglib.testing.local_hub import Fault, LocalHub, Place, Seen
-from gglib.usecases.find_models import HEADER_BYTES
-from gglib.usecases.versions.deleting import collect_retired
-from gglib.usecases.versions.incoming import Incoming
-from gglib.usecases.versions.layout import incoming_key
 
 REPO, NAME = "ada/coder-GGUF", "coder-Q4_K_M.gguf"
 MOST_LANES = 4

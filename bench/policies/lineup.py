@@ -6,7 +6,7 @@ from bench.policies.lingers import AlwaysASwap, NoLinger, TurnaroundOnly
 from bench.policies.rivals import LULL_S, ArrivalOrder, Collate
 from bench.policies.simulator import Policy
 
-from gglib.runtime.scheduler import Scheduler
+from gglib.runtime.scheduler.scheduler import Scheduler
 
 OURS = "gglib"
 NO_LINGER = "gglib, no linger"

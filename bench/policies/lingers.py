@@ -1,6 +1,6 @@
 """Other ways to linger than the one that ships, for the comparison. Pure."""
 
-from gglib.runtime.linger import Linger
+from gglib.runtime.scheduler.keep_warm import Linger
 
 
 class NoLinger(Linger):

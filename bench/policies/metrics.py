@@ -8,7 +8,7 @@ from statistics import fmean, median
 from bench.policies.simulator import Outcome, Policy, Record, Run, Simulation
 from bench.policies.traces import SEEDS, Trace
 
-from gglib.runtime.scheduler import DEFAULT_MAX_WAIT_S
+from gglib.runtime.scheduler.scheduler import DEFAULT_MAX_WAIT_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from bench.policies.simulator import SLOTS, TOTAL_WAIT_S
 from bench.policies.traces import LOAD_S, SEEDS, SERVICE_S, STOP_S, Trace
 from bench.svg import text_at
 
-from gglib.runtime.scheduler import DEFAULT_MAX_WAIT_S
+from gglib.runtime.scheduler.scheduler import DEFAULT_MAX_WAIT_S
 
 LABELS_PX, PANEL_PX, GAP_PX, ROW_PX, TOP_PX = 190, 220, 80, 26, 72
 NUMBER_PX = 50

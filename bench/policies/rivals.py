@@ -7,7 +7,7 @@ None of them has a queue limit, so that nothing but the order of things is compa
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gglib.runtime.messages import (
+from gglib.runtime.scheduler.events import (
     BecameReady,
     Effect,
     Event,

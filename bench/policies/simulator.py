@@ -15,7 +15,7 @@ from typing import Protocol
 
 from gglib.core.errors import ModelLoadFailedError
 from gglib.core.models import ModelLaunchSpec
-from gglib.runtime.messages import (
+from gglib.runtime.scheduler.events import (
     BecameReady,
     Effect,
     Event,

@@ -22,8 +22,8 @@ from gglib.core.errors import (
 from gglib.core.hub import Gate, HubFile, HubRepository, HubSort, RemoteFile
 from gglib.core.ports.hub import ModelHubPort, TellFetched
 from gglib.hf import HubAccess, HubLimits, HuggingFaceHub
-from gglib.hf.download import DownloadLimits
-from gglib.hf.retries import RetryLimits
+from gglib.hf.download.download import DownloadLimits
+from gglib.hf.download.retries import RetryLimits
 from gglib.testing import FakeHub
 from gglib.testing.local_hub import Fault, LocalHub, hollow
 

@@ -8,7 +8,8 @@ from typing import Protocol
 
 import pytest
 
-from gglib.bootstrap.library import library_of
+from gglib.app.library import library_of
+from gglib.app.settings import Settings, prepare_home
 from gglib.core.downloads import Download, DownloadState
 from gglib.core.errors import (
     DiskFullError,
@@ -29,11 +30,10 @@ from gglib.core.ports import ModelHubPort, ModelLibraryPort
 from gglib.core.ports.store import HomeStorePort
 from gglib.core.pull_target import read_target
 from gglib.core.versions import FileRole, NewVersion, OwnFile
-from gglib.settings import Settings, prepare_home
+from gglib.library.pull.queue import Downloads, Progress
+from gglib.library.search import ModelFinder, judged
+from gglib.library.versions.ownership import identity_of
 from gglib.testing import FakeCatalog, FakeHub, FakeLibrary, write_tiny_gguf
-from gglib.usecases.downloads import Downloads, Progress
-from gglib.usecases.find_models import ModelFinder, judged
-from gglib.usecases.versions.ownership import identity_of
 
 DEADLINE_S = 10.0
 GB = 10**9

@@ -11,7 +11,7 @@ from gglib.core.errors import ModelLoadingError, ModelNotFoundError
 from gglib.core.models import ModelSummary, RunningTarget
 from gglib.core.ports import ModelRuntimePort
 from gglib.runtime import EngineManager, RuntimeConfig
-from gglib.runtime.engine import find_engine
+from gglib.runtime.engines import find_engine
 from gglib.testing import FakeCatalog, FakeRuntime, Script, install_scripted_server
 
 

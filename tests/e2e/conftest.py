@@ -15,8 +15,8 @@ import httpx2
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from gglib.runtime.instance import running_instance
-from gglib.starter import SMOLLM2, fetch_starter
+from gglib.app.instance import running_instance
+from gglib.library.starter import SMOLLM2, fetch_starter
 from gglib.testing import write_tiny_gguf
 
 CACHE = Path(__file__).parents[2] / ".cache" / "models"

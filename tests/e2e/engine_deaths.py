@@ -20,11 +20,11 @@ from tests.integration.chaos.report import Report
 from tests.integration.chaos.stack import DEATHS_EACH
 from tests.integration.chaos.verdict import Heard, Kind, judge
 
-from gglib.bootstrap.catalog import add_file, open_catalog
+from gglib.app.catalog import add_file, open_catalog
+from gglib.app.settings import Settings
 from gglib.core.models import ModelSettings
-from gglib.settings import Settings
+from gglib.library.add import AddRequest
 from gglib.testing import write_tiny_gguf
-from gglib.usecases.add_model import AddRequest
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Gglib

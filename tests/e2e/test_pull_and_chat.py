@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gglib.starter import SMOLLM2
+from gglib.library.starter import SMOLLM2
 from gglib.testing.local_hub import LocalHub
 
 REPO = "HuggingFaceTB/SmolLM2-135M-Instruct-GGUF"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gglib.app.settings import SETTINGS, Settings
 from gglib.cli.app import COMMANDS
 from gglib.core import errors
 from gglib.proxy import errors as proxy_errors
@@ -15,7 +16,6 @@ from gglib.proxy.http1 import chunked, head, reader
 from gglib.proxy.http1 import errors as http_errors
 from gglib.proxy.options import ProxyOptions
 from gglib.proxy.routes.table import OPERATIONS
-from gglib.settings import SETTINGS, Settings
 
 ROOT = Path(__file__).parents[2]
 API = (ROOT / "docs" / "api.md").read_text()

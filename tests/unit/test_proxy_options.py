@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from gglib.bootstrap.server import _proxy_options, running_server
+from gglib.app.server import _proxy_options, running_server
+from gglib.app.settings import SETTINGS, Settings
 from gglib.core.errors import InvalidSettingError
 from gglib.proxy import ProxyOptions, SchemaLimits
-from gglib.settings import SETTINGS, Settings
 
 
 def test_every_limit_that_can_be_set_reaches_the_proxy() -> None:

@@ -5,13 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from gglib.bootstrap import memory as of_this_machine
-from gglib.bootstrap.memory import default_fit, launch_fit, slots_for, usable_memory
+from gglib.app import memory as of_this_machine
+from gglib.app.memory import (
+    default_fit,
+    launch_fit,
+    slots_for,
+    usable_memory,
+)
+from gglib.app.settings import Settings
 from gglib.core.fit import Fit, GpuMemory, MachineMemory, estimate
 from gglib.core.models import ModelCapabilities, ModelLaunchSpec, ModelSettings
 from gglib.gguf import read_model
-from gglib.runtime.engine import EmbeddedEngine, LlamaServerEngine
-from gglib.settings import Settings
+from gglib.runtime.engines import EmbeddedEngine, LlamaServerEngine
 from gglib.testing import write_tiny_gguf
 
 WITH_GPU = MachineMemory(

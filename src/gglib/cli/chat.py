@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gglib.cli.api import streamed
+from gglib.cli.client import streamed
+from gglib.cli.conversation import CHAT_PATH, Piece, pieces_of
 from gglib.core.addresses import Endpoint
-from gglib.usecases.chat import CHAT_PATH, Piece, pieces_of
 
 
 @contextmanager

@@ -5,14 +5,8 @@ import os
 import shutil
 import sys
 
-from gglib.bootstrap.catalog import model_faults, open_catalog
-from gglib.bootstrap.memory import default_fit, usable_memory
-from gglib.cli.instance import find_instance
-from gglib.core.models import ModelSummary
-from gglib.runtime.engine import Engine, find_engine
-from gglib.runtime.supervisor import bind
-from gglib.settings import Settings, prepare_home
-from gglib.usecases.doctor import (
+from gglib.app.catalog import model_faults, open_catalog
+from gglib.app.doctor import (
     Check,
     Finding,
     Verdict,
@@ -23,7 +17,13 @@ from gglib.usecases.doctor import (
     judge_models,
     judge_python,
 )
-from gglib.usecases.file_state import FileState, file_state
+from gglib.app.memory import default_fit, usable_memory
+from gglib.app.settings import Settings, prepare_home
+from gglib.app.supervisor import bind
+from gglib.cli.instance import find_instance
+from gglib.core.models import ModelSummary
+from gglib.library.file_state import FileState, file_state
+from gglib.runtime.engines import Engine, find_engine
 
 
 def checks(settings: Settings) -> list[Check]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from gglib.settings import Settings
+    from gglib.app.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -28,7 +28,7 @@ class Options:
 
     def settings(self, **overrides: object) -> "Settings":
         """Return the settings that hold for a command with these options of its own."""
-        from gglib.settings import load_settings
+        from gglib.app.settings import load_settings
 
         return load_settings({"home": self.home, **overrides}, os.environ)
 

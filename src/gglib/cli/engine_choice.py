@@ -5,8 +5,8 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gglib.runtime.engine import Engine
-    from gglib.settings import Settings
+    from gglib.app.settings import Settings
+    from gglib.runtime.engines import Engine
 
 logger = logging.getLogger("gglib")
 
@@ -16,8 +16,8 @@ def choose_engine(settings: "Settings") -> "Engine":
 
     A broken one on the PATH is reported on stderr and in the log. Raises ``EngineNotFoundError``.
     """
-    from gglib.cli import render
-    from gglib.runtime.engine import find_engine
+    from gglib.cli.views import render
+    from gglib.runtime.engines import find_engine
 
     engine = find_engine(settings.engine)
     _ = engine.description

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from gglib.app.instance import Instance, running_instance
+from gglib.app.settings import Settings
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError
-from gglib.runtime.instance import Instance, running_instance
-from gglib.settings import Settings
 
 STATUS_PATH = "/api/status"
 NOTHING_RUNS = "No gglib is running on this home: start one with 'gglib serve'."
@@ -28,7 +28,7 @@ def find_instance(settings: Settings) -> Instance | None:
 
 def status_of(server: Endpoint, *, timeout_s: float | None = None) -> dict[str, Any]:
     """Ask a running gglib what it does now; ``docs/api.md`` has the fields."""
-    from gglib.cli.api import QUICK_S, get_json
+    from gglib.cli.client import QUICK_S, get_json
 
     status: dict[str, Any] = get_json(server, STATUS_PATH, timeout_s=timeout_s or QUICK_S)
     return status

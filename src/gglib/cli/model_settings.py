@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
+from gglib.app.settings import CONTEXT_MUST_BE, parse_context
 from gglib.core.errors import InvalidSettingError
 from gglib.core.models import ModelKind
-from gglib.settings import CONTEXT_MUST_BE, parse_context
 
 DEFAULT_WORD = "default"
 """Takes a setting of a model back."""

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from gglib.app.settings import Settings
 from gglib.cli.errors import EXIT_INTERRUPTED
 from gglib.cli.streams import output_is_optional
 from gglib.core.ports.store import HomeStorePort
-from gglib.settings import Settings
 
 if TYPE_CHECKING:
-    from gglib.usecases.find_models import ModelFinder
+    from gglib.library.search import ModelFinder
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ HANGUP = signal.SIGHUP
 
 def with_catalog(settings: Settings, ask: Callable[[HomeStorePort], Awaitable[T]]) -> T:
     """Open the catalogue for one call and return what that returned."""
-    from gglib.bootstrap.catalog import open_catalog
+    from gglib.app.catalog import open_catalog
     from gglib.cli.log_files import escape_warnings
 
     escape_warnings()
@@ -43,9 +43,9 @@ def with_catalog(settings: Settings, ask: Callable[[HomeStorePort], Awaitable[T]
 
 def with_finder(settings: Settings, ask: Callable[["ModelFinder"], Awaitable[T]]) -> T:
     """Open the hub for one question and return its answer; who watches is told what takes its time."""
-    from gglib.bootstrap.finding import finder
-    from gglib.bootstrap.hub import open_hub
-    from gglib.cli.screen import LiveLine
+    from gglib.app.hub import open_hub
+    from gglib.app.model_search import finder
+    from gglib.cli.terminal import LiveLine
 
     async def main() -> T:
         async with open_hub() as hub:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from gglib.cli.instance import status_of
-from gglib.cli.screen import Line, LiveLine, OneLine
-from gglib.cli.wait_words import wait_words
+from gglib.cli.terminal import Line, LiveLine, OneLine
+from gglib.cli.views.waiting import wait_words
 from gglib.core.addresses import Endpoint
 
 POLL_S = 0.25

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from gglib.core.errors import CatalogError
 from gglib.core.models import ModelSummary
-from gglib.db.border import SENTENCES, MissingRowsError, primary_code, translated
 from gglib.db.connections import open_reader, tidy
 from gglib.db.home_paths import HomePaths
 from gglib.db.identity import NO_COMMIT, FileKind, LogOrigin, origin_of, parse_log
@@ -39,7 +38,13 @@ from gglib.db.replaced import (
     write_image,
 )
 from gglib.db.rows import load_models
-from gglib.system.durable import sync
+from gglib.db.sqlite_errors import (
+    SENTENCES,
+    MissingRowsError,
+    primary_code,
+    translated,
+)
+from gglib.system.files.durable import sync
 
 OWN_TABLES = frozenset({"models", "names", "model_paths", "tags"})
 """What a catalogue of any format has."""

@@ -18,7 +18,6 @@ from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSummary, NewModel
 from gglib.core.names import find_model
 from gglib.core.naming import check_aliases
 from gglib.core.ports.catalog import EditModel
-from gglib.db.border import translated
 from gglib.db.connections import prepare, reading, tidy, with_reserve, writing
 from gglib.db.home_paths import HomePaths
 from gglib.db.rows import (
@@ -32,8 +31,14 @@ from gglib.db.rows import (
     replace_settings,
     replace_tags,
 )
-from gglib.db.rules import check_files, check_new, check_settings, check_tags
 from gglib.db.snapshot import Snapshot, SnapshotCache
+from gglib.db.sqlite_errors import translated
+from gglib.db.validation import (
+    check_files,
+    check_new,
+    check_settings,
+    check_tags,
+)
 from gglib.db.version_store import SqliteVersionStore
 from gglib.system.threads import to_its_end
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from gglib.core.errors import CatalogError
-from gglib.db.border import primary_code
 from gglib.db.lock import exclusive, lock_path
 from gglib.db.migrations import STAMP, is_current, migrate, require_current
 from gglib.db.opening import BUSY_TIMEOUT_S, WRITER_PRAGMAS, checkpoint, connect
 from gglib.db.replaced import log_path, settle, settle_held
 from gglib.db.reserve import keep_reserve, release_reserve
+from gglib.db.sqlite_errors import primary_code
 
 T = TypeVar("T")
 

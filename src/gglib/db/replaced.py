@@ -21,7 +21,6 @@ from datetime import datetime
 from pathlib import Path
 
 from gglib.core.errors import CatalogError
-from gglib.db.border import MissingRowsError
 from gglib.db.identity import (
     MAX_LOG_BYTES,
     NO_COMMIT,
@@ -37,7 +36,8 @@ from gglib.db.identity import (
 from gglib.db.lock import exclusive, lock_path
 from gglib.db.migrations import migrate
 from gglib.db.opening import WRITER_PRAGMAS, checkpoint, connect
-from gglib.system.small_files import open_regular
+from gglib.db.sqlite_errors import MissingRowsError
+from gglib.system.files.small_files import open_regular
 
 PATIENCE_S = 2.0
 """How long a reader waits for a writer before it reads without having looked closer."""

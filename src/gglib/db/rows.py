@@ -21,8 +21,8 @@ from gglib.core.models import (
     ModelSummary,
     NewModel,
 )
-from gglib.db.border import MissingRowsError, damaged
 from gglib.db.home_paths import HomePaths, StoredPath
+from gglib.db.sqlite_errors import MissingRowsError, damaged
 
 # Each takes one parameter: the id of the model that is wanted, or NULL for all.
 SELECT_MODELS = """

@@ -16,11 +16,11 @@ from pathlib import Path
 from gglib.core.kinds import launch_spec
 from gglib.core.models import ModelLaunchSpec, ModelSummary
 from gglib.core.names import find_model
-from gglib.db.border import is_busy
 from gglib.db.connections import reading
 from gglib.db.home_paths import HomePaths, StoredPath
 from gglib.db.replaced import settle
 from gglib.db.rows import load_edition, load_models, load_uses
+from gglib.db.sqlite_errors import is_busy
 from gglib.db.version_rows import load_holds
 from gglib.db.watcher import ChangeWatcher, Edition
 

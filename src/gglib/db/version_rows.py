@@ -18,9 +18,9 @@ from gglib.core.versions import (
     PullJob,
     Version,
 )
-from gglib.db.border import damaged
 from gglib.db.home_paths import HomePaths, StoredPath, encoded
 from gglib.db.records import job_of, job_text, source_of, source_text
+from gglib.db.sqlite_errors import damaged
 
 # Each takes one parameter: the id of the version that is wanted, or NULL for all.
 SELECT_VERSIONS = """

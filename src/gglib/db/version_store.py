@@ -23,7 +23,7 @@ from gglib.core.versions import (
 )
 from gglib.db import rows, version_rows
 from gglib.db.home_paths import HomePaths
-from gglib.db.rules import check_entered, check_version
+from gglib.db.validation import check_entered, check_version
 
 T = TypeVar("T")
 

@@ -5,8 +5,8 @@ import sqlite3
 from pathlib import Path
 from typing import NamedTuple
 
-from gglib.db.border import is_busy
 from gglib.db.connections import open_reader
+from gglib.db.sqlite_errors import is_busy
 
 
 class Edition(NamedTuple):

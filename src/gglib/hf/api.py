@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from gglib.core.errors import GatedRepositoryError, HubError, RepositoryNotFoundError
 from gglib.core.hub import HubRepository, HubSort
-from gglib.hf import worker
-from gglib.hf.addresses import read_endpoint
+from gglib.hf import threads
+from gglib.hf.api_errors import Asked
 from gglib.hf.parsing import UnreadableError, read_repository
-from gglib.hf.refusals import Asked
+from gglib.hf.transport.urls import read_endpoint
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -96,7 +96,7 @@ class HubApi:
         left = TRIES
         while True:
             left -= 1
-            outcome = await worker.run(
+            outcome = await threads.run(
                 lambda _: _call(asked, self._token, question), name="gglib-hub", longest_end_s=0
             )
             if isinstance(outcome, _Answer):

@@ -12,14 +12,16 @@ from typing import Self, TypeVar
 from gglib.core.errors import HubBusyError, HubError, HubUnreachableError
 from gglib.core.hub import FetchedFile, HubRepository, HubSort, RemoteFile
 from gglib.core.ports.hub import TellFetched
-from gglib.hf import worker
-from gglib.hf.addresses import Address, file_address, last_name, place_in_hub, read_address, read_endpoint
+from gglib.hf import threads
 from gglib.hf.api import HubApi
-from gglib.hf.download import Download, DownloadLimits
-from gglib.hf.hashing import hash_file
-from gglib.hf.headers import Request
-from gglib.hf.part import open_part, sweep
-from gglib.hf.replies import (
+from gglib.hf.cancellation import Stop
+from gglib.hf.download.download import Download, DownloadLimits
+from gglib.hf.download.hashing import hash_file
+from gglib.hf.download.part_file import open_part, sweep
+from gglib.hf.download.retries import Retries, RetryLimits
+from gglib.hf.download.storage import storing
+from gglib.hf.transport.headers import Request
+from gglib.hf.transport.responses import (
     LostError,
     PatienceError,
     asked_for,
@@ -29,10 +31,20 @@ from gglib.hf.replies import (
     validator_of,
     whole_number,
 )
-from gglib.hf.retries import Retries, RetryLimits
-from gglib.hf.stopping import Stop
-from gglib.hf.storage import storing
-from gglib.hf.transport import OFFLINE, Reply, Timeouts, Transport
+from gglib.hf.transport.transport import (
+    OFFLINE,
+    Reply,
+    Timeouts,
+    Transport,
+)
+from gglib.hf.transport.urls import (
+    Address,
+    file_address,
+    last_name,
+    place_in_hub,
+    read_address,
+    read_endpoint,
+)
 
 ASK_RETRIES = RetryLimits(most_tries=4, longest_obeyed_s=15.0)
 """For a question that a person waits for."""
@@ -93,7 +105,7 @@ class HuggingFaceHub:
         """Return the file at an address of the web."""
         address = read_address(url)
         self._refuse_offline()
-        return await worker.run(lambda stop: self._locate(address, stop))
+        return await threads.run(lambda stop: self._locate(address, stop))
 
     async def read_start(self, file: RemoteFile, length_bytes: int) -> bytes:
         """Return the first bytes of a file."""
@@ -111,11 +123,11 @@ class HuggingFaceHub:
                 filled += got
             return bytes(buffer[:filled])
 
-        return await worker.run(lambda stop: self._ask(request, read, stop))
+        return await threads.run(lambda stop: self._ask(request, read, stop))
 
     async def fetch(self, file: RemoteFile, target: Path, progress: TellFetched) -> FetchedFile:
         """Bring a file to ``target``; the port has the contract."""
-        return await worker.run(lambda stop: self._fetch(file, target, progress, stop))
+        return await threads.run(lambda stop: self._fetch(file, target, progress, stop))
 
     def _fetch(self, file: RemoteFile, target: Path, progress: TellFetched, stop: Stop) -> FetchedFile:
         with storing(target, name=file.name):

@@ -35,9 +35,14 @@ from huggingface_hub import HfApi, get_session, get_token
 from huggingface_hub.errors import HFValidationError
 
 from gglib.core.errors import HubError, HubUnreachableError
-from gglib.hf.addresses import read_address
-from gglib.hf.proxies import Proxy, proxy_for, unusable_proxy
-from gglib.hf.refusals import STILL_WORK, Asked, refusal, retry_after_s
+from gglib.hf.api_errors import (
+    STILL_WORK,
+    Asked,
+    refusal,
+    retry_after_s,
+)
+from gglib.hf.transport.proxies import Proxy, proxy_for, unusable_proxy
+from gglib.hf.transport.urls import read_address
 
 __all__ = ["FailedError", "HFValidationError", "HfApi", "calling", "get_token"]
 

@@ -1,7 +1,7 @@
 """The OpenAI-compatible server. It knows core only: no processes, no database, no hub."""
 
-from gglib.proxy.engine_guards import GUARDED_FIELDS, SchemaLimits
+from gglib.proxy.guards.engine_fields import GUARDED_FIELDS, SchemaLimits
 from gglib.proxy.options import ProxyOptions
-from gglib.proxy.server import serve
+from gglib.proxy.serve import serve
 
 __all__ = ["GUARDED_FIELDS", "ProxyOptions", "SchemaLimits", "serve"]

@@ -8,9 +8,7 @@ from time import monotonic
 
 from gglib.proxy import headers as header_rules
 from gglib.proxy import sse
-from gglib.proxy.dialect_errors import OPENAI, ErrorDialect
-from gglib.proxy.edge.wire import Wire
-from gglib.proxy.error_events import (
+from gglib.proxy.dialects.error_events import (
     LINE_FEED,
     MARK_AT,
     MARKS,
@@ -19,10 +17,18 @@ from gglib.proxy.error_events import (
     SEVERAL_EVENTS_BYTES,
     is_free_of_errors,
 )
+from gglib.proxy.dialects.errors import OPENAI, ErrorDialect
+from gglib.proxy.edge.wire import Wire
 from gglib.proxy.errors import JSON, describe, to_json
 from gglib.proxy.headers import Headers
 from gglib.proxy.http1.writer import AnswerWriter, header_lines
-from gglib.proxy.usage import HEAD_BYTES, TAIL_BYTES, begins_with_usage, find_usage, has_usage
+from gglib.proxy.token_usage import (
+    HEAD_BYTES,
+    TAIL_BYTES,
+    begins_with_usage,
+    find_usage,
+    has_usage,
+)
 
 STREAM_HEAD: Headers = [(b"content-type", header_rules.EVENT_STREAM), *header_rules.STREAM_HEADERS]
 

@@ -10,19 +10,19 @@ from functools import partial
 from time import monotonic
 
 from gglib.core.errors import GglibError, ShuttingDownError
+from gglib.proxy.access.policy import Gate
 from gglib.proxy.answer import Answer
-from gglib.proxy.dialect_errors import dialect_of
+from gglib.proxy.dialects.errors import dialect_of
 from gglib.proxy.edge.wire import Wire
 from gglib.proxy.errors import EngineError, describe
-from gglib.proxy.gate import Gate
 from gglib.proxy.headers import preferred_wait_s, to_upstream
 from gglib.proxy.http1.errors import HttpError
 from gglib.proxy.http1.writer import header_lines
 from gglib.proxy.options import Services
-from gglib.proxy.record import Refusal, RequestRecord
 from gglib.proxy.request import ClientLeftError, ClientStalledError, Request
-from gglib.proxy.routes.operation import Handler
+from gglib.proxy.routes.dispatch import Handler
 from gglib.proxy.routes.table import find_handler
+from gglib.proxy.telemetry.records import Refusal, RequestRecord
 
 log = logging.getLogger("gglib.proxy")
 

@@ -9,7 +9,8 @@ import re
 from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn
 
-from gglib.proxy.engine_guards import (
+from gglib.proxy.errors import BadRequestError
+from gglib.proxy.guards.engine_fields import (
     ENGINE_FIELDS,
     MAX_COUNTS,
     MAX_GRAMMAR_BYTES,
@@ -22,10 +23,9 @@ from gglib.proxy.engine_guards import (
     refuse_engine_field,
     refuse_high_count,
 )
-from gglib.proxy.errors import BadRequestError
+from gglib.proxy.guards.schema_cost import built_cost, highest_cost
+from gglib.proxy.guards.token_limits import TOKEN_LIMITS, corrected_limit, has_odd_limit
 from gglib.proxy.json_scan import MAX_DEPTH, JsonRefusedError, RootScanner
-from gglib.proxy.schema_cost import built_cost, highest_cost
-from gglib.proxy.token_limits import TOKEN_LIMITS, corrected_limit, has_odd_limit
 
 MAX_MODEL_NAME_CHARS = 512
 """No catalogue name is that long; a name is compared with all of them and is echoed in the error."""

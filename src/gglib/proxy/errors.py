@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gglib.core import errors
-from gglib.proxy.deadly_bodies import EngineKillerError
+from gglib.proxy.guards.deadly_bodies import EngineKillerError
 from gglib.proxy.headers import Headers
 from gglib.proxy.http1 import errors as http
 

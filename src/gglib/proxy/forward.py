@@ -18,8 +18,8 @@ from time import monotonic
 from gglib.core.errors import CatalogError, EngineDiedError, UnreachableError, UpstreamError
 from gglib.core.models import ModelSummary, RunningTarget
 from gglib.core.names import not_found
-from gglib.proxy import engine_errors
 from gglib.proxy.answer import Answer
+from gglib.proxy.dialects import engine_errors
 from gglib.proxy.envelope import Envelope, corrected, read_envelope
 from gglib.proxy.errors import (
     ContentEncodingError,
@@ -33,9 +33,9 @@ from gglib.proxy.heartbeat import Heartbeat
 from gglib.proxy.lanes import Lane, NotAloneError
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.request import Request
+from gglib.proxy.token_usage import TAIL_BYTES
 from gglib.proxy.upstream import UpstreamExchange, UpstreamRequest
 from gglib.proxy.upstream_connection import UpstreamConnection
-from gglib.proxy.usage import TAIL_BYTES
 
 log = logging.getLogger("gglib.proxy")
 

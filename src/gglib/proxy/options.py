@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
-from gglib.proxy.deadly_bodies import DeadlyBodies
-from gglib.proxy.engine_guards import SchemaLimits
-from gglib.proxy.model_objects import ModelObjects
-from gglib.proxy.observer import Observer
+from gglib.proxy.guards.deadly_bodies import DeadlyBodies
+from gglib.proxy.guards.engine_fields import SchemaLimits
+from gglib.proxy.models import ModelObjects
+from gglib.proxy.telemetry.recorder import Observer
 from gglib.proxy.upstream import UpstreamPool
 
 

@@ -1,23 +1,15 @@
-"""llama.cpp's servers as processes: who runs, how they start, how they end. Knows core only.
-
-Public names are imported when they are first used: ``gglib ps`` needs to know of a running gglib, not how one is run.
-"""
+"""Engine processes and the scheduler that swaps them. Public names are imported when they are first used."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gglib.runtime.manager import EngineManager, RuntimeConfig
-    from gglib.runtime.supervisor import ProxyConfig, ProxyState, ProxyStatus, ProxySupervisor
 
-__all__ = ["EngineManager", "ProxyConfig", "ProxyState", "ProxyStatus", "ProxySupervisor", "RuntimeConfig"]
+__all__ = ["EngineManager", "RuntimeConfig"]
 
 _MODULES = {
     "EngineManager": "manager",
-    "ProxyConfig": "supervisor",
-    "ProxyState": "supervisor",
-    "ProxyStatus": "supervisor",
-    "ProxySupervisor": "supervisor",
     "RuntimeConfig": "manager",
 }
 

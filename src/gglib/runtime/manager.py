@@ -34,14 +34,14 @@ from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.names import not_found
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, ResidentStatus, RuntimeStatus, WaitingStatus
 from gglib.core.slots import DEFAULT_SLOTS
-from gglib.runtime.admission import Admission
-from gglib.runtime.engine.plan import Engine, SlotsFor
-from gglib.runtime.hold import holding
-from gglib.runtime.journal import SwapJournal, sentence
-from gglib.runtime.launch import LaunchConfig
-from gglib.runtime.life import EngineLife
-from gglib.runtime.load_times import LoadTimes
-from gglib.runtime.messages import (
+from gglib.runtime.engines.base import Engine, SlotsFor
+from gglib.runtime.lease import Admission
+from gglib.runtime.local.engine_run import EngineLife
+from gglib.runtime.local.launch import LaunchConfig
+from gglib.runtime.local.version_hold import holding
+from gglib.runtime.local.workspace import sweep_leftovers
+from gglib.runtime.model_files import is_overwritten
+from gglib.runtime.scheduler.events import (
     BecameReady,
     Died,
     Effect,
@@ -62,11 +62,11 @@ from gglib.runtime.messages import (
     WaitEnded,
     WakeAt,
 )
-from gglib.runtime.model_files import is_overwritten
-from gglib.runtime.residents import Resident, ResidentState
-from gglib.runtime.scheduler import DEFAULT_MAX_WAIT_S, DEFAULT_QUEUE_LIMIT, Scheduler
+from gglib.runtime.scheduler.load_times import LoadTimes
+from gglib.runtime.scheduler.scheduler import DEFAULT_MAX_WAIT_S, DEFAULT_QUEUE_LIMIT, Scheduler
+from gglib.runtime.scheduler.state import Resident, ResidentState
+from gglib.runtime.scheduler.swap_history import SwapJournal, sentence
 from gglib.runtime.shown_errors import shown_before_launch
-from gglib.runtime.workspace import sweep_leftovers
 
 logger = logging.getLogger("gglib.runtime")
 

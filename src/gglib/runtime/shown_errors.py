@@ -7,8 +7,8 @@ from pathlib import Path
 
 from gglib.core.errors import GglibError, ModelLoadFailedError
 from gglib.core.models import ModelLaunchSpec
-from gglib.runtime.engine.llama_server import LlamaServerEngine
-from gglib.runtime.launch import LaunchConfig
+from gglib.runtime.engines.llama_cpp.server import LlamaServerEngine
+from gglib.runtime.local.launch import LaunchConfig
 from gglib.runtime.path_names import PathNames
 
 

@@ -13,7 +13,7 @@ from bench.proxies.load import Target, ask_upstream, bodies, paced, streams
 from bench.proxies.machine import Cores
 from bench.proxies.requests import chat_body, chat_request
 
-from gglib.runtime.engine.llama_server import LlamaServerEngine
+from gglib.runtime.engines.llama_cpp.server import LlamaServerEngine
 
 LIMIT_S = 20.0
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the comparison reads Linux's /proc")

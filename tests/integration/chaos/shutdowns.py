@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from gglib.runtime.child import STOP_LADDER
+from gglib.runtime.local.process import STOP_LADDER
 from gglib.testing import Script
 
 from .caller import Caller

@@ -17,7 +17,7 @@ from typing import Any
 from gglib.core.models import ModelSummary
 from gglib.proxy import ProxyOptions, serve
 from gglib.runtime import EngineManager, RuntimeConfig
-from gglib.runtime.engine import find_engine
+from gglib.runtime.engines import find_engine
 from gglib.testing import FakeCatalog, Script, install_scripted_server
 
 QUICK, SLOW, SLOWER, BROKEN = "quick", "slow", "slower", "broken"

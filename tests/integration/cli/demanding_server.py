@@ -1,4 +1,4 @@
-"""A stand-in for a gglib that demands a key on every path, as ``proxy/access.py`` decides."""
+"""A stand-in for a gglib that demands a key on every path, as ``proxy/access/keys.py`` decides."""
 
 import json
 import threading
@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from gglib.core.errors import GglibError
-from gglib.proxy.access import AccessKeys
+from gglib.proxy.access.keys import AccessKeys
 from gglib.proxy.errors import describe
 
 STATUS: dict[str, Any] = {"version": "0", "residents": [], "waiting": [], "failed": [], "last_swap": None}

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from gglib.cli.proof import prove
+from gglib.app.instance import claim
+from gglib.cli.onboarding import prove
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError
 from gglib.core.models import ModelCapabilities, ModelSummary
-from gglib.runtime.instance import claim
 
 from .conftest import Home
 from .demanding_server import Demanding, demanding_server

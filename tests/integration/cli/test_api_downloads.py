@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from gglib.hf.lane import BLOCK_BYTES
+from gglib.hf.download.segment import BLOCK_BYTES
+from gglib.library.search import HEADER_BYTES
 from gglib.testing.local_hub import LocalHub
-from gglib.usecases.find_models import HEADER_BYTES
 
 from .conftest import Home, wait_until
 

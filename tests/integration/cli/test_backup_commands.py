@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gglib.cli.api import get_json
+from gglib.cli.client import get_json
 from gglib.core.addresses import Endpoint
 from gglib.core.size_words import size_words
 from gglib.db.migrations import MIGRATIONS

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from gglib.bootstrap import catalog
+from gglib.app import catalog
 from gglib.testing import Script, write_tiny_gguf
 
 from .conftest import Home, wait_until

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gglib.runtime import guard
+from gglib.runtime.local import guard
 
 FIT = """
 import json, logging, resource, sys

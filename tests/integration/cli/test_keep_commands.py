@@ -20,8 +20,8 @@ from gglib.core.models import ModelSource, NewModel
 from gglib.core.versions import FileRole, NewVersion, OwnFile
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
+from gglib.library.versions.ownership import identity_of
 from gglib.testing import LocalHub, write_tiny_gguf
-from gglib.usecases.versions.ownership import identity_of
 
 from .conftest import LIMIT_S, Done, Home, wait_until
 
@@ -193,13 +193,13 @@ class TestRemove:
 
     def test_a_model_in_memory_frees_its_disk_later(self, home: Home) -> None:
         """The disk of a model that runs is freed by the server when it leaves the memory, and that is said."""
+        from gglib.app.settings import load_settings
         from gglib.cli.instance import require_endpoint
-        from gglib.settings import load_settings
 
         path = pulled(home)
         with home.serving():
             endpoint = require_endpoint(load_settings({"home": str(home.path)}, {}))
-            from gglib.cli.api import post_json
+            from gglib.cli.client import post_json
 
             body = {"model": "coder", "messages": [{"role": "user", "content": "hi"}]}
             post_json(endpoint, "/v1/chat/completions", body)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from gglib.bootstrap.catalog import add_starter
+from gglib.app.catalog import add_starter
+from gglib.app.settings import load_settings
 from gglib.cli.runner import with_catalog
-from gglib.settings import load_settings
-from gglib.starter import SMOLLM2
-from gglib.starter.progress import ignore
+from gglib.library.starter import SMOLLM2
+from gglib.library.starter.progress import ignore
 from gglib.testing import write_tiny_gguf
 
 from .conftest import Home

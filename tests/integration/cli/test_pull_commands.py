@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from gglib.hf.lane import BLOCK_BYTES
+from gglib.hf.download.segment import BLOCK_BYTES
+from gglib.library.search import HEADER_BYTES
+from gglib.library.versions.layout import MANIFEST_NAME
 from gglib.testing import write_tiny_gguf, write_tiny_projector
 from gglib.testing.local_hub import Fault, LocalHub, Place
-from gglib.usecases.find_models import HEADER_BYTES
-from gglib.usecases.versions.layout import MANIFEST_NAME
 
 from .conftest import Done, Home, wait_until
 

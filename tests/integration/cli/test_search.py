@@ -37,11 +37,11 @@ def hub(home: Home, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
     async def open_hub() -> AsyncIterator[FakeHub]:
         yield hub
 
-    module = ModuleType("gglib.bootstrap.hub")
+    module = ModuleType("gglib.app.hub")
     module.__dict__["open_hub"] = open_hub
     monkeypatch.setitem(sys.modules, module.__name__, module)
     memory = MachineMemory(total_bytes=16 * GB, available_bytes=12 * GB)
-    monkeypatch.setattr("gglib.bootstrap.memory.read_memory", lambda: memory)
+    monkeypatch.setattr("gglib.app.memory.read_memory", lambda: memory)
     return hub
 
 

@@ -8,12 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from gglib.bootstrap.catalog import add_starter, open_catalog
+from gglib.app.catalog import add_starter, open_catalog
+from gglib.app.settings import Settings
 from gglib.core.models import ModelSummary
-from gglib.settings import Settings
-from gglib.starter import StarterError, StarterModel, fetch, fetch_starter
+from gglib.library.starter import (
+    StarterError,
+    StarterModel,
+    fetch,
+    fetch_starter,
+)
+from gglib.library.versions.ownership import is_own
 from gglib.testing import write_tiny_gguf
-from gglib.usecases.versions.ownership import is_own
 
 MEMBER = "fake_starter/tiny.gguf"
 

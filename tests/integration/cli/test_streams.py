@@ -211,8 +211,8 @@ class TestFullHome:
 
     def test_what_has_to_write_is_one_sentence_with_the_path(self, stocked: Home) -> None:
         """A server that cannot note where it answers says which directory has no room."""
+        from gglib.app.instance import claim
         from gglib.core.errors import InvalidSettingError
-        from gglib.runtime.instance import claim
 
         with (
             pytest.raises(

@@ -6,13 +6,13 @@ Each opens the catalogue anew, as a command does.
 import asyncio
 from dataclasses import dataclass
 
-from gglib.bootstrap.catalog import open_catalog
-from gglib.bootstrap.hub import open_hub
-from gglib.bootstrap.pulls import pull_named
+from gglib.app.catalog import open_catalog
+from gglib.app.hub import open_hub
+from gglib.app.pulls import pull_named
+from gglib.app.settings import Settings
 from gglib.core.errors import GglibError
 from gglib.core.models import ModelSummary
 from gglib.db import SqliteCatalog
-from gglib.settings import Settings
 
 from .world import Done, Home
 

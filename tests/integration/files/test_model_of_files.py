@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from gglib.hf.retries import Retries
+from gglib.hf.download.retries import Retries
 
 from .books import MOST_CALLS, TARGETS, Target, World
 from .tools import shared_tools

@@ -239,13 +239,13 @@ def _library(place: Path) -> Path | None:
 
 def main() -> None:
     """Fork a child for each order, and say its process id and how it ended."""
-    import gglib.bootstrap.catalog
-    import gglib.bootstrap.hub
-    import gglib.bootstrap.library
-    import gglib.bootstrap.prune
-    import gglib.bootstrap.pulls
+    import gglib.app.catalog
+    import gglib.app.hub
+    import gglib.app.library
+    import gglib.app.prune
+    import gglib.app.pulls
     import gglib.cli.app
-    import gglib.cli.pull_screen
+    import gglib.cli.views.pull
 
     for command in gglib.cli.app.COMMANDS:
         gglib.cli.app.cli.get_command(None, command)  # type: ignore[arg-type] # it looks at the name alone

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from gglib.core.hub import RemoteFile
 from gglib.hf import HubAccess, HubLimits, HuggingFaceHub
-from gglib.hf.download import DownloadLimits
-from gglib.hf.lanes import LaneLimits
-from gglib.hf.retries import RetryLimits
-from gglib.hf.transport import Timeouts
+from gglib.hf.download.connections import LaneLimits
+from gglib.hf.download.download import DownloadLimits
+from gglib.hf.download.retries import RetryLimits
+from gglib.hf.transport.transport import Timeouts
 from gglib.testing.local_hub import LocalHub
 
 REPO, NAME, TOKEN = "ada/coder-GGUF", "coder-Q4_K_M.gguf", "hf_secret"

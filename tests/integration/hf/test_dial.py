@@ -15,7 +15,7 @@ from tests.integration.hf.support import Pull, content
 
 from gglib.core.errors import HubError, HubUnreachableError
 from gglib.core.hub import RemoteFile
-from gglib.hf import dial
+from gglib.hf.transport import connect
 
 pytestmark = pytest.mark.skipif(
     shutil.which("openssl") is None, reason="no openssl to make a certificate with"
@@ -46,9 +46,9 @@ def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     with path.open("a") as stream:
         stream.write(Path(f"{path}.crt").read_text())
     monkeypatch.setenv("SSL_CERT_FILE", f"{path}.crt")
-    dial.tls_context.cache_clear()
+    connect.tls_context.cache_clear()
     yield path
-    dial.tls_context.cache_clear()
+    connect.tls_context.cache_clear()
 
 
 class Server:
@@ -129,7 +129,7 @@ async def test_a_certificate_that_is_not_trusted_is_said_at_once(
     """One of another name, and one of nobody we know: no second try, and nothing is sent."""
     if host == "localhost":
         monkeypatch.delenv("SSL_CERT_FILE")
-        dial.tls_context.cache_clear()
+        connect.tls_context.cache_clear()
     with pytest.raises(HubError, match="certificate that is not trusted"):
         await fetch(pull, f"https://{host}:{server.port}/m.gguf")
     assert not [head for head in server.heads if "HTTP" in head]

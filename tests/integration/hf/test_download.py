@@ -22,11 +22,12 @@ from gglib.core.errors import (
 )
 from gglib.core.hub import RemoteFile
 from gglib.core.part_names import note_path, part_path
-from gglib.hf import bytes_here, download
-from gglib.hf.lane import BLOCK_BYTES
-from gglib.hf.lanes import LaneLimits
-from gglib.hf.note import Identity
-from gglib.hf.part import open_part
+from gglib.hf import bytes_here
+from gglib.hf.download import download
+from gglib.hf.download.connections import LaneLimits
+from gglib.hf.download.manifest import Identity
+from gglib.hf.download.part_file import open_part
+from gglib.hf.download.segment import BLOCK_BYTES
 from gglib.testing.local_hub import Cut, Fault, Place, failing, rate_limited
 
 CUTS = pytest.mark.parametrize("cut", [Cut.FIN, Cut.RESET])

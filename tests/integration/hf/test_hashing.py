@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from gglib.core.hub import RemoteFile
-from gglib.hf.hashing import Follower
-from gglib.hf.note import Identity
-from gglib.hf.part import Part, open_part
-from gglib.hf.stopping import Stop, StoppedError
+from gglib.hf.cancellation import Stop, StoppedError
+from gglib.hf.download.hashing import Follower
+from gglib.hf.download.manifest import Identity
+from gglib.hf.download.part_file import Part, open_part
 
 SIZE, BLOCK = 8_000_000, 50_000
 DATA = random.Random(3).randbytes(SIZE)  # noqa: S311 - test data

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from tests.integration.homes.old_home import OldHome
 
-from gglib.bootstrap.catalog import open_catalog
+from gglib.app.catalog import open_catalog
+from gglib.app.settings import Settings
 from gglib.db import SqliteCatalog
-from gglib.settings import Settings
 from gglib.testing import write_tiny_gguf
 
 Open = Callable[[Path], AbstractAsyncContextManager[SqliteCatalog]]

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from gglib.bootstrap.catalog import open_catalog
-from gglib.bootstrap.library import removals
-from gglib.bootstrap.prune import pruner
-from gglib.bootstrap.pulls import give_up_pull, pull_named
+from gglib.app.catalog import open_catalog
+from gglib.app.library import removals
+from gglib.app.prune import pruner
+from gglib.app.pulls import give_up_pull, pull_named
+from gglib.app.settings import Settings
 from gglib.core.errors import GglibError
 from gglib.core.models import ModelSummary
 from gglib.core.versions import PullJob
 from gglib.db import SqliteCatalog
-from gglib.settings import Settings
 from gglib.testing import FakeHub, write_tiny_gguf
 
 REPO = "ada/coder-GGUF"

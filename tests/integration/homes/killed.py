@@ -17,12 +17,12 @@ from typing import Any
 
 from tests.integration.homes.old_home import OldHome, OldModel, sha256_of
 
-from gglib.bootstrap.catalog import open_catalog
+from gglib.app.catalog import open_catalog
+from gglib.app.settings import Settings
 from gglib.core.hub import RemoteFile
 from gglib.core.models import ModelSource
-from gglib.settings import Settings
+from gglib.library.versions.ownership import is_own
 from gglib.testing import write_tiny_gguf
-from gglib.usecases.versions.ownership import is_own
 
 REPO = "ada/coder-GGUF"
 SOURCE = ModelSource(origin="hub", repo=REPO, revision="c0ffee" * 6 + "abcd", file="coder-Q4_K_M.gguf")

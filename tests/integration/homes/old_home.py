@@ -14,9 +14,9 @@ from gglib.core.hub import RemoteFile
 from gglib.core.models import ModelSource
 from gglib.db.migrations import MIGRATIONS, migrate
 from gglib.gguf import read_model
-from gglib.hf.note import IDENTITY_BYTES, Progress, encode_progress
-from gglib.hf.part import read_boot_id
-from gglib.hf.spans import Spans
+from gglib.hf.download.byte_ranges import Spans
+from gglib.hf.download.manifest import IDENTITY_BYTES, Progress, encode_progress
+from gglib.hf.download.part_file import read_boot_id
 
 FORMAT = 3
 """Of the catalogue's tables."""

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from tests.integration.homes.house import Q4, Q8, House, state_of
 
-from gglib.usecases.versions import reconcile
-from gglib.usecases.versions.ownership import identity_of
+from gglib.library.versions import reconcile
+from gglib.library.versions.ownership import identity_of
 
 DATABASE = ("gglib.db", "gglib.db-wal", "gglib.db-shm")
 _counted: list[str] = []
@@ -183,7 +183,7 @@ class TestNotWritable:
         def full(*_: object, **__: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("gglib.system.file_locks.open_regular", full)
+        monkeypatch.setattr("gglib.system.files.locks.open_regular", full)
         with caplog.at_level(logging.WARNING):
             assert len(await copy.all()) == 1
         assert len(caplog.messages) == 1

@@ -14,9 +14,9 @@ from gglib.core.hub import RemoteFile
 from gglib.core.models import ModelSource
 from gglib.core.versions import FileIdentity, FileRole, Version
 from gglib.db import SqliteCatalog
-from gglib.hf.part import bytes_here
-from gglib.usecases.versions.layout import incoming_key, job_key
-from gglib.usecases.versions.ownership import identity_of
+from gglib.hf.download.part_file import bytes_here
+from gglib.library.versions.layout import incoming_key, job_key
+from gglib.library.versions.ownership import identity_of
 
 REPO = "ada/coder-GGUF"
 COMMIT = "c0ffee" * 6 + "abcd"

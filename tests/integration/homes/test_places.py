@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from tests.integration.homes.house import Q4, Q8, House, state_of
 
-from gglib.bootstrap.housekeeping import LOCK
+from gglib.app.housekeeping import LOCK
 from gglib.db import SqliteCatalog
-from gglib.usecases.versions.home_place import Home, read_mark
-from gglib.usecases.versions.locks import HomeLocks
-from gglib.usecases.versions.ownership import identity_of
+from gglib.library.homes.place import Home, read_mark
+from gglib.library.versions.locks import HomeLocks
+from gglib.library.versions.ownership import identity_of
 
 CUT = 200_000
 """Bytes after which a connection is lost, of half a megabyte."""
@@ -73,7 +73,7 @@ async def test_a_cancelled_open_keeps_the_homes_lock_until_its_mark_is_written(
         started.set()
         assert gate.wait(20)
 
-    monkeypatch.setattr("gglib.usecases.versions.home_place.write_mark", slow)
+    monkeypatch.setattr("gglib.library.homes.place.write_mark", slow)
     opening = asyncio.ensure_future(house.all())
     assert await asyncio.to_thread(started.wait, 20)
     opening.cancel()

@@ -11,12 +11,12 @@ import pytest
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary, NewModel
 from gglib.core.versions import FileRole, NewVersion, OwnFile, PullJob, Version
 from gglib.db import SqliteCatalog
+from gglib.library.prune import Pruned, PrunePlan, Pruner
+from gglib.library.remove import Removal, RemovalPlan, Removals
+from gglib.library.versions.locks import HomeLocks
+from gglib.library.versions.manifest import Manifest, write_manifest
+from gglib.library.versions.ownership import identity_of
 from gglib.testing import write_tiny_gguf
-from gglib.usecases.prune_models import Pruned, PrunePlan, Pruner
-from gglib.usecases.remove_model import Removal, RemovalPlan, Removals
-from gglib.usecases.versions.locks import HomeLocks
-from gglib.usecases.versions.manifest import Manifest, write_manifest
-from gglib.usecases.versions.ownership import identity_of
 
 Writer = Callable[..., Path]
 CONTENT = b"x" * 100_000

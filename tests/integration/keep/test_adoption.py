@@ -13,7 +13,7 @@ from gglib.core.errors import InvalidGgufError, ModelExistsError
 from gglib.core.models import ModelSummary
 from gglib.core.versions import FileRole, NewVersion
 from gglib.gguf import read_model
-from gglib.usecases.add_model import AddRequest, add_model
+from gglib.library.add import AddRequest, add_model
 
 if TYPE_CHECKING:
     from tests.integration.keep.conftest import House

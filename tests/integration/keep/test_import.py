@@ -13,11 +13,16 @@ from gglib.core.errors import InvalidSettingError
 from gglib.core.models import ModelSummary, NewModel
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
-from gglib.usecases.add_model import AddRequest, ModelFiles, add_model
-from gglib.usecases.file_state import FileState, file_state
-from gglib.usecases.import_models import ImportItem, ImportState, find_models, import_models
-from gglib.usecases.importing.places import places_of
-from gglib.usecases.importing.walk import walk
+from gglib.library.add import AddRequest, ModelFiles, add_model
+from gglib.library.file_state import FileState, file_state
+from gglib.library.importers.import_models import (
+    ImportItem,
+    ImportState,
+    find_models,
+    import_models,
+)
+from gglib.library.importers.places import places_of
+from gglib.library.importers.walk import walk
 
 Writer = Callable[..., Path]
 NOBODY = 65534

@@ -12,10 +12,10 @@ import pytest
 
 from gglib.core.models import ModelSource
 from gglib.core.versions import FileRole, IncomingFile, NewVersion, PullJob, Version
-from gglib.usecases.disk_use import DiskUse, disk_use
-from gglib.usecases.doomed_files import IN_USE, IS_LINK, NOT_OURS
-from gglib.usecases.prune_models import FETCHED_NOW, STARTER_LOCK
-from gglib.usecases.versions.deleting import CHANGED
+from gglib.library.disk_use import DiskUse, disk_use
+from gglib.library.prune import FETCHED_NOW, STARTER_LOCK
+from gglib.library.versions.deleting import CHANGED
+from gglib.library.versions.doomed_files import IN_USE, IS_LINK, NOT_OURS
 
 if TYPE_CHECKING:
     from tests.integration.keep.conftest import House

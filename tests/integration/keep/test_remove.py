@@ -17,8 +17,8 @@ from gglib.core.errors import BeingFetchedError
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary, NewModel
 from gglib.core.versions import FileRole, IncomingFile, NewVersion, PullJob
 from gglib.db import SqliteCatalog
-from gglib.usecases.versions.deleting import CHANGED, collect_retired
-from gglib.usecases.versions.incoming import SWEEPING
+from gglib.library.versions.deleting import CHANGED, collect_retired
+from gglib.library.versions.incoming import SWEEPING
 
 if TYPE_CHECKING:
     from tests.integration.keep.conftest import House

@@ -6,16 +6,16 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from tests.unit.usecases.pull_house import REPO, House, soon
+from tests.unit.library.pull_house import REPO, House, soon
 
 from gglib.db import SqliteCatalog
 from gglib.db.backup import back_up, restore
 from gglib.gguf import read_model
+from gglib.library.add import AddRequest, add_model
+from gglib.library.pull.enter import finish_interrupted
+from gglib.library.pull.execute import PulledModel, PullProgress
+from gglib.library.pull.jobs import sweep
 from gglib.testing import write_tiny_gguf
-from gglib.usecases.add_model import AddRequest, add_model
-from gglib.usecases.enter_pull import finish_interrupted
-from gglib.usecases.pull_jobs import sweep
-from gglib.usecases.pull_model import PulledModel, PullProgress
 
 NAME = "tiny-Q4_K_M.gguf"
 

@@ -16,17 +16,17 @@ from gglib.core.models import ModelCapabilities, ModelEdit, ModelSettings, Model
 from gglib.core.stream_hash import BLOCK_BYTES
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
-from gglib.testing import FakeCatalog
-from gglib.usecases.add_model import AddRequest, add_model
-from gglib.usecases.file_hash import hash_file
-from gglib.usecases.verify_models import (
+from gglib.library.add import AddRequest, add_model
+from gglib.library.file_hash import hash_file
+from gglib.library.verify import (
     FileCheck,
     FileVerdict,
     TellRead,
     remember_hashes,
     verify_models,
 )
-from gglib.usecases.versions.deleting import collect_retired
+from gglib.library.versions.deleting import collect_retired
+from gglib.testing import FakeCatalog
 
 if TYPE_CHECKING:
     from tests.integration.keep.conftest import House

@@ -19,10 +19,15 @@ from gglib.core.hub import HubFile, HubRepository
 from gglib.core.models import ModelSource, ModelSummary, RunningTarget
 from gglib.core.offers import find_offers
 from gglib.proxy import ProxyOptions
-from gglib.proxy.description import EVENTS, JSON, Access, Description
 from gglib.proxy.errors import status_of
+from gglib.proxy.routes.operation import (
+    EVENTS,
+    JSON,
+    Access,
+    Description,
+)
+from gglib.proxy.routes.schemas import FORWARDED, SCHEMAS
 from gglib.proxy.routes.table import OPERATIONS
-from gglib.proxy.schemas import FORWARDED, SCHEMAS
 from gglib.testing import FakeCatalog, FakeLibrary, FakeRuntime
 
 from .support import Client, Proxy, Reply, ask, chunked, connect, proxy_running, until

@@ -18,7 +18,7 @@ from gglib.core.ports import (
     SwapStatus,
     WaitingStatus,
 )
-from gglib.proxy.trust import is_from_here
+from gglib.proxy.access.authorization import is_from_here
 from gglib.testing import FakeCatalog, FakeRuntime
 
 from .support import ask, proxy_running

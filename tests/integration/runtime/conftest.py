@@ -10,7 +10,7 @@ import pytest
 
 from gglib.core.models import ModelSettings, ModelSummary
 from gglib.runtime import EngineManager, RuntimeConfig
-from gglib.runtime.engine import find_engine
+from gglib.runtime.engines import find_engine
 from gglib.testing import FakeCatalog, Script, install_scripted_server, read_record
 
 MODELS = ("a", "b", "broken")

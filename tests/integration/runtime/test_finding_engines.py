@@ -11,9 +11,10 @@ import pytest
 
 from gglib.core.engine_choice import EMBEDDED
 from gglib.core.errors import EngineBrokenError, EngineNotFoundError
-from gglib.runtime.engine import EmbeddedEngine, LlamaServerEngine, find_engine, llama_server
-from gglib.runtime.engine.asking import MAX_ANSWER_BYTES, ProgramAnswer, ask
-from gglib.runtime.engine.help_page import NEEDED_OPTIONS
+from gglib.runtime.engines import EmbeddedEngine, LlamaServerEngine, find_engine
+from gglib.runtime.engines.asking import MAX_ANSWER_BYTES, ProgramAnswer, ask
+from gglib.runtime.engines.llama_cpp import server
+from gglib.runtime.engines.llama_cpp.help_page import NEEDED_OPTIONS
 from gglib.testing import Script, install_scripted_server
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="makes broken programs out of Linux's own")
@@ -150,7 +151,7 @@ def test_a_program_that_hangs_or_never_ends_its_answer_is_ended(
     on_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the limit, and with all that it started; what it prints is bounded."""
-    monkeypatch.setattr(llama_server, "ASK_LIMIT_S", 0.5)
+    monkeypatch.setattr(server, "ASK_LIMIT_S", 0.5)
     pids = on_path.with_name("pid")
     _script(on_path, f"#!/bin/sh\nsleep 1000 & echo $! > {pids}\nwait\n")
     assert "does not answer '--help' within 0 s" in (find_engine().warning or "")

@@ -17,8 +17,8 @@ import pytest
 from gglib.core.errors import ModelFileNotFoundError, ModelLoadFailedError, ModelStoppedError
 from gglib.core.models import GgufFacts, ModelLaunchSpec, ModelSource, NewModel
 from gglib.core.versions import FileIdentity, FileRole, NewVersion, OwnFile
-from gglib.runtime import hold
-from gglib.runtime.hold import holding
+from gglib.runtime.local import version_hold
+from gglib.runtime.local.version_hold import holding
 from gglib.testing import Script
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class TestHolding:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A process that is stopped in the middle of one keeps no request waiting for ever."""
-        monkeypatch.setattr(hold, "PATIENCE_S", 0)
+        monkeypatch.setattr(version_hold, "PATIENCE_S", 0)
         spec = spec_of(tmp_path / "v1")
         with (
             being_deleted(tmp_path / "v1"),

@@ -33,9 +33,9 @@ from gglib.core.errors import (
 from gglib.core.memory_state import MemoryState
 from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSettings, RunningTarget
 from gglib.runtime import EngineManager
-from gglib.runtime.engine import LlamaServerEngine
-from gglib.runtime.probe import is_healthy
-from gglib.runtime.residents import ResidentState
+from gglib.runtime.engines import LlamaServerEngine
+from gglib.runtime.local.readiness import is_healthy
+from gglib.runtime.scheduler.state import ResidentState
 from gglib.testing import Script
 
 if TYPE_CHECKING:
@@ -583,7 +583,7 @@ async def test_a_broken_model_does_not_evict_a_good_one_again_and_again(
 ) -> None:
     """Asked for again while it is backed off, it is refused at once, with its reason, and the good one stays."""
     monkeypatch.setattr(
-        "gglib.runtime.back_off.FIRST_BACK_OFF_S", 30.0
+        "gglib.runtime.scheduler.backoff.FIRST_BACK_OFF_S", 30.0
     )  # on a busy machine a launch takes seconds
     scripts = {"broken": {"load_fails_with": "error: bad weights"}}
     async with world.manager(Script(scripts=scripts)) as manager:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from gglib.runtime import guard
-from gglib.runtime.processes import start_mark
-from gglib.runtime.workspace import open_workspace, sweep_leftovers
+from gglib.runtime.local import guard
+from gglib.runtime.local.os_processes import start_mark
+from gglib.runtime.local.workspace import open_workspace, sweep_leftovers
 from gglib.testing import Script, install_scripted_server, read_record
 
 PROGRAM = """

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from gglib.app.instance import claim, running_instance
+from gglib.app.supervisor import ProxyConfig, ProxySupervisor
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import AlreadyRunningError, GglibError, InvalidSettingError
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
-from gglib.runtime import ProxyConfig, ProxySupervisor
-from gglib.runtime.instance import claim, running_instance
 from gglib.testing import FakeCatalog, FakeRuntime
 
 
@@ -158,7 +158,7 @@ def test_one_gglib_for_each_home(tmp_path: Path) -> None:
     """The second one is told where the first is; once that is gone, even killed, the home is free."""
     assert running_instance(tmp_path) is None
     program = (
-        "import sys, time; from pathlib import Path; from gglib.runtime.instance import claim\n"
+        "import sys, time; from pathlib import Path; from gglib.app.instance import claim\n"
         "with claim(Path(sys.argv[1])) as held:\n"
         "    held.announce('http://127.0.0.1:1234'); print('held', flush=True); time.sleep(60)"
     )

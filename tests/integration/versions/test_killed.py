@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from tests.unit.usecases.versions.world import (
+from tests.unit.library.versions.world import (
     VISION,
     Store,
     arrive,
@@ -25,16 +25,16 @@ from tests.unit.usecases.versions.world import (
 )
 
 from gglib.core.errors import BeingFetchedError
-from gglib.usecases.versions import publishing
-from gglib.usecases.versions.deleting import collect_retired
-from gglib.usecases.versions.drafts import free_draft_path
-from gglib.usecases.versions.incoming import Incoming
-from gglib.usecases.versions.layout import MANIFEST_NAME
-from gglib.usecases.versions.locks import HomeLocks, try_exclusive
-from gglib.usecases.versions.manifest import read_manifest
-from gglib.usecases.versions.ownership import is_own
-from gglib.usecases.versions.publishing import publish
-from gglib.usecases.versions.sharing import place
+from gglib.library.versions import publishing
+from gglib.library.versions.deleting import collect_retired
+from gglib.library.versions.drafts import free_draft_path
+from gglib.library.versions.incoming import Incoming
+from gglib.library.versions.layout import MANIFEST_NAME
+from gglib.library.versions.locks import HomeLocks, try_exclusive
+from gglib.library.versions.manifest import read_manifest
+from gglib.library.versions.ownership import is_own
+from gglib.library.versions.publishing import publish
+from gglib.library.versions.sharing import place
 
 MOST_CALLS = 1000
 HOLDER = """

@@ -22,8 +22,17 @@ from bench.policies.simulator import (
 )
 from bench.policies.traces import BROKEN, TRACES, A, B, Trace, later
 
-from gglib.runtime.messages import BecameReady, Effect, Event, Grant, Launch, Left, Requested, Stop
-from gglib.runtime.scheduler import Scheduler
+from gglib.runtime.scheduler.events import (
+    BecameReady,
+    Effect,
+    Event,
+    Grant,
+    Launch,
+    Left,
+    Requested,
+    Stop,
+)
+from gglib.runtime.scheduler.scheduler import Scheduler
 
 
 def asks(model: Model, service_s: float, *, count: int = 1, think_s: float = 0.0) -> Client:

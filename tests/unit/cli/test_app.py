@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from gglib import __version__
+from gglib.app.settings import SETTINGS
 from gglib.cli.app import COMMANDS, cli
 from gglib.cli.context import Options
 from gglib.cli.errors import shown_errors
 from gglib.core.errors import GglibError
-from gglib.settings import SETTINGS
 
 
 def test_help_lists_every_command_with_a_sentence_that_fits() -> None:

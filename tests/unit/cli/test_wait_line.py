@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gglib.cli import wait_line
-from gglib.cli.screen import OneLine
+from gglib.cli.terminal import OneLine
 from gglib.cli.wait_line import Watch
 from gglib.core.errors import UpstreamError
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from gglib.hf.refusals import Asked
+from gglib.hf.api_errors import Asked
 from gglib.hf.session import FailedError, _prepare, _read
 
 HUB = "https://hub.example"

@@ -16,9 +16,13 @@ from gglib.core.errors import (
     QueueFullError,
 )
 from gglib.core.models import ModelLaunchSpec, ModelSettings
-from gglib.runtime.back_off import DEATHS, DEATHS_WITHIN_S, FIRST_BACK_OFF_S, LONGEST_BACK_OFF_S
-from gglib.runtime.journal import SwapJournal
-from gglib.runtime.messages import (
+from gglib.runtime.scheduler.backoff import (
+    DEATHS,
+    DEATHS_WITHIN_S,
+    FIRST_BACK_OFF_S,
+    LONGEST_BACK_OFF_S,
+)
+from gglib.runtime.scheduler.events import (
     BecameReady,
     Died,
     Effect,
@@ -41,8 +45,9 @@ from gglib.runtime.messages import (
     WaitEnded,
     WakeAt,
 )
-from gglib.runtime.residents import ResidentState
-from gglib.runtime.scheduler import PENDING_LOAD_S, UNUSED_KEPT_S, Scheduler
+from gglib.runtime.scheduler.scheduler import PENDING_LOAD_S, UNUSED_KEPT_S, Scheduler
+from gglib.runtime.scheduler.state import ResidentState
+from gglib.runtime.scheduler.swap_history import SwapJournal
 
 MAX_WAIT_S = 15.0
 QUEUE_LIMIT = 12

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gglib.proxy import access_log
+from gglib.proxy.telemetry import access_log
 
 
 class Records(logging.Handler):

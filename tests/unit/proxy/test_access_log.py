@@ -7,9 +7,14 @@ from datetime import datetime
 
 import pytest
 
-from gglib.proxy import access_log
-from gglib.proxy.access_log import HELD_LINES, QUIET_PATHS, AccessLog, line
-from gglib.proxy.record import Refusal, RequestRecord
+from gglib.proxy.telemetry import access_log
+from gglib.proxy.telemetry.access_log import (
+    HELD_LINES,
+    QUIET_PATHS,
+    AccessLog,
+    line,
+)
+from gglib.proxy.telemetry.records import Refusal, RequestRecord
 
 from .conftest import Records
 

@@ -12,12 +12,12 @@ from prometheus_client.parser import text_string_to_metric_families
 import gglib
 from gglib.core.errors import GglibError
 from gglib.core.ports import LoadCount, ResidentStatus, RuntimeStatus, SwapCount, WaitingStatus
-from gglib.proxy.exposition import Numbers, expose
 from gglib.proxy.routes.table import route_of
-from gglib.proxy.tally import BOUNDS_S, UPSTREAM_CODES, Tally
-from gglib.runtime.messages import StopReason
+from gglib.proxy.telemetry.metrics import BOUNDS_S, UPSTREAM_CODES, Tally
+from gglib.proxy.telemetry.prometheus import Numbers, expose
+from gglib.runtime.scheduler.events import StopReason
 
-from .test_tally import ANSWER, CHAT, REFUSED
+from .telemetry.test_metrics import ANSWER, CHAT, REFUSED
 
 METRICS_PAGE = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()
 
@@ -200,8 +200,8 @@ def test_upstream_errors_are_those_that_are_told_as_such() -> None:
 def test_a_start_imports_no_library_for_metrics() -> None:
     """It takes a tenth of a second: whoever asks first pays for it, and the command line never does."""
     code = (
-        "import sys; import gglib.cli.app, gglib.cli.commands.serve, gglib.bootstrap.server, gglib.proxy;"
-        "before = 'prometheus_client' in sys.modules; import gglib.proxy.exposition;"
+        "import sys; import gglib.cli.app, gglib.cli.commands.serve, gglib.app.server, gglib.proxy;"
+        "before = 'prometheus_client' in sys.modules; import gglib.proxy.telemetry.prometheus;"
         "print(before, 'prometheus_client' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

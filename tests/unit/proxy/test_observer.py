@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from gglib.proxy import observer
-from gglib.proxy.observer import HELD_AT_MOST, Observer
-from gglib.proxy.record import Refusal, RequestRecord
 from gglib.proxy.routes.table import route_of
-from gglib.proxy.usage import Usage, read_usage
+from gglib.proxy.telemetry import recorder
+from gglib.proxy.telemetry.recorder import HELD_AT_MOST, Observer
+from gglib.proxy.telemetry.records import Refusal, RequestRecord
+from gglib.proxy.token_usage import Usage, read_usage
 
 from .conftest import Records
 
@@ -70,7 +70,7 @@ async def test_a_flood_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
         looked_at += 1
         return read_usage(tail)
 
-    monkeypatch.setattr(observer, "read_usage", count)
+    monkeypatch.setattr(recorder, "read_usage", count)
     seen = Observer(route_of)
     for number in range(HELD_AT_MOST - 1):
         seen.note(a_record(number), TAIL)
@@ -89,7 +89,7 @@ async def test_a_record_that_cannot_be_read_takes_nobody_with_it(
             raise ZeroDivisionError
         return read_usage(tail)
 
-    monkeypatch.setattr(observer, "read_usage", fail_for_one)
+    monkeypatch.setattr(recorder, "read_usage", fail_for_one)
     seen = Observer(route_of)
     for number in range(HELD_AT_MOST):
         seen.note(a_record(number), b"bad" if number == 1 else TAIL)
@@ -101,7 +101,7 @@ async def test_a_record_that_cannot_be_read_takes_nobody_with_it(
 
 async def test_refusals_alone_are_told_too(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     """They start the timer as requests do."""
-    monkeypatch.setattr(observer, "HELD_S", 0)
+    monkeypatch.setattr(recorder, "HELD_S", 0)
     seen = Observer(route_of)
     seen.note_refusal(Refusal(400, "no request", "req_9"))
     await asyncio.sleep(0)
@@ -111,7 +111,7 @@ async def test_refusals_alone_are_told_too(records: Records, monkeypatch: pytest
 
 async def test_what_is_held_is_looked_at_soon(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     """A timer looks at what nobody asked for; the next request starts it anew."""
-    monkeypatch.setattr(observer, "HELD_S", 0)
+    monkeypatch.setattr(recorder, "HELD_S", 0)
     seen = Observer(route_of)
     for count in (1, 2):
         seen.note(a_record(), TAIL)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gglib.core.errors import UpstreamError
 from gglib.proxy.answer import Answer, AnswerState
-from gglib.proxy.usage import TAIL_BYTES
+from gglib.proxy.token_usage import TAIL_BYTES
 
 PLAIN = [(b"content-type", b"application/json")]
 STREAM = [(b"content-type", b"text/event-stream")]

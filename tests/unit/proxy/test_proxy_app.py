@@ -3,18 +3,18 @@
 import json
 
 from gglib.core.models import ModelSummary
-from gglib.proxy.access import AccessKeys
+from gglib.proxy.access.cors import CorsRules
+from gglib.proxy.access.hosts import HostRules
+from gglib.proxy.access.keys import AccessKeys
+from gglib.proxy.access.policy import Gate
 from gglib.proxy.app import ProxyApp
-from gglib.proxy.cors import CorsRules
 from gglib.proxy.edge.body import IncomingBody
-from gglib.proxy.gate import Gate
-from gglib.proxy.hosts import HostRules
 from gglib.proxy.http1.head import parse_head
-from gglib.proxy.model_objects import ModelObjects
-from gglib.proxy.observer import Observer
+from gglib.proxy.models import ModelObjects
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.request import Request
 from gglib.proxy.routes.table import route_of
+from gglib.proxy.telemetry.recorder import Observer
 from gglib.proxy.upstream import UpstreamPool
 from gglib.testing import FakeCatalog, FakeRuntime
 

@@ -8,16 +8,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gglib.proxy import envelope
-from gglib.proxy.engine_guards import (
+from gglib.proxy.envelope import MAX_MODEL_NAME_CHARS, Envelope, corrected, read_envelope
+from gglib.proxy.errors import BadRequestError
+from gglib.proxy.guards.engine_fields import (
     ENGINE_FIELDS,
     LLGUIDANCE,
     MAX_GRAMMAR_BYTES,
     NEUTRAL_VALUES,
     SchemaLimits,
 )
-from gglib.proxy.envelope import MAX_MODEL_NAME_CHARS, Envelope, corrected, read_envelope
-from gglib.proxy.errors import BadRequestError
-from gglib.proxy.token_limits import TOKEN_LIMITS
+from gglib.proxy.guards.token_limits import TOKEN_LIMITS
 
 from .test_json_scan import mutated, texts_of_json
 

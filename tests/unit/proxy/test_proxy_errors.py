@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from gglib.core import errors
-from gglib.proxy.deadly_bodies import EngineKillerError
 from gglib.proxy.errors import (
     BadRequestError,
     ForbiddenError,
@@ -18,6 +17,7 @@ from gglib.proxy.errors import (
     UnknownPathError,
     describe,
 )
+from gglib.proxy.guards.deadly_bodies import EngineKillerError
 from gglib.proxy.http1.errors import BodyTooLargeError
 
 CASES: list[tuple[Exception, int, str, str | None, str | None]] = [

@@ -8,12 +8,12 @@ import pytest
 
 from gglib.core.errors import InvalidSettingError
 from gglib.core.models import ModelCapabilities, ModelLaunchSpec, ModelSettings, Pooling
-from gglib.runtime.engine import embedded_main
-from gglib.runtime.engine.embedded import EmbeddedEngine, parameters
-from gglib.runtime.engine.embedded_main import has_gpu
-from gglib.runtime.engine.llama_server import build_arguments
-from gglib.runtime.engine.options import ENGINE_OPTIONS, parse_engine_args, wanted_slots
-from gglib.runtime.engine.plan import LaunchPlan
+from gglib.runtime.engines.base import LaunchPlan
+from gglib.runtime.engines.llama_cpp import embedded_main
+from gglib.runtime.engines.llama_cpp.embedded import EmbeddedEngine, parameters
+from gglib.runtime.engines.llama_cpp.embedded_main import has_gpu
+from gglib.runtime.engines.llama_cpp.options import ENGINE_OPTIONS, parse_engine_args, wanted_slots
+from gglib.runtime.engines.llama_cpp.server import build_arguments
 
 SPEC = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/models/a.gguf"))
 PLAN = LaunchPlan(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gglib.runtime.engine import LlamaServerEngine
-from gglib.runtime.launch import LaunchConfig, give_up_at_s, start_timeout_s
+from gglib.runtime.engines import LlamaServerEngine
+from gglib.runtime.local.launch import LaunchConfig, give_up_at_s, start_timeout_s
 
 GIB = 1024**3
 

@@ -36,13 +36,13 @@ def command(  # noqa: PLR0913 - click passes each option
 
     Of a model that is split into shards name any one file. A projector (mmproj) that lies beside it is taken with it.
     """
-    from gglib.bootstrap.catalog import add_file, engine_args_of
-    from gglib.cli import listing, render
+    from gglib.app.catalog import add_file, engine_args_of
     from gglib.cli.model_settings import context_of, idle_ttl_of, kind_of, projector_of
     from gglib.cli.runner import with_catalog
+    from gglib.cli.views import model_list, render
     from gglib.core.file_names import escaped
     from gglib.core.models import ModelSettings
-    from gglib.usecases.add_model import AddRequest
+    from gglib.library.add import AddRequest
 
     settings = options.settings()
     own = ModelSettings(
@@ -61,6 +61,6 @@ def command(  # noqa: PLR0913 - click passes each option
         has_projector=mmproj is None or projector is not None,
     )
     model = with_catalog(settings, lambda store: add_file(request, store, settings))
-    render.say(f"Added '{model.name}' (id {model.id}). {listing.how_to_use(model)}")
+    render.say(f"Added '{model.name}' (id {model.id}). {model_list.how_to_use(model)}")
     if model.projector is not None:
         render.say(f"Its projector is {escaped(model.projector.name)}: it can be sent images.")

@@ -21,8 +21,8 @@ def command(ctx: click.Context, *, file: Path, force: bool, as_json: bool) -> No
     FILE holds names, aliases, tags, settings and sources of all models, not the models' own files. An older backup in
     its place is replaced. 'gglib restore FILE' puts it back.
     """
-    from gglib.cli import render
     from gglib.cli.log_files import escape_warnings
+    from gglib.cli.views import render
     from gglib.db.backup import back_up
 
     options: Options = ctx.obj

@@ -20,10 +20,10 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     """
     import asyncio
 
-    from gglib.cli import render
+    from gglib.app.doctor import run_checks
     from gglib.cli.checks import checks
+    from gglib.cli.views import render
     from gglib.core.plain_text import escape_line
-    from gglib.usecases.doctor import run_checks
 
     options: Options = ctx.obj
     results = asyncio.run(run_checks(checks(options.settings())))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gglib.cli.context import Options
-    from gglib.usecases.import_models import ImportItem, TellLooked
+    from gglib.library.importers.import_models import ImportItem, TellLooked
 
 
 @click.command("import")
@@ -27,10 +27,10 @@ def command(ctx: click.Context, where: str | None, *, yes: bool, dry_run: bool, 
 
     WHERE is a folder, or 'hf' (the Hugging Face cache), 'ollama' or 'lm-studio'. Without it: all three.
     """
-    from gglib.bootstrap.catalog import add_found, find_elsewhere
-    from gglib.cli import keep_words, render
+    from gglib.app.catalog import add_found, find_elsewhere
     from gglib.cli.runner import with_catalog
-    from gglib.usecases.import_models import ImportState
+    from gglib.cli.views import local_models, render
+    from gglib.library.importers.import_models import ImportState
 
     options: Options = ctx.obj
     settings = options.settings()
@@ -43,7 +43,7 @@ def command(ctx: click.Context, where: str | None, *, yes: bool, dry_run: bool, 
         added = with_catalog(settings, lambda store: add_found(new, store))
         items = [*added, *(item for item in items if item not in new)]
         for item in () if as_json else added:
-            click.echo(keep_words.imported(item))
+            click.echo(local_models.imported(item))
     if as_json:
         render.show_json([_as_json(item) for item in items])
     if any(item.state is ImportState.FAILED for item in items):
@@ -53,7 +53,7 @@ def command(ctx: click.Context, where: str | None, *, yes: bool, dry_run: bool, 
 @contextmanager
 def _looking() -> "Iterator[TellLooked]":
     """Yield what shows on a terminal what is looked at just now: large headers on a slow disk take their time."""
-    from gglib.cli.screen import LiveLine
+    from gglib.cli.terminal import LiveLine
     from gglib.core.file_names import shown
 
     is_watched = sys.stderr.isatty()
@@ -68,8 +68,8 @@ def _looking() -> "Iterator[TellLooked]":
 
 def _may_add(new: "Sequence[ImportItem]", *, is_yes: bool, is_quiet: bool) -> bool:
     """Ask the user in a terminal, unless the answer was given already."""
-    from gglib.cli import render
-    from gglib.cli.screen import is_interactive
+    from gglib.cli.terminal import is_interactive
+    from gglib.cli.views import render
     from gglib.core.errors import GglibError
 
     if is_yes or is_quiet:
@@ -82,11 +82,11 @@ def _may_add(new: "Sequence[ImportItem]", *, is_yes: bool, is_quiet: bool) -> bo
 
 
 def _show(items: "Sequence[ImportItem]", where: str | None) -> None:
-    from gglib.cli import keep_words, render
+    from gglib.cli.views import local_models, render
     from gglib.core.file_names import escaped
-    from gglib.usecases.import_models import ImportState
+    from gglib.library.importers.import_models import ImportState
 
-    for line in keep_words.found(items):
+    for line in local_models.found(items):
         render.show_line(line)
     rows = [
         (

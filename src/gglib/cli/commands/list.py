@@ -28,11 +28,11 @@ def command(options: Options, *, as_json: bool) -> None:
     """
     import time
 
-    from gglib.cli import keep_words, listing, render
     from gglib.cli.instance import states_of
     from gglib.cli.runner import with_catalog
+    from gglib.cli.views import local_models, model_list, render
     from gglib.core.model_json import model_json
-    from gglib.usecases.disk_use import disk_use
+    from gglib.library.disk_use import disk_use
 
     settings = options.settings()
     models, versions = with_catalog(settings, _models_and_versions)
@@ -57,8 +57,8 @@ def command(options: Options, *, as_json: bool) -> None:
                     render.count(model.parameter_count),
                     render.text(model.quantization),
                     render.size(model.size_bytes),
-                    listing.context_of(model),
-                    render.text(listing.source_of(model)),
+                    model_list.context_of(model),
+                    render.text(model_list.source_of(model)),
                     render.ago(None if model.last_used_at is None else now - model.last_used_at),
                     states.get(model.id, "-"),
                 )
@@ -67,7 +67,7 @@ def command(options: Options, *, as_json: bool) -> None:
             folded=("NAME", "ALIASES", "SOURCE"),
             spared=("ARCHITECTURE", "ALIASES", "PARAMS", "ID", "SOURCE", "CONTEXT"),
         )
-        render.show_line(keep_words.total(disk_use(models, versions)))
+        render.show_line(local_models.total(disk_use(models, versions)))
 
 
 async def _models_and_versions(store: "HomeStorePort") -> "tuple[list[ModelSummary], list[Version]]":

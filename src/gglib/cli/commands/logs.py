@@ -21,7 +21,7 @@ TAIL_BYTES = 1024 * 1024
 @click.pass_obj
 def command(options: Options, model: str | None, lines: int, *, follow: bool) -> None:
     """Show the log of gglib, or of a model's engine."""
-    from gglib.cli import render
+    from gglib.cli.views import render
     from gglib.core.plain_text import StreamEscaper
 
     path, whose = _path(options, model)
@@ -85,7 +85,7 @@ def follow_file(path: Path, position: int, inode: int) -> Iterator[str]:
 
 
 def _opened(path: Path) -> BinaryIO:
-    from gglib.system.small_files import open_regular
+    from gglib.system.files.small_files import open_regular
 
     return os.fdopen(open_regular(path, follows_links=True), "rb")
 
@@ -94,7 +94,7 @@ def _path(options: Options, model: str | None) -> tuple[Path, str]:
     from gglib.cli.log_files import LOG_NAME
     from gglib.cli.runner import with_catalog
     from gglib.core.names import require_model
-    from gglib.runtime.logs import engine_log_path
+    from gglib.runtime.local.engine_log import engine_log_path
 
     settings = options.settings()
     if model is None:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from gglib.cli.context import Options
     from gglib.core.models import ModelSummary
     from gglib.core.ports.store import HomeStorePort
-    from gglib.usecases.outdated_models import UpstreamCheck
+    from gglib.library.outdated import UpstreamCheck
 
 
 @click.command("outdated")
@@ -20,10 +20,10 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     Repositories of the hub and addresses are asked. A model that was pulled at a revision by name stays at that. The
     exit code is 1 when a repository or a server could not be asked.
     """
-    from gglib.bootstrap.hub import open_hub
-    from gglib.cli import keep_words, render
+    from gglib.app.hub import open_hub
     from gglib.cli.runner import with_catalog
-    from gglib.usecases.outdated_models import Upstream, check_upstream
+    from gglib.cli.views import local_models, render
+    from gglib.library.outdated import Upstream, check_upstream
 
     options: Options = ctx.obj
     settings = options.settings()
@@ -40,7 +40,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
         current = [one for one in checks if one.state is Upstream.CURRENT]
         for one in checks:
             if one not in current:
-                render.show_line(keep_words.upstream(one))
+                render.show_line(local_models.upstream(one))
         _say_the_rest(len(current), len(models) - len(checks))
     if any(one.state is Upstream.NOT_TOLD for one in checks):
         ctx.exit(1)

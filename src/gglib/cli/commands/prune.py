@@ -6,7 +6,7 @@ import click
 
 if TYPE_CHECKING:
     from gglib.cli.context import Options
-    from gglib.usecases.prune_models import Pruned, PrunePlan
+    from gglib.library.prune import Pruned, PrunePlan
 
 
 @click.command("prune")
@@ -20,9 +20,9 @@ def command(ctx: click.Context, *, yes: bool, dry_run: bool, as_json: bool) -> N
     Deletes what gglib downloaded and no model of the catalogue uses any more, and what is left of downloads that no
     pull resumes. Files that gglib did not write, links, and interrupted pulls stay; 'gglib pull' lists the latter.
     """
-    from gglib.bootstrap.prune import pruner
-    from gglib.cli import keep_words, render
+    from gglib.app.prune import pruner
     from gglib.cli.runner import with_catalog
+    from gglib.cli.views import local_models, render
 
     options: Options = ctx.obj
     settings = options.settings()
@@ -30,13 +30,13 @@ def command(ctx: click.Context, *, yes: bool, dry_run: bool, as_json: bool) -> N
 
     plan = with_catalog(settings, prunes.plan)
     if not as_json:
-        for line in keep_words.to_be_pruned(plan, settings.models_dir):
+        for line in local_models.to_be_pruned(plan, settings.models_dir):
             render.say(line)
     done: Pruned | None = None
     if (plan.doomed or plan.directories) and not dry_run and _may_delete(plan, is_yes=yes, is_quiet=as_json):
         done = with_catalog(settings, lambda store: prunes.prune(plan, store))
         if not as_json:
-            for line in keep_words.pruned(done):
+            for line in local_models.pruned(done):
                 render.say(line)
     if as_json:
         render.show_json(_as_json(plan, done))
@@ -46,7 +46,7 @@ def command(ctx: click.Context, *, yes: bool, dry_run: bool, as_json: bool) -> N
 
 def _may_delete(plan: "PrunePlan", *, is_yes: bool, is_quiet: bool) -> bool:
     """Ask the user in a terminal, unless the answer was given already."""
-    from gglib.cli.screen import is_interactive
+    from gglib.cli.terminal import is_interactive
     from gglib.core.errors import GglibError
 
     if is_yes or is_quiet or not plan.doomed:

@@ -21,8 +21,8 @@ _NOTHING: dict[str, Any] = {
 @click.pass_obj
 def command(options: Options, *, as_json: bool) -> None:
     """Show the models in memory, who waits for one, and the last swap."""
-    from gglib.cli import render
     from gglib.cli.instance import NOTHING_RUNS, find_instance, status_of
+    from gglib.cli.views import render
 
     instance = find_instance(options.settings())
     status = _NOTHING
@@ -39,11 +39,11 @@ def command(options: Options, *, as_json: bool) -> None:
 
 
 def _show(status: dict[str, Any]) -> None:
-    from gglib.cli import render, status_lines
+    from gglib.cli.views import render, running
 
     if status["residents"]:
-        render.show_table(*status_lines.resident_table(status), folded=(status_lines.MODEL,))
+        render.show_table(*running.resident_table(status), folded=(running.MODEL,))
     else:
         click.echo("No model is in memory; the next request brings one in.")
-    for line in status_lines.sentences(status):
+    for line in running.sentences(status):
         render.show_line(line)

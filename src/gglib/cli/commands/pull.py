@@ -37,17 +37,17 @@ def command(  # noqa: PLR0913 - click passes each option
     TARGET is REPO[:QUANT][@REVISION], REPO/FILE.gguf or the address of a GGUF file. Interrupted in whatever way, the
     same command goes on where it ended. Without TARGET: lists the pulls that did not end.
     """
-    from gglib.cli import pull_screen
+    from gglib.cli.views import pull
 
     settings = options.settings()
     if discard:
         if target is None:
             raise click.UsageError("Name the pull to give up: 'gglib pull' lists those that did not end.")
-        pull_screen.discard(settings, target)
+        pull.discard(settings, target)
         return
     if target is None:
-        pull_screen.show_unfinished(settings, as_json=as_json)
+        pull.show_unfinished(settings, as_json=as_json)
         return
-    screen = pull_screen.JsonEvents() if as_json else pull_screen.Words()
-    asks = pull_screen.Asking(is_yes=yes, wants_projector=wants_projector, is_quiet=as_json)
-    pull_screen.run(settings, target, name=name, aliases=aliases, asks=asks, screen=screen)
+    screen = pull.JsonEvents() if as_json else pull.Words()
+    asks = pull.Asking(is_yes=yes, wants_projector=wants_projector, is_quiet=as_json)
+    pull.run(settings, target, name=name, aliases=aliases, asks=asks, screen=screen)

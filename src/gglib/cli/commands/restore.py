@@ -23,11 +23,11 @@ def command(ctx: click.Context, *, file: Path, as_json: bool) -> None:
     The catalogue of before is kept beside it and can be restored in the same way. Files of models are not touched; a
     model whose file is gone is listed with how to get it back.
     """
-    from gglib.cli import keep_words, render
+    from gglib.app.settings import prepare_home
     from gglib.cli.log_files import escape_warnings
     from gglib.cli.runner import with_catalog
+    from gglib.cli.views import local_models, render
     from gglib.db.backup import restore
-    from gglib.settings import prepare_home
 
     options: Options = ctx.obj
     settings = options.settings()
@@ -57,7 +57,7 @@ def command(ctx: click.Context, *, file: Path, as_json: bool) -> None:
         render.say(f"What it was before is kept as {restored.before}.")
     for model, gone in missing:
         names = ", ".join(path.name for path in gone)
-        render.show_line(f"{model.name}: {names} is gone: {keep_words.what_next(model)}")
+        render.show_line(f"{model.name}: {names} is gone: {local_models.what_next(model)}")
 
 
 def _missing_of(model: "ModelSummary") -> "Sequence[Path]":

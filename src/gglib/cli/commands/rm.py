@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from gglib.app.settings import Settings
     from gglib.cli.context import Options
     from gglib.core.models import ModelSummary
     from gglib.core.ports.store import HomeStorePort
-    from gglib.settings import Settings
-    from gglib.usecases.remove_model import RemovalPlan
+    from gglib.library.remove import RemovalPlan
 
 
 @click.command("rm")
@@ -26,15 +26,15 @@ def command(options: "Options", model: str, *, with_files: bool, yes: bool) -> N
     if with_files:
         _remove_with_files(settings, model, is_yes=yes)
         return
-    from gglib.cli import keep_words
     from gglib.cli.runner import with_catalog
+    from gglib.cli.views import local_models
 
-    for line in keep_words.forgotten(with_catalog(settings, lambda store: _forget(store, settings, model))):
+    for line in local_models.forgotten(with_catalog(settings, lambda store: _forget(store, settings, model))):
         click.echo(line)
 
 
 async def _forget(store: "HomeStorePort", settings: "Settings", name: str) -> "ModelSummary":
-    from gglib.bootstrap.library import removals
+    from gglib.app.library import removals
     from gglib.core.names import not_found, require_model
 
     removed = await removals(settings, store).forget(await require_model(store, name))
@@ -44,10 +44,10 @@ async def _forget(store: "HomeStorePort", settings: "Settings", name: str) -> "M
 
 
 def _remove_with_files(settings: "Settings", name: str, *, is_yes: bool) -> None:
-    from gglib.bootstrap.library import removals
-    from gglib.cli import keep_words
+    from gglib.app.library import removals
     from gglib.cli.runner import with_catalog
-    from gglib.cli.screen import is_interactive
+    from gglib.cli.terminal import is_interactive
+    from gglib.cli.views import local_models
     from gglib.core.names import not_found, require_model
 
     async def decide(store: "HomeStorePort") -> "RemovalPlan":
@@ -64,16 +64,16 @@ def _remove_with_files(settings: "Settings", name: str, *, is_yes: bool) -> None
         removal = await removals(settings, store).remove(plan)
         if removal is None:
             raise not_found(name, await store.list_models())
-        return [*keep_words.removed(plan, removal, state), *keep_words.spared(plan)]
+        return [*local_models.removed(plan, removal, state), *local_models.spared(plan)]
 
     for line in with_catalog(settings, remove):
         click.echo(line)
 
 
 def _ask(plan: "RemovalPlan") -> None:
-    from gglib.cli import keep_words
+    from gglib.cli.views import local_models
     from gglib.core.file_names import escaped
 
-    for line in keep_words.to_be_removed(plan):
+    for line in local_models.to_be_removed(plan):
         click.echo(line)
     click.confirm(f"Forget '{escaped(plan.model.name)}'?", abort=True)

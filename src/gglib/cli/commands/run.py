@@ -10,9 +10,9 @@ from gglib.cli.context import Options
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gglib.app.settings import Settings
     from gglib.core.addresses import Endpoint
     from gglib.core.errors import ModelNotFoundError
-    from gglib.settings import Settings
 
 
 @click.command("run")
@@ -28,9 +28,9 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
     """
     import sys
 
-    from gglib.cli.listing import how_to_use
+    from gglib.cli.chat_loop import Talk
     from gglib.cli.runner import with_catalog
-    from gglib.cli.talk import Talk
+    from gglib.cli.views.model_list import how_to_use
     from gglib.core.errors import ModelNotFoundError
     from gglib.core.names import require_model
     from gglib.core.plain_text import escape_block
@@ -78,7 +78,7 @@ def _how_to_get(model: str, error: "ModelNotFoundError") -> str:
 def _proxy(settings: "Settings") -> "Iterator[Endpoint]":
     import logging
 
-    from gglib.bootstrap.server import private_server
+    from gglib.app.server import private_server
     from gglib.cli.engine_choice import choose_engine
     from gglib.cli.instance import find_instance
     from gglib.cli.log_files import start_logging

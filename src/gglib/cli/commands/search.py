@@ -31,14 +31,14 @@ def command(  # noqa: PLR0913 - click passes each option
 
     Shows the quantizations of each, and which of them fit into this machine's memory.
     """
-    from gglib.cli import found_lines, render
     from gglib.cli.runner import with_finder
     from gglib.cli.sizes import size_of
+    from gglib.cli.views import render, search_results
     from gglib.core.errors import InvalidSettingError
     from gglib.core.found import SearchResult
     from gglib.core.found_json import search_json
     from gglib.core.hub import HubSort
-    from gglib.usecases.find_models import ModelFinder
+    from gglib.library.search import ModelFinder
 
     words = " ".join(query)
     try:
@@ -54,4 +54,4 @@ def command(  # noqa: PLR0913 - click passes each option
         render.show_json(search_json(result, query=words))
     else:
         width = render.terminal_width()
-        render.show_styled(found_lines.search_lines(result, query=words, width=width))
+        render.show_styled(search_results.search_lines(result, query=words, width=width))

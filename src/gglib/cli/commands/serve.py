@@ -7,8 +7,8 @@ import click
 from gglib.cli.context import Options, server_options
 
 if TYPE_CHECKING:
+    from gglib.app.settings import Settings
     from gglib.cli.runner import Drain
-    from gglib.settings import Settings
 
 
 @click.command("serve")
@@ -21,8 +21,8 @@ def command(options: Options, /, **overrides: str | bool | None) -> None:
     """
     import logging
 
-    from gglib.bootstrap.descriptors import fit_to_machine
-    from gglib.bootstrap.server import refuse_to_be_open
+    from gglib.app.file_limits import fit_to_machine
+    from gglib.app.server import refuse_to_be_open
     from gglib.cli.log_files import start_logging
     from gglib.cli.runner import Drain, run_in_foreground
 
@@ -34,12 +34,12 @@ def command(options: Options, /, **overrides: str | bool | None) -> None:
 
 
 async def _serve(settings: "Settings", drain: "Drain") -> None:
-    from gglib.bootstrap.collector import settle_collector
-    from gglib.bootstrap.server import claimed_home, running_server
+    from gglib.app.server import claimed_home, running_server
     from gglib.cli.engine_choice import engine_chosen
-    from gglib.cli.screen import warn_if_open
     from gglib.cli.streams import output_is_optional
+    from gglib.cli.terminal import warn_if_open
     from gglib.core.plain_text import escape_line
+    from gglib.system.gc_tuning import settle_collector
 
     engine = await engine_chosen(settings)  # asks the binary, which may take seconds: not while requests wait
     async with (

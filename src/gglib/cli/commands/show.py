@@ -10,10 +10,10 @@ from gglib.cli.context import Options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gglib.app.settings import Settings
     from gglib.core.models import ModelSummary
     from gglib.core.ports.store import HomeStorePort
     from gglib.core.versions import Version
-    from gglib.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +60,8 @@ async def _of_catalog(store: "HomeStorePort", name: str) -> _Found | None:
 
 
 def _show_repository(settings: "Settings", name: str, *, as_json: bool) -> None:
-    from gglib.cli import found_lines, render
     from gglib.cli.runner import with_finder
+    from gglib.cli.views import render, search_results
     from gglib.core.found_json import shown_json
     from gglib.core.pull_target import read_target
 
@@ -70,28 +70,28 @@ def _show_repository(settings: "Settings", name: str, *, as_json: bool) -> None:
     if as_json:
         render.show_json(shown_json(found))
         return
-    render.show_styled(found_lines.show_lines(found, width=render.terminal_width()))
+    render.show_styled(search_results.show_lines(found, width=render.terminal_width()))
     click.echo()
     render.show_table(
-        found_lines.FILE_COLUMNS,
-        found_lines.file_rows(found),
-        folded=found_lines.FILE_COLUMNS[-1:],
-        styles=found_lines.FIT_STYLES,
+        search_results.FILE_COLUMNS,
+        search_results.file_rows(found),
+        folded=search_results.FILE_COLUMNS[-1:],
+        styles=search_results.FIT_STYLES,
     )
-    legend = found_lines.show_legend(found)
+    legend = search_results.show_legend(found)
     click.echo("".join(f"\n{line}" for line in legend), nl=bool(legend))
 
 
 def _show_model(settings: "Settings", shown: _Found, *, as_json: bool) -> None:
     import time
 
-    from gglib.cli import keep_words, listing, render
     from gglib.cli.instance import states_of
+    from gglib.cli.views import local_models, model_list, render
     from gglib.core.file_names import escaped
     from gglib.core.model_json import model_json
     from gglib.core.shown_source import shown_url
-    from gglib.usecases.disk_use import sharers_of
-    from gglib.usecases.file_state import file_state
+    from gglib.library.disk_use import sharers_of
+    from gglib.library.file_state import file_state
 
     found = shown.model
     state = states_of(settings).get(found.id)
@@ -109,24 +109,24 @@ def _show_model(settings: "Settings", shown: _Found, *, as_json: bool) -> None:
         "Quantization": found.quantization,
         "Size": render.size(found.size_bytes),
         "Trained for": f"{found.trained_context} tokens" if found.trained_context else None,
-        "Context": listing.context_of(found) if found.settings.context else "the default",
+        "Context": model_list.context_of(found) if found.settings.context else "the default",
         "Idle TTL": None if idle_ttl_s is None else render.span(idle_ttl_s),
         "Engine gets": " ".join(found.settings.engine_args),
-        "Can do": listing.kind_of(found),
+        "Can do": model_list.kind_of(found),
         "State": state or "not in memory",
         "Last used": None if found.last_used_at is None else render.ago(time.time() - found.last_used_at),
         "Source": found.source.repo or shown_url(found.source) or found.source.origin,
         "Asked for": found.source.asked_revision,
         "Revision": found.source.revision,
-        "Version": listing.version_of(shown.version),
+        "Version": model_list.version_of(shown.version),
         "Template": found.chat_template_sha256,
     }
     for label, value in lines.items():
         if value:
             click.echo(f"{label + ':':<14}{escaped(value)}")
-    for label, path, sha256 in listing.files_of(found):
+    for label, path, sha256 in model_list.files_of(found):
         others = [name for name in sharers_of(path, shown.models) if name != found.name]
-        state_words = keep_words.of_file(file_state(path)) + keep_words.shared_with(others)
+        state_words = local_models.of_file(file_state(path)) + local_models.shared_with(others)
         click.echo(f"{label + ':':<14}{escaped(str(path))}{state_words}")
         if sha256 is not None:
             click.echo(f"{'SHA-256:':<14}{sha256}")

@@ -7,7 +7,7 @@ import click
 from gglib.cli.context import Options
 
 if TYPE_CHECKING:
-    from gglib.settings import Settings
+    from gglib.app.settings import Settings
 
 STOP_LIMIT_S = 20.0
 """After the drain the server ends its streams and its engines within about 12 s at worst."""
@@ -23,9 +23,9 @@ def command(options: Options, *, server: bool) -> None:
     Answers in flight may go on for a while (the setting 'drain_s'). The server stays: the next request brings a
     model back. '--server' ends the server, too.
     """
-    from gglib.cli import render
-    from gglib.cli.api import post_json
+    from gglib.cli.client import post_json
     from gglib.cli.instance import require_endpoint
+    from gglib.cli.views import render
 
     settings = options.settings()
     if server:

@@ -7,10 +7,10 @@ import click
 from gglib.cli.context import Options, server_options
 
 if TYPE_CHECKING:
-    from gglib.bootstrap.server import ClaimedHome
+    from gglib.app.server import ClaimedHome
+    from gglib.app.settings import Settings
     from gglib.cli.runner import Drain
     from gglib.core.models import ModelSummary
-    from gglib.settings import Settings
 
 
 @click.command("up")
@@ -25,8 +25,8 @@ def command(options: Options, /, *, yes: bool, **overrides: str | bool | None) -
     """
     import logging
 
-    from gglib.bootstrap.descriptors import fit_to_machine
-    from gglib.bootstrap.server import refuse_to_be_open
+    from gglib.app.file_limits import fit_to_machine
+    from gglib.app.server import refuse_to_be_open
     from gglib.cli.log_files import start_logging
     from gglib.cli.runner import Drain, run_in_foreground, with_catalog
 
@@ -49,16 +49,16 @@ class _Stages:
 
 
 def _refuse_second(settings: "Settings") -> None:
-    from gglib.runtime.instance import claim
+    from gglib.app.instance import claim
 
     with claim(settings.run_dir):
         pass  # before anything is asked or fetched: the claim that counts is taken again
 
 
 def _ask_for_starter() -> None:
-    from gglib.cli.screen import is_interactive
+    from gglib.cli.terminal import is_interactive
     from gglib.core.errors import GglibError
-    from gglib.starter import SMOLLM2
+    from gglib.library.starter import SMOLLM2
 
     if not is_interactive():
         raise GglibError(
@@ -72,12 +72,12 @@ def _ask_for_starter() -> None:
 
 
 async def _up(settings: "Settings", stages: _Stages, drain: "Drain") -> None:
-    from gglib.bootstrap.collector import settle_collector
-    from gglib.bootstrap.server import claimed_home, running_server
-    from gglib.cli import render
+    from gglib.app.server import claimed_home, running_server
     from gglib.cli.engine_choice import engine_chosen
-    from gglib.cli.proof import prove_with_one_of, show_client_settings
-    from gglib.cli.screen import warn_if_open
+    from gglib.cli.onboarding import prove_with_one_of, show_client_settings
+    from gglib.cli.terminal import warn_if_open
+    from gglib.cli.views import render
+    from gglib.system.gc_tuning import settle_collector
 
     engine = await engine_chosen(settings)
     render.say(f"Engine   {engine.description}")
@@ -97,9 +97,9 @@ async def _up(settings: "Settings", stages: _Stages, drain: "Drain") -> None:
 
 async def _models_to_prove_with(settings: "Settings", home: "ClaimedHome") -> "list[ModelSummary]":
     """Return the models in the order to prove with: those that can chat first, and of them the smallest."""
-    from gglib.bootstrap.catalog import add_starter
-    from gglib.cli import render
-    from gglib.cli.screen import progress_bar
+    from gglib.app.catalog import add_starter
+    from gglib.cli.terminal import progress_bar
+    from gglib.cli.views import render
 
     models = await home.catalog.list_models()
     if not models:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from gglib.cli.context import Options
     from gglib.core.ports.store import HomeStorePort
-    from gglib.usecases.verify_models import FileCheck
+    from gglib.library.verify import FileCheck
 
 
 @click.command("verify")
@@ -24,9 +24,9 @@ def command(ctx: click.Context, model: str | None, *, remember: bool, as_json: b
     Of one model, or of all. The exit code is 1 when a file differs, is gone or cannot be read. '--remember' keeps what
     was computed of files that nobody vouches for, so that the next time they are compared, too.
     """
-    from gglib.bootstrap.catalog import remember_computed
-    from gglib.cli import keep_words, render
+    from gglib.app.catalog import remember_computed
     from gglib.cli.runner import with_catalog
+    from gglib.cli.views import local_models, render
 
     options: Options = ctx.obj
     settings = options.settings()
@@ -40,17 +40,17 @@ def command(ctx: click.Context, model: str | None, *, remember: bool, as_json: b
         render.show_json([_as_json(check) for check in checks])
     else:
         for check in checks:
-            render.show_line(keep_words.verified(check))
+            render.show_line(local_models.verified(check))
         _say_what_is_unknown(checks, is_remembering=remember, remembered=remembered)
     if any(check.is_bad for check in checks):
         ctx.exit(1)
 
 
 async def _verify(store: "HomeStorePort", name: str | None) -> "Sequence[FileCheck]":
-    from gglib.cli.screen import progress_bar
+    from gglib.cli.terminal import progress_bar
     from gglib.core.names import require_model
-    from gglib.usecases.file_hash import hash_file
-    from gglib.usecases.verify_models import verify_models
+    from gglib.library.file_hash import hash_file
+    from gglib.library.verify import verify_models
 
     models = await store.list_models() if name is None else [await require_model(store, name)]
     sizes: dict[Path, int] = {}
@@ -65,7 +65,7 @@ async def _verify(store: "HomeStorePort", name: str | None) -> "Sequence[FileChe
 
 
 def _say_what_is_unknown(checks: "Sequence[FileCheck]", *, is_remembering: bool, remembered: int) -> None:
-    from gglib.usecases.verify_models import FileVerdict
+    from gglib.library.verify import FileVerdict
 
     if is_remembering:
         click.echo(f"Remembered what was computed of {remembered} model{'' if remembered == 1 else 's'}.")

@@ -1,6 +1,6 @@
 """The answer to what is refused before it is a request. Pure."""
 
-from gglib.proxy.dialect_errors import dialect_of
+from gglib.proxy.dialects.errors import dialect_of
 from gglib.proxy.errors import describe
 from gglib.proxy.http1.errors import HttpError
 from gglib.proxy.http1.writer import AnswerWriter, header_lines

@@ -6,10 +6,10 @@ from contextlib import aclosing
 from gglib.core import errors
 from gglib.core.download_json import download_json
 from gglib.proxy.answer import STREAM_HEAD, Answer
-from gglib.proxy.description import EVENTS, path_parameter
 from gglib.proxy.heartbeat import Heartbeat
-from gglib.proxy.routes.operation import Call, operation
-from gglib.proxy.schemas import NEW_DOWNLOAD, ref
+from gglib.proxy.routes.dispatch import Call, operation
+from gglib.proxy.routes.operation import EVENTS, path_parameter
+from gglib.proxy.routes.schemas import NEW_DOWNLOAD, ref
 
 DOWNLOADS, A_DOWNLOAD = "/api/downloads", "/api/downloads/{id}"
 THE_EVENTS = "/api/downloads/{id}/events"

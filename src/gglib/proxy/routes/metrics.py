@@ -8,7 +8,7 @@ from gglib.proxy.http1.writer import header_lines
 from gglib.proxy.options import Services
 from gglib.proxy.request import Request
 
-_EXPOSITION = "gglib.proxy.exposition"
+_EXPOSITION = "gglib.proxy.telemetry.prometheus"
 
 
 async def show_metrics(request: Request, answer: Answer, services: Services) -> None:
@@ -16,7 +16,7 @@ async def show_metrics(request: Request, answer: Answer, services: Services) -> 
     del request
     # The library behind it is slow to import, and writes slowly: not at the start, and not while streams wait.
     await asyncio.to_thread(importlib.import_module, _EXPOSITION)
-    from gglib.proxy.exposition import CONTENT_TYPE, Numbers, expose  # noqa: PLC0415 - it is there by now
+    from gglib.proxy.telemetry.prometheus import CONTENT_TYPE, Numbers, expose  # noqa: PLC0415 - it is there by now
 
     observer = services.observer
     status = await services.runtime.status()

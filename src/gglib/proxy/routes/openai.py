@@ -5,9 +5,9 @@ from urllib.parse import unquote_to_bytes
 from gglib.core.errors import ModelNotFoundError
 from gglib.core.names import require_model
 from gglib.proxy.answer import Answer
-from gglib.proxy.fields import refuse_control_characters
 from gglib.proxy.options import Services
 from gglib.proxy.request import Request
+from gglib.proxy.routes.parsing import refuse_control_characters
 
 MODELS_PATH = "/v1/models"
 

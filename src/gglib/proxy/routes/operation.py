@@ -1,91 +1,134 @@
-"""A described operation becomes a handler: access, then path, query and body, read as strictly as described."""
+"""What one operation of the HTTP interface is: what it takes, what it answers, who may use it.
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from functools import partial
+Pure values. The dispatch, the strict reading of requests (``fields.py``), the OpenAPI document and its page are all
+made from these, so that none of them says what another does not.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
-from gglib.core.ports import ModelLibraryPort
-from gglib.proxy.answer import Answer
-from gglib.proxy.description import Access, Description, Place
-from gglib.proxy.errors import ContentEncodingError, NoLibraryError
-from gglib.proxy.fields import BODY_LIMIT_BYTES, Values, read_body, read_path, read_query
-from gglib.proxy.headers import is_encoded
-from gglib.proxy.options import Services
-from gglib.proxy.request import Request
-from gglib.proxy.trust import Caller, require_trust
+from gglib.core.errors import GglibError, ShuttingDownError
+from gglib.proxy.errors import (
+    BadRequestError,
+    ContentEncodingError,
+    ForbiddenError,
+    HostNotAllowedError,
+    NoLibraryError,
+    OriginNotAllowedError,
+    UnauthorizedError,
+)
+from gglib.proxy.http1.errors import BodyTooLargeError, RequestTimeoutError, TooManyBodiesError
 
-Handler = Callable[[Request, Answer, Services], Awaitable[None]]
+Schema = Mapping[str, Any]
+"""A JSON Schema (draft 2020-12, which OpenAPI 3.1 has), or a reference to one of ``schemas.SCHEMAS``."""
+
+JSON, EVENTS, HTML, TEXT = "application/json", "text/event-stream", "text/html; charset=utf-8", "text/plain"
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_ERRORS_OF_ALL = (HostNotAllowedError, OriginNotAllowedError, BadRequestError, ShuttingDownError)
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """What is served at one method of one path."""
+class Access(Enum):
+    """Who may use an operation, of those whom the gate let in."""
 
-    description: Description
-    handler: Handler
+    ANYBODY = "anybody"
+    """Needs no key, even where keys are set."""
+    ADMITTED = "admitted"
+    """Whoever the gate lets in."""
+    TRUSTED = "trusted"
+    """Programs of this machine, pages of this very server, and whoever showed a key: see ``trust.py``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request whose values were read."""
+class Place(Enum):
+    """Where a parameter stands."""
 
-    request: Request
-    services: Services
-    values: Values
-    """Of the path, the query and the body, by name; their descriptions keep the names apart."""
+    PATH = "path"
+    QUERY = "query"
 
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - of the type that its schema says
-        """Return a value; None where it was left out."""
-        return self.values[name]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One parameter of a path or of a query."""
+
+    name: str
+    place: Place
+    schema: Schema
+    summary: str
+    is_required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """One operation."""
+
+    id: str
+    """Its name in generated clients."""
+    method: str
+    path: str
+    """With ``{name}`` for what varies: a part up to the next slash."""
+    group: str
+    summary: str
+    """One line."""
+    text: str = ""
+    """What else there is to know."""
+    access: Access = Access.TRUSTED
+    parameters: tuple[Parameter, ...] = ()
+    body: Schema | None = None
+    status: int = 200
+    answer: Schema | None = None
+    """None: not JSON, or a shape that is somebody else's."""
+    media_type: str = JSON
+    errors: tuple[type[GglibError], ...] = ()
+    """What it can fail with, beside what follows from the rest of this."""
+    needs_library: bool = False
+    takes_rest: bool = False
+    """Whether what varies last is all the rest of the path, slashes and all: names of models have them."""
+    has_location: bool = False
+    """Whether the answer says in ``Location`` where what it made is found."""
+    pattern: "re.Pattern[str]" = field(init=False, repr=False, compare=False)
+    """Matches the paths that are meant, as they stand in a request."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pattern", re.compile(_expression(self.path, takes_rest=self.takes_rest)))
 
     @property
-    def is_trusted(self) -> bool:
-        """Whether the caller may see where things are."""
-        return caller_of(self.request, self.services).is_trusted
+    def is_template(self) -> bool:
+        """Whether it has many paths."""
+        return "{" in self.path
 
-    @property
-    def library(self) -> ModelLibraryPort:
-        """The library. Raises ``NoLibraryError``."""
-        if self.services.library is None:
-            raise NoLibraryError
-        return self.services.library
-
-
-Act = Callable[[Call, Answer], Awaitable[None]]
-
-
-def operation(act: Act, **description: Any) -> Operation:  # noqa: ANN401 - fields of Description
-    """Return the operation that ``act`` carries out once a request was read."""
-    described = Description(**description)
-    return Operation(described, partial(_read_and_act, described, act))
+    def all_errors(self) -> tuple[type[GglibError], ...]:
+        """Return everything that it can fail with."""
+        found = [*self.errors, *_ERRORS_OF_ALL]
+        if self.access is not Access.ANYBODY:
+            found.append(UnauthorizedError)
+        if self.access is Access.TRUSTED:
+            found.append(ForbiddenError)
+        if self.needs_library:
+            found.append(NoLibraryError)
+        if self.body is not None:
+            found += [BodyTooLargeError, ContentEncodingError, RequestTimeoutError, TooManyBodiesError]
+        return tuple(dict.fromkeys(found))
 
 
-def relayed(handler: Handler, **description: Any) -> Operation:  # noqa: ANN401 - fields of Description
-    """Return an operation whose handler reads the request by itself: the dialects of others."""
-    return Operation(Description(**description), handler)
+def path_parameter(name: str, summary: str) -> Parameter:
+    """Return a parameter of the path, a string."""
+    return Parameter(
+        name=name, place=Place.PATH, schema={"type": "string"}, summary=summary, is_required=True
+    )
 
 
-def caller_of(request: Request, services: Services) -> Caller:
-    """Return who asks."""
-    has_key = bool(services.options.api_keys)  # the gate has seen it
-    return Caller(request.fields, request.peer_host, request.own_host, has_key)
+def query_parameter(name: str, summary: str, *, is_required: bool = False, **schema: object) -> Parameter:
+    """Return a parameter of the query."""
+    return Parameter(name=name, place=Place.QUERY, schema=schema, summary=summary, is_required=is_required)
 
 
-async def _read_and_act(
-    described: Description, act: Act, request: Request, answer: Answer, services: Services
-) -> None:
-    if described.access is Access.TRUSTED:
-        require_trust(caller_of(request, services))
-    call = Call(request, services, {})
-    if described.needs_library:
-        _ = call.library
-    if described.is_template:
-        call.values.update(read_path(described, request.path))
-    if any(one.place is Place.QUERY for one in described.parameters):
-        call.values.update(read_query(described.parameters, request.query))
-    if described.body is not None:
-        if is_encoded(request.fields.get(b"content-encoding", b"identity")):
-            raise ContentEncodingError
-        call.values.update(read_body(described.body, await request.read_body(limit_bytes=BODY_LIMIT_BYTES)))
-    await act(call, answer)
+def _expression(path: str, *, takes_rest: bool) -> str:
+    """Return what matches a template."""
+    made, position = "", 0
+    for match in _PLACEHOLDER.finditer(path):
+        varying = "[^/].*" if takes_rest and match.end() == len(path) else "[^/]+"
+        made += re.escape(path[position : match.start()]) + f"(?P<{match[1]}>{varying})"
+        position = match.end()
+    return made + re.escape(path[position:])

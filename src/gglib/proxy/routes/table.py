@@ -1,8 +1,7 @@
 """Every operation that is served. The dispatch, the OpenAPI document and the names in the metrics are made from it."""
 
 from gglib.core import errors
-from gglib.proxy.deadly_bodies import EngineKillerError
-from gglib.proxy.description import TEXT, Access, path_parameter
+from gglib.proxy.docs import routes
 from gglib.proxy.errors import (
     ContextLengthExceededError,
     EngineError,
@@ -11,14 +10,16 @@ from gglib.proxy.errors import (
     UnsupportedByModelError,
 )
 from gglib.proxy.forward import forward
-from gglib.proxy.routes import downloads, library, local, openapi
+from gglib.proxy.guards.deadly_bodies import EngineKillerError
+from gglib.proxy.routes import downloads, models, status
+from gglib.proxy.routes.dispatch import Handler, Operation, relayed
 from gglib.proxy.routes.health import show_health
 from gglib.proxy.routes.metrics import show_metrics
 from gglib.proxy.routes.openai import MODELS_PATH, list_models, show_model
-from gglib.proxy.routes.operation import Handler, Operation, relayed
+from gglib.proxy.routes.operation import TEXT, Access, path_parameter
+from gglib.proxy.routes.schemas import FORWARDED, ref
 from gglib.proxy.routes.spelling import corrected
-from gglib.proxy.schemas import FORWARDED, ref
-from gglib.proxy.tally import OTHER
+from gglib.proxy.telemetry.metrics import OTHER
 
 MODEL_ROUTE = "/v1/models/{id}"
 _OPENAI = "Models that answer"
@@ -98,15 +99,15 @@ OPERATIONS: tuple[Operation, ...] = (
     _native("/completions", "completeNatively", "Go on with a text"),
     _native("/embeddings", "embedNatively", "Turn texts into embeddings"),
     _native("/rerank", "rerankNatively", "Sort texts by how well they answer"),
-    *library.OPERATIONS,
+    *models.OPERATIONS,
     *downloads.OPERATIONS,
-    *local.OPERATIONS,
+    *status.OPERATIONS,
     relayed(
         show_health,
         id="showHealth",
         method="GET",
         path="/health",
-        group=openapi.GROUP,
+        group=routes.GROUP,
         summary="Say that the server answers",
         access=Access.ANYBODY,
         answer=ref("Health"),
@@ -116,12 +117,12 @@ OPERATIONS: tuple[Operation, ...] = (
         id="showMetrics",
         method="GET",
         path="/metrics",
-        group=openapi.GROUP,
+        group=routes.GROUP,
         summary="Show what was counted, for Prometheus",
         access=Access.ADMITTED,
         media_type=TEXT,
     ),
-    *openapi.operations(lambda: (one.description for one in OPERATIONS)),
+    *routes.operations(lambda: (one.description for one in OPERATIONS)),
 )
 
 

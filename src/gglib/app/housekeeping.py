@@ -1,0 +1,230 @@
+"""What is done when a home is opened, in this order, so that everything after it may rely on what the catalogue says.
+
+1. Whether the home is where it was, a copy, or shares its models (``versions.home``).
+2. A home of an older gglib is carried over (``versions.migrate_home``).
+3. Versions that the catalogue does not know are found (``versions.reconcile``).
+4. Pulls that had come whole are entered, and retired versions deleted.
+
+On a home where nothing of the first three is due that costs a few looks at its directories and reads of the catalogue.
+What cannot be done now (a full disk, say) is said in one sentence and tried by the next open; nothing depends on it but
+the first: in a place that could not be recorded, nothing is changed.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from shlex import quote
+
+from gglib.app.pulls import finish_pulls
+from gglib.app.settings import Settings
+from gglib.core.errors import GglibError
+from gglib.core.models import ModelSummary
+from gglib.core.plain_text import escape_line
+from gglib.core.shown_source import pull_target
+from gglib.core.typed import in_quotes, said
+from gglib.db import SqliteCatalog
+from gglib.gguf import read_model
+from gglib.hf.download import older_manifests
+from gglib.library.homes.identity import HomeMark, HomeState
+from gglib.library.homes.migrate import HomeMigration, has_old_notes
+from gglib.library.homes.old_notes import WrittenNote
+from gglib.library.homes.old_pulls import PartNotes
+from gglib.library.homes.place import (
+    MARK_NAME,
+    Found,
+    Home,
+    has_files_of,
+    look,
+    look_around,
+    settle,
+    write_mark,
+)
+from gglib.library.starter import SMOLLM2, STARTER
+from gglib.library.versions.deleting import collect_retired
+from gglib.library.versions.incoming import Incoming
+from gglib.library.versions.locks import HomeLocks
+from gglib.library.versions.reconcile import fingerprint, reconcile, without_files
+from gglib.system.threads import to_its_end
+
+LOCK = "home"
+"""Held while a home is put in order."""
+LONGEST_WAIT_S = 30.0
+"""For another gglib that puts it in order; it may read files whole that an older one left."""
+MOST_NAMED = 3
+_OTHER_PLACES = frozenset((HomeState.MOVED, HomeState.COPIED, HomeState.NEW))
+_LEFT_ALONE = frozenset((HomeState.SHARED, HomeState.DETACHED))
+"""States in which ``models/`` is not this home's."""
+
+_log = logging.getLogger("gglib")
+
+
+async def keep_house(settings: Settings, catalog: SqliteCatalog) -> None:
+    """Put a home in order; nothing where this user may not write to it. Raises ``CatalogError`` for a bad database."""
+    if not _may_change(settings.home) or not os.access(settings.models_dir, os.R_OK | os.X_OK):
+        return
+    if await _Keeper(settings, catalog).put_in_order() and _may_change(settings.models_dir):
+        with _told(settings):
+            await finish_pulls(settings, catalog)
+            await collect_retired(catalog, settings.models_dir)
+
+
+@dataclass(frozen=True, slots=True)
+class _Keeper:
+    """Puts one home in order."""
+
+    settings: Settings
+    catalog: SqliteCatalog
+
+    @property
+    def home(self) -> Home:
+        return Home(
+            directory=self.settings.home,
+            models_dir=self.settings.models_dir,
+            database=self.settings.database,
+        )
+
+    async def put_in_order(self) -> bool:
+        """Return whether the home is in a place that the catalogue knows now."""
+        recorded = await self.catalog.read_home()
+        try:
+            found = await asyncio.to_thread(look, self.home, recorded)
+            if found is not None and (found.state is HomeState.SHARED or await self._is_settled(found)):
+                return True
+            async with asyncio.timeout(LONGEST_WAIT_S) as limit, HomeLocks(self.settings.home).hold(LOCK):
+                limit.reschedule(None)
+                return await self._put_in_order()
+        except TimeoutError:
+            reason = "another gglib is at work on it"
+        except (GglibError, OSError) as error:
+            reason = str(error)
+        self._refuse(reason)
+        return False
+
+    async def _put_in_order(self) -> bool:
+        """Do what is due, under the lock of the home. Raises ``GglibError`` or OSError where its place is not known."""
+        found = await self._look()
+        if not _may_change(self.settings.models_dir):
+            if found.state is HomeState.SHARED:
+                await settle(self.home, found, self.catalog)
+            return True
+        if found.state is HomeState.NEW:
+            await self._migration().run()
+        identity = await settle(self.home, found, self.catalog)
+        if found.state is HomeState.SHARED:
+            self._say_whose(found)
+        if found.state in _LEFT_ALONE:
+            return found.state is HomeState.SHARED
+        with _told(self.settings):
+            if found.state is not HomeState.NEW and has_old_notes(self.settings.models_dir):
+                await self._migration().run()
+            await reconcile(
+                self.catalog, self.settings.models_dir, believes_content=found.state in _OTHER_PLACES
+            )
+            await self._say_what_is_gone()
+            seen = await self._fingerprint()
+            with suppress(OSError):  # a full disk: the next open searches again
+                await to_its_end(write_mark, self.home, identity.id, seen)
+        return True
+
+    async def _look(self) -> Found:
+        recorded = await self.catalog.read_home()
+        found = await asyncio.to_thread(look, self.home, recorded)
+        if found is None:
+            files = [path for model in await self.catalog.list_models() for path in model.all_files]
+            found = await asyncio.to_thread(look_around, self.home, recorded, files)
+        if found.state is HomeState.DETACHED and await asyncio.to_thread(
+            has_files_of, await self.catalog.list_versions()
+        ):
+            return replace(found, state=HomeState.UNMARKED)
+        return found
+
+    async def _is_settled(self, found: Found) -> bool:
+        if found.mark is None or await asyncio.to_thread(self._is_changed, found.mark):
+            return False
+        return found.mark.seen == await self._fingerprint()
+
+    def _is_changed(self, mark: HomeMark) -> bool:
+        """Whether there are notes of an older gglib, or the home was renamed."""
+        is_there = mark.path in {str(self.settings.home), os.path.realpath(self.settings.home)}
+        return not is_there or has_old_notes(self.settings.models_dir)
+
+    async def _fingerprint(self) -> str:
+        versions = await self.catalog.list_versions()
+        incoming = Incoming(self.settings.models_dir).directory
+        return await asyncio.to_thread(fingerprint, versions, self.settings.models_dir, incoming)
+
+    def _migration(self) -> HomeMigration:
+        starter = WrittenNote(
+            name=PurePosixPath(SMOLLM2.file_name),
+            size_bytes=SMOLLM2.file_size_bytes,
+            modified_ns=None,
+            sha256=SMOLLM2.file_sha256,
+            source=SMOLLM2.source,
+        )
+        return HomeMigration(
+            home=self.home,
+            store=self.catalog,
+            read_model=read_model,
+            notes=PartNotes(
+                is_note=older_manifests.is_note,
+                etag_in=older_manifests.etag_in,
+                renewed=older_manifests.renewed,
+            ),
+            pinned=(starter,),
+        )
+
+    async def _say_what_is_gone(self) -> None:
+        gone = await asyncio.to_thread(without_files, await self.catalog.list_models())
+        for model in gone[:MOST_NAMED]:
+            _log.warning(
+                "The files of '%s' are gone: %s brings them back.", escape_line(model.name), _pull_of(model)
+            )
+        if len(gone) > MOST_NAMED:
+            _log.warning("%d more models have no files: 'gglib doctor' names them.", len(gone) - MOST_NAMED)
+
+    def _say_whose(self, found: Found) -> None:
+        mark = self.settings.models_dir / MARK_NAME
+        owner = (
+            str(found.owner) if found.owner is not None else found.mark.path if found.mark else "another one"
+        )
+        _log.warning(
+            "%s is that of the home %s, so nothing that is in it is changed from here; if no other home uses it "
+            "any more, %s makes it this one's.",
+            escape_line(str(self.settings.models_dir)),
+            escape_line(owner),
+            in_quotes(escape_line(f"rm {quote(str(mark))}")),
+        )
+
+    def _refuse(self, reason: str) -> None:
+        home = escape_line(str(self.settings.home))
+        _log.warning("The home %s is left as it is: %s", home, escape_line(reason))
+        self.catalog.freeze(f"The home {home} could not be put in order: {reason}")
+
+
+def _may_change(directory: Path) -> bool:
+    return os.access(directory, os.R_OK | os.W_OK | os.X_OK)
+
+
+@contextmanager
+def _told(settings: Settings) -> Iterator[None]:
+    """Say in one sentence what cannot be done now, and go on: the next open tries it again."""
+    try:
+        yield
+    except (GglibError, OSError) as error:
+        _log.warning(
+            "%s is not put in order now: %s", escape_line(str(settings.home)), escape_line(str(error))
+        )
+
+
+def _pull_of(model: ModelSummary) -> str:
+    """Return the command that brings the files of a model."""
+    source = model.source
+    if source.origin == STARTER:
+        return "'gglib up'"
+    names = [alias for alias in model.aliases if source.repo and alias.startswith(f"{source.repo}:")]
+    target = names[0] if names else pull_target(model)
+    return "'gglib pull' with its address" if target is None else said("pull", target)

@@ -1,0 +1,106 @@
+"""Settings, a catalogue and the hub become what programs may do with the models of this machine."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from gglib.app.catalog import add_file
+from gglib.app.hub import open_hub
+from gglib.app.model_search import finder
+from gglib.app.pulls import pull_named
+from gglib.app.settings import Settings
+from gglib.core.file_names import safe_repo, safe_revision
+from gglib.core.found import FoundRepository, SearchResult
+from gglib.core.hub import HubSort
+from gglib.core.names import not_found, require_model
+from gglib.core.ports import ModelHubPort, ModelLibraryPort, RemovedModel
+from gglib.core.ports.store import HomeStorePort
+from gglib.core.pull_target import PullTarget, read_target
+from gglib.library.pull.queue import Downloads
+from gglib.library.remove import Removals
+from gglib.library.service import ModelLibrary
+from gglib.library.versions.doomed_files import IN_USE
+from gglib.library.versions.locks import HomeLocks
+
+
+@asynccontextmanager
+async def open_library(settings: Settings, store: HomeStorePort) -> AsyncIterator[ModelLibraryPort]:
+    """Yield the library of a server, with the hub that the environment names; the end cancels its downloads."""
+    async with (
+        open_hub() as hub,
+        Downloads(
+            partial(pull_named, settings, store, hub),
+            clock=time.monotonic,
+            now=time.time,
+            identify=read_target,
+        ) as downloads,
+    ):
+        yield library_of(settings, store, hub, downloads)
+
+
+def library_of(
+    settings: Settings, store: HomeStorePort, hub: ModelHubPort, downloads: Downloads
+) -> ModelLibrary:
+    """Return the library made of these: each of its methods is what a command does."""
+    return ModelLibrary(
+        downloads=downloads,
+        add=partial(add_file, store=store, settings=settings),
+        remove=partial(_remove, removals(settings, store)),
+        find=partial(_find, settings, hub),
+        show=partial(_show, settings, hub),
+    )
+
+
+def removals(settings: Settings, store: HomeStorePort) -> Removals:
+    """Return what removes models from a home."""
+    return Removals(store, settings.models_dir, HomeLocks(settings.home))
+
+
+async def _remove(
+    removes: Removals,
+    name: str,
+    with_files: bool,  # noqa: FBT001 - bound by position
+) -> RemovedModel:
+    """Do what ``gglib rm`` does."""
+    store = removes.store
+    model = await require_model(store, name)
+    if not with_files:
+        if await removes.forget(model) is None:
+            raise not_found(name, await store.list_models())
+        return RemovedModel(model=model)
+    plan = await removes.plan(model)
+    removal = await removes.remove(plan)
+    if removal is None:
+        raise not_found(name, await store.list_models())
+    return RemovedModel(
+        model=model,
+        deleted=removal.deleted,
+        freed_bytes=removal.freed_bytes,
+        kept=(
+            *((file.path, file.reason) for file in plan.spared),
+            *((file.path, file.reason) for file in removal.undeleted),
+            *((path, IN_USE) for path in removal.waiting),
+        ),
+    )
+
+
+async def _find(  # noqa: PLR0913 - bound, and what a search is made of
+    settings: Settings,
+    hub: ModelHubPort,
+    query: str,
+    *,
+    sort: HubSort,
+    limit: int,
+    max_size_bytes: int | None,
+) -> SearchResult:
+    finds = await finder(settings, hub)
+    return await finds.search(query, sort=sort, limit=limit, max_size_bytes=max_size_bytes)
+
+
+async def _show(settings: Settings, hub: ModelHubPort, repo: str, revision: str | None) -> FoundRepository:
+    safe_repo(repo)  # before it is part of an address
+    if revision is not None:
+        safe_revision(revision)
+    finds = await finder(settings, hub)
+    return await finds.show(PullTarget(repo=repo, revision=revision))

@@ -1,0 +1,18 @@
+"""Settings and a hub become what finds models for this machine."""
+
+from gglib.app.memory import usable_memory
+from gglib.app.settings import Settings
+from gglib.core.ports import ModelHubPort
+from gglib.gguf import read_partial_facts
+from gglib.library.search import ModelFinder
+
+
+async def finder(settings: Settings, hub: ModelHubPort) -> ModelFinder:
+    """Return what searches ``hub``, for this machine's memory as it is now."""
+    return ModelFinder(
+        hub=hub,
+        memory=await usable_memory(settings),
+        context=settings.default_ctx,
+        slots=settings.slots,
+        read_facts=read_partial_facts,
+    )

@@ -1,0 +1,94 @@
+"""A catalogue and a hub become pulls: plans, their execution, and the repair of what was interrupted."""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+
+from gglib.app.memory import usable_memory
+from gglib.app.settings import Settings
+from gglib.core.models import ModelSummary
+from gglib.core.ports import ModelHubPort
+from gglib.core.ports.store import HomeStorePort
+from gglib.core.pull_target import read_target
+from gglib.core.versions import PullJob
+from gglib.gguf import read_files, read_partial_facts
+from gglib.library.pull.disk_space import read_room
+from gglib.library.pull.enter import finish_interrupted
+from gglib.library.pull.execute import Puller, TellPull
+from gglib.library.pull.jobs import (
+    PullSite,
+    give_up,
+    lock_of,
+    sweep,
+)
+from gglib.library.pull.plan import PullPlanner
+from gglib.library.versions.incoming import Incoming
+from gglib.library.versions.locks import PULL_PREFIX, HomeLocks
+
+
+def pull_site(settings: Settings, store: HomeStorePort) -> PullSite:
+    """Return where the pulls of a home take place."""
+    return PullSite(
+        store=store,
+        models_dir=settings.models_dir,
+        locks=HomeLocks(settings.home),
+        incoming=Incoming(settings.models_dir),
+        read_files=read_files,
+    )
+
+
+async def planner(settings: Settings, store: HomeStorePort, hub: ModelHubPort) -> PullPlanner:
+    """Return what decides what is pulled, for this machine's memory as it is now."""
+    return PullPlanner(
+        hub=hub,
+        store=store,
+        read_room=partial(read_room, store=store, incoming=Incoming(settings.models_dir)),
+        read_facts=read_partial_facts,
+        memory=await usable_memory(settings),
+        default_ctx=settings.default_ctx,
+        slots=settings.slots,
+    )
+
+
+def puller(settings: Settings, store: HomeStorePort, hub: ModelHubPort) -> Puller:
+    """Return what carries plans out."""
+    return Puller(hub=hub, site=pull_site(settings, store))
+
+
+async def pull_named(
+    settings: Settings, store: HomeStorePort, hub: ModelHubPort, target: str, progress: TellPull
+) -> ModelSummary:
+    """Pull what a text names, with the choice that fits where it leaves one: for programs, which nobody asks."""
+    plan = await (await planner(settings, store, hub)).plan(read_target(target))
+    return (await puller(settings, store, hub).pull(plan.as_it_was(), progress)).model
+
+
+async def finish_pulls(settings: Settings, store: HomeStorePort) -> list[ModelSummary]:
+    """Enter what came whole before a kill, and delete what kills left behind; return the models that were entered."""
+    site = pull_site(settings, store)
+    if not await store.list_pulls() and not await asyncio.to_thread(_has_leftovers, site):
+        return []  # as it is nearly always: no lock is taken for nothing
+    finished = await finish_interrupted(site)
+    await sweep(site)
+    return finished
+
+
+def bytes_here(settings: Settings, jobs: Sequence[PullJob]) -> list[int]:
+    """Return how much of the files of each pull is on the disk."""
+    incoming = Incoming(settings.models_dir)
+    return [incoming.bytes_here({file.key for file in job.files}) for job in jobs]
+
+
+def are_running(settings: Settings, jobs: Sequence[PullJob]) -> list[bool]:
+    """Return of each pull whether a gglib is at work on it."""
+    locks = HomeLocks(settings.home)
+    return [locks.are_held(lock_of(job.key)) for job in jobs]
+
+
+async def give_up_pull(settings: Settings, store: HomeStorePort, job: PullJob) -> int:
+    """Give up a pull that did not end; return how many bytes that freed. Raises as ``usecases.pull_jobs`` does."""
+    return await give_up(pull_site(settings, store), job)
+
+
+def _has_leftovers(site: PullSite) -> bool:
+    return not site.incoming.is_empty() or site.locks.has_any(PULL_PREFIX)

@@ -1,0 +1,227 @@
+"""Settings become an engine manager and a proxy that serves, in the foreground or from a thread."""
+
+import asyncio
+import logging
+import secrets
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from gglib.app.catalog import open_catalog
+from gglib.app.instance import InstanceClaim, claim
+from gglib.app.library import open_library
+from gglib.app.memory import slots_for
+from gglib.app.settings import Settings, prepare_home
+from gglib.app.supervisor import ProxyConfig, ProxySupervisor
+from gglib.core.access_keys import LOCAL_KEY_NAME
+from gglib.core.addresses import Endpoint
+from gglib.core.authorities import is_plain_loopback, read_host
+from gglib.core.errors import InvalidSettingError
+from gglib.core.exposure import require_guard
+from gglib.db import SqliteCatalog
+from gglib.gguf import read_model
+from gglib.library.fresh_catalog import FreshCatalog
+from gglib.library.last_used import LastUses, written_regularly
+from gglib.library.model_facts import ModelFacts
+from gglib.library.regular_collection import collected_regularly
+from gglib.library.versions.deleting import collect_retired
+from gglib.proxy import GUARDED_FIELDS, ProxyOptions, SchemaLimits, serve
+from gglib.runtime import EngineManager, RuntimeConfig
+from gglib.runtime.engines import Engine
+from gglib.runtime.model_files import read_mark
+from gglib.system import read_memory_state
+
+logger = logging.getLogger("gglib")
+
+JOIN_LIMIT_S = 20.0
+"""Longer than the slowest stop; a private server that hangs must not keep a terminal."""
+KIB = 1024
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedHome:
+    """The home of a gglib that runs alone, and its catalogue."""
+
+    claim: InstanceClaim
+    catalog: SqliteCatalog
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A proxy that serves, with all that stands behind it."""
+
+    url: str
+    supervisor: ProxySupervisor
+    manager: EngineManager
+    local_key: str | None = field(default=None, repr=False)
+    """What it accepts from gglib's own commands; None where it needs no key."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where to ask it, and with what."""
+        return Endpoint(self.url, self.local_key)
+
+
+@asynccontextmanager
+async def claimed_home(settings: Settings) -> AsyncIterator[ClaimedHome]:
+    """Take the home for one server. Raises ``AlreadyRunningError``, which says where the other one answers."""
+    prepare_home(settings)
+    with claim(settings.run_dir) as claimed:
+        async with open_catalog(settings) as catalog:
+            yield ClaimedHome(claimed, catalog)
+
+
+@asynccontextmanager
+async def running_server(
+    settings: Settings, home: ClaimedHome, engine: Engine, *, on_drain: Callable[[int], None] | None = None
+) -> AsyncIterator[Server]:
+    """Serve for as long as the block lasts; then let answers in flight end, stop the proxy, and every engine after it.
+
+    ``on_drain`` is told how many answers the end waits for, ``drain_s`` at most, and 0 when that wait is over; a
+    cancellation ends it. Raises ``InvalidSettingError`` where others could use it whom nobody let in.
+    """
+    refuse_to_be_open(settings)
+    local_key = secrets.token_urlsafe(32) if settings.api_keys else None
+    facts = ModelFacts(home.catalog, read_model, read_mark)
+    options = _proxy_options(settings, local_key)
+    async with (
+        open_library(settings, home.catalog) as library,
+        collected_regularly(partial(collect_retired, home.catalog, settings.models_dir)) as collect_soon,
+        EngineManager(
+            home.catalog,
+            engine,
+            replace(_runtime_config(settings, engine), on_engine_exit=collect_soon),
+            preflight=facts.check,
+        ) as manager,
+        written_regularly(LastUses(manager.take_used, home.catalog, time.time)),
+    ):
+        supervisor = ProxySupervisor(partial(serve, options=options, library=library))
+        try:
+            shown = FreshCatalog(home.catalog, facts.refresh, time.monotonic)
+            url = await supervisor.start(_proxy_config(settings), manager, shown)
+            home.claim.announce(url, key=local_key)
+            yield Server(url, supervisor, manager, local_key)
+        finally:
+            await _drain(manager, on_drain or (lambda _: None))
+            await supervisor.stop()
+
+
+def refuse_to_be_open(settings: Settings) -> None:
+    """Raise ``InvalidSettingError`` where others could use a server that nobody guards, and nobody said they may."""
+    require_guard(settings.host, has_keys=bool(settings.api_keys), is_insecure=settings.insecure)
+
+
+async def _drain(manager: EngineManager, on_drain: Callable[[int], None]) -> None:
+    on_drain(manager.in_flight)
+    with suppress(asyncio.CancelledError):
+        await manager.drain()
+    on_drain(0)
+
+
+@contextmanager
+def private_server(settings: Settings, engine: Engine) -> Iterator[Endpoint]:
+    """Serve on a free port from a thread of this process for as long as the block lasts, and yield where.
+
+    A thread with a loop of its own, so that the caller stays an ordinary program that Ctrl-C interrupts. The engine
+    goes when its thread ends, however that ends.
+    """
+    private = replace(settings, host="127.0.0.1", port=0)
+    ready: Future[tuple[Endpoint, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    thread = threading.Thread(
+        target=_serve_in_thread, args=(private, engine, ready), name="private-server", daemon=True
+    )
+    thread.start()
+    endpoint, loop, stop = ready.result()
+    try:
+        yield endpoint
+    finally:
+        with suppress(RuntimeError):  # it has ended by itself, and its loop is closed
+            loop.call_soon_threadsafe(stop.set)
+        thread.join(JOIN_LIMIT_S)
+
+
+def _serve_in_thread(
+    settings: Settings,
+    engine: Engine,
+    ready: "Future[tuple[Endpoint, asyncio.AbstractEventLoop, asyncio.Event]]",
+) -> None:
+    async def main() -> None:
+        stop = asyncio.Event()
+        async with claimed_home(settings) as home, running_server(settings, home, engine) as server:
+            ready.set_result((server.endpoint, asyncio.get_running_loop(), stop))
+            ends = [asyncio.create_task(stop.wait()), asyncio.create_task(server.supervisor.wait())]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                end.cancel()
+            await asyncio.gather(*ends, return_exceptions=True)
+
+    try:
+        asyncio.run(main())
+    except BaseException as error:
+        if ready.done():
+            logger.exception("the private server ended with an error")
+        else:
+            ready.set_exception(error)
+
+
+def _proxy_options(settings: Settings, local_key: str | None = None) -> ProxyOptions:
+    own = {} if local_key is None else {LOCAL_KEY_NAME: local_key}
+    return ProxyOptions(
+        max_body_bytes=settings.max_body_mb * MIB,
+        max_bodies_bytes=settings.max_bodies_mb * MIB,
+        heartbeat_s=settings.heartbeat_s,
+        max_wait_s=settings.max_wait_s,
+        first_byte_s=settings.first_byte_s,
+        chunk_gap_s=settings.chunk_gap_s,
+        stalled_client_s=settings.stalled_client_s,
+        api_keys={**settings.api_keys, **own},
+        allowed_hosts=settings.allowed_hosts + _own_name(settings.host),
+        cors_origins=settings.cors_origins,
+        allowed_engine_fields=_engine_fields(settings),
+        max_connections=settings.max_connections,
+        schema_limits=SchemaLimits(settings.max_schema_kb * KIB, settings.max_schema_cost),
+    )
+
+
+def _engine_fields(settings: Settings) -> frozenset[str]:
+    """Return the engine's fields that requests may set. Raises ``InvalidSettingError`` for one that is none."""
+    allowed = frozenset(settings.allowed_engine_fields)
+    if unknown := sorted(allowed - GUARDED_FIELDS):
+        raise InvalidSettingError(
+            f"allowed_engine_fields has '{unknown[0]}', which is none of those that are kept from requests: "
+            f"{', '.join(sorted(GUARDED_FIELDS))}."
+        )
+    return allowed
+
+
+def _own_name(host: str) -> tuple[str, ...]:
+    """Return what the server was told to listen on, as a name to be called by; loopback ones it has anyway."""
+    try:
+        name = read_host(host)
+    except ValueError:
+        return ()
+    return () if is_plain_loopback(name) else (name,)
+
+
+def _proxy_config(settings: Settings) -> ProxyConfig:
+    return ProxyConfig(host=settings.host, port=settings.port, default_ctx=settings.default_ctx)
+
+
+def _runtime_config(settings: Settings, engine: Engine) -> RuntimeConfig:
+    return RuntimeConfig(
+        run_dir=settings.run_dir,
+        log_dir=settings.log_dir,
+        capacity=settings.max_models,
+        slots=settings.slots,
+        slots_for=slots_for(engine),
+        heartbeat_s=settings.heartbeat_s,
+        max_wait_s=settings.swap_wait_s,
+        total_wait_s=settings.max_wait_s,
+        drain_s=settings.drain_s,
+        memory_state=read_memory_state,
+    )

@@ -1,0 +1,97 @@
+"""What ``up`` shows: that a model really answers through the proxy, and what a client needs."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import click
+
+from gglib.cli import STARTED_S
+from gglib.cli.chat import answer_to
+from gglib.cli.client import reachable
+from gglib.cli.client_settings import client_settings, key_sentence
+from gglib.cli.conversation import Conversation
+from gglib.cli.shell import said
+from gglib.cli.views import render
+from gglib.cli.wait_line import wait_line
+from gglib.core.addresses import Endpoint
+from gglib.core.context import ContextWish
+from gglib.core.errors import GglibError
+from gglib.core.kinds import longest_context
+from gglib.core.models import ModelSummary
+from gglib.core.plain_text import escape_line
+
+PROMPT = "Say hello in one short sentence."
+MAX_TOKENS = 40
+"""Enough for a sentence, little enough that a slow machine is done soon."""
+
+
+TRIES = 3
+"""One broken model must not keep the others from being served; three have something in common."""
+
+
+async def prove_with_one_of(server: Endpoint, models: Sequence[ModelSummary]) -> ModelSummary:
+    """Return the first of the models that answers, having shown its answer. Raises ``GglibError`` when none does."""
+    for model in models[: TRIES - 1]:
+        try:
+            await prove(server, model)
+        except GglibError as error:
+            if model is models[-1]:
+                raise
+            # A load fails for the engine's, a setting's or the memory's sake as well: nothing here says that the
+            # model is to blame, and it must not be forgotten for another's fault.
+            render.say(
+                f"Warning: {error}\n         {said('logs', model.name)} shows what the engine said, "
+                f"{said('verify', model.name)} whether its file is whole. Trying the next one.",
+                is_error=True,
+            )
+        else:
+            return model
+    last = models[min(TRIES, len(models)) - 1]
+    await prove(server, last)
+    return last
+
+
+async def prove(server: Endpoint, model: ModelSummary) -> None:
+    """Ask the model through the proxy, and print its answer and how long that took. Raises ``GglibError``."""
+    if not model.capabilities.chat:
+        render.say(f"Model    {model.name} does not chat, so no answer of it is shown.")
+        return
+    asked_s = time.monotonic()
+    with wait_line(server, model.name, first_words=f"Loading '{model.name}' and asking it something ..."):
+        reply = await asyncio.to_thread(_ask, server, model.name)
+    now_s = time.monotonic()
+    click.echo(f"Asked    {PROMPT}")
+    render.say(f"Answer   {escape_line(reply)}")
+    click.echo(
+        f"Time     {now_s - asked_s:.1f} s for the load and the answer, "
+        f"{now_s - STARTED_S:.1f} s since the command was given"
+    )
+
+
+def show_client_settings(
+    url: str, model: ModelSummary, *, default_ctx: int, key_names: Sequence[str] = ()
+) -> None:
+    """Print what to paste into each client, and by which name the key is known that goes with it."""
+    wish = ContextWish(
+        requested=None,
+        model_setting=model.settings.context,
+        default=default_ctx,
+        trained=longest_context(model),
+    )
+    if key_names:
+        render.say(f"\nKeys     {key_sentence(key_names)}")
+    for setting in client_settings(reachable(url), model.name, wish.needed, key_names=key_names):
+        click.echo(f"\n{click.style(setting.client, bold=True)}  ({setting.where})")
+        for line in setting.text.splitlines():
+            render.say(f"  {line}")
+    click.echo(f"\nServing at {url}. Ctrl-C stops everything.")
+
+
+def _ask(server: Endpoint, model_name: str) -> str:
+    body = Conversation(model_name).ask(PROMPT) | {"max_tokens": MAX_TOKENS}
+    with answer_to(server, body) as pieces:
+        said = list(pieces)
+    words = "".join(piece.text for piece in said if not piece.is_thought)
+    thoughts = "".join(piece.text for piece in said if piece.is_thought)
+    return " ".join((words or thoughts).split()) or "(nothing)"

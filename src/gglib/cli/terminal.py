@@ -1,0 +1,145 @@
+"""What goes on while something takes its time: a live line or a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+from gglib.cli.streams import output_is_optional
+from gglib.core.plain_text import escape_line
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+    from gglib.app.settings import Settings
+    from gglib.library.starter import Progress
+
+
+def is_interactive() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def warn_if_open(settings: "Settings") -> None:
+    """Say loudly that others can use this gglib, where they can without a key, and what else should not stay so."""
+    from gglib.core.exposure import Exposure, exposure_of
+
+    exposure = exposure_of(settings.host, has_keys=bool(settings.api_keys), is_insecure=settings.insecure)
+    if exposure is Exposure.OPEN:
+        bar = "!" * 80
+        for line in (
+            bar,
+            f"INSECURE: whoever can reach {settings.host} may use your models, without a key.",
+            bar,
+        ):
+            with output_is_optional():
+                click.echo(click.style(escape_line(line), fg="red", bold=True), err=True)
+    for warning in settings.warnings:
+        with output_is_optional():
+            click.echo(f"Warning: {escape_line(warning)}", err=True)
+
+
+class Line(Protocol):
+    """A line about what goes on now."""
+
+    def show(self, words: str | None) -> None:
+        """Replace what is shown; None shows nothing for now."""
+
+    def close(self) -> None:
+        """Show nothing any more, whatever is still told."""
+
+
+class LiveLine:
+    """A line on the terminal of stderr that is replaced in place, and erased in the end. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._shown: Status | None = None
+        self._is_closed = False
+        self._lock = threading.Lock()
+
+    def show(self, words: str | None) -> None:
+        """Replace what is shown; None erases it for now."""
+        from rich.console import Console
+        from rich.text import Text
+
+        words = None if words is None else escape_line(words)
+        with self._lock:
+            if words is None or self._is_closed:
+                self._erase()
+            elif self._shown is None:
+                self._shown = Console(stderr=True).status(Text(words))
+                self._shown.start()
+            else:
+                self._shown.update(Text(words))
+
+    def close(self) -> None:
+        """Erase the line for good."""
+        with self._lock:
+            self._is_closed = True
+            self._erase()
+
+    def _erase(self) -> None:
+        if self._shown is not None:
+            self._shown.stop()
+            self._shown = None
+
+
+class OneLine:
+    """For stderr that is no terminal: the first thing that is told is a line, the rest is nobody's business."""
+
+    def __init__(self) -> None:
+        self._is_closed = False
+        self._lock = threading.Lock()
+
+    def show(self, words: str | None) -> None:
+        """Print the words, if they are the first ones."""
+        with self._lock:
+            if words is not None and not self._is_closed:
+                self._is_closed = True
+                with output_is_optional():
+                    click.echo(escape_line(words), err=True)
+
+    def close(self) -> None:
+        """Print nothing from now on."""
+        with self._lock:
+            self._is_closed = True
+
+
+@contextmanager
+def progress_bar() -> Iterator["Progress"]:
+    """Yield what is to be told how many bytes are done; each new kind of work gets a bar, on stderr."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description:<12}", markup=False),  # a file's name may have brackets
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+
+        def tell(what: str, done_bytes: int, total_bytes: int) -> None:
+            what = escape_line(what)
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total_bytes)
+                if not console.is_terminal:
+                    with output_is_optional():
+                        click.echo(f"{what} {total_bytes / 1e6:.0f} MB ...", err=True)
+            progress.update(tasks[what], completed=done_bytes)
+
+        yield tell

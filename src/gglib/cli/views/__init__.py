@@ -1,0 +1,1 @@
+"""What commands print: tables, lines and progress. No I/O but the terminal."""

@@ -1,0 +1,232 @@
+"""What ``verify``, ``outdated``, ``rm`` and ``import`` say, a sentence for each thing, and what to do next. Pure.
+
+Names of files and what other programs call a model are escaped: they are anybody's, and this goes to a terminal.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from gglib.cli.shell import command, said
+from gglib.cli.views import render
+from gglib.cli.views.model_list import SHORT_COMMIT
+from gglib.core.file_names import escaped
+from gglib.core.models import ModelSummary
+from gglib.core.shown_source import pull_target
+from gglib.library.disk_use import DiskUse
+from gglib.library.file_state import FileState
+from gglib.library.importers.import_models import ImportItem, ImportState
+from gglib.library.outdated import Upstream, UpstreamCheck
+from gglib.library.prune import Pruned, PrunePlan
+from gglib.library.remove import Removal, RemovalPlan
+from gglib.library.verify import FileCheck, FileVerdict
+from gglib.library.versions.doomed_files import Doomed
+
+
+def verified(check: FileCheck) -> str:
+    """Return what became of one file."""
+    what = escaped(f"{check.model.name}: {check.path.name}")
+    match check.verdict:
+        case FileVerdict.GOOD:
+            other = (
+                ", but it is not the file that gglib wrote: gglib never deletes it"
+                if check.is_replaced
+                else ""
+            )
+            return f"{what} is as its source has it{other}."
+        case FileVerdict.UNKNOWN:
+            return f"{what} has SHA-256 {check.found}; nobody says what it should be."
+        case FileVerdict.DIFFERS:
+            how = "damaged or was changed"
+            if check.is_replaced:
+                how = "not the file that gglib wrote any more (written to, or replaced), and gglib never deletes it"
+            return f"{what} is {how}: {what_next(check.model)}"
+        case FileVerdict.GONE:
+            return f"{what} is gone: {what_next(check.model)}"
+        case FileVerdict.UNREADABLE:
+            return f"{what} cannot be read ({check.reason}): make it readable for this user."
+
+
+_WHAT = {True: "it again", False: "one of gglib's own"}
+
+
+def what_next(model: ModelSummary) -> str:
+    """Return how a file of the model becomes right again."""
+    target = pull_target(model)
+    if target is not None:
+        return f"{said('pull', target)} fetches {_WHAT[model.is_downloaded]}."
+    match model.source.origin:
+        case "starter":
+            return f"{said('rm', '--files', model.name)}, then 'gglib up' fetches it again."
+        case "url":
+            return "'gglib pull' with its whole address fetches it again."
+        case "ollama":
+            return "'ollama pull' fetches it again."
+    return f"put a good copy in its place, or {said('rm', model.name)}."
+
+
+def upstream(check: UpstreamCheck) -> str:
+    """Return how one model stands to its repository."""
+    name = escaped(check.model.name)
+    pull = (
+        "gglib pull with its whole address, whose query is not shown"
+        if check.target is None
+        else command("pull", check.target)
+    )
+    match check.state:
+        case Upstream.CURRENT:
+            return f"{name}: as {check.repo} has it."
+        case Upstream.CHANGED:
+            files = escaped(", ".join(change.name for change in check.changes))
+            revisions = _revisions(check)
+            size = sum(change.new_size_bytes or 0 for change in check.changes)
+            what = ", ".join(filter(None, (revisions, render.size(size) if size else "")))
+            return f"{name}: {check.repo} has another {files} ({what}). Get it: {pull}"
+        case Upstream.GONE:
+            how = "does not have its file any more" if check.reason is None else "is gone, or hidden"
+            return f"{name}: {check.repo} {how}; what is here goes on working."
+        case Upstream.PINNED:
+            return f"{name}: pinned {check.reason}. Get the newest: {pull}"
+        case Upstream.NOT_TOLD:
+            return f"{name}: {check.repo} could not be compared: {check.reason}"
+        case Upstream.UNKNOWN:
+            return f"{name}: whether {check.repo} has another file is not known: its server says nothing of that."
+
+
+def _revisions(check: UpstreamCheck) -> str:
+    if check.new_revision is None:
+        return ""  # an address
+    new = check.new_revision[:SHORT_COMMIT]
+    return f"{check.old_revision[:SHORT_COMMIT]} -> {new}" if check.old_revision else f"now at {new}"
+
+
+def to_be_removed(plan: RemovalPlan) -> Iterator[str]:
+    """Return what will go and what will stay."""
+    yield from map(_going, plan.doomed)
+    yield from spared(plan)
+
+
+def spared(plan: RemovalPlan) -> Iterator[str]:
+    """Return what stays, and why."""
+    for file in plan.spared:
+        yield f"Keeps {_shown(file.path)}: {escaped(file.reason)}."
+
+
+def removed(plan: RemovalPlan, removal: Removal, state: str | None) -> Iterator[str]:
+    """Return what became of a removal; ``state`` is the model's in a running server, or None."""
+    name = escaped(plan.model.name)
+    if removal.waiting and state is not None:
+        yield (
+            f"Forgot '{name}'. It is in the memory of the running gglib ({state}): {_amount(removal.waiting_bytes)} of "
+            "disk are freed when it leaves that. 'gglib stop' takes it out now."
+        )
+    elif removal.waiting:
+        yield (
+            f"Forgot '{name}'. Its files are in use now: {_amount(removal.waiting_bytes)} of disk are freed by the "
+            "first gglib command after that."
+        )
+    elif removal.deleted:
+        yield f"Forgot '{name}' and freed {_amount(removal.freed_bytes)} of disk."
+    else:
+        yield f"Forgot '{name}'; no file was deleted."
+    for file in removal.undeleted:
+        yield f"{_shown(file.path)} could not be deleted ({file.reason}): the next gglib command tries again."
+
+
+def to_be_pruned(plan: PrunePlan, models_dir: Path) -> Iterator[str]:
+    """Return what no model uses: what goes, what stays and why, and a total."""
+    yield from map(_going, plan.doomed)
+    for file in plan.spared:
+        yield f"Keeps {_shown(file.path)}: {escaped(file.reason)}."
+    emptied = {parent for file in plan.doomed for parent in file.path.parents}
+    for directory in plan.directories:
+        if directory in emptied:
+            continue  # it goes with its last file
+        yield f"Removes the empty directory {_shown(directory)}"
+    if plan.doomed:
+        yield f"{_files(len(plan.doomed))}, {_amount(plan.freed_bytes)} in all."
+    elif not plan.directories:
+        yield f"Nothing to free in {_shown(models_dir)}."
+
+
+def pruned(done: Pruned) -> Iterator[str]:
+    """Return what became of it."""
+    if done.deleted:
+        yield f"Deleted {_files(len(done.deleted))} and freed {_amount(done.freed_bytes)}."
+    if done.waiting:
+        what = "1 file is" if len(done.waiting) == 1 else f"{len(done.waiting)} files are"
+        yield f"{what} in use now, and deleted by the first gglib command after that."
+    for file in done.undeleted:
+        yield f"{_shown(file.path)} could not be deleted ({file.reason}): make its directory writable and try again."
+
+
+def total(use: DiskUse) -> str:
+    """Return the last line of a list: what the models take on the disk, and how much of that gglib may free."""
+    models = "1 model" if use.models == 1 else f"{use.models} models"
+    shared = (
+        f" {render.size(use.shared_bytes)} are shared between models and counted once."
+        if use.shared_bytes
+        else ""
+    )
+    return f"{models}, {render.size(use.total_bytes)} on disk, {render.size(use.own_bytes)} of it gglib's own.{shared}"
+
+
+def shared_with(names: Sequence[str]) -> str:
+    """Return what is said behind a file that other models have on the disk, too."""
+    return f"  (shared with {escaped(', '.join(names))})" if names else ""
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
+
+
+def _amount(size_bytes: int) -> str:
+    return render.size(size_bytes) if size_bytes else "nothing"
+
+
+def _going(file: Doomed) -> str:
+    other = "" if file.freed_bytes or not file.size_bytes else ", which has another name and frees nothing"
+    return f"Deletes {_shown(file.path)} ({render.size(file.size_bytes)}{other})"
+
+
+def forgotten(model: ModelSummary) -> Iterator[str]:
+    """Return what became of a model that was forgotten without its files."""
+    is_one = len(model.all_files) == 1
+    files = ", ".join(map(_shown, model.all_files))
+    yield f"Forgot '{escaped(model.name)}'. {'Its file stays' if is_one else 'Its files stay'}: {files}"
+    if model.is_downloaded:
+        it = "it" if is_one else "them"
+        yield f"'gglib rm --files' would have deleted {it}, too; 'gglib prune' does it now."
+
+
+def found(items: Sequence[ImportItem]) -> Iterator[str]:
+    """Return what is not added, and why."""
+    for item in items:
+        name, path = escaped(item.name), _shown(item.path)
+        if item.state is ImportState.KNOWN:
+            yield f"Known: {path} is '{name}'."
+        elif item.state is ImportState.SKIPPED:
+            what = path if item.name == item.path.name else f"{name} ({path})"
+            yield f"Skipped: {what}: {escaped(item.reason or '')}."
+
+
+def imported(item: ImportItem) -> str:
+    """Return what became of one model."""
+    name = escaped(item.name)
+    if item.state is ImportState.ADDED:
+        return f"Added '{name}'."
+    return f"'{name}' was not added: {escaped(item.reason or '')}."
+
+
+def of_file(state: FileState) -> str:
+    """Return what is said behind a file that cannot be used."""
+    match state:
+        case FileState.HERE:
+            return ""
+        case FileState.GONE:
+            return "  (gone)"
+        case FileState.HIDDEN:
+            return "  (hidden: let this user search the directories above it)"
+
+
+def _shown(path: Path) -> str:
+    return escaped(str(path))

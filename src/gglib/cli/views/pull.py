@@ -1,0 +1,418 @@
+"""What a pull asks, shows and says: questions on a terminal, a bar, one line, or events for programs."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from shlex import quote
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+from gglib.cli.views import render
+from gglib.cli.views.model_list import how_to_use
+from gglib.core.errors import GglibError, NoSuchChoiceError
+from gglib.core.fit import Fit
+from gglib.core.plain_text import escape_line, json_text
+from gglib.core.pull_source import names_job, shown_target
+
+if TYPE_CHECKING:
+    from gglib.app.settings import Settings
+    from gglib.core.models import ModelSummary
+    from gglib.core.ports.store import HomeStorePort
+    from gglib.core.versions import PullJob
+    from gglib.library.pull.execute import PulledModel, PullProgress, TellPull
+    from gglib.library.pull.plan import PullPlan
+
+EVENT_INTERVAL_S = 0.5
+"""Between two events of progress for programs."""
+SHOWN_FILE_CHARACTERS = 28
+"""Of a file's name, beside a bar on 80 columns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulled:
+    """What became of a pull."""
+
+    plan: "PullPlan"
+    result: "PulledModel"
+    took_s: float
+    is_in_memory: bool
+    """Whether a gglib that serves has the model in memory now, as it was before."""
+
+    @property
+    def model(self) -> "ModelSummary":
+        """The model as it is now."""
+        return self.result.model
+
+
+class PullScreen(Protocol):
+    """Who is told of a pull."""
+
+    def planned(self, plan: "PullPlan") -> None:
+        """Say what will be fetched."""
+
+    def progress(self) -> AbstractContextManager["TellPull"]:
+        """Show how far it is while the block lasts."""
+        ...
+
+    def pulled(self, pulled: Pulled) -> None:
+        """Say what became of it."""
+
+    def failed(self, error: GglibError) -> None:
+        """Say what went wrong, where the sentence on stderr is not enough."""
+
+
+def run(  # noqa: PLR0913 - what the user said, and how to answer
+    settings: "Settings",
+    target: str,
+    *,
+    name: str | None,
+    aliases: Sequence[str],
+    asks: "Asking",
+    screen: PullScreen,
+) -> None:
+    """Pull ``target``: plan, ask, fetch, enter. Ctrl-C leaves what came so far, and says so."""
+    from gglib.app.hub import open_hub
+    from gglib.app.pulls import planner, puller
+    from gglib.cli.instance import states_of
+    from gglib.cli.runner import with_catalog
+    from gglib.core.pull_target import read_target
+
+    async def plan_it(store: "HomeStorePort") -> "PullPlan":
+        async with open_hub() as hub:
+            wish = read_target(target)
+            return await (await planner(settings, store, hub)).plan(wish, name=name, aliases=aliases)
+
+    async def pull(store: "HomeStorePort") -> "PulledModel":
+        async with open_hub() as hub:
+            with screen.progress() as tell:
+                return await puller(settings, store, hub).pull(plan, tell)
+
+    try:
+        # Asked between the two: within a loop, Ctrl-C would only cancel what waits for the answer to be over.
+        plan = asks.confirmed(with_catalog(settings, plan_it))
+        screen.planned(plan)
+        started_s = time.monotonic()
+        try:
+            result = with_catalog(settings, pull)
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted: the same command goes on where this one ended.", err=True)
+            raise
+    except GglibError as error:
+        screen.failed(error)
+        raise
+    screen.pulled(
+        Pulled(
+            plan=plan,
+            result=result,
+            took_s=time.monotonic() - started_s,
+            is_in_memory=result.is_updated and result.model.id in states_of(settings),
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """What the user said in advance, and what is still to be asked."""
+
+    is_yes: bool
+    wants_projector: bool | None
+    is_quiet: bool = False
+    """Whether a program reads: nobody is asked."""
+
+    def confirmed(self, plan: "PullPlan") -> "PullPlan":
+        """Return the plan as the user wants it. Raises ``NoSuchChoiceError`` where nobody can be asked."""
+        from gglib.cli.terminal import is_interactive
+
+        can_ask = is_interactive() and not self.is_quiet
+        if plan.was_chosen and plan.known is None and not self.is_yes:
+            if not can_ask:
+                raise NoSuchChoiceError(_choices(plan))
+            render.say(_summary(plan))
+            if not click.confirm(f"Fetch {escape_line(plan.quantization or plan.name)}?", default=True):
+                raise NoSuchChoiceError(_choices(plan))
+        return self._with_projector(plan, can_ask=can_ask)
+
+    def _with_projector(self, plan: "PullPlan", *, can_ask: bool) -> "PullPlan":
+        if plan.projector is None:
+            if self.wants_projector:
+                raise NoSuchChoiceError("The repository has no projector (mmproj): leave --mmproj out.")
+            return plan
+        wants = self.wants_projector
+        if wants is None:
+            wants = plan.had_projector  # as it is
+        if wants is None and can_ask and not self.is_yes:
+            size = render.size(plan.projector.remote.size_bytes)
+            wants = click.confirm(
+                f"Fetch its projector too ({size}), so that it can see images?", default=True
+            )
+        return plan if wants is not False else plan.without_projector()
+
+
+class Words:
+    """For people."""
+
+    def planned(self, plan: "PullPlan") -> None:
+        """Say what will be fetched, and what to expect of it on this machine."""
+        render.say(_summary(plan), is_error=True)
+        if (room := _room(plan)) is not None:
+            click.echo(room, err=True)
+        if plan.fit is Fit.TOO_LARGE and plan.need is not None:
+            click.echo(
+                f"Note: it needs about {render.size(plan.need.total_bytes)} of memory, more than is free here now.",
+                err=True,
+            )
+
+    @contextmanager
+    def progress(self) -> Iterator["TellPull"]:
+        """Show a bar over all files with speed and time left; elsewhere than on a terminal nothing."""
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
+        console = Console(stderr=True)
+        columns = (
+            TextColumn("{task.description}", markup=False),  # a file's name may have brackets
+            BarColumn(bar_width=None),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+        )
+        waited_for: set[str] = set()
+        with Progress(*columns, console=console, disable=not console.is_terminal, expand=True) as bars:
+            task = bars.add_task("", total=None)
+
+            def tell(progress: "PullProgress") -> None:
+                if progress.phase == "waiting" and progress.file not in waited_for:
+                    waited_for.add(progress.file)
+                    click.echo(
+                        f"Another gglib fetches {escape_line(progress.file)} now: waiting for it.", err=True
+                    )
+                what = (
+                    progress.phase.capitalize() if progress.phase != "downloading" else _short(progress.file)
+                )
+                bars.update(task, description=what, completed=progress.done_bytes, total=progress.total_bytes)
+
+            yield tell
+
+    def pulled(self, pulled: Pulled) -> None:
+        """Say what it is called, and what to type next."""
+        model = pulled.model
+        result = pulled.result
+        done = "Pulled" if result.is_new else "Updated" if result.is_updated else "Up to date:"
+        is_vouched = all(file.remote.sha256 for file in pulled.plan.all_files)
+        verified = ", SHA-256 verified" if is_vouched else ""
+        render.say(
+            f"{done} '{model.name}' (id {model.id}, {render.size(model.size_bytes)}, "
+            f"{render.seconds(pulled.took_s)}{verified}). {how_to_use(model)}"
+        )
+        if result.freed_bytes:
+            click.echo(f"Deleted the older version, which freed {render.size(result.freed_bytes)}.")
+        for name in result.refused_names:
+            render.say(f"Another model is called '{name}': this one is not.", is_error=True)
+        if pulled.is_in_memory:
+            click.echo(
+                "The older version is in memory until its requests have ended; the next request loads the new one."
+            )
+
+    def failed(self, error: GglibError) -> None:
+        """Say nothing: the command's end does."""
+
+
+@dataclass(slots=True)
+class JsonEvents:
+    """For programs: a JSON object on each line of stdout, ``event`` first."""
+
+    clock: Callable[[], float] = time.monotonic
+    _told_s: float = field(default=float("-inf"))
+    _phase: str = ""
+
+    def planned(self, plan: "PullPlan") -> None:
+        """Tell what will be fetched."""
+        _tell(
+            "plan",
+            name=plan.name,
+            repo=plan.source.repo,
+            revision=plan.source.revision,
+            quantization=plan.quantization,
+            files=[file.remote.name for file in plan.all_files],
+            total_bytes=plan.total_bytes,
+            needs_bytes=plan.needs_bytes,
+            frees_bytes=plan.frees_bytes,
+            fit=None if plan.fit is None else plan.fit.value,
+        )
+
+    @contextmanager
+    def progress(self) -> Iterator["TellPull"]:
+        """Tell how far it is, twice a second and when it begins something else."""
+
+        def tell(progress: "PullProgress") -> None:
+            now_s = self.clock()
+            if progress.phase == self._phase and now_s - self._told_s < EVENT_INTERVAL_S:
+                return
+            self._told_s, self._phase = now_s, progress.phase
+            _tell(
+                "progress",
+                phase=progress.phase,
+                file=progress.file,
+                done_bytes=progress.done_bytes,
+                total_bytes=progress.total_bytes,
+            )
+
+        yield tell
+
+    def pulled(self, pulled: Pulled) -> None:
+        """Tell what it is called."""
+        from gglib.core.model_json import model_json
+
+        _tell(
+            "done",
+            is_new=pulled.result.is_new,
+            is_updated=pulled.result.is_updated,
+            freed_bytes=pulled.result.freed_bytes,
+            refused_names=list(pulled.result.refused_names),
+            took_s=round(pulled.took_s, 3),
+            model=model_json(pulled.model, None),
+        )
+
+    def failed(self, error: GglibError) -> None:
+        """Tell why, with a code."""
+        _tell("error", code=error.code, message=str(error))
+
+
+def show_unfinished(settings: "Settings", *, as_json: bool) -> None:
+    """List the pulls that did not end, and how to go on with them."""
+    from gglib.app.pulls import are_running, bytes_here
+    from gglib.cli.runner import with_catalog
+
+    jobs = with_catalog(settings, lambda store: store.list_pulls())
+    here, running = bytes_here(settings, jobs), are_running(settings, jobs)
+    if as_json:
+        render.show_json(
+            [
+                {
+                    "target": shown_target(job.asked),
+                    "name": job.name,
+                    "key": job.key,
+                    "here_bytes": here_bytes,
+                    "is_running": is_running,
+                }
+                for job, here_bytes, is_running in zip(jobs, here, running, strict=True)
+            ]
+        )
+        return
+    if not jobs:
+        click.echo(
+            "No pull is unfinished. 'gglib search QUERY' finds models, 'gglib pull REPO:QUANT' fetches one."
+        )
+    for job, here_bytes, is_running in zip(jobs, here, running, strict=True):
+        what = f"{render.size(here_bytes)} of it is here" if here_bytes else "nothing of it is here yet"
+        next_step = "Another gglib is pulling it now." if is_running else _how_to_go_on(job)
+        render.say(f"{job.name}: {what}. {next_step}")
+    if not all(running):
+        click.echo("'gglib pull --discard TARGET' gives one up and deletes what came of it.")
+
+
+def _how_to_go_on(job: "PullJob") -> str:
+    shown = shown_target(job.asked)
+    if shown == job.asked:
+        return f"Go on: gglib pull {quote(shown)}"
+    return f"Go on: gglib pull with the whole address of {shown}, whose query is not shown"
+
+
+def discard(settings: "Settings", target: str) -> None:
+    """Give up the unfinished pull that ``target`` names, and say what that freed. Raises ``NoSuchChoiceError``."""
+    from gglib.app.pulls import give_up_pull
+    from gglib.cli.runner import with_catalog
+
+    async def give_up(store: "HomeStorePort") -> "tuple[PullJob, int]":
+        job = _meant(target, await store.list_pulls())
+        return job, await give_up_pull(settings, store, job)
+
+    job, freed = with_catalog(settings, give_up)
+    render.say(f"Gave up '{job.name}', and freed {render.size(freed)}.")
+
+
+def _to_discard(job: "PullJob") -> str:
+    """Return what names a pull and may be shown: of an address with a query, its key."""
+    return job.asked if shown_target(job.asked) == job.asked else job.key
+
+
+def _meant(target: str, jobs: "Sequence[PullJob]") -> "PullJob":
+    found = [job for job in jobs if job.asked == target] or [job for job in jobs if names_job(target, job)]
+    if len(found) == 1:
+        return found[0]
+    shown = shown_target(target)
+    if not found:
+        raise NoSuchChoiceError(
+            f"No unfinished pull is called '{shown}': 'gglib pull' lists those that there are."
+        )
+    lines = (f"  gglib pull --discard {quote(_to_discard(job))}  ({job.name})" for job in found)
+    raise NoSuchChoiceError("\n".join((f"'{shown}' means several unfinished pulls: name one.", *lines)))
+
+
+def _summary(plan: "PullPlan") -> str:
+    what = (
+        f"{plan.source.repo}:{plan.quantization}"
+        if plan.source.repo and plan.quantization
+        else shown_target(plan.asked)
+    )
+    files = "1 file" if len(plan.files) == 1 else f"{len(plan.files)} files"
+    files += "" if plan.projector is None else " and a projector"
+    fit = "" if plan.fit is None else f", {_FIT_WORDS[plan.fit]}"
+    if plan.slot_fit is not None and plan.slot_fit.is_short and plan.fit is Fit.FITS:
+        fit += f" ({plan.slot_fit.requests} at a time)"
+    size = "size unknown" if plan.total_bytes is None else render.size(plan.total_bytes)
+    return f"{what}: {files}, {size}{fit}."
+
+
+def _room(plan: "PullPlan") -> str | None:
+    """Return what an update takes of the disk, and when it gives back what; None for what takes just its size."""
+    here_bytes = (plan.total_bytes or 0) - plan.needs_bytes
+    if plan.known is None:
+        if plan.total_bytes is None or here_bytes <= 0:
+            return None
+        return f"{render.size(here_bytes)} of it is here already: {render.size(plan.needs_bytes)} to fetch."
+    if not plan.needs_bytes:
+        return None
+    return (
+        f"Updates '{escape_line(plan.name)}': needs {render.size(plan.needs_bytes)} of disk space first; the older "
+        f"version goes at the end, which frees {render.size(plan.frees_bytes)}."
+    )
+
+
+_FIT_WORDS = {
+    Fit.FITS: "fits this machine",
+    Fit.TIGHT: "a tight fit for this machine",
+    Fit.TOO_LARGE: "too large for this machine's free memory",
+}
+
+
+def _choices(plan: "PullPlan") -> str:
+    """Return what there is and what to type, for where nobody can be asked, or for who said no."""
+    repo = plan.source.repo or ""
+    chosen = f"{render.size(plan.total_bytes)}; gglib would choose this: --yes takes it"
+    choices = [(plan.asked, chosen)]
+    choices += [
+        (offer.typed(repo, plan.asked_revision), render.size(offer.size_bytes)) for offer in plan.others
+    ]
+    lines = (f"  gglib pull {quote(typed)}  ({words})" for typed, words in choices)
+    return "\n".join(("The repository has several quantizations: name one.", *lines))
+
+
+def _short(name: str) -> str:
+    last = escape_line(name.rpartition("/")[2])
+    return last if len(last) <= SHOWN_FILE_CHARACTERS else "..." + last[-SHOWN_FILE_CHARACTERS + 3 :]
+
+
+def _tell(event: str, **fields: object) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        click.echo(json_text({"event": event, **fields}))

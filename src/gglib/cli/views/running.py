@@ -1,0 +1,105 @@
+"""What ``ps`` shows of a status: a table of what is in memory, and sentences for the rest. Pure.
+
+A status is what ``GET /api/status`` answers; ``docs/api.md`` has its fields. The server may be older than this command:
+what has come since may be missing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from gglib.cli.views import render
+
+Status = Mapping[str, Any]
+
+MODEL = "MODEL"
+TTL = "TTL"
+
+
+def resident_table(status: Status) -> tuple[list[str], list[list[str]]]:
+    """Return the columns and the rows for what is in memory. Without an idle time there is no column for it."""
+    residents = status["residents"]
+    columns = [MODEL, "STATE", "CONTEXT", "IN FLIGHT", "UPTIME", "LOAD", TTL, "PID"]
+    rows = [
+        [
+            str(resident["model_name"]),
+            str(resident["state"]),
+            str(resident["effective_ctx"]),
+            str(resident["in_flight"]),
+            render.duration(resident["uptime_s"]),
+            render.seconds(resident["load_time_s"]),
+            "-" if resident.get("idle_ttl_s") is None else render.span(resident["idle_ttl_s"]),
+            render.text(resident["pid"]),
+        ]
+        for resident in residents
+    ]
+    if all(resident.get("idle_ttl_s") is None for resident in residents):
+        without = columns.index(TTL)
+        for cells in (columns, *rows):
+            del cells[without]
+    return columns, rows
+
+
+def sentences(status: Status) -> Iterator[str]:
+    """Return what goes on, who waits, what the last swap was and what failed.
+
+    An indented line goes with the one above it.
+    """
+    for resident in status["residents"]:
+        if resident["state"] == "loading":
+            yield loading(resident)
+    for waiting in status["waiting"]:
+        yield _waiting(waiting)
+    swap = status.get("last_swap")
+    if swap is not None:
+        yield from _last_swap(swap)
+        if swap["error"] is not None and not _is_told(swap, status["failed"]):
+            yield f"  error: {swap['error']}"
+    for failed in status["failed"]:
+        yield f"Failed to load '{failed['model_name']}': {failed['reason']}"
+
+
+def loading(resident: Status) -> str:
+    """Return how far a load is, and how far it may have to go."""
+    so_far_s, whole_s = resident.get("loading_for_s"), resident.get("expected_load_s")
+    what = f"Loading '{resident['model_name']}'"
+    if so_far_s is None:
+        return f"{what} ..."
+    if whole_s is None:
+        return f"{what}: {render.seconds(so_far_s)}"
+    about_s = max(1, round(whole_s))
+    link = " of about" if so_far_s <= about_s else ", expected about"
+    return f"{what}: {render.seconds(so_far_s)}{link} {render.span(about_s)}"
+
+
+def _waiting(waiting: Status) -> str:
+    number, longest = waiting["waiting"], render.seconds(waiting["longest_wait_s"])
+    how_many = "1 request, for" if number == 1 else f"{number} requests, the longest for"
+    return f"Waiting for '{waiting['model_name']}': {how_many} {longest}"
+
+
+def _last_swap(swap: Status) -> Iterator[str]:
+    moves = []
+    if swap["from_model"] is not None:
+        moves.append(f"'{swap['from_model']}' left")
+    if swap["to_model"] is not None:
+        moves.append(f"'{swap['to_model']}' {'came' if swap['error'] is None else 'failed to load'}")
+    when = "just now" if swap["ago_s"] < 1 else f"{render.duration(swap['ago_s'])} ago"
+    yield f"Last swap, {when}: {', '.join(moves)}; {swap['why']}"
+    if swap["total_s"]:  # a model that died took no time for it
+        yield f"  {_times_of(swap)}"
+    if swap["request_id"] is not None:
+        yield f"  asked by request {swap['request_id']}"
+
+
+def _is_told(swap: Status, failed: Sequence[Status]) -> bool:
+    """Whether the failure of the swap is among those that are told anyway."""
+    return any(
+        known["model_name"] == swap["to_model"] and known["reason"] == swap["error"] for known in failed
+    )
+
+
+def _times_of(swap: Status) -> str:
+    """Return where the time went, in the order in which it passed, without what did not happen."""
+    leaving = () if swap["from_model"] is None else ("drain", "stop")
+    keys = leaving if swap["to_model"] is None else ("waited", *leaving, "load")
+    return ", ".join(f"{key} {render.seconds(swap[f'{key}_s'])}" for key in (*keys, "total"))

@@ -1,0 +1,215 @@
+"""What ``search`` and ``show`` tell of repositories: lines of styled words, and a table of files. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from shlex import quote
+
+from gglib.cli.views import render
+from gglib.cli.views.render import Styled
+from gglib.core.context import UNLIMITED_CONTEXT
+from gglib.core.file_names import shown
+from gglib.core.fit import Fit, MachineMemory
+from gglib.core.found import FoundFile, FoundOffer, FoundRepository, SearchResult
+from gglib.core.gguf_names import FileKind, shard_of
+from gglib.core.hub import Gate
+from gglib.core.offers import Offer, no_offer
+
+FIT_STYLES = {Fit.FITS.value: "green", Fit.TIGHT.value: "yellow", Fit.TOO_LARGE.value: "red"}
+FILE_COLUMNS = ("SIZE", "QUANT", "FIT", "WHAT", "FILE")
+_CHOICE = "*"
+_LEGEND_WIDTH = 20
+_INDENT = 2
+_GATES = {Gate.AUTOMATIC: "gated: accept its terms first", Gate.MANUAL: "gated: its authors must let you in"}
+_WORD_WIDTH = max(map(len, FIT_STYLES)) + 2
+
+Line = list[Styled]
+
+
+def search_lines(result: SearchResult, *, query: str, width: int) -> Iterator[Line]:
+    """Yield what a search brought, in lines of ``width``, and what to type next."""
+    if not result.repositories:
+        yield [(_nothing(result, query), "")]
+        return
+    for found in result.repositories:
+        yield from _repository_lines(found, width)
+        yield []
+    if result.most_asked is not None:
+        yield _plain(
+            f"These are small enough of the first {result.most_asked} repositories; there may be more."
+        )
+    yield from (_plain(line) for line in _legend(result.repositories, is_search=True))
+
+
+def show_lines(found: FoundRepository, *, width: int) -> Iterator[Line]:
+    """Yield what is known of one repository; its files are a table of their own."""
+    yield from _head_lines(
+        found, width, [*_facts(found), f"revision {shown(found.repository.revision)[:12]}"]
+    )
+
+
+def file_rows(found: FoundRepository) -> list[list[str]]:
+    """Return a row for each file, under ``FILE_COLUMNS``."""
+    return [_file_row(file, is_first=_is_first(file)) for file in found.files()]
+
+
+def show_legend(found: FoundRepository) -> list[str]:
+    """Return what a list of files does not say: what was judged, and what to type."""
+    if found.found:
+        return _legend([found], is_search=False)
+    return [str(no_offer(found.offers, shown(found.repository.repo)))]
+
+
+def _repository_lines(found: FoundRepository, width: int) -> Iterator[Line]:
+    yield from _head_lines(found, width, _facts(found))
+    for fit in Fit:
+        units = _units(found, [one for one in found.found if one.fit is fit], fit)
+        if units:
+            head = f"{'':<{_INDENT}}{fit.value:<{_WORD_WIDTH}}"
+            yield from _flow((head, FIT_STYLES[fit.value]), units, width)
+
+
+def _head_lines(found: FoundRepository, width: int, facts: Sequence[str]) -> Iterator[Line]:
+    """Yield the name and the facts: in one line where they go into it."""
+    name: Styled = (shown(found.repository.repo), "bold")
+    joined = ", ".join(facts)
+    if len(name[0]) + _INDENT + len(joined) <= min(width, 120):
+        yield [name, (f"{'':<{_INDENT}}{joined}", "dim")]
+        return
+    yield [name]
+    yield from _flow(("  ", ""), [(f"{fact}", "dim") for fact in facts], width)
+
+
+def _facts(found: FoundRepository) -> list[str]:
+    one = found.repository
+    updated = None if one.updated_at is None else f"{datetime.fromtimestamp(one.updated_at, UTC):%Y-%m-%d}"
+    facts = (
+        render.count(found.parameter_count) if found.parameter_count else None,
+        f"{render.count(one.downloads)} downloads",
+        f"{render.count(one.likes)} likes",
+        updated,
+        one.licence,
+        "sees images" if found.offers.projectors else None,
+        _GATES.get(one.gate),
+    )
+    return [shown(fact) for fact in facts if fact]
+
+
+def _units(found: FoundRepository, offers: Sequence[FoundOffer], fit: Fit) -> list[Styled]:
+    """Return the offers in words; of what is too large anyway only the smallest is named."""
+    units = [_unit(one, is_choice=one.offer is found.suggested) for one in offers]
+    if fit is Fit.TOO_LARGE and len(units) > 1:
+        return [units[0], (f"{len(units) - 1} more", "")]
+    return units
+
+
+def _unit(found: FoundOffer, *, is_choice: bool) -> Styled:
+    mark = _CHOICE if is_choice else ""
+    return f"{found.offer.label}{mark} {render.size(found.offer.size_bytes)}", "bold" if is_choice else ""
+
+
+def _flow(head: Styled, units: Sequence[Styled], width: int) -> Iterator[Line]:
+    """Yield the units one after the other, with commas; none is broken, and later lines begin below the first."""
+    line: Line = [head]
+    used = len(head[0])
+    for index, (words, style) in enumerate(units):
+        text = words if index == len(units) - 1 else f"{words},"
+        if len(line) > 1 and used + 1 + len(text) > width:
+            yield line
+            line, used = [(" " * len(head[0]), "")], len(head[0])
+        if len(line) > 1:
+            line.append((" ", ""))
+            used += 1
+        line.append((text, style))
+        used += len(text)
+    yield line
+
+
+def _legend(repositories: Sequence[FoundRepository], *, is_search: bool) -> list[str]:
+    usable = [found for found in repositories if _usable(found)]
+    first = next((found for found in usable if found.suggested), (usable or repositories)[0])
+    repo = first.repository.repo
+    return [
+        f"Judged for {_context(first)} and {_memory(first.memory)}.",
+        *([f"{_CHOICE} is what gglib would take."] if first.suggested and is_search else []),
+        _what_to_fetch(first),
+        *([f"{'See all its files:':<{_LEGEND_WIDTH}}gglib show {quote(repo)}"] if is_search else []),
+    ]
+
+
+def _usable(found: FoundRepository) -> list[Offer]:
+    """Return what may be pulled for this machine, smallest first."""
+    return [one.offer for one in found.found if one.fit is not Fit.TOO_LARGE]
+
+
+def _what_to_fetch(found: FoundRepository) -> str:
+    usable = _usable(found)
+    if not usable:
+        return "Nothing here fits into the memory that is free now: smaller models or quantizations may."
+    choice = found.suggested or usable[0]
+    typed = choice.typed(found.repository.repo, found.asked_revision)
+    return f"{'Fetch one:':<{_LEGEND_WIDTH}}gglib pull {quote(typed)}"
+
+
+def _context(found: FoundRepository) -> str:
+    return (
+        "the longest context" if found.context == UNLIMITED_CONTEXT else f"{found.context} tokens of context"
+    )
+
+
+def _memory(memory: MachineMemory) -> str:
+    if memory.gpus:
+        return f"{render.size(sum(gpu.free_bytes for gpu in memory.gpus))} of free memory on the GPU"
+    if memory.available_bytes is None:
+        return "memory that the system does not tell"
+    return f"{render.size(memory.available_bytes)} of free memory"
+
+
+def _nothing(result: SearchResult, query: str) -> str:
+    if result.most_asked is not None:
+        return (
+            f"'{shown(query)}' finds nothing that is small enough among the first {result.most_asked} repositories: "
+            "more words, or another --sort, may find some."
+        )
+    if result.left_out:
+        many = "1 repository" if result.left_out == 1 else f"{result.left_out} repositories"
+        what = "that is small enough" if result.too_large else "that gglib can use"
+        return f"'{shown(query)}' finds {many}, with nothing to pull {what}."
+    return f"The hub has no GGUF model for '{shown(query)}': fewer or other words may find one."
+
+
+def _is_first(file: FoundFile) -> bool:
+    return file.found is not None and file.file is file.found.offer.first
+
+
+def _file_row(file: FoundFile, *, is_first: bool) -> list[str]:
+    found = file.found if is_first else None
+    return [
+        _file_size(file.file.size_bytes),
+        render.text(file.found and file.found.offer.quantization),
+        found.fit.value if found else "-",
+        _what(file),
+        shown(file.file.name) if file.is_unsafe else file.file.name,
+    ]
+
+
+def _file_size(size_bytes: int) -> str:
+    """Return the size of any file; models are never so small that they need this."""
+    return f"{max(1, round(size_bytes / 1e3))} kB" if size_bytes < 1e6 else render.size(size_bytes)
+
+
+def _what(file: FoundFile) -> str:
+    if file.is_unsafe and file.kind is not FileKind.OTHER:
+        return "unsafe name"
+    shard = shard_of(file.file.name)
+    if file.kind is FileKind.SHARD and shard is not None:
+        return f"shard {shard.number}/{shard.count}" if file.found else "incomplete"
+    return file.kind.value
+
+
+def _plain(line: str) -> Line:
+    return [(line, "")]
+
+
+def rows_of(lines: Iterable[Line]) -> list[str]:
+    """Return lines without their styles."""
+    return ["".join(words for words, _ in line) for line in lines]

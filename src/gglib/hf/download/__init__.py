@@ -1,0 +1,1 @@
+"""Resumable downloads over several connections."""

@@ -1,0 +1,44 @@
+"""Notes of parts as gglib 0.1 wrote them: of a file without a promised hash they go by another key. Pure."""
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+
+from gglib.core.hub import RemoteFile
+from gglib.hf.download.manifest import (
+    decode,
+    encode_identity,
+    encode_progress,
+    key_of,
+)
+
+
+def is_note(content: bytes) -> bool:
+    """Whether this is a note on a part, of whatever file."""
+    return decode(content) is not None
+
+
+def etag_in(content: bytes) -> str | None:
+    """Return the ETag of the version that a part is of; None where its server named none, and for what is no note."""
+    decoded = decode(content)
+    return None if decoded is None else decoded[0].etag
+
+
+def renewed(content: bytes, file: RemoteFile) -> bytes:
+    """Return the note of a file as this gglib goes by it; any other content as it is."""
+    decoded = decode(content)
+    if decoded is None or decoded[0].key != _older_key(file):
+        return content
+    identity, progress = decoded
+    validator = file.validator if file.url is not None else None
+    record = encode_identity(replace(identity, key=key_of(file), validator=validator), file)
+    return record + encode_progress(progress, record)
+
+
+def _older_key(file: RemoteFile) -> str | None:
+    """Return the key that a file without a promised hash had: what is known of it now, but for the validator."""
+    if file.sha256 is not None and file.size_bytes is not None:
+        return None
+    fields = asdict(file)
+    del fields["validator"]
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

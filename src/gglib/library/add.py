@@ -1,0 +1,262 @@
+"""Puts a GGUF file into the catalogue: what it is called, what belongs to it, what is refused.
+
+Knows the core only; what reads the headers and what stores a row are passed in.
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from gglib.core.errors import InvalidGgufError, ModelExistsError
+from gglib.core.file_names import is_unicode
+from gglib.core.models import GgufFacts, ModelSettings, ModelSource, ModelSummary, NewModel
+from gglib.core.naming import composed, cut_name, slug_of
+from gglib.core.plain_text import escape_line
+from gglib.core.ports.store import HomeStorePort
+from gglib.core.versions import FileRole, Version
+from gglib.library.file_uses import entry_of
+from gglib.library.projector_files import (
+    FactsReader,
+    checked_projector,
+    is_projector,
+    projector_beside,
+)
+from gglib.library.versions.layout import INCOMING_NAME
+from gglib.library.versions.locks import shared
+from gglib.library.versions.ownership import is_own
+
+NAME_LIMIT = 100
+"""A name is typed: a longer one is for --name."""
+SHARD_SUFFIX = re.compile(r"-\d{5}-of-\d{5}$")
+QUANTIZATION = re.compile(r"\.(?=(?:i?q\d|tq\d|bf16|f16|f32|fp16|mxfp4)[^.]*$)", re.IGNORECASE)
+"""The dot in front of a quantization label at the end of a file's name, as in ``model.Q4_K_M``."""
+
+
+class ModelFiles(Protocol):
+    """What the reader of headers says: the facts of a whole model and all of its files, in shard order."""
+
+    @property
+    def facts(self) -> GgufFacts:
+        """What the headers say."""
+        ...
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files, the first shard first."""
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """All files together."""
+        ...
+
+
+ModelReader = Callable[[Path], ModelFiles]
+"""Raises ``InvalidGgufError`` with a phrase that says why, without the path."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddRequest:
+    """What the user said of the file; a name of None is made from the file's own."""
+
+    path: Path
+    name: str | None = None
+    aliases: tuple[str, ...] = ()
+    description: str = ""
+    settings: ModelSettings = field(default_factory=ModelSettings)
+    source: ModelSource = field(default_factory=ModelSource)
+    hashes: tuple[str | None, ...] = ()
+    is_downloaded: bool = False
+    projector: Path | None = None
+    """None: the one beside the file, if there is one that is its own."""
+    has_projector: bool = True
+    """False: none is looked for."""
+
+
+async def add_model(
+    request: AddRequest, store: HomeStorePort, read_model: ModelReader, models_dir: Path | None = None
+) -> ModelSummary:
+    """Read the file's header, find its shards and store the model; the file stays where it is.
+
+    Any shard may be named. A model whose files are a version that gglib downloaded, and that no model has, is that
+    version again, from where its files came. Any other file is the user's, wherever it lies below ``models_dir``.
+    Raises ``InvalidGgufError`` and the store's own errors.
+    """
+    model = await asyncio.to_thread(_read, request, read_model)
+    _refuse_what_still_comes(model, models_dir)
+    try:
+        return await adopted_or_added(model, store)
+    except ModelExistsError as error:
+        raise await _explained(error, model, store) from error
+
+
+async def adopted_or_added(model: NewModel, store: HomeStorePort) -> ModelSummary:
+    """Store a model, as what gglib downloaded where its files are a version that no model has.
+
+    Raises the store's own errors.
+    """
+    models = await store.list_models()
+    has_model = {known.version_id for known in models}
+    taken = {spelling.casefold() for known in models for spelling in (known.name, *known.aliases)}
+    is_free = taken.isdisjoint(name.casefold() for name in (model.name, *model.aliases))
+    for version in await store.list_versions() if is_free else ():
+        if version.id in has_model or not await asyncio.to_thread(_is_of, model, version):
+            continue
+        with shared(version.hold_path) as is_held:
+            # Held, so that no gglib deletes the files before the version has a model again.
+            if is_held and await asyncio.to_thread(_are_own, version):
+                return (await store.enter_version(version, _adopted(model, version))).model
+    return await store.add_model(model)
+
+
+def default_name(path: Path) -> str:
+    """Return a name that can be typed: the file's, without its ending, shard number and odd characters."""
+    stem = path.name[: -len(".gguf")] if path.name.lower().endswith(".gguf") else path.name
+    stem = QUANTIZATION.sub("-", SHARD_SUFFIX.sub("", stem))
+    return cut_name(slug_of(stem).strip("-._:+"), NAME_LIMIT)
+
+
+def usable_name(wish: str) -> str:
+    """Return a name like ``wish``, which may be nothing to type, or what would be taken for an id."""
+    return f"model-{wish}".rstrip("-") if not wish or wish.isdecimal() else wish
+
+
+def why_no_model(facts: GgufFacts) -> str | None:
+    """Return why a GGUF file is no model that answers, as a phrase; None for one that is.
+
+    (``general.type`` is in ggml's ``docs/gguf.md``; LoRA adapters name the architecture of their model.)
+    """
+    if is_projector(facts):
+        return "it is a projector (mmproj), which goes with a vision model"
+    if facts.kind == "adapter":
+        return "it is an adapter (LoRA), which goes with the model that it was made for"
+    return None
+
+
+def _read(request: AddRequest, read_model: ModelReader) -> NewModel:
+    # Not resolve(): caches keep files with readable names as links to files named by their hash.
+    path = request.path.expanduser().absolute()
+    path = Path(os.path.normpath(path))
+    _refuse_what_is_no_name(path)
+    _refuse_what_is_no_file(path)
+    try:
+        files = read_model(path)
+    except InvalidGgufError as error:
+        raise InvalidGgufError(f"{path.name} cannot be added: {error}.") from error
+    for file in files.paths:
+        _refuse_what_is_no_name(file)
+    reason = why_no_model(files.facts)
+    if reason is not None:
+        raise InvalidGgufError(f"{path.name} cannot be added: {reason}; add that model's own file.")
+    projector = _projector(request, path, lambda file: read_model(file).facts)
+    return NewModel(
+        name=composed(request.name or default_name(path)),
+        paths=files.paths,
+        size_bytes=files.size_bytes,
+        aliases=tuple(map(composed, request.aliases)),
+        description=request.description,
+        facts=files.facts if projector is None else files.facts.with_vision(),
+        projector=projector,
+        settings=request.settings,
+        source=request.source,
+        hashes=request.hashes,
+        is_downloaded=request.is_downloaded,
+    )
+
+
+def _projector(request: AddRequest, path: Path, read_facts: FactsReader) -> Path | None:
+    """Return the projector that is taken with a model. Raises ``InvalidGgufError`` for one that the user named."""
+    if not request.has_projector:
+        return None
+    if request.projector is not None:
+        return checked_projector(request.projector, read_facts)
+    found = projector_beside(path)
+    try:
+        return None if found is None else checked_projector(found, read_facts)
+    except InvalidGgufError:  # a neighbour that is none keeps the model from loading, not from being added
+        return None
+
+
+def _is_of(model: NewModel, version: Version) -> bool:
+    """Whether a model's files are those of a version, by whatever path; its projector may be the user's, or none."""
+    own = [entry_of(file.path) for file in version.files if file.role is FileRole.MODEL]
+    return None not in own and [entry_of(path) for path in model.paths] == own
+
+
+def _are_own(version: Version) -> bool:
+    return all(is_own(file) for file in version.files if file.role is FileRole.MODEL)
+
+
+def _adopted(model: NewModel, version: Version) -> NewModel:
+    """Return the model with what is known of a version: its paths, where it came from, and what it hashes to."""
+    own = [file for file in version.files if file.role is FileRole.MODEL]
+    hashes = tuple(file.sha256 for file in own)
+    projector = next(
+        (
+            file
+            for file in version.files
+            if file.role is FileRole.PROJECTOR
+            and model.projector is not None
+            and entry_of(file.path) == entry_of(model.projector)
+        ),
+        None,
+    )
+    return replace(
+        model,
+        paths=tuple(file.path for file in own),
+        is_downloaded=True,
+        source=version.source,
+        hashes=hashes if any(hashes) else model.hashes,
+        projector=model.projector if projector is None else projector.path,
+        projector_sha256=model.projector_sha256 if projector is None else projector.sha256,
+    )
+
+
+def _refuse_what_still_comes(model: NewModel, models_dir: Path | None) -> None:
+    """Refuse a file that a pull brings: it is moved or deleted when the pull ends."""
+    if models_dir is None:
+        return
+    root = Path(os.path.realpath(models_dir))
+    for path in (*model.paths, *(() if model.projector is None else (model.projector,))):
+        real = Path(os.path.realpath(path))
+        if real.is_relative_to(root) and real.relative_to(root).parts[0].startswith(INCOMING_NAME):
+            raise InvalidGgufError(
+                f"{path.name} cannot be added: it is in {real.parent}, where pulls keep files until they are whole; "
+                "copy it to another directory, and add it there."
+            )
+
+
+def _refuse_what_is_no_name(path: Path) -> None:
+    """Refuse a path that no request, no JSON and no engine could name."""
+    if not is_unicode(str(path)):
+        raise InvalidGgufError(
+            f"{escape_line(str(path))} cannot be added: its name is not UTF-8; rename the file or its directory."
+        )
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    try:
+        is_directory = path.is_dir()
+        path.stat()
+    except OSError as error:
+        raise InvalidGgufError(f"{path} cannot be added: {error.strerror or error}.") from error
+    except ValueError as error:  # a NUL
+        raise InvalidGgufError(
+            f"{escape_line(str(path))} cannot be added: no file can have this name."
+        ) from error
+    if is_directory:
+        raise InvalidGgufError(f"{path} is a directory: name the .gguf file in it.")
+    if not path.is_file():  # to open a pipe would wait for whoever writes into it
+        raise InvalidGgufError(f"{path} is no file: name a .gguf file.")
+
+
+async def _explained(error: ModelExistsError, model: NewModel, store: HomeStorePort) -> ModelExistsError:
+    """Return the refusal in words that fit: the same file again is not just a name that is taken."""
+    for known in await store.list_models():
+        if set(known.paths) & set(model.paths):
+            return ModelExistsError(f"{model.paths[0].name} is in the catalogue already, as '{known.name}'.")
+    return ModelExistsError(f"{error} Use --name and --alias to say how.")

@@ -1,0 +1,1 @@
+"""The home directory: its identity, moved and copied homes, and homes of older versions."""

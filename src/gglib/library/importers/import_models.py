@@ -1,0 +1,220 @@
+"""Takes models that other programs already have into the catalogue, where they are: decides which, and adds them.
+
+Knows the core only; what reads headers and what stores a row are passed in.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from gglib.core.errors import GglibError, InvalidGgufError
+from gglib.core.file_names import is_unicode
+from gglib.core.gguf_names import FileKind, kind_of, shard_of
+from gglib.core.models import ModelSource, ModelSummary, NewModel
+from gglib.core.naming import composed
+from gglib.core.ports.store import HomeStorePort
+from gglib.library.add import (
+    ModelFiles,
+    ModelReader,
+    adopted_or_added,
+    default_name,
+    usable_name,
+    why_no_model,
+)
+from gglib.library.importers.candidates import Candidate
+from gglib.library.importers.places import Place
+from gglib.library.importers.walk import identity
+from gglib.library.projector_files import is_projector
+
+NOT_UNICODE = "its name is not UTF-8: rename the file or its directory"
+
+
+class ImportState(StrEnum):
+    """What becomes of a file that was found."""
+
+    NEW = "new"
+    KNOWN = "known"
+    """The catalogue has it already."""
+    SKIPPED = "skipped"
+    ADDED = "added"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportItem:
+    """A file that was found, and what is, or was, done with it."""
+
+    place: str
+    path: Path
+    state: ImportState
+    name: str
+    """What the model will be called, or is; what the file is called where it is no model."""
+    reason: str | None = None
+    """Why it is not added; a phrase."""
+    model: NewModel | None = None
+    """Of a new one."""
+
+
+TellLooked = Callable[[Path], None]
+"""Told of each place and each file before it is looked at; from the thread that looks."""
+
+
+def _tell_nobody(path: Path) -> None:  # noqa: ARG001 - the form of ``TellLooked``
+    return None
+
+
+def find_models(
+    places: Iterable[Place],
+    known: Sequence[ModelSummary],
+    read_model: ModelReader,
+    tell: TellLooked = _tell_nobody,
+) -> list[ImportItem]:
+    """Look into the places and return all that was found, each file once. Reads headers: it blocks."""
+
+    def read(path: Path) -> ModelFiles:
+        tell(path)
+        return read_model(path)
+
+    plan = _Plan(known, read)
+    for place in places:
+        tell(place.path)
+        for candidate in place.find(place.path):
+            plan.take(place.name, candidate)
+    return plan.items
+
+
+async def import_models(items: Iterable[ImportItem], store: HomeStorePort) -> list[ImportItem]:
+    """Add those that are new, and return what became of each; one that fails does not keep the others out."""
+    return [await _add(item, store) for item in items if item.model is not None]
+
+
+async def _add(item: ImportItem, store: HomeStorePort) -> ImportItem:
+    assert item.model is not None  # noqa: S101 - its caller looked
+    try:
+        added = await adopted_or_added(item.model, store)
+    except GglibError as error:
+        return replace(item, state=ImportState.FAILED, reason=str(error).rstrip("."))
+    return replace(item, state=ImportState.ADDED, name=added.name)
+
+
+class _Plan:
+    """What was found so far: no file twice, no name twice."""
+
+    def __init__(self, known: Sequence[ModelSummary], read_model: ModelReader) -> None:
+        self.items: list[ImportItem] = []
+        self._read_model = read_model
+        self._taken = {spelling.casefold() for model in known for spelling in (model.name, *model.aliases)}
+        self._known_paths = {path: model.name for model in known for path in model.paths}
+        self._known_files = {
+            file: model.name
+            for model in known
+            for path in model.paths
+            if (file := identity(path)) is not None
+        }
+        self._planned: dict[tuple[int, int], int] = {}
+        """Where in ``items`` a file is."""
+        self._refused: dict[tuple[int, int], str] = {}
+        """Why a file that was read is none: its header is not read again for each of its names.
+
+        Not of shards: what lies beside them decides, too.
+        """
+
+    def take(self, place: str, candidate: Candidate) -> None:
+        """Decide about one file."""
+        label = candidate.name or candidate.path.name
+        item = ImportItem(place=place, path=candidate.path, state=ImportState.SKIPPED, name=label)
+        if candidate.fault is not None:
+            self.items.append(replace(item, reason=candidate.fault))
+            return
+        file = identity(candidate.path)
+        holder = self._known_paths.get(candidate.path) or (file and self._known_files.get(file))
+        if holder:
+            self.items.append(replace(item, state=ImportState.KNOWN, name=holder))
+        elif file in self._planned:
+            self._take_again(self._planned[file], candidate, item)
+        elif file in self._refused and shard_of(candidate.path.name) is None:
+            self.items.append(replace(item, reason=self._refused[file]))
+        else:
+            self.items.append(self._read(candidate, item))
+            if file is not None:
+                self._remember(file)
+
+    def _remember(self, file: tuple[int, int]) -> None:
+        """Keep what became of the file that was read last, for its other names."""
+        item = self.items[-1]
+        if item.model is not None:
+            self._planned[file] = len(self.items) - 1
+        elif item.reason is not None and shard_of(item.path.name) is None:
+            self._refused[file] = item.reason
+
+    def _take_again(self, index: int, candidate: Candidate, item: ImportItem) -> None:
+        """Let a second name of a file be an alias of the first, and list a second path as what it is."""
+        first = self.items[index]
+        assert first.model is not None  # noqa: S101 - only those are planned
+        if candidate.name is None or candidate.name.casefold() in self._taken:
+            self.items.append(replace(item, reason=f"it is the same file as '{first.name}'"))
+            return
+        self._taken.add(candidate.name.casefold())
+        model = replace(first.model, aliases=(*first.model.aliases, candidate.name))
+        self.items[index] = replace(first, model=model)
+
+    def _read(self, candidate: Candidate, item: ImportItem) -> ImportItem:
+        """Return what a file is by its header."""
+        named = (candidate.path, *(() if candidate.projector is None else (candidate.projector,)))
+        if not all(is_unicode(str(path)) for path in named):
+            return replace(item, reason=NOT_UNICODE)
+        try:
+            files = self._read_model(candidate.path)
+        except InvalidGgufError as error:
+            return replace(item, reason=str(error))
+        if not all(is_unicode(str(path)) for path in files.paths):
+            return replace(item, reason=NOT_UNICODE)
+        reason = why_no_model(files.facts)
+        if reason is not None:
+            return replace(item, reason=reason)
+        name = self._free_name(candidate)
+        candidate = replace(candidate, projector=self._checked(candidate.projector))
+        return replace(item, state=ImportState.NEW, name=name, model=_new_model(candidate, files, name))
+
+    def _checked(self, projector: Path | None) -> Path | None:
+        """Return the projector if it is one by its header, too: a wrong one keeps its model from loading.
+
+        Not asked of one that a program's own notes name: those are not guesses by a file's name.
+        """
+        if projector is None or kind_of(projector.name) is not FileKind.PROJECTOR:
+            return projector
+        try:
+            return projector if is_projector(self._read_model(projector).facts) else None
+        except InvalidGgufError:
+            return None
+
+    def _free_name(self, candidate: Candidate) -> str:
+        """Return the name as its place has it, with a number behind it where it is taken."""
+        wish = composed(usable_name(candidate.name or default_name(candidate.path)))
+        name, number = wish, 2
+        while name.casefold() in self._taken:
+            name, number = f"{wish}-{number}", number + 1
+        self._taken.add(name.casefold())
+        return name
+
+
+def _new_model(candidate: Candidate, files: ModelFiles, name: str) -> NewModel:
+    hashes = tuple(candidate.sha256_of(path) for path in files.paths)
+    projector = candidate.projector
+    return NewModel(
+        name=name,
+        paths=files.paths,
+        size_bytes=files.size_bytes,
+        facts=files.facts if projector is None else files.facts.with_vision(),
+        source=ModelSource(
+            origin=candidate.origin,
+            repo=candidate.repo,
+            revision=candidate.revision,
+            file=candidate.file,
+            sha256=hashes[0],
+        ),
+        hashes=hashes if any(hashes) else (),
+        projector=projector,
+        projector_sha256=None if projector is None else candidate.sha256_of(projector),
+    )

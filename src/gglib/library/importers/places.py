@@ -1,0 +1,68 @@
+"""Where to look: what the user named, or every place that is known."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gglib.core.errors import InvalidSettingError
+from gglib.library.file_state import is_directory
+from gglib.library.importers import hf_cache, lm_studio, ollama
+from gglib.library.importers.candidates import Finder
+from gglib.library.importers.folder import find_in_folder
+
+HF, OLLAMA, LM_STUDIO = "hf", "ollama", "lm-studio"
+NAMES = (HF, OLLAMA, LM_STUDIO)
+FOLDER = "folder"
+"""The name of a place that the user pointed at, and that is nobody's."""
+TITLES = {HF: "the Hugging Face cache", OLLAMA: "Ollama", LM_STUDIO: "LM Studio"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A directory, and how it is read."""
+
+    name: str
+    path: Path
+    find: Finder
+
+
+def known_places(environ: Mapping[str, str], home: Path) -> tuple[Place, ...]:
+    """Return every place that could be there."""
+    return (
+        Place(HF, hf_cache.hub_cache(environ, home), hf_cache.find_in_hub_cache),
+        *(Place(OLLAMA, path, ollama.find_in_ollama) for path in ollama.models_directories(environ, home)),
+        *(Place(LM_STUDIO, path, lm_studio.find_in_lm_studio) for path in lm_studio.models_directories(home)),
+    )
+
+
+def places_of(where: str | None, environ: Mapping[str, str], home: Path) -> tuple[Place, ...]:
+    """Return the places to look into, those that are there; ``where`` is None, one of ``NAMES``, or a folder.
+
+    Raises ``InvalidSettingError`` for what is none of it.
+    """
+    known = known_places(environ, home)
+    if where is None:
+        return tuple(place for place in known if is_directory(place.path))
+    if where not in NAMES:
+        return (_folder(where),)
+    wanted = tuple(place for place in known if place.name == where)
+    there = tuple(place for place in wanted if is_directory(place.path))
+    if not there:
+        looked = ", ".join(str(place.path) for place in wanted)
+        raise InvalidSettingError(
+            f"{TITLES[where]} keeps no models on this machine (looked for {looked}): name its folder instead."
+        )
+    return there
+
+
+def _folder(where: str) -> Place:
+    path = Path(where).expanduser().absolute()
+    if not is_directory(path):
+        raise InvalidSettingError(
+            f"'{where}' is no folder that can be read: name one, or one of {', '.join(NAMES)}."
+        )
+    if hf_cache.is_hub_cache(path):
+        return Place(HF, path, hf_cache.find_in_hub_cache)
+    if ollama.is_ollama(path):
+        return Place(OLLAMA, path, ollama.find_in_ollama)
+    return Place(FOLDER, path, find_in_folder)

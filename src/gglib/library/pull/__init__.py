@@ -1,0 +1,1 @@
+"""Downloading a model: planned, fetched, verified and entered into the catalogue."""

@@ -1,0 +1,179 @@
+"""Forgets a model, and with it, where asked, the version of its files. Knows the core only.
+
+The row and the version's record change in one transaction; the files go after it, by the record (``collect_retired``),
+and only while they are the ones that gglib wrote. What cannot be deleted now, because an engine uses it or the system
+refuses, stays recorded and is tried again by every later gglib; a file that a user puts in its place is not deleted.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gglib.core.errors import BeingFetchedError
+from gglib.core.models import ModelSummary
+from gglib.core.ports.store import HomeStorePort
+from gglib.core.versions import OwnFile, Version
+from gglib.library.file_uses import FileUses
+from gglib.library.pull.jobs import end_all, lock_of
+from gglib.library.versions.deleting import collect_retired
+from gglib.library.versions.doomed_files import (
+    IN_USE,
+    Doomed,
+    Spared,
+    doomed_files,
+    is_there,
+    why_kept,
+)
+from gglib.library.versions.incoming import Incoming
+from gglib.library.versions.locks import HomeLocks
+
+NOT_DOWNLOADED = "gglib did not download it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovalPlan:
+    """What goes with a model; the user may be asked before it goes."""
+
+    model: ModelSummary
+    doomed: tuple[Doomed, ...]
+    spared: tuple[Spared, ...]
+
+    @property
+    def freed_bytes(self) -> int:
+        """What the disk gets back in all, once no program has the files open."""
+        return sum(file.freed_bytes for file in self.doomed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """What became of a plan."""
+
+    deleted: tuple[Path, ...]
+    freed_bytes: int
+    undeleted: tuple[Spared, ...] = ()
+    """Tried again by every later gglib, for as long as they are the files that gglib wrote."""
+    waiting: tuple[Path, ...] = ()
+    """Files that are in use: they go when nothing uses them any more."""
+    waiting_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Removals:
+    """Removes models from one home."""
+
+    store: HomeStorePort
+    models_dir: Path
+    locks: HomeLocks
+
+    async def forget(self, model: ModelSummary) -> ModelSummary | None:
+        """Forget a model and keep its files; that gglib wrote them stays known. None when it was gone already.
+
+        Raises ``BeingFetchedError`` where an update of it is being pulled.
+        """
+        async with self._without_update(model):
+            # By its id, which is never given again: its name may have become another one's.
+            return await self.store.remove_model(str(model.id))
+
+    async def plan(self, model: ModelSummary) -> RemovalPlan:
+        """Return what ``remove`` would delete with a model. Looks at files and changes nothing."""
+        models, versions = await self.store.list_models(), await self.store.list_versions()
+        return await asyncio.to_thread(plan_removal, model, models, versions)
+
+    async def remove(self, plan: RemovalPlan) -> Removal | None:
+        """Forget the model and delete its version's files; None when it was gone already.
+
+        Raises ``BeingFetchedError`` where an update of it is being pulled. What ends this in the middle, a later gglib
+        makes good.
+        """
+        async with self._without_update(plan.model):
+            removed = await self.store.remove_with_version(plan.model.id)
+        if removed is None:
+            return None
+        _, version = removed
+        if version is None:
+            return Removal(deleted=(), freed_bytes=0)
+        before = await asyncio.to_thread(_doomed_of, version.files)
+        deletions = await collect_retired(self.store, self.models_dir)
+        reasons = {path: reason for deletion in deletions for path, reason in deletion.kept}
+        known = {one.id: one for one in await self.store.list_versions()}
+        return await asyncio.to_thread(_removal, before, known.get(version.id), reasons)
+
+    @asynccontextmanager
+    async def _without_update(self, model: ModelSummary) -> AsyncIterator[None]:
+        """Keep pulls from bringing the model up to date while the block lasts, and end those that have not ended."""
+        async with AsyncExitStack() as holds:
+            updates = [job for job in await self.store.list_pulls() if job.updates == model.id]
+            for job in updates:
+                try:
+                    holds.enter_context(self.locks.try_hold(lock_of(job.key)))
+                except BeingFetchedError:
+                    raise BeingFetchedError(
+                        f"An update of model '{model.name}' is being pulled: wait for it, or end it, and remove the "
+                        "model then."
+                    ) from None
+            yield
+            if updates:
+                incoming = Incoming(self.models_dir)
+                await end_all(updates, store=self.store, locks=self.locks, incoming=incoming)
+
+
+def plan_removal(
+    model: ModelSummary, models: Sequence[ModelSummary], versions: Sequence[Version]
+) -> RemovalPlan:
+    """Return what is deleted with ``model``; the others are the whole catalogue. Looks at files: blocks.
+
+    Only files of the model's version are deleted, also those that its row does not name (a projector that was taken
+    away). Files of its row that are of no version are the user's.
+    """
+    version = next((one for one in versions if one.id == model.version_id), None)
+    uses = FileUses(other for other in models if other.id != model.id)
+    sharers = [
+        other.name for other in models if other.id != model.id and other.version_id == model.version_id
+    ]
+    others = {
+        file.path: one
+        for one in versions
+        if version is not None and one.id != version.id and not one.is_retired
+        for file in one.files
+    }
+    own = () if version is None else version.files
+    doomed: list[Path] = []
+    spared = [
+        Spared(path=path, reason=NOT_DOWNLOADED)
+        for path in model.all_files
+        if path not in {file.path for file in own}
+    ]
+    for file in own:
+        user = sharers[0] if sharers else uses.user_of(file.path)
+        if user is not None:
+            spared.append(Spared(path=file.path, reason=f"model '{user}' uses it, too"))
+        elif file.path in others:
+            spared.append(Spared(path=file.path, reason="another version uses it, too"))
+        elif (reason := why_kept(file)) is not None:
+            spared.append(Spared(path=file.path, reason=reason))
+        else:
+            doomed.append(file.path)
+    return RemovalPlan(model=model, doomed=doomed_files(doomed), spared=tuple(spared))
+
+
+def _doomed_of(files: Sequence[OwnFile]) -> tuple[Doomed, ...]:
+    """Return what deleting the files frees, of those that are there and still gglib's own."""
+    return doomed_files(file.path for file in files if why_kept(file) is None)
+
+
+def _removal(before: Sequence[Doomed], left: Version | None, reasons: dict[Path, str]) -> Removal:
+    """Return what became of a version's files; ``left`` is its record where it is not deleted yet. Blocks."""
+    kept = set() if left is None else {file.path for file in left.files}
+    deleted = [file for file in before if not is_there(file.path)]
+    staying = [file for file in before if is_there(file.path) and file.path in kept]
+    refused = [file for file in staying if reasons.get(file.path, IN_USE) != IN_USE]
+    waiting = [file for file in staying if file not in refused]
+    return Removal(
+        deleted=tuple(file.path for file in deleted),
+        freed_bytes=sum(file.freed_bytes for file in deleted),
+        undeleted=tuple(Spared(path=file.path, reason=reasons[file.path]) for file in refused),
+        waiting=tuple(file.path for file in waiting),
+        waiting_bytes=sum(file.freed_bytes for file in waiting),
+    )

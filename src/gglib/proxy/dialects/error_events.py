@@ -1,0 +1,135 @@
+"""Finds an engine's error among the events of its stream, wherever the parts are cut. Pure.
+
+Theory of operation. An error event begins where a line begins, in one of two ways. A model's text cannot: in JSON its
+line ends and quotes are escaped. ``ErrorEventWatch`` looks at the beginning of each line; of what it is given, only an
+error event that is not complete, or the beginning of what could become one, waits for the next part.
+
+Nearly every part does not have to come here: ``Answer.offer_events`` and what it asks know it by its form. To search
+each for the word would cost 2 ns a byte (CPython 3.11, measured: a tenth of what a stream in large parts costs). To
+look at the last event is enough, as nothing of an answer follows an error: llama-server ends the stream there
+(``server-context.cpp``), others send ``[DONE]`` at most.
+"""
+
+import re
+
+from gglib.proxy.dialects.engine_errors import SIZE_LIMIT_BYTES, read_event
+from gglib.proxy.errors import EngineError
+
+LINE_FEED = ord("\n")
+
+MOST_CONTENT = b'data: {"choices":['  # chats and completions, of llama-server
+MOST_CONTENT_BYTES = len(MOST_CONTENT)
+_CONTENT = (
+    MOST_CONTENT,
+    b'data: {"type":"content_block_',  # Anthropic's
+    b'data: {"type":"message_delta"',
+    b'data: {"type":"response.output_',  # Responses
+    b'data: {"type":"response.reasoning',
+    b'data: {"type":"response.function_call',
+    b'data: {"index":',  # llama-server's own completions
+    b'data: {"content":',
+    b'data: {"id":"',  # chats of other servers
+)
+_DONE = b"data: [DONE]\n\n"
+_STARTS = (b'data: {"error"', b"event: error", b'data:{"error"', b"event:error", b'data: { "error"')
+_BEGINNING = re.compile(rb'event: ?error\r?\n|data: ?\{\s*"error"\s*:')
+_END = re.compile(rb"\r\n\r\n|\n\n")
+_BEGINNINGS = (b'data: {"error":', b'data:{"error":', b"event: error\r\n", b"event:error\r\n")
+
+
+SEVERAL_EVENTS_BYTES = 1024
+"""A longer part is hardly one event, and to look through it costs more than to look at its end."""
+
+MARK_AT = len(b'data: {"')
+MARKS = frozenset(b"ci")
+"""What stands there in ``choices``, ``content``, ``id`` and ``index``, and in no line that begins an error."""
+
+_KEY_BYTES = 16
+_FIRST_LINE_BYTES = {
+    b'data: {"choices"': 0,
+    b'data: {"index":0': 0,
+    b'data: {"id":"cha': 0,
+    b"event: content_b": len(b"event: content_block_delta\n"),
+    b"event: response.": len(b"event: response.output_text.delta\n"),
+}
+"""How long a line that only names the event is, by what the event begins with; 0 where it has none."""
+
+
+def is_free_of_errors(part: bytes) -> bool:
+    """Whether a part that begins a line is, by its form, nothing that holds an error."""
+    if len(part) < SEVERAL_EVENTS_BYTES:
+        first_line_bytes = _FIRST_LINE_BYTES.get(part[:_KEY_BYTES])
+        if (
+            first_line_bytes is not None
+            and LINE_FEED not in part[first_line_bytes:-2]
+            and part[-1] == LINE_FEED
+        ):
+            return True
+    return not part or is_content(part)
+
+
+def is_content(part: bytes) -> bool:
+    """Whether a part that begins a line ends with a whole event of an answer, so that no error is in it.
+
+    ``[DONE]`` says nothing of what stands before it, so that is looked at.
+    """
+    end = len(part)
+    last_line = part.rfind(b"\n", 0, end - 2) + 1  # in front of the two that end the event
+    if part.startswith(_DONE, last_line):
+        end = last_line  # and no copy is made of what may be long
+        if not end:
+            return True
+        last_line = part.rfind(b"\n", 0, max(end - 2, 0)) + 1
+    return part.startswith(_CONTENT, last_line, end) and part[end - 1] == LINE_FEED
+
+
+class ErrorEventWatch:
+    """Follows one stream; after an error nothing more may be asked of it."""
+
+    __slots__ = ("_held", "_is_in_line")
+
+    def __init__(self) -> None:
+        self._held = b""
+        """What begins at the beginning of a line and may be, or become, an error event."""
+        self._is_in_line = False
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing waits, and the next part begins a line."""
+        return not self._held and not self._is_in_line
+
+    def feed(self, part: bytes) -> tuple[bytes, EngineError | None]:
+        """Return what may be relayed now, and the error that came behind it, if one did."""
+        text, self._held = self._held + part, b""
+        relayed_to, error = self._find(text, text.find(b"\n") + 1 if self._is_in_line else 0)
+        if error is None:
+            self._held = text[relayed_to:]
+            if relayed_to:
+                self._is_in_line = text[relayed_to - 1] != LINE_FEED
+        return text[:relayed_to], error
+
+    def finish(self) -> tuple[bytes, EngineError | None]:
+        """Return what waits at the end of the stream, or the error that it is."""
+        held, self._held = self._held, b""
+        error = read_event(held) if held else None
+        return (b"", error) if error is not None else (held, None)
+
+    def _find(self, text: bytes, line: int) -> tuple[int, EngineError | None]:
+        """Return up to where ``text`` may be relayed, and the error that begins there. ``line`` is its first line."""
+        if self._is_in_line and not line:
+            return len(text), None
+        while True:
+            if text.startswith(_STARTS, line) and _BEGINNING.match(text, line) is not None:
+                end = _END.search(text, line)
+                if end is None:
+                    return line if len(text) - line <= SIZE_LIMIT_BYTES else len(text), None
+                error = read_event(text[line : end.end()])
+                if error is not None:
+                    return line, error
+            line_feed = text.find(b"\n", line)
+            if line_feed < 0:
+                break
+            line = line_feed + 1
+        last_line = text[line:]
+        may_become_one = last_line and any(one.startswith(last_line) for one in _BEGINNINGS)
+        return line if may_become_one else len(text), None

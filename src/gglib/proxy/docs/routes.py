@@ -1,0 +1,55 @@
+"""The description of all that is served: for programs, and as a page for people."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+import gglib
+from gglib.proxy.answer import Answer
+from gglib.proxy.docs.openapi import document
+from gglib.proxy.docs.page import PAGE_HEADERS, page
+from gglib.proxy.http1.writer import header_lines
+from gglib.proxy.routes.dispatch import Call, Operation, operation
+from gglib.proxy.routes.operation import HTML, Access, Description
+
+GROUP = "About"
+
+Descriptions = Callable[[], Iterable[Description]]
+"""All that is served, these two included."""
+
+
+def operations(descriptions: Descriptions) -> tuple[Operation, ...]:
+    """Return what serves the document and the page of ``descriptions``."""
+
+    async def show_document(call: Call, answer: Answer) -> None:
+        del call
+        await answer.send_json(document(descriptions(), version=gglib.__version__))
+
+    async def show_page(call: Call, answer: Answer) -> None:
+        del call
+        told = await asyncio.to_thread(page, document(descriptions(), version=gglib.__version__))
+        body = told.encode()
+        lines = header_lines([(b"content-type", HTML.encode()), *PAGE_HEADERS])
+        await answer.start_with(200, lines, length=len(body), is_event_stream=False, part=body, is_last=True)
+
+    return (
+        operation(
+            show_document,
+            id="showOpenApi",
+            method="GET",
+            path="/openapi.json",
+            group=GROUP,
+            summary="Show this description as OpenAPI 3.1",
+            access=Access.ADMITTED,
+            answer={"type": "object"},
+        ),
+        operation(
+            show_page,
+            id="showDocs",
+            method="GET",
+            path="/docs",
+            group=GROUP,
+            summary="Show this description as a page",
+            access=Access.ADMITTED,
+            media_type=HTML,
+        ),
+    )

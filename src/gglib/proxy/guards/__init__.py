@@ -1,0 +1,1 @@
+"""Request bodies that an engine would misread, or that would hold it up."""

@@ -1,0 +1,1 @@
+"""Records of finished requests, for the access log and the metrics."""

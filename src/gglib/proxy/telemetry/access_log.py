@@ -1,0 +1,102 @@
+"""One line for each request that is over. Nothing of a body, a query, a key or a prompt is ever in it.
+
+Paths, models and request ids are the client's words: control characters in them are escaped, and a model's name that
+could pass for further fields is quoted, so that no request forges a line or a field of one.
+
+A record of the logging module and the files behind it cost 23 us (CPython 3.11), a third of what a short request costs
+in all. So lines are handed over together: a record holds one or more, each with its own time.
+"""
+
+import logging
+import time
+from functools import lru_cache
+
+from gglib.core.plain_text import escape_line
+from gglib.proxy.telemetry.records import Refusal, RequestRecord
+
+log = logging.getLogger("gglib.access")
+
+HELD_LINES = 1_000
+"""More are handed over without waiting: they are of a flood, and every one of them takes memory."""
+QUIET_PATHS = frozenset(("/health", "/api/status", "/metrics"))
+"""What programs ask again and again; only what went wrong there is worth a line."""
+
+
+class AccessLog:
+    """Collects lines until there are many, or ``flush`` hands them to the logger ``gglib.access``."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._second = -1
+        self._clock = ""
+
+    def note(self, record: RequestRecord, at_s: float) -> None:
+        """Take in a request that was over at ``at_s``, in seconds since the epoch."""
+        if record.status == 200 and record.cut is None and record.path in QUIET_PATHS:
+            return
+        if log.isEnabledFor(logging.INFO):
+            self._add(line(record), at_s)
+
+    def note_refusal(self, refusal: Refusal, at_s: float) -> None:
+        """Take in what was refused before it was a request."""
+        if log.isEnabledFor(logging.INFO):
+            self._add(
+                escape_line(
+                    f"- - status={refusal.status} refused: {refusal.reason} request_id={refusal.request_id}"
+                ),
+                at_s,
+            )
+
+    def flush(self) -> None:
+        """Hand over what there is."""
+        if self._lines:
+            lines, self._lines = self._lines, []
+            log.info("%s", "\n".join(lines))
+
+    def _add(self, text: str, at_s: float) -> None:
+        second = int(at_s)
+        if second != self._second:
+            self._second, self._clock = second, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+        self._lines.append(f"{self._clock},{int((at_s - second) * 1000):03} INFO    {text}")
+        if len(self._lines) >= HELD_LINES:
+            self.flush()
+
+
+def line(record: RequestRecord) -> str:
+    """Return a request as one line, without its time. Pure."""
+    failure = ""
+    if record.cut or record.error_code:
+        failure = f" cut={record.cut}" if record.cut else f" error={record.error_code}"
+    # Each text of a client is looked at by itself: to look at the whole line costs three times as much.
+    return (
+        f"{record.method} {_escaped(record.path)} model={_value(record.model)} status={record.status or '-'}{failure}"
+        f"{_ms('waited', record.waited_s)}{_ms('first_byte', record.first_byte_s)}"
+        f" duration_ms={record.duration_s * 1000:.1f} chunks={record.chunks}"
+        f"{_count('prompt_tokens', record.prompt_tokens)}{_count('completion_tokens', record.completion_tokens)}"
+        f"{'' if record.key_name is None else f' key={_value(record.key_name)}'}"
+        f" request_id={escape_line(record.request_id)}"
+    )
+
+
+_escaped = lru_cache(maxsize=256)(escape_line)
+"""For paths, of which nearly all are the same few."""
+
+
+@lru_cache(maxsize=256)
+def _value(text: str | None) -> str:
+    """Return a text of the client as the value of a field: quoted, where a blank would end it."""
+    if not text:
+        return "-"
+    if not text.isprintable():
+        text = escape_line(text)
+    if " " in text or '"' in text:
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return text
+
+
+def _ms(name: str, seconds: float | None) -> str:
+    return "" if seconds is None else f" {name}_ms={seconds * 1000:.1f}"
+
+
+def _count(name: str, number: int | None) -> str:
+    return "" if number is None else f" {name}={number}"

@@ -1,0 +1,97 @@
+"""Engines: each turns a launch plan into the argv of one build of llama.cpp's server."""
+
+import os
+import shutil
+from pathlib import Path
+
+from gglib.core.engine_choice import EMBEDDED
+from gglib.core.errors import EngineBrokenError, EngineNotFoundError
+from gglib.runtime.engines.base import Engine, LaunchPlan, SlotsFor
+from gglib.runtime.engines.llama_cpp.embedded import EmbeddedEngine
+from gglib.runtime.engines.llama_cpp.server import LlamaServerEngine
+
+__all__ = ["EmbeddedEngine", "Engine", "LaunchPlan", "LlamaServerEngine", "SlotsFor", "find_engine"]
+
+_PROGRAM = "llama-server"
+_INSTALL = "run 'pip install xllamacpp', or install llama.cpp so that llama-server is on the PATH"
+
+
+def find_engine(configured: Path | None = None) -> Engine:
+    """Return the engine to use: the configured one, else ``llama-server`` on PATH, else the embedded one.
+
+    A program is asked for its help first, which may take 20 s: call this in a worker thread. One on PATH that cannot
+    serve is passed over, and the engine that is used instead has a ``warning`` that says so; a configured one never is.
+
+    Raises ``EngineNotFoundError`` when there is none at all, or its kind ``EngineBrokenError`` when the configured one
+    cannot be used.
+    """
+    if configured == EMBEDDED:
+        if not EmbeddedEngine.is_installed():
+            raise EngineNotFoundError("The embedded engine is not installed: run 'pip install xllamacpp'.")
+        return EmbeddedEngine(reason="it is the configured engine")
+    if configured is not None:
+        return _configured(configured.expanduser().absolute())
+    on_path = shutil.which(_PROGRAM)
+    if on_path is None:
+        return _embedded(_unusable_entry(os.get_exec_path()))
+    engine = LlamaServerEngine(Path(on_path).absolute(), reason="llama-server is on the PATH")
+    try:
+        _ = engine.known_options
+    except EngineBrokenError as error:
+        return _embedded(error)
+    return engine
+
+
+def _configured(path: Path) -> Engine:
+    why = _why_no_program(path)
+    if why is not None:
+        raise EngineBrokenError(path, why)
+    engine = LlamaServerEngine(path, reason="it is the configured engine")
+    _ = engine.known_options
+    return engine
+
+
+def _embedded(broken: EngineBrokenError | None) -> Engine:
+    """Return the embedded engine, in place of what is broken where something is."""
+    if not EmbeddedEngine.is_installed():
+        if broken is not None:
+            raise broken
+        raise EngineNotFoundError(f"No engine: {_INSTALL}.")
+    if broken is None:
+        return EmbeddedEngine(
+            reason="no llama-server is configured or on the PATH, and the xllamacpp wheel is here"
+        )
+    return EmbeddedEngine(
+        reason="the llama-server on the PATH cannot be used",
+        warning=(
+            f"{broken.path} is on the PATH but cannot be used: {broken.why}. The embedded engine serves instead: "
+            "reinstall llama.cpp, or remove that file."
+        ),
+    )
+
+
+def _unusable_entry(directories: list[str]) -> EngineBrokenError | None:
+    """Return what is called llama-server on the PATH but is no program, and why; None where nothing is called so."""
+    for directory in directories:
+        path = Path(directory, _PROGRAM).absolute()
+        if os.path.lexists(path) and (why := _why_no_program(path)) is not None:
+            return EngineBrokenError(path, why)
+    return None
+
+
+def _why_no_program(path: Path) -> str | None:
+    """Return why a file cannot even be started; None where it can be tried."""
+    try:
+        if path.is_dir():
+            return "it is a directory, not the program in it"
+        if not path.exists():
+            return (
+                "it does not exist" if not path.is_symlink() else "the file that it links to does not exist"
+            )
+    except OSError as error:
+        return f"it cannot be looked at ({error.strerror})"
+    if not path.is_file():
+        return "it is no regular file"
+    if not os.access(path, os.X_OK):
+        return "it is not executable"
+    return None

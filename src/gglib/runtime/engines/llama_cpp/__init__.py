@@ -1,0 +1,1 @@
+"""llama.cpp's server: its command line, its options, and what its log says."""

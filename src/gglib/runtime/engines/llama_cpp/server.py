@@ -1,0 +1,189 @@
+"""The llama-server binary as an engine: a launch plan becomes its argv.
+
+Builds differ: an option that the binary does not know ends it with "invalid argument", so it is asked (``--help``)
+before any is used, and again when its file has changed: an upgrade does not wait for gglib to end.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gglib.core.errors import EngineArgumentError, EngineBrokenError
+from gglib.runtime.engines.asking import ProgramAnswer, ask
+from gglib.runtime.engines.base import LaunchPlan
+from gglib.runtime.engines.llama_cpp.help_page import options_of, why_not_run, why_unusable
+from gglib.runtime.engines.llama_cpp.kinds import pooling_launch
+from gglib.runtime.engines.llama_cpp.options import passed_arguments
+
+ASK_LIMIT_S = 20.0
+"""A CUDA build looks for its devices before it prints its help."""
+
+_LIBRARIES = tuple(
+    f"{name}{suffix}" for name in ("libllama", "libllama-server-impl") for suffix in (".so", ".dylib")
+)
+"""Since 2026 the program is a few lines that call its libraries: an upgrade may leave it as it was."""
+
+_FileIdentity = tuple[tuple[int, int, int, int], ...]
+Ask = Callable[[str], ProgramAnswer]
+
+
+@dataclass(frozen=True, slots=True)
+class _Help:
+    """What a binary said of itself, and which file that was."""
+
+    identity: _FileIdentity
+    options: frozenset[str]
+
+
+class LlamaServerEngine:
+    """A llama-server executable."""
+
+    kind = "llama-server"
+    warning: str | None = None
+
+    def __init__(self, path: Path, *, reason: str, ask: Ask | None = None) -> None:
+        self.path = path
+        self.reason = reason
+        self._ask = ask or self._ask_program
+        self._help: _Help | None = None
+        self._version: tuple[_FileIdentity, str] | None = None
+        self._is_asking = threading.Lock()
+
+    @property
+    def description(self) -> str:
+        """Where it is and which version it says it is. Blocks for up to 20 s, once for each version of the file."""
+        identity = self._identity()
+        with self._is_asking:
+            if self._version is None or self._version[0] != identity:
+                self._version = identity, self._ask_version()
+            return f"{self.path} ({self._version[1] or 'version unknown'})"
+
+    @property
+    def known_options(self) -> frozenset[str]:
+        """Every option that its help names.
+
+        Blocks for up to 20 s, once for each version of the file: call it in a worker thread. What is no help page is
+        neither believed nor remembered. Raises ``EngineBrokenError``.
+        """
+        identity = self._identity()
+        with self._is_asking:  # a second caller gets the answer to the first one
+            if self._help is None or self._help.identity != identity:
+                self._help = _Help(identity, self._ask_options())
+            return self._help.options
+
+    def check_engine_args(self, arguments: Sequence[str]) -> None:
+        """Raise ``EngineArgumentError`` for an argument that this build does not know."""
+        if arguments:
+            _own_arguments(arguments, self.known_options)
+
+    def command(self, plan: LaunchPlan) -> list[str]:
+        """Return the argv; options that this build lacks are left out where it can serve without them.
+
+        Blocks like ``known_options``, and raises like it.
+        """
+        return [str(self.path), *build_arguments(plan, self.known_options)]
+
+    def _identity(self) -> _FileIdentity:
+        """Return what distinguishes this version of the program and of its libraries from another one."""
+        try:
+            real = self.path.resolve(strict=True)
+            own = _identity_of(real)
+        except OSError as error:
+            raise EngineBrokenError(self.path, f"it cannot be found ({error.strerror})") from None
+        places = (real.parent, real.parent.parent / "lib")
+        return (own, *(_identity_if_there(place / name) for place in places for name in _LIBRARIES))
+
+    def _ask_options(self) -> frozenset[str]:
+        try:
+            answer = self._ask("--help")
+        except OSError as error:
+            raise EngineBrokenError(self.path, why_not_run(error)) from None
+        why = why_unusable(answer.text, answer.exit_code, limit_s=ASK_LIMIT_S)
+        if why is not None:
+            raise EngineBrokenError(self.path, why)
+        return options_of(answer.text)
+
+    def _ask_version(self) -> str:
+        try:
+            lines = self._ask("--version").text.splitlines()
+        except OSError:
+            return ""
+        return next(
+            (line.removeprefix("version:").strip() for line in lines if line.startswith("version:")), ""
+        )
+
+    def _ask_program(self, question: str) -> ProgramAnswer:
+        return ask([self.path, question], limit_s=ASK_LIMIT_S)
+
+
+def _identity_of(path: Path) -> tuple[int, int, int, int]:
+    seen = path.stat()
+    return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns
+
+
+def _identity_if_there(path: Path) -> tuple[int, int, int, int]:
+    try:
+        return _identity_of(path)
+    except OSError:
+        return 0, 0, 0, 0
+
+
+def build_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
+    """Return the arguments of a launch for a binary that knows the options ``known``. Pure."""
+    needed = [
+        *("--model", str(plan.spec.path)),
+        *("--alias", plan.spec.model_name),
+        *("--host", plan.host),
+        *("--port", "0"),
+        *("--ctx-size", str(plan.cache_tokens)),
+        *("--api-key-file", str(plan.key_file)),
+        # An explicit number of slots splits the context between them, in every build.
+        *("--parallel", str(plan.slots)),
+        *(("--mmproj", str(plan.spec.projector)) if plan.spec.projector is not None else ()),
+    ]
+    wished = (
+        ("--no-kv-unified",),
+        ("--cache-ram", str(plan.cache_ram_mib)),
+        ("--sse-ping-interval", str(plan.ping_s)),
+        ("--jinja",),
+        ("--metrics",),
+        ("--slots",),
+        ("--no-ui",) if "--no-ui" in known else ("--no-webui",),
+    )
+    optional = [word for words in wished if words[0] in known for word in words]
+    return [
+        *needed,
+        *optional,
+        *_pooling_arguments(plan, known),
+        *_own_arguments(plan.spec.settings.engine_args, known),
+    ]
+
+
+def _pooling_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
+    """Return what makes the engine embed or rerank."""
+    launch = pooling_launch(plan)
+    if launch is None:
+        return []
+    switch = "--reranking" if plan.spec.capabilities.rerank else "--embeddings"
+    if switch not in known:
+        raise EngineArgumentError(f"This llama-server does not know '{switch}': install a newer one.")
+    words = [switch]
+    if launch.pooling is not None:
+        words += ["--pooling", launch.pooling]
+    if launch.batch is not None:
+        words += ["--batch-size", str(launch.batch), "--ubatch-size", str(launch.batch)]
+    return words
+
+
+def _own_arguments(arguments: Sequence[str], known: frozenset[str]) -> list[str]:
+    words: list[str] = []
+    for option, value in passed_arguments(arguments):
+        name = next((name for name in option.names if name in known), None)
+        if name is None:
+            raise EngineArgumentError(
+                f"This llama-server does not know the engine argument '{option.names[0]}': leave it out, "
+                "or install a newer llama.cpp."
+            )
+        words += [name] if value is None else [name, value]
+    return words

@@ -1,0 +1,159 @@
+"""One engine process: spawned, listened to, stopped and reaped. It knows nothing of models.
+
+Spawned from the loop's own thread, since Linux's parent-death signal follows the thread that spawned. With
+``subprocess`` and not asyncio's own transport, whose ``wait`` may last until the last grandchild has closed the pipes.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from gglib.runtime.local import guard
+from gglib.runtime.local.engine_log import EngineLog
+from gglib.runtime.local.os_processes import signal_group
+
+logger = logging.getLogger("gglib.runtime")
+
+_READ_BYTES = 65_536
+_DRAIN_READS = 64
+"""What a dead engine left in its pipe is at most the pipe's size; grandchildren may go on printing for ever."""
+
+STOP_LADDER = ((signal.SIGTERM, 1.5), (signal.SIGTERM, 1.5), (signal.SIGKILL, 3.0))
+"""Signal, and how long it may take, in seconds. llama-server with a request in flight only stops at the second TERM;
+a stopped (SIGSTOP) or stubborn one only at KILL."""
+
+_DROPPED_ENVIRONMENT = (
+    "LLAMA_",
+    "GGML_LOG",
+    "HF_TOKEN",
+    "HUGGING_FACE_HUB_TOKEN",
+    "GGLIB_",
+    "OPENAI_",
+    "ANTHROPIC_",
+)
+"""Each option of llama-server has a twin here that would apply silently, and secrets are none of its business."""
+
+
+class EngineChild:
+    """A running process in its own session and process group."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: EngineLog) -> None:
+        self._process = process
+        self._log = log
+        self._loop = asyncio.get_running_loop()
+        self._exited: asyncio.Future[int] = self._loop.create_future()
+        self._pipe = process.stderr
+        self._watch()
+
+    @classmethod
+    def spawn(cls, command: Sequence[str], log: EngineLog) -> "EngineChild":
+        """Start a command that dies with this process. Raises ``OSError`` when the system refuses."""
+        # -I -S: the guard needs nothing but the standard library, and must start quickly.
+        guarded = [sys.executable, "-I", "-S", guard.__file__, str(os.getpid()), *command]
+        process = subprocess.Popen(
+            guarded,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            env=minimal_environment(os.environ),
+            cwd="/",
+        )
+        return cls(process, log)
+
+    @property
+    def pid(self) -> int:
+        """Process id, which is the id of its group too."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; minus the signal's number when one ended it."""
+        return self._process.returncode
+
+    async def wait(self) -> int:
+        """Return the exit code once the process is gone and its last words are in the log."""
+        return await asyncio.shield(self._exited)
+
+    async def stop(self) -> None:
+        """End the process and whatever it started. Bounded by the ladder; harmless when it is gone already."""
+        for number, patience_s in STOP_LADDER:
+            if self._exited.done():
+                break
+            signal_group(self.pid, number)
+            await asyncio.wait([self._exited], timeout=patience_s)
+        if not self._exited.done():
+            logger.error("process %d does not even end when it is killed; the system holds it", self.pid)
+        self._close_pipe()
+
+    # --- listening ---
+
+    def _watch(self) -> None:
+        assert self._pipe is not None  # noqa: S101 - it was asked for
+        os.set_blocking(self._pipe.fileno(), False)
+        self._loop.add_reader(self._pipe.fileno(), self._read)
+        try:
+            # Reaped by the loop itself: no other thread can free the pid while it is about to be signalled.
+            pidfd = os.pidfd_open(self._process.pid)
+        except (AttributeError, OSError):  # another system, or a sandbox that forbids it
+            threading.Thread(target=self._wait_in_thread, daemon=True).start()
+        else:
+            self._loop.add_reader(pidfd, self._reap, pidfd)
+
+    def _read(self) -> bool:
+        """Hand what is there to the log; False when there is nothing more."""
+        if self._pipe is None:
+            return False
+        try:
+            data = os.read(self._pipe.fileno(), _READ_BYTES)
+        except BlockingIOError:
+            return False
+        if data:
+            self._log.feed(data)
+        else:
+            self._close_pipe()
+        return bool(data)
+
+    def _reap(self, pidfd: int) -> None:
+        self._loop.remove_reader(pidfd)
+        os.close(pidfd)
+        # What the engine forked is in its group still. The group's id stays ours only until the engine is reaped.
+        signal_group(self.pid, signal.SIGKILL)
+        self._process.wait()
+        self._on_exit()
+
+    def _wait_in_thread(self) -> None:
+        # WNOWAIT: a zombie keeps its pid, and so its group's id, until what it forked has been killed.
+        os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        signal_group(self.pid, signal.SIGKILL)
+        self._process.wait()
+        with suppress(RuntimeError):  # the loop is closed: nobody wants to know
+            self._loop.call_soon_threadsafe(self._on_exit)
+
+    def _on_exit(self) -> None:
+        for _ in range(_DRAIN_READS):
+            if not self._read():
+                break
+        if not self._exited.done():
+            self._exited.set_result(self._process.returncode)
+
+    def _close_pipe(self) -> None:
+        if self._pipe is not None:
+            self._loop.remove_reader(self._pipe.fileno())
+            self._pipe.close()
+            self._pipe = None
+
+
+def minimal_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without what would configure the engine behind our back, and without secrets."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith(_DROPPED_ENVIRONMENT) and not name.endswith(("_API_KEY", "_TOKEN", "_SECRET"))
+    }

@@ -1,0 +1,1 @@
+"""Files that other processes may replace, lock or delete meanwhile."""

@@ -1,0 +1,118 @@
+"""Reads memory and its limits from Linux's virtual files, below a root that a test may choose."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from gglib.system.ram import Ram
+
+_MEMINFO = "proc/meminfo"
+_OWN_GROUPS = "proc/self/cgroup"
+_VMSTAT = "proc/vmstat"
+_OOM_KILL = "oom_kill"
+# A group without a limit: version 2 says "max", version 1 a number near 2^63.
+_NO_LIMIT_BYTES = 2**60
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where a version of control groups keeps what, and how it names the file pages that it would give up."""
+
+    mount: str
+    limit: str
+    usage: str
+    reclaimable: tuple[str, ...]
+    events: str
+    """Has a line ``oom_kill N``: how many of the group's processes were killed for want of memory."""
+
+
+# https://docs.kernel.org/admin-guide/cgroup-v2.html, https://docs.kernel.org/admin-guide/cgroup-v1/memory.html
+_VERSION_2 = _Layout(
+    "sys/fs/cgroup", "memory.max", "memory.current", ("inactive_file", "active_file"), "memory.events"
+)
+_VERSION_1 = _Layout(
+    "sys/fs/cgroup/memory",
+    "memory.limit_in_bytes",
+    "memory.usage_in_bytes",
+    ("total_inactive_file", "total_active_file"),
+    "memory.oom_control",
+)
+
+
+def read_linux_memory(root: Path) -> Ram:
+    """Return the machine's memory or, where that is less, what the control groups of this process leave of it.
+
+    Pages of files count as free, as they do in MemAvailable. Never raises.
+    """
+    facts = _numbers(_text(root / _MEMINFO))
+    total, available = facts.get("MemTotal:"), facts.get("MemAvailable:")
+    totals = [] if total is None else [total * 1024]
+    availables = [] if available is None else [available * 1024]
+    for limit, left in _limits(root):
+        totals.append(limit)
+        availables.append(left)
+    return Ram(min(totals, default=None), min(availables, default=None))
+
+
+def read_oom_kills(root: Path) -> int | None:
+    """Return how many processes of this one's control group were killed for want of memory. Never raises.
+
+    Its children are in the same group; groups around it count the dead of others, too. Where no group counts, the whole
+    machine's number is the best there is; None where there is none either.
+    """
+    counts = (_numbers(_text(group / layout.events)).get(_OOM_KILL) for layout, group in _groups(root))
+    own = next((count for count in counts if count is not None), None)
+    return _numbers(_text(root / _VMSTAT)).get(_OOM_KILL) if own is None else own
+
+
+def _limits(root: Path) -> Iterator[tuple[int, int]]:
+    """Yield limit and rest, in bytes, of each group that this process is in and that has a limit."""
+    for layout, group in _groups(root):
+        limit = _limit(group, layout)
+        if limit is not None:
+            yield limit
+
+
+def _groups(root: Path) -> Iterator[tuple[_Layout, Path]]:
+    """Yield the directory of each control group for memory that this process is in, the innermost first."""
+    for line in _text(root / _OWN_GROUPS).splitlines():
+        number, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if number == "0" and not controllers:
+            layout = _VERSION_2
+        elif "memory" in controllers.split(","):
+            layout = _VERSION_1
+        else:
+            continue
+        inside = PurePosixPath(path.lstrip("/"))
+        if ".." in inside.parts:  # a group outside of this process's namespace
+            inside = PurePosixPath()
+        # A group's limit holds for the groups in it. A container often sees its own group as the mount itself.
+        for group in (inside, *inside.parents):
+            yield layout, root / layout.mount / group
+
+
+def _limit(group: Path, layout: _Layout) -> tuple[int, int] | None:
+    limit, usage = _text(group / layout.limit).strip(), _text(group / layout.usage).strip()
+    if not limit.isdecimal() or not usage.isdecimal() or int(limit) >= _NO_LIMIT_BYTES:
+        return None
+    facts = _numbers(_text(group / "memory.stat"))
+    used = int(usage) - sum(facts.get(name, 0) for name in layout.reclaimable)
+    return int(limit), max(0, int(limit) - max(0, used))
+
+
+def _numbers(text: str) -> dict[str, int]:
+    """Return the first number of each line by its first word."""
+    found = {}
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) >= 2 and words[1].isdecimal():
+            found[words[0]] = int(words[1])
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,123 @@
+"""What each fact about a machine means."""
+
+from pathlib import Path
+
+import pytest
+
+from gglib.app.doctor import (
+    Finding,
+    Verdict,
+    judge_access,
+    judge_disk,
+    judge_engine,
+    judge_memory,
+    judge_models,
+    judge_python,
+    run_checks,
+)
+from gglib.core.errors import EngineNotFoundError
+from gglib.core.fit import Fit, MemoryNeed
+from gglib.core.models import ModelSource, ModelSummary
+from gglib.core.slots import SlotFit
+
+
+def fit(verdict: Fit, *, slots: int = 4) -> SlotFit:
+    """Return how a model of 10 GB fits that should answer four requests at a time."""
+    need = MemoryNeed(weights_bytes=10**10, kv_bytes=0, compute_bytes=0, overhead_bytes=0, is_exact=True)
+    return SlotFit(slots=slots, wanted=4, need=need, fit=verdict)
+
+
+BIG = ModelSummary(id=1, name="big", size_bytes=10**10, paths=(Path("/big.gguf"),))
+PULLED = ModelSummary(
+    id=2,
+    name="pulled",
+    paths=(Path("/m/a.gguf"),),
+    source=ModelSource(origin="hub", repo="ada/coder", file="a b.gguf"),
+    is_downloaded=True,
+)
+
+
+async def test_a_check_that_raises_is_a_failure_and_the_others_run() -> None:
+    """One broken thing does not hide the next."""
+
+    async def broken() -> Finding:
+        raise EngineNotFoundError("No engine.")
+
+    async def denied() -> Finding:
+        raise PermissionError(13, "Permission denied")
+
+    async def fine() -> Finding:
+        return Finding(Verdict.OK, "fine")
+
+    results = await run_checks([("a", broken), ("b", denied), ("c", fine)])
+    assert [(result.name, result.verdict.value) for result in results] == [
+        ("a", "fail"),
+        ("b", "fail"),
+        ("c", "ok"),
+    ]
+    assert results[0].detail == "No engine."
+
+
+@pytest.mark.parametrize(
+    ("finding", "verdict"),
+    [
+        (judge_python((3, 10, 9)), Verdict.FAIL),
+        (judge_python((3, 11, 0)), Verdict.OK),
+        (judge_engine("xllamacpp 1", "it is configured", None), Verdict.OK),
+        (judge_engine("xllamacpp 1", "llama-server is broken", "It is broken."), Verdict.WARN),
+        (judge_access("127.0.0.1", [], is_insecure=False), Verdict.OK),
+        (judge_access("127.0.0.1", ["alice"], is_insecure=True), Verdict.OK),
+        (judge_access("10.0.0.1", ["alice"], is_insecure=False), Verdict.OK),
+        (judge_access("10.0.0.1", ["alice"], is_insecure=False, warnings=["Oh."]), Verdict.WARN),
+        (judge_access("10.0.0.1", [], is_insecure=True), Verdict.WARN),
+        (judge_access("10.0.0.1", [], is_insecure=False), Verdict.FAIL),
+        (judge_models([], []), Verdict.WARN),
+        (judge_models([BIG], ["big"]), Verdict.WARN),
+        (judge_models([PULLED], ["pulled"]), Verdict.WARN),
+        (judge_models([BIG], [], ["big"]), Verdict.WARN),
+        (judge_models([BIG], []), Verdict.OK),
+        (judge_disk(10**9), Verdict.WARN),
+        (judge_disk(10**11), Verdict.OK),
+        (judge_memory(None, "big", fit(Fit.FITS)), Verdict.OK),
+        (judge_memory(10**10, "big", fit(Fit.TOO_LARGE)), Verdict.WARN),
+        (judge_memory(10**10, "big", fit(Fit.TIGHT)), Verdict.WARN),
+        (judge_memory(2 * 10**10, "big", fit(Fit.FITS)), Verdict.OK),
+        (judge_memory(2 * 10**10, "big", fit(Fit.FITS, slots=1)), Verdict.OK),
+        (judge_memory(10**9, None, None), Verdict.OK),
+    ],
+)
+def test_a_fact_has_its_verdict(finding: Finding, verdict: Verdict) -> None:
+    """Only what keeps gglib from serving fails; what may be trouble warns, and every finding says something."""
+    assert finding.verdict is verdict
+    assert finding.detail
+
+
+def test_access_is_told_by_names() -> None:
+    """Who can reach the server, whether a key is needed, which ones are set, and what to do where one is missing."""
+    assert judge_access("127.0.0.1", [], is_insecure=False).detail == (
+        "only this machine (127.0.0.1); no key is needed, and none is set"
+    )
+    guarded = judge_access("10.0.0.1", ["alice", "bob"], is_insecure=False, warnings=["Oh.", "No."]).detail
+    assert guarded == "other machines, too (10.0.0.1); a key is needed: alice, bob. Oh. No."
+    assert "GGLIB_API_KEY" in judge_access("10.0.0.1", [], is_insecure=False).detail
+
+
+def test_memory_that_is_short_for_all_slots_is_told() -> None:
+    """A model that answers fewer requests at a time than are wanted is no fault, and not a secret."""
+    told = judge_memory(2 * 10**10, "big", fit(Fit.FITS, slots=1)).detail
+    assert told == "20.0 GB available; 'big' answers 1 request at a time in it, not 4."
+    too_large = judge_memory(10**9, "big model", fit(Fit.TOO_LARGE)).detail
+    assert too_large.startswith("1.0 GB available, and 'big model' needs about 10.0 GB: ")
+    assert "\"gglib set 'big model' --ctx N\"" in too_large
+
+
+def test_files_that_gglib_downloaded_are_pulled_again() -> None:
+    """The command can be typed as it stands; files of the user's own are to be put back."""
+    assert judge_models([BIG, PULLED], ["big", "pulled"]).detail == (
+        "The files of big, pulled are gone: \"gglib pull 'ada/coder/a b.gguf'\" brings back 'pulled'; "
+        "put the others back, or forget them with 'gglib rm'."
+    )
+    assert judge_models([PULLED], ["pulled"]).detail.endswith(
+        "brings back 'pulled', or forget them with 'gglib rm'."
+    )
+    assert "are gone: put them back, or" in judge_models([BIG], ["big"]).detail

@@ -1,0 +1,323 @@
+"""Which source of a setting wins, and what is said of a wrong one."""
+
+import json
+import stat
+import traceback
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import pytest
+
+from gglib.app.settings import (
+    SETTINGS,
+    Settings,
+    load_settings,
+    prepare_home,
+)
+from gglib.cli.app import COMMANDS, cli
+from gglib.core.context import UNLIMITED_CONTEXT
+from gglib.core.engine_choice import EMBEDDED
+from gglib.core.errors import CatalogError, InvalidSettingError
+
+
+def configured(home: Path, text: str) -> dict[str, str]:
+    """Write ``config.toml`` and return the environment that names its home."""
+    (home / "config.toml").write_text(text, encoding="utf-8")
+    return {"GGLIB_HOME": str(home)}
+
+
+def test_unknown_variables_are_warned_of(tmp_path: Path) -> None:
+    """A key in a variable of the wrong name protects nothing: somebody has to say so."""
+    environ = {"GGLIB_API_KEYS": "long-enough-1", "GGLIB_PORT": "1", "PATH": "/bin"}
+    settings = load_settings({"home": str(tmp_path)}, environ)
+    (warning,) = settings.warnings
+    assert "GGLIB_API_KEYS" in warning
+    assert "GGLIB_API_KEY" in warning.removeprefix("gglib does not know the variable GGLIB_API_KEYS")
+    assert "long-enough-1" not in warning
+
+
+def test_every_setting_has_a_value_of_its_own_when_nothing_is_set(tmp_path: Path) -> None:
+    """With no source at all the built-in values hold, and the home is the platform's."""
+    settings = load_settings({}, {})
+    assert settings == Settings(home=settings.home)
+    assert settings.home.is_absolute()
+    assert settings.home.name == "gglib"
+
+
+def test_the_nearest_source_wins(tmp_path: Path) -> None:
+    """The command line beats the environment, which beats config.toml, which beats the built-in value."""
+    environ = configured(tmp_path, 'port = 1001\nhost = "::1"\nslots = 2\n')
+    environ |= {"GGLIB_PORT": "1002", "GGLIB_HOST": "127.0.0.2"}
+    settings = load_settings({"port": "1003", "host": None}, environ)
+    assert (settings.port, settings.host, settings.slots, settings.default_ctx) == (
+        1003,
+        "127.0.0.2",
+        2,
+        8192,
+    )
+
+
+def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
+    """``GGLIB_PORT=`` leaves the setting to the sources below."""
+    assert load_settings({}, {"GGLIB_HOME": str(tmp_path), "GGLIB_PORT": ""}).port == 8080
+
+
+def test_the_option_home_beats_the_variable(tmp_path: Path) -> None:
+    """``--home`` decides which config.toml is read."""
+    (tmp_path / "config.toml").write_text("slots = 3\n", encoding="utf-8")
+    settings = load_settings({"home": tmp_path}, {"GGLIB_HOME": "/elsewhere"})
+    assert (settings.home, settings.slots) == (tmp_path, 3)
+
+
+@pytest.mark.parametrize("spelling", ["max", "MAX", " max "])
+def test_max_context_means_what_the_model_was_trained_for(tmp_path: Path, spelling: str) -> None:
+    """``max`` is a context larger than any model's, in whatever case it is written."""
+    assert load_settings({"ctx": spelling}, {}).default_ctx == UNLIMITED_CONTEXT
+
+
+def test_the_embedded_engine_is_chosen_by_its_name(tmp_path: Path) -> None:
+    """``embedded`` is no path; a program of that name in this directory is ``./embedded``."""
+    assert load_settings({"engine": "embedded"}, {}).engine == EMBEDDED
+    assert load_settings({"engine": "./embedded"}, {}).engine == Path("embedded").absolute()
+
+
+def test_each_setting_can_be_set_from_each_source(tmp_path: Path) -> None:
+    """What config.toml can say the environment can say too, with the same meaning."""
+    raw: dict[str, object] = {
+        "host": "0.0.0.0",  # noqa: S104 - only parsed
+        "port": 1,
+        "ctx": 2048,
+        "engine": "/opt/llama-server",
+        "slots": 1,
+        "max_models": 2,
+        "max_body_mb": 1,
+        "max_bodies_mb": 3,
+        "heartbeat_s": 0,
+        "max_wait_s": 1.5,
+        "swap_wait_s": 2,
+        "first_byte_s": 0,
+        "chunk_gap_s": 0.5,
+        "stalled_client_s": 0.5,
+        "drain_s": 0,
+        "insecure": True,
+        "allowed_hosts": ["Box.lan", "[2001:DB8::1]", "box.lan"],
+        "cors_origins": ["https://Chat.example.com", "http://box.lan:3000"],
+        "allowed_engine_fields": ["id_slot", "lora"],
+        "max_schema_cost": 9,
+        "max_schema_kb": 9,
+        "max_connections": 9,
+        "api_keys": {"alice": "alice-key==", "bob": "bob-key-1"},
+    }
+    assert set(raw) == {spec.key for spec in SETTINGS}
+    lines = [f"{key} = {as_toml(value)}" for key, value in raw.items()]
+    from_file = load_settings({}, configured(tmp_path, "\n".join(lines)))
+    (tmp_path / "config.toml").unlink()
+    environ = {spec.env: as_variable(raw[spec.key]) for spec in SETTINGS} | {"GGLIB_HOME": str(tmp_path)}
+    from_environment = load_settings({}, environ)
+    assert replace(from_file, warnings=()) == from_environment
+    assert from_file.allowed_hosts == ("box.lan", "2001:db8::1")
+    built_in = Settings(home=tmp_path)
+    assert all(getattr(from_file, spec.field) != getattr(built_in, spec.field) for spec in SETTINGS)
+
+
+def as_toml(value: object) -> str:
+    """Return a value as ``config.toml`` has it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {as_toml(item)}" for name, item in value.items()) + "}"
+    return json.dumps(value)
+
+
+def as_variable(value: object) -> str:
+    """Return a value as the environment has it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={item}" for name, item in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong"),
+    [
+        ("port", "70000"),
+        ("port", "-1"),
+        ("port", "http"),
+        ("ctx", "0"),
+        ("ctx", "much"),
+        ("host", "  "),
+        ("slots", "0"),
+        ("max_wait_s", "nan"),
+        ("heartbeat_s", "-1"),
+        ("first_byte_s", "-1"),
+        ("chunk_gap_s", "soon"),
+        ("insecure", "perhaps"),
+        ("insecure", " "),
+        ("allowed_hosts", "box.lan:8080"),
+        ("allowed_hosts", "*"),
+        ("allowed_hosts", "box.lan,"),
+        ("cors_origins", "https://chat.example.com/"),
+        ("cors_origins", "chat.example.com"),
+        ("cors_origins", "nul"),
+        ("cors_origins", "https://"),
+        ("allowed_engine_fields", "a b"),
+        ("max_connections", "0"),
+    ],
+)
+def test_a_wrong_value_names_its_source(tmp_path: Path, key: str, wrong: str) -> None:
+    """The sentence says where the wrong value stands, what it is and what it must be."""
+    spec = next(spec for spec in SETTINGS if spec.key == key)
+    with pytest.raises(InvalidSettingError) as in_environment:
+        load_settings({}, {spec.env: wrong, "GGLIB_HOME": str(tmp_path)})
+    assert str(in_environment.value) == f"{spec.env} is {wrong!r}, but it must be {spec.must_be}."
+    with pytest.raises(InvalidSettingError, match=f"^--{key.replace('_', '-')} is "):
+        load_settings({key: wrong}, {"GGLIB_HOME": str(tmp_path)})
+    with pytest.raises(InvalidSettingError, match=r"config\.toml"):
+        load_settings({}, configured(tmp_path, f'{key} = "{wrong}"'))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("port = true", "port = 1.5", "port = [1]", "heartbeat_s = false", "host = 1", "insecure = 1"),
+        *("allowed_hosts = 1", "allowed_hosts = [1]", "allowed_hosts = [[]]", "cors_origins = {}"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(tmp_path: Path, line: str) -> None:
+    """TOML's booleans, fractions and lists are no whole numbers, whatever Python thinks of True."""
+    with pytest.raises(InvalidSettingError, match="must be"):
+        load_settings({}, configured(tmp_path, line))
+
+
+def test_a_key_that_nobody_knows_is_refused_with_the_near_ones(tmp_path: Path) -> None:
+    """A misspelt key is an error that names what may have been meant, not a silent nothing."""
+    with pytest.raises(InvalidSettingError, match=r"'prot', which gglib does not know: did you mean port"):
+        load_settings({}, configured(tmp_path, "prot = 1"))
+    with pytest.raises(InvalidSettingError, match=r"it knows host, port, ctx"):
+        load_settings({}, configured(tmp_path, "zzzzzz = 1"))
+
+
+def test_a_file_that_is_not_toml_is_one_sentence(tmp_path: Path) -> None:
+    """A broken config.toml is reported with its path and line."""
+    with pytest.raises(InvalidSettingError, match=r"config\.toml is not valid TOML: .*line 1"):
+        load_settings({}, configured(tmp_path, "port = = 1"))
+
+
+def test_the_home_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """The home and what is in it are created with mode 0700, and creating them twice is fine."""
+    settings = Settings(home=tmp_path / "a" / "home")
+    prepare_home(settings)
+    prepare_home(settings)
+    for directory in (settings.home, settings.models_dir, settings.log_dir, settings.run_dir):
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
+def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    """A file where the home should be is said so, with the way out."""
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(CatalogError, match=r"cannot be used .*--home"):
+        prepare_home(Settings(home=tmp_path / "file" / "home"))
+
+
+@pytest.mark.parametrize("text", ["1", "true", "YES", " on "])
+def test_a_switch_is_on_in_the_words_that_people_use(text: str) -> None:
+    """And off in theirs."""
+    assert load_settings({}, {"GGLIB_INSECURE": text}).insecure
+    assert not load_settings({"insecure": False}, {"GGLIB_INSECURE": text}).insecure
+    assert not any(load_settings({}, {"GGLIB_INSECURE": off}).insecure for off in ("0", "false", "No", "off"))
+
+
+def test_a_star_is_an_origin_and_an_empty_list_is_none(tmp_path: Path) -> None:
+    """``*`` needs no scheme; a list may be empty."""
+    environ = configured(tmp_path, 'cors_origins = ["*"]\nallowed_hosts = []\n[api_keys]\n')
+    settings = load_settings({}, environ)
+    assert (settings.cors_origins, settings.allowed_hosts, settings.api_keys) == (("*",), (), {})
+
+
+def test_keys_are_a_table_with_names(tmp_path: Path) -> None:
+    """The environment's keys count alone: nobody is let in whom its setter does not know of."""
+    environ = configured(tmp_path, '[api_keys]\nalice = "alice-key"\nbob = "bob-key-1"\n')
+    assert load_settings({}, environ).api_keys == {"alice": "alice-key", "bob": "bob-key-1"}
+    environ["GGLIB_API_KEY"] = "carol-key"
+    assert load_settings({}, environ).api_keys == {"key1": "carol-key"}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        'api_keys = "SECRET"',
+        'api_keys = ["SECRET-key"]',
+        '[api_keys]\nalice = ["SECRET-key"]',
+        '[api_keys]\nalice = "SECRET key"',
+        '[api_keys]\nSECRET-key = "alice"',
+        '[api_keys]\n"SECRET key" = "SECRET-key"',
+        '[api_keys]\nlocal = "SECRET-key"',
+        '[api_keys]\na = "SECRET-key"\nb = "SECRET-key"',
+        '[api_keys]\na = "SECRET-key',
+    ],
+)
+def test_no_error_shows_a_key(tmp_path: Path, config: str) -> None:
+    """Whatever is wrong with keys, neither the sentence nor what a traceback adds to it has one in it."""
+    with pytest.raises(InvalidSettingError) as refused:
+        load_settings({}, configured(tmp_path, config))
+    shown = "".join(traceback.format_exception(refused.value))
+    assert "SECRET" not in shown
+    assert str(tmp_path / "config.toml") in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["SECRET", "SECRET key 1", "a=SECRET", "SECRET-key,", ",", " ", "a=SECRET-k,a=SECRET-l"]
+)
+def test_no_error_shows_a_key_of_the_environment(text: str) -> None:
+    """The variable is named, and the place in it, nothing of what it holds; nothing wrong is taken for no keys."""
+    with pytest.raises(InvalidSettingError, match=r"^GGLIB_API_KEY cannot be used: .*key \d ") as refused:
+        load_settings({}, {"GGLIB_API_KEY": text})
+    assert "SECRET" not in "".join(traceback.format_exception(refused.value))
+
+
+def test_settings_show_no_key() -> None:
+    """A repr in a log or a traceback has no key in it."""
+    settings = load_settings({}, {"GGLIB_API_KEY": "alice=SECRET-key"})
+    assert settings.api_keys == {"alice": "SECRET-key"}
+    assert "SECRET" not in repr(settings)
+
+
+def test_a_setting_below_the_keys_is_no_key(tmp_path: Path) -> None:
+    """In TOML what follows a table belongs to it: a setting that slipped below it is named, with the way out."""
+    with pytest.raises(InvalidSettingError, match=r"sets 'port' below \[api_keys\].* move it above"):
+        load_settings({}, configured(tmp_path, '[api_keys]\nalice = "alice-key"\nport = 1\n'))
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_warned"), [(0o600, False), (0o400, False), (0o640, True), (0o604, True)]
+)
+def test_a_file_with_keys_that_others_can_read_is_a_warning(
+    tmp_path: Path, mode: int, *, is_warned: bool
+) -> None:
+    """The warning names the file and what to do; without keys there is nothing to hide."""
+    environ = configured(tmp_path, '[api_keys]\nalice = "alice-key"\n')
+    (tmp_path / "config.toml").chmod(mode)
+    path = tmp_path / "config.toml"
+    warning = f"{path} has access keys in it, and others can read it: 'chmod 600 {path}'."
+    assert load_settings({}, environ).warnings == ((warning,) if is_warned else ())
+    (tmp_path / "config.toml").chmod(0o600)
+    environ = configured(tmp_path, "port = 1\n")
+    (tmp_path / "config.toml").chmod(mode)
+    assert load_settings({}, environ).warnings == ()
+
+
+def test_no_option_takes_a_key() -> None:
+    """The process list would show it."""
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        assert not [option for parameter in command.params for option in parameter.opts if "key" in option]
+
+
+def test_a_home_that_is_a_link_to_nothing_is_refused(tmp_path: Path) -> None:
+    """Its disk is not mounted, most likely: nothing is made in its place, and the sentence names both ends."""
+    link, place = tmp_path / "home", tmp_path / "disk" / "home"
+    link.symlink_to(place)
+    with pytest.raises(
+        CatalogError, match=rf"home {link} is a link to {place}, which is not there: mount or create"
+    ):
+        prepare_home(Settings(home=link))
+    assert not place.parent.exists()

@@ -1,0 +1,59 @@
+"""What is pasted into clients must be what those clients read."""
+
+import json
+import shlex
+
+from gglib.cli.client_settings import client_settings, key_sentence
+
+SETTINGS = {
+    setting.client: setting.text for setting in client_settings("http://127.0.0.1:8080", "it's", 4096)
+}
+
+
+def test_every_client_is_told_the_address() -> None:
+    """Each text holds the real base address."""
+    assert set(SETTINGS) == {"Open WebUI", "Cline", "Continue", "Aider", "Zed", "OpenAI SDK", "curl"}
+    assert all("http://127.0.0.1:8080/v1" in text for text in SETTINGS.values())
+
+
+def test_zed_gets_json_with_the_context() -> None:
+    """Zed's settings are JSON, and name the model and its context."""
+    provider = json.loads(SETTINGS["Zed"])["language_models"]["openai_compatible"]["gglib"]
+    assert provider["available_models"] == [{"name": "it's", "display_name": "it's", "max_tokens": 4096}]
+
+
+def test_the_command_lines_survive_a_shell() -> None:
+    """A model's name with a quote in it breaks neither curl nor aider."""
+    words = shlex.split(SETTINGS["curl"])
+    assert json.loads(words[-1])["model"] == "it's"
+    assert shlex.split(SETTINGS["Aider"])[-1] == "openai/it's"
+
+
+def test_the_python_lines_are_python() -> None:
+    """The lines for the SDK compile, whatever the model's name."""
+    compile(SETTINGS["OpenAI SDK"], "pasted", "exec")
+
+
+def test_without_keys_any_key_is_pasted() -> None:
+    """Clients that insist on a key get one that means nothing, and curl is asked for none."""
+    assert not any("KEY_OF" in text for text in SETTINGS.values())
+    assert "Authorization" not in SETTINGS["curl"]
+
+
+def test_with_keys_the_place_of_one_is_shown_by_its_name() -> None:
+    """Each text that has a key names the one to put there, in a form that breaks no text."""
+    settings = client_settings("http://box:1", "it's", 4096, key_names=("al-ice.1", "bob"))
+    texts = {setting.client: f"{setting.where}\n{setting.text}" for setting in settings}
+    assert all("KEY_OF_al-ice.1" in text for text in texts.values())
+    words = shlex.split(texts["curl"].partition("\n")[2])
+    assert words[words.index("-H") + 1] == "Authorization: Bearer KEY_OF_al-ice.1"
+    assert "OPENAI_API_KEY=KEY_OF_al-ice.1" in shlex.split(texts["Aider"])
+    compile(texts["OpenAI SDK"].partition("\n")[2], "pasted", "exec")
+
+
+def test_the_place_of_a_key_is_explained() -> None:
+    """The sentence says what to put there, and which others would do."""
+    assert key_sentence(["alice"]) == (
+        "where KEY_OF_alice stands, put the key that is called 'alice' in your settings."
+    )
+    assert key_sentence(["alice", "bob", "key3"]).endswith("in your settings, or one of: bob, key3.")

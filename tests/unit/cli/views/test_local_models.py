@@ -1,0 +1,189 @@
+"""What the commands that keep models tell to do can be typed as it stands."""
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gglib.cli.shell import command, said
+from gglib.cli.views import local_models
+from gglib.core.errors import ModelFileNotFoundError
+from gglib.core.models import ModelSource, ModelSummary
+from gglib.core.pull_target import read_target
+from gglib.library.disk_use import DiskUse
+from gglib.library.file_state import FileState
+from gglib.library.outdated import Upstream, UpstreamCheck
+from gglib.library.remove import Removal, RemovalPlan
+from gglib.library.verify import FileCheck, FileVerdict
+
+MODELS = Path("/home/u/models")
+REPO = "ada/coder-GGUF"
+
+
+def model(file: str = "coder.gguf", *, directory: str = REPO, name: str = "coder") -> ModelSummary:
+    """Return a model that was pulled."""
+    return ModelSummary(
+        id=1,
+        name=name,
+        paths=(MODELS / directory / file,),
+        source=ModelSource(origin="hub", repo=REPO, file=file),
+        is_downloaded=True,
+    )
+
+
+def typed_in(sentence: str) -> list[str]:
+    """Return the words of the command in a sentence, as a shell reads them."""
+    before, _, behind = sentence.partition("gglib ")
+    return ["gglib", *shlex.split(behind.partition(before[-1])[0])]
+
+
+@pytest.mark.parametrize(
+    ("words", "typed"),
+    [
+        (("rm", "coder"), "gglib rm coder"),
+        (("rm", "my coder"), "gglib rm 'my coder'"),
+        (("rm", "--files", "-x"), "gglib rm --files -- -x"),
+        (("run", "a;b"), "gglib run 'a;b'"),
+        (("run", "a\x1bb"), "gglib run 'a\\x1bb'"),
+    ],
+)
+def test_a_command_is_quoted(words: tuple[str, ...], typed: str) -> None:
+    """A name with a space, a dash in front or what a shell reads otherwise comes through; an escape does not."""
+    assert command(*words) == typed
+    assert said(*words).strip('"') == (typed if "'" in typed else f"'{typed}'")
+
+
+def test_a_pinned_file_is_fetched_at_its_branch() -> None:
+    """The branch is typed as it was asked for, whatever its directory is called."""
+    pinned = model("my coder.gguf")
+    pinned = replace(pinned, source=replace(pinned.source, asked_revision="feature/x"))
+    words = typed_in(local_models.what_next(pinned))
+    assert words == ["gglib", "pull", f"{REPO}/my coder.gguf@feature/x"]
+    assert read_target(words[-1]).revision == "feature/x"
+
+
+def test_an_address_is_fetched_again_as_it_is() -> None:
+    """One with a query is not shown: it may have a signature in it."""
+    source = ModelSource(origin="url", url="https://example.org/a b.gguf")
+    assert typed_in(local_models.what_next(replace(model(), source=source))) == ["gglib", "pull", source.url]
+    signed = replace(source, url="https://example.org/a.gguf?signature=secret")
+    sentence = local_models.what_next(replace(model(), source=signed))
+    assert sentence == "'gglib pull' with its whole address fetches it again."
+
+
+@pytest.mark.parametrize("origin", ["starter", None])
+def test_a_model_is_forgotten_by_its_name(origin: str | None) -> None:
+    """Whatever it is called."""
+    named = replace(model(name="-my coder"), source=ModelSource(origin=origin), is_downloaded=False)
+    files = ["--files"] if origin else []
+    assert typed_in(local_models.what_next(named)) == ["gglib", "rm", *files, "--", "-my coder"]
+
+
+@pytest.mark.parametrize("state", [Upstream.CHANGED, Upstream.PINNED])
+def test_the_newest_is_pulled_by_its_name(state: Upstream) -> None:
+    """Also a file with a space in its name."""
+    check = UpstreamCheck(
+        model=model("my coder.gguf"),
+        repo=REPO,
+        state=state,
+        target=f"{REPO}/my coder.gguf",
+        new_revision="f" * 40,
+    )
+    assert local_models.upstream(check).endswith(f"gglib pull '{REPO}/my coder.gguf'")
+
+
+def test_a_newer_file_of_a_signed_address_is_not_promised_without_its_query() -> None:
+    """Without its query it is another file: pulled, it would become another model."""
+    check = UpstreamCheck(
+        model=model(), repo="https://example.org/a.gguf", state=Upstream.CHANGED, target=None
+    )
+    told = local_models.upstream(check)
+    assert told.endswith("Get it: gglib pull with its whole address, whose query is not shown")
+
+
+def test_files_that_stay_are_counted() -> None:
+    """One file stays, two stay; of a model with a projector both are named."""
+    one = model()
+    two = replace(one, projector=MODELS / "mmproj.gguf")
+    assert "Its file stays: " in next(local_models.forgotten(one))
+    assert next(local_models.forgotten(two)).endswith(
+        f"Its files stay: {two.paths[0]}, {MODELS / 'mmproj.gguf'}"
+    )
+    assert list(local_models.forgotten(two))[1].startswith("'gglib rm --files' would have deleted them, too")
+
+
+def test_a_hidden_file_says_what_to_do() -> None:
+    """A file that is hidden is not said to be gone."""
+    assert local_models.of_file(FileState.HERE) == ""
+    assert "gone" in local_models.of_file(FileState.GONE)
+    assert "let this user search" in local_models.of_file(FileState.HIDDEN)
+
+
+def test_a_model_without_its_file_is_forgotten_by_its_name() -> None:
+    """The error that everybody sees quotes the name, too."""
+    sentence = str(ModelFileNotFoundError("my coder"))
+    assert typed_in(sentence[sentence.index('"gglib rm') :]) == ["gglib", "rm", "my coder"]
+
+
+@pytest.mark.parametrize(
+    ("is_replaced", "words"),
+    [
+        (False, "is damaged or was changed: "),
+        (True, "is not the file that gglib wrote any more (written to, or "),
+    ],
+)
+def test_what_became_of_a_file_is_named(is_replaced: bool, words: str) -> None:  # noqa: FBT001
+    """Damage of the file that gglib wrote, and another file in its place, are two things."""
+    check = FileCheck(
+        model=model(),
+        path=model().paths[0],
+        expected="a" * 64,
+        verdict=FileVerdict.DIFFERS,
+        is_replaced=is_replaced,
+    )
+    sentence = local_models.verified(check)
+    assert sentence.startswith(f"coder: coder.gguf {words}")
+    assert sentence.endswith(f"'gglib pull {REPO}/coder.gguf' fetches it again.")
+
+
+@pytest.mark.parametrize(
+    ("removal", "state", "line"),
+    [
+        (
+            Removal(deleted=(Path("a"),), freed_bytes=2_000_000),
+            None,
+            "Forgot 'coder' and freed 2 MB of disk.",
+        ),
+        (Removal(deleted=(), freed_bytes=0), None, "Forgot 'coder'; no file was deleted."),
+        (
+            Removal(deleted=(), freed_bytes=0, waiting=(Path("a"),), waiting_bytes=2_000_000),
+            "ready",
+            (
+                "Forgot 'coder'. It is in the memory of the running gglib (ready): 2 MB of disk are freed when it "
+                "leaves that. 'gglib stop' takes it out now."
+            ),
+        ),
+        (
+            Removal(deleted=(), freed_bytes=0, waiting=(Path("a"),), waiting_bytes=2_000_000),
+            None,
+            "Forgot 'coder'. Its files are in use now: 2 MB of disk are freed by the first gglib command after that.",
+        ),
+    ],
+    ids=["freed", "nothing", "in memory", "in use"],
+)
+def test_a_removal_says_what_it_freed(removal: Removal, state: str | None, line: str) -> None:
+    """Or what will be, and when."""
+    plan = RemovalPlan(model=model(), doomed=(), spared=())
+    assert list(local_models.removed(plan, removal, state)) == [line]
+
+
+def test_the_total_says_what_is_shared() -> None:
+    """Where two models have a file in common it counts once, and that is said."""
+    use = DiskUse(models=2, total_bytes=3_000_000, own_bytes=2_000_000)
+    assert local_models.total(use) == "2 models, 3 MB on disk, 2 MB of it gglib's own."
+    assert local_models.total(replace(use, shared_bytes=1_000_000)) == (
+        "2 models, 3 MB on disk, 2 MB of it gglib's own. 1 MB are shared between models and counted once."
+    )
+    assert local_models.shared_with(["q4", "q8"]) == "  (shared with q4, q8)"
+    assert local_models.shared_with([]) == ""

@@ -1,0 +1,145 @@
+"""How values look, and how a log's end is read."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from gglib.cli.client import reachable
+from gglib.cli.commands.logs import tail
+from gglib.cli.terminal import progress_bar
+from gglib.cli.views import render
+from gglib.cli.views.model_list import context_of
+from gglib.cli.views.pull import Words
+from gglib.core.context import UNLIMITED_CONTEXT
+from gglib.core.models import ModelSettings, ModelSummary
+from gglib.library.pull.execute import PullProgress
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (render.size(None), "-"),
+        (render.size(98_362_432), "98 MB"),
+        (render.size(4_700_000_000), "4.7 GB"),
+        (render.size(10), "1 MB"),
+        (render.count(None), "-"),
+        (render.count(134_515_008), "135M"),
+        (render.count(7_615_616_512), "7.6B"),
+        (render.count(70_000_000_000), "70B"),
+        (render.count(12), "12"),
+        (render.duration(None), "-"),
+        (render.duration(3.2), "3 s"),
+        (render.duration(125), "2 min"),
+        (render.duration(7_300), "2 h 1 min"),
+        (render.seconds(None), "-"),
+        (render.seconds(3.24), "3.2 s"),
+        (render.seconds(75.4), "1 min 15 s"),
+        (render.span(0.5), "0.5 s"),
+        (render.span(30.0), "30 s"),
+        (render.span(600.0), "10 min"),
+        (render.span(7_265), "2 h 1 min 5 s"),
+        (render.ago(None), "-"),
+        (render.ago(-5), "just now"),  # a clock that was set back
+        (render.ago(59), "just now"),
+        (render.ago(3_599), "59 min ago"),
+        (render.ago(7_300), "2 h ago"),
+        (render.ago(86_400), "1 d ago"),
+        (render.ago(400 * 86_400), "400 d ago"),
+    ],
+)
+def test_a_number_has_the_unit_that_people_use(shown: str, expected: str) -> None:
+    """Sizes, counts and times are short, and a missing one is a dash."""
+    assert shown == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "trained", "expected"),
+    [
+        (None, None, "-"),
+        (None, 8192, "8192"),
+        (2048, 8192, "2048 (set)"),
+        (UNLIMITED_CONTEXT, 8192, "8192 (max)"),
+        (UNLIMITED_CONTEXT, None, "max"),
+    ],
+)
+def test_a_context_says_whose_it_is(own: int | None, trained: int | None, expected: str) -> None:
+    """What the user set is told from what the model was trained for."""
+    model = ModelSummary(id=1, name="m", trained_context=trained, settings=ModelSettings(context=own))
+    assert context_of(model) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://127.0.0.1:1", "http://127.0.0.1:1"),
+        ("http://0.0.0.0:1", "http://127.0.0.1:1"),
+        ("http://[::]:1", "http://[::1]:1"),
+        ("http://[::1]:1", "http://[::1]:1"),
+        ("http://192.168.1.2:1", "http://192.168.1.2:1"),
+    ],
+)
+def test_a_server_on_all_addresses_is_reached_on_loopback(url: str, expected: str) -> None:
+    """An address that means every address is not one to connect to."""
+    assert reachable(url) == expected
+
+
+def test_a_long_line_goes_on_indented_on_a_terminal_and_is_whole_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A person sees words that are not cut; a program gets a line."""
+    monkeypatch.setenv("COLUMNS", "20")
+    line = "  error: tensor x-y-z is not within the file"
+    render.show_line(line)
+    assert capsys.readouterr().out == line + "\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    render.show_line(line)
+    assert capsys.readouterr().out == "  error: tensor\n    x-y-z is not\n    within the file\n"
+
+
+def test_the_end_of_a_log_is_its_last_lines(tmp_path: Path) -> None:
+    """As many lines as asked for, fewer when there are fewer, none of a file that is missing."""
+    path = tmp_path / "log"
+    assert tail(path, 5) == []
+    path.write_text("a\nb\nc\n", encoding="utf-8")
+    assert tail(path, 2) == ["b", "c"]
+    assert tail(path, 5) == ["a", "b", "c"]
+    assert tail(path, 0) == []
+
+
+COLUMNS = ("ID", "NAME", "SOURCE", "SIZE")
+ROWS = [("1", "n" * 30, "owner/name", "1 MB"), ("2", "short", "-", "12 MB")]
+
+
+@pytest.mark.parametrize(
+    ("width", "kept"),
+    [
+        (100, COLUMNS),
+        (2 + 20 + 10 + 5 + 3 * 2, COLUMNS),  # the long name goes on in the next line
+        (2 + 20 + 10 + 5 + 3 * 2 - 1, ("NAME", "SOURCE", "SIZE")),
+        (20 + 5 + 2, ("NAME", "SIZE")),
+        (5, ("NAME", "SIZE")),  # what is not spared stays
+    ],
+)
+def test_columns_that_do_not_fit_are_left_out(width: int, kept: tuple[str, ...]) -> None:
+    """On a narrow terminal the columns go that may, in the order in which they may, and no more of them."""
+    columns, rows = render.fitting(COLUMNS, ROWS, width, folded=("NAME",), spared=("ID", "SOURCE"))
+    assert tuple(columns) == kept
+    assert all(len(row) == len(kept) for row in rows)
+    assert rows[1][0] == ("2" if "ID" in kept else "short")
+
+
+@pytest.mark.parametrize("kind", ["pull", "other"])
+def test_a_name_with_brackets_is_shown_as_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Beside a bar, too: nothing in a name is taken for a style."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    if kind == "pull":
+        with Words().progress() as tell:
+            tell(PullProgress(file="m[bold]-Q8_0.gguf", done_bytes=1, total_bytes=2, phase="downloading"))
+    else:
+        with progress_bar() as tell_bytes:
+            tell_bytes("m[bold]-Q8_0.gguf", 1, 2)
+    assert "m[bold]-Q8_0.gguf" in capsys.readouterr().err

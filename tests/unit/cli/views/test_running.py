@@ -1,0 +1,192 @@
+"""What ps makes of a status."""
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from gglib.cli.views import render, running
+
+EMPTY: dict[str, Any] = {"residents": [], "waiting": [], "failed": [], "last_swap": None}
+
+
+def resident(name: str = "small", **fields: Any) -> dict[str, Any]:
+    """Return a resident as a status has it, ready for a while."""
+    return {
+        "model_id": 1,
+        "model_name": name,
+        "state": "ready",
+        "effective_ctx": 8192,
+        "in_flight": 1,
+        "pid": 4711,
+        "uptime_s": 125.0,
+        "load_time_s": 3.24,
+        "loading_for_s": None,
+        "expected_load_s": None,
+        "idle_ttl_s": None,
+        **fields,
+    }
+
+
+def a_load(**fields: Any) -> dict[str, Any]:
+    """Return a resident on its way in."""
+    return resident(state="loading", in_flight=0, uptime_s=None, load_time_s=None, **fields)
+
+
+def a_swap(**fields: object) -> dict[str, Any]:
+    """Return a swap as a status has it."""
+    return {
+        "from_model": "big",
+        "to_model": "small",
+        "why": "'small' had waited 15.0 s while 'big' was busy",
+        "request_id": "req_1",
+        "waited_s": 15.0,
+        "drain_s": 1.25,
+        "stop_s": 0.04,
+        "load_s": 3.24,
+        "total_s": 19.53,
+        "error": None,
+        "ago_s": 12.4,
+        **fields,
+    }
+
+
+def test_a_resident_has_a_cell_for_each_column() -> None:
+    """Times have their units, and there is a column for idle times only when somebody has one."""
+    columns, rows = running.resident_table(EMPTY | {"residents": [resident()]})
+    assert columns == ["MODEL", "STATE", "CONTEXT", "IN FLIGHT", "UPTIME", "LOAD", "PID"]
+    assert rows == [["small", "ready", "8192", "1", "2 min", "3.2 s", "4711"]]
+    both = EMPTY | {"residents": [resident(idle_ttl_s=5400.0), a_load()]}
+    columns, rows = running.resident_table(both)
+    assert columns[6] == "TTL"
+    assert [row[6] for row in rows] == ["1 h 30 min", "-"]
+    assert rows[1] == ["small", "loading", "8192", "0", "-", "-", "-", "4711"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Qwen2.5-Coder-7B", ["Qwen2.5-Coder-7B"]),
+        ("Qwen2.5-Coder-32B-Instruct", ["Qwen2.5-Coder-32B-", "Instruct"]),
+    ],
+)
+def test_a_table_fits_a_terminal(name: str, shown: list[str]) -> None:
+    """In 80 columns a model is one line; a name that is too long goes on below itself, and no number does."""
+    wide = resident(name, effective_ctx=131072, uptime_s=7300.0, load_time_s=9.9, idle_ttl_s=1800.0)
+    columns, rows = running.resident_table(EMPTY | {"residents": [wide | {"pid": 4194304}]})
+    drawn = io.StringIO()
+    Console(width=80, file=drawn).print(render.table(columns, rows, folded=(running.MODEL,)))
+    lines = drawn.getvalue().splitlines()[1:]
+    assert [line.split()[0] for line in lines] == shown
+    assert lines[0].split()[1:] == [
+        "ready",
+        "131072",
+        "1",
+        "2",
+        "h",
+        "1",
+        "min",
+        "9.9",
+        "s",
+        "30",
+        "min",
+        "4194304",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ({"loading_for_s": 3.21, "expected_load_s": 8.4}, "Loading 'small': 3.2 s of about 8 s"),
+        ({"loading_for_s": 0.1, "expected_load_s": 0.2}, "Loading 'small': 0.1 s of about 1 s"),
+        ({"loading_for_s": 9.0, "expected_load_s": 8.4}, "Loading 'small': 9.0 s, expected about 8 s"),
+        ({"loading_for_s": 65.0, "expected_load_s": 90.0}, "Loading 'small': 1 min 5 s of about 1 min 30 s"),
+        ({"loading_for_s": 3.21}, "Loading 'small': 3.2 s"),
+        ({}, "Loading 'small' ..."),
+    ],
+)
+def test_a_load_says_how_far_it_is(times: dict[str, object], expected: str) -> None:
+    """What has passed and what may be needed; a load that takes longer does not hide it."""
+    assert list(running.sentences(EMPTY | {"residents": [a_load(**times), resident()]})) == [expected]
+
+
+def test_who_waits_and_what_failed_is_told() -> None:
+    """One request or several, with the longest wait; a reason for each model that does not load."""
+    told = EMPTY | {
+        "waiting": [
+            {"model_name": "a", "waiting": 1, "longest_wait_s": 0.52},
+            {"model_name": "b", "waiting": 3, "longest_wait_s": 12.0},
+        ],
+        "failed": [{"model_name": "c", "reason": "bad magic"}],
+    }
+    assert list(running.sentences(told)) == [
+        "Waiting for 'a': 1 request, for 0.5 s",
+        "Waiting for 'b': 3 requests, the longest for 12.0 s",
+        "Failed to load 'c': bad magic",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("swap", "expected"),
+    [
+        (
+            a_swap(),
+            [
+                "Last swap, 12 s ago: 'big' left, 'small' came; 'small' had waited 15.0 s while 'big' was busy",
+                "  waited 15.0 s, drain 1.2 s, stop 0.0 s, load 3.2 s, total 19.5 s",
+                "  asked by request req_1",
+            ],
+        ),
+        (
+            a_swap(error="bad magic", request_id=None, why="'big' was idle"),
+            [
+                "Last swap, 12 s ago: 'big' left, 'small' failed to load; 'big' was idle",
+                "  waited 15.0 s, drain 1.2 s, stop 0.0 s, load 3.2 s, total 19.5 s",
+                "  error: bad magic",
+            ],
+        ),
+        (
+            a_swap(from_model=None, why="there was room for it", request_id=None),
+            [
+                "Last swap, 12 s ago: 'small' came; there was room for it",
+                "  waited 15.0 s, load 3.2 s, total 19.5 s",
+            ],
+        ),
+        (
+            a_swap(to_model=None, why="the user asked for it", request_id=None, ago_s=125.0),
+            [
+                "Last swap, 2 min ago: 'big' left; the user asked for it",
+                "  drain 1.2 s, stop 0.0 s, total 19.5 s",
+            ],
+        ),
+        (
+            a_swap(to_model=None, why="'big' died: killed", request_id=None, total_s=0.0),
+            ["Last swap, 12 s ago: 'big' left; 'big' died: killed"],
+        ),
+    ],
+    ids=["swap", "failed", "came", "left", "died"],
+)
+def test_the_last_swap_says_who_why_and_how_long(swap: dict[str, Any], expected: list[str]) -> None:
+    """Who left, who came, why and when; where the time went; which request asked for it."""
+    assert list(running.sentences(EMPTY | {"last_swap": swap})) == expected
+
+
+def test_a_failure_is_told_once() -> None:
+    """A model whose load failed in the last swap is told among the failed ones, where it stays."""
+    failed = [{"model_name": "small", "reason": "bad magic"}]
+    told = EMPTY | {"failed": failed, "last_swap": a_swap(error="bad magic", request_id=None, ago_s=0.4)}
+    assert list(running.sentences(told)) == [
+        "Last swap, just now: 'big' left, 'small' failed to load; 'small' had waited 15.0 s while 'big' was busy",
+        "  waited 15.0 s, drain 1.2 s, stop 0.0 s, load 3.2 s, total 19.5 s",
+        "Failed to load 'small': bad magic",
+    ]
+
+
+def test_a_server_of_an_older_version_is_shown_as_far_as_it_tells() -> None:
+    """What came later than the server is left out, and nothing fails."""
+    young = {"loading_for_s", "expected_load_s", "idle_ttl_s"}
+    old = {key: value for key, value in a_load().items() if key not in young}
+    status = {"residents": [old], "waiting": [], "failed": []}
+    assert running.resident_table(status)[1] == [["small", "loading", "8192", "0", "-", "-", "4711"]]
+    assert list(running.sentences(status)) == ["Loading 'small' ..."]

@@ -1,0 +1,241 @@
+"""What search and show tell of repositories."""
+
+import io
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from rich.text import Text
+
+from gglib.cli.views import render
+from gglib.cli.views.search_results import (
+    FILE_COLUMNS,
+    FIT_STYLES,
+    file_rows,
+    rows_of,
+    search_lines,
+    show_legend,
+    show_lines,
+)
+from gglib.core.fit import GpuMemory, MachineMemory
+from gglib.core.found import FoundRepository, SearchResult
+from gglib.core.hub import Gate, HubFile, HubRepository
+from gglib.core.models import GgufFacts
+from gglib.core.offers import find_offers
+from gglib.library.search import ModelFinder, judged
+from gglib.testing import FakeHub
+
+GB = 10**9
+MEMORY = MachineMemory(total_bytes=64 * GB, available_bytes=12 * GB)
+LADDER = {"m-Q4_K_M.gguf": 5 * GB, "m-Q8_0.gguf": 9 * GB, "m-F16.gguf": 170 * GB, "m-F32.gguf": 340 * GB}
+
+
+def found(
+    sizes: Mapping[str, int], repo: str = "o/m-GGUF", *, memory: MachineMemory = MEMORY, **told: Any
+) -> FoundRepository:
+    """Return a repository as a machine sees it."""
+    files = tuple(HubFile(name=name, size_bytes=size) for name, size in sizes.items())
+
+    def read_facts(start: bytes) -> GgufFacts:
+        raise NotImplementedError
+
+    return judged(
+        HubRepository(repo=repo, revision="c" * 40, files=files, **told),
+        find_offers(files),
+        None,
+        finder=ModelFinder(hub=FakeHub(), memory=memory, context=8192, read_facts=read_facts),
+        max_size_bytes=None,
+    )
+
+
+def lines(*repositories: FoundRepository, width: int = 80, left_out: int = 0, **told: Any) -> list[str]:
+    """Return what a search prints."""
+    result = SearchResult(repositories=repositories, memory=MEMORY, left_out=left_out, **told)
+    return rows_of(search_lines(result, query="small coder", width=width))
+
+
+def test_a_repository_is_a_head_and_its_quantizations_by_how_they_fit() -> None:
+    """Words tell it, so that it is read without colours too; of what is too large the smallest will do."""
+    one = found(
+        LADDER, parameter_count=8 * GB, downloads=412_345, likes=130, updated_at=1_728_400_000, licence="mit"
+    )
+    assert lines(one) == [
+        "o/m-GGUF  8.0B, 412K downloads, 130 likes, 2024-10-08, mit",
+        "  fits       Q4_K_M* 5.0 GB, Q8_0 9.0 GB",
+        "  too large  F16 170.0 GB, 1 more",
+        "",
+        "Judged for 8192 tokens of context and 12.0 GB of free memory.",
+        "* is what gglib would take.",
+        "Fetch one:          gglib pull o/m-GGUF:Q4_K_M",
+        "See all its files:  gglib show o/m-GGUF",
+    ]
+
+
+def test_gates_and_projectors_are_said() -> None:
+    """Before anybody waits for a download that will not begin."""
+    sizes = {"m-Q8_0.gguf": GB, "mmproj-F16.gguf": GB}
+    automatic = lines(found(sizes, gate=Gate.AUTOMATIC), width=200)[0]
+    assert "sees images" in automatic
+    assert "accept its terms" in automatic
+    assert "authors must let you in" in lines(found(sizes, gate=Gate.MANUAL), width=200)[0]
+
+
+def test_nothing_that_is_to_be_chosen_is_marked() -> None:
+    """Several models, or none that fits: the first is an example of what to type."""
+    several = lines(found({"1B-Q8_0.gguf": GB, "3B-Q8_0.gguf": 3 * GB}))
+    assert not any("*" in line for line in several)
+    assert "Fetch one:          gglib pull o/m-GGUF/1B-Q8_0.gguf" in several
+    none = lines(found({"m-F16.gguf": 170 * GB}), found(LADDER, "o/other"))
+    assert "Fetch one:          gglib pull o/other:Q4_K_M" in none
+
+
+def test_a_graphics_processor_is_named() -> None:
+    """It is what the model has to fit into."""
+    memory = MachineMemory(
+        total_bytes=64 * GB,
+        available_bytes=32 * GB,
+        gpus=(GpuMemory(name="one", total_bytes=8 * GB, free_bytes=7 * GB),),
+    )
+    assert any("7.0 GB of free memory on the GPU" in line for line in lines(found(LADDER, memory=memory)))
+    unknown = MachineMemory(total_bytes=None, available_bytes=None)
+    assert any("does not tell" in line for line in lines(found(LADDER, memory=unknown)))
+
+
+def test_nothing_found_says_what_to_try() -> None:
+    """One sentence for each reason."""
+    assert lines() == ["The hub has no GGUF model for 'small coder': fewer or other words may find one."]
+    assert lines(left_out=1, too_large=1) == [
+        "'small coder' finds 1 repository, with nothing to pull that is small enough."
+    ]
+    assert "2 repositories" in lines(left_out=2, too_large=1)[0]
+    assert lines(left_out=1) == ["'small coder' finds 1 repository, with nothing to pull that gglib can use."]
+    assert "among the first 100 repositories" in lines(left_out=100, too_large=9, most_asked=100)[0]
+
+
+def test_a_search_that_ended_early_says_so() -> None:
+    """Where fewer are shown than were wanted, and the hub may have more."""
+    assert any("of the first 100 repositories" in line for line in lines(found(LADDER), most_asked=100))
+    assert not any("of the first" in line for line in lines(found(LADDER)))
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            [f"m-{label}.gguf" for label in ("Q2_K", "Q4_K_M", "UD-Q4_K_XL", "Q8_0", "IQ1_S", "F16")]
+        ),
+        st.integers(1, 30 * GB),
+        min_size=1,
+    ),
+    st.integers(3, 40),
+    st.integers(60, 120),
+    st.sampled_from(Gate),
+)
+def test_no_line_is_wider_than_the_terminal(
+    sizes: dict[str, int], name_length: int, width: int, gate: Gate
+) -> None:
+    """Whatever is found, and nothing is lost: every model that fits is there with its size."""
+    one = found(sizes, "o/" + "n" * name_length, downloads=10**9, licence="apache-2.0", gate=gate)
+    shown = rows_of(
+        search_lines(SearchResult(repositories=(one,), memory=MEMORY, left_out=0), query="m", width=width)
+    )
+    legend_start = shown.index("")
+    assert all(len(line) <= width for line in shown[:legend_start])
+    text = " ".join(line.strip() for line in shown)
+    for model in one.found[:1]:
+        assert model.offer.label in text
+    assert render.size(one.found[0].offer.size_bytes) in text
+
+
+def test_lines_are_as_full_as_they_may_be() -> None:
+    """Of all widths each holds, and some line reaches it."""
+    one = found({f"m-Q{bits}_{kind}.gguf": bits * GB for bits in (2, 3, 4) for kind in ("K", "K_S", "K_M")})
+    widest = {width: max(map(len, lines(one, width=width)[1:-5])) for width in range(40, 100)}
+    assert all(length <= width for width, length in widest.items())
+    assert any(length == width for width, length in widest.items())
+
+
+def test_what_the_hub_says_cannot_reach_the_terminal_as_a_command() -> None:
+    """Names of licences are anybody's text."""
+    text = "\n".join(lines(found(LADDER, licence="\x1b[2J\u202e")))
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+def test_files_are_rows_that_say_what_each_is() -> None:
+    """A model's fit is said once, with its first file."""
+    one = found(
+        {
+            "README.md": 5_000,
+            "d/m-Q8_0-00001-of-00002.gguf": 90 * GB,
+            "d/m-Q8_0-00002-of-00002.gguf": 90 * GB,
+            "m-Q4_0.gguf": GB,
+            "mmproj-F16.gguf": GB,
+            "x-Q6_K-00001-of-00002.gguf": GB,
+            "m.gguf.part1of2": GB,
+            "\x1b[2J.gguf": GB,
+        }
+    )
+    assert [dict(zip(FILE_COLUMNS, row, strict=True)) for row in file_rows(one)] == [
+        {"SIZE": size, "QUANT": quant, "FIT": fit, "WHAT": what, "FILE": file}
+        for size, quant, fit, what, file in (
+            ("1.0 GB", "Q4_0", "fits", "model", "m-Q4_0.gguf"),
+            ("90.0 GB", "Q8_0", "too large", "shard 1/2", "d/m-Q8_0-00001-of-00002.gguf"),
+            ("90.0 GB", "Q8_0", "-", "shard 2/2", "d/m-Q8_0-00002-of-00002.gguf"),
+            ("1.0 GB", "-", "-", "unsafe name", r"\x1b[2J.gguf"),
+            ("5 kB", "-", "-", "other", "README.md"),
+            ("1.0 GB", "-", "-", "piece", "m.gguf.part1of2"),
+            ("1.0 GB", "-", "-", "mmproj", "mmproj-F16.gguf"),
+            ("1.0 GB", "-", "-", "incomplete", "x-Q6_K-00001-of-00002.gguf"),
+        )
+    ]
+
+
+def test_a_repository_alone_has_its_revision_and_one_thing_to_type() -> None:
+    """Where it has no model, it is said why."""
+    one = found(LADDER)
+    assert rows_of(show_lines(one, width=200)) == ["o/m-GGUF  0 downloads, 0 likes, revision cccccccccccc"]
+    assert show_legend(one)[-1] == "Fetch one:          gglib pull o/m-GGUF:Q4_K_M"
+    assert show_legend(found({"README.md": 1})) == [
+        "o/m-GGUF has no GGUF model: 'gglib search m' may find a repository that has it as one."
+    ]
+
+
+def test_nothing_is_offered_to_fetch_where_nothing_fits() -> None:
+    """A command that is refused at once is no advice; of several repositories one that fits is the example."""
+    large = found({"m-F16.gguf": 170 * GB})
+    for told in (lines(large), show_legend(large)):
+        assert not any("gglib pull" in line for line in told)
+        assert any(line.startswith("Nothing here fits") for line in told)
+    several = {"1B-Q8_0.gguf": GB, "3B-Q8_0.gguf": 3 * GB}
+    assert "Fetch one:          gglib pull o/two/1B-Q8_0.gguf" in lines(large, found(several, "o/two"))
+
+
+def test_what_is_typed_is_quoted() -> None:
+    """Names of files may have blanks."""
+    (line,) = [line for line in show_legend(found({"my model.gguf": GB})) if "gglib pull" in line]
+    assert line.endswith("gglib pull 'o/m-GGUF/my model.gguf'")
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_colours_are_for_terminals(is_terminal: bool) -> None:  # noqa: FBT001
+    """The same words go to a pipe."""
+    result = SearchResult(repositories=(found(LADDER),), memory=MEMORY, left_out=0)
+    out = io.StringIO()
+    colours: Literal["standard", "auto"] = "standard" if is_terminal else "auto"
+    console = Console(file=out, force_terminal=is_terminal, color_system=colours, soft_wrap=True)
+    for line in search_lines(result, query="m", width=80):
+        console.print(Text.assemble(*line))
+    green = "\x1b[32m  fits       \x1b[0m"
+    assert (green in out.getvalue()) is is_terminal
+    assert out.getvalue().count("  fits       ") == 1
+
+
+def test_cells_of_a_table_may_have_a_style() -> None:
+    """By what is in them."""
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, color_system="standard", width=80)
+    console.print(render.table(("A", "B"), [("fits", "x")], styles=FIT_STYLES))
+    assert "\x1b[32mfits" in out.getvalue()

@@ -1,0 +1,120 @@
+"""What the hub says instead of an answer, and what a person reads."""
+
+from itertools import product
+
+import pytest
+
+from gglib.core.errors import (
+    GatedRepositoryError,
+    HubBusyError,
+    HubError,
+    HubUnreachableError,
+    RepositoryNotFoundError,
+)
+from gglib.hf.api_errors import Asked, refusal, retry_after_s
+
+ASKED = Asked(endpoint="https://hub.example", repo="ada/coder", revision="v2", file="m.gguf")
+AS_SOMEBODY = Asked(endpoint="https://hub.example", repo="ada/coder", had_token=True)
+SEARCH = Asked(endpoint="https://hub.example")
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "asked", "kind", "words"),
+    [
+        (
+            401,
+            {"x-error-code": "GatedRepo"},
+            ASKED,
+            GatedRepositoryError,
+            ["https://hub.example/ada/coder", "HF_TOKEN"],
+        ),
+        (
+            403,
+            {"x-error-code": "GatedRepo"},
+            AS_SOMEBODY,
+            GatedRepositoryError,
+            ["https://hub.example/ada/coder"],
+        ),
+        (
+            403,
+            {"x-error-message": "Forbidden: fine-grained"},
+            AS_SOMEBODY,
+            GatedRepositoryError,
+            ["fine-grained"],
+        ),
+        (404, {"x-error-code": "RevisionNotFound"}, ASKED, RepositoryNotFoundError, ["'v2'"]),
+        (404, {"x-error-code": "EntryNotFound"}, ASKED, RepositoryNotFoundError, ["'m.gguf'"]),
+        (401, {"x-error-code": "RepoNotFound"}, ASKED, RepositoryNotFoundError, ["ada/coder", "HF_TOKEN"]),
+        (404, {"x-error-code": "RepoNotFound"}, AS_SOMEBODY, RepositoryNotFoundError, ["your token"]),
+        (404, {}, ASKED, RepositoryNotFoundError, ["ada/coder"]),
+        (
+            403,
+            {"x-error-message": "Access to this resource is disabled."},
+            ASKED,
+            RepositoryNotFoundError,
+            ["disabled"],
+        ),
+        (
+            401,
+            {"x-error-message": "Invalid credentials in Authorization header"},
+            AS_SOMEBODY,
+            HubError,
+            ["HF_TOKEN"],
+        ),
+        (403, {}, SEARCH, HubError, ["HF_ENDPOINT"]),
+        (404, {}, SEARCH, HubError, ["HF_ENDPOINT"]),
+        (429, {"retry-after": "9"}, ASKED, HubBusyError, ["9 s", "HF_TOKEN"]),
+        (429, {}, AS_SOMEBODY, HubBusyError, ["later"]),
+        (503, {}, ASKED, HubUnreachableError, ["503", "still work"]),
+        (408, {}, ASKED, HubUnreachableError, ["408"]),
+        (400, {"x-error-message": "no"}, ASKED, HubError, ["400", "no"]),
+    ],
+)
+def test_each_says_what_to_do(
+    status: int, headers: dict[str, str], asked: Asked, kind: type[HubError], words: list[str]
+) -> None:
+    """Each refusal is its leaf, and names what a person needs to go on."""
+    error = refusal(status, headers, asked)
+    assert type(error) is kind
+    assert [word for word in words if word not in str(error)] == []
+
+
+def test_each_is_one_sentence_on_one_line() -> None:
+    """Whatever the hub says, a line comes of it that ends in a full stop and moves no cursor."""
+    codes = ["", "GatedRepo", "RepoNotFound", "RevisionNotFound", "EntryNotFound", "Surprise"]
+    messages = ["", "x" * 10_000, "a\x1b[2J\r\nb", "Invalid credentials", "."]
+    for status, code, message, asked in product(
+        range(400, 600, 7), codes, messages, (ASKED, AS_SOMEBODY, SEARCH)
+    ):
+        text = str(refusal(status, {"x-error-code": code, "x-error-message": message}, asked))
+        assert text.endswith(".")
+        assert text.isprintable()
+        assert len(text) < 600
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7),
+        ({"retry-after": " 0 "}, 0),
+        ({"retry-after": "-7"}, None),
+        ({"retry-after": "²"}, None),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, None),
+        ({"retry-after": "9" * 5000}, None),
+        ({"ratelimit": '"api";r=0;t=55'}, 55),
+        ({"ratelimit": '"api";r=12;t=55'}, None),
+        ({"ratelimit": "garbage"}, None),
+    ],
+)
+def test_patience_is_read_in_both_forms(headers: dict[str, str], seconds: int | None) -> None:
+    """Seconds to wait are in Retry-After, or in the draft's header where nothing is left; else unknown."""
+    assert retry_after_s(headers) == seconds
+
+
+def test_a_secret_in_the_address_is_not_shown() -> None:
+    """Who and with which password is in an endpoint stays there."""
+    asked = Asked(endpoint="https://me:secret@hub.example:8443/hf", repo="a/b")
+    assert asked.page == "https://hub.example:8443/hf/a/b"
+    for status, code in product((401, 403, 404, 418, 429, 500), ("", "GatedRepo", "RepoNotFound")):
+        assert "secret" not in str(refusal(status, {"x-error-code": code}, asked))

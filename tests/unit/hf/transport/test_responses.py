@@ -1,0 +1,165 @@
+"""What an answer to a request for a file means."""
+
+import pytest
+
+from gglib.core.errors import GatedRepositoryError, HubError, RepositoryNotFoundError
+from gglib.core.hub import RemoteFile
+from gglib.hf.transport.responses import (
+    ChangedError,
+    LostError,
+    PatienceError,
+    asked_for,
+    linked_sha256,
+    raise_for,
+    read_body,
+    strong,
+    unsatisfied_total,
+    validator_of,
+    wait_asked_s,
+)
+
+HUB = "https://hub.example"
+NOW = 1_767_323_045.0  # 2026-01-02 03:04:05 UTC
+IN_REPOSITORY = RemoteFile(name="m.gguf", repo="ada/m", revision="c" * 40)
+AT_ADDRESS = RemoteFile(name="m.gguf", url="https://other/m.gguf")
+
+
+def test_the_whole_file_begins_at_its_beginning() -> None:
+    """Whatever part was asked for."""
+    body = read_body(200, {"Content-Length": "10", "ETag": '"v"'}, first_byte=7, is_chunked=False)
+    assert (body.first_byte, body.length_bytes, body.total_bytes, body.etag, body.is_part) == (
+        0,
+        10,
+        10,
+        '"v"',
+        False,
+    )
+
+
+def test_a_part_says_how_long_the_whole_is() -> None:
+    """Or, with a star, does not."""
+    body = read_body(206, {"Content-Range": "bytes 7-9/10"}, first_byte=7, is_chunked=False)
+    assert (body.first_byte, body.length_bytes, body.total_bytes, body.is_part) == (7, 3, 10, True)
+    assert (
+        read_body(206, {"Content-Range": "bytes 7-9/*"}, first_byte=7, is_chunked=False).total_bytes is None
+    )
+
+
+@pytest.mark.parametrize(
+    "sent", ["bytes 0-9/10", "bytes 8-9/10", "bytes 7-9", "items 7-9/10", "", "bytes -3/10"]
+)
+def test_another_part_than_was_asked_for_is_not_taken(sent: str) -> None:
+    """It would be put in the wrong place."""
+    with pytest.raises(ChangedError):
+        read_body(206, {"Content-Range": sent}, first_byte=7, is_chunked=False)
+
+
+def test_a_body_without_an_end_of_its_own_is_not_taken() -> None:
+    """A cut could not be told from its end; chunks have one."""
+    with pytest.raises(HubError, match="how long"):
+        read_body(200, {}, first_byte=0, is_chunked=False)
+    assert read_body(200, {}, first_byte=0, is_chunked=True).length_bytes is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After": "Fri, 02 Jan 2026 03:04:15 GMT"}, 10.0),
+        ({"Retry-After": "Fri, 02 Jan 2026 03:04:00 GMT"}, 0.0),
+        ({"Retry-After": "soon"}, None),
+        ({"RateLimit": '"api";r=0;t=55'}, 56.0),
+        ({"RateLimit": '"api";r=3;t=55'}, None),
+        ({}, None),
+    ],
+)
+def test_a_server_says_how_long_it_wants_to_be_left_alone(
+    headers: dict[str, str], expected: float | None
+) -> None:
+    """In seconds, as a date, or in the draft's header, which the hub sends."""
+    assert wait_asked_s(headers, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "file", "is_hub", "error"),
+    [
+        (429, {}, IN_REPOSITORY, True, PatienceError),
+        (503, {"Retry-After": "3"}, AT_ADDRESS, False, PatienceError),
+        (503, {}, IN_REPOSITORY, True, LostError),
+        (500, {}, AT_ADDRESS, False, LostError),
+        (408, {}, AT_ADDRESS, False, LostError),
+        (403, {}, IN_REPOSITORY, False, LostError),
+        (404, {}, IN_REPOSITORY, False, LostError),
+        (401, {"X-Error-Code": "GatedRepo"}, IN_REPOSITORY, True, GatedRepositoryError),
+        (401, {"X-Error-Code": "RepoNotFound"}, IN_REPOSITORY, True, RepositoryNotFoundError),
+        (404, {"x-error-code": "EntryNotFound"}, IN_REPOSITORY, True, RepositoryNotFoundError),
+        (404, {}, AT_ADDRESS, False, RepositoryNotFoundError),
+        (403, {}, AT_ADDRESS, False, GatedRepositoryError),
+        (418, {}, AT_ADDRESS, False, HubError),
+    ],
+)
+def test_an_answer_without_the_file_says_whether_to_try_again(
+    *, status: int, headers: dict[str, str], file: RemoteFile, is_hub: bool, error: type[Exception]
+) -> None:
+    """An address that the hub signed and somebody else refuses has expired: the hub is asked for another one."""
+    with pytest.raises(error):
+        raise_for(status, headers, asked_for(file, HUB, has_token=False), is_hub=is_hub, now=NOW)
+
+
+def test_a_file_is_no_error() -> None:
+    """Whole or in part."""
+    for status in (200, 206):
+        raise_for(status, {}, asked_for(AT_ADDRESS, HUB, has_token=False), is_hub=False, now=NOW)
+
+
+def test_only_a_strong_tag_names_one_version() -> None:
+    """RFC 9110, 13.1.5: a weak one must not stand in If-Range."""
+    assert [strong(tag) for tag in ('"v"', 'W/"v"', "v", None)] == ['"v"', None, None, None]
+
+
+def test_the_hub_names_the_hash_of_a_large_file() -> None:
+    """For a small one it is git's, which is another hash."""
+    assert linked_sha256({"X-Linked-Etag": f'"{"aB" * 32}"'}) == "ab" * 32
+    assert linked_sha256({"X-Linked-Etag": f'"{"a" * 40}"'}) is None
+    assert linked_sha256({}) is None
+
+
+def test_an_answer_416_says_how_long_the_file_is() -> None:
+    """If it says anything."""
+    assert unsatisfied_total({"Content-Range": "bytes */10"}) == 10
+    assert unsatisfied_total({}) is None
+
+
+def test_numbers_that_no_file_has_are_not_read() -> None:
+    """Python refuses to make a number of thousands of digits, which would be no error of ours."""
+    digits = "9" * 5000
+    for sent in (f"bytes 0-{digits}/*", f"bytes 0-9/{digits}", "bytes 0-\u0669/10"):
+        with pytest.raises(ChangedError):
+            read_body(206, {"Content-Range": sent}, first_byte=0, is_chunked=False)
+    assert unsatisfied_total({"Content-Range": f"bytes */{digits}"}) is None
+    assert wait_asked_s({"Retry-After": f"Mon, 01 Jan 2024 00:00:00 {digits[:30]}"}, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "validator"),
+    [
+        ({"ETag": '"v"', "Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT"}, '"v"'),
+        ({"ETag": 'W/"v"'}, 'W/"v"'),
+        ({"Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT"}, "Fri, 02 Jan 2026 03:04:05 GMT"),
+        (
+            {"Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT", "Date": "Fri, 02 Jan 2026 03:04:06 GMT"},
+            "Fri, 02 Jan 2026 03:04:05 GMT",
+        ),
+        ({"Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT", "Date": "Fri, 02 Jan 2026 03:04:05 GMT"}, None),
+        ({"Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT", "Date": "now"}, None),
+        ({"Last-Modified": "yesterday"}, None),
+        ({"ETag": f'"{"v" * 2000}"'}, None),
+        ({"ETag": "  "}, None),
+        ({}, None),
+    ],
+)
+def test_a_validator_is_the_etag_else_a_date_that_is_over(
+    headers: dict[str, str], validator: str | None
+) -> None:
+    """Within the second that a date names, the file may change again and keep it."""
+    assert validator_of(headers) == validator

@@ -1,0 +1,207 @@
+"""What a file is called, what is refused, and what reaches the store."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gglib.core.errors import InvalidGgufError, ModelExistsError
+from gglib.core.models import GgufFacts
+from gglib.library.add import (
+    AddRequest,
+    ModelFiles,
+    add_model,
+    default_name,
+)
+from gglib.testing import FakeCatalog
+
+
+@dataclass(frozen=True)
+class Files:
+    """What a reader found."""
+
+    facts: GgufFacts
+    paths: tuple[Path, ...]
+    size_bytes: int = 7
+
+
+def reads(path: Path) -> ModelFiles:
+    """Stand for the reader of headers: every file is a llama in one piece."""
+    return Files(GgufFacts(architecture="llama"), (path,))
+
+
+@pytest.fixture(name="file")
+def make_file(tmp_path: Path) -> Path:
+    """Return a file that exists."""
+    path = tmp_path / "My Model.Q4_K_M.gguf"
+    path.write_bytes(b"GGUF")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("file_name", "name"),
+    [
+        ("SmolLM2-135M-Instruct.Q4_1.gguf", "SmolLM2-135M-Instruct-Q4_1"),
+        ("qwen2.5-7b-instruct-q4_k_m.gguf", "qwen2.5-7b-instruct-q4_k_m"),
+        ("gemma-3.IQ2_XXS.GGUF", "gemma-3-IQ2_XXS"),
+        ("big-00001-of-00003.gguf", "big"),
+        ("big.BF16-00002-of-00002.gguf", "big-BF16"),
+        ("a  strange (name).gguf", "a-strange-name"),
+        ("no-ending", "no-ending"),
+        (".hidden.gguf", "hidden"),
+        ("größe.gguf", "größe"),
+        ("हिन्दी.gguf", "हिन्दी"),
+        ("தமிழ் 7B.Q4_K_M.gguf", "தமிழ்-7B-Q4_K_M"),
+        ("Me\u0301lodie.gguf", "M\u00e9lodie"),
+        ("q\u0323\u0307.gguf", "q\u0323\u0307"),
+        ("क\u200dष.gguf", "कष"),
+        ("\u0301x.gguf", "x"),
+        ("a - b.gguf", "a-b"),
+        ("cafe\udcff.gguf", "cafe"),
+        ("e\u0302\u0323" + "q\u0323" * 60 + ".gguf", "\u1ec7" + "q\u0323" * 49),
+    ],
+)
+def test_a_name_is_made_from_the_file(file_name: str, name: str) -> None:
+    """Ending, shard number and odd characters go; versions with dots stay; the quantization stays readable."""
+    assert default_name(Path(file_name)) == name
+
+
+async def test_names_are_stored_composed(file: Path) -> None:
+    """A name and an alias that were typed in NFD are found by what a keyboard types."""
+    added = await add_model(
+        AddRequest(path=file, name="Me\u0301lodie", aliases=("e\u0301",)), FakeCatalog(), reads
+    )
+    assert (added.name, added.aliases) == ("M\u00e9lodie", ("\u00e9",))
+
+
+@pytest.mark.parametrize("is_directory", [True, False])
+async def test_a_name_that_is_not_utf8_is_refused_in_a_sentence(
+    tmp_path: Path, *, is_directory: bool
+) -> None:
+    """The file or its directory: no JSON could carry the path. The sentence can be printed."""
+    odd = tmp_path / os.fsdecode(b"caf\xe9.gguf")
+    path = odd / "a.gguf" if is_directory else odd
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"GGUF")
+    with pytest.raises(InvalidGgufError) as caught:
+        await add_model(AddRequest(path=path), FakeCatalog(), reads)
+    shown = str(path).replace("\udce9", r"\udce9")
+    assert str(caught.value) == (
+        f"{shown} cannot be added: its name is not UTF-8; rename the file or its directory."
+    )
+    assert str(caught.value).isprintable()
+
+
+async def test_a_shard_that_is_not_utf8_is_refused(file: Path) -> None:
+    """All files of a model are looked at."""
+
+    def split(path: Path) -> ModelFiles:
+        return Files(GgufFacts(architecture="llama"), (path, path.with_name("b\udcff.gguf")))
+
+    with pytest.raises(InvalidGgufError, match="not UTF-8"):
+        await add_model(AddRequest(path=file), FakeCatalog(), split)
+
+
+async def test_a_nul_in_a_path_is_a_sentence() -> None:
+    """A program that posts one gets an answer, not a crash."""
+    with pytest.raises(InvalidGgufError, match=r"a\\x00b cannot be added: no file can have this name\."):
+        await add_model(AddRequest(path=Path("/a\0b")), FakeCatalog(), reads)
+
+
+async def test_what_was_asked_for_reaches_the_store(file: Path) -> None:
+    """Names, facts and size are stored, under the absolute path."""
+    store = FakeCatalog()
+    added = await add_model(AddRequest(path=file, aliases=("m",)), store, reads)
+    assert (added.name, added.aliases, added.size_bytes) == ("My-Model-Q4_K_M", ("m",), 7)
+    assert added.paths == (file,)
+    assert (await store.list_models()) == [added]
+
+
+async def test_a_relative_path_becomes_absolute(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is started elsewhere finds the file."""
+    monkeypatch.chdir(file.parent)
+    added = await add_model(AddRequest(path=Path("..") / file.parent.name / file.name), FakeCatalog(), reads)
+    assert added.paths == (file,)
+
+
+async def test_a_link_keeps_its_own_name(file: Path) -> None:
+    """Caches keep readable links to files that are named by a hash: the link is what is added."""
+    link = file.with_name("readable.gguf")
+    link.symlink_to(file)
+    added = await add_model(AddRequest(path=link), FakeCatalog(), reads)
+    assert (added.name, added.paths) == ("readable", (link,))
+
+
+async def test_a_later_shard_brings_the_whole_model(tmp_path: Path) -> None:
+    """Whichever shard was named, the model has all of them, the first one first."""
+    shards = tuple(tmp_path / f"big-0000{number}-of-00002.gguf" for number in (1, 2))
+    for shard in shards:
+        shard.write_bytes(b"GGUF")
+    files = Files(GgufFacts(architecture="llama"), shards)
+    added = await add_model(AddRequest(path=shards[1]), FakeCatalog(), lambda _: files)
+    assert (added.name, added.paths) == ("big", shards)
+
+
+async def test_a_projector_is_refused(file: Path) -> None:
+    """The companion of a vision model is not a model, which is said."""
+    projector = Files(GgufFacts(architecture="clip"), (file,))
+    with pytest.raises(InvalidGgufError, match="projector"):
+        await add_model(AddRequest(path=file), FakeCatalog(), lambda _: projector)
+
+
+async def test_a_broken_file_is_named_with_the_reason(file: Path) -> None:
+    """The reader's phrase becomes a sentence that names the file."""
+
+    def fails(_: Path) -> ModelFiles:
+        raise InvalidGgufError("its header holds nothing")
+
+    with pytest.raises(InvalidGgufError) as raised:
+        await add_model(AddRequest(path=file), FakeCatalog(), fails)
+    assert str(raised.value) == "My Model.Q4_K_M.gguf cannot be added: its header holds nothing."
+
+
+async def test_the_same_file_and_a_taken_name_are_different_mistakes(file: Path) -> None:
+    """The same file again says what it is already; another file with that name says how to call it."""
+    store = FakeCatalog()
+    await add_model(AddRequest(path=file, name="m"), store, reads)
+    with pytest.raises(ModelExistsError, match="is in the catalogue already, as 'm'"):
+        await add_model(AddRequest(path=file, name="m"), store, reads)
+    other = file.with_name("other.gguf")
+    other.write_bytes(b"GGUF")
+    with pytest.raises(ModelExistsError, match="--name"):
+        await add_model(AddRequest(path=other, name="m"), store, reads)
+    assert len(await store.list_models()) == 1
+
+
+@pytest.mark.parametrize(
+    ("facts", "what"),
+    [
+        (GgufFacts(architecture="clip"), "projector"),
+        (GgufFacts(architecture="llama", kind="mmproj"), "projector"),
+        (GgufFacts(architecture="llama", kind="adapter"), "LoRA"),
+    ],
+)
+async def test_what_goes_with_a_model_is_none(file: Path, facts: GgufFacts, what: str) -> None:
+    """A projector and an adapter are refused, each with what it is."""
+    with pytest.raises(InvalidGgufError, match=what):
+        await add_model(AddRequest(path=file), FakeCatalog(), lambda path: Files(facts, (path,)))
+
+
+async def test_what_is_known_of_a_download_reaches_the_store(file: Path) -> None:
+    """Hashes, and that gglib may delete the file, are kept."""
+    request = AddRequest(path=file, hashes=("a" * 64,), is_downloaded=True)
+    added = await add_model(request, FakeCatalog(), reads)
+    assert (added.hashes, added.is_downloaded) == (("a" * 64,), True)
+
+
+async def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
+    """To open a pipe would wait for whoever writes into it: for ever, in a server that was named one."""
+    pipe = tmp_path / "pipe.gguf"
+    os.mkfifo(pipe)
+
+    def never(path: Path) -> ModelFiles:
+        raise AssertionError(path)
+
+    with pytest.raises(InvalidGgufError, match="no file"):
+        await add_model(AddRequest(path=pipe), FakeCatalog(), never)

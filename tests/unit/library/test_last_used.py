@@ -1,0 +1,98 @@
+"""When models were used last reaches the catalogue, and never disturbs who serves."""
+
+import asyncio
+import logging
+
+import pytest
+
+from gglib.core.errors import CatalogError
+from gglib.core.models import ModelSummary
+from gglib.library.last_used import LastUses, written_regularly
+from gglib.testing import FakeCatalog
+
+
+class Used:
+    """Gathers ids as a runtime does."""
+
+    def __init__(self) -> None:
+        self.ids: set[int] = set()
+
+    def take(self) -> set[int]:
+        """Hand over what was gathered."""
+        taken, self.ids = self.ids, set()
+        return taken
+
+
+@pytest.fixture(name="used")
+def make_used() -> Used:
+    """Return what gathers."""
+    return Used()
+
+
+@pytest.fixture(name="catalog")
+def make_catalog() -> FakeCatalog:
+    """Return a catalogue of two models."""
+    return FakeCatalog([ModelSummary(id=1, name="a"), ModelSummary(id=2, name="b")])
+
+
+async def times(catalog: FakeCatalog) -> list[int | None]:
+    """Return when each model was used last."""
+    return [model.last_used_at for model in await catalog.list_models()]
+
+
+async def test_what_was_used_is_written_with_the_time(catalog: FakeCatalog, used: Used) -> None:
+    """Whoever answered since the last time gets this moment in whole seconds; the others keep theirs."""
+    now = 1_700_000_000.7
+    uses = LastUses(used.take, catalog, lambda: now)
+    used.ids = {1}
+    await uses.write()
+    now += 60
+    used.ids = {2}
+    await uses.write()
+    assert await times(catalog) == [1_700_000_000, 1_700_000_060]
+
+
+async def test_what_could_not_be_written_is_not_lost(
+    catalog: FakeCatalog, used: Used, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A catalogue that fails is complained of once, raises nothing, and has it all when it is well again."""
+    uses = LastUses(used.take, catalog, lambda: 5.0)
+    used.ids = {1}
+    catalog.fails_with = CatalogError("The disk is full.")
+    with caplog.at_level(logging.WARNING):
+        await uses.write()
+        await uses.write()
+    assert [record.getMessage() for record in caplog.records] == [
+        "when models were used cannot be noted: The disk is full."
+    ]
+    catalog.fails_with = None
+    await uses.write()
+    assert await times(catalog) == [5, None]
+
+
+async def test_it_is_written_after_each_pause_and_at_the_end(catalog: FakeCatalog, used: Used) -> None:
+    """Between two pauses nothing is written; what was used last of all is written when the block ends."""
+    pauses: asyncio.Queue[None] = asyncio.Queue()
+    written = asyncio.Event()
+
+    def take() -> set[int]:
+        written.set()
+        return used.take()
+
+    async with written_regularly(LastUses(take, catalog, lambda: 5.0), pauses.get):
+        used.ids = {1}
+        assert await times(catalog) == [None, None]
+        pauses.put_nowait(None)
+        await written.wait()
+        used.ids = {2}
+        assert (await times(catalog))[1] is None
+    assert await times(catalog) == [5, 5]
+
+
+async def test_a_block_that_fails_writes_all_the_same(catalog: FakeCatalog, used: Used) -> None:
+    """A server that ends with an error does not forget what was used."""
+    used.ids = {1}
+    with pytest.raises(ZeroDivisionError):
+        async with written_regularly(LastUses(used.take, catalog, lambda: 5.0), asyncio.Event().wait):  # type: ignore[arg-type] # never returns
+            raise ZeroDivisionError
+    assert await times(catalog) == [5, None]

@@ -1,0 +1,378 @@
+"""What a search brings, and how memory is judged; the hub is a value here."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gglib.core.context import FALLBACK_TRAINED_CONTEXT, UNLIMITED_CONTEXT
+from gglib.core.errors import (
+    GatedRepositoryError,
+    HubBusyError,
+    InvalidGgufError,
+    NoSuchChoiceError,
+    UnsafeNameError,
+)
+from gglib.core.fit import Fit, MachineMemory, estimate
+from gglib.core.found_json import search_json, shown_json
+from gglib.core.gguf_names import FileKind
+from gglib.core.hub import Gate, HubFile, HubRepository, HubSort, RemoteFile
+from gglib.core.models import GgufFacts
+from gglib.core.offers import Offers, find_offers
+from gglib.core.pull_target import PullTarget
+from gglib.library import search
+from gglib.library.search import (
+    HEADER_BYTES,
+    HEADERS_AT_ONCE,
+    MAX_LIMIT,
+    ModelFinder,
+)
+from gglib.testing import FakeHub
+
+GB = 10**9
+HEADER = b"header"
+FACTS = GgufFacts(
+    architecture="llama",
+    quantization="Q4_K_M",
+    parameter_count=8 * GB,
+    trained_context=4096,
+    block_count=32,
+    embedding_length=4096,
+    head_count=32,
+    head_count_kv=8,
+)
+LADDER = ("o/m", {"m-Q4_K_M.gguf": 5 * GB, "m-Q8_0.gguf": 9 * GB, "m-F16.gguf": 70 * GB})
+
+
+Told = tuple[str, Mapping[str, int | bytes], Mapping[str, Any]]
+"""A repository: its name, the sizes of its files, what else the hub says of it."""
+
+
+class Hub(FakeHub):
+    """A hub whose files all have the same start; it remembers what it was asked, and lets reads wait at a gate."""
+
+    def __init__(
+        self,
+        *repositories: Told,
+        start: Callable[[], bytes] = lambda: HEADER,
+        gate: asyncio.Event | None = None,
+    ) -> None:
+        super().__init__()
+        self.asked: list[object] = []
+        self.skipped: list[int] = []
+        """How many of the best each search passed over."""
+        self.reading = 0
+        self.most_reading = 0
+        self.is_busy = asyncio.Event()
+        """Set once as many read as may."""
+        self._start = start
+        self._gate = gate
+        for repo, sizes, told in repositories:
+            self.add_repository(repo, sizes, **told)
+
+    async def search(self, query: str, *, sort: HubSort, limit: int, skip: int = 0) -> list[HubRepository]:
+        self.asked.append((query, sort, limit))
+        self.skipped.append(skip)
+        return await super().search(query, sort=sort, limit=limit, skip=skip)
+
+    async def read_start(self, file: RemoteFile, length_bytes: int) -> bytes:
+        self.asked.append((file.repo, file.name, length_bytes))
+        self.reading += 1
+        self.most_reading = max(self.most_reading, self.reading)
+        if self.reading == HEADERS_AT_ONCE:
+            self.is_busy.set()
+        try:
+            if self._gate is not None:
+                await self._gate.wait()
+            return self._start()
+        finally:
+            self.reading -= 1
+
+
+def repository(repo: str, sizes: Mapping[str, int | bytes], **told: Any) -> Told:
+    """Return a repository with files of these sizes."""
+    return repo, sizes, told
+
+
+def finder(
+    hub: Hub, *, free_bytes: int = 12 * GB, context: int = 2048, headers_wait_s: float = 60
+) -> ModelFinder:
+    """Return what searches for a machine with so much free memory."""
+
+    def read_facts(start: bytes) -> GgufFacts:
+        if start != HEADER:
+            raise InvalidGgufError("no header")
+        return FACTS
+
+    return ModelFinder(
+        hub=hub,
+        memory=MachineMemory(total_bytes=64 * GB, available_bytes=free_bytes),
+        context=context,
+        read_facts=read_facts,
+        headers_wait_s=headers_wait_s,
+    )
+
+
+async def test_each_quantization_is_judged_by_one_header() -> None:
+    """One short read a repository tells the shape for all of them; what is suggested is what a pull would take."""
+    hub = Hub(repository(*LADDER))
+    (found,) = (await finder(hub).search("m", sort=HubSort.LIKES, limit=3)).repositories
+    assert hub.asked == [("m", HubSort.LIKES, 3), ("o/m", "m-Q4_K_M.gguf", HEADER_BYTES)]
+    assert [one.offer.label for one in found.found] == ["Q4_K_M", "Q8_0", "F16"]
+    for one in found.found:
+        facts = replace(FACTS, quantization=one.offer.quantization)
+        assert one.need == estimate(facts, weights_bytes=one.offer.size_bytes, context=2048, slots=one.slots)
+        assert one.need.is_exact
+    assert found.found[0].fit is Fit.FITS
+    assert found.found[-1].fit is Fit.TOO_LARGE
+    assert found.suggested is found.found[0].offer
+    assert (found.architecture, found.parameter_count, found.trained_context) == ("llama", 8 * GB, 4096)
+
+
+@pytest.mark.parametrize(("context", "judged"), [(2048, 2048), (8192, 4096), (UNLIMITED_CONTEXT, 4096)])
+async def test_memory_is_judged_for_no_more_than_the_model_was_trained_for(context: int, judged: int) -> None:
+    """That is what it would be launched with."""
+    found = await finder(Hub(repository(*LADDER)), context=context).show(PullTarget(repo="o/m"))
+    assert found.context == judged
+    expected = estimate(FACTS, weights_bytes=GB, context=judged, slots=found.found[0].slots)
+    assert found.found[0].need.kv_bytes == expected.kv_bytes
+
+
+def refuse() -> bytes:
+    """Refuse to give a header."""
+    raise GatedRepositoryError("gated")
+
+
+@pytest.mark.parametrize("start", [refuse, lambda: b"<html>"])
+async def test_without_a_header_it_is_guessed(start: Callable[[], bytes]) -> None:
+    """Gated or broken: what the hub says of the model serves instead, and the estimate says so."""
+    hub = Hub(repository(*LADDER, parameter_count=7 * GB, trained_context=1024), start=start)
+    (found,) = (await finder(hub).search("m")).repositories
+    assert found.context == 1024
+    assert found.parameter_count == 7 * GB
+    assert not found.found[0].need.is_exact
+    assert found.found[0].need == estimate(
+        None, weights_bytes=5 * GB, context=1024, slots=4, parameter_count=7 * GB
+    )
+
+
+async def test_where_nothing_is_known_the_context_has_a_ceiling() -> None:
+    """A default of 'as much as it was trained for' is not taken at its word."""
+    hub = Hub(repository(*LADDER), start=refuse)
+    found = await finder(hub, context=UNLIMITED_CONTEXT).show(PullTarget(repo="o/m"))
+    assert found.context == FALLBACK_TRAINED_CONTEXT
+
+
+async def test_a_slow_hub_delays_no_answer() -> None:
+    """Headers that have not come in time are done without, and nothing is left waiting for them."""
+    hub = Hub(repository(*LADDER), gate=asyncio.Event())
+    (found,) = (await finder(hub, headers_wait_s=0).search("m")).repositories
+    assert not found.found[0].need.is_exact
+    assert hub.reading == 0
+
+
+async def test_only_a_few_headers_are_read_at_once() -> None:
+    """A hub is not stormed for a long list."""
+    gate = asyncio.Event()
+    hub = Hub(*(repository(f"o/m{number}", {"m-Q8_0.gguf": GB}) for number in range(20)), gate=gate)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(finder(hub).search("m", limit=20))
+        await hub.is_busy.wait()
+        gate.set()
+    assert all(found.found[0].need.is_exact for found in task.result().repositories)
+    assert hub.most_reading == HEADERS_AT_ONCE
+
+
+async def test_one_header_does_not_speak_for_other_models() -> None:
+    """Of a repository with several models only the one that was read is known."""
+    hub = Hub(repository("o/m", {"m-1B-Q8_0.gguf": GB, "m-9B-Q8_0.gguf": 9 * GB}, parameter_count=GB))
+    (found,) = (await finder(hub).search("m")).repositories
+    assert [one.need.is_exact for one in found.found] == [True, False]
+    assert found.found[1].need == estimate(None, weights_bytes=9 * GB, context=2048, slots=4)
+    assert found.suggested is None
+
+
+async def test_what_is_above_the_size_is_not_shown() -> None:
+    """Neither models nor repositories of which none is left; more is asked for, so that enough are left."""
+    big, none = repository("o/big", {"m-Q8_0.gguf": 8 * GB}), repository("o/none", {"mmproj-F16.gguf": GB})
+    hub = Hub(big, repository(*LADDER), none)
+    result = await finder(hub).search("o/", limit=2, max_size_bytes=5 * GB)
+    assert hub.asked[0] == ("o/", HubSort.DOWNLOADS, 4)
+    assert hub.skipped[:2] == [0, 4]
+    (found,) = result.repositories
+    assert [one.offer.label for one in found.found] == ["Q4_K_M"]
+    assert found.suggested is found.found[0].offer
+    assert (result.left_out, result.too_large) == (2, 1)
+    assert result.most_asked is None
+
+
+async def test_what_is_small_enough_is_looked_for_further_down() -> None:
+    """The best of a hub are often large: it is asked on until enough are found, and for none of them twice."""
+    sizes = [8 * GB] * 40 + [GB] * 5
+    hub = Hub(
+        *(repository(f"o/m{n}", {"m-Q8_0.gguf": size}, downloads=100 - n) for n, size in enumerate(sizes))
+    )
+    result = await finder(hub).search("m", limit=3, max_size_bytes=5 * GB)
+    assert [found.repository.repo for found in result.repositories] == ["o/m40", "o/m41", "o/m42"]
+    limits = [asked[2] for asked in hub.asked if isinstance(asked, tuple) and asked[0] == "m"]
+    assert hub.skipped == [0, *limits[:-1]]
+    assert result.most_asked is None
+
+
+async def test_a_search_for_small_models_ends() -> None:
+    """After so many it is told how many of the best were looked at."""
+    hub = Hub(*(repository(f"o/m{n}", {"m-Q8_0.gguf": 8 * GB}) for n in range(MAX_LIMIT + 5)))
+    result = await finder(hub).search("m", limit=3, max_size_bytes=5 * GB)
+    assert (result.repositories, result.left_out, result.too_large) == ((), MAX_LIMIT, MAX_LIMIT)
+    assert result.most_asked == MAX_LIMIT
+
+
+async def test_a_hub_that_is_tired_takes_nothing_away() -> None:
+    """What it gave before it failed is shown; one that gives nothing is an error."""
+
+    class Tired(Hub):
+        async def search(
+            self, query: str, *, sort: HubSort, limit: int, skip: int = 0
+        ) -> list[HubRepository]:
+            if skip:
+                raise HubBusyError("later")
+            return await super().search(query, sort=sort, limit=limit)
+
+    big = [repository(f"o/big{n}", {"m-Q8_0.gguf": 8 * GB}) for n in range(8)]
+    result = await finder(Tired(repository(*LADDER), *big)).search("o/", limit=2, max_size_bytes=5 * GB)
+    assert [found.repository.repo for found in result.repositories] == ["o/m"]
+    assert result.most_asked == 4
+    with pytest.raises(HubBusyError):
+        await finder(Tired(*big)).search("o/", limit=2, max_size_bytes=5 * GB)
+
+
+async def test_what_is_suggested_is_among_what_is_shown() -> None:
+    """A better one that is left out is not."""
+    hub = Hub(repository("o/m", {"m-Q2_K.gguf": GB, "m-Q4_K_M.gguf": 2 * GB}))
+    (found,) = (await finder(hub).search("m", max_size_bytes=GB)).repositories
+    assert found.suggested is found.found[0].offer
+    assert found.suggested.label == "Q2_K"
+
+
+async def test_a_repository_that_cannot_be_one_is_not_shown() -> None:
+    """Its name could not be pulled, and is not put on a terminal."""
+    hostile = repository("o/\x1b[2Jm", {"m-Q8_0.gguf": GB})
+    result = await finder(Hub(hostile, repository(*LADDER))).search("m")
+    assert [found.repository.repo for found in result.repositories] == ["o/m"]
+    assert result.left_out == 1
+    with pytest.raises(UnsafeNameError):
+        await finder(Hub(hostile)).show(PullTarget(repo="o/\x1b[2Jm"))
+
+
+async def test_no_more_than_the_limit_is_shown_or_looked_at() -> None:
+    """Also where more was asked for."""
+    hub = Hub(*(repository(f"o/m{number}", {"m-Q8_0.gguf": GB}) for number in range(8)))
+    result = await finder(hub).search("m", limit=2, max_size_bytes=5 * GB)
+    assert [found.repository.repo for found in result.repositories] == ["o/m0", "o/m1"]
+    assert len(hub.asked) == 3
+
+
+async def test_a_repository_is_shown_with_every_file() -> None:
+    """Models first, in shard order; then the rest, with what each is."""
+    sizes = {
+        "README.md": 1,
+        "m-F16-00002-of-00002.gguf": 9 * GB,
+        "m-F16-00001-of-00002.gguf": 9 * GB,
+        "m-Q4_0.gguf": GB,
+        "mmproj-F16.gguf": GB,
+        "\x1b\u202e.gguf": GB,
+        "x-Q8_0-00001-of-00002.gguf": GB,
+    }
+    found = await finder(Hub(repository("o/m", sizes))).show(PullTarget(repo="o/m", revision="main"))
+    assert [(file.file.name, file.kind) for file in found.files()] == [
+        ("m-Q4_0.gguf", FileKind.MODEL),
+        ("m-F16-00001-of-00002.gguf", FileKind.SHARD),
+        ("m-F16-00002-of-00002.gguf", FileKind.SHARD),
+        ("\x1b\u202e.gguf", FileKind.MODEL),
+        ("README.md", FileKind.OTHER),
+        ("mmproj-F16.gguf", FileKind.PROJECTOR),
+        ("x-Q8_0-00001-of-00002.gguf", FileKind.SHARD),
+    ]
+    assert [file.file.name for file in found.files() if file.is_unsafe] == ["\x1b\u202e.gguf"]
+    assert found.suggested is found.found[0].offer
+
+
+@pytest.mark.parametrize("target", [{"quantization": "q8_0"}, {"file": "m-Q8_0.gguf"}])
+async def test_a_named_model_is_shown_alone(target: dict[str, str]) -> None:
+    """With its own files and nothing else; one that is not there is an error that lists what is."""
+    hub = Hub(repository(*LADDER))
+    found = await finder(hub).show(PullTarget(repo="o/m", **target))
+    assert [file.file.name for file in found.files()] == ["m-Q8_0.gguf"]
+    with pytest.raises(NoSuchChoiceError, match="has no Q2_K"):
+        await finder(hub).show(PullTarget(repo="o/m", quantization="Q2_K"))
+
+
+async def test_a_named_model_keeps_its_projector() -> None:
+    """It still sees images; a projector of another folder is not its own."""
+    sizes = {"a/m-Q8_0.gguf": GB, "a/mmproj-F16.gguf": GB, "b/n-Q4_0.gguf": GB}
+    seeing = finder(Hub(repository("o/m", sizes)))
+    found = await seeing.show(PullTarget(repo="o/m", quantization="Q8_0"))
+    assert [file.name for file in found.offers.projectors] == ["a/mmproj-F16.gguf"]
+    assert (await seeing.show(PullTarget(repo="o/m", quantization="Q4_0"))).offers.projectors == ()
+
+
+async def test_an_address_cannot_be_shown() -> None:
+    """Only a repository has files to list."""
+    with pytest.raises(NoSuchChoiceError, match="owner/name"):
+        await finder(Hub()).show(PullTarget(url="https://example.com/a.gguf"))
+
+
+async def test_json_is_complete_and_can_be_printed() -> None:
+    """Every part of the estimate is there, and no text of the hub's can break a program that reads it."""
+    one = repository(
+        "o/m",
+        {"m-Q8_0.gguf": GB, "\ud800.gguf": b""},
+        licence="\x1b[2J",
+        tags=("gguf", "\ud800"),
+        gate=Gate.MANUAL,
+    )
+    result = await finder(Hub(one)).search("m")
+    found = json.loads(json.dumps(search_json(result, query="m"), ensure_ascii=False).encode())
+    assert found["query"] == "m"
+    assert found["memory"] == {"total_bytes": 64 * GB, "available_bytes": 12 * GB, "gpus": []}
+    (shown,) = found["repositories"]
+    assert shown["gate"] == "manual"
+    assert shown["licence"] == r"\x1b[2J"
+    assert shown["tags"] == ["gguf", r"\ud800"]
+    assert shown["unsafe"] == [r"\ud800.gguf"]
+    assert shown["suggested"] == "Q8_0"
+    (offer,) = shown["offers"]
+    assert offer["pull"] == "o/m:Q8_0"
+    assert offer["files"] == [
+        {"name": "m-Q8_0.gguf", "size_bytes": GB, "sha256": offer["files"][0]["sha256"]}
+    ]
+    need = offer["need"]
+    parts = [need[f"{part}_bytes"] for part in ("weights", "kv", "compute", "overhead")]
+    assert need["is_exact"] is True
+    assert sum(parts) == need["total_bytes"] > GB
+    assert "left_behind_bytes" in need
+    files = shown_json(result.repositories[0])["files"]
+    assert [(file["name"], file["kind"], file["label"], file["unsafe"]) for file in files] == [
+        ("m-Q8_0.gguf", "model", "Q8_0", False),
+        (r"\ud800.gguf", "model", None, True),
+    ]
+
+
+async def test_a_listing_of_any_length_does_not_hold_up_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are looked at elsewhere than in the thread that has others to answer."""
+    threads = set()
+
+    def look(files: Iterable[HubFile]) -> Offers:
+        threads.add(threading.current_thread())
+        return find_offers(files)
+
+    monkeypatch.setattr(search, "find_offers", look)
+    found = finder(Hub(repository(*LADDER)))
+    await found.search("m")
+    await found.show(PullTarget(repo="o/m"))
+    assert threads
+    assert threading.current_thread() not in threads

@@ -1,0 +1,481 @@
+"""A version is deleted file by file, only what is still gglib's, and only while nothing uses it."""
+
+import asyncio
+import errno
+import fcntl
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.library.versions.world import (
+    VISION,
+    Store,
+    arrive,
+    contents_of,
+    job_of,
+    known,
+    models_in,
+    names_in,
+)
+
+from gglib.core.versions import NewVersion, Version
+from gglib.library.versions import deleting
+from gglib.library.versions.deleting import (
+    CHANGED,
+    IN_USE,
+    SHARED,
+    Deletion,
+    Kept,
+    collect_retired,
+    delete_version,
+)
+from gglib.library.versions.drafts import MARKER_NAME
+from gglib.library.versions.layout import MANIFEST_NAME
+from gglib.library.versions.publishing import publish
+from gglib.system.files.locks import shared
+
+BLOCK = 4096
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """Return a new home's models."""
+    return models_in(tmp_path)
+
+
+def version_in(models: Path, version_id: int = 1, *, choice: str = "Q4_K_M", name: str = "m") -> Version:
+    """Publish a version whose incoming files are gone."""
+    contents = {key.replace("m-", f"{name}-"): value for key, value in VISION.items()}
+    job = job_of(models, contents, choice=choice)
+    incoming = arrive(job, models, contents)
+    version = publish(job, incoming, models)
+    incoming.discard([file.key for file in job.files], in_use=[])
+    return known(version, version_id)
+
+
+def legacy(version: Version) -> Version:
+    """Return a version of an older gglib, whose files lie among others."""
+    assert version.directory is not None
+    (version.directory / MANIFEST_NAME).unlink()
+    return replace(version, directory=None)
+
+
+def without_places(version: Version) -> Version:
+    """Return a version of a home that was copied."""
+    files = tuple(
+        replace(file, identity=replace(file.identity, device=None, inode=None)) for file in version.files
+    )
+    return replace(version, files=files)
+
+
+def outcome(deletion: Deletion) -> dict[str, str]:
+    """Return what became of each file, by name."""
+    fates = {path.name: "gone" for path in deletion.gone}
+    return fates | {path.name: reason for path, reason in deletion.kept}
+
+
+@pytest.mark.parametrize("is_legacy", [True, False])
+def test_a_version_goes_with_its_directories(models: Path, *, is_legacy: bool) -> None:
+    """Files, manifest and empty directories go; models/ and what else is in it stay; the bytes freed are told."""
+    version = version_in(models)
+    if is_legacy:
+        version = legacy(version)
+    (models / "mine.gguf").write_bytes(b"mine")
+    deletion = delete_version(version, [], models)
+    paths = tuple(file.path for file in version.files)
+    assert deletion == Deletion(version=version, gone=paths, freed_bytes=3 * BLOCK, forgotten=paths)
+    assert names_in(models) == [".incoming", "mine.gguf"]
+
+
+@pytest.mark.parametrize("is_legacy", [True, False])
+def test_a_version_in_use_is_not_touched(models: Path, *, is_legacy: bool) -> None:
+    """While an engine holds its lock nothing goes; afterwards it does."""
+    version = version_in(models)
+    if is_legacy:
+        version = legacy(version)
+    before = contents_of(models)
+    with shared(version.hold_path) as is_held:
+        assert is_held
+        deletion = delete_version(version, [], models)
+    assert deletion == Deletion(
+        version=version,
+        kept=tuple(Kept(file.path, IN_USE) for file in version.files),
+        is_in_use=True,
+    )
+    assert contents_of(models) == before
+    assert not delete_version(version, [], models).kept
+
+
+def test_without_locks_a_version_counts_as_free(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that has no locks does not keep what nobody needs for ever."""
+    version = version_in(models)
+
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    assert delete_version(version, [], models).gone == tuple(file.path for file in version.files)
+
+
+def _replaced(path: Path) -> None:
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content)
+
+
+def _written(path: Path) -> None:
+    path.chmod(0o644)
+    path.write_bytes(b"mine")
+
+
+def _linked(path: Path) -> None:
+    path.symlink_to(path.rename(path.with_name("mine")))
+
+
+def _a_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [(_replaced, CHANGED), (_written, CHANGED), (_linked, "it is a link"), (_a_directory, "it is no file")],
+)
+def test_what_a_user_put_in_the_place_stays(
+    models: Path, change: Callable[[Path], None], reason: str
+) -> None:
+    """Another file of that name, one that was written into, a link, a directory: all stay, and are forgotten."""
+    version = version_in(models)
+    path = version.files[1].path
+    change(path)
+    before = path.lstat()
+    deletion = delete_version(version, [], models)
+    assert outcome(deletion)[path.name] == reason
+    assert len(deletion.gone) == 2
+    assert deletion.forgotten == tuple(file.path for file in version.files)
+    after = path.lstat()
+    assert (after.st_ino, after.st_mtime_ns, after.st_mode) == (
+        before.st_ino,
+        before.st_mtime_ns,
+        before.st_mode,
+    )
+    assert not (path.parent / MANIFEST_NAME).exists()
+
+
+def test_what_a_user_put_beside_stays(models: Path) -> None:
+    """A directory with a file of the user's is not removed."""
+    version = version_in(models)
+    assert version.directory is not None
+    (version.directory / "mine").write_bytes(b"mine")
+    deletion = delete_version(version, [], models)
+    assert deletion.kept == ()
+    assert contents_of(models) == {f"owner/name/{version.directory.name}/mine": b"mine"}
+
+
+@pytest.mark.parametrize("content", [b"mine", None])
+def test_a_manifest_that_is_not_the_versions_stays(models: Path, content: bytes | None) -> None:
+    """One that a user wrote, or of another version, is not deleted."""
+    version = version_in(models)
+    assert version.directory is not None
+    path = version.directory / MANIFEST_NAME
+    path.unlink()
+    if content is None:
+        other = version_in(models, choice="Q8_0", name="other")
+        assert other.directory is not None
+        content = (other.directory / MANIFEST_NAME).read_bytes()
+    path.write_bytes(content)
+    assert delete_version(version, [], models).kept == ()
+    assert names_in(version.directory) == [MANIFEST_NAME]
+
+
+def test_a_marker_that_a_kill_left_goes_with_the_version(models: Path) -> None:
+    """A version that was killed right after its rename has its draft's marker still."""
+    version = version_in(models)
+    directory = version.directory
+    assert directory is not None
+    note = {"format": 1, "inode": directory.stat().st_ino, "files": []}
+    (directory / MARKER_NAME).write_text(json.dumps(note))
+    assert len(delete_version(version, [], models).gone) == 3
+    assert names_in(models) == [".incoming"]
+
+
+def test_a_file_that_another_version_names_stays(models: Path) -> None:
+    """Two records of one path: the file stays for the other one, and this one's is forgotten."""
+    version = version_in(models)
+    other = replace(version, id=2, files=version.files[1:2])
+    deletion = delete_version(version, [other], models)
+    assert outcome(deletion)[version.files[1].path.name] == SHARED
+    assert deletion.forgotten == tuple(file.path for file in version.files)
+    assert version.files[1].path.exists()
+
+
+def test_a_version_is_no_other_version(models: Path) -> None:
+    """A list of all versions may be passed as it is."""
+    version = version_in(models)
+    assert len(delete_version(version, [replace(version, is_retired=False)], models).gone) == 3
+
+
+def test_a_file_that_two_versions_have_frees_nothing_before_the_last(models: Path) -> None:
+    """The disk gets a hard link's room back with its last name."""
+    one = version_in(models, 1)
+    other = version_in(models, 2, choice="Q8_0")
+    (models / "extra").mkdir()
+    for file in other.files[2:]:
+        os.link(file.path, models / "extra" / file.path.name)
+    assert delete_version(one, [other], models).freed_bytes == 3 * BLOCK
+    assert delete_version(other, [], models).freed_bytes == 2 * BLOCK
+    assert contents_of(models) == {"extra/mmproj-m.gguf": VISION["mmproj-m.gguf"]}
+
+
+def test_in_a_copied_home_the_content_decides(models: Path) -> None:
+    """A file without a known place goes by its hash; one of the same size with another content stays."""
+    version = without_places(version_in(models))
+    path = version.files[1].path
+    path.unlink()
+    path.write_bytes(VISION[path.name].swapcase())
+    assert outcome(delete_version(version, [], models)) == {
+        "m-00001-of-00002.gguf": "gone",
+        "m-00002-of-00002.gguf": CHANGED,
+        "mmproj-m.gguf": "gone",
+    }
+
+
+def test_what_cannot_be_told_stays(models: Path) -> None:
+    """Without a known place and without a hash nothing says that a file is gglib's."""
+    version = without_places(version_in(models))
+    version = replace(version, files=tuple(replace(file, sha256=None) for file in version.files))
+    assert set(outcome(delete_version(version, [], models)).values()) == {CHANGED}
+
+
+def test_a_file_that_cannot_be_read_to_tell_is_not_forgotten(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again when it can be read."""
+    from gglib.library.versions import ownership
+
+    version = without_places(version_in(models))
+
+    def unreadable(path: Path) -> int:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(ownership, "open_regular", unreadable)
+    deletion = delete_version(version, [], models)
+    assert set(outcome(deletion).values()) == {"it cannot be read, to see whether it is gglib's"}
+    assert deletion.forgotten == ()
+    monkeypatch.undo()
+    assert len(delete_version(version, [], models).gone) == 3
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (errno.EACCES, "its folder may not be written by this user"),
+        (errno.EPERM, "the system does not let this user delete it"),
+        (errno.EROFS, "its disk is read-only"),
+        (errno.EIO, os.strerror(errno.EIO)),
+    ],
+)
+def test_what_cannot_be_deleted_is_said_and_tried_again(
+    models: Path, monkeypatch: pytest.MonkeyPatch, number: int, reason: str
+) -> None:
+    """Its record and the manifest stay for the next try."""
+    version = version_in(models)
+    path, real = version.files[1].path, os.unlink
+
+    def refuse(name: Any, **options: Any) -> None:
+        if name == path.name:
+            raise OSError(number, os.strerror(number))
+        real(name, **options)
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    deletion = delete_version(version, [], models)
+    assert deletion.kept == (Kept(path, reason),)
+    assert deletion.forgotten == (version.files[0].path, version.files[2].path)
+    assert names_in(path.parent) == [MANIFEST_NAME, path.name]
+    monkeypatch.undo()
+    again = delete_version(replace(version, files=version.files[1:2]), [], models)
+    assert again.gone == (path,)
+    assert names_in(models) == [".incoming"]
+
+
+def test_a_version_that_is_gone_is_forgotten(models: Path) -> None:
+    """Files that a user deleted need no record; what is left of the directory goes."""
+    version = version_in(models)
+    for file in version.files:
+        file.path.unlink()
+    deletion = delete_version(version, [], models)
+    assert (deletion.gone, deletion.kept) == ((), ())
+    assert deletion.forgotten == tuple(file.path for file in version.files)
+    assert names_in(models) == [".incoming"]
+    assert delete_version(version, [], models).forgotten == deletion.forgotten
+
+
+def test_models_that_are_not_there_are_not_forgotten(models: Path) -> None:
+    """A disk that is not mounted loses nothing of the catalogue."""
+    version = version_in(models)
+    aside = models.rename(models.with_name("aside"))
+    deletion = delete_version(version, [], models)
+    assert deletion.forgotten == ()
+    assert set(outcome(deletion).values()) == {"its disk is not there"}
+    aside.rename(models)
+    assert len(delete_version(version, [], models).gone) == 3
+
+
+def test_a_home_reached_by_a_link_is_the_same_home(models: Path, tmp_path: Path) -> None:
+    """Device and inode decide, not the path that leads there."""
+    version = version_in(models)
+    (tmp_path / "link").symlink_to(models.parent)
+    there = tmp_path / "link" / "models"
+
+    def at(path: Path) -> Path:
+        return there / path.relative_to(models)
+
+    files = tuple(replace(file, path=at(file.path)) for file in version.files)
+    assert version.directory is not None
+    moved = replace(version, directory=at(version.directory), files=files)
+    assert len(delete_version(moved, [], there).gone) == 3
+    assert names_in(models) == [".incoming"]
+
+
+def test_a_copys_files_are_not_the_originals(models: Path, tmp_path: Path) -> None:
+    """A copied home whose records still have the original's places deletes nothing."""
+    version = version_in(models)
+    copy = tmp_path / "copy"
+    shutil.copytree(models, copy)
+
+    def at(path: Path) -> Path:
+        return copy / path.relative_to(models)
+
+    files = tuple(replace(file, path=at(file.path)) for file in version.files)
+    assert version.directory is not None
+    copied = replace(version, directory=at(version.directory), files=files)
+    assert set(outcome(delete_version(copied, [], copy)).values()) == {CHANGED}
+    assert len(contents_of(models)) == 4
+
+
+async def test_retired_versions_are_collected(models: Path) -> None:
+    """What is retired and not in use goes, and its record after it; what is in use is tried again."""
+    retired, used = version_in(models, 1), version_in(models, 2, choice="Q8_0", name="b")
+    current = replace(version_in(models, 3, choice="F16", name="c"), is_retired=False)
+    store = Store(versions=[retired, used, current])
+    with shared(used.hold_path):
+        deletions = await collect_retired(store, models)
+    assert [deletion.version.id for deletion in deletions] == [1]
+    assert store.versions == [used, current]
+    assert [deletion.version.id for deletion in await collect_retired(store, models)] == [2]
+    assert store.versions == [current]
+    assert await collect_retired(store, models) == []
+    assert len(contents_of(models)) == 4
+
+
+async def test_what_cannot_be_deleted_stays_recorded(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the records of files that are gone, or somebody else's, go."""
+    version = version_in(models)
+    store = Store(versions=[version])
+    real = os.unlink
+
+    def refuse(name: Any, **options: Any) -> None:
+        if name == version.files[0].path.name:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        real(name, **options)
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    await collect_retired(store, models)
+    assert [file.path for file in store.versions[0].files] == [version.files[0].path]
+    monkeypatch.undo()
+    await collect_retired(store, models)
+    assert store.versions == []
+    assert names_in(models) == [".incoming"]
+
+
+class Reviving(Store):
+    """A store in which a version gets a model again between the first look and the second."""
+
+    looks = 0
+
+    async def list_versions(self) -> list[Version]:
+        """Return the versions, from the second time on none of them retired."""
+        self.looks += 1
+        found = await super().list_versions()
+        return found if self.looks == 1 else [replace(version, is_retired=False) for version in found]
+
+
+async def test_a_version_that_got_a_model_meanwhile_stays(models: Path) -> None:
+    """What is to be deleted is looked up again once nothing can begin to use it."""
+    store = Reviving(versions=[version_in(models)])
+    assert await collect_retired(store, models) == []
+    assert len(contents_of(models)) == 4
+
+
+async def test_two_collectors_do_not_meet(models: Path) -> None:
+    """Each version is deleted once, and both end well."""
+    store = Store(versions=[version_in(models, 1), version_in(models, 2, choice="Q8_0", name="b")])
+    found = await asyncio.gather(collect_retired(store, models), collect_retired(store, models))
+    gone = [path for deletions in found for deletion in deletions for path in deletion.gone]
+    assert len(gone) == len(set(gone)) == 6
+    assert store.versions == []
+
+
+async def test_cancelled_it_keeps_its_lock_until_the_files_are_gone(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine, or an ``add``, would else begin to use a version half of which is deleted."""
+    version = version_in(models)
+    started, gate = threading.Event(), threading.Event()
+
+    def slow(*arguments: Any) -> Deletion:
+        started.set()
+        assert gate.wait(20)
+        return deleting._delete(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(deleting, "_delete", slow)
+        collecting = asyncio.ensure_future(collect_retired(Store(versions=[version]), models))
+        assert await asyncio.to_thread(started.wait, 20)
+    collecting.cancel()
+    await asyncio.sleep(0)
+    with shared(version.hold_path) as is_held:
+        assert not is_held
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await collecting
+    assert names_in(models) == [".incoming"]
+
+
+def test_every_file_of_a_version_may_be_in_a_folder_of_its_own(models: Path) -> None:
+    """Sub-folders go, too."""
+    contents = {"m.gguf": b"model", "a/mmproj.gguf": b"eye", "b/mmproj.gguf": b"second eye"}
+    job = job_of(models, contents)
+    version: NewVersion = publish(job, arrive(job, models, contents), models)
+    assert any(path.is_dir() for path in job.directory.iterdir())  # type: ignore[union-attr]
+    assert len(delete_version(known(version), [], models).gone) == 3
+    assert names_in(models) == [".incoming"]
+
+
+def test_a_file_is_looked_at_in_the_directory_it_is_deleted_from(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory that is exchanged between the look and the deletion loses nothing: both mean the one that is open."""
+    version = version_in(models)
+    directory = version.directory
+    assert directory is not None
+    real = os.unlink
+
+    def exchange(name: Any, **options: Any) -> None:
+        if directory.exists() and not directory.with_name("aside").exists():
+            directory.rename(directory.with_name("aside"))
+            directory.mkdir()
+            for own in version.files:
+                own.path.write_bytes(b"mine")
+        real(name, **options)
+
+    monkeypatch.setattr(os, "unlink", exchange)
+    delete_version(version, [], models)
+    assert [file.path.read_bytes() for file in version.files] == [b"mine"] * 3
+    assert version.files[0].path.name not in names_in(directory.with_name("aside"))

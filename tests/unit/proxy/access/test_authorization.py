@@ -1,0 +1,66 @@
+"""Who may change what this machine has."""
+
+import pytest
+
+from gglib.proxy.access.authorization import Caller, require_trust
+from gglib.proxy.errors import ForbiddenError
+
+HERE, THERE = "127.0.0.1", "192.168.1.9"
+OWN = b"http://127.0.0.1:8080"
+
+
+def caller(*, peer: str | None = HERE, has_key: bool = False, **fields: bytes) -> Caller:
+    """Return who asks the server at 127.0.0.1:8080."""
+    named = {name.replace("_", "-").encode(): value for name, value in fields.items()}
+    return Caller({b"host": b"127.0.0.1:8080"} | named, peer, "127.0.0.1", has_key)
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        caller(),
+        caller(peer=THERE, has_key=True),
+        caller(peer=None, has_key=True),
+        caller(peer=THERE, has_key=True, origin=b"https://chat.example.com", sec_fetch_site=b"cross-site"),
+        caller(origin=b"vscode-webview://abc", has_key=True),
+        caller(origin=OWN, sec_fetch_site=b"same-origin"),
+        caller(origin=OWN),
+        caller(sec_fetch_site=b"same-origin"),
+        caller(host=b"localhost:8080", origin=b"http://LOCALHOST:8080", sec_fetch_site=b"same-origin"),
+        caller(host=b"[::1]:8080", origin=b"http://[::1]:8080"),
+    ],
+)
+def test_who_is_trusted(who: Caller) -> None:
+    """Programs of this machine, whoever showed a key, and pages of this very server."""
+    require_trust(who)
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        pytest.param(caller(peer=THERE), id="another machine"),
+        pytest.param(caller(peer=None), id="nobody knows from where"),
+        pytest.param(caller(origin=b"https://evil.example"), id="a foreign page"),
+        pytest.param(caller(origin=b"null"), id="a page without an origin"),
+        pytest.param(caller(origin=b"http://127.0.0.1:3000"), id="another port"),
+        pytest.param(caller(origin=b"http://localhost:8080"), id="another name"),
+        pytest.param(caller(origin=b"https://127.0.0.1:8080"), id="another scheme"),
+        pytest.param(caller(origin=b"http://127.0.0.1"), id="no port"),
+        pytest.param(caller(origin=b"vscode-webview://abc"), id="a window of an editor"),
+        pytest.param(
+            caller(origin=OWN, sec_fetch_site=b"cross-site"), id="the browser says it is another site"
+        ),
+        pytest.param(caller(sec_fetch_site=b"cross-site"), id="a picture in a foreign page"),
+        pytest.param(caller(sec_fetch_site=b"same-site"), id="a picture in a page of another port"),
+        pytest.param(caller(sec_fetch_site=b"none"), id="an address that was typed or followed"),
+        pytest.param(
+            caller(host=b"gglib.example", origin=b"http://gglib.example", sec_fetch_site=b"same-origin"),
+            id="its own page under a name that something else gives away",
+        ),
+        pytest.param(caller(peer=THERE, origin=OWN), id="its own page from another machine"),
+    ],
+)
+def test_who_is_not(who: Caller) -> None:
+    """Everybody else is refused."""
+    with pytest.raises(ForbiddenError):
+        require_trust(who)

@@ -1,0 +1,140 @@
+"""Who carries a key, and that nothing else is ever said about keys."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gglib.proxy.access.keys import OPEN_PATHS, AccessKeys
+from gglib.proxy.errors import Problem, UnauthorizedError, describe
+from gglib.proxy.headers import Headers
+
+ALICE, BOB = "alice-key-0123456789", "bob-key-0123456789=="
+KEYS = AccessKeys({"alice": ALICE, "bob": BOB})
+
+RIGHT: list[tuple[Headers, str]] = [
+    ([(b"authorization", f"Bearer {ALICE}".encode())], "alice"),
+    ([(b"authorization", f"bearer {BOB}".encode())], "bob"),
+    ([(b"authorization", f"BEARER   {BOB}".encode())], "bob"),
+    ([(b"x-api-key", ALICE.encode())], "alice"),
+    ([(b"accept", b"*/*"), (b"x-api-key", BOB.encode()), (b"cookie", b"a=b")], "bob"),
+    ([(b"x-api-key", ALICE.encode()), (b"authorization", f"Bearer {ALICE}".encode())], "alice"),
+    ([(b"x-api-key", ALICE.encode()), (b"x-api-key", ALICE.encode())], "alice"),
+]
+
+WRONG: list[Headers] = [
+    [],
+    [(b"accept", b"*/*")],
+    [(b"authorization", b"")],
+    [(b"authorization", b"Bearer")],
+    [(b"authorization", b"Bearer ")],
+    [(b"authorization", b"Bearer wrong-key-0123456789")],
+    [(b"authorization", f"Bearer {ALICE[:-1]}".encode())],
+    [(b"authorization", f"Bearer {ALICE}x".encode())],
+    [(b"authorization", f"Bearer {ALICE.upper()}".encode())],
+    [(b"authorization", f"Bearer {ALICE} {ALICE}".encode())],
+    [(b"authorization", f"Bearer\t{ALICE}".encode())],
+    [(b"authorization", f" Bearer {ALICE}".encode())],
+    [(b"authorization", f"Bearer{ALICE}".encode())],
+    [(b"authorization", f"Basic {ALICE}".encode())],
+    [(b"authorization", ALICE.encode())],
+    [(b"authorization", b"Bearer alice")],
+    [(b"authorization", b"\xff\xfe")],
+    [(b"x-api-key", b"")],
+    [(b"x-api-key", f"Bearer {ALICE}".encode())],
+    [(b"x-api-key", b"\xff" * 10_000)],
+    [(b"api-key", ALICE.encode())],
+    [(b"cookie", ALICE.encode())],
+    [(b"proxy-authorization", f"Bearer {ALICE}".encode())],
+    # Two credentials that do not say the same.
+    [(b"x-api-key", ALICE.encode()), (b"authorization", f"Bearer {BOB}".encode())],
+    [(b"x-api-key", ALICE.encode()), (b"x-api-key", BOB.encode())],
+    [(b"x-api-key", ALICE.encode()), (b"authorization", b"Basic abc")],
+    [(b"x-api-key", ALICE.encode()), (b"authorization", b"")],
+    [(b"authorization", b"Bearer nonsense"), (b"authorization", f"Bearer {ALICE}".encode())],
+    [(b"authorization", f"Bearer {ALICE}".encode()), (b"x-api-key", b"nonsense")],
+]
+
+
+def refusal(headers: Headers, keys: AccessKeys = KEYS) -> Problem:
+    """Return what a request without a good key is told."""
+    with pytest.raises(UnauthorizedError) as refused:
+        keys.check(headers)
+    return describe(refused.value)
+
+
+@pytest.mark.parametrize(("headers", "name"), RIGHT)
+def test_a_good_key_is_known_by_its_name(headers: Headers, name: str) -> None:
+    """Either header, the scheme in any case; several headers with the same key are one."""
+    assert KEYS.check(headers) == name
+
+
+def test_whatever_is_wrong_the_answer_is_the_same() -> None:
+    """Status, headers and body do not say whether a key was missing, malformed, wrong or contradicted."""
+    told = {refusal(headers) for headers in WRONG}
+    assert len(told) == 1
+    (problem,) = told
+    assert (problem.status, problem.headers) == (401, ((b"www-authenticate", b"Bearer"),))
+    assert b'"code":"invalid_api_key"' in problem.body
+
+
+@given(st.binary(max_size=60), st.sampled_from([b"authorization", b"x-api-key"]))
+def test_no_other_bytes_are_a_key(value: bytes, header: bytes) -> None:
+    """Random credentials get the one answer."""
+    assert refusal([(header, value)]) == refusal([])
+
+
+def test_ten_thousand_wrong_keys_get_one_answer() -> None:
+    """Keys that differ from a good one in one place only, or in length, are all refused alike."""
+    near = [ALICE[:at] + chr(33 + n % 94) + ALICE[at + 1 :] for n in range(500) for at in range(len(ALICE))]
+    wrong = [key for key in near if key != ALICE]
+    assert len(wrong) > 9_000
+    assert {refusal([(b"x-api-key", key.encode())]) for key in wrong} == {refusal([])}
+
+
+@pytest.mark.parametrize("headers", [headers for headers, _ in RIGHT] + WRONG)
+def test_without_keys_nothing_is_asked(headers: Headers) -> None:
+    """A gglib without keys takes whatever clients send as one, because most clients insist on sending one."""
+    keys = AccessKeys({})
+    assert keys.check(headers) is None
+    assert not keys
+    assert KEYS
+
+
+def test_no_two_keys_are_told_apart_by_their_order() -> None:
+    """The first and the last of many are found; a key under two names has the first."""
+    many = AccessKeys({f"n{n}": f"key-{n:020}" for n in range(50)} | {"again": f"key-{7:020}"})
+    assert [many.check([(b"x-api-key", f"key-{n:020}".encode())]) for n in (0, 49, 7)] == ["n0", "n49", "n7"]
+
+
+@pytest.mark.parametrize("key", [f"key-{0:020}", f"key-{49:020}", f"key-{50:020}"])
+def test_every_key_is_compared_whichever_it_is(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    """The first key, the last one and none of them cost the same comparisons, each of whole digests."""
+    compared: list[tuple[int, int]] = []
+
+    def compare_digest(one: bytes, other: bytes) -> bool:
+        compared.append((len(one), len(other)))
+        return one == other
+
+    monkeypatch.setattr("gglib.proxy.access.keys.hmac.compare_digest", compare_digest)
+    with contextlib.suppress(UnauthorizedError):
+        AccessKeys({f"n{n}": f"key-{n:020}" for n in range(50)}).check([(b"x-api-key", key.encode())])
+    assert compared == [(32, 32)] * 51
+
+
+def test_an_empty_key_is_none() -> None:
+    """An empty key would let everybody in who sends an empty header."""
+    with pytest.raises(ValueError, match="empty"):
+        AccessKeys({"alice": ALICE, "nobody": ""})
+
+
+def test_keys_are_never_shown() -> None:
+    """Neither the repr of the keys nor an error has one in it."""
+    assert ALICE not in repr(KEYS)
+    assert ALICE.encode() not in refusal([(b"x-api-key", f"{ALICE}x".encode())]).body
+
+
+def test_only_the_health_check_is_open() -> None:
+    """What is open is a path as it comes, so that no other spelling of another path can be taken for it."""
+    assert frozenset({b"/health"}) == OPEN_PATHS

@@ -1,0 +1,174 @@
+"""Who may come in: three questions, in one order, on the path as it came."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gglib.core.errors import GglibError
+from gglib.proxy.access.cors import CorsRules
+from gglib.proxy.access.hosts import HostRules
+from gglib.proxy.access.keys import AccessKeys
+from gglib.proxy.access.policy import Gate
+from gglib.proxy.errors import (
+    BadRequestError,
+    HostNotAllowedError,
+    OriginNotAllowedError,
+    UnauthorizedError,
+)
+from gglib.proxy.http1.head import HeadMemory, RequestHead, parse_head
+
+GATE = Gate(
+    HostRules(frozenset(("192.168.1.5",)), frozenset(("box.lan",))),
+    CorsRules(("https://chat.example.com",)),
+    AccessKeys({"alice": "alice-key"}),
+)
+KEY = b"Authorization: Bearer alice-key"
+EVIL = b"Origin: https://evil.example"
+CHAT = b"Origin: https://chat.example.com"
+
+
+def a_head(*lines: bytes, first: bytes = b"POST /v1/x HTTP/1.1", host: bytes = b"localhost") -> RequestHead:
+    """Return a head."""
+    return parse_head(b"\r\n".join((first, b"Host: " + host, *lines)))
+
+
+def pass_through(head: RequestHead) -> str:
+    """Return what becomes of a request at the gate."""
+    try:
+        if GATE.preflight(head, "192.168.1.5") is not None:
+            return "preflight"
+        GATE.check_key(head)
+    except GglibError as error:
+        return type(error).__name__
+    return "in"
+
+
+@pytest.mark.parametrize(
+    ("head", "what"),
+    [
+        (a_head(KEY), "in"),
+        (a_head(KEY, host=b"box.lan:99"), "in"),
+        (a_head(KEY, CHAT), "in"),
+        # A key counts more than a name: a page that rebinds its name has none.
+        (a_head(KEY, host=b"evil.example"), "in"),
+        (a_head(KEY, host=b"host.docker.internal:8080"), "in"),
+        (a_head(b"x-api-key: alice-key", host=b"box", first=b"GET /api/status HTTP/1.1"), "in"),
+        (a_head(KEY, EVIL, host=b"box"), OriginNotAllowedError.__name__),
+        (a_head(b"x-api-key: bob-key", host=b"evil.example"), HostNotAllowedError.__name__),
+        (a_head(KEY, host=b"a b"), BadRequestError.__name__),
+        (a_head(KEY, EVIL), OriginNotAllowedError.__name__),
+        (a_head(), UnauthorizedError.__name__),
+        (a_head(b"x-api-key: bob-key"), UnauthorizedError.__name__),
+        # The order: host, page, key.
+        (a_head(EVIL, host=b"evil.example"), HostNotAllowedError.__name__),
+        (a_head(EVIL), OriginNotAllowedError.__name__),
+        (a_head(host=b"evil.example"), HostNotAllowedError.__name__),
+        # One path is open, as it came and no other way; not for a foreign name or page.
+        (a_head(first=b"GET /health HTTP/1.1"), "in"),
+        (a_head(first=b"GET /health?x=y HTTP/1.1"), "in"),
+        (a_head(first=b"GET http://localhost/health HTTP/1.1"), "in"),
+        (a_head(first=b"GET /%68ealth HTTP/1.1"), UnauthorizedError.__name__),
+        (a_head(first=b"GET //health HTTP/1.1"), UnauthorizedError.__name__),
+        (a_head(first=b"GET /health/ HTTP/1.1"), UnauthorizedError.__name__),
+        (a_head(first=b"GET /v1/../health HTTP/1.1"), UnauthorizedError.__name__),
+        (a_head(first=b"GET /health;x HTTP/1.1"), UnauthorizedError.__name__),
+        (a_head(first=b"GET /health HTTP/1.1", host=b"evil.example"), "in"),
+        (a_head(EVIL, first=b"HEAD /health HTTP/1.1", host=b"evil.example"), "in"),
+        (a_head(EVIL, first=b"GET /health HTTP/1.1"), "in"),
+        (a_head(EVIL, first=b"POST /health HTTP/1.1"), OriginNotAllowedError.__name__),
+        (a_head(first=b"POST /health HTTP/1.1", host=b"evil.example"), HostNotAllowedError.__name__),
+        # A browser that asks first has no key; what only looks like it needs one.
+        (a_head(CHAT, b"Access-Control-Request-Method: POST", first=b"OPTIONS /v1/x HTTP/1.1"), "preflight"),
+        (a_head(CHAT, first=b"OPTIONS /v1/x HTTP/1.1"), UnauthorizedError.__name__),
+        (a_head(CHAT, b"Access-Control-Request-Method: POST"), UnauthorizedError.__name__),
+        (
+            a_head(b"Access-Control-Request-Method: POST", first=b"OPTIONS /v1/x HTTP/1.1"),
+            UnauthorizedError.__name__,
+        ),
+        (
+            a_head(EVIL, b"Access-Control-Request-Method: POST", first=b"OPTIONS /v1/x HTTP/1.1"),
+            OriginNotAllowedError.__name__,
+        ),
+        # A preflight carries no key; the request that follows it has to.
+        (
+            a_head(
+                CHAT, b"Access-Control-Request-Method: POST", first=b"OPTIONS /v1/x HTTP/1.1", host=b"box"
+            ),
+            "preflight",
+        ),
+    ],
+)
+def test_who_comes_in(head: RequestHead, what: str) -> None:
+    """Name, page and key are looked at in this order, and the first that does not do decides."""
+    assert pass_through(head) == what
+
+
+@pytest.mark.parametrize(
+    ("block", "what"),
+    [
+        (b"GET /health HTTP/1.0", "in"),
+        (b"HEAD /health HTTP/1.0", "in"),
+        (b"GET /v1/models HTTP/1.0", BadRequestError.__name__),
+        (b"GET /v1/models HTTP/1.0\r\n" + KEY, "in"),
+        (b"GET /v1/models HTTP/1.0\r\nx-api-key: bob-key", BadRequestError.__name__),
+    ],
+)
+def test_a_request_of_http_1_0_without_a_host(block: bytes, what: str) -> None:
+    """HTTP/1.0 knows no Host: such a request gets the health answer, and all else with a key only."""
+    assert pass_through(parse_head(block)) == what
+
+
+def test_without_keys_the_rule_for_names_stays() -> None:
+    """A header that looks like a key lets nothing in where no keys are set: a rebound page could send it."""
+    gate = Gate(HostRules(frozenset(), frozenset()), CorsRules(), AccessKeys({}))
+    with pytest.raises(HostNotAllowedError) as refused:
+        gate.preflight(a_head(KEY, host=b"host.docker.internal"), None)
+    assert str(refused.value).endswith("add it to the setting 'allowed_hosts'.")
+
+
+def test_a_foreign_name_without_a_key_says_that_a_key_would_do() -> None:
+    """Where keys are set, the error names both ways in."""
+    with pytest.raises(HostNotAllowedError, match="or send one of its API keys"):
+        GATE.preflight(a_head(host=b"host.docker.internal"), None)
+
+
+def test_every_answer_to_a_page_that_may_ask_can_be_read_by_it() -> None:
+    """The headers for the page follow from its origin alone; there are none for others, or for who has none."""
+    told = GATE.answer_headers(a_head(CHAT))
+    assert (b"access-control-allow-origin", b"https://chat.example.com") in told
+    assert GATE.answer_headers(a_head(EVIL)) == []
+    assert GATE.answer_headers(a_head()) == []
+
+
+CREDENTIALS = st.sampled_from(
+    [
+        KEY,
+        b"Authorization: Bearer bob-key",
+        b"Authorization: Bearer alice-kez",
+        b"Authorization: Basic alice-key",
+        b"authorization: bearer alice-key",
+        b"x-api-key: alice-key",
+        b"x-api-key: alice-key2",
+        b"X-Note: Bearer alice-key",
+        b"Accept: */*",
+    ]
+)
+
+
+@given(st.lists(st.tuples(st.lists(CREDENTIALS, max_size=2), st.integers(0, 10**6)), min_size=2, max_size=8))
+def test_no_request_comes_in_by_what_another_one_carried(requests: list[tuple[list[bytes], int]]) -> None:
+    """On one connection, whose heads are remembered, each request is judged by its own credentials."""
+    memory = HeadMemory()
+    for lines, length in requests:
+        block = b"\r\n".join(
+            (b"POST /v1/x HTTP/1.1", b"Host: localhost", *lines, b"Content-Length: %d" % length)
+        )
+        head, _ = memory.read(block)
+        if head.derived is None:
+            head.derived = pass_through(head)
+        assert head.derived == pass_through(parse_head(block))
+
+
+def test_nothing_that_guards_shows_a_key() -> None:
+    """A gate that is logged by accident has no key in it."""
+    assert "alice-key" not in repr(GATE)

@@ -1,0 +1,344 @@
+"""What becomes of the engine's errors: whose fault each is, and what the client learns."""
+
+import json
+
+import pytest
+
+from gglib.core.models import ModelCapabilities, ModelSummary
+from gglib.proxy.dialects.engine_errors import explain, read_answer, read_event
+from gglib.proxy.errors import (
+    ContextLengthExceededError,
+    EngineError,
+    RefusedByEngineError,
+    UnsupportedByModelError,
+    describe,
+)
+
+TINY = ModelSummary(id=1, name="my tiny", trained_context=32_768)
+
+
+def answer(message: str, *, status: int = 500, type_: str = "server_error", **more: object) -> bytes:
+    """Return the body that llama-server sends."""
+    return json.dumps({"error": {"code": status, "message": message, "type": type_, **more}}).encode()
+
+
+def read(message: str, *, status: int = 500, type_: str = "server_error") -> EngineError:
+    """Return how an answer of the engine is read."""
+    error = read_answer(status, answer(message, status=status, type_=type_))
+    assert error is not None
+    return error
+
+
+REFUSED = [
+    "'messages' is required",
+    'Failed to parse messages: Missing \'role\' in message: {"content":"x"}',
+    "Failed to parse messages: [json.exception.out_of_range.403] key 'text' not found",
+    'Failed to parse messages: Missing tool call function: {"type":"function","id":"1"}',
+    "Failed to parse messages: Missing tool call type: {}",
+    'Failed to parse messages: Unsupported tool call type: {"type":"custom","id":"1"}',
+    "Failed to parse messages: [json.exception.type_error.302] type must be string, but is null",
+    "Failed to parse tools: Expected 'tools' to be an array, got {}; tools = {}",
+    'Failed to parse tools: Missing tool type: "x"; tools = [\n  "x"\n]',
+    'Failed to parse tools: Unsupported tool type: {"type":"foo"}; tools = []',
+    "Failed to parse tools: [json.exception.out_of_range.403] key 'name' not found; tools = []",
+    "Cannot use both json_schema and grammar",
+    "Unknown reasoning format: foo",
+    "Unknown reasoning format: ",
+    "Failed to load image or audio file",
+    "Failed to initialize samplers: bad",
+    "Invalid 'content' type: expected string or array, got 1",
+    "tool_choice param requires --jinja flag is not supported",
+    "\n------------\nWhile executing CallExpression at line 1, column 205\nError: Jinja Exception: no",
+]
+UNSUPPORTED = [
+    (
+        "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
+        500,
+        "vision",
+    ),
+    (
+        "audio input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
+        500,
+        None,
+    ),
+    (
+        "video input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
+        500,
+        None,
+    ),
+    ("image input is not supported", 400, "vision"),
+    ("This server does not support embeddings. Start it with `--embeddings`", 501, "embedding"),
+    ("This server does not support reranking. Start it with `--reranking`", 501, "rerank"),
+    ("Infill is not supported by this model: prefix token is missing. ", 501, "infill"),
+    ("the current context does not support logits computation. skipping", 500, "chat"),
+    ("This model is not a decision model", 501, None),
+    ("Something else that this build lacks", 501, None),
+]
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_what_its_parsing_refuses_is_the_clients_fault(message: str) -> None:
+    """A 500 that says what is wrong with the body is a 400 in the engine's words: no client sends it again."""
+    error = read(message)
+    assert type(error) is RefusedByEngineError
+    problem = describe(error)
+    assert (problem.status, problem.type_, problem.code) == (400, "invalid_request_error", "invalid_request")
+    assert problem.message == message
+    assert problem.headers == ()
+
+
+@pytest.mark.parametrize(("message", "status", "capability"), UNSUPPORTED)
+def test_what_the_model_cannot_do_is_a_400(message: str, status: int, capability: str | None) -> None:
+    """No retry gives a model what it lacks."""
+    error = read(message, status=status, type_="not_supported_error")
+    assert isinstance(error, UnsupportedByModelError)
+    assert error.capability == capability
+    problem = describe(error)
+    assert (problem.status, problem.type_, problem.code) == (
+        400,
+        "invalid_request_error",
+        "unsupported_by_model",
+    )
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Compute error.",
+        "Invalid input batch.",
+        "failed to process speculative batch",
+        "failed to find free space in the KV cache",
+        "Failed to decode the batch",
+    ],
+)
+def test_what_fails_while_it_computes_stays_a_500_that_may_be_tried_again(message: str) -> None:
+    """The engine's own fault is not made the client's."""
+    problem = describe(read(message))
+    assert (problem.status, problem.code, problem.headers) == (500, "engine_error", ())
+
+
+def test_a_500_that_is_not_known_is_not_tried_again() -> None:
+    """A living engine that refuses a request does so each time."""
+    problem = describe(read("a sentence of a later build", type_="odd"))
+    assert (problem.status, problem.type_, problem.code) == (500, "odd", "engine_error")
+    assert problem.headers == ((b"x-should-retry", b"false"),)
+
+
+@pytest.mark.parametrize(
+    ("status", "type_", "expected"),
+    [
+        (503, "unavailable_error", (503, "server_error", "model_loading", ())),
+        (
+            401,
+            "authentication_error",
+            (502, "upstream_error", "upstream_error", ((b"x-should-retry", b"false"),)),
+        ),
+        (400, "invalid_request_error", (400, "invalid_request_error", None, ())),
+        (404, "not_found_error", (404, "not_found_error", None, ())),
+    ],
+)
+def test_other_statuses_keep_what_they_mean(status: int, type_: str, expected: tuple[object, ...]) -> None:
+    """Loading is retried; the key between gglib and its engine is never the client's; a 4xx is passed on."""
+    problem = describe(read("anything", status=status, type_=type_))
+    assert (problem.status, problem.type_, problem.code, problem.headers) == expected
+
+
+def test_a_word_for_a_code_is_kept_and_a_number_is_not() -> None:
+    """OpenAI's clients look for a string or null."""
+    busy = read_answer(429, b'{"error":{"code":"busy","message":"no","type":"t"}}')
+    assert busy is not None
+    assert describe(busy).error == {"message": "no", "type": "t", "param": None, "code": "busy"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"error"',
+        b'{"error":"no"}',
+        b'{"error":{}}',
+        b'{"detail":[1]}',
+        b"[" * 100_000,
+        b"\xff",
+    ],
+)
+def test_what_is_no_error_of_an_engine_is_none(body: bytes) -> None:
+    """It is relayed as it is."""
+    assert read_answer(500, body) is None
+    assert read_event(b"data: " + body + b"\n\n") is None
+
+
+def test_a_message_of_megabytes_is_cut() -> None:
+    """The engine repeats all tools in a message about one of them."""
+    assert str(read("Failed to parse tools: " + "x" * 5000)) == "Failed to parse tools: " + "x" * 977 + "..."
+
+
+@pytest.mark.parametrize(
+    ("message", "facts"),
+    [
+        (
+            "input (901 tokens) is too large to process. increase the physical batch size (current batch size: 512)",
+            {"n_prompt_tokens": 901, "n_ctx": 512},
+        ),
+        (
+            "input (9 tokens) is larger than the max context size (8 tokens). skipping",
+            {"n_prompt_tokens": 9, "n_ctx": 8},
+        ),
+        ("Context size has been exceeded.", {}),
+        ("the question and its options (9 tokens) are too large to process.", {"n_prompt_tokens": 9}),
+        ("failed to get embeddings, the question and its options must fit in one batch", {}),
+    ],
+)
+def test_each_way_to_be_too_long_is_one_code(message: str, facts: dict[str, int]) -> None:
+    """Clients shorten what they send at this code, by the numbers that the engine names."""
+    error = read(message)
+    assert isinstance(error, ContextLengthExceededError)
+    assert error.facts == facts
+    assert error.is_cache_full is message.startswith("Context size")
+    problem = describe(error)
+    assert (problem.status, problem.code, problem.headers) == (400, "context_length_exceeded", ())
+
+
+def overflow(*, asked: int | None, most: int, model: ModelSummary = TINY) -> EngineError:
+    """Return an overflow as the client learns of it."""
+    if asked is None:
+        error = read("Context size has been exceeded.")
+        error.n_ctx = most
+    else:
+        message = (
+            f"request ({asked} tokens) exceeds the available context size ({most} tokens), try increasing it"
+        )
+        body = answer(
+            message, status=400, type_="exceed_context_size_error", n_prompt_tokens=asked, n_ctx=most
+        )
+        found = read_answer(400, body)
+        assert found is not None
+        error = found
+    return explain(error, model, [])
+
+
+def test_an_overflow_keeps_its_numbers_and_says_how_to_get_more() -> None:
+    """llama.cpp's words and OpenAI's, the next power of two, and a command that can be typed as it stands."""
+    problem = describe(overflow(asked=18_049, most=1024))
+    assert problem.error == {
+        "message": "request (18049 tokens) exceeds the available context size (1024 tokens); the maximum context "
+        "length is 1024 tokens as the model runs: shorten the request, send 'num_ctx': 32768 with it, or run "
+        "\"gglib set 'my tiny' --ctx 32768\" (the model was trained for 32768).",
+        "type": "exceed_context_size_error",
+        "param": None,
+        "code": "context_length_exceeded",
+        "n_prompt_tokens": 18_049,
+        "n_ctx": 1024,
+    }
+
+
+@pytest.mark.parametrize(
+    ("message", "begin"),
+    [
+        (
+            "input (901 tokens) is too large to process. increase the physical batch size (current batch size: 512)",
+            "input (901 tokens) is too large to process; the maximum context length is 512 tokens as",
+        ),
+        (
+            "input (9 tokens) is larger than the max context size (8 tokens). skipping",
+            "input (9 tokens) is larger than the max context size (8 tokens); the maximum context length is 8 tokens",
+        ),
+        ("a later wording", "a later wording; the maximum context length is 64 tokens as"),
+    ],
+)
+def test_the_engines_options_are_not_advised(message: str, begin: str) -> None:
+    """Its sentence stays, but for the option of a command line that the client does not have."""
+    found = read_answer(400, answer(message, status=400, type_="exceed_context_size_error"))
+    error = read(message) if found is None or "later" not in message else found
+    error.n_ctx = 64
+    assert str(explain(error, TINY, [])).startswith(begin)
+
+
+def test_a_full_cache_names_the_context_that_the_model_runs_with() -> None:
+    """The engine does not say in mid-stream how much it has; what launched it knows."""
+    error = overflow(asked=None, most=1024)
+    assert str(error) == (
+        "Context size has been exceeded; the maximum context length is 1024 tokens as the model runs: shorten the "
+        "request, send 'num_ctx': 2048 with it, or run \"gglib set 'my tiny' --ctx 2048\" "
+        "(the model was trained for 32768)."
+    )
+    assert error.facts == {"n_ctx": 1024}
+    assert isinstance(error, ContextLengthExceededError)
+    assert error.is_cache_full
+
+
+@pytest.mark.parametrize(
+    ("asked", "most", "trained", "end"),
+    [
+        (9000, 8192, 8192, ": shorten the request, the model was trained for 8192 tokens and takes no more."),
+        (9000, 8192, 2048, ": shorten the request, the model was trained for 2048 tokens and takes no more."),
+        (
+            9000,
+            4096,
+            8192,
+            "'num_ctx': 8192 with it, or run 'gglib set m --ctx 8192' (the model was trained for 8192).",
+        ),
+        (8192, 4096, 40_960, "--ctx 16384' (the model was trained for 40960)."),
+        (8191, 4096, 40_960, "--ctx 8192' (the model was trained for 40960)."),
+        (9000, 4096, None, "'num_ctx': 16384 with it, or run 'gglib set m --ctx 16384'."),
+        (None, 8192, None, "'num_ctx': 16384 with it, or run 'gglib set m --ctx 16384'."),
+    ],
+)
+def test_what_is_advised_is_never_above_what_the_model_was_trained_for(
+    asked: int | None, most: int, trained: int | None, end: str
+) -> None:
+    """Where it has all that it can take, only a shorter request helps."""
+    model = ModelSummary(id=1, name="m", trained_context=trained)
+    assert str(overflow(asked=asked, most=most, model=model)).endswith(end)
+
+
+def able(number: int, **capabilities: bool) -> ModelSummary:
+    """Return a model with capabilities."""
+    return ModelSummary(id=number, name=f"m{number}", capabilities=ModelCapabilities(**capabilities))
+
+
+def test_models_that_can_are_named() -> None:
+    """At most five of them, beside the way to make this model one where there is a way."""
+    catalogue = [
+        able(1, vision=True),
+        able(2, embedding=True),
+        *(able(number, vision=True) for number in range(3, 10)),
+    ]
+    model = able(1, vision=True)
+    image = explain(read(UNSUPPORTED[0][0]), model, catalogue)
+    assert str(image) == (
+        "Model 'm1' does not take images: name one that can, as m3, m4, m5, m6, m7, "
+        "or give it its projector with 'gglib set m1 --mmproj FILE'."
+    )
+    embedding = explain(read(UNSUPPORTED[4][0], status=501), able(9, chat=True), catalogue)
+    assert str(embedding) == (
+        "Model 'm9' is not served for embeddings: name one that can, as m2, "
+        "or run 'gglib set m9 --embedding' if it is made for that."
+    )
+    infill = explain(read(UNSUPPORTED[6][0], status=501), model, catalogue)
+    assert str(infill) == (
+        "Model 'm1' has no tokens to fill in the middle of a text: "
+        "name another model; 'gglib list' shows what each can do."
+    )
+    audio = explain(read(UNSUPPORTED[1][0]), model, catalogue)
+    assert str(audio).startswith("Model 'm1': audio input is not supported")
+
+
+def test_the_forms_of_an_error_event() -> None:
+    """The engine has one for OpenAI's routes and one for Anthropic's; a status in it counts."""
+    for event in (
+        b'data: {"error":{"code":503,"message":"m","type":"unavailable_error"}}\n\n',
+        b'event: error\ndata: {"code":503,"message":"m","type":"unavailable_error"}\n\n',
+        b'event: error\r\ndata: {"code":503,\r\ndata: "message":"m","type":"unavailable_error"}\r\n\r\n',
+    ):
+        error = read_event(event)
+        assert error is not None
+        assert (error.status, str(error)) == (503, "m")
+    for event in (
+        b'data: {"code":503,"message":"m","type":"t"}\n\n',
+        b'event: message\ndata: {"code":503,"message":"m"}\n\n',
+        b'data: {"error":null}\n\n',
+    ):
+        assert read_event(event) is None

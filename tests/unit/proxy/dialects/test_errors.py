@@ -1,0 +1,164 @@
+"""The form of an error in each dialect."""
+
+import json
+
+import pytest
+
+from gglib.core import errors
+from gglib.proxy.dialects.errors import (
+    ANTHROPIC,
+    OPENAI,
+    RESPONSES,
+    ErrorDialect,
+    anthropic_type,
+    dialect_of,
+)
+from gglib.proxy.errors import BadRequestError, ContextLengthExceededError, describe
+
+PROBLEM = describe(BadRequestError("no", "stream"))
+OVERFLOW = describe(
+    ContextLengthExceededError(
+        "request (9 tokens) exceeds it: help.", facts={"n_prompt_tokens": 9, "n_ctx": 8}, advice=": help."
+    )
+)
+OPENAI_BODY = (
+    b'{"error":{"message":"no","type":"invalid_request_error","param":"stream","code":"invalid_request"}}'
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "dialect"),
+    [
+        ("/v1/chat/completions", OPENAI),
+        ("/v1/completions", OPENAI),
+        ("/v1/messages", ANTHROPIC),
+        ("/v1/messages/", ANTHROPIC),
+        ("/v1/messages/count_tokens", ANTHROPIC),
+        ("/v1/messages/unknown", ANTHROPIC),
+        ("//v1/messages", ANTHROPIC),
+        ("/v1/v1/messages", ANTHROPIC),
+        ("/messages", ANTHROPIC),
+        ("/v1/responses", RESPONSES),
+        ("/v1/responses/resp_1/cancel", RESPONSES),
+        ("/responses", RESPONSES),
+        ("/v1/models/messages", OPENAI),
+        ("/api/messages", OPENAI),
+        ("/v1/messagesx", OPENAI),
+        ("/", OPENAI),
+        ("", OPENAI),
+        ("*", OPENAI),
+    ],
+)
+def test_the_path_alone_says_the_dialect(path: str, dialect: ErrorDialect) -> None:
+    """A client that mistypes what follows still gets the form that it reads."""
+    assert dialect_of(path) is dialect
+
+
+@pytest.mark.parametrize("dialect", [OPENAI, RESPONSES])
+def test_openai_has_one_object_on_every_route(dialect: ErrorDialect) -> None:
+    """Message, type, param and code stand in ``error``."""
+    assert dialect.body(PROBLEM, "r-1") == OPENAI_BODY
+
+
+def test_a_chat_ends_with_one_unnamed_event() -> None:
+    """OpenAI's client raises at data with an ``error``."""
+    assert OPENAI.events(PROBLEM, "r-1", b"") == b"data: " + OPENAI_BODY + b"\n\n"
+
+
+def test_anthropic_has_its_type_at_the_root_and_the_request_id() -> None:
+    """The same object is the body and the data of the event ``error``."""
+    body = b'{"type":"error","error":{"type":"invalid_request_error","message":"no"},"request_id":"r-1"}'
+    assert ANTHROPIC.body(PROBLEM, "r-1") == body
+    assert ANTHROPIC.events(PROBLEM, "r-1", b"") == b"event: error\ndata: " + body + b"\n\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "type_"),
+    [
+        (400, "invalid_request_error"),
+        (401, "authentication_error"),
+        (403, "permission_error"),
+        (404, "not_found_error"),
+        (405, "invalid_request_error"),
+        (408, "invalid_request_error"),
+        (413, "request_too_large"),
+        (415, "invalid_request_error"),
+        (429, "rate_limit_error"),
+        (431, "invalid_request_error"),
+        (500, "api_error"),
+        (501, "api_error"),
+        (502, "api_error"),
+        (503, "overloaded_error"),
+        (504, "timeout_error"),
+        (529, "overloaded_error"),
+    ],
+)
+def test_each_status_has_anthropics_type(status: int, type_: str) -> None:
+    """Its clients decide by the type whether to try again."""
+    assert anthropic_type(status) == type_
+
+
+def test_responses_end_with_error_and_failed() -> None:
+    """The specification's event, with the object that OpenAI's client raises at, and the one that Codex reads."""
+    first, second, rest = RESPONSES.events(OVERFLOW, "r-1", b"").split(b"\n\n")
+    assert rest == b""
+    message = "request (9 tokens) exceeds it: help."
+    assert first.startswith(b"event: error\ndata: ")
+    assert json.loads(first.partition(b"data: ")[2]) == {
+        "type": "error",
+        "sequence_number": 0,
+        "code": "context_length_exceeded",
+        "message": message,
+        "param": None,
+        "error": {
+            "message": message,
+            "type": "exceed_context_size_error",
+            "param": None,
+            "code": "context_length_exceeded",
+            "n_prompt_tokens": 9,
+            "n_ctx": 8,
+        },
+    }
+    assert second.startswith(b"event: response.failed\ndata: ")
+    assert json.loads(second.partition(b"data: ")[2]) == {
+        "type": "response.failed",
+        "sequence_number": 1,
+        "response": {
+            "id": "resp_r-1",
+            "object": "response",
+            "status": "failed",
+            "error": {"code": "context_length_exceeded", "message": message},
+            "output": [],
+        },
+    }
+
+
+def test_sequence_numbers_go_on_where_the_stream_has_them() -> None:
+    """An engine that numbers its events is followed by the next two numbers."""
+    tail = b'data: {"type":"a","sequence_number":7}\n\ndata: {"type":"b","sequence_number": 8,"x":1}\n\n'
+    events = RESPONSES.events(PROBLEM, "r", tail)
+    assert events.count(b'"sequence_number":9,') == events.count(b'"sequence_number":10,') == 1
+
+
+def test_an_overflow_has_the_words_that_anthropics_clients_look_for() -> None:
+    """The numbers stay, in the words and beside them; without one of them the words still begin the message."""
+    error = json.loads(ANTHROPIC.body(OVERFLOW, "r"))["error"]
+    assert error == {
+        "type": "invalid_request_error",
+        "message": "prompt is too long: 9 tokens > 8 maximum: help.",
+        "n_prompt_tokens": 9,
+        "n_ctx": 8,
+    }
+    full = describe(ContextLengthExceededError("Context size has been exceeded.", facts={"n_ctx": 8}))
+    error = json.loads(ANTHROPIC.body(full, "r"))["error"]
+    assert error["message"] == "prompt is too long: Context size has been exceeded."
+    assert error["n_ctx"] == 8
+
+
+def test_a_failed_load_keeps_its_log_in_every_dialect() -> None:
+    """What the engine said last is in the message, whatever the form."""
+    problem = describe(errors.ModelLoadFailedError("tiny", "bad magic", ("line 1", "line 2")))
+    for dialect in (OPENAI, RESPONSES, ANTHROPIC):
+        for text in (dialect.body(problem, "r"), dialect.events(problem, "r", b"")):
+            assert b"line 1\\nline 2" in text
+            assert b"[DONE]" not in text

@@ -1,0 +1,207 @@
+"""What is counted of requests that are over."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gglib.proxy.routes.table import MODEL_ROUTE, ROUTES, route_of
+from gglib.proxy.telemetry.metrics import (
+    BOUNDS_S,
+    Histogram,
+    RequestKind,
+    Tally,
+)
+from gglib.proxy.telemetry.records import RequestRecord
+
+CHAT = "/v1/chat/completions"
+ANSWER = RequestRecord(
+    method="POST",
+    path=CHAT,
+    model="tiny",
+    status=200,
+    request_id="req_1",
+    waited_s=0.02,
+    first_byte_s=0.2,
+    duration_s=2.0,
+    chunks=7,
+    prompt_tokens=30,
+    completion_tokens=6,
+    is_streamed=True,
+    error_code=None,
+)
+"""A stream that told its tokens."""
+REFUSED = replace(
+    ANSWER,
+    model=None,
+    status=404,
+    waited_s=None,
+    chunks=1,
+    prompt_tokens=None,
+    completion_tokens=None,
+    is_streamed=False,
+    error_code="model_not_found",
+)
+"""It named a model that is not there."""
+
+
+def counted(*records: RequestRecord) -> Tally:
+    """Return a tally of some requests."""
+    tally = Tally(route_of)
+    for record in records:
+        tally.note(record)
+    return tally
+
+
+def test_an_answer_is_counted_in_all_that_it_says() -> None:
+    """Its kind, its times, its parts and its tokens; twice, when it comes twice."""
+    tally = counted(ANSWER, ANSWER)
+    assert tally.requests == {RequestKind(CHAT, "POST", "tiny", "200"): 2}
+    assert set(tally.durations) == {(CHAT, "tiny")}
+    assert tally.durations[CHAT, "tiny"].sum_s == 4.0
+    model = tally.models["tiny"]
+    assert (model.chunks, model.prompt_tokens, model.completion_tokens) == (14, 60, 12)
+    assert (sum(model.waited.counts), model.waited.sum_s) == (2, 0.04)
+    assert (sum(model.first_byte_streamed.counts), model.first_byte_streamed.sum_s) == (2, 0.4)
+    assert sum(model.first_byte.counts) == 0
+    assert (tally.errors, tally.refusals) == ({}, {})
+
+
+def test_an_answer_that_is_not_streamed_has_its_own_times() -> None:
+    """Its first byte comes with its last one: mixed with streams it would hide the first token."""
+    model = counted(replace(ANSWER, is_streamed=False)).models["tiny"]
+    assert (sum(model.first_byte.counts), sum(model.first_byte_streamed.counts)) == (1, 0)
+
+
+def test_what_got_to_no_model_has_an_empty_name() -> None:
+    """Neither its chunks nor its times are a model's."""
+    tally = counted(REFUSED)
+    assert tally.requests == {RequestKind(CHAT, "POST", "", "404"): 1}
+    assert tally.errors == {("", "model_not_found"): 1}
+    model = tally.models[""]
+    assert (model.chunks, sum(model.waited.counts), sum(model.first_byte.counts)) == (0, 0, 0)
+
+
+def test_a_failure_is_no_time_to_the_first_token() -> None:
+    """An error that comes quickly does not make a model look quick; that it waited for its model counts."""
+    failed = replace(ANSWER, status=502, is_streamed=False, error_code="upstream_error")
+    tally = counted(failed)
+    model = tally.models["tiny"]
+    assert (sum(model.waited.counts), sum(model.first_byte.counts)) == (1, 0)
+    assert tally.errors == {("tiny", "upstream_error"): 1}
+
+
+def test_an_answer_without_numbers_adds_none() -> None:
+    """One that told no tokens, and one without a body, are still answers; one that was never begun has no status."""
+    bare = replace(ANSWER, status=None, first_byte_s=None, prompt_tokens=None, completion_tokens=None)
+    tally = counted(bare)
+    model = tally.models["tiny"]
+    assert tally.requests == {RequestKind(CHAT, "POST", "tiny", ""): 1}
+    assert (model.prompt_tokens, model.completion_tokens) == (0, 0)
+    assert sum(model.first_byte_streamed.counts) == 0
+
+
+def test_refusals_of_the_edge_are_counted_by_status() -> None:
+    """They are no requests: nothing else is known of them."""
+    tally = counted()
+    for status in (400, 431, 400):
+        tally.note_refusal(status)
+    assert tally.refusals == {400: 2, 431: 1}
+    assert tally.requests == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        *((path, path) for path in ROUTES),
+        ("/v1/models/tiny", MODEL_ROUTE),
+        ("/v1/models/a/b%20c", MODEL_ROUTE),
+        ("/v1/models/", "other"),
+        ("/v1/models/{id}", MODEL_ROUTE),
+        ("/api/models/tiny", "/api/models/{name}"),
+        ("/api/models/a/b", "/api/models/{name}"),
+        ("/api/models/search", "/api/models/search"),
+        ("/api/models/s%65arch", "/api/models/{name}"),
+        ("/api/hub/models/a/b", "/api/hub/models/{owner}/{repository}"),
+        ("/api/hub/models/a/b/c", "other"),
+        ("/api/downloads/x", "/api/downloads/{id}"),
+        ("/api/downloads/x/events", "/api/downloads/{id}/events"),
+        ("/api/downloads/x/events/y", "other"),
+        ("/api/downloads/", "other"),
+        ("/v1/modelsx", "other"),
+        ("//v1/models", "other"),
+        ("/HEALTH", "other"),
+        ("*", "other"),
+        ("other", "other"),
+        ("", "other"),
+    ],
+)
+def test_a_path_is_counted_as_its_route(path: str, route: str) -> None:
+    """What is served counts as itself, the models as one, and everything else as one."""
+    assert route_of(path) == route
+    assert [kind.route for kind in counted(replace(REFUSED, path=path)).requests] == [route]
+
+
+@pytest.mark.parametrize("method", ["BREW", "get", "other", "X" * 200])
+def test_a_method_that_nobody_knows_is_another_one(method: str) -> None:
+    """HTTP lets a client make up as many as it likes."""
+    assert [kind.method for kind in counted(replace(REFUSED, method=method)).requests] == ["other"]
+
+
+def test_what_clients_make_up_takes_no_memory() -> None:
+    """A thousand paths and methods leave one kind behind, and no way to it for each of them."""
+    tally = counted(*(replace(REFUSED, path=f"/v1/{n}", method=f"M{n}") for n in range(1000)))
+    tally_of_models = counted(*(replace(REFUSED, path=f"/v1/models/{n}", method="GET") for n in range(1000)))
+    assert tally.requests == {RequestKind("other", "other", "", "404"): 1000}
+    assert tally_of_models.requests == {RequestKind(MODEL_ROUTE, "GET", "", "404"): 1000}
+    for counted_ in (tally, tally_of_models):
+        assert len(counted_._shortcuts) == 0
+        assert len(counted_.durations) == len(counted_.models) == 1
+
+
+@pytest.mark.parametrize(("seconds", "place"), [(0.0, 0), (0.005, 0), (0.0051, 1), (600.0, 15), (600.1, 16)])
+def test_a_bound_belongs_to_its_bucket(seconds: float, place: int) -> None:
+    """Prometheus reads ``le`` as at most; what is beyond the last bound is counted too."""
+    times = Histogram()
+    times.add(seconds)
+    assert [n for n, count in enumerate(times.counts) if count] == [place]
+
+
+def records() -> st.SearchStrategy[RequestRecord]:
+    """Return requests of every kind, many of them alike."""
+    return st.builds(
+        replace,
+        st.sampled_from([ANSWER, REFUSED]),
+        method=st.sampled_from(["GET", "POST", "BREW"]),
+        path=st.sampled_from([CHAT, "/health", "/v1/models/a", "/v1/models/b", "/x", "/y"]),
+        model=st.sampled_from([None, "tiny", "large"]),
+        status=st.sampled_from([None, 200, 404]),
+        duration_s=st.sampled_from([0.001, 0.004, 4.0, 4000.0]),
+    )
+
+
+@given(st.lists(records()))
+def test_nothing_is_lost_or_counted_twice(told: list[RequestRecord]) -> None:
+    """Whatever comes in whatever order: each request is in one kind, once, and in one bucket of its duration."""
+    tally = counted(*told)
+    assert tally.requests == Counter(
+        RequestKind(
+            route_of(record.path),
+            record.method if record.method != "BREW" else "other",
+            record.model or "",
+            str(record.status or ""),
+        )
+        for record in told
+    )
+    places = Counter(
+        (route_of(r.path), r.model or "", next((b for b in BOUNDS_S if r.duration_s <= b), None))
+        for r in told
+    )
+    assert places == {
+        (route, model, bound): count
+        for (route, model), times in tally.durations.items()
+        for bound, count in zip((*BOUNDS_S, None), times.counts, strict=True)
+        if count
+    }

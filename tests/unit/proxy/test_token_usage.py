@@ -1,0 +1,224 @@
+"""Token counts, read off the end of an answer. The answers are those of a real llama-server (b11549, embedded)."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gglib.proxy.answer import Answer
+from gglib.proxy.token_usage import TAIL_BYTES, Usage, read_usage
+
+TIMINGS = (
+    b'"timings":{"cache_n":53,"prompt_n":1,"prompt_ms":0.345,"prompt_per_token_ms":0.345,'
+    b'"prompt_per_second":2898.5507246376815,"predicted_n":3,"predicted_ms":0.723,'
+    b'"predicted_per_token_ms":0.3615,"predicted_per_second":2766.2517289073307}'
+)
+CHUNK = b'"created":1795503871,"id":"chatcmpl-osZr","model":"tiny-a","object":"chat.completion.chunk"'
+USAGE = (
+    b'"usage":{"completion_tokens":3,"prompt_tokens":54,"total_tokens":57,'
+    b'"prompt_tokens_details":{"cached_tokens":53}}'
+)
+ANTHROPIC_USAGE = b'"usage":{"cache_read_input_tokens":53,"input_tokens":1,"output_tokens":3}'
+RESPONSES_USAGE = (
+    b'"usage":{"input_tokens":54,"output_tokens":3,"total_tokens":57,'
+    b'"input_tokens_details":{"cached_tokens":53}}'
+)
+DONE = b"data: [DONE]\n\n"
+
+ANSWERS = {
+    "chat": (
+        b'{"choices":[{"message":{"content":"ewo"}}],' + USAGE + b',"id":"chatcmpl-z",' + TIMINGS + b"}",
+        (54, 3),
+    ),
+    "chat, streamed": (
+        b'data: {"choices":[{"finish_reason":"length","index":0,"delta":{}}],'
+        + CHUNK
+        + b","
+        + TIMINGS
+        + b"}\n\n"
+        + DONE,
+        (54, 3),
+    ),
+    "chat, streamed with usage": (
+        b'data: {"choices":[],' + CHUNK + b"," + USAGE + b"," + TIMINGS + b"}\n\n" + DONE,
+        (54, 3),
+    ),
+    "messages": (
+        b'{"id":"chatcmpl-i","type":"message","role":"assistant","content":[{"type":"text","text":"nel"}],'
+        b'"model":"tiny-a","stop_reason":"max_tokens","stop_sequence":null,' + ANTHROPIC_USAGE + b"}",
+        (54, 3),
+    ),
+    "messages, a short stream": (
+        (
+            b'event: message_start\ndata: {"type":"message_start","message":{"id":"chatcmpl-V","usage":'
+            b'{"cache_read_input_tokens":53,"input_tokens":1,"output_tokens":0}}}\n\n'
+            b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"max_tokens",'
+            b'"stop_sequence":null},"usage":{"output_tokens":3}}\n\n'
+            b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+        ),
+        (54, 3),
+    ),
+    "messages, the end of a long stream": (
+        (
+            b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"max_tokens",'
+            b'"stop_sequence":null},"usage":{"output_tokens":3}}\n\n'
+            b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+        ),
+        (None, 3),
+    ),
+    "responses": (b'{"output":[{"text":"toh"}],"status":"completed",' + RESPONSES_USAGE + b"}", (54, 3)),
+    "responses, streamed": (
+        b'event: response.completed\ndata: {"type":"response.completed","response":{"status":"completed",'
+        + RESPONSES_USAGE
+        + b"},"
+        + TIMINGS
+        + b"}\n\n",
+        (54, 3),
+    ),
+    "count_tokens": (b'{"input_tokens":54}', (54, None)),
+    "embeddings": (b'{"data":[],"usage":{"prompt_tokens": 6,"total_tokens": 6}}', (6, None)),
+    "an error": (b'{"error":{"message":"no","code":null}}', (None, None)),
+    "nothing": (b"", (None, None)),
+}
+
+
+@pytest.mark.parametrize(("tail", "tokens"), ANSWERS.values(), ids=ANSWERS.keys())
+def test_what_each_dialect_tells(tail: bytes, tokens: tuple[int | None, int | None]) -> None:
+    """Prompt tokens are all of the prompt's, also those that came from the engine's cache."""
+    assert read_usage(tail[-TAIL_BYTES:]) == Usage(*tokens)
+
+
+REPORTS = {
+    "at the beginning, embeddings": (
+        b'{"model":"tiny","object":"list","usage":{"prompt_tokens":54,"total_tokens":54},"data":[',
+        b"0.25,",
+        b"0.5]}",
+        (54, None),
+    ),
+    "at the beginning, rerank": (
+        b'{"model":"tiny","object":"list","usage":{"prompt_tokens":1400,"total_tokens":1400},"results":[',
+        b'{"index":135,"relevance_score":3.0646252632141113},',
+        b'{"index":1,"relevance_score":0.5}]}',
+        (1400, None),
+    ),
+    "in between, native with n_probs": (
+        b'{"content":"' + b"x" * 5000 + b'","tokens_predicted":3,"tokens_evaluated":54,' + TIMINGS + b",",
+        b'"completion_probabilities":[{"id":337,"token":"n","logprob":-2.09}],',
+        b'"stop":true}',
+        (54, 3),
+    ),
+    "at the end, chat": (
+        b'{"choices":[{"message":{"content":"',
+        b"ewo ",
+        b'"}}],' + USAGE + b',"id":"chatcmpl-z",' + TIMINGS + b"}",
+        (54, 3),
+    ),
+}
+
+
+@pytest.mark.parametrize("repeats", [0, 1, 400, 20_000], ids=lambda n: f"x{n}")
+@pytest.mark.parametrize("part_bytes", [700, 2049, 4096, 65_536, 10**7], ids=lambda n: f"parts of {n}")
+@pytest.mark.parametrize(("begin", "more", "end", "tokens"), REPORTS.values(), ids=REPORTS.keys())
+async def test_report_is_read_wherever_it_stands(  # noqa: PLR0917 - the parameters of one case
+    begin: bytes,
+    more: bytes,
+    end: bytes,
+    tokens: tuple[int | None, int | None],
+    part_bytes: int,
+    repeats: int,
+) -> None:
+    """The tokens of an answer are read however long it is, and however it is cut."""
+    body = begin + more * repeats + end
+    if part_bytes < 1000 and begin.startswith(b'{"content"') and repeats > 1:
+        return  # whole answers do not come in parts this small; only their beginning and end are looked at then
+    answer = Answer(SilentWire(), method="POST", minor_version=1, request_id="r")
+    await answer.start(200, [(b"content-type", b"application/json")])
+    for at in range(0, len(body), part_bytes):
+        await answer.write(body[at : at + part_bytes])
+    assert read_usage(answer.usage_text) == Usage(*tokens)
+
+
+async def test_long_stream_of_messages_reports_at_both_ends() -> None:
+    """Anthropic's streams have the prompt's tokens in the first event and the answer's in the last but one."""
+    answer = Answer(SilentWire(), method="POST", minor_version=1, request_id="r")
+    await answer.start(200, [(b"content-type", b"text/event-stream")])
+    await answer.write(
+        b'event: message_start\ndata: {"type":"message_start","message":{"id":"chatcmpl-V","usage":'
+        b'{"cache_read_input_tokens":53,"input_tokens":1,"output_tokens":0}}}\n\n'
+    )
+    for _ in range(500):
+        await answer.write(
+            b'event: content_block_delta\ndata: {"delta":{"type":"text_delta","text":"a"}}\n\n'
+        )
+    await answer.write(
+        b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"max_tokens"},'
+        b'"usage":{"output_tokens":500}}\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\n'
+    )
+    assert read_usage(answer.usage_text) == Usage(54, 500)
+
+
+class SilentWire:
+    """Takes everything."""
+
+    date_line = b""
+    can_keep_alive = True
+    is_choked = False
+    peer_host = own_host = None
+
+    async def room(self) -> None:
+        """Return at once."""
+
+    def write(self, data: bytes) -> None:
+        """Take it."""
+
+    def end(self, *, may_keep_alive: bool) -> None:
+        """Take note of nothing."""
+
+
+LOOK_ALIKES = st.lists(
+    st.sampled_from(
+        [
+            '"prompt_tokens":7',
+            '"completion_tokens":7,',
+            '{"usage":{"input_tokens": 7}}',
+            '"predicted_n":7',
+            "\\",
+            '"',
+            "x",
+        ]
+    ),
+    max_size=6,
+).map("".join)
+
+
+@given(LOOK_ALIKES, LOOK_ALIKES)
+def test_what_stands_in_a_text_is_never_taken_for_usage(before: str, after: str) -> None:
+    """Whatever a model says, in an answer or in the last event of a stream, its quotes are escaped."""
+    text = json.dumps(
+        {"content": before, "usage": {"completion_tokens": 3, "prompt_tokens": 54}, "note": after}
+    ).encode()
+    assert read_usage(text) == Usage(54, 3)
+    assert read_usage(json.dumps({"content": before, "note": after}).encode()) == Usage(None, None)
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        b'"prompt_tokens":null',
+        b'"prompt_tokens":-5',
+        b'"prompt_tokens":"5"',
+        b'"prompt_tokens":1234567890123',
+        b'"prompt_tokens":',
+        b'{"a\\"prompt_tokens":5}',
+        b'rompt_tokens":5',
+    ],
+)
+def test_what_is_no_count_is_none(tail: bytes) -> None:
+    """No number of a sane size after the whole name: no count."""
+    assert read_usage(tail).prompt_tokens is None
+
+
+def test_a_tail_may_begin_with_the_name() -> None:
+    """The cut may fall right before it."""
+    assert read_usage(b'"prompt_tokens":5,"completion_tokens":6') == Usage(5, 6)

@@ -1,0 +1,1072 @@
+"""The scheduler as playbooks: this happens, and exactly this has to be done."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gglib.core.errors import (
+    ModelKeepsDyingError,
+    ModelLoadFailedError,
+    ModelNotFoundError,
+    ModelStoppedError,
+    QueueFullError,
+)
+from gglib.core.models import ModelLaunchSpec, ModelSettings
+from gglib.runtime.scheduler.events import (
+    BecameReady,
+    Died,
+    Effect,
+    Event,
+    Exited,
+    Forgotten,
+    Grant,
+    Launch,
+    Leaving,
+    Left,
+    LoadFailed,
+    Refuse,
+    Requested,
+    Spoiled,
+    Stop,
+    StopAsked,
+    StopReason,
+    Superseded,
+    Suspected,
+    TimePassed,
+    WaitEnded,
+    WakeAt,
+)
+from gglib.runtime.scheduler.scheduler import PENDING_LOAD_S, UNUSED_KEPT_S, Scheduler
+from gglib.runtime.scheduler.state import IllegalMoveError, Resident, ResidentState
+
+A = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/a.gguf"))
+B = ModelLaunchSpec(model_id=2, model_name="b", path=Path("/b.gguf"))
+C = ModelLaunchSpec(model_id=3, model_name="c", path=Path("/c.gguf"))
+
+
+def ask(ticket: int, spec: ModelLaunchSpec, context: int = 8192) -> Requested:
+    """Return a request that needs this context and would launch with it."""
+    return Requested(ticket, spec, context, context)
+
+
+def doing(effects: list[Effect]) -> list[Effect]:
+    """Return the effects that act, without the wishes to be woken."""
+    return [effect for effect in effects if not isinstance(effect, WakeAt)]
+
+
+def scheduler_with_ready(spec: ModelLaunchSpec, *, context: int = 8192, capacity: int = 1) -> Scheduler:
+    """Return a scheduler in which ``spec`` is ready as generation 1 and nobody uses it."""
+    scheduler = Scheduler(capacity=capacity, max_wait_s=15)
+    scheduler.handle(ask(100, spec, context), 0)
+    scheduler.handle(BecameReady(1), 0)
+    scheduler.handle(Left(100), 0)
+    return scheduler
+
+
+def test_one_launch_serves_all_who_wait() -> None:
+    """Any number of requests for a cold model cause one launch, and are granted together when it is ready."""
+    scheduler = Scheduler()
+    assert doing(scheduler.handle(ask(1, A), 0)) == [Launch(1, A, 8192)]
+    assert doing(scheduler.handle(ask(2, A), 1)) == []
+    assert doing(scheduler.handle(ask(3, A), 2)) == []
+    assert doing(scheduler.handle(BecameReady(1), 3)) == [Grant(1, 1), Grant(2, 1), Grant(3, 1)]
+
+
+def test_a_ready_model_is_granted_at_once() -> None:
+    """A request for the running model waits for nobody."""
+    assert scheduler_with_ready(A).handle(ask(1, A), 5) == [Grant(1, 1)]
+
+
+def test_what_changes_nothing_else_needs_no_effects() -> None:
+    """A request for the running model, and its end, are settled without effects, and count as any other."""
+    scheduler = scheduler_with_ready(A)
+    assert scheduler.grant_at_once(1, A, 8192, 5) == 1
+    assert scheduler.residents[0].holders == {1}
+    assert scheduler.release_at_once(1, 7)
+    assert not scheduler.residents[0].holders
+    assert scheduler.residents[0].last_used == 7
+
+
+def test_nothing_is_settled_at_once_while_somebody_waits() -> None:
+    """Whoever waits may be next: then neither a request nor its end is settled without looking at the whole."""
+    scheduler = scheduler_with_ready(A)
+    assert scheduler.grant_at_once(1, A, 8192, 5) == 1
+    scheduler.handle(ask(2, B), 5)
+    assert scheduler.grant_at_once(3, A, 8192, 6) is None
+    assert not scheduler.release_at_once(1, 6)
+    assert scheduler.residents[0].holders == {1}
+
+
+def test_nothing_is_granted_at_once_that_is_not_ready_for_it() -> None:
+    """Another model, a larger context, and a launch that is not ready yet are for the whole to decide."""
+    scheduler = scheduler_with_ready(A, context=8192)
+    assert scheduler.grant_at_once(1, B, 8192, 5) is None
+    assert scheduler.grant_at_once(1, A, 8193, 5) is None
+    loading = Scheduler()
+    loading.handle(ask(1, A), 0)
+    loading.handle(Left(1), 1)
+    assert loading.grant_at_once(2, A, 8192, 1) is None
+
+
+def test_an_end_that_starts_a_clock_is_not_settled_at_once() -> None:
+    """A model with a time-to-live has to be woken for when it is over."""
+    mortal = replace(A, settings=ModelSettings(idle_ttl_s=60))
+    scheduler = scheduler_with_ready(mortal)
+    assert scheduler.grant_at_once(1, mortal, 8192, 5) == 1
+    assert not scheduler.release_at_once(1, 6)
+    assert scheduler.handle(Left(1), 6) == [WakeAt(66)]
+
+
+def test_an_idle_model_gives_way_at_once() -> None:
+    """A request for another model stops the idle one, and launches when that is gone and not before."""
+    scheduler = scheduler_with_ready(A)
+    assert doing(scheduler.handle(ask(1, B), 5)) == [Stop(1)]
+    assert doing(scheduler.handle(TimePassed(), 6)) == []
+    assert doing(scheduler.handle(Exited(1), 7)) == [Launch(2, B, 8192)]
+    assert doing(scheduler.handle(BecameReady(2), 8)) == [Grant(1, 2)]
+
+
+def test_a_request_in_flight_is_never_killed_by_a_swap() -> None:
+    """The running model is stopped only when its last request has ended, however long another one waits."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, A), 0)
+    assert doing(scheduler.handle(ask(3, B), 0)) == []
+    assert doing(scheduler.handle(TimePassed(), 1_000)) == []
+    assert doing(scheduler.handle(Left(1), 1_001)) == []
+    assert doing(scheduler.handle(Left(2), 1_002)) == [Stop(1)]
+
+
+def test_requests_for_the_running_model_pass_until_max_wait() -> None:
+    """No thrash before ``max_wait_s``, no starvation after it."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    assert scheduler.handle(ask(2, B), 0) == [WakeAt(15)]
+    assert doing(scheduler.handle(ask(3, A), 14.9)) == [Grant(3, 1)]
+    assert doing(scheduler.handle(TimePassed(), 15)) == []
+    assert doing(scheduler.handle(ask(4, A), 15.1)) == []
+    assert doing(scheduler.handle(Left(1), 16)) == []
+    assert doing(scheduler.handle(Left(3), 17)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 18)) == [Launch(2, B, 8192)]
+    assert doing(scheduler.handle(BecameReady(2), 19)) == [Grant(2, 2)]
+    assert doing(scheduler.handle(Left(2), 40)) == [Stop(2)]
+    assert doing(scheduler.handle(Exited(2), 41)) == [Launch(3, A, 8192)]
+
+
+def test_a_waiter_that_leaves_is_forgotten() -> None:
+    """Nothing is launched or drained for a request that went away."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 0)
+    scheduler.handle(Left(2), 1)
+    assert scheduler.handle(TimePassed(), 100) == []
+    assert doing(scheduler.handle(ask(3, A), 101)) == [Grant(3, 1)]
+
+
+def test_a_load_that_nobody_waits_for_goes_on_until_somebody_wants_the_place() -> None:
+    """A client that leaves does not break its load; a request for another model ends it."""
+    scheduler = Scheduler()
+    scheduler.handle(ask(1, A), 0)
+    assert doing(scheduler.handle(Left(1), 1)) == []
+    assert doing(scheduler.handle(ask(2, B), 2)) == [Stop(1)]
+    assert doing(scheduler.handle(BecameReady(1), 2.5)) == []
+    assert doing(scheduler.handle(Exited(1), 3)) == [Launch(2, B, 8192)]
+
+
+def test_a_load_that_somebody_waits_for_is_not_stopped() -> None:
+    """A request for another model waits until the load is done and its waiters were served."""
+    scheduler = Scheduler()
+    scheduler.handle(ask(1, A), 0)
+    assert doing(scheduler.handle(ask(2, B), 1)) == []
+    assert doing(scheduler.handle(BecameReady(1), 2)) == [Grant(1, 1)]
+    assert doing(scheduler.handle(Left(1), 16)) == [Stop(1)]
+
+
+def test_a_failed_load_is_told_to_all_its_waiters_and_to_nobody_else() -> None:
+    """Each waiter of the model is refused with the reason; the other model is launched."""
+    scheduler = Scheduler()
+    error = ModelLoadFailedError("a", "bad magic")
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 0)
+    scheduler.handle(ask(3, A), 0)
+    first, second, launch = doing(scheduler.handle(LoadFailed(1, error), 1))
+    assert [refusal.ticket for refusal in (first, second) if isinstance(refusal, Refuse)] == [1, 3]
+    assert all(str(refusal.error) == str(error) for refusal in (first, second) if isinstance(refusal, Refuse))
+    assert launch == Launch(2, B, 8192)
+
+
+def retry_after_s(effects: list[Effect]) -> float | None:
+    """Return what the one refusal of a failed load says."""
+    (refusal,) = effects
+    assert isinstance(refusal, Refuse)
+    assert isinstance(refusal.error, ModelLoadFailedError)
+    return refusal.error.retry_after_s
+
+
+def test_a_broken_model_is_not_tried_again_at_once() -> None:
+    """The time doubles with each failure, up to 30 s; until then the answer comes at once."""
+    scheduler = Scheduler()
+    now = 0.0
+    waits: list[float | None] = []
+    for number in range(1, 10):
+        scheduler.handle(ask(number, A), now)
+        waits.append(
+            retry_after_s(doing(scheduler.handle(LoadFailed(number, ModelLoadFailedError("a", "bad")), now)))
+        )
+        assert retry_after_s(doing(scheduler.handle(ask(100 + number, A), now + 0.4))) == pytest.approx(
+            (waits[-1] or 0) - 0.4
+        )
+        now += waits[-1] or 0
+    assert waits == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+
+
+@pytest.mark.parametrize("forgiven_by", ["success", "changed spec", "stop"])
+def test_a_failure_is_forgotten(forgiven_by: str) -> None:
+    """After a success, with other settings, or when the user stops everything, the next try comes at once."""
+    scheduler = Scheduler()
+    error = ModelLoadFailedError("a", "bad")
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(LoadFailed(1, error), 0)
+    spec, now = A, 0.1
+    if forgiven_by == "success":
+        scheduler.handle(ask(2, A), 0.5)
+        scheduler.handle(BecameReady(2), 0.6)
+        scheduler.handle(Exited(2), 0.7)
+        now = 0.8
+    elif forgiven_by == "changed spec":
+        spec = replace(A, size_bytes=7)
+    else:
+        scheduler.handle(StopAsked(10), 0.1)
+    (launch,) = doing(scheduler.handle(ask(3, spec), now))
+    assert isinstance(launch, Launch)
+
+
+def test_after_a_success_the_back_off_begins_anew() -> None:
+    """It failed, it was ready, it failed again: that is the first failure in a row."""
+    scheduler = Scheduler()
+    error = ModelLoadFailedError("a", "bad")
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(LoadFailed(1, error), 0)
+    scheduler.handle(ask(2, A), 1)
+    scheduler.handle(BecameReady(2), 2)
+    scheduler.handle(Exited(2), 3)
+    scheduler.handle(ask(3, A), 4)
+    assert retry_after_s(doing(scheduler.handle(LoadFailed(3, error), 5))) == 0.5
+
+
+def test_the_newest_settings_are_launched() -> None:
+    """Somebody has just mended a setting: the older waiter's copy of the old one does not win."""
+    scheduler = scheduler_with_ready(B)
+    mended = replace(A, size_bytes=7)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, mended), 0)
+    assert doing(scheduler.handle(Exited(1), 1)) == [Launch(2, mended, 8192)]
+
+
+def test_a_model_that_dies_is_launched_again_by_the_next_request() -> None:
+    """After an exit nothing runs until somebody asks."""
+    scheduler = scheduler_with_ready(A)
+    assert scheduler.handle(Exited(1), 1) == []
+    assert doing(scheduler.handle(ask(1, A), 2)) == [Launch(2, A, 8192)]
+
+
+def test_what_is_told_of_an_older_generation_is_ignored() -> None:
+    """Late news of a launch that is gone changes nothing."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(Exited(1), 1)
+    scheduler.handle(ask(1, A), 2)
+    for late in (BecameReady(1), Exited(1), LoadFailed(1, ModelLoadFailedError("a", "x"))):
+        assert doing(scheduler.handle(late, 3)) == []
+    assert doing(scheduler.handle(BecameReady(2), 4)) == [Grant(1, 2)]
+
+
+def test_context_grows_by_relaunch_and_never_shrinks() -> None:
+    """A larger need relaunches the model once; a smaller one is served by what runs."""
+    scheduler = scheduler_with_ready(A, context=4096)
+    assert doing(scheduler.handle(ask(1, A, 8192), 1)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 2)) == [Launch(2, A, 8192)]
+    assert doing(scheduler.handle(BecameReady(2), 3)) == [Grant(1, 2)]
+    assert doing(scheduler.handle(ask(2, A, 2048), 4)) == [Grant(2, 2)]
+
+
+def test_a_launch_is_large_enough_for_all_who_wait() -> None:
+    """The largest context that a waiter needs is launched, not the first one's."""
+    scheduler = scheduler_with_ready(B)
+    scheduler.handle(ask(1, A, 2048), 0)
+    scheduler.handle(ask(2, A, 16384), 0)
+    assert doing(scheduler.handle(Exited(1), 1)) == [Launch(2, A, 16384)]
+
+
+def test_never_two_launches_of_one_model() -> None:
+    """With room for two, a larger context still waits until the smaller launch is gone."""
+    scheduler = scheduler_with_ready(A, context=4096, capacity=2)
+    scheduler.handle(ask(1, A, 4096), 0)
+    assert doing(scheduler.handle(ask(2, A, 8192), 0)) == []
+    assert doing(scheduler.handle(Left(1), 1)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 2)) == [Launch(2, A, 8192)]
+
+
+def test_with_room_for_two_both_stay() -> None:
+    """A second model is launched beside the first; a third takes the place of the one used least recently."""
+    scheduler = scheduler_with_ready(A, capacity=2)
+    assert doing(scheduler.handle(ask(1, B), 1)) == [Launch(2, B, 8192)]
+    scheduler.handle(BecameReady(2), 2)
+    scheduler.handle(Left(1), 3)
+    assert doing(scheduler.handle(ask(2, C), 4)) == [Stop(1)]
+
+
+def test_a_full_queue_refuses() -> None:
+    """The request above the limit is told so at once; those who wait go on waiting."""
+    scheduler = Scheduler(queue_limit=2)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, A), 0)
+    (refusal,) = doing(scheduler.handle(ask(3, A), 0))
+    assert isinstance(refusal, Refuse)
+    assert refusal.ticket == 3
+    assert isinstance(refusal.error, QueueFullError)
+    assert doing(scheduler.handle(BecameReady(1), 1)) == [Grant(1, 1), Grant(2, 1)]
+
+
+def test_stop_asked_drains_up_to_its_deadline() -> None:
+    """A busy model takes no new requests, and goes when it is free or when patience is over."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    assert scheduler.handle(StopAsked(10), 0) == [WakeAt(10)]
+    assert doing(scheduler.handle(ask(2, A), 1)) == []
+    assert doing(scheduler.handle(TimePassed(), 9)) == []
+    assert doing(scheduler.handle(TimePassed(), 10)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 11)) == [Launch(2, A, 8192)]
+
+
+def test_stop_asked_ends_idle_models_and_loads_at_once() -> None:
+    """What nobody uses goes at once; a load has no holders."""
+    assert doing(scheduler_with_ready(A).handle(StopAsked(10), 0)) == [Stop(1)]
+    scheduler = Scheduler()
+    scheduler.handle(ask(1, A), 0)
+    refusal, stop = doing(scheduler.handle(StopAsked(10), 1))
+    assert isinstance(refusal, Refuse)
+    assert isinstance(refusal.error, ModelStoppedError)
+    assert stop == Stop(1)
+    assert doing(scheduler.handle(Exited(1), 2)) == [], "what the user stopped came back by itself"
+
+
+def test_asking_again_to_stop_postpones_nothing() -> None:
+    """The first deadline holds."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(StopAsked(10), 0)
+    assert scheduler.handle(StopAsked(15), 5) == [WakeAt(10)]
+    assert doing(scheduler.handle(TimePassed(), 10)) == [Stop(1)]
+
+
+def test_impatient_clients_of_two_slow_models_get_served_in_the_end() -> None:
+    """Loads take 20 s, patience 10 s: an abandoned load gives way at once, but not the one after it as well."""
+    scheduler = Scheduler(max_wait_s=15)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 5)
+    assert doing(scheduler.handle(Left(1), 10)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 10)) == [Launch(2, B, 8192)]
+    scheduler.handle(ask(3, A), 11)
+    assert doing(scheduler.handle(Left(2), 15)) == []
+    assert doing(scheduler.handle(Left(3), 21)) == []
+    scheduler.handle(ask(4, B), 22)
+    assert doing(scheduler.handle(BecameReady(2), 30)) == [Grant(4, 2)]
+
+
+def test_even_a_protected_load_gives_way_to_one_who_waited_long_enough() -> None:
+    """Nobody waits for it, and somebody else has waited for ``max_wait_s``."""
+    scheduler = Scheduler(max_wait_s=15)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 1)
+    scheduler.handle(Left(1), 2)
+    scheduler.handle(Exited(1), 2)
+    scheduler.handle(ask(3, A), 3)
+    assert scheduler.handle(Left(2), 4) == [WakeAt(18)]
+    assert doing(scheduler.handle(TimePassed(), 18)) == [Stop(2)]
+
+
+def test_a_drain_that_nobody_needs_any_more_is_over() -> None:
+    """The one for whom the running model drained has left: it takes requests again at once."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 0)
+    scheduler.handle(TimePassed(), 15)
+    assert doing(scheduler.handle(ask(3, A), 16)) == []
+    assert doing(scheduler.handle(Left(2), 20)) == [Grant(3, 1)]
+
+
+def test_a_drain_that_lasts_keeps_no_idle_place_from_anybody() -> None:
+    """With two places: one drains behind a long stream, the other one falls idle and is taken."""
+    scheduler = scheduler_with_ready(A, capacity=2)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 0)
+    scheduler.handle(BecameReady(2), 0)
+    scheduler.handle(ask(3, C), 1)
+    scheduler.handle(TimePassed(), 16)
+    assert ResidentState.DRAINING in {resident.state for resident in scheduler.residents}
+    assert doing(scheduler.handle(Left(2), 17)) == [Stop(2)]
+
+
+D = ModelLaunchSpec(model_id=4, model_name="d", path=Path("/d.gguf"))
+
+
+def two_busy_and_one_draining() -> Scheduler:
+    """Return a scheduler with places for two, both busy (A by 1, C by 2), in which A drains for B (3) since 24."""
+    scheduler = Scheduler(capacity=2, max_wait_s=15)
+    for ticket, spec in ((1, A), (2, C)):
+        scheduler.handle(ask(ticket, spec), 0)
+        scheduler.handle(BecameReady(ticket), 0)
+    scheduler.handle(ask(3, B), 9)
+    scheduler.handle(TimePassed(), 24)
+    return scheduler
+
+
+def test_two_who_waited_long_enough_get_a_place_each() -> None:
+    """The second one is not told that the first one's place is its own."""
+    scheduler = two_busy_and_one_draining()
+    scheduler.handle(ask(4, D), 24)
+    scheduler.handle(TimePassed(), 39)
+    assert [resident.state for resident in scheduler.residents] == [ResidentState.DRAINING] * 2
+
+
+def test_a_drain_is_over_when_the_waiter_finds_another_place() -> None:
+    """The other model fell idle and made room: nobody needs the draining one's place any more."""
+    scheduler = two_busy_and_one_draining()
+    assert doing(scheduler.handle(Left(2), 25)) == [Stop(2)]
+    assert doing(scheduler.handle(Exited(2), 25.1)) == [Launch(3, B, 8192)]
+    assert doing(scheduler.handle(ask(5, A), 26)) == [Grant(5, 1)]
+
+
+def test_no_drain_goes_on_for_one_whom_another_reopened_model_serves() -> None:
+    """C and A drain for B and D, which leave; who waits for C is let in to C, and A need not drain for anybody.
+
+    Found by ``scripts/check_promises.py``: A was evicted for nobody.
+    """
+    scheduler = two_busy_and_one_draining()
+    scheduler.handle(ask(4, A), 24)
+    scheduler.handle(ask(5, D), 24)
+    scheduler.handle(TimePassed(), 39)
+    assert [resident.state for resident in scheduler.residents] == [ResidentState.DRAINING] * 2
+    scheduler.handle(Left(3), 40)
+    assert doing(scheduler.handle(Left(5), 41)) == [Grant(4, 1)]
+    assert [resident.state for resident in scheduler.residents] == [ResidentState.READY] * 2
+
+
+def test_a_full_queue_refuses_nobody_whose_model_is_ready() -> None:
+    """Who need not wait is not counted among those who do."""
+    scheduler = Scheduler(queue_limit=1)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(BecameReady(1), 0)
+    scheduler.handle(ask(2, B), 0)
+    assert doing(scheduler.handle(ask(3, A), 1)) == [Grant(3, 1)]
+
+
+@pytest.mark.parametrize("state", list(ResidentState))
+def test_illegal_moves_raise_and_change_nothing(state: ResidentState) -> None:
+    """Nothing comes back to LOADING, and a stopping process stays stopping."""
+    resident = Resident(generation=1, spec=A, context=8192, state=state, since=0, last_used=0)
+    with pytest.raises(IllegalMoveError):
+        resident.move_to(ResidentState.LOADING, 1)
+    assert resident.since == 0
+    assert resident.state is state
+
+
+# --- deaths, silence, idleness -----------------------------------------------------------------------------------
+
+
+def die(scheduler: Scheduler, ticket: int, now: float) -> list[Effect]:
+    """Launch A for a request, and let its process die a moment after it was ready."""
+    (launch,) = doing(scheduler.handle(ask(ticket, A), now))
+    assert isinstance(launch, Launch)
+    scheduler.handle(BecameReady(launch.generation), now)
+    effects = doing(scheduler.handle(Died(launch.generation, "signal 6"), now))
+    scheduler.handle(Left(ticket), now)
+    return effects
+
+
+def test_the_third_death_within_a_minute_starts_the_back_off() -> None:
+    """Twice may be an accident; the third time the answer comes at once, with the last reason."""
+    scheduler = Scheduler()
+    for ticket, now in ((1, 0.0), (2, 20.0), (3, 59.0)):
+        assert die(scheduler, ticket, now) == []
+    (refusal,) = doing(scheduler.handle(ask(4, A), 59.1))
+    assert isinstance(refusal, Refuse)
+    assert isinstance(refusal.error, ModelKeepsDyingError)
+    assert refusal.error.retry_after_s == pytest.approx(0.4)
+    assert "signal 6" in str(refusal.error)
+    assert "died 3 times" in str(refusal.error)
+
+
+def test_deaths_that_are_far_apart_are_accidents() -> None:
+    """The first of three is forgotten after 60 s."""
+    scheduler = Scheduler()
+    for ticket, now in ((1, 0.0), (2, 20.0), (3, 60.0)):
+        die(scheduler, ticket, now)
+    assert doing(scheduler.handle(ask(4, A), 60.1)) == [Launch(4, A, 8192)]
+
+
+def test_the_back_off_of_a_dying_model_grows() -> None:
+    """Each further death within the minute doubles it, although the model was ready in between."""
+    scheduler = Scheduler()
+    for ticket, now in ((1, 0.0), (2, 1.0), (3, 2.0), (4, 3.0)):
+        die(scheduler, ticket, now)
+    assert retry_after_s(doing(scheduler.handle(ask(5, A), 3.5))) == pytest.approx(0.5)
+    assert doing(scheduler.handle(ask(6, A), 4)) == [Launch(5, A, 8192)]
+
+
+def test_a_dying_models_waiters_are_told() -> None:
+    """Who waited for the dying model behind a drain is refused like the next one who asks."""
+    scheduler = Scheduler(max_wait_s=15)
+    for ticket, now in ((1, 0.0), (2, 1.0)):
+        die(scheduler, ticket, now)
+    scheduler.handle(ask(3, A), 2)
+    scheduler.handle(BecameReady(3), 2)
+    scheduler.handle(ask(4, B), 3)
+    scheduler.handle(TimePassed(), 18)
+    assert doing(scheduler.handle(ask(5, A), 19)) == []
+    refusal, launch = doing(scheduler.handle(Died(3, "bang"), 20))
+    assert isinstance(refusal, Refuse)
+    assert refusal.ticket == 5
+    assert launch == Launch(4, B, 8192)
+
+
+@pytest.mark.parametrize("forgiven_by", ["changed spec", "stop"])
+def test_deaths_are_forgotten(forgiven_by: str) -> None:
+    """With other settings, or when the user stops everything, the next try comes at once."""
+    scheduler = Scheduler()
+    for ticket, now in ((1, 0.0), (2, 1.0), (3, 2.0)):
+        die(scheduler, ticket, now)
+    spec = A
+    if forgiven_by == "stop":
+        scheduler.handle(StopAsked(10), 2.1)
+    else:
+        spec = replace(A, size_bytes=7)
+    assert doing(scheduler.handle(ask(4, spec), 2.2)) == [Launch(4, spec, 8192)]
+
+
+def test_a_model_that_dies_while_it_is_stopped_is_not_blamed() -> None:
+    """A crash on the way out costs nobody anything."""
+    scheduler = scheduler_with_ready(A)
+    for generation in range(1, 5):
+        now = 100.0 + generation
+        scheduler.handle(ask(2 * generation, B), now)
+        assert doing(scheduler.handle(Died(2 * generation - 1, "bang"), now)) == [
+            Launch(2 * generation, B, 8192)
+        ]
+        scheduler.handle(BecameReady(2 * generation), now)
+        scheduler.handle(Left(2 * generation), now)
+        assert doing(scheduler.handle(ask(2 * generation + 1, A), now)) == [Stop(2 * generation)]
+        scheduler.handle(Exited(2 * generation), now)
+        scheduler.handle(BecameReady(2 * generation + 1), now)
+        scheduler.handle(Left(2 * generation + 1), now)
+
+
+def test_a_silent_engine_is_replaced_when_nobody_else_uses_it() -> None:
+    """The request that heard nothing leaves, and the process goes at once."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    assert doing(scheduler.handle(Suspected(1), 600)) == []
+    assert doing(scheduler.handle(Left(1), 600)) == [Stop(1)]
+    scheduler.handle(Exited(1), 601)
+    assert doing(scheduler.handle(ask(2, A), 602)) == [Launch(2, A, 8192)]
+
+
+def test_an_engine_that_falls_silent_while_it_drains_goes_for_no_other_model() -> None:
+    """The swap that it drained for ends with its waiter: after the stop nothing is launched."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 1)
+    scheduler.handle(ask(2, B), 1)
+    scheduler.handle(TimePassed(), 16)
+    scheduler.handle(Suspected(1), 17)
+    assert doing(scheduler.handle(Left(1), 17)) == [Stop(1)]
+    assert doing(scheduler.handle(Left(2), 17.1)) == []
+    assert doing(scheduler.handle(Exited(1), 17.2)) == []
+    assert scheduler.pending_loads == ()
+
+
+def test_a_silent_engine_takes_nobody_new_and_loses_nobody() -> None:
+    """Who is being answered goes on; who comes waits for the next process."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, A), 0)
+    scheduler.handle(Suspected(1), 600)
+    assert doing(scheduler.handle(Left(1), 600)) == []
+    assert doing(scheduler.handle(ask(3, A), 601)) == []
+    assert doing(scheduler.handle(Left(2), 602)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 603)) == [Launch(2, A, 8192)]
+
+
+A_FOR_A_MINUTE = replace(A, settings=ModelSettings(idle_ttl_s=60))
+
+
+def test_an_idle_model_goes_after_its_time_to_live() -> None:
+    """Counted from the end of its last request, never while one is in flight."""
+    scheduler = scheduler_with_ready(A_FOR_A_MINUTE)
+    assert scheduler.handle(ask(1, A_FOR_A_MINUTE), 59) == [Grant(1, 1)]
+    assert doing(scheduler.handle(TimePassed(), 500)) == []
+    assert scheduler.handle(Left(1), 600) == [WakeAt(660)]
+    assert doing(scheduler.handle(TimePassed(), 660)) == [Stop(1)]
+
+
+def test_a_request_that_comes_with_the_end_of_the_time_to_live_wins_or_waits() -> None:
+    """At the very moment it is granted; a moment later it waits for the next launch: it never meets a dying process."""
+    in_time = scheduler_with_ready(A_FOR_A_MINUTE)
+    assert doing(in_time.handle(ask(1, A_FOR_A_MINUTE), 60)) == [Grant(1, 1)]
+    late = scheduler_with_ready(A_FOR_A_MINUTE)
+    assert doing(late.handle(TimePassed(), 60)) == [Stop(1)]
+    assert doing(late.handle(ask(1, A_FOR_A_MINUTE), 60)) == []
+    assert doing(late.handle(Exited(1), 60.1)) == [Launch(2, A_FOR_A_MINUTE, 8192)]
+
+
+def test_a_changed_time_to_live_holds_from_the_next_request() -> None:
+    """The running model follows its newest settings."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A_FOR_A_MINUTE), 10)
+    assert scheduler.handle(Left(1), 20) == [WakeAt(80)]
+
+
+# --- lingering ---------------------------------------------------------------------------------------------------
+
+
+def scheduler_that_took(load_s: float) -> Scheduler:
+    """Return a scheduler in which A took so long to load; request 1 holds it, and 2 waits for B."""
+    scheduler = Scheduler(max_wait_s=15)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(BecameReady(1), load_s)
+    scheduler.handle(ask(2, B), load_s)
+    return scheduler
+
+
+def test_a_program_in_a_loop_keeps_its_model() -> None:
+    """It asks again a moment after its answer: the model is not swapped between two of its requests."""
+    scheduler = scheduler_that_took(4)
+    assert scheduler.handle(Left(1), 10) == [WakeAt(10.25)]
+    assert doing(scheduler.handle(ask(3, A), 10.05)) == [Grant(3, 1)]
+    assert doing(scheduler.handle(TimePassed(), 19)) == []
+    assert doing(scheduler.handle(Left(3), 20)) == [Stop(1)], "the other one had waited long enough"
+
+
+def test_of_unknown_clients_only_a_moment_is_waited_for() -> None:
+    """A quarter of a second, and where a swap is cheap no more than a quarter of that."""
+    slow, quick = scheduler_that_took(4), scheduler_that_took(0.4)
+    assert slow.handle(Left(1), 5) == [WakeAt(5.25)]
+    assert doing(slow.handle(TimePassed(), 5.25)) == [Stop(1)]
+    assert quick.handle(Left(1), 5) == [WakeAt(5.1)]
+
+
+def test_clients_that_came_back_within_a_swaps_cost_are_waited_for() -> None:
+    """Twice they were back after 2 s, and a load takes 4 s: the third time they are given these 4 s."""
+    scheduler = Scheduler(max_wait_s=15)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(BecameReady(1), 4)
+    for ticket, now in ((1, 5), (3, 10)):
+        scheduler.handle(Left(ticket), now)
+        assert doing(scheduler.handle(ask(ticket + 2, A), now + 2)) == [Grant(ticket + 2, 1)]
+    scheduler.handle(ask(6, B), 13)
+    assert scheduler.handle(Left(5), 14) == [WakeAt(18)]
+    assert doing(scheduler.handle(TimePassed(), 18)) == [Stop(1)]
+
+
+def test_clients_that_stayed_away_are_not_waited_for() -> None:
+    """One of the last two returns took longer than a swap: the model goes at once."""
+    scheduler = Scheduler(max_wait_s=15)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(BecameReady(1), 4)
+    scheduler.handle(Left(1), 5)
+    scheduler.handle(ask(2, A), 100)
+    scheduler.handle(Left(2), 101)
+    scheduler.handle(ask(3, A), 102)
+    scheduler.handle(ask(4, B), 103)
+    assert doing(scheduler.handle(Left(3), 104)) == [Stop(1)]
+
+
+def test_of_two_idle_models_the_one_whose_clients_stayed_away_goes() -> None:
+    """With places for two: B was used last, but A's clients may be back in a moment."""
+    scheduler = Scheduler(capacity=2, max_wait_s=15)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 0)
+    scheduler.handle(BecameReady(1), 4)
+    scheduler.handle(BecameReady(2), 0.1)
+    scheduler.handle(Left(1), 10)
+    scheduler.handle(Left(2), 10.1)
+    assert doing(scheduler.handle(ask(3, C), 10.2)) == [Stop(2)]
+
+
+def test_every_stop_says_why() -> None:
+    """The reason, and for whom."""
+    scheduler = scheduler_with_ready(A)
+    (stop,) = doing(scheduler.handle(ask(1, B), 5))
+    assert isinstance(stop, Stop)
+    assert stop.leaving == Leaving(StopReason.IDLE, 5, 1)
+
+
+# --- loads that no request waits for -----------------------------------------------------------------------------
+
+
+def glance(ticket: int, spec: ModelLaunchSpec, context: int = 8192) -> Requested:
+    """Return a request that does not wait (``Prefer: wait=0``)."""
+    return replace(ask(ticket, spec, context), waits=False)
+
+
+def test_a_request_that_does_not_wait_has_its_model_loaded() -> None:
+    """A is idle in memory: B is loaded although no request waits for it, and is there for the next one."""
+    scheduler = scheduler_with_ready(A)
+    assert doing(scheduler.handle(glance(1, B), 5)) == [Stop(1)]
+    assert doing(scheduler.handle(Left(1), 5)) == []
+    assert doing(scheduler.handle(Exited(1), 6)) == [Launch(2, B, 8192)]
+    assert doing(scheduler.handle(BecameReady(2), 7)) == []
+    assert doing(scheduler.handle(glance(2, B), 8)) == [Grant(2, 2)]
+    assert scheduler.pending_loads == ()
+
+
+def test_a_request_that_does_not_wait_is_never_a_waiter() -> None:
+    """It is neither granted later nor counted among those that wait."""
+    scheduler = Scheduler()
+    assert doing(scheduler.handle(glance(1, A), 0)) == [Launch(1, A, 8192)]
+    assert scheduler.waiters == ()
+    assert doing(scheduler.handle(BecameReady(1), 3)) == []
+
+
+def test_a_wait_that_ends_leaves_its_load_pending() -> None:
+    """A is busy, and the client of B said that it comes back: B is loaded as soon as A is idle."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 0)
+    assert doing(scheduler.handle(WaitEnded(2), 2)) == []
+    assert doing(scheduler.handle(Left(1), 9)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 10)) == [Launch(2, B, 8192)]
+
+
+def test_a_pending_load_never_makes_a_busy_model_drain() -> None:
+    """It has the time of nobody: requests for the running model pass for as long as they come, and it expires."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(glance(2, B), 0)
+    assert doing(scheduler.handle(TimePassed(), 40)) == []
+    assert doing(scheduler.handle(ask(3, A), 41)) == [Grant(3, 1)]
+    scheduler.handle(Left(1), 42)
+    assert doing(scheduler.handle(Left(3), PENDING_LOAD_S)) == []
+    assert scheduler.pending_loads == ()
+
+
+def test_a_pending_load_is_renewed_by_the_next_such_request() -> None:
+    """There is one for each model, with the largest context that was asked for."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(glance(2, B, 16384), 0)
+    scheduler.handle(glance(3, B, 2048), 50)
+    (load,) = scheduler.pending_loads
+    assert (load.ticket, load.needed_ctx, load.expires_at) == (3, 16384, 50 + PENDING_LOAD_S)
+    assert doing(scheduler.handle(Left(1), 100)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 101)) == [Launch(2, B, 16384)]
+
+
+def test_a_swap_that_has_begun_is_finished_although_its_waiter_left() -> None:
+    """A was stopped for B: memory is not left empty."""
+    scheduler = scheduler_with_ready(A)
+    assert doing(scheduler.handle(ask(1, B), 5)) == [Stop(1)]
+    assert doing(scheduler.handle(Left(1), 5.1)) == []
+    assert doing(scheduler.handle(Exited(1), 6)) == [Launch(2, B, 8192)]
+    assert scheduler.waiters == ()
+
+
+def test_a_stop_that_takes_long_does_not_make_its_swap_expire() -> None:
+    """The time of a pending load begins anew when the place is there."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, B), 5)
+    scheduler.handle(Left(1), 6)
+    scheduler.handle(TimePassed(), 500)
+    assert doing(scheduler.handle(Exited(1), 501)) == [Launch(2, B, 8192)]
+
+
+def test_a_drain_that_has_ended_in_a_stop_is_finished_too() -> None:
+    """A drained for B, which was overdue; A's last request ends, and then B's client leaves."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 0)
+    scheduler.handle(TimePassed(), 15)
+    assert doing(scheduler.handle(Left(1), 16)) == [Stop(1)]
+    scheduler.handle(Left(2), 17)
+    assert doing(scheduler.handle(Exited(1), 18)) == [Launch(2, B, 8192)]
+
+
+def test_a_larger_context_follows_although_its_waiter_left() -> None:
+    """The smaller launch was stopped for it: the model comes back, with the larger context."""
+    scheduler = scheduler_with_ready(A, context=4096)
+    assert doing(scheduler.handle(ask(1, A, 8192), 1)) == [Stop(1)]
+    scheduler.handle(Left(1), 1.1)
+    assert doing(scheduler.handle(Exited(1), 2)) == [Launch(2, A, 8192)]
+
+
+def test_an_abandoned_load_is_followed_by_the_one_it_gave_way_to() -> None:
+    """A's load was stopped for B, and B's client leaves before the stop is over."""
+    scheduler = Scheduler()
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(Left(1), 1)
+    assert doing(scheduler.handle(ask(2, B), 2)) == [Stop(1)]
+    scheduler.handle(Left(2), 2.1)
+    assert doing(scheduler.handle(Exited(1), 3)) == [Launch(2, B, 8192)]
+
+
+def test_a_mark_of_a_load_that_never_came_protects_no_later_one() -> None:
+    """B was to take the place of an abandoned load and never did: its load of another day gives way as any other."""
+    scheduler = Scheduler()
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(Left(1), 1)
+    scheduler.handle(ask(2, B), 2)
+    scheduler.handle(StopAsked(3), 3)
+    scheduler.handle(Left(2), 3)
+    scheduler.handle(Exited(1), 4)
+    scheduler.handle(ask(3, B), 100)
+    scheduler.handle(Left(3), 101)
+    assert doing(scheduler.handle(ask(4, A), 102)) == [Stop(2)]
+
+
+def test_a_pending_load_comes_after_every_waiter() -> None:
+    """The place that C waits for is not taken by B, which was asked for before."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(glance(1, B), 5)
+    scheduler.handle(ask(2, C), 5.1)
+    assert doing(scheduler.handle(Exited(1), 6)) == [Launch(2, C, 8192)]
+    assert doing(scheduler.handle(BecameReady(2), 7)) == [Grant(2, 2)]
+    scheduler.handle(Left(2), 8)
+    assert doing(scheduler.handle(TimePassed(), 9)) == [Stop(2)], "then it is B's turn"
+
+
+def test_a_load_that_nobody_waits_for_is_not_stopped_for_another_such() -> None:
+    """Two clients that ask without waiting do not end each other's load."""
+    scheduler = Scheduler()
+    scheduler.handle(glance(1, A), 0)
+    assert doing(scheduler.handle(glance(2, B), 1)) == []
+    assert doing(scheduler.handle(BecameReady(1), 4)) == []
+
+
+def test_a_model_that_was_loaded_for_a_client_is_there_when_it_comes_back() -> None:
+    """Unused yet, it is kept for some seconds from the pending load of another model; once used, it gives way."""
+    scheduler = Scheduler()
+    scheduler.handle(glance(1, A), 0)
+    scheduler.handle(glance(2, B), 1)
+    assert scheduler.handle(BecameReady(1), 4) == [WakeAt(4 + UNUSED_KEPT_S)]
+    assert doing(scheduler.handle(glance(3, A), 5)) == [Grant(3, 1)]
+    assert doing(scheduler.handle(Left(3), 6)) == []
+    assert doing(scheduler.handle(TimePassed(), 6.25)) == [Stop(1)]
+
+
+def test_a_model_whose_client_does_not_come_back_gives_way() -> None:
+    """Nothing has asked for it in the seconds after its load."""
+    scheduler = Scheduler()
+    scheduler.handle(glance(1, A), 0)
+    scheduler.handle(glance(2, B), 1)
+    scheduler.handle(BecameReady(1), 4)
+    assert doing(scheduler.handle(TimePassed(), 4 + UNUSED_KEPT_S)) == [Stop(1)]
+
+
+def test_somebody_who_waits_is_not_kept_from_an_unused_model() -> None:
+    """What holds for pending loads holds nothing up for waiters."""
+    scheduler = Scheduler()
+    scheduler.handle(glance(1, A), 0)
+    scheduler.handle(BecameReady(1), 4)
+    assert doing(scheduler.handle(ask(2, B), 4.1)) == [Stop(1)]
+
+
+def test_what_the_user_stops_leaves_no_load_pending() -> None:
+    """Neither one that was asked for without waiting nor one whose swap had begun comes by itself."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, B), 5)
+    scheduler.handle(StopAsked(10), 5.1)
+    scheduler.handle(Left(1), 5.2)
+    assert doing(scheduler.handle(Exited(1), 6)) == []
+    assert doing(scheduler.handle(glance(2, C), 7)) == [Launch(2, C, 8192)]
+    assert doing(scheduler.handle(StopAsked(20), 8)) == [Stop(2)]
+    assert doing(scheduler.handle(Exited(2), 9)) == []
+
+
+def test_a_failed_load_is_not_pending_any_more() -> None:
+    """It is backed off, and comes back when a request asks for it after that."""
+    scheduler = Scheduler()
+    scheduler.handle(glance(1, A), 0)
+    scheduler.handle(LoadFailed(1, ModelLoadFailedError("a", "bad")), 1)
+    assert doing(scheduler.handle(TimePassed(), 30)) == []
+    assert scheduler.pending_loads == ()
+
+
+# --- models that are removed or overwritten ----------------------------------------------------------------------
+
+
+def test_a_removed_model_leaves_memory() -> None:
+    """An idle one goes at once, with the reason."""
+    (stop,) = doing(scheduler_with_ready(A).handle(Forgotten(1), 5))
+    assert isinstance(stop, Stop)
+    assert stop.leaving == Leaving(StopReason.REMOVED, 5)
+
+
+def test_a_removed_model_finishes_its_answers() -> None:
+    """It takes no new requests, and goes with its last one."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    assert doing(scheduler.handle(Forgotten(1), 1)) == []
+    assert scheduler.residents[0].state is ResidentState.DRAINING
+    assert doing(scheduler.handle(Left(1), 2)) == [Stop(1)]
+
+
+def test_those_that_wait_for_a_removed_model_are_refused() -> None:
+    """Its load ends, and so does a pending one; other models are untouched."""
+    scheduler = Scheduler(capacity=2)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 0)
+    refusal, stop = doing(scheduler.handle(Forgotten(1), 1))
+    assert isinstance(refusal, Refuse)
+    assert isinstance(refusal.error, ModelNotFoundError)
+    assert (refusal.ticket, stop) == (1, Stop(1))
+    assert doing(scheduler.handle(Exited(1), 2)) == []
+    scheduler.handle(glance(3, C), 2)
+    assert doing(scheduler.handle(Forgotten(3), 2.5)) == [Stop(3)]
+    assert doing(scheduler.handle(Exited(3), 3)) == []
+
+
+def test_no_swap_is_finished_for_a_removed_model() -> None:
+    """A was stopped for B, and B is removed before its turn."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, B), 5)
+    scheduler.handle(Forgotten(2), 5.1)
+    assert doing(scheduler.handle(Exited(1), 6)) == []
+
+
+def test_a_model_whose_file_was_overwritten_is_loaded_again() -> None:
+    """Its process takes no new requests; who waits gets the next one."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    assert doing(scheduler.handle(Spoiled(1), 1)) == []
+    assert doing(scheduler.handle(ask(2, A), 2)) == []
+    (stop,) = doing(scheduler.handle(Left(1), 3))
+    assert isinstance(stop, Stop)
+    assert stop.leaving == Leaving(StopReason.CHANGED, 1)
+    assert doing(scheduler.handle(Exited(1), 4)) == [Launch(2, A, 8192)]
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"), [(Forgotten(1), StopReason.REMOVED), (Spoiled(1), StopReason.CHANGED)]
+)
+def test_a_departure_begins_once(event: Event, reason: StopReason) -> None:
+    """The same news again, while a request is in flight, does not change since when the model takes no new ones."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    for now in (1, 2, 3):
+        assert doing(scheduler.handle(event, now)) == []
+    assert scheduler.residents[0].leaving == Leaving(reason, 1)
+
+
+def test_a_larger_context_that_nobody_waits_for_makes_no_busy_model_drain() -> None:
+    """The model grows when it is idle, however long that takes."""
+    scheduler = scheduler_with_ready(A, context=4096)
+    scheduler.handle(ask(1, A, 4096), 0)
+    scheduler.handle(glance(2, A, 8192), 0)
+    assert doing(scheduler.handle(TimePassed(), 40)) == []
+    assert scheduler.residents[0].state is ResidentState.READY
+    assert doing(scheduler.handle(ask(3, A, 4096), 41)) == [Grant(3, 1)]
+    scheduler.handle(Left(1), 42)
+    assert doing(scheduler.handle(Left(3), 43)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 44)) == [Launch(2, A, 8192)]
+
+
+def test_a_pending_load_is_looked_at_again_when_an_idle_model_was_kept_long_enough() -> None:
+    """A's clients may be back in a moment: B's load comes after that moment, with no other event."""
+    scheduler = Scheduler()
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(BecameReady(1), 4)
+    scheduler.handle(glance(2, B), 5)
+    assert scheduler.handle(Left(1), 10) == [WakeAt(10.25)]
+    assert doing(scheduler.handle(TimePassed(), 10.25)) == [Stop(1)]
+
+
+def test_a_launch_is_large_enough_for_the_pending_load_too() -> None:
+    """One load for the request that waits and for the one that comes back."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(glance(2, B, 16384), 1)
+    scheduler.handle(ask(3, B, 2048), 2)
+    assert doing(scheduler.handle(Left(1), 3)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 4)) == [Launch(2, B, 16384)]
+
+
+# --- newer versions ------------------------------------------------------------------------------------------------
+
+A2 = replace(A, path=Path("/v2/a.gguf"))
+"""Model A with the files of a newer version."""
+
+
+def test_a_request_for_a_newer_version_reloads_an_idle_model() -> None:
+    """The launch of the older version goes first, as for a larger context, and says why."""
+    scheduler = scheduler_with_ready(A)
+    assert scheduler.grant_at_once(1, A2, 8192, 5) is None
+    stop = Stop(1, Leaving(StopReason.UPDATED, 5, 1))
+    effects = doing(scheduler.handle(ask(1, A2), 5))
+    assert effects == [stop]
+    assert isinstance(effects[0], Stop)
+    assert effects[0].leaving == stop.leaving
+    assert doing(scheduler.handle(Exited(1), 6)) == [Launch(2, A2, 8192)]
+    assert doing(scheduler.handle(BecameReady(2), 7)) == [Grant(1, 2)]
+
+
+def test_requests_in_flight_end_on_the_older_version() -> None:
+    """It takes nobody new meanwhile, and is stopped with the end of the last one; then the newer one is loaded."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 5)
+    assert doing(scheduler.handle(ask(2, A2), 6)) == []
+    assert doing(scheduler.handle(ask(3, A2), 7)) == []
+    assert doing(scheduler.handle(Left(1), 8)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 9)) == [Launch(2, A2, 8192)]
+    assert doing(scheduler.handle(BecameReady(2), 10)) == [Grant(2, 2), Grant(3, 2)]
+
+
+def test_a_request_of_before_the_launch_takes_the_newer_version() -> None:
+    """Who waited when the newest one came is served by the same launch: nothing is loaded twice."""
+    scheduler = scheduler_with_ready(B)
+    scheduler.handle(ask(1, B), 1)
+    scheduler.handle(ask(2, A), 2)
+    scheduler.handle(ask(3, A2), 3)
+    scheduler.handle(Left(1), 4)
+    assert doing(scheduler.handle(Exited(1), 5)) == [Launch(2, A2, 8192)]
+    assert doing(scheduler.handle(BecameReady(2), 6)) == [Grant(2, 2), Grant(3, 2)]
+
+
+def test_a_launch_that_took_another_version_is_what_it_took() -> None:
+    """Its files had gone when it came to load them: the shell says what it loaded, and nobody reloads that."""
+    scheduler = Scheduler()
+    scheduler.handle(ask(1, A), 0)
+    assert doing(scheduler.handle(BecameReady(1, A2), 1)) == [Grant(1, 1)]
+    assert scheduler.grant_at_once(2, A2, 8192, 2) == 1
+
+
+def test_a_model_that_has_a_newer_version_leaves_when_it_is_idle() -> None:
+    """Without any request: at once, or with the end of those in flight; a load is not broken off for it."""
+    scheduler = scheduler_with_ready(A)
+    assert doing(scheduler.handle(Superseded(1), 5)) == [Stop(1)]
+    busy = scheduler_with_ready(A)
+    busy.handle(ask(1, A), 5)
+    assert doing(busy.handle(Superseded(1), 6)) == []
+    assert doing(busy.handle(Left(1), 7)) == [Stop(1)]
+    loading = Scheduler()
+    loading.handle(ask(1, A), 0)
+    assert doing(loading.handle(Superseded(1), 1)) == []
+
+
+def test_a_pending_load_of_a_newer_version_is_not_served_by_the_older_one() -> None:
+    """A load of the older version that was asked for earlier does not count: the newer one is loaded behind it.
+
+    Found by ``scripts/check_promises.py``: the second request kept the time of the first.
+    """
+    scheduler = Scheduler()
+    assert doing(scheduler.handle(glance(1, A, 8192), 0)) == [Launch(1, A, 8192)]
+    scheduler.handle(glance(2, A2, 8192), 1)
+    assert doing(scheduler.handle(BecameReady(1), 2)) == [Stop(1)]
+    assert doing(scheduler.handle(Exited(1), 3)) == [Launch(2, A2, 8192)]
+
+
+def test_an_equal_spec_of_a_later_snapshot_is_the_same_version() -> None:
+    """The catalogue makes new specs with each change of anything: they are compared by their paths, once."""
+    scheduler = scheduler_with_ready(A)
+    twin = replace(A)
+    assert scheduler.grant_at_once(1, twin, 8192, 5) == 1
+    assert scheduler.residents[0].seen_spec is twin

@@ -1,0 +1,109 @@
+"""A path is held shared or exclusively, as long as it means the same; where there are no locks, it is free."""
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+
+from gglib.system.files import locks
+from gglib.system.files.locks import lock_path, shared, try_exclusive
+
+
+@pytest.fixture(params=["file", "directory"])
+def held(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Return a path that can be held."""
+    path = tmp_path / "held"
+    path.mkdir() if request.param == "directory" else path.touch()
+    return path
+
+
+def test_many_share_and_one_excludes(held: Path) -> None:
+    """Shared locks go together; an exclusive one goes with none, and is had at once when they are gone."""
+    with shared(held) as first, shared(held) as second:
+        assert (first, second) == (True, True)
+        with try_exclusive(held) as third:
+            assert third is False
+    with try_exclusive(held) as alone:
+        assert alone is True
+        with shared(held) as late, try_exclusive(held) as other:
+            assert (late, other) == (False, False)
+
+
+def test_what_is_gone_is_free_to_delete_and_not_to_use(tmp_path: Path) -> None:
+    """A path that is not there, or below a file, has nothing to hold."""
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "nothing", tmp_path / "file" / "below"):
+        with try_exclusive(path) as is_free, shared(path) as is_there:
+            assert (is_free, is_there) == (True, False)
+
+
+def test_what_is_neither_file_nor_directory_is_not_held(tmp_path: Path) -> None:
+    """A FIFO is not waited for, and nothing deletes it."""
+    os.mkfifo(tmp_path / "fifo")
+    with try_exclusive(tmp_path / "fifo") as is_free:
+        assert is_free is False
+
+
+def test_what_may_not_be_opened_is_not_deleted(held: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine may use it all the same: nobody can lock it to delete it."""
+
+    def refuse(*_: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(locks, "lock_path", refuse)
+    with shared(held) as is_held, try_exclusive(held) as is_free:
+        assert (is_held, is_free) == (True, False)
+
+
+@pytest.mark.parametrize("number", [errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK, errno.EBADF, errno.EINVAL])
+def test_without_locks_all_is_free(held: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Where a file system has no locks, they are given to everyone."""
+
+    def none(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with shared(held) as is_held, try_exclusive(held) as is_free:
+        assert (is_held, is_free) == (True, True)
+
+
+def test_a_path_that_is_replaced_meanwhile_is_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock is on what the path means when it is had, or on nothing."""
+    path, real = tmp_path / "held", fcntl.flock
+    path.touch()
+    replaced: list[int] = []
+
+    def once(descriptor: int, operation: int) -> None:
+        real(descriptor, operation)
+        if not replaced:
+            replaced.append(descriptor)
+            (tmp_path / "new").touch()
+            (tmp_path / "new").replace(path)
+
+    monkeypatch.setattr(fcntl, "flock", once)
+    descriptor = lock_path(path, fcntl.LOCK_EX)
+    assert os.path.samestat(os.fstat(descriptor), path.stat())
+    os.close(descriptor)
+
+
+def test_a_path_that_is_replaced_again_and_again_is_not_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends, as if another process held it."""
+    path, real, openings = tmp_path / "held", fcntl.flock, []
+    path.touch()
+
+    def always(descriptor: int, operation: int) -> None:
+        real(descriptor, operation)
+        openings.append(descriptor)
+        (tmp_path / "new").touch()
+        (tmp_path / "new").replace(path)
+
+    monkeypatch.setattr(fcntl, "flock", always)
+    with shared(path) as is_held:
+        assert is_held is False
+    assert len(openings) == locks.MOST_OPENINGS

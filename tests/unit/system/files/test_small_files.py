@@ -1,0 +1,100 @@
+"""Whatever lies in the place of a small file, reading it ends at once and says why."""
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gglib.system.files.small_files import (
+    MAX_SMALL_BYTES,
+    open_regular,
+    parse_json,
+    read_small,
+    warn_of_skipped,
+)
+
+
+def fifo(path: Path) -> None:
+    """Make a FIFO, which has no writer."""
+    os.mkfifo(path)
+
+
+def endless(path: Path) -> None:
+    """Make a link to a file without end."""
+    path.symlink_to("/dev/zero")
+
+
+def huge(path: Path) -> None:
+    """Make a file that is larger than what is read."""
+    path.touch()
+    os.truncate(path, MAX_SMALL_BYTES + 1)
+
+
+FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "fifo": (fifo, "it is not a regular file"),
+    "endless": (endless, "it is a link"),
+    "directory": (Path.mkdir, "it is not a regular file"),
+    "huge": (huge, "it is larger than 1 MB"),
+    "missing": (lambda _: None, "No such file or directory"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_no_small_file_is_an_error(fault: str, tmp_path: Path) -> None:
+    """It is not waited for, not read without bound, and the phrase says what it is."""
+    make, phrase = FAULTS[fault]
+    make(tmp_path / "note")
+    with pytest.raises(OSError) as caught:  # noqa: PT011 - its words are looked at
+        read_small(tmp_path / "note")
+    assert caught.value.strerror == phrase
+
+
+def test_a_link_is_followed_where_that_is_wanted_and_no_further(tmp_path: Path) -> None:
+    """The settings may be a link to a file; one to a device is refused."""
+    (tmp_path / "real").write_bytes(b"here")
+    (tmp_path / "link").symlink_to("real")
+    endless(tmp_path / "zero")
+    assert read_small(tmp_path / "link", follows_links=True) == b"here"
+    with pytest.raises(OSError, match="not a regular file"):
+        read_small(tmp_path / "zero", follows_links=True)
+
+
+def test_a_name_that_no_file_can_have_is_an_error(tmp_path: Path) -> None:
+    """A NUL is an OSError as all the others."""
+    with pytest.raises(OSError, match="no file can have this name"):
+        open_regular(tmp_path / "a\0b")
+
+
+def test_a_file_of_the_largest_size_is_read(tmp_path: Path) -> None:
+    """The bound itself is allowed."""
+    (tmp_path / "note").write_bytes(b"x" * MAX_SMALL_BYTES)
+    assert len(read_small(tmp_path / "note")) == MAX_SMALL_BYTES
+
+
+@pytest.mark.parametrize(
+    ("content", "phrase"),
+    [
+        (b"[" * 200_000, "it is nested too deeply"),
+        (b"\xff\xfe{}", "it is not UTF-8"),
+        (b"\0\0\0", "it is not JSON"),
+        (b"", "it is not JSON"),
+        (b"9" * 5000, "Exceeds the limit"),
+    ],
+    ids=["deep", "utf-16", "zeros", "empty", "long number"],
+)
+def test_bad_json_is_a_value_error(content: bytes, phrase: str) -> None:
+    """Each kind of damage is one exception."""
+    with pytest.raises(ValueError, match=phrase):
+        parse_json(content)
+
+
+def test_a_skipped_file_is_named_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The same file with the same reason is warned of once, its name escaped."""
+    path = tmp_path / "a\x1b.json"
+    with caplog.at_level(logging.WARNING, "gglib"):
+        for reason in ("it is torn", "it is torn", "it is empty"):
+            warn_of_skipped(path, ValueError(reason))
+    told = f"{tmp_path}/a\\x1b.json is skipped: it is "
+    assert caplog.messages == [f"{told}torn", f"{told}empty"]

@@ -1,0 +1,84 @@
+"""NVIDIA's processors, by way of a driver that may be absent, broken or stuck."""
+
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+from gglib.core.fit import GpuMemory
+from gglib.system.gpus import read_gpus
+
+
+class FakeNvml:
+    """A driver with some processors; those in ``lost`` do not answer."""
+
+    def __init__(self, names: list[Any], *, lost: frozenset[int] = frozenset()) -> None:
+        self.names = names
+        self.lost = lost
+        self.calls: list[str] = []
+
+    def nvmlInit(self) -> None:  # noqa: N802 - the library's name
+        self.calls.append("init")
+
+    def nvmlShutdown(self) -> None:  # noqa: N802
+        self.calls.append("shutdown")
+
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
+        return len(self.names)
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
+        if index in self.lost:
+            raise RuntimeError("GPU is lost")
+        return index
+
+    def nvmlDeviceGetName(self, handle: int) -> Any:  # noqa: N802
+        return self.names[handle]
+
+    def nvmlDeviceGetMemoryInfo(self, handle: int) -> SimpleNamespace:  # noqa: N802
+        return SimpleNamespace(total=24 * (handle + 1), free=8 * (handle + 1), used=0)
+
+
+def _raise(error: BaseException) -> Any:
+    raise error
+
+
+def test_each_processor_is_told() -> None:
+    """Every processor comes with its name, which older drivers give as bytes, and its memory."""
+    nvml = FakeNvml(["RTX 4090", b"Tesla T4"])
+
+    assert read_gpus(lambda: nvml) == (
+        GpuMemory(name="RTX 4090", total_bytes=24, free_bytes=8),
+        GpuMemory(name="Tesla T4", total_bytes=48, free_bytes=16),
+    )
+    assert nvml.calls == ["init", "shutdown"]
+
+
+def test_one_that_does_not_answer_is_left_out() -> None:
+    """A processor that is lost does not hide the others."""
+    gpus = read_gpus(lambda: FakeNvml(["a", "b"], lost=frozenset({0})))
+
+    assert [gpu.name for gpu in gpus] == ["b"]
+
+
+def test_without_library_or_driver_there_are_none() -> None:
+    """No library, no driver, or a driver that fails in the middle: no processors, no error."""
+    broken = FakeNvml(["a"])
+    broken.nvmlInit = lambda: _raise(RuntimeError("Driver Not Loaded"))  # type: ignore[method-assign]
+    uncountable = FakeNvml(["a"])
+    uncountable.nvmlDeviceGetCount = lambda: _raise(OSError())  # type: ignore[method-assign]
+    uncountable.nvmlShutdown = lambda: _raise(OSError())  # type: ignore[method-assign]
+
+    assert read_gpus(lambda: _raise(ImportError())) == ()
+    assert read_gpus(lambda: broken) == ()
+    assert read_gpus(lambda: uncountable) == ()
+
+
+def test_driver_that_hangs_is_not_waited_for() -> None:
+    """A driver that does not answer in time counts as none."""
+    release = threading.Event()
+
+    def hang() -> FakeNvml:
+        release.wait()
+        return FakeNvml(["late"])
+
+    assert read_gpus(hang, limit_s=0.01) == ()
+    release.set()
