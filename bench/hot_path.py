@@ -27,22 +27,25 @@ from bench.proxies.requests import MODEL, chat_body, chat_request
 from bench.proxies.sides import write_engine
 from bench.proxies.upstream import ANSWER, DONE, STREAM_HEAD, event
 
-from gglib.core.models import GgufFacts, NewModel, RunningTarget
+from gglib.core.models import GgufFacts, NewModel
 from gglib.db import SqliteCatalog
+from gglib.http.client.connect import Origin
+from gglib.http.client.connection import UpstreamConnection
+from gglib.http.client.pool import UpstreamPool
+from gglib.http.server.connection import ClientConnection
+from gglib.http.server.deadlines import PatienceLimits
+from gglib.http.server.listener import Listener
 from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.hosts import HostRules
 from gglib.proxy.access.keys import AccessKeys
 from gglib.proxy.access.policy import Gate
 from gglib.proxy.app import ProxyApp
-from gglib.proxy.edge.connection import ClientConnection
-from gglib.proxy.edge.listener import Listener
-from gglib.proxy.edge.patience import PatienceLimits
 from gglib.proxy.models import ModelObjects
 from gglib.proxy.options import ProxyOptions, Services
+from gglib.proxy.refusal import refusal
+from gglib.proxy.request import ProxyRequest
 from gglib.proxy.routes.table import route_of
 from gglib.proxy.telemetry.recorder import Observer
-from gglib.proxy.upstream import UpstreamPool
-from gglib.proxy.upstream_connection import UpstreamConnection
 from gglib.runtime import EngineManager, RuntimeConfig
 from gglib.runtime.engines.llama_cpp.server import LlamaServerEngine
 from gglib.system.gc_tuning import settle_collector
@@ -106,7 +109,7 @@ class ScriptedPool(UpstreamPool):
         super().__init__(connect_timeout_s=5)
         self._reads = reads
 
-    async def connect(self, target: RunningTarget, *, limit_s: float = 0) -> UpstreamConnection:
+    async def connect(self, target: Origin, *, limit_s: float = 0) -> UpstreamConnection:
         """Return a connection without a socket."""
         del target, limit_s
         loop = asyncio.get_running_loop()
@@ -209,6 +212,8 @@ async def measure(
             max_bodies_bytes=ProxyOptions().max_bodies_bytes,
             on_stop=app.stop,
             on_refusal=app.note_refusal,
+            new_request=ProxyRequest,
+            refusal=refusal,
         )
         edge.date_line = b"date: Tue, 24 Nov 2026 09:00:00 GMT\r\n"
         await ask_all(edge, requests, request, end, at_once=at_once)

@@ -8,12 +8,17 @@ import pytest
 from gglib.app.settings import SETTINGS, Settings
 from gglib.cli.app import COMMANDS
 from gglib.core import errors
+from gglib.http import chunked, request_head, request_reader
+from gglib.http import errors as http_errors
+from gglib.http.server import (
+    acceptor,
+    budget,
+    connection,
+    listener,
+)
+from gglib.http.server.deadlines import LATE_LINGER_S, LINGER_S
 from gglib.proxy import errors as proxy_errors
 from gglib.proxy import forward
-from gglib.proxy.edge import acceptor, budget, connection, listener
-from gglib.proxy.edge.patience import LATE_LINGER_S, LINGER_S
-from gglib.proxy.http1 import chunked, head, reader
-from gglib.proxy.http1 import errors as http_errors
 from gglib.proxy.options import ProxyOptions
 from gglib.proxy.routes.table import OPERATIONS
 
@@ -70,14 +75,14 @@ def test_every_error_code_is_documented_and_no_other() -> None:
 
 OPTIONS = ProxyOptions()
 EDGE_ROWS = {
-    "line ends": f"up to {reader._MAX_EMPTY_LINES} empty lines",
-    "request line's length": f"{head.MAX_REQUEST_LINE_BYTES:,} bytes",
-    "target's length": f"{head.MAX_TARGET_BYTES // 1024} KiB",
-    "header limits": f"{head.MAX_FIELDS} lines, {head.MAX_LINE_BYTES // 1024} KiB a line, "
-    f"{head.MAX_HEAD_BYTES // 1024} KiB in all",
-    "trailers": f"{head.MAX_FIELDS} lines, {head.MAX_LINE_BYTES // 1024} KiB a line, "
-    f"{head.MAX_HEAD_BYTES // 1024} KiB in all",
-    "`Content-Length`": f"of 1 to {head._MAX_LENGTH_DIGITS} digits",
+    "line ends": f"up to {request_reader._MAX_EMPTY_LINES} empty lines",
+    "request line's length": f"{request_head.MAX_REQUEST_LINE_BYTES:,} bytes",
+    "target's length": f"{request_head.MAX_TARGET_BYTES // 1024} KiB",
+    "header limits": f"{request_head.MAX_FIELDS} lines, {request_head.MAX_LINE_BYTES // 1024} KiB a line, "
+    f"{request_head.MAX_HEAD_BYTES // 1024} KiB in all",
+    "trailers": f"{request_head.MAX_FIELDS} lines, {request_head.MAX_LINE_BYTES // 1024} KiB a line, "
+    f"{request_head.MAX_HEAD_BYTES // 1024} KiB in all",
+    "`Content-Length`": f"of 1 to {request_head._MAX_LENGTH_DIGITS} digits",
     "chunk size": f"its line is {chunked.MAX_SIZE_LINE_BYTES} bytes at most",
     "pipelining": f"{connection.AHEAD_LIMIT_BYTES // 1024} KiB are read ahead. Where more than that waits for "
     f"{connection.AHEAD_FOR_S:g} s",
@@ -117,9 +122,9 @@ def test_every_repeated_header_is_documented_with_its_rule() -> None:
         for names, rule in re.findall(r"^\| (`.*`) \| (.*) \|$", table, re.MULTILINE)
         for name in re.findall(r"`([^`]+)`", names)
     }
-    assert said.keys() == head.REPEATED.keys()
+    assert said.keys() == request_head.REPEATED.keys()
     for name, rule in said.items():
-        assert rule.startswith(head.REPEATED[name].value)
+        assert rule.startswith(request_head.REPEATED[name].value)
 
 
 def test_the_slices_of_a_turn_are_documented() -> None:

@@ -6,8 +6,11 @@ It knows how an answer begins, goes on and ends, also when something fails in th
 from enum import Enum
 from time import monotonic
 
-from gglib.proxy import headers as header_rules
-from gglib.proxy import sse
+from gglib.http import headers as header_rules
+from gglib.http import sse
+from gglib.http.headers import Headers
+from gglib.http.response_writer import AnswerWriter, header_lines
+from gglib.http.server.transport import Wire
 from gglib.proxy.dialects.error_events import (
     LINE_FEED,
     MARK_AT,
@@ -18,10 +21,7 @@ from gglib.proxy.dialects.error_events import (
     is_free_of_errors,
 )
 from gglib.proxy.dialects.errors import OPENAI, ErrorDialect
-from gglib.proxy.edge.wire import Wire
 from gglib.proxy.errors import JSON, describe, to_json
-from gglib.proxy.headers import Headers
-from gglib.proxy.http1.writer import AnswerWriter, header_lines
 from gglib.proxy.token_usage import (
     HEAD_BYTES,
     TAIL_BYTES,

@@ -10,16 +10,17 @@ from functools import partial
 from time import monotonic
 
 from gglib.core.errors import GglibError, ShuttingDownError
+from gglib.http.errors import HttpError
+from gglib.http.headers import preferred_wait_s, to_upstream
+from gglib.http.response_writer import header_lines
+from gglib.http.server.request import ClientLeftError, ClientStalledError
+from gglib.http.server.transport import Wire
 from gglib.proxy.access.policy import Gate
 from gglib.proxy.answer import Answer
 from gglib.proxy.dialects.errors import dialect_of
-from gglib.proxy.edge.wire import Wire
 from gglib.proxy.errors import EngineError, describe
-from gglib.proxy.headers import preferred_wait_s, to_upstream
-from gglib.proxy.http1.errors import HttpError
-from gglib.proxy.http1.writer import header_lines
 from gglib.proxy.options import Services
-from gglib.proxy.request import ClientLeftError, ClientStalledError, Request
+from gglib.proxy.request import ProxyRequest
 from gglib.proxy.routes.dispatch import Handler
 from gglib.proxy.routes.table import find_handler
 from gglib.proxy.telemetry.records import Refusal, RequestRecord
@@ -36,10 +37,10 @@ class ProxyApp:
     def __init__(self, services: Services, gate: Gate) -> None:
         self._services = services
         self._gate = gate
-        self._open: set[Request] = set()
+        self._open: set[ProxyRequest] = set()
         self._is_stopping = False
 
-    async def handle(self, request: Request, wire: Wire) -> None:
+    async def handle(self, request: ProxyRequest, wire: Wire) -> None:
         """Answer one request."""
         head = request.head
         answer = Answer(wire, method=head.method, minor_version=head.minor_version, request_id=request.id)
@@ -79,9 +80,10 @@ class ProxyApp:
 
     def note_refusal(self, error: HttpError, request_id: str) -> None:
         """Take note of what the edge refused before it was a request."""
-        self._services.observer.note_refusal(Refusal(describe(error).status, str(error), request_id))
+        problem = describe(error)
+        self._services.observer.note_refusal(Refusal(problem.status, problem.message, request_id))
 
-    def _admit(self, request: Request, answer: Answer) -> "_Plan":
+    def _admit(self, request: ProxyRequest, answer: Answer) -> "_Plan":
         """Return what to do for a request; raises what it is refused for."""
         if self._is_stopping:
             raise ShuttingDownError
@@ -94,7 +96,7 @@ class ProxyApp:
         request.key_name = plan.key_name
         return plan
 
-    def _plan(self, request: Request, answer: Answer) -> "_Plan":
+    def _plan(self, request: ProxyRequest, answer: Answer) -> "_Plan":
         """Work out what follows from the head alone; raises what the client is refused for."""
         head = request.head
         answer.is_last = True  # whoever is refused here is not listened to any more
@@ -135,7 +137,7 @@ class _Plan:
     key_name: str | None
 
 
-async def _answer_preflight(lines: bytes, request: Request, answer: Answer, services: Services) -> None:
+async def _answer_preflight(lines: bytes, request: ProxyRequest, answer: Answer, services: Services) -> None:
     del request, services
     await answer.start_with(204, lines, length=None, is_event_stream=False, is_last=True)
 
@@ -144,12 +146,12 @@ def _code_to_count(error: Exception, *, is_status_open: bool) -> str | None:
     """Return the code that is counted; None for an engine's own error without a code, which its status counts."""
     if type(error) is EngineError and is_status_open:
         return None
-    return error.code if isinstance(error, GglibError) else GglibError.code
+    return error.code if isinstance(error, GglibError | HttpError) else GglibError.code
 
 
-def _log_error(request: Request, error: Exception) -> None:
+def _log_error(request: ProxyRequest, error: Exception) -> None:
     """Log what the operator should know; what the client did wrong is in its answer, as is what the engine says."""
-    if isinstance(error, EngineError):
+    if isinstance(error, EngineError | HttpError):
         return
     if not isinstance(error, GglibError):
         log.error("%s: internal error", request.id, exc_info=error)
@@ -158,7 +160,7 @@ def _log_error(request: Request, error: Exception) -> None:
 
 
 def _record(
-    request: Request, answer: Answer, *, started_s: float, ended_s: float, error_code: str | None
+    request: ProxyRequest, answer: Answer, *, started_s: float, ended_s: float, error_code: str | None
 ) -> RequestRecord:
     head = request.head
     return RequestRecord(

@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gglib.core import errors
+from gglib.http import errors as http
+from gglib.http.headers import Headers
 from gglib.proxy.guards.deadly_bodies import EngineKillerError
-from gglib.proxy.headers import Headers
-from gglib.proxy.http1 import errors as http
 
 JSON = (b"content-type", b"application/json")
+
+Shown = errors.GglibError | http.HttpError
+"""Errors whose text a client is shown."""
 
 LOG_LINES_SHOWN = 5
 """The engine's last lines say why a load failed; more than these hides the first sentence."""
@@ -242,16 +245,7 @@ class Problem:
 
 _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     BadRequestError: (400, _INVALID_REQUEST),
-    http.HttpError: (400, _INVALID_REQUEST),
-    http.RequestTimeoutError: (408, _INVALID_REQUEST),
-    http.TargetTooLongError: (414, _INVALID_REQUEST),
     ContentEncodingError: (415, _INVALID_REQUEST),
-    http.ExpectationError: (417, _INVALID_REQUEST),
-    http.HeadTooLargeError: (431, _INVALID_REQUEST),
-    http.UnknownCodingError: (501, _INVALID_REQUEST),
-    http.TooManyBodiesError: (503, _SERVER_ERROR),
-    http.TooManyConnectionsError: (503, _SERVER_ERROR),
-    http.UnsupportedVersionError: (505, _INVALID_REQUEST),
     UnauthorizedError: (401, _INVALID_REQUEST),
     ForbiddenError: (403, _INVALID_REQUEST),
     HostNotAllowedError: (403, _INVALID_REQUEST),
@@ -260,7 +254,6 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.ModelNotFoundError: (404, _INVALID_REQUEST),
     errors.ModelFileNotFoundError: (404, _INVALID_REQUEST),
     MethodNotAllowedError: (405, _INVALID_REQUEST),
-    http.BodyTooLargeError: (413, _INVALID_REQUEST),
     errors.ModelRuntimeError: (500, _SERVER_ERROR),
     errors.ModelLoadFailedError: (500, _SERVER_ERROR),
     errors.EngineNotFoundError: (500, _SERVER_ERROR),
@@ -296,10 +289,10 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     UnsupportedByModelError: (400, _INVALID_REQUEST),
     ContextLengthExceededError: (400, "exceed_context_size_error"),
 }
-"""Status and ``type``. A class that is not here is shown as its nearest ancestor that is."""
+"""Status and ``type``. A class that is not here is shown as its nearest ancestor that is; ``HttpError`` has its own."""
 
 
-_RETRY_AFTER_S: dict[type[errors.GglibError], float] = {
+_RETRY_AFTER_S: dict[type[Exception], float] = {
     errors.HubUnreachableError: 10.0,
     errors.HubBusyError: 60.0,
     errors.BeingFetchedError: 30.0,
@@ -308,18 +301,33 @@ _RETRY_AFTER_S: dict[type[errors.GglibError], float] = {
 """When to ask again where the error itself does not know: a network, a rate limit, another gglib's download."""
 
 
-def status_of(kind: type[errors.GglibError]) -> int:
+_MESSAGES: dict[type[Exception], str] = {
+    http.TooManyConnectionsError: "Too many connections: try again in a moment, or raise 'max_connections'.",
+    http.TooManyBodiesError: (
+        "The request bodies that gglib holds are as large as they may be together: "
+        "try again in a moment, or raise 'max_bodies_mb'."
+    ),
+}
+"""Where the error's own text, which is HTTP's, does not name the setting that helps."""
+
+
+def status_of(kind: type[errors.GglibError | http.HttpError]) -> int:
     """Return the status that tells of an error."""
+    if issubclass(kind, http.HttpError):
+        return kind.status
     return next(_TABLE[cls][0] for cls in kind.__mro__ if cls in _TABLE)
 
 
 def describe(error: Exception) -> Problem:
-    """Return what a client is told. What is not a ``GglibError`` is told without any detail."""
-    if not isinstance(error, errors.GglibError):
+    """Return what a client is told. What is neither a ``GglibError`` nor an ``HttpError`` is told without details."""
+    if not isinstance(error, errors.GglibError | http.HttpError):
         return describe(errors.GglibError("Internal error"))
     if isinstance(error, EngineError):
         return _describe_engine_error(error)
-    status, type_ = next(_TABLE[cls] for cls in type(error).__mro__ if cls in _TABLE)
+    if isinstance(error, http.HttpError):
+        status, type_ = error.status, _SERVER_ERROR if error.status == 503 else _INVALID_REQUEST
+    else:
+        status, type_ = next(_TABLE[cls] for cls in type(error).__mro__ if cls in _TABLE)
     return Problem(status, _headers(error, status), _message(error), type_, _param(error), error.code)
 
 
@@ -342,13 +350,16 @@ def _describe_engine_error(error: EngineError) -> Problem:
     )
 
 
-def _message(error: errors.GglibError) -> str:
+def _message(error: Shown) -> str:
+    own = _MESSAGES.get(type(error))
+    if own is not None:
+        return own
     if isinstance(error, errors.ModelLoadFailedError | errors.EngineDiedError) and error.log_tail:
         return "\n".join((str(error), *error.log_tail[-LOG_LINES_SHOWN:]))
     return str(error)
 
 
-def _param(error: errors.GglibError) -> str | None:
+def _param(error: Shown) -> str | None:
     if isinstance(error, BadRequestError):
         return error.param
     if isinstance(error, errors.ModelNotFoundError | errors.ModelFileNotFoundError):
@@ -356,7 +367,7 @@ def _param(error: errors.GglibError) -> str | None:
     return None
 
 
-def _headers(error: errors.GglibError, status: int) -> tuple[tuple[bytes, bytes], ...]:
+def _headers(error: Shown, status: int) -> tuple[tuple[bytes, bytes], ...]:
     if isinstance(error, MethodNotAllowedError):
         return ((b"allow", ", ".join(error.allowed).encode()),)
     if isinstance(error, UnauthorizedError):

@@ -6,10 +6,10 @@ The error is raised, so that it is sent in the client's dialect like every other
 
 from typing import Protocol
 
+from gglib.http.response_reader import ResponseHead
 from gglib.proxy.answer import Answer
 from gglib.proxy.dialects.error_events import ErrorEventWatch, is_content
 from gglib.proxy.errors import EngineError
-from gglib.proxy.http1.response import ResponseHead
 
 
 class _Offer(Protocol):

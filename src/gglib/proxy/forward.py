@@ -18,6 +18,10 @@ from time import monotonic
 from gglib.core.errors import CatalogError, EngineDiedError, UnreachableError, UpstreamError
 from gglib.core.models import ModelSummary, RunningTarget
 from gglib.core.names import not_found
+from gglib.http.client.connection import UpstreamConnection
+from gglib.http.client.pool import UpstreamExchange, UpstreamRequest
+from gglib.http.errors import TransportError
+from gglib.http.headers import is_encoded, is_json_within
 from gglib.proxy.answer import Answer
 from gglib.proxy.dialects import engine_errors
 from gglib.proxy.envelope import Envelope, corrected, read_envelope
@@ -28,14 +32,12 @@ from gglib.proxy.errors import (
     UnsupportedByModelError,
 )
 from gglib.proxy.event_relay import EventRelay
-from gglib.proxy.headers import is_encoded, is_json_within
 from gglib.proxy.heartbeat import Heartbeat
 from gglib.proxy.lanes import Lane, NotAloneError
 from gglib.proxy.options import ProxyOptions, Services
-from gglib.proxy.request import Request
+from gglib.proxy.request import ProxyRequest
 from gglib.proxy.token_usage import TAIL_BYTES
-from gglib.proxy.upstream import UpstreamExchange, UpstreamRequest
-from gglib.proxy.upstream_connection import UpstreamConnection
+from gglib.proxy.upstream_errors import upstream_error
 
 log = logging.getLogger("gglib.proxy")
 
@@ -48,7 +50,7 @@ first. A request that follows at once finds nobody listening; not a byte of it w
 these times. None: no more."""
 
 
-async def forward(request: Request, answer: Answer, services: Services) -> None:
+async def forward(request: ProxyRequest, answer: Answer, services: Services) -> None:
     """Answer ``request`` with what the model that it names says. Errors are raised, for the caller to tell."""
     options = services.options
     encoding = request.head.fields.get(b"content-encoding")
@@ -86,7 +88,7 @@ async def forward(request: Request, answer: Answer, services: Services) -> None:
 
 
 async def _explained(
-    error: EngineError, request: Request, model: ModelSummary, services: Services
+    error: EngineError, request: ProxyRequest, model: ModelSummary, services: Services
 ) -> EngineError:
     """Return what the engine says with what helps; the catalogue is only asked where it has to be."""
     if isinstance(request.running, RunningTarget):
@@ -105,7 +107,7 @@ def _envelope(body: bytes, options: ProxyOptions) -> Envelope:
 
 
 async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs each request 0.3 us
-    request: Request,
+    request: ProxyRequest,
     answer: Answer,
     services: Services,
     model_name: str,
@@ -127,13 +129,15 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
             ) as target:
                 request.running, request.waited_s = target, monotonic() - asked_s
                 answer.extra_lines = own_lines + _context_line(target.effective_ctx)
-                lane = services.pool.lanes.of(target)
+                lane = services.lanes.of(target)
                 if lane.is_reserved:
                     await lane.opened()
                 entry = lane.enter()
                 try:
                     async with _post(target, upstream_request, services) as upstream:
                         await _relay(upstream, answer, heartbeat)
+                except TransportError as error:
+                    raise upstream_error(error, target.model_name) from error
                 except ContextLengthExceededError as error:
                     if not (error.is_cache_full and lane.had_company(entry) and _has_said_nothing(answer)):
                         raise
@@ -194,6 +198,8 @@ async def _send_alone(  # noqa: PLR0913 - what an exchange is made of
         if heartbeat is not None:
             await heartbeat.stop()
         raise refusal from None
+    except TransportError as error:
+        raise upstream_error(error, target.model_name) from error
 
 
 def _post(target: RunningTarget, upstream_request: UpstreamRequest, services: Services) -> UpstreamExchange:
@@ -233,7 +239,7 @@ async def _relay_events(upstream: UpstreamConnection, answer: Answer) -> None:
             await events.begin(upstream.head, part, is_last=upstream.is_drained)
         if not answer.is_ended:
             await upstream.pour_into(events)
-    except UpstreamError:
+    except TransportError:
         await events.finish()
         raise
 

@@ -3,8 +3,8 @@
 import asyncio
 from typing import Self
 
+from gglib.http.tasks import Companion
 from gglib.proxy.answer import Answer
-from gglib.proxy.interrupt import Companion
 
 
 class Heartbeat:

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
+from gglib.http.client.pool import UpstreamPool
 from gglib.proxy.guards.deadly_bodies import DeadlyBodies
 from gglib.proxy.guards.engine_fields import SchemaLimits
+from gglib.proxy.lanes import Lanes
 from gglib.proxy.models import ModelObjects
 from gglib.proxy.telemetry.recorder import Observer
-from gglib.proxy.upstream import UpstreamPool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,8 @@ class Services:
     runtime: ModelRuntimePort
     catalog: ModelCatalogPort
     pool: UpstreamPool
+    lanes: Lanes = field(default_factory=Lanes)
+    """The exchanges with each target."""
     model_objects: ModelObjects
     observer: Observer
     default_ctx: int

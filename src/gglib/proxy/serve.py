@@ -7,22 +7,23 @@ import asyncio
 import socket
 from functools import partial
 
-from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort, RunningTarget
+from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
+from gglib.http.client.pool import UpstreamPool
+from gglib.http.server.deadlines import PatienceLimits
+from gglib.http.server.listener import Listener
 from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.hosts import HostRules
 from gglib.proxy.access.keys import AccessKeys
 from gglib.proxy.access.policy import Gate
 from gglib.proxy.app import ProxyApp
-from gglib.proxy.edge.listener import Listener
-from gglib.proxy.edge.patience import PatienceLimits
 from gglib.proxy.embedding import as_runtime, check_arguments
 from gglib.proxy.json_scan import warm_up
 from gglib.proxy.models import ModelObjects
 from gglib.proxy.options import ProxyOptions, Services
-from gglib.proxy.request import Request
+from gglib.proxy.refusal import refusal
+from gglib.proxy.request import ProxyRequest
 from gglib.proxy.routes.table import route_of
 from gglib.proxy.telemetry.recorder import Observer
-from gglib.proxy.upstream import UpstreamPool
 
 
 async def serve(  # noqa: PLR0913 - the port that programs embed
@@ -63,6 +64,8 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
     app = ProxyApp(services, _gate(listener, options))
     edge = Listener(
         app.handle,
+        new_request=ProxyRequest,
+        refusal=refusal,
         limits=_limits(options),
         max_connections=options.max_connections,
         max_body_bytes=options.max_body_bytes,
@@ -93,9 +96,9 @@ def _gate(listener: socket.socket, options: ProxyOptions) -> Gate:
     )
 
 
-def _is_wanted(runtime: ModelRuntimePort, request: Request) -> bool:
+def _is_wanted(runtime: ModelRuntimePort, request: ProxyRequest) -> bool:
     """Whether requests for another model wait for the end of this one."""
-    return isinstance(request.running, RunningTarget) and runtime.is_wanted(request.running)
+    return request.running is not None and runtime.is_wanted(request.running)
 
 
 def _limits(options: ProxyOptions) -> PatienceLimits:

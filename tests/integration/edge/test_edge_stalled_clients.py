@@ -24,8 +24,8 @@ from tests.integration.proxy.support import (
 )
 
 from gglib.core.models import RunningTarget
+from gglib.http.server.send_queue import unsent_bytes
 from gglib.proxy import ProxyOptions
-from gglib.proxy.edge.send_queue import unsent_bytes
 from gglib.testing import FakeRuntime
 
 EVENT = chunked(b"data: " + b"x" * 16_000 + b"\n\n")

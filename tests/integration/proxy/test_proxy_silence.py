@@ -15,8 +15,8 @@ import pytest
 
 from gglib.core.errors import UpstreamStalledError
 from gglib.core.models import RunningTarget
+from gglib.http.client.pool import UpstreamPool, UpstreamRequest
 from gglib.proxy import ProxyOptions
-from gglib.proxy.upstream import UpstreamPool, UpstreamRequest
 from gglib.testing import FakeRuntime
 
 from .support import (

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from gglib.core.errors import UnreachableError
 from gglib.core.models import RunningTarget
-from gglib.proxy import upstream as upstream_module
-from gglib.proxy.dial import EngineBusyError, Factory
-from gglib.proxy.upstream import UpstreamPool, UpstreamRequest
-from gglib.proxy.upstream_connection import QUEUE_LIMIT_BYTES
+from gglib.http.client import pool as upstream_module
+from gglib.http.client.connect import Factory, ServerBusyError
+from gglib.http.client.connection import QUEUE_LIMIT_BYTES
+from gglib.http.client.pool import UpstreamPool, UpstreamRequest
+from gglib.http.errors import ConnectError
 from gglib.testing import FakeRuntime
 
 from .support import (
@@ -210,7 +210,7 @@ async def test_connect_timeout_is_an_upstream_error() -> None:
         target = replace(
             RunningTarget.local(1, 1, "m", 1), base_url=f"http://0.0.0.0:{listener.getsockname()[1]}"
         )
-        with pytest.raises(UnreachableError, match="cannot be reached"):
+        with pytest.raises(ConnectError, match="cannot be reached"):
             async with pool.post(target, REQUEST):
                 pass
         assert pool.open_count == 0
@@ -331,7 +331,7 @@ async def test_without_a_descriptor_for_the_engine_the_client_is_told_to_come_ba
     async def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(upstream_module, "dial", refuse)
+    monkeypatch.setattr(upstream_module, "connect", refuse)
     async with proxy_running(FakeRuntime({MODEL.name: RunningTarget.local(1, 1, MODEL.name, 1)})) as proxy:
         reply = await ask(proxy.port, body=chat_body())
     assert (reply.status, reply.error["code"]) == (503, "too_many_connections")
@@ -349,11 +349,11 @@ async def test_one_request_at_a_time_tries_to_connect_to_a_busy_engine(
         connection = factory()
         if connection not in seen:
             seen.add(connection)
-            raise EngineBusyError
+            raise ServerBusyError
         attempts.append(asyncio.Event())
         await attempts[-1].wait()
 
-    monkeypatch.setattr(upstream_module, "dial", busy_at_first)
+    monkeypatch.setattr(upstream_module, "connect", busy_at_first)
     pool = UpstreamPool(connect_timeout_s=5)
     target = RunningTarget.local(1, 1, "m", 4096)
     requests = [asyncio.create_task(pool.connect(target)) for _ in range(2)]

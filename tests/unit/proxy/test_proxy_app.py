@@ -3,19 +3,19 @@
 import json
 
 from gglib.core.models import ModelSummary
+from gglib.http.client.pool import UpstreamPool
+from gglib.http.request_head import parse_head
+from gglib.http.server.body import IncomingBody
 from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.hosts import HostRules
 from gglib.proxy.access.keys import AccessKeys
 from gglib.proxy.access.policy import Gate
 from gglib.proxy.app import ProxyApp
-from gglib.proxy.edge.body import IncomingBody
-from gglib.proxy.http1.head import parse_head
 from gglib.proxy.models import ModelObjects
 from gglib.proxy.options import ProxyOptions, Services
-from gglib.proxy.request import Request
+from gglib.proxy.request import ProxyRequest
 from gglib.proxy.routes.table import route_of
 from gglib.proxy.telemetry.recorder import Observer
-from gglib.proxy.upstream import UpstreamPool
 from gglib.testing import FakeCatalog, FakeRuntime
 
 from .test_proxy_answer import FakeWire
@@ -35,9 +35,9 @@ async def test_request_that_comes_after_the_end_is_refused() -> None:
     app = ProxyApp(services, Gate(HostRules(frozenset(), frozenset()), CorsRules(), AccessKeys({})))
     wire = FakeWire()
 
-    def a_request() -> Request:
+    def a_request() -> ProxyRequest:
         head = parse_head(b"GET /v1/models HTTP/1.1\r\nHost: localhost")
-        return Request(head, 0, IncomingBody(limit_bytes=0), wire)
+        return ProxyRequest(head, 0, IncomingBody(limit_bytes=0), wire)
 
     await app.handle(a_request(), wire)
     app.stop()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gglib.core import errors
+from gglib.http.errors import BodyTooLargeError
 from gglib.proxy.errors import (
     BadRequestError,
     ForbiddenError,
@@ -18,7 +19,6 @@ from gglib.proxy.errors import (
     describe,
 )
 from gglib.proxy.guards.deadly_bodies import EngineKillerError
-from gglib.proxy.http1.errors import BodyTooLargeError
 
 CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (BadRequestError("no"), 400, "invalid_request_error", None, "invalid_request"),

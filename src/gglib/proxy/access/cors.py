@@ -16,8 +16,8 @@ from gglib.core.authorities import (
     read_allowed_origin,
     read_origin,
 )
+from gglib.http.headers import Headers, first
 from gglib.proxy.errors import OriginNotAllowedError
-from gglib.proxy.headers import Headers, first
 
 _REMEMBERED = 256
 _MAX_BYTES = 512

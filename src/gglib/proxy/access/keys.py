@@ -4,8 +4,8 @@ import hmac
 from collections.abc import Mapping
 from hashlib import sha256
 
+from gglib.http.headers import Headers
 from gglib.proxy.errors import UnauthorizedError
-from gglib.proxy.headers import Headers
 
 OPEN_PATHS = frozenset((b"/health",))
 """What needs no key, compared with the path as it came: ``/%68ealth`` is another one."""

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
+from gglib.http.headers import Headers
+from gglib.http.request_head import RequestHead
 from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.hosts import Authority, HostRules, parse_authority
 from gglib.proxy.access.keys import OPEN_PATHS, AccessKeys
 from gglib.proxy.errors import BadRequestError
-from gglib.proxy.headers import Headers
-from gglib.proxy.http1.head import RequestHead
 
 _READS = frozenset(("GET", "HEAD"))
 

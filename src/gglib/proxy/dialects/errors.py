@@ -9,9 +9,9 @@ import re
 from abc import ABC, abstractmethod
 from functools import lru_cache
 
+from gglib.http.headers import Headers
+from gglib.http.sse import error_event
 from gglib.proxy.errors import ContextLengthExceededError, Problem, to_json
-from gglib.proxy.headers import Headers
-from gglib.proxy.sse import error_event
 
 _REMEMBERED = 64
 

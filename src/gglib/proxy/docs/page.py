@@ -6,7 +6,7 @@ import re
 from hashlib import sha256
 from typing import Any
 
-from gglib.proxy.headers import Headers
+from gglib.http.headers import Headers
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2128;--soft:#57606a;--paper:#fff;--card:#f6f8fa;--line:#d0d7de;--get:#0969da;

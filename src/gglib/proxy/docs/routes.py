@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 import gglib
+from gglib.http.response_writer import header_lines
 from gglib.proxy.answer import Answer
 from gglib.proxy.docs.openapi import document
 from gglib.proxy.docs.page import PAGE_HEADERS, page
-from gglib.proxy.http1.writer import header_lines
 from gglib.proxy.routes.dispatch import Call, Operation, operation
 from gglib.proxy.routes.operation import HTML, Access, Description
 

@@ -6,12 +6,12 @@ from functools import partial
 from typing import Any
 
 from gglib.core.ports import ModelLibraryPort
+from gglib.http.headers import is_encoded
 from gglib.proxy.access.authorization import Caller, require_trust
 from gglib.proxy.answer import Answer
 from gglib.proxy.errors import ContentEncodingError, NoLibraryError
-from gglib.proxy.headers import is_encoded
 from gglib.proxy.options import Services
-from gglib.proxy.request import Request
+from gglib.proxy.request import ProxyRequest
 from gglib.proxy.routes.operation import Access, Description, Place
 from gglib.proxy.routes.parsing import (
     BODY_LIMIT_BYTES,
@@ -21,7 +21,7 @@ from gglib.proxy.routes.parsing import (
     read_query,
 )
 
-Handler = Callable[[Request, Answer, Services], Awaitable[None]]
+Handler = Callable[[ProxyRequest, Answer, Services], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Operation:
 class Call:
     """A request whose values were read."""
 
-    request: Request
+    request: ProxyRequest
     services: Services
     values: Values
     """Of the path, the query and the body, by name; their descriptions keep the names apart."""
@@ -72,14 +72,14 @@ def relayed(handler: Handler, **description: Any) -> Operation:  # noqa: ANN401 
     return Operation(Description(**description), handler)
 
 
-def caller_of(request: Request, services: Services) -> Caller:
+def caller_of(request: ProxyRequest, services: Services) -> Caller:
     """Return who asks."""
     has_key = bool(services.options.api_keys)  # the gate has seen it
     return Caller(request.fields, request.peer_host, request.own_host, has_key)
 
 
 async def _read_and_act(
-    described: Description, act: Act, request: Request, answer: Answer, services: Services
+    described: Description, act: Act, request: ProxyRequest, answer: Answer, services: Services
 ) -> None:
     if described.access is Access.TRUSTED:
         require_trust(caller_of(request, services))

@@ -2,10 +2,10 @@
 
 from gglib.proxy.answer import Answer
 from gglib.proxy.options import Services
-from gglib.proxy.request import Request
+from gglib.proxy.request import ProxyRequest
 
 
-async def show_health(request: Request, answer: Answer, services: Services) -> None:
+async def show_health(request: ProxyRequest, answer: Answer, services: Services) -> None:
     """``GET /health``: 200, always."""
     del request, services
     await answer.send_json({"status": "ok"})

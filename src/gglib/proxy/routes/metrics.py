@@ -3,15 +3,15 @@
 import asyncio
 import importlib
 
+from gglib.http.response_writer import header_lines
 from gglib.proxy.answer import Answer
-from gglib.proxy.http1.writer import header_lines
 from gglib.proxy.options import Services
-from gglib.proxy.request import Request
+from gglib.proxy.request import ProxyRequest
 
 _EXPOSITION = "gglib.proxy.telemetry.prometheus"
 
 
-async def show_metrics(request: Request, answer: Answer, services: Services) -> None:
+async def show_metrics(request: ProxyRequest, answer: Answer, services: Services) -> None:
     """``GET /metrics``: all numbers of this moment as text (format 0.0.4)."""
     del request
     # The library behind it is slow to import, and writes slowly: not at the start, and not while streams wait.

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any
 
 from gglib.core.errors import GglibError, ShuttingDownError
+from gglib.http.errors import BodyTooLargeError, RequestTimeoutError, TooManyBodiesError
 from gglib.proxy.errors import (
     BadRequestError,
     ContentEncodingError,
@@ -20,7 +21,6 @@ from gglib.proxy.errors import (
     OriginNotAllowedError,
     UnauthorizedError,
 )
-from gglib.proxy.http1.errors import BodyTooLargeError, RequestTimeoutError, TooManyBodiesError
 
 Schema = Mapping[str, Any]
 """A JSON Schema (draft 2020-12, which OpenAPI 3.1 has), or a reference to one of ``schemas.SCHEMAS``."""

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gglib.http.headers import Headers
 from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.errors import OriginNotAllowedError, describe
-from gglib.proxy.headers import Headers
 
 RULES = CorsRules(["https://Chat.example.com", "http://box.lan:3000", "app://notes", "http://a.example:80"])
 ANY = CorsRules(["*"])

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gglib.http.headers import Headers
 from gglib.proxy.access.keys import OPEN_PATHS, AccessKeys
 from gglib.proxy.errors import Problem, UnauthorizedError, describe
-from gglib.proxy.headers import Headers
 
 ALICE, BOB = "alice-key-0123456789", "bob-key-0123456789=="
 KEYS = AccessKeys({"alice": ALICE, "bob": BOB})

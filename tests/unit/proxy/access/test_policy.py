@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.core.errors import GglibError
+from gglib.http.request_head import HeadMemory, RequestHead, parse_head
 from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.hosts import HostRules
 from gglib.proxy.access.keys import AccessKeys
@@ -15,7 +16,6 @@ from gglib.proxy.errors import (
     OriginNotAllowedError,
     UnauthorizedError,
 )
-from gglib.proxy.http1.head import HeadMemory, RequestHead, parse_head
 
 GATE = Gate(
     HostRules(frozenset(("192.168.1.5",)), frozenset(("box.lan",))),

@@ -17,7 +17,7 @@ from gglib.proxy.event_relay import EventRelay
 from gglib.proxy.token_usage import TAIL_BYTES
 
 if TYPE_CHECKING:
-    from gglib.proxy.edge.wire import Wire
+    from gglib.http.server.transport import Wire
 
 DATA_ERROR = (
     b'data: {"error":{"code":500,"message":"Context size has been exceeded.","type":"server_error"}}\n\n'

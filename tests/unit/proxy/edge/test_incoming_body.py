@@ -6,8 +6,8 @@ import tracemalloc
 
 import pytest
 
-from gglib.proxy.edge.body import ROOM_FROM, ROOM_FROM_BYTES, IncomingBody
-from gglib.proxy.http1.errors import BodyTooLargeError, MalformedRequestError
+from gglib.http.errors import BodyTooLargeError, MalformedRequestError
+from gglib.http.server.body import ROOM_FROM, ROOM_FROM_BYTES, IncomingBody
 
 
 async def reading(body: IncomingBody) -> "asyncio.Task[bytes]":

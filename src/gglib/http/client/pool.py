@@ -1,0 +1,218 @@
+"""Requests to servers, over connections that are pooled per origin. It knows nothing of clients.
+
+llama-server closes a connection that was idle for 5 s, or after 100 requests, or after a chunked answer: a connection
+that is about to be closed is not used again, because a request could meet the close on its way.
+"""
+
+import asyncio
+import contextlib
+import errno
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
+
+from gglib.http.client.connect import Origin, ServerBusyError, connect
+from gglib.http.client.connection import SMALL_BODY_BYTES, UpstreamConnection
+from gglib.http.client.stall import Silence
+from gglib.http.errors import ConnectError, StallError, StallPhase, TooManyConnectionsError
+
+IDLE_LIMIT_S = 4.0
+_CLOSE_LIMIT_S = 0.2
+_NO_DESCRIPTOR = frozenset((errno.EMFILE, errno.ENFILE))
+_FIRST_PAUSE_S = 0.005
+_LONGEST_PAUSE_S = 0.1
+"""Between two attempts to connect to an engine whose backlog is full: no event says that it has room again. One
+request of all that wait for an engine tries, the others wait for their turn."""
+
+
+@dataclass(slots=True)
+class UpstreamRequest:
+    """What to send. Not frozen, because that costs; nobody changes it."""
+
+    path: bytes
+    """With its query."""
+    header_lines: bytes
+    """The headers that pass, each a whole line; those of this connection are added."""
+    request_id: str
+    body: bytes = field(repr=False)
+
+
+class UpstreamExchange:
+    """One request and its answer, for a block, which is given the connection when the answer's head has come."""
+
+    __slots__ = ("_connection", "_pool", "_request", "_silence", "_target")
+
+    def __init__(
+        self, pool: "UpstreamPool", target: Origin, request: UpstreamRequest, silence: Silence
+    ) -> None:
+        self._pool = pool
+        self._target = target
+        self._request = request
+        self._silence = silence
+
+    async def __aenter__(self) -> UpstreamConnection:
+        pool, target, request = self._pool, self._target, self._request
+        connection = pool.take_idle(target) or await pool.connect(target, limit_s=self._silence.first_byte_s)
+        self._connection = connection
+        try:
+            head = b"POST %b HTTP/1.1\r\n%b%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (
+                request.path,
+                connection.own_lines,
+                request.header_lines,
+                request.request_id.encode(),
+                len(request.body),
+            )
+            if len(request.body) <= SMALL_BODY_BYTES:
+                connection.send_small(head + request.body, self._silence)
+            else:
+                await connection.send(head, request.body, self._silence)
+            await connection.read_head()
+        except BaseException:
+            pool.give_back(target, connection)
+            raise
+        return connection
+
+    async def __aexit__(self, *_: object) -> None:
+        self._pool.give_back(self._target, self._connection)
+
+
+class UpstreamPool:
+    """Opens, keeps and closes connections to targets."""
+
+    def __init__(self, *, connect_timeout_s: float, idle_limit_s: float = IDLE_LIMIT_S) -> None:
+        self._connect_timeout_s = connect_timeout_s
+        self._idle_limit_s = idle_limit_s
+        self._connections: set[UpstreamConnection] = set()
+        self._idle: dict[str, list[tuple[UpstreamConnection, float]]] = {}
+        """By target: connections that may be used again, and until when, in the loop's time; the newest last."""
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """By target: held by the request that tries to connect to a busy engine. Lives as long as requests wait."""
+        self._broom: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def open_count(self) -> int:
+        """How many connections there are, idle or not."""
+        return len(self._connections)
+
+    def post(
+        self,
+        target: Origin,
+        request: UpstreamRequest,
+        *,
+        first_byte_s: float = 0,
+        chunk_gap_s: float = 0,
+    ) -> UpstreamExchange:
+        """Send ``request`` and hold the answer for a block; the connection is closed at once when it ends early.
+
+        ``first_byte_s`` is how long the target may keep silent before its answer begins, and how long it may take no
+        connection because its backlog is full; ``chunk_gap_s`` in the middle of the answer; 0 is for ever. Entering
+        raises ``ConnectError`` when nothing listens at the target,
+        ``TransportError`` when it leaves before its answer's head, ``StallError`` when it keeps silent for too
+        long; the parts of the answer raise the last two as well.
+        """
+        silence = Silence(first_byte_s=first_byte_s, chunk_gap_s=chunk_gap_s)
+        return UpstreamExchange(self, target, request, silence)
+
+    async def close(self) -> None:
+        """Close every connection, and return when the sockets are closed."""
+        if self._broom is not None:
+            self._broom.cancel()
+        self._idle.clear()
+        for connection in list(self._connections):
+            connection.abort()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_LIMIT_S):
+                while self._connections:  # noqa: ASYNC110 - it takes a turn of the loop or two
+                    await asyncio.sleep(0)
+
+    def take_idle(self, target: Origin) -> UpstreamConnection | None:
+        """Return a connection that can be used at once, or None."""
+        idle = self._idle.get(target.unix_socket or target.base_url)
+        while idle:
+            connection, until_s = idle.pop()  # the one that was used last is the least likely to be closed
+            if connection.is_alive and self._loop.time() < until_s:
+                return connection
+            connection.abort()
+        return None
+
+    def give_back(self, target: Origin, connection: UpstreamConnection) -> None:
+        """Keep a connection whose exchange is over, or close it."""
+        if not connection.is_reusable:
+            connection.abort()
+            return
+        until_s = self._loop.time() + self._idle_limit_s
+        self._idle.setdefault(target.unix_socket or target.base_url, []).append((connection, until_s))
+        if self._broom is None:
+            self._broom = self._loop.call_later(self._idle_limit_s, self._sweep)
+
+    def _sweep(self) -> None:
+        """Close what has been idle for too long, and come back for the rest."""
+        now_s = self._loop.time()
+        for key, idle in list(self._idle.items()):
+            kept = [(connection, until_s) for connection, until_s in idle if now_s < until_s]
+            for connection, until_s in idle:
+                if now_s >= until_s:
+                    connection.abort()
+            if kept:
+                self._idle[key] = kept
+            else:
+                del self._idle[key]
+        next_s = min((until_s for idle in self._idle.values() for _, until_s in idle), default=None)
+        self._broom = None if next_s is None else self._loop.call_at(next_s, self._sweep)
+
+    async def connect(self, target: Origin, *, limit_s: float = 0) -> UpstreamConnection:
+        """Open a connection, or return one that became idle meanwhile.
+
+        An engine whose backlog is full is waited for, for ``limit_s``; 0 is for ever. Raises ``ConnectError``
+        where nothing listens, ``StallError`` when the engine stayed busy for too long, and
+        ``TooManyConnectionsError`` where this process may open no more descriptors.
+        """
+        connection = UpstreamConnection(self._connections, own_lines=_own_lines(target))
+        try:
+            try:
+                await self._dial(target, connection)
+            except ServerBusyError:
+                idle = await self._dial_in_turn(target, connection, limit_s)
+                if idle is not None:
+                    return idle
+        except (OSError, ValueError) as error:  # a TimeoutError is an OSError; ValueError: no address
+            if isinstance(error, OSError) and error.errno in _NO_DESCRIPTOR:
+                raise TooManyConnectionsError from error
+            raise ConnectError from error
+        if not connection.has_ended:
+            # Only now: a loop whose connecting is cancelled closes the socket and tells nobody.
+            self._connections.add(connection)
+        return connection
+
+    async def _dial(self, target: Origin, connection: UpstreamConnection) -> None:
+        await connect(target, lambda: connection, connect_timeout_s=self._connect_timeout_s)
+
+    async def _dial_in_turn(
+        self, target: Origin, connection: UpstreamConnection, limit_s: float
+    ) -> UpstreamConnection | None:
+        """Connect as soon as the engine has room, one request after the other; or return an idle connection."""
+        key = target.unix_socket or target.base_url
+        turn = self._turns.setdefault(key, asyncio.Lock())
+        pause_s = _FIRST_PAUSE_S
+        try:
+            async with asyncio.timeout(limit_s if limit_s > 0 else None), turn:
+                while True:
+                    idle = self.take_idle(target)
+                    if idle is not None:
+                        return idle
+                    with contextlib.suppress(ServerBusyError):
+                        # In the time of the timeout above a TimeoutError is ours; an attempt has its own inside.
+                        await self._dial(target, connection)
+                        return None
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+        except TimeoutError as error:
+            raise StallError(StallPhase.CONNECT, limit_s) from error
+
+
+def _own_lines(target: Origin) -> bytes:
+    lines = b"host: %b\r\n" % urlsplit(target.base_url).netloc.encode()
+    if target.bearer_key is not None:
+        lines += b"authorization: Bearer %b\r\n" % target.bearer_key.encode()
+    return lines

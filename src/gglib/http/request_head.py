@@ -1,0 +1,306 @@
+"""The head of a request, read in the only way that it can be read. Pure.
+
+RFC 9112 lets a server be lenient in many places; two readers that are lenient in different ways are how requests get
+smuggled. So this one is not lenient at all: ``docs/edge.md`` has the rules.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
+
+from gglib.http.errors import (
+    ExpectationError,
+    HeadTooLargeError,
+    HttpError,
+    MalformedRequestError,
+    TargetTooLongError,
+    UnknownCodingError,
+    UnsupportedVersionError,
+)
+from gglib.http.headers import Headers, connection_options
+
+MAX_HEAD_BYTES = 32 * 1024
+MAX_LINE_BYTES = 16 * 1024
+MAX_TARGET_BYTES = 8 * 1024
+MAX_REQUEST_LINE_BYTES = MAX_TARGET_BYTES + 64
+"""Leaves room for the version and for any method that there is."""
+MAX_FIELDS = 100
+
+_AN_UNFINISHED_END = 3
+"""Of the four bytes that end a head, as many may have come without ending it."""
+
+# No possessive groups, which Python 3.11.0 to 3.11.4 match wrongly (cpython issue 100061), and none is needed: no two
+# neighbours in these take the same byte, so each is linear in what it is given.
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_FIELD_LINE = re.compile(rb"(%b):([^\x00-\x08\x0a-\x1f\x7f]*)" % _TOKEN)
+_TOKEN_BYTES = frozenset(byte for byte in range(256) if re.fullmatch(_TOKEN, bytes((byte,))))
+_REQUEST_LINE = re.compile(rb"(%b) ([!\"$-~]+) HTTP/([0-9])\.([0-9])" % _TOKEN)
+_ABSOLUTE = re.compile(rb"http://([^/?]+)(.*)", re.IGNORECASE)
+_CODINGS = re.compile(rb"%b(?:[ \t]*,[ \t]*%b)*" % (_TOKEN, _TOKEN))
+_MAX_LENGTH_DIGITS = 18
+_LENGTH = re.compile(rb"[0-9]{1,%d}" % _MAX_LENGTH_DIGITS)
+_LENGTH_LINE = re.compile(rb"\r\ncontent-length: ([0-9]+)(?=\r\n|\Z)", re.IGNORECASE)
+
+
+class Repeated(Enum):
+    """What becomes of a header that comes more than once."""
+
+    REFUSED = "400"
+    NOT_MET = "417"
+    JOINED = "one list"
+    """Its values are members of one list, in order (RFC 9110 section 5.3)."""
+    AGREEING = "all must carry the same key"
+    """``access.py`` sees to it, where keys are set."""
+
+
+REPEATED = {
+    b"access-control-request-headers": Repeated.JOINED,
+    b"access-control-request-method": Repeated.REFUSED,
+    b"access-control-request-private-network": Repeated.REFUSED,
+    b"authorization": Repeated.AGREEING,
+    b"connection": Repeated.JOINED,
+    b"content-encoding": Repeated.JOINED,
+    b"content-length": Repeated.REFUSED,
+    b"content-type": Repeated.REFUSED,
+    b"expect": Repeated.NOT_MET,
+    b"host": Repeated.REFUSED,
+    b"origin": Repeated.REFUSED,
+    b"prefer": Repeated.JOINED,
+    b"sec-fetch-site": Repeated.REFUSED,
+    b"transfer-encoding": Repeated.REFUSED,
+    b"x-api-key": Repeated.AGREEING,
+    b"x-request-id": Repeated.REFUSED,
+}
+"""Every header that decides something here, or that an engine reads. All others are passed on as they came."""
+
+_NEVER_REMEMBERED = frozenset((b"authorization", b"x-api-key", b"cookie", b"proxy-authorization"))
+_REMEMBERED_LINES = 1024
+_REMEMBERED_LINE_BYTES = 256
+
+_known_fields: dict[bytes, tuple[bytes, bytes]] = {}
+"""Header lines that were read before: clients send the same ones with each request, and reading them is most of the
+work. A memory of what a pure function returned; secrets and long lines are not kept."""
+
+
+@dataclass(slots=True)
+class RequestHead:
+    """What a request's head says. Nobody changes it; not frozen, because making a frozen one takes twice as long."""
+
+    method: str
+    raw_path: str
+    """The path as it came, percent signs and all; ASCII."""
+    query: bytes = field(repr=False)
+    minor_version: int
+    """0 or 1 of HTTP/1."""
+    headers: Headers = field(repr=False)  # with keys in it, as the fields have
+    """Names in lower case, in order, duplicates and all."""
+    fields: dict[bytes, bytes] = field(repr=False)
+    """The value of each name; of a name that came several times, all values where ``REPEATED`` joins them, else the
+    last one. ``host`` may be missing in HTTP/1.0, which does not know it (RFC 1945)."""
+    content_length: int | None
+    """In bytes; 0 where there is no body, None for a chunked one."""
+    wants_continue: bool
+    may_keep_alive: bool
+    derived: object = field(default=None, repr=False)
+    """What whoever answers made of this head, for the next request that has the same one."""
+
+    def target_at(self, path: str) -> bytes:
+        """Return a path, in ASCII, with the query as it came."""
+        return path.encode() + b"?" + self.query if self.query else path.encode()
+
+
+class HeadMemory:
+    """Reads the heads of one connection.
+
+    Most clients send the same one each time, but for the length of the body: such a one is known at a glance, and what
+    was derived from it still holds.
+    """
+
+    __slots__ = ("_after", "_before", "_head")
+
+    def __init__(self) -> None:
+        self._before = self._after = b""
+        self._head: RequestHead | None = None
+
+    def read(self, block: bytes) -> tuple[RequestHead, int | None]:
+        """Return the head and the length of the body, as ``content_length`` has it. Raises as ``parse_head``."""
+        before, after = self._before, self._after
+        if self._head is not None and block.startswith(before) and block.endswith(after):
+            length = block[len(before) : len(block) - len(after)]
+            if length.isdigit() and len(length) <= _MAX_LENGTH_DIGITS:
+                return self._head, int(length)
+        head = parse_head(block)
+        found = _LENGTH_LINE.search(block)
+        if found is None:
+            self._head = None
+        else:
+            self._head, self._before, self._after = head, block[: found.start(1)], block[found.end(1) :]
+        return head, head.content_length
+
+
+def parse_head(block: bytes) -> RequestHead:
+    """Read a head, which is ``block`` without its last empty line. Raises ``HttpError``."""
+    request_line, *lines = block.split(b"\r\n")
+    method, target, minor_version = _request_line(request_line)
+    if len(lines) > MAX_FIELDS:
+        raise HeadTooLargeError(f"The request has more than {MAX_FIELDS} header lines.")
+    if len(block) > MAX_LINE_BYTES and max(map(len, lines), default=0) > MAX_LINE_BYTES:
+        raise HeadTooLargeError(f"A header line is longer than {MAX_LINE_BYTES} bytes.")
+    known = _known_fields
+    headers = [known.get(line) or _field(line) for line in lines]
+    fields = dict(headers)
+    if len(fields) != len(headers):
+        _read_repeated(headers, fields, minor_version)
+    host = fields.get(b"host")
+    if not host and (minor_version > 0 or host is not None):
+        raise MalformedRequestError("The request must have one 'Host' header.")
+    raw_path, query = _origin_form(method, target, host)
+    return RequestHead(
+        method=method,
+        raw_path=raw_path,
+        query=query,
+        minor_version=minor_version,
+        headers=headers,
+        fields=fields,
+        content_length=_content_length(fields, minor_version),
+        wants_continue=_wants_continue(fields.get(b"expect"), minor_version),
+        may_keep_alive=_may_keep_alive(headers, minor_version)
+        if b"connection" in fields
+        else minor_version > 0,
+    )
+
+
+def check_beginning(received: bytes, *, checked_bytes: int = 0) -> None:
+    """Refuse what can no longer become a head, as early as it shows. Raises ``HttpError``.
+
+    What is refused here is refused in the same way when it comes at once. ``checked_bytes`` of it have passed before:
+    a head that comes byte by byte must not be read through for each of them.
+    """
+    if not _is_token_byte(received[0]):
+        raise _no_request()
+    line_end = received.find(b"\r\n", 0, MAX_REQUEST_LINE_BYTES + 2)
+    if line_end < 0 and len(received.removesuffix(b"\r")) > MAX_REQUEST_LINE_BYTES:
+        raise _line_too_long()
+    line_feeds = received.count(b"\n", checked_bytes, MAX_HEAD_BYTES)
+    if line_feeds != received.count(b"\r\n", max(0, checked_bytes - 1), MAX_HEAD_BYTES):
+        raise MalformedRequestError("Lines must end with CR LF.")
+    if len(received) > MAX_HEAD_BYTES + _AN_UNFINISHED_END:
+        raise HeadTooLargeError(f"The request's head is larger than {MAX_HEAD_BYTES} bytes.")
+
+
+def parse_field(line: bytes) -> tuple[bytes, bytes]:
+    """Return name, in lower case, and value of a header line. Raises ``MalformedRequestError``."""
+    match = _FIELD_LINE.fullmatch(line)
+    if match is None:
+        raise MalformedRequestError("A header line is not 'name: value'.")
+    return match[1].lower(), match[2].strip(b" \t")
+
+
+def _field(line: bytes) -> tuple[bytes, bytes]:
+    field = parse_field(line)
+    if len(line) <= _REMEMBERED_LINE_BYTES and field[0] not in _NEVER_REMEMBERED:
+        if len(_known_fields) >= _REMEMBERED_LINES:
+            _known_fields.clear()
+        _known_fields[line] = field
+    return field
+
+
+def _is_token_byte(byte: int) -> bool:
+    return byte in _TOKEN_BYTES
+
+
+def _request_line(line: bytes) -> tuple[str, bytes, int]:
+    match = _REQUEST_LINE.fullmatch(line) if len(line) <= MAX_REQUEST_LINE_BYTES else None
+    if match is None:
+        raise _bad_request_line(line)
+    method, target, major, minor = match.groups()
+    if major != b"1":
+        raise UnsupportedVersionError("Only HTTP/1.0 and HTTP/1.1 are spoken here.")
+    if len(target) > MAX_TARGET_BYTES:
+        raise TargetTooLongError(f"The request's target is longer than {MAX_TARGET_BYTES} bytes.")
+    # A later minor version is treated as the latest that is known (RFC 9110 section 2.5).
+    return method.decode(), target, min(int(minor), 1)
+
+
+def _bad_request_line(line: bytes) -> HttpError:
+    if line and not _is_token_byte(line[0]):
+        return _no_request()
+    if len(line) > MAX_REQUEST_LINE_BYTES:
+        return _line_too_long()
+    return MalformedRequestError("The request line is not 'METHOD /path HTTP/1.1'.")
+
+
+def _no_request() -> HttpError:
+    return MalformedRequestError(
+        "This is not a request: is the client speaking another protocol, https for example?"
+    )
+
+
+def _line_too_long() -> HttpError:
+    return TargetTooLongError(f"The request line is longer than {MAX_REQUEST_LINE_BYTES} bytes.")
+
+
+def _read_repeated(headers: Headers, fields: dict[bytes, bytes], minor_version: int) -> None:
+    """Refuse what may come once only, and join in ``fields`` what makes one list."""
+    for name, count in Counter(name for name, _ in headers).items():
+        rule = REPEATED.get(name) if count > 1 else None
+        if rule is Repeated.REFUSED:
+            raise MalformedRequestError(f"The request has more than one '{name.decode()}' header.")
+        if rule is Repeated.NOT_MET and minor_version > 0:
+            raise ExpectationError("The only expectation that can be met is '100-continue', once.")
+        if rule is Repeated.JOINED:
+            fields[name] = b", ".join(value for other, value in headers if other == name)
+
+
+def _origin_form(method: str, target: bytes, host: bytes | None) -> tuple[str, bytes]:
+    """Return path and query; a target that names its authority must name the same one as ``Host`` does."""
+    if not target.startswith(b"/"):
+        absolute = _ABSOLUTE.fullmatch(target)
+        if absolute is not None:
+            if host is None or absolute[1].lower() != host.lower():
+                raise MalformedRequestError(
+                    "The request's target and its 'Host' header name different hosts."
+                )
+            target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
+        elif (method, target) != ("OPTIONS", b"*"):
+            raise MalformedRequestError("The request's target must begin with a slash.")
+    path, _, query = target.partition(b"?")
+    return path.decode(), query
+
+
+def _content_length(fields: dict[bytes, bytes], minor_version: int) -> int | None:
+    coding, length = fields.get(b"transfer-encoding"), fields.get(b"content-length")
+    if coding is not None:
+        if length is not None:
+            raise MalformedRequestError("A request has 'Content-Length' or 'Transfer-Encoding', never both.")
+        if minor_version == 0:
+            raise MalformedRequestError("HTTP/1.0 has no 'Transfer-Encoding'.")
+        if coding.lower() != b"chunked":
+            raise _other_coding(coding)
+        return None
+    if length is None:
+        return 0
+    if _LENGTH.fullmatch(length) is None:
+        raise MalformedRequestError("'Content-Length' must be a number of bytes.")
+    return int(length)
+
+
+def _other_coding(coding: bytes) -> HttpError:
+    codings = [name.strip().lower() for name in coding.split(b",")]
+    if _CODINGS.fullmatch(coding) is None or codings.count(b"chunked") > 1 or b"chunked" in codings[:-1]:
+        return MalformedRequestError("'Transfer-Encoding' must be 'chunked' and nothing else.")
+    return UnknownCodingError("The only 'Transfer-Encoding' that is taken is 'chunked'.")
+
+
+def _wants_continue(expect: bytes | None, minor_version: int) -> bool:
+    if expect is None or minor_version == 0:
+        return False  # a server ignores it in HTTP/1.0 (RFC 9110 section 10.1.1)
+    if expect.lower() != b"100-continue":
+        raise ExpectationError("The only expectation that can be met is '100-continue'.")
+    return True
+
+
+def _may_keep_alive(headers: Headers, minor_version: int) -> bool:
+    options = list(connection_options(headers))
+    return b"close" not in options and (minor_version > 0 or b"keep-alive" in options)

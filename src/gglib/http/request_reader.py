@@ -1,0 +1,236 @@
+"""Requests on one connection, one after the other. Pure: bytes in, events out.
+
+Theory of operation. ``receive`` takes what came and returns what it means: a head, parts of its body, the end of it.
+After the end nothing more is read, whatever comes, until ``next_request`` says that the answer is given: so requests
+that were sent in advance are answered in order. An error is final.
+"""
+
+import re
+from enum import Enum
+from typing import NamedTuple
+
+from gglib.http.chunked import ChunkedBody
+from gglib.http.errors import HttpError, MalformedRequestError
+from gglib.http.request_head import (
+    MAX_HEAD_BYTES,
+    MAX_REQUEST_LINE_BYTES,
+    HeadMemory,
+    RequestHead,
+    check_beginning,
+)
+
+_END_OF_HEAD = b"\r\n\r\n"
+_CRLF = b"\r\n"
+_PATH = re.compile(rb"(?:\r\n)*[A-Z]{1,20} (?:https?://[^/?# \r\n]*)?(/[!-\"$->@-~]*)")
+"""What stands in a request line before a question mark or a number sign."""
+_MAX_EMPTY_LINES = 8
+"""Some old clients send one after a body (RFC 9112 section 2.2); more than a few are no accident."""
+
+
+class End(Enum):
+    """The event that ends a request."""
+
+    OF_REQUEST = "end of request"
+
+
+class NewRequest(NamedTuple):
+    """The event that begins a request."""
+
+    head: RequestHead
+    content_length: int | None
+    """Of this body, in bytes: 0 where there is none, None for a chunked one."""
+    body: bytes | None = None
+    """The whole body where it came at once: the request has ended with this event. None where more events follow."""
+
+
+Event = NewRequest | bytes | End
+
+
+class _State(Enum):
+    HEAD = "head"
+    BODY = "body"
+    CHUNKED_BODY = "chunked body"
+    WAITING = "waiting"
+    BROKEN = "broken"
+
+
+# The members of an enum, by names of their own: to look one up in its class takes as long as a call (CPython 3.11).
+_HEAD, _BODY, _CHUNKED_BODY = _State.HEAD, _State.BODY, _State.CHUNKED_BODY
+_WAITING, _BROKEN = _State.WAITING, _State.BROKEN
+
+
+class RequestReader:
+    """Reads the requests of one connection."""
+
+    __slots__ = (
+        "_broken_start",
+        "_buffer",
+        "_checked_bytes",
+        "_chunks",
+        "_empty_lines",
+        "_heads",
+        "_left_bytes",
+        "_max_body_bytes",
+        "_state",
+    )
+
+    def __init__(self, *, max_body_bytes: int) -> None:
+        self._max_body_bytes = max_body_bytes
+        self._state = _HEAD
+        self._heads = HeadMemory()
+        self._buffer = b""
+        self._checked_bytes = 0
+        """How much of the head in the buffer was looked at before."""
+        self._left_bytes = 0
+        self._chunks = ChunkedBody()
+        self._empty_lines = 0
+        self._broken_start = b""
+
+    @property
+    def is_in_head(self) -> bool:
+        """Whether something of a head has come, but not all of it."""
+        return self._state is _HEAD and bool(self._buffer)
+
+    @property
+    def is_in_body(self) -> bool:
+        """Whether a body has begun and not ended."""
+        return self._state is _BODY or self._state is _CHUNKED_BODY
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether more of what came can be read at once: ``receive`` must be called again, if only with nothing.
+
+        One call reads no more than a bounded number of chunks.
+        """
+        return self._state is _CHUNKED_BODY and self._chunks.is_behind
+
+    @property
+    def missing_bytes(self) -> int | None:
+        """How much of the body has not come; None where nobody can tell."""
+        return None if self._state is _CHUNKED_BODY else self._left_bytes
+
+    @property
+    def ahead_bytes(self) -> int:
+        """How much has come of what follows the request that is being answered."""
+        return len(self._buffer) if self._state is _WAITING else 0
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Take in what came. Raises ``HttpError`` where no request can follow any more."""
+        events: list[Event] = []
+        try:
+            if self._state is _HEAD and not self._buffer and (whole := self._read_whole(data)) is not None:
+                return [whole]
+            if self._state is _BODY and not self._buffer:
+                self._read_body(data, events)
+            elif self._state is not _BROKEN:
+                self._buffer = self._buffer + data if self._buffer else data
+                self._advance(events)
+        except HttpError:
+            self._broken_start = (self._buffer or data)[:MAX_REQUEST_LINE_BYTES]
+            self._state, self._buffer = _BROKEN, b""
+            raise
+        return events
+
+    @property
+    def path_hint(self) -> str:
+        """The path of a request that is refused before all of its head was read; empty where none can be made out.
+
+        Only the form of the refusal may depend on it: nothing of it was checked.
+        """
+        match = _PATH.match(self._buffer if self._state is _HEAD else self._broken_start)
+        return match[1].decode() if match else ""
+
+    def give_up(self) -> None:
+        """Drop what has come of requests that follow, and all that comes."""
+        self._state, self._buffer = _BROKEN, b""
+
+    def next_request(self) -> list[Event]:
+        """Go on with the request that follows; returns what has come of it already. Raises as ``receive``.
+
+        In the middle of a request it raises RuntimeError: the rest of a body is never read as a head.
+        """
+        if self._state is not _WAITING:
+            raise RuntimeError(f"No request can follow: the reader is at '{self._state.value}'.")
+        self._state = _HEAD
+        if not self._buffer:
+            return []
+        data, self._buffer = self._buffer, b""
+        return self.receive(data)
+
+    def _read_whole(self, data: bytes) -> NewRequest | None:
+        """Read a request that came in one piece, as nearly all do; None where it did not."""
+        end = data.find(_END_OF_HEAD)
+        if not 0 < end <= MAX_HEAD_BYTES or data.startswith(_CRLF):
+            return None
+        head, length = self._heads.read(data[:end])
+        begin = end + len(_END_OF_HEAD)
+        if length is None or len(data) < begin + length:
+            return None
+        self._state, self._empty_lines = _WAITING, 0
+        self._buffer = data[begin + length :]
+        return NewRequest(head, length, data[begin : begin + length])
+
+    def _advance(self, events: list[Event]) -> None:
+        if self._state is _HEAD:
+            self._read_head(events)
+        if self._state is _BODY:
+            data, self._buffer = self._buffer, b""
+            self._read_body(data, events)
+        elif self._state is _CHUNKED_BODY:
+            data, self._buffer = self._buffer, b""
+            self._read_chunks(data, events)
+
+    def _read_head(self, events: list[Event]) -> None:
+        if self._buffer.startswith(_CRLF):
+            self._skip_empty_lines()
+        checked_bytes = self._checked_bytes
+        end = self._buffer.find(_END_OF_HEAD, max(0, checked_bytes - len(_END_OF_HEAD) + 1))
+        if not 0 <= end <= MAX_HEAD_BYTES:
+            if self._buffer and self._buffer != _CRLF[:1]:
+                check_beginning(self._buffer, checked_bytes=checked_bytes)
+                self._checked_bytes = len(self._buffer)
+            return
+        self._checked_bytes = 0
+        head, length = self._heads.read(self._buffer[:end])
+        self._buffer = self._buffer[end + len(_END_OF_HEAD) :]
+        self._empty_lines = 0
+        events.append(NewRequest(head, length))
+        if length is None:
+            self._state = _CHUNKED_BODY
+            self._chunks = ChunkedBody(limit_bytes=self._max_body_bytes)
+        elif length:
+            self._state, self._left_bytes = _BODY, length
+        else:
+            self._end(events)
+
+    def _skip_empty_lines(self) -> None:
+        while self._buffer.startswith(_CRLF):
+            self._buffer = self._buffer[len(_CRLF) :]
+            self._empty_lines += 1
+            if self._empty_lines > _MAX_EMPTY_LINES:
+                raise MalformedRequestError("There are too many empty lines before the request.")
+
+    def _read_body(self, data: bytes, events: list[Event]) -> None:
+        if len(data) < self._left_bytes:
+            if data:
+                events.append(data)
+                self._left_bytes -= len(data)
+            return
+        if len(data) > self._left_bytes:
+            data, self._buffer = data[: self._left_bytes], data[self._left_bytes :]
+        self._left_bytes = 0
+        events.append(data)
+        self._end(events)
+
+    def _read_chunks(self, data: bytes, events: list[Event]) -> None:
+        parts: list[bytes] = []
+        self._chunks.receive(data, parts)
+        if parts:
+            events.append(parts[0] if len(parts) == 1 else b"".join(parts))
+        if self._chunks.is_over:
+            self._buffer = self._chunks.rest
+            self._end(events)
+
+    def _end(self, events: list[Event]) -> None:
+        self._state = _WAITING
+        events.append(End.OF_REQUEST)

@@ -1,0 +1,229 @@
+"""Responses of a server on one connection. Pure: bytes in, the body's bytes out.
+
+A fault does not undo what came before it: ``receive`` returns that, and ``fault`` says why nothing follows.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from gglib.http.chunked import ChunkedBody
+from gglib.http.errors import HttpError, MalformedRequestError
+from gglib.http.headers import (
+    Headers,
+    connection_options,
+    from_upstream,
+    is_event_stream,
+)
+from gglib.http.request_head import parse_field
+from gglib.http.response_writer import header_lines
+
+MAX_HEAD_BYTES = 64 * 1024
+
+_END_OF_HEAD = b"\r\n\r\n"
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [^\x00-\x08\x0a-\x1f\x7f]*)?")
+_LENGTH_LINE = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*(?=\r\n|\Z)", re.IGNORECASE)
+_NO_BODY_STATUSES = frozenset((204, 304))
+_REMEMBERED_HEADS = 256
+_MAX_INTERIM_ANSWERS = 16
+"""One is common, two are known (100 and 103)."""
+DENSE_CHUNKS = 2048
+"""So many chunks in one read are small ones: a millisecond or two of work."""
+
+_NOT_HTTP = "answered something that is not HTTP"
+
+
+@dataclass(slots=True)
+class ResponseHead:
+    """What a head says, its length apart. Nobody changes it: answers that begin alike share one."""
+
+    status: int
+    headers: Headers
+    """Names in lower case; without ``content-length``."""
+    relayed_lines: bytes
+    """What a client may see of them, as lines."""
+    is_event_stream: bool
+    is_chunked: bool
+    keeps_alive: bool
+
+
+_known_heads: dict[bytes, ResponseHead] = {}
+"""Heads that were read before: an engine's answers begin alike but for their length. A memory of what a pure function
+returned, bounded."""
+
+
+def parse_response_head(block: bytes) -> tuple[ResponseHead, int | None]:
+    """Read a head, which is ``block`` without its last empty line, and the length it tells. Raises ``HttpError``."""
+    found = _LENGTH_LINE.search(block)
+    key = block if found is None else block[: found.start()] + block[found.end() :]
+    head = _known_heads.get(key)
+    if head is None:
+        head = _read_head(key)
+        if len(_known_heads) >= _REMEMBERED_HEADS:
+            _known_heads.clear()
+        _known_heads[key] = head
+    if found is not None and head.is_chunked:
+        raise MalformedRequestError("An answer has a length or chunks, never both.")
+    return head, None if found is None else int(found[1])
+
+
+def _read_head(block: bytes) -> ResponseHead:
+    status_line, *lines = block.split(b"\r\n")
+    match = _STATUS_LINE.fullmatch(status_line)
+    if match is None:
+        raise MalformedRequestError("The status line is none.")
+    headers = [parse_field(line) for line in lines]
+    names = [name for name, _ in headers]
+    codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
+    if (
+        codings not in ([], [b"chunked"]) or b"content-length" in names
+    ):  # a second length, or one that is no number
+        raise MalformedRequestError("The answer's framing is ambiguous.")
+    options = list(connection_options(headers))
+    return ResponseHead(
+        status=int(match[2]),
+        headers=headers,
+        relayed_lines=header_lines(from_upstream(headers)),
+        is_event_stream=is_event_stream(headers),
+        is_chunked=bool(codings),
+        keeps_alive=b"close" not in options and (match[1] == b"1" or b"keep-alive" in options),
+    )
+
+
+class _State(Enum):
+    HEAD = "head"
+    LENGTH = "length"
+    CHUNKS = "chunks"
+    UNTIL_END = "until the end of the connection"
+    COMPLETE = "complete"
+    BROKEN = "broken"
+
+
+_HEAD, _LENGTH, _CHUNKS, _UNTIL_END = _State.HEAD, _State.LENGTH, _State.CHUNKS, _State.UNTIL_END
+_COMPLETE, _BROKEN = _State.COMPLETE, _State.BROKEN
+
+_NO_CHUNKS = ChunkedBody()
+"""Stands for the reader of chunks where there are none; it is never read with."""
+
+
+class ResponseReader:
+    """Reads one answer."""
+
+    __slots__ = (
+        "_buffer",
+        "_chunks",
+        "_interim_answers",
+        "_left_bytes",
+        "_state",
+        "content_length",
+        "fault",
+        "has_read_many",
+        "has_surplus",
+        "head",
+        "is_complete",
+    )
+
+    def __init__(self) -> None:
+        self._state = _HEAD
+        self._buffer = b""
+        self._left_bytes = 0
+        self._chunks = _NO_CHUNKS
+        self._interim_answers = 0
+        self.head: ResponseHead | None = None
+        """None until it has come; interim answers (1xx) are skipped."""
+        self.content_length: int | None = None
+        """The length of the body in bytes; None where the head does not tell."""
+        self.fault: str | None = None
+        """Why nothing more can be read, as ``TransportError.what``; None where something can."""
+        self.is_complete = False
+        """Whether the whole answer has come."""
+        self.has_surplus = False
+        """Whether more came than the one answer."""
+        self.has_read_many = False
+        """Whether the last read had very many chunks: the next one should wait for other connections."""
+
+    def receive(self, data: bytes) -> bytes:
+        """Take in what came and return what there is of the body in it."""
+        if self._state is _HEAD:
+            data = self._read_head(data)
+        state = self._state
+        if state is _CHUNKS:
+            return self._chunks.receive_one(data) or self._read_chunks(data)
+        if state is _LENGTH:
+            return self._read_length(data)
+        if state is _UNTIL_END:
+            return data
+        if state is _COMPLETE and data:
+            self.has_surplus = True
+        return b""
+
+    def end_of_input(self) -> None:
+        """Note that the connection has ended: the proper end of a body that nothing else delimits."""
+        if self._state is _UNTIL_END:
+            self._complete()
+        elif self._state is not _COMPLETE:
+            self._break("closed the connection before its answer was complete")
+
+    def _read_head(self, data: bytes) -> bytes:
+        """Return what follows the head."""
+        self._buffer = buffer = self._buffer + data if self._buffer else data
+        while 0 <= (end := buffer.find(_END_OF_HEAD)) <= MAX_HEAD_BYTES:
+            try:
+                head, length = parse_response_head(buffer[:end])
+            except HttpError:
+                self._break(_NOT_HTTP)
+                return b""
+            buffer = buffer[end + len(_END_OF_HEAD) :]
+            if head.status >= 200:
+                self._buffer = b""
+                self._begin_body(head, length)
+                return buffer
+            self._interim_answers += 1
+            if self._interim_answers > _MAX_INTERIM_ANSWERS:
+                self._break(_NOT_HTTP)
+                return b""
+        self._buffer = buffer
+        if len(buffer) >= MAX_HEAD_BYTES + len(_END_OF_HEAD) or not b"HTTP/1.".startswith(buffer[:7]):
+            self._break(_NOT_HTTP)
+        return b""
+
+    def _begin_body(self, head: ResponseHead, length: int | None) -> None:
+        self.head, self.content_length = head, length
+        if head.status in _NO_BODY_STATUSES or length == 0:
+            self._complete()
+        elif head.is_chunked:
+            self._state, self._chunks = _CHUNKS, ChunkedBody()
+        elif length is None:
+            self._state = _UNTIL_END
+        else:
+            self._state, self._left_bytes = _LENGTH, length
+
+    def _read_length(self, data: bytes) -> bytes:
+        left_bytes = self._left_bytes - len(data)
+        self._left_bytes = left_bytes
+        if left_bytes <= 0:
+            self._complete()
+            if left_bytes < 0:
+                self.has_surplus = True
+                return data[:left_bytes]
+        return data
+
+    def _read_chunks(self, data: bytes) -> bytes:
+        parts: list[bytes] = []
+        try:
+            self._chunks.receive(data, parts)
+        except HttpError:
+            self._break(_NOT_HTTP)
+        else:
+            self.has_read_many = len(parts) >= DENSE_CHUNKS
+            if self._chunks.is_over:
+                self._complete()
+                self.has_surplus = bool(self._chunks.rest)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _complete(self) -> None:
+        self._state, self.is_complete = _COMPLETE, True
+
+    def _break(self, why: str) -> None:
+        if self.fault is None:
+            self._state, self.fault, self._buffer = _BROKEN, why, b""

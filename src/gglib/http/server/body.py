@@ -1,0 +1,125 @@
+"""The body of one request, while it comes. It knows no socket: the connection feeds it."""
+
+import asyncio
+from io import BytesIO
+
+from gglib.http.errors import BodyTooLargeError
+
+ROOM_FROM_BYTES = 256 * 1024
+ROOM_FROM = 16
+"""A body of known length gets all of its room when so much of it, and a sixteenth, has come."""
+
+
+class IncomingBody:
+    """Collects what has come, up to a limit, also while nothing reads it. A fault ends it, and lets go of what came.
+
+    Parts go into one ``BytesIO``, which hands its bytes on without a copy: to join the parts of 20 MB at the end took
+    20 to 40 ms for new pages of memory alone (measured, glibc 2.36). It grows by an eighth at a time, and what it holds
+    is copied then, or gets new pages, which takes longer: 20 MB cost 5,000 page faults, 20 ms. So a large body whose
+    length is known gets all of its room at once, in memory that was used before if there is some. A client that
+    announces much and sends little reserves no more than ``ROOM_FROM`` times what it sent, and new memory takes no
+    pages before it is written to.
+    """
+
+    __slots__ = (
+        "_fault",
+        "_first",
+        "_length_bytes",
+        "_limit_bytes",
+        "_parts",
+        "_room_from_bytes",
+        "_waiter",
+        "is_complete",
+        "size_bytes",
+    )
+
+    def __init__(self, *, limit_bytes: int, length_bytes: int | None = None) -> None:
+        """``length_bytes`` is how much will come; None where that is not known."""
+        self._limit_bytes = limit_bytes
+        self._length_bytes = length_bytes or 0
+        self._room_from_bytes = max(ROOM_FROM_BYTES, self._length_bytes // ROOM_FROM)
+        self._first = b""
+        """The first part, for as long as there is no other: it is the body where it stays the only one."""
+        self._parts: BytesIO | None = None
+        self.size_bytes = 0
+        """How much has come."""
+        self._waiter: asyncio.Future[None] | None = None
+        self._fault: Exception | None = None
+        self.is_complete = False
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any of it has come."""
+        return self.size_bytes > 0 or self.is_complete
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the rest will not come."""
+        return self._fault is not None
+
+    def feed(self, part: bytes | memoryview) -> None:
+        """Add a part. A view is copied from before this returns."""
+        self.size_bytes += len(part)
+        if self.size_bytes > self._limit_bytes:
+            self.fail(BodyTooLargeError(self._limit_bytes))
+        if self._fault is not None:
+            return
+        if self._parts is not None:
+            self._parts.write(part)
+            if self._room_from_bytes <= self.size_bytes < self._length_bytes:
+                self._make_room()
+        elif not self._first:
+            self._first = bytes(part)
+        else:
+            self._parts = BytesIO()
+            self._parts.write(self._first)
+            self._parts.write(part)
+            self._first = b""
+
+    def _make_room(self) -> None:
+        """Move into a buffer for the whole body. One that is not shared is written to in place, though it is bytes."""
+        begun = BytesIO() if self._parts is None else self._parts
+        self._parts = BytesIO(bytes(self._length_bytes))
+        self._parts.write(begun.getbuffer())
+        self._room_from_bytes = self._length_bytes
+
+    def lower_limit(self, limit_bytes: int) -> None:
+        """Take no more than this of it from now on; a limit that is lower already stays."""
+        self._limit_bytes = min(self._limit_bytes, limit_bytes)
+        if self.size_bytes > self._limit_bytes:
+            self.is_complete = False
+            self.fail(BodyTooLargeError(self._limit_bytes))
+
+    def finish(self) -> None:
+        """Note that it is complete, unless it has failed."""
+        if self._fault is None:
+            self.is_complete = True
+            self._wake()
+
+    def fail(self, fault: Exception) -> None:
+        """Note that the rest will not come; whoever reads it is told why."""
+        if self._fault is None and not self.is_complete:
+            self._fault = fault
+            self._let_go()
+            self._wake()
+
+    async def read(self) -> bytes:
+        """Return all of it. Raises what it failed with; ``BodyTooLargeError`` as soon as it is."""
+        while not self.is_complete:
+            if self._fault is not None:
+                raise self._fault
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        whole = self._first if self._parts is None else self._parts.getvalue()
+        self._let_go()
+        return whole
+
+    def _let_go(self) -> None:
+        self._first, self._parts = b"", None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -1,0 +1,32 @@
+"""The response to what is refused before it is a request, where what is served has no form of its own. Pure."""
+
+from gglib.http.errors import HttpError
+from gglib.http.response_writer import AnswerWriter, header_lines
+
+
+def plain_refusal(error: HttpError, request_id: str, date_line: bytes, path: str) -> bytes:
+    """Return the whole response, in plain text, after which the connection is closed."""
+    del path
+    return whole_refusal(
+        error.status,
+        [(b"content-type", b"text/plain; charset=utf-8")],
+        f"{error}\n".encode(),
+        request_id,
+        date_line,
+    )
+
+
+def whole_refusal(
+    status: int, headers: list[tuple[bytes, bytes]], body: bytes, request_id: str, date_line: bytes
+) -> bytes:
+    """Return a response after which the connection is closed."""
+    writer = AnswerWriter(method="", minor_version=1)
+    head = writer.head(
+        status,
+        header_lines([*headers, (b"x-request-id", request_id.encode())]),
+        length=len(body),
+        date_line=date_line,
+        may_keep_alive=False,
+        says_keep_alive=False,
+    )
+    return head + writer.part(body)

@@ -1,0 +1,14 @@
+"""The response to what is refused before it is a request, in the dialect of its path. Pure."""
+
+from gglib.http.errors import HttpError
+from gglib.http.server.refusal import whole_refusal
+from gglib.proxy.dialects.errors import dialect_of
+from gglib.proxy.errors import describe
+
+
+def refusal(error: HttpError, request_id: str, date_line: bytes, path: str) -> bytes:
+    """Return the whole response, after which the connection is closed."""
+    problem = describe(error)
+    dialect = dialect_of(path)
+    headers = [*problem.all_headers(), *dialect.headers(request_id)]
+    return whole_refusal(problem.status, headers, dialect.body(problem, request_id), request_id, date_line)

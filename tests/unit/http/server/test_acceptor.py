@@ -1,0 +1,56 @@
+"""Clients are refused with descriptors from a reserve, which an acceptor that was stopped does not fill again."""
+
+import asyncio
+import socket
+
+import pytest
+
+from gglib.http.server import acceptor
+from gglib.http.server.acceptor import Acceptor
+from gglib.http.server.deadlines import PatienceLimits
+from gglib.http.server.listener import Listener
+
+
+async def test_stopped_acceptor_opens_no_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal shortly before the stop leaves no timer behind that would open the reserve again."""
+    monkeypatch.setattr(acceptor, "_highest", lambda: 0)
+    monkeypatch.setattr(acceptor, "_REFUSED_FOR_S", 0.0)
+    refused = asyncio.Event()
+
+    def refusal() -> bytes:
+        refused.set()
+        return b"503"
+
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    accepting = Acceptor(listener, on_accept=lambda _: None, make_room=lambda: False, refusal=refusal)
+    accepting.start(1)
+    with socket.create_connection(listener.getsockname()):
+        await refused.wait()
+        accepting.stop()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert accepting._reserve == []
+
+
+async def test_listener_that_cannot_listen_leaves_no_descriptor_open() -> None:
+    """What watches for departures is closed, too."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        connected = socket.create_connection(other.getsockname())
+        edge = Listener(
+            _no_request,
+            limits=PatienceLimits(head_s=1, body_s=1, body_min_rate=1, write_s=1, idle_s=1),
+            max_connections=1,
+            max_body_bytes=1,
+            max_bodies_bytes=1,
+            on_stop=lambda: None,
+            on_refusal=lambda *_: None,
+        )
+        with pytest.raises(OSError, match=r"\[Errno"):
+            await edge.serve(connected, asyncio.Event(), grace_s=0)
+    assert connected.fileno() == -1
+    assert edge.departures._poll is None or edge.departures._poll.closed
+
+
+async def _no_request(*_: object) -> None:
+    raise AssertionError

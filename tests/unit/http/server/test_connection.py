@@ -1,0 +1,326 @@
+"""A connection takes a slice of a turn: what it reads at once, what it leaves for later, and when it reads on."""
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gglib.http.chunked import CHUNKS_AT_ONCE
+from gglib.http.server.budget import FREE_BYTES
+from gglib.http.server.connection import AHEAD_LIMIT_BYTES, TURN_BYTES, ClientConnection
+from gglib.http.server.deadlines import PatienceLimits
+from gglib.http.server.listener import Listener
+from gglib.http.server.request import Request
+from gglib.proxy.answer import Answer
+
+LIMITS = PatienceLimits(head_s=10, body_s=30, body_min_rate=1000, write_s=60, idle_s=75)
+HEAD = b"POST / HTTP/1.1\r\nhost: a\r\n"
+GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+
+
+class NoSocket:
+    """Stands for a socket of no family that matters."""
+
+    family = socket.AF_UNIX
+
+    def fileno(self) -> int:
+        """Return what is never open."""
+        return -1
+
+
+class Transport(asyncio.Transport):
+    """Keeps what is written, and whether it reads."""
+
+    def __init__(self) -> None:
+        super().__init__({"socket": NoSocket()})
+        self.written = b""
+        self.is_reading_now = True
+        self.is_closed = False
+
+    def write(self, data: Any) -> None:
+        """Keep it."""
+        self.written += data
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Nothing is buffered."""
+
+    def get_write_buffer_size(self) -> int:
+        """Nothing is buffered."""
+        return 0
+
+    def is_closing(self) -> bool:
+        """Whether it was closed."""
+        return self.is_closed
+
+    def can_write_eof(self) -> bool:
+        """Return that it cannot."""
+        return False
+
+    def pause_reading(self) -> None:
+        """Read no more."""
+        assert self.is_reading_now
+        self.is_reading_now = False
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        assert not self.is_reading_now
+        self.is_reading_now = True
+
+    def close(self) -> None:
+        """Close it."""
+        self.is_closed = True
+
+    abort = close
+
+
+class Watch:
+    """Departures that a test tells of."""
+
+    def __init__(self) -> None:
+        self.on_left: Callable[[], None] | None = None
+
+    def watch(self, descriptor: int, on_left: Callable[[], None]) -> None:
+        """Keep it."""
+        del descriptor
+        self.on_left = on_left
+
+    def forget(self, descriptor: int) -> None:
+        """Forget it."""
+        del descriptor
+        self.on_left = None
+
+
+class Edge:
+    """A listener without a socket, whose requests are answered when the test says so."""
+
+    def __init__(self, *, max_bodies_bytes: int = 10**9) -> None:
+        self.bodies: list[bytes] = []
+        self.turns: list[str] = []
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.listener = Listener(
+            self._handle,
+            limits=LIMITS,
+            max_connections=100,
+            max_body_bytes=10**8,
+            max_bodies_bytes=max_bodies_bytes,
+            on_stop=lambda: None,
+            on_refusal=lambda *_: None,
+        )
+        self.listener.departures.close()
+        self.watch = Watch()
+        self.listener.departures = self.watch  # type: ignore[assignment]
+
+    def connect(self) -> tuple[ClientConnection, Transport]:
+        """Return a new connection."""
+        connection, transport = ClientConnection(self.listener), Transport()
+        connection.connection_made(transport)
+        return connection, transport
+
+    async def _handle(self, request: Request, connection: ClientConnection) -> None:
+        answer = Answer(connection, method=request.method, minor_version=1, request_id=request.id)
+        try:
+            with request.block:
+                self.bodies.append(await request.read_body(limit_bytes=10**8))
+                self.turns.append("request")
+                await self.may_answer.wait()
+                await answer.send_json({})
+        except Exception as error:  # noqa: BLE001 - as the app does
+            await answer.fail(error)
+
+
+async def turn() -> None:
+    """Let the loop turn once."""
+    await asyncio.sleep(0)
+
+
+async def test_small_chunks_are_read_a_slice_in_each_turn() -> None:
+    """However many have come: nothing more is read meanwhile, and the body is whole in the end."""
+    edge = Edge()
+    connection, transport = edge.connect()
+    slices, chunks = 5, 5 * CHUNKS_AT_ONCE
+    connection.data_received(
+        HEAD + b"transfer-encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * chunks + b"0\r\n\r\n"
+    )
+    sizes = []
+    while not transport.is_reading_now:
+        assert connection._body is not None
+        sizes.append(connection._body.size_bytes)
+        await turn()
+    assert sizes == [CHUNKS_AT_ONCE * number for number in range(1, slices + 1)]
+    await turn()
+    assert edge.bodies == [b"x" * chunks]
+
+
+async def test_of_many_connections_one_reads_a_slice_in_each_turn() -> None:
+    """A flood from many connections takes no more of a turn than one from one."""
+    edge = Edge()
+    pairs = [edge.connect() for _ in range(4)]
+    for connection, _ in pairs:
+        connection.data_received(
+            HEAD + b"transfer-encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * CHUNKS_AT_ONCE * 3
+        )
+
+    def read_slices() -> int:
+        return sum(c._body.size_bytes // CHUNKS_AT_ONCE for c, _ in pairs if c._body is not None)
+
+    assert read_slices() == len(pairs)
+    for number in range(1, 2 * len(pairs) + 1):
+        await turn()
+        assert read_slices() == len(pairs) + number
+    await turn()
+    assert all(transport.is_reading_now for _, transport in pairs)
+
+
+async def test_requests_that_were_sent_ahead_are_answered_one_in_each_turn() -> None:
+    """Others have the loop between any two of them."""
+    edge = Edge()
+    connection, _ = edge.connect()
+
+    async def others() -> None:
+        while edge.turns.count("request") < 5:
+            edge.turns.append("other")
+            await turn()
+
+    task = asyncio.create_task(others())
+    connection.data_received(GET * 5)
+    await task
+    told = "".join(what[0] for what in edge.turns)
+    assert "rr" not in told
+    assert told.count("r") == 5
+
+
+async def test_what_was_sent_ahead_is_used_up_before_more_is_read() -> None:
+    """An answer makes no room for another read while more is ahead than may be."""
+    edge = Edge()
+    edge.may_answer.clear()
+    connection, transport = edge.connect()
+    connection.data_received(GET * (AHEAD_LIMIT_BYTES // len(GET) + 20))
+    assert not transport.is_reading_now
+    edge.may_answer.set()
+    states = []
+    while len(edge.bodies) < 30:
+        await turn()
+        states.append((connection._reader.ahead_bytes <= AHEAD_LIMIT_BYTES, transport.is_reading_now))
+    assert (False, False) in states
+    assert (False, True) not in states
+    assert states[-1] == (True, True)
+
+
+async def test_a_large_body_leaves_others_their_turn() -> None:
+    """After so many bytes nothing more is read in this turn; a slow one that gets there rests for one turn, too."""
+    edge = Edge()
+    connection, transport = edge.connect()
+    connection.data_received(HEAD + b"content-length: 9000000\r\n\r\n" + bytes(200_000))
+    states = []
+    for part in (bytes(TURN_BYTES - 200_000), b"x"):
+        connection.data_received(part)
+        states.append(transport.is_reading_now)
+    await turn()
+    states.append(transport.is_reading_now)
+    connection.data_received(bytes(TURN_BYTES))
+    states.append(transport.is_reading_now)
+    assert states == [True, False, True, True]
+
+
+async def test_beyond_the_budget_a_body_waits_and_goes_on_when_another_has_gone() -> None:
+    """The oldest one goes on; the client's time stands still for the others; the answer of the first makes room."""
+    edge = Edge(max_bodies_bytes=400_000)
+    edge.may_answer.clear()
+    (first, first_transport), (second, second_transport) = edge.connect(), edge.connect()
+    for connection in (first, second):
+        connection.data_received(HEAD + b"content-length: 400000\r\n\r\n" + bytes(300_000))
+    assert (first_transport.is_reading_now, second_transport.is_reading_now) == (True, False)
+    loop = asyncio.get_running_loop()
+    second.look(loop.time() + LIMITS.body_s - 0.5)
+    first.data_received(bytes(100_000))
+    await turn()
+    await turn()
+    assert edge.bodies == [bytes(400_000)]
+    assert second_transport.is_reading_now  # it is the oldest one now
+    edge.may_answer.set()
+    second.data_received(bytes(100_000))
+    while len(edge.bodies) < 2:
+        await turn()
+    while edge.listener.bodies.held_bytes:
+        await turn()
+    assert first_transport.written.startswith(b"HTTP/1.1 200")
+
+
+async def test_a_body_that_has_waited_for_too_long_is_refused_as_busy() -> None:
+    """With 503 and when to come again; what it held is free, and the client has time to read that."""
+    edge = Edge(max_bodies_bytes=1)
+    (first, _), (second, transport) = edge.connect(), edge.connect()
+    for connection in (first, second):
+        connection.data_received(HEAD + b"content-length: 400000\r\n\r\n" + bytes(100_000))
+    await turn()
+    now_s = asyncio.get_running_loop().time()
+    assert second.look(now_s + LIMITS.body_s + 0.1) > now_s
+    while b"\r\n\r\n" not in transport.written:
+        await turn()
+    head = transport.written.partition(b"\r\n\r\n")[0]
+    assert head.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nretry-after: 5\r\n" in head
+    assert b'"code":"too_many_bodies"' in transport.written
+    assert edge.listener.bodies.held_bytes == 100_000 - FREE_BYTES
+
+
+async def test_a_client_that_leaves_while_nothing_is_read_from_it_is_noticed() -> None:
+    """Having sent ahead more than is kept, and while its body waits for room; not while it is only its turn to wait."""
+    edge = Edge(max_bodies_bytes=1)
+    edge.may_answer.clear()
+    ahead, ahead_transport = edge.connect()
+    ahead.data_received(GET * (AHEAD_LIMIT_BYTES // len(GET) + 20))
+    request = ahead._request
+    assert request is not None
+    assert edge.watch.on_left is not None
+    edge.watch.on_left()
+    assert (request.has_left, ahead_transport.is_closed) == (True, True)
+    oldest, _ = edge.connect()
+    waiting, waiting_transport = edge.connect()
+    for connection in (oldest, waiting):
+        connection.data_received(HEAD + b"content-length: 400000\r\n\r\n" + bytes(100_000))
+    assert edge.watch.on_left == waiting._note_departure
+    edge.watch.on_left()
+    assert waiting_transport.is_closed
+    while edge.listener.bodies.held_bytes != 100_000 - FREE_BYTES:
+        await turn()
+
+
+@pytest.mark.parametrize(
+    "begun", [b"", GET[:10], HEAD + b"content-length: 5\r\n\r\n"], ids=["new", "head", "body"]
+)
+async def test_a_look_says_when_the_next_deadline_is_due(begun: bytes) -> None:
+    """So that the listener looks then, and not up to a second later."""
+    edge = Edge()
+    connection, _ = edge.connect()
+    now_s = asyncio.get_running_loop().time()
+    if begun:
+        connection.data_received(begun)
+    limit_s = LIMITS.body_s if begun.startswith(b"POST") else LIMITS.head_s
+    assert connection.look(now_s + limit_s - 0.1) == pytest.approx(now_s + limit_s, abs=0.05)
+
+
+async def test_a_connection_that_the_client_has_reset_is_cut_without_a_fault() -> None:
+    """A loop that has not noticed the reset raises when the sending side is closed."""
+
+    class ResetTransport(Transport):
+        def can_write_eof(self) -> bool:
+            return True
+
+        def write_eof(self) -> None:
+            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    edge = Edge()
+    connection, transport = ClientConnection(edge.listener), ResetTransport()
+    connection.connection_made(transport)
+    connection.data_received(GET + b"\x00")
+    while edge.turns != ["request"] or connection._request is not None:
+        await turn()
+    assert transport.is_closed
+    assert connection._task is not None
+    connection.connection_lost(None)
+    await connection._task

@@ -1,0 +1,42 @@
+"""What the edge refuses, as a client is told."""
+
+import json
+
+import pytest
+
+from gglib.http import errors
+from gglib.proxy.errors import describe
+
+STATUSES = {
+    errors.MalformedRequestError("x"): 400,
+    errors.RequestTimeoutError("x"): 408,
+    errors.BodyTooLargeError(5): 413,
+    errors.TargetTooLongError("x"): 414,
+    errors.ExpectationError("x"): 417,
+    errors.HeadTooLargeError("x"): 431,
+    errors.UnknownCodingError("x"): 501,
+    errors.TooManyBodiesError(): 503,
+    errors.TooManyChunksError(): 400,
+    errors.TooManyConnectionsError(): 503,
+    errors.UnsupportedVersionError("x"): 505,
+}
+
+
+@pytest.mark.parametrize(("error", "status"), STATUSES.items(), ids=lambda value: str(value)[:20])
+def test_each_error_has_its_status(error: errors.HttpError, status: int) -> None:
+    """Every class has the one of its row; only what another try can help is not marked as hopeless."""
+    problem = describe(error)
+    assert problem.status == status
+    assert json.loads(problem.body)["error"]["code"] == error.code
+    is_hopeless = (b"x-should-retry", b"false") in problem.headers
+    assert is_hopeless == (status in {501, 505})
+
+
+def test_no_class_is_forgotten() -> None:
+    """The table above has all of them."""
+    classes = {
+        value
+        for value in vars(errors).values()
+        if isinstance(value, type) and issubclass(value, errors.HttpError) and value is not errors.HttpError
+    }
+    assert {type(error) for error in STATUSES} == classes

@@ -1,0 +1,173 @@
+"""Which headers pass, in both directions."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gglib.http.headers import (
+    from_upstream,
+    is_event_stream,
+    preferred_wait_s,
+    sane_request_id,
+    to_upstream,
+)
+
+SECRETS_AND_HOPS = [
+    b"connection",
+    b"keep-alive",
+    b"proxy-authenticate",
+    b"proxy-authorization",
+    b"proxy-connection",
+    b"te",
+    b"trailer",
+    b"transfer-encoding",
+    b"upgrade",
+    b"authorization",
+    b"x-api-key",
+    b"cookie",
+    b"host",
+    b"content-length",
+    b"expect",
+    b"prefer",
+    b"origin",
+    b"x-request-id",
+]
+NAMES = st.sampled_from([*SECRETS_AND_HOPS, b"content-type", b"x-a", b"x-b"])
+
+
+@pytest.mark.parametrize("name", SECRETS_AND_HOPS)
+def test_engine_never_sees(name: bytes) -> None:
+    """Secrets, hop-by-hop headers and those that are written anew do not reach the engine."""
+    assert to_upstream([(name, b"x"), (b"accept", b"*/*")]) == [(b"accept", b"*/*")]
+
+
+def test_what_connection_names_goes_with_it() -> None:
+    """A header that any Connection header names is dropped, however it is spelled there."""
+    sent = [
+        (b"connection", b"close, X-One"),
+        (b"x-one", b"1"),
+        (b"connection", b" x-TWO "),
+        (b"x-two", b"2"),
+        (b"x-three", b"3"),
+    ]
+    assert to_upstream(sent) == [(b"x-three", b"3")]
+    assert from_upstream(sent) == [(b"x-three", b"3")]
+
+
+@given(st.lists(st.tuples(NAMES, st.binary())))
+def test_nothing_is_invented_and_order_is_kept(sent: list[tuple[bytes, bytes]]) -> None:
+    """What passes is a subsequence of what came, and filtering again changes nothing."""
+    passed = to_upstream(sent)
+    rest = iter(sent)
+    assert all(header in rest for header in passed)
+    assert not {name for name, _ in passed} & set(SECRETS_AND_HOPS)
+    assert to_upstream(passed) == passed
+
+
+def test_client_sees_the_rest_of_the_engines_headers() -> None:
+    """Names come in lower case, duplicates of what may repeat stay, one content type and one length remain."""
+    sent = [
+        (b"Server", b"llama.cpp"),
+        (b"Date", b"now"),
+        (b"Access-Control-Allow-Origin", b"*"),
+        (b"X-Request-Id", b"theirs"),
+        (b"Content-Type", b"application/json"),
+        (b"content-type", b"text/plain"),
+        (b"Content-Length", b"2"),
+        (b"Content-Length", b"2"),
+        (b"Cache-Control", b"private"),
+        (b"Vary", b"a"),
+        (b"Vary", b"b"),
+    ]
+    assert from_upstream(sent) == [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"2"),
+        (b"cache-control", b"private"),
+        (b"vary", b"a"),
+        (b"vary", b"b"),
+    ]
+
+
+def test_stream_gets_the_headers_that_keep_it_flowing() -> None:
+    """An event stream has no length, and each of its headers once."""
+    sent = [
+        (b"Content-Type", b"text/event-stream"),
+        (b"Content-Length", b"5"),
+        (b"Cache-Control", b"private"),
+        (b"X-Accel-Buffering", b"yes"),
+        (b"X-Kept", b"1"),
+    ]
+    assert from_upstream(sent) == [
+        (b"content-type", b"text/event-stream"),
+        (b"x-kept", b"1"),
+        (b"cache-control", b"no-cache"),
+        (b"x-accel-buffering", b"no"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "expected"),
+    [
+        (b"text/event-stream", True),
+        (b"Text/Event-Stream ; charset=utf-8", True),
+        (b"text/event-streams", False),
+        (b"application/json", False),
+        (b"", False),
+    ],
+)
+def test_event_stream_is_told_by_its_type(content_type: bytes, expected: bool) -> None:  # noqa: FBT001
+    """Only the media type counts, in any case and with any parameters."""
+    assert is_event_stream([(b"content-type", content_type)]) is expected
+    assert not is_event_stream([])
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (b"abc", "abc"),
+        (b"!~" * 64, "!~" * 64),
+        (b"x" * 129, None),
+        (b"", None),
+        (b"a b", None),
+        (b"a\tb", None),
+        (b"caf\xc3\xa9", None),
+        (b"a\n", None),
+    ],
+)
+def test_request_id_must_be_sane(sent: bytes, expected: str | None) -> None:
+    """An id is taken when it is 1 to 128 visible ASCII characters."""
+    assert sane_request_id({b"x-request-id": sent}) == expected
+    assert sane_request_id({}) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([b"wait=0"], 0),
+        ([b"wait=10"], 10),
+        ([b"respond-async, wait=10"], 10),
+        ([b"wait=10, respond-async"], 10),
+        ([b"respond-async", b"Wait = 7"], 7),
+        ([b'wait="12"; x=1'], 12),
+        ([b"wait=1, wait=2"], 1),
+        ([b"wait=-1, wait=2"], 2),
+        ([b"wait=1.5"], None),
+        ([b"wait=ten"], None),
+        ([b"wait"], None),
+        ([b"await=3"], None),
+        ([b"x=1; wait=3"], None),
+        ([b"wait=" + b"9" * 40], None),
+        ([b""], None),
+        ([], None),
+    ],
+)
+def test_preferred_wait(values: list[bytes], expected: int | None) -> None:
+    """The first wait that can be read counts, in one header or several; what cannot be read is no wish."""
+    assert preferred_wait_s([(b"prefer", value) for value in values]) == expected
+
+
+@given(st.lists(st.binary()))
+def test_any_preference_is_read_or_ignored(values: list[bytes]) -> None:
+    """Whatever a client writes there, it is a wait of some seconds or none."""
+    wait_s = preferred_wait_s([(b"prefer", value) for value in values])
+    assert wait_s is None or wait_s >= 0

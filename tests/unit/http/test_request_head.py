@@ -1,0 +1,379 @@
+"""The head of a request: one reading, or none."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gglib.http import request_head as module
+from gglib.http.errors import (
+    ExpectationError,
+    HeadTooLargeError,
+    HttpError,
+    MalformedRequestError,
+    TargetTooLongError,
+    UnknownCodingError,
+    UnsupportedVersionError,
+)
+from gglib.http.request_head import (
+    MAX_FIELDS,
+    MAX_HEAD_BYTES,
+    MAX_LINE_BYTES,
+    MAX_REQUEST_LINE_BYTES,
+    MAX_TARGET_BYTES,
+    HeadMemory,
+    RequestHead,
+    check_beginning,
+    parse_field,
+    parse_head,
+)
+
+HOST = b"Host: localhost"
+
+
+def a_head(*lines: bytes, first: bytes = b"POST /v1/x HTTP/1.1") -> bytes:
+    """Return a head with a good host, without its last empty line."""
+    return b"\r\n".join((first, HOST, *lines))
+
+
+def test_what_a_head_says() -> None:
+    """Method, path, query, version, headers in order with names in lower case, and the length of the body."""
+    head = parse_head(
+        a_head(b"X-A:\t one \t", b"x-a:", b"Content-Length: 007", first=b"PUT /%2f//a?b=?c HTTP/1.1")
+    )
+    assert (head.method, head.raw_path, head.query, head.minor_version) == ("PUT", "/%2f//a", b"b=?c", 1)
+    assert head.headers == [
+        (b"host", b"localhost"),
+        (b"x-a", b"one"),
+        (b"x-a", b""),
+        (b"content-length", b"007"),
+    ]
+    assert head.fields == {b"host": b"localhost", b"x-a": b"", b"content-length": b"007"}
+    assert (head.content_length, head.wants_continue, head.may_keep_alive) == (7, False, True)
+
+
+@pytest.mark.parametrize(
+    ("first", "lines", "path", "query"),
+    [
+        (b"GET http://localhost HTTP/1.1", (), "/", b""),
+        (b"GET HTTP://LOCALHOST/a?b HTTP/1.1", (), "/a", b"b"),
+        (b"GET http://localhost?b HTTP/1.1", (), "/", b"b"),
+        (b"OPTIONS * HTTP/1.1", (), "*", b""),
+        (b"GET /a:b@c HTTP/1.9", (), "/a:b@c", b""),
+    ],
+)
+def test_forms_of_a_target(first: bytes, lines: tuple[bytes, ...], path: str, query: bytes) -> None:
+    """An absolute target means the same as its path; a later minor version counts as 1.1."""
+    head = parse_head(a_head(*lines, first=first))
+    assert (head.raw_path, head.query, head.minor_version) == (path, query, 1)
+
+
+@pytest.mark.parametrize(
+    ("block", "error"),
+    [
+        (a_head(first=b""), MalformedRequestError),
+        (a_head(first=b"GET / HTTP/2.0"), UnsupportedVersionError),
+        (a_head(first=b"GET / HTTP/0.9"), UnsupportedVersionError),
+        (a_head(first=b"GET / HTTP/1.10"), MalformedRequestError),
+        (a_head(first=b"GET  / HTTP/1.1"), MalformedRequestError),
+        (a_head(first=b"GET /a#b HTTP/1.1"), MalformedRequestError),
+        (a_head(first=b"GET /\xc3\xa4 HTTP/1.1"), MalformedRequestError),
+        (a_head(first=b"G(T / HTTP/1.1"), MalformedRequestError),
+        (a_head(first=b"GET * HTTP/1.1"), MalformedRequestError),
+        (a_head(first=b"CONNECT localhost:80 HTTP/1.1"), MalformedRequestError),
+        (a_head(first=b"GET http://other/ HTTP/1.1"), MalformedRequestError),
+        (a_head(first=b"GET https://localhost/ HTTP/1.1"), MalformedRequestError),
+        (a_head(first=b"GET /%b HTTP/1.1" % (b"a" * MAX_TARGET_BYTES)), TargetTooLongError),
+        (a_head(first=b"%b / HTTP/1.1" % (b"M" * MAX_REQUEST_LINE_BYTES)), TargetTooLongError),
+        (a_head(first=b"\x16%b" % (b"M" * MAX_REQUEST_LINE_BYTES)), MalformedRequestError),
+        (b"GET / HTTP/1.1", MalformedRequestError),
+        (b"GET / HTTP/1.1\r\nHost:", MalformedRequestError),
+        (a_head(HOST), MalformedRequestError),
+        (a_head(b"Origin: http://a", b"origin: http://a"), MalformedRequestError),
+        (a_head(b"no colon"), MalformedRequestError),
+        (a_head(b"space : x"), MalformedRequestError),
+        (a_head(b" folded"), MalformedRequestError),
+        (a_head(b"x: a\nb"), MalformedRequestError),
+        (a_head(b"x: a\rb"), MalformedRequestError),
+        (a_head(b"x: a\0"), MalformedRequestError),
+        (a_head(b"x: \x7f"), MalformedRequestError),
+        (a_head(*[b"x: y"] * MAX_FIELDS), HeadTooLargeError),
+        (a_head(b"x: %b" % (b"y" * MAX_LINE_BYTES)), HeadTooLargeError),
+        (a_head(b"Content-Length: 1", b"Content-Length: 1"), MalformedRequestError),
+        (a_head(b"Content-Length: 1, 1"), MalformedRequestError),
+        (a_head(b"Content-Length: +1"), MalformedRequestError),
+        (a_head(b"Content-Length:"), MalformedRequestError),
+        (a_head(b"Content-Length: %b" % (b"0" * 19)), MalformedRequestError),
+        (a_head(b"Content-Length: 1", b"Transfer-Encoding: chunked"), MalformedRequestError),
+        (a_head(b"Transfer-Encoding: chunked", first=b"GET / HTTP/1.0"), MalformedRequestError),
+        (a_head(b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked"), MalformedRequestError),
+        (a_head(b"Transfer-Encoding: chunked, chunked"), MalformedRequestError),
+        (a_head(b"Transfer-Encoding: chunked, gzip"), MalformedRequestError),
+        (a_head(b"Transfer-Encoding: \x0b chunked"), MalformedRequestError),
+        (a_head(b"Transfer-Encoding: \xa0chunked"), MalformedRequestError),
+        (a_head(b"Transfer-Encoding:"), MalformedRequestError),
+        (a_head(b"Transfer-Encoding: gzip , chunked"), UnknownCodingError),
+        (a_head(b"Transfer-Encoding: identity"), UnknownCodingError),
+        (a_head(b"Expect: 100-continue, x"), ExpectationError),
+        (a_head(b"Expect: 100-continue", b"Expect: 100-continue"), ExpectationError),
+    ],
+)
+def test_heads_that_are_refused(block: bytes, error: type[HttpError]) -> None:
+    """What could be read in two ways, or is more than anybody needs, is refused with the error of its kind."""
+    with pytest.raises(HttpError) as caught:
+        parse_head(block)
+    assert type(caught.value) is error
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        a_head(first=b"GET /%b HTTP/1.1" % (b"a" * (MAX_TARGET_BYTES - 1))),
+        a_head(*[b"x: y"] * (MAX_FIELDS - 1)),
+        a_head(b"x: %b" % (b"y" * (MAX_LINE_BYTES - 3))),
+        a_head(b"Content-Length: %b" % (b"0" * 18)),
+    ],
+)
+def test_limits_are_what_may_be_reached(block: bytes) -> None:
+    """At its limit, a head is served."""
+    assert parse_head(block).raw_path.startswith("/")
+
+
+@pytest.mark.parametrize(
+    ("line", "first", "wants"),
+    [
+        (b"Expect: 100-Continue", b"POST / HTTP/1.1", True),
+        (b"Expect: 100-continue", b"POST / HTTP/1.0", False),
+        (b"Expect: x\r\nExpect: y", b"POST / HTTP/1.0", False),
+        (b"x: y", b"POST / HTTP/1.1", False),
+    ],
+)
+def test_who_waits_for_an_interim_answer(line: bytes, first: bytes, *, wants: bool) -> None:
+    """Only HTTP/1.1 knows expectations; HTTP/1.0 has them ignored, however many."""
+    assert parse_head(a_head(line, first=first)).wants_continue is wants
+
+
+@pytest.mark.parametrize(
+    ("line", "first", "may"),
+    [
+        (b"x: y", b"GET / HTTP/1.1", True),
+        (b"x: y", b"GET / HTTP/1.0", False),
+        (b"Connection: Keep-Alive", b"GET / HTTP/1.0", True),
+        (b"Connection: x, CLOSE", b"GET / HTTP/1.1", False),
+        (b"Connection: keep-alive\r\nConnection: close", b"GET / HTTP/1.0", False),
+        (b"Connection: x", b"GET / HTTP/1.1", True),
+    ],
+)
+def test_when_another_request_may_follow(line: bytes, first: bytes, *, may: bool) -> None:
+    """HTTP/1.1 goes on unless told not to, HTTP/1.0 only when asked to."""
+    assert parse_head(a_head(line, first=first)).may_keep_alive is may
+
+
+def test_coding_in_any_case_is_a_body_in_chunks() -> None:
+    """``Chunked`` is ``chunked``; its length is not known."""
+    assert parse_head(a_head(b"Transfer-Encoding:  CHUNKED ")).content_length is None
+
+
+def test_a_head_shows_no_secret() -> None:
+    """Neither a key nor a query is in what a log may show of a head by accident."""
+    shown = repr(
+        parse_head(a_head(b"Authorization: Bearer top-secret", first=b"GET /a?token=hidden HTTP/1.1"))
+    )
+    assert "/a" in shown
+    assert "top-secret" not in shown
+    assert "hidden" not in shown
+
+
+def test_secrets_and_long_lines_are_not_remembered() -> None:
+    """The memory of header lines, which all connections share, has no credentials in it, and nothing large."""
+    secrets = (
+        b"Authorization: Bearer s3cret",
+        b"X-Api-Key: s3cret",
+        b"Cookie: s3cret",
+        b"Proxy-Authorization: s3cret",
+    )
+    parse_head(a_head(b"x-seen: once", b"x-long: %b" % (b"y" * 300), *secrets))
+    known = module._known_fields
+    assert b"x-seen: once" in known
+    assert not [line for line in known if b"s3cret" in line or line.startswith(b"x-long")]
+
+
+def test_memory_of_lines_is_bounded() -> None:
+    """Whoever sends ever new lines makes us forget, not grow."""
+    for number in range(module._REMEMBERED_LINES + 10):
+        parse_head(a_head(b"x-n: %d" % number))
+    assert 0 < len(module._known_fields) <= module._REMEMBERED_LINES
+
+
+@pytest.mark.parametrize(
+    ("beginning", "error"),
+    [
+        (b"\x16\x03\x01", MalformedRequestError),
+        (b" GET / HTTP/1.1\r\n", MalformedRequestError),
+        (b"\rX", MalformedRequestError),
+        (b"GET / HTTP/1.1\n", MalformedRequestError),
+        (b"GET / HTTP/1.1\r\nHost: a\n", MalformedRequestError),
+        (b"M" * (MAX_REQUEST_LINE_BYTES + 1), TargetTooLongError),
+        (b"GET / HTTP/1.1\r\nx: " + b"y" * MAX_HEAD_BYTES, HeadTooLargeError),
+        (b"GET / HTTP/1.1\r\nx: " + b"y" * MAX_HEAD_BYTES + b"\r\n\r\nbody\n", HeadTooLargeError),
+    ],
+)
+def test_beginnings_that_can_become_nothing(beginning: bytes, error: type[HttpError]) -> None:
+    """What can no longer become a head is refused before its end has come."""
+    with pytest.raises(HttpError) as caught:
+        check_beginning(beginning)
+    assert type(caught.value) is error
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"G",
+        b"GET / HTTP/1.1\r",
+        b"M" * MAX_REQUEST_LINE_BYTES + b"\r",
+        (b"GET / HTTP/1.1\r\nx: " + b"y" * MAX_HEAD_BYTES)[:MAX_HEAD_BYTES] + b"\r\n\r",
+    ],
+)
+def test_beginnings_that_may_go_on(beginning: bytes) -> None:
+    """The bytes that end a line or a head do not count against its limit."""
+    check_beginning(beginning)
+
+
+def test_only_what_is_new_is_looked_at_again() -> None:
+    """A line feed that is new is seen, also when its carriage return is not new."""
+    check_beginning(b"GET / HTTP/1.1\r\n", checked_bytes=15)
+    with pytest.raises(MalformedRequestError):
+        check_beginning(b"GET / HTTP/1.1\n", checked_bytes=14)
+
+
+def test_fields() -> None:
+    """A name in lower case and a value without the blanks around it; bytes beyond ASCII are the sender's affair."""
+    assert parse_field(b"X-Y:\t a b\t ") == (b"x-y", b"a b")
+    assert parse_field(b"x:\xff") == (b"x", b"\xff")
+
+
+# -- the memory of one connection -------------------------------------------------------------------------------
+
+
+def outcome(block: bytes, memory: HeadMemory | None = None) -> object:
+    """Return what a reading of the head comes to: all that it says but its length's spelling, or the error's class."""
+    try:
+        if memory is None:
+            head = parse_head(block)
+            length = head.content_length
+        else:
+            head, length = memory.read(block)
+    except HttpError as error:
+        return type(error)
+    return [
+        *(
+            head.method,
+            head.raw_path,
+            head.query,
+            head.minor_version,
+            head.wants_continue,
+            head.may_keep_alive,
+        ),
+        [(name, value) for name, value in head.headers if name != b"content-length"],
+        [name for name, _ in head.headers],
+        length,
+    ]
+
+
+LENGTHS = st.one_of(
+    st.integers(0, 10**19).map(lambda n: b"%d" % n),
+    st.sampled_from(
+        [
+            b"",
+            b"0",
+            b"00",
+            b"5 ",
+            b"+5",
+            b"5,5",
+            b"5\r\nX: y",
+            b"5\r\ncontent-length: 6",
+            b"\xb2",
+            b"5\n6",
+            b"1" * 19,
+        ]
+    ),
+)
+LINES = st.sampled_from(
+    [
+        b"Accept: */*",
+        b"Accept: *",
+        b"X-Length: 5",
+        b"Authorization: Bearer one",
+        b"Authorization: Bearer two",
+        b"Transfer-Encoding: chunked",
+        b"Expect: 100-continue",
+        b"Connection: close",
+        b"Content-Length: 5",
+        b"x-content-length: 5",
+    ]
+)
+FIRSTS = st.sampled_from([b"POST /a HTTP/1.1", b"POST /a HTTP/1.0", b"POST /b HTTP/1.1", b"PUT /a HTTP/1.1"])
+
+
+@st.composite
+def heads_alike(draw: st.DrawFn) -> bytes:
+    """Return a head of those that differ in the length alone, nearly, or in one line."""
+    name = draw(
+        st.sampled_from([b"Content-Length: ", b"content-length: ", b"Content-Length:", b"Content-Length:  "])
+    )
+    before, after = draw(st.lists(LINES, max_size=1)), draw(st.lists(LINES, max_size=1))
+    return a_head(*before, name + draw(LENGTHS), *after, first=draw(FIRSTS))
+
+
+@given(st.lists(heads_alike(), min_size=1, max_size=12))
+def test_memory_never_answers_otherwise_than_a_reading(blocks: list[bytes]) -> None:
+    """Whatever a connection has sent before, its next head is read as if it were the first."""
+    memory = HeadMemory()
+    for block in blocks:
+        assert outcome(block, memory) == outcome(block)
+
+
+@given(heads_alike(), st.data())
+def test_memory_sees_every_byte_that_differs(block: bytes, data: st.DataObject) -> None:
+    """A head of which one byte is another one, is gone or is new is read by itself."""
+    memory = HeadMemory()
+    outcome(block, memory)
+    at = data.draw(st.integers(0, len(block) - 1))
+    byte = bytes((data.draw(st.integers(0, 255)),))
+    for changed in (
+        block[:at] + byte + block[at + 1 :],
+        block[:at] + block[at + 1 :],
+        block[:at] + byte + block[at:],
+    ):
+        assert outcome(changed, memory) == outcome(changed)
+
+
+def test_memory_knows_what_differs_in_the_length_alone() -> None:
+    """What was derived from a head holds for the next one that differs in the length alone, and for no other."""
+    memory = HeadMemory()
+
+    def read(length: bytes, *lines: bytes) -> RequestHead:
+        return memory.read(a_head(b"Content-Length: %b" % length, *lines))[0]
+
+    first = read(b"5", b"x: y")
+    first.derived = "plan"
+    assert read(b"123", b"x: y") is first
+    assert read(b"5", b"x: z").derived is None
+    assert memory.read(a_head())[0].derived is None
+    assert memory.read(a_head())[0] is not memory.read(a_head())[0]
+
+
+@pytest.mark.parametrize("length", [b"", b"+7", b"7 ", b"7\r\nX: y", b"\xb2", b"0" * 19])
+def test_memory_takes_nothing_but_digits_for_a_length(length: bytes) -> None:
+    """What begins and ends like the head before it, with something else between, is read by itself."""
+    memory = HeadMemory()
+    outcome(a_head(b"Content-Length: 5"), memory)
+    changed = a_head(b"Content-Length: " + length)
+    assert outcome(changed, memory) == outcome(changed)
+
+
+def test_docs_and_expression_agree_on_a_token() -> None:
+    """The first byte of a request is one that a method may have."""
+    tokens = {byte for byte in range(256) if re.fullmatch(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]", bytes((byte,)))}
+    assert tokens == module._TOKEN_BYTES

@@ -1,0 +1,277 @@
+"""Requests on one connection: where a read ends means nothing, and nothing is read past the request at hand."""
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gglib.http.chunked import CHUNKS_AT_ONCE
+from gglib.http.errors import (
+    BodyTooLargeError,
+    HeadTooLargeError,
+    HttpError,
+    MalformedRequestError,
+    TargetTooLongError,
+    UnsupportedVersionError,
+)
+from gglib.http.request_head import (
+    MAX_FIELDS,
+    MAX_HEAD_BYTES,
+    MAX_LINE_BYTES,
+    MAX_REQUEST_LINE_BYTES,
+)
+from gglib.http.request_reader import (
+    End,
+    Event,
+    NewRequest,
+    RequestReader,
+)
+
+MAX_BODY_BYTES = 1000
+TARGET_AND_HOST = b"/p HTTP/1.1\r\nHost: a\r\n"
+
+
+def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
+    """Return the data cut at these places."""
+    places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
+    return [data[a:b] for a, b in itertools.pairwise(places)]
+
+
+def is_over(event: Event) -> bool:
+    """Whether a request ends with this event: by itself, or because all of it came at once."""
+    return event is End.OF_REQUEST or (isinstance(event, NewRequest) and event.body is not None)
+
+
+def read(pieces: list[bytes]) -> tuple[list[object], RequestReader]:
+    """Return every request as (method, length, body), the last one as far as it came; answers come at once."""
+    reader = RequestReader(max_body_bytes=MAX_BODY_BYTES)
+    events: list[Event] = []
+    for piece in pieces:
+        new = reader.receive(piece)
+        while new:
+            events += new
+            new = reader.next_request() if is_over(new[-1]) else []
+    told: list[object] = []
+    for event in events:
+        if isinstance(event, NewRequest):
+            told.append([event.head.method, event.content_length, event.body or b"", event.body is not None])
+        else:
+            last = told[-1]
+            assert isinstance(last, list)
+            if isinstance(event, bytes):
+                assert event, "an empty part"
+                last[2] += event
+            else:
+                last[3] = True
+    return told, reader
+
+
+def receive_all(reader: RequestReader, pieces: list[bytes]) -> None:
+    """Receive one after the other."""
+    for piece in pieces:
+        reader.receive(piece)
+
+
+def with_length(method: bytes, body: bytes) -> tuple[bytes, object]:
+    """Return a request whose body has a length, and what is to be read of it."""
+    return (
+        b"%b %bContent-Length: %d\r\n\r\n%b" % (method, TARGET_AND_HOST, len(body), body),
+        [method.decode(), len(body), body, True],
+    )
+
+
+def in_chunks(method: bytes, bodies: list[bytes]) -> tuple[bytes, object]:
+    """Return a request whose body comes in chunks, and what is to be read of it."""
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(body), body) for body in bodies)
+    wire = b"%b %bTransfer-Encoding: chunked\r\n\r\n%b0\r\n\r\n" % (method, TARGET_AND_HOST, chunks)
+    return wire, [method.decode(), None, b"".join(bodies), True]
+
+
+def without_body(method: bytes, empty_lines: int) -> tuple[bytes, object]:
+    """Return a request without a body, and what is to be read of it."""
+    return b"\r\n" * empty_lines + b"%b %b\r\n" % (method, TARGET_AND_HOST), [method.decode(), 0, b"", True]
+
+
+METHODS = st.sampled_from([b"GET", b"POST"])
+BODIES = st.one_of(
+    st.binary(max_size=30), st.sampled_from([b"GET / HTTP/1.1\r\n\r\n", b"\r\n\r\n", b"0\r\n\r\n"])
+)
+REQUESTS = st.one_of(
+    st.builds(with_length, METHODS, BODIES),
+    st.builds(in_chunks, METHODS, st.lists(BODIES.filter(bool), max_size=3)),
+    st.builds(without_body, METHODS, st.integers(0, 8)),
+)
+CUTS = st.lists(st.integers(0, 10**6), max_size=10)
+
+
+@given(st.lists(REQUESTS, min_size=1, max_size=5), CUTS)
+def test_any_split_of_any_requests_gives_the_same(
+    requests: list[tuple[bytes, object]], cuts: list[int]
+) -> None:
+    """Requests that follow one another are told apart however they are cut, also byte by byte and all at once."""
+    wire = b"".join(request for request, _ in requests)
+    expected = [told for _, told in requests]
+    for pieces in ([wire], pieces_of(wire, cuts), [bytes((byte,)) for byte in wire]):
+        told, reader = read(pieces)
+        assert told == expected
+        assert not reader.is_in_head
+        assert not reader.is_in_body
+
+
+@given(st.lists(REQUESTS, min_size=1, max_size=3), st.integers(0, 10**6))
+def test_a_request_without_its_end_is_not_over(requests: list[tuple[bytes, object]], cut: int) -> None:
+    """What is cut off anywhere ends no request but those that were whole."""
+    wire = b"".join(request for request, _ in requests)
+    part = wire[: cut % len(wire)]
+    told, _ = read([part])
+    whole, end = 0, 0
+    for request, _ in requests:
+        end += len(request)
+        whole += end <= len(part)
+    assert sum(isinstance(request, list) and request[3] for request in told) == whole
+
+
+GOOD = b"GET " + TARGET_AND_HOST
+CHUNKED = b"POST " + TARGET_AND_HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+BROKEN = [
+    (b"\x16\x03\x01\x02", MalformedRequestError),
+    (b"\n" + GOOD + b"\r\n", MalformedRequestError),
+    (b"\r\r\n" + GOOD + b"\r\n", MalformedRequestError),
+    (b"\r\n" * 9 + GOOD + b"\r\n", MalformedRequestError),
+    (b"GET / HTTP/1.1\nHost: a\n\n", MalformedRequestError),
+    (b"GET / HTTP/1.1\r\nHost: a\n\r\n\r\n", MalformedRequestError),
+    (b"GET / HTTP/3.0\r\nHost: a\r\n\r\n", UnsupportedVersionError),
+    (b"GET / HTTP/1.1\r\n\r\n", MalformedRequestError),
+    (GOOD + b" folded\r\n\r\n", MalformedRequestError),
+    (GOOD + b"a\rb: c\r\n\r\n", MalformedRequestError),
+    (GOOD + b"x: y\r\n" * MAX_FIELDS + b"\r\n", HeadTooLargeError),
+    (GOOD + b"x: " + b"y" * MAX_LINE_BYTES + b"\r\n\r\n", HeadTooLargeError),
+    (GOOD + b"x: %b\r\n" % (b"y" * 16_000) * 3 + b"\r\nbody\n", HeadTooLargeError),
+    (b"M" * (MAX_REQUEST_LINE_BYTES - 12) + b" / HTTP/1.1\r\nHost: a\r\n\r\nmore", None),
+    (b"M" * (MAX_REQUEST_LINE_BYTES - 10) + b" / HTTP/1.1\r\nHost: a\r\n\r\n", TargetTooLongError),
+    (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", TargetTooLongError),
+    (CHUNKED + b"x\r\n", MalformedRequestError),
+    (CHUNKED + b"1\r\nab\r\n", MalformedRequestError),
+    (CHUNKED + b"1\r\na\r\n3e8\r\n", BodyTooLargeError),
+    (CHUNKED + b"0\r\nno field\r\n\r\n", MalformedRequestError),
+]
+
+
+@pytest.mark.parametrize(("wire", "error"), [case for case in BROKEN if case[1]])
+def test_what_is_broken_is_refused_alike_wherever_reads_end(wire: bytes, error: type[HttpError]) -> None:
+    """The class of the error depends on what came, not on how it was cut; and it is final."""
+    splits = [[wire], [bytes((byte,)) for byte in wire]]
+    splits += [[wire[:at], wire[at:]] for at in range(1, len(wire), max(1, len(wire) // 100))]
+    for pieces in splits:
+        reader = RequestReader(max_body_bytes=MAX_BODY_BYTES)
+        with pytest.raises(HttpError) as caught:
+            receive_all(reader, pieces)
+        assert type(caught.value) is error
+        assert reader.receive(GOOD + b"\r\n") == []
+        with pytest.raises(RuntimeError):
+            reader.next_request()
+
+
+@settings(deadline=None)
+@given(st.sampled_from([wire for wire, error in BROKEN if error]), CUTS)
+def test_what_is_broken_is_refused_after_good_requests_too(wire: bytes, cuts: list[int]) -> None:
+    """A good request before it does not change what a broken one is refused for."""
+    errors = set()
+    for pieces in ([wire], pieces_of(GOOD + b"\r\n" + wire, cuts)):
+        with pytest.raises(HttpError) as caught:
+            read(pieces)
+        errors.add(type(caught.value))
+    assert len(errors) == 1
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_limit_of_a_head_is_the_same_wherever_reads_end(over: int) -> None:
+    """A head of exactly the limit is served although it comes byte by byte, and one byte more never."""
+    lines = b"x: %b\r\n" % (b"y" * 10_000) * 2
+    start = GOOD + lines + b"z: "
+    wire = start + b"y" * (MAX_HEAD_BYTES - len(start) + over) + b"\r\n\r\n"
+    for pieces in ([wire], [bytes((byte,)) for byte in wire], [wire[:-1], wire[-1:]]):
+        if over:
+            with pytest.raises(HeadTooLargeError):
+                read(pieces)
+        else:
+            assert read(pieces)[0] == [["GET", 0, b"", True]]
+
+
+def test_nothing_is_read_past_the_request_at_hand() -> None:
+    """What was sent in advance waits, unread, until the answer before it is given."""
+    reader = RequestReader(max_body_bytes=MAX_BODY_BYTES)
+    (event,) = reader.receive(GOOD + b"\r\n" + b"\0\n garbage")
+    assert is_over(event)
+    assert reader.ahead_bytes == len(b"\0\n garbage")
+    assert reader.receive(b"!") == []
+    assert reader.ahead_bytes == len(b"\0\n garbage!")
+    with pytest.raises(MalformedRequestError):
+        reader.next_request()
+    assert reader.ahead_bytes == 0
+
+
+@pytest.mark.parametrize(
+    "body", [b"Content-Length: 9\r\n\r\nhalf", b"Transfer-Encoding: chunked\r\n\r\n9\r\nhalf"]
+)
+def test_the_rest_of_a_body_is_never_a_head(body: bytes) -> None:
+    """Going on in the middle of a body raises, and changes nothing."""
+    reader = RequestReader(max_body_bytes=MAX_BODY_BYTES)
+    reader.receive(b"POST " + TARGET_AND_HOST + body)
+    with pytest.raises(RuntimeError, match="body"):
+        reader.next_request()
+    assert reader.is_in_body
+    assert reader.receive(b" done")[0] == b" done"
+
+
+def test_what_is_known_of_a_body_that_has_not_come() -> None:
+    """Its rest where it has a length; nothing where it comes in chunks."""
+    reader = RequestReader(max_body_bytes=MAX_BODY_BYTES)
+    states = [reader.is_in_head]
+    reader.receive(b"P")
+    states.append(reader.is_in_head)
+    assert states == [False, True]
+    reader.receive(b"OST " + TARGET_AND_HOST + b"Content-Length: 10\r\n\r\nfour")
+    assert (reader.is_in_head, reader.is_in_body, reader.missing_bytes) == (False, True, 6)
+    assert reader.receive(b"") == []
+    assert reader.receive(b"sixsix") == [b"sixsix", End.OF_REQUEST]
+    assert (reader.is_in_body, reader.missing_bytes) == (False, 0)
+    reader.next_request()
+    reader.receive(CHUNKED)
+    assert (reader.is_in_body, reader.missing_bytes) == (True, None)
+
+
+def test_a_head_that_comes_byte_by_byte_is_looked_at_once() -> None:
+    """How much of it was looked at is remembered, and forgotten with the head."""
+    reader = RequestReader(max_body_bytes=MAX_BODY_BYTES)
+    for _ in range(3):
+        for byte in GOOD:
+            assert reader.receive(bytes((byte,))) == []
+        assert reader._checked_bytes == len(GOOD)
+        assert len(reader.receive(b"\r\n")) == 2
+        assert reader._checked_bytes == 0
+        assert reader.next_request() == []
+
+
+def test_a_chunked_body_is_read_a_slice_at_a_time() -> None:
+    """What one call leaves is read by calls without anything new, and only then the request ends."""
+    reader, chunks = RequestReader(max_body_bytes=10**6), 2 * CHUNKS_AT_ONCE + 1
+    head = b"POST " + TARGET_AND_HOST + b"transfer-encoding: chunked\r\n\r\n"
+    told = [reader.receive(head + b"1\r\nx\r\n" * chunks + b"0\r\n\r\nGET ")]
+    while reader.is_behind:
+        told.append(reader.receive(b""))
+    sizes = [sum(len(event) for event in events if isinstance(event, bytes)) for events in told]
+    assert sizes == [CHUNKS_AT_ONCE, CHUNKS_AT_ONCE, 1]
+    assert [End.OF_REQUEST in events for events in told] == [False, False, True]
+    assert reader.ahead_bytes == 4
+
+
+def test_a_chunked_body_that_is_refused_is_not_behind() -> None:
+    """Nothing is left to read on a connection that cannot go on."""
+    reader = RequestReader(max_body_bytes=10)
+    head = b"POST " + TARGET_AND_HOST + b"transfer-encoding: chunked\r\n\r\n"
+    with pytest.raises(BodyTooLargeError):
+        reader.receive(head + b"1\r\nx\r\n" * 20)
+    assert not reader.is_behind
+    assert reader.receive(b"1\r\n") == []

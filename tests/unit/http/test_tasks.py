@@ -1,0 +1,163 @@
+"""Ending a block from outside, and a task beside a block."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from gglib.http.tasks import Companion, Interruptible
+
+
+class LeaveError(Exception):
+    """What a test ends a block with."""
+
+
+async def test_block_ends_with_the_reason_after_it_is_unwound() -> None:
+    """The reason is raised where the block ends, and everything inside was cleaned up before."""
+    seen: list[str] = []
+
+    @asynccontextmanager
+    async def held() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await asyncio.sleep(0)
+            seen.append("released")
+
+    async def work() -> None:
+        with Interruptible() as block:
+            async with held():
+                asyncio.get_running_loop().call_soon(block.end_with, LeaveError())
+                await asyncio.Event().wait()
+
+    with pytest.raises(LeaveError):
+        await work()
+    assert seen == ["released"]
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
+async def test_first_reason_counts_and_nothing_does_outside() -> None:
+    """A second reason is ignored, and so is one before or after the block."""
+    block = Interruptible()
+
+    async def work() -> None:
+        with block:
+            asyncio.get_running_loop().call_soon(block.end_with, LeaveError())
+            asyncio.get_running_loop().call_soon(block.end_with, ValueError())
+            await asyncio.Event().wait()
+
+    block.end_with(ValueError())
+    with pytest.raises(LeaveError):
+        await work()
+    block.end_with(ValueError())
+    await asyncio.sleep(0)
+
+
+async def test_cancellation_from_elsewhere_passes_through() -> None:
+    """A task that is cancelled by somebody else ends cancelled, also when a reason came at the same time."""
+
+    async def work(block: Interruptible) -> None:
+        with block:
+            await asyncio.Event().wait()
+
+    for reason in (None, LeaveError()):
+        block = Interruptible()
+        task = asyncio.create_task(work(block))
+        await asyncio.sleep(0)
+        task.cancel()
+        if reason is not None:
+            block.end_with(reason)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_error_of_the_block_is_kept() -> None:
+    """When the block fails while it is being ended, its own error is what comes out."""
+
+    async def work() -> None:
+        with Interruptible() as block:
+            asyncio.get_running_loop().call_soon(block.end_with, LeaveError())
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                raise ValueError("own") from None
+
+    with pytest.raises(ValueError, match="own"):
+        await work()
+
+
+def test_only_a_task_can_be_interrupted() -> None:
+    """Outside a task there is nothing to end."""
+    loop = asyncio.new_event_loop()
+    errors: list[Exception] = []
+
+    def enter() -> None:
+        try:
+            with Interruptible():
+                pass
+        except RuntimeError as error:
+            errors.append(error)
+        loop.stop()
+
+    loop.call_soon(enter)
+    loop.run_forever()
+    loop.close()
+    assert len(errors) == 1
+
+
+async def test_companion_ends_with_the_block() -> None:
+    """The task runs beside the block and is over when the block is, or when it is stopped before; both may come."""
+    seen: list[str] = []
+
+    async def wait() -> None:
+        seen.append("began")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            seen.append("ended")
+
+    async with Companion(wait) as companion:
+        await asyncio.sleep(0)
+        await companion.stop()
+        assert seen == ["began", "ended"]
+    async with Companion(wait):
+        await asyncio.sleep(0)
+    assert seen == ["began", "ended"] * 2
+
+
+async def test_companion_that_failed_is_heard() -> None:
+    """What the task failed with is raised at the end of the block, and not lost."""
+
+    async def fail() -> None:
+        raise LeaveError
+
+    with pytest.raises(LeaveError):
+        async with Companion(fail):
+            await asyncio.sleep(0)
+
+
+async def test_companion_does_not_swallow_the_cancellation_of_its_block() -> None:
+    """A task that is cancelled while it waits for the companion's end ends cancelled."""
+    is_ending = asyncio.Event()
+    may_end = asyncio.Event()
+
+    async def cling() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            is_ending.set()
+            await may_end.wait()
+
+    async def work() -> None:
+        async with Companion(cling):
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(work())
+    await is_ending.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
