@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from gglib.app.settings import CONTEXT_MUST_BE, parse_context
+from gglib.app.setting_parsers import parse_context
+from gglib.app.settings import CONTEXT_MUST_BE
 from gglib.core.errors import InvalidSettingError
 from gglib.core.models import ModelKind
 

@@ -4,6 +4,14 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gglib.core.defaults import (
+    CHUNK_GAP_S,
+    FIRST_BYTE_S,
+    HEARTBEAT_S,
+    MAX_CONNECTIONS,
+    MAX_WAIT_S,
+    STALLED_CLIENT_S,
+)
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
 from gglib.http.client.pool import UpstreamPool
 from gglib.proxy.guards.deadly_bodies import DeadlyBodies
@@ -22,16 +30,16 @@ class ProxyOptions:
     """What the bodies of all requests may have together, beyond the first 64 KiB of each, until their requests are
     answered. Beyond it one upload at a time goes on, by the size of one body at most, and the others wait, for
     ``body_timeout_s``."""
-    heartbeat_s: float = 10.0
+    heartbeat_s: float = HEARTBEAT_S
     """How often a stream that waits says so; some clients drop a socket that was silent for 20 s. 0 = never."""
-    max_wait_s: float = 600.0
+    max_wait_s: float = MAX_WAIT_S
     """How long a request waits for its model: as long as the official client does."""
     connect_timeout_s: float = 5.0
-    first_byte_s: float = 600.0
+    first_byte_s: float = FIRST_BYTE_S
     """How long an engine may keep silent once it has the request, or while it does not read it: until the head of an
     answer, or, in an event stream, until the first event, because llama-server sends a stream's head and pings
     before it has begun to compute. An answer that is not streamed has no head before it is finished. 0 = for ever."""
-    chunk_gap_s: float = 120.0
+    chunk_gap_s: float = CHUNK_GAP_S
     """How long an answer that has begun may pause; comments do not count. The time in which a slow client keeps the
     proxy from reading does not count either. 0 = for ever."""
     head_timeout_s: float = 10.0
@@ -43,12 +51,12 @@ class ProxyOptions:
     """In bytes per second."""
     write_timeout_s: float = 60.0
     """How long a client that is being answered may take nothing of what is there for it."""
-    stalled_client_s: float = 5.0
+    stalled_client_s: float = STALLED_CLIENT_S
     """The same while its answer keeps another model from its turn, unless it was seen to read, if slowly
     (``edge/patience.py``). 0 = as ever."""
     idle_timeout_s: float = 75.0
     """How long a connection without a request stays; longer than clients keep theirs, so that they close it."""
-    max_connections: int = 4096
+    max_connections: int = MAX_CONNECTIONS
     """Above it the connection that was idle the longest is closed, and where none is idle the new one is refused."""
     shutdown_grace_s: float = 0.5
     """How long clients have to take what they are told at the end."""

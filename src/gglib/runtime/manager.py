@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from gglib.core.context import ContextWish, is_enough
+from gglib.core.defaults import DRAIN_S, HEARTBEAT_S, MAX_WAIT_S
 from gglib.core.errors import (
     EngineDiedError,
     GglibError,
@@ -90,14 +91,14 @@ class RuntimeConfig:
     slots: int = DEFAULT_SLOTS
     slots_for: SlotsFor | None = None
     """Decides for each launch how many slots there is memory for; None: as many as are wanted."""
-    heartbeat_s: float = 10.0
+    heartbeat_s: float = HEARTBEAT_S
     """How often an engine says in a stream without news that it lives; 0: never."""
     max_wait_s: float = DEFAULT_MAX_WAIT_S
     """How long a request for another model lets the running one take new requests."""
     queue_limit: int = DEFAULT_QUEUE_LIMIT
-    total_wait_s: float = 600.0
+    total_wait_s: float = MAX_WAIT_S
     """How long a request waits in all."""
-    drain_s: float = 3.0
+    drain_s: float = DRAIN_S
     """How long ``stop_current`` and ``drain`` let requests in flight go on."""
     use_unix_socket: bool = True
     memory_state: Callable[[], MemoryState] | None = None

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gglib.core import errors
-from gglib.http.errors import BodyTooLargeError
+from gglib.http.errors import BodyTooLargeError, HttpError
 from gglib.proxy.errors import (
     BadRequestError,
     ForbiddenError,
@@ -70,7 +70,7 @@ def test_every_error_has_its_row(
     """Status, type, param and code are those of the table; the body has the four keys and no more."""
     problem = describe(error)
     told = json.loads(problem.body)
-    message = str(error) if isinstance(error, errors.GglibError) else "Internal error"
+    message = str(error) if isinstance(error, errors.GglibError | HttpError) else "Internal error"
     assert problem.status == status
     assert told == {"error": {"message": message, "type": type_, "param": param, "code": code}}
     assert b"\n" not in problem.body

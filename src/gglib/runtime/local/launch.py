@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from gglib.core.defaults import HEARTBEAT_S
 from gglib.core.errors import ModelLoadFailedError
 from gglib.core.memory_state import MemoryState
 from gglib.core.models import ModelLaunchSpec, RunningTarget
@@ -45,7 +46,7 @@ class LaunchConfig:
     """How many requests a model answers at a time where its own arguments do not say."""
     slots_for: SlotsFor | None = None
     """None: memory is not asked, and there are as many slots as are wanted."""
-    heartbeat_s: float = 10.0
+    heartbeat_s: float = HEARTBEAT_S
     """How often a stream without news says that it lives; 0: never."""
     use_unix_socket: bool = True
     min_start_timeout_s: float = 120.0

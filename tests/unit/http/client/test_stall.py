@@ -26,7 +26,7 @@ def test_the_first_limit_holds_until_the_answer_has_begun() -> None:
     quiet = silence()
     assert not quiet.is_too_long(9.9)
     assert quiet.is_too_long(10)
-    assert str(quiet.error()) == "The engine of model 'tiny' took the request but said nothing for 10 s."
+    assert str(quiet.error()) == "The server took the request but said nothing for 10 s."
 
 
 def test_the_second_limit_holds_from_then_on() -> None:

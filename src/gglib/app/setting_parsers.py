@@ -1,0 +1,112 @@
+"""How the value of a setting is read, from text or from TOML. Each raises ValueError for what it does not take."""
+
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from gglib.core.authorities import read_allowed_origin
+from gglib.core.context import UNLIMITED_CONTEXT
+from gglib.core.engine_choice import EMBEDDED
+
+T = TypeVar("T")
+
+
+class WrongValueError(ValueError):
+    """A text or a TOML value is not what the setting takes."""
+
+
+def parse_text(value: object) -> str:
+    """Return a text that is not blank, without white space around it."""
+    if not isinstance(value, str) or not value.strip():
+        raise WrongValueError
+    return value.strip()
+
+
+def parse_path(value: object) -> Path:
+    """Return an absolute path; ``~`` is the home of the user."""
+    return Path(parse_text(str(value))).expanduser().absolute()
+
+
+def parse_engine(value: object) -> Path:
+    """Return the path of a program, or ``EMBEDDED``."""
+    return EMBEDDED if str(value) == str(EMBEDDED) else parse_path(value)
+
+
+def parse_integer(lowest: int, highest: int) -> Callable[[object], int]:
+    """Return a reader of whole numbers in these bounds, both included."""
+
+    def parse(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise WrongValueError
+        number = int(value)
+        if not lowest <= number <= highest:
+            raise WrongValueError
+        return number
+
+    return parse
+
+
+def parse_seconds(value: object) -> float:
+    """Return a number of seconds, 0 or more."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise WrongValueError
+    number = float(value)
+    if not math.isfinite(number) or number < 0:
+        raise WrongValueError
+    return number
+
+
+def parse_switch(value: object) -> bool:
+    """Return true or false, from TOML or from any of the usual words."""
+    if isinstance(value, bool):
+        return value
+    try:
+        return _SWITCH[parse_text(value).lower()]
+    except KeyError:
+        raise WrongValueError from None
+
+
+_SWITCH = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
+
+
+def parse_several(read: Callable[[str], T]) -> Callable[[object], tuple[T, ...]]:
+    """Read a list, or text with commas, as the environment has it; what is named twice counts once."""
+
+    def parse(value: object) -> tuple[T, ...]:
+        items = value.split(",") if isinstance(value, str) else value
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise WrongValueError
+        return tuple(dict.fromkeys(read(item.strip()) for item in items))
+
+    return parse
+
+
+def parse_origin(text: str) -> str:
+    """Return an origin of web pages in lower case."""
+    read_allowed_origin(text)
+    return text.lower()
+
+
+def parse_field_name(text: str) -> str:
+    """Return the name of a field of a request."""
+    if not re.fullmatch(r"[A-Za-z0-9_.\-]{1,64}", text):
+        raise WrongValueError
+    return text
+
+
+def parse_context(value: object) -> int:
+    """Return a context in tokens; ``max`` means as much as the model was trained for. Raises ValueError."""
+    if isinstance(value, str) and value.strip().lower() == "max":
+        return UNLIMITED_CONTEXT
+    return parse_integer(1, UNLIMITED_CONTEXT)(value)
