@@ -186,7 +186,7 @@ def serving(  # noqa: PLR0913 - what two commands take
         url = next(line.split()[-1] for line in log.read_text().splitlines() if "Listening on" in line)
         port = urlsplit(url).port or 80
         ask(port, "POST", PATH, chat_body(chunks=1))
-        (resident,) = json.loads(ask(port, "GET", "/api/status"))["residents"]
+        (resident,) = json.loads(ask(port, "GET", "/gglib/status"))["residents"]
         pin(resident["pid"], cores.load)
         (path,) = (directory / "home/run/engines").glob("*/engine.sock")
         yield Side("gglib", port, (child.pid,), resident["pid"], path)

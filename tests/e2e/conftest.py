@@ -128,7 +128,7 @@ class Gglib:
 
     def residents(self) -> list[dict[str, Any]]:
         """Ask what is loading or ready."""
-        residents: list[dict[str, Any]] = httpx2.get(f"{self.url}/api/status", trust_env=False).json()[
+        residents: list[dict[str, Any]] = httpx2.get(f"{self.url}/gglib/status", trust_env=False).json()[
             "residents"
         ]
         return residents

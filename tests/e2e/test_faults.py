@@ -170,7 +170,7 @@ async def test_a_client_that_leaves_in_mid_stream_frees_the_slot(home: Gglib, sm
         home.wait_until(
             lambda: slots_at_work(home) == 0, within_s=20
         )  # 0.11 s on an idle machine; 2,000 tokens take 60 s
-    assert httpx2.get(f"{home.url}/api/status").json()["residents"][0]["in_flight"] == 0
+    assert httpx2.get(f"{home.url}/gglib/status").json()["residents"][0]["in_flight"] == 0
 
 
 async def test_a_client_that_leaves_during_the_load_does_not_break_it_for_others(home: Gglib) -> None:

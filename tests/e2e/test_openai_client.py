@@ -96,7 +96,7 @@ def test_num_ctx_relaunches_once_and_a_later_request_without_it_does_not(gglib: 
     def engine_after(**extra: int) -> tuple[int, int]:
         client.chat.completions.create(model="tiny-a", messages=HELLO, max_tokens=2, extra_body=extra)
         (engine,) = gglib.engines()
-        return engine, httpx2.get(f"{gglib.url}/api/status").json()["residents"][0]["effective_ctx"]
+        return engine, httpx2.get(f"{gglib.url}/gglib/status").json()["residents"][0]["effective_ctx"]
 
     client.chat.completions.create(model="Tiny-B", messages=HELLO, max_tokens=2)
     small, grown = engine_after(), engine_after(num_ctx=8192)

@@ -19,7 +19,7 @@ _BACKLOG = 2_048
 
 
 class ServeFunction(Protocol):
-    """``gglib.proxy.serve``, or anything like it."""
+    """``gglib.proxy.server``, or anything like it."""
 
     async def __call__(
         self,

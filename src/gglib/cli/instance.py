@@ -7,7 +7,7 @@ from gglib.app.settings import Settings
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError
 
-STATUS_PATH = "/api/status"
+STATUS_PATH = "/gglib/status"
 NOTHING_RUNS = "No gglib is running on this home: start one with 'gglib serve'."
 
 

@@ -1,7 +1,27 @@
-"""The OpenAI-compatible server. It knows core only: no processes, no database, no hub."""
+"""The OpenAI-compatible server. It knows core and http only: no processes, no database, no hub.
 
-from gglib.proxy.guards.engine_fields import GUARDED_FIELDS, SchemaLimits
-from gglib.proxy.options import ProxyOptions
-from gglib.proxy.serve import serve
+Public names are imported when they are first used: ``--json`` needs the shapes of answers, not a server.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gglib.proxy.guards.engine_fields import GUARDED_FIELDS, SchemaLimits
+    from gglib.proxy.options import ProxyOptions
+    from gglib.proxy.server import serve
 
 __all__ = ["GUARDED_FIELDS", "ProxyOptions", "SchemaLimits", "serve"]
+
+_MODULES = {
+    "GUARDED_FIELDS": "guards.engine_fields",
+    "ProxyOptions": "options",
+    "SchemaLimits": "guards.engine_fields",
+    "serve": "server",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
+    if name not in _MODULES:
+        raise AttributeError(f"module 'gglib.proxy' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"gglib.proxy.{_MODULES[name]}"), name)

@@ -6,6 +6,8 @@ It knows how an answer begins, goes on and ends, also when something fails in th
 from enum import Enum
 from time import monotonic
 
+import msgspec
+
 from gglib.http import headers as header_rules
 from gglib.http import sse
 from gglib.http.headers import Headers
@@ -21,7 +23,7 @@ from gglib.proxy.dialects.error_events import (
     is_free_of_errors,
 )
 from gglib.proxy.dialects.errors import OPENAI, ErrorDialect
-from gglib.proxy.errors import JSON, describe, to_json
+from gglib.proxy.errors import JSON, describe
 from gglib.proxy.token_usage import (
     HEAD_BYTES,
     TAIL_BYTES,
@@ -209,11 +211,11 @@ class Answer:
             self._note(part)
         return True
 
-    async def send_json(
+    async def send(
         self, content: object, *, status: int = 200, headers: tuple[tuple[bytes, bytes], ...] = ()
     ) -> None:
-        """Send ``content`` as a whole answer."""
-        await self._send_whole(status, [JSON, *headers], to_json(content))
+        """Send ``content`` as a whole answer, in JSON."""
+        await self._send_whole(status, [JSON, *headers], msgspec.json.encode(content))
 
     async def send_body(self, body: bytes) -> None:
         """Send JSON that is written already as a whole answer of status 200."""

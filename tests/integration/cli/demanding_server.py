@@ -15,8 +15,8 @@ from gglib.proxy.errors import describe
 STATUS: dict[str, Any] = {"version": "0", "residents": [], "waiting": [], "failed": [], "last_swap": None}
 CHAT = b'data: {"choices":[{"delta":{"content":"Hello there"}}]}\n\ndata: [DONE]\n\n'
 ANSWERS = {
-    ("GET", "/api/status"): ("application/json", json.dumps(STATUS).encode()),
-    ("POST", "/api/stop"): ("application/json", b'{"stopped": ["tiny"]}'),
+    ("GET", "/gglib/status"): ("application/json", json.dumps(STATUS).encode()),
+    ("POST", "/gglib/stop"): ("application/json", b'{"stopped": ["tiny"]}'),
     ("POST", "/v1/chat/completions"): ("text/event-stream", CHAT),
 }
 

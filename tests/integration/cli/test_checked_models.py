@@ -115,6 +115,6 @@ def test_a_model_that_is_removed_leaves_the_memory_of_a_server(stocked: Home, by
         if by == "command":
             stocked.ok("rm", "tiny")
         else:
-            assert ask(server.url, "DELETE", "/api/models/tiny")[0] == 200
+            assert ask(server.url, "DELETE", "/gglib/models/tiny")[0] == 200
         wait_until(lambda: stocked.engine_pids() == [])
         assert chat(server.url, "tiny")[0] == 404

@@ -263,11 +263,11 @@ def test_logs_show_what_gglib_and_an_engine_wrote(stocked: Home) -> None:
     assert "POST /v1/chat/completions" in stocked.ok("logs")
     with stocked.serving() as server:
         with closing(http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=10)) as connection:
-            connection.request("GET", "/api/status", headers={"Origin": "http://a.page"})
+            connection.request("GET", "/gglib/status", headers={"Origin": "http://a.page"})
             assert connection.getresponse().status == 403
         stocked.ok("ps")
         stocked.ok("run", "tiny", "Hello")
-        assert stocked.ok("logs").count("/api/status") == 1, (
+        assert stocked.ok("logs").count("/gglib/status") == 1, (
             "what gglib itself asks is no line; a page's wish is"
         )
     assert len(stocked.ok("logs", "tiny", "-n", "2").splitlines()) == 2

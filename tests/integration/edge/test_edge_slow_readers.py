@@ -114,7 +114,7 @@ async def test_connection_whose_work_failed_after_the_answer_is_closed(
 
     async def handle(request: Request, connection: ClientConnection) -> None:
         answer = Answer(connection, method=request.method, minor_version=1, request_id=request.id)
-        await answer.send_json({})
+        await answer.send({})
         raise OSError
 
     caplog.set_level(logging.CRITICAL, "asyncio")

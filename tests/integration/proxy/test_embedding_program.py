@@ -117,7 +117,7 @@ async def test_a_runtime_that_does_not_inherit_from_the_port_serves_requests() -
         async with proxy_running(Structural()) as proxy:  # type: ignore[arg-type]
             assert (await ask(proxy.port, path=CHAT, body=chat_body())).status == 200
             assert (await ask(proxy.port, "GET", "/v1/models")).status == 200
-            assert (await ask(proxy.port, "GET", "/api/status")).status == 200
+            assert (await ask(proxy.port, "GET", "/gglib/status")).status == 200
 
 
 @pytest.mark.parametrize("default_ctx", ["4096", 0, -1, None])

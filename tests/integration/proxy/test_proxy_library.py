@@ -19,6 +19,8 @@ from gglib.core.hub import HubFile, HubRepository
 from gglib.core.models import ModelSource, ModelSummary, RunningTarget
 from gglib.core.offers import find_offers
 from gglib.proxy import ProxyOptions
+from gglib.proxy.docs.openapi import document
+from gglib.proxy.docs.schemas import ref
 from gglib.proxy.errors import status_of
 from gglib.proxy.routes.operation import (
     EVENTS,
@@ -26,7 +28,7 @@ from gglib.proxy.routes.operation import (
     Access,
     Description,
 )
-from gglib.proxy.routes.schemas import FORWARDED, SCHEMAS
+from gglib.proxy.routes.requests import Forwarded
 from gglib.proxy.routes.table import OPERATIONS
 from gglib.testing import FakeCatalog, FakeLibrary, FakeRuntime
 
@@ -47,12 +49,12 @@ KEY = "a-key-of-this-test"
 WITH_KEY = (("Authorization", f"Bearer {KEY}"),)
 KEYED = ProxyOptions(api_keys={"tester": KEY}, cors_origins=("https://chat.example.com",))
 DESCRIBED = {one.description.id: one.description for one in OPERATIONS}
-ANSWERED = [one for one in DESCRIBED.values() if one.body is not FORWARDED]
+ANSWERED = [one for one in DESCRIBED.values() if one.body is not Forwarded]
 """All but what an engine answers."""
 OURS = [
     one.description
     for one in OPERATIONS
-    if one.description.path.startswith("/api/") and one.description.needs_library
+    if one.description.path.startswith("/gglib/") and one.description.needs_library
 ]
 
 
@@ -94,21 +96,29 @@ async def serving(
         yield proxy, library
 
 
+SCHEMAS: dict[str, dict[str, Any]] = document([one.description for one in OPERATIONS], version="1")[
+    "components"
+]["schemas"]
+
+
 async def post(port: int, path: str, content: object, *headers: tuple[str, str]) -> Reply:
     """Post JSON."""
     return await ask(port, "POST", path, body=json.dumps(content).encode(), headers=headers)
 
 
 def check(value: Any, schema: dict[str, Any], at: str = "$") -> None:
-    """Fail where a value is not of a schema's shape: of JSON Schema what ``schemas.py`` uses."""
+    """Fail where a value is not of a schema's shape: of JSON Schema what the document uses."""
     if "$ref" in schema:
         check(value, SCHEMAS[schema["$ref"].rpartition("/")[2]], at)
         return
     if "anyOf" in schema:
-        shapes = [one for one in schema["anyOf"] if (one["type"] == "null") is (value is None)]
+        shapes = [one for one in schema["anyOf"] if (one.get("type") == "null") is (value is None)]
         check(value, shapes[0], at)
         return
-    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    if "type" not in schema:  # an enum, or a constant
+        assert value in schema.get("enum", [schema.get("const")]), at
+        return
+    types = [schema["type"]]
     names = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
     kind = "null" if value is None else names[type(value)]
     assert kind in types or (kind == "integer" and "number" in types), f"{at}: {value!r} is not {types}"
@@ -156,10 +166,10 @@ class TestEveryOperation:
             (media_type,) = reply.values("content-type")
             assert media_type.partition(";")[0] == described.media_type.partition(";")[0]
             if described.answer is not None and described.media_type == JSON:
-                check(reply.json(), dict(described.answer))
+                check(reply.json(), ref(described.answer))
             elif described.media_type == EVENTS:
                 for event in events_of(reply.body):
-                    check(event, dict(described.answer or {}))
+                    check(event, ref(described.answer or dict))
             assert bool(reply.values("location")) is described.has_location
             for location in reply.values("location"):
                 assert (await ask(proxy.port, "GET", location)).json() == reply.json()
@@ -196,7 +206,7 @@ class TestEveryOperation:
             reply = await ask(proxy.port, described.method, path, body=b"{}")
             assert (reply.status, reply.error["code"]) == (501, "not_offered")
             assert reply.values("x-should-retry") == ["false"]
-            listed = await ask(proxy.port, "GET", "/api/models")
+            listed = await ask(proxy.port, "GET", "/gglib/models")
         assert [model["name"] for model in listed.json()["models"]] == [MODEL.name]
 
     @pytest.mark.parametrize("described", OURS, ids=lambda one: one.id)
@@ -204,10 +214,10 @@ class TestEveryOperation:
         """An unknown one is refused by its name, where there are any; bodies too."""
         async with serving() as (proxy, _):
             path = target_of(described, "x")
-            body = b'{"colour": 1}' if described.body else b""
+            body = b'{"colour": 1}' if described.body is not None else b""
             query = "&" if "?" in path else "?"
             reply = await ask(proxy.port, described.method, f"{path}{query}colour=1", body=body)
-        if described.body or any(one.place.value == "query" for one in described.parameters):
+        if described.body is not None or described.query is not None:
             assert (reply.status, reply.error["param"]) == (400, "colour")
 
 
@@ -217,18 +227,18 @@ class TestModels:
         runtime = FakeRuntime({MODEL.name: RunningTarget.local(1, MODEL.id, MODEL.name, 1)})
         await runtime.ensure_model_running(MODEL.name, None, 1)
         async with proxy_running(runtime, FakeCatalog([MODEL])) as proxy:
-            shown = (await ask(proxy.port, "GET", "/api/models/coder")).json()
+            shown = (await ask(proxy.port, "GET", "/gglib/models/coder")).json()
         assert (shown["name"], shown["state"]) == (MODEL.name, "ready")
         assert (shown["paths"], shown["projector"]) == (["/models/coder.gguf"], "/models/mmproj.gguf")
 
-    @pytest.mark.parametrize("path", ["/api/models", "/api/models/coder"])
+    @pytest.mark.parametrize("path", ["/gglib/models", "/gglib/models/coder"])
     async def test_a_page_sees_models_and_no_path(self, path: str) -> None:
         """Of an origin that is answered, without a key; with one it sees where they are."""
         page = (("Origin", "http://localhost:3000"),)
         async with serving() as (proxy, _):
             reply = await ask(proxy.port, "GET", path, headers=page)
         assert (reply.status, reply.values("access-control-allow-origin")) == (200, ["http://localhost:3000"])
-        assert b"/models/" not in reply.body.replace(b"/api/models/", b"")
+        assert b"/models/" not in reply.body.replace(b"/gglib/models/", b"")
         async with serving(options=KEYED) as (proxy, _):
             reply = await ask(proxy.port, "GET", path, headers=(*page, *WITH_KEY))
         assert b"/models/coder.gguf" in reply.body
@@ -237,13 +247,13 @@ class TestModels:
     async def test_a_model_is_found_by_any_name(self, spelling: str) -> None:
         """Slashes may stand as they are, or escaped."""
         async with serving() as (proxy, _):
-            assert (await ask(proxy.port, "GET", f"/api/models/{spelling}")).json()["id"] == MODEL.id
+            assert (await ask(proxy.port, "GET", f"/gglib/models/{spelling}")).json()["id"] == MODEL.id
 
     async def test_a_model_that_is_called_like_a_path_is_found_by_its_number(self) -> None:
-        """``/api/models/search`` is the search; the name is found under another spelling, too."""
+        """``/gglib/models/search`` is the search; the name is found under another spelling, too."""
         async with serving() as (proxy, _):
             replies = [
-                await ask(proxy.port, "GET", f"/api/models/{spelling}") for spelling in ("8", "s%65arch")
+                await ask(proxy.port, "GET", f"/gglib/models/{spelling}") for spelling in ("8", "s%65arch")
             ]
         assert [reply.json()["name"] for reply in replies] == ["search", "search"]
 
@@ -251,7 +261,7 @@ class TestModels:
         """The error names what comes near, for showing and for forgetting."""
         async with serving() as (proxy, _):
             for method in ("GET", "DELETE"):
-                reply = await ask(proxy.port, method, "/api/models/code")
+                reply = await ask(proxy.port, method, "/gglib/models/code")
                 assert (reply.status, reply.error["code"]) == (404, "model_not_found")
                 assert "coder" in reply.error["message"]
 
@@ -261,22 +271,22 @@ class TestModels:
         file.write_bytes(b"GGUF")
         async with serving() as (proxy, _):
             added = await post(
-                proxy.port, "/api/models", {"path": str(file), "name": "a/b", "aliases": ["new"]}
+                proxy.port, "/gglib/models", {"path": str(file), "name": "a/b", "aliases": ["new"]}
             )
-            assert (added.status, added.values("location")) == (201, ["/api/models/a%2Fb"])
-            again = await post(proxy.port, "/api/models", {"path": str(file), "name": "other"})
+            assert (added.status, added.values("location")) == (201, ["/gglib/models/a%2Fb"])
+            again = await post(proxy.port, "/gglib/models", {"path": str(file), "name": "other"})
             assert (again.status, again.error["code"]) == (409, "model_exists")
-            gone = await ask(proxy.port, "DELETE", "/api/models/new?files=true")
+            gone = await ask(proxy.port, "DELETE", "/gglib/models/new?files=true")
             assert gone.json()["removed"]["name"] == "a/b"
             assert gone.json()["kept"] == [{"path": str(file), "reason": "gglib did not download it"}]
-            assert (await ask(proxy.port, "GET", "/api/models/new")).status == 404
+            assert (await ask(proxy.port, "GET", "/gglib/models/new")).status == 404
         assert file.exists()
 
     async def test_a_name_that_is_none_is_the_fault_of_its_field(self) -> None:
         """What the catalogue does not take as a name is a 400."""
         async with serving() as (proxy, library):
             library.fails_with = errors.InvalidSettingError("The model name '7' would be taken for an id.")
-            reply = await post(proxy.port, "/api/models", {"path": "/m.gguf", "name": "7"})
+            reply = await post(proxy.port, "/gglib/models", {"path": "/m.gguf", "name": "7"})
         assert (reply.status, reply.error["param"]) == (400, "name")
 
     @pytest.mark.parametrize(
@@ -298,15 +308,15 @@ class TestModels:
     ) -> None:
         """Too large, told so or not; compressed; of another form."""
         async with serving() as (proxy, _):
-            reply = await ask(proxy.port, "POST", "/api/models", body=body, headers=headers)
+            reply = await ask(proxy.port, "POST", "/gglib/models", body=body, headers=headers)
         assert (reply.status, reply.error["code"]) == (status, code)
 
     async def test_other_methods_are_refused(self) -> None:
         """The answer names those that there are."""
         async with serving() as (proxy, _):
-            models = await ask(proxy.port, "DELETE", "/api/models")
-            one = await ask(proxy.port, "POST", "/api/models/coder", body=b"{}")
-            unknown = await ask(proxy.port, "GET", "/api/downloads/x/y")
+            models = await ask(proxy.port, "DELETE", "/gglib/models")
+            one = await ask(proxy.port, "POST", "/gglib/models/coder", body=b"{}")
+            unknown = await ask(proxy.port, "GET", "/gglib/downloads/x/y")
         assert (models.status, models.values("allow")) == (405, ["GET, HEAD, POST"])
         assert (one.status, one.values("allow")) == (405, ["GET, HEAD, DELETE"])
         assert unknown.status == 404
@@ -346,7 +356,7 @@ class TestTrust:
         async with serving() as (proxy, library):
             own = f"127.0.0.1:{proxy.port}"
             headers = (("Host", own), ("Origin", f"http://{own}"), ("Sec-Fetch-Site", "same-origin"))
-            reply = await post(proxy.port, "/api/downloads", {"target": "owner/coder"}, *headers)
+            reply = await post(proxy.port, "/gglib/downloads", {"target": "owner/coder"}, *headers)
             assert reply.status == 202
             assert len(await library.list_downloads()) == 1
 
@@ -354,7 +364,7 @@ class TestTrust:
         """``*`` lets every page chat, and none change anything."""
         async with serving(options=ProxyOptions(cors_origins=("*",))) as (proxy, library):
             page = ("Origin", "https://evil.example")
-            reply = await post(proxy.port, "/api/downloads", {"target": "owner/coder"}, page)
+            reply = await post(proxy.port, "/gglib/downloads", {"target": "owner/coder"}, page)
             assert (reply.status, reply.error["code"]) == (403, "forbidden")
             assert await library.list_downloads() == []
 
@@ -363,10 +373,10 @@ class TestTrust:
         body = {"target": "owner/coder"}
         chat, evil = ("Origin", "https://chat.example.com"), ("Origin", "https://evil.example")
         async with serving(options=KEYED) as (proxy, library):
-            without = await post(proxy.port, "/api/downloads", body, chat)
-            foreign = await post(proxy.port, "/api/downloads", body, evil, *WITH_KEY)
+            without = await post(proxy.port, "/gglib/downloads", body, chat)
+            foreign = await post(proxy.port, "/gglib/downloads", body, evil, *WITH_KEY)
             assert await library.list_downloads() == []
-            both = await post(proxy.port, "/api/downloads", body, chat, *WITH_KEY)
+            both = await post(proxy.port, "/gglib/downloads", body, chat, *WITH_KEY)
         assert (without.status, without.error["code"]) == (401, "invalid_api_key")
         assert (foreign.status, foreign.error["code"]) == (403, "origin_not_allowed")
         assert both.status == 202
@@ -378,7 +388,7 @@ class TestTrust:
             reply = await ask(
                 proxy.port,
                 "OPTIONS",
-                "/api/downloads/x",
+                "/gglib/downloads/x",
                 headers=(
                     ("Origin", "https://chat.example.com"),
                     ("Access-Control-Request-Method", "DELETE"),
@@ -417,7 +427,7 @@ class TestEvents:
         async with serving() as (proxy, library):
             started = await library.start_download("owner/coder")
             async with await connect(proxy.port) as client:
-                await client.send("GET", f"/api/downloads/{started.id}/events")
+                await client.send("GET", f"/gglib/downloads/{started.id}/events")
                 head = await client.read_until(b"\r\n\r\n")
                 assert b"content-type: text/event-stream\r\n" in head
                 assert b"cache-control: no-cache\r\n" in head
@@ -436,7 +446,7 @@ class TestEvents:
         async with serving() as (proxy, library):
             started = await library.start_download("owner/coder")
             library.fail(started.id, errors.DiskFullError("There is no room."))
-            reply = await ask(proxy.port, "GET", f"/api/downloads/{started.id}/events")
+            reply = await ask(proxy.port, "GET", f"/gglib/downloads/{started.id}/events")
         (event,) = events_of(reply.body)
         assert (reply.status, event["state"]) == (200, "failed")
         assert event["error"] == {"code": "disk_full", "message": "There is no room."}
@@ -445,7 +455,7 @@ class TestEvents:
         """The status is still open when that is found out."""
         async with serving() as (proxy, _):
             for path, method in (("", "GET"), ("/events", "GET"), ("", "DELETE")):
-                reply = await ask(proxy.port, method, f"/api/downloads/none{path}")
+                reply = await ask(proxy.port, method, f"/gglib/downloads/none{path}")
                 assert (reply.status, reply.error["code"]) == (404, "download_not_found")
 
     async def test_silence_is_filled_with_comments(self) -> None:
@@ -453,7 +463,7 @@ class TestEvents:
         async with serving(options=ProxyOptions(heartbeat_s=0.01)) as (proxy, library):
             started = await library.start_download("owner/coder")
             async with await connect(proxy.port) as client:
-                await client.send("GET", f"/api/downloads/{started.id}/events")
+                await client.send("GET", f"/gglib/downloads/{started.id}/events")
                 await next_event(client)
                 for _ in range(3):
                     assert b":\n\n" in await client.read_until(b":\n\n")
@@ -463,7 +473,7 @@ class TestEvents:
         async with serving() as (proxy, library):
             started = await library.start_download("owner/coder")
             async with await connect(proxy.port) as client:
-                await client.send("GET", f"/api/downloads/{started.id}/events")
+                await client.send("GET", f"/gglib/downloads/{started.id}/events")
                 await next_event(client)
                 assert library.followers == 1
             await until(lambda: library.followers == 0)
@@ -474,7 +484,7 @@ class TestEvents:
         async with serving() as (proxy, library):
             started = await library.start_download("owner/coder")
             async with await connect(proxy.port) as client:
-                await client.send("GET", f"/api/downloads/{started.id}/events")
+                await client.send("GET", f"/gglib/downloads/{started.id}/events")
                 await next_event(client)
                 assert await proxy.stop() < 2
                 assert (await next_event(client))["error"]["code"] == "shutting_down"
@@ -485,7 +495,7 @@ class TestEvents:
         async with serving() as (proxy, library):
             started = await library.start_download("owner/coder")
             async with await connect(proxy.port) as client:
-                await client.send("HEAD", f"/api/downloads/{started.id}/events")
+                await client.send("HEAD", f"/gglib/downloads/{started.id}/events")
                 async with asyncio.timeout(5):
                     answer = await client.reader.read()  # to the end of the connection
             assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -497,7 +507,7 @@ class TestEvents:
         async with serving() as (proxy, library):
             started = await library.start_download("owner/coder")
             async with await connect(proxy.port, receive_buffer_bytes=4096) as client:
-                await client.send("GET", f"/api/downloads/{started.id}/events")
+                await client.send("GET", f"/gglib/downloads/{started.id}/events")
                 await next_event(client)
                 client.stop_reading()
                 for step in range(20_000):

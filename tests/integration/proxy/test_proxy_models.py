@@ -74,7 +74,7 @@ def resident(name: str, state: str) -> ResidentStatus:
 async def status_of(told: RuntimeStatus) -> Any:
     """Return what the proxy says of a runtime in this state."""
     async with proxy_running(ToldRuntime(told)) as proxy:
-        return (await ask(proxy.port, "GET", "/api/status")).json()
+        return (await ask(proxy.port, "GET", "/gglib/status")).json()
 
 
 async def test_list_has_what_each_family_of_clients_reads() -> None:
@@ -225,7 +225,7 @@ async def test_stop_says_what_it_stopped() -> None:
     runtime = FakeRuntime({"a": RunningTarget.local(1, 1, "a", 1)})
     await runtime.ensure_model_running("a", None, 1)
     async with proxy_running(runtime) as proxy:
-        replies = [(await ask(proxy.port, "POST", "/api/stop", body=b"")).json() for _ in range(2)]
+        replies = [(await ask(proxy.port, "POST", "/gglib/stop", body=b"")).json() for _ in range(2)]
     assert replies == [{"stopped": ["a"]}, {"stopped": []}]
     assert runtime.stops == 2
 
@@ -244,7 +244,7 @@ async def test_stop_says_what_it_stopped() -> None:
         ((("Host", "[::1"),), 400, "invalid_request"),
     ],
 )
-@pytest.mark.parametrize(("method", "path"), [("GET", "/api/status"), ("POST", "/api/stop")])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/gglib/status"), ("POST", "/gglib/stop")])
 async def test_web_pages_are_kept_out(
     method: str, path: str, headers: tuple[tuple[str, str], ...], status: int, code: str
 ) -> None:
@@ -274,4 +274,4 @@ def test_a_machine_is_itself_by_its_own_address_too(peer: str, own: str, *, is_h
 async def test_every_name_of_this_machine_is_taken(host: str) -> None:
     """A program may reach this machine by any of its loopback names."""
     async with proxy_running(FakeRuntime()) as proxy:
-        assert (await ask(proxy.port, "GET", "/api/status", headers=(("Host", host),))).status == 200
+        assert (await ask(proxy.port, "GET", "/gglib/status", headers=(("Host", host),))).status == 200

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from gglib.core.context import FALLBACK_TRAINED_CONTEXT, UNLIMITED_CONTEXT
@@ -18,7 +19,6 @@ from gglib.core.errors import (
     UnsafeNameError,
 )
 from gglib.core.fit import Fit, MachineMemory, estimate
-from gglib.core.found_json import search_json, shown_json
 from gglib.core.gguf_names import FileKind
 from gglib.core.hub import Gate, HubFile, HubRepository, HubSort, RemoteFile
 from gglib.core.models import GgufFacts
@@ -31,6 +31,7 @@ from gglib.library.search import (
     MAX_LIMIT,
     ModelFinder,
 )
+from gglib.proxy.routes import answers
 from gglib.testing import FakeHub
 
 GB = 10**9
@@ -336,7 +337,7 @@ async def test_json_is_complete_and_can_be_printed() -> None:
         gate=Gate.MANUAL,
     )
     result = await finder(Hub(one)).search("m")
-    found = json.loads(json.dumps(search_json(result, query="m"), ensure_ascii=False).encode())
+    found = json.loads(msgspec.json.encode(answers.SearchResult.of(result, "m")))
     assert found["query"] == "m"
     assert found["memory"] == {"total_bytes": 64 * GB, "available_bytes": 12 * GB, "gpus": []}
     (shown,) = found["repositories"]
@@ -355,7 +356,7 @@ async def test_json_is_complete_and_can_be_printed() -> None:
     assert need["is_exact"] is True
     assert sum(parts) == need["total_bytes"] > GB
     assert "left_behind_bytes" in need
-    files = shown_json(result.repositories[0])["files"]
+    files = msgspec.to_builtins(answers.ShownRepository.of(result.repositories[0]))["files"]
     assert [(file["name"], file["kind"], file["label"], file["unsafe"]) for file in files] == [
         ("m-Q8_0.gguf", "model", "Q8_0", False),
         (r"\ud800.gguf", "model", None, True),

@@ -117,7 +117,7 @@ async def test_nothing_may_be_offered_before_the_head_or_after_the_end() -> None
     with pytest.raises(RuntimeError, match="longer than its content-length"):
         answer.offer(b"xy")
     answer, wire = an_answer()
-    await answer.send_json({})
+    await answer.send({})
     with pytest.raises(RuntimeError, match="ended takes no part"):
         answer.offer(b"x")
     assert (len(wire.sent), answer.chunks, answer.tail) == (1, 1, b"{}")
@@ -193,7 +193,7 @@ async def test_failure_in_another_body_is_no_end() -> None:
 async def test_failure_after_the_end_changes_nothing() -> None:
     """An answer that was given is given."""
     answer, wire = an_answer()
-    await answer.send_json({"a": 1})
+    await answer.send({"a": 1})
     await answer.fail(UpstreamError("gone"))
     assert wire.body == b'{"a":1}'
 

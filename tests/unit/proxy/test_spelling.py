@@ -40,8 +40,8 @@ CHAT = "/v1/chat/completions"
         # llama.cpp's own, with answers of another shape than those under /v1.
         *(("POST", path, path) for path in ("/completions", "/embeddings", "/rerank")),
         ("POST", "//embeddings/", "/embeddings"),
-        ("GET", "/api/models/", "/api/models"),
-        ("GET", "//api/status", "/api/status"),
+        ("GET", "/gglib/models/", "/gglib/models"),
+        ("GET", "//gglib/status", "/gglib/status"),
         ("GET", "/health/", "/health"),
     ],
 )
@@ -72,7 +72,7 @@ def test_a_path_that_can_mean_one_route_is_served_by_it(method: str, path: str, 
             "/v1/x/../models",
             "/v1/chat%2fcompletions",
         ),
-        *("/v1/api/models", "/v1/health", "/v1/v1", "/chat", "/v1/v1/completion"),
+        *("/v1/gglib/models", "/v1/health", "/v1/v1", "/chat", "/v1/v1/completion"),
     ],
 )
 def test_any_other_path_is_refused_with_the_base_urls(path: str) -> None:

@@ -31,14 +31,14 @@ def command(options: Options, *, as_json: bool) -> None:
     from gglib.cli.instance import states_of
     from gglib.cli.runner import with_catalog
     from gglib.cli.views import local_models, model_list, render
-    from gglib.core.model_json import model_json
     from gglib.library.disk_use import disk_use
+    from gglib.proxy.routes.answers import Model
 
     settings = options.settings()
     models, versions = with_catalog(settings, _models_and_versions)
     states = states_of(settings)
     if as_json:
-        render.show_json([model_json(model, states.get(model.id)) for model in models])
+        render.show_json([Model.of(model, states.get(model.id)) for model in models])
     elif not models:
         click.echo(
             "No models yet. 'gglib up' offers one to start with, 'gglib search' finds others, "

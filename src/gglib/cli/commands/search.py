@@ -36,9 +36,9 @@ def command(  # noqa: PLR0913 - click passes each option
     from gglib.cli.views import render, search_results
     from gglib.core.errors import InvalidSettingError
     from gglib.core.found import SearchResult
-    from gglib.core.found_json import search_json
     from gglib.core.hub import HubSort
     from gglib.library.search import ModelFinder
+    from gglib.proxy.routes import answers
 
     words = " ".join(query)
     try:
@@ -51,7 +51,7 @@ def command(  # noqa: PLR0913 - click passes each option
 
     result = with_finder(options.settings(), find)
     if as_json:
-        render.show_json(search_json(result, query=words))
+        render.show_json(answers.SearchResult.of(result, words))
     else:
         width = render.terminal_width()
         render.show_styled(search_results.search_lines(result, query=words, width=width))

@@ -62,13 +62,13 @@ async def _of_catalog(store: "HomeStorePort", name: str) -> _Found | None:
 def _show_repository(settings: "Settings", name: str, *, as_json: bool) -> None:
     from gglib.cli.runner import with_finder
     from gglib.cli.views import render, search_results
-    from gglib.core.found_json import shown_json
     from gglib.core.pull_target import read_target
+    from gglib.proxy.routes.answers import ShownRepository
 
     target = read_target(name)
     found = with_finder(settings, lambda finder: finder.show(target))
     if as_json:
-        render.show_json(shown_json(found))
+        render.show_json(ShownRepository.of(found))
         return
     render.show_styled(search_results.show_lines(found, width=render.terminal_width()))
     click.echo()
@@ -88,15 +88,15 @@ def _show_model(settings: "Settings", shown: _Found, *, as_json: bool) -> None:
     from gglib.cli.instance import states_of
     from gglib.cli.views import local_models, model_list, render
     from gglib.core.file_names import escaped
-    from gglib.core.model_json import model_json
     from gglib.core.shown_source import shown_url
     from gglib.library.disk_use import sharers_of
     from gglib.library.file_state import file_state
+    from gglib.proxy.routes.answers import Model
 
     found = shown.model
     state = states_of(settings).get(found.id)
     if as_json:
-        render.show_json(model_json(found, state))
+        render.show_json(Model.of(found, state))
         return
     idle_ttl_s = found.settings.idle_ttl_s
     lines = {

@@ -32,7 +32,7 @@ def command(options: Options, *, server: bool) -> None:
         _stop_server(settings)
         return
     server_at = require_endpoint(settings)
-    names = post_json(server_at, "/api/stop", timeout_s=settings.drain_s + STOP_LIMIT_S)["stopped"]
+    names = post_json(server_at, "/gglib/stop", timeout_s=settings.drain_s + STOP_LIMIT_S)["stopped"]
     render.say(f"Stopped {', '.join(names)}." if names else "No model was in memory.")
 
 

@@ -271,7 +271,9 @@ class JsonEvents:
 
     def pulled(self, pulled: Pulled) -> None:
         """Tell what it is called."""
-        from gglib.core.model_json import model_json
+        import msgspec
+
+        from gglib.proxy.routes.answers import Model
 
         _tell(
             "done",
@@ -280,7 +282,7 @@ class JsonEvents:
             freed_bytes=pulled.result.freed_bytes,
             refused_names=list(pulled.result.refused_names),
             took_s=round(pulled.took_s, 3),
-            model=model_json(pulled.model, None),
+            model=msgspec.to_builtins(Model.of(pulled.model, None)),
         )
 
     def failed(self, error: GglibError) -> None:

@@ -28,8 +28,13 @@ FOLDED_WIDTH = 20
 
 
 def show_json(value: object) -> None:
-    """Print a value as JSON, readable by people too, with nothing in it that a terminal would execute."""
-    click.echo(json_text(value, indent=2))
+    """Print a value as JSON, readable by people too, with nothing in it that a terminal would execute.
+
+    Dataclasses are objects; ``gglib.proxy.routes.answers`` has those that the HTTP API answers with as well.
+    """
+    import msgspec
+
+    click.echo(json_text(msgspec.to_builtins(value), indent=2))
 
 
 def say(text: str, *, is_error: bool = False) -> None:

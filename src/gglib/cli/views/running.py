@@ -1,7 +1,7 @@
 """What ``ps`` shows of a status: a table of what is in memory, and sentences for the rest. Pure.
 
-A status is what ``GET /api/status`` answers; ``docs/api.md`` has its fields. The server may be older than this command:
-what has come since may be missing.
+A status is what ``GET /gglib/status`` answers; ``docs/api.md`` has its fields. The server may be older than this
+command: what has come since may be missing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,6 +1,6 @@
 """Why a request for a model has no answer yet, in one sentence read off a status. Pure.
 
-A status is what ``GET /api/status`` answers; ``docs/api.md`` has its fields.
+A status is what ``GET /gglib/status`` answers; ``docs/api.md`` has its fields.
 """
 
 from collections.abc import Mapping, Sequence

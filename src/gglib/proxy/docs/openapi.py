@@ -3,23 +3,21 @@
 from collections.abc import Iterable
 from typing import Any
 
-from gglib.core.errors import GglibError
-from gglib.proxy.errors import status_of
-from gglib.proxy.routes.operation import (
-    EVENTS,
-    JSON,
-    Access,
-    Description,
-    Place,
-)
-from gglib.proxy.routes.schemas import SCHEMAS, ref
+import msgspec
+
+from gglib.proxy.docs.schemas import components, ref
+from gglib.proxy.errors import Shown, status_of
+from gglib.proxy.routes.answers import Error
+from gglib.proxy.routes.operation import EVENTS, JSON, Access, Description
+from gglib.proxy.routes.parsing import schemas_of
 
 _TITLE = "gglib"
 _ABOUT = (
     "One OpenAI-compatible address in front of every GGUF model of a machine, and what programs may do with those "
-    "models. Where keys are set, every path but `/health` needs one. Bodies of `/api` are JSON objects of 64 KiB at "
+    "models. Where keys are set, every path but `/health` needs one. Bodies of `/gglib` are JSON objects of 64 KiB at "
     "most, read strictly: a field or a parameter that is not here is refused by its name."
 )
+_NOT_OF_PARAMETERS = frozenset(("description", "title", "anyOf", "$ref"))
 _ACCESS = {
     Access.ANYBODY: "Needs no key.",
     Access.ADMITTED: "For whoever the server answers.",
@@ -43,7 +41,7 @@ def document(descriptions: Iterable[Description], *, version: str) -> dict[str, 
         "security": [{}, {"bearer": []}, {"header": []}],
         "paths": paths,
         "components": {
-            "schemas": SCHEMAS,
+            "schemas": components(_shapes(described)),
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "header": {"type": "apiKey", "in": "header", "name": "x-api-key"},
@@ -67,31 +65,51 @@ def _operation(one: Description) -> dict[str, Any]:
     }
     if one.access is Access.ANYBODY:
         told["security"] = [{}]
-    if one.parameters:
-        told["parameters"] = [
-            {
-                "name": parameter.name,
-                "in": parameter.place.value,
-                "required": parameter.is_required or parameter.place is Place.PATH,
-                "description": parameter.summary,
-                "schema": dict(parameter.schema),
-            }
-            for parameter in one.parameters
-        ]
+    if parameters := [*_in_path(one), *_in_query(one)]:
+        told["parameters"] = parameters
     if one.body is not None:
-        told["requestBody"] = {"required": True, "content": {JSON: {"schema": dict(one.body)}}}
+        told["requestBody"] = {"required": True, "content": {JSON: {"schema": ref(one.body)}}}
     return told
+
+
+def _in_path(one: Description) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "description": summary, "schema": {"type": "string"}}
+        for name, summary in one.in_path.items()
+    ]
+
+
+def _in_query(one: Description) -> list[dict[str, Any]]:
+    if one.query is None:
+        return []
+    required = {field.name for field in msgspec.structs.fields(one.query) if field.required}
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "description": schema.get("description", ""),
+            "schema": {key: value for key, value in schema.items() if key not in _NOT_OF_PARAMETERS},
+        }
+        for name, schema in schemas_of(one.query).items()
+    ]
+
+
+def _shapes(described: Iterable[Description]) -> Iterable[type]:
+    yield Error
+    for one in described:
+        yield from (kind for kind in (one.body, one.answer) if kind is not None)
 
 
 def _answer(one: Description) -> dict[str, Any]:
     content: dict[str, Any] = {}
     if one.answer is not None and one.media_type == JSON:
-        content = {"schema": dict(one.answer)}
+        content = {"schema": ref(one.answer)}
     elif one.media_type == EVENTS:
         # OpenAPI 3.1 has no word for the shape of an event; 3.2 has.
         content = {"schema": {"type": "string"}}
         if one.answer is not None:
-            content["x-event-data"] = dict(one.answer)
+            content["x-event-data"] = ref(one.answer)
     told: dict[str, Any] = {"description": one.summary, "content": {one.media_type: content}}
     if one.has_location:
         told["headers"] = {"location": {"schema": {"type": "string"}, "description": "Where it is found."}}
@@ -105,11 +123,11 @@ def _errors(one: Description) -> dict[str, Any]:
     return {
         str(status): {
             "description": ", ".join(f"`{code}`" for code in dict.fromkeys(codes[status])),
-            "content": {JSON: {"schema": ref("Error")}},
+            "content": {JSON: {"schema": ref(Error)}},
         }
         for status in sorted(codes)
     }
 
 
-def _code(kind: type[GglibError]) -> str:
+def _code(kind: type[Shown]) -> str:
     return kind.code

@@ -81,7 +81,7 @@ def _operation(method: str, path: str, told: dict[str, Any]) -> str:
         parts.append(_table("Parameters", map(_parameter, told["parameters"])))
     if "requestBody" in told:
         (content,) = told["requestBody"]["content"].values()
-        parts.append(_table("Body", _fields(content["schema"])))
+        parts.append(f"<h3>Body</h3><p>{_kind(content['schema'])}</p>")
     parts.append(_table("Answers", [_response(*one) for one in told["responses"].items()]))
     return (
         f'<details id="{_text(told["operationId"])}"><summary><span class="verb {_text(method)}">'
@@ -133,6 +133,8 @@ def _kind(schema: dict[str, Any]) -> str:
         return f'<a href="#{name}">{name}</a>'
     if "anyOf" in schema:
         return " or ".join(map(_kind, schema["anyOf"]))
+    if "const" in schema:
+        return f"<code>{_text(str(schema['const']))}</code>"
     if "enum" in schema:
         return " | ".join(f"<code>{_text(str(one))}</code>" for one in schema["enum"])
     types = schema.get("type", "")

@@ -20,11 +20,11 @@ Descriptions = Callable[[], Iterable[Description]]
 def operations(descriptions: Descriptions) -> tuple[Operation, ...]:
     """Return what serves the document and the page of ``descriptions``."""
 
-    async def show_document(call: Call, answer: Answer) -> None:
+    async def show_document(call: Call[None, None], answer: Answer) -> None:
         del call
-        await answer.send_json(document(descriptions(), version=gglib.__version__))
+        await answer.send(document(descriptions(), version=gglib.__version__))
 
-    async def show_page(call: Call, answer: Answer) -> None:
+    async def show_page(call: Call[None, None], answer: Answer) -> None:
         del call
         told = await asyncio.to_thread(page, document(descriptions(), version=gglib.__version__))
         body = told.encode()
@@ -34,22 +34,26 @@ def operations(descriptions: Descriptions) -> tuple[Operation, ...]:
     return (
         operation(
             show_document,
-            id="showOpenApi",
-            method="GET",
-            path="/openapi.json",
-            group=GROUP,
-            summary="Show this description as OpenAPI 3.1",
-            access=Access.ADMITTED,
-            answer={"type": "object"},
+            Description(
+                id="showOpenApi",
+                method="GET",
+                path="/openapi.json",
+                group=GROUP,
+                summary="Show this description as OpenAPI 3.1",
+                access=Access.ADMITTED,
+                answer=dict,
+            ),
         ),
         operation(
             show_page,
-            id="showDocs",
-            method="GET",
-            path="/docs",
-            group=GROUP,
-            summary="Show this description as a page",
-            access=Access.ADMITTED,
-            media_type=HTML,
+            Description(
+                id="showDocs",
+                method="GET",
+                path="/docs",
+                group=GROUP,
+                summary="Show this description as a page",
+                access=Access.ADMITTED,
+                media_type=HTML,
+            ),
         ),
     )

@@ -1,9 +1,9 @@
 """A described operation becomes a handler: access, then path, query and body, read as strictly as described."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from gglib.core.ports import ModelLibraryPort
 from gglib.http.headers import is_encoded
@@ -12,14 +12,11 @@ from gglib.proxy.answer import Answer
 from gglib.proxy.errors import ContentEncodingError, NoLibraryError
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
-from gglib.proxy.routes.operation import Access, Description, Place
-from gglib.proxy.routes.parsing import (
-    BODY_LIMIT_BYTES,
-    Values,
-    read_body,
-    read_path,
-    read_query,
-)
+from gglib.proxy.routes.operation import Access, Description
+from gglib.proxy.routes.parsing import BODY_LIMIT_BYTES, read_body, read_path, read_query
+
+Query = TypeVar("Query")
+Body = TypeVar("Body")
 
 Handler = Callable[[ProxyRequest, Answer, Services], Awaitable[None]]
 
@@ -33,17 +30,15 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A request whose values were read."""
+class Call(Generic[Query, Body]):
+    """A request that was read; ``query`` and ``body`` are of the types of its description, or None."""
 
     request: ProxyRequest
     services: Services
-    values: Values
-    """Of the path, the query and the body, by name; their descriptions keep the names apart."""
-
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - of the type that its schema says
-        """Return a value; None where it was left out."""
-        return self.values[name]
+    path: Mapping[str, str]
+    """What stands in the places of the path, by name."""
+    query: Query
+    body: Body
 
     @property
     def is_trusted(self) -> bool:
@@ -58,18 +53,12 @@ class Call:
         return self.services.library
 
 
-Act = Callable[[Call, Answer], Awaitable[None]]
+Act = Callable[[Call[Any, Any], Answer], Awaitable[None]]
 
 
-def operation(act: Act, **description: Any) -> Operation:  # noqa: ANN401 - fields of Description
+def operation(act: Act, description: Description) -> Operation:
     """Return the operation that ``act`` carries out once a request was read."""
-    described = Description(**description)
-    return Operation(described, partial(_read_and_act, described, act))
-
-
-def relayed(handler: Handler, **description: Any) -> Operation:  # noqa: ANN401 - fields of Description
-    """Return an operation whose handler reads the request by itself: the dialects of others."""
-    return Operation(Description(**description), handler)
+    return Operation(description, partial(_read_and_act, description, act))
 
 
 def caller_of(request: ProxyRequest, services: Services) -> Caller:
@@ -83,15 +72,13 @@ async def _read_and_act(
 ) -> None:
     if described.access is Access.TRUSTED:
         require_trust(caller_of(request, services))
-    call = Call(request, services, {})
-    if described.needs_library:
-        _ = call.library
-    if described.is_template:
-        call.values.update(read_path(described, request.path))
-    if any(one.place is Place.QUERY for one in described.parameters):
-        call.values.update(read_query(described.parameters, request.query))
+    if described.needs_library and services.library is None:
+        raise NoLibraryError
+    path = read_path(described.pattern, request.path) if described.is_template else {}
+    query = None if described.query is None else read_query(described.query, request.query)
+    body = None
     if described.body is not None:
         if is_encoded(request.fields.get(b"content-encoding", b"identity")):
             raise ContentEncodingError
-        call.values.update(read_body(described.body, await request.read_body(limit_bytes=BODY_LIMIT_BYTES)))
-    await act(call, answer)
+        body = read_body(described.body, await request.read_body(limit_bytes=BODY_LIMIT_BYTES))
+    await act(Call(request, services, path, query, body), answer)

@@ -1,51 +1,52 @@
 """The downloads of this server, for programs: begun, watched, ended."""
 
-import json
 from contextlib import aclosing
 
+import msgspec
+
 from gglib.core import errors
-from gglib.core.download_json import download_json
 from gglib.proxy.answer import STREAM_HEAD, Answer
 from gglib.proxy.heartbeat import Heartbeat
+from gglib.proxy.routes import answers
 from gglib.proxy.routes.dispatch import Call, operation
-from gglib.proxy.routes.operation import EVENTS, path_parameter
-from gglib.proxy.routes.schemas import NEW_DOWNLOAD, ref
+from gglib.proxy.routes.operation import EVENTS, Description
+from gglib.proxy.routes.requests import NewDownload
 
-DOWNLOADS, A_DOWNLOAD = "/api/downloads", "/api/downloads/{id}"
-THE_EVENTS = "/api/downloads/{id}/events"
+DOWNLOADS, A_DOWNLOAD = "/gglib/downloads", "/gglib/downloads/{id}"
+THE_EVENTS = "/gglib/downloads/{id}/events"
 GROUP = "Downloads"
-_ID = path_parameter("id", "As `startDownload` named it.")
+_ID = {"id": "As `startDownload` named it."}
 
 
-async def list_downloads(call: Call, answer: Answer) -> None:
+async def list_downloads(call: Call[None, None], answer: Answer) -> None:
     """Answer with all that are known."""
     downloads = await call.library.list_downloads()
-    await answer.send_json({"downloads": [download_json(one) for one in downloads]})
+    await answer.send(answers.Downloads(downloads=tuple(map(answers.Download.of, downloads))))
 
 
-async def start_download(call: Call, answer: Answer) -> None:
+async def start_download(call: Call[None, NewDownload], answer: Answer) -> None:
     """Begin one."""
-    download = await call.library.start_download(call["target"])
+    download = await call.library.start_download(call.body.target)
     location = f"{DOWNLOADS}/{download.id}".encode()
-    await answer.send_json(download_json(download), status=202, headers=((b"location", location),))
+    await answer.send(answers.Download.of(download), status=202, headers=((b"location", location),))
 
 
-async def show_download(call: Call, answer: Answer) -> None:
+async def show_download(call: Call[None, None], answer: Answer) -> None:
     """Answer with how one stands."""
-    await answer.send_json(download_json(await call.library.show_download(call["id"])))
+    await answer.send(answers.Download.of(await call.library.show_download(call.path["id"])))
 
 
-async def cancel_download(call: Call, answer: Answer) -> None:
+async def cancel_download(call: Call[None, None], answer: Answer) -> None:
     """End one."""
-    await answer.send_json(download_json(await call.library.cancel_download(call["id"])))
+    await answer.send(answers.Download.of(await call.library.cancel_download(call.path["id"])))
 
 
-async def follow_download(call: Call, answer: Answer) -> None:
+async def follow_download(call: Call[None, None], answer: Answer) -> None:
     """Tell how one stands, then each change, up to the end. Who leaves ends this at its next step, or at once."""
-    followed = call.library.follow_download(call["id"])
+    followed = call.library.follow_download(call.path["id"])
     async with aclosing(followed), Heartbeat(answer, call.services.options.heartbeat_s) as heartbeat:
         async for download in followed:
-            event = b"data: " + json.dumps(download_json(download), separators=(",", ":")).encode() + b"\n\n"
+            event = b"data: " + msgspec.json.encode(answers.Download.of(download)) + b"\n\n"
             if not answer.is_started:
                 await answer.start(200, STREAM_HEAD)
             if download.state.is_final or call.request.method == "HEAD":
@@ -58,72 +59,82 @@ async def follow_download(call: Call, answer: Answer) -> None:
 OPERATIONS = (
     operation(
         list_downloads,
-        id="listDownloads",
-        method="GET",
-        path=DOWNLOADS,
-        group=GROUP,
-        summary="List the downloads of this server",
-        text="Those that are over stay in the list for a day, the last 50 of them. What `gglib pull` fetches by itself "
-        "is not in it.",
-        answer=ref("Downloads"),
-        needs_library=True,
+        Description(
+            id="listDownloads",
+            method="GET",
+            path=DOWNLOADS,
+            group=GROUP,
+            summary="List the downloads of this server",
+            text="Those that are over stay in the list for a day, the last 50 of them. What `gglib pull` fetches by "
+            "itself is not in it.",
+            answer=answers.Downloads,
+            needs_library=True,
+        ),
     ),
     operation(
         start_download,
-        id="startDownload",
-        method="POST",
-        path=DOWNLOADS,
-        group=GROUP,
-        summary="Pull a model",
-        text="As `gglib pull --yes`: of several quantizations the one is taken that fits. Two run at once, others "
-        "wait. What is on its way already is answered, not begun twice; what was cancelled, cut off or killed goes on "
-        "where it ended. Where it fails later, `state` is `failed`, and `error` says why.",
-        body=NEW_DOWNLOAD,
-        status=202,
-        answer=ref("Download"),
-        has_location=True,
-        needs_library=True,
-        errors=(errors.NoSuchChoiceError, errors.UnsafeNameError, errors.QueueFullError),
+        Description(
+            id="startDownload",
+            method="POST",
+            path=DOWNLOADS,
+            group=GROUP,
+            summary="Pull a model",
+            text="As `gglib pull --yes`: of several quantizations the one is taken that fits. Two run at once, others "
+            "wait. What is on its way already is answered, not begun twice; what was cancelled, cut off or killed goes "
+            "on where it ended. Where it fails later, `state` is `failed`, and `error` says why.",
+            body=NewDownload,
+            status=202,
+            answer=answers.Download,
+            has_location=True,
+            needs_library=True,
+            errors=(errors.NoSuchChoiceError, errors.UnsafeNameError, errors.QueueFullError),
+        ),
     ),
     operation(
         show_download,
-        id="showDownload",
-        method="GET",
-        path=A_DOWNLOAD,
-        group=GROUP,
-        summary="Show how a download stands",
-        parameters=(_ID,),
-        answer=ref("Download"),
-        needs_library=True,
-        errors=(errors.DownloadNotFoundError,),
+        Description(
+            id="showDownload",
+            method="GET",
+            path=A_DOWNLOAD,
+            group=GROUP,
+            summary="Show how a download stands",
+            in_path=_ID,
+            answer=answers.Download,
+            needs_library=True,
+            errors=(errors.DownloadNotFoundError,),
+        ),
     ),
     operation(
         cancel_download,
-        id="cancelDownload",
-        method="DELETE",
-        path=A_DOWNLOAD,
-        group=GROUP,
-        summary="Cancel a download",
-        text="Answers when it has ended. What has come is kept. One that is over stays as it is.",
-        parameters=(_ID,),
-        answer=ref("Download"),
-        needs_library=True,
-        errors=(errors.DownloadNotFoundError,),
+        Description(
+            id="cancelDownload",
+            method="DELETE",
+            path=A_DOWNLOAD,
+            group=GROUP,
+            summary="Cancel a download",
+            text="Answers when it has ended. What has come is kept. One that is over stays as it is.",
+            in_path=_ID,
+            answer=answers.Download,
+            needs_library=True,
+            errors=(errors.DownloadNotFoundError,),
+        ),
     ),
     operation(
         follow_download,
-        id="followDownload",
-        method="GET",
-        path=THE_EVENTS,
-        group=GROUP,
-        summary="Follow a download",
-        text="Server-sent events: `data:` with a download, first as it stands, then after each change, at most five a "
-        "second; the last one has a final state, and the stream ends. Comments keep it alive in between. Who reads "
-        "slowly misses what was in between, never the end. A server that stops ends it with an error.",
-        parameters=(_ID,),
-        answer=ref("Download"),
-        media_type=EVENTS,
-        needs_library=True,
-        errors=(errors.DownloadNotFoundError,),
+        Description(
+            id="followDownload",
+            method="GET",
+            path=THE_EVENTS,
+            group=GROUP,
+            summary="Follow a download",
+            text="Server-sent events: `data:` with a download, first as it stands, then after each change, at most "
+            "five a second; the last one has a final state, and the stream ends. Comments keep it alive in between. A "
+            "slow reader misses what was in between, never the end. A server that stops ends it with an error.",
+            in_path=_ID,
+            answer=answers.Download,
+            media_type=EVENTS,
+            needs_library=True,
+            errors=(errors.DownloadNotFoundError,),
+        ),
     ),
 )

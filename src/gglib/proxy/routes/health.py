@@ -3,9 +3,10 @@
 from gglib.proxy.answer import Answer
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
+from gglib.proxy.routes.answers import Health
 
 
 async def show_health(request: ProxyRequest, answer: Answer, services: Services) -> None:
     """``GET /health``: 200, always."""
     del request, services
-    await answer.send_json({"status": "ok"})
+    await answer.send(Health())

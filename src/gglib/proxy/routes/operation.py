@@ -1,16 +1,17 @@
 """What one operation of the HTTP interface is: what it takes, what it answers, who may use it.
 
-Pure values. The dispatch, the strict reading of requests (``fields.py``), the OpenAPI document and its page are all
-made from these, so that none of them says what another does not.
+Pure values. The dispatch, the strict reading of requests, the OpenAPI document and its page are all made from these,
+so that none of them says what another does not.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
 
-from gglib.core.errors import GglibError, ShuttingDownError
+import msgspec
+
+from gglib.core.errors import ShuttingDownError
 from gglib.http.errors import BodyTooLargeError, RequestTimeoutError, TooManyBodiesError
 from gglib.proxy.errors import (
     BadRequestError,
@@ -19,11 +20,9 @@ from gglib.proxy.errors import (
     HostNotAllowedError,
     NoLibraryError,
     OriginNotAllowedError,
+    Shown,
     UnauthorizedError,
 )
-
-Schema = Mapping[str, Any]
-"""A JSON Schema (draft 2020-12, which OpenAPI 3.1 has), or a reference to one of ``schemas.SCHEMAS``."""
 
 JSON, EVENTS, HTML, TEXT = "application/json", "text/event-stream", "text/html; charset=utf-8", "text/plain"
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -41,24 +40,6 @@ class Access(Enum):
     """Programs of this machine, pages of this very server, and whoever showed a key: see ``trust.py``."""
 
 
-class Place(Enum):
-    """Where a parameter stands."""
-
-    PATH = "path"
-    QUERY = "query"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
-    """One parameter of a path or of a query."""
-
-    name: str
-    place: Place
-    schema: Schema
-    summary: str
-    is_required: bool = False
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
     """One operation."""
@@ -74,13 +55,15 @@ class Description:
     text: str = ""
     """What else there is to know."""
     access: Access = Access.TRUSTED
-    parameters: tuple[Parameter, ...] = ()
-    body: Schema | None = None
+    in_path: Mapping[str, str] = field(default_factory=dict)
+    """What each ``{name}`` of the path is."""
+    query: type[msgspec.Struct] | None = None
+    body: type[msgspec.Struct] | None = None
     status: int = 200
-    answer: Schema | None = None
-    """None: not JSON, or a shape that is somebody else's."""
+    answer: type | None = None
+    """None: not JSON, or the shape of another API."""
     media_type: str = JSON
-    errors: tuple[type[GglibError], ...] = ()
+    errors: tuple[type[Shown], ...] = ()
     """What it can fail with, beside what follows from the rest of this."""
     needs_library: bool = False
     takes_rest: bool = False
@@ -98,9 +81,9 @@ class Description:
         """Whether it has many paths."""
         return "{" in self.path
 
-    def all_errors(self) -> tuple[type[GglibError], ...]:
+    def all_errors(self) -> tuple[type[Shown], ...]:
         """Return everything that it can fail with."""
-        found = [*self.errors, *_ERRORS_OF_ALL]
+        found: list[type[Shown]] = [*self.errors, *_ERRORS_OF_ALL]
         if self.access is not Access.ANYBODY:
             found.append(UnauthorizedError)
         if self.access is Access.TRUSTED:
@@ -110,18 +93,6 @@ class Description:
         if self.body is not None:
             found += [BodyTooLargeError, ContentEncodingError, RequestTimeoutError, TooManyBodiesError]
         return tuple(dict.fromkeys(found))
-
-
-def path_parameter(name: str, summary: str) -> Parameter:
-    """Return a parameter of the path, a string."""
-    return Parameter(
-        name=name, place=Place.PATH, schema={"type": "string"}, summary=summary, is_required=True
-    )
-
-
-def query_parameter(name: str, summary: str, *, is_required: bool = False, **schema: object) -> Parameter:
-    """Return a parameter of the query."""
-    return Parameter(name=name, place=Place.QUERY, schema=schema, summary=summary, is_required=is_required)
 
 
 def _expression(path: str, *, takes_rest: bool) -> str:

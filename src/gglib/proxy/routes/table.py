@@ -11,13 +11,13 @@ from gglib.proxy.errors import (
 )
 from gglib.proxy.forward import forward
 from gglib.proxy.guards.deadly_bodies import EngineKillerError
-from gglib.proxy.routes import downloads, models, status
-from gglib.proxy.routes.dispatch import Handler, Operation, relayed
+from gglib.proxy.routes import answers, downloads, models, status
+from gglib.proxy.routes.dispatch import Handler, Operation
 from gglib.proxy.routes.health import show_health
 from gglib.proxy.routes.metrics import show_metrics
 from gglib.proxy.routes.openai import MODELS_PATH, list_models, show_model
-from gglib.proxy.routes.operation import TEXT, Access, path_parameter
-from gglib.proxy.routes.schemas import FORWARDED, ref
+from gglib.proxy.routes.operation import TEXT, Access, Description
+from gglib.proxy.routes.requests import Forwarded
 from gglib.proxy.routes.spelling import corrected
 from gglib.proxy.telemetry.metrics import OTHER
 
@@ -46,18 +46,20 @@ _FORWARDED_ERRORS = (
 
 def _forwarded(path: str, name: str, summary: str) -> Operation:
     """Return what the engine serves itself, each body naming its model; no other path ever reaches it."""
-    return relayed(
+    return Operation(
+        Description(
+            id=name,
+            method="POST",
+            path=path,
+            group=_OPENAI,
+            summary=summary,
+            text="Goes to the engine of the model byte for byte, and its answer comes back so: JSON, or events where "
+            "`stream` is true. The fields are llama.cpp's.",
+            access=Access.ADMITTED,
+            body=Forwarded,
+            errors=_FORWARDED_ERRORS,
+        ),
         forward,
-        id=name,
-        method="POST",
-        path=path,
-        group=_OPENAI,
-        summary=summary,
-        text="Goes to the engine of the model byte for byte, and its answer comes back so: JSON, or events where "
-        "`stream` is true. The fields are llama.cpp's.",
-        access=Access.ADMITTED,
-        body=FORWARDED,
-        errors=_FORWARDED_ERRORS,
     )
 
 
@@ -67,27 +69,31 @@ def _native(path: str, name: str, summary: str) -> Operation:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    relayed(
+    Operation(
+        Description(
+            id="listOpenAiModels",
+            method="GET",
+            path=MODELS_PATH,
+            group=_OPENAI,
+            summary="List the models, in OpenAI's shape",
+            access=Access.ADMITTED,
+            errors=(errors.CatalogError,),
+        ),
         list_models,
-        id="listOpenAiModels",
-        method="GET",
-        path=MODELS_PATH,
-        group=_OPENAI,
-        summary="List the models, in OpenAI's shape",
-        access=Access.ADMITTED,
-        errors=(errors.CatalogError,),
     ),
-    relayed(
+    Operation(
+        Description(
+            id="showOpenAiModel",
+            method="GET",
+            path=MODEL_ROUTE,
+            takes_rest=True,
+            group=_OPENAI,
+            summary="Show one model, in OpenAI's shape",
+            access=Access.ADMITTED,
+            in_path={"id": "Any of its names, percent-encoded."},
+            errors=(errors.ModelNotFoundError, errors.CatalogError),
+        ),
         show_model,
-        id="showOpenAiModel",
-        method="GET",
-        path=MODEL_ROUTE,
-        takes_rest=True,
-        group=_OPENAI,
-        summary="Show one model, in OpenAI's shape",
-        access=Access.ADMITTED,
-        parameters=(path_parameter("id", "Any of its names, percent-encoded."),),
-        errors=(errors.ModelNotFoundError, errors.CatalogError),
     ),
     _forwarded("/v1/chat/completions", "chat", "Chat, in OpenAI's dialect"),
     _forwarded("/v1/completions", "complete", "Go on with a text"),
@@ -102,25 +108,29 @@ OPERATIONS: tuple[Operation, ...] = (
     *models.OPERATIONS,
     *downloads.OPERATIONS,
     *status.OPERATIONS,
-    relayed(
+    Operation(
+        Description(
+            id="showHealth",
+            method="GET",
+            path="/health",
+            group=routes.GROUP,
+            summary="Say that the server answers",
+            access=Access.ANYBODY,
+            answer=answers.Health,
+        ),
         show_health,
-        id="showHealth",
-        method="GET",
-        path="/health",
-        group=routes.GROUP,
-        summary="Say that the server answers",
-        access=Access.ANYBODY,
-        answer=ref("Health"),
     ),
-    relayed(
+    Operation(
+        Description(
+            id="showMetrics",
+            method="GET",
+            path="/metrics",
+            group=routes.GROUP,
+            summary="Show what was counted, for Prometheus",
+            access=Access.ADMITTED,
+            media_type=TEXT,
+        ),
         show_metrics,
-        id="showMetrics",
-        method="GET",
-        path="/metrics",
-        group=routes.GROUP,
-        summary="Show what was counted, for Prometheus",
-        access=Access.ADMITTED,
-        media_type=TEXT,
     ),
     *routes.operations(lambda: (one.description for one in OPERATIONS)),
 )

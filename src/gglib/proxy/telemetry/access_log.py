@@ -18,7 +18,7 @@ log = logging.getLogger("gglib.access")
 
 HELD_LINES = 1_000
 """More are handed over without waiting: they are of a flood, and every one of them takes memory."""
-QUIET_PATHS = frozenset(("/health", "/api/status", "/metrics"))
+QUIET_PATHS = frozenset(("/health", "/gglib/status", "/metrics"))
 """What programs ask again and again; only what went wrong there is worth a line."""
 
 

@@ -52,7 +52,7 @@ def pass_through(head: RequestHead) -> str:
         # A key counts more than a name: a page that rebinds its name has none.
         (a_head(KEY, host=b"evil.example"), "in"),
         (a_head(KEY, host=b"host.docker.internal:8080"), "in"),
-        (a_head(b"x-api-key: alice-key", host=b"box", first=b"GET /api/status HTTP/1.1"), "in"),
+        (a_head(b"x-api-key: alice-key", host=b"box", first=b"GET /gglib/status HTTP/1.1"), "in"),
         (a_head(KEY, EVIL, host=b"box"), OriginNotAllowedError.__name__),
         (a_head(b"x-api-key: bob-key", host=b"evil.example"), HostNotAllowedError.__name__),
         (a_head(KEY, host=b"a b"), BadRequestError.__name__),

@@ -1,15 +1,19 @@
-"""What programs are shown of a model."""
+"""What programs are shown of models and downloads."""
 
-from gglib.core.model_json import model_json
+import msgspec
+import pytest
+
+from gglib.core import downloads
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.shown_source import pull_target
+from gglib.proxy.routes.answers import Download, Model
 
 SIGNED = "https://example.org/files/m.gguf?signature=secret#part"
 
 
 def shown(source: ModelSource) -> object:
     """Return the source of a model as it is shown."""
-    return model_json(ModelSummary(id=1, name="m", source=source), None)["source"]
+    return msgspec.to_builtins(Model.of(ModelSummary(id=1, name="m", source=source), None).source)
 
 
 def test_an_address_is_shown_without_its_query() -> None:
@@ -44,3 +48,17 @@ def test_what_to_pull_is_known_where_it_may_be_shown() -> None:
     assert target(ModelSource(origin="url", url=SIGNED)) is None
     assert target(ModelSource(origin="ollama", repo="ada/coder", file="a"), is_downloaded=False) is None
     assert target(ModelSource(origin="starter", file="a.gguf")) is None
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        ("https://h/m.gguf?Signature=hush", "https://h/m.gguf"),
+        ("https://h/m.gguf", "https://h/m.gguf"),
+        ("ada/tiny:Q4_K_M", "ada/tiny:Q4_K_M"),
+    ],
+)
+def test_the_target_of_a_download_is_shown_without_its_query(target: str, shown: str) -> None:
+    """A caller that may list downloads is not given another client's signature."""
+    download = downloads.Download(id="1", target=target, state=downloads.DownloadState.QUEUED, created_at=1)
+    assert Download.of(download).target == shown

@@ -1,0 +1,28 @@
+"""The JSON Schemas of what is asked for and answered, made from their types. Pure."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+_REFERENCES = "#/components/schemas/{name}"
+
+
+def ref(kind: type) -> dict[str, Any]:
+    """Return a reference to the schema of a type; any JSON object where it is ``dict``."""
+    return {"type": "object"} if kind is dict else {"$ref": _REFERENCES.format(name=kind.__name__)}
+
+
+def components(kinds: Iterable[type]) -> dict[str, Any]:
+    """Return the schemas of types and of all that is in them, by name.
+
+    An answer has every field that its type has, and no other; what msgspec says of that for structs alone is said of
+    dataclasses too.
+    """
+    named = sorted({kind for kind in kinds if kind is not dict}, key=lambda kind: kind.__name__)
+    _, found = msgspec.json.schema_components(named, ref_template=_REFERENCES)
+    structs = {kind.__name__ for kind in named if issubclass(kind, msgspec.Struct)}
+    for name, schema in found.items():
+        if schema.get("type") == "object" and name not in structs:
+            schema["additionalProperties"] = False
+    return found
