@@ -4,6 +4,7 @@
 #   make test                             everything that must hold; what CI runs
 #   make check                            its quick part: format, lint, types, import contracts, unit tests
 #   make bench [ARGS="--quick"]           gglib beside nginx and Caddy, measured; needs nginx, caddy and wrk
+#   make module-tables                    write the tables of modules into the packages' READMEs
 #   make lock                             refresh the pinned versions after a change in pyproject.toml
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS   ?=
 
-.PHONY: up test check format lint types contracts unit bench lock clean
+.PHONY: up test check format lint types contracts unit bench module-tables lock clean
 
 up: $(VENV)/.ready-to-run
 	@$(BIN)/gglib up $(ARGS)
@@ -39,6 +40,9 @@ unit: $(VENV)/.ready-to-test
 format: $(VENV)/.ready-to-test
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+module-tables: $(VENV)/.ready-to-test
+	@$(BIN)/python scripts/module_tables.py $(ARGS)
 
 bench: $(VENV)/.ready-to-test
 	@$(BIN)/python -m bench.proxies $(ARGS)
