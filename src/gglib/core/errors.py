@@ -9,6 +9,7 @@ import math
 from enum import Enum
 from pathlib import Path
 
+from gglib.core.load_progress import LoadProgress
 from gglib.core.typed import said
 
 
@@ -246,9 +247,10 @@ class ModelLoadingError(ModelRuntimeError):
     blame = Blame.GGLIB
     is_retryable = True
 
-    def __init__(self, model_name: str, retry_after_s: float) -> None:
+    def __init__(self, model_name: str, retry_after_s: float, progress: LoadProgress | None = None) -> None:
         self.model_name = model_name
         self.retry_after_s = retry_after_s
+        self.progress = progress
         super().__init__(
             f"Model '{model_name}' is still loading; try again in {max(1, math.ceil(retry_after_s))} s."
         )

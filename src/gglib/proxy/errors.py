@@ -192,6 +192,16 @@ class OriginNotAllowedError(errors.GglibError):
         )
 
 
+class NoEventsError(errors.GglibError):
+    """The runtime that the proxy was given says nothing of what happens."""
+
+    code = "not_offered"
+    blame = errors.Blame.CLIENT
+
+    def __init__(self) -> None:
+        super().__init__("This server says nothing of what happens: ask for its status.")
+
+
 class UnauthorizedError(errors.GglibError):
     """No key that is accepted, for whatever reason: the answer never says which."""
 
@@ -217,8 +227,8 @@ class Problem:
     type_: str
     param: str | None
     code: str | None
-    facts: tuple[tuple[str, int], ...] = ()
-    """Numbers that stand beside the rest, by name."""
+    facts: tuple[tuple[str, object], ...] = ()
+    """What stands beside the rest, by name."""
     advice: str = ""
     """The end of ``message``, where a dialect begins it with words of its own."""
 
@@ -263,6 +273,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.GglibError: (500, _INTERNAL_ERROR),
     # What programs may do with the models of this machine, and what a hub or a disk makes of it.
     NoLibraryError: (501, _INVALID_REQUEST),
+    NoEventsError: (501, _INVALID_REQUEST),
     errors.InvalidGgufError: (400, _INVALID_REQUEST),
     errors.ModelExistsError: (409, _INVALID_REQUEST),
     errors.DownloadNotFoundError: (404, _INVALID_REQUEST),
@@ -328,7 +339,9 @@ def describe(error: Exception) -> Problem:
         status, type_ = error.status, _SERVER_ERROR if error.status == 503 else _INVALID_REQUEST
     else:
         status, type_ = next(_TABLE[cls] for cls in type(error).__mro__ if cls in _TABLE)
-    return Problem(status, _headers(error, status), _message(error), type_, _param(error), error.code)
+    return Problem(
+        status, _headers(error, status), _message(error), type_, _param(error), error.code, _facts(error)
+    )
 
 
 def to_json(content: object) -> bytes:
@@ -357,6 +370,14 @@ def _message(error: Shown) -> str:
     if isinstance(error, errors.ModelLoadFailedError | errors.EngineDiedError) and error.log_tail:
         return "\n".join((str(error), *error.log_tail[-LOG_LINES_SHOWN:]))
     return str(error)
+
+
+def _facts(error: Shown) -> tuple[tuple[str, object], ...]:
+    if not isinstance(error, errors.ModelLoadingError) or error.progress is None:
+        return ()
+    progress = error.progress
+    shown = {"state": progress.state, "progress": progress.share, "eta_seconds": progress.eta_s}
+    return (("loading", shown),)
 
 
 def _param(error: Shown) -> str | None:

@@ -22,7 +22,6 @@ from gglib.core.defaults import DRAIN_S, HEARTBEAT_S, MAX_WAIT_S
 from gglib.core.errors import (
     EngineDiedError,
     GglibError,
-    ModelLoadFailedError,
     ModelLoadingError,
     ModelStoppedError,
     ShuttingDownError,
@@ -30,12 +29,14 @@ from gglib.core.errors import (
     UpstreamError,
     UpstreamStalledError,
 )
+from gglib.core.load_progress import LoadProgress
 from gglib.core.memory_state import MemoryState
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.names import not_found
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, ResidentStatus, RuntimeStatus, WaitingStatus
 from gglib.core.slots import DEFAULT_SLOTS
 from gglib.runtime.engines.base import Engine, SlotsFor
+from gglib.runtime.events import EventHub, EventReader, Subscription
 from gglib.runtime.lease import Admission
 from gglib.runtime.local.engine_run import EngineLife
 from gglib.runtime.local.launch import LaunchConfig
@@ -66,7 +67,7 @@ from gglib.runtime.scheduler.events import (
 from gglib.runtime.scheduler.load_times import LoadTimes
 from gglib.runtime.scheduler.scheduler import DEFAULT_MAX_WAIT_S, DEFAULT_QUEUE_LIMIT, Scheduler
 from gglib.runtime.scheduler.state import Resident, ResidentState
-from gglib.runtime.scheduler.swap_history import SwapJournal, sentence
+from gglib.runtime.scheduler.swap_history import SwapJournal, reason_of, sentence
 from gglib.runtime.shown_errors import shown_before_launch
 
 logger = logging.getLogger("gglib.runtime")
@@ -141,6 +142,7 @@ class EngineManager(ModelRuntimePort):
         )
         self._tickets = itertools.count(1)
         self._journal = SwapJournal()
+        self._event_hub = EventHub()
         self._answers: dict[int, asyncio.Future[RunningTarget]] = {}
         self._granted: dict[int, EngineLife] = {}
         self._lives: dict[int, EngineLife] = {}
@@ -150,6 +152,7 @@ class EngineManager(ModelRuntimePort):
         self._is_unused = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._load_times = LoadTimes()
+        self._event_reader = EventReader(self._load_times.expected_s)
         self._used: set[int] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -245,11 +248,15 @@ class EngineManager(ModelRuntimePort):
                 WaitingStatus(model_name=name, waiting=len(waits), longest_wait_s=max(waits))
                 for name, waits in waiting.items()
             ),
-            failed=tuple((f.spec.model_name, _reason(f.error)) for f in self._scheduler.failures),
+            failed=tuple((f.spec.model_name, reason_of(f.error)) for f in self._scheduler.failures),
             last_swap=self._journal.last(now),
             swaps=self._journal.swap_counts,
             loads=self._journal.load_counts,
         )
+
+    def subscribe(self) -> Subscription:
+        """Return what happens from now on, for a ``with`` block."""
+        return self._event_hub.subscribe()
 
     # --- one request ---
 
@@ -362,7 +369,7 @@ class EngineManager(ModelRuntimePort):
                 "request %s stopped waiting for '%s' after %.1f s", request.request_id or "-", name, limit_s
             )
             self._tell(WaitEnded(request.ticket))
-            raise ModelLoadingError(name, self._retry_after_s(request.spec))
+            raise ModelLoadingError(name, self._retry_after_s(request.spec), self._progress(request.spec))
 
     async def _explained(self, error: UpstreamError, life: EngineLife) -> GglibError:
         """Return why an engine broke off, where it is known or will be in a moment; else what was seen of it."""
@@ -377,12 +384,21 @@ class EngineManager(ModelRuntimePort):
         return error
 
     def _retry_after_s(self, spec: ModelLaunchSpec) -> float:
+        passed_s = self._loading_for_s(spec)
+        return self._load_times.retry_after_s(spec, passed_s=0.0 if passed_s is None else passed_s)
+
+    def _progress(self, spec: ModelLaunchSpec) -> LoadProgress:
+        passed_s = self._loading_for_s(spec)
+        return LoadProgress(passed_s=passed_s, expected_s=self._load_times.expected_s(spec))
+
+    def _loading_for_s(self, spec: ModelLaunchSpec) -> float | None:
+        """Return for how long a load of the model has gone on; None while none has begun."""
         starts = [
             self._lives[resident.generation].started_at
             for resident in self._scheduler.residents
             if resident.spec.model_id == spec.model_id and resident.state is ResidentState.LOADING
         ]
-        return self._load_times.retry_after_s(spec, passed_s=self._now() - min(starts, default=self._now()))
+        return self._now() - min(starts) if starts else None
 
     # --- events and effects ---
 
@@ -408,10 +424,13 @@ class EngineManager(ModelRuntimePort):
         if isinstance(event, Died) and (life := self._lives.get(event.generation)) is not None:
             life.is_lone_death = self._held_by(event.generation) == 1 and not life.has_changed_file
         effects = self._scheduler.handle(event, now)
-        for swap in self._journal.note(event, effects, now):
+        swaps = self._journal.note(event, effects, now)
+        for swap in swaps:
             logger.info("%s", sentence(swap))
         for effect in effects:
             self._carry_out(effect)
+        for happened in self._event_reader.read(event, effects, swaps, now):
+            self._event_hub.publish(happened)
 
     def _held_by(self, generation: int) -> int:
         """Return how many requests are in flight on a launch."""
@@ -552,7 +571,3 @@ def _context(
     """Return how much context a request needs, and with how much to launch for it."""
     wish = ContextWish(requested=requested, model_setting=model_setting, default=default, trained=trained)
     return wish.needed, wish.at_launch
-
-
-def _reason(error: GglibError) -> str:
-    return error.reason if isinstance(error, ModelLoadFailedError) else str(error)

@@ -5,20 +5,22 @@ from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSummary, RunningT
 from gglib.core.ports.catalog import EditModel, ModelCatalogPort, ModelStorePort
 from gglib.core.ports.hub import ModelHubPort, TellFetched
 from gglib.core.ports.library import ModelLibraryPort, RemovedModel
-from gglib.core.ports.runtime import (
+from gglib.core.ports.runtime import ModelRuntimePort
+from gglib.core.ports.versions import VersionStorePort
+from gglib.core.runtime_events import EventSubscription, RuntimeEvent
+from gglib.core.runtime_status import (
     LoadCount,
-    ModelRuntimePort,
     ResidentStatus,
     RuntimeStatus,
     SwapCount,
     SwapStatus,
     WaitingStatus,
 )
-from gglib.core.ports.versions import VersionStorePort
 
 __all__ = [
     "CatalogError",
     "EditModel",
+    "EventSubscription",
     "LoadCount",
     "ModelCatalogPort",
     "ModelEdit",
@@ -32,6 +34,7 @@ __all__ = [
     "RemovedModel",
     "ResidentStatus",
     "RunningTarget",
+    "RuntimeEvent",
     "RuntimeStatus",
     "SwapCount",
     "SwapStatus",

@@ -18,7 +18,18 @@ from gglib.core.gguf_names import FileKind
 from gglib.core.hub import Gate, HubFile
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.ports import library
-from gglib.core.ports.runtime import (
+from gglib.core.pull_source import shown_target
+from gglib.core.runtime_events import (
+    ModelGone,
+    ModelLoadFailed,
+    ModelLoading,
+    ModelReady,
+    ModelStopping,
+    RequestQueued,
+    RuntimeEvent,
+    SwapOver,
+)
+from gglib.core.runtime_status import (
     LoadCount,
     ResidentStatus,
     RuntimeStatus,
@@ -26,7 +37,6 @@ from gglib.core.ports.runtime import (
     SwapStatus,
     WaitingStatus,
 )
-from gglib.core.pull_source import shown_target
 from gglib.core.shown_source import shown_url
 
 Bytes = Annotated[int, Meta(ge=0)]
@@ -526,3 +536,15 @@ class Stopped:
     """What was unloaded."""
 
     stopped: Annotated[tuple[str, ...], Meta(description="The names of what was in memory.")]
+
+
+EVENT_NAMES: dict[type[RuntimeEvent], str] = {
+    ModelLoading: "loading",
+    ModelReady: "ready",
+    ModelLoadFailed: "load_failed",
+    ModelStopping: "stopping",
+    ModelGone: "gone",
+    RequestQueued: "queued",
+    SwapOver: "swap",
+}
+"""The name of each event in ``GET /gglib/events``."""

@@ -11,7 +11,7 @@ from gglib.proxy.errors import (
 )
 from gglib.proxy.forward import forward
 from gglib.proxy.guards.deadly_bodies import EngineKillerError
-from gglib.proxy.routes import answers, downloads, models, status
+from gglib.proxy.routes import answers, downloads, events, models, status
 from gglib.proxy.routes.dispatch import Handler, Operation
 from gglib.proxy.routes.health import show_health
 from gglib.proxy.routes.metrics import show_metrics
@@ -108,6 +108,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *models.OPERATIONS,
     *downloads.OPERATIONS,
     *status.OPERATIONS,
+    *events.OPERATIONS,
     Operation(
         Description(
             id="showHealth",

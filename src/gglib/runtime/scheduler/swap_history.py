@@ -119,7 +119,7 @@ class SwapJournal:
                 self._arrive(effect, departed, now)
                 departed = None
         if departed is not None:
-            self._count_swap(_reason_word(departed))
+            self._count_swap(reason_word(departed.leaving.reason))
             swaps.append(_only_left(departed))
         return swaps
 
@@ -176,7 +176,7 @@ class SwapJournal:
 
     def _count_arrival(self, arrival: _Arrival, outcome: str, now: float) -> None:
         self._count_load(arrival, outcome, now)
-        self._count_swap("room" if arrival.after is None else _reason_word(arrival.after))
+        self._count_swap("room" if arrival.after is None else reason_word(arrival.after.leaving.reason))
 
     def _count_load(self, arrival: _Arrival, outcome: str, now: float) -> None:
         key = (arrival.model_name, outcome)
@@ -220,7 +220,7 @@ def _arrived(arrival: _Arrival, now: float, error: GglibError | None) -> SwapSta
         stop_s=0.0 if after is None else after.gone_at - after.stopped_at,
         load_s=now - arrival.at,
         total_s=now - min(began_at, turn_at),
-        error=None if error is None else _reason(error),
+        error=None if error is None else reason_of(error),
     )
 
 
@@ -256,9 +256,11 @@ _WHY = {
 }
 
 
-def _reason_word(departure: _Departure) -> str:
-    return departure.leaving.reason.value.replace(" ", "_")
+def reason_word(reason: StopReason) -> str:
+    """Return a reason as counts and events name it."""
+    return reason.value.replace(" ", "_")
 
 
-def _reason(error: GglibError) -> str:
+def reason_of(error: GglibError) -> str:
+    """Return why a load failed, without the name of the model."""
     return error.reason if isinstance(error, ModelLoadFailedError) else str(error)

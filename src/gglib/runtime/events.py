@@ -1,0 +1,154 @@
+"""Runtime events: read off the scheduler's events and effects, and handed to any number of subscribers."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from gglib.core.models import ModelLaunchSpec
+from gglib.core.runtime_events import (
+    EventsLost,
+    ModelGone,
+    ModelLoadFailed,
+    ModelLoading,
+    ModelReady,
+    ModelStopping,
+    RequestQueued,
+    RuntimeEvent,
+    SwapOver,
+)
+from gglib.core.runtime_status import SwapStatus
+from gglib.runtime.scheduler.events import (
+    BecameReady,
+    Died,
+    Effect,
+    Event,
+    Exited,
+    Grant,
+    Launch,
+    LoadFailed,
+    Refuse,
+    Requested,
+    Stop,
+)
+from gglib.runtime.scheduler.swap_history import reason_of, reason_word
+
+MOST_WAITING = 256
+"""Events that wait for a slow subscriber; beyond, they are dropped, and ``EventsLost`` stands in their place."""
+
+
+@dataclass(slots=True)
+class _Launched:
+    spec: ModelLaunchSpec
+    began_s: float
+    died: str | None = None
+
+
+class EventReader:
+    """Turns each step of the scheduler into runtime events. Pure: ``now`` is an argument."""
+
+    def __init__(self, expected_s: Callable[[ModelLaunchSpec], float]) -> None:
+        self._expected_s = expected_s
+        self._launched: dict[int, _Launched] = {}
+
+    def read(
+        self, event: Event, effects: Sequence[Effect], swaps: Sequence[SwapStatus], now: float
+    ) -> Iterator[RuntimeEvent]:
+        """Return what has happened with one event and its effects, and with the swaps that it completed."""
+        yield from self._of_event(event, now)
+        if isinstance(event, Requested) and not any(isinstance(one, Grant | Refuse) for one in effects):
+            yield RequestQueued(model_name=event.spec.model_name, request_id=event.request_id)
+        for effect in effects:
+            yield from self._of_effect(effect, now)
+        for swap in swaps:
+            yield SwapOver(swap=swap)
+
+    def _of_event(self, event: Event, now: float) -> Iterator[RuntimeEvent]:
+        match event:
+            case BecameReady(generation) if (known := self._launched.get(generation)) is not None:
+                id_, name = known.spec.model_id, known.spec.model_name
+                yield ModelReady(model_id=id_, model_name=name, load_s=now - known.began_s)
+            case LoadFailed(generation, error) if (known := self._launched.get(generation)) is not None:
+                id_, name = known.spec.model_id, known.spec.model_name
+                yield ModelLoadFailed(model_id=id_, model_name=name, reason=reason_of(error))
+            case Died(generation, reason) if (known := self._launched.get(generation)) is not None:
+                known.died = reason
+            case Exited(generation) if (known := self._launched.pop(generation, None)) is not None:
+                yield ModelGone(
+                    model_id=known.spec.model_id, model_name=known.spec.model_name, died=known.died
+                )
+            case _:
+                pass
+
+    def _of_effect(self, effect: Effect, now: float) -> Iterator[RuntimeEvent]:
+        match effect:
+            case Launch(generation, spec, context):
+                self._launched[generation] = _Launched(spec, now)
+                yield ModelLoading(
+                    model_id=spec.model_id,
+                    model_name=spec.model_name,
+                    effective_ctx=context,
+                    expected_s=self._expected_s(spec),
+                )
+            case Stop(generation, leaving) if leaving is not None and generation in self._launched:
+                spec = self._launched[generation].spec
+                yield ModelStopping(
+                    model_id=spec.model_id, model_name=spec.model_name, reason=reason_word(leaving.reason)
+                )
+            case _:
+                pass
+
+
+class Subscription:
+    """The events for one subscriber. The runtime never waits for it."""
+
+    def __init__(self, among: "set[Subscription]") -> None:
+        self._among = among
+        self._waiting: deque[RuntimeEvent] = deque()
+        self._has_come = asyncio.Event()
+
+    def __enter__(self) -> Self:
+        self._among.add(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._among.discard(self)
+
+    def put(self, event: RuntimeEvent) -> None:
+        """Add an event, or note that events are lost."""
+        if len(self._waiting) >= MOST_WAITING:
+            self._waiting.clear()
+            event = EventsLost()
+        self._waiting.append(event)
+        self._has_come.set()
+
+    async def next(self, timeout_s: float) -> RuntimeEvent | None:
+        """Return the next event, or None where none comes in time. A cancelled call loses nothing."""
+        if not self._waiting:
+            self._has_come.clear()
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._has_come.wait()
+            except TimeoutError:
+                return None
+        return self._waiting.popleft()
+
+
+class EventHub:
+    """Hands events to subscribers."""
+
+    def __init__(self) -> None:
+        self._subscriptions: set[Subscription] = set()
+
+    def subscribe(self) -> Subscription:
+        """Return a subscription, which begins with its ``with`` block."""
+        return Subscription(self._subscriptions)
+
+    def publish(self, event: RuntimeEvent) -> None:
+        """Hand an event to every subscriber."""
+        for subscription in self._subscriptions:
+            subscription.put(event)
