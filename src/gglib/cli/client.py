@@ -46,6 +46,13 @@ def streamed(server: Endpoint, path: str, body: object) -> Iterator[Iterator[byt
         yield _lines(server.url, response)
 
 
+@contextmanager
+def followed(server: Endpoint, path: str) -> Iterator[Iterator[bytes]]:
+    """Yield the lines of an event stream as they arrive; leaving the block ends the request."""
+    with _response(server, "GET", path, None, CHAT_S) as response:
+        yield _lines(server.url, response)
+
+
 def _lines(url: str, response: http.client.HTTPResponse) -> Iterator[bytes]:
     while True:
         with _translated(url):

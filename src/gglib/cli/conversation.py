@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from gglib.core.errors import UpstreamError
+from gglib.http.sse import read_events
 
 CHAT_PATH = "/v1/chat/completions"
 
@@ -49,13 +50,10 @@ def pieces_of(lines: Iterable[bytes]) -> Iterator[Piece]:
 
     Raises ``UpstreamError`` when the stream carries an error, or ends before the answer did.
     """
-    for line in lines:
-        if not line.startswith(b"data:"):
-            continue  # a comment that keeps the stream open, or the blank line after an event
-        data = line.removeprefix(b"data:").strip()
-        if data == b"[DONE]":
+    for event in read_events(lines):
+        if event.data == b"[DONE]":
             return
-        yield from _pieces_of_event(data)
+        yield from _pieces_of_event(event.data)
     raise UpstreamError("The answer broke off before its end.")
 
 

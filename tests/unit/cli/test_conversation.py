@@ -20,10 +20,15 @@ FAILED = (
 )
 
 
+def ended(lines: list[bytes]) -> list[bytes]:
+    """Return lines with the blank one that ends an event behind each."""
+    return [line for one in lines for line in (one, b"\n")]
+
+
 def test_a_stream_is_its_pieces_of_text() -> None:
     """Comments, blank lines, roles and usage are no text; thoughts are marked."""
     lines = [b":\n", b"\n", THOUGHT, b"\n", ONE, b"\n", TWO, USAGE, DONE]
-    assert list(pieces_of(lines)) == [Piece("hm", is_thought=True), Piece("one "), Piece("two")]
+    assert list(pieces_of(ended(lines))) == [Piece("hm", is_thought=True), Piece("one "), Piece("two")]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +43,7 @@ def test_a_stream_is_its_pieces_of_text() -> None:
 )
 def test_an_answer_without_its_end_is_an_error_after_what_came(lines: list[bytes], sentence: str) -> None:
     """What arrived is handed on, then the reason is raised; an answer is never taken for whole that is not."""
-    pieces = pieces_of(lines)
+    pieces = pieces_of(ended(lines))
     if lines:
         assert next(pieces) == Piece("one ")
     with pytest.raises(UpstreamError) as raised:

@@ -1,31 +1,30 @@
 """``gglib ps``: what runs now."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from gglib.cli.context import Options
 
-_NOTHING: dict[str, Any] = {
-    "residents": [],
-    "waiting": [],
-    "failed": [],
-    "last_swap": None,
-    "swaps": [],
-    "loads": [],
-}
-
 
 @click.command("ps")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.option("--watch", "is_watching", is_flag=True, help="Follow what happens until Ctrl-C.")
 @click.pass_obj
-def command(options: Options, *, as_json: bool) -> None:
-    """Show the models in memory, who waits for one, and the last swap."""
-    from gglib.cli.instance import NOTHING_RUNS, find_instance, status_of
-    from gglib.cli.views import render
+def command(options: Options, *, as_json: bool, is_watching: bool) -> None:
+    """Show the models in memory, waiting requests, and the last swap."""
+    from gglib.cli.instance import NOTHING_RUNS, find_instance, require_endpoint, status_of
+    from gglib.cli.views import render, running
 
+    if is_watching:
+        from gglib.cli.watch import watch
+
+        endpoint = require_endpoint(options.settings())
+        watch(endpoint, f"gglib at {endpoint.url}", as_json=as_json)
+        return
     instance = find_instance(options.settings())
-    status = _NOTHING
+    status = running.NOTHING
     if instance is not None and instance.endpoint is not None:
         status = status_of(instance.endpoint)
     if as_json:
@@ -38,12 +37,12 @@ def command(options: Options, *, as_json: bool) -> None:
         _show(status)
 
 
-def _show(status: dict[str, Any]) -> None:
+def _show(status: Mapping[str, Any]) -> None:
     from gglib.cli.views import render, running
 
     if status["residents"]:
         render.show_table(*running.resident_table(status), folded=(running.MODEL,))
     else:
-        click.echo("No model is in memory; the next request brings one in.")
+        click.echo(running.EMPTY)
     for line in running.sentences(status):
         render.show_line(line)

@@ -13,6 +13,8 @@ Status = Mapping[str, Any]
 
 MODEL = "MODEL"
 TTL = "TTL"
+EMPTY = "No model is in memory; the next request brings one in."
+NOTHING: Status = {"residents": [], "waiting": [], "failed": [], "last_swap": None, "swaps": [], "loads": []}
 
 
 def resident_table(status: Status) -> tuple[list[str], list[list[str]]]:
@@ -103,3 +105,42 @@ def _times_of(swap: Status) -> str:
     leaving = () if swap["from_model"] is None else ("drain", "stop")
     keys = leaving if swap["to_model"] is None else ("waited", *leaving, "load")
     return ", ".join(f"{key} {render.seconds(swap[f'{key}_s'])}" for key in (*keys, "total"))
+
+
+def aged(status: Status, seconds: float) -> Status:
+    """Return what a status says so many seconds later, when nothing has happened since."""
+
+    def later(values: Status, *names: str) -> dict[str, Any]:
+        return {
+            **values,
+            **{name: values[name] + seconds for name in names if values.get(name) is not None},
+        }
+
+    swap = status.get("last_swap")
+    return {
+        **status,
+        "residents": [later(one, "uptime_s", "loading_for_s") for one in status["residents"]],
+        "waiting": [later(one, "longest_wait_s") for one in status["waiting"]],
+        "last_swap": None if swap is None else later(swap, "ago_s"),
+    }
+
+
+def event_line(name: str, data: Status) -> str | None:
+    """Return an event as a line; None for what other lines say already."""
+    model = f"'{data.get('model_name')}'"
+    match name:
+        case "loading":
+            line = f"Loading {model}, about {render.span(max(1, round(data['expected_s'])))}"
+        case "ready":
+            line = f"{model} is ready after {render.seconds(data['load_s'])}"
+        case "load_failed":
+            line = f"{model} failed to load: {data['reason']}"
+        case "stopping":
+            line = f"Stopping {model}: {data['reason'].replace('_', ' ')}"
+        case "gone":
+            line = f"{model} is gone" + (f": {data['died']}" if data["died"] else "")
+        case "queued":
+            line = f"A request waits for {model}"
+        case _:
+            return None
+    return line

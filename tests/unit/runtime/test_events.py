@@ -1,0 +1,88 @@
+"""Runtime events, read off a scheduler's steps, and what subscribers get of them."""
+
+import asyncio
+from pathlib import Path
+
+from gglib.core.models import ModelLaunchSpec
+from gglib.core.runtime_events import (
+    EventsLost,
+    ModelGone,
+    ModelLoading,
+    ModelReady,
+    ModelStopping,
+    RequestQueued,
+    RuntimeEvent,
+    SwapOver,
+)
+from gglib.runtime.events import MOST_WAITING, EventHub, EventReader
+from gglib.runtime.scheduler.events import BecameReady, Died, Event, Exited, Left, Requested
+from gglib.runtime.scheduler.scheduler import Scheduler
+from gglib.runtime.scheduler.swap_history import SwapJournal
+
+A = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/a.gguf"))
+B = ModelLaunchSpec(model_id=2, model_name="b", path=Path("/b.gguf"))
+
+
+def lived(*story: tuple[float, Event]) -> list[RuntimeEvent]:
+    """Return every event of a story but the swaps, whose form is the swap history's."""
+    scheduler, journal, reader = Scheduler(max_wait_s=15), SwapJournal(), EventReader(lambda _: 3.0)
+    events: list[RuntimeEvent] = []
+    for now, event in story:
+        effects = scheduler.handle(event, now)
+        events += reader.read(event, effects, journal.note(event, effects, now), now)
+    return [one for one in events if not isinstance(one, SwapOver)]
+
+
+def ask(ticket: int, spec: ModelLaunchSpec) -> Requested:
+    """Return a request whose id tells its ticket."""
+    return Requested(ticket, spec, 8192, 8192, f"req-{ticket}")
+
+
+def test_a_swap_is_told_step_by_step() -> None:
+    """The request that waits, the model that leaves and why, the one that comes and how long that took."""
+    events = lived(
+        (0, ask(1, A)),
+        (2, BecameReady(1)),
+        (3, Left(1)),
+        (30, ask(2, B)),
+        (31, Exited(1)),
+        (35, BecameReady(2)),
+    )
+    assert events == [
+        RequestQueued(model_name="a", request_id="req-1"),
+        ModelLoading(model_id=1, model_name="a", effective_ctx=8192, expected_s=3.0),
+        ModelReady(model_id=1, model_name="a", load_s=2),
+        RequestQueued(model_name="b", request_id="req-2"),
+        ModelStopping(model_id=1, model_name="a", reason="idle"),
+        ModelGone(model_id=1, model_name="a", died=None),
+        ModelLoading(model_id=2, model_name="b", effective_ctx=8192, expected_s=3.0),
+        ModelReady(model_id=2, model_name="b", load_s=4),
+    ]
+
+
+def test_a_death_says_why() -> None:
+    """With the end of what is left of the engine."""
+    events = lived(
+        (0, ask(1, A)), (2, BecameReady(1)), (3, Left(1)), (4, Died(1, "signal 9")), (5, Exited(1))
+    )
+    assert events[-1] == ModelGone(model_id=1, model_name="a", died="signal 9")
+
+
+def test_a_slow_subscriber_is_told_that_events_are_lost() -> None:
+    """It holds up nobody, and what comes after the gap is whole; one that has ended gets nothing."""
+
+    async def main() -> None:
+        hub = EventHub()
+        gone = ModelGone(model_id=1, model_name="a", died=None)
+        with hub.subscribe() as slow, hub.subscribe() as quick:
+            for _ in range(MOST_WAITING + 1):
+                hub.publish(gone)
+                assert await quick.next(0) == gone
+            assert await slow.next(0) == EventsLost()
+            assert await slow.next(0) is None
+            hub.publish(gone)
+            assert await slow.next(1) == gone
+        hub.publish(gone)
+        assert await slow.next(0) is None
+
+    asyncio.run(main())
