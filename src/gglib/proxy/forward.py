@@ -19,7 +19,7 @@ from gglib.core.errors import CatalogError, EngineDiedError, UnreachableError, U
 from gglib.core.models import ModelSummary, RunningTarget
 from gglib.core.names import not_found
 from gglib.http.client.connection import UpstreamConnection
-from gglib.http.client.pool import UpstreamExchange, UpstreamRequest
+from gglib.http.client.pool import UpstreamRequest
 from gglib.http.errors import TransportError
 from gglib.http.headers import is_encoded, is_json_within
 from gglib.proxy.answer import Answer
@@ -119,7 +119,9 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
     wait_s = options.max_wait_s
     if request.preferred_wait_s is not None:
         wait_s = min(request.preferred_wait_s, wait_s)
-    upstream_request = UpstreamRequest(request.target, request.upstream_lines, request.id, body)
+    upstream_request = UpstreamRequest(
+        request.target, request.upstream_lines, request.id, body, options.first_byte_s, options.chunk_gap_s
+    )
     own_lines = answer.extra_lines
     asked_s = monotonic()
     for pause_s in PAUSES_S:
@@ -130,11 +132,10 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
                 request.running, request.waited_s = target, monotonic() - asked_s
                 answer.extra_lines = own_lines + _context_line(target.effective_ctx)
                 lane = services.lanes.of(target)
-                if lane.is_reserved:
+                while (entry := lane.enter()) is None:
                     await lane.opened()
-                entry = lane.enter()
                 try:
-                    async with _post(target, upstream_request, services) as upstream:
+                    async with services.pool.post(target, upstream_request) as upstream:
                         await _relay(upstream, answer, heartbeat)
                 except TransportError as error:
                     raise upstream_error(error, target.model_name) from error
@@ -192,7 +193,7 @@ async def _send_alone(  # noqa: PLR0913 - what an exchange is made of
     if heartbeat is not None:
         heartbeat.start()
     try:
-        async with lane.alone(limit_s), _post(target, upstream_request, services) as upstream:
+        async with lane.alone(limit_s), services.pool.post(target, upstream_request) as upstream:
             await _relay(upstream, answer, heartbeat)
     except NotAloneError:
         if heartbeat is not None:
@@ -200,13 +201,6 @@ async def _send_alone(  # noqa: PLR0913 - what an exchange is made of
         raise refusal from None
     except TransportError as error:
         raise upstream_error(error, target.model_name) from error
-
-
-def _post(target: RunningTarget, upstream_request: UpstreamRequest, services: Services) -> UpstreamExchange:
-    options = services.options
-    return services.pool.post(
-        target, upstream_request, first_byte_s=options.first_byte_s, chunk_gap_s=options.chunk_gap_s
-    )
 
 
 async def _relay(upstream: UpstreamConnection, answer: Answer, heartbeat: Heartbeat | None) -> None:

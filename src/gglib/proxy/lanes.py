@@ -40,11 +40,6 @@ class Lane:
         """Whether nothing goes on, and nothing waits."""
         return not (self._in_flight or self._turns or self._waiting)
 
-    @property
-    def is_reserved(self) -> bool:
-        """Whether an exchange is alone, or waits to be: then nothing may enter."""
-        return bool(self._turns)
-
     async def opened(self) -> None:
         """Return when nothing is reserved."""
         while self._turns:
@@ -55,8 +50,10 @@ class Lane:
             finally:
                 self._waiting.discard(waiter)
 
-    def enter(self) -> int:
-        """Count an exchange that begins; the number is for ``had_company``."""
+    def enter(self) -> int | None:
+        """Count an exchange that begins; the number is for ``had_company``. None, and no count, while it is reserved."""
+        if self._turns:
+            return None
         self._in_flight += 1
         self._begun += 1
         return self._begun if self._in_flight == 1 else 0

@@ -343,6 +343,7 @@ class World:
             else:
                 self._obey(effect)
         self._note_fulfilled_wishes()
+        self._note_outdated()
         return refused
 
     def _note_fulfilled_wishes(self) -> None:
@@ -356,6 +357,23 @@ class World:
                 and self._serves(resident.generation, wished.request, wished.since)
             ):
                 del self.wished[resident.spec.model_id]
+
+    def _note_outdated(self) -> None:
+        """Note what drains because a newer version of its model was asked for: it takes no requests any more.
+
+        That is how the scheduler learns of an update that was not noticed; it lasts when the waiter leaves.
+        """
+        for resident in self.scheduler.residents:
+            process, leaving = self.processes[resident.generation], resident.leaving
+            if process.state == "ready" and leaving is not None and leaving.reason is StopReason.UPDATED:
+                if not process.is_suspect:
+                    assert any(
+                        self._is_overdue(ticket)
+                        and request.spec.model_id == process.spec.model_id
+                        and request.spec.path != process.spec.path
+                        for ticket, request in self.waiting.items()
+                    ), "4: a version gave way although no request for another one was overdue"
+                process.is_suspect = True
 
     def _obey(self, effect: Effect) -> None:
         match effect:

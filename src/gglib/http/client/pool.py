@@ -35,37 +35,41 @@ class UpstreamRequest:
     """The headers that pass, each a whole line; those of this connection are added."""
     request_id: str
     body: bytes = field(repr=False)
+    first_byte_s: float = 0
+    """How long the server may keep silent before its answer begins, and how long it may take no connection because its
+    backlog is full. 0 is no limit."""
+    chunk_gap_s: float = 0
+    """How long it may keep silent in the middle of the answer. 0 is no limit."""
 
 
 class UpstreamExchange:
     """One request and its answer, for a block, which is given the connection when the answer's head has come."""
 
-    __slots__ = ("_connection", "_pool", "_request", "_silence", "_target")
+    __slots__ = ("_connection", "_pool", "_request", "_target")
 
-    def __init__(
-        self, pool: "UpstreamPool", target: Origin, request: UpstreamRequest, silence: Silence
-    ) -> None:
+    def __init__(self, pool: "UpstreamPool", target: Origin, request: UpstreamRequest) -> None:
         self._pool = pool
         self._target = target
         self._request = request
-        self._silence = silence
 
     async def __aenter__(self) -> UpstreamConnection:
         pool, target, request = self._pool, self._target, self._request
-        connection = pool.take_idle(target) or await pool.connect(target, limit_s=self._silence.first_byte_s)
+        connection = pool.take_idle(target) or await pool.connect(target, limit_s=request.first_byte_s)
         self._connection = connection
+        silence = Silence(request.first_byte_s, request.chunk_gap_s)
+        body = request.body
         try:
             head = b"POST %b HTTP/1.1\r\n%b%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (
                 request.path,
                 connection.own_lines,
                 request.header_lines,
                 request.request_id.encode(),
-                len(request.body),
+                len(body),
             )
-            if len(request.body) <= SMALL_BODY_BYTES:
-                connection.send_small(head + request.body, self._silence)
+            if len(body) <= SMALL_BODY_BYTES:
+                connection.send_small(head + body, silence)
             else:
-                await connection.send(head, request.body, self._silence)
+                await connection.send(head, body, silence)
             await connection.read_head()
         except BaseException:
             pool.give_back(target, connection)
@@ -95,24 +99,14 @@ class UpstreamPool:
         """How many connections there are, idle or not."""
         return len(self._connections)
 
-    def post(
-        self,
-        target: Origin,
-        request: UpstreamRequest,
-        *,
-        first_byte_s: float = 0,
-        chunk_gap_s: float = 0,
-    ) -> UpstreamExchange:
+    def post(self, target: Origin, request: UpstreamRequest) -> UpstreamExchange:
         """Send ``request`` and hold the answer for a block; the connection is closed at once when it ends early.
 
-        ``first_byte_s`` is how long the target may keep silent before its answer begins, and how long it may take no
-        connection because its backlog is full; ``chunk_gap_s`` in the middle of the answer; 0 is for ever. Entering
-        raises ``ConnectError`` when nothing listens at the target,
-        ``TransportError`` when it leaves before its answer's head, ``StallError`` when it keeps silent for too
-        long; the parts of the answer raise the last two as well.
+        Entering raises ``ConnectError`` when nothing listens at the target, ``TransportError`` when it closes before
+        its answer's head, ``StallError`` when it keeps silent for too long; the parts of the answer raise the last two
+        as well.
         """
-        silence = Silence(first_byte_s=first_byte_s, chunk_gap_s=chunk_gap_s)
-        return UpstreamExchange(self, target, request, silence)
+        return UpstreamExchange(self, target, request)
 
     async def close(self) -> None:
         """Close every connection, and return when the sockets are closed."""

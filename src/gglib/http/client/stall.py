@@ -26,7 +26,7 @@ class Silence:
         "first_byte_s",
     )
 
-    def __init__(self, *, first_byte_s: float, chunk_gap_s: float) -> None:
+    def __init__(self, first_byte_s: float, chunk_gap_s: float) -> None:
         self.first_byte_s = first_byte_s
         self._chunk_gap_s = chunk_gap_s
         self._has_begun = False

@@ -67,12 +67,16 @@ def line(record: RequestRecord) -> str:
     failure = ""
     if record.cut or record.error_code:
         failure = f" cut={record.cut}" if record.cut else f" error={record.error_code}"
+    waited_s, first_byte_s = record.waited_s, record.first_byte_s
+    prompt, completion = record.prompt_tokens, record.completion_tokens
     # Each text of a client is looked at by itself: to look at the whole line costs three times as much.
     return (
         f"{record.method} {_escaped(record.path)} model={_value(record.model)} status={record.status or '-'}{failure}"
-        f"{_ms('waited', record.waited_s)}{_ms('first_byte', record.first_byte_s)}"
+        f"{'' if waited_s is None else f' waited_ms={waited_s * 1000:.1f}'}"
+        f"{'' if first_byte_s is None else f' first_byte_ms={first_byte_s * 1000:.1f}'}"
         f" duration_ms={record.duration_s * 1000:.1f} chunks={record.chunks}"
-        f"{_count('prompt_tokens', record.prompt_tokens)}{_count('completion_tokens', record.completion_tokens)}"
+        f"{'' if prompt is None else f' prompt_tokens={prompt}'}"
+        f"{'' if completion is None else f' completion_tokens={completion}'}"
         f"{'' if record.key_name is None else f' key={_value(record.key_name)}'}"
         f" request_id={escape_line(record.request_id)}"
     )
@@ -92,11 +96,3 @@ def _value(text: str | None) -> str:
     if " " in text or '"' in text:
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return text
-
-
-def _ms(name: str, seconds: float | None) -> str:
-    return "" if seconds is None else f" {name}_ms={seconds * 1000:.1f}"
-
-
-def _count(name: str, number: int | None) -> str:
-    return "" if number is None else f" {name}={number}"

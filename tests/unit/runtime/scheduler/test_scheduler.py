@@ -1020,6 +1020,17 @@ def test_requests_in_flight_end_on_the_older_version() -> None:
     assert doing(scheduler.handle(BecameReady(2), 10)) == [Grant(2, 2), Grant(3, 2)]
 
 
+def test_an_older_version_that_drains_takes_no_requests_again() -> None:
+    """Also when the request that asked for the newer one leaves: no request will want the older one any more."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 5)
+    scheduler.handle(ask(2, A2), 6)
+    scheduler.handle(TimePassed(), 6 + DEFAULT_MAX_WAIT_S)
+    scheduler.handle(Left(2), 22)
+    assert scheduler.residents[0].state is ResidentState.DRAINING
+    assert doing(scheduler.handle(Left(1), 23)) == [Stop(1)]
+
+
 def test_a_request_of_before_the_launch_takes_the_newer_version() -> None:
     """Who waited when the newest one came is served by the same launch: nothing is loaded twice."""
     scheduler = scheduler_with_ready(B)
