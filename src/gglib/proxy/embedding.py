@@ -4,15 +4,18 @@ A wrong argument would otherwise show at the first request, as an internal error
 """
 
 import asyncio
+import inspect
 import socket
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from gglib.core.models import RunningTarget
+from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.ports import ModelRuntimePort, RuntimeStatus
 
 _RUNTIME_METHODS = ("ensure_model_running", "current_model", "stop_current")
 _CATALOG_METHODS = ("list_models", "resolve_model", "resolve_for_launch")
+_ADMIT_OPTIONS = frozenset(("wait_s", "request_id", "spec"))
 _MAX_CONTEXT = 2**31 - 1
 """What an engine can be asked for: a signed integer of 32 bits."""
 
@@ -36,8 +39,10 @@ def check_arguments(
 
 
 def as_runtime(runtime: object) -> ModelRuntimePort:
-    """Return the runtime itself, or, where it does not inherit from the port, one that calls it."""
-    return runtime if isinstance(runtime, ModelRuntimePort) else _StructuralRuntime(runtime)
+    """Return the runtime itself, or one that calls it where it does not inherit from the port or admits with less."""
+    if isinstance(runtime, ModelRuntimePort) and _options_of(runtime.admit) == _ADMIT_OPTIONS:
+        return runtime
+    return _StructuralRuntime(runtime)
 
 
 class _StructuralRuntime(ModelRuntimePort):
@@ -45,6 +50,8 @@ class _StructuralRuntime(ModelRuntimePort):
 
     def __init__(self, runtime: Any) -> None:  # noqa: ANN401 - anything with the methods
         self._runtime = runtime
+        self._own_admit = getattr(runtime, "admit", None)
+        self._options = frozenset() if self._own_admit is None else _options_of(self._own_admit)
 
     async def ensure_model_running(
         self, model_name: str, num_ctx: int | None, default_ctx: int
@@ -59,7 +66,7 @@ class _StructuralRuntime(ModelRuntimePort):
     async def stop_current(self) -> None:
         await self._runtime.stop_current()
 
-    def admit(
+    def admit(  # noqa: PLR0913 - what a request says of what it needs
         self,
         model_name: str,
         num_ctx: int | None,
@@ -67,10 +74,16 @@ class _StructuralRuntime(ModelRuntimePort):
         *,
         wait_s: float | None = None,
         request_id: str = "",
+        spec: ModelLaunchSpec | None = None,
     ) -> AbstractAsyncContextManager[RunningTarget]:
-        own = getattr(self._runtime, "admit", None) or super().admit
-        admitted: AbstractAsyncContextManager[RunningTarget] = own(
-            model_name, num_ctx, default_ctx, wait_s=wait_s, request_id=request_id
+        if self._own_admit is None:
+            return super().admit(model_name, num_ctx, default_ctx)
+        options = {"wait_s": wait_s, "request_id": request_id, "spec": spec}
+        admitted: AbstractAsyncContextManager[RunningTarget] = self._own_admit(
+            model_name,
+            num_ctx,
+            default_ctx,
+            **{name: value for name, value in options.items() if name in self._options},
         )
         return admitted
 
@@ -82,6 +95,14 @@ class _StructuralRuntime(ModelRuntimePort):
         own = getattr(self._runtime, "status", None) or super().status
         status: RuntimeStatus = await own()
         return status
+
+
+def _options_of(admit: Callable[..., object]) -> frozenset[str]:
+    """Return which of the options of ``ModelRuntimePort.admit`` a runtime's own takes."""
+    parameters = inspect.signature(admit).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return _ADMIT_OPTIONS
+    return _ADMIT_OPTIONS & parameters.keys()
 
 
 def _check_port(name: str, port: object, methods: tuple[str, ...], *, unlike: tuple[str, ...]) -> None:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from time import monotonic
 
 from gglib.core.errors import CatalogError, EngineDiedError, UnreachableError, UpstreamError
-from gglib.core.models import ModelSummary, RunningTarget
+from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.names import not_found
 from gglib.http.client.connection import UpstreamConnection
 from gglib.http.client.pool import UpstreamRequest
@@ -67,20 +67,20 @@ async def forward(request: ProxyRequest, answer: Answer, services: Services) -> 
             await asyncio.sleep(0)
     if envelope.corrections:
         body = corrected(body, envelope.corrections)
-    model = await services.catalog.resolve_model(envelope.model)
-    if model is None:
+    spec = await services.catalog.resolve_for_launch(envelope.model)
+    if spec is None:
         raise not_found(envelope.model, await services.catalog.list_models())
-    request.model = name = model.name
+    request.model = name = spec.model_name
     if services.deadly_bodies.is_armed:
         services.deadly_bodies.check(name, body, monotonic())
     try:
         if envelope.is_stream:
             async with Heartbeat(answer, options.heartbeat_s) as heartbeat:
-                await _exchange(request, answer, services, name, envelope.num_ctx, body, heartbeat)
+                await _exchange(request, answer, services, spec, envelope.num_ctx, body, heartbeat)
         else:
-            await _exchange(request, answer, services, name, envelope.num_ctx, body, None)
+            await _exchange(request, answer, services, spec, envelope.num_ctx, body, None)
     except EngineError as error:
-        raise await _explained(error, request, model, services) from error
+        raise await _explained(error, request, name, services) from error
     except EngineDiedError as error:
         if error.was_alone:
             services.deadly_bodies.note_death(name, body, monotonic())
@@ -88,16 +88,17 @@ async def forward(request: ProxyRequest, answer: Answer, services: Services) -> 
 
 
 async def _explained(
-    error: EngineError, request: ProxyRequest, model: ModelSummary, services: Services
+    error: EngineError, request: ProxyRequest, model_name: str, services: Services
 ) -> EngineError:
-    """Return what the engine says with what helps; the catalogue is only asked where it has to be."""
+    """Return what the engine says with what helps, where the catalogue can be asked."""
     if isinstance(request.running, RunningTarget):
         error.n_ctx = request.running.effective_ctx
-    catalogue: list[ModelSummary] = []
-    if isinstance(error, UnsupportedByModelError):
-        with contextlib.suppress(CatalogError):
+    model, catalogue = None, []
+    with contextlib.suppress(CatalogError):
+        model = await services.catalog.resolve_model(model_name)
+        if isinstance(error, UnsupportedByModelError):
             catalogue = await services.catalog.list_models()
-    return engine_errors.explain(error, model, catalogue)
+    return error if model is None else engine_errors.explain(error, model, catalogue)
 
 
 def _envelope(body: bytes, options: ProxyOptions) -> Envelope:
@@ -110,7 +111,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
     request: ProxyRequest,
     answer: Answer,
     services: Services,
-    model_name: str,
+    spec: ModelLaunchSpec,
     num_ctx: int | None,
     body: bytes,
     heartbeat: Heartbeat | None,
@@ -127,7 +128,12 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
     for pause_s in PAUSES_S:
         try:
             async with services.runtime.admit(
-                model_name, num_ctx, services.default_ctx, wait_s=wait_s, request_id=request.id
+                spec.model_name,
+                num_ctx,
+                services.default_ctx,
+                wait_s=wait_s,
+                request_id=request.id,
+                spec=spec,
             ) as target:
                 request.running, request.waited_s = target, monotonic() - asked_s
                 answer.extra_lines = own_lines + _context_line(target.effective_ctx)

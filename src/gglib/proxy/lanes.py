@@ -51,14 +51,14 @@ class Lane:
                 self._waiting.discard(waiter)
 
     def enter(self) -> int | None:
-        """Count an exchange that begins; the number is for ``had_company``. None, and no count, while it is reserved."""
+        """Count an exchange that begins, and return a number for ``had_company``; None while the lane is reserved."""
         if self._turns:
             return None
         self._in_flight += 1
         self._begun += 1
         return self._begun if self._in_flight == 1 else 0
 
-    def had_company(self, entry: int) -> bool:
+    def had_company(self, entry: int | None) -> bool:
         """Whether another exchange went on beside this one, at its begin or since."""
         return entry != self._begun
 

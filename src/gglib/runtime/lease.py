@@ -4,7 +4,7 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Protocol
 
-from gglib.core.models import RunningTarget
+from gglib.core.models import ModelLaunchSpec, RunningTarget
 
 
 class Admitter(Protocol):
@@ -29,7 +29,16 @@ class Admission:
     A class, because a generator costs several times as much, and every request has one.
     """
 
-    __slots__ = ("_admitter", "default_ctx", "model_name", "num_ctx", "request_id", "ticket", "wait_s")
+    __slots__ = (
+        "_admitter",
+        "default_ctx",
+        "model_name",
+        "num_ctx",
+        "request_id",
+        "spec",
+        "ticket",
+        "wait_s",
+    )
 
     def __init__(  # noqa: PLR0913, PLR0917 - the port has as many, and each request pays for names
         self,
@@ -39,6 +48,7 @@ class Admission:
         default_ctx: int,
         wait_s: float | None,
         request_id: str,
+        spec: ModelLaunchSpec | None,
     ) -> None:
         self._admitter = admitter
         self.model_name = model_name
@@ -46,6 +56,7 @@ class Admission:
         self.default_ctx = default_ctx
         self.wait_s = wait_s
         self.request_id = request_id
+        self.spec = spec
         self.ticket = 0
         """By which the hold is known to the admitter."""
 

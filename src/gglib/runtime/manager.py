@@ -217,7 +217,7 @@ class EngineManager(ModelRuntimePort):
         """Stop every resident: idle ones now, busy ones when their requests end or the drain limit is over."""
         await self._stop_all(drain_s=self._config.drain_s)
 
-    def admit(
+    def admit(  # noqa: PLR0913 - what a request says of what it needs
         self,
         model_name: str,
         num_ctx: int | None,
@@ -225,9 +225,10 @@ class EngineManager(ModelRuntimePort):
         *,
         wait_s: float | None = None,
         request_id: str = "",
+        spec: ModelLaunchSpec | None = None,
     ) -> Admission:
         """Return the target, held for one request until the block ends, however it ends."""
-        return Admission(self, model_name, num_ctx, default_ctx, wait_s, request_id)
+        return Admission(self, model_name, num_ctx, default_ctx, wait_s, request_id, spec)
 
     def is_wanted(self, target: RunningTarget) -> bool:
         """Whether ``target`` takes no new requests any more, and others wait for the end of those that it has."""
@@ -262,7 +263,7 @@ class EngineManager(ModelRuntimePort):
 
     async def take_in(self, admission: Admission) -> RunningTarget:
         """Wait for a target, and put the ticket that holds it into ``admission``, for ``let_go``."""
-        spec = await self._catalog.resolve_for_launch(admission.model_name)
+        spec = admission.spec or await self._catalog.resolve_for_launch(admission.model_name)
         if spec is None:
             raise not_found(admission.model_name, await self._catalog.list_models())
         needed, at_launch = _context(

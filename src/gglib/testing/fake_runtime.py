@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from gglib.core.errors import ModelLoadingError, ModelNotFoundError
-from gglib.core.models import RunningTarget
+from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.ports import ModelRuntimePort, ResidentStatus, RuntimeStatus
 
 RETRY_AFTER_S = 1.0
@@ -71,7 +71,7 @@ class FakeRuntime(ModelRuntimePort):
         self.stops += 1
         self._current = None
 
-    def admit(
+    def admit(  # noqa: PLR0913 - what a request says of what it needs
         self,
         model_name: str,
         num_ctx: int | None,
@@ -79,6 +79,7 @@ class FakeRuntime(ModelRuntimePort):
         *,
         wait_s: float | None = None,
         request_id: str = "",
+        spec: ModelLaunchSpec | None = None,  # noqa: ARG002 - the targets are there already
     ) -> AbstractAsyncContextManager[RunningTarget]:
         """Return the target, held; ``ModelLoadingError`` when the gate stays shut for ``wait_s`` seconds."""
         return self._hold(

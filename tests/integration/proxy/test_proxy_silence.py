@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -327,7 +328,7 @@ async def test_engine_that_reads_slowly_is_not_silent(tmp_path: Path) -> None:
     )
     pool = UpstreamPool(connect_timeout_s=5)
     large = UpstreamRequest(b"/x", b"", "r-1", b"x" * size_bytes)
-    async with server, pool.post(target, large, first_byte_s=LIMIT_S) as response:
+    async with server, pool.post(target, replace(large, first_byte_s=LIMIT_S)) as response:
         assert [part async for part in response] == [b"{}"]
     await pool.close()
     assert reads > 20  # so it took more than twice the limit
@@ -363,7 +364,7 @@ async def test_limits_of_0_wait_for_ever() -> None:
 
     pool = UpstreamPool(connect_timeout_s=5)
     async with engine_running(take_time) as engine:
-        async with pool.post(engine.target, REQUEST, first_byte_s=0, chunk_gap_s=0) as response:
+        async with pool.post(engine.target, replace(REQUEST, first_byte_s=0, chunk_gap_s=0)) as response:
             (connection,) = pool._connections
             assert await anext(response) == EVENT
             assert connection._watch is None
@@ -385,7 +386,7 @@ async def test_one_limit_holds_without_the_other() -> None:
 
     pool = UpstreamPool(connect_timeout_s=5)
     async with engine_running(late_then_stop) as engine:
-        async with pool.post(engine.target, REQUEST, chunk_gap_s=LIMIT_S) as response:
+        async with pool.post(engine.target, replace(REQUEST, chunk_gap_s=LIMIT_S)) as response:
             assert await anext(response) == EVENT
             with quick(), pytest.raises(UpstreamStalledError, match="in the middle"):
                 await anext(response)
@@ -403,7 +404,7 @@ async def test_connection_that_rests_is_not_silent() -> None:
     async with engine_running(answer) as engine:
         for _ in range(2):
             async with pool.post(
-                engine.target, REQUEST, first_byte_s=LIMIT_S, chunk_gap_s=LIMIT_S
+                engine.target, replace(REQUEST, first_byte_s=LIMIT_S, chunk_gap_s=LIMIT_S)
             ) as response:
                 assert [part async for part in response] == [b"{}"]
             await asyncio.sleep(LIMIT_S * 1.5)
@@ -422,11 +423,11 @@ async def test_each_exchange_of_a_connection_has_its_own_limits() -> None:
 
     pool = UpstreamPool(connect_timeout_s=5)
     async with engine_running(first_only) as engine:
-        async with pool.post(engine.target, REQUEST, first_byte_s=PATIENT) as response:
+        async with pool.post(engine.target, replace(REQUEST, first_byte_s=PATIENT)) as response:
             assert [part async for part in response] == [b"{}"]
         (connection,) = pool._connections
         with quick(), pytest.raises(UpstreamStalledError, match=r"said nothing for 0\.2 s"):
-            async with pool.post(engine.target, REQUEST, first_byte_s=LIMIT_S):
+            async with pool.post(engine.target, replace(REQUEST, first_byte_s=LIMIT_S)):
                 pass
         assert (engine.accepted, connection._watch) == (1, None)
         await until(lambda: pool.open_count == 0)
@@ -438,7 +439,7 @@ async def test_proxy_that_was_held_up_itself_does_not_blame_the_engine() -> None
     pool = UpstreamPool(connect_timeout_s=5)
 
     async def post(target: RunningTarget) -> bytes:
-        async with pool.post(target, REQUEST, first_byte_s=LIMIT_S) as response:
+        async with pool.post(target, replace(REQUEST, first_byte_s=LIMIT_S)) as response:
             return b"".join([part async for part in response])
 
     def answer_and_hold_everybody_up() -> None:

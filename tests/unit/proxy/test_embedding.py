@@ -131,8 +131,24 @@ async def test_a_structural_runtime_keeps_the_methods_that_it_has() -> None:
     runtime = as_runtime(Own())
     async with runtime.admit("mine", 1, 2, wait_s=3, request_id="req_1") as target:
         assert target is TARGET
-    assert asked == [(("mine", 1, 2), {"wait_s": 3, "request_id": "req_1"})]
+    assert asked == [(("mine", 1, 2), {"wait_s": 3, "request_id": "req_1", "spec": None})]
     assert (await runtime.status()).failed == (("mine", "why"),)
+
+
+@pytest.mark.parametrize("base", [Structural, FakeRuntime])
+async def test_an_admit_of_fewer_options_is_called_with_those(base: type) -> None:
+    """Whether it inherits from the port or not: options came to ``admit`` over time."""
+
+    class Older(base):  # type: ignore[misc]
+        @contextlib.asynccontextmanager
+        async def admit(
+            self, model_name: str, num_ctx: int | None, default_ctx: int, *, wait_s: float | None = None
+        ) -> Any:
+            assert (model_name, num_ctx, default_ctx, wait_s) == ("mine", 1, 2, 3)
+            yield TARGET
+
+    async with as_runtime(Older()).admit("mine", 1, 2, wait_s=3, request_id="req_1") as target:
+        assert target is TARGET
 
 
 def test_a_runtime_that_inherits_from_the_port_is_used_as_it_is() -> None:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from gglib.core.models import RunningTarget
+from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.runtime_events import EventSubscription
 from gglib.core.runtime_status import ResidentStatus, RuntimeStatus
 
@@ -30,7 +30,7 @@ class ModelRuntimePort(ABC):
     async def stop_current(self) -> None:
         """Stop what runs and return when it is gone; no error when nothing runs."""
 
-    def admit(
+    def admit(  # noqa: PLR0913 - what a request says of what it needs
         self,
         model_name: str,
         num_ctx: int | None,
@@ -38,6 +38,7 @@ class ModelRuntimePort(ABC):
         *,
         wait_s: float | None = None,  # noqa: ARG002 - for runtimes that can leave a load going on
         request_id: str = "",  # noqa: ARG002 - for runtimes that say who asked for a swap
+        spec: ModelLaunchSpec | None = None,  # noqa: ARG002 - for runtimes that launch models of the catalogue
     ) -> AbstractAsyncContextManager[RunningTarget]:
         """Return the target, held for one request: it is not evicted before the block ends, however it ends.
 
@@ -45,7 +46,9 @@ class ModelRuntimePort(ABC):
         silent; it may replace the target when nobody else uses it.
 
         ``wait_s`` bounds the wait, after which ``ModelLoadingError`` is raised while the load goes on; None waits for
-        as long as the runtime thinks right. The default holds nothing: it only calls ``ensure_model_running``.
+        as long as the runtime thinks right. ``spec`` is what the catalogue has under ``model_name``, where the caller
+        has asked already: a request's model is resolved once. The default holds nothing: it only calls
+        ``ensure_model_running``.
         """
         return self._admit_without_hold(model_name, num_ctx, default_ctx)
 

@@ -1025,7 +1025,7 @@ def test_an_older_version_that_drains_takes_no_requests_again() -> None:
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 5)
     scheduler.handle(ask(2, A2), 6)
-    scheduler.handle(TimePassed(), 6 + DEFAULT_MAX_WAIT_S)
+    scheduler.handle(TimePassed(), 6 + 15)
     scheduler.handle(Left(2), 22)
     assert scheduler.residents[0].state is ResidentState.DRAINING
     assert doing(scheduler.handle(Left(1), 23)) == [Stop(1)]
