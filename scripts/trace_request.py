@@ -18,15 +18,14 @@ from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
 
-from gglib.bootstrap.catalog import open_catalog
-from gglib.bootstrap.hub import open_hub
-from gglib.bootstrap.pulls import pull_named
-from gglib.bootstrap.server import claimed_home, running_server
-from gglib.runtime.engine.llama_server import LlamaServerEngine
-from gglib.settings import Settings
-
 import gglib
+from gglib.app.catalog import open_catalog
+from gglib.app.hub import open_hub
+from gglib.app.pulls import pull_named
+from gglib.app.server import claimed_home, running_server
+from gglib.app.settings import Settings
 from gglib.core.models import GgufFacts, NewModel
+from gglib.runtime.engines.llama_cpp.server import LlamaServerEngine
 from gglib.testing import Script, install_scripted_server, write_tiny_gguf
 from gglib.testing.local_hub import LocalHub
 

@@ -1,13 +1,17 @@
 """A runtime that launches nothing: it hands out given targets and counts who holds them."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
 
 from gglib.core.errors import ModelLoadingError, ModelNotFoundError
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.ports import ModelRuntimePort, ResidentStatus, RuntimeStatus
+from gglib.core.runtime_events import RuntimeEvent
 
 RETRY_AFTER_S = 1.0
 """What a caller is told whose wait ended before the gate opened."""
@@ -24,13 +28,47 @@ class Admission:
     request_id: str
 
 
+class FakeSubscription:
+    """The events that ``FakeRuntime.publish`` was given since its block began."""
+
+    def __init__(self, among: "set[FakeSubscription]") -> None:
+        self._among = among
+        self._waiting: deque[RuntimeEvent] = deque()
+        self._has_come = asyncio.Event()
+
+    def __enter__(self) -> Self:
+        self._among.add(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._among.discard(self)
+
+    def put(self, event: RuntimeEvent) -> None:
+        """Add an event."""
+        self._waiting.append(event)
+        self._has_come.set()
+
+    async def next(self, timeout_s: float) -> RuntimeEvent | None:
+        """Return the oldest event, or None where none comes in ``timeout_s`` seconds."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not self._waiting:
+                    self._has_come.clear()
+                    await self._has_come.wait()
+        except TimeoutError:
+            return None
+        return self._waiting.popleft()
+
+
 class FakeRuntime(ModelRuntimePort):
     """Serves ``targets`` by model name, as often as it is asked.
 
     Set by tests: ``gate``, an event that grants wait for, and ``fails_with``, raised after the gate instead of a
     grant. Read by tests: ``admitted``, every call of ``admit`` that was entered, also one that failed later;
     ``holds``, the requests that hold a target now; ``waiting``, those that wait at the gate; ``stops``, the
-    calls of ``stop_current``.
+    calls of ``stop_current``; ``subscriptions``, those that get what ``publish`` is given.
     """
 
     def __init__(
@@ -47,6 +85,7 @@ class FakeRuntime(ModelRuntimePort):
         self.holds = 0
         self.waiting = 0
         self.stops = 0
+        self.subscriptions: set[FakeSubscription] = set()
         self._current: RunningTarget | None = None
 
     async def ensure_model_running(
@@ -91,6 +130,15 @@ class FakeRuntime(ModelRuntimePort):
                 request_id=request_id,
             )
         )
+
+    def subscribe(self) -> FakeSubscription:
+        """Return a subscription, which begins with its ``with`` block."""
+        return FakeSubscription(self.subscriptions)
+
+    def publish(self, event: RuntimeEvent) -> None:
+        """Hand an event to every subscription."""
+        for subscription in self.subscriptions:
+            subscription.put(event)
 
     async def status(self) -> RuntimeStatus:
         """Return the current model with the number of holds."""

@@ -67,7 +67,7 @@ def events(url: str, download_id: str) -> list[dict[str, Any]]:
 def test_from_an_idea_to_an_answer_and_back(home: Home) -> None:
     """A program searches, pulls, chats and removes; every shape is that of the command line."""
     with home.serving() as server:
-        found = told(server.url, "GET", "/gglib/models/search?q=tiny")
+        found = told(server.url, "GET", "/gglib/hub/models?q=tiny")
         (repository,) = found["repositories"]
         assert repository["repo"] == REPO
         said = json.loads(home.ok("search", "tiny", "--json"))
@@ -141,6 +141,6 @@ def test_a_pull_that_fails_says_why(home: Home) -> None:
 def test_a_hub_that_is_away_is_told_with_its_status(home: Home, hub: LocalHub) -> None:
     """503 and when to ask again."""
     home.variables["HF_ENDPOINT"] = "http://127.0.0.1:9"
-    with home.serving() as server, asking(server.url, "GET", "/gglib/models/search?q=tiny") as response:
+    with home.serving() as server, asking(server.url, "GET", "/gglib/hub/models?q=tiny") as response:
         assert (response.status, response.headers["retry-after"]) == (503, "10")
         assert json.loads(response.read())["error"]["code"] == "hub_unreachable"

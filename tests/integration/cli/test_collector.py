@@ -6,7 +6,7 @@ import sys
 
 CODE = """
 import gc, json
-from gglib.bootstrap.collector import settle_collector
+from gglib.system.gc_tuning import settle_collector
 before = gc.get_threshold()
 class Cycle: pass
 lost = Cycle(); lost.self = lost; del lost

@@ -352,8 +352,8 @@ REMOVE = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from gglib.db import SqliteCatalog
-from gglib.usecases.remove_model import Removals
-from gglib.usecases.versions.locks import HomeLocks
+from gglib.library.remove import Removals
+from gglib.library.versions.locks import HomeLocks
 
 EVENTS = {"open", "os.remove", "os.rename", "os.rmdir", "os.mkdir", "sqlite3.connect"}
 left = int(sys.argv[2])

@@ -21,7 +21,7 @@ import asyncio, sys
 from pathlib import Path
 from gglib.core.models import ModelSummary
 from gglib.runtime import EngineManager, RuntimeConfig
-from gglib.runtime.engine import find_engine
+from gglib.runtime.engines import find_engine
 from gglib.testing import FakeCatalog
 
 async def main(home, engine):

@@ -40,7 +40,7 @@ MOST_CALLS = 1000
 HOLDER = """
 import sys
 from pathlib import Path
-from gglib.usecases.versions.locks import HomeLocks, shared
+from gglib.library.versions.locks import HomeLocks, shared
 kind, path = sys.argv[1], Path(sys.argv[2])
 with HomeLocks(path).try_hold("pull-1") if kind == "home" else shared(path):
     print("held", flush=True)

@@ -13,8 +13,8 @@ from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation import Access, Description
 from gglib.proxy.routes.requests import NewModel, RemoveQuery, RevisionQuery, SearchQuery
 
-MODELS, A_MODEL, SEARCH = "/gglib/models", "/gglib/models/{name}", "/gglib/models/search"
-A_REPOSITORY = "/gglib/hub/models/{owner}/{repository}"
+MODELS, A_MODEL = "/gglib/models", "/gglib/models/{name}"
+SEARCH, A_REPOSITORY = "/gglib/hub/models", "/gglib/hub/models/{owner}/{repository}"
 GROUP, HUB_GROUP = "Models of this machine", "The hub"
 _NAME = {"name": "Any of its names, percent-encoded; its number, where a name would be `search`."}
 _HUB_ERRORS = (

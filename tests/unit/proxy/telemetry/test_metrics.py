@@ -122,7 +122,7 @@ def test_refusals_of_the_edge_are_counted_by_status() -> None:
         ("/v1/models/{id}", MODEL_ROUTE),
         ("/gglib/models/tiny", "/gglib/models/{name}"),
         ("/gglib/models/a/b", "/gglib/models/{name}"),
-        ("/gglib/models/search", "/gglib/models/search"),
+        ("/gglib/hub/models", "/gglib/hub/models"),
         ("/gglib/models/s%65arch", "/gglib/models/{name}"),
         ("/gglib/hub/models/a/b", "/gglib/hub/models/{owner}/{repository}"),
         ("/gglib/hub/models/a/b/c", "other"),

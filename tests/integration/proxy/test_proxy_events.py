@@ -1,0 +1,195 @@
+"""``GET /gglib/events``: a snapshot, then what happens to the models in memory."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from gglib.core.models import RunningTarget
+from gglib.core.ports import ModelRuntimePort
+from gglib.core.runtime_events import (
+    EventsLost,
+    ModelGone,
+    ModelLoadFailed,
+    ModelLoading,
+    ModelReady,
+    ModelStopping,
+    RequestQueued,
+    RuntimeEvent,
+    SwapOver,
+)
+from gglib.core.runtime_status import SwapStatus
+from gglib.proxy import ProxyOptions
+from gglib.proxy.routes import answers
+from gglib.testing import FakeRuntime
+
+from .support import MODEL, Proxy, ask, proxy_running, until
+
+PATH = "/gglib/events"
+TARGET = RunningTarget.local(9, 1, "tiny", 4096)
+SWAP = SwapStatus(
+    from_model=None,
+    to_model="tiny",
+    why="there was room",
+    request_id="req_1",
+    waited_s=0.0,
+    drain_s=0.0,
+    stop_s=0.0,
+    load_s=1.5,
+    total_s=1.5,
+    ago_s=0.0,
+)
+HAPPENING: list[RuntimeEvent] = [
+    RequestQueued(model_name="tiny", request_id="req_1"),
+    ModelLoading(model_id=1, model_name="tiny", effective_ctx=4096, expected_s=2.5),
+    ModelReady(model_id=1, model_name="tiny", load_s=1.5),
+    SwapOver(swap=SWAP),
+    ModelLoadFailed(model_id=1, model_name="tiny", reason="no memory"),
+    ModelStopping(model_id=1, model_name="tiny", reason="idle"),
+    ModelGone(model_id=1, model_name="tiny", died="signal 9"),
+]
+
+
+class EventStream:
+    """The events of one connection, one after the other; comments are counted."""
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        self._reader = reader
+        self._lines: list[bytes] = []
+        self.comments = 0
+
+    async def next(self) -> tuple[str, dict[str, Any]]:
+        """Return the name and the data of the next event."""
+        name = ""
+        async with asyncio.timeout(10):
+            while True:
+                line = (await self._reader.readline()).rstrip(b"\r\n")
+                self.comments += line == b":"
+                if line.startswith(b"event: "):
+                    name = line.removeprefix(b"event: ").decode()
+                elif line.startswith(b"data: "):
+                    return name, json.loads(line.removeprefix(b"data: "))
+
+    async def end(self) -> bytes:
+        """Return what is left until the server closes the connection."""
+        async with asyncio.timeout(10):
+            return await self._reader.read()
+
+
+@asynccontextmanager
+async def following(proxy: Proxy, *, method: str = "GET") -> AsyncIterator[EventStream]:
+    """Follow the events in HTTP/1.0, whose bodies have no framing."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+    writer.write(f"{method} {PATH} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+    assert (await reader.readline()).split()[1] == b"200"
+    while (await reader.readline()).strip():
+        pass
+    try:
+        yield EventStream(reader)
+    finally:
+        writer.close()
+
+
+def runtime() -> FakeRuntime:
+    """Return a runtime with one target."""
+    return FakeRuntime({MODEL.name: TARGET})
+
+
+async def test_a_snapshot_is_followed_by_everything_that_happens() -> None:
+    """Each event has its name, and as data the fields of its value; the snapshot is the status."""
+    async with proxy_running(runtime()) as proxy, following(proxy) as events:
+        name, data = await events.next()
+        assert (name, data) == ("snapshot", (await ask(proxy.port, "GET", "/gglib/status")).json())
+        for event in HAPPENING:
+            proxy.runtime.publish(event)
+        names = []
+        for event in HAPPENING:
+            name, data = await events.next()
+            names.append(name)
+            assert data.get("model_name", "tiny") == "tiny"
+            assert set(data) == set(event.__dataclass_fields__)
+        assert names == [answers.EVENT_NAMES[type(event)] for event in HAPPENING]
+        assert data["died"] == "signal 9"
+
+
+async def test_two_clients_see_the_same_and_leave_nothing_behind() -> None:
+    """A subscription ends with its connection."""
+    async with proxy_running(runtime()) as proxy:
+        async with following(proxy) as first, following(proxy) as second:
+            await first.next()
+            await second.next()
+            proxy.runtime.publish(HAPPENING[1])
+            assert await first.next() == await second.next()
+            assert len(proxy.runtime.subscriptions) == 2
+        await until(lambda: not proxy.runtime.subscriptions)
+
+
+async def test_lost_events_are_made_up_for_by_a_snapshot() -> None:
+    """A client that was too slow sees how things stand, and then goes on."""
+    async with proxy_running(runtime()) as proxy, following(proxy) as events:
+        await events.next()
+        proxy.runtime.publish(EventsLost())
+        proxy.runtime.publish(HAPPENING[2])
+        assert [(await events.next())[0] for _ in range(2)] == ["snapshot", "ready"]
+
+
+async def test_numbers_that_change_without_an_event_are_in_a_snapshot() -> None:
+    """Requests in flight are no events."""
+    async with proxy_running(runtime()) as proxy:
+        await proxy.runtime.ensure_model_running(MODEL.name, None, 4096)
+        async with following(proxy) as events:
+            _, before = await events.next()
+            async with proxy.runtime.admit(MODEL.name, None, 4096):
+                name, after = await events.next()
+        assert name == "snapshot"
+        assert [data["residents"][0]["in_flight"] for data in (before, after)] == [0, 1]
+
+
+async def test_a_quiet_stream_has_comments() -> None:
+    """As often as the heartbeat of a stream that waits."""
+    options = ProxyOptions(heartbeat_s=0.5)
+    async with proxy_running(runtime(), options=options) as proxy, following(proxy) as events:
+        await events.next()
+        publish_later = asyncio.get_running_loop().call_later(2.5, proxy.runtime.publish, HAPPENING[0])
+        await events.next()
+        publish_later.cancel()
+        assert events.comments >= 1
+
+
+async def test_head_has_no_body() -> None:
+    """It only says what ``GET`` would be."""
+    async with proxy_running(runtime()) as proxy, following(proxy, method="HEAD") as events:
+        assert await events.end() == b""
+
+
+async def test_the_stream_ends_with_the_server() -> None:
+    """With an error as the last event: the client learns that it was not its network."""
+    async with proxy_running(runtime()) as proxy, following(proxy) as events:
+        await events.next()
+        proxy.cancel.set()
+        assert b"shutting_down" in await events.end()
+
+
+class SilentRuntime(FakeRuntime):
+    """A runtime of a program that tells nothing of what happens."""
+
+    subscribe = ModelRuntimePort.subscribe  # type: ignore[assignment]
+
+
+async def test_a_runtime_without_events_is_a_501() -> None:
+    """Before the stream begins."""
+    async with proxy_running(SilentRuntime()) as proxy:
+        reply = await ask(proxy.port, "GET", PATH)
+    assert (reply.status, reply.error["code"]) == (501, "not_offered")
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:3000", "https://evil.example"])
+async def test_web_pages_of_others_see_nothing(origin: str) -> None:
+    """It tells which models there are."""
+    async with proxy_running(runtime()) as proxy:
+        reply = await ask(proxy.port, "GET", PATH, headers=(("Origin", origin),))
+    assert reply.status == 403
+    assert TARGET.model_name.encode() not in reply.body
