@@ -16,7 +16,7 @@ from functools import lru_cache
 from time import monotonic
 
 from gglib.core.errors import CatalogError, EngineDiedError, UnreachableError, UpstreamError
-from gglib.core.models import ModelLaunchSpec, RunningTarget
+from gglib.core.models import RunningTarget
 from gglib.core.names import not_found
 from gglib.http.client.connection import UpstreamConnection
 from gglib.http.client.pool import UpstreamRequest
@@ -67,24 +67,34 @@ async def forward(request: ProxyRequest, answer: Answer, services: Services) -> 
             await asyncio.sleep(0)
     if envelope.corrections:
         body = corrected(body, envelope.corrections)
-    spec = await services.catalog.resolve_for_launch(envelope.model)
-    if spec is None:
-        raise not_found(envelope.model, await services.catalog.list_models())
-    request.model = name = spec.model_name
+    request.spec = spec = await services.catalog.resolve_for_launch(envelope.model)
+    name = await _name_without_spec(envelope.model, services) if spec is None else spec.model_name
+    request.model = name
     if services.deadly_bodies.is_armed:
         services.deadly_bodies.check(name, body, monotonic())
     try:
         if envelope.is_stream:
             async with Heartbeat(answer, options.heartbeat_s) as heartbeat:
-                await _exchange(request, answer, services, spec, envelope.num_ctx, body, heartbeat)
+                await _exchange(request, answer, services, name, envelope.num_ctx, body, heartbeat)
         else:
-            await _exchange(request, answer, services, spec, envelope.num_ctx, body, None)
+            await _exchange(request, answer, services, name, envelope.num_ctx, body, None)
     except EngineError as error:
         raise await _explained(error, request, name, services) from error
     except EngineDiedError as error:
         if error.was_alone:
             services.deadly_bodies.note_death(name, body, monotonic())
         raise
+
+
+async def _name_without_spec(name: str, services: Services) -> str:
+    """Return the catalogue's name of a model that nothing is launched for: its runtime has it running already.
+
+    Raises ``ModelNotFoundError``.
+    """
+    model = await services.catalog.resolve_model(name)
+    if model is None:
+        raise not_found(name, await services.catalog.list_models())
+    return model.name
 
 
 async def _explained(
@@ -111,7 +121,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
     request: ProxyRequest,
     answer: Answer,
     services: Services,
-    spec: ModelLaunchSpec,
+    model_name: str,
     num_ctx: int | None,
     body: bytes,
     heartbeat: Heartbeat | None,
@@ -128,12 +138,12 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
     for pause_s in PAUSES_S:
         try:
             async with services.runtime.admit(
-                spec.model_name,
+                model_name,
                 num_ctx,
                 services.default_ctx,
                 wait_s=wait_s,
                 request_id=request.id,
-                spec=spec,
+                spec=request.spec,
             ) as target:
                 request.running, request.waited_s = target, monotonic() - asked_s
                 answer.extra_lines = own_lines + _context_line(target.effective_ctx)

@@ -1,6 +1,6 @@
 """A request as the routes see it: what HTTP says of it, and what becomes known of it here."""
 
-from gglib.core.models import RunningTarget
+from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.http.server.request import Request
 
 
@@ -17,6 +17,8 @@ class ProxyRequest(Request):
     """The name of the key that it carried; None where it needed none."""
     model: str | None = None
     """The catalogue's name of the model that it is for; None while that is not known."""
+    spec: ModelLaunchSpec | None = None
+    """What the catalogue has to launch it with; None while that is not known, and where nothing is launched."""
     running: RunningTarget | None = None
     """The target that answers it; None while it has none."""
     waited_s: float | None = None

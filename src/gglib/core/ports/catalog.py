@@ -22,7 +22,10 @@ class ModelCatalogPort(Protocol):
         ...
 
     async def resolve_for_launch(self, name: str) -> ModelLaunchSpec | None:
-        """Return what an engine needs to load the model, or None where ``resolve_model`` would."""
+        """Return what an engine needs to load the model, or None where ``resolve_model`` would.
+
+        A catalogue of models that run already may return None for all of them: then requests pass by ``resolve_model``.
+        """
         ...
 
 
