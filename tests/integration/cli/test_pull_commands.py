@@ -136,7 +136,7 @@ class TestPulling:
         assert home.process("pull", f"{REPO}:Q4_K_M").returncode == 0
         asked = {seen.path for seen in hub.requests if seen.place is Place.HUB}
         assert {
-            path for path in asked if not path.startswith((f"/gglib/models/{REPO}", f"/{REPO}/resolve/"))
+            path for path in asked if not path.startswith((f"/api/models/{REPO}", f"/{REPO}/resolve/"))
         } == set()
         assert {seen.headers["user-agent"] for seen in hub.requests} == {"gglib"}
 
