@@ -1,18 +1,23 @@
-"""Talks to a gglib that runs, over plain HTTP on this machine. Blocking: commands are ordinary programs.
+"""Talks to a gglib that runs, over plain HTTP on this machine. HTTP_PROXY does not apply between its programs.
 
-``http.client`` knows nothing of HTTP_PROXY, which must not come between two programs on one machine.
+Most commands are blocking programs: for them a request has a loop of its own. What follows events is async.
 """
 
-import http.client
+import asyncio
 import json
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 from gglib.cli.conversation import error_of
 from gglib.core.addresses import Endpoint, reachable_url
 from gglib.core.errors import GglibError, UpstreamError
+from gglib.http.client.connect import ServerAddress
+from gglib.http.client.connection import UpstreamConnection
+from gglib.http.client.one_shot import Request, request_once
+from gglib.http.errors import TooManyConnectionsError, TransportError
+from gglib.http.sse import SseEvent, SseReader
 
 QUICK_S = 30.0
 """For questions that wait for nothing; an engine that is told to stop may take some seconds."""
@@ -28,73 +33,131 @@ def reachable(url: str) -> str:
 
 def get_json(server: Endpoint, path: str, *, timeout_s: float = QUICK_S) -> Any:  # noqa: ANN401 - JSON
     """Return what the server says at ``path``. Raises ``GglibError`` with the server's own sentence."""
-    with _response(server, "GET", path, None, timeout_s) as response, _translated(server.url):
-        return json.loads(response.read())
+    return asyncio.run(fetch_json(server, path, timeout_s=timeout_s))
 
 
 def post_json(server: Endpoint, path: str, body: object = None, *, timeout_s: float = QUICK_S) -> Any:  # noqa: ANN401 - JSON
     """Post ``body`` and return the answer. Raises like ``get_json``."""
-    with _response(server, "POST", path, body, timeout_s) as response, _translated(server.url):
-        content = response.read()
-        return json.loads(content) if content else None
+    return asyncio.run(_json(server, _post(path, body), timeout_s))
 
 
 @contextmanager
 def streamed(server: Endpoint, path: str, body: object) -> Iterator[Iterator[bytes]]:
-    """Post ``body`` and yield the lines of the answer as they arrive; leaving the block ends the request."""
-    with _response(server, "POST", path, body, CHAT_S) as response:
-        yield _lines(server.url, response)
+    """Post ``body`` and yield the parts of the answer as they arrive; leaving the block ends the request.
+
+    Raises like ``get_json``, in the block as well.
+    """
+    answer = _answer(server, _post(path, body), CHAT_S)
+    with asyncio.Runner() as runner:
+        parts = runner.run(answer.__aenter__())
+        try:
+            yield _blocking(runner, parts)
+        finally:
+            runner.run(answer.__aexit__(None, None, None))
 
 
-@contextmanager
-def followed(server: Endpoint, path: str) -> Iterator[Iterator[bytes]]:
-    """Yield the lines of an event stream as they arrive; leaving the block ends the request."""
-    with _response(server, "GET", path, None, CHAT_S) as response:
-        yield _lines(server.url, response)
+async def fetch_json(server: Endpoint, path: str, *, timeout_s: float = QUICK_S) -> Any:  # noqa: ANN401 - JSON
+    """Return what the server says at ``path``. Raises like ``get_json``."""
+    return await _json(server, _get(path), timeout_s)
 
 
-def _lines(url: str, response: http.client.HTTPResponse) -> Iterator[bytes]:
-    while True:
-        with _translated(url):
-            line = response.readline()
-        if not line:
-            return
-        yield line
+@asynccontextmanager
+async def followed(server: Endpoint, path: str) -> AsyncIterator[AsyncIterator[SseEvent]]:
+    """Yield the events of a stream as they arrive; leaving the block ends the request. Raises like ``streamed``."""
+    async with _answer(server, _get(path), CHAT_S) as parts:
+        yield _events(parts)
 
 
-@contextmanager
-def _response(
-    server: Endpoint, method: str, path: str, body: object, timeout_s: float
-) -> Iterator[http.client.HTTPResponse]:
-    parts = urlsplit(reachable(server.url))
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
-    content = None if body is None else json.dumps(body).encode()
-    with closing(connection):
-        with _translated(server.url):
-            connection.request(method, path, content, _headers(server))
-            response = connection.getresponse()
-            if not 200 <= response.status < 300:
-                raise GglibError(_refusal(response))
-        with closing(response):
-            yield response
+async def _events(parts: AsyncIterator[bytes]) -> AsyncIterator[SseEvent]:
+    reader = SseReader()
+    async for part in parts:
+        for event in reader.receive(part):
+            yield event
 
 
-def _headers(server: Endpoint) -> dict[str, str]:
-    headers = {"Content-Type": "application/json"}
-    return headers if server.key is None else headers | {"Authorization": f"Bearer {server.key}"}
+def _blocking(runner: asyncio.Runner, parts: AsyncIterator[bytes]) -> Iterator[bytes]:
+    while part := runner.run(_next(parts)):
+        yield part
 
 
-@contextmanager
-def _translated(url: str) -> Iterator[None]:
-    """Make one sentence of what the connection fails with. Around reads alone: a closed terminal is not its fault."""
+async def _next(parts: AsyncIterator[bytes]) -> bytes:
+    """Return the next part, or nothing at the end."""
+    return await anext(parts, b"")
+
+
+def _get(path: str) -> Request:
+    return Request(b"GET", path.encode())
+
+
+def _post(path: str, body: object) -> Request:
+    content = b"" if body is None else json.dumps(body).encode()
+    return Request(b"POST", path.encode(), b"content-type: application/json\r\n", content)
+
+
+async def _json(server: Endpoint, request: Request, timeout_s: float) -> Any:  # noqa: ANN401 - JSON
+    async with _answer(server, request, timeout_s) as parts:
+        body = await _whole(parts)
+    if not body and request.method == b"POST":
+        return None
     try:
-        yield
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise UpstreamError(
-            f"gglib at {url} stopped answering ({str(error) or type(error).__name__})."
-        ) from error
+        return json.loads(body)
+    except ValueError as error:
+        raise _stopped(server.url, str(error)) from error
 
 
-def _refusal(response: http.client.HTTPResponse) -> str:
-    sentence = error_of(response.read()) or f"gglib answered with status {response.status}."
+@asynccontextmanager
+async def _answer(
+    server: Endpoint, request: Request, silence_s: float
+) -> AsyncIterator[AsyncIterator[bytes]]:
+    """Send a request and yield the parts of its answer; the server may be silent for ``silence_s`` at a time.
+
+    Raises ``GglibError``: the server's own sentence where it refuses, else that it stopped answering.
+    """
+    origin = ServerAddress(reachable(server.url), bearer_key=server.key)
+    sent = request_once(origin, request, connect_timeout_s=silence_s)
+    async with AsyncExitStack() as stack:
+        async with _step(server.url, silence_s):
+            connection = await stack.enter_async_context(sent)
+        parts = _parts(server.url, connection, silence_s)
+        if not 200 <= connection.head.status < 300:
+            raise GglibError(_refusal(connection.head.status, await _whole(parts)))
+        yield parts
+
+
+async def _whole(parts: AsyncIterator[bytes]) -> bytes:
+    return b"".join([part async for part in parts])
+
+
+async def _parts(url: str, connection: UpstreamConnection, silence_s: float) -> AsyncIterator[bytes]:
+    while True:
+        async with _step(url, silence_s):
+            part = await anext(connection, b"")
+        if not part:
+            return
+        yield part
+
+
+@asynccontextmanager
+async def _step(url: str, silence_s: float) -> AsyncIterator[None]:
+    """Bound a step of an exchange, and make one sentence of what it fails with.
+
+    Around reads alone: a closed terminal is not the server's fault.
+    """
+    try:
+        async with asyncio.timeout(silence_s):
+            yield
+    except TimeoutError as error:
+        raise _stopped(url, f"it said nothing for {silence_s:g} s") from error
+    except TransportError as error:
+        raise _stopped(url, f"it {error.what}") from error
+    except TooManyConnectionsError as error:
+        raise _stopped(url, "this process may open no more files") from error
+
+
+def _stopped(url: str, why: str) -> UpstreamError:
+    return UpstreamError(f"gglib at {url} stopped answering ({why}).")
+
+
+def _refusal(status: int, body: bytes) -> str:
+    sentence = error_of(body) or f"gglib answered with status {status}."
     return sentence.splitlines()[0]  # the engine's last lines may follow; 'gglib logs' has them all

@@ -26,11 +26,11 @@ def find_instance(settings: Settings) -> Instance | None:
     return running_instance(settings.run_dir)
 
 
-def status_of(server: Endpoint, *, timeout_s: float | None = None) -> dict[str, Any]:
+def status_of(server: Endpoint) -> dict[str, Any]:
     """Ask a running gglib what it does now; ``docs/api.md`` has the fields."""
-    from gglib.cli.client import QUICK_S, get_json
+    from gglib.cli.client import get_json
 
-    status: dict[str, Any] = get_json(server, STATUS_PATH, timeout_s=timeout_s or QUICK_S)
+    status: dict[str, Any] = get_json(server, STATUS_PATH)
     return status
 
 

@@ -1,71 +1,127 @@
-"""Tells what a request waits for until its answer begins, from beside: the request itself knows nothing of it."""
+"""Shows what a request waits for until its answer begins. A thread beside the request follows the runtime's events."""
 
+import asyncio
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from typing import Any
 
-from gglib.cli.instance import status_of
 from gglib.cli.terminal import Line, LiveLine, OneLine
+from gglib.cli.views.running import aged
 from gglib.cli.views.waiting import wait_words
+from gglib.cli.watch import Status, followed_status
 from gglib.core.addresses import Endpoint
+from gglib.core.errors import UpstreamError
 
-POLL_S = 0.25
-"""Often enough for tenths of a second to look alive, too seldom to cost anything."""
-STATUS_LIMIT_S = 5.0
-"""A server that is too busy to say how it is says so later."""
+REDRAW_S = 0.25
+"""Often enough for tenths of a second to look alive. The clock is this program's own: the server is not asked."""
+RECONNECT_S = 1.0
+"""After a stream of events has ended."""
 NOTED_AFTER_S = 2.0
-"""Who reads a file or a pipe is told of a longer wait, once; shorter ones are nobody's business."""
+"""Where stderr is a file or a pipe, a wait that lasts longer than this is noted there once."""
+
+FollowStatus = Callable[[], AbstractAsyncContextManager[AsyncIterator[Status]]]
+"""Opens a stream of statuses: the one of now, and another one after each change."""
 
 
 @contextmanager
 def wait_line(server: Endpoint, model_name: str, *, first_words: str | None = None) -> Iterator[None]:
     """Show on stderr what a request for the model waits for, as long as the block lasts; nothing of it stays.
 
-    ``first_words`` are shown before anything is known; where nobody watches they are all that is shown, without them
-    a line for a wait that is long. A status that cannot be had shows nothing.
+    ``first_words`` are shown before anything is known; where stderr is no terminal they are all that is shown, and
+    without them there is one line for a wait that is long. A status that cannot be had shows nothing.
     """
-    is_watched = sys.stderr.isatty()
-    line: Line = LiveLine() if is_watched else OneLine()
+    is_terminal = sys.stderr.isatty()
+    line: Line = LiveLine() if is_terminal else OneLine()
     if first_words is not None:
         line.show(first_words)
-    watch = Watch(lambda: status_of(server, timeout_s=STATUS_LIMIT_S), model_name, line)
-    over = threading.Event()
-    # A daemon: a status that is on its way must not keep the program from ending.
-    watcher = threading.Thread(
-        target=watch.until if is_watched else watch.once, args=(over,), name="wait-line", daemon=True
-    )
-    watcher.start()
+    watch = Watch(lambda: followed_status(server), model_name, line)
+    try:
+        with _beside(watch.live() if is_terminal else watch.once()):
+            yield
+    finally:
+        line.close()  # from here on nothing is shown, whatever the thread still receives
+
+
+@contextmanager
+def _beside(work: Coroutine[Any, Any, None]) -> Iterator[None]:
+    """Run ``work`` in a thread with a loop of its own, and cancel it at the end of the block without waiting for it."""
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(work)
+
+    def run() -> None:
+        with suppress(asyncio.CancelledError):
+            loop.run_until_complete(task)
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+    # A daemon: a server that keeps silent must not keep the program from ending.
+    threading.Thread(target=run, name="wait-line", daemon=True).start()
     try:
         yield
     finally:
-        over.set()
-        line.close()  # from here on nothing is shown, whatever the thread still hears
+        with suppress(RuntimeError):  # the work has ended by itself, and its loop is closed
+            loop.call_soon_threadsafe(task.cancel)
 
 
 class Watch:
-    """Asks for the status, and tells a line what it means."""
+    """Follows the status of a server, and shows what it means for one request. It never raises an error."""
 
-    def __init__(self, ask: Callable[[], dict[str, Any]], model_name: str, line: Line) -> None:
-        self._ask = ask
+    def __init__(self, follow: FollowStatus, model_name: str, line: Line) -> None:
+        self._follow = follow
         self._model_name = model_name
         self._line = line
         self._since_s = time.monotonic()
+        self._seen: tuple[Status, float] | None = None
+        """The last status and when it came; None while none is known."""
 
-    def until(self, over: threading.Event) -> None:
-        """Show each new sentence until ``over`` is set."""
-        while not over.wait(POLL_S):
+    async def live(self) -> None:
+        """Show each change, and between changes how the time passes, until cancelled. A short wait shows nothing."""
+        await asyncio.sleep(REDRAW_S)
+        following = asyncio.create_task(self._keep_following())
+        try:
+            while True:
+                self._line.show(self._words())
+                await asyncio.sleep(REDRAW_S)
+        finally:
+            following.cancel()
+            await asyncio.wait([following])
+
+    async def once(self) -> None:
+        """Show one sentence, unless cancelled soon."""
+        await asyncio.sleep(NOTED_AFTER_S)
+        with suppress(Exception):
+            async with self._follow() as statuses:
+                self._seen = await anext(statuses), time.monotonic()
             self._line.show(self._words())
 
-    def once(self, over: threading.Event) -> None:
-        """Show one sentence, unless ``over`` is set soon."""
-        if not over.wait(NOTED_AFTER_S):
-            self._line.show(self._words())
+    async def _keep_following(self) -> None:
+        """Keep the newest status. A server that refuses is left alone: it is another version, or offers no events."""
+        while True:
+            try:
+                await self._follow_to_end()
+            except UpstreamError:
+                pass  # the connection broke
+            except Exception:  # noqa: BLE001 - the answer matters, not this line
+                return
+            finally:
+                self._seen = None
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _follow_to_end(self) -> None:
+        async with self._follow() as statuses:
+            async for status in statuses:
+                self._seen = status, time.monotonic()
+                self._line.show(self._words())
 
     def _words(self) -> str | None:
+        if self._seen is None:
+            return None
+        status, at_s = self._seen
+        now_s = time.monotonic()
         try:
-            return wait_words(self._ask(), self._model_name, time.monotonic() - self._since_s)
-        except Exception:  # noqa: BLE001 - a server that fails, or is another version: the answer matters, not this line
+            return wait_words(aged(status, now_s - at_s), self._model_name, now_s - self._since_s)
+        except Exception:  # noqa: BLE001 - a status of another version
             return None

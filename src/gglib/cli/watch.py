@@ -1,17 +1,18 @@
-"""Follows what happens to the models in memory: ``gglib ps --watch``."""
+"""Follows what happens to the models in memory: for ``gglib ps --watch`` and for the line of a request that waits."""
 
+import asyncio
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from gglib.cli.client import followed
-from gglib.cli.instance import status_of
+from gglib.cli.client import fetch_json, followed
+from gglib.cli.instance import STATUS_PATH
 from gglib.cli.views import render, running
 from gglib.core.addresses import Endpoint
 from gglib.core.plain_text import escape_line, json_text
-from gglib.http.sse import read_events
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -20,45 +21,63 @@ EVENTS_PATH = "/gglib/events"
 SNAPSHOT = "snapshot"
 REFRESHES_PER_S = 2
 
+Status = Mapping[str, Any]
+
 
 def watch(server: Endpoint, heading: str, *, as_json: bool) -> None:
     """Show what is in memory until Ctrl-C or the end of the server: live on a terminal, else a line for each event.
 
     Raises ``GglibError``.
     """
-    if as_json or not sys.stdout.isatty():
-        for name, data in events_of(server):
-            line = json_text({"event": name, **data}) if as_json else running.event_line(name, data)
+    is_live = not as_json and sys.stdout.isatty()
+    asyncio.run(_watch_live(server, heading) if is_live else _print_events(server, as_json=as_json))
+
+
+@asynccontextmanager
+async def followed_status(server: Endpoint) -> AsyncIterator[AsyncIterator[Status]]:
+    """Yield what ``GET /gglib/status`` says: now, and again after each change. Raises ``GglibError``.
+
+    A change is an event that says what happened, but not what follows from it for requests: so the status is asked for.
+    """
+    async with followed(server, EVENTS_PATH) as events:
+
+        async def statuses() -> AsyncIterator[Status]:
+            async for event in events:
+                is_whole = event.name == SNAPSHOT
+                yield json.loads(event.data) if is_whole else await fetch_json(server, STATUS_PATH)
+
+        yield statuses()
+
+
+async def _print_events(server: Endpoint, *, as_json: bool) -> None:
+    async with followed(server, EVENTS_PATH) as events:
+        async for event in events:
+            data = json.loads(event.data)
+            line = (
+                json_text({"event": event.name, **data}) if as_json else running.event_line(event.name, data)
+            )
             if line is not None:
                 render.say(line)
             sys.stdout.flush()
-        return
-    _watch_live(server, heading)
 
 
-def events_of(server: Endpoint) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the name and the data of each event. Raises ``GglibError``."""
-    with followed(server, EVENTS_PATH) as lines:
-        for event in read_events(lines):
-            yield event.name, json.loads(event.data)
-
-
-def _watch_live(server: Endpoint, heading: str) -> None:
+async def _watch_live(server: Endpoint, heading: str) -> None:
     from rich.console import Console
     from rich.live import Live
 
-    seen: tuple[Mapping[str, Any], float] | None = None
+    seen: tuple[Status, float] | None = None
 
     def drawn() -> "Group":
         status, at_s = seen or (running.NOTHING, time.monotonic())
         return _screen(heading, running.aged(status, time.monotonic() - at_s))
 
     with Live(console=Console(highlight=False), get_renderable=drawn, refresh_per_second=REFRESHES_PER_S):
-        for name, data in events_of(server):
-            seen = data if name == SNAPSHOT else status_of(server), time.monotonic()
+        async with followed_status(server) as statuses:
+            async for status in statuses:
+                seen = status, time.monotonic()
 
 
-def _screen(heading: str, status: Mapping[str, Any]) -> "Group":
+def _screen(heading: str, status: Status) -> "Group":
     from rich.console import Group
     from rich.text import Text
 

@@ -38,19 +38,43 @@ class SseEvent:
     data: bytes
 
 
-def read_events(lines: Iterable[bytes]) -> Iterator[SseEvent]:
-    """Yield the events of a stream, from its lines. Comments are skipped, and so is an event without its end."""
-    name, data = "", list[bytes]()
-    for whole in lines:
-        line = whole.rstrip(b"\r\n")
+class SseReader:
+    """Reads a stream that comes in parts, which may be cut anywhere. Lines end with a line feed.
+
+    Comments are skipped, and so is an event without its end.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+        """The beginning of a line whose end has not come."""
+        self._name = ""
+        self._data: list[bytes] = []
+
+    def receive(self, part: bytes) -> Iterator[SseEvent]:
+        """Yield the events that end in ``part``. Exhaust the iterator before the next part."""
+        *lines, self._rest = (self._rest + part).split(b"\n")
+        for line in lines:
+            event = self._read_line(line.rstrip(b"\r"))
+            if event is not None:
+                yield event
+
+    def _read_line(self, line: bytes) -> SseEvent | None:
+        """Take in a line; return the event that it ends."""
         if not line:
-            if data:
-                yield SseEvent(name or "message", b"\n".join(data))
-            name, data = "", []
-            continue
+            event = SseEvent(self._name or "message", b"\n".join(self._data)) if self._data else None
+            self._name, self._data = "", []
+            return event
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"event":
-            name = value.decode(errors="replace")
+            self._name = value.decode(errors="replace")
         elif field == b"data":
-            data.append(value)
+            self._data.append(value)
+        return None
+
+
+def read_events(parts: Iterable[bytes]) -> Iterator[SseEvent]:
+    """Yield the events of a stream as its parts come; see ``SseReader``."""
+    reader = SseReader()
+    for part in parts:
+        yield from reader.receive(part)

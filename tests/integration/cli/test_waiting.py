@@ -1,15 +1,22 @@
 """What somebody sees who waits for an answer: the sentence on the terminal, and that nothing of it stays."""
 
+import json
 import re
+import signal
+import subprocess
+import sys
 from contextlib import ExitStack
 
+from gglib.cli.errors import EXIT_INTERRUPTED
 from gglib.testing import Script, write_tiny_gguf
 
-from .conftest import Home
+from .conftest import LIMIT_S, Home
 from .test_server_commands import ANSWER, SLOW, open_stream
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 ERASE_LINE = "\x1b[2K"
+CHANGES_OF_A_LOAD = 4
+"""Queued, loading, ready and the end of the swap."""
 
 
 def test_a_load_is_told_on_the_terminal_and_erased(stocked: Home) -> None:
@@ -59,3 +66,33 @@ def test_up_tells_the_load_on_a_terminal(stocked: Home) -> None:
         up.process.terminate()
         up.end()
     assert "Loading 'tiny'" in up.seen.partition("asking it something")[2]
+
+
+def test_a_long_load_is_followed_and_not_polled(stocked: Home) -> None:
+    """The clock on the terminal goes on by itself: the server is asked once, and again when something has happened."""
+    stocked.script(Script(load_s=3.0))
+    with stocked.serving() as server:
+        with stocked.watched("run", "tiny", "Hello") as run:
+            assert run.end().strip() == ANSWER
+        assert server.end(signal.SIGTERM) == 0
+    log = (stocked.path / "logs" / "gglib.log").read_text()
+    assert log.count("/gglib/events") == 1
+    assert log.count("/gglib/status") <= CHANGES_OF_A_LOAD
+    seconds = set(re.findall(r"Loading 'tiny': (\d+\.\d) s", run.seen))
+    assert len(seconds) >= 6, run.seen
+
+
+def test_ps_follows_until_ctrl_c(stocked: Home) -> None:
+    """Each event is a line as soon as it happened; Ctrl-C ends it like any other command."""
+    command = [sys.executable, "-m", "gglib", "ps", "--watch", "--json"]
+    with (
+        stocked.serving(),
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=stocked.environment) as watching,
+    ):
+        assert watching.stdout is not None
+        events = (json.loads(line)["event"] for line in watching.stdout)
+        assert next(events) == "snapshot"
+        assert stocked.ok("run", "tiny", "Hello").strip() == ANSWER
+        assert "ready" in events
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(LIMIT_S) == EXIT_INTERRUPTED

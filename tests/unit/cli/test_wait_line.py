@@ -1,85 +1,176 @@
-"""The line about what a request waits for: what it asks, what it shows, when it is silent."""
+"""The line about what a request waits for: what it follows, what it shows, when it is silent."""
 
-import threading
-from collections.abc import Callable
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from gglib.cli import wait_line
 from gglib.cli.terminal import OneLine
-from gglib.cli.wait_line import Watch
-from gglib.core.errors import UpstreamError
+from gglib.cli.wait_line import Watch, _beside
+from gglib.core.errors import GglibError, UpstreamError
 
 STOPPING = {"residents": [{"model_name": "big", "state": "stopping", "in_flight": 0}], "waiting": []}
 LOADING = {"residents": [{"model_name": "small", "state": "loading", "in_flight": 0}], "waiting": []}
+BEGUN = {
+    "residents": [
+        {
+            "model_name": "small",
+            "state": "loading",
+            "in_flight": 0,
+            "loading_for_s": 30.0,
+            "expected_load_s": 50.0,
+        }
+    ],
+    "waiting": [],
+}
+
+Stream = list[Mapping[str, Any] | Exception]
 
 
 class RecordedLine:
-    """Keeps what it is told."""
+    """Keeps what it is shown, each sentence once in a row."""
 
     def __init__(self) -> None:
         self.shown: list[str | None] = []
 
     def show(self, words: str | None) -> None:
         """Keep the words."""
-        self.shown.append(words)
+        if self.shown[-1:] != [words]:
+            self.shown.append(words)
 
     def close(self) -> None:
         """Keep nothing of it."""
 
 
-class Told:
-    """Answers with one status after the other, and sets ``over`` with the last."""
+class Server:
+    """Offers one stream of statuses after the other; the last one stays open once all of it was sent."""
 
-    def __init__(self, *answers: dict[str, Any] | Exception) -> None:
-        self.over = threading.Event()
-        self._answers = list(answers)
+    def __init__(self, *streams: Stream) -> None:
+        self.all_sent = asyncio.Event()
+        self.opened = 0
+        self._streams = list(streams)
 
-    def __call__(self) -> dict[str, Any]:
-        """Return or raise the next answer."""
-        answer = self._answers.pop(0)
-        if not self._answers:
-            self.over.set()
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    @asynccontextmanager
+    async def follow(self) -> AsyncIterator[AsyncIterator[Mapping[str, Any]]]:
+        """Open the next stream. One that begins with an error cannot be opened."""
+        self.opened += 1
+        stream = self._streams.pop(0)
+        if stream and isinstance(stream[0], Exception):
+            if not self._streams:
+                self.all_sent.set()
+            raise stream[0]
+        yield self._send(stream)
+
+    async def _send(self, stream: Stream) -> AsyncIterator[Mapping[str, Any]]:
+        for status in stream:
+            if isinstance(status, Exception):
+                raise status
+            yield status
+        if not self._streams:
+            self.all_sent.set()
+            await asyncio.Event().wait()
 
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody watches: there is nothing to pause for."""
-    monkeypatch.setattr(wait_line, "POLL_S", 0)
-    monkeypatch.setattr(wait_line, "NOTED_AFTER_S", 0)
+    """There is nothing to pause for."""
+    for name in ("REDRAW_S", "RECONNECT_S", "NOTED_AFTER_S"):
+        monkeypatch.setattr(wait_line, name, 0)
 
 
-def watched(told: Told, way: Callable[[Watch], Callable[[threading.Event], None]]) -> list[str | None]:
-    """Watch in a way until there is nothing more to be told, and return what was shown."""
+async def watched(server: Server) -> list[str | None]:
+    """Watch until the server has sent all, and a little longer; return what was shown."""
     line = RecordedLine()
-    way(Watch(told, "small", line))(told.over)
+    task = asyncio.create_task(Watch(server.follow, "small", line).live())
+    await server.all_sent.wait()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
     return line.shown
 
 
-def test_each_status_becomes_what_is_shown() -> None:
+async def test_each_status_becomes_what_is_shown() -> None:
     """The line follows the status until the answer begins."""
-    shown = watched(Told(STOPPING, LOADING, LOADING), lambda watch: watch.until)
-    assert shown == ["Stopping 'big', then loading 'small': 0 s", *["Loading 'small' ..."] * 2]
+    assert await watched(Server([STOPPING, LOADING])) == [
+        None,
+        "Stopping 'big', then loading 'small': 0 s",
+        "Loading 'small' ...",
+    ]
 
 
-@pytest.mark.parametrize(
-    "answer", [UpstreamError("It is gone."), {}, {"residents": None}, {"residents": [{}]}]
-)
-def test_a_status_that_is_none_is_silent(answer: dict[str, Any] | Exception) -> None:
-    """A server that fails, or answers something else, takes the line away, and the next status brings it back."""
-    assert watched(Told(answer, LOADING), lambda watch: watch.until) == [None, "Loading 'small' ..."]
+async def test_the_clock_goes_on_without_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One status is enough: the seconds that a load has taken grow with this program's own clock."""
+    start_s, steps = time.monotonic(), iter(range(100))
+    monkeypatch.setattr(time, "monotonic", lambda: start_s + next(steps))
+    server = Server([BEGUN])
+    shown = [words for words in await watched(server) if words is not None]
+    assert shown[0].startswith("Loading 'small': 3")
+    assert all(words.endswith(" of about 50 s") for words in shown[:5])
+    assert len(set(shown)) >= 5
+    assert server.opened == 1
 
 
-def test_where_nobody_watches_one_status_is_asked_for() -> None:
-    """A file gets one sentence, and the server one question; a wait that is over by then gets none."""
-    assert watched(Told(LOADING), lambda watch: watch.once) == ["Loading 'small' ..."]
-    told = Told(LOADING)
-    told.over.set()
-    assert watched(told, lambda watch: watch.once) == []
+async def test_a_stream_that_ends_is_followed_again() -> None:
+    """A connection that breaks, or is refused for now, takes the line away, and the next one brings it back."""
+    server = Server([STOPPING, UpstreamError("It is gone.")], [UpstreamError("It is gone.")], [], [LOADING])
+    assert await watched(server) == [
+        None,
+        "Stopping 'big', then loading 'small': 0 s",
+        None,
+        "Loading 'small' ...",
+    ]
+    assert server.opened == 4
+
+
+async def test_a_server_that_offers_no_events_is_left_alone() -> None:
+    """A refusal does not change with time: nothing is shown, and nothing is asked again."""
+    server = Server([GglibError("There is no such route.")], [LOADING])
+    line = RecordedLine()
+    task = asyncio.create_task(Watch(server.follow, "small", line).live())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert (line.shown, server.opened, task.done()) == ([None], 1, False)
+    task.cancel()
+
+
+@pytest.mark.parametrize("status", [{}, {"residents": None}, {"residents": [{}], "waiting": []}])
+async def test_a_status_that_is_none_is_silent(status: Mapping[str, Any]) -> None:
+    """What another version answers takes the line away, and the next status brings it back."""
+    assert await watched(Server([status, LOADING])) == [None, "Loading 'small' ..."]
+
+
+async def test_a_file_gets_one_sentence() -> None:
+    """One status is taken from the stream; a wait that is over by then takes none."""
+    server, line = Server([LOADING, STOPPING]), RecordedLine()
+    await Watch(server.follow, "small", line).once()
+    assert (line.shown, server.opened) == (["Loading 'small' ..."], 1)
+    refused = RecordedLine()
+    await Watch(Server([GglibError("No.")]).follow, "small", refused).once()
+    assert refused.shown == []
+
+
+def test_what_runs_beside_a_block_ends_with_it() -> None:
+    """The work is cancelled at the end of the block, and has cleaned up soon after."""
+    done: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            done.append("cancelled")
+
+    with _beside(work()):
+        assert done == []
+    deadline_s = time.monotonic() + 10
+    while not done and time.monotonic() < deadline_s:
+        time.sleep(0.001)
+    assert done == ["cancelled"]
 
 
 def test_a_plain_line_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:

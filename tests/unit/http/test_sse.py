@@ -1,10 +1,12 @@
-"""What an event of ours begins with, wherever the stream broke off."""
+"""What an event of ours begins with, wherever the stream broke off; and how events are read."""
+
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gglib.http.sse import HEARTBEAT, error_event
+from gglib.http.sse import HEARTBEAT, SseEvent, SseReader, error_event, read_events
 from gglib.http.sse import separator as separator_after
 
 
@@ -40,3 +42,29 @@ def test_own_bytes_are_whole_events() -> None:
     """A heartbeat is a comment and an error one event of one line; neither has an id or a retry."""
     assert HEARTBEAT == b":\n\n"
     assert error_event(b'{"error":{}}') == b'data: {"error":{}}\n\n'
+
+
+STREAM = (
+    b": a comment\n\n"
+    b"event: loading\r\ndata: 1\r\n\r\n"
+    b"data:2\ndata:  3\nid: x\n\n"
+    b"event: nothing\n\n"
+    b"data: 4\n\n"
+    b"data: cut off"
+)
+EVENTS = [SseEvent("loading", b"1"), SseEvent("message", b"2\n 3"), SseEvent("message", b"4")]
+
+
+@given(st.lists(st.integers(0, len(STREAM))))
+def test_events_are_read_wherever_a_stream_is_cut(cuts: list[int]) -> None:
+    """Names, data of several lines and both line ends are read; comments and what has no end are not."""
+    bounds = [0, *sorted(cuts), len(STREAM)]
+    parts = [STREAM[start:end] for start, end in pairwise(bounds)]
+    assert list(read_events(parts)) == EVENTS
+
+
+def test_an_event_is_yielded_with_its_end() -> None:
+    """The event is there as soon as its empty line has come."""
+    reader = SseReader()
+    assert list(reader.receive(b"data: 1\n")) == []
+    assert list(reader.receive(b"\nda")) == [SseEvent("message", b"1")]

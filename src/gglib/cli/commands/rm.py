@@ -58,9 +58,12 @@ def _remove_with_files(settings: "Settings", name: str, *, is_yes: bool) -> None
         _ask(plan)  # outside of the loop, which would take Ctrl-C for itself
 
     async def remove(store: "HomeStorePort") -> list[str]:
+        import asyncio
+
         from gglib.cli.instance import states_of
 
-        state = states_of(settings).get(plan.model.id)
+        states = await asyncio.to_thread(states_of, settings)  # it blocks, with a loop of its own
+        state = states.get(plan.model.id)
         removal = await removals(settings, store).remove(plan)
         if removal is None:
             raise not_found(name, await store.list_models())

@@ -7,14 +7,19 @@ nothing listens.
 """
 
 import asyncio
+import errno
 import ipaddress
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from gglib.http.errors import ConnectError, TooManyConnectionsError
+
 RECEIVE_BUFFER_BYTES = 32 * 1024
+_NO_DESCRIPTOR = frozenset((errno.EMFILE, errno.ENFILE))
 
 Factory = Callable[[], asyncio.Protocol]
 
@@ -38,8 +43,32 @@ class Origin(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """An origin that is its address and nothing else."""
+
+    base_url: str
+    unix_socket: str | None = None
+    bearer_key: str | None = field(default=None, repr=False)
+
+
 class ServerBusyError(Exception):
     """The server listens, but its backlog is full: another attempt may succeed."""
+
+
+def own_lines(origin: Origin) -> bytes:
+    """Return the header lines that every request to this origin has."""
+    lines = b"host: %b\r\n" % urlsplit(origin.base_url).netloc.encode()
+    if origin.bearer_key is not None:
+        lines += b"authorization: Bearer %b\r\n" % origin.bearer_key.encode()
+    return lines
+
+
+def connect_error(error: Exception) -> ConnectError | TooManyConnectionsError:
+    """Return what the failure of ``connect`` is to a request."""
+    if isinstance(error, OSError) and error.errno in _NO_DESCRIPTOR:
+        return TooManyConnectionsError()
+    return ConnectError()
 
 
 async def connect(origin: Origin, factory: Factory, *, connect_timeout_s: float) -> None:

@@ -6,19 +6,16 @@ that is about to be closed is not used again, because a request could meet the c
 
 import asyncio
 import contextlib
-import errno
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
-from gglib.http.client.connect import Origin, ServerBusyError, connect
+from gglib.http.client.connect import Origin, ServerBusyError, connect, connect_error, own_lines
 from gglib.http.client.connection import SMALL_BODY_BYTES, UpstreamConnection
 from gglib.http.client.stall import Silence
-from gglib.http.errors import ConnectError, StallError, StallPhase, TooManyConnectionsError
+from gglib.http.errors import StallError, StallPhase
 
 IDLE_LIMIT_S = 4.0
 _CLOSE_LIMIT_S = 0.2
-_NO_DESCRIPTOR = frozenset((errno.EMFILE, errno.ENFILE))
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.1
 """Between two attempts to connect to an engine whose backlog is full: no event says that it has room again. One
@@ -162,7 +159,7 @@ class UpstreamPool:
         where nothing listens, ``StallError`` when the engine stayed busy for too long, and
         ``TooManyConnectionsError`` where this process may open no more descriptors.
         """
-        connection = UpstreamConnection(self._connections, own_lines=_own_lines(target))
+        connection = UpstreamConnection(self._connections, own_lines=own_lines(target))
         try:
             try:
                 await self._dial(target, connection)
@@ -171,9 +168,7 @@ class UpstreamPool:
                 if idle is not None:
                     return idle
         except (OSError, ValueError) as error:  # a TimeoutError is an OSError; ValueError: no address
-            if isinstance(error, OSError) and error.errno in _NO_DESCRIPTOR:
-                raise TooManyConnectionsError from error
-            raise ConnectError from error
+            raise connect_error(error) from error
         if not connection.has_ended:
             # Only now: a loop whose connecting is cancelled closes the socket and tells nobody.
             self._connections.add(connection)
@@ -203,10 +198,3 @@ class UpstreamPool:
                     pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
         except TimeoutError as error:
             raise StallError(StallPhase.CONNECT, limit_s) from error
-
-
-def _own_lines(target: Origin) -> bytes:
-    lines = b"host: %b\r\n" % urlsplit(target.base_url).netloc.encode()
-    if target.bearer_key is not None:
-        lines += b"authorization: Bearer %b\r\n" % target.bearer_key.encode()
-    return lines

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from gglib.core.models import ModelSummary
 from gglib.core.typed import in_quotes
+from gglib.http.sse import read_events
 from gglib.proxy.errors import (
     ContextLengthExceededError,
     EngineError,
@@ -114,17 +115,17 @@ def read_answer(status: int, body: bytes) -> EngineError | None:
 
 
 def read_event(event: bytes) -> EngineError | None:
-    """Return the error that one whole event of a stream carries; None where it is another event.
+    """Return the error that one event of a stream carries; None where it is another event. Its end may be missing.
 
     llama-server has two forms: ``data: {"error": {…}}``, and in Anthropic's dialect ``event: error`` with the error
     itself as data (``format_error`` in ``server-context.cpp``; both seen).
     """
-    lines = event.splitlines()
-    content = _parsed(b"\n".join(line[5:] for line in lines if line.startswith(b"data:")))
-    if not isinstance(content, dict):
+    whole = next(read_events((event, b"\n\n")), None)
+    content = None if whole is None else _parsed(whole.data)
+    if whole is None or not isinstance(content, dict):
         return None
     error = content.get("error")
-    if not isinstance(error, dict) and any(line.replace(b" ", b"") == b"event:error" for line in lines):
+    if not isinstance(error, dict) and whole.name == "error":
         error = content
     code = error.get("code") if isinstance(error, dict) else None
     return _read(error, code if isinstance(code, int) and 400 <= code <= 599 else 500)

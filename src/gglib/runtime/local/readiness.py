@@ -1,11 +1,15 @@
-"""Asks an engine whether it is ready. One tiny GET, without the proxy's machinery."""
+"""Asks an engine whether it is ready: one small GET on a connection of its own."""
 
 import asyncio
 from contextlib import suppress
 from pathlib import Path
 
+from gglib.http.client.connect import ServerAddress
+from gglib.http.client.one_shot import Request, request_once
+from gglib.http.errors import TooManyConnectionsError, TransportError
+
+_PROBE = Request(b"GET", b"/health")
 _PROBE_TIMEOUT_S = 2.0
-_REQUEST = b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
 FIRST_PAUSE_S = 0.005
 LONGEST_PAUSE_S = 0.1
 _GROWTH = 1.3
@@ -34,17 +38,14 @@ async def wait_until_healthy(
 
 async def is_healthy(*, socket_path: Path | None, port: int | None) -> bool:
     """Whether a server listens there and says 200; 503 means that it still loads."""
+    server = (
+        ServerAddress("http://localhost", unix_socket=str(socket_path))
+        if socket_path is not None
+        else ServerAddress(f"http://127.0.0.1:{port}")
+    )
+    probe = request_once(server, _PROBE, connect_timeout_s=_PROBE_TIMEOUT_S)
     try:
-        async with asyncio.timeout(_PROBE_TIMEOUT_S):
-            if socket_path is not None:
-                reader, writer = await asyncio.open_unix_connection(socket_path)
-            else:
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            try:
-                writer.write(_REQUEST)
-                status = await reader.readline()
-            finally:
-                writer.close()
-    except (OSError, TimeoutError, ValueError):  # nobody there yet, or something that does not speak HTTP
+        async with asyncio.timeout(_PROBE_TIMEOUT_S), probe as connection:
+            return connection.head.status == 200
+    except (TransportError, TooManyConnectionsError, TimeoutError):  # not listening yet, busy, or not HTTP
         return False
-    return status.split()[1:2] == [b"200"]

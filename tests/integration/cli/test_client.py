@@ -1,0 +1,213 @@
+"""The client of the commands against servers that answer, refuse, break off or keep silent."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from gglib.cli import client
+from gglib.cli.client import followed, get_json, post_json, streamed
+from gglib.core.addresses import Endpoint
+from gglib.core.errors import GglibError, UpstreamError
+from gglib.http.sse import SseEvent, read_events
+
+CLOSE = b"Connection: close\r\n\r\n"
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+REFUSED = {
+    "error": {"message": "No such model.\nthe engine's last line", "type": "x", "param": None, "code": None}
+}
+
+Script = Callable[[socket.socket], None]
+
+
+def answer(status: str, body: bytes) -> Script:
+    """Return what sends a whole answer."""
+    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n".encode()
+    return lambda connection: connection.sendall(head + CLOSE + body)
+
+
+def sends(*parts: bytes) -> Script:
+    """Return what sends these bytes and leaves."""
+    return lambda connection: connection.sendall(b"".join(parts))
+
+
+def chunk(body: bytes) -> bytes:
+    """Return a chunk."""
+    return b"%x\r\n%b\r\n" % (len(body), body)
+
+
+class Server:
+    """What a server saw."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.heads: list[bytes] = []
+        self.bodies: list[bytes] = []
+        self.client_left = threading.Event()
+
+
+@contextmanager
+def serving(*scripts: Script, key: str | None = None) -> Iterator[Server]:
+    """Answer one connection by each script, and close it when the client has left or the script returned."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = Server(Endpoint(f"http://127.0.0.1:{listener.getsockname()[1]}", key))
+
+        def run() -> None:
+            for script in scripts:
+                connection, _ = listener.accept()
+                with connection, connection.makefile("rb") as reader:
+                    head = b"".join(iter(reader.readline, b"\r\n"))
+                    server.heads.append(head)
+                    server.bodies.append(reader.read(_length(head)))
+                    script(connection)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        yield server
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def _length(head: bytes) -> int:
+    lines = [line.lower().partition(b":") for line in head.splitlines()]
+    return next((int(value) for name, _, value in lines if name == b"content-length"), 0)
+
+
+def test_a_question_and_its_answer() -> None:
+    """A GET has no content and shows the key; a POST has its length, also where it says nothing."""
+    ok = answer("200 OK", b'{"a": 1}')
+    with serving(ok, ok, answer("200 OK", b""), key="k") as server:
+        assert get_json(server.endpoint, "/x?y=1") == {"a": 1}
+        assert post_json(server.endpoint, "/x", {"b": 2}) == {"a": 1}
+        assert post_json(server.endpoint, "/x") is None
+    get, post, empty = server.heads
+    assert get.startswith(b"GET /x?y=1 HTTP/1.1\r\n")
+    assert b"content-length" not in get.lower()
+    assert all(b"authorization: Bearer k\r\n" in head for head in server.heads)
+    assert post.startswith(b"POST /x HTTP/1.1\r\n")
+    assert b"content-type: application/json\r\n" in post
+    assert b"content-length: 0\r\n" in empty
+    assert [*map(json.loads, server.bodies[1:2])] == [{"b": 2}]
+
+
+def test_a_long_prompt_is_sent_whole() -> None:
+    """A body is not bound to what a socket takes at once."""
+    body = {"prompt": "x" * 5_000_000}
+    with serving(answer("200 OK", b"{}")) as server:
+        post_json(server.endpoint, "/x", body)
+    assert json.loads(server.bodies[0]) == body
+
+
+def test_a_refusal_is_the_servers_own_sentence() -> None:
+    """The first line of an error in OpenAI's shape, else its status."""
+    refused = answer("404 Not Found", json.dumps(REFUSED).encode())
+    with serving(refused, refused, answer("500 Oh", b"<html>")) as server:
+        with pytest.raises(GglibError, match=r"^No such model\.$"):
+            get_json(server.endpoint, "/x")
+        with pytest.raises(GglibError, match=r"^No such model\.$"), streamed(server.endpoint, "/x", {}):
+            pass
+        with pytest.raises(GglibError, match=r"^gglib answered with status 500\.$"):
+            post_json(server.endpoint, "/x")
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        (sends(b""), "it closed the connection before its answer was complete"),
+        (sends(b"SSH-2.0-x\r\n"), "it answered something that is not HTTP"),
+        (
+            sends(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}"),
+            "it closed the connection before its answer was complete",
+        ),
+        (answer("200 OK", b"<html>"), "Expecting value: line 1 column 1 (char 0)"),
+    ],
+    ids=["closes", "ssh", "cut", "html"],
+)
+def test_what_breaks_off_is_one_sentence(script: Script, why: str) -> None:
+    """The sentence names the server and says what it did."""
+    with serving(script) as server, pytest.raises(UpstreamError) as raised:
+        get_json(server.endpoint, "/x")
+    assert str(raised.value) == f"gglib at {server.endpoint.url} stopped answering ({why})."
+
+
+def test_nothing_listens() -> None:
+    """A server that has gone is told like one that breaks off."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    with pytest.raises(UpstreamError) as raised:
+        get_json(Endpoint(url), "/x")
+    assert str(raised.value) == f"gglib at {url} stopped answering (it cannot be reached)."
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"], ids=["head", "body"]
+)
+def test_silence_has_a_limit(said: bytes) -> None:
+    """A server that says nothing more is given up, before its answer and within it."""
+
+    def keep_silent(connection: socket.socket) -> None:
+        connection.sendall(said)
+        assert connection.recv(1) == b""
+
+    with serving(keep_silent) as server, pytest.raises(UpstreamError, match=r"it said nothing for 0\.05 s"):
+        get_json(server.endpoint, "/x", timeout_s=0.05)
+
+
+def test_a_stream_arrives_in_parts_and_its_comments_are_signs_of_life(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each part is there as soon as it was sent; a wait for a model, full of comments, may last for ever."""
+    monkeypatch.setattr(client, "CHAT_S", 0.5)
+    seen = threading.Semaphore(0)
+
+    def stream(connection: socket.socket) -> None:
+        connection.sendall(STREAM_HEAD + chunk(b"data: 1\n\n"))
+        assert seen.acquire(timeout=10)
+        for _ in range(8):
+            connection.sendall(chunk(b":\n\n"))
+            assert not seen.acquire(timeout=0.1)
+        connection.sendall(chunk(b"data: 2\n\n") + chunk(b""))
+
+    with serving(stream) as server, streamed(server.endpoint, "/x", {}) as parts:
+        events = read_events(parts)
+        assert next(events).data == b"1"
+        seen.release()
+        assert [event.data for event in events] == [b"2"]
+
+
+def test_leaving_the_block_ends_the_request() -> None:
+    """The server sees the client leave at once: an answer that is not wanted any more is not computed."""
+    left = threading.Event()
+
+    def stream(connection: socket.socket) -> None:
+        connection.sendall(STREAM_HEAD + chunk(b"data: 1\n\n"))
+        connection.settimeout(10)
+        assert connection.recv(1) == b""
+        left.set()
+
+    with serving(stream) as server:
+        with streamed(server.endpoint, "/x", {}) as parts:
+            assert next(parts) == b"data: 1\n\n"
+        assert left.wait(5)
+
+
+def test_a_stream_that_breaks_off_says_so_after_what_came() -> None:
+    """What has come is handed on before the error."""
+    with (
+        serving(sends(STREAM_HEAD, chunk(b"data: 1\n\n"))) as server,
+        streamed(server.endpoint, "/x", {}) as parts,
+    ):
+        assert next(parts) == b"data: 1\n\n"
+        with pytest.raises(UpstreamError, match="closed the connection"):
+            next(parts)
+
+
+async def test_events_are_followed() -> None:
+    """Events come by name, from parts that are cut anywhere."""
+    script = sends(STREAM_HEAD, chunk(b"event: lo"), chunk(b"ading\ndata: {}\n\n:\n\n"), chunk(b""))
+    with serving(script) as server:
+        async with followed(server.endpoint, "/x") as events:
+            assert [event async for event in events] == [SseEvent("loading", b"{}")]
