@@ -1,3 +1,82 @@
-"""gglib: one OpenAI-compatible address in front of every GGUF model on a machine."""
+"""gglib: one OpenAI-compatible address in front of every GGUF model on a machine.
 
-__version__ = "0.1.0"
+``__all__`` is what a program needs that embeds the proxy alone, or runs all of gglib (``docs/embedding.md``). A name is
+imported when it is first used: ``import gglib`` alone imports no server, no database and no engine.
+"""
+
+from gglib.core.version import __version__
+
+TYPE_CHECKING = False
+"""As ``typing`` has it for type checkers, whose import alone takes several times as long as this module."""
+if TYPE_CHECKING:
+    from gglib.app.file_limits import fit_to_machine
+    from gglib.app.server import Server, claimed_home, running_server
+    from gglib.app.settings import Settings, load_settings
+    from gglib.app.supervisor import ProxyConfig, ProxySupervisor
+    from gglib.core.errors import CatalogError, GglibError, ModelRuntimeError
+    from gglib.core.models import ModelLaunchSpec, ModelSummary, RunningTarget
+    from gglib.core.ports.catalog import ModelCatalogPort
+    from gglib.core.ports.runtime import ModelRuntimePort
+    from gglib.proxy.options import ProxyOptions
+    from gglib.proxy.server import serve
+    from gglib.runtime.engines import find_engine
+    from gglib.runtime.manager import EngineManager, RuntimeConfig
+
+__all__ = [
+    "CatalogError",
+    "EngineManager",
+    "GglibError",
+    "ModelCatalogPort",
+    "ModelLaunchSpec",
+    "ModelRuntimeError",
+    "ModelRuntimePort",
+    "ModelSummary",
+    "ProxyConfig",
+    "ProxyOptions",
+    "ProxySupervisor",
+    "RunningTarget",
+    "RuntimeConfig",
+    "Server",
+    "Settings",
+    "__version__",
+    "claimed_home",
+    "find_engine",
+    "fit_to_machine",
+    "load_settings",
+    "running_server",
+    "serve",
+]
+
+_MODULES = {
+    "CatalogError": "core.errors",
+    "EngineManager": "runtime.manager",
+    "GglibError": "core.errors",
+    "ModelCatalogPort": "core.ports.catalog",
+    "ModelLaunchSpec": "core.models",
+    "ModelRuntimeError": "core.errors",
+    "ModelRuntimePort": "core.ports.runtime",
+    "ModelSummary": "core.models",
+    "ProxyConfig": "app.supervisor",
+    "ProxyOptions": "proxy.options",
+    "ProxySupervisor": "app.supervisor",
+    "RunningTarget": "core.models",
+    "RuntimeConfig": "runtime.manager",
+    "Server": "app.server",
+    "Settings": "app.settings",
+    "claimed_home": "app.server",
+    "find_engine": "runtime.engines",
+    "fit_to_machine": "app.file_limits",
+    "load_settings": "app.settings",
+    "running_server": "app.server",
+    "serve": "proxy.server",
+}
+
+if not TYPE_CHECKING:  # a type checker goes by the imports above: a name that is not there is an error
+
+    def __getattr__(name: str) -> object:
+        """Import a public name when it is first used. Raises AttributeError for any other."""
+        import importlib  # noqa: PLC0415 - only here
+
+        if name not in _MODULES:
+            raise AttributeError(f"module 'gglib' has no attribute '{name}'")
+        return getattr(importlib.import_module(f"gglib.{_MODULES[name]}"), name)

@@ -19,7 +19,7 @@ from gglib.core.models import (
     ModelSummary,
     NewModel,
 )
-from gglib.core.ports import EditModel, ModelStorePort
+from gglib.core.ports.catalog import EditModel, ModelStorePort
 from gglib.db import SqliteCatalog
 from gglib.testing import FakeCatalog
 

@@ -26,7 +26,8 @@ from gglib.core.found import FoundRepository
 from gglib.core.hub import HubRepository, HubSort
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary, NewModel
 from gglib.core.offers import find_offers
-from gglib.core.ports import ModelHubPort, ModelLibraryPort
+from gglib.core.ports import ModelLibraryPort
+from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
 from gglib.core.pull_target import read_target
 from gglib.core.versions import FileRole, NewVersion, OwnFile

@@ -10,7 +10,8 @@ import pytest
 
 from gglib.core.errors import InvalidSettingError, ModelExistsError
 from gglib.core.models import GgufFacts, ModelEdit, ModelSettings, ModelSource, NewModel
-from gglib.core.ports import ModelStorePort, VersionStorePort
+from gglib.core.ports.catalog import ModelStorePort
+from gglib.core.ports.versions import VersionStorePort
 from gglib.core.versions import (
     FileIdentity,
     FileRole,

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from gglib.app.server import _proxy_options, running_server
+from gglib.app.server import _proxy_options, _runtime_config, running_server
 from gglib.app.settings import SETTINGS, Settings
 from gglib.core.errors import InvalidSettingError
 from gglib.proxy import ProxyOptions, SchemaLimits
+from gglib.runtime import RuntimeConfig
 
 
 def test_every_limit_that_can_be_set_reaches_the_proxy() -> None:
@@ -24,7 +25,7 @@ def test_every_limit_that_can_be_set_reaches_the_proxy() -> None:
         "first_byte_s": 8.5,
         "heartbeat_s": 9.5,
         "max_connections": 7,
-        "max_wait_s": 10.5,
+        "model_wait_s": 10.5,
         "stalled_client_s": 6.5,
     }
     assert shared == sorted(values)
@@ -35,6 +36,20 @@ def test_every_limit_that_can_be_set_reaches_the_proxy() -> None:
     dear = _proxy_options(Settings(home=Path("/"), max_schema_kb=3, max_schema_cost=4))
     assert dear.schema_limits == SchemaLimits(max_bytes=3 * 1024, max_cost=4)
     assert _proxy_options(Settings(home=Path("/"))) == ProxyOptions()
+
+
+def test_each_wait_reaches_the_runtime_under_one_name() -> None:
+    """How long a swap is put off, how long a request waits in all: neither is taken for the other."""
+    engine: Any = None
+    settings = Settings(home=Path("/"), swap_wait_s=1.5, model_wait_s=2.5, heartbeat_s=3.5, drain_s=4.5)
+    config = _runtime_config(settings, engine)
+    assert (config.swap_wait_s, config.model_wait_s) == (1.5, 2.5)
+    assert (config.heartbeat_s, config.drain_s) == (3.5, 4.5)
+    built_in, alone = (
+        _runtime_config(Settings(home=Path("/")), engine),
+        RuntimeConfig(run_dir=Path("/"), log_dir=Path("/")),
+    )
+    assert (built_in.swap_wait_s, built_in.model_wait_s) == (alone.swap_wait_s, alone.model_wait_s)
 
 
 def test_the_servers_own_key_is_one_more() -> None:

@@ -11,7 +11,7 @@ from gglib.app.housekeeping import keep_house
 from gglib.app.settings import Settings, prepare_home
 from gglib.core.errors import EngineNotFoundError, InvalidGgufError, InvalidSettingError
 from gglib.core.models import ModelSummary
-from gglib.core.ports import ModelStorePort
+from gglib.core.ports.catalog import ModelStorePort
 from gglib.core.ports.store import HomeStorePort
 from gglib.core.versions import FileRole, NewVersion, OwnFile
 from gglib.db import SqliteCatalog

@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from gglib.core.ports import ModelHubPort
+from gglib.core.ports.hub import ModelHubPort
 from gglib.hf import HubAccess, HuggingFaceHub
 
 DEFAULT_ENDPOINT = "https://huggingface.co"

@@ -14,7 +14,8 @@ from gglib.core.file_names import safe_repo, safe_revision
 from gglib.core.found import FoundRepository, SearchResult
 from gglib.core.hub import HubSort
 from gglib.core.names import not_found, require_model
-from gglib.core.ports import ModelHubPort, ModelLibraryPort, RemovedModel
+from gglib.core.ports import ModelLibraryPort, RemovedModel
+from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
 from gglib.core.pull_target import PullTarget, read_target
 from gglib.library.pull.queue import Downloads

@@ -2,7 +2,7 @@
 
 from gglib.app.memory import usable_memory
 from gglib.app.settings import Settings
-from gglib.core.ports import ModelHubPort
+from gglib.core.ports.hub import ModelHubPort
 from gglib.gguf import read_partial_facts
 from gglib.library.search import ModelFinder
 

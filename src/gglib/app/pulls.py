@@ -7,7 +7,7 @@ from functools import partial
 from gglib.app.memory import usable_memory
 from gglib.app.settings import Settings
 from gglib.core.models import ModelSummary
-from gglib.core.ports import ModelHubPort
+from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
 from gglib.core.pull_target import read_target
 from gglib.core.versions import PullJob

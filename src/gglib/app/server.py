@@ -22,6 +22,7 @@ from gglib.core.addresses import Endpoint
 from gglib.core.authorities import is_plain_loopback, read_host
 from gglib.core.errors import InvalidSettingError
 from gglib.core.exposure import require_guard
+from gglib.core.ports import ModelLibraryPort
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
 from gglib.library.fresh_catalog import FreshCatalog
@@ -48,7 +49,9 @@ class ClaimedHome:
     """The home of a gglib that runs alone, and its catalogue."""
 
     claim: InstanceClaim
+    """The lock that keeps a second server out."""
     catalog: SqliteCatalog
+    """Open for as long as the home is claimed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,13 @@ class Server:
     """A proxy that serves, with all that stands behind it."""
 
     url: str
+    """Where clients on this machine reach it, without a trailing slash."""
     supervisor: ProxySupervisor
+    """Runs the proxy: ``wait`` returns when it ends, and raises when it crashed."""
     manager: EngineManager
+    """Runs the engines."""
+    library: ModelLibraryPort
+    """Adds, pulls and removes models of the same catalogue; clients do the same over HTTP."""
     local_key: str | None = field(default=None, repr=False)
     """What it accepts from gglib's own commands; None where it needs no key."""
 
@@ -69,7 +77,11 @@ class Server:
 
 @asynccontextmanager
 async def claimed_home(settings: Settings) -> AsyncIterator[ClaimedHome]:
-    """Take the home for one server. Raises ``AlreadyRunningError``, which says where the other one answers."""
+    """Take ``settings.home`` for one server for as long as the block lasts, and open its catalogue.
+
+    Creates the home where there is none, and puts it in order (``app.housekeeping``). Raises ``AlreadyRunningError``,
+    which says where the other server answers, and ``CatalogError`` where the home or its catalogue cannot be used.
+    """
     prepare_home(settings)
     with claim(settings.run_dir) as claimed:
         async with open_catalog(settings) as catalog:
@@ -82,8 +94,13 @@ async def running_server(
 ) -> AsyncIterator[Server]:
     """Serve for as long as the block lasts; then let answers in flight end, stop the proxy, and every engine after it.
 
-    ``on_drain`` is told how many answers the end waits for, ``drain_s`` at most, and 0 when that wait is over; a
-    cancellation ends it. Raises ``InvalidSettingError`` where others could use it whom nobody let in.
+    It serves at ``settings.host`` and ``port`` when the block begins. ``home`` is ``claimed_home``'s; ``engine`` is
+    ``find_engine``'s. The end waits for answers in flight for ``settings.drain_s`` seconds at most: ``on_drain`` is
+    called with their number when that wait begins, and with 0 when it is over; a cancellation ends it. Installs no
+    signal handlers and configures no logging.
+
+    Raises ``InvalidSettingError`` where the address cannot be had, or where other machines reach it although there is
+    no key and ``insecure`` is not set (``core.exposure``).
     """
     refuse_to_be_open(settings)
     local_key = secrets.token_urlsafe(32) if settings.api_keys else None
@@ -105,7 +122,7 @@ async def running_server(
             shown = FreshCatalog(home.catalog, facts.refresh, time.monotonic)
             url = await supervisor.start(_proxy_config(settings), manager, shown)
             home.claim.announce(url, key=local_key)
-            yield Server(url, supervisor, manager, local_key)
+            yield Server(url, supervisor, manager, library, local_key)
         finally:
             await _drain(manager, on_drain or (lambda _: None))
             await supervisor.stop()
@@ -175,7 +192,7 @@ def _proxy_options(settings: Settings, local_key: str | None = None) -> ProxyOpt
         max_body_bytes=settings.max_body_mb * MIB,
         max_bodies_bytes=settings.max_bodies_mb * MIB,
         heartbeat_s=settings.heartbeat_s,
-        max_wait_s=settings.max_wait_s,
+        model_wait_s=settings.model_wait_s,
         first_byte_s=settings.first_byte_s,
         chunk_gap_s=settings.chunk_gap_s,
         stalled_client_s=settings.stalled_client_s,
@@ -220,8 +237,8 @@ def _runtime_config(settings: Settings, engine: Engine) -> RuntimeConfig:
         slots=settings.slots,
         slots_for=slots_for(engine),
         heartbeat_s=settings.heartbeat_s,
-        max_wait_s=settings.swap_wait_s,
-        total_wait_s=settings.max_wait_s,
+        swap_wait_s=settings.swap_wait_s,
+        model_wait_s=settings.model_wait_s,
         drain_s=settings.drain_s,
         memory_state=read_memory_state,
     )

@@ -35,7 +35,7 @@ from gglib.core.defaults import (
     FIRST_BYTE_S,
     HEARTBEAT_S,
     MAX_CONNECTIONS,
-    MAX_WAIT_S,
+    MODEL_WAIT_S,
     STALLED_CLIENT_S,
     SWAP_WAIT_S,
 )
@@ -98,9 +98,14 @@ def setting(  # noqa: PLR0913 - all that is known of a setting, in one place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that can be set. Times in seconds, contexts in tokens."""
+    """Everything that can be set, with its built-in value. Times in seconds, contexts in tokens.
+
+    ``load_settings`` checks values from outside; one that is made directly is taken as it is. ``docs/settings.md`` says
+    what each means.
+    """
 
     home: Path
+    """The directory of the catalogue, the models that gglib downloads, its logs and its lock."""
     host: str = setting("127.0.0.1", parse_text, "a host name or address", "Address to listen on.")
     port: int = setting(
         8080,
@@ -148,11 +153,12 @@ class Settings:
         "a number of seconds, 0 or more",
         "Seconds between the comments that keep a waiting stream open; 0 sends none.",
     )
-    max_wait_s: float = setting(
-        MAX_WAIT_S,
+    model_wait_s: float = setting(
+        MODEL_WAIT_S,
         parse_seconds,
         "a number of seconds, 0 or more",
         "Seconds that a request waits for its model at most.",
+        key="max_wait_s",
     )
     swap_wait_s: float = setting(
         SWAP_WAIT_S,
@@ -263,10 +269,14 @@ SETTINGS: tuple[SettingSpec, ...] = tuple(
 
 
 def load_settings(overrides: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
-    """Return the settings that hold, from all sources.
+    """Return the settings that hold: ``overrides``, over ``environ``, over ``config.toml``, over built-in values.
 
-    ``overrides`` are the command line's, by key (``home`` too); None means not given. Raises
-    ``InvalidSettingError``, whose sentence names the source.
+    ``overrides`` are by key, as ``config.toml`` has them, and ``home`` (``{"port": 0, "ctx": 4096}``); None means not
+    given. ``environ`` is ``os.environ`` or a mapping like it, of which ``GGLIB_*`` are read. Without a home there or
+    here it is the platform's data directory. Reads ``config.toml`` and creates nothing.
+
+    Raises ``InvalidSettingError``, whose sentence names the source, for a value that cannot be used or a key that is
+    not known; a variable that is not known is a sentence in ``Settings.warnings``.
     """
     home = _find_home(overrides, environ)
     config_path = home / CONFIG_NAME

@@ -36,12 +36,14 @@ class ServeFunction(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyConfig:
-    """Where the proxy listens, and the context that holds when nobody says another."""
+    """Where the proxy listens, and the context of requests that ask for none."""
 
     host: str = "127.0.0.1"
+    """A name or address of this machine."""
     port: int = 8080
-    """0: one that the kernel chooses."""
+    """A TCP port; 0: one that the kernel chooses."""
     default_ctx: int = 8192
+    """In tokens, as ``serve`` takes it."""
 
 
 class ProxyState(Enum):
@@ -57,12 +59,19 @@ class ProxyStatus:
     """A moment in the proxy's life."""
 
     state: str
+    """A value of ``ProxyState``."""
     url: str | None = None
+    """Where it answers; None where it does not run."""
     error: str | None = None
+    """Why it crashed; None where it did not."""
 
 
 class ProxySupervisor:
-    """Runs one proxy at a time; it may be started again after it stopped or crashed."""
+    """Runs one proxy at a time, in the caller's event loop; it may be started again after it stopped or crashed.
+
+    ``serve`` is ``gglib.proxy.serve``, or a ``functools.partial`` of it that has options. A crash is logged, changes
+    the status and ends ``wait``; nothing is started again by itself.
+    """
 
     def __init__(self, serve: ServeFunction) -> None:
         self._serve = serve
@@ -71,9 +80,10 @@ class ProxySupervisor:
         self._url: str | None = None
 
     async def start(self, config: ProxyConfig, runtime: ModelRuntimePort, catalog: ModelCatalogPort) -> str:
-        """Bind, start serving, and return the real address as a URL.
+        """Bind, start serving, and return the address as a URL that clients on this machine reach.
 
-        Raises ``AlreadyRunningError`` on a second start, and ``InvalidSettingError`` when the address cannot be had.
+        The socket listens when this returns. Stopping the ``runtime`` after the proxy is the caller's. Raises
+        ``AlreadyRunningError`` on a second start, and ``InvalidSettingError`` when the address cannot be had.
         """
         if self._task is not None and not self._task.done():
             raise AlreadyRunningError(f"The proxy is running already at {self._url}.")
@@ -87,7 +97,7 @@ class ProxySupervisor:
         return self._url
 
     async def stop(self) -> None:
-        """End the proxy, open streams included, within 5 s. Harmless when it is not running."""
+        """End the proxy and return: open streams end with an error, within 5 s. Does nothing when none runs."""
         if self._task is None:
             return
         self._cancel.set()
@@ -97,7 +107,7 @@ class ProxySupervisor:
             await asyncio.wait([self._task], timeout=_STOP_LIMIT_S)
 
     def status(self) -> ProxyStatus:
-        """Say whether the proxy runs, and where, or what it died of."""
+        """Return whether the proxy runs, and its URL, or the error that it crashed with."""
         if self._task is None:
             return ProxyStatus(state=ProxyState.STOPPED.value)
         if not self._task.done():
@@ -110,7 +120,7 @@ class ProxySupervisor:
         )
 
     async def wait(self) -> None:
-        """Return when the proxy has ended. Raises ``GglibError`` when it crashed."""
+        """Return when the proxy has ended, at once when none runs. Raises ``GglibError`` when it crashed."""
         if self._task is not None:
             await asyncio.wait([self._task])
             status = self.status()

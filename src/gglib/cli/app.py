@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from gglib import __version__
 from gglib.cli.context import Options
 from gglib.cli.errors import shown_errors
+from gglib.core.version import __version__
 
 COMMANDS = (
     *("up", "serve", "run"),

@@ -2,8 +2,8 @@
 
 HEARTBEAT_S = 10.0
 """Between the comments of a stream that waits: some clients drop a socket that was silent for 20 s."""
-MAX_WAIT_S = 600.0
-"""For a model: as long as the official client waits."""
+MODEL_WAIT_S = 600.0
+"""Of a request for its model, in the queue and while it loads: as long as OpenAI's client waits for an answer."""
 SWAP_WAIT_S = 15.0
 """After which a model gets its turn although another one is busy."""
 DRAIN_S = 3.0

@@ -23,7 +23,11 @@ class Blame(Enum):
 
 
 class GglibError(Exception):
-    """Base of every error that gglib raises on purpose; its text is fit to be shown."""
+    """Base of every error that gglib raises on purpose; its text is fit to be shown.
+
+    ``code`` is what programs go by (``docs/api.md``), ``blame`` is whose fault it is, and ``is_retryable`` says whether
+    the same request may succeed later.
+    """
 
     code: str = "internal_error"
     blame: Blame = Blame.GGLIB

@@ -295,14 +295,19 @@ class RunningTarget:
     model_id: int
     model_name: str
     effective_ctx: int
-    """The context, in tokens, that the engine was launched with."""
+    """The context of each request, in tokens; clients get it as ``x-gglib-context``."""
     unix_socket: str | None = None
     """When set, connections go to this path and ``base_url`` only fills the Host header."""
     bearer_key: str | None = field(default=None, repr=False)
+    """Sent as ``Authorization: Bearer``; clients' own keys never reach the target. None: no such header."""
 
     @classmethod
     def local(cls, port: int, model_id: int, model_name: str, effective_ctx: int) -> Self:
-        """Return the target of a server on this machine's loopback interface."""
+        """Return the target of a server on this machine's loopback interface, without a key.
+
+        ``port`` is its TCP port; ``model_id`` and ``model_name`` are the catalogue's; ``effective_ctx`` is the context
+        in tokens that each request has there.
+        """
         return cls(
             base_url=f"http://127.0.0.1:{port}",
             model_id=model_id,

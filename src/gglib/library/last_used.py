@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from gglib.core.errors import GglibError
-from gglib.core.ports import ModelStorePort
+from gglib.core.ports.catalog import ModelStorePort
 
 logger = logging.getLogger("gglib")
 

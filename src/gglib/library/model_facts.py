@@ -20,7 +20,7 @@ from gglib.core.errors import (
     UnreadableFileError,
 )
 from gglib.core.models import FileMark, ModelLaunchSpec, ModelSummary, NewModel
-from gglib.core.ports import ModelStorePort
+from gglib.core.ports.catalog import ModelStorePort
 from gglib.library.add import ModelFiles, ModelReader, why_no_model
 from gglib.library.projector_files import is_projector
 

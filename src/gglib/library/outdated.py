@@ -15,7 +15,7 @@ from gglib.core.gguf_names import shard_of
 from gglib.core.hub import HubFile, HubRepository, RemoteFile
 from gglib.core.models import ModelSummary
 from gglib.core.offers import Offer, find_offers
-from gglib.core.ports import ModelHubPort
+from gglib.core.ports.hub import ModelHubPort
 from gglib.core.quantizations import folded, label_of
 from gglib.core.shown_source import has_query, pull_target, without_query
 from gglib.core.versions import FileRole, OwnFile, Version

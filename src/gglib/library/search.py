@@ -16,7 +16,7 @@ from gglib.core.hub import HubRepository, HubSort
 from gglib.core.models import GgufFacts
 from gglib.core.offer_needs import context_to_judge, fits_of
 from gglib.core.offers import Offer, Offers, choose_offer, choose_projector, find_offers
-from gglib.core.ports import ModelHubPort
+from gglib.core.ports.hub import ModelHubPort
 from gglib.core.pull_target import PullTarget
 from gglib.core.slots import DEFAULT_SLOTS
 

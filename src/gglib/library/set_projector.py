@@ -7,7 +7,7 @@ from pathlib import Path
 from gglib.core.errors import InvalidGgufError
 from gglib.core.models import ModelSummary, NewModel
 from gglib.core.names import not_found
-from gglib.core.ports import ModelStorePort
+from gglib.core.ports.catalog import ModelStorePort
 from gglib.library.add import ModelFiles, ModelReader
 from gglib.library.projector_files import checked_projector
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gglib.core.errors import CatalogError
 from gglib.core.models import ModelSummary, NewModel
-from gglib.core.ports import ModelStorePort
+from gglib.core.ports.catalog import ModelStorePort
 from gglib.core.ports.store import HomeStorePort
 from gglib.core.versions import FileIdentity, OwnFile, Version
 from gglib.library.add import ModelReader

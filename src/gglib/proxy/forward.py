@@ -127,7 +127,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
     heartbeat: Heartbeat | None,
 ) -> None:
     options = services.options
-    wait_s = options.max_wait_s
+    wait_s = options.model_wait_s
     if request.preferred_wait_s is not None:
         wait_s = min(request.preferred_wait_s, wait_s)
     upstream_request = UpstreamRequest(

@@ -9,7 +9,7 @@ from gglib.core.defaults import (
     FIRST_BYTE_S,
     HEARTBEAT_S,
     MAX_CONNECTIONS,
-    MAX_WAIT_S,
+    MODEL_WAIT_S,
     STALLED_CLIENT_S,
 )
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
@@ -23,18 +23,23 @@ from gglib.proxy.telemetry.recorder import Observer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyOptions:
-    """Limits of the proxy, and who may use it. Times in seconds, sizes in bytes."""
+    """Limits of the proxy, and who may use it. Times in seconds, sizes in bytes.
+
+    The limits on what a client may send and how slowly are explained in ``docs/edge.md``, access in ``docs/api.md``.
+    """
 
     max_body_bytes: int = 64 * 1024 * 1024
+    """The largest body of a request; beyond it 413."""
     max_bodies_bytes: int = 512 * 1024 * 1024
     """What the bodies of all requests may have together, beyond the first 64 KiB of each, until their requests are
     answered. Beyond it one upload at a time goes on, by the size of one body at most, and the others wait, for
     ``body_timeout_s``."""
     heartbeat_s: float = HEARTBEAT_S
     """How often a stream that waits says so; some clients drop a socket that was silent for 20 s. 0 = never."""
-    max_wait_s: float = MAX_WAIT_S
-    """How long a request waits for its model: as long as the official client does."""
+    model_wait_s: float = MODEL_WAIT_S
+    """How long a request waits for its model at most, in the queue and while it loads."""
     connect_timeout_s: float = 5.0
+    """How long a connection to a target may take."""
     first_byte_s: float = FIRST_BYTE_S
     """How long an engine may keep silent once it has the request, or while it does not read it: until the head of an
     answer, or, in an event stream, until the first event, because llama-server sends a stream's head and pings
@@ -53,7 +58,7 @@ class ProxyOptions:
     """How long a client that is being answered may take nothing of what is there for it."""
     stalled_client_s: float = STALLED_CLIENT_S
     """The same while its answer keeps another model from its turn, unless it was seen to read, if slowly
-    (``edge/patience.py``). 0 = as ever."""
+    (``http.server.deadlines``). 0 = as ever."""
     idle_timeout_s: float = 75.0
     """How long a connection without a request stays; longer than clients keep theirs, so that they close it."""
     max_connections: int = MAX_CONNECTIONS
@@ -61,15 +66,15 @@ class ProxyOptions:
     shutdown_grace_s: float = 0.5
     """How long clients have to take what they are told at the end."""
     api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """The keys that are accepted, by name (``access.py``); without any, everybody may come in."""
+    """The keys that are accepted, by name (``access.keys``); without any, every request is let in."""
     allowed_hosts: tuple[str, ...] = ()
-    """Names that clients may call the server by, beside its address and loopback (``hosts.py``)."""
+    """Names that clients may call the server by, beside its address and loopback (``access.hosts``)."""
     cors_origins: tuple[str, ...] = ()
-    """Origins of web pages that may use the server, beside loopback ones (``cors.py``)."""
+    """Origins of web pages that may use the server, beside loopback ones (``access.cors``)."""
     allowed_engine_fields: frozenset[str] = frozenset()
-    """Fields that control the engine, and reach it all the same."""
+    """Fields that control the engine, and reach it all the same: names of ``GUARDED_FIELDS``."""
     schema_limits: SchemaLimits = field(default_factory=SchemaLimits)
-    """What the schemas and tools of a request may be and cost the engine (``schema_cost.py``)."""
+    """What the schemas and tools of a request may be and cost the engine (``guards.schema_cost``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

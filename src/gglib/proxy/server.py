@@ -38,11 +38,14 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
 ) -> None:
     """Serve on ``listener``, which is bound already and is closed at the end, until ``cancel`` is set.
 
-    ``default_ctx`` is the context, in tokens, of a request that asks for none. A runtime with the three abstract
-    methods of ``ModelRuntimePort`` is enough, whether it inherits from the port or not. Without a ``library`` models
-    are only read and run: what would add, remove, find or pull them answers 501. Returns within a second after
-    ``cancel``, whatever clients do: open streams are told, requests that wait get 503. What keeps it from
-    serving is raised; a wrong argument, at once, as TypeError or ValueError.
+    ``listener`` is a stream socket, TCP or unix. ``default_ctx`` is the context, in tokens, of a request that asks for
+    none. A ``runtime_port`` with the three abstract methods of ``ModelRuntimePort`` is enough, whether it inherits from
+    the port or not, and so is a ``catalog_port`` with the three of ``ModelCatalogPort``. Without a ``library`` models
+    are only read and run: what would add, remove, find or pull them answers 501.
+
+    Returns within a second after ``cancel``, whatever clients do (``ProxyOptions.shutdown_grace_s``): open streams end
+    with an error event, requests that wait get 503. It stops no model: that is the runtime's. Raises TypeError or
+    ValueError at once for a wrong argument; whatever else keeps it from serving is raised as it is.
     """
     try:
         check_arguments(listener, default_ctx, runtime_port, catalog_port, cancel)

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from gglib.core.context import ContextWish, is_enough
-from gglib.core.defaults import DRAIN_S, HEARTBEAT_S, MAX_WAIT_S
+from gglib.core.defaults import DRAIN_S, HEARTBEAT_S, MODEL_WAIT_S, SWAP_WAIT_S
 from gglib.core.errors import (
     EngineDiedError,
     GglibError,
@@ -65,7 +65,7 @@ from gglib.runtime.scheduler.events import (
     WakeAt,
 )
 from gglib.runtime.scheduler.load_times import LoadTimes
-from gglib.runtime.scheduler.scheduler import DEFAULT_MAX_WAIT_S, DEFAULT_QUEUE_LIMIT, Scheduler
+from gglib.runtime.scheduler.scheduler import DEFAULT_QUEUE_LIMIT, Scheduler
 from gglib.runtime.scheduler.state import Resident, ResidentState
 from gglib.runtime.scheduler.swap_history import SwapJournal, reason_of, sentence
 from gglib.runtime.shown_errors import shown_before_launch
@@ -83,25 +83,30 @@ so long to hear the reason."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeConfig:
-    """How models are run. Directories are made when they are needed."""
+    """How models are run. Times in seconds. Directories are made when they are needed."""
 
     run_dir: Path
+    """For the sockets and keys of engines, for this user alone. What a crash left there is ended at the start."""
     log_dir: Path
+    """For the log of each model's engine."""
     capacity: int = 1
     """How many models may be resident at once."""
     slots: int = DEFAULT_SLOTS
+    """How many requests one model answers at a time, each with the whole context."""
     slots_for: SlotsFor | None = None
     """Decides for each launch how many slots there is memory for; None: as many as are wanted."""
     heartbeat_s: float = HEARTBEAT_S
     """How often an engine says in a stream without news that it lives; 0: never."""
-    max_wait_s: float = DEFAULT_MAX_WAIT_S
-    """How long a request for another model lets the running one take new requests."""
+    swap_wait_s: float = SWAP_WAIT_S
+    """How long a request for another model may wait before the running one takes no new requests and drains."""
     queue_limit: int = DEFAULT_QUEUE_LIMIT
-    total_wait_s: float = MAX_WAIT_S
-    """How long a request waits in all."""
+    """How many requests may wait for a model; beyond it ``QueueFullError``."""
+    model_wait_s: float = MODEL_WAIT_S
+    """How long a request waits for its model at most, in the queue and while it loads."""
     drain_s: float = DRAIN_S
     """How long ``stop_current`` and ``drain`` let requests in flight go on."""
     use_unix_socket: bool = True
+    """Where the system has them; else, and with False, engines listen on a loopback port."""
     memory_state: Callable[[], MemoryState] | None = None
     """Reads what the system says of memory: whether an engine was killed for want of it."""
     watch_s: float = 1.0
@@ -111,7 +116,12 @@ class RuntimeConfig:
 
 
 class EngineManager(ModelRuntimePort):
-    """Runs llama.cpp servers, one for each resident model. An async context manager: leaving it stops them all."""
+    """Runs llama.cpp servers, one for each resident model. An async context manager: leaving it stops them all.
+
+    ``catalog`` says what a name means and what to load, ``engine`` (``find_engine``) how; ``preflight`` checks a
+    model before another one is evicted for it, and returns its spec with what its files say now. ``docs/promises.md``
+    has what holds for every request. One event loop, the one that entered the block, uses it.
+    """
 
     def __init__(
         self,
@@ -138,7 +148,7 @@ class EngineManager(ModelRuntimePort):
             resolve=catalog.resolve_for_launch,
         )
         self._scheduler = Scheduler(
-            capacity=config.capacity, max_wait_s=config.max_wait_s, queue_limit=config.queue_limit
+            capacity=config.capacity, max_wait_s=config.swap_wait_s, queue_limit=config.queue_limit
         )
         self._tickets = itertools.count(1)
         self._journal = SwapJournal()
@@ -361,7 +371,7 @@ class EngineManager(ModelRuntimePort):
     async def _wait_for(
         self, answer: asyncio.Future[RunningTarget], request: Requested, wait_s: float | None
     ) -> None:
-        limit_s = self._config.total_wait_s if wait_s is None else min(wait_s, self._config.total_wait_s)
+        limit_s = self._config.model_wait_s if wait_s is None else min(wait_s, self._config.model_wait_s)
         if request.waits:
             await asyncio.wait([answer], timeout=limit_s)
         if not answer.done():

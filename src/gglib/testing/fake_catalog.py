@@ -10,7 +10,8 @@ from gglib.core.kinds import launch_spec, with_kind
 from gglib.core.models import ModelLaunchSpec, ModelSummary, NewModel, is_same_content
 from gglib.core.names import find_model
 from gglib.core.naming import names_beside
-from gglib.core.ports import EditModel, ModelStorePort, VersionStorePort
+from gglib.core.ports.catalog import EditModel, ModelStorePort
+from gglib.core.ports.versions import VersionStorePort
 from gglib.core.versions import (
     EnteredVersion,
     FileIdentity,

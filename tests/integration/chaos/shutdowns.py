@@ -63,7 +63,7 @@ async def _start_and_end(home: Path, chance: random.Random, report: Report) -> N
         for n in range(CLIENTS)
     ]
     callers = []
-    async with stack_running(home, script=script, max_wait_s=LONGEST_LIFE_S / 4) as stack:
+    async with stack_running(home, script=script, swap_wait_s=LONGEST_LIFE_S / 4) as stack:
         callers = [Caller(stack.port) for _ in asks]
         ends = [
             asyncio.create_task(caller.ask(ask, within_s=BOUND_S))

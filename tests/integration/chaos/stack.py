@@ -96,12 +96,12 @@ async def stack_running(
     home: Path,
     *,
     script: Script | None = None,
-    max_wait_s: float = 0.3,
+    swap_wait_s: float = 0.3,
     models: Sequence[str] = (*GOOD_MODELS, BROKEN),
 ) -> AsyncIterator[Stack]:
     """Serve for a block; its end sets the event, waits for the proxy and closes the manager, like the program does."""
     engine = install_scripted_server(home / "bin", script or Script(scripts=SCRIPTS, lifetime_s=600))
-    config = RuntimeConfig(run_dir=home / "run", log_dir=home / "logs", max_wait_s=max_wait_s)
+    config = RuntimeConfig(run_dir=home / "run", log_dir=home / "logs", swap_wait_s=swap_wait_s)
     catalog = FakeCatalog([_model(home, number, name) for number, name in enumerate(models, 1)])
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     port: int = listener.getsockname()[1]

@@ -421,7 +421,7 @@ async def test_no_heartbeat_among_the_events() -> None:
 async def test_no_heartbeat_where_there_is_none_to_give(body: bytes) -> None:
     """An answer that is no stream, and a stream when heartbeats are off, stays silent until it is there."""
     is_stream = b'"stream": true' in body
-    options = ProxyOptions(heartbeat_s=0.0 if is_stream else 0.02, max_wait_s=0.2)
+    options = ProxyOptions(heartbeat_s=0.0 if is_stream else 0.02, model_wait_s=0.2)
     runtime = FakeRuntime(gate=asyncio.Event())
     async with proxy_running(runtime, options=options) as proxy:
         reply = await ask(proxy.port, body=body)

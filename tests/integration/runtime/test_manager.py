@@ -131,7 +131,7 @@ async def test_a_swap_waits_until_nothing_is_in_flight(world: World) -> None:
 
 async def test_target_is_wanted_while_others_wait_for_its_end(world: World) -> None:
     """From the moment that a request for another model is overdue, and until it is served or has left."""
-    async with world.manager(max_wait_s=0.05) as manager, manager.admit("a", None, 8192) as target:
+    async with world.manager(swap_wait_s=0.05) as manager, manager.admit("a", None, 8192) as target:
         assert not manager.is_wanted(target)
         waiting = asyncio.create_task(enter(manager, "b", "r"))
         await until(lambda: manager.is_wanted(target))
@@ -438,7 +438,7 @@ async def test_no_request_loses_a_race_against_the_time_to_live(world: World) ->
 async def test_a_swap_is_one_line_of_the_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
     """From, to, asked by whom, and where the time went; the status tells the same."""
     caplog.set_level("INFO", "gglib.runtime")
-    async with world.manager(max_wait_s=0.1) as manager:
+    async with world.manager(swap_wait_s=0.1) as manager:
         async with manager.admit("a", None, 8192, request_id="req-1"):
             other = asyncio.create_task(enter(manager, "b", "req-2"))
             await until(lambda: manager._scheduler.residents[0].state.value == "draining")

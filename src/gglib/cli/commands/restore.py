@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from gglib.cli.context import Options
     from gglib.core.models import ModelSummary
-    from gglib.core.ports import ModelStorePort
+    from gglib.core.ports.catalog import ModelStorePort
 
 
 @click.command("restore")

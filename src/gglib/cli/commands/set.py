@@ -55,7 +55,7 @@ def command(  # noqa: PLR0913 - click passes each option
     from gglib.core.model_edits import edited_aliases
     from gglib.core.models import ModelEdit, ModelSummary
     from gglib.core.names import not_found, require_model
-    from gglib.core.ports import ModelStorePort
+    from gglib.core.ports.catalog import ModelStorePort
 
     kind = kind_of(**kinds)
     is_all_unsaid = ctx is None and engine_args is None and idle_ttl is None and mmproj is None

@@ -1,12 +1,14 @@
-"""The ports: what the parts of gglib promise one another, with the values and errors that an embedder needs."""
+"""The ports that a program meets that embeds gglib, with the values and errors that cross them.
+
+``__all__`` is public and stable. The ports between gglib's own parts are in the modules beside this one: ``catalog``
+(``ModelStorePort``), ``hub``, ``versions``, ``store``.
+"""
 
 from gglib.core.errors import CatalogError, ModelRuntimeError
-from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSummary, RunningTarget
-from gglib.core.ports.catalog import EditModel, ModelCatalogPort, ModelStorePort
-from gglib.core.ports.hub import ModelHubPort, TellFetched
+from gglib.core.models import ModelLaunchSpec, ModelSummary, RunningTarget
+from gglib.core.ports.catalog import ModelCatalogPort
 from gglib.core.ports.library import ModelLibraryPort, RemovedModel
 from gglib.core.ports.runtime import ModelRuntimePort
-from gglib.core.ports.versions import VersionStorePort
 from gglib.core.runtime_events import EventSubscription, RuntimeEvent
 from gglib.core.runtime_status import (
     LoadCount,
@@ -19,17 +21,13 @@ from gglib.core.runtime_status import (
 
 __all__ = [
     "CatalogError",
-    "EditModel",
     "EventSubscription",
     "LoadCount",
     "ModelCatalogPort",
-    "ModelEdit",
-    "ModelHubPort",
     "ModelLaunchSpec",
     "ModelLibraryPort",
     "ModelRuntimeError",
     "ModelRuntimePort",
-    "ModelStorePort",
     "ModelSummary",
     "RemovedModel",
     "ResidentStatus",
@@ -38,7 +36,5 @@ __all__ = [
     "RuntimeStatus",
     "SwapCount",
     "SwapStatus",
-    "TellFetched",
-    "VersionStorePort",
     "WaitingStatus",
 ]

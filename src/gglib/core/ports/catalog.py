@@ -11,20 +11,29 @@ repeated: it only computes. What it raises ends the transaction unchanged, and r
 
 
 class ModelCatalogPort(Protocol):
-    """Reads the catalogue. A failure of the catalogue itself is a ``CatalogError``."""
+    """Reads the catalogue: these three methods are enough to serve with, also without inheriting from this class.
+
+    What is not there is None, never an exception. A failure of the catalogue itself is a ``CatalogError``, which
+    clients get as a 500 with its code. Several requests may call at the same time, in one event loop.
+    """
 
     async def list_models(self) -> list[ModelSummary]:
         """Return every model, in the order in which they were added."""
         ...
 
     async def resolve_model(self, name: str) -> ModelSummary | None:
-        """Return the model that ``name`` means (see ``core.names``), or None: unknown and ambiguous alike."""
+        """Return the model that ``name`` means, or None: unknown and ambiguous alike.
+
+        ``name`` is a request's ``model`` as the client wrote it. gglib's own catalogue tries the name, an alias, the id
+        in decimal, then a unique match that ignores case (``core.names.find_model``); another one may have other rules.
+        """
         ...
 
     async def resolve_for_launch(self, name: str) -> ModelLaunchSpec | None:
         """Return what an engine needs to load the model, or None where ``resolve_model`` would.
 
-        A catalogue of models that run already may return None for all of them: then requests pass by ``resolve_model``.
+        The proxy calls it for each request that runs a model and hands what it returns to ``ModelRuntimePort.admit``.
+        Beside a runtime that launches nothing it may return None for every model: then ``resolve_model`` decides.
         """
         ...
 

@@ -13,11 +13,12 @@ from gglib.core.models import ModelSummary
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovedModel:
-    """What became of a model that was removed."""
+    """What became of a model that was removed. Sizes in bytes."""
 
     model: ModelSummary
     """As it was."""
     deleted: tuple[Path, ...] = ()
+    """The files that are gone; empty where they were to stay."""
     freed_bytes: int = 0
     """What the disk gets back, once no program has the files open."""
     kept: tuple[tuple[Path, str], ...] = ()
@@ -30,14 +31,16 @@ class ModelLibraryPort(Protocol):
     async def add_file(
         self, path: Path, *, name: str | None = None, aliases: tuple[str, ...] = ()
     ) -> ModelSummary:
-        """Put a GGUF file of this machine into the catalogue; it stays where it is. ``path`` is absolute.
+        """Put a GGUF file of this machine into the catalogue and return the model; the file stays where it is.
+
+        ``path`` is absolute; any shard names the model. ``name`` is made from the file's where it is None.
 
         Raises ``InvalidGgufError``, ``ModelExistsError`` and ``InvalidSettingError`` (a name that is none).
         """
         ...
 
     async def remove_model(self, name: str, *, with_files: bool = False) -> RemovedModel:
-        """Forget a model; ``with_files`` deletes what gglib downloaded for it and nobody else uses.
+        """Forget a model; ``with_files`` deletes the files that gglib downloaded for it and that no other model uses.
 
         Raises ``ModelNotFoundError``.
         """
@@ -46,11 +49,19 @@ class ModelLibraryPort(Protocol):
     async def search(
         self, query: str, *, sort: HubSort, limit: int, max_size_bytes: int | None = None
     ) -> SearchResult:
-        """Return what the hub has, and whether this machine holds it. Raises ``HubError``."""
+        """Return what the hub has, and whether this machine holds it.
+
+        ``limit`` is how many repositories to return at most, best first by ``sort``; ``max_size_bytes`` leaves out the
+        files that are larger. Raises ``HubError``.
+        """
         ...
 
     async def show_repository(self, repo: str, revision: str | None = None) -> FoundRepository:
-        """Return one repository of the hub with all that it has. Raises ``HubError``."""
+        """Return one repository of the hub with all that it has.
+
+        ``repo`` is ``OWNER/NAME``; ``revision`` a branch, tag or commit, or None for the default branch. Raises
+        ``RepositoryNotFoundError``, ``GatedRepositoryError`` or another ``HubError``.
+        """
         ...
 
     async def start_download(self, target: str) -> Download:

@@ -10,7 +10,12 @@ from gglib.core.runtime_status import ResidentStatus, RuntimeStatus
 
 
 class ModelRuntimePort(ABC):
-    """Runs models. The three abstract methods are enough to serve with."""
+    """Runs models. The three abstract methods are enough to serve with.
+
+    What a runtime cannot do it raises as a ``ModelRuntimeError`` or a subclass (``core.errors``): clients get its
+    message, its code, and the status that belongs to it (``docs/api.md``). Several requests may call at the same
+    time, in one event loop; a call is cancelled when its client leaves.
+    """
 
     @abstractmethod
     async def ensure_model_running(
@@ -18,17 +23,19 @@ class ModelRuntimePort(ABC):
     ) -> RunningTarget:
         """Return a target that runs ``model_name``, launching it when needed; waits as long as that takes.
 
-        ``num_ctx`` is what the request asked for, ``default_ctx`` what holds when neither it nor the model says.
-        Raises a ``GglibError``.
+        ``model_name`` is as the client wrote it, and in the catalogue. ``num_ctx`` is the context in tokens that the
+        request asked for, or None; ``default_ctx`` is the one that holds when neither the request nor the model sets
+        one. A target whose context is larger serves as well (``core.context`` has gglib's rule). Raises a
+        ``ModelRuntimeError``.
         """
 
     @abstractmethod
     async def current_model(self) -> RunningTarget | None:
-        """Return the model that is ready now, or None."""
+        """Return the target that is ready now, the one that was used last where there are several, or None."""
 
     @abstractmethod
     async def stop_current(self) -> None:
-        """Stop what runs and return when it is gone; no error when nothing runs."""
+        """Stop every model and return when all are gone; no error when none runs. ``POST /gglib/stop`` calls it."""
 
     def admit(  # noqa: PLR0913 - what a request says of what it needs
         self,
@@ -42,13 +49,17 @@ class ModelRuntimePort(ABC):
     ) -> AbstractAsyncContextManager[RunningTarget]:
         """Return the target, held for one request: it is not evicted before the block ends, however it ends.
 
+        ``model_name``, ``num_ctx`` and ``default_ctx``, both in tokens, are those of ``ensure_model_running``, and so
+        are the errors, which are raised on the way into the block. ``request_id`` is the ``x-request-id`` of the
+        answer, for logs.
+
         A block that ends with ``UpstreamStalledError`` tells the runtime that the target took the request and fell
         silent; it may replace the target when nobody else uses it.
 
-        ``wait_s`` bounds the wait, after which ``ModelLoadingError`` is raised while the load goes on; None waits for
-        as long as the runtime thinks right. ``spec`` is what the catalogue has under ``model_name``, where the caller
-        has asked already: a request's model is resolved once. The default holds nothing: it only calls
-        ``ensure_model_running``.
+        ``wait_s`` bounds the wait, in seconds, after which ``ModelLoadingError`` is raised while the load goes on;
+        None waits for as long as the runtime's own limit is (RFC 7240's ``Prefer: wait=N`` shortens it). ``spec`` is
+        what the catalogue has under ``model_name``, where the caller has asked already: a request's model is resolved
+        once. The default holds nothing: it only calls ``ensure_model_running``.
         """
         return self._admit_without_hold(model_name, num_ctx, default_ctx)
 
@@ -61,7 +72,10 @@ class ModelRuntimePort(ABC):
         return False
 
     async def status(self) -> RuntimeStatus:
-        """Return what is resident and who waits. The default knows of the current model only."""
+        """Return which models are in memory and which requests wait, for ``/gglib/status`` and ``/metrics``.
+
+        The default knows of the current model only.
+        """
         target = await self.current_model()
         if target is None:
             return RuntimeStatus()
@@ -77,7 +91,7 @@ class ModelRuntimePort(ABC):
         )
 
     def subscribe(self) -> EventSubscription | None:
-        """Return what happens from now on, for a ``with`` block; None, as the default, where nothing is told of it."""
+        """Return the events from now on, for a ``with`` block; None, as by default, where the runtime has no events."""
         return None
 
     @asynccontextmanager

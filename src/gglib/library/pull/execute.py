@@ -23,7 +23,7 @@ from gglib.core.errors import (
 )
 from gglib.core.hub import FetchedFile, RemoteFile
 from gglib.core.models import GgufFacts, ModelSummary
-from gglib.core.ports import ModelHubPort, TellFetched
+from gglib.core.ports.hub import ModelHubPort, TellFetched
 from gglib.core.pull_source import at_same_place, files_with_content, with_content
 from gglib.core.versions import FileRole, IncomingFile, NewVersion, OwnFile, PullJob
 from gglib.library.pull.disk_space import check_room, read_room

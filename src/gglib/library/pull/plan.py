@@ -24,7 +24,7 @@ from gglib.core.models import GgufFacts, ModelSource, ModelSummary
 from gglib.core.naming import check_aliases, check_name, is_name
 from gglib.core.offer_needs import context_to_judge, fits_of
 from gglib.core.offers import Offer, Offers, choose_offer, choose_projector, find_offers
-from gglib.core.ports import ModelHubPort
+from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
 from gglib.core.pull_source import (
     HUB,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable
 
-import gglib
+from gglib.core.version import __version__
 from gglib.http.response_writer import header_lines
 from gglib.proxy.answer import Answer
 from gglib.proxy.docs.openapi import document
@@ -22,11 +22,11 @@ def operations(descriptions: Descriptions) -> tuple[Operation, ...]:
 
     async def show_document(call: Call[None, None], answer: Answer) -> None:
         del call
-        await answer.send(document(descriptions(), version=gglib.__version__))
+        await answer.send(document(descriptions(), version=__version__))
 
     async def show_page(call: Call[None, None], answer: Answer) -> None:
         del call
-        told = await asyncio.to_thread(page, document(descriptions(), version=gglib.__version__))
+        told = await asyncio.to_thread(page, document(descriptions(), version=__version__))
         body = told.encode()
         lines = header_lines([(b"content-type", HTML.encode()), *PAGE_HEADERS])
         await answer.start_with(200, lines, length=len(body), is_event_stream=False, part=body, is_last=True)

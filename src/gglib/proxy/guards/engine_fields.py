@@ -88,10 +88,12 @@ _KNOWN_AT_MOST = 1_000
 
 
 class SchemaLimits(NamedTuple):
-    """What schemas may be and cost at most, see ``schema_cost``."""
+    """What the schemas and tools of a request may be and cost at most; ``docs/settings.md`` says what costs are."""
 
     max_bytes: int = DEFAULT_MAX_BYTES
+    """Of one field, as JSON."""
     max_cost: int = DEFAULT_MAX_COST
+    """Alternatives that are open at one place; a value of an ``enum`` counts 1."""
 
 
 def refuse_dear_schema(name: str, value: bytes, limits: SchemaLimits) -> None:

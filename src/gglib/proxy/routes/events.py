@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import msgspec
 
-import gglib
 from gglib.core.runtime_events import EventsLost, RuntimeEvent
 from gglib.core.runtime_status import RuntimeStatus
+from gglib.core.version import __version__
 from gglib.http.sse import HEARTBEAT
 from gglib.proxy.answer import STREAM_HEAD, Answer
 from gglib.proxy.errors import NoEventsError
@@ -51,7 +51,7 @@ async def follow_runtime(call: Call[None, None], answer: Answer) -> None:
 
 
 async def _send_snapshot(answer: Answer, status: RuntimeStatus) -> Sequence[object]:
-    await answer.write(_event(SNAPSHOT, answers.Status.of(status, gglib.__version__)))
+    await answer.write(_event(SNAPSHOT, answers.Status.of(status, __version__)))
     return _numbers(status)
 
 

@@ -1,6 +1,6 @@
 """What runs, and to stop it: for who is trusted."""
 
-import gglib
+from gglib.core.version import __version__
 from gglib.proxy.answer import Answer
 from gglib.proxy.routes import answers
 from gglib.proxy.routes.dispatch import Call, operation
@@ -12,7 +12,7 @@ GROUP = "What runs"
 async def show_status(call: Call[None, None], answer: Answer) -> None:
     """Answer with what is resident, who waits, what failed, the last swap, and counts of what was."""
     status = await call.services.runtime.status()
-    await answer.send(answers.Status.of(status, gglib.__version__))
+    await answer.send(answers.Status.of(status, __version__))
 
 
 async def stop_models(call: Call[None, None], answer: Answer) -> None:

@@ -14,8 +14,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-import gglib
 from gglib.core.ports import RuntimeStatus
+from gglib.core.version import __version__
 from gglib.proxy.telemetry.metrics import (
     BOUNDS_S,
     UPSTREAM_CODES,
@@ -171,7 +171,7 @@ class Numbers:
     @staticmethod
     def _version() -> Iterator[Metric]:
         yield _gauge(
-            "build_info", "Always 1; the label is gglib's version.", "version", [((gglib.__version__,), 1)]
+            "build_info", "Always 1; the label is gglib's version.", "version", [((__version__,), 1)]
         )
 
 

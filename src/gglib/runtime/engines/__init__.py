@@ -19,6 +19,8 @@ _INSTALL = "run 'pip install xllamacpp', or install llama.cpp so that llama-serv
 def find_engine(configured: Path | None = None) -> Engine:
     """Return the engine to use: the configured one, else ``llama-server`` on PATH, else the embedded one.
 
+    ``configured`` is the path of a llama-server, or ``Path("embedded")`` for the engine that comes with gglib.
+
     A program is asked for its help first, which may take 20 s: call this in a worker thread. One on PATH that cannot
     serve is passed over, and the engine that is used instead has a ``warning`` that says so; a configured one never is.
 
