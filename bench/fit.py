@@ -29,10 +29,11 @@ from pathlib import Path
 
 from bench.fit_models import SHAPES, SPECIALS, write_model, write_special
 
-from gglib.core.fit import MemoryNeed, estimate
+from gglib.core.memory import MemoryNeed
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.slots import DEFAULT_SLOTS
 from gglib.gguf import read_model
+from gglib.library.fit.estimate import estimate
 from gglib.library.starter import SMOLLM2, fetch_starter
 from gglib.runtime.engines import EmbeddedEngine, LaunchPlan
 from gglib.runtime.local.launch import LaunchConfig, launched
@@ -150,7 +151,9 @@ async def measure(name: str, path: Path, context: int, directory: Path) -> Row:
     spec = ModelLaunchSpec(model_id=1, model_name="model", path=path, size_bytes=model.size_bytes)
     engines_dir, log_dir = directory / "engines", directory / f"logs-{name}-{context}"
     engines_dir.mkdir(exist_ok=True)
-    config = LaunchConfig(engine=TalkativeEngine(reason="bench"), engines_dir=engines_dir, log_dir=log_dir)
+    config = LaunchConfig(
+        engine=TalkativeEngine(reason="bench"), engines_dir=engines_dir, log_dir=log_dir, slots=DEFAULT_SLOTS
+    )
     async with launched(spec, context=context, name="fit", config=config) as engine:
         target = await engine.ready()
         pid = engine.child.pid

@@ -33,7 +33,6 @@ from gglib.app.settings import Settings
 from gglib.core.hub import RemoteFile
 from gglib.core.models import ModelSummary
 from gglib.core.part_names import note_path, part_path
-from gglib.core.pull_target import read_target
 from gglib.db import SqliteCatalog
 from gglib.hf import HubAccess, HubLimits, HuggingFaceHub
 from gglib.hf.download.byte_ranges import Spans
@@ -43,6 +42,7 @@ from gglib.hf.download.manifest import believed_spans, key_of
 from gglib.hf.download.part_file import Part, read_boot_id
 from gglib.hf.download.segment import BLOCK_BYTES
 from gglib.library.search import HEADER_BYTES
+from gglib.library.variants.pull_target import read_target
 from gglib.library.versions.deleting import collect_retired
 from gglib.library.versions.incoming import Incoming
 from gglib.library.versions.layout import incoming_key

@@ -21,18 +21,18 @@ from gglib.core.errors import (
     NoSuchChoiceError,
     RepositoryNotFoundError,
 )
-from gglib.core.fit import MachineMemory
-from gglib.core.found import FoundRepository
 from gglib.core.hub import HubRepository, HubSort
+from gglib.core.memory import MachineMemory
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary, NewModel
-from gglib.core.offers import find_offers
 from gglib.core.ports import ModelLibraryPort
 from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
-from gglib.core.pull_target import read_target
+from gglib.core.search_results import FoundRepository
 from gglib.core.versions import FileRole, NewVersion, OwnFile
 from gglib.library.pull.queue import Downloads, Progress
 from gglib.library.search import ModelFinder, judged
+from gglib.library.variants.find import find_offers
+from gglib.library.variants.pull_target import read_target
 from gglib.library.versions.ownership import identity_of
 from gglib.testing import FakeCatalog, FakeHub, FakeLibrary, write_tiny_gguf
 
@@ -104,7 +104,7 @@ class OfFake:
 def _found(repository: HubRepository) -> FoundRepository:
     memory = MachineMemory(total_bytes=None, available_bytes=None)
     finder = ModelFinder(
-        hub=FakeHub(), memory=memory, context=8192, read_facts=lambda _: GgufFacts(architecture="x")
+        hub=FakeHub(), memory=memory, context=8192, slots=4, read_facts=lambda _: GgufFacts(architecture="x")
     )
     return judged(repository, find_offers(repository.files), None, finder=finder, max_size_bytes=None)
 

@@ -13,10 +13,12 @@ from gglib.app.memory import (
     usable_memory,
 )
 from gglib.app.settings import Settings
-from gglib.core.fit import Fit, GpuMemory, MachineMemory, estimate
-from gglib.core.models import ModelCapabilities, ModelLaunchSpec, ModelSettings
+from gglib.core.memory import Fit, GpuMemory, MachineMemory
+from gglib.core.models import GgufFacts, LayerFacts, ModelCapabilities, ModelLaunchSpec, ModelSettings
 from gglib.gguf import read_model
+from gglib.library.fit.estimate import estimate
 from gglib.runtime.engines import EmbeddedEngine, LlamaServerEngine
+from gglib.runtime.engines.llama_cpp.options import launch_slots
 from gglib.testing import write_tiny_gguf
 
 WITH_GPU = MachineMemory(
@@ -132,3 +134,21 @@ def test_without_a_request_the_models_own_settings_count(tmp_path: Path) -> None
     found = default_fit(spec_of(path, "-np", "2"), settings, free(64 << 30))
     assert found.need == estimate(facts, weights_bytes=size, context=32_768, slots=2)
     assert default_fit(spec_of(path), settings, free(64 << 30)).slots == 3
+
+
+def test_a_recurrent_model_is_estimated_with_the_slots_that_it_is_launched_with(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each of 16 slots has a state of its own, in the estimate of ``doctor`` as in that of the launch."""
+    layers = LayerFacts(state_convolution=4, state_inner_size=1536, state_size=16)
+    mamba = GgufFacts(architecture="mamba", block_count=24, embedding_length=768, layers=layers)
+    monkeypatch.setattr(of_this_machine, "_facts", lambda *_: mamba)
+    plenty = free(64 << 30)
+    spec = spec_of(tmp_path / "mamba.gguf")
+    of_doctor = default_fit(spec, Settings(home=tmp_path, slots=16, default_ctx=512), plenty)
+    a_state = 24 * (3 * 1536 + 16 * 1536) * 4
+    assert (of_doctor.slots, of_doctor.need.kv_bytes) == (16, 16 * a_state)
+    monkeypatch.setattr(of_this_machine, "read_memory", lambda: plenty)
+    wanted = launch_slots((), setting=16, context=512)
+    assert launch_fit(spec, 512, wanted, plenty) == of_doctor
+    assert slots_for(EmbeddedEngine(reason=""))(spec, 512, wanted) == 16

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from gglib.app.exposure import Exposure, exposure_of
 from gglib.core.errors import GglibError
-from gglib.core.exposure import Exposure, exposure_of
-from gglib.core.fit import Fit
+from gglib.core.memory import Fit
 from gglib.core.models import ModelSummary
+from gglib.core.shell_quoting import in_quotes, said
 from gglib.core.shown_source import pull_target
-from gglib.core.slots import SlotFit
-from gglib.core.typed import in_quotes, said
+from gglib.library.fit.slots import SlotFit
 
 MIN_PYTHON = (3, 11)
 LOW_DISK_BYTES = 2 * 1024**3

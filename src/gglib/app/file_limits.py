@@ -6,9 +6,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 from gglib.app.settings import Settings
-from gglib.core.descriptors import connections_that_fit, descriptors_for
 
 logger = logging.getLogger("gglib")
+
+PER_CONNECTION = 2
+"""The client's socket, and the engine's that answers it."""
+RESERVED = 64
+"""For everything else: the catalogue, logs, pipes of engines, the event loop."""
 
 
 def fit_to_machine(settings: Settings) -> Settings:
@@ -27,6 +31,16 @@ def fit_to_machine(settings: Settings) -> Settings:
         available,
     )
     return replace(settings, max_connections=fitting)
+
+
+def descriptors_for(connections: int) -> int:
+    """Return how many descriptors a process needs that serves so many clients at the same time."""
+    return PER_CONNECTION * connections + RESERVED
+
+
+def connections_that_fit(wanted: int, descriptors: int) -> int:
+    """Return how many connections, of those wanted, so many descriptors are enough for; one at least."""
+    return max(1, min(wanted, (descriptors - RESERVED) // PER_CONNECTION))
 
 
 def raise_limit(*, at_least: int) -> int:

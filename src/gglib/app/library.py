@@ -11,16 +11,16 @@ from gglib.app.model_search import finder
 from gglib.app.pulls import pull_named
 from gglib.app.settings import Settings
 from gglib.core.file_names import safe_repo, safe_revision
-from gglib.core.found import FoundRepository, SearchResult
 from gglib.core.hub import HubSort
 from gglib.core.names import not_found, require_model
 from gglib.core.ports import ModelLibraryPort, RemovedModel
 from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
-from gglib.core.pull_target import PullTarget, read_target
+from gglib.core.search_results import FoundRepository, SearchResult
 from gglib.library.pull.queue import Downloads
 from gglib.library.remove import Removals
 from gglib.library.service import ModelLibrary
+from gglib.library.variants.pull_target import PullTarget, read_target
 from gglib.library.versions.doomed_files import IN_USE
 from gglib.library.versions.locks import HomeLocks
 

@@ -8,17 +8,17 @@ from pathlib import Path
 from gglib.app.settings import Settings
 from gglib.core.context import ContextWish
 from gglib.core.errors import EngineNotFoundError, InvalidGgufError
-from gglib.core.fit import MachineMemory
+from gglib.core.memory import MachineMemory
 from gglib.core.models import GgufFacts, ModelLaunchSpec
-from gglib.core.slots import SlotFit, model_fit
 from gglib.gguf import read_model
+from gglib.library.fit.slots import SlotFit, model_fit
 from gglib.runtime.engines import (
     EmbeddedEngine,
     Engine,
     SlotsFor,
     find_engine,
 )
-from gglib.runtime.engines.llama_cpp.options import wanted_slots
+from gglib.runtime.engines.llama_cpp.options import launch_slots
 from gglib.system import read_memory
 
 
@@ -67,7 +67,8 @@ def default_fit(spec: ModelLaunchSpec, settings: Settings, memory: MachineMemory
         default=settings.default_ctx,
         trained=spec.trained_context,
     ).needed
-    return launch_fit(spec, context, wanted_slots(spec.settings.engine_args, settings.slots), memory)
+    wanted = launch_slots(spec.settings.engine_args, setting=settings.slots, context=context)
+    return launch_fit(spec, context, wanted, memory)
 
 
 _KEEPS_ALL = "--swa-full"

@@ -9,7 +9,6 @@ from gglib.app.settings import Settings
 from gglib.core.models import ModelSummary
 from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
-from gglib.core.pull_target import read_target
 from gglib.core.versions import PullJob
 from gglib.gguf import read_files, read_partial_facts
 from gglib.library.pull.disk_space import read_room
@@ -22,6 +21,7 @@ from gglib.library.pull.jobs import (
     sweep,
 )
 from gglib.library.pull.plan import PullPlanner
+from gglib.library.variants.pull_target import read_target
 from gglib.library.versions.incoming import Incoming
 from gglib.library.versions.locks import PULL_PREFIX, HomeLocks
 

@@ -11,17 +11,17 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from gglib.app.access_keys import LOCAL_KEY_NAME
 from gglib.app.catalog import open_catalog
+from gglib.app.exposure import require_guard
 from gglib.app.instance import InstanceClaim, claim
 from gglib.app.library import open_library
 from gglib.app.memory import slots_for
 from gglib.app.settings import Settings, prepare_home
 from gglib.app.supervisor import ProxyConfig, ProxySupervisor
-from gglib.core.access_keys import LOCAL_KEY_NAME
 from gglib.core.addresses import Endpoint
 from gglib.core.authorities import is_plain_loopback, read_host
 from gglib.core.errors import InvalidSettingError
-from gglib.core.exposure import require_guard
 from gglib.core.ports import ModelLibraryPort
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
@@ -100,7 +100,7 @@ async def running_server(
     signal handlers and configures no logging.
 
     Raises ``InvalidSettingError`` where the address cannot be had, or where other machines reach it although there is
-    no key and ``insecure`` is not set (``core.exposure``).
+    no key and ``insecure`` is not set (``app.exposure``).
     """
     refuse_to_be_open(settings)
     local_key = secrets.token_urlsafe(32) if settings.api_keys else None

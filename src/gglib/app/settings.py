@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import platformdirs
 
+from gglib.app.access_keys import read_keys
 from gglib.app.setting_parsers import (
     parse_context,
     parse_engine,
@@ -27,7 +28,6 @@ from gglib.app.setting_parsers import (
     parse_switch,
     parse_text,
 )
-from gglib.core.access_keys import read_keys
 from gglib.core.authorities import read_host
 from gglib.core.defaults import (
     CHUNK_GAP_S,

@@ -1,5 +1,5 @@
 """Commands of gglib that its words suggest; see ``core.typed``."""
 
-from gglib.core.typed import command, said
+from gglib.core.shell_quoting import command, said
 
 __all__ = ["command", "said"]

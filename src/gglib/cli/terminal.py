@@ -25,7 +25,7 @@ def is_interactive() -> bool:
 
 def warn_if_open(settings: "Settings") -> None:
     """Say loudly that others can use this gglib, where they can without a key, and what else should not stay so."""
-    from gglib.core.exposure import Exposure, exposure_of
+    from gglib.app.exposure import Exposure, exposure_of
 
     exposure = exposure_of(settings.host, has_keys=bool(settings.api_keys), is_insecure=settings.insecure)
     if exposure is Exposure.OPEN:

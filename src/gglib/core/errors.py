@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 
 from gglib.core.load_progress import LoadProgress
-from gglib.core.typed import said
+from gglib.core.shell_quoting import said
 
 
 class Blame(Enum):

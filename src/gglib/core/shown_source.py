@@ -26,3 +26,8 @@ def pull_target(model: ModelSummary) -> str | None:
     if source.repo is None or source.file is None or (source.origin == "ollama" and not model.is_downloaded):
         return None
     return f"{source.repo}/{source.file}" + (f"@{source.asked_revision}" if source.asked_revision else "")
+
+
+def shown_target(target: str) -> str:
+    """Return what was asked for as it may be shown: an address without its query, which may be a signature."""
+    return without_query(target) if "://" in target else target

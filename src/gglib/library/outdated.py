@@ -14,11 +14,12 @@ from gglib.core.errors import GatedRepositoryError, HubError, RepositoryNotFound
 from gglib.core.gguf_names import shard_of
 from gglib.core.hub import HubFile, HubRepository, RemoteFile
 from gglib.core.models import ModelSummary
-from gglib.core.offers import Offer, find_offers
 from gglib.core.ports.hub import ModelHubPort
 from gglib.core.quantizations import folded, label_of
 from gglib.core.shown_source import has_query, pull_target, without_query
+from gglib.core.variants import Offer
 from gglib.core.versions import FileRole, OwnFile, Version
+from gglib.library.variants.find import find_offers
 from gglib.library.verify import known_hashes
 
 AT_ONCE = 4

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field, replace
 
 from gglib.core.errors import GglibError, HubError, NoSuchChoiceError
 from gglib.core.file_names import safe_repo
-from gglib.core.fit import Fit, MachineMemory
-from gglib.core.found import FoundOffer, FoundRepository, SearchResult, is_safe
 from gglib.core.hub import HubRepository, HubSort
+from gglib.core.memory import Fit, MachineMemory
 from gglib.core.models import GgufFacts
-from gglib.core.offer_needs import context_to_judge, fits_of
-from gglib.core.offers import Offer, Offers, choose_offer, choose_projector, find_offers
 from gglib.core.ports.hub import ModelHubPort
-from gglib.core.pull_target import PullTarget
-from gglib.core.slots import DEFAULT_SLOTS
+from gglib.core.search_results import FoundOffer, FoundRepository, SearchResult, is_safe
+from gglib.core.variants import Offer, Offers
+from gglib.library.variants.choose import choose_offer, choose_projector
+from gglib.library.variants.find import find_offers
+from gglib.library.variants.fits import context_to_judge, fits_of
+from gglib.library.variants.pull_target import PullTarget
 
 HEADER_BYTES = 256 * 1024
 """Of one file of a repository: its shape stands before the vocabulary, which takes megabytes."""
@@ -39,7 +40,7 @@ class ModelFinder:
     hub: ModelHubPort
     memory: MachineMemory
     context: int
-    slots: int = DEFAULT_SLOTS
+    slots: int
     """How many requests a model should answer at a time."""
     read_facts: Callable[[bytes], GgufFacts]
     """Facts from the first bytes of a file; raises ``InvalidGgufError``."""

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Protocol
 
 from gglib.core.downloads import Download
-from gglib.core.found import FoundRepository, SearchResult
 from gglib.core.hub import HubSort
 from gglib.core.models import ModelSummary
 from gglib.core.ports import ModelLibraryPort, RemovedModel
+from gglib.core.search_results import FoundRepository, SearchResult
 from gglib.library.add import AddRequest
 from gglib.library.pull.queue import Downloads
 

@@ -30,7 +30,6 @@ from gglib.core.errors import (
     UpstreamStalledError,
 )
 from gglib.core.load_progress import LoadProgress
-from gglib.core.memory_state import MemoryState
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.names import not_found
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, ResidentStatus, RuntimeStatus, WaitingStatus
@@ -69,6 +68,7 @@ from gglib.runtime.scheduler.scheduler import DEFAULT_QUEUE_LIMIT, Scheduler
 from gglib.runtime.scheduler.state import Resident, ResidentState
 from gglib.runtime.scheduler.swap_history import SwapJournal, reason_of, sentence
 from gglib.runtime.shown_errors import shown_before_launch
+from gglib.system import MemoryState
 
 logger = logging.getLogger("gglib.runtime")
 

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from gglib.core.fit import GpuMemory
+from gglib.core.memory import GpuMemory
 
 LIMIT_S = 2.0
 """A driver that was not loaded yet takes about a second; one that hangs, for ever."""

@@ -14,13 +14,13 @@ from gglib.core.errors import (
     NoSuchChoiceError,
     RepositoryNotFoundError,
 )
-from gglib.core.fit import MachineMemory
-from gglib.core.found import FoundRepository, SearchResult
 from gglib.core.hub import HubSort
+from gglib.core.memory import MachineMemory
 from gglib.core.models import GgufFacts, ModelSummary, NewModel
 from gglib.core.names import not_found, require_model
 from gglib.core.ports import ModelLibraryPort, RemovedModel
 from gglib.core.ports.store import HomeStorePort
+from gglib.core.search_results import FoundRepository, SearchResult
 from gglib.testing.fake_catalog import FakeCatalog
 
 NO_MEMORY = MachineMemory(total_bytes=None, available_bytes=None)

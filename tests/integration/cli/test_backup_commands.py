@@ -14,8 +14,8 @@ import pytest
 
 from gglib.cli.client import get_json
 from gglib.core.addresses import Endpoint
-from gglib.core.size_words import size_words
 from gglib.db.migrations import MIGRATIONS
+from gglib.system.files.sizes import size_words
 from gglib.testing import write_tiny_gguf
 
 from .conftest import Home, wait_until

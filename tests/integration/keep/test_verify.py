@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gglib.core.models import ModelCapabilities, ModelEdit, ModelSettings, ModelSource, ModelSummary, NewModel
-from gglib.core.stream_hash import BLOCK_BYTES
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
 from gglib.library.add import AddRequest, add_model
-from gglib.library.file_hash import hash_file
 from gglib.library.verify import (
     FileCheck,
     FileVerdict,
@@ -26,6 +24,7 @@ from gglib.library.verify import (
     verify_models,
 )
 from gglib.library.versions.deleting import collect_retired
+from gglib.system.files.hashing import BLOCK_BYTES, hash_file
 from gglib.testing import FakeCatalog
 
 if TYPE_CHECKING:

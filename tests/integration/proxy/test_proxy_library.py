@@ -13,11 +13,11 @@ import pytest
 
 from gglib.core import errors
 from gglib.core.downloads import DownloadState
-from gglib.core.fit import Fit, MachineMemory, MemoryNeed
-from gglib.core.found import FoundOffer, FoundRepository
 from gglib.core.hub import HubFile, HubRepository
+from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import ModelSource, ModelSummary, RunningTarget
-from gglib.core.offers import find_offers
+from gglib.core.search_results import FoundOffer, FoundRepository
+from gglib.library.variants.find import find_offers
 from gglib.proxy import ProxyOptions
 from gglib.proxy.docs.openapi import document
 from gglib.proxy.docs.schemas import ref
@@ -76,7 +76,7 @@ def found() -> FoundRepository:
     return FoundRepository(
         repository=repository,
         offers=offers,
-        found=(FoundOffer(offer=offers.models[0], need=need, fit=Fit.FITS),),
+        found=(FoundOffer(offer=offers.models[0], need=need, fit=Fit.FITS, slots=1),),
         suggested=offers.models[0],
         memory=MachineMemory(total_bytes=64, available_bytes=None),
         context=8192,

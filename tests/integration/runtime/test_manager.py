@@ -30,12 +30,12 @@ from gglib.core.errors import (
     UpstreamError,
     UpstreamStalledError,
 )
-from gglib.core.memory_state import MemoryState
 from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSettings, RunningTarget
 from gglib.runtime import EngineManager
 from gglib.runtime.engines import LlamaServerEngine
 from gglib.runtime.local.readiness import is_healthy
 from gglib.runtime.scheduler.state import ResidentState
+from gglib.system.ram import MemoryState
 from gglib.testing import Script
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from gglib.app.doctor import (
     run_checks,
 )
 from gglib.core.errors import EngineNotFoundError
-from gglib.core.fit import Fit, MemoryNeed
+from gglib.core.memory import Fit, MemoryNeed
 from gglib.core.models import ModelSource, ModelSummary
-from gglib.core.slots import SlotFit
+from gglib.library.fit.slots import SlotFit
 
 
 def fit(verdict: Fit, *, slots: int = 4) -> SlotFit:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from bench.headers import REAL_HEADERS, RealHeader, parameter_count, write_header
 
-from gglib.core.fit import estimate
 from gglib.core.models import GgufFacts
 from gglib.gguf import read_gguf, read_model, read_partial_facts
+from gglib.library.fit.estimate import estimate
 
 _START_BYTES = 256 * 1024
 
@@ -60,8 +60,8 @@ def test_facts_of_the_start_of_a_real_header(header: RealHeader, tmp_path: Path)
 
     _check_counts(facts, header)
     assert facts.quantization is not None
-    whole = estimate(read_gguf(tmp_path / "model.gguf"), weights_bytes=10**9, context=8192)
-    part = estimate(facts, weights_bytes=10**9, context=8192)
+    whole = estimate(read_gguf(tmp_path / "model.gguf"), weights_bytes=10**9, context=8192, slots=1)
+    part = estimate(facts, weights_bytes=10**9, context=8192, slots=1)
     assert part.is_exact
     assert (part.kv_bytes, part.compute_bytes) == (whole.kv_bytes, whole.compute_bytes)
 
@@ -71,4 +71,4 @@ def test_every_architecture_has_an_exact_estimate(header: RealHeader, tmp_path: 
     """Each header tells enough for an estimate that is not a guess."""
     facts = read_gguf(write_header(tmp_path / "model.gguf", header, most_words=300))
 
-    assert estimate(facts, weights_bytes=10**9, context=4096).is_exact
+    assert estimate(facts, weights_bytes=10**9, context=4096, slots=1).is_exact

@@ -10,13 +10,13 @@ import pytest
 from bench.gguf_mutations import MUTATIONS, mutated, read_all, worst_headers
 from bench.headers import REAL_HEADERS, write_header
 
-from gglib.core.cache_size import cache_bytes
 from gglib.core.errors import InvalidGgufError
-from gglib.core.fit import estimate
 from gglib.core.models import GgufFacts
 from gglib.gguf import reader
 from gglib.gguf.reader import GgufModel
 from gglib.gguf.stream import HeaderStream
+from gglib.library.fit.cache_size import cache_bytes
+from gglib.library.fit.estimate import estimate
 
 _COUNT = 2000
 _PARTS = 20
@@ -129,6 +129,6 @@ def _read(read: Any, number: int) -> None:
 def _check_found(found: object) -> None:
     facts = found.facts if isinstance(found, GgufModel) else found
     assert isinstance(facts, GgufFacts)
-    assert estimate(facts, weights_bytes=10**9, context=8192).total_bytes > 0
-    size = cache_bytes(facts, 8192)
+    assert estimate(facts, weights_bytes=10**9, context=8192, slots=1).total_bytes > 0
+    size = cache_bytes(facts, 8192, 1)
     assert size is None or size >= 0

@@ -6,14 +6,14 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from gglib.core.fit import MachineMemory
+from gglib.core.memory import MachineMemory
 from gglib.core.ports.store import HomeStorePort
-from gglib.core.pull_target import read_target
 from gglib.gguf import read_files, read_partial_facts
 from gglib.library.pull.disk_space import read_room
 from gglib.library.pull.execute import PulledModel, Puller, PullProgress
 from gglib.library.pull.jobs import PullSite
 from gglib.library.pull.plan import PullPlan, PullPlanner
+from gglib.library.variants.pull_target import read_target
 from gglib.library.versions.incoming import Incoming
 from gglib.library.versions.layout import MANIFEST_NAME
 from gglib.library.versions.locks import HomeLocks
@@ -72,6 +72,7 @@ class House:
             read_facts=read_partial_facts,
             memory=PLENTY,
             default_ctx=8192,
+            slots=4,
         )
 
     def _now(self) -> float:

@@ -12,10 +12,10 @@ from gglib.core.errors import (
     NoSuchChoiceError,
     RepositoryNotFoundError,
 )
-from gglib.core.fit import Fit, MachineMemory
+from gglib.core.memory import Fit, MachineMemory
 from gglib.core.models import GgufFacts
-from gglib.core.pull_target import read_target
 from gglib.gguf import read_partial_facts
+from gglib.library.variants.pull_target import read_target
 
 from .pull_house import REPO, House
 

@@ -18,19 +18,21 @@ from gglib.core.errors import (
     NoSuchChoiceError,
     UnsafeNameError,
 )
-from gglib.core.fit import Fit, MachineMemory, estimate
 from gglib.core.gguf_names import FileKind
 from gglib.core.hub import Gate, HubFile, HubRepository, HubSort, RemoteFile
+from gglib.core.memory import Fit, MachineMemory
 from gglib.core.models import GgufFacts
-from gglib.core.offers import Offers, find_offers
-from gglib.core.pull_target import PullTarget
+from gglib.core.variants import Offers
 from gglib.library import search
+from gglib.library.fit.estimate import estimate
 from gglib.library.search import (
     HEADER_BYTES,
     HEADERS_AT_ONCE,
     MAX_LIMIT,
     ModelFinder,
 )
+from gglib.library.variants.find import find_offers
+from gglib.library.variants.pull_target import PullTarget
 from gglib.proxy.routes import answers
 from gglib.testing import FakeHub
 
@@ -113,6 +115,7 @@ def finder(
         hub=hub,
         memory=MachineMemory(total_bytes=64 * GB, available_bytes=free_bytes),
         context=context,
+        slots=4,
         read_facts=read_facts,
         headers_wait_s=headers_wait_s,
     )

@@ -12,7 +12,7 @@ from gglib.runtime.engines.base import LaunchPlan
 from gglib.runtime.engines.llama_cpp import embedded_main
 from gglib.runtime.engines.llama_cpp.embedded import EmbeddedEngine, parameters
 from gglib.runtime.engines.llama_cpp.embedded_main import has_gpu
-from gglib.runtime.engines.llama_cpp.options import ENGINE_OPTIONS, parse_engine_args, wanted_slots
+from gglib.runtime.engines.llama_cpp.options import ENGINE_OPTIONS, launch_slots, parse_engine_args
 from gglib.runtime.engines.llama_cpp.server import build_arguments
 
 SPEC = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/models/a.gguf"))
@@ -167,7 +167,7 @@ def test_no_argument_of_a_model_takes_context_from_a_request(slots: int, spellin
         assert words.count("--parallel") == 1
     fields = parameters(plan)
     assert (fields["n_ctx"], fields["n_parallel"], fields["kv_unified"]) == (slots * 8192, slots, False)
-    assert wanted_slots(spelling, 4) == 7
+    assert launch_slots(spelling, setting=4, context=8192) == 7
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,13 @@ def test_slots_are_those_of_the_setting_unless_the_model_says(
     arguments: tuple[str, ...], wanted: int
 ) -> None:
     """What llama-server calls automatic is the setting."""
-    assert wanted_slots(arguments, 4) == wanted
+    assert launch_slots(arguments, setting=4, context=8192) == wanted
+
+
+def test_slots_are_no_more_than_the_engine_can_count() -> None:
+    """The cache of all slots has fewer than 2^31 places; one slot is left whatever the context."""
+    assert launch_slots(("-np", "9"), setting=4, context=2**30) == 1
+    assert launch_slots((), setting=16, context=2**28) == 7
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,10 @@ GIB = 1024**3
 def config() -> LaunchConfig:
     """Return the defaults."""
     return LaunchConfig(
-        engine=LlamaServerEngine(Path("/llama-server"), reason=""), engines_dir=Path("/e"), log_dir=Path("/l")
+        engine=LlamaServerEngine(Path("/llama-server"), reason=""),
+        engines_dir=Path("/e"),
+        log_dir=Path("/l"),
+        slots=4,
     )
 
 

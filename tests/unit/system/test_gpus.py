@@ -4,7 +4,7 @@ import threading
 from types import SimpleNamespace
 from typing import Any
 
-from gglib.core.fit import GpuMemory
+from gglib.core.memory import GpuMemory
 from gglib.system.gpus import read_gpus
 
 

@@ -1,11 +1,11 @@
 """The machine that the tests run on."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
-from gglib.system import memory, read_memory
-from gglib.system.ram import Ram
+from gglib.system import Ram, read_memory, read_ram
 
 
 @pytest.mark.skipif(sys.platform not in {"linux", "darwin"}, reason="elsewhere nothing is known")
@@ -20,4 +20,19 @@ def test_this_machine_is_read() -> None:
 
 def test_other_systems_say_nothing() -> None:
     """On a system that is not known nothing is read, and nothing is raised."""
-    assert memory._read_ram("plan9") == Ram(None, None)
+    assert read_ram("plan9") == Ram(None, None)
+
+
+def test_a_container_has_what_its_limit_leaves(tmp_path: Path) -> None:
+    """The one reader applies the limits of control groups, of both numbers."""
+    gib = 1024**3
+    for name, text in {
+        "proc/meminfo": f"MemTotal: {64 * gib // 1024} kB\nMemAvailable: {32 * gib // 1024} kB\n",
+        "proc/self/cgroup": "0::/\n",
+        "sys/fs/cgroup/memory.max": f"{4 * gib}\n",
+        "sys/fs/cgroup/memory.current": f"{gib}\n",
+    }.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert read_ram("linux", tmp_path) == Ram(4 * gib, 3 * gib)

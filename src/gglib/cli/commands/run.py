@@ -60,8 +60,8 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
 def _how_to_get(model: str, error: "ModelNotFoundError") -> str:
     """Return the error's sentence, and for what may be a repository how it is fetched."""
     from gglib.core.errors import HubError
-    from gglib.core.pull_target import read_target
-    from gglib.core.typed import said
+    from gglib.core.shell_quoting import said
+    from gglib.library.variants.pull_target import read_target
 
     if error.is_ambiguous or "/" not in model:
         return str(error)

@@ -49,10 +49,10 @@ def command(  # noqa: PLR0913 - click passes each option
     from dataclasses import replace
 
     from gglib.app.catalog import engine_args_of, give_projector, read_header_again
+    from gglib.cli.model_edits import edited_aliases
     from gglib.cli.model_settings import kind_of, projector_of, settings_of
     from gglib.cli.runner import with_catalog
     from gglib.cli.views import render
-    from gglib.core.model_edits import edited_aliases
     from gglib.core.models import ModelEdit, ModelSummary
     from gglib.core.names import not_found, require_model
     from gglib.core.ports.catalog import ModelStorePort

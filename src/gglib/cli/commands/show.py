@@ -62,7 +62,7 @@ async def _of_catalog(store: "HomeStorePort", name: str) -> _Found | None:
 def _show_repository(settings: "Settings", name: str, *, as_json: bool) -> None:
     from gglib.cli.runner import with_finder
     from gglib.cli.views import render, search_results
-    from gglib.core.pull_target import read_target
+    from gglib.library.variants.pull_target import read_target
     from gglib.proxy.routes.answers import ShownRepository
 
     target = read_target(name)

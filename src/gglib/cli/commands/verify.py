@@ -49,8 +49,8 @@ def command(ctx: click.Context, model: str | None, *, remember: bool, as_json: b
 async def _verify(store: "HomeStorePort", name: str | None) -> "Sequence[FileCheck]":
     from gglib.cli.terminal import progress_bar
     from gglib.core.names import require_model
-    from gglib.library.file_hash import hash_file
     from gglib.library.verify import verify_models
+    from gglib.system.files.hashing import hash_file
 
     models = await store.list_models() if name is None else [await require_model(store, name)]
     sizes: dict[Path, int] = {}

@@ -13,9 +13,10 @@ import click
 from gglib.cli.views import render
 from gglib.cli.views.model_list import how_to_use
 from gglib.core.errors import GglibError, NoSuchChoiceError
-from gglib.core.fit import Fit
+from gglib.core.memory import Fit
 from gglib.core.plain_text import escape_line, json_text
-from gglib.core.pull_source import names_job, shown_target
+from gglib.core.shown_source import shown_target
+from gglib.library.variants.pull_source import names_job
 
 if TYPE_CHECKING:
     from gglib.app.settings import Settings
@@ -78,7 +79,7 @@ def run(  # noqa: PLR0913 - what the user said, and how to answer
     from gglib.app.pulls import planner, puller
     from gglib.cli.instance import states_of
     from gglib.cli.runner import with_catalog
-    from gglib.core.pull_target import read_target
+    from gglib.library.variants.pull_target import read_target
 
     async def plan_it(store: "HomeStorePort") -> "PullPlan":
         async with open_hub() as hub:

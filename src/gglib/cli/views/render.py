@@ -10,7 +10,7 @@ import click
 
 from gglib.cli.streams import output_is_optional
 from gglib.core.plain_text import escape_block, escape_line, json_text
-from gglib.core.size_words import size_words
+from gglib.system.files.sizes import size_words
 
 if TYPE_CHECKING:
     from rich.table import Table

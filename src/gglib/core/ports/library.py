@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Protocol
 
 from gglib.core.downloads import Download
-from gglib.core.found import FoundRepository, SearchResult
 from gglib.core.hub import HubSort
 from gglib.core.models import ModelSummary
+from gglib.core.search_results import FoundRepository, SearchResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

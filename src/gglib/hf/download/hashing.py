@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from gglib.core.stream_hash import hash_stream
 from gglib.hf.cancellation import Stop, StoppedError
 from gglib.hf.download.part_file import Part
+from gglib.system.files.hashing import hash_stream
 from gglib.system.files.small_files import open_regular
 
 CHUNK_BYTES = 256 * 1024

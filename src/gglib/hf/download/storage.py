@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gglib.core.disk_room import SPARE_BYTES
 from gglib.core.errors import DiskFullError, StorageError
-from gglib.core.size_words import size_words
+from gglib.system.files.sizes import size_words
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _WHY = {

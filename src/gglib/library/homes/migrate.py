@@ -20,7 +20,7 @@ from gglib.core.errors import GglibError, InvalidGgufError
 from gglib.core.models import ModelSource, ModelSummary, NewModel
 from gglib.core.plain_text import escape_line
 from gglib.core.ports.store import HomeStorePort
-from gglib.core.typed import said
+from gglib.core.shell_quoting import said
 from gglib.core.versions import FileRole, NewVersion, OwnFile
 from gglib.library.add import ModelReader
 from gglib.library.homes.old_files import OldFiles, has_not_changed_since, source_of

@@ -19,7 +19,6 @@ from gglib.core.gguf_names import stem_of
 from gglib.core.hub import RemoteFile
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.part_names import note_path, part_path
-from gglib.core.pull_target import PullTarget, read_target
 from gglib.core.versions import FileRole, IncomingFile, PullJob
 from gglib.library.homes.old_files import has_not_changed_since, name_there
 from gglib.library.homes.old_notes import (
@@ -30,6 +29,7 @@ from gglib.library.homes.old_notes import (
     read_pull,
 )
 from gglib.library.homes.place import Home
+from gglib.library.variants.pull_target import PullTarget, read_target
 from gglib.library.versions.incoming import Incoming
 from gglib.library.versions.layout import incoming_key, job_key, version_directory
 from gglib.library.versions.ownership import hash_of, status_of

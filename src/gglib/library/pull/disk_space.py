@@ -10,11 +10,11 @@ from gglib.core.disk_room import SPARE_BYTES
 from gglib.core.errors import DiskFullError
 from gglib.core.hub import RemoteFile
 from gglib.core.ports.store import HomeStorePort
-from gglib.core.pull_source import files_with_content
-from gglib.core.size_words import size_words
 from gglib.core.versions import FileRole, OwnFile, Version
+from gglib.library.variants.pull_source import files_with_content
 from gglib.library.versions.incoming import Incoming
 from gglib.library.versions.ownership import may_be_own, status_of
+from gglib.system.files.sizes import size_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,6 @@ from pathlib import Path
 from gglib.core.errors import GglibError, InvalidGgufError, ModelExistsError, UnreadableFileError
 from gglib.core.models import GgufFacts, ModelSummary, NewModel
 from gglib.core.naming import is_name, names_beside
-from gglib.core.pull_source import PullSource, find_known, is_pulled, names_held
 from gglib.core.versions import FileRole, IncomingFile, NewVersion, OwnFile, PullJob, Version
 from gglib.library.projector_files import is_projector
 from gglib.library.pull.jobs import (
@@ -23,6 +22,7 @@ from gglib.library.pull.jobs import (
     end,
     lock_of,
 )
+from gglib.library.variants.pull_source import PullSource, find_known, is_pulled, names_held
 from gglib.library.versions.locks import shared
 from gglib.library.versions.publishing import find_published, publish
 from gglib.system.threads import to_its_end

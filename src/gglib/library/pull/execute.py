@@ -24,7 +24,6 @@ from gglib.core.errors import (
 from gglib.core.hub import FetchedFile, RemoteFile
 from gglib.core.models import GgufFacts, ModelSummary
 from gglib.core.ports.hub import ModelHubPort, TellFetched
-from gglib.core.pull_source import at_same_place, files_with_content, with_content
 from gglib.core.versions import FileRole, IncomingFile, NewVersion, OwnFile, PullJob
 from gglib.library.pull.disk_space import check_room, read_room
 from gglib.library.pull.enter import Entered, enter, enter_fetched
@@ -36,6 +35,7 @@ from gglib.library.pull.jobs import (
 )
 from gglib.library.pull.plan import PullFile, PullPlan, settled
 from gglib.library.pull.present_files import candidates_of, find_here
+from gglib.library.variants.pull_source import at_same_place, files_with_content, with_content
 from gglib.library.versions.deleting import collect_retired
 from gglib.library.versions.layout import version_directory
 from gglib.library.versions.locks import shared

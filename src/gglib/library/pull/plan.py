@@ -17,16 +17,23 @@ from gglib.core.errors import (
     NoSuchChoiceError,
 )
 from gglib.core.file_names import safe_folder, safe_path
-from gglib.core.fit import Fit, MachineMemory, MemoryNeed
 from gglib.core.gguf_names import stem_of
 from gglib.core.hub import HubRepository, RemoteFile
+from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary
 from gglib.core.naming import check_aliases, check_name, is_name
-from gglib.core.offer_needs import context_to_judge, fits_of
-from gglib.core.offers import Offer, Offers, choose_offer, choose_projector, find_offers
 from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
-from gglib.core.pull_source import (
+from gglib.core.variants import Offer, Offers
+from gglib.core.versions import FileRole
+from gglib.library.add import default_name, usable_name, why_no_model
+from gglib.library.fit.slots import SlotFit, model_fit
+from gglib.library.pull.disk_space import OldFile, RoomReader
+from gglib.library.search import HEADER_BYTES
+from gglib.library.variants.choose import choose_offer, choose_projector
+from gglib.library.variants.find import find_offers
+from gglib.library.variants.fits import context_to_judge, fits_of
+from gglib.library.variants.pull_source import (
     HUB,
     URL,
     PullSource,
@@ -34,12 +41,7 @@ from gglib.core.pull_source import (
     find_known,
     repositories_to_ask,
 )
-from gglib.core.pull_target import DEFAULT_BRANCH, PullTarget
-from gglib.core.slots import DEFAULT_SLOTS, SlotFit, model_fit
-from gglib.core.versions import FileRole
-from gglib.library.add import default_name, usable_name, why_no_model
-from gglib.library.pull.disk_space import OldFile, RoomReader
-from gglib.library.search import HEADER_BYTES
+from gglib.library.variants.pull_target import DEFAULT_BRANCH, PullTarget
 from gglib.library.versions.layout import incoming_key, job_key
 
 _FILE_WORDS = frozenset(("resolve", "blob"))
@@ -186,7 +188,7 @@ class PullPlanner:
     """Facts from the first bytes of a file; raises ``InvalidGgufError`` with a phrase."""
     memory: MachineMemory
     default_ctx: int
-    slots: int = DEFAULT_SLOTS
+    slots: int
     """How many requests a model should answer at a time."""
 
     async def plan(

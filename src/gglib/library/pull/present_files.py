@@ -8,10 +8,10 @@ from dataclasses import replace
 from gglib.core.errors import StorageError
 from gglib.core.hub import RemoteFile
 from gglib.core.models import ModelSource, ModelSummary
-from gglib.core.pull_source import files_with_content
 from gglib.core.versions import FileRole, NewVersion, OwnFile, Version
-from gglib.library.file_hash import hash_file
+from gglib.library.variants.pull_source import files_with_content
 from gglib.library.versions.ownership import is_own
+from gglib.system.files.hashing import hash_file
 
 Wanted = Sequence[tuple[RemoteFile, FileRole]]
 Tell = Callable[[int, int], None]

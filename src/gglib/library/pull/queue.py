@@ -15,7 +15,7 @@ from typing import Any, Protocol, Self
 from gglib.core.downloads import Download, DownloadState
 from gglib.core.errors import DownloadNotFoundError, GglibError, QueueFullError, ShuttingDownError
 from gglib.core.models import ModelSummary
-from gglib.core.speed import Speed
+from gglib.library.pull.speed import Speed
 
 logger = logging.getLogger("gglib")
 

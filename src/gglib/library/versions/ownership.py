@@ -5,8 +5,8 @@ import stat
 import time
 from pathlib import Path
 
-from gglib.core.stream_hash import hash_stream
 from gglib.core.versions import FileIdentity, OwnFile
+from gglib.system.files.hashing import hash_stream
 from gglib.system.files.small_files import open_regular
 
 _MOST_HASHES = 4096

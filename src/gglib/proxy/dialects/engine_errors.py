@@ -15,7 +15,7 @@ from shlex import quote
 from typing import Any, NamedTuple
 
 from gglib.core.models import ModelSummary
-from gglib.core.typed import in_quotes
+from gglib.core.shell_quoting import in_quotes
 from gglib.http.sse import read_events
 from gglib.proxy.errors import (
     ContextLengthExceededError,

@@ -10,15 +10,14 @@ from typing import Annotated, Any, Literal, Self
 
 from msgspec import Meta
 
-from gglib.core import downloads, found
+from gglib.core import downloads, search_results
 from gglib.core.downloads import DownloadState
 from gglib.core.file_names import shown
-from gglib.core.fit import Fit, MachineMemory, MemoryNeed
 from gglib.core.gguf_names import FileKind
 from gglib.core.hub import Gate, HubFile
+from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.ports import library
-from gglib.core.pull_source import shown_target
 from gglib.core.runtime_events import (
     ModelGone,
     ModelLoadFailed,
@@ -37,7 +36,7 @@ from gglib.core.runtime_status import (
     SwapStatus,
     WaitingStatus,
 )
-from gglib.core.shown_source import shown_url
+from gglib.core.shown_source import shown_target, shown_url
 
 Bytes = Annotated[int, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
@@ -290,7 +289,7 @@ class Offer:
     files: Annotated[tuple[File, ...], Meta(description="In shard order.")]
 
     @classmethod
-    def of(cls, one: found.FoundOffer, repo: str, revision: str | None) -> Self:
+    def of(cls, one: search_results.FoundOffer, repo: str, revision: str | None) -> Self:
         """Return an offer of a repository."""
         return cls(
             label=one.offer.label,
@@ -328,7 +327,7 @@ class Repository:
     unsafe: Annotated[tuple[str, ...], Meta(description="Names that are not used on this machine.")]
 
     @classmethod
-    def of(cls, one: found.FoundRepository) -> Self:
+    def of(cls, one: search_results.FoundRepository) -> Self:
         """Return a repository."""
         return cls(**_repository_fields(one))
 
@@ -345,7 +344,7 @@ class ShownFile:
     unsafe: bool
 
     @classmethod
-    def of(cls, one: found.FoundFile) -> Self:
+    def of(cls, one: search_results.FoundFile) -> Self:
         """Return a file."""
         return cls(
             name=shown(one.file.name) if one.is_unsafe else one.file.name,
@@ -365,7 +364,7 @@ class ShownRepository(Repository):
     files: tuple[ShownFile, ...]
 
     @classmethod
-    def of(cls, one: found.FoundRepository) -> Self:
+    def of(cls, one: search_results.FoundRepository) -> Self:
         """Return a repository."""
         files = tuple(map(ShownFile.of, one.files()))
         return cls(**_repository_fields(one), memory=Memory.of(one.memory), files=files)
@@ -383,7 +382,7 @@ class SearchResult:
     ]
 
     @classmethod
-    def of(cls, result: found.SearchResult, query: str) -> Self:
+    def of(cls, result: search_results.SearchResult, query: str) -> Self:
         """Return what a search found, with the memory that fits were judged against."""
         return cls(
             query=query,
@@ -393,7 +392,7 @@ class SearchResult:
         )
 
 
-def _repository_fields(one: found.FoundRepository) -> dict[str, Any]:
+def _repository_fields(one: search_results.FoundRepository) -> dict[str, Any]:
     repository = one.repository
     return {
         "repo": repository.repo,

@@ -9,25 +9,20 @@ from pathlib import Path
 
 from gglib.core.defaults import HEARTBEAT_S
 from gglib.core.errors import ModelLoadFailedError
-from gglib.core.memory_state import MemoryState
 from gglib.core.models import ModelLaunchSpec, RunningTarget
-from gglib.core.slots import DEFAULT_SLOTS, most_slots
 from gglib.runtime.engines.base import Engine, LaunchPlan, SlotsFor
 from gglib.runtime.engines.llama_cpp.exit_reasons import is_kill, judge_kill, reason_for_exit
-from gglib.runtime.engines.llama_cpp.options import wanted_slots
+from gglib.runtime.engines.llama_cpp.options import launch_slots
+from gglib.runtime.engines.llama_cpp.prompt_cache import prompt_cache_mib
 from gglib.runtime.local.engine_log import EngineLog, engine_log_path, home_directory
-from gglib.runtime.local.os_processes import total_memory_bytes
 from gglib.runtime.local.process import EngineChild
 from gglib.runtime.local.readiness import wait_until_healthy
 from gglib.runtime.local.version_hold import Resolve, holding
 from gglib.runtime.local.workspace import Workspace, open_workspace
+from gglib.system import MemoryState, Ram, read_ram
 
 SHOWN_LOG_LINES = 8
 NO_PINGS = -1
-_CACHE_RAM_SHARE = 8
-"""The prompt cache may take one part in eight of the machine's memory ..."""
-_CACHE_RAM_MAX_MIB = 8_192
-"""... and no more than llama-server's own default."""
 _MIB = 1024 * 1024
 _LISTENING = re.compile(r"listening on (?:http://)?127\.0\.0\.1:(\d+)\s*$", re.MULTILINE)
 _LISTENING_POLL_S = 0.02
@@ -42,10 +37,12 @@ class LaunchConfig:
     engine: Engine
     engines_dir: Path
     log_dir: Path
-    slots: int = DEFAULT_SLOTS
+    slots: int
     """How many requests a model answers at a time where its own arguments do not say."""
     slots_for: SlotsFor | None = None
     """None: memory is not asked, and there are as many slots as are wanted."""
+    read_ram: Callable[[], Ram] = read_ram
+    """Reads the memory that bounds the engine's prompt cache; blocks for a moment."""
     heartbeat_s: float = HEARTBEAT_S
     """How often a stream without news says that it lives; 0: never."""
     use_unix_socket: bool = True
@@ -157,7 +154,7 @@ async def _run(
     try:
         with open_workspace(config.engines_dir, name, use_unix_socket=config.use_unix_socket) as workspace:
             slots = await asyncio.to_thread(_slots, spec, context, config)
-            plan = _plan(spec, context, slots, workspace, config)
+            plan = await asyncio.to_thread(_plan, spec, context, slots, workspace, config)
             command, memory = await asyncio.to_thread(_prepare, plan, config)
             child = _spawn(spec, command, log)
             try:
@@ -179,19 +176,19 @@ async def _run(
 
 
 def _slots(spec: ModelLaunchSpec, context: int, config: LaunchConfig) -> int:
-    wanted = most_slots(wanted_slots(spec.settings.engine_args, config.slots), context)
+    wanted = launch_slots(spec.settings.engine_args, setting=config.slots, context=context)
     return wanted if config.slots_for is None else config.slots_for(spec, context, wanted)
 
 
 def _plan(
     spec: ModelLaunchSpec, context: int, slots: int, workspace: Workspace, config: LaunchConfig
 ) -> LaunchPlan:
-    cache_ram_mib = min(_CACHE_RAM_MAX_MIB, total_memory_bytes() // _CACHE_RAM_SHARE // _MIB)
+    """Return what is launched; blocks: the memory is read."""
     return LaunchPlan(
         spec=spec,
         context=context,
         slots=slots,
-        cache_ram_mib=cache_ram_mib,
+        cache_ram_mib=prompt_cache_mib(config.read_ram().total_bytes),
         ping_s=max(1, round(config.heartbeat_s)) if config.heartbeat_s else NO_PINGS,
         key_file=workspace.key_file,
         plan_file=workspace.plan_file,

@@ -35,8 +35,3 @@ def signal_group(group: int, number: signal.Signals) -> bool:
         os.killpg(group, number)
         return True
     return False
-
-
-def total_memory_bytes() -> int:
-    """Return how much RAM the machine has."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gglib.core.plain_text import escape_line
-from gglib.core.size_words import size_words
+from gglib.system.files.sizes import size_words
 
 MAX_SMALL_BYTES = 1024 * 1024
 """A note of a pull with 1,000 shards has 300 KB."""

@@ -10,11 +10,11 @@ from gglib.cli.shell import command, said
 from gglib.cli.views import local_models
 from gglib.core.errors import ModelFileNotFoundError
 from gglib.core.models import ModelSource, ModelSummary
-from gglib.core.pull_target import read_target
 from gglib.library.disk_use import DiskUse
 from gglib.library.file_state import FileState
 from gglib.library.outdated import Upstream, UpstreamCheck
 from gglib.library.remove import Removal, RemovalPlan
+from gglib.library.variants.pull_target import read_target
 from gglib.library.verify import FileCheck, FileVerdict
 
 MODELS = Path("/home/u/models")

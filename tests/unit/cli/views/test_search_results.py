@@ -20,12 +20,12 @@ from gglib.cli.views.search_results import (
     show_legend,
     show_lines,
 )
-from gglib.core.fit import GpuMemory, MachineMemory
-from gglib.core.found import FoundRepository, SearchResult
 from gglib.core.hub import Gate, HubFile, HubRepository
+from gglib.core.memory import GpuMemory, MachineMemory
 from gglib.core.models import GgufFacts
-from gglib.core.offers import find_offers
+from gglib.core.search_results import FoundRepository, SearchResult
 from gglib.library.search import ModelFinder, judged
+from gglib.library.variants.find import find_offers
 from gglib.testing import FakeHub
 
 GB = 10**9
@@ -46,7 +46,7 @@ def found(
         HubRepository(repo=repo, revision="c" * 40, files=files, **told),
         find_offers(files),
         None,
-        finder=ModelFinder(hub=FakeHub(), memory=memory, context=8192, read_facts=read_facts),
+        finder=ModelFinder(hub=FakeHub(), memory=memory, context=8192, slots=4, read_facts=read_facts),
         max_size_bytes=None,
     )
 

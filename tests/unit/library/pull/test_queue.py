@@ -17,7 +17,6 @@ from gglib.core.errors import (
     ShuttingDownError,
 )
 from gglib.core.models import ModelSummary
-from gglib.core.pull_target import read_target
 from gglib.library.pull.execute import PullProgress
 from gglib.library.pull.queue import (
     KEPT,
@@ -27,6 +26,7 @@ from gglib.library.pull.queue import (
     Downloads,
     Progress,
 )
+from gglib.library.variants.pull_target import read_target
 
 DONE, FAILED, CANCELLED = DownloadState.DONE, DownloadState.FAILED, DownloadState.CANCELLED
 QUEUED, RUNNING = DownloadState.QUEUED, DownloadState.RUNNING

@@ -15,14 +15,14 @@ import signal
 from collections.abc import Sequence
 from itertools import pairwise
 
-from gglib.core.memory_state import MemoryState
-from gglib.core.size_words import size_words
 from gglib.runtime.local.log_lines import (
     Level,
     LogLine,
     Role,
     read_lines,
 )
+from gglib.system.files.sizes import size_words
+from gglib.system.ram import MemoryState
 
 MAX_REASON_CHARACTERS = 300
 _SHELL_SIGNAL_BASE = 128

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gglib.core.errors import EngineArgumentError
+from gglib.core.slots import most_slots
 
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 """llama.cpp reads whole numbers into 32 bits (``std::stoi``) and ends at any other."""
@@ -102,15 +103,16 @@ def parse_engine_args(arguments: Sequence[str]) -> Iterator[tuple[EngineOption, 
         yield option, _checked(name, option, text)
 
 
-def wanted_slots(arguments: Sequence[str], default: int) -> int:
-    """Return how many slots a model's arguments ask for, the last one if several do; ``default`` where none does.
+def launch_slots(arguments: Sequence[str], *, setting: int, context: int) -> int:
+    """Return how many slots of ``context`` tokens a launch has where memory is not short.
 
-    Zero and less is what llama-server calls automatic: the default, too. Raises as ``parse_engine_args`` does.
+    As many as the model's arguments ask for, the last one if several do; ``setting`` where none does, and for zero and
+    less, which llama-server calls automatic. Raises as ``parse_engine_args`` does.
     """
     wanted = [
         int(text) for option, text in parse_engine_args(arguments) if option is _SLOTS and text is not None
     ]
-    return wanted[-1] if wanted and wanted[-1] > 0 else default
+    return most_slots(wanted[-1] if wanted and wanted[-1] > 0 else setting, context)
 
 
 def passed_arguments(arguments: Sequence[str]) -> Iterator[tuple[EngineOption, str | None]]:

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from gglib.core.memory_state import MemoryState
 from gglib.runtime.engines.llama_cpp.exit_reasons import (
     MAX_REASON_CHARACTERS,
     is_kill,
     judge_kill,
     reason_for_exit,
 )
+from gglib.system.ram import MemoryState
 
 CASES: list[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("engine_logs.toml").read_text())["case"]
 GB = 10**9

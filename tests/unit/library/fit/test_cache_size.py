@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from gglib.core.cache_size import MAX_LAYERS, cache_bytes, mask_places, window_layers
 from gglib.core.models import GgufFacts, LayerFacts
+from gglib.library.fit.cache_size import MAX_LAYERS, cache_bytes, mask_places, window_layers
 
 MIB = 1024**2
 
@@ -18,7 +18,7 @@ def facts_of(architecture: str, layers: dict[str, Any] | None = None, **counts: 
 
 def kib_a_token(facts: GgufFacts) -> float:
     """Return how much a token adds to a long context, in KiB."""
-    longer, shorter = cache_bytes(facts, 131_072), cache_bytes(facts, 65_536)
+    longer, shorter = cache_bytes(facts, 131_072, 1), cache_bytes(facts, 65_536, 1)
     assert longer is not None
     assert shorter is not None
     return (longer - shorter) / 65_536 / 1024
@@ -155,7 +155,7 @@ def test_growth_with_the_context(facts: GgufFacts, expected: float) -> None:
 def test_states_are_there_once_for_each_slot(facts: GgufFacts, expected: int) -> None:
     """A state's size depends on the model and the number of slots, not on the context."""
     assert cache_bytes(facts, 512, 4) == cache_bytes(facts, 100_000, 4) == expected
-    assert cache_bytes(facts, 512) == expected // 4
+    assert cache_bytes(facts, 512, 1) == expected // 4
 
 
 @pytest.mark.parametrize(
@@ -178,8 +178,8 @@ def test_window_has_room_for_a_batch() -> None:
     gemma = facts_of("gemma3", {"window": 512}, block_count=6, head_count_kv=1)
     a_place = 2 * 64 * 2
 
-    assert cache_bytes(gemma, 8192) == a_place * (8192 + 5 * (512 + 512))
-    assert cache_bytes(gemma, 768) == a_place * (768 + 5 * 768)
+    assert cache_bytes(gemma, 8192, 1) == a_place * (8192 + 5 * (512 + 512))
+    assert cache_bytes(gemma, 768, 1) == a_place * (768 + 5 * 768)
 
 
 def test_window_layers_may_have_heads_of_their_own_and_share() -> None:
@@ -199,7 +199,7 @@ def test_window_layers_may_have_heads_of_their_own_and_share() -> None:
         value_length=128,
     )
 
-    assert cache_bytes(gemma4, 16_384) == 2 * (16_384 * 256 + 3 * 1536 * 4 * 48)
+    assert cache_bytes(gemma4, 16_384, 1) == 2 * (16_384 * 256 + 3 * 1536 * 4 * 48)
 
 
 def test_lists_and_periods_of_the_header_come_first() -> None:
@@ -219,7 +219,7 @@ def test_lists_and_periods_of_the_header_come_first() -> None:
 
 def test_context_has_whole_steps() -> None:
     """The engine rounds the context up to a multiple of 256."""
-    assert cache_bytes(facts_of("llama"), 1000) == cache_bytes(facts_of("llama"), 1024)
+    assert cache_bytes(facts_of("llama"), 1000, 1) == cache_bytes(facts_of("llama"), 1024, 1)
 
 
 def test_mask_has_the_places_of_both_caches() -> None:
@@ -242,10 +242,10 @@ def test_mask_has_the_places_of_both_caches() -> None:
 )
 def test_without_the_shape_nothing_is_said(facts: GgufFacts) -> None:
     """A header that does not tell, or claims the absurd, gives no size."""
-    assert cache_bytes(facts, 4096) is None
+    assert cache_bytes(facts, 4096, 1) is None
 
 
 def test_absurd_counts_do_not_end_in_an_error() -> None:
     """More draft layers than layers, more shared ones than there are: sizes stay at zero or above."""
-    assert cache_bytes(facts_of("llama", {"predict_layers": 99}), 4096) == 0
-    assert cache_bytes(facts_of("gemma4", {"shared_cache_layers": 99}), 4096) == 0
+    assert cache_bytes(facts_of("llama", {"predict_layers": 99}), 4096, 1) == 0
+    assert cache_bytes(facts_of("gemma4", {"shared_cache_layers": 99}), 4096, 1) == 0

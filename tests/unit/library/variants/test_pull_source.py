@@ -7,7 +7,9 @@ import pytest
 
 from gglib.core.hub import RemoteFile
 from gglib.core.models import ModelSource, ModelSummary
-from gglib.core.pull_source import (
+from gglib.core.shown_source import shown_target
+from gglib.core.versions import FileIdentity, FileRole, OwnFile, PullJob, Version
+from gglib.library.variants.pull_source import (
     MOST_ASKED,
     PullSource,
     at_same_place,
@@ -17,10 +19,8 @@ from gglib.core.pull_source import (
     names_held,
     names_job,
     repositories_to_ask,
-    shown_target,
     with_content,
 )
-from gglib.core.versions import FileIdentity, FileRole, OwnFile, PullJob, Version
 
 SHA = "a" * 64
 SOURCE = PullSource(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gglib.core.errors import HubError, NoSuchChoiceError, UnsafeNameError
 from gglib.core.file_names import safe_path, safe_repo
-from gglib.core.pull_target import PullTarget, read_target
+from gglib.library.variants.pull_target import PullTarget, read_target
 
 HUB = "https://huggingface.co"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gglib.core.descriptors import connections_that_fit, descriptors_for
+from gglib.app.file_limits import connections_that_fit, descriptors_for
 
 
 @pytest.mark.parametrize(

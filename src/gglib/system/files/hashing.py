@@ -1,8 +1,12 @@
-"""The SHA-256 of whatever can be read, with word of how far it is. It opens nothing."""
+"""The SHA-256 of a file, or of whatever can be read, with reports of progress."""
 
 import hashlib
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
+
+from gglib.system.files.small_files import open_regular
 
 BLOCK_BYTES = 4 * 1024 * 1024
 """Some two milliseconds of work: often enough to be told, and to be ended."""
@@ -23,3 +27,13 @@ def hash_stream(stream: Stream, tell: Callable[[int], None]) -> str:
         done_bytes += count
         tell(done_bytes)
     return digest.hexdigest()
+
+
+def hash_file(path: Path, tell: Callable[[int], None] = lambda _: None) -> str:
+    """Return the hash in hex digits; ``tell`` is called with the bytes read so far, and may raise. Raises OSError.
+
+    What is no regular file is not read: a FIFO has no end, and neither has a device.
+    """
+    tell(0)
+    with os.fdopen(open_regular(path, follows_links=True), "rb", buffering=0) as file:
+        return hash_stream(file, tell)

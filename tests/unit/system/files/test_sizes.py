@@ -2,7 +2,7 @@
 
 import pytest
 
-from gglib.core.size_words import size_words
+from gglib.system.files.sizes import size_words
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
+from gglib.cli.model_edits import edited_aliases
 from gglib.core.errors import InvalidSettingError
-from gglib.core.model_edits import edited_aliases
 from gglib.core.models import ModelSummary
 
 MODEL = ModelSummary(id=1, name="coder", aliases=("a", "B"))

@@ -6,10 +6,10 @@ from pathlib import PurePosixPath
 
 from gglib.core.errors import UnsafeNameError
 from gglib.core.file_names import safe_path
-from gglib.core.fit import Fit, MachineMemory, MemoryNeed
 from gglib.core.gguf_names import FileKind, kind_of
 from gglib.core.hub import HubFile, HubRepository
-from gglib.core.offers import Offer, Offers
+from gglib.core.memory import Fit, MachineMemory, MemoryNeed
+from gglib.core.variants import Offer, Offers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class FoundOffer:
     need: MemoryNeed
     """With so many slots."""
     fit: Fit
-    slots: int = 1
+    slots: int
     """How many requests it would answer at a time in the memory that is free."""
 
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gglib.core.context import ContextWish
-from gglib.core.fit import MachineMemory
 from gglib.core.kinds import context_ceiling
+from gglib.core.memory import MachineMemory
 from gglib.core.models import GgufFacts
-from gglib.core.offers import Offer, Offers
-from gglib.core.slots import SlotFit, model_fit
+from gglib.core.variants import Offer, Offers
+from gglib.library.fit.slots import SlotFit, model_fit
 
 
 def context_to_judge(default: int, facts: GgufFacts | None, trained: int | None) -> int:

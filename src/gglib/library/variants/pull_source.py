@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gglib.core.hub import RemoteFile
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.quantizations import folded, label_of
-from gglib.core.shown_source import without_query
+from gglib.core.shown_source import shown_target, without_query
 from gglib.core.versions import OwnFile, PullJob, Version
 
 HUB, URL = "hub", "url"
@@ -141,11 +141,6 @@ def _has_same_validator(remote: RemoteFile, file: OwnFile, source: ModelSource) 
     is_same_place = without_query(source.url) == without_query(remote.url)
     is_strong = remote.validator.startswith('"')
     return remote.validator == file.validator and (is_here or (is_same_place and is_strong))
-
-
-def shown_target(target: str) -> str:
-    """Return what was asked for as it may be shown: an address without its query, which may be a signature."""
-    return without_query(target) if "://" in target else target
 
 
 def names_job(target: str, job: PullJob) -> bool:

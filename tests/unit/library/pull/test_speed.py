@@ -1,6 +1,6 @@
 """How fast something comes."""
 
-from gglib.core.speed import WINDOW_S, Speed
+from gglib.library.pull.speed import WINDOW_S, Speed
 
 
 def test_a_steady_stream_has_its_speed() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gglib.core.access_keys import read_keys
+from gglib.app.access_keys import read_keys
 
 VISIBLE = "".join(chr(code) for code in range(33, 127))
 NAMES = st.text(string.ascii_letters + string.digits, min_size=1, max_size=64).filter(

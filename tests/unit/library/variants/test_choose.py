@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.core.errors import NoSuchChoiceError, UnsafeNameError
-from gglib.core.fit import Fit
 from gglib.core.hub import HubFile
-from gglib.core.offers import Offer, Offers, choose_offer, choose_projector, find_offers, lines_of, no_offer
-from gglib.core.pull_target import PullTarget, read_target
+from gglib.core.memory import Fit
+from gglib.core.variants import Offer, Offers
+from gglib.library.variants.choose import choose_offer, choose_projector, lines_of, no_offer
+from gglib.library.variants.find import find_offers
+from gglib.library.variants.pull_target import PullTarget, read_target
 
 GB = 10**9
 LADDER = {

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gglib.core.fit import Fit, GpuMemory, MachineMemory, MemoryNeed, estimate, judge_fit
+from gglib.core.memory import Fit, GpuMemory, MachineMemory, MemoryNeed
 from gglib.core.models import GgufFacts, LayerFacts, ModelCapabilities, Pooling
+from gglib.library.fit.estimate import estimate, judge_fit
 
 MIB = 1024**2
 GIB = 1024**3
@@ -124,7 +125,7 @@ def test_experts_in_use_count_for_the_buffers() -> None:
     sparse = LayerFacts(feed_forward_length=1024, experts_used=8, expert_feed_forward_length=768)
     sizes = [
         estimate(GgufFacts(architecture="qwen3moe", block_count=1, embedding_length=64, head_count=1, layers=layers),
-                 weights_bytes=1, context=512).compute_bytes
+                 weights_bytes=1, context=512, slots=1).compute_bytes
         for layers in (dense, sparse)
     ]  # fmt: skip
 
@@ -136,7 +137,9 @@ def test_a_state_counts_for_the_buffers() -> None:
     layers = LayerFacts(state_inner_size=512, state_size=16)
     mamba = GgufFacts(architecture="mamba", block_count=1, embedding_length=256, layers=layers)
 
-    assert estimate(mamba, weights_bytes=1, context=512).compute_bytes == 512 * (4 * 5 * (256 + 512) + 64)
+    assert estimate(mamba, weights_bytes=1, context=512, slots=1).compute_bytes == 512 * (
+        4 * 5 * (256 + 512) + 64
+    )
 
 
 def test_weights_in_a_second_form_are_told_apart() -> None:
@@ -145,7 +148,7 @@ def test_weights_in_a_second_form_are_told_apart() -> None:
     tensors = {"type_bytes": (("F32", 5), ("Q4_K", 700), ("Q6_K", 200)), "embedding_bytes": 100}
 
     def parts(**more: object) -> tuple[int, int]:
-        need = estimate(GgufFacts(**usual, **tensors, **more), weights_bytes=905, context=256)  # type: ignore[arg-type]
+        need = estimate(GgufFacts(**usual, **tensors, **more), weights_bytes=905, context=256, slots=1)  # type: ignore[arg-type]
         return need.weights_bytes, need.left_behind_bytes
 
     assert parts(embedding_type="Q6_K", has_output=False) == (905, 700)
@@ -155,9 +158,9 @@ def test_weights_in_a_second_form_are_told_apart() -> None:
 
 def test_second_form_is_guessed_from_the_name_where_tensors_are_not_known() -> None:
     """Of a remote file only the quantization is known: the share that is stored anew is guessed from it."""
-    assert estimate(LLAMA_8B, weights_bytes=1000, context=256).left_behind_bytes == 600
+    assert estimate(LLAMA_8B, weights_bytes=1000, context=256, slots=1).left_behind_bytes == 600
     other = GgufFacts(architecture="llama", quantization="Q8_0")
-    assert estimate(other, weights_bytes=1000, context=256).left_behind_bytes == 0
+    assert estimate(other, weights_bytes=1000, context=256, slots=1).left_behind_bytes == 0
 
 
 def test_merges_and_vocabulary_take_room() -> None:
@@ -167,6 +170,7 @@ def test_merges_and_vocabulary_take_room() -> None:
             GgufFacts(architecture="llama", vocabulary_size=size, merge_count=merges),
             weights_bytes=1,
             context=1,
+            slots=1,
         )
         for size, merges in ((1000, None), (100_000, None), (100_000, 100_000))
     )
@@ -200,9 +204,9 @@ def test_guess_is_near_the_estimate_of_usual_models(
     facts: GgufFacts, file_bytes: int, parameters: int, context: int
 ) -> None:
     """Without a header the guess is within a fifth of the estimate with one, with and without the parameter count."""
-    exact = estimate(facts, weights_bytes=file_bytes, context=context)
+    exact = estimate(facts, weights_bytes=file_bytes, context=context, slots=1)
     for count in (parameters, None):
-        guess = estimate(None, weights_bytes=file_bytes, context=context, parameter_count=count)
+        guess = estimate(None, weights_bytes=file_bytes, context=context, parameter_count=count, slots=1)
 
         assert not guess.is_exact
         assert guess.total_bytes == pytest.approx(exact.total_bytes, rel=0.2)
@@ -212,10 +216,10 @@ def test_guess_is_near_the_estimate_of_usual_models(
 
 def test_header_without_the_shape_is_a_guess_too() -> None:
     """A header that does not tell the shape gives a guess, with what it does tell."""
-    need = estimate(GgufFacts(architecture="llama"), weights_bytes=FILE_8B, context=8192)
+    need = estimate(GgufFacts(architecture="llama"), weights_bytes=FILE_8B, context=8192, slots=1)
 
     assert not need.is_exact
-    assert need == estimate(None, weights_bytes=FILE_8B, context=8192)
+    assert need == estimate(None, weights_bytes=FILE_8B, context=8192, slots=1)
 
 
 @pytest.mark.parametrize(

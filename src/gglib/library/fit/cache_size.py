@@ -90,7 +90,7 @@ _WINDOWS: Mapping[str, _Window] = {
 _EXAONE4_LAYERS = 64
 
 
-def cache_bytes(facts: GgufFacts, context: int, slots: int = 1) -> int | None:
+def cache_bytes(facts: GgufFacts, context: int, slots: int) -> int | None:
     """Return the size of a cache that holds ``context`` tokens for each of ``slots`` requests.
 
     None where the header does not tell the shape.

@@ -1,12 +1,11 @@
 """How much memory a model takes, and whether a machine has it. Pure; sizes in bytes, contexts in tokens."""
 
 import math
-from dataclasses import dataclass
-from enum import Enum
 
-from gglib.core.cache_size import BATCH, cache_bytes, mask_places
 from gglib.core.kinds import ENCODERS, is_read_whole
+from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import GgufFacts
+from gglib.library.fit.cache_size import BATCH, cache_bytes, mask_places
 
 _MIB = 1024**2
 # Python, the engine's library and its threads, measured (bench/fit.py).
@@ -46,58 +45,12 @@ _MARGIN_BYTES = 256 * _MIB
 _USABLE_TENTHS = 8
 
 
-class Fit(Enum):
-    """Whether a model can run in the memory that is free now."""
-
-    FITS = "fits"
-    TIGHT = "tight"
-    TOO_LARGE = "too large"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryNeed:
-    """What one running model takes, by what it takes it for."""
-
-    weights_bytes: int
-    kv_bytes: int
-    compute_bytes: int
-    overhead_bytes: int
-    left_behind_bytes: int = 0
-    """Weights that the engine has stored anew for the processor: their first form may leave the memory, and is not in
-    the total, but stays in it as long as nobody else needs the room."""
-    is_exact: bool
-    """Whether a header told the shape of the model; else it is guessed from its size."""
-
-    @property
-    def total_bytes(self) -> int:
-        """All of it."""
-        return self.weights_bytes + self.kv_bytes + self.compute_bytes + self.overhead_bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GpuMemory:
-    """One graphics processor's own memory."""
-
-    name: str
-    total_bytes: int
-    free_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineMemory:
-    """What a machine has, at one moment; None where the system does not say."""
-
-    total_bytes: int | None
-    available_bytes: int | None
-    gpus: tuple[GpuMemory, ...] = ()
-
-
 def estimate(
     facts: GgufFacts | None,
     *,
     weights_bytes: int,
     context: int,
-    slots: int = 1,
+    slots: int,
     parameter_count: int | None = None,
 ) -> MemoryNeed:
     """Return what a model takes when gglib launches it with ``context`` tokens for each of ``slots`` requests.

@@ -1,4 +1,4 @@
-"""The models that a repository offers, and which of them is taken. Pure.
+"""Which of the models that a repository offers is taken. Pure.
 
 Which is taken when nothing is named follows what others do, as far as it is safe: llama.cpp takes the first file whose
 name has ``Q4_K_M``, then ``Q8_0``, then the first model at all (``common/download.cpp``, ``find_best_model``); Ollama
@@ -8,94 +8,23 @@ resolve by the order of the files, nobody guesses: the error lists them.
 """
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from shlex import quote
 
 from gglib.core.errors import NoSuchChoiceError, UnsafeNameError
 from gglib.core.file_names import safe_path, shown
-from gglib.core.fit import Fit
-from gglib.core.gguf_names import FileKind, kind_of, shard_of, stem_of
+from gglib.core.gguf_names import FileKind, kind_of, stem_of
 from gglib.core.hub import HubFile
-from gglib.core.pull_target import PullTarget
+from gglib.core.memory import Fit
 from gglib.core.quantizations import LAST, USUAL, folded, label_of, without_dynamic
-from gglib.core.size_words import size_words
-from gglib.core.typed import said
+from gglib.core.shell_quoting import said
+from gglib.core.variants import Offer, Offers
+from gglib.library.variants.pull_target import PullTarget
+from gglib.system.files.sizes import size_words
 
 MAX_LISTED = 30
 """Lines of a list in an error; the rest is counted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """One model of a repository: one file, or all shards of one."""
-
-    quantization: str | None
-    """As its name says it; None where it does not."""
-    files: tuple[HubFile, ...]
-    """In shard order, complete."""
-    is_alone: bool = True
-    """Whether no other offer of the repository has its quantization."""
-
-    @property
-    def size_bytes(self) -> int:
-        """All files together."""
-        return sum(file.size_bytes for file in self.files)
-
-    @property
-    def first(self) -> HubFile:
-        """The file with the header, which an engine is given."""
-        return self.files[0]
-
-    @property
-    def stem(self) -> str:
-        """The path without the shard's number and without ``.gguf``."""
-        return stem_of(self.first.name)
-
-    @property
-    def label(self) -> str:
-        """What tells it from the other offers: its quantization, else its stem."""
-        return self.quantization if self.quantization and self.is_alone else self.stem
-
-    def typed(self, repo: str, revision: str | None = None) -> str:
-        """Return what a user types to mean this offer: ``REPO:QUANT``, else ``REPO/FILE``."""
-        named = self.quantization and self.is_alone
-        target = f"{repo}:{self.quantization}" if named else f"{repo}/{self.first.name}"
-        return target if revision is None else f"{target}@{revision}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offers:
-    """What a repository offers."""
-
-    models: tuple[Offer, ...] = ()
-    """Smallest first."""
-    projectors: tuple[HubFile, ...] = ()
-    incomplete: tuple[str, ...] = ()
-    """Stems of models of which a shard is missing."""
-    pieces: tuple[str, ...] = ()
-    """Names of files that are plain pieces of a model, which no engine loads."""
-    unsafe: tuple[str, ...] = ()
-    """Names that are not used on this machine; to be shown with ``file_names.shown`` only."""
-
-
-def find_offers(files: Iterable[HubFile]) -> Offers:
-    """Return what is on offer among the files of a repository."""
-    ours, unsafe = _safe(file for file in files if kind_of(file.name) is not FileKind.OTHER)
-    kinds = [(file, kind_of(file.name)) for file in ours]
-    whole, incomplete = _joined(file for file, kind in kinds if kind is FileKind.SHARD)
-    single = [(file,) for file, kind in kinds if kind is FileKind.MODEL]
-    models = [Offer(quantization=label_of(group[0].name), files=group) for group in (*single, *whole)]
-    models.sort(key=lambda offer: (offer.size_bytes, offer.first.name))
-    return Offers(
-        models=tuple(_told_apart(models)),
-        projectors=tuple(file for file, kind in kinds if kind is FileKind.PROJECTOR),
-        incomplete=tuple(incomplete),
-        pieces=tuple(file.name for file, kind in kinds if kind is FileKind.PIECE),
-        unsafe=tuple(unsafe),
-    )
 
 
 def choose_offer(
@@ -145,42 +74,6 @@ def choose_projector(offers: Offers, offer: Offer | None = None) -> HubFile | No
 def lines_of(offers: Offers, repo: str, revision: str | None = None) -> list[str]:
     """Return a line for each offer: what to type, and its size."""
     return _lines(offers.models, repo, revision)
-
-
-def _safe(files: Iterable[HubFile]) -> tuple[list[HubFile], list[str]]:
-    """Part the files from those that must not be stored; of two that a system takes for one the first stays."""
-    safe: dict[str, HubFile] = {}
-    unsafe = []
-    for file in sorted(files, key=lambda file: file.name):
-        try:
-            key = str(safe_path(file.name)).casefold()
-        except UnsafeNameError:
-            unsafe.append(file.name)
-            continue
-        if key in safe:
-            unsafe.append(file.name)
-        else:
-            safe[key] = file
-    return list(safe.values()), unsafe
-
-
-def _joined(files: Iterable[HubFile]) -> tuple[list[tuple[HubFile, ...]], list[str]]:
-    sets: dict[tuple[str, int], dict[int, HubFile]] = {}
-    for file, shard in [(file, shard) for file in files if (shard := shard_of(file.name))]:
-        sets.setdefault((shard.stem, shard.count), {})[shard.number] = file
-    whole, incomplete = [], []
-    for (stem, count), by_number in sets.items():
-        if sorted(by_number) == list(range(1, count + 1)):
-            whole.append(tuple(by_number[number] for number in sorted(by_number)))
-        else:
-            incomplete.append(stem)
-    return whole, incomplete
-
-
-def _told_apart(models: Sequence[Offer]) -> Iterable[Offer]:
-    many = Counter(folded(offer.quantization) for offer in models if offer.quantization)
-    for offer in models:
-        yield replace(offer, is_alone=offer.quantization is None or many[folded(offer.quantization)] == 1)
 
 
 def _by_file(offers: Offers, name: str, target: PullTarget, repo: str) -> Offer:

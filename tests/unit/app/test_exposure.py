@@ -2,8 +2,8 @@
 
 import pytest
 
+from gglib.app.exposure import Exposure, exposure_of, require_guard
 from gglib.core.errors import InvalidSettingError
-from gglib.core.exposure import Exposure, exposure_of, require_guard
 
 HERE = ["127.0.0.1", "127.8.9.1", "localhost", "::1", "::ffff:127.0.0.1"]
 THERE = [

@@ -1,0 +1,65 @@
+"""Which models a repository offers, by the names of its files. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from gglib.core.errors import UnsafeNameError
+from gglib.core.file_names import safe_path
+from gglib.core.gguf_names import FileKind, kind_of, shard_of
+from gglib.core.hub import HubFile
+from gglib.core.quantizations import folded, label_of
+from gglib.core.variants import Offer, Offers
+
+
+def find_offers(files: Iterable[HubFile]) -> Offers:
+    """Return what is on offer among the files of a repository."""
+    ours, unsafe = _safe(file for file in files if kind_of(file.name) is not FileKind.OTHER)
+    kinds = [(file, kind_of(file.name)) for file in ours]
+    whole, incomplete = _joined(file for file, kind in kinds if kind is FileKind.SHARD)
+    single = [(file,) for file, kind in kinds if kind is FileKind.MODEL]
+    models = [Offer(quantization=label_of(group[0].name), files=group) for group in (*single, *whole)]
+    models.sort(key=lambda offer: (offer.size_bytes, offer.first.name))
+    return Offers(
+        models=tuple(_told_apart(models)),
+        projectors=tuple(file for file, kind in kinds if kind is FileKind.PROJECTOR),
+        incomplete=tuple(incomplete),
+        pieces=tuple(file.name for file, kind in kinds if kind is FileKind.PIECE),
+        unsafe=tuple(unsafe),
+    )
+
+
+def _safe(files: Iterable[HubFile]) -> tuple[list[HubFile], list[str]]:
+    """Part the files from those that must not be stored; of two that a system takes for one the first stays."""
+    safe: dict[str, HubFile] = {}
+    unsafe = []
+    for file in sorted(files, key=lambda file: file.name):
+        try:
+            key = str(safe_path(file.name)).casefold()
+        except UnsafeNameError:
+            unsafe.append(file.name)
+            continue
+        if key in safe:
+            unsafe.append(file.name)
+        else:
+            safe[key] = file
+    return list(safe.values()), unsafe
+
+
+def _joined(files: Iterable[HubFile]) -> tuple[list[tuple[HubFile, ...]], list[str]]:
+    sets: dict[tuple[str, int], dict[int, HubFile]] = {}
+    for file, shard in [(file, shard) for file in files if (shard := shard_of(file.name))]:
+        sets.setdefault((shard.stem, shard.count), {})[shard.number] = file
+    whole, incomplete = [], []
+    for (stem, count), by_number in sets.items():
+        if sorted(by_number) == list(range(1, count + 1)):
+            whole.append(tuple(by_number[number] for number in sorted(by_number)))
+        else:
+            incomplete.append(stem)
+    return whole, incomplete
+
+
+def _told_apart(models: Sequence[Offer]) -> Iterable[Offer]:
+    many = Counter(folded(offer.quantization) for offer in models if offer.quantization)
+    for offer in models:
+        yield replace(offer, is_alone=offer.quantization is None or many[folded(offer.quantization)] == 1)

@@ -1,0 +1,15 @@
+"""How much memory the engine may use for the prompts that it keeps."""
+
+import pytest
+
+from gglib.runtime.engines.llama_cpp.prompt_cache import prompt_cache_mib
+
+GIB = 1024**3
+
+
+@pytest.mark.parametrize(
+    ("total_bytes", "mib"), [(16 * GIB, 2_048), (4 * GIB, 512), (1, 0), (512 * GIB, 8_192), (None, 1_024)]
+)
+def test_prompts_take_an_eighth(total_bytes: int | None, mib: int) -> None:
+    """No more than llama-server's own default; little where the memory is not known."""
+    assert prompt_cache_mib(total_bytes) == mib
