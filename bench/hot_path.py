@@ -46,7 +46,7 @@ from gglib.proxy.refusal import refusal
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.routes.table import route_of
 from gglib.proxy.telemetry.recorder import Observer
-from gglib.runtime import EngineManager, RuntimeConfig
+from gglib.runtime import EngineManager, LaunchConfig, LocalLauncher, RuntimeConfig
 from gglib.runtime.engines.llama_cpp.server import LlamaServerEngine
 from gglib.system.gc_tuning import settle_collector
 from gglib.testing import write_tiny_gguf
@@ -190,8 +190,10 @@ async def measure(
             NewModel(name=MODEL, paths=(model,), size_bytes=1, facts=GgufFacts(architecture="llama"))
         )
         engine = LlamaServerEngine(write_engine(directory), reason="bench")
-        config = RuntimeConfig(run_dir=directory / "run", log_dir=directory / "logs")
-        manager = await stack.enter_async_context(EngineManager(catalog, engine, config))
+        launcher = LocalLauncher(
+            LaunchConfig(engine=engine, engines_dir=directory / "run" / "engines", log_dir=directory / "logs")
+        )
+        manager = await stack.enter_async_context(EngineManager(catalog, launcher, RuntimeConfig()))
         await manager.ensure_model_running(MODEL, None, 8192)
         services = Services(
             runtime=manager,

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from gglib.proxy.options import ProxyOptions
     from gglib.proxy.server import serve
     from gglib.runtime.engines import find_engine
+    from gglib.runtime.local.launch import LaunchConfig
+    from gglib.runtime.local.launcher import LocalLauncher
     from gglib.runtime.manager import EngineManager, RuntimeConfig
 
 __all__ = [
     "CatalogError",
     "EngineManager",
     "GglibError",
+    "LaunchConfig",
+    "LocalLauncher",
     "ModelCatalogPort",
     "ModelLaunchSpec",
     "ModelRuntimeError",
@@ -51,6 +55,8 @@ _MODULES = {
     "CatalogError": "core.errors",
     "EngineManager": "runtime.manager",
     "GglibError": "core.errors",
+    "LaunchConfig": "runtime.local.launch",
+    "LocalLauncher": "runtime.local.launcher",
     "ModelCatalogPort": "core.ports.catalog",
     "ModelLaunchSpec": "core.models",
     "ModelRuntimeError": "core.errors",

@@ -10,7 +10,7 @@ import pytest
 from gglib.core.errors import ModelLoadingError, ModelNotFoundError
 from gglib.core.models import ModelSummary, RunningTarget
 from gglib.core.ports import ModelRuntimePort
-from gglib.runtime import EngineManager, RuntimeConfig
+from gglib.runtime import EngineManager, LaunchConfig, LocalLauncher, RuntimeConfig
 from gglib.runtime.engines import find_engine
 from gglib.testing import FakeCatalog, FakeRuntime, Script, install_scripted_server
 
@@ -35,15 +35,16 @@ async def case(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     catalog = FakeCatalog(
         [ModelSummary(id=n, name=name, paths=(tmp_path / f"{name}.gguf",)) for n, name in enumerate("ab", 1)]
     )
-    quick = find_engine(install_scripted_server(tmp_path / "quick"))
-    slow = find_engine(install_scripted_server(tmp_path / "slow", Script(load_s=30)))
 
-    def config(name: str) -> RuntimeConfig:
-        return RuntimeConfig(run_dir=tmp_path / name, log_dir=tmp_path / "logs")
+    def launcher(name: str, script: Script | None = None) -> LocalLauncher:
+        engine = find_engine(install_scripted_server(tmp_path / name, script))
+        return LocalLauncher(
+            LaunchConfig(engine=engine, engines_dir=tmp_path / f"{name}-engines", log_dir=tmp_path / "logs")
+        )
 
     async with (
-        EngineManager(catalog, quick, config("1")) as runtime,
-        EngineManager(catalog, slow, config("2")) as slow_runtime,
+        EngineManager(catalog, launcher("quick"), RuntimeConfig()) as runtime,
+        EngineManager(catalog, launcher("slow", Script(load_s=30)), RuntimeConfig()) as slow_runtime,
     ):
         yield Case(runtime, slow_runtime)
 

@@ -31,9 +31,9 @@ from gglib.library.model_facts import ModelFacts
 from gglib.library.regular_collection import collected_regularly
 from gglib.library.versions.deleting import collect_retired
 from gglib.proxy import GUARDED_FIELDS, ProxyOptions, SchemaLimits, serve
-from gglib.runtime import EngineManager, RuntimeConfig
+from gglib.runtime import EngineManager, LaunchConfig, LocalLauncher, RuntimeConfig
 from gglib.runtime.engines import Engine
-from gglib.runtime.model_files import read_mark
+from gglib.runtime.local.model_files import read_mark
 from gglib.system import read_memory_state
 
 logger = logging.getLogger("gglib")
@@ -111,9 +111,8 @@ async def running_server(
         collected_regularly(partial(collect_retired, home.catalog, settings.models_dir)) as collect_soon,
         EngineManager(
             home.catalog,
-            engine,
-            replace(_runtime_config(settings, engine), on_engine_exit=collect_soon),
-            preflight=facts.check,
+            LocalLauncher(_launch_config(settings, engine, home.catalog), preflight=facts.check),
+            replace(_runtime_config(settings), on_engine_exit=collect_soon),
         ) as manager,
         written_regularly(LastUses(manager.take_used, home.catalog, time.time)),
     ):
@@ -229,16 +228,23 @@ def _proxy_config(settings: Settings) -> ProxyConfig:
     return ProxyConfig(host=settings.host, port=settings.port, default_ctx=settings.default_ctx)
 
 
-def _runtime_config(settings: Settings, engine: Engine) -> RuntimeConfig:
-    return RuntimeConfig(
-        run_dir=settings.run_dir,
+def _launch_config(settings: Settings, engine: Engine, catalog: SqliteCatalog) -> LaunchConfig:
+    return LaunchConfig(
+        engine=engine,
+        engines_dir=settings.run_dir.absolute() / "engines",
         log_dir=settings.log_dir,
-        capacity=settings.max_models,
         slots=settings.slots,
         slots_for=slots_for(engine),
         heartbeat_s=settings.heartbeat_s,
+        memory_state=read_memory_state,
+        resolve=catalog.resolve_for_launch,
+    )
+
+
+def _runtime_config(settings: Settings) -> RuntimeConfig:
+    return RuntimeConfig(
+        capacity=settings.max_models,
         swap_wait_s=settings.swap_wait_s,
         model_wait_s=settings.model_wait_s,
         drain_s=settings.drain_s,
-        memory_state=read_memory_state,
     )

@@ -4,12 +4,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gglib.runtime.local.launch import LaunchConfig
+    from gglib.runtime.local.launcher import LocalLauncher
     from gglib.runtime.manager import EngineManager, RuntimeConfig
 
-__all__ = ["EngineManager", "RuntimeConfig"]
+__all__ = ["EngineManager", "LaunchConfig", "LocalLauncher", "RuntimeConfig"]
 
 _MODULES = {
     "EngineManager": "manager",
+    "LaunchConfig": "local.launch",
+    "LocalLauncher": "local.launcher",
     "RuntimeConfig": "manager",
 }
 

@@ -7,30 +7,30 @@ from typing import Any, Protocol
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 
 
-class Admitter(Protocol):
-    """Who lets requests in and out."""
+class Lessor(Protocol):
+    """Grants leases and ends them."""
 
-    async def take_in(self, admission: "Admission") -> RunningTarget:
-        """Wait for a target, and put the ticket that holds it into ``admission``."""
+    async def acquire(self, lease: "Lease") -> RunningTarget:
+        """Wait for a target, and put the ticket that holds it into ``lease``."""
         ...
 
-    def let_go(self, ticket: int) -> None:
+    def release(self, ticket: int) -> None:
         """End a hold."""
         ...
 
-    async def break_off(self, ticket: int, error: BaseException | None) -> None:
+    async def abort(self, ticket: int, error: BaseException | None) -> None:
         """End a hold with what went wrong; raises what explains it better, where something does."""
         ...
 
 
-class Admission:
+class Lease:
     """What a request asks for, as ``ModelRuntimePort.admit`` has it, and its hold for the length of a block.
 
     A class, because a generator costs several times as much, and every request has one.
     """
 
     __slots__ = (
-        "_admitter",
+        "_lessor",
         "default_ctx",
         "model_name",
         "num_ctx",
@@ -42,7 +42,7 @@ class Admission:
 
     def __init__(  # noqa: PLR0913, PLR0917 - the port has as many, and each request pays for names
         self,
-        admitter: Admitter,
+        lessor: Lessor,
         model_name: str,
         num_ctx: int | None,
         default_ctx: int,
@@ -50,7 +50,7 @@ class Admission:
         request_id: str,
         spec: ModelLaunchSpec | None,
     ) -> None:
-        self._admitter = admitter
+        self._lessor = lessor
         self.model_name = model_name
         self.num_ctx = num_ctx
         self.default_ctx = default_ctx
@@ -58,15 +58,15 @@ class Admission:
         self.request_id = request_id
         self.spec = spec
         self.ticket = 0
-        """By which the hold is known to the admitter."""
+        """By which the hold is known to the lessor."""
 
     def __aenter__(self) -> Coroutine[Any, Any, RunningTarget]:
-        return self._admitter.take_in(self)
+        return self._lessor.acquire(self)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            self._admitter.let_go(self.ticket)
+            self._lessor.release(self.ticket)
         else:
-            await self._admitter.break_off(self.ticket, error)
+            await self._lessor.abort(self.ticket, error)

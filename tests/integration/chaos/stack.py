@@ -16,7 +16,7 @@ from typing import Any
 
 from gglib.core.models import ModelSummary
 from gglib.proxy import ProxyOptions, serve
-from gglib.runtime import EngineManager, RuntimeConfig
+from gglib.runtime import EngineManager, LaunchConfig, LocalLauncher, RuntimeConfig
 from gglib.runtime.engines import find_engine
 from gglib.testing import FakeCatalog, Script, install_scripted_server
 
@@ -101,11 +101,17 @@ async def stack_running(
 ) -> AsyncIterator[Stack]:
     """Serve for a block; its end sets the event, waits for the proxy and closes the manager, like the program does."""
     engine = install_scripted_server(home / "bin", script or Script(scripts=SCRIPTS, lifetime_s=600))
-    config = RuntimeConfig(run_dir=home / "run", log_dir=home / "logs", swap_wait_s=swap_wait_s)
     catalog = FakeCatalog([_model(home, number, name) for number, name in enumerate(models, 1)])
+    launch_config = LaunchConfig(
+        engine=find_engine(engine),
+        engines_dir=home / "run" / "engines",
+        log_dir=home / "logs",
+        resolve=catalog.resolve_for_launch,
+    )
+    config = RuntimeConfig(swap_wait_s=swap_wait_s)
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     port: int = listener.getsockname()[1]
-    async with EngineManager(catalog, find_engine(engine), config) as manager:
+    async with EngineManager(catalog, LocalLauncher(launch_config), config) as manager:
         stack = Stack(home, port, manager, catalog)
         options = ProxyOptions(heartbeat_s=HEARTBEAT_S)
         serving = asyncio.create_task(serve(listener, 4096, manager, catalog, stack.cancel, options=options))

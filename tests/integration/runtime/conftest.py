@@ -2,18 +2,19 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gglib.core.models import ModelSettings, ModelSummary
-from gglib.runtime import EngineManager, RuntimeConfig
-from gglib.runtime.engines import find_engine
+from gglib.runtime import EngineManager, LaunchConfig, LocalLauncher, RuntimeConfig
+from gglib.runtime.engines import Engine, find_engine
 from gglib.testing import FakeCatalog, Script, install_scripted_server, read_record
 
 MODELS = ("a", "b", "broken")
+_OF_THE_MANAGER = {field.name for field in fields(RuntimeConfig)}
 
 
 class World:
@@ -22,6 +23,8 @@ class World:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.record = home / "record.jsonl"
+        self.engine: Engine | None = None
+        """What the manager launches, once there is a manager."""
         self.catalog = FakeCatalog([self._model(number, name) for number, name in enumerate(MODELS, 1)])
 
     def set_idle_ttl(self, name: str, seconds: float) -> None:
@@ -50,11 +53,18 @@ class World:
 
     @asynccontextmanager
     async def manager(self, script: Script | None = None, **config: Any) -> AsyncIterator[EngineManager]:
-        """Run a manager whose engine follows the script."""
+        """Run a manager whose engine follows the script; ``config`` has fields of either configuration."""
         scripted = replace(script or Script(), record=str(self.record))
-        engine = install_scripted_server(self.home / "bin", scripted)
-        settings = RuntimeConfig(run_dir=self.home / "run", log_dir=self.home / "logs", **config)
-        async with EngineManager(self.catalog, find_engine(engine), settings) as manager:
+        self.engine = find_engine(install_scripted_server(self.home / "bin", scripted))
+        runtime_config = RuntimeConfig(**{name: config.pop(name) for name in _OF_THE_MANAGER & config.keys()})
+        launch_config = LaunchConfig(
+            engine=self.engine,
+            engines_dir=self.home / "run" / "engines",
+            log_dir=self.home / "logs",
+            resolve=self.catalog.resolve_for_launch,
+            **config,
+        )
+        async with EngineManager(self.catalog, LocalLauncher(launch_config), runtime_config) as manager:
             yield manager
 
     def events(self, kind: str) -> list[dict[str, Any]]:

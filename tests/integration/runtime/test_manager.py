@@ -637,7 +637,7 @@ async def test_no_engine_outlives_close_however_its_waiters_are_woken(world: Wor
 async def test_a_slow_binary_holds_up_nobody(world: World) -> None:
     """Asking it what it knows takes seconds where it looks for its GPUs: the loop goes on meanwhile."""
     async with world.manager() as manager:
-        engine = manager._launch_config.engine
+        engine = world.engine
         assert isinstance(engine, LlamaServerEngine)
         slow = world.home / "slow-server"
         slow.write_text(f'#!/bin/sh\n[ "$1" = --help ] && sleep 0.5\nexec {engine.path} "$@"\n')
@@ -684,7 +684,7 @@ async def test_the_slots_of_a_launch_are_decided_for_it(
 async def test_a_help_page_that_is_none_is_not_believed(world: World) -> None:
     """A binary that fails for a moment, while it is being replaced, does not count as one without options for ever."""
     async with world.manager() as manager:
-        engine = manager._launch_config.engine
+        engine = world.engine
         assert isinstance(engine, LlamaServerEngine)
         whole = engine.path.read_text()
         engine.path.write_text("#!/bin/sh\nexit 127\n")
@@ -822,7 +822,7 @@ async def looks(manager: EngineManager, times: int) -> None:
     """Return when the manager has compared the catalogue with its memory so often."""
     for _ in range(times):
         with contextlib.suppress(CatalogError):
-            await manager._look_for_changes()
+            await manager._model_watch.look()
 
 
 async def test_a_model_in_memory_is_not_checked_when_another_one_is_waited_for(world: World) -> None:

@@ -20,14 +20,16 @@ PROGRAM = """
 import asyncio, sys
 from pathlib import Path
 from gglib.core.models import ModelSummary
-from gglib.runtime import EngineManager, RuntimeConfig
+from gglib.runtime import EngineManager, LaunchConfig, LocalLauncher, RuntimeConfig
 from gglib.runtime.engines import find_engine
 from gglib.testing import FakeCatalog
 
 async def main(home, engine):
     catalog = FakeCatalog([ModelSummary(id=1, name="a", paths=(home / "a.gguf",))])
-    config = RuntimeConfig(run_dir=home / "run", log_dir=home / "logs")
-    async with EngineManager(catalog, find_engine(engine), config) as manager:
+    config = LaunchConfig(
+        engine=find_engine(engine), engines_dir=home / "run" / "engines", log_dir=home / "logs"
+    )
+    async with EngineManager(catalog, LocalLauncher(config), RuntimeConfig()) as manager:
         await manager.ensure_model_running("a", None, 8192)
         print("ready", flush=True)
         await asyncio.sleep(60)

@@ -19,9 +19,9 @@ from gglib.core.errors import (
 from gglib.core.models import ModelEdit, ModelSettings, ModelSummary
 from gglib.gguf import read_model
 from gglib.library.model_facts import ModelFacts
-from gglib.runtime import EngineManager, RuntimeConfig
+from gglib.runtime import EngineManager, LaunchConfig, LocalLauncher, RuntimeConfig
 from gglib.runtime.engines import find_engine
-from gglib.runtime.model_files import read_mark
+from gglib.runtime.local.model_files import read_mark
 from gglib.testing import FakeCatalog, Script, install_scripted_server, read_record, write_tiny_gguf
 
 
@@ -62,8 +62,14 @@ class Home:
         """Run a manager whose engine follows the script, with ``a`` in memory."""
         scripted = replace(script or Script(), record=str(self.record))
         engine = find_engine(install_scripted_server(self.path / "bin", scripted))
-        config = RuntimeConfig(run_dir=self.path / "run", log_dir=self.path / "logs")
-        async with EngineManager(self.catalog, engine, config, preflight=self.facts.check) as manager:
+        config = LaunchConfig(
+            engine=engine,
+            engines_dir=self.path / "run" / "engines",
+            log_dir=self.path / "logs",
+            resolve=self.catalog.resolve_for_launch,
+        )
+        launcher = LocalLauncher(config, preflight=self.facts.check)
+        async with EngineManager(self.catalog, launcher, RuntimeConfig()) as manager:
             await manager.ensure_model_running("a", None, 4096)
             yield manager
 

@@ -1,4 +1,4 @@
-"""One launch as a task: it runs an engine from start to end and tells the scheduler what becomes of it.
+"""One launch as a task: it runs an engine's process from start to end and reports what becomes of it.
 
 Detached from the request that caused it.
 """
@@ -9,17 +9,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gglib.core.errors import GglibError, ModelLoadFailedError
-from gglib.runtime.local.launch import LaunchConfig, launched
-from gglib.runtime.model_files import has_changed
-from gglib.runtime.path_names import PathNames
-from gglib.runtime.scheduler.events import (
-    BecameReady,
-    Died,
-    Event,
-    Launch,
-    LoadFailed,
-)
-from gglib.runtime.shown_errors import known_directories, with_file_names
+from gglib.runtime.launcher import EngineExit, EngineRun, RunEvent
+from gglib.runtime.local.launch import LaunchConfig, SpawnedEngine, launched
+from gglib.runtime.local.model_files import has_changed, is_overwritten
+from gglib.runtime.local.path_names import PathNames
+from gglib.runtime.local.shown_errors import known_directories, with_file_names
+from gglib.runtime.scheduler.events import BecameReady, Died, Launch, LoadFailed
 
 if TYPE_CHECKING:
     from gglib.core.models import RunningTarget
@@ -27,50 +22,40 @@ if TYPE_CHECKING:
 logger = logging.getLogger("gglib.runtime")
 
 
-class EngineLife:
-    """One launch: when it began, what it is now, and how to end it. Times are the loop's, in seconds."""
+class LocalEngineRun:
+    """An ``EngineRun`` that is a process of this machine."""
 
     def __init__(
-        self, launch: Launch, *, name: str, config: LaunchConfig, tell: Callable[[Event], None]
+        self, launch: Launch, *, name: str, config: LaunchConfig, report: Callable[[RunEvent], None]
     ) -> None:
+        """``name`` is unique among the launches of this home."""
         self.launch = launch
         self.spec = launch.spec
-        """With the state of its files at the launch, once there is a process."""
         self.started_at = asyncio.get_running_loop().time()
         self.ready_at: float | None = None
         self.pid: int | None = None
         self.slots: int | None = None
-        """How many requests it computes at a time; None before there is a process."""
         self.target: RunningTarget | None = None
-        self.has_changed_file = False
-        """Whether its file was another one when it died than when it was launched."""
-        self.is_lone_death = False
-        """Whether one request alone was in flight when it died."""
-        self.death: str | None = None
-        """What it died of, if it did so after it was ready and nobody had told it to go."""
-        self.last_lines: tuple[str, ...] = ()
-        """What it printed before that death."""
-        self.is_over = asyncio.Event()
-        """Set as soon as its process is gone, or was told to go."""
+        self.exited = asyncio.Event()
+        self.exit: EngineExit | None = None
         self._name = name
         self._config = config
-        self._tell = tell
+        self._report = report
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    @property
-    def load_time_s(self) -> float | None:
-        """How long the load took; None while it lasts."""
-        return None if self.ready_at is None else self.ready_at - self.started_at
+    def begin(self, on_exit: Callable[[EngineRun], None]) -> None:
+        """Start the task; ``on_exit`` is called when nothing of the launch is left."""
+        self._task = asyncio.create_task(self._run_until_stopped(), name=f"engine-{self.launch.generation}")
+        self._task.add_done_callback(lambda _: on_exit(self))
 
-    def begin(self, on_end: Callable[["EngineLife"], None]) -> None:
-        """Start the task; ``on_end`` is called when nothing of the launch is left."""
-        self._task = asyncio.create_task(self._live(), name=f"engine-{self.launch.generation}")
-        self._task.add_done_callback(lambda _: on_end(self))
+    async def is_file_overwritten(self) -> bool:
+        """Whether a file of the model was written to since the launch; looked up in a thread."""
+        return await asyncio.to_thread(is_overwritten, self.spec)
 
     def stop(self) -> None:
         """End the process, or the load."""
-        self.is_over.set()
+        self.exited.set()
         self._stop.set()
 
     async def wait(self) -> None:
@@ -78,7 +63,7 @@ class EngineLife:
         if self._task is not None:
             await asyncio.wait([self._task])
 
-    async def _live(self) -> None:
+    async def _run_until_stopped(self) -> None:
         stopping = asyncio.create_task(self._stop.wait())
         running = asyncio.create_task(self._run())
         try:
@@ -104,19 +89,25 @@ class EngineLife:
             self.target = await engine.ready()
             self.ready_at = asyncio.get_running_loop().time()
             is_other_version = engine.spec.path != spec.path.absolute()
-            self._tell(BecameReady(self.launch.generation, engine.spec if is_other_version else None))
+            self._report(BecameReady(self.launch.generation, engine.spec if is_other_version else None))
             reason = await engine.reason_for_exit(was_ready=True)
-            self.has_changed_file = has_changed(engine.spec)
-            if self.has_changed_file:
-                # Its pages are read from the file as it is now: other weights, or none at all (SIGBUS).
-                reason = f"its file changed while it was loaded ({reason})"
-            names = self._names()
-            self.death = names.shown(reason)
-            self.last_lines = tuple(map(names.shown, engine.last_lines))
-            self.is_over.set()
-            logger.error("'%s' died while it was running: %s", spec.model_name, reason)
-            # Before anything is tidied up: nobody else is to be sent to a process that is gone.
-            self._tell(Died(self.launch.generation, self.death))
+            self._note_exit(engine, reason)
+
+    def _note_exit(self, engine: SpawnedEngine, reason: str) -> None:
+        has_changed_file = has_changed(engine.spec)
+        if has_changed_file:
+            # Its pages are read from the file as it is now: other weights, or none at all (SIGBUS).
+            reason = f"its file changed while it was loaded ({reason})"
+        names = self._names()
+        self.exit = EngineExit(
+            reason=names.shown(reason),
+            last_lines=tuple(map(names.shown, engine.last_lines)),
+            has_changed_file=has_changed_file,
+        )
+        self.exited.set()
+        logger.error("'%s' died while it was running: %s", self.launch.spec.model_name, reason)
+        # Before anything is tidied up: no other request is to be sent to a process that is gone.
+        self._report(Died(self.launch.generation, self.exit.reason))
 
     def _fail(self, error: BaseException) -> None:
         name = self.launch.spec.model_name
@@ -125,7 +116,7 @@ class EngineLife:
             error = ModelLoadFailedError(name, _why_not_started(error))
         else:
             logger.error("%s", error)
-        self._tell(LoadFailed(self.launch.generation, with_file_names(error, self._names())))
+        self._report(LoadFailed(self.launch.generation, with_file_names(error, self._names())))
 
     def _names(self) -> PathNames:
         """Return what makes file names of the paths that this launch knows: clients get those."""

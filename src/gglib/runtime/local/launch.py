@@ -10,6 +10,7 @@ from pathlib import Path
 from gglib.core.defaults import HEARTBEAT_S
 from gglib.core.errors import ModelLoadFailedError
 from gglib.core.models import ModelLaunchSpec, RunningTarget
+from gglib.core.slots import DEFAULT_SLOTS
 from gglib.runtime.engines.base import Engine, LaunchPlan, SlotsFor
 from gglib.runtime.engines.llama_cpp.exit_reasons import is_kill, judge_kill, reason_for_exit
 from gglib.runtime.engines.llama_cpp.options import launch_slots
@@ -36,8 +37,9 @@ class LaunchConfig:
 
     engine: Engine
     engines_dir: Path
+    """Where each launch makes a directory of its own; absolute, because an engine runs in another one."""
     log_dir: Path
-    slots: int
+    slots: int = DEFAULT_SLOTS
     """How many requests a model answers at a time where its own arguments do not say."""
     slots_for: SlotsFor | None = None
     """None: memory is not asked, and there are as many slots as are wanted."""

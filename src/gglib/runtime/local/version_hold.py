@@ -17,7 +17,7 @@ from pathlib import Path
 
 from gglib.core.errors import ModelFileNotFoundError, ModelLoadFailedError
 from gglib.core.models import ModelLaunchSpec
-from gglib.runtime.model_files import with_marks
+from gglib.runtime.local.model_files import with_marks
 from gglib.system.files.locks import lock_path
 
 Resolve = Callable[[str], Awaitable[ModelLaunchSpec | None]]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gglib.runtime.path_names import PathNames, shorten_home
+from gglib.runtime.local.path_names import PathNames, shorten_home
 
 HOME = Path("/home/ann")
 NAMES = PathNames([Path("/data/my models"), HOME / "gguf", Path("/run/user/7/gglib"), Path("/")], HOME)

@@ -9,11 +9,6 @@ from gglib.core.errors import ModelFileNotFoundError
 from gglib.core.models import FileMark, ModelLaunchSpec
 
 
-def is_there(path: Path) -> bool:
-    """Whether a model's file can be had; a folder that may not be read is as good as none."""
-    return read_mark(path) is not None
-
-
 def read_mark(path: Path) -> FileMark | None:
     """Return the state of a regular file, links followed; None for what is missing, hidden or no regular file."""
     try:

@@ -9,7 +9,7 @@ from gglib.core.errors import GglibError, ModelLoadFailedError
 from gglib.core.models import ModelLaunchSpec
 from gglib.runtime.engines.llama_cpp.server import LlamaServerEngine
 from gglib.runtime.local.launch import LaunchConfig
-from gglib.runtime.path_names import PathNames
+from gglib.runtime.local.path_names import PathNames
 
 
 def known_directories(spec: ModelLaunchSpec, config: LaunchConfig, *, launch_name: str) -> list[Path]:
@@ -26,7 +26,7 @@ def known_directories(spec: ModelLaunchSpec, config: LaunchConfig, *, launch_nam
         Path(tempfile.gettempdir()),
         # The embedded engine's runner, for what Python prints when it fails.
         Path(sys.prefix),
-        Path(__file__).parents[2],
+        Path(__file__).parents[3],
     ]
     return folders
 

@@ -1,0 +1,100 @@
+"""Hands events to the scheduler one after the other, and publishes what became of each."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+
+from gglib.core.models import ModelLaunchSpec
+from gglib.runtime.events import EventHub, EventReader
+from gglib.runtime.scheduler.events import Event, Grant, Launch, Refuse, Stop, TimePassed, WakeAt
+from gglib.runtime.scheduler.scheduler import Scheduler
+from gglib.runtime.scheduler.swap_history import SwapJournal, sentence
+
+logger = logging.getLogger("gglib.runtime")
+
+
+class Dispatcher:
+    """The order of events: what happens while effects are carried out is handled after them.
+
+    Nothing is awaited between an event and the last of its effects, so that the scheduler's picture and the shell's
+    never part.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        carry_out: Callable[[Grant | Launch | Refuse | Stop], None],
+        expected_s: Callable[[ModelLaunchSpec], float],
+        now: Callable[[], float],
+    ) -> None:
+        """``carry_out`` gets every effect but ``WakeAt``; ``expected_s`` returns how long a load may take.
+
+        ``now`` returns the loop's time.
+        """
+        self.swap_history = SwapJournal()
+        self.event_hub = EventHub()
+        self.is_dispatching = False
+        """Whether an event is being handled now."""
+        self._scheduler = scheduler
+        self._carry_out = carry_out
+        self._event_reader = EventReader(expected_s)
+        self._now = now
+        self._events: deque[Event] = deque()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._unused: asyncio.Event | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are being answered."""
+        return sum(len(resident.holders) for resident in self._scheduler.residents)
+
+    def dispatch(self, event: Event) -> None:
+        """Hand an event to the scheduler and carry out what it says; what happens meanwhile is handled in turn."""
+        if self.is_dispatching:
+            self._events.append(event)
+            return
+        self.is_dispatching = True
+        try:
+            self._handle(event)
+            while self._events:
+                self._handle(self._events.popleft())
+        finally:
+            self.is_dispatching = False
+        if self._unused is not None and not self.in_flight:
+            self._unused.set()
+
+    async def wait_until_unused(self, timeout_s: float) -> None:
+        """Return when no request is being answered, or after ``timeout_s``.
+
+        While this waits, the end of each request has to come as an event.
+        """
+        if not self.in_flight:
+            return
+        if self._unused is None:
+            self._unused = asyncio.Event()
+        self._unused.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._unused.wait()
+
+    def close(self) -> None:
+        """Cancel the alarm."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    def _handle(self, event: Event) -> None:
+        now = self._now()
+        effects = self._scheduler.handle(event, now)
+        swaps = self.swap_history.note(event, effects, now)
+        for swap in swaps:
+            logger.info("%s", sentence(swap))
+        for effect in effects:
+            if isinstance(effect, WakeAt):
+                self.close()
+                self._alarm = asyncio.get_running_loop().call_at(effect.time, self.dispatch, TimePassed())
+            else:
+                self._carry_out(effect)
+        for happened in self._event_reader.read(event, effects, swaps, now):
+            self.event_hub.publish(happened)

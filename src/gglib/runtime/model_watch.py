@@ -1,0 +1,81 @@
+"""Notices what changes beside the requests: models that are removed or updated, and files that are overwritten."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from gglib.core.models import ModelLaunchSpec
+from gglib.core.ports import ModelCatalogPort
+from gglib.runtime.launcher import EngineRun
+from gglib.runtime.scheduler.events import Event, Forgotten, Spoiled, Superseded
+from gglib.runtime.scheduler.scheduler import Scheduler
+
+logger = logging.getLogger("gglib.runtime")
+
+
+class ModelWatch:
+    """Compares what the scheduler knows of with the catalogue, and what is in memory with its files."""
+
+    def __init__(
+        self,
+        catalog: ModelCatalogPort,
+        scheduler: Scheduler,
+        runs: Mapping[int, EngineRun],
+        dispatch: Callable[[Event], None],
+    ) -> None:
+        """Watch ``runs``: the launches by generation, as they come and go."""
+        self._catalog = catalog
+        self._scheduler = scheduler
+        self._runs = runs
+        self._dispatch = dispatch
+
+    async def run(self, interval_s: float) -> None:
+        """Look every ``interval_s`` seconds, until it is cancelled."""
+        logged = None
+        while True:
+            await asyncio.sleep(interval_s)
+            try:
+                await self.look()
+                logged = None
+            except Exception as error:  # noqa: BLE001 - an embedder's catalogue may raise anything; looks go on
+                if str(error) != logged:  # once, not at each look
+                    logger.warning("the catalogue could not be compared with what is in memory: %s", error)
+                    logged = str(error)
+
+    async def look(self) -> None:
+        """Compare once. Raises what the catalogue raises."""
+        paths = await self._known_paths()
+        staying = {r.generation for r in self._scheduler.residents if not r.is_on_its_way_out}
+        for run in list(self._runs.values()):
+            is_running = run.ready_at is not None and not run.exited.is_set()
+            if is_running and run.launch.generation in staying:
+                await self._compare(run, paths.get(run.spec.model_id, run.spec.path))
+
+    async def _known_paths(self) -> dict[int, Path]:
+        """Return where the catalogue has the models now that the scheduler knows of; forget those that it has not."""
+        paths: dict[int, Path] = {}
+        for model_id, spec in self._wanted().items():
+            known = await self._catalog.resolve_for_launch(spec.model_name)
+            if known is None or known.model_id != model_id:
+                logger.info("'%s' was removed from the catalogue", spec.model_name)
+                self._dispatch(Forgotten(model_id))
+            else:
+                paths[model_id] = known.path.absolute()
+        return paths
+
+    def _wanted(self) -> dict[int, ModelLaunchSpec]:
+        """Return the models, by id, that are in memory, waited for, to be loaded, or remembered as failed."""
+        scheduler = self._scheduler
+        specs = [resident.spec for resident in scheduler.residents if not resident.is_on_its_way_out]
+        specs += [waiter.spec for waiter in (*scheduler.waiters, *scheduler.pending_loads)]
+        specs += [failure.spec for failure in scheduler.failures]
+        return {spec.model_id: spec for spec in specs}
+
+    async def _compare(self, run: EngineRun, known_path: Path) -> None:
+        if known_path != run.spec.path:
+            logger.info("'%s' was updated: its older version leaves memory", run.spec.model_name)
+            self._dispatch(Superseded(run.launch.generation))
+        elif await run.is_file_overwritten():
+            logger.warning("the file of '%s' changed while it was loaded", run.spec.model_name)
+            self._dispatch(Spoiled(run.launch.generation))

@@ -1,0 +1,89 @@
+"""What the runtime says of itself: read off the scheduler, the launches and their histories. ``now`` is an argument."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gglib.core.errors import ModelLoadingError
+from gglib.core.load_progress import LoadProgress
+from gglib.core.models import ModelLaunchSpec, RunningTarget
+from gglib.core.runtime_status import ResidentStatus, RuntimeStatus, WaitingStatus
+from gglib.runtime.launcher import EngineRun, load_time_s
+from gglib.runtime.scheduler.load_times import LoadTimes
+from gglib.runtime.scheduler.scheduler import Scheduler
+from gglib.runtime.scheduler.state import Resident, ResidentState
+from gglib.runtime.scheduler.swap_history import SwapJournal, reason_of
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReader:
+    """Reads what is resident, waited for and expected. Changes nothing."""
+
+    scheduler: Scheduler
+    runs: Mapping[int, EngineRun]
+    """The launches by generation, as they come and go."""
+    load_times: LoadTimes
+    swap_history: SwapJournal
+
+    def status(self, now: float) -> RuntimeStatus:
+        """Return what is resident, who waits, whose last load failed, and what happened since the start."""
+        waiting: dict[str, list[float]] = {}
+        for waiter in self.scheduler.waiters:
+            waiting.setdefault(waiter.spec.model_name, []).append(now - waiter.since)
+        return RuntimeStatus(
+            residents=tuple(self._resident(resident, now) for resident in self.scheduler.residents),
+            waiting=tuple(
+                WaitingStatus(model_name=name, waiting=len(waits), longest_wait_s=max(waits))
+                for name, waits in waiting.items()
+            ),
+            failed=tuple((f.spec.model_name, reason_of(f.error)) for f in self.scheduler.failures),
+            last_swap=self.swap_history.last(now),
+            swaps=self.swap_history.swap_counts,
+            loads=self.swap_history.load_counts,
+        )
+
+    def current(self) -> RunningTarget | None:
+        """Return the ready model that was used last, or None."""
+        ready = [r for r in self.scheduler.residents if r.state is ResidentState.READY]
+        latest = max(ready, key=lambda r: (bool(r.holders), r.last_used), default=None)
+        return self.runs[latest.generation].target if latest is not None else None
+
+    def is_wanted(self, target: RunningTarget) -> bool:
+        """Whether ``target`` takes no new requests any more, and others wait for the end of those that it has."""
+        return bool(self.scheduler.waiters) and any(
+            resident.state is ResidentState.DRAINING and self.runs[resident.generation].target == target
+            for resident in self.scheduler.residents
+        )
+
+    def still_loading(self, spec: ModelLaunchSpec, now: float) -> ModelLoadingError:
+        """Return what a request gets that stops waiting: how far the load is, and when to ask again."""
+        passed_s = self._loading_for_s(spec, now)
+        retry_after_s = self.load_times.retry_after_s(spec, passed_s=0.0 if passed_s is None else passed_s)
+        progress = LoadProgress(passed_s=passed_s, expected_s=self.load_times.expected_s(spec))
+        return ModelLoadingError(spec.model_name, retry_after_s, progress)
+
+    def _loading_for_s(self, spec: ModelLaunchSpec, now: float) -> float | None:
+        """Return for how long a load of the model has gone on; None while none has begun."""
+        starts = [
+            self.runs[resident.generation].started_at
+            for resident in self.scheduler.residents
+            if resident.spec.model_id == spec.model_id and resident.state is ResidentState.LOADING
+        ]
+        return now - min(starts) if starts else None
+
+    def _resident(self, resident: Resident, now: float) -> ResidentStatus:
+        run = self.runs[resident.generation]
+        is_loading = resident.state is ResidentState.LOADING
+        return ResidentStatus(
+            model_id=resident.spec.model_id,
+            model_name=resident.spec.model_name,
+            state=resident.state.value,
+            effective_ctx=resident.context,
+            in_flight=len(resident.holders),
+            slots=run.slots,
+            pid=run.pid,
+            uptime_s=None if run.ready_at is None else now - run.ready_at,
+            load_time_s=load_time_s(run),
+            loading_for_s=now - run.started_at if is_loading else None,
+            expected_load_s=self.load_times.expected_s(resident.spec) if is_loading else None,
+            idle_ttl_s=resident.idle_ttl_s,
+        )

@@ -1,0 +1,229 @@
+"""The manager over a launcher in memory: what becomes of requests and launches, without a process."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gglib.core.errors import EngineDiedError, ModelFileNotFoundError, ModelLoadFailedError, UpstreamError
+from gglib.core.models import ModelLaunchSpec, ModelSummary, RunningTarget
+from gglib.runtime import EngineManager, RuntimeConfig
+from gglib.runtime.launcher import EngineExit, EngineRun, Launcher, RunEvent
+from gglib.runtime.scheduler.events import BecameReady, Died, Launch, LoadFailed
+from gglib.testing import FakeCatalog
+
+MODELS = ("a", "b")
+
+
+class MemoryRun:
+    """A launch that becomes ready, fails, dies and ends when the test says so."""
+
+    def __init__(
+        self, launch: Launch, report: Callable[[RunEvent], None], on_exit: Callable[[EngineRun], None]
+    ) -> None:
+        self.launch = launch
+        self.spec = launch.spec
+        self.started_at = asyncio.get_running_loop().time()
+        self.ready_at: float | None = None
+        self.pid: int | None = None
+        self.slots: int | None = None
+        self.target: RunningTarget | None = None
+        self.exited = asyncio.Event()
+        self.exit: EngineExit | None = None
+        self.is_overwritten = False
+        self.was_stopped = False
+        self._report = report
+        self._on_exit = on_exit
+        self._is_gone = asyncio.Event()
+
+    def become_ready(self) -> None:
+        """Answer requests from now on."""
+        spec = self.spec
+        self.ready_at = asyncio.get_running_loop().time()
+        self.target = RunningTarget.local(1, spec.model_id, spec.model_name, self.launch.context)
+        self._report(BecameReady(self.launch.generation))
+
+    def fail(self, reason: str) -> None:
+        """Never become ready."""
+        self._report(LoadFailed(self.launch.generation, ModelLoadFailedError(self.spec.model_name, reason)))
+        self.end()
+
+    def die(self, ended: EngineExit) -> None:
+        """End by itself; what is left of it goes with ``end``."""
+        self.exit = ended
+        self.exited.set()
+        self._report(Died(self.launch.generation, ended.reason))
+
+    def end(self) -> None:
+        """Leave nothing behind."""
+        self._is_gone.set()
+        self._on_exit(self)
+
+    async def is_file_overwritten(self) -> bool:
+        """Whether the test says so."""
+        return self.is_overwritten
+
+    def stop(self) -> None:
+        """End soon."""
+        if not self.was_stopped:
+            self.was_stopped = True
+            self.exited.set()
+            asyncio.get_running_loop().call_soon(self.end)
+
+    async def wait(self) -> None:
+        """Return when the run has ended."""
+        await self._is_gone.wait()
+
+
+class MemoryLauncher:
+    """Starts nothing but ``MemoryRun`` objects; each is ready at once unless ``is_manual``."""
+
+    def __init__(self, *, is_manual: bool = False) -> None:
+        self.calls: list[str] = []
+        self.runs: list[MemoryRun] = []
+        self.refused: set[str] = set()
+        self._is_manual = is_manual
+
+    async def prepare(self) -> None:
+        """Take note."""
+        self.calls.append("prepare")
+
+    async def check(self, spec: ModelLaunchSpec) -> ModelLaunchSpec:
+        """Raise for the models in ``refused``."""
+        self.calls.append(f"check {spec.model_name}")
+        if spec.model_name in self.refused:
+            raise ModelFileNotFoundError(spec.model_name)
+        return spec
+
+    @property
+    def stopped(self) -> list[str]:
+        """The models whose runs were stopped, in the order of their starts."""
+        return [run.spec.model_name for run in self.runs if run.was_stopped]
+
+    def start(
+        self, launch: Launch, *, report: Callable[[RunEvent], None], on_exit: Callable[[EngineRun], None]
+    ) -> EngineRun:
+        """Return a run."""
+        self.calls.append(f"start {launch.spec.model_name}")
+        run = MemoryRun(launch, report, on_exit)
+        self.runs.append(run)
+        if not self._is_manual:
+            asyncio.get_running_loop().call_soon(run.become_ready)
+        return run
+
+
+if TYPE_CHECKING:
+    _: Launcher = MemoryLauncher()
+
+
+def manager_over(launcher: Launcher, **config: object) -> EngineManager:
+    """Return a manager of two models, which does not look at the catalogue by itself."""
+    catalog = FakeCatalog(
+        [
+            ModelSummary(id=n, name=name, paths=(Path(f"/models/{name}.gguf"),))
+            for n, name in enumerate(MODELS, 1)
+        ]
+    )
+    return EngineManager(catalog, launcher, RuntimeConfig(watch_s=0, **config))  # type: ignore[arg-type]
+
+
+async def turns(count: int = 5) -> None:
+    """Let what is due happen."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_a_swap_waits_for_the_request_in_flight_and_the_end_of_its_engine() -> None:
+    """The second model is started when nothing of the first one is left, which is when the last request has ended."""
+    launcher = MemoryLauncher()
+    exits: list[list[str]] = []
+    async with manager_over(launcher, on_engine_exit=lambda: exits.append(launcher.calls[:])) as manager:
+        async with manager.admit("a", None, 8192) as target:
+            assert target.model_name == "a"
+            waiting = asyncio.create_task(manager.ensure_model_running("b", None, 8192))
+            await turns()
+            assert not waiting.done()
+            assert launcher.stopped == []
+        assert (await waiting).model_name == "b"
+        assert launcher.stopped == ["a"]
+        assert launcher.calls == ["prepare", "check a", "start a", "check b", "start b"]
+        assert [r.model_name for r in (await manager.status()).residents] == ["b"]
+    assert len(exits) == 2
+    assert launcher.stopped == ["a", "b"]
+
+
+async def test_a_model_that_cannot_be_loaded_stops_nothing() -> None:
+    """The check comes before the swap."""
+    launcher = MemoryLauncher()
+    launcher.refused.add("b")
+    async with manager_over(launcher) as manager:
+        await manager.ensure_model_running("a", None, 8192)
+        with pytest.raises(ModelFileNotFoundError):
+            await manager.ensure_model_running("b", None, 8192)
+        assert launcher.stopped == []
+        assert launcher.calls[-1] == "check b"
+
+
+async def test_a_failed_load_is_the_answer_of_the_request_that_waits() -> None:
+    """With the launcher's own words."""
+    launcher = MemoryLauncher(is_manual=True)
+    async with manager_over(launcher) as manager:
+        waiting = asyncio.create_task(manager.ensure_model_running("a", None, 8192))
+        await turns()
+        launcher.runs[0].fail("invalid magic")
+        with pytest.raises(ModelLoadFailedError, match="invalid magic"):
+            await waiting
+        assert (await manager.status()).residents == ()
+
+
+@pytest.mark.parametrize(
+    ("requests", "has_changed_file", "was_alone"),
+    [(1, False, True), (2, False, False), (1, True, False)],
+)
+async def test_a_request_that_is_cut_off_gets_the_reason_of_the_exit(
+    *, requests: int, has_changed_file: bool, was_alone: bool
+) -> None:
+    """Also where the connection broke before the exit is known; and whether the request itself may be the cause."""
+    launcher = MemoryLauncher()
+    ended = EngineExit(reason="SIGSEGV", last_lines=("at 0x0",), has_changed_file=has_changed_file)
+    async with manager_over(launcher) as manager:
+
+        async def be_cut_off() -> None:
+            async with manager.admit("a", None, 8192):
+                await asyncio.sleep(0.01)
+                raise UpstreamError("the connection was closed")
+
+        cut_off = [asyncio.create_task(be_cut_off()) for _ in range(requests)]
+        await asyncio.sleep(0.02)
+        launcher.runs[0].die(ended)
+        launcher.runs[0].end()
+        errors = await asyncio.gather(*cut_off, return_exceptions=True)
+    for error in errors:
+        assert isinstance(error, EngineDiedError)
+        assert (error.reason, error.log_tail, error.was_alone) == ("SIGSEGV", ("at 0x0",), was_alone)
+
+
+async def test_a_model_whose_file_was_overwritten_leaves_memory() -> None:
+    """The next request gets a launch of its own."""
+    launcher = MemoryLauncher()
+    async with manager_over(launcher) as manager:
+        await manager.ensure_model_running("a", None, 8192)
+        launcher.runs[0].is_overwritten = True
+        await manager._model_watch.look()
+        await turns()
+        assert launcher.stopped == ["a"]
+        await manager.ensure_model_running("a", None, 8192)
+        assert len(launcher.runs) == 2
+
+
+async def test_drains_at_the_same_time_end_with_the_last_request() -> None:
+    """Each of them returns as soon as nothing is in flight, long before the limit."""
+    async with manager_over(MemoryLauncher(), drain_s=60) as manager:
+        async with manager.admit("a", None, 8192):
+            drains = [asyncio.create_task(manager.drain()) for _ in range(2)]
+            await turns()
+            assert not any(drain.done() for drain in drains)
+        async with asyncio.timeout(1):
+            await asyncio.gather(*drains)
