@@ -5,6 +5,7 @@
 #   make check                            its quick part: format, lint, types, import contracts, unit tests
 #   make bench [ARGS="--quick"]           gglib beside nginx and Caddy, measured; needs nginx, caddy and wrk
 #   make module-tables                    write the tables of modules into the packages' READMEs
+#   make diagrams                         write the diagrams of docs/architecture.md from the tables of states
 #   make lock                             refresh the pinned versions after a change in pyproject.toml
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS   ?=
 
-.PHONY: up test check format lint types contracts unit bench module-tables lock clean
+.PHONY: up test check format lint types contracts unit bench module-tables diagrams lock clean
 
 up: $(VENV)/.ready-to-run
 	@$(BIN)/gglib up $(ARGS)
@@ -43,6 +44,9 @@ format: $(VENV)/.ready-to-test
 
 module-tables: $(VENV)/.ready-to-test
 	@$(BIN)/python scripts/module_tables.py $(ARGS)
+
+diagrams: $(VENV)/.ready-to-test
+	@$(BIN)/python scripts/state_diagrams.py $(ARGS)
 
 bench: $(VENV)/.ready-to-test
 	@$(BIN)/python -m bench.proxies $(ARGS)

@@ -33,7 +33,7 @@ from gglib.http.client.connect import Origin
 from gglib.http.client.connection import UpstreamConnection
 from gglib.http.client.pool import UpstreamPool
 from gglib.http.server.connection import ClientConnection
-from gglib.http.server.deadlines import PatienceLimits
+from gglib.http.server.deadlines import DeadlineLimits
 from gglib.http.server.listener import Listener
 from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.hosts import HostRules
@@ -59,7 +59,7 @@ READS = 5
 AT_ONCE = 32
 STREAMS = 1_000
 """At once, where each chunk comes alone."""
-LIMITS = PatienceLimits(head_s=10, body_s=30, body_min_rate=1000, write_s=60, idle_s=75)
+LIMITS = DeadlineLimits(head_s=10, body_s=30, body_min_rate=1000, write_s=60, idle_s=75)
 
 
 def stream_reads(count: int) -> list[bytes]:

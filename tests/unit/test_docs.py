@@ -16,7 +16,7 @@ from gglib.http.server import (
     connection,
     listener,
 )
-from gglib.http.server.deadlines import LATE_LINGER_S, LINGER_S
+from gglib.http.server.deadlines import LATE_LINGERING_S, LINGERING_S
 from gglib.proxy import errors as proxy_errors
 from gglib.proxy import forward
 from gglib.proxy.options import ProxyOptions
@@ -107,7 +107,7 @@ def test_how_long_a_refused_client_is_listened_to_is_documented() -> None:
     """It is said in the introduction."""
     said = " ".join(EDGE.split())
     assert (
-        f"thrown away for up to {LINGER_S:g} s after it has taken the answer, and for {LATE_LINGER_S:g} s"
+        f"thrown away for up to {LINGERING_S:g} s after it has taken the answer, and for {LATE_LINGERING_S:g} s"
         in said
     )
 

@@ -1,10 +1,13 @@
 """One answer to a client: a state machine in front of the connection that it goes over.
 
 It knows how an answer begins, goes on and ends, also when something fails in the middle; not what is in it.
+``MOVES`` has all legal moves.
 """
 
+from collections.abc import Mapping
 from enum import Enum
 from time import monotonic
+from types import MappingProxyType
 
 import msgspec
 
@@ -41,15 +44,44 @@ class AnswerState(Enum):
     NOT_STARTED = "not started"
     """Nothing is sent: any status is still possible."""
     STARTED = "started"
-    """The head is sent: a failure can only be told inside the body, or by breaking it off."""
+    """The head is sent: a failure can only be told inside the body, or by cutting it."""
     ENDED = "ended"
+    """All of it is sent."""
+    CUT = "cut"
+    """It failed where its body has no place for an error: without its end, the server closes the connection."""
+
+
+class AnswerEvent(Enum):
+    """What is sent."""
+
+    HEAD = "head"
+    WHOLE = "whole answer"
+    """Head and body in one."""
+    PART = "part"
+    """A part of the body, or a heartbeat."""
+    LAST_PART = "last part"
+    CUT = "cut"
+    """Nothing more, and no end."""
 
 
 _NOT_STARTED, _STARTED, _ENDED = AnswerState.NOT_STARTED, AnswerState.STARTED, AnswerState.ENDED
 
+MOVES: Mapping[tuple[AnswerState, AnswerEvent], AnswerState] = MappingProxyType(
+    {
+        (_NOT_STARTED, AnswerEvent.HEAD): _STARTED,
+        (_NOT_STARTED, AnswerEvent.WHOLE): _ENDED,
+        (_STARTED, AnswerEvent.PART): _STARTED,
+        (_STARTED, AnswerEvent.LAST_PART): _ENDED,
+        (_STARTED, AnswerEvent.CUT): AnswerState.CUT,
+    }
+)
+"""The state after each event; what is not here is illegal."""
+
 
 class Answer:
-    """Sends one answer. An illegal move raises RuntimeError and sends nothing.
+    """Sends one answer. A move that is not in ``MOVES`` raises RuntimeError and sends nothing.
+
+    What is sent for each request or token compares the state in place, and asks the table where it is another one.
 
     A cancelled wait for a slow client counts as not sent: what is written is written at once, after the wait.
     """
@@ -131,7 +163,8 @@ class Answer:
         is_last: bool = False,
     ) -> None:
         """Send the head, whose header lines are written already, and with it what there is of the body."""
-        self._require(_NOT_STARTED, "head")
+        if self.state is not _NOT_STARTED:
+            self._after(AnswerEvent.WHOLE if is_last else AnswerEvent.HEAD)
         wire = self._wire
         if wire.is_choked:
             await wire.room()
@@ -151,7 +184,8 @@ class Answer:
 
     async def write(self, part: bytes, *, is_last: bool = False) -> None:
         """Send a part of the body; waits first while the client is slow to read."""
-        self._require(_STARTED, "last part" if is_last else "part")
+        if self.state is not _STARTED:
+            self._after(AnswerEvent.LAST_PART if is_last else AnswerEvent.PART)
         if self._wire.is_choked:
             await self._wire.room()
         self._send(b"", part, is_last=is_last)
@@ -200,7 +234,7 @@ class Answer:
     def offer(self, part: bytes, *, is_last: bool = False) -> bool:
         """Send a part of the body at once; where the client is slow, send nothing and return False."""
         if self.state is not _STARTED:
-            raise self._illegal("last part" if is_last else "part")
+            self._after(AnswerEvent.LAST_PART if is_last else AnswerEvent.PART)
         wire = self._wire
         if wire.is_choked:
             return False
@@ -225,7 +259,7 @@ class Answer:
         """Send a heartbeat; the first one decides the status, which is 200 from then on."""
         if not self.is_started:
             await self.start(200, STREAM_HEAD)
-        self._require(_STARTED, "part")
+        self._after(AnswerEvent.PART)
         if self._wire.is_choked:
             await self._wire.room()
         self._wire.write(self._writer.part(sse.HEARTBEAT))
@@ -246,6 +280,11 @@ class Answer:
             tail = self.tail
             events = dialect.events(problem, request_id, tail)
             await self.write(sse.separator(tail) + events, is_last=True)
+        elif self.state is _STARTED:
+            self._cut()
+
+    def _cut(self) -> None:
+        self.state = self._after(AnswerEvent.CUT)
 
     async def _send_whole(self, status: int, headers: Headers, body: bytes) -> None:
         lines = header_lines(headers)
@@ -299,9 +338,9 @@ class Answer:
         self._head = head if not self.is_event_stream or begins_with_usage(head) else b""
         return head
 
-    def _require(self, state: AnswerState, what: str) -> None:
-        if self.state is not state:
-            raise self._illegal(what)
-
-    def _illegal(self, what: str) -> RuntimeError:
-        return RuntimeError(f"An answer that is {self.state.value} takes no {what}.")
+    def _after(self, event: AnswerEvent) -> AnswerState:
+        """Return the state after ``event``. Raises RuntimeError where that is no legal move."""
+        try:
+            return MOVES[self.state, event]
+        except KeyError:
+            raise RuntimeError(f"An answer that is {self.state.value} takes no {event.value}.") from None

@@ -9,7 +9,7 @@ from functools import partial
 
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
 from gglib.http.client.pool import UpstreamPool
-from gglib.http.server.deadlines import PatienceLimits
+from gglib.http.server.deadlines import DeadlineLimits
 from gglib.http.server.listener import Listener
 from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.hosts import HostRules
@@ -104,8 +104,8 @@ def _is_wanted(runtime: ModelRuntimePort, request: ProxyRequest) -> bool:
     return request.running is not None and runtime.is_wanted(request.running)
 
 
-def _limits(options: ProxyOptions) -> PatienceLimits:
-    return PatienceLimits(
+def _limits(options: ProxyOptions) -> DeadlineLimits:
+    return DeadlineLimits(
         head_s=options.head_timeout_s,
         body_s=options.body_timeout_s,
         body_min_rate=options.body_min_rate,

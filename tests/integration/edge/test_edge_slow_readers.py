@@ -85,7 +85,7 @@ async def test_client_that_ends_its_side_and_reads_nothing_has_left() -> None:
 
 async def test_last_answer_is_read_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that is to end, with more sent than was asked, ends only when its answer was read."""
-    monkeypatch.setattr(deadlines, "LINGER_S", SHORT_S)
+    monkeypatch.setattr(deadlines, "LINGERING_S", SHORT_S)
     catalog = FakeCatalog([replace(MODEL, id=number, name=f"m{number}") for number in range(MANY_MODELS)])
     options, loop = replace(OPTIONS, write_timeout_s=SHORT_S * 2), asyncio.get_running_loop()
     async with (
@@ -121,7 +121,7 @@ async def test_connection_whose_work_failed_after_the_answer_is_closed(
     defaults = ProxyOptions()
     edge = EdgeListener(
         handle,
-        limits=deadlines.PatienceLimits(
+        limits=deadlines.DeadlineLimits(
             head_s=LONG_S, body_s=LONG_S, body_min_rate=1, write_s=LONG_S, idle_s=LONG_S
         ),
         max_connections=defaults.max_connections,

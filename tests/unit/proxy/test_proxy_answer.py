@@ -1,17 +1,20 @@
 """An answer's moves: what may follow what, and how a failure is told in each state."""
 
 import json
+from collections.abc import Awaitable, Callable
+from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.core.errors import UpstreamError
-from gglib.proxy.answer import Answer, AnswerState
+from gglib.proxy.answer import MOVES, Answer, AnswerEvent, AnswerState
 from gglib.proxy.token_usage import TAIL_BYTES
 
 PLAIN = [(b"content-type", b"application/json")]
 STREAM = [(b"content-type", b"text/event-stream")]
+EVENT = b'data: {"choices":[]}\n\n'
 
 
 class FakeWire:
@@ -59,6 +62,88 @@ def an_answer(*, can_keep_alive: bool = True) -> tuple[Answer, FakeWire]:
     """Return an answer and its wire."""
     wire = FakeWire(can_keep_alive=can_keep_alive)
     return Answer(wire, method="POST", minor_version=1, request_id="r-1"), wire
+
+
+async def cut(answer: Answer) -> None:
+    """Cut it, in whatever state it is."""
+    answer._cut()
+
+
+async def offer(answer: Answer, *, is_last: bool) -> None:
+    """Offer a part."""
+    assert answer.offer(EVENT, is_last=is_last)
+
+
+async def offer_events(answer: Answer, *, is_last: bool) -> None:
+    """Offer a part of an event stream."""
+    assert answer.offer_events(EVENT, is_last=is_last)
+
+
+WAYS: dict[AnswerEvent, list[Callable[[Answer], Awaitable[None]]]] = {
+    AnswerEvent.HEAD: [lambda answer: answer.start(200, STREAM)],
+    AnswerEvent.WHOLE: [lambda answer: answer.send({}), lambda answer: answer.send_body(b"{}")],
+    AnswerEvent.PART: [
+        lambda answer: answer.write(EVENT),
+        lambda answer: offer(answer, is_last=False),
+        lambda answer: offer_events(answer, is_last=False),
+    ],
+    AnswerEvent.LAST_PART: [
+        lambda answer: answer.write(EVENT, is_last=True),
+        lambda answer: offer(answer, is_last=True),
+        lambda answer: offer_events(answer, is_last=True),
+    ],
+    AnswerEvent.CUT: [cut],
+}
+"""All methods that send each event."""
+
+
+async def bring_to(answer: Answer, state: AnswerState) -> None:
+    """Make the moves that lead to a state."""
+    if state in {AnswerState.STARTED, AnswerState.CUT}:
+        await answer.start(200, PLAIN)
+        await answer.write(b"x")
+    if state is AnswerState.CUT:
+        await answer.fail(UpstreamError("gone"))
+    elif state is AnswerState.ENDED:
+        await answer.send({})
+    assert answer.state is state
+
+
+@pytest.mark.parametrize(
+    ("state", "event", "number"),
+    [
+        (state, event, number)
+        for state, event in product(AnswerState, WAYS)
+        for number in range(len(WAYS[event]))
+    ],
+)
+async def test_an_answer_moves_as_its_table_says(state: AnswerState, event: AnswerEvent, number: int) -> None:
+    """Each way to send each event in each state: the table's move, or an error and nothing sent."""
+    answer, wire = an_answer()
+    await bring_to(answer, state)
+    sent, way = len(wire.sent), WAYS[event][number]
+    if (state, event) in MOVES:
+        await way(answer)
+        assert answer.state is MOVES[state, event]
+    else:
+        with pytest.raises(RuntimeError, match=f"{state.value} takes no {event.value}"):
+            await way(answer)
+        assert (answer.state, len(wire.sent)) == (state, sent)
+
+
+@pytest.mark.parametrize("state", AnswerState)
+async def test_a_heartbeat_is_a_head_and_a_part(state: AnswerState) -> None:
+    """A heartbeat is a part wherever a part is legal; before the head it sends one first."""
+    answer, wire = an_answer()
+    await bring_to(answer, state)
+    sent = len(wire.sent)
+    if state in {AnswerState.NOT_STARTED, AnswerState.STARTED}:
+        await answer.beat()
+        assert answer.state is AnswerState.STARTED
+    else:
+        with pytest.raises(RuntimeError, match="takes no part"):
+            await answer.beat()
+        assert (answer.state, len(wire.sent)) == (state, sent)
 
 
 async def test_head_parts_and_end_follow_one_another() -> None:
@@ -188,6 +273,11 @@ async def test_failure_in_another_body_is_no_end() -> None:
     await answer.start(200, PLAIN)
     await answer.fail(UpstreamError("gone"))
     assert (len(wire.sent), answer.is_ended) == (1, False)
+    assert answer.is_started
+    await answer.fail(UpstreamError("gone"))
+    with pytest.raises(RuntimeError, match="cut takes no part"):
+        await answer.write(b"{}")
+    assert (len(wire.sent), wire.may_keep_alive) == (1, None)
 
 
 async def test_failure_after_the_end_changes_nothing() -> None:

@@ -6,7 +6,8 @@ request (which waits), or the end of the connection (which ends the work). Then 
 rests, or ends: at once where the client has nothing left to say, else after it has had time to read the answer, for a
 socket that is closed with unread input takes the answer down with it (RFC 9112 section 9.6).
 
-``Patience`` knows when a phase has lasted too long; the listener looks at all connections from time to time.
+``MOVES`` says what may still follow on the connection. ``Deadlines`` knows when a phase has lasted too long; the
+listener looks at all connections from time to time.
 
 Reading pauses for three reasons (``_Pause``), and goes on when none of them holds. No connection takes more than a
 slice of a turn of the loop: of all that have many small chunks to read one reads some hundred in each turn, and a
@@ -17,8 +18,9 @@ import asyncio
 import contextlib
 import itertools
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from gglib.http.errors import (
@@ -32,8 +34,8 @@ from gglib.http.server.body import IncomingBody
 from gglib.http.server.budget import FREE_BYTES, BodyBudget
 from gglib.http.server.deadlines import (
     FOR_EVER,
-    Patience,
-    PatienceLimits,
+    DeadlineLimits,
+    Deadlines,
     Phase,
 )
 from gglib.http.server.departures import Departures
@@ -67,6 +69,49 @@ class _Pause(Enum):
     BUDGET = "all bodies together are as large as they may be"
 
 
+class ConnectionState(Enum):
+    """What may still follow on a connection. It goes one way only."""
+
+    OPEN = "open"
+    """Another request may follow."""
+    LAST = "last"
+    """None follows: client or response said so."""
+    BROKEN = "broken"
+    """None follows, and what the client may still send is not read: closing must not take the response down with it."""
+    CLOSING = "closing"
+    """Nothing is read any more; what is written is still sent."""
+
+
+class ConnectionEvent(Enum):
+    """What decides what may follow on a connection."""
+
+    LAST = "connection close"
+    """Said by a request (or its version), or by a response."""
+    BREAK = "fault"
+    """What came is malformed, too late or too much, or what serves the requests has failed."""
+    CLOSE = "close"
+
+
+_OPEN, _LAST = ConnectionState.OPEN, ConnectionState.LAST
+_BROKEN, _CLOSING = ConnectionState.BROKEN, ConnectionState.CLOSING
+
+MOVES: Mapping[tuple[ConnectionState, ConnectionEvent], ConnectionState] = MappingProxyType(
+    {
+        (_OPEN, ConnectionEvent.LAST): _LAST,
+        (_LAST, ConnectionEvent.LAST): _LAST,
+        (_BROKEN, ConnectionEvent.LAST): _BROKEN,
+        (_CLOSING, ConnectionEvent.LAST): _CLOSING,
+        (_OPEN, ConnectionEvent.BREAK): _BROKEN,
+        (_LAST, ConnectionEvent.BREAK): _BROKEN,
+        (_BROKEN, ConnectionEvent.BREAK): _BROKEN,
+        (_CLOSING, ConnectionEvent.BREAK): _CLOSING,
+        (_OPEN, ConnectionEvent.CLOSE): _CLOSING,
+        (_LAST, ConnectionEvent.CLOSE): _CLOSING,
+        (_BROKEN, ConnectionEvent.CLOSE): _CLOSING,
+    }
+)
+"""The state after each event. Only a second close is illegal."""
+
 _idle_numbers = itertools.count()
 """The loop's clock stands still while a turn of it lasts: it cannot tell who has been idle for longer."""
 
@@ -74,7 +119,7 @@ _idle_numbers = itertools.count()
 class Edge(Protocol):
     """What a connection needs of the listener that accepted it."""
 
-    limits: PatienceLimits
+    limits: DeadlineLimits
     date_line: bytes
     is_ending: bool
     max_body_bytes: int
@@ -121,16 +166,15 @@ class ClientConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._reader = RequestReader(max_body_bytes=edge.max_body_bytes)
         self._accepted_s = self._loop.time()
-        self._patience = Patience(edge.limits, self._accepted_s)
+        self._deadlines = Deadlines(edge.limits, self._accepted_s)
         self._transport: asyncio.Transport | None = None
         self._request: Request | None = None
         self._body: IncomingBody | None = None
         self._came_whole = False
         """Whether the body came with its head: then the reader is in none, and is not asked for each answer."""
-        self._may_keep_alive = False
+        self._state = _OPEN
         self._is_answered = False
-        self._is_broken = False
-        self._is_closing = False
+        """Whether the request that came last has its whole response."""
         self._pauses: set[_Pause] = set()
         self._descriptor = -1
         self._is_counted = False
@@ -152,7 +196,7 @@ class ClientConnection(asyncio.Protocol):
     @property
     def can_keep_alive(self) -> bool:
         """Whether, as things stand, another request may follow: so the rest of this one must be worth reading."""
-        if self._is_broken or self._edge.is_ending or not self._may_keep_alive:
+        if self._state is not _OPEN or self._edge.is_ending:
             return False
         if self._came_whole or not self._reader.is_in_body:
             return True
@@ -187,16 +231,17 @@ class ClientConnection(asyncio.Protocol):
     def end(self, *, may_keep_alive: bool) -> None:
         """Note that the answer is whole, and whether the connection may go on."""
         self._is_answered = True
-        self._may_keep_alive = may_keep_alive
+        if not may_keep_alive:
+            self._move(ConnectionEvent.LAST)
 
     # -- what the listener calls ----------------------------------------------------------------------------
 
     @property
     def idle_number(self) -> int | None:
         """Its place among those on which nobody waits, the longest idle first; None while somebody does."""
-        phase = self._patience.phase
+        phase = self._deadlines.phase
         is_silent = phase is Phase.NEW and self._loop.time() >= self._accepted_s + SILENT_AFTER_S
-        is_idle = (phase is Phase.IDLE or is_silent) and not self._is_closing
+        is_idle = (phase is Phase.IDLE or is_silent) and self._state is not _CLOSING
         return self._idle_number if is_idle else None
 
     def look(self, now_s: float) -> float:
@@ -207,11 +252,11 @@ class ClientConnection(asyncio.Protocol):
         if now_s >= self._gives_up_at_s:
             self._give_up_what_is_ahead()
         unsent, is_wanted = transport.get_write_buffer_size(), False
-        if self._patience.phase is Phase.CHOKED:
+        if self._deadlines.phase is Phase.WRITE_BLOCKED:
             unsent = unsent_bytes(transport)
             is_wanted = self._request is not None and self._edge.is_wanted(self._request)
-        match self._patience.look(now_s, unsent, is_wanted=is_wanted):
-            case None | Phase.ANSWER:
+        match self._deadlines.look(now_s, unsent, is_wanted=is_wanted):
+            case None | Phase.RESPONSE:
                 pass
             case Phase.HEAD:
                 self._refuse(RequestTimeoutError("The request's head did not come in time."))
@@ -225,12 +270,12 @@ class ClientConnection(asyncio.Protocol):
                 if self._request is not None:
                     self._request.leave(ClientStalledError())
                 transport.abort()
-        return min(self._patience.deadline_s, self._gives_up_at_s)
+        return min(self._deadlines.deadline_s, self._gives_up_at_s)
 
     def read_body_on(self) -> None:
         """Go on with a body that waited for room."""
-        if self._patience.phase is Phase.QUEUE:
-            self._patience.begin_body(self._loop.time())
+        if self._deadlines.phase is Phase.QUEUE:
+            self._deadlines.begin_body(self._loop.time())
         self._resume_reading(_Pause.BUDGET)
 
     def shut_down(self) -> None:
@@ -269,7 +314,7 @@ class ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read what came."""
-        if not self._is_closing:
+        if self._state is not _CLOSING:
             self._read(data)
 
     def eof_received(self) -> bool:
@@ -295,19 +340,24 @@ class ClientConnection(asyncio.Protocol):
         """Note that the client is slow to read."""
         self.is_choked = not self._edge.is_ending
         if self._transport is not None:
-            self._patience.choke(self._loop.time(), unsent_bytes(self._transport))
+            self._deadlines.block_write(self._loop.time(), unsent_bytes(self._transport))
 
     def resume_writing(self) -> None:
         """Note that the client has read."""
         self.is_choked = False
-        if self._patience.phase is Phase.CHOKED and not self._is_closing:
-            self._patience.take(self._loop.time())
+        if self._deadlines.phase is Phase.WRITE_BLOCKED and self._state is not _CLOSING:
+            self._deadlines.note_read(self._loop.time())
             if _Pause.BUDGET in self._pauses:
-                self._patience.queue_body(self._loop.time())
+                self._deadlines.queue_body(self._loop.time())
             elif self._reader.is_in_body:
-                self._patience.begin_body(self._loop.time())
+                self._deadlines.begin_body(self._loop.time())
+            elif self._request is None:
+                # uvloop writes at the end of a turn: the response was over before the client was seen to be slow.
+                self._deadlines.become_idle(self._loop.time())
+                if self._reader.is_in_head:
+                    self._deadlines.begin_head(self._loop.time())
             else:
-                self._patience.answer()
+                self._deadlines.begin_response()
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
 
@@ -319,7 +369,7 @@ class ClientConnection(asyncio.Protocol):
         try:
             events = reader.next_request() if data is None else reader.receive(data)
         except HttpError as error:
-            self._is_broken = True
+            self._move(ConnectionEvent.BREAK)
             if self._request is None:
                 self._refuse(error)
             else:
@@ -334,7 +384,7 @@ class ClientConnection(asyncio.Protocol):
                 self._feed(event)
         if self._request is None:
             if reader.is_in_head:
-                self._patience.begin_head(self._loop.time())
+                self._deadlines.begin_head(self._loop.time())
         elif self._body is not None or reader.ahead_bytes:
             self._see_how_much_waits()
 
@@ -350,7 +400,7 @@ class ClientConnection(asyncio.Protocol):
     def catch_up(self) -> None:
         """Read the next slice of what has come already."""
         self._turn_bytes = 0
-        if self._transport is None or self._is_closing:
+        if self._transport is None or self._state is _CLOSING:
             return
         if self._reader.is_behind:
             self._read(b"")
@@ -360,7 +410,7 @@ class ClientConnection(asyncio.Protocol):
     def _feed(self, part: bytes | memoryview) -> None:
         """Take in a part of a body; what is not wanted any more is dropped."""
         body, now_s = self._body, self._loop.time()
-        self._patience.receive_body(len(part), now_s)
+        self._deadlines.receive_body(len(part), now_s)
         if body is None:
             return
         body.feed(part)
@@ -370,7 +420,7 @@ class ClientConnection(asyncio.Protocol):
         if body.has_failed:
             self._release_body()
         elif not self._count_body(body.size_bytes) and self._reader.is_in_body:
-            self._patience.queue_body(now_s)
+            self._deadlines.queue_body(now_s)
             self._pause_reading(_Pause.BUDGET)
 
     def _count_body(self, size_bytes: int) -> bool:
@@ -392,7 +442,7 @@ class ClientConnection(asyncio.Protocol):
             self._body = IncomingBody(
                 limit_bytes=self._edge.max_body_bytes, length_bytes=event.content_length
             )
-            self._patience.begin_body(self._loop.time())
+            self._deadlines.begin_body(self._loop.time())
         else:
             self._await_nothing()
             if len(event.body) > FREE_BYTES:
@@ -403,7 +453,8 @@ class ClientConnection(asyncio.Protocol):
         self._request = self._edge.new_request(
             event.head, event.content_length, event.body or self._body or b"", self, task=self._task
         )
-        self._may_keep_alive = event.head.may_keep_alive
+        if not event.head.may_keep_alive:
+            self._move(ConnectionEvent.LAST)
         self._is_answered = False
         self._wake()
 
@@ -413,7 +464,7 @@ class ClientConnection(asyncio.Protocol):
         while True:
             request = self._request
             if request is None:
-                if self._transport is None or self._is_closing:
+                if self._transport is None or self._state is _CLOSING:
                     return
                 self._next = self._loop.create_future()
                 await self._next
@@ -425,7 +476,7 @@ class ClientConnection(asyncio.Protocol):
             try:
                 await self._edge.handle(request, self)
             except BaseException:
-                self._is_broken = True  # nobody would answer what follows
+                self._move(ConnectionEvent.BREAK)  # nobody would answer what follows
                 raise
             finally:
                 self._request = self._body = None
@@ -444,14 +495,14 @@ class ClientConnection(asyncio.Protocol):
                 self._edge.bodies.finish(self)
                 self._edge.admit_bodies()  # another one is the oldest now
         if self._request is not None:
-            if self._patience.phase is Phase.BODY:
+            if self._deadlines.phase is Phase.BODY:
                 self._await_nothing()
         else:  # the rest of a body that nobody wanted
             self._go_on()
 
     def _fail_body(self, error: HttpError) -> None:
         """Tell whoever reads the body. An answer that has begun without it goes on, and is the last one."""
-        self._is_broken = True
+        self._move(ConnectionEvent.BREAK)
         self._await_nothing()
         if self._body is not None:
             self._body.fail(error)
@@ -460,9 +511,9 @@ class ClientConnection(asyncio.Protocol):
     def _await_nothing(self) -> None:
         """Let the answer take its time, unless what was answered before is still to be read: that is the client's."""
         if self.is_choked and self._transport is not None:
-            self._patience.choke(self._loop.time(), unsent_bytes(self._transport))
+            self._deadlines.block_write(self._loop.time(), unsent_bytes(self._transport))
         else:
-            self._patience.answer()
+            self._deadlines.begin_response()
 
     def _after_answer(self) -> None:
         if self._transport is None:
@@ -470,12 +521,12 @@ class ClientConnection(asyncio.Protocol):
         if not self._is_answered or not self.can_keep_alive:
             self._close()
         elif not self._came_whole and self._reader.is_in_body:
-            self._patience.begin_body(self._loop.time())
+            self._deadlines.begin_body(self._loop.time())
         else:
             self._go_on()
 
     def _go_on(self) -> None:
-        self._patience.rest(self._loop.time())
+        self._deadlines.become_idle(self._loop.time())
         self._idle_number = next(_idle_numbers)
         if self._reader.ahead_bytes:
             self._read(None)
@@ -512,7 +563,7 @@ class ClientConnection(asyncio.Protocol):
     def _give_up_what_is_ahead(self) -> None:
         """Answer this request and no other, and read on, to see whether the client is still there."""
         self._reader.give_up()
-        self._is_broken = True
+        self._move(ConnectionEvent.BREAK)
         self._resume_reading(_Pause.AHEAD)
 
     def _note_departure(self) -> None:
@@ -529,17 +580,18 @@ class ClientConnection(asyncio.Protocol):
         self._edge.note_refusal(error, request_id)
         path = self._reader.path_hint
         self.write(self._edge.refusal(error, request_id, self.date_line, path))
-        self._is_broken = self._is_answered = True
+        self._is_answered = True
+        self._move(ConnectionEvent.BREAK)
         self._close()
 
     def _close(self) -> None:
         """Close after what is written is sent; where the client may still be sending, let it read the answer first."""
         transport = self._transport
-        if transport is None or self._is_closing:
+        if transport is None or self._state is _CLOSING:
             return
-        self._is_closing = True
+        may_still_send = self._state is _BROKEN or self._reader.is_in_body or self._reader.ahead_bytes > 0
+        self._move(ConnectionEvent.CLOSE)
         self._wake()
-        may_still_send = self._is_broken or self._reader.is_in_body or self._reader.ahead_bytes > 0
         if self._is_answered and may_still_send and not self._edge.is_ending and transport.can_write_eof():
             try:
                 transport.write_eof()
@@ -548,10 +600,17 @@ class ClientConnection(asyncio.Protocol):
                 return
             for why in list(self._pauses):
                 self._resume_reading(why)
-            self._patience.linger(self._loop.time(), transport.get_write_buffer_size())
+            self._deadlines.begin_lingering_close(self._loop.time(), transport.get_write_buffer_size())
         else:
-            self._patience.choke(self._loop.time(), unsent_bytes(transport))
+            self._deadlines.block_write(self._loop.time(), unsent_bytes(transport))
             transport.close()
+
+    def _move(self, event: ConnectionEvent) -> None:
+        """Change the state. Raises RuntimeError where that is no legal move."""
+        try:
+            self._state = MOVES[self._state, event]
+        except KeyError:
+            raise RuntimeError(f"No move from {self._state} on {event}.") from None
 
     def _host(self, which: str) -> str | None:
         name = self._transport.get_extra_info(which) if self._transport is not None else None

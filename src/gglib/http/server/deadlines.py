@@ -1,25 +1,27 @@
 """How long a connection may take for what it does now. Pure: time is an argument, in seconds of any one clock.
 
 One deadline at a time. The listener looks at those of all connections once a second, and when the next one is due:
-nothing on the way of a request sets or cancels a timer.
+nothing on the way of a request sets or cancels a timer. ``MOVES`` has all legal moves from phase to phase.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 
 FOR_EVER = float("inf")
 GAPS_ALLOWED = 3
 """A reader whose last steps were so far apart may take as many times as long for the next one, while it is in the way
 of others; one that was not seen to read yet, as many times ``wanted_s``."""
 
-LINGER_S = 2.0
+LINGERING_S = 2.0
 """How long what a client still sends is thrown away once it was sent all of its answer: it has time to read that."""
-LATE_LINGER_S = 0.25
+LATE_LINGERING_S = 0.25
 """The same for a client that has let a deadline pass already: its connection ends there and not two seconds later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PatienceLimits:
+class DeadlineLimits:
     """Times in seconds; what each is for is in ``ProxyOptions``."""
 
     head_s: float
@@ -35,50 +37,95 @@ class Phase(Enum):
     """What a connection does."""
 
     NEW = "new"
+    """Nothing has come yet."""
     IDLE = "idle"
+    """A response is over, and no other request has begun."""
     HEAD = "head"
     BODY = "body"
     QUEUE = "queue"
-    ANSWER = "answer"
-    CHOKED = "choked"
-    LINGER = "linger"
+    """The body waits for room among all bodies."""
+    RESPONSE = "response"
+    """Nothing is waited for from the client."""
+    WRITE_BLOCKED = "write blocked"
+    """What is written waits for the client to read."""
+    LINGERING = "lingering close"
+    """What still comes is thrown away, so that the client can read its last response."""
+
+
+class PhaseEvent(Enum):
+    """What moves a connection from phase to phase."""
+
+    RESPONSE_OVER = "response is over"
+    HEAD_COMES = "head comes"
+    BODY_COMES = "body comes"
+    BODY_WAITS = "body waits for room"
+    REQUEST_OVER = "request is whole"
+    """Or its body has failed: either way the client has nothing more to do for it."""
+    WRITE_BLOCKED = "client does not read"
+    CLIENT_READS = "client reads"
+    CLOSE = "lingering close"
 
 
 _NEW, _IDLE, _HEAD, _BODY = Phase.NEW, Phase.IDLE, Phase.HEAD, Phase.BODY
-_QUEUE, _ANSWER, _CHOKED, _LINGER = Phase.QUEUE, Phase.ANSWER, Phase.CHOKED, Phase.LINGER
+_QUEUE, _RESPONSE = Phase.QUEUE, Phase.RESPONSE
+_WRITE_BLOCKED, _LINGERING = Phase.WRITE_BLOCKED, Phase.LINGERING
+_OPEN = [phase for phase in Phase if phase is not _LINGERING]
+
+MOVES: Mapping[tuple[Phase, PhaseEvent], Phase] = MappingProxyType(
+    {(phase, PhaseEvent.RESPONSE_OVER): _IDLE for phase in (_RESPONSE, _BODY, _QUEUE, _WRITE_BLOCKED)}
+    | {(phase, PhaseEvent.HEAD_COMES): _HEAD for phase in (_NEW, _IDLE, _HEAD)}
+    | {(phase, PhaseEvent.BODY_COMES): _BODY for phase in (_NEW, _IDLE, _HEAD, _BODY, _QUEUE, _WRITE_BLOCKED)}
+    | {(phase, PhaseEvent.BODY_WAITS): _QUEUE for phase in (_BODY, _QUEUE, _WRITE_BLOCKED)}
+    | {(phase, PhaseEvent.REQUEST_OVER): _RESPONSE for phase in _OPEN}
+    | {(phase, PhaseEvent.WRITE_BLOCKED): _WRITE_BLOCKED for phase in _OPEN}
+    | {(phase, PhaseEvent.CLOSE): _LINGERING for phase in Phase}
+    | {
+        (_WRITE_BLOCKED, PhaseEvent.CLIENT_READS): _WRITE_BLOCKED,
+        # The next request begins while the last response is still read.
+        (_WRITE_BLOCKED, PhaseEvent.HEAD_COMES): _WRITE_BLOCKED,
+        # A loop may say so after the end of the response.
+        (_LINGERING, PhaseEvent.WRITE_BLOCKED): _LINGERING,
+    }
+)
+"""The phase after each event; what is not here is a fault of the connection."""
 
 
-class Patience:
-    """The phase of one connection and when it has lasted too long."""
+class Deadlines:
+    """The phase of one connection and when it has lasted too long. A move that is not in ``MOVES`` raises RuntimeError.
+
+    The two moves that every request makes compare the phase in place, and ask the table where it is another one.
+    """
 
     __slots__ = ("_gap_s", "_is_late", "_limits", "_progress_s", "_unsent_bytes", "deadline_s", "phase")
 
-    def __init__(self, limits: PatienceLimits, now_s: float) -> None:
+    def __init__(self, limits: DeadlineLimits, now_s: float) -> None:
         self._limits = limits
         self._unsent_bytes = 0
         self._progress_s = now_s
         self._gap_s: float | None = None
-        """The longest time between two steps of a client that was choked; None where it has made none yet."""
+        """The longest time between two steps of a client whose writes were blocked; None where it has made none yet."""
         self._is_late = False
         self.phase = _NEW
-        self.deadline_s = now_s
-        self._enter(_NEW, now_s, limits.head_s)
+        self.deadline_s = _end_s(now_s, limits.head_s)
 
-    def rest(self, now_s: float) -> None:
+    def become_idle(self, now_s: float) -> None:
         """Note that an answer is over and no other request has begun."""
-        self._gap_s = None
-        self._enter(_IDLE, now_s, self._limits.idle_s)
+        if self.phase is not _RESPONSE:
+            self._after(PhaseEvent.RESPONSE_OVER)
+        idle_s = self._limits.idle_s
+        self.phase, self._gap_s = _IDLE, None
+        self.deadline_s = now_s + idle_s if idle_s > 0 else FOR_EVER
 
     def begin_head(self, now_s: float) -> None:
         """Note that a request has begun; the head of a first one has been waited for since the connection began."""
         if self.phase is _IDLE:
-            self._enter(_HEAD, now_s, self._limits.head_s)
-        elif self.phase is _NEW:
-            self.phase = _HEAD
+            self.deadline_s = _end_s(now_s, self._limits.head_s)
+        self.phase = self._after(PhaseEvent.HEAD_COMES)
 
     def begin_body(self, now_s: float) -> None:
         """Note that a body is read."""
-        self._enter(_BODY, now_s, self._limits.body_s)
+        self.phase = self._after(PhaseEvent.BODY_COMES)
+        self.deadline_s = _end_s(now_s, self._limits.body_s)
 
     def receive_body(self, size_bytes: int, now_s: float) -> None:
         """Note that some of the body has come: that buys time, so that a slow upload goes on and a drip does not.
@@ -94,27 +141,36 @@ class Patience:
 
     def queue_body(self, now_s: float) -> None:
         """Note that a body waits for room among all bodies: that is not the client's time. ``begin_body`` goes on."""
-        self._enter(_QUEUE, now_s, self._limits.body_s)
+        self.phase = self._after(PhaseEvent.BODY_WAITS)
+        self.deadline_s = _end_s(now_s, self._limits.body_s)
 
-    def answer(self) -> None:
+    def begin_response(self) -> None:
         """Note that nothing is waited for from the client."""
-        self.phase, self.deadline_s = _ANSWER, FOR_EVER
+        if self.phase is not _IDLE:
+            self._after(PhaseEvent.REQUEST_OVER)
+        self.phase, self.deadline_s = _RESPONSE, FOR_EVER
 
-    def choke(self, now_s: float, unsent_bytes: int) -> None:
+    def block_write(self, now_s: float, unsent_bytes: int) -> None:
         """Note that the client does not read as fast as it is answered."""
+        self.phase = self._after(PhaseEvent.WRITE_BLOCKED)
+        if self.phase is _LINGERING:
+            self.begin_lingering_close(now_s, unsent_bytes)
+            return
         self._unsent_bytes, self._progress_s = unsent_bytes, now_s
-        self._enter(_CHOKED, now_s, self._limits.write_s)
+        self.deadline_s = _end_s(now_s, self._limits.write_s)
 
-    def take(self, now_s: float) -> None:
-        """Note that a choked client has read some of its answer."""
+    def note_read(self, now_s: float) -> None:
+        """Note that a client whose writes are blocked has read some of its answer."""
+        self.phase = self._after(PhaseEvent.CLIENT_READS)
         self._gap_s = max(now_s - self._progress_s, self._gap_s or 0)
         self._progress_s = now_s
 
-    def linger(self, now_s: float, unsent_bytes: int) -> None:
+    def begin_lingering_close(self, now_s: float, unsent_bytes: int) -> None:
         """Note that what still comes is thrown away: for as long as the answer is being taken, and a moment more."""
+        self.phase = self._after(PhaseEvent.CLOSE)
         self._unsent_bytes = unsent_bytes
-        linger_s = LATE_LINGER_S if self._is_late else LINGER_S
-        self._enter(_LINGER, now_s, self._limits.write_s if unsent_bytes else linger_s)
+        lingering_s = LATE_LINGERING_S if self._is_late else LINGERING_S
+        self.deadline_s = _end_s(now_s, self._limits.write_s if unsent_bytes else lingering_s)
 
     def look(self, now_s: float, unsent_bytes: int, *, is_wanted: bool = False) -> Phase | None:
         """Return the phase that has lasted too long, or None. A client that took something of its answer is living.
@@ -122,14 +178,14 @@ class Patience:
         ``is_wanted`` says that the end of the answer is waited for by requests for another model.
         """
         if unsent_bytes != self._unsent_bytes:
-            if self.phase is _CHOKED:
+            if self.phase is _WRITE_BLOCKED:
                 if unsent_bytes < self._unsent_bytes:
-                    self.take(now_s)
-                    self.choke(now_s, unsent_bytes)
+                    self.note_read(now_s)
+                    self.block_write(now_s, unsent_bytes)
                 self._unsent_bytes = unsent_bytes
-            elif self.phase is _LINGER:
-                self.linger(now_s, unsent_bytes)
-        is_in_the_way = is_wanted and self.phase is _CHOKED and self._limits.wanted_s > 0
+            elif self.phase is _LINGERING:
+                self.begin_lingering_close(now_s, unsent_bytes)
+        is_in_the_way = is_wanted and self.phase is _WRITE_BLOCKED and self._limits.wanted_s > 0
         if now_s < (min(self.deadline_s, self._wanted_deadline_s()) if is_in_the_way else self.deadline_s):
             return None
         self._is_late = self.phase is not _QUEUE
@@ -142,6 +198,14 @@ class Patience:
         )
         return self._progress_s + limit_s
 
-    def _enter(self, phase: Phase, now_s: float, limit_s: float) -> None:
-        self.phase = phase
-        self.deadline_s = now_s + limit_s if limit_s > 0 else FOR_EVER
+    def _after(self, event: PhaseEvent) -> Phase:
+        """Return the phase after ``event``. Raises RuntimeError where that is no legal move."""
+        try:
+            return MOVES[self.phase, event]
+        except KeyError:
+            raise RuntimeError(f"No move from {self.phase} on {event}.") from None
+
+
+def _end_s(now_s: float, limit_s: float) -> float:
+    """Return when a time that begins now is over; a limit of 0 is none."""
+    return now_s + limit_s if limit_s > 0 else FOR_EVER

@@ -12,7 +12,7 @@ from gglib.http.errors import HttpError, TooManyConnectionsError
 from gglib.http.server.acceptor import Acceptor
 from gglib.http.server.budget import BodyBudget
 from gglib.http.server.connection import ClientConnection
-from gglib.http.server.deadlines import PatienceLimits
+from gglib.http.server.deadlines import DeadlineLimits
 from gglib.http.server.departures import Departures
 from gglib.http.server.refusal import plain_refusal
 from gglib.http.server.request import Request, new_request_id
@@ -35,7 +35,7 @@ class Listener:
         self,
         handle: Callable[[Any, ClientConnection], Coroutine[Any, Any, None]],
         *,
-        limits: PatienceLimits,
+        limits: DeadlineLimits,
         max_connections: int,
         max_body_bytes: int,
         max_bodies_bytes: int,

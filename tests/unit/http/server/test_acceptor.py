@@ -7,7 +7,7 @@ import pytest
 
 from gglib.http.server import acceptor
 from gglib.http.server.acceptor import Acceptor
-from gglib.http.server.deadlines import PatienceLimits
+from gglib.http.server.deadlines import DeadlineLimits
 from gglib.http.server.listener import Listener
 
 
@@ -39,7 +39,7 @@ async def test_listener_that_cannot_listen_leaves_no_descriptor_open() -> None:
         connected = socket.create_connection(other.getsockname())
         edge = Listener(
             _no_request,
-            limits=PatienceLimits(head_s=1, body_s=1, body_min_rate=1, write_s=1, idle_s=1),
+            limits=DeadlineLimits(head_s=1, body_s=1, body_min_rate=1, write_s=1, idle_s=1),
             max_connections=1,
             max_body_bytes=1,
             max_bodies_bytes=1,

@@ -11,12 +11,12 @@ import pytest
 from gglib.http.chunked import CHUNKS_AT_ONCE
 from gglib.http.server.budget import FREE_BYTES
 from gglib.http.server.connection import AHEAD_LIMIT_BYTES, TURN_BYTES, ClientConnection
-from gglib.http.server.deadlines import PatienceLimits
+from gglib.http.server.deadlines import DeadlineLimits
 from gglib.http.server.listener import Listener
 from gglib.http.server.request import Request
 from gglib.proxy.answer import Answer
 
-LIMITS = PatienceLimits(head_s=10, body_s=30, body_min_rate=1000, write_s=60, idle_s=75)
+LIMITS = DeadlineLimits(head_s=10, body_s=30, body_min_rate=1000, write_s=60, idle_s=75)
 HEAD = b"POST / HTTP/1.1\r\nhost: a\r\n"
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 

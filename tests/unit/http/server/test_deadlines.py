@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -9,24 +10,75 @@ from hypothesis import strategies as st
 
 from gglib.http.server.deadlines import (
     FOR_EVER,
-    LATE_LINGER_S,
-    LINGER_S,
-    Patience,
-    PatienceLimits,
+    LATE_LINGERING_S,
+    LINGERING_S,
+    MOVES,
+    DeadlineLimits,
+    Deadlines,
     Phase,
+    PhaseEvent,
 )
 
-LIMITS = PatienceLimits(head_s=10, body_s=30, body_min_rate=1000, write_s=60, idle_s=75)
+LIMITS = DeadlineLimits(head_s=10, body_s=30, body_min_rate=1000, write_s=60, idle_s=75)
 
 
-def new(limits: PatienceLimits = LIMITS) -> Patience:
-    """Return the patience with a connection that began at 100."""
-    return Patience(limits, 100)
+def new(limits: DeadlineLimits = LIMITS) -> Deadlines:
+    """Return the deadlines with a connection that began at 100."""
+    return Deadlines(limits, 100)
 
 
-def ends(patience: Patience, phase: Phase, at_s: float) -> bool:
+def ends(deadlines: Deadlines, phase: Phase, at_s: float) -> bool:
     """Whether it ends at this time, in this phase, and not a moment earlier."""
-    return patience.look(at_s - 0.001, 0) is None and patience.look(at_s, 0) is phase
+    return deadlines.look(at_s - 0.001, 0) is None and deadlines.look(at_s, 0) is phase
+
+
+EVENTS: dict[PhaseEvent, Callable[[Deadlines], None]] = {
+    PhaseEvent.RESPONSE_OVER: lambda deadlines: deadlines.become_idle(101),
+    PhaseEvent.HEAD_COMES: lambda deadlines: deadlines.begin_head(101),
+    PhaseEvent.BODY_COMES: lambda deadlines: deadlines.begin_body(101),
+    PhaseEvent.BODY_WAITS: lambda deadlines: deadlines.queue_body(101),
+    PhaseEvent.REQUEST_OVER: lambda deadlines: deadlines.begin_response(),
+    PhaseEvent.WRITE_BLOCKED: lambda deadlines: deadlines.block_write(101, 5000),
+    PhaseEvent.CLIENT_READS: lambda deadlines: deadlines.note_read(101),
+    PhaseEvent.CLOSE: lambda deadlines: deadlines.begin_lingering_close(101, 0),
+}
+WAYS: dict[Phase, list[PhaseEvent]] = {
+    Phase.NEW: [],
+    Phase.HEAD: [PhaseEvent.HEAD_COMES],
+    Phase.BODY: [PhaseEvent.BODY_COMES],
+    Phase.QUEUE: [PhaseEvent.BODY_COMES, PhaseEvent.BODY_WAITS],
+    Phase.RESPONSE: [PhaseEvent.REQUEST_OVER],
+    Phase.IDLE: [PhaseEvent.REQUEST_OVER, PhaseEvent.RESPONSE_OVER],
+    Phase.WRITE_BLOCKED: [PhaseEvent.REQUEST_OVER, PhaseEvent.WRITE_BLOCKED],
+    Phase.LINGERING: [PhaseEvent.CLOSE],
+}
+"""The moves that lead to each phase."""
+
+
+@pytest.mark.parametrize(("phase", "event"), list(product(Phase, PhaseEvent)))
+def test_a_connection_moves_as_its_table_says(phase: Phase, event: PhaseEvent) -> None:
+    """Each event in each phase: the table's move, or an error that changes nothing."""
+    deadlines = new()
+    for step in WAYS[phase]:
+        EVENTS[step](deadlines)
+    assert deadlines.phase is phase
+    deadline_s = deadlines.deadline_s
+    if (phase, event) in MOVES:
+        EVENTS[event](deadlines)
+        assert deadlines.phase is MOVES[phase, event]
+    else:
+        with pytest.raises(RuntimeError, match="No move"):
+            EVENTS[event](deadlines)
+        assert (deadlines.phase, deadlines.deadline_s) == (phase, deadline_s)
+
+
+def test_a_lingering_client_that_does_not_read_lingers_on() -> None:
+    """A loop that tells late of what waits does not bring back the time of a response: once sent, a moment is left."""
+    deadlines = new()
+    deadlines.begin_lingering_close(100, 0)
+    deadlines.block_write(100, 5000)
+    assert deadlines.look(101, 0) is None
+    assert ends(deadlines, Phase.LINGERING, 101 + LINGERING_S)
 
 
 def test_a_connection_that_says_nothing_ends() -> None:
@@ -36,26 +88,28 @@ def test_a_connection_that_says_nothing_ends() -> None:
 
 def test_a_first_head_counts_from_the_connections_beginning() -> None:
     """Whoever waits before the first byte has less time for the rest; a second note changes nothing."""
-    patience = new()
-    patience.begin_head(109)
-    patience.begin_head(109.5)
-    assert ends(patience, Phase.HEAD, 110)
+    deadlines = new()
+    deadlines.begin_head(109)
+    deadlines.begin_head(109.5)
+    assert ends(deadlines, Phase.HEAD, 110)
 
 
 def test_a_later_head_counts_from_its_first_byte() -> None:
     """An idle connection may wait before it begins; then the head has its own time, however it drips."""
-    patience = new()
-    patience.rest(150)
-    patience.begin_head(200)
-    patience.begin_head(205)
-    assert ends(patience, Phase.HEAD, 210)
+    deadlines = new()
+    deadlines.begin_response()
+    deadlines.become_idle(150)
+    deadlines.begin_head(200)
+    deadlines.begin_head(205)
+    assert ends(deadlines, Phase.HEAD, 210)
 
 
 def test_an_idle_connection_ends() -> None:
     """A connection without a request ends after its time."""
-    patience = new()
-    patience.rest(150)
-    assert ends(patience, Phase.IDLE, 225)
+    deadlines = new()
+    deadlines.begin_response()
+    deadlines.become_idle(150)
+    assert ends(deadlines, Phase.IDLE, 225)
 
 
 def test_a_body_buys_time_with_what_comes() -> None:
@@ -75,192 +129,193 @@ def test_a_body_buys_time_with_what_comes() -> None:
 
 def test_a_body_that_stalls_ends_whatever_had_come() -> None:
     """Nobody buys more than the limit in advance: 60 MB and then silence are held for 30 s, not for a day."""
-    patience = new()
-    patience.begin_body(100)
-    patience.receive_body(60_000_000, 101)
-    assert ends(patience, Phase.BODY, 131)
+    deadlines = new()
+    deadlines.begin_body(100)
+    deadlines.receive_body(60_000_000, 101)
+    assert ends(deadlines, Phase.BODY, 131)
 
 
 @given(st.lists(st.integers(0, 5000), max_size=60))
 def test_a_body_never_has_more_than_the_limit_ahead_nor_less_than_it_paid_for(sizes: list[int]) -> None:
     """The deadline is always within the limit; while it lives, what came at the least rate is enough."""
-    patience = new()
-    patience.begin_body(100)
+    deadlines = new()
+    deadlines.begin_body(100)
     for second, size in enumerate(sizes, 101):
-        before = patience.deadline_s
-        patience.receive_body(size, second)
-        assert patience.deadline_s == min(before + size / 1000, second + 30)
-        assert (patience.look(second, 0) is Phase.BODY) == (second >= patience.deadline_s)
+        before = deadlines.deadline_s
+        deadlines.receive_body(size, second)
+        assert deadlines.deadline_s == min(before + size / 1000, second + 30)
+        assert (deadlines.look(second, 0) is Phase.BODY) == (second >= deadlines.deadline_s)
 
 
 def test_a_body_that_waits_for_room_has_a_time_of_its_own_for_that() -> None:
     """What comes meanwhile buys nothing, and the client's own time begins anew when it goes on."""
-    patience = new()
-    patience.begin_body(100)
-    patience.queue_body(120)
-    patience.receive_body(5000, 130)
-    assert patience.look(149.999, 0) is None
-    patience.begin_body(149)
-    assert ends(patience, Phase.BODY, 179)
-    patience.queue_body(170)
-    assert ends(patience, Phase.QUEUE, 200)
+    deadlines = new()
+    deadlines.begin_body(100)
+    deadlines.queue_body(120)
+    deadlines.receive_body(5000, 130)
+    assert deadlines.look(149.999, 0) is None
+    deadlines.begin_body(149)
+    assert ends(deadlines, Phase.BODY, 179)
+    deadlines.queue_body(170)
+    assert ends(deadlines, Phase.QUEUE, 200)
 
 
 @pytest.mark.parametrize(
-    ("begin", "end_s", "linger_s"),
+    ("begin", "end_s", "lingering_s"),
     [
-        (lambda patience: patience.begin_head(100), 110, LATE_LINGER_S),
-        (lambda patience: patience.begin_body(100), 130, LATE_LINGER_S),
-        (lambda patience: patience.queue_body(100), 130, LINGER_S),
+        (lambda deadlines: deadlines.begin_head(100), 110, LATE_LINGERING_S),
+        (lambda deadlines: deadlines.begin_body(100), 130, LATE_LINGERING_S),
+        (lambda deadlines: (deadlines.begin_body(100), deadlines.queue_body(100)), 130, LINGERING_S),
     ],
     ids=["head", "body", "waiting for room"],
 )
 def test_a_client_that_was_late_is_listened_to_for_a_moment_only(
-    begin: Callable[[Patience], None], end_s: float, linger_s: float
+    begin: Callable[[Deadlines], object], end_s: float, lingering_s: float
 ) -> None:
     """Its connection ends at its deadline; a client that was kept waiting has the time of any other."""
-    patience = new()
-    begin(patience)
-    assert patience.look(end_s, 0) is not None
-    patience.linger(end_s, 0)
-    assert ends(patience, Phase.LINGER, end_s + linger_s)
+    deadlines = new()
+    begin(deadlines)
+    assert deadlines.look(end_s, 0) is not None
+    deadlines.begin_lingering_close(end_s, 0)
+    assert ends(deadlines, Phase.LINGERING, end_s + lingering_s)
 
 
 def test_what_comes_of_no_body_buys_nothing() -> None:
     """Only while a body is read."""
-    patience = new()
-    patience.receive_body(50_000, 100)
-    assert ends(patience, Phase.NEW, 110)
+    deadlines = new()
+    deadlines.receive_body(50_000, 100)
+    assert ends(deadlines, Phase.NEW, 110)
 
 
 def test_an_answer_has_no_deadline_of_the_clients() -> None:
     """While nothing is waited for from the client, it may take for ever."""
-    patience = new()
-    patience.answer()
-    assert patience.deadline_s == FOR_EVER
-    assert patience.look(10**9, 0) is None
+    deadlines = new()
+    deadlines.begin_response()
+    assert deadlines.deadline_s == FOR_EVER
+    assert deadlines.look(10**9, 0) is None
 
 
 def test_a_client_that_takes_nothing_ends_and_one_that_takes_a_little_does_not() -> None:
     """What waits for it has to become less."""
-    patience = new()
-    patience.choke(100, 5000)
-    assert patience.look(159, 5000) is None
-    assert patience.look(159, 4999) is None
-    assert patience.look(218, 4999) is None
-    assert patience.look(219, 4999) is Phase.CHOKED
-    assert patience.look(219, 4998) is None
+    deadlines = new()
+    deadlines.block_write(100, 5000)
+    assert deadlines.look(159, 5000) is None
+    assert deadlines.look(159, 4999) is None
+    assert deadlines.look(218, 4999) is None
+    assert deadlines.look(219, 4999) is Phase.WRITE_BLOCKED
+    assert deadlines.look(219, 4998) is None
 
 
 def test_a_refused_client_has_a_moment_to_read() -> None:
     """What it still sends is thrown away for so long."""
-    patience = new()
-    patience.linger(100, 0)
-    assert ends(patience, Phase.LINGER, 100 + LINGER_S)
+    deadlines = new()
+    deadlines.begin_lingering_close(100, 0)
+    assert ends(deadlines, Phase.LINGERING, 100 + LINGERING_S)
 
 
 def test_a_client_that_still_takes_its_last_answer_is_not_cut() -> None:
     """It has the time of any slow reader while something waits for it, and a moment once all is sent."""
-    patience = new()
-    patience.linger(100, 5000)
-    assert patience.look(159, 4000) is None
-    assert patience.look(218, 4000) is None
-    assert patience.look(218, 0) is None
-    assert ends(patience, Phase.LINGER, 218 + LINGER_S)
+    deadlines = new()
+    deadlines.begin_lingering_close(100, 5000)
+    assert deadlines.look(159, 4000) is None
+    assert deadlines.look(218, 4000) is None
+    assert deadlines.look(218, 0) is None
+    assert ends(deadlines, Phase.LINGERING, 218 + LINGERING_S)
 
 
 def test_a_client_that_takes_nothing_of_its_last_answer_ends() -> None:
     """Lingering is no way around the deadline of who does not read."""
-    patience = new()
-    patience.linger(100, 5000)
-    assert patience.look(159, 5000) is None
-    assert patience.look(160, 5000) is Phase.LINGER
+    deadlines = new()
+    deadlines.begin_lingering_close(100, 5000)
+    assert deadlines.look(159, 5000) is None
+    assert deadlines.look(160, 5000) is Phase.LINGERING
 
 
 def test_zero_is_for_ever() -> None:
     """Each limit can be switched off; lingering cannot. The time for a first head is one of them."""
-    patience = new(PatienceLimits(head_s=0, body_s=0, body_min_rate=1000, write_s=0, idle_s=0))
-    assert patience.look(10**9, 0) is None
-    patience.rest(0)
-    assert patience.look(10**9, 0) is None
-    patience.begin_head(0)
-    assert patience.look(10**9, 0) is None
-    patience.begin_body(0)
-    patience.receive_body(10, 0)
-    assert (patience.look(10**9, 0), patience.deadline_s) == (None, math.inf)
-    patience.choke(0, 1)
-    assert patience.look(10**9, 1) is None
-    patience.linger(0, 0)
-    assert patience.look(10, 0) is Phase.LINGER
+    deadlines = new(DeadlineLimits(head_s=0, body_s=0, body_min_rate=1000, write_s=0, idle_s=0))
+    assert deadlines.look(10**9, 0) is None
+    deadlines.begin_response()
+    deadlines.become_idle(0)
+    assert deadlines.look(10**9, 0) is None
+    deadlines.begin_head(0)
+    assert deadlines.look(10**9, 0) is None
+    deadlines.begin_body(0)
+    deadlines.receive_body(10, 0)
+    assert (deadlines.look(10**9, 0), deadlines.deadline_s) == (None, math.inf)
+    deadlines.block_write(0, 1)
+    assert deadlines.look(10**9, 1) is None
+    deadlines.begin_lingering_close(0, 0)
+    assert deadlines.look(10, 0) is Phase.LINGERING
 
 
-WANTED = PatienceLimits(head_s=10, body_s=10, body_min_rate=1000, write_s=60, idle_s=10, wanted_s=5)
+WANTED = DeadlineLimits(head_s=10, body_s=10, body_min_rate=1000, write_s=60, idle_s=10, wanted_s=5)
 
 
 def test_reader_in_the_way_of_others_is_cut_after_three_times_the_limit_when_it_has_read_nothing() -> None:
     """A client that was never seen to read may still be a slow one: its first step may take longer."""
-    patience = new(WANTED)
-    patience.choke(100, 5000)
-    assert patience.look(114, 5000, is_wanted=True) is None
-    assert patience.look(115, 5000, is_wanted=False) is None
-    assert patience.look(115, 5000, is_wanted=True) is Phase.CHOKED
+    deadlines = new(WANTED)
+    deadlines.block_write(100, 5000)
+    assert deadlines.look(114, 5000, is_wanted=True) is None
+    assert deadlines.look(115, 5000, is_wanted=False) is None
+    assert deadlines.look(115, 5000, is_wanted=True) is Phase.WRITE_BLOCKED
 
 
 def test_reader_that_was_quick_and_stopped_is_cut_after_the_limit() -> None:
     """After quick steps, five seconds without one are enough."""
-    patience = new(WANTED)
-    patience.choke(100, 5000)
-    assert patience.look(101, 4000, is_wanted=True) is None
-    assert patience.look(105, 4000, is_wanted=True) is None
-    assert patience.look(106, 4000, is_wanted=True) is Phase.CHOKED
+    deadlines = new(WANTED)
+    deadlines.block_write(100, 5000)
+    assert deadlines.look(101, 4000, is_wanted=True) is None
+    assert deadlines.look(105, 4000, is_wanted=True) is None
+    assert deadlines.look(106, 4000, is_wanted=True) is Phase.WRITE_BLOCKED
 
 
 def test_steady_reader_is_not_cut_although_others_wait() -> None:
     """The steps of a 4 KB buffer read at 2,000 bytes each 6 s, as the kernel shows them: 12, 18 and 24 s apart."""
-    patience = new(WANTED)
-    patience.choke(0, 90_000)
+    deadlines = new(WANTED)
+    deadlines.block_write(0, 90_000)
     unsent = 90_000
     for now in range(1, 200):
         if now % 54 in {12, 30, 0}:
             unsent -= 4096
-        assert patience.look(now, unsent, is_wanted=now >= 15) is None
+        assert deadlines.look(now, unsent, is_wanted=now >= 15) is None
 
 
 def test_steady_reader_that_stops_has_the_ordinary_limit_at_most() -> None:
     """However slow its steps were, it never gets more than any other client."""
-    patience = new(WANTED)
-    patience.choke(0, 5000)
-    assert patience.look(50, 4000, is_wanted=True) is None
-    assert patience.look(109, 4000, is_wanted=True) is None
-    assert patience.look(110, 4000, is_wanted=True) is Phase.CHOKED
+    deadlines = new(WANTED)
+    deadlines.block_write(0, 5000)
+    assert deadlines.look(50, 4000, is_wanted=True) is None
+    assert deadlines.look(109, 4000, is_wanted=True) is None
+    assert deadlines.look(110, 4000, is_wanted=True) is Phase.WRITE_BLOCKED
 
 
-def test_steps_are_remembered_from_choke_to_choke_until_the_answer_is_over() -> None:
-    """A client that took all and is choked again was seen to read; with the next request that is forgotten."""
-    patience = new(WANTED)
-    patience.choke(0, 5000)
-    patience.take(7)
-    patience.answer()
-    patience.choke(8, 5000)
-    assert patience.look(28, 5000, is_wanted=True) is None
-    assert patience.look(29, 5000, is_wanted=True) is Phase.CHOKED
-    patience.rest(30)
-    patience.choke(31, 5000)
-    assert patience.look(45, 5000, is_wanted=True) is None
-    assert patience.look(46, 5000, is_wanted=True) is Phase.CHOKED
+def test_steps_are_remembered_from_block_to_block_until_the_answer_is_over() -> None:
+    """A client that took all and is blocks writes again was seen to read; with the next request that is forgotten."""
+    deadlines = new(WANTED)
+    deadlines.block_write(0, 5000)
+    deadlines.note_read(7)
+    deadlines.begin_response()
+    deadlines.block_write(8, 5000)
+    assert deadlines.look(28, 5000, is_wanted=True) is None
+    assert deadlines.look(29, 5000, is_wanted=True) is Phase.WRITE_BLOCKED
+    deadlines.become_idle(30)
+    deadlines.block_write(31, 5000)
+    assert deadlines.look(45, 5000, is_wanted=True) is None
+    assert deadlines.look(46, 5000, is_wanted=True) is Phase.WRITE_BLOCKED
 
 
 def test_more_that_waits_is_no_step() -> None:
     """Only what becomes less was read."""
-    patience = new(WANTED)
-    patience.choke(0, 5000)
-    assert patience.look(10, 6000, is_wanted=True) is None
-    assert patience.look(15, 6000, is_wanted=True) is Phase.CHOKED
+    deadlines = new(WANTED)
+    deadlines.block_write(0, 5000)
+    assert deadlines.look(10, 6000, is_wanted=True) is None
+    assert deadlines.look(15, 6000, is_wanted=True) is Phase.WRITE_BLOCKED
 
 
 def test_zero_gives_a_reader_in_the_way_the_ordinary_time() -> None:
     """The shorter limit can be switched off."""
-    patience = new(PatienceLimits(head_s=1, body_s=1, body_min_rate=1, write_s=60, idle_s=1, wanted_s=0))
-    patience.choke(0, 1)
-    assert patience.look(59, 1, is_wanted=True) is None
-    assert patience.look(60, 1, is_wanted=True) is Phase.CHOKED
+    deadlines = new(DeadlineLimits(head_s=1, body_s=1, body_min_rate=1, write_s=60, idle_s=1, wanted_s=0))
+    deadlines.block_write(0, 1)
+    assert deadlines.look(59, 1, is_wanted=True) is None
+    assert deadlines.look(60, 1, is_wanted=True) is Phase.WRITE_BLOCKED

@@ -1,0 +1,112 @@
+"""Write the diagrams of docs/architecture.md from the tables of legal moves in the code (``make diagrams``).
+
+Each stands between two markers, so that the text around it is written by hand. ``--check`` writes nothing and fails
+where a diagram is not the one of its table.
+"""
+
+import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Iterable
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple
+
+from gglib.http.server import connection, deadlines
+from gglib.proxy import answer
+from gglib.runtime.scheduler import state as resident
+
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "architecture.md"
+BEGIN, END = "<!-- diagram {}: written by `make diagrams` -->", "<!-- end of diagram {} -->"
+ANY = "ANY"
+MANY = 5
+"""An event that leads from all other states to the same one is drawn once, where these are so many."""
+
+
+class Move(NamedTuple):
+    """An arrow."""
+
+    source: Enum
+    label: str
+    target: Enum
+
+
+def moves_of(table: Iterable[tuple[tuple[Enum, Enum], Enum]]) -> list[Move]:
+    """Return the arrows of a table of events."""
+    return [Move(source, event.value, target) for (source, event), target in table]
+
+
+def unlabelled_moves_of(table: Iterable[tuple[Enum, Iterable[Enum]]]) -> list[Move]:
+    """Return the arrows of a table that says which states may follow each."""
+    return [Move(source, "", target) for source, targets in table for target in targets]
+
+
+def arrows_of(moves: list[Move]) -> list[tuple[str, str, str]]:
+    """Return source, target and label of each arrow, by the states' names; see ``MANY``."""
+    leaving = {move.source for move in moves}
+    sources: dict[tuple[str, Enum], set[Enum]] = defaultdict(set)
+    for source, label, target in moves:
+        sources[label, target].add(source)
+    arrows = []
+    for (label, target), starts in sources.items():
+        is_from_any = len(starts) >= MANY and starts == leaving - {target}
+        arrows += [(ANY if is_from_any else start.name, target.name, label) for start in starts]
+    order = [*type(moves[0].source).__members__, ANY]
+    return sorted(set(arrows), key=lambda arrow: (order.index(arrow[0]), order.index(arrow[1]), arrow[2]))
+
+
+def diagram(moves: list[Move]) -> str:
+    """Return a Mermaid diagram, without moves that change nothing.
+
+    The first member of the states' enum is where it begins; a state that nothing leaves ends it.
+    """
+    moves = [move for move in moves if move.source is not move.target]
+    states, arrows = list(type(moves[0].source)), arrows_of(moves)
+    lines = [f'state "{state.value}" as {state.name}' for state in states]
+    if arrows[-1][0] == ANY:
+        lines.append(f'state "any of these" as {ANY}')
+    lines.append(f"[*] --> {states[0].name}")
+    lines += [f"{source} --> {target}" + (f" : {label}" if label else "") for source, target, label in arrows]
+    leaving = {move.source for move in moves}
+    lines += [f"{state.name} --> [*]" for state in states if state not in leaving]
+    return "\n".join(["```mermaid", "stateDiagram-v2", *(f"    {line}" for line in lines), "```"])
+
+
+def diagrams() -> dict[str, str]:
+    """Return all diagrams by name."""
+    return {
+        "response": diagram(moves_of(answer.MOVES.items())),
+        "connection": diagram(moves_of(connection.MOVES.items())),
+        "deadlines": diagram(moves_of(deadlines.MOVES.items())),
+        "resident": diagram(unlabelled_moves_of(resident._MOVES.items())),  # noqa: SLF001 - only drawn
+    }
+
+
+def with_diagram(document: str, name: str, text: str) -> str:
+    """Return a document with a diagram between its markers. Raises ValueError where it has none."""
+    begin, end = BEGIN.format(name), END.format(name)
+    before, found, rest = document.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found or not found_end:
+        raise ValueError(f"it has no markers: put {begin!r} and {end!r} where the diagram goes")
+    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
+
+
+def main() -> int:
+    """Write all diagrams, or check them."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where one is out of date")
+    options = parser.parse_args()
+    old = new = DOCUMENT.read_text(encoding="utf-8")
+    for name, text in diagrams().items():
+        new = with_diagram(new, name, text)
+    if options.check:
+        return int(new != old)
+    DOCUMENT.write_text(new, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
