@@ -166,14 +166,3 @@ def judge_memory(available_bytes: int | None, largest: str | None, fit: SlotFit 
             Verdict.OK, f"{text}; '{largest}' answers {fit.requests} at a time in it, not {fit.wanted}."
         )
     return Finding(Verdict.OK, text)
-
-
-def judge_port(address: str, *, is_free: bool, running_url: str | None) -> Finding:
-    """Whether the proxy can listen where the settings say, or does already."""
-    if running_url is not None:
-        return Finding(Verdict.OK, f"gglib is running at {running_url}")
-    if not is_free:
-        return Finding(
-            Verdict.FAIL, f"{address} is taken by another program: use --port, or stop that program."
-        )
-    return Finding(Verdict.OK, f"{address} is free")

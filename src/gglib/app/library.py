@@ -12,8 +12,7 @@ from gglib.app.pulls import pull_named
 from gglib.app.settings import Settings
 from gglib.core.file_names import safe_repo, safe_revision
 from gglib.core.hub import HubSort
-from gglib.core.names import not_found, require_model
-from gglib.core.ports import ModelLibraryPort, RemovedModel
+from gglib.core.ports import ModelLibraryPort
 from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
 from gglib.core.search_results import FoundRepository, SearchResult
@@ -21,7 +20,6 @@ from gglib.library.pull.queue import Downloads
 from gglib.library.remove import Removals
 from gglib.library.service import ModelLibrary
 from gglib.library.variants.pull_target import PullTarget, read_target
-from gglib.library.versions.doomed_files import IN_USE
 from gglib.library.versions.locks import HomeLocks
 
 
@@ -47,7 +45,7 @@ def library_of(
     return ModelLibrary(
         downloads=downloads,
         add=partial(add_file, store=store, settings=settings),
-        remove=partial(_remove, removals(settings, store)),
+        removals=removals(settings, store),
         find=partial(_find, settings, hub),
         show=partial(_show, settings, hub),
     )
@@ -56,34 +54,6 @@ def library_of(
 def removals(settings: Settings, store: HomeStorePort) -> Removals:
     """Return what removes models from a home."""
     return Removals(store, settings.models_dir, HomeLocks(settings.home))
-
-
-async def _remove(
-    removes: Removals,
-    name: str,
-    with_files: bool,  # noqa: FBT001 - bound by position
-) -> RemovedModel:
-    """Do what ``gglib rm`` does."""
-    store = removes.store
-    model = await require_model(store, name)
-    if not with_files:
-        if await removes.forget(model) is None:
-            raise not_found(name, await store.list_models())
-        return RemovedModel(model=model)
-    plan = await removes.plan(model)
-    removal = await removes.remove(plan)
-    if removal is None:
-        raise not_found(name, await store.list_models())
-    return RemovedModel(
-        model=model,
-        deleted=removal.deleted,
-        freed_bytes=removal.freed_bytes,
-        kept=(
-            *((file.path, file.reason) for file in plan.spared),
-            *((file.path, file.reason) for file in removal.undeleted),
-            *((path, IN_USE) for path in removal.waiting),
-        ),
-    )
 
 
 async def _find(  # noqa: PLR0913 - bound, and what a search is made of

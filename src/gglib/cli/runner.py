@@ -5,7 +5,8 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -29,16 +30,53 @@ HANGUP = signal.SIGHUP
 
 def with_catalog(settings: Settings, ask: Callable[[HomeStorePort], Awaitable[T]]) -> T:
     """Open the catalogue for one call and return what that returned."""
+    with opened_catalog(settings) as catalog:
+        return catalog.run(ask)
+
+
+class OpenedCatalog:
+    """A catalogue that stays open for several calls, for a command that asks its user something in between."""
+
+    def __init__(self, runner: asyncio.Runner, store: HomeStorePort) -> None:
+        self._runner = runner
+        self._store = store
+
+    def run(self, ask: Callable[[HomeStorePort], Awaitable[T]]) -> T:
+        """Run the loop for one call and return what that returned."""
+
+        async def main() -> T:
+            return await ask(self._store)
+
+        return self._runner.run(main())
+
+
+@contextmanager
+def opened_catalog(settings: Settings) -> Iterator[OpenedCatalog]:
+    """Hold the catalogue open while the block lasts.
+
+    The loop runs during calls only. In a loop that runs, Ctrl-C cancels its task, and so would not end a question that
+    waits for an answer.
+    """
     from gglib.app.catalog import open_catalog
     from gglib.cli.log_files import escape_warnings
 
     escape_warnings()
+    opening = open_catalog(settings)
+    with asyncio.Runner() as runner:
+        catalog = OpenedCatalog(runner, runner.run(opening.__aenter__()))
+        try:
+            yield catalog
+        finally:
+            runner.run(_end(opening))
 
-    async def main() -> T:
-        async with open_catalog(settings) as catalog:
-            return await ask(catalog)
 
-    return asyncio.run(main())
+async def _end(opening: AbstractAsyncContextManager[object]) -> None:
+    """Close what was opened, after the tasks that a second Ctrl-C left behind: they may still write."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    await opening.__aexit__(None, None, None)
 
 
 def with_finder(settings: Settings, ask: Callable[["ModelFinder"], Awaitable[T]]) -> T:

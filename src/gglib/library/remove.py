@@ -1,4 +1,4 @@
-"""Forgets a model, and with it, where asked, the version of its files. Knows the core only.
+"""Forgets a model, and with it, where asked, the version of its files: what ``gglib rm`` and the HTTP API call.
 
 The row and the version's record change in one transaction; the files go after it, by the record (``collect_retired``),
 and only while they are the ones that gglib wrote. What cannot be deleted now, because an engine uses it or the system
@@ -8,11 +8,14 @@ refuses, stays recorded and is tried again by every later gglib; a file that a u
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gglib.core.errors import BeingFetchedError
 from gglib.core.models import ModelSummary
+from gglib.core.names import not_found, require_model
+from gglib.core.ports import RemovedModel
+from gglib.core.ports.library import ModelRemovalPort
 from gglib.core.ports.store import HomeStorePort
 from gglib.core.versions import OwnFile, Version
 from gglib.library.file_uses import FileUses
@@ -46,59 +49,60 @@ class RemovalPlan:
         return sum(file.freed_bytes for file in self.doomed)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removal:
-    """What became of a plan."""
-
-    deleted: tuple[Path, ...]
-    freed_bytes: int
-    undeleted: tuple[Spared, ...] = ()
-    """Tried again by every later gglib, for as long as they are the files that gglib wrote."""
-    waiting: tuple[Path, ...] = ()
-    """Files that are in use: they go when nothing uses them any more."""
-    waiting_bytes: int = 0
-
-
 @dataclass(frozen=True, slots=True)
-class Removals:
+class Removals(ModelRemovalPort):
     """Removes models from one home."""
 
     store: HomeStorePort
     models_dir: Path
     locks: HomeLocks
 
-    async def forget(self, model: ModelSummary) -> ModelSummary | None:
-        """Forget a model and keep its files; that gglib wrote them stays known. None when it was gone already.
+    async def plan(self, name: str) -> RemovalPlan:
+        """Return what removing a model with its files would delete. Looks at files and changes nothing.
 
-        Raises ``BeingFetchedError`` where an update of it is being pulled.
+        Raises ``ModelNotFoundError``.
         """
-        async with self._without_update(model):
-            # By its id, which is never given again: its name may have become another one's.
-            return await self.store.remove_model(str(model.id))
-
-    async def plan(self, model: ModelSummary) -> RemovalPlan:
-        """Return what ``remove`` would delete with a model. Looks at files and changes nothing."""
+        model = await require_model(self.store, name)
         models, versions = await self.store.list_models(), await self.store.list_versions()
         return await asyncio.to_thread(plan_removal, model, models, versions)
 
-    async def remove(self, plan: RemovalPlan) -> Removal | None:
-        """Forget the model and delete its version's files; None when it was gone already.
+    async def remove_model(self, name: str, *, with_files: bool = False) -> RemovedModel:
+        """Forget a model; ``with_files`` deletes its version's files, without it they stay known as gglib's own.
 
-        Raises ``BeingFetchedError`` where an update of it is being pulled. What ends this in the middle, a later gglib
-        makes good.
+        What ends this in the middle, a later gglib makes good.
         """
+        if with_files:
+            removed = await self._remove(await self.plan(name))
+        else:
+            removed = await self._forget(await require_model(self.store, name))
+        if removed is None:  # another gglib was faster
+            raise not_found(name, await self.store.list_models())
+        return removed
+
+    async def _forget(self, model: ModelSummary) -> RemovedModel | None:
+        """Forget a model and keep its files; None when it was gone already."""
+        async with self._without_update(model):
+            # By its id, which is never given again: its name may have become another one's.
+            removed = await self.store.remove_model(str(model.id))
+        return None if removed is None else RemovedModel(model=removed)
+
+    async def _remove(self, plan: RemovalPlan) -> RemovedModel | None:
+        """Forget the model and delete its version's files; None when it was gone already."""
         async with self._without_update(plan.model):
             removed = await self.store.remove_with_version(plan.model.id)
         if removed is None:
             return None
         _, version = removed
+        result = RemovedModel(
+            model=plan.model, spared=tuple((file.path, file.reason) for file in plan.spared)
+        )
         if version is None:
-            return Removal(deleted=(), freed_bytes=0)
+            return result
         before = await asyncio.to_thread(_doomed_of, version.files)
         deletions = await collect_retired(self.store, self.models_dir)
         reasons = {path: reason for deletion in deletions for path, reason in deletion.kept}
         known = {one.id: one for one in await self.store.list_versions()}
-        return await asyncio.to_thread(_removal, before, known.get(version.id), reasons)
+        return await asyncio.to_thread(_with_files_of, result, before, known.get(version.id), reasons)
 
     @asynccontextmanager
     async def _without_update(self, model: ModelSummary) -> AsyncIterator[None]:
@@ -163,17 +167,20 @@ def _doomed_of(files: Sequence[OwnFile]) -> tuple[Doomed, ...]:
     return doomed_files(file.path for file in files if why_kept(file) is None)
 
 
-def _removal(before: Sequence[Doomed], left: Version | None, reasons: dict[Path, str]) -> Removal:
-    """Return what became of a version's files; ``left`` is its record where it is not deleted yet. Blocks."""
+def _with_files_of(
+    removed: RemovedModel, before: Sequence[Doomed], left: Version | None, reasons: dict[Path, str]
+) -> RemovedModel:
+    """Add what became of a version's files; ``left`` is its record where it is not deleted yet. Blocks."""
     kept = set() if left is None else {file.path for file in left.files}
     deleted = [file for file in before if not is_there(file.path)]
     staying = [file for file in before if is_there(file.path) and file.path in kept]
     refused = [file for file in staying if reasons.get(file.path, IN_USE) != IN_USE]
     waiting = [file for file in staying if file not in refused]
-    return Removal(
+    return replace(
+        removed,
         deleted=tuple(file.path for file in deleted),
         freed_bytes=sum(file.freed_bytes for file in deleted),
-        undeleted=tuple(Spared(path=file.path, reason=reasons[file.path]) for file in refused),
-        waiting=tuple(file.path for file in waiting),
+        undeleted=tuple((file.path, reasons[file.path]) for file in refused),
+        waiting=tuple((file.path, IN_USE) for file in waiting),
         waiting_bytes=sum(file.freed_bytes for file in waiting),
     )

@@ -1,6 +1,6 @@
 """What programs may do with the models of this machine, put together from the use cases that the commands have.
 
-It knows none of them: each is passed in as a function.
+It knows none of them: each is passed in.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -12,6 +12,7 @@ from gglib.core.downloads import Download
 from gglib.core.hub import HubSort
 from gglib.core.models import ModelSummary
 from gglib.core.ports import ModelLibraryPort, RemovedModel
+from gglib.core.ports.library import ModelRemovalPort
 from gglib.core.search_results import FoundRepository, SearchResult
 from gglib.library.add import AddRequest
 from gglib.library.pull.queue import Downloads
@@ -33,8 +34,7 @@ class ModelLibrary(ModelLibraryPort):
 
     downloads: Downloads
     add: Callable[[AddRequest], Awaitable[ModelSummary]]
-    remove: Callable[[str, bool], Awaitable[RemovedModel]]
-    """By name, and whether its files go, too."""
+    removals: ModelRemovalPort
     find: Search
     show: Callable[[str, str | None], Awaitable[FoundRepository]]
     """By repository and revision."""
@@ -47,7 +47,7 @@ class ModelLibrary(ModelLibraryPort):
 
     async def remove_model(self, name: str, *, with_files: bool = False) -> RemovedModel:
         """Forget a model; ``with_files`` deletes what gglib downloaded for it."""
-        return await self.remove(name, with_files)
+        return await self.removals.remove_model(name, with_files=with_files)
 
     async def search(
         self, query: str, *, sort: HubSort, limit: int, max_size_bytes: int | None = None

@@ -95,7 +95,7 @@ class FakeLibrary(ModelLibraryPort):
             return RemovedModel(model=model)
         if not model.is_downloaded:
             kept = tuple((path, "gglib did not download it") for path in model.paths)
-            return RemovedModel(model=model, kept=kept)
+            return RemovedModel(model=model, spared=kept)
         sizes = [path.stat().st_size for path in model.paths]
         for path in model.paths:
             path.unlink()

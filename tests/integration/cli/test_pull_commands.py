@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from gglib.db import SqliteCatalog
 from gglib.hf.download.segment import BLOCK_BYTES
 from gglib.library.search import HEADER_BYTES
 from gglib.library.versions.layout import MANIFEST_NAME
@@ -182,6 +183,31 @@ class TestPulling:
         home.ok("pull", hub.resolve_url(REPO, "tiny-Q8_0.gguf"))
         assert files_in(home) == ["ada/tiny-GGUF/Q8_0/tiny-Q8_0.gguf"]
         assert home.ok("pull", f"{REPO}:Q8_0").startswith("Up to date")
+
+    @pytest.mark.usefixtures("hub")
+    @pytest.mark.parametrize(
+        "command",
+        [("pull", f"{REPO}:Q4_K_M"), ("rm", "tiny-Q8_0", "--files"), ("prune", "--yes")],
+        ids=["pull", "rm", "prune"],
+    )
+    def test_a_command_opens_the_catalogue_once(
+        self, home: Home, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+    ) -> None:
+        """Though it plans, may ask, and then does: an opening reads the catalogue and puts the home in order."""
+        home.ok("pull", f"{REPO}:Q8_0")
+        if command[0] == "prune":
+            home.ok("rm", "tiny-Q8_0")
+        opened = 0
+        open_it = SqliteCatalog.open
+
+        async def count(catalog: SqliteCatalog) -> None:
+            nonlocal opened
+            opened += 1
+            await open_it(catalog)
+
+        monkeypatch.setattr(SqliteCatalog, "open", count)
+        home.ok(*command)
+        assert opened == 1
 
     @pytest.mark.usefixtures("hub")
     def test_ctrl_c_at_a_question_ends_it(self, home: Home) -> None:

@@ -79,12 +79,8 @@ class House:
     async def remove(self, name: str) -> list[Path]:
         """Remove a model with its files; return what was deleted."""
         async with self.opened() as catalog:
-            model = await catalog.resolve_model(name)
-            assert model is not None
-            removes = removals(self.settings, catalog)
-            removal = await removes.remove(await removes.plan(model))
-            assert removal is not None
-            return list(removal.deleted)
+            removed = await removals(self.settings, catalog).remove_model(name, with_files=True)
+            return list(removed.deleted)
 
     async def prune(self) -> list[Path]:
         """Free what no model uses; return the files of models that were deleted."""

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary, NewModel
+from gglib.core.ports import RemovedModel
 from gglib.core.versions import FileRole, NewVersion, OwnFile, PullJob, Version
 from gglib.db import SqliteCatalog
 from gglib.library.prune import Pruned, PrunePlan, Pruner
-from gglib.library.remove import Removal, RemovalPlan, Removals
+from gglib.library.remove import RemovalPlan, Removals
 from gglib.library.versions.locks import HomeLocks
 from gglib.library.versions.manifest import Manifest, write_manifest
 from gglib.library.versions.ownership import identity_of
@@ -101,21 +102,17 @@ class House:
 
     async def plan_removal(self, name: str = "coder") -> RemovalPlan:
         """Decide what goes with a model."""
-        model = await self.catalog.resolve_model(name)
-        assert model is not None
-        return await self.removals.plan(model)
+        return await self.removals.plan(name)
 
-    async def remove(self, name: str = "coder") -> Removal:
+    async def remove(self, name: str = "coder") -> RemovedModel:
         """Remove a model with its files."""
-        removal = await self.removals.remove(await self.plan_removal(name))
-        assert removal is not None
-        return removal
+        return await self.removals.remove_model(name, with_files=True)
 
     async def forget(self, name: str = "coder") -> None:
         """Remove a model without its files."""
         model = await self.catalog.resolve_model(name)
         assert model is not None
-        assert await self.removals.forget(model) == model
+        assert await self.removals.remove_model(name) == RemovedModel(model=model)
 
     async def plan(self) -> PrunePlan:
         """Look what there is to free."""

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gglib.core.errors import BeingFetchedError
+from gglib.core.errors import BeingFetchedError, ModelNotFoundError
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary, NewModel
 from gglib.core.versions import FileRole, IncomingFile, NewVersion, PullJob
 from gglib.db import SqliteCatalog
 from gglib.library.versions.deleting import CHANGED, collect_retired
+from gglib.library.versions.doomed_files import IN_USE
 from gglib.library.versions.incoming import SWEEPING
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class TestDeleting:
         await house.pull(version)
         with used(version.hold_path):
             removal = await house.remove()
-            assert (removal.deleted, removal.waiting) == ((), (version.files[0].path,))
+            assert (removal.deleted, removal.waiting) == ((), ((version.files[0].path, IN_USE),))
             assert removal.waiting_bytes >= len(CONTENT)
             assert await house.catalog.list_models() == []
         await collect_retired(house.catalog, house.models_dir)
@@ -113,9 +114,8 @@ class TestDeleting:
         version = house.version("ada/Q4-1")
         await house.pull(version)
         away = house.models_dir.with_name("away")
-        plan = await house.plan_removal()
         house.models_dir.rename(away)
-        assert await house.removals.remove(plan) is not None
+        await house.remove()
         away.rename(house.models_dir)
         assert version.files[0].path.exists()
         await collect_retired(house.catalog, house.models_dir)
@@ -263,7 +263,8 @@ class TestMeanwhile:
         plan = await house.plan_removal()
         await house.catalog.remove_model("coder")
         other = await house.pull(house.version("ada/Q8-2"))
-        assert await house.removals.remove(plan) is None
+        with pytest.raises(ModelNotFoundError):
+            await house.removals.remove_model(str(plan.model.id), with_files=True)
         assert await house.catalog.list_models() == [other]
         assert other.paths[0].exists()
 
@@ -272,7 +273,7 @@ class TestMeanwhile:
         model = await house.pull(house.version("ada/Q4-1"))
         plan = await house.plan_removal()
         await house.pull(house.version("ada/Q4-2"), updates=model.id)
-        assert await house.removals.remove(plan) is not None
+        await house.removals.remove_model(str(plan.model.id), with_files=True)
         assert house.left() == []
 
     @pytest.mark.parametrize("with_files", [True, False])
@@ -280,12 +281,11 @@ class TestMeanwhile:
         """The removal says so, and nothing has changed; the row would come back with the end of the pull."""
         model = await house.pull(house.version("ada/Q4-1"))
         await house.catalog.begin_pull(update_of(model.id))
-        plan = await house.plan_removal()
         with (
             house.locks.try_hold(f"pull-{JOB}"),
             pytest.raises(BeingFetchedError, match="An update of model 'coder' is being pulled: wait for it"),
         ):
-            await (house.removals.remove(plan) if with_files else house.removals.forget(model))
+            await house.removals.remove_model(model.name, with_files=with_files)
         assert await house.catalog.list_models() == [model]
         assert len(await house.catalog.list_pulls()) == 1
 
@@ -371,11 +371,10 @@ sys.addaudithook(hook)
 async def main(home):
     global armed
     async with SqliteCatalog(home / "gglib.db") as catalog:
-        model = await catalog.resolve_model("coder")
+        await catalog.list_models()
         removals = Removals(catalog, home / "models", HomeLocks(home))
-        plan = await removals.plan(model)
         armed = True
-        await removals.remove(plan)
+        await removals.remove_model("coder", with_files=True)
         armed = False
 
 asyncio.run(main(Path(sys.argv[1])))

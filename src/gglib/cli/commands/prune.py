@@ -21,23 +21,25 @@ def command(ctx: click.Context, *, yes: bool, dry_run: bool, as_json: bool) -> N
     pull resumes. Files that gglib did not write, links, and interrupted pulls stay; 'gglib pull' lists the latter.
     """
     from gglib.app.prune import pruner
-    from gglib.cli.runner import with_catalog
+    from gglib.cli.runner import opened_catalog
     from gglib.cli.views import local_models, render
 
     options: Options = ctx.obj
     settings = options.settings()
     prunes = pruner(settings)
 
-    plan = with_catalog(settings, prunes.plan)
-    if not as_json:
-        for line in local_models.to_be_pruned(plan, settings.models_dir):
-            render.say(line)
     done: Pruned | None = None
-    if (plan.doomed or plan.directories) and not dry_run and _may_delete(plan, is_yes=yes, is_quiet=as_json):
-        done = with_catalog(settings, lambda store: prunes.prune(plan, store))
+    with opened_catalog(settings) as catalog:
+        plan = catalog.run(prunes.plan)
         if not as_json:
-            for line in local_models.pruned(done):
+            for line in local_models.to_be_pruned(plan, settings.models_dir):
                 render.say(line)
+        is_due = bool(plan.doomed or plan.directories) and not dry_run
+        if is_due and _may_delete(plan, is_yes=yes, is_quiet=as_json):
+            done = catalog.run(lambda store: prunes.prune(plan, store))
+    if done is not None and not as_json:
+        for line in local_models.pruned(done):
+            render.say(line)
     if as_json:
         render.show_json(_as_json(plan, done))
     if done is not None and done.undeleted:

@@ -5,10 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from gglib.app.settings import Settings
     from gglib.cli.context import Options
-    from gglib.core.models import ModelSummary
-    from gglib.core.ports.store import HomeStorePort
     from gglib.library.remove import RemovalPlan
 
 
@@ -22,54 +19,26 @@ def command(options: "Options", model: str, *, with_files: bool, yes: bool) -> N
 
     '--files' deletes those that gglib downloaded and that no other model uses, and says how much that freed.
     """
-    settings = options.settings()
-    if with_files:
-        _remove_with_files(settings, model, is_yes=yes)
-        return
-    from gglib.cli.runner import with_catalog
-    from gglib.cli.views import local_models
-
-    for line in local_models.forgotten(with_catalog(settings, lambda store: _forget(store, settings, model))):
-        click.echo(line)
-
-
-async def _forget(store: "HomeStorePort", settings: "Settings", name: str) -> "ModelSummary":
     from gglib.app.library import removals
-    from gglib.core.names import not_found, require_model
-
-    removed = await removals(settings, store).forget(await require_model(store, name))
-    if removed is None:
-        raise not_found(name, await store.list_models())
-    return removed
-
-
-def _remove_with_files(settings: "Settings", name: str, *, is_yes: bool) -> None:
-    from gglib.app.library import removals
-    from gglib.cli.runner import with_catalog
+    from gglib.cli.instance import states_of
+    from gglib.cli.runner import opened_catalog
     from gglib.cli.terminal import is_interactive
     from gglib.cli.views import local_models
-    from gglib.core.names import not_found, require_model
 
-    async def decide(store: "HomeStorePort") -> "RemovalPlan":
-        return await removals(settings, store).plan(await require_model(store, name))
-
-    plan = with_catalog(settings, decide)
-    if is_interactive() and not is_yes:
-        _ask(plan)  # outside of the loop, which would take Ctrl-C for itself
-
-    async def remove(store: "HomeStorePort") -> list[str]:
-        import asyncio
-
-        from gglib.cli.instance import states_of
-
-        states = await asyncio.to_thread(states_of, settings)  # it blocks, with a loop of its own
-        state = states.get(plan.model.id)
-        removal = await removals(settings, store).remove(plan)
-        if removal is None:
-            raise not_found(name, await store.list_models())
-        return [*local_models.removed(plan, removal, state), *local_models.spared(plan)]
-
-    for line in with_catalog(settings, remove):
+    settings = options.settings()
+    with opened_catalog(settings) as catalog:
+        if with_files and is_interactive() and not yes:
+            plan = catalog.run(lambda store: removals(settings, store).plan(model))
+            _ask(plan)
+            model = str(
+                plan.model.id
+            )  # its name may have become another one's while the user thought about it
+        states = states_of(settings) if with_files else {}
+        removed = catalog.run(
+            lambda store: removals(settings, store).remove_model(model, with_files=with_files)
+        )
+    state = states.get(removed.model.id)
+    for line in local_models.removed(removed, state) if with_files else local_models.forgotten(removed.model):
         click.echo(line)
 
 

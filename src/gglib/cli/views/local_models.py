@@ -11,13 +11,14 @@ from gglib.cli.views import render
 from gglib.cli.views.model_list import SHORT_COMMIT
 from gglib.core.file_names import escaped
 from gglib.core.models import ModelSummary
+from gglib.core.ports import RemovedModel
 from gglib.core.shown_source import pull_target
 from gglib.library.disk_use import DiskUse
 from gglib.library.file_state import FileState
 from gglib.library.importers.import_models import ImportItem, ImportState
 from gglib.library.outdated import Upstream, UpstreamCheck
 from gglib.library.prune import Pruned, PrunePlan
-from gglib.library.remove import Removal, RemovalPlan
+from gglib.library.remove import RemovalPlan
 from gglib.library.verify import FileCheck, FileVerdict
 from gglib.library.versions.doomed_files import Doomed
 
@@ -102,18 +103,13 @@ def _revisions(check: UpstreamCheck) -> str:
 def to_be_removed(plan: RemovalPlan) -> Iterator[str]:
     """Return what will go and what will stay."""
     yield from map(_going, plan.doomed)
-    yield from spared(plan)
-
-
-def spared(plan: RemovalPlan) -> Iterator[str]:
-    """Return what stays, and why."""
     for file in plan.spared:
-        yield f"Keeps {_shown(file.path)}: {escaped(file.reason)}."
+        yield _staying(file.path, file.reason)
 
 
-def removed(plan: RemovalPlan, removal: Removal, state: str | None) -> Iterator[str]:
-    """Return what became of a removal; ``state`` is the model's in a running server, or None."""
-    name = escaped(plan.model.name)
+def removed(removal: RemovedModel, state: str | None) -> Iterator[str]:
+    """Return what became of a model that was removed with its files; ``state`` is its own in a running server."""
+    name = escaped(removal.model.name)
     if removal.waiting and state is not None:
         yield (
             f"Forgot '{name}'. It is in the memory of the running gglib ({state}): {_amount(removal.waiting_bytes)} of "
@@ -128,15 +124,17 @@ def removed(plan: RemovalPlan, removal: Removal, state: str | None) -> Iterator[
         yield f"Forgot '{name}' and freed {_amount(removal.freed_bytes)} of disk."
     else:
         yield f"Forgot '{name}'; no file was deleted."
-    for file in removal.undeleted:
-        yield f"{_shown(file.path)} could not be deleted ({file.reason}): the next gglib command tries again."
+    for path, reason in removal.undeleted:
+        yield f"{_shown(path)} could not be deleted ({reason}): the next gglib command tries again."
+    for path, reason in removal.spared:
+        yield _staying(path, reason)
 
 
 def to_be_pruned(plan: PrunePlan, models_dir: Path) -> Iterator[str]:
     """Return what no model uses: what goes, what stays and why, and a total."""
     yield from map(_going, plan.doomed)
     for file in plan.spared:
-        yield f"Keeps {_shown(file.path)}: {escaped(file.reason)}."
+        yield _staying(file.path, file.reason)
     emptied = {parent for file in plan.doomed for parent in file.path.parents}
     for directory in plan.directories:
         if directory in emptied:
@@ -186,6 +184,10 @@ def _amount(size_bytes: int) -> str:
 def _going(file: Doomed) -> str:
     other = "" if file.freed_bytes or not file.size_bytes else ", which has another name and frees nothing"
     return f"Deletes {_shown(file.path)} ({render.size(file.size_bytes)}{other})"
+
+
+def _staying(path: Path, reason: str) -> str:
+    return f"Keeps {_shown(path)}: {escaped(reason)}."
 
 
 def forgotten(model: ModelSummary) -> Iterator[str]:

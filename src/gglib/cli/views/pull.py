@@ -78,7 +78,7 @@ def run(  # noqa: PLR0913 - what the user said, and how to answer
     from gglib.app.hub import open_hub
     from gglib.app.pulls import planner, puller
     from gglib.cli.instance import states_of
-    from gglib.cli.runner import with_catalog
+    from gglib.cli.runner import opened_catalog
     from gglib.library.variants.pull_target import read_target
 
     async def plan_it(store: "HomeStorePort") -> "PullPlan":
@@ -92,15 +92,15 @@ def run(  # noqa: PLR0913 - what the user said, and how to answer
                 return await puller(settings, store, hub).pull(plan, tell)
 
     try:
-        # Asked between the two: within a loop, Ctrl-C would only cancel what waits for the answer to be over.
-        plan = asks.confirmed(with_catalog(settings, plan_it))
-        screen.planned(plan)
-        started_s = time.monotonic()
-        try:
-            result = with_catalog(settings, pull)
-        except KeyboardInterrupt:
-            click.echo("\nInterrupted: the same command goes on where this one ended.", err=True)
-            raise
+        with opened_catalog(settings) as catalog:
+            plan = asks.confirmed(catalog.run(plan_it))  # between the calls, where Ctrl-C ends a question
+            screen.planned(plan)
+            started_s = time.monotonic()
+            try:
+                result = catalog.run(pull)
+            except KeyboardInterrupt:
+                click.echo("\nInterrupted: the same command goes on where this one ended.", err=True)
+                raise
     except GglibError as error:
         screen.failed(error)
         raise

@@ -1,6 +1,6 @@
 """What ``search`` and ``show`` tell of repositories: lines of styled words, and a table of files. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from shlex import quote
 
@@ -209,8 +209,3 @@ def _what(file: FoundFile) -> str:
 
 def _plain(line: str) -> Line:
     return [(line, "")]
-
-
-def rows_of(lines: Iterable[Line]) -> list[str]:
-    """Return lines without their styles."""
-    return ["".join(words for words, _ in line) for line in lines]

@@ -10,6 +10,9 @@ from gglib.core.hub import HubSort
 from gglib.core.models import ModelSummary
 from gglib.core.search_results import FoundRepository, SearchResult
 
+KeptFile = tuple[Path, str]
+"""A file that stays though it was to go, and why: a phrase."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovedModel:
@@ -21,11 +24,32 @@ class RemovedModel:
     """The files that are gone; empty where they were to stay."""
     freed_bytes: int = 0
     """What the disk gets back, once no program has the files open."""
-    kept: tuple[tuple[Path, str], ...] = ()
-    """The files that stay though they were to go, and why: a phrase."""
+    spared: tuple[KeptFile, ...] = ()
+    """Files that are not deleted: the user's, changed ones, and those that another model uses."""
+    undeleted: tuple[KeptFile, ...] = ()
+    """Files that the system did not delete. Every later gglib tries again, while they are the ones that it wrote."""
+    waiting: tuple[KeptFile, ...] = ()
+    """Files in use: deleted when nothing uses them any more."""
+    waiting_bytes: int = 0
+
+    @property
+    def kept(self) -> tuple[KeptFile, ...]:
+        """All files that stay though they were to go."""
+        return (*self.spared, *self.undeleted, *self.waiting)
 
 
-class ModelLibraryPort(Protocol):
+class ModelRemovalPort(Protocol):
+    """Removes models: the one way to do so, for commands and for the HTTP API."""
+
+    async def remove_model(self, name: str, *, with_files: bool = False) -> RemovedModel:
+        """Forget a model; ``with_files`` deletes what gglib downloaded for it and no other model uses.
+
+        Raises ``ModelNotFoundError``, and ``BeingFetchedError`` while an update of the model is being pulled.
+        """
+        ...
+
+
+class ModelLibraryPort(ModelRemovalPort, Protocol):
     """Adds, removes, finds and pulls models. What fails is a ``GglibError``."""
 
     async def add_file(
@@ -36,13 +60,6 @@ class ModelLibraryPort(Protocol):
         ``path`` is absolute; any shard names the model. ``name`` is made from the file's where it is None.
 
         Raises ``InvalidGgufError``, ``ModelExistsError`` and ``InvalidSettingError`` (a name that is none).
-        """
-        ...
-
-    async def remove_model(self, name: str, *, with_files: bool = False) -> RemovedModel:
-        """Forget a model; ``with_files`` deletes the files that gglib downloaded for it and that no other model uses.
-
-        Raises ``ModelNotFoundError``.
         """
         ...
 

@@ -12,7 +12,6 @@ from gglib.core.errors import HubError
 from gglib.core.file_names import shown
 
 _PORTS = {"http": 80, "https": 443}
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _UNFIT = re.compile(r"[\x00-\x20\x7f]")
 """Would break a request line. Spaces in an address are percent-encoded by whoever means one."""
 
@@ -62,11 +61,6 @@ class PlaceInHub:
     repo: str
     revision: str
     name: str
-
-    @property
-    def is_commit(self) -> bool:
-        """Whether the revision can never mean anything else."""
-        return _COMMIT.fullmatch(self.revision) is not None
 
 
 def read_address(url: str) -> Address:

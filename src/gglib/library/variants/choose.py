@@ -71,11 +71,6 @@ def choose_projector(offers: Offers, offer: Offer | None = None) -> HubFile | No
     )
 
 
-def lines_of(offers: Offers, repo: str, revision: str | None = None) -> list[str]:
-    """Return a line for each offer: what to type, and its size."""
-    return _lines(offers.models, repo, revision)
-
-
 def _by_file(offers: Offers, name: str, target: PullTarget, repo: str) -> Offer:
     safe_path(name)
     found = [offer for offer in offers.models if any(file.name == name for file in offer.files)]

@@ -117,13 +117,6 @@ class Scheduler:
         """Every launch that is not gone, oldest first."""
         return tuple(self._residents.values())
 
-    def is_resident(self, model_id: int) -> bool:
-        """Whether there is a launch of this model."""
-        for resident in self._residents.values():  # noqa: SIM110 - a generator costs as much as all the rest
-            if resident.spec.model_id == model_id:
-                return True
-        return False
-
     @property
     def waiters(self) -> tuple[Waiter, ...]:
         """Every request that waits, oldest first."""

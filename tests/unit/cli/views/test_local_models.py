@@ -10,10 +10,10 @@ from gglib.cli.shell import command, said
 from gglib.cli.views import local_models
 from gglib.core.errors import ModelFileNotFoundError
 from gglib.core.models import ModelSource, ModelSummary
+from gglib.core.ports import RemovedModel
 from gglib.library.disk_use import DiskUse
 from gglib.library.file_state import FileState
 from gglib.library.outdated import Upstream, UpstreamCheck
-from gglib.library.remove import Removal, RemovalPlan
 from gglib.library.variants.pull_target import read_target
 from gglib.library.verify import FileCheck, FileVerdict
 
@@ -151,13 +151,13 @@ def test_what_became_of_a_file_is_named(is_replaced: bool, words: str) -> None: 
     ("removal", "state", "line"),
     [
         (
-            Removal(deleted=(Path("a"),), freed_bytes=2_000_000),
+            RemovedModel(model=model(), deleted=(Path("a"),), freed_bytes=2_000_000),
             None,
             "Forgot 'coder' and freed 2 MB of disk.",
         ),
-        (Removal(deleted=(), freed_bytes=0), None, "Forgot 'coder'; no file was deleted."),
+        (RemovedModel(model=model()), None, "Forgot 'coder'; no file was deleted."),
         (
-            Removal(deleted=(), freed_bytes=0, waiting=(Path("a"),), waiting_bytes=2_000_000),
+            RemovedModel(model=model(), waiting=((Path("a"), "in use"),), waiting_bytes=2_000_000),
             "ready",
             (
                 "Forgot 'coder'. It is in the memory of the running gglib (ready): 2 MB of disk are freed when it "
@@ -165,17 +165,16 @@ def test_what_became_of_a_file_is_named(is_replaced: bool, words: str) -> None: 
             ),
         ),
         (
-            Removal(deleted=(), freed_bytes=0, waiting=(Path("a"),), waiting_bytes=2_000_000),
+            RemovedModel(model=model(), waiting=((Path("a"), "in use"),), waiting_bytes=2_000_000),
             None,
             "Forgot 'coder'. Its files are in use now: 2 MB of disk are freed by the first gglib command after that.",
         ),
     ],
     ids=["freed", "nothing", "in memory", "in use"],
 )
-def test_a_removal_says_what_it_freed(removal: Removal, state: str | None, line: str) -> None:
+def test_a_removal_says_what_it_freed(removal: RemovedModel, state: str | None, line: str) -> None:
     """Or what will be, and when."""
-    plan = RemovalPlan(model=model(), doomed=(), spared=())
-    assert list(local_models.removed(plan, removal, state)) == [line]
+    assert list(local_models.removed(removal, state)) == [line]
 
 
 def test_the_total_says_what_is_shared() -> None:

@@ -1,7 +1,7 @@
 """What search and show tell of repositories."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import pytest
@@ -14,8 +14,8 @@ from gglib.cli.views import render
 from gglib.cli.views.search_results import (
     FILE_COLUMNS,
     FIT_STYLES,
+    Line,
     file_rows,
-    rows_of,
     search_lines,
     show_legend,
     show_lines,
@@ -49,6 +49,11 @@ def found(
         finder=ModelFinder(hub=FakeHub(), memory=memory, context=8192, slots=4, read_facts=read_facts),
         max_size_bytes=None,
     )
+
+
+def rows_of(printed: Iterable[Line]) -> list[str]:
+    """Return lines without their styles."""
+    return ["".join(words for words, _ in line) for line in printed]
 
 
 def lines(*repositories: FoundRepository, width: int = 80, left_out: int = 0, **told: Any) -> list[str]:

@@ -10,7 +10,7 @@ from gglib.core.errors import NoSuchChoiceError, UnsafeNameError
 from gglib.core.hub import HubFile
 from gglib.core.memory import Fit
 from gglib.core.variants import Offer, Offers
-from gglib.library.variants.choose import choose_offer, choose_projector, lines_of, no_offer
+from gglib.library.variants.choose import choose_offer, choose_projector, no_offer
 from gglib.library.variants.find import find_offers
 from gglib.library.variants.pull_target import PullTarget, read_target
 
@@ -357,15 +357,15 @@ class TestTheBestThatFits:
     def test_a_long_list_is_cut_and_counted(self) -> None:
         """And says where all of it is."""
         found = find_offers(files(*(f"m{number}.gguf" for number in range(35))))
-        lines = lines_of(found, "o/n")
+        first, *lines = refused(found, "o/n:Q9_K").splitlines()
+        assert first.endswith("It has:")
         assert len(lines) == 31
         assert lines[-1] == "  and 5 more: 'gglib show o/n' lists all."
 
     def test_what_is_to_be_typed_is_one_word_for_a_shell(self) -> None:
         """Names may have spaces."""
-        assert lines_of(find_offers(files("my model.gguf")), "o/n") == [
-            "  gglib pull 'o/n/my model.gguf'  1.0 GB"
-        ]
+        listed = refused(find_offers(files("my model.gguf")), "o/n:Q9_K").splitlines()[1:]
+        assert listed == ["  gglib pull 'o/n/my model.gguf'  1.0 GB"]
 
 
 class TestProjector:
