@@ -25,7 +25,7 @@ from gglib.app.pulls import pull_named
 from gglib.app.server import claimed_home, running_server
 from gglib.app.settings import Settings
 from gglib.core.models import GgufFacts, NewModel
-from gglib.runtime.engines.llama_cpp.server import LlamaServerEngine
+from gglib.runtime.engines import LlamaServerEngine
 from gglib.testing import Script, install_scripted_server, write_tiny_gguf
 from gglib.testing.local_hub import LocalHub
 

@@ -170,7 +170,9 @@ def test_the_whole_runtime(directory: Path, tmp_path: Path, program: str) -> Non
 def test_the_tests_of_the_page_pass(directory: Path, name: str) -> None:
     """Under pytest, with nothing of ours around them."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={directory}", name]
-    ran = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        command, cwd=directory, capture_output=True, text=True, check=False, timeout=2 * LIMIT_S
+    )
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 

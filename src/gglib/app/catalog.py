@@ -86,12 +86,12 @@ def model_faults(models: Iterable[ModelSummary], settings: Settings) -> dict[str
 
 
 async def add_file(request: AddRequest, store: HomeStorePort, settings: Settings) -> ModelSummary:
-    """Put a GGUF file into the catalogue. Raises as ``usecases.add_model`` does."""
+    """Put a GGUF file into the catalogue. Raises as ``library``'s ``add_model`` does."""
     return await add_model(request, store, read_model, settings.models_dir)
 
 
 async def give_projector(model: ModelSummary, projector: Path | None, store: ModelStorePort) -> ModelSummary:
-    """Give a model a projector, or take it away. Raises as ``usecases.set_projector`` does."""
+    """Give a model a projector, or take it away. Raises as ``library``'s ``set_projector`` does."""
     return await set_projector(model, projector, store, read_model)
 
 

@@ -86,7 +86,7 @@ def are_running(settings: Settings, jobs: Sequence[PullJob]) -> list[bool]:
 
 
 async def give_up_pull(settings: Settings, store: HomeStorePort, job: PullJob) -> int:
-    """Give up a pull that did not end; return how many bytes that freed. Raises as ``usecases.pull_jobs`` does."""
+    """Give up a pull that did not end; return how many bytes that freed. Raises as ``give_up`` does."""
     return await give_up(pull_site(settings, store), job)
 
 

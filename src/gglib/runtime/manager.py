@@ -220,7 +220,7 @@ class EngineManager(ModelRuntimePort):
         answer = self._answers.pop(ticket, None)
         if answer is None:  # it has not waited
             if (
-                not self._is_closing
+                not self._is_closing  # while closing, ``drain`` waits for the event
                 and not self._dispatcher.is_dispatching
                 and self._scheduler.release_at_once(ticket, self._now())
             ):
@@ -241,9 +241,7 @@ class EngineManager(ModelRuntimePort):
             self.release(ticket)
 
     def _acquire_at_once(self, ticket: int, spec: ModelLaunchSpec, needed_ctx: int) -> RunningTarget | None:
-        if (
-            self._is_closing or self._dispatcher.is_dispatching
-        ):  # the end of a request has to come as an event
+        if self._is_closing or self._dispatcher.is_dispatching:
             return None
         generation = self._scheduler.grant_at_once(ticket, spec, needed_ctx, self._now())
         if generation is None:

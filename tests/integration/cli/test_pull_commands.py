@@ -224,7 +224,8 @@ class TestPulling:
             seen = b""
             while b"Fetch Q4_K_M?" not in seen:
                 seen += os.read(terminal, 4096)
-            assert _interrupted(process) in {1, 130}
+            # The signal itself: pressed again on a slow machine, while the interpreter ends.
+            assert _interrupted(process) in {1, 130, -signal.SIGINT}
         os.close(terminal)
         assert files_in(home) == []
 

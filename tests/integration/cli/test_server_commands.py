@@ -7,13 +7,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from gglib.cli.errors import EXIT_INTERRUPTED
 from gglib.testing import Script, write_tiny_gguf
 
-from .conftest import Home, is_alive, wait_until
+from .conftest import LIMIT_S, Home, is_alive, wait_until
 
 ANSWER = "t0 t1 t2"
 """What the scripted engine says."""
@@ -188,6 +191,33 @@ def test_run_needs_no_server(stocked: Home) -> None:
     assert stocked.engine_pids() == []
     assert "No gglib is running" in stocked.ok("ps")
     assert stocked.run("run", "tiny").returncode == 2
+
+
+@pytest.mark.parametrize("is_loading", [False, True], ids=["answering", "loading"])
+def test_ctrl_c_ends_the_answer_of_run(stocked: Home, *, is_loading: bool) -> None:
+    """The command ends at once without a word, and the request with it: the server has nothing in flight any more."""
+    stocked.script(replace(SLOW, load_s=30.0) if is_loading else SLOW)
+    command = [sys.executable, "-m", "gglib", "run", "tiny", "Hello"]
+    pipe = subprocess.PIPE
+
+    def residents() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(stocked.ok("ps", "--json"))["residents"]
+        return found
+
+    with (
+        stocked.serving(),
+        subprocess.Popen(command, text=True, env=stocked.environment, stdout=pipe, stderr=pipe) as run,
+    ):
+        assert run.stdout is not None
+        assert run.stderr is not None
+        if is_loading:
+            wait_until(lambda: [one["state"] for one in residents()] == ["loading"])
+        else:
+            assert run.stdout.read(2) == "t0"
+        run.send_signal(signal.SIGINT)
+        assert run.wait(LIMIT_S) == EXIT_INTERRUPTED
+        assert run.stderr.read().strip() == ""
+        wait_until(lambda: all(one["in_flight"] == 0 for one in residents()))
 
 
 def test_an_answer_that_breaks_off_is_an_error(stocked: Home) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gglib.core.quantizations import LAST, USUAL, folded, label_of, without_dynamic
+from gglib.core.quantizations import folded, label_of
 
 
 @pytest.mark.parametrize(
@@ -54,14 +54,3 @@ def test_a_label_is_read_as_publishers_write_it(name: str, label: str | None) ->
 def test_spellings_of_one_label_are_the_same(one: str, other: str) -> None:
     """Case and separators do not count, and some have two names."""
     assert folded(one) == folded(other)
-
-
-def test_labels_that_differ_stay_apart() -> None:
-    """Whole ladders have no two labels that are one."""
-    assert len({*USUAL, *LAST}) == len(USUAL) + len(LAST)
-    assert folded("UD-Q4_K_XL") != folded("Q4_K_XL") == without_dynamic(folded("UD-Q4_K_XL"))
-
-
-def test_q4_k_m_is_wanted_first() -> None:
-    """As llama.cpp and Ollama have it."""
-    assert USUAL[0] == folded("Q4_K_M")

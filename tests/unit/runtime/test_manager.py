@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gglib.core.errors import EngineDiedError, ModelFileNotFoundError, ModelLoadFailedError, UpstreamError
+from gglib.core.errors import (
+    EngineDiedError,
+    ModelFileNotFoundError,
+    ModelLoadFailedError,
+    ShuttingDownError,
+    UpstreamError,
+)
 from gglib.core.models import ModelLaunchSpec, ModelSummary, RunningTarget
 from gglib.runtime import EngineManager, RuntimeConfig
 from gglib.runtime.launcher import EngineExit, EngineRun, Launcher, RunEvent
@@ -219,11 +225,14 @@ async def test_a_model_whose_file_was_overwritten_leaves_memory() -> None:
 
 
 async def test_drains_at_the_same_time_end_with_the_last_request() -> None:
-    """Each of them returns as soon as nothing is in flight, long before the limit."""
+    """Each of them returns as soon as nothing is in flight, long before the limit; nothing is granted meanwhile."""
     async with manager_over(MemoryLauncher(), drain_s=60) as manager:
+        await manager.ensure_model_running("a", None, 8192)
         async with manager.admit("a", None, 8192):
             drains = [asyncio.create_task(manager.drain()) for _ in range(2)]
             await turns()
             assert not any(drain.done() for drain in drains)
+            with pytest.raises(ShuttingDownError):
+                await manager.ensure_model_running("a", None, 8192)
         async with asyncio.timeout(1):
             await asyncio.gather(*drains)

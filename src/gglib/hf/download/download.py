@@ -12,7 +12,6 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gglib.core.disk_room import SPARE_BYTES
 from gglib.core.errors import DownloadCorruptError, GglibError, HubBusyError, HubUnreachableError
 from gglib.core.hub import FetchedFile, RemoteFile
 from gglib.core.ports.hub import TellFetched
@@ -38,6 +37,7 @@ from gglib.hf.transport.responses import (
 )
 from gglib.hf.transport.transport import Reply, Transport
 from gglib.hf.transport.urls import Address
+from gglib.system.files.sizes import SPARE_BYTES
 
 TICK_S = 0.1
 """How often progress is told, and how soon a stop is heard."""

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gglib.core.disk_room import SPARE_BYTES
 from gglib.core.errors import DiskFullError, StorageError
-from gglib.system.files.sizes import size_words
+from gglib.system.files.sizes import SPARE_BYTES, size_words
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _WHY = {

@@ -15,10 +15,10 @@ from typing import Any
 
 from gglib.library.file_state import is_directory, is_here
 from gglib.library.importers.candidates import Candidate, as_sha256, unreadable
+from gglib.library.variants.pull_target import HUB_HOSTS
 from gglib.system.files.small_files import parse_json, read_small
 
 ORIGIN = "ollama"
-HUB_HOSTS = frozenset(("hf.co", "huggingface.co"))
 _ROOTS = ("manifests-v2", "manifests")
 """The newer first, as in ``namedManifestRefs``: a name that is in both is the newer one's."""
 _MODEL = "application/vnd.ollama.image.model"

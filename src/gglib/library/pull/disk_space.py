@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gglib.core.disk_room import SPARE_BYTES
 from gglib.core.errors import DiskFullError
 from gglib.core.hub import RemoteFile
 from gglib.core.ports.store import HomeStorePort
@@ -14,7 +13,7 @@ from gglib.core.versions import FileRole, OwnFile, Version
 from gglib.library.variants.pull_source import files_with_content
 from gglib.library.versions.incoming import Incoming
 from gglib.library.versions.ownership import may_be_own, status_of
-from gglib.system.files.sizes import size_words
+from gglib.system.files.sizes import SPARE_BYTES, size_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

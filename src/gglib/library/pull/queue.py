@@ -31,7 +31,7 @@ TOLD_EVERY_S = 0.2
 
 
 class Progress(Protocol):
-    """What a pull tells while it runs, as ``usecases.pull_model.PullProgress`` has it."""
+    """What a pull tells while it runs, as ``pull.execute.PullProgress`` has it."""
 
     @property
     def file(self) -> str:

@@ -3,7 +3,7 @@
 Which is taken when nothing is named follows what others do, as far as it is safe: llama.cpp takes the first file whose
 name has ``Q4_K_M``, then ``Q8_0``, then the first model at all (``common/download.cpp``, ``find_best_model``); Ollama
 takes ``Q4_K_M``, else "one reasonable" (https://huggingface.co/docs/hub/ollama); LM Studio recommends what fits. Here
-it is what fits and stands first in ``quantizations.USUAL``. Where a name means several models, which the others
+it is what fits and stands first in ``ladder.USUAL``. Where a name means several models, which the others
 resolve by the order of the files, nobody guesses: the error lists them.
 """
 
@@ -17,9 +17,10 @@ from gglib.core.file_names import safe_path, shown
 from gglib.core.gguf_names import FileKind, kind_of, stem_of
 from gglib.core.hub import HubFile
 from gglib.core.memory import Fit
-from gglib.core.quantizations import LAST, USUAL, folded, label_of, without_dynamic
+from gglib.core.quantizations import folded, label_of, without_dynamic
 from gglib.core.shell_quoting import said
 from gglib.core.variants import Offer, Offers
+from gglib.library.variants.ladder import LAST, USUAL
 from gglib.library.variants.pull_target import PullTarget
 from gglib.system.files.sizes import size_words
 

@@ -28,7 +28,6 @@ from gglib.system.threads import to_its_end
 
 CHANGED = "it was changed after gglib wrote it"
 SHARED = "another version has it, too"
-IN_USE = "it is in use"
 _GONE = (FileNotFoundError, NotADirectoryError)
 _WHY = {
     errno.EROFS: "its disk is read-only",
@@ -64,8 +63,6 @@ class Deletion:
     kept: tuple[Kept, ...] = ()
     forgotten: tuple[Path, ...] = ()
     """Files whose record is to go: deleted, gone before, or not gglib's any more."""
-    is_in_use: bool = False
-    """Whether an engine has it: nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +74,6 @@ class _Fate:
     reason: str | None = None
     """Why it stays."""
     is_forgotten: bool = True
-
-
-def delete_version(
-    version: Version, others: Sequence[Version], models_dir: Path, uses: FileUses | None = None
-) -> Deletion:
-    """Delete the files of a version, unless it is in use; then its manifest and what directories are empty.
-
-    ``others`` are all other versions that the catalogue knows: a file that one of them names stays. So does one that a
-    model of ``uses`` has. May read files whole (see ``is_own``). Raises nothing: what cannot be deleted is kept, with
-    the reason.
-    """
-    with try_exclusive(version.hold_path) as is_free:
-        return _delete(version, others, models_dir, uses) if is_free else _in_use(version)
 
 
 async def collect_retired(store: CollectedStore, models_dir: Path) -> list[Deletion]:
@@ -118,18 +102,19 @@ async def _collect(
         if version is None or not version.is_retired or version.hold_path != hold_path:
             return None
         others, models = tuple(known.values()), await store.list_models()
-        deletion = await to_its_end(lambda: _delete(version, others, models_dir, FileUses(models)))
+        deletion = await to_its_end(lambda: delete_version(version, others, models_dir, FileUses(models)))
         if deletion.forgotten:
             await store.forget_files(version_id, deletion.forgotten)
         return deletion
 
 
-def _in_use(version: Version) -> Deletion:
-    kept = tuple(Kept(file.path, IN_USE) for file in version.files)
-    return Deletion(version=version, kept=kept, is_in_use=True)
+def delete_version(version: Version, others: Sequence[Version], models_dir: Path, uses: FileUses) -> Deletion:
+    """Delete the files of a version that the caller holds alone; then its manifest and what directories are empty.
 
-
-def _delete(version: Version, others: Sequence[Version], models_dir: Path, uses: FileUses | None) -> Deletion:
+    ``others`` are all other versions that the catalogue knows: a file that one of them names stays. So does one that a
+    model of ``uses`` has. May read files whole (see ``is_own``). Raises nothing: what cannot be deleted is kept, with
+    the reason.
+    """
     if not models_dir.is_dir():  # its disk is not mounted, say
         return Deletion(
             version=version, kept=tuple(Kept(file.path, "its disk is not there") for file in version.files)
@@ -149,10 +134,10 @@ def _delete(version: Version, others: Sequence[Version], models_dir: Path, uses:
     )
 
 
-def _delete_file(file: OwnFile, named: Collection[Path], uses: FileUses | None) -> _Fate:
+def _delete_file(file: OwnFile, named: Collection[Path], uses: FileUses) -> _Fate:
     if file.path in named:
         return _Fate(reason=SHARED)
-    user = None if uses is None else uses.user_of(file.path)
+    user = uses.user_of(file.path)
     if user is not None:
         return _Fate(reason=f"model '{user}' uses it, too", is_forgotten=False)
     try:

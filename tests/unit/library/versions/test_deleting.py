@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,10 @@ from tests.unit.library.versions.world import (
 )
 
 from gglib.core.versions import NewVersion, Version
+from gglib.library.file_uses import FileUses
 from gglib.library.versions import deleting
 from gglib.library.versions.deleting import (
     CHANGED,
-    IN_USE,
     SHARED,
     Deletion,
     Kept,
@@ -74,6 +74,11 @@ def without_places(version: Version) -> Version:
     return replace(version, files=files)
 
 
+def deleted(version: Version, others: Sequence[Version], models: Path) -> Deletion:
+    """Delete a version whose files no model has."""
+    return delete_version(version, others, models, FileUses([]))
+
+
 def outcome(deletion: Deletion) -> dict[str, str]:
     """Return what became of each file, by name."""
     fates = {path.name: "gone" for path in deletion.gone}
@@ -87,32 +92,28 @@ def test_a_version_goes_with_its_directories(models: Path, *, is_legacy: bool) -
     if is_legacy:
         version = legacy(version)
     (models / "mine.gguf").write_bytes(b"mine")
-    deletion = delete_version(version, [], models)
+    deletion = deleted(version, [], models)
     paths = tuple(file.path for file in version.files)
     assert deletion == Deletion(version=version, gone=paths, freed_bytes=3 * BLOCK, forgotten=paths)
     assert names_in(models) == [".incoming", "mine.gguf"]
 
 
 @pytest.mark.parametrize("is_legacy", [True, False])
-def test_a_version_in_use_is_not_touched(models: Path, *, is_legacy: bool) -> None:
+async def test_a_version_in_use_is_not_touched(models: Path, *, is_legacy: bool) -> None:
     """While an engine holds its lock nothing goes; afterwards it does."""
     version = version_in(models)
     if is_legacy:
         version = legacy(version)
-    before = contents_of(models)
+    before, store = contents_of(models), Store(versions=[version])
     with shared(version.hold_path) as is_held:
         assert is_held
-        deletion = delete_version(version, [], models)
-    assert deletion == Deletion(
-        version=version,
-        kept=tuple(Kept(file.path, IN_USE) for file in version.files),
-        is_in_use=True,
-    )
+        assert await collect_retired(store, models) == []
     assert contents_of(models) == before
-    assert not delete_version(version, [], models).kept
+    [deletion] = await collect_retired(store, models)
+    assert not deletion.kept
 
 
-def test_without_locks_a_version_counts_as_free(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_locks_a_version_counts_as_free(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system that has no locks does not keep what nobody needs for ever."""
     version = version_in(models)
 
@@ -120,7 +121,8 @@ def test_without_locks_a_version_counts_as_free(models: Path, monkeypatch: pytes
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", no_locks)
-    assert delete_version(version, [], models).gone == tuple(file.path for file in version.files)
+    [deletion] = await collect_retired(Store(versions=[version]), models)
+    assert deletion.gone == tuple(file.path for file in version.files)
 
 
 def _replaced(path: Path) -> None:
@@ -155,7 +157,7 @@ def test_what_a_user_put_in_the_place_stays(
     path = version.files[1].path
     change(path)
     before = path.lstat()
-    deletion = delete_version(version, [], models)
+    deletion = deleted(version, [], models)
     assert outcome(deletion)[path.name] == reason
     assert len(deletion.gone) == 2
     assert deletion.forgotten == tuple(file.path for file in version.files)
@@ -173,7 +175,7 @@ def test_what_a_user_put_beside_stays(models: Path) -> None:
     version = version_in(models)
     assert version.directory is not None
     (version.directory / "mine").write_bytes(b"mine")
-    deletion = delete_version(version, [], models)
+    deletion = deleted(version, [], models)
     assert deletion.kept == ()
     assert contents_of(models) == {f"owner/name/{version.directory.name}/mine": b"mine"}
 
@@ -190,7 +192,7 @@ def test_a_manifest_that_is_not_the_versions_stays(models: Path, content: bytes 
         assert other.directory is not None
         content = (other.directory / MANIFEST_NAME).read_bytes()
     path.write_bytes(content)
-    assert delete_version(version, [], models).kept == ()
+    assert deleted(version, [], models).kept == ()
     assert names_in(version.directory) == [MANIFEST_NAME]
 
 
@@ -201,7 +203,7 @@ def test_a_marker_that_a_kill_left_goes_with_the_version(models: Path) -> None:
     assert directory is not None
     note = {"format": 1, "inode": directory.stat().st_ino, "files": []}
     (directory / MARKER_NAME).write_text(json.dumps(note))
-    assert len(delete_version(version, [], models).gone) == 3
+    assert len(deleted(version, [], models).gone) == 3
     assert names_in(models) == [".incoming"]
 
 
@@ -209,7 +211,7 @@ def test_a_file_that_another_version_names_stays(models: Path) -> None:
     """Two records of one path: the file stays for the other one, and this one's is forgotten."""
     version = version_in(models)
     other = replace(version, id=2, files=version.files[1:2])
-    deletion = delete_version(version, [other], models)
+    deletion = deleted(version, [other], models)
     assert outcome(deletion)[version.files[1].path.name] == SHARED
     assert deletion.forgotten == tuple(file.path for file in version.files)
     assert version.files[1].path.exists()
@@ -218,7 +220,7 @@ def test_a_file_that_another_version_names_stays(models: Path) -> None:
 def test_a_version_is_no_other_version(models: Path) -> None:
     """A list of all versions may be passed as it is."""
     version = version_in(models)
-    assert len(delete_version(version, [replace(version, is_retired=False)], models).gone) == 3
+    assert len(deleted(version, [replace(version, is_retired=False)], models).gone) == 3
 
 
 def test_a_file_that_two_versions_have_frees_nothing_before_the_last(models: Path) -> None:
@@ -228,8 +230,8 @@ def test_a_file_that_two_versions_have_frees_nothing_before_the_last(models: Pat
     (models / "extra").mkdir()
     for file in other.files[2:]:
         os.link(file.path, models / "extra" / file.path.name)
-    assert delete_version(one, [other], models).freed_bytes == 3 * BLOCK
-    assert delete_version(other, [], models).freed_bytes == 2 * BLOCK
+    assert deleted(one, [other], models).freed_bytes == 3 * BLOCK
+    assert deleted(other, [], models).freed_bytes == 2 * BLOCK
     assert contents_of(models) == {"extra/mmproj-m.gguf": VISION["mmproj-m.gguf"]}
 
 
@@ -239,7 +241,7 @@ def test_in_a_copied_home_the_content_decides(models: Path) -> None:
     path = version.files[1].path
     path.unlink()
     path.write_bytes(VISION[path.name].swapcase())
-    assert outcome(delete_version(version, [], models)) == {
+    assert outcome(deleted(version, [], models)) == {
         "m-00001-of-00002.gguf": "gone",
         "m-00002-of-00002.gguf": CHANGED,
         "mmproj-m.gguf": "gone",
@@ -250,7 +252,7 @@ def test_what_cannot_be_told_stays(models: Path) -> None:
     """Without a known place and without a hash nothing says that a file is gglib's."""
     version = without_places(version_in(models))
     version = replace(version, files=tuple(replace(file, sha256=None) for file in version.files))
-    assert set(outcome(delete_version(version, [], models)).values()) == {CHANGED}
+    assert set(outcome(deleted(version, [], models)).values()) == {CHANGED}
 
 
 def test_a_file_that_cannot_be_read_to_tell_is_not_forgotten(
@@ -265,11 +267,11 @@ def test_a_file_that_cannot_be_read_to_tell_is_not_forgotten(
         raise OSError(errno.EIO, "Input/output error", str(path))
 
     monkeypatch.setattr(ownership, "open_regular", unreadable)
-    deletion = delete_version(version, [], models)
+    deletion = deleted(version, [], models)
     assert set(outcome(deletion).values()) == {"it cannot be read, to see whether it is gglib's"}
     assert deletion.forgotten == ()
     monkeypatch.undo()
-    assert len(delete_version(version, [], models).gone) == 3
+    assert len(deleted(version, [], models).gone) == 3
 
 
 @pytest.mark.parametrize(
@@ -294,12 +296,12 @@ def test_what_cannot_be_deleted_is_said_and_tried_again(
         real(name, **options)
 
     monkeypatch.setattr(os, "unlink", refuse)
-    deletion = delete_version(version, [], models)
+    deletion = deleted(version, [], models)
     assert deletion.kept == (Kept(path, reason),)
     assert deletion.forgotten == (version.files[0].path, version.files[2].path)
     assert names_in(path.parent) == [MANIFEST_NAME, path.name]
     monkeypatch.undo()
-    again = delete_version(replace(version, files=version.files[1:2]), [], models)
+    again = deleted(replace(version, files=version.files[1:2]), [], models)
     assert again.gone == (path,)
     assert names_in(models) == [".incoming"]
 
@@ -309,22 +311,22 @@ def test_a_version_that_is_gone_is_forgotten(models: Path) -> None:
     version = version_in(models)
     for file in version.files:
         file.path.unlink()
-    deletion = delete_version(version, [], models)
+    deletion = deleted(version, [], models)
     assert (deletion.gone, deletion.kept) == ((), ())
     assert deletion.forgotten == tuple(file.path for file in version.files)
     assert names_in(models) == [".incoming"]
-    assert delete_version(version, [], models).forgotten == deletion.forgotten
+    assert deleted(version, [], models).forgotten == deletion.forgotten
 
 
 def test_models_that_are_not_there_are_not_forgotten(models: Path) -> None:
     """A disk that is not mounted loses nothing of the catalogue."""
     version = version_in(models)
     aside = models.rename(models.with_name("aside"))
-    deletion = delete_version(version, [], models)
+    deletion = deleted(version, [], models)
     assert deletion.forgotten == ()
     assert set(outcome(deletion).values()) == {"its disk is not there"}
     aside.rename(models)
-    assert len(delete_version(version, [], models).gone) == 3
+    assert len(deleted(version, [], models).gone) == 3
 
 
 def test_a_home_reached_by_a_link_is_the_same_home(models: Path, tmp_path: Path) -> None:
@@ -339,7 +341,7 @@ def test_a_home_reached_by_a_link_is_the_same_home(models: Path, tmp_path: Path)
     files = tuple(replace(file, path=at(file.path)) for file in version.files)
     assert version.directory is not None
     moved = replace(version, directory=at(version.directory), files=files)
-    assert len(delete_version(moved, [], there).gone) == 3
+    assert len(deleted(moved, [], there).gone) == 3
     assert names_in(models) == [".incoming"]
 
 
@@ -355,7 +357,7 @@ def test_a_copys_files_are_not_the_originals(models: Path, tmp_path: Path) -> No
     files = tuple(replace(file, path=at(file.path)) for file in version.files)
     assert version.directory is not None
     copied = replace(version, directory=at(version.directory), files=files)
-    assert set(outcome(delete_version(copied, [], copy)).values()) == {CHANGED}
+    assert set(outcome(deleted(copied, [], copy)).values()) == {CHANGED}
     assert len(contents_of(models)) == 4
 
 
@@ -432,10 +434,10 @@ async def test_cancelled_it_keeps_its_lock_until_the_files_are_gone(
     def slow(*arguments: Any) -> Deletion:
         started.set()
         assert gate.wait(20)
-        return deleting._delete(*arguments)
+        return delete_version(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(deleting, "_delete", slow)
+        patch.setattr(deleting, "delete_version", slow)
         collecting = asyncio.ensure_future(collect_retired(Store(versions=[version]), models))
         assert await asyncio.to_thread(started.wait, 20)
     collecting.cancel()
@@ -454,7 +456,7 @@ def test_every_file_of_a_version_may_be_in_a_folder_of_its_own(models: Path) -> 
     job = job_of(models, contents)
     version: NewVersion = publish(job, arrive(job, models, contents), models)
     assert any(path.is_dir() for path in job.directory.iterdir())  # type: ignore[union-attr]
-    assert len(delete_version(known(version), [], models).gone) == 3
+    assert len(deleted(known(version), [], models).gone) == 3
     assert names_in(models) == [".incoming"]
 
 
@@ -476,6 +478,6 @@ def test_a_file_is_looked_at_in_the_directory_it_is_deleted_from(
         real(name, **options)
 
     monkeypatch.setattr(os, "unlink", exchange)
-    delete_version(version, [], models)
+    deleted(version, [], models)
     assert [file.path.read_bytes() for file in version.files] == [b"mine"] * 3
     assert version.files[0].path.name not in names_in(directory.with_name("aside"))

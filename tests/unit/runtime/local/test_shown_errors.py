@@ -11,12 +11,12 @@ from gglib.runtime.local.shown_errors import shown_before_launch
 
 
 def test_a_traceback_of_the_runner_shows_no_installation(tmp_path: Path) -> None:
-    """The files of gglib itself are known directories, wherever it is installed."""
+    """Known is the directory that gglib is installed in, with all that stands beside it."""
     config = LaunchConfig(
         engine=EmbeddedEngine(reason="test"), engines_dir=tmp_path / "engines", log_dir=tmp_path
     )
     spec = ModelLaunchSpec(model_id=1, model_name="a", path=tmp_path / "a.gguf")
-    runner = Path(gglib.__file__).parent / "runtime" / "runner.py"
+    runner = Path(gglib.__file__).parents[1] / "runner.py"
     error = ModelLoadFailedError("a", f'File "{runner}", line 3')
     shown = shown_before_launch(error, spec, config)
     assert isinstance(shown, ModelLoadFailedError)
