@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gglib.http.server import connection, deadlines
-from gglib.proxy import answer
+from gglib.proxy import response
 from gglib.runtime.scheduler import state as resident
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "architecture.md"
@@ -75,7 +75,7 @@ def diagram(moves: list[Move]) -> str:
 def diagrams() -> dict[str, str]:
     """Return all diagrams by name."""
     return {
-        "response": diagram(moves_of(answer.MOVES.items())),
+        "response": diagram(moves_of(response.MOVES.items())),
         "connection": diagram(moves_of(connection.MOVES.items())),
         "deadlines": diagram(moves_of(deadlines.MOVES.items())),
         "resident": diagram(unlabelled_moves_of(resident._MOVES.items())),  # noqa: SLF001 - only drawn

@@ -1,4 +1,4 @@
-"""The framing of one answer. Pure: what is to be said goes in, bytes for the wire come out.
+"""The framing of one response. Pure: what is to be said goes in, bytes for the wire come out.
 
 A length that is known is told; without one HTTP/1.1 gets chunks, and HTTP/1.0, which has none, gets the connection's
 end.
@@ -28,8 +28,8 @@ class Framing(Enum):
 _NOTHING, _LENGTH, _CHUNKS, _CLOSE = Framing.NOTHING, Framing.LENGTH, Framing.CHUNKS, Framing.CLOSE
 
 
-class AnswerWriter:
-    """Frames one answer to one request. ``may_keep_alive`` is whether another may follow, once the head is made."""
+class ResponseWriter:
+    """Frames one response to one request. ``may_keep_alive`` is whether another may follow, once the head is made."""
 
     __slots__ = (
         "_framing",
@@ -84,7 +84,7 @@ class AnswerWriter:
         if framing is _LENGTH:
             self._left_bytes -= len(data)
             if self._left_bytes < 0:
-                raise RuntimeError("The answer is longer than its content-length.")
+                raise RuntimeError("The response is longer than its content-length.")
         if self._is_head_only or framing is _NOTHING or not data:
             return b""
         return b"%x\r\n%b\r\n" % (len(data), data) if framing is _CHUNKS else data
@@ -92,7 +92,7 @@ class AnswerWriter:
     def end(self) -> bytes:
         """Return what ends the body. Raises RuntimeError where the body is shorter than its length."""
         if self._framing is _LENGTH and self._left_bytes and not self._is_head_only:
-            raise RuntimeError("The answer is shorter than its content-length.")
+            raise RuntimeError("The response is shorter than its content-length.")
         return _LAST_CHUNK if self._framing is _CHUNKS and not self._is_head_only else b""
 
     def _choose(self, status: int, length: int | None) -> Framing:

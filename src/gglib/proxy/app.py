@@ -14,13 +14,13 @@ from gglib.http.errors import HttpError
 from gglib.http.headers import preferred_wait_s, to_upstream
 from gglib.http.response_writer import header_lines
 from gglib.http.server.request import ClientLeftError, ClientStalledError
-from gglib.http.server.transport import Wire
+from gglib.http.server.transport import ResponseTransport
 from gglib.proxy.access.policy import Gate
-from gglib.proxy.answer import Answer
 from gglib.proxy.dialects.errors import dialect_of
 from gglib.proxy.errors import EngineError, describe
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
+from gglib.proxy.response import Response
 from gglib.proxy.routes.dispatch import Handler
 from gglib.proxy.routes.table import find_handler
 from gglib.proxy.telemetry.records import Refusal, RequestRecord
@@ -40,37 +40,41 @@ class ProxyApp:
         self._open: set[ProxyRequest] = set()
         self._is_stopping = False
 
-    async def handle(self, request: ProxyRequest, wire: Wire) -> None:
+    async def handle(self, request: ProxyRequest, transport: ResponseTransport) -> None:
         """Answer one request."""
         head = request.head
-        answer = Answer(wire, method=head.method, minor_version=head.minor_version, request_id=request.id)
+        response = Response(
+            transport, method=head.method, minor_version=head.minor_version, request_id=request.id
+        )
         started_s = monotonic()
         error_code = cut = None
         self._open.add(request)
         try:
-            plan = self._admit(request, answer)
+            plan = self._admit(request, response)
             with request.block:
                 if request.has_left:  # before this began
                     raise ClientLeftError  # noqa: TRY301 - it is told as if it had come later
-                await plan.handler(request, answer, self._services)
+                await plan.handler(request, response, self._services)
         except ClientLeftError as error:
-            cut = error.code if answer.is_started and not answer.is_ended else None
+            cut = error.code if response.is_started and not response.is_ended else None
             error_code = error.code if isinstance(error, ClientStalledError) else None
-            answer.status = answer.status or CLIENT_CLOSED_REQUEST
+            response.status = response.status or CLIENT_CLOSED_REQUEST
         except asyncio.CancelledError:
             error_code = ShuttingDownError.code
-            cut = error_code if answer.is_started and not answer.is_ended else None
+            cut = error_code if response.is_started and not response.is_ended else None
             raise
         except Exception as error:  # noqa: BLE001 - the border: whatever it is, the client is told
-            error_code = _code_to_count(error, is_status_open=not answer.is_started)
-            cut = error_code if answer.is_started and not answer.is_ended else None
+            error_code = _code_to_count(error, is_status_open=not response.is_started)
+            cut = error_code if response.is_started and not response.is_ended else None
             _log_error(request, error)
-            await answer.fail(error, dialect_of(request.path))
+            await response.fail(error, dialect_of(request.path))
         finally:
             self._open.discard(request)
-            record = _record(request, answer, started_s=started_s, ended_s=monotonic(), error_code=error_code)
+            record = _record(
+                request, response, started_s=started_s, ended_s=monotonic(), error_code=error_code
+            )
             record.cut = cut
-            self._services.observer.note(record, answer.usage_text)
+            self._services.observer.note(record, response.usage_text)
 
     def stop(self) -> None:
         """End what is open with ``ShuttingDownError``, and refuse what comes."""
@@ -83,31 +87,31 @@ class ProxyApp:
         problem = describe(error)
         self._services.observer.note_refusal(Refusal(problem.status, problem.message, request_id))
 
-    def _admit(self, request: ProxyRequest, answer: Answer) -> "_Plan":
+    def _admit(self, request: ProxyRequest, response: Response) -> "_Plan":
         """Return what to do for a request; raises what it is refused for."""
         if self._is_stopping:
             raise ShuttingDownError
         plan = request.head.derived
         if not isinstance(plan, _Plan):
-            plan = request.head.derived = self._plan(request, answer)
-        answer.extra_lines = plan.answer_lines
+            plan = request.head.derived = self._plan(request, response)
+        response.extra_lines = plan.answer_lines
         request.path, request.target, request.upstream_lines = plan.path, plan.target, plan.upstream_lines
         request.preferred_wait_s = plan.preferred_wait_s
         request.key_name = plan.key_name
         return plan
 
-    def _plan(self, request: ProxyRequest, answer: Answer) -> "_Plan":
+    def _plan(self, request: ProxyRequest, response: Response) -> "_Plan":
         """Work out what follows from the head alone; raises what the client is refused for."""
         head = request.head
-        answer.is_last = True  # whoever is refused here is not listened to any more
-        answer.extra_lines = answer_lines = header_lines(self._gate.answer_headers(head))
+        response.is_last = True  # whoever is refused here is not listened to any more
+        response.extra_lines = answer_lines = header_lines(self._gate.answer_headers(head))
         preflight = self._gate.preflight(head, request.own_host)
         if preflight is not None:
-            answer.is_last = False
+            response.is_last = False
             answer_it = partial(_answer_preflight, header_lines(preflight))
             return _Plan(answer_it, b"", request.path, b"", b"", None, None)
         key_name = self._gate.check_key(head)
-        answer.is_last = False
+        response.is_last = False
         handler, path = find_handler(head.method, head.raw_path, head.fields.get(b"host"))
         return _Plan(
             handler,
@@ -137,9 +141,11 @@ class _Plan:
     key_name: str | None
 
 
-async def _answer_preflight(lines: bytes, request: ProxyRequest, answer: Answer, services: Services) -> None:
+async def _answer_preflight(
+    lines: bytes, request: ProxyRequest, response: Response, services: Services
+) -> None:
     del request, services
-    await answer.start_with(204, lines, length=None, is_event_stream=False, is_last=True)
+    await response.start_with(204, lines, length=None, is_event_stream=False, is_last=True)
 
 
 def _code_to_count(error: Exception, *, is_status_open: bool) -> str | None:
@@ -160,7 +166,7 @@ def _log_error(request: ProxyRequest, error: Exception) -> None:
 
 
 def _record(
-    request: ProxyRequest, answer: Answer, *, started_s: float, ended_s: float, error_code: str | None
+    request: ProxyRequest, response: Response, *, started_s: float, ended_s: float, error_code: str | None
 ) -> RequestRecord:
     head = request.head
     return RequestRecord(
@@ -168,12 +174,12 @@ def _record(
         path=request.path,
         model=request.model,
         key_name=request.key_name,
-        status=answer.status,
+        status=response.status,
         request_id=request.id,
         waited_s=request.waited_s,
-        first_byte_s=None if answer.began_s is None else answer.began_s - started_s,
+        first_byte_s=None if response.began_s is None else response.began_s - started_s,
         duration_s=ended_s - started_s,
-        chunks=answer.chunks,
-        is_streamed=answer.is_event_stream,
+        chunks=response.chunks,
+        is_streamed=response.is_event_stream,
         error_code=error_code,
     )

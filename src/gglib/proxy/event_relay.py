@@ -7,29 +7,29 @@ The error is raised, so that it is sent in the client's dialect like every other
 from typing import Protocol
 
 from gglib.http.response_reader import ResponseHead
-from gglib.proxy.answer import Answer
 from gglib.proxy.dialects.error_events import ErrorEventWatch, is_content
 from gglib.proxy.errors import EngineError
+from gglib.proxy.response import Response
 
 
-class _Offer(Protocol):
+class _TryWrite(Protocol):
     def __call__(self, part: bytes, *, is_last: bool = False) -> bool: ...
 
 
 class EventRelay:
-    """A ``Sink`` in front of an answer. All but ``offer`` raise the ``EngineError`` that they meet."""
+    """A ``Sink`` in front of a response. All but ``try_write`` raise the ``EngineError`` that they meet."""
 
-    __slots__ = ("_answer", "_is_at_rest", "_watch", "offer")
+    __slots__ = ("_is_at_rest", "_response", "_watch", "try_write")
 
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
+    def __init__(self, response: Response) -> None:
+        self._response = response
         self._watch = ErrorEventWatch()
         self._is_at_rest = True
         """Whether the next part begins a line, and nothing is held back."""
-        self.offer: _Offer = answer.offer_events
+        self.try_write: _TryWrite = response.try_write_events
         """Sends a part at once where it cannot hold an error; else takes nothing, so that it comes to ``write``.
 
-        The method of the answer itself: each token of a stream would pay for a call in between.
+        The method of the response itself: each token of a stream would pay for a call in between.
         """
 
     async def begin(self, head: ResponseHead, part: bytes, *, is_last: bool) -> None:
@@ -37,7 +37,7 @@ class EventRelay:
         part, error = self._screened(part, is_last=is_last)
         if error is not None and not part.strip():
             raise error
-        await self._answer.start_with(
+        await self._response.start_with(
             head.status,
             head.relayed_lines,
             length=None,  # an error may have to be sent behind its events
@@ -48,15 +48,15 @@ class EventRelay:
         if error is not None:
             raise error
 
-    async def room(self) -> None:
+    async def drain(self) -> None:
         """Return when the client has read, or is gone."""
-        await self._answer.room()
+        await self._response.drain()
 
     async def write(self, part: bytes, *, is_last: bool = False) -> None:
         """Send a part, up to the error in it."""
         part, error = self._screened(part, is_last=is_last)
         if part or (is_last and error is None):
-            await self._answer.write(part, is_last=is_last and error is None)
+            await self._response.write(part, is_last=is_last and error is None)
         if error is not None:
             raise error
 
@@ -64,7 +64,7 @@ class EventRelay:
         """Send what was held back when a stream breaks off."""
         rest, error = self._watch.finish()
         if rest:
-            await self._answer.write(rest)
+            await self._response.write(rest)
         if error is not None:
             raise error
 
@@ -77,7 +77,7 @@ class EventRelay:
             rest, error = self._watch.finish()
             part += rest
         self._is_at_rest = is_at_rest = self._watch.is_at_rest
-        self.offer = self._answer.offer_events if is_at_rest else _take_nothing
+        self.try_write = self._response.try_write_events if is_at_rest else _take_nothing
         return part, error
 
 

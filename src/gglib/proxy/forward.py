@@ -22,7 +22,6 @@ from gglib.http.client.connection import UpstreamConnection
 from gglib.http.client.pool import UpstreamRequest
 from gglib.http.errors import TransportError
 from gglib.http.headers import is_encoded, is_json_within
-from gglib.proxy.answer import Answer
 from gglib.proxy.dialects import engine_errors
 from gglib.proxy.envelope import Envelope, corrected, read_envelope
 from gglib.proxy.errors import (
@@ -36,6 +35,7 @@ from gglib.proxy.heartbeat import Heartbeat
 from gglib.proxy.lanes import Lane, NotAloneError
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.request import ProxyRequest
+from gglib.proxy.response import Response
 from gglib.proxy.token_usage import TAIL_BYTES
 from gglib.proxy.upstream_errors import upstream_error
 
@@ -50,7 +50,7 @@ first. A request that follows at once finds nobody listening; not a byte of it w
 these times. None: no more."""
 
 
-async def forward(request: ProxyRequest, answer: Answer, services: Services) -> None:
+async def forward(request: ProxyRequest, response: Response, services: Services) -> None:
     """Answer ``request`` with what the model that it names says. Errors are raised, for the caller to tell."""
     options = services.options
     encoding = request.head.fields.get(b"content-encoding")
@@ -74,10 +74,10 @@ async def forward(request: ProxyRequest, answer: Answer, services: Services) -> 
         services.deadly_bodies.check(name, body, monotonic())
     try:
         if envelope.is_stream:
-            async with Heartbeat(answer, options.heartbeat_s) as heartbeat:
-                await _exchange(request, answer, services, name, envelope.num_ctx, body, heartbeat)
+            async with Heartbeat(response, options.heartbeat_s) as heartbeat:
+                await _exchange(request, response, services, name, envelope.num_ctx, body, heartbeat)
         else:
-            await _exchange(request, answer, services, name, envelope.num_ctx, body, None)
+            await _exchange(request, response, services, name, envelope.num_ctx, body, None)
     except EngineError as error:
         raise await _explained(error, request, name, services) from error
     except EngineDiedError as error:
@@ -119,7 +119,7 @@ def _envelope(body: bytes, options: ProxyOptions) -> Envelope:
 
 async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs each request 0.3 us
     request: ProxyRequest,
-    answer: Answer,
+    response: Response,
     services: Services,
     model_name: str,
     num_ctx: int | None,
@@ -133,7 +133,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
     upstream_request = UpstreamRequest(
         request.target, request.upstream_lines, request.id, body, options.first_byte_s, options.chunk_gap_s
     )
-    own_lines = answer.extra_lines
+    own_lines = response.extra_lines
     asked_s = monotonic()
     for pause_s in PAUSES_S:
         try:
@@ -146,17 +146,17 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
                 spec=request.spec,
             ) as target:
                 request.running, request.waited_s = target, monotonic() - asked_s
-                answer.extra_lines = own_lines + _context_line(target.effective_ctx)
+                response.extra_lines = own_lines + _context_line(target.effective_ctx)
                 lane = services.lanes.of(target)
                 while (entry := lane.enter()) is None:
                     await lane.opened()
                 try:
                     async with services.pool.post(target, upstream_request) as upstream:
-                        await _relay(upstream, answer, heartbeat)
+                        await _relay(upstream, response, heartbeat)
                 except TransportError as error:
                     raise upstream_error(error, target.model_name) from error
                 except ContextLengthExceededError as error:
-                    if not (error.is_cache_full and lane.had_company(entry) and _has_said_nothing(answer)):
+                    if not (error.is_cache_full and lane.had_company(entry) and _has_said_nothing(response)):
                         raise
                     refusal = error
                 else:
@@ -166,7 +166,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
                 await _send_alone(
                     target,
                     upstream_request,
-                    answer,
+                    response,
                     services,
                     heartbeat,
                     lane=lane,
@@ -177,7 +177,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
         except UnreachableError:
             if pause_s is None:
                 raise
-            answer.extra_lines = own_lines  # what held for that engine may not hold for the next
+            response.extra_lines = own_lines  # what held for that engine may not hold for the next
             await asyncio.sleep(pause_s)
 
 
@@ -187,16 +187,16 @@ def _context_line(context: int) -> bytes:
     return b"x-gglib-context: %d\r\n" % context
 
 
-def _has_said_nothing(answer: Answer) -> bool:
+def _has_said_nothing(response: Response) -> bool:
     """Whether the client has got nothing yet but comments."""
-    tail = answer.tail
+    tail = response.tail
     return len(tail) < TAIL_BYTES and all(not line or line.startswith(b":") for line in tail.splitlines())
 
 
 async def _send_alone(  # noqa: PLR0913 - what an exchange is made of
     target: RunningTarget,
     upstream_request: UpstreamRequest,
-    answer: Answer,
+    response: Response,
     services: Services,
     heartbeat: Heartbeat | None,
     *,
@@ -210,7 +210,7 @@ async def _send_alone(  # noqa: PLR0913 - what an exchange is made of
         heartbeat.start()
     try:
         async with lane.alone(limit_s), services.pool.post(target, upstream_request) as upstream:
-            await _relay(upstream, answer, heartbeat)
+            await _relay(upstream, response, heartbeat)
     except NotAloneError:
         if heartbeat is not None:
             await heartbeat.stop()
@@ -219,42 +219,42 @@ async def _send_alone(  # noqa: PLR0913 - what an exchange is made of
         raise upstream_error(error, target.model_name) from error
 
 
-async def _relay(upstream: UpstreamConnection, answer: Answer, heartbeat: Heartbeat | None) -> None:
+async def _relay(upstream: UpstreamConnection, response: Response, heartbeat: Heartbeat | None) -> None:
     """Hand on the engine's answer. Raises ``EngineError`` where that is an error, also behind the events before it."""
     if heartbeat is not None:
         await heartbeat.stop()
     head, length = upstream.head, upstream.content_length
-    if answer.is_started and (head.status != 200 or not head.is_event_stream):
+    if response.is_started and (head.status != 200 or not head.is_event_stream):
         raise await _in_place_of_events(upstream)  # a heartbeat has decided the status already
     if head.is_event_stream:
-        await _relay_events(upstream, answer)
+        await _relay_events(upstream, response)
         return
     if head.status >= 400 and is_json_within(head.headers, length, engine_errors.SIZE_LIMIT_BYTES):
-        await _relay_error(upstream, answer)
+        await _relay_error(upstream, response)
         return
     part = upstream.take_part()
     is_last = upstream.is_drained
-    await answer.start_with(
+    await response.start_with(
         head.status, head.relayed_lines, length=length, is_event_stream=False, part=part, is_last=is_last
     )
-    if not answer.is_ended:
-        await upstream.pour_into(answer)
+    if not response.is_ended:
+        await upstream.relay_to(response)
 
 
-async def _relay_events(upstream: UpstreamConnection, answer: Answer) -> None:
-    events = EventRelay(answer)
+async def _relay_events(upstream: UpstreamConnection, response: Response) -> None:
+    events = EventRelay(response)
     try:
-        if not answer.is_started:
+        if not response.is_started:
             part = upstream.take_part()
             await events.begin(upstream.head, part, is_last=upstream.is_drained)
-        if not answer.is_ended:
-            await upstream.pour_into(events)
+        if not response.is_ended:
+            await upstream.relay_to(events)
     except TransportError:
         await events.finish()
         raise
 
 
-async def _relay_error(upstream: UpstreamConnection, answer: Answer) -> None:
+async def _relay_error(upstream: UpstreamConnection, response: Response) -> None:
     """Raise the engine's error, or relay what it sends as it is where that is none."""
     body = b""
     async for part in upstream:
@@ -266,11 +266,11 @@ async def _relay_error(upstream: UpstreamConnection, answer: Answer) -> None:
     if error is not None:
         raise error
     length = len(body) if is_whole else upstream.content_length
-    await answer.start_with(
+    await response.start_with(
         head.status, head.relayed_lines, length=length, is_event_stream=False, part=body, is_last=is_whole
     )
     if not is_whole:
-        await upstream.pour_into(answer)
+        await upstream.relay_to(response)
 
 
 async def _in_place_of_events(upstream: UpstreamConnection) -> EngineError | UpstreamError:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Self
 
 from gglib.http.tasks import Companion
-from gglib.proxy.answer import Answer
+from gglib.proxy.response import Response
 
 
 class Heartbeat:
@@ -13,10 +13,10 @@ class Heartbeat:
     Most streams begin before the first beat: until then it is a timer, and no task.
     """
 
-    __slots__ = ("_answer", "_every_s", "_task", "_timer")
+    __slots__ = ("_every_s", "_response", "_task", "_timer")
 
-    def __init__(self, answer: Answer, every_s: float) -> None:
-        self._answer = answer
+    def __init__(self, response: Response, every_s: float) -> None:
+        self._response = response
         self._every_s = every_s
         self._timer: asyncio.TimerHandle | None = None
         self._task: Companion | None = None
@@ -49,5 +49,5 @@ class Heartbeat:
 
     async def _beat(self) -> None:
         while True:
-            await self._answer.beat()
+            await self._response.beat()
             await asyncio.sleep(self._every_s)

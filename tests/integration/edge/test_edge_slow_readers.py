@@ -26,7 +26,7 @@ from gglib.http.server.connection import ClientConnection
 from gglib.http.server.listener import Listener as EdgeListener
 from gglib.http.server.request import Request
 from gglib.proxy import ProxyOptions
-from gglib.proxy.answer import Answer
+from gglib.proxy.response import Response
 from gglib.testing import FakeCatalog
 
 from .cases import HOST, head, post
@@ -113,8 +113,8 @@ async def test_connection_whose_work_failed_after_the_answer_is_closed(
     """A fault of ours that comes after the answer ends the connection: nobody would answer what follows."""
 
     async def handle(request: Request, connection: ClientConnection) -> None:
-        answer = Answer(connection, method=request.method, minor_version=1, request_id=request.id)
-        await answer.send({})
+        response = Response(connection, method=request.method, minor_version=1, request_id=request.id)
+        await response.send({})
         raise OSError
 
     caplog.set_level(logging.CRITICAL, "asyncio")

@@ -269,25 +269,25 @@ class FullSink:
     """Has room for nothing once it was given something; nobody ever makes any."""
 
     def __init__(self) -> None:
-        self.poured = b""
+        self.relayed = b""
         self.is_ended = False
 
-    def offer(self, part: bytes, *, is_last: bool = False) -> bool:
+    def try_write(self, part: bytes, *, is_last: bool = False) -> bool:
         """Take it when nothing has come yet."""
-        if self.poured:
+        if self.relayed:
             return False
-        self.poured, self.is_ended = part, is_last
+        self.relayed, self.is_ended = part, is_last
         return True
 
-    async def room(self) -> None:
+    async def drain(self) -> None:
         """Wait for ever once something has come."""
-        if self.poured:
+        if self.relayed:
             await asyncio.Event().wait()
 
     async def write(self, part: bytes, *, is_last: bool = False) -> None:
         """Keep it."""
-        await self.room()
-        self.poured = part
+        await self.drain()
+        self.relayed = part
         self.is_ended = is_last
 
 
@@ -304,8 +304,8 @@ async def test_answer_that_was_poured_to_its_end_holds_nothing() -> None:
     async with engine_running(script) as engine:
         async with asyncio.timeout(5), pool.post(engine.target, REQUEST) as response:
             asyncio.get_running_loop().call_soon(is_poured.set)
-            await response.pour_into(sink)
-        assert (sink.poured, sink.is_ended) == (b"body", True)
+            await response.relay_to(sink)
+        assert (sink.relayed, sink.is_ended) == (b"body", True)
         await pool.close()
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.http.response_reader import ResponseReader
-from gglib.http.response_writer import CONTINUE, AnswerWriter, header_lines
+from gglib.http.response_writer import CONTINUE, ResponseWriter, header_lines
 
 
 def write(
@@ -17,9 +17,9 @@ def write(
     length: int | None = None,
     may_keep_alive: bool = True,
     says_keep_alive: bool = False,
-) -> tuple[bytes, AnswerWriter]:
+) -> tuple[bytes, ResponseWriter]:
     """Return an answer as it goes over the wire, and its writer."""
-    writer = AnswerWriter(method=method, minor_version=minor_version)
+    writer = ResponseWriter(method=method, minor_version=minor_version)
     head = writer.head(
         status,
         b"x: y\r\n",

@@ -18,7 +18,7 @@ from gglib.proxy.routes.table import route_of
 from gglib.proxy.telemetry.recorder import Observer
 from gglib.testing import FakeCatalog, FakeRuntime
 
-from .test_proxy_answer import FakeWire
+from .test_proxy_response import FakeTransport
 
 
 async def test_request_that_comes_after_the_end_is_refused() -> None:
@@ -33,14 +33,14 @@ async def test_request_that_comes_after_the_end_is_refused() -> None:
         options=ProxyOptions(),
     )
     app = ProxyApp(services, Gate(HostRules(frozenset(), frozenset()), CorsRules(), AccessKeys({})))
-    wire = FakeWire()
+    transport = FakeTransport()
 
     def a_request() -> ProxyRequest:
         head = parse_head(b"GET /v1/models HTTP/1.1\r\nHost: localhost")
-        return ProxyRequest(head, 0, IncomingBody(limit_bytes=0), wire)
+        return ProxyRequest(head, 0, IncomingBody(limit_bytes=0), transport)
 
-    await app.handle(a_request(), wire)
+    await app.handle(a_request(), transport)
     app.stop()
-    await app.handle(a_request(), wire)
-    assert [sent.split(b" ")[1] for sent in wire.sent] == [b"200", b"503"]
-    assert json.loads(wire.sent[1].partition(b"\r\n\r\n")[2])["error"]["code"] == "shutting_down"
+    await app.handle(a_request(), transport)
+    assert [sent.split(b" ")[1] for sent in transport.sent] == [b"200", b"503"]
+    assert json.loads(transport.sent[1].partition(b"\r\n\r\n")[2])["error"]["code"] == "shutting_down"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gglib.proxy.answer import Answer
+from gglib.proxy.response import Response
 from gglib.proxy.token_usage import TAIL_BYTES, Usage, read_usage
 
 TIMINGS = (
@@ -132,7 +132,7 @@ async def test_report_is_read_wherever_it_stands(  # noqa: PLR0917 - the paramet
     body = begin + more * repeats + end
     if part_bytes < 1000 and begin.startswith(b'{"content"') and repeats > 1:
         return  # whole answers do not come in parts this small; only their beginning and end are looked at then
-    answer = Answer(SilentWire(), method="POST", minor_version=1, request_id="r")
+    answer = Response(SilentTransport(), method="POST", minor_version=1, request_id="r")
     await answer.start(200, [(b"content-type", b"application/json")])
     for at in range(0, len(body), part_bytes):
         await answer.write(body[at : at + part_bytes])
@@ -141,7 +141,7 @@ async def test_report_is_read_wherever_it_stands(  # noqa: PLR0917 - the paramet
 
 async def test_long_stream_of_messages_reports_at_both_ends() -> None:
     """Anthropic's streams have the prompt's tokens in the first event and the answer's in the last but one."""
-    answer = Answer(SilentWire(), method="POST", minor_version=1, request_id="r")
+    answer = Response(SilentTransport(), method="POST", minor_version=1, request_id="r")
     await answer.start(200, [(b"content-type", b"text/event-stream")])
     await answer.write(
         b'event: message_start\ndata: {"type":"message_start","message":{"id":"chatcmpl-V","usage":'
@@ -158,15 +158,15 @@ async def test_long_stream_of_messages_reports_at_both_ends() -> None:
     assert read_usage(answer.usage_text) == Usage(54, 500)
 
 
-class SilentWire:
+class SilentTransport:
     """Takes everything."""
 
     date_line = b""
     can_keep_alive = True
-    is_choked = False
+    is_write_paused = False
     peer_host = own_host = None
 
-    async def room(self) -> None:
+    async def drain(self) -> None:
         """Return at once."""
 
     def write(self, data: bytes) -> None:

@@ -33,16 +33,16 @@ the engine silent whose answer waits to be read. So silence counts when it still
 
 
 class Sink(Protocol):
-    """What an answer's body is poured into."""
+    """What a response's body is relayed to."""
 
-    def offer(self, part: bytes, *, is_last: bool = False) -> bool:
+    def try_write(self, part: bytes, *, is_last: bool = False) -> bool:
         """Take a part, unless there is no room: then it takes nothing, and returns False.
 
         There is room where whoever it is for reads fast enough. A part may be empty only when it is the last.
         """
         ...
 
-    async def room(self) -> None:
+    async def drain(self) -> None:
         """Return when there is room."""
         ...
 
@@ -170,10 +170,10 @@ class UpstreamConnection(asyncio.Protocol):
             await self._changed()
         return self.take_part()
 
-    async def pour_into(self, sink: Sink) -> None:
+    async def relay_to(self, sink: Sink) -> None:
         """Hand on the rest of the body as it comes; raises ``TransportError`` when it breaks off."""
         while True:
-            await sink.room()  # before more is read than waits already
+            await sink.drain()  # before more is read than waits already
             part = self.take_part()
             if self._reader.is_complete:
                 await sink.write(part, is_last=True)
@@ -281,7 +281,7 @@ class UpstreamConnection(asyncio.Protocol):
             and (part or is_last)
             and reader.fault is None
             and not self._queued_bytes
-            and sink.offer(part, is_last=is_last)
+            and sink.try_write(part, is_last=is_last)
         )
         if not is_handed_on:
             self._keep(part)

@@ -1,10 +1,10 @@
 """One connection of a client: bytes become requests, which are answered one after the other.
 
 Theory of operation. ``RequestReader`` says what came. One task answers the requests in turn: it reads a body from
-``IncomingBody`` and writes through this object (``Wire``). While it works, what comes is more of the body, the next
-request (which waits), or the end of the connection (which ends the work). Then the connection goes on with what waits,
-rests, or ends: at once where the client has nothing left to say, else after it has had time to read the answer, for a
-socket that is closed with unread input takes the answer down with it (RFC 9112 section 9.6).
+``IncomingBody`` and writes through this object (``ResponseTransport``). While it works, what comes is more of the body,
+the next request (which waits), or the end of the connection (which ends the work). Then the connection goes on with
+what waits, rests, or ends: at once where the client has nothing left to say, else after it has had time to read the
+answer, for a socket that is closed with unread input takes the answer down with it (RFC 9112 section 9.6).
 
 ``MOVES`` says what may still follow on the connection. ``Deadlines`` knows when a phase has lasted too long; the
 listener looks at all connections from time to time.
@@ -159,7 +159,7 @@ class Edge(Protocol):
 
 
 class ClientConnection(asyncio.Protocol):
-    """A connection, and the wire of the answer that goes over it now."""
+    """A connection, and the transport of the response that goes over it now."""
 
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
@@ -180,13 +180,13 @@ class ClientConnection(asyncio.Protocol):
         self._is_counted = False
         self._turn_bytes = 0
         self._gives_up_at_s = FOR_EVER
-        self._room: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
         self._idle_number = next(_idle_numbers)
         self._task: asyncio.Task[None] | None = None
         self._next: asyncio.Future[None] | None = None
-        self.is_choked = False
+        self.is_write_paused = False
 
-    # -- the wire -------------------------------------------------------------------------------------------
+    # -- the transport --------------------------------------------------------------------------------------
 
     @property
     def date_line(self) -> bytes:
@@ -213,14 +213,14 @@ class ClientConnection(asyncio.Protocol):
         """The address that the connection came to; None when it is no network address."""
         return self._host("sockname")
 
-    async def room(self) -> None:
+    async def drain(self) -> None:
         """Return when the client has read, or is gone."""
-        while self.is_choked:
-            self._room = self._loop.create_future()
+        while self.is_write_paused:
+            self._drained = self._loop.create_future()
             try:
-                await self._room
+                await self._drained
             finally:
-                self._room = None
+                self._drained = None
 
     def write(self, data: bytes) -> None:
         """Send; what a client that is gone is sent is lost."""
@@ -338,13 +338,13 @@ class ClientConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Note that the client is slow to read."""
-        self.is_choked = not self._edge.is_ending
+        self.is_write_paused = not self._edge.is_ending
         if self._transport is not None:
             self._deadlines.block_write(self._loop.time(), unsent_bytes(self._transport))
 
     def resume_writing(self) -> None:
         """Note that the client has read."""
-        self.is_choked = False
+        self.is_write_paused = False
         if self._deadlines.phase is Phase.WRITE_BLOCKED and self._state is not _CLOSING:
             self._deadlines.note_read(self._loop.time())
             if _Pause.BUDGET in self._pauses:
@@ -358,8 +358,8 @@ class ClientConnection(asyncio.Protocol):
                     self._deadlines.begin_head(self._loop.time())
             else:
                 self._deadlines.begin_response()
-        if self._room is not None and not self._room.done():
-            self._room.set_result(None)
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
 
     # -- requests -------------------------------------------------------------------------------------------
 
@@ -510,7 +510,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _await_nothing(self) -> None:
         """Let the answer take its time, unless what was answered before is still to be read: that is the client's."""
-        if self.is_choked and self._transport is not None:
+        if self.is_write_paused and self._transport is not None:
             self._deadlines.block_write(self._loop.time(), unsent_bytes(self._transport))
         else:
             self._deadlines.begin_response()

@@ -1,7 +1,7 @@
 """The response to what is refused before it is a request, where what is served has no form of its own. Pure."""
 
 from gglib.http.errors import HttpError
-from gglib.http.response_writer import AnswerWriter, header_lines
+from gglib.http.response_writer import ResponseWriter, header_lines
 
 
 def plain_refusal(error: HttpError, request_id: str, date_line: bytes, path: str) -> bytes:
@@ -20,7 +20,7 @@ def whole_refusal(
     status: int, headers: list[tuple[bytes, bytes]], body: bytes, request_id: str, date_line: bytes
 ) -> bytes:
     """Return a response after which the connection is closed."""
-    writer = AnswerWriter(method="", minor_version=1)
+    writer = ResponseWriter(method="", minor_version=1)
     head = writer.head(
         status,
         header_lines([*headers, (b"x-request-id", request_id.encode())]),

@@ -9,7 +9,7 @@ from gglib.http.headers import sane_request_id
 from gglib.http.request_head import RequestHead
 from gglib.http.response_writer import CONTINUE
 from gglib.http.server.body import IncomingBody
-from gglib.http.server.transport import Wire
+from gglib.http.server.transport import ResponseTransport
 from gglib.http.tasks import Interruptible
 
 _PROCESS = secrets.token_hex(6)
@@ -40,7 +40,7 @@ class Request:
     __slots__ = (
         "_body",
         "_content_length",
-        "_wire",
+        "_transport",
         "block",
         "has_left",
         "head",
@@ -53,7 +53,7 @@ class Request:
         head: RequestHead,
         content_length: int | None,
         body: IncomingBody | bytes,
-        wire: Wire,
+        transport: ResponseTransport,
         *,
         task: asyncio.Task[None] | None = None,
     ) -> None:
@@ -61,7 +61,7 @@ class Request:
         self.head = head
         self._content_length = content_length
         self._body = body
-        self._wire = wire
+        self._transport = transport
         self.has_left = False
         """Whether the client is gone."""
         self.block = Interruptible(task)
@@ -89,12 +89,12 @@ class Request:
     @property
     def peer_host(self) -> str | None:
         """The address that the connection comes from; None when it is no network address."""
-        return self._wire.peer_host
+        return self._transport.peer_host
 
     @property
     def own_host(self) -> str | None:
         """The address that the connection came to; None when it is no network address."""
-        return self._wire.own_host
+        return self._transport.own_host
 
     def leave(self, why: ClientLeftError | None = None) -> None:
         """Note that the client is gone, and end what answers it."""
@@ -117,5 +117,5 @@ class Request:
             return self._body  # all of it came with its head, and its length was told
         self._body.lower_limit(limit_bytes)
         if self.head.wants_continue and not self._body.has_begun:
-            self._wire.write(CONTINUE)
+            self._transport.write(CONTINUE)
         return await self._body.read()

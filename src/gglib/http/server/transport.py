@@ -1,10 +1,10 @@
-"""What an answer needs of the connection that it goes over."""
+"""What a response needs of the connection that it goes over."""
 
 from typing import Protocol
 
 
-class Wire(Protocol):
-    """The sending side of a connection, for one answer."""
+class ResponseTransport(Protocol):
+    """The sending side of a connection, for one response."""
 
     @property
     def date_line(self) -> bytes:
@@ -17,8 +17,8 @@ class Wire(Protocol):
         ...
 
     @property
-    def is_choked(self) -> bool:
-        """Whether the client is slow to read: wait for ``room`` before more is written."""
+    def is_write_paused(self) -> bool:
+        """Whether the client is slow to read: wait for ``drain`` before more is written."""
         ...
 
     @property
@@ -31,7 +31,7 @@ class Wire(Protocol):
         """The address that the connection came to; None when it is no network address."""
         ...
 
-    async def room(self) -> None:
+    async def drain(self) -> None:
         """Return when the client has read, or is gone."""
         ...
 
@@ -40,5 +40,5 @@ class Wire(Protocol):
         ...
 
     def end(self, *, may_keep_alive: bool) -> None:
-        """Note that the answer is whole, and whether the connection may go on."""
+        """Note that the response is whole, and whether the connection may go on."""
         ...

@@ -4,9 +4,9 @@ Theory of operation. An error event begins where a line begins, in one of two wa
 line ends and quotes are escaped. ``ErrorEventWatch`` looks at the beginning of each line; of what it is given, only an
 error event that is not complete, or the beginning of what could become one, waits for the next part.
 
-Nearly every part does not have to come here: ``Answer.offer_events`` and what it asks know it by its form. To search
-each for the word would cost 2 ns a byte (CPython 3.11, measured: a tenth of what a stream in large parts costs). To
-look at the last event is enough, as nothing of an answer follows an error: llama-server ends the stream there
+Nearly every part does not have to come here: ``Response.try_write_events`` and what it asks know it by its form. To
+search each for the word would cost 2 ns a byte (CPython 3.11, measured: a tenth of what a stream in large parts costs).
+To look at the last event is enough, as nothing of an answer follows an error: llama-server ends the stream there
 (``server-context.cpp``), others send ``[DONE]`` at most.
 """
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 
 from gglib.core.version import __version__
 from gglib.http.response_writer import header_lines
-from gglib.proxy.answer import Answer
 from gglib.proxy.docs.openapi import document
 from gglib.proxy.docs.page import PAGE_HEADERS, page
+from gglib.proxy.response import Response
 from gglib.proxy.routes.dispatch import Call, Operation, operation
 from gglib.proxy.routes.operation import HTML, Access, Description
 
@@ -20,16 +20,18 @@ Descriptions = Callable[[], Iterable[Description]]
 def operations(descriptions: Descriptions) -> tuple[Operation, ...]:
     """Return what serves the document and the page of ``descriptions``."""
 
-    async def show_document(call: Call[None, None], answer: Answer) -> None:
+    async def show_document(call: Call[None, None], response: Response) -> None:
         del call
-        await answer.send(document(descriptions(), version=__version__))
+        await response.send(document(descriptions(), version=__version__))
 
-    async def show_page(call: Call[None, None], answer: Answer) -> None:
+    async def show_page(call: Call[None, None], response: Response) -> None:
         del call
         told = await asyncio.to_thread(page, document(descriptions(), version=__version__))
         body = told.encode()
         lines = header_lines([(b"content-type", HTML.encode()), *PAGE_HEADERS])
-        await answer.start_with(200, lines, length=len(body), is_event_stream=False, part=body, is_last=True)
+        await response.start_with(
+            200, lines, length=len(body), is_event_stream=False, part=body, is_last=True
+        )
 
     return (
         operation(

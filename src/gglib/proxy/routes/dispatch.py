@@ -8,17 +8,17 @@ from typing import Any, Generic, TypeVar
 from gglib.core.ports import ModelLibraryPort
 from gglib.http.headers import is_encoded
 from gglib.proxy.access.authorization import Caller, require_trust
-from gglib.proxy.answer import Answer
 from gglib.proxy.errors import ContentEncodingError, NoLibraryError
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
+from gglib.proxy.response import Response
 from gglib.proxy.routes.operation import Access, Description
 from gglib.proxy.routes.parsing import BODY_LIMIT_BYTES, read_body, read_path, read_query
 
 Query = TypeVar("Query")
 Body = TypeVar("Body")
 
-Handler = Callable[[ProxyRequest, Answer, Services], Awaitable[None]]
+Handler = Callable[[ProxyRequest, Response, Services], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Call(Generic[Query, Body]):
         return self.services.library
 
 
-Act = Callable[[Call[Any, Any], Answer], Awaitable[None]]
+Act = Callable[[Call[Any, Any], Response], Awaitable[None]]
 
 
 def operation(act: Act, description: Description) -> Operation:
@@ -68,7 +68,7 @@ def caller_of(request: ProxyRequest, services: Services) -> Caller:
 
 
 async def _read_and_act(
-    described: Description, act: Act, request: ProxyRequest, answer: Answer, services: Services
+    described: Description, act: Act, request: ProxyRequest, response: Response, services: Services
 ) -> None:
     if described.access is Access.TRUSTED:
         require_trust(caller_of(request, services))
@@ -81,4 +81,4 @@ async def _read_and_act(
         if is_encoded(request.fields.get(b"content-encoding", b"identity")):
             raise ContentEncodingError
         body = read_body(described.body, await request.read_body(limit_bytes=BODY_LIMIT_BYTES))
-    await act(Call(request, services, path, query, body), answer)
+    await act(Call(request, services, path, query, body), response)

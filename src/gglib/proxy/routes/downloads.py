@@ -5,8 +5,8 @@ from contextlib import aclosing
 import msgspec
 
 from gglib.core import errors
-from gglib.proxy.answer import STREAM_HEAD, Answer
 from gglib.proxy.heartbeat import Heartbeat
+from gglib.proxy.response import STREAM_HEAD, Response
 from gglib.proxy.routes import answers
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation import EVENTS, Description
@@ -18,42 +18,42 @@ GROUP = "Downloads"
 _ID = {"id": "As `startDownload` named it."}
 
 
-async def list_downloads(call: Call[None, None], answer: Answer) -> None:
+async def list_downloads(call: Call[None, None], response: Response) -> None:
     """Answer with all that are known."""
     downloads = await call.library.list_downloads()
-    await answer.send(answers.Downloads(downloads=tuple(map(answers.Download.of, downloads))))
+    await response.send(answers.Downloads(downloads=tuple(map(answers.Download.of, downloads))))
 
 
-async def start_download(call: Call[None, NewDownload], answer: Answer) -> None:
+async def start_download(call: Call[None, NewDownload], response: Response) -> None:
     """Begin one."""
     download = await call.library.start_download(call.body.target)
     location = f"{DOWNLOADS}/{download.id}".encode()
-    await answer.send(answers.Download.of(download), status=202, headers=((b"location", location),))
+    await response.send(answers.Download.of(download), status=202, headers=((b"location", location),))
 
 
-async def show_download(call: Call[None, None], answer: Answer) -> None:
+async def show_download(call: Call[None, None], response: Response) -> None:
     """Answer with how one stands."""
-    await answer.send(answers.Download.of(await call.library.show_download(call.path["id"])))
+    await response.send(answers.Download.of(await call.library.show_download(call.path["id"])))
 
 
-async def cancel_download(call: Call[None, None], answer: Answer) -> None:
+async def cancel_download(call: Call[None, None], response: Response) -> None:
     """End one."""
-    await answer.send(answers.Download.of(await call.library.cancel_download(call.path["id"])))
+    await response.send(answers.Download.of(await call.library.cancel_download(call.path["id"])))
 
 
-async def follow_download(call: Call[None, None], answer: Answer) -> None:
+async def follow_download(call: Call[None, None], response: Response) -> None:
     """Tell how one stands, then each change, up to the end. Who leaves ends this at its next step, or at once."""
     followed = call.library.follow_download(call.path["id"])
-    async with aclosing(followed), Heartbeat(answer, call.services.options.heartbeat_s) as heartbeat:
+    async with aclosing(followed), Heartbeat(response, call.services.options.heartbeat_s) as heartbeat:
         async for download in followed:
             event = b"data: " + msgspec.json.encode(answers.Download.of(download)) + b"\n\n"
-            if not answer.is_started:
-                await answer.start(200, STREAM_HEAD)
+            if not response.is_started:
+                await response.start(200, STREAM_HEAD)
             if download.state.is_final or call.request.method == "HEAD":
                 await heartbeat.stop()
-                await answer.write(event, is_last=True)
+                await response.write(event, is_last=True)
                 return
-            await answer.write(event)
+            await response.write(event)
 
 
 OPERATIONS = (

@@ -9,8 +9,8 @@ from gglib.core.runtime_events import EventsLost, RuntimeEvent
 from gglib.core.runtime_status import RuntimeStatus
 from gglib.core.version import __version__
 from gglib.http.sse import HEARTBEAT
-from gglib.proxy.answer import STREAM_HEAD, Answer
 from gglib.proxy.errors import NoEventsError
+from gglib.proxy.response import STREAM_HEAD, Response
 from gglib.proxy.routes import answers
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation import EVENTS, Description
@@ -21,37 +21,37 @@ LOOK_EVERY_S = 1.0
 SNAPSHOT = "snapshot"
 
 
-async def follow_runtime(call: Call[None, None], answer: Answer) -> None:
+async def follow_runtime(call: Call[None, None], response: Response) -> None:
     """Send a snapshot, then each change; a snapshot again where only numbers have changed, or events were lost."""
     runtime, heartbeat_s = call.services.runtime, call.services.options.heartbeat_s
     subscription = runtime.subscribe()
     if subscription is None:
         raise NoEventsError
-    await answer.start(200, STREAM_HEAD)
+    await response.start(200, STREAM_HEAD)
     if call.request.method == "HEAD":
-        await answer.write(b"", is_last=True)
+        await response.write(b"", is_last=True)
         return
     with subscription as events:
-        shown = await _send_snapshot(answer, await runtime.status())
+        shown = await _send_snapshot(response, await runtime.status())
         quiet_s = 0.0
         while True:
             event = await events.next(LOOK_EVERY_S)
             if event is not None and not isinstance(event, EventsLost):
-                await answer.write(_event(answers.EVENT_NAMES[type(event)], event))
+                await response.write(_event(answers.EVENT_NAMES[type(event)], event))
                 shown, quiet_s = _numbers(await runtime.status()), 0.0
                 continue
             status = await runtime.status()
             if event is not None or _numbers(status) != shown:
-                shown, quiet_s = await _send_snapshot(answer, status), 0.0
+                shown, quiet_s = await _send_snapshot(response, status), 0.0
                 continue
             quiet_s += LOOK_EVERY_S
             if 0 < heartbeat_s <= quiet_s:
-                await answer.write(HEARTBEAT)
+                await response.write(HEARTBEAT)
                 quiet_s = 0.0
 
 
-async def _send_snapshot(answer: Answer, status: RuntimeStatus) -> Sequence[object]:
-    await answer.write(_event(SNAPSHOT, answers.Status.of(status, __version__)))
+async def _send_snapshot(response: Response, status: RuntimeStatus) -> Sequence[object]:
+    await response.write(_event(SNAPSHOT, answers.Status.of(status, __version__)))
     return _numbers(status)
 
 

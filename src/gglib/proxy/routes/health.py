@@ -1,12 +1,12 @@
 """Whether the proxy itself answers; it touches no port."""
 
-from gglib.proxy.answer import Answer
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
+from gglib.proxy.response import Response
 from gglib.proxy.routes.answers import Health
 
 
-async def show_health(request: ProxyRequest, answer: Answer, services: Services) -> None:
+async def show_health(request: ProxyRequest, response: Response, services: Services) -> None:
     """``GET /health``: 200, always."""
     del request, services
-    await answer.send(Health())
+    await response.send(Health())

@@ -4,14 +4,14 @@ import asyncio
 import importlib
 
 from gglib.http.response_writer import header_lines
-from gglib.proxy.answer import Answer
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
+from gglib.proxy.response import Response
 
 _EXPOSITION = "gglib.proxy.telemetry.prometheus"
 
 
-async def show_metrics(request: ProxyRequest, answer: Answer, services: Services) -> None:
+async def show_metrics(request: ProxyRequest, response: Response, services: Services) -> None:
     """``GET /metrics``: all numbers of this moment as text (format 0.0.4)."""
     del request
     # The library behind it is slow to import, and writes slowly: not at the start, and not while streams wait.
@@ -23,4 +23,4 @@ async def show_metrics(request: ProxyRequest, answer: Answer, services: Services
     numbers = Numbers(observer.count(), status, observer.count_connections())
     body = await asyncio.to_thread(expose, numbers.collect())
     lines = header_lines([(b"content-type", CONTENT_TYPE)])
-    await answer.start_with(200, lines, length=len(body), is_event_stream=False, part=body, is_last=True)
+    await response.start_with(200, lines, length=len(body), is_event_stream=False, part=body, is_last=True)

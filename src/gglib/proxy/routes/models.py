@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 from gglib.core import errors
 from gglib.core.names import require_model
-from gglib.proxy.answer import Answer
 from gglib.proxy.errors import BadRequestError
+from gglib.proxy.response import Response
 from gglib.proxy.routes import answers
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation import Access, Description
@@ -26,24 +26,24 @@ _HUB_ERRORS = (
 )
 
 
-async def list_models(call: Call[None, None], answer: Answer) -> None:
+async def list_models(call: Call[None, None], response: Response) -> None:
     """Answer with the catalogue, loaded or not."""
     services = call.services
     models, states = await services.catalog.list_models(), await _states(call)
     is_trusted = call.is_trusted
     shown = [answers.Model.of(one, states.get(one.id), shows_paths=is_trusted) for one in models]
-    await answer.send(answers.Models(models=tuple(shown)))
+    await response.send(answers.Models(models=tuple(shown)))
 
 
-async def show_model(call: Call[None, None], answer: Answer) -> None:
+async def show_model(call: Call[None, None], response: Response) -> None:
     """Answer with one model of the catalogue."""
     await call.services.catalog.list_models()  # a listing notices files that were replaced
     model = await require_model(call.services.catalog, call.path["name"])
     states = await _states(call)
-    await answer.send(answers.Model.of(model, states.get(model.id), shows_paths=call.is_trusted))
+    await response.send(answers.Model.of(model, states.get(model.id), shows_paths=call.is_trusted))
 
 
-async def add_model(call: Call[None, NewModel], answer: Answer) -> None:
+async def add_model(call: Call[None, NewModel], response: Response) -> None:
     """Put a file into the catalogue."""
     try:
         model = await call.library.add_file(
@@ -54,31 +54,31 @@ async def add_model(call: Call[None, NewModel], answer: Answer) -> None:
     states = await _states(call)
     location = f"{MODELS}/{quote(model.name, safe='')}".encode()
     shown = answers.Model.of(model, states.get(model.id))
-    await answer.send(shown, status=201, headers=((b"location", location),))
+    await response.send(shown, status=201, headers=((b"location", location),))
 
 
-async def remove_model(call: Call[RemoveQuery, None], answer: Answer) -> None:
+async def remove_model(call: Call[RemoveQuery, None], response: Response) -> None:
     """Forget a model."""
     states = await _states(call)
     removed = await call.library.remove_model(call.path["name"], with_files=call.query.files)
-    await answer.send(answers.RemovedModel.of(removed, states.get(removed.model.id)))
+    await response.send(answers.RemovedModel.of(removed, states.get(removed.model.id)))
 
 
-async def search(call: Call[SearchQuery, None], answer: Answer) -> None:
+async def search(call: Call[SearchQuery, None], response: Response) -> None:
     """Answer with what the hub has."""
     query = call.query
     result = await call.library.search(
         query.q, sort=query.sort, limit=query.limit, max_size_bytes=query.max_size
     )
-    await answer.send(answers.SearchResult.of(result, query.q))
+    await response.send(answers.SearchResult.of(result, query.q))
 
 
-async def show_repository(call: Call[RevisionQuery, None], answer: Answer) -> None:
+async def show_repository(call: Call[RevisionQuery, None], response: Response) -> None:
     """Answer with one repository of the hub."""
     found = await call.library.show_repository(
         f"{call.path['owner']}/{call.path['repository']}", call.query.revision
     )
-    await answer.send(answers.ShownRepository.of(found))
+    await response.send(answers.ShownRepository.of(found))
 
 
 async def _states(call: Call[Any, Any]) -> dict[int, str]:

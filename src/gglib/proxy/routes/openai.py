@@ -4,22 +4,22 @@ from urllib.parse import unquote_to_bytes
 
 from gglib.core.errors import ModelNotFoundError
 from gglib.core.names import require_model
-from gglib.proxy.answer import Answer
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
+from gglib.proxy.response import Response
 from gglib.proxy.routes.parsing import refuse_control_characters
 
 MODELS_PATH = "/v1/models"
 
 
-async def list_models(request: ProxyRequest, answer: Answer, services: Services) -> None:
+async def list_models(request: ProxyRequest, response: Response, services: Services) -> None:
     """``GET /v1/models``: every model of the catalogue, loaded or not."""
     del request
     models = await services.catalog.list_models()
-    await answer.send_body(services.model_objects.as_list(models, await services.runtime.status()))
+    await response.send_body(services.model_objects.as_list(models, await services.runtime.status()))
 
 
-async def show_model(request: ProxyRequest, answer: Answer, services: Services) -> None:
+async def show_model(request: ProxyRequest, response: Response, services: Services) -> None:
     """``GET /v1/models/{id}``: one model, by any of its names; a name may hold slashes and percent signs."""
     name = _decoded(request.path.removeprefix(MODELS_PATH + "/"))
     await (
@@ -27,7 +27,7 @@ async def show_model(request: ProxyRequest, answer: Answer, services: Services) 
     )  # a listing notices files that were replaced; what it shows of one is the same
     model = await require_model(services.catalog, name)
     request.model = model.name
-    await answer.send_body(services.model_objects.as_object(model, await services.runtime.status()))
+    await response.send_body(services.model_objects.as_object(model, await services.runtime.status()))
 
 
 def _decoded(quoted: str) -> str:

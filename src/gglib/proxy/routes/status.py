@@ -1,7 +1,7 @@
 """What runs, and to stop it: for who is trusted."""
 
 from gglib.core.version import __version__
-from gglib.proxy.answer import Answer
+from gglib.proxy.response import Response
 from gglib.proxy.routes import answers
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation import Description
@@ -9,18 +9,18 @@ from gglib.proxy.routes.operation import Description
 GROUP = "What runs"
 
 
-async def show_status(call: Call[None, None], answer: Answer) -> None:
+async def show_status(call: Call[None, None], response: Response) -> None:
     """Answer with what is resident, who waits, what failed, the last swap, and counts of what was."""
     status = await call.services.runtime.status()
-    await answer.send(answers.Status.of(status, __version__))
+    await response.send(answers.Status.of(status, __version__))
 
 
-async def stop_models(call: Call[None, None], answer: Answer) -> None:
+async def stop_models(call: Call[None, None], response: Response) -> None:
     """Stop what runs, and say what it was."""
     runtime = call.services.runtime
     status = await runtime.status()
     await runtime.stop_current()
-    await answer.send(answers.Stopped(stopped=tuple(one.model_name for one in status.residents)))
+    await response.send(answers.Stopped(stopped=tuple(one.model_name for one in status.residents)))
 
 
 OPERATIONS = (

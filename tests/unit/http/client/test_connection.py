@@ -40,7 +40,7 @@ class ListSink:
         self.is_free = asyncio.Event()
         self.is_free.set()
 
-    def offer(self, part: bytes, *, is_last: bool = False) -> bool:
+    def try_write(self, part: bytes, *, is_last: bool = False) -> bool:
         """Keep it where there is room."""
         if not self.is_free.is_set():
             return False
@@ -51,7 +51,7 @@ class ListSink:
         self.is_ended = is_last
         return True
 
-    async def room(self) -> None:
+    async def drain(self) -> None:
         """Wait until it is free."""
         await self.is_free.wait()
 
@@ -76,15 +76,15 @@ def framed(part: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def pouring(
+async def relaying(
     *, head: bytes = HEAD, silence: Silence | None = None
 ) -> AsyncIterator[tuple[UpstreamConnection, ListSink, asyncio.Task[None]]]:
-    """Give a connection whose answer has begun and is poured into a sink by a task that sleeps."""
+    """Give a connection whose answer has begun and is relayed to a sink by a task that sleeps."""
     connection, sink = UpstreamConnection(set(), own_lines=b""), ListSink()
     connection.connection_made(Transport())
     connection.send_small(b"", silence or Silence(first_byte_s=0, chunk_gap_s=0))
     connection.data_received(head)
-    task = asyncio.create_task(connection.pour_into(sink))
+    task = asyncio.create_task(connection.relay_to(sink))
     await turns_of_the_loop()
     try:
         async with asyncio.timeout(5):
@@ -97,7 +97,7 @@ async def pouring(
 
 async def test_parts_are_handed_on_as_they_come() -> None:
     """What comes in one read reaches the sink before the read is over, whether or not the sizes were seen before."""
-    async with pouring() as (connection, sink, task):
+    async with relaying() as (connection, sink, task):
         for number, event in enumerate(EVENTS, start=1):
             connection.data_received(framed(event))
             assert sink.offered == EVENTS[:number]
@@ -113,7 +113,7 @@ async def test_parts_are_handed_on_as_they_come() -> None:
 
 async def test_what_had_no_room_is_not_overtaken() -> None:
     """What comes while something waits for the sink waits behind it, also where there is room again."""
-    async with pouring() as (connection, sink, task):
+    async with relaying() as (connection, sink, task):
         sink.is_free.clear()
         connection.data_received(framed(EVENTS[0]))
         await turns_of_the_loop()
@@ -133,7 +133,7 @@ async def test_what_had_no_room_is_not_overtaken() -> None:
 async def test_whatever_is_handed_on_breaks_the_silence(has_room: bool) -> None:  # noqa: FBT001 - a case
     """An event counts as the engine's word and a comment does not, whether it is handed on at once or waits."""
     silence = Silence(first_byte_s=60, chunk_gap_s=60)
-    async with pouring(silence=silence) as (connection, sink, _):
+    async with relaying(silence=silence) as (connection, sink, _):
         if not has_room:
             sink.is_free.clear()
         connection.data_received(framed(b":\n\n"))
@@ -145,7 +145,7 @@ async def test_whatever_is_handed_on_breaks_the_silence(has_room: bool) -> None:
 
 async def test_the_last_part_is_told_to_be_the_last() -> None:
     """An answer's end is told with its last part, and once."""
-    async with pouring() as (connection, sink, task):
+    async with relaying() as (connection, sink, task):
         connection.data_received(framed(EVENTS[0]) + END)
         await task
         assert (sink.offered, sink.written, sink.is_ended) == ([EVENTS[0]], [], True)
@@ -154,7 +154,7 @@ async def test_the_last_part_is_told_to_be_the_last() -> None:
 
 async def test_a_whole_answer_is_not_cut_off_by_who_ends_the_task_at_that_moment() -> None:
     """A shutdown in the same turn of the loop as the answer's end comes too late: the client has it all."""
-    async with pouring() as (connection, sink, task):
+    async with relaying() as (connection, sink, task):
         connection.data_received(framed(EVENTS[0]) + END)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -175,7 +175,7 @@ async def test_an_engine_that_left_before_it_was_asked_is_not_waited_for() -> No
 async def test_an_engine_is_silent_though_its_last_part_filled_the_client() -> None:
     """Nothing of its waits then, so its silence counts, until it speaks again or its next part has to wait."""
     silence = Silence(first_byte_s=60, chunk_gap_s=60)
-    async with pouring(silence=silence) as (connection, sink, _):
+    async with relaying(silence=silence) as (connection, sink, _):
         connection.data_received(framed(EVENTS[0]))
         sink.is_free.clear()
         await turns_of_the_loop()
@@ -187,7 +187,7 @@ async def test_an_engine_is_silent_though_its_last_part_filled_the_client() -> N
 
 async def test_what_came_before_a_fault_is_handed_on_and_is_not_the_whole() -> None:
     """Parts before a fault are the client's; then the fault is raised, and no end is told."""
-    async with pouring() as (connection, sink, task):
+    async with relaying() as (connection, sink, task):
         connection.data_received(framed(EVENTS[0]) + b"no size\r\n")
         with pytest.raises(TransportError, match="not HTTP"):
             await task
@@ -195,8 +195,8 @@ async def test_what_came_before_a_fault_is_handed_on_and_is_not_the_whole() -> N
 
 
 async def test_parts_of_a_body_that_has_no_chunks_are_handed_on_too() -> None:
-    """A body of a length is poured as it comes, to the last byte of it."""
-    async with pouring(head=b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n") as (connection, sink, task):
+    """A body of a length is relayed as it comes, to the last byte of it."""
+    async with relaying(head=b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n") as (connection, sink, task):
         connection.data_received(b"5\r\n")
         connection.data_received(b"a")
         assert sink.offered == [b"5\r\n", b"a"]
@@ -215,12 +215,12 @@ def test_however_a_stream_is_cut_and_whenever_there_is_no_room(
     cuts: set[int], stops: set[int], pauses: set[int]
 ) -> None:
     """The same bytes arrive in the same order, with one end."""
-    wire = b"".join(map(framed, EVENTS)) + END
-    places = [0, *sorted(cut for cut in cuts if cut < len(wire)), len(wire)]
-    pieces = [wire[begin:end] for begin, end in pairwise(places)]
+    transport = b"".join(map(framed, EVENTS)) + END
+    places = [0, *sorted(cut for cut in cuts if cut < len(transport)), len(transport)]
+    pieces = [transport[begin:end] for begin, end in pairwise(places)]
 
     async def run(pieces: Iterable[bytes]) -> ListSink:
-        async with pouring() as (connection, sink, task):
+        async with relaying() as (connection, sink, task):
             for number, piece in enumerate(pieces):
                 if number in stops:
                     sink.is_free.clear()
@@ -255,7 +255,7 @@ async def test_an_engine_that_sends_very_small_chunks_waits_for_others_after_eac
     connection.connection_made(transport)
     connection.send_small(b"", Silence(first_byte_s=0, chunk_gap_s=0))
     sink = ListSink()
-    pouring = asyncio.create_task(connection.pour_into(sink))
+    relaying = asyncio.create_task(connection.relay_to(sink))
     connection.data_received(HEAD)
     await asyncio.sleep(0)
     connection.data_received(b"1\r\nx\r\n" * 3)
@@ -266,5 +266,5 @@ async def test_an_engine_that_sends_very_small_chunks_waits_for_others_after_eac
     await asyncio.sleep(0)
     assert transport.states == ["pause", "resume"]
     connection.data_received(END)
-    await pouring
+    await relaying
     assert sink.all == b"x" * 5003

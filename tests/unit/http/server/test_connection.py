@@ -14,7 +14,7 @@ from gglib.http.server.connection import AHEAD_LIMIT_BYTES, TURN_BYTES, ClientCo
 from gglib.http.server.deadlines import DeadlineLimits
 from gglib.http.server.listener import Listener
 from gglib.http.server.request import Request
-from gglib.proxy.answer import Answer
+from gglib.proxy.response import Response
 
 LIMITS = DeadlineLimits(head_s=10, body_s=30, body_min_rate=1000, write_s=60, idle_s=75)
 HEAD = b"POST / HTTP/1.1\r\nhost: a\r\n"
@@ -121,15 +121,15 @@ class Edge:
         return connection, transport
 
     async def _handle(self, request: Request, connection: ClientConnection) -> None:
-        answer = Answer(connection, method=request.method, minor_version=1, request_id=request.id)
+        response = Response(connection, method=request.method, minor_version=1, request_id=request.id)
         try:
             with request.block:
                 self.bodies.append(await request.read_body(limit_bytes=10**8))
                 self.turns.append("request")
                 await self.may_answer.wait()
-                await answer.send({})
+                await response.send({})
         except Exception as error:  # noqa: BLE001 - as the app does
-            await answer.fail(error)
+            await response.fail(error)
 
 
 async def turn() -> None:

@@ -14,7 +14,7 @@ from gglib.http.server.connection import MOVES, ClientConnection, ConnectionEven
 from gglib.http.server.deadlines import MOVES as PHASE_MOVES
 from gglib.http.server.deadlines import Deadlines, Phase, PhaseEvent
 from gglib.http.server.request import Request
-from gglib.proxy.answer import Answer
+from gglib.proxy.response import Response
 
 WALKS, LEAST_WALKS, STEPS = 3000, 300, 25
 BEGINNINGS = [
@@ -100,20 +100,20 @@ class Walk:
         self._now_s = asyncio.get_running_loop().time()
 
     async def _handle(self, request: Request, connection: ClientConnection) -> None:
-        answer = Answer(connection, method=request.method, minor_version=1, request_id=request.id)
+        response = Response(connection, method=request.method, minor_version=1, request_id=request.id)
         try:
             with request.block:
                 if self._random.random() < 0.7:
                     await request.read_body(limit_bytes=10**8)
                 if self._random.random() < 0.5:
-                    await answer.start(200, [])
+                    await response.start(200, [])
                 await self._edge.may_answer.wait()
-                if answer.is_started:
-                    await answer.write(b"x", is_last=self._random.random() < 0.9)
+                if response.is_started:
+                    await response.write(b"x", is_last=self._random.random() < 0.9)
                 else:
-                    await answer.send({})
+                    await response.send({})
         except Exception as error:  # noqa: BLE001 - as the app does
-            await answer.fail(error)
+            await response.fail(error)
 
     def _piece(self) -> bytes:
         """Return what the client sends next: mostly what makes sense now."""
@@ -131,7 +131,7 @@ class Walk:
             if transport.is_reading_now:
                 connection.data_received(self._piece())
         elif what < 0.6:
-            if connection.is_choked:
+            if connection.is_write_paused:
                 transport.unsent = 0
                 connection.resume_writing()
             else:

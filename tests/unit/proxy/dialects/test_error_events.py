@@ -9,15 +9,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gglib.proxy.answer import Answer
 from gglib.proxy.dialects.engine_errors import SIZE_LIMIT_BYTES
 from gglib.proxy.dialects.error_events import ErrorEventWatch, is_content
 from gglib.proxy.errors import ContextLengthExceededError, EngineError
 from gglib.proxy.event_relay import EventRelay
+from gglib.proxy.response import Response
 from gglib.proxy.token_usage import TAIL_BYTES
 
 if TYPE_CHECKING:
-    from gglib.http.server.transport import Wire
+    from gglib.http.server.transport import ResponseTransport
 
 DATA_ERROR = (
     b'data: {"error":{"code":500,"message":"Context size has been exceeded.","type":"server_error"}}\n\n'
@@ -58,11 +58,11 @@ HARMLESS = (
 
 
 class Recorder:
-    """A wire that keeps what is written."""
+    """A transport that keeps what is written."""
 
     date_line = b""
     can_keep_alive = True
-    is_choked = False
+    is_write_paused = False
     peer_host = own_host = None
 
     def __init__(self) -> None:
@@ -75,19 +75,19 @@ class Recorder:
 
 def is_handed_on(part: bytes) -> bool:
     """Whether a part that begins a line is handed on at once: then as one chunk, and noted, in every place."""
-    wire = Recorder()
-    answer = Answer(cast("Wire", wire), method="POST", minor_version=1, request_id="r")
+    transport = Recorder()
+    answer = Response(cast("ResponseTransport", transport), method="POST", minor_version=1, request_id="r")
     asyncio.run(answer.start(200, [(b"content-type", b"text/event-stream")]))
-    wire.written = b""
+    transport.written = b""
     relay = EventRelay(answer)
     frame = b"%x\r\n%b\r\n" % (len(part), part) if part else b""
-    is_taken = [relay.offer(part) for _ in range(3)]
-    assert wire.written == frame * 3 * is_taken[0]
+    is_taken = [relay.try_write(part) for _ in range(3)]
+    assert transport.written == frame * 3 * is_taken[0]
     assert answer.tail == (part * 3 * is_taken[0])[-TAIL_BYTES:]
     assert answer.chunks == 3 * is_taken[0]
     assert len(set(is_taken)) == 1
-    wire.is_choked = True
-    assert not relay.offer(part)
+    transport.is_write_paused = True
+    assert not relay.try_write(part)
     return is_taken[0]
 
 

@@ -1,6 +1,6 @@
-"""One answer to a client: a state machine in front of the connection that it goes over.
+"""One response to a client: a state machine in front of the connection that it goes over.
 
-It knows how an answer begins, goes on and ends, also when something fails in the middle; not what is in it.
+It knows how a response begins, goes on and ends, also when something fails in the middle; not what is in it.
 ``MOVES`` has all legal moves.
 """
 
@@ -14,8 +14,8 @@ import msgspec
 from gglib.http import headers as header_rules
 from gglib.http import sse
 from gglib.http.headers import Headers
-from gglib.http.response_writer import AnswerWriter, header_lines
-from gglib.http.server.transport import Wire
+from gglib.http.response_writer import ResponseWriter, header_lines
+from gglib.http.server.transport import ResponseTransport
 from gglib.proxy.dialects.error_events import (
     LINE_FEED,
     MARK_AT,
@@ -38,8 +38,8 @@ from gglib.proxy.token_usage import (
 STREAM_HEAD: Headers = [(b"content-type", header_rules.EVENT_STREAM), *header_rules.STREAM_HEADERS]
 
 
-class AnswerState(Enum):
-    """How far an answer is."""
+class ResponseState(Enum):
+    """How far a response is."""
 
     NOT_STARTED = "not started"
     """Nothing is sent: any status is still possible."""
@@ -51,11 +51,11 @@ class AnswerState(Enum):
     """It failed where its body has no place for an error: without its end, the server closes the connection."""
 
 
-class AnswerEvent(Enum):
+class ResponseEvent(Enum):
     """What is sent."""
 
     HEAD = "head"
-    WHOLE = "whole answer"
+    WHOLE = "whole response"
     """Head and body in one."""
     PART = "part"
     """A part of the body, or a heartbeat."""
@@ -64,22 +64,22 @@ class AnswerEvent(Enum):
     """Nothing more, and no end."""
 
 
-_NOT_STARTED, _STARTED, _ENDED = AnswerState.NOT_STARTED, AnswerState.STARTED, AnswerState.ENDED
+_NOT_STARTED, _STARTED, _ENDED = ResponseState.NOT_STARTED, ResponseState.STARTED, ResponseState.ENDED
 
-MOVES: Mapping[tuple[AnswerState, AnswerEvent], AnswerState] = MappingProxyType(
+MOVES: Mapping[tuple[ResponseState, ResponseEvent], ResponseState] = MappingProxyType(
     {
-        (_NOT_STARTED, AnswerEvent.HEAD): _STARTED,
-        (_NOT_STARTED, AnswerEvent.WHOLE): _ENDED,
-        (_STARTED, AnswerEvent.PART): _STARTED,
-        (_STARTED, AnswerEvent.LAST_PART): _ENDED,
-        (_STARTED, AnswerEvent.CUT): AnswerState.CUT,
+        (_NOT_STARTED, ResponseEvent.HEAD): _STARTED,
+        (_NOT_STARTED, ResponseEvent.WHOLE): _ENDED,
+        (_STARTED, ResponseEvent.PART): _STARTED,
+        (_STARTED, ResponseEvent.LAST_PART): _ENDED,
+        (_STARTED, ResponseEvent.CUT): ResponseState.CUT,
     }
 )
 """The state after each event; what is not here is illegal."""
 
 
-class Answer:
-    """Sends one answer. A move that is not in ``MOVES`` raises RuntimeError and sends nothing.
+class Response:
+    """Sends one response. A move that is not in ``MOVES`` raises RuntimeError and sends nothing.
 
     What is sent for each request or token compares the state in place, and asks the table where it is another one.
 
@@ -93,7 +93,7 @@ class Answer:
         "_parts",
         "_parts_bytes",
         "_request_id",
-        "_wire",
+        "_transport",
         "_writer",
         "began_s",
         "chunks",
@@ -104,9 +104,11 @@ class Answer:
         "status",
     )
 
-    def __init__(self, wire: Wire, *, method: str, minor_version: int, request_id: str) -> None:
-        self._wire = wire
-        self._writer = AnswerWriter(method=method, minor_version=minor_version)
+    def __init__(
+        self, transport: ResponseTransport, *, method: str, minor_version: int, request_id: str
+    ) -> None:
+        self._transport = transport
+        self._writer = ResponseWriter(method=method, minor_version=minor_version)
         self._request_id = request_id.encode()
         self._head: bytes | None = None
         """The first bytes of a body that is longer than its tail; empty for a stream that reports no usage there."""
@@ -164,38 +166,38 @@ class Answer:
     ) -> None:
         """Send the head, whose header lines are written already, and with it what there is of the body."""
         if self.state is not _NOT_STARTED:
-            self._after(AnswerEvent.WHOLE if is_last else AnswerEvent.HEAD)
-        wire = self._wire
-        if wire.is_choked:
-            await wire.room()
+            self._after(ResponseEvent.WHOLE if is_last else ResponseEvent.HEAD)
+        transport = self._transport
+        if transport.is_write_paused:
+            await transport.drain()
         head = self._writer.head(
             status,
             b"%b%bx-request-id: %b\r\n" % (lines, self.extra_lines, self._request_id),
             length=length,
-            date_line=wire.date_line,
-            may_keep_alive=wire.can_keep_alive and not self.is_last,
+            date_line=transport.date_line,
+            may_keep_alive=transport.can_keep_alive and not self.is_last,
             says_keep_alive=is_event_stream,
         )
         self.state, self.status, self.is_event_stream = _STARTED, status, is_event_stream
         if part or is_last:
             self._send(head, part, is_last=is_last)
         else:
-            wire.write(head)
+            transport.write(head)
 
     async def write(self, part: bytes, *, is_last: bool = False) -> None:
         """Send a part of the body; waits first while the client is slow to read."""
         if self.state is not _STARTED:
-            self._after(AnswerEvent.LAST_PART if is_last else AnswerEvent.PART)
-        if self._wire.is_choked:
-            await self._wire.room()
+            self._after(ResponseEvent.LAST_PART if is_last else ResponseEvent.PART)
+        if self._transport.is_write_paused:
+            await self._transport.drain()
         self._send(b"", part, is_last=is_last)
 
-    async def room(self) -> None:
+    async def drain(self) -> None:
         """Return when the client has read, or is gone."""
-        await self._wire.room()
+        await self._transport.drain()
 
-    def offer_events(self, part: bytes, *, is_last: bool = False) -> bool:
-        """Send events of the engine at once, as ``offer``; where an error could be among them, send nothing.
+    def try_write_events(self, part: bytes, *, is_last: bool = False) -> bool:
+        """Send events of the engine at once, as ``try_write``; where an error could be among them, send nothing.
 
         Nearly every part that comes token by token is one event. That it is one is seen by a byte and a slice, and all
         that is to be done for it stands here: what is called instead of this would cost several times as much.
@@ -214,13 +216,13 @@ class Answer:
                 and part[-1] == LINE_FEED
             )
         if not is_free:
-            return is_free_of_errors(part) and self.offer(part, is_last=is_last)
+            return is_free_of_errors(part) and self.try_write(part, is_last=is_last)
         if is_last or self.began_s is None or self.state is not _STARTED or not self._writer.is_chunking:
-            return self.offer(part, is_last=is_last)
-        wire = self._wire
-        if wire.is_choked:
+            return self.try_write(part, is_last=is_last)
+        transport = self._transport
+        if transport.is_write_paused:
             return False
-        wire.write(b"%x\r\n%b\r\n" % (size_bytes, part))
+        transport.write(b"%x\r\n%b\r\n" % (size_bytes, part))
         if size_bytes > TAIL_BYTES:
             self._note(part)
             return True
@@ -231,38 +233,38 @@ class Answer:
             self._begin_generation()
         return True
 
-    def offer(self, part: bytes, *, is_last: bool = False) -> bool:
+    def try_write(self, part: bytes, *, is_last: bool = False) -> bool:
         """Send a part of the body at once; where the client is slow, send nothing and return False."""
         if self.state is not _STARTED:
-            self._after(AnswerEvent.LAST_PART if is_last else AnswerEvent.PART)
-        wire = self._wire
-        if wire.is_choked:
+            self._after(ResponseEvent.LAST_PART if is_last else ResponseEvent.PART)
+        transport = self._transport
+        if transport.is_write_paused:
             return False
         if is_last:
             self._send(b"", part, is_last=True)
         else:
-            wire.write(self._writer.part(part))
+            transport.write(self._writer.part(part))
             self._note(part)
         return True
 
     async def send(
         self, content: object, *, status: int = 200, headers: tuple[tuple[bytes, bytes], ...] = ()
     ) -> None:
-        """Send ``content`` as a whole answer, in JSON."""
+        """Send ``content`` as a whole response, in JSON."""
         await self._send_whole(status, [JSON, *headers], msgspec.json.encode(content))
 
     async def send_body(self, body: bytes) -> None:
-        """Send JSON that is written already as a whole answer of status 200."""
+        """Send JSON that is written already as a whole response of status 200."""
         await self._send_whole(200, [JSON], body)
 
     async def beat(self) -> None:
         """Send a heartbeat; the first one decides the status, which is 200 from then on."""
         if not self.is_started:
             await self.start(200, STREAM_HEAD)
-        self._after(AnswerEvent.PART)
-        if self._wire.is_choked:
-            await self._wire.room()
-        self._wire.write(self._writer.part(sse.HEARTBEAT))
+        self._after(ResponseEvent.PART)
+        if self._transport.is_write_paused:
+            await self._transport.drain()
+        self._transport.write(self._writer.part(sse.HEARTBEAT))
 
     async def fail(self, error: Exception, dialect: ErrorDialect = OPENAI) -> None:
         """Send ``error`` to the client in the way that is left, and in the form of ``dialect``.
@@ -284,21 +286,21 @@ class Answer:
             self._cut()
 
     def _cut(self) -> None:
-        self.state = self._after(AnswerEvent.CUT)
+        self.state = self._after(ResponseEvent.CUT)
 
     async def _send_whole(self, status: int, headers: Headers, body: bytes) -> None:
         lines = header_lines(headers)
         await self.start_with(status, lines, length=len(body), is_event_stream=False, part=body, is_last=True)
 
     def _send(self, head: bytes, part: bytes, *, is_last: bool) -> None:
-        writer, wire = self._writer, self._wire
+        writer, transport = self._writer, self._transport
         framed = writer.part(part)
         if is_last:
-            wire.write(b"%b%b%b" % (head, framed, writer.end()))
+            transport.write(b"%b%b%b" % (head, framed, writer.end()))
             self.state = _ENDED
-            wire.end(may_keep_alive=writer.may_keep_alive)
+            transport.end(may_keep_alive=writer.may_keep_alive)
         else:
-            wire.write(head + framed if head else framed)
+            transport.write(head + framed if head else framed)
         if part:
             self._note(part)
 
@@ -328,7 +330,9 @@ class Answer:
         head = self._head
         if head is None:
             head = self._keep_head(b"".join(self._parts) + part[:HEAD_BYTES])
-        if not self.is_event_stream and not has_usage(head):  # embeddings, the longest answers, have it there
+        if not self.is_event_stream and not has_usage(
+            head
+        ):  # embeddings, the longest responses, have it there
             before = b"".join(self._older_parts + self._parts)
             self._middle = find_usage(part, before) or self._middle
 
@@ -338,9 +342,9 @@ class Answer:
         self._head = head if not self.is_event_stream or begins_with_usage(head) else b""
         return head
 
-    def _after(self, event: AnswerEvent) -> AnswerState:
+    def _after(self, event: ResponseEvent) -> ResponseState:
         """Return the state after ``event``. Raises RuntimeError where that is no legal move."""
         try:
             return MOVES[self.state, event]
         except KeyError:
-            raise RuntimeError(f"An answer that is {self.state.value} takes no {event.value}.") from None
+            raise RuntimeError(f"A response that is {self.state.value} takes no {event.value}.") from None

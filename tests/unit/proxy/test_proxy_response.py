@@ -1,0 +1,302 @@
+"""A response's moves: what may follow what, and how a failure is told in each state."""
+
+import json
+from collections.abc import Awaitable, Callable
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gglib.core.errors import UpstreamError
+from gglib.proxy.response import MOVES, Response, ResponseEvent, ResponseState
+from gglib.proxy.token_usage import TAIL_BYTES
+
+PLAIN = [(b"content-type", b"application/json")]
+STREAM = [(b"content-type", b"text/event-stream")]
+EVENT = b'data: {"choices":[]}\n\n'
+
+
+class FakeTransport:
+    """A connection that keeps what it is given; ``fails_with``, when set, is raised where it waits for the client."""
+
+    date_line = b"date: today\r\n"
+    peer_host = own_host = None
+
+    def __init__(self, *, can_keep_alive: bool = True) -> None:
+        self.sent: list[bytes] = []
+        self.can_keep_alive = can_keep_alive
+        self.may_keep_alive: bool | None = None
+        self.fails_with: BaseException | None = None
+
+    @property
+    def is_write_paused(self) -> bool:
+        """Whether a write has to wait."""
+        return self.fails_with is not None
+
+    async def drain(self) -> None:
+        """Fail."""
+        assert self.fails_with is not None
+        raise self.fails_with
+
+    def write(self, data: bytes) -> None:
+        """Keep what is sent."""
+        self.sent.append(data)
+
+    def end(self, *, may_keep_alive: bool) -> None:
+        """Keep how it ended."""
+        self.may_keep_alive = may_keep_alive
+
+    @property
+    def head(self) -> bytes:
+        """The head as it was sent."""
+        return b"".join(self.sent).partition(b"\r\n\r\n")[0]
+
+    @property
+    def body(self) -> bytes:
+        """All parts of the body, framing and all."""
+        return b"".join(self.sent).partition(b"\r\n\r\n")[2]
+
+
+def a_response(*, can_keep_alive: bool = True) -> tuple[Response, FakeTransport]:
+    """Return a response and its transport."""
+    transport = FakeTransport(can_keep_alive=can_keep_alive)
+    return Response(transport, method="POST", minor_version=1, request_id="r-1"), transport
+
+
+async def cut(response: Response) -> None:
+    """Cut it, in whatever state it is."""
+    response._cut()
+
+
+async def try_write(response: Response, *, is_last: bool) -> None:
+    """Offer a part."""
+    assert response.try_write(EVENT, is_last=is_last)
+
+
+async def try_write_events(response: Response, *, is_last: bool) -> None:
+    """Offer a part of an event stream."""
+    assert response.try_write_events(EVENT, is_last=is_last)
+
+
+WAYS: dict[ResponseEvent, list[Callable[[Response], Awaitable[None]]]] = {
+    ResponseEvent.HEAD: [lambda response: response.start(200, STREAM)],
+    ResponseEvent.WHOLE: [lambda response: response.send({}), lambda response: response.send_body(b"{}")],
+    ResponseEvent.PART: [
+        lambda response: response.write(EVENT),
+        lambda response: try_write(response, is_last=False),
+        lambda response: try_write_events(response, is_last=False),
+    ],
+    ResponseEvent.LAST_PART: [
+        lambda response: response.write(EVENT, is_last=True),
+        lambda response: try_write(response, is_last=True),
+        lambda response: try_write_events(response, is_last=True),
+    ],
+    ResponseEvent.CUT: [cut],
+}
+"""All methods that send each event."""
+
+
+async def bring_to(response: Response, state: ResponseState) -> None:
+    """Make the moves that lead to a state."""
+    if state in {ResponseState.STARTED, ResponseState.CUT}:
+        await response.start(200, PLAIN)
+        await response.write(b"x")
+    if state is ResponseState.CUT:
+        await response.fail(UpstreamError("gone"))
+    elif state is ResponseState.ENDED:
+        await response.send({})
+    assert response.state is state
+
+
+@pytest.mark.parametrize(
+    ("state", "event", "number"),
+    [
+        (state, event, number)
+        for state, event in product(ResponseState, WAYS)
+        for number in range(len(WAYS[event]))
+    ],
+)
+async def test_a_response_moves_as_its_table_says(
+    state: ResponseState, event: ResponseEvent, number: int
+) -> None:
+    """Each way to send each event in each state: the table's move, or an error and nothing sent."""
+    response, transport = a_response()
+    await bring_to(response, state)
+    sent, way = len(transport.sent), WAYS[event][number]
+    if (state, event) in MOVES:
+        await way(response)
+        assert response.state is MOVES[state, event]
+    else:
+        with pytest.raises(RuntimeError, match=f"{state.value} takes no {event.value}"):
+            await way(response)
+        assert (response.state, len(transport.sent)) == (state, sent)
+
+
+@pytest.mark.parametrize("state", ResponseState)
+async def test_a_heartbeat_is_a_head_and_a_part(state: ResponseState) -> None:
+    """A heartbeat is a part wherever a part is legal; before the head it sends one first."""
+    response, transport = a_response()
+    await bring_to(response, state)
+    sent = len(transport.sent)
+    if state in {ResponseState.NOT_STARTED, ResponseState.STARTED}:
+        await response.beat()
+        assert response.state is ResponseState.STARTED
+    else:
+        with pytest.raises(RuntimeError, match="takes no part"):
+            await response.beat()
+        assert (response.state, len(transport.sent)) == (state, sent)
+
+
+async def test_head_parts_and_end_follow_one_another() -> None:
+    """A head, parts and a last part are sent in this order; the head has the request's id."""
+    response, transport = a_response()
+    await response.start(201, PLAIN)
+    await response.write(b"a")
+    await response.write(b"b", is_last=True)
+    assert transport.head.split(b"\r\n") == [
+        b"HTTP/1.1 201 Created",
+        b"date: today",
+        b"content-type: application/json",
+        b"x-request-id: r-1",
+        b"transfer-encoding: chunked",
+    ]
+    assert transport.sent[1:] == [b"1\r\na\r\n", b"1\r\nb\r\n0\r\n\r\n"]
+    assert transport.may_keep_alive is True
+    assert (response.status, response.is_ended) == (201, True)
+
+
+async def test_illegal_moves_raise_and_send_nothing() -> None:
+    """No part before the head, no second head, nothing after the end."""
+    response, transport = a_response()
+    with pytest.raises(RuntimeError, match="not started takes no part"):
+        await response.write(b"x")
+    await response.start(200, PLAIN)
+    with pytest.raises(RuntimeError, match="started takes no head"):
+        await response.start(200, PLAIN)
+    await response.write(b"", is_last=True)
+    for is_last in (False, True):
+        with pytest.raises(RuntimeError, match="ended takes no"):
+            await response.write(b"x", is_last=is_last)
+    assert len(transport.sent) == 2
+
+
+async def test_a_part_that_is_offered_is_sent_at_once_or_not_at_all() -> None:
+    """What is offered is a part like any other; a client that is slow to read is not sent it, nor is it counted."""
+    response, transport = a_response()
+    await response.start(200, STREAM)
+    assert response.try_write(b"data: 1\n\n")
+    transport.fails_with = KeyboardInterrupt()
+    assert not response.try_write(b"data: 2\n\n")
+    transport.fails_with = None
+    await response.write(b"data: 3\n\n", is_last=True)
+    assert transport.sent[1:] == [b"9\r\ndata: 1\n\n\r\n", b"9\r\ndata: 3\n\n\r\n0\r\n\r\n"]
+    assert (response.chunks, response.tail) == (2, b"data: 1\n\ndata: 3\n\n")
+    assert response.began_s is not None
+
+
+async def test_nothing_may_be_offered_before_the_head_or_after_the_end() -> None:
+    """An illegal offer raises, sends nothing and counts nothing."""
+    response, transport = a_response()
+    with pytest.raises(RuntimeError, match="not started takes no part"):
+        response.try_write(b"x")
+    await response.start(200, PLAIN, length=1)
+    with pytest.raises(RuntimeError, match="longer than its content-length"):
+        response.try_write(b"xy")
+    response, transport = a_response()
+    await response.send({})
+    with pytest.raises(RuntimeError, match="ended takes no part"):
+        response.try_write(b"x")
+    assert (len(transport.sent), response.chunks, response.tail) == (1, 1, b"{}")
+
+
+@given(
+    sizes=st.lists(
+        st.one_of(st.integers(1, 300), st.integers(TAIL_BYTES - 2, TAIL_BYTES + 2), st.just(3 * TAIL_BYTES)),
+        max_size=40,
+    )
+)
+async def test_the_tail_is_the_last_bytes_of_all_parts(sizes: list[int]) -> None:
+    """However a body comes, its tail is the same, and not much more than that is kept of it."""
+    response, _ = a_response()
+    await response.start(200, STREAM)
+    body = b""
+    for number, size in enumerate(sizes):
+        part = bytes((number,)) * (size // 2) + bytes((number + 100,)) * (size - size // 2)
+        body += part
+        if number % 2:
+            await response.write(part)
+        else:
+            response.try_write(part)
+        assert response.tail == body[-TAIL_BYTES:]
+        assert sum(map(len, response._older_parts + response._parts)) < 3 * TAIL_BYTES
+
+
+async def test_send_that_was_cut_short_counts_as_not_sent() -> None:
+    """When sending is interrupted the state stays as it was, so that the error can still be told."""
+    response, transport = a_response()
+    transport.fails_with = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        await response.start(200, STREAM)
+    assert (response.state, response.status) == (ResponseState.NOT_STARTED, None)
+    transport.fails_with = None
+    await response.start(200, STREAM)
+    transport.fails_with = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        await response.write(b"data: par")
+    transport.fails_with = None
+    await response.fail(UpstreamError("gone"))
+    assert transport.body.partition(b"\r\n")[2].startswith(b'data: {"error"')
+
+
+async def test_failure_before_the_head_is_a_status() -> None:
+    """Nothing was sent: the failure is a whole response of its own."""
+    response, transport = a_response()
+    await response.fail(UpstreamError("gone"))
+    assert (response.status, response.is_ended) == (502, True)
+    assert json.loads(transport.body)["error"]["message"] == "gone"
+    assert b"content-length: %d" % len(transport.body) in transport.head
+
+
+async def test_failure_in_a_stream_is_an_event() -> None:
+    """In a stream the failure is its last event, apart from what was begun."""
+    response, transport = a_response()
+    await response.start(200, STREAM)
+    await response.write(b"data: par")
+    await response.fail(UpstreamError("gone"))
+    assert transport.sent[1] == b"9\r\ndata: par\r\n"
+    assert transport.sent[2].partition(b"\r\n")[2].startswith(b'\n\ndata: {"error":{"message":"gone"')
+    assert transport.sent[2].endswith(b"\n\n\r\n0\r\n\r\n")
+
+
+async def test_failure_in_another_body_is_no_end() -> None:
+    """In any other body nothing more is sent, so that nobody takes it for whole."""
+    response, transport = a_response()
+    await response.start(200, PLAIN)
+    await response.fail(UpstreamError("gone"))
+    assert (len(transport.sent), response.is_ended) == (1, False)
+    assert response.is_started
+    await response.fail(UpstreamError("gone"))
+    with pytest.raises(RuntimeError, match="cut takes no part"):
+        await response.write(b"{}")
+    assert (len(transport.sent), transport.may_keep_alive) == (1, None)
+
+
+async def test_failure_after_the_end_changes_nothing() -> None:
+    """A response that was given is given."""
+    response, transport = a_response()
+    await response.send({"a": 1})
+    await response.fail(UpstreamError("gone"))
+    assert transport.body == b'{"a":1}'
+
+
+@pytest.mark.parametrize("can_keep_alive", [True, False])
+async def test_first_heartbeat_is_the_head_of_a_stream(can_keep_alive: bool) -> None:  # noqa: FBT001
+    """The first beat decides the status; only a client that keeps its connection is told to."""
+    response, transport = a_response(can_keep_alive=can_keep_alive)
+    await response.beat()
+    await response.beat()
+    assert (response.status, transport.body) == (200, b"3\r\n:\n\n\r\n" * 2)
+    lines = transport.head.split(b"\r\n")
+    assert (b"connection: keep-alive" if can_keep_alive else b"connection: close") in lines
+    assert b"cache-control: no-cache" in lines
