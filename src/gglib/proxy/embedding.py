@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from gglib.core.models import ModelLaunchSpec, RunningTarget
-from gglib.core.ports import ModelRuntimePort, RuntimeStatus
+from gglib.core.ports import EventSubscription, ModelRuntimePort, RuntimeStatus
 
 _RUNTIME_METHODS = ("ensure_model_running", "current_model", "stop_current")
 _CATALOG_METHODS = ("list_models", "resolve_model", "resolve_for_launch")
@@ -95,6 +95,11 @@ class _StructuralRuntime(ModelRuntimePort):
         own = getattr(self._runtime, "status", None) or super().status
         status: RuntimeStatus = await own()
         return status
+
+    def subscribe(self) -> EventSubscription | None:
+        own = getattr(self._runtime, "subscribe", None) or super().subscribe
+        subscription: EventSubscription | None = own()
+        return subscription
 
 
 def _options_of(admit: Callable[..., object]) -> frozenset[str]:

@@ -112,6 +112,7 @@ async def test_a_structural_runtime_gets_what_the_port_provides() -> None:
         assert target is TARGET
     assert [resident.model_name for resident in (await runtime.status()).residents] == ["mine"]
     assert await runtime.current_model() is TARGET
+    assert runtime.subscribe() is None
     await runtime.stop_current()
 
 
@@ -128,7 +129,11 @@ async def test_a_structural_runtime_keeps_the_methods_that_it_has() -> None:
         async def status(self) -> RuntimeStatus:
             return RuntimeStatus(failed=(("mine", "why"),))
 
+        def subscribe(self) -> object:
+            return "subscription"
+
     runtime = as_runtime(Own())
+    assert runtime.subscribe() == "subscription"
     async with runtime.admit("mine", 1, 2, wait_s=3, request_id="req_1") as target:
         assert target is TARGET
     assert asked == [(("mine", 1, 2), {"wait_s": 3, "request_id": "req_1", "spec": None})]
