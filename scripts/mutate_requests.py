@@ -1,9 +1,9 @@
 """Sends 10,000 mutated requests to a proxy in this process, and judges each beside a second reader of requests.
 
-The long version of ``tests/integration/edge/test_edge_mutations.py``. The same seeds make the same requests. There
-must be no crash, no 5xx of the proxy's own making but 501 and 505, and no request to the upstream that is not, byte for
-byte, what the second reader says was sent; afterwards no connection and no task is left, and memory has stayed flat.
-Linux only: it reads the size of the process in ``/proc``.
+The long version of ``tests/integration/http_server/test_edge_mutations.py``. The same seeds make the same requests.
+There must be no crash, no 5xx of the proxy's own making but 501 and 505, and no request to the upstream that is not,
+byte for byte, what the second reader says was sent; afterwards no connection and no task is left, and memory has stayed
+flat. Linux only: it reads the size of the process in ``/proc``.
 """
 
 import argparse
@@ -17,8 +17,8 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.integration.edge.mutation_run import Verdict, run_mutants
-from tests.integration.edge.upstream import Recorder, recording
+from tests.integration.http_server.mutation_run import Verdict, run_mutants
+from tests.integration.http_server.upstream import Recorder, recording
 from tests.integration.proxy.support import Proxy, proxy_running, until
 
 BATCH = 500

@@ -1,4 +1,4 @@
-"""Ask with ten thousand wrong keys: the long version of ``tests/integration/edge/test_edge_access.py``.
+"""Ask with ten thousand wrong keys: the long version of ``tests/integration/http_server/test_edge_access.py``.
 
 Every refusal has to be the same 401 to the byte, its date and its request's id apart. Loopback only.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import uvloop
-from tests.integration.edge.access_run import KEY, wrong_keys
+from tests.integration.http_server.access_run import KEY, wrong_keys
 from tests.integration.proxy.support import proxy_running
 
 from gglib.proxy import ProxyOptions

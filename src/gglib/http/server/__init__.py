@@ -1,1 +1,1 @@
-"""The clients' side: connections on a socket. It knows no models, targets or routes; the readers beside it say what bytes mean."""
+"""The clients' side: connections on a socket. It knows no models, targets or routes."""

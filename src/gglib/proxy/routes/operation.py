@@ -37,7 +37,7 @@ class Access(Enum):
     ADMITTED = "admitted"
     """Whoever the gate lets in."""
     TRUSTED = "trusted"
-    """Programs of this machine, pages of this very server, and whoever showed a key: see ``access/authorization.py``."""
+    """Programs of this machine, pages of this very server, and callers with a key: ``access/authorization.py``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,9 @@
 """What clients are shown of a failed launch."""
 
+import tempfile
 from pathlib import Path
+
+import pytest
 
 import gglib
 from gglib.core.errors import ModelLoadFailedError
@@ -10,8 +13,11 @@ from gglib.runtime.local.launch import LaunchConfig
 from gglib.runtime.local.shown_errors import shown_before_launch
 
 
-def test_a_traceback_of_the_runner_shows_no_installation(tmp_path: Path) -> None:
+def test_a_traceback_of_the_runner_shows_no_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Known is the directory that gglib is installed in, with all that stands beside it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # gglib itself may lie below the usual one
     config = LaunchConfig(
         engine=EmbeddedEngine(reason="test"), engines_dir=tmp_path / "engines", log_dir=tmp_path
     )

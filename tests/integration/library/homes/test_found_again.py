@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.integration.homes.house import Q4, Q8, House, state_of
+from tests.integration.library.homes.house import Q4, Q8, House, state_of
 
 from gglib.library.versions import reconcile
 from gglib.library.versions.ownership import identity_of

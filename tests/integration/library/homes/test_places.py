@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.homes.house import Q4, Q8, House, state_of
+from tests.integration.library.homes.house import Q4, Q8, House, state_of
 
 from gglib.app.housekeeping import LOCK
 from gglib.db import SqliteCatalog

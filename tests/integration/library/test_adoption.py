@@ -16,7 +16,7 @@ from gglib.gguf import read_model
 from gglib.library.add import AddRequest, add_model
 
 if TYPE_CHECKING:
-    from tests.integration.keep.conftest import House
+    from tests.integration.library.conftest import House
 else:
     House = object
 

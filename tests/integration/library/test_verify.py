@@ -28,7 +28,7 @@ from gglib.system.files.hashing import BLOCK_BYTES, hash_file
 from gglib.testing import FakeCatalog
 
 if TYPE_CHECKING:
-    from tests.integration.keep.conftest import House
+    from tests.integration.library.conftest import House
 else:
     House = object
 

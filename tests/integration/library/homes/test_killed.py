@@ -8,13 +8,13 @@ from pathlib import Path
 
 EVERY = 12
 """Of some 110 calls that change files, killed before each twelfth; before each one by hand."""
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def test_killed_anywhere_the_next_open_ends_it(tmp_path: Path) -> None:
     """No row is wrong, no file is lost, and nothing is left that an undisturbed run does not leave."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.integration.homes.killed", str(tmp_path), str(EVERY)],
+        [sys.executable, "-m", "tests.integration.library.homes.killed", str(tmp_path), str(EVERY)],
         capture_output=True,
         text=True,
         cwd=ROOT,

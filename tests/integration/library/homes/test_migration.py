@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.integration.homes.conftest import Open, Write
-from tests.integration.homes.old_home import OldHome, OldModel, sha256_of
+from tests.integration.library.homes.conftest import Open, Write
+from tests.integration.library.homes.old_home import OldHome, OldModel, sha256_of
 
 from gglib.core.hub import RemoteFile
 from gglib.core.models import ModelSource

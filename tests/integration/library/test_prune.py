@@ -18,7 +18,7 @@ from gglib.library.versions.deleting import CHANGED
 from gglib.library.versions.doomed_files import IN_USE, IS_LINK, NOT_OURS
 
 if TYPE_CHECKING:
-    from tests.integration.keep.conftest import House
+    from tests.integration.library.conftest import House
 else:
     House = object
 

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
-from tests.integration.homes.old_home import OldHome
+from tests.integration.library.homes.old_home import OldHome
 
 from gglib.app.catalog import open_catalog
 from gglib.app.settings import Settings

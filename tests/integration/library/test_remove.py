@@ -22,7 +22,7 @@ from gglib.library.versions.doomed_files import IN_USE
 from gglib.library.versions.incoming import SWEEPING
 
 if TYPE_CHECKING:
-    from tests.integration.keep.conftest import House
+    from tests.integration.library.conftest import House
 else:
     House = object
 

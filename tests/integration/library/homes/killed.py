@@ -1,7 +1,7 @@
 """Carries an older home over, killed before each call that changes a file, and says what the next open made of it.
 
-Run as a program, ``python -m tests.integration.homes.killed DIRECTORY [EVERY]``: prints a JSON object with what an
-undisturbed run came to, and for each number of calls what came after a kill there.
+Run as a program, ``python -m tests.integration.library.homes.killed DIRECTORY [EVERY]``: prints a JSON object with what
+an undisturbed run came to, and for each number of calls what came after a kill there.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.integration.homes.old_home import OldHome, OldModel, sha256_of
+from tests.integration.library.homes.old_home import OldHome, OldModel, sha256_of
 
 from gglib.app.catalog import open_catalog
 from gglib.app.settings import Settings
