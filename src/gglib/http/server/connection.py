@@ -495,7 +495,7 @@ class ClientConnection(asyncio.Protocol):
                 self._edge.bodies.finish(self)
                 self._edge.admit_bodies()  # another one is the oldest now
         if self._request is not None:
-            if self._deadlines.phase is Phase.BODY:
+            if self._deadlines.phase in {Phase.BODY, Phase.QUEUE}:
                 self._await_nothing()
         else:  # the rest of a body that nobody wanted
             self._go_on()

@@ -226,6 +226,27 @@ async def test_a_large_body_leaves_others_their_turn() -> None:
     assert states == [True, False, True, True]
 
 
+async def test_a_body_that_has_come_before_its_turn_to_be_read_waits_for_no_room() -> None:
+    """Beyond the budget, with its end read from what had come already: no deadline of a body ends its request."""
+    edge = Edge(max_bodies_bytes=1)
+    edge.may_answer.clear()
+    first, _ = edge.connect()
+    first.data_received(HEAD + b"content-length: 400000\r\n\r\n" + bytes(100_000))
+    connection, transport = edge.connect()
+    chunks = 2 * CHUNKS_AT_ONCE
+    chunk = b"200\r\n" + bytes(512) + b"\r\n"
+    connection.data_received(HEAD + b"transfer-encoding: chunked\r\n\r\n" + chunk * chunks + b"0\r\n\r\n")
+    for _ in range(5):
+        await turn()
+    assert edge.bodies == [bytes(512 * chunks)]
+    connection.look(asyncio.get_running_loop().time() + LIMITS.body_s + 1)
+    edge.may_answer.set()
+    for _ in range(5):
+        await turn()
+    assert transport.written.startswith(b"HTTP/1.1 200 ")
+    assert b"connection: close" not in transport.written.lower()
+
+
 async def test_beyond_the_budget_a_body_waits_and_goes_on_when_another_has_gone() -> None:
     """The oldest one goes on; the client's time stands still for the others; the answer of the first makes room."""
     edge = Edge(max_bodies_bytes=400_000)
