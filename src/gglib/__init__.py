@@ -4,8 +4,6 @@
 imported when it is first used: ``import gglib`` alone imports no server, no database and no engine.
 """
 
-from gglib.core.version import __version__
-
 TYPE_CHECKING = False
 """As ``typing`` has it for type checkers, whose import alone takes several times as long as this module."""
 if TYPE_CHECKING:
@@ -17,6 +15,7 @@ if TYPE_CHECKING:
     from gglib.core.models import ModelLaunchSpec, ModelSummary, RunningTarget
     from gglib.core.ports.catalog import ModelCatalogPort
     from gglib.core.ports.runtime import ModelRuntimePort
+    from gglib.core.version import __version__
     from gglib.proxy.options import ProxyOptions
     from gglib.proxy.server import serve
     from gglib.runtime.engines import find_engine
@@ -69,6 +68,7 @@ _MODULES = {
     "RuntimeConfig": "runtime.manager",
     "Server": "app.server",
     "Settings": "app.settings",
+    "__version__": "core.version",
     "claimed_home": "app.server",
     "find_engine": "runtime.engines",
     "fit_to_machine": "app.file_limits",
