@@ -31,7 +31,7 @@ from bench.fit_models import SHAPES, SPECIALS, write_model, write_special
 
 from gglib.core.memory import MemoryNeed
 from gglib.core.models import ModelLaunchSpec, RunningTarget
-from gglib.core.slots import DEFAULT_SLOTS
+from gglib.core.runtime.slots import DEFAULT_SLOTS
 from gglib.gguf import read_model
 from gglib.library.fit.estimate import estimate
 from gglib.library.starter import SMOLLM2, fetch_starter

@@ -32,7 +32,7 @@ from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
 
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.repository import RemoteFile
 from gglib.hf import HubAccess, HuggingFaceHub
 from gglib.system.files.durable import sync
 

@@ -30,7 +30,7 @@ from pathlib import Path
 from gglib.app.catalog import open_catalog
 from gglib.app.pulls import planner, puller
 from gglib.app.settings import Settings
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.repository import RemoteFile
 from gglib.core.models import ModelSummary
 from gglib.core.part_names import note_path, part_path
 from gglib.db import SqliteCatalog

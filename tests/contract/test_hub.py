@@ -19,7 +19,13 @@ from gglib.core.errors import (
     HubUnreachableError,
     RepositoryNotFoundError,
 )
-from gglib.core.hub import Gate, HubFile, HubRepository, HubSort, RemoteFile
+from gglib.core.hub.repository import (
+    Gate,
+    HubFile,
+    HubRepository,
+    HubSort,
+    RemoteFile,
+)
 from gglib.core.ports.hub import ModelHubPort, TellFetched
 from gglib.hf import HubAccess, HubLimits, HuggingFaceHub
 from gglib.hf.download.download import DownloadLimits

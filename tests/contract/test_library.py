@@ -10,7 +10,6 @@ import pytest
 
 from gglib.app.library import library_of
 from gglib.app.settings import Settings, prepare_home
-from gglib.core.downloads import Download, DownloadState
 from gglib.core.errors import (
     DiskFullError,
     DownloadNotFoundError,
@@ -21,13 +20,14 @@ from gglib.core.errors import (
     NoSuchChoiceError,
     RepositoryNotFoundError,
 )
-from gglib.core.hub import HubRepository, HubSort
+from gglib.core.hub.downloads import Download, DownloadState
+from gglib.core.hub.repository import HubRepository, HubSort
+from gglib.core.hub.search_results import FoundRepository
 from gglib.core.memory import MachineMemory
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary, NewModel
 from gglib.core.ports import ModelLibraryPort
 from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
-from gglib.core.search_results import FoundRepository
 from gglib.core.versions import FileRole, NewVersion, OwnFile
 from gglib.library.pull.queue import Downloads, Progress
 from gglib.library.search import ModelFinder, judged

@@ -10,7 +10,7 @@ ABOVE = {"app", "cli", "testing", ""}
 REASONS = {
     "gglib.core.addresses": "proxy hides whole behind serve(): nothing above looks into it",
     "gglib.core.authorities": "as addresses",
-    "gglib.core.engine_choice": "settings are read without loading the runtime",
+    "gglib.core.runtime.engine_choice": "settings are read without loading the runtime",
     "gglib.core.version": "proxy may import nothing of what is above it, the package itself included",
     "gglib.core.ports.store": "a port: library asks for it, app puts the database there",
 }

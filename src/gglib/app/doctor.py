@@ -11,10 +11,10 @@ from types import MappingProxyType
 
 from gglib.app.exposure import Exposure, exposure_of
 from gglib.core.errors import GglibError
+from gglib.core.hub.shown_source import pull_target
 from gglib.core.memory import Fit
 from gglib.core.models import ModelSummary
 from gglib.core.shell_quoting import in_quotes, said
-from gglib.core.shown_source import pull_target
 from gglib.library.fit.slots import SlotFit
 
 MIN_PYTHON = (3, 11)

@@ -22,10 +22,10 @@ from shlex import quote
 from gglib.app.pulls import finish_pulls
 from gglib.app.settings import Settings
 from gglib.core.errors import GglibError
+from gglib.core.hub.shown_source import pull_target
 from gglib.core.models import ModelSummary
 from gglib.core.plain_text import escape_line
 from gglib.core.shell_quoting import in_quotes, said
-from gglib.core.shown_source import pull_target
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
 from gglib.hf.download import older_manifests

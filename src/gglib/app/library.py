@@ -11,11 +11,11 @@ from gglib.app.model_search import finder
 from gglib.app.pulls import pull_named
 from gglib.app.settings import Settings
 from gglib.core.file_names import safe_repo, safe_revision
-from gglib.core.hub import HubSort
+from gglib.core.hub.repository import HubSort
+from gglib.core.hub.search_results import FoundRepository, SearchResult
 from gglib.core.ports import ModelLibraryPort
 from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
-from gglib.core.search_results import FoundRepository, SearchResult
 from gglib.library.pull.queue import Downloads
 from gglib.library.remove import Removals
 from gglib.library.service import ModelLibrary

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from gglib.core.authorities import read_allowed_origin
 from gglib.core.context import UNLIMITED_CONTEXT
-from gglib.core.engine_choice import EMBEDDED
+from gglib.core.runtime.engine_choice import EMBEDDED
 
 T = TypeVar("T")
 

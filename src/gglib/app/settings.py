@@ -40,7 +40,7 @@ from gglib.core.defaults import (
     SWAP_WAIT_S,
 )
 from gglib.core.errors import CatalogError, InvalidSettingError
-from gglib.core.slots import DEFAULT_SLOTS
+from gglib.core.runtime.slots import DEFAULT_SLOTS
 from gglib.system.files.small_files import read_small
 
 T = TypeVar("T")

@@ -10,13 +10,22 @@ from gglib.cli.context import Options
 from gglib.cli.errors import shown_errors
 from gglib.core.version import __version__
 
-COMMANDS = (
-    *("up", "serve", "run"),
-    *("search", "pull"),
-    *("add", "import", "list", "show", "set", "rm", "prune", "verify", "outdated", "backup", "restore"),
-    *("ps", "stop", "logs", "doctor"),
-)
-"""In the order in which a newcomer needs them."""
+GROUPS = {
+    "start": ("up", "serve", "run"),
+    "hub": ("search", "pull"),
+    "models": (
+        *("add", "import", "list", "show", "set", "rm", "prune", "verify", "outdated", "backup", "restore"),
+    ),
+    "running": ("ps", "stop", "logs", "doctor"),
+}
+"""By the package of ``gglib.cli.commands`` that has their modules, in the order in which a newcomer needs them."""
+COMMANDS = tuple(name for names in GROUPS.values() for name in names)
+HEADINGS = {
+    "start": "Start",
+    "hub": "Find and fetch models",
+    "models": "Models of this machine",
+    "running": "What runs",
+}
 
 
 class LazyGroup(click.Group):
@@ -28,11 +37,21 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import the command's module and return its ``command``."""
-        if cmd_name not in COMMANDS:
+        package = next((package for package, names in GROUPS.items() if cmd_name in names), None)
+        if package is None:
             return None
         module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
-        command: click.Command = importlib.import_module(f"gglib.cli.commands.{module}").command
+        command: click.Command = importlib.import_module(f"gglib.cli.commands.{package}.{module}").command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands in their groups."""
+        for package, names in GROUPS.items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            width = formatter.width - max(map(len, COMMANDS)) - 6  # as click does
+            rows = [(name, command.get_short_help_str(width)) for name, command in commands if command]
+            with formatter.section(HEADINGS[package]):
+                formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         """Run the command behind the border where errors become sentences."""

@@ -20,7 +20,7 @@ from gglib.app.doctor import (
 from gglib.app.memory import default_fit, usable_memory
 from gglib.app.settings import Settings, prepare_home
 from gglib.app.supervisor import bind
-from gglib.cli.instance import find_instance
+from gglib.cli.server.instance import find_instance
 from gglib.core.models import ModelSummary
 from gglib.library.file_state import FileState, file_state
 from gglib.runtime.engines import Engine, find_engine

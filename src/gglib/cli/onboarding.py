@@ -7,19 +7,19 @@ from collections.abc import Sequence
 import click
 
 from gglib.cli import STARTED_S
-from gglib.cli.chat import answer_to
-from gglib.cli.client import reachable
+from gglib.cli.chat.answer import answer_to
+from gglib.cli.chat.conversation import Conversation
 from gglib.cli.client_settings import client_settings, key_sentence
-from gglib.cli.conversation import Conversation
-from gglib.cli.shell import said
+from gglib.cli.server.client import reachable
+from gglib.cli.server.wait_line import wait_line
 from gglib.cli.views import render
-from gglib.cli.wait_line import wait_line
 from gglib.core.addresses import Endpoint
 from gglib.core.context import ContextWish
 from gglib.core.errors import GglibError
 from gglib.core.kinds import longest_context
 from gglib.core.models import ModelSummary
 from gglib.core.plain_text import escape_line
+from gglib.core.shell_quoting import said
 
 PROMPT = "Say hello in one short sentence."
 MAX_TOKENS = 40

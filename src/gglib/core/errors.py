@@ -9,7 +9,7 @@ import math
 from enum import Enum
 from pathlib import Path
 
-from gglib.core.load_progress import LoadProgress
+from gglib.core.runtime.load_progress import LoadProgress
 from gglib.core.shell_quoting import said
 
 

@@ -1,4 +1,4 @@
-"""The catalogue of models, in SQLite. Knows core only."""
+"""The catalogue of models, in SQLite. Knows core and system only."""
 
 from gglib.db.catalog import SqliteCatalog
 

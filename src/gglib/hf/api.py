@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from gglib.core.errors import GatedRepositoryError, HubError, RepositoryNotFoundError
-from gglib.core.hub import HubRepository, HubSort
+from gglib.core.hub.repository import HubRepository, HubSort
 from gglib.hf import threads
 from gglib.hf.api_errors import Asked
 from gglib.hf.parsing import UnreadableError, read_repository

@@ -10,7 +10,12 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from gglib.core.errors import HubBusyError, HubError, HubUnreachableError
-from gglib.core.hub import FetchedFile, HubRepository, HubSort, RemoteFile
+from gglib.core.hub.repository import (
+    FetchedFile,
+    HubRepository,
+    HubSort,
+    RemoteFile,
+)
 from gglib.core.ports.hub import TellFetched
 from gglib.hf import threads
 from gglib.hf.api import HubApi

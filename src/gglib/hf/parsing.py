@@ -7,7 +7,7 @@ nothing good comes of guessing. Names are kept as they are; whoever makes paths 
 from datetime import datetime
 from typing import Any, TypeVar
 
-from gglib.core.hub import Gate, HubFile, HubRepository
+from gglib.core.hub.repository import Gate, HubFile, HubRepository
 
 LARGEST_FILE_BYTES = 1 << 50
 """A pebibyte: no file of a model comes near, so a size beyond it is no size."""

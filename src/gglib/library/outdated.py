@@ -12,12 +12,12 @@ from pathlib import PurePosixPath
 
 from gglib.core.errors import GatedRepositoryError, HubError, RepositoryNotFoundError
 from gglib.core.gguf_names import shard_of
-from gglib.core.hub import HubFile, HubRepository, RemoteFile
+from gglib.core.hub.quantizations import folded, label_of
+from gglib.core.hub.repository import HubFile, HubRepository, RemoteFile
+from gglib.core.hub.shown_source import has_query, pull_target, without_query
+from gglib.core.hub.variants import Offer
 from gglib.core.models import ModelSummary
 from gglib.core.ports.hub import ModelHubPort
-from gglib.core.quantizations import folded, label_of
-from gglib.core.shown_source import has_query, pull_target, without_query
-from gglib.core.variants import Offer
 from gglib.core.versions import FileRole, OwnFile, Version
 from gglib.library.variants.find import find_offers
 from gglib.library.verify import known_hashes

@@ -1,4 +1,4 @@
-"""Frees what lies below ``models/`` and no model uses. Knows the core only.
+"""Frees what lies below ``models/`` and no model uses. Knows the core and the file system only.
 
 Only what gglib wrote is deleted: versions that no model has, as long as their files are the recorded ones; incoming
 files and drafts of no pull; parts that an older gglib left; directories that are empty. Links are neither followed nor

@@ -10,12 +10,17 @@ from dataclasses import dataclass, field, replace
 
 from gglib.core.errors import GglibError, HubError, NoSuchChoiceError
 from gglib.core.file_names import safe_repo
-from gglib.core.hub import HubRepository, HubSort
+from gglib.core.hub.repository import HubRepository, HubSort
+from gglib.core.hub.search_results import (
+    FoundOffer,
+    FoundRepository,
+    SearchResult,
+    is_safe,
+)
+from gglib.core.hub.variants import Offer, Offers
 from gglib.core.memory import Fit, MachineMemory
 from gglib.core.models import GgufFacts
 from gglib.core.ports.hub import ModelHubPort
-from gglib.core.search_results import FoundOffer, FoundRepository, SearchResult, is_safe
-from gglib.core.variants import Offer, Offers
 from gglib.library.variants.choose import choose_offer, choose_projector
 from gglib.library.variants.find import find_offers
 from gglib.library.variants.fits import context_to_judge, fits_of

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from gglib.core.downloads import Download
-from gglib.core.hub import HubSort
+from gglib.core.hub.downloads import Download
+from gglib.core.hub.repository import HubSort
+from gglib.core.hub.search_results import FoundRepository, SearchResult
 from gglib.core.models import ModelSummary
 from gglib.core.ports import ModelLibraryPort, RemovedModel
 from gglib.core.ports.library import ModelRemovalPort
-from gglib.core.search_results import FoundRepository, SearchResult
 from gglib.library.add import AddRequest
 from gglib.library.pull.queue import Downloads
 

@@ -218,7 +218,7 @@ class UnauthorizedError(errors.GglibError):
 class Problem:
     """An error as HTTP shows it: a status, the headers that are special to it, and what its body says.
 
-    ``dialect_errors`` writes it in the form of each dialect; ``body`` is the form of OpenAI and of our own routes.
+    ``dialects/errors.py`` writes it in the form of each dialect; ``body`` is the form of OpenAI and of our own routes.
     """
 
     status: int

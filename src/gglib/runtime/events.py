@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from gglib.core.models import ModelLaunchSpec
-from gglib.core.runtime_events import (
+from gglib.core.runtime.events import (
     EventsLost,
     ModelGone,
     ModelLoadFailed,
@@ -19,7 +19,7 @@ from gglib.core.runtime_events import (
     RuntimeEvent,
     SwapOver,
 )
-from gglib.core.runtime_status import SwapStatus
+from gglib.core.runtime.status import SwapStatus
 from gglib.runtime.scheduler.events import (
     BecameReady,
     Died,

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gglib.core.errors import ModelLoadingError
-from gglib.core.load_progress import LoadProgress
 from gglib.core.models import ModelLaunchSpec, RunningTarget
-from gglib.core.runtime_status import ResidentStatus, RuntimeStatus, WaitingStatus
+from gglib.core.runtime.load_progress import LoadProgress
+from gglib.core.runtime.status import ResidentStatus, RuntimeStatus, WaitingStatus
 from gglib.runtime.launcher import EngineRun, load_time_s
 from gglib.runtime.scheduler.load_times import LoadTimes
 from gglib.runtime.scheduler.scheduler import Scheduler

@@ -17,7 +17,14 @@ from gglib.core.errors import (
     HubUnreachableError,
     RepositoryNotFoundError,
 )
-from gglib.core.hub import FetchedFile, Gate, HubFile, HubRepository, HubSort, RemoteFile
+from gglib.core.hub.repository import (
+    FetchedFile,
+    Gate,
+    HubFile,
+    HubRepository,
+    HubSort,
+    RemoteFile,
+)
 from gglib.core.part_names import part_path
 from gglib.core.ports.hub import ModelHubPort, TellFetched
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gglib.core.downloads import Download, DownloadState
 from gglib.core.errors import (
     DownloadNotFoundError,
     GglibError,
@@ -14,13 +13,14 @@ from gglib.core.errors import (
     NoSuchChoiceError,
     RepositoryNotFoundError,
 )
-from gglib.core.hub import HubSort
+from gglib.core.hub.downloads import Download, DownloadState
+from gglib.core.hub.repository import HubSort
+from gglib.core.hub.search_results import FoundRepository, SearchResult
 from gglib.core.memory import MachineMemory
 from gglib.core.models import GgufFacts, ModelSummary, NewModel
 from gglib.core.names import not_found, require_model
 from gglib.core.ports import ModelLibraryPort, RemovedModel
 from gglib.core.ports.store import HomeStorePort
-from gglib.core.search_results import FoundRepository, SearchResult
 from gglib.testing.fake_catalog import FakeCatalog
 
 NO_MEMORY = MachineMemory(total_bytes=None, available_bytes=None)

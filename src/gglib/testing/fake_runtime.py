@@ -11,7 +11,7 @@ from typing import Self
 from gglib.core.errors import ModelLoadingError, ModelNotFoundError
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.ports import ModelRuntimePort, ResidentStatus, RuntimeStatus
-from gglib.core.runtime_events import RuntimeEvent
+from gglib.core.runtime.events import RuntimeEvent
 
 RETRY_AFTER_S = 1.0
 """What a caller is told whose wait ended before the gate opened."""

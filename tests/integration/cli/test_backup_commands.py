@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gglib.cli.client import get_json
+from gglib.cli.server.client import get_json
 from gglib.core.addresses import Endpoint
 from gglib.db.migrations import MIGRATIONS
 from gglib.system.files.sizes import size_words

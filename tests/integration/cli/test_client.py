@@ -8,8 +8,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from gglib.cli import client
-from gglib.cli.client import followed, get_json, post_json, streamed
+from gglib.cli.server import client
+from gglib.cli.server.client import (
+    followed,
+    get_json,
+    post_json,
+    streamed,
+)
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError, UpstreamError
 from gglib.http.sse import SseEvent, read_events

@@ -194,12 +194,12 @@ class TestRemove:
     def test_a_model_in_memory_frees_its_disk_later(self, home: Home) -> None:
         """The disk of a model that runs is freed by the server when it leaves the memory, and that is said."""
         from gglib.app.settings import load_settings
-        from gglib.cli.instance import require_endpoint
+        from gglib.cli.server.instance import require_endpoint
 
         path = pulled(home)
         with home.serving():
             endpoint = require_endpoint(load_settings({"home": str(home.path)}, {}))
-            from gglib.cli.client import post_json
+            from gglib.cli.server.client import post_json
 
             body = {"model": "coder", "messages": [{"role": "user", "content": "hi"}]}
             post_json(endpoint, "/v1/chat/completions", body)

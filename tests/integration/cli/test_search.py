@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from gglib.core.errors import HubUnreachableError
-from gglib.core.hub import Gate
+from gglib.core.hub.repository import Gate
 from gglib.core.memory import MachineMemory
 from gglib.testing import FakeHub
 from gglib.testing.local_hub import LocalHub, hollow

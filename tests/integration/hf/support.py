@@ -5,7 +5,7 @@ import random
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.repository import RemoteFile
 from gglib.hf import HubAccess, HubLimits, HuggingFaceHub
 from gglib.hf.download.connections import LaneLimits
 from gglib.hf.download.download import DownloadLimits

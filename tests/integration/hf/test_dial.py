@@ -14,7 +14,7 @@ import pytest
 from tests.integration.hf.support import Pull, content
 
 from gglib.core.errors import HubError, HubUnreachableError
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.repository import RemoteFile
 from gglib.hf.transport import connect
 
 pytestmark = pytest.mark.skipif(

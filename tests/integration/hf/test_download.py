@@ -20,7 +20,7 @@ from gglib.core.errors import (
     RepositoryNotFoundError,
     StorageError,
 )
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.repository import RemoteFile
 from gglib.core.part_names import note_path, part_path
 from gglib.hf import bytes_here
 from gglib.hf.download import download

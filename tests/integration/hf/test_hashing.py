@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.repository import RemoteFile
 from gglib.hf.cancellation import Stop, StoppedError
 from gglib.hf.download.hashing import Follower
 from gglib.hf.download.manifest import Identity

@@ -16,7 +16,12 @@ from gglib.core.errors import (
     HubUnreachableError,
     RepositoryNotFoundError,
 )
-from gglib.core.hub import Gate, HubFile, HubRepository, HubSort
+from gglib.core.hub.repository import (
+    Gate,
+    HubFile,
+    HubRepository,
+    HubSort,
+)
 from gglib.hf.api import ASKED_AT_ONCE, HubApi
 from gglib.testing.local_hub import (
     ABSENT,

@@ -10,7 +10,7 @@ import pytest
 
 from gglib.core.models import RunningTarget
 from gglib.core.ports import ModelRuntimePort
-from gglib.core.runtime_events import (
+from gglib.core.runtime.events import (
     EventsLost,
     ModelGone,
     ModelLoadFailed,
@@ -21,7 +21,7 @@ from gglib.core.runtime_events import (
     RuntimeEvent,
     SwapOver,
 )
-from gglib.core.runtime_status import SwapStatus
+from gglib.core.runtime.status import SwapStatus
 from gglib.proxy import ProxyOptions
 from gglib.proxy.routes import answers
 from gglib.testing import FakeRuntime

@@ -12,11 +12,11 @@ from urllib.parse import quote
 import pytest
 
 from gglib.core import errors
-from gglib.core.downloads import DownloadState
-from gglib.core.hub import HubFile, HubRepository
+from gglib.core.hub.downloads import DownloadState
+from gglib.core.hub.repository import HubFile, HubRepository
+from gglib.core.hub.search_results import FoundOffer, FoundRepository
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import ModelSource, ModelSummary, RunningTarget
-from gglib.core.search_results import FoundOffer, FoundRepository
 from gglib.library.variants.find import find_offers
 from gglib.proxy import ProxyOptions
 from gglib.proxy.docs.openapi import document

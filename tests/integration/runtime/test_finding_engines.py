@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gglib.core.engine_choice import EMBEDDED
 from gglib.core.errors import EngineBrokenError, EngineNotFoundError
+from gglib.core.runtime.engine_choice import EMBEDDED
 from gglib.runtime.engines import EmbeddedEngine, LlamaServerEngine, find_engine
 from gglib.runtime.engines.asking import MAX_ANSWER_BYTES, ProgramAnswer, ask
 from gglib.runtime.engines.llama_cpp import server

@@ -17,8 +17,8 @@ from gglib.app.settings import (
 )
 from gglib.cli.app import COMMANDS, cli
 from gglib.core.context import UNLIMITED_CONTEXT
-from gglib.core.engine_choice import EMBEDDED
 from gglib.core.errors import CatalogError, InvalidSettingError
+from gglib.core.runtime.engine_choice import EMBEDDED
 
 
 def configured(home: Path, text: str) -> dict[str, str]:

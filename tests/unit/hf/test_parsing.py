@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gglib.core.hub import Gate, HubFile, HubRepository
+from gglib.core.hub.repository import Gate, HubFile, HubRepository
 from gglib.hf.parsing import LARGEST_FILE_BYTES, UnreadableError, read_repository
 
 SHA256 = "AB" * 32

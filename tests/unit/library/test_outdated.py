@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from gglib.core.errors import GatedRepositoryError, HubError, HubUnreachableError, RepositoryNotFoundError
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.repository import RemoteFile
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.versions import FileIdentity, FileRole, OwnFile, Version
 from gglib.library.outdated import Upstream, UpstreamCheck, check_upstream

@@ -19,10 +19,16 @@ from gglib.core.errors import (
     UnsafeNameError,
 )
 from gglib.core.gguf_names import FileKind
-from gglib.core.hub import Gate, HubFile, HubRepository, HubSort, RemoteFile
+from gglib.core.hub.repository import (
+    Gate,
+    HubFile,
+    HubRepository,
+    HubSort,
+    RemoteFile,
+)
+from gglib.core.hub.variants import Offers
 from gglib.core.memory import Fit, MachineMemory
 from gglib.core.models import GgufFacts
-from gglib.core.variants import Offers
 from gglib.library import search
 from gglib.library.fit.estimate import estimate
 from gglib.library.search import (

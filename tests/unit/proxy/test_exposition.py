@@ -200,7 +200,7 @@ def test_upstream_errors_are_those_that_are_told_as_such() -> None:
 def test_a_start_imports_no_library_for_metrics() -> None:
     """It takes a tenth of a second: whoever asks first pays for it, and the command line never does."""
     code = (
-        "import sys; import gglib.cli.app, gglib.cli.commands.serve, gglib.app.server, gglib.proxy;"
+        "import sys; import gglib.cli.app, gglib.cli.commands.start.serve, gglib.app.server, gglib.proxy;"
         "before = 'prometheus_client' in sys.modules; import gglib.proxy.telemetry.prometheus;"
         "print(before, 'prometheus_client' in sys.modules)"
     )

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from gglib.core.models import ModelLaunchSpec
-from gglib.core.runtime_events import (
+from gglib.core.runtime.events import (
     EventsLost,
     ModelGone,
     ModelLoading,

@@ -6,13 +6,13 @@ Names of files and what other programs call a model are escaped: they are anybod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gglib.cli.shell import command, said
 from gglib.cli.views import render
 from gglib.cli.views.model_list import SHORT_COMMIT
 from gglib.core.file_names import escaped
+from gglib.core.hub.shown_source import pull_target
 from gglib.core.models import ModelSummary
 from gglib.core.ports import RemovedModel
-from gglib.core.shown_source import pull_target
+from gglib.core.shell_quoting import command, said
 from gglib.library.disk_use import DiskUse
 from gglib.library.file_state import FileState
 from gglib.library.importers.import_models import ImportItem, ImportState

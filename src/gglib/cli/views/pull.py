@@ -13,9 +13,9 @@ import click
 from gglib.cli.views import render
 from gglib.cli.views.model_list import how_to_use
 from gglib.core.errors import GglibError, NoSuchChoiceError
+from gglib.core.hub.shown_source import shown_target
 from gglib.core.memory import Fit
 from gglib.core.plain_text import escape_line, json_text
-from gglib.core.shown_source import shown_target
 from gglib.library.variants.pull_source import names_job
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ def run(  # noqa: PLR0913 - what the user said, and how to answer
     """Pull ``target``: plan, ask, fetch, enter. Ctrl-C leaves what came so far, and says so."""
     from gglib.app.hub import open_hub
     from gglib.app.pulls import planner, puller
-    from gglib.cli.instance import states_of
     from gglib.cli.runner import opened_catalog
+    from gglib.cli.server.instance import states_of
     from gglib.library.variants.pull_target import read_target
 
     async def plan_it(store: "HomeStorePort") -> "PullPlan":

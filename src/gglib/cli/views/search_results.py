@@ -9,10 +9,15 @@ from gglib.cli.views.render import Styled
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.file_names import shown
 from gglib.core.gguf_names import FileKind, shard_of
-from gglib.core.hub import Gate
+from gglib.core.hub.repository import Gate
+from gglib.core.hub.search_results import (
+    FoundFile,
+    FoundOffer,
+    FoundRepository,
+    SearchResult,
+)
+from gglib.core.hub.variants import Offer
 from gglib.core.memory import Fit, MachineMemory
-from gglib.core.search_results import FoundFile, FoundOffer, FoundRepository, SearchResult
-from gglib.core.variants import Offer
 from gglib.library.variants.choose import no_offer
 
 FIT_STYLES = {Fit.FITS.value: "green", Fit.TIGHT.value: "yellow", Fit.TOO_LARGE.value: "red"}

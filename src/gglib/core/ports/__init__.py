@@ -9,8 +9,8 @@ from gglib.core.models import ModelLaunchSpec, ModelSummary, RunningTarget
 from gglib.core.ports.catalog import ModelCatalogPort
 from gglib.core.ports.library import ModelLibraryPort, RemovedModel
 from gglib.core.ports.runtime import ModelRuntimePort
-from gglib.core.runtime_events import EventSubscription, RuntimeEvent
-from gglib.core.runtime_status import (
+from gglib.core.runtime.events import EventSubscription, RuntimeEvent
+from gglib.core.runtime.status import (
     LoadCount,
     ResidentStatus,
     RuntimeStatus,

@@ -4,7 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from gglib.core.hub import FetchedFile, HubRepository, HubSort, RemoteFile
+from gglib.core.hub.repository import (
+    FetchedFile,
+    HubRepository,
+    HubSort,
+    RemoteFile,
+)
 
 TellFetched = Callable[[int, int | None], None]
 """Told how many bytes of a file are here, and how many there will be (None: not known). From any thread, often."""

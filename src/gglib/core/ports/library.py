@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from gglib.core.downloads import Download
-from gglib.core.hub import HubSort
+from gglib.core.hub.downloads import Download
+from gglib.core.hub.repository import HubSort
+from gglib.core.hub.search_results import FoundRepository, SearchResult
 from gglib.core.models import ModelSummary
-from gglib.core.search_results import FoundRepository, SearchResult
 
 KeptFile = tuple[Path, str]
 """A file that stays though it was to go, and why: a phrase."""

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from gglib.core.models import ModelLaunchSpec, RunningTarget
-from gglib.core.runtime_events import EventSubscription
-from gglib.core.runtime_status import ResidentStatus, RuntimeStatus
+from gglib.core.runtime.events import EventSubscription
+from gglib.core.runtime.status import ResidentStatus, RuntimeStatus
 
 
 class ModelRuntimePort(ABC):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gglib.core.errors import DownloadCorruptError, GglibError, HubBusyError, HubUnreachableError
-from gglib.core.hub import FetchedFile, RemoteFile
+from gglib.core.hub.repository import FetchedFile, RemoteFile
 from gglib.core.ports.hub import TellFetched
 from gglib.hf.cancellation import Stop
 from gglib.hf.download.connections import LaneLimits, LanePolicy, next_piece

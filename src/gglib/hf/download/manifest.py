@@ -17,7 +17,7 @@ import struct
 import zlib
 from dataclasses import asdict, dataclass, field
 
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.repository import RemoteFile
 from gglib.hf.download.byte_ranges import Spans
 
 IDENTITY_BYTES = 4096

@@ -17,7 +17,7 @@ from pathlib import Path
 from uuid import UUID
 
 from gglib.core.errors import BeingFetchedError
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.repository import RemoteFile
 from gglib.core.part_names import note_path, part_path
 from gglib.hf.download.byte_ranges import Spans
 from gglib.hf.download.manifest import (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from gglib.core.errors import GatedRepositoryError, HubError, RepositoryNotFoundError
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.repository import RemoteFile
 from gglib.hf.api_errors import Asked, refusal
 
 # Eighteen digits are an exabyte, and what the arithmetic of files takes.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import GgufFacts
-from gglib.core.slots import most_slots
+from gglib.core.runtime.slots import most_slots
 from gglib.library.fit.estimate import estimate, judge_fit
 
 

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from gglib.core.errors import GglibError
 from gglib.core.gguf_names import stem_of
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.repository import RemoteFile
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.part_names import note_path, part_path
 from gglib.core.versions import FileRole, IncomingFile, PullJob

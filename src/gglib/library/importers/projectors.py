@@ -8,7 +8,7 @@ projector keeps a model from loading, so where it is not plain there is none.
 from collections.abc import Sequence
 
 from gglib.core.gguf_names import stem_of
-from gglib.core.quantizations import folded, label_of
+from gglib.core.hub.quantizations import folded, label_of
 
 _MARK = "mmproj"
 _SAYS_NOTHING = frozenset(("", "model", "ggmlmodel"))

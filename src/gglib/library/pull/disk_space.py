@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gglib.core.errors import DiskFullError
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.repository import RemoteFile
 from gglib.core.ports.store import HomeStorePort
 from gglib.core.versions import FileRole, OwnFile, Version
 from gglib.library.variants.pull_source import files_with_content

@@ -21,7 +21,7 @@ from gglib.core.errors import (
     StorageError,
     UnreadableFileError,
 )
-from gglib.core.hub import FetchedFile, RemoteFile
+from gglib.core.hub.repository import FetchedFile, RemoteFile
 from gglib.core.models import GgufFacts, ModelSummary
 from gglib.core.ports.hub import ModelHubPort, TellFetched
 from gglib.core.versions import FileRole, IncomingFile, NewVersion, OwnFile, PullJob

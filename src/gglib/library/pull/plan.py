@@ -18,13 +18,13 @@ from gglib.core.errors import (
 )
 from gglib.core.file_names import safe_folder, safe_path
 from gglib.core.gguf_names import stem_of
-from gglib.core.hub import HubRepository, RemoteFile
+from gglib.core.hub.repository import HubRepository, RemoteFile
+from gglib.core.hub.variants import Offer, Offers
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary
 from gglib.core.naming import check_aliases, check_name, is_name
 from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
-from gglib.core.variants import Offer, Offers
 from gglib.core.versions import FileRole
 from gglib.library.add import default_name, usable_name, why_no_model
 from gglib.library.fit.slots import SlotFit, model_fit

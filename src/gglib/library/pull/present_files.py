@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from gglib.core.errors import StorageError
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.repository import RemoteFile
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.versions import FileRole, NewVersion, OwnFile, Version
 from gglib.library.variants.pull_source import files_with_content

@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol, Self
 
-from gglib.core.downloads import Download, DownloadState
 from gglib.core.errors import DownloadNotFoundError, GglibError, QueueFullError, ShuttingDownError
+from gglib.core.hub.downloads import Download, DownloadState
 from gglib.core.models import ModelSummary
 from gglib.library.pull.speed import Speed
 

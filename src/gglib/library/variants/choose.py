@@ -15,11 +15,11 @@ from shlex import quote
 from gglib.core.errors import NoSuchChoiceError, UnsafeNameError
 from gglib.core.file_names import safe_path, shown
 from gglib.core.gguf_names import FileKind, kind_of, stem_of
-from gglib.core.hub import HubFile
+from gglib.core.hub.quantizations import folded, label_of, without_dynamic
+from gglib.core.hub.repository import HubFile
+from gglib.core.hub.variants import Offer, Offers
 from gglib.core.memory import Fit
-from gglib.core.quantizations import folded, label_of, without_dynamic
 from gglib.core.shell_quoting import said
-from gglib.core.variants import Offer, Offers
 from gglib.library.variants.ladder import LAST, USUAL
 from gglib.library.variants.pull_target import PullTarget
 from gglib.system.files.sizes import size_words

@@ -7,9 +7,9 @@ from dataclasses import replace
 from gglib.core.errors import UnsafeNameError
 from gglib.core.file_names import safe_path
 from gglib.core.gguf_names import FileKind, kind_of, shard_of
-from gglib.core.hub import HubFile
-from gglib.core.quantizations import folded, label_of
-from gglib.core.variants import Offer, Offers
+from gglib.core.hub.quantizations import folded, label_of
+from gglib.core.hub.repository import HubFile
+from gglib.core.hub.variants import Offer, Offers
 
 
 def find_offers(files: Iterable[HubFile]) -> Offers:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gglib.core.context import ContextWish
+from gglib.core.hub.variants import Offer, Offers
 from gglib.core.kinds import context_ceiling
 from gglib.core.memory import MachineMemory
 from gglib.core.models import GgufFacts
-from gglib.core.variants import Offer, Offers
 from gglib.library.fit.slots import SlotFit, model_fit
 
 

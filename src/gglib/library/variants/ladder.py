@@ -1,6 +1,6 @@
 """Which quantizations are wanted first, where none is named. Pure."""
 
-from gglib.core.quantizations import folded
+from gglib.core.hub.quantizations import folded
 
 _USUAL = (
     *("Q4_K_M", "Q4_K_XL", "Q4_K_L", "MXFP4", "Q5_K_M", "Q4_K_S", "Q5_K_S"),

@@ -6,10 +6,10 @@ A path never decides: a file of the user's may lie anywhere, and a newer version
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.quantizations import folded, label_of
+from gglib.core.hub.repository import RemoteFile
+from gglib.core.hub.shown_source import shown_target, without_query
 from gglib.core.models import ModelSource, ModelSummary
-from gglib.core.quantizations import folded, label_of
-from gglib.core.shown_source import shown_target, without_query
 from gglib.core.versions import OwnFile, PullJob, Version
 
 HUB, URL = "hub", "url"

@@ -17,9 +17,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from gglib.core.errors import NoSuchChoiceError, UnsafeNameError
 from gglib.core.file_names import safe_path, safe_repo, safe_revision, shown
-from gglib.core.quantizations import label_of
+from gglib.core.hub.quantizations import label_of
+from gglib.core.hub.shown_source import without_query
 from gglib.core.shell_quoting import said
-from gglib.core.shown_source import without_query
 
 HUB_HOSTS = frozenset(("huggingface.co", "www.huggingface.co", "hf.co"))
 """Pages of these mean a repository, which is asked of the hub that is configured."""

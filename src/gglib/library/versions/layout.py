@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from gglib.core.errors import UnsafeNameError
 from gglib.core.file_names import safe_path
 from gglib.core.gguf_names import shard_of
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.repository import RemoteFile
 from gglib.core.versions import IncomingFile
 
 INCOMING_NAME = ".incoming"

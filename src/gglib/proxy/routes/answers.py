@@ -10,15 +10,16 @@ from typing import Annotated, Any, Literal, Self
 
 from msgspec import Meta
 
-from gglib.core import downloads, search_results
-from gglib.core.downloads import DownloadState
 from gglib.core.file_names import shown
 from gglib.core.gguf_names import FileKind
-from gglib.core.hub import Gate, HubFile
+from gglib.core.hub import downloads, search_results
+from gglib.core.hub.downloads import DownloadState
+from gglib.core.hub.repository import Gate, HubFile
+from gglib.core.hub.shown_source import shown_target, shown_url
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.ports import library
-from gglib.core.runtime_events import (
+from gglib.core.runtime.events import (
     ModelGone,
     ModelLoadFailed,
     ModelLoading,
@@ -28,7 +29,7 @@ from gglib.core.runtime_events import (
     RuntimeEvent,
     SwapOver,
 )
-from gglib.core.runtime_status import (
+from gglib.core.runtime.status import (
     LoadCount,
     ResidentStatus,
     RuntimeStatus,
@@ -36,7 +37,6 @@ from gglib.core.runtime_status import (
     SwapStatus,
     WaitingStatus,
 )
-from gglib.core.shown_source import shown_target, shown_url
 
 Bytes = Annotated[int, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import msgspec
 
-from gglib.core.runtime_events import EventsLost, RuntimeEvent
-from gglib.core.runtime_status import RuntimeStatus
+from gglib.core.runtime.events import EventsLost, RuntimeEvent
+from gglib.core.runtime.status import RuntimeStatus
 from gglib.core.version import __version__
 from gglib.http.sse import HEARTBEAT
 from gglib.proxy.errors import NoEventsError

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from gglib.core.hub import HubSort
+from gglib.core.hub.repository import HubSort
 
 MAX_TARGET_CHARS = 2048
 MAX_NAME_CHARS = 200

@@ -4,8 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
-from gglib.core.engine_choice import EMBEDDED
 from gglib.core.errors import EngineBrokenError, EngineNotFoundError
+from gglib.core.runtime.engine_choice import EMBEDDED
 from gglib.runtime.engines.base import Engine, LaunchPlan, SlotsFor
 from gglib.runtime.engines.llama_cpp.embedded import EmbeddedEngine
 from gglib.runtime.engines.llama_cpp.server import LlamaServerEngine

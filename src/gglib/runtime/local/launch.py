@@ -10,7 +10,7 @@ from pathlib import Path
 from gglib.core.defaults import HEARTBEAT_S
 from gglib.core.errors import ModelLoadFailedError
 from gglib.core.models import ModelLaunchSpec, RunningTarget
-from gglib.core.slots import DEFAULT_SLOTS
+from gglib.core.runtime.slots import DEFAULT_SLOTS
 from gglib.runtime.engines.base import Engine, LaunchPlan, SlotsFor
 from gglib.runtime.engines.llama_cpp.exit_reasons import is_kill, judge_kill, reason_for_exit
 from gglib.runtime.engines.llama_cpp.options import launch_slots

@@ -4,7 +4,7 @@ Theory of operation
 -------------------
 A *request* is known by its ticket and is in one of three places: it waits, it holds a resident, or it is gone.
 A *resident* is one launch of one model, known by its generation, which is never used twice: what is told of an
-older generation is ignored. It moves as the table in ``residents`` says and is forgotten when its process is gone.
+older generation is ignored. It moves as the table in ``state`` says and is forgotten when its process is gone.
 Only a READY resident takes new requests.
 
 Every event ends in ``_settle``, which looks at the whole and returns what must be done now:

@@ -19,7 +19,7 @@ from tests.integration.library.homes.old_home import OldHome, OldModel, sha256_o
 
 from gglib.app.catalog import open_catalog
 from gglib.app.settings import Settings
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.repository import RemoteFile
 from gglib.core.models import ModelSource
 from gglib.library.versions.ownership import is_own
 from gglib.testing import write_tiny_gguf

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.library.homes.conftest import Open, Write
 from tests.integration.library.homes.old_home import OldHome, OldModel, sha256_of
 
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.repository import RemoteFile
 from gglib.core.models import ModelSource
 from gglib.core.versions import FileIdentity, FileRole, Version
 from gglib.db import SqliteCatalog

@@ -9,7 +9,7 @@ from tests.integration.library.homes.conftest import Open, Write
 from tests.integration.library.homes.house import House, state_of
 from tests.integration.library.homes.old_home import OldHome, OldModel, sha256_of
 
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.repository import RemoteFile
 from gglib.core.models import ModelSource
 
 REPO = "ada/coder-GGUF"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from gglib.cli.shell import command, said
 from gglib.cli.views import local_models
 from gglib.core.errors import ModelFileNotFoundError
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.ports import RemovedModel
+from gglib.core.shell_quoting import command, said
 from gglib.library.disk_use import DiskUse
 from gglib.library.file_state import FileState
 from gglib.library.outdated import Upstream, UpstreamCheck

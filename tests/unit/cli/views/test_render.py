@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gglib.cli.client import reachable
-from gglib.cli.commands.logs import tail
+from gglib.cli.commands.running.logs import tail
+from gglib.cli.server.client import reachable
 from gglib.cli.terminal import progress_bar
 from gglib.cli.views import render
 from gglib.cli.views.model_list import context_of

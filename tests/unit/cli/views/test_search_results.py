@@ -20,10 +20,10 @@ from gglib.cli.views.search_results import (
     show_legend,
     show_lines,
 )
-from gglib.core.hub import Gate, HubFile, HubRepository
+from gglib.core.hub.repository import Gate, HubFile, HubRepository
+from gglib.core.hub.search_results import FoundRepository, SearchResult
 from gglib.core.memory import GpuMemory, MachineMemory
 from gglib.core.models import GgufFacts
-from gglib.core.search_results import FoundRepository, SearchResult
 from gglib.library.search import ModelFinder, judged
 from gglib.library.variants.find import find_offers
 from gglib.testing import FakeHub

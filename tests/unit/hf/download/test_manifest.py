@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.repository import RemoteFile
 from gglib.hf.download.byte_ranges import Span, Spans
 from gglib.hf.download.manifest import (
     IDENTITY_BYTES,

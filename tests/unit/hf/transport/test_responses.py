@@ -3,7 +3,7 @@
 import pytest
 
 from gglib.core.errors import GatedRepositoryError, HubError, RepositoryNotFoundError
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.repository import RemoteFile
 from gglib.hf.transport.responses import (
     ChangedError,
     LostError,

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.core.memory import Fit, GpuMemory, MachineMemory, MemoryNeed
-from gglib.core.slots import MAX_CACHE_TOKENS, most_slots
+from gglib.core.runtime.slots import MAX_CACHE_TOKENS, most_slots
 from gglib.library.fit.estimate import judge_fit
 from gglib.library.fit.slots import fit_slots, model_fit
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gglib.core.downloads import Download, DownloadState
 from gglib.core.errors import (
     DiskFullError,
     DownloadNotFoundError,
@@ -16,6 +15,7 @@ from gglib.core.errors import (
     QueueFullError,
     ShuttingDownError,
 )
+from gglib.core.hub.downloads import Download, DownloadState
 from gglib.core.models import ModelSummary
 from gglib.library.pull.execute import PullProgress
 from gglib.library.pull.queue import (

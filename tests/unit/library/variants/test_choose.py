@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.core.errors import NoSuchChoiceError, UnsafeNameError
-from gglib.core.hub import HubFile
+from gglib.core.hub.repository import HubFile
+from gglib.core.hub.variants import Offer, Offers
 from gglib.core.memory import Fit
-from gglib.core.variants import Offer, Offers
 from gglib.library.variants.choose import choose_offer, choose_projector, no_offer
 from gglib.library.variants.find import find_offers
 from gglib.library.variants.pull_target import PullTarget, read_target

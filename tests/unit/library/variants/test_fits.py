@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from gglib.core.context import FALLBACK_TRAINED_CONTEXT, UNLIMITED_CONTEXT
-from gglib.core.hub import HubFile
+from gglib.core.hub.repository import HubFile
+from gglib.core.hub.variants import Offers
 from gglib.core.kinds import LONGEST_WHOLE_INPUT
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import GgufFacts, ModelCapabilities
-from gglib.core.variants import Offers
 from gglib.library.fit.estimate import estimate
 from gglib.library.variants.find import find_offers
 from gglib.library.variants.fits import context_to_judge, fits_of

@@ -1,6 +1,6 @@
 """Which quantizations are wanted first."""
 
-from gglib.core.quantizations import folded, without_dynamic
+from gglib.core.hub.quantizations import folded, without_dynamic
 from gglib.library.variants.ladder import LAST, USUAL
 
 

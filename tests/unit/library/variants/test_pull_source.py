@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.repository import RemoteFile
+from gglib.core.hub.shown_source import shown_target
 from gglib.core.models import ModelSource, ModelSummary
-from gglib.core.shown_source import shown_target
 from gglib.core.versions import FileIdentity, FileRole, OwnFile, PullJob, Version
 from gglib.library.variants.pull_source import (
     MOST_ASKED,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gglib.core.errors import UnsafeNameError
 from gglib.core.gguf_names import shard_of
-from gglib.core.hub import RemoteFile
+from gglib.core.hub.repository import RemoteFile
 from gglib.core.versions import FileRole, IncomingFile
 from gglib.library.versions.layout import (
     MAX_LABEL_BYTES,

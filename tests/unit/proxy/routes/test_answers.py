@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from gglib.core import downloads
+from gglib.core.hub import downloads
+from gglib.core.hub.shown_source import pull_target
 from gglib.core.models import ModelSource, ModelSummary
-from gglib.core.shown_source import pull_target
 from gglib.proxy.routes.answers import Download, Model
 
 SIGNED = "https://example.org/files/m.gguf?signature=secret#part"

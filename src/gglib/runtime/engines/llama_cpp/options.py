@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gglib.core.errors import EngineArgumentError
-from gglib.core.slots import most_slots
+from gglib.core.runtime.slots import most_slots
 
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 """llama.cpp reads whole numbers into 32 bits (``std::stoi``) and ends at any other."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-from gglib.core.runtime_status import SwapStatus
+from gglib.core.runtime.status import SwapStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

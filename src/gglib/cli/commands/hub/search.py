@@ -35,8 +35,8 @@ def command(  # noqa: PLR0913 - click passes each option
     from gglib.cli.sizes import size_of
     from gglib.cli.views import render, search_results
     from gglib.core.errors import InvalidSettingError
-    from gglib.core.hub import HubSort
-    from gglib.core.search_results import SearchResult
+    from gglib.core.hub.repository import HubSort
+    from gglib.core.hub.search_results import SearchResult
     from gglib.library.search import ModelFinder
     from gglib.proxy.routes import answers
 

@@ -28,7 +28,7 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
     """
     import sys
 
-    from gglib.cli.chat_loop import Talk
+    from gglib.cli.chat.loop import Talk
     from gglib.cli.runner import with_catalog
     from gglib.cli.views.model_list import how_to_use
     from gglib.core.errors import ModelNotFoundError
@@ -80,8 +80,8 @@ def _proxy(settings: "Settings") -> "Iterator[Endpoint]":
 
     from gglib.app.server import private_server
     from gglib.cli.engine_choice import choose_engine
-    from gglib.cli.instance import find_instance
     from gglib.cli.log_files import start_logging
+    from gglib.cli.server.instance import find_instance
 
     instance = find_instance(settings)
     if instance is not None and instance.endpoint is not None:

@@ -28,8 +28,8 @@ def command(options: Options, *, as_json: bool) -> None:
     """
     import time
 
-    from gglib.cli.instance import states_of
     from gglib.cli.runner import with_catalog
+    from gglib.cli.server.instance import states_of
     from gglib.cli.views import local_models, model_list, render
     from gglib.library.disk_use import disk_use
     from gglib.proxy.routes.answers import Model

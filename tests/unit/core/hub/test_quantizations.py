@@ -2,7 +2,7 @@
 
 import pytest
 
-from gglib.core.quantizations import folded, label_of
+from gglib.core.hub.quantizations import folded, label_of
 
 
 @pytest.mark.parametrize(

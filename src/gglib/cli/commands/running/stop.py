@@ -23,8 +23,8 @@ def command(options: Options, *, server: bool) -> None:
     Answers in flight may go on for a while (the setting 'drain_s'). The server stays: the next request brings a
     model back. '--server' ends the server, too.
     """
-    from gglib.cli.client import post_json
-    from gglib.cli.instance import require_endpoint
+    from gglib.cli.server.client import post_json
+    from gglib.cli.server.instance import require_endpoint
     from gglib.cli.views import render
 
     settings = options.settings()
@@ -41,7 +41,7 @@ def _stop_server(settings: "Settings") -> None:
     import signal
     import time
 
-    from gglib.cli.instance import NOTHING_RUNS, find_instance
+    from gglib.cli.server.instance import NOTHING_RUNS, find_instance
     from gglib.core.errors import GglibError
 
     instance = find_instance(settings)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gglib.cli.conversation import (
+from gglib.cli.chat.conversation import (
     Conversation,
     Piece,
     error_of,

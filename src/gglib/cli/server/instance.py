@@ -28,7 +28,7 @@ def find_instance(settings: Settings) -> Instance | None:
 
 def status_of(server: Endpoint) -> dict[str, Any]:
     """Ask a running gglib what it does now; ``docs/api.md`` has the fields."""
-    from gglib.cli.client import get_json
+    from gglib.cli.server.client import get_json
 
     status: dict[str, Any] = get_json(server, STATUS_PATH)
     return status

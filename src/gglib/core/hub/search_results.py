@@ -7,9 +7,9 @@ from pathlib import PurePosixPath
 from gglib.core.errors import UnsafeNameError
 from gglib.core.file_names import safe_path
 from gglib.core.gguf_names import FileKind, kind_of
-from gglib.core.hub import HubFile, HubRepository
+from gglib.core.hub.repository import HubFile, HubRepository
+from gglib.core.hub.variants import Offer, Offers
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
-from gglib.core.variants import Offer, Offers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

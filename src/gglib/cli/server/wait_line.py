@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from typing import Any
 
+from gglib.cli.server.watch import Status, followed_status
 from gglib.cli.terminal import Line, LiveLine, OneLine
 from gglib.cli.views.running import aged
 from gglib.cli.views.waiting import wait_words
-from gglib.cli.watch import Status, followed_status
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import UpstreamError
 

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from gglib.cli.client import fetch_json, followed
-from gglib.cli.instance import STATUS_PATH
+from gglib.cli.server.client import fetch_json, followed
+from gglib.cli.server.instance import STATUS_PATH
 from gglib.cli.views import render, running
 from gglib.core.addresses import Endpoint
 from gglib.core.plain_text import escape_line, json_text

@@ -14,11 +14,16 @@ from gglib.cli.context import Options
 @click.pass_obj
 def command(options: Options, *, as_json: bool, is_watching: bool) -> None:
     """Show the models in memory, waiting requests, and the last swap."""
-    from gglib.cli.instance import NOTHING_RUNS, find_instance, require_endpoint, status_of
+    from gglib.cli.server.instance import (
+        NOTHING_RUNS,
+        find_instance,
+        require_endpoint,
+        status_of,
+    )
     from gglib.cli.views import render, running
 
     if is_watching:
-        from gglib.cli.watch import watch
+        from gglib.cli.server.watch import watch
 
         endpoint = require_endpoint(options.settings())
         watch(endpoint, f"gglib at {endpoint.url}", as_json=as_json)

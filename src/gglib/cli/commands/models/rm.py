@@ -20,8 +20,8 @@ def command(options: "Options", model: str, *, with_files: bool, yes: bool) -> N
     '--files' deletes those that gglib downloaded and that no other model uses, and says how much that freed.
     """
     from gglib.app.library import removals
-    from gglib.cli.instance import states_of
     from gglib.cli.runner import opened_catalog
+    from gglib.cli.server.instance import states_of
     from gglib.cli.terminal import is_interactive
     from gglib.cli.views import local_models
 

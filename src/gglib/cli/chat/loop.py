@@ -5,10 +5,10 @@ import sys
 
 import click
 
-from gglib.cli.chat import answer_to
-from gglib.cli.conversation import Conversation, Piece
+from gglib.cli.chat.answer import answer_to
+from gglib.cli.chat.conversation import Conversation, Piece
+from gglib.cli.server.wait_line import wait_line
 from gglib.cli.views import render
-from gglib.cli.wait_line import wait_line
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError
 from gglib.core.plain_text import StreamEscaper

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from gglib.cli import wait_line
+from gglib.cli.server import wait_line
+from gglib.cli.server.wait_line import Watch, _beside
 from gglib.cli.terminal import OneLine
-from gglib.cli.wait_line import Watch, _beside
 from gglib.core.errors import GglibError, UpstreamError
 
 STOPPING = {"residents": [{"model_name": "big", "state": "stopping", "in_flight": 0}], "waiting": []}

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gglib.cli.client import streamed
-from gglib.cli.conversation import CHAT_PATH, Piece, pieces_of
+from gglib.cli.chat.conversation import CHAT_PATH, Piece, pieces_of
+from gglib.cli.server.client import streamed
 from gglib.core.addresses import Endpoint
 
 

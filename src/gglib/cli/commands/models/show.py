@@ -85,10 +85,10 @@ def _show_repository(settings: "Settings", name: str, *, as_json: bool) -> None:
 def _show_model(settings: "Settings", shown: _Found, *, as_json: bool) -> None:
     import time
 
-    from gglib.cli.instance import states_of
+    from gglib.cli.server.instance import states_of
     from gglib.cli.views import local_models, model_list, render
     from gglib.core.file_names import escaped
-    from gglib.core.shown_source import shown_url
+    from gglib.core.hub.shown_source import shown_url
     from gglib.library.disk_use import sharers_of
     from gglib.library.file_state import file_state
     from gglib.proxy.routes.answers import Model

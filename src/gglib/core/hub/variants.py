@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gglib.core.gguf_names import stem_of
-from gglib.core.hub import HubFile
+from gglib.core.hub.repository import HubFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

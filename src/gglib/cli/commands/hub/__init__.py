@@ -1,0 +1,1 @@
+"""Find models on the hub, and fetch them."""

@@ -1,0 +1,1 @@
+"""The models of this machine: added, shown, changed, checked and removed."""

@@ -1,0 +1,1 @@
+"""What runs now: shown, stopped, and explained."""

@@ -1,0 +1,1 @@
+"""Start gglib, and talk to a model."""
