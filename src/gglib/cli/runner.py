@@ -80,7 +80,7 @@ async def _end(opening: AbstractAsyncContextManager[object]) -> None:
 
 
 def with_finder(settings: Settings, ask: Callable[["ModelFinder"], Awaitable[T]]) -> T:
-    """Open the hub for one question and return its answer; who watches is told what takes its time."""
+    """Open the hub for one question and return its answer; a terminal shows what takes the time."""
     from gglib.app.hub import open_hub
     from gglib.app.model_search import finder
     from gglib.cli.terminal import LiveLine
@@ -166,6 +166,6 @@ async def _stoppable(work: Coroutine[Any, Any, None], drain: Drain | None) -> bo
 
 
 def _say(what: str) -> None:
-    """Tell who watches; whoever read the output may have gone with the same Ctrl-C (``gglib serve 2>&1 | tee``)."""
+    """Write to stderr, whose reader may have ended with the same Ctrl-C (``gglib serve 2>&1 | tee``)."""
     with output_is_optional():
         click.echo(what, err=True)

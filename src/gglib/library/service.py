@@ -30,7 +30,7 @@ class Search(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelLibrary(ModelLibraryPort):
-    """The library of one server. ``downloads`` belongs to whoever made it, and must be open."""
+    """The library of one server. The caller opens and closes ``downloads``."""
 
     downloads: Downloads
     add: Callable[[AddRequest], Awaitable[ModelSummary]]

@@ -58,7 +58,7 @@ class EventReader:
     ) -> Iterator[RuntimeEvent]:
         """Return what has happened with one event and its effects, and with the swaps that it completed."""
         yield from self._of_event(event, now)
-        if isinstance(event, Requested) and not any(isinstance(one, Grant | Refuse) for one in effects):
+        if isinstance(event, Requested) and event.waits and not _is_settled(event.ticket, effects):
             yield RequestQueued(model_name=event.spec.model_name, request_id=event.request_id)
         for effect in effects:
             yield from self._of_effect(effect, now)
@@ -99,6 +99,11 @@ class EventReader:
                 )
             case _:
                 pass
+
+
+def _is_settled(ticket: int, effects: Sequence[Effect]) -> bool:
+    """Whether the request is granted or refused in this very step."""
+    return any(isinstance(one, Grant | Refuse) and one.ticket == ticket for one in effects)
 
 
 class Subscription:

@@ -66,7 +66,7 @@ class EngineRun(Protocol):
 
     @property
     def exited(self) -> asyncio.Event:
-        """Set as soon as the engine is gone, or is told to go."""
+        """Set as soon as the engine is gone, or ``stop`` is called."""
         ...
 
     @property

@@ -125,8 +125,8 @@ class EngineManager(ModelRuntimePort):
         await self.close()
 
     async def drain(self) -> None:
-        """Refuse whoever waits, let nobody in, and return when nobody is being answered, or after ``drain_s``."""
-        self._let_nobody_in()
+        """Refuse waiting and new requests; return when those in flight have ended, or after ``drain_s``."""
+        self._refuse_requests()
         await self._dispatcher.wait_until_unused(self._config.drain_s)
 
     @property
@@ -140,11 +140,11 @@ class EngineManager(ModelRuntimePort):
         return used | {r.spec.model_id for r in self._scheduler.residents if r.holders}
 
     async def close(self) -> None:
-        """Refuse whoever waits, let nobody in, and stop every engine at once."""
+        """Refuse waiting and new requests, and stop every engine at once."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait([self._watching])
-        self._let_nobody_in()
+        self._refuse_requests()
         await self._stop_all(drain_s=0)
         self._dispatcher.close()
 
@@ -183,7 +183,7 @@ class EngineManager(ModelRuntimePort):
         return self._status_reader.is_wanted(target)
 
     async def status(self) -> RuntimeStatus:
-        """Return what is resident, who waits, whose last load failed, and what happened since the start."""
+        """Return resident models, waiting requests, failed loads, and what happened since the start."""
         return self._status_reader.status(self._now())
 
     def subscribe(self) -> Subscription:
@@ -226,7 +226,7 @@ class EngineManager(ModelRuntimePort):
             ):
                 return
         elif answer.done():
-            answer.exception()  # it may have come while the caller was being cancelled: nobody else reads it
+            answer.exception()  # it may have come while the caller was being cancelled: nothing else reads it
         self._dispatcher.dispatch(Left(ticket))
 
     async def abort(self, ticket: int, error: BaseException | None) -> None:
@@ -235,7 +235,7 @@ class EngineManager(ModelRuntimePort):
             if isinstance(error, UpstreamStalledError):
                 self._dispatcher.dispatch(Suspected(ticket))
             elif isinstance(error, UpstreamError) and not isinstance(error, UnreachableError):
-                # Of the unreachable nothing was sent: whoever sent it may try again.
+                # Nothing was sent to an unreachable engine: the caller may try again.
                 raise await self._explained(error, self._granted[ticket]) from error
         finally:
             self.release(ticket)
@@ -361,7 +361,7 @@ class EngineManager(ModelRuntimePort):
         if self._config.on_engine_exit is not None:
             self._config.on_engine_exit()
 
-    def _let_nobody_in(self) -> None:
+    def _refuse_requests(self) -> None:
         self._is_closing = True
         for answer in self._answers.values():
             if not answer.done():

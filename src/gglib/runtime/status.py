@@ -25,7 +25,7 @@ class StatusReader:
     swap_history: SwapJournal
 
     def status(self, now: float) -> RuntimeStatus:
-        """Return what is resident, who waits, whose last load failed, and what happened since the start."""
+        """Return resident models, waiting requests, failed loads, and what happened since the start."""
         waiting: dict[str, list[float]] = {}
         for waiter in self.scheduler.waiters:
             waiting.setdefault(waiter.spec.model_name, []).append(now - waiter.since)

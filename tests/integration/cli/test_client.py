@@ -9,12 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from gglib.cli.server import client
-from gglib.cli.server.client import (
-    followed,
-    get_json,
-    post_json,
-    streamed,
-)
+from gglib.cli.server.client import followed, get_json, post_json, streamed
+from gglib.cli.server.watch import followed_status
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError, UpstreamError
 from gglib.http.sse import SseEvent, read_events
@@ -216,3 +212,14 @@ async def test_events_are_followed() -> None:
     with serving(script) as server:
         async with followed(server.endpoint, "/x") as events:
             assert [event async for event in events] == [SseEvent("loading", b"{}")]
+
+
+async def test_a_server_that_stops_ends_the_statuses() -> None:
+    """Its last event is an error without a name: it is not asked how things stand, because it no longer answers."""
+    snapshot = b'event: snapshot\ndata: {"residents": []}\n\n'
+    stopping = b'data: {"error": {"code": "shutting_down"}}\n\n'
+    script = sends(STREAM_HEAD, chunk(snapshot), chunk(stopping), b"0\r\n\r\n")
+    with serving(script) as server:
+        async with followed_status(server.endpoint) as statuses:
+            assert [status async for status in statuses] == [{"residents": []}]
+    assert len(server.heads) == 1

@@ -148,6 +148,33 @@ async def test_numbers_that_change_without_an_event_are_in_a_snapshot() -> None:
         assert [data["residents"][0]["in_flight"] for data in (before, after)] == [0, 1]
 
 
+async def test_numbers_that_change_before_an_event_are_in_a_snapshot() -> None:
+    """An event says what happened, and not how many requests are in flight by then."""
+    async with proxy_running(runtime()) as proxy:
+        await proxy.runtime.ensure_model_running(MODEL.name, None, 4096)
+        async with following(proxy) as events:
+            await events.next()
+            async with proxy.runtime.admit(MODEL.name, None, 4096):
+                proxy.runtime.publish(HAPPENING[0])
+                (first, _), (second, after) = [await events.next() for _ in range(2)]
+        assert (first, second) == ("queued", "snapshot")
+        assert after["residents"][0]["in_flight"] == 1
+
+
+async def test_events_do_not_put_off_a_snapshot() -> None:
+    """Numbers are not older than a second or so, also where something happens all the time."""
+    async with proxy_running(runtime()) as proxy:
+        await proxy.runtime.ensure_model_running(MODEL.name, None, 4096)
+        async with following(proxy) as events:
+            await events.next()
+            async with proxy.runtime.admit(MODEL.name, None, 4096), asyncio.timeout(10):
+                name = ""
+                while name != "snapshot":
+                    proxy.runtime.publish(HAPPENING[0])
+                    name, _ = await events.next()
+                    await asyncio.sleep(0.1)
+
+
 async def test_a_quiet_stream_has_comments() -> None:
     """As often as the heartbeat of a stream that waits."""
     options = ProxyOptions(heartbeat_s=0.5)

@@ -15,7 +15,7 @@ from gglib.core.runtime.events import (
     SwapOver,
 )
 from gglib.runtime.events import MOST_WAITING, EventHub, EventReader
-from gglib.runtime.scheduler.events import BecameReady, Died, Event, Exited, Left, Requested
+from gglib.runtime.scheduler.events import BecameReady, Died, Event, Exited, Grant, Left, Requested
 from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.swap_history import SwapJournal
 
@@ -66,6 +66,21 @@ def test_a_death_says_why() -> None:
         (0, ask(1, A)), (2, BecameReady(1)), (3, Left(1)), (4, Died(1, "signal 9")), (5, Exited(1))
     )
     assert events[-1] == ModelGone(model_id=1, model_name="a", died="signal 9")
+
+
+def test_a_request_that_does_not_wait_is_not_queued() -> None:
+    """With ``Prefer: wait=0`` a request only begins the load."""
+    events = lived((0, Requested(1, A, 8192, 8192, "req-1", waits=False)))
+    assert events == [ModelLoading(model_id=1, model_name="a", effective_ctx=8192, expected_s=3.0)]
+
+
+def test_the_end_of_another_wait_does_not_hide_a_queued_request() -> None:
+    """The step that queues a request may grant one that has waited longer."""
+    event = ask(2, B)
+    effects = [Grant(1, 1)]
+    assert list(EventReader(lambda _: 3.0).read(event, effects, (), 0)) == [
+        RequestQueued(model_name="b", request_id="req-2")
+    ]
 
 
 def test_a_slow_subscriber_is_told_that_events_are_lost() -> None:

@@ -20,7 +20,7 @@ from gglib.http.errors import TooManyConnectionsError, TransportError
 from gglib.http.sse import SseEvent, SseReader
 
 QUICK_S = 30.0
-"""For questions that wait for nothing; an engine that is told to stop may take some seconds."""
+"""For questions that wait for nothing; an engine may take some seconds to stop."""
 CHAT_S = 900.0
 """Silence that long means that nothing comes any more: a wait for a model ends before."""
 

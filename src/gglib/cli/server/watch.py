@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 EVENTS_PATH = "/gglib/events"
 SNAPSHOT = "snapshot"
+ERROR = "message"
+"""An event without a name: the error that a server which stops sends last."""
 REFRESHES_PER_S = 2
 
 Status = Mapping[str, Any]
@@ -35,14 +37,17 @@ def watch(server: Endpoint, heading: str, *, as_json: bool) -> None:
 
 @asynccontextmanager
 async def followed_status(server: Endpoint) -> AsyncIterator[AsyncIterator[Status]]:
-    """Yield what ``GET /gglib/status`` says: now, and again after each change. Raises ``GglibError``.
+    """Yield what ``GET /gglib/status`` says: now, and again after each change, until the server stops.
 
     A change is an event that says what happened, but not what follows from it for requests: so the status is asked for.
+    Raises ``GglibError``.
     """
     async with followed(server, EVENTS_PATH) as events:
 
         async def statuses() -> AsyncIterator[Status]:
             async for event in events:
+                if event.name == ERROR:
+                    return
                 is_whole = event.name == SNAPSHOT
                 yield json.loads(event.data) if is_whole else await fetch_json(server, STATUS_PATH)
 

@@ -20,9 +20,9 @@ _ABOUT = (
 _NOT_OF_PARAMETERS = frozenset(("description", "title", "anyOf", "$ref"))
 _ACCESS = {
     Access.ANYBODY: "Needs no key.",
-    Access.ADMITTED: "For whoever the server answers.",
+    Access.ADMITTED: "For every client that the server admits.",
     Access.TRUSTED: "For programs on the server's machine, pages of this very server under a loopback name, and "
-    "whoever shows a key.",
+    "clients with a key.",
 }
 
 
@@ -51,12 +51,12 @@ def document(descriptions: Iterable[Description], *, version: str) -> dict[str, 
 
 
 def access_in_words(access: Access) -> str:
-    """Return who may use an operation."""
+    """Return which clients may use an operation."""
     return _ACCESS[access]
 
 
 def _operation(one: Description) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    operation: dict[str, Any] = {
         "operationId": one.id,
         "tags": [one.group],
         "summary": one.summary,
@@ -64,12 +64,12 @@ def _operation(one: Description) -> dict[str, Any]:
         "responses": {str(one.status): _answer(one), **_errors(one)},
     }
     if one.access is Access.ANYBODY:
-        told["security"] = [{}]
+        operation["security"] = [{}]
     if parameters := [*_in_path(one), *_in_query(one)]:
-        told["parameters"] = parameters
+        operation["parameters"] = parameters
     if one.body is not None:
-        told["requestBody"] = {"required": True, "content": {JSON: {"schema": ref(one.body)}}}
-    return told
+        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": ref(one.body)}}}
+    return operation
 
 
 def _in_path(one: Description) -> list[dict[str, Any]]:
@@ -110,10 +110,10 @@ def _answer(one: Description) -> dict[str, Any]:
         content = {"schema": {"type": "string"}}
         if one.answer is not None:
             content["x-event-data"] = ref(one.answer)
-    told: dict[str, Any] = {"description": one.summary, "content": {one.media_type: content}}
+    answer: dict[str, Any] = {"description": one.summary, "content": {one.media_type: content}}
     if one.has_location:
-        told["headers"] = {"location": {"schema": {"type": "string"}, "description": "Where it is found."}}
-    return told
+        answer["headers"] = {"location": {"schema": {"type": "string"}, "description": "Where it is found."}}
+    return answer
 
 
 def _errors(one: Description) -> dict[str, Any]:

@@ -67,34 +67,36 @@ def page(document: dict[str, Any]) -> str:
 
 def _group(group: str, paths: dict[str, Any]) -> str:
     operations = [
-        _operation(method, path, told)
+        _operation(method, path, operation)
         for path, methods in paths.items()
-        for method, told in methods.items()
-        if group in told["tags"]
+        for method, operation in methods.items()
+        if group in operation["tags"]
     ]
     return f"<section><h2>{_text(group)}</h2>{''.join(operations)}</section>"
 
 
-def _operation(method: str, path: str, told: dict[str, Any]) -> str:
-    parts = [f"<p>{_words(told['description'])}</p>"]
-    if "parameters" in told:
-        parts.append(_table("Parameters", map(_parameter, told["parameters"])))
-    if "requestBody" in told:
-        (content,) = told["requestBody"]["content"].values()
+def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
+    parts = [f"<p>{_words(operation['description'])}</p>"]
+    if "parameters" in operation:
+        parts.append(_table("Parameters", map(_parameter, operation["parameters"])))
+    if "requestBody" in operation:
+        (content,) = operation["requestBody"]["content"].values()
         parts.append(f"<h3>Body</h3><p>{_kind(content['schema'])}</p>")
-    parts.append(_table("Answers", [_response(*one) for one in told["responses"].items()]))
+    parts.append(_table("Answers", [_response(*one) for one in operation["responses"].items()]))
     return (
-        f'<details id="{_text(told["operationId"])}"><summary><span class="verb {_text(method)}">'
+        f'<details id="{_text(operation["operationId"])}"><summary><span class="verb {_text(method)}">'
         f"{_text(method.upper())}</span><code>{_text(path)}</code>"
-        f'<span class="soft">{_text(told["summary"])}</span></summary><div class="in">{"".join(parts)}</div></details>'
+        f'<span class="soft">{_text(operation["summary"])}</span></summary>'
+        f'<div class="in">{"".join(parts)}</div></details>'
     )
 
 
-def _parameter(told: dict[str, Any]) -> tuple[str, str]:
-    need = "required" if told["required"] else "optional"
+def _parameter(parameter: dict[str, Any]) -> tuple[str, str]:
+    need = "required" if parameter["required"] else "optional"
     return (
-        f"<code>{_text(told['name'])}</code>",
-        f"{_words(told['description'])} <small>{_kind(told['schema'])}, in the {_text(told['in'])}, {need}</small>",
+        f"<code>{_text(parameter['name'])}</code>",
+        f"{_words(parameter['description'])} "
+        f"<small>{_kind(parameter['schema'])}, in the {_text(parameter['in'])}, {need}</small>",
     )
 
 
@@ -111,12 +113,15 @@ def _field(schema: dict[str, Any], *, is_required: bool) -> str:
     return f"{_words(schema.get('description', ''))} <small>{_kind(schema)}{need}</small>"
 
 
-def _response(status: str, told: dict[str, Any]) -> tuple[str, str]:
+def _response(status: str, response: dict[str, Any]) -> tuple[str, str]:
     kinds = [
         f"{_text(media)} {_kind(content.get('x-event-data') or content.get('schema', {}))}"
-        for media, content in told["content"].items()
+        for media, content in response["content"].items()
     ]
-    return f"<code>{_text(status)}</code>", f"{_words(told['description'])} <small>{', '.join(kinds)}</small>"
+    return (
+        f"<code>{_text(status)}</code>",
+        f"{_words(response['description'])} <small>{', '.join(kinds)}</small>",
+    )
 
 
 def _shape(name: str, schema: dict[str, Any]) -> str:
@@ -138,17 +143,17 @@ def _kind(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return " | ".join(f"<code>{_text(str(one))}</code>" for one in schema["enum"])
     types = schema.get("type", "")
-    told = " or ".join(_text(one) for one in (types if isinstance(types, list) else [types]))
+    words = " or ".join(_text(one) for one in (types if isinstance(types, list) else [types]))
     if "items" in schema:
-        told += f" of {_kind(schema['items'])}"
+        words += f" of {_kind(schema['items'])}"
     if schema.get("type") == "object" and "properties" in schema:
-        told += (
+        words += (
             " {"
             + ", ".join(f"{_text(name)}: {_kind(one)}" for name, one in schema["properties"].items())
             + "}"
         )
     limits = [f"{word} {schema[key]}" for key, word in _LIMITS.items() if schema.get(key)]
-    return told + (f" ({', '.join(limits)})" if limits else "")
+    return words + (f" ({', '.join(limits)})" if limits else "")
 
 
 _LIMITS = {

@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import cache
+
+import msgspec
 
 from gglib.core.version import __version__
 from gglib.http.response_writer import header_lines
@@ -18,16 +21,26 @@ Descriptions = Callable[[], Iterable[Description]]
 
 
 def operations(descriptions: Descriptions) -> tuple[Operation, ...]:
-    """Return what serves the document and the page of ``descriptions``."""
+    """Return what serves the document and the page of ``descriptions``.
+
+    Both are the same for every request. They are made at the first one, in a thread: that takes tens of milliseconds.
+    """
+
+    @cache
+    def document_body() -> bytes:
+        return msgspec.json.encode(document(descriptions(), version=__version__))
+
+    @cache
+    def page_body() -> bytes:
+        return page(document(descriptions(), version=__version__)).encode()
 
     async def show_document(call: Call[None, None], response: Response) -> None:
         del call
-        await response.send(document(descriptions(), version=__version__))
+        await response.send_body(await asyncio.to_thread(document_body))
 
     async def show_page(call: Call[None, None], response: Response) -> None:
         del call
-        told = await asyncio.to_thread(page, document(descriptions(), version=__version__))
-        body = told.encode()
+        body = await asyncio.to_thread(page_body)
         lines = header_lines([(b"content-type", HTML.encode()), *PAGE_HEADERS])
         await response.start_with(
             200, lines, length=len(body), is_event_stream=False, part=body, is_last=True

@@ -238,7 +238,8 @@ class Need:
     overhead_bytes: Bytes
     left_behind_bytes: Bytes
     is_exact: Annotated[
-        bool, Meta(description="Whether a file's header told the shape of the model; else it is guessed.")
+        bool,
+        Meta(description="Whether the shape of the model was read from a file's header; else it is guessed."),
     ]
     total_bytes: Bytes
 

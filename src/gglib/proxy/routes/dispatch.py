@@ -14,6 +14,7 @@ from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
 from gglib.proxy.routes.operation import Access, Description
 from gglib.proxy.routes.parsing import BODY_LIMIT_BYTES, read_body, read_path, read_query
+from gglib.proxy.routes.requests import Nothing
 
 Query = TypeVar("Query")
 Body = TypeVar("Body")
@@ -62,8 +63,8 @@ def operation(act: Act, description: Description) -> Operation:
 
 
 def caller_of(request: ProxyRequest, services: Services) -> Caller:
-    """Return who asks."""
-    has_key = bool(services.options.api_keys)  # the gate has seen it
+    """Return the caller of a request."""
+    has_key = bool(services.options.api_keys)  # the access policy has checked it
     return Caller(request.fields, request.peer_host, request.own_host, has_key)
 
 
@@ -75,10 +76,16 @@ async def _read_and_act(
     if described.needs_library and services.library is None:
         raise NoLibraryError
     path = read_path(described.pattern, request.path) if described.is_template else {}
-    query = None if described.query is None else read_query(described.query, request.query)
-    body = None
-    if described.body is not None:
-        if is_encoded(request.fields.get(b"content-encoding", b"identity")):
-            raise ContentEncodingError
-        body = read_body(described.body, await request.read_body(limit_bytes=BODY_LIMIT_BYTES))
+    query = read_query(described.query or Nothing, request.query) if described.is_strict else None
+    body = await _read_body(described, request) if described.may_have_body else None
     await act(Call(request, services, path, query, body), response)
+
+
+async def _read_body(described: Description, request: ProxyRequest) -> Any:  # noqa: ANN401 - of the described type
+    """Return the body; where none is described, only an empty one, and one without a field, is taken."""
+    if is_encoded(request.fields.get(b"content-encoding", b"identity")):
+        raise ContentEncodingError
+    content = await request.read_body(limit_bytes=BODY_LIMIT_BYTES)
+    if described.body is not None:
+        return read_body(described.body, content)
+    return read_body(Nothing, content) if content else None

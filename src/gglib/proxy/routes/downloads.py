@@ -42,7 +42,7 @@ async def cancel_download(call: Call[None, None], response: Response) -> None:
 
 
 async def follow_download(call: Call[None, None], response: Response) -> None:
-    """Tell how one stands, then each change, up to the end. Who leaves ends this at its next step, or at once."""
+    """Send how one stands, then each change, up to the end. The end of the connection ends this."""
     followed = call.library.follow_download(call.path["id"])
     async with aclosing(followed), Heartbeat(response, call.services.options.heartbeat_s) as heartbeat:
         async for download in followed:

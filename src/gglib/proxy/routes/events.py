@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from time import monotonic
 
 import msgspec
 
+from gglib.core.ports import ModelRuntimePort
 from gglib.core.runtime.events import EventsLost, RuntimeEvent
 from gglib.core.runtime.status import RuntimeStatus
 from gglib.core.version import __version__
@@ -17,14 +19,13 @@ from gglib.proxy.routes.operation import EVENTS, Description
 
 PATH = "/gglib/events"
 LOOK_EVERY_S = 1.0
-"""Requests in flight are no events: where only they have changed, a snapshot says so, this often at most."""
+"""Requests in flight are no events: where their numbers have changed, a snapshot says so, this often at most."""
 SNAPSHOT = "snapshot"
 
 
 async def follow_runtime(call: Call[None, None], response: Response) -> None:
-    """Send a snapshot, then each change; a snapshot again where only numbers have changed, or events were lost."""
-    runtime, heartbeat_s = call.services.runtime, call.services.options.heartbeat_s
-    subscription = runtime.subscribe()
+    """Send a snapshot, then each event; a snapshot again where numbers have changed, or events were lost."""
+    subscription = call.services.runtime.subscribe()
     if subscription is None:
         raise NoEventsError
     await response.start(200, STREAM_HEAD)
@@ -32,27 +33,58 @@ async def follow_runtime(call: Call[None, None], response: Response) -> None:
         await response.write(b"", is_last=True)
         return
     with subscription as events:
-        shown = await _send_snapshot(response, await runtime.status())
-        quiet_s = 0.0
+        stream = _Stream(response, call.services.runtime, call.services.options.heartbeat_s)
+        await stream.send_snapshot()
         while True:
-            event = await events.next(LOOK_EVERY_S)
-            if event is not None and not isinstance(event, EventsLost):
-                await response.write(_event(answers.EVENT_NAMES[type(event)], event))
-                shown, quiet_s = _numbers(await runtime.status()), 0.0
-                continue
-            status = await runtime.status()
-            if event is not None or _numbers(status) != shown:
-                shown, quiet_s = await _send_snapshot(response, status), 0.0
-                continue
-            quiet_s += LOOK_EVERY_S
-            if 0 < heartbeat_s <= quiet_s:
-                await response.write(HEARTBEAT)
-                quiet_s = 0.0
+            event = await events.next(stream.look_in_s)
+            if isinstance(event, EventsLost):
+                await stream.send_snapshot()
+            elif event is not None:
+                await stream.send_event(event)
+            if stream.look_in_s == 0:
+                await stream.look()
 
 
-async def _send_snapshot(response: Response, status: RuntimeStatus) -> Sequence[object]:
-    await response.write(_event(SNAPSHOT, answers.Status.of(status, __version__)))
-    return _numbers(status)
+class _Stream:
+    """What one client was sent, and when. Times are those of ``time.monotonic``."""
+
+    def __init__(self, response: Response, runtime: ModelRuntimePort, heartbeat_s: float) -> None:
+        self._response = response
+        self._runtime = runtime
+        self._heartbeat_s = heartbeat_s
+        self._numbers: Sequence[object] = ()
+        """Those of the last snapshot."""
+        self._sent_at_s = self._looked_at_s = monotonic()
+
+    @property
+    def look_in_s(self) -> float:
+        """How long until ``look`` is due; 0 where it is now. Events do not put it off."""
+        return max(0.0, self._looked_at_s + LOOK_EVERY_S - monotonic())
+
+    async def look(self) -> None:
+        """Send a snapshot where numbers have changed since the last one; else a comment, when it is time for one."""
+        self._looked_at_s = now_s = monotonic()
+        status = await self._runtime.status()
+        if _numbers(status) != self._numbers:
+            await self._send_status(status)
+        elif 0 < self._heartbeat_s <= now_s - self._sent_at_s:
+            await self._send(HEARTBEAT)
+
+    async def send_snapshot(self) -> None:
+        """Send how things stand."""
+        await self._send_status(await self._runtime.status())
+
+    async def send_event(self, event: RuntimeEvent) -> None:
+        """Send what happened."""
+        await self._send(_event(answers.EVENT_NAMES[type(event)], event))
+
+    async def _send_status(self, status: RuntimeStatus) -> None:
+        self._numbers = _numbers(status)
+        await self._send(_event(SNAPSHOT, answers.Status.of(status, __version__)))
+
+    async def _send(self, part: bytes) -> None:
+        await self._response.write(part)
+        self._sent_at_s = monotonic()
 
 
 def _numbers(status: RuntimeStatus) -> Sequence[object]:
@@ -77,7 +109,7 @@ OPERATIONS = (
             group="What runs",
             summary="Follow what happens to the models in memory",
             text="Server-sent events: first `snapshot` with a `Status`, then `loading`, `ready`, `load_failed`, "
-            "`stopping`, `gone`, `queued` and `swap` as they happen. A snapshot comes again where only numbers have "
+            "`stopping`, `gone`, `queued` and `swap` as they happen. A snapshot comes again where numbers have "
             "changed, once a second at most, and to a reader that was too slow for what happened.",
             answer=answers.Status,
             media_type=EVENTS,

@@ -16,7 +16,7 @@ from gglib.proxy.routes.requests import NewModel, RemoveQuery, RevisionQuery, Se
 MODELS, A_MODEL = "/gglib/models", "/gglib/models/{name}"
 SEARCH, A_REPOSITORY = "/gglib/hub/models", "/gglib/hub/models/{owner}/{repository}"
 GROUP, HUB_GROUP = "Models of this machine", "The hub"
-_NAME = {"name": "Any of its names, percent-encoded; its number, where a name would be `search`."}
+_NAME = {"name": "Any of its names, percent-encoded, or its number."}
 _HUB_ERRORS = (
     errors.HubError,
     errors.HubUnreachableError,
@@ -95,7 +95,7 @@ OPERATIONS = (
             path=MODELS,
             group=GROUP,
             summary="List the models of the catalogue",
-            text="As `gglib list --json`. Paths are told to trusted callers only; to others they are null.",
+            text="As `gglib list --json`. Paths are shown to trusted callers only; for others they are null.",
             access=Access.ADMITTED,
             answer=answers.Models,
             errors=(errors.CatalogError,),

@@ -22,9 +22,7 @@ async def list_models(request: ProxyRequest, response: Response, services: Servi
 async def show_model(request: ProxyRequest, response: Response, services: Services) -> None:
     """``GET /v1/models/{id}``: one model, by any of its names; a name may hold slashes and percent signs."""
     name = _decoded(request.path.removeprefix(MODELS_PATH + "/"))
-    await (
-        services.catalog.list_models()
-    )  # a listing notices files that were replaced; what it shows of one is the same
+    await services.catalog.list_models()  # a listing notices files that were replaced
     model = await require_model(services.catalog, name)
     request.model = model.name
     await response.send_body(services.model_objects.as_object(model, await services.runtime.status()))

@@ -1,4 +1,4 @@
-"""What one operation of the HTTP interface is: what it takes, what it answers, who may use it.
+"""What one operation of the HTTP interface is: what it takes, what it answers, which callers may use it.
 
 Pure values. The dispatch, the strict reading of requests, the OpenAPI document and its page are all made from these,
 so that none of them says what another does not.
@@ -25,17 +25,18 @@ from gglib.proxy.errors import (
 )
 
 JSON, EVENTS, HTML, TEXT = "application/json", "text/event-stream", "text/html; charset=utf-8", "text/plain"
+OWN_API = "/gglib/"
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _ERRORS_OF_ALL = (HostNotAllowedError, OriginNotAllowedError, BadRequestError, ShuttingDownError)
 
 
 class Access(Enum):
-    """Who may use an operation, of those whom the gate let in."""
+    """Which of the requests that the access policy admits may use an operation."""
 
     ANYBODY = "anybody"
     """Needs no key, even where keys are set."""
     ADMITTED = "admitted"
-    """Whoever the gate lets in."""
+    """Every request that the access policy admits."""
     TRUSTED = "trusted"
     """Programs of this machine, pages of this very server, and callers with a key: ``access/authorization.py``."""
 
@@ -81,6 +82,16 @@ class Description:
         """Whether it has many paths."""
         return "{" in self.path
 
+    @property
+    def is_strict(self) -> bool:
+        """Whether a parameter that is not described is refused: gglib's own API, but not its pages."""
+        return self.path.startswith(OWN_API) or self.query is not None
+
+    @property
+    def may_have_body(self) -> bool:
+        """Whether a request has content with a meaning (RFC 9110, 9.3): it is read, also to refuse what is in it."""
+        return self.method != "GET"
+
     def all_errors(self) -> tuple[type[Shown], ...]:
         """Return everything that it can fail with."""
         found: list[type[Shown]] = [*self.errors, *_ERRORS_OF_ALL]
@@ -90,7 +101,7 @@ class Description:
             found.append(ForbiddenError)
         if self.needs_library:
             found.append(NoLibraryError)
-        if self.body is not None:
+        if self.may_have_body:
             found += [BodyTooLargeError, ContentEncodingError, RequestTimeoutError, TooManyBodiesError]
         return tuple(dict.fromkeys(found))
 

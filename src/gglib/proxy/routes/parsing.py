@@ -103,11 +103,11 @@ def _converted(values: Values, kind: type[T]) -> T:
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> Values:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise BadRequestError(f"'{twice}' is in the request body twice.", twice)
+    members: Values = {}
+    for name, value in pairs:
+        if name in members:
+            raise BadRequestError(f"'{name}' is in the request body twice.", name)
+        members[name] = value
     return members
 
 

@@ -1,4 +1,4 @@
-"""What runs, and to stop it: for who is trusted."""
+"""What is in memory, and how to unload it: for trusted callers."""
 
 from gglib.core.version import __version__
 from gglib.proxy.response import Response
@@ -10,13 +10,13 @@ GROUP = "What runs"
 
 
 async def show_status(call: Call[None, None], response: Response) -> None:
-    """Answer with what is resident, who waits, what failed, the last swap, and counts of what was."""
+    """Answer with resident models, waiting requests, failures, the last swap, and counts since the start."""
     status = await call.services.runtime.status()
     await response.send(answers.Status.of(status, __version__))
 
 
 async def stop_models(call: Call[None, None], response: Response) -> None:
-    """Stop what runs, and say what it was."""
+    """Unload all models, and answer with their names."""
     runtime = call.services.runtime
     status = await runtime.status()
     await runtime.stop_current()
@@ -31,7 +31,7 @@ OPERATIONS = (
             method="GET",
             path="/gglib/status",
             group=GROUP,
-            summary="Show what is in memory, who waits, the last swap, and counts",
+            summary="Show the models in memory, waiting requests, the last swap, and counts",
             text="As `gglib ps --json`.",
             answer=answers.Status,
         ),
@@ -43,7 +43,7 @@ OPERATIONS = (
             method="POST",
             path="/gglib/stop",
             group=GROUP,
-            summary="Take what is in memory out of it",
+            summary="Unload all models",
             text="As `gglib stop`.",
             answer=answers.Stopped,
         ),
