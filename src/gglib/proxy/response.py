@@ -258,12 +258,16 @@ class Response:
         await self._send_whole(200, [JSON], body)
 
     async def beat(self) -> None:
-        """Send a heartbeat; the first one decides the status, which is 200 from then on."""
+        """Send a heartbeat; the first one decides the status, which is 200 from then on.
+
+        Sends nothing to a slow client: what it has not read keeps the connection alive. Only the task that writes the
+        response may wait for it.
+        """
+        if self._transport.is_write_paused:
+            return
         if not self.is_started:
             await self.start(200, STREAM_HEAD)
         self._after(ResponseEvent.PART)
-        if self._transport.is_write_paused:
-            await self._transport.drain()
         self._transport.write(self._writer.part(sse.HEARTBEAT))
 
     async def fail(self, error: Exception, dialect: ErrorDialect = OPENAI) -> None:

@@ -300,3 +300,16 @@ async def test_first_heartbeat_is_the_head_of_a_stream(can_keep_alive: bool) -> 
     lines = transport.head.split(b"\r\n")
     assert (b"connection: keep-alive" if can_keep_alive else b"connection: close") in lines
     assert b"cache-control: no-cache" in lines
+
+
+@pytest.mark.parametrize("is_started", [False, True])
+async def test_a_slow_client_gets_no_heartbeat(is_started: bool) -> None:  # noqa: FBT001
+    """A second task that waited for the client would keep the one that writes from being woken."""
+    response, transport = a_response()
+    if is_started:
+        await response.start(200, STREAM)
+    sent = list(transport.sent)
+    transport.fails_with = AssertionError("two tasks wait for the client")
+    await response.beat()
+    assert transport.sent == sent
+    assert response.is_started is is_started

@@ -93,10 +93,10 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
 
 def _parameter(parameter: dict[str, Any]) -> tuple[str, str]:
     need = "required" if parameter["required"] else "optional"
+    where = f"{_kind(parameter['schema'])}, in the {_text(parameter['in'])}"
     return (
         f"<code>{_text(parameter['name'])}</code>",
-        f"{_words(parameter['description'])} "
-        f"<small>{_kind(parameter['schema'])}, in the {_text(parameter['in'])}, {need}</small>",
+        f"{_words(parameter['description'])} <small>{where}, {need}</small>",
     )
 
 
