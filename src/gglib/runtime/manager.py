@@ -141,11 +141,12 @@ class EngineManager(ModelRuntimePort):
 
     async def close(self) -> None:
         """Refuse waiting and new requests, and stop every engine at once."""
+        self._refuse_requests()
         if self._watching is not None:
             self._watching.cancel()
-            await asyncio.wait([self._watching])
-        self._refuse_requests()
         await self._stop_all(drain_s=0)
+        if self._watching is not None:
+            await asyncio.wait([self._watching])
         self._dispatcher.close()
 
     # --- the port ---

@@ -45,11 +45,12 @@ class ModelWatch:
 
     async def look(self) -> None:
         """Compare once. Raises what the catalogue raises."""
+        # Before the catalogue is read: what becomes ready meanwhile may be a version that it does not have yet.
+        ready = [run for run in self._runs.values() if run.ready_at is not None]
         paths = await self._known_paths()
         staying = {r.generation for r in self._scheduler.residents if not r.is_on_its_way_out}
-        for run in list(self._runs.values()):
-            is_running = run.ready_at is not None and not run.exited.is_set()
-            if is_running and run.launch.generation in staying:
+        for run in ready:
+            if not run.exited.is_set() and run.launch.generation in staying:
                 await self._compare(run, paths.get(run.spec.model_id, run.spec.path))
 
     async def _known_paths(self) -> dict[int, Path]:

@@ -17,6 +17,7 @@ import pytest
 from gglib.core.errors import UpstreamStalledError
 from gglib.core.models import RunningTarget
 from gglib.http.client.pool import UpstreamPool, UpstreamRequest
+from gglib.http.errors import StallError
 from gglib.proxy import ProxyOptions
 from gglib.testing import FakeRuntime
 
@@ -388,7 +389,7 @@ async def test_one_limit_holds_without_the_other() -> None:
     async with engine_running(late_then_stop) as engine:
         async with pool.post(engine.target, replace(REQUEST, chunk_gap_s=LIMIT_S)) as response:
             assert await anext(response) == EVENT
-            with quick(), pytest.raises(UpstreamStalledError, match="in the middle"):
+            with quick(), pytest.raises(StallError, match="in the middle"):
                 await anext(response)
             assert pool.open_count == 0 or not any(connection.is_alive for connection in pool._connections)
         await until(lambda: engine.open == 0)
@@ -426,7 +427,7 @@ async def test_each_exchange_of_a_connection_has_its_own_limits() -> None:
         async with pool.post(engine.target, replace(REQUEST, first_byte_s=PATIENT)) as response:
             assert [part async for part in response] == [b"{}"]
         (connection,) = pool._connections
-        with quick(), pytest.raises(UpstreamStalledError, match=r"said nothing for 0\.2 s"):
+        with quick(), pytest.raises(StallError, match=r"said nothing for 0\.2 s"):
             async with pool.post(engine.target, replace(REQUEST, first_byte_s=LIMIT_S)):
                 pass
         assert (engine.accepted, connection._watch) == (1, None)

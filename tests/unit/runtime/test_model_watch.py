@@ -1,0 +1,72 @@
+"""The watch over models in memory: what it compares, and when."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from gglib.core.models import ModelLaunchSpec
+from gglib.runtime.model_watch import ModelWatch
+from gglib.runtime.scheduler.events import BecameReady, Event, Requested, Superseded
+from gglib.runtime.scheduler.scheduler import Scheduler
+
+OLDER = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/v1/a.gguf"))
+NEWER = replace(OLDER, path=Path("/v2/a.gguf"))
+
+
+class SlowCatalog:
+    """A catalogue that answers with what it had when it was asked, after ``meanwhile``."""
+
+    def __init__(self, spec: ModelLaunchSpec, meanwhile: Any = None) -> None:
+        self._spec = spec
+        self._meanwhile = meanwhile
+
+    async def resolve_for_launch(self, name: str) -> ModelLaunchSpec | None:
+        """Return the one model."""
+        del name
+        if self._meanwhile is not None:
+            self._meanwhile()
+        return self._spec
+
+
+class World:
+    """A scheduler whose model loads, and the run of that load."""
+
+    def __init__(self, spec: ModelLaunchSpec) -> None:
+        self.scheduler = Scheduler()
+        self.scheduler.handle(Requested(1, spec, 8192, 8192, "r1"), 0)
+        self.run: Any = SimpleNamespace(
+            ready_at=None, exited=asyncio.Event(), launch=SimpleNamespace(generation=1), spec=spec
+        )
+        self.run.is_file_overwritten = self._is_file_overwritten
+        self.dispatched: list[Event] = []
+
+    def become_ready(self, spec: ModelLaunchSpec) -> None:
+        """End the load, with the version that was there."""
+        self.scheduler.handle(BecameReady(1, spec), 1)
+        self.run.ready_at, self.run.spec = 1.0, spec
+
+    async def look(self, catalog: Any) -> list[Event]:
+        """Compare once, and return what the scheduler is told."""
+        watch = ModelWatch(catalog, self.scheduler, {1: self.run}, self.dispatched.append)
+        await watch.look()
+        return self.dispatched
+
+    @staticmethod
+    async def _is_file_overwritten() -> bool:
+        return False
+
+
+async def test_a_model_with_a_newer_version_is_superseded() -> None:
+    """The catalogue has other files for it than the launch."""
+    world = World(OLDER)
+    world.become_ready(OLDER)
+    assert await world.look(SlowCatalog(NEWER)) == [Superseded(1)]
+
+
+async def test_a_version_that_becomes_ready_while_the_catalogue_is_read_is_not_compared() -> None:
+    """What was read is of before: the launch may have taken a newer version than it says."""
+    world = World(OLDER)
+    assert await world.look(SlowCatalog(OLDER, lambda: world.become_ready(NEWER))) == []
+    assert await world.look(SlowCatalog(NEWER)) == []
