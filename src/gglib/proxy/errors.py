@@ -199,7 +199,7 @@ class NoEventsError(errors.GglibError):
     blame = errors.Blame.CLIENT
 
     def __init__(self) -> None:
-        super().__init__("This server says nothing of what happens: ask for its status.")
+        super().__init__("This server has no events: use GET /gglib/status.")
 
 
 class UnauthorizedError(errors.GglibError):

@@ -69,7 +69,7 @@ class EventReader:
         match event:
             case BecameReady(generation) if (known := self._launched.get(generation)) is not None:
                 id_, name = known.spec.model_id, known.spec.model_name
-                yield ModelReady(model_id=id_, model_name=name, load_s=now - known.began_s)
+                yield ModelReady(model_id=id_, model_name=name, load_s=round(now - known.began_s, 3))
             case LoadFailed(generation, error) if (known := self._launched.get(generation)) is not None:
                 id_, name = known.spec.model_id, known.spec.model_name
                 yield ModelLoadFailed(model_id=id_, model_name=name, reason=reason_of(error))
@@ -90,7 +90,7 @@ class EventReader:
                     model_id=spec.model_id,
                     model_name=spec.model_name,
                     effective_ctx=context,
-                    expected_s=self._expected_s(spec),
+                    expected_s=round(self._expected_s(spec), 1),
                 )
             case Stop(generation, leaving) if leaving is not None and generation in self._launched:
                 spec = self._launched[generation].spec

@@ -131,7 +131,10 @@ def test_what_breaks_off_is_one_sentence(script: Script, why: str) -> None:
     """The sentence names the server and says what it did."""
     with serving(script) as server, pytest.raises(UpstreamError) as raised:
         get_json(server.endpoint, "/x")
-    assert str(raised.value) == f"gglib at {server.endpoint.url} stopped answering ({why})."
+    assert (
+        str(raised.value)
+        == f"gglib at {server.endpoint.url} stopped answering ({why}): 'gglib logs' may say why."
+    )
 
 
 def test_nothing_listens() -> None:
@@ -140,7 +143,10 @@ def test_nothing_listens() -> None:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
     with pytest.raises(UpstreamError) as raised:
         get_json(Endpoint(url), "/x")
-    assert str(raised.value) == f"gglib at {url} stopped answering (it cannot be reached)."
+    assert (
+        str(raised.value)
+        == f"gglib at {url} stopped answering (it cannot be reached): 'gglib logs' may say why."
+    )
 
 
 @pytest.mark.parametrize(

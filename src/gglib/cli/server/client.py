@@ -155,7 +155,7 @@ async def _step(url: str, silence_s: float) -> AsyncIterator[None]:
 
 
 def _stopped(url: str, why: str) -> UpstreamError:
-    return UpstreamError(f"gglib at {url} stopped answering ({why}).")
+    return UpstreamError(f"gglib at {url} stopped answering ({why}): 'gglib logs' may say why.")
 
 
 def _refusal(status: int, body: bytes) -> str:

@@ -55,12 +55,17 @@ async def followed_status(server: Endpoint) -> AsyncIterator[AsyncIterator[Statu
 
 
 async def _print_events(server: Endpoint, *, as_json: bool) -> None:
+    is_first = True
     async with followed(server, EVENTS_PATH) as events:
         async for event in events:
             data = json.loads(event.data)
-            line = (
-                json_text({"event": event.name, **data}) if as_json else running.event_line(event.name, data)
-            )
+            if as_json:
+                line: str | None = json_text({"event": event.name, **data})
+            elif is_first and event.name == SNAPSHOT:
+                line = running.first_line(data)
+            else:
+                line = running.event_line(event.name, data)
+            is_first = False
             if line is not None:
                 render.say(line)
             sys.stdout.flush()

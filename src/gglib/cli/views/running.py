@@ -125,6 +125,28 @@ def aged(status: Status, seconds: float) -> Status:
     }
 
 
+_WHY = {
+    "idle": "another model is wanted, and no request uses it",
+    "overdue": "requests for another model have waited long enough",
+    "unwanted": "no request waits for it any more",
+    "too_small": "a request needs a larger context",
+    "expired": "no request came for its idle time",
+    "silent": "its engine fell silent",
+    "asked": "as the user asked",
+    "removed": "it was removed from the catalogue",
+    "changed": "its file was overwritten",
+    "updated": "it has a newer version",
+}
+"""Why a model leaves, by the reasons of ``swaps`` in the status."""
+
+
+def first_line(status: Status) -> str:
+    """Return how things stand when a watch begins."""
+    states = [f"'{one['model_name']}' is {one['state']}" for one in status["residents"]]
+    states += [_waiting(one) for one in status["waiting"]]
+    return "; ".join(states) or EMPTY
+
+
 def event_line(name: str, data: Status) -> str | None:
     """Return an event as a line; None for what other lines say already."""
     model = f"'{data.get('model_name')}'"
@@ -136,7 +158,7 @@ def event_line(name: str, data: Status) -> str | None:
         case "load_failed":
             line = f"{model} failed to load: {data['reason']}"
         case "stopping":
-            line = f"Stopping {model}: {data['reason'].replace('_', ' ')}"
+            line = f"Stopping {model}: {_WHY.get(data['reason'], data['reason'])}"
         case "gone":
             line = f"{model} is gone" + (f": {data['died']}" if data["died"] else "")
         case "queued":

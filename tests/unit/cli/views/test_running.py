@@ -7,6 +7,8 @@ import pytest
 from rich.console import Console
 
 from gglib.cli.views import render, running
+from gglib.runtime.scheduler.events import StopReason
+from gglib.runtime.scheduler.swap_history import reason_word
 
 EMPTY: dict[str, Any] = {"residents": [], "waiting": [], "failed": [], "last_swap": None}
 
@@ -190,3 +192,41 @@ def test_a_server_of_an_older_version_is_shown_as_far_as_it_tells() -> None:
     status = {"residents": [old], "waiting": [], "failed": []}
     assert running.resident_table(status)[1] == [["small", "loading", "8192", "0", "-", "-", "4711"]]
     assert list(running.sentences(status)) == ["Loading 'small' ..."]
+
+
+def test_a_watch_begins_with_how_things_stand() -> None:
+    """Also when nothing is in memory: so a user sees that it is connected."""
+    assert running.first_line(EMPTY) == running.EMPTY
+    waiting = {"model_name": "big", "waiting": 1, "longest_wait_s": 2.0}
+    line = running.first_line(
+        {**EMPTY, "residents": [resident(), resident("big", state="loading")], "waiting": [waiting]}
+    )
+    assert line == "'small' is ready; 'big' is loading; Waiting for 'big': 1 request, for 2.0 s"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "line"),
+    [
+        ("loading", {"model_name": "a", "expected_s": 2.4}, "Loading 'a', about 2 s"),
+        ("ready", {"model_name": "a", "load_s": 1.5}, "'a' is ready after 1.5 s"),
+        ("load_failed", {"model_name": "a", "reason": "no memory"}, "'a' failed to load: no memory"),
+        (
+            *("stopping", {"model_name": "a", "reason": "idle"}),
+            "Stopping 'a': another model is wanted, and no request uses it",
+        ),
+        ("stopping", {"model_name": "a", "reason": "new"}, "Stopping 'a': new"),
+        ("gone", {"model_name": "a", "died": None}, "'a' is gone"),
+        ("gone", {"model_name": "a", "died": "signal 9"}, "'a' is gone: signal 9"),
+        ("queued", {"model_name": "a"}, "A request waits for 'a'"),
+        ("swap", {"swap": {}}, None),
+        ("snapshot", EMPTY, None),
+    ],
+)
+def test_each_event_is_a_line(name: str, data: dict[str, Any], line: str | None) -> None:
+    """But what other lines say already."""
+    assert running.event_line(name, data) == line
+
+
+def test_every_reason_to_leave_has_words() -> None:
+    """Those of the scheduler."""
+    assert set(running._WHY) == {reason_word(reason) for reason in StopReason}

@@ -990,6 +990,22 @@ def test_a_launch_is_large_enough_for_the_pending_load_too() -> None:
     assert doing(scheduler.handle(Exited(1), 4)) == [Launch(2, B, 16384)]
 
 
+def test_a_drain_whose_waiter_left_makes_room_for_the_next_one() -> None:
+    """The stop says for which request it is, and the load of that one follows also when it leaves."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 1)
+    scheduler.handle(ask(3, C), 1)
+    scheduler.handle(TimePassed(), 16)
+    scheduler.handle(Left(2), 17)
+    (stop,) = doing(scheduler.handle(Left(1), 18))
+    assert isinstance(stop, Stop)
+    assert stop.leaving is not None
+    assert (stop.leaving.reason, stop.leaving.ticket) == (StopReason.OVERDUE, 3)
+    scheduler.handle(Left(3), 19)
+    assert doing(scheduler.handle(Exited(1), 20)) == [Launch(2, C, 8192)]
+
+
 # --- newer versions ------------------------------------------------------------------------------------------------
 
 A2 = replace(A, path=Path("/v2/a.gguf"))
