@@ -38,7 +38,6 @@ def command(  # noqa: PLR0913 - click passes each option
     from gglib.core.hub.repository import HubSort
     from gglib.core.hub.search_results import SearchResult
     from gglib.library.search import ModelFinder
-    from gglib.proxy.routes import answers
 
     words = " ".join(query)
     try:
@@ -51,6 +50,8 @@ def command(  # noqa: PLR0913 - click passes each option
 
     result = with_finder(options.settings(), find)
     if as_json:
+        from gglib.proxy.routes import answers
+
         render.show_json(answers.SearchResult.of(result, words))
     else:
         width = render.terminal_width()

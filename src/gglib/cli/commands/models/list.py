@@ -32,12 +32,13 @@ def command(options: Options, *, as_json: bool) -> None:
     from gglib.cli.server.instance import states_of
     from gglib.cli.views import local_models, model_list, render
     from gglib.library.disk_use import disk_use
-    from gglib.proxy.routes.answers import Model
 
     settings = options.settings()
     models, versions = with_catalog(settings, _models_and_versions)
     states = states_of(settings)
     if as_json:
+        from gglib.proxy.routes.answers import Model
+
         render.show_json([Model.of(model, states.get(model.id)) for model in models])
     elif not models:
         click.echo(

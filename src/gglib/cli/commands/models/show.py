@@ -63,11 +63,12 @@ def _show_repository(settings: "Settings", name: str, *, as_json: bool) -> None:
     from gglib.cli.runner import with_finder
     from gglib.cli.views import render, search_results
     from gglib.library.variants.pull_target import read_target
-    from gglib.proxy.routes.answers import ShownRepository
 
     target = read_target(name)
     found = with_finder(settings, lambda finder: finder.show(target))
     if as_json:
+        from gglib.proxy.routes.answers import ShownRepository
+
         render.show_json(ShownRepository.of(found))
         return
     render.show_styled(search_results.show_lines(found, width=render.terminal_width()))
@@ -91,11 +92,12 @@ def _show_model(settings: "Settings", shown: _Found, *, as_json: bool) -> None:
     from gglib.core.hub.shown_source import shown_url
     from gglib.library.disk_use import sharers_of
     from gglib.library.file_state import file_state
-    from gglib.proxy.routes.answers import Model
 
     found = shown.model
     state = states_of(settings).get(found.id)
     if as_json:
+        from gglib.proxy.routes.answers import Model
+
         render.show_json(Model.of(found, state))
         return
     idle_ttl_s = found.settings.idle_ttl_s
