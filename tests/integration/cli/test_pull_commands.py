@@ -224,18 +224,20 @@ class TestPulling:
             seen = b""
             while b"Fetch Q4_K_M?" not in seen:
                 seen += os.read(terminal, 4096)
-            # The signal itself: pressed again on a slow machine, while the interpreter ends.
-            assert _interrupted(process) in {1, 130, -signal.SIGINT}
+            assert _interrupted(process) in {1, 130}
         os.close(terminal)
         assert files_in(home) == []
 
 
 def _interrupted(process: subprocess.Popen[bytes]) -> int:
-    """Press Ctrl-C until the process has ended: CPython loses one that comes just before it reads the terminal."""
-    for _ in range(20):
+    """Press Ctrl-C until the process has ended: CPython loses one that comes just before it reads the terminal.
+
+    Not sooner than a slow machine needs: pressed again while the interpreter ends, it would kill the process.
+    """
+    for _ in range(6):
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(1)
+            return process.wait(5)
     process.kill()
     return process.wait()
 
