@@ -251,11 +251,12 @@ class Response:
         self, content: object, *, status: int = 200, headers: tuple[tuple[bytes, bytes], ...] = ()
     ) -> None:
         """Send ``content`` as a whole response, in JSON."""
-        await self._send_whole(status, [JSON, *headers], msgspec.json.encode(content))
+        await self.send_body(msgspec.json.encode(content), [JSON, *headers], status=status)
 
-    async def send_body(self, body: bytes) -> None:
-        """Send JSON that is written already as a whole response of status 200."""
-        await self._send_whole(200, [JSON], body)
+    async def send_body(self, body: bytes, headers: Headers, *, status: int = 200) -> None:
+        """Send a body that is written already as a whole response."""
+        lines = header_lines(headers)
+        await self.start_with(status, lines, length=len(body), is_event_stream=False, part=body, is_last=True)
 
     async def beat(self) -> None:
         """Send a heartbeat; the first one decides the status, which is 200 from then on.
@@ -281,7 +282,7 @@ class Response:
         if not self.is_started:
             body = dialect.body(problem, request_id)
             headers = problem.all_headers() + dialect.headers(request_id)
-            await self._send_whole(problem.status, headers, body)
+            await self.send_body(body, headers, status=problem.status)
         elif self.state is _STARTED and self.is_event_stream:
             tail = self.tail
             events = dialect.events(problem, request_id, tail)
@@ -291,10 +292,6 @@ class Response:
 
     def _cut(self) -> None:
         self.state = self._after(ResponseEvent.CUT)
-
-    async def _send_whole(self, status: int, headers: Headers, body: bytes) -> None:
-        lines = header_lines(headers)
-        await self.start_with(status, lines, length=len(body), is_event_stream=False, part=body, is_last=True)
 
     def _send(self, head: bytes, part: bytes, *, is_last: bool) -> None:
         writer, transport = self._writer, self._transport

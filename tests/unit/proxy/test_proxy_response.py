@@ -81,7 +81,7 @@ async def try_write_events(response: Response, *, is_last: bool) -> None:
 
 WAYS: dict[ResponseEvent, list[Callable[[Response], Awaitable[None]]]] = {
     ResponseEvent.HEAD: [lambda response: response.start(200, STREAM)],
-    ResponseEvent.WHOLE: [lambda response: response.send({}), lambda response: response.send_body(b"{}")],
+    ResponseEvent.WHOLE: [lambda response: response.send({}), lambda response: response.send_body(b"{}", [])],
     ResponseEvent.PART: [
         lambda response: response.write(EVENT),
         lambda response: try_write(response, is_last=False),

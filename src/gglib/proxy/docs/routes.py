@@ -7,9 +7,9 @@ from functools import cache
 import msgspec
 
 from gglib.core.version import __version__
-from gglib.http.response_writer import header_lines
 from gglib.proxy.docs.openapi import document
 from gglib.proxy.docs.page import PAGE_HEADERS, page
+from gglib.proxy.errors import JSON
 from gglib.proxy.response import Response
 from gglib.proxy.routes.dispatch import Call, Operation, operation
 from gglib.proxy.routes.operation import HTML, Access, Description
@@ -36,15 +36,12 @@ def operations(descriptions: Descriptions) -> tuple[Operation, ...]:
 
     async def show_document(call: Call[None, None], response: Response) -> None:
         del call
-        await response.send_body(await asyncio.to_thread(document_body))
+        await response.send_body(await asyncio.to_thread(document_body), [JSON])
 
     async def show_page(call: Call[None, None], response: Response) -> None:
         del call
         body = await asyncio.to_thread(page_body)
-        lines = header_lines([(b"content-type", HTML.encode()), *PAGE_HEADERS])
-        await response.start_with(
-            200, lines, length=len(body), is_event_stream=False, part=body, is_last=True
-        )
+        await response.send_body(body, [(b"content-type", HTML.encode()), *PAGE_HEADERS])
 
     return (
         operation(

@@ -3,7 +3,6 @@
 import asyncio
 import importlib
 
-from gglib.http.response_writer import header_lines
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
@@ -22,5 +21,4 @@ async def show_metrics(request: ProxyRequest, response: Response, services: Serv
     status = await services.runtime.status()
     numbers = Numbers(observer.count(), status, observer.count_connections())
     body = await asyncio.to_thread(expose, numbers.collect())
-    lines = header_lines([(b"content-type", CONTENT_TYPE)])
-    await response.start_with(200, lines, length=len(body), is_event_stream=False, part=body, is_last=True)
+    await response.send_body(body, [(b"content-type", CONTENT_TYPE)])

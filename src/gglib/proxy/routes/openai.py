@@ -4,6 +4,7 @@ from urllib.parse import unquote_to_bytes
 
 from gglib.core.errors import ModelNotFoundError
 from gglib.core.names import require_model
+from gglib.proxy.errors import JSON
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
@@ -16,7 +17,7 @@ async def list_models(request: ProxyRequest, response: Response, services: Servi
     """``GET /v1/models``: every model of the catalogue, loaded or not."""
     del request
     models = await services.catalog.list_models()
-    await response.send_body(services.model_objects.as_list(models, await services.runtime.status()))
+    await response.send_body(services.model_objects.as_list(models, await services.runtime.status()), [JSON])
 
 
 async def show_model(request: ProxyRequest, response: Response, services: Services) -> None:
@@ -25,7 +26,7 @@ async def show_model(request: ProxyRequest, response: Response, services: Servic
     await services.catalog.list_models()  # a listing notices files that were replaced
     model = await require_model(services.catalog, name)
     request.model = model.name
-    await response.send_body(services.model_objects.as_object(model, await services.runtime.status()))
+    await response.send_body(services.model_objects.as_object(model, await services.runtime.status()), [JSON])
 
 
 def _decoded(quoted: str) -> str:
