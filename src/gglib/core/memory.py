@@ -22,9 +22,9 @@ class MemoryNeed:
     overhead_bytes: int
     left_behind_bytes: int = 0
     """Weights that the engine has stored anew for the processor: their first form may leave the memory, and is not in
-    the total, but stays in it as long as nobody else needs the room."""
+    the total, but stays in it as long as no other process needs the room."""
     is_exact: bool
-    """Whether a header told the shape of the model; else it is guessed from its size."""
+    """Whether a header gave the shape of the model; else it is guessed from its size."""
 
     @property
     def total_bytes(self) -> int:

@@ -103,7 +103,7 @@ class ProxyApp:
     def _plan(self, request: ProxyRequest, response: Response) -> "_Plan":
         """Work out what follows from the head alone; raises what the client is refused for."""
         head = request.head
-        response.is_last = True  # whoever is refused here is not listened to any more
+        response.is_last = True  # the connection of a refused request is not read on
         response.extra_lines = answer_lines = header_lines(self._gate.answer_headers(head))
         preflight = self._gate.preflight(head, request.own_host)
         if preflight is not None:

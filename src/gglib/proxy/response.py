@@ -44,7 +44,7 @@ class ResponseState(Enum):
     NOT_STARTED = "not started"
     """Nothing is sent: any status is still possible."""
     STARTED = "started"
-    """The head is sent: a failure can only be told inside the body, or by cutting it."""
+    """The head is sent: a failure can only be sent inside the body, or by cutting it."""
     ENDED = "ended"
     """All of it is sent."""
     CUT = "cut"

@@ -138,7 +138,7 @@ def test_what_breaks_off_is_one_sentence(script: Script, why: str) -> None:
 
 
 def test_nothing_listens() -> None:
-    """A server that has gone is told like one that breaks off."""
+    """A server that has gone gives the same error as one that breaks off."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
     with pytest.raises(UpstreamError) as raised:

@@ -201,7 +201,7 @@ async def test_the_stream_ends_with_the_server() -> None:
 
 
 class SilentRuntime(FakeRuntime):
-    """A runtime of a program that tells nothing of what happens."""
+    """A runtime without events."""
 
     subscribe = ModelRuntimePort.subscribe  # type: ignore[assignment]
 
@@ -215,7 +215,7 @@ async def test_a_runtime_without_events_is_a_501() -> None:
 
 @pytest.mark.parametrize("origin", ["http://localhost:3000", "https://evil.example"])
 async def test_web_pages_of_others_see_nothing(origin: str) -> None:
-    """It tells which models there are."""
+    """The events name the models."""
     async with proxy_running(runtime()) as proxy:
         reply = await ask(proxy.port, "GET", PATH, headers=(("Origin", origin),))
     assert reply.status == 403

@@ -1,4 +1,4 @@
-"""A response's moves: what may follow what, and how a failure is told in each state."""
+"""A response's moves: what may follow what, and how a failure is sent in each state."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -233,7 +233,7 @@ async def test_the_tail_is_the_last_bytes_of_all_parts(sizes: list[int]) -> None
 
 
 async def test_send_that_was_cut_short_counts_as_not_sent() -> None:
-    """When sending is interrupted the state stays as it was, so that the error can still be told."""
+    """When sending is interrupted the state stays as it was, so that the error can still be sent."""
     response, transport = a_response()
     transport.fails_with = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
@@ -270,7 +270,7 @@ async def test_failure_in_a_stream_is_an_event() -> None:
 
 
 async def test_failure_in_another_body_is_no_end() -> None:
-    """In any other body nothing more is sent, so that nobody takes it for whole."""
+    """In any other body nothing more is sent, so that no client takes it for whole."""
     response, transport = a_response()
     await response.start(200, PLAIN)
     await response.fail(UpstreamError("gone"))

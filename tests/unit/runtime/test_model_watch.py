@@ -48,7 +48,7 @@ class World:
         self.run.ready_at, self.run.spec = 1.0, spec
 
     async def look(self, catalog: Any) -> list[Event]:
-        """Compare once, and return what the scheduler is told."""
+        """Compare once, and return the events for the scheduler."""
         watch = ModelWatch(catalog, self.scheduler, {1: self.run}, self.dispatched.append)
         await watch.look()
         return self.dispatched

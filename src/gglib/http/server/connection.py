@@ -476,7 +476,7 @@ class ClientConnection(asyncio.Protocol):
             try:
                 await self._edge.handle(request, self)
             except BaseException:
-                self._move(ConnectionEvent.BREAK)  # nobody would answer what follows
+                self._move(ConnectionEvent.BREAK)  # no task would answer what follows
                 raise
             finally:
                 self._request = self._body = None

@@ -9,7 +9,7 @@ from typing import Protocol
 from gglib.system.files.small_files import open_regular
 
 BLOCK_BYTES = 4 * 1024 * 1024
-"""Some two milliseconds of work: often enough to be told, and to be ended."""
+"""Some two milliseconds of work: often enough for progress, and to be ended."""
 
 
 class Stream(Protocol):
@@ -19,21 +19,21 @@ class Stream(Protocol):
         """Put bytes into ``buffer`` and return how many; 0 at the end."""
 
 
-def hash_stream(stream: Stream, tell: Callable[[int], None]) -> str:
-    """Return the hash in hex digits; ``tell`` hears after each block how many bytes were read, and may raise."""
+def hash_stream(stream: Stream, on_progress: Callable[[int], None]) -> str:
+    """Return the hash in hex digits; ``on_progress`` gets the bytes read after each block, and may raise."""
     digest, buffer, done_bytes = hashlib.sha256(), memoryview(bytearray(BLOCK_BYTES)), 0
     while count := stream.readinto(buffer):
         digest.update(buffer[:count])
         done_bytes += count
-        tell(done_bytes)
+        on_progress(done_bytes)
     return digest.hexdigest()
 
 
-def hash_file(path: Path, tell: Callable[[int], None] = lambda _: None) -> str:
-    """Return the hash in hex digits; ``tell`` is called with the bytes read so far, and may raise. Raises OSError.
+def hash_file(path: Path, on_progress: Callable[[int], None] = lambda _: None) -> str:
+    """Return the hash in hex digits; ``on_progress`` gets the bytes read so far, and may raise. Raises OSError.
 
     What is no regular file is not read: a FIFO has no end, and neither has a device.
     """
-    tell(0)
+    on_progress(0)
     with os.fdopen(open_regular(path, follows_links=True), "rb", buffering=0) as file:
-        return hash_stream(file, tell)
+        return hash_stream(file, on_progress)

@@ -1,4 +1,4 @@
-"""Who may use which route: ``docs/api.md#trust``."""
+"""Which callers may use which route: ``docs/api.md#trust``."""
 
 import pytest
 
