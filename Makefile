@@ -4,6 +4,7 @@
 #   make test                             everything that must hold; what CI runs
 #   make check                            its quick part: format, lint, types, import contracts, unit tests
 #   make bench [ARGS="--quick"]           gglib beside nginx and Caddy, measured; needs nginx, caddy and wrk
+#   make golden                           record the texts that tests compare with golden files anew
 #   make module-tables                    write the tables of modules into the packages' READMEs
 #   make diagrams                         write the diagrams of docs/architecture.md from the tables of states
 #   make lock                             refresh the pinned versions after a change in pyproject.toml
@@ -15,7 +16,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS   ?=
 
-.PHONY: up test check format lint types contracts unit bench module-tables diagrams lock clean
+.PHONY: up test check format lint types contracts unit golden bench module-tables diagrams lock clean
 
 up: $(VENV)/.ready-to-run
 	@$(BIN)/gglib up $(ARGS)
@@ -37,6 +38,9 @@ contracts: $(VENV)/.ready-to-test
 
 unit: $(VENV)/.ready-to-test
 	@$(BIN)/python -m pytest tests/unit
+
+golden: $(VENV)/.ready-to-test
+	@$(BIN)/python -m pytest --record-golden -q $(ARGS)
 
 format: $(VENV)/.ready-to-test
 	@$(BIN)/ruff format .

@@ -1,8 +1,11 @@
 """What holds for all tests."""
 
 import signal
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
+from tests.support.golden import Golden
 
 # No test depends on the machine's speed: the default deadline of 200 ms an example fails on a busy one, and so does the
 # check for slow input generation.
@@ -13,3 +16,25 @@ settings.load_profile("gglib")
 # that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that ``make golden`` uses."""
+    parser.addoption(
+        "--record-golden", action="store_true", help="record the texts of tests with golden files anew"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run only tests with golden files while these are recorded."""
+    if config.getoption("--record-golden"):
+        items[:] = [item for item in items if "golden" in getattr(item, "fixturenames", ())]
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Iterator[Golden]:
+    """Compare texts with those that were recorded for this test; see tests/support/golden.py."""
+    test = request.node.nodeid.partition("::")[2]
+    recorded = Golden(request.path, test, is_recording=request.config.getoption("--record-golden"))
+    yield recorded
+    recorded.save()
