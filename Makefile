@@ -5,6 +5,8 @@
 #   make check                            its quick part: format, lint, types, import contracts, unit tests
 #   make bench [ARGS="--quick"]           gglib beside nginx and Caddy, measured; needs nginx, caddy and wrk
 #   make golden                           record the texts that tests compare with golden files anew
+#   make bench-gate                       the hot path against the commit before, in one run
+#   make hooks                            run the linters at each commit (pre-commit)
 #   make module-tables                    write the tables of modules into the packages' READMEs
 #   make diagrams                         write the diagrams of docs/architecture.md from the tables of states
 #   make lock                             refresh the pinned versions after a change in pyproject.toml
@@ -16,7 +18,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS   ?=
 
-.PHONY: up test check format lint types contracts unit golden bench module-tables diagrams lock clean
+.PHONY: up test check format lint types contracts unit golden bench bench-gate hooks module-tables diagrams lock clean
 
 up: $(VENV)/.ready-to-run
 	@$(BIN)/gglib up $(ARGS)
@@ -29,6 +31,7 @@ check: lint types contracts unit
 lint: $(VENV)/.ready-to-test
 	@$(BIN)/ruff format --check --quiet . || { echo "Run 'make format'."; exit 1; }
 	@$(BIN)/ruff check --quiet .
+	@$(BIN)/codespell
 
 types: $(VENV)/.ready-to-test
 	@$(BIN)/mypy
@@ -54,6 +57,12 @@ diagrams: $(VENV)/.ready-to-test
 
 bench: $(VENV)/.ready-to-test
 	@$(BIN)/python -m bench.proxies $(ARGS)
+
+bench-gate: $(VENV)/.ready-to-test
+	@$(BIN)/python -m bench.gate $(ARGS)
+
+hooks: $(VENV)/.ready-to-test
+	@$(BIN)/pre-commit install
 
 # A lock carries hashes for every platform and the address of no registry.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -1,0 +1,120 @@
+"""The built wheel as a user installs it: in an environment of its own, without this checkout."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import venv
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from tests.support.waiting import LIMIT_S, wait_until
+
+from gglib.testing import write_tiny_gguf
+
+ROOT = Path(__file__).parents[2]
+INSTALL_LIMIT_S = 300
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+
+def run(*command: str | Path, **environment: str) -> str:
+    """Run a command that has to succeed, in an environment that knows nothing of this checkout; return its output."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        env=clean_environment(**environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=INSTALL_LIMIT_S,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def clean_environment(**extra: str) -> dict[str, str]:
+    """Return this process's environment without Python's and gglib's variables."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("GGLIB_", "PYTHON", "VIRTUAL_"))
+    }
+    return kept | extra
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel from the sources."""
+    directory = tmp_path_factory.mktemp("wheel")
+    pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation")
+    run(*pip, "--wheel-dir", directory, ROOT)
+    (built,) = directory.glob("gglib-*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the wheel and its locked dependencies into a new environment; return the ``gglib`` command."""
+    directory = tmp_path_factory.mktemp("environment")
+    venv.create(directory, with_pip=True)
+    pip = (directory / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    run(*pip, "--require-hashes", "-r", ROOT / "requirements" / "run.lock")
+    run(*pip, "--no-deps", wheel)
+    return directory / "bin" / "gglib"
+
+
+def test_wheel_has_the_package_its_types_and_its_licence_alone(wheel: Path) -> None:
+    """Neither tests nor scripts are shipped; ``py.typed`` is, and every Python file of the package."""
+    with zipfile.ZipFile(wheel) as content:
+        names = set(content.namelist())
+    assert {name.split("/")[0] for name in names if not name.startswith("gglib-")} == {"gglib"}
+    sources = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src" / "gglib").rglob("*.py")}
+    assert sources <= names
+    assert "gglib/py.typed" in names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+@pytest.fixture
+def up(installed: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run ``gglib up`` from the environment, with a model in a new home."""
+    home = {"HOME": str(tmp_path), "GGLIB_HOME": str(tmp_path / "home")}
+    model = write_tiny_gguf(tmp_path / "tiny.gguf")
+    run(installed, "add", model, "--name", "tiny", "--engine-args", "--threads 1", **home)
+    with (tmp_path / "up.out").open("wb") as output:
+        process = subprocess.Popen(
+            [installed, "up", "--yes", "--port", "0"],
+            env=clean_environment(**home),
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        yield process
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def test_up_serves_from_the_installed_wheel(up: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    """It proves a model, shows an address at which a client is answered, and ends cleanly on SIGTERM."""
+    output = tmp_path / "up.out"
+
+    def address() -> re.Match[str] | None:
+        assert up.poll() is None, output.read_text()
+        shown = output.read_text()
+        return re.search(r"http://127\.0\.0\.1:\d+", shown) if "Answer" in shown else None
+
+    wait_until(lambda: address() is not None, within_s=4 * LIMIT_S)
+    found = address()
+    assert found is not None
+    request = {"model": "tiny", "max_tokens": 5, "messages": [{"role": "user", "content": "Hello"}]}
+    response = httpx2.post(f"{found[0]}/v1/chat/completions", json=request, timeout=60, trust_env=False)
+    assert response.status_code == 200
+    assert response.json()["choices"][0]["message"]["content"]
+    up.send_signal(signal.SIGTERM)
+    assert up.wait(LIMIT_S) == 0, output.read_text()
