@@ -78,7 +78,7 @@ def diagrams() -> dict[str, str]:
         "response": diagram(moves_of(response.MOVES.items())),
         "connection": diagram(moves_of(connection.MOVES.items())),
         "deadlines": diagram(moves_of(deadlines.MOVES.items())),
-        "resident": diagram(unlabelled_moves_of(resident._MOVES.items())),  # noqa: SLF001 - only drawn
+        "resident": diagram(unlabelled_moves_of(resident._TRANSITIONS.items())),  # noqa: SLF001 - only drawn
     }
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from bench.policies.lingers import AlwaysASwap, NoLinger, TurnaroundOnly
+from bench.policies.keep_warm import AlwaysASwap, NoKeepWarm, TurnaroundOnly
 from bench.policies.rivals import LULL_S, ArrivalOrder, Collate
 from bench.policies.simulator import Policy
 
 from gglib.runtime.scheduler.scheduler import Scheduler
 
 OURS = "gglib"
-NO_LINGER = "gglib, no linger"
+NO_KEEP_WARM = "gglib, no keep-warm"
 
 RIVALS: dict[str, Callable[[], Policy]] = {
     "arrival order": ArrivalOrder,
@@ -17,9 +17,9 @@ RIVALS: dict[str, Callable[[], Policy]] = {
     "evict at once when idle": lambda: Collate(lull_s=0.0),
 }
 VARIANTS: dict[str, Callable[[], Policy]] = {
-    NO_LINGER: lambda: Scheduler(linger=NoLinger()),
-    "gglib, linger 0.25 s": lambda: Scheduler(linger=TurnaroundOnly(0.25)),
-    "gglib, linger a swap": lambda: Scheduler(linger=AlwaysASwap()),
+    NO_KEEP_WARM: lambda: Scheduler(keep_warm=NoKeepWarm()),
+    "gglib, keep-warm 0.25 s": lambda: Scheduler(keep_warm=TurnaroundOnly(0.25)),
+    "gglib, keep-warm a swap": lambda: Scheduler(keep_warm=AlwaysASwap()),
 }
 """What ours would do with another rule for idle models."""
 
@@ -28,6 +28,6 @@ POLICIES: dict[str, Callable[[], Policy]] = {OURS: Scheduler, **RIVALS, **VARIAN
 MAX_WAITS_S = (5.0, 10.0, 15.0, 30.0, 60.0)
 SWEPT: dict[str, Callable[[float], Policy]] = {
     OURS: lambda max_wait_s: Scheduler(max_wait_s=max_wait_s),
-    NO_LINGER: lambda max_wait_s: Scheduler(max_wait_s=max_wait_s, linger=NoLinger()),
+    NO_KEEP_WARM: lambda max_wait_s: Scheduler(max_wait_s=max_wait_s, keep_warm=NoKeepWarm()),
 }
 """What is compared again for other values of ``max_wait_s``."""

@@ -14,10 +14,10 @@ from gglib.runtime.scheduler.events import (
     Exited,
     Grant,
     Launch,
-    Left,
     LoadFailed,
     Refuse,
     Requested,
+    RequestEnded,
     Stop,
     WakeAt,
 )
@@ -51,7 +51,7 @@ class OneAtATime:
         match event:
             case Requested(ticket):
                 self._waiting[ticket] = event
-            case Left(ticket):
+            case RequestEnded(ticket):
                 self._forget(ticket, now)
             case BecameReady() if resident is not None:
                 resident.is_ready, resident.idle_since = True, now

@@ -22,12 +22,12 @@ from gglib.runtime.scheduler.events import (
     Exited,
     Grant,
     Launch,
-    Left,
     LoadFailed,
     Refuse,
     Requested,
+    RequestEnded,
     Stop,
-    TimePassed,
+    Tick,
     WakeAt,
 )
 
@@ -192,7 +192,7 @@ class Simulation:
         """Close a request: the policy hears of it before its client does anything else."""
         record = self._records[ticket]
         record.ended_at, record.outcome = self._now, outcome
-        self._tell(Left(ticket))
+        self._tell(RequestEnded(ticket))
         self._after(0, lambda: self._go_on(record.client))
 
     # --- the policy ---
@@ -225,7 +225,7 @@ class Simulation:
 
     def _wake(self, alarm: int) -> None:
         if alarm == self._alarms:  # a later wish replaces an earlier one
-            self._tell(TimePassed())
+            self._tell(Tick())
 
     # --- engines ---
 

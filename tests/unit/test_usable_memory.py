@@ -8,8 +8,8 @@ import pytest
 from gglib.app import memory as of_this_machine
 from gglib.app.memory import (
     default_fit,
+    fit_slots,
     launch_fit,
-    slots_for,
     usable_memory,
 )
 from gglib.app.settings import Settings
@@ -90,7 +90,7 @@ def test_a_launch_gets_the_slots_that_the_estimate_has_room_for(
     for slots in (1, 2, 3, 4):
         memory = free(need[slots] + 257 * MIB)
         monkeypatch.setattr(of_this_machine, "read_memory", lambda memory=memory: memory)
-        assert slots_for(EmbeddedEngine(reason=""))(spec_of(path), 32_768, 4) == slots
+        assert fit_slots(EmbeddedEngine(reason=""))(spec_of(path), 32_768, 4) == slots
 
 
 def test_a_replaced_file_is_read_anew_and_a_broken_one_is_guessed(tmp_path: Path) -> None:
@@ -151,4 +151,4 @@ def test_a_recurrent_model_is_estimated_with_the_slots_that_it_is_launched_with(
     monkeypatch.setattr(of_this_machine, "read_memory", lambda: plenty)
     wanted = launch_slots((), setting=16, context=512)
     assert launch_fit(spec, 512, wanted, plenty) == of_doctor
-    assert slots_for(EmbeddedEngine(reason=""))(spec, 512, wanted) == 16
+    assert fit_slots(EmbeddedEngine(reason=""))(spec, 512, wanted) == 16

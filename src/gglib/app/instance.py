@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import AlreadyRunningError, InvalidSettingError
-from gglib.runtime.local.os_processes import start_mark
+from gglib.runtime.local.os_processes import process_start_id
 from gglib.system.files.small_files import (
     open_regular,
     parse_json,
@@ -56,7 +56,9 @@ class InstanceClaim:
     def announce(self, url: str | None, *, key: str | None = None) -> None:
         """Say where this gglib answers, and to its own user alone with which key."""
         pid = os.getpid()
-        instance = Instance(pid=pid, url=url, started_at=self._started_at, mark=start_mark(pid), key=key)
+        instance = Instance(
+            pid=pid, url=url, started_at=self._started_at, mark=process_start_id(pid), key=key
+        )
         draft = self._run_dir / f"{_NOTE}.new"
         # What a crash left may have been made by an older gglib, for anybody to read.
         draft.unlink(missing_ok=True)
@@ -132,7 +134,7 @@ def _read_note(run_dir: Path) -> Instance | None:
     except (OSError, ValueError, TypeError) as error:
         warn_of_skipped(run_dir / _NOTE, error)
         return None
-    is_it = instance.mark is not None and instance.mark == start_mark(instance.pid)
+    is_it = instance.mark is not None and instance.mark == process_start_id(instance.pid)
     return instance if is_it else None
 
 

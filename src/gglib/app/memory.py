@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from gglib.app.settings import Settings
-from gglib.core.context import ContextWish
+from gglib.core.context import ContextRequest
 from gglib.core.errors import EngineNotFoundError, InvalidGgufError
 from gglib.core.memory import MachineMemory
 from gglib.core.models import GgufFacts, ModelLaunchSpec
@@ -15,7 +15,7 @@ from gglib.library.fit.slots import SlotFit, model_fit
 from gglib.runtime.engines import (
     EmbeddedEngine,
     Engine,
-    SlotsFor,
+    FitSlots,
     find_engine,
 )
 from gglib.runtime.engines.llama_cpp.options import launch_slots
@@ -35,7 +35,7 @@ async def usable_memory(settings: Settings) -> MachineMemory:
     return await asyncio.to_thread(read)
 
 
-def slots_for(engine: Engine) -> SlotsFor:
+def fit_slots(engine: Engine) -> FitSlots:
     """Return what decides for each launch how many slots there is memory for. It blocks for some milliseconds."""
 
     def choose(spec: ModelLaunchSpec, context: int, wanted: int) -> int:
@@ -61,7 +61,7 @@ def launch_fit(spec: ModelLaunchSpec, context: int, wanted: int, memory: Machine
 
 def default_fit(spec: ModelLaunchSpec, settings: Settings, memory: MachineMemory) -> SlotFit:
     """Return how a model fits into ``memory`` when no request says how much context it needs."""
-    context = ContextWish(
+    context = ContextRequest(
         requested=None,
         model_setting=spec.settings.context,
         default=settings.default_ctx,

@@ -16,7 +16,7 @@ from gglib.app.catalog import open_catalog
 from gglib.app.exposure import require_guard
 from gglib.app.instance import InstanceClaim, claim
 from gglib.app.library import open_library
-from gglib.app.memory import slots_for
+from gglib.app.memory import fit_slots
 from gglib.app.settings import Settings, prepare_home
 from gglib.app.supervisor import ProxyConfig, ProxySupervisor
 from gglib.core.addresses import Endpoint
@@ -234,7 +234,7 @@ def _launch_config(settings: Settings, engine: Engine, catalog: SqliteCatalog) -
         engines_dir=settings.run_dir.absolute() / "engines",
         log_dir=settings.log_dir,
         slots=settings.slots,
-        slots_for=slots_for(engine),
+        fit_slots=fit_slots(engine),
         heartbeat_s=settings.heartbeat_s,
         memory_state=read_memory_state,
         resolve=catalog.resolve_for_launch,

@@ -14,9 +14,9 @@ from gglib.cli.server.client import reachable
 from gglib.cli.server.wait_line import wait_line
 from gglib.cli.views import render
 from gglib.core.addresses import Endpoint
-from gglib.core.context import ContextWish
+from gglib.core.context import ContextRequest
 from gglib.core.errors import GglibError
-from gglib.core.kinds import longest_context
+from gglib.core.kinds import max_context
 from gglib.core.models import ModelSummary
 from gglib.core.plain_text import escape_line
 from gglib.core.shell_quoting import said
@@ -73,11 +73,11 @@ def show_client_settings(
     url: str, model: ModelSummary, *, default_ctx: int, key_names: Sequence[str] = ()
 ) -> None:
     """Print what to paste into each client, and by which name the key is known that goes with it."""
-    wish = ContextWish(
+    wish = ContextRequest(
         requested=None,
         model_setting=model.settings.context,
         default=default_ctx,
-        trained=longest_context(model),
+        trained=max_context(model),
     )
     if key_names:
         render.say(f"\nKeys     {key_sentence(key_names)}")

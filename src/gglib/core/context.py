@@ -15,7 +15,7 @@ UNLIMITED_CONTEXT = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContextWish:
+class ContextRequest:
     """What everybody said of the context of one request; None where they said nothing."""
 
     requested: int | None

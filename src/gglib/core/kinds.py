@@ -22,7 +22,7 @@ ENCODERS = frozenset(
     }
 )
 
-LONGEST_WHOLE_INPUT = 32_768
+MAX_SINGLE_BATCH_CONTEXT = 32_768
 """Largest context, in tokens, of a model that reads each input in one physical batch.
 
 The engine's attention mask for such a batch has context squared entries of 2 bytes: 2 GiB here, 32 GiB at 131,072
@@ -61,7 +61,7 @@ def effective_pooling(
     return "mean" if architecture in ENCODERS else "last"
 
 
-def is_read_whole(capabilities: ModelCapabilities, pooling: Pooling | None) -> bool:
+def is_single_batch(capabilities: ModelCapabilities, pooling: Pooling | None) -> bool:
     """Whether an input has to fit into one physical batch of the engine.
 
     So for embeddings and ranks, except where the last token alone counts: there the engine splits an input
@@ -74,9 +74,9 @@ def context_ceiling(
     trained: int | None, capabilities: ModelCapabilities, pooling: Pooling | None
 ) -> int | None:
     """Return the most that a model may be launched with, in tokens; None where nothing is known of it."""
-    if capabilities.chat or not is_read_whole(capabilities, pooling):
+    if capabilities.chat or not is_single_batch(capabilities, pooling):
         return trained
-    return min(trained or LONGEST_WHOLE_INPUT, LONGEST_WHOLE_INPUT)
+    return min(trained or MAX_SINGLE_BATCH_CONTEXT, MAX_SINGLE_BATCH_CONTEXT)
 
 
 def launch_pooling(model: ModelSummary) -> Pooling | None:
@@ -85,7 +85,7 @@ def launch_pooling(model: ModelSummary) -> Pooling | None:
     return effective_pooling(model.pooling, detected, model.settings.kind, architecture=model.architecture)
 
 
-def longest_context(model: ModelSummary) -> int | None:
+def max_context(model: ModelSummary) -> int | None:
     """Return the largest context that is ever served with a model, in tokens; None where nothing is known of it."""
     return context_ceiling(model.trained_context, model.capabilities, launch_pooling(model))
 
@@ -111,7 +111,7 @@ def launch_spec(model: ModelSummary, path: Path, *, hold_path: Path | None = Non
         path=path,
         paths=model.paths,
         size_bytes=model.size_bytes or 0,
-        trained_context=longest_context(model),
+        trained_context=max_context(model),
         capabilities=model.capabilities,
         pooling=launch_pooling(model),
         settings=model.settings,

@@ -87,8 +87,8 @@ class _StructuralRuntime(ModelRuntimePort):
         )
         return admitted
 
-    def is_wanted(self, target: RunningTarget) -> bool:
-        own = getattr(self._runtime, "is_wanted", None) or super().is_wanted
+    def is_blocking_swap(self, target: RunningTarget) -> bool:
+        own = getattr(self._runtime, "is_blocking_swap", None) or super().is_blocking_swap
         return bool(own(target))
 
     async def status(self) -> RuntimeStatus:

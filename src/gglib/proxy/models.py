@@ -7,8 +7,8 @@ between two answers, so its JSON is written once and only its status is added.
 import json
 from collections.abc import Iterable
 
-from gglib.core.context import ContextWish
-from gglib.core.kinds import longest_context
+from gglib.core.context import ContextRequest
+from gglib.core.kinds import max_context
 from gglib.core.models import ModelSummary
 from gglib.core.ports import RuntimeStatus
 
@@ -56,11 +56,11 @@ def _with_status(text: str, state: str) -> str:
 
 
 def _fields(model: ModelSummary, default_ctx: int) -> dict[str, object]:
-    context = ContextWish(
+    context = ContextRequest(
         requested=None,
         model_setting=model.settings.context,
         default=default_ctx,
-        trained=longest_context(model),
+        trained=max_context(model),
     ).needed
     return {
         "id": model.name,

@@ -101,7 +101,7 @@ def _gate(listener: socket.socket, options: ProxyOptions) -> Gate:
 
 def _is_wanted(runtime: ModelRuntimePort, request: ProxyRequest) -> bool:
     """Whether requests for another model wait for the end of this one."""
-    return request.running is not None and runtime.is_wanted(request.running)
+    return request.running is not None and runtime.is_blocking_swap(request.running)
 
 
 def _limits(options: ProxyOptions) -> DeadlineLimits:

@@ -8,9 +8,9 @@ from contextlib import suppress
 
 from gglib.core.models import ModelLaunchSpec
 from gglib.runtime.events import EventHub, EventReader
-from gglib.runtime.scheduler.events import Event, Grant, Launch, Refuse, Stop, TimePassed, WakeAt
+from gglib.runtime.scheduler.events import Event, Grant, Launch, Refuse, Stop, Tick, WakeAt
 from gglib.runtime.scheduler.scheduler import Scheduler
-from gglib.runtime.scheduler.swap_history import SwapJournal, sentence
+from gglib.runtime.scheduler.swap_history import SwapHistory, describe_swap
 
 logger = logging.getLogger("gglib.runtime")
 
@@ -25,25 +25,25 @@ class Dispatcher:
     def __init__(
         self,
         scheduler: Scheduler,
-        carry_out: Callable[[Grant | Launch | Refuse | Stop], None],
+        execute: Callable[[Grant | Launch | Refuse | Stop], None],
         expected_s: Callable[[ModelLaunchSpec], float],
         now: Callable[[], float],
     ) -> None:
-        """``carry_out`` gets every effect but ``WakeAt``; ``expected_s`` returns how long a load may take.
+        """``execute`` gets every effect but ``WakeAt``; ``expected_s`` returns how long a load may take.
 
         ``now`` returns the loop's time.
         """
-        self.swap_history = SwapJournal()
+        self.swap_history = SwapHistory()
         self.event_hub = EventHub()
         self.is_dispatching = False
         """Whether an event is being handled now."""
         self._scheduler = scheduler
-        self._carry_out = carry_out
+        self._execute = execute
         self._event_reader = EventReader(expected_s)
         self._now = now
         self._events: deque[Event] = deque()
-        self._alarm: asyncio.TimerHandle | None = None
-        self._unused: asyncio.Event | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._idle: asyncio.Event | None = None
 
     @property
     def in_flight(self) -> int:
@@ -62,39 +62,39 @@ class Dispatcher:
                 self._handle(self._events.popleft())
         finally:
             self.is_dispatching = False
-        if self._unused is not None and not self.in_flight:
-            self._unused.set()
+        if self._idle is not None and not self.in_flight:
+            self._idle.set()
 
-    async def wait_until_unused(self, timeout_s: float) -> None:
+    async def wait_until_idle(self, timeout_s: float) -> None:
         """Return when no request is being answered, or after ``timeout_s``.
 
         While this waits, the end of each request has to come as an event.
         """
         if not self.in_flight:
             return
-        if self._unused is None:
-            self._unused = asyncio.Event()
-        self._unused.clear()
+        if self._idle is None:
+            self._idle = asyncio.Event()
+        self._idle.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                await self._unused.wait()
+                await self._idle.wait()
 
     def close(self) -> None:
         """Cancel the alarm."""
-        if self._alarm is not None:
-            self._alarm.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _handle(self, event: Event) -> None:
         now = self._now()
         effects = self._scheduler.handle(event, now)
-        swaps = self.swap_history.note(event, effects, now)
+        swaps = self.swap_history.record(event, effects, now)
         for swap in swaps:
-            logger.info("%s", sentence(swap))
+            logger.info("%s", describe_swap(swap))
         for effect in effects:
             if isinstance(effect, WakeAt):
                 self.close()
-                self._alarm = asyncio.get_running_loop().call_at(effect.time, self.dispatch, TimePassed())
+                self._timer = asyncio.get_running_loop().call_at(effect.time, self.dispatch, Tick())
             else:
-                self._carry_out(effect)
+                self._execute(effect)
         for happened in self._event_reader.read(event, effects, swaps, now):
             self.event_hub.publish(happened)

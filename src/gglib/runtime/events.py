@@ -33,9 +33,9 @@ from gglib.runtime.scheduler.events import (
     Requested,
     Stop,
 )
-from gglib.runtime.scheduler.swap_history import reason_of, reason_word
+from gglib.runtime.scheduler.swap_history import failure_reason, reason_code
 
-MOST_WAITING = 256
+MAX_QUEUED_EVENTS = 256
 """Events that wait for a slow subscriber; beyond, they are dropped, and ``EventsLost`` stands in their place."""
 
 
@@ -57,22 +57,22 @@ class EventReader:
         self, event: Event, effects: Sequence[Effect], swaps: Sequence[SwapStatus], now: float
     ) -> Iterator[RuntimeEvent]:
         """Return what has happened with one event and its effects, and with the swaps that it completed."""
-        yield from self._of_event(event, now)
-        if isinstance(event, Requested) and event.waits and not _is_settled(event.ticket, effects):
+        yield from self._read_event(event, now)
+        if isinstance(event, Requested) and event.waits and not _is_decided(event.ticket, effects):
             yield RequestQueued(model_name=event.spec.model_name, request_id=event.request_id)
         for effect in effects:
-            yield from self._of_effect(effect, now)
+            yield from self._read_effect(effect, now)
         for swap in swaps:
             yield SwapOver(swap=swap)
 
-    def _of_event(self, event: Event, now: float) -> Iterator[RuntimeEvent]:
+    def _read_event(self, event: Event, now: float) -> Iterator[RuntimeEvent]:
         match event:
             case BecameReady(generation) if (known := self._launched.get(generation)) is not None:
                 id_, name = known.spec.model_id, known.spec.model_name
                 yield ModelReady(model_id=id_, model_name=name, load_s=round(now - known.began_s, 3))
             case LoadFailed(generation, error) if (known := self._launched.get(generation)) is not None:
                 id_, name = known.spec.model_id, known.spec.model_name
-                yield ModelLoadFailed(model_id=id_, model_name=name, reason=reason_of(error))
+                yield ModelLoadFailed(model_id=id_, model_name=name, reason=failure_reason(error))
             case Died(generation, reason) if (known := self._launched.get(generation)) is not None:
                 known.died = reason
             case Exited(generation) if (known := self._launched.pop(generation, None)) is not None:
@@ -82,7 +82,7 @@ class EventReader:
             case _:
                 pass
 
-    def _of_effect(self, effect: Effect, now: float) -> Iterator[RuntimeEvent]:
+    def _read_effect(self, effect: Effect, now: float) -> Iterator[RuntimeEvent]:
         match effect:
             case Launch(generation, spec, context):
                 self._launched[generation] = _Launched(spec, now)
@@ -92,16 +92,16 @@ class EventReader:
                     effective_ctx=context,
                     expected_s=round(self._expected_s(spec), 1),
                 )
-            case Stop(generation, leaving) if leaving is not None and generation in self._launched:
+            case Stop(generation, eviction) if eviction is not None and generation in self._launched:
                 spec = self._launched[generation].spec
                 yield ModelStopping(
-                    model_id=spec.model_id, model_name=spec.model_name, reason=reason_word(leaving.reason)
+                    model_id=spec.model_id, model_name=spec.model_name, reason=reason_code(eviction.reason)
                 )
             case _:
                 pass
 
 
-def _is_settled(ticket: int, effects: Sequence[Effect]) -> bool:
+def _is_decided(ticket: int, effects: Sequence[Effect]) -> bool:
     """Whether the request is granted or refused in this very step."""
     return any(isinstance(one, Grant | Refuse) and one.ticket == ticket for one in effects)
 
@@ -109,38 +109,38 @@ def _is_settled(ticket: int, effects: Sequence[Effect]) -> bool:
 class Subscription:
     """The events for one subscriber. The runtime never waits for it."""
 
-    def __init__(self, among: "set[Subscription]") -> None:
-        self._among = among
-        self._waiting: deque[RuntimeEvent] = deque()
-        self._has_come = asyncio.Event()
+    def __init__(self, subscribers: "set[Subscription]") -> None:
+        self._subscribers = subscribers
+        self._queue: deque[RuntimeEvent] = deque()
+        self._has_events = asyncio.Event()
 
     def __enter__(self) -> Self:
-        self._among.add(self)
+        self._subscribers.add(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._among.discard(self)
+        self._subscribers.discard(self)
 
     def put(self, event: RuntimeEvent) -> None:
         """Add an event, or note that events are lost."""
-        if len(self._waiting) >= MOST_WAITING:
-            self._waiting.clear()
+        if len(self._queue) >= MAX_QUEUED_EVENTS:
+            self._queue.clear()
             event = EventsLost()
-        self._waiting.append(event)
-        self._has_come.set()
+        self._queue.append(event)
+        self._has_events.set()
 
     async def next(self, timeout_s: float) -> RuntimeEvent | None:
         """Return the next event, or None where none comes in time. A cancelled call loses nothing."""
-        if not self._waiting:
-            self._has_come.clear()
+        if not self._queue:
+            self._has_events.clear()
             try:
                 async with asyncio.timeout(timeout_s):
-                    await self._has_come.wait()
+                    await self._has_events.wait()
             except TimeoutError:
                 return None
-        return self._waiting.popleft()
+        return self._queue.popleft()
 
 
 class EventHub:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 
 
-class Lessor(Protocol):
+class LeaseProvider(Protocol):
     """Grants leases and ends them."""
 
     async def acquire(self, lease: "Lease") -> RunningTarget:
@@ -30,7 +30,7 @@ class Lease:
     """
 
     __slots__ = (
-        "_lessor",
+        "_provider",
         "default_ctx",
         "model_name",
         "num_ctx",
@@ -42,7 +42,7 @@ class Lease:
 
     def __init__(  # noqa: PLR0913, PLR0917 - the port has as many, and each request pays for names
         self,
-        lessor: Lessor,
+        provider: LeaseProvider,
         model_name: str,
         num_ctx: int | None,
         default_ctx: int,
@@ -50,7 +50,7 @@ class Lease:
         request_id: str,
         spec: ModelLaunchSpec | None,
     ) -> None:
-        self._lessor = lessor
+        self._provider = provider
         self.model_name = model_name
         self.num_ctx = num_ctx
         self.default_ctx = default_ctx
@@ -58,15 +58,15 @@ class Lease:
         self.request_id = request_id
         self.spec = spec
         self.ticket = 0
-        """By which the hold is known to the lessor."""
+        """By which the hold is known to the provider."""
 
     def __aenter__(self) -> Coroutine[Any, Any, RunningTarget]:
-        return self._lessor.acquire(self)
+        return self._provider.acquire(self)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            self._lessor.release(self.ticket)
+            self._provider.release(self.ticket)
         else:
-            await self._lessor.abort(self.ticket, error)
+            await self._provider.abort(self.ticket, error)

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 from weakref import WeakSet
 
-from gglib.core.context import ContextWish, is_enough
+from gglib.core.context import ContextRequest, is_enough
 from gglib.core.defaults import DRAIN_S, MODEL_WAIT_S, SWAP_WAIT_S
 from gglib.core.errors import (
     EngineDiedError,
@@ -40,13 +40,13 @@ from gglib.runtime.scheduler.events import (
     Exited,
     Grant,
     Launch,
-    Left,
     Refuse,
     Requested,
+    RequestEnded,
+    RequestStalled,
     Stop,
-    StopAsked,
-    Suspected,
-    WaitEnded,
+    StopRequested,
+    WaitTimedOut,
 )
 from gglib.runtime.scheduler.load_times import LoadTimes
 from gglib.runtime.scheduler.scheduler import DEFAULT_QUEUE_LIMIT, Scheduler
@@ -95,7 +95,7 @@ class EngineManager(ModelRuntimePort):
             capacity=config.capacity, max_wait_s=config.swap_wait_s, queue_limit=config.queue_limit
         )
         self._tickets = itertools.count(1)
-        self._answers: dict[int, asyncio.Future[RunningTarget]] = {}
+        self._futures: dict[int, asyncio.Future[RunningTarget]] = {}
         self._granted: dict[int, EngineRun] = {}
         self._runs: dict[int, EngineRun] = {}
         self._died_with_one_request: WeakSet[EngineRun] = WeakSet()
@@ -103,9 +103,7 @@ class EngineManager(ModelRuntimePort):
         self._is_closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._load_times = LoadTimes()
-        self._dispatcher = Dispatcher(
-            self._scheduler, self._carry_out, self._load_times.expected_s, self._now
-        )
+        self._dispatcher = Dispatcher(self._scheduler, self._execute, self._load_times.expected_s, self._now)
         self._status_reader = StatusReader(
             self._scheduler, self._runs, self._load_times, self._dispatcher.swap_history
         )
@@ -127,7 +125,7 @@ class EngineManager(ModelRuntimePort):
     async def drain(self) -> None:
         """Refuse waiting and new requests; return when those in flight have ended, or after ``drain_s``."""
         self._refuse_requests()
-        await self._dispatcher.wait_until_unused(self._config.drain_s)
+        await self._dispatcher.wait_until_idle(self._config.drain_s)
 
     @property
     def in_flight(self) -> int:
@@ -179,9 +177,9 @@ class EngineManager(ModelRuntimePort):
         """Return the target, held for one request until the block ends, however it ends."""
         return Lease(self, model_name, num_ctx, default_ctx, wait_s, request_id, spec)
 
-    def is_wanted(self, target: RunningTarget) -> bool:
+    def is_blocking_swap(self, target: RunningTarget) -> bool:
         """Whether ``target`` takes no new requests any more, and others wait for the end of those that it has."""
-        return self._status_reader.is_wanted(target)
+        return self._status_reader.is_blocking_swap(target)
 
     async def status(self) -> RuntimeStatus:
         """Return resident models, waiting requests, failed loads, and what happened since the start."""
@@ -202,10 +200,10 @@ class EngineManager(ModelRuntimePort):
             lease.num_ctx, spec.settings.context, lease.default_ctx, spec.trained_context
         )
         ticket = lease.ticket = next(self._tickets)
-        target = self._acquire_at_once(ticket, spec, needed)
+        target = self._try_acquire(ticket, spec, needed)
         if target is not None:
             return target
-        if not self._is_there_or_coming(spec, needed):
+        if not self._is_ready_or_loading(spec, needed):
             spec = await self._launcher.check(spec)
             needed, at_launch = _context(
                 lease.num_ctx, spec.settings.context, lease.default_ctx, spec.trained_context
@@ -213,60 +211,60 @@ class EngineManager(ModelRuntimePort):
         wait_s = lease.wait_s
         waits = wait_s is None or wait_s > 0
         request = Requested(ticket, spec, needed, at_launch, lease.request_id, waits)
-        return await self._acquire_in_turn(request, wait_s)
+        return await self._acquire_queued(request, wait_s)
 
     def release(self, ticket: int) -> None:
         """End a hold, or a wait."""
         self._granted.pop(ticket, None)
-        answer = self._answers.pop(ticket, None)
-        if answer is None:  # it has not waited
+        future = self._futures.pop(ticket, None)
+        if future is None:  # it has not waited
             if (
                 not self._is_closing  # while closing, ``drain`` waits for the event
                 and not self._dispatcher.is_dispatching
-                and self._scheduler.release_at_once(ticket, self._now())
+                and self._scheduler.try_release(ticket, self._now())
             ):
                 return
-        elif answer.done():
-            answer.exception()  # it may have come while the caller was being cancelled: nothing else reads it
-        self._dispatcher.dispatch(Left(ticket))
+        elif future.done():
+            future.exception()  # it may have come while the caller was being cancelled: nothing else reads it
+        self._dispatcher.dispatch(RequestEnded(ticket))
 
     async def abort(self, ticket: int, error: BaseException | None) -> None:
         """End a hold with what went wrong; raises what explains it better, where something does."""
         try:
             if isinstance(error, UpstreamStalledError):
-                self._dispatcher.dispatch(Suspected(ticket))
+                self._dispatcher.dispatch(RequestStalled(ticket))
             elif isinstance(error, UpstreamError) and not isinstance(error, UnreachableError):
                 # Nothing was sent to an unreachable engine: the caller may try again.
-                raise await self._explained(error, self._granted[ticket]) from error
+                raise await self._explain_disconnect(error, self._granted[ticket]) from error
         finally:
             self.release(ticket)
 
-    def _acquire_at_once(self, ticket: int, spec: ModelLaunchSpec, needed_ctx: int) -> RunningTarget | None:
+    def _try_acquire(self, ticket: int, spec: ModelLaunchSpec, needed_ctx: int) -> RunningTarget | None:
         if self._is_closing or self._dispatcher.is_dispatching:
             return None
-        generation = self._scheduler.grant_at_once(ticket, spec, needed_ctx, self._now())
+        generation = self._scheduler.try_grant(ticket, spec, needed_ctx, self._now())
         if generation is None:
             return None
         self._used.add(spec.model_id)
         run = self._granted[ticket] = self._runs[generation]
         return run.target
 
-    async def _acquire_in_turn(self, request: Requested, wait_s: float | None) -> RunningTarget:
+    async def _acquire_queued(self, request: Requested, wait_s: float | None) -> RunningTarget:
         ticket = request.ticket
         if self._is_closing:
             raise ShuttingDownError
-        answer: asyncio.Future[RunningTarget] = asyncio.get_running_loop().create_future()
-        self._answers[ticket] = answer
+        future: asyncio.Future[RunningTarget] = asyncio.get_running_loop().create_future()
+        self._futures[ticket] = future
         try:
             self._dispatcher.dispatch(request)
-            if not answer.done():
-                await self._wait_for(answer, request, wait_s)
-            return answer.result()
+            if not future.done():
+                await self._wait_for(future, request, wait_s)
+            return future.result()
         except BaseException:
             self.release(ticket)
             raise
 
-    def _is_there_or_coming(self, spec: ModelLaunchSpec, needed_ctx: int) -> bool:
+    def _is_ready_or_loading(self, spec: ModelLaunchSpec, needed_ctx: int) -> bool:
         """Whether a model in memory, or one whose load is under way, serves such a request: it evicts nothing."""
         return any(
             resident.spec.model_id == spec.model_id
@@ -277,20 +275,20 @@ class EngineManager(ModelRuntimePort):
         )
 
     async def _wait_for(
-        self, answer: asyncio.Future[RunningTarget], request: Requested, wait_s: float | None
+        self, future: asyncio.Future[RunningTarget], request: Requested, wait_s: float | None
     ) -> None:
         limit_s = self._config.model_wait_s if wait_s is None else min(wait_s, self._config.model_wait_s)
         if request.waits:
-            await asyncio.wait([answer], timeout=limit_s)
-        if not answer.done():
+            await asyncio.wait([future], timeout=limit_s)
+        if not future.done():
             name = request.spec.model_name
             logger.info(
                 "request %s stopped waiting for '%s' after %.1f s", request.request_id or "-", name, limit_s
             )
-            self._dispatcher.dispatch(WaitEnded(request.ticket))
-            raise self._status_reader.still_loading(request.spec, self._now())
+            self._dispatcher.dispatch(WaitTimedOut(request.ticket))
+            raise self._status_reader.loading_error(request.spec, self._now())
 
-    async def _explained(self, error: UpstreamError, run: EngineRun) -> GglibError:
+    async def _explain_disconnect(self, error: UpstreamError, run: EngineRun) -> GglibError:
         """Return why an engine broke off, where it is known or will be in a moment; else what was seen of it."""
         with suppress(TimeoutError):
             async with asyncio.timeout(EXIT_REASON_WAIT_S):
@@ -305,7 +303,7 @@ class EngineManager(ModelRuntimePort):
 
     # --- effects ---
 
-    def _carry_out(self, effect: Grant | Launch | Refuse | Stop) -> None:
+    def _execute(self, effect: Grant | Launch | Refuse | Stop) -> None:
         match effect:
             case Grant(ticket, generation):
                 self._grant(ticket, generation)
@@ -319,16 +317,16 @@ class EngineManager(ModelRuntimePort):
     def _grant(self, ticket: int, generation: int) -> None:
         run = self._runs[generation]
         target = run.target
-        answer = self._answers.get(ticket)
-        if answer is not None and not answer.done() and target is not None:
+        future = self._futures.get(ticket)
+        if future is not None and not future.done() and target is not None:
             self._granted[ticket] = run
             self._used.add(run.launch.spec.model_id)
-            answer.set_result(target)
+            future.set_result(target)
 
     def _refuse(self, ticket: int, error: GglibError) -> None:
-        answer = self._answers.get(ticket)
-        if answer is not None and not answer.done():
-            answer.set_exception(error)
+        future = self._futures.get(ticket)
+        if future is not None and not future.done():
+            future.set_exception(error)
 
     # --- launches ---
 
@@ -341,16 +339,16 @@ class EngineManager(ModelRuntimePort):
     def _on_report(self, event: RunEvent) -> None:
         match event:
             case BecameReady(generation):
-                self._note_load(self._runs[generation])
+                self._record_load(self._runs[generation])
             case Died(generation):
-                self._note_death(self._runs[generation])
+                self._record_death(self._runs[generation])
         self._dispatcher.dispatch(event)
 
-    def _note_load(self, run: EngineRun) -> None:
+    def _record_load(self, run: EngineRun) -> None:
         if (seconds := load_time_s(run)) is not None:
-            self._load_times.note(run.launch.spec.model_id, seconds)
+            self._load_times.record(run.launch.spec.model_id, seconds)
 
-    def _note_death(self, run: EngineRun) -> None:
+    def _record_death(self, run: EngineRun) -> None:
         """Remember whether one request alone was in flight: it may be what killed the engine."""
         holders = [len(r.holders) for r in self._scheduler.residents if r.generation == run.launch.generation]
         if sum(holders) == 1 and run.exit is not None and not run.exit.has_changed_file:
@@ -364,13 +362,13 @@ class EngineManager(ModelRuntimePort):
 
     def _refuse_requests(self) -> None:
         self._is_closing = True
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(ShuttingDownError())
+        for future in self._futures.values():
+            if not future.done():
+                future.set_exception(ShuttingDownError())
 
     async def _stop_all(self, *, drain_s: float) -> None:
         """Return when all that is there now is gone; while closing, also what comes up meanwhile."""
-        self._dispatcher.dispatch(StopAsked(self._now() + drain_s))
+        self._dispatcher.dispatch(StopRequested(self._now() + drain_s))
         runs = list(self._runs.values())
         while runs:
             await asyncio.gather(*(run.wait() for run in runs))
@@ -388,5 +386,5 @@ def _context(
     requested: int | None, model_setting: int | None, default: int, trained: int | None
 ) -> tuple[int, int]:
     """Return how much context a request needs, and with how much to launch for it."""
-    wish = ContextWish(requested=requested, model_setting=model_setting, default=default, trained=trained)
+    wish = ContextRequest(requested=requested, model_setting=model_setting, default=default, trained=trained)
     return wish.needed, wish.at_launch

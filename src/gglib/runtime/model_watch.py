@@ -8,7 +8,7 @@ from pathlib import Path
 from gglib.core.models import ModelLaunchSpec
 from gglib.core.ports import ModelCatalogPort
 from gglib.runtime.launcher import EngineRun
-from gglib.runtime.scheduler.events import Event, Forgotten, Spoiled, Superseded
+from gglib.runtime.scheduler.events import Event, FileChanged, ModelRemoved, Superseded
 from gglib.runtime.scheduler.scheduler import Scheduler
 
 logger = logging.getLogger("gglib.runtime")
@@ -36,39 +36,39 @@ class ModelWatch:
         while True:
             await asyncio.sleep(interval_s)
             try:
-                await self.look()
+                await self.poll()
                 logged = None
             except Exception as error:  # noqa: BLE001 - an embedder's catalogue may raise anything; looks go on
                 if str(error) != logged:  # once, not at each look
                     logger.warning("the catalogue could not be compared with what is in memory: %s", error)
                     logged = str(error)
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """Compare once. Raises what the catalogue raises."""
         # Before the catalogue is read: what becomes ready meanwhile may be a version that it does not have yet.
         ready = [run for run in self._runs.values() if run.ready_at is not None]
-        paths = await self._known_paths()
-        staying = {r.generation for r in self._scheduler.residents if not r.is_on_its_way_out}
+        paths = await self._current_paths()
+        staying = {r.generation for r in self._scheduler.residents if not r.is_terminating}
         for run in ready:
             if not run.exited.is_set() and run.launch.generation in staying:
                 await self._compare(run, paths.get(run.spec.model_id, run.spec.path))
 
-    async def _known_paths(self) -> dict[int, Path]:
+    async def _current_paths(self) -> dict[int, Path]:
         """Return where the catalogue has the models now that the scheduler knows of; forget those that it has not."""
         paths: dict[int, Path] = {}
-        for model_id, spec in self._wanted().items():
+        for model_id, spec in self._relevant_specs().items():
             known = await self._catalog.resolve_for_launch(spec.model_name)
             if known is None or known.model_id != model_id:
                 logger.info("'%s' was removed from the catalogue", spec.model_name)
-                self._dispatch(Forgotten(model_id))
+                self._dispatch(ModelRemoved(model_id))
             else:
                 paths[model_id] = known.path.absolute()
         return paths
 
-    def _wanted(self) -> dict[int, ModelLaunchSpec]:
+    def _relevant_specs(self) -> dict[int, ModelLaunchSpec]:
         """Return the models, by id, that are in memory, waited for, to be loaded, or remembered as failed."""
         scheduler = self._scheduler
-        specs = [resident.spec for resident in scheduler.residents if not resident.is_on_its_way_out]
+        specs = [resident.spec for resident in scheduler.residents if not resident.is_terminating]
         specs += [waiter.spec for waiter in (*scheduler.waiters, *scheduler.pending_loads)]
         specs += [failure.spec for failure in scheduler.failures]
         return {spec.model_id: spec for spec in specs}
@@ -79,4 +79,4 @@ class ModelWatch:
             self._dispatch(Superseded(run.launch.generation))
         elif await run.is_file_overwritten():
             logger.warning("the file of '%s' changed while it was loaded", run.spec.model_name)
-            self._dispatch(Spoiled(run.launch.generation))
+            self._dispatch(FileChanged(run.launch.generation))

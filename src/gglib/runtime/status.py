@@ -11,7 +11,7 @@ from gglib.runtime.launcher import EngineRun, load_time_s
 from gglib.runtime.scheduler.load_times import LoadTimes
 from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.state import Resident, ResidentState
-from gglib.runtime.scheduler.swap_history import SwapJournal, reason_of
+from gglib.runtime.scheduler.swap_history import SwapHistory, failure_reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class StatusReader:
     runs: Mapping[int, EngineRun]
     """The launches by generation, as they come and go."""
     load_times: LoadTimes
-    swap_history: SwapJournal
+    swap_history: SwapHistory
 
     def status(self, now: float) -> RuntimeStatus:
         """Return resident models, waiting requests, failed loads, and what happened since the start."""
@@ -35,7 +35,7 @@ class StatusReader:
                 WaitingStatus(model_name=name, waiting=len(waits), longest_wait_s=max(waits))
                 for name, waits in waiting.items()
             ),
-            failed=tuple((f.spec.model_name, reason_of(f.error)) for f in self.scheduler.failures),
+            failed=tuple((f.spec.model_name, failure_reason(f.error)) for f in self.scheduler.failures),
             last_swap=self.swap_history.last(now),
             swaps=self.swap_history.swap_counts,
             loads=self.swap_history.load_counts,
@@ -47,18 +47,18 @@ class StatusReader:
         latest = max(ready, key=lambda r: (bool(r.holders), r.last_used), default=None)
         return self.runs[latest.generation].target if latest is not None else None
 
-    def is_wanted(self, target: RunningTarget) -> bool:
+    def is_blocking_swap(self, target: RunningTarget) -> bool:
         """Whether ``target`` takes no new requests any more, and others wait for the end of those that it has."""
         return bool(self.scheduler.waiters) and any(
             resident.state is ResidentState.DRAINING and self.runs[resident.generation].target == target
             for resident in self.scheduler.residents
         )
 
-    def still_loading(self, spec: ModelLaunchSpec, now: float) -> ModelLoadingError:
+    def loading_error(self, spec: ModelLaunchSpec, now: float) -> ModelLoadingError:
         """Return what a request gets that stops waiting: how far the load is, and when to ask again."""
-        passed_s = self._loading_for_s(spec, now)
-        retry_after_s = self.load_times.retry_after_s(spec, passed_s=0.0 if passed_s is None else passed_s)
-        progress = LoadProgress(passed_s=passed_s, expected_s=self.load_times.expected_s(spec))
+        elapsed_s = self._loading_for_s(spec, now)
+        retry_after_s = self.load_times.retry_after_s(spec, elapsed_s=0.0 if elapsed_s is None else elapsed_s)
+        progress = LoadProgress(elapsed_s=elapsed_s, expected_s=self.load_times.expected_s(spec))
         return ModelLoadingError(spec.model_name, retry_after_s, progress)
 
     def _loading_for_s(self, spec: ModelLaunchSpec, now: float) -> float | None:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from gglib.runtime.local.process import STOP_LADDER
+from gglib.runtime.local.process import STOP_ESCALATION
 from gglib.testing import Script
 
 from .caller import Caller
@@ -17,7 +17,7 @@ from .verdict import Ask, Kind, judge
 LONGEST_LIFE_S = 0.8
 """From before the first model is ready until long after the first heartbeat of those that wait."""
 TOLD_WITHIN_S = 2.0
-GONE_WITHIN_S = 2.0 + sum(patience_s for _, patience_s in STOP_LADDER)
+GONE_WITHIN_S = 2.0 + sum(timeout_s for _, timeout_s in STOP_ESCALATION)
 BOUND_S = 20.0
 CLIENTS = 9
 """Some of each are in flight, or wait for the running model to be free, or for one that is never ready."""

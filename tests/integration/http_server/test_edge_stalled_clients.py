@@ -36,7 +36,7 @@ class WantedRuntime(FakeRuntime):
 
     wanted = False
 
-    def is_wanted(self, target: RunningTarget) -> bool:
+    def is_blocking_swap(self, target: RunningTarget) -> bool:
         """Say it."""
         assert target in self.targets.values()
         return self.wanted

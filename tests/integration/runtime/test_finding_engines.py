@@ -12,9 +12,9 @@ import pytest
 from gglib.core.errors import EngineBrokenError, EngineNotFoundError
 from gglib.core.runtime.engine_choice import EMBEDDED
 from gglib.runtime.engines import EmbeddedEngine, LlamaServerEngine, find_engine
-from gglib.runtime.engines.asking import MAX_ANSWER_BYTES, ProgramAnswer, ask
 from gglib.runtime.engines.llama_cpp import server
 from gglib.runtime.engines.llama_cpp.help_page import NEEDED_OPTIONS
+from gglib.runtime.engines.program_output import MAX_OUTPUT_BYTES, ProgramOutput, run_program
 from gglib.testing import Script, install_scripted_server
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="makes broken programs out of Linux's own")
@@ -151,21 +151,21 @@ def test_a_program_that_hangs_or_never_ends_its_answer_is_ended(
     on_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the limit, and with all that it started; what it prints is bounded."""
-    monkeypatch.setattr(server, "ASK_LIMIT_S", 0.5)
+    monkeypatch.setattr(server, "HELP_TIMEOUT_S", 0.5)
     pids = on_path.with_name("pid")
     _script(on_path, f"#!/bin/sh\nsleep 1000 & echo $! > {pids}\nwait\n")
     assert "does not answer '--help' within 0 s" in (find_engine().warning or "")
     assert _is_gone(int(pids.read_text()))
     _script(on_path, "#!/bin/sh\nexec yes\n")
     assert "is not llama-server" in (find_engine().warning or "")
-    assert len(ask([on_path, "--help"], limit_s=20).text) <= MAX_ANSWER_BYTES + 65_536
+    assert len(run_program([on_path, "--help"], limit_s=20).text) <= MAX_OUTPUT_BYTES + 65_536
 
 
 def test_a_program_that_leaves_a_child_behind_is_asked_in_time(on_path: Path) -> None:
     """What holds the output open after the program's end is killed, and the answer counts."""
     pids = on_path.with_name("pid")
     _script(on_path, f"#!/bin/sh\nsleep 1000 & echo $! > {pids}\necho {' '.join(NEEDED_OPTIONS)}\n")
-    answer = ask([on_path, "--help"], limit_s=0.5)
+    answer = run_program([on_path, "--help"], limit_s=0.5)
     assert answer.text.split() == list(NEEDED_OPTIONS)
     assert _is_gone(int(pids.read_text()))
 
@@ -201,11 +201,11 @@ def test_a_program_is_asked_once_and_again_when_its_file_changed(tmp_path: Path)
     program = install_scripted_server(tmp_path)
     asked: list[str] = []
 
-    def counted(question: str) -> ProgramAnswer:
+    def counted(question: str) -> ProgramOutput:
         asked.append(question)
-        return ask([program, question], limit_s=20)
+        return run_program([program, question], limit_s=20)
 
-    engine = LlamaServerEngine(program, reason="test", ask=counted)
+    engine = LlamaServerEngine(program, reason="test", run=counted)
     assert "--slots" in engine.known_options
     assert "--slots" in engine.known_options
     assert engine.description == engine.description == f"{program} (11549 (scripted))"

@@ -134,7 +134,7 @@ class TestHolding:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A process that is stopped in the middle of one keeps no request waiting for ever."""
-        monkeypatch.setattr(version_hold, "PATIENCE_S", 0)
+        monkeypatch.setattr(version_hold, "LOCK_TIMEOUT_S", 0)
         spec = spec_of(tmp_path / "v1")
         with (
             being_deleted(tmp_path / "v1"),

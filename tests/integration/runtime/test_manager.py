@@ -129,14 +129,14 @@ async def test_a_swap_waits_until_nothing_is_in_flight(world: World) -> None:
         assert (await other).model_name == "b"
 
 
-async def test_target_is_wanted_while_others_wait_for_its_end(world: World) -> None:
+async def test_target_blocks_a_swap_while_others_wait_for_it_to_drain(world: World) -> None:
     """From the moment that a request for another model is overdue, and until it is served or has left."""
     async with world.manager(swap_wait_s=0.05) as manager, manager.admit("a", None, 8192) as target:
-        assert not manager.is_wanted(target)
+        assert not manager.is_blocking_swap(target)
         waiting = asyncio.create_task(enter(manager, "b", "r"))
-        await until(lambda: manager.is_wanted(target))
+        await until(lambda: manager.is_blocking_swap(target))
         waiting.cancel()
-        await until(lambda: not manager.is_wanted(target))
+        await until(lambda: not manager.is_blocking_swap(target))
 
 
 async def test_context_grows_once_and_stays(world: World) -> None:
@@ -583,7 +583,7 @@ async def test_a_broken_model_does_not_evict_a_good_one_again_and_again(
 ) -> None:
     """Asked for again while it is backed off, it is refused at once, with its reason, and the good one stays."""
     monkeypatch.setattr(
-        "gglib.runtime.scheduler.backoff.FIRST_BACK_OFF_S", 30.0
+        "gglib.runtime.scheduler.backoff.INITIAL_BACKOFF_S", 30.0
     )  # on a busy machine a launch takes seconds
     scripts = {"broken": {"load_fails_with": "error: bad weights"}}
     async with world.manager(Script(scripts=scripts)) as manager:
@@ -663,12 +663,12 @@ async def test_the_slots_of_a_launch_are_decided_for_it(
     world.set_engine_args("a", *engine_args)
     seen: list[tuple[str, int, int]] = []
 
-    def slots_for(spec: ModelLaunchSpec, context: int, wanted: int) -> int:
+    def fit_slots(spec: ModelLaunchSpec, context: int, wanted: int) -> int:
         seen.append((spec.model_name, context, wanted))
         return max(1, wanted - 1)
 
     async with (
-        world.manager(slots=3, slots_for=slots_for) as manager,
+        world.manager(slots=3, fit_slots=fit_slots) as manager,
         manager.admit("a", None, 4096) as target,
     ):
         (resident,) = (await manager.status()).residents
@@ -822,7 +822,7 @@ async def looks(manager: EngineManager, times: int) -> None:
     """Return when the manager has compared the catalogue with its memory so often."""
     for _ in range(times):
         with contextlib.suppress(CatalogError):
-            await manager._model_watch.look()
+            await manager._model_watch.poll()
 
 
 async def test_a_model_in_memory_is_not_checked_when_another_one_is_waited_for(world: World) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from gglib.runtime.local import guard
-from gglib.runtime.local.os_processes import start_mark
-from gglib.runtime.local.workspace import open_workspace, sweep_leftovers
+from gglib.runtime.local.os_processes import process_start_id
+from gglib.runtime.local.workspace import open_workspace, reap_orphans
 from gglib.testing import Script, install_scripted_server, read_record
 
 PROGRAM = """
@@ -41,7 +41,7 @@ asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2])))
 def is_gone(pid: int, *, within_s: float) -> bool:
     """Whether a process ends in time; it is not ours to reap."""
     deadline = time.monotonic() + within_s
-    while start_mark(pid) is not None:
+    while process_start_id(pid) is not None:
         if time.monotonic() > deadline:
             return False
         time.sleep(0.01)
@@ -66,7 +66,7 @@ def test_kill_9_of_gglib_takes_the_engine_along(tmp_path: Path, script: Script) 
     record = tmp_path / "record.jsonl"
     program = start_gglib(tmp_path, replace(script, record=str(record)))
     (engine_pid,) = [event["pid"] for event in read_record(record) if event["event"] == "start"]
-    assert start_mark(engine_pid) is not None
+    assert process_start_id(engine_pid) is not None
     program.kill()
     program.communicate()
     assert is_gone(engine_pid, within_s=2)
@@ -119,7 +119,7 @@ def test_the_next_start_ends_what_a_crash_left(tmp_path: Path) -> None:
     crashed = tmp_path / "engines" / "1-1"
     crashed.mkdir()
     (crashed / "process.json").write_text(kept)
-    assert sweep_leftovers(tmp_path / "engines") == [left.pid]
+    assert reap_orphans(tmp_path / "engines") == [left.pid]
     assert left.wait(5) == -signal.SIGKILL
     assert not crashed.exists()
 
@@ -136,7 +136,7 @@ def test_a_stranger_with_the_same_pid_is_spared(tmp_path: Path) -> None:
         '{"pid": "x", "mark": 1}',
     ):
         (crashed / "process.json").write_text(content)
-        assert sweep_leftovers(tmp_path / "engines") == []
+        assert reap_orphans(tmp_path / "engines") == []
         crashed.mkdir(parents=True)
     assert stranger.poll() is None
     stranger.kill()
@@ -158,5 +158,5 @@ def test_a_socket_with_a_directory_of_its_own_is_swept_too(tmp_path: Path) -> No
     elsewhere.mkdir()
     (engines / "1-1").mkdir(parents=True)
     (engines / "1-1" / "process.json").write_text(kept)
-    assert sweep_leftovers(engines) == []
+    assert reap_orphans(engines) == []
     assert not elsewhere.exists()

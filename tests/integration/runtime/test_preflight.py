@@ -207,7 +207,7 @@ async def test_a_repaired_file_is_tried_at_once(home: Home) -> None:
 
 async def test_the_back_off_ends_with_a_new_file(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine refused the old file; the next request does not wait for the time that was for that one."""
-    monkeypatch.setattr("gglib.runtime.scheduler.backoff.FIRST_BACK_OFF_S", 30.0)
+    monkeypatch.setattr("gglib.runtime.scheduler.backoff.INITIAL_BACKOFF_S", 30.0)
     script = Script(scripts={"b": {"load_fails_with": "error: bad weights"}})
     async with home.manager(script) as manager:
         for _ in range(3):  # refused at once from the second time on

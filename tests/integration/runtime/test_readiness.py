@@ -138,7 +138,7 @@ async def test_it_is_asked_until_it_is_ready(path: Path) -> None:
     """The pauses grow; what the engine prints ends a pause, so that the last line is followed by a probe."""
     engine, news = Engine(*[LOADING] * 3, READY), asyncio.Event()
     async with on_unix_socket(engine, path), asyncio.timeout(10):
-        await wait_until_healthy(socket_path=path, port=None, news=news)
+        await wait_until_healthy(socket_path=path, port=None, new_output=news)
     assert len(engine.probes) == 4
 
 

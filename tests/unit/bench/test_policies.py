@@ -4,8 +4,8 @@ from collections.abc import Callable
 from xml.etree import ElementTree as ET
 
 import pytest
+from bench.policies.keep_warm import AlwaysASwap, NoKeepWarm, TurnaroundOnly
 from bench.policies.lineup import OURS, POLICIES
-from bench.policies.lingers import AlwaysASwap, NoLinger, TurnaroundOnly
 from bench.policies.metrics import bound_of, figures_of, least_makespan_s, measure
 from bench.policies.report import page, plot
 from bench.policies.rivals import ArrivalOrder, Collate
@@ -28,8 +28,8 @@ from gglib.runtime.scheduler.events import (
     Event,
     Grant,
     Launch,
-    Left,
     Requested,
+    RequestEnded,
     Stop,
 )
 from gglib.runtime.scheduler.scheduler import Scheduler
@@ -54,7 +54,7 @@ def granted(happened: Run) -> list[float | None]:
 
 def test_loads_services_and_stops_add_up() -> None:
     """A at 0 (load 4, answer 3), B at 1: let in at 4 and at 7 + stop 0.3 + load 4; all over at 13.3."""
-    happened = run(Scheduler(linger=NoLinger()), asks(A, 3.0), later(1.0, asks(B, 2.0)))
+    happened = run(Scheduler(keep_warm=NoKeepWarm()), asks(A, 3.0), later(1.0, asks(B, 2.0)))
     assert granted(happened) == pytest.approx([4.0, 11.3])
     assert happened.launched == ("a", "b")
     assert [record.ended_at for record in happened.records] == pytest.approx([7.0, 13.3])
@@ -153,22 +153,22 @@ def test_a_lull_keeps_a_loop_and_its_absence_does_not() -> None:
     assert run(Collate(lull_s=0.0), *clients()).launched == ("a", "b", "a")
 
 
-def test_a_linger_holds_at_most_a_swap() -> None:
+def test_keep_warm_lasts_at_most_a_swap() -> None:
     """A is idle at 6, and B asks then: it is let in after the linger of 1 s, and after 4 s if more is allowed."""
-    for linger, held_s in ((NoLinger(), 0.0), (TurnaroundOnly(1.0), 1.0), (AlwaysASwap(), 4.0)):
-        happened = run(Scheduler(linger=linger), asks(A, 2.0), later(5.0, asks(B, 1.0)))
+    for keep_warm, held_s in ((NoKeepWarm(), 0.0), (TurnaroundOnly(1.0), 1.0), (AlwaysASwap(), 4.0)):
+        happened = run(Scheduler(keep_warm=keep_warm), asks(A, 2.0), later(5.0, asks(B, 1.0)))
         assert granted(happened) == pytest.approx([4.0, 6.0 + held_s + 4.3])
 
 
-def test_a_linger_gives_in_when_the_waiter_is_overdue() -> None:
+def test_keep_warm_ends_when_the_waiter_is_overdue() -> None:
     """An idle model is held no longer than ``max_wait_s`` allows: B asks at 5, A is idle at 6, and is stopped at 7."""
-    policy = Scheduler(linger=AlwaysASwap(), max_wait_s=2.0)
+    policy = Scheduler(keep_warm=AlwaysASwap(), max_wait_s=2.0)
     assert granted(run(policy, asks(A, 2.0), later(5.0, asks(B, 1.0)))) == pytest.approx([4.0, 7.0 + 4.3])
 
 
-def test_a_linger_never_breaks_the_promise() -> None:
+def test_keep_warm_never_breaks_the_promise() -> None:
     """However soon A's client is back, B is let in once it has waited ``max_wait_s`` and A's answer has ended."""
-    policy = Scheduler(linger=AlwaysASwap(), max_wait_s=5.0)
+    policy = Scheduler(keep_warm=AlwaysASwap(), max_wait_s=5.0)
     happened = run(policy, asks(A, 2.0, count=9, think_s=0.1), later(5.0, asks(B, 1.0)))
     waiter = next(record for record in happened.records if record.ask.model is B)
     assert waiter.granted_at == pytest.approx(4.0 + 2.0 * 3 + 0.1 * 2 + 4.3)
@@ -188,7 +188,7 @@ def test_ours_holds_for_those_who_come_back(think_s: float, until_b_s: float) ->
 def test_another_machine_swaps_in_another_time() -> None:
     """With a factor of a tenth, loads and stops last a tenth, and answers as long as ever."""
     clients = [asks(A, 3.0), later(1.0, asks(B, 2.0))]
-    happened = Simulation(Scheduler(linger=NoLinger()), clients, swap_factor=0.1).run()
+    happened = Simulation(Scheduler(keep_warm=NoKeepWarm()), clients, swap_factor=0.1).run()
     assert granted(happened) == pytest.approx([0.4, 3.4 + 0.43])
 
 
@@ -225,7 +225,10 @@ class Scripted:
         ({Requested: [Launch(1, A.spec, 1), Grant(1, 1)]}, "cannot answer"),
         ({Requested: [Launch(1, A.spec, 1)], BecameReady: [Grant(1, 1), Stop(1)]}, "stopped in use"),
         ({Requested: [Launch(1, A.spec, 1)], BecameReady: [Grant(1, 1), Grant(1, 1)]}, "not waiting"),
-        ({Requested: [Launch(1, A.spec, 1)], BecameReady: [Grant(1, 1)], Left: [Grant(1, 1)]}, "not waiting"),
+        (
+            {Requested: [Launch(1, A.spec, 1)], BecameReady: [Grant(1, 1)], RequestEnded: [Grant(1, 1)]},
+            "not waiting",
+        ),
     ],
 )
 def test_impossible_orders_end_the_run(orders: dict[type, list[Effect]], complaint: str) -> None:

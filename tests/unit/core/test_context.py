@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gglib.core.context import FALLBACK_TRAINED_CONTEXT, UNLIMITED_CONTEXT, ContextWish, is_enough
+from gglib.core.context import FALLBACK_TRAINED_CONTEXT, UNLIMITED_CONTEXT, ContextRequest, is_enough
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_request_then_model_then_default_and_never_above_the_trained(  # noqa: P
     requested: int | None, setting: int | None, default: int, trained: int | None, needed: int, at_launch: int
 ) -> None:
     """What the user set holds to the token; what a request asked for is rounded up to a power of two."""
-    wish = ContextWish(requested=requested, model_setting=setting, default=default, trained=trained)
+    wish = ContextRequest(requested=requested, model_setting=setting, default=default, trained=trained)
     assert (wish.needed, wish.at_launch) == (needed, at_launch)
 
 
@@ -34,7 +34,7 @@ def test_any_sequence_of_wishes_relaunches_a_handful_of_times(wishes: list[int],
     """Clients that send another num_ctx with each request cause at most log2(trained) reloads."""
     running, launches = 0, 0
     for requested in wishes:
-        wish = ContextWish(requested=requested, model_setting=None, default=8192, trained=trained)
+        wish = ContextRequest(requested=requested, model_setting=None, default=8192, trained=trained)
         if not is_enough(running=running, needed=wish.needed):
             assert wish.at_launch > running
             running, launches = wish.at_launch, launches + 1

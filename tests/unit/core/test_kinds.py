@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from gglib.core.kinds import (
-    LONGEST_WHOLE_INPUT,
+    MAX_SINGLE_BATCH_CONTEXT,
     context_ceiling,
     effective_capabilities,
     effective_pooling,
     launch_spec,
-    longest_context,
+    max_context,
     with_kind,
 )
 from gglib.core.models import ModelCapabilities, ModelKind, ModelSettings, ModelSummary, Pooling
@@ -76,11 +76,11 @@ def test_the_pooling_of_a_launch(
         (131_072, CHAT, None, 131_072),
         (None, CHAT, None, None),
         (512, EMBEDDING, "mean", 512),
-        (131_072, EMBEDDING, "mean", LONGEST_WHOLE_INPUT),
-        (131_072, RERANK, "rank", LONGEST_WHOLE_INPUT),
-        (131_072, EMBEDDING, None, LONGEST_WHOLE_INPUT),
+        (131_072, EMBEDDING, "mean", MAX_SINGLE_BATCH_CONTEXT),
+        (131_072, RERANK, "rank", MAX_SINGLE_BATCH_CONTEXT),
+        (131_072, EMBEDDING, None, MAX_SINGLE_BATCH_CONTEXT),
         (131_072, EMBEDDING, "last", 131_072),
-        (None, EMBEDDING, "mean", LONGEST_WHOLE_INPUT),
+        (None, EMBEDDING, "mean", MAX_SINGLE_BATCH_CONTEXT),
     ],
 )
 def test_the_ceiling_of_a_context(
@@ -112,5 +112,9 @@ def test_a_launch_carries_what_holds() -> None:
         )
     )
     spec = launch_spec(model, Path("/m.gguf"))
-    assert (spec.capabilities, spec.pooling, spec.trained_context) == (RERANK, "rank", LONGEST_WHOLE_INPUT)
-    assert longest_context(model) == LONGEST_WHOLE_INPUT
+    assert (spec.capabilities, spec.pooling, spec.trained_context) == (
+        RERANK,
+        "rank",
+        MAX_SINGLE_BATCH_CONTEXT,
+    )
+    assert max_context(model) == MAX_SINGLE_BATCH_CONTEXT

@@ -17,10 +17,10 @@ from gglib.core.errors import (
 )
 from gglib.core.models import ModelLaunchSpec, ModelSettings
 from gglib.runtime.scheduler.backoff import (
-    DEATHS,
-    DEATHS_WITHIN_S,
-    FIRST_BACK_OFF_S,
-    LONGEST_BACK_OFF_S,
+    CRASH_LOOP_DEATHS,
+    CRASH_LOOP_WINDOW_S,
+    INITIAL_BACKOFF_S,
+    MAX_BACKOFF_S,
 )
 from gglib.runtime.scheduler.events import (
     BecameReady,
@@ -28,26 +28,26 @@ from gglib.runtime.scheduler.events import (
     Effect,
     Event,
     Exited,
-    Forgotten,
+    FileChanged,
     Grant,
     Launch,
-    Left,
     LoadFailed,
+    ModelRemoved,
     Refuse,
     Requested,
-    Spoiled,
+    RequestEnded,
+    RequestStalled,
     Stop,
-    StopAsked,
     StopReason,
+    StopRequested,
     Superseded,
-    Suspected,
-    TimePassed,
-    WaitEnded,
+    Tick,
+    WaitTimedOut,
     WakeAt,
 )
-from gglib.runtime.scheduler.scheduler import PENDING_LOAD_S, UNUSED_KEPT_S, Scheduler
+from gglib.runtime.scheduler.scheduler import PENDING_LOAD_S, UNUSED_GRACE_S, Scheduler
 from gglib.runtime.scheduler.state import ResidentState
-from gglib.runtime.scheduler.swap_history import SwapJournal
+from gglib.runtime.scheduler.swap_history import SwapHistory
 
 MAX_WAIT_S = 15.0
 QUEUE_LIMIT = 12
@@ -92,7 +92,7 @@ class _Process:
     """Whether it has answered since it became ready."""
     is_suspect: bool = False
     """It takes no new requests: it fell silent, its model was removed or updated, or its file changed."""
-    makes_room_for: int | None = None
+    evicted_for: int | None = None
     """The model of the request for which it was stopped."""
 
 
@@ -138,7 +138,7 @@ class World:
     stop_by: float | None = None
     last_ticket: int = 0
     scheduler: Scheduler = field(init=False)
-    journal: SwapJournal = field(default_factory=SwapJournal)
+    history: SwapHistory = field(default_factory=SwapHistory)
 
     def __post_init__(self) -> None:
         """Start with an empty machine."""
@@ -181,28 +181,28 @@ class World:
         """Let a client leave while it waits. Where a process was stopped for its model, the load still follows."""
         request = self.waiting.pop(ticket)
         model = request.spec.model_id
-        is_begun = any(p.makes_room_for == model for p in self.in_state("stopping").values())
+        is_begun = any(p.evicted_for == model for p in self.in_state("stopping").values())
         if is_begun and not any(other.spec.model_id == model for other in self.waiting.values()):
             self._wish(request)
-        self.tell(Left(ticket))
+        self.tell(RequestEnded(ticket))
 
     def stop_waiting(self, ticket: int) -> None:
         """Let a wait end whose client comes back later: the load goes on."""
         self._wish(self.waiting.pop(ticket))
-        self.tell(WaitEnded(ticket))
-        self.tell(Left(ticket))
+        self.tell(WaitTimedOut(ticket))
+        self.tell(RequestEnded(ticket))
 
     def remove(self, model: int) -> None:
         """Remove a model from the catalogue."""
         self.wished.pop(model, None)
         self.broken.pop(model, None)
         self.deaths.pop(model, None)
-        self._need_no_room_for(model)
+        self._clear_evictions_for(model)
         for process in self.processes.values():
             if process.launch.spec.model_id == model and process.state == "ready":
                 process.is_suspect = True
         concerned = {t for t, request in self.waiting.items() if request.spec.model_id == model}
-        refused = self.tell(Forgotten(model))
+        refused = self.tell(ModelRemoved(model))
         assert set(refused) == concerned, "a removal was not told to those that wait for the model"
         assert all(isinstance(error, ModelNotFoundError) for error in refused.values())
         for generation, process in self.processes.items():
@@ -223,7 +223,7 @@ class World:
     def spoil(self, generation: int) -> None:
         """Overwrite the file of a loaded model."""
         self.processes[generation].is_suspect = True
-        self.tell(Spoiled(generation))
+        self.tell(FileChanged(generation))
 
     def finish(self, ticket: int) -> None:
         """Let a client be answered."""
@@ -231,13 +231,13 @@ class World:
         if process is not None:
             process.last_used = self.now
             process.is_used = True
-        self.tell(Left(ticket))
+        self.tell(RequestEnded(ticket))
 
     def fall_silent(self, ticket: int) -> None:
         """Let a client hear nothing for too long, and leave."""
         process = self.processes[self.holding[ticket]]
         process.is_suspect = process.state == "ready"
-        self.tell(Suspected(ticket))
+        self.tell(RequestStalled(ticket))
         self.finish(ticket)
 
     def become_ready(self, generation: int) -> None:
@@ -271,7 +271,7 @@ class World:
     def exit_as_told(self, generation: int) -> None:
         """End a process that was stopped. What it was stopped for comes, unless another model took the place."""
         process = self.processes.pop(generation)
-        model = process.makes_room_for
+        model = process.evicted_for
         wished = None if model is None else self.wished.get(model)
         if model is not None and wished is not None and process.began < wished.until:
             # It was not over yet when the process was told to stop for it, and does not expire before its turn.
@@ -285,21 +285,21 @@ class World:
                 "6: a model was evicted for a load that does not follow"
             )
         for ticket in holders:
-            self.tell(Left(ticket))
+            self.tell(RequestEnded(ticket))
 
     def die(self, generation: int) -> None:
         """End a process that nobody stopped."""
         spec = self.processes.pop(generation).spec
         known, times = self.deaths.get(spec.model_id, (spec, deque()))
         times = times if known == spec else deque()
-        times = deque(time for time in (*times, self.now) if time > self.now - DEATHS_WITHIN_S)
+        times = deque(time for time in (*times, self.now) if time > self.now - CRASH_LOOP_WINDOW_S)
         self.deaths[spec.model_id] = spec, times
-        if len(times) >= DEATHS:
-            self._break(spec, len(times) - DEATHS + 1)
+        if len(times) >= CRASH_LOOP_DEATHS:
+            self._break(spec, len(times) - CRASH_LOOP_DEATHS + 1)
         holders = self._lose_holders(generation)
         self.tell(Died(generation, "bang"))
         for ticket in holders:
-            self.tell(Left(ticket))
+            self.tell(RequestEnded(ticket))
         self.tell(Exited(generation))
 
     def ask_to_stop(self, patience_s: float) -> None:
@@ -308,18 +308,18 @@ class World:
         self.deaths.clear()
         self.wished.clear()
         for process in self.processes.values():
-            process.makes_room_for = None
+            process.evicted_for = None
         deadline = self.now + patience_s
         there = [p for p in self.processes.values() if p.state != "stopping"]
         self.stop_by = deadline if self.stop_by is None or not there else min(self.stop_by, deadline)
-        self.tell(StopAsked(deadline))
+        self.tell(StopRequested(deadline))
 
     def let_time_pass(self, seconds: float) -> None:
         """Let time pass; the scheduler is woken when it asked to be."""
         until = self.now + seconds
         while self.alarm is not None and self.alarm <= until:
             self.now, self.alarm = self.alarm, None
-            self.tell(TimePassed())
+            self.tell(Tick())
             self.check()
         self.now = until
 
@@ -334,7 +334,7 @@ class World:
         refused: dict[int, Exception] = {}
         effects = self.scheduler.handle(event, self.now)
         self.alarm = next((e.time for e in effects if isinstance(e, WakeAt)), self.alarm)
-        self.journal.note(event, effects, self.now)
+        self.history.record(event, effects, self.now)
         for effect in effects:
             if isinstance(effect, Refuse):
                 del self.waiting[effect.ticket]
@@ -364,8 +364,8 @@ class World:
         That is how the scheduler learns of an update that was not noticed; it lasts when the waiter leaves.
         """
         for resident in self.scheduler.residents:
-            process, leaving = self.processes[resident.generation], resident.leaving
-            if process.state == "ready" and leaving is not None and leaving.reason is StopReason.UPDATED:
+            process, eviction = self.processes[resident.generation], resident.eviction
+            if process.state == "ready" and eviction is not None and eviction.reason is StopReason.UPDATED:
                 if not process.is_suspect:
                     assert any(
                         self._is_overdue(ticket)
@@ -381,9 +381,9 @@ class World:
                 self._grant(ticket, self.processes[generation], generation)
             case Launch(generation, spec, _):
                 self._launch(effect, generation, spec)
-            case Stop(generation, leaving):
-                assert leaving is not None, "a stop without a reason"
-                self._stop(generation, leaving.reason, leaving.ticket)
+            case Stop(generation, eviction):
+                assert eviction is not None, "a stop without a reason"
+                self._stop(generation, eviction.reason, eviction.ticket)
             case WakeAt(time):
                 assert time > self.now, "a wake-up in the past"
 
@@ -417,7 +417,7 @@ class World:
         assert all(request.needed_ctx <= launch.context for request in served), "2: one load serves not all"
         assert not self._is_backed_off(spec), "7: a model that failed a moment ago was launched again"
         assert launch.ticket == min(request.ticket for request in served), "a launch names the wrong request"
-        self._need_no_room_for(spec.model_id)
+        self._clear_evictions_for(spec.model_id)
         current = replace(spec, path=spec_of(spec.model_id, 0, self.versions.get(spec.model_id, 0)).path)
         self.processes[generation] = _Process(
             launch, spec, current, launched=self.now, began=self.now, last_used=self.now
@@ -427,7 +427,7 @@ class World:
     def _stop(self, generation: int, reason: StopReason, ticket: int | None) -> None:
         process = self.processes[generation]
         if ticket is not None:
-            process.makes_room_for = self.models_of[ticket]
+            process.evicted_for = self.models_of[ticket]
             wished = self.wished.get(self.models_of[ticket])
             if wished is not None and wished.request.ticket == ticket:
                 self._check_that_a_wish_may_evict(process, self.models_of[ticket])
@@ -456,7 +456,7 @@ class World:
     def _check_that_a_wish_may_evict(self, process: _Process, model: int) -> None:
         """See that only an idle model goes for a load that nobody waits for, and only after time to be used."""
         assert process.state == "ready", "6: a load was stopped for one that nobody waits for"
-        is_kept = not process.is_used and self.now < process.began + UNUSED_KEPT_S - _JUST
+        is_kept = not process.is_used and self.now < process.began + UNUSED_GRACE_S - _JUST
         assert not is_kept or process.launch.spec.model_id == model, (
             "6: a model went before the client that had it loaded was back"
         )
@@ -591,16 +591,16 @@ class World:
             del self.holding[ticket]
         return lost
 
-    def _need_no_room_for(self, model: int) -> None:
+    def _clear_evictions_for(self, model: int) -> None:
         for process in self.processes.values():
-            if process.makes_room_for == model:
-                process.makes_room_for = None
+            if process.evicted_for == model:
+                process.evicted_for = None
 
     def _break(self, spec: ModelLaunchSpec, count: int) -> None:
         self.wished.pop(spec.model_id, None)
-        self._need_no_room_for(spec.model_id)
-        back_off_s = min(FIRST_BACK_OFF_S * 2 ** (count - 1), LONGEST_BACK_OFF_S)
-        self.broken[spec.model_id] = _Broken(spec, count, self.now + back_off_s)
+        self._clear_evictions_for(spec.model_id)
+        backoff_s = min(INITIAL_BACKOFF_S * 2 ** (count - 1), MAX_BACKOFF_S)
+        self.broken[spec.model_id] = _Broken(spec, count, self.now + backoff_s)
 
     def _is_backed_off(self, spec: ModelLaunchSpec) -> bool:
         broken = self.broken.get(spec.model_id)

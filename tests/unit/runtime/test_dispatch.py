@@ -13,13 +13,13 @@ async def test_what_happens_while_effects_are_carried_out_is_handled_after_them(
     spec = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/models/a.gguf"))
     steps: list[str] = []
 
-    def carry_out(effect: Grant | Launch | Refuse | Stop) -> None:
+    def execute(effect: Grant | Launch | Refuse | Stop) -> None:
         steps.append(type(effect).__name__)
         if isinstance(effect, Launch):
             dispatcher.dispatch(BecameReady(effect.generation))
             steps.append("launched")
 
-    dispatcher = Dispatcher(Scheduler(capacity=1), carry_out, lambda _: 1.0, lambda: 0.0)
+    dispatcher = Dispatcher(Scheduler(capacity=1), execute, lambda _: 1.0, lambda: 0.0)
     dispatcher.dispatch(Requested(1, spec, 512, 512))
     assert steps == ["Launch", "launched", "Grant"]
     assert (dispatcher.in_flight, dispatcher.is_dispatching) == (1, False)

@@ -14,10 +14,10 @@ from gglib.core.runtime.events import (
     RuntimeEvent,
     SwapOver,
 )
-from gglib.runtime.events import MOST_WAITING, EventHub, EventReader
-from gglib.runtime.scheduler.events import BecameReady, Died, Event, Exited, Grant, Left, Requested
+from gglib.runtime.events import MAX_QUEUED_EVENTS, EventHub, EventReader
+from gglib.runtime.scheduler.events import BecameReady, Died, Event, Exited, Grant, Requested, RequestEnded
 from gglib.runtime.scheduler.scheduler import Scheduler
-from gglib.runtime.scheduler.swap_history import SwapJournal
+from gglib.runtime.scheduler.swap_history import SwapHistory
 
 A = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/a.gguf"))
 B = ModelLaunchSpec(model_id=2, model_name="b", path=Path("/b.gguf"))
@@ -25,11 +25,11 @@ B = ModelLaunchSpec(model_id=2, model_name="b", path=Path("/b.gguf"))
 
 def lived(*story: tuple[float, Event]) -> list[RuntimeEvent]:
     """Return every event of a story but the swaps, whose form is the swap history's."""
-    scheduler, journal, reader = Scheduler(max_wait_s=15), SwapJournal(), EventReader(lambda _: 3.0)
+    scheduler, history, reader = Scheduler(max_wait_s=15), SwapHistory(), EventReader(lambda _: 3.0)
     events: list[RuntimeEvent] = []
     for now, event in story:
         effects = scheduler.handle(event, now)
-        events += reader.read(event, effects, journal.note(event, effects, now), now)
+        events += reader.read(event, effects, history.record(event, effects, now), now)
     return [one for one in events if not isinstance(one, SwapOver)]
 
 
@@ -43,7 +43,7 @@ def test_a_swap_is_told_step_by_step() -> None:
     events = lived(
         (0, ask(1, A)),
         (2, BecameReady(1)),
-        (3, Left(1)),
+        (3, RequestEnded(1)),
         (30, ask(2, B)),
         (31, Exited(1)),
         (35, BecameReady(2)),
@@ -63,7 +63,7 @@ def test_a_swap_is_told_step_by_step() -> None:
 def test_a_death_says_why() -> None:
     """With the end of what is left of the engine."""
     events = lived(
-        (0, ask(1, A)), (2, BecameReady(1)), (3, Left(1)), (4, Died(1, "signal 9")), (5, Exited(1))
+        (0, ask(1, A)), (2, BecameReady(1)), (3, RequestEnded(1)), (4, Died(1, "signal 9")), (5, Exited(1))
     )
     assert events[-1] == ModelGone(model_id=1, model_name="a", died="signal 9")
 
@@ -90,7 +90,7 @@ def test_a_slow_subscriber_is_told_that_events_are_lost() -> None:
         hub = EventHub()
         gone = ModelGone(model_id=1, model_name="a", died=None)
         with hub.subscribe() as slow, hub.subscribe() as quick:
-            for _ in range(MOST_WAITING + 1):
+            for _ in range(MAX_QUEUED_EVENTS + 1):
                 hub.publish(gone)
                 assert await quick.next(0) == gone
             assert await slow.next(0) == EventsLost()

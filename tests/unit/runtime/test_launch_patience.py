@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gglib.runtime.engines import LlamaServerEngine
-from gglib.runtime.local.launch import LaunchConfig, give_up_at_s, start_timeout_s
+from gglib.runtime.local.launch import LaunchConfig, load_deadline_s, start_timeout_s
 
 GIB = 1024**3
 
@@ -29,11 +29,11 @@ def test_a_larger_file_may_take_longer(config: LaunchConfig) -> None:
 
 def test_a_silent_load_is_given_up_at_the_start_timeout(config: LaunchConfig) -> None:
     """What the log said in the first minute does not count for more."""
-    assert give_up_at_s(0, 0.0, config) == 120
-    assert give_up_at_s(0, 60.0, config) == 120
+    assert load_deadline_s(0, 0.0, config) == 120
+    assert load_deadline_s(0, 60.0, config) == 120
 
 
 def test_a_load_that_goes_on_in_the_log_goes_on(config: LaunchConfig) -> None:
     """Until a minute after the last line, and no longer than five start timeouts."""
-    assert give_up_at_s(0, 110.0, config) == 170
-    assert give_up_at_s(0, 590.0, config) == 600
+    assert load_deadline_s(0, 110.0, config) == 170
+    assert load_deadline_s(0, 590.0, config) == 600

@@ -217,7 +217,7 @@ async def test_a_model_whose_file_was_overwritten_leaves_memory() -> None:
     async with manager_over(launcher) as manager:
         await manager.ensure_model_running("a", None, 8192)
         launcher.runs[0].is_overwritten = True
-        await manager._model_watch.look()
+        await manager._model_watch.poll()
         await turns()
         assert launcher.stopped == ["a"]
         await manager.ensure_model_running("a", None, 8192)

@@ -47,10 +47,10 @@ class World:
         self.scheduler.handle(BecameReady(1, spec), 1)
         self.run.ready_at, self.run.spec = 1.0, spec
 
-    async def look(self, catalog: Any) -> list[Event]:
+    async def poll(self, catalog: Any) -> list[Event]:
         """Compare once, and return the events for the scheduler."""
         watch = ModelWatch(catalog, self.scheduler, {1: self.run}, self.dispatched.append)
-        await watch.look()
+        await watch.poll()
         return self.dispatched
 
     @staticmethod
@@ -62,11 +62,11 @@ async def test_a_model_with_a_newer_version_is_superseded() -> None:
     """The catalogue has other files for it than the launch."""
     world = World(OLDER)
     world.become_ready(OLDER)
-    assert await world.look(SlowCatalog(NEWER)) == [Superseded(1)]
+    assert await world.poll(SlowCatalog(NEWER)) == [Superseded(1)]
 
 
 async def test_a_version_that_becomes_ready_while_the_catalogue_is_read_is_not_compared() -> None:
     """What was read is of before: the launch may have taken a newer version than it says."""
     world = World(OLDER)
-    assert await world.look(SlowCatalog(OLDER, lambda: world.become_ready(NEWER))) == []
-    assert await world.look(SlowCatalog(NEWER)) == []
+    assert await world.poll(SlowCatalog(OLDER, lambda: world.become_ready(NEWER))) == []
+    assert await world.poll(SlowCatalog(NEWER)) == []

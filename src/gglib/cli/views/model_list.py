@@ -6,7 +6,7 @@ from pathlib import Path
 from gglib.cli.views import render
 from gglib.core import shell_quoting
 from gglib.core.context import UNLIMITED_CONTEXT
-from gglib.core.kinds import longest_context
+from gglib.core.kinds import max_context
 from gglib.core.models import ModelSummary
 from gglib.core.versions import Version
 from gglib.library.verify import known_hashes
@@ -45,7 +45,7 @@ def files_of(model: ModelSummary) -> Iterator[tuple[str, Path, str | None]]:
 def context_of(model: ModelSummary) -> str:
     """Return the model's context in words: its own, else what it was trained for."""
     own = model.settings.context
-    trained = longest_context(model)
+    trained = max_context(model)
     if own is None:
         return "-" if trained is None else f"{trained}"
     if own == UNLIMITED_CONTEXT:

@@ -61,9 +61,9 @@ class ModelRuntimePort(ABC):
         what the catalogue has under ``model_name``, where the caller has asked already: a request's model is resolved
         once. The default holds nothing: it only calls ``ensure_model_running``.
         """
-        return self._admit_without_hold(model_name, num_ctx, default_ctx)
+        return self._admit_without_lease(model_name, num_ctx, default_ctx)
 
-    def is_wanted(self, target: RunningTarget) -> bool:  # noqa: ARG002 - for runtimes that swap
+    def is_blocking_swap(self, target: RunningTarget) -> bool:  # noqa: ARG002 - for runtimes that swap
         """Whether requests for another model have waited beyond their bound, and only those on ``target`` keep it out.
 
         The proxy then has less patience with clients that do not read what ``target`` answers. Asked about once a
@@ -95,7 +95,7 @@ class ModelRuntimePort(ABC):
         return None
 
     @asynccontextmanager
-    async def _admit_without_hold(
+    async def _admit_without_lease(
         self, model_name: str, num_ctx: int | None, default_ctx: int
     ) -> AsyncIterator[RunningTarget]:
         yield await self.ensure_model_running(model_name, num_ctx, default_ctx)

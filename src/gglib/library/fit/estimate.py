@@ -2,7 +2,7 @@
 
 import math
 
-from gglib.core.kinds import ENCODERS, is_read_whole
+from gglib.core.kinds import ENCODERS, is_single_batch
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import GgufFacts
 from gglib.library.fit.cache_size import BATCH, cache_bytes, mask_places
@@ -118,7 +118,7 @@ def _compute_bytes(facts: GgufFacts, context: int, slots: int) -> int | None:
     places = mask_places(facts, context)
     batch, outputs = BATCH, slots
     if facts.capabilities.embedding or facts.capabilities.rerank:
-        batch = context if is_read_whole(facts.capabilities, facts.pooling) else BATCH
+        batch = context if is_single_batch(facts.capabilities, facts.pooling) else BATCH
         outputs = 0 if facts.architecture in ENCODERS else batch
     logits = outputs * (facts.vocabulary_size or 0) * _F32_BYTES
     return batch * (numbers * _F32_BYTES + places * _F16_BYTES + _PER_TOKEN_BYTES) + logits

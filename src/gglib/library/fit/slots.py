@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import GgufFacts
-from gglib.core.runtime.slots import most_slots
+from gglib.core.runtime.slots import clamp_slots
 from gglib.library.fit.estimate import estimate, judge_fit
 
 
@@ -63,5 +63,5 @@ def model_fit(  # noqa: PLR0913 - what a fit depends on
             facts, weights_bytes=weights_bytes, context=context, slots=count, parameter_count=parameter_count
         ),
         memory,
-        wanted=most_slots(slots, context),
+        wanted=clamp_slots(slots, context),
     )

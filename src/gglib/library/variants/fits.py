@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gglib.core.context import ContextWish
+from gglib.core.context import ContextRequest
 from gglib.core.hub.variants import Offer, Offers
 from gglib.core.kinds import context_ceiling
 from gglib.core.memory import MachineMemory
@@ -18,7 +18,7 @@ def context_to_judge(default: int, facts: GgufFacts | None, trained: int | None)
     """
     if facts is not None:
         trained = context_ceiling(facts.trained_context or trained, facts.capabilities, facts.pooling)
-    return ContextWish(requested=None, model_setting=None, default=default, trained=trained).needed
+    return ContextRequest(requested=None, model_setting=None, default=default, trained=trained).needed
 
 
 def fits_of(  # noqa: PLR0913 - what a fit depends on

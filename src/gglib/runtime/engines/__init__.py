@@ -6,11 +6,11 @@ from pathlib import Path
 
 from gglib.core.errors import EngineBrokenError, EngineNotFoundError
 from gglib.core.runtime.engine_choice import EMBEDDED
-from gglib.runtime.engines.base import Engine, LaunchPlan, SlotsFor
+from gglib.runtime.engines.base import Engine, FitSlots, LaunchPlan
 from gglib.runtime.engines.llama_cpp.embedded import EmbeddedEngine
 from gglib.runtime.engines.llama_cpp.server import LlamaServerEngine
 
-__all__ = ["EmbeddedEngine", "Engine", "LaunchPlan", "LlamaServerEngine", "SlotsFor", "find_engine"]
+__all__ = ["EmbeddedEngine", "Engine", "FitSlots", "LaunchPlan", "LlamaServerEngine", "find_engine"]
 
 _PROGRAM = "llama-server"
 _INSTALL = "run 'pip install xllamacpp', or install llama.cpp so that llama-server is on the PATH"
@@ -45,7 +45,7 @@ def find_engine(configured: Path | None = None) -> Engine:
 
 
 def _configured(path: Path) -> Engine:
-    why = _why_no_program(path)
+    why = _not_executable_reason(path)
     if why is not None:
         raise EngineBrokenError(path, why)
     engine = LlamaServerEngine(path, reason="it is the configured engine")
@@ -76,12 +76,12 @@ def _unusable_entry(directories: list[str]) -> EngineBrokenError | None:
     """Return what is called llama-server on the PATH but is no program, and why; None where nothing is called so."""
     for directory in directories:
         path = Path(directory, _PROGRAM).absolute()
-        if os.path.lexists(path) and (why := _why_no_program(path)) is not None:
+        if os.path.lexists(path) and (why := _not_executable_reason(path)) is not None:
             return EngineBrokenError(path, why)
     return None
 
 
-def _why_no_program(path: Path) -> str | None:
+def _not_executable_reason(path: Path) -> str | None:
     """Return why a file cannot even be started; None where it can be tried."""
     try:
         if path.is_dir():

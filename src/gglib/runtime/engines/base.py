@@ -7,7 +7,7 @@ from typing import Protocol
 
 from gglib.core.models import ModelLaunchSpec
 
-SlotsFor = Callable[[ModelLaunchSpec, int, int], int]
+FitSlots = Callable[[ModelLaunchSpec, int, int], int]
 """Model, context in tokens and wanted slots -> the slots for which there is memory now, at least one. May block."""
 
 

@@ -22,11 +22,11 @@ MAX_FILE_BYTES = 5 * 1024 * 1024
 
 def engine_log_path(log_dir: Path, model_name: str) -> Path:
     """Return where the log of a model's engine is kept, whatever characters its name has."""
-    name = "".join(character if _stands_in_a_name(character) else "_" for character in model_name)
+    name = "".join(character if _is_file_name_character(character) else "_" for character in model_name)
     return log_dir / "engines" / (name[:150].encode()[:MAX_NAME_BYTES].decode(errors="ignore") + ".log")
 
 
-def _stands_in_a_name(character: str) -> bool:
+def _is_file_name_character(character: str) -> bool:
     return character.isalnum() or character in "_.+-" or unicodedata.category(character).startswith("M")
 
 
@@ -66,9 +66,9 @@ class EngineLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.tail = LineTail()
-        self.taken_bytes = 0
+        self.received_bytes = 0
         """All that the engine has printed so far: as long as it grows, something goes on."""
-        self.news = asyncio.Event()
+        self.new_output = asyncio.Event()
         """Set whenever the engine prints something, for whoever waits for that to clear."""
         self._size_bytes = 0
         self._file: BinaryIO | None = None
@@ -82,8 +82,8 @@ class EngineLog:
     def feed(self, data: bytes) -> None:
         """Keep the tail and append to the file, which is rotated when it is full."""
         self.tail.feed(data)
-        self.taken_bytes += len(data)
-        self.news.set()
+        self.received_bytes += len(data)
+        self.new_output.set()
         if self._file is None:
             return
         try:

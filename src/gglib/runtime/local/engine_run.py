@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from gglib.core.errors import GglibError, ModelLoadFailedError
 from gglib.runtime.launcher import EngineExit, EngineRun, RunEvent
+from gglib.runtime.local.error_redaction import known_directories, redact_error
 from gglib.runtime.local.launch import LaunchConfig, SpawnedEngine, launched
 from gglib.runtime.local.model_files import has_changed, is_overwritten
-from gglib.runtime.local.path_names import PathNames
-from gglib.runtime.local.shown_errors import known_directories, with_file_names
+from gglib.runtime.local.path_redaction import PathRedactor
 from gglib.runtime.scheduler.events import BecameReady, Died, Launch, LoadFailed
 
 if TYPE_CHECKING:
@@ -91,17 +91,17 @@ class LocalEngineRun:
             is_other_version = engine.spec.path != spec.path.absolute()
             self._report(BecameReady(self.launch.generation, engine.spec if is_other_version else None))
             reason = await engine.reason_for_exit(was_ready=True)
-            self._note_exit(engine, reason)
+            self._record_exit(engine, reason)
 
-    def _note_exit(self, engine: SpawnedEngine, reason: str) -> None:
+    def _record_exit(self, engine: SpawnedEngine, reason: str) -> None:
         has_changed_file = has_changed(engine.spec)
         if has_changed_file:
             # Its pages are read from the file as it is now: other weights, or none at all (SIGBUS).
             reason = f"its file changed while it was loaded ({reason})"
-        names = self._names()
+        redactor = self._redactor()
         self.exit = EngineExit(
-            reason=names.shown(reason),
-            last_lines=tuple(map(names.shown, engine.last_lines)),
+            reason=redactor.redact(reason),
+            last_lines=tuple(map(redactor.redact, engine.last_lines)),
             has_changed_file=has_changed_file,
         )
         self.exited.set()
@@ -116,12 +116,12 @@ class LocalEngineRun:
             error = ModelLoadFailedError(name, _why_not_started(error))
         else:
             logger.error("%s", error)
-        self._report(LoadFailed(self.launch.generation, with_file_names(error, self._names())))
+        self._report(LoadFailed(self.launch.generation, redact_error(error, self._redactor())))
 
-    def _names(self) -> PathNames:
+    def _redactor(self) -> PathRedactor:
         """Return what makes file names of the paths that this launch knows: clients get those."""
         directories = known_directories(self.launch.spec, self._config, launch_name=self._name)
-        return PathNames(directories, self._config.home)
+        return PathRedactor(directories, self._config.home)
 
 
 def _why_not_started(error: BaseException) -> str:

@@ -39,7 +39,7 @@ def limit_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (_DESCRIPTORS, hard))
 
 
-def watch_over(parent_pid: int, command: list[str]) -> int:
+def supervise(parent_pid: int, command: list[str]) -> int:
     """Run the command as a child, kill the whole group when the parent is gone, and return the child's exit code.
 
     TERM goes to the whole group, so the engine gets it by itself: the guardian only has to survive it.
@@ -63,7 +63,7 @@ def watch_over(parent_pid: int, command: list[str]) -> int:
     return child.returncode if child.returncode >= 0 else 128 - child.returncode
 
 
-def run_here(program: list[str]) -> None:
+def run_in_process(program: list[str]) -> None:
     """Run a Python program in this interpreter, as ``python -I`` would."""
     import runpy  # noqa: PLC0415 - only here
     import site  # noqa: PLC0415
@@ -81,10 +81,10 @@ def main(arguments: list[str]) -> None:
     parent_pid, command = int(arguments[0]), arguments[1:]
     limit_descriptors()
     if is_watching:
-        sys.exit(watch_over(parent_pid, command))
+        sys.exit(supervise(parent_pid, command))
     die_with_parent(parent_pid)
     if command[:2] == [sys.executable, "-I"]:
-        run_here(command[2:])
+        run_in_process(command[2:])
         return
     try:
         os.execv(command[0], command)  # noqa: S606

@@ -11,12 +11,12 @@ from gglib.core.defaults import HEARTBEAT_S
 from gglib.core.errors import ModelLoadFailedError
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.runtime.slots import DEFAULT_SLOTS
-from gglib.runtime.engines.base import Engine, LaunchPlan, SlotsFor
-from gglib.runtime.engines.llama_cpp.exit_reasons import is_kill, judge_kill, reason_for_exit
+from gglib.runtime.engines.base import Engine, FitSlots, LaunchPlan
+from gglib.runtime.engines.llama_cpp.exit_reasons import explain_kill, is_kill, reason_for_exit
 from gglib.runtime.engines.llama_cpp.options import launch_slots
 from gglib.runtime.engines.llama_cpp.prompt_cache import prompt_cache_mib
 from gglib.runtime.local.engine_log import EngineLog, engine_log_path, home_directory
-from gglib.runtime.local.process import EngineChild
+from gglib.runtime.local.process import EngineProcess
 from gglib.runtime.local.readiness import wait_until_healthy
 from gglib.runtime.local.version_hold import Resolve, holding
 from gglib.runtime.local.workspace import Workspace, open_workspace
@@ -27,7 +27,7 @@ NO_PINGS = -1
 _MIB = 1024 * 1024
 _LISTENING = re.compile(r"listening on (?:http://)?127\.0\.0\.1:(\d+)\s*$", re.MULTILINE)
 _LISTENING_POLL_S = 0.02
-_LOOKS = 6
+_SILENCE_POLLS = 6
 """How often, while a silent engine is waited for, one looks whether its log has grown."""
 
 
@@ -41,7 +41,7 @@ class LaunchConfig:
     log_dir: Path
     slots: int = DEFAULT_SLOTS
     """How many requests a model answers at a time where its own arguments do not say."""
-    slots_for: SlotsFor | None = None
+    fit_slots: FitSlots | None = None
     """None: memory is not asked, and there are as many slots as are wanted."""
     read_ram: Callable[[], Ram] = read_ram
     """Reads the memory that bounds the engine's prompt cache; blocks for a moment."""
@@ -49,11 +49,11 @@ class LaunchConfig:
     """How often a stream without news says that it lives; 0: never."""
     use_unix_socket: bool = True
     min_start_timeout_s: float = 120.0
-    slowest_load_bytes_s: int = 20 * _MIB
+    min_load_bytes_s: int = 20 * _MIB
     """A slow network disk; the start timeout grows with the file's size by this measure."""
-    quiet_s: float = 60.0
+    silence_s: float = 60.0
     """A load that takes longer goes on while the engine's log does: until it was silent for so long ..."""
-    longest_start: float = 5.0
+    max_start_timeouts: float = 5.0
     """... but for no more than so many start timeouts: an engine that prints for ever is stuck, too."""
     home: Path | None = field(default_factory=home_directory)
     """Shortened to ``~`` in what clients are shown."""
@@ -65,20 +65,20 @@ class LaunchConfig:
 
 def start_timeout_s(size_bytes: int, config: LaunchConfig) -> float:
     """Return how long a load may take, if the engine's log does not speak for it. Pure."""
-    return config.min_start_timeout_s + size_bytes / config.slowest_load_bytes_s
+    return config.min_start_timeout_s + size_bytes / config.min_load_bytes_s
 
 
-def give_up_at_s(size_bytes: int, last_progress_s: float, config: LaunchConfig) -> float:
+def load_deadline_s(size_bytes: int, last_progress_s: float, config: LaunchConfig) -> float:
     """Return when a load is given up, in seconds since its start, given when the log last grew. Pure."""
     timeout_s = start_timeout_s(size_bytes, config)
-    return min(max(timeout_s, last_progress_s + config.quiet_s), timeout_s * config.longest_start)
+    return min(max(timeout_s, last_progress_s + config.silence_s), timeout_s * config.max_start_timeouts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpawnedEngine:
     """An engine's process, which may not answer yet."""
 
-    child: EngineChild
+    child: EngineProcess
     log: EngineLog
     slots: int
     """How many requests it computes at a time."""
@@ -99,7 +99,7 @@ class SpawnedEngine:
         memory = None
         if is_kill(exit_code) and self._config.memory_state is not None:
             after = await asyncio.to_thread(self._config.memory_state)
-            memory = judge_kill(self._memory_before, after, needed_bytes=self._spec.size_bytes)
+            memory = explain_kill(self._memory_before, after, needed_bytes=self._spec.size_bytes)
         return reason_for_exit(self.log.tail.lines, exit_code, was_ready=was_ready, memory=memory)
 
     @property
@@ -116,7 +116,7 @@ class SpawnedEngine:
         """Race readiness against exit and the clock; return the port, None for a unix socket."""
         ready = asyncio.ensure_future(_unless_exited(_healthy_port(self.log, self._workspace), self.child))
         try:
-            waited_s = await _wait_while_it_makes_progress(ready, self._spec, self.log, self._config)
+            waited_s = await _wait_while_loading(ready, self._spec, self.log, self._config)
         finally:
             ready.cancel()
             await asyncio.wait([ready])
@@ -172,14 +172,14 @@ async def _run(
                     _memory_before=memory,
                 )
             finally:
-                await _undisturbed(child.stop())
+                await _shielded(child.stop())
     finally:
         log.close()
 
 
 def _slots(spec: ModelLaunchSpec, context: int, config: LaunchConfig) -> int:
     wanted = launch_slots(spec.settings.engine_args, setting=config.slots, context=context)
-    return wanted if config.slots_for is None else config.slots_for(spec, context, wanted)
+    return wanted if config.fit_slots is None else config.fit_slots(spec, context, wanted)
 
 
 def _plan(
@@ -204,28 +204,28 @@ def _prepare(plan: LaunchPlan, config: LaunchConfig) -> tuple[list[str], MemoryS
     return config.engine.command(plan), memory
 
 
-def _spawn(spec: ModelLaunchSpec, command: list[str], log: EngineLog) -> EngineChild:
+def _spawn(spec: ModelLaunchSpec, command: list[str], log: EngineLog) -> EngineProcess:
     try:
-        return EngineChild.spawn(command, log)
+        return EngineProcess.spawn(command, log)
     except OSError as error:
         raise ModelLoadFailedError(spec.model_name, f"the engine cannot be run ({error.strerror})") from None
 
 
-async def _wait_while_it_makes_progress(
+async def _wait_while_loading(
     ready: asyncio.Future[int | None], spec: ModelLaunchSpec, log: EngineLog, config: LaunchConfig
 ) -> float:
     """Return when ``ready`` is done or the load has to be given up; the result is how long that took, in seconds."""
     loop = asyncio.get_running_loop()
-    started, seen_bytes, last_progress_s, passed_s = loop.time(), 0, 0.0, 0.0
+    started, seen_bytes, last_progress_s, elapsed_s = loop.time(), 0, 0.0, 0.0
     while not ready.done():
-        left_s = give_up_at_s(spec.size_bytes, last_progress_s, config) - passed_s
+        left_s = load_deadline_s(spec.size_bytes, last_progress_s, config) - elapsed_s
         if left_s <= 0:
             break
-        await asyncio.wait([ready], timeout=min(left_s, config.quiet_s / _LOOKS))
-        passed_s = loop.time() - started
-        if log.taken_bytes != seen_bytes:
-            seen_bytes, last_progress_s = log.taken_bytes, passed_s
-    return passed_s
+        await asyncio.wait([ready], timeout=min(left_s, config.silence_s / _SILENCE_POLLS))
+        elapsed_s = loop.time() - started
+        if log.received_bytes != seen_bytes:
+            seen_bytes, last_progress_s = log.received_bytes, elapsed_s
+    return elapsed_s
 
 
 async def _healthy_port(log: EngineLog, workspace: Workspace) -> int | None:
@@ -235,11 +235,11 @@ async def _healthy_port(log: EngineLog, workspace: Workspace) -> int | None:
         while not (ports := _LISTENING.findall("\n".join(log.tail.lines))):  # noqa: ASYNC110 - a rare path
             await asyncio.sleep(_LISTENING_POLL_S)
         port = int(ports[-1])
-    await wait_until_healthy(socket_path=workspace.socket_path, port=port, news=log.news)
+    await wait_until_healthy(socket_path=workspace.socket_path, port=port, new_output=log.new_output)
     return port
 
 
-async def _unless_exited(readiness: Awaitable[int | None], child: EngineChild) -> int | None:
+async def _unless_exited(readiness: Awaitable[int | None], child: EngineProcess) -> int | None:
     """Wait for readiness or for the exit, whichever is first; None when it was the exit."""
     ready, exited = asyncio.ensure_future(readiness), asyncio.ensure_future(child.wait())
     try:
@@ -262,7 +262,7 @@ def _target(spec: ModelLaunchSpec, context: int, workspace: Workspace, port: int
     )
 
 
-async def _undisturbed(cleanup: Awaitable[None]) -> None:
+async def _shielded(cleanup: Awaitable[None]) -> None:
     """Finish a bounded cleanup whatever happens to the caller, then let the cancellation through."""
     task = asyncio.ensure_future(cleanup)
     try:

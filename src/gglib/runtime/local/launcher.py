@@ -9,10 +9,10 @@ from gglib.core.errors import GglibError
 from gglib.core.models import ModelLaunchSpec
 from gglib.runtime.launcher import EngineRun, RunEvent
 from gglib.runtime.local.engine_run import LocalEngineRun
+from gglib.runtime.local.error_redaction import redact_preflight_error
 from gglib.runtime.local.launch import LaunchConfig
-from gglib.runtime.local.shown_errors import shown_before_launch
 from gglib.runtime.local.version_hold import holding
-from gglib.runtime.local.workspace import sweep_leftovers
+from gglib.runtime.local.workspace import reap_orphans
 from gglib.runtime.scheduler.events import Launch
 
 logger = logging.getLogger("gglib.runtime")
@@ -31,7 +31,7 @@ class LocalLauncher:
 
     async def prepare(self) -> None:
         """End the engines that a crash left running. Call it only while holding the home's lock."""
-        ended = await asyncio.to_thread(sweep_leftovers, self._config.engines_dir)
+        ended = await asyncio.to_thread(reap_orphans, self._config.engines_dir)
         if ended:
             logger.warning("ended %d engine process(es) that an earlier gglib left behind", len(ended))
 
@@ -44,7 +44,7 @@ class LocalLauncher:
                     await asyncio.to_thread(config.engine.check_engine_args, held.settings.engine_args)
                 return held if self._preflight is None else await self._preflight(held)
         except GglibError as error:
-            shown = await asyncio.to_thread(shown_before_launch, error, spec, config)
+            shown = await asyncio.to_thread(redact_preflight_error, error, spec, config)
             if shown is error:
                 raise
             raise shown from error

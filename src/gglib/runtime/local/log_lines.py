@@ -54,7 +54,7 @@ _LEVELS = {"D": Level.INFO, "I": Level.INFO, "W": Level.WARNING, "E": Level.ERRO
 
 _FIT_SOURCES = ("llama_params_fit", "common_fit_params", "common_params_fit", "mtmd_get_memory_usage")
 _RUNNER = re.compile(r"engine: ")
-_ANNOUNCEMENT = "listening on "
+_LISTENING = "listening on "
 """The embedded engine's runner says so once."""
 _FILE = r"(?:,? (?:from |with model )?(?:'.*'|\S+))?(?:\. Does this file exist\?)?"
 _CONSEQUENCE = re.compile(
@@ -71,7 +71,7 @@ _ASSERTION = re.compile(r"^(?:\S*/)?(?P<text>[\w.+-]+\.(?:c|cc|cpp|cu|cuh|h|hpp|
 _TRACEBACK = "Traceback (most recent call last):"
 _UNCAUGHT = re.compile(r"^(?:terminate called|libc\+\+abi: terminating)\b")
 _WHAT = re.compile(r"^\s*what\(\):\s*(?P<text>\S.*)$")
-_SPOKEN_ERROR = re.compile(
+_PLAIN_ERROR = re.compile(
     # The loader's, of Linux and of macOS; the command line parser's; the guard's.
     r"^(?:\S+: )?(?P<loader>(?:error while loading shared libraries|symbol lookup error): .+)$"
     r"|^\S+: (?P<version>\S+: version `\S+' not found.*)$"
@@ -79,7 +79,7 @@ _SPOKEN_ERROR = re.compile(
     r"|^error: (?P<error>.+)$"
     r"|^(?P<argument>error while .+)$",
 )
-_SPOKEN_WARNING = re.compile(r"^warning: ", re.IGNORECASE)
+_PLAIN_WARNING = re.compile(r"^warning: ", re.IGNORECASE)
 
 
 def read_lines(lines: Sequence[str]) -> list[LogLine]:
@@ -98,18 +98,18 @@ def read_lines(lines: Sequence[str]) -> list[LogLine]:
         if rest == _TRACEBACK:
             is_in_traceback = True
             continue
-        line = _without_level(rest) if level is Level.UNKNOWN else _levelled(level, rest)
+        line = _parse_unlevelled(rest) if level is Level.UNKNOWN else _parse_levelled(level, rest)
         what = _WHAT.match(rest)
         if what is not None and found and found[-1].role is Role.CRASH:
             found[-1] = LogLine(Level.ERROR, Role.CRASH, "", what["text"])
-        elif line.level is Level.UNKNOWN and has_levels and _is_continued(found):
+        elif line.level is Level.UNKNOWN and has_levels and _is_continuation(found):
             continue
         elif line.text:
             found.append(line)
     return found
 
 
-def _is_continued(found: Sequence[LogLine]) -> bool:
+def _is_continuation(found: Sequence[LogLine]) -> bool:
     """Whether a line without a level goes on with what stands above it: an error of several lines, a usage text."""
     return bool(found) and found[-1].level is Level.ERROR and found[-1].role is not Role.CONSEQUENCE
 
@@ -121,22 +121,22 @@ def _prefixed(line: str) -> tuple[Level, str]:
     return _LEVELS.get(match["level"], Level.UNKNOWN), match["rest"].strip()
 
 
-def _levelled(level: Level, rest: str) -> LogLine:
+def _parse_levelled(level: Level, rest: str) -> LogLine:
     source, text = _split(rest)
     return LogLine(level, _role(source, text), source, text)
 
 
-def _without_level(rest: str) -> LogLine:
+def _parse_unlevelled(rest: str) -> LogLine:
     if assertion := _ASSERTION.match(rest):
         return LogLine(Level.ERROR, Role.CRASH, "", assertion["text"])
     if _UNCAUGHT.match(rest):
         return LogLine(Level.ERROR, Role.CRASH, "", rest)
-    if spoken := _SPOKEN_ERROR.match(rest):
-        text = next(group for group in spoken.groups() if group)
-        role = Role.CRASH if spoken["dyld"] else _role("", text)
+    if plain := _PLAIN_ERROR.match(rest):
+        text = next(group for group in plain.groups() if group)
+        role = Role.CRASH if plain["dyld"] else _role("", text)
         return LogLine(Level.ERROR, role, "", text)
-    if rest.startswith(_ANNOUNCEMENT) or _SPOKEN_WARNING.match(rest):
-        level = Level.INFO if rest.startswith(_ANNOUNCEMENT) else Level.WARNING
+    if rest.startswith(_LISTENING) or _PLAIN_WARNING.match(rest):
+        level = Level.INFO if rest.startswith(_LISTENING) else Level.WARNING
         return LogLine(level, Role.CAUSE, "", rest)
     if _RUNNER.match(rest):
         return LogLine(Level.ERROR, Role.RUNNER, "", _RUNNER.sub("", rest, count=1))

@@ -9,7 +9,7 @@ from pathlib import Path
 _PROC = Path("/proc")
 
 
-def start_mark(pid: int) -> str | None:
+def process_start_id(pid: int) -> str | None:
     """Return what tells this process from another one with the same pid, or None when there is none.
 
     Linux: the start time in clock ticks since boot, and the boot's own id.

@@ -24,7 +24,7 @@ _READ_BYTES = 65_536
 _DRAIN_READS = 64
 """What a dead engine left in its pipe is at most the pipe's size; grandchildren may go on printing for ever."""
 
-STOP_LADDER = ((signal.SIGTERM, 1.5), (signal.SIGTERM, 1.5), (signal.SIGKILL, 3.0))
+STOP_ESCALATION = ((signal.SIGTERM, 1.5), (signal.SIGTERM, 1.5), (signal.SIGKILL, 3.0))
 """Signal, and how long it may take, in seconds. llama-server with a request in flight only stops at the second TERM;
 a stopped (SIGSTOP) or stubborn one only at KILL."""
 
@@ -40,7 +40,7 @@ _DROPPED_ENVIRONMENT = (
 """Each option of llama-server has a twin here that would apply silently, and secrets are none of its business."""
 
 
-class EngineChild:
+class EngineProcess:
     """A running process in its own session and process group."""
 
     def __init__(self, process: subprocess.Popen[bytes], log: EngineLog) -> None:
@@ -52,7 +52,7 @@ class EngineChild:
         self._watch()
 
     @classmethod
-    def spawn(cls, command: Sequence[str], log: EngineLog) -> "EngineChild":
+    def spawn(cls, command: Sequence[str], log: EngineLog) -> "EngineProcess":
         """Start a command that dies with this process. Raises ``OSError`` when the system refuses."""
         # -I -S: the guard needs nothing but the standard library, and must start quickly.
         guarded = [sys.executable, "-I", "-S", guard.__file__, str(os.getpid()), *command]
@@ -83,11 +83,11 @@ class EngineChild:
 
     async def stop(self) -> None:
         """End the process and whatever it started. Bounded by the ladder; harmless when it is gone already."""
-        for number, patience_s in STOP_LADDER:
+        for number, timeout_s in STOP_ESCALATION:
             if self._exited.done():
                 break
             signal_group(self.pid, number)
-            await asyncio.wait([self._exited], timeout=patience_s)
+            await asyncio.wait([self._exited], timeout=timeout_s)
         if not self._exited.done():
             logger.error("process %d does not even end when it is killed; the system holds it", self.pid)
         self._close_pipe()

@@ -10,30 +10,30 @@ from gglib.http.errors import TooManyConnectionsError, TransportError
 
 _PROBE = Request(b"GET", b"/health")
 _PROBE_TIMEOUT_S = 2.0
-FIRST_PAUSE_S = 0.005
-LONGEST_PAUSE_S = 0.1
+MIN_POLL_S = 0.005
+MAX_POLL_S = 0.1
 _GROWTH = 1.3
 
 
 async def wait_until_healthy(
-    *, socket_path: Path | None, port: int | None, news: asyncio.Event | None = None
+    *, socket_path: Path | None, port: int | None, new_output: asyncio.Event | None = None
 ) -> None:
     """Return once ``/health`` says 200, asked every few milliseconds at first and ten times a second later on.
 
-    ``news`` is set when the engine has printed something: then it is asked at once, for the last that it prints is that
-    it listens. Never gives up: whoever calls knows how long is too long.
+    ``new_output`` is set when the engine has printed something, and triggers a poll at once: the last line that the
+    engine prints is that it listens. Has no timeout of its own: the caller sets one.
     """
-    news = news or asyncio.Event()
-    pause_s = FIRST_PAUSE_S
+    new_output = new_output or asyncio.Event()
+    pause_s = MIN_POLL_S
     while True:
-        news.clear()
+        new_output.clear()
         if await is_healthy(socket_path=socket_path, port=port):
             return
-        await asyncio.sleep(FIRST_PAUSE_S)  # however much it prints
+        await asyncio.sleep(MIN_POLL_S)  # however much it prints
         with suppress(TimeoutError):
-            async with asyncio.timeout(pause_s - FIRST_PAUSE_S):
-                await news.wait()
-        pause_s = min(pause_s * _GROWTH, LONGEST_PAUSE_S)
+            async with asyncio.timeout(pause_s - MIN_POLL_S):
+                await new_output.wait()
+        pause_s = min(pause_s * _GROWTH, MAX_POLL_S)
 
 
 async def is_healthy(*, socket_path: Path | None, port: int | None) -> bool:

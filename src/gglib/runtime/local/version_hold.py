@@ -23,8 +23,8 @@ from gglib.system.files.locks import lock_path
 Resolve = Callable[[str], Awaitable[ModelLaunchSpec | None]]
 """Returns the launch spec that the catalogue has for a model's name now; None for an unknown one."""
 
-LOOK_AGAIN_S = 0.02
-PATIENCE_S = 30.0
+LOCK_POLL_S = 0.02
+LOCK_TIMEOUT_S = 30.0
 """The exclusive lock of a deletion lasts as long as unlinking some large files takes: seconds at the most."""
 
 
@@ -47,23 +47,23 @@ async def holding(spec: ModelLaunchSpec, resolve: Resolve | None = None) -> Asyn
 
     A spec whose files were deleted because the model moved to a newer version is resolved again, once. Raises
     ``ModelFileNotFoundError`` where a file is gone, ``ModelLoadFailedError`` where a deletion does not end within
-    ``PATIENCE_S``.
+    ``LOCK_TIMEOUT_S``.
     """
     try:
-        held, lock = await _held(spec)
+        held, lock = await _hold(spec)
     except ModelFileNotFoundError:
         newer = None if resolve is None else await resolve(spec.model_name)
         if newer is None or newer.model_id != spec.model_id or newer.path == spec.path:
             raise
-        held, lock = await _held(newer)
+        held, lock = await _hold(newer)
     try:
         yield held
     finally:
         lock.release()
 
 
-async def _held(spec: ModelLaunchSpec) -> tuple[ModelLaunchSpec, _Lock]:
-    lock = await _shared(spec)
+async def _hold(spec: ModelLaunchSpec) -> tuple[ModelLaunchSpec, _Lock]:
+    lock = await _lock_shared(spec)
     try:
         return await asyncio.to_thread(with_marks, spec), lock
     except BaseException:
@@ -71,11 +71,11 @@ async def _held(spec: ModelLaunchSpec) -> tuple[ModelLaunchSpec, _Lock]:
         raise
 
 
-async def _shared(spec: ModelLaunchSpec) -> _Lock:
+async def _lock_shared(spec: ModelLaunchSpec) -> _Lock:
     if spec.hold_path is None:
         return _Lock(None)
     loop = asyncio.get_running_loop()
-    give_up_at = loop.time() + PATIENCE_S
+    give_up_at = loop.time() + LOCK_TIMEOUT_S
     while True:
         try:
             return await _in_thread(spec.hold_path)
@@ -85,7 +85,7 @@ async def _shared(spec: ModelLaunchSpec) -> _Lock:
             if loop.time() >= give_up_at:
                 reason = "another gglib process has its files locked to delete them"
                 raise ModelLoadFailedError(spec.model_name, reason) from None
-        await asyncio.sleep(LOOK_AGAIN_S)
+        await asyncio.sleep(LOCK_POLL_S)
 
 
 async def _in_thread(path: Path) -> _Lock:

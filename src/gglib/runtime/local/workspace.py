@@ -17,14 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gglib.runtime.local.os_processes import signal_group, start_mark
+from gglib.runtime.local.os_processes import process_start_id, signal_group
 from gglib.system.files.small_files import parse_json, read_small, warn_of_skipped
 
 MAX_SOCKET_PATH_BYTES = 100
 """macOS takes 103 bytes, Linux 107."""
 _RECORD = "process.json"
 _SOCKET_DIR_PREFIX = "gglib-"
-_GONE_WITHIN_S = 2.0
+_KILL_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Workspace:
 
     def record(self, pid: int) -> None:
         """Write down which process group works here."""
-        record = {"pid": pid, "mark": start_mark(pid), "socket_path": str(self.socket_path or "")}
+        record = {"pid": pid, "mark": process_start_id(pid), "socket_path": str(self.socket_path or "")}
         (self.directory / _RECORD).write_text(json.dumps(record))
 
 
@@ -74,28 +74,28 @@ def open_workspace(engines_dir: Path, name: str, *, use_unix_socket: bool) -> It
             shutil.rmtree(socket_dir, ignore_errors=True)
 
 
-def sweep_leftovers(engines_dir: Path, *, now: Callable[[], float] = time.monotonic) -> list[int]:
+def reap_orphans(engines_dir: Path, *, now: Callable[[], float] = time.monotonic) -> list[int]:
     """End what a crash left running, remove its directories, and return the pids that were ended.
 
     A process is ours only when pid, start time and boot are the recorded ones: a pid alone may be anybody's by now.
     Blocks for up to 2 s while they go. Call it only while holding the home's lock.
     """
     records = list(engines_dir.glob(f"*/{_RECORD}"))
-    ended = [pid for record in records if (pid := _end_recorded(record, now)) is not None]
+    ended = [pid for record in records if (pid := _kill_recorded(record, now)) is not None]
     for record in records:
         _remove_socket_directory(record)
     shutil.rmtree(engines_dir, ignore_errors=True)
     return ended
 
 
-def _end_recorded(record: Path, now: Callable[[], float]) -> int | None:
+def _kill_recorded(record: Path, now: Callable[[], float]) -> int | None:
     content = _read_record(record)
     pid, mark = content.get("pid"), content.get("mark")
-    if not isinstance(pid, int) or mark is None or start_mark(pid) != mark:
+    if not isinstance(pid, int) or mark is None or process_start_id(pid) != mark:
         return None
     signal_group(pid, signal.SIGKILL)
-    deadline = now() + _GONE_WITHIN_S
-    while start_mark(pid) == mark and now() < deadline:
+    deadline = now() + _KILL_TIMEOUT_S
+    while process_start_id(pid) == mark and now() < deadline:
         time.sleep(0.01)
     return pid
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from gglib.core.errors import GglibError, ModelKeepsDyingError, ModelLoadFailedError
 from gglib.core.models import ModelLaunchSpec
 
-FIRST_BACK_OFF_S = 0.5
-LONGEST_BACK_OFF_S = 30.0
-DEATHS = 3
-DEATHS_WITHIN_S = 60.0
+INITIAL_BACKOFF_S = 0.5
+MAX_BACKOFF_S = 30.0
+CRASH_LOOP_DEATHS = 3
+CRASH_LOOP_WINDOW_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Failure:
     count: int
     until: float
 
-    def at(self, now: float) -> GglibError:
+    def error_at(self, now: float) -> GglibError:
         """Return the error with the time until it is worth another try."""
         if isinstance(self.error, ModelLoadFailedError):
             return self.error.with_retry_after(self.until - now)
@@ -39,7 +39,7 @@ class _Deaths:
     times: deque[float] = field(default_factory=deque)
 
 
-class BackOff:
+class Backoff:
     """Remembers failures and deaths by model."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class BackOff:
         failure = self._failures.get(spec.model_id)
         if failure is None or failure.spec != spec or now >= failure.until:
             return None
-        return failure.at(now)
+        return failure.error_at(now)
 
     def load_failed(self, spec: ModelLaunchSpec, error: GglibError, now: float) -> Failure:
         """Take note of a failed launch."""
@@ -70,12 +70,12 @@ class BackOff:
         if deaths is None or deaths.spec != spec:
             deaths = self._deaths[spec.model_id] = _Deaths(spec)
         deaths.times.append(now)
-        while deaths.times[0] <= now - DEATHS_WITHIN_S:
+        while deaths.times[0] <= now - CRASH_LOOP_WINDOW_S:
             deaths.times.popleft()
-        too_many = len(deaths.times) - DEATHS + 1
+        too_many = len(deaths.times) - CRASH_LOOP_DEATHS + 1
         if too_many < 1:
             return None
-        error = ModelKeepsDyingError(spec.model_name, len(deaths.times), DEATHS_WITHIN_S, reason)
+        error = ModelKeepsDyingError(spec.model_name, len(deaths.times), CRASH_LOOP_WINDOW_S, reason)
         return self._begin(spec, error, too_many, now)
 
     def succeeded(self, model_id: int) -> None:
@@ -87,13 +87,13 @@ class BackOff:
         self._failures.pop(model_id, None)
         self._deaths.pop(model_id, None)
 
-    def forget_all(self) -> None:
+    def clear(self) -> None:
         """Try everything again."""
         self._failures.clear()
         self._deaths.clear()
 
     def _begin(self, spec: ModelLaunchSpec, error: GglibError, count: int, now: float) -> Failure:
-        back_off_s = min(FIRST_BACK_OFF_S * 2 ** (count - 1), LONGEST_BACK_OFF_S)
-        failure = Failure(spec, error, count, now + back_off_s)
+        backoff_s = min(INITIAL_BACKOFF_S * 2 ** (count - 1), MAX_BACKOFF_S)
+        failure = Failure(spec, error, count, now + backoff_s)
         self._failures[spec.model_id] = failure
         return failure

@@ -28,22 +28,22 @@ class Requested:
 
 
 @dataclass(slots=True, unsafe_hash=True)
-class Left:
+class RequestEnded:
     """A request is over: it was answered, or it went away while it waited."""
 
     ticket: int
 
 
 @dataclass(frozen=True, slots=True)
-class WaitEnded:
+class WaitTimedOut:
     """A request stopped waiting and will be sent again later: the load that it waited for goes on without it."""
 
     ticket: int
 
 
 @dataclass(frozen=True, slots=True)
-class Suspected:
-    """A request that holds a resident has heard nothing from it for too long. ``Left`` follows."""
+class RequestStalled:
+    """A request that holds a resident has heard nothing from it for too long. ``RequestEnded`` follows."""
 
     ticket: int
 
@@ -81,21 +81,21 @@ class Exited:
 
 
 @dataclass(frozen=True, slots=True)
-class StopAsked:
+class StopRequested:
     """Every resident has to go: idle ones now, busy ones when they are free, at the latest at ``deadline``."""
 
     deadline: float
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
+class ModelRemoved:
     """A model was removed from the catalogue: it takes no new requests, and leaves memory after those in flight."""
 
     model_id: int
 
 
 @dataclass(frozen=True, slots=True)
-class Spoiled:
+class FileChanged:
     """The file of a loaded model was overwritten in place: the launch takes no new requests and is replaced."""
 
     generation: int
@@ -109,24 +109,24 @@ class Superseded:
 
 
 @dataclass(frozen=True, slots=True)
-class TimePassed:
+class Tick:
     """Nothing happened but time."""
 
 
 Event = (
     Requested
-    | Left
-    | WaitEnded
-    | Suspected
+    | RequestEnded
+    | WaitTimedOut
+    | RequestStalled
     | BecameReady
     | LoadFailed
     | Died
     | Exited
-    | StopAsked
-    | Forgotten
-    | Spoiled
+    | StopRequested
+    | ModelRemoved
+    | FileChanged
     | Superseded
-    | TimePassed
+    | Tick
 )
 
 # --- effects: what to do -----------------------------------------------------------------------------------------
@@ -168,7 +168,7 @@ _FINAL = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
+class Eviction:
     """Why a resident leaves, for which waiting request, and since when it takes no new ones."""
 
     reason: StopReason
@@ -199,7 +199,7 @@ class Stop:
     """End the process of this launch and tell ``Exited``."""
 
     generation: int
-    leaving: Leaving | None = field(default=None, compare=False)
+    eviction: Eviction | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,7 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class WakeAt:
-    """Send ``TimePassed`` at this time; it replaces any earlier wish."""
+    """Send ``Tick`` at this time; it replaces any earlier wish."""
 
     time: float
 

@@ -11,15 +11,15 @@ are not known yet, no more than a loop's turnaround is waited for.
 
 from collections import deque
 
-RETURNS = 2
+QUICK_RETURNS = 2
 """How many quick returns in a row make a model's clients likely to be back. One is often chance."""
 TURNAROUND_S = 0.25
 """A client that asks again this soon is a program in a loop, or the next of overlapping requests."""
-TURNAROUND_SHARE = 4
+UNKNOWN_CLIENT_DIVISOR = 4
 """Where a swap costs little, what is risked on unknown clients is no more than this part of it."""
 
 
-class Linger:
+class KeepWarm:
     """Remembers what swaps cost and how soon each model's clients came back."""
 
     def __init__(self) -> None:
@@ -28,41 +28,41 @@ class Linger:
         self._idle_since: dict[int, float] = {}
         self._returns_s: dict[int, deque[float]] = {}
 
-    def note_load(self, model_id: int, seconds: float) -> None:
+    def record_load(self, model_id: int, seconds: float) -> None:
         """Take note of what it cost to load a model."""
         self._load_s[model_id] = seconds
 
-    def note_stop(self, seconds: float) -> None:
+    def record_stop(self, seconds: float) -> None:
         """Take note of what it cost to stop one."""
         self._stop_s = seconds
 
-    def note_idle(self, model_id: int, now: float) -> None:
+    def record_idle(self, model_id: int, now: float) -> None:
         """Take note that a model's last request has ended."""
         self._idle_since[model_id] = now
 
-    def note_request(self, model_id: int, now: float) -> None:
+    def record_request(self, model_id: int, now: float) -> None:
         """Take note that somebody asks for a model."""
         since = self._idle_since.pop(model_id, None)
         if since is None:
             return
         returns_s = self._returns_s.get(model_id)
         if returns_s is None:
-            returns_s = self._returns_s[model_id] = deque(maxlen=RETURNS)
+            returns_s = self._returns_s[model_id] = deque(maxlen=QUICK_RETURNS)
         returns_s.append(now - since)
 
-    def held_until(self, model_id: int) -> float:
+    def keep_until(self, model_id: int) -> float:
         """Return until when an idle model is kept for its clients, whoever else waits."""
         since = self._idle_since.get(model_id)
-        return float("-inf") if since is None else since + self.hold_s(model_id)
+        return float("-inf") if since is None else since + self.keep_s(model_id)
 
     def swap_s(self, model_id: int) -> float:
         """Return what it would cost to have the model back: a stop and its load, as they were measured last."""
         return self._load_s.get(model_id, 0.0) + self._stop_s
 
-    def hold_s(self, model_id: int) -> float:
+    def keep_s(self, model_id: int) -> float:
         """Return how long an idle model is kept while somebody waits for another one."""
         swap_s = self.swap_s(model_id)
         returns_s = self._returns_s.get(model_id, ())
-        if len(returns_s) < RETURNS:
-            return min(TURNAROUND_S, swap_s / TURNAROUND_SHARE)
+        if len(returns_s) < QUICK_RETURNS:
+            return min(TURNAROUND_S, swap_s / UNKNOWN_CLIENT_DIVISOR)
         return swap_s if max(returns_s) <= swap_s else 0.0

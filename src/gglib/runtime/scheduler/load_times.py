@@ -5,7 +5,7 @@ from gglib.core.models import ModelLaunchSpec
 _UNMEASURED_LOAD_S = 2.0
 _UNMEASURED_LOAD_BYTES_S = 500 * 1024 * 1024
 """Before a model was ever loaded, its load time is guessed from its size: an ordinary SSD."""
-_SHORTEST_RETRY_S = 1.0
+_MIN_RETRY_AFTER_S = 1.0
 
 
 class LoadTimes:
@@ -14,7 +14,7 @@ class LoadTimes:
     def __init__(self) -> None:
         self._measured_s: dict[int, float] = {}
 
-    def note(self, model_id: int, seconds: float) -> None:
+    def record(self, model_id: int, seconds: float) -> None:
         """Take note of a load that has ended well."""
         self._measured_s[model_id] = seconds
 
@@ -23,6 +23,6 @@ class LoadTimes:
         guess_s = _UNMEASURED_LOAD_S + spec.size_bytes / _UNMEASURED_LOAD_BYTES_S
         return self._measured_s.get(spec.model_id, guess_s)
 
-    def retry_after_s(self, spec: ModelLaunchSpec, *, passed_s: float) -> float:
-        """Return when it is worth to ask again, ``passed_s`` after the load began."""
-        return max(_SHORTEST_RETRY_S, self.expected_s(spec) - passed_s)
+    def retry_after_s(self, spec: ModelLaunchSpec, *, elapsed_s: float) -> float:
+        """Return when it is worth to ask again, ``elapsed_s`` after the load began."""
+        return max(_MIN_RETRY_AFTER_S, self.expected_s(spec) - elapsed_s)

@@ -1,40 +1,42 @@
-"""Who runs next: a pure state machine. Events in, effects out; it knows no clock, no process and no socket.
+"""The scheduler: which model is loaded, drained or evicted, and which request is granted. A pure state machine.
+
+Events in, effects out. It has no clock, no process and no socket.
 
 Theory of operation
 -------------------
-A *request* is known by its ticket and is in one of three places: it waits, it holds a resident, or it is gone.
-A *resident* is one launch of one model, known by its generation, which is never used twice: what is told of an
-older generation is ignored. It moves as the table in ``state`` says and is forgotten when its process is gone.
-Only a READY resident takes new requests.
+A *request* is identified by its ticket. It waits, holds a resident, or is over.
+A *resident* is one launch of one model, identified by its generation. A generation is never reused: events of an older
+generation are ignored. A resident moves through the states of the table in ``state`` and is dropped when its process
+has exited. Only a READY resident takes new requests.
 
-Every event ends in ``_settle``, which looks at the whole and returns what must be done now:
+Every event ends in ``_reconcile``, which compares the whole state and returns the effects that are due:
 
-1. Waiters whose model is READY with enough context are granted, all together.
-2. The models that waiters want and no resident serves come next, in the order of their oldest waiters. Where there is
-   room, the model is launched. Where there is none, a victim makes room: a load that nobody waits for any more, or an
-   idle resident (the least recently used), at once; a busy one only drains, and not before that oldest waiter has
-   waited for ``max_wait_s``. Until then requests for the running model pass the queue (no thrash); after it the running
-   model takes no new ones (no starvation). When whoever it drains for has left, it takes requests again.
-   An idle one whose clients are likely to be back in a moment is kept for that moment (``linger``), never beyond
-   ``max_wait_s`` either.
-3. Pending loads come after all waiters: a free place, or an idle resident, is used for the load of a model that a
-   request asked for without waiting for it. A pending load evicts nothing that is in use or loading, and expires.
-4. A resident that no request asked for during its idle time-to-live goes.
+1. All waiters whose model is READY with enough context are granted together.
+2. Models that waiters need and no resident serves follow, in the order of their oldest waiters. With free capacity, the
+   model is launched. Without it, a victim makes room. A load without waiters, or the least recently used idle resident,
+   stops at once. A busy resident only drains, and only after the oldest waiter has waited for ``max_wait_s``. Until then
+   requests for the running model pass the queue (no thrash); after that it takes no new ones (no starvation). If the
+   waiters that caused the drain leave, the resident takes requests again.
+   An idle resident whose clients are likely to return soon is kept warm for a moment (``keep_warm``), but never beyond
+   ``max_wait_s``.
+3. Pending loads come after all waiters. A pending load is for a model that a request asked for without waiting. It uses
+   free capacity or the place of an idle resident, never of one that is in use or loading, and it expires.
+4. A resident without requests for its idle time-to-live is stopped.
 
-A resident is stopped only when no request holds it, except by ``StopAsked`` past its deadline. One that fell silent,
-whose model was removed, whose file was overwritten, or whose model has a newer version takes no new requests, and goes
-when the last one has left it. A request for a newer version is as one for a larger context: the launch of the older one
-has to go first.
+A resident stops only when no request holds it; the deadline of ``StopRequested`` is the exception. A resident takes no
+new requests, and stops after its last one, if its engine stalled, its model was removed, its file was overwritten or its
+model has a newer version. A request for a newer version is treated like one for a larger context: the launch of the
+older version has to stop first.
 
-A swap that has begun is finished: when the last waiter leaves after a resident was stopped for its model, the load
-stays pending. A request whose wait has ended (``WaitEnded``), or that never waits (``Requested.waits``), leaves a
-pending load: one for each model, which the next such request renews. It is over when the model is ready, fails, is
-removed, when the user stops everything, or when it expires.
+A swap that has started is finished: if the last waiter leaves after a resident was stopped for its model, the load stays
+pending. A request whose wait timed out (``WaitTimedOut``) or that does not wait (``Requested.waits``) leaves a pending
+load, one for each model, renewed by the next such request. It ends when the model is ready, fails or is removed, when
+the user stops all models, or when it expires.
 
-A load that gives way because its clients lost patience is followed by one that does not: with loads longer than the
-clients' patience, each would otherwise end the other's, for ever.
+A load that takes the place of an abandoned load is protected from being abandoned. Otherwise clients with a timeout
+shorter than the loads would cancel each other's loads for ever.
 
-A model whose load failed, or whose process died too often, is refused at once for a time that grows (``back_off``).
+A model whose load failed, or whose process died too often, is refused at once for a growing time (``backoff``).
 """
 
 from collections.abc import Iterator
@@ -43,31 +45,31 @@ from dataclasses import replace
 from gglib.core.context import is_enough
 from gglib.core.errors import ModelNotFoundError, ModelStoppedError, QueueFullError
 from gglib.core.models import ModelLaunchSpec
-from gglib.runtime.scheduler.backoff import BackOff, Failure
+from gglib.runtime.scheduler.backoff import Backoff, Failure
 from gglib.runtime.scheduler.events import (
     BecameReady,
     Died,
     Effect,
     Event,
+    Eviction,
     Exited,
-    Forgotten,
+    FileChanged,
     Grant,
     Launch,
-    Leaving,
-    Left,
     LoadFailed,
+    ModelRemoved,
     Refuse,
     Requested,
-    Spoiled,
+    RequestEnded,
+    RequestStalled,
     Stop,
-    StopAsked,
     StopReason,
+    StopRequested,
     Superseded,
-    Suspected,
-    WaitEnded,
+    WaitTimedOut,
     WakeAt,
 )
-from gglib.runtime.scheduler.keep_warm import Linger
+from gglib.runtime.scheduler.keep_warm import KeepWarm
 from gglib.runtime.scheduler.state import (
     PendingLoad,
     Resident,
@@ -78,18 +80,18 @@ from gglib.runtime.scheduler.state import (
 DEFAULT_MAX_WAIT_S = 15.0
 DEFAULT_QUEUE_LIMIT = 1_000
 PENDING_LOAD_S = 60.0
-"""How long a load that no request waits for stays pending. Clients come back after ``Retry-After``, within seconds."""
-UNUSED_KEPT_S = 3.0
-"""How long a model that has answered nothing since its load is kept from pending loads of other models: the client that
-asked for it with ``wait=0`` is on its way back. Two such clients would otherwise evict each other's model for ever."""
+"""How long a load without waiters stays pending. Clients return after ``Retry-After``, within seconds."""
+UNUSED_GRACE_S = 3.0
+"""How long a model that is unused since its load is safe from pending loads of other models: the client that requested
+it with ``wait=0`` is about to return. Two such clients would otherwise evict each other's model for ever."""
 
 _READY = ResidentState.READY
-"""By a name of its own: to look a member up in its enum takes as long as a call (CPython 3.11)."""
+"""A module constant because an enum member lookup takes as long as a call (CPython 3.11)."""
 _WAITS_TO_STOP = {ResidentState.LOADING, ResidentState.DRAINING}
 
 
 class Scheduler:
-    """Decides who runs. ``capacity`` is how many models may be resident at once, those on their way included."""
+    """Decides which models are resident. ``capacity`` limits them, including those that load, drain or stop."""
 
     def __init__(
         self,
@@ -97,7 +99,7 @@ class Scheduler:
         capacity: int = 1,
         max_wait_s: float = DEFAULT_MAX_WAIT_S,
         queue_limit: int = DEFAULT_QUEUE_LIMIT,
-        linger: Linger | None = None,
+        keep_warm: KeepWarm | None = None,
     ) -> None:
         self._capacity = capacity
         self._max_wait_s = max_wait_s
@@ -105,52 +107,52 @@ class Scheduler:
         self._last_generation = 0
         self._residents: dict[int, Resident] = {}
         self._waiters: dict[int, Waiter] = {}
-        self._back_off = BackOff()
-        self._linger = Linger() if linger is None else linger
-        self._successors: set[int] = set()
-        """Models whose next load takes the place of an abandoned one."""
+        self._backoff = Backoff()
+        self._keep_warm = KeepWarm() if keep_warm is None else keep_warm
+        self._protected: set[int] = set()
+        """Models whose next load takes the place of an abandoned one, and so is protected."""
         self._pending_loads: dict[int, PendingLoad] = {}
         """By model id, oldest first."""
 
     @property
     def residents(self) -> tuple[Resident, ...]:
-        """Every launch that is not gone, oldest first."""
+        """Every launch whose process has not exited, oldest first."""
         return tuple(self._residents.values())
 
     @property
     def waiters(self) -> tuple[Waiter, ...]:
-        """Every request that waits, oldest first."""
+        """Every waiting request, oldest first."""
         return tuple(self._waiters.values())
 
     @property
     def pending_loads(self) -> tuple[PendingLoad, ...]:
-        """Every load that no request waits for and that has not begun, oldest first."""
+        """Every load without waiters that has not started, oldest first."""
         return tuple(self._pending_loads.values())
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """Every model whose last load failed, or that died too often."""
-        return self._back_off.failures
+        """Every model whose last load failed, or whose process died too often."""
+        return self._backoff.failures
 
     def handle(self, event: Event, now: float) -> list[Effect]:
-        """Take in what happened at ``now`` (seconds, never going back) and return what must be done, in order."""
+        """Apply an event at ``now`` (seconds, monotonic) and return its effects in order."""
         match event:
             case Requested(ticket, spec, needed_ctx):
-                generation = self.grant_at_once(ticket, spec, needed_ctx, now)
+                generation = self.try_grant(ticket, spec, needed_ctx, now)
                 if generation is not None:
                     return [Grant(ticket, generation)]
-            case Left(ticket) if self.release_at_once(ticket, now):
+            case RequestEnded(ticket) if self.try_release(ticket, now):
                 return []
-        return [*self._take_note(event, now), *self._settle(now)]
+        return [*self._apply(event, now), *self._reconcile(now)]
 
-    # --- nearly every event ---
+    # --- the fast path: nearly every event ---
     #
-    # A request for what is ready, and its end, while nobody waits. Nothing that ``_settle`` looks at changes then, and
-    # it takes as long as all the rest of a short request does. Nothing is to be done either, so whoever asks may leave
-    # ``handle`` out, and turn to it where more has to be looked at.
+    # A request for a ready model, and its end, while no request waits. Nothing that ``_reconcile`` depends on changes,
+    # and it costs as much as the rest of a short request. There are no effects either, so the caller may skip
+    # ``handle`` and call it only if these return None or False.
 
-    def grant_at_once(self, ticket: int, spec: ModelLaunchSpec, needed_ctx: int, now: float) -> int | None:
-        """Let a request go to what is ready for it, and return the generation; None is for ``handle`` to decide."""
+    def try_grant(self, ticket: int, spec: ModelLaunchSpec, needed_ctx: int, now: float) -> int | None:
+        """Grant a request to a ready resident and return its generation; None if ``handle`` has to decide."""
         if self._waiters:
             return None
         model_id = spec.model_id
@@ -159,17 +161,17 @@ class Scheduler:
                 resident.spec.model_id == model_id
                 and resident.state is _READY
                 and is_enough(running=resident.context, needed=needed_ctx)
-                and (resident.seen_spec is spec or resident.has_version_of(spec))
-                and self._back_off.refusal(spec, now) is None
+                and (resident.matched_spec is spec or resident.has_version_of(spec))
+                and self._backoff.refusal(spec, now) is None
             ):
-                self._linger.note_request(model_id, now)
+                self._keep_warm.record_request(model_id, now)
                 resident.holders.add(ticket)
                 resident.idle_ttl_s = spec.settings.idle_ttl_s
                 return resident.generation
         return None
 
-    def release_at_once(self, ticket: int, now: float) -> bool:
-        """End a hold that nobody waits for the end of; False where ``handle`` has to."""
+    def try_release(self, ticket: int, now: float) -> bool:
+        """End a hold if no request or pending load waits for its end; False if ``handle`` has to."""
         if self._waiters or self._pending_loads:
             return False
         for resident in self._residents.values():
@@ -182,60 +184,60 @@ class Scheduler:
 
     # --- what each event changes ---
 
-    def _take_note(self, event: Event, now: float) -> list[Effect]:
+    def _apply(self, event: Event, now: float) -> list[Effect]:
         match event:
             case Requested():
-                return list(self._take_in(event, now))
-            case Left(ticket):
-                self._forget(ticket, now)
-            case WaitEnded(ticket):
+                return list(self._enqueue(event, now))
+            case RequestEnded(ticket):
+                self._on_request_ended(ticket, now)
+            case WaitTimedOut(ticket):
                 if (waiter := self._waiters.pop(ticket, None)) is not None:
-                    self._keep_pending(waiter, now)
-            case Suspected(ticket):
-                self._suspect(ticket, now)
-            case StopAsked(deadline):
-                return list(self._ask_all_to_stop(deadline, now))
-            case Forgotten(model_id):
-                return list(self._forget_model(model_id, now))
+                    self._add_pending_load(waiter, now)
+            case RequestStalled(ticket):
+                self._on_stalled(ticket, now)
+            case StopRequested(deadline):
+                return list(self._on_stop_requested(deadline, now))
+            case ModelRemoved(model_id):
+                return list(self._on_model_removed(model_id, now))
             case _:
-                return self._take_note_of_launch(event, now)
+                return self._apply_launch_event(event, now)
         return []
 
-    def _take_note_of_launch(self, event: Event, now: float) -> list[Effect]:
+    def _apply_launch_event(self, event: Event, now: float) -> list[Effect]:
         effects: list[Effect] = []
         match event:
             case BecameReady(generation, spec):
-                self._become_ready(generation, spec, now)
+                self._on_ready(generation, spec, now)
             case LoadFailed(generation):
-                effects += self._fail(event, now)
+                effects += self._on_load_failed(event, now)
             case Died(generation):
-                effects += self._bury(event, now)
+                effects += self._on_died(event, now)
             case Exited(generation):
-                self._see_off(generation, now)
-            case Spoiled(generation):
-                effects += self._withdraw(self._residents.get(generation), StopReason.CHANGED, now)
+                self._on_exited(generation, now)
+            case FileChanged(generation):
+                effects += self._drain(self._residents.get(generation), StopReason.CHANGED, now)
             case Superseded(generation):
-                effects += self._withdraw(self._residents.get(generation), StopReason.UPDATED, now)
+                effects += self._drain(self._residents.get(generation), StopReason.UPDATED, now)
             case _:  # nothing but time
                 pass
         return effects
 
-    def _take_in(self, request: Requested, now: float) -> Iterator[Effect]:
-        self._linger.note_request(request.spec.model_id, now)
-        refusal = self._back_off.refusal(request.spec, now)
+    def _enqueue(self, request: Requested, now: float) -> Iterator[Effect]:
+        self._keep_warm.record_request(request.spec.model_id, now)
+        refusal = self._backoff.refusal(request.spec, now)
         waiter = Waiter(request.ticket, request.spec, request.needed_ctx, request.launch_ctx, now)
         is_ready = any(map(waiter.can_use, self._residents.values()))
         if refusal is not None:
             yield Refuse(request.ticket, refusal)
         elif not request.waits and not is_ready:
-            self._keep_pending(waiter, now)
+            self._add_pending_load(waiter, now)
         elif len(self._waiters) >= self._queue_limit and not is_ready:
             yield Refuse(request.ticket, QueueFullError(len(self._waiters), self._max_wait_s))
         else:
             self._waiters[request.ticket] = waiter
 
-    def _keep_pending(self, waiter: Waiter, now: float) -> None:
-        """Have the model loaded for a request that does not wait for it; one load for all such requests."""
+    def _add_pending_load(self, waiter: Waiter, now: float) -> None:
+        """Load the model for a request that does not wait; one load serves all such requests."""
         model_id = waiter.spec.model_id
         known = self._pending_loads.get(model_id)
         if known is None or known.spec != waiter.spec or now >= known.expires_at:
@@ -248,208 +250,208 @@ class Scheduler:
             waiter.spec,
             needed,
             at_launch,
-            # A launch that was decided before is of the version that was asked for then.
+            # A launch decided earlier has the version that was requested then.
             known.since if known is not None and known.spec.path == waiter.spec.path else now,
             now + PENDING_LOAD_S,
         )
 
-    def _forget(self, ticket: int, now: float) -> None:
+    def _on_request_ended(self, ticket: int, now: float) -> None:
         waiter = self._waiters.pop(ticket, None)
-        if waiter is not None and self._is_last_of_a_begun_swap(waiter):
-            self._keep_pending(waiter, now)
+        if waiter is not None and self._is_last_waiter_of_started_swap(waiter):
+            self._add_pending_load(waiter, now)
         for resident in self._residents.values():
             if ticket in resident.holders:
                 self._release(resident, ticket, now)
 
-    def _is_last_of_a_begun_swap(self, waiter: Waiter) -> bool:
-        """Whether a resident was stopped for the model of a waiter that has left, and no other one waits for it."""
+    def _is_last_waiter_of_started_swap(self, waiter: Waiter) -> bool:
+        """Whether a resident was stopped for this waiter's model, and no other waiter needs that model."""
         model_id = waiter.spec.model_id
-        return self._is_place_coming_for(model_id) and not any(
+        return self._has_eviction_for(model_id) and not any(
             other.spec.model_id == model_id for other in self._waiters.values()
         )
 
-    def _is_place_coming_for(self, model_id: int) -> bool:
+    def _has_eviction_for(self, model_id: int) -> bool:
         return any(
-            r.state is ResidentState.STOPPING and r.makes_room_for == model_id
-            for r in self._residents.values()
+            r.state is ResidentState.STOPPING and r.evicted_for == model_id for r in self._residents.values()
         )
 
-    def _need_no_room_for(self, model_id: int) -> None:
-        """Take note that a model was launched, or will not be: no swap is under way for it any more."""
+    def _clear_evictions_for(self, model_id: int) -> None:
+        """Unmark evictions for a model that was launched or will not be: no swap is under way for it any more."""
         for resident in self._residents.values():
-            if resident.makes_room_for == model_id:
-                resident.makes_room_for = None
+            if resident.evicted_for == model_id:
+                resident.evicted_for = None
 
     def _release(self, resident: Resident, ticket: int, now: float) -> None:
         resident.holders.remove(ticket)
         resident.last_used = now
         if not resident.holders:
-            self._linger.note_idle(resident.spec.model_id, now)
+            self._keep_warm.record_idle(resident.spec.model_id, now)
 
-    def _suspect(self, ticket: int, now: float) -> None:
+    def _on_stalled(self, ticket: int, now: float) -> None:
         for resident in self._residents.values():
             if ticket in resident.holders and resident.state in {ResidentState.READY, ResidentState.DRAINING}:
                 if resident.state is ResidentState.READY:
-                    resident.move_to(ResidentState.DRAINING, now)
-                resident.leaving = Leaving(StopReason.SILENT, now)
-                resident.makes_room_for = None  # it goes for its own sake now
+                    resident.transition_to(ResidentState.DRAINING, now)
+                resident.eviction = Eviction(StopReason.SILENT, now)
+                resident.evicted_for = None  # it stops for its own fault now
 
-    def _become_ready(self, generation: int, spec: ModelLaunchSpec | None, now: float) -> None:
+    def _on_ready(self, generation: int, spec: ModelLaunchSpec | None, now: float) -> None:
         resident = self._residents.get(generation)
         if resident is None or resident.state is not ResidentState.LOADING:
-            return  # told to stop while the news was on its way
+            return  # it was stopped while the event was queued
         resident.spec = spec or resident.spec
-        self._linger.note_load(resident.spec.model_id, now - resident.since)
-        resident.move_to(ResidentState.READY, now)
+        self._keep_warm.record_load(resident.spec.model_id, now - resident.since)
+        resident.transition_to(ResidentState.READY, now)
         resident.last_used = now
-        self._back_off.succeeded(resident.spec.model_id)
+        self._backoff.succeeded(resident.spec.model_id)
 
     def _remove(self, generation: int, now: float) -> Resident | None:
-        """Drop a launch whose process is gone. The load for which it was stopped does not expire before its turn."""
+        """Drop a launch whose process has exited. The load that it was stopped for does not expire before its turn."""
         resident = self._residents.pop(generation, None)
-        model_id = None if resident is None else resident.makes_room_for
+        model_id = None if resident is None else resident.evicted_for
         if model_id is not None and (load := self._pending_loads.get(model_id)) is not None:
             expires_at = max(load.expires_at, now + PENDING_LOAD_S)
             self._pending_loads[model_id] = replace(load, expires_at=expires_at)
         return resident
 
-    def _fail(self, event: LoadFailed, now: float) -> Iterator[Effect]:
+    def _on_load_failed(self, event: LoadFailed, now: float) -> Iterator[Effect]:
         resident = self._remove(event.generation, now)
         if resident is not None:
-            yield from self._refuse_all(self._back_off.load_failed(resident.spec, event.error, now), now)
+            failure = self._backoff.load_failed(resident.spec, event.error, now)
+            yield from self._refuse_waiters_for(failure, now)
 
-    def _bury(self, event: Died, now: float) -> Iterator[Effect]:
+    def _on_died(self, event: Died, now: float) -> Iterator[Effect]:
         resident = self._remove(event.generation, now)
         if resident is None or resident.state is ResidentState.STOPPING:
-            return  # it was about to be told anyway
-        failure = self._back_off.died(resident.spec, event.reason, now)
+            return  # it was being stopped anyway
+        failure = self._backoff.died(resident.spec, event.reason, now)
         if failure is not None:
-            yield from self._refuse_all(failure, now)
+            yield from self._refuse_waiters_for(failure, now)
 
-    def _refuse_all(self, failure: Failure, now: float) -> Iterator[Effect]:
-        """Tell everyone who waits for a model that it has failed."""
+    def _refuse_waiters_for(self, failure: Failure, now: float) -> Iterator[Effect]:
+        """Refuse every waiter of a model that failed."""
         self._pending_loads.pop(failure.spec.model_id, None)
-        self._need_no_room_for(failure.spec.model_id)
+        self._clear_evictions_for(failure.spec.model_id)
         for waiter in self.waiters:
             if waiter.spec.model_id == failure.spec.model_id:
                 del self._waiters[waiter.ticket]
-                yield Refuse(waiter.ticket, failure.at(now))
+                yield Refuse(waiter.ticket, failure.error_at(now))
 
-    def _see_off(self, generation: int, now: float) -> None:
+    def _on_exited(self, generation: int, now: float) -> None:
         resident = self._remove(generation, now)
         if resident is not None and resident.state is ResidentState.STOPPING:
-            self._linger.note_stop(now - resident.since)
+            self._keep_warm.record_stop(now - resident.since)
 
-    def _ask_all_to_stop(self, deadline: float, now: float) -> Iterator[Effect]:
-        self._back_off.forget_all()
+    def _on_stop_requested(self, deadline: float, now: float) -> Iterator[Effect]:
+        self._backoff.clear()
         self._pending_loads.clear()
         for resident in self._residents.values():
-            resident.makes_room_for = None
+            resident.evicted_for = None
             resident.stop_by = deadline if resident.stop_by is None else min(resident.stop_by, deadline)
             if resident.state is not ResidentState.STOPPING:
-                resident.leaving = Leaving(StopReason.ASKED, now)
+                resident.eviction = Eviction(StopReason.ASKED, now)
             if resident.state is ResidentState.READY:
-                resident.move_to(ResidentState.DRAINING, now)
+                resident.transition_to(ResidentState.DRAINING, now)
             elif resident.state is ResidentState.LOADING:
-                yield from self._refuse_who_waits_for(resident)
+                yield from self._refuse_waiters_of(resident)
 
-    def _refuse_who_waits_for(self, resident: Resident) -> Iterator[Effect]:
+    def _refuse_waiters_of(self, resident: Resident) -> Iterator[Effect]:
         for waiter in self.waiters:
             if waiter.is_served_by(resident):
                 del self._waiters[waiter.ticket]
                 yield Refuse(waiter.ticket, ModelStoppedError(resident.spec.model_name))
 
-    def _forget_model(self, model_id: int, now: float) -> Iterator[Effect]:
-        """Refuse those that wait for a model that was removed, and have its launch end."""
-        self._back_off.forget(model_id)
+    def _on_model_removed(self, model_id: int, now: float) -> Iterator[Effect]:
+        """Refuse the waiters of a removed model and drain its launch."""
+        self._backoff.forget(model_id)
         self._pending_loads.pop(model_id, None)
-        self._need_no_room_for(model_id)
+        self._clear_evictions_for(model_id)
         for waiter in self.waiters:
             if waiter.spec.model_id == model_id:
                 del self._waiters[waiter.ticket]
                 yield Refuse(waiter.ticket, ModelNotFoundError(waiter.spec.model_name))
         for resident in self._residents.values():
             if resident.spec.model_id == model_id:
-                yield from self._withdraw(resident, StopReason.REMOVED, now)
+                yield from self._drain(resident, StopReason.REMOVED, now)
 
-    def _withdraw(self, resident: Resident | None, reason: StopReason, now: float) -> Iterator[Effect]:
-        """Have a launch take no new requests; ``_settle`` stops it once no request holds it."""
-        if resident is None or resident.is_on_its_way_out:
+    def _drain(self, resident: Resident | None, reason: StopReason, now: float) -> Iterator[Effect]:
+        """Let a launch take no new requests; ``_reconcile`` stops it once no request holds it."""
+        if resident is None or resident.is_terminating:
             return
         if resident.state is ResidentState.LOADING:
             if reason is StopReason.REMOVED:
-                yield self._stop(resident, now, Leaving(reason, now))
+                yield self._stop(resident, now, Eviction(reason, now))
             return
         if resident.state is ResidentState.READY:
-            resident.move_to(ResidentState.DRAINING, now)
-        resident.leaving = Leaving(reason, now)
-        resident.makes_room_for = None
+            resident.transition_to(ResidentState.DRAINING, now)
+        resident.eviction = Eviction(reason, now)
+        resident.evicted_for = None
 
-    # --- what follows from the whole ---
+    # --- what the whole state requires ---
 
-    def _settle(self, now: float) -> list[Effect]:
-        self._reopen(now)
-        effects: list[Effect] = [*self._finish_draining(now), *self._grant_what_can_be()]
-        self._drop_what_is_over(now)
+    def _reconcile(self, now: float) -> list[Effect]:
+        self._cancel_unneeded_drains(now)
+        effects: list[Effect] = [*self._stop_drained(now), *self._grant_ready()]
+        self._drop_finished_loads(now)
         following = self._next_waiters()
         pending = self._next_pending_loads()
-        effects += self._make_way([*following, *pending], now)
-        effects += self._let_idle_ones_go(now)
-        return [*effects, *self._wake(following, pending, now)]
+        effects += self._make_room([*following, *pending], now)
+        effects += self._stop_expired(now)
+        return [*effects, *self._next_wake_up(following, pending, now)]
 
-    def _drop_what_is_over(self, now: float) -> None:
-        """Drop pending loads that are served or have expired, and marks of models that nothing asks for any more."""
+    def _drop_finished_loads(self, now: float) -> None:
+        """Drop pending loads that are served or expired, and the protection of models that no request needs."""
         for model_id, load in list(self._pending_loads.items()):
-            is_expired = now >= load.expires_at and not self._is_place_coming_for(model_id)
+            is_expired = now >= load.expires_at and not self._has_eviction_for(model_id)
             if is_expired or any(map(load.can_use, self._residents.values())):
                 del self._pending_loads[model_id]
-        if self._successors:
-            self._successors &= {w.spec.model_id for w in (*self._waiters.values(), *self.pending_loads)}
+        if self._protected:
+            self._protected &= {w.spec.model_id for w in (*self._waiters.values(), *self.pending_loads)}
 
-    def _reopen(self, now: float) -> None:
-        """Let residents take requests again when whoever they drain for has left."""
-        while (resident := self._drains_for_nobody(now)) is not None:
-            # One by one: who was overdue for another place may be served by the one that has just been reopened.
-            resident.move_to(ResidentState.READY, now)
-            resident.leaving = None
-            resident.makes_room_for = None
+    def _cancel_unneeded_drains(self, now: float) -> None:
+        """Let residents take requests again if the waiters that they drain for have left."""
+        while (resident := self._unneeded_drain(now)) is not None:
+            # One at a time: the resident just reopened may serve a waiter that was overdue for another resident.
+            resident.transition_to(ResidentState.READY, now)
+            resident.eviction = None
+            resident.evicted_for = None
 
-    def _drains_for_nobody(self, now: float) -> Resident | None:
+    def _unneeded_drain(self, now: float) -> Resident | None:
         overdue = [
             waiter
             for waiter in self._next_waiters()
             if self._is_overdue(waiter, now) and not any(map(waiter.can_use, self._residents.values()))
         ]
         for resident in self._residents.values():
-            is_for_a_swap = resident.state is ResidentState.DRAINING and not resident.is_leaving_for_good
-            if is_for_a_swap and all(waiter.is_served_by(resident) for waiter in overdue):
+            is_swap_drain = resident.state is ResidentState.DRAINING and not resident.is_eviction_final
+            if is_swap_drain and all(waiter.is_served_by(resident) for waiter in overdue):
                 return resident
         return None
 
-    def _finish_draining(self, now: float) -> Iterator[Effect]:
+    def _stop_drained(self, now: float) -> Iterator[Effect]:
         for resident in self._residents.values():
             is_leaving = resident.state is ResidentState.DRAINING or (
                 resident.state is ResidentState.LOADING and resident.stop_by is not None
             )
             is_overdue = resident.stop_by is not None and now >= resident.stop_by
             if is_leaving and (not resident.holders or is_overdue):
-                if not resident.is_leaving_for_good:
-                    self._name_successor(resident, now)
+                if not resident.is_eviction_final:
+                    self._reassign_eviction(resident, now)
                 yield self._stop(resident, now)
 
-    def _name_successor(self, resident: Resident, now: float) -> None:
-        """Note for which waiter a drained resident stops, where the one that it drained for has left."""
-        leaving = resident.leaving
-        if leaving is None or leaving.ticket in self._waiters:
+    def _reassign_eviction(self, resident: Resident, now: float) -> None:
+        """Assign a drained resident to another overdue waiter if the waiter that it drained for has left."""
+        eviction = resident.eviction
+        if eviction is None or eviction.ticket in self._waiters:
             return
         for waiter in self._next_waiters():
             if self._is_overdue(waiter, now) and not waiter.is_served_by(resident):
-                reason = _twin_reason(resident, waiter) or StopReason.OVERDUE
-                resident.leaving = Leaving(reason, leaving.since, waiter.ticket)
-                resident.makes_room_for = waiter.spec.model_id
+                reason = _replacement_reason(resident, waiter) or StopReason.OVERDUE
+                resident.eviction = Eviction(reason, eviction.since, waiter.ticket)
+                resident.evicted_for = waiter.spec.model_id
                 return
 
-    def _grant_what_can_be(self) -> Iterator[Effect]:
+    def _grant_ready(self) -> Iterator[Effect]:
         for waiter in self.waiters:
             for resident in self._residents.values():
                 if waiter.can_use(resident):
@@ -460,7 +462,7 @@ class Scheduler:
                     break
 
     def _next_waiters(self) -> list[Waiter]:
-        """Return the oldest waiter of each model that no load under way will serve, oldest first."""
+        """Return the oldest waiter of each model that no current load will serve, oldest first."""
         following: dict[int, Waiter] = {}
         for waiter in self._waiters.values():
             if not any(
@@ -470,7 +472,7 @@ class Scheduler:
         return list(following.values())
 
     def _next_pending_loads(self) -> list[PendingLoad]:
-        """Return the loads of models that no waiter asks for and no load under way will serve, oldest first."""
+        """Return the pending loads of models without waiters that no current load will serve, oldest first."""
         waited_for = {waiter.spec.model_id for waiter in self._waiters.values()}
         return [
             load
@@ -481,31 +483,31 @@ class Scheduler:
             )
         ]
 
-    def _make_way(self, following: list[Waiter], now: float) -> Iterator[Effect]:
-        """Launch where there is room; where there is none, make one place for each who waits and has none coming."""
+    def _make_room(self, following: list[Waiter], now: float) -> Iterator[Effect]:
+        """Launch within the capacity; beyond it, evict one resident for each model that has no place coming."""
         places_coming = sum(r.state is ResidentState.STOPPING for r in self._residents.values())
         claimed: set[int] = set()
         for waiter in following:
-            twin = next(
+            existing = next(
                 (r for r in self._residents.values() if r.spec.model_id == waiter.spec.model_id), None
             )
-            if twin is None and len(self._residents) < self._capacity:
+            if existing is None and len(self._residents) < self._capacity:
                 yield self._launch(waiter, now)
-            elif twin is not None and twin.state is not ResidentState.STOPPING:
-                # Its context is too small, or its version is an older one: it has to go first, for there are never two
-                # launches of one model.
-                yield from self._free(twin, waiter, now)
+            elif existing is not None and existing.state is not ResidentState.STOPPING:
+                # Its context is too small or its version is older. It has to stop first: there are never two launches
+                # of one model.
+                yield from self._evict(existing, waiter, now)
             elif places_coming:
                 places_coming -= 1
             elif (victim := self._victim(waiter, claimed, now)) is not None:
                 claimed.add(victim.generation)
-                yield from self._free(victim, waiter, now)
+                yield from self._evict(victim, waiter, now)
 
     def _victim(self, waiter: Waiter, claimed: set[int], now: float) -> Resident | None:
-        """Return what has to go: a load that no request waits for, else an idle resident, a draining, the least used.
+        """Return the resident to evict: a load without waiters, else an idle one, a draining one, the least recently used.
 
-        One that goes for another waiter already is ``claimed``. Of the idle, those whose clients may be back come last.
-        For a pending load only an idle one goes.
+        Residents already evicted for another waiter are ``claimed``. Idle residents that are kept warm come last. A
+        pending load evicts only idle residents.
         """
         is_pending = isinstance(waiter, PendingLoad)
         return min(
@@ -514,27 +516,27 @@ class Scheduler:
                 for r in self._residents.values()
                 if r.state is not ResidentState.STOPPING
                 and r.generation not in claimed
-                and (not is_pending or (r.is_idle and now >= _kept_from_pending_until(r)))
+                and (not is_pending or (r.is_idle and now >= _grace_until(r)))
             ),
             key=lambda r: (
                 not self._is_unwanted_load(r),
                 r.state is ResidentState.LOADING,
                 bool(r.holders),
                 r.state is not ResidentState.DRAINING,
-                now < self._linger.held_until(r.spec.model_id),
+                now < self._keep_warm.keep_until(r.spec.model_id),
                 r.last_used,
             ),
             default=None,
         )
 
-    def _free(self, resident: Resident, waiter: Waiter, now: float) -> Iterator[Effect]:
-        """Stop a resident for a waiter, or have it drain, or let it be: whatever its state and the time call for."""
+    def _evict(self, resident: Resident, waiter: Waiter, now: float) -> Iterator[Effect]:
+        """Stop a resident for a waiter, drain it, or leave it as it is, depending on its state and the time."""
         is_pending = isinstance(waiter, PendingLoad)
         is_overdue = not is_pending and self._is_overdue(waiter, now)
-        twin_reason = _twin_reason(resident, waiter)
+        replacement_reason = _replacement_reason(resident, waiter)
 
-        def leave(reason: StopReason) -> Leaving:
-            return Leaving(twin_reason or reason, now, waiter.ticket)
+        def eviction(reason: StopReason) -> Eviction:
+            return Eviction(replacement_reason or reason, now, waiter.ticket)
 
         match resident.state:
             case ResidentState.LOADING if (
@@ -542,21 +544,21 @@ class Scheduler:
                 and self._is_unwanted_load(resident)
                 and (is_overdue or not resident.is_protected)
             ):
-                self._successors.add(waiter.spec.model_id)
-                resident.makes_room_for = waiter.spec.model_id
-                yield self._stop(resident, now, leave(StopReason.UNWANTED))
+                self._protected.add(waiter.spec.model_id)
+                resident.evicted_for = waiter.spec.model_id
+                yield self._stop(resident, now, eviction(StopReason.UNWANTED))
             case ResidentState.READY if not resident.holders:
                 if (
-                    twin_reason is not None
+                    replacement_reason is not None
                     or is_overdue
-                    or now >= self._linger.held_until(resident.spec.model_id)
+                    or now >= self._keep_warm.keep_until(resident.spec.model_id)
                 ):
-                    resident.makes_room_for = waiter.spec.model_id
-                    yield self._stop(resident, now, leave(StopReason.IDLE))
+                    resident.evicted_for = waiter.spec.model_id
+                    yield self._stop(resident, now, eviction(StopReason.IDLE))
             case ResidentState.READY if is_overdue:
-                resident.move_to(ResidentState.DRAINING, now)
-                resident.makes_room_for = waiter.spec.model_id
-                resident.leaving = leave(StopReason.OVERDUE)
+                resident.transition_to(ResidentState.DRAINING, now)
+                resident.evicted_for = waiter.spec.model_id
+                resident.eviction = eviction(StopReason.OVERDUE)
 
     def _is_overdue(self, waiter: Waiter, now: float) -> bool:
         return now >= waiter.since + self._max_wait_s
@@ -567,7 +569,7 @@ class Scheduler:
         )
 
     def _launch(self, waiter: Waiter, now: float) -> Launch:
-        """Launch for everyone who waits for this model: with the newest settings and the largest context needed."""
+        """Launch for all waiters of this model, with the newest settings and the largest context needed."""
         model_id = waiter.spec.model_id
         served = [w for w in self._waiters.values() if w.spec.model_id == model_id]
         if (pending := self._pending_loads.get(model_id)) is not None:
@@ -583,51 +585,53 @@ class Scheduler:
             last_used=now,
             launched_at=now,
             idle_ttl_s=spec.settings.idle_ttl_s,
-            is_protected=model_id in self._successors,
+            is_protected=model_id in self._protected,
         )
-        self._successors.discard(model_id)
-        self._need_no_room_for(model_id)
+        self._protected.discard(model_id)
+        self._clear_evictions_for(model_id)
         self._residents[resident.generation] = resident
         return Launch(resident.generation, spec, context, waiter.ticket)
 
-    def _let_idle_ones_go(self, now: float) -> Iterator[Effect]:
+    def _stop_expired(self, now: float) -> Iterator[Effect]:
         for resident in self._residents.values():
-            goes_at = _expires_at(resident)
-            if goes_at is not None and now >= goes_at:
-                yield self._stop(resident, now, Leaving(StopReason.EXPIRED, now))
+            expires_at = _expires_at(resident)
+            if expires_at is not None and now >= expires_at:
+                yield self._stop(resident, now, Eviction(StopReason.EXPIRED, now))
 
-    def _stop(self, resident: Resident, now: float, leaving: Leaving | None = None) -> Stop:
-        resident.move_to(ResidentState.STOPPING, now)
-        resident.leaving = leaving or resident.leaving
-        return Stop(resident.generation, resident.leaving)
+    def _stop(self, resident: Resident, now: float, eviction: Eviction | None = None) -> Stop:
+        resident.transition_to(ResidentState.STOPPING, now)
+        resident.eviction = eviction or resident.eviction
+        return Stop(resident.generation, resident.eviction)
 
-    def _wake(self, following: list[Waiter], pending: list[PendingLoad], now: float) -> Iterator[Effect]:
+    def _next_wake_up(
+        self, following: list[Waiter], pending: list[PendingLoad], now: float
+    ) -> Iterator[Effect]:
         residents = self._residents.values()
         times = [r.stop_by for r in residents if r.stop_by is not None and r.state in _WAITS_TO_STOP]
         times += [waiter.since + self._max_wait_s for waiter in following]
         if following or pending:
-            times += [self._linger.held_until(r.spec.model_id) for r in residents if r.is_idle]
+            times += [self._keep_warm.keep_until(r.spec.model_id) for r in residents if r.is_idle]
         if pending:
-            times += [_kept_from_pending_until(r) for r in residents if r.is_idle]
-        times += [goes_at for r in residents if (goes_at := _expires_at(r)) is not None]
+            times += [_grace_until(r) for r in residents if r.is_idle]
+        times += [expires_at for r in residents if (expires_at := _expires_at(r)) is not None]
         if later := [time for time in times if time > now]:
             yield WakeAt(min(later))
 
 
-def _twin_reason(resident: Resident, waiter: Waiter) -> StopReason | None:
-    """Return why a launch of the waiter's own model does not serve it; None for one of another model."""
+def _replacement_reason(resident: Resident, waiter: Waiter) -> StopReason | None:
+    """Return why a launch of the waiter's own model does not serve it; None for a launch of another model."""
     if resident.spec.model_id != waiter.spec.model_id:
         return None
     return StopReason.TOO_SMALL if resident.has_version_of(waiter.spec) else StopReason.UPDATED
 
 
-def _kept_from_pending_until(resident: Resident) -> float:
-    """Return until when an idle resident is kept although the load of another model is pending."""
-    return resident.since + UNUSED_KEPT_S if resident.is_unused else float("-inf")
+def _grace_until(resident: Resident) -> float:
+    """Return until when an idle resident is safe from pending loads of other models."""
+    return resident.since + UNUSED_GRACE_S if resident.is_unused else float("-inf")
 
 
 def _expires_at(resident: Resident) -> float | None:
-    """Return when an idle resident's time-to-live is over; None while it is used, and where it has none."""
+    """Return when an idle resident's time-to-live expires; None while it is in use or has none."""
     if not resident.is_idle or resident.idle_ttl_s is None:
         return None
     return resident.last_used + resident.idle_ttl_s

@@ -5,7 +5,7 @@ from enum import Enum
 
 from gglib.core.context import is_enough
 from gglib.core.models import ModelLaunchSpec
-from gglib.runtime.scheduler.events import Leaving
+from gglib.runtime.scheduler.events import Eviction
 
 
 class ResidentState(Enum):
@@ -17,7 +17,7 @@ class ResidentState(Enum):
     STOPPING = "stopping"
 
 
-_MOVES = {
+_TRANSITIONS = {
     ResidentState.LOADING: {ResidentState.READY, ResidentState.STOPPING},
     ResidentState.READY: {ResidentState.DRAINING, ResidentState.STOPPING},
     ResidentState.DRAINING: {ResidentState.READY, ResidentState.STOPPING},
@@ -25,7 +25,7 @@ _MOVES = {
 }
 
 
-class IllegalMoveError(Exception):
+class IllegalTransitionError(Exception):
     """The scheduler was about to do what its table forbids: a fault of ours."""
 
 
@@ -44,15 +44,15 @@ class Resident:
     idle_ttl_s: float | None = None
     """How long it stays without a request; follows the newest request's settings. None: for ever."""
     holders: set[int] = field(default_factory=set)
-    leaving: Leaving | None = None
+    eviction: Eviction | None = None
     """Why it drains or stops."""
     stop_by: float | None = None
     """When it stops even if somebody holds it; None waits for ever."""
     is_protected: bool = False
     """Its load took the place of an abandoned one, and is not abandoned itself before somebody is overdue."""
-    makes_room_for: int | None = None
+    evicted_for: int | None = None
     """The model for which it drains or stops: once it has stopped, that model is launched even if its waiters left."""
-    seen_spec: ModelLaunchSpec | None = None
+    matched_spec: ModelLaunchSpec | None = None
     """The last spec of a request that was of the same version: the next request mostly has the same object, which is
     compared in no time, as the paths are not."""
 
@@ -67,28 +67,28 @@ class Resident:
         return self.last_used <= self.since
 
     @property
-    def is_leaving_for_good(self) -> bool:
+    def is_eviction_final(self) -> bool:
         """Whether it drains and will not take requests again, whoever waits or leaves."""
-        return self.stop_by is not None or (self.leaving is not None and self.leaving.reason.is_final)
+        return self.stop_by is not None or (self.eviction is not None and self.eviction.reason.is_final)
 
     @property
-    def is_on_its_way_out(self) -> bool:
+    def is_terminating(self) -> bool:
         """Whether nothing keeps it in memory any more but the requests that it answers."""
-        return self.state is ResidentState.STOPPING or self.is_leaving_for_good
+        return self.state is ResidentState.STOPPING or self.is_eviction_final
 
     def has_version_of(self, spec: ModelLaunchSpec) -> bool:
         """Whether it runs the version that a spec of its model names: each version has paths of its own."""
-        if self.seen_spec is spec:
+        if self.matched_spec is spec:
             return True
         if self.spec.path != spec.path:
             return False
-        self.seen_spec = spec
+        self.matched_spec = spec
         return True
 
-    def move_to(self, state: ResidentState, now: float) -> None:
+    def transition_to(self, state: ResidentState, now: float) -> None:
         """Change state; an illegal move raises and changes nothing."""
-        if state not in _MOVES[self.state]:
-            raise IllegalMoveError(f"{self.state} -> {state}")
+        if state not in _TRANSITIONS[self.state]:
+            raise IllegalTransitionError(f"{self.state} -> {state}")
         self.state, self.since = state, now
 
 

@@ -14,21 +14,21 @@ from gglib.runtime.scheduler.events import (
     Died,
     Effect,
     Event,
+    Eviction,
     Exited,
     Grant,
     Launch,
-    Leaving,
-    Left,
     LoadFailed,
     Requested,
+    RequestEnded,
     Stop,
     StopReason,
-    WaitEnded,
+    WaitTimedOut,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _QueuedRequest:
     """A request, for as long as it is not over."""
 
     model_name: str
@@ -37,36 +37,36 @@ class _Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Departure:
+class _Unload:
     """A launch that was told to stop."""
 
     model_name: str
-    leaving: Leaving
-    asked: _Asked | None
+    eviction: Eviction
+    request: _QueuedRequest | None
     stopped_at: float
-    gone_at: float = 0.0
+    exited_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Arrival:
+class _Load:
     """A launch that is there, or on its way."""
 
     model_name: str
     at: float
-    asked: _Asked | None
-    after: _Departure | None
-    is_told: bool = False
+    request: _QueuedRequest | None
+    evicted: _Unload | None
+    is_recorded: bool = False
 
 
-class SwapJournal:
+class SwapHistory:
     """Turns what happens into one ``SwapStatus`` for each swap that is over."""
 
     def __init__(self) -> None:
-        self._asked: dict[int, _Asked] = {}
-        self._kept: dict[str, int] = {}
+        self._requests: dict[int, _QueuedRequest] = {}
+        self._detached: dict[str, int] = {}
         """By model: the newest request whose load goes on without it; it is named when that load is over."""
-        self._arrivals: dict[int, _Arrival] = {}
-        self._departures: dict[int, _Departure] = {}
+        self._loads: dict[int, _Load] = {}
+        self._unloads: dict[int, _Unload] = {}
         self._last: tuple[SwapStatus, float] | None = None
         self._swap_counts: dict[str, int] = {}
         self._load_counts: dict[tuple[str, str], tuple[int, float]] = {}
@@ -91,103 +91,103 @@ class SwapJournal:
         swap, ended_at = self._last
         return replace(swap, ago_s=now - ended_at)
 
-    def note(self, event: Event, effects: Sequence[Effect], now: float) -> list[SwapStatus]:
+    def record(self, event: Event, effects: Sequence[Effect], now: float) -> list[SwapStatus]:
         """Take in one step of the scheduler, and return the swaps that it completes."""
-        if isinstance(event, Left) and not effects:
+        if isinstance(event, RequestEnded) and not effects:
             self._forget(event.ticket)
             return []
         if isinstance(event, Requested):
             if len(effects) == 1 and isinstance(effects[0], Grant):
                 return []  # it was served as it came: nothing happened for it
-            self._asked[event.ticket] = _Asked(event.spec.model_name, event.request_id, now)
-        if isinstance(event, WaitEnded) or (isinstance(event, Requested) and not event.waits):
-            self._keep(event.ticket)
-        swaps = self._take_in(event, effects, now)
-        if isinstance(event, Left):
+            self._requests[event.ticket] = _QueuedRequest(event.spec.model_name, event.request_id, now)
+        if isinstance(event, WaitTimedOut) or (isinstance(event, Requested) and not event.waits):
+            self._detach(event.ticket)
+        swaps = self._apply(event, effects, now)
+        if isinstance(event, RequestEnded):
             self._forget(event.ticket)
         if swaps:
             self._last = swaps[-1], now
         return swaps
 
-    def _take_in(self, event: Event, effects: Sequence[Effect], now: float) -> list[SwapStatus]:
-        swaps = [*self._end_of_launch(event, now)]
-        departed = self._departed(event, now)
+    def _apply(self, event: Event, effects: Sequence[Effect], now: float) -> list[SwapStatus]:
+        swaps = [*self._end_load(event, now)]
+        unloaded = self._finish_unload(event, now)
         for effect in effects:
-            if isinstance(effect, Stop) and effect.leaving is not None:
-                self._depart(effect.generation, effect.leaving, now)
+            if isinstance(effect, Stop) and effect.eviction is not None:
+                self._begin_unload(effect.generation, effect.eviction, now)
             elif isinstance(effect, Launch):
-                self._arrive(effect, departed, now)
-                departed = None
-        if departed is not None:
-            self._count_swap(reason_word(departed.leaving.reason))
-            swaps.append(_only_left(departed))
+                self._begin_load(effect, unloaded, now)
+                unloaded = None
+        if unloaded is not None:
+            self._count_swap(reason_code(unloaded.eviction.reason))
+            swaps.append(_unload_swap(unloaded))
         return swaps
 
-    def _keep(self, ticket: int) -> None:
+    def _detach(self, ticket: int) -> None:
         """Remember a request that does not wait for its load, in place of the one before for the same model."""
-        asked = self._asked.get(ticket)
-        if asked is not None:
-            former = self._kept.get(asked.model_name)
-            self._kept[asked.model_name] = ticket
+        request = self._requests.get(ticket)
+        if request is not None:
+            former = self._detached.get(request.model_name)
+            self._detached[request.model_name] = ticket
             if former is not None and former != ticket:
-                self._asked.pop(former, None)
+                self._requests.pop(former, None)
 
     def _forget(self, ticket: int) -> None:
-        if ticket not in self._kept.values():
-            self._asked.pop(ticket, None)
+        if ticket not in self._detached.values():
+            self._requests.pop(ticket, None)
 
-    def _arrive(self, launch: Launch, departed: _Departure | None, now: float) -> None:
-        asked = self._asked.get(launch.ticket) if launch.ticket is not None else None
-        self._arrivals[launch.generation] = _Arrival(launch.spec.model_name, now, asked, departed)
+    def _begin_load(self, launch: Launch, unloaded: _Unload | None, now: float) -> None:
+        request = self._requests.get(launch.ticket) if launch.ticket is not None else None
+        self._loads[launch.generation] = _Load(launch.spec.model_name, now, request, unloaded)
 
-    def _depart(self, generation: int, leaving: Leaving, now: float) -> None:
-        arrival = self._arrivals.pop(generation, None)
-        if arrival is not None:
-            if not arrival.is_told:
-                self._count_load(arrival, "stopped", now)
-            asked = self._asked.get(leaving.ticket) if leaving.ticket is not None else None
-            self._departures[generation] = _Departure(arrival.model_name, leaving, asked, now)
+    def _begin_unload(self, generation: int, eviction: Eviction, now: float) -> None:
+        load = self._loads.pop(generation, None)
+        if load is not None:
+            if not load.is_recorded:
+                self._count_load(load, "stopped", now)
+            request = self._requests.get(eviction.ticket) if eviction.ticket is not None else None
+            self._unloads[generation] = _Unload(load.model_name, eviction, request, now)
 
-    def _departed(self, event: Event, now: float) -> _Departure | None:
+    def _finish_unload(self, event: Event, now: float) -> _Unload | None:
         if not isinstance(event, Exited):
             return None
-        departure = self._departures.pop(event.generation, None)
-        return None if departure is None else replace(departure, gone_at=now)
+        unload = self._unloads.pop(event.generation, None)
+        return None if unload is None else replace(unload, exited_at=now)
 
-    def _end_of_launch(self, event: Event, now: float) -> Iterator[SwapStatus]:
+    def _end_load(self, event: Event, now: float) -> Iterator[SwapStatus]:
         match event:
             case BecameReady(generation):
-                arrival = self._arrivals.get(generation)
-                if arrival is not None:
-                    self._arrivals[generation] = replace(arrival, is_told=True)
-                    self._count_arrival(arrival, "ready", now)
-                    yield _arrived(arrival, now, None)
+                load = self._loads.get(generation)
+                if load is not None:
+                    self._loads[generation] = replace(load, is_recorded=True)
+                    self._count_finished_load(load, "ready", now)
+                    yield _load_swap(load, now, None)
             case LoadFailed(generation, error):
-                arrival = self._arrivals.pop(generation, None)
-                if arrival is not None:
-                    self._count_arrival(arrival, "failed", now)
-                    yield _arrived(arrival, now, error)
+                load = self._loads.pop(generation, None)
+                if load is not None:
+                    self._count_finished_load(load, "failed", now)
+                    yield _load_swap(load, now, error)
             case Died(generation, reason):
-                arrival = self._arrivals.pop(generation, None)
-                if arrival is not None:
-                    name = arrival.model_name
+                load = self._loads.pop(generation, None)
+                if load is not None:
+                    name = load.model_name
                     self._count_swap("died")
                     yield SwapStatus(from_model=name, to_model=None, why=f"'{name}' died: {reason}")
 
-    def _count_arrival(self, arrival: _Arrival, outcome: str, now: float) -> None:
-        self._count_load(arrival, outcome, now)
-        self._count_swap("room" if arrival.after is None else reason_word(arrival.after.leaving.reason))
+    def _count_finished_load(self, load: _Load, outcome: str, now: float) -> None:
+        self._count_load(load, outcome, now)
+        self._count_swap("room" if load.evicted is None else reason_code(load.evicted.eviction.reason))
 
-    def _count_load(self, arrival: _Arrival, outcome: str, now: float) -> None:
-        key = (arrival.model_name, outcome)
+    def _count_load(self, load: _Load, outcome: str, now: float) -> None:
+        key = (load.model_name, outcome)
         count, total_s = self._load_counts.get(key, (0, 0.0))
-        self._load_counts[key] = count + 1, total_s + now - arrival.at
+        self._load_counts[key] = count + 1, total_s + now - load.at
 
     def _count_swap(self, reason: str) -> None:
         self._swap_counts[reason] = self._swap_counts.get(reason, 0) + 1
 
 
-def sentence(swap: SwapStatus) -> str:
+def describe_swap(swap: SwapStatus) -> str:
     """Return a swap as one line of the log."""
     if swap.to_model is None:
         return f"'{swap.from_model}' left: {swap.why} (drain {swap.drain_s:.2f} s, stop {swap.stop_s:.2f} s)"
@@ -204,42 +204,44 @@ def _quoted(model_name: str | None) -> str:
     return "nothing" if model_name is None else f"'{model_name}'"
 
 
-def _arrived(arrival: _Arrival, now: float, error: GglibError | None) -> SwapStatus:
-    after, asked = arrival.after, arrival.asked
+def _load_swap(load: _Load, now: float, error: GglibError | None) -> SwapStatus:
+    evicted, request = load.evicted, load.request
     # Of two requests that had a part in it, the one that made room and the one that is launched for, the first counts.
-    first = min((a for a in (asked, after and after.asked) if a), key=lambda a: a.at, default=None)
-    turn_at = arrival.at if after is None else after.leaving.since
+    first = min((a for a in (request, evicted and evicted.request) if a), key=lambda a: a.at, default=None)
+    turn_at = load.at if evicted is None else evicted.eviction.since
     began_at = first.at if first is not None else turn_at
     return SwapStatus(
-        from_model=None if after is None else after.model_name,
-        to_model=arrival.model_name,
-        why=_why(after) if after is not None else "there was room for it",
+        from_model=None if evicted is None else evicted.model_name,
+        to_model=load.model_name,
+        why=_why(evicted) if evicted is not None else "there was room for it",
         request_id=(first.request_id or None) if first is not None else None,
         waited_s=max(0.0, turn_at - began_at),
-        drain_s=0.0 if after is None else after.stopped_at - after.leaving.since,
-        stop_s=0.0 if after is None else after.gone_at - after.stopped_at,
-        load_s=now - arrival.at,
+        drain_s=0.0 if evicted is None else evicted.stopped_at - evicted.eviction.since,
+        stop_s=0.0 if evicted is None else evicted.exited_at - evicted.stopped_at,
+        load_s=now - load.at,
         total_s=now - min(began_at, turn_at),
-        error=None if error is None else reason_of(error),
+        error=None if error is None else failure_reason(error),
     )
 
 
-def _only_left(departure: _Departure) -> SwapStatus:
+def _unload_swap(unload: _Unload) -> SwapStatus:
     return SwapStatus(
-        from_model=departure.model_name,
+        from_model=unload.model_name,
         to_model=None,
-        why=_why(departure),
-        drain_s=departure.stopped_at - departure.leaving.since,
-        stop_s=departure.gone_at - departure.stopped_at,
-        total_s=departure.gone_at - departure.leaving.since,
+        why=_why(unload),
+        drain_s=unload.stopped_at - unload.eviction.since,
+        stop_s=unload.exited_at - unload.stopped_at,
+        total_s=unload.exited_at - unload.eviction.since,
     )
 
 
-def _why(departure: _Departure) -> str:
-    name, leaving, asked = departure.model_name, departure.leaving, departure.asked
-    if leaving.reason is StopReason.OVERDUE and asked is not None:
-        return f"'{asked.model_name}' had waited {leaving.since - asked.at:.1f} s while '{name}' was busy"
-    return _WHY[leaving.reason].format(name=name)
+def _why(unload: _Unload) -> str:
+    name, eviction, request = unload.model_name, unload.eviction, unload.request
+    if eviction.reason is StopReason.OVERDUE and request is not None:
+        return (
+            f"'{request.model_name}' had waited {eviction.since - request.at:.1f} s while '{name}' was busy"
+        )
+    return _WHY[eviction.reason].format(name=name)
 
 
 _WHY = {
@@ -256,11 +258,11 @@ _WHY = {
 }
 
 
-def reason_word(reason: StopReason) -> str:
+def reason_code(reason: StopReason) -> str:
     """Return a reason as counts and events name it."""
     return reason.value.replace(" ", "_")
 
 
-def reason_of(error: GglibError) -> str:
+def failure_reason(error: GglibError) -> str:
     """Return why a load failed, without the name of the model."""
     return error.reason if isinstance(error, ModelLoadFailedError) else str(error)

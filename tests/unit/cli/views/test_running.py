@@ -8,7 +8,7 @@ from rich.console import Console
 
 from gglib.cli.views import render, running
 from gglib.runtime.scheduler.events import StopReason
-from gglib.runtime.scheduler.swap_history import reason_word
+from gglib.runtime.scheduler.swap_history import reason_code
 
 EMPTY: dict[str, Any] = {"residents": [], "waiting": [], "failed": [], "last_swap": None}
 
@@ -229,4 +229,4 @@ def test_each_event_is_a_line(name: str, data: dict[str, Any], line: str | None)
 
 def test_every_reason_to_leave_has_words() -> None:
     """Those of the scheduler."""
-    assert set(running._WHY) == {reason_word(reason) for reason in StopReason}
+    assert set(running._WHY) == {reason_code(reason) for reason in StopReason}

@@ -7,7 +7,7 @@ import pytest
 from gglib.core.context import FALLBACK_TRAINED_CONTEXT, UNLIMITED_CONTEXT
 from gglib.core.hub.repository import HubFile
 from gglib.core.hub.variants import Offers
-from gglib.core.kinds import LONGEST_WHOLE_INPUT
+from gglib.core.kinds import MAX_SINGLE_BATCH_CONTEXT
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import GgufFacts, ModelCapabilities
 from gglib.library.fit.estimate import estimate
@@ -124,5 +124,5 @@ def test_a_model_that_reads_its_input_whole_is_judged_with_what_it_is_launched_w
     embedding = replace(
         FACTS, trained_context=131_072, capabilities=ModelCapabilities(embedding=True), pooling="mean"
     )
-    assert context_to_judge(UNLIMITED_CONTEXT, embedding, None) == LONGEST_WHOLE_INPUT
+    assert context_to_judge(UNLIMITED_CONTEXT, embedding, None) == MAX_SINGLE_BATCH_CONTEXT
     assert context_to_judge(UNLIMITED_CONTEXT, replace(embedding, pooling="last"), None) == 131_072

@@ -18,27 +18,27 @@ from gglib.runtime.scheduler.events import (
     Died,
     Effect,
     Event,
+    Eviction,
     Exited,
-    Forgotten,
+    FileChanged,
     Grant,
     Launch,
-    Leaving,
-    Left,
     LoadFailed,
+    ModelRemoved,
     Refuse,
     Requested,
-    Spoiled,
+    RequestEnded,
+    RequestStalled,
     Stop,
-    StopAsked,
     StopReason,
+    StopRequested,
     Superseded,
-    Suspected,
-    TimePassed,
-    WaitEnded,
+    Tick,
+    WaitTimedOut,
     WakeAt,
 )
-from gglib.runtime.scheduler.scheduler import PENDING_LOAD_S, UNUSED_KEPT_S, Scheduler
-from gglib.runtime.scheduler.state import IllegalMoveError, Resident, ResidentState
+from gglib.runtime.scheduler.scheduler import PENDING_LOAD_S, UNUSED_GRACE_S, Scheduler
+from gglib.runtime.scheduler.state import IllegalTransitionError, Resident, ResidentState
 
 A = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/a.gguf"))
 B = ModelLaunchSpec(model_id=2, model_name="b", path=Path("/b.gguf"))
@@ -60,7 +60,7 @@ def scheduler_with_ready(spec: ModelLaunchSpec, *, context: int = 8192, capacity
     scheduler = Scheduler(capacity=capacity, max_wait_s=15)
     scheduler.handle(ask(100, spec, context), 0)
     scheduler.handle(BecameReady(1), 0)
-    scheduler.handle(Left(100), 0)
+    scheduler.handle(RequestEnded(100), 0)
     return scheduler
 
 
@@ -81,9 +81,9 @@ def test_a_ready_model_is_granted_at_once() -> None:
 def test_what_changes_nothing_else_needs_no_effects() -> None:
     """A request for the running model, and its end, are settled without effects, and count as any other."""
     scheduler = scheduler_with_ready(A)
-    assert scheduler.grant_at_once(1, A, 8192, 5) == 1
+    assert scheduler.try_grant(1, A, 8192, 5) == 1
     assert scheduler.residents[0].holders == {1}
-    assert scheduler.release_at_once(1, 7)
+    assert scheduler.try_release(1, 7)
     assert not scheduler.residents[0].holders
     assert scheduler.residents[0].last_used == 7
 
@@ -91,38 +91,38 @@ def test_what_changes_nothing_else_needs_no_effects() -> None:
 def test_nothing_is_settled_at_once_while_somebody_waits() -> None:
     """Whoever waits may be next: then neither a request nor its end is settled without looking at the whole."""
     scheduler = scheduler_with_ready(A)
-    assert scheduler.grant_at_once(1, A, 8192, 5) == 1
+    assert scheduler.try_grant(1, A, 8192, 5) == 1
     scheduler.handle(ask(2, B), 5)
-    assert scheduler.grant_at_once(3, A, 8192, 6) is None
-    assert not scheduler.release_at_once(1, 6)
+    assert scheduler.try_grant(3, A, 8192, 6) is None
+    assert not scheduler.try_release(1, 6)
     assert scheduler.residents[0].holders == {1}
 
 
 def test_nothing_is_granted_at_once_that_is_not_ready_for_it() -> None:
     """Another model, a larger context, and a launch that is not ready yet are for the whole to decide."""
     scheduler = scheduler_with_ready(A, context=8192)
-    assert scheduler.grant_at_once(1, B, 8192, 5) is None
-    assert scheduler.grant_at_once(1, A, 8193, 5) is None
+    assert scheduler.try_grant(1, B, 8192, 5) is None
+    assert scheduler.try_grant(1, A, 8193, 5) is None
     loading = Scheduler()
     loading.handle(ask(1, A), 0)
-    loading.handle(Left(1), 1)
-    assert loading.grant_at_once(2, A, 8192, 1) is None
+    loading.handle(RequestEnded(1), 1)
+    assert loading.try_grant(2, A, 8192, 1) is None
 
 
 def test_an_end_that_starts_a_clock_is_not_settled_at_once() -> None:
     """A model with a time-to-live has to be woken for when it is over."""
     mortal = replace(A, settings=ModelSettings(idle_ttl_s=60))
     scheduler = scheduler_with_ready(mortal)
-    assert scheduler.grant_at_once(1, mortal, 8192, 5) == 1
-    assert not scheduler.release_at_once(1, 6)
-    assert scheduler.handle(Left(1), 6) == [WakeAt(66)]
+    assert scheduler.try_grant(1, mortal, 8192, 5) == 1
+    assert not scheduler.try_release(1, 6)
+    assert scheduler.handle(RequestEnded(1), 6) == [WakeAt(66)]
 
 
 def test_an_idle_model_gives_way_at_once() -> None:
     """A request for another model stops the idle one, and launches when that is gone and not before."""
     scheduler = scheduler_with_ready(A)
     assert doing(scheduler.handle(ask(1, B), 5)) == [Stop(1)]
-    assert doing(scheduler.handle(TimePassed(), 6)) == []
+    assert doing(scheduler.handle(Tick(), 6)) == []
     assert doing(scheduler.handle(Exited(1), 7)) == [Launch(2, B, 8192)]
     assert doing(scheduler.handle(BecameReady(2), 8)) == [Grant(1, 2)]
 
@@ -133,9 +133,9 @@ def test_a_request_in_flight_is_never_killed_by_a_swap() -> None:
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(ask(2, A), 0)
     assert doing(scheduler.handle(ask(3, B), 0)) == []
-    assert doing(scheduler.handle(TimePassed(), 1_000)) == []
-    assert doing(scheduler.handle(Left(1), 1_001)) == []
-    assert doing(scheduler.handle(Left(2), 1_002)) == [Stop(1)]
+    assert doing(scheduler.handle(Tick(), 1_000)) == []
+    assert doing(scheduler.handle(RequestEnded(1), 1_001)) == []
+    assert doing(scheduler.handle(RequestEnded(2), 1_002)) == [Stop(1)]
 
 
 def test_requests_for_the_running_model_pass_until_max_wait() -> None:
@@ -144,13 +144,13 @@ def test_requests_for_the_running_model_pass_until_max_wait() -> None:
     scheduler.handle(ask(1, A), 0)
     assert scheduler.handle(ask(2, B), 0) == [WakeAt(15)]
     assert doing(scheduler.handle(ask(3, A), 14.9)) == [Grant(3, 1)]
-    assert doing(scheduler.handle(TimePassed(), 15)) == []
+    assert doing(scheduler.handle(Tick(), 15)) == []
     assert doing(scheduler.handle(ask(4, A), 15.1)) == []
-    assert doing(scheduler.handle(Left(1), 16)) == []
-    assert doing(scheduler.handle(Left(3), 17)) == [Stop(1)]
+    assert doing(scheduler.handle(RequestEnded(1), 16)) == []
+    assert doing(scheduler.handle(RequestEnded(3), 17)) == [Stop(1)]
     assert doing(scheduler.handle(Exited(1), 18)) == [Launch(2, B, 8192)]
     assert doing(scheduler.handle(BecameReady(2), 19)) == [Grant(2, 2)]
-    assert doing(scheduler.handle(Left(2), 40)) == [Stop(2)]
+    assert doing(scheduler.handle(RequestEnded(2), 40)) == [Stop(2)]
     assert doing(scheduler.handle(Exited(2), 41)) == [Launch(3, A, 8192)]
 
 
@@ -159,8 +159,8 @@ def test_a_waiter_that_leaves_is_forgotten() -> None:
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(ask(2, B), 0)
-    scheduler.handle(Left(2), 1)
-    assert scheduler.handle(TimePassed(), 100) == []
+    scheduler.handle(RequestEnded(2), 1)
+    assert scheduler.handle(Tick(), 100) == []
     assert doing(scheduler.handle(ask(3, A), 101)) == [Grant(3, 1)]
 
 
@@ -168,7 +168,7 @@ def test_a_load_that_nobody_waits_for_goes_on_until_somebody_wants_the_place() -
     """A client that leaves does not break its load; a request for another model ends it."""
     scheduler = Scheduler()
     scheduler.handle(ask(1, A), 0)
-    assert doing(scheduler.handle(Left(1), 1)) == []
+    assert doing(scheduler.handle(RequestEnded(1), 1)) == []
     assert doing(scheduler.handle(ask(2, B), 2)) == [Stop(1)]
     assert doing(scheduler.handle(BecameReady(1), 2.5)) == []
     assert doing(scheduler.handle(Exited(1), 3)) == [Launch(2, B, 8192)]
@@ -180,7 +180,7 @@ def test_a_load_that_somebody_waits_for_is_not_stopped() -> None:
     scheduler.handle(ask(1, A), 0)
     assert doing(scheduler.handle(ask(2, B), 1)) == []
     assert doing(scheduler.handle(BecameReady(1), 2)) == [Grant(1, 1)]
-    assert doing(scheduler.handle(Left(1), 16)) == [Stop(1)]
+    assert doing(scheduler.handle(RequestEnded(1), 16)) == [Stop(1)]
 
 
 def test_a_failed_load_is_told_to_all_its_waiters_and_to_nobody_else() -> None:
@@ -237,7 +237,7 @@ def test_a_failure_is_forgotten(forgiven_by: str) -> None:
     elif forgiven_by == "changed spec":
         spec = replace(A, size_bytes=7)
     else:
-        scheduler.handle(StopAsked(10), 0.1)
+        scheduler.handle(StopRequested(10), 0.1)
     (launch,) = doing(scheduler.handle(ask(3, spec), now))
     assert isinstance(launch, Launch)
 
@@ -303,7 +303,7 @@ def test_never_two_launches_of_one_model() -> None:
     scheduler = scheduler_with_ready(A, context=4096, capacity=2)
     scheduler.handle(ask(1, A, 4096), 0)
     assert doing(scheduler.handle(ask(2, A, 8192), 0)) == []
-    assert doing(scheduler.handle(Left(1), 1)) == [Stop(1)]
+    assert doing(scheduler.handle(RequestEnded(1), 1)) == [Stop(1)]
     assert doing(scheduler.handle(Exited(1), 2)) == [Launch(2, A, 8192)]
 
 
@@ -312,7 +312,7 @@ def test_with_room_for_two_both_stay() -> None:
     scheduler = scheduler_with_ready(A, capacity=2)
     assert doing(scheduler.handle(ask(1, B), 1)) == [Launch(2, B, 8192)]
     scheduler.handle(BecameReady(2), 2)
-    scheduler.handle(Left(1), 3)
+    scheduler.handle(RequestEnded(1), 3)
     assert doing(scheduler.handle(ask(2, C), 4)) == [Stop(1)]
 
 
@@ -332,19 +332,19 @@ def test_stop_asked_drains_up_to_its_deadline() -> None:
     """A busy model takes no new requests, and goes when it is free or when patience is over."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
-    assert scheduler.handle(StopAsked(10), 0) == [WakeAt(10)]
+    assert scheduler.handle(StopRequested(10), 0) == [WakeAt(10)]
     assert doing(scheduler.handle(ask(2, A), 1)) == []
-    assert doing(scheduler.handle(TimePassed(), 9)) == []
-    assert doing(scheduler.handle(TimePassed(), 10)) == [Stop(1)]
+    assert doing(scheduler.handle(Tick(), 9)) == []
+    assert doing(scheduler.handle(Tick(), 10)) == [Stop(1)]
     assert doing(scheduler.handle(Exited(1), 11)) == [Launch(2, A, 8192)]
 
 
 def test_stop_asked_ends_idle_models_and_loads_at_once() -> None:
     """What nobody uses goes at once; a load has no holders."""
-    assert doing(scheduler_with_ready(A).handle(StopAsked(10), 0)) == [Stop(1)]
+    assert doing(scheduler_with_ready(A).handle(StopRequested(10), 0)) == [Stop(1)]
     scheduler = Scheduler()
     scheduler.handle(ask(1, A), 0)
-    refusal, stop = doing(scheduler.handle(StopAsked(10), 1))
+    refusal, stop = doing(scheduler.handle(StopRequested(10), 1))
     assert isinstance(refusal, Refuse)
     assert isinstance(refusal.error, ModelStoppedError)
     assert stop == Stop(1)
@@ -355,9 +355,9 @@ def test_asking_again_to_stop_postpones_nothing() -> None:
     """The first deadline holds."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
-    scheduler.handle(StopAsked(10), 0)
-    assert scheduler.handle(StopAsked(15), 5) == [WakeAt(10)]
-    assert doing(scheduler.handle(TimePassed(), 10)) == [Stop(1)]
+    scheduler.handle(StopRequested(10), 0)
+    assert scheduler.handle(StopRequested(15), 5) == [WakeAt(10)]
+    assert doing(scheduler.handle(Tick(), 10)) == [Stop(1)]
 
 
 def test_impatient_clients_of_two_slow_models_get_served_in_the_end() -> None:
@@ -365,11 +365,11 @@ def test_impatient_clients_of_two_slow_models_get_served_in_the_end() -> None:
     scheduler = Scheduler(max_wait_s=15)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(ask(2, B), 5)
-    assert doing(scheduler.handle(Left(1), 10)) == [Stop(1)]
+    assert doing(scheduler.handle(RequestEnded(1), 10)) == [Stop(1)]
     assert doing(scheduler.handle(Exited(1), 10)) == [Launch(2, B, 8192)]
     scheduler.handle(ask(3, A), 11)
-    assert doing(scheduler.handle(Left(2), 15)) == []
-    assert doing(scheduler.handle(Left(3), 21)) == []
+    assert doing(scheduler.handle(RequestEnded(2), 15)) == []
+    assert doing(scheduler.handle(RequestEnded(3), 21)) == []
     scheduler.handle(ask(4, B), 22)
     assert doing(scheduler.handle(BecameReady(2), 30)) == [Grant(4, 2)]
 
@@ -379,11 +379,11 @@ def test_even_a_protected_load_gives_way_to_one_who_waited_long_enough() -> None
     scheduler = Scheduler(max_wait_s=15)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(ask(2, B), 1)
-    scheduler.handle(Left(1), 2)
+    scheduler.handle(RequestEnded(1), 2)
     scheduler.handle(Exited(1), 2)
     scheduler.handle(ask(3, A), 3)
-    assert scheduler.handle(Left(2), 4) == [WakeAt(18)]
-    assert doing(scheduler.handle(TimePassed(), 18)) == [Stop(2)]
+    assert scheduler.handle(RequestEnded(2), 4) == [WakeAt(18)]
+    assert doing(scheduler.handle(Tick(), 18)) == [Stop(2)]
 
 
 def test_a_drain_that_nobody_needs_any_more_is_over() -> None:
@@ -391,9 +391,9 @@ def test_a_drain_that_nobody_needs_any_more_is_over() -> None:
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(ask(2, B), 0)
-    scheduler.handle(TimePassed(), 15)
+    scheduler.handle(Tick(), 15)
     assert doing(scheduler.handle(ask(3, A), 16)) == []
-    assert doing(scheduler.handle(Left(2), 20)) == [Grant(3, 1)]
+    assert doing(scheduler.handle(RequestEnded(2), 20)) == [Grant(3, 1)]
 
 
 def test_a_drain_that_lasts_keeps_no_idle_place_from_anybody() -> None:
@@ -403,9 +403,9 @@ def test_a_drain_that_lasts_keeps_no_idle_place_from_anybody() -> None:
     scheduler.handle(ask(2, B), 0)
     scheduler.handle(BecameReady(2), 0)
     scheduler.handle(ask(3, C), 1)
-    scheduler.handle(TimePassed(), 16)
+    scheduler.handle(Tick(), 16)
     assert ResidentState.DRAINING in {resident.state for resident in scheduler.residents}
-    assert doing(scheduler.handle(Left(2), 17)) == [Stop(2)]
+    assert doing(scheduler.handle(RequestEnded(2), 17)) == [Stop(2)]
 
 
 D = ModelLaunchSpec(model_id=4, model_name="d", path=Path("/d.gguf"))
@@ -418,7 +418,7 @@ def two_busy_and_one_draining() -> Scheduler:
         scheduler.handle(ask(ticket, spec), 0)
         scheduler.handle(BecameReady(ticket), 0)
     scheduler.handle(ask(3, B), 9)
-    scheduler.handle(TimePassed(), 24)
+    scheduler.handle(Tick(), 24)
     return scheduler
 
 
@@ -426,14 +426,14 @@ def test_two_who_waited_long_enough_get_a_place_each() -> None:
     """The second one is not told that the first one's place is its own."""
     scheduler = two_busy_and_one_draining()
     scheduler.handle(ask(4, D), 24)
-    scheduler.handle(TimePassed(), 39)
+    scheduler.handle(Tick(), 39)
     assert [resident.state for resident in scheduler.residents] == [ResidentState.DRAINING] * 2
 
 
 def test_a_drain_is_over_when_the_waiter_finds_another_place() -> None:
     """The other model fell idle and made room: nobody needs the draining one's place any more."""
     scheduler = two_busy_and_one_draining()
-    assert doing(scheduler.handle(Left(2), 25)) == [Stop(2)]
+    assert doing(scheduler.handle(RequestEnded(2), 25)) == [Stop(2)]
     assert doing(scheduler.handle(Exited(2), 25.1)) == [Launch(3, B, 8192)]
     assert doing(scheduler.handle(ask(5, A), 26)) == [Grant(5, 1)]
 
@@ -446,10 +446,10 @@ def test_no_drain_goes_on_for_one_whom_another_reopened_model_serves() -> None:
     scheduler = two_busy_and_one_draining()
     scheduler.handle(ask(4, A), 24)
     scheduler.handle(ask(5, D), 24)
-    scheduler.handle(TimePassed(), 39)
+    scheduler.handle(Tick(), 39)
     assert [resident.state for resident in scheduler.residents] == [ResidentState.DRAINING] * 2
-    scheduler.handle(Left(3), 40)
-    assert doing(scheduler.handle(Left(5), 41)) == [Grant(4, 1)]
+    scheduler.handle(RequestEnded(3), 40)
+    assert doing(scheduler.handle(RequestEnded(5), 41)) == [Grant(4, 1)]
     assert [resident.state for resident in scheduler.residents] == [ResidentState.READY] * 2
 
 
@@ -466,8 +466,8 @@ def test_a_full_queue_refuses_nobody_whose_model_is_ready() -> None:
 def test_illegal_moves_raise_and_change_nothing(state: ResidentState) -> None:
     """Nothing comes back to LOADING, and a stopping process stays stopping."""
     resident = Resident(generation=1, spec=A, context=8192, state=state, since=0, last_used=0)
-    with pytest.raises(IllegalMoveError):
-        resident.move_to(ResidentState.LOADING, 1)
+    with pytest.raises(IllegalTransitionError):
+        resident.transition_to(ResidentState.LOADING, 1)
     assert resident.since == 0
     assert resident.state is state
 
@@ -481,7 +481,7 @@ def die(scheduler: Scheduler, ticket: int, now: float) -> list[Effect]:
     assert isinstance(launch, Launch)
     scheduler.handle(BecameReady(launch.generation), now)
     effects = doing(scheduler.handle(Died(launch.generation, "signal 6"), now))
-    scheduler.handle(Left(ticket), now)
+    scheduler.handle(RequestEnded(ticket), now)
     return effects
 
 
@@ -523,7 +523,7 @@ def test_a_dying_models_waiters_are_told() -> None:
     scheduler.handle(ask(3, A), 2)
     scheduler.handle(BecameReady(3), 2)
     scheduler.handle(ask(4, B), 3)
-    scheduler.handle(TimePassed(), 18)
+    scheduler.handle(Tick(), 18)
     assert doing(scheduler.handle(ask(5, A), 19)) == []
     refusal, launch = doing(scheduler.handle(Died(3, "bang"), 20))
     assert isinstance(refusal, Refuse)
@@ -539,7 +539,7 @@ def test_deaths_are_forgotten(forgiven_by: str) -> None:
         die(scheduler, ticket, now)
     spec = A
     if forgiven_by == "stop":
-        scheduler.handle(StopAsked(10), 2.1)
+        scheduler.handle(StopRequested(10), 2.1)
     else:
         spec = replace(A, size_bytes=7)
     assert doing(scheduler.handle(ask(4, spec), 2.2)) == [Launch(4, spec, 8192)]
@@ -555,19 +555,19 @@ def test_a_model_that_dies_while_it_is_stopped_is_not_blamed() -> None:
             Launch(2 * generation, B, 8192)
         ]
         scheduler.handle(BecameReady(2 * generation), now)
-        scheduler.handle(Left(2 * generation), now)
+        scheduler.handle(RequestEnded(2 * generation), now)
         assert doing(scheduler.handle(ask(2 * generation + 1, A), now)) == [Stop(2 * generation)]
         scheduler.handle(Exited(2 * generation), now)
         scheduler.handle(BecameReady(2 * generation + 1), now)
-        scheduler.handle(Left(2 * generation + 1), now)
+        scheduler.handle(RequestEnded(2 * generation + 1), now)
 
 
 def test_a_silent_engine_is_replaced_when_nobody_else_uses_it() -> None:
     """The request that heard nothing leaves, and the process goes at once."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
-    assert doing(scheduler.handle(Suspected(1), 600)) == []
-    assert doing(scheduler.handle(Left(1), 600)) == [Stop(1)]
+    assert doing(scheduler.handle(RequestStalled(1), 600)) == []
+    assert doing(scheduler.handle(RequestEnded(1), 600)) == [Stop(1)]
     scheduler.handle(Exited(1), 601)
     assert doing(scheduler.handle(ask(2, A), 602)) == [Launch(2, A, 8192)]
 
@@ -577,10 +577,10 @@ def test_an_engine_that_falls_silent_while_it_drains_goes_for_no_other_model() -
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 1)
     scheduler.handle(ask(2, B), 1)
-    scheduler.handle(TimePassed(), 16)
-    scheduler.handle(Suspected(1), 17)
-    assert doing(scheduler.handle(Left(1), 17)) == [Stop(1)]
-    assert doing(scheduler.handle(Left(2), 17.1)) == []
+    scheduler.handle(Tick(), 16)
+    scheduler.handle(RequestStalled(1), 17)
+    assert doing(scheduler.handle(RequestEnded(1), 17)) == [Stop(1)]
+    assert doing(scheduler.handle(RequestEnded(2), 17.1)) == []
     assert doing(scheduler.handle(Exited(1), 17.2)) == []
     assert scheduler.pending_loads == ()
 
@@ -590,10 +590,10 @@ def test_a_silent_engine_takes_nobody_new_and_loses_nobody() -> None:
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(ask(2, A), 0)
-    scheduler.handle(Suspected(1), 600)
-    assert doing(scheduler.handle(Left(1), 600)) == []
+    scheduler.handle(RequestStalled(1), 600)
+    assert doing(scheduler.handle(RequestEnded(1), 600)) == []
     assert doing(scheduler.handle(ask(3, A), 601)) == []
-    assert doing(scheduler.handle(Left(2), 602)) == [Stop(1)]
+    assert doing(scheduler.handle(RequestEnded(2), 602)) == [Stop(1)]
     assert doing(scheduler.handle(Exited(1), 603)) == [Launch(2, A, 8192)]
 
 
@@ -604,9 +604,9 @@ def test_an_idle_model_goes_after_its_time_to_live() -> None:
     """Counted from the end of its last request, never while one is in flight."""
     scheduler = scheduler_with_ready(A_FOR_A_MINUTE)
     assert scheduler.handle(ask(1, A_FOR_A_MINUTE), 59) == [Grant(1, 1)]
-    assert doing(scheduler.handle(TimePassed(), 500)) == []
-    assert scheduler.handle(Left(1), 600) == [WakeAt(660)]
-    assert doing(scheduler.handle(TimePassed(), 660)) == [Stop(1)]
+    assert doing(scheduler.handle(Tick(), 500)) == []
+    assert scheduler.handle(RequestEnded(1), 600) == [WakeAt(660)]
+    assert doing(scheduler.handle(Tick(), 660)) == [Stop(1)]
 
 
 def test_a_request_that_comes_with_the_end_of_the_time_to_live_wins_or_waits() -> None:
@@ -614,7 +614,7 @@ def test_a_request_that_comes_with_the_end_of_the_time_to_live_wins_or_waits() -
     in_time = scheduler_with_ready(A_FOR_A_MINUTE)
     assert doing(in_time.handle(ask(1, A_FOR_A_MINUTE), 60)) == [Grant(1, 1)]
     late = scheduler_with_ready(A_FOR_A_MINUTE)
-    assert doing(late.handle(TimePassed(), 60)) == [Stop(1)]
+    assert doing(late.handle(Tick(), 60)) == [Stop(1)]
     assert doing(late.handle(ask(1, A_FOR_A_MINUTE), 60)) == []
     assert doing(late.handle(Exited(1), 60.1)) == [Launch(2, A_FOR_A_MINUTE, 8192)]
 
@@ -623,7 +623,7 @@ def test_a_changed_time_to_live_holds_from_the_next_request() -> None:
     """The running model follows its newest settings."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A_FOR_A_MINUTE), 10)
-    assert scheduler.handle(Left(1), 20) == [WakeAt(80)]
+    assert scheduler.handle(RequestEnded(1), 20) == [WakeAt(80)]
 
 
 # --- lingering ---------------------------------------------------------------------------------------------------
@@ -641,18 +641,18 @@ def scheduler_that_took(load_s: float) -> Scheduler:
 def test_a_program_in_a_loop_keeps_its_model() -> None:
     """It asks again a moment after its answer: the model is not swapped between two of its requests."""
     scheduler = scheduler_that_took(4)
-    assert scheduler.handle(Left(1), 10) == [WakeAt(10.25)]
+    assert scheduler.handle(RequestEnded(1), 10) == [WakeAt(10.25)]
     assert doing(scheduler.handle(ask(3, A), 10.05)) == [Grant(3, 1)]
-    assert doing(scheduler.handle(TimePassed(), 19)) == []
-    assert doing(scheduler.handle(Left(3), 20)) == [Stop(1)], "the other one had waited long enough"
+    assert doing(scheduler.handle(Tick(), 19)) == []
+    assert doing(scheduler.handle(RequestEnded(3), 20)) == [Stop(1)], "the other one had waited long enough"
 
 
 def test_of_unknown_clients_only_a_moment_is_waited_for() -> None:
     """A quarter of a second, and where a swap is cheap no more than a quarter of that."""
     slow, quick = scheduler_that_took(4), scheduler_that_took(0.4)
-    assert slow.handle(Left(1), 5) == [WakeAt(5.25)]
-    assert doing(slow.handle(TimePassed(), 5.25)) == [Stop(1)]
-    assert quick.handle(Left(1), 5) == [WakeAt(5.1)]
+    assert slow.handle(RequestEnded(1), 5) == [WakeAt(5.25)]
+    assert doing(slow.handle(Tick(), 5.25)) == [Stop(1)]
+    assert quick.handle(RequestEnded(1), 5) == [WakeAt(5.1)]
 
 
 def test_clients_that_came_back_within_a_swaps_cost_are_waited_for() -> None:
@@ -661,11 +661,11 @@ def test_clients_that_came_back_within_a_swaps_cost_are_waited_for() -> None:
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(BecameReady(1), 4)
     for ticket, now in ((1, 5), (3, 10)):
-        scheduler.handle(Left(ticket), now)
+        scheduler.handle(RequestEnded(ticket), now)
         assert doing(scheduler.handle(ask(ticket + 2, A), now + 2)) == [Grant(ticket + 2, 1)]
     scheduler.handle(ask(6, B), 13)
-    assert scheduler.handle(Left(5), 14) == [WakeAt(18)]
-    assert doing(scheduler.handle(TimePassed(), 18)) == [Stop(1)]
+    assert scheduler.handle(RequestEnded(5), 14) == [WakeAt(18)]
+    assert doing(scheduler.handle(Tick(), 18)) == [Stop(1)]
 
 
 def test_clients_that_stayed_away_are_not_waited_for() -> None:
@@ -673,12 +673,12 @@ def test_clients_that_stayed_away_are_not_waited_for() -> None:
     scheduler = Scheduler(max_wait_s=15)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(BecameReady(1), 4)
-    scheduler.handle(Left(1), 5)
+    scheduler.handle(RequestEnded(1), 5)
     scheduler.handle(ask(2, A), 100)
-    scheduler.handle(Left(2), 101)
+    scheduler.handle(RequestEnded(2), 101)
     scheduler.handle(ask(3, A), 102)
     scheduler.handle(ask(4, B), 103)
-    assert doing(scheduler.handle(Left(3), 104)) == [Stop(1)]
+    assert doing(scheduler.handle(RequestEnded(3), 104)) == [Stop(1)]
 
 
 def test_of_two_idle_models_the_one_whose_clients_stayed_away_goes() -> None:
@@ -688,8 +688,8 @@ def test_of_two_idle_models_the_one_whose_clients_stayed_away_goes() -> None:
     scheduler.handle(ask(2, B), 0)
     scheduler.handle(BecameReady(1), 4)
     scheduler.handle(BecameReady(2), 0.1)
-    scheduler.handle(Left(1), 10)
-    scheduler.handle(Left(2), 10.1)
+    scheduler.handle(RequestEnded(1), 10)
+    scheduler.handle(RequestEnded(2), 10.1)
     assert doing(scheduler.handle(ask(3, C), 10.2)) == [Stop(2)]
 
 
@@ -698,7 +698,7 @@ def test_every_stop_says_why() -> None:
     scheduler = scheduler_with_ready(A)
     (stop,) = doing(scheduler.handle(ask(1, B), 5))
     assert isinstance(stop, Stop)
-    assert stop.leaving == Leaving(StopReason.IDLE, 5, 1)
+    assert stop.eviction == Eviction(StopReason.IDLE, 5, 1)
 
 
 # --- loads that no request waits for -----------------------------------------------------------------------------
@@ -713,7 +713,7 @@ def test_a_request_that_does_not_wait_has_its_model_loaded() -> None:
     """A is idle in memory: B is loaded although no request waits for it, and is there for the next one."""
     scheduler = scheduler_with_ready(A)
     assert doing(scheduler.handle(glance(1, B), 5)) == [Stop(1)]
-    assert doing(scheduler.handle(Left(1), 5)) == []
+    assert doing(scheduler.handle(RequestEnded(1), 5)) == []
     assert doing(scheduler.handle(Exited(1), 6)) == [Launch(2, B, 8192)]
     assert doing(scheduler.handle(BecameReady(2), 7)) == []
     assert doing(scheduler.handle(glance(2, B), 8)) == [Grant(2, 2)]
@@ -733,8 +733,8 @@ def test_a_wait_that_ends_leaves_its_load_pending() -> None:
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(ask(2, B), 0)
-    assert doing(scheduler.handle(WaitEnded(2), 2)) == []
-    assert doing(scheduler.handle(Left(1), 9)) == [Stop(1)]
+    assert doing(scheduler.handle(WaitTimedOut(2), 2)) == []
+    assert doing(scheduler.handle(RequestEnded(1), 9)) == [Stop(1)]
     assert doing(scheduler.handle(Exited(1), 10)) == [Launch(2, B, 8192)]
 
 
@@ -743,10 +743,10 @@ def test_a_pending_load_never_makes_a_busy_model_drain() -> None:
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(glance(2, B), 0)
-    assert doing(scheduler.handle(TimePassed(), 40)) == []
+    assert doing(scheduler.handle(Tick(), 40)) == []
     assert doing(scheduler.handle(ask(3, A), 41)) == [Grant(3, 1)]
-    scheduler.handle(Left(1), 42)
-    assert doing(scheduler.handle(Left(3), PENDING_LOAD_S)) == []
+    scheduler.handle(RequestEnded(1), 42)
+    assert doing(scheduler.handle(RequestEnded(3), PENDING_LOAD_S)) == []
     assert scheduler.pending_loads == ()
 
 
@@ -758,7 +758,7 @@ def test_a_pending_load_is_renewed_by_the_next_such_request() -> None:
     scheduler.handle(glance(3, B, 2048), 50)
     (load,) = scheduler.pending_loads
     assert (load.ticket, load.needed_ctx, load.expires_at) == (3, 16384, 50 + PENDING_LOAD_S)
-    assert doing(scheduler.handle(Left(1), 100)) == [Stop(1)]
+    assert doing(scheduler.handle(RequestEnded(1), 100)) == [Stop(1)]
     assert doing(scheduler.handle(Exited(1), 101)) == [Launch(2, B, 16384)]
 
 
@@ -766,7 +766,7 @@ def test_a_swap_that_has_begun_is_finished_although_its_waiter_left() -> None:
     """A was stopped for B: memory is not left empty."""
     scheduler = scheduler_with_ready(A)
     assert doing(scheduler.handle(ask(1, B), 5)) == [Stop(1)]
-    assert doing(scheduler.handle(Left(1), 5.1)) == []
+    assert doing(scheduler.handle(RequestEnded(1), 5.1)) == []
     assert doing(scheduler.handle(Exited(1), 6)) == [Launch(2, B, 8192)]
     assert scheduler.waiters == ()
 
@@ -775,8 +775,8 @@ def test_a_stop_that_takes_long_does_not_make_its_swap_expire() -> None:
     """The time of a pending load begins anew when the place is there."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, B), 5)
-    scheduler.handle(Left(1), 6)
-    scheduler.handle(TimePassed(), 500)
+    scheduler.handle(RequestEnded(1), 6)
+    scheduler.handle(Tick(), 500)
     assert doing(scheduler.handle(Exited(1), 501)) == [Launch(2, B, 8192)]
 
 
@@ -785,9 +785,9 @@ def test_a_drain_that_has_ended_in_a_stop_is_finished_too() -> None:
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(ask(2, B), 0)
-    scheduler.handle(TimePassed(), 15)
-    assert doing(scheduler.handle(Left(1), 16)) == [Stop(1)]
-    scheduler.handle(Left(2), 17)
+    scheduler.handle(Tick(), 15)
+    assert doing(scheduler.handle(RequestEnded(1), 16)) == [Stop(1)]
+    scheduler.handle(RequestEnded(2), 17)
     assert doing(scheduler.handle(Exited(1), 18)) == [Launch(2, B, 8192)]
 
 
@@ -795,7 +795,7 @@ def test_a_larger_context_follows_although_its_waiter_left() -> None:
     """The smaller launch was stopped for it: the model comes back, with the larger context."""
     scheduler = scheduler_with_ready(A, context=4096)
     assert doing(scheduler.handle(ask(1, A, 8192), 1)) == [Stop(1)]
-    scheduler.handle(Left(1), 1.1)
+    scheduler.handle(RequestEnded(1), 1.1)
     assert doing(scheduler.handle(Exited(1), 2)) == [Launch(2, A, 8192)]
 
 
@@ -803,9 +803,9 @@ def test_an_abandoned_load_is_followed_by_the_one_it_gave_way_to() -> None:
     """A's load was stopped for B, and B's client leaves before the stop is over."""
     scheduler = Scheduler()
     scheduler.handle(ask(1, A), 0)
-    scheduler.handle(Left(1), 1)
+    scheduler.handle(RequestEnded(1), 1)
     assert doing(scheduler.handle(ask(2, B), 2)) == [Stop(1)]
-    scheduler.handle(Left(2), 2.1)
+    scheduler.handle(RequestEnded(2), 2.1)
     assert doing(scheduler.handle(Exited(1), 3)) == [Launch(2, B, 8192)]
 
 
@@ -813,13 +813,13 @@ def test_a_mark_of_a_load_that_never_came_protects_no_later_one() -> None:
     """B was to take the place of an abandoned load and never did: its load of another day gives way as any other."""
     scheduler = Scheduler()
     scheduler.handle(ask(1, A), 0)
-    scheduler.handle(Left(1), 1)
+    scheduler.handle(RequestEnded(1), 1)
     scheduler.handle(ask(2, B), 2)
-    scheduler.handle(StopAsked(3), 3)
-    scheduler.handle(Left(2), 3)
+    scheduler.handle(StopRequested(3), 3)
+    scheduler.handle(RequestEnded(2), 3)
     scheduler.handle(Exited(1), 4)
     scheduler.handle(ask(3, B), 100)
-    scheduler.handle(Left(3), 101)
+    scheduler.handle(RequestEnded(3), 101)
     assert doing(scheduler.handle(ask(4, A), 102)) == [Stop(2)]
 
 
@@ -830,8 +830,8 @@ def test_a_pending_load_comes_after_every_waiter() -> None:
     scheduler.handle(ask(2, C), 5.1)
     assert doing(scheduler.handle(Exited(1), 6)) == [Launch(2, C, 8192)]
     assert doing(scheduler.handle(BecameReady(2), 7)) == [Grant(2, 2)]
-    scheduler.handle(Left(2), 8)
-    assert doing(scheduler.handle(TimePassed(), 9)) == [Stop(2)], "then it is B's turn"
+    scheduler.handle(RequestEnded(2), 8)
+    assert doing(scheduler.handle(Tick(), 9)) == [Stop(2)], "then it is B's turn"
 
 
 def test_a_load_that_nobody_waits_for_is_not_stopped_for_another_such() -> None:
@@ -847,10 +847,10 @@ def test_a_model_that_was_loaded_for_a_client_is_there_when_it_comes_back() -> N
     scheduler = Scheduler()
     scheduler.handle(glance(1, A), 0)
     scheduler.handle(glance(2, B), 1)
-    assert scheduler.handle(BecameReady(1), 4) == [WakeAt(4 + UNUSED_KEPT_S)]
+    assert scheduler.handle(BecameReady(1), 4) == [WakeAt(4 + UNUSED_GRACE_S)]
     assert doing(scheduler.handle(glance(3, A), 5)) == [Grant(3, 1)]
-    assert doing(scheduler.handle(Left(3), 6)) == []
-    assert doing(scheduler.handle(TimePassed(), 6.25)) == [Stop(1)]
+    assert doing(scheduler.handle(RequestEnded(3), 6)) == []
+    assert doing(scheduler.handle(Tick(), 6.25)) == [Stop(1)]
 
 
 def test_a_model_whose_client_does_not_come_back_gives_way() -> None:
@@ -859,7 +859,7 @@ def test_a_model_whose_client_does_not_come_back_gives_way() -> None:
     scheduler.handle(glance(1, A), 0)
     scheduler.handle(glance(2, B), 1)
     scheduler.handle(BecameReady(1), 4)
-    assert doing(scheduler.handle(TimePassed(), 4 + UNUSED_KEPT_S)) == [Stop(1)]
+    assert doing(scheduler.handle(Tick(), 4 + UNUSED_GRACE_S)) == [Stop(1)]
 
 
 def test_somebody_who_waits_is_not_kept_from_an_unused_model() -> None:
@@ -874,11 +874,11 @@ def test_what_the_user_stops_leaves_no_load_pending() -> None:
     """Neither one that was asked for without waiting nor one whose swap had begun comes by itself."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, B), 5)
-    scheduler.handle(StopAsked(10), 5.1)
-    scheduler.handle(Left(1), 5.2)
+    scheduler.handle(StopRequested(10), 5.1)
+    scheduler.handle(RequestEnded(1), 5.2)
     assert doing(scheduler.handle(Exited(1), 6)) == []
     assert doing(scheduler.handle(glance(2, C), 7)) == [Launch(2, C, 8192)]
-    assert doing(scheduler.handle(StopAsked(20), 8)) == [Stop(2)]
+    assert doing(scheduler.handle(StopRequested(20), 8)) == [Stop(2)]
     assert doing(scheduler.handle(Exited(2), 9)) == []
 
 
@@ -887,7 +887,7 @@ def test_a_failed_load_is_not_pending_any_more() -> None:
     scheduler = Scheduler()
     scheduler.handle(glance(1, A), 0)
     scheduler.handle(LoadFailed(1, ModelLoadFailedError("a", "bad")), 1)
-    assert doing(scheduler.handle(TimePassed(), 30)) == []
+    assert doing(scheduler.handle(Tick(), 30)) == []
     assert scheduler.pending_loads == ()
 
 
@@ -896,18 +896,18 @@ def test_a_failed_load_is_not_pending_any_more() -> None:
 
 def test_a_removed_model_leaves_memory() -> None:
     """An idle one goes at once, with the reason."""
-    (stop,) = doing(scheduler_with_ready(A).handle(Forgotten(1), 5))
+    (stop,) = doing(scheduler_with_ready(A).handle(ModelRemoved(1), 5))
     assert isinstance(stop, Stop)
-    assert stop.leaving == Leaving(StopReason.REMOVED, 5)
+    assert stop.eviction == Eviction(StopReason.REMOVED, 5)
 
 
 def test_a_removed_model_finishes_its_answers() -> None:
     """It takes no new requests, and goes with its last one."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
-    assert doing(scheduler.handle(Forgotten(1), 1)) == []
+    assert doing(scheduler.handle(ModelRemoved(1), 1)) == []
     assert scheduler.residents[0].state is ResidentState.DRAINING
-    assert doing(scheduler.handle(Left(1), 2)) == [Stop(1)]
+    assert doing(scheduler.handle(RequestEnded(1), 2)) == [Stop(1)]
 
 
 def test_those_that_wait_for_a_removed_model_are_refused() -> None:
@@ -915,13 +915,13 @@ def test_those_that_wait_for_a_removed_model_are_refused() -> None:
     scheduler = Scheduler(capacity=2)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(ask(2, B), 0)
-    refusal, stop = doing(scheduler.handle(Forgotten(1), 1))
+    refusal, stop = doing(scheduler.handle(ModelRemoved(1), 1))
     assert isinstance(refusal, Refuse)
     assert isinstance(refusal.error, ModelNotFoundError)
     assert (refusal.ticket, stop) == (1, Stop(1))
     assert doing(scheduler.handle(Exited(1), 2)) == []
     scheduler.handle(glance(3, C), 2)
-    assert doing(scheduler.handle(Forgotten(3), 2.5)) == [Stop(3)]
+    assert doing(scheduler.handle(ModelRemoved(3), 2.5)) == [Stop(3)]
     assert doing(scheduler.handle(Exited(3), 3)) == []
 
 
@@ -929,7 +929,7 @@ def test_no_swap_is_finished_for_a_removed_model() -> None:
     """A was stopped for B, and B is removed before its turn."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, B), 5)
-    scheduler.handle(Forgotten(2), 5.1)
+    scheduler.handle(ModelRemoved(2), 5.1)
     assert doing(scheduler.handle(Exited(1), 6)) == []
 
 
@@ -937,16 +937,16 @@ def test_a_model_whose_file_was_overwritten_is_loaded_again() -> None:
     """Its process takes no new requests; who waits gets the next one."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
-    assert doing(scheduler.handle(Spoiled(1), 1)) == []
+    assert doing(scheduler.handle(FileChanged(1), 1)) == []
     assert doing(scheduler.handle(ask(2, A), 2)) == []
-    (stop,) = doing(scheduler.handle(Left(1), 3))
+    (stop,) = doing(scheduler.handle(RequestEnded(1), 3))
     assert isinstance(stop, Stop)
-    assert stop.leaving == Leaving(StopReason.CHANGED, 1)
+    assert stop.eviction == Eviction(StopReason.CHANGED, 1)
     assert doing(scheduler.handle(Exited(1), 4)) == [Launch(2, A, 8192)]
 
 
 @pytest.mark.parametrize(
-    ("event", "reason"), [(Forgotten(1), StopReason.REMOVED), (Spoiled(1), StopReason.CHANGED)]
+    ("event", "reason"), [(ModelRemoved(1), StopReason.REMOVED), (FileChanged(1), StopReason.CHANGED)]
 )
 def test_a_departure_begins_once(event: Event, reason: StopReason) -> None:
     """The same news again, while a request is in flight, does not change since when the model takes no new ones."""
@@ -954,7 +954,7 @@ def test_a_departure_begins_once(event: Event, reason: StopReason) -> None:
     scheduler.handle(ask(1, A), 0)
     for now in (1, 2, 3):
         assert doing(scheduler.handle(event, now)) == []
-    assert scheduler.residents[0].leaving == Leaving(reason, 1)
+    assert scheduler.residents[0].eviction == Eviction(reason, 1)
 
 
 def test_a_larger_context_that_nobody_waits_for_makes_no_busy_model_drain() -> None:
@@ -962,11 +962,11 @@ def test_a_larger_context_that_nobody_waits_for_makes_no_busy_model_drain() -> N
     scheduler = scheduler_with_ready(A, context=4096)
     scheduler.handle(ask(1, A, 4096), 0)
     scheduler.handle(glance(2, A, 8192), 0)
-    assert doing(scheduler.handle(TimePassed(), 40)) == []
+    assert doing(scheduler.handle(Tick(), 40)) == []
     assert scheduler.residents[0].state is ResidentState.READY
     assert doing(scheduler.handle(ask(3, A, 4096), 41)) == [Grant(3, 1)]
-    scheduler.handle(Left(1), 42)
-    assert doing(scheduler.handle(Left(3), 43)) == [Stop(1)]
+    scheduler.handle(RequestEnded(1), 42)
+    assert doing(scheduler.handle(RequestEnded(3), 43)) == [Stop(1)]
     assert doing(scheduler.handle(Exited(1), 44)) == [Launch(2, A, 8192)]
 
 
@@ -976,8 +976,8 @@ def test_a_pending_load_is_looked_at_again_when_an_idle_model_was_kept_long_enou
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(BecameReady(1), 4)
     scheduler.handle(glance(2, B), 5)
-    assert scheduler.handle(Left(1), 10) == [WakeAt(10.25)]
-    assert doing(scheduler.handle(TimePassed(), 10.25)) == [Stop(1)]
+    assert scheduler.handle(RequestEnded(1), 10) == [WakeAt(10.25)]
+    assert doing(scheduler.handle(Tick(), 10.25)) == [Stop(1)]
 
 
 def test_a_launch_is_large_enough_for_the_pending_load_too() -> None:
@@ -986,7 +986,7 @@ def test_a_launch_is_large_enough_for_the_pending_load_too() -> None:
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(glance(2, B, 16384), 1)
     scheduler.handle(ask(3, B, 2048), 2)
-    assert doing(scheduler.handle(Left(1), 3)) == [Stop(1)]
+    assert doing(scheduler.handle(RequestEnded(1), 3)) == [Stop(1)]
     assert doing(scheduler.handle(Exited(1), 4)) == [Launch(2, B, 16384)]
 
 
@@ -996,13 +996,13 @@ def test_a_drain_whose_waiter_left_makes_room_for_the_next_one() -> None:
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(ask(2, B), 1)
     scheduler.handle(ask(3, C), 1)
-    scheduler.handle(TimePassed(), 16)
-    scheduler.handle(Left(2), 17)
-    (stop,) = doing(scheduler.handle(Left(1), 18))
+    scheduler.handle(Tick(), 16)
+    scheduler.handle(RequestEnded(2), 17)
+    (stop,) = doing(scheduler.handle(RequestEnded(1), 18))
     assert isinstance(stop, Stop)
-    assert stop.leaving is not None
-    assert (stop.leaving.reason, stop.leaving.ticket) == (StopReason.OVERDUE, 3)
-    scheduler.handle(Left(3), 19)
+    assert stop.eviction is not None
+    assert (stop.eviction.reason, stop.eviction.ticket) == (StopReason.OVERDUE, 3)
+    scheduler.handle(RequestEnded(3), 19)
     assert doing(scheduler.handle(Exited(1), 20)) == [Launch(2, C, 8192)]
 
 
@@ -1015,12 +1015,12 @@ A2 = replace(A, path=Path("/v2/a.gguf"))
 def test_a_request_for_a_newer_version_reloads_an_idle_model() -> None:
     """The launch of the older version goes first, as for a larger context, and says why."""
     scheduler = scheduler_with_ready(A)
-    assert scheduler.grant_at_once(1, A2, 8192, 5) is None
-    stop = Stop(1, Leaving(StopReason.UPDATED, 5, 1))
+    assert scheduler.try_grant(1, A2, 8192, 5) is None
+    stop = Stop(1, Eviction(StopReason.UPDATED, 5, 1))
     effects = doing(scheduler.handle(ask(1, A2), 5))
     assert effects == [stop]
     assert isinstance(effects[0], Stop)
-    assert effects[0].leaving == stop.leaving
+    assert effects[0].eviction == stop.eviction
     assert doing(scheduler.handle(Exited(1), 6)) == [Launch(2, A2, 8192)]
     assert doing(scheduler.handle(BecameReady(2), 7)) == [Grant(1, 2)]
 
@@ -1031,7 +1031,7 @@ def test_requests_in_flight_end_on_the_older_version() -> None:
     scheduler.handle(ask(1, A), 5)
     assert doing(scheduler.handle(ask(2, A2), 6)) == []
     assert doing(scheduler.handle(ask(3, A2), 7)) == []
-    assert doing(scheduler.handle(Left(1), 8)) == [Stop(1)]
+    assert doing(scheduler.handle(RequestEnded(1), 8)) == [Stop(1)]
     assert doing(scheduler.handle(Exited(1), 9)) == [Launch(2, A2, 8192)]
     assert doing(scheduler.handle(BecameReady(2), 10)) == [Grant(2, 2), Grant(3, 2)]
 
@@ -1041,10 +1041,10 @@ def test_an_older_version_that_drains_takes_no_requests_again() -> None:
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 5)
     scheduler.handle(ask(2, A2), 6)
-    scheduler.handle(TimePassed(), 6 + 15)
-    scheduler.handle(Left(2), 22)
+    scheduler.handle(Tick(), 6 + 15)
+    scheduler.handle(RequestEnded(2), 22)
     assert scheduler.residents[0].state is ResidentState.DRAINING
-    assert doing(scheduler.handle(Left(1), 23)) == [Stop(1)]
+    assert doing(scheduler.handle(RequestEnded(1), 23)) == [Stop(1)]
 
 
 def test_a_request_of_before_the_launch_takes_the_newer_version() -> None:
@@ -1053,7 +1053,7 @@ def test_a_request_of_before_the_launch_takes_the_newer_version() -> None:
     scheduler.handle(ask(1, B), 1)
     scheduler.handle(ask(2, A), 2)
     scheduler.handle(ask(3, A2), 3)
-    scheduler.handle(Left(1), 4)
+    scheduler.handle(RequestEnded(1), 4)
     assert doing(scheduler.handle(Exited(1), 5)) == [Launch(2, A2, 8192)]
     assert doing(scheduler.handle(BecameReady(2), 6)) == [Grant(2, 2), Grant(3, 2)]
 
@@ -1063,7 +1063,7 @@ def test_a_launch_that_took_another_version_is_what_it_took() -> None:
     scheduler = Scheduler()
     scheduler.handle(ask(1, A), 0)
     assert doing(scheduler.handle(BecameReady(1, A2), 1)) == [Grant(1, 1)]
-    assert scheduler.grant_at_once(2, A2, 8192, 2) == 1
+    assert scheduler.try_grant(2, A2, 8192, 2) == 1
 
 
 def test_a_model_that_has_a_newer_version_leaves_when_it_is_idle() -> None:
@@ -1073,7 +1073,7 @@ def test_a_model_that_has_a_newer_version_leaves_when_it_is_idle() -> None:
     busy = scheduler_with_ready(A)
     busy.handle(ask(1, A), 5)
     assert doing(busy.handle(Superseded(1), 6)) == []
-    assert doing(busy.handle(Left(1), 7)) == [Stop(1)]
+    assert doing(busy.handle(RequestEnded(1), 7)) == [Stop(1)]
     loading = Scheduler()
     loading.handle(ask(1, A), 0)
     assert doing(loading.handle(Superseded(1), 1)) == []
@@ -1094,6 +1094,6 @@ def test_a_pending_load_of_a_newer_version_is_not_served_by_the_older_one() -> N
 def test_an_equal_spec_of_a_later_snapshot_is_the_same_version() -> None:
     """The catalogue makes new specs with each change of anything: they are compared by their paths, once."""
     scheduler = scheduler_with_ready(A)
-    twin = replace(A)
-    assert scheduler.grant_at_once(1, twin, 8192, 5) == 1
-    assert scheduler.residents[0].seen_spec is twin
+    existing = replace(A)
+    assert scheduler.try_grant(1, existing, 8192, 5) == 1
+    assert scheduler.residents[0].matched_spec is existing

@@ -11,15 +11,15 @@ from gglib.runtime.scheduler.events import (
     Died,
     Event,
     Exited,
-    Left,
     LoadFailed,
     Requested,
-    StopAsked,
-    Suspected,
-    TimePassed,
+    RequestEnded,
+    RequestStalled,
+    StopRequested,
+    Tick,
 )
 from gglib.runtime.scheduler.scheduler import Scheduler
-from gglib.runtime.scheduler.swap_history import SwapJournal, sentence
+from gglib.runtime.scheduler.swap_history import SwapHistory, describe_swap
 
 A = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/a.gguf"))
 B = ModelLaunchSpec(model_id=2, model_name="b", path=Path("/b.gguf"))
@@ -31,19 +31,19 @@ def ask(ticket: int, spec: ModelLaunchSpec, context: int = 8192) -> Requested:
 
 
 def told(*story: tuple[float, Event]) -> list[SwapStatus]:
-    """Return every swap of a story, as a scheduler and its journal live through it."""
+    """Return every swap of a story, as a scheduler and its history live through it."""
     return lived(*story)[0]
 
 
-def lived(*story: tuple[float, Event]) -> tuple[list[SwapStatus], SwapJournal]:
-    """Return every swap of a story, and the journal at its end."""
-    scheduler, journal = Scheduler(max_wait_s=15), SwapJournal()
+def lived(*story: tuple[float, Event]) -> tuple[list[SwapStatus], SwapHistory]:
+    """Return every swap of a story, and the history at its end."""
+    scheduler, history = Scheduler(max_wait_s=15), SwapHistory()
     swaps: list[SwapStatus] = []
     for now, event in story:
-        swaps += journal.note(event, scheduler.handle(event, now), now)
-    assert journal.last(1_000) is None or swaps
-    assert sum(counted.count for counted in journal.swap_counts) == len(swaps)
-    return swaps, journal
+        swaps += history.record(event, scheduler.handle(event, now), now)
+    assert history.last(1_000) is None or swaps
+    assert sum(counted.count for counted in history.swap_counts) == len(swaps)
+    return swaps, history
 
 
 def reasons(*story: tuple[float, Event]) -> dict[str, int]:
@@ -52,7 +52,7 @@ def reasons(*story: tuple[float, Event]) -> dict[str, int]:
 
 
 A_IS_READY: Sequence[tuple[float, Event]] = ((0.0, ask(1, A)), (4.0, BecameReady(1)))
-A_IS_IDLE = (*A_IS_READY, (10.0, Left(1)))
+A_IS_IDLE = (*A_IS_READY, (10.0, RequestEnded(1)))
 
 
 def test_the_first_load_came_where_there_was_room() -> None:
@@ -73,8 +73,8 @@ def test_a_drain_is_told_with_all_its_parts() -> None:
     *_, swap = told(
         *A_IS_READY,
         (5.0, ask(2, B)),
-        (20.0, TimePassed()),
-        (23.0, Left(1)),
+        (20.0, Tick()),
+        (23.0, RequestEnded(1)),
         (23.5, Exited(1)),
         (27.5, BecameReady(2)),
     )
@@ -89,7 +89,7 @@ def test_a_drain_is_told_with_all_its_parts() -> None:
         load_s=4.0,
         total_s=22.5,
     )
-    assert sentence(swap) == (
+    assert describe_swap(swap) == (
         "swap from 'a' to 'b', asked by request req-2: waited 15.00 s, drain 3.00 s, stop 0.50 s, load 4.00 s, "
         "total 22.50 s ('b' had waited 15.0 s while 'a' was busy)"
     )
@@ -103,7 +103,9 @@ def test_an_idle_model_gives_way_without_a_drain() -> None:
 
 def test_the_request_that_made_room_is_named_although_it_left() -> None:
     """Who asked first counts; that it went away in the middle of the load changes nothing in the story."""
-    *_, swap = told(*A_IS_IDLE, (50.0, ask(2, B)), (50.5, Exited(1)), (51.0, Left(2)), (54.5, BecameReady(2)))
+    *_, swap = told(
+        *A_IS_IDLE, (50.0, ask(2, B)), (50.5, Exited(1)), (51.0, RequestEnded(2)), (54.5, BecameReady(2))
+    )
     assert swap.request_id == "req-2"
 
 
@@ -117,7 +119,7 @@ def test_a_larger_context_is_a_swap_of_a_model_with_itself() -> None:
 def test_a_load_that_nobody_wanted_is_told_as_what_left() -> None:
     """Its client went away, and somebody asked for another model."""
     (swap,) = told(
-        (0.0, ask(1, A)), (1.0, Left(1)), (2.0, ask(2, B)), (2.5, Exited(1)), (6.5, BecameReady(2))
+        (0.0, ask(1, A)), (1.0, RequestEnded(1)), (2.0, ask(2, B)), (2.5, Exited(1)), (6.5, BecameReady(2))
     )
     assert (swap.from_model, swap.to_model) == ("a", "b")
     assert swap.why == "nobody waited any more for the load of 'a'"
@@ -132,28 +134,28 @@ def test_a_failed_load_says_why() -> None:
         (51.0, LoadFailed(2, ModelLoadFailedError("b", "bad magic"))),
     )
     assert (swap.to_model, swap.error, swap.load_s) == ("b", "bad magic", 0.5)
-    assert "failed: bad magic" in sentence(swap)
+    assert "failed: bad magic" in describe_swap(swap)
 
 
 def test_who_only_leaves_is_told_alone() -> None:
     """Stopped by the user, silent, dead: with nobody waiting, nobody comes."""
-    (_, stopped) = told(*A_IS_READY, (5.0, StopAsked(8.0)), (8.0, TimePassed()), (8.5, Exited(1)))
+    (_, stopped) = told(*A_IS_READY, (5.0, StopRequested(8.0)), (8.0, Tick()), (8.5, Exited(1)))
     assert (stopped.from_model, stopped.to_model, stopped.why) == ("a", None, "the user asked for it")
     assert (stopped.drain_s, stopped.stop_s) == (3.0, 0.5)
-    (_, silent) = told(*A_IS_READY, (600.0, Suspected(1)), (600.0, Left(1)), (600.5, Exited(1)))
+    (_, silent) = told(*A_IS_READY, (600.0, RequestStalled(1)), (600.0, RequestEnded(1)), (600.5, Exited(1)))
     assert silent.why == "'a' took a request and fell silent"
-    (_, dead) = told(*A_IS_READY, (5.0, Died(1, "signal 6")), (5.0, Left(1)), (5.1, Exited(1)))
+    (_, dead) = told(*A_IS_READY, (5.0, Died(1, "signal 6")), (5.0, RequestEnded(1)), (5.1, Exited(1)))
     assert (dead.to_model, dead.why) == (None, "'a' died: signal 6")
-    assert sentence(dead) == "'a' left: 'a' died: signal 6 (drain 0.00 s, stop 0.00 s)"
+    assert describe_swap(dead) == "'a' left: 'a' died: signal 6 (drain 0.00 s, stop 0.00 s)"
 
 
 def test_the_last_swap_grows_older() -> None:
     """A status says how long it has been over."""
-    scheduler, journal = Scheduler(), SwapJournal()
-    assert journal.last(1.0) is None
+    scheduler, history = Scheduler(), SwapHistory()
+    assert history.last(1.0) is None
     for now, event in A_IS_READY:
-        journal.note(event, scheduler.handle(event, now), now)
-    last = journal.last(64.0)
+        history.record(event, scheduler.handle(event, now), now)
+    last = history.last(64.0)
     assert last is not None
     assert last.ago_s == 60.0
 
@@ -166,8 +168,8 @@ def test_swaps_are_counted_by_their_reason() -> None:
     assert reasons(
         *A_IS_READY,
         (5.0, ask(2, B)),
-        (20.0, TimePassed()),
-        (23.0, Left(1)),
+        (20.0, Tick()),
+        (23.0, RequestEnded(1)),
         (23.5, Exited(1)),
         (27.5, BecameReady(2)),
     ) == {"room": 1, "overdue": 1}
@@ -175,18 +177,18 @@ def test_swaps_are_counted_by_their_reason() -> None:
         "room": 1,
         "too_small": 1,
     }
-    assert reasons(*A_IS_READY, (5.0, StopAsked(8.0)), (8.0, TimePassed()), (8.5, Exited(1))) == {
+    assert reasons(*A_IS_READY, (5.0, StopRequested(8.0)), (8.0, Tick()), (8.5, Exited(1))) == {
         "room": 1,
         "asked": 1,
     }
-    assert reasons(*A_IS_READY, (600.0, Suspected(1)), (600.0, Left(1)), (600.5, Exited(1))) == {
+    assert reasons(*A_IS_READY, (600.0, RequestStalled(1)), (600.0, RequestEnded(1)), (600.5, Exited(1))) == {
         "room": 1,
         "silent": 1,
     }
     assert reasons(
         *A_IS_READY,
         (5.0, Died(1, "signal 6")),
-        (5.0, Left(1)),
+        (5.0, RequestEnded(1)),
         (5.1, Exited(1)),
         (6.0, ask(2, A)),
         (9.0, BecameReady(2)),
@@ -195,24 +197,24 @@ def test_swaps_are_counted_by_their_reason() -> None:
 
 def test_loads_are_counted_by_model_and_outcome_with_their_time() -> None:
     """A came twice, in 4 s and in 3 s; B failed after half a second, and once it was told to stop after two."""
-    _, journal = lived(
+    _, history = lived(
         *A_IS_IDLE,
         (50.0, ask(2, B)),
         (50.5, Exited(1)),
         (51.0, LoadFailed(2, ModelLoadFailedError("b", "bad magic"))),
-        (52.0, Left(2)),
+        (52.0, RequestEnded(2)),
         (100.0, ask(3, B)),
-        (101.0, Left(3)),
+        (101.0, RequestEnded(3)),
         (102.0, ask(4, A)),
         (102.5, Exited(3)),
         (105.5, BecameReady(4)),
     )
-    assert journal.load_counts == (
+    assert history.load_counts == (
         LoadCount(model_name="a", outcome="ready", count=2, total_s=7.0),
         LoadCount(model_name="b", outcome="failed", count=1, total_s=0.5),
         LoadCount(model_name="b", outcome="stopped", count=1, total_s=2.0),
     )
-    assert journal.swap_counts == (
+    assert history.swap_counts == (
         SwapCount(reason="room", count=1),
         SwapCount(reason="idle", count=1),
         SwapCount(reason="unwanted", count=1),
@@ -222,8 +224,8 @@ def test_loads_are_counted_by_model_and_outcome_with_their_time() -> None:
 def test_what_is_told_late_of_a_load_is_not_counted_twice() -> None:
     """The news that it is ready, or that it failed, comes after it was told to stop."""
     for late in (BecameReady(1), LoadFailed(1, ModelLoadFailedError("a", "killed"))):
-        _, journal = lived(
-            (0.0, ask(1, A)), (2.0, StopAsked(2.0)), (2.0, TimePassed()), (2.1, late), (2.2, Exited(1))
+        _, history = lived(
+            (0.0, ask(1, A)), (2.0, StopRequested(2.0)), (2.0, Tick()), (2.1, late), (2.2, Exited(1))
         )
-        assert journal.load_counts == (LoadCount(model_name="a", outcome="stopped", count=1, total_s=2.0),)
-        assert journal.swap_counts == (SwapCount(reason="asked", count=1),)
+        assert history.load_counts == (LoadCount(model_name="a", outcome="stopped", count=1, total_s=2.0),)
+        assert history.swap_counts == (SwapCount(reason="asked", count=1),)

@@ -49,7 +49,7 @@ _MEANINGS = {
 def reason_for_exit(
     lines: Sequence[str], exit_code: int, *, was_ready: bool = False, memory: str | None = None
 ) -> str:
-    """Return why an engine ended. ``lines`` are the last of its log, ``memory`` is what ``judge_kill`` said.
+    """Return why an engine ended. ``lines`` are the last of its log, ``memory`` is what ``explain_kill`` returned.
 
     What a ready engine complained of earlier did not end it: of its errors only those count that nothing follows.
     """
@@ -78,7 +78,7 @@ def signal_name(number: int) -> str:
         return str(number)
 
 
-def judge_kill(before: MemoryState | None, after: MemoryState | None, *, needed_bytes: int) -> str | None:
+def explain_kill(before: MemoryState | None, after: MemoryState | None, *, needed_bytes: int) -> str | None:
     """Return what speaks for a want of memory behind a SIGKILL; None when nothing does.
 
     ``before`` is from the launch, ``after`` from right after the death; ``needed_bytes`` is the size of the files.
@@ -111,22 +111,26 @@ def _signal_number(exit_code: int) -> int | None:
 def _reason_for_kill(lines: Sequence[LogLine], memory: str | None, *, was_ready: bool) -> str:
     if memory is not None:
         return memory
-    said = _last_words(lines) if was_ready else _errors_shown(lines)
+    message = _final_error(lines) if was_ready else _cause_in_log(lines)
     killed = "the engine was killed by signal 9 (SIGKILL)"
-    if said is None:
+    if message is None:
         return f"{killed}; nothing in its log says why, and nothing shows that memory was short"
-    return _named(said) if _OUT_OF_MEMORY.search(said) else f"{killed}; its log says: {said}"
+    return (
+        _as_out_of_memory(message) if _OUT_OF_MEMORY.search(message) else f"{killed}; its log says: {message}"
+    )
 
 
 def _reason_for_abort(lines: Sequence[LogLine]) -> str:
     crash = next((line for line in reversed(lines) if line.role is Role.CRASH), None)
     if crash is None:
-        said = _last_words(lines)
-        return "the engine aborted (SIGABRT)" if said is None else f"the engine aborted (SIGABRT): {said}"
+        message = _final_error(lines)
+        return (
+            "the engine aborted (SIGABRT)" if message is None else f"the engine aborted (SIGABRT): {message}"
+        )
     run = next(run for run in reversed(_runs(lines)) if crash in run)
     first = next((line for line in run if line.role in {Role.CAUSE, Role.CRASH}), crash)
-    text = _cut(crash.text) if first is crash else f"{_cut(first.text)} ({_cut(crash.text)})"
-    return _named(text) if _OUT_OF_MEMORY.search(text) else f"the engine aborted: {text}"
+    text = _truncate(crash.text) if first is crash else f"{_truncate(first.text)} ({_truncate(crash.text)})"
+    return _as_out_of_memory(text) if _OUT_OF_MEMORY.search(text) else f"the engine aborted: {text}"
 
 
 def _reason_for_signal(lines: Sequence[LogLine], number: int, *, was_ready: bool) -> str:
@@ -134,42 +138,42 @@ def _reason_for_signal(lines: Sequence[LogLine], number: int, *, was_ready: bool
     killed = f"the engine was killed by signal {number} ({name})"
     if name in _MEANINGS:
         killed += f": {_MEANINGS[name]}"
-    said = _last_words(lines)
-    if said is not None and _OUT_OF_MEMORY.search(said):
-        return _named(said)  # what was not allocated was used all the same
+    message = _final_error(lines)
+    if message is not None and _OUT_OF_MEMORY.search(message):
+        return _as_out_of_memory(message)  # what was not allocated was used all the same
     unlevelled = _unlevelled_end(lines)
     if unlevelled is not None:
         return f"{killed}; its last line: {unlevelled}"
-    said = None if was_ready else said or _errors_shown(lines)
-    return killed if said is None else f"{killed}; its log says: {said}"
+    message = None if was_ready else message or _cause_in_log(lines)
+    return killed if message is None else f"{killed}; its log says: {message}"
 
 
 def _reason_for_code(lines: Sequence[LogLine], exit_code: int, *, was_ready: bool) -> str:
     exited = f"the engine exited with code {exit_code}"
     if was_ready:
-        said = _last_words(lines)
-        return exited if said is None else f"{exited}: {said}"
-    said = _errors_shown(lines)
-    if said is not None:
-        return _named(said) if _OUT_OF_MEMORY.search(said) else said
+        message = _final_error(lines)
+        return exited if message is None else f"{exited}: {message}"
+    message = _cause_in_log(lines)
+    if message is not None:
+        return _as_out_of_memory(message) if _OUT_OF_MEMORY.search(message) else message
     weakest = next((line for line in reversed(lines) if line.level is not Level.INFO), None)
     if weakest is not None and weakest.level is Level.UNKNOWN:
-        said = _cut(weakest.text)
-        return _named(said) if _OUT_OF_MEMORY.search(said) else said
-    return exited if weakest is None else f"{exited}; its last warning: {_cut(weakest.text)}"
+        message = _truncate(weakest.text)
+        return _as_out_of_memory(message) if _OUT_OF_MEMORY.search(message) else message
+    return exited if weakest is None else f"{exited}; its last warning: {_truncate(weakest.text)}"
 
 
-def _errors_shown(lines: Sequence[LogLine]) -> str | None:
+def _cause_in_log(lines: Sequence[LogLine]) -> str | None:
     """Return the cause that the log names, and with it another one where they may be independent."""
     if any(map(_is_cause, lines)):
         return _first_of_runs([run for run in _runs(lines) if any(map(_is_cause, run))])
-    said = _unlevelled_end(lines) if _has_levels(lines) else _before_consequences(lines)
-    if said is not None:
-        return said
+    message = _unlevelled_end(lines) if _has_levels(lines) else _before_consequences(lines)
+    if message is not None:
+        return message
     for role in (Role.CONSEQUENCE, Role.RUNNER, Role.FIT):
         found = [line for line in lines if line.role is role and line.level is not Level.INFO]
         if found:
-            return _cut(found[0].text)
+            return _truncate(found[0].text)
     return None
 
 
@@ -200,8 +204,8 @@ def _runs(lines: Sequence[LogLine]) -> list[list[LogLine]]:
 def _first_of_runs(runs: Sequence[Sequence[LogLine]]) -> str:
     firsts = [next(line.text for line in run if _is_cause(line)) for run in runs]
     if firsts[0] in firsts[-1] or firsts[-1] in firsts[0]:
-        return _cut(firsts[-1])
-    return f"{_cut(firsts[-1])} (before that: {_cut(firsts[0])})"
+        return _truncate(firsts[-1])
+    return f"{_truncate(firsts[-1])} (before that: {_truncate(firsts[0])})"
 
 
 def _before_consequences(lines: Sequence[LogLine]) -> str | None:
@@ -215,9 +219,9 @@ def _before_consequences(lines: Sequence[LogLine]) -> str | None:
     while first > 0 and lines[last].source and lines[first - 1].source == lines[last].source:
         first -= 1
     if first == last:
-        return _cut(lines[last].text)
+        return _truncate(lines[last].text)
     # The function that failed said more than one thing: which of them counts is not known.
-    return f"{_cut(lines[first].text)}; {_cut(lines[last].text)}"
+    return f"{_truncate(lines[first].text)}; {_truncate(lines[last].text)}"
 
 
 def _is_explained(line: LogLine, after: LogLine, *, by_fit: bool = False) -> bool:
@@ -228,7 +232,7 @@ def _is_explained(line: LogLine, after: LogLine, *, by_fit: bool = False) -> boo
     return reports and line.role in {Role.CAUSE, Role.CRASH}
 
 
-def _last_words(lines: Sequence[LogLine]) -> str | None:
+def _final_error(lines: Sequence[LogLine]) -> str | None:
     """Return the first error of those that nothing but errors follows, or a last line without a level."""
     unlevelled = _unlevelled_end(lines)
     if unlevelled is not None:
@@ -237,21 +241,21 @@ def _last_words(lines: Sequence[LogLine]) -> str | None:
         return None
     run = _runs(lines)[-1] if _runs(lines) else []
     found = [line for line in run if _is_cause(line)] or run
-    return _cut(found[0].text) if found else None
+    return _truncate(found[0].text) if found else None
 
 
 def _unlevelled_end(lines: Sequence[LogLine]) -> str | None:
     """Return the last line of a log with levels if it has none itself: not the engine's logger wrote it."""
     if not lines or not _has_levels(lines) or lines[-1].level is not Level.UNKNOWN:
         return None
-    return _cut(lines[-1].text)
+    return _truncate(lines[-1].text)
 
 
-def _named(said: str) -> str:
+def _as_out_of_memory(message: str) -> str:
     """Return an allocation's failure under the name that people know."""
-    return said if said.lower().startswith("out of memory") else f"out of memory: {said}"
+    return message if message.lower().startswith("out of memory") else f"out of memory: {message}"
 
 
-def _cut(text: str) -> str:
+def _truncate(text: str) -> str:
     text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
     return text if len(text) <= MAX_REASON_CHARACTERS else f"{text[:MAX_REASON_CHARACTERS]}..."

@@ -16,33 +16,37 @@ _CANNOT_RUN = {
 }
 
 
-def options_of(help_page: str) -> frozenset[str]:
+def parse_options(help_page: str) -> frozenset[str]:
     """Return every option that a help page names."""
     return frozenset(_OPTION.findall(help_page))
 
 
-def why_unusable(help_page: str, exit_code: int | None, *, limit_s: float) -> str | None:
+def unusable_reason(help_page: str, exit_code: int | None, *, limit_s: float) -> str | None:
     """Return why the program cannot be the engine; None when it can. ``exit_code`` is None when it had to be ended."""
-    missing = [option for option in NEEDED_OPTIONS if option not in options_of(help_page)]
+    missing = [option for option in NEEDED_OPTIONS if option not in parse_options(help_page)]
     if not missing:
         return None
     lines = [line for line in help_page.splitlines() if line.strip()]
     if exit_code is None:
-        return f"it does not answer '--help' within {limit_s:.0f} s" if not lines else _not_ours(missing)
+        return (
+            f"it does not answer '--help' within {limit_s:.0f} s"
+            if not lines
+            else _missing_options_reason(missing)
+        )
     if exit_code != 0:
         return reason_for_exit(lines, exit_code)
     if not lines:
         return "its answer to '--help' is empty, so it is not llama-server"
-    return _not_ours(missing)
+    return _missing_options_reason(missing)
 
 
-def why_not_run(error: OSError) -> str:
+def exec_error_reason(error: OSError) -> str:
     """Return why the system cannot run the program."""
     reason = _CANNOT_RUN.get(error.errno or 0)
     return reason or f"it cannot be run ({error.strerror or type(error).__name__})"
 
 
-def _not_ours(missing: list[str]) -> str:
+def _missing_options_reason(missing: list[str]) -> str:
     if len(missing) == len(NEEDED_OPTIONS):
         return "it is not llama-server: its answer to '--help' names none of llama-server's options"
     return f"it is not a llama-server that gglib can use: its '--help' lacks {', '.join(missing)}"

@@ -7,7 +7,7 @@ increase the physical batch size"), whatever the context; a model that pools by 
 
 from dataclasses import dataclass
 
-from gglib.core.kinds import is_read_whole
+from gglib.core.kinds import is_single_batch
 from gglib.core.models import Pooling
 from gglib.runtime.engines.base import LaunchPlan
 
@@ -29,5 +29,5 @@ def pooling_launch(plan: LaunchPlan) -> PoolingLaunch | None:
         return None
     pooling = "rank" if spec.capabilities.rerank else spec.pooling
     return PoolingLaunch(
-        pooling=pooling, batch=plan.context if is_read_whole(spec.capabilities, pooling) else None
+        pooling=pooling, batch=plan.context if is_single_batch(spec.capabilities, pooling) else None
     )

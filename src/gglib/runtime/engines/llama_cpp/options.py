@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gglib.core.errors import EngineArgumentError
-from gglib.core.runtime.slots import most_slots
+from gglib.core.runtime.slots import clamp_slots
 
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 """llama.cpp reads whole numbers into 32 bits (``std::stoi``) and ends at any other."""
@@ -31,9 +31,9 @@ class EngineOption:
     """Type of the value; ``bool`` for a switch without a value, ``dict`` for a JSON object."""
     choices: tuple[str, ...] = ()
     """The only texts that llama.cpp takes; empty for any."""
-    least: int = _INT_MIN
+    minimum: int = _INT_MIN
     """The smallest number that the engine does not fail with."""
-    most: int = _INT_MAX
+    maximum: int = _INT_MAX
 
 
 _SLOTS = EngineOption(("--parallel", "-np"), "n_parallel")
@@ -41,8 +41,8 @@ _SLOTS = EngineOption(("--parallel", "-np"), "n_parallel")
 ENGINE_OPTIONS = (
     EngineOption(("--threads", "-t"), "cpuparams.n_threads"),
     EngineOption(("--threads-batch", "-tb"), "cpuparams_batch.n_threads"),
-    EngineOption(("--batch-size", "-b"), "n_batch", least=1),
-    EngineOption(("--ubatch-size", "-ub"), "n_ubatch", least=1),
+    EngineOption(("--batch-size", "-b"), "n_batch", minimum=1),
+    EngineOption(("--ubatch-size", "-ub"), "n_ubatch", minimum=1),
     _SLOTS,
     EngineOption(("--cache-ram", "-cram"), "cache_ram_mib"),
     EngineOption(("--cache-reuse",), "n_cache_reuse"),
@@ -56,7 +56,7 @@ ENGINE_OPTIONS = (
     EngineOption(("--top-k",), "sampling.top_k"),
     EngineOption(("--top-p",), "sampling.top_p", float),
     EngineOption(("--min-p",), "sampling.min_p", float),
-    EngineOption(("--seed", "-s"), "sampling.seed", most=2**32 - 1),  # -1 is a random one
+    EngineOption(("--seed", "-s"), "sampling.seed", maximum=2**32 - 1),  # -1 is a random one
     EngineOption(("--repeat-penalty",), "sampling.penalty_repeat", float),
     EngineOption(("--swa-full",), "swa_full", bool),
     EngineOption(("--no-warmup",), None, bool),
@@ -112,7 +112,7 @@ def launch_slots(arguments: Sequence[str], *, setting: int, context: int) -> int
     wanted = [
         int(text) for option, text in parse_engine_args(arguments) if option is _SLOTS and text is not None
     ]
-    return most_slots(wanted[-1] if wanted and wanted[-1] > 0 else setting, context)
+    return clamp_slots(wanted[-1] if wanted and wanted[-1] > 0 else setting, context)
 
 
 def passed_arguments(arguments: Sequence[str]) -> Iterator[tuple[EngineOption, str | None]]:
@@ -123,19 +123,19 @@ def passed_arguments(arguments: Sequence[str]) -> Iterator[tuple[EngineOption, s
 def _checked(name: str, option: EngineOption, text: str | None) -> str:
     if text is None:
         raise EngineArgumentError(f"Engine argument '{name}' needs a value.")
-    needed = _what_it_needs(option, text)
+    needed = _expected_value(option, text)
     if needed is not None:
         raise EngineArgumentError(f"Engine argument '{name}' needs {needed}, not '{text}'.")
     return text
 
 
-def _what_it_needs(option: EngineOption, text: str) -> str | None:
+def _expected_value(option: EngineOption, text: str) -> str | None:
     """Return what the value has to be, where it is not."""
     if option.kind is int:
         if not _INTEGER.fullmatch(text):
             return "a whole number"
-        if not option.least <= int(text) <= option.most:
-            return f"a whole number from {option.least} to {option.most}"
+        if not option.minimum <= int(text) <= option.maximum:
+            return f"a whole number from {option.minimum} to {option.maximum}"
     elif option.kind is float:
         return None if _is_finite(text) else "a number"
     elif option.kind is dict:

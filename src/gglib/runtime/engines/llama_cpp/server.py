@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gglib.core.errors import EngineArgumentError, EngineBrokenError
-from gglib.runtime.engines.asking import ProgramAnswer, ask
 from gglib.runtime.engines.base import LaunchPlan
-from gglib.runtime.engines.llama_cpp.help_page import options_of, why_not_run, why_unusable
+from gglib.runtime.engines.llama_cpp.help_page import exec_error_reason, parse_options, unusable_reason
 from gglib.runtime.engines.llama_cpp.kinds import pooling_launch
 from gglib.runtime.engines.llama_cpp.options import passed_arguments
+from gglib.runtime.engines.program_output import ProgramOutput, run_program
 
-ASK_LIMIT_S = 20.0
+HELP_TIMEOUT_S = 20.0
 """A CUDA build looks for its devices before it prints its help."""
 
 _LIBRARIES = tuple(
@@ -25,7 +25,7 @@ _LIBRARIES = tuple(
 """Since 2026 the program is a few lines that call its libraries: an upgrade may leave it as it was."""
 
 _FileIdentity = tuple[tuple[int, int, int, int], ...]
-Ask = Callable[[str], ProgramAnswer]
+RunProgram = Callable[[str], ProgramOutput]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +42,21 @@ class LlamaServerEngine:
     kind = "llama-server"
     warning: str | None = None
 
-    def __init__(self, path: Path, *, reason: str, ask: Ask | None = None) -> None:
+    def __init__(self, path: Path, *, reason: str, run: RunProgram | None = None) -> None:
         self.path = path
         self.reason = reason
-        self._ask = ask or self._ask_program
+        self._run = run or self._run_program
         self._help: _Help | None = None
         self._version: tuple[_FileIdentity, str] | None = None
-        self._is_asking = threading.Lock()
+        self._probe_lock = threading.Lock()
 
     @property
     def description(self) -> str:
         """Where it is and which version it says it is. Blocks for up to 20 s, once for each version of the file."""
         identity = self._identity()
-        with self._is_asking:
+        with self._probe_lock:
             if self._version is None or self._version[0] != identity:
-                self._version = identity, self._ask_version()
+                self._version = identity, self._read_version()
             return f"{self.path} ({self._version[1] or 'version unknown'})"
 
     @property
@@ -67,15 +67,15 @@ class LlamaServerEngine:
         neither believed nor remembered. Raises ``EngineBrokenError``.
         """
         identity = self._identity()
-        with self._is_asking:  # a second caller gets the answer to the first one
+        with self._probe_lock:  # a second caller gets the answer to the first one
             if self._help is None or self._help.identity != identity:
-                self._help = _Help(identity, self._ask_options())
+                self._help = _Help(identity, self._read_options())
             return self._help.options
 
     def check_engine_args(self, arguments: Sequence[str]) -> None:
         """Raise ``EngineArgumentError`` for an argument that this build does not know."""
         if arguments:
-            _own_arguments(arguments, self.known_options)
+            _model_arguments(arguments, self.known_options)
 
     def command(self, plan: LaunchPlan) -> list[str]:
         """Return the argv; options that this build lacks are left out where it can serve without them.
@@ -92,29 +92,29 @@ class LlamaServerEngine:
         except OSError as error:
             raise EngineBrokenError(self.path, f"it cannot be found ({error.strerror})") from None
         places = (real.parent, real.parent.parent / "lib")
-        return (own, *(_identity_if_there(place / name) for place in places for name in _LIBRARIES))
+        return (own, *(_identity_or_zeros(place / name) for place in places for name in _LIBRARIES))
 
-    def _ask_options(self) -> frozenset[str]:
+    def _read_options(self) -> frozenset[str]:
         try:
-            answer = self._ask("--help")
+            answer = self._run("--help")
         except OSError as error:
-            raise EngineBrokenError(self.path, why_not_run(error)) from None
-        why = why_unusable(answer.text, answer.exit_code, limit_s=ASK_LIMIT_S)
+            raise EngineBrokenError(self.path, exec_error_reason(error)) from None
+        why = unusable_reason(answer.text, answer.exit_code, limit_s=HELP_TIMEOUT_S)
         if why is not None:
             raise EngineBrokenError(self.path, why)
-        return options_of(answer.text)
+        return parse_options(answer.text)
 
-    def _ask_version(self) -> str:
+    def _read_version(self) -> str:
         try:
-            lines = self._ask("--version").text.splitlines()
+            lines = self._run("--version").text.splitlines()
         except OSError:
             return ""
         return next(
             (line.removeprefix("version:").strip() for line in lines if line.startswith("version:")), ""
         )
 
-    def _ask_program(self, question: str) -> ProgramAnswer:
-        return ask([self.path, question], limit_s=ASK_LIMIT_S)
+    def _run_program(self, question: str) -> ProgramOutput:
+        return run_program([self.path, question], limit_s=HELP_TIMEOUT_S)
 
 
 def _identity_of(path: Path) -> tuple[int, int, int, int]:
@@ -122,7 +122,7 @@ def _identity_of(path: Path) -> tuple[int, int, int, int]:
     return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns
 
 
-def _identity_if_there(path: Path) -> tuple[int, int, int, int]:
+def _identity_or_zeros(path: Path) -> tuple[int, int, int, int]:
     try:
         return _identity_of(path)
     except OSError:
@@ -156,7 +156,7 @@ def build_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
         *needed,
         *optional,
         *_pooling_arguments(plan, known),
-        *_own_arguments(plan.spec.settings.engine_args, known),
+        *_model_arguments(plan.spec.settings.engine_args, known),
     ]
 
 
@@ -176,7 +176,7 @@ def _pooling_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
     return words
 
 
-def _own_arguments(arguments: Sequence[str], known: frozenset[str]) -> list[str]:
+def _model_arguments(arguments: Sequence[str], known: frozenset[str]) -> list[str]:
     words: list[str] = []
     for option, value in passed_arguments(arguments):
         name = next((name for name in option.names if name in known), None)

@@ -8,8 +8,8 @@ import pytest
 
 from gglib.runtime.engines.llama_cpp.exit_reasons import (
     MAX_REASON_CHARACTERS,
+    explain_kill,
     is_kill,
-    judge_kill,
     reason_for_exit,
 )
 from gglib.system.ram import MemoryState
@@ -126,15 +126,15 @@ def test_a_kill_is_called_out_of_memory_only_on_evidence() -> None:
     free = MemoryState(oom_kills=2, available_bytes=21 * GB)
     killed = MemoryState(oom_kills=3, available_bytes=21 * GB)
     scarce = MemoryState(oom_kills=None, available_bytes=GB // 10)
-    assert judge_kill(free, killed, needed_bytes=GB) == "out of memory: the system killed the engine"
-    assert judge_kill(free, free, needed_bytes=GB) is None
-    assert judge_kill(None, scarce, needed_bytes=GB) is None
-    assert judge_kill(MemoryState(), MemoryState(), needed_bytes=GB) is None
-    assert judge_kill(MemoryState(available_bytes=2 * GB), free, needed_bytes=5 * GB) == (
+    assert explain_kill(free, killed, needed_bytes=GB) == "out of memory: the system killed the engine"
+    assert explain_kill(free, free, needed_bytes=GB) is None
+    assert explain_kill(None, scarce, needed_bytes=GB) is None
+    assert explain_kill(MemoryState(), MemoryState(), needed_bytes=GB) is None
+    assert explain_kill(MemoryState(available_bytes=2 * GB), free, needed_bytes=5 * GB) == (
         "out of memory, most likely: the engine was killed, and the model's files (5.0 GB) are larger than the memory "
         "that was free before (2.0 GB)"
     )
-    assert judge_kill(MemoryState(available_bytes=9 * GB), scarce, needed_bytes=GB) == (
+    assert explain_kill(MemoryState(available_bytes=9 * GB), scarce, needed_bytes=GB) == (
         "out of memory, most likely: the engine was killed while 100 MB of memory were free"
     )
 

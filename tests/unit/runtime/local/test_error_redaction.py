@@ -9,8 +9,8 @@ import gglib
 from gglib.core.errors import ModelLoadFailedError
 from gglib.core.models import ModelLaunchSpec
 from gglib.runtime.engines.llama_cpp.embedded import EmbeddedEngine
+from gglib.runtime.local.error_redaction import redact_preflight_error
 from gglib.runtime.local.launch import LaunchConfig
-from gglib.runtime.local.shown_errors import shown_before_launch
 
 
 def test_a_traceback_of_the_runner_shows_no_installation(
@@ -24,6 +24,6 @@ def test_a_traceback_of_the_runner_shows_no_installation(
     spec = ModelLaunchSpec(model_id=1, model_name="a", path=tmp_path / "a.gguf")
     runner = Path(gglib.__file__).parents[1] / "runner.py"
     error = ModelLoadFailedError("a", f'File "{runner}", line 3')
-    shown = shown_before_launch(error, spec, config)
+    shown = redact_preflight_error(error, spec, config)
     assert isinstance(shown, ModelLoadFailedError)
     assert shown.reason == 'File "runner.py", line 3'

@@ -9,7 +9,7 @@ from gglib.core.errors import GglibError, ModelLoadFailedError
 from gglib.core.models import ModelLaunchSpec
 from gglib.runtime.engines.llama_cpp.server import LlamaServerEngine
 from gglib.runtime.local.launch import LaunchConfig
-from gglib.runtime.local.path_names import PathNames
+from gglib.runtime.local.path_redaction import PathRedactor
 
 
 def known_directories(spec: ModelLaunchSpec, config: LaunchConfig, *, launch_name: str) -> list[Path]:
@@ -31,21 +31,21 @@ def known_directories(spec: ModelLaunchSpec, config: LaunchConfig, *, launch_nam
     return folders
 
 
-def shown_before_launch(error: GglibError, spec: ModelLaunchSpec, config: LaunchConfig) -> GglibError:
+def redact_preflight_error(error: GglibError, spec: ModelLaunchSpec, config: LaunchConfig) -> GglibError:
     """Return what clients get of an error from the checks before a launch. Blocks: links are followed."""
-    return with_file_names(error, PathNames(known_directories(spec, config, launch_name=""), config.home))
+    return redact_error(error, PathRedactor(known_directories(spec, config, launch_name=""), config.home))
 
 
-def with_file_names(error: GglibError, names: PathNames) -> GglibError:
+def redact_error(error: GglibError, names: PathRedactor) -> GglibError:
     """Return the same error for clients."""
     if isinstance(error, ModelLoadFailedError):
         return ModelLoadFailedError(
             error.model_name,
-            names.shown(error.reason),
-            tuple(map(names.shown, error.log_tail)),
+            names.redact(error.reason),
+            tuple(map(names.redact, error.log_tail)),
             retry_after_s=error.retry_after_s,
         )
-    text = names.shown(str(error))
+    text = names.redact(str(error))
     if text == str(error):
         return error
     shown = error.__class__.__new__(error.__class__)

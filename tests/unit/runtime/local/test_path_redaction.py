@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gglib.runtime.local.path_names import PathNames, shorten_home
+from gglib.runtime.local.path_redaction import PathRedactor, shorten_home
 
 HOME = Path("/home/ann")
-NAMES = PathNames([Path("/data/my models"), HOME / "gguf", Path("/run/user/7/gglib"), Path("/")], HOME)
+NAMES = PathRedactor([Path("/data/my models"), HOME / "gguf", Path("/run/user/7/gglib"), Path("/")], HOME)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ NAMES = PathNames([Path("/data/my models"), HOME / "gguf", Path("/run/user/7/ggl
 )
 def test_known_paths_become_file_names(text: str, shown: str) -> None:
     """As they stand, escaped for JSON or an address, with a tilde; what is not known stays, the home shortened."""
-    assert NAMES.shown(text) == shown
+    assert NAMES.redact(text) == shown
 
 
 @pytest.mark.parametrize(
@@ -48,13 +48,13 @@ def test_known_paths_become_file_names(text: str, shown: str) -> None:
 )
 def test_names_that_are_no_plain_text_are_known_too(directory: str, text: str, shown: str) -> None:
     """A directory's name in another encoding, in letters beyond ASCII, with a quote or a line break in it."""
-    assert PathNames([Path(directory)], None).shown(text) == shown
+    assert PathRedactor([Path(directory)], None).redact(text) == shown
 
 
 def test_nothing_known_changes_nothing() -> None:
     """No directory, or only the root: every path begins with it."""
-    assert PathNames([], None).shown("/a/b") == "/a/b"
-    assert PathNames([Path("/")], None).shown("/a/b") == "/a/b"
+    assert PathRedactor([], None).redact("/a/b") == "/a/b"
+    assert PathRedactor([Path("/")], None).redact("/a/b") == "/a/b"
 
 
 def test_the_home_directory_is_shown_as_a_tilde() -> None:

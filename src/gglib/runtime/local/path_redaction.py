@@ -13,7 +13,7 @@ from urllib.parse import quote
 _SCHEME = r"(?:[a-z][a-z+.-]*://(?:localhost)?)?"
 
 
-class PathNames:
+class PathRedactor:
     """Replaces what lies in known directories by its name alone, and the home directory elsewhere by ``~``."""
 
     def __init__(self, directories: Iterable[Path], home: Path | None) -> None:
@@ -38,7 +38,7 @@ class PathNames:
         self._bare = re.compile(rf"(?<![\w.%~/\\-])(?:{bare})", re.IGNORECASE) if bare else None
         self._home = home
 
-    def shown(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Return the text as clients may see it."""
         if self._inside is not None:
             text = self._inside.sub("", text)

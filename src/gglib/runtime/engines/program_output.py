@@ -12,15 +12,15 @@ from pathlib import Path
 from gglib.runtime.local.os_processes import signal_group
 from gglib.runtime.local.process import minimal_environment
 
-MAX_ANSWER_BYTES = 1024 * 1024
+MAX_OUTPUT_BYTES = 1024 * 1024
 """llama-server's help page has 60 KB."""
 _READ_BYTES = 65_536
-_LOOK_S = 0.05
+_POLL_S = 0.05
 """How often one looks whether a silent program has ended."""
 
 
 @dataclass(frozen=True, slots=True)
-class ProgramAnswer:
+class ProgramOutput:
     """What a program printed, and how it ended."""
 
     text: str
@@ -28,7 +28,7 @@ class ProgramAnswer:
     """None when it was ended from here: it took too long, or said too much."""
 
 
-def ask(command: Sequence[str | Path], *, limit_s: float) -> ProgramAnswer:
+def run_program(command: Sequence[str | Path], *, limit_s: float) -> ProgramOutput:
     """Run a program to its end and return what it prints on both outputs. Blocks for ``limit_s`` at most.
 
     It has no input and, like an engine, no secrets in its environment. Whatever it started is killed with it. Raises
@@ -47,19 +47,19 @@ def ask(command: Sequence[str | Path], *, limit_s: float) -> ProgramAnswer:
     with process.stdout as pipe:
         try:
             text = _read(pipe.fileno(), process.pid, deadline)
-            is_over = len(text) <= MAX_ANSWER_BYTES and _is_over_by(process.pid, deadline)
+            is_over = len(text) <= MAX_OUTPUT_BYTES and _is_over_by(process.pid, deadline)
         finally:
             # Also after an ordinary end: what it started is in its group, whose id is ours until it is reaped.
             signal_group(process.pid, signal.SIGKILL)
             process.wait()
-    return ProgramAnswer(text.decode(errors="replace"), process.returncode if is_over else None)
+    return ProgramOutput(text.decode(errors="replace"), process.returncode if is_over else None)
 
 
 def _read(descriptor: int, pid: int, deadline: float) -> bytes:
     """Return what comes until the output or the program ends, the deadline, or a little more than the limit."""
     text = b""
-    while len(text) <= MAX_ANSWER_BYTES and (left_s := deadline - time.monotonic()) > 0:
-        readable, _, _ = select.select([descriptor], [], [], min(left_s, _LOOK_S))
+    while len(text) <= MAX_OUTPUT_BYTES and (left_s := deadline - time.monotonic()) > 0:
+        readable, _, _ = select.select([descriptor], [], [], min(left_s, _POLL_S))
         if not readable:
             if _is_over(pid):  # what it started may hold the output open for ever
                 break
@@ -75,7 +75,7 @@ def _is_over_by(pid: int, deadline: float) -> bool:
     while not _is_over(pid):
         if time.monotonic() >= deadline:
             return False
-        time.sleep(_LOOK_S / 10)
+        time.sleep(_POLL_S / 10)
     return True
 
 
