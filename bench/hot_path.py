@@ -1,6 +1,7 @@
 """What the Python of a request costs, without a kernel: ``python -m bench.hot_path``.
 
-Everything of ``gglib serve`` is there (edge, catalogue, scheduler, access log, metrics; a scripted engine is launched)
+Everything of ``gglib serve`` is there (HTTP server, catalogue, scheduler, access log, metrics; a scripted engine is
+launched)
 but the sockets: a client's bytes are put into a ``ClientConnection``, and its requests are answered by a transport that
 hands the engine's bytes back in the next turns of the loop: a short answer, or with ``--stream`` 200 chunks in five
 reads over a connection of their own. With ``--alone`` each chunk of a stream comes alone, to 1,000 streams in turns: so
@@ -113,7 +114,9 @@ class ScriptedPool(UpstreamPool):
         """Return a connection without a socket."""
         del target, limit_s
         loop = asyncio.get_running_loop()
-        connection = UpstreamConnection(set(), own_lines=b"host: 127.0.0.1\r\nauthorization: Bearer x\r\n")
+        connection = UpstreamConnection(
+            set(), origin_header_lines=b"host: 127.0.0.1\r\nauthorization: Bearer x\r\n"
+        )
 
         def answer(reads: Iterator[bytes]) -> None:
             for read in reads:
@@ -129,11 +132,11 @@ class Client:
     """Asks again as soon as it was answered."""
 
     def __init__(
-        self, edge: Listener, request: bytes, end: bytes, on_answer: Callable[["Client"], None]
+        self, server: Listener, request: bytes, end: bytes, on_answer: Callable[["Client"], None]
     ) -> None:
         self._request = request
         self._end = end
-        self._connection = ClientConnection(edge)
+        self._connection = ClientConnection(server)
         self._loop = asyncio.get_running_loop()
         self._on_answer = on_answer
         self._connection.connection_made(Transport(self._receive))
@@ -147,7 +150,7 @@ class Client:
             self._on_answer(self)
 
 
-async def ask_all(edge: Listener, requests: int, request: bytes, end: bytes, *, at_once: int) -> float:
+async def ask_all(server: Listener, requests: int, request: bytes, end: bytes, *, at_once: int) -> float:
     """Answer so many requests, ``at_once`` at a time; return the processor time of one, in microseconds."""
     left, asked = requests, requests
     done = asyncio.Event()
@@ -161,7 +164,7 @@ async def ask_all(edge: Listener, requests: int, request: bytes, end: bytes, *, 
         elif not left:
             done.set()
 
-    clients = [Client(edge, request, end, on_answer) for _ in range(at_once)]
+    clients = [Client(server, request, end, on_answer) for _ in range(at_once)]
     asked -= len(clients)
     started_s = time.process_time()
     for client in clients:
@@ -206,7 +209,7 @@ async def measure(
         )
         gate = Gate(HostRules(frozenset(("127.0.0.1",)), frozenset()), CorsRules(()), AccessKeys({}))
         app = ProxyApp(services, gate)
-        edge = Listener(
+        server = Listener(
             app.handle,
             limits=LIMITS,
             max_connections=10**6,
@@ -214,15 +217,15 @@ async def measure(
             max_bodies_bytes=ProxyOptions().max_bodies_bytes,
             on_stop=app.stop,
             on_refusal=app.note_refusal,
-            new_request=ProxyRequest,
-            refusal=refusal,
+            request_class=ProxyRequest,
+            format_refusal=refusal,
         )
-        edge.date_line = b"date: Tue, 24 Nov 2026 09:00:00 GMT\r\n"
-        await ask_all(edge, requests, request, end, at_once=at_once)
+        server.date_line = b"date: Tue, 24 Nov 2026 09:00:00 GMT\r\n"
+        await ask_all(server, requests, request, end, at_once=at_once)
         settle_collector()
         if profile is not None:
             profile.enable()
-        found = [await ask_all(edge, requests, request, end, at_once=at_once) for _ in range(rounds)]
+        found = [await ask_all(server, requests, request, end, at_once=at_once) for _ in range(rounds)]
         if profile is not None:
             profile.disable()
         return found

@@ -1,6 +1,6 @@
 """Sends 10,000 mutated requests to a proxy in this process, and judges each beside a second reader of requests.
 
-The long version of ``tests/integration/http_server/test_edge_mutations.py``. The same seeds make the same requests.
+The long version of ``tests/integration/http_server/test_http_mutations.py``. The same seeds make the same requests.
 There must be no crash, no 5xx of the proxy's own making but 501 and 505, and no request to the upstream that is not,
 byte for byte, what the second reader says was sent; afterwards no connection and no task is left, and memory has stayed
 flat. Linux only: it reads the size of the process in ``/proc``.

@@ -75,9 +75,9 @@ def diagram(moves: list[Move]) -> str:
 def diagrams() -> dict[str, str]:
     """Return all diagrams by name."""
     return {
-        "response": diagram(moves_of(response.MOVES.items())),
-        "connection": diagram(moves_of(connection.MOVES.items())),
-        "deadlines": diagram(moves_of(deadlines.MOVES.items())),
+        "response": diagram(moves_of(response.TRANSITIONS.items())),
+        "connection": diagram(moves_of(connection.TRANSITIONS.items())),
+        "deadlines": diagram(moves_of(deadlines.TRANSITIONS.items())),
         "resident": diagram(unlabelled_moves_of(resident._TRANSITIONS.items())),  # noqa: SLF001 - only drawn
     }
 

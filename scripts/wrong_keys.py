@@ -1,4 +1,4 @@
-"""Ask with ten thousand wrong keys: the long version of ``tests/integration/http_server/test_edge_access.py``.
+"""Ask with ten thousand wrong keys: the long version of ``tests/integration/http_server/test_http_access.py``.
 
 Every refusal has to be the same 401 to the byte, its date and its request's id apart. Loopback only.
 """

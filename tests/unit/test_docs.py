@@ -16,7 +16,7 @@ from gglib.http.server import (
     connection,
     listener,
 )
-from gglib.http.server.deadlines import LATE_LINGERING_S, LINGERING_S
+from gglib.http.server.deadlines import LINGERING_S, TIMED_OUT_LINGERING_S
 from gglib.proxy import errors as proxy_errors
 from gglib.proxy import forward
 from gglib.proxy.options import ProxyOptions
@@ -25,7 +25,7 @@ from gglib.proxy.routes.table import OPERATIONS
 ROOT = Path(__file__).parents[2]
 API = (ROOT / "docs" / "api.md").read_text()
 SETTINGS_PAGE = (ROOT / "docs" / "settings.md").read_text()
-EDGE = (ROOT / "docs" / "edge.md").read_text()
+HTTP_SERVER = (ROOT / "docs" / "http-server.md").read_text()
 README = (ROOT / "README.md").read_text()
 NOT_FOR_CLIENTS = {"already_running"}
 """Errors of the command line, which no request can cause."""
@@ -82,12 +82,12 @@ EDGE_ROWS = {
     f"{request_head.MAX_HEAD_BYTES // 1024} KiB in all",
     "`Content-Length`": f"of 1 to {request_head._MAX_LENGTH_DIGITS} digits",
     "chunk size": f"its line is {chunked.MAX_SIZE_LINE_BYTES} bytes at most",
-    "pipelining": f"{connection.AHEAD_LIMIT_BYTES // 1024} KiB are read ahead. Where more than that waits for "
-    f"{connection.AHEAD_FOR_S:g} s",
-    "number of chunks": f"{chunked.FREE_CHUNKS:,}, and one more for each {chunked.BYTES_PER_CHUNK} bytes",
-    "bodies of all requests": f"beyond the first {budget.FREE_BYTES // 1024} KiB of each",
+    "pipelining": f"{connection.MAX_PIPELINED_BYTES // 1024} KiB are read ahead. Where more than that waits for "
+    f"{connection.PIPELINE_WAIT_S:g} s",
+    "number of chunks": f"{chunked.CHUNK_ALLOWANCE:,}, and one more for each {chunked.BYTES_PER_EXTRA_CHUNK} bytes",
+    "bodies of all requests": f"beyond the first {budget.UNCOUNTED_BYTES // 1024} KiB of each",
     "waiting for that": f"{OPTIONS.body_timeout_s:g} s",
-    "a body that nobody wants": f"where {connection.DROPPED_BODY_BYTES // 1024} KiB or less",
+    "a body that nobody wants": f"where {connection.MAX_DISCARDED_BODY_BYTES // 1024} KiB or less",
     "head": f"{OPTIONS.head_timeout_s:g} s from its first byte",
     "body": f"{OPTIONS.body_timeout_s:g} s, and 1 s more for each {OPTIONS.body_min_rate:,} bytes that came, "
     f"but never more than {OPTIONS.body_timeout_s:g} s ahead",
@@ -99,22 +99,22 @@ EDGE_ROWS = {
 @pytest.mark.parametrize(("what", "limit"), EDGE_ROWS.items(), ids=EDGE_ROWS)
 def test_the_limits_of_the_edge_are_the_ones_documented(what: str, limit: str) -> None:
     """Each number in the tables of the edge is the constant that holds."""
-    (row,) = re.findall(rf"^\| {re.escape(what)} \| (.*) \|$", EDGE, re.MULTILINE)
+    (row,) = re.findall(rf"^\| {re.escape(what)} \| (.*) \|$", HTTP_SERVER, re.MULTILINE)
     assert re.search(rf"(?<!\d){re.escape(limit)}\b", row)
 
 
 def test_how_long_a_refused_client_is_listened_to_is_documented() -> None:
     """It is said in the introduction."""
-    said = " ".join(EDGE.split())
+    said = " ".join(HTTP_SERVER.split())
     assert (
-        f"thrown away for up to {LINGERING_S:g} s after it has taken the answer, and for {LATE_LINGERING_S:g} s"
+        f"thrown away for up to {LINGERING_S:g} s after it has taken the answer, and for {TIMED_OUT_LINGERING_S:g} s"
         in said
     )
 
 
 def test_every_repeated_header_is_documented_with_its_rule() -> None:
     """The table of repeated headers is the one that holds."""
-    table = EDGE.partition("## Repeated headers")[2].partition("\n## ")[0]
+    table = HTTP_SERVER.partition("## Repeated headers")[2].partition("\n## ")[0]
     said = {
         name.lower().encode(): rule
         for names, rule in re.findall(r"^\| (`.*`) \| (.*) \|$", table, re.MULTILINE)
@@ -127,14 +127,15 @@ def test_every_repeated_header_is_documented_with_its_rule() -> None:
 
 def test_the_slices_of_a_turn_are_documented() -> None:
     """And what is kept of descriptors, and how late a deadline is noticed."""
-    said = " ".join(EDGE.split())
-    assert f"one reads {chunked.CHUNKS_AT_ONCE} of them in each turn" in said
-    assert f"an upload reads {connection.TURN_BYTES // 1024} KiB before" in said
+    said = " ".join(HTTP_SERVER.split())
+    assert f"one reads {chunked.MAX_CHUNKS_PER_CALL} of them in each turn" in said
+    assert f"an upload reads {connection.MAX_BODY_BYTES_PER_TURN // 1024} KiB before" in said
     assert (
         f"a body over {forward._SHORT_BODY_BYTES // 1024} KiB is looked through in a turn of its own" in said
     )
-    assert f"keeps {acceptor.RESERVED} descriptors for that, and leaves {acceptor.SPARED} to engines" in said
-    assert f"{listener._LOOK_AGAIN_S:g} s late at most" in said
+    assert f"keeps {acceptor.RESERVED_DESCRIPTORS} descriptors for that, and" in said
+    assert f"leaves {acceptor.SPARE_DESCRIPTORS} to engines" in said
+    assert f"{listener._MIN_CHECK_INTERVAL_S:g} s late at most" in said
 
 
 def test_every_link_between_the_docs_leads_somewhere() -> None:

@@ -21,12 +21,12 @@ from gglib.http.request_head import (
 MAX_SIZE_LINE_BYTES = 256
 """A size is at most 16 digits; the rest of the line is an extension, which nobody uses and everybody has to skip."""
 
-FREE_CHUNKS = 16_384
-BYTES_PER_CHUNK = 64
-"""A limited body may have ``FREE_CHUNKS``, and one more for each ``BYTES_PER_CHUNK`` bytes of data. A chunk costs a
-microsecond however small it is. curl, Node, Go and Java send 4 to 64 KiB a chunk, Python's ``iterencode`` some bytes:
-100 KB written that way fit, a flood of one-byte chunks ends after about 15 ms of work."""
-CHUNKS_AT_ONCE = 256
+CHUNK_ALLOWANCE = 16_384
+BYTES_PER_EXTRA_CHUNK = 64
+"""A limited body may have ``CHUNK_ALLOWANCE`` chunks, plus one per ``BYTES_PER_EXTRA_CHUNK`` bytes of data. Each chunk
+costs a microsecond, whatever its size. curl, Node, Go and Java send 4 to 64 KiB per chunk, Python's ``iterencode`` a
+few bytes: 100 KB written that way fit, and a flood of one-byte chunks is refused after about 15 ms of work."""
+MAX_CHUNKS_PER_CALL = 256
 """Chunks of a limited body that one ``receive`` reads, in half a millisecond. The others wait for the next call."""
 
 _PLAIN_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})\r\n")
@@ -34,14 +34,14 @@ _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 _CRLF = b"\r\n"
 _CR, _LF = _CRLF
 _LAST_CHUNK = b"0\r\n\r\n"
-_MANY_BYTES = 1024
+_BULK_MIN_BYTES = 1024
 """What comes at once is a token or two below this: those are walked as quickly."""
-_REMEMBERED_SIZES = 4096
+_MAX_CACHED_SIZES = 4096
 
-_known_sizes: dict[bytes, int] = {}
+_size_cache: dict[bytes, int] = {}
 """Size lines that were read before, none of them 0: the events of streams are of some hundred sizes. A memory of what
 a pure function returned, bounded."""
-_known_size_lines: dict[int, bytes] = {}
+_size_line_cache: dict[int, bytes] = {}
 """The same lines, line end and all, by the length of the whole chunk that they begin. Lines with zeros in front may
 share a length with others, and so may digits of either case: then the one that was first seen last is known."""
 
@@ -51,94 +51,94 @@ class _State(Enum):
     DATA = "data"
     DATA_END = "data end"
     TRAILERS = "trailers"
-    OVER = "over"
+    COMPLETE = "complete"
 
 
 _SIZE, _DATA, _DATA_END = _State.SIZE, _State.DATA, _State.DATA_END
-_TRAILERS, _OVER = _State.TRAILERS, _State.OVER
+_TRAILERS, _COMPLETE = _State.TRAILERS, _State.COMPLETE
 
 
 class ChunkedBody:
     """Reads one chunked body. What it raises is the end of the connection."""
 
     __slots__ = (
-        "_at_once",
         "_chunks",
-        "_left_bytes",
         "_limit_bytes",
-        "_may_have_bytes",
-        "_rest",
+        "_max_chunks_per_call",
+        "_remaining_bytes",
+        "_remaining_limit_bytes",
         "_state",
         "_trailer_bytes",
         "_trailers",
-        "is_behind",
-        "is_over",
+        "_unread",
+        "has_unread_chunks",
+        "is_complete",
     )
 
     def __init__(self, *, limit_bytes: int | None = None) -> None:
         self._limit_bytes = limit_bytes or 0
-        self._may_have_bytes = limit_bytes
+        self._remaining_limit_bytes = limit_bytes
         """How much more the body may have; None is without limit. What a chunk announces counts."""
-        self._at_once = sys.maxsize if limit_bytes is None else CHUNKS_AT_ONCE
+        self._max_chunks_per_call = sys.maxsize if limit_bytes is None else MAX_CHUNKS_PER_CALL
         self._chunks = 0
         self._state = _SIZE
-        self._left_bytes = 0
-        self._rest = b""
+        self._remaining_bytes = 0
+        self._unread = b""
         self._trailers = 0
         self._trailer_bytes = 0
-        self.is_over = False
+        self.is_complete = False
         """Whether the whole body, with its trailers, has come."""
-        self.is_behind = False
+        self.has_unread_chunks = False
         """Whether chunks that came wait to be read: ``receive`` must be called again, if only with nothing."""
 
     @property
-    def rest(self) -> bytes:
+    def trailing_data(self) -> bytes:
         """What came after the end of the body, once it is over."""
-        return self._rest
+        return self._unread
 
-    def receive_one(self, data: bytes) -> bytes:
+    def receive_whole_chunk(self, data: bytes) -> bytes:
         """Read ``data`` that is one whole chunk, and return what is in it; empty, and nothing is read, where it is not.
 
         So comes nearly every token of a slow stream. All else is for ``receive``, and so are some such chunks: only
         size lines that were read before are known here, and what has a limit has to be counted.
         """
-        size_line = _known_size_lines.get(len(data))
+        size_line = _size_line_cache.get(len(data))
         if (
             size_line is None
             or not data.startswith(size_line)
             or data[-1] != _LF  # a byte costs a quarter of what a method does
             or data[-2] != _CR
             or self._state is not _SIZE
-            or self._rest
-            or self._may_have_bytes is not None
+            or self._unread
+            or self._remaining_limit_bytes is not None
         ):
             return b""
         return data[len(size_line) : -2]
 
     def receive(self, data: bytes, parts: list[bytes]) -> None:
-        """Take in what came and add what there is of the body in it to ``parts``; see ``is_behind``.
+        """Take in what came and add what there is of the body in it to ``parts``; see ``has_unread_chunks``.
 
         Raises ``HttpError``; what came before the fault is in ``parts``.
         """
-        buffer = self._rest + data if self._rest else data
+        buffer = self._unread + data if self._unread else data
         position: int | None = 0
-        if self._state is _SIZE and self._may_have_bytes is None and len(buffer) >= _MANY_BYTES:
-            position = _read_known_chunks(buffer, parts)
+        if self._state is _SIZE and self._remaining_limit_bytes is None and len(buffer) >= _BULK_MIN_BYTES:
+            position = _split_cached_chunks(buffer, parts)
             if position == len(buffer):
-                self._rest = b""
+                self._unread = b""
                 return
-        at, most = 0, len(parts) + self._at_once
-        self.is_behind = False
-        while position is not None and self._state is not _OVER:
+        at, most = 0, len(parts) + self._max_chunks_per_call
+        self.has_unread_chunks = False
+        while position is not None and self._state is not _COMPLETE:
             at = self._read_whole_chunks(buffer, position, parts, most) if self._state is _SIZE else position
             if at == len(buffer):
                 break
             if len(parts) >= most:
-                self.is_behind = True
+                self.has_unread_chunks = True
                 break
-            position = self._step(buffer, at, parts)
+            position = self._read_element(buffer, at, parts)
             at = at if position is None else position
-        self._rest = buffer[at:]
+        self._unread = buffer[at:]
 
     def _read_whole_chunks(self, buffer: bytes, position: int, parts: list[bytes], most: int) -> int:
         """Read the chunks that are there from beginning to end, and return where that ends: most of a stream."""
@@ -149,21 +149,21 @@ class ChunkedBody:
             if size_line is None:
                 break
             begin, digits = size_line.end(), size_line[1]
-            end = begin + (_known_sizes.get(digits) or _read_digits(digits))
+            end = begin + (_size_cache.get(digits) or _parse_size(digits))
             if end == begin or buffer[end : end + 2] != _CRLF:
                 break
-            if self._may_have_bytes is not None:
-                self._announce(end - begin)
+            if self._remaining_limit_bytes is not None:
+                self._count_chunk(end - begin)
             parts.append(buffer[begin:end])
             position = end + 2
         return position
 
-    def _step(self, buffer: bytes, position: int, parts: list[bytes]) -> int | None:
+    def _read_element(self, buffer: bytes, position: int, parts: list[bytes]) -> int | None:
         """Read the next element, or what there is of it; return where it ends, None where it has not come."""
         if self._state is _DATA:
             return self._read_data(buffer, position, parts)
         if self._state is _DATA_END:
-            return self._end_data(buffer, position)
+            return self._read_data_end(buffer, position)
         end = buffer.find(_CRLF, position)
         # The CR of a line end that has not come yet does not count: limits are the same wherever a read ends.
         line = buffer[position:].removesuffix(b"\r") if end < 0 else buffer[position:end]
@@ -182,30 +182,30 @@ class ChunkedBody:
             match = _SIZE_LINE.fullmatch(line)
             if match is None:
                 raise MalformedRequestError("A chunk must begin with its size in hexadecimal digits.")
-            self._left_bytes = int(match[1], 16)
-            self._announce(self._left_bytes)
-            self._state = _DATA if self._left_bytes else _TRAILERS
+            self._remaining_bytes = int(match[1], 16)
+            self._count_chunk(self._remaining_bytes)
+            self._state = _DATA if self._remaining_bytes else _TRAILERS
 
-    def _announce(self, size_bytes: int) -> None:
-        if self._may_have_bytes is None:
+    def _count_chunk(self, size_bytes: int) -> None:
+        if self._remaining_limit_bytes is None:
             return
-        self._may_have_bytes -= size_bytes
-        if self._may_have_bytes < 0:
+        self._remaining_limit_bytes -= size_bytes
+        if self._remaining_limit_bytes < 0:
             raise BodyTooLargeError(self._limit_bytes)
         self._chunks += 1
-        announced_bytes = self._limit_bytes - self._may_have_bytes
-        if self._chunks > FREE_CHUNKS + announced_bytes // BYTES_PER_CHUNK:
+        announced_bytes = self._limit_bytes - self._remaining_limit_bytes
+        if self._chunks > CHUNK_ALLOWANCE + announced_bytes // BYTES_PER_EXTRA_CHUNK:
             raise TooManyChunksError
 
     def _read_data(self, buffer: bytes, position: int, parts: list[bytes]) -> int:
-        part = buffer[position : position + self._left_bytes]
+        part = buffer[position : position + self._remaining_bytes]
         parts.append(part)
-        self._left_bytes -= len(part)
-        if not self._left_bytes:
+        self._remaining_bytes -= len(part)
+        if not self._remaining_bytes:
             self._state = _DATA_END
         return position + len(part)
 
-    def _end_data(self, buffer: bytes, position: int) -> int | None:
+    def _read_data_end(self, buffer: bytes, position: int) -> int | None:
         seen = buffer[position : position + len(_CRLF)]
         if not _CRLF.startswith(seen):
             raise MalformedRequestError("A chunk is not as long as it says.")
@@ -223,11 +223,11 @@ class ChunkedBody:
             self._trailers += 1
             self._trailer_bytes += len(line) + len(_CRLF)
         elif is_whole:
-            self._state = _OVER
-            self.is_over = True
+            self._state = _COMPLETE
+            self.is_complete = True
 
 
-def _read_known_chunks(buffer: bytes, parts: list[bytes]) -> int:
+def _split_cached_chunks(buffer: bytes, parts: list[bytes]) -> int:
     """Read the chunks that a buffer begins with, and return where they end: all of its whole ones, or none.
 
     Most of what a stream sends is whole chunks, of sizes that are known, with no line end in their data: there the
@@ -237,19 +237,19 @@ def _read_known_chunks(buffer: bytes, parts: list[bytes]) -> int:
     end = len(buffer) - len(_LAST_CHUNK) if buffer.endswith(_LAST_CHUNK) else len(buffer)
     lines = buffer[:end].split(_CRLF)
     data = lines[1::2]
-    if lines[-1] or list(map(len, data)) != list(map(_known_sizes.get, lines[:-1:2])):
+    if lines[-1] or list(map(len, data)) != list(map(_size_cache.get, lines[:-1:2])):
         return 0
     parts += data
     return end
 
 
-def _read_digits(digits: bytes) -> int:
+def _parse_size(digits: bytes) -> int:
     size_bytes = int(digits, 16)
     if size_bytes:
-        if len(_known_sizes) >= _REMEMBERED_SIZES:
-            _known_sizes.clear()
-            _known_size_lines.clear()
-        _known_sizes[digits] = size_bytes
+        if len(_size_cache) >= _MAX_CACHED_SIZES:
+            _size_cache.clear()
+            _size_line_cache.clear()
+        _size_cache[digits] = size_bytes
         size_line = digits + _CRLF
-        _known_size_lines[len(size_line) + size_bytes + len(_CRLF)] = size_line
+        _size_line_cache[len(size_line) + size_bytes + len(_CRLF)] = size_line
     return size_bytes

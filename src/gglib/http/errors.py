@@ -1,6 +1,6 @@
 """Errors of both sides: what a request is refused for, and how an exchange with a server fails. Pure.
 
-``docs/edge.md`` has the rules for requests, each with its status.
+``docs/http-server.md`` has the rules for requests, each with its status.
 """
 
 from enum import Enum
@@ -49,7 +49,7 @@ class TooManyChunksError(HttpError):
         )
 
 
-class UnknownCodingError(HttpError):
+class UnsupportedTransferCodingError(HttpError):
     """The body comes in a transfer coding other than ``chunked`` alone (RFC 9112 section 6.1)."""
 
     status = 501
@@ -61,7 +61,7 @@ class UnsupportedVersionError(HttpError):
     status = 505
 
 
-class ExpectationError(HttpError):
+class ExpectationFailedError(HttpError):
     """The client expects something other than ``100-continue`` (RFC 9110 section 10.1.1)."""
 
     status = 417

@@ -28,7 +28,7 @@ _HOP_BY_HOP = frozenset(
 )
 """RFC 9110 section 7.6.1, and ``Proxy-Connection``, which old clients still send."""
 
-_NEVER_UPSTREAM = _HOP_BY_HOP | {
+_NOT_FORWARDED = _HOP_BY_HOP | {
     b"authorization",  # the client's secrets are not the engine's
     b"cookie",
     b"x-api-key",
@@ -40,33 +40,33 @@ _NEVER_UPSTREAM = _HOP_BY_HOP | {
     b"x-request-id",  # is written anew, once
 }
 
-_NEVER_DOWNSTREAM = _HOP_BY_HOP | {b"server", b"date", b"x-request-id"}
-_WRITTEN_FOR_STREAMS = frozenset((b"content-length", b"cache-control", b"x-accel-buffering"))
-_ONLY_ONCE = frozenset((b"content-type", b"content-length"))
+_NOT_RELAYED = _HOP_BY_HOP | {b"server", b"date", b"x-request-id"}
+_SET_FOR_STREAMS = frozenset((b"content-length", b"cache-control", b"x-accel-buffering"))
+_SINGLE_VALUED = frozenset((b"content-type", b"content-length"))
 
-_SANE_REQUEST_ID = re.compile(rb"[!-~]{1,128}")
+_VALID_REQUEST_ID = re.compile(rb"[!-~]{1,128}")
 _WAIT = re.compile(rb'(?:^|,)\s*wait\s*=\s*"?(\d{1,18})"?\s*(?=[,;]|$)', re.IGNORECASE)
 
 
 def to_upstream(client_headers: Headers) -> Headers:
     """Return what the engine may see of a client's headers: nothing of this hop, no secret."""
-    dropped = _NEVER_UPSTREAM | _named_by_connection(client_headers)
+    dropped = _NOT_FORWARDED | _named_by_connection(client_headers)
     return [(name, value) for name, value in client_headers if name not in dropped]
 
 
 def from_upstream(upstream_headers: Headers) -> Headers:
     """Return what a client may see of the engine's headers; an event stream gets those that keep it flowing."""
     lowered = [(name.lower(), value) for name, value in upstream_headers]
-    dropped = _NEVER_DOWNSTREAM | _named_by_connection(lowered)
+    dropped = _NOT_RELAYED | _named_by_connection(lowered)
     is_stream = is_event_stream(lowered)
     if is_stream:
-        dropped |= _WRITTEN_FOR_STREAMS
+        dropped |= _SET_FOR_STREAMS
     kept: Headers = []
     seen: set[bytes] = set()
     for name, value in lowered:
         if name in dropped or name in seen or name.startswith(b"access-control-"):
             continue
-        if name in _ONLY_ONCE:
+        if name in _SINGLE_VALUED:
             seen.add(name)
         kept.append((name, value))
     return kept + STREAM_HEADERS if is_stream else kept
@@ -77,7 +77,7 @@ def is_event_stream(headers: Headers) -> bool:
     return _media_type(headers) == EVENT_STREAM
 
 
-def is_json_within(headers: Headers, length: int | None, limit_bytes: int) -> bool:
+def is_json_up_to(headers: Headers, length: int | None, limit_bytes: int) -> bool:
     """Whether a JSON body follows that does not say of itself that it is longer than the limit."""
     return (length is None or length <= limit_bytes) and _media_type(headers) == b"application/json"
 
@@ -87,10 +87,10 @@ def is_encoded(content_encoding: bytes) -> bool:
     return any(coding.strip(b" \t").lower() != b"identity" for coding in content_encoding.split(b","))
 
 
-def sane_request_id(fields: Mapping[bytes, bytes]) -> str | None:
+def valid_request_id(fields: Mapping[bytes, bytes]) -> str | None:
     """Return the client's ``x-request-id`` when it is 1 to 128 visible ASCII characters, else None."""
     value = fields.get(b"x-request-id")
-    return value.decode() if value is not None and _SANE_REQUEST_ID.fullmatch(value) else None
+    return value.decode() if value is not None and _VALID_REQUEST_ID.fullmatch(value) else None
 
 
 def preferred_wait_s(headers: Headers) -> int | None:

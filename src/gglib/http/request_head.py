@@ -1,7 +1,7 @@
 """The head of a request, read in the only way that it can be read. Pure.
 
 RFC 9112 lets a server be lenient in many places; two readers that are lenient in different ways are how requests get
-smuggled. So this one is not lenient at all: ``docs/edge.md`` has the rules.
+smuggled. So this one is not lenient at all: ``docs/http-server.md`` has the rules.
 """
 
 import re
@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from gglib.http.errors import (
-    ExpectationError,
+    ExpectationFailedError,
     HeadTooLargeError,
     HttpError,
     MalformedRequestError,
     TargetTooLongError,
-    UnknownCodingError,
+    UnsupportedTransferCodingError,
     UnsupportedVersionError,
 )
 from gglib.http.headers import Headers, connection_options
@@ -27,7 +27,7 @@ MAX_REQUEST_LINE_BYTES = MAX_TARGET_BYTES + 64
 """Leaves room for the version and for any method that there is."""
 MAX_FIELDS = 100
 
-_AN_UNFINISHED_END = 3
+_PARTIAL_END_BYTES = 3
 """Of the four bytes that end a head, as many may have come without ending it."""
 
 # No possessive groups, which Python 3.11.0 to 3.11.4 match wrongly (cpython issue 100061), and none is needed: no two
@@ -47,10 +47,10 @@ class Repeated(Enum):
     """What becomes of a header that comes more than once."""
 
     REFUSED = "400"
-    NOT_MET = "417"
+    EXPECTATION_FAILED = "417"
     JOINED = "one list"
     """Its values are members of one list, in order (RFC 9110 section 5.3)."""
-    AGREEING = "all must carry the same key"
+    SAME_KEY = "all must carry the same key"
     """``access.py`` sees to it, where keys are set."""
 
 
@@ -58,27 +58,27 @@ REPEATED = {
     b"access-control-request-headers": Repeated.JOINED,
     b"access-control-request-method": Repeated.REFUSED,
     b"access-control-request-private-network": Repeated.REFUSED,
-    b"authorization": Repeated.AGREEING,
+    b"authorization": Repeated.SAME_KEY,
     b"connection": Repeated.JOINED,
     b"content-encoding": Repeated.JOINED,
     b"content-length": Repeated.REFUSED,
     b"content-type": Repeated.REFUSED,
-    b"expect": Repeated.NOT_MET,
+    b"expect": Repeated.EXPECTATION_FAILED,
     b"host": Repeated.REFUSED,
     b"origin": Repeated.REFUSED,
     b"prefer": Repeated.JOINED,
     b"sec-fetch-site": Repeated.REFUSED,
     b"transfer-encoding": Repeated.REFUSED,
-    b"x-api-key": Repeated.AGREEING,
+    b"x-api-key": Repeated.SAME_KEY,
     b"x-request-id": Repeated.REFUSED,
 }
 """Every header that decides something here, or that an engine reads. All others are passed on as they came."""
 
-_NEVER_REMEMBERED = frozenset((b"authorization", b"x-api-key", b"cookie", b"proxy-authorization"))
-_REMEMBERED_LINES = 1024
-_REMEMBERED_LINE_BYTES = 256
+_NEVER_CACHED = frozenset((b"authorization", b"x-api-key", b"cookie", b"proxy-authorization"))
+_MAX_CACHED_LINES = 1024
+_MAX_CACHED_LINE_BYTES = 256
 
-_known_fields: dict[bytes, tuple[bytes, bytes]] = {}
+_field_cache: dict[bytes, tuple[bytes, bytes]] = {}
 """Header lines that were read before: clients send the same ones with each request, and reading them is most of the
 work. A memory of what a pure function returned; secrets and long lines are not kept."""
 
@@ -110,24 +110,24 @@ class RequestHead:
         return path.encode() + b"?" + self.query if self.query else path.encode()
 
 
-class HeadMemory:
+class HeadCache:
     """Reads the heads of one connection.
 
     Most clients send the same one each time, but for the length of the body: such a one is known at a glance, and what
     was derived from it still holds.
     """
 
-    __slots__ = ("_after", "_before", "_head")
+    __slots__ = ("_head", "_prefix", "_suffix")
 
     def __init__(self) -> None:
-        self._before = self._after = b""
+        self._prefix = self._suffix = b""
         self._head: RequestHead | None = None
 
     def read(self, block: bytes) -> tuple[RequestHead, int | None]:
         """Return the head and the length of the body, as ``content_length`` has it. Raises as ``parse_head``."""
-        before, after = self._before, self._after
-        if self._head is not None and block.startswith(before) and block.endswith(after):
-            length = block[len(before) : len(block) - len(after)]
+        prefix, suffix = self._prefix, self._suffix
+        if self._head is not None and block.startswith(prefix) and block.endswith(suffix):
+            length = block[len(prefix) : len(block) - len(suffix)]
             if length.isdigit() and len(length) <= _MAX_LENGTH_DIGITS:
                 return self._head, int(length)
         head = parse_head(block)
@@ -135,27 +135,27 @@ class HeadMemory:
         if found is None:
             self._head = None
         else:
-            self._head, self._before, self._after = head, block[: found.start(1)], block[found.end(1) :]
+            self._head, self._prefix, self._suffix = head, block[: found.start(1)], block[found.end(1) :]
         return head, head.content_length
 
 
 def parse_head(block: bytes) -> RequestHead:
     """Read a head, which is ``block`` without its last empty line. Raises ``HttpError``."""
     request_line, *lines = block.split(b"\r\n")
-    method, target, minor_version = _request_line(request_line)
+    method, target, minor_version = _parse_request_line(request_line)
     if len(lines) > MAX_FIELDS:
         raise HeadTooLargeError(f"The request has more than {MAX_FIELDS} header lines.")
     if len(block) > MAX_LINE_BYTES and max(map(len, lines), default=0) > MAX_LINE_BYTES:
         raise HeadTooLargeError(f"A header line is longer than {MAX_LINE_BYTES} bytes.")
-    known = _known_fields
-    headers = [known.get(line) or _field(line) for line in lines]
+    known = _field_cache
+    headers = [known.get(line) or _cached_field(line) for line in lines]
     fields = dict(headers)
     if len(fields) != len(headers):
         _read_repeated(headers, fields, minor_version)
     host = fields.get(b"host")
     if not host and (minor_version > 0 or host is not None):
         raise MalformedRequestError("The request must have one 'Host' header.")
-    raw_path, query = _origin_form(method, target, host)
+    raw_path, query = _split_target(method, target, host)
     return RequestHead(
         method=method,
         raw_path=raw_path,
@@ -163,29 +163,29 @@ def parse_head(block: bytes) -> RequestHead:
         minor_version=minor_version,
         headers=headers,
         fields=fields,
-        content_length=_content_length(fields, minor_version),
-        wants_continue=_wants_continue(fields.get(b"expect"), minor_version),
-        may_keep_alive=_may_keep_alive(headers, minor_version)
+        content_length=_parse_content_length(fields, minor_version),
+        wants_continue=_parse_expect(fields.get(b"expect"), minor_version),
+        may_keep_alive=_parse_connection(headers, minor_version)
         if b"connection" in fields
         else minor_version > 0,
     )
 
 
-def check_beginning(received: bytes, *, checked_bytes: int = 0) -> None:
+def check_partial_head(received: bytes, *, checked_bytes: int = 0) -> None:
     """Refuse what can no longer become a head, as early as it shows. Raises ``HttpError``.
 
     What is refused here is refused in the same way when it comes at once. ``checked_bytes`` of it have passed before:
     a head that comes byte by byte must not be read through for each of them.
     """
     if not _is_token_byte(received[0]):
-        raise _no_request()
+        raise _not_a_request()
     line_end = received.find(b"\r\n", 0, MAX_REQUEST_LINE_BYTES + 2)
     if line_end < 0 and len(received.removesuffix(b"\r")) > MAX_REQUEST_LINE_BYTES:
-        raise _line_too_long()
+        raise _request_line_too_long()
     line_feeds = received.count(b"\n", checked_bytes, MAX_HEAD_BYTES)
     if line_feeds != received.count(b"\r\n", max(0, checked_bytes - 1), MAX_HEAD_BYTES):
         raise MalformedRequestError("Lines must end with CR LF.")
-    if len(received) > MAX_HEAD_BYTES + _AN_UNFINISHED_END:
+    if len(received) > MAX_HEAD_BYTES + _PARTIAL_END_BYTES:
         raise HeadTooLargeError(f"The request's head is larger than {MAX_HEAD_BYTES} bytes.")
 
 
@@ -197,12 +197,12 @@ def parse_field(line: bytes) -> tuple[bytes, bytes]:
     return match[1].lower(), match[2].strip(b" \t")
 
 
-def _field(line: bytes) -> tuple[bytes, bytes]:
+def _cached_field(line: bytes) -> tuple[bytes, bytes]:
     field = parse_field(line)
-    if len(line) <= _REMEMBERED_LINE_BYTES and field[0] not in _NEVER_REMEMBERED:
-        if len(_known_fields) >= _REMEMBERED_LINES:
-            _known_fields.clear()
-        _known_fields[line] = field
+    if len(line) <= _MAX_CACHED_LINE_BYTES and field[0] not in _NEVER_CACHED:
+        if len(_field_cache) >= _MAX_CACHED_LINES:
+            _field_cache.clear()
+        _field_cache[line] = field
     return field
 
 
@@ -210,7 +210,7 @@ def _is_token_byte(byte: int) -> bool:
     return byte in _TOKEN_BYTES
 
 
-def _request_line(line: bytes) -> tuple[str, bytes, int]:
+def _parse_request_line(line: bytes) -> tuple[str, bytes, int]:
     match = _REQUEST_LINE.fullmatch(line) if len(line) <= MAX_REQUEST_LINE_BYTES else None
     if match is None:
         raise _bad_request_line(line)
@@ -225,19 +225,19 @@ def _request_line(line: bytes) -> tuple[str, bytes, int]:
 
 def _bad_request_line(line: bytes) -> HttpError:
     if line and not _is_token_byte(line[0]):
-        return _no_request()
+        return _not_a_request()
     if len(line) > MAX_REQUEST_LINE_BYTES:
-        return _line_too_long()
+        return _request_line_too_long()
     return MalformedRequestError("The request line is not 'METHOD /path HTTP/1.1'.")
 
 
-def _no_request() -> HttpError:
+def _not_a_request() -> HttpError:
     return MalformedRequestError(
         "This is not a request: is the client speaking another protocol, https for example?"
     )
 
 
-def _line_too_long() -> HttpError:
+def _request_line_too_long() -> HttpError:
     return TargetTooLongError(f"The request line is longer than {MAX_REQUEST_LINE_BYTES} bytes.")
 
 
@@ -247,13 +247,13 @@ def _read_repeated(headers: Headers, fields: dict[bytes, bytes], minor_version: 
         rule = REPEATED.get(name) if count > 1 else None
         if rule is Repeated.REFUSED:
             raise MalformedRequestError(f"The request has more than one '{name.decode()}' header.")
-        if rule is Repeated.NOT_MET and minor_version > 0:
-            raise ExpectationError("The only expectation that can be met is '100-continue', once.")
+        if rule is Repeated.EXPECTATION_FAILED and minor_version > 0:
+            raise ExpectationFailedError("The only expectation that can be met is '100-continue', once.")
         if rule is Repeated.JOINED:
             fields[name] = b", ".join(value for other, value in headers if other == name)
 
 
-def _origin_form(method: str, target: bytes, host: bytes | None) -> tuple[str, bytes]:
+def _split_target(method: str, target: bytes, host: bytes | None) -> tuple[str, bytes]:
     """Return path and query; a target that names its authority must name the same one as ``Host`` does."""
     if not target.startswith(b"/"):
         absolute = _ABSOLUTE.fullmatch(target)
@@ -269,7 +269,7 @@ def _origin_form(method: str, target: bytes, host: bytes | None) -> tuple[str, b
     return path.decode(), query
 
 
-def _content_length(fields: dict[bytes, bytes], minor_version: int) -> int | None:
+def _parse_content_length(fields: dict[bytes, bytes], minor_version: int) -> int | None:
     coding, length = fields.get(b"transfer-encoding"), fields.get(b"content-length")
     if coding is not None:
         if length is not None:
@@ -277,7 +277,7 @@ def _content_length(fields: dict[bytes, bytes], minor_version: int) -> int | Non
         if minor_version == 0:
             raise MalformedRequestError("HTTP/1.0 has no 'Transfer-Encoding'.")
         if coding.lower() != b"chunked":
-            raise _other_coding(coding)
+            raise _unsupported_coding(coding)
         return None
     if length is None:
         return 0
@@ -286,21 +286,21 @@ def _content_length(fields: dict[bytes, bytes], minor_version: int) -> int | Non
     return int(length)
 
 
-def _other_coding(coding: bytes) -> HttpError:
+def _unsupported_coding(coding: bytes) -> HttpError:
     codings = [name.strip().lower() for name in coding.split(b",")]
     if _CODINGS.fullmatch(coding) is None or codings.count(b"chunked") > 1 or b"chunked" in codings[:-1]:
         return MalformedRequestError("'Transfer-Encoding' must be 'chunked' and nothing else.")
-    return UnknownCodingError("The only 'Transfer-Encoding' that is taken is 'chunked'.")
+    return UnsupportedTransferCodingError("The only 'Transfer-Encoding' that is taken is 'chunked'.")
 
 
-def _wants_continue(expect: bytes | None, minor_version: int) -> bool:
+def _parse_expect(expect: bytes | None, minor_version: int) -> bool:
     if expect is None or minor_version == 0:
         return False  # a server ignores it in HTTP/1.0 (RFC 9110 section 10.1.1)
     if expect.lower() != b"100-continue":
-        raise ExpectationError("The only expectation that can be met is '100-continue'.")
+        raise ExpectationFailedError("The only expectation that can be met is '100-continue'.")
     return True
 
 
-def _may_keep_alive(headers: Headers, minor_version: int) -> bool:
+def _parse_connection(headers: Headers, minor_version: int) -> bool:
     options = list(connection_options(headers))
     return b"close" not in options and (minor_version > 0 or b"keep-alive" in options)

@@ -14,9 +14,9 @@ from gglib.http.errors import HttpError, MalformedRequestError
 from gglib.http.request_head import (
     MAX_HEAD_BYTES,
     MAX_REQUEST_LINE_BYTES,
-    HeadMemory,
+    HeadCache,
     RequestHead,
-    check_beginning,
+    check_partial_head,
 )
 
 _END_OF_HEAD = b"\r\n\r\n"
@@ -50,41 +50,41 @@ class _State(Enum):
     HEAD = "head"
     BODY = "body"
     CHUNKED_BODY = "chunked body"
-    WAITING = "waiting"
+    PAUSED = "paused"
     BROKEN = "broken"
 
 
 # The members of an enum, by names of their own: to look one up in its class takes as long as a call (CPython 3.11).
 _HEAD, _BODY, _CHUNKED_BODY = _State.HEAD, _State.BODY, _State.CHUNKED_BODY
-_WAITING, _BROKEN = _State.WAITING, _State.BROKEN
+_PAUSED, _BROKEN = _State.PAUSED, _State.BROKEN
 
 
 class RequestReader:
     """Reads the requests of one connection."""
 
     __slots__ = (
-        "_broken_start",
         "_buffer",
         "_checked_bytes",
         "_chunks",
         "_empty_lines",
-        "_heads",
-        "_left_bytes",
+        "_head_cache",
         "_max_body_bytes",
+        "_rejected_start",
+        "_remaining_bytes",
         "_state",
     )
 
     def __init__(self, *, max_body_bytes: int) -> None:
         self._max_body_bytes = max_body_bytes
         self._state = _HEAD
-        self._heads = HeadMemory()
+        self._head_cache = HeadCache()
         self._buffer = b""
         self._checked_bytes = 0
         """How much of the head in the buffer was looked at before."""
-        self._left_bytes = 0
+        self._remaining_bytes = 0
         self._chunks = ChunkedBody()
         self._empty_lines = 0
-        self._broken_start = b""
+        self._rejected_start = b""
 
     @property
     def is_in_head(self) -> bool:
@@ -97,28 +97,32 @@ class RequestReader:
         return self._state is _BODY or self._state is _CHUNKED_BODY
 
     @property
-    def is_behind(self) -> bool:
+    def has_unread_chunks(self) -> bool:
         """Whether more of what came can be read at once: ``receive`` must be called again, if only with nothing.
 
         One call reads no more than a bounded number of chunks.
         """
-        return self._state is _CHUNKED_BODY and self._chunks.is_behind
+        return self._state is _CHUNKED_BODY and self._chunks.has_unread_chunks
 
     @property
-    def missing_bytes(self) -> int | None:
+    def remaining_body_bytes(self) -> int | None:
         """How much of the body has not come; None where nobody can tell."""
-        return None if self._state is _CHUNKED_BODY else self._left_bytes
+        return None if self._state is _CHUNKED_BODY else self._remaining_bytes
 
     @property
-    def ahead_bytes(self) -> int:
+    def pipelined_bytes(self) -> int:
         """How much has come of what follows the request that is being answered."""
-        return len(self._buffer) if self._state is _WAITING else 0
+        return len(self._buffer) if self._state is _PAUSED else 0
 
     def receive(self, data: bytes) -> list[Event]:
         """Take in what came. Raises ``HttpError`` where no request can follow any more."""
         events: list[Event] = []
         try:
-            if self._state is _HEAD and not self._buffer and (whole := self._read_whole(data)) is not None:
+            if (
+                self._state is _HEAD
+                and not self._buffer
+                and (whole := self._read_complete_request(data)) is not None
+            ):
                 return [whole]
             if self._state is _BODY and not self._buffer:
                 self._read_body(data, events)
@@ -126,7 +130,7 @@ class RequestReader:
                 self._buffer = self._buffer + data if self._buffer else data
                 self._advance(events)
         except HttpError:
-            self._broken_start = (self._buffer or data)[:MAX_REQUEST_LINE_BYTES]
+            self._rejected_start = (self._buffer or data)[:MAX_REQUEST_LINE_BYTES]
             self._state, self._buffer = _BROKEN, b""
             raise
         return events
@@ -137,10 +141,10 @@ class RequestReader:
 
         Only the form of the refusal may depend on it: nothing of it was checked.
         """
-        match = _PATH.match(self._buffer if self._state is _HEAD else self._broken_start)
+        match = _PATH.match(self._buffer if self._state is _HEAD else self._rejected_start)
         return match[1].decode() if match else ""
 
-    def give_up(self) -> None:
+    def discard_pipelined(self) -> None:
         """Drop what has come of requests that follow, and all that comes."""
         self._state, self._buffer = _BROKEN, b""
 
@@ -149,7 +153,7 @@ class RequestReader:
 
         In the middle of a request it raises RuntimeError: the rest of a body is never read as a head.
         """
-        if self._state is not _WAITING:
+        if self._state is not _PAUSED:
             raise RuntimeError(f"No request can follow: the reader is at '{self._state.value}'.")
         self._state = _HEAD
         if not self._buffer:
@@ -157,16 +161,16 @@ class RequestReader:
         data, self._buffer = self._buffer, b""
         return self.receive(data)
 
-    def _read_whole(self, data: bytes) -> NewRequest | None:
+    def _read_complete_request(self, data: bytes) -> NewRequest | None:
         """Read a request that came in one piece, as nearly all do; None where it did not."""
         end = data.find(_END_OF_HEAD)
         if not 0 < end <= MAX_HEAD_BYTES or data.startswith(_CRLF):
             return None
-        head, length = self._heads.read(data[:end])
+        head, length = self._head_cache.read(data[:end])
         begin = end + len(_END_OF_HEAD)
         if length is None or len(data) < begin + length:
             return None
-        self._state, self._empty_lines = _WAITING, 0
+        self._state, self._empty_lines = _PAUSED, 0
         self._buffer = data[begin + length :]
         return NewRequest(head, length, data[begin : begin + length])
 
@@ -187,11 +191,11 @@ class RequestReader:
         end = self._buffer.find(_END_OF_HEAD, max(0, checked_bytes - len(_END_OF_HEAD) + 1))
         if not 0 <= end <= MAX_HEAD_BYTES:
             if self._buffer and self._buffer != _CRLF[:1]:
-                check_beginning(self._buffer, checked_bytes=checked_bytes)
+                check_partial_head(self._buffer, checked_bytes=checked_bytes)
                 self._checked_bytes = len(self._buffer)
             return
         self._checked_bytes = 0
-        head, length = self._heads.read(self._buffer[:end])
+        head, length = self._head_cache.read(self._buffer[:end])
         self._buffer = self._buffer[end + len(_END_OF_HEAD) :]
         self._empty_lines = 0
         events.append(NewRequest(head, length))
@@ -199,7 +203,7 @@ class RequestReader:
             self._state = _CHUNKED_BODY
             self._chunks = ChunkedBody(limit_bytes=self._max_body_bytes)
         elif length:
-            self._state, self._left_bytes = _BODY, length
+            self._state, self._remaining_bytes = _BODY, length
         else:
             self._end(events)
 
@@ -211,14 +215,14 @@ class RequestReader:
                 raise MalformedRequestError("There are too many empty lines before the request.")
 
     def _read_body(self, data: bytes, events: list[Event]) -> None:
-        if len(data) < self._left_bytes:
+        if len(data) < self._remaining_bytes:
             if data:
                 events.append(data)
-                self._left_bytes -= len(data)
+                self._remaining_bytes -= len(data)
             return
-        if len(data) > self._left_bytes:
-            data, self._buffer = data[: self._left_bytes], data[self._left_bytes :]
-        self._left_bytes = 0
+        if len(data) > self._remaining_bytes:
+            data, self._buffer = data[: self._remaining_bytes], data[self._remaining_bytes :]
+        self._remaining_bytes = 0
         events.append(data)
         self._end(events)
 
@@ -227,10 +231,10 @@ class RequestReader:
         self._chunks.receive(data, parts)
         if parts:
             events.append(parts[0] if len(parts) == 1 else b"".join(parts))
-        if self._chunks.is_over:
-            self._buffer = self._chunks.rest
+        if self._chunks.is_complete:
+            self._buffer = self._chunks.trailing_data
             self._end(events)
 
     def _end(self, events: list[Event]) -> None:
-        self._state = _WAITING
+        self._state = _PAUSED
         events.append(End.OF_REQUEST)

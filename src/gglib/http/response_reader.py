@@ -23,11 +23,11 @@ MAX_HEAD_BYTES = 64 * 1024
 _END_OF_HEAD = b"\r\n\r\n"
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [^\x00-\x08\x0a-\x1f\x7f]*)?")
 _LENGTH_LINE = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*(?=\r\n|\Z)", re.IGNORECASE)
-_NO_BODY_STATUSES = frozenset((204, 304))
-_REMEMBERED_HEADS = 256
-_MAX_INTERIM_ANSWERS = 16
+_BODYLESS_STATUSES = frozenset((204, 304))
+_MAX_CACHED_HEADS = 256
+_MAX_INTERIM_RESPONSES = 16
 """One is common, two are known (100 and 103)."""
-DENSE_CHUNKS = 2048
+MANY_CHUNKS = 2048
 """So many chunks in one read are small ones: a millisecond or two of work."""
 
 _NOT_HTTP = "answered something that is not HTTP"
@@ -40,14 +40,14 @@ class ResponseHead:
     status: int
     headers: Headers
     """Names in lower case; without ``content-length``."""
-    relayed_lines: bytes
+    relayed_header_lines: bytes
     """What a client may see of them, as lines."""
     is_event_stream: bool
     is_chunked: bool
-    keeps_alive: bool
+    may_keep_alive: bool
 
 
-_known_heads: dict[bytes, ResponseHead] = {}
+_head_cache: dict[bytes, ResponseHead] = {}
 """Heads that were read before: an engine's answers begin alike but for their length. A memory of what a pure function
 returned, bounded."""
 
@@ -56,12 +56,12 @@ def parse_response_head(block: bytes) -> tuple[ResponseHead, int | None]:
     """Read a head, which is ``block`` without its last empty line, and the length it tells. Raises ``HttpError``."""
     found = _LENGTH_LINE.search(block)
     key = block if found is None else block[: found.start()] + block[found.end() :]
-    head = _known_heads.get(key)
+    head = _head_cache.get(key)
     if head is None:
         head = _read_head(key)
-        if len(_known_heads) >= _REMEMBERED_HEADS:
-            _known_heads.clear()
-        _known_heads[key] = head
+        if len(_head_cache) >= _MAX_CACHED_HEADS:
+            _head_cache.clear()
+        _head_cache[key] = head
     if found is not None and head.is_chunked:
         raise MalformedRequestError("An answer has a length or chunks, never both.")
     return head, None if found is None else int(found[1])
@@ -83,10 +83,10 @@ def _read_head(block: bytes) -> ResponseHead:
     return ResponseHead(
         status=int(match[2]),
         headers=headers,
-        relayed_lines=header_lines(from_upstream(headers)),
+        relayed_header_lines=header_lines(from_upstream(headers)),
         is_event_stream=is_event_stream(headers),
         is_chunked=bool(codings),
-        keeps_alive=b"close" not in options and (match[1] == b"1" or b"keep-alive" in options),
+        may_keep_alive=b"close" not in options and (match[1] == b"1" or b"keep-alive" in options),
     )
 
 
@@ -112,23 +112,23 @@ class ResponseReader:
     __slots__ = (
         "_buffer",
         "_chunks",
-        "_interim_answers",
-        "_left_bytes",
+        "_interim_responses",
+        "_remaining_bytes",
         "_state",
         "content_length",
         "fault",
-        "has_read_many",
-        "has_surplus",
+        "has_trailing_data",
         "head",
         "is_complete",
+        "should_yield",
     )
 
     def __init__(self) -> None:
         self._state = _HEAD
         self._buffer = b""
-        self._left_bytes = 0
+        self._remaining_bytes = 0
         self._chunks = _NO_CHUNKS
-        self._interim_answers = 0
+        self._interim_responses = 0
         self.head: ResponseHead | None = None
         """None until it has come; interim answers (1xx) are skipped."""
         self.content_length: int | None = None
@@ -137,9 +137,9 @@ class ResponseReader:
         """Why nothing more can be read, as ``TransportError.what``; None where something can."""
         self.is_complete = False
         """Whether the whole answer has come."""
-        self.has_surplus = False
+        self.has_trailing_data = False
         """Whether more came than the one answer."""
-        self.has_read_many = False
+        self.should_yield = False
         """Whether the last read had very many chunks: the next one should wait for other connections."""
 
     def receive(self, data: bytes) -> bytes:
@@ -148,21 +148,21 @@ class ResponseReader:
             data = self._read_head(data)
         state = self._state
         if state is _CHUNKS:
-            return self._chunks.receive_one(data) or self._read_chunks(data)
+            return self._chunks.receive_whole_chunk(data) or self._read_chunks(data)
         if state is _LENGTH:
             return self._read_length(data)
         if state is _UNTIL_END:
             return data
         if state is _COMPLETE and data:
-            self.has_surplus = True
+            self.has_trailing_data = True
         return b""
 
-    def end_of_input(self) -> None:
+    def receive_eof(self) -> None:
         """Note that the connection has ended: the proper end of a body that nothing else delimits."""
         if self._state is _UNTIL_END:
             self._complete()
         elif self._state is not _COMPLETE:
-            self._break("closed the connection before its answer was complete")
+            self._fail("closed the connection before its answer was complete")
 
     def _read_head(self, data: bytes) -> bytes:
         """Return what follows the head."""
@@ -171,40 +171,40 @@ class ResponseReader:
             try:
                 head, length = parse_response_head(buffer[:end])
             except HttpError:
-                self._break(_NOT_HTTP)
+                self._fail(_NOT_HTTP)
                 return b""
             buffer = buffer[end + len(_END_OF_HEAD) :]
             if head.status >= 200:
                 self._buffer = b""
                 self._begin_body(head, length)
                 return buffer
-            self._interim_answers += 1
-            if self._interim_answers > _MAX_INTERIM_ANSWERS:
-                self._break(_NOT_HTTP)
+            self._interim_responses += 1
+            if self._interim_responses > _MAX_INTERIM_RESPONSES:
+                self._fail(_NOT_HTTP)
                 return b""
         self._buffer = buffer
         if len(buffer) >= MAX_HEAD_BYTES + len(_END_OF_HEAD) or not b"HTTP/1.".startswith(buffer[:7]):
-            self._break(_NOT_HTTP)
+            self._fail(_NOT_HTTP)
         return b""
 
     def _begin_body(self, head: ResponseHead, length: int | None) -> None:
         self.head, self.content_length = head, length
-        if head.status in _NO_BODY_STATUSES or length == 0:
+        if head.status in _BODYLESS_STATUSES or length == 0:
             self._complete()
         elif head.is_chunked:
             self._state, self._chunks = _CHUNKS, ChunkedBody()
         elif length is None:
             self._state = _UNTIL_END
         else:
-            self._state, self._left_bytes = _LENGTH, length
+            self._state, self._remaining_bytes = _LENGTH, length
 
     def _read_length(self, data: bytes) -> bytes:
-        left_bytes = self._left_bytes - len(data)
-        self._left_bytes = left_bytes
+        left_bytes = self._remaining_bytes - len(data)
+        self._remaining_bytes = left_bytes
         if left_bytes <= 0:
             self._complete()
             if left_bytes < 0:
-                self.has_surplus = True
+                self.has_trailing_data = True
                 return data[:left_bytes]
         return data
 
@@ -213,17 +213,17 @@ class ResponseReader:
         try:
             self._chunks.receive(data, parts)
         except HttpError:
-            self._break(_NOT_HTTP)
+            self._fail(_NOT_HTTP)
         else:
-            self.has_read_many = len(parts) >= DENSE_CHUNKS
-            if self._chunks.is_over:
+            self.should_yield = len(parts) >= MANY_CHUNKS
+            if self._chunks.is_complete:
                 self._complete()
-                self.has_surplus = bool(self._chunks.rest)
+                self.has_trailing_data = bool(self._chunks.trailing_data)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _complete(self) -> None:
         self._state, self.is_complete = _COMPLETE, True
 
-    def _break(self, why: str) -> None:
+    def _fail(self, why: str) -> None:
         if self.fault is None:
             self._state, self.fault, self._buffer = _BROKEN, why, b""

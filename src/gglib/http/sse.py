@@ -6,7 +6,7 @@ What is written has never an ``id:`` or a ``retry:``: after either, a client may
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-_END_BYTES = 4
+_MAX_TERMINATOR_BYTES = 4
 """The longest end of an event: two line ends of two bytes."""
 
 HEARTBEAT = b":\n\n"
@@ -19,9 +19,9 @@ def error_event(error_body: bytes, name: bytes = b"") -> bytes:
     return line + b"data: " + error_body + b"\n\n"
 
 
-def separator(relayed_end: bytes) -> bytes:
+def event_terminator(relayed_end: bytes) -> bytes:
     """Return what ends the event that a stream broke off in, given its last bytes: nothing between two events."""
-    tail = relayed_end[-_END_BYTES:]
+    tail = relayed_end[-_MAX_TERMINATOR_BYTES:]
     folded = tail.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if not folded or folded.endswith(b"\n\n"):
         return b""

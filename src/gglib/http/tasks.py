@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 
-class Interruptible:
+class CancelScope:
     """A block that somebody else may end with an exception, as ``asyncio.timeout`` ends one with TimeoutError.
 
     The exception is raised where the block ends, after everything inside has been unwound; a cancellation that
@@ -32,7 +32,7 @@ class Interruptible:
         self._task, self._cancelling_before = task, task.cancelling()
         return self
 
-    def end_with(self, reason: Exception) -> None:
+    def cancel_with(self, reason: Exception) -> None:
         """End the block with ``reason``. Does nothing outside the block, nor when it is ending for another reason."""
         if self._task is not None and self._reason is None:
             self._reason = reason
@@ -44,12 +44,12 @@ class Interruptible:
         task, self._task = self._task, None
         if self._reason is None or task is None:
             return
-        is_ours_alone = task.uncancel() <= self._cancelling_before
-        if is_ours_alone and kind is not None and issubclass(kind, asyncio.CancelledError):
+        is_own_cancellation = task.uncancel() <= self._cancelling_before
+        if is_own_cancellation and kind is not None and issubclass(kind, asyncio.CancelledError):
             raise self._reason from None
 
 
-class Companion:
+class BackgroundTask:
     """A task that lives no longer than a block. ``stop`` ends it earlier and returns when it is over."""
 
     __slots__ = ("_task", "_work")

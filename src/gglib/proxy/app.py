@@ -13,7 +13,7 @@ from gglib.core.errors import GglibError, ShuttingDownError
 from gglib.http.errors import HttpError
 from gglib.http.headers import preferred_wait_s, to_upstream
 from gglib.http.response_writer import header_lines
-from gglib.http.server.request import ClientLeftError, ClientStalledError
+from gglib.http.server.request import ClientDisconnectedError, ClientStalledError
 from gglib.http.server.transport import ResponseTransport
 from gglib.proxy.access.policy import Gate
 from gglib.proxy.dialects.errors import dialect_of
@@ -51,11 +51,11 @@ class ProxyApp:
         self._open.add(request)
         try:
             plan = self._admit(request, response)
-            with request.block:
-                if request.has_left:  # before this began
-                    raise ClientLeftError  # noqa: TRY301 - it is told as if it had come later
+            with request.cancel_scope:
+                if request.is_disconnected:  # before this began
+                    raise ClientDisconnectedError  # noqa: TRY301 - it is told as if it had come later
                 await plan.handler(request, response, self._services)
-        except ClientLeftError as error:
+        except ClientDisconnectedError as error:
             cut = error.code if response.is_started and not response.is_ended else None
             error_code = error.code if isinstance(error, ClientStalledError) else None
             response.status = response.status or CLIENT_CLOSED_REQUEST
@@ -80,7 +80,7 @@ class ProxyApp:
         """End what is open with ``ShuttingDownError``, and refuse what comes."""
         self._is_stopping = True
         for request in list(self._open):
-            request.block.end_with(ShuttingDownError())
+            request.cancel_scope.cancel_with(ShuttingDownError())
 
     def note_refusal(self, error: HttpError, request_id: str) -> None:
         """Take note of what the edge refused before it was a request."""
@@ -105,7 +105,7 @@ class ProxyApp:
         head = request.head
         response.is_last = True  # the connection of a refused request is not read on
         response.extra_lines = answer_lines = header_lines(self._gate.answer_headers(head))
-        preflight = self._gate.preflight(head, request.own_host)
+        preflight = self._gate.preflight(head, request.server_host)
         if preflight is not None:
             response.is_last = False
             answer_it = partial(_answer_preflight, header_lines(preflight))

@@ -17,7 +17,7 @@ class _TryWrite(Protocol):
 
 
 class EventRelay:
-    """A ``Sink`` in front of a response. All but ``try_write`` raise the ``EngineError`` that they meet."""
+    """A ``RelayTarget`` in front of a response. All but ``try_write`` raise the ``EngineError`` that they meet."""
 
     __slots__ = ("_is_at_rest", "_response", "_watch", "try_write")
 
@@ -39,7 +39,7 @@ class EventRelay:
             raise error
         await self._response.start_with(
             head.status,
-            head.relayed_lines,
+            head.relayed_header_lines,
             length=None,  # an error may have to be sent behind its events
             is_event_stream=True,
             part=part,

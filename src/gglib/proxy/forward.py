@@ -21,7 +21,7 @@ from gglib.core.names import not_found
 from gglib.http.client.connection import UpstreamConnection
 from gglib.http.client.pool import UpstreamRequest
 from gglib.http.errors import TransportError
-from gglib.http.headers import is_encoded, is_json_within
+from gglib.http.headers import is_encoded, is_json_up_to
 from gglib.proxy.dialects import engine_errors
 from gglib.proxy.envelope import Envelope, corrected, read_envelope
 from gglib.proxy.errors import (
@@ -133,7 +133,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
     upstream_request = UpstreamRequest(
         request.target, request.upstream_lines, request.id, body, options.first_byte_s, options.chunk_gap_s
     )
-    own_lines = response.extra_lines
+    origin_header_lines = response.extra_lines
     asked_s = monotonic()
     for pause_s in PAUSES_S:
         try:
@@ -146,7 +146,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
                 spec=request.spec,
             ) as target:
                 request.running, request.waited_s = target, monotonic() - asked_s
-                response.extra_lines = own_lines + _context_line(target.effective_ctx)
+                response.extra_lines = origin_header_lines + _context_line(target.effective_ctx)
                 lane = services.lanes.of(target)
                 while (entry := lane.enter()) is None:
                     await lane.opened()
@@ -177,7 +177,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
         except UnreachableError:
             if pause_s is None:
                 raise
-            response.extra_lines = own_lines  # what held for that engine may not hold for the next
+            response.extra_lines = origin_header_lines  # what held for that engine may not hold for the next
             await asyncio.sleep(pause_s)
 
 
@@ -229,13 +229,18 @@ async def _relay(upstream: UpstreamConnection, response: Response, heartbeat: He
     if head.is_event_stream:
         await _relay_events(upstream, response)
         return
-    if head.status >= 400 and is_json_within(head.headers, length, engine_errors.SIZE_LIMIT_BYTES):
+    if head.status >= 400 and is_json_up_to(head.headers, length, engine_errors.SIZE_LIMIT_BYTES):
         await _relay_error(upstream, response)
         return
-    part = upstream.take_part()
-    is_last = upstream.is_drained
+    part = upstream.read_available()
+    is_last = upstream.is_fully_read
     await response.start_with(
-        head.status, head.relayed_lines, length=length, is_event_stream=False, part=part, is_last=is_last
+        head.status,
+        head.relayed_header_lines,
+        length=length,
+        is_event_stream=False,
+        part=part,
+        is_last=is_last,
     )
     if not response.is_ended:
         await upstream.relay_to(response)
@@ -245,8 +250,8 @@ async def _relay_events(upstream: UpstreamConnection, response: Response) -> Non
     events = EventRelay(response)
     try:
         if not response.is_started:
-            part = upstream.take_part()
-            await events.begin(upstream.head, part, is_last=upstream.is_drained)
+            part = upstream.read_available()
+            await events.begin(upstream.head, part, is_last=upstream.is_fully_read)
         if not response.is_ended:
             await upstream.relay_to(events)
     except TransportError:
@@ -261,13 +266,18 @@ async def _relay_error(upstream: UpstreamConnection, response: Response) -> None
         body += part
         if len(body) > engine_errors.SIZE_LIMIT_BYTES:
             break
-    head, is_whole = upstream.head, upstream.is_drained
+    head, is_whole = upstream.head, upstream.is_fully_read
     error = engine_errors.read_answer(head.status, body) if is_whole else None
     if error is not None:
         raise error
     length = len(body) if is_whole else upstream.content_length
     await response.start_with(
-        head.status, head.relayed_lines, length=length, is_event_stream=False, part=body, is_last=is_whole
+        head.status,
+        head.relayed_header_lines,
+        length=length,
+        is_event_stream=False,
+        part=body,
+        is_last=is_whole,
     )
     if not is_whole:
         await upstream.relay_to(response)

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Self
 
-from gglib.http.tasks import Companion
+from gglib.http.tasks import BackgroundTask
 from gglib.proxy.response import Response
 
 
@@ -19,7 +19,7 @@ class Heartbeat:
         self._response = response
         self._every_s = every_s
         self._timer: asyncio.TimerHandle | None = None
-        self._task: Companion | None = None
+        self._task: BackgroundTask | None = None
 
     async def __aenter__(self) -> Self:
         self.start()
@@ -44,7 +44,7 @@ class Heartbeat:
 
     def _begin(self) -> None:
         self._timer = None
-        self._task = Companion(self._beat)
+        self._task = BackgroundTask(self._beat)
         self._task.start()
 
     async def _beat(self) -> None:

@@ -25,7 +25,7 @@ from gglib.proxy.telemetry.recorder import Observer
 class ProxyOptions:
     """Limits of the proxy, and who may use it. Times in seconds, sizes in bytes.
 
-    The limits on what a client may send and how slowly are explained in ``docs/edge.md``, access in ``docs/api.md``.
+    ``docs/http-server.md`` explains the limits on request size and speed, ``docs/api.md`` access control.
     """
 
     max_body_bytes: int = 64 * 1024 * 1024

@@ -1,7 +1,7 @@
 """The response to what is refused before it is a request, in the dialect of its path. Pure."""
 
 from gglib.http.errors import HttpError
-from gglib.http.server.refusal import whole_refusal
+from gglib.http.server.refusal import closing_response
 from gglib.proxy.dialects.errors import dialect_of
 from gglib.proxy.errors import describe
 
@@ -11,4 +11,4 @@ def refusal(error: HttpError, request_id: str, date_line: bytes, path: str) -> b
     problem = describe(error)
     dialect = dialect_of(path)
     headers = [*problem.all_headers(), *dialect.headers(request_id)]
-    return whole_refusal(problem.status, headers, dialect.body(problem, request_id), request_id, date_line)
+    return closing_response(problem.status, headers, dialect.body(problem, request_id), request_id, date_line)

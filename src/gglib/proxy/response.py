@@ -1,7 +1,7 @@
 """One response to a client: a state machine in front of the connection that it goes over.
 
 It knows how a response begins, goes on and ends, also when something fails in the middle; not what is in it.
-``MOVES`` has all legal moves.
+``TRANSITIONS`` has all legal moves.
 """
 
 from collections.abc import Mapping
@@ -66,7 +66,7 @@ class ResponseEvent(Enum):
 
 _NOT_STARTED, _STARTED, _ENDED = ResponseState.NOT_STARTED, ResponseState.STARTED, ResponseState.ENDED
 
-MOVES: Mapping[tuple[ResponseState, ResponseEvent], ResponseState] = MappingProxyType(
+TRANSITIONS: Mapping[tuple[ResponseState, ResponseEvent], ResponseState] = MappingProxyType(
     {
         (_NOT_STARTED, ResponseEvent.HEAD): _STARTED,
         (_NOT_STARTED, ResponseEvent.WHOLE): _ENDED,
@@ -79,7 +79,7 @@ MOVES: Mapping[tuple[ResponseState, ResponseEvent], ResponseState] = MappingProx
 
 
 class Response:
-    """Sends one response. A move that is not in ``MOVES`` raises RuntimeError and sends nothing.
+    """Sends one response. A move that is not in ``TRANSITIONS`` raises RuntimeError and sends nothing.
 
     What is sent for each request or token compares the state in place, and asks the table where it is another one.
 
@@ -176,7 +176,7 @@ class Response:
             length=length,
             date_line=transport.date_line,
             may_keep_alive=transport.can_keep_alive and not self.is_last,
-            says_keep_alive=is_event_stream,
+            send_keep_alive=is_event_stream,
         )
         self.state, self.status, self.is_event_stream = _STARTED, status, is_event_stream
         if part or is_last:
@@ -286,7 +286,7 @@ class Response:
         elif self.state is _STARTED and self.is_event_stream:
             tail = self.tail
             events = dialect.events(problem, request_id, tail)
-            await self.write(sse.separator(tail) + events, is_last=True)
+            await self.write(sse.event_terminator(tail) + events, is_last=True)
         elif self.state is _STARTED:
             self._cut()
 
@@ -346,6 +346,6 @@ class Response:
     def _after(self, event: ResponseEvent) -> ResponseState:
         """Return the state after ``event``. Raises RuntimeError where that is no legal move."""
         try:
-            return MOVES[self.state, event]
+            return TRANSITIONS[self.state, event]
         except KeyError:
             raise RuntimeError(f"A response that is {self.state.value} takes no {event.value}.") from None

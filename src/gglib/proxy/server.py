@@ -1,4 +1,4 @@
-"""The proxy on a socket: the edge, and what answers behind it.
+"""The proxy on a socket: the server, and what answers behind it.
 
 It installs no signal handlers, configures no logging and chooses no event loop: those are the caller's.
 """
@@ -65,24 +65,24 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
         library=library,
     )
     app = ProxyApp(services, _gate(listener, options))
-    edge = Listener(
+    server = Listener(
         app.handle,
-        new_request=ProxyRequest,
-        refusal=refusal,
+        request_class=ProxyRequest,
+        format_refusal=refusal,
         limits=_limits(options),
         max_connections=options.max_connections,
         max_body_bytes=options.max_body_bytes,
         max_bodies_bytes=options.max_bodies_bytes,
         on_stop=app.stop,
         on_refusal=app.note_refusal,
-        is_wanted=partial(_is_wanted, services.runtime),
+        is_blocking_others=partial(_is_wanted, services.runtime),
     )
-    services.observer.count_connections = lambda: edge.connection_count
+    services.observer.count_connections = lambda: server.connection_count
     asyncio.get_running_loop().run_in_executor(
         None, warm_up
     )  # beside the first requests, if they are that quick
     try:
-        await edge.serve(listener, cancel, grace_s=options.shutdown_grace_s)
+        await server.serve(listener, cancel, grace_s=options.shutdown_grace_s)
     finally:
         listener.close()
         await pool.close()
@@ -111,5 +111,5 @@ def _limits(options: ProxyOptions) -> DeadlineLimits:
         body_min_rate=options.body_min_rate,
         write_s=options.write_timeout_s,
         idle_s=options.idle_timeout_s,
-        wanted_s=options.stalled_client_s,
+        blocking_write_s=options.stalled_client_s,
     )

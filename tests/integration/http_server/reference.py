@@ -21,8 +21,8 @@ ONLY_ONCE = (
 )
 MAX_TARGET_BYTES = 8 * 1024
 MAX_CHUNK_LINE_BYTES = 256
-FREE_CHUNKS = 16_384
-BYTES_PER_CHUNK = 64
+CHUNK_ALLOWANCE = 16_384
+BYTES_PER_EXTRA_CHUNK = 64
 MAX_BODY_BYTES = 64 * 1024 * 1024
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -98,10 +98,10 @@ class _UnfinishedError(Exception):
     pass
 
 
-EDGE = Limits()
+LIMITS = Limits()
 
 
-def read_connection(data: bytes, limits: Limits = EDGE) -> Reading:
+def read_connection(data: bytes, limits: Limits = LIMITS) -> Reading:
     """Return what the bytes of one connection are, up to its end or the first request that must be refused."""
     requests: list[Seen] = []
     while True:
@@ -257,7 +257,7 @@ def _read_chunks(data: bytes, limits: Limits) -> tuple[bytes, bytes]:
             break
         if len(body) + size > MAX_BODY_BYTES:
             raise _RefusedError(413, "body too large")
-        if count > FREE_CHUNKS + (len(body) + size) // BYTES_PER_CHUNK:
+        if count > CHUNK_ALLOWANCE + (len(body) + size) // BYTES_PER_EXTRA_CHUNK:
             raise _RefusedError(400, "too many small chunks")
         # What follows the data is looked at as soon as it is there.
         if not b"\r\n".startswith(data[size : size + 2]):

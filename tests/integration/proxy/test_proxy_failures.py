@@ -293,11 +293,11 @@ async def test_engine_that_dies_before_its_answer_is_502(start: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arrived", "separator"),
+    ("arrived", "event_terminator"),
     [(EVENT, b""), (b"", b""), (EVENT + b'data: {"par', b"\n\n"), (EVENT + b'data: {"n":2}\n', b"\n")],
     ids=["between events", "before the first", "inside a line", "inside an event"],
 )
-async def test_stream_that_dies_ends_with_one_error_event(arrived: bytes, separator: bytes) -> None:
+async def test_stream_that_dies_ends_with_one_error_event(arrived: bytes, event_terminator: bytes) -> None:
     """What arrived is delivered, then one error event, no [DONE], and a clean end of the answer."""
 
     async def answer(exchange: Exchange) -> None:
@@ -307,8 +307,8 @@ async def test_stream_that_dies_ends_with_one_error_event(arrived: bytes, separa
     async with engine_running(answer) as engine, proxy_running(runtime_for(engine)) as proxy:
         reply = await ask(proxy.port, body=chat_body(stream=True))
     assert (reply.status, reply.is_whole) == (200, True)
-    assert reply.body.startswith(arrived + separator + b'data: {"error":{')
-    event = reply.body[len(arrived + separator) :]
+    assert reply.body.startswith(arrived + event_terminator + b'data: {"error":{')
+    event = reply.body[len(arrived + event_terminator) :]
     assert event.endswith(b"\n\n")
     assert event.count(b"\n") == 2
     assert json.loads(event[6:])["error"]["code"] == "upstream_error"

@@ -368,7 +368,7 @@ async def test_limits_of_0_wait_for_ever() -> None:
         async with pool.post(engine.target, replace(REQUEST, first_byte_s=0, chunk_gap_s=0)) as response:
             (connection,) = pool._connections
             assert await anext(response) == EVENT
-            assert connection._watch is None
+            assert connection._stall_check is None
             may_go_on.set()
             assert await anext(response) == EVENT
         options = ProxyOptions(first_byte_s=0, chunk_gap_s=0)
@@ -409,7 +409,7 @@ async def test_connection_that_rests_is_not_silent() -> None:
             ) as response:
                 assert [part async for part in response] == [b"{}"]
             await asyncio.sleep(LIMIT_S * 1.5)
-            assert [connection._watch for connection in pool._connections] == [None]
+            assert [connection._stall_check for connection in pool._connections] == [None]
         assert (engine.accepted, pool.open_count) == (1, 1)
         await pool.close()
 
@@ -430,7 +430,7 @@ async def test_each_exchange_of_a_connection_has_its_own_limits() -> None:
         with quick(), pytest.raises(StallError, match=r"said nothing for 0\.2 s"):
             async with pool.post(engine.target, replace(REQUEST, first_byte_s=LIMIT_S)):
                 pass
-        assert (engine.accepted, connection._watch) == (1, None)
+        assert (engine.accepted, connection._stall_check) == (1, None)
         await until(lambda: pool.open_count == 0)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from gglib.core.models import RunningTarget
 from gglib.http.client import pool as upstream_module
-from gglib.http.client.connect import Factory, ServerBusyError
+from gglib.http.client.connect import ProtocolFactory, ServerBusyError
 from gglib.http.client.connection import QUEUE_LIMIT_BYTES
 from gglib.http.client.pool import UpstreamPool, UpstreamRequest
 from gglib.http.errors import ConnectError
@@ -344,7 +344,7 @@ async def test_one_request_at_a_time_tries_to_connect_to_a_busy_engine(
     seen: set[object] = set()
     attempts: list[asyncio.Event] = []
 
-    async def busy_at_first(_: RunningTarget, factory: Factory, *, connect_timeout_s: float) -> None:
+    async def busy_at_first(_: RunningTarget, factory: ProtocolFactory, *, connect_timeout_s: float) -> None:
         del connect_timeout_s
         connection = factory()
         if connection not in seen:
@@ -368,5 +368,5 @@ async def test_one_request_at_a_time_tries_to_connect_to_a_busy_engine(
     await until(lambda: len(attempts) == 3)
     attempts[2].set()
     await asyncio.gather(*requests)
-    assert len(pool._turns) == 0
+    assert len(pool._connect_locks) == 0
     await pool.close()

@@ -29,8 +29,8 @@ def read(pieces: list[bytes], *, limit_bytes: int | None = None) -> tuple[bytes,
     body, parts = ChunkedBody(limit_bytes=limit_bytes), list[bytes]()
     for number, piece in enumerate(pieces):
         body.receive(piece, parts)
-        if body.is_over:
-            return b"".join(parts), True, body.rest + b"".join(pieces[number + 1 :])
+        if body.is_complete:
+            return b"".join(parts), True, body.trailing_data + b"".join(pieces[number + 1 :])
     return b"".join(parts), False, b""
 
 
@@ -138,7 +138,7 @@ def test_without_a_limit_any_size_may_be_announced() -> None:
     """An engine's answer may be of any length."""
     body, parts = ChunkedBody(), list[bytes]()
     body.receive(b"fffffffffffffff\r\nabc", parts)
-    assert (parts, body.is_over) == ([b"abc"], False)
+    assert (parts, body.is_complete) == ([b"abc"], False)
 
 
 LINES = st.lists(
@@ -155,12 +155,12 @@ def test_chunks_of_known_sizes_are_read_as_any_others(
     """Whatever looks like a size or a line end in the data: what was read once gives the same when it comes again."""
     data = [b"".join(chunk) for chunk in chunks]
     wire = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in data) + b"0\r\n\r\n" * has_end
-    chunked._known_sizes.clear()
+    chunked._size_cache.clear()
     walked = read([bytes((byte,)) for byte in wire])
     assert walked == (b"".join(data), has_end, b"")
-    chunked._known_sizes.update({b"%x" % size: size for size in range(1, 40)})
+    chunked._size_cache.update({b"%x" % size: size for size in range(1, 40)})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunked, "_MANY_BYTES", 0)
+        patch.setattr(chunked, "_BULK_MIN_BYTES", 0)
         assert read([wire]) == read(pieces_of(wire, cuts)) == walked
 
 
@@ -176,17 +176,17 @@ def test_what_is_no_chunk_is_refused_with_known_sizes_too(pieces: list[bytes], c
         body, taken = ChunkedBody(), list[bytes]()
         try:
             for part in parts:
-                if not body.is_over:
+                if not body.is_complete:
                     body.receive(part, taken)
         except HttpError as error:
             return b"".join(taken), type(error)
-        return b"".join(taken), body.is_over
+        return b"".join(taken), body.is_complete
 
-    chunked._known_sizes.clear()
+    chunked._size_cache.clear()
     walked = outcome([bytes((byte,)) for byte in wire])
-    chunked._known_sizes.update({b"%x" % size: size for size in range(1, 40)})
+    chunked._size_cache.update({b"%x" % size: size for size in range(1, 40)})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunked, "_MANY_BYTES", 0)
+        patch.setattr(chunked, "_BULK_MIN_BYTES", 0)
         assert outcome([wire]) == outcome(pieces_of(wire, cuts)) == walked
 
 
@@ -212,18 +212,18 @@ def test_a_chunk_that_comes_alone_is_read_as_any_others(
         body, taken = ChunkedBody(limit_bytes=limit_bytes), list[bytes]()
         try:
             for data in reads:
-                if body.is_over:
+                if body.is_complete:
                     break
-                if is_alone and (part := body.receive_one(data)):
+                if is_alone and (part := body.receive_whole_chunk(data)):
                     taken.append(part)
                 else:
                     body.receive(data, taken)
         except HttpError as error:
             return b"".join(taken), type(error)
-        return b"".join(taken), body.is_over
+        return b"".join(taken), body.is_complete
 
     for size in (b"1", b"2", b"4", b"7", b"c", *seen_last):
-        chunked._read_digits(size)
+        chunked._parse_size(size)
     walked = outcome([bytes((byte,)) for byte in b"".join(pieces)], is_alone=False)
     assert outcome(pieces, is_alone=True) == walked
 
@@ -233,7 +233,7 @@ def test_a_chunk_that_comes_alone_is_read_at_once() -> None:
     chunk = b"a\r\ndata: x\r\n\n\r\n"
     body, parts = ChunkedBody(), list[bytes]()
     body.receive(chunk, parts)
-    assert body.receive_one(chunk) == body.receive_one(chunk) == parts[0] == b"data: x\r\n\n"
+    assert body.receive_whole_chunk(chunk) == body.receive_whole_chunk(chunk) == parts[0] == b"data: x\r\n\n"
     for other in (
         b"",
         END,
@@ -245,29 +245,29 @@ def test_a_chunk_that_comes_alone_is_read_at_once() -> None:
         b"A" + chunk[1:],
         b"0" + chunk,
     ):
-        assert body.receive_one(other) == b""
+        assert body.receive_whole_chunk(other) == b""
     body.receive(chunk[:3], parts)
-    assert body.receive_one(chunk) == b""
+    assert body.receive_whole_chunk(chunk) == b""
     body.receive(chunk[3:] + END, parts)
-    assert (parts, body.is_over) == ([b"data: x\r\n\n"] * 2, True)
+    assert (parts, body.is_complete) == ([b"data: x\r\n\n"] * 2, True)
 
 
 def test_data_that_looks_like_chunks_is_data(monkeypatch: pytest.MonkeyPatch) -> None:
     """A read may begin in the middle of a chunk: what it begins with is data, whatever it looks like."""
-    monkeypatch.setattr(chunked, "_MANY_BYTES", 0)
-    chunked._known_sizes.update({b"1": 1, b"c": 12})
+    monkeypatch.setattr(chunked, "_BULK_MIN_BYTES", 0)
+    chunked._size_cache.update({b"1": 1, b"c": 12})
     assert read([b"c\r\n", b"1\r\nx\r\n1\r\ny\r\n", b"\r\n0\r\n\r\n"]) == (b"1\r\nx\r\n1\r\ny\r\n", True, b"")
 
 
 def test_the_memory_of_sizes_is_bounded() -> None:
     """An engine whose chunks are all of other sizes is read, and what is remembered of it does not grow."""
-    chunked._known_sizes.clear()
+    chunked._size_cache.clear()
     body, parts = ChunkedBody(), list[bytes]()
     for size in range(1, 5000):
         body.receive(b"%x\r\n%b\r\n" % (size, b"x" * size), parts)
     assert len(parts) == 4999
-    assert len(chunked._known_sizes) <= 4096
-    assert len(chunked._known_size_lines) <= 4096
+    assert len(chunked._size_cache) <= 4096
+    assert len(chunked._size_line_cache) <= 4096
 
 
 def test_the_end_is_never_taken_for_a_chunk() -> None:
@@ -288,7 +288,7 @@ def test_known_sizes_count_against_the_limit() -> None:
 def read_on(body: ChunkedBody, data: bytes) -> tuple[bytes, list[int]]:
     """Return the body of what comes at once, and how many chunks each call has read."""
     parts, counts = list[bytes](), list[int]()
-    while data or body.is_behind:
+    while data or body.has_unread_chunks:
         before = len(parts)
         body.receive(data, parts)
         counts.append(len(parts) - before)
@@ -297,48 +297,48 @@ def read_on(body: ChunkedBody, data: bytes) -> tuple[bytes, list[int]]:
 
 
 def test_a_limited_body_is_read_a_slice_at_a_time() -> None:
-    """One call reads ``CHUNKS_AT_ONCE`` chunks; the others wait for the next call, which needs nothing new."""
-    wire = b"1\r\nx\r\n" * (2 * chunked.CHUNKS_AT_ONCE + 7) + END + b"after"
+    """One call reads ``MAX_CHUNKS_PER_CALL`` chunks; the others wait for the next call, which needs nothing new."""
+    wire = b"1\r\nx\r\n" * (2 * chunked.MAX_CHUNKS_PER_CALL + 7) + END + b"after"
     body = ChunkedBody(limit_bytes=10**6)
     read_bytes, counts = read_on(body, wire)
-    assert read_bytes == b"x" * (2 * chunked.CHUNKS_AT_ONCE + 7)
-    assert counts == [chunked.CHUNKS_AT_ONCE, chunked.CHUNKS_AT_ONCE, 7]
-    assert (body.is_over, body.is_behind, body.rest) == (True, False, b"after")
+    assert read_bytes == b"x" * (2 * chunked.MAX_CHUNKS_PER_CALL + 7)
+    assert counts == [chunked.MAX_CHUNKS_PER_CALL, chunked.MAX_CHUNKS_PER_CALL, 7]
+    assert (body.is_complete, body.has_unread_chunks, body.trailing_data) == (True, False, b"after")
 
 
 @pytest.mark.parametrize("extension", [b"", b";x=y"], ids=["plain", "with extensions"])
 def test_very_many_small_chunks_are_refused(extension: bytes) -> None:
-    """``FREE_CHUNKS`` are taken, the next one is not, in whatever pieces they come."""
-    wire = b"1%b\r\nx\r\n" % extension * chunked.FREE_CHUNKS
+    """``CHUNK_ALLOWANCE`` are taken, the next one is not, in whatever pieces they come."""
+    wire = b"1%b\r\nx\r\n" % extension * chunked.CHUNK_ALLOWANCE
     for step in (len(wire), 1000):
         body, parts = ChunkedBody(limit_bytes=10**6), list[bytes]()
         for start in range(0, len(wire), step):
             body.receive(wire[start : start + step], parts)
-            while body.is_behind:
+            while body.has_unread_chunks:
                 body.receive(b"", parts)
-        extra = chunked.FREE_CHUNKS // chunked.BYTES_PER_CHUNK  # what the data itself allows
-        for _ in range(extra + extra // chunked.BYTES_PER_CHUNK):
+        extra = chunked.CHUNK_ALLOWANCE // chunked.BYTES_PER_EXTRA_CHUNK  # what the data itself allows
+        for _ in range(extra + extra // chunked.BYTES_PER_EXTRA_CHUNK):
             body.receive(b"1\r\nx\r\n", parts)
         with pytest.raises(TooManyChunksError, match="1 KiB"):
             body.receive(b"1\r\nx\r\n" * 10, parts)
 
 
-@pytest.mark.parametrize("size_bytes", [chunked.BYTES_PER_CHUNK, 4096, 65536])
+@pytest.mark.parametrize("size_bytes", [chunked.BYTES_PER_EXTRA_CHUNK, 4096, 65536])
 def test_chunks_as_clients_send_them_are_never_too_many(size_bytes: int) -> None:
-    """From ``BYTES_PER_CHUNK`` bytes on only the body's own limit counts."""
-    count = 3 * chunked.FREE_CHUNKS if size_bytes < 4096 else 300
+    """From ``BYTES_PER_EXTRA_CHUNK`` bytes on only the body's own limit counts."""
+    count = 3 * chunked.CHUNK_ALLOWANCE if size_bytes < 4096 else 300
     body, parts = ChunkedBody(limit_bytes=count * size_bytes), list[bytes]()
     chunk = b"%x\r\n%b\r\n" % (size_bytes, bytes(size_bytes))
     for _ in range(count):
         body.receive(chunk, parts)
         parts.clear()
     body.receive(END, parts)
-    assert body.is_over
+    assert body.is_complete
 
 
 def test_a_body_without_a_limit_may_have_any_number_of_chunks() -> None:
     """An engine sends a token in each."""
     body = ChunkedBody()
-    read_bytes, counts = read_on(body, b"1\r\n\n\r\n" * (chunked.FREE_CHUNKS + 9) + END)
-    assert len(read_bytes) == chunked.FREE_CHUNKS + 9
-    assert counts == [chunked.FREE_CHUNKS + 9]
+    read_bytes, counts = read_on(body, b"1\r\n\n\r\n" * (chunked.CHUNK_ALLOWANCE + 9) + END)
+    assert len(read_bytes) == chunked.CHUNK_ALLOWANCE + 9
+    assert counts == [chunked.CHUNK_ALLOWANCE + 9]

@@ -8,8 +8,8 @@ from gglib.http.headers import (
     from_upstream,
     is_event_stream,
     preferred_wait_s,
-    sane_request_id,
     to_upstream,
+    valid_request_id,
 )
 
 SECRETS_AND_HOPS = [
@@ -136,8 +136,8 @@ def test_event_stream_is_told_by_its_type(content_type: bytes, expected: bool) -
 )
 def test_request_id_must_be_sane(sent: bytes, expected: str | None) -> None:
     """An id is taken when it is 1 to 128 visible ASCII characters."""
-    assert sane_request_id({b"x-request-id": sent}) == expected
-    assert sane_request_id({}) is None
+    assert valid_request_id({b"x-request-id": sent}) == expected
+    assert valid_request_id({}) is None
 
 
 @pytest.mark.parametrize(

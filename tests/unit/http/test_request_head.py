@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from gglib.http import request_head as module
 from gglib.http.errors import (
-    ExpectationError,
+    ExpectationFailedError,
     HeadTooLargeError,
     HttpError,
     MalformedRequestError,
     TargetTooLongError,
-    UnknownCodingError,
+    UnsupportedTransferCodingError,
     UnsupportedVersionError,
 )
 from gglib.http.request_head import (
@@ -22,9 +22,9 @@ from gglib.http.request_head import (
     MAX_LINE_BYTES,
     MAX_REQUEST_LINE_BYTES,
     MAX_TARGET_BYTES,
-    HeadMemory,
+    HeadCache,
     RequestHead,
-    check_beginning,
+    check_partial_head,
     parse_field,
     parse_head,
 )
@@ -113,10 +113,10 @@ def test_forms_of_a_target(first: bytes, lines: tuple[bytes, ...], path: str, qu
         (a_head(b"Transfer-Encoding: \x0b chunked"), MalformedRequestError),
         (a_head(b"Transfer-Encoding: \xa0chunked"), MalformedRequestError),
         (a_head(b"Transfer-Encoding:"), MalformedRequestError),
-        (a_head(b"Transfer-Encoding: gzip , chunked"), UnknownCodingError),
-        (a_head(b"Transfer-Encoding: identity"), UnknownCodingError),
-        (a_head(b"Expect: 100-continue, x"), ExpectationError),
-        (a_head(b"Expect: 100-continue", b"Expect: 100-continue"), ExpectationError),
+        (a_head(b"Transfer-Encoding: gzip , chunked"), UnsupportedTransferCodingError),
+        (a_head(b"Transfer-Encoding: identity"), UnsupportedTransferCodingError),
+        (a_head(b"Expect: 100-continue, x"), ExpectationFailedError),
+        (a_head(b"Expect: 100-continue", b"Expect: 100-continue"), ExpectationFailedError),
     ],
 )
 def test_heads_that_are_refused(block: bytes, error: type[HttpError]) -> None:
@@ -194,16 +194,16 @@ def test_secrets_and_long_lines_are_not_remembered() -> None:
         b"Proxy-Authorization: s3cret",
     )
     parse_head(a_head(b"x-seen: once", b"x-long: %b" % (b"y" * 300), *secrets))
-    known = module._known_fields
+    known = module._field_cache
     assert b"x-seen: once" in known
     assert not [line for line in known if b"s3cret" in line or line.startswith(b"x-long")]
 
 
 def test_memory_of_lines_is_bounded() -> None:
     """Whoever sends ever new lines makes us forget, not grow."""
-    for number in range(module._REMEMBERED_LINES + 10):
+    for number in range(module._MAX_CACHED_LINES + 10):
         parse_head(a_head(b"x-n: %d" % number))
-    assert 0 < len(module._known_fields) <= module._REMEMBERED_LINES
+    assert 0 < len(module._field_cache) <= module._MAX_CACHED_LINES
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_memory_of_lines_is_bounded() -> None:
 def test_beginnings_that_can_become_nothing(beginning: bytes, error: type[HttpError]) -> None:
     """What can no longer become a head is refused before its end has come."""
     with pytest.raises(HttpError) as caught:
-        check_beginning(beginning)
+        check_partial_head(beginning)
     assert type(caught.value) is error
 
 
@@ -237,14 +237,14 @@ def test_beginnings_that_can_become_nothing(beginning: bytes, error: type[HttpEr
 )
 def test_beginnings_that_may_go_on(beginning: bytes) -> None:
     """The bytes that end a line or a head do not count against its limit."""
-    check_beginning(beginning)
+    check_partial_head(beginning)
 
 
 def test_only_what_is_new_is_looked_at_again() -> None:
     """A line feed that is new is seen, also when its carriage return is not new."""
-    check_beginning(b"GET / HTTP/1.1\r\n", checked_bytes=15)
+    check_partial_head(b"GET / HTTP/1.1\r\n", checked_bytes=15)
     with pytest.raises(MalformedRequestError):
-        check_beginning(b"GET / HTTP/1.1\n", checked_bytes=14)
+        check_partial_head(b"GET / HTTP/1.1\n", checked_bytes=14)
 
 
 def test_fields() -> None:
@@ -256,7 +256,7 @@ def test_fields() -> None:
 # -- the memory of one connection -------------------------------------------------------------------------------
 
 
-def outcome(block: bytes, memory: HeadMemory | None = None) -> object:
+def outcome(block: bytes, memory: HeadCache | None = None) -> object:
     """Return what a reading of the head comes to: all that it says but its length's spelling, or the error's class."""
     try:
         if memory is None:
@@ -329,7 +329,7 @@ def heads_alike(draw: st.DrawFn) -> bytes:
 @given(st.lists(heads_alike(), min_size=1, max_size=12))
 def test_memory_never_answers_otherwise_than_a_reading(blocks: list[bytes]) -> None:
     """Whatever a connection has sent before, its next head is read as if it were the first."""
-    memory = HeadMemory()
+    memory = HeadCache()
     for block in blocks:
         assert outcome(block, memory) == outcome(block)
 
@@ -337,7 +337,7 @@ def test_memory_never_answers_otherwise_than_a_reading(blocks: list[bytes]) -> N
 @given(heads_alike(), st.data())
 def test_memory_sees_every_byte_that_differs(block: bytes, data: st.DataObject) -> None:
     """A head of which one byte is another one, is gone or is new is read by itself."""
-    memory = HeadMemory()
+    memory = HeadCache()
     outcome(block, memory)
     at = data.draw(st.integers(0, len(block) - 1))
     byte = bytes((data.draw(st.integers(0, 255)),))
@@ -351,7 +351,7 @@ def test_memory_sees_every_byte_that_differs(block: bytes, data: st.DataObject) 
 
 def test_memory_knows_what_differs_in_the_length_alone() -> None:
     """What was derived from a head holds for the next one that differs in the length alone, and for no other."""
-    memory = HeadMemory()
+    memory = HeadCache()
 
     def read(length: bytes, *lines: bytes) -> RequestHead:
         return memory.read(a_head(b"Content-Length: %b" % length, *lines))[0]
@@ -367,7 +367,7 @@ def test_memory_knows_what_differs_in_the_length_alone() -> None:
 @pytest.mark.parametrize("length", [b"", b"+7", b"7 ", b"7\r\nX: y", b"\xb2", b"0" * 19])
 def test_memory_takes_nothing_but_digits_for_a_length(length: bytes) -> None:
     """What begins and ends like the head before it, with something else between, is read by itself."""
-    memory = HeadMemory()
+    memory = HeadCache()
     outcome(a_head(b"Content-Length: 5"), memory)
     changed = a_head(b"Content-Length: " + length)
     assert outcome(changed, memory) == outcome(changed)

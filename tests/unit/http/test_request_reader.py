@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gglib.http.chunked import CHUNKS_AT_ONCE
+from gglib.http.chunked import MAX_CHUNKS_PER_CALL
 from gglib.http.errors import (
     BodyTooLargeError,
     HeadTooLargeError,
@@ -38,7 +38,7 @@ def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
     return [data[a:b] for a, b in itertools.pairwise(places)]
 
 
-def is_over(event: Event) -> bool:
+def is_complete(event: Event) -> bool:
     """Whether a request ends with this event: by itself, or because all of it came at once."""
     return event is End.OF_REQUEST or (isinstance(event, NewRequest) and event.body is not None)
 
@@ -51,7 +51,7 @@ def read(pieces: list[bytes]) -> tuple[list[object], RequestReader]:
         new = reader.receive(piece)
         while new:
             events += new
-            new = reader.next_request() if is_over(new[-1]) else []
+            new = reader.next_request() if is_complete(new[-1]) else []
     told: list[object] = []
     for event in events:
         if isinstance(event, NewRequest):
@@ -203,13 +203,13 @@ def test_nothing_is_read_past_the_request_at_hand() -> None:
     """What was sent in advance waits, unread, until the answer before it is given."""
     reader = RequestReader(max_body_bytes=MAX_BODY_BYTES)
     (event,) = reader.receive(GOOD + b"\r\n" + b"\0\n garbage")
-    assert is_over(event)
-    assert reader.ahead_bytes == len(b"\0\n garbage")
+    assert is_complete(event)
+    assert reader.pipelined_bytes == len(b"\0\n garbage")
     assert reader.receive(b"!") == []
-    assert reader.ahead_bytes == len(b"\0\n garbage!")
+    assert reader.pipelined_bytes == len(b"\0\n garbage!")
     with pytest.raises(MalformedRequestError):
         reader.next_request()
-    assert reader.ahead_bytes == 0
+    assert reader.pipelined_bytes == 0
 
 
 @pytest.mark.parametrize(
@@ -233,13 +233,13 @@ def test_what_is_known_of_a_body_that_has_not_come() -> None:
     states.append(reader.is_in_head)
     assert states == [False, True]
     reader.receive(b"OST " + TARGET_AND_HOST + b"Content-Length: 10\r\n\r\nfour")
-    assert (reader.is_in_head, reader.is_in_body, reader.missing_bytes) == (False, True, 6)
+    assert (reader.is_in_head, reader.is_in_body, reader.remaining_body_bytes) == (False, True, 6)
     assert reader.receive(b"") == []
     assert reader.receive(b"sixsix") == [b"sixsix", End.OF_REQUEST]
-    assert (reader.is_in_body, reader.missing_bytes) == (False, 0)
+    assert (reader.is_in_body, reader.remaining_body_bytes) == (False, 0)
     reader.next_request()
     reader.receive(CHUNKED)
-    assert (reader.is_in_body, reader.missing_bytes) == (True, None)
+    assert (reader.is_in_body, reader.remaining_body_bytes) == (True, None)
 
 
 def test_a_head_that_comes_byte_by_byte_is_looked_at_once() -> None:
@@ -256,15 +256,15 @@ def test_a_head_that_comes_byte_by_byte_is_looked_at_once() -> None:
 
 def test_a_chunked_body_is_read_a_slice_at_a_time() -> None:
     """What one call leaves is read by calls without anything new, and only then the request ends."""
-    reader, chunks = RequestReader(max_body_bytes=10**6), 2 * CHUNKS_AT_ONCE + 1
+    reader, chunks = RequestReader(max_body_bytes=10**6), 2 * MAX_CHUNKS_PER_CALL + 1
     head = b"POST " + TARGET_AND_HOST + b"transfer-encoding: chunked\r\n\r\n"
     told = [reader.receive(head + b"1\r\nx\r\n" * chunks + b"0\r\n\r\nGET ")]
-    while reader.is_behind:
+    while reader.has_unread_chunks:
         told.append(reader.receive(b""))
     sizes = [sum(len(event) for event in events if isinstance(event, bytes)) for events in told]
-    assert sizes == [CHUNKS_AT_ONCE, CHUNKS_AT_ONCE, 1]
+    assert sizes == [MAX_CHUNKS_PER_CALL, MAX_CHUNKS_PER_CALL, 1]
     assert [End.OF_REQUEST in events for events in told] == [False, False, True]
-    assert reader.ahead_bytes == 4
+    assert reader.pipelined_bytes == 4
 
 
 def test_a_chunked_body_that_is_refused_is_not_behind() -> None:
@@ -273,5 +273,5 @@ def test_a_chunked_body_that_is_refused_is_not_behind() -> None:
     head = b"POST " + TARGET_AND_HOST + b"transfer-encoding: chunked\r\n\r\n"
     with pytest.raises(BodyTooLargeError):
         reader.receive(head + b"1\r\nx\r\n" * 20)
-    assert not reader.is_behind
+    assert not reader.has_unread_chunks
     assert reader.receive(b"1\r\n") == []

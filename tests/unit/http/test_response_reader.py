@@ -25,7 +25,7 @@ def read(pieces: list[bytes], *, is_ended: bool = False) -> tuple[bytes, Respons
     reader = ResponseReader()
     body = b"".join([reader.receive(piece) for piece in pieces])
     if is_ended:
-        reader.end_of_input()
+        reader.receive_eof()
     return body, reader
 
 
@@ -82,7 +82,7 @@ def test_any_split_of_any_answer_gives_what_a_simple_reading_gives(wire: bytes, 
         body, reader = read(pieces, is_ended=True)
         assert reader.head is not None
         assert (reader.head.status, body) == reference(wire)
-        assert (reader.is_complete, reader.fault, reader.has_surplus) == (True, None, False)
+        assert (reader.is_complete, reader.fault, reader.has_trailing_data) == (True, None, False)
 
 
 @given(answers(), st.integers(0, 10**6))
@@ -110,7 +110,7 @@ def test_what_follows_an_answer_is_surplus(wire: bytes, surplus: bytes) -> None:
     if reader.is_complete:
         assert reader.receive(surplus) == b""
         body, at_once = read([wire + surplus])
-        assert (reader.has_surplus, at_once.has_surplus, body) == (True, True, reference(wire)[1])
+        assert (reader.has_trailing_data, at_once.has_trailing_data, body) == (True, True, reference(wire)[1])
 
 
 BROKEN = [
@@ -192,9 +192,9 @@ def test_a_remembered_head_is_checked_against_its_length() -> None:
 
 def test_memory_of_heads_is_bounded() -> None:
     """An engine whose heads are ever new makes us forget, not grow."""
-    for number in range(module._REMEMBERED_HEADS + 10):
+    for number in range(module._MAX_CACHED_HEADS + 10):
         parse_response_head(OK + b"x-n: %d" % number)
-    assert 0 < len(module._known_heads) <= module._REMEMBERED_HEADS
+    assert 0 < len(module._head_cache) <= module._MAX_CACHED_HEADS
 
 
 @pytest.mark.parametrize(
@@ -208,28 +208,28 @@ def test_memory_of_heads_is_bounded() -> None:
 )
 def test_whether_the_engine_keeps_the_connection(head: bytes, *, keeps: bool) -> None:
     """As RFC 9112 section 9.3 has it."""
-    assert parse_response_head(head)[0].keeps_alive is keeps
+    assert parse_response_head(head)[0].may_keep_alive is keeps
 
 
 def test_what_a_client_may_see_is_written_once() -> None:
     """Lines for the client are without what is of the engine's hop; a stream is known for one."""
     head, _ = parse_response_head(OK + b"Content-Type: text/event-stream\r\nServer: x\r\nX-A: b")
     assert head.is_event_stream
-    assert b"x-a: b\r\n" in head.relayed_lines
-    assert b"server" not in head.relayed_lines
+    assert b"x-a: b\r\n" in head.relayed_header_lines
+    assert b"server" not in head.relayed_header_lines
 
 
 def test_interim_answers_without_end_are_no_answer() -> None:
     """A few are skipped, very many are not."""
     interim = b"HTTP/1.1 103 Early Hints\r\n\r\n"
     whole = OK + b"content-length: 2\r\n\r\n{}"
-    assert read([interim * module._MAX_INTERIM_ANSWERS + whole])[0] == b"{}"
-    body, reader = read([interim * (module._MAX_INTERIM_ANSWERS + 1) + whole])
+    assert read([interim * module._MAX_INTERIM_RESPONSES + whole])[0] == b"{}"
+    body, reader = read([interim * (module._MAX_INTERIM_RESPONSES + 1) + whole])
     assert (body, reader.fault) == (b"", "answered something that is not HTTP")
 
 
 def test_very_many_chunks_in_one_read_are_told() -> None:
     """Others should have their turn before the next read; few are not worth a word."""
     chunk, head = b"1\r\nx\r\n", OK + b"transfer-encoding: chunked\r\n\r\n"
-    for count, is_many in ((module.DENSE_CHUNKS - 1, False), (module.DENSE_CHUNKS, True)):
-        assert read([head + chunk * count])[1].has_read_many is is_many
+    for count, is_many in ((module.MANY_CHUNKS - 1, False), (module.MANY_CHUNKS, True)):
+        assert read([head + chunk * count])[1].should_yield is is_many

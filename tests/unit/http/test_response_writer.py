@@ -16,7 +16,7 @@ def write(
     status: int = 200,
     length: int | None = None,
     may_keep_alive: bool = True,
-    says_keep_alive: bool = False,
+    send_keep_alive: bool = False,
 ) -> tuple[bytes, ResponseWriter]:
     """Return an answer as it goes over the wire, and its writer."""
     writer = ResponseWriter(method=method, minor_version=minor_version)
@@ -26,7 +26,7 @@ def write(
         length=length,
         date_line=b"date: today\r\n",
         may_keep_alive=may_keep_alive,
-        says_keep_alive=says_keep_alive,
+        send_keep_alive=send_keep_alive,
     )
     return head + b"".join([writer.part(part) for part in parts]) + writer.end(), writer
 
@@ -48,12 +48,12 @@ def test_what_is_written_is_read_back(
     reader = ResponseReader()
     read = reader.receive(wire)
     if not writer.may_keep_alive:
-        reader.end_of_input()
+        reader.receive_eof()
     assert read == (b"" if status in {204, 304} else body)
-    assert (reader.is_complete, reader.has_surplus, reader.fault) == (True, False, None)
+    assert (reader.is_complete, reader.has_trailing_data, reader.fault) == (True, False, None)
     assert reader.head is not None
     assert reader.head.status == status
-    assert reader.head.keeps_alive is writer.may_keep_alive
+    assert reader.head.may_keep_alive is writer.may_keep_alive
 
 
 def test_the_head_in_its_order() -> None:
@@ -81,7 +81,7 @@ def test_what_is_said_of_the_connection(
 ) -> None:
     """HTTP/1.0 is told what it gets; without a length its body ends with the connection."""
     wire, writer = write(
-        [b"a"], minor_version=minor_version, length=length, may_keep_alive=may, says_keep_alive=says
+        [b"a"], minor_version=minor_version, length=length, may_keep_alive=may, send_keep_alive=says
     )
     head = wire.partition(b"\r\n\r\n")[0] + b"\r\n"
     assert (b"connection" in head) == bool(line)

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.http.sse import HEARTBEAT, SseEvent, SseReader, error_event, read_events
-from gglib.http.sse import separator as separator_after
+from gglib.http.sse import event_terminator as separator_after
 
 
 @pytest.mark.parametrize(
-    ("relayed", "separator"),
+    ("relayed", "event_terminator"),
     [
         (b"", b""),
         (b"data: 1\n\n", b""),
@@ -27,14 +27,14 @@ from gglib.http.sse import separator as separator_after
         (b"data: 1\n\nx", b"\n\n"),
     ],
 )
-def test_separator_ends_the_event_that_broke_off(relayed: bytes, separator: bytes) -> None:
+def test_separator_ends_the_event_that_broke_off(relayed: bytes, event_terminator: bytes) -> None:
     """Between two events nothing is needed, after a line one line end, inside a line two."""
-    assert separator_after(relayed) == separator
+    assert separator_after(relayed) == event_terminator
 
 
 @given(st.text("a:\r\n").map(str.encode))
 def test_after_the_separator_the_stream_stands_between_two_events(relayed: bytes) -> None:
-    """However a stream breaks off, after its separator none is needed."""
+    """However a stream breaks off, after its event_terminator none is needed."""
     assert separator_after(relayed + separator_after(relayed)) == b""
 
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gglib.http.tasks import Companion, Interruptible
+from gglib.http.tasks import BackgroundTask, CancelScope
 
 
 class LeaveError(Exception):
@@ -26,9 +26,9 @@ async def test_block_ends_with_the_reason_after_it_is_unwound() -> None:
             seen.append("released")
 
     async def work() -> None:
-        with Interruptible() as block:
+        with CancelScope() as block:
             async with held():
-                asyncio.get_running_loop().call_soon(block.end_with, LeaveError())
+                asyncio.get_running_loop().call_soon(block.cancel_with, LeaveError())
                 await asyncio.Event().wait()
 
     with pytest.raises(LeaveError):
@@ -41,35 +41,35 @@ async def test_block_ends_with_the_reason_after_it_is_unwound() -> None:
 
 async def test_first_reason_counts_and_nothing_does_outside() -> None:
     """A second reason is ignored, and so is one before or after the block."""
-    block = Interruptible()
+    block = CancelScope()
 
     async def work() -> None:
         with block:
-            asyncio.get_running_loop().call_soon(block.end_with, LeaveError())
-            asyncio.get_running_loop().call_soon(block.end_with, ValueError())
+            asyncio.get_running_loop().call_soon(block.cancel_with, LeaveError())
+            asyncio.get_running_loop().call_soon(block.cancel_with, ValueError())
             await asyncio.Event().wait()
 
-    block.end_with(ValueError())
+    block.cancel_with(ValueError())
     with pytest.raises(LeaveError):
         await work()
-    block.end_with(ValueError())
+    block.cancel_with(ValueError())
     await asyncio.sleep(0)
 
 
 async def test_cancellation_from_elsewhere_passes_through() -> None:
     """A task that is cancelled by somebody else ends cancelled, also when a reason came at the same time."""
 
-    async def work(block: Interruptible) -> None:
+    async def work(block: CancelScope) -> None:
         with block:
             await asyncio.Event().wait()
 
     for reason in (None, LeaveError()):
-        block = Interruptible()
+        block = CancelScope()
         task = asyncio.create_task(work(block))
         await asyncio.sleep(0)
         task.cancel()
         if reason is not None:
-            block.end_with(reason)
+            block.cancel_with(reason)
         with pytest.raises(asyncio.CancelledError):
             await task
 
@@ -78,8 +78,8 @@ async def test_error_of_the_block_is_kept() -> None:
     """When the block fails while it is being ended, its own error is what comes out."""
 
     async def work() -> None:
-        with Interruptible() as block:
-            asyncio.get_running_loop().call_soon(block.end_with, LeaveError())
+        with CancelScope() as block:
+            asyncio.get_running_loop().call_soon(block.cancel_with, LeaveError())
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
@@ -96,7 +96,7 @@ def test_only_a_task_can_be_interrupted() -> None:
 
     def enter() -> None:
         try:
-            with Interruptible():
+            with CancelScope():
                 pass
         except RuntimeError as error:
             errors.append(error)
@@ -120,11 +120,11 @@ async def test_companion_ends_with_the_block() -> None:
             await asyncio.sleep(0)
             seen.append("ended")
 
-    async with Companion(wait) as companion:
+    async with BackgroundTask(wait) as companion:
         await asyncio.sleep(0)
         await companion.stop()
         assert seen == ["began", "ended"]
-    async with Companion(wait):
+    async with BackgroundTask(wait):
         await asyncio.sleep(0)
     assert seen == ["began", "ended"] * 2
 
@@ -136,7 +136,7 @@ async def test_companion_that_failed_is_heard() -> None:
         raise LeaveError
 
     with pytest.raises(LeaveError):
-        async with Companion(fail):
+        async with BackgroundTask(fail):
             await asyncio.sleep(0)
 
 
@@ -153,7 +153,7 @@ async def test_companion_does_not_swallow_the_cancellation_of_its_block() -> Non
             await may_end.wait()
 
     async def work() -> None:
-        async with Companion(cling):
+        async with BackgroundTask(cling):
             await asyncio.sleep(0)
 
     task = asyncio.create_task(work())

@@ -5,7 +5,7 @@ import json
 from gglib.core.models import ModelSummary
 from gglib.http.client.pool import UpstreamPool
 from gglib.http.request_head import parse_head
-from gglib.http.server.body import IncomingBody
+from gglib.http.server.body import RequestBody
 from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.hosts import HostRules
 from gglib.proxy.access.keys import AccessKeys
@@ -37,7 +37,7 @@ async def test_request_that_comes_after_the_end_is_refused() -> None:
 
     def a_request() -> ProxyRequest:
         head = parse_head(b"GET /v1/models HTTP/1.1\r\nHost: localhost")
-        return ProxyRequest(head, 0, IncomingBody(limit_bytes=0), transport)
+        return ProxyRequest(head, 0, RequestBody(limit_bytes=0), transport)
 
     await app.handle(a_request(), transport)
     app.stop()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.core.errors import UpstreamError
-from gglib.proxy.response import MOVES, Response, ResponseEvent, ResponseState
+from gglib.proxy.response import TRANSITIONS, Response, ResponseEvent, ResponseState
 from gglib.proxy.token_usage import TAIL_BYTES
 
 PLAIN = [(b"content-type", b"application/json")]
@@ -21,7 +21,7 @@ class FakeTransport:
     """A connection that keeps what it is given; ``fails_with``, when set, is raised where it waits for the client."""
 
     date_line = b"date: today\r\n"
-    peer_host = own_host = None
+    peer_host = server_host = None
 
     def __init__(self, *, can_keep_alive: bool = True) -> None:
         self.sent: list[bytes] = []
@@ -124,9 +124,9 @@ async def test_a_response_moves_as_its_table_says(
     response, transport = a_response()
     await bring_to(response, state)
     sent, way = len(transport.sent), WAYS[event][number]
-    if (state, event) in MOVES:
+    if (state, event) in TRANSITIONS:
         await way(response)
-        assert response.state is MOVES[state, event]
+        assert response.state is TRANSITIONS[state, event]
     else:
         with pytest.raises(RuntimeError, match=f"{state.value} takes no {event.value}"):
             await way(response)

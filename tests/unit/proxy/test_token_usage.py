@@ -164,7 +164,7 @@ class SilentTransport:
     date_line = b""
     can_keep_alive = True
     is_write_paused = False
-    peer_host = own_host = None
+    peer_host = server_host = None
 
     async def drain(self) -> None:
         """Return at once."""

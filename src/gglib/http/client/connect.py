@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 from gglib.http.errors import ConnectError, TooManyConnectionsError
 
 RECEIVE_BUFFER_BYTES = 32 * 1024
-_NO_DESCRIPTOR = frozenset((errno.EMFILE, errno.ENFILE))
+_OUT_OF_DESCRIPTORS = frozenset((errno.EMFILE, errno.ENFILE))
 
-Factory = Callable[[], asyncio.Protocol]
+ProtocolFactory = Callable[[], asyncio.Protocol]
 
 
 class Origin(Protocol):
@@ -56,7 +56,7 @@ class ServerBusyError(Exception):
     """The server listens, but its backlog is full: another attempt may succeed."""
 
 
-def own_lines(origin: Origin) -> bytes:
+def origin_header_lines(origin: Origin) -> bytes:
     """Return the header lines that every request to this origin has."""
     lines = b"host: %b\r\n" % urlsplit(origin.base_url).netloc.encode()
     if origin.bearer_key is not None:
@@ -66,12 +66,12 @@ def own_lines(origin: Origin) -> bytes:
 
 def connect_error(error: Exception) -> ConnectError | TooManyConnectionsError:
     """Return what the failure of ``connect`` is to a request."""
-    if isinstance(error, OSError) and error.errno in _NO_DESCRIPTOR:
+    if isinstance(error, OSError) and error.errno in _OUT_OF_DESCRIPTORS:
         return TooManyConnectionsError()
     return ConnectError()
 
 
-async def connect(origin: Origin, factory: Factory, *, connect_timeout_s: float) -> None:
+async def connect(origin: Origin, factory: ProtocolFactory, *, connect_timeout_s: float) -> None:
     """Connect once, with the protocol that ``factory`` makes.
 
     Raises ``ServerBusyError``; ``OSError`` where nothing listens or nothing answers in ``connect_timeout_s``;
@@ -80,7 +80,7 @@ async def connect(origin: Origin, factory: Factory, *, connect_timeout_s: float)
     if origin.unix_socket is not None:
         await _connect_unix(origin.unix_socket, factory)
         return
-    host, port = _address(origin.base_url)
+    host, port = _host_and_port(origin.base_url)
     address = _ip_address(host)
     try:
         async with asyncio.timeout(connect_timeout_s):
@@ -94,7 +94,7 @@ async def connect(origin: Origin, factory: Factory, *, connect_timeout_s: float)
         raise
 
 
-async def _connect_unix(path: str, factory: Factory) -> None:
+async def _connect_unix(path: str, factory: ProtocolFactory) -> None:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -108,7 +108,7 @@ async def _connect_unix(path: str, factory: Factory) -> None:
         raise
 
 
-async def _connect_tcp(host: str, port: int, *, is_v6: bool, factory: Factory) -> None:
+async def _connect_tcp(host: str, port: int, *, is_v6: bool, factory: ProtocolFactory) -> None:
     """Connect with a small receive buffer: the kernel would let it grow to megabytes for a client that does not read.
 
     It has to be set before the connection is made.
@@ -134,7 +134,7 @@ def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | No
 
 
 @lru_cache(maxsize=256)
-def _address(base_url: str) -> tuple[str, int]:
+def _host_and_port(base_url: str) -> tuple[str, int]:
     parts = urlsplit(base_url)
     if parts.scheme != "http" or not parts.hostname:
         raise ValueError(f"A server's address must begin with http://, not {parts.scheme!r}.")

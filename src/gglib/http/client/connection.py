@@ -1,22 +1,22 @@
 """One connection to an engine: HTTP/1.1 as a client, over any asyncio transport.
 
-Theory of operation. The transport's callbacks fill a small state (head, parts, end, fault); one task at a time
-reads it and sleeps in ``_changed`` until a callback wakes it. Parts are handed on as they come: they go from
-``data_received`` straight into the ``Sink`` of the task that sleeps, which is woken for the last one only. When more
-than ``QUEUE_LIMIT_BYTES`` wait for a sink without room, the transport stops reading and the kernel slows the engine
-down.
+Theory of operation. The transport's callbacks update a small state (head, body parts, EOF, fault). At most one task
+uses the connection; it reads that state and sleeps in ``_wait_for_change`` until a callback wakes it. While the task
+sleeps in ``relay_to``, ``data_received`` writes body parts straight into its ``RelayTarget`` and wakes the task for the
+last part only. When the target is full and more than ``QUEUE_LIMIT_BYTES`` are queued, the transport pauses reading and
+TCP flow control slows the engine down.
 
-One timer watches over the engine's silence. Neither what comes nor the end of an exchange moves it: it looks when it
-fires, and is set anew for when the silence could be too long at the earliest, unless nobody waits for an answer. Only
-the time that the task sleeps in ``_changed`` counts: what a slow client takes is not the engine's. An engine that says
-nothing more after the part that filled the sink is silent all the same: nothing of its waits. It knows nothing of
-pools, models or clients.
+One timer checks for stalls. Received data and the end of an exchange do not reschedule it: when it fires it checks the
+``StallTimer`` and schedules the next check for the earliest possible expiry, or stops if no response is expected. Only
+time that the task spends in ``_wait_for_change`` counts, so a slow client's time is not charged to the engine. If the
+engine sends nothing after the part that filled the target, that time counts too: no data of the response is queued.
+This module has no knowledge of pools, models or clients.
 """
 
 import asyncio
 from typing import Protocol, Self
 
-from gglib.http.client.stall import Silence
+from gglib.http.client.stall import StallTimer
 from gglib.http.errors import TransportError
 from gglib.http.response_reader import ResponseHead, ResponseReader
 
@@ -27,12 +27,12 @@ SMALL_BODY_BYTES = 64 * 1024
 _SLICE_BYTES = 1024 * 1024
 """Large bodies are written in slices, so that no second copy of the whole waits in the transport."""
 
-_SECOND_LOOK_S = 0.01
+_RECHECK_S = 0.01
 """uvloop runs timers before it reads sockets: a process that was itself held up for as long as the limit would find
 the engine silent whose answer waits to be read. So silence counts when it still lasts a moment later."""
 
 
-class Sink(Protocol):
+class RelayTarget(Protocol):
     """What a response's body is relayed to."""
 
     def try_write(self, part: bytes, *, is_last: bool = False) -> bool:
@@ -54,30 +54,30 @@ class Sink(Protocol):
 class UpstreamConnection(asyncio.Protocol):
     """A connection that carries one exchange after the other; when it is lost it leaves ``registry``."""
 
-    def __init__(self, registry: set["UpstreamConnection"], *, own_lines: bytes) -> None:
+    def __init__(self, registry: set["UpstreamConnection"], *, origin_header_lines: bytes) -> None:
         self._registry = registry
-        self.own_lines = own_lines
+        self.origin_header_lines = origin_header_lines
         """The header lines that every request to this engine has."""
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self.has_ended = False
+        self.is_at_eof = False
         """Whether the engine will say nothing more, whatever it is asked."""
-        self._is_spoilt = False
+        self._is_unusable = False
         self._is_writing_paused = False
-        self._watch: asyncio.TimerHandle | None = None
-        self._forget_exchange(Silence(first_byte_s=0, chunk_gap_s=0))
+        self._stall_check: asyncio.TimerHandle | None = None
+        self._reset_exchange(StallTimer(first_byte_s=0, chunk_gap_s=0))
 
-    def _forget_exchange(self, silence: Silence) -> None:
+    def _reset_exchange(self, stall_timer: StallTimer) -> None:
         self._reader = ResponseReader()
         self._is_sent = False
-        self._is_expecting = False
+        self._is_exchange_open = False
         self._is_reading_paused = False
         self._fault: TransportError | None = None
-        self._silence = silence
+        self._stall_timer = stall_timer
         self._has_begun = False
-        self._sink: Sink | None = None
-        self._is_poured = False
+        self._sink: RelayTarget | None = None
+        self._is_relayed = False
         self._queue: list[bytes] = []
         self._queued_bytes = 0
 
@@ -87,21 +87,27 @@ class UpstreamConnection(asyncio.Protocol):
     def is_alive(self) -> bool:
         """Whether a request can be written: the engine has neither closed the connection nor spoken unasked."""
         transport = self._transport
-        return not self._is_spoilt and transport is not None and not transport.is_closing()
+        return not self._is_unusable and transport is not None and not transport.is_closing()
 
     @property
     def is_reusable(self) -> bool:
         """Whether the exchange ended in a way that lets another one follow. Ask ``is_alive`` when it does."""
         reader = self._reader
         head = reader.head
-        if head is None or not reader.is_complete or reader.has_surplus or self._queue or not self._is_sent:
+        if (
+            head is None
+            or not reader.is_complete
+            or reader.has_trailing_data
+            or self._queue
+            or not self._is_sent
+        ):
             return False
         # llama-server closes the connection right after a chunked answer, whose head said Keep-Alive (seen in its
         # system calls): the next request would meet the close on its way, and one in two did.
-        return head.keeps_alive and not head.is_chunked
+        return head.may_keep_alive and not head.is_chunked
 
     @property
-    def is_drained(self) -> bool:
+    def is_fully_read(self) -> bool:
         """Whether the whole answer has been read: no part will follow."""
         return self._reader.is_complete and not self._queue
 
@@ -110,40 +116,40 @@ class UpstreamConnection(asyncio.Protocol):
         """How much of the request waits in the transport for the engine to read."""
         return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
-    def send_small(self, request: bytes, silence: Silence) -> None:
+    def send_small(self, request: bytes, stall_timer: StallTimer) -> None:
         """Write a whole request that is small; otherwise as ``send``."""
-        self._begin_exchange(silence)
+        self._start_exchange(stall_timer)
         self._write(request)
         self._is_sent = True
 
-    async def send(self, head: bytes, body: bytes, silence: Silence) -> None:
-        """Write a request, no faster than the engine reads; an answer that comes early ends the writing.
+    async def send(self, head: bytes, body: bytes, stall_timer: StallTimer) -> None:
+        """Write a request, no faster than the engine reads it; stop writing if the response begins early.
 
-        ``silence`` says how long the engine may keep silent from here to the end of its answer: once it is too long,
-        the connection is closed and what reads it raises ``StallError``.
+        ``stall_timer`` limits how long the engine may send nothing, from now to the end of its response. When it
+        expires, the connection is closed and reads raise ``StallError``.
         """
-        self._begin_exchange(silence)
+        self._start_exchange(stall_timer)
         self._write(head)
         view = memoryview(body)
         for start in range(0, len(body), _SLICE_BYTES):
-            await self._writable()
+            await self._wait_until_writable()
             if self._reader.head is not None or self._fault is not None:
                 return
             self._write(view[start : start + _SLICE_BYTES])
         self._is_sent = True
 
-    def _begin_exchange(self, silence: Silence) -> None:
-        self._forget_exchange(silence)
-        self._is_expecting = True
-        self._begin_watch()
-        if self.has_ended:  # the engine accepted the connection and left
-            self._end_of_input()
+    def _start_exchange(self, stall_timer: StallTimer) -> None:
+        self._reset_exchange(stall_timer)
+        self._is_exchange_open = True
+        self._schedule_stall_check()
+        if self.is_at_eof:  # the engine accepted the connection and left
+            self._receive_eof()
 
     async def read_head(self) -> None:
         """Return when the answer's head is known; raises ``TransportError`` when it never will be."""
         while self._reader.head is None:
             self._raise_fault()
-            await self._changed()
+            await self._wait_for_change()
 
     @property
     def head(self) -> ResponseHead:
@@ -167,14 +173,14 @@ class UpstreamConnection(asyncio.Protocol):
             if self._reader.is_complete:
                 raise StopAsyncIteration
             self._raise_fault()
-            await self._changed()
-        return self.take_part()
+            await self._wait_for_change()
+        return self.read_available()
 
-    async def relay_to(self, sink: Sink) -> None:
+    async def relay_to(self, sink: RelayTarget) -> None:
         """Hand on the rest of the body as it comes; raises ``TransportError`` when it breaks off."""
         while True:
             await sink.drain()  # before more is read than waits already
-            part = self.take_part()
+            part = self.read_available()
             if self._reader.is_complete:
                 await sink.write(part, is_last=True)
                 return
@@ -184,13 +190,13 @@ class UpstreamConnection(asyncio.Protocol):
             self._raise_fault()
             self._sink = sink
             try:
-                await self._changed()
+                await self._wait_for_change()
             finally:
                 self._sink = None
-            if self._is_poured:
+            if self._is_relayed:
                 return
 
-    def take_part(self) -> bytes:
+    def read_available(self) -> bytes:
         """Return what has come of the body and was not read; empty where there is nothing."""
         queue = self._queue
         if not queue:
@@ -205,13 +211,13 @@ class UpstreamConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once; what was not written yet is dropped."""
-        self._end_watch()
+        self._cancel_stall_check()
         if self._transport is not None:
             self._transport.abort()
 
-    async def _writable(self) -> None:
+    async def _wait_until_writable(self) -> None:
         while self._is_writing_paused and self._reader.head is None and self._fault is None:
-            await self._changed()
+            await self._wait_for_change()
 
     def _write(self, data: bytes | memoryview) -> None:
         if self._transport is not None and self._fault is None:
@@ -221,47 +227,49 @@ class UpstreamConnection(asyncio.Protocol):
         if self._fault is not None:
             raise self._fault
 
-    async def _changed(self) -> None:
+    async def _wait_for_change(self) -> None:
         self._waiter = self._loop.create_future()
-        self._silence.listen(self._loop.time())
+        self._stall_timer.start(self._loop.time())
         try:
             await self._waiter
         finally:
             self._waiter = None
-            if self._silence.is_counted:  # nothing came, or only comments
-                self._silence.rest(self._loop.time())
+            if self._stall_timer.is_running:  # nothing came, or only comments
+                self._stall_timer.pause(self._loop.time())
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _begin_watch(self) -> None:
+    def _schedule_stall_check(self) -> None:
         now_s = self._loop.time()
-        delay_s = self._silence.next_look_s(now_s)
-        if delay_s is not None and (self._watch is None or self._watch.when() > now_s + delay_s):
-            self._end_watch()
-            self._look_in(delay_s)
+        delay_s = self._stall_timer.next_check_s(now_s)
+        if delay_s is not None and (self._stall_check is None or self._stall_check.when() > now_s + delay_s):
+            self._cancel_stall_check()
+            self._check_stall_in(delay_s)
 
-    def _look_in(self, delay_s: float | None, *, is_second: bool = False) -> None:
-        self._watch = None if delay_s is None else self._loop.call_later(delay_s, self._look, is_second)
+    def _check_stall_in(self, delay_s: float | None, *, is_recheck: bool = False) -> None:
+        self._stall_check = (
+            None if delay_s is None else self._loop.call_later(delay_s, self._check_stall, is_recheck)
+        )
 
-    def _end_watch(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
+    def _cancel_stall_check(self) -> None:
+        if self._stall_check is not None:
+            self._stall_check.cancel()
+            self._stall_check = None
 
     # -- what the event loop calls -------------------------------------------------------------------------
 
-    def _look(self, is_second: bool) -> None:  # noqa: FBT001 - call_later hands on no names
+    def _check_stall(self, is_recheck: bool) -> None:  # noqa: FBT001 - call_later hands on no names
         now_s = self._loop.time()
-        if not self._is_expecting:
-            self._watch = None
-        elif not self._silence.is_too_long(now_s):
-            self._look_in(self._silence.next_look_s(now_s))
-        elif not is_second:
-            self._look_in(_SECOND_LOOK_S, is_second=True)
+        if not self._is_exchange_open:
+            self._stall_check = None
+        elif not self._stall_timer.is_expired(now_s):
+            self._check_stall_in(self._stall_timer.next_check_s(now_s))
+        elif not is_recheck:
+            self._check_stall_in(_RECHECK_S, is_recheck=True)
         else:
-            self._fail(self._silence.error())
+            self._fail(self._stall_timer.error())
             self.abort()
             self._wake()
 
@@ -271,8 +279,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Decode; all that came in one piece is handed on in one piece."""
-        if not self._is_expecting:
-            self._is_spoilt = True
+        if not self._is_exchange_open:
+            self._is_unusable = True
             return
         reader, sink = self._reader, self._sink
         part, is_last = reader.receive(data), reader.is_complete
@@ -284,25 +292,25 @@ class UpstreamConnection(asyncio.Protocol):
             and sink.try_write(part, is_last=is_last)
         )
         if not is_handed_on:
-            self._keep(part)
+            self._queue_part(part)
         elif is_last:
             # Now, and not in the task's turn: whoever ends the task before it comes must not cut off a whole answer.
-            self._is_poured = True
-            self._keep(b"")
+            self._is_relayed = True
+            self._queue_part(b"")
         else:
-            self._silence.hear(part, self._loop.time())  # the task sleeps on
-        if reader.has_read_many:
-            self._rest_a_turn()
+            self._stall_timer.record_part(part, self._loop.time())  # the task sleeps on
+        if reader.should_yield:
+            self._yield_to_loop()
 
     def eof_received(self) -> bool:
         """Take note of the end, which is proper only for a body that nothing else delimits."""
-        self._end_of_input()
+        self._receive_eof()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Take note of the end."""
-        self._end_watch()
-        self._end_of_input()
+        self._cancel_stall_check()
+        self._receive_eof()
         self._registry.discard(self)
 
     def pause_writing(self) -> None:
@@ -312,32 +320,32 @@ class UpstreamConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Note that the engine has read."""
         self._is_writing_paused = False
-        self._silence.stir()
+        self._stall_timer.reset()
         self._wake()
 
-    def _keep(self, part: bytes) -> None:
+    def _queue_part(self, part: bytes) -> None:
         """Keep what came for the task, and wake it: it has to know of a beginning, an end, a fault or a full sink."""
         reader = self._reader
         if reader.head is not None and not self._has_begun:
             self._has_begun = True
-            self._silence.begin(is_event_stream=reader.head.is_event_stream)
+            self._stall_timer.record_head(is_event_stream=reader.head.is_event_stream)
         if reader.fault is not None:
             self._fail(TransportError(reader.fault))
         elif reader.is_complete:
-            self._is_expecting = False
+            self._is_exchange_open = False
         if part:
-            self._silence.hear(part, None)
+            self._stall_timer.record_part(part, None)
             self._enqueue(part)
         self._wake()
 
-    def _rest_a_turn(self) -> None:
+    def _yield_to_loop(self) -> None:
         """Let others have the loop: uvloop would go on reading, 32 times in one turn."""
-        self._reader.has_read_many = False
+        self._reader.should_yield = False
         if not self._is_reading_paused and self._transport is not None and not self._reader.is_complete:
             self._transport.pause_reading()
-            self._loop.call_soon(self._read_on)
+            self._loop.call_soon(self._resume_after_yield)
 
-    def _read_on(self) -> None:
+    def _resume_after_yield(self) -> None:
         transport = self._transport
         if transport is not None and not transport.is_closing() and not self._is_reading_paused:
             transport.resume_reading()
@@ -350,9 +358,9 @@ class UpstreamConnection(asyncio.Protocol):
             self._is_reading_paused = True
             self._transport.pause_reading()
 
-    def _end_of_input(self) -> None:
-        self.has_ended = self._is_spoilt = True
-        self._reader.end_of_input()
+    def _receive_eof(self) -> None:
+        self.is_at_eof = self._is_unusable = True
+        self._reader.receive_eof()
         if self._reader.fault is not None:
             self._fail(TransportError(self._reader.fault))
         self._wake()

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from gglib.http.client.connect import Origin, ServerBusyError, connect, connect_error, own_lines
+from gglib.http.client.connect import Origin, ServerBusyError, connect, connect_error, origin_header_lines
 from gglib.http.client.connection import UpstreamConnection
-from gglib.http.client.stall import Silence
+from gglib.http.client.stall import StallTimer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +36,22 @@ async def request_once(
     Raises ``ConnectError`` where the server takes no connection, ``TooManyConnectionsError`` where this process may
     open no more descriptors, and ``TransportError`` when the response breaks off, in the block as well.
     """
-    connection = UpstreamConnection(set(), own_lines=own_lines(origin))
+    connection = UpstreamConnection(set(), origin_header_lines=origin_header_lines(origin))
     try:
         await connect(origin, lambda: connection, connect_timeout_s=connect_timeout_s)
     except (OSError, ValueError, ServerBusyError) as error:
         raise connect_error(error) from error
     try:
-        await connection.send(_head(request, connection.own_lines), request.body or b"", Silence(0, 0))
+        await connection.send(
+            _head(request, connection.origin_header_lines), request.body or b"", StallTimer(0, 0)
+        )
         await connection.read_head()
         yield connection
     finally:
         connection.abort()
 
 
-def _head(request: Request, own_lines: bytes) -> bytes:
+def _head(request: Request, origin_header_lines: bytes) -> bytes:
     length_line = b"" if request.body is None else b"content-length: %d\r\n" % len(request.body)
-    lines = own_lines + request.header_lines + length_line
+    lines = origin_header_lines + request.header_lines + length_line
     return b"%b %b HTTP/1.1\r\n%bconnection: close\r\n\r\n" % (request.method, request.path, lines)

@@ -9,15 +9,15 @@ import contextlib
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
-from gglib.http.client.connect import Origin, ServerBusyError, connect, connect_error, own_lines
+from gglib.http.client.connect import Origin, ServerBusyError, connect, connect_error, origin_header_lines
 from gglib.http.client.connection import SMALL_BODY_BYTES, UpstreamConnection
-from gglib.http.client.stall import Silence
+from gglib.http.client.stall import StallTimer
 from gglib.http.errors import StallError, StallPhase
 
 IDLE_LIMIT_S = 4.0
 _CLOSE_LIMIT_S = 0.2
-_FIRST_PAUSE_S = 0.005
-_LONGEST_PAUSE_S = 0.1
+_MIN_RETRY_DELAY_S = 0.005
+_MAX_RETRY_DELAY_S = 0.1
 """Between two attempts to connect to an engine whose backlog is full: no event says that it has room again. One
 request of all that wait for an engine tries, the others wait for their turn."""
 
@@ -53,28 +53,28 @@ class UpstreamExchange:
         pool, target, request = self._pool, self._target, self._request
         connection = pool.take_idle(target) or await pool.connect(target, limit_s=request.first_byte_s)
         self._connection = connection
-        silence = Silence(request.first_byte_s, request.chunk_gap_s)
+        stall_timer = StallTimer(request.first_byte_s, request.chunk_gap_s)
         body = request.body
         try:
             head = b"POST %b HTTP/1.1\r\n%b%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (
                 request.path,
-                connection.own_lines,
+                connection.origin_header_lines,
                 request.header_lines,
                 request.request_id.encode(),
                 len(body),
             )
             if len(body) <= SMALL_BODY_BYTES:
-                connection.send_small(head + body, silence)
+                connection.send_small(head + body, stall_timer)
             else:
-                await connection.send(head, body, silence)
+                await connection.send(head, body, stall_timer)
             await connection.read_head()
         except BaseException:
-            pool.give_back(target, connection)
+            pool.release(target, connection)
             raise
         return connection
 
     async def __aexit__(self, *_: object) -> None:
-        self._pool.give_back(self._target, self._connection)
+        self._pool.release(self._target, self._connection)
 
 
 class UpstreamPool:
@@ -86,9 +86,9 @@ class UpstreamPool:
         self._connections: set[UpstreamConnection] = set()
         self._idle: dict[str, list[tuple[UpstreamConnection, float]]] = {}
         """By target: connections that may be used again, and until when, in the loop's time; the newest last."""
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._connect_locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """By target: held by the request that tries to connect to a busy engine. Lives as long as requests wait."""
-        self._broom: asyncio.TimerHandle | None = None
+        self._expiry_timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -107,8 +107,8 @@ class UpstreamPool:
 
     async def close(self) -> None:
         """Close every connection, and return when the sockets are closed."""
-        if self._broom is not None:
-            self._broom.cancel()
+        if self._expiry_timer is not None:
+            self._expiry_timer.cancel()
         self._idle.clear()
         for connection in list(self._connections):
             connection.abort()
@@ -121,36 +121,37 @@ class UpstreamPool:
         """Return a connection that can be used at once, or None."""
         idle = self._idle.get(target.unix_socket or target.base_url)
         while idle:
-            connection, until_s = idle.pop()  # the one that was used last is the least likely to be closed
-            if connection.is_alive and self._loop.time() < until_s:
+            # The server is least likely to close the connection that was used last.
+            connection, expires_at_s = idle.pop()
+            if connection.is_alive and self._loop.time() < expires_at_s:
                 return connection
             connection.abort()
         return None
 
-    def give_back(self, target: Origin, connection: UpstreamConnection) -> None:
+    def release(self, target: Origin, connection: UpstreamConnection) -> None:
         """Keep a connection whose exchange is over, or close it."""
         if not connection.is_reusable:
             connection.abort()
             return
-        until_s = self._loop.time() + self._idle_limit_s
-        self._idle.setdefault(target.unix_socket or target.base_url, []).append((connection, until_s))
-        if self._broom is None:
-            self._broom = self._loop.call_later(self._idle_limit_s, self._sweep)
+        expires_at_s = self._loop.time() + self._idle_limit_s
+        self._idle.setdefault(target.unix_socket or target.base_url, []).append((connection, expires_at_s))
+        if self._expiry_timer is None:
+            self._expiry_timer = self._loop.call_later(self._idle_limit_s, self._close_expired)
 
-    def _sweep(self) -> None:
+    def _close_expired(self) -> None:
         """Close what has been idle for too long, and come back for the rest."""
         now_s = self._loop.time()
         for key, idle in list(self._idle.items()):
-            kept = [(connection, until_s) for connection, until_s in idle if now_s < until_s]
-            for connection, until_s in idle:
-                if now_s >= until_s:
+            kept = [(connection, expires_at_s) for connection, expires_at_s in idle if now_s < expires_at_s]
+            for connection, expires_at_s in idle:
+                if now_s >= expires_at_s:
                     connection.abort()
             if kept:
                 self._idle[key] = kept
             else:
                 del self._idle[key]
-        next_s = min((until_s for idle in self._idle.values() for _, until_s in idle), default=None)
-        self._broom = None if next_s is None else self._loop.call_at(next_s, self._sweep)
+        next_s = min((expires_at_s for idle in self._idle.values() for _, expires_at_s in idle), default=None)
+        self._expiry_timer = None if next_s is None else self._loop.call_at(next_s, self._close_expired)
 
     async def connect(self, target: Origin, *, limit_s: float = 0) -> UpstreamConnection:
         """Open a connection, or return one that became idle meanwhile.
@@ -159,31 +160,31 @@ class UpstreamPool:
         where nothing listens, ``StallError`` when the engine stayed busy for too long, and
         ``TooManyConnectionsError`` where this process may open no more descriptors.
         """
-        connection = UpstreamConnection(self._connections, own_lines=own_lines(target))
+        connection = UpstreamConnection(self._connections, origin_header_lines=origin_header_lines(target))
         try:
             try:
-                await self._dial(target, connection)
+                await self._connect_once(target, connection)
             except ServerBusyError:
-                idle = await self._dial_in_turn(target, connection, limit_s)
+                idle = await self._connect_when_ready(target, connection, limit_s)
                 if idle is not None:
                     return idle
         except (OSError, ValueError) as error:  # a TimeoutError is an OSError; ValueError: no address
             raise connect_error(error) from error
-        if not connection.has_ended:
+        if not connection.is_at_eof:
             # Only now: a loop whose connecting is cancelled closes the socket and tells nobody.
             self._connections.add(connection)
         return connection
 
-    async def _dial(self, target: Origin, connection: UpstreamConnection) -> None:
+    async def _connect_once(self, target: Origin, connection: UpstreamConnection) -> None:
         await connect(target, lambda: connection, connect_timeout_s=self._connect_timeout_s)
 
-    async def _dial_in_turn(
+    async def _connect_when_ready(
         self, target: Origin, connection: UpstreamConnection, limit_s: float
     ) -> UpstreamConnection | None:
         """Connect as soon as the engine has room, one request after the other; or return an idle connection."""
         key = target.unix_socket or target.base_url
-        turn = self._turns.setdefault(key, asyncio.Lock())
-        pause_s = _FIRST_PAUSE_S
+        turn = self._connect_locks.setdefault(key, asyncio.Lock())
+        pause_s = _MIN_RETRY_DELAY_S
         try:
             async with asyncio.timeout(limit_s if limit_s > 0 else None), turn:
                 while True:
@@ -192,9 +193,9 @@ class UpstreamPool:
                         return idle
                     with contextlib.suppress(ServerBusyError):
                         # In the time of the timeout above a TimeoutError is ours; an attempt has its own inside.
-                        await self._dial(target, connection)
+                        await self._connect_once(target, connection)
                         return None
                     await asyncio.sleep(pause_s)
-                    pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+                    pause_s = min(pause_s * 2, _MAX_RETRY_DELAY_S)
         except TimeoutError as error:
             raise StallError(StallPhase.CONNECT, limit_s) from error

@@ -5,24 +5,24 @@ Pure: time is an argument, in seconds of any one clock. It knows neither timers 
 
 from gglib.http.errors import StallError, StallPhase
 
-_NOT_CONTENT = b":\r\n"
+_COMMENT_STARTS = b":\r\n"
 """What a comment and an empty line begin with."""
 
 _LINE_FEED = ord("\n")
 
 
-class Silence:
+class StallTimer:
     """The silence of an engine while it is listened to; what passes while nobody listens is not its own.
 
     Two limits, 0 is none. ``first_byte_s`` holds until the answer has begun, ``chunk_gap_s`` from then on.
     """
 
     __slots__ = (
-        "_before_s",
         "_chunk_gap_s",
+        "_comment_filter",
+        "_elapsed_s",
         "_has_begun",
-        "_sieve",
-        "_since_s",
+        "_started_s",
         "first_byte_s",
     )
 
@@ -30,62 +30,62 @@ class Silence:
         self.first_byte_s = first_byte_s
         self._chunk_gap_s = chunk_gap_s
         self._has_begun = False
-        self._before_s = 0.0
-        self._since_s: float | None = None
-        self._sieve: CommentSieve | None = None
+        self._elapsed_s = 0.0
+        self._started_s: float | None = None
+        self._comment_filter: SseCommentFilter | None = None
 
     @property
-    def is_counted(self) -> bool:
+    def is_running(self) -> bool:
         """Whether somebody listens, and has heard nothing since."""
-        return self._since_s is not None
+        return self._started_s is not None
 
-    def listen(self, now_s: float) -> None:
+    def start(self, now_s: float) -> None:
         """Note that somebody waits for the engine from now on."""
-        self._since_s = now_s
+        self._started_s = now_s
 
-    def rest(self, now_s: float) -> None:
-        """Note that nobody waits any more; the silence goes on with the next ``listen`` unless it is broken."""
-        if self._since_s is not None:
-            self._before_s += now_s - self._since_s
-            self._since_s = None
+    def pause(self, now_s: float) -> None:
+        """Note that nobody waits any more; the silence goes on with the next ``start`` unless it is broken."""
+        if self._started_s is not None:
+            self._elapsed_s += now_s - self._started_s
+            self._started_s = None
 
-    def stir(self) -> None:
+    def reset(self) -> None:
         """Note a sign of life that is no part of the answer: the engine has read some of the request."""
-        self._before_s = 0.0
-        self._since_s = None
+        self._elapsed_s = 0.0
+        self._started_s = None
 
-    def begin(self, *, is_event_stream: bool) -> None:
+    def record_head(self, *, is_event_stream: bool) -> None:
         """Note the head of the answer. That of a stream says nothing yet, and nor do its comments."""
         if is_event_stream:
-            self._sieve = CommentSieve()
+            self._comment_filter = SseCommentFilter()
         else:
             self._has_begun = True
-            self.stir()
+            self.reset()
 
-    def hear(self, part: bytes, now_s: float | None) -> None:
+    def record_part(self, part: bytes, now_s: float | None) -> None:
         """Note a part of the body, which is not empty.
 
         Whoever listened goes on listening from ``now_s``; None: they have to be told, and do not listen meanwhile.
         """
-        sieve = self._sieve
+        comment_filter = self._comment_filter
         # The middle is how ``has_content`` begins: nearly every part ends here, and is spared the call.
         if (
-            sieve is None
-            or (part[-1] == _LINE_FEED and part[0] not in _NOT_CONTENT and not sieve.line)
-            or sieve.has_content(part)
+            comment_filter is None
+            or (part[-1] == _LINE_FEED and part[0] not in _COMMENT_STARTS and not comment_filter.line_start)
+            or comment_filter.has_content(part)
         ):
             self._has_begun = True
-            self._before_s = 0.0
-            self._since_s = now_s
-        elif self._since_s is None:
-            self._since_s = now_s
+            self._elapsed_s = 0.0
+            self._started_s = now_s
+        elif self._started_s is None:
+            self._started_s = now_s
 
-    def is_too_long(self, now_s: float) -> bool:
+    def is_expired(self, now_s: float) -> bool:
         """Whether the limit that holds now is reached."""
         left_s = self._left_s(now_s)
         return left_s is not None and left_s <= 0
 
-    def next_look_s(self, now_s: float) -> float | None:
+    def next_check_s(self, now_s: float) -> float | None:
         """Return in how many seconds the limit can be reached at the earliest, whatever is heard; None: never.
 
         Before the answer has begun that is no later than its first gap could end: so nobody has to be told when it
@@ -106,11 +106,11 @@ class Silence:
         limit_s = self._chunk_gap_s if self._has_begun else self.first_byte_s
         if limit_s <= 0:
             return None
-        waited_s = 0.0 if self._since_s is None else now_s - self._since_s
-        return limit_s - self._before_s - waited_s
+        waited_s = 0.0 if self._started_s is None else now_s - self._started_s
+        return limit_s - self._elapsed_s - waited_s
 
 
-class CommentSieve:
+class SseCommentFilter:
     """Tells the parts of an event stream that say something from those that hold only comments and empty lines.
 
     llama-server's HTTP threads send ``:`` and an empty line every ``sse_ping_interval`` seconds (30; a request's body
@@ -121,17 +121,17 @@ class CommentSieve:
     borders of parts; keeps one byte.
     """
 
-    __slots__ = ("line",)
+    __slots__ = ("line_start",)
 
     def __init__(self) -> None:
-        self.line = b""
+        self.line_start = b""
         """The first byte of the line that the next part continues; empty where a new line begins."""
 
     def has_content(self, part: bytes) -> bool:
         """Whether ``part``, which is not empty, holds anything but comments and empty lines."""
-        if not self.line and part[-1] == _LINE_FEED and part[0] not in _NOT_CONTENT:
+        if not self.line_start and part[-1] == _LINE_FEED and part[0] not in _COMMENT_STARTS:
             return True  # nearly every part: whole lines, of which the first begins with "data" or "event"
-        text = self.line + part
+        text = self.line_start + part
         begin = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
-        self.line = text[begin : begin + 1]
+        self.line_start = text[begin : begin + 1]
         return any(line[:1] not in {b"", b":"} for line in text.splitlines())

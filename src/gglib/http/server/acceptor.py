@@ -14,19 +14,21 @@ import socket
 from collections import deque
 from collections.abc import Callable
 
-ACCEPTED_AT_ONCE = 64
+MAX_ACCEPTS_PER_TURN = 64
 """In one turn of the loop; as many milliseconds at most."""
-RESERVED = 8
+RESERVED_DESCRIPTORS = 8
 """Descriptors with which clients are refused."""
-SPARED = 16
+SPARE_DESCRIPTORS = 16
 """Descriptors that clients leave to engines, files and the like."""
-_PAUSE_S = 0.02
+_REFUSAL_PAUSE_S = 0.02
 """After each round of refusals for want of descriptors: 400 clients a second are refused."""
-_REFUSED_FOR_S = 1.0
+_REFUSAL_READ_S = 1.0
 """How long refused clients may take to read that, at most."""
 _UNREAD_BYTES = 64 * 1024
-_NO_DESCRIPTOR = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
-_NOT_OURS = frozenset((errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.EHOSTUNREACH))
+_OUT_OF_DESCRIPTORS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+_CLIENT_ABORTED = frozenset(
+    (errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.EHOSTUNREACH)
+)
 """The client, or a firewall, ended it before it was accepted (accept(2)): the next one may be fine."""
 
 
@@ -37,15 +39,15 @@ class Acceptor:
     """
 
     __slots__ = (
+        "_close_refused_timer",
         "_listener",
         "_loop",
         "_make_room",
         "_on_accept",
-        "_pause",
         "_refusal",
-        "_refusals_end",
         "_refused",
         "_reserve",
+        "_resume_timer",
     )
 
     def __init__(
@@ -63,19 +65,19 @@ class Acceptor:
         self._refusal = refusal
         self._refused: deque[socket.socket] = deque()
         self._reserve: list[int] = []
-        self._pause: asyncio.TimerHandle | None = None
-        self._refusals_end: asyncio.TimerHandle | None = None
+        self._resume_timer: asyncio.TimerHandle | None = None
+        self._close_refused_timer: asyncio.TimerHandle | None = None
 
     def start(self, backlog: int) -> None:
         """Listen."""
         self._listener.setblocking(False)
         self._listener.listen(backlog)
-        self._refill()
+        self._refill_reserve()
         self._loop.add_reader(self._listener.fileno(), self._accept)
 
     def stop(self) -> None:
         """Accept nothing more, and close the socket."""
-        for timer in (self._pause, self._refusals_end):
+        for timer in (self._resume_timer, self._close_refused_timer):
             if timer is not None:
                 timer.cancel()
         self._loop.remove_reader(self._listener.fileno())
@@ -86,20 +88,20 @@ class Acceptor:
             os.close(self._reserve.pop())
 
     def _accept(self) -> None:
-        for _ in range(ACCEPTED_AT_ONCE):
+        for _ in range(MAX_ACCEPTS_PER_TURN):
             try:
                 sock, _ = self._listener.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
-                if error.errno in _NO_DESCRIPTOR:
+                if error.errno in _OUT_OF_DESCRIPTORS:
                     self._refuse_some()
                     return
-                if error.errno not in _NOT_OURS:
+                if error.errno not in _CLIENT_ABORTED:
                     raise
                 continue
             sock.setblocking(False)
-            if sock.fileno() < _highest() or self._make_room():
+            if sock.fileno() < _descriptor_limit() or self._make_room():
                 self._on_accept(sock)
             else:
                 self._refuse(sock)
@@ -107,7 +109,7 @@ class Acceptor:
     def _refuse_some(self) -> None:
         """Refuse as many clients as there are descriptors for, and go on in a moment."""
         if not self._make_room():
-            for _ in range(RESERVED):
+            for _ in range(RESERVED_DESCRIPTORS):
                 if self._reserve:
                     os.close(self._reserve.pop())
                 elif self._refused:
@@ -119,10 +121,10 @@ class Acceptor:
                 sock.setblocking(False)
                 self._refuse(sock)
         self._loop.remove_reader(self._listener.fileno())
-        self._pause = self._loop.call_later(_PAUSE_S, self._go_on)
+        self._resume_timer = self._loop.call_later(_REFUSAL_PAUSE_S, self._resume_accepting)
 
-    def _go_on(self) -> None:
-        self._pause = None
+    def _resume_accepting(self) -> None:
+        self._resume_timer = None
         self._loop.add_reader(self._listener.fileno(), self._accept)
 
     def _refuse(self, sock: socket.socket) -> None:
@@ -130,16 +132,16 @@ class Acceptor:
             sock.send(self._refusal())
             sock.shutdown(socket.SHUT_WR)
         self._refused.append(sock)
-        if len(self._refused) > RESERVED:
+        if len(self._refused) > RESERVED_DESCRIPTORS:
             self._close_oldest()
-        elif self._refusals_end is None:
-            self._refusals_end = self._loop.call_later(_REFUSED_FOR_S, self._close_refused)
+        elif self._close_refused_timer is None:
+            self._close_refused_timer = self._loop.call_later(_REFUSAL_READ_S, self._close_refused)
 
     def _close_refused(self) -> None:
-        self._refusals_end = None
+        self._close_refused_timer = None
         while self._refused:
             self._close_oldest()
-        self._refill()
+        self._refill_reserve()
 
     def _close_oldest(self) -> None:
         """Close a refused connection; what it sent is read first, for it would turn the close into a reset."""
@@ -148,17 +150,17 @@ class Acceptor:
             sock.recv(_UNREAD_BYTES)
         sock.close()
 
-    def _refill(self) -> None:
+    def _refill_reserve(self) -> None:
         with contextlib.suppress(OSError):
-            while len(self._reserve) < RESERVED:
+            while len(self._reserve) < RESERVED_DESCRIPTORS:
                 self._reserve.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
 
 
-def _highest() -> int:
+def _descriptor_limit() -> int:
     """Return the descriptor from which on clients are refused: the kernel always gives the lowest that is free."""
     try:
         import resource  # noqa: PLC0415 - not on every system
     except ImportError:
         return 2**31
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 2**31 if soft == resource.RLIM_INFINITY else max(soft - SPARED, 1)
+    return 2**31 if soft == resource.RLIM_INFINITY else max(soft - SPARE_DESCRIPTORS, 1)

@@ -5,20 +5,20 @@ from io import BytesIO
 
 from gglib.http.errors import BodyTooLargeError
 
-ROOM_FROM_BYTES = 256 * 1024
-ROOM_FROM = 16
+PREALLOCATE_FROM_BYTES = 256 * 1024
+PREALLOCATE_DIVISOR = 16
 """A body of known length gets all of its room when so much of it, and a sixteenth, has come."""
 
 
-class IncomingBody:
+class RequestBody:
     """Collects what has come, up to a limit, also while nothing reads it. A fault ends it, and lets go of what came.
 
     Parts go into one ``BytesIO``, which hands its bytes on without a copy: to join the parts of 20 MB at the end took
     20 to 40 ms for new pages of memory alone (measured, glibc 2.36). It grows by an eighth at a time, and what it holds
-    is copied then, or gets new pages, which takes longer: 20 MB cost 5,000 page faults, 20 ms. So a large body whose
-    length is known gets all of its room at once, in memory that was used before if there is some. A client that
-    announces much and sends little reserves no more than ``ROOM_FROM`` times what it sent, and new memory takes no
-    pages before it is written to.
+    is copied then, or gets new pages, which takes longer: 20 MB cost 5,000 page faults, 20 ms. So the buffer of a large
+    body of known length is allocated at once, in memory that was used before if there is some. A client that announces
+    much and sends little reserves at most ``PREALLOCATE_DIVISOR`` times the bytes it sent, and new memory has no pages
+    until it is written to.
     """
 
     __slots__ = (
@@ -27,7 +27,7 @@ class IncomingBody:
         "_length_bytes",
         "_limit_bytes",
         "_parts",
-        "_room_from_bytes",
+        "_preallocate_at_bytes",
         "_waiter",
         "is_complete",
         "size_bytes",
@@ -37,7 +37,7 @@ class IncomingBody:
         """``length_bytes`` is how much will come; None where that is not known."""
         self._limit_bytes = limit_bytes
         self._length_bytes = length_bytes or 0
-        self._room_from_bytes = max(ROOM_FROM_BYTES, self._length_bytes // ROOM_FROM)
+        self._preallocate_at_bytes = max(PREALLOCATE_FROM_BYTES, self._length_bytes // PREALLOCATE_DIVISOR)
         self._first = b""
         """The first part, for as long as there is no other: it is the body where it stays the only one."""
         self._parts: BytesIO | None = None
@@ -66,8 +66,8 @@ class IncomingBody:
             return
         if self._parts is not None:
             self._parts.write(part)
-            if self._room_from_bytes <= self.size_bytes < self._length_bytes:
-                self._make_room()
+            if self._preallocate_at_bytes <= self.size_bytes < self._length_bytes:
+                self._preallocate()
         elif not self._first:
             self._first = bytes(part)
         else:
@@ -76,12 +76,12 @@ class IncomingBody:
             self._parts.write(part)
             self._first = b""
 
-    def _make_room(self) -> None:
+    def _preallocate(self) -> None:
         """Move into a buffer for the whole body. One that is not shared is written to in place, though it is bytes."""
         begun = BytesIO() if self._parts is None else self._parts
         self._parts = BytesIO(bytes(self._length_bytes))
         self._parts.write(begun.getbuffer())
-        self._room_from_bytes = self._length_bytes
+        self._preallocate_at_bytes = self._length_bytes
 
     def lower_limit(self, limit_bytes: int) -> None:
         """Take no more than this of it from now on; a limit that is lower already stays."""
@@ -100,7 +100,7 @@ class IncomingBody:
         """Note that the rest will not come; whoever reads it is told why."""
         if self._fault is None and not self.is_complete:
             self._fault = fault
-            self._let_go()
+            self._free()
             self._wake()
 
     async def read(self) -> bytes:
@@ -114,10 +114,10 @@ class IncomingBody:
             finally:
                 self._waiter = None
         whole = self._first if self._parts is None else self._parts.getvalue()
-        self._let_go()
+        self._free()
         return whole
 
-    def _let_go(self) -> None:
+    def _free(self) -> None:
         self._first, self._parts = b"", None
 
     def _wake(self) -> None:

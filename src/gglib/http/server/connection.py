@@ -1,17 +1,17 @@
 """One connection of a client: bytes become requests, which are answered one after the other.
 
 Theory of operation. ``RequestReader`` says what came. One task answers the requests in turn: it reads a body from
-``IncomingBody`` and writes through this object (``ResponseTransport``). While it works, what comes is more of the body,
+``RequestBody`` and writes through this object (``ResponseTransport``). While it works, what comes is more of the body,
 the next request (which waits), or the end of the connection (which ends the work). Then the connection goes on with
 what waits, rests, or ends: at once where the client has nothing left to say, else after it has had time to read the
 answer, for a socket that is closed with unread input takes the answer down with it (RFC 9112 section 9.6).
 
-``MOVES`` says what may still follow on the connection. ``Deadlines`` knows when a phase has lasted too long; the
+``TRANSITIONS`` says what may still follow on the connection. ``Deadlines`` knows when a phase has lasted too long; the
 listener looks at all connections from time to time.
 
-Reading pauses for three reasons (``_Pause``), and goes on when none of them holds. No connection takes more than a
-slice of a turn of the loop: of all that have many small chunks to read one reads some hundred in each turn, and a
-request that was sent ahead waits for the next turn.
+Reading is paused for any of three reasons (``_PauseReason``) and resumes when none holds. Each connection gets a
+bounded slice of an event loop iteration: of the connections with many small chunks to parse, one parses a few hundred
+per iteration, and a pipelined request waits for the next iteration.
 """
 
 import asyncio
@@ -30,15 +30,15 @@ from gglib.http.errors import (
     TooManyConnectionsError,
 )
 from gglib.http.request_reader import End, NewRequest, RequestReader
-from gglib.http.server.body import IncomingBody
-from gglib.http.server.budget import FREE_BYTES, BodyBudget
+from gglib.http.server.body import RequestBody
+from gglib.http.server.budget import UNCOUNTED_BYTES, BodyBudget
 from gglib.http.server.deadlines import (
-    FOR_EVER,
+    NO_DEADLINE,
     DeadlineLimits,
     Deadlines,
     Phase,
 )
-from gglib.http.server.departures import Departures
+from gglib.http.server.disconnects import DisconnectWatcher
 from gglib.http.server.request import ClientStalledError, Request, new_request_id
 from gglib.http.server.send_queue import unsent_bytes
 
@@ -47,25 +47,25 @@ WRITE_HIGH_BYTES = 32 * 1024
 NOTSENT_BYTES = 32 * 1024
 """How much of it may wait in the kernel before it is on its way."""
 _UNLIMITED = 2**31 - 1
-AHEAD_LIMIT_BYTES = 64 * 1024
+MAX_PIPELINED_BYTES = 64 * 1024
 """How much a client may send in advance of the answer it waits for."""
-AHEAD_FOR_S = 1.0
+PIPELINE_WAIT_S = 1.0
 """How long more than that may wait. Then it is dropped, and the connection ends with the answer (RFC 9112 section 9.3.2
 has clients ask again): behind what is not read, the end of a client could not be seen."""
-SILENT_AFTER_S = 1.0
+NEW_CONNECTION_GRACE_S = 1.0
 """A client that was accepted and has said nothing for so long may have to make room for others; before, its first words
 may be on their way."""
-DROPPED_BODY_BYTES = 64 * 1024
+MAX_DISCARDED_BODY_BYTES = 64 * 1024
 """How much of a body that nobody wants is read and dropped to keep the connection."""
-TURN_BYTES = 512 * 1024
+MAX_BODY_BYTES_PER_TURN = 512 * 1024
 """How much of a body is read before other uploads have their turn: uvloop reads on, 8 MiB, while there is more."""
 
 
-class _Pause(Enum):
+class _PauseReason(Enum):
     """Why nothing is read."""
 
-    AHEAD = "more has come of what follows the request than is kept"
-    BEHIND = "others that have much to read have their turn"
+    PIPELINE = "more has come of what follows the request than is kept"
+    TURN = "others that have much to read have their turn"
     BUDGET = "all bodies together are as large as they may be"
 
 
@@ -74,9 +74,9 @@ class ConnectionState(Enum):
 
     OPEN = "open"
     """Another request may follow."""
-    LAST = "last"
+    MUST_CLOSE = "must close"
     """None follows: client or response said so."""
-    BROKEN = "broken"
+    ERROR = "error"
     """None follows, and what the client may still send is not read: closing must not take the response down with it."""
     CLOSING = "closing"
     """Nothing is read any more; what is written is still sent."""
@@ -85,52 +85,52 @@ class ConnectionState(Enum):
 class ConnectionEvent(Enum):
     """What decides what may follow on a connection."""
 
-    LAST = "connection close"
+    DISABLE_KEEP_ALIVE = "keep-alive disabled"
     """Said by a request (or its version), or by a response."""
-    BREAK = "fault"
+    FAIL = "error"
     """What came is malformed, too late or too much, or what serves the requests has failed."""
     CLOSE = "close"
 
 
-_OPEN, _LAST = ConnectionState.OPEN, ConnectionState.LAST
-_BROKEN, _CLOSING = ConnectionState.BROKEN, ConnectionState.CLOSING
+_OPEN, _MUST_CLOSE = ConnectionState.OPEN, ConnectionState.MUST_CLOSE
+_ERROR, _CLOSING = ConnectionState.ERROR, ConnectionState.CLOSING
 
-MOVES: Mapping[tuple[ConnectionState, ConnectionEvent], ConnectionState] = MappingProxyType(
+TRANSITIONS: Mapping[tuple[ConnectionState, ConnectionEvent], ConnectionState] = MappingProxyType(
     {
-        (_OPEN, ConnectionEvent.LAST): _LAST,
-        (_LAST, ConnectionEvent.LAST): _LAST,
-        (_BROKEN, ConnectionEvent.LAST): _BROKEN,
-        (_CLOSING, ConnectionEvent.LAST): _CLOSING,
-        (_OPEN, ConnectionEvent.BREAK): _BROKEN,
-        (_LAST, ConnectionEvent.BREAK): _BROKEN,
-        (_BROKEN, ConnectionEvent.BREAK): _BROKEN,
-        (_CLOSING, ConnectionEvent.BREAK): _CLOSING,
+        (_OPEN, ConnectionEvent.DISABLE_KEEP_ALIVE): _MUST_CLOSE,
+        (_MUST_CLOSE, ConnectionEvent.DISABLE_KEEP_ALIVE): _MUST_CLOSE,
+        (_ERROR, ConnectionEvent.DISABLE_KEEP_ALIVE): _ERROR,
+        (_CLOSING, ConnectionEvent.DISABLE_KEEP_ALIVE): _CLOSING,
+        (_OPEN, ConnectionEvent.FAIL): _ERROR,
+        (_MUST_CLOSE, ConnectionEvent.FAIL): _ERROR,
+        (_ERROR, ConnectionEvent.FAIL): _ERROR,
+        (_CLOSING, ConnectionEvent.FAIL): _CLOSING,
         (_OPEN, ConnectionEvent.CLOSE): _CLOSING,
-        (_LAST, ConnectionEvent.CLOSE): _CLOSING,
-        (_BROKEN, ConnectionEvent.CLOSE): _CLOSING,
+        (_MUST_CLOSE, ConnectionEvent.CLOSE): _CLOSING,
+        (_ERROR, ConnectionEvent.CLOSE): _CLOSING,
     }
 )
 """The state after each event. Only a second close is illegal."""
 
-_idle_numbers = itertools.count()
+_idle_counter = itertools.count()
 """The loop's clock stands still while a turn of it lasts: it cannot tell who has been idle for longer."""
 
 
-class Edge(Protocol):
+class ServerContext(Protocol):
     """What a connection needs of the listener that accepted it."""
 
     limits: DeadlineLimits
     date_line: bytes
-    is_ending: bool
+    is_shutting_down: bool
     max_body_bytes: int
     bodies: "BodyBudget[ClientConnection]"
-    departures: Departures
+    disconnects: DisconnectWatcher
     handle: Callable[[Any, "ClientConnection"], Coroutine[Any, Any, None]]
-    """Serves a request, which is what ``new_request`` has made."""
-    new_request: type[Request]
-    refusal: Callable[[HttpError, str, bytes, str], bytes]
+    """Serves a request, which is what ``request_class`` has made."""
+    request_class: type[Request]
+    format_refusal: Callable[[HttpError, str, bytes, str], bytes]
     """Writes the whole response to what is refused: the error, its request id, the ``Date`` line, and the path."""
-    is_wanted: Callable[[Any], bool]
+    is_blocking_others: Callable[[Any], bool]
     """Whether others wait for the end of a request."""
 
     def add(self, connection: "ClientConnection") -> bool:
@@ -141,15 +141,15 @@ class Edge(Protocol):
         """Forget a connection that is gone."""
         ...
 
-    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a task that is known until it is done."""
         ...
 
-    def note_refusal(self, error: HttpError, request_id: str) -> None:
+    def record_refusal(self, error: HttpError, request_id: str) -> None:
         """Take note of what was refused before it was a request."""
         ...
 
-    def catch_up_later(self, connection: "ClientConnection") -> None:
+    def schedule_read(self, connection: "ClientConnection") -> None:
         """Let a connection read its next slice when it is its turn."""
         ...
 
@@ -161,29 +161,29 @@ class Edge(Protocol):
 class ClientConnection(asyncio.Protocol):
     """A connection, and the transport of the response that goes over it now."""
 
-    def __init__(self, edge: Edge) -> None:
-        self._edge = edge
+    def __init__(self, server: ServerContext) -> None:
+        self._server = server
         self._loop = asyncio.get_running_loop()
-        self._reader = RequestReader(max_body_bytes=edge.max_body_bytes)
+        self._reader = RequestReader(max_body_bytes=server.max_body_bytes)
         self._accepted_s = self._loop.time()
-        self._deadlines = Deadlines(edge.limits, self._accepted_s)
+        self._deadlines = Deadlines(server.limits, self._accepted_s)
         self._transport: asyncio.Transport | None = None
         self._request: Request | None = None
-        self._body: IncomingBody | None = None
-        self._came_whole = False
+        self._body: RequestBody | None = None
+        self._has_whole_body = False
         """Whether the body came with its head: then the reader is in none, and is not asked for each answer."""
         self._state = _OPEN
-        self._is_answered = False
+        self._is_response_complete = False
         """Whether the request that came last has its whole response."""
-        self._pauses: set[_Pause] = set()
+        self._pauses: set[_PauseReason] = set()
         self._descriptor = -1
-        self._is_counted = False
-        self._turn_bytes = 0
-        self._gives_up_at_s = FOR_EVER
-        self._drained: asyncio.Future[None] | None = None
-        self._idle_number = next(_idle_numbers)
+        self._is_body_counted = False
+        self._bytes_this_turn = 0
+        self._pipeline_deadline_s = NO_DEADLINE
+        self._drain_waiter: asyncio.Future[None] | None = None
+        self._idle_order = next(_idle_counter)
         self._task: asyncio.Task[None] | None = None
-        self._next: asyncio.Future[None] | None = None
+        self._request_waiter: asyncio.Future[None] | None = None
         self.is_write_paused = False
 
     # -- the transport --------------------------------------------------------------------------------------
@@ -191,17 +191,17 @@ class ClientConnection(asyncio.Protocol):
     @property
     def date_line(self) -> bytes:
         """The ``Date`` header of now, as a line."""
-        return self._edge.date_line
+        return self._server.date_line
 
     @property
     def can_keep_alive(self) -> bool:
         """Whether, as things stand, another request may follow: so the rest of this one must be worth reading."""
-        if self._state is not _OPEN or self._edge.is_ending:
+        if self._state is not _OPEN or self._server.is_shutting_down:
             return False
-        if self._came_whole or not self._reader.is_in_body:
+        if self._has_whole_body or not self._reader.is_in_body:
             return True
-        missing = self._reader.missing_bytes
-        return missing is not None and missing <= DROPPED_BODY_BYTES
+        missing = self._reader.remaining_body_bytes
+        return missing is not None and missing <= MAX_DISCARDED_BODY_BYTES
 
     @property
     def peer_host(self) -> str | None:
@@ -209,18 +209,18 @@ class ClientConnection(asyncio.Protocol):
         return self._host("peername")
 
     @property
-    def own_host(self) -> str | None:
+    def server_host(self) -> str | None:
         """The address that the connection came to; None when it is no network address."""
         return self._host("sockname")
 
     async def drain(self) -> None:
         """Return when the client has read, or is gone."""
         while self.is_write_paused:
-            self._drained = self._loop.create_future()
+            self._drain_waiter = self._loop.create_future()
             try:
-                await self._drained
+                await self._drain_waiter
             finally:
-                self._drained = None
+                self._drain_waiter = None
 
     def write(self, data: bytes) -> None:
         """Send; what a client that is gone is sent is lost."""
@@ -230,32 +230,32 @@ class ClientConnection(asyncio.Protocol):
 
     def end(self, *, may_keep_alive: bool) -> None:
         """Note that the answer is whole, and whether the connection may go on."""
-        self._is_answered = True
+        self._is_response_complete = True
         if not may_keep_alive:
-            self._move(ConnectionEvent.LAST)
+            self._transition(ConnectionEvent.DISABLE_KEEP_ALIVE)
 
     # -- what the listener calls ----------------------------------------------------------------------------
 
     @property
-    def idle_number(self) -> int | None:
+    def idle_order(self) -> int | None:
         """Its place among those on which nobody waits, the longest idle first; None while somebody does."""
         phase = self._deadlines.phase
-        is_silent = phase is Phase.NEW and self._loop.time() >= self._accepted_s + SILENT_AFTER_S
+        is_silent = phase is Phase.NEW and self._loop.time() >= self._accepted_s + NEW_CONNECTION_GRACE_S
         is_idle = (phase is Phase.IDLE or is_silent) and self._state is not _CLOSING
-        return self._idle_number if is_idle else None
+        return self._idle_order if is_idle else None
 
-    def look(self, now_s: float) -> float:
+    def check(self, now_s: float) -> float:
         """End what has lasted too long, and return when to look again at the latest; both in the loop's time."""
         transport = self._transport
         if transport is None:
-            return FOR_EVER
-        if now_s >= self._gives_up_at_s:
-            self._give_up_what_is_ahead()
-        unsent, is_wanted = transport.get_write_buffer_size(), False
+            return NO_DEADLINE
+        if now_s >= self._pipeline_deadline_s:
+            self._discard_pipelined()
+        unsent, is_blocking_others = transport.get_write_buffer_size(), False
         if self._deadlines.phase is Phase.WRITE_BLOCKED:
             unsent = unsent_bytes(transport)
-            is_wanted = self._request is not None and self._edge.is_wanted(self._request)
-        match self._deadlines.look(now_s, unsent, is_wanted=is_wanted):
+            is_blocking_others = self._request is not None and self._server.is_blocking_others(self._request)
+        match self._deadlines.check(now_s, unsent, is_blocking_others=is_blocking_others):
             case None | Phase.RESPONSE:
                 pass
             case Phase.HEAD:
@@ -268,15 +268,15 @@ class ClientConnection(asyncio.Protocol):
                 self._close()
             case _:
                 if self._request is not None:
-                    self._request.leave(ClientStalledError())
+                    self._request.disconnect(ClientStalledError())
                 transport.abort()
-        return min(self._deadlines.deadline_s, self._gives_up_at_s)
+        return min(self._deadlines.deadline_s, self._pipeline_deadline_s)
 
-    def read_body_on(self) -> None:
+    def resume_body(self) -> None:
         """Go on with a body that waited for room."""
         if self._deadlines.phase is Phase.QUEUE:
             self._deadlines.begin_body(self._loop.time())
-        self._resume_reading(_Pause.BUDGET)
+        self._resume_reading(_PauseReason.BUDGET)
 
     def shut_down(self) -> None:
         """Close it unless an answer is on its way, which is the last one then. The edge is ending already.
@@ -309,7 +309,7 @@ class ClientConnection(asyncio.Protocol):
                 # it, what follows an answer's head waits for the client's delayed acknowledgement (measured: 40 ms).
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         _limit_unsent(transport, NOTSENT_BYTES)
-        if not self._edge.add(self):
+        if not self._server.add(self):
             self._refuse(TooManyConnectionsError())
 
     def data_received(self, data: bytes) -> None:
@@ -323,22 +323,22 @@ class ClientConnection(asyncio.Protocol):
         At once: the loop tells that the connection is lost only when the client has taken what waits for it.
         """
         if self._request is not None:
-            self._request.leave()
+            self._request.disconnect()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """End what is being answered."""
-        self._edge.departures.forget(self._descriptor)
+        self._server.disconnects.unwatch(self._descriptor)
         self._transport = None
-        self._edge.discard(self)
+        self._server.discard(self)
         if self._request is not None:
-            self._request.leave()
+            self._request.disconnect()
         self.resume_writing()
         self._wake()
 
     def pause_writing(self) -> None:
         """Note that the client is slow to read."""
-        self.is_write_paused = not self._edge.is_ending
+        self.is_write_paused = not self._server.is_shutting_down
         if self._transport is not None:
             self._deadlines.block_write(self._loop.time(), unsent_bytes(self._transport))
 
@@ -346,8 +346,8 @@ class ClientConnection(asyncio.Protocol):
         """Note that the client has read."""
         self.is_write_paused = False
         if self._deadlines.phase is Phase.WRITE_BLOCKED and self._state is not _CLOSING:
-            self._deadlines.note_read(self._loop.time())
-            if _Pause.BUDGET in self._pauses:
+            self._deadlines.record_read(self._loop.time())
+            if _PauseReason.BUDGET in self._pauses:
                 self._deadlines.queue_body(self._loop.time())
             elif self._reader.is_in_body:
                 self._deadlines.begin_body(self._loop.time())
@@ -358,8 +358,8 @@ class ClientConnection(asyncio.Protocol):
                     self._deadlines.begin_head(self._loop.time())
             else:
                 self._deadlines.begin_response()
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
+        if self._drain_waiter is not None and not self._drain_waiter.done():
+            self._drain_waiter.set_result(None)
 
     # -- requests -------------------------------------------------------------------------------------------
 
@@ -369,7 +369,7 @@ class ClientConnection(asyncio.Protocol):
         try:
             events = reader.next_request() if data is None else reader.receive(data)
         except HttpError as error:
-            self._move(ConnectionEvent.BREAK)
+            self._transition(ConnectionEvent.FAIL)
             if self._request is None:
                 self._refuse(error)
             else:
@@ -377,85 +377,85 @@ class ClientConnection(asyncio.Protocol):
             return
         for event in events:
             if isinstance(event, NewRequest):
-                self._begin(event)
+                self._start_request(event)
             elif event is End.OF_REQUEST:
-                self._end_of_request()
+                self._finish_request()
             elif isinstance(event, bytes):
-                self._feed(event)
+                self._feed_body(event)
         if self._request is None:
             if reader.is_in_head:
                 self._deadlines.begin_head(self._loop.time())
-        elif self._body is not None or reader.ahead_bytes:
-            self._see_how_much_waits()
+        elif self._body is not None or reader.pipelined_bytes:
+            self._limit_reading()
 
-    def _see_how_much_waits(self) -> None:
+    def _limit_reading(self) -> None:
         """Pause reading where more has come than may wait, or than is read in one turn."""
         reader = self._reader
-        if reader.ahead_bytes > AHEAD_LIMIT_BYTES:
-            self._pause_reading(_Pause.AHEAD)
-        elif reader.is_behind or self._turn_bytes > TURN_BYTES:
-            self._pause_reading(_Pause.BEHIND)
-            self._edge.catch_up_later(self)
+        if reader.pipelined_bytes > MAX_PIPELINED_BYTES:
+            self._pause_reading(_PauseReason.PIPELINE)
+        elif reader.has_unread_chunks or self._bytes_this_turn > MAX_BODY_BYTES_PER_TURN:
+            self._pause_reading(_PauseReason.TURN)
+            self._server.schedule_read(self)
 
-    def catch_up(self) -> None:
+    def read_next_slice(self) -> None:
         """Read the next slice of what has come already."""
-        self._turn_bytes = 0
+        self._bytes_this_turn = 0
         if self._transport is None or self._state is _CLOSING:
             return
-        if self._reader.is_behind:
+        if self._reader.has_unread_chunks:
             self._read(b"")
-        if not self._reader.is_behind:
-            self._resume_reading(_Pause.BEHIND)
+        if not self._reader.has_unread_chunks:
+            self._resume_reading(_PauseReason.TURN)
 
-    def _feed(self, part: bytes | memoryview) -> None:
+    def _feed_body(self, part: bytes | memoryview) -> None:
         """Take in a part of a body; what is not wanted any more is dropped."""
         body, now_s = self._body, self._loop.time()
         self._deadlines.receive_body(len(part), now_s)
         if body is None:
             return
         body.feed(part)
-        if body.size_bytes <= FREE_BYTES:
+        if body.size_bytes <= UNCOUNTED_BYTES:
             return
-        self._turn_bytes += len(part)
+        self._bytes_this_turn += len(part)
         if body.has_failed:
             self._release_body()
         elif not self._count_body(body.size_bytes) and self._reader.is_in_body:
             self._deadlines.queue_body(now_s)
-            self._pause_reading(_Pause.BUDGET)
+            self._pause_reading(_PauseReason.BUDGET)
 
     def _count_body(self, size_bytes: int) -> bool:
         """Count a body among all, and return whether more of it may come."""
-        self._is_counted = True
-        return self._edge.bodies.grow(self, size_bytes)
+        self._is_body_counted = True
+        return self._server.bodies.grow(self, size_bytes)
 
     def _release_body(self) -> None:
         """Note that a body is held no more."""
-        if self._is_counted:
-            self._is_counted = False
-            self._edge.bodies.release(self)
-            self._resume_reading(_Pause.BUDGET)
-            self._edge.admit_bodies()
+        if self._is_body_counted:
+            self._is_body_counted = False
+            self._server.bodies.release(self)
+            self._resume_reading(_PauseReason.BUDGET)
+            self._server.admit_bodies()
 
-    def _begin(self, event: NewRequest) -> None:
-        self._came_whole = event.body is not None
+    def _start_request(self, event: NewRequest) -> None:
+        self._has_whole_body = event.body is not None
         if event.body is None:
-            self._body = IncomingBody(
-                limit_bytes=self._edge.max_body_bytes, length_bytes=event.content_length
+            self._body = RequestBody(
+                limit_bytes=self._server.max_body_bytes, length_bytes=event.content_length
             )
             self._deadlines.begin_body(self._loop.time())
         else:
-            self._await_nothing()
-            if len(event.body) > FREE_BYTES:
+            self._begin_response()
+            if len(event.body) > UNCOUNTED_BYTES:
                 self._count_body(len(event.body))
-                self._edge.bodies.finish(self)
+                self._server.bodies.finish(self)
         if self._task is None:
-            self._task = self._edge.start(self._serve())
-        self._request = self._edge.new_request(
+            self._task = self._server.start_task(self._serve())
+        self._request = self._server.request_class(
             event.head, event.content_length, event.body or self._body or b"", self, task=self._task
         )
         if not event.head.may_keep_alive:
-            self._move(ConnectionEvent.LAST)
-        self._is_answered = False
+            self._transition(ConnectionEvent.DISABLE_KEEP_ALIVE)
+        self._is_response_complete = False
         self._wake()
 
     async def _serve(self) -> None:
@@ -466,107 +466,107 @@ class ClientConnection(asyncio.Protocol):
             if request is None:
                 if self._transport is None or self._state is _CLOSING:
                     return
-                self._next = self._loop.create_future()
-                await self._next
+                self._request_waiter = self._loop.create_future()
+                await self._request_waiter
                 was_sent_ahead = False
                 continue
             if was_sent_ahead:
                 await asyncio.sleep(0)  # others have the loop first
             was_sent_ahead = True
             try:
-                await self._edge.handle(request, self)
+                await self._server.handle(request, self)
             except BaseException:
-                self._move(ConnectionEvent.BREAK)  # no task would answer what follows
+                self._transition(ConnectionEvent.FAIL)  # no task would answer what follows
                 raise
             finally:
                 self._request = self._body = None
-                if self._is_counted:
+                if self._is_body_counted:
                     self._release_body()
-                self._after_answer()
+                self._after_response()
 
     def _wake(self) -> None:
-        if self._next is not None and not self._next.done():
-            self._next.set_result(None)
+        if self._request_waiter is not None and not self._request_waiter.done():
+            self._request_waiter.set_result(None)
 
-    def _end_of_request(self) -> None:
+    def _finish_request(self) -> None:
         if self._body is not None:
             self._body.finish()
-            if self._is_counted:
-                self._edge.bodies.finish(self)
-                self._edge.admit_bodies()  # another one is the oldest now
+            if self._is_body_counted:
+                self._server.bodies.finish(self)
+                self._server.admit_bodies()  # another one is the oldest now
         if self._request is not None:
             if self._deadlines.phase in {Phase.BODY, Phase.QUEUE}:
-                self._await_nothing()
+                self._begin_response()
         else:  # the rest of a body that nobody wanted
-            self._go_on()
+            self._start_next_request()
 
     def _fail_body(self, error: HttpError) -> None:
         """Tell whoever reads the body. An answer that has begun without it goes on, and is the last one."""
-        self._move(ConnectionEvent.BREAK)
-        self._await_nothing()
+        self._transition(ConnectionEvent.FAIL)
+        self._begin_response()
         if self._body is not None:
             self._body.fail(error)
         self._release_body()
 
-    def _await_nothing(self) -> None:
+    def _begin_response(self) -> None:
         """Let the answer take its time, unless what was answered before is still to be read: that is the client's."""
         if self.is_write_paused and self._transport is not None:
             self._deadlines.block_write(self._loop.time(), unsent_bytes(self._transport))
         else:
             self._deadlines.begin_response()
 
-    def _after_answer(self) -> None:
+    def _after_response(self) -> None:
         if self._transport is None:
             return
-        if not self._is_answered or not self.can_keep_alive:
+        if not self._is_response_complete or not self.can_keep_alive:
             self._close()
-        elif not self._came_whole and self._reader.is_in_body:
+        elif not self._has_whole_body and self._reader.is_in_body:
             self._deadlines.begin_body(self._loop.time())
         else:
-            self._go_on()
+            self._start_next_request()
 
-    def _go_on(self) -> None:
+    def _start_next_request(self) -> None:
         self._deadlines.become_idle(self._loop.time())
-        self._idle_number = next(_idle_numbers)
-        if self._reader.ahead_bytes:
+        self._idle_order = next(_idle_counter)
+        if self._reader.pipelined_bytes:
             self._read(None)
         else:
             self._reader.next_request()
-        if self._pauses and _Pause.AHEAD in self._pauses:  # an empty set says so without a hash
-            if self._reader.ahead_bytes <= AHEAD_LIMIT_BYTES:
-                self._resume_reading(_Pause.AHEAD)
+        if self._pauses and _PauseReason.PIPELINE in self._pauses:  # an empty set says so without a hash
+            if self._reader.pipelined_bytes <= MAX_PIPELINED_BYTES:
+                self._resume_reading(_PauseReason.PIPELINE)
             else:
-                self._gives_up_at_s = self._loop.time() + AHEAD_FOR_S
+                self._pipeline_deadline_s = self._loop.time() + PIPELINE_WAIT_S
 
-    def _pause_reading(self, why: _Pause) -> None:
+    def _pause_reading(self, why: _PauseReason) -> None:
         if self._transport is None:
             return
         if not self._pauses:
             self._transport.pause_reading()
-        if why is _Pause.AHEAD and why not in self._pauses:
-            self._gives_up_at_s = self._loop.time() + AHEAD_FOR_S
+        if why is _PauseReason.PIPELINE and why not in self._pauses:
+            self._pipeline_deadline_s = self._loop.time() + PIPELINE_WAIT_S
         self._pauses.add(why)
-        if why is not _Pause.BEHIND:  # that one is over in a moment
+        if why is not _PauseReason.TURN:  # that one is over in a moment
             self._descriptor = self._transport.get_extra_info("socket").fileno()
-            self._edge.departures.watch(self._descriptor, self._note_departure)
+            self._server.disconnects.watch(self._descriptor, self._on_disconnect)
 
-    def _resume_reading(self, why: _Pause) -> None:
+    def _resume_reading(self, why: _PauseReason) -> None:
         if why not in self._pauses:
             return
         self._pauses.discard(why)
-        if why is _Pause.AHEAD:
-            self._gives_up_at_s = FOR_EVER
+        if why is _PauseReason.PIPELINE:
+            self._pipeline_deadline_s = NO_DEADLINE
         if not self._pauses and self._transport is not None:
-            self._edge.departures.forget(self._descriptor)
+            self._server.disconnects.unwatch(self._descriptor)
             self._transport.resume_reading()
 
-    def _give_up_what_is_ahead(self) -> None:
+    def _discard_pipelined(self) -> None:
         """Answer this request and no other, and read on, to see whether the client is still there."""
-        self._reader.give_up()
-        self._move(ConnectionEvent.BREAK)
-        self._resume_reading(_Pause.AHEAD)
+        self._reader.discard_pipelined()
+        self._transition(ConnectionEvent.FAIL)
+        self._resume_reading(_PauseReason.PIPELINE)
 
-    def _note_departure(self) -> None:
+    def _on_disconnect(self) -> None:
         """Take note of what reading would have shown, had it not been paused."""
         self.eof_received()
         if self._transport is not None:
@@ -577,11 +577,11 @@ class ClientConnection(asyncio.Protocol):
     def _refuse(self, error: HttpError) -> None:
         """Answer what is no request, and close."""
         request_id = new_request_id()
-        self._edge.note_refusal(error, request_id)
+        self._server.record_refusal(error, request_id)
         path = self._reader.path_hint
-        self.write(self._edge.refusal(error, request_id, self.date_line, path))
-        self._is_answered = True
-        self._move(ConnectionEvent.BREAK)
+        self.write(self._server.format_refusal(error, request_id, self.date_line, path))
+        self._is_response_complete = True
+        self._transition(ConnectionEvent.FAIL)
         self._close()
 
     def _close(self) -> None:
@@ -589,10 +589,15 @@ class ClientConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None or self._state is _CLOSING:
             return
-        may_still_send = self._state is _BROKEN or self._reader.is_in_body or self._reader.ahead_bytes > 0
-        self._move(ConnectionEvent.CLOSE)
+        may_still_send = self._state is _ERROR or self._reader.is_in_body or self._reader.pipelined_bytes > 0
+        self._transition(ConnectionEvent.CLOSE)
         self._wake()
-        if self._is_answered and may_still_send and not self._edge.is_ending and transport.can_write_eof():
+        if (
+            self._is_response_complete
+            and may_still_send
+            and not self._server.is_shutting_down
+            and transport.can_write_eof()
+        ):
             try:
                 transport.write_eof()
             except OSError:  # the client has reset the connection, which asyncio has not noticed yet
@@ -605,10 +610,10 @@ class ClientConnection(asyncio.Protocol):
             self._deadlines.block_write(self._loop.time(), unsent_bytes(transport))
             transport.close()
 
-    def _move(self, event: ConnectionEvent) -> None:
+    def _transition(self, event: ConnectionEvent) -> None:
         """Change the state. Raises RuntimeError where that is no legal move."""
         try:
-            self._state = MOVES[self._state, event]
+            self._state = TRANSITIONS[self._state, event]
         except KeyError:
             raise RuntimeError(f"No move from {self._state} on {event}.") from None
 

@@ -1,7 +1,7 @@
 """How long a connection may take for what it does now. Pure: time is an argument, in seconds of any one clock.
 
 One deadline at a time. The listener looks at those of all connections once a second, and when the next one is due:
-nothing on the way of a request sets or cancels a timer. ``MOVES`` has all legal moves from phase to phase.
+nothing on the way of a request sets or cancels a timer. ``TRANSITIONS`` has all legal moves from phase to phase.
 """
 
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
-FOR_EVER = float("inf")
-GAPS_ALLOWED = 3
+NO_DEADLINE = float("inf")
+MAX_GAP_FACTOR = 3
 """A reader whose last steps were so far apart may take as many times as long for the next one, while it is in the way
-of others; one that was not seen to read yet, as many times ``wanted_s``."""
+of others; one that was not seen to read yet, as many times ``blocking_write_s``."""
 
 LINGERING_S = 2.0
 """How long what a client still sends is thrown away once it was sent all of its answer: it has time to read that."""
-LATE_LINGERING_S = 0.25
+TIMED_OUT_LINGERING_S = 0.25
 """The same for a client that has let a deadline pass already: its connection ends there and not two seconds later."""
 
 
@@ -29,7 +29,7 @@ class DeadlineLimits:
     body_min_rate: int
     write_s: float
     idle_s: float
-    wanted_s: float = 0
+    blocking_write_s: float = 0
     """Shortens ``write_s`` while the answer keeps another model from its turn; 0 does not."""
 
 
@@ -55,15 +55,15 @@ class Phase(Enum):
 class PhaseEvent(Enum):
     """What moves a connection from phase to phase."""
 
-    RESPONSE_OVER = "response is over"
-    HEAD_COMES = "head comes"
-    BODY_COMES = "body comes"
-    BODY_WAITS = "body waits for room"
-    REQUEST_OVER = "request is whole"
+    RESPONSE_COMPLETE = "response complete"
+    HEAD_STARTED = "head started"
+    BODY_STARTED = "body started"
+    BODY_QUEUED = "body queued"
+    REQUEST_COMPLETE = "request complete"
     """Or its body has failed: either way the client has nothing more to do for it."""
-    WRITE_BLOCKED = "client does not read"
-    CLIENT_READS = "client reads"
-    CLOSE = "lingering close"
+    WRITE_BLOCKED = "write blocked"
+    WRITE_PROGRESS = "client reads"
+    LINGERING_CLOSE = "lingering close"
 
 
 _NEW, _IDLE, _HEAD, _BODY = Phase.NEW, Phase.IDLE, Phase.HEAD, Phase.BODY
@@ -71,18 +71,21 @@ _QUEUE, _RESPONSE = Phase.QUEUE, Phase.RESPONSE
 _WRITE_BLOCKED, _LINGERING = Phase.WRITE_BLOCKED, Phase.LINGERING
 _OPEN = [phase for phase in Phase if phase is not _LINGERING]
 
-MOVES: Mapping[tuple[Phase, PhaseEvent], Phase] = MappingProxyType(
-    {(phase, PhaseEvent.RESPONSE_OVER): _IDLE for phase in (_RESPONSE, _BODY, _QUEUE, _WRITE_BLOCKED)}
-    | {(phase, PhaseEvent.HEAD_COMES): _HEAD for phase in (_NEW, _IDLE, _HEAD)}
-    | {(phase, PhaseEvent.BODY_COMES): _BODY for phase in (_NEW, _IDLE, _HEAD, _BODY, _QUEUE, _WRITE_BLOCKED)}
-    | {(phase, PhaseEvent.BODY_WAITS): _QUEUE for phase in (_BODY, _QUEUE, _WRITE_BLOCKED)}
-    | {(phase, PhaseEvent.REQUEST_OVER): _RESPONSE for phase in _OPEN}
-    | {(phase, PhaseEvent.WRITE_BLOCKED): _WRITE_BLOCKED for phase in _OPEN}
-    | {(phase, PhaseEvent.CLOSE): _LINGERING for phase in Phase}
+TRANSITIONS: Mapping[tuple[Phase, PhaseEvent], Phase] = MappingProxyType(
+    {(phase, PhaseEvent.RESPONSE_COMPLETE): _IDLE for phase in (_RESPONSE, _BODY, _QUEUE, _WRITE_BLOCKED)}
+    | {(phase, PhaseEvent.HEAD_STARTED): _HEAD for phase in (_NEW, _IDLE, _HEAD)}
     | {
-        (_WRITE_BLOCKED, PhaseEvent.CLIENT_READS): _WRITE_BLOCKED,
+        (phase, PhaseEvent.BODY_STARTED): _BODY
+        for phase in (_NEW, _IDLE, _HEAD, _BODY, _QUEUE, _WRITE_BLOCKED)
+    }
+    | {(phase, PhaseEvent.BODY_QUEUED): _QUEUE for phase in (_BODY, _QUEUE, _WRITE_BLOCKED)}
+    | {(phase, PhaseEvent.REQUEST_COMPLETE): _RESPONSE for phase in _OPEN}
+    | {(phase, PhaseEvent.WRITE_BLOCKED): _WRITE_BLOCKED for phase in _OPEN}
+    | {(phase, PhaseEvent.LINGERING_CLOSE): _LINGERING for phase in Phase}
+    | {
+        (_WRITE_BLOCKED, PhaseEvent.WRITE_PROGRESS): _WRITE_BLOCKED,
         # The next request begins while the last response is still read.
-        (_WRITE_BLOCKED, PhaseEvent.HEAD_COMES): _WRITE_BLOCKED,
+        (_WRITE_BLOCKED, PhaseEvent.HEAD_STARTED): _WRITE_BLOCKED,
         # A loop may say so after the end of the response.
         (_LINGERING, PhaseEvent.WRITE_BLOCKED): _LINGERING,
     }
@@ -91,12 +94,12 @@ MOVES: Mapping[tuple[Phase, PhaseEvent], Phase] = MappingProxyType(
 
 
 class Deadlines:
-    """The phase of one connection and when it has lasted too long. A move that is not in ``MOVES`` raises RuntimeError.
+    """The phase of one connection and its deadline. A transition that is not in ``TRANSITIONS`` raises RuntimeError.
 
-    The two moves that every request makes compare the phase in place, and ask the table where it is another one.
+    The two transitions that every request makes compare the phase in place; the table is consulted only for others.
     """
 
-    __slots__ = ("_gap_s", "_is_late", "_limits", "_progress_s", "_unsent_bytes", "deadline_s", "phase")
+    __slots__ = ("_gap_s", "_has_timed_out", "_limits", "_progress_s", "_unsent_bytes", "deadline_s", "phase")
 
     def __init__(self, limits: DeadlineLimits, now_s: float) -> None:
         self._limits = limits
@@ -104,28 +107,28 @@ class Deadlines:
         self._progress_s = now_s
         self._gap_s: float | None = None
         """The longest time between two steps of a client whose writes were blocked; None where it has made none yet."""
-        self._is_late = False
+        self._has_timed_out = False
         self.phase = _NEW
-        self.deadline_s = _end_s(now_s, limits.head_s)
+        self.deadline_s = _deadline_after(now_s, limits.head_s)
 
     def become_idle(self, now_s: float) -> None:
         """Note that an answer is over and no other request has begun."""
         if self.phase is not _RESPONSE:
-            self._after(PhaseEvent.RESPONSE_OVER)
+            self._next_phase(PhaseEvent.RESPONSE_COMPLETE)
         idle_s = self._limits.idle_s
         self.phase, self._gap_s = _IDLE, None
-        self.deadline_s = now_s + idle_s if idle_s > 0 else FOR_EVER
+        self.deadline_s = now_s + idle_s if idle_s > 0 else NO_DEADLINE
 
     def begin_head(self, now_s: float) -> None:
         """Note that a request has begun; the head of a first one has been waited for since the connection began."""
         if self.phase is _IDLE:
-            self.deadline_s = _end_s(now_s, self._limits.head_s)
-        self.phase = self._after(PhaseEvent.HEAD_COMES)
+            self.deadline_s = _deadline_after(now_s, self._limits.head_s)
+        self.phase = self._next_phase(PhaseEvent.HEAD_STARTED)
 
     def begin_body(self, now_s: float) -> None:
         """Note that a body is read."""
-        self.phase = self._after(PhaseEvent.BODY_COMES)
-        self.deadline_s = _end_s(now_s, self._limits.body_s)
+        self.phase = self._next_phase(PhaseEvent.BODY_STARTED)
+        self.deadline_s = _deadline_after(now_s, self._limits.body_s)
 
     def receive_body(self, size_bytes: int, now_s: float) -> None:
         """Note that some of the body has come: that buys time, so that a slow upload goes on and a drip does not.
@@ -136,76 +139,80 @@ class Deadlines:
         if self.phase is _BODY:
             bought_s = self.deadline_s + size_bytes / self._limits.body_min_rate
             self.deadline_s = (
-                min(bought_s, now_s + self._limits.body_s) if self._limits.body_s > 0 else FOR_EVER
+                min(bought_s, now_s + self._limits.body_s) if self._limits.body_s > 0 else NO_DEADLINE
             )
 
     def queue_body(self, now_s: float) -> None:
         """Note that a body waits for room among all bodies: that is not the client's time. ``begin_body`` goes on."""
-        self.phase = self._after(PhaseEvent.BODY_WAITS)
-        self.deadline_s = _end_s(now_s, self._limits.body_s)
+        self.phase = self._next_phase(PhaseEvent.BODY_QUEUED)
+        self.deadline_s = _deadline_after(now_s, self._limits.body_s)
 
     def begin_response(self) -> None:
         """Note that nothing is waited for from the client."""
         if self.phase is not _IDLE:
-            self._after(PhaseEvent.REQUEST_OVER)
-        self.phase, self.deadline_s = _RESPONSE, FOR_EVER
+            self._next_phase(PhaseEvent.REQUEST_COMPLETE)
+        self.phase, self.deadline_s = _RESPONSE, NO_DEADLINE
 
     def block_write(self, now_s: float, unsent_bytes: int) -> None:
         """Note that the client does not read as fast as it is answered."""
-        self.phase = self._after(PhaseEvent.WRITE_BLOCKED)
+        self.phase = self._next_phase(PhaseEvent.WRITE_BLOCKED)
         if self.phase is _LINGERING:
             self.begin_lingering_close(now_s, unsent_bytes)
             return
         self._unsent_bytes, self._progress_s = unsent_bytes, now_s
-        self.deadline_s = _end_s(now_s, self._limits.write_s)
+        self.deadline_s = _deadline_after(now_s, self._limits.write_s)
 
-    def note_read(self, now_s: float) -> None:
+    def record_read(self, now_s: float) -> None:
         """Note that a client whose writes are blocked has read some of its answer."""
-        self.phase = self._after(PhaseEvent.CLIENT_READS)
+        self.phase = self._next_phase(PhaseEvent.WRITE_PROGRESS)
         self._gap_s = max(now_s - self._progress_s, self._gap_s or 0)
         self._progress_s = now_s
 
     def begin_lingering_close(self, now_s: float, unsent_bytes: int) -> None:
         """Note that what still comes is thrown away: for as long as the answer is being taken, and a moment more."""
-        self.phase = self._after(PhaseEvent.CLOSE)
+        self.phase = self._next_phase(PhaseEvent.LINGERING_CLOSE)
         self._unsent_bytes = unsent_bytes
-        lingering_s = LATE_LINGERING_S if self._is_late else LINGERING_S
-        self.deadline_s = _end_s(now_s, self._limits.write_s if unsent_bytes else lingering_s)
+        lingering_s = TIMED_OUT_LINGERING_S if self._has_timed_out else LINGERING_S
+        self.deadline_s = _deadline_after(now_s, self._limits.write_s if unsent_bytes else lingering_s)
 
-    def look(self, now_s: float, unsent_bytes: int, *, is_wanted: bool = False) -> Phase | None:
+    def check(self, now_s: float, unsent_bytes: int, *, is_blocking_others: bool = False) -> Phase | None:
         """Return the phase that has lasted too long, or None. A client that took something of its answer is living.
 
-        ``is_wanted`` says that the end of the answer is waited for by requests for another model.
+        ``is_blocking_others`` says that the end of the answer is waited for by requests for another model.
         """
         if unsent_bytes != self._unsent_bytes:
             if self.phase is _WRITE_BLOCKED:
                 if unsent_bytes < self._unsent_bytes:
-                    self.note_read(now_s)
+                    self.record_read(now_s)
                     self.block_write(now_s, unsent_bytes)
                 self._unsent_bytes = unsent_bytes
             elif self.phase is _LINGERING:
                 self.begin_lingering_close(now_s, unsent_bytes)
-        is_in_the_way = is_wanted and self.phase is _WRITE_BLOCKED and self._limits.wanted_s > 0
-        if now_s < (min(self.deadline_s, self._wanted_deadline_s()) if is_in_the_way else self.deadline_s):
+        is_blocking = (
+            is_blocking_others and self.phase is _WRITE_BLOCKED and self._limits.blocking_write_s > 0
+        )
+        if now_s < (min(self.deadline_s, self._blocking_deadline_s()) if is_blocking else self.deadline_s):
             return None
-        self._is_late = self.phase is not _QUEUE
+        self._has_timed_out = self.phase is not _QUEUE
         return self.phase
 
-    def _wanted_deadline_s(self) -> float:
-        wanted_s = self._limits.wanted_s
+    def _blocking_deadline_s(self) -> float:
+        blocking_write_s = self._limits.blocking_write_s
         limit_s = (
-            wanted_s * GAPS_ALLOWED if self._gap_s is None else max(wanted_s, self._gap_s * GAPS_ALLOWED)
+            blocking_write_s * MAX_GAP_FACTOR
+            if self._gap_s is None
+            else max(blocking_write_s, self._gap_s * MAX_GAP_FACTOR)
         )
         return self._progress_s + limit_s
 
-    def _after(self, event: PhaseEvent) -> Phase:
+    def _next_phase(self, event: PhaseEvent) -> Phase:
         """Return the phase after ``event``. Raises RuntimeError where that is no legal move."""
         try:
-            return MOVES[self.phase, event]
+            return TRANSITIONS[self.phase, event]
         except KeyError:
             raise RuntimeError(f"No move from {self.phase} on {event}.") from None
 
 
-def _end_s(now_s: float, limit_s: float) -> float:
+def _deadline_after(now_s: float, limit_s: float) -> float:
     """Return when a time that begins now is over; a limit of 0 is none."""
-    return now_s + limit_s if limit_s > 0 else FOR_EVER
+    return now_s + limit_s if limit_s > 0 else NO_DEADLINE

@@ -13,18 +13,18 @@ from gglib.http.server.acceptor import Acceptor
 from gglib.http.server.budget import BodyBudget
 from gglib.http.server.connection import ClientConnection
 from gglib.http.server.deadlines import DeadlineLimits
-from gglib.http.server.departures import Departures
+from gglib.http.server.disconnects import DisconnectWatcher
 from gglib.http.server.refusal import plain_refusal
 from gglib.http.server.request import Request, new_request_id
 
 BACKLOG = 2_048
-_LOOK_EVERY_S = 1.0
+_CHECK_INTERVAL_S = 1.0
 """How often all connections are looked at, at least; less where a limit is shorter."""
-_LOOK_AGAIN_S = 0.05
+_MIN_CHECK_INTERVAL_S = 0.05
 """How often at most, and so how late a deadline may be noticed."""
-_SPARE_CONNECTIONS = 64
+_MAX_REFUSED_CONNECTIONS = 64
 """How many of those that are too many are told so; the others are cut."""
-_LAST_GRACE_S = 0.1
+_ABORT_GRACE_S = 0.1
 """For what is left after connections were cut, and once more after tasks were cancelled."""
 
 
@@ -41,26 +41,26 @@ class Listener:
         max_bodies_bytes: int,
         on_stop: Callable[[], None],
         on_refusal: Callable[[HttpError, str], None],
-        is_wanted: Callable[[Any], bool] = lambda _: False,
-        new_request: type[Request] = Request,
-        refusal: Callable[[HttpError, str, bytes, str], bytes] = plain_refusal,
+        is_blocking_others: Callable[[Any], bool] = lambda _: False,
+        request_class: type[Request] = Request,
+        format_refusal: Callable[[HttpError, str, bytes, str], bytes] = plain_refusal,
     ) -> None:
         self.handle = handle
-        self.new_request = new_request
-        self.refusal = refusal
-        self.is_wanted = is_wanted
+        self.request_class = request_class
+        self.format_refusal = format_refusal
+        self.is_blocking_others = is_blocking_others
         self.limits = limits
-        self.is_ending = False
+        self.is_shutting_down = False
         self.date_line = b""
         self.max_body_bytes = max_body_bytes
         self.bodies = BodyBudget[ClientConnection](max_bodies_bytes, body_bytes=max_body_bytes)
-        self.departures = Departures()
+        self.disconnects = DisconnectWatcher()
         self._max_connections = max_connections
         self._on_stop = on_stop
         self._on_refusal = on_refusal
         self._connections: set[ClientConnection] = set()
-        self._behind: deque[ClientConnection] = deque()
-        self._is_catching_up = False
+        self._read_queue: deque[ClientConnection] = deque()
+        self._is_read_scheduled = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_empty = asyncio.Event()
 
@@ -71,36 +71,36 @@ class Listener:
 
     async def serve(self, listener: socket.socket, cancel: asyncio.Event, *, grace_s: float) -> None:
         """Accept until ``cancel`` is set or this task is cancelled; then end everything in ``grace_s`` and some."""
-        self._tick()
+        self._update_date()
         acceptor = Acceptor(
-            listener, on_accept=self._take, make_room=self._drop_an_idle_one, refusal=self._refusal
+            listener, on_accept=self._on_accept, make_room=self._close_longest_idle, refusal=self._refusal
         )
         try:
             acceptor.start(BACKLOG)
             while not cancel.is_set():
-                await _first_of(cancel, self._look())
+                await _wait_at_most(cancel, self._check_connections())
         finally:
             acceptor.stop()
-            await self._end(grace_s)
-            self.departures.close()
+            await self._shut_down(grace_s)
+            self.disconnects.close()
 
     # -- what connections call ------------------------------------------------------------------------------
 
     def add(self, connection: ClientConnection) -> bool:
         """Count a connection; where there are too many, the one that has been idle the longest makes room."""
-        is_room = len(self._connections) < self._max_connections or self._drop_an_idle_one()
+        has_room = len(self._connections) < self._max_connections or self._close_longest_idle()
         self._connections.add(connection)
         self._is_empty.clear()
-        if len(self._connections) > self._max_connections + _SPARE_CONNECTIONS:
+        if len(self._connections) > self._max_connections + _MAX_REFUSED_CONNECTIONS:
             connection.abort()
-        return is_room
+        return has_room
 
     def discard(self, connection: ClientConnection) -> None:
         """Forget a connection that is gone."""
         self._connections.discard(connection)
-        self._note_if_empty()
+        self._set_if_empty()
 
-    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a task that is known until it is done."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
@@ -108,29 +108,29 @@ class Listener:
         task.add_done_callback(self._task_done)
         return task
 
-    def note_refusal(self, error: HttpError, request_id: str) -> None:
+    def record_refusal(self, error: HttpError, request_id: str) -> None:
         """Take note of what was refused before it was a request."""
         self._on_refusal(error, request_id)
 
-    def catch_up_later(self, connection: ClientConnection) -> None:
+    def schedule_read(self, connection: ClientConnection) -> None:
         """Let a connection read its next slice when it is its turn: one in each turn of the loop, however many wait."""
-        self._behind.append(connection)
-        if not self._is_catching_up:
-            self._is_catching_up = True
-            asyncio.get_running_loop().call_soon(self._catch_up)
+        self._read_queue.append(connection)
+        if not self._is_read_scheduled:
+            self._is_read_scheduled = True
+            asyncio.get_running_loop().call_soon(self._run_scheduled_read)
 
     def admit_bodies(self) -> None:
         """Let those bodies come that wait for room, as far as there is some."""
         for connection in self.bodies.admit():
-            connection.read_body_on()
+            connection.resume_body()
 
     # -- the rest -------------------------------------------------------------------------------------------
 
-    def _take(self, sock: socket.socket) -> None:
+    def _on_accept(self, sock: socket.socket) -> None:
         """Serve a connection that was accepted."""
-        self.start(self._open(sock))
+        self.start_task(self._attach(sock))
 
-    async def _open(self, sock: socket.socket) -> None:
+    async def _attach(self, sock: socket.socket) -> None:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: ClientConnection(self), sock)
         except OSError:  # the client is gone already
@@ -138,34 +138,34 @@ class Listener:
 
     def _refusal(self) -> bytes:
         error, request_id = TooManyConnectionsError(), new_request_id()
-        self.note_refusal(error, request_id)
-        return self.refusal(error, request_id, self.date_line, "")
+        self.record_refusal(error, request_id)
+        return self.format_refusal(error, request_id, self.date_line, "")
 
-    def _look(self) -> float:
+    def _check_connections(self) -> float:
         """Look at all connections, and return in how many seconds to look again: when the next deadline is due."""
-        self._tick()
+        self._update_date()
         now_s = asyncio.get_running_loop().time()
-        next_s = now_s + self._look_every_s()
+        next_s = now_s + self._check_interval_s()
         for connection in list(self._connections):
-            next_s = min(next_s, connection.look(now_s))
-        return max(next_s - now_s, _LOOK_AGAIN_S)
+            next_s = min(next_s, connection.check(now_s))
+        return max(next_s - now_s, _MIN_CHECK_INTERVAL_S)
 
-    def _catch_up(self) -> None:
-        self._is_catching_up = False
-        connection = self._behind.popleft()
-        if self._behind:
-            self._is_catching_up = True
-            asyncio.get_running_loop().call_soon(self._catch_up)
-        connection.catch_up()
+    def _run_scheduled_read(self) -> None:
+        self._is_read_scheduled = False
+        connection = self._read_queue.popleft()
+        if self._read_queue:
+            self._is_read_scheduled = True
+            asyncio.get_running_loop().call_soon(self._run_scheduled_read)
+        connection.read_next_slice()
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error  # a fault of ours: the loop's exception handler tells it
-        self._note_if_empty()
+        self._set_if_empty()
 
-    def _drop_an_idle_one(self) -> bool:
-        idle = [(number, c) for c in self._connections if (number := c.idle_number) is not None]
+    def _close_longest_idle(self) -> bool:
+        idle = [(number, c) for c in self._connections if (number := c.idle_order) is not None]
         if not idle:
             return False
         _, dropped = min(idle, key=itemgetter(0))
@@ -174,42 +174,48 @@ class Listener:
         self._connections.discard(dropped)
         return True
 
-    def _look_every_s(self) -> float:
+    def _check_interval_s(self) -> float:
         limits = self.limits
         shortest = min(
             (
                 s
-                for s in (limits.head_s, limits.body_s, limits.write_s, limits.idle_s, limits.wanted_s)
+                for s in (
+                    limits.head_s,
+                    limits.body_s,
+                    limits.write_s,
+                    limits.idle_s,
+                    limits.blocking_write_s,
+                )
                 if s > 0
             ),
             default=4,
         )
-        return min(_LOOK_EVERY_S, shortest / 4)
+        return min(_CHECK_INTERVAL_S, shortest / 4)
 
-    def _tick(self) -> None:
+    def _update_date(self) -> None:
         self.date_line = f"date: {formatdate(usegmt=True)}\r\n".encode()
 
-    def _note_if_empty(self) -> None:
+    def _set_if_empty(self) -> None:
         if not self._connections and not self._tasks:
             self._is_empty.set()
 
-    async def _end(self, grace_s: float) -> None:
+    async def _shut_down(self, grace_s: float) -> None:
         """Tell, then cut, then cancel: each step is for what the one before did not end."""
-        self.is_ending = True
-        self._note_if_empty()
+        self.is_shutting_down = True
+        self._set_if_empty()
         for connection in list(self._connections):
             connection.shut_down()
         self._on_stop()
-        await _first_of(self._is_empty, grace_s)
+        await _wait_at_most(self._is_empty, grace_s)
         for connection in list(self._connections):
             connection.abort()
-        await _first_of(self._is_empty, _LAST_GRACE_S)
+        await _wait_at_most(self._is_empty, _ABORT_GRACE_S)
         for task in list(self._tasks):
             task.cancel()
-        await _first_of(self._is_empty, _LAST_GRACE_S)
+        await _wait_at_most(self._is_empty, _ABORT_GRACE_S)
 
 
-async def _first_of(event: asyncio.Event, timeout_s: float) -> None:
+async def _wait_at_most(event: asyncio.Event, timeout_s: float) -> None:
     try:
         async with asyncio.timeout(timeout_s):
             await event.wait()

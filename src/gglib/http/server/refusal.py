@@ -7,7 +7,7 @@ from gglib.http.response_writer import ResponseWriter, header_lines
 def plain_refusal(error: HttpError, request_id: str, date_line: bytes, path: str) -> bytes:
     """Return the whole response, in plain text, after which the connection is closed."""
     del path
-    return whole_refusal(
+    return closing_response(
         error.status,
         [(b"content-type", b"text/plain; charset=utf-8")],
         f"{error}\n".encode(),
@@ -16,7 +16,7 @@ def plain_refusal(error: HttpError, request_id: str, date_line: bytes, path: str
     )
 
 
-def whole_refusal(
+def closing_response(
     status: int, headers: list[tuple[bytes, bytes]], body: bytes, request_id: str, date_line: bytes
 ) -> bytes:
     """Return a response after which the connection is closed."""
@@ -27,6 +27,6 @@ def whole_refusal(
         length=len(body),
         date_line=date_line,
         may_keep_alive=False,
-        says_keep_alive=False,
+        send_keep_alive=False,
     )
     return head + writer.part(body)

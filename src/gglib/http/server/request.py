@@ -5,30 +5,30 @@ import itertools
 import secrets
 
 from gglib.http.errors import BodyTooLargeError
-from gglib.http.headers import sane_request_id
+from gglib.http.headers import valid_request_id
 from gglib.http.request_head import RequestHead
 from gglib.http.response_writer import CONTINUE
-from gglib.http.server.body import IncomingBody
+from gglib.http.server.body import RequestBody
 from gglib.http.server.transport import ResponseTransport
-from gglib.http.tasks import Interruptible
+from gglib.http.tasks import CancelScope
 
-_PROCESS = secrets.token_hex(6)
+_PROCESS_PREFIX = secrets.token_hex(6)
 _numbers = itertools.count(1)
 
 
 def new_request_id() -> str:
     """Return an id that no other request has had: not a secret, and cheaper than one."""
-    return f"req_{_PROCESS}{next(_numbers):08x}"
+    return f"req_{_PROCESS_PREFIX}{next(_numbers):08x}"
 
 
-class ClientLeftError(Exception):
+class ClientDisconnectedError(Exception):
     """The client closed its connection: nobody is left to answer."""
 
     code = "client_left"
     """What the access log says of an answer that ends with it."""
 
 
-class ClientStalledError(ClientLeftError):
+class ClientStalledError(ClientDisconnectedError):
     """The client took nothing of its answer for too long, and its connection was closed."""
 
     code = "client_stalled"
@@ -41,10 +41,10 @@ class Request:
         "_body",
         "_content_length",
         "_transport",
-        "block",
-        "has_left",
+        "cancel_scope",
         "head",
         "id",
+        "is_disconnected",
         "path",
     )
 
@@ -52,7 +52,7 @@ class Request:
         self,
         head: RequestHead,
         content_length: int | None,
-        body: IncomingBody | bytes,
+        body: RequestBody | bytes,
         transport: ResponseTransport,
         *,
         task: asyncio.Task[None] | None = None,
@@ -62,11 +62,11 @@ class Request:
         self._content_length = content_length
         self._body = body
         self._transport = transport
-        self.has_left = False
+        self.is_disconnected = False
         """Whether the client is gone."""
-        self.block = Interruptible(task)
+        self.cancel_scope = CancelScope(task)
         """What answers this request, to be ended from outside."""
-        self.id = sane_request_id(head.fields) or new_request_id()
+        self.id = valid_request_id(head.fields) or new_request_id()
         self.path = head.raw_path
         """The path, percent signs and all: safe to log, on one line. As it came, until a route is found whose spelling
         differs."""
@@ -92,23 +92,23 @@ class Request:
         return self._transport.peer_host
 
     @property
-    def own_host(self) -> str | None:
+    def server_host(self) -> str | None:
         """The address that the connection came to; None when it is no network address."""
-        return self._transport.own_host
+        return self._transport.server_host
 
-    def leave(self, why: ClientLeftError | None = None) -> None:
+    def disconnect(self, why: ClientDisconnectedError | None = None) -> None:
         """Note that the client is gone, and end what answers it."""
-        why = why or ClientLeftError()
-        self.has_left = True
-        if isinstance(self._body, IncomingBody):
+        why = why or ClientDisconnectedError()
+        self.is_disconnected = True
+        if isinstance(self._body, RequestBody):
             self._body.fail(why)
-        self.block.end_with(why)
+        self.cancel_scope.cancel_with(why)
 
     async def read_body(self, *, limit_bytes: int) -> bytes:
         """Return the whole body.
 
-        Raises ``BodyTooLargeError``, ``ClientLeftError`` for a body without its end, and ``HttpError`` for one that is
-        malformed or does not come in time.
+        Raises ``BodyTooLargeError``, ``ClientDisconnectedError`` if the client disconnects before the end of the body,
+        and ``HttpError`` if the body is malformed or late.
         """
         length = self._content_length
         if length is not None and length > limit_bytes:

@@ -11,7 +11,7 @@ import contextlib
 import socket
 import sys
 
-_NOT_ACKNOWLEDGED = 0x5411
+_SIOCOUTQ = 0x5411
 """Linux: ``SIOCOUTQ``, bytes that the peer has not acknowledged, sent or not (tcp(7))."""
 _SO_NWRITE = 0x1024
 """macOS: bytes in the send buffer (setsockopt(2))."""
@@ -33,7 +33,7 @@ if sys.platform == "linux":
 
     def _queued_bytes(sock: socket.socket) -> int:
         size = array.array("i", [0])
-        fcntl.ioctl(sock.fileno(), _NOT_ACKNOWLEDGED, size)
+        fcntl.ioctl(sock.fileno(), _SIOCOUTQ, size)
         return size[0]
 
 elif sys.platform == "darwin":

@@ -27,7 +27,7 @@ class ResponseTransport(Protocol):
         ...
 
     @property
-    def own_host(self) -> str | None:
+    def server_host(self) -> str | None:
         """The address that the connection came to; None when it is no network address."""
         ...
 

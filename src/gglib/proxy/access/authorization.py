@@ -23,7 +23,7 @@ class Caller:
 
     fields: Mapping[bytes, bytes]
     peer_host: str | None
-    own_host: str | None
+    server_host: str | None
     has_key: bool
 
     @property
@@ -36,7 +36,7 @@ class Caller:
         """Whether it may do what the user of this machine may."""
         if self.has_key:
             return True
-        if not is_from_here(self.peer_host, self.own_host):
+        if not is_from_here(self.peer_host, self.server_host):
             return False
         return not self.is_page or self._is_own_page()
 
@@ -63,10 +63,10 @@ def require_trust(caller: Caller) -> None:
         )
 
 
-def is_from_here(peer_host: str | None, own_host: str | None) -> bool:
+def is_from_here(peer_host: str | None, server_host: str | None) -> bool:
     """Whether a connection comes from this machine. Pure.
 
     A gglib that listens on one address of a network is reached from its own machine by that address only, so the
     same address on both ends is this machine too.
     """
-    return peer_host is not None and (peer_host == own_host or is_loopback(peer_host))
+    return peer_host is not None and (peer_host == server_host or is_loopback(peer_host))

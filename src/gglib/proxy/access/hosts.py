@@ -49,16 +49,16 @@ class HostRules:
         known |= {read_host(host) for host in self.allowed}
         object.__setattr__(self, "_known", frozenset(known))
 
-    def check(self, authority: Authority, own_host: str | None, *, takes_keys: bool = False) -> None:
+    def check(self, authority: Authority, server_host: str | None, *, takes_keys: bool = False) -> None:
         """Raise ``HostNotAllowedError`` unless the client may call us so.
 
-        ``own_host`` is the address that this very connection came to, as ``getsockname`` has it; None where it is no
+        ``server_host`` is the address that this very connection came to, as ``getsockname`` has it; None where it is no
         network address. ``takes_keys`` is whether a key would let the request in, which the error then says.
         """
         host = authority.host
-        if host in self._known or host == own_host or is_plain_loopback(host):
+        if host in self._known or host == server_host or is_plain_loopback(host):
             return
-        if own_host is not None and host == _unmapped(own_host):
+        if server_host is not None and host == _unmapped(server_host):
             return
         raise HostNotAllowedError(host, takes_keys=takes_keys)
 

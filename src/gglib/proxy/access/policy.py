@@ -24,7 +24,7 @@ class Gate:
         """Return what every answer to this request carries, so that the page which asked may read it."""
         return self.cors.answer_headers(head.fields.get(b"origin"))
 
-    def preflight(self, head: RequestHead, own_host: str | None) -> Headers | None:
+    def preflight(self, head: RequestHead, server_host: str | None) -> Headers | None:
         """Return the headers of the answer to a browser that asks whether it may ask; None where it does not.
 
         Raises ``HostNotAllowedError``, ``OriginNotAllowedError`` and ``BadRequestError``. It carries no key.
@@ -32,7 +32,7 @@ class Gate:
         host = head.fields.get(b"host")
         authority = None if host is None else parse_authority(host)
         if not is_open(head):
-            self._check_host(head, authority, own_host)
+            self._check_host(head, authority, server_host)
             self.cors.check(head.fields.get(b"origin"), host)
         return self.cors.preflight(head.headers) if head.method == "OPTIONS" else None
 
@@ -43,7 +43,7 @@ class Gate:
         """
         return None if head.raw_path.encode() in OPEN_PATHS else self.keys.check(head.headers)
 
-    def _check_host(self, head: RequestHead, authority: Authority | None, own_host: str | None) -> None:
+    def _check_host(self, head: RequestHead, authority: Authority | None, server_host: str | None) -> None:
         """Check the name that the client uses, unless the request carries a key.
 
         The check protects servers without keys from pages that rebind their name to this machine. Such a page has no
@@ -53,7 +53,7 @@ class Gate:
             return
         if authority is None:
             raise BadRequestError("The request must have one 'Host' header.")
-        self.hosts.check(authority, own_host, takes_keys=bool(self.keys))
+        self.hosts.check(authority, server_host, takes_keys=bool(self.keys))
 
 
 def is_open(head: RequestHead) -> bool:

@@ -65,7 +65,7 @@ def operation(act: Act, description: Description) -> Operation:
 def caller_of(request: ProxyRequest, services: Services) -> Caller:
     """Return the caller of a request."""
     has_key = bool(services.options.api_keys)  # the access policy has checked it
-    return Caller(request.fields, request.peer_host, request.own_host, has_key)
+    return Caller(request.fields, request.peer_host, request.server_host, has_key)
 
 
 async def _read_and_act(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.http.client.connection import UpstreamConnection
-from gglib.http.client.stall import Silence
+from gglib.http.client.stall import StallTimer
 from gglib.http.errors import TransportError
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -77,12 +77,12 @@ def framed(part: bytes) -> bytes:
 
 @asynccontextmanager
 async def relaying(
-    *, head: bytes = HEAD, silence: Silence | None = None
+    *, head: bytes = HEAD, stall_timer: StallTimer | None = None
 ) -> AsyncIterator[tuple[UpstreamConnection, ListSink, asyncio.Task[None]]]:
     """Give a connection whose answer has begun and is relayed to a sink by a task that sleeps."""
-    connection, sink = UpstreamConnection(set(), own_lines=b""), ListSink()
+    connection, sink = UpstreamConnection(set(), origin_header_lines=b""), ListSink()
     connection.connection_made(Transport())
-    connection.send_small(b"", silence or Silence(first_byte_s=0, chunk_gap_s=0))
+    connection.send_small(b"", stall_timer or StallTimer(first_byte_s=0, chunk_gap_s=0))
     connection.data_received(head)
     task = asyncio.create_task(connection.relay_to(sink))
     await turns_of_the_loop()
@@ -132,15 +132,15 @@ async def test_what_had_no_room_is_not_overtaken() -> None:
 @pytest.mark.parametrize("has_room", [True, False])
 async def test_whatever_is_handed_on_breaks_the_silence(has_room: bool) -> None:  # noqa: FBT001 - a case
     """An event counts as the engine's word and a comment does not, whether it is handed on at once or waits."""
-    silence = Silence(first_byte_s=60, chunk_gap_s=60)
-    async with relaying(silence=silence) as (connection, sink, _):
+    stall_timer = StallTimer(first_byte_s=60, chunk_gap_s=60)
+    async with relaying(stall_timer=stall_timer) as (connection, sink, _):
         if not has_room:
             sink.is_free.clear()
         connection.data_received(framed(b":\n\n"))
-        assert "said nothing" in str(silence.error())
+        assert "said nothing" in str(stall_timer.error())
         connection.data_received(framed(EVENTS[0]))
-        assert "stopped in the middle" in str(silence.error())
-        assert silence.is_counted == has_room  # whoever is woken listens no more
+        assert "stopped in the middle" in str(stall_timer.error())
+        assert stall_timer.is_running == has_room  # whoever is woken listens no more
 
 
 async def test_the_last_part_is_told_to_be_the_last() -> None:
@@ -163,10 +163,10 @@ async def test_a_whole_answer_is_not_cut_off_by_who_ends_the_task_at_that_moment
 
 async def test_an_engine_that_left_before_it_was_asked_is_not_waited_for() -> None:
     """It accepted the connection and closed it: whoever asks over it is told so at once."""
-    connection = UpstreamConnection(set(), own_lines=b"")
+    connection = UpstreamConnection(set(), origin_header_lines=b"")
     connection.connection_made(Transport())
     connection.connection_lost(None)
-    connection.send_small(b"", Silence(first_byte_s=0, chunk_gap_s=0))
+    connection.send_small(b"", StallTimer(first_byte_s=0, chunk_gap_s=0))
     async with asyncio.timeout(5):
         with pytest.raises(TransportError, match="closed the connection"):
             await connection.read_head()
@@ -174,15 +174,15 @@ async def test_an_engine_that_left_before_it_was_asked_is_not_waited_for() -> No
 
 async def test_an_engine_is_silent_though_its_last_part_filled_the_client() -> None:
     """Nothing of its waits then, so its silence counts, until it speaks again or its next part has to wait."""
-    silence = Silence(first_byte_s=60, chunk_gap_s=60)
-    async with relaying(silence=silence) as (connection, sink, _):
+    stall_timer = StallTimer(first_byte_s=60, chunk_gap_s=60)
+    async with relaying(stall_timer=stall_timer) as (connection, sink, _):
         connection.data_received(framed(EVENTS[0]))
         sink.is_free.clear()
         await turns_of_the_loop()
-        assert silence.is_counted
+        assert stall_timer.is_running
         connection.data_received(framed(EVENTS[1]))
         await turns_of_the_loop()
-        assert not silence.is_counted
+        assert not stall_timer.is_running
 
 
 async def test_what_came_before_a_fault_is_handed_on_and_is_not_the_whole() -> None:
@@ -251,9 +251,9 @@ async def test_an_engine_that_sends_very_small_chunks_waits_for_others_after_eac
 
     transport = Pausing()
     transport.states = []
-    connection = UpstreamConnection(set(), own_lines=b"")
+    connection = UpstreamConnection(set(), origin_header_lines=b"")
     connection.connection_made(transport)
-    connection.send_small(b"", Silence(first_byte_s=0, chunk_gap_s=0))
+    connection.send_small(b"", StallTimer(first_byte_s=0, chunk_gap_s=0))
     sink = ListSink()
     relaying = asyncio.create_task(connection.relay_to(sink))
     connection.data_received(HEAD)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gglib.http.client.stall import CommentSieve, Silence
+from gglib.http.client.stall import SseCommentFilter, StallTimer
 from gglib.http.errors import StallError, StallPhase
 
 LINE_ENDS = ("\n", "\r", "\r\n")
@@ -14,114 +14,114 @@ WORD = b"data: x\n\n"
 COMMENT = b":\n\n"
 
 
-def silence(*, first_byte_s: float = 10, chunk_gap_s: float = 3) -> Silence:
+def stall_timer(*, first_byte_s: float = 10, chunk_gap_s: float = 3) -> StallTimer:
     """Return a silence that begins to count at 0."""
-    new = Silence(first_byte_s=first_byte_s, chunk_gap_s=chunk_gap_s)
-    new.listen(0)
+    new = StallTimer(first_byte_s=first_byte_s, chunk_gap_s=chunk_gap_s)
+    new.start(0)
     return new
 
 
 def test_the_first_limit_holds_until_the_answer_has_begun() -> None:
     """Before the first word the engine has the longer time, and is too late when it is over."""
-    quiet = silence()
-    assert not quiet.is_too_long(9.9)
-    assert quiet.is_too_long(10)
-    assert str(quiet.error()) == "The server took the request but said nothing for 10 s."
+    timer = stall_timer()
+    assert not timer.is_expired(9.9)
+    assert timer.is_expired(10)
+    assert str(timer.error()) == "The server took the request but said nothing for 10 s."
 
 
 def test_the_second_limit_holds_from_then_on() -> None:
     """After a word the gap counts, from the moment that somebody listens again."""
-    quiet = silence(chunk_gap_s=2.5)
-    quiet.hear(WORD, None)
-    assert not quiet.is_too_long(100)
-    quiet.listen(100)
-    assert not quiet.is_too_long(102.4)
-    assert quiet.is_too_long(102.5)
-    error = quiet.error()
+    timer = stall_timer(chunk_gap_s=2.5)
+    timer.record_part(WORD, None)
+    assert not timer.is_expired(100)
+    timer.start(100)
+    assert not timer.is_expired(102.4)
+    assert timer.is_expired(102.5)
+    error = timer.error()
     assert str(error) == "The server stopped in the middle of its answer: nothing for 2.5 s."
     assert (type(error), error.phase) == (StallError, StallPhase.BODY)
 
 
 def test_whoever_listens_on_after_a_word_waits_from_then() -> None:
     """A word that wakes nobody begins the gap at its own time, without another ``listen``."""
-    quiet = silence()
-    quiet.rest(2)
-    quiet.listen(3)
-    quiet.hear(WORD, 7)
-    assert quiet.is_counted
-    assert not quiet.is_too_long(9.9)
-    assert quiet.is_too_long(10)
+    timer = stall_timer()
+    timer.pause(2)
+    timer.start(3)
+    timer.record_part(WORD, 7)
+    assert timer.is_running
+    assert not timer.is_expired(9.9)
+    assert timer.is_expired(10)
 
 
 @pytest.mark.parametrize("now_s", [None, 9])
 def test_comments_of_a_stream_break_no_silence(now_s: float | None) -> None:
     """Neither the head of a stream nor its comments begin the answer, or the time, anew."""
-    quiet = silence()
-    quiet.begin(is_event_stream=True)
-    quiet.hear(COMMENT, now_s)
-    assert not quiet.is_too_long(9.9)
-    assert quiet.is_too_long(10)
-    quiet.hear(WORD, 20)
-    quiet.hear(COMMENT, now_s)
-    assert not quiet.is_too_long(22.9)
-    assert quiet.is_too_long(23)
+    timer = stall_timer()
+    timer.record_head(is_event_stream=True)
+    timer.record_part(COMMENT, now_s)
+    assert not timer.is_expired(9.9)
+    assert timer.is_expired(10)
+    timer.record_part(WORD, 20)
+    timer.record_part(COMMENT, now_s)
+    assert not timer.is_expired(22.9)
+    assert timer.is_expired(23)
 
 
 def test_a_comment_that_is_heard_after_a_sign_of_life_counts_from_then() -> None:
     """Whoever goes on listening is waited for, also where nobody has listened since the time began anew."""
-    quiet = silence()
-    quiet.begin(is_event_stream=True)
-    quiet.stir()
-    quiet.hear(COMMENT, 5)
-    assert not quiet.is_too_long(14.9)
-    assert quiet.is_too_long(15)
+    timer = stall_timer()
+    timer.record_head(is_event_stream=True)
+    timer.reset()
+    timer.record_part(COMMENT, 5)
+    assert not timer.is_expired(14.9)
+    assert timer.is_expired(15)
 
 
 def test_the_head_of_any_other_answer_is_its_beginning() -> None:
     """Without a stream the head says something, and in its body a colon is no comment."""
-    quiet = silence()
-    quiet.rest(2)
-    quiet.begin(is_event_stream=False)
-    quiet.listen(5)
-    assert not quiet.is_too_long(7.9)
-    assert quiet.is_too_long(8)
-    quiet.hear(COMMENT, 8)
-    assert not quiet.is_too_long(10.9)
-    assert quiet.is_too_long(11)
+    timer = stall_timer()
+    timer.pause(2)
+    timer.record_head(is_event_stream=False)
+    timer.start(5)
+    assert not timer.is_expired(7.9)
+    assert timer.is_expired(8)
+    timer.record_part(COMMENT, 8)
+    assert not timer.is_expired(10.9)
+    assert timer.is_expired(11)
 
 
 def test_time_in_which_nobody_listens_does_not_count() -> None:
     """What passes between ``rest`` and ``listen`` is not the engine's; what passed before is kept."""
-    quiet = silence()
-    quiet.rest(6)
-    assert not quiet.is_too_long(1000)
-    quiet.rest(1000)
-    quiet.listen(2000)
-    assert not quiet.is_too_long(2003.9)
-    assert quiet.is_too_long(2004)
+    timer = stall_timer()
+    timer.pause(6)
+    assert not timer.is_expired(1000)
+    timer.pause(1000)
+    timer.start(2000)
+    assert not timer.is_expired(2003.9)
+    assert timer.is_expired(2004)
 
 
 def test_a_sign_of_life_begins_the_time_anew_but_not_the_answer() -> None:
     """An engine that reads a long request is alive, and its answer has still not begun."""
-    quiet = silence()
-    quiet.rest(9)
-    quiet.listen(9)
-    quiet.stir()
-    quiet.listen(9)
-    assert not quiet.is_too_long(18.9)
-    assert quiet.is_too_long(19)
-    assert "said nothing" in str(quiet.error())
+    timer = stall_timer()
+    timer.pause(9)
+    timer.start(9)
+    timer.reset()
+    timer.start(9)
+    assert not timer.is_expired(18.9)
+    assert timer.is_expired(19)
+    assert "said nothing" in str(timer.error())
 
 
 @pytest.mark.parametrize("has_begun", [False, True])
 def test_without_a_limit_no_silence_is_too_long(has_begun: bool) -> None:  # noqa: FBT001 - a case
     """0 waits for ever, each limit by itself."""
     first_byte_s, chunk_gap_s = (3, 0) if has_begun else (0, 3)
-    quiet = silence(first_byte_s=first_byte_s, chunk_gap_s=chunk_gap_s)
+    timer = stall_timer(first_byte_s=first_byte_s, chunk_gap_s=chunk_gap_s)
     if has_begun:
-        quiet.hear(WORD, 0)
-    assert not quiet.is_too_long(1e9)
-    assert quiet.next_look_s(1e9) == (None if has_begun else 3)
+        timer.record_part(WORD, 0)
+    assert not timer.is_expired(1e9)
+    assert timer.next_check_s(1e9) == (None if has_begun else 3)
 
 
 @pytest.mark.parametrize(
@@ -132,14 +132,14 @@ def test_the_next_look_is_soon_enough_for_either_limit(
     first_byte_s: float, chunk_gap_s: float, now_s: float, expected_s: float | None
 ) -> None:
     """Whoever looks then finds neither limit exceeded unseen, whether or not the answer begins meanwhile."""
-    assert silence(first_byte_s=first_byte_s, chunk_gap_s=chunk_gap_s).next_look_s(now_s) == expected_s
+    assert stall_timer(first_byte_s=first_byte_s, chunk_gap_s=chunk_gap_s).next_check_s(now_s) == expected_s
 
 
 @given(
     limits=st.tuples(st.integers(1, 9), st.integers(1, 9)),
     steps=st.lists(
         st.tuples(
-            st.sampled_from(["listen", "rest", "stir", "begin", "comment", "word", "word on"]),
+            st.sampled_from(["start", "pause", "reset", "begin", "comment", "word", "word on"]),
             st.integers(0, 5),
         ),
         max_size=30,
@@ -149,31 +149,31 @@ def test_whoever_looks_when_told_to_sees_the_moment_that_it_is_too_long(
     limits: tuple[int, int], steps: list[tuple[str, int]]
 ) -> None:
     """No silence outlasts its limit between two looks, whatever happens and whenever."""
-    quiet = Silence(first_byte_s=limits[0], chunk_gap_s=limits[1])
-    look_at_s = quiet.next_look_s(0)
+    timer = StallTimer(first_byte_s=limits[0], chunk_gap_s=limits[1])
+    look_at_s = timer.next_check_s(0)
     now_s = 0
     for action, duration_s in steps:
         match action:
-            case "listen" | "rest":
-                getattr(quiet, action)(now_s)
+            case "start" | "pause":
+                getattr(timer, action)(now_s)
             case "begin":
-                quiet.begin(is_event_stream=True)
+                timer.record_head(is_event_stream=True)
             case "comment":
-                quiet.hear(COMMENT, now_s)
+                timer.record_part(COMMENT, now_s)
             case "word" | "word on":
-                quiet.hear(WORD, None if action == "word" else now_s)
+                timer.record_part(WORD, None if action == "word" else now_s)
             case _:
-                quiet.stir()
+                timer.reset()
         for now_s in range(now_s, now_s + duration_s + 1):  # noqa: B020 - from there on
             assert look_at_s is not None
-            if quiet.is_too_long(now_s):
+            if timer.is_expired(now_s):
                 assert look_at_s <= now_s
                 return
             if look_at_s <= now_s:
-                next_look_s = quiet.next_look_s(now_s)
-                assert next_look_s is not None
-                assert next_look_s > 0
-                look_at_s = now_s + next_look_s
+                next_check_s = timer.next_check_s(now_s)
+                assert next_check_s is not None
+                assert next_check_s > 0
+                look_at_s = now_s + next_check_s
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_whoever_looks_when_told_to_sees_the_moment_that_it_is_too_long(
 )
 def test_a_part_that_holds_only_comments_says_nothing(parts: list[bytes], expected: list[bool]) -> None:
     """Comments and empty lines are told from events, wherever the parts are cut."""
-    sieve = CommentSieve()
+    sieve = SseCommentFilter()
     assert [sieve.has_content(part) for part in parts] == expected
 
 
@@ -214,7 +214,7 @@ def test_something_is_said_exactly_where_a_line_that_is_no_comment_is(
         # The end of a line belongs to it only where the line is not over yet: a lone LF after CR is an empty line.
         kinds += [says] * len(line) + [says] + [False] * (len(end) - 1)
         stream += (line + end).encode()
-    sieve = CommentSieve()
+    sieve = SseCommentFilter()
     places = [0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]
     for begin, end_at in pairwise(places):
         if begin < end_at:

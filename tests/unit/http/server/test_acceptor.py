@@ -13,8 +13,8 @@ from gglib.http.server.listener import Listener
 
 async def test_stopped_acceptor_opens_no_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
     """A refusal shortly before the stop leaves no timer behind that would open the reserve again."""
-    monkeypatch.setattr(acceptor, "_highest", lambda: 0)
-    monkeypatch.setattr(acceptor, "_REFUSED_FOR_S", 0.0)
+    monkeypatch.setattr(acceptor, "_descriptor_limit", lambda: 0)
+    monkeypatch.setattr(acceptor, "_REFUSAL_READ_S", 0.0)
     refused = asyncio.Event()
 
     def refusal() -> bytes:
@@ -34,10 +34,10 @@ async def test_stopped_acceptor_opens_no_descriptors(monkeypatch: pytest.MonkeyP
 
 
 async def test_listener_that_cannot_listen_leaves_no_descriptor_open() -> None:
-    """What watches for departures is closed, too."""
+    """What watches for disconnects is closed, too."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         connected = socket.create_connection(other.getsockname())
-        edge = Listener(
+        server = Listener(
             _no_request,
             limits=DeadlineLimits(head_s=1, body_s=1, body_min_rate=1, write_s=1, idle_s=1),
             max_connections=1,
@@ -47,9 +47,9 @@ async def test_listener_that_cannot_listen_leaves_no_descriptor_open() -> None:
             on_refusal=lambda *_: None,
         )
         with pytest.raises(OSError, match=r"\[Errno"):
-            await edge.serve(connected, asyncio.Event(), grace_s=0)
+            await server.serve(connected, asyncio.Event(), grace_s=0)
     assert connected.fileno() == -1
-    assert edge.departures._poll is None or edge.departures._poll.closed
+    assert server.disconnects._poll is None or server.disconnects._poll.closed
 
 
 async def _no_request(*_: object) -> None:

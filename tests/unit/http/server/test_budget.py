@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gglib.http.server.budget import FREE_BYTES, TURN_BYTES, BodyBudget
+from gglib.http.server.budget import READ_BYTES, UNCOUNTED_BYTES, BodyBudget
 
 LIMIT_BYTES = 1_000_000
 
@@ -11,16 +11,16 @@ LIMIT_BYTES = 1_000_000
 def test_small_bodies_are_free() -> None:
     """What any request may have sent ahead is not counted, however many do."""
     budget = BodyBudget[int](1, body_bytes=1)
-    assert all(budget.grow(number, FREE_BYTES) for number in range(100))
+    assert all(budget.grow(number, UNCOUNTED_BYTES) for number in range(100))
     assert budget.held_bytes == 0
 
 
 def test_what_has_come_is_counted_and_given_back() -> None:
     """A body counts with what it has by now, not with each part anew; when it is released nothing of it is left."""
     budget = BodyBudget[str](LIMIT_BYTES, body_bytes=2 * LIMIT_BYTES)
-    assert budget.grow("a", FREE_BYTES + 10)
-    assert budget.grow("a", FREE_BYTES + 30)
-    assert budget.grow("b", FREE_BYTES + 5)
+    assert budget.grow("a", UNCOUNTED_BYTES + 10)
+    assert budget.grow("a", UNCOUNTED_BYTES + 30)
+    assert budget.grow("b", UNCOUNTED_BYTES + 5)
     assert budget.held_bytes == 35
     budget.finish("a")
     assert budget.held_bytes == 35
@@ -33,10 +33,10 @@ def test_beyond_the_budget_the_oldest_body_goes_on_and_the_others_wait() -> None
     """One body always gets to its end; when it has ended the next one may."""
     budget = BodyBudget[str](LIMIT_BYTES, body_bytes=2 * LIMIT_BYTES)
     for owner in "abc":
-        assert budget.grow(owner, FREE_BYTES + 1)
-    assert not budget.grow("b", FREE_BYTES + LIMIT_BYTES)
-    assert not budget.grow("c", FREE_BYTES + 2)
-    assert budget.grow("a", FREE_BYTES + LIMIT_BYTES)
+        assert budget.grow(owner, UNCOUNTED_BYTES + 1)
+    assert not budget.grow("b", UNCOUNTED_BYTES + LIMIT_BYTES)
+    assert not budget.grow("c", UNCOUNTED_BYTES + 2)
+    assert budget.grow("a", UNCOUNTED_BYTES + LIMIT_BYTES)
     assert budget.admit() == []
     budget.finish("a")
     assert budget.admit() == ["b"]
@@ -50,23 +50,23 @@ def test_beyond_the_budget_the_oldest_body_goes_on_and_the_others_wait() -> None
 def test_as_many_go_on_as_there_is_room_for() -> None:
     """Those that wait the longest first, one for each read that fits."""
     budget = BodyBudget[str](LIMIT_BYTES, body_bytes=2 * LIMIT_BYTES)
-    assert budget.grow("held", FREE_BYTES + LIMIT_BYTES)
+    assert budget.grow("held", UNCOUNTED_BYTES + LIMIT_BYTES)
     budget.finish("held")
-    budget.grow("oldest", FREE_BYTES + 1)
+    budget.grow("oldest", UNCOUNTED_BYTES + 1)
     waiting = [f"w{number}" for number in range(9)]
-    assert not any(budget.grow(owner, FREE_BYTES + 1) for owner in waiting)
+    assert not any(budget.grow(owner, UNCOUNTED_BYTES + 1) for owner in waiting)
     budget.release("held")
-    assert budget.admit() == waiting[: -(-(LIMIT_BYTES - 10) // TURN_BYTES)]
+    assert budget.admit() == waiting[: -(-(LIMIT_BYTES - 10) // READ_BYTES)]
 
 
 def test_bodies_that_have_ended_are_never_more_than_the_budget_and_one_body() -> None:
     """Requests that wait for their model hold what they sent: uploads that follow one another find no room either."""
     budget = BodyBudget[int](LIMIT_BYTES, body_bytes=LIMIT_BYTES)
     for owner in (1, 2):
-        assert budget.grow(owner, FREE_BYTES + LIMIT_BYTES - 1)
+        assert budget.grow(owner, UNCOUNTED_BYTES + LIMIT_BYTES - 1)
         budget.finish(owner)
-    assert budget.grow(3, FREE_BYTES + 1)
-    assert not budget.grow(3, FREE_BYTES + 2)
+    assert budget.grow(3, UNCOUNTED_BYTES + 1)
+    assert not budget.grow(3, UNCOUNTED_BYTES + 2)
     assert budget.admit() == []
     assert budget.held_bytes == 2 * LIMIT_BYTES
     budget.release(1)
@@ -76,16 +76,16 @@ def test_bodies_that_have_ended_are_never_more_than_the_budget_and_one_body() ->
 def test_a_body_that_is_larger_than_the_budget_goes_on_where_none_has_ended() -> None:
     """However much others that have not ended hold: they wait for it."""
     budget = BodyBudget[str](1, body_bytes=1)
-    assert budget.grow("a", FREE_BYTES + 100)
-    assert not budget.grow("b", FREE_BYTES + 100)
-    assert budget.grow("a", FREE_BYTES + 200)
+    assert budget.grow("a", UNCOUNTED_BYTES + 100)
+    assert not budget.grow("b", UNCOUNTED_BYTES + 100)
+    assert budget.grow("a", UNCOUNTED_BYTES + 200)
 
 
 def test_an_owner_that_leaves_is_forgotten() -> None:
     """A body that failed while it waited is not admitted later."""
     budget = BodyBudget[str](1, body_bytes=1)
-    budget.grow("a", FREE_BYTES + 1)
-    assert not budget.grow("b", FREE_BYTES + 1)
+    budget.grow("a", UNCOUNTED_BYTES + 1)
+    assert not budget.grow("b", UNCOUNTED_BYTES + 1)
     budget.release("b")
     budget.release("a")
     assert (budget.admit(), budget.held_bytes) == ([], 0)
@@ -97,7 +97,7 @@ def test_some_body_can_always_go_on(steps: list[tuple[int, str]]) -> None:
 
     All together hold one body more than the budget at most, and what each has read when it is paused.
     """
-    limit_bytes, body_bytes = 3 * TURN_BYTES, 4 * TURN_BYTES
+    limit_bytes, body_bytes = 3 * READ_BYTES, 4 * READ_BYTES
     budget, sizes, growing, paused = (
         BodyBudget[int](limit_bytes, body_bytes=body_bytes),
         dict[int, int](),
@@ -107,7 +107,7 @@ def test_some_body_can_always_go_on(steps: list[tuple[int, str]]) -> None:
     for owner, what in steps:
         may_grow = owner not in paused and (owner in growing or owner not in sizes)
         if what == "grow" and may_grow and sizes.get(owner, 0) < body_bytes:
-            sizes[owner] = sizes.get(owner, FREE_BYTES) + TURN_BYTES
+            sizes[owner] = sizes.get(owner, UNCOUNTED_BYTES) + READ_BYTES
             growing += [owner] if owner not in growing else []
             if not budget.grow(owner, sizes[owner]):
                 paused.add(owner)
@@ -123,6 +123,6 @@ def test_some_body_can_always_go_on(steps: list[tuple[int, str]]) -> None:
             paused.remove(admitted)
         has_ended = len(sizes) > len(growing)
         assert not growing or growing[0] not in paused or has_ended
-        assert budget.held_bytes <= limit_bytes + body_bytes + 6 * TURN_BYTES
-        assert budget.held_bytes == sum(size - FREE_BYTES for size in sizes.values())
+        assert budget.held_bytes <= limit_bytes + body_bytes + 6 * READ_BYTES
+        assert budget.held_bytes == sum(size - UNCOUNTED_BYTES for size in sizes.values())
         assert paused <= set(growing)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from gglib.http.chunked import CHUNKS_AT_ONCE
-from gglib.http.server.budget import FREE_BYTES
-from gglib.http.server.connection import AHEAD_LIMIT_BYTES, TURN_BYTES, ClientConnection
+from gglib.http.chunked import MAX_CHUNKS_PER_CALL
+from gglib.http.server.budget import UNCOUNTED_BYTES
+from gglib.http.server.connection import MAX_BODY_BYTES_PER_TURN, MAX_PIPELINED_BYTES, ClientConnection
 from gglib.http.server.deadlines import DeadlineLimits
 from gglib.http.server.listener import Listener
 from gglib.http.server.request import Request
@@ -77,23 +77,23 @@ class Transport(asyncio.Transport):
 
 
 class Watch:
-    """Departures that a test tells of."""
+    """DisconnectWatcher that a test tells of."""
 
     def __init__(self) -> None:
-        self.on_left: Callable[[], None] | None = None
+        self.on_disconnect: Callable[[], None] | None = None
 
-    def watch(self, descriptor: int, on_left: Callable[[], None]) -> None:
+    def watch(self, descriptor: int, on_disconnect: Callable[[], None]) -> None:
         """Keep it."""
         del descriptor
-        self.on_left = on_left
+        self.on_disconnect = on_disconnect
 
-    def forget(self, descriptor: int) -> None:
+    def unwatch(self, descriptor: int) -> None:
         """Forget it."""
         del descriptor
-        self.on_left = None
+        self.on_disconnect = None
 
 
-class Edge:
+class FakeServer:
     """A listener without a socket, whose requests are answered when the test says so."""
 
     def __init__(self, *, max_bodies_bytes: int = 10**9) -> None:
@@ -110,9 +110,9 @@ class Edge:
             on_stop=lambda: None,
             on_refusal=lambda *_: None,
         )
-        self.listener.departures.close()
+        self.listener.disconnects.close()
         self.watch = Watch()
-        self.listener.departures = self.watch  # type: ignore[assignment]
+        self.listener.disconnects = self.watch  # type: ignore[assignment]
 
     def connect(self) -> tuple[ClientConnection, Transport]:
         """Return a new connection."""
@@ -123,7 +123,7 @@ class Edge:
     async def _handle(self, request: Request, connection: ClientConnection) -> None:
         response = Response(connection, method=request.method, minor_version=1, request_id=request.id)
         try:
-            with request.block:
+            with request.cancel_scope:
                 self.bodies.append(await request.read_body(limit_bytes=10**8))
                 self.turns.append("request")
                 await self.may_answer.wait()
@@ -139,9 +139,9 @@ async def turn() -> None:
 
 async def test_small_chunks_are_read_a_slice_in_each_turn() -> None:
     """However many have come: nothing more is read meanwhile, and the body is whole in the end."""
-    edge = Edge()
-    connection, transport = edge.connect()
-    slices, chunks = 5, 5 * CHUNKS_AT_ONCE
+    server = FakeServer()
+    connection, transport = server.connect()
+    slices, chunks = 5, 5 * MAX_CHUNKS_PER_CALL
     connection.data_received(
         HEAD + b"transfer-encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * chunks + b"0\r\n\r\n"
     )
@@ -150,22 +150,22 @@ async def test_small_chunks_are_read_a_slice_in_each_turn() -> None:
         assert connection._body is not None
         sizes.append(connection._body.size_bytes)
         await turn()
-    assert sizes == [CHUNKS_AT_ONCE * number for number in range(1, slices + 1)]
+    assert sizes == [MAX_CHUNKS_PER_CALL * number for number in range(1, slices + 1)]
     await turn()
-    assert edge.bodies == [b"x" * chunks]
+    assert server.bodies == [b"x" * chunks]
 
 
 async def test_of_many_connections_one_reads_a_slice_in_each_turn() -> None:
     """A flood from many connections takes no more of a turn than one from one."""
-    edge = Edge()
-    pairs = [edge.connect() for _ in range(4)]
+    server = FakeServer()
+    pairs = [server.connect() for _ in range(4)]
     for connection, _ in pairs:
         connection.data_received(
-            HEAD + b"transfer-encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * CHUNKS_AT_ONCE * 3
+            HEAD + b"transfer-encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * MAX_CHUNKS_PER_CALL * 3
         )
 
     def read_slices() -> int:
-        return sum(c._body.size_bytes // CHUNKS_AT_ONCE for c, _ in pairs if c._body is not None)
+        return sum(c._body.size_bytes // MAX_CHUNKS_PER_CALL for c, _ in pairs if c._body is not None)
 
     assert read_slices() == len(pairs)
     for number in range(1, 2 * len(pairs) + 1):
@@ -177,34 +177,34 @@ async def test_of_many_connections_one_reads_a_slice_in_each_turn() -> None:
 
 async def test_requests_that_were_sent_ahead_are_answered_one_in_each_turn() -> None:
     """Others have the loop between any two of them."""
-    edge = Edge()
-    connection, _ = edge.connect()
+    server = FakeServer()
+    connection, _ = server.connect()
 
     async def others() -> None:
-        while edge.turns.count("request") < 5:
-            edge.turns.append("other")
+        while server.turns.count("request") < 5:
+            server.turns.append("other")
             await turn()
 
     task = asyncio.create_task(others())
     connection.data_received(GET * 5)
     await task
-    told = "".join(what[0] for what in edge.turns)
+    told = "".join(what[0] for what in server.turns)
     assert "rr" not in told
     assert told.count("r") == 5
 
 
 async def test_what_was_sent_ahead_is_used_up_before_more_is_read() -> None:
     """An answer makes no room for another read while more is ahead than may be."""
-    edge = Edge()
-    edge.may_answer.clear()
-    connection, transport = edge.connect()
-    connection.data_received(GET * (AHEAD_LIMIT_BYTES // len(GET) + 20))
+    server = FakeServer()
+    server.may_answer.clear()
+    connection, transport = server.connect()
+    connection.data_received(GET * (MAX_PIPELINED_BYTES // len(GET) + 20))
     assert not transport.is_reading_now
-    edge.may_answer.set()
+    server.may_answer.set()
     states = []
-    while len(edge.bodies) < 30:
+    while len(server.bodies) < 30:
         await turn()
-        states.append((connection._reader.ahead_bytes <= AHEAD_LIMIT_BYTES, transport.is_reading_now))
+        states.append((connection._reader.pipelined_bytes <= MAX_PIPELINED_BYTES, transport.is_reading_now))
     assert (False, False) in states
     assert (False, True) not in states
     assert states[-1] == (True, True)
@@ -212,35 +212,35 @@ async def test_what_was_sent_ahead_is_used_up_before_more_is_read() -> None:
 
 async def test_a_large_body_leaves_others_their_turn() -> None:
     """After so many bytes nothing more is read in this turn; a slow one that gets there rests for one turn, too."""
-    edge = Edge()
-    connection, transport = edge.connect()
+    server = FakeServer()
+    connection, transport = server.connect()
     connection.data_received(HEAD + b"content-length: 9000000\r\n\r\n" + bytes(200_000))
     states = []
-    for part in (bytes(TURN_BYTES - 200_000), b"x"):
+    for part in (bytes(MAX_BODY_BYTES_PER_TURN - 200_000), b"x"):
         connection.data_received(part)
         states.append(transport.is_reading_now)
     await turn()
     states.append(transport.is_reading_now)
-    connection.data_received(bytes(TURN_BYTES))
+    connection.data_received(bytes(MAX_BODY_BYTES_PER_TURN))
     states.append(transport.is_reading_now)
     assert states == [True, False, True, True]
 
 
 async def test_a_body_that_has_come_before_its_turn_to_be_read_waits_for_no_room() -> None:
     """Beyond the budget, with its end read from what had come already: no deadline of a body ends its request."""
-    edge = Edge(max_bodies_bytes=1)
-    edge.may_answer.clear()
-    first, _ = edge.connect()
+    server = FakeServer(max_bodies_bytes=1)
+    server.may_answer.clear()
+    first, _ = server.connect()
     first.data_received(HEAD + b"content-length: 400000\r\n\r\n" + bytes(100_000))
-    connection, transport = edge.connect()
-    chunks = 2 * CHUNKS_AT_ONCE
+    connection, transport = server.connect()
+    chunks = 2 * MAX_CHUNKS_PER_CALL
     chunk = b"200\r\n" + bytes(512) + b"\r\n"
     connection.data_received(HEAD + b"transfer-encoding: chunked\r\n\r\n" + chunk * chunks + b"0\r\n\r\n")
     for _ in range(5):
         await turn()
-    assert edge.bodies == [bytes(512 * chunks)]
-    connection.look(asyncio.get_running_loop().time() + LIMITS.body_s + 1)
-    edge.may_answer.set()
+    assert server.bodies == [bytes(512 * chunks)]
+    connection.check(asyncio.get_running_loop().time() + LIMITS.body_s + 1)
+    server.may_answer.set()
     for _ in range(5):
         await turn()
     assert transport.written.startswith(b"HTTP/1.1 200 ")
@@ -249,65 +249,65 @@ async def test_a_body_that_has_come_before_its_turn_to_be_read_waits_for_no_room
 
 async def test_beyond_the_budget_a_body_waits_and_goes_on_when_another_has_gone() -> None:
     """The oldest one goes on; the client's time stands still for the others; the answer of the first makes room."""
-    edge = Edge(max_bodies_bytes=400_000)
-    edge.may_answer.clear()
-    (first, first_transport), (second, second_transport) = edge.connect(), edge.connect()
+    server = FakeServer(max_bodies_bytes=400_000)
+    server.may_answer.clear()
+    (first, first_transport), (second, second_transport) = server.connect(), server.connect()
     for connection in (first, second):
         connection.data_received(HEAD + b"content-length: 400000\r\n\r\n" + bytes(300_000))
     assert (first_transport.is_reading_now, second_transport.is_reading_now) == (True, False)
     loop = asyncio.get_running_loop()
-    second.look(loop.time() + LIMITS.body_s - 0.5)
+    second.check(loop.time() + LIMITS.body_s - 0.5)
     first.data_received(bytes(100_000))
     await turn()
     await turn()
-    assert edge.bodies == [bytes(400_000)]
+    assert server.bodies == [bytes(400_000)]
     assert second_transport.is_reading_now  # it is the oldest one now
-    edge.may_answer.set()
+    server.may_answer.set()
     second.data_received(bytes(100_000))
-    while len(edge.bodies) < 2:
+    while len(server.bodies) < 2:
         await turn()
-    while edge.listener.bodies.held_bytes:
+    while server.listener.bodies.held_bytes:
         await turn()
     assert first_transport.written.startswith(b"HTTP/1.1 200")
 
 
 async def test_a_body_that_has_waited_for_too_long_is_refused_as_busy() -> None:
     """With 503 and when to come again; what it held is free, and the client has time to read that."""
-    edge = Edge(max_bodies_bytes=1)
-    (first, _), (second, transport) = edge.connect(), edge.connect()
+    server = FakeServer(max_bodies_bytes=1)
+    (first, _), (second, transport) = server.connect(), server.connect()
     for connection in (first, second):
         connection.data_received(HEAD + b"content-length: 400000\r\n\r\n" + bytes(100_000))
     await turn()
     now_s = asyncio.get_running_loop().time()
-    assert second.look(now_s + LIMITS.body_s + 0.1) > now_s
+    assert second.check(now_s + LIMITS.body_s + 0.1) > now_s
     while b"\r\n\r\n" not in transport.written:
         await turn()
     head = transport.written.partition(b"\r\n\r\n")[0]
     assert head.startswith(b"HTTP/1.1 503 ")
     assert b"\r\nretry-after: 5\r\n" in head
     assert b'"code":"too_many_bodies"' in transport.written
-    assert edge.listener.bodies.held_bytes == 100_000 - FREE_BYTES
+    assert server.listener.bodies.held_bytes == 100_000 - UNCOUNTED_BYTES
 
 
 async def test_a_client_that_leaves_while_nothing_is_read_from_it_is_noticed() -> None:
     """Having sent ahead more than is kept, and while its body waits for room; not while it is only its turn to wait."""
-    edge = Edge(max_bodies_bytes=1)
-    edge.may_answer.clear()
-    ahead, ahead_transport = edge.connect()
-    ahead.data_received(GET * (AHEAD_LIMIT_BYTES // len(GET) + 20))
+    server = FakeServer(max_bodies_bytes=1)
+    server.may_answer.clear()
+    ahead, ahead_transport = server.connect()
+    ahead.data_received(GET * (MAX_PIPELINED_BYTES // len(GET) + 20))
     request = ahead._request
     assert request is not None
-    assert edge.watch.on_left is not None
-    edge.watch.on_left()
-    assert (request.has_left, ahead_transport.is_closed) == (True, True)
-    oldest, _ = edge.connect()
-    waiting, waiting_transport = edge.connect()
+    assert server.watch.on_disconnect is not None
+    server.watch.on_disconnect()
+    assert (request.is_disconnected, ahead_transport.is_closed) == (True, True)
+    oldest, _ = server.connect()
+    waiting, waiting_transport = server.connect()
     for connection in (oldest, waiting):
         connection.data_received(HEAD + b"content-length: 400000\r\n\r\n" + bytes(100_000))
-    assert edge.watch.on_left == waiting._note_departure
-    edge.watch.on_left()
+    assert server.watch.on_disconnect == waiting._on_disconnect
+    server.watch.on_disconnect()
     assert waiting_transport.is_closed
-    while edge.listener.bodies.held_bytes != 100_000 - FREE_BYTES:
+    while server.listener.bodies.held_bytes != 100_000 - UNCOUNTED_BYTES:
         await turn()
 
 
@@ -316,13 +316,13 @@ async def test_a_client_that_leaves_while_nothing_is_read_from_it_is_noticed() -
 )
 async def test_a_look_says_when_the_next_deadline_is_due(begun: bytes) -> None:
     """So that the listener looks then, and not up to a second later."""
-    edge = Edge()
-    connection, _ = edge.connect()
+    server = FakeServer()
+    connection, _ = server.connect()
     now_s = asyncio.get_running_loop().time()
     if begun:
         connection.data_received(begun)
     limit_s = LIMITS.body_s if begun.startswith(b"POST") else LIMITS.head_s
-    assert connection.look(now_s + limit_s - 0.1) == pytest.approx(now_s + limit_s, abs=0.05)
+    assert connection.check(now_s + limit_s - 0.1) == pytest.approx(now_s + limit_s, abs=0.05)
 
 
 async def test_a_connection_that_the_client_has_reset_is_cut_without_a_fault() -> None:
@@ -335,11 +335,11 @@ async def test_a_connection_that_the_client_has_reset_is_cut_without_a_fault() -
         def write_eof(self) -> None:
             raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
 
-    edge = Edge()
-    connection, transport = ClientConnection(edge.listener), ResetTransport()
+    server = FakeServer()
+    connection, transport = ClientConnection(server.listener), ResetTransport()
     connection.connection_made(transport)
     connection.data_received(GET + b"\x00")
-    while edge.turns != ["request"] or connection._request is not None:
+    while server.turns != ["request"] or connection._request is not None:
         await turn()
     assert transport.is_closed
     assert connection._task is not None

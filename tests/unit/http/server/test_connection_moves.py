@@ -6,12 +6,12 @@ from collections.abc import Callable
 from itertools import product
 
 import pytest
-from tests.unit.http.server.test_connection import GET, HEAD, LIMITS, Edge, Transport, turn
+from tests.unit.http.server.test_connection import GET, HEAD, LIMITS, FakeServer, Transport, turn
 
-from gglib.http.chunked import CHUNKS_AT_ONCE
+from gglib.http.chunked import MAX_CHUNKS_PER_CALL
 from gglib.http.server import connection as connection_module
-from gglib.http.server.connection import MOVES, ClientConnection, ConnectionEvent, ConnectionState
-from gglib.http.server.deadlines import MOVES as PHASE_MOVES
+from gglib.http.server.connection import TRANSITIONS, ClientConnection, ConnectionEvent, ConnectionState
+from gglib.http.server.deadlines import TRANSITIONS as PHASE_MOVES
 from gglib.http.server.deadlines import Deadlines, Phase, PhaseEvent
 from gglib.http.server.request import Request
 from gglib.proxy.response import Response
@@ -30,7 +30,7 @@ BEGINNINGS = [
     HEAD + b"transfer-encoding: chunked\r\n\r\n2\r\nxx\r\n",
     HEAD
     + b"transfer-encoding: chunked\r\n\r\n"
-    + (b"200\r\n" + bytes(512) + b"\r\n") * 2 * CHUNKS_AT_ONCE
+    + (b"200\r\n" + bytes(512) + b"\r\n") * 2 * MAX_CHUNKS_PER_CALL
     + b"0\r\n\r\n",
     b"\x00",
 ]
@@ -41,14 +41,14 @@ IN_BODY = [b"body", b"bo", bytes(50_000), b"0\r\n\r\n"]
 """and in the middle of a body."""
 
 EVENTS: dict[PhaseEvent, str] = {
-    PhaseEvent.RESPONSE_OVER: "become_idle",
-    PhaseEvent.HEAD_COMES: "begin_head",
-    PhaseEvent.BODY_COMES: "begin_body",
-    PhaseEvent.BODY_WAITS: "queue_body",
-    PhaseEvent.REQUEST_OVER: "begin_response",
+    PhaseEvent.RESPONSE_COMPLETE: "become_idle",
+    PhaseEvent.HEAD_STARTED: "begin_head",
+    PhaseEvent.BODY_STARTED: "begin_body",
+    PhaseEvent.BODY_QUEUED: "queue_body",
+    PhaseEvent.REQUEST_COMPLETE: "begin_response",
     PhaseEvent.WRITE_BLOCKED: "block_write",
-    PhaseEvent.CLIENT_READS: "note_read",
-    PhaseEvent.CLOSE: "begin_lingering_close",
+    PhaseEvent.WRITE_PROGRESS: "record_read",
+    PhaseEvent.LINGERING_CLOSE: "begin_lingering_close",
 }
 
 
@@ -89,25 +89,25 @@ class Walk:
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311 - no secret
-        self._edge = Edge(max_bodies_bytes=1)
-        self._edge.listener.handle = self._handle
-        self._other = ClientConnection(self._edge.listener)
+        self._server = FakeServer(max_bodies_bytes=1)
+        self._server.listener.handle = self._handle
+        self._other = ClientConnection(self._server.listener)
         self._other.connection_made(Transport())
         if self._random.random() < 0.5:  # it is the oldest upload, so that another one has to wait
             self._other.data_received(HEAD + b"content-length: 400000\r\n\r\n" + bytes(100_000))
-        self.connection, self._transport = ClientConnection(self._edge.listener), SlowTransport()
+        self.connection, self._transport = ClientConnection(self._server.listener), SlowTransport()
         self.connection.connection_made(self._transport)
         self._now_s = asyncio.get_running_loop().time()
 
     async def _handle(self, request: Request, connection: ClientConnection) -> None:
         response = Response(connection, method=request.method, minor_version=1, request_id=request.id)
         try:
-            with request.block:
+            with request.cancel_scope:
                 if self._random.random() < 0.7:
                     await request.read_body(limit_bytes=10**8)
                 if self._random.random() < 0.5:
                     await response.start(200, [])
-                await self._edge.may_answer.wait()
+                await self._server.may_answer.wait()
                 if response.is_started:
                     await response.write(b"x", is_last=self._random.random() < 0.9)
                 else:
@@ -139,9 +139,9 @@ class Walk:
                 connection.pause_writing()
         elif what < 0.65:
             self._now_s += self._random.choice([0.1, 1, LIMITS.body_s, LIMITS.write_s])
-            connection.look(self._now_s)
+            connection.check(self._now_s)
         elif what < 0.7:
-            self._edge.may_answer.set() if self._random.random() < 0.5 else self._edge.may_answer.clear()
+            self._server.may_answer.set() if self._random.random() < 0.5 else self._server.may_answer.clear()
         elif what < 0.72:
             self._other.connection_lost(None)
         else:
@@ -149,7 +149,7 @@ class Walk:
 
     async def end(self) -> None:
         """Lose both connections, and let what serves them end. Raises what went wrong there."""
-        self._edge.may_answer.set()
+        self._server.may_answer.set()
         self._other.connection_lost(None)
         self.connection.connection_lost(None)
         for connection in (self.connection, self._other):
@@ -174,32 +174,32 @@ async def test_whatever_comes_the_moves_are_those_of_the_tables(monkeypatch: pyt
 @pytest.mark.parametrize(("state", "event"), list(product(ConnectionState, ConnectionEvent)))
 async def test_a_connection_moves_as_its_table_says(state: ConnectionState, event: ConnectionEvent) -> None:
     """It goes one way only; a second close is a fault."""
-    connection, _ = Edge().connect()
+    connection, _ = FakeServer().connect()
     connection._state = state
-    if (state, event) in MOVES:
-        connection._move(event)
-        assert connection._state is MOVES[state, event]
+    if (state, event) in TRANSITIONS:
+        connection._transition(event)
+        assert connection._state is TRANSITIONS[state, event]
         assert list(ConnectionState).index(connection._state) >= list(ConnectionState).index(state)
     else:
         assert (state, event) == (ConnectionState.CLOSING, ConnectionEvent.CLOSE)
         with pytest.raises(RuntimeError, match="No move"):
-            connection._move(event)
+            connection._transition(event)
 
 
 @pytest.mark.parametrize("begun", [b"", GET[:9]], ids=["idle", "head"])
 async def test_a_response_that_is_read_after_its_end_leaves_an_idle_connection(begun: bytes) -> None:
     """Where the loop writes at the end of a turn, the client is slow after the end: it is idle once it has read all."""
-    edge = Edge()
-    connection, transport = edge.connect()
+    server = FakeServer()
+    connection, transport = server.connect()
     connection.data_received(GET)
     while not transport.written or connection._request is not None:
         await turn()
     connection.pause_writing()
-    assert connection.idle_number is None
+    assert connection.idle_order is None
     if begun:
         connection.data_received(begun)
     connection.resume_writing()
     limit_s = LIMITS.head_s if begun else LIMITS.idle_s
     now_s = asyncio.get_running_loop().time()
-    assert connection.look(now_s) == pytest.approx(now_s + limit_s, abs=0.5)
-    assert (connection.idle_number is None) == bool(begun)
+    assert connection.check(now_s) == pytest.approx(now_s + limit_s, abs=0.5)
+    assert (connection.idle_order is None) == bool(begun)

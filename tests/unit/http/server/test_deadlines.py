@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.http.server.deadlines import (
-    FOR_EVER,
-    LATE_LINGERING_S,
     LINGERING_S,
-    MOVES,
+    NO_DEADLINE,
+    TIMED_OUT_LINGERING_S,
+    TRANSITIONS,
     DeadlineLimits,
     Deadlines,
     Phase,
@@ -29,28 +29,28 @@ def new(limits: DeadlineLimits = LIMITS) -> Deadlines:
 
 def ends(deadlines: Deadlines, phase: Phase, at_s: float) -> bool:
     """Whether it ends at this time, in this phase, and not a moment earlier."""
-    return deadlines.look(at_s - 0.001, 0) is None and deadlines.look(at_s, 0) is phase
+    return deadlines.check(at_s - 0.001, 0) is None and deadlines.check(at_s, 0) is phase
 
 
 EVENTS: dict[PhaseEvent, Callable[[Deadlines], None]] = {
-    PhaseEvent.RESPONSE_OVER: lambda deadlines: deadlines.become_idle(101),
-    PhaseEvent.HEAD_COMES: lambda deadlines: deadlines.begin_head(101),
-    PhaseEvent.BODY_COMES: lambda deadlines: deadlines.begin_body(101),
-    PhaseEvent.BODY_WAITS: lambda deadlines: deadlines.queue_body(101),
-    PhaseEvent.REQUEST_OVER: lambda deadlines: deadlines.begin_response(),
+    PhaseEvent.RESPONSE_COMPLETE: lambda deadlines: deadlines.become_idle(101),
+    PhaseEvent.HEAD_STARTED: lambda deadlines: deadlines.begin_head(101),
+    PhaseEvent.BODY_STARTED: lambda deadlines: deadlines.begin_body(101),
+    PhaseEvent.BODY_QUEUED: lambda deadlines: deadlines.queue_body(101),
+    PhaseEvent.REQUEST_COMPLETE: lambda deadlines: deadlines.begin_response(),
     PhaseEvent.WRITE_BLOCKED: lambda deadlines: deadlines.block_write(101, 5000),
-    PhaseEvent.CLIENT_READS: lambda deadlines: deadlines.note_read(101),
-    PhaseEvent.CLOSE: lambda deadlines: deadlines.begin_lingering_close(101, 0),
+    PhaseEvent.WRITE_PROGRESS: lambda deadlines: deadlines.record_read(101),
+    PhaseEvent.LINGERING_CLOSE: lambda deadlines: deadlines.begin_lingering_close(101, 0),
 }
 WAYS: dict[Phase, list[PhaseEvent]] = {
     Phase.NEW: [],
-    Phase.HEAD: [PhaseEvent.HEAD_COMES],
-    Phase.BODY: [PhaseEvent.BODY_COMES],
-    Phase.QUEUE: [PhaseEvent.BODY_COMES, PhaseEvent.BODY_WAITS],
-    Phase.RESPONSE: [PhaseEvent.REQUEST_OVER],
-    Phase.IDLE: [PhaseEvent.REQUEST_OVER, PhaseEvent.RESPONSE_OVER],
-    Phase.WRITE_BLOCKED: [PhaseEvent.REQUEST_OVER, PhaseEvent.WRITE_BLOCKED],
-    Phase.LINGERING: [PhaseEvent.CLOSE],
+    Phase.HEAD: [PhaseEvent.HEAD_STARTED],
+    Phase.BODY: [PhaseEvent.BODY_STARTED],
+    Phase.QUEUE: [PhaseEvent.BODY_STARTED, PhaseEvent.BODY_QUEUED],
+    Phase.RESPONSE: [PhaseEvent.REQUEST_COMPLETE],
+    Phase.IDLE: [PhaseEvent.REQUEST_COMPLETE, PhaseEvent.RESPONSE_COMPLETE],
+    Phase.WRITE_BLOCKED: [PhaseEvent.REQUEST_COMPLETE, PhaseEvent.WRITE_BLOCKED],
+    Phase.LINGERING: [PhaseEvent.LINGERING_CLOSE],
 }
 """The moves that lead to each phase."""
 
@@ -63,9 +63,9 @@ def test_a_connection_moves_as_its_table_says(phase: Phase, event: PhaseEvent) -
         EVENTS[step](deadlines)
     assert deadlines.phase is phase
     deadline_s = deadlines.deadline_s
-    if (phase, event) in MOVES:
+    if (phase, event) in TRANSITIONS:
         EVENTS[event](deadlines)
-        assert deadlines.phase is MOVES[phase, event]
+        assert deadlines.phase is TRANSITIONS[phase, event]
     else:
         with pytest.raises(RuntimeError, match="No move"):
             EVENTS[event](deadlines)
@@ -77,7 +77,7 @@ def test_a_lingering_client_that_does_not_read_lingers_on() -> None:
     deadlines = new()
     deadlines.begin_lingering_close(100, 0)
     deadlines.block_write(100, 5000)
-    assert deadlines.look(101, 0) is None
+    assert deadlines.check(101, 0) is None
     assert ends(deadlines, Phase.LINGERING, 101 + LINGERING_S)
 
 
@@ -119,9 +119,9 @@ def test_a_body_buys_time_with_what_comes() -> None:
     dripping.begin_body(100)
     for second in range(101, 1000):
         living.receive_body(1000, second)
-        assert living.look(second, 0) is None
+        assert living.check(second, 0) is None
     dripped_for = 0
-    while dripping.look(100 + dripped_for, 0) is None:
+    while dripping.check(100 + dripped_for, 0) is None:
         dripping.receive_body(10, 100 + dripped_for)
         dripped_for += 1
     assert dripped_for == 31
@@ -144,7 +144,7 @@ def test_a_body_never_has_more_than_the_limit_ahead_nor_less_than_it_paid_for(si
         before = deadlines.deadline_s
         deadlines.receive_body(size, second)
         assert deadlines.deadline_s == min(before + size / 1000, second + 30)
-        assert (deadlines.look(second, 0) is Phase.BODY) == (second >= deadlines.deadline_s)
+        assert (deadlines.check(second, 0) is Phase.BODY) == (second >= deadlines.deadline_s)
 
 
 def test_a_body_that_waits_for_room_has_a_time_of_its_own_for_that() -> None:
@@ -153,7 +153,7 @@ def test_a_body_that_waits_for_room_has_a_time_of_its_own_for_that() -> None:
     deadlines.begin_body(100)
     deadlines.queue_body(120)
     deadlines.receive_body(5000, 130)
-    assert deadlines.look(149.999, 0) is None
+    assert deadlines.check(149.999, 0) is None
     deadlines.begin_body(149)
     assert ends(deadlines, Phase.BODY, 179)
     deadlines.queue_body(170)
@@ -163,8 +163,8 @@ def test_a_body_that_waits_for_room_has_a_time_of_its_own_for_that() -> None:
 @pytest.mark.parametrize(
     ("begin", "end_s", "lingering_s"),
     [
-        (lambda deadlines: deadlines.begin_head(100), 110, LATE_LINGERING_S),
-        (lambda deadlines: deadlines.begin_body(100), 130, LATE_LINGERING_S),
+        (lambda deadlines: deadlines.begin_head(100), 110, TIMED_OUT_LINGERING_S),
+        (lambda deadlines: deadlines.begin_body(100), 130, TIMED_OUT_LINGERING_S),
         (lambda deadlines: (deadlines.begin_body(100), deadlines.queue_body(100)), 130, LINGERING_S),
     ],
     ids=["head", "body", "waiting for room"],
@@ -175,7 +175,7 @@ def test_a_client_that_was_late_is_listened_to_for_a_moment_only(
     """Its connection ends at its deadline; a client that was kept waiting has the time of any other."""
     deadlines = new()
     begin(deadlines)
-    assert deadlines.look(end_s, 0) is not None
+    assert deadlines.check(end_s, 0) is not None
     deadlines.begin_lingering_close(end_s, 0)
     assert ends(deadlines, Phase.LINGERING, end_s + lingering_s)
 
@@ -191,19 +191,19 @@ def test_an_answer_has_no_deadline_of_the_clients() -> None:
     """While nothing is waited for from the client, it may take for ever."""
     deadlines = new()
     deadlines.begin_response()
-    assert deadlines.deadline_s == FOR_EVER
-    assert deadlines.look(10**9, 0) is None
+    assert deadlines.deadline_s == NO_DEADLINE
+    assert deadlines.check(10**9, 0) is None
 
 
 def test_a_client_that_takes_nothing_ends_and_one_that_takes_a_little_does_not() -> None:
     """What waits for it has to become less."""
     deadlines = new()
     deadlines.block_write(100, 5000)
-    assert deadlines.look(159, 5000) is None
-    assert deadlines.look(159, 4999) is None
-    assert deadlines.look(218, 4999) is None
-    assert deadlines.look(219, 4999) is Phase.WRITE_BLOCKED
-    assert deadlines.look(219, 4998) is None
+    assert deadlines.check(159, 5000) is None
+    assert deadlines.check(159, 4999) is None
+    assert deadlines.check(218, 4999) is None
+    assert deadlines.check(219, 4999) is Phase.WRITE_BLOCKED
+    assert deadlines.check(219, 4998) is None
 
 
 def test_a_refused_client_has_a_moment_to_read() -> None:
@@ -217,9 +217,9 @@ def test_a_client_that_still_takes_its_last_answer_is_not_cut() -> None:
     """It has the time of any slow reader while something waits for it, and a moment once all is sent."""
     deadlines = new()
     deadlines.begin_lingering_close(100, 5000)
-    assert deadlines.look(159, 4000) is None
-    assert deadlines.look(218, 4000) is None
-    assert deadlines.look(218, 0) is None
+    assert deadlines.check(159, 4000) is None
+    assert deadlines.check(218, 4000) is None
+    assert deadlines.check(218, 0) is None
     assert ends(deadlines, Phase.LINGERING, 218 + LINGERING_S)
 
 
@@ -227,47 +227,47 @@ def test_a_client_that_takes_nothing_of_its_last_answer_ends() -> None:
     """Lingering is no way around the deadline of who does not read."""
     deadlines = new()
     deadlines.begin_lingering_close(100, 5000)
-    assert deadlines.look(159, 5000) is None
-    assert deadlines.look(160, 5000) is Phase.LINGERING
+    assert deadlines.check(159, 5000) is None
+    assert deadlines.check(160, 5000) is Phase.LINGERING
 
 
 def test_zero_is_for_ever() -> None:
     """Each limit can be switched off; lingering cannot. The time for a first head is one of them."""
     deadlines = new(DeadlineLimits(head_s=0, body_s=0, body_min_rate=1000, write_s=0, idle_s=0))
-    assert deadlines.look(10**9, 0) is None
+    assert deadlines.check(10**9, 0) is None
     deadlines.begin_response()
     deadlines.become_idle(0)
-    assert deadlines.look(10**9, 0) is None
+    assert deadlines.check(10**9, 0) is None
     deadlines.begin_head(0)
-    assert deadlines.look(10**9, 0) is None
+    assert deadlines.check(10**9, 0) is None
     deadlines.begin_body(0)
     deadlines.receive_body(10, 0)
-    assert (deadlines.look(10**9, 0), deadlines.deadline_s) == (None, math.inf)
+    assert (deadlines.check(10**9, 0), deadlines.deadline_s) == (None, math.inf)
     deadlines.block_write(0, 1)
-    assert deadlines.look(10**9, 1) is None
+    assert deadlines.check(10**9, 1) is None
     deadlines.begin_lingering_close(0, 0)
-    assert deadlines.look(10, 0) is Phase.LINGERING
+    assert deadlines.check(10, 0) is Phase.LINGERING
 
 
-WANTED = DeadlineLimits(head_s=10, body_s=10, body_min_rate=1000, write_s=60, idle_s=10, wanted_s=5)
+WANTED = DeadlineLimits(head_s=10, body_s=10, body_min_rate=1000, write_s=60, idle_s=10, blocking_write_s=5)
 
 
 def test_reader_in_the_way_of_others_is_cut_after_three_times_the_limit_when_it_has_read_nothing() -> None:
     """A client that was never seen to read may still be a slow one: its first step may take longer."""
     deadlines = new(WANTED)
     deadlines.block_write(100, 5000)
-    assert deadlines.look(114, 5000, is_wanted=True) is None
-    assert deadlines.look(115, 5000, is_wanted=False) is None
-    assert deadlines.look(115, 5000, is_wanted=True) is Phase.WRITE_BLOCKED
+    assert deadlines.check(114, 5000, is_blocking_others=True) is None
+    assert deadlines.check(115, 5000, is_blocking_others=False) is None
+    assert deadlines.check(115, 5000, is_blocking_others=True) is Phase.WRITE_BLOCKED
 
 
 def test_reader_that_was_quick_and_stopped_is_cut_after_the_limit() -> None:
     """After quick steps, five seconds without one are enough."""
     deadlines = new(WANTED)
     deadlines.block_write(100, 5000)
-    assert deadlines.look(101, 4000, is_wanted=True) is None
-    assert deadlines.look(105, 4000, is_wanted=True) is None
-    assert deadlines.look(106, 4000, is_wanted=True) is Phase.WRITE_BLOCKED
+    assert deadlines.check(101, 4000, is_blocking_others=True) is None
+    assert deadlines.check(105, 4000, is_blocking_others=True) is None
+    assert deadlines.check(106, 4000, is_blocking_others=True) is Phase.WRITE_BLOCKED
 
 
 def test_steady_reader_is_not_cut_although_others_wait() -> None:
@@ -278,44 +278,46 @@ def test_steady_reader_is_not_cut_although_others_wait() -> None:
     for now in range(1, 200):
         if now % 54 in {12, 30, 0}:
             unsent -= 4096
-        assert deadlines.look(now, unsent, is_wanted=now >= 15) is None
+        assert deadlines.check(now, unsent, is_blocking_others=now >= 15) is None
 
 
 def test_steady_reader_that_stops_has_the_ordinary_limit_at_most() -> None:
     """However slow its steps were, it never gets more than any other client."""
     deadlines = new(WANTED)
     deadlines.block_write(0, 5000)
-    assert deadlines.look(50, 4000, is_wanted=True) is None
-    assert deadlines.look(109, 4000, is_wanted=True) is None
-    assert deadlines.look(110, 4000, is_wanted=True) is Phase.WRITE_BLOCKED
+    assert deadlines.check(50, 4000, is_blocking_others=True) is None
+    assert deadlines.check(109, 4000, is_blocking_others=True) is None
+    assert deadlines.check(110, 4000, is_blocking_others=True) is Phase.WRITE_BLOCKED
 
 
 def test_steps_are_remembered_from_block_to_block_until_the_answer_is_over() -> None:
     """A client that took all and is blocks writes again was seen to read; with the next request that is forgotten."""
     deadlines = new(WANTED)
     deadlines.block_write(0, 5000)
-    deadlines.note_read(7)
+    deadlines.record_read(7)
     deadlines.begin_response()
     deadlines.block_write(8, 5000)
-    assert deadlines.look(28, 5000, is_wanted=True) is None
-    assert deadlines.look(29, 5000, is_wanted=True) is Phase.WRITE_BLOCKED
+    assert deadlines.check(28, 5000, is_blocking_others=True) is None
+    assert deadlines.check(29, 5000, is_blocking_others=True) is Phase.WRITE_BLOCKED
     deadlines.become_idle(30)
     deadlines.block_write(31, 5000)
-    assert deadlines.look(45, 5000, is_wanted=True) is None
-    assert deadlines.look(46, 5000, is_wanted=True) is Phase.WRITE_BLOCKED
+    assert deadlines.check(45, 5000, is_blocking_others=True) is None
+    assert deadlines.check(46, 5000, is_blocking_others=True) is Phase.WRITE_BLOCKED
 
 
 def test_more_that_waits_is_no_step() -> None:
     """Only what becomes less was read."""
     deadlines = new(WANTED)
     deadlines.block_write(0, 5000)
-    assert deadlines.look(10, 6000, is_wanted=True) is None
-    assert deadlines.look(15, 6000, is_wanted=True) is Phase.WRITE_BLOCKED
+    assert deadlines.check(10, 6000, is_blocking_others=True) is None
+    assert deadlines.check(15, 6000, is_blocking_others=True) is Phase.WRITE_BLOCKED
 
 
 def test_zero_gives_a_reader_in_the_way_the_ordinary_time() -> None:
     """The shorter limit can be switched off."""
-    deadlines = new(DeadlineLimits(head_s=1, body_s=1, body_min_rate=1, write_s=60, idle_s=1, wanted_s=0))
+    deadlines = new(
+        DeadlineLimits(head_s=1, body_s=1, body_min_rate=1, write_s=60, idle_s=1, blocking_write_s=0)
+    )
     deadlines.block_write(0, 1)
-    assert deadlines.look(59, 1, is_wanted=True) is None
-    assert deadlines.look(60, 1, is_wanted=True) is Phase.WRITE_BLOCKED
+    assert deadlines.check(59, 1, is_blocking_others=True) is None
+    assert deadlines.check(60, 1, is_blocking_others=True) is Phase.WRITE_BLOCKED

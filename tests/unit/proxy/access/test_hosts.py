@@ -145,10 +145,10 @@ MALFORMED = [
 ]
 
 
-def verdict(value: bytes, rules: HostRules = RULES, own_host: str | None = OWN) -> str:
+def verdict(value: bytes, rules: HostRules = RULES, server_host: str | None = OWN) -> str:
     """Return what comes of a ``Host``: fine, foreign or malformed."""
     try:
-        rules.check(parse_authority(value), own_host)
+        rules.check(parse_authority(value), server_host)
     except BadRequestError:
         return "malformed"
     except HostNotAllowedError:
@@ -173,7 +173,7 @@ def test_a_name_of_ours_is_answered(value: bytes) -> None:
 def test_a_name_that_is_not_ours_is_refused(value: bytes) -> None:
     """What is well-formed and not on the list is 403, however much it looks like ours."""
     assert verdict(value) == "foreign"
-    assert verdict(value, own_host=None) == "foreign"
+    assert verdict(value, server_host=None) == "foreign"
 
 
 @pytest.mark.parametrize("value", MALFORMED)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.core.errors import GglibError
-from gglib.http.request_head import HeadMemory, RequestHead, parse_head
+from gglib.http.request_head import HeadCache, RequestHead, parse_head
 from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.hosts import HostRules
 from gglib.proxy.access.keys import AccessKeys
@@ -158,7 +158,7 @@ CREDENTIALS = st.sampled_from(
 @given(st.lists(st.tuples(st.lists(CREDENTIALS, max_size=2), st.integers(0, 10**6)), min_size=2, max_size=8))
 def test_no_request_comes_in_by_what_another_one_carried(requests: list[tuple[list[bytes], int]]) -> None:
     """On one connection, whose heads are remembered, each request is judged by its own credentials."""
-    memory = HeadMemory()
+    memory = HeadCache()
     for lines, length in requests:
         block = b"\r\n".join(
             (b"POST /v1/x HTTP/1.1", b"Host: localhost", *lines, b"Content-Length: %d" % length)

@@ -63,7 +63,7 @@ class Recorder:
     date_line = b""
     can_keep_alive = True
     is_write_paused = False
-    peer_host = own_host = None
+    peer_host = server_host = None
 
     def __init__(self) -> None:
         self.written = b""

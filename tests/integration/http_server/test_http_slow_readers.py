@@ -23,14 +23,14 @@ from tests.integration.proxy.support import (
 
 from gglib.http.server import deadlines
 from gglib.http.server.connection import ClientConnection
-from gglib.http.server.listener import Listener as EdgeListener
+from gglib.http.server.listener import Listener as HttpListener
 from gglib.http.server.request import Request
 from gglib.proxy import ProxyOptions
 from gglib.proxy.response import Response
 from gglib.testing import FakeCatalog
 
 from .cases import HOST, head, post
-from .test_edge_deadlines import LONG_S, OPTIONS, SHORT_S, SIP_BYTES, SIPS, listen_for_nothing
+from .test_http_deadlines import LONG_S, OPTIONS, SHORT_S, SIP_BYTES, SIPS, listen_for_nothing
 from .wire import Listener, read_replies
 
 MANY_MODELS = 8_000
@@ -119,7 +119,7 @@ async def test_connection_whose_work_failed_after_the_answer_is_closed(
 
     caplog.set_level(logging.CRITICAL, "asyncio")
     defaults = ProxyOptions()
-    edge = EdgeListener(
+    server = HttpListener(
         handle,
         limits=deadlines.DeadlineLimits(
             head_s=LONG_S, body_s=LONG_S, body_min_rate=1, write_s=LONG_S, idle_s=LONG_S
@@ -131,7 +131,7 @@ async def test_connection_whose_work_failed_after_the_answer_is_closed(
         on_refusal=lambda *_: None,
     )
     cancel, listener = asyncio.Event(), socket.create_server(("127.0.0.1", 0))
-    serving = asyncio.create_task(edge.serve(listener, cancel, grace_s=0.1))
+    serving = asyncio.create_task(server.serve(listener, cancel, grace_s=0.1))
     async with await connect(listener.getsockname()[1]) as client:
         client.writer.write(head(b"GET", b"/", HOST) * 2)
         assert len(read_replies(await Listener(client).to_the_end(), ())) == 1

@@ -7,10 +7,10 @@ import tracemalloc
 import pytest
 
 from gglib.http.errors import BodyTooLargeError, MalformedRequestError
-from gglib.http.server.body import ROOM_FROM, ROOM_FROM_BYTES, IncomingBody
+from gglib.http.server.body import PREALLOCATE_DIVISOR, PREALLOCATE_FROM_BYTES, RequestBody
 
 
-async def reading(body: IncomingBody) -> "asyncio.Task[bytes]":
+async def reading(body: RequestBody) -> "asyncio.Task[bytes]":
     """Begin to read, and return when the reader waits or is done."""
     task = asyncio.create_task(body.read())
     await asyncio.sleep(0)
@@ -19,7 +19,7 @@ async def reading(body: IncomingBody) -> "asyncio.Task[bytes]":
 
 async def test_what_came_before_and_after_is_one_body() -> None:
     """Parts are joined in order, whenever they came; the reader wakes for each."""
-    body = IncomingBody(limit_bytes=10**9)
+    body = RequestBody(limit_bytes=10**9)
     begun = [body.has_begun]
     body.feed(b"a")
     begun.append(body.has_begun)
@@ -35,7 +35,7 @@ async def test_what_came_before_and_after_is_one_body() -> None:
 
 async def test_a_body_in_one_part_is_not_copied() -> None:
     """The part itself is the body."""
-    body, part = IncomingBody(limit_bytes=10**9), b"x" * 1000
+    body, part = RequestBody(limit_bytes=10**9), b"x" * 1000
     body.feed(part)
     body.finish()
     assert await body.read() is part
@@ -43,7 +43,7 @@ async def test_a_body_in_one_part_is_not_copied() -> None:
 
 async def test_an_empty_body_has_begun_when_it_is_complete() -> None:
     """Nobody has to be asked for a body that is over."""
-    body = IncomingBody(limit_bytes=10**9)
+    body = RequestBody(limit_bytes=10**9)
     body.finish()
     assert body.has_begun
     assert await body.read() == b""
@@ -51,7 +51,7 @@ async def test_an_empty_body_has_begun_when_it_is_complete() -> None:
 
 async def test_too_much_is_told_at_once() -> None:
     """A reader learns that the body is too large when it is, not at its end."""
-    body = IncomingBody(limit_bytes=2)
+    body = RequestBody(limit_bytes=2)
     task = await reading(body)
     body.feed(b"ab")
     await asyncio.sleep(0)
@@ -64,7 +64,7 @@ async def test_too_much_is_told_at_once() -> None:
 async def test_what_nobody_reads_is_limited_too() -> None:
     """A body that is too large, or has failed, keeps nothing of what came and comes to no end."""
     for fault in (None, MalformedRequestError("broken")):
-        body = IncomingBody(limit_bytes=2)
+        body = RequestBody(limit_bytes=2)
         body.feed(b"ab")
         if fault is not None:
             body.fail(fault)
@@ -79,7 +79,7 @@ async def test_what_nobody_reads_is_limited_too() -> None:
 
 async def test_a_fault_ends_the_reading_and_the_first_one_counts() -> None:
     """Who reads is told why the rest does not come."""
-    body = IncomingBody(limit_bytes=10**9)
+    body = RequestBody(limit_bytes=10**9)
     task = await reading(body)
     body.fail(MalformedRequestError("first"))
     body.fail(MalformedRequestError("second"))
@@ -91,7 +91,7 @@ async def test_a_fault_ends_the_reading_and_the_first_one_counts() -> None:
 
 async def test_a_body_that_is_complete_cannot_fail() -> None:
     """What comes after its end does not spoil it."""
-    body = IncomingBody(limit_bytes=10**9)
+    body = RequestBody(limit_bytes=10**9)
     body.feed(b"whole")
     body.finish()
     body.fail(MalformedRequestError("late"))
@@ -100,7 +100,7 @@ async def test_a_body_that_is_complete_cannot_fail() -> None:
 
 async def test_a_reading_that_is_cancelled_leaves_no_waiter() -> None:
     """What comes later wakes nobody, and another reading gets all of it."""
-    body = IncomingBody(limit_bytes=10**9)
+    body = RequestBody(limit_bytes=10**9)
     task = await reading(body)
     task.cancel()
     await asyncio.wait([task])
@@ -111,7 +111,7 @@ async def test_a_reading_that_is_cancelled_leaves_no_waiter() -> None:
 
 async def test_very_small_parts_are_put_together() -> None:
     """A body that comes byte by byte is kept as its bytes, in order, not as a million objects."""
-    body, count = IncomingBody(limit_bytes=10**9), 1543
+    body, count = RequestBody(limit_bytes=10**9), 1543
     expected = bytes(number % 251 for number in range(count))
     for byte in expected:
         body.feed(bytes((byte,)))
@@ -123,7 +123,7 @@ async def test_very_small_parts_are_put_together() -> None:
 
 async def test_a_view_is_copied_before_it_changes() -> None:
     """Parts may be views of a buffer that is used again at once."""
-    body, buffer = IncomingBody(limit_bytes=10**9), bytearray(b"ab")
+    body, buffer = RequestBody(limit_bytes=10**9), bytearray(b"ab")
     for letters in (b"cd", b"ef", b"gh"):
         body.feed(memoryview(buffer))
         buffer[:] = letters
@@ -134,7 +134,7 @@ async def test_a_view_is_copied_before_it_changes() -> None:
 async def test_a_large_body_is_handed_on_without_a_copy() -> None:
     """While it is read, no second one of its size is in memory."""
     size_bytes, part = 8 * 1024 * 1024, bytes(64 * 1024)
-    body = IncomingBody(limit_bytes=10**9)
+    body = RequestBody(limit_bytes=10**9)
     for _ in range(size_bytes // len(part)):
         body.feed(part)
     body.finish()
@@ -148,12 +148,14 @@ async def test_a_large_body_is_handed_on_without_a_copy() -> None:
     assert peak_bytes < size_bytes * 1.2  # the buffer that is shrunk to what is in it is counted anew
 
 
-@pytest.mark.parametrize("length_bytes", [ROOM_FROM_BYTES, ROOM_FROM_BYTES + 1, 8 * 1024 * 1024 + 5])
+@pytest.mark.parametrize(
+    "length_bytes", [PREALLOCATE_FROM_BYTES, PREALLOCATE_FROM_BYTES + 1, 8 * 1024 * 1024 + 5]
+)
 @pytest.mark.parametrize("part_bytes", [4096, 250_000, 3 * 1024 * 1024])
 async def test_a_body_of_known_length_has_its_bytes_in_order(length_bytes: int, part_bytes: int) -> None:
     """It is the same body, however long it is and in what parts it comes."""
     expected = b"".join(number.to_bytes(4, "big") for number in range(length_bytes // 4 + 1))[:length_bytes]
-    body = IncomingBody(limit_bytes=10**9, length_bytes=length_bytes)
+    body = RequestBody(limit_bytes=10**9, length_bytes=length_bytes)
     for at in range(0, length_bytes, part_bytes):
         body.feed(memoryview(expected)[at : at + part_bytes])
         assert body.size_bytes == min(length_bytes, at + part_bytes)
@@ -164,14 +166,14 @@ async def test_a_body_of_known_length_has_its_bytes_in_order(length_bytes: int, 
 async def test_a_large_body_of_known_length_gets_its_room_once() -> None:
     """A part of it is enough to make room for all of it, and nothing is moved, shrunk or copied after that."""
     size_bytes, part = 8 * 1024 * 1024, b"x" * (64 * 1024)
-    body = IncomingBody(limit_bytes=10**9, length_bytes=size_bytes)
+    body = RequestBody(limit_bytes=10**9, length_bytes=size_bytes)
     rooms: list[int] = []
     for _ in range(size_bytes // len(part)):
         body.feed(part)
         rooms.append(0 if body._parts is None else sys.getsizeof(body._parts))
     body.finish()
-    made_at = size_bytes // ROOM_FROM // len(part) - 1
-    assert max(rooms[:made_at]) < size_bytes // ROOM_FROM * 1.2
+    made_at = size_bytes // PREALLOCATE_DIVISOR // len(part) - 1
+    assert max(rooms[:made_at]) < size_bytes // PREALLOCATE_DIVISOR * 1.2
     assert {room // size_bytes for room in rooms[made_at:]} == {1}
     tracemalloc.start()
     try:
@@ -185,7 +187,7 @@ async def test_a_large_body_of_known_length_gets_its_room_once() -> None:
 
 async def test_an_announced_length_reserves_nothing_by_itself() -> None:
     """A client that announces much and sends little costs little."""
-    body = IncomingBody(limit_bytes=10**9, length_bytes=60_000_000)
+    body = RequestBody(limit_bytes=10**9, length_bytes=60_000_000)
     for _ in range(100):
         body.feed(b"x" * 1000)
     assert body._parts is not None

@@ -27,7 +27,7 @@ from tests.integration.proxy.support import (
 from gglib.proxy import ProxyOptions
 
 from .cases import CHUNKED, HOST, PATH, head, length_of, post, post_raw
-from .test_edge_deadlines import health_watched, the_only_reply
+from .test_http_deadlines import health_watched, the_only_reply
 from .upstream import recording
 from .wire import Listener
 

@@ -11,7 +11,7 @@ import select
 from collections.abc import Callable
 
 
-class Departures:
+class DisconnectWatcher:
     """Watches sockets for the end of their other side; ``close`` must follow."""
 
     __slots__ = ("_callbacks", "_loop", "_poll")
@@ -21,15 +21,15 @@ class Departures:
         self._callbacks: dict[int, Callable[[], None]] = {}
         self._poll = select.epoll() if hasattr(select, "epoll") else None
         if self._poll is not None:
-            self._loop.add_reader(self._poll.fileno(), self._tell)
+            self._loop.add_reader(self._poll.fileno(), self._report)
 
-    def watch(self, descriptor: int, on_left: Callable[[], None]) -> None:
-        """Call ``on_left``, once, when the peer of a socket has closed its side or is gone: at once where it has."""
+    def watch(self, descriptor: int, on_disconnect: Callable[[], None]) -> None:
+        """Call ``on_disconnect`` once, when the peer has closed its side or reset the connection, even before now."""
         if self._poll is not None and descriptor not in self._callbacks:
-            self._callbacks[descriptor] = on_left
+            self._callbacks[descriptor] = on_disconnect
             self._poll.register(descriptor, select.EPOLLRDHUP)
 
-    def forget(self, descriptor: int) -> None:
+    def unwatch(self, descriptor: int) -> None:
         """Watch a socket no more. To be called before it is closed; does nothing where it is not watched."""
         if self._poll is not None and self._callbacks.pop(descriptor, None) is not None:
             with contextlib.suppress(OSError):  # the loop has closed it, which ended the watch
@@ -42,10 +42,10 @@ class Departures:
             self._poll.close()
             self._callbacks.clear()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         left = [] if self._poll is None else self._poll.poll(0)
         for descriptor, _ in left:
-            on_left = self._callbacks.get(descriptor)
-            self.forget(descriptor)
-            if on_left is not None:
-                on_left()
+            on_disconnect = self._callbacks.get(descriptor)
+            self.unwatch(descriptor)
+            if on_disconnect is not None:
+                on_disconnect()
