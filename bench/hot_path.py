@@ -39,14 +39,14 @@ from gglib.http.server.listener import Listener
 from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.hosts import HostRules
 from gglib.proxy.access.keys import AccessKeys
-from gglib.proxy.access.policy import Gate
+from gglib.proxy.access.policy import AccessPolicy
 from gglib.proxy.app import ProxyApp
 from gglib.proxy.models import ModelObjects
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.refusal import refusal
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.routes.table import route_of
-from gglib.proxy.telemetry.recorder import Observer
+from gglib.proxy.telemetry.recorder import RequestRecorder
 from gglib.runtime import EngineManager, LaunchConfig, LocalLauncher, RuntimeConfig
 from gglib.runtime.engines.llama_cpp.server import LlamaServerEngine
 from gglib.system.gc_tuning import settle_collector
@@ -203,11 +203,11 @@ async def measure(
             catalog=catalog,
             pool=ScriptedPool(reads),
             model_objects=ModelObjects(8192),
-            observer=Observer(route_of),
+            recorder=RequestRecorder(route_of),
             default_ctx=8192,
             options=ProxyOptions(),
         )
-        gate = Gate(HostRules(frozenset(("127.0.0.1",)), frozenset()), CorsRules(()), AccessKeys({}))
+        gate = AccessPolicy(HostRules(frozenset(("127.0.0.1",)), frozenset()), CorsRules(()), AccessKeys({}))
         app = ProxyApp(services, gate)
         server = Listener(
             app.handle,
@@ -216,7 +216,7 @@ async def measure(
             max_body_bytes=ProxyOptions().max_body_bytes,
             max_bodies_bytes=ProxyOptions().max_bodies_bytes,
             on_stop=app.stop,
-            on_refusal=app.note_refusal,
+            on_refusal=app.record_refusal,
             request_class=ProxyRequest,
             format_refusal=refusal,
         )

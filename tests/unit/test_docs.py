@@ -55,7 +55,7 @@ def test_the_settings_page_has_no_row_too_many() -> None:
 def test_every_route_is_documented_and_no_other() -> None:
     """The table of endpoints is the table of routes."""
     documented = re.findall(r"^\| `([A-Z]+) (/[^`]*)` \|", API.partition("\n## ")[0], re.MULTILINE)
-    served = [(one.description.method, one.description.path) for one in OPERATIONS]
+    served = [(one.spec.method, one.spec.path) for one in OPERATIONS]
     assert sorted(documented) == sorted(served)
 
 

@@ -15,9 +15,9 @@ from gglib.http.headers import preferred_wait_s, to_upstream
 from gglib.http.response_writer import header_lines
 from gglib.http.server.request import ClientDisconnectedError, ClientStalledError
 from gglib.http.server.transport import ResponseTransport
-from gglib.proxy.access.policy import Gate
+from gglib.proxy.access.policy import AccessPolicy
 from gglib.proxy.dialects.errors import dialect_of
-from gglib.proxy.errors import EngineError, describe
+from gglib.proxy.errors import EngineError, to_error_response
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
@@ -34,9 +34,9 @@ CLIENT_CLOSED_REQUEST = 499
 class ProxyApp:
     """Answers requests. ``stop`` ends every one that is open, and every one that still comes."""
 
-    def __init__(self, services: Services, gate: Gate) -> None:
+    def __init__(self, services: Services, policy: AccessPolicy) -> None:
         self._services = services
-        self._gate = gate
+        self._policy = policy
         self._open: set[ProxyRequest] = set()
         self._is_stopping = False
 
@@ -64,7 +64,7 @@ class ProxyApp:
             cut = error_code if response.is_started and not response.is_ended else None
             raise
         except Exception as error:  # noqa: BLE001 - the border: whatever it is, the client is told
-            error_code = _code_to_count(error, is_status_open=not response.is_started)
+            error_code = _metric_code(error, is_status_open=not response.is_started)
             cut = error_code if response.is_started and not response.is_ended else None
             _log_error(request, error)
             await response.fail(error, dialect_of(request.path))
@@ -74,7 +74,7 @@ class ProxyApp:
                 request, response, started_s=started_s, ended_s=monotonic(), error_code=error_code
             )
             record.cut = cut
-            self._services.observer.note(record, response.usage_text)
+            self._services.recorder.record(record, response.usage_excerpt)
 
     def stop(self) -> None:
         """End what is open with ``ShuttingDownError``, and refuse what comes."""
@@ -82,10 +82,12 @@ class ProxyApp:
         for request in list(self._open):
             request.cancel_scope.cancel_with(ShuttingDownError())
 
-    def note_refusal(self, error: HttpError, request_id: str) -> None:
+    def record_refusal(self, error: HttpError, request_id: str) -> None:
         """Take note of what the edge refused before it was a request."""
-        problem = describe(error)
-        self._services.observer.note_refusal(Refusal(problem.status, problem.message, request_id))
+        error_response = to_error_response(error)
+        self._services.recorder.record_refusal(
+            Refusal(error_response.status, error_response.message, request_id)
+        )
 
     def _admit(self, request: ProxyRequest, response: Response) -> "_Plan":
         """Return what to do for a request; raises what it is refused for."""
@@ -94,7 +96,7 @@ class ProxyApp:
         plan = request.head.derived
         if not isinstance(plan, _Plan):
             plan = request.head.derived = self._plan(request, response)
-        response.extra_lines = plan.answer_lines
+        response.extra_lines = plan.response_lines
         request.path, request.target, request.upstream_lines = plan.path, plan.target, plan.upstream_lines
         request.preferred_wait_s = plan.preferred_wait_s
         request.key_name = plan.key_name
@@ -103,19 +105,19 @@ class ProxyApp:
     def _plan(self, request: ProxyRequest, response: Response) -> "_Plan":
         """Work out what follows from the head alone; raises what the client is refused for."""
         head = request.head
-        response.is_last = True  # the connection of a refused request is not read on
-        response.extra_lines = answer_lines = header_lines(self._gate.answer_headers(head))
+        response.closes_connection = True  # the connection of a refused request is not read on
+        response.extra_lines = response_lines = header_lines(self._gate.response_headers(head))
         preflight = self._gate.preflight(head, request.server_host)
         if preflight is not None:
-            response.is_last = False
-            answer_it = partial(_answer_preflight, header_lines(preflight))
-            return _Plan(answer_it, b"", request.path, b"", b"", None, None)
-        key_name = self._gate.check_key(head)
-        response.is_last = False
+            response.closes_connection = False
+            send = partial(_send_preflight, header_lines(preflight))
+            return _Plan(send, b"", request.path, b"", b"", None, None)
+        key_name = self._policy.check_key(head)
+        response.closes_connection = False
         handler, path = find_handler(head.method, head.raw_path, head.fields.get(b"host"))
         return _Plan(
             handler,
-            answer_lines,
+            response_lines,
             path,
             head.target_at(path),
             header_lines(to_upstream(head.headers)),
@@ -129,7 +131,7 @@ class _Plan:
     """What follows from a head alone: worked out once for all requests of a connection that begin alike."""
 
     handler: Handler
-    answer_lines: bytes
+    response_lines: bytes
     """Header lines that the answer carries, whatever it is."""
     path: str
     """The path as the route spells it."""
@@ -141,14 +143,14 @@ class _Plan:
     key_name: str | None
 
 
-async def _answer_preflight(
+async def _send_preflight(
     lines: bytes, request: ProxyRequest, response: Response, services: Services
 ) -> None:
     del request, services
     await response.start_with(204, lines, length=None, is_event_stream=False, is_last=True)
 
 
-def _code_to_count(error: Exception, *, is_status_open: bool) -> str | None:
+def _metric_code(error: Exception, *, is_status_open: bool) -> str | None:
     """Return the code that is counted; None for an engine's own error without a code, which its status counts."""
     if type(error) is EngineError and is_status_open:
         return None
@@ -177,7 +179,7 @@ def _record(
         status=response.status,
         request_id=request.id,
         waited_s=request.waited_s,
-        first_byte_s=None if response.began_s is None else response.began_s - started_s,
+        first_byte_s=None if response.first_byte_at_s is None else response.first_byte_at_s - started_s,
         duration_s=ended_s - started_s,
         chunks=response.chunks,
         is_streamed=response.is_event_stream,

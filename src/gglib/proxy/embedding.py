@@ -25,17 +25,17 @@ def check_arguments(
 ) -> None:
     """Raise TypeError or ValueError, naming the argument, for what ``serve`` cannot work with."""
     if not isinstance(listener, socket.socket):
-        raise TypeError(f"listener must be a bound socket, not {_kind(listener)}.")
+        raise TypeError(f"listener must be a bound socket, not {_type_name(listener)}.")
     if listener.fileno() < 0 or listener.type != socket.SOCK_STREAM:
         raise ValueError("listener must be an open stream socket.")
     if isinstance(default_ctx, bool) or not isinstance(default_ctx, int):
-        raise TypeError(f"default_ctx must be an int, a number of tokens, not {_kind(default_ctx)}.")
+        raise TypeError(f"default_ctx must be an int, a number of tokens, not {_type_name(default_ctx)}.")
     if not 1 <= default_ctx <= _MAX_CONTEXT:
         raise ValueError(f"default_ctx must be from 1 to {_MAX_CONTEXT} tokens, not {default_ctx}.")
     _check_port("runtime_port", runtime_port, _RUNTIME_METHODS, unlike=_CATALOG_METHODS)
     _check_port("catalog_port", catalog_port, _CATALOG_METHODS, unlike=_RUNTIME_METHODS)
     if not isinstance(cancel, asyncio.Event):
-        raise TypeError(f"cancel must be an asyncio.Event, not {_kind(cancel)}.")
+        raise TypeError(f"cancel must be an asyncio.Event, not {_type_name(cancel)}.")
 
 
 def as_runtime(runtime: object) -> ModelRuntimePort:
@@ -119,11 +119,11 @@ def _check_port(name: str, port: object, methods: tuple[str, ...], *, unlike: tu
     if not missing:
         return
     if all(callable(getattr(port, method, None)) for method in unlike):
-        raise TypeError(f"{name} is {_kind(port)}: runtime_port and catalog_port are swapped.")
+        raise TypeError(f"{name} is {_type_name(port)}: runtime_port and catalog_port are swapped.")
     raise TypeError(
-        f"{name} must have the methods {', '.join(methods)}; {_kind(port)} has no {missing[0]}()."
+        f"{name} must have the methods {', '.join(methods)}; {_type_name(port)} has no {missing[0]}()."
     )
 
 
-def _kind(value: object) -> str:
+def _type_name(value: object) -> str:
     return "None" if value is None else f"'{type(value).__name__}'"

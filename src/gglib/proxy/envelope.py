@@ -17,14 +17,14 @@ from gglib.proxy.guards.engine_fields import (
     MAX_ITEMS,
     SCHEMA_FIELDS,
     SchemaLimits,
-    refuse_bad_grammar,
-    refuse_dear_grammar,
-    refuse_dear_schema,
+    refuse_costly_grammar,
+    refuse_costly_schema,
     refuse_engine_field,
     refuse_high_count,
+    refuse_unsafe_grammar,
 )
-from gglib.proxy.guards.schema_cost import built_cost, highest_cost
-from gglib.proxy.guards.token_limits import TOKEN_LIMITS, corrected_limit, has_odd_limit
+from gglib.proxy.guards.schema_cost import cost_upper_bound, parsed_cost
+from gglib.proxy.guards.token_limits import TOKEN_LIMITS, clamped_limit, has_out_of_range_limit
 from gglib.proxy.json_scan import MAX_DEPTH, JsonRefusedError, RootScanner
 
 MAX_MODEL_NAME_CHARS = 512
@@ -49,7 +49,7 @@ _POSITIVE_INTEGER = re.compile(rb"[1-9][0-9]*")
 _NO_FIELDS: frozenset[str] = frozenset()
 
 
-Correction = tuple[int, int, bytes]
+Edit = tuple[int, int, bytes]
 """Begin and end of a value in the body, and what is sent instead."""
 
 
@@ -59,15 +59,15 @@ class Envelope(NamedTuple):
     model: str
     is_stream: bool
     num_ctx: int | None
-    corrections: tuple[Correction, ...] = ()
+    edits: tuple[Edit, ...] = ()
     """What the engine is sent instead of some of the body, in the order of the body."""
 
 
-def corrected(body: bytes, corrections: tuple[Correction, ...]) -> bytes:
-    """Return ``body`` with its corrections; every other byte stays as it came."""
+def apply_edits(body: bytes, edits: tuple[Edit, ...]) -> bytes:
+    """Return ``body`` with its edits; every other byte stays as it came."""
     parts: list[bytes] = []
     position = 0
-    for start, end, written in corrections:
+    for start, end, written in edits:
         parts += (body[position:start], written)
         position = end
     return b"".join((*parts, body[position:]))
@@ -84,14 +84,14 @@ def read_envelope(
     Stricter than JSON where two readers could disagree, so that the engine never sees another model than the proxy
     did: see ``json_scan``; and a duplicate of a field that is read here is refused, however it is spelled.
     """
-    return _read_short(body, schema_limits) or _read_any(body, allowed_engine_fields, schema_limits)
+    return _read_fast(body, schema_limits) or _read_scanned(body, allowed_engine_fields, schema_limits)
 
 
-def _read_short(body: bytes, limits: SchemaLimits = _DEFAULT_LIMITS) -> Envelope | None:
+def _read_fast(body: bytes, limits: SchemaLimits = _DEFAULT_LIMITS) -> Envelope | None:
     """Return what a short and plain body asks for; None for any other, and for one that is to be refused.
 
     The standard library's parser builds it, in C, in half the time that it takes to look through it. It knows none of
-    our rules, so what could come near one of them is left to ``_read_any``, which has to agree wherever this answers:
+    our rules, so what could come near one of them is left to ``_read_scanned``, which has to agree with this result:
     nesting, code units, what is not ASCII (without its part in C the parser takes the digits of any script), NaN,
     duplicates, fields of the engine, limits that have to be corrected. Numbers are too short to matter.
     """
@@ -116,20 +116,20 @@ def _read_short(body: bytes, limits: SchemaLimits = _DEFAULT_LIMITS) -> Envelope
         and (is_stream is None or isinstance(is_stream, bool))
         and (num_ctx is None or (type(num_ctx) is int and num_ctx > 0))  # a bool is an int, too
         and len(fields) == len(members)
-        and (_GUARDED.isdisjoint(fields) or _are_harmless(fields, text, limits))
-        and not has_odd_limit(fields)
+        and (_GUARDED.isdisjoint(fields) or _passes_guards(fields, text, limits))
+        and not has_out_of_range_limit(fields)
     ):
         return Envelope(model, is_stream is True, num_ctx)
     return None
 
 
-def _are_harmless(fields: dict[str, Any], text: str, limits: SchemaLimits) -> bool:
+def _passes_guards(fields: dict[str, Any], text: str, limits: SchemaLimits) -> bool:
     """Whether the guarded fields of a short body pass for sure. Schemas and probabilities are asked for every day."""
     if not _RARE.isdisjoint(fields) or limits.max_bytes < _SHORT_BYTES:
         return False
-    is_cheap = highest_cost(text) <= limits.max_cost
+    is_cheap = cost_upper_bound(text) <= limits.max_cost
     for name, value in fields.items():
-        if not is_cheap and name in SCHEMA_FIELDS and built_cost(value) > limits.max_cost:
+        if not is_cheap and name in SCHEMA_FIELDS and parsed_cost(value) > limits.max_cost:
             return False
         if name in MAX_COUNTS and not (
             value is None or (isinstance(value, int) and value <= MAX_COUNTS[name])
@@ -148,7 +148,7 @@ lists. White space around the value is not read over: ``decode`` does that, by t
 """
 
 
-def _read_any(
+def _read_scanned(
     body: bytes, allowed_engine_fields: frozenset[str], limits: SchemaLimits = _DEFAULT_LIMITS
 ) -> Envelope:
     try:
@@ -156,18 +156,18 @@ def _read_any(
     except JsonRefusedError as error:
         raise BadRequestError(f"The request body {error}") from error
     own: dict[str, bytes] = {}
-    corrections: list[Correction] = []
+    edits: list[Edit] = []
     for name, start, end in members:
         if name in SCHEMA_FIELDS:
-            refuse_dear_schema(name, body[start : min(end, start + limits.max_bytes + 1)], limits)
+            refuse_costly_schema(name, body[start : min(end, start + limits.max_bytes + 1)], limits)
             continue
         if name in MAX_ITEMS:
             refuse_high_count(name, body[start:end], allowed_engine_fields)
             continue
         value = body[start:end] if end - start < _LONGEST_VALUE else body[start : start + _LONGEST_VALUE]
         if name in TOKEN_LIMITS:
-            if (written := corrected_limit(value)) is not None:
-                corrections.append((start, end, written))
+            if (written := clamped_limit(value)) is not None:
+                edits.append((start, end, written))
         elif name not in _OWN_FIELDS:
             _guard(name, value, allowed_engine_fields, limits)
         elif name in own:
@@ -178,14 +178,14 @@ def _read_any(
         _model(own.get("model")),
         _stream(own.get("stream")),
         _num_ctx(own.get("num_ctx")),
-        tuple(corrections),
+        tuple(edits),
     )
 
 
 def _guard(name: str, value: bytes, allowed: frozenset[str], limits: SchemaLimits) -> None:
     if name == "grammar":
-        refuse_bad_grammar(value, allowed)
-        refuse_dear_grammar(value, limits)
+        refuse_unsafe_grammar(value, allowed)
+        refuse_costly_grammar(value, limits)
     elif name in MAX_COUNTS:
         refuse_high_count(name, value, allowed)
     else:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from gglib.core import errors
 from gglib.http import errors as http
 from gglib.http.headers import Headers
-from gglib.proxy.guards.deadly_bodies import EngineKillerError
+from gglib.proxy.guards.poison_requests import PoisonRequestError
 
 JSON = (b"content-type", b"application/json")
 
-Shown = errors.GglibError | http.HttpError
+ReportableError = errors.GglibError | http.HttpError
 """Errors whose text a client is shown."""
 
 LOG_LINES_SHOWN = 5
@@ -24,7 +24,7 @@ LOG_LINES_SHOWN = 5
 _INVALID_REQUEST = "invalid_request_error"
 _SERVER_ERROR = "server_error"
 _INTERNAL_ERROR = "internal_error"
-_SHOWN_CHARACTERS = 100
+_MAX_ECHO_CHARS = 100
 """What a client calls us or itself is shown to it, but not at any length."""
 
 
@@ -57,9 +57,9 @@ class UnknownPathError(errors.GglibError):
 
     def __init__(self, method: str, path: str, host: bytes | None = None) -> None:
         """``host`` is what the client called this server by, which the base URL is made of."""
-        address = "" if host is None else f"http://{_short(host.decode('ascii', 'backslashreplace'))}"
+        address = "" if host is None else f"http://{_truncated(host.decode('ascii', 'backslashreplace'))}"
         super().__init__(
-            f"There is nothing at {method} {_short(path)}. The base URL is {address}/v1 for OpenAI's clients and "
+            f"There is nothing at {method} {_truncated(path)}. The base URL is {address}/v1 for OpenAI's clients and "
             f"{address or '/'} for Anthropic's; {address}/docs lists every path."
         )
 
@@ -85,8 +85,8 @@ class ForbiddenError(errors.GglibError):
 class EngineError(errors.GglibError):
     """What an engine sent in place of an answer, read by ``engine_errors``. The engine is alive.
 
-    ``status`` and ``type_`` are what a client gets while the status is open, ``shown_code`` the word for it; ``facts``
-    are numbers that stand beside them in the body, by name.
+    ``status`` and ``type_`` are what a client gets while the status is open, ``shown_code`` its code; ``details`` are
+    numbers that the body has beside them, by name.
     """
 
     code = "engine_error"
@@ -99,13 +99,13 @@ class EngineError(errors.GglibError):
         status: int,
         type_: str,
         shown_code: str | None = code,
-        facts: Mapping[str, int] | None = None,
+        details: Mapping[str, int] | None = None,
         is_retryable: bool = False,
     ) -> None:
         self.status = status
         self.type_ = type_
         self.shown_code = shown_code
-        self.facts = dict(facts or {})
+        self.details = dict(details or {})
         self.is_retryable = is_retryable
         self.n_ctx: int | None = None
         """The context, in tokens, that the engine runs with; set by what knows it."""
@@ -136,9 +136,9 @@ class UnsupportedByModelError(EngineError):
 
 
 class ContextLengthExceededError(EngineError):
-    """The conversation does not fit into the context. ``facts`` has ``n_prompt_tokens`` and ``n_ctx`` where known.
+    """The conversation does not fit into the context. ``details`` has ``n_prompt_tokens`` and ``n_ctx`` where known.
 
-    ``advice`` says how to get more. ``is_cache_full``: the engine ran out of cache while it computed, which other
+    ``hint`` says how to get more. ``is_cache_full``: the engine ran out of cache while it computed, which other
     requests in the same engine may have caused.
     """
 
@@ -146,12 +146,12 @@ class ContextLengthExceededError(EngineError):
     blame = errors.Blame.CLIENT
 
     def __init__(
-        self, message: str, *, facts: Mapping[str, int], advice: str = "", is_cache_full: bool = False
+        self, message: str, *, details: Mapping[str, int], hint: str = "", is_cache_full: bool = False
     ) -> None:
-        self.advice = advice
+        self.hint = hint
         self.is_cache_full = is_cache_full
         super().__init__(
-            message, status=400, type_="exceed_context_size_error", shown_code=self.code, facts=facts
+            message, status=400, type_="exceed_context_size_error", shown_code=self.code, details=details
         )
 
 
@@ -174,7 +174,7 @@ class HostNotAllowedError(errors.GglibError):
     def __init__(self, host: str, *, takes_keys: bool = False) -> None:
         or_key = ", or send one of its API keys" if takes_keys else ""
         super().__init__(
-            f"This gglib does not answer to '{_short(host)}': if that is a name of its machine, "
+            f"This gglib does not answer to '{_truncated(host)}': if that is a name of its machine, "
             f"add it to the setting 'allowed_hosts'{or_key}."
         )
 
@@ -187,7 +187,7 @@ class OriginNotAllowedError(errors.GglibError):
 
     def __init__(self, origin: str) -> None:
         super().__init__(
-            f"Pages of '{_short(origin)}' may not use this gglib: if they should, "
+            f"Pages of '{_truncated(origin)}' may not use this gglib: if they should, "
             "add that to the setting 'cors_origins'."
         )
 
@@ -215,7 +215,7 @@ class UnauthorizedError(errors.GglibError):
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ErrorResponse:
     """An error as HTTP shows it: a status, the headers that are special to it, and what its body says.
 
     ``dialects/errors.py`` writes it in the form of each dialect; ``body`` is the form of OpenAI and of our own routes.
@@ -227,9 +227,9 @@ class Problem:
     type_: str
     param: str | None
     code: str | None
-    facts: tuple[tuple[str, object], ...] = ()
+    details: tuple[tuple[str, object], ...] = ()
     """What stands beside the rest, by name."""
-    advice: str = ""
+    hint: str = ""
     """The end of ``message``, where a dialect begins it with words of its own."""
 
     def all_headers(self) -> Headers:
@@ -244,7 +244,7 @@ class Problem:
             "type": self.type_,
             "param": self.param,
             "code": self.code,
-            **dict(self.facts),
+            **dict(self.details),
         }
 
     @property
@@ -267,7 +267,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.ModelRuntimeError: (500, _SERVER_ERROR),
     errors.ModelLoadFailedError: (500, _SERVER_ERROR),
     errors.EngineNotFoundError: (500, _SERVER_ERROR),
-    EngineKillerError: (500, _SERVER_ERROR),
+    PoisonRequestError: (500, _SERVER_ERROR),
     errors.CatalogError: (500, _SERVER_ERROR),
     errors.InvalidSettingError: (500, _SERVER_ERROR),
     errors.GglibError: (500, _INTERNAL_ERROR),
@@ -329,18 +329,18 @@ def status_of(kind: type[errors.GglibError | http.HttpError]) -> int:
     return next(_TABLE[cls][0] for cls in kind.__mro__ if cls in _TABLE)
 
 
-def describe(error: Exception) -> Problem:
+def to_error_response(error: Exception) -> ErrorResponse:
     """Return what a client is told. What is neither a ``GglibError`` nor an ``HttpError`` is told without details."""
     if not isinstance(error, errors.GglibError | http.HttpError):
-        return describe(errors.GglibError("Internal error"))
+        return to_error_response(errors.GglibError("Internal error"))
     if isinstance(error, EngineError):
-        return _describe_engine_error(error)
+        return _engine_error_response(error)
     if isinstance(error, http.HttpError):
         status, type_ = error.status, _SERVER_ERROR if error.status == 503 else _INVALID_REQUEST
     else:
         status, type_ = next(_TABLE[cls] for cls in type(error).__mro__ if cls in _TABLE)
-    return Problem(
-        status, _headers(error, status), _message(error), type_, _param(error), error.code, _facts(error)
+    return ErrorResponse(
+        status, _headers(error, status), _message(error), type_, _param(error), error.code, _details(error)
     )
 
 
@@ -349,21 +349,21 @@ def to_json(content: object) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode()
 
 
-def _describe_engine_error(error: EngineError) -> Problem:
-    advice = error.advice if isinstance(error, ContextLengthExceededError) else ""
-    return Problem(
+def _engine_error_response(error: EngineError) -> ErrorResponse:
+    hint = error.hint if isinstance(error, ContextLengthExceededError) else ""
+    return ErrorResponse(
         error.status,
         _headers(error, error.status),
         str(error),
         error.type_,
         None,
         error.shown_code,
-        tuple(error.facts.items()),
-        advice,
+        tuple(error.details.items()),
+        hint,
     )
 
 
-def _message(error: Shown) -> str:
+def _message(error: ReportableError) -> str:
     own = _MESSAGES.get(type(error))
     if own is not None:
         return own
@@ -372,7 +372,7 @@ def _message(error: Shown) -> str:
     return str(error)
 
 
-def _facts(error: Shown) -> tuple[tuple[str, object], ...]:
+def _details(error: ReportableError) -> tuple[tuple[str, object], ...]:
     if not isinstance(error, errors.ModelLoadingError) or error.progress is None:
         return ()
     progress = error.progress
@@ -380,7 +380,7 @@ def _facts(error: Shown) -> tuple[tuple[str, object], ...]:
     return (("loading", shown),)
 
 
-def _param(error: Shown) -> str | None:
+def _param(error: ReportableError) -> str | None:
     if isinstance(error, BadRequestError):
         return error.param
     if isinstance(error, errors.ModelNotFoundError | errors.ModelFileNotFoundError):
@@ -388,24 +388,24 @@ def _param(error: Shown) -> str | None:
     return None
 
 
-def _headers(error: Shown, status: int) -> tuple[tuple[bytes, bytes], ...]:
+def _headers(error: ReportableError, status: int) -> tuple[tuple[bytes, bytes], ...]:
     if isinstance(error, MethodNotAllowedError):
         return ((b"allow", ", ".join(error.allowed).encode()),)
     if isinstance(error, UnauthorizedError):
         return ((b"www-authenticate", b"Bearer"),)
-    told: list[tuple[bytes, bytes]] = []
+    headers: list[tuple[bytes, bytes]] = []
     if isinstance(error, errors.ModelLoadingError | errors.QueueFullError | errors.ModelLoadFailedError):
-        told += _retry_after(error.retry_after_s)
-    told += _retry_after(_RETRY_AFTER_S.get(type(error)))
+        headers += _retry_after(error.retry_after_s)
+    headers += _retry_after(_RETRY_AFTER_S.get(type(error)))
     if status >= 500 and not error.is_retryable:
         # The official clients retry every 5xx unless told not to.
-        told.append((b"x-should-retry", b"false"))
-    return tuple(told)
+        headers.append((b"x-should-retry", b"false"))
+    return tuple(headers)
 
 
 def _retry_after(seconds: float | None) -> list[tuple[bytes, bytes]]:
     return [] if seconds is None else [(b"retry-after", str(max(1, math.ceil(seconds))).encode())]
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+def _truncated(text: str) -> str:
+    return text if len(text) <= _MAX_ECHO_CHARS else f"{text[:_MAX_ECHO_CHARS]}..."

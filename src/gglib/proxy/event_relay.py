@@ -7,7 +7,7 @@ The error is raised, so that it is sent in the client's dialect like every other
 from typing import Protocol
 
 from gglib.http.response_reader import ResponseHead
-from gglib.proxy.dialects.error_events import ErrorEventWatch, is_content
+from gglib.proxy.dialects.error_events import ErrorEventDetector, is_content
 from gglib.proxy.errors import EngineError
 from gglib.proxy.response import Response
 
@@ -19,12 +19,12 @@ class _TryWrite(Protocol):
 class EventRelay:
     """A ``RelayTarget`` in front of a response. All but ``try_write`` raise the ``EngineError`` that they meet."""
 
-    __slots__ = ("_is_at_rest", "_response", "_watch", "try_write")
+    __slots__ = ("_detector", "_is_at_line_start", "_response", "try_write")
 
     def __init__(self, response: Response) -> None:
         self._response = response
-        self._watch = ErrorEventWatch()
-        self._is_at_rest = True
+        self._detector = ErrorEventDetector()
+        self._is_at_line_start = True
         """Whether the next part begins a line, and nothing is held back."""
         self.try_write: _TryWrite = response.try_write_events
         """Sends a part at once where it cannot hold an error; else takes nothing, so that it comes to ``write``.
@@ -34,7 +34,7 @@ class EventRelay:
 
     async def begin(self, head: ResponseHead, part: bytes, *, is_last: bool) -> None:
         """Send the head, and what has come of the events; not even the head where the first event is an error."""
-        part, error = self._screened(part, is_last=is_last)
+        part, error = self._split_at_error(part, is_last=is_last)
         if error is not None and not part.strip():
             raise error
         await self._response.start_with(
@@ -54,7 +54,7 @@ class EventRelay:
 
     async def write(self, part: bytes, *, is_last: bool = False) -> None:
         """Send a part, up to the error in it."""
-        part, error = self._screened(part, is_last=is_last)
+        part, error = self._split_at_error(part, is_last=is_last)
         if part or (is_last and error is None):
             await self._response.write(part, is_last=is_last and error is None)
         if error is not None:
@@ -62,25 +62,25 @@ class EventRelay:
 
     async def finish(self) -> None:
         """Send what was held back when a stream breaks off."""
-        rest, error = self._watch.finish()
+        rest, error = self._detector.finish()
         if rest:
             await self._response.write(rest)
         if error is not None:
             raise error
 
-    def _screened(self, part: bytes, *, is_last: bool) -> tuple[bytes, EngineError | None]:
+    def _split_at_error(self, part: bytes, *, is_last: bool) -> tuple[bytes, EngineError | None]:
         """Return what of a part may be sent, and the error behind it."""
-        if self._is_at_rest and is_content(part):
+        if self._is_at_line_start and is_content(part):
             return part, None
-        part, error = self._watch.feed(part)
+        part, error = self._detector.feed(part)
         if error is None and is_last:
-            rest, error = self._watch.finish()
+            rest, error = self._detector.finish()
             part += rest
-        self._is_at_rest = is_at_rest = self._watch.is_at_rest
-        self.try_write = self._response.try_write_events if is_at_rest else _take_nothing
+        self._is_at_line_start = is_at_line_start = self._detector.is_at_line_start
+        self.try_write = self._response.try_write_events if is_at_line_start else _decline_write
         return part, error
 
 
-def _take_nothing(part: bytes, *, is_last: bool = False) -> bool:
+def _decline_write(part: bytes, *, is_last: bool = False) -> bool:
     del part, is_last
     return False

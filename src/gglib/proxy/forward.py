@@ -23,7 +23,7 @@ from gglib.http.client.pool import UpstreamRequest
 from gglib.http.errors import TransportError
 from gglib.http.headers import is_encoded, is_json_up_to
 from gglib.proxy.dialects import engine_errors
-from gglib.proxy.envelope import Envelope, corrected, read_envelope
+from gglib.proxy.envelope import Envelope, apply_edits, read_envelope
 from gglib.proxy.errors import (
     ContentEncodingError,
     ContextLengthExceededError,
@@ -32,10 +32,10 @@ from gglib.proxy.errors import (
 )
 from gglib.proxy.event_relay import EventRelay
 from gglib.proxy.heartbeat import Heartbeat
-from gglib.proxy.lanes import Lane, NotAloneError
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
+from gglib.proxy.target_locks import ExclusiveTimeoutError, TargetLock
 from gglib.proxy.token_usage import TAIL_BYTES
 from gglib.proxy.upstream_errors import upstream_error
 
@@ -44,7 +44,7 @@ log = logging.getLogger("gglib.proxy")
 _SHORT_BODY_BYTES = 32 * 1024
 """To read a longer one takes a millisecond and more: one is read in each turn of the loop, however many came."""
 
-PAUSES_S = (0.02, 0.1, 0.3, None)
+RECONNECT_DELAYS_S = (0.02, 0.1, 0.3, None)
 """A client is told of its engine's death some milliseconds before the runtime is: the kernel closes the sockets
 first. A request that follows at once finds nobody listening; not a byte of it was sent, so it is admitted again, after
 these times. None: no more."""
@@ -62,16 +62,16 @@ async def forward(request: ProxyRequest, response: Response, services: Services)
             body, allowed_engine_fields=options.allowed_engine_fields, schema_limits=options.schema_limits
         )
     else:
-        async with services.long_work:
+        async with services.slow_parsing:
             envelope = _envelope(body, options)
             await asyncio.sleep(0)
-    if envelope.corrections:
-        body = corrected(body, envelope.corrections)
+    if envelope.edits:
+        body = apply_edits(body, envelope.edits)
     request.spec = spec = await services.catalog.resolve_for_launch(envelope.model)
-    name = await _name_without_spec(envelope.model, services) if spec is None else spec.model_name
+    name = await _resolve_name(envelope.model, services) if spec is None else spec.model_name
     request.model = name
-    if services.deadly_bodies.is_armed:
-        services.deadly_bodies.check(name, body, monotonic())
+    if services.poison_requests.has_entries:
+        services.poison_requests.check(name, body, monotonic())
     try:
         if envelope.is_stream:
             async with Heartbeat(response, options.heartbeat_s) as heartbeat:
@@ -79,14 +79,14 @@ async def forward(request: ProxyRequest, response: Response, services: Services)
         else:
             await _exchange(request, response, services, name, envelope.num_ctx, body, None)
     except EngineError as error:
-        raise await _explained(error, request, name, services) from error
+        raise await _with_hint(error, request, name, services) from error
     except EngineDiedError as error:
         if error.was_alone:
-            services.deadly_bodies.note_death(name, body, monotonic())
+            services.poison_requests.record_crash(name, body, monotonic())
         raise
 
 
-async def _name_without_spec(name: str, services: Services) -> str:
+async def _resolve_name(name: str, services: Services) -> str:
     """Return the catalogue's name of a model that nothing is launched for: its runtime has it running already.
 
     Raises ``ModelNotFoundError``.
@@ -97,7 +97,7 @@ async def _name_without_spec(name: str, services: Services) -> str:
     return model.name
 
 
-async def _explained(
+async def _with_hint(
     error: EngineError, request: ProxyRequest, model_name: str, services: Services
 ) -> EngineError:
     """Return what the engine says with what helps, where the catalogue can be asked."""
@@ -134,8 +134,8 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
         request.target, request.upstream_lines, request.id, body, options.first_byte_s, options.chunk_gap_s
     )
     origin_header_lines = response.extra_lines
-    asked_s = monotonic()
-    for pause_s in PAUSES_S:
+    queued_at_s = monotonic()
+    for delay_s in RECONNECT_DELAYS_S:
         try:
             async with services.runtime.admit(
                 model_name,
@@ -145,40 +145,42 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
                 request_id=request.id,
                 spec=request.spec,
             ) as target:
-                request.running, request.waited_s = target, monotonic() - asked_s
+                request.running, request.waited_s = target, monotonic() - queued_at_s
                 response.extra_lines = origin_header_lines + _context_line(target.effective_ctx)
-                lane = services.lanes.of(target)
-                while (entry := lane.enter()) is None:
-                    await lane.opened()
+                lane = services.target_locks.of(target)
+                while (entry := lock.try_acquire_shared()) is None:
+                    await lock.wait_shared()
                 try:
                     async with services.pool.post(target, upstream_request) as upstream:
                         await _relay(upstream, response, heartbeat)
                 except TransportError as error:
                     raise upstream_error(error, target.model_name) from error
                 except ContextLengthExceededError as error:
-                    if not (error.is_cache_full and lane.had_company(entry) and _has_said_nothing(response)):
+                    if not (
+                        error.is_cache_full and lock.had_concurrent(ticket) and _has_sent_no_data(response)
+                    ):
                         raise
                     refusal = error
                 else:
                     return
                 finally:
-                    lane.leave()
-                await _send_alone(
+                    lock.release_shared()
+                await _resend_exclusively(
                     target,
                     upstream_request,
                     response,
                     services,
                     heartbeat,
-                    lane=lane,
+                    lock=lock,
                     refusal=refusal,
                     limit_s=wait_s,
                 )
                 return
         except UnreachableError:
-            if pause_s is None:
+            if delay_s is None:
                 raise
             response.extra_lines = origin_header_lines  # what held for that engine may not hold for the next
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(delay_s)
 
 
 @lru_cache(maxsize=256)
@@ -187,20 +189,20 @@ def _context_line(context: int) -> bytes:
     return b"x-gglib-context: %d\r\n" % context
 
 
-def _has_said_nothing(response: Response) -> bool:
+def _has_sent_no_data(response: Response) -> bool:
     """Whether the client has got nothing yet but comments."""
     tail = response.tail
     return len(tail) < TAIL_BYTES and all(not line or line.startswith(b":") for line in tail.splitlines())
 
 
-async def _send_alone(  # noqa: PLR0913 - what an exchange is made of
+async def _resend_exclusively(  # noqa: PLR0913 - what an exchange is made of
     target: RunningTarget,
     upstream_request: UpstreamRequest,
     response: Response,
     services: Services,
     heartbeat: Heartbeat | None,
     *,
-    lane: Lane,
+    lock: TargetLock,
     refusal: EngineError,
     limit_s: float,
 ) -> None:
@@ -209,9 +211,9 @@ async def _send_alone(  # noqa: PLR0913 - what an exchange is made of
     if heartbeat is not None:
         heartbeat.start()
     try:
-        async with lane.alone(limit_s), services.pool.post(target, upstream_request) as upstream:
+        async with lock.exclusive(limit_s), services.pool.post(target, upstream_request) as upstream:
             await _relay(upstream, response, heartbeat)
-    except NotAloneError:
+    except ExclusiveTimeoutError:
         if heartbeat is not None:
             await heartbeat.stop()
         raise refusal from None
@@ -225,7 +227,7 @@ async def _relay(upstream: UpstreamConnection, response: Response, heartbeat: He
         await heartbeat.stop()
     head, length = upstream.head, upstream.content_length
     if response.is_started and (head.status != 200 or not head.is_event_stream):
-        raise await _in_place_of_events(upstream)  # a heartbeat has decided the status already
+        raise await _unexpected_response_error(upstream)  # a heartbeat has decided the status already
     if head.is_event_stream:
         await _relay_events(upstream, response)
         return
@@ -267,7 +269,7 @@ async def _relay_error(upstream: UpstreamConnection, response: Response) -> None
         if len(body) > engine_errors.SIZE_LIMIT_BYTES:
             break
     head, is_whole = upstream.head, upstream.is_fully_read
-    error = engine_errors.read_answer(head.status, body) if is_whole else None
+    error = engine_errors.read_response(head.status, body) if is_whole else None
     if error is not None:
         raise error
     length = len(body) if is_whole else upstream.content_length
@@ -283,7 +285,7 @@ async def _relay_error(upstream: UpstreamConnection, response: Response) -> None
         await upstream.relay_to(response)
 
 
-async def _in_place_of_events(upstream: UpstreamConnection) -> EngineError | UpstreamError:
+async def _unexpected_response_error(upstream: UpstreamConnection) -> EngineError | UpstreamError:
     """Return the engine's own error, or ours where its answer has none."""
     body = b""
     async for part in upstream:
@@ -291,5 +293,5 @@ async def _in_place_of_events(upstream: UpstreamConnection) -> EngineError | Ups
         if len(body) > engine_errors.SIZE_LIMIT_BYTES:
             break
     status = upstream.head.status
-    error = engine_errors.read_answer(status, body) if status >= 400 else None
+    error = engine_errors.read_response(status, body) if status >= 400 else None
     return error or UpstreamError(f"The engine answered a stream with status {status}.")

@@ -13,11 +13,11 @@ class Heartbeat:
     Most streams begin before the first beat: until then it is a timer, and no task.
     """
 
-    __slots__ = ("_every_s", "_response", "_task", "_timer")
+    __slots__ = ("_interval_s", "_response", "_task", "_timer")
 
-    def __init__(self, response: Response, every_s: float) -> None:
+    def __init__(self, response: Response, interval_s: float) -> None:
         self._response = response
-        self._every_s = every_s
+        self._interval_s = interval_s
         self._timer: asyncio.TimerHandle | None = None
         self._task: BackgroundTask | None = None
 
@@ -30,8 +30,8 @@ class Heartbeat:
 
     def start(self) -> None:
         """Beat from now on, also after ``stop``."""
-        if self._every_s > 0 and self._timer is None and self._task is None:
-            self._timer = asyncio.get_running_loop().call_later(self._every_s, self._begin)
+        if self._interval_s > 0 and self._timer is None and self._task is None:
+            self._timer = asyncio.get_running_loop().call_later(self._interval_s, self._begin)
 
     async def stop(self) -> None:
         """Beat no more. May be called again."""
@@ -49,5 +49,5 @@ class Heartbeat:
 
     async def _beat(self) -> None:
         while True:
-            await self._response.beat()
-            await asyncio.sleep(self._every_s)
+            await self._response.send_heartbeat()
+            await asyncio.sleep(self._interval_s)

@@ -35,7 +35,7 @@ MAX_STEPS = 20_000
 """Values and keys that are walked by hand, up to ten microseconds each. An ordinary body takes some hundreds; only one
 that is made of deeply nested crumbs, or of keys with escapes, gets here, and it would hold up everybody else."""
 
-MAX_MARKS = 4_000_000
+MAX_COMMAS_AND_ESCAPES = 4_000_000
 """Commas and backslashes. Reading costs by the item and by the escape, a tenth of a microsecond each, and nobody else
 is answered meanwhile; a million tokens of text have fewer, also where each of their letters is an escape."""
 _COUNTED_FROM_BYTES = 1024 * 1024
@@ -44,7 +44,7 @@ _COUNTED_FROM_BYTES = 1024 * 1024
 MAX_FOUND = 1000
 """Members that were asked for. There are a few names, so many members are many duplicates."""
 
-_CALM_FROM_BYTES = 4096
+_PRESCAN_FROM_BYTES = 4096
 """A shorter body is read before it could be searched."""
 
 _SLICE_BYTES = 32_768
@@ -91,15 +91,15 @@ class RootScanner:
         self._ordered = tuple(sorted(self._names))
         self._longest_key = 6 * max(map(len, self._names)) + 2  # each character an escape, and the quotes
         # Compiled now, not while the first client waits.
-        self._step = _root_step(self._ordered, is_calm=False)
+        self._step = _root_step(self._ordered, is_simple=False)
 
     def scan(self, body: bytes) -> list[Member]:
         """Return the wanted members in their order, duplicates and all, of a body that is one JSON object.
 
         Raises ``JsonRefusedError`` for any other body: the whole of it is checked, also what is not wanted.
         """
-        is_calm = _survey(body) if len(body) >= _CALM_FROM_BYTES else _is_short_and_sound(body)
-        step = _root_step(self._ordered, is_calm=True) if is_calm else self._step
+        is_simple = _prescan(body) if len(body) >= _PRESCAN_FROM_BYTES else _check_short(body)
+        step = _root_step(self._ordered, is_simple=True) if is_simple else self._step
         names, walk = self._names, None
         found: list[Member] = []
         position = _enter_root(body)
@@ -111,7 +111,7 @@ class RootScanner:
                 start, end = match.span(2)
                 found.append((name, start, end))
             elif position == before:
-                walk = walk or _Walk(body, is_calm=is_calm)
+                walk = walk or _Walker(body, is_simple=is_simple)
                 key, value, position = walk.member(position)
                 name = self._name(body, key)
                 if name is not None:
@@ -127,16 +127,16 @@ class RootScanner:
         return self._names.get(json.loads(body[key.start : key.stop]).encode())
 
 
-class _Walk:
+class _Walker:
     """Walks by hand through what the expressions do not take. A position is that of the next byte to look at."""
 
-    __slots__ = ("_body", "_is_calm", "_match_run", "_match_string", "_runs", "_steps")
+    __slots__ = ("_body", "_is_simple", "_match_run", "_match_string", "_runs", "_steps")
 
-    def __init__(self, body: bytes, *, is_calm: bool) -> None:
+    def __init__(self, body: bytes, *, is_simple: bool) -> None:
         self._body = body
-        self._is_calm = is_calm
-        self._match_string = re.compile(_CALM_STRING if is_calm else _STRING).match
-        self._match_run = _sure(_RUN_OF_CALM_TEXT if is_calm else _RUN_OF_TEXT)
+        self._is_simple = is_simple
+        self._match_string = re.compile(_SIMPLE_STRING if is_simple else _STRING).match
+        self._match_run = _always_matching(_RUN_OF_SIMPLE_TEXT if is_simple else _RUN_OF_TEXT)
         self._runs: dict[tuple[int, bool], _Matcher] = {}
         self._steps = 0
 
@@ -146,11 +146,11 @@ class _Walk:
         key_end, start = self._key(position)
         end = self._value(start)
         after = _skip(self._body, end)
-        if self._at(after) == _COMMA:
+        if self._byte_at(after) == _COMMA:
             after = _skip(self._body, after + 1)
-            if self._at(after) != _QUOTE:
+            if self._byte_at(after) != _QUOTE:
                 self._refuse_key(after)
-        elif self._at(after) != _END_OF_OBJECT:
+        elif self._byte_at(after) != _END_OF_OBJECT:
             self._refuse("Expecting ',' delimiter", after)
         return range(position, key_end), range(start, end), after
 
@@ -159,7 +159,7 @@ class _Walk:
         body = self._body
         closers = bytearray()
         while True:
-            closer = _CLOSERS.get(self._at(position))
+            closer = _CLOSERS.get(self._byte_at(position))
             goes_on = False
             if closer is None:
                 end = self.scalar(position)
@@ -167,23 +167,23 @@ class _Walk:
                 self._enter(closer, closers)
                 end = position + 1
                 position = _skip(body, end)
-                if self._at(position) != closer:
+                if self._byte_at(position) != closer:
                     position, goes_on = self._items(position, closers)
                     end = position
             while not goes_on:
                 if not closers:
                     return end
-                mark = _MARK.match(body, end)
-                if mark is None:
+                separator = _SEPARATOR.match(body, end)
+                if separator is None:
                     self._refuse("Expecting ',' delimiter", _skip(body, end))
-                if mark[1] == b",":
-                    position, goes_on = self._items(mark.end(), closers)
+                if separator[1] == b",":
+                    position, goes_on = self._items(separator.end(), closers)
                     end = position
-                elif body[mark.start(1)] == closers[-1]:
+                elif body[separator.start(1)] == closers[-1]:
                     closers.pop()
-                    end = mark.end(1)
+                    end = separator.end(1)
                 else:
-                    self._refuse("Expecting ',' delimiter", mark.start(1))
+                    self._refuse("Expecting ',' delimiter", separator.start(1))
 
     def _enter(self, closer: int, closers: bytearray) -> None:
         self._count()
@@ -198,12 +198,12 @@ class _Walk:
         is_deep = len(closers) + 1 + _REACH <= MAX_DEPTH
         run = self._runs.get((closer, is_deep)) or self._new_run(closer, is_deep=is_deep)
         after = run(self._body, position).end()
-        if after > position and self._at(after) == closer:
+        if after > position and self._byte_at(after) == closer:
             return after, False
         return (self._key(after)[1] if closer == _END_OF_OBJECT else after), True
 
     def _new_run(self, closer: int, *, is_deep: bool) -> "_Matcher":
-        run = _items_run(in_object=closer == _END_OF_OBJECT, is_deep=is_deep, is_calm=self._is_calm)
+        run = _items_run(in_object=closer == _END_OF_OBJECT, is_deep=is_deep, is_simple=self._is_simple)
         self._runs[closer, is_deep] = run
         return run
 
@@ -212,11 +212,11 @@ class _Walk:
         match = _PLAIN_KEY.match(self._body, position)
         if match is not None:
             return match.end(1), match.end()
-        if self._at(position) != _QUOTE:
+        if self._byte_at(position) != _QUOTE:
             self._refuse_key(position)
-        end = self._text(position)
+        end = self._string(position)
         colon = _skip(self._body, end)
-        if self._at(colon) != _COLON:
+        if self._byte_at(colon) != _COLON:
             self._refuse("Expecting ':' delimiter", colon)
         return end, _skip(self._body, colon + 1)
 
@@ -227,8 +227,8 @@ class _Walk:
 
     def scalar(self, position: int) -> int:
         """Return the end of a string, a number or a word."""
-        if self._at(position) == _QUOTE:
-            return self._text(position)
+        if self._byte_at(position) == _QUOTE:
+            return self._string(position)
         match = _WORD.match(self._body, position)
         if match is None:
             return self._refuse("Expecting value", position)
@@ -238,13 +238,13 @@ class _Walk:
             raise JsonRefusedError("is not valid JSON: a number in it is too long.")
         return match.end()
 
-    def _text(self, position: int) -> int:
+    def _string(self, position: int) -> int:
         match = self._match_string(self._body, position)
         if match is not None:
             return match.end()
-        return self._calm_text(position) if self._is_calm else self._any_text(position)
+        return self._simple_string(position) if self._is_simple else self._general_string(position)
 
-    def _calm_text(self, start: int) -> int:
+    def _simple_string(self, start: int) -> int:
         """Return the end of a long string: the next quote that has no backslash before it."""
         position = start + 1
         while True:
@@ -253,7 +253,7 @@ class _Walk:
             if self._body[position - 2] != _BACKSLASH:
                 return position
 
-    def _any_text(self, start: int) -> int:
+    def _general_string(self, start: int) -> int:
         """Return the end of a string that is long, or has a fault: from one backslash to the next, by memchr."""
         position, quote = start + 1, start
         while True:
@@ -292,7 +292,7 @@ class _Walk:
     def _refuse(self, what: str, position: int) -> NoReturn:
         _refuse(self._body, what, position)
 
-    def _at(self, position: int) -> int:
+    def _byte_at(self, position: int) -> int:
         return self._body[position] if position < len(self._body) else -1
 
 
@@ -309,20 +309,20 @@ def _refuse_bad_utf8(body: bytes) -> None:
         start = end
 
 
-def _is_short_and_sound(body: bytes) -> bool:
+def _check_short(body: bytes) -> bool:
     """Refuse what is not UTF-8. Whether a short body is calm is not worth knowing."""
     if not body.isascii():
         _refuse_bad_utf8(body)
     return False
 
 
-def _survey(body: bytes) -> bool:
+def _prescan(body: bytes) -> bool:
     """Return whether a body is calm; refuse what has too many marks, or is not UTF-8.
 
     All in one pass, a slice at a time: what is read again is in the processor's nearest cache by then. To go over 20 MB
     once for each of these took three times as long.
     """
-    is_ascii = is_calm = True
+    is_ascii = is_simple = True
     marks = 0
     is_counted = len(body) >= _COUNTED_FROM_BYTES
     for start in range(0, len(body), _SLICE_BYTES):
@@ -333,18 +333,18 @@ def _survey(body: bytes) -> bool:
             marks += (piece.count(b",") if _COMMA in piece else 0) + (
                 piece.count(b"\\") if has_backslash else 0
             )
-        if is_calm:
-            is_calm = not _has_control(piece) and not (has_backslash and _has_odd_escape(body, start))
-    if marks > MAX_MARKS:
+        if is_simple:
+            is_simple = not _has_control(piece) and not (has_backslash and _has_unusual_escape(body, start))
+    if marks > MAX_COMMAS_AND_ESCAPES:
         raise JsonRefusedError("is made of too many small parts.")
     if not is_ascii:
         _refuse_bad_utf8(body)
-    return is_calm
+    return is_simple
 
 
-def _has_odd_escape(body: bytes, start: int) -> bool:
-    odd = _ODD_ESCAPE.search(body, start, start + _SLICE_BYTES + _ESCAPE_CHARS)
-    return odd is not None and odd.start() < start + _SLICE_BYTES
+def _has_unusual_escape(body: bytes, start: int) -> bool:
+    unusual = _UNUSUAL_ESCAPE.search(body, start, start + _SLICE_BYTES + _ESCAPE_CHARS)
+    return unusual is not None and unusual.start() < start + _SLICE_BYTES
 
 
 def _has_control(piece: bytes) -> bool:
@@ -368,7 +368,7 @@ def _enter_root(body: bytes) -> int:
     if body[start : start + 1] == b"{":
         _refuse(body, _NO_KEY, len(body))
     if body[start : start + 1] not in {b"[", b'"'}:
-        _Walk(body, is_calm=False).scalar(start)
+        _Walker(body, is_simple=False).scalar(start)
     raise JsonRefusedError("must be a JSON object.")
 
 
@@ -392,7 +392,7 @@ def _refuse(body: bytes, what: str, position: int) -> NoReturn:
 _Matcher = Callable[[bytes, int], re.Match[bytes]]
 
 
-def _sure(expression: bytes) -> _Matcher:
+def _always_matching(expression: bytes) -> _Matcher:
     """Return the ``match`` of an expression that matches everywhere, if only nothing."""
     return cast("_Matcher", re.compile(expression).match)
 
@@ -404,7 +404,7 @@ def _repeated(expression: bytes) -> bytes:
 _WS = rb"[ \t\n\r]*+"
 _PLAIN = rb"[ !#-\[\]-\xff]"  # what stands for itself in a string; as a set of what it is, for its complement is slower
 _PIECE = _PLAIN + rb"{0,16384}+"
-_CALM_PIECE = rb'[^"]{0,16384}+'
+_SIMPLE_PIECE = rb'[^"]{0,16384}+'
 
 _HEX = rb"[0-9A-Fa-f]"
 _HIGH = rb"[Dd][89ABab]" + _HEX + rb"{2}"
@@ -415,7 +415,9 @@ _CODE_UNITS = (
 _SHORT_ESCAPES = _repeated(rb'\\["\\/bfnrt]' + _PIECE)
 _LONG_ESCAPES = _repeated(rb"\\" + _CODE_UNITS + _PIECE + _SHORT_ESCAPES)
 _STRING = rb'"' + _PIECE + rb'(?:"|' + _SHORT_ESCAPES + rb'(?:"|' + _LONG_ESCAPES + rb'"))'
-_CALM_STRING = rb'"' + _CALM_PIECE + rb'(?:(?<!\\)"|' + _repeated(rb'(?<=\\)"' + _CALM_PIECE) + rb'(?<!\\)")'
+_SIMPLE_STRING = (
+    rb'"' + _SIMPLE_PIECE + rb'(?:(?<!\\)"|' + _repeated(rb'(?<=\\)"' + _SIMPLE_PIECE) + rb'(?<!\\)")'
+)
 
 _KEY = rb'"' + _PLAIN + rb'{0,200}+"' + _WS + b":" + _WS
 _DIGITS = rb"[0-9]{1,400}+"
@@ -432,28 +434,28 @@ _ESCAPE_CHARS = 12
 
 _ESCAPE = re.compile(rb'\\(?:["\\/bfnrt]|' + _CODE_UNITS + rb")")
 _SURROGATE = re.compile(rb"\\u[Dd][89A-Fa-f]" + _HEX + rb"{2}")
-_ODD_ESCAPE = re.compile(
+_UNUSUAL_ESCAPE = re.compile(
     rb'\\(?:[^"/bfnrtu]|u(?!' + _CODE_UNITS[1:] + rb"|(?<=\\u" + _HIGH + rb"\\u)" + _LOW + rb"))"
 )
 """What cannot be in a calm body: a wrong escape, half of a pair, and a backslash that is itself escaped."""
 
 _RUN_OF_TEXT = _repeated(_PLAIN + rb"{0,200}+" + _ESCAPE.pattern)
-_RUN_OF_CALM_TEXT = _repeated(rb'[^"]{0,200}+(?<=\\)"')
+_RUN_OF_SIMPLE_TEXT = _repeated(rb'[^"]{0,200}+(?<=\\)"')
 _WORD = re.compile(
     rb"true|false|null|(?P<constant>NaN|-?Infinity)|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[Ee][+-]?[0-9]++)?"
 )
 _ENTRY = re.compile(rb"(?:" + _BYTE_ORDER_MARK + rb")?" + _WS + rb"\{" + _WS + rb"(?s:(?=.))")
 _EXIT = re.compile(rb"\}" + _WS + rb"\Z")
-_MARK = re.compile(_WS + rb"([,\]}])" + _WS)
+_SEPARATOR = re.compile(_WS + rb"([,\]}])" + _WS)
 _PLAIN_KEY = re.compile(rb'("' + _PLAIN + rb'{0,200}+")' + _WS + b":" + _WS)
 _PLAIN_RUN = cast("Callable[[bytes, int, int], re.Match[bytes]]", re.compile(_PLAIN + rb"*+").match)
 
 
-def _swallowed(levels: tuple[str, ...], *, is_calm: bool) -> bytes:
+def _value_expression(levels: tuple[str, ...], *, is_simple: bool) -> bytes:
     """Return the expression of a value with ``levels`` below it: what may open at each of them."""
-    choices = [_CALM_STRING if is_calm else _STRING, _NUMBER, b"true", b"false", b"null"]
+    choices = [_SIMPLE_STRING if is_simple else _STRING, _NUMBER, b"true", b"false", b"null"]
     if levels:
-        inner = _swallowed(levels[1:], is_calm=is_calm)
+        inner = _value_expression(levels[1:], is_simple=is_simple)
         if "[" in levels[0]:
             choices.append(rb"\[" + _WS + _repeated(inner + _NEXT_ITEM) + rb"\]")
         if "{" in levels[0]:
@@ -461,30 +463,32 @@ def _swallowed(levels: tuple[str, ...], *, is_calm: bool) -> bytes:
     return rb"(?:" + rb"|".join(choices) + rb")"
 
 
-def warm_up() -> None:
+def compile_expressions() -> None:
     """Compile every expression: together that takes a tenth of a second, which should not be the first client's."""
-    for is_calm in (False, True):
+    for is_simple in (False, True):
         for in_object in (False, True):
             for is_deep in (False, True):
-                _items_run(in_object=in_object, is_deep=is_deep, is_calm=is_calm)
+                _items_run(in_object=in_object, is_deep=is_deep, is_simple=is_simple)
 
 
 @cache
-def _items_run(*, in_object: bool, is_deep: bool, is_calm: bool) -> _Matcher:
+def _items_run(*, in_object: bool, is_deep: bool, is_simple: bool) -> _Matcher:
     """Return what swallows items, each with the comma behind it or up to the closer."""
     if in_object:
-        value = _swallowed(_BELOW_OBJECT if is_deep else (), is_calm=is_calm)
-        return _sure(_repeated(_KEY + value + _NEXT_MEMBER))
-    return _sure(_repeated(_swallowed(_BELOW_ARRAY if is_deep else (), is_calm=is_calm) + _NEXT_ITEM))
+        value = _value_expression(_BELOW_OBJECT if is_deep else (), is_simple=is_simple)
+        return _always_matching(_repeated(_KEY + value + _NEXT_MEMBER))
+    return _always_matching(
+        _repeated(_value_expression(_BELOW_ARRAY if is_deep else (), is_simple=is_simple) + _NEXT_ITEM)
+    )
 
 
 @cache
-def _root_step(names: tuple[bytes, ...], *, is_calm: bool) -> _Matcher:
+def _root_step(names: tuple[bytes, ...], *, is_simple: bool) -> _Matcher:
     """Return what swallows members without one of the ``names``, then takes one with a plain value, if it is next."""
     not_wanted = rb'(?!"(?:' + rb"|".join(map(re.escape, names)) + rb')")'
-    others = _repeated(not_wanted + _KEY + _swallowed(_BELOW_ROOT, is_calm=is_calm) + _NEXT_MEMBER)
-    scalar = _swallowed((), is_calm=is_calm)
-    return _sure(
+    others = _repeated(not_wanted + _KEY + _value_expression(_BELOW_ROOT, is_simple=is_simple) + _NEXT_MEMBER)
+    scalar = _value_expression((), is_simple=is_simple)
+    return _always_matching(
         others
         + rb'(?:"('
         + _PLAIN
@@ -500,7 +504,7 @@ def _root_step(names: tuple[bytes, ...], *, is_calm: bool) -> _Matcher:
     )
 
 
-_skip_match = _sure(_WS)
+_skip_match = _always_matching(_WS)
 
 
 def _skip(body: bytes, position: int) -> int:

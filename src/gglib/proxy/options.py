@@ -14,11 +14,11 @@ from gglib.core.defaults import (
 )
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
 from gglib.http.client.pool import UpstreamPool
-from gglib.proxy.guards.deadly_bodies import DeadlyBodies
 from gglib.proxy.guards.engine_fields import SchemaLimits
-from gglib.proxy.lanes import Lanes
+from gglib.proxy.guards.poison_requests import PoisonRequests
 from gglib.proxy.models import ModelObjects
-from gglib.proxy.telemetry.recorder import Observer
+from gglib.proxy.target_locks import TargetLocks
+from gglib.proxy.telemetry.recorder import RequestRecorder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +84,14 @@ class Services:
     runtime: ModelRuntimePort
     catalog: ModelCatalogPort
     pool: UpstreamPool
-    lanes: Lanes = field(default_factory=Lanes)
+    target_locks: TargetLocks = field(default_factory=TargetLocks)
     """The exchanges with each target."""
     model_objects: ModelObjects
-    observer: Observer
+    recorder: RequestRecorder
     default_ctx: int
     options: ProxyOptions
-    deadly_bodies: DeadlyBodies = field(default_factory=DeadlyBodies)
+    poison_requests: PoisonRequests = field(default_factory=PoisonRequests)
     library: ModelLibraryPort | None = None
     """None: models are only read and run."""
-    long_work: asyncio.Lock = field(default_factory=asyncio.Lock)
+    slow_parsing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by what keeps the loop for a millisecond or more, and until others have had it again."""

@@ -3,12 +3,12 @@
 from gglib.http.errors import HttpError
 from gglib.http.server.refusal import closing_response
 from gglib.proxy.dialects.errors import dialect_of
-from gglib.proxy.errors import describe
+from gglib.proxy.errors import to_error_response
 
 
 def refusal(error: HttpError, request_id: str, date_line: bytes, path: str) -> bytes:
     """Return the whole response, after which the connection is closed."""
-    problem = describe(error)
+    error_response = to_error_response(error)
     dialect = dialect_of(path)
     headers = [*problem.all_headers(), *dialect.headers(request_id)]
     return closing_response(problem.status, headers, dialect.body(problem, request_id), request_id, date_line)

@@ -17,25 +17,25 @@ from gglib.http.headers import Headers
 from gglib.http.response_writer import ResponseWriter, header_lines
 from gglib.http.server.transport import ResponseTransport
 from gglib.proxy.dialects.error_events import (
+    COMMON_PREFIX,
+    COMMON_PREFIX_BYTES,
+    CONTENT_KEY_INITIALS,
+    KEY_OFFSET,
     LINE_FEED,
-    MARK_AT,
-    MARKS,
-    MOST_CONTENT,
-    MOST_CONTENT_BYTES,
-    SEVERAL_EVENTS_BYTES,
-    is_free_of_errors,
+    MULTI_EVENT_BYTES,
+    is_error_free,
 )
 from gglib.proxy.dialects.errors import OPENAI, ErrorDialect
-from gglib.proxy.errors import JSON, describe
+from gglib.proxy.errors import JSON, to_error_response
 from gglib.proxy.token_usage import (
     HEAD_BYTES,
     TAIL_BYTES,
-    begins_with_usage,
     find_usage,
     has_usage,
+    starts_with_usage,
 )
 
-STREAM_HEAD: Headers = [(b"content-type", header_rules.EVENT_STREAM), *header_rules.STREAM_HEADERS]
+EVENT_STREAM_HEADERS: Headers = [(b"content-type", header_rules.EVENT_STREAM), *header_rules.STREAM_HEADERS]
 
 
 class ResponseState(Enum):
@@ -47,7 +47,7 @@ class ResponseState(Enum):
     """The head is sent: a failure can only be sent inside the body, or by cutting it."""
     ENDED = "ended"
     """All of it is sent."""
-    CUT = "cut"
+    ABORTED = "aborted"
     """It failed where its body has no place for an error: without its end, the server closes the connection."""
 
 
@@ -60,7 +60,7 @@ class ResponseEvent(Enum):
     PART = "part"
     """A part of the body, or a heartbeat."""
     LAST_PART = "last part"
-    CUT = "cut"
+    ABORT = "abort"
     """Nothing more, and no end."""
 
 
@@ -72,7 +72,7 @@ TRANSITIONS: Mapping[tuple[ResponseState, ResponseEvent], ResponseState] = Mappi
         (_NOT_STARTED, ResponseEvent.WHOLE): _ENDED,
         (_STARTED, ResponseEvent.PART): _STARTED,
         (_STARTED, ResponseEvent.LAST_PART): _ENDED,
-        (_STARTED, ResponseEvent.CUT): ResponseState.CUT,
+        (_STARTED, ResponseEvent.ABORT): ResponseState.ABORTED,
     }
 )
 """The state after each event; what is not here is illegal."""
@@ -95,11 +95,11 @@ class Response:
         "_request_id",
         "_transport",
         "_writer",
-        "began_s",
         "chunks",
+        "closes_connection",
         "extra_lines",
+        "first_byte_at_s",
         "is_event_stream",
-        "is_last",
         "state",
         "status",
     )
@@ -120,13 +120,13 @@ class Response:
         self.is_event_stream = False
         self.state = _NOT_STARTED
         self.status: int | None = None
-        self.began_s: float | None = None
+        self.first_byte_at_s: float | None = None
         """When the first part of the body was sent, heartbeats apart; ``time.monotonic``."""
         self.chunks = 0
         """How many parts of the body were sent, heartbeats apart."""
         self.extra_lines = b""
         """Header lines that it carries, whatever it is."""
-        self.is_last = False
+        self.closes_connection = False
         """Whether the connection ends with it."""
 
     @property
@@ -145,7 +145,7 @@ class Response:
         return b"".join(self._older_parts + self._parts)[-TAIL_BYTES:]
 
     @property
-    def usage_text(self) -> bytes:
+    def usage_excerpt(self) -> bytes:
         """The pieces of the body that ``read_usage`` reads: its end, and before it what is known of the rest."""
         return b"%b\n%b\n%b" % (self._head, self._middle, self.tail) if self._head else self.tail
 
@@ -166,7 +166,7 @@ class Response:
     ) -> None:
         """Send the head, whose header lines are written already, and with it what there is of the body."""
         if self.state is not _NOT_STARTED:
-            self._after(ResponseEvent.WHOLE if is_last else ResponseEvent.HEAD)
+            self._next_state(ResponseEvent.WHOLE if is_last else ResponseEvent.HEAD)
         transport = self._transport
         if transport.is_write_paused:
             await transport.drain()
@@ -175,7 +175,7 @@ class Response:
             b"%b%bx-request-id: %b\r\n" % (lines, self.extra_lines, self._request_id),
             length=length,
             date_line=transport.date_line,
-            may_keep_alive=transport.can_keep_alive and not self.is_last,
+            may_keep_alive=transport.can_keep_alive and not self.closes_connection,
             send_keep_alive=is_event_stream,
         )
         self.state, self.status, self.is_event_stream = _STARTED, status, is_event_stream
@@ -187,7 +187,7 @@ class Response:
     async def write(self, part: bytes, *, is_last: bool = False) -> None:
         """Send a part of the body; waits first while the client is slow to read."""
         if self.state is not _STARTED:
-            self._after(ResponseEvent.LAST_PART if is_last else ResponseEvent.PART)
+            self._next_state(ResponseEvent.LAST_PART if is_last else ResponseEvent.PART)
         if self._transport.is_write_paused:
             await self._transport.drain()
         self._send(b"", part, is_last=is_last)
@@ -203,40 +203,45 @@ class Response:
         that is to be done for it stands here: what is called instead of this would cost several times as much.
         """
         size_bytes = len(part)
-        if size_bytes >= SEVERAL_EVENTS_BYTES:
+        if size_bytes >= MULTI_EVENT_BYTES:
             last_line = part.rfind(b"\n", 0, -2) + 1  # in front of the two that end the event
-            is_free = (
-                part[last_line : last_line + MOST_CONTENT_BYTES] == MOST_CONTENT and part[-1] == LINE_FEED
+            is_error_free_event = (
+                part[last_line : last_line + COMMON_PREFIX_BYTES] == COMMON_PREFIX and part[-1] == LINE_FEED
             )
         else:
-            is_free = (
-                size_bytes > MARK_AT
-                and part[MARK_AT] in MARKS
+            is_error_free_event = (
+                size_bytes > KEY_OFFSET
+                and part[KEY_OFFSET] in CONTENT_KEY_INITIALS
                 and LINE_FEED not in part[:-2]
                 and part[-1] == LINE_FEED
             )
-        if not is_free:
-            return is_free_of_errors(part) and self.try_write(part, is_last=is_last)
-        if is_last or self.began_s is None or self.state is not _STARTED or not self._writer.is_chunking:
+        if not is_error_free_event:
+            return is_error_free(part) and self.try_write(part, is_last=is_last)
+        if (
+            is_last
+            or self.first_byte_at_s is None
+            or self.state is not _STARTED
+            or not self._writer.is_chunking
+        ):
             return self.try_write(part, is_last=is_last)
         transport = self._transport
         if transport.is_write_paused:
             return False
         transport.write(b"%x\r\n%b\r\n" % (size_bytes, part))
         if size_bytes > TAIL_BYTES:
-            self._note(part)
+            self._record(part)
             return True
         self.chunks += 1
         self._parts.append(part)
         self._parts_bytes += size_bytes
         if self._parts_bytes >= TAIL_BYTES:
-            self._begin_generation()
+            self._rotate_tail()
         return True
 
     def try_write(self, part: bytes, *, is_last: bool = False) -> bool:
         """Send a part of the body at once; where the client is slow, send nothing and return False."""
         if self.state is not _STARTED:
-            self._after(ResponseEvent.LAST_PART if is_last else ResponseEvent.PART)
+            self._next_state(ResponseEvent.LAST_PART if is_last else ResponseEvent.PART)
         transport = self._transport
         if transport.is_write_paused:
             return False
@@ -244,7 +249,7 @@ class Response:
             self._send(b"", part, is_last=True)
         else:
             transport.write(self._writer.part(part))
-            self._note(part)
+            self._record(part)
         return True
 
     async def send(
@@ -258,7 +263,7 @@ class Response:
         lines = header_lines(headers)
         await self.start_with(status, lines, length=len(body), is_event_stream=False, part=body, is_last=True)
 
-    async def beat(self) -> None:
+    async def send_heartbeat(self) -> None:
         """Send a heartbeat; the first one decides the status, which is 200 from then on.
 
         Sends nothing to a slow client: what it has not read keeps the connection alive. Only the task that writes the
@@ -267,8 +272,8 @@ class Response:
         if self._transport.is_write_paused:
             return
         if not self.is_started:
-            await self.start(200, STREAM_HEAD)
-        self._after(ResponseEvent.PART)
+            await self.start(200, EVENT_STREAM_HEADERS)
+        self._next_state(ResponseEvent.PART)
         self._transport.write(self._writer.part(sse.HEARTBEAT))
 
     async def fail(self, error: Exception, dialect: ErrorDialect = OPENAI) -> None:
@@ -277,21 +282,21 @@ class Response:
         Before the head: a proper status. In an event stream: one event, and the end. In any other body: nothing,
         and no end either, so that the server breaks the connection and nobody takes a part for the whole.
         """
-        problem = describe(error)
+        error_response = to_error_response(error)
         request_id = self._request_id.decode()
         if not self.is_started:
-            body = dialect.body(problem, request_id)
-            headers = problem.all_headers() + dialect.headers(request_id)
-            await self.send_body(body, headers, status=problem.status)
+            body = dialect.body(error_response, request_id)
+            headers = error_response.all_headers() + dialect.headers(request_id)
+            await self.send_body(body, headers, status=error_response.status)
         elif self.state is _STARTED and self.is_event_stream:
             tail = self.tail
             events = dialect.events(problem, request_id, tail)
             await self.write(sse.event_terminator(tail) + events, is_last=True)
         elif self.state is _STARTED:
-            self._cut()
+            self._abort()
 
-    def _cut(self) -> None:
-        self.state = self._after(ResponseEvent.CUT)
+    def _abort(self) -> None:
+        self.state = self._next_state(ResponseEvent.ABORT)
 
     def _send(self, head: bytes, part: bytes, *, is_last: bool) -> None:
         writer, transport = self._writer, self._transport
@@ -303,30 +308,30 @@ class Response:
         else:
             transport.write(head + framed if head else framed)
         if part:
-            self._note(part)
+            self._record(part)
 
-    def _note(self, part: bytes) -> None:
-        if self.began_s is None:
-            self.began_s = monotonic()
+    def _record(self, part: bytes) -> None:
+        if self.first_byte_at_s is None:
+            self.first_byte_at_s = monotonic()
         self.chunks += 1
         # To copy the tail for each part would touch 4 KB that no cache holds where there are many streams. So the last
         # parts are kept as they are: a generation of them that is long enough for the tail, and the one that grows.
         if len(part) > TAIL_BYTES:
             if self._head is None or not self.is_event_stream:
-                self._note_long(part)
+                self._record_long(part)
             self._older_parts, self._parts, self._parts_bytes = [part[-TAIL_BYTES:]], [], 0
             return
         self._parts.append(part)
         self._parts_bytes += len(part)
         if self._parts_bytes >= TAIL_BYTES:
-            self._begin_generation()
+            self._rotate_tail()
 
-    def _begin_generation(self) -> None:
+    def _rotate_tail(self) -> None:
         if self._head is None:
             self._keep_head(b"".join(self._parts))
         self._older_parts, self._parts, self._parts_bytes = self._parts, [], 0
 
-    def _note_long(self, part: bytes) -> None:
+    def _record_long(self, part: bytes) -> None:
         """Look at all of a part of which only the end is kept."""
         head = self._head
         if head is None:
@@ -338,14 +343,16 @@ class Response:
             self._middle = find_usage(part, before) or self._middle
 
     def _keep_head(self, begin: bytes) -> bytes:
-        """Keep the beginning of a body for ``usage_text``; of a stream only where it reports usage, as Anthropic's."""
+        """Keep the beginning of a body for ``usage_excerpt``; of a stream only if it reports usage (Anthropic's)."""
         head = begin[:HEAD_BYTES]
-        self._head = head if not self.is_event_stream or begins_with_usage(head) else b""
+        self._head = head if not self.is_event_stream or starts_with_usage(head) else b""
         return head
 
-    def _after(self, event: ResponseEvent) -> ResponseState:
+    def _next_state(self, event: ResponseEvent) -> ResponseState:
         """Return the state after ``event``. Raises RuntimeError where that is no legal move."""
         try:
             return TRANSITIONS[self.state, event]
         except KeyError:
-            raise RuntimeError(f"A response that is {self.state.value} takes no {event.value}.") from None
+            raise RuntimeError(
+                f"A response in state '{self.state.value}' cannot take the event '{event.value}'."
+            ) from None

@@ -14,16 +14,16 @@ from gglib.http.server.listener import Listener
 from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.hosts import HostRules
 from gglib.proxy.access.keys import AccessKeys
-from gglib.proxy.access.policy import Gate
+from gglib.proxy.access.policy import AccessPolicy
 from gglib.proxy.app import ProxyApp
 from gglib.proxy.embedding import as_runtime, check_arguments
-from gglib.proxy.json_scan import warm_up
+from gglib.proxy.json_scan import compile_expressions
 from gglib.proxy.models import ModelObjects
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.refusal import refusal
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.routes.table import route_of
-from gglib.proxy.telemetry.recorder import Observer
+from gglib.proxy.telemetry.recorder import RequestRecorder
 
 
 async def serve(  # noqa: PLR0913 - the port that programs embed
@@ -59,7 +59,7 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
         catalog=catalog_port,
         pool=pool,
         model_objects=ModelObjects(default_ctx),
-        observer=Observer(route_of),
+        recorder=RequestRecorder(route_of),
         default_ctx=default_ctx,
         options=options,
         library=library,
@@ -74,25 +74,25 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
         max_body_bytes=options.max_body_bytes,
         max_bodies_bytes=options.max_bodies_bytes,
         on_stop=app.stop,
-        on_refusal=app.note_refusal,
+        on_refusal=app.record_refusal,
         is_blocking_others=partial(_is_wanted, services.runtime),
     )
-    services.observer.count_connections = lambda: server.connection_count
+    services.recorder.connection_count = lambda: server.connection_count
     asyncio.get_running_loop().run_in_executor(
-        None, warm_up
+        None, compile_expressions
     )  # beside the first requests, if they are that quick
     try:
         await server.serve(listener, cancel, grace_s=options.shutdown_grace_s)
     finally:
         listener.close()
         await pool.close()
-        services.observer.catch_up()
+        services.recorder.flush()
 
 
-def _gate(listener: socket.socket, options: ProxyOptions) -> Gate:
+def _policy(listener: socket.socket, options: ProxyOptions) -> AccessPolicy:
     name = listener.getsockname()
     bound = frozenset((name[0],)) if isinstance(name, tuple) else frozenset[str]()
-    return Gate(
+    return AccessPolicy(
         hosts=HostRules(bound, frozenset(options.allowed_hosts)),
         cors=CorsRules(options.cors_origins),
         keys=AccessKeys(options.api_keys),

@@ -43,7 +43,7 @@ class Usage(NamedTuple):
     completion_tokens: int | None
 
 
-_NOTHING = Usage(None, None)
+_NO_USAGE = Usage(None, None)
 _TOKENS, _N = b'_tokens":', b'_n":'
 """How every name above ends: in an answer that reports nothing, two searches instead of one for each name."""
 
@@ -51,7 +51,7 @@ _TOKENS, _N = b'_tokens":', b'_n":'
 def read_usage(tail: bytes) -> Usage:
     """Return what an answer reports, from its last pieces; the last number of a name counts."""
     if tail.rfind(_TOKENS) < 0 and tail.rfind(_N) < 0:
-        return _NOTHING
+        return _NO_USAGE
     prompt, completion = _last_number(tail, _PROMPT), _last_number(tail, _COMPLETION)
     return Usage(
         _prompt_of_others(tail) if prompt is None else prompt,
@@ -65,7 +65,7 @@ def has_usage(piece: bytes) -> bool:
     return piece.find(_USAGE) >= 0 or piece.find(_TIMINGS) >= 0
 
 
-def begins_with_usage(stream: bytes) -> bool:
+def starts_with_usage(stream: bytes) -> bool:
     """Whether the first bytes of an event stream report tokens: those of Anthropic's do, in ``message_start``."""
     return stream.find(b"message_start", 0, _FIRST_EVENT_BYTES) >= 0
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from gglib.core.errors import GglibError
 from gglib.proxy.access.keys import AccessKeys
-from gglib.proxy.errors import describe
+from gglib.proxy.errors import to_error_response
 
 STATUS: dict[str, Any] = {"version": "0", "residents": [], "waiting": [], "failed": [], "last_swap": None}
 CHAT = b'data: {"choices":[{"delta":{"content":"Hello there"}}]}\n\ndata: [DONE]\n\n'
@@ -43,7 +43,7 @@ def demanding_server(keys: dict[str, str]) -> Iterator[Demanding]:
                 seen.used.append(access.check(headers))
             except GglibError as error:
                 seen.used.append(None)
-                problem = describe(error)
+                problem = to_error_response(error)
                 self._send(problem.status, "application/json", problem.body)
             else:
                 self._send(200, *ANSWERS[self.command, self.path])

@@ -23,7 +23,7 @@ from gglib.core.runtime.events import (
 )
 from gglib.core.runtime.status import SwapStatus
 from gglib.proxy import ProxyOptions
-from gglib.proxy.routes import answers
+from gglib.proxy.routes import responses
 from gglib.testing import FakeRuntime
 
 from .support import MODEL, Proxy, ask, proxy_running, until
@@ -111,7 +111,7 @@ async def test_a_snapshot_is_followed_by_everything_that_happens() -> None:
             names.append(name)
             assert data.get("model_name", "tiny") == "tiny"
             assert set(data) == set(event.__dataclass_fields__)
-        assert names == [answers.EVENT_NAMES[type(event)] for event in HAPPENING]
+        assert names == [responses.EVENT_NAMES[type(event)] for event in HAPPENING]
         assert data["died"] == "signal 9"
 
 

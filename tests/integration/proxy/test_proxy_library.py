@@ -26,7 +26,7 @@ from gglib.proxy.routes.operation import (
     EVENTS,
     JSON,
     Access,
-    Description,
+    OperationSpec,
 )
 from gglib.proxy.routes.requests import Forwarded
 from gglib.proxy.routes.table import OPERATIONS
@@ -48,19 +48,13 @@ SEARCHED = ModelSummary(id=8, name="search", paths=(Path("/models/search.gguf"),
 KEY = "a-key-of-this-test"
 WITH_KEY = (("Authorization", f"Bearer {KEY}"),)
 KEYED = ProxyOptions(api_keys={"tester": KEY}, cors_origins=("https://chat.example.com",))
-DESCRIBED = {one.description.id: one.description for one in OPERATIONS}
+DESCRIBED = {one.spec.id: one.spec for one in OPERATIONS}
 ANSWERED = [one for one in DESCRIBED.values() if one.body is not Forwarded and one.id != "followRuntime"]
 """All that gglib answers by itself; the runtime's events have no end, see ``test_proxy_events.py``."""
 """All but what an engine answers."""
-OURS = [
-    one.description
-    for one in OPERATIONS
-    if one.description.path.startswith("/gglib/") and one.description.needs_library
-]
+OURS = [one.spec for one in OPERATIONS if one.spec.path.startswith("/gglib/") and one.spec.needs_library]
 CHANGING = [
-    one.description
-    for one in OPERATIONS
-    if one.description.path.startswith("/gglib/") and one.description.method != "GET"
+    one.spec for one in OPERATIONS if one.spec.path.startswith("/gglib/") and one.spec.method != "GET"
 ]
 
 
@@ -102,9 +96,9 @@ async def serving(
         yield proxy, library
 
 
-SCHEMAS: dict[str, dict[str, Any]] = document([one.description for one in OPERATIONS], version="1")[
-    "components"
-]["schemas"]
+SCHEMAS: dict[str, dict[str, Any]] = document([one.spec for one in OPERATIONS], version="1")["components"][
+    "schemas"
+]
 
 
 async def post(port: int, path: str, content: object, *headers: tuple[str, str]) -> Reply:
@@ -139,7 +133,7 @@ def check(value: Any, schema: dict[str, Any], at: str = "$") -> None:
             check(item, schema["items"], f"{at}[{number}]")
 
 
-def target_of(described: Description, download_id: str) -> str:
+def target_of(described: OperationSpec, download_id: str) -> str:
     """Return a target that an operation takes."""
     model = quote(MODEL.name, safe="")
     is_of_models = described.path.startswith("/v1/")
@@ -156,7 +150,7 @@ def target_of(described: Description, download_id: str) -> str:
 
 class TestEveryOperation:
     @pytest.mark.parametrize("described", ANSWERED, ids=lambda one: one.id)
-    async def test_answers_as_it_is_described(self, described: Description, tmp_path: Path) -> None:
+    async def test_answers_as_it_is_described(self, described: OperationSpec, tmp_path: Path) -> None:
         """Status, media type, fields and their types are those of the table, and ``Location`` leads somewhere."""
         file = tmp_path / "new.gguf"
         file.write_bytes(b"GGUF")
@@ -171,11 +165,11 @@ class TestEveryOperation:
             assert reply.is_whole
             (media_type,) = reply.values("content-type")
             assert media_type.partition(";")[0] == described.media_type.partition(";")[0]
-            if described.answer is not None and described.media_type == JSON:
-                check(reply.json(), ref(described.answer))
+            if described.response is not None and described.media_type == JSON:
+                check(reply.json(), ref(described.response))
             elif described.media_type == EVENTS:
                 for event in events_of(reply.body):
-                    check(event, ref(described.answer or dict))
+                    check(event, ref(described.response or dict))
             assert bool(reply.values("location")) is described.has_location
             for location in reply.values("location"):
                 assert (await ask(proxy.port, "GET", location)).json() == reply.json()
@@ -190,7 +184,7 @@ class TestEveryOperation:
         ],
     )
     async def test_tells_each_error_that_it_declares(
-        self, described: Description, error: type[errors.GglibError]
+        self, described: OperationSpec, error: type[errors.GglibError]
     ) -> None:
         """The status of the table, the code, the sentence; and ``Retry-After`` where that helps."""
         bodies = {"addModel": {"path": "/m.gguf"}, "startDownload": {"target": "owner/coder"}}
@@ -205,7 +199,7 @@ class TestEveryOperation:
         assert bool(reply.values("retry-after")) is is_for_later
 
     @pytest.mark.parametrize("described", OURS, ids=lambda one: one.id)
-    async def test_is_not_offered_without_a_library(self, described: Description) -> None:
+    async def test_is_not_offered_without_a_library(self, described: OperationSpec) -> None:
         """A program that embeds the proxy with a runtime and a catalogue alone has the rest refused with 501."""
         async with proxy_running(FakeRuntime(), FakeCatalog([MODEL])) as proxy:
             path = target_of(described, "x")
@@ -216,7 +210,7 @@ class TestEveryOperation:
         assert [model["name"] for model in listed.json()["models"]] == [MODEL.name]
 
     @pytest.mark.parametrize("described", OURS, ids=lambda one: one.id)
-    async def test_takes_no_parameter_that_it_does_not_have(self, described: Description) -> None:
+    async def test_takes_no_parameter_that_it_does_not_have(self, described: OperationSpec) -> None:
         """An unknown one is refused by its name."""
         async with serving() as (proxy, library):
             download = await library.start_download("owner/other")
@@ -226,7 +220,7 @@ class TestEveryOperation:
         assert (reply.status, reply.error["param"]) == (400, "colour")
 
     @pytest.mark.parametrize("described", CHANGING, ids=lambda one: one.id)
-    async def test_takes_no_field_that_it_does_not_have(self, described: Description) -> None:
+    async def test_takes_no_field_that_it_does_not_have(self, described: OperationSpec) -> None:
         """Also where it takes no body at all: a model that is named for ``POST /gglib/stop`` is not all of them."""
         async with serving() as (proxy, library):
             download = await library.start_download("owner/other")
@@ -357,10 +351,10 @@ class TestTrust:
     @pytest.mark.parametrize(("headers", "status", "code"), PAGES_AND_STRANGERS)
     @pytest.mark.parametrize("described", OURS, ids=lambda one: one.id)
     async def test_who_is_not_trusted_is_refused(
-        self, described: Description, headers: tuple[tuple[str, str], ...], status: int, code: str
+        self, described: OperationSpec, headers: tuple[tuple[str, str], ...], status: int, code: str
     ) -> None:
         """Nothing is added, removed, asked of the hub or begun, whatever the body is."""
-        assert described.access is Access.TRUSTED
+        assert described.access is Access.AUTHORIZED
         async with serving() as (proxy, library):
             path = target_of(described, "x")
             body = b'{"target":"owner/coder"}'

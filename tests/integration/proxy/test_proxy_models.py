@@ -18,7 +18,7 @@ from gglib.core.ports import (
     SwapStatus,
     WaitingStatus,
 )
-from gglib.proxy.access.authorization import is_from_here
+from gglib.proxy.access.authorization import is_local_peer
 from gglib.testing import FakeCatalog, FakeRuntime
 
 from .support import ask, proxy_running
@@ -267,7 +267,7 @@ async def test_web_pages_are_kept_out(
 )
 def test_a_machine_is_itself_by_its_own_address_too(peer: str, own: str, *, is_here: bool) -> None:
     """Listening on one address of a network, gglib still knows its own machine, and no other."""
-    assert is_from_here(peer, own) is is_here
+    assert is_local_peer(peer, own) is is_here
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "127.8.8.8", "[::1]:80"])

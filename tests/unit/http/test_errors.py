@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gglib.http import errors
-from gglib.proxy.errors import describe
+from gglib.proxy.errors import to_error_response
 
 STATUSES = {
     errors.MalformedRequestError("x"): 400,
@@ -25,10 +25,10 @@ STATUSES = {
 @pytest.mark.parametrize(("error", "status"), STATUSES.items(), ids=lambda value: str(value)[:20])
 def test_each_error_has_its_status(error: errors.HttpError, status: int) -> None:
     """Every class has the one of its row; only what another try can help is not marked as hopeless."""
-    problem = describe(error)
-    assert problem.status == status
-    assert json.loads(problem.body)["error"]["code"] == error.code
-    is_hopeless = (b"x-should-retry", b"false") in problem.headers
+    error_response = to_error_response(error)
+    assert error_response.status == status
+    assert json.loads(error_response.body)["error"]["code"] == error.code
+    is_hopeless = (b"x-should-retry", b"false") in error_response.headers
     assert is_hopeless == (status in {501, 505})
 
 

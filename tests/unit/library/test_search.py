@@ -39,7 +39,7 @@ from gglib.library.search import (
 )
 from gglib.library.variants.find import find_offers
 from gglib.library.variants.pull_target import PullTarget
-from gglib.proxy.routes import answers
+from gglib.proxy.routes import responses
 from gglib.testing import FakeHub
 
 GB = 10**9
@@ -346,7 +346,7 @@ async def test_json_is_complete_and_can_be_printed() -> None:
         gate=Gate.MANUAL,
     )
     result = await finder(Hub(one)).search("m")
-    found = json.loads(msgspec.json.encode(answers.SearchResult.of(result, "m")))
+    found = json.loads(msgspec.json.encode(responses.SearchResult.of(result, "m")))
     assert found["query"] == "m"
     assert found["memory"] == {"total_bytes": 64 * GB, "available_bytes": 12 * GB, "gpus": []}
     (shown,) = found["repositories"]
@@ -365,7 +365,7 @@ async def test_json_is_complete_and_can_be_printed() -> None:
     assert need["is_exact"] is True
     assert sum(parts) == need["total_bytes"] > GB
     assert "left_behind_bytes" in need
-    files = msgspec.to_builtins(answers.ShownRepository.of(result.repositories[0]))["files"]
+    files = msgspec.to_builtins(responses.ShownRepository.of(result.repositories[0]))["files"]
     assert [(file["name"], file["kind"], file["label"], file["unsafe"]) for file in files] == [
         ("m-Q8_0.gguf", "model", "Q8_0", False),
         (r"\ud800.gguf", "model", None, True),

@@ -25,7 +25,7 @@ class BeatingResponse(Response):
         self.fails_with: Exception | None = None
         self.was_beaten = asyncio.Event()
 
-    async def beat(self) -> None:
+    async def send_heartbeat(self) -> None:
         """Count."""
         self.beats += 1
         self.was_beaten.set()

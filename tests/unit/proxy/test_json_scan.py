@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gglib.proxy.json_scan import (
+    MAX_COMMAS_AND_ESCAPES,
     MAX_DEPTH,
     MAX_FOUND,
-    MAX_MARKS,
     MAX_NUMBER_CHARS,
     MAX_STEPS,
     JsonRefusedError,
@@ -368,8 +368,8 @@ def test_hostile_bodies_are_refused_or_read(hostile: Callable[[int], bytes]) -> 
 
 def test_bodies_of_crumbs_are_refused_before_they_are_read() -> None:
     """Millions of items or escapes would hold up everybody; a long body with few of them is taken."""
-    crumbs = b'{"x":[' + b"0," * (MAX_MARKS + 1) + b"0]}"
-    for body in (crumbs, b'{"x":"' + b"\\n" * (MAX_MARKS + 1) + b'"}'):
+    crumbs = b'{"x":[' + b"0," * (MAX_COMMAS_AND_ESCAPES + 1) + b"0]}"
+    for body in (crumbs, b'{"x":"' + b"\\n" * (MAX_COMMAS_AND_ESCAPES + 1) + b'"}'):
         with pytest.raises(JsonRefusedError, match="too many small parts"):
             SCANNER.scan(body)
     SCANNER.scan(b'{"x":[' + b"0," * 1_000_000 + b"0]}")

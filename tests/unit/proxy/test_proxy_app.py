@@ -9,13 +9,13 @@ from gglib.http.server.body import RequestBody
 from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.hosts import HostRules
 from gglib.proxy.access.keys import AccessKeys
-from gglib.proxy.access.policy import Gate
+from gglib.proxy.access.policy import AccessPolicy
 from gglib.proxy.app import ProxyApp
 from gglib.proxy.models import ModelObjects
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.routes.table import route_of
-from gglib.proxy.telemetry.recorder import Observer
+from gglib.proxy.telemetry.recorder import RequestRecorder
 from gglib.testing import FakeCatalog, FakeRuntime
 
 from .test_proxy_response import FakeTransport
@@ -28,11 +28,11 @@ async def test_request_that_comes_after_the_end_is_refused() -> None:
         catalog=FakeCatalog([ModelSummary(id=1, name="tiny")]),
         pool=UpstreamPool(connect_timeout_s=1),
         model_objects=ModelObjects(1),
-        observer=Observer(route_of),
+        recorder=RequestRecorder(route_of),
         default_ctx=1,
         options=ProxyOptions(),
     )
-    app = ProxyApp(services, Gate(HostRules(frozenset(), frozenset()), CorsRules(), AccessKeys({})))
+    app = ProxyApp(services, AccessPolicy(HostRules(frozenset(), frozenset()), CorsRules(), AccessKeys({})))
     transport = FakeTransport()
 
     def a_request() -> ProxyRequest:

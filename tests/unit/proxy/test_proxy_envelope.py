@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gglib.proxy import envelope
-from gglib.proxy.envelope import MAX_MODEL_NAME_CHARS, Envelope, corrected, read_envelope
+from gglib.proxy.envelope import MAX_MODEL_NAME_CHARS, Envelope, apply_edits, read_envelope
 from gglib.proxy.errors import BadRequestError
 from gglib.proxy.guards.engine_fields import (
     ENGINE_FIELDS,
@@ -128,9 +128,9 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
 def both(body: bytes) -> tuple[Envelope | None, Envelope | None]:
     """Return what is read of a body as a short one, and as any; None where it is not."""
     try:
-        return envelope._read_short(body), envelope._read_any(body, frozenset())
+        return envelope._read_fast(body), envelope._read_scanned(body, frozenset())
     except BadRequestError:
-        return envelope._read_short(body), None
+        return envelope._read_fast(body), None
 
 
 MEMBERS = st.tuples(
@@ -236,7 +236,7 @@ def test_reads_back_what_was_written(
 
 def sent(body: bytes) -> bytes:
     """Return what goes to the engine."""
-    return corrected(body, read_envelope(body).corrections)
+    return apply_edits(body, read_envelope(body).edits)
 
 
 ODD_LIMITS = [
@@ -277,8 +277,8 @@ def test_a_limit_that_the_engine_would_misread_is_corrected(
 def test_any_other_limit_is_sent_as_it_came(field: str, value: str, more: str) -> None:
     """What the engine understands, or refuses in words of its own."""
     body = f'{{"{field}":{value},"model":"m","a":"{more}"}}'.encode()
-    assert read_envelope(body).corrections == ()
-    assert corrected(body, ()) == body
+    assert read_envelope(body).edits == ()
+    assert apply_edits(body, ()) == body
 
 
 def test_each_of_several_limits_is_corrected() -> None:

@@ -16,9 +16,9 @@ from gglib.proxy.errors import (
     OriginNotAllowedError,
     UnauthorizedError,
     UnknownPathError,
-    describe,
+    to_error_response,
 )
-from gglib.proxy.guards.deadly_bodies import EngineKillerError
+from gglib.proxy.guards.poison_requests import PoisonRequestError
 
 CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (BadRequestError("no"), 400, "invalid_request_error", None, "invalid_request"),
@@ -35,7 +35,7 @@ CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (errors.ModelLoadFailedError("x", "y"), 500, "server_error", None, "model_load_failed"),
     (errors.EngineNotFoundError("x"), 500, "server_error", None, "engine_not_found"),
     (errors.EngineBrokenError(Path("/x"), "y"), 500, "server_error", None, "engine_broken"),
-    (EngineKillerError(2), 500, "server_error", None, "request_ended_engine"),
+    (PoisonRequestError(2), 500, "server_error", None, "request_ended_engine"),
     (errors.EngineDiedError("x", "y", was_alone=True), 502, "upstream_error", None, "upstream_error"),
     (errors.CatalogError("x"), 500, "server_error", None, "catalog_error"),
     (errors.ModelExistsError("x"), 409, "invalid_request_error", None, "model_exists"),
@@ -68,21 +68,21 @@ def test_every_error_has_its_row(
     error: Exception, status: int, type_: str, param: str | None, code: str | None
 ) -> None:
     """Status, type, param and code are those of the table; the body has the four keys and no more."""
-    problem = describe(error)
-    told = json.loads(problem.body)
+    error_response = to_error_response(error)
+    told = json.loads(error_response.body)
     message = str(error) if isinstance(error, errors.GglibError | HttpError) else "Internal error"
-    assert problem.status == status
+    assert error_response.status == status
     assert told == {"error": {"message": message, "type": type_, "param": param, "code": code}}
-    assert b"\n" not in problem.body
+    assert b"\n" not in error_response.body
 
 
 @pytest.mark.parametrize("error", [case[0] for case in CASES])
 def test_retry_is_forbidden_exactly_where_it_cannot_help(error: Exception) -> None:
     """A 5xx that a retry cannot cure says so; a 4xx needs no word, and what may be cured gets none."""
-    problem = describe(error)
+    error_response = to_error_response(error)
     is_retryable = isinstance(error, errors.GglibError) and error.is_retryable
-    is_forbidden = (b"x-should-retry", b"false") in problem.headers
-    assert is_forbidden == (problem.status >= 500 and not is_retryable)
+    is_forbidden = (b"x-should-retry", b"false") in error_response.headers
+    assert is_forbidden == (error_response.status >= 500 and not is_retryable)
 
 
 @pytest.mark.parametrize(
@@ -90,20 +90,20 @@ def test_retry_is_forbidden_exactly_where_it_cannot_help(error: Exception) -> No
 )
 def test_retry_after_is_in_whole_seconds(after_s: float, header: bytes) -> None:
     """Retry-After never says too early, and never zero."""
-    assert describe(errors.ModelLoadingError("x", after_s)).headers == ((b"retry-after", header),)
-    assert describe(errors.QueueFullError(5, after_s)).headers == ((b"retry-after", header),)
+    assert to_error_response(errors.ModelLoadingError("x", after_s)).headers == ((b"retry-after", header),)
+    assert to_error_response(errors.QueueFullError(5, after_s)).headers == ((b"retry-after", header),)
 
 
 def test_allow_lists_the_methods() -> None:
     """A 405 says which methods the path has."""
-    problem = describe(MethodNotAllowedError("PUT", "/x", ("GET", "HEAD")))
-    assert problem.headers == ((b"allow", b"GET, HEAD"),)
+    error_response = to_error_response(MethodNotAllowedError("PUT", "/x", ("GET", "HEAD")))
+    assert error_response.headers == ((b"allow", b"GET, HEAD"),)
 
 
 def test_failed_load_shows_the_end_of_the_log() -> None:
     """The reason comes first, then up to five of the last lines."""
     error = errors.ModelLoadFailedError("x", "bad magic", tuple("abcdefg"))
-    message = json.loads(describe(error).body)["error"]["message"]
+    message = json.loads(to_error_response(error).body)["error"]["message"]
     assert message.splitlines() == [str(error), *"cdefg"]
 
 
@@ -117,7 +117,7 @@ def test_failed_load_shows_the_end_of_the_log() -> None:
 )
 def test_who_should_come_back_is_told_when(error: Exception, seconds: bytes) -> None:
     """A hub that is away or busy, and a file that another gglib fetches, will be there later."""
-    assert dict(describe(error).headers)[b"retry-after"] == seconds
+    assert dict(to_error_response(error).headers)[b"retry-after"] == seconds
 
 
 def test_the_last_lines_of_an_engine_follow_the_reason() -> None:
@@ -127,5 +127,5 @@ def test_the_last_lines_of_an_engine_follow_the_reason() -> None:
         errors.ModelLoadFailedError("m", "why", tail),
         errors.EngineDiedError("m", "why", tail, was_alone=False),
     ):
-        message = json.loads(describe(error).body)["error"]["message"]
+        message = json.loads(to_error_response(error).body)["error"]["message"]
         assert message.splitlines() == [str(error), "line 3", "line 4", "line 5", "line 6", "line 7"]

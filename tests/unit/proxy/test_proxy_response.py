@@ -66,7 +66,7 @@ def a_response(*, can_keep_alive: bool = True) -> tuple[Response, FakeTransport]
 
 async def cut(response: Response) -> None:
     """Cut it, in whatever state it is."""
-    response._cut()
+    response._abort()
 
 
 async def try_write(response: Response, *, is_last: bool) -> None:
@@ -92,17 +92,17 @@ WAYS: dict[ResponseEvent, list[Callable[[Response], Awaitable[None]]]] = {
         lambda response: try_write(response, is_last=True),
         lambda response: try_write_events(response, is_last=True),
     ],
-    ResponseEvent.CUT: [cut],
+    ResponseEvent.ABORT: [cut],
 }
 """All methods that send each event."""
 
 
 async def bring_to(response: Response, state: ResponseState) -> None:
     """Make the moves that lead to a state."""
-    if state in {ResponseState.STARTED, ResponseState.CUT}:
+    if state in {ResponseState.STARTED, ResponseState.ABORTED}:
         await response.start(200, PLAIN)
         await response.write(b"x")
-    if state is ResponseState.CUT:
+    if state is ResponseState.ABORTED:
         await response.fail(UpstreamError("gone"))
     elif state is ResponseState.ENDED:
         await response.send({})
@@ -128,7 +128,7 @@ async def test_a_response_moves_as_its_table_says(
         await way(response)
         assert response.state is TRANSITIONS[state, event]
     else:
-        with pytest.raises(RuntimeError, match=f"{state.value} takes no {event.value}"):
+        with pytest.raises(RuntimeError, match=f"'{state.value}' cannot take the event '{event.value}'"):
             await way(response)
         assert (response.state, len(transport.sent)) == (state, sent)
 
@@ -140,11 +140,11 @@ async def test_a_heartbeat_is_a_head_and_a_part(state: ResponseState) -> None:
     await bring_to(response, state)
     sent = len(transport.sent)
     if state in {ResponseState.NOT_STARTED, ResponseState.STARTED}:
-        await response.beat()
+        await response.send_heartbeat()
         assert response.state is ResponseState.STARTED
     else:
-        with pytest.raises(RuntimeError, match="takes no part"):
-            await response.beat()
+        with pytest.raises(RuntimeError, match="cannot take the event 'part'"):
+            await response.send_heartbeat()
         assert (response.state, len(transport.sent)) == (state, sent)
 
 
@@ -169,14 +169,14 @@ async def test_head_parts_and_end_follow_one_another() -> None:
 async def test_illegal_moves_raise_and_send_nothing() -> None:
     """No part before the head, no second head, nothing after the end."""
     response, transport = a_response()
-    with pytest.raises(RuntimeError, match="not started takes no part"):
+    with pytest.raises(RuntimeError, match="'not started' cannot take the event 'part'"):
         await response.write(b"x")
     await response.start(200, PLAIN)
-    with pytest.raises(RuntimeError, match="started takes no head"):
+    with pytest.raises(RuntimeError, match="'started' cannot take the event 'head'"):
         await response.start(200, PLAIN)
     await response.write(b"", is_last=True)
     for is_last in (False, True):
-        with pytest.raises(RuntimeError, match="ended takes no"):
+        with pytest.raises(RuntimeError, match="'ended' cannot take the event"):
             await response.write(b"x", is_last=is_last)
     assert len(transport.sent) == 2
 
@@ -192,20 +192,20 @@ async def test_a_part_that_is_offered_is_sent_at_once_or_not_at_all() -> None:
     await response.write(b"data: 3\n\n", is_last=True)
     assert transport.sent[1:] == [b"9\r\ndata: 1\n\n\r\n", b"9\r\ndata: 3\n\n\r\n0\r\n\r\n"]
     assert (response.chunks, response.tail) == (2, b"data: 1\n\ndata: 3\n\n")
-    assert response.began_s is not None
+    assert response.first_byte_at_s is not None
 
 
 async def test_nothing_may_be_offered_before_the_head_or_after_the_end() -> None:
     """An illegal offer raises, sends nothing and counts nothing."""
     response, transport = a_response()
-    with pytest.raises(RuntimeError, match="not started takes no part"):
+    with pytest.raises(RuntimeError, match="'not started' cannot take the event 'part'"):
         response.try_write(b"x")
     await response.start(200, PLAIN, length=1)
     with pytest.raises(RuntimeError, match="longer than its content-length"):
         response.try_write(b"xy")
     response, transport = a_response()
     await response.send({})
-    with pytest.raises(RuntimeError, match="ended takes no part"):
+    with pytest.raises(RuntimeError, match="'ended' cannot take the event 'part'"):
         response.try_write(b"x")
     assert (len(transport.sent), response.chunks, response.tail) == (1, 1, b"{}")
 
@@ -277,7 +277,7 @@ async def test_failure_in_another_body_is_no_end() -> None:
     assert (len(transport.sent), response.is_ended) == (1, False)
     assert response.is_started
     await response.fail(UpstreamError("gone"))
-    with pytest.raises(RuntimeError, match="cut takes no part"):
+    with pytest.raises(RuntimeError, match="'aborted' cannot take the event 'part'"):
         await response.write(b"{}")
     assert (len(transport.sent), transport.may_keep_alive) == (1, None)
 
@@ -294,8 +294,8 @@ async def test_failure_after_the_end_changes_nothing() -> None:
 async def test_first_heartbeat_is_the_head_of_a_stream(can_keep_alive: bool) -> None:  # noqa: FBT001
     """The first beat decides the status; only a client that keeps its connection is told to."""
     response, transport = a_response(can_keep_alive=can_keep_alive)
-    await response.beat()
-    await response.beat()
+    await response.send_heartbeat()
+    await response.send_heartbeat()
     assert (response.status, transport.body) == (200, b"3\r\n:\n\n\r\n" * 2)
     lines = transport.head.split(b"\r\n")
     assert (b"connection: keep-alive" if can_keep_alive else b"connection: close") in lines
@@ -310,6 +310,6 @@ async def test_a_slow_client_gets_no_heartbeat(is_started: bool) -> None:  # noq
         await response.start(200, STREAM)
     sent = list(transport.sent)
     transport.fails_with = AssertionError("two tasks wait for the client")
-    await response.beat()
+    await response.send_heartbeat()
     assert transport.sent == sent
     assert response.is_started is is_started

@@ -136,7 +136,7 @@ async def test_report_is_read_wherever_it_stands(  # noqa: PLR0917 - the paramet
     await answer.start(200, [(b"content-type", b"application/json")])
     for at in range(0, len(body), part_bytes):
         await answer.write(body[at : at + part_bytes])
-    assert read_usage(answer.usage_text) == Usage(*tokens)
+    assert read_usage(answer.usage_excerpt) == Usage(*tokens)
 
 
 async def test_long_stream_of_messages_reports_at_both_ends() -> None:
@@ -155,7 +155,7 @@ async def test_long_stream_of_messages_reports_at_both_ends() -> None:
         b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"max_tokens"},'
         b'"usage":{"output_tokens":500}}\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\n'
     )
-    assert read_usage(answer.usage_text) == Usage(54, 500)
+    assert read_usage(answer.usage_excerpt) == Usage(54, 500)
 
 
 class SilentTransport:

@@ -274,7 +274,7 @@ class JsonEvents:
         """Tell what it is called."""
         import msgspec
 
-        from gglib.proxy.routes.answers import Model
+        from gglib.proxy.routes.responses import Model
 
         _tell(
             "done",

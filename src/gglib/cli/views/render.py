@@ -30,7 +30,7 @@ FOLDED_WIDTH = 20
 def show_json(value: object) -> None:
     """Print a value as JSON, readable by people too, with nothing in it that a terminal would execute.
 
-    Dataclasses are objects; ``gglib.proxy.routes.answers`` has those that the HTTP API answers with as well.
+    Dataclasses are objects; ``gglib.proxy.routes.responses`` has those that the HTTP API answers with as well.
     """
     import msgspec
 

@@ -1,4 +1,4 @@
-"""Who may change what this machine has, or see where it is, of those whom the gate let in. Pure.
+"""Who may change what this machine has, or see where it is, of those whom the policy let in. Pure.
 
 A program that runs on this machine could do as much by itself, and whoever showed a key was given it for that. Neither
 holds for a web page, which acts with its visitor's browser: it needs the key in a header of its own, which no browser
@@ -32,11 +32,11 @@ class Caller:
         return b"origin" in self.fields or b"sec-fetch-site" in self.fields
 
     @property
-    def is_trusted(self) -> bool:
+    def is_authorized(self) -> bool:
         """Whether it may do what the user of this machine may."""
         if self.has_key:
             return True
-        if not is_from_here(self.peer_host, self.server_host):
+        if not is_local_peer(self.peer_host, self.server_host):
             return False
         return not self.is_page or self._is_own_page()
 
@@ -54,16 +54,16 @@ class Caller:
         return origin.lower() == b"http://" + host.lower() and site in {None, SAME_ORIGIN}
 
 
-def require_trust(caller: Caller) -> None:
+def require_authorization(caller: Caller) -> None:
     """Raise ``ForbiddenError`` unless the caller is trusted."""
-    if not caller.is_trusted:
+    if not caller.is_authorized:
         raise ForbiddenError(
             "Only programs on this machine, and whoever shows an access key, may use this path; "
             "web pages of other origins need one, too."
         )
 
 
-def is_from_here(peer_host: str | None, server_host: str | None) -> bool:
+def is_local_peer(peer_host: str | None, server_host: str | None) -> bool:
     """Whether a connection comes from this machine. Pure.
 
     A gglib that listens on one address of a network is reached from its own machine by that address only, so the

@@ -19,11 +19,11 @@ from gglib.core.authorities import (
 from gglib.http.headers import Headers, first
 from gglib.proxy.errors import OriginNotAllowedError
 
-_REMEMBERED = 256
+_CACHE_SIZE = 256
 _MAX_BYTES = 512
 """Longer than any origin that can be read, so that what is remembered stays small."""
 _VISIBLE = re.compile(rb"[!-~]{1,512}")
-_PROGRAM = re.compile(rb"(?!https?:)[a-z][a-z0-9+.\-]*://[!-~]*", re.IGNORECASE)
+_APP_ORIGIN = re.compile(rb"(?!https?:)[a-z][a-z0-9+.\-]*://[!-~]*", re.IGNORECASE)
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VARY = (b"vary", b"Origin")
 _EXPOSED = (
@@ -56,9 +56,9 @@ class CorsRules:
         ``origin`` and ``host`` are the headers' values. A page of our own origin may ask, over http, or https where
         something before us ends the encryption: its ``Host`` is a name of ours by then, or the request carries a key.
         """
-        if origin is None or self._is_answered(origin):
+        if origin is None or self._is_allowed(origin):
             return
-        if _PROGRAM.fullmatch(origin) is None and not _is_same_origin(origin, host):
+        if _APP_ORIGIN.fullmatch(origin) is None and not _is_same_origin(origin, host):
             raise OriginNotAllowedError(origin.decode("ascii", "backslashreplace"))
 
     def preflight(self, headers: Headers) -> Headers | None:
@@ -71,29 +71,29 @@ class CorsRules:
         origin = first(headers, b"origin")
         if origin is None or first(headers, b"access-control-request-method") is None:
             return None
-        if not self._is_answered(origin):
-            if _PROGRAM.fullmatch(origin) is None:
+        if not self._is_allowed(origin):
+            if _APP_ORIGIN.fullmatch(origin) is None:
                 return None
             raise OriginNotAllowedError(origin.decode("ascii", "backslashreplace"))
-        told: Headers = [(b"access-control-allow-origin", origin), _VARY, _METHODS, _MAX_AGE]
+        allowed: Headers = [(b"access-control-allow-origin", origin), _VARY, _METHODS, _MAX_AGE]
         if wanted := _requested_headers(headers):
-            told.append((b"access-control-allow-headers", wanted))
+            allowed.append((b"access-control-allow-headers", wanted))
         if first(headers, b"access-control-request-private-network") == b"true":
-            told.append((b"access-control-allow-private-network", b"true"))
-        return told
+            allowed.append((b"access-control-allow-private-network", b"true"))
+        return allowed
 
-    def answer_headers(self, origin: bytes | None) -> Headers:
+    def response_headers(self, origin: bytes | None) -> Headers:
         """Return what an answer carries, an error too, so that the page may read it; nothing where it may not."""
-        if origin is None or not self._is_answered(origin):
+        if origin is None or not self._is_allowed(origin):
             return []
         return [(b"access-control-allow-origin", origin), _VARY, _EXPOSED]
 
-    def _is_answered(self, value: bytes) -> bool:
+    def _is_allowed(self, value: bytes) -> bool:
         if self._is_any:
             return _VISIBLE.fullmatch(value) is not None
         if value.lower() in self._hostless:
             return True
-        origin = _read(value) if len(value) <= _MAX_BYTES else None
+        origin = _parsed(value) if len(value) <= _MAX_BYTES else None
         if origin is None:
             return False
         return origin in self._origins or (origin.is_page and is_plain_loopback(origin.host))
@@ -111,8 +111,8 @@ def _requested_headers(headers: Headers) -> bytes:
     return b", ".join(names) if all(map(_TOKEN.fullmatch, names)) else b""
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _read(value: bytes) -> Origin | None:
+@lru_cache(maxsize=_CACHE_SIZE)
+def _parsed(value: bytes) -> Origin | None:
     try:
         return read_origin(value.decode("ascii"))
     except ValueError:

@@ -12,7 +12,7 @@ from gglib.proxy.errors import BadRequestError, HostNotAllowedError
 
 __all__ = ["Authority", "HostRules", "parse_authority"]
 
-_REMEMBERED = 256
+_CACHE_SIZE = 256
 """Clients use a handful; whoever invents others gains nothing but being read each time."""
 _MAX_BYTES = 512
 """Longer than any that can be read, so that what is remembered stays small."""
@@ -26,7 +26,7 @@ def parse_authority(value: bytes) -> Authority:
     Raises ``BadRequestError`` for what RFC 9110 section 7.2 does not allow there; see ``read_authority``.
     """
     try:
-        return _read(value)
+        return _parsed(value)
     except ValueError:
         raise BadRequestError("The Host header is not a name or an address with a port at most.") from None
 
@@ -63,8 +63,8 @@ class HostRules:
         raise HostNotAllowedError(host, takes_keys=takes_keys)
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _read(value: bytes) -> Authority:
+@lru_cache(maxsize=_CACHE_SIZE)
+def _parsed(value: bytes) -> Authority:
     if len(value) > _MAX_BYTES:
         raise ValueError("too long")
     return read_authority(value.decode("ascii"))

@@ -7,7 +7,7 @@ from hashlib import sha256
 from gglib.http.headers import Headers
 from gglib.proxy.errors import UnauthorizedError
 
-OPEN_PATHS = frozenset((b"/health",))
+PUBLIC_PATHS = frozenset((b"/health",))
 """What needs no key, compared with the path as it came: ``/%68ealth`` is another one."""
 
 _CREDENTIALS = frozenset((b"authorization", b"x-api-key"))
@@ -28,7 +28,7 @@ class AccessKeys:
         """Whether a key is needed."""
         return bool(self._digests)
 
-    def is_shown(self, headers: Headers) -> bool:
+    def accepts(self, headers: Headers) -> bool:
         """Whether a request carries one of the keys, where any are set."""
         try:
             return self.check(headers) is not None

@@ -6,23 +6,23 @@ from gglib.http.headers import Headers
 from gglib.http.request_head import RequestHead
 from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.hosts import Authority, HostRules, parse_authority
-from gglib.proxy.access.keys import OPEN_PATHS, AccessKeys
+from gglib.proxy.access.keys import PUBLIC_PATHS, AccessKeys
 from gglib.proxy.errors import BadRequestError
 
 _READS = frozenset(("GET", "HEAD"))
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class AccessPolicy:
     """The rules of one server."""
 
     hosts: HostRules
     cors: CorsRules
     keys: AccessKeys
 
-    def answer_headers(self, head: RequestHead) -> Headers:
+    def response_headers(self, head: RequestHead) -> Headers:
         """Return what every answer to this request carries, so that the page which asked may read it."""
-        return self.cors.answer_headers(head.fields.get(b"origin"))
+        return self.cors.response_headers(head.fields.get(b"origin"))
 
     def preflight(self, head: RequestHead, server_host: str | None) -> Headers | None:
         """Return the headers of the answer to a browser that asks whether it may ask; None where it does not.
@@ -31,7 +31,7 @@ class Gate:
         """
         host = head.fields.get(b"host")
         authority = None if host is None else parse_authority(host)
-        if not is_open(head):
+        if not is_public(head):
             self._check_host(head, authority, server_host)
             self.cors.check(head.fields.get(b"origin"), host)
         return self.cors.preflight(head.headers) if head.method == "OPTIONS" else None
@@ -41,7 +41,7 @@ class Gate:
 
         Raises ``UnauthorizedError``.
         """
-        return None if head.raw_path.encode() in OPEN_PATHS else self.keys.check(head.headers)
+        return None if head.raw_path.encode() in PUBLIC_PATHS else self.keys.check(head.headers)
 
     def _check_host(self, head: RequestHead, authority: Authority | None, server_host: str | None) -> None:
         """Check the name that the client uses, unless the request carries a key.
@@ -49,13 +49,13 @@ class Gate:
         The check protects servers without keys from pages that rebind their name to this machine. Such a page has no
         key. A preflight cannot carry one, and is followed by a request that has to.
         """
-        if self.keys and (head.method == "OPTIONS" or self.keys.is_shown(head.headers)):
+        if self.keys and (head.method == "OPTIONS" or self.keys.accepts(head.headers)):
             return
         if authority is None:
             raise BadRequestError("The request must have one 'Host' header.")
         self.hosts.check(authority, server_host, takes_keys=bool(self.keys))
 
 
-def is_open(head: RequestHead) -> bool:
+def is_public(head: RequestHead) -> bool:
     """Whether the request may come under any name and from any page: its answer reveals nothing."""
-    return head.method in _READS and head.raw_path.encode() in OPEN_PATHS
+    return head.method in _READS and head.raw_path.encode() in PUBLIC_PATHS

@@ -31,10 +31,10 @@ _MESSAGE_CHARS = 1000
 """The engine repeats all ``tools`` in a message about one of them."""
 _NAMES_SHOWN = 5
 
-_ENGINES_ADVICE = re.compile(r"(?:, try increasing it|\. increase the .*|\. skipping)?\.?$", re.DOTALL)
+_ENGINE_HINT = re.compile(r"(?:, try increasing it|\. increase the .*|\. skipping)?\.?$", re.DOTALL)
 """The end of its sentences, which names options of its own command line."""
 _CONTEXT_TYPE = "exceed_context_size_error"
-_CONTEXT_FACTS = ("n_prompt_tokens", "n_ctx")
+_CONTEXT_DETAILS = ("n_prompt_tokens", "n_ctx")
 _SERVER_ERROR = "server_error"
 
 _Read = Callable[[re.Match[str], str], EngineError]
@@ -51,14 +51,14 @@ def _rule(pattern: str, read: _Read) -> _Rule:
 
 def _too_large(match: re.Match[str], message: str) -> EngineError:
     numbers = [int(number) for number in match.groups() if number]
-    return ContextLengthExceededError(message, facts=dict(zip(_CONTEXT_FACTS, numbers, strict=False)))
+    return ContextLengthExceededError(message, details=dict(zip(_CONTEXT_DETAILS, numbers, strict=False)))
 
 
 def _cache_full(_: re.Match[str], message: str) -> EngineError:
-    return ContextLengthExceededError(message, facts={}, is_cache_full=True)
+    return ContextLengthExceededError(message, details={}, is_cache_full=True)
 
 
-def _lacks(capability: str | None) -> _Read:
+def _unsupported(capability: str | None) -> _Read:
     return lambda _, message: UnsupportedByModelError(message, capability)
 
 
@@ -70,7 +70,7 @@ def _failed(_: re.Match[str], message: str) -> EngineError:
     return EngineError(message, status=500, type_=_SERVER_ERROR, is_retryable=True)
 
 
-_RULES_OF_EVERY_STATUS = (
+_RULES_ANY_STATUS = (
     # The cache that all slots share is full; also in mid-stream (server-context.cpp, seen).
     _rule(r"^Context size has been exceeded", _cache_full),
     # An input of an embedding or reranking model above ``ubatch`` (server-context.cpp, seen); a decision model's.
@@ -80,17 +80,19 @@ _RULES_OF_EVERY_STATUS = (
     _rule(r"must fit in one batch", _too_large),  # server-context.cpp
     _rule(r"^input \((\d+) tokens\) is larger than the max context size \((\d+) tokens\)", _too_large),
     # server-common.cpp, seen: 500. The hint names the engine's own option.
-    _rule(r"^image input is not supported", _lacks("vision")),
-    _rule(r"^(?:audio|video) input is not supported", _lacks(None)),
-    _rule(r"does not support image input", _lacks("vision")),
+    _rule(r"^image input is not supported", _unsupported("vision")),
+    _rule(r"^(?:audio|video) input is not supported", _unsupported(None)),
+    _rule(r"does not support image input", _unsupported("vision")),
     # server-context.cpp, seen: 501.
-    _rule(r"does not support embeddings", _lacks("embedding")),
-    _rule(r"does not support reranking", _lacks("rerank")),
-    _rule(r"^Infill is not supported by this model", _lacks("infill")),
-    _rule(r"^This model is not a decision model", _lacks(None)),  # server-context.cpp
-    _rule(r"context does not support logits computation", _lacks("chat")),  # server-context.cpp: an encoder
+    _rule(r"does not support embeddings", _unsupported("embedding")),
+    _rule(r"does not support reranking", _unsupported("rerank")),
+    _rule(r"^Infill is not supported by this model", _unsupported("infill")),
+    _rule(r"^This model is not a decision model", _unsupported(None)),  # server-context.cpp
+    _rule(
+        r"context does not support logits computation", _unsupported("chat")
+    ),  # server-context.cpp: an encoder
 )
-_RULES_OF_5XX = (
+_RULES_5XX = (
     # What fails while it computes, and may not fail again (server-context.cpp).
     _rule(r"^(?:Compute error|Invalid input batch)", _failed),
     _rule(r"^(?:failed to|Failed to (?:decode|encode|process|get|find|allocate|restore))", _failed),
@@ -108,9 +110,9 @@ _RULES_OF_5XX = (
 )
 
 
-def read_answer(status: int, body: bytes) -> EngineError | None:
+def read_response(status: int, body: bytes) -> EngineError | None:
     """Return what the engine says with ``status``, which is 400 or more; None where ``body`` is not its error."""
-    content = _parsed(body)
+    content = _parse_json(body)
     return _read(content.get("error"), status) if isinstance(content, dict) else None
 
 
@@ -121,7 +123,7 @@ def read_event(event: bytes) -> EngineError | None:
     itself as data (``format_error`` in ``server-context.cpp``; both seen).
     """
     whole = next(read_events((event, b"\n\n")), None)
-    content = None if whole is None else _parsed(whole.data)
+    content = None if whole is None else _parse_json(whole.data)
     if whole is None or not isinstance(content, dict):
         return None
     error = content.get("error")
@@ -140,7 +142,7 @@ def explain(error: EngineError, model: ModelSummary, catalogue: Iterable[ModelSu
     return error
 
 
-def _parsed(text: bytes) -> Any:  # noqa: ANN401 - whatever an engine writes
+def _parse_json(text: bytes) -> Any:  # noqa: ANN401 - whatever an engine writes
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -153,16 +155,16 @@ def _read(error: object, status: int) -> EngineError | None:
     message, type_, code = str(error["message"]), str(error.get("type") or _SERVER_ERROR), error.get("code")
     shown = message if len(message) <= _MESSAGE_CHARS else f"{message[:_MESSAGE_CHARS]}..."
     if type_ == _CONTEXT_TYPE:
-        return ContextLengthExceededError(shown, facts=_facts(error))
-    for rule in _RULES_OF_EVERY_STATUS if status < 500 else (*_RULES_OF_EVERY_STATUS, *_RULES_OF_5XX):
+        return ContextLengthExceededError(shown, details=_details(error))
+    for rule in _RULES_ANY_STATUS if status < 500 else (*_RULES_ANY_STATUS, *_RULES_5XX):
         match = rule.pattern.search(message)
         if match is not None:
             return rule.read(match, shown)
     return _unknown(shown, type_, code if isinstance(code, str) else None, status)
 
 
-def _facts(error: Mapping[str, object]) -> dict[str, int]:
-    values = {name: error.get(name) for name in _CONTEXT_FACTS}
+def _details(error: Mapping[str, object]) -> dict[str, int]:
+    values = {name: error.get(name) for name in _CONTEXT_DETAILS}
     return {name: value for name, value in values.items() if isinstance(value, int)}
 
 
@@ -182,22 +184,22 @@ def _unknown(message: str, type_: str, code: str | None, status: int) -> EngineE
 
 
 def _explain_context(error: ContextLengthExceededError, model: ModelSummary) -> ContextLengthExceededError:
-    facts = dict(error.facts)
+    details = dict(error.details)
     if error.n_ctx is not None:
-        facts.setdefault("n_ctx", error.n_ctx)
-    asked, most = facts.get("n_prompt_tokens"), facts.get("n_ctx")
+        details.setdefault("n_ctx", error.n_ctx)
+    asked, most = details.get("n_prompt_tokens"), details.get("n_ctx")
     if most is None:
         return error
     # The first half is the engine's wording, the second OpenAI's: clients look for either.
-    said = _ENGINES_ADVICE.sub("", str(error))
+    said = _ENGINE_HINT.sub("", str(error))
     lead = f"{said}; the maximum context length is {most} tokens as the model runs"
-    advice = _how_to_get_more(model, asked, most)
+    hint = _context_hint(model, asked, most)
     return ContextLengthExceededError(
-        lead + advice, facts=facts, advice=advice, is_cache_full=error.is_cache_full
+        lead + hint, details=details, hint=hint, is_cache_full=error.is_cache_full
     )
 
 
-def _how_to_get_more(model: ModelSummary, asked: int | None, most: int) -> str:
+def _context_hint(model: ModelSummary, asked: int | None, most: int) -> str:
     trained = model.trained_context
     if trained is not None and most >= trained:
         return f": shorten the request, the model was trained for {trained} tokens and takes no more."

@@ -1,8 +1,8 @@
 """Finds an engine's error among the events of its stream, wherever the parts are cut. Pure.
 
 Theory of operation. An error event begins where a line begins, in one of two ways. A model's text cannot: in JSON its
-line ends and quotes are escaped. ``ErrorEventWatch`` looks at the beginning of each line; of what it is given, only an
-error event that is not complete, or the beginning of what could become one, waits for the next part.
+line ends and quotes are escaped. ``ErrorEventDetector`` checks the beginning of each line. It buffers only a partial
+error event, or a line beginning that could still become one, until the next part.
 
 Nearly every part does not have to come here: ``Response.try_write_events`` and what it asks know it by its form. To
 search each for the word would cost 2 ns a byte (CPython 3.11, measured: a tenth of what a stream in large parts costs).
@@ -17,10 +17,10 @@ from gglib.proxy.errors import EngineError
 
 LINE_FEED = ord("\n")
 
-MOST_CONTENT = b'data: {"choices":['  # chats and completions, of llama-server
-MOST_CONTENT_BYTES = len(MOST_CONTENT)
-_CONTENT = (
-    MOST_CONTENT,
+COMMON_PREFIX = b'data: {"choices":['  # chats and completions, of llama-server
+COMMON_PREFIX_BYTES = len(COMMON_PREFIX)
+_CONTENT_PREFIXES = (
+    COMMON_PREFIX,
     b'data: {"type":"content_block_',  # Anthropic's
     b'data: {"type":"message_delta"',
     b'data: {"type":"response.output_',  # Responses
@@ -31,17 +31,17 @@ _CONTENT = (
     b'data: {"id":"',  # chats of other servers
 )
 _DONE = b"data: [DONE]\n\n"
-_STARTS = (b'data: {"error"', b"event: error", b'data:{"error"', b"event:error", b'data: { "error"')
-_BEGINNING = re.compile(rb'event: ?error\r?\n|data: ?\{\s*"error"\s*:')
+_ERROR_PREFIXES = (b'data: {"error"', b"event: error", b'data:{"error"', b"event:error", b'data: { "error"')
+_ERROR_START = re.compile(rb'event: ?error\r?\n|data: ?\{\s*"error"\s*:')
 _END = re.compile(rb"\r\n\r\n|\n\n")
-_BEGINNINGS = (b'data: {"error":', b'data:{"error":', b"event: error\r\n", b"event:error\r\n")
+_ERROR_STARTS = (b'data: {"error":', b'data:{"error":', b"event: error\r\n", b"event:error\r\n")
 
 
-SEVERAL_EVENTS_BYTES = 1024
+MULTI_EVENT_BYTES = 1024
 """A longer part is hardly one event, and to look through it costs more than to look at its end."""
 
-MARK_AT = len(b'data: {"')
-MARKS = frozenset(b"ci")
+KEY_OFFSET = len(b'data: {"')
+CONTENT_KEY_INITIALS = frozenset(b"ci")
 """What stands there in ``choices``, ``content``, ``id`` and ``index``, and in no line that begins an error."""
 
 _KEY_BYTES = 16
@@ -55,9 +55,9 @@ _FIRST_LINE_BYTES = {
 """How long a line that only names the event is, by what the event begins with; 0 where it has none."""
 
 
-def is_free_of_errors(part: bytes) -> bool:
+def is_error_free(part: bytes) -> bool:
     """Whether a part that begins a line is, by its form, nothing that holds an error."""
-    if len(part) < SEVERAL_EVENTS_BYTES:
+    if len(part) < MULTI_EVENT_BYTES:
         first_line_bytes = _FIRST_LINE_BYTES.get(part[:_KEY_BYTES])
         if (
             first_line_bytes is not None
@@ -80,46 +80,46 @@ def is_content(part: bytes) -> bool:
         if not end:
             return True
         last_line = part.rfind(b"\n", 0, max(end - 2, 0)) + 1
-    return part.startswith(_CONTENT, last_line, end) and part[end - 1] == LINE_FEED
+    return part.startswith(_CONTENT_PREFIXES, last_line, end) and part[end - 1] == LINE_FEED
 
 
-class ErrorEventWatch:
+class ErrorEventDetector:
     """Follows one stream; after an error nothing more may be asked of it."""
 
-    __slots__ = ("_held", "_is_in_line")
+    __slots__ = ("_buffer", "_is_mid_line")
 
     def __init__(self) -> None:
-        self._held = b""
+        self._buffer = b""
         """What begins at the beginning of a line and may be, or become, an error event."""
-        self._is_in_line = False
+        self._is_mid_line = False
 
     @property
-    def is_at_rest(self) -> bool:
+    def is_at_line_start(self) -> bool:
         """Whether nothing waits, and the next part begins a line."""
-        return not self._held and not self._is_in_line
+        return not self._buffer and not self._is_mid_line
 
     def feed(self, part: bytes) -> tuple[bytes, EngineError | None]:
         """Return what may be relayed now, and the error that came behind it, if one did."""
-        text, self._held = self._held + part, b""
-        relayed_to, error = self._find(text, text.find(b"\n") + 1 if self._is_in_line else 0)
+        text, self._buffer = self._buffer + part, b""
+        relayed_to, error = self._find(text, text.find(b"\n") + 1 if self._is_mid_line else 0)
         if error is None:
-            self._held = text[relayed_to:]
+            self._buffer = text[relayed_to:]
             if relayed_to:
-                self._is_in_line = text[relayed_to - 1] != LINE_FEED
+                self._is_mid_line = text[relayed_to - 1] != LINE_FEED
         return text[:relayed_to], error
 
     def finish(self) -> tuple[bytes, EngineError | None]:
         """Return what waits at the end of the stream, or the error that it is."""
-        held, self._held = self._held, b""
-        error = read_event(held) if held else None
-        return (b"", error) if error is not None else (held, None)
+        buffered, self._buffer = self._buffer, b""
+        error = read_event(buffered) if buffered else None
+        return (b"", error) if error is not None else (buffered, None)
 
     def _find(self, text: bytes, line: int) -> tuple[int, EngineError | None]:
         """Return up to where ``text`` may be relayed, and the error that begins there. ``line`` is its first line."""
-        if self._is_in_line and not line:
+        if self._is_mid_line and not line:
             return len(text), None
         while True:
-            if text.startswith(_STARTS, line) and _BEGINNING.match(text, line) is not None:
+            if text.startswith(_ERROR_PREFIXES, line) and _ERROR_START.match(text, line) is not None:
                 end = _END.search(text, line)
                 if end is None:
                     return line if len(text) - line <= SIZE_LIMIT_BYTES else len(text), None
@@ -131,5 +131,5 @@ class ErrorEventWatch:
                 break
             line = line_feed + 1
         last_line = text[line:]
-        may_become_one = last_line and any(one.startswith(last_line) for one in _BEGINNINGS)
+        may_become_one = last_line and any(one.startswith(last_line) for one in _ERROR_STARTS)
         return line if may_become_one else len(text), None

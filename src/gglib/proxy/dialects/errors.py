@@ -11,9 +11,9 @@ from functools import lru_cache
 
 from gglib.http.headers import Headers
 from gglib.http.sse import error_event
-from gglib.proxy.errors import ContextLengthExceededError, Problem, to_json
+from gglib.proxy.errors import ContextLengthExceededError, ErrorResponse, to_json
 
-_REMEMBERED = 64
+_CACHE_SIZE = 64
 
 
 class ErrorDialect(ABC):
@@ -25,46 +25,46 @@ class ErrorDialect(ABC):
         return []
 
     @abstractmethod
-    def body(self, problem: Problem, request_id: str) -> bytes:
+    def body(self, error_response: ErrorResponse, request_id: str) -> bytes:
         """Return the body of a whole answer."""
 
     @abstractmethod
-    def events(self, problem: Problem, request_id: str, tail: bytes) -> bytes:
+    def events(self, error_response: ErrorResponse, request_id: str, tail: bytes) -> bytes:
         """Return what ends an event stream, whose last bytes were ``tail``."""
 
 
 class OpenAiErrors(ErrorDialect):
     """``{"error": {message, type, param, code}}``; in a stream the same as data, without ``[DONE]``."""
 
-    def body(self, problem: Problem, request_id: str) -> bytes:
+    def body(self, error_response: ErrorResponse, request_id: str) -> bytes:
         """Return OpenAI's object."""
         del request_id
-        return problem.body
+        return error_response.body
 
-    def events(self, problem: Problem, request_id: str, tail: bytes) -> bytes:
+    def events(self, error_response: ErrorResponse, request_id: str, tail: bytes) -> bytes:
         """Return one event; the official client raises at it."""
         del request_id, tail
-        return error_event(problem.body)
+        return error_event(error_response.body)
 
 
 class ResponsesErrors(OpenAiErrors):
     """OpenAI's Responses: whole answers as everywhere, in a stream the events ``error`` and ``response.failed``."""
 
-    def events(self, problem: Problem, request_id: str, tail: bytes) -> bytes:
+    def events(self, error_response: ErrorResponse, request_id: str, tail: bytes) -> bytes:
         """Return both events, in the order of OpenAI's server.
 
         ``error`` has the members of the specification, and the object ``error`` at which the official client raises.
         Codex reads ``response.failed`` only: without it, it takes the connection for broken and asks five times more.
         """
         number = _next_sequence_number(tail)
-        code = problem.code or problem.type_
+        code = error_response.code or error_response.type_
         error = {
             "type": "error",
             "sequence_number": number,
             "code": code,
-            "message": problem.message,
-            "param": problem.param,
-            "error": problem.error,
+            "message": error_response.message,
+            "param": error_response.param,
+            "error": error_response.error,
         }
         failed = {
             "type": "response.failed",
@@ -73,7 +73,7 @@ class ResponsesErrors(OpenAiErrors):
                 "id": f"resp_{request_id}",
                 "object": "response",
                 "status": "failed",
-                "error": {"code": code, "message": problem.message},
+                "error": {"code": code, "message": error_response.message},
                 "output": [],
             },
         }
@@ -87,19 +87,19 @@ class AnthropicErrors(ErrorDialect):
         """Return the request's id by the name at which its clients look for it."""
         return [(b"request-id", request_id.encode())]
 
-    def body(self, problem: Problem, request_id: str) -> bytes:
+    def body(self, error_response: ErrorResponse, request_id: str) -> bytes:
         """Return Anthropic's object."""
         error = {
-            "type": anthropic_type(problem.status),
-            "message": _anthropic_message(problem),
-            **dict(problem.facts),
+            "type": anthropic_type(error_response.status),
+            "message": _anthropic_message(error_response),
+            **dict(error_response.details),
         }
         return to_json({"type": "error", "error": error, "request_id": request_id})
 
-    def events(self, problem: Problem, request_id: str, tail: bytes) -> bytes:
+    def events(self, error_response: ErrorResponse, request_id: str, tail: bytes) -> bytes:
         """Return one event; the official clients raise at it, and skip every event that has no name."""
         del tail
-        return error_event(self.body(problem, request_id), b"error")
+        return error_event(self.body(error_response, request_id), b"error")
 
 
 OPENAI = OpenAiErrors()
@@ -124,7 +124,7 @@ _ANTHROPIC_TYPES = {
 _SEQUENCE_NUMBER = re.compile(rb'"sequence_number": ?(\d{1,12})\b')
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_CACHE_SIZE)
 def dialect_of(path: str) -> ErrorDialect:
     """Return the dialect of a path as it came, served or not: a client that mistypes one still expects its form."""
     names = [name for name in path.split("/") if name]
@@ -137,15 +137,15 @@ def anthropic_type(status: int) -> str:
     return _ANTHROPIC_TYPES.get(status) or ("invalid_request_error" if status < 500 else "api_error")
 
 
-def _anthropic_message(problem: Problem) -> str:
+def _anthropic_message(error_response: ErrorResponse) -> str:
     """Return the message; of a conversation that is too long in Anthropic's words, which its clients look for."""
-    if problem.code != ContextLengthExceededError.code:
-        return problem.message
-    facts = dict(problem.facts)
-    asked, most = facts.get("n_prompt_tokens"), facts.get("n_ctx")
+    if error_response.code != ContextLengthExceededError.code:
+        return error_response.message
+    details = dict(error_response.details)
+    asked, most = details.get("n_prompt_tokens"), details.get("n_ctx")
     if asked is None or most is None:
-        return f"prompt is too long: {problem.message}"
-    return f"prompt is too long: {asked} tokens > {most} maximum{problem.advice}"
+        return f"prompt is too long: {error_response.message}"
+    return f"prompt is too long: {asked} tokens > {most} maximum{error_response.hint}"
 
 
 def _next_sequence_number(tail: bytes) -> int:

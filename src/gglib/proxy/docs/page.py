@@ -57,9 +57,9 @@ def page(document: dict[str, Any]) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{_text(info['title'])}</title><style>{_STYLE}</style></head><body>"
-        f"<h1>{_text(info['title'])} <small>{_text(info['version'])}</small></h1>"
-        f"<p>{_words(info['description'])}</p>"
+        f"<title>{_escape(info['title'])}</title><style>{_STYLE}</style></head><body>"
+        f"<h1>{_escape(info['title'])} <small>{_escape(info['version'])}</small></h1>"
+        f"<p>{_markup(info['description'])}</p>"
         '<p class="soft">For programs: <a href="/openapi.json">openapi.json</a></p>'
         f"<main>{groups}<h2>Shapes</h2>{shapes}</main></body></html>\n"
     )
@@ -72,84 +72,84 @@ def _group(group: str, paths: dict[str, Any]) -> str:
         for method, operation in methods.items()
         if group in operation["tags"]
     ]
-    return f"<section><h2>{_text(group)}</h2>{''.join(operations)}</section>"
+    return f"<section><h2>{_escape(group)}</h2>{''.join(operations)}</section>"
 
 
 def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
-    parts = [f"<p>{_words(operation['description'])}</p>"]
+    parts = [f"<p>{_markup(operation['description'])}</p>"]
     if "parameters" in operation:
         parts.append(_table("Parameters", map(_parameter, operation["parameters"])))
     if "requestBody" in operation:
         (content,) = operation["requestBody"]["content"].values()
-        parts.append(f"<h3>Body</h3><p>{_kind(content['schema'])}</p>")
+        parts.append(f"<h3>Body</h3><p>{_type_text(content['schema'])}</p>")
     parts.append(_table("Answers", [_response(*one) for one in operation["responses"].items()]))
     return (
-        f'<details id="{_text(operation["operationId"])}"><summary><span class="verb {_text(method)}">'
-        f"{_text(method.upper())}</span><code>{_text(path)}</code>"
-        f'<span class="soft">{_text(operation["summary"])}</span></summary>'
+        f'<details id="{_escape(operation["operationId"])}"><summary><span class="verb {_escape(method)}">'
+        f"{_escape(method.upper())}</span><code>{_escape(path)}</code>"
+        f'<span class="soft">{_escape(operation["summary"])}</span></summary>'
         f'<div class="in">{"".join(parts)}</div></details>'
     )
 
 
 def _parameter(parameter: dict[str, Any]) -> tuple[str, str]:
     need = "required" if parameter["required"] else "optional"
-    where = f"{_kind(parameter['schema'])}, in the {_text(parameter['in'])}"
+    where = f"{_type_text(parameter['schema'])}, in the {_escape(parameter['in'])}"
     return (
-        f"<code>{_text(parameter['name'])}</code>",
-        f"{_words(parameter['description'])} <small>{where}, {need}</small>",
+        f"<code>{_escape(parameter['name'])}</code>",
+        f"{_markup(parameter['description'])} <small>{where}, {need}</small>",
     )
 
 
 def _fields(schema: dict[str, Any]) -> list[tuple[str, str]]:
     required = schema.get("required", ())
     return [
-        (f"<code>{_text(name)}</code>", _field(field, is_required=name in required))
+        (f"<code>{_escape(name)}</code>", _field(field, is_required=name in required))
         for name, field in schema.get("properties", {}).items()
     ]
 
 
 def _field(schema: dict[str, Any], *, is_required: bool) -> str:
     need = "" if is_required else ", optional"
-    return f"{_words(schema.get('description', ''))} <small>{_kind(schema)}{need}</small>"
+    return f"{_markup(schema.get('description', ''))} <small>{_type_text(schema)}{need}</small>"
 
 
 def _response(status: str, response: dict[str, Any]) -> tuple[str, str]:
     kinds = [
-        f"{_text(media)} {_kind(content.get('x-event-data') or content.get('schema', {}))}"
+        f"{_escape(media)} {_type_text(content.get('x-event-data') or content.get('schema', {}))}"
         for media, content in response["content"].items()
     ]
     return (
-        f"<code>{_text(status)}</code>",
-        f"{_words(response['description'])} <small>{', '.join(kinds)}</small>",
+        f"<code>{_escape(status)}</code>",
+        f"{_markup(response['description'])} <small>{', '.join(kinds)}</small>",
     )
 
 
 def _shape(name: str, schema: dict[str, Any]) -> str:
     return (
-        f'<details id="{_text(name)}"><summary><code>{_text(name)}</code></summary>'
+        f'<details id="{_escape(name)}"><summary><code>{_escape(name)}</code></summary>'
         f'<div class="in">{_table("", _fields(schema))}</div></details>'
     )
 
 
-def _kind(schema: dict[str, Any]) -> str:
+def _type_text(schema: dict[str, Any]) -> str:
     """Return a schema in a few words; shapes that have a name are linked."""
     if "$ref" in schema:
-        name = _text(schema["$ref"].removeprefix(_REFERENCE))
+        name = _escape(schema["$ref"].removeprefix(_REFERENCE))
         return f'<a href="#{name}">{name}</a>'
     if "anyOf" in schema:
-        return " or ".join(map(_kind, schema["anyOf"]))
+        return " or ".join(map(_type_text, schema["anyOf"]))
     if "const" in schema:
-        return f"<code>{_text(str(schema['const']))}</code>"
+        return f"<code>{_escape(str(schema['const']))}</code>"
     if "enum" in schema:
-        return " | ".join(f"<code>{_text(str(one))}</code>" for one in schema["enum"])
+        return " | ".join(f"<code>{_escape(str(one))}</code>" for one in schema["enum"])
     types = schema.get("type", "")
-    words = " or ".join(_text(one) for one in (types if isinstance(types, list) else [types]))
+    words = " or ".join(_escape(one) for one in (types if isinstance(types, list) else [types]))
     if "items" in schema:
-        words += f" of {_kind(schema['items'])}"
+        words += f" of {_type_text(schema['items'])}"
     if schema.get("type") == "object" and "properties" in schema:
         words += (
             " {"
-            + ", ".join(f"{_text(name)}: {_kind(one)}" for name, one in schema["properties"].items())
+            + ", ".join(f"{_escape(name)}: {_type_text(one)}" for name, one in schema["properties"].items())
             + "}"
         )
     limits = [f"{word} {schema[key]}" for key, word in _LIMITS.items() if schema.get(key)]
@@ -168,12 +168,12 @@ _LIMITS = {
 
 def _table(title: str, rows: Any) -> str:  # noqa: ANN401 - pairs of HTML
     body = "".join(f"<tr><td>{left}</td><td>{right}</td></tr>" for left, right in rows)
-    return f"{f'<h3>{_text(title)}</h3>' if title else ''}<table>{body}</table>"
+    return f"{f'<h3>{_escape(title)}</h3>' if title else ''}<table>{body}</table>"
 
 
-def _words(text: str) -> str:
-    return _CODE.sub(r"<code>\1</code>", _text(text))
+def _markup(text: str) -> str:
+    return _CODE.sub(r"<code>\1</code>", _escape(text))
 
 
-def _text(text: str) -> str:
+def _escape(text: str) -> str:
     return html.escape(text)

@@ -12,15 +12,15 @@ from gglib.proxy.docs.page import PAGE_HEADERS, page
 from gglib.proxy.errors import JSON
 from gglib.proxy.response import Response
 from gglib.proxy.routes.dispatch import Call, Operation, operation
-from gglib.proxy.routes.operation import HTML, Access, Description
+from gglib.proxy.routes.operation import HTML, Access, OperationSpec
 
 GROUP = "About"
 
-Descriptions = Callable[[], Iterable[Description]]
+OperationSpecs = Callable[[], Iterable[OperationSpec]]
 """All that is served, these two included."""
 
 
-def operations(descriptions: Descriptions) -> tuple[Operation, ...]:
+def operations(specs: OperationSpecs) -> tuple[Operation, ...]:
     """Return what serves the document and the page of ``descriptions``.
 
     Both are the same for every request. They are made at the first one, in a thread: that takes tens of milliseconds.
@@ -28,11 +28,11 @@ def operations(descriptions: Descriptions) -> tuple[Operation, ...]:
 
     @cache
     def document_body() -> bytes:
-        return msgspec.json.encode(document(descriptions(), version=__version__))
+        return msgspec.json.encode(document(specs(), version=__version__))
 
     @cache
     def page_body() -> bytes:
-        return page(document(descriptions(), version=__version__)).encode()
+        return page(document(specs(), version=__version__)).encode()
 
     async def show_document(call: Call[None, None], response: Response) -> None:
         del call
@@ -46,25 +46,25 @@ def operations(descriptions: Descriptions) -> tuple[Operation, ...]:
     return (
         operation(
             show_document,
-            Description(
+            OperationSpec(
                 id="showOpenApi",
                 method="GET",
                 path="/openapi.json",
                 group=GROUP,
                 summary="Show this description as OpenAPI 3.1",
-                access=Access.ADMITTED,
-                answer=dict,
+                access=Access.CLIENT,
+                response=dict,
             ),
         ),
         operation(
             show_page,
-            Description(
+            OperationSpec(
                 id="showDocs",
                 method="GET",
                 path="/docs",
                 group=GROUP,
                 summary="Show this description as a page",
-                access=Access.ADMITTED,
+                access=Access.CLIENT,
                 media_type=HTML,
             ),
         ),

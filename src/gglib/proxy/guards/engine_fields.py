@@ -84,7 +84,7 @@ MAX_ITEMS = {"dry_sequence_breakers": 64}
 _KNOWN_COSTS: dict[int, int] = {}
 """By the hash of a value, which is keyed with a secret of this process: an agent sends the same tools with each
 request, and to look through 80 KB of them takes 1 ms."""
-_KNOWN_AT_MOST = 1_000
+_MAX_KNOWN_COSTS = 1_000
 
 
 class SchemaLimits(NamedTuple):
@@ -96,7 +96,7 @@ class SchemaLimits(NamedTuple):
     """Alternatives that are open at one place; a value of an ``enum`` counts 1."""
 
 
-def refuse_dear_schema(name: str, value: bytes, limits: SchemaLimits) -> None:
+def refuse_costly_schema(name: str, value: bytes, limits: SchemaLimits) -> None:
     """Raise where the field ``name`` has schemas that would hold up the engine for all its requests.
 
     ``value`` is its JSON, or more of it than ``limits.max_bytes``.
@@ -109,15 +109,15 @@ def refuse_dear_schema(name: str, value: bytes, limits: SchemaLimits) -> None:
         )
     if value[:1] not in {b"{", b"["}:
         return
-    _refuse_dear(name, _known_cost(value), limits)
+    _refuse_cost(name, _known_cost(value), limits)
 
 
-def refuse_dear_grammar(value: bytes, limits: SchemaLimits) -> None:
-    """Raise where ``value``, the JSON of a ``grammar`` that passed ``refuse_bad_grammar``, would hold up the engine."""
+def refuse_costly_grammar(value: bytes, limits: SchemaLimits) -> None:
+    """Raise if the JSON ``value`` of a ``grammar``, checked by ``refuse_unsafe_grammar``, would block the engine."""
     if value.startswith(b'"'):
         grammar: str = json.loads(value)
         if not grammar.startswith(LLGUIDANCE):
-            _refuse_dear("grammar", grammar_cost(grammar), limits)
+            _refuse_cost("grammar", grammar_cost(grammar), limits)
 
 
 def refuse_high_count(name: str, value: bytes, allowed: frozenset[str]) -> None:
@@ -148,13 +148,13 @@ def _known_cost(value: bytes) -> int:
             cost = schema_cost(value)
         except TooManyPartsError:
             cost = _TOO_MANY_PARTS
-        if len(_KNOWN_COSTS) >= _KNOWN_AT_MOST:
+        if len(_KNOWN_COSTS) >= _MAX_KNOWN_COSTS:
             _KNOWN_COSTS.clear()
         _KNOWN_COSTS[key] = cost
     return cost
 
 
-def _refuse_dear(name: str, cost: int, limits: SchemaLimits) -> None:
+def _refuse_cost(name: str, cost: int, limits: SchemaLimits) -> None:
     if cost > limits.max_cost:
         shown = "far more" if cost == _TOO_MANY_PARTS else str(cost)
         raise BadRequestError(
@@ -184,7 +184,7 @@ def _is_neutral(name: str, value: bytes) -> bool:
     return not isinstance(given, bool) and bool(given == neutral)  # False is 0 in Python, not in JSON
 
 
-def refuse_bad_grammar(value: bytes, allowed: frozenset[str]) -> None:
+def refuse_unsafe_grammar(value: bytes, allowed: frozenset[str]) -> None:
     """Raise where ``value``, the JSON of a ``grammar``, would end the engine. What is not a string never does."""
     if not value.startswith(b'"'):
         return

@@ -57,14 +57,14 @@ def schema_cost(value: bytes) -> int:
     """
     if value.count(b",") + value.count(b"[") + value.count(b"{") > MAX_PARTS:
         raise TooManyPartsError
-    return built_cost(_parse(value.decode()))
+    return parsed_cost(_parse(value.decode()))
 
 
-def highest_cost(text: str) -> float:
+def cost_upper_bound(text: str) -> float:
     """Return a cost that no schema in ``text`` exceeds, JSON whose keys are spelled out; infinite where unsure.
 
     A value costs ``_BRANCH`` at most, and optional properties the square of their number: the sum over branches is no
-    more than that of all values together. ``built_cost`` takes some microseconds for each tool, this does not.
+    more than that of all values together. ``parsed_cost`` takes some microseconds for each tool, this does not.
     """
     if '"pattern"' in text:
         return inf
@@ -72,7 +72,7 @@ def highest_cost(text: str) -> float:
     return _BRANCH * values + values * values / _OPTIONALS_SQUARED
 
 
-def built_cost(node: Any) -> int:  # noqa: ANN401 - JSON
+def parsed_cost(node: Any) -> int:  # noqa: ANN401 - JSON
     """Return what ``schema_cost`` does of JSON that is built already, its objects as tuples of their members."""
     return _cost(node, 1)
 

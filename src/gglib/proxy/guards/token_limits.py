@@ -21,22 +21,22 @@ TOKEN_LIMITS = frozenset(
 )
 """Fields at the root of a body: of OpenAI's and Anthropic's routes, and of llama.cpp's own."""
 
-MOST_TOKENS = 2**31 - 1
+MAX_TOKENS = 2**31 - 1
 NO_LIMIT = -1
 
 _NUMBER = re.compile(rb"-?[0-9]")
 
 
-def has_odd_limit(fields: Mapping[str, object]) -> bool:
+def has_out_of_range_limit(fields: Mapping[str, object]) -> bool:
     """Whether the members of a root object, as ``json`` builds them, hold a number that has to be replaced."""
     for name in TOKEN_LIMITS.intersection(fields):
         value = fields[name]
-        if isinstance(value, (int, float)) and not NO_LIMIT <= value <= MOST_TOKENS:
+        if isinstance(value, (int, float)) and not NO_LIMIT <= value <= MAX_TOKENS:
             return True
     return False
 
 
-def corrected_limit(value: bytes) -> bytes | None:
+def clamped_limit(value: bytes) -> bytes | None:
     """Return what to send instead of the JSON ``value`` of such a field; None where it is sent as it is.
 
     What is not a number is for the engine to refuse. A long one may be cut off: no digit beyond matters.
@@ -44,6 +44,6 @@ def corrected_limit(value: bytes) -> bytes | None:
     if _NUMBER.match(value) is None:
         return None
     number = float(value)
-    if number > MOST_TOKENS:
-        return b"%d" % MOST_TOKENS
+    if number > MAX_TOKENS:
+        return b"%d" % MAX_TOKENS
     return b"%d" % NO_LIMIT if number < NO_LIMIT else None

@@ -1,4 +1,4 @@
-"""A described operation becomes a handler: access, then path, query and body, read as strictly as described."""
+"""A spec operation becomes a handler: access, then path, query and body, read as strictly as spec."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import Any, Generic, TypeVar
 
 from gglib.core.ports import ModelLibraryPort
 from gglib.http.headers import is_encoded
-from gglib.proxy.access.authorization import Caller, require_trust
+from gglib.proxy.access.authorization import Caller, require_authorization
 from gglib.proxy.errors import ContentEncodingError, NoLibraryError
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
-from gglib.proxy.routes.operation import Access, Description
+from gglib.proxy.routes.operation import Access, OperationSpec
 from gglib.proxy.routes.parsing import BODY_LIMIT_BYTES, read_body, read_path, read_query
-from gglib.proxy.routes.requests import Nothing
+from gglib.proxy.routes.requests import NoFields
 
 Query = TypeVar("Query")
 Body = TypeVar("Body")
@@ -26,13 +26,13 @@ Handler = Callable[[ProxyRequest, Response, Services], Awaitable[None]]
 class Operation:
     """What is served at one method of one path."""
 
-    description: Description
+    spec: OperationSpec
     handler: Handler
 
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Query, Body]):
-    """A request that was read; ``query`` and ``body`` are of the types of its description, or None."""
+    """A request that was read; ``query`` and ``body`` are of the types of its spec, or None."""
 
     request: ProxyRequest
     services: Services
@@ -42,9 +42,9 @@ class Call(Generic[Query, Body]):
     body: Body
 
     @property
-    def is_trusted(self) -> bool:
+    def is_authorized(self) -> bool:
         """Whether the caller may see where things are."""
-        return caller_of(self.request, self.services).is_trusted
+        return caller_of(self.request, self.services).is_authorized
 
     @property
     def library(self) -> ModelLibraryPort:
@@ -54,12 +54,12 @@ class Call(Generic[Query, Body]):
         return self.services.library
 
 
-Act = Callable[[Call[Any, Any], Response], Awaitable[None]]
+Endpoint = Callable[[Call[Any, Any], Response], Awaitable[None]]
 
 
-def operation(act: Act, description: Description) -> Operation:
-    """Return the operation that ``act`` carries out once a request was read."""
-    return Operation(description, partial(_read_and_act, description, act))
+def operation(endpoint: Endpoint, spec: OperationSpec) -> Operation:
+    """Return the operation that ``endpoint`` carries out once a request was read."""
+    return Operation(spec, partial(_parse_and_call, spec, endpoint))
 
 
 def caller_of(request: ProxyRequest, services: Services) -> Caller:
@@ -68,24 +68,24 @@ def caller_of(request: ProxyRequest, services: Services) -> Caller:
     return Caller(request.fields, request.peer_host, request.server_host, has_key)
 
 
-async def _read_and_act(
-    described: Description, act: Act, request: ProxyRequest, response: Response, services: Services
+async def _parse_and_call(
+    spec: OperationSpec, endpoint: Endpoint, request: ProxyRequest, response: Response, services: Services
 ) -> None:
-    if described.access is Access.TRUSTED:
-        require_trust(caller_of(request, services))
-    if described.needs_library and services.library is None:
+    if spec.access is Access.AUTHORIZED:
+        require_authorization(caller_of(request, services))
+    if spec.needs_library and services.library is None:
         raise NoLibraryError
-    path = read_path(described.pattern, request.path) if described.is_template else {}
-    query = read_query(described.query or Nothing, request.query) if described.is_strict else None
-    body = await _read_body(described, request) if described.may_have_body else None
-    await act(Call(request, services, path, query, body), response)
+    path = read_path(spec.pattern, request.path) if spec.is_template else {}
+    query = read_query(spec.query or NoFields, request.query) if spec.is_strict else None
+    body = await _read_body(spec, request) if spec.may_have_body else None
+    await endpoint(Call(request, services, path, query, body), response)
 
 
-async def _read_body(described: Description, request: ProxyRequest) -> Any:  # noqa: ANN401 - of the described type
-    """Return the body; where none is described, only an empty one, and one without a field, is taken."""
+async def _read_body(spec: OperationSpec, request: ProxyRequest) -> Any:  # noqa: ANN401 - of the spec type
+    """Return the body; where none is spec, only an empty one, and one without a field, is taken."""
     if is_encoded(request.fields.get(b"content-encoding", b"identity")):
         raise ContentEncodingError
     content = await request.read_body(limit_bytes=BODY_LIMIT_BYTES)
-    if described.body is not None:
-        return read_body(described.body, content)
-    return read_body(Nothing, content) if content else None
+    if spec.body is not None:
+        return read_body(spec.body, content)
+    return read_body(NoFields, content) if content else None

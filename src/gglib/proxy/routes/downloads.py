@@ -6,14 +6,14 @@ import msgspec
 
 from gglib.core import errors
 from gglib.proxy.heartbeat import Heartbeat
-from gglib.proxy.response import STREAM_HEAD, Response
-from gglib.proxy.routes import answers
+from gglib.proxy.response import EVENT_STREAM_HEADERS, Response
+from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
-from gglib.proxy.routes.operation import EVENTS, Description
+from gglib.proxy.routes.operation import EVENTS, OperationSpec
 from gglib.proxy.routes.requests import NewDownload
 
-DOWNLOADS, A_DOWNLOAD = "/gglib/downloads", "/gglib/downloads/{id}"
-THE_EVENTS = "/gglib/downloads/{id}/events"
+DOWNLOADS, DOWNLOAD = "/gglib/downloads", "/gglib/downloads/{id}"
+DOWNLOAD_EVENTS = "/gglib/downloads/{id}/events"
 GROUP = "Downloads"
 _ID = {"id": "As `startDownload` named it."}
 
@@ -21,24 +21,24 @@ _ID = {"id": "As `startDownload` named it."}
 async def list_downloads(call: Call[None, None], response: Response) -> None:
     """Answer with all that are known."""
     downloads = await call.library.list_downloads()
-    await response.send(answers.Downloads(downloads=tuple(map(answers.Download.of, downloads))))
+    await response.send(responses.Downloads(downloads=tuple(map(responses.Download.of, downloads))))
 
 
 async def start_download(call: Call[None, NewDownload], response: Response) -> None:
     """Begin one."""
     download = await call.library.start_download(call.body.target)
     location = f"{DOWNLOADS}/{download.id}".encode()
-    await response.send(answers.Download.of(download), status=202, headers=((b"location", location),))
+    await response.send(responses.Download.of(download), status=202, headers=((b"location", location),))
 
 
 async def show_download(call: Call[None, None], response: Response) -> None:
     """Answer with how one stands."""
-    await response.send(answers.Download.of(await call.library.show_download(call.path["id"])))
+    await response.send(responses.Download.of(await call.library.show_download(call.path["id"])))
 
 
 async def cancel_download(call: Call[None, None], response: Response) -> None:
     """End one."""
-    await response.send(answers.Download.of(await call.library.cancel_download(call.path["id"])))
+    await response.send(responses.Download.of(await call.library.cancel_download(call.path["id"])))
 
 
 async def follow_download(call: Call[None, None], response: Response) -> None:
@@ -46,9 +46,9 @@ async def follow_download(call: Call[None, None], response: Response) -> None:
     followed = call.library.follow_download(call.path["id"])
     async with aclosing(followed), Heartbeat(response, call.services.options.heartbeat_s) as heartbeat:
         async for download in followed:
-            event = b"data: " + msgspec.json.encode(answers.Download.of(download)) + b"\n\n"
+            event = b"data: " + msgspec.json.encode(responses.Download.of(download)) + b"\n\n"
             if not response.is_started:
-                await response.start(200, STREAM_HEAD)
+                await response.start(200, EVENT_STREAM_HEADERS)
             if download.state.is_final or call.request.method == "HEAD":
                 await heartbeat.stop()
                 await response.write(event, is_last=True)
@@ -59,7 +59,7 @@ async def follow_download(call: Call[None, None], response: Response) -> None:
 OPERATIONS = (
     operation(
         list_downloads,
-        Description(
+        OperationSpec(
             id="listDownloads",
             method="GET",
             path=DOWNLOADS,
@@ -67,13 +67,13 @@ OPERATIONS = (
             summary="List the downloads of this server",
             text="Those that are over stay in the list for a day, the last 50 of them. What `gglib pull` fetches by "
             "itself is not in it.",
-            answer=answers.Downloads,
+            response=responses.Downloads,
             needs_library=True,
         ),
     ),
     operation(
         start_download,
-        Description(
+        OperationSpec(
             id="startDownload",
             method="POST",
             path=DOWNLOADS,
@@ -84,7 +84,7 @@ OPERATIONS = (
             "on where it ended. Where it fails later, `state` is `failed`, and `error` says why.",
             body=NewDownload,
             status=202,
-            answer=answers.Download,
+            response=responses.Download,
             has_location=True,
             needs_library=True,
             errors=(errors.NoSuchChoiceError, errors.UnsafeNameError, errors.QueueFullError),
@@ -92,46 +92,46 @@ OPERATIONS = (
     ),
     operation(
         show_download,
-        Description(
+        OperationSpec(
             id="showDownload",
             method="GET",
-            path=A_DOWNLOAD,
+            path=DOWNLOAD,
             group=GROUP,
             summary="Show how a download stands",
-            in_path=_ID,
-            answer=answers.Download,
+            path_parameters=_ID,
+            response=responses.Download,
             needs_library=True,
             errors=(errors.DownloadNotFoundError,),
         ),
     ),
     operation(
         cancel_download,
-        Description(
+        OperationSpec(
             id="cancelDownload",
             method="DELETE",
-            path=A_DOWNLOAD,
+            path=DOWNLOAD,
             group=GROUP,
             summary="Cancel a download",
             text="Answers when it has ended. What has come is kept. One that is over stays as it is.",
-            in_path=_ID,
-            answer=answers.Download,
+            path_parameters=_ID,
+            response=responses.Download,
             needs_library=True,
             errors=(errors.DownloadNotFoundError,),
         ),
     ),
     operation(
         follow_download,
-        Description(
+        OperationSpec(
             id="followDownload",
             method="GET",
-            path=THE_EVENTS,
+            path=DOWNLOAD_EVENTS,
             group=GROUP,
             summary="Follow a download",
             text="Server-sent events: `data:` with a download, first as it stands, then after each change, at most "
             "five a second; the last one has a final state, and the stream ends. Comments keep it alive in between. A "
             "slow reader misses what was in between, never the end. A server that stops ends it with an error.",
-            in_path=_ID,
-            answer=answers.Download,
+            path_parameters=_ID,
+            response=responses.Download,
             media_type=EVENTS,
             needs_library=True,
             errors=(errors.DownloadNotFoundError,),

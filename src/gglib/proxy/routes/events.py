@@ -12,13 +12,13 @@ from gglib.core.runtime.status import RuntimeStatus
 from gglib.core.version import __version__
 from gglib.http.sse import HEARTBEAT
 from gglib.proxy.errors import NoEventsError
-from gglib.proxy.response import STREAM_HEAD, Response
-from gglib.proxy.routes import answers
+from gglib.proxy.response import EVENT_STREAM_HEADERS, Response
+from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
-from gglib.proxy.routes.operation import EVENTS, Description
+from gglib.proxy.routes.operation import EVENTS, OperationSpec
 
 PATH = "/gglib/events"
-LOOK_EVERY_S = 1.0
+POLL_INTERVAL_S = 1.0
 """Requests in flight are no events: where their numbers have changed, a snapshot says so, this often at most."""
 SNAPSHOT = "snapshot"
 
@@ -28,7 +28,7 @@ async def follow_runtime(call: Call[None, None], response: Response) -> None:
     subscription = call.services.runtime.subscribe()
     if subscription is None:
         raise NoEventsError
-    await response.start(200, STREAM_HEAD)
+    await response.start(200, EVENT_STREAM_HEADERS)
     if call.request.method == "HEAD":
         await response.write(b"", is_last=True)
         return
@@ -36,13 +36,13 @@ async def follow_runtime(call: Call[None, None], response: Response) -> None:
         stream = _Stream(response, call.services.runtime, call.services.options.heartbeat_s)
         await stream.send_snapshot()
         while True:
-            event = await events.next(stream.look_in_s)
+            event = await events.next(stream.poll_in_s)
             if isinstance(event, EventsLost):
                 await stream.send_snapshot()
             elif event is not None:
                 await stream.send_event(event)
-            if stream.look_in_s == 0:
-                await stream.look()
+            if stream.poll_in_s == 0:
+                await stream.poll()
 
 
 class _Stream:
@@ -52,20 +52,20 @@ class _Stream:
         self._response = response
         self._runtime = runtime
         self._heartbeat_s = heartbeat_s
-        self._numbers: Sequence[object] = ()
+        self._counts: Sequence[object] = ()
         """Those of the last snapshot."""
-        self._sent_at_s = self._looked_at_s = monotonic()
+        self._sent_at_s = self._polled_at_s = monotonic()
 
     @property
-    def look_in_s(self) -> float:
-        """How long until ``look`` is due; 0 where it is now. Events do not put it off."""
-        return max(0.0, self._looked_at_s + LOOK_EVERY_S - monotonic())
+    def poll_in_s(self) -> float:
+        """How long until ``poll`` is due; 0 where it is now. Events do not put it off."""
+        return max(0.0, self._polled_at_s + POLL_INTERVAL_S - monotonic())
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """Send a snapshot where numbers have changed since the last one; else a comment, when it is time for one."""
-        self._looked_at_s = now_s = monotonic()
+        self._polled_at_s = now_s = monotonic()
         status = await self._runtime.status()
-        if _numbers(status) != self._numbers:
+        if _counts(status) != self._counts:
             await self._send_status(status)
         elif 0 < self._heartbeat_s <= now_s - self._sent_at_s:
             await self._send(HEARTBEAT)
@@ -76,18 +76,18 @@ class _Stream:
 
     async def send_event(self, event: RuntimeEvent) -> None:
         """Send what happened."""
-        await self._send(_event(answers.EVENT_NAMES[type(event)], event))
+        await self._send(_event(responses.EVENT_NAMES[type(event)], event))
 
     async def _send_status(self, status: RuntimeStatus) -> None:
-        self._numbers = _numbers(status)
-        await self._send(_event(SNAPSHOT, answers.Status.of(status, __version__)))
+        self._counts = _counts(status)
+        await self._send(_event(SNAPSHOT, responses.Status.of(status, __version__)))
 
     async def _send(self, part: bytes) -> None:
         await self._response.write(part)
         self._sent_at_s = monotonic()
 
 
-def _numbers(status: RuntimeStatus) -> Sequence[object]:
+def _counts(status: RuntimeStatus) -> Sequence[object]:
     """Return what of a status changes without an event, times apart."""
     return [
         *((one.model_id, one.state, one.in_flight) for one in status.residents),
@@ -95,14 +95,14 @@ def _numbers(status: RuntimeStatus) -> Sequence[object]:
     ]
 
 
-def _event(name: str, data: RuntimeEvent | answers.Status) -> bytes:
+def _event(name: str, data: RuntimeEvent | responses.Status) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (name.encode(), msgspec.json.encode(data))
 
 
 OPERATIONS = (
     operation(
         follow_runtime,
-        Description(
+        OperationSpec(
             id="followRuntime",
             method="GET",
             path=PATH,
@@ -111,7 +111,7 @@ OPERATIONS = (
             text="Server-sent events: first `snapshot` with a `Status`, then `loading`, `ready`, `load_failed`, "
             "`stopping`, `gone`, `queued` and `swap` as they happen. A snapshot comes again where numbers have "
             "changed, once a second at most, and to a reader that was too slow for what happened.",
-            answer=answers.Status,
+            response=responses.Status,
             media_type=EVENTS,
             errors=(NoEventsError,),
         ),

@@ -3,7 +3,7 @@
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
-from gglib.proxy.routes.answers import Health
+from gglib.proxy.routes.responses import Health
 
 
 async def show_health(request: ProxyRequest, response: Response, services: Services) -> None:

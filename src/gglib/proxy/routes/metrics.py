@@ -7,18 +7,18 @@ from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
 
-_EXPOSITION = "gglib.proxy.telemetry.prometheus"
+_PROMETHEUS = "gglib.proxy.telemetry.prometheus"
 
 
 async def show_metrics(request: ProxyRequest, response: Response, services: Services) -> None:
-    """``GET /metrics``: all numbers of this moment as text (format 0.0.4)."""
+    """``GET /metrics``: all snapshot of this moment as text (format 0.0.4)."""
     del request
     # The library behind it is slow to import, and writes slowly: not at the start, and not while streams wait.
-    await asyncio.to_thread(importlib.import_module, _EXPOSITION)
-    from gglib.proxy.telemetry.prometheus import CONTENT_TYPE, Numbers, expose  # noqa: PLC0415 - it is there by now
+    await asyncio.to_thread(importlib.import_module, _PROMETHEUS)
+    from gglib.proxy.telemetry.prometheus import CONTENT_TYPE, MetricsSnapshot, render  # noqa: PLC0415 - it is there by now
 
-    observer = services.observer
+    recorder = services.recorder
     status = await services.runtime.status()
-    numbers = Numbers(observer.count(), status, observer.count_connections())
-    body = await asyncio.to_thread(expose, numbers.collect())
+    snapshot = MetricsSnapshot(recorder.metrics(), status, recorder.connection_count())
+    body = await asyncio.to_thread(render, snapshot.collect())
     await response.send_body(body, [(b"content-type", CONTENT_TYPE)])

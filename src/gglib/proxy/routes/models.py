@@ -8,13 +8,13 @@ from gglib.core import errors
 from gglib.core.names import require_model
 from gglib.proxy.errors import BadRequestError
 from gglib.proxy.response import Response
-from gglib.proxy.routes import answers
+from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
-from gglib.proxy.routes.operation import Access, Description
+from gglib.proxy.routes.operation import Access, OperationSpec
 from gglib.proxy.routes.requests import NewModel, RemoveQuery, RevisionQuery, SearchQuery
 
-MODELS, A_MODEL = "/gglib/models", "/gglib/models/{name}"
-SEARCH, A_REPOSITORY = "/gglib/hub/models", "/gglib/hub/models/{owner}/{repository}"
+MODELS, MODEL = "/gglib/models", "/gglib/models/{name}"
+SEARCH, REPOSITORY = "/gglib/hub/models", "/gglib/hub/models/{owner}/{repository}"
 GROUP, HUB_GROUP = "Models of this machine", "The hub"
 _NAME = {"name": "Any of its names, percent-encoded, or its number."}
 _HUB_ERRORS = (
@@ -30,9 +30,9 @@ async def list_models(call: Call[None, None], response: Response) -> None:
     """Answer with the catalogue, loaded or not."""
     services = call.services
     models, states = await services.catalog.list_models(), await _states(call)
-    is_trusted = call.is_trusted
-    shown = [answers.Model.of(one, states.get(one.id), shows_paths=is_trusted) for one in models]
-    await response.send(answers.Models(models=tuple(shown)))
+    is_authorized = call.is_authorized
+    shown = [responses.Model.of(one, states.get(one.id), shows_paths=is_authorized) for one in models]
+    await response.send(responses.Models(models=tuple(shown)))
 
 
 async def show_model(call: Call[None, None], response: Response) -> None:
@@ -40,7 +40,7 @@ async def show_model(call: Call[None, None], response: Response) -> None:
     await call.services.catalog.list_models()  # a listing notices files that were replaced
     model = await require_model(call.services.catalog, call.path["name"])
     states = await _states(call)
-    await response.send(answers.Model.of(model, states.get(model.id), shows_paths=call.is_trusted))
+    await response.send(responses.Model.of(model, states.get(model.id), shows_paths=call.is_authorized))
 
 
 async def add_model(call: Call[None, NewModel], response: Response) -> None:
@@ -53,7 +53,7 @@ async def add_model(call: Call[None, NewModel], response: Response) -> None:
         raise BadRequestError(str(error), "name") from error
     states = await _states(call)
     location = f"{MODELS}/{quote(model.name, safe='')}".encode()
-    shown = answers.Model.of(model, states.get(model.id))
+    shown = responses.Model.of(model, states.get(model.id))
     await response.send(shown, status=201, headers=((b"location", location),))
 
 
@@ -61,7 +61,7 @@ async def remove_model(call: Call[RemoveQuery, None], response: Response) -> Non
     """Forget a model."""
     states = await _states(call)
     removed = await call.library.remove_model(call.path["name"], with_files=call.query.files)
-    await response.send(answers.RemovedModel.of(removed, states.get(removed.model.id)))
+    await response.send(responses.RemovedModel.of(removed, states.get(removed.model.id)))
 
 
 async def search(call: Call[SearchQuery, None], response: Response) -> None:
@@ -70,7 +70,7 @@ async def search(call: Call[SearchQuery, None], response: Response) -> None:
     result = await call.library.search(
         query.q, sort=query.sort, limit=query.limit, max_size_bytes=query.max_size
     )
-    await response.send(answers.SearchResult.of(result, query.q))
+    await response.send(responses.SearchResult.of(result, query.q))
 
 
 async def show_repository(call: Call[RevisionQuery, None], response: Response) -> None:
@@ -78,7 +78,7 @@ async def show_repository(call: Call[RevisionQuery, None], response: Response) -
     found = await call.library.show_repository(
         f"{call.path['owner']}/{call.path['repository']}", call.query.revision
     )
-    await response.send(answers.ShownRepository.of(found))
+    await response.send(responses.ShownRepository.of(found))
 
 
 async def _states(call: Call[Any, Any]) -> dict[int, str]:
@@ -89,21 +89,21 @@ async def _states(call: Call[Any, Any]) -> dict[int, str]:
 OPERATIONS = (
     operation(
         list_models,
-        Description(
+        OperationSpec(
             id="listModels",
             method="GET",
             path=MODELS,
             group=GROUP,
             summary="List the models of the catalogue",
             text="As `gglib list --json`. Paths are shown to trusted callers only; for others they are null.",
-            access=Access.ADMITTED,
-            answer=answers.Models,
+            access=Access.CLIENT,
+            response=responses.Models,
             errors=(errors.CatalogError,),
         ),
     ),
     operation(
         add_model,
-        Description(
+        OperationSpec(
             id="addModel",
             method="POST",
             path=MODELS,
@@ -112,7 +112,7 @@ OPERATIONS = (
             text="As `gglib add`: the file stays where it is, and the model can be used at once.",
             body=NewModel,
             status=201,
-            answer=answers.Model,
+            response=responses.Model,
             has_location=True,
             needs_library=True,
             errors=(
@@ -125,40 +125,40 @@ OPERATIONS = (
     ),
     operation(
         show_model,
-        Description(
+        OperationSpec(
             id="showModel",
             method="GET",
-            path=A_MODEL,
-            takes_rest=True,
+            path=MODEL,
+            has_path_tail=True,
             group=GROUP,
             summary="Show one model",
-            access=Access.ADMITTED,
-            in_path=_NAME,
-            answer=answers.Model,
+            access=Access.CLIENT,
+            path_parameters=_NAME,
+            response=responses.Model,
             errors=(errors.ModelNotFoundError, errors.CatalogError),
         ),
     ),
     operation(
         remove_model,
-        Description(
+        OperationSpec(
             id="removeModel",
             method="DELETE",
-            path=A_MODEL,
-            takes_rest=True,
+            path=MODEL,
+            has_path_tail=True,
             group=GROUP,
             summary="Forget one model",
             text="As `gglib rm`: its files stay, unless `files` is true. Then those go that gglib downloaded and that "
             "no other model uses; `kept` says why others stay. A model that is in memory answers until it leaves it.",
-            in_path=_NAME,
+            path_parameters=_NAME,
             query=RemoveQuery,
-            answer=answers.RemovedModel,
+            response=responses.RemovedModel,
             needs_library=True,
             errors=(errors.ModelNotFoundError, errors.CatalogError, errors.StorageError),
         ),
     ),
     operation(
         search,
-        Description(
+        OperationSpec(
             id="searchHub",
             method="GET",
             path=SEARCH,
@@ -166,23 +166,23 @@ OPERATIONS = (
             summary="Search the hub for GGUF models",
             text="As `gglib search --json`: what each repository offers, and whether this machine holds it.",
             query=SearchQuery,
-            answer=answers.SearchResult,
+            response=responses.SearchResult,
             needs_library=True,
             errors=_HUB_ERRORS,
         ),
     ),
     operation(
         show_repository,
-        Description(
+        OperationSpec(
             id="showRepository",
             method="GET",
-            path=A_REPOSITORY,
+            path=REPOSITORY,
             group=HUB_GROUP,
             summary="Show one repository of the hub",
             text="As `gglib show REPO --json`: what `searchHub` says of it, and every file.",
-            in_path={"owner": "The first part of `owner/name`.", "repository": "The second part."},
+            path_parameters={"owner": "The first part of `owner/name`.", "repository": "The second part."},
             query=RevisionQuery,
-            answer=answers.ShownRepository,
+            response=responses.ShownRepository,
             needs_library=True,
             errors=(*_HUB_ERRORS, errors.NoSuchChoiceError, errors.UnsafeNameError),
         ),

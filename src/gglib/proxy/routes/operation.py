@@ -20,7 +20,7 @@ from gglib.proxy.errors import (
     HostNotAllowedError,
     NoLibraryError,
     OriginNotAllowedError,
-    Shown,
+    ReportableError,
     UnauthorizedError,
 )
 
@@ -33,16 +33,16 @@ _ERRORS_OF_ALL = (HostNotAllowedError, OriginNotAllowedError, BadRequestError, S
 class Access(Enum):
     """Which of the requests that the access policy admits may use an operation."""
 
-    ANYBODY = "anybody"
+    PUBLIC = "public"
     """Needs no key, even where keys are set."""
-    ADMITTED = "admitted"
+    CLIENT = "client"
     """Every request that the access policy admits."""
-    TRUSTED = "trusted"
+    AUTHORIZED = "authorized"
     """Programs of this machine, pages of this very server, and callers with a key: ``access/authorization.py``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
+class OperationSpec:
     """One operation."""
 
     id: str
@@ -55,19 +55,19 @@ class Description:
     """One line."""
     text: str = ""
     """What else there is to know."""
-    access: Access = Access.TRUSTED
-    in_path: Mapping[str, str] = field(default_factory=dict)
+    access: Access = Access.AUTHORIZED
+    path_parameters: Mapping[str, str] = field(default_factory=dict)
     """What each ``{name}`` of the path is."""
     query: type[msgspec.Struct] | None = None
     body: type[msgspec.Struct] | None = None
     status: int = 200
-    answer: type | None = None
+    response: type | None = None
     """None: not JSON, or the shape of another API."""
     media_type: str = JSON
-    errors: tuple[type[Shown], ...] = ()
+    errors: tuple[type[ReportableError], ...] = ()
     """What it can fail with, beside what follows from the rest of this."""
     needs_library: bool = False
-    takes_rest: bool = False
+    has_path_tail: bool = False
     """Whether what varies last is all the rest of the path, slashes and all: names of models have them."""
     has_location: bool = False
     """Whether the answer says in ``Location`` where what it made is found."""
@@ -75,7 +75,9 @@ class Description:
     """Matches the paths that are meant, as they stand in a request."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "pattern", re.compile(_expression(self.path, takes_rest=self.takes_rest)))
+        object.__setattr__(
+            self, "pattern", re.compile(_expression(self.path, has_path_tail=self.has_path_tail))
+        )
 
     @property
     def is_template(self) -> bool:
@@ -92,12 +94,12 @@ class Description:
         """Whether a request has content with a meaning (RFC 9110, 9.3): it is read, also to refuse what is in it."""
         return self.method != "GET"
 
-    def all_errors(self) -> tuple[type[Shown], ...]:
+    def all_errors(self) -> tuple[type[ReportableError], ...]:
         """Return everything that it can fail with."""
-        found: list[type[Shown]] = [*self.errors, *_ERRORS_OF_ALL]
-        if self.access is not Access.ANYBODY:
+        found: list[type[ReportableError]] = [*self.errors, *_ERRORS_OF_ALL]
+        if self.access is not Access.PUBLIC:
             found.append(UnauthorizedError)
-        if self.access is Access.TRUSTED:
+        if self.access is Access.AUTHORIZED:
             found.append(ForbiddenError)
         if self.needs_library:
             found.append(NoLibraryError)
@@ -106,11 +108,11 @@ class Description:
         return tuple(dict.fromkeys(found))
 
 
-def _expression(path: str, *, takes_rest: bool) -> str:
+def _expression(path: str, *, has_path_tail: bool) -> str:
     """Return what matches a template."""
     made, position = "", 0
     for match in _PLACEHOLDER.finditer(path):
-        varying = "[^/].*" if takes_rest and match.end() == len(path) else "[^/]+"
+        varying = "[^/].*" if has_path_tail and match.end() == len(path) else "[^/]+"
         made += re.escape(path[position : match.start()]) + f"(?P<{match[1]}>{varying})"
         position = match.end()
     return made + re.escape(path[position:])

@@ -28,7 +28,7 @@ _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """C0, DEL, C1 and Unicode's own line ends: no name has one, and a line of a log or a terminal would break at it."""
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_AT = re.compile(r" - at `\$\.(\w+)")
+_FAILED_FIELD = re.compile(r" - at `\$\.(\w+)")
 _MISSING = re.compile(r"missing required field `(\w+)`")
 
 
@@ -46,10 +46,10 @@ def read_query(kind: type[T], query: bytes) -> T:
     for piece in query.decode("ascii").split("&") if query else []:
         name, _, text = (_decoded(part.replace("+", " "), "query") for part in piece.partition("="))
         if name not in schemas:
-            raise BadRequestError(f"'{name}' is not a parameter here{_instead(schemas)}.", name)
+            raise BadRequestError(f"'{name}' is not a parameter here{_known_names(schemas)}.", name)
         if name in values:
             raise BadRequestError(f"'{name}' is in the query twice.", name)
-        values[name] = _typed(text, schemas[name])
+        values[name] = _coerced(text, schemas[name])
     return _converted(values, kind)
 
 
@@ -63,7 +63,7 @@ def read_body(kind: type[T], body: bytes) -> T:
     schemas = schemas_of(kind)
     for name in members:
         if name not in schemas:
-            raise BadRequestError(f"'{name}' is not a field here{_instead(schemas)}.", name)
+            raise BadRequestError(f"'{name}' is not a field here{_known_names(schemas)}.", name)
     return _converted({name: value for name, value in members.items() if value is not None}, kind)
 
 
@@ -72,7 +72,7 @@ def schemas_of(kind: type[msgspec.Struct]) -> Mapping[str, Mapping[str, Any]]:
     """Return the JSON Schema of each field of a type, without what it says of null; references are resolved."""
     (root,), components = msgspec.json.schema_components((kind,), ref_template="{name}")
     fields: Mapping[str, Any] = components[root["$ref"]]["properties"]
-    return {name: _plain(schema, components) for name, schema in fields.items()}
+    return {name: _without_null(schema, components) for name, schema in fields.items()}
 
 
 def refuse_control_characters(text: str, name: str) -> None:
@@ -81,7 +81,7 @@ def refuse_control_characters(text: str, name: str) -> None:
         raise BadRequestError(f"'{name}' has a control character in it.", name)
 
 
-def _plain(schema: Mapping[str, Any], components: Mapping[str, Any]) -> Mapping[str, Any]:
+def _without_null(schema: Mapping[str, Any], components: Mapping[str, Any]) -> Mapping[str, Any]:
     for one in schema.get("anyOf", ()):
         if one.get("type") != "null":
             schema = {**schema, **one}
@@ -95,11 +95,11 @@ def _converted(values: Values, kind: type[T]) -> T:
         missing = _MISSING.search(str(error))
         if missing is not None:
             raise BadRequestError(f"'{missing[1]}' is missing.", missing[1]) from error
-        at = _AT.search(str(error))
+        at = _FAILED_FIELD.search(str(error))
         if at is None:
             raise
         name = at[1]
-        raise BadRequestError(f"'{name}' must be {phrase(schemas_of(kind)[name])}.", name) from error
+        raise BadRequestError(f"'{name}' must be {requirement(schemas_of(kind)[name])}.", name) from error
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> Values:
@@ -122,7 +122,7 @@ def _decoded(text: str, name: str) -> str:
     return decoded
 
 
-def _typed(text: str, schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - of the field's type
+def _coerced(text: str, schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - of the field's type
     """Return what a query's text means where it can mean that; else the text, which is then refused."""
     if schema.get("type") == "integer" and _INTEGER.fullmatch(text):
         return int(text)
@@ -131,36 +131,36 @@ def _typed(text: str, schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - of th
     return text
 
 
-def phrase(schema: Mapping[str, Any]) -> str:
+def requirement(schema: Mapping[str, Any]) -> str:
     """Return what a value has to be, as the end of "must be ..."."""
     if "enum" in schema:
         return "one of " + ", ".join(schema["enum"])
-    return _PHRASES[schema["type"]](schema)
+    return _REQUIREMENTS[schema["type"]](schema)
 
 
-def _string_phrase(schema: Mapping[str, Any]) -> str:
+def _string_requirement(schema: Mapping[str, Any]) -> str:
     least, most = schema.get("minLength", 0), schema.get("maxLength")
     length = "" if most is None else f" of {least} to {most} characters"
     return f"a string{length}" + (f" that {schema[RULE]}" if RULE in schema else "")
 
 
-def _integer_phrase(schema: Mapping[str, Any]) -> str:
+def _integer_requirement(schema: Mapping[str, Any]) -> str:
     least, most = schema["minimum"], schema.get("maximum")
     return f"an integer from {least} to {most}" if most is not None else f"an integer from {least} on"
 
 
-def _array_phrase(schema: Mapping[str, Any]) -> str:
-    return f"an array of at most {schema['maxItems']} items, each {phrase(schema['items'])}"
+def _array_requirement(schema: Mapping[str, Any]) -> str:
+    return f"an array of at most {schema['maxItems']} items, each {requirement(schema['items'])}"
 
 
-_PHRASES: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "string": _string_phrase,
-    "integer": _integer_phrase,
+_REQUIREMENTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "string": _string_requirement,
+    "integer": _integer_requirement,
     "boolean": lambda _: "true or false",
-    "array": _array_phrase,
+    "array": _array_requirement,
 }
 
 
-def _instead(known: Iterable[str]) -> str:
+def _known_names(known: Iterable[str]) -> str:
     names = ", ".join(known)
     return f": there {'is' if ',' not in names else 'are'} {names}" if names else ""

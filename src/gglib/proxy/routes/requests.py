@@ -19,7 +19,7 @@ RULE = "x-rule"
 _Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARS)]
 
 
-class Nothing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class NoFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The query or the body of an operation that takes none: whatever it says is refused."""
 
 

@@ -2,9 +2,9 @@
 
 from gglib.core.version import __version__
 from gglib.proxy.response import Response
-from gglib.proxy.routes import answers
+from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
-from gglib.proxy.routes.operation import Description
+from gglib.proxy.routes.operation import OperationSpec
 
 GROUP = "What runs"
 
@@ -12,7 +12,7 @@ GROUP = "What runs"
 async def show_status(call: Call[None, None], response: Response) -> None:
     """Answer with resident models, waiting requests, failures, the last swap, and counts since the start."""
     status = await call.services.runtime.status()
-    await response.send(answers.Status.of(status, __version__))
+    await response.send(responses.Status.of(status, __version__))
 
 
 async def stop_models(call: Call[None, None], response: Response) -> None:
@@ -20,32 +20,32 @@ async def stop_models(call: Call[None, None], response: Response) -> None:
     runtime = call.services.runtime
     status = await runtime.status()
     await runtime.stop_current()
-    await response.send(answers.Stopped(stopped=tuple(one.model_name for one in status.residents)))
+    await response.send(responses.Stopped(stopped=tuple(one.model_name for one in status.residents)))
 
 
 OPERATIONS = (
     operation(
         show_status,
-        Description(
+        OperationSpec(
             id="showStatus",
             method="GET",
             path="/gglib/status",
             group=GROUP,
             summary="Show the models in memory, waiting requests, the last swap, and counts",
             text="As `gglib ps --json`.",
-            answer=answers.Status,
+            response=responses.Status,
         ),
     ),
     operation(
         stop_models,
-        Description(
+        OperationSpec(
             id="stopModels",
             method="POST",
             path="/gglib/stop",
             group=GROUP,
             summary="Unload all models",
             text="As `gglib stop`.",
-            answer=answers.Stopped,
+            response=responses.Stopped,
         ),
     ),
 )

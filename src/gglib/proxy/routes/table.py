@@ -10,15 +10,15 @@ from gglib.proxy.errors import (
     UnsupportedByModelError,
 )
 from gglib.proxy.forward import forward
-from gglib.proxy.guards.deadly_bodies import EngineKillerError
-from gglib.proxy.routes import answers, downloads, events, models, status
+from gglib.proxy.guards.poison_requests import PoisonRequestError
+from gglib.proxy.routes import downloads, events, models, responses, status
 from gglib.proxy.routes.dispatch import Handler, Operation
 from gglib.proxy.routes.health import show_health
 from gglib.proxy.routes.metrics import show_metrics
 from gglib.proxy.routes.openai import MODELS_PATH, list_models, show_model
-from gglib.proxy.routes.operation import TEXT, Access, Description
+from gglib.proxy.routes.operation import TEXT, Access, OperationSpec
+from gglib.proxy.routes.path_normalization import normalize_path
 from gglib.proxy.routes.requests import Forwarded
-from gglib.proxy.routes.spelling import corrected
 from gglib.proxy.telemetry.metrics import OTHER
 
 MODEL_ROUTE = "/v1/models/{id}"
@@ -34,7 +34,7 @@ _FORWARDED_ERRORS = (
     errors.EngineBrokenError,
     errors.InvalidSettingError,
     EngineError,
-    EngineKillerError,
+    PoisonRequestError,
     errors.CatalogError,
     errors.UpstreamError,
     errors.ModelLoadingError,
@@ -47,7 +47,7 @@ _FORWARDED_ERRORS = (
 def _forwarded(path: str, name: str, summary: str) -> Operation:
     """Return what the engine serves itself, each body naming its model; no other path ever reaches it."""
     return Operation(
-        Description(
+        OperationSpec(
             id=name,
             method="POST",
             path=path,
@@ -55,7 +55,7 @@ def _forwarded(path: str, name: str, summary: str) -> Operation:
             summary=summary,
             text="Goes to the engine of the model byte for byte, and its answer comes back so: JSON, or events where "
             "`stream` is true. The fields are llama.cpp's.",
-            access=Access.ADMITTED,
+            access=Access.CLIENT,
             body=Forwarded,
             errors=_FORWARDED_ERRORS,
         ),
@@ -70,27 +70,27 @@ def _native(path: str, name: str, summary: str) -> Operation:
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
-        Description(
+        OperationSpec(
             id="listOpenAiModels",
             method="GET",
             path=MODELS_PATH,
             group=_OPENAI,
             summary="List the models, in OpenAI's shape",
-            access=Access.ADMITTED,
+            access=Access.CLIENT,
             errors=(errors.CatalogError,),
         ),
         list_models,
     ),
     Operation(
-        Description(
+        OperationSpec(
             id="showOpenAiModel",
             method="GET",
             path=MODEL_ROUTE,
-            takes_rest=True,
+            has_path_tail=True,
             group=_OPENAI,
             summary="Show one model, in OpenAI's shape",
-            access=Access.ADMITTED,
-            in_path={"id": "Any of its names, percent-encoded."},
+            access=Access.CLIENT,
+            path_parameters={"id": "Any of its names, percent-encoded."},
             errors=(errors.ModelNotFoundError, errors.CatalogError),
         ),
         show_model,
@@ -110,39 +110,39 @@ OPERATIONS: tuple[Operation, ...] = (
     *status.OPERATIONS,
     *events.OPERATIONS,
     Operation(
-        Description(
+        OperationSpec(
             id="showHealth",
             method="GET",
             path="/health",
             group=routes.GROUP,
             summary="Say that the server answers",
-            access=Access.ANYBODY,
-            answer=answers.Health,
+            access=Access.PUBLIC,
+            response=responses.Health,
         ),
         show_health,
     ),
     Operation(
-        Description(
+        OperationSpec(
             id="showMetrics",
             method="GET",
             path="/metrics",
             group=routes.GROUP,
             summary="Show what was counted, for Prometheus",
-            access=Access.ADMITTED,
+            access=Access.CLIENT,
             media_type=TEXT,
         ),
         show_metrics,
     ),
-    *routes.operations(lambda: (one.description for one in OPERATIONS)),
+    *routes.operations(lambda: (one.spec for one in OPERATIONS)),
 )
 
 
 def _by_path(*, are_templates: bool) -> dict[str, dict[str, Handler]]:
     table: dict[str, dict[str, Handler]] = {}
     for one in OPERATIONS:
-        described = one.description
-        if described.is_template is are_templates:
-            table.setdefault(described.path, {})[described.method] = one.handler
+        spec = one.spec
+        if spec.is_template is are_templates:
+            table.setdefault(spec.path, {})[spec.method] = one.handler
     return table
 
 
@@ -152,9 +152,7 @@ ROUTES = _by_path(are_templates=False)
 TEMPLATES = _by_path(are_templates=True)
 """The same by template, for paths that are not in ``ROUTES``."""
 
-_PATTERNS = {
-    one.description.path: one.description.pattern for one in OPERATIONS if one.description.is_template
-}
+_PATTERNS = {one.spec.path: one.spec.pattern for one in OPERATIONS if one.spec.is_template}
 """What the paths of a template look like; no path is of two."""
 
 
@@ -172,7 +170,7 @@ def find_handler(method: str, path: str, host: bytes | None = None) -> tuple[Han
     """
     spelled, by_method = path, _methods_at(path)
     if by_method is None:
-        spelled = corrected(path)
+        spelled = normalize_path(path)
         by_method = _methods_at(spelled)
     if by_method is None:
         raise UnknownPathError(method, path, host)

@@ -16,7 +16,7 @@ from gglib.proxy.telemetry.records import Refusal, RequestRecord
 
 log = logging.getLogger("gglib.access")
 
-HELD_LINES = 1_000
+MAX_BUFFERED_LINES = 1_000
 """More are handed over without waiting: they are of a flood, and every one of them takes memory."""
 QUIET_PATHS = frozenset(("/health", "/gglib/status", "/metrics"))
 """What programs ask again and again; only what went wrong there is worth a line."""
@@ -30,14 +30,14 @@ class AccessLog:
         self._second = -1
         self._clock = ""
 
-    def note(self, record: RequestRecord, at_s: float) -> None:
+    def record(self, record: RequestRecord, at_s: float) -> None:
         """Take in a request that was over at ``at_s``, in seconds since the epoch."""
         if record.status == 200 and record.cut is None and record.path in QUIET_PATHS:
             return
         if log.isEnabledFor(logging.INFO):
-            self._add(line(record), at_s)
+            self._add(format_line(record), at_s)
 
-    def note_refusal(self, refusal: Refusal, at_s: float) -> None:
+    def record_refusal(self, refusal: Refusal, at_s: float) -> None:
         """Take in what was refused before it was a request."""
         if log.isEnabledFor(logging.INFO):
             self._add(
@@ -58,11 +58,11 @@ class AccessLog:
         if second != self._second:
             self._second, self._clock = second, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
         self._lines.append(f"{self._clock},{int((at_s - second) * 1000):03} INFO    {text}")
-        if len(self._lines) >= HELD_LINES:
+        if len(self._lines) >= MAX_BUFFERED_LINES:
             self.flush()
 
 
-def line(record: RequestRecord) -> str:
+def format_line(record: RequestRecord) -> str:
     """Return a request as one line, without its time. Pure."""
     failure = ""
     if record.cut or record.error_code:

@@ -1,6 +1,6 @@
 """What is counted of the requests that are over. Pure: no clock, and no word of how the numbers are shown.
 
-Taking in a request costs 0.9 µs (CPython 3.11, x86-64; ``python -m bench.tally`` measures it): one look into a dict
+Taking in a request costs 0.9 µs (CPython 3.11, x86-64; ``python -m bench.metrics`` measures it): one look into a dict
 finds what counts requests of its kind; the rest is integers and bisections. Nothing is kept of a single request, and
 the kinds are bounded: what a client made up (paths, methods) is counted as ``other``, and names of models are the
 catalogue's.
@@ -39,7 +39,7 @@ class Histogram:
         self.sum_s += seconds
 
 
-class ModelTally:
+class ModelMetrics:
     """What one model answered. Tokens are those that its answers told of."""
 
     __slots__ = (
@@ -63,7 +63,7 @@ class ModelTally:
         """... and of streams, where that is the first token, or a comment of an engine that takes long for it."""
 
 
-class RequestKind(NamedTuple):
+class RequestLabels(NamedTuple):
     """What requests are told apart by. ``model`` and ``status`` are empty where a request got to none."""
 
     route: str
@@ -72,28 +72,28 @@ class RequestKind(NamedTuple):
     status: str
 
 
-class _Kind:
+class _Series:
     """The counters of one kind; but for the first it shares them with other kinds."""
 
     __slots__ = ("count", "duration", "model")
 
-    def __init__(self, duration: Histogram, model: ModelTally) -> None:
+    def __init__(self, duration: Histogram, model: ModelMetrics) -> None:
         self.count = 0
         self.duration = duration
         self.model = model
 
 
-class Tally:
+class RequestMetrics:
     """Counts. ``route_of`` names the route of a path; it has to return one of a few names, whatever it is given."""
 
     def __init__(self, route_of: Callable[[str], str]) -> None:
         self._route_of = route_of
-        self._kinds: dict[RequestKind, _Kind] = {}
-        self._shortcuts: dict[tuple[str, str, str | None, int | None], _Kind] = {}
+        self._series: dict[RequestLabels, _Series] = {}
+        self._cache: dict[tuple[str, str, str | None, int | None], _Series] = {}
         """By what stands in a record, where that is the kind's own name."""
         self.durations: dict[tuple[str, str], Histogram] = {}
         """From arrival to the end of the answer, by route and model."""
-        self.models: dict[str, ModelTally] = {}
+        self.models: dict[str, ModelMetrics] = {}
         """By name; with an empty one for what got to no model."""
         self.errors: dict[tuple[str, str], int] = {}
         """By model and the code of the error."""
@@ -101,29 +101,29 @@ class Tally:
         """By status: what the edge refused before it was a request."""
 
     @property
-    def requests(self) -> dict[RequestKind, int]:
+    def requests(self) -> dict[RequestLabels, int]:
         """How many requests of each kind there were."""
-        return {kind: counters.count for kind, counters in self._kinds.items()}
+        return {kind: counters.count for kind, counters in self._series.items()}
 
-    def note(self, record: RequestRecord) -> None:
+    def record(self, record: RequestRecord) -> None:
         """Take in a request that is over."""
-        kind = self._shortcuts.get((record.path, record.method, record.model, record.status))
+        kind = self._cache.get((record.path, record.method, record.model, record.status))
         if kind is None:
-            kind = self._kind_of(record)
+            kind = self._series_for(record)
         kind.count += 1
         kind.duration.add(record.duration_s)
         if record.waited_s is not None:
-            self._note_answer(record, kind.model, record.waited_s)
+            self._record_response(record, kind.model, record.waited_s)
         if record.error_code is not None:
             key = (record.model or "", record.error_code)
             self.errors[key] = self.errors.get(key, 0) + 1
 
-    def note_refusal(self, status: int) -> None:
+    def record_refusal(self, status: int) -> None:
         """Take in what the edge refused before it was a request."""
         self.refusals[status] = self.refusals.get(status, 0) + 1
 
     @staticmethod
-    def _note_answer(record: RequestRecord, model: ModelTally, waited_s: float) -> None:
+    def _record_response(record: RequestRecord, model: ModelMetrics, waited_s: float) -> None:
         model.waited.add(waited_s)
         model.chunks += record.chunks
         if record.prompt_tokens is not None:
@@ -134,14 +134,14 @@ class Tally:
             times = model.first_byte_streamed if record.is_streamed else model.first_byte
             times.add(record.first_byte_s)
 
-    def _kind_of(self, record: RequestRecord) -> _Kind:
+    def _series_for(self, record: RequestRecord) -> _Series:
         route, model = self._route_of(record.path), record.model or ""
         method = record.method if record.method in _METHODS else OTHER
-        name = RequestKind(route, method, model, "" if record.status is None else str(record.status))
-        kind = self._kinds.get(name)
+        name = RequestLabels(route, method, model, "" if record.status is None else str(record.status))
+        kind = self._series.get(name)
         if kind is None:
             duration = self.durations.setdefault((route, model), Histogram())
-            kind = self._kinds[name] = _Kind(duration, self.models.setdefault(model, ModelTally()))
+            kind = self._series[name] = _Series(duration, self.models.setdefault(model, ModelMetrics()))
         if (route, method) == (record.path, record.method):
-            self._shortcuts[record.path, record.method, record.model, record.status] = kind
+            self._cache[record.path, record.method, record.model, record.status] = kind
         return kind

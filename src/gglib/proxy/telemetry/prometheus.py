@@ -20,8 +20,8 @@ from gglib.proxy.telemetry.metrics import (
     BOUNDS_S,
     UPSTREAM_CODES,
     Histogram,
-    ModelTally,
-    Tally,
+    ModelMetrics,
+    RequestMetrics,
 )
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4.encode()
@@ -33,10 +33,10 @@ _Times = Iterable[tuple[tuple[str, ...], Histogram]]
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class MetricsSnapshot:
     """Where gglib's numbers are found."""
 
-    tally: Tally
+    metrics: RequestMetrics
     status: RuntimeStatus
     connections: int
 
@@ -56,17 +56,17 @@ class Numbers:
             "requests",
             "Requests that are over; a client that left unanswered has status 499.",
             "route method model status",
-            self.tally.requests.items(),
+            self.metrics.requests.items(),
         )
         yield _histogram(
             "request_duration_seconds",
             "From a request's arrival to the end of its answer.",
             "route model",
-            self.tally.durations.items(),
+            self.metrics.durations.items(),
         )
 
     def _answers(self) -> Iterator[Metric]:
-        models = {name: model for name, model in self.tally.models.items() if name}
+        models = {name: model for name, model in self.metrics.models.items() if name}
         yield _histogram(
             "model_wait_seconds",
             "How long requests waited for their model, those that got to it.",
@@ -100,7 +100,7 @@ class Numbers:
         )
 
     def _failures(self) -> Iterator[Metric]:
-        errors = self.tally.errors.items()
+        errors = self.metrics.errors.items()
         yield _counter(
             "request_errors", "Requests that failed, by the code of the error.", "model code", errors
         )
@@ -114,7 +114,7 @@ class Numbers:
             "edge_refusals",
             "What was refused before it was a request, by the status of the answer.",
             "status",
-            [((str(status),), count) for status, count in self.tally.refusals.items()],
+            [((str(status),), count) for status, count in self.metrics.refusals.items()],
         )
 
     def _now(self) -> Iterator[Metric]:
@@ -176,7 +176,7 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True)
-class _Page(Collector):
+class _Scrape(Collector):
     """What one scrape shows."""
 
     metrics: list[Metric]
@@ -187,12 +187,12 @@ class _Page(Collector):
         yield from ProcessCollector(registry=None).collect()
 
 
-def expose(metrics: list[Metric]) -> bytes:
+def render(metrics: list[Metric]) -> bytes:
     """Return metrics, and those of this process, as text of the type ``CONTENT_TYPE``; takes milliseconds."""
-    return generate_latest(_Page(metrics))
+    return generate_latest(_Scrape(metrics))
 
 
-def _first_bytes(name: str, model: ModelTally) -> Iterator[tuple[tuple[str, str], Histogram]]:
+def _first_bytes(name: str, model: ModelMetrics) -> Iterator[tuple[tuple[str, str], Histogram]]:
     for streamed, times in (("false", model.first_byte), ("true", model.first_byte_streamed)):
         if any(times.counts):  # most models are asked in one way only
             yield (name, streamed), times
@@ -206,22 +206,22 @@ def _sums(rows: _Rows) -> _Rows:
     return sums.items()
 
 
-def _counter(name: str, told: str, labels: str, rows: _Rows) -> Metric:
-    family = CounterMetricFamily(f"gglib_{name}", told, labels=labels.split())
+def _counter(name: str, help_text: str, labels: str, rows: _Rows) -> Metric:
+    family = CounterMetricFamily(f"gglib_{name}", help_text, labels=labels.split())
     for values, number in rows:
         family.add_metric(values, number)
     return family
 
 
-def _gauge(name: str, told: str, labels: str, rows: _Rows) -> Metric:
-    family = GaugeMetricFamily(f"gglib_{name}", told, labels=labels.split())
+def _gauge(name: str, help_text: str, labels: str, rows: _Rows) -> Metric:
+    family = GaugeMetricFamily(f"gglib_{name}", help_text, labels=labels.split())
     for values, number in rows:
         family.add_metric(values, number)
     return family
 
 
-def _histogram(name: str, told: str, labels: str, rows: _Times) -> Metric:
-    family = HistogramMetricFamily(f"gglib_{name}", told, labels=labels.split())
+def _histogram(name: str, help_text: str, labels: str, rows: _Times) -> Metric:
+    family = HistogramMetricFamily(f"gglib_{name}", help_text, labels=labels.split())
     for values, times in rows:
         # Each bucket holds what the smaller ones hold; the last one is the count.
         family.add_metric(values, list(zip(_LE, accumulate(times.counts), strict=True)), times.sum_s)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gglib.proxy.access.authorization import Caller, require_trust
+from gglib.proxy.access.authorization import Caller, require_authorization
 from gglib.proxy.errors import ForbiddenError
 
 HERE, THERE = "127.0.0.1", "192.168.1.9"
@@ -32,7 +32,7 @@ def caller(*, peer: str | None = HERE, has_key: bool = False, **fields: bytes) -
 )
 def test_who_is_trusted(who: Caller) -> None:
     """Programs of this machine, whoever showed a key, and pages of this very server."""
-    require_trust(who)
+    require_authorization(who)
 
 
 @pytest.mark.parametrize(
@@ -63,4 +63,4 @@ def test_who_is_trusted(who: Caller) -> None:
 def test_who_is_not(who: Caller) -> None:
     """Everybody else is refused."""
     with pytest.raises(ForbiddenError):
-        require_trust(who)
+        require_authorization(who)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gglib.http.headers import Headers
 from gglib.proxy.access.cors import CorsRules
-from gglib.proxy.errors import OriginNotAllowedError, describe
+from gglib.proxy.errors import OriginNotAllowedError, to_error_response
 
 RULES = CorsRules(["https://Chat.example.com", "http://box.lan:3000", "app://notes", "http://a.example:80"])
 ANY = CorsRules(["*"])
@@ -98,7 +98,7 @@ def preflight_of(origin: bytes, *more: tuple[bytes, bytes]) -> Headers:
 def test_a_page_that_is_allowed_may_read_its_answer(origin: bytes) -> None:
     """Loopback pages and configured ones get their own origin back, as they wrote it, and the headers that help."""
     assert not is_refused(RULES, origin)
-    assert RULES.answer_headers(origin) == [
+    assert RULES.response_headers(origin) == [
         (b"access-control-allow-origin", origin),
         (b"vary", b"Origin"),
         (
@@ -112,7 +112,7 @@ def test_a_page_that_is_allowed_may_read_its_answer(origin: bytes) -> None:
 def test_a_page_that_is_not_allowed_is_refused(origin: bytes) -> None:
     """What may not read the answer must not cause it: no other page, ``null``, and nothing that could be one."""
     assert is_refused(RULES, origin)
-    assert RULES.answer_headers(origin) == []
+    assert RULES.response_headers(origin) == []
     assert RULES.preflight(preflight_of(origin)) is None
 
 
@@ -120,7 +120,7 @@ def test_a_page_that_is_not_allowed_is_refused(origin: bytes) -> None:
 def test_a_program_of_this_machine_is_served_without_cors(origin: bytes) -> None:
     """Editors and desktop apps have schemes of their own: not refused, and told nothing unless configured."""
     assert not is_refused(RULES, origin)
-    assert RULES.answer_headers(origin) == []
+    assert RULES.response_headers(origin) == []
 
 
 @pytest.mark.parametrize("origin", PROGRAMS)
@@ -145,20 +145,20 @@ def test_an_origin_without_a_host_can_be_configured(allowed: str, origin: bytes)
     rules = CorsRules([allowed])
     assert not is_refused(rules, origin)
     assert rules.preflight(preflight_of(origin)) is not None
-    assert rules.answer_headers(origin)[0] == (b"access-control-allow-origin", origin)
+    assert rules.response_headers(origin)[0] == (b"access-control-allow-origin", origin)
 
 
 @pytest.mark.parametrize("origin", [b"https://evil.com", b"file://host", b"nullx", b"app://x"])
 def test_an_origin_without_a_host_allows_no_other(origin: bytes) -> None:
     """``null`` and a scheme alone match themselves, not what begins like them."""
     rules = CorsRules(["null", "file://", "app://"])
-    assert rules.answer_headers(origin) == []
+    assert rules.response_headers(origin) == []
 
 
 def test_what_is_no_page_is_none_of_its_business() -> None:
     """Without ``Origin`` nothing is refused, and nothing is added."""
     assert not is_refused(RULES, None)
-    assert RULES.answer_headers(None) == []
+    assert RULES.response_headers(None) == []
     assert RULES.preflight([(b"access-control-request-method", b"POST")]) is None
 
 
@@ -176,14 +176,14 @@ def test_a_page_of_our_own_origin_may_ask() -> None:
 def test_a_star_means_any(origin: bytes) -> None:
     """Whoever sets it lets every page in, ``null`` too, each told its own origin."""
     assert not is_refused(ANY, origin)
-    assert ANY.answer_headers(origin)[0] == (b"access-control-allow-origin", origin)
+    assert ANY.response_headers(origin)[0] == (b"access-control-allow-origin", origin)
     assert ANY.preflight(preflight_of(origin)) is not None
 
 
 @pytest.mark.parametrize("origin", [b"", b"a b", b"http://\xff", b"x" * 513])
 def test_a_star_does_not_mean_anything_at_all(origin: bytes) -> None:
     """What no browser sends is not echoed."""
-    assert ANY.answer_headers(origin) == []
+    assert ANY.response_headers(origin) == []
     assert is_refused(ANY, origin)
 
 
@@ -241,7 +241,7 @@ def test_no_origin_makes_another_error_or_an_unsafe_header(origin: bytes) -> Non
     """Whatever comes is decided, and what is echoed is visible ASCII."""
     for rules in (RULES, ANY, CorsRules()):
         is_refused(rules, origin, origin)
-        for _, value in rules.answer_headers(origin):
+        for _, value in rules.response_headers(origin):
             assert value.isascii()
             assert not set(value) & set(b"\r\n\0")
 
@@ -251,8 +251,8 @@ def test_the_refusal_names_the_setting() -> None:
     for origin in (b"https://evil.com", b"https://" + b"e" * 5_000, b"\xff"):
         with pytest.raises(OriginNotAllowedError) as refused:
             RULES.check(origin)
-        problem = describe(refused.value)
-        told = json.loads(problem.body)["error"]
-        assert (problem.status, told["code"]) == (403, "origin_not_allowed")
+        error_response = to_error_response(refused.value)
+        told = json.loads(error_response.body)["error"]
+        assert (error_response.status, told["code"]) == (403, "origin_not_allowed")
         assert "'cors_origins'" in told["message"]
         assert len(told["message"]) < 250

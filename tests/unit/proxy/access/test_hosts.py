@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.proxy.access.hosts import Authority, HostRules, parse_authority
-from gglib.proxy.errors import BadRequestError, HostNotAllowedError, describe
+from gglib.proxy.errors import BadRequestError, HostNotAllowedError, to_error_response
 
 RULES = HostRules(
     bound=frozenset({"192.168.1.5", "fe80::5%eth0", "::ffff:10.1.1.1"}),
@@ -222,9 +222,9 @@ def test_the_refusal_names_the_setting() -> None:
     for name in ("evil.com", "e" * 255):
         with pytest.raises(HostNotAllowedError) as refused:
             RULES.check(Authority(name, None), OWN)
-        problem = describe(refused.value)
-        told = json.loads(problem.body)["error"]
-        assert (problem.status, told["code"]) == (403, "host_not_allowed")
+        error_response = to_error_response(refused.value)
+        told = json.loads(error_response.body)["error"]
+        assert (error_response.status, told["code"]) == (403, "host_not_allowed")
         assert "'allowed_hosts'" in told["message"]
         assert name[:100] in told["message"]
         assert len(told["message"]) < 250

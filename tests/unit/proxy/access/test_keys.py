@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.http.headers import Headers
-from gglib.proxy.access.keys import OPEN_PATHS, AccessKeys
-from gglib.proxy.errors import Problem, UnauthorizedError, describe
+from gglib.proxy.access.keys import PUBLIC_PATHS, AccessKeys
+from gglib.proxy.errors import ErrorResponse, UnauthorizedError, to_error_response
 
 ALICE, BOB = "alice-key-0123456789", "bob-key-0123456789=="
 KEYS = AccessKeys({"alice": ALICE, "bob": BOB})
@@ -57,11 +57,11 @@ WRONG: list[Headers] = [
 ]
 
 
-def refusal(headers: Headers, keys: AccessKeys = KEYS) -> Problem:
+def refusal(headers: Headers, keys: AccessKeys = KEYS) -> ErrorResponse:
     """Return what a request without a good key is told."""
     with pytest.raises(UnauthorizedError) as refused:
         keys.check(headers)
-    return describe(refused.value)
+    return to_error_response(refused.value)
 
 
 @pytest.mark.parametrize(("headers", "name"), RIGHT)
@@ -74,9 +74,9 @@ def test_whatever_is_wrong_the_answer_is_the_same() -> None:
     """Status, headers and body do not say whether a key was missing, malformed, wrong or contradicted."""
     told = {refusal(headers) for headers in WRONG}
     assert len(told) == 1
-    (problem,) = told
-    assert (problem.status, problem.headers) == (401, ((b"www-authenticate", b"Bearer"),))
-    assert b'"code":"invalid_api_key"' in problem.body
+    (error_response,) = told
+    assert (error_response.status, error_response.headers) == (401, ((b"www-authenticate", b"Bearer"),))
+    assert b'"code":"invalid_api_key"' in error_response.body
 
 
 @given(st.binary(max_size=60), st.sampled_from([b"authorization", b"x-api-key"]))
@@ -137,4 +137,4 @@ def test_keys_are_never_shown() -> None:
 
 def test_only_the_health_check_is_open() -> None:
     """What is open is a path as it comes, so that no other spelling of another path can be taken for it."""
-    assert frozenset({b"/health"}) == OPEN_PATHS
+    assert frozenset({b"/health"}) == PUBLIC_PATHS

@@ -9,7 +9,7 @@ from gglib.http.request_head import HeadCache, RequestHead, parse_head
 from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.hosts import HostRules
 from gglib.proxy.access.keys import AccessKeys
-from gglib.proxy.access.policy import Gate
+from gglib.proxy.access.policy import AccessPolicy
 from gglib.proxy.errors import (
     BadRequestError,
     HostNotAllowedError,
@@ -17,7 +17,7 @@ from gglib.proxy.errors import (
     UnauthorizedError,
 )
 
-GATE = Gate(
+POLICY = AccessPolicy(
     HostRules(frozenset(("192.168.1.5",)), frozenset(("box.lan",))),
     CorsRules(("https://chat.example.com",)),
     AccessKeys({"alice": "alice-key"}),
@@ -33,11 +33,11 @@ def a_head(*lines: bytes, first: bytes = b"POST /v1/x HTTP/1.1", host: bytes = b
 
 
 def pass_through(head: RequestHead) -> str:
-    """Return what becomes of a request at the gate."""
+    """Return what becomes of a request at the policy."""
     try:
-        if GATE.preflight(head, "192.168.1.5") is not None:
+        if POLICY.preflight(head, "192.168.1.5") is not None:
             return "preflight"
-        GATE.check_key(head)
+        POLICY.check_key(head)
     except GglibError as error:
         return type(error).__name__
     return "in"
@@ -120,24 +120,24 @@ def test_a_request_of_http_1_0_without_a_host(block: bytes, what: str) -> None:
 
 def test_without_keys_the_rule_for_names_stays() -> None:
     """A header that looks like a key lets nothing in where no keys are set: a rebound page could send it."""
-    gate = Gate(HostRules(frozenset(), frozenset()), CorsRules(), AccessKeys({}))
+    policy = AccessPolicy(HostRules(frozenset(), frozenset()), CorsRules(), AccessKeys({}))
     with pytest.raises(HostNotAllowedError) as refused:
-        gate.preflight(a_head(KEY, host=b"host.docker.internal"), None)
+        policy.preflight(a_head(KEY, host=b"host.docker.internal"), None)
     assert str(refused.value).endswith("add it to the setting 'allowed_hosts'.")
 
 
 def test_a_foreign_name_without_a_key_says_that_a_key_would_do() -> None:
     """Where keys are set, the error names both ways in."""
     with pytest.raises(HostNotAllowedError, match="or send one of its API keys"):
-        GATE.preflight(a_head(host=b"host.docker.internal"), None)
+        POLICY.preflight(a_head(host=b"host.docker.internal"), None)
 
 
 def test_every_answer_to_a_page_that_may_ask_can_be_read_by_it() -> None:
     """The headers for the page follow from its origin alone; there are none for others, or for who has none."""
-    told = GATE.answer_headers(a_head(CHAT))
+    told = POLICY.response_headers(a_head(CHAT))
     assert (b"access-control-allow-origin", b"https://chat.example.com") in told
-    assert GATE.answer_headers(a_head(EVIL)) == []
-    assert GATE.answer_headers(a_head()) == []
+    assert POLICY.response_headers(a_head(EVIL)) == []
+    assert POLICY.response_headers(a_head()) == []
 
 
 CREDENTIALS = st.sampled_from(
@@ -170,5 +170,5 @@ def test_no_request_comes_in_by_what_another_one_carried(requests: list[tuple[li
 
 
 def test_nothing_that_guards_shows_a_key() -> None:
-    """A gate that is logged by accident has no key in it."""
-    assert "alice-key" not in repr(GATE)
+    """A policy that is logged by accident has no key in it."""
+    assert "alice-key" not in repr(POLICY)

@@ -5,13 +5,13 @@ import json
 import pytest
 
 from gglib.core.models import ModelCapabilities, ModelSummary
-from gglib.proxy.dialects.engine_errors import explain, read_answer, read_event
+from gglib.proxy.dialects.engine_errors import explain, read_event, read_response
 from gglib.proxy.errors import (
     ContextLengthExceededError,
     EngineError,
     RefusedByEngineError,
     UnsupportedByModelError,
-    describe,
+    to_error_response,
 )
 
 TINY = ModelSummary(id=1, name="my tiny", trained_context=32_768)
@@ -24,7 +24,7 @@ def answer(message: str, *, status: int = 500, type_: str = "server_error", **mo
 
 def read(message: str, *, status: int = 500, type_: str = "server_error") -> EngineError:
     """Return how an answer of the engine is read."""
-    error = read_answer(status, answer(message, status=status, type_=type_))
+    error = read_response(status, answer(message, status=status, type_=type_))
     assert error is not None
     return error
 
@@ -81,10 +81,14 @@ def test_what_its_parsing_refuses_is_the_clients_fault(message: str) -> None:
     """A 500 that says what is wrong with the body is a 400 in the engine's words: no client sends it again."""
     error = read(message)
     assert type(error) is RefusedByEngineError
-    problem = describe(error)
-    assert (problem.status, problem.type_, problem.code) == (400, "invalid_request_error", "invalid_request")
-    assert problem.message == message
-    assert problem.headers == ()
+    error_response = to_error_response(error)
+    assert (error_response.status, error_response.type_, error_response.code) == (
+        400,
+        "invalid_request_error",
+        "invalid_request",
+    )
+    assert error_response.message == message
+    assert error_response.headers == ()
 
 
 @pytest.mark.parametrize(("message", "status", "capability"), UNSUPPORTED)
@@ -93,8 +97,8 @@ def test_what_the_model_cannot_do_is_a_400(message: str, status: int, capability
     error = read(message, status=status, type_="not_supported_error")
     assert isinstance(error, UnsupportedByModelError)
     assert error.capability == capability
-    problem = describe(error)
-    assert (problem.status, problem.type_, problem.code) == (
+    error_response = to_error_response(error)
+    assert (error_response.status, error_response.type_, error_response.code) == (
         400,
         "invalid_request_error",
         "unsupported_by_model",
@@ -113,15 +117,15 @@ def test_what_the_model_cannot_do_is_a_400(message: str, status: int, capability
 )
 def test_what_fails_while_it_computes_stays_a_500_that_may_be_tried_again(message: str) -> None:
     """The engine's own fault is not made the client's."""
-    problem = describe(read(message))
-    assert (problem.status, problem.code, problem.headers) == (500, "engine_error", ())
+    error_response = to_error_response(read(message))
+    assert (error_response.status, error_response.code, error_response.headers) == (500, "engine_error", ())
 
 
 def test_a_500_that_is_not_known_is_not_tried_again() -> None:
     """A living engine that refuses a request does so each time."""
-    problem = describe(read("a sentence of a later build", type_="odd"))
-    assert (problem.status, problem.type_, problem.code) == (500, "odd", "engine_error")
-    assert problem.headers == ((b"x-should-retry", b"false"),)
+    error_response = to_error_response(read("a sentence of a later build", type_="odd"))
+    assert (error_response.status, error_response.type_, error_response.code) == (500, "odd", "engine_error")
+    assert error_response.headers == ((b"x-should-retry", b"false"),)
 
 
 @pytest.mark.parametrize(
@@ -139,15 +143,20 @@ def test_a_500_that_is_not_known_is_not_tried_again() -> None:
 )
 def test_other_statuses_keep_what_they_mean(status: int, type_: str, expected: tuple[object, ...]) -> None:
     """Loading is retried; the key between gglib and its engine is never the client's; a 4xx is passed on."""
-    problem = describe(read("anything", status=status, type_=type_))
-    assert (problem.status, problem.type_, problem.code, problem.headers) == expected
+    error_response = to_error_response(read("anything", status=status, type_=type_))
+    assert (
+        error_response.status,
+        error_response.type_,
+        error_response.code,
+        error_response.headers,
+    ) == expected
 
 
 def test_a_word_for_a_code_is_kept_and_a_number_is_not() -> None:
     """OpenAI's clients look for a string or null."""
-    busy = read_answer(429, b'{"error":{"code":"busy","message":"no","type":"t"}}')
+    busy = read_response(429, b'{"error":{"code":"busy","message":"no","type":"t"}}')
     assert busy is not None
-    assert describe(busy).error == {"message": "no", "type": "t", "param": None, "code": "busy"}
+    assert to_error_response(busy).error == {"message": "no", "type": "t", "param": None, "code": "busy"}
 
 
 @pytest.mark.parametrize(
@@ -166,7 +175,7 @@ def test_a_word_for_a_code_is_kept_and_a_number_is_not() -> None:
 )
 def test_what_is_no_error_of_an_engine_is_none(body: bytes) -> None:
     """It is relayed as it is."""
-    assert read_answer(500, body) is None
+    assert read_response(500, body) is None
     assert read_event(b"data: " + body + b"\n\n") is None
 
 
@@ -176,7 +185,7 @@ def test_a_message_of_megabytes_is_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "facts"),
+    ("message", "details"),
     [
         (
             "input (901 tokens) is too large to process. increase the physical batch size (current batch size: 512)",
@@ -191,14 +200,18 @@ def test_a_message_of_megabytes_is_cut() -> None:
         ("failed to get embeddings, the question and its options must fit in one batch", {}),
     ],
 )
-def test_each_way_to_be_too_long_is_one_code(message: str, facts: dict[str, int]) -> None:
+def test_each_way_to_be_too_long_is_one_code(message: str, details: dict[str, int]) -> None:
     """Clients shorten what they send at this code, by the numbers that the engine names."""
     error = read(message)
     assert isinstance(error, ContextLengthExceededError)
-    assert error.facts == facts
+    assert error.details == details
     assert error.is_cache_full is message.startswith("Context size")
-    problem = describe(error)
-    assert (problem.status, problem.code, problem.headers) == (400, "context_length_exceeded", ())
+    error_response = to_error_response(error)
+    assert (error_response.status, error_response.code, error_response.headers) == (
+        400,
+        "context_length_exceeded",
+        (),
+    )
 
 
 def overflow(*, asked: int | None, most: int, model: ModelSummary = TINY) -> EngineError:
@@ -213,7 +226,7 @@ def overflow(*, asked: int | None, most: int, model: ModelSummary = TINY) -> Eng
         body = answer(
             message, status=400, type_="exceed_context_size_error", n_prompt_tokens=asked, n_ctx=most
         )
-        found = read_answer(400, body)
+        found = read_response(400, body)
         assert found is not None
         error = found
     return explain(error, model, [])
@@ -221,8 +234,8 @@ def overflow(*, asked: int | None, most: int, model: ModelSummary = TINY) -> Eng
 
 def test_an_overflow_keeps_its_numbers_and_says_how_to_get_more() -> None:
     """llama.cpp's words and OpenAI's, the next power of two, and a command that can be typed as it stands."""
-    problem = describe(overflow(asked=18_049, most=1024))
-    assert problem.error == {
+    error_response = to_error_response(overflow(asked=18_049, most=1024))
+    assert error_response.error == {
         "message": "request (18049 tokens) exceeds the available context size (1024 tokens); the maximum context "
         "length is 1024 tokens as the model runs: shorten the request, send 'num_ctx': 32768 with it, or run "
         "\"gglib set 'my tiny' --ctx 32768\" (the model was trained for 32768).",
@@ -250,7 +263,7 @@ def test_an_overflow_keeps_its_numbers_and_says_how_to_get_more() -> None:
 )
 def test_the_engines_options_are_not_advised(message: str, begin: str) -> None:
     """Its sentence stays, but for the option of a command line that the client does not have."""
-    found = read_answer(400, answer(message, status=400, type_="exceed_context_size_error"))
+    found = read_response(400, answer(message, status=400, type_="exceed_context_size_error"))
     error = read(message) if found is None or "later" not in message else found
     error.n_ctx = 64
     assert str(explain(error, TINY, [])).startswith(begin)
@@ -264,7 +277,7 @@ def test_a_full_cache_names_the_context_that_the_model_runs_with() -> None:
         "request, send 'num_ctx': 2048 with it, or run \"gglib set 'my tiny' --ctx 2048\" "
         "(the model was trained for 32768)."
     )
-    assert error.facts == {"n_ctx": 1024}
+    assert error.details == {"n_ctx": 1024}
     assert isinstance(error, ContextLengthExceededError)
     assert error.is_cache_full
 

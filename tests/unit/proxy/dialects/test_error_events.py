@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gglib.proxy.dialects.engine_errors import SIZE_LIMIT_BYTES
-from gglib.proxy.dialects.error_events import ErrorEventWatch, is_content
+from gglib.proxy.dialects.error_events import ErrorEventDetector, is_content
 from gglib.proxy.errors import ContextLengthExceededError, EngineError
 from gglib.proxy.event_relay import EventRelay
 from gglib.proxy.response import Response
@@ -93,7 +93,7 @@ def is_handed_on(part: bytes) -> bool:
 
 def run(parts: list[bytes]) -> tuple[bytes, EngineError | None]:
     """Feed a stream in parts; return what was relayed, up to the error if there was one."""
-    watch, relayed = ErrorEventWatch(), b""
+    watch, relayed = ErrorEventDetector(), b""
     for part in parts:
         out, error = watch.feed(part)
         relayed += out
@@ -154,7 +154,7 @@ def test_the_letters_of_the_marks_in_any_order_pass_too(text: str, at: list[int]
 
 def test_whole_lines_are_relayed_at_once() -> None:
     """Nothing waits behind a complete line, and only what may become an error waits at all."""
-    watch = ErrorEventWatch()
+    watch = ErrorEventDetector()
     for part, now in (
         (chunk("error"), chunk("error")),
         (b'data: {"choices":[', b'data: {"choices":['),
@@ -163,17 +163,17 @@ def test_whole_lines_are_relayed_at_once() -> None:
         (b'{"choices":[]}\n\n', b'data: {"choices":[]}\n\n'),
     ):
         assert watch.feed(part) == (now, None)
-    assert watch.is_at_rest
+    assert watch.is_at_line_start
 
 
 def test_what_is_too_long_for_an_error_is_relayed() -> None:
     """An event that begins like an error and does not end is held no longer than an error can be."""
-    watch = ErrorEventWatch()
+    watch = ErrorEventDetector()
     begun = b'data: {"error":{"message":"'
     assert watch.feed(begun) == (b"", None)
     rest = b"x" * SIZE_LIMIT_BYTES
     assert watch.feed(rest) == (begun + rest, None)
-    assert not watch.is_at_rest
+    assert not watch.is_at_line_start
 
 
 def test_an_error_without_its_last_line_end_is_one() -> None:

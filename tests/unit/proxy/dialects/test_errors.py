@@ -13,12 +13,12 @@ from gglib.proxy.dialects.errors import (
     anthropic_type,
     dialect_of,
 )
-from gglib.proxy.errors import BadRequestError, ContextLengthExceededError, describe
+from gglib.proxy.errors import BadRequestError, ContextLengthExceededError, to_error_response
 
-PROBLEM = describe(BadRequestError("no", "stream"))
-OVERFLOW = describe(
+PROBLEM = to_error_response(BadRequestError("no", "stream"))
+OVERFLOW = to_error_response(
     ContextLengthExceededError(
-        "request (9 tokens) exceeds it: help.", facts={"n_prompt_tokens": 9, "n_ctx": 8}, advice=": help."
+        "request (9 tokens) exceeds it: help.", details={"n_prompt_tokens": 9, "n_ctx": 8}, hint=": help."
     )
 )
 OPENAI_BODY = (
@@ -149,7 +149,9 @@ def test_an_overflow_has_the_words_that_anthropics_clients_look_for() -> None:
         "n_prompt_tokens": 9,
         "n_ctx": 8,
     }
-    full = describe(ContextLengthExceededError("Context size has been exceeded.", facts={"n_ctx": 8}))
+    full = to_error_response(
+        ContextLengthExceededError("Context size has been exceeded.", details={"n_ctx": 8})
+    )
     error = json.loads(ANTHROPIC.body(full, "r"))["error"]
     assert error["message"] == "prompt is too long: Context size has been exceeded."
     assert error["n_ctx"] == 8
@@ -157,8 +159,8 @@ def test_an_overflow_has_the_words_that_anthropics_clients_look_for() -> None:
 
 def test_a_failed_load_keeps_its_log_in_every_dialect() -> None:
     """What the engine said last is in the message, whatever the form."""
-    problem = describe(errors.ModelLoadFailedError("tiny", "bad magic", ("line 1", "line 2")))
+    error_response = to_error_response(errors.ModelLoadFailedError("tiny", "bad magic", ("line 1", "line 2")))
     for dialect in (OPENAI, RESPONSES, ANTHROPIC):
-        for text in (dialect.body(problem, "r"), dialect.events(problem, "r", b"")):
+        for text in (dialect.body(error_response, "r"), dialect.events(error_response, "r", b"")):
             assert b"line 1\\nline 2" in text
             assert b"[DONE]" not in text

@@ -9,10 +9,10 @@ import pytest
 from gglib.proxy.docs.openapi import document
 from gglib.proxy.docs.page import PAGE_HEADERS, page
 from gglib.proxy.errors import status_of
-from gglib.proxy.routes.operation import Access, Description
+from gglib.proxy.routes.operation import Access, OperationSpec
 from gglib.proxy.routes.table import OPERATIONS, ROUTES, TEMPLATES
 
-DESCRIPTIONS = [one.description for one in OPERATIONS]
+DESCRIPTIONS = [one.spec for one in OPERATIONS]
 DOCUMENT = document(DESCRIPTIONS, version="1.2.3")
 
 
@@ -53,21 +53,21 @@ def test_every_reference_leads_somewhere_and_every_shape_is_used() -> None:
 
 
 @pytest.mark.parametrize("one", DESCRIPTIONS, ids=lambda one: one.id)
-def test_parameters_of_a_path_are_those_of_its_template(one: Description) -> None:
+def test_parameters_of_a_path_are_those_of_its_template(one: OperationSpec) -> None:
     """OpenAPI wants each of them described, and required."""
     told = DOCUMENT["paths"][one.path][one.method.lower()].get("parameters", [])
-    in_path = [parameter for parameter in told if parameter["in"] == "path"]
-    assert [parameter["name"] for parameter in in_path] == re.findall(r"{(\w+)}", one.path)
-    assert all(parameter["required"] for parameter in in_path)
+    path_parameters = [parameter for parameter in told if parameter["in"] == "path"]
+    assert [parameter["name"] for parameter in path_parameters] == re.findall(r"{(\w+)}", one.path)
+    assert all(parameter["required"] for parameter in path_parameters)
 
 
 @pytest.mark.parametrize("one", DESCRIPTIONS, ids=lambda one: one.id)
-def test_every_error_that_is_declared_is_told_with_its_status(one: Description) -> None:
+def test_every_error_that_is_declared_is_told_with_its_status(one: OperationSpec) -> None:
     """Each code stands at its status; who needs trust may be refused it, who needs a key may lack it."""
     responses = DOCUMENT["paths"][one.path][one.method.lower()]["responses"]
     for kind in one.all_errors():
         assert f"`{kind.code}`" in responses[str(status_of(kind))]["description"]
-    assert ("`forbidden`" in responses["403"]["description"]) is (one.access is Access.TRUSTED)
+    assert ("`forbidden`" in responses["403"]["description"]) is (one.access is Access.AUTHORIZED)
     assert ("401" in responses) is (one.path != "/health")
 
 
@@ -143,7 +143,7 @@ def test_the_page_shows_every_operation() -> None:
 
 def test_the_page_shows_text_as_text() -> None:
     """Whatever a description holds, it is no markup."""
-    hostile = Description(
+    hostile = OperationSpec(
         id="x", method="GET", path="/x", group="<script>", summary="<b>", text="`</style><script>alert(1)`"
     )
     assert "<script>" not in page(document([hostile], version="<i>"))

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from msgspec import Meta, Struct
 
 from gglib.proxy.errors import BadRequestError
-from gglib.proxy.routes.operation import Description
-from gglib.proxy.routes.parsing import phrase, read_body, read_path, read_query, schemas_of
+from gglib.proxy.routes.operation import OperationSpec
+from gglib.proxy.routes.parsing import read_body, read_path, read_query, requirement, schemas_of
 from gglib.proxy.routes.requests import Forwarded, NewDownload, NewModel
 from gglib.proxy.routes.table import OPERATIONS
 
@@ -75,17 +75,17 @@ def test_a_query_that_is_not_as_described_is_refused(query: bytes, param: str) -
 
 def test_a_path_is_read_after_it_was_taken_apart() -> None:
     """An escaped slash belongs to the value, one that stands as it is parts values, but in the rest."""
-    two = Description(
+    two = OperationSpec(
         id="x",
         method="GET",
         path="/a/{owner}/{name}",
         group="",
         summary="",
-        in_path={"owner": "", "name": ""},
+        path_parameters={"owner": "", "name": ""},
     )
     assert read_path(two.pattern, "/a/o%2Fp/n%C3%A4+") == {"owner": "o/p", "name": "nä+"}
     assert two.pattern.fullmatch("/a/o/n/m") is None
-    rest = Description(id="x", method="GET", path="/a/{name}", group="", summary="", takes_rest=True)
+    rest = OperationSpec(id="x", method="GET", path="/a/{name}", group="", summary="", has_path_tail=True)
     assert read_path(rest.pattern, "/a/o/n%2Fm") == {"name": "o/n/m"}
     with pytest.raises(BadRequestError):
         read_path(rest.pattern, "/a/%ff")
@@ -171,9 +171,7 @@ def test_only_what_is_described_is_taken(members: dict[str, Any]) -> None:
 def types_of_requests() -> Iterator[type[Struct]]:
     """Yield every type that a request of ours is read by."""
     for one in OPERATIONS:
-        yield from (
-            kind for kind in (one.description.query, one.description.body) if kind not in {None, Forwarded}
-        )
+        yield from (kind for kind in (one.spec.query, one.spec.body) if kind not in {None, Forwarded})
 
 
 @pytest.mark.parametrize("kind", [*types_of_requests()], ids=lambda kind: kind.__name__)
@@ -181,4 +179,4 @@ def test_every_field_of_a_request_has_its_phrase(kind: type[Struct]) -> None:
     """A value of a wrong type is refused in a sentence that says what is right, and unknown fields are refused."""
     assert kind.__struct_config__.forbid_unknown_fields
     for schema in schemas_of(kind).values():
-        assert re.match(r"(a|an|one of|true) ", phrase(schema))
+        assert re.match(r"(a|an|one of|true) ", requirement(schema))

@@ -11,8 +11,8 @@ from gglib.proxy.routes.table import MODEL_ROUTE, ROUTES, route_of
 from gglib.proxy.telemetry.metrics import (
     BOUNDS_S,
     Histogram,
-    RequestKind,
-    Tally,
+    RequestLabels,
+    RequestMetrics,
 )
 from gglib.proxy.telemetry.records import RequestRecord
 
@@ -47,26 +47,26 @@ REFUSED = replace(
 """It named a model that is not there."""
 
 
-def counted(*records: RequestRecord) -> Tally:
-    """Return a tally of some requests."""
-    tally = Tally(route_of)
+def counted(*records: RequestRecord) -> RequestMetrics:
+    """Return a metrics of some requests."""
+    metrics = RequestMetrics(route_of)
     for record in records:
-        tally.note(record)
-    return tally
+        metrics.record(record)
+    return metrics
 
 
 def test_an_answer_is_counted_in_all_that_it_says() -> None:
     """Its kind, its times, its parts and its tokens; twice, when it comes twice."""
-    tally = counted(ANSWER, ANSWER)
-    assert tally.requests == {RequestKind(CHAT, "POST", "tiny", "200"): 2}
-    assert set(tally.durations) == {(CHAT, "tiny")}
-    assert tally.durations[CHAT, "tiny"].sum_s == 4.0
-    model = tally.models["tiny"]
+    metrics = counted(ANSWER, ANSWER)
+    assert metrics.requests == {RequestLabels(CHAT, "POST", "tiny", "200"): 2}
+    assert set(metrics.durations) == {(CHAT, "tiny")}
+    assert metrics.durations[CHAT, "tiny"].sum_s == 4.0
+    model = metrics.models["tiny"]
     assert (model.chunks, model.prompt_tokens, model.completion_tokens) == (14, 60, 12)
     assert (sum(model.waited.counts), model.waited.sum_s) == (2, 0.04)
     assert (sum(model.first_byte_streamed.counts), model.first_byte_streamed.sum_s) == (2, 0.4)
     assert sum(model.first_byte.counts) == 0
-    assert (tally.errors, tally.refusals) == ({}, {})
+    assert (metrics.errors, metrics.refusals) == ({}, {})
 
 
 def test_an_answer_that_is_not_streamed_has_its_own_times() -> None:
@@ -77,39 +77,39 @@ def test_an_answer_that_is_not_streamed_has_its_own_times() -> None:
 
 def test_what_got_to_no_model_has_an_empty_name() -> None:
     """Neither its chunks nor its times are a model's."""
-    tally = counted(REFUSED)
-    assert tally.requests == {RequestKind(CHAT, "POST", "", "404"): 1}
-    assert tally.errors == {("", "model_not_found"): 1}
-    model = tally.models[""]
+    metrics = counted(REFUSED)
+    assert metrics.requests == {RequestLabels(CHAT, "POST", "", "404"): 1}
+    assert metrics.errors == {("", "model_not_found"): 1}
+    model = metrics.models[""]
     assert (model.chunks, sum(model.waited.counts), sum(model.first_byte.counts)) == (0, 0, 0)
 
 
 def test_a_failure_is_no_time_to_the_first_token() -> None:
     """An error that comes quickly does not make a model look quick; that it waited for its model counts."""
     failed = replace(ANSWER, status=502, is_streamed=False, error_code="upstream_error")
-    tally = counted(failed)
-    model = tally.models["tiny"]
+    metrics = counted(failed)
+    model = metrics.models["tiny"]
     assert (sum(model.waited.counts), sum(model.first_byte.counts)) == (1, 0)
-    assert tally.errors == {("tiny", "upstream_error"): 1}
+    assert metrics.errors == {("tiny", "upstream_error"): 1}
 
 
 def test_an_answer_without_numbers_adds_none() -> None:
     """One that told no tokens, and one without a body, are still answers; one that was never begun has no status."""
     bare = replace(ANSWER, status=None, first_byte_s=None, prompt_tokens=None, completion_tokens=None)
-    tally = counted(bare)
-    model = tally.models["tiny"]
-    assert tally.requests == {RequestKind(CHAT, "POST", "tiny", ""): 1}
+    metrics = counted(bare)
+    model = metrics.models["tiny"]
+    assert metrics.requests == {RequestLabels(CHAT, "POST", "tiny", ""): 1}
     assert (model.prompt_tokens, model.completion_tokens) == (0, 0)
     assert sum(model.first_byte_streamed.counts) == 0
 
 
 def test_refusals_of_the_edge_are_counted_by_status() -> None:
     """They are no requests: nothing else is known of them."""
-    tally = counted()
+    metrics = counted()
     for status in (400, 431, 400):
-        tally.note_refusal(status)
-    assert tally.refusals == {400: 2, 431: 1}
-    assert tally.requests == {}
+        metrics.record_refusal(status)
+    assert metrics.refusals == {400: 2, 431: 1}
+    assert metrics.requests == {}
 
 
 @pytest.mark.parametrize(
@@ -152,12 +152,12 @@ def test_a_method_that_nobody_knows_is_another_one(method: str) -> None:
 
 def test_what_clients_make_up_takes_no_memory() -> None:
     """A thousand paths and methods leave one kind behind, and no way to it for each of them."""
-    tally = counted(*(replace(REFUSED, path=f"/v1/{n}", method=f"M{n}") for n in range(1000)))
+    metrics = counted(*(replace(REFUSED, path=f"/v1/{n}", method=f"M{n}") for n in range(1000)))
     tally_of_models = counted(*(replace(REFUSED, path=f"/v1/models/{n}", method="GET") for n in range(1000)))
-    assert tally.requests == {RequestKind("other", "other", "", "404"): 1000}
-    assert tally_of_models.requests == {RequestKind(MODEL_ROUTE, "GET", "", "404"): 1000}
-    for counted_ in (tally, tally_of_models):
-        assert len(counted_._shortcuts) == 0
+    assert metrics.requests == {RequestLabels("other", "other", "", "404"): 1000}
+    assert tally_of_models.requests == {RequestLabels(MODEL_ROUTE, "GET", "", "404"): 1000}
+    for counted_ in (metrics, tally_of_models):
+        assert len(counted_._cache) == 0
         assert len(counted_.durations) == len(counted_.models) == 1
 
 
@@ -185,9 +185,9 @@ def records() -> st.SearchStrategy[RequestRecord]:
 @given(st.lists(records()))
 def test_nothing_is_lost_or_counted_twice(told: list[RequestRecord]) -> None:
     """Whatever comes in whatever order: each request is in one kind, once, and in one bucket of its duration."""
-    tally = counted(*told)
-    assert tally.requests == Counter(
-        RequestKind(
+    metrics = counted(*told)
+    assert metrics.requests == Counter(
+        RequestLabels(
             route_of(record.path),
             record.method if record.method != "BREW" else "other",
             record.model or "",
@@ -201,7 +201,7 @@ def test_nothing_is_lost_or_counted_twice(told: list[RequestRecord]) -> None:
     )
     assert places == {
         (route, model, bound): count
-        for (route, model), times in tally.durations.items()
+        for (route, model), times in metrics.durations.items()
         for bound, count in zip((*BOUNDS_S, None), times.counts, strict=True)
         if count
     }

@@ -50,9 +50,9 @@ def command(  # noqa: PLR0913 - click passes each option
 
     result = with_finder(options.settings(), find)
     if as_json:
-        from gglib.proxy.routes import answers
+        from gglib.proxy.routes import responses
 
-        render.show_json(answers.SearchResult.of(result, words))
+        render.show_json(responses.SearchResult.of(result, words))
     else:
         width = render.terminal_width()
         render.show_styled(search_results.search_lines(result, query=words, width=width))

@@ -37,7 +37,7 @@ def command(options: Options, *, as_json: bool) -> None:
     models, versions = with_catalog(settings, _models_and_versions)
     states = states_of(settings)
     if as_json:
-        from gglib.proxy.routes.answers import Model
+        from gglib.proxy.routes.responses import Model
 
         render.show_json([Model.of(model, states.get(model.id)) for model in models])
     elif not models:

@@ -67,7 +67,7 @@ def _show_repository(settings: "Settings", name: str, *, as_json: bool) -> None:
     target = read_target(name)
     found = with_finder(settings, lambda finder: finder.show(target))
     if as_json:
-        from gglib.proxy.routes.answers import ShownRepository
+        from gglib.proxy.routes.responses import ShownRepository
 
         render.show_json(ShownRepository.of(found))
         return
@@ -96,7 +96,7 @@ def _show_model(settings: "Settings", shown: _Found, *, as_json: bool) -> None:
     found = shown.model
     state = states_of(settings).get(found.id)
     if as_json:
-        from gglib.proxy.routes.answers import Model
+        from gglib.proxy.routes.responses import Model
 
         render.show_json(Model.of(found, state))
         return

@@ -1,7 +1,7 @@
-"""What it costs to count a request, and to show what was counted: ``python -m bench.tally``.
+"""Measures the cost of recording a request and of rendering the metrics: ``python -m bench.metrics``.
 
-Nothing is served: records go into a ``Tally`` in a loop, the best of several rounds counts, and what the loop itself
-costs is taken off. Then the text for Prometheus is made of it.
+No server runs. Records go into a ``RequestMetrics`` in a loop; the fastest of several rounds counts, less the cost of
+the loop itself. Then the Prometheus text is rendered.
 """
 
 import platform
@@ -10,17 +10,17 @@ from collections.abc import Callable
 
 from gglib.core.ports import RuntimeStatus
 from gglib.proxy.routes.table import route_of
-from gglib.proxy.telemetry.metrics import Tally
-from gglib.proxy.telemetry.prometheus import Numbers, expose
+from gglib.proxy.telemetry.metrics import RequestMetrics
+from gglib.proxy.telemetry.prometheus import MetricsSnapshot, render
 from gglib.proxy.telemetry.records import RequestRecord
 
-NOTES = 200_000
+RECORDS = 200_000
 ROUNDS = 5
 MODELS = 20
 
 
 def a_record(model: str | None, path: str = "/v1/chat/completions") -> RequestRecord:
-    """Return a streamed answer that told its tokens."""
+    """Return the record of a streamed response that reported its token usage."""
     return RequestRecord(
         method="POST",
         path=path,
@@ -39,36 +39,36 @@ def a_record(model: str | None, path: str = "/v1/chat/completions") -> RequestRe
 
 
 def best_ns(step: Callable[[RequestRecord], object], record: RequestRecord) -> float:
-    """Return how long one ``step`` takes, at best."""
+    """Return the shortest time of one ``step`` in nanoseconds."""
     rounds = []
     for _ in range(ROUNDS):
         started_ns = time.perf_counter_ns()
-        for _ in range(NOTES):
+        for _ in range(RECORDS):
             step(record)
         rounds.append(time.perf_counter_ns() - started_ns)
-    return min(rounds) / NOTES
+    return min(rounds) / RECORDS
 
 
 def main() -> None:
     """Measure and print."""
-    tally, models = Tally(route_of), [f"model-{n}" for n in range(MODELS)]
+    metrics, models = RequestMetrics(route_of), [f"model-{n}" for n in range(MODELS)]
     for model in models:
-        tally.note(a_record(model))
+        metrics.record(a_record(model))
     loop_ns = best_ns(lambda _: None, a_record("model-7"))
     print(f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}")
     for what, record in (
-        ("an answer of a model", a_record("model-7")),
-        ("an answer of gglib's own", a_record(None, "/health")),
-        ("a path that is not served", a_record(None, "/v1/unknown")),
+        ("a model's response", a_record("model-7")),
+        ("a response of gglib itself", a_record(None, "/health")),
+        ("an unknown path", a_record(None, "/v1/unknown")),
     ):
-        print(f"count {what}: {(best_ns(tally.note, record) - loop_ns) / 1000:.2f} µs")
-    numbers = Numbers(tally, RuntimeStatus(), 0)
+        print(f"record {what}: {(best_ns(metrics.record, record) - loop_ns) / 1000:.2f} µs")
+    snapshot = MetricsSnapshot(metrics, RuntimeStatus(), 0)
     started_s = time.perf_counter()
-    metrics = numbers.collect()
+    families = snapshot.collect()
     collected_s = time.perf_counter()
-    text = expose(metrics)
+    text = render(families)
     print(
-        f"show {MODELS} models: {(collected_s - started_s) * 1000:.1f} ms in the loop, "
+        f"render {MODELS} models: {(collected_s - started_s) * 1000:.1f} ms in the loop, "
         f"{(time.perf_counter() - collected_s) * 1000:.1f} ms in a thread, {len(text):,} bytes"
     )
 

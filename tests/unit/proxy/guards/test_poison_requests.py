@@ -2,12 +2,12 @@
 
 import pytest
 
-from gglib.proxy.guards.deadly_bodies import (
+from gglib.proxy.guards.poison_requests import (
     FIRST_REFUSAL_S,
-    LONGEST_REFUSAL_S,
-    MOST_BODIES,
-    DeadlyBodies,
-    EngineKillerError,
+    MAX_ENTRIES,
+    MAX_REFUSAL_S,
+    PoisonRequestError,
+    PoisonRequests,
 )
 
 POISON, SAME_SIZE = b'{"model":"m","x":1}', b'{"model":"m","x":2}'
@@ -15,19 +15,19 @@ POISON, SAME_SIZE = b'{"model":"m","x":1}', b'{"model":"m","x":2}'
 
 def test_one_death_may_be_an_accident() -> None:
     """The same request may be sent again once; nothing has to be looked at before there was a death."""
-    assert not DeadlyBodies().is_armed
-    bodies = DeadlyBodies()
-    bodies.note_death("m", POISON, 0)
-    assert bodies.is_armed
+    assert not PoisonRequests().has_entries
+    bodies = PoisonRequests()
+    bodies.record_crash("m", POISON, 0)
+    assert bodies.has_entries
     bodies.check("m", POISON, 1)
 
 
 def test_a_body_that_ended_two_engines_is_refused() -> None:
     """For a minute, and it says what to do; others of its size, and the same one to another model, pass."""
-    bodies = DeadlyBodies()
-    bodies.note_death("m", POISON, 0)
-    bodies.note_death("m", POISON, 5)
-    with pytest.raises(EngineKillerError, match="2 times: change it before it is sent again"):
+    bodies = PoisonRequests()
+    bodies.record_crash("m", POISON, 0)
+    bodies.record_crash("m", POISON, 5)
+    with pytest.raises(PoisonRequestError, match="2 times: change it before it is sent again"):
         bodies.check("m", POISON, 64.9)
     bodies.check("m", POISON, 5 + FIRST_REFUSAL_S)
     bodies.check("m", SAME_SIZE, 6)
@@ -36,12 +36,12 @@ def test_a_body_that_ended_two_engines_is_refused() -> None:
 
 def test_each_further_death_doubles_the_time() -> None:
     """Up to an hour."""
-    bodies = DeadlyBodies()
+    bodies = PoisonRequests()
     now = 0.0
-    bodies.note_death("m", POISON, now)
-    for refused_s in (60, 120, 240, 480, 960, 1920, LONGEST_REFUSAL_S, LONGEST_REFUSAL_S):
-        bodies.note_death("m", POISON, now)
-        with pytest.raises(EngineKillerError):
+    bodies.record_crash("m", POISON, now)
+    for refused_s in (60, 120, 240, 480, 960, 1920, MAX_REFUSAL_S, MAX_REFUSAL_S):
+        bodies.record_crash("m", POISON, now)
+        with pytest.raises(PoisonRequestError):
             bodies.check("m", POISON, now + refused_s - 0.1)
         now += refused_s
         bodies.check("m", POISON, now)
@@ -49,10 +49,10 @@ def test_each_further_death_doubles_the_time() -> None:
 
 def test_what_is_remembered_is_bounded() -> None:
     """The oldest body is forgotten for a new one."""
-    bodies = DeadlyBodies()
-    for number in range(MOST_BODIES + 1):
+    bodies = PoisonRequests()
+    for number in range(MAX_ENTRIES + 1):
         for _ in range(2):
-            bodies.note_death("m", b"%d" % number, 0)
+            bodies.record_crash("m", b"%d" % number, 0)
     bodies.check("m", b"0", 1)
-    with pytest.raises(EngineKillerError):
+    with pytest.raises(PoisonRequestError):
         bodies.check("m", b"1", 1)

@@ -9,10 +9,10 @@ import pytest
 
 from gglib.proxy.telemetry import access_log
 from gglib.proxy.telemetry.access_log import (
-    HELD_LINES,
+    MAX_BUFFERED_LINES,
     QUIET_PATHS,
     AccessLog,
-    line,
+    format_line,
 )
 from gglib.proxy.telemetry.records import Refusal, RequestRecord
 
@@ -42,7 +42,7 @@ LINE = (
 
 def test_a_line_has_what_is_known() -> None:
     """Times in milliseconds; what is not known has no place, or a dash where its place is fixed."""
-    assert line(RECORD) == LINE
+    assert format_line(RECORD) == LINE
     unknown = replace(
         RECORD,
         model=None,
@@ -53,7 +53,7 @@ def test_a_line_has_what_is_known() -> None:
         prompt_tokens=None,
         completion_tokens=None,
     )
-    assert line(unknown) == (
+    assert format_line(unknown) == (
         "POST /v1/chat/completions model=- status=- duration_ms=1234.5 chunks=0 request_id=req_1"
     )
 
@@ -76,7 +76,7 @@ def test_a_clients_words_forge_no_line_and_no_field(field: str, value: str, writ
     """Control characters are escaped, and a name with blanks is quoted."""
     record = replace(RECORD)
     setattr(record, field, value)
-    text = line(record)
+    text = format_line(record)
     assert written in text
     assert text.isprintable()
 
@@ -84,7 +84,7 @@ def test_a_clients_words_forge_no_line_and_no_field(field: str, value: str, writ
 def test_a_refusal_is_one_line(records: Records) -> None:
     """A reason may quote what the client sent."""
     log = AccessLog()
-    log.note_refusal(Refusal(400, "not 'a\r\n2026 INFO'", "req_9"), AT_S)
+    log.record_refusal(Refusal(400, "not 'a\r\n2026 INFO'", "req_9"), AT_S)
     log.flush()
     (message,) = records.messages
     assert message.endswith(r"refused: not 'a\r\n2026 INFO' request_id=req_9")
@@ -92,15 +92,15 @@ def test_a_refusal_is_one_line(records: Records) -> None:
 
 def test_line_of_an_answer_without_its_end_is_not_that_of_a_whole_one() -> None:
     """Behind a status that was sent before the failure stands why the answer was cut."""
-    assert " status=200 cut=client_stalled waited_ms=" in line(
+    assert " status=200 cut=client_stalled waited_ms=" in format_line(
         replace(RECORD, cut="client_stalled", error_code="client_stalled")
     )
-    assert " status=200 cut=client_left waited_ms=" in line(replace(RECORD, cut="client_left"))
+    assert " status=200 cut=client_left waited_ms=" in format_line(replace(RECORD, cut="client_left"))
 
 
 def test_line_of_an_error_has_its_code() -> None:
     """Where the status was still open, it tells of the error, and the code says which."""
-    assert " status=502 error=upstream_error waited_ms=" in line(
+    assert " status=502 error=upstream_error waited_ms=" in format_line(
         replace(RECORD, status=502, error_code="upstream_error")
     )
 
@@ -108,7 +108,7 @@ def test_line_of_an_error_has_its_code() -> None:
 def test_quiet_path_is_logged_where_its_answer_was_cut(records: Records) -> None:
     """A status of 200 says nothing there."""
     log = AccessLog()
-    log.note(replace(RECORD, path="/metrics", cut="client_left"), AT_S)
+    log.record(replace(RECORD, path="/metrics", cut="client_left"), AT_S)
     log.flush()
     (message,) = records.messages
     assert "GET" not in message
@@ -118,8 +118,8 @@ def test_quiet_path_is_logged_where_its_answer_was_cut(records: Records) -> None
 def test_lines_are_handed_over_together(records: Records) -> None:
     """Nothing is written at once; ``flush`` writes all of it in one record, in order, and then nothing more."""
     log = AccessLog()
-    log.note(RECORD, AT_S)
-    log.note_refusal(Refusal(431, "The request's head is larger than 32768 bytes.", "req_9"), AT_S)
+    log.record(RECORD, AT_S)
+    log.record_refusal(Refusal(431, "The request's head is larger than 32768 bytes.", "req_9"), AT_S)
     assert records.messages == []
     log.flush()
     log.flush()
@@ -136,7 +136,7 @@ def test_each_line_has_its_own_time(records: Records) -> None:
     times = [1_795_503_871.0, 1_795_503_871.0625, 1_795_503_872.9995]
     log = AccessLog()
     for time_s in times:
-        log.note(RECORD, time_s)
+        log.record(RECORD, time_s)
     log.flush()
     stamps = [text[:23] for text in records.messages[0].split("\n")]
     expected = [datetime.fromtimestamp(int(time_s)).strftime("%Y-%m-%d %H:%M:%S") for time_s in times]  # noqa: DTZ006
@@ -146,21 +146,21 @@ def test_each_line_has_its_own_time(records: Records) -> None:
 def test_a_flood_is_not_held(records: Records) -> None:
     """So many lines are handed over without waiting."""
     log = AccessLog()
-    for _ in range(HELD_LINES - 1):
-        log.note(RECORD, AT_S)
+    for _ in range(MAX_BUFFERED_LINES - 1):
+        log.record(RECORD, AT_S)
     assert records.messages == []
-    log.note(RECORD, AT_S)
-    assert [len(message.split("\n")) for message in records.messages] == [HELD_LINES]
+    log.record(RECORD, AT_S)
+    assert [len(message.split("\n")) for message in records.messages] == [MAX_BUFFERED_LINES]
 
 
 @pytest.mark.parametrize("path", sorted(QUIET_PATHS))
 def test_what_programs_ask_again_and_again_is_quiet(path: str, records: Records) -> None:
     """On these paths only what went wrong is worth a line."""
     log = AccessLog()
-    log.note(replace(RECORD, path=path), AT_S)
+    log.record(replace(RECORD, path=path), AT_S)
     log.flush()
     assert records.messages == []
-    log.note(replace(RECORD, path=path, status=401), AT_S)
+    log.record(replace(RECORD, path=path, status=401), AT_S)
     log.flush()
     assert f" {path} " in records.messages[0]
 
@@ -169,8 +169,8 @@ def test_nobody_listens_and_nothing_is_made(records: Records) -> None:
     """Where the log is off, no line is made."""
     access_log.log.setLevel(logging.WARNING)
     log = AccessLog()
-    log.note(RECORD, AT_S)
-    log.note_refusal(Refusal(400, "x", "req_9"), AT_S)
+    log.record(RECORD, AT_S)
+    log.record_refusal(Refusal(400, "x", "req_9"), AT_S)
     access_log.log.setLevel(logging.INFO)
     log.flush()
     assert records.messages == []

@@ -13,13 +13,13 @@ import gglib
 from gglib.core.errors import GglibError
 from gglib.core.ports import LoadCount, ResidentStatus, RuntimeStatus, SwapCount, WaitingStatus
 from gglib.proxy.routes.table import route_of
-from gglib.proxy.telemetry.metrics import BOUNDS_S, UPSTREAM_CODES, Tally
-from gglib.proxy.telemetry.prometheus import Numbers, expose
+from gglib.proxy.telemetry.metrics import BOUNDS_S, UPSTREAM_CODES, RequestMetrics
+from gglib.proxy.telemetry.prometheus import MetricsSnapshot, render
 from gglib.runtime.scheduler.events import StopReason
 
-from .telemetry.test_metrics import ANSWER, CHAT, REFUSED
+from .test_metrics import ANSWER, CHAT, REFUSED
 
-METRICS_PAGE = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()
+METRICS_PAGE = (Path(__file__).parents[4] / "docs" / "metrics.md").read_text()
 
 
 def resident(name: str, state: str, in_flight: int = 0) -> ResidentStatus:
@@ -41,18 +41,18 @@ STATUS = RuntimeStatus(
 )
 
 
-def a_tally() -> Tally:
-    """Return a tally in which everything has happened once."""
-    tally = Tally(route_of)
+def a_tally() -> RequestMetrics:
+    """Return a metrics in which everything has happened once."""
+    metrics = RequestMetrics(route_of)
     for record in (ANSWER, REFUSED, replace(ANSWER, error_code="upstream_timeout")):
-        tally.note(record)
-    tally.note_refusal(431)
-    return tally
+        metrics.record(record)
+    metrics.record_refusal(431)
+    return metrics
 
 
-def shown(tally: Tally, status: RuntimeStatus = STATUS, connections: int = 6) -> str:
+def shown(metrics: RequestMetrics, status: RuntimeStatus = STATUS, connections: int = 6) -> str:
     """Return the whole text."""
-    return expose(Numbers(tally, status, connections).collect()).decode()
+    return render(MetricsSnapshot(metrics, status, connections).collect()).decode()
 
 
 def numbers(text: str, name: str) -> dict[tuple[str, ...], float]:
@@ -66,7 +66,7 @@ def numbers(text: str, name: str) -> dict[tuple[str, ...], float]:
 
 
 def test_what_was_counted_is_what_is_shown() -> None:
-    """Every number of the tally and of the runtime is found under its name and labels."""
+    """Every number of the metrics and of the runtime is found under its name and labels."""
     text = shown(a_tally())
     assert numbers(text, "gglib_requests_total") == {
         ("POST", "tiny", CHAT, "200"): 2,
@@ -112,7 +112,7 @@ def test_each_bucket_holds_the_smaller_ones() -> None:
 
 def test_with_nothing_to_tell_there_is_a_page() -> None:
     """Right after the start every name is there already, and nobody waits."""
-    text = shown(Tally(route_of), RuntimeStatus(), 0)
+    text = shown(RequestMetrics(route_of), RuntimeStatus(), 0)
     assert set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)) == set(
         re.findall(r"^# TYPE (\S+)", shown(a_tally()), re.MULTILINE)
     )
@@ -122,18 +122,18 @@ def test_with_nothing_to_tell_there_is_a_page() -> None:
 
 def test_what_was_collected_changes_no_more() -> None:
     """The text is made in a thread, while requests go on."""
-    tally = a_tally()
-    collected = Numbers(tally, STATUS, 6).collect()
-    tally.note(ANSWER)
+    metrics = a_tally()
+    collected = MetricsSnapshot(metrics, STATUS, 6).collect()
+    metrics.record(ANSWER)
     names = ("gglib_requests_total", "gglib_request_duration_seconds_bucket", "gglib_answer_chunks_total")
     for name in names:
-        assert numbers(expose(collected).decode(), name) == numbers(shown(a_tally()), name)
+        assert numbers(render(collected).decode(), name) == numbers(shown(a_tally()), name)
 
 
 def test_two_residents_of_one_name_are_one_number() -> None:
     """A number may stand on a page only once; a runtime of somebody else's may have two."""
     twins = RuntimeStatus(residents=(resident("tiny", "ready", 1), resident("tiny", "ready", 2)))
-    text = shown(Tally(route_of), twins)
+    text = shown(RequestMetrics(route_of), twins)
     assert text.count("gglib_requests_in_flight{") == text.count("gglib_resident_models{") == 1
     assert numbers(text, "gglib_requests_in_flight") == {("tiny",): 3}
     assert numbers(text, "gglib_resident_models") == {("tiny", "ready"): 2}
@@ -142,9 +142,9 @@ def test_two_residents_of_one_name_are_one_number() -> None:
 @pytest.mark.parametrize("name", ['say "hi"', "back\\slash", "two\nlines", "Org/Qwen3 8B:Q4", "größe-模型"])
 def test_any_name_of_a_model_can_be_shown(name: str) -> None:
     """What the format gives a meaning to is escaped."""
-    tally = Tally(route_of)
-    tally.note(replace(ANSWER, model=name))
-    assert numbers(shown(tally), "gglib_answer_chunks_total") == {(name,): 7}
+    metrics = RequestMetrics(route_of)
+    metrics.record(replace(ANSWER, model=name))
+    assert numbers(shown(metrics), "gglib_answer_chunks_total") == {(name,): 7}
 
 
 def test_every_metric_is_documented_and_no_other() -> None:

@@ -10,62 +10,62 @@ from dataclasses import dataclass
 
 from gglib.core.errors import Blame, GglibError
 
-DEATHS = 2
+CRASH_THRESHOLD = 2
 """So many engines that a body ended alone make it refused."""
 FIRST_REFUSAL_S = 60.0
-"""As long as the runtime remembers a death: two deaths of one body never count together with two later ones."""
-LONGEST_REFUSAL_S = 3600.0
-MOST_BODIES = 64
+"""As long as the runtime remembers a death: two crashes of one body never count together with two later ones."""
+MAX_REFUSAL_S = 3600.0
+MAX_ENTRIES = 64
 """The oldest is forgotten for another one."""
 
 
-class EngineKillerError(GglibError):
+class PoisonRequestError(GglibError):
     """The request is one that ended the engine each time that it was sent; it does not reach the engine for now."""
 
     code = "request_ended_engine"
     blame = Blame.CLIENT
 
-    def __init__(self, deaths: int) -> None:
+    def __init__(self, crashes: int) -> None:
         super().__init__(
-            f"This very request was the only one in flight when the engine died, {deaths} times: "
+            f"This very request was the only one in flight when the engine died, {crashes} times: "
             "change it before it is sent again."
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Record:
-    deaths: int
+class _Entry:
+    crashes: int
     until: float
 
 
-class DeadlyBodies:
-    """Remembers bodies by model, size and hash; ``is_armed`` says whether a request has to be looked at."""
+class PoisonRequests:
+    """Remembers bodies by model, size and hash; ``has_entries`` says whether a request has to be looked at."""
 
     def __init__(self) -> None:
-        self.is_armed = False
-        self._records: dict[tuple[str, int, bytes], _Record] = {}
+        self.has_entries = False
+        self._entries: dict[tuple[str, int, bytes], _Entry] = {}
         self._sizes: frozenset[tuple[str, int]] = frozenset()
         """Models and sizes of the bodies that are known: what ``check`` looks at for each request."""
 
-    def note_death(self, model_name: str, body: bytes, now: float) -> None:
+    def record_crash(self, model_name: str, body: bytes, now: float) -> None:
         """Take note that the engine died while this request was alone in flight."""
         key = _key(model_name, body)
-        before = self._records.pop(key, None)
-        deaths = 1 if before is None or now >= before.until + LONGEST_REFUSAL_S else before.deaths + 1
-        refused_s = min(FIRST_REFUSAL_S * 2 ** max(0, deaths - DEATHS), LONGEST_REFUSAL_S)
-        self._records[key] = _Record(deaths, now + refused_s)
-        if len(self._records) > MOST_BODIES:
-            del self._records[next(iter(self._records))]
-        self._sizes = frozenset((model, size) for model, size, _ in self._records)
-        self.is_armed = True
+        before = self._entries.pop(key, None)
+        crashes = 1 if before is None or now >= before.until + MAX_REFUSAL_S else before.crashes + 1
+        refused_s = min(FIRST_REFUSAL_S * 2 ** max(0, crashes - CRASH_THRESHOLD), MAX_REFUSAL_S)
+        self._entries[key] = _Entry(crashes, now + refused_s)
+        if len(self._entries) > MAX_ENTRIES:
+            del self._entries[next(iter(self._entries))]
+        self._sizes = frozenset((model, size) for model, size, _ in self._entries)
+        self.has_entries = True
 
     def check(self, model_name: str, body: bytes, now: float) -> None:
-        """Raise ``EngineKillerError`` for a body that is refused now. Hashes only what has a known body's size."""
+        """Raise ``PoisonRequestError`` for a body that is refused now. Hashes only what has a known body's size."""
         if (model_name, len(body)) not in self._sizes:
             return
-        record = self._records.get(_key(model_name, body))
-        if record is not None and record.deaths >= DEATHS and now < record.until:
-            raise EngineKillerError(record.deaths)
+        entry = self._entries.get(_key(model_name, body))
+        if entry is not None and entry.crashes >= CRASH_THRESHOLD and now < entry.until:
+            raise PoisonRequestError(entry.crashes)
 
 
 def _key(model_name: str, body: bytes) -> tuple[str, int, bytes]:

@@ -1,4 +1,4 @@
-"""What several tests of the proxy's parts listen with."""
+"""Captures the access log for the tests of telemetry."""
 
 import logging
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ from gglib.proxy.telemetry import access_log
 
 
 class Records(logging.Handler):
-    """Keeps what is logged."""
+    """Collects the messages of log records."""
 
     def __init__(self) -> None:
         super().__init__()
         self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep one."""
+        """Append the message of a record."""
         self.messages.append(record.getMessage())
 
     @property
@@ -27,7 +27,7 @@ class Records(logging.Handler):
 
 @pytest.fixture
 def records() -> Iterator[Records]:
-    """Listen to the access log at the level that servers have."""
+    """Capture the access log at INFO, the level of servers."""
     handler, level = Records(), access_log.log.level
     access_log.log.addHandler(handler)
     access_log.log.setLevel(logging.INFO)

@@ -6,7 +6,7 @@ import pytest
 from gglib.core.hub import downloads
 from gglib.core.hub.shown_source import pull_target
 from gglib.core.models import ModelSource, ModelSummary
-from gglib.proxy.routes.answers import Download, Model
+from gglib.proxy.routes.responses import Download, Model
 
 SIGNED = "https://example.org/files/m.gguf?signature=secret#part"
 

@@ -7,7 +7,7 @@ import pytest
 
 from gglib.proxy.routes.table import route_of
 from gglib.proxy.telemetry import recorder
-from gglib.proxy.telemetry.recorder import HELD_AT_MOST, Observer
+from gglib.proxy.telemetry.recorder import FLUSH_THRESHOLD, RequestRecorder
 from gglib.proxy.telemetry.records import Refusal, RequestRecord
 from gglib.proxy.token_usage import Usage, read_usage
 
@@ -35,29 +35,29 @@ def a_record(number: int = 1) -> RequestRecord:
 
 async def test_numbers_are_those_of_this_moment(records: Records) -> None:
     """Whoever asks for the numbers gets all that is over, tokens too, without a wait; lines are made as well."""
-    seen = Observer(route_of)
-    seen.note(a_record(), TAIL)
-    seen.note_refusal(Refusal(431, "too large", "req_9"))
+    seen = RequestRecorder(route_of)
+    seen.record(a_record(), TAIL)
+    seen.record_refusal(Refusal(431, "too large", "req_9"))
     assert records.batches == []
-    tally = seen.count()
-    assert tally.models["tiny"].prompt_tokens == 54
-    assert tally.models["tiny"].completion_tokens == 3
-    assert tally.refusals == {431: 1}
-    seen.catch_up()
+    metrics = seen.metrics()
+    assert metrics.models["tiny"].prompt_tokens == 54
+    assert metrics.models["tiny"].completion_tokens == 3
+    assert metrics.refusals == {431: 1}
+    seen.flush()
     (batch,) = records.batches
     assert [text.rpartition("request_id=")[2] for text in batch] == ["req_1", "req_9"]
     assert "prompt_tokens=54 completion_tokens=3" in batch[0]
-    assert seen.count().models["tiny"].prompt_tokens == 54  # nothing counts twice
+    assert seen.metrics().models["tiny"].prompt_tokens == 54  # nothing counts twice
 
 
 async def test_lines_have_the_time_of_the_end(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line says when its request was over, not when it was looked at."""
-    seen = Observer(route_of)
+    seen = RequestRecorder(route_of)
     for ended_s in (1_795_503_871.25, 1_795_503_872.5):
         monkeypatch.setattr(time, "time", lambda ended_s=ended_s: ended_s)
-        seen.note(a_record(), TAIL)
+        seen.record(a_record(), TAIL)
     monkeypatch.setattr(time, "time", lambda: 1_795_503_900.0)
-    seen.catch_up()
+    seen.flush()
     assert [text[17:23] for text in records.batches[0]] == ["31,250", "32,500"]
 
 
@@ -71,12 +71,12 @@ async def test_a_flood_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
         return read_usage(tail)
 
     monkeypatch.setattr(recorder, "read_usage", count)
-    seen = Observer(route_of)
-    for number in range(HELD_AT_MOST - 1):
-        seen.note(a_record(number), TAIL)
+    seen = RequestRecorder(route_of)
+    for number in range(FLUSH_THRESHOLD - 1):
+        seen.record(a_record(number), TAIL)
     assert looked_at == 0
-    seen.note(a_record(), TAIL)
-    assert looked_at == HELD_AT_MOST
+    seen.record(a_record(), TAIL)
+    assert looked_at == FLUSH_THRESHOLD
 
 
 async def test_a_record_that_cannot_be_read_takes_nobody_with_it(
@@ -90,20 +90,20 @@ async def test_a_record_that_cannot_be_read_takes_nobody_with_it(
         return read_usage(tail)
 
     monkeypatch.setattr(recorder, "read_usage", fail_for_one)
-    seen = Observer(route_of)
-    for number in range(HELD_AT_MOST):
-        seen.note(a_record(number), b"bad" if number == 1 else TAIL)
-    seen.catch_up()
-    assert [len(batch) for batch in records.batches] == [HELD_AT_MOST - 1]
-    assert seen.count().models["tiny"].prompt_tokens == 54 * (HELD_AT_MOST - 1)
+    seen = RequestRecorder(route_of)
+    for number in range(FLUSH_THRESHOLD):
+        seen.record(a_record(number), b"bad" if number == 1 else TAIL)
+    seen.flush()
+    assert [len(batch) for batch in records.batches] == [FLUSH_THRESHOLD - 1]
+    assert seen.metrics().models["tiny"].prompt_tokens == 54 * (FLUSH_THRESHOLD - 1)
     assert "req_1: cannot be counted or logged" in caplog.text
 
 
 async def test_refusals_alone_are_told_too(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     """They start the timer as requests do."""
-    monkeypatch.setattr(recorder, "HELD_S", 0)
-    seen = Observer(route_of)
-    seen.note_refusal(Refusal(400, "no request", "req_9"))
+    monkeypatch.setattr(recorder, "FLUSH_INTERVAL_S", 0)
+    seen = RequestRecorder(route_of)
+    seen.record_refusal(Refusal(400, "no request", "req_9"))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert [len(batch) for batch in records.batches] == [1]
@@ -111,10 +111,10 @@ async def test_refusals_alone_are_told_too(records: Records, monkeypatch: pytest
 
 async def test_what_is_held_is_looked_at_soon(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     """A timer looks at what nobody asked for; the next request starts it anew."""
-    monkeypatch.setattr(recorder, "HELD_S", 0)
-    seen = Observer(route_of)
+    monkeypatch.setattr(recorder, "FLUSH_INTERVAL_S", 0)
+    seen = RequestRecorder(route_of)
     for count in (1, 2):
-        seen.note(a_record(), TAIL)
+        seen.record(a_record(), TAIL)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert len(records.batches) == count

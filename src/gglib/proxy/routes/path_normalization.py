@@ -10,7 +10,7 @@ _WITHOUT_VERSION = ("chat", "responses", "models", "messages")
 ``/rerank`` are not among them: without ``/v1`` they are llama.cpp's own, with answers of another shape."""
 
 
-def corrected(path: str) -> str:
+def normalize_path(path: str) -> str:
     """Return the spelling that routes have: single slashes, none at the end, and ``/v1`` once where it belongs.
 
     Dots, escapes and the case of letters stay as they are. The result of a result is itself.

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gglib.core.errors import GglibError
 from gglib.proxy.errors import MethodNotAllowedError, UnknownPathError
-from gglib.proxy.routes.spelling import corrected
+from gglib.proxy.routes.path_normalization import normalize_path
 from gglib.proxy.routes.table import ROUTES, TEMPLATES, find_handler, route_of
 
 CHAT = "/v1/chat/completions"
@@ -104,8 +104,8 @@ PATHS = st.lists(
 @given(PATHS)
 def test_a_corrected_path_needs_no_more_correction(path: str) -> None:
     """It has no empty segment and does not change again."""
-    once = corrected(path)
-    assert corrected(once) == once
+    once = normalize_path(path)
+    assert normalize_path(once) == once
     assert once.startswith("/")
     assert "//" not in once
 
