@@ -32,7 +32,7 @@ from gglib.app.pulls import planner, puller
 from gglib.app.settings import Settings
 from gglib.core.hub.repository import RemoteFile
 from gglib.core.models import ModelSummary
-from gglib.core.part_names import note_path, part_path
+from gglib.core.part_names import part_manifest_path, part_path
 from gglib.db import SqliteCatalog
 from gglib.hf import HubAccess, HubLimits, HuggingFaceHub
 from gglib.hf.download.byte_ranges import Spans
@@ -276,7 +276,7 @@ class Rounds:
             return []
         names = {path.name for path in self._incoming.directory.iterdir()}
         target = self._target
-        others = names - {target.name, part_path(target).name, note_path(target).name}
+        others = names - {target.name, part_path(target).name, part_manifest_path(target).name}
         return [f"{name} was left" for name in others]
 
     def _twice(self, noted: Spans) -> list[str]:
@@ -303,7 +303,7 @@ class Rounds:
         if self._target.exists():
             return Spans.of([(0, self._file.size_bytes or 0)])
         try:
-            note, size = note_path(self._target).read_bytes(), part_path(self._target).stat().st_size
+            note, size = part_manifest_path(self._target).read_bytes(), part_path(self._target).stat().st_size
         except FileNotFoundError:
             return Spans()
         key, boot_id = key_of(self._file), read_boot_id()

@@ -20,13 +20,13 @@ from gglib.core.errors import (
     RepositoryNotFoundError,
 )
 from gglib.core.hub.repository import (
-    Gate,
+    Gating,
     HubFile,
     HubRepository,
     HubSort,
     RemoteFile,
 )
-from gglib.core.ports.hub import ModelHubPort, TellFetched
+from gglib.core.ports.hub import ModelHubPort, OnFetchProgress
 from gglib.hf import HubAccess, HubLimits, HuggingFaceHub
 from gglib.hf.download.download import DownloadLimits
 from gglib.hf.download.retries import RetryLimits
@@ -137,8 +137,8 @@ class LocalWorld:
         self.hub: ModelHubPort = HuggingFaceHub(HubAccess(endpoint=local.url), limits)
 
     def have(self, repo: str, files: Mapping[str, bytes | int], **told: Any) -> str:
-        gate = told.pop("gate", Gate.OPEN)
-        told["gated"] = {Gate.OPEN: None, Gate.AUTOMATIC: "auto", Gate.MANUAL: "manual"}[gate]
+        gate = told.pop("gate", Gating.OPEN)
+        told["gated"] = {Gating.OPEN: None, Gating.AUTOMATIC: "auto", Gating.MANUAL: "manual"}[gate]
         contents = {name: hollow(one) if isinstance(one, int) else one for name, one in files.items()}
         if self.local.has_repository(repo):
             return self.local.commit(repo, contents, **told)
@@ -196,7 +196,7 @@ def ignore(_here: int, _all: int | None) -> None:
     """Take no interest in progress."""
 
 
-def setter_of(event: asyncio.Event) -> TellFetched:
+def setter_of(event: asyncio.Event) -> OnFetchProgress:
     """Return what sets an event of this loop at the first word of progress, from any thread."""
     loop = asyncio.get_running_loop()
 
@@ -258,12 +258,12 @@ class TestSearch:
 class TestRepository:
     async def test_tells_all_of_it(self, world: World) -> None:
         """A repository tells its commit, its files with the hashes of the large ones, and its gate."""
-        file = have_model(world, gate=Gate.AUTOMATIC, downloads=4)
+        file = have_model(world, gate=Gating.AUTOMATIC, downloads=4)
         found: HubRepository = await world.hub.repository(REPO)
         assert (found.repo, found.revision, found.gate, found.downloads) == (
             REPO,
             file.revision,
-            Gate.AUTOMATIC,
+            Gating.AUTOMATIC,
             4,
         )
         assert found.files == (
@@ -297,7 +297,7 @@ class TestReadStart:
 
     async def test_stops_at_a_gate(self, world: World) -> None:
         """A gate is in the way of the files, not of the listing."""
-        file = have_model(world, gate=Gate.MANUAL)
+        file = have_model(world, gate=Gating.MANUAL)
         with pytest.raises(GatedRepositoryError):
             await world.hub.read_start(file, 100)
 
@@ -445,7 +445,7 @@ class TestFetch:
 
     async def test_stops_at_a_gate_and_at_what_is_not_there(self, world: World, tmp_path: Path) -> None:
         """A gate and a missing file are told, and leave nothing."""
-        gated = have_model(world, gate=Gate.AUTOMATIC)
+        gated = have_model(world, gate=Gating.AUTOMATIC)
         with pytest.raises(GatedRepositoryError):
             await world.hub.fetch(gated, tmp_path / "m.gguf", ignore)
         revision = world.have("ada/open", {"m.gguf": CONTENT})

@@ -22,7 +22,7 @@ from gglib.core.errors import (
 )
 from gglib.core.hub.downloads import Download, DownloadState
 from gglib.core.hub.repository import HubRepository, HubSort
-from gglib.core.hub.search_results import FoundRepository
+from gglib.core.hub.search_results import RepositoryResult
 from gglib.core.memory import MachineMemory
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary, NewModel
 from gglib.core.ports import ModelLibraryPort
@@ -30,8 +30,8 @@ from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
 from gglib.core.versions import FileRole, NewVersion, OwnFile
 from gglib.library.pull.queue import Downloads, Progress
-from gglib.library.search import ModelFinder, judged
-from gglib.library.variants.find import find_offers
+from gglib.library.search import ModelFinder, repository_result
+from gglib.library.variants.find import find_variants
 from gglib.library.variants.pull_target import read_target
 from gglib.library.versions.ownership import identity_of
 from gglib.testing import FakeCatalog, FakeHub, FakeLibrary, write_tiny_gguf
@@ -101,12 +101,14 @@ class OfFake:
         self.fake.fail(download.id, error)
 
 
-def _found(repository: HubRepository) -> FoundRepository:
+def _found(repository: HubRepository) -> RepositoryResult:
     memory = MachineMemory(total_bytes=None, available_bytes=None)
     finder = ModelFinder(
         hub=FakeHub(), memory=memory, context=8192, slots=4, read_facts=lambda _: GgufFacts(architecture="x")
     )
-    return judged(repository, find_offers(repository.files), None, finder=finder, max_size_bytes=None)
+    return repository_result(
+        repository, find_variants(repository.files), None, finder=finder, max_size_bytes=None
+    )
 
 
 @pytest.fixture(params=["server", "fake"])
@@ -182,7 +184,7 @@ class TestModels:
         identity = identity_of(path)
         assert identity is not None
         file = OwnFile(path=path, role=FileRole.MODEL, name=path.name, identity=identity, sha256=None)
-        await subject.store.enter_version(
+        await subject.store.install_version(
             NewVersion(directory=None, source=ModelSource(), files=(file,)),
             NewModel(name="tiny", paths=(path,), size_bytes=1, facts=GgufFacts(architecture="llama")),
         )
@@ -194,12 +196,12 @@ class TestModels:
 
 class TestHub:
     async def test_a_search_finds_repositories(self, subject: Subject) -> None:
-        """With what they offer, smallest first; what is too large is left out."""
+        """With their variants, smallest first; what is too large is left out."""
         result = await subject.library.search("coder", sort=HubSort.DOWNLOADS, limit=10)
         assert [one.repository.repo for one in result.repositories] == ["owner/coder"]
-        assert [one.offer.quantization for one in result.repositories[0].found] == ["Q4_K_M", "Q8_0"]
+        assert [one.variant.quantization for one in result.repositories[0].results] == ["Q4_K_M", "Q8_0"]
         smaller = await subject.library.search("coder", sort=HubSort.LIKES, limit=10, max_size_bytes=GB)
-        assert [one.offer.quantization for one in smaller.repositories[0].found] == ["Q4_K_M"]
+        assert [one.variant.quantization for one in smaller.repositories[0].results] == ["Q4_K_M"]
 
     async def test_a_search_may_find_nothing(self, subject: Subject) -> None:
         """Nothing is no error."""

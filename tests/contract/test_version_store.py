@@ -113,22 +113,22 @@ class TestEntering:
     async def test_a_new_model_has_its_version(self, store: Store, home: Path) -> None:
         """Version and row are entered together; every field comes back, and the row says whose its files are."""
         version = new_version(home, "Q4-1", shards=2, projector=True)
-        entered = await store.enter_version(version, model_of(version, aliases=("c",)))
-        assert (entered.replaced, entered.refused_aliases) == (None, ())
-        assert await store.list_versions() == [entered.version]
-        assert (entered.version.directory, entered.version.source) == (version.directory, SOURCE)
-        assert (entered.version.files, entered.version.is_retired) == (version.files, False)
-        assert await store.list_models() == [entered.model]
-        assert (entered.model.version_id, entered.model.is_downloaded) == (entered.version.id, True)
-        assert (entered.model.source, entered.model.aliases) == (SOURCE, ("c",))
-        assert entered.model.projector == version.files[2].path
+        installed = await store.install_version(version, model_of(version, aliases=("c",)))
+        assert (installed.replaced, installed.refused_aliases) == (None, ())
+        assert await store.list_versions() == [installed.version]
+        assert (installed.version.directory, installed.version.source) == (version.directory, SOURCE)
+        assert (installed.version.files, installed.version.is_retired) == (version.files, False)
+        assert await store.list_models() == [installed.model]
+        assert (installed.model.version_id, installed.model.is_downloaded) == (installed.version.id, True)
+        assert (installed.model.source, installed.model.aliases) == (SOURCE, ("c",))
+        assert installed.model.projector == version.files[2].path
 
     async def test_engines_hold_its_directory(self, store: Store, home: Path) -> None:
         """A launch gets what to lock: the version's directory, the first file without one, nothing for others."""
         version = new_version(home, "Q4-1")
-        await store.enter_version(version, model_of(version))
+        await store.install_version(version, model_of(version))
         loose = NewVersion(directory=None, source=SOURCE, files=(own_file(home / "models" / "old.gguf"),))
-        await store.enter_version(loose, model_of(loose, "old"))
+        await store.install_version(loose, model_of(loose, "old"))
         await store.add_model(replace(model_of(version, "mine"), paths=(Path("/elsewhere/m.gguf"),)))
         specs = [await store.resolve_for_launch(name) for name in ("coder", "old", "mine")]
         assert [spec and spec.hold_path for spec in specs] == [
@@ -140,11 +140,11 @@ class TestEntering:
     async def test_an_update_moves_the_row(self, store: Store, home: Path) -> None:
         """The row keeps what the user gave it, gets the new files at once, and the old version is retired."""
         old, new = new_version(home, "Q4-1", shards=2), new_version(home, "Q4-2")
-        first = await store.enter_version(old, model_of(old, aliases=("c",)))
+        first = await store.install_version(old, model_of(old, aliases=("c",)))
         await store.edit_model("coder", lambda _: ModelEdit(tags=("t",), settings=ModelSettings(context=512)))
         await store.note_use({first.model.id: 5})
         await store.begin_pull(pull_job("k"))
-        again = await store.enter_version(
+        again = await store.install_version(
             new, model_of(new, "never looked at", aliases=("d",)), updates=first.model.id, job_key="k"
         )
         assert again.model.id == first.model.id
@@ -165,9 +165,9 @@ class TestEntering:
         await store.add_model(replace(model_of(new_version(home, "x")), name="Other", aliases=("taken",)))
         old, new = new_version(home, "Q4-1"), new_version(home, "Q4-2")
         aliases = ("TAKEN", "c", "C", "coder", "other")
-        first = await store.enter_version(old, model_of(old, aliases=aliases))
+        first = await store.install_version(old, model_of(old, aliases=aliases))
         assert (first.model.aliases, first.refused_aliases) == (("c",), ("TAKEN", "other"))
-        again = await store.enter_version(
+        again = await store.install_version(
             new, model_of(new, aliases=("Taken", "coder", "d")), updates=first.model.id
         )
         assert (again.model.aliases, again.refused_aliases) == (("c", "d"), ("Taken",))
@@ -175,22 +175,22 @@ class TestEntering:
     async def test_an_alias_moves_with_the_version(self, store: Store, home: Path) -> None:
         """A named alias of another model is taken from it with the row; where that fails, it stays where it was."""
         old, new = new_version(home, "Q4-1"), new_version(home, "Q4-2")
-        first = (await store.enter_version(old, model_of(old, aliases=("a/b:Q4", "mine")))).model
+        first = (await store.install_version(old, model_of(old, aliases=("a/b:Q4", "mine")))).model
         moved = [(first.id, "A/B:q4"), (first.id, "coder"), (first.id, "unknown"), (99, "mine")]
         with pytest.raises(ModelExistsError):
-            await store.enter_version(new, model_of(new, "MINE"), moved_aliases=moved)
+            await store.install_version(new, model_of(new, "MINE"), moved_aliases=moved)
         assert await store.list_models() == [first]
-        entered = await store.enter_version(
+        installed = await store.install_version(
             new, model_of(new, "second", aliases=("a/b:Q4",)), moved_aliases=moved
         )
-        assert (entered.model.aliases, entered.refused_aliases) == (("a/b:Q4",), ())
-        assert await store.list_models() == [replace(first, aliases=("mine",)), entered.model]
+        assert (installed.model.aliases, installed.refused_aliases) == (("a/b:Q4",), ())
+        assert await store.list_models() == [replace(first, aliases=("mine",)), installed.model]
 
     async def test_a_model_that_is_gone_is_new_again(self, store: Store, home: Path) -> None:
         """An update of a model that was removed meanwhile enters a new row."""
         version = new_version(home, "Q4-1")
-        entered = await store.enter_version(version, model_of(version), updates=99)
-        assert (entered.model.name, entered.replaced) == ("coder", None)
+        installed = await store.install_version(version, model_of(version), updates=99)
+        assert (installed.model.name, installed.replaced) == ("coder", None)
 
     async def test_a_taken_name_or_file_changes_nothing(self, store: Store, home: Path) -> None:
         """A name or a file of another model is refused, and then neither version nor pull has changed."""
@@ -201,7 +201,7 @@ class TestEntering:
         for refused in (model_of(away, "CODER"), model_of(version, "b")):
             brought = away if refused.paths == model_of(away).paths else version
             with pytest.raises(ModelExistsError):
-                await store.enter_version(brought, refused, job_key="k")
+                await store.install_version(brought, refused, job_key="k")
         assert (await store.list_versions(), await store.list_models()) == ([], [other])
         assert len(await store.list_pulls()) == 1
 
@@ -211,7 +211,7 @@ class TestEntering:
         model = model_of(version)
         for paths in (model.paths[:1], model.paths[::-1], (model.paths[0], Path("/elsewhere"))):
             with pytest.raises(ValueError, match="version"):
-                await store.enter_version(version, replace(model, paths=paths))
+                await store.install_version(version, replace(model, paths=paths))
         with pytest.raises(ValueError, match="file"):
             await store.add_version(replace(version, files=()))
         assert await store.list_versions() == []
@@ -219,17 +219,17 @@ class TestEntering:
     async def test_the_same_version_again_is_one(self, store: Store, home: Path) -> None:
         """A version that is known keeps its id: by its directory, or by its files; it is not retired any more."""
         version = new_version(home, "Q4-1")
-        first = await store.enter_version(version, model_of(version))
+        first = await store.install_version(version, model_of(version))
         removed = await store.remove_with_version(first.model.id)
         assert removed == (first.model, first.version)
         assert [known.is_retired for known in await store.list_versions()] == [True]
         newer = replace(
             version, files=(own_file(version.files[0].path, identity=replace(IDENTITY, inode=1)),)
         )
-        again = await store.enter_version(newer, model_of(newer))
+        again = await store.install_version(newer, model_of(newer))
         assert again.version == replace(first.version, files=newer.files)
         assert await store.list_versions() == [again.version]
-        same = await store.enter_version(newer, model_of(newer), updates=again.model.id)
+        same = await store.install_version(newer, model_of(newer), updates=again.model.id)
         assert (same.version, same.replaced) == (again.version, None)
 
     async def test_an_unfit_name_is_refused(self, store: Store, home: Path) -> None:
@@ -238,9 +238,9 @@ class TestEntering:
             pytest.skip("the fake judges no names")
         version = new_version(home, "Q4-1")
         with pytest.raises(InvalidSettingError):
-            await store.enter_version(version, model_of(version, "7"))
+            await store.install_version(version, model_of(version, "7"))
         with pytest.raises(InvalidSettingError):
-            await store.enter_version(version, model_of(version, aliases=(" ",)))
+            await store.install_version(version, model_of(version, aliases=(" ",)))
 
 
 class TestKnowing:
@@ -272,9 +272,9 @@ class TestKnowing:
     async def test_no_row_gets_a_version_of_other_files(self, store: Store, home: Path) -> None:
         """A row with other files, or with a version, stays as it is; so it does when the version is gone."""
         old, new = new_version(home, "Q4-1"), new_version(home, "Q4-2")
-        entered = await store.enter_version(new, model_of(new))
+        installed = await store.install_version(new, model_of(new))
         added = await store.add_version(old)
-        assert await store.assign_version(entered.model.id, added.id) == entered.model
+        assert await store.assign_version(installed.model.id, added.id) == installed.model
         mine = await store.add_model(replace(model_of(old, "mine"), paths=(Path("/elsewhere/m.gguf"),)))
         assert await store.assign_version(mine.id, added.id) == mine
         assert await store.assign_version(mine.id, 99) == mine
@@ -282,12 +282,12 @@ class TestKnowing:
     async def test_other_paths_have_no_version(self, store: Store, home: Path) -> None:
         """A row that is read again keeps its version; with other files in its place it has none."""
         version = new_version(home, "Q4-1")
-        entered = await store.enter_version(version, model_of(version))
+        installed = await store.install_version(version, model_of(version))
         model = replace(model_of(version), description="read again")
         kept = await store.replace_model("coder", model)
         assert kept is not None
         assert (kept.version_id, kept.is_downloaded, kept.description) == (
-            entered.version.id,
+            installed.version.id,
             True,
             "read again",
         )
@@ -301,8 +301,8 @@ class TestKnowing:
     async def test_what_was_read_before_an_update_replaces_nothing(self, store: Store, home: Path) -> None:
         """A replacement that was computed from the row of an older version leaves the newer one."""
         old, new = new_version(home, "Q4-1"), new_version(home, "Q4-2")
-        seen = (await store.enter_version(old, model_of(old))).model
-        moved = (await store.enter_version(new, model_of(new), updates=seen.id)).model
+        seen = (await store.install_version(old, model_of(old))).model
+        moved = (await store.install_version(new, model_of(new), updates=seen.id)).model
         assert await store.replace_model("coder", model_of(old), seen=seen) is None
         assert await store.list_models() == [moved]
         again = await store.replace_model("coder", model_of(new), seen=moved)
@@ -313,29 +313,31 @@ class TestLeaving:
     async def test_removing_leaves_the_version_known(self, store: Store, home: Path) -> None:
         """A removal of the row alone retires nothing: the files stay, and can be adopted or pruned."""
         version = new_version(home, "Q4-1")
-        entered = await store.enter_version(version, model_of(version))
+        installed = await store.install_version(version, model_of(version))
         await store.remove_model("coder")
-        assert await store.list_versions() == [entered.version]
-        assert await store.retire_unused([entered.version.id, 99]) == [
-            replace(entered.version, is_retired=True)
+        assert await store.list_versions() == [installed.version]
+        assert await store.retire_unused([installed.version.id, 99]) == [
+            replace(installed.version, is_retired=True)
         ]
-        assert await store.list_versions() == [replace(entered.version, is_retired=True)]
+        assert await store.list_versions() == [replace(installed.version, is_retired=True)]
 
     async def test_what_a_model_has_is_not_retired(self, store: Store, home: Path) -> None:
         """Only versions without a model are retired and returned."""
         used, unused = new_version(home, "Q4-1"), new_version(home, "Q4-2")
-        entered = await store.enter_version(used, model_of(used))
+        installed = await store.install_version(used, model_of(used))
         added = await store.add_version(unused)
-        assert await store.retire_unused([added.id, entered.version.id]) == [replace(added, is_retired=True)]
+        assert await store.retire_unused([added.id, installed.version.id]) == [
+            replace(added, is_retired=True)
+        ]
         assert [known.is_retired for known in await store.list_versions()] == [False, True]
 
     async def test_removing_with_the_version(self, store: Store, home: Path) -> None:
         """Row and version go together; a model of the user's own has none, one that is gone is None."""
         version = new_version(home, "Q4-1")
-        entered = await store.enter_version(version, model_of(version))
+        installed = await store.install_version(version, model_of(version))
         mine = await store.add_model(replace(model_of(version, "mine"), paths=(Path("/elsewhere/m.gguf"),)))
-        assert await store.remove_with_version(entered.model.id) == (entered.model, entered.version)
-        assert await store.remove_with_version(entered.model.id) is None
+        assert await store.remove_with_version(installed.model.id) == (installed.model, installed.version)
+        assert await store.remove_with_version(installed.model.id) is None
         assert await store.remove_with_version(mine.id) == (mine, None)
         assert await store.list_models() == []
         assert [known.is_retired for known in await store.list_versions()] == [True]
@@ -356,8 +358,8 @@ class TestLeaving:
     async def test_a_model_without_its_version_is_the_users(self, store: Store, home: Path) -> None:
         """When the last record of its files is gone a row says no more that gglib wrote them."""
         version = new_version(home, "Q4-1")
-        entered = await store.enter_version(version, model_of(version))
-        await store.forget_files(entered.version.id, [version.files[0].path])
+        installed = await store.install_version(version, model_of(version))
+        await store.forget_files(installed.version.id, [version.files[0].path])
         (model,) = await store.list_models()
         assert (model.version_id, model.is_downloaded) == (None, False)
         spec = await store.resolve_for_launch("coder")
@@ -383,26 +385,26 @@ class TestIdentities:
         """The same home again changes nothing else; another place forgets inodes, devices and pulls."""
         assert await store.read_home() is None
         version = new_version(home, "Q4-1")
-        entered = await store.enter_version(version, model_of(version))
+        installed = await store.install_version(version, model_of(version))
         await store.begin_pull(pull_job("k"))
         first = HomeIdentity(id="a", device=2**64 - 1, inode=2**63, models_device=3, models_inode=4)
-        await store.settle_home(first, is_other_place=False)
+        await store.record_home(first, resets_identities=False)
         assert await store.read_home() == first
-        assert (await store.list_versions(), len(await store.list_pulls())) == ([entered.version], 1)
+        assert (await store.list_versions(), len(await store.list_pulls())) == ([installed.version], 1)
         second = HomeIdentity(id="b", device=1, inode=2, models_device=3, models_inode=4)
-        await store.settle_home(second, is_other_place=True)
+        await store.record_home(second, resets_identities=True)
         assert await store.read_home() == second
         (version_now,) = await store.list_versions()
         assert [file.identity for file in version_now.files] == [replace(IDENTITY, device=None, inode=None)]
         assert await store.list_pulls() == []
-        assert await store.list_models() == [entered.model]
+        assert await store.list_models() == [installed.model]
 
     async def test_a_home_that_was_moved_keeps_its_pulls(self, store: Store, home: Path) -> None:
         """In the same transaction: killed before or after it, there are the pulls."""
         added = await store.add_version(new_version(home, "Q4-1"))
         await store.begin_pull(pull_job("k"))
         moved = HomeIdentity(id="b", device=1, inode=2, models_device=3, models_inode=4)
-        await store.settle_home(moved, is_other_place=True, keeps_pulls=True)
+        await store.record_home(moved, resets_identities=True, keeps_pulls=True)
         (version_now,) = await store.list_versions()
         assert version_now.files[0].identity == replace(added.files[0].identity, device=None, inode=None)
         assert await store.list_pulls() == [pull_job("k")]

@@ -19,11 +19,11 @@ from gglib.gguf import read_model
 from gglib.library.add import AddRequest, add_model
 from gglib.library.importers.import_models import (
     ImportItem,
-    TellLooked,
+    OnScan,
     find_models,
     import_models,
 )
-from gglib.library.importers.places import places_of
+from gglib.library.importers.sources import sources_of
 from gglib.library.model_facts import read_usable
 from gglib.library.prune import STARTER_LOCK
 from gglib.library.set_projector import read_again, set_projector
@@ -101,12 +101,12 @@ async def read_header_again(model: ModelSummary, store: ModelStorePort) -> None:
         await read_again(model, store, read_model)
 
 
-async def find_elsewhere(where: str | None, store: ModelStorePort, tell: TellLooked) -> list[ImportItem]:
+async def find_elsewhere(where: str | None, store: ModelStorePort, tell: OnScan) -> list[ImportItem]:
     """Return the models that other programs keep, or that are in a folder. Raises ``InvalidSettingError``.
 
     ``tell`` is told what is looked at, from a thread.
     """
-    places = places_of(where, os.environ, Path.home())
+    places = sources_of(where, os.environ, Path.home())
     return await asyncio.to_thread(find_models, places, await store.list_models(), read_model, tell)
 
 

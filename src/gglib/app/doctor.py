@@ -14,7 +14,7 @@ from gglib.core.errors import GglibError
 from gglib.core.hub.shown_source import pull_target
 from gglib.core.memory import Fit
 from gglib.core.models import ModelSummary
-from gglib.core.shell_quoting import in_quotes, said
+from gglib.core.shell_quoting import in_quotes, quoted_command
 from gglib.library.fit.slots import SlotFit
 
 MIN_PYTHON = (3, 11)
@@ -132,7 +132,7 @@ def judge_models(
 def _way_back(model: ModelSummary) -> str | None:
     """Return what brings back the files of a model that gglib downloaded; None where that is not known."""
     target = pull_target(model) if model.is_downloaded else None
-    return None if target is None else f"{said('pull', target)} brings back '{model.name}'"
+    return None if target is None else f"{quoted_command('pull', target)} brings back '{model.name}'"
 
 
 def judge_disk(free_bytes: int) -> Finding:

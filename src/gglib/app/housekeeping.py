@@ -25,24 +25,24 @@ from gglib.core.errors import GglibError
 from gglib.core.hub.shown_source import pull_target
 from gglib.core.models import ModelSummary
 from gglib.core.plain_text import escape_line
-from gglib.core.shell_quoting import in_quotes, said
+from gglib.core.shell_quoting import in_quotes, quoted_command
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
 from gglib.hf.download import older_manifests
 from gglib.library.homes.identity import HomeMark, HomeState
-from gglib.library.homes.migrate import HomeMigration, has_old_notes
-from gglib.library.homes.old_notes import WrittenNote
-from gglib.library.homes.old_pulls import PartNotes
-from gglib.library.homes.place import (
+from gglib.library.homes.legacy_pulls import PartManifests
+from gglib.library.homes.legacy_records import LegacyFileRecord
+from gglib.library.homes.location import (
     MARK_NAME,
-    Found,
     Home,
+    HomeInspection,
+    apply_inspection,
+    find_unchanged,
     has_files_of,
-    look,
-    look_around,
-    settle,
+    inspect_home,
     write_mark,
 )
+from gglib.library.homes.migrate import HomeMigration, has_legacy_records
 from gglib.library.starter import SMOLLM2, STARTER
 from gglib.library.versions.deleting import collect_retired
 from gglib.library.versions.incoming import Incoming
@@ -91,7 +91,7 @@ class _Keeper:
         """Return whether the home is in a place that the catalogue knows now."""
         recorded = await self.catalog.read_home()
         try:
-            found = await asyncio.to_thread(look, self.home, recorded)
+            found = await asyncio.to_thread(find_unchanged, self.home, recorded)
             if found is not None and (found.state is HomeState.SHARED or await self._is_settled(found)):
                 return True
             async with asyncio.timeout(LONGEST_WAIT_S) as limit, HomeLocks(self.settings.home).hold(LOCK):
@@ -109,17 +109,17 @@ class _Keeper:
         found = await self._look()
         if not _may_change(self.settings.models_dir):
             if found.state is HomeState.SHARED:
-                await settle(self.home, found, self.catalog)
+                await apply_inspection(self.home, found, self.catalog)
             return True
         if found.state is HomeState.NEW:
             await self._migration().run()
-        identity = await settle(self.home, found, self.catalog)
+        identity = await apply_inspection(self.home, found, self.catalog)
         if found.state is HomeState.SHARED:
             self._say_whose(found)
         if found.state in _LEFT_ALONE:
             return found.state is HomeState.SHARED
         with _told(self.settings):
-            if found.state is not HomeState.NEW and has_old_notes(self.settings.models_dir):
+            if found.state is not HomeState.NEW and has_legacy_records(self.settings.models_dir):
                 await self._migration().run()
             await reconcile(
                 self.catalog, self.settings.models_dir, believes_content=found.state in _OTHER_PLACES
@@ -130,19 +130,19 @@ class _Keeper:
                 await to_its_end(write_mark, self.home, identity.id, seen)
         return True
 
-    async def _look(self) -> Found:
+    async def _look(self) -> HomeInspection:
         recorded = await self.catalog.read_home()
-        found = await asyncio.to_thread(look, self.home, recorded)
+        found = await asyncio.to_thread(find_unchanged, self.home, recorded)
         if found is None:
             files = [path for model in await self.catalog.list_models() for path in model.all_files]
-            found = await asyncio.to_thread(look_around, self.home, recorded, files)
+            found = await asyncio.to_thread(inspect_home, self.home, recorded, files)
         if found.state is HomeState.DETACHED and await asyncio.to_thread(
             has_files_of, await self.catalog.list_versions()
         ):
             return replace(found, state=HomeState.UNMARKED)
         return found
 
-    async def _is_settled(self, found: Found) -> bool:
+    async def _is_settled(self, found: HomeInspection) -> bool:
         if found.mark is None or await asyncio.to_thread(self._is_changed, found.mark):
             return False
         return found.mark.seen == await self._fingerprint()
@@ -150,7 +150,7 @@ class _Keeper:
     def _is_changed(self, mark: HomeMark) -> bool:
         """Whether there are notes of an older gglib, or the home was renamed."""
         is_there = mark.path in {str(self.settings.home), os.path.realpath(self.settings.home)}
-        return not is_there or has_old_notes(self.settings.models_dir)
+        return not is_there or has_legacy_records(self.settings.models_dir)
 
     async def _fingerprint(self) -> str:
         versions = await self.catalog.list_versions()
@@ -158,7 +158,7 @@ class _Keeper:
         return await asyncio.to_thread(fingerprint, versions, self.settings.models_dir, incoming)
 
     def _migration(self) -> HomeMigration:
-        starter = WrittenNote(
+        starter = LegacyFileRecord(
             name=PurePosixPath(SMOLLM2.file_name),
             size_bytes=SMOLLM2.file_size_bytes,
             modified_ns=None,
@@ -169,8 +169,8 @@ class _Keeper:
             home=self.home,
             store=self.catalog,
             read_model=read_model,
-            notes=PartNotes(
-                is_note=older_manifests.is_note,
+            part_manifests=PartManifests(
+                is_manifest=older_manifests.is_note,
                 etag_in=older_manifests.etag_in,
                 renewed=older_manifests.renewed,
             ),
@@ -186,7 +186,7 @@ class _Keeper:
         if len(gone) > MOST_NAMED:
             _log.warning("%d more models have no files: 'gglib doctor' names them.", len(gone) - MOST_NAMED)
 
-    def _say_whose(self, found: Found) -> None:
+    def _say_whose(self, found: HomeInspection) -> None:
         mark = self.settings.models_dir / MARK_NAME
         owner = (
             str(found.owner) if found.owner is not None else found.mark.path if found.mark else "another one"
@@ -227,4 +227,4 @@ def _pull_of(model: ModelSummary) -> str:
         return "'gglib up'"
     names = [alias for alias in model.aliases if source.repo and alias.startswith(f"{source.repo}:")]
     target = names[0] if names else pull_target(model)
-    return "'gglib pull' with its address" if target is None else said("pull", target)
+    return "'gglib pull' with its address" if target is None else quoted_command("pull", target)

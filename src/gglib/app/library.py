@@ -12,7 +12,7 @@ from gglib.app.pulls import pull_named
 from gglib.app.settings import Settings
 from gglib.core.file_names import safe_repo, safe_revision
 from gglib.core.hub.repository import HubSort
-from gglib.core.hub.search_results import FoundRepository, SearchResult
+from gglib.core.hub.search_results import RepositoryResult, SearchResult
 from gglib.core.ports import ModelLibraryPort
 from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
@@ -69,7 +69,7 @@ async def _find(  # noqa: PLR0913 - bound, and what a search is made of
     return await finds.search(query, sort=sort, limit=limit, max_size_bytes=max_size_bytes)
 
 
-async def _show(settings: Settings, hub: ModelHubPort, repo: str, revision: str | None) -> FoundRepository:
+async def _show(settings: Settings, hub: ModelHubPort, repo: str, revision: str | None) -> RepositoryResult:
     safe_repo(repo)  # before it is part of an address
     if revision is not None:
         safe_revision(revision)

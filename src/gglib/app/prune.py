@@ -12,6 +12,6 @@ def pruner(settings: Settings) -> Pruner:
     return Pruner(
         models_dir=settings.models_dir,
         locks=HomeLocks(settings.home),
-        is_part_note=lambda content: decode(content) is not None,
+        is_part_manifest=lambda content: decode(content) is not None,
         work_name=WORK_NAME,
     )

@@ -11,9 +11,9 @@ from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
 from gglib.core.versions import PullJob
 from gglib.gguf import read_files, read_partial_facts
-from gglib.library.pull.disk_space import read_room
-from gglib.library.pull.enter import finish_interrupted
-from gglib.library.pull.execute import Puller, TellPull
+from gglib.library.pull.disk_space import read_disk_state
+from gglib.library.pull.execute import OnPullProgress, Puller
+from gglib.library.pull.install import finish_interrupted
 from gglib.library.pull.jobs import (
     PullSite,
     give_up,
@@ -42,7 +42,7 @@ async def planner(settings: Settings, store: HomeStorePort, hub: ModelHubPort) -
     return PullPlanner(
         hub=hub,
         store=store,
-        read_room=partial(read_room, store=store, incoming=Incoming(settings.models_dir)),
+        read_disk_state=partial(read_disk_state, store=store, incoming=Incoming(settings.models_dir)),
         read_facts=read_partial_facts,
         memory=await usable_memory(settings),
         default_ctx=settings.default_ctx,
@@ -56,7 +56,7 @@ def puller(settings: Settings, store: HomeStorePort, hub: ModelHubPort) -> Pulle
 
 
 async def pull_named(
-    settings: Settings, store: HomeStorePort, hub: ModelHubPort, target: str, progress: TellPull
+    settings: Settings, store: HomeStorePort, hub: ModelHubPort, target: str, progress: OnPullProgress
 ) -> ModelSummary:
     """Pull what a text names, with the choice that fits where it leaves one: for programs, which nobody asks."""
     plan = await (await planner(settings, store, hub)).plan(read_target(target))

@@ -26,9 +26,9 @@ from gglib.core.ports import ModelLibraryPort
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
 from gglib.library.fresh_catalog import FreshCatalog
-from gglib.library.last_used import LastUses, written_regularly
+from gglib.library.last_used import LastUsedRecorder, recorded_periodically
 from gglib.library.model_facts import ModelFacts
-from gglib.library.regular_collection import collected_regularly
+from gglib.library.periodic_collection import collected_periodically
 from gglib.library.versions.deleting import collect_retired
 from gglib.proxy import GUARDED_FIELDS, ProxyOptions, SchemaLimits, serve
 from gglib.runtime import EngineManager, LaunchConfig, LocalLauncher, RuntimeConfig
@@ -108,13 +108,13 @@ async def running_server(
     options = _proxy_options(settings, local_key)
     async with (
         open_library(settings, home.catalog) as library,
-        collected_regularly(partial(collect_retired, home.catalog, settings.models_dir)) as collect_soon,
+        collected_periodically(partial(collect_retired, home.catalog, settings.models_dir)) as collect_soon,
         EngineManager(
             home.catalog,
             LocalLauncher(_launch_config(settings, engine, home.catalog), preflight=facts.check),
             replace(_runtime_config(settings), on_engine_exit=collect_soon),
         ) as manager,
-        written_regularly(LastUses(manager.take_used, home.catalog, time.time)),
+        recorded_periodically(LastUsedRecorder(manager.take_used, home.catalog, time.time)),
     ):
         supervisor = ProxySupervisor(partial(serve, options=options, library=library))
         try:

@@ -19,7 +19,7 @@ from gglib.core.errors import GglibError
 from gglib.core.kinds import max_context
 from gglib.core.models import ModelSummary
 from gglib.core.plain_text import escape_line
-from gglib.core.shell_quoting import said
+from gglib.core.shell_quoting import quoted_command
 
 PROMPT = "Say hello in one short sentence."
 MAX_TOKENS = 40
@@ -41,8 +41,8 @@ async def prove_with_one_of(server: Endpoint, models: Sequence[ModelSummary]) ->
             # A load fails for the engine's, a setting's or the memory's sake as well: nothing here says that the
             # model is to blame, and it must not be forgotten for another's fault.
             render.say(
-                f"Warning: {error}\n         {said('logs', model.name)} shows what the engine said, "
-                f"{said('verify', model.name)} whether its file is whole. Trying the next one.",
+                f"Warning: {error}\n         {quoted_command('logs', model.name)} shows what the engine said, "
+                f"{quoted_command('verify', model.name)} whether its file is whole. Trying the next one.",
                 is_error=True,
             )
         else:

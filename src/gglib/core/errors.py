@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 
 from gglib.core.runtime.load_progress import LoadProgress
-from gglib.core.shell_quoting import said
+from gglib.core.shell_quoting import quoted_command
 
 
 class Blame(Enum):
@@ -149,10 +149,10 @@ class ModelFileNotFoundError(ModelRuntimeError):
         what = "The file" if file_name is None else f"The file {file_name!r}"
         how = "no longer where it was added from: put it back"
         if is_own:
-            how = f"gone: {said('verify', model_name)} says what brings it back"
+            how = f"gone: {quoted_command('verify', model_name)} says what brings it back"
         super().__init__(
             f"{what} of model '{model_name}' is {how}, "
-            f"or, if it is gone for good, {said('rm', model_name)} forgets the model."
+            f"or, if it is gone for good, {quoted_command('rm', model_name)} forgets the model."
         )
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 PART_SUFFIX = ".part"
-NOTE_SUFFIX = ".part.note"
+PART_MANIFEST_SUFFIX = ".part.note"
 
 
 def part_path(target: Path) -> Path:
@@ -11,6 +11,6 @@ def part_path(target: Path) -> Path:
     return target.with_name(target.name + PART_SUFFIX)
 
 
-def note_path(target: Path) -> Path:
+def part_manifest_path(target: Path) -> Path:
     """Return where it says which bytes these are."""
-    return target.with_name(target.name + NOTE_SUFFIX)
+    return target.with_name(target.name + PART_MANIFEST_SUFFIX)

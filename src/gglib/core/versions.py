@@ -123,7 +123,7 @@ class PullJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EnteredVersion:
+class InstalledVersion:
     """What entering a version into the catalogue changed."""
 
     model: ModelSummary

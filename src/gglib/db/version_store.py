@@ -14,9 +14,9 @@ from gglib.core.models import ModelSummary, NewModel
 from gglib.core.naming import names_beside
 from gglib.core.ports.versions import VersionStorePort
 from gglib.core.versions import (
-    EnteredVersion,
     FileIdentity,
     HomeIdentity,
+    InstalledVersion,
     NewVersion,
     PullJob,
     Version,
@@ -46,10 +46,10 @@ class SqliteVersionStore(VersionStorePort, ABC):
         """Return the time, as it is stored."""
 
     async def list_versions(self) -> list[Version]:
-        """Return every version, retired ones included, in the order in which they were entered."""
+        """Return every version, retired ones included, in the order in which they were installed."""
         return await self._read(lambda connection: version_rows.load_versions(connection, self._home))
 
-    async def enter_version(
+    async def install_version(
         self,
         version: NewVersion,
         model: NewModel,
@@ -57,12 +57,12 @@ class SqliteVersionStore(VersionStorePort, ABC):
         updates: int | None = None,
         job_key: str | None = None,
         moved_aliases: Collection[tuple[int, str]] = (),
-    ) -> EnteredVersion:
+    ) -> InstalledVersion:
         """Record a version and move a model's row to it; see ``VersionStorePort``."""
         check_version(version, model)
         check_entered(model)
 
-        def enter(connection: sqlite3.Connection) -> EnteredVersion:
+        def enter(connection: sqlite3.Connection) -> InstalledVersion:
             for model_id, alias in moved_aliases:
                 rows.delete_alias(connection, model_id, alias)
             before = None if updates is None else rows.find_by_id(connection, self._home, updates)
@@ -73,7 +73,7 @@ class SqliteVersionStore(VersionStorePort, ABC):
                 model_id, refused = before.id, self._move(connection, before, model, version_id)
             if job_key is not None:
                 version_rows.delete_pulls(connection, job_key)
-            return EnteredVersion(
+            return InstalledVersion(
                 model=rows.load_model(connection, self._home, model_id),
                 version=version_rows.load_version(connection, self._home, version_id),
                 replaced=self._retired(connection, before, version_id),
@@ -169,14 +169,14 @@ class SqliteVersionStore(VersionStorePort, ABC):
         """Return what the catalogue was last used as; None before the first time."""
         return await self._read(version_rows.load_home)
 
-    async def settle_home(
-        self, identity: HomeIdentity, *, is_other_place: bool, keeps_pulls: bool = False
+    async def record_home(
+        self, identity: HomeIdentity, *, resets_identities: bool, keeps_pulls: bool = False
     ) -> None:
         """Record the home's identity; in another place, forget devices, inodes and pulls."""
 
         def settle(connection: sqlite3.Connection) -> None:
             version_rows.replace_home(connection, identity)
-            if is_other_place:
+            if resets_identities:
                 version_rows.forget_identities(connection)
                 if not keeps_pulls:
                     version_rows.delete_pulls(connection)

@@ -16,7 +16,7 @@ from gglib.core.hub.repository import (
     HubSort,
     RemoteFile,
 )
-from gglib.core.ports.hub import TellFetched
+from gglib.core.ports.hub import OnFetchProgress
 from gglib.hf import threads
 from gglib.hf.api import HubApi
 from gglib.hf.cancellation import Stop
@@ -130,11 +130,11 @@ class HuggingFaceHub:
 
         return await threads.run(lambda stop: self._ask(request, read, stop))
 
-    async def fetch(self, file: RemoteFile, target: Path, progress: TellFetched) -> FetchedFile:
+    async def fetch(self, file: RemoteFile, target: Path, progress: OnFetchProgress) -> FetchedFile:
         """Bring a file to ``target``; the port has the contract."""
         return await threads.run(lambda stop: self._fetch(file, target, progress, stop))
 
-    def _fetch(self, file: RemoteFile, target: Path, progress: TellFetched, stop: Stop) -> FetchedFile:
+    def _fetch(self, file: RemoteFile, target: Path, progress: OnFetchProgress, stop: Stop) -> FetchedFile:
         with storing(target, name=file.name):
             before = _stamp(target)
             if (whole := _whole(file, target, progress, stop)) is not None:
@@ -242,7 +242,7 @@ def _stamp(path: Path) -> tuple[int, ...] | None:
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
-def _whole(file: RemoteFile, target: Path, progress: TellFetched, stop: Stop) -> FetchedFile | None:
+def _whole(file: RemoteFile, target: Path, progress: OnFetchProgress, stop: Stop) -> FetchedFile | None:
     """Return the file at its final place if it is the one, None for none or another one. Raises ``OSError``."""
     try:
         size = target.stat().st_size

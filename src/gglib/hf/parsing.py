@@ -7,12 +7,12 @@ nothing good comes of guessing. Names are kept as they are; whoever makes paths 
 from datetime import datetime
 from typing import Any, TypeVar
 
-from gglib.core.hub.repository import Gate, HubFile, HubRepository
+from gglib.core.hub.repository import Gating, HubFile, HubRepository
 
 LARGEST_FILE_BYTES = 1 << 50
 """A pebibyte: no file of a model comes near, so a size beyond it is no size."""
 
-_GATES = {None: Gate.OPEN, False: Gate.OPEN, "auto": Gate.AUTOMATIC, "manual": Gate.MANUAL}
+_GATES = {None: Gating.OPEN, False: Gating.OPEN, "auto": Gating.AUTOMATIC, "manual": Gating.MANUAL}
 _LICENCE_TAG = "license:"
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ def _read_licence(card: object, tags: tuple[str, ...]) -> str | None:
     return _item(named, "license", str, may_be_absent=True) or None
 
 
-def _read_gate(told: object) -> Gate:
+def _read_gate(told: object) -> Gating:
     if not isinstance(told, str | bool | None) or told not in _GATES:
         raise UnreadableError(f"says that it is gated {told!a}, which gglib does not know")
     return _GATES[told]

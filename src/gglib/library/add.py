@@ -109,7 +109,7 @@ async def adopted_or_added(model: NewModel, store: HomeStorePort) -> ModelSummar
         with shared(version.hold_path) as is_held:
             # Held, so that no gglib deletes the files before the version has a model again.
             if is_held and await asyncio.to_thread(_are_own, version):
-                return (await store.enter_version(version, _adopted(model, version))).model
+                return (await store.install_version(version, _adopted(model, version))).model
     return await store.add_model(model)
 
 

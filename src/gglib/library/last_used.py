@@ -18,7 +18,7 @@ INTERVAL_S = 60.0
 """``last_used_at`` is a minute's matter, and every write makes those who read the catalogue look at it."""
 
 
-class LastUses:
+class LastUsedRecorder:
     """What was used and is not written yet. ``take_used`` returns the ids of models used since it was last asked."""
 
     def __init__(
@@ -48,8 +48,8 @@ class LastUses:
 
 
 @asynccontextmanager
-async def written_regularly(
-    uses: LastUses, pause: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(INTERVAL_S)
+async def recorded_periodically(
+    uses: LastUsedRecorder, pause: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(INTERVAL_S)
 ) -> AsyncIterator[None]:
     """Write after each ``pause`` for as long as the block lasts, and once more at its end."""
 

@@ -15,11 +15,11 @@ from gglib.core.gguf_names import shard_of
 from gglib.core.hub.quantizations import folded, label_of
 from gglib.core.hub.repository import HubFile, HubRepository, RemoteFile
 from gglib.core.hub.shown_source import has_query, pull_target, without_query
-from gglib.core.hub.variants import Offer
+from gglib.core.hub.variants import Variant
 from gglib.core.models import ModelSummary
 from gglib.core.ports.hub import ModelHubPort
 from gglib.core.versions import FileRole, OwnFile, Version
-from gglib.library.variants.find import find_offers
+from gglib.library.variants.find import find_variants
 from gglib.library.verify import known_hashes
 
 AT_ONCE = 4
@@ -35,7 +35,7 @@ class Upstream(StrEnum):
     """The repository, the file in it, or the address is not there any more."""
     PINNED = "pinned"
     """It was asked for at this revision, which is not followed."""
-    NOT_TOLD = "not told"
+    UNCHECKED = "not told"
     """The source could not be asked."""
     UNKNOWN = "unknown"
     """The server of an address says nothing that distinguishes one file from another."""
@@ -141,7 +141,7 @@ def _check(model: ModelSummary, version: Version | None, answer: Answer | None) 
         case GatedRepositoryError() if source.url is not None and has_query(source.url):
             return replace(check, state=Upstream.GONE, reason=str(answer))  # a signature is over some day
         case HubError():
-            return replace(check, state=Upstream.NOT_TOLD, reason=str(answer))
+            return replace(check, state=Upstream.UNCHECKED, reason=str(answer))
         case RemoteFile():
             return _compare_address(check, version, answer)
         case HubRepository():
@@ -171,7 +171,7 @@ def _compare(check: UpstreamCheck, version: Version | None, repository: HubRepos
     )
     had = _models_had(check.model, version)
     if not had:
-        return replace(check, state=Upstream.NOT_TOLD, reason="Which of its files it was is not known.")
+        return replace(check, state=Upstream.UNCHECKED, reason="Which of its files it was is not known.")
     files = {file.name: file for file in repository.files}
     if had[0].name not in files:
         return _compare_renamed(check, had, repository)
@@ -185,29 +185,29 @@ def _compare(check: UpstreamCheck, version: Version | None, repository: HubRepos
 
 def _compare_renamed(check: UpstreamCheck, had: Sequence[_Had], repository: HubRepository) -> UpstreamCheck:
     """Compare with the one model that has this quantization in the repository now, where there is one."""
-    offer = _same_quantization(had[0].name, repository)
-    if offer is None:
+    variant = _same_quantization(had[0].name, repository)
+    if variant is None:
         gone = FileChange(name=had[0].name, old_sha256=had[0].sha256, new_sha256=None, new_size_bytes=None)
         return replace(check, state=Upstream.GONE, changes=(gone,))
-    check = replace(check, target=offer.typed(repository.repo))
-    if [one.sha256 for one in had] == [file.sha256 for file in offer.files] and had[0].sha256 is not None:
+    check = replace(check, target=variant.target(repository.repo))
+    if [one.sha256 for one in had] == [file.sha256 for file in variant.files] and had[0].sha256 is not None:
         return replace(check, state=Upstream.CURRENT)
-    hashes = [one.sha256 for one in had] if len(had) == len(offer.files) else [None] * len(offer.files)
+    hashes = [one.sha256 for one in had] if len(had) == len(variant.files) else [None] * len(variant.files)
     changes = [
         FileChange(name=file.name, old_sha256=old, new_sha256=file.sha256, new_size_bytes=file.size_bytes)
-        for file, old in zip(offer.files, hashes, strict=True)
+        for file, old in zip(variant.files, hashes, strict=True)
     ]
     return replace(check, state=Upstream.CHANGED, changes=tuple(changes))
 
 
-def _same_quantization(name: str, repository: HubRepository) -> Offer | None:
+def _same_quantization(name: str, repository: HubRepository) -> Variant | None:
     label = label_of(name)
     if label is None:
         return None
     found = [
-        offer
-        for offer in find_offers(repository.files).models
-        if offer.quantization is not None and folded(offer.quantization) == folded(label)
+        variant
+        for variant in find_variants(repository.files).models
+        if variant.quantization is not None and folded(variant.quantization) == folded(label)
     ]
     return found[0] if len(found) == 1 else None
 

@@ -14,21 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gglib.core.models import ModelSummary
-from gglib.core.part_names import NOTE_SUFFIX, PART_SUFFIX, note_path
+from gglib.core.part_names import PART_MANIFEST_SUFFIX, PART_SUFFIX, part_manifest_path
 from gglib.core.ports.store import HomeStorePort
 from gglib.core.versions import OwnFile, PullJob, Version
 from gglib.library.file_uses import FileUses
-from gglib.library.versions.deleting import collect_retired
-from gglib.library.versions.doomed_files import (
+from gglib.library.versions.deletable_files import (
     IN_USE,
     IS_LINK,
     NOT_OURS,
-    Doomed,
-    Spared,
-    doomed_files,
+    DeletableFile,
+    RetainedFile,
+    deletable_files,
     is_there,
     why_kept,
 )
+from gglib.library.versions.deleting import collect_retired
 from gglib.library.versions.drafts import job_of_draft
 from gglib.library.versions.incoming import sweep_incoming
 from gglib.library.versions.layout import INCOMING_NAME, KEY, MANIFEST_NAME
@@ -46,7 +46,7 @@ STARTER_LOCK = "starter"
 MAX_DEPTH = 32
 """Files are at most 16 directories down (``file_names.MAX_PARTS``)."""
 
-IsPartNote = Callable[[bytes], bool]
+IsPartManifest = Callable[[bytes], bool]
 """Whether a file's content is a note of gglib's on a part."""
 
 
@@ -54,8 +54,8 @@ IsPartNote = Callable[[bytes], bool]
 class PrunePlan:
     """What no model uses."""
 
-    doomed: tuple[Doomed, ...]
-    spared: tuple[Spared, ...]
+    deletable: tuple[DeletableFile, ...]
+    retained: tuple[RetainedFile, ...]
     """What no model uses and stays all the same; what a model uses is not in it."""
     directories: tuple[Path, ...] = ()
     """Empty ones, the deepest first."""
@@ -67,7 +67,7 @@ class PrunePlan:
     @property
     def freed_bytes(self) -> int:
         """What the disk gets back."""
-        return sum(file.freed_bytes for file in self.doomed)
+        return sum(file.freed_bytes for file in self.deletable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ class Pruned:
 
     deleted: tuple[Path, ...]
     freed_bytes: int
-    undeleted: tuple[Spared, ...]
+    undeleted: tuple[RetainedFile, ...]
     waiting: tuple[Path, ...] = ()
     """Files that are in use: they go when nothing uses them any more."""
 
@@ -96,7 +96,7 @@ class Pruner:
 
     models_dir: Path
     locks: HomeLocks
-    is_part_note: IsPartNote
+    is_part_manifest: IsPartManifest
     work_name: str
     """Of the directory below ``models/`` in which the starter model is fetched."""
 
@@ -116,8 +116,8 @@ class Pruner:
         deletions = await collect_retired(store, self.models_dir)
         reasons = {path: reason for deletion in deletions for path, reason in deletion.kept}
         await sweep_incoming(store, self.models_dir)
-        wanted = {file.path for file in confirmed.doomed}
-        going = [file for file in plan.doomed if file.path in wanted]
+        wanted = {file.path for file in confirmed.deletable}
+        going = [file for file in plan.deletable if file.path in wanted]
         return await asyncio.to_thread(self._finish, plan, going, retired, reasons)
 
     def _plan(self, known: Known) -> PrunePlan:
@@ -125,8 +125,8 @@ class Pruner:
         if self.models_dir.is_dir():
             look.into(self.models_dir, 0)
         return PrunePlan(
-            doomed=doomed_files(look.doomed),
-            spared=tuple(look.spared),
+            deletable=deletable_files(look.deletable),
+            retained=tuple(look.retained),
             directories=tuple(look.directories),
             versions=tuple(look.unused),
             leftovers=frozenset(look.leftovers),
@@ -135,7 +135,7 @@ class Pruner:
     def _finish(
         self,
         plan: PrunePlan,
-        going: Sequence[Doomed],
+        going: Sequence[DeletableFile],
         retired: Sequence[Version],
         reasons: dict[Path, str],
     ) -> Pruned:
@@ -153,7 +153,9 @@ class Pruner:
         return Pruned(
             deleted=tuple(file.path for file in deleted),
             freed_bytes=sum(file.freed_bytes for file in deleted),
-            undeleted=tuple(Spared(path=path, reason=reasons[path]) for path in left if path in reasons),
+            undeleted=tuple(
+                RetainedFile(path=path, reason=reasons[path]) for path in left if path in reasons
+            ),
             waiting=tuple(path for path in left if path in held and path not in reasons),
         )
 
@@ -175,8 +177,8 @@ class _Look:
     """One look through the directory."""
 
     def __init__(self, pruner: Pruner, known: Known) -> None:
-        self.doomed: list[Path] = []
-        self.spared: list[Spared] = []
+        self.deletable: list[Path] = []
+        self.retained: list[RetainedFile] = []
         self.directories: list[Path] = []
         self.leftovers: set[Path] = set()
         self._pruner = pruner
@@ -314,15 +316,15 @@ class _Look:
 
     def _has_note(self, target: Path) -> bool:
         try:
-            return self._pruner.is_part_note(read_small(note_path(target)))
+            return self._pruner.is_part_manifest(read_small(part_manifest_path(target)))
         except OSError:
             return False
 
     def _spare(self, path: Path, reason: str) -> None:
-        self.spared.append(Spared(path=path, reason=reason))
+        self.retained.append(RetainedFile(path=path, reason=reason))
 
     def _doom(self, path: Path) -> None:
-        self.doomed.append(path)
+        self.deletable.append(path)
 
 
 def _files_of(versions: Sequence[Version]) -> Mapping[Path, list[tuple[int, OwnFile]]]:
@@ -340,14 +342,14 @@ def _incoming_key_of(name: str) -> str | None:
         return job_key
     copy = COPY_SUFFIX.fullmatch(name)
     target = name if copy is None else copy["target"]
-    for suffix in (NOTE_SUFFIX, PART_SUFFIX):
+    for suffix in (PART_MANIFEST_SUFFIX, PART_SUFFIX):
         target = target.removesuffix(suffix)
     return target if KEY.fullmatch(target) else None
 
 
 def _target_of(path: Path) -> Path:
     """Return the file that a part or the note of one belongs to; any other file itself."""
-    for suffix in (NOTE_SUFFIX, PART_SUFFIX):
+    for suffix in (PART_MANIFEST_SUFFIX, PART_SUFFIX):
         if path.name.endswith(suffix) and path.name != suffix:
             return path.with_name(path.name[: -len(suffix)])
     return path

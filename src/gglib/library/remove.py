@@ -20,15 +20,15 @@ from gglib.core.ports.store import HomeStorePort
 from gglib.core.versions import OwnFile, Version
 from gglib.library.file_uses import FileUses
 from gglib.library.pull.jobs import end_all, lock_of
-from gglib.library.versions.deleting import collect_retired
-from gglib.library.versions.doomed_files import (
+from gglib.library.versions.deletable_files import (
     IN_USE,
-    Doomed,
-    Spared,
-    doomed_files,
+    DeletableFile,
+    RetainedFile,
+    deletable_files,
     is_there,
     why_kept,
 )
+from gglib.library.versions.deleting import collect_retired
 from gglib.library.versions.incoming import Incoming
 from gglib.library.versions.locks import HomeLocks
 
@@ -40,13 +40,13 @@ class RemovalPlan:
     """What goes with a model; the user may be asked before it goes."""
 
     model: ModelSummary
-    doomed: tuple[Doomed, ...]
-    spared: tuple[Spared, ...]
+    deletable: tuple[DeletableFile, ...]
+    retained: tuple[RetainedFile, ...]
 
     @property
     def freed_bytes(self) -> int:
         """What the disk gets back in all, once no program has the files open."""
-        return sum(file.freed_bytes for file in self.doomed)
+        return sum(file.freed_bytes for file in self.deletable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Removals(ModelRemovalPort):
             return None
         _, version = removed
         result = RemovedModel(
-            model=plan.model, spared=tuple((file.path, file.reason) for file in plan.spared)
+            model=plan.model, retained=tuple((file.path, file.reason) for file in plan.retained)
         )
         if version is None:
             return result
@@ -143,32 +143,32 @@ def plan_removal(
         for file in one.files
     }
     own = () if version is None else version.files
-    doomed: list[Path] = []
+    deletable: list[Path] = []
     spared = [
-        Spared(path=path, reason=NOT_DOWNLOADED)
+        RetainedFile(path=path, reason=NOT_DOWNLOADED)
         for path in model.all_files
         if path not in {file.path for file in own}
     ]
     for file in own:
         user = sharers[0] if sharers else uses.user_of(file.path)
         if user is not None:
-            spared.append(Spared(path=file.path, reason=f"model '{user}' uses it, too"))
+            spared.append(RetainedFile(path=file.path, reason=f"model '{user}' uses it, too"))
         elif file.path in others:
-            spared.append(Spared(path=file.path, reason="another version uses it, too"))
+            spared.append(RetainedFile(path=file.path, reason="another version uses it, too"))
         elif (reason := why_kept(file)) is not None:
-            spared.append(Spared(path=file.path, reason=reason))
+            spared.append(RetainedFile(path=file.path, reason=reason))
         else:
-            doomed.append(file.path)
-    return RemovalPlan(model=model, doomed=doomed_files(doomed), spared=tuple(spared))
+            deletable.append(file.path)
+    return RemovalPlan(model=model, deletable=deletable_files(deletable), retained=tuple(spared))
 
 
-def _doomed_of(files: Sequence[OwnFile]) -> tuple[Doomed, ...]:
+def _doomed_of(files: Sequence[OwnFile]) -> tuple[DeletableFile, ...]:
     """Return what deleting the files frees, of those that are there and still gglib's own."""
-    return doomed_files(file.path for file in files if why_kept(file) is None)
+    return deletable_files(file.path for file in files if why_kept(file) is None)
 
 
 def _with_files_of(
-    removed: RemovedModel, before: Sequence[Doomed], left: Version | None, reasons: dict[Path, str]
+    removed: RemovedModel, before: Sequence[DeletableFile], left: Version | None, reasons: dict[Path, str]
 ) -> RemovedModel:
     """Add what became of a version's files; ``left`` is its record where it is not deleted yet. Blocks."""
     kept = set() if left is None else {file.path for file in left.files}

@@ -12,17 +12,17 @@ from gglib.core.errors import GglibError, HubError, NoSuchChoiceError
 from gglib.core.file_names import safe_repo
 from gglib.core.hub.repository import HubRepository, HubSort
 from gglib.core.hub.search_results import (
-    FoundOffer,
-    FoundRepository,
+    RepositoryResult,
     SearchResult,
+    VariantResult,
     is_safe,
 )
-from gglib.core.hub.variants import Offer, Offers
+from gglib.core.hub.variants import Variant, Variants
 from gglib.core.memory import Fit, MachineMemory
 from gglib.core.models import GgufFacts
 from gglib.core.ports.hub import ModelHubPort
-from gglib.library.variants.choose import choose_offer, choose_projector
-from gglib.library.variants.find import find_offers
+from gglib.library.variants.choose import choose_projector, choose_variant
+from gglib.library.variants.find import find_variants
 from gglib.library.variants.fits import context_to_judge, fits_of
 from gglib.library.variants.pull_target import PullTarget
 
@@ -69,8 +69,8 @@ class ModelFinder:
         headers = await self._read_headers(wanted[:limit])
         found = await asyncio.to_thread(
             lambda: [
-                judged(one, offers, facts, finder=self, max_size_bytes=max_size_bytes)
-                for (one, offers), facts in zip(wanted[:limit], headers, strict=True)
+                repository_result(one, variants, facts, finder=self, max_size_bytes=max_size_bytes)
+                for (one, variants), facts in zip(wanted[:limit], headers, strict=True)
             ]
         )
         return SearchResult(
@@ -78,10 +78,10 @@ class ModelFinder:
             memory=self.memory,
             left_out=len(seen.names) - len(wanted),
             too_large=seen.too_large,
-            most_asked=len(seen.names) if seen.is_cut and len(wanted) < limit else None,
+            searched=len(seen.names) if seen.is_cut and len(wanted) < limit else None,
         )
 
-    async def show(self, target: PullTarget) -> FoundRepository:
+    async def show(self, target: PullTarget) -> RepositoryResult:
         """Return a repository with all that it has; of a target that names a model, that model alone.
 
         Raises ``HubError``.
@@ -90,14 +90,16 @@ class ModelFinder:
             raise NoSuchChoiceError("Only repositories can be shown: name one as owner/name.")
         repository = await self.hub.repository(target.repo, target.revision)
         safe_repo(repository.repo)
-        offers = await asyncio.to_thread(find_offers, repository.files)
+        variants = await asyncio.to_thread(find_variants, repository.files)
         if target.quantization is not None or target.file is not None:
-            named = choose_offer(offers, target=target, fit_of=lambda _: Fit.FITS)
-            projector = choose_projector(offers, named)
-            offers = Offers(models=(named,), projectors=() if projector is None else (projector,))
+            named = choose_variant(variants, target=target, fit_of=lambda _: Fit.FITS)
+            projector = choose_projector(variants, named)
+            variants = Variants(models=(named,), projectors=() if projector is None else (projector,))
             repository = replace(repository, files=named.files)
-        (facts,) = await self._read_headers([(repository, offers)])
-        found = await asyncio.to_thread(judged, repository, offers, facts, finder=self, max_size_bytes=None)
+        (facts,) = await self._read_headers([(repository, variants)])
+        found = await asyncio.to_thread(
+            repository_result, repository, variants, facts, finder=self, max_size_bytes=None
+        )
         return replace(found, asked_revision=target.revision)
 
     async def _look(self, query: str, *, sort: HubSort, limit: int, max_size_bytes: int | None) -> "_Seen":
@@ -122,15 +124,17 @@ class ModelFinder:
                 return seen
             asked, skip = min(asked * _GROWTH, MAX_LIMIT), asked
 
-    async def _read_headers(self, wanted: Sequence[tuple[HubRepository, Offers]]) -> list[GgufFacts | None]:
+    async def _read_headers(self, wanted: Sequence[tuple[HubRepository, Variants]]) -> list[GgufFacts | None]:
         """Return what one file of each says; None where it cannot be had, or not in time."""
         deadline = asyncio.get_running_loop().time() + self.headers_wait_s
         free = asyncio.Semaphore(HEADERS_AT_ONCE)
 
-        async def read(repository: HubRepository, offers: Offers) -> GgufFacts | None:
+        async def read(repository: HubRepository, variants: Variants) -> GgufFacts | None:
             try:
                 async with asyncio.timeout_at(deadline), free:
-                    start = await self.hub.read_start(repository.remote(offers.models[0].first), HEADER_BYTES)
+                    start = await self.hub.read_start(
+                        repository.remote(variants.models[0].first), HEADER_BYTES
+                    )
                 return await asyncio.to_thread(self.read_facts, start)
             except (GglibError, TimeoutError):
                 return None  # the estimate says that it is guessed
@@ -146,7 +150,7 @@ class _Seen:
 
     max_size_bytes: int | None
     names: set[str] = field(default_factory=set)
-    wanted: list[tuple[HubRepository, Offers]] = field(default_factory=list)
+    wanted: list[tuple[HubRepository, Variants]] = field(default_factory=list)
     too_large: int = 0
     is_cut: bool = False
     """Whether the hub may have more."""
@@ -157,30 +161,34 @@ class _Seen:
             if one.repo in self.names:
                 continue
             self.names.add(one.repo)
-            offers = find_offers(one.files) if is_safe(one.repo, safe_repo) else Offers()
-            if within(offers, self.max_size_bytes):
-                self.wanted.append((one, offers))
-            elif offers.models:
+            variants = find_variants(one.files) if is_safe(one.repo, safe_repo) else Variants()
+            if within(variants, self.max_size_bytes):
+                self.wanted.append((one, variants))
+            elif variants.models:
                 self.too_large += 1
 
 
-def within(offers: Offers, max_size_bytes: int | None) -> list[Offer]:
+def within(variants: Variants, max_size_bytes: int | None) -> list[Variant]:
     """Return the models that are no larger."""
-    return [offer for offer in offers.models if max_size_bytes is None or offer.size_bytes <= max_size_bytes]
+    return [
+        variant
+        for variant in variants.models
+        if max_size_bytes is None or variant.size_bytes <= max_size_bytes
+    ]
 
 
-def judged(
+def repository_result(
     repository: HubRepository,
-    offers: Offers,
+    variants: Variants,
     facts: GgufFacts | None,
     *,
     finder: ModelFinder,
     max_size_bytes: int | None,
-) -> FoundRepository:
+) -> RepositoryResult:
     """Return a repository with the need and the fit of each of its models; ``facts`` are of its smallest one."""
     context = context_to_judge(finder.context, facts, repository.trained_context)
     fits = fits_of(
-        offers,
+        variants,
         facts,
         context=context,
         slots=finder.slots,
@@ -188,19 +196,19 @@ def judged(
         parameter_count=repository.parameter_count,
     )
     found = [
-        FoundOffer(
-            offer=offer,
-            need=fits[offer.first.name].need,
-            fit=fits[offer.first.name].fit,
-            slots=fits[offer.first.name].slots,
+        VariantResult(
+            variant=variant,
+            need=fits[variant.first.name].need,
+            fit=fits[variant.first.name].fit,
+            slots=fits[variant.first.name].slots,
         )
-        for offer in within(offers, max_size_bytes)
+        for variant in within(variants, max_size_bytes)
     ]
-    return FoundRepository(
+    return RepositoryResult(
         repository=repository,
-        offers=offers,
-        found=tuple(found),
-        suggested=_suggested(repository, offers, found),
+        variants=variants,
+        results=tuple(found),
+        suggested=_suggested(repository, variants, found),
         memory=finder.memory,
         context=context,
         architecture=repository.architecture or ((facts and facts.architecture) or None),
@@ -209,14 +217,16 @@ def judged(
     )
 
 
-def _suggested(repository: HubRepository, offers: Offers, found: Sequence[FoundOffer]) -> Offer | None:
+def _suggested(
+    repository: HubRepository, variants: Variants, found: Sequence[VariantResult]
+) -> Variant | None:
     """Return what a pull takes when nothing is named and only what is shown is there."""
-    fits = {one.offer.first.name: one.fit for one in found}
+    fits = {one.variant.first.name: one.fit for one in found}
     try:
-        return choose_offer(
-            offers,
+        return choose_variant(
+            variants,
             target=PullTarget(repo=repository.repo),
-            fit_of=lambda offer: fits.get(offer.first.name, Fit.TOO_LARGE),
+            fit_of=lambda variant: fits.get(variant.first.name, Fit.TOO_LARGE),
         )
     except HubError:
         return None

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from gglib.core.hub.downloads import Download
 from gglib.core.hub.repository import HubSort
-from gglib.core.hub.search_results import FoundRepository, SearchResult
+from gglib.core.hub.search_results import RepositoryResult, SearchResult
 from gglib.core.models import ModelSummary
 from gglib.core.ports import ModelLibraryPort, RemovedModel
 from gglib.core.ports.library import ModelRemovalPort
@@ -36,7 +36,7 @@ class ModelLibrary(ModelLibraryPort):
     add: Callable[[AddRequest], Awaitable[ModelSummary]]
     removals: ModelRemovalPort
     find: Search
-    show: Callable[[str, str | None], Awaitable[FoundRepository]]
+    show: Callable[[str, str | None], Awaitable[RepositoryResult]]
     """By repository and revision."""
 
     async def add_file(
@@ -55,7 +55,7 @@ class ModelLibrary(ModelLibraryPort):
         """Return what the hub has, and whether this machine holds it."""
         return await self.find(query, sort=sort, limit=limit, max_size_bytes=max_size_bytes)
 
-    async def show_repository(self, repo: str, revision: str | None = None) -> FoundRepository:
+    async def show_repository(self, repo: str, revision: str | None = None) -> RepositoryResult:
         """Return one repository of the hub with all that it has."""
         return await self.show(repo, revision)
 

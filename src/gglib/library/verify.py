@@ -21,14 +21,14 @@ from gglib.library.add import ModelReader
 from gglib.library.versions.locks import shared
 from gglib.library.versions.ownership import identity_of
 
-TellRead = Callable[[int], None]
+OnRead = Callable[[int], None]
 """Told how many bytes of the file have been read; raises to end it."""
-HashFile = Callable[[Path, TellRead], str]
+HashFile = Callable[[Path, OnRead], str]
 """Returns the SHA-256 of a file in hex digits, or raises OSError. Blocks."""
-TellHashed = Callable[[Path, int], None]
+OnVerifyProgress = Callable[[Path, int], None]
 """Told how many bytes of which file have been read; from another thread, often."""
 
-MOST_MOVES = 5
+MAX_MOVES = 5
 """How often a model is looked up again because it moved to another version before its files could be held."""
 
 
@@ -81,7 +81,7 @@ def files_of(model: ModelSummary) -> Iterator[tuple[Path, str | None]]:
 
 
 async def verify_models(
-    models: Iterable[ModelSummary], store: HomeStorePort, hash_file: HashFile, tell: TellHashed
+    models: Iterable[ModelSummary], store: HomeStorePort, hash_file: HashFile, tell: OnVerifyProgress
 ) -> list[FileCheck]:
     """Hash every file of the models, one after the other, a shared one once. Ends soon when it is cancelled.
 
@@ -121,7 +121,7 @@ async def _held(
     model: ModelSummary, store: HomeStorePort
 ) -> AsyncIterator[tuple[ModelSummary | None, Version | None]]:
     """Yield a model as it is now, with its version, whose files no gglib deletes while the block lasts."""
-    for _ in range(MOST_MOVES):
+    for _ in range(MAX_MOVES):
         now, version = await _look_up(model.id, store)
         if version is None:
             yield now, None
@@ -169,7 +169,7 @@ class _OverError(Exception):
     """Nobody waits for the hash any more."""
 
 
-def _hash(path: Path, hash_file: HashFile, tell: TellHashed, is_over: threading.Event) -> str | OSError:
+def _hash(path: Path, hash_file: HashFile, tell: OnVerifyProgress, is_over: threading.Event) -> str | OSError:
     def tell_or_end(done_bytes: int) -> None:
         if is_over.is_set():
             raise _OverError

@@ -13,10 +13,10 @@ from gglib.core.naming import names_beside
 from gglib.core.ports.catalog import EditModel, ModelStorePort
 from gglib.core.ports.versions import VersionStorePort
 from gglib.core.versions import (
-    EnteredVersion,
     FileIdentity,
     FileRole,
     HomeIdentity,
+    InstalledVersion,
     NewVersion,
     PullJob,
     Version,
@@ -112,11 +112,11 @@ class FakeCatalog(ModelStorePort, VersionStorePort):
         ]
 
     async def list_versions(self) -> list[Version]:
-        """Return every version, retired ones included, in the order in which they were entered."""
+        """Return every version, retired ones included, in the order in which they were installed."""
         self._fail_if_told_to()
         return list(self._versions.values())
 
-    async def enter_version(
+    async def install_version(
         self,
         version: NewVersion,
         model: NewModel,
@@ -124,7 +124,7 @@ class FakeCatalog(ModelStorePort, VersionStorePort):
         updates: int | None = None,
         job_key: str | None = None,
         moved_aliases: Collection[tuple[int, str]] = (),
-    ) -> EnteredVersion:
+    ) -> InstalledVersion:
         """Record a version and move a model's row to it; as in the port."""
         self._fail_if_told_to()
         _check(version, model)
@@ -138,7 +138,7 @@ class FakeCatalog(ModelStorePort, VersionStorePort):
 
     def _entered(
         self, version: NewVersion, model: NewModel, updates: int | None, job_key: str | None
-    ) -> EnteredVersion:
+    ) -> InstalledVersion:
         before = next((known for known in self._models if known.id == updates), None)
         own = {before.name, *before.aliases} if before is not None else {model.name}
         wanted = names_beside(own, model.aliases)
@@ -147,9 +147,9 @@ class FakeCatalog(ModelStorePort, VersionStorePort):
         same = self._same(version)
         version_id = self._last_version_id + 1 if same is None else same.id
         if before is None:
-            entered = self._added(replace(model, aliases=free), version_id)
+            installed = self._added(replace(model, aliases=free), version_id)
         else:
-            entered = self._moved(before, model, version_id, free)
+            installed = self._moved(before, model, version_id, free)
         self._last_version_id = max(version_id, self._last_version_id)
         created_at = version_id if same is None else same.created_at
         self._versions[version_id] = _version_of(version, version_id, created_at)
@@ -157,8 +157,8 @@ class FakeCatalog(ModelStorePort, VersionStorePort):
         replaced = before.version_id if before is not None and before.version_id != version_id else None
         if replaced is not None:
             self._retire(replaced)
-        return EnteredVersion(
-            model=entered,
+        return InstalledVersion(
+            model=installed,
             version=self._versions[version_id],
             replaced=None if replaced is None else self._versions.get(replaced),
             refused_aliases=tuple(alias for alias in wanted if alias not in free),
@@ -248,13 +248,13 @@ class FakeCatalog(ModelStorePort, VersionStorePort):
         self._fail_if_told_to()
         return self._home
 
-    async def settle_home(
-        self, identity: HomeIdentity, *, is_other_place: bool, keeps_pulls: bool = False
+    async def record_home(
+        self, identity: HomeIdentity, *, resets_identities: bool, keeps_pulls: bool = False
     ) -> None:
         """Record the home's identity; in another place, forget devices, inodes and pulls."""
         self._fail_if_told_to()
         self._home = identity
-        if is_other_place:
+        if resets_identities:
             if not keeps_pulls:
                 self._pulls.clear()
             self._change_identities(lambda _, identity: replace(identity, device=None, inode=None))

@@ -19,14 +19,14 @@ from gglib.core.errors import (
 )
 from gglib.core.hub.repository import (
     FetchedFile,
-    Gate,
+    Gating,
     HubFile,
     HubRepository,
     HubSort,
     RemoteFile,
 )
 from gglib.core.part_names import part_path
-from gglib.core.ports.hub import ModelHubPort, TellFetched
+from gglib.core.ports.hub import ModelHubPort, OnFetchProgress
 
 BLOCK_BYTES = 1024
 """What comes at once: small, so that tests with small files see more than one piece."""
@@ -146,7 +146,7 @@ class FakeHub(ModelHubPort):
         self._ask("read_start")
         return self._content(file)[:length_bytes]
 
-    async def fetch(self, file: RemoteFile, target: Path, progress: TellFetched) -> FetchedFile:
+    async def fetch(self, file: RemoteFile, target: Path, progress: OnFetchProgress) -> FetchedFile:
         """Bring a file to ``target`` as the port promises it, in small pieces and without a network."""
         here = _if_right(file, target)
         if here is not None:
@@ -163,7 +163,7 @@ class FakeHub(ModelHubPort):
             self._arriving.discard(target)
         return self._finish(file, target)
 
-    async def _bring(self, file: RemoteFile, content: bytes, target: Path, progress: TellFetched) -> None:
+    async def _bring(self, file: RemoteFile, content: bytes, target: Path, progress: OnFetchProgress) -> None:
         part = part_path(target)
         version = hashlib.sha256(content).hexdigest()
         start = _size_of(part) if self._parts.get(part) == version else 0
@@ -209,8 +209,8 @@ class FakeHub(ModelHubPort):
     def _content(self, file: RemoteFile) -> bytes:
         if file.url is not None:
             return self._at(file.url)
-        gate = self._commits[file.repo][-1].gate if file.repo in self._commits else Gate.OPEN
-        if gate is not Gate.OPEN and not self.is_let_in:
+        gate = self._commits[file.repo][-1].gate if file.repo in self._commits else Gating.OPEN
+        if gate is not Gating.OPEN and not self.is_let_in:
             raise GatedRepositoryError(
                 f"'{file.repo}' is gated: accept its terms on its page, then set HF_TOKEN."
             )

@@ -15,7 +15,7 @@ from gglib.core.errors import (
 )
 from gglib.core.hub.downloads import Download, DownloadState
 from gglib.core.hub.repository import HubSort
-from gglib.core.hub.search_results import FoundRepository, SearchResult
+from gglib.core.hub.search_results import RepositoryResult, SearchResult
 from gglib.core.memory import MachineMemory
 from gglib.core.models import GgufFacts, ModelSummary, NewModel
 from gglib.core.names import not_found, require_model
@@ -38,7 +38,7 @@ class FakeLibrary(ModelLibraryPort):
         self,
         store: HomeStorePort | None = None,
         *,
-        repositories: Iterable[FoundRepository] = (),
+        repositories: Iterable[RepositoryResult] = (),
         fails_with: Exception | None = None,
     ) -> None:
         self.store = FakeCatalog() if store is None else store
@@ -95,7 +95,7 @@ class FakeLibrary(ModelLibraryPort):
             return RemovedModel(model=model)
         if not model.is_downloaded:
             kept = tuple((path, "gglib did not download it") for path in model.paths)
-            return RemovedModel(model=model, spared=kept)
+            return RemovedModel(model=model, retained=kept)
         sizes = [path.stat().st_size for path in model.paths]
         for path in model.paths:
             path.unlink()
@@ -113,12 +113,12 @@ class FakeLibrary(ModelLibraryPort):
         del sort
         self._fail_if_told_to()
         found = [one for one in self.repositories if query.casefold() in one.repository.repo.casefold()]
-        within = [one for one in (_within(one, max_size_bytes) for one in found) if one.found]
+        within = [one for one in (_within(one, max_size_bytes) for one in found) if one.results]
         return SearchResult(
             repositories=tuple(within[:limit]), memory=NO_MEMORY, left_out=len(found) - len(within)
         )
 
-    async def show_repository(self, repo: str, revision: str | None = None) -> FoundRepository:
+    async def show_repository(self, repo: str, revision: str | None = None) -> RepositoryResult:
         """Return one of ``repositories``; a revision has to be its commit."""
         self._fail_if_told_to()
         for one in self.repositories:
@@ -181,7 +181,7 @@ class FakeLibrary(ModelLibraryPort):
             raise self.fails_with
 
 
-def _within(one: FoundRepository, max_size_bytes: int | None) -> FoundRepository:
+def _within(one: RepositoryResult, max_size_bytes: int | None) -> RepositoryResult:
     if max_size_bytes is None:
         return one
-    return replace(one, found=tuple(f for f in one.found if f.offer.size_bytes <= max_size_bytes))
+    return replace(one, results=tuple(f for f in one.results if f.variant.size_bytes <= max_size_bytes))

@@ -74,7 +74,7 @@ def test_from_an_idea_to_an_answer_and_back(home: Home) -> None:
         assert said["repositories"] == found["repositories"]
         shown = told(server.url, "GET", f"/gglib/hub/models/{REPO}")
         assert [file["name"] for file in shown["files"]] == ["tiny-Q4_K_M.gguf"]
-        target = repository["offers"][0]["pull"]
+        target = repository["variants"][0]["pull"]
         started = told(server.url, "POST", "/gglib/downloads", {"target": target}, status=202)
         last = events(server.url, started["id"])[-1]
         assert (last["state"], last["model_name"], last["error"]) == ("done", "tiny-Q4_K_M", None)

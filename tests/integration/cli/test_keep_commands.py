@@ -49,7 +49,7 @@ def pulled(home: Home, name: str = "coder", *, sha256: str | None = None) -> Pat
 
     async def add() -> None:
         async with SqliteCatalog(home.path / "gglib.db") as catalog:
-            await catalog.enter_version(NewVersion(directory=None, source=source, files=(own,)), model)
+            await catalog.install_version(NewVersion(directory=None, source=source, files=(own,)), model)
 
     asyncio.run(add())
     return path

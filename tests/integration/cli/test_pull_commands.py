@@ -112,7 +112,10 @@ class TestPulling:
         assert f"gglib pull {REPO}:Q8_0@main" in done.stderr
         assert f"gglib pull {REPO}:Q4_K_M@main" in home.ok("show", f"{REPO}@main")
         shown = json.loads(home.ok("show", f"{REPO}@main", "--json"))
-        assert {offer["pull"] for offer in shown["offers"]} == {f"{REPO}:Q4_K_M@main", f"{REPO}:Q8_0@main"}
+        assert {variant["pull"] for variant in shown["variants"]} == {
+            f"{REPO}:Q4_K_M@main",
+            f"{REPO}:Q8_0@main",
+        }
 
     @pytest.mark.usefixtures("hub")
     def test_programs_read_events(self, home: Home) -> None:

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from gglib.core.errors import HubUnreachableError
-from gglib.core.hub.repository import Gate
+from gglib.core.hub.repository import Gating
 from gglib.core.memory import MachineMemory
 from gglib.testing import FakeHub
 from gglib.testing.local_hub import LocalHub, hollow
@@ -31,7 +31,7 @@ def hub(home: Home, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
         "README.md": b"hi",
     }
     hub.add_repository(REPO, files, downloads=5, likes=2, licence="mit")
-    hub.add_repository("eve/coder-GGUF", {"coder-Q6_K.gguf": 6 * GB}, downloads=9, gate=Gate.MANUAL)
+    hub.add_repository("eve/coder-GGUF", {"coder-Q6_K.gguf": 6 * GB}, downloads=9, gate=Gating.MANUAL)
 
     @asynccontextmanager
     async def open_hub() -> AsyncIterator[FakeHub]:
@@ -67,10 +67,10 @@ def test_json_has_the_parts_of_each_estimate(home: Home, hub: FakeHub) -> None:
     guessed, exact = json.loads(home.ok("search", "coder", "--json"))["repositories"]
     assert (exact["gate"], guessed["gate"]) == ("open", "manual")
     assert exact["architecture"] == "llama"
-    assert [offer["fit"] for offer in exact["offers"]] == ["fits", "fits", "too large"]
-    assert [offer["need"]["is_exact"] for offer in exact["offers"]] == [True, True, True]
-    assert [offer["need"]["is_exact"] for offer in guessed["offers"]] == [False]
-    assert exact["offers"][1]["need"]["weights_bytes"] == 7 * GB
+    assert [variant["fit"] for variant in exact["variants"]] == ["fits", "fits", "too large"]
+    assert [variant["need"]["is_exact"] for variant in exact["variants"]] == [True, True, True]
+    assert [variant["need"]["is_exact"] for variant in guessed["variants"]] == [False]
+    assert exact["variants"][1]["need"]["weights_bytes"] == 7 * GB
 
 
 def test_what_is_too_large_for_the_user_is_left_out(home: Home, hub: FakeHub) -> None:
@@ -136,8 +136,11 @@ def test_a_real_hub_is_searched_over_sockets(home: Home, monkeypatch: pytest.Mon
         monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
         monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
         (found,) = json.loads(home.ok("search", "coder", "--json"))["repositories"]
-        assert [offer["size_bytes"] for offer in found["offers"]] == [home.model_file.stat().st_size, GB]
-        assert all(offer["need"]["is_exact"] for offer in found["offers"])
+        assert [variant["size_bytes"] for variant in found["variants"]] == [
+            home.model_file.stat().st_size,
+            GB,
+        ]
+        assert all(variant["need"]["is_exact"] for variant in found["variants"])
         assert "coder-7B-Q8_0.gguf" in home.ok("show", REPO)
         assert "check the name" in home.refused("show", "ada/none")
         local.forget_requests()

@@ -77,7 +77,7 @@ class TestPaths:
         home = path.parent
         version = new_version(home, "Q4", name=os.fsdecode(b"\xff.gguf"))
         async with SqliteCatalog(path) as catalog:
-            await catalog.enter_version(version, model_of(version))
+            await catalog.install_version(version, model_of(version))
             await catalog.begin_pull(new_pull(home))
         dump = "".join(closing_dump(path))
         assert str(home) not in dump
@@ -103,7 +103,7 @@ class TestPaths:
         """The home may be another directory than that of the database."""
         async with SqliteCatalog(path, home=tmp_path) as catalog:
             version = new_version(tmp_path, "Q4")
-            await catalog.enter_version(version, model_of(version))
+            await catalog.install_version(version, model_of(version))
         assert execute(path, "SELECT path FROM model_paths") == [("models/Q4/coder.gguf",)]
 
     async def test_one_file_has_one_row_in_both_spellings(self, path: Path, new_model: Maker) -> None:
@@ -176,7 +176,7 @@ class TestOneTransaction:
     ) -> None:
         """Cut off after any of its steps, entering a version has changed no table."""
         old, new = new_version(path.parent, "old"), new_version(path.parent, "new")
-        entered = await catalog.enter_version(old, model_of(old))
+        installed = await catalog.install_version(old, model_of(old))
         await catalog.begin_pull(new_pull(path.parent))
         before = closing_dump(path)
         done = getattr(module, function)
@@ -188,26 +188,26 @@ class TestOneTransaction:
         monkeypatch.setattr(module, function, cut)
         model = replace(model_of(new), aliases=("c",))
         with pytest.raises(CatalogError, match="cut off"):
-            await catalog.enter_version(new, model, updates=entered.model.id, job_key="k")
+            await catalog.install_version(new, model, updates=installed.model.id, job_key="k")
         assert closing_dump(path) == before
         monkeypatch.undo()
-        again = await catalog.enter_version(new, model, updates=entered.model.id, job_key="k")
-        assert again.replaced == replace(entered.version, is_retired=True)
+        again = await catalog.install_version(new, model, updates=installed.model.id, job_key="k")
+        assert again.replaced == replace(installed.version, is_retired=True)
 
     async def test_a_removal_happens_whole_or_not(
         self, path: Path, catalog: SqliteCatalog, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A removal that cannot retire the version leaves the model."""
         version = new_version(path.parent, "Q4")
-        entered = await catalog.enter_version(version, model_of(version))
+        installed = await catalog.install_version(version, model_of(version))
 
         def cut(*_: object) -> None:
             raise sqlite3.OperationalError("cut off")
 
         monkeypatch.setattr(version_rows, "retire_if_unused", cut)
         with pytest.raises(CatalogError):
-            await catalog.remove_with_version(entered.model.id)
-        assert await catalog.list_models() == [entered.model]
+            await catalog.remove_with_version(installed.model.id)
+        assert await catalog.list_models() == [installed.model]
 
 
 async def read_all(catalog: SqliteCatalog) -> None:
@@ -233,7 +233,7 @@ class TestReading:
     ) -> None:
         """A change of versions or their files makes readers read, whatever program made it."""
         version = new_version(path.parent, "Q4")
-        await catalog.enter_version(version, model_of(version))
+        await catalog.install_version(version, model_of(version))
         before = await catalog.list_models()
         execute(path, statement)
         assert (await catalog.list_models())[0] is not before[0]
@@ -241,7 +241,7 @@ class TestReading:
     async def test_pulls_and_the_home_cost_readers_little(self, path: Path, catalog: SqliteCatalog) -> None:
         """What another process records of a pull leaves readers the same models."""
         version = new_version(path.parent, "Q4")
-        await catalog.enter_version(version, model_of(version))
+        await catalog.install_version(version, model_of(version))
         before = await catalog.list_models()
         async with SqliteCatalog(path) as other:
             await other.begin_pull(new_pull(path.parent))
@@ -266,7 +266,7 @@ class TestReading:
     ) -> None:
         """A database whose rows do not fit together is a CatalogError, not a crash."""
         version = new_version(path.parent, "Q4")
-        await catalog.enter_version(version, model_of(version))
+        await catalog.install_version(version, model_of(version))
         await catalog.begin_pull(new_pull(path.parent))
         execute(path, statement)
         with pytest.raises(CatalogError):

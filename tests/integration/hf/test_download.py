@@ -21,7 +21,7 @@ from gglib.core.errors import (
     StorageError,
 )
 from gglib.core.hub.repository import RemoteFile
-from gglib.core.part_names import note_path, part_path
+from gglib.core.part_names import part_manifest_path, part_path
 from gglib.hf import bytes_here
 from gglib.hf.download import download
 from gglib.hf.download.connections import LaneLimits
@@ -94,7 +94,7 @@ async def test_files_of_any_size_come_whole(pull: Pull, size: int) -> None:
 async def test_a_file_that_is_there_is_hashed_and_nobody_is_asked(pull: Pull) -> None:
     """Also offline; what a kill left beside it is swept away."""
     pull.target.write_bytes(pull.data)
-    note_path(pull.target).write_bytes(b"left")
+    part_manifest_path(pull.target).write_bytes(b"left")
     async with pull.client(is_offline=True) as client:
         assert (await client.fetch(pull.file, pull.target, pull.tell)).sha256 == sha256(pull.data)
     assert pull.hub.requests == []
@@ -489,7 +489,7 @@ async def test_lanes_are_resumed_where_each_ended(pull: Pull) -> None:
 async def test_a_note_that_is_not_to_be_believed_begins_again(pull: Pull, damage: str) -> None:
     """Never a byte is kept of which it is not sure where it belongs."""
     await cut_off(pull, 2_500_000)
-    note, part = note_path(pull.target), part_path(pull.target)
+    note, part = part_manifest_path(pull.target), part_path(pull.target)
     if damage == "note is gone":
         note.unlink()
     elif damage == "note is torn":

@@ -17,7 +17,7 @@ from gglib.core.errors import (
     RepositoryNotFoundError,
 )
 from gglib.core.hub.repository import (
-    Gate,
+    Gating,
     HubFile,
     HubRepository,
     HubSort,
@@ -107,7 +107,7 @@ class TestRepository:
             HubFile(name="sub/huge.gguf", size_bytes=40_000_000_000, sha256="ab" * 32),
         )
         assert (found.downloads, found.likes, found.updated_at) == (7, 3, 1_767_323_045)
-        assert (found.licence, found.gate) == ("apache-2.0", Gate.AUTOMATIC)
+        assert (found.licence, found.gate) == ("apache-2.0", Gating.AUTOMATIC)
         assert (found.architecture, found.parameter_count, found.trained_context) == (
             "llama",
             8_030_261_312,

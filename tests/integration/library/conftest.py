@@ -25,7 +25,7 @@ SOURCE = ModelSource(origin="hub", repo="ada/coder", revision="c0ffee", file="a.
 PART_NOTE = b"a note on a part"
 
 
-class House:
+class LibraryHarness:
     """A home with models of its own and of the user's, and what removes and frees them."""
 
     def __init__(self, models_dir: Path, catalog: SqliteCatalog) -> None:
@@ -35,7 +35,7 @@ class House:
         self.pruner = Pruner(
             models_dir=models_dir,
             locks=self.locks,
-            is_part_note=lambda content: content == PART_NOTE,
+            is_part_manifest=lambda content: content == PART_NOTE,
             work_name=".starter",
         )
 
@@ -86,7 +86,7 @@ class House:
             projector=None if projector is None else projector.path,
             projector_sha256=None if projector is None else projector.sha256,
         )
-        return (await self.catalog.enter_version(version, new, updates=updates)).model
+        return (await self.catalog.install_version(version, new, updates=updates)).model
 
     async def add(self, *paths: Path, name: str = "mine", projector: Path | None = None) -> ModelSummary:
         """Put files of the user's into the catalogue."""
@@ -126,9 +126,9 @@ class House:
         """Prune and return what no model uses and is still there, and why."""
         plan = await self.plan()
         await self.prune()
-        for file in plan.spared:
+        for file in plan.retained:
             assert file.path.is_symlink() or file.path.exists()
-        return {str(file.path.relative_to(self.models_dir)): file.reason for file in plan.spared}
+        return {str(file.path.relative_to(self.models_dir)): file.reason for file in plan.retained}
 
     def left(self) -> list[str]:
         """Return the files that are there."""
@@ -150,10 +150,10 @@ def job_of(key: str, *, updates: int | None = None, directory: Path | None = Non
     )
 
 
-@pytest.fixture(name="house")
-def make_house(models_dir: Path, catalog: SqliteCatalog) -> House:
-    """Return a house without a model."""
-    return House(models_dir, catalog)
+@pytest.fixture(name="harness")
+def make_harness(models_dir: Path, catalog: SqliteCatalog) -> LibraryHarness:
+    """Return a harness without a model."""
+    return LibraryHarness(models_dir, catalog)
 
 
 @pytest.fixture

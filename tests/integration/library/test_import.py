@@ -21,7 +21,7 @@ from gglib.library.importers.import_models import (
     find_models,
     import_models,
 )
-from gglib.library.importers.places import places_of
+from gglib.library.importers.sources import sources_of
 from gglib.library.importers.walk import walk
 
 Writer = Callable[..., Path]
@@ -38,7 +38,7 @@ def find(
     home: Path = Path("/nonexistent"),
 ) -> list[ImportItem]:
     """Look into the places that a command would look into."""
-    places = places_of(None if where is None else str(where), environ or {}, home)
+    places = sources_of(None if where is None else str(where), environ or {}, home)
     return find_models(places, list(known), read_model)
 
 
@@ -165,7 +165,7 @@ class TestFolder:
             read.append(path)
             return read_model(path)
 
-        places = places_of(str(tmp_path), {}, tmp_path)
+        places = sources_of(str(tmp_path), {}, tmp_path)
         items = find_models(places, await catalog.list_models(), reading, told_of.append)
         assert sorted(path.name for path in read) == ["a.gguf", "again-style.gguf"]
         assert told_of == [tmp_path, *read]
@@ -500,7 +500,7 @@ class TestAll:
         ollama.manifest(f"{LIBRARY}/llama/1", ("model", ollama.blob(2)[1]))
         write(tmp_path / ".lmstudio" / "models" / "ada" / "x" / "studio.gguf", 3)
         items = find(None, home=tmp_path)
-        assert [(item.place, item.name) for item in items] == [
+        assert [(item.source, item.name) for item in items] == [
             ("hf", "hub"),
             ("ollama", "llama:1"),
             ("lm-studio", "studio"),

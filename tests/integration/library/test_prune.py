@@ -14,13 +14,13 @@ from gglib.core.models import ModelSource
 from gglib.core.versions import FileRole, IncomingFile, NewVersion, PullJob, Version
 from gglib.library.disk_use import DiskUse, disk_use
 from gglib.library.prune import FETCHED_NOW, STARTER_LOCK
+from gglib.library.versions.deletable_files import IN_USE, IS_LINK, NOT_OURS
 from gglib.library.versions.deleting import CHANGED
-from gglib.library.versions.doomed_files import IN_USE, IS_LINK, NOT_OURS
 
 if TYPE_CHECKING:
-    from tests.integration.library.conftest import House
+    from tests.integration.library.conftest import LibraryHarness
 else:
-    House = object
+    LibraryHarness = object
 
 CONTENT = b"x" * 100_000
 PART_NOTE = b"a note on a part"
@@ -59,120 +59,124 @@ def blocks(path: Path) -> int:
 
 
 class TestFreeing:
-    async def test_versions_without_a_row_go(self, house: House) -> None:
+    async def test_versions_without_a_row_go(self, harness: LibraryHarness) -> None:
         """With their manifests and directories; the freed blocks are told; one that a model has stays whole."""
-        model = await house.pull(house.version("ada/Q4-1", projector=CONTENT))
-        unused = await house.catalog.add_version(house.version("ada/Q8-2", projector=CONTENT))
+        model = await harness.pull(harness.version("ada/Q4-1", projector=CONTENT))
+        unused = await harness.catalog.add_version(harness.version("ada/Q8-2", projector=CONTENT))
         size = sum(blocks(file.path) for file in unused.files)
-        plan = await house.plan()
+        plan = await harness.plan()
         assert plan.versions == (unused.id,)
-        pruned = await house.prune()
+        pruned = await harness.prune()
         assert {file.path for file in unused.files} < set(pruned.deleted)
         assert len(pruned.deleted) == 3  # and the manifest
         assert pruned.freed_bytes >= size >= 2 * len(CONTENT)
-        assert (pruned.undeleted, house.left()) == (
+        assert (pruned.undeleted, harness.left()) == (
             (),
             ["ada/Q4-1/.gglib-version.json", "ada/Q4-1/a.gguf", "ada/Q4-1/mmproj.gguf"],
         )
-        assert not (house.models_dir / "ada/Q8-2").exists()
-        assert [one.id for one in await house.catalog.list_versions()] == [model.version_id]
+        assert not (harness.models_dir / "ada/Q8-2").exists()
+        assert [one.id for one in await harness.catalog.list_versions()] == [model.version_id]
 
-    async def test_files_of_an_older_home_go(self, house: House) -> None:
+    async def test_files_of_an_older_home_go(self, harness: LibraryHarness) -> None:
         """A version without a directory of its own is its files; nothing is left of nothing."""
-        own = house.wrote(house.put("ada/a.gguf"))
-        await house.catalog.add_version(NewVersion(directory=None, source=ModelSource(), files=(own,)))
-        assert (await house.prune()).deleted == (own.path,)
-        assert list(house.models_dir.iterdir()) == []
+        own = harness.wrote(harness.put("ada/a.gguf"))
+        await harness.catalog.add_version(NewVersion(directory=None, source=ModelSource(), files=(own,)))
+        assert (await harness.prune()).deleted == (own.path,)
+        assert list(harness.models_dir.iterdir()) == []
 
-    async def test_a_forgotten_model_goes(self, house: House) -> None:
+    async def test_a_forgotten_model_goes(self, harness: LibraryHarness) -> None:
         """``rm`` without ``--files`` leaves what ``prune`` frees; a projector that a row did not name is part of it."""
-        await house.pull(house.version("ada/Q4-1", projector=CONTENT))
-        assert (await house.plan()).doomed == ()
-        await house.forget()
-        await house.prune()
-        assert list(house.models_dir.iterdir()) == []
+        await harness.pull(harness.version("ada/Q4-1", projector=CONTENT))
+        assert (await harness.plan()).deletable == ()
+        await harness.forget()
+        await harness.prune()
+        assert list(harness.models_dir.iterdir()) == []
 
-    async def test_empty_directories_go(self, house: House) -> None:
+    async def test_empty_directories_go(self, harness: LibraryHarness) -> None:
         """Also nested ones; one with a file of the user's stays."""
-        (house.models_dir / "ada/old/older").mkdir(parents=True)
-        house.put("eve/mine.txt")
-        assert (await house.plan()).doomed == ()
-        await house.prune()
-        assert sorted(house.models_dir.rglob("*")) == [
-            house.models_dir / "eve",
-            house.models_dir / "eve/mine.txt",
+        (harness.models_dir / "ada/old/older").mkdir(parents=True)
+        harness.put("eve/mine.txt")
+        assert (await harness.plan()).deletable == ()
+        await harness.prune()
+        assert sorted(harness.models_dir.rglob("*")) == [
+            harness.models_dir / "eve",
+            harness.models_dir / "eve/mine.txt",
         ]
 
-    async def test_incoming_files_of_no_pull_go(self, house: House) -> None:
+    async def test_incoming_files_of_no_pull_go(self, harness: LibraryHarness) -> None:
         """Whole ones, parts and notes; not what has a name that gglib does not give."""
         for suffix in ("", ".part", ".part.note"):
-            house.put(f".incoming/{KEY}{suffix}")
-        house.put(".incoming/mine.gguf")
-        assert await house.kept() == {".incoming/mine.gguf": NOT_OURS}
-        assert house.left() == [".incoming/mine.gguf"]
+            harness.put(f".incoming/{KEY}{suffix}")
+        harness.put(".incoming/mine.gguf")
+        assert await harness.kept() == {".incoming/mine.gguf": NOT_OURS}
+        assert harness.left() == [".incoming/mine.gguf"]
 
-    async def test_parts_of_an_older_gglib_go(self, house: House) -> None:
+    async def test_parts_of_an_older_gglib_go(self, harness: LibraryHarness) -> None:
         """A part with gglib's note beside it; one without is the user's."""
-        house.put("b.gguf.part")
-        house.put("b.gguf.part.note", PART_NOTE)
-        house.put("c.gguf.part")
-        assert await house.kept() == {"c.gguf.part": NOT_OURS}
-        assert house.left() == ["c.gguf.part"]
+        harness.put("b.gguf.part")
+        harness.put("b.gguf.part.note", PART_NOTE)
+        harness.put("c.gguf.part")
+        assert await harness.kept() == {"c.gguf.part": NOT_OURS}
+        assert harness.left() == ["c.gguf.part"]
 
-    async def test_what_a_killed_download_of_the_starter_left_goes(self, house: House) -> None:
+    async def test_what_a_killed_download_of_the_starter_left_goes(self, harness: LibraryHarness) -> None:
         """Its working directory, unless a gglib is at it."""
-        wheel = house.put(".starter/w.whl")
-        with house.locks.try_hold(STARTER_LOCK):
-            plan = await house.plan()
-            assert [(file.path, file.reason) for file in plan.spared] == [(wheel, FETCHED_NOW)]
-        await house.prune()
-        assert house.left() == []
+        wheel = harness.put(".starter/w.whl")
+        with harness.locks.try_hold(STARTER_LOCK):
+            plan = await harness.plan()
+            assert [(file.path, file.reason) for file in plan.retained] == [(wheel, FETCHED_NOW)]
+        await harness.prune()
+        assert harness.left() == []
 
-    async def test_a_file_with_another_name_frees_nothing(self, house: House, tmp_path: Path) -> None:
+    async def test_a_file_with_another_name_frees_nothing(
+        self, harness: LibraryHarness, tmp_path: Path
+    ) -> None:
         """A hard link elsewhere keeps the bytes: the name goes, and no byte is claimed."""
-        own = house.wrote(house.put("a.gguf"))
-        await house.catalog.add_version(NewVersion(directory=None, source=ModelSource(), files=(own,)))
+        own = harness.wrote(harness.put("a.gguf"))
+        await harness.catalog.add_version(NewVersion(directory=None, source=ModelSource(), files=(own,)))
         os.link(own.path, tmp_path / "mine.gguf")
-        pruned = await house.prune()
+        pruned = await harness.prune()
         assert (pruned.freed_bytes, len(pruned.deleted)) == (0, 1)
         assert (tmp_path / "mine.gguf").read_bytes() == CONTENT
 
-    async def test_a_file_that_goes_with_all_of_its_names_is_counted_once(self, house: House) -> None:
+    async def test_a_file_that_goes_with_all_of_its_names_is_counted_once(
+        self, harness: LibraryHarness
+    ) -> None:
         """Two versions that share a projector by a hard link give its bytes back together."""
-        first = house.version("ada/Q4-1", projector=CONTENT)
-        second = house.version("ada/Q8-2", {"b.gguf": CONTENT})
-        linked = house.models_dir / "ada/Q8-2/mmproj.gguf"
+        first = harness.version("ada/Q4-1", projector=CONTENT)
+        second = harness.version("ada/Q8-2", {"b.gguf": CONTENT})
+        linked = harness.models_dir / "ada/Q8-2/mmproj.gguf"
         os.link(first.files[1].path, linked)
-        await house.catalog.add_version(first)
-        await house.catalog.add_version(
-            replace(second, files=(*second.files, house.wrote(linked, FileRole.PROJECTOR)))
+        await harness.catalog.add_version(first)
+        await harness.catalog.add_version(
+            replace(second, files=(*second.files, harness.wrote(linked, FileRole.PROJECTOR)))
         )
         own = [file.path for file in (*first.files, *second.files)]
         size = sum(map(blocks, own)) + sum(
             blocks(version.hold_path / ".gglib-version.json") for version in (first, second)
         )
-        assert (await house.plan()).freed_bytes == size
+        assert (await harness.plan()).freed_bytes == size
 
-    async def test_a_home_that_was_copied_is_known_by_its_hashes(self, house: House) -> None:
+    async def test_a_home_that_was_copied_is_known_by_its_hashes(self, harness: LibraryHarness) -> None:
         """Where device and inode are not known, the content decides."""
-        own = house.wrote(house.put("a.gguf"))
+        own = harness.wrote(harness.put("a.gguf"))
         unknown = replace(own, identity=replace(own.identity, device=None, inode=None))
-        await house.catalog.add_version(NewVersion(directory=None, source=ModelSource(), files=(unknown,)))
-        assert [file.path for file in (await house.plan()).doomed] == [own.path]
+        await harness.catalog.add_version(NewVersion(directory=None, source=ModelSource(), files=(unknown,)))
+        assert [file.path for file in (await harness.plan()).deletable] == [own.path]
         own.path.write_bytes(b"y" * len(CONTENT))
-        assert await house.kept() == {"a.gguf": CHANGED}
+        assert await harness.kept() == {"a.gguf": CHANGED}
 
 
 class TestSparing:
-    async def test_the_users_own_files(self, house: House) -> None:
+    async def test_the_users_own_files(self, harness: LibraryHarness) -> None:
         """What gglib has no record of stays, whatever it is called; so does what was put in the place of its file."""
-        version = await house.catalog.add_version(house.version("ada/Q4-1"))
+        version = await harness.catalog.add_version(harness.version("ada/Q4-1"))
         version.files[0].path.write_bytes(b"y" * len(CONTENT))
-        house.put("mine.gguf")
-        house.put("mine.gguf.part")
-        house.put("mine.gguf.part.note", b"my own notes")
-        house.put("ada/Q4-1/notes.txt")
-        assert await house.kept() == {
+        harness.put("mine.gguf")
+        harness.put("mine.gguf.part")
+        harness.put("mine.gguf.part.note", b"my own notes")
+        harness.put("ada/Q4-1/notes.txt")
+        assert await harness.kept() == {
             "ada/Q4-1/a.gguf": CHANGED,
             "ada/Q4-1/notes.txt": NOT_OURS,
             "mine.gguf": NOT_OURS,
@@ -180,159 +184,159 @@ class TestSparing:
             "mine.gguf.part.note": NOT_OURS,
         }
         assert version.files[0].path.read_bytes() == b"y" * len(CONTENT)
-        assert await house.catalog.list_versions() == []
+        assert await harness.catalog.list_versions() == []
 
     @pytest.mark.parametrize("way", ["path", "link", "directory"])
-    async def test_a_file_that_a_row_uses(self, house: House, tmp_path: Path, way: str) -> None:
+    async def test_a_file_that_a_row_uses(self, harness: LibraryHarness, tmp_path: Path, way: str) -> None:
         """A user's row that names a file of a version without a row keeps that file, by whatever path."""
-        version = await house.catalog.add_version(house.version("ada/Q4-1", projector=CONTENT))
+        version = await harness.catalog.add_version(harness.version("ada/Q4-1", projector=CONTENT))
         projector = version.files[1].path
         (tmp_path / "link.gguf").symlink_to(projector)
-        (tmp_path / "way").symlink_to(house.models_dir, target_is_directory=True)
+        (tmp_path / "way").symlink_to(harness.models_dir, target_is_directory=True)
         paths = {
             "path": projector,
             "link": tmp_path / "link.gguf",
             "directory": tmp_path / "way/ada/Q4-1/mmproj.gguf",
         }
         (tmp_path / "mine.gguf").write_bytes(CONTENT)
-        await house.add(tmp_path / "mine.gguf", projector=paths[way])
-        pruned = await house.prune()
+        await harness.add(tmp_path / "mine.gguf", projector=paths[way])
+        pruned = await harness.prune()
         assert version.files[0].path in pruned.deleted
         assert projector.read_bytes() == CONTENT
-        await house.catalog.remove_model("mine")
-        await house.prune()
-        assert [name for name in house.left() if "mmproj" in name] == []
+        await harness.catalog.remove_model("mine")
+        await harness.prune()
+        assert [name for name in harness.left() if "mmproj" in name] == []
 
-    async def test_links_are_not_followed(self, house: House, tmp_path: Path) -> None:
+    async def test_links_are_not_followed(self, harness: LibraryHarness, tmp_path: Path) -> None:
         """A link to a file, to a directory or in a circle stays, with all that is behind it."""
         outside = tmp_path / "outside"
         outside.mkdir()
         (outside / "a.gguf").write_bytes(CONTENT)
-        own = house.wrote(house.put("a.gguf"))
-        await house.catalog.add_version(NewVersion(directory=None, source=ModelSource(), files=(own,)))
+        own = harness.wrote(harness.put("a.gguf"))
+        await harness.catalog.add_version(NewVersion(directory=None, source=ModelSource(), files=(own,)))
         own.path.unlink()
         own.path.symlink_to(outside / "a.gguf")
-        (house.models_dir / "ada").symlink_to(outside, target_is_directory=True)
-        (house.models_dir / "loop").symlink_to(house.models_dir, target_is_directory=True)
-        assert await house.kept() == {"a.gguf": IS_LINK, "ada": IS_LINK, "loop": IS_LINK}
+        (harness.models_dir / "ada").symlink_to(outside, target_is_directory=True)
+        (harness.models_dir / "loop").symlink_to(harness.models_dir, target_is_directory=True)
+        assert await harness.kept() == {"a.gguf": IS_LINK, "ada": IS_LINK, "loop": IS_LINK}
         assert (outside / "a.gguf").read_bytes() == CONTENT
 
-    async def test_what_is_no_file(self, house: House) -> None:
+    async def test_what_is_no_file(self, harness: LibraryHarness) -> None:
         """A FIFO is not waited for, and stays."""
-        own = house.wrote(house.put("a.gguf"))
-        await house.catalog.add_version(NewVersion(directory=None, source=ModelSource(), files=(own,)))
+        own = harness.wrote(harness.put("a.gguf"))
+        await harness.catalog.add_version(NewVersion(directory=None, source=ModelSource(), files=(own,)))
         own.path.unlink()
         os.mkfifo(own.path)
-        os.mkfifo(house.models_dir / "b.gguf.part.note")
-        assert await house.kept() == {"a.gguf": "it is no file", "b.gguf.part.note": "it is no file"}
+        os.mkfifo(harness.models_dir / "b.gguf.part.note")
+        assert await harness.kept() == {"a.gguf": "it is no file", "b.gguf.part.note": "it is no file"}
 
-    async def test_a_pull_that_did_not_end(self, house: House) -> None:
+    async def test_a_pull_that_did_not_end(self, harness: LibraryHarness) -> None:
         """Its incoming files can be resumed: they stay, with what lists them, and why else while it runs."""
-        await house.catalog.begin_pull(job())
+        await harness.catalog.begin_pull(job())
         names = [f".incoming/{KEY}{suffix}" for suffix in ("", ".part")]
         for name in names:
-            house.put(name)
-        assert await house.kept() == dict.fromkeys(names, UNENDED)
-        with house.locks.try_hold(f"pull-{JOB}"):
-            assert await house.kept() == dict.fromkeys(names, FETCHED_NOW)
+            harness.put(name)
+        assert await harness.kept() == dict.fromkeys(names, UNENDED)
+        with harness.locks.try_hold(f"pull-{JOB}"):
+            assert await harness.kept() == dict.fromkeys(names, FETCHED_NOW)
 
-    async def test_a_pull_that_runs_keeps_what_it_may_share(self, house: House) -> None:
+    async def test_a_pull_that_runs_keeps_what_it_may_share(self, harness: LibraryHarness) -> None:
         """While any pull is under way no incoming file is deleted: it may be about to use it."""
-        house.put(f".incoming/{KEY}")
-        with house.locks.try_hold(f"pull-{JOB}"):
-            assert await house.kept() == {f".incoming/{KEY}": FETCHED_NOW}
-        assert await house.kept() == {}
-        assert house.left() == []
+        harness.put(f".incoming/{KEY}")
+        with harness.locks.try_hold(f"pull-{JOB}"):
+            assert await harness.kept() == {f".incoming/{KEY}": FETCHED_NOW}
+        assert await harness.kept() == {}
+        assert harness.left() == []
 
-    async def test_a_version_that_is_being_published(self, house: House) -> None:
+    async def test_a_version_that_is_being_published(self, harness: LibraryHarness) -> None:
         """A directory that has its name, and no record yet, belongs to a pull: it stays, and so does an empty one."""
-        version = house.version("ada/Q4-1")
-        await house.catalog.begin_pull(job(directory=version.directory))
-        (house.models_dir / "ada/Q4-1").mkdir(exist_ok=True)
-        await house.prune()
-        assert house.left() == ["ada/Q4-1/.gglib-version.json", "ada/Q4-1/a.gguf"]
-        for path in sorted((house.models_dir / "ada/Q4-1").iterdir()):
+        version = harness.version("ada/Q4-1")
+        await harness.catalog.begin_pull(job(directory=version.directory))
+        (harness.models_dir / "ada/Q4-1").mkdir(exist_ok=True)
+        await harness.prune()
+        assert harness.left() == ["ada/Q4-1/.gglib-version.json", "ada/Q4-1/a.gguf"]
+        for path in sorted((harness.models_dir / "ada/Q4-1").iterdir()):
             path.unlink()
-        await house.prune()
-        assert (house.models_dir / "ada/Q4-1").is_dir()
+        await harness.prune()
+        assert (harness.models_dir / "ada/Q4-1").is_dir()
 
-    async def test_a_version_in_use(self, house: House) -> None:
+    async def test_a_version_in_use(self, harness: LibraryHarness) -> None:
         """One that waits for an engine's end is said to; what begins to be used after the question stays, too."""
-        version = house.version("ada/Q4-1")
-        await house.pull(version)
+        version = harness.version("ada/Q4-1")
+        await harness.pull(version)
         with used(version.hold_path):
-            await house.remove()
-            kept = await house.kept()
+            await harness.remove()
+            kept = await harness.kept()
         assert kept["ada/Q4-1/a.gguf"] == IN_USE
-        other = await house.catalog.add_version(house.version("ada/Q8-2"))
+        other = await harness.catalog.add_version(harness.version("ada/Q8-2"))
         with used(other.hold_path):
-            pruned = await house.prune()
+            pruned = await harness.prune()
         assert (pruned.waiting, pruned.undeleted) == ((other.files[0].path,), ())
-        assert house.left() == ["ada/Q8-2/.gglib-version.json", "ada/Q8-2/a.gguf"]
-        await house.prune()
-        assert house.left() == []
+        assert harness.left() == ["ada/Q8-2/.gglib-version.json", "ada/Q8-2/a.gguf"]
+        await harness.prune()
+        assert harness.left() == []
 
 
 class TestMeanwhile:
     """Between the question and the answer."""
 
-    async def test_a_model_was_added(self, house: House) -> None:
+    async def test_a_model_was_added(self, harness: LibraryHarness) -> None:
         """A version that has got a row since it was shown stays."""
-        version = house.version("ada/Q4-1")
-        await house.catalog.add_version(version)
-        plan = await house.plan()
-        await house.pull(version)
-        assert (await house.pruner.prune(plan, house.catalog)).deleted == ()
+        version = harness.version("ada/Q4-1")
+        await harness.catalog.add_version(version)
+        plan = await harness.plan()
+        await harness.pull(version)
+        assert (await harness.pruner.prune(plan, harness.catalog)).deleted == ()
         assert version.files[0].path.exists()
 
     async def test_a_model_was_added_at_the_last_moment(
-        self, house: House, monkeypatch: pytest.MonkeyPatch
+        self, harness: LibraryHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Between the last look and the transaction that retires versions: nothing of it is touched."""
-        version = house.version("ada/Q4-1")
-        await house.catalog.add_version(version)
-        plan = await house.plan()
-        retire = house.catalog.retire_unused
+        version = harness.version("ada/Q4-1")
+        await harness.catalog.add_version(version)
+        plan = await harness.plan()
+        retire = harness.catalog.retire_unused
 
         async def add_first(version_ids: Collection[int]) -> list[Version]:
-            await house.pull(version)
+            await harness.pull(version)
             return await retire(version_ids)
 
-        monkeypatch.setattr(house.catalog, "retire_unused", add_first)
-        pruned = await house.pruner.prune(plan, house.catalog)
+        monkeypatch.setattr(harness.catalog, "retire_unused", add_first)
+        pruned = await harness.pruner.prune(plan, harness.catalog)
         assert (pruned.deleted, pruned.undeleted, pruned.waiting) == ((), (), ())
-        assert house.left() == ["ada/Q4-1/.gglib-version.json", "ada/Q4-1/a.gguf"]
+        assert harness.left() == ["ada/Q4-1/.gglib-version.json", "ada/Q4-1/a.gguf"]
 
-    async def test_a_version_came(self, house: House) -> None:
+    async def test_a_version_came(self, harness: LibraryHarness) -> None:
         """What was not shown is not deleted."""
-        await house.catalog.add_version(house.version("ada/Q4-1"))
-        plan = await house.plan()
-        late = await house.catalog.add_version(house.version("ada/Q8-2"))
-        await house.pruner.prune(plan, house.catalog)
-        assert [one.id for one in await house.catalog.list_versions()] == [late.id]
+        await harness.catalog.add_version(harness.version("ada/Q4-1"))
+        plan = await harness.plan()
+        late = await harness.catalog.add_version(harness.version("ada/Q8-2"))
+        await harness.pruner.prune(plan, harness.catalog)
+        assert [one.id for one in await harness.catalog.list_versions()] == [late.id]
         assert late.files[0].path.exists()
 
 
 class TestDiskUse:
-    async def test_each_file_counts_once(self, house: House, tmp_path: Path) -> None:
+    async def test_each_file_counts_once(self, harness: LibraryHarness, tmp_path: Path) -> None:
         """A projector of two rows, a hard link, a file that is gone, and the part of it that is gglib's own."""
-        version = house.version("ada/Q4-1", projector=CONTENT)
-        await house.pull(version)
+        version = harness.version("ada/Q4-1", projector=CONTENT)
+        await harness.pull(version)
         mine = tmp_path / "mine.gguf"
         mine.write_bytes(CONTENT)
         os.link(mine, tmp_path / "twin.gguf")
-        await house.add(mine, name="mine", projector=version.files[1].path)
-        await house.add(tmp_path / "twin.gguf", name="twin")
-        await house.add(tmp_path / "gone.gguf", name="gone")
-        use = disk_use(await house.catalog.list_models(), await house.catalog.list_versions())
+        await harness.add(mine, name="mine", projector=version.files[1].path)
+        await harness.add(tmp_path / "twin.gguf", name="twin")
+        await harness.add(tmp_path / "gone.gguf", name="gone")
+        use = disk_use(await harness.catalog.list_models(), await harness.catalog.list_versions())
         size = len(CONTENT)
         assert use == DiskUse(models=4, total_bytes=3 * size, own_bytes=2 * size, shared_bytes=2 * size)
 
-    async def test_what_the_user_put_there_is_not_gglibs(self, house: House) -> None:
+    async def test_what_the_user_put_there_is_not_gglibs(self, harness: LibraryHarness) -> None:
         """A file in the place of one that gglib wrote is on the disk, but nothing that gglib may free."""
-        version = house.version("ada/Q4-1")
-        await house.pull(version)
+        version = harness.version("ada/Q4-1")
+        await harness.pull(version)
         version.files[0].path.unlink()
-        house.put("ada/Q4-1/other").rename(version.files[0].path)
-        use = disk_use(await house.catalog.list_models(), await house.catalog.list_versions())
+        harness.put("ada/Q4-1/other").rename(version.files[0].path)
+        use = disk_use(await harness.catalog.list_models(), await harness.catalog.list_versions())
         assert (use.total_bytes, use.own_bytes) == (len(CONTENT), 0)

@@ -17,14 +17,14 @@ from gglib.core.errors import BeingFetchedError, ModelNotFoundError
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary, NewModel
 from gglib.core.versions import FileRole, IncomingFile, NewVersion, PullJob
 from gglib.db import SqliteCatalog
+from gglib.library.versions.deletable_files import IN_USE
 from gglib.library.versions.deleting import CHANGED, collect_retired
-from gglib.library.versions.doomed_files import IN_USE
-from gglib.library.versions.incoming import SWEEPING
+from gglib.library.versions.incoming import SWEEP_LOCK
 
 if TYPE_CHECKING:
-    from tests.integration.library.conftest import House
+    from tests.integration.library.conftest import LibraryHarness
 else:
-    House = object
+    LibraryHarness = object
 
 CONTENT = b"x" * 100_000
 KEY = "s-" + "ab" * 16
@@ -57,124 +57,124 @@ def update_of(model_id: int) -> PullJob:
 
 
 class TestDeleting:
-    async def test_all_of_the_version_goes(self, house: House) -> None:
+    async def test_all_of_the_version_goes(self, harness: LibraryHarness) -> None:
         """Shards, projector, manifest and the directories that are empty then are gone, and the row; the rest stays."""
         files = {f"big-0000{number}-of-00002.gguf": CONTENT for number in (1, 2)}
-        version = house.version("ada/coder/Q4-1", files, projector=CONTENT)
-        await house.pull(version)
-        other = house.put("ada/other.gguf")
+        version = harness.version("ada/coder/Q4-1", files, projector=CONTENT)
+        await harness.pull(version)
+        other = harness.put("ada/other.gguf")
         blocks = sum(file.path.stat().st_blocks * 512 for file in version.files)
-        removal = await house.remove()
-        assert await house.catalog.list_models() == []
-        assert await house.catalog.list_versions() == []
+        removal = await harness.remove()
+        assert await harness.catalog.list_models() == []
+        assert await harness.catalog.list_versions() == []
         assert removal.deleted == tuple(file.path for file in version.files)
         assert removal.freed_bytes == blocks >= 3 * len(CONTENT)
         assert (removal.undeleted, removal.waiting) == ((), ())
-        assert sorted(house.models_dir.rglob("*")) == [other.parent, other]
+        assert sorted(harness.models_dir.rglob("*")) == [other.parent, other]
 
-    async def test_a_projector_that_was_taken_away_goes_too(self, house: House) -> None:
+    async def test_a_projector_that_was_taken_away_goes_too(self, harness: LibraryHarness) -> None:
         """It is a file of the version, whether the row names it or not (``set --mmproj none``)."""
-        model = await house.pull(house.version("ada/Q4-1", projector=CONTENT))
-        await house.catalog.replace_model("coder", _as_new(model, projector=None))
-        assert len((await house.remove()).deleted) == 2
-        assert house.left() == []
+        model = await harness.pull(harness.version("ada/Q4-1", projector=CONTENT))
+        await harness.catalog.replace_model("coder", _as_new(model, projector=None))
+        assert len((await harness.remove()).deleted) == 2
+        assert harness.left() == []
 
-    async def test_a_hard_link_of_the_users_stays(self, house: House, tmp_path: Path) -> None:
+    async def test_a_hard_link_of_the_users_stays(self, harness: LibraryHarness, tmp_path: Path) -> None:
         """The name that gglib gave goes, the user's stays, and no byte is claimed to be free."""
-        version = house.version("ada/Q4-1")
+        version = harness.version("ada/Q4-1")
         os.link(version.files[0].path, tmp_path / "mine.gguf")
-        await house.pull(version)
-        removal = await house.remove()
+        await harness.pull(version)
+        removal = await harness.remove()
         assert (removal.freed_bytes, version.files[0].path.exists()) == (0, False)
         assert (tmp_path / "mine.gguf").read_bytes() == CONTENT
 
-    async def test_a_file_that_is_gone_is_no_error(self, house: House) -> None:
+    async def test_a_file_that_is_gone_is_no_error(self, harness: LibraryHarness) -> None:
         """A model whose file was deleted by hand is forgotten, with its version."""
-        version = house.version("ada/Q4-1")
+        version = harness.version("ada/Q4-1")
         version.files[0].path.unlink()
-        await house.pull(version)
-        assert (await house.remove()).deleted == ()
-        assert await house.catalog.list_versions() == []
-        assert list(house.models_dir.iterdir()) == []
+        await harness.pull(version)
+        assert (await harness.remove()).deleted == ()
+        assert await harness.catalog.list_versions() == []
+        assert list(harness.models_dir.iterdir()) == []
 
-    async def test_a_version_in_use_goes_later(self, house: House) -> None:
+    async def test_a_version_in_use_goes_later(self, harness: LibraryHarness) -> None:
         """While an engine has it only the row goes; the next collection after that deletes the files."""
-        version = house.version("ada/Q4-1")
-        await house.pull(version)
+        version = harness.version("ada/Q4-1")
+        await harness.pull(version)
         with used(version.hold_path):
-            removal = await house.remove()
+            removal = await harness.remove()
             assert (removal.deleted, removal.waiting) == ((), ((version.files[0].path, IN_USE),))
             assert removal.waiting_bytes >= len(CONTENT)
-            assert await house.catalog.list_models() == []
-        await collect_retired(house.catalog, house.models_dir)
-        assert list(house.models_dir.iterdir()) == []
+            assert await harness.catalog.list_models() == []
+        await collect_retired(harness.catalog, harness.models_dir)
+        assert list(harness.models_dir.iterdir()) == []
 
-    async def test_what_could_not_be_deleted_is_tried_again(self, house: House) -> None:
+    async def test_what_could_not_be_deleted_is_tried_again(self, harness: LibraryHarness) -> None:
         """A directory in the place of the home's disk keeps the record; the file goes once it can."""
-        version = house.version("ada/Q4-1")
-        await house.pull(version)
-        away = house.models_dir.with_name("away")
-        house.models_dir.rename(away)
-        await house.remove()
-        away.rename(house.models_dir)
+        version = harness.version("ada/Q4-1")
+        await harness.pull(version)
+        away = harness.models_dir.with_name("away")
+        harness.models_dir.rename(away)
+        await harness.remove()
+        away.rename(harness.models_dir)
         assert version.files[0].path.exists()
-        await collect_retired(house.catalog, house.models_dir)
-        assert list(house.models_dir.iterdir()) == []
+        await collect_retired(harness.catalog, harness.models_dir)
+        assert list(harness.models_dir.iterdir()) == []
 
-    async def test_what_the_user_put_there_since_is_not_deleted(self, house: House) -> None:
+    async def test_what_the_user_put_there_since_is_not_deleted(self, harness: LibraryHarness) -> None:
         """A file that came to the place of one whose removal waited is the user's (kind 5)."""
-        version = house.version("ada/Q4-1")
+        version = harness.version("ada/Q4-1")
         path = version.files[0].path
-        await house.pull(version)
+        await harness.pull(version)
         with used(version.hold_path):
-            await house.remove()
+            await harness.remove()
         path.unlink()
         path.write_bytes(b"y" * len(CONTENT))
-        (deletion,) = await collect_retired(house.catalog, house.models_dir)
+        (deletion,) = await collect_retired(harness.catalog, harness.models_dir)
         assert [(kept.path, kept.reason) for kept in deletion.kept] == [(path, CHANGED)]
         assert path.read_bytes() == b"y" * len(CONTENT)
-        assert await house.catalog.list_versions() == []
+        assert await harness.catalog.list_versions() == []
 
-    async def test_a_file_of_the_users_in_the_directory_stays(self, house: House) -> None:
+    async def test_a_file_of_the_users_in_the_directory_stays(self, harness: LibraryHarness) -> None:
         """What was put beside the files of a version keeps its directory."""
-        await house.pull(house.version("ada/Q4-1"))
-        house.put("ada/Q4-1/notes.txt", b"mine")
-        await house.remove()
-        assert house.left() == ["ada/Q4-1/notes.txt"]
+        await harness.pull(harness.version("ada/Q4-1"))
+        harness.put("ada/Q4-1/notes.txt", b"mine")
+        await harness.remove()
+        assert harness.left() == ["ada/Q4-1/notes.txt"]
 
 
 class TestSparing:
-    async def test_a_file_of_the_users_own(self, house: House) -> None:
+    async def test_a_file_of_the_users_own(self, harness: LibraryHarness) -> None:
         """A model of a file that gglib did not write is forgotten, and the file stays, also below ``models/``."""
-        path = house.put("mine.gguf")
-        await house.add(path, name="coder")
-        plan = await house.plan_removal()
-        assert (plan.doomed, [(file.path, file.reason) for file in plan.spared]) == (
+        path = harness.put("mine.gguf")
+        await harness.add(path, name="coder")
+        plan = await harness.plan_removal()
+        assert (plan.deletable, [(file.path, file.reason) for file in plan.retained]) == (
             (),
             [(path, "gglib did not download it")],
         )
-        assert await house.remove() is not None
+        assert await harness.remove() is not None
         assert path.exists()
 
-    async def test_a_projector_of_the_users_own(self, house: House) -> None:
+    async def test_a_projector_of_the_users_own(self, harness: LibraryHarness) -> None:
         """The model's own file goes, the projector that the user set for it stays."""
-        model = await house.pull(house.version("ada/Q4-1"))
-        users = house.put("ada/mmproj-mine.gguf")
-        await house.catalog.replace_model("coder", _as_new(model, projector=users))
-        plan = await house.plan_removal()
-        assert [file.path.name for file in plan.doomed] == ["a.gguf"]
-        assert [(file.path, file.reason) for file in plan.spared] == [(users, "gglib did not download it")]
-        await house.remove()
-        assert house.left() == ["ada/mmproj-mine.gguf"]
+        model = await harness.pull(harness.version("ada/Q4-1"))
+        users = harness.put("ada/mmproj-mine.gguf")
+        await harness.catalog.replace_model("coder", _as_new(model, projector=users))
+        plan = await harness.plan_removal()
+        assert [file.path.name for file in plan.deletable] == ["a.gguf"]
+        assert [(file.path, file.reason) for file in plan.retained] == [(users, "gglib did not download it")]
+        await harness.remove()
+        assert harness.left() == ["ada/mmproj-mine.gguf"]
 
     @pytest.mark.parametrize("change", ["written", "replaced", "link", "fifo"])
     async def test_what_is_not_the_file_that_gglib_wrote(
-        self, house: House, tmp_path: Path, change: str
+        self, harness: LibraryHarness, tmp_path: Path, change: str
     ) -> None:
         """A file that was written to, or that another one or a link is in the place of, stays, and that is said."""
-        version = house.version("ada/Q4-1")
+        version = harness.version("ada/Q4-1")
         path = version.files[0].path
-        await house.pull(version)
+        await harness.pull(version)
         if change == "written":
             path.write_bytes(b"y" * len(CONTENT))
         else:
@@ -186,152 +186,157 @@ class TestSparing:
             path.symlink_to(tmp_path / "real.gguf")
         elif change == "fifo":
             os.mkfifo(path)
-        plan = await house.plan_removal()
+        plan = await harness.plan_removal()
         reasons = {"link": "it is a link", "fifo": "it is no file"}
-        assert (plan.doomed, [file.reason for file in plan.spared]) == ((), [reasons.get(change, CHANGED)])
-        await house.remove()
+        assert (plan.deletable, [file.reason for file in plan.retained]) == (
+            (),
+            [reasons.get(change, CHANGED)],
+        )
+        await harness.remove()
         assert path.is_symlink() or path.exists()
-        assert await house.catalog.list_versions() == []
+        assert await harness.catalog.list_versions() == []
 
-    async def test_a_shared_projector_of_an_older_home(self, house: House) -> None:
+    async def test_a_shared_projector_of_an_older_home(self, harness: LibraryHarness) -> None:
         """Two versions without directories name one projector: it stays with the first, and goes with the second."""
-        projector = house.wrote(house.put("ada/mmproj.gguf"), FileRole.PROJECTOR)
+        projector = harness.wrote(harness.put("ada/mmproj.gguf"), FileRole.PROJECTOR)
         for name in ("q4", "q8"):
-            own = house.wrote(house.put(f"ada/{name}.gguf"))
-            await house.pull(NewVersion(directory=None, source=SOURCE_OF_JOB, files=(own, projector)), name)
-        plan = await house.plan_removal("q4")
-        assert [(file.path, file.reason) for file in plan.spared] == [
+            own = harness.wrote(harness.put(f"ada/{name}.gguf"))
+            await harness.pull(NewVersion(directory=None, source=SOURCE_OF_JOB, files=(own, projector)), name)
+        plan = await harness.plan_removal("q4")
+        assert [(file.path, file.reason) for file in plan.retained] == [
             (projector.path, "model 'q8' uses it, too")
         ]
-        await house.remove("q4")
-        assert house.left() == ["ada/mmproj.gguf", "ada/q8.gguf"]
-        await house.remove("q8")
-        assert house.left() == []
+        await harness.remove("q4")
+        assert harness.left() == ["ada/mmproj.gguf", "ada/q8.gguf"]
+        await harness.remove("q8")
+        assert harness.left() == []
 
-    async def test_a_projector_that_is_shared_by_hard_link(self, house: House) -> None:
+    async def test_a_projector_that_is_shared_by_hard_link(self, harness: LibraryHarness) -> None:
         """Each version has its own name of the file: one goes, frees nothing, and the other model keeps its own."""
-        first = house.version("ada/Q4-1", projector=CONTENT)
-        second = house.version("ada/Q8-2", {"b.gguf": CONTENT})
-        linked = house.models_dir / "ada/Q8-2/mmproj.gguf"
+        first = harness.version("ada/Q4-1", projector=CONTENT)
+        second = harness.version("ada/Q8-2", {"b.gguf": CONTENT})
+        linked = harness.models_dir / "ada/Q8-2/mmproj.gguf"
         os.link(first.files[1].path, linked)
-        files = (*second.files, house.wrote(linked, FileRole.PROJECTOR))
-        await house.pull(first, "q4")
-        await house.pull(replace(second, files=files), "q8")
-        removal = await house.remove("q4")
+        files = (*second.files, harness.wrote(linked, FileRole.PROJECTOR))
+        await harness.pull(first, "q4")
+        await harness.pull(replace(second, files=files), "q8")
+        removal = await harness.remove("q4")
         assert len(removal.deleted) == 2
         assert removal.freed_bytes < 2 * len(CONTENT)
         assert linked.read_bytes() == CONTENT
 
-    async def test_a_version_that_two_models_have(self, house: House) -> None:
+    async def test_a_version_that_two_models_have(self, harness: LibraryHarness) -> None:
         """It stays whole with the first, with the reason."""
-        version = house.version("ada/Q4-1")
-        await house.pull(version)
-        other = house.version("ada/Q8-2", {"b.gguf": CONTENT})
-        model = await house.pull(other, "other")
-        plan = await house.plan_removal("other")
-        assert [file.path for file in plan.doomed] == [model.paths[0]]
+        version = harness.version("ada/Q4-1")
+        await harness.pull(version)
+        other = harness.version("ada/Q8-2", {"b.gguf": CONTENT})
+        model = await harness.pull(other, "other")
+        plan = await harness.plan_removal("other")
+        assert [file.path for file in plan.deletable] == [model.paths[0]]
 
     @pytest.mark.parametrize("way", ["path", "link", "directory"])
-    async def test_a_file_that_another_model_has(self, house: House, tmp_path: Path, way: str) -> None:
+    async def test_a_file_that_another_model_has(
+        self, harness: LibraryHarness, tmp_path: Path, way: str
+    ) -> None:
         """As its projector, through a link to it or to its directory: the file stays until that model goes, too."""
-        version = house.version("ada/Q4-1", projector=CONTENT)
+        version = harness.version("ada/Q4-1", projector=CONTENT)
         projector = version.files[1].path
-        await house.pull(version)
+        await harness.pull(version)
         if way == "link":
             (tmp_path / "link.gguf").symlink_to(projector)
         elif way == "directory":
             (tmp_path / "way").symlink_to(projector.parent, target_is_directory=True)
         paths = {"path": projector, "link": tmp_path / "link.gguf", "directory": tmp_path / "way/mmproj.gguf"}
         (tmp_path / "mine.gguf").write_bytes(CONTENT)
-        await house.add(tmp_path / "mine.gguf", projector=paths[way])
-        plan = await house.plan_removal()
-        assert [(file.path, file.reason) for file in plan.spared] == [
+        await harness.add(tmp_path / "mine.gguf", projector=paths[way])
+        plan = await harness.plan_removal()
+        assert [(file.path, file.reason) for file in plan.retained] == [
             (projector, "model 'mine' uses it, too")
         ]
-        await house.remove()
+        await harness.remove()
         assert projector.read_bytes() == CONTENT
         assert not version.files[0].path.exists()
-        await house.catalog.remove_model("mine")
-        await collect_retired(house.catalog, house.models_dir)
-        assert house.left() == []
+        await harness.catalog.remove_model("mine")
+        await collect_retired(harness.catalog, harness.models_dir)
+        assert harness.left() == []
 
 
 class TestMeanwhile:
-    async def test_a_model_that_got_the_name_meanwhile(self, house: House) -> None:
+    async def test_a_model_that_got_the_name_meanwhile(self, harness: LibraryHarness) -> None:
         """While the user thought about it, the model went and another one came: that one was not meant."""
-        await house.pull(house.version("ada/Q4-1"))
-        plan = await house.plan_removal()
-        await house.catalog.remove_model("coder")
-        other = await house.pull(house.version("ada/Q8-2"))
+        await harness.pull(harness.version("ada/Q4-1"))
+        plan = await harness.plan_removal()
+        await harness.catalog.remove_model("coder")
+        other = await harness.pull(harness.version("ada/Q8-2"))
         with pytest.raises(ModelNotFoundError):
-            await house.removals.remove_model(str(plan.model.id), with_files=True)
-        assert await house.catalog.list_models() == [other]
+            await harness.removals.remove_model(str(plan.model.id), with_files=True)
+        assert await harness.catalog.list_models() == [other]
         assert other.paths[0].exists()
 
-    async def test_a_model_that_was_updated_meanwhile(self, house: House) -> None:
+    async def test_a_model_that_was_updated_meanwhile(self, harness: LibraryHarness) -> None:
         """What the model has at the removal goes, not what it had when it was asked about."""
-        model = await house.pull(house.version("ada/Q4-1"))
-        plan = await house.plan_removal()
-        await house.pull(house.version("ada/Q4-2"), updates=model.id)
-        await house.removals.remove_model(str(plan.model.id), with_files=True)
-        assert house.left() == []
+        model = await harness.pull(harness.version("ada/Q4-1"))
+        plan = await harness.plan_removal()
+        await harness.pull(harness.version("ada/Q4-2"), updates=model.id)
+        await harness.removals.remove_model(str(plan.model.id), with_files=True)
+        assert harness.left() == []
 
     @pytest.mark.parametrize("with_files", [True, False])
-    async def test_an_update_that_is_being_pulled(self, house: House, *, with_files: bool) -> None:
+    async def test_an_update_that_is_being_pulled(self, harness: LibraryHarness, *, with_files: bool) -> None:
         """The removal says so, and nothing has changed; the row would come back with the end of the pull."""
-        model = await house.pull(house.version("ada/Q4-1"))
-        await house.catalog.begin_pull(update_of(model.id))
+        model = await harness.pull(harness.version("ada/Q4-1"))
+        await harness.catalog.begin_pull(update_of(model.id))
         with (
-            house.locks.try_hold(f"pull-{JOB}"),
+            harness.locks.try_hold(f"pull-{JOB}"),
             pytest.raises(BeingFetchedError, match="An update of model 'coder' is being pulled: wait for it"),
         ):
-            await house.removals.remove_model(model.name, with_files=with_files)
-        assert await house.catalog.list_models() == [model]
-        assert len(await house.catalog.list_pulls()) == 1
+            await harness.removals.remove_model(model.name, with_files=with_files)
+        assert await harness.catalog.list_models() == [model]
+        assert len(await harness.catalog.list_pulls()) == 1
 
     @pytest.mark.parametrize("with_files", [True, False])
-    async def test_an_update_that_did_not_end(self, house: House, *, with_files: bool) -> None:
+    async def test_an_update_that_did_not_end(self, harness: LibraryHarness, *, with_files: bool) -> None:
         """It ends with the model: no later gglib finishes it, which would bring the model back; its parts go."""
-        model = await house.pull(house.version("ada/Q4-1"))
-        await house.catalog.begin_pull(update_of(model.id))
-        house.put(f".incoming/{KEY}.part")
-        await (house.remove() if with_files else house.forget())
-        assert await house.catalog.list_pulls() == []
-        assert [name for name in house.left() if "incoming" in name] == []
+        model = await harness.pull(harness.version("ada/Q4-1"))
+        await harness.catalog.begin_pull(update_of(model.id))
+        harness.put(f".incoming/{KEY}.part")
+        await (harness.remove() if with_files else harness.forget())
+        assert await harness.catalog.list_pulls() == []
+        assert [name for name in harness.left() if "incoming" in name] == []
 
-    async def test_what_another_pull_needs_stays(self, house: House) -> None:
+    async def test_what_another_pull_needs_stays(self, harness: LibraryHarness) -> None:
         """An incoming file that is shared with a pull of another model is not given up."""
-        model = await house.pull(house.version("ada/Q4-1"))
+        model = await harness.pull(harness.version("ada/Q4-1"))
         job = update_of(model.id)
-        await house.catalog.begin_pull(job)
-        await house.catalog.begin_pull(replace(job, key="f" * 16, name="other", updates=None))
-        part = house.put(f".incoming/{KEY}.part")
-        await house.remove()
-        assert [one.key for one in await house.catalog.list_pulls()] == ["f" * 16]
+        await harness.catalog.begin_pull(job)
+        await harness.catalog.begin_pull(replace(job, key="f" * 16, name="other", updates=None))
+        part = harness.put(f".incoming/{KEY}.part")
+        await harness.remove()
+        assert [one.key for one in await harness.catalog.list_pulls()] == ["f" * 16]
         assert part.exists()
 
-    async def test_what_a_pull_needs_that_is_being_recorded_stays(self, house: House) -> None:
+    async def test_what_a_pull_needs_that_is_being_recorded_stays(self, harness: LibraryHarness) -> None:
         """Between the look at the recorded pulls and the deletion none is added."""
-        model = await house.pull(house.version("ada/Q4-1"))
+        model = await harness.pull(harness.version("ada/Q4-1"))
         job = update_of(model.id)
-        await house.catalog.begin_pull(job)
-        part = house.put(f".incoming/{KEY}.part")
-        with house.locks.try_hold(SWEEPING):
-            removing = asyncio.ensure_future(house.remove())
+        await harness.catalog.begin_pull(job)
+        part = harness.put(f".incoming/{KEY}.part")
+        with harness.locks.try_hold(SWEEP_LOCK):
+            removing = asyncio.ensure_future(harness.remove())
             await asyncio.wait([removing], timeout=0.5)
-            await house.catalog.begin_pull(replace(job, key="f" * 16, name="other", updates=None))
+            await harness.catalog.begin_pull(replace(job, key="f" * 16, name="other", updates=None))
         async with asyncio.timeout(20):
             await removing
         assert part.exists()
 
 
 class TestForgetting:
-    async def test_the_files_stay_known(self, house: House) -> None:
+    async def test_the_files_stay_known(self, harness: LibraryHarness) -> None:
         """``rm`` keeps the files, and that gglib wrote them stays known."""
-        version = house.version("ada/Q4-1")
-        await house.pull(version)
-        await house.forget()
-        assert [one.files for one in await house.catalog.list_versions()] == [version.files]
+        version = harness.version("ada/Q4-1")
+        await harness.pull(version)
+        await harness.forget()
+        assert [one.files for one in await harness.catalog.list_versions()] == [version.files]
         assert version.files[0].path.exists()
 
 
@@ -382,14 +387,14 @@ asyncio.run(main(Path(sys.argv[1])))
 """Kills itself before the so many-th operation on files."""
 
 
-async def test_killed_at_any_step(house: House, tmp_path: Path) -> None:
+async def test_killed_at_any_step(harness: LibraryHarness, tmp_path: Path) -> None:
     """Whenever a removal is killed, no row is without its file, and the next gglib leaves no file without a row."""
     kills = stages = 0
     for step in range(60):
         models_dir = tmp_path / f"home-{step}" / "models"
         models_dir.mkdir(parents=True)
         async with SqliteCatalog(models_dir.parent / "gglib.db") as catalog:
-            one = type(house)(models_dir, catalog)
+            one = type(harness)(models_dir, catalog)
             files = {f"a-0000{number}-of-00002.gguf": b"x" for number in (1, 2)}
             version = one.version("ada/Q4-1", files)
             await one.pull(version)

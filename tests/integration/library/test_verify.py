@@ -19,7 +19,7 @@ from gglib.library.add import AddRequest, add_model
 from gglib.library.verify import (
     FileCheck,
     FileVerdict,
-    TellRead,
+    OnRead,
     remember_hashes,
     verify_models,
 )
@@ -28,9 +28,9 @@ from gglib.system.files.hashing import BLOCK_BYTES, hash_file
 from gglib.testing import FakeCatalog
 
 if TYPE_CHECKING:
-    from tests.integration.library.conftest import House
+    from tests.integration.library.conftest import LibraryHarness
 else:
-    House = object
+    LibraryHarness = object
 
 Writer = Callable[..., Path]
 ZEROS = hashlib.sha256(bytes(10)).hexdigest()
@@ -91,7 +91,7 @@ async def test_a_shared_projector_is_read_once(path: Path, tmp_path: Path) -> No
     seeing = replace(model(tmp_path / "none"), projector=path, projector_sha256=ZEROS)
     read = []
 
-    def counting(file: Path, tell: TellRead) -> str:
+    def counting(file: Path, tell: OnRead) -> str:
         read.append(file)
         return hash_file(file, tell)
 
@@ -115,7 +115,7 @@ async def test_a_cancelled_verification_stops_reading(path: Path) -> None:
     """Ctrl-C ends the thread at its next block: nobody waits for the rest of a large file."""
     has_begun, go_on, has_ended = threading.Event(), threading.Event(), threading.Event()
 
-    def slow(file: Path, tell: TellRead) -> str:
+    def slow(file: Path, tell: OnRead) -> str:
         has_begun.set()
         go_on.wait(10)
         try:
@@ -147,50 +147,52 @@ def is_free(path: Path) -> bool:
 
 
 class TestVersions:
-    async def test_an_update_in_the_meantime_deletes_nothing(self, house: House) -> None:
+    async def test_an_update_in_the_meantime_deletes_nothing(self, harness: LibraryHarness) -> None:
         """The version that is read is held to the last of its files, and none of them is called damaged (kind 6)."""
-        old = await house.pull(house.version("ada/Q4-1", projector=b"eye"))
-        old_version = await house.known(old)
-        newer = house.version("ada/Q4-2", {"a.gguf": b"newer"}, projector=b"newer eye")
+        old = await harness.pull(harness.version("ada/Q4-1", projector=b"eye"))
+        old_version = await harness.known(old)
+        newer = harness.version("ada/Q4-2", {"a.gguf": b"newer"}, projector=b"newer eye")
         loop, has_updated = asyncio.get_running_loop(), False
 
-        def updating(file: Path, tell: TellRead) -> str:
+        def updating(file: Path, tell: OnRead) -> str:
             nonlocal has_updated
             if not has_updated:
                 has_updated = True
-                asyncio.run_coroutine_threadsafe(house.pull(newer, updates=old.id), loop).result(10)
+                asyncio.run_coroutine_threadsafe(harness.pull(newer, updates=old.id), loop).result(10)
                 asyncio.run_coroutine_threadsafe(
-                    collect_retired(house.catalog, house.models_dir), loop
+                    collect_retired(harness.catalog, harness.models_dir), loop
                 ).result(10)
             assert not is_free(old_version.hold_path)
             return hash_file(file, tell)
 
-        checks = await verify_models([old], house.catalog, updating, quiet)
+        checks = await verify_models([old], harness.catalog, updating, quiet)
         assert [(check.path, check.verdict) for check in checks] == [
             (file.path, FileVerdict.GOOD) for file in old_version.files
         ]
-        (deletion,) = await collect_retired(house.catalog, house.models_dir)
+        (deletion,) = await collect_retired(harness.catalog, harness.models_dir)
         assert len(deletion.gone) == 2
         assert is_free(newer.hold_path)
 
-    async def test_a_model_that_moved_since_it_was_listed_is_read_as_it_is_now(self, house: House) -> None:
+    async def test_a_model_that_moved_since_it_was_listed_is_read_as_it_is_now(
+        self, harness: LibraryHarness
+    ) -> None:
         """What was listed before an update is not looked for: its files are gone, and nothing is wrong."""
-        old = await house.pull(house.version("ada/Q4-1"))
-        new = await house.pull(house.version("ada/Q4-2", {"a.gguf": b"newer"}), updates=old.id)
-        await collect_retired(house.catalog, house.models_dir)
-        (check,) = await verify_models([old], house.catalog, hash_file, quiet)
+        old = await harness.pull(harness.version("ada/Q4-1"))
+        new = await harness.pull(harness.version("ada/Q4-2", {"a.gguf": b"newer"}), updates=old.id)
+        await collect_retired(harness.catalog, harness.models_dir)
+        (check,) = await verify_models([old], harness.catalog, hash_file, quiet)
         assert (check.path, check.verdict) == (new.paths[0], FileVerdict.GOOD)
 
-    async def test_a_model_that_was_removed_since_is_left_out(self, house: House) -> None:
+    async def test_a_model_that_was_removed_since_is_left_out(self, harness: LibraryHarness) -> None:
         """There is nothing to say of it."""
-        old = await house.pull(house.version("ada/Q4-1"))
-        await house.remove()
-        assert await verify_models([old], house.catalog, hash_file, quiet) == []
+        old = await harness.pull(harness.version("ada/Q4-1"))
+        await harness.remove()
+        assert await verify_models([old], harness.catalog, hash_file, quiet) == []
 
-    async def test_a_file_that_is_not_the_one_that_gglib_wrote(self, house: House) -> None:
+    async def test_a_file_that_is_not_the_one_that_gglib_wrote(self, harness: LibraryHarness) -> None:
         """It is named so, whether its content is right or not; damage of the very file is not."""
-        model = await house.pull(
-            house.version("ada/Q4-1", {"a.gguf": b"one", "b.gguf": b"two", "c.gguf": b"three"})
+        model = await harness.pull(
+            harness.version("ada/Q4-1", {"a.gguf": b"one", "b.gguf": b"two", "c.gguf": b"three"})
         )
         first, second, third = model.paths
         first.write_bytes(b"ONE")
@@ -199,24 +201,24 @@ class TestVersions:
         before = third.stat()
         third.write_bytes(b"THREE")
         os.utime(third, ns=(before.st_atime_ns, before.st_mtime_ns))
-        checks = await verify_models([model], house.catalog, hash_file, quiet)
+        checks = await verify_models([model], harness.catalog, hash_file, quiet)
         assert [(check.verdict, check.is_replaced) for check in checks] == [
             (FileVerdict.DIFFERS, True),
             (FileVerdict.GOOD, True),
             (FileVerdict.DIFFERS, False),
         ]
 
-    async def test_a_home_that_was_copied_is_known_again(self, house: House) -> None:
+    async def test_a_home_that_was_copied_is_known_again(self, harness: LibraryHarness) -> None:
         """A file whose device and inode are not known is gglib's by its content, and has them from then on."""
-        model = await house.pull(house.version("ada/Q4-1"))
-        version = await house.known(model)
+        model = await harness.pull(harness.version("ada/Q4-1"))
+        version = await harness.known(model)
         identity = version.files[0].identity
-        await house.catalog.update_identities(
+        await harness.catalog.update_identities(
             {version.files[0].path: replace(identity, device=None, inode=None)}
         )
-        (check,) = await verify_models([model], house.catalog, hash_file, quiet)
+        (check,) = await verify_models([model], harness.catalog, hash_file, quiet)
         assert (check.verdict, check.is_replaced) == (FileVerdict.GOOD, False)
-        assert (await house.known(model)).files[0].identity == identity
+        assert (await harness.known(model)).files[0].identity == identity
 
 
 class TestRemembering:

@@ -14,10 +14,10 @@ import pytest
 from gglib.core import errors
 from gglib.core.hub.downloads import DownloadState
 from gglib.core.hub.repository import HubFile, HubRepository
-from gglib.core.hub.search_results import FoundOffer, FoundRepository
+from gglib.core.hub.search_results import RepositoryResult, VariantResult
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import ModelSource, ModelSummary, RunningTarget
-from gglib.library.variants.find import find_offers
+from gglib.library.variants.find import find_variants
 from gglib.proxy import ProxyOptions
 from gglib.proxy.docs.openapi import document
 from gglib.proxy.docs.schemas import ref
@@ -58,7 +58,7 @@ CHANGING = [
 ]
 
 
-def found() -> FoundRepository:
+def found() -> RepositoryResult:
     """Return a repository of the hub."""
     repository = HubRepository(
         repo="owner/coder",
@@ -70,13 +70,13 @@ def found() -> FoundRepository:
         licence="mit",
         updated_at=1,
     )
-    offers = find_offers(repository.files)
+    variants = find_variants(repository.files)
     need = MemoryNeed(weights_bytes=9, kv_bytes=1, compute_bytes=1, overhead_bytes=1, is_exact=True)
-    return FoundRepository(
+    return RepositoryResult(
         repository=repository,
-        offers=offers,
-        found=(FoundOffer(offer=offers.models[0], need=need, fit=Fit.FITS, slots=1),),
-        suggested=offers.models[0],
+        variants=variants,
+        results=(VariantResult(variant=variants.models[0], need=need, fit=Fit.FITS, slots=1),),
+        suggested=variants.models[0],
         memory=MachineMemory(total_bytes=64, available_bytes=None),
         context=8192,
         architecture="llama",

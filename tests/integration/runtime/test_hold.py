@@ -227,7 +227,7 @@ def version_in(home: Path, name: str) -> tuple[NewVersion, NewModel]:
 async def move(world: World, name: str, *, updates: int | None = None) -> tuple[int, Path]:
     """Move model ``v`` to a version, as a pull does; return its id and the version's directory."""
     version, model = version_in(world.home, name)
-    entered = await world.catalog.enter_version(version, model, updates=updates)
+    entered = await world.catalog.install_version(version, model, updates=updates)
     assert version.directory is not None
     return entered.model.id, version.directory
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gglib.core.hub.repository import Gate, HubFile, HubRepository
+from gglib.core.hub.repository import Gating, HubFile, HubRepository
 from gglib.hf.parsing import LARGEST_FILE_BYTES, UnreadableError, read_repository
 
 SHA256 = "AB" * 32
@@ -55,7 +55,7 @@ def test_all_of_it_is_read() -> None:
         likes=2,
         updated_at=1_767_323_045,
         licence="mit",
-        gate=Gate.MANUAL,
+        gate=Gating.MANUAL,
         tags=("gguf", "license:apache-2.0"),
         architecture="llama",
         parameter_count=7,
@@ -82,9 +82,9 @@ def test_the_licence_is_the_cards_or_the_tags(card: object, tags: list[str], lic
 
 @pytest.mark.parametrize(
     ("gated", "gate"),
-    [(None, Gate.OPEN), (False, Gate.OPEN), ("auto", Gate.AUTOMATIC), ("manual", Gate.MANUAL)],
+    [(None, Gating.OPEN), (False, Gating.OPEN), ("auto", Gating.AUTOMATIC), ("manual", Gating.MANUAL)],
 )
-def test_the_gate_is_one_of_three(gated: object, gate: Gate) -> None:
+def test_the_gate_is_one_of_three(gated: object, gate: Gating) -> None:
     """What the hub says of a gate is one of ours."""
     assert read_repository(told(gated=gated)).gate is gate
 

@@ -7,7 +7,7 @@ import pytest
 
 from gglib.core.errors import CatalogError
 from gglib.core.models import ModelSummary
-from gglib.library.last_used import LastUses, written_regularly
+from gglib.library.last_used import LastUsedRecorder, recorded_periodically
 from gglib.testing import FakeCatalog
 
 
@@ -43,7 +43,7 @@ async def times(catalog: FakeCatalog) -> list[int | None]:
 async def test_what_was_used_is_written_with_the_time(catalog: FakeCatalog, used: Used) -> None:
     """Whoever answered since the last time gets this moment in whole seconds; the others keep theirs."""
     now = 1_700_000_000.7
-    uses = LastUses(used.take, catalog, lambda: now)
+    uses = LastUsedRecorder(used.take, catalog, lambda: now)
     used.ids = {1}
     await uses.write()
     now += 60
@@ -56,7 +56,7 @@ async def test_what_could_not_be_written_is_not_lost(
     catalog: FakeCatalog, used: Used, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A catalogue that fails is complained of once, raises nothing, and has it all when it is well again."""
-    uses = LastUses(used.take, catalog, lambda: 5.0)
+    uses = LastUsedRecorder(used.take, catalog, lambda: 5.0)
     used.ids = {1}
     catalog.fails_with = CatalogError("The disk is full.")
     with caplog.at_level(logging.WARNING):
@@ -79,7 +79,7 @@ async def test_it_is_written_after_each_pause_and_at_the_end(catalog: FakeCatalo
         written.set()
         return used.take()
 
-    async with written_regularly(LastUses(take, catalog, lambda: 5.0), pauses.get):
+    async with recorded_periodically(LastUsedRecorder(take, catalog, lambda: 5.0), pauses.get):
         used.ids = {1}
         assert await times(catalog) == [None, None]
         pauses.put_nowait(None)
@@ -92,7 +92,8 @@ async def test_it_is_written_after_each_pause_and_at_the_end(catalog: FakeCatalo
 async def test_a_block_that_fails_writes_all_the_same(catalog: FakeCatalog, used: Used) -> None:
     """A server that ends with an error does not forget what was used."""
     used.ids = {1}
+    uses = LastUsedRecorder(used.take, catalog, lambda: 5.0)
     with pytest.raises(ZeroDivisionError):
-        async with written_regularly(LastUses(used.take, catalog, lambda: 5.0), asyncio.Event().wait):  # type: ignore[arg-type] # never returns
+        async with recorded_periodically(uses, asyncio.Event().wait):  # type: ignore[arg-type] # never returns
             raise ZeroDivisionError
     assert await times(catalog) == [5, None]

@@ -117,7 +117,7 @@ class TestComparing:
         """Of what another program took from a repository, under a name of its own, that is said."""
         nameless = replace(model(), source=ModelSource(origin="ollama", repo=REPO))
         (one,) = await check(nameless, hub=hub)
-        assert (one.state, one.target) == (Upstream.NOT_TOLD, REPO)
+        assert (one.state, one.target) == (Upstream.UNCHECKED, REPO)
 
 
 class TestAsking:
@@ -142,7 +142,7 @@ class TestAsking:
         """Without a network every model says so, in the hub's own sentence."""
         hub = FakeHub(fails_with=HubUnreachableError("The hub is not there."))
         (one,) = await check(model(), hub=hub)
-        assert (one.state, one.reason) == (Upstream.NOT_TOLD, "The hub is not there.")
+        assert (one.state, one.reason) == (Upstream.UNCHECKED, "The hub is not there.")
 
 
 class TestPinned:

@@ -17,94 +17,98 @@ from gglib.core.models import GgufFacts
 from gglib.gguf import read_partial_facts
 from gglib.library.variants.pull_target import read_target
 
-from .pull_house import REPO, House
+from .pull_harness import REPO, PullHarness
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    """Return a house without any model."""
-    return House(tmp_path)
+def harness(tmp_path: Path) -> PullHarness:
+    """Return a harness without any model."""
+    return PullHarness(tmp_path)
 
 
 class TestPlanning:
-    async def test_a_named_quantization_is_taken_and_nobody_is_asked(self, house: House) -> None:
+    async def test_a_named_quantization_is_taken_and_nobody_is_asked(self, harness: PullHarness) -> None:
         """The file, where it goes, what it is called, and where it comes from."""
-        plan = await house.plan(f"{REPO}:q8_0")
+        plan = await harness.plan(f"{REPO}:q8_0")
         assert (plan.name, plan.aliases, plan.was_chosen) == ("tiny-Q8_0", (f"{REPO}:Q8_0",), False)
         assert (str(plan.folder), plan.label) == ("ada/tiny-GGUF", "Q8_0")
         assert [file.remote.name for file in plan.all_files] == ["tiny-Q8_0.gguf"]
-        assert plan.total_bytes == len(house.other_file)
+        assert plan.total_bytes == len(harness.other_file)
         assert (plan.source.origin, plan.source.repo, plan.source.file) == ("hub", REPO, "tiny-Q8_0.gguf")
         assert plan.fit is Fit.FITS
-        assert house.files() == []
+        assert harness.files() == []
 
-    async def test_without_a_name_the_usual_one_that_fits_is_chosen(self, house: House) -> None:
+    async def test_without_a_name_the_usual_one_that_fits_is_chosen(self, harness: PullHarness) -> None:
         """Q4_K_M goes first; the plan says that gglib chose, and what else there is."""
-        plan = await house.plan(REPO)
+        plan = await harness.plan(REPO)
         assert (plan.quantization, plan.was_chosen) == ("Q4_K_M", True)
-        assert [offer.quantization for offer in plan.others] == ["Q8_0"]
+        assert [variant.quantization for variant in plan.others] == ["Q8_0"]
 
-    async def test_nothing_that_fits_is_one_sentence(self, house: House) -> None:
+    async def test_nothing_that_fits_is_one_sentence(self, harness: PullHarness) -> None:
         """On a machine without memory the error says what the smallest needs, and how to get it all the same."""
         with pytest.raises(NoSuchChoiceError, match="gglib pull"):
-            await house.plan(REPO, memory=MachineMemory(total_bytes=1 << 20, available_bytes=1 << 20))
-        plan = await house.plan(
+            await harness.plan(REPO, memory=MachineMemory(total_bytes=1 << 20, available_bytes=1 << 20))
+        plan = await harness.plan(
             f"{REPO}:Q8_0", memory=MachineMemory(total_bytes=1 << 20, available_bytes=1 << 20)
         )
         assert plan.fit is Fit.TOO_LARGE
 
-    async def test_a_revision_that_was_asked_for_has_a_place_of_its_own(self, house: House) -> None:
+    async def test_a_revision_that_was_asked_for_has_a_place_of_its_own(self, harness: PullHarness) -> None:
         """Two versions of a file can be here at the same time."""
-        commit = (await house.hub.repository(REPO)).revision
-        house.hub.add_repository(REPO, {"tiny-Q4_K_M.gguf": house.other_file})
-        plan = await house.plan(f"{REPO}:Q4_K_M@{commit}")
+        commit = (await harness.hub.repository(REPO)).revision
+        harness.hub.add_repository(REPO, {"tiny-Q4_K_M.gguf": harness.other_file})
+        plan = await harness.plan(f"{REPO}:Q4_K_M@{commit}")
         assert str(plan.folder) == f"ada/tiny-GGUF@{commit}"
         assert (plan.source.revision, plan.source.asked_revision) == (commit, commit)
 
-    async def test_what_is_no_model_is_refused_before_it_is_fetched(self, house: House) -> None:
+    async def test_what_is_no_model_is_refused_before_it_is_fetched(self, harness: PullHarness) -> None:
         """A file with another content than its name says, and a projector by itself."""
-        house.hub.add_repository("ada/odd", {"odd-Q4_K_M.gguf": b"<html>" * 100})
+        harness.hub.add_repository("ada/odd", {"odd-Q4_K_M.gguf": b"<html>" * 100})
         with pytest.raises(InvalidGgufError, match="is not fetched"):
-            await house.plan("ada/odd")
+            await harness.plan("ada/odd")
 
-    async def test_a_name_that_no_model_may_have_is_said_before_anything_is_asked(self, house: House) -> None:
+    async def test_a_name_that_no_model_may_have_is_said_before_anything_is_asked(
+        self, harness: PullHarness
+    ) -> None:
         """Not by the catalogue when all of the model is here."""
         unfit: list[tuple[str | None, list[str]]] = [("12", []), (" x", []), ("x", ["7"]), (None, ["\x1b"])]
         for name, aliases in unfit:
             with pytest.raises(InvalidSettingError):
-                await house.plan("ada/none", name=name, aliases=aliases)
+                await harness.plan("ada/none", name=name, aliases=aliases)
         for aliases in (["a", "A"], ["TINY-q4_k_m"]):
             with pytest.raises(ModelExistsError, match="already"):
-                await house.plan(f"{REPO}:Q4_K_M", aliases=aliases)
+                await harness.plan(f"{REPO}:Q4_K_M", aliases=aliases)
 
     async def test_a_file_that_is_called_by_a_number_gets_a_name_that_can_be_stored(
-        self, house: House
+        self, harness: PullHarness
     ) -> None:
         """A number would be taken for an id."""
-        house.hub.add_repository("ada/odd", {"7.gguf": house.file})
-        assert (await house.plan("ada/odd")).name == "model-7"
+        harness.hub.add_repository("ada/odd", {"7.gguf": harness.file})
+        assert (await harness.plan("ada/odd")).name == "model-7"
 
-    async def test_an_adapter_is_refused_as_it_is_when_it_is_added(self, house: House) -> None:
+    async def test_an_adapter_is_refused_as_it_is_when_it_is_added(self, harness: PullHarness) -> None:
         """It names its model's architecture, and says what it is; no engine answers with it alone."""
 
         def read(start: bytes) -> GgufFacts:
             return replace(read_partial_facts(start), kind="adapter")
 
-        planner = replace(house.planner, read_facts=read)
+        planner = replace(harness.planner, read_facts=read)
         with pytest.raises(InvalidGgufError, match="is an adapter"):
             await planner.plan(read_target(f"{REPO}:Q4_K_M"))
 
-    async def test_a_name_that_is_taken_is_said_before_anything_is_fetched(self, house: House) -> None:
+    async def test_a_name_that_is_taken_is_said_before_anything_is_fetched(
+        self, harness: PullHarness
+    ) -> None:
         """A name of the user's own is an error; one of ours gives way to the repository's."""
-        house.hub.add_repository("bob/tiny-GGUF", {"tiny-Q4_K_M.gguf": house.file})
-        await house.pull()
-        assert (await house.plan("bob/tiny-GGUF")).name == "bob/tiny-GGUF:Q4_K_M"
+        harness.hub.add_repository("bob/tiny-GGUF", {"tiny-Q4_K_M.gguf": harness.file})
+        await harness.pull()
+        assert (await harness.plan("bob/tiny-GGUF")).name == "bob/tiny-GGUF:Q4_K_M"
         with pytest.raises(ModelExistsError, match="--name"):
-            await house.plan("bob/tiny-GGUF", name="TINY-q4_k_m")
+            await harness.plan("bob/tiny-GGUF", name="TINY-q4_k_m")
         with pytest.raises(ModelExistsError, match="--alias"):
-            await house.plan("bob/tiny-GGUF", aliases=("tiny-Q4_K_M",))
+            await harness.plan("bob/tiny-GGUF", aliases=("tiny-Q4_K_M",))
 
-    async def test_a_missing_repository_is_the_hubs_error(self, house: House) -> None:
+    async def test_a_missing_repository_is_the_hubs_error(self, harness: PullHarness) -> None:
         """What the hub does not have is told in its adapter's words."""
         with pytest.raises(RepositoryNotFoundError):
-            await house.plan("ada/none")
+            await harness.plan("ada/none")

@@ -20,13 +20,13 @@ from gglib.core.errors import (
 )
 from gglib.core.gguf_names import FileKind
 from gglib.core.hub.repository import (
-    Gate,
+    Gating,
     HubFile,
     HubRepository,
     HubSort,
     RemoteFile,
 )
-from gglib.core.hub.variants import Offers
+from gglib.core.hub.variants import Variants
 from gglib.core.memory import Fit, MachineMemory
 from gglib.core.models import GgufFacts
 from gglib.library import search
@@ -37,7 +37,7 @@ from gglib.library.search import (
     MAX_LIMIT,
     ModelFinder,
 )
-from gglib.library.variants.find import find_offers
+from gglib.library.variants.find import find_variants
 from gglib.library.variants.pull_target import PullTarget
 from gglib.proxy.routes import responses
 from gglib.testing import FakeHub
@@ -132,14 +132,16 @@ async def test_each_quantization_is_judged_by_one_header() -> None:
     hub = Hub(repository(*LADDER))
     (found,) = (await finder(hub).search("m", sort=HubSort.LIKES, limit=3)).repositories
     assert hub.asked == [("m", HubSort.LIKES, 3), ("o/m", "m-Q4_K_M.gguf", HEADER_BYTES)]
-    assert [one.offer.label for one in found.found] == ["Q4_K_M", "Q8_0", "F16"]
-    for one in found.found:
-        facts = replace(FACTS, quantization=one.offer.quantization)
-        assert one.need == estimate(facts, weights_bytes=one.offer.size_bytes, context=2048, slots=one.slots)
+    assert [one.variant.label for one in found.results] == ["Q4_K_M", "Q8_0", "F16"]
+    for one in found.results:
+        facts = replace(FACTS, quantization=one.variant.quantization)
+        assert one.need == estimate(
+            facts, weights_bytes=one.variant.size_bytes, context=2048, slots=one.slots
+        )
         assert one.need.is_exact
-    assert found.found[0].fit is Fit.FITS
-    assert found.found[-1].fit is Fit.TOO_LARGE
-    assert found.suggested is found.found[0].offer
+    assert found.results[0].fit is Fit.FITS
+    assert found.results[-1].fit is Fit.TOO_LARGE
+    assert found.suggested is found.results[0].variant
     assert (found.architecture, found.parameter_count, found.trained_context) == ("llama", 8 * GB, 4096)
 
 
@@ -148,8 +150,8 @@ async def test_memory_is_judged_for_no_more_than_the_model_was_trained_for(conte
     """That is what it would be launched with."""
     found = await finder(Hub(repository(*LADDER)), context=context).show(PullTarget(repo="o/m"))
     assert found.context == judged
-    expected = estimate(FACTS, weights_bytes=GB, context=judged, slots=found.found[0].slots)
-    assert found.found[0].need.kv_bytes == expected.kv_bytes
+    expected = estimate(FACTS, weights_bytes=GB, context=judged, slots=found.results[0].slots)
+    assert found.results[0].need.kv_bytes == expected.kv_bytes
 
 
 def refuse() -> bytes:
@@ -164,8 +166,8 @@ async def test_without_a_header_it_is_guessed(start: Callable[[], bytes]) -> Non
     (found,) = (await finder(hub).search("m")).repositories
     assert found.context == 1024
     assert found.parameter_count == 7 * GB
-    assert not found.found[0].need.is_exact
-    assert found.found[0].need == estimate(
+    assert not found.results[0].need.is_exact
+    assert found.results[0].need == estimate(
         None, weights_bytes=5 * GB, context=1024, slots=4, parameter_count=7 * GB
     )
 
@@ -181,7 +183,7 @@ async def test_a_slow_hub_delays_no_answer() -> None:
     """Headers that have not come in time are done without, and nothing is left waiting for them."""
     hub = Hub(repository(*LADDER), gate=asyncio.Event())
     (found,) = (await finder(hub, headers_wait_s=0).search("m")).repositories
-    assert not found.found[0].need.is_exact
+    assert not found.results[0].need.is_exact
     assert hub.reading == 0
 
 
@@ -193,7 +195,7 @@ async def test_only_a_few_headers_are_read_at_once() -> None:
         task = group.create_task(finder(hub).search("m", limit=20))
         await hub.is_busy.wait()
         gate.set()
-    assert all(found.found[0].need.is_exact for found in task.result().repositories)
+    assert all(found.results[0].need.is_exact for found in task.result().repositories)
     assert hub.most_reading == HEADERS_AT_ONCE
 
 
@@ -201,8 +203,8 @@ async def test_one_header_does_not_speak_for_other_models() -> None:
     """Of a repository with several models only the one that was read is known."""
     hub = Hub(repository("o/m", {"m-1B-Q8_0.gguf": GB, "m-9B-Q8_0.gguf": 9 * GB}, parameter_count=GB))
     (found,) = (await finder(hub).search("m")).repositories
-    assert [one.need.is_exact for one in found.found] == [True, False]
-    assert found.found[1].need == estimate(None, weights_bytes=9 * GB, context=2048, slots=4)
+    assert [one.need.is_exact for one in found.results] == [True, False]
+    assert found.results[1].need == estimate(None, weights_bytes=9 * GB, context=2048, slots=4)
     assert found.suggested is None
 
 
@@ -214,10 +216,10 @@ async def test_what_is_above_the_size_is_not_shown() -> None:
     assert hub.asked[0] == ("o/", HubSort.DOWNLOADS, 4)
     assert hub.skipped[:2] == [0, 4]
     (found,) = result.repositories
-    assert [one.offer.label for one in found.found] == ["Q4_K_M"]
-    assert found.suggested is found.found[0].offer
+    assert [one.variant.label for one in found.results] == ["Q4_K_M"]
+    assert found.suggested is found.results[0].variant
     assert (result.left_out, result.too_large) == (2, 1)
-    assert result.most_asked is None
+    assert result.searched is None
 
 
 async def test_what_is_small_enough_is_looked_for_further_down() -> None:
@@ -230,7 +232,7 @@ async def test_what_is_small_enough_is_looked_for_further_down() -> None:
     assert [found.repository.repo for found in result.repositories] == ["o/m40", "o/m41", "o/m42"]
     limits = [asked[2] for asked in hub.asked if isinstance(asked, tuple) and asked[0] == "m"]
     assert hub.skipped == [0, *limits[:-1]]
-    assert result.most_asked is None
+    assert result.searched is None
 
 
 async def test_a_search_for_small_models_ends() -> None:
@@ -238,7 +240,7 @@ async def test_a_search_for_small_models_ends() -> None:
     hub = Hub(*(repository(f"o/m{n}", {"m-Q8_0.gguf": 8 * GB}) for n in range(MAX_LIMIT + 5)))
     result = await finder(hub).search("m", limit=3, max_size_bytes=5 * GB)
     assert (result.repositories, result.left_out, result.too_large) == ((), MAX_LIMIT, MAX_LIMIT)
-    assert result.most_asked == MAX_LIMIT
+    assert result.searched == MAX_LIMIT
 
 
 async def test_a_hub_that_is_tired_takes_nothing_away() -> None:
@@ -255,7 +257,7 @@ async def test_a_hub_that_is_tired_takes_nothing_away() -> None:
     big = [repository(f"o/big{n}", {"m-Q8_0.gguf": 8 * GB}) for n in range(8)]
     result = await finder(Tired(repository(*LADDER), *big)).search("o/", limit=2, max_size_bytes=5 * GB)
     assert [found.repository.repo for found in result.repositories] == ["o/m"]
-    assert result.most_asked == 4
+    assert result.searched == 4
     with pytest.raises(HubBusyError):
         await finder(Tired(*big)).search("o/", limit=2, max_size_bytes=5 * GB)
 
@@ -264,7 +266,7 @@ async def test_what_is_suggested_is_among_what_is_shown() -> None:
     """A better one that is left out is not."""
     hub = Hub(repository("o/m", {"m-Q2_K.gguf": GB, "m-Q4_K_M.gguf": 2 * GB}))
     (found,) = (await finder(hub).search("m", max_size_bytes=GB)).repositories
-    assert found.suggested is found.found[0].offer
+    assert found.suggested is found.results[0].variant
     assert found.suggested.label == "Q2_K"
 
 
@@ -308,7 +310,7 @@ async def test_a_repository_is_shown_with_every_file() -> None:
         ("x-Q8_0-00001-of-00002.gguf", FileKind.SHARD),
     ]
     assert [file.file.name for file in found.files() if file.is_unsafe] == ["\x1b\u202e.gguf"]
-    assert found.suggested is found.found[0].offer
+    assert found.suggested is found.results[0].variant
 
 
 @pytest.mark.parametrize("target", [{"quantization": "q8_0"}, {"file": "m-Q8_0.gguf"}])
@@ -326,8 +328,8 @@ async def test_a_named_model_keeps_its_projector() -> None:
     sizes = {"a/m-Q8_0.gguf": GB, "a/mmproj-F16.gguf": GB, "b/n-Q4_0.gguf": GB}
     seeing = finder(Hub(repository("o/m", sizes)))
     found = await seeing.show(PullTarget(repo="o/m", quantization="Q8_0"))
-    assert [file.name for file in found.offers.projectors] == ["a/mmproj-F16.gguf"]
-    assert (await seeing.show(PullTarget(repo="o/m", quantization="Q4_0"))).offers.projectors == ()
+    assert [file.name for file in found.variants.projectors] == ["a/mmproj-F16.gguf"]
+    assert (await seeing.show(PullTarget(repo="o/m", quantization="Q4_0"))).variants.projectors == ()
 
 
 async def test_an_address_cannot_be_shown() -> None:
@@ -343,7 +345,7 @@ async def test_json_is_complete_and_can_be_printed() -> None:
         {"m-Q8_0.gguf": GB, "\ud800.gguf": b""},
         licence="\x1b[2J",
         tags=("gguf", "\ud800"),
-        gate=Gate.MANUAL,
+        gate=Gating.MANUAL,
     )
     result = await finder(Hub(one)).search("m")
     found = json.loads(msgspec.json.encode(responses.SearchResult.of(result, "m")))
@@ -355,12 +357,12 @@ async def test_json_is_complete_and_can_be_printed() -> None:
     assert shown["tags"] == ["gguf", r"\ud800"]
     assert shown["unsafe"] == [r"\ud800.gguf"]
     assert shown["suggested"] == "Q8_0"
-    (offer,) = shown["offers"]
-    assert offer["pull"] == "o/m:Q8_0"
-    assert offer["files"] == [
-        {"name": "m-Q8_0.gguf", "size_bytes": GB, "sha256": offer["files"][0]["sha256"]}
+    (variant,) = shown["variants"]
+    assert variant["pull"] == "o/m:Q8_0"
+    assert variant["files"] == [
+        {"name": "m-Q8_0.gguf", "size_bytes": GB, "sha256": variant["files"][0]["sha256"]}
     ]
-    need = offer["need"]
+    need = variant["need"]
     parts = [need[f"{part}_bytes"] for part in ("weights", "kv", "compute", "overhead")]
     assert need["is_exact"] is True
     assert sum(parts) == need["total_bytes"] > GB
@@ -376,11 +378,11 @@ async def test_a_listing_of_any_length_does_not_hold_up_the_loop(monkeypatch: py
     """Names are looked at elsewhere than in the thread that has others to answer."""
     threads = set()
 
-    def look(files: Iterable[HubFile]) -> Offers:
+    def look(files: Iterable[HubFile]) -> Variants:
         threads.add(threading.current_thread())
-        return find_offers(files)
+        return find_variants(files)
 
-    monkeypatch.setattr(search, "find_offers", look)
+    monkeypatch.setattr(search, "find_variants", look)
     found = finder(Hub(repository(*LADDER)))
     await found.search("m")
     await found.show(PullTarget(repo="o/m"))

@@ -38,7 +38,7 @@ class Moving:
     async def _move(self) -> None:
         files = read_model(self.new)
         model = NewModel(name="m", paths=files.paths, size_bytes=files.size_bytes, facts=files.facts)
-        await self.store.enter_version(version_of(self.new), model, updates=1)
+        await self.store.install_version(version_of(self.new), model, updates=1)
 
 
 @pytest.fixture

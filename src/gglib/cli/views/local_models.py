@@ -12,7 +12,7 @@ from gglib.core.file_names import escaped
 from gglib.core.hub.shown_source import pull_target
 from gglib.core.models import ModelSummary
 from gglib.core.ports import RemovedModel
-from gglib.core.shell_quoting import command, said
+from gglib.core.shell_quoting import quoted_command, shell_command
 from gglib.library.disk_use import DiskUse
 from gglib.library.file_state import FileState
 from gglib.library.importers.import_models import ImportItem, ImportState
@@ -20,7 +20,7 @@ from gglib.library.outdated import Upstream, UpstreamCheck
 from gglib.library.prune import Pruned, PrunePlan
 from gglib.library.remove import RemovalPlan
 from gglib.library.verify import FileCheck, FileVerdict
-from gglib.library.versions.doomed_files import Doomed
+from gglib.library.versions.deletable_files import DeletableFile
 
 
 def verified(check: FileCheck) -> str:
@@ -54,15 +54,15 @@ def what_next(model: ModelSummary) -> str:
     """Return how a file of the model becomes right again."""
     target = pull_target(model)
     if target is not None:
-        return f"{said('pull', target)} fetches {_WHAT[model.is_downloaded]}."
+        return f"{quoted_command('pull', target)} fetches {_WHAT[model.is_downloaded]}."
     match model.source.origin:
         case "starter":
-            return f"{said('rm', '--files', model.name)}, then 'gglib up' fetches it again."
+            return f"{quoted_command('rm', '--files', model.name)}, then 'gglib up' fetches it again."
         case "url":
             return "'gglib pull' with its whole address fetches it again."
         case "ollama":
             return "'ollama pull' fetches it again."
-    return f"put a good copy in its place, or {said('rm', model.name)}."
+    return f"put a good copy in its place, or {quoted_command('rm', model.name)}."
 
 
 def upstream(check: UpstreamCheck) -> str:
@@ -71,7 +71,7 @@ def upstream(check: UpstreamCheck) -> str:
     pull = (
         "gglib pull with its whole address, whose query is not shown"
         if check.target is None
-        else command("pull", check.target)
+        else shell_command("pull", check.target)
     )
     match check.state:
         case Upstream.CURRENT:
@@ -87,7 +87,7 @@ def upstream(check: UpstreamCheck) -> str:
             return f"{name}: {check.repo} {how}; what is here goes on working."
         case Upstream.PINNED:
             return f"{name}: pinned {check.reason}. Get the newest: {pull}"
-        case Upstream.NOT_TOLD:
+        case Upstream.UNCHECKED:
             return f"{name}: {check.repo} could not be compared: {check.reason}"
         case Upstream.UNKNOWN:
             return f"{name}: whether {check.repo} has another file is not known: its server says nothing of that."
@@ -102,8 +102,8 @@ def _revisions(check: UpstreamCheck) -> str:
 
 def to_be_removed(plan: RemovalPlan) -> Iterator[str]:
     """Return what will go and what will stay."""
-    yield from map(_going, plan.doomed)
-    for file in plan.spared:
+    yield from map(_going, plan.deletable)
+    for file in plan.retained:
         yield _staying(file.path, file.reason)
 
 
@@ -126,22 +126,22 @@ def removed(removal: RemovedModel, state: str | None) -> Iterator[str]:
         yield f"Forgot '{name}'; no file was deleted."
     for path, reason in removal.undeleted:
         yield f"{_shown(path)} could not be deleted ({reason}): the next gglib command tries again."
-    for path, reason in removal.spared:
+    for path, reason in removal.retained:
         yield _staying(path, reason)
 
 
 def to_be_pruned(plan: PrunePlan, models_dir: Path) -> Iterator[str]:
     """Return what no model uses: what goes, what stays and why, and a total."""
-    yield from map(_going, plan.doomed)
-    for file in plan.spared:
+    yield from map(_going, plan.deletable)
+    for file in plan.retained:
         yield _staying(file.path, file.reason)
-    emptied = {parent for file in plan.doomed for parent in file.path.parents}
+    emptied = {parent for file in plan.deletable for parent in file.path.parents}
     for directory in plan.directories:
         if directory in emptied:
             continue  # it goes with its last file
         yield f"Removes the empty directory {_shown(directory)}"
-    if plan.doomed:
-        yield f"{_files(len(plan.doomed))}, {_amount(plan.freed_bytes)} in all."
+    if plan.deletable:
+        yield f"{_files(len(plan.deletable))}, {_amount(plan.freed_bytes)} in all."
     elif not plan.directories:
         yield f"Nothing to free in {_shown(models_dir)}."
 
@@ -181,7 +181,7 @@ def _amount(size_bytes: int) -> str:
     return render.size(size_bytes) if size_bytes else "nothing"
 
 
-def _going(file: Doomed) -> str:
+def _going(file: DeletableFile) -> str:
     other = "" if file.freed_bytes or not file.size_bytes else ", which has another name and frees nothing"
     return f"Deletes {_shown(file.path)} ({render.size(file.size_bytes)}{other})"
 

@@ -59,11 +59,11 @@ def how_to_use(model: ModelSummary) -> str:
         return f"It reranks: POST /v1/rerank ({_as_chat(model)})."
     if model.capabilities.embedding:
         return f"It embeds texts: POST /v1/embeddings ({_as_chat(model)})."
-    return f"Talk to it: {shell_quoting.command('run', model.name)}"
+    return f"Talk to it: {shell_quoting.shell_command('run', model.name)}"
 
 
 def _as_chat(model: ModelSummary) -> str:
-    return f"{shell_quoting.said('set', '--chat', model.name)} serves it as a chat model"
+    return f"{shell_quoting.quoted_command('set', '--chat', model.name)} serves it as a chat model"
 
 
 def kind_of(model: ModelSummary) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gglib.core.models import ModelSummary
     from gglib.core.ports.store import HomeStorePort
     from gglib.core.versions import PullJob
-    from gglib.library.pull.execute import PulledModel, PullProgress, TellPull
+    from gglib.library.pull.execute import OnPullProgress, PulledModel, PullProgress
     from gglib.library.pull.plan import PullPlan
 
 EVENT_INTERVAL_S = 0.5
@@ -54,7 +54,7 @@ class PullScreen(Protocol):
     def planned(self, plan: "PullPlan") -> None:
         """Say what will be fetched."""
 
-    def progress(self) -> AbstractContextManager["TellPull"]:
+    def progress(self) -> AbstractContextManager["OnPullProgress"]:
         """Show how far it is while the block lasts."""
         ...
 
@@ -167,7 +167,7 @@ class Words:
             )
 
     @contextmanager
-    def progress(self) -> Iterator["TellPull"]:
+    def progress(self) -> Iterator["OnPullProgress"]:
         """Show a bar over all files with speed and time left; elsewhere than on a terminal nothing."""
         from rich.console import Console
         from rich.progress import (
@@ -252,7 +252,7 @@ class JsonEvents:
         )
 
     @contextmanager
-    def progress(self) -> Iterator["TellPull"]:
+    def progress(self) -> Iterator["OnPullProgress"]:
         """Tell how far it is, twice a second and when it begins something else."""
 
         def tell(progress: "PullProgress") -> None:
@@ -405,7 +405,8 @@ def _choices(plan: "PullPlan") -> str:
     chosen = f"{render.size(plan.total_bytes)}; gglib would choose this: --yes takes it"
     choices = [(plan.asked, chosen)]
     choices += [
-        (offer.typed(repo, plan.asked_revision), render.size(offer.size_bytes)) for offer in plan.others
+        (variant.target(repo, plan.asked_revision), render.size(variant.size_bytes))
+        for variant in plan.others
     ]
     lines = (f"  gglib pull {quote(typed)}  ({words})" for typed, words in choices)
     return "\n".join(("The repository has several quantizations: name one.", *lines))

@@ -9,23 +9,26 @@ from gglib.cli.views.render import Styled
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.file_names import shown
 from gglib.core.gguf_names import FileKind, shard_of
-from gglib.core.hub.repository import Gate
+from gglib.core.hub.repository import Gating
 from gglib.core.hub.search_results import (
-    FoundFile,
-    FoundOffer,
-    FoundRepository,
+    FileResult,
+    RepositoryResult,
     SearchResult,
+    VariantResult,
 )
-from gglib.core.hub.variants import Offer
+from gglib.core.hub.variants import Variant
 from gglib.core.memory import Fit, MachineMemory
-from gglib.library.variants.choose import no_offer
+from gglib.library.variants.choose import no_variant
 
 FIT_STYLES = {Fit.FITS.value: "green", Fit.TIGHT.value: "yellow", Fit.TOO_LARGE.value: "red"}
 FILE_COLUMNS = ("SIZE", "QUANT", "FIT", "WHAT", "FILE")
 _CHOICE = "*"
 _LEGEND_WIDTH = 20
 _INDENT = 2
-_GATES = {Gate.AUTOMATIC: "gated: accept its terms first", Gate.MANUAL: "gated: its authors must let you in"}
+_GATES = {
+    Gating.AUTOMATIC: "gated: accept its terms first",
+    Gating.MANUAL: "gated: its authors must let you in",
+}
 _WORD_WIDTH = max(map(len, FIT_STYLES)) + 2
 
 Line = list[Styled]
@@ -39,42 +42,42 @@ def search_lines(result: SearchResult, *, query: str, width: int) -> Iterator[Li
     for found in result.repositories:
         yield from _repository_lines(found, width)
         yield []
-    if result.most_asked is not None:
+    if result.searched is not None:
         yield _plain(
-            f"These are small enough of the first {result.most_asked} repositories; there may be more."
+            f"These are small enough of the first {result.searched} repositories; there may be more."
         )
     yield from (_plain(line) for line in _legend(result.repositories, is_search=True))
 
 
-def show_lines(found: FoundRepository, *, width: int) -> Iterator[Line]:
+def show_lines(found: RepositoryResult, *, width: int) -> Iterator[Line]:
     """Yield what is known of one repository; its files are a table of their own."""
     yield from _head_lines(
         found, width, [*_facts(found), f"revision {shown(found.repository.revision)[:12]}"]
     )
 
 
-def file_rows(found: FoundRepository) -> list[list[str]]:
+def file_rows(found: RepositoryResult) -> list[list[str]]:
     """Return a row for each file, under ``FILE_COLUMNS``."""
     return [_file_row(file, is_first=_is_first(file)) for file in found.files()]
 
 
-def show_legend(found: FoundRepository) -> list[str]:
+def show_legend(found: RepositoryResult) -> list[str]:
     """Return what a list of files does not say: what was judged, and what to type."""
-    if found.found:
+    if found.results:
         return _legend([found], is_search=False)
-    return [str(no_offer(found.offers, shown(found.repository.repo)))]
+    return [str(no_variant(found.variants, shown(found.repository.repo)))]
 
 
-def _repository_lines(found: FoundRepository, width: int) -> Iterator[Line]:
+def _repository_lines(found: RepositoryResult, width: int) -> Iterator[Line]:
     yield from _head_lines(found, width, _facts(found))
     for fit in Fit:
-        units = _units(found, [one for one in found.found if one.fit is fit], fit)
+        units = _units(found, [one for one in found.results if one.fit is fit], fit)
         if units:
             head = f"{'':<{_INDENT}}{fit.value:<{_WORD_WIDTH}}"
             yield from _flow((head, FIT_STYLES[fit.value]), units, width)
 
 
-def _head_lines(found: FoundRepository, width: int, facts: Sequence[str]) -> Iterator[Line]:
+def _head_lines(found: RepositoryResult, width: int, facts: Sequence[str]) -> Iterator[Line]:
     """Yield the name and the facts: in one line where they go into it."""
     name: Styled = (shown(found.repository.repo), "bold")
     joined = ", ".join(facts)
@@ -85,7 +88,7 @@ def _head_lines(found: FoundRepository, width: int, facts: Sequence[str]) -> Ite
     yield from _flow(("  ", ""), [(f"{fact}", "dim") for fact in facts], width)
 
 
-def _facts(found: FoundRepository) -> list[str]:
+def _facts(found: RepositoryResult) -> list[str]:
     one = found.repository
     updated = None if one.updated_at is None else f"{datetime.fromtimestamp(one.updated_at, UTC):%Y-%m-%d}"
     facts = (
@@ -94,23 +97,23 @@ def _facts(found: FoundRepository) -> list[str]:
         f"{render.count(one.likes)} likes",
         updated,
         one.licence,
-        "sees images" if found.offers.projectors else None,
+        "sees images" if found.variants.projectors else None,
         _GATES.get(one.gate),
     )
     return [shown(fact) for fact in facts if fact]
 
 
-def _units(found: FoundRepository, offers: Sequence[FoundOffer], fit: Fit) -> list[Styled]:
-    """Return the offers in words; of what is too large anyway only the smallest is named."""
-    units = [_unit(one, is_choice=one.offer is found.suggested) for one in offers]
+def _units(found: RepositoryResult, variants: Sequence[VariantResult], fit: Fit) -> list[Styled]:
+    """Return the variants in words; of what is too large anyway only the smallest is named."""
+    units = [_unit(one, is_choice=one.variant is found.suggested) for one in variants]
     if fit is Fit.TOO_LARGE and len(units) > 1:
         return [units[0], (f"{len(units) - 1} more", "")]
     return units
 
 
-def _unit(found: FoundOffer, *, is_choice: bool) -> Styled:
+def _unit(found: VariantResult, *, is_choice: bool) -> Styled:
     mark = _CHOICE if is_choice else ""
-    return f"{found.offer.label}{mark} {render.size(found.offer.size_bytes)}", "bold" if is_choice else ""
+    return f"{found.variant.label}{mark} {render.size(found.variant.size_bytes)}", "bold" if is_choice else ""
 
 
 def _flow(head: Styled, units: Sequence[Styled], width: int) -> Iterator[Line]:
@@ -130,7 +133,7 @@ def _flow(head: Styled, units: Sequence[Styled], width: int) -> Iterator[Line]:
     yield line
 
 
-def _legend(repositories: Sequence[FoundRepository], *, is_search: bool) -> list[str]:
+def _legend(repositories: Sequence[RepositoryResult], *, is_search: bool) -> list[str]:
     usable = [found for found in repositories if _usable(found)]
     first = next((found for found in usable if found.suggested), (usable or repositories)[0])
     repo = first.repository.repo
@@ -142,21 +145,21 @@ def _legend(repositories: Sequence[FoundRepository], *, is_search: bool) -> list
     ]
 
 
-def _usable(found: FoundRepository) -> list[Offer]:
+def _usable(found: RepositoryResult) -> list[Variant]:
     """Return what may be pulled for this machine, smallest first."""
-    return [one.offer for one in found.found if one.fit is not Fit.TOO_LARGE]
+    return [one.variant for one in found.results if one.fit is not Fit.TOO_LARGE]
 
 
-def _what_to_fetch(found: FoundRepository) -> str:
+def _what_to_fetch(found: RepositoryResult) -> str:
     usable = _usable(found)
     if not usable:
         return "Nothing here fits into the memory that is free now: smaller models or quantizations may."
     choice = found.suggested or usable[0]
-    typed = choice.typed(found.repository.repo, found.asked_revision)
+    typed = choice.target(found.repository.repo, found.asked_revision)
     return f"{'Fetch one:':<{_LEGEND_WIDTH}}gglib pull {quote(typed)}"
 
 
-def _context(found: FoundRepository) -> str:
+def _context(found: RepositoryResult) -> str:
     return (
         "the longest context" if found.context == UNLIMITED_CONTEXT else f"{found.context} tokens of context"
     )
@@ -171,9 +174,9 @@ def _memory(memory: MachineMemory) -> str:
 
 
 def _nothing(result: SearchResult, query: str) -> str:
-    if result.most_asked is not None:
+    if result.searched is not None:
         return (
-            f"'{shown(query)}' finds nothing that is small enough among the first {result.most_asked} repositories: "
+            f"'{shown(query)}' finds nothing that is small enough among the first {result.searched} repositories: "
             "more words, or another --sort, may find some."
         )
     if result.left_out:
@@ -183,15 +186,15 @@ def _nothing(result: SearchResult, query: str) -> str:
     return f"The hub has no GGUF model for '{shown(query)}': fewer or other words may find one."
 
 
-def _is_first(file: FoundFile) -> bool:
-    return file.found is not None and file.file is file.found.offer.first
+def _is_first(file: FileResult) -> bool:
+    return file.result is not None and file.file is file.result.variant.first
 
 
-def _file_row(file: FoundFile, *, is_first: bool) -> list[str]:
-    found = file.found if is_first else None
+def _file_row(file: FileResult, *, is_first: bool) -> list[str]:
+    found = file.result if is_first else None
     return [
         _file_size(file.file.size_bytes),
-        render.text(file.found and file.found.offer.quantization),
+        render.text(file.result and file.result.variant.quantization),
         found.fit.value if found else "-",
         _what(file),
         shown(file.file.name) if file.is_unsafe else file.file.name,
@@ -203,12 +206,12 @@ def _file_size(size_bytes: int) -> str:
     return f"{max(1, round(size_bytes / 1e3))} kB" if size_bytes < 1e6 else render.size(size_bytes)
 
 
-def _what(file: FoundFile) -> str:
+def _what(file: FileResult) -> str:
     if file.is_unsafe and file.kind is not FileKind.OTHER:
         return "unsafe name"
     shard = shard_of(file.file.name)
     if file.kind is FileKind.SHARD and shard is not None:
-        return f"shard {shard.number}/{shard.count}" if file.found else "incomplete"
+        return f"shard {shard.number}/{shard.count}" if file.result else "incomplete"
     return file.kind.value
 
 

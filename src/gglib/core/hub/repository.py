@@ -1,10 +1,10 @@
-"""What a model hub offers: repositories, their files, and how a file is fetched. Values only."""
+"""What a model hub has: repositories, their files, and how a file is fetched. Values only."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
-class Gate(Enum):
+class Gating(Enum):
     """What a hub asks of somebody who wants the files of a repository."""
 
     OPEN = "open"
@@ -66,7 +66,7 @@ class HubRepository:
     updated_at: int | None = None
     """Unix time in seconds."""
     licence: str | None = None
-    gate: Gate = Gate.OPEN
+    gate: Gating = Gating.OPEN
     tags: tuple[str, ...] = ()
     architecture: str | None = None
     parameter_count: int | None = None

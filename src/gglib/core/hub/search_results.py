@@ -8,15 +8,15 @@ from gglib.core.errors import UnsafeNameError
 from gglib.core.file_names import safe_path
 from gglib.core.gguf_names import FileKind, kind_of
 from gglib.core.hub.repository import HubFile, HubRepository
-from gglib.core.hub.variants import Offer, Offers
+from gglib.core.hub.variants import Variant, Variants
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundOffer:
+class VariantResult:
     """One model of a repository, as this machine sees it."""
 
-    offer: Offer
+    variant: Variant
     need: MemoryNeed
     """With so many slots."""
     fit: Fit
@@ -25,26 +25,26 @@ class FoundOffer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundFile:
+class FileResult:
     """One file of a repository."""
 
     file: HubFile
     kind: FileKind
-    found: FoundOffer | None
+    result: VariantResult | None
     """The model that it belongs to, or is."""
     is_unsafe: bool
     """Whether its name must not become one on this machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundRepository:
-    """A repository with what it offers, smallest first."""
+class RepositoryResult:
+    """A repository with its variants, smallest first."""
 
     repository: HubRepository
-    offers: Offers
+    variants: Variants
     """All that it has, also what was left out for its size."""
-    found: tuple[FoundOffer, ...]
-    suggested: Offer | None
+    results: tuple[VariantResult, ...]
+    suggested: Variant | None
     """What gglib would take of what is shown; None where the user has to choose, or nothing fits."""
     memory: MachineMemory
     """What was judged against."""
@@ -56,14 +56,14 @@ class FoundRepository:
     asked_revision: str | None = None
     """The branch, tag or commit that was asked for, which belongs to what is typed to pull."""
 
-    def files(self) -> tuple[FoundFile, ...]:
+    def files(self) -> tuple[FileResult, ...]:
         """Return every file: models first, smallest first and in shard order, then the rest by name."""
-        of_models = [(file, found) for found in self.found for file in found.offer.files]
+        of_models = [(file, result) for result in self.results for file in result.variant.files]
         names = {file.name for file, _ in of_models}
         rest = [file for file in self.repository.files if file.name not in names]
         return (
-            *(_found_file(file, found) for file, found in of_models),
-            *(_found_file(file, None) for file in sorted(rest, key=lambda file: file.name)),
+            *(_file_result(file, result) for file, result in of_models),
+            *(_file_result(file, None) for file in sorted(rest, key=lambda file: file.name)),
         )
 
 
@@ -71,14 +71,14 @@ class FoundRepository:
 class SearchResult:
     """What a search brought."""
 
-    repositories: tuple[FoundRepository, ...]
+    repositories: tuple[RepositoryResult, ...]
     """Best first."""
     memory: MachineMemory
     left_out: int
     """Repositories that the hub found and that have nothing to pull, or nothing of the size."""
     too_large: int = 0
     """Those of ``left_out`` that have models, but none of the size."""
-    most_asked: int | None = None
+    searched: int | None = None
     """Set where the search ended with fewer than wanted after so many of the best; the hub may have more."""
 
 
@@ -91,7 +91,7 @@ def is_safe(name: str, rule: Callable[[str], PurePosixPath]) -> bool:
     return True
 
 
-def _found_file(file: HubFile, found: FoundOffer | None) -> FoundFile:
-    return FoundFile(
-        file=file, kind=kind_of(file.name), found=found, is_unsafe=not is_safe(file.name, safe_path)
+def _file_result(file: HubFile, result: VariantResult | None) -> FileResult:
+    return FileResult(
+        file=file, kind=kind_of(file.name), result=result, is_unsafe=not is_safe(file.name, safe_path)
     )

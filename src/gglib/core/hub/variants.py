@@ -1,4 +1,4 @@
-"""The models that a repository offers. Values only; sizes in bytes."""
+"""The variants of a model in a repository. Values only; sizes in bytes."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ from gglib.core.hub.repository import HubFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Variant:
     """One model of a repository: one file, or all shards of one."""
 
     quantization: str | None
     """As its name says it; None where it does not."""
     files: tuple[HubFile, ...]
     """In shard order, complete."""
-    is_alone: bool = True
-    """Whether no other offer of the repository has its quantization."""
+    is_unique: bool = True
+    """Whether no other variant of the repository has its quantization."""
 
     @property
     def size_bytes(self) -> int:
@@ -34,21 +34,21 @@ class Offer:
 
     @property
     def label(self) -> str:
-        """What tells it from the other offers: its quantization, else its stem."""
-        return self.quantization if self.quantization and self.is_alone else self.stem
+        """What tells it from the other variants: its quantization, else its stem."""
+        return self.quantization if self.quantization and self.is_unique else self.stem
 
-    def typed(self, repo: str, revision: str | None = None) -> str:
-        """Return what a user types to mean this offer: ``REPO:QUANT``, else ``REPO/FILE``."""
-        named = self.quantization and self.is_alone
+    def target(self, repo: str, revision: str | None = None) -> str:
+        """Return what a user types to mean this variant: ``REPO:QUANT``, else ``REPO/FILE``."""
+        named = self.quantization and self.is_unique
         target = f"{repo}:{self.quantization}" if named else f"{repo}/{self.first.name}"
         return target if revision is None else f"{target}@{revision}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offers:
-    """What a repository offers."""
+class Variants:
+    """The variants and other model files of a repository."""
 
-    models: tuple[Offer, ...] = ()
+    models: tuple[Variant, ...] = ()
     """Smallest first."""
     projectors: tuple[HubFile, ...] = ()
     incomplete: tuple[str, ...] = ()

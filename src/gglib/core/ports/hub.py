@@ -11,7 +11,7 @@ from gglib.core.hub.repository import (
     RemoteFile,
 )
 
-TellFetched = Callable[[int, int | None], None]
+OnFetchProgress = Callable[[int, int | None], None]
 """Told how many bytes of a file are here, and how many there will be (None: not known). From any thread, often."""
 
 
@@ -43,7 +43,7 @@ class ModelHubPort(Protocol):
         """Return the first bytes of a file: its header, mostly. Fewer where the file is shorter."""
         ...
 
-    async def fetch(self, file: RemoteFile, target: Path, progress: TellFetched) -> FetchedFile:
+    async def fetch(self, file: RemoteFile, target: Path, progress: OnFetchProgress) -> FetchedFile:
         """Bring a file to ``target``, whose directory exists; nothing is asked of the network when it is there.
 
         Until all of it has come and has the right hash it is only beside it (``target`` with ``.part`` behind its

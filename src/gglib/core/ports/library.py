@@ -7,7 +7,7 @@ from typing import Protocol
 
 from gglib.core.hub.downloads import Download
 from gglib.core.hub.repository import HubSort
-from gglib.core.hub.search_results import FoundRepository, SearchResult
+from gglib.core.hub.search_results import RepositoryResult, SearchResult
 from gglib.core.models import ModelSummary
 
 KeptFile = tuple[Path, str]
@@ -24,7 +24,7 @@ class RemovedModel:
     """The files that are gone; empty where they were to stay."""
     freed_bytes: int = 0
     """What the disk gets back, once no program has the files open."""
-    spared: tuple[KeptFile, ...] = ()
+    retained: tuple[KeptFile, ...] = ()
     """Files that are not deleted: the user's, changed ones, and those that another model uses."""
     undeleted: tuple[KeptFile, ...] = ()
     """Files that the system did not delete. Every later gglib tries again, while they are the ones that it wrote."""
@@ -35,7 +35,7 @@ class RemovedModel:
     @property
     def kept(self) -> tuple[KeptFile, ...]:
         """All files that stay though they were to go."""
-        return (*self.spared, *self.undeleted, *self.waiting)
+        return (*self.retained, *self.undeleted, *self.waiting)
 
 
 class ModelRemovalPort(Protocol):
@@ -73,7 +73,7 @@ class ModelLibraryPort(ModelRemovalPort, Protocol):
         """
         ...
 
-    async def show_repository(self, repo: str, revision: str | None = None) -> FoundRepository:
+    async def show_repository(self, repo: str, revision: str | None = None) -> RepositoryResult:
         """Return one repository of the hub with all that it has.
 
         ``repo`` is ``OWNER/NAME``; ``revision`` a branch, tag or commit, or None for the default branch. Raises

@@ -9,9 +9,9 @@ from typing import Protocol
 
 from gglib.core.models import ModelSummary, NewModel
 from gglib.core.versions import (
-    EnteredVersion,
     FileIdentity,
     HomeIdentity,
+    InstalledVersion,
     NewVersion,
     PullJob,
     Version,
@@ -25,7 +25,7 @@ class VersionStorePort(Protocol):
         """Return every version, retired ones included, in the order in which they were entered."""
         ...
 
-    async def enter_version(
+    async def install_version(
         self,
         version: NewVersion,
         model: NewModel,
@@ -33,7 +33,7 @@ class VersionStorePort(Protocol):
         updates: int | None = None,
         job_key: str | None = None,
         moved_aliases: Collection[tuple[int, str]] = (),
-    ) -> EnteredVersion:
+    ) -> InstalledVersion:
         """Record a version and move a model's row to it; forget the pull ``job_key`` in the same transaction.
 
         ``updates`` is the id of the model that gets the version: it keeps its id, name, tags, settings, dates and
@@ -52,7 +52,7 @@ class VersionStorePort(Protocol):
     async def add_version(self, version: NewVersion) -> Version:
         """Record a version that no model has yet: a home of an older gglib, or a manifest that was found.
 
-        One that is known already (see ``enter_version``) is returned as it is.
+        One that is known already (see ``install_version``) is returned as it is.
         """
         ...
 
@@ -99,12 +99,12 @@ class VersionStorePort(Protocol):
         """Return what the catalogue was last used as; None before the first time."""
         ...
 
-    async def settle_home(
-        self, identity: HomeIdentity, *, is_other_place: bool, keeps_pulls: bool = False
+    async def record_home(
+        self, identity: HomeIdentity, *, resets_identities: bool, keeps_pulls: bool = False
     ) -> None:
         """Record the home's identity.
 
-        ``is_other_place``: it is a copy, or was moved to another file system. Then no device and no inode that was
+        ``resets_identities``: it is a copy, or was moved to another file system. Then no device and no inode that was
         recorded means anything: they are set to None, and the pulls that have not ended are forgotten, unless
         ``keeps_pulls``: it was moved.
         """

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gglib.core.errors import DownloadCorruptError, GglibError, HubBusyError, HubUnreachableError
 from gglib.core.hub.repository import FetchedFile, RemoteFile
-from gglib.core.ports.hub import TellFetched
+from gglib.core.ports.hub import OnFetchProgress
 from gglib.hf.cancellation import Stop
 from gglib.hf.download.connections import LaneLimits, LanePolicy, next_piece
 from gglib.hf.download.hashing import Follower
@@ -75,7 +75,7 @@ class Download:
         transport: Transport,
         limits: DownloadLimits,
         stop: Stop,
-        progress: TellFetched,
+        progress: OnFetchProgress,
     ) -> None:
         self._file = file
         self._target = target

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from gglib.core.errors import BeingFetchedError
 from gglib.core.hub.repository import RemoteFile
-from gglib.core.part_names import note_path, part_path
+from gglib.core.part_names import part_manifest_path, part_path
 from gglib.hf.download.byte_ranges import Spans
 from gglib.hf.download.manifest import (
     IDENTITY_BYTES,
@@ -122,14 +122,14 @@ class Part:
         os.fsync(self._part)
         part_path(self._target).replace(self._target)
         sync(self._target.parent)
-        note_path(self._target).unlink(missing_ok=True)
+        part_manifest_path(self._target).unlink(missing_ok=True)
         self._is_gone = True
 
     def leave(self) -> None:
         """Leave nothing behind where nothing has come. What is published is somebody else's already."""
         if not self._is_gone and self.here.size_bytes == 0:
             part_path(self._target).unlink(missing_ok=True)
-            note_path(self._target).unlink(missing_ok=True)
+            part_manifest_path(self._target).unlink(missing_ok=True)
 
     def _progress_record(self) -> bytes:
         progress = Progress(here=self.here, durable=self._durable, boot_id=self._boot_id)
@@ -156,12 +156,12 @@ def open_part(file: RemoteFile, target: Path) -> Iterator[Part]:
 
 def sweep(target: Path) -> None:
     """Remove what a kill left beside a file that is whole."""
-    if part_path(target).exists() or note_path(target).exists():
+    if part_path(target).exists() or part_manifest_path(target).exists():
         with contextlib.suppress(BeingFetchedError, OSError):
             note = _lock(target)
             try:
                 part_path(target).unlink(missing_ok=True)
-                note_path(target).unlink(missing_ok=True)
+                part_manifest_path(target).unlink(missing_ok=True)
             finally:
                 os.close(note)
 
@@ -171,7 +171,7 @@ def bytes_here(file: RemoteFile, target: Path) -> int:
     if target.exists():
         return target.stat().st_size if file.size_bytes in {None, target.stat().st_size} else 0
     try:
-        note = read_small(note_path(target), max_bytes=NOTE_BYTES)
+        note = read_small(part_manifest_path(target), max_bytes=NOTE_BYTES)
         size = part_path(target).stat().st_size
     except OSError:
         return 0
@@ -181,7 +181,7 @@ def bytes_here(file: RemoteFile, target: Path) -> int:
 
 def _lock(target: Path) -> int:
     try:
-        return lock_file(note_path(target), needs_locks=True)
+        return lock_file(part_manifest_path(target), needs_locks=True)
     except BlockingIOError:
         raise BeingFetchedError(
             f"Another gglib fetches {target.name} now: wait for it, or end it and run the same command again."

@@ -120,7 +120,7 @@ def cache_bytes(facts: GgufFacts, context: int, slots: int) -> int | None:
     return attention * slots + state
 
 
-def mask_places(facts: GgufFacts, context: int) -> int:
+def mask_cells(facts: GgufFacts, context: int) -> int:
     """Return how many places the masks of attention have for one token: of all layers' cache, and of the windows'.
 
     A token sees the cache of its own slot only, so the number of slots does not matter.

@@ -5,7 +5,7 @@ import math
 from gglib.core.kinds import ENCODERS, is_single_batch
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import GgufFacts
-from gglib.library.fit.cache_size import BATCH, cache_bytes, mask_places
+from gglib.library.fit.cache_size import BATCH, cache_bytes, mask_cells
 
 _MIB = 1024**2
 # Python, the engine's library and its threads, measured (bench/fit.py).
@@ -115,7 +115,7 @@ def _compute_bytes(facts: GgufFacts, context: int, slots: int) -> int | None:
         feed_forward = max(feed_forward, layers.experts_used * layers.expert_feed_forward_length)
     inner = max(_FEED_FORWARD_VECTORS * feed_forward, _STATE_VECTORS * (layers.state_inner_size or 0))
     numbers = _MODEL_VECTORS * width + inner
-    places = mask_places(facts, context)
+    places = mask_cells(facts, context)
     batch, outputs = BATCH, slots
     if facts.capabilities.embedding or facts.capabilities.rerank:
         batch = context if is_single_batch(facts.capabilities, facts.pooling) else BATCH

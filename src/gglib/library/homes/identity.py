@@ -48,7 +48,7 @@ class HomeState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class HomeLocation:
     """Where a home is now: its directory and its ``models/``, links followed."""
 
     device: int
@@ -71,7 +71,7 @@ class HomeMark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Witnesses:
+class Evidence:
     """What else is on the disk; looked for only where something differs."""
 
     is_shared: bool
@@ -82,15 +82,15 @@ class Witnesses:
     """Whether the directory that the catalogue recorded is another one than this home, where it was or beside."""
 
 
-def is_same(recorded: HomeIdentity | None, place: Place, mark: HomeMark | None) -> bool:
+def is_same(recorded: HomeIdentity | None, place: HomeLocation, mark: HomeMark | None) -> bool:
     """Whether nothing differs: what all but a few commands find."""
     return (
         recorded is not None and mark is not None and mark.id == recorded.id and is_recorded(recorded, place)
     )
 
 
-def is_settled_share(
-    recorded: HomeIdentity | None, place: Place, mark: HomeMark | None, *, is_noted: bool
+def is_known_share(
+    recorded: HomeIdentity | None, place: HomeLocation, mark: HomeMark | None, *, is_noted: bool
 ) -> bool:
     """Whether ``models/`` was found to be another home's, and nothing differs since.
 
@@ -100,41 +100,43 @@ def is_settled_share(
     return is_noted and is_others and recorded is not None and is_recorded(recorded, place)
 
 
-def is_recorded(recorded: HomeIdentity, place: Place) -> bool:
+def is_recorded(recorded: HomeIdentity, place: HomeLocation) -> bool:
     """Whether a home and its ``models/`` are where they were recorded."""
     return _place_of(recorded) == place
 
 
-def judge(
-    recorded: HomeIdentity | None, place: Place, mark: HomeMark | None, witnesses: Witnesses
+def classify(
+    recorded: HomeIdentity | None, place: HomeLocation, mark: HomeMark | None, evidence: Evidence
 ) -> HomeState:
     """Return what the home is; the cases are those of this module's docstring."""
     if is_same(recorded, place, mark):
         return HomeState.SAME
     is_its_mark = recorded is not None and mark is not None and mark.id == recorded.id
     is_owner = is_its_mark and recorded is not None and not _is_other(recorded, place)
-    if witnesses.is_shared and not is_owner and not (recorded is None and witnesses.is_marked_here):
+    if evidence.is_shared and not is_owner and not (recorded is None and evidence.is_marked_here):
         return HomeState.SHARED
     if recorded is None:
         return HomeState.NEW
     return (_judge_elsewhere if _is_other(recorded, place) else _judge_models)(
-        recorded, place, mark, witnesses
+        recorded, place, mark, evidence
     )
 
 
 def _judge_elsewhere(
-    recorded: HomeIdentity, place: Place, mark: HomeMark | None, witnesses: Witnesses
+    recorded: HomeIdentity, place: HomeLocation, mark: HomeMark | None, evidence: Evidence
 ) -> HomeState:
     """Return what it is where the home's own directory is another one than was recorded."""
     has_mark = mark is not None and mark.id == recorded.id
-    if has_mark and _has_inodes(recorded, place) and not witnesses.is_original_elsewhere:
+    if has_mark and _has_inodes(recorded, place) and not evidence.is_original_elsewhere:
         return HomeState.RENUMBERED
     if _has_models(recorded, place):
         return HomeState.RELOCATED
-    return HomeState.COPIED if mark is None or witnesses.is_original_elsewhere else HomeState.MOVED
+    return HomeState.COPIED if mark is None or evidence.is_original_elsewhere else HomeState.MOVED
 
 
-def _judge_models(recorded: HomeIdentity, place: Place, mark: HomeMark | None, _: Witnesses) -> HomeState:
+def _judge_models(
+    recorded: HomeIdentity, place: HomeLocation, mark: HomeMark | None, _: Evidence
+) -> HomeState:
     """Return what it is where the home's own directory is the recorded one."""
     if _has_models(recorded, place):
         return HomeState.UNMARKED
@@ -145,7 +147,7 @@ def _judge_models(recorded: HomeIdentity, place: Place, mark: HomeMark | None, _
     return HomeState.MOVED
 
 
-def identity_at(place: Place, home_id: str) -> HomeIdentity:
+def identity_at(place: HomeLocation, home_id: str) -> HomeIdentity:
     """Return what is recorded of a home that is here."""
     return HomeIdentity(
         id=home_id,
@@ -175,8 +177,8 @@ def decode_mark(fields: Any) -> HomeMark:  # noqa: ANN401 - JSON
     raise ValueError("it is not the mark of a home")
 
 
-def _place_of(recorded: HomeIdentity) -> Place:
-    return Place(
+def _place_of(recorded: HomeIdentity) -> HomeLocation:
+    return HomeLocation(
         device=recorded.device,
         inode=recorded.inode,
         models_device=recorded.models_device,
@@ -184,13 +186,13 @@ def _place_of(recorded: HomeIdentity) -> Place:
     )
 
 
-def _is_other(recorded: HomeIdentity, place: Place) -> bool:
+def _is_other(recorded: HomeIdentity, place: HomeLocation) -> bool:
     return (recorded.device, recorded.inode) != (place.device, place.inode)
 
 
-def _has_models(recorded: HomeIdentity, place: Place) -> bool:
+def _has_models(recorded: HomeIdentity, place: HomeLocation) -> bool:
     return (recorded.models_device, recorded.models_inode) == (place.models_device, place.models_inode)
 
 
-def _has_inodes(recorded: HomeIdentity, place: Place) -> bool:
+def _has_inodes(recorded: HomeIdentity, place: HomeLocation) -> bool:
     return (recorded.inode, recorded.models_inode) == (place.inode, place.models_inode)

@@ -20,26 +20,26 @@ from gglib.core.errors import GglibError, InvalidGgufError
 from gglib.core.models import ModelSource, ModelSummary, NewModel
 from gglib.core.plain_text import escape_line
 from gglib.core.ports.store import HomeStorePort
-from gglib.core.shell_quoting import said
+from gglib.core.shell_quoting import quoted_command
 from gglib.core.versions import FileRole, NewVersion, OwnFile
 from gglib.library.add import ModelReader
-from gglib.library.homes.old_files import OldFiles, has_not_changed_since, source_of
-from gglib.library.homes.old_notes import (
-    PULLS,
-    REMOVALS,
-    WRITTEN,
-    WrittenNote,
-    read_removal,
-    read_written,
-)
-from gglib.library.homes.old_pulls import (
-    CarriedPull,
-    OldPulls,
-    PartNotes,
+from gglib.library.homes.legacy_files import LegacyFiles, has_not_changed_since, source_of
+from gglib.library.homes.legacy_pulls import (
+    LegacyPulls,
+    MigratedPull,
+    PartManifests,
     files_of,
     moved_here,
 )
-from gglib.library.homes.place import Home
+from gglib.library.homes.legacy_records import (
+    PULLS,
+    REMOVALS,
+    WRITTEN,
+    LegacyFileRecord,
+    read_removal,
+    read_written,
+)
+from gglib.library.homes.location import Home
 from gglib.library.versions.ownership import identity_of
 from gglib.system.files.locks import flock_if_possible
 from gglib.system.files.small_files import (
@@ -56,7 +56,7 @@ _DRAFTS = ("*.draft", "*.json.*", "*.lock")
 _log = logging.getLogger("gglib")
 
 
-def has_old_notes(models_dir: Path) -> bool:
+def has_legacy_records(models_dir: Path) -> bool:
     """Whether an older gglib left notes: three looks."""
     return any(os.path.lexists(models_dir / name) for name in NOTE_DIRECTORIES)
 
@@ -68,20 +68,20 @@ class HomeMigration:
     home: Home
     store: HomeStorePort
     read_model: ModelReader
-    notes: PartNotes
-    pinned: Sequence[WrittenNote] = ()
+    part_manifests: PartManifests
+    pinned: Sequence[LegacyFileRecord] = ()
     """Files that every gglib knows, of homes without notes."""
 
     @property
-    def _pulls(self) -> OldPulls:
-        return OldPulls(home=self.home, notes=self.notes)
+    def _pulls(self) -> LegacyPulls:
+        return LegacyPulls(home=self.home, part_manifests=self.part_manifests)
 
     async def run(self) -> None:
         """Carry over what there is; what cannot be now is left for the next time. Raises ``CatalogError``, OSError."""
         models = await self.store.list_models()
         pulls = await asyncio.to_thread(self._pulls.read)
         notes = await asyncio.to_thread(self._notes)
-        old = OldFiles(models_dir=self.home.models_dir, notes=notes)
+        old = LegacyFiles(models_dir=self.home.models_dir, notes=notes)
         known = await asyncio.to_thread(old.as_noted)
         verified = {pull.note: await asyncio.to_thread(self._pulls.verified, pull, known) for pull in pulls}
         promised = {path: sha256 for hashes in verified.values() for path, sha256 in hashes.items()}
@@ -98,7 +98,7 @@ class HomeMigration:
         kept = {target for pull in left for target in pull.targets}
         await to_its_end(self._forget_notes, kept)
 
-    async def _carry_model(self, model: ModelSummary, old: OldFiles) -> None:
+    async def _carry_model(self, model: ModelSummary, old: LegacyFiles) -> None:
         """Give a model its version, where gglib wrote its first file."""
         place = await asyncio.to_thread(self._place_of, model)
         files = await asyncio.to_thread(old.of_model, model, place.paths, place.projector)
@@ -106,15 +106,17 @@ class HomeMigration:
         is_as_it_was = place.paths == model.paths and place.projector == model.projector
         if is_as_it_was and source == model.source:
             if files and files[0].path == model.paths[0]:
-                entered = await self.store.add_version(NewVersion(directory=None, source=source, files=files))
-                await self.store.assign_version(model.id, entered.id)
+                installed = await self.store.add_version(
+                    NewVersion(directory=None, source=source, files=files)
+                )
+                await self.store.assign_version(model.id, installed.id)
             return
         changed = await asyncio.to_thread(self._changed, model, place, source)
         if changed is None:
             return
         if place.paths == tuple(file.path for file in files if file.role is FileRole.MODEL):
             version = NewVersion(directory=None, source=source, files=files)
-            await self.store.enter_version(version, changed, updates=model.id)
+            await self.store.install_version(version, changed, updates=model.id)
         elif not is_as_it_was:
             await self.store.replace_model(model.name, changed, seen=model)
 
@@ -155,7 +157,7 @@ class HomeMigration:
         )
 
     async def _carry_leftovers(
-        self, old: OldFiles, models: Sequence[ModelSummary], but: Iterable[Path]
+        self, old: LegacyFiles, models: Sequence[ModelSummary], but: Iterable[Path]
     ) -> None:
         """Record the files that gglib wrote and no model has: a pull of the same takes them, and prune frees them."""
         used = {path for model in models for path in model.all_files} | set(but)
@@ -163,7 +165,7 @@ class HomeMigration:
             await self.store.add_version(version)
 
     async def _carry_pull(
-        self, pull: CarriedPull, verified: Mapping[Path, str], models: Sequence[ModelSummary]
+        self, pull: MigratedPull, verified: Mapping[Path, str], models: Sequence[ModelSummary]
     ) -> bool:
         """Record a pull, bring what came of it, forget its note; False where an older gglib is at work on it."""
         try:
@@ -184,7 +186,7 @@ class HomeMigration:
             return False
         return True
 
-    async def _record(self, pull: CarriedPull) -> None:
+    async def _record(self, pull: MigratedPull) -> None:
         if not await self._has(pull.job.key):
             await self.store.begin_pull(pull.job)
 
@@ -192,7 +194,7 @@ class HomeMigration:
         return any(job.key == key for job in await self.store.list_pulls())
 
     async def _carry_removals(
-        self, old: OldFiles, models: Sequence[ModelSummary], coming: Iterable[Path]
+        self, old: LegacyFiles, models: Sequence[ModelSummary], coming: Iterable[Path]
     ) -> set[Path]:
         """Retire what is being deleted and no model uses; return that."""
         used = {path for model in models for path in model.all_files} | set(coming)
@@ -203,7 +205,9 @@ class HomeMigration:
                     found |= await self._carry_removal(note, descriptor, old, used)
         return found
 
-    async def _carry_removal(self, note: Path, descriptor: int, old: OldFiles, used: set[Path]) -> set[Path]:
+    async def _carry_removal(
+        self, note: Path, descriptor: int, old: LegacyFiles, used: set[Path]
+    ) -> set[Path]:
         try:
             paths = read_removal(parse_json(read_open(descriptor)))
         except (
@@ -215,13 +219,13 @@ class HomeMigration:
         noted_ns = os.fstat(descriptor).st_mtime_ns
         version = await asyncio.to_thread(self._removed, paths, noted_ns, old, used)
         if version is not None:
-            entered = await self.store.add_version(version)
-            await self.store.retire_unused([entered.id])
+            installed = await self.store.add_version(version)
+            await self.store.retire_unused([installed.id])
         await to_its_end(partial(note.unlink, missing_ok=True))
         return set() if version is None else {file.path for file in version.files}
 
     def _removed(
-        self, paths: Iterable[Path], noted_ns: int, old: OldFiles, used: set[Path]
+        self, paths: Iterable[Path], noted_ns: int, old: LegacyFiles, used: set[Path]
     ) -> NewVersion | None:
         """Return what of a removal is left: files that are as noted, or were not touched since it was noted."""
         files, source = [], ModelSource()
@@ -242,7 +246,7 @@ class HomeMigration:
                 )
         return NewVersion(directory=None, source=source, files=tuple(files)) if files else None
 
-    def _notes(self) -> dict[PurePosixPath, WrittenNote]:
+    def _notes(self) -> dict[PurePosixPath, LegacyFileRecord]:
         """Return the notes of files by their names; bad ones are skipped with a warning."""
         notes = {note.name: note for note in self.pinned}
         for path in sorted((self.home.models_dir / WRITTEN).glob("*.json")):
@@ -281,7 +285,7 @@ class _Files:
     projector: Path | None
 
 
-def _is_entered(pull: CarriedPull, models: Iterable[ModelSummary]) -> bool:
+def _is_entered(pull: MigratedPull, models: Iterable[ModelSummary]) -> bool:
     """Whether a pull had ended but for its note: its model has the very files that it brought."""
     hashes = tuple(file.sha256 for file in pull.job.files if file.role is FileRole.MODEL)
     targets = pull.targets[: len(hashes)]
@@ -318,12 +322,12 @@ def _alone_with(path: Path) -> Iterator[int | None]:
         os.close(descriptor)
 
 
-def _warn_of_mix(pull: CarriedPull) -> None:
+def _warn_of_mix(pull: MigratedPull) -> None:
     """Say that an update by an older gglib, which replaced files one by one, ended between two of them."""
     _log.warning(
         "'%s' has files of two versions, because an update of it was cut: %s ends that.",
         escape_line(pull.job.name),
-        said("pull", pull.job.asked),
+        quoted_command("pull", pull.job.asked),
     )
 
 

@@ -23,7 +23,7 @@ from gglib.library.add import (
     why_no_model,
 )
 from gglib.library.importers.candidates import Candidate
-from gglib.library.importers.places import Place
+from gglib.library.importers.sources import ImportSource
 from gglib.library.importers.walk import identity
 from gglib.library.projector_files import is_projector
 
@@ -45,7 +45,7 @@ class ImportState(StrEnum):
 class ImportItem:
     """A file that was found, and what is, or was, done with it."""
 
-    place: str
+    source: str
     path: Path
     state: ImportState
     name: str
@@ -56,19 +56,19 @@ class ImportItem:
     """Of a new one."""
 
 
-TellLooked = Callable[[Path], None]
+OnScan = Callable[[Path], None]
 """Told of each place and each file before it is looked at; from the thread that looks."""
 
 
-def _tell_nobody(path: Path) -> None:  # noqa: ARG001 - the form of ``TellLooked``
+def _tell_nobody(path: Path) -> None:  # noqa: ARG001 - the form of ``OnScan``
     return None
 
 
 def find_models(
-    places: Iterable[Place],
+    sources: Iterable[ImportSource],
     known: Sequence[ModelSummary],
     read_model: ModelReader,
-    tell: TellLooked = _tell_nobody,
+    tell: OnScan = _tell_nobody,
 ) -> list[ImportItem]:
     """Look into the places and return all that was found, each file once. Reads headers: it blocks."""
 
@@ -77,10 +77,10 @@ def find_models(
         return read_model(path)
 
     plan = _Plan(known, read)
-    for place in places:
-        tell(place.path)
-        for candidate in place.find(place.path):
-            plan.take(place.name, candidate)
+    for source in sources:
+        tell(source.path)
+        for candidate in source.find(source.path):
+            plan.take(source.name, candidate)
     return plan.items
 
 
@@ -120,10 +120,10 @@ class _Plan:
         Not of shards: what lies beside them decides, too.
         """
 
-    def take(self, place: str, candidate: Candidate) -> None:
+    def take(self, source: str, candidate: Candidate) -> None:
         """Decide about one file."""
         label = candidate.name or candidate.path.name
-        item = ImportItem(place=place, path=candidate.path, state=ImportState.SKIPPED, name=label)
+        item = ImportItem(source=source, path=candidate.path, state=ImportState.SKIPPED, name=label)
         if candidate.fault is not None:
             self.items.append(replace(item, reason=candidate.fault))
             return

@@ -17,7 +17,7 @@ from gglib.system.files.sizes import SPARE_BYTES, size_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OldFile:
+class ReplacedFile:
     """A file of the version that a pull takes the place of."""
 
     path: Path
@@ -28,31 +28,31 @@ class OldFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class DiskState:
     """What of a pull's files is here."""
 
     here_bytes: tuple[int, ...]
     """Of each file, in the order in which they were asked for."""
-    old_files: tuple[OldFile, ...] = ()
+    replaced_files: tuple[ReplacedFile, ...] = ()
 
 
-RoomReader = Callable[[Sequence[tuple[RemoteFile, str]], int | None], Awaitable[Room]]
+DiskStateReader = Callable[[Sequence[tuple[RemoteFile, str]], int | None], Awaitable[DiskState]]
 """Takes files with their keys, and the id of the version that is replaced."""
 
 
-async def read_room(
+async def read_disk_state(
     files: Sequence[tuple[RemoteFile, str]],
     version_id: int | None,
     *,
     store: HomeStorePort,
     incoming: Incoming,
-) -> Room:
+) -> DiskState:
     """Return what of the files is here, and what the version ``version_id`` has."""
     versions = await store.list_versions()
     return await asyncio.to_thread(_look, files, version_id, versions, incoming)
 
 
-def check_room(name: str, needs_bytes: int, directory: Path) -> None:
+def check_disk_space(name: str, needs_bytes: int, directory: Path) -> None:
     """Raise ``DiskFullError`` where a pull does not fit: of several shards the last would find out."""
     place = next(path for path in (directory, *directory.parents) if path.is_dir())
     free = shutil.disk_usage(place).free
@@ -68,11 +68,11 @@ def _look(
     version_id: int | None,
     versions: Sequence[Version],
     incoming: Incoming,
-) -> Room:
+) -> DiskState:
     old = next((version for version in versions if version.id == version_id), None)
-    return Room(
+    return DiskState(
         here_bytes=tuple(_here_bytes(remote, key, versions, incoming) for remote, key in files),
-        old_files=() if old is None else tuple(map(_old_file, old.files)),
+        replaced_files=() if old is None else tuple(map(_old_file, old.files)),
     )
 
 
@@ -86,8 +86,8 @@ def _here_bytes(remote: RemoteFile, key: str, versions: Sequence[Version], incom
     return incoming.bytes_here([key])
 
 
-def _old_file(file: OwnFile) -> OldFile:
-    return OldFile(path=file.path, sha256=file.sha256, role=file.role, frees_bytes=_frees_bytes(file))
+def _old_file(file: OwnFile) -> ReplacedFile:
+    return ReplacedFile(path=file.path, sha256=file.sha256, role=file.role, frees_bytes=_frees_bytes(file))
 
 
 def _frees_bytes(file: OwnFile) -> int:

@@ -23,17 +23,17 @@ from gglib.core.errors import (
 )
 from gglib.core.hub.repository import FetchedFile, RemoteFile
 from gglib.core.models import GgufFacts, ModelSummary
-from gglib.core.ports.hub import ModelHubPort, TellFetched
+from gglib.core.ports.hub import ModelHubPort, OnFetchProgress
 from gglib.core.versions import FileRole, IncomingFile, NewVersion, OwnFile, PullJob
-from gglib.library.pull.disk_space import check_room, read_room
-from gglib.library.pull.enter import Entered, enter, enter_fetched
+from gglib.library.pull.disk_space import check_disk_space, read_disk_state
+from gglib.library.pull.install import Installed, install, install_fetched
 from gglib.library.pull.jobs import (
     PullSite,
     begin,
     end,
     lock_of,
 )
-from gglib.library.pull.plan import PullFile, PullPlan, settled
+from gglib.library.pull.plan import PullFile, PullPlan, with_names
 from gglib.library.pull.present_files import candidates_of, find_here
 from gglib.library.variants.pull_source import at_same_place, files_with_content, with_content
 from gglib.library.versions.deleting import collect_retired
@@ -46,7 +46,7 @@ from gglib.system.threads import to_its_end
 WAITING, DOWNLOADING, VERIFYING, ADDING = "waiting", "downloading", "verifying", "adding"
 WAIT_STEP_S = 0.25
 """Between two looks at a file that another pull fetches."""
-MOST_ROUNDS = 3
+MAX_ROUNDS = 3
 """Of a pull whose files are taken away by something else after they came."""
 
 
@@ -64,7 +64,7 @@ class PullProgress:
     """``waiting`` (another gglib fetches the same), ``downloading``, ``verifying`` or ``adding``."""
 
 
-TellPull = Callable[[PullProgress], None]
+OnPullProgress = Callable[[PullProgress], None]
 """May be called from any thread, and often."""
 
 
@@ -92,7 +92,7 @@ class Puller:
     now: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-    async def pull(self, plan: PullPlan, progress: TellPull) -> PulledModel:
+    async def pull(self, plan: PullPlan, progress: OnPullProgress) -> PulledModel:
         """Bring the files of ``plan`` and put the model into the catalogue, or bring the one there up to date.
 
         Waits while another task or process pulls the same model, or fetches a file that this one needs, too.
@@ -106,15 +106,15 @@ class Puller:
 
         async with self.site.locks.hold(lock_of(plan.key), waits):
             models = await self.site.store.list_models()
-            work = _Work(self, settled(plan, models, is_late=True), models, progress)
-            entered = await work.adopt_what_is_here() or await work.fetch_and_enter()
+            work = _Work(self, with_names(plan, models, is_late=True), models, progress)
+            installed = await work.adopt_what_is_here() or await work.fetch_and_install()
         freed = await collect_retired(self.site.store, self.site.models_dir)
-        replaced = None if entered.replaced is None else entered.replaced.id
+        replaced = None if installed.replaced is None else installed.replaced.id
         return PulledModel(
-            model=entered.model,
-            is_new=entered.is_new,
-            is_updated=entered.is_updated,
-            refused_names=entered.refused_names,
+            model=installed.model,
+            is_new=installed.is_new,
+            is_updated=installed.is_updated,
+            refused_names=installed.refused_names,
             freed_bytes=sum(one.freed_bytes for one in freed if one.version.id == replaced),
         )
 
@@ -123,7 +123,7 @@ class _Work:
     """One pull, while its lock is held."""
 
     def __init__(
-        self, puller: Puller, plan: PullPlan, models: Sequence[ModelSummary], progress: TellPull
+        self, puller: Puller, plan: PullPlan, models: Sequence[ModelSummary], progress: OnPullProgress
     ) -> None:
         self._hub = puller.hub
         self._site = puller.site
@@ -133,11 +133,11 @@ class _Work:
         self._tell = progress
         self._job = _job_of(plan, started_at=int(puller.now()))
 
-    async def adopt_what_is_here(self) -> Entered | None:
+    async def adopt_what_is_here(self) -> Installed | None:
         """Enter a version that is on the disk already and has these very files; None where there is none."""
         return await self._adopt([file.remote for file in self._plan.all_files], self._job)
 
-    async def _adopt(self, remotes: Sequence[RemoteFile], job: PullJob) -> Entered | None:
+    async def _adopt(self, remotes: Sequence[RemoteFile], job: PullJob) -> Installed | None:
         plan, site = self._plan, self._site
         sizes = [remote.size_bytes or 0 for remote in remotes]
 
@@ -159,37 +159,37 @@ class _Work:
             except InvalidGgufError:
                 return None  # it is fetched again, and if it is the same, the error says what is wrong
             self._tell(_progress(plan, plan.all_files[-1], sum(sizes), ADDING))
-            entered = await enter(site, version, facts, job)
+            installed = await install(site, version, facts, job)
         await end(site, job)
-        return entered
+        return installed
 
     def _read(self, version: NewVersion) -> GgufFacts:
         files = [file for file in version.files if file.role is FileRole.MODEL]
         facts = self._site.read_files([file.path for file in files], [file.name for file in files]).facts
         return facts if len(files) == len(version.files) else facts.with_vision()
 
-    async def fetch_and_enter(self) -> Entered:
+    async def fetch_and_install(self) -> Installed:
         """Fetch what is not here, and enter it."""
         await asyncio.to_thread(self._site.incoming.prepare)
         await to_its_end(self._site.incoming.restore, self._plan.key)
         await self._check_room()
         await begin(self._site, self._job)
-        for _ in range(MOST_ROUNDS - 1):
+        for _ in range(MAX_ROUNDS - 1):
             with suppress(IncomingGoneError):
-                return await self._enter(await self._fetch_all())
-        return await self._enter(await self._fetch_all())
+                return await self._install(await self._fetch_all())
+        return await self._install(await self._fetch_all())
 
     async def _check_room(self) -> None:
         plan = self._plan
         asked = [(file.remote, file.key) for file in plan.all_files]
-        room = await read_room(asked, None, store=self._site.store, incoming=self._site.incoming)
+        room = await read_disk_state(asked, None, store=self._site.store, incoming=self._site.incoming)
         needs = sum(
             max(0, (file.remote.size_bytes or 0) - here)
             for file, here in zip(plan.all_files, room.here_bytes, strict=True)
         )
         directory = self._site.models_dir / plan.folder
         await asyncio.to_thread(_check_place, directory, self._site.incoming.directory)
-        await asyncio.to_thread(check_room, plan.name, needs, directory)
+        await asyncio.to_thread(check_disk_space, plan.name, needs, directory)
 
     async def _fetch_all(self) -> list[FetchedFile]:
         fetched: list[FetchedFile] = []
@@ -236,17 +236,17 @@ class _Work:
                 return own
         return None
 
-    async def _enter(self, fetched: Sequence[FetchedFile]) -> Entered:
+    async def _install(self, fetched: Sequence[FetchedFile]) -> Installed:
         plan, site = self._plan, self._site
         job = self._fetched_job(fetched, await self._updated(fetched[0].sha256))
         if any(_is_unknown(file) for file in plan.all_files):  # only now it can be seen that it is the same
             came = [_as_it_came(file, one) for file, one in zip(plan.all_files, fetched, strict=True)]
-            if (entered := await self._adopt(came, job)) is not None:
-                return entered
+            if (installed := await self._adopt(came, job)) is not None:
+                return installed
         self._tell(_progress(plan, plan.all_files[-1], sum(file.size_bytes for file in fetched), ADDING))
         await begin(site, job)
         try:
-            return await enter_fetched(site, job)
+            return await install_fetched(site, job)
         except UnreadableFileError as error:
             raise StorageError(
                 f"{plan.files[0].remote.name} came whole, but {error}: run the same command again when it can be."
@@ -285,7 +285,7 @@ class _Work:
             directory=version_directory(self._site.models_dir, plan.folder, plan.label, files),
         )
 
-    def _teller(self, file: PullFile, before_bytes: int) -> TellFetched:
+    def _teller(self, file: PullFile, before_bytes: int) -> OnFetchProgress:
         def tell(done_bytes: int, total_bytes: int | None) -> None:
             phase = VERIFYING if total_bytes is not None and done_bytes >= total_bytes else DOWNLOADING
             self._tell(_progress(self._plan, file, before_bytes + done_bytes, phase))

@@ -1,7 +1,7 @@
 """Pulls that have not ended: recorded before the first byte, listed, given up, and what they leave swept away.
 
 A file that comes is named by its content (``layout.incoming_key``), so that several pulls may be waiting for one: it is
-deleted only while no recorded pull names it. What reads that list to delete, and what adds to it, hold ``SWEEPING``.
+deleted only while no recorded pull names it. What reads that list to delete, and what adds to it, hold ``SWEEP_LOCK``.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from gglib.core.versions import PullJob
 from gglib.library.add import ModelFiles
 from gglib.library.versions.deleting import collect_retired
 from gglib.library.versions.incoming import (
-    SWEEPING,
+    SWEEP_LOCK,
     Incoming,
     keys_of,
     sweep_incoming,
@@ -46,7 +46,7 @@ def lock_of(job_key: str) -> str:
 
 async def begin(site: PullSite, job: PullJob) -> None:
     """Record a pull, or how far it is; what an older record of it waited for, and no pull does any more, is deleted."""
-    async with site.locks.hold(SWEEPING):
+    async with site.locks.hold(SWEEP_LOCK):
         older = [one for one in await site.store.list_pulls() if one.key == job.key]
         await site.store.begin_pull(job)
         await _discard(older, site.store, site.incoming)
@@ -61,7 +61,7 @@ async def end_all(
     jobs: Sequence[PullJob], *, store: HomeStorePort, locks: HomeLocks, incoming: Incoming
 ) -> int:
     """Do what ``end`` does with several pulls."""
-    async with locks.hold(SWEEPING):
+    async with locks.hold(SWEEP_LOCK):
         for job in jobs:
             await store.end_pull(job.key)
         return await _discard(jobs, store, incoming)

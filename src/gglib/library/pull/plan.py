@@ -19,7 +19,7 @@ from gglib.core.errors import (
 from gglib.core.file_names import safe_folder, safe_path
 from gglib.core.gguf_names import stem_of
 from gglib.core.hub.repository import HubRepository, RemoteFile
-from gglib.core.hub.variants import Offer, Offers
+from gglib.core.hub.variants import Variant, Variants
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary
 from gglib.core.naming import check_aliases, check_name, is_name
@@ -28,10 +28,10 @@ from gglib.core.ports.store import HomeStorePort
 from gglib.core.versions import FileRole
 from gglib.library.add import default_name, usable_name, why_no_model
 from gglib.library.fit.slots import SlotFit, model_fit
-from gglib.library.pull.disk_space import OldFile, RoomReader
+from gglib.library.pull.disk_space import DiskStateReader, ReplacedFile
 from gglib.library.search import HEADER_BYTES
-from gglib.library.variants.choose import choose_offer, choose_projector
-from gglib.library.variants.find import find_offers
+from gglib.library.variants.choose import choose_projector, choose_variant
+from gglib.library.variants.find import find_variants
 from gglib.library.variants.fits import context_to_judge, fits_of
 from gglib.library.variants.pull_source import (
     HUB,
@@ -45,7 +45,7 @@ from gglib.library.variants.pull_target import DEFAULT_BRANCH, PullTarget
 from gglib.library.versions.layout import incoming_key, job_key
 
 _FILE_WORDS = frozenset(("resolve", "blob"))
-MOST_NAMES = 1000
+MAX_NAMES = 1000
 """Tried for a model whose name is taken by the file at the same address with another query."""
 
 
@@ -67,7 +67,7 @@ class PullFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class RequestedNames:
     """What a new model may be called."""
 
     name: str | None = None
@@ -92,7 +92,7 @@ class PullPlan:
     """Below ``models/``, for the version's directory."""
     label: str
     """In the name of that directory."""
-    wishes: Wishes
+    wishes: RequestedNames
     name: str = ""
     """What the model will be called."""
     aliases: tuple[str, ...] = ()
@@ -105,7 +105,7 @@ class PullPlan:
     quantization: str | None
     was_chosen: bool
     """Whether gglib chose between several quantizations, because none was named."""
-    others: tuple[Offer, ...]
+    others: tuple[Variant, ...]
     """What else there was to choose."""
     asked_revision: str | None = None
     """The branch, tag or commit that was asked for."""
@@ -116,7 +116,7 @@ class PullPlan:
     memory: MachineMemory
     known: ModelSummary | None = None
     """The model of the catalogue that this is a version of: it is brought up to date."""
-    old_files: tuple[OldFile, ...] = ()
+    replaced_files: tuple[ReplacedFile, ...] = ()
     """Of the version that this one takes the place of."""
 
     @property
@@ -154,7 +154,7 @@ class PullPlan:
     def frees_bytes(self) -> int:
         """What the older version gives back once nothing uses it: its files, but for those that this one has too."""
         kept = {file.remote.sha256 for file in self.all_files} - {None}
-        return sum(file.frees_bytes for file in self.old_files if file.sha256 not in kept)
+        return sum(file.frees_bytes for file in self.replaced_files if file.sha256 not in kept)
 
     @property
     def had_projector(self) -> bool | None:
@@ -164,7 +164,7 @@ class PullPlan:
         """
         if self.known is None:
             return None
-        came = {file.path for file in self.old_files if file.role is FileRole.PROJECTOR}
+        came = {file.path for file in self.replaced_files if file.role is FileRole.PROJECTOR}
         return self.known.projector in came
 
     def as_it_was(self) -> "PullPlan":
@@ -182,7 +182,7 @@ class PullPlanner:
 
     hub: ModelHubPort
     store: HomeStorePort
-    read_room: RoomReader
+    read_disk_state: DiskStateReader
     """What of a plan's files is here already, and what the older version has."""
     read_facts: Callable[[bytes], GgufFacts]
     """Facts from the first bytes of a file; raises ``InvalidGgufError`` with a phrase."""
@@ -203,37 +203,37 @@ class PullPlanner:
             check_name(given)
         plan = await (self._from_hub(target) if target.url is None else self._from_url(target.url))
         wishes = replace(plan.wishes, name=name, aliases=tuple(aliases))
-        plan = settled(replace(plan, wishes=wishes), await self.store.list_models())
+        plan = with_names(replace(plan, wishes=wishes), await self.store.list_models())
         return await self._with_room(plan)
 
     async def _from_hub(self, target: PullTarget) -> PullPlan:
         if target.repo is None:
             raise NoSuchChoiceError("Name a repository as owner/name, a file in one, or an address.")
         repository = await self.hub.repository(target.repo, target.revision)
-        offers = await asyncio.to_thread(find_offers, repository.files)
-        facts = await self._facts_of_any(repository, offers)
-        fits = self._fits(offers, facts, repository)
-        offer = choose_offer(
-            offers,
+        variants = await asyncio.to_thread(find_variants, repository.files)
+        facts = await self._facts_of_any(repository, variants)
+        fits = self._fits(variants, facts, repository)
+        variant = choose_variant(
+            variants,
             target=target,
-            fit_of=lambda offer: fits[offer.first.name].fit,
-            need_of=lambda offer: fits[offer.first.name].need.total_bytes,
+            fit_of=lambda variant: fits[variant.first.name].fit,
+            need_of=lambda variant: fits[variant.first.name].need.total_bytes,
         )
-        if facts is None or offer.first != offers.models[0].first:
-            await self._check_header(repository.remote(offer.first))
-        projector = choose_projector(offers, offer)
+        if facts is None or variant.first != variants.models[0].first:
+            await self._check_header(repository.remote(variant.first))
+        projector = choose_projector(variants, variant)
         whole_fits = self._fits(
-            offers, facts, repository, more_bytes=projector.size_bytes if projector else 0
+            variants, facts, repository, more_bytes=projector.size_bytes if projector else 0
         )
-        key = job_key(repository.repo, asked_revision=target.revision, choice=offer.label)
+        key = job_key(repository.repo, asked_revision=target.revision, choice=variant.label)
         return PullPlan(
-            asked=offer.typed(repository.repo, target.revision),
+            asked=variant.target(repository.repo, target.revision),
             key=key,
-            origin=await self._origin(target, repository, offer),
+            origin=await self._origin(target, repository, variant),
             folder=safe_folder(repository.repo, target.revision),
-            label=offer.label,
-            wishes=Wishes(usual=usable_name(default_name(Path(offer.first.name)))),
-            files=tuple(_pull_file(repository.remote(file), FileRole.MODEL, key) for file in offer.files),
+            label=variant.label,
+            wishes=RequestedNames(usual=usable_name(default_name(Path(variant.first.name)))),
+            files=tuple(_pull_file(repository.remote(file), FileRole.MODEL, key) for file in variant.files),
             projector=(
                 None
                 if projector is None
@@ -244,30 +244,30 @@ class PullPlanner:
                 repo=repository.repo,
                 revision=repository.revision,
                 asked_revision=target.revision,
-                file=offer.first.name,
-                sha256=offer.first.sha256,
+                file=variant.first.name,
+                sha256=variant.first.sha256,
             ),
-            quantization=offer.quantization,
-            was_chosen=target.quantization is None and target.file is None and len(offers.models) > 1,
-            others=tuple(other for other in offers.models if other != offer),
+            quantization=variant.quantization,
+            was_chosen=target.quantization is None and target.file is None and len(variants.models) > 1,
+            others=tuple(other for other in variants.models if other != variant),
             asked_revision=target.revision,
-            model_fit=fits[offer.first.name],
-            whole_fit=None if projector is None else whole_fits[offer.first.name],
+            model_fit=fits[variant.first.name],
+            whole_fit=None if projector is None else whole_fits[variant.first.name],
             memory=self.memory,
         )
 
-    async def _origin(self, target: PullTarget, repository: HubRepository, offer: Offer) -> PullSource:
+    async def _origin(self, target: PullTarget, repository: HubRepository, variant: Variant) -> PullSource:
         """Return what the model is known by, in this repository and under the name that it had before."""
         repos = _distinct((repository.repo, target.repo or repository.repo))
-        origin = _source_of(repos, target, offer)
+        origin = _source_of(repos, target, variant)
         models = await self.store.list_models()
         if find_known(origin, models) is not None:
             return origin
-        for repo in repositories_to_ask(origin, models, sha256=offer.first.sha256):
+        for repo in repositories_to_ask(origin, models, sha256=variant.first.sha256):
             with suppress(HubError):
                 now = await self.hub.repository(repo)
                 if now.repo.casefold() == repository.repo.casefold():
-                    return _source_of((*repos, repo), target, offer)
+                    return _source_of((*repos, repo), target, variant)
         return origin
 
     async def _from_url(self, url: str) -> PullPlan:
@@ -286,7 +286,7 @@ class PullPlanner:
             origin=PullSource(file=remote.name, url=where),
             folder=safe_path(_host_folder(where)),
             label=stem_of(remote.name),
-            wishes=Wishes(usual=usable_name(usual)),
+            wishes=RequestedNames(usual=usable_name(usual)),
             files=(_pull_file(remote, FileRole.MODEL, key),),
             projector=None,
             source=ModelSource(origin=URL, url=where, file=remote.name, sha256=remote.sha256),
@@ -297,15 +297,15 @@ class PullPlanner:
             memory=self.memory,
         )
 
-    async def _facts_of_any(self, repository: HubRepository, offers: Offers) -> GgufFacts | None:
+    async def _facts_of_any(self, repository: HubRepository, variants: Variants) -> GgufFacts | None:
         """Return what the smallest file says: of what decides about memory, all of a repository's say the same.
 
         None where it is no model.
         """
-        if not offers.models:
+        if not variants.models:
             return None
         try:
-            return await self._check_header(repository.remote(offers.models[0].first))
+            return await self._check_header(repository.remote(variants.models[0].first))
         except InvalidGgufError:
             return None  # whichever is chosen is looked at again
 
@@ -325,10 +325,10 @@ class PullPlanner:
         return await asyncio.to_thread(self.read_facts, start)
 
     def _fits(
-        self, offers: Offers, facts: GgufFacts | None, repository: HubRepository, *, more_bytes: int = 0
+        self, variants: Variants, facts: GgufFacts | None, repository: HubRepository, *, more_bytes: int = 0
     ) -> Mapping[str, SlotFit]:
         return fits_of(
-            offers,
+            variants,
             facts,
             context=context_to_judge(self.default_ctx, facts, repository.trained_context),
             slots=self.slots,
@@ -345,7 +345,7 @@ class PullPlanner:
 
     async def _with_room(self, plan: PullPlan) -> PullPlan:
         """Return the plan with what of its files is here, and what the older version has."""
-        room = await self.read_room(
+        room = await self.read_disk_state(
             [(file.remote, file.key) for file in plan.all_files],
             None if plan.known is None else plan.known.version_id,
         )
@@ -358,11 +358,11 @@ class PullPlanner:
             plan,
             files=tuple(here[:count]),
             projector=None if plan.projector is None else here[-1],
-            old_files=room.old_files,
+            replaced_files=room.replaced_files,
         )
 
 
-def settled(plan: PullPlan, models: Sequence[ModelSummary], *, is_late: bool = False) -> PullPlan:
+def with_names(plan: PullPlan, models: Sequence[ModelSummary], *, is_late: bool = False) -> PullPlan:
     """Return the plan with what the model is called, in a catalogue of these models. Pure.
 
     Raises ``ModelExistsError`` where the user's own choice of a name or an alias is taken, and where nothing is free;
@@ -407,23 +407,25 @@ def _free_name(plan: PullPlan, models: Sequence[ModelSummary], taken: set[str]) 
     usual = plan.wishes.usual
     wishes = [plan.wishes.name] if plan.wishes.name else [usual, *plan.origin.names]
     if not plan.wishes.name and at_same_place(plan.origin, models):
-        wishes += [f"{usual}-{number}" for number in range(2, MOST_NAMES)]
+        wishes += [f"{usual}-{number}" for number in range(2, MAX_NAMES)]
     for wish in wishes:
         if wish.casefold() not in taken:
             return wish
     raise ModelExistsError(f"The name '{wishes[0]}' is taken: say with --name what to call this one.")
 
 
-def _source_of(repos: tuple[str, ...], target: PullTarget, offer: Offer) -> PullSource:
-    names = [offer.typed(repo, target.revision) for repo in repos if offer.quantization and offer.is_alone]
+def _source_of(repos: tuple[str, ...], target: PullTarget, variant: Variant) -> PullSource:
+    names = [
+        variant.target(repo, target.revision) for repo in repos if variant.quantization and variant.is_unique
+    ]
     if target.quantization is not None:
         at = "" if target.revision is None else f"@{target.revision}"
         names += [f"{repo}:{target.quantization}{at}" for repo in repos]
     return PullSource(
         repos=repos,
         asked_revision=target.revision,
-        quantization=offer.quantization if offer.is_alone else None,
-        file=offer.first.name,
+        quantization=variant.quantization if variant.is_unique else None,
+        file=variant.first.name,
         names=_distinct(filter(is_name, names)),
     )
 

@@ -19,14 +19,14 @@ from gglib.library.pull.speed import Speed
 
 logger = logging.getLogger("gglib")
 
-AT_ONCE = 2
+MAX_RUNNING = 2
 """One fills most lines; the second is for a small model that should not wait for a large one."""
 MAX_QUEUED = 100
 QUEUE_RETRY_S = 60.0
-KEPT = 50
-KEPT_S = 24 * 3600.0
+MAX_FINISHED = 50
+FINISHED_TTL_S = 24 * 3600.0
 """Of the downloads that are over so many are remembered, and for so long."""
-TOLD_EVERY_S = 0.2
+PROGRESS_INTERVAL_S = 0.2
 """Nobody reads faster, and a hub's blocks come a thousand times a second."""
 
 
@@ -72,7 +72,7 @@ class Downloads:
         clock: Callable[[], float],
         now: Callable[[], float],
         identify: Callable[[str], Hashable] = str.strip,
-        at_once: int = AT_ONCE,
+        at_once: int = MAX_RUNNING,
     ) -> None:
         self._pull = pull
         self._clock = clock
@@ -199,7 +199,7 @@ class Downloads:
         job.is_noted = False
         now_s = self._clock()
         is_new_phase = job.told is not None and job.told.phase != job.download.phase
-        if not job.state.is_final and (is_new_phase or now_s - job.shown_s >= TOLD_EVERY_S):
+        if not job.state.is_final and (is_new_phase or now_s - job.shown_s >= PROGRESS_INTERVAL_S):
             job.take_in(now_s)
 
     def _shown(self, job: "_Job") -> Download:
@@ -217,9 +217,9 @@ class Downloads:
     def _forget(self) -> None:
         """Drop what has been over for too long, and the oldest of what is too much."""
         over = [job for job in self._jobs.values() if job.state.is_final]
-        recent_s = self._clock() - KEPT_S
+        recent_s = self._clock() - FINISHED_TTL_S
         for number, job in enumerate(sorted(over, key=lambda job: job.ended_s, reverse=True)):
-            if number >= KEPT or job.ended_s < recent_s:
+            if number >= MAX_FINISHED or job.ended_s < recent_s:
                 del self._jobs[job.id]
 
 
@@ -253,7 +253,7 @@ class _Job:
         if told is None:
             return
         self.shown_s = now_s
-        self.speed.note(now_s, told.done_bytes)
+        self.speed.add(now_s, told.done_bytes)
         self.change(
             file=told.file, phase=told.phase, done_bytes=told.done_bytes, total_bytes=told.total_bytes
         )

@@ -16,7 +16,7 @@ class Speed:
     def __init__(self) -> None:
         self._noted: deque[tuple[float, int]] = deque()
 
-    def note(self, now_s: float, done_bytes: int) -> None:
+    def add(self, now_s: float, done_bytes: int) -> None:
         """Take in how much has come so far; less than before begins anew."""
         if self._noted and done_bytes < self._noted[-1][1]:
             self._noted.clear()

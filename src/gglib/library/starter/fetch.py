@@ -19,7 +19,7 @@ from gglib.system.files.sizes import SPARE_BYTES
 
 WORK_NAME = ".starter"
 """Inside the models directory: the same file system, so that the last step can be a link."""
-MOST_NAMES = 100
+MAX_NAMES = 100
 
 BeforeNamed = Callable[[Path, Path], Awaitable[None]]
 """Called with the whole file, whose device and inode stay what they are, and the name that it is about to get."""
@@ -81,7 +81,7 @@ async def _named(whole: Path, models_dir: Path, before_named: BeforeNamed | None
 
 def _names(path: Path) -> Iterator[Path]:
     yield path
-    for number in range(2, MOST_NAMES):
+    for number in range(2, MAX_NAMES):
         yield path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 

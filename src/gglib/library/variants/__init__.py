@@ -1,1 +1,1 @@
-"""What a repository offers, what a user names of it, and which is taken. Pure."""
+"""The variants in a repository, the one that a user names, and the one that is chosen. Pure."""

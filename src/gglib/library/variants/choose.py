@@ -1,4 +1,4 @@
-"""Which of the models that a repository offers is taken. Pure.
+"""Chooses a variant of a repository. Pure.
 
 Which is taken when nothing is named follows what others do, as far as it is safe: llama.cpp takes the first file whose
 name has ``Q4_K_M``, then ``Q8_0``, then the first model at all (``common/download.cpp``, ``find_best_model``); Ollama
@@ -17,10 +17,10 @@ from gglib.core.file_names import safe_path, shown
 from gglib.core.gguf_names import FileKind, kind_of, stem_of
 from gglib.core.hub.quantizations import folded, label_of, without_dynamic
 from gglib.core.hub.repository import HubFile
-from gglib.core.hub.variants import Offer, Offers
+from gglib.core.hub.variants import Variant, Variants
 from gglib.core.memory import Fit
-from gglib.core.shell_quoting import said
-from gglib.library.variants.ladder import LAST, USUAL
+from gglib.core.shell_quoting import quoted_command
+from gglib.library.variants.preferences import LAST, USUAL
 from gglib.library.variants.pull_target import PullTarget
 from gglib.system.files.sizes import size_words
 
@@ -28,43 +28,45 @@ MAX_LISTED = 30
 """Lines of a list in an error; the rest is counted."""
 
 
-def choose_offer(
-    offers: Offers,
+def choose_variant(
+    variants: Variants,
     *,
     target: PullTarget,
-    fit_of: Callable[[Offer], Fit],
-    need_of: Callable[[Offer], int] | None = None,
-) -> Offer:
-    """Return the offer that ``target`` means: exactly the one it names, else the best that fits.
+    fit_of: Callable[[Variant], Fit],
+    need_of: Callable[[Variant], int] | None = None,
+) -> Variant:
+    """Return the variant that ``target`` means: exactly the one it names, else the best that fits.
 
-    ``need_of`` tells how many bytes of memory an offer takes, for the error's sentence. Raises ``NoSuchChoiceError``,
+    ``need_of`` tells how many bytes of memory a variant takes, for the error's sentence. Raises ``NoSuchChoiceError``,
     which lists what there is and what to type, and ``UnsafeNameError`` when all that there is has such a name.
     """
     repo = target.repo or "the repository"
     if target.file is not None:
-        return _by_file(offers, target.file, target, repo)
-    if not offers.models:
-        raise no_offer(offers, repo)
+        return _by_file(variants, target.file, target, repo)
+    if not variants.models:
+        raise no_variant(variants, repo)
     if target.quantization is not None:
-        return _by_quantization(offers, target.quantization, target, repo)
-    return _best_that_fits(offers, target, repo, fit_of, need_of)
+        return _by_quantization(variants, target.quantization, target, repo)
+    return _best_that_fits(variants, target, repo, fit_of, need_of)
 
 
-def choose_projector(offers: Offers, offer: Offer | None = None) -> HubFile | None:
+def choose_projector(variants: Variants, variant: Variant | None = None) -> HubFile | None:
     """Return the projector to take with a model, or None where there is none.
 
     As llama.cpp does, one in the model's own folder goes before one further up, and one of another folder is not its
     (``find_best_sibling``); then the one whose name has most in common with the model's, for repositories of several
     models; then F16, which every backend computes with, BF16, Q8_0, F32 (LM Studio and others take F16 too).
     """
-    fitting = [file for file in offers.projectors if offer is None or _is_above(file.name, offer.first.name)]
+    fitting = [
+        file for file in variants.projectors if variant is None or _is_above(file.name, variant.first.name)
+    ]
     if not fitting:
         return None
-    words = _words(offer.stem) if offer else set()
+    words = _words(variant.stem) if variant else set()
     return min(
         fitting,
         key=lambda file: (
-            -file.name.count("/") if offer else 0,
+            -file.name.count("/") if variant else 0,
             -len(words & _words(stem_of(file.name))),
             _precision(file.name),
             file.name,
@@ -72,17 +74,19 @@ def choose_projector(offers: Offers, offer: Offer | None = None) -> HubFile | No
     )
 
 
-def _by_file(offers: Offers, name: str, target: PullTarget, repo: str) -> Offer:
+def _by_file(variants: Variants, name: str, target: PullTarget, repo: str) -> Variant:
     safe_path(name)
-    found = [offer for offer in offers.models if any(file.name == name for file in offer.files)]
+    found = [variant for variant in variants.models if any(file.name == name for file in variant.files)]
     found = found or [
-        offer for offer in offers.models if any(_is_same_file(file.name, name) for file in offer.files)
+        variant
+        for variant in variants.models
+        if any(_is_same_file(file.name, name) for file in variant.files)
     ]
     if len(found) == 1:
         return found[0]
     if found:
         raise _ambiguous(f"'{shown(name)}'", found, target, repo)
-    raise NoSuchChoiceError(_why_not_that_file(offers, name, target, repo))
+    raise NoSuchChoiceError(_why_not_that_file(variants, name, target, repo))
 
 
 def _is_same_file(name: str, wanted: str) -> bool:
@@ -90,76 +94,81 @@ def _is_same_file(name: str, wanted: str) -> bool:
     return wanted.casefold() in {name.casefold(), name.rpartition("/")[2].casefold()}
 
 
-def _why_not_that_file(offers: Offers, name: str, target: PullTarget, repo: str) -> str:
-    if stem_of(name) in offers.incomplete:
+def _why_not_that_file(variants: Variants, name: str, target: PullTarget, repo: str) -> str:
+    if stem_of(name) in variants.incomplete:
         return f"'{shown(name)}' cannot be used: {repo} has not all of its shards."
     if kind_of(name) not in {FileKind.MODEL, FileKind.SHARD}:
-        return f"'{shown(name)}' is no model by itself ({kind_of(name).value}). {_listed(offers.models, target, repo)}"
-    near = _near(name, [file.name for offer in offers.models for file in offer.files])
-    return f"{repo} has no model file '{shown(name)}'.{_meant(near)} {_listed(offers.models, target, repo)}"
+        listed = _listed(variants.models, target, repo)
+        return f"'{shown(name)}' is no model by itself ({kind_of(name).value}). {listed}"
+    near = _near(name, [file.name for variant in variants.models for file in variant.files])
+    return f"{repo} has no model file '{shown(name)}'.{_meant(near)} {_listed(variants.models, target, repo)}"
 
 
-def _by_quantization(offers: Offers, wanted: str, target: PullTarget, repo: str) -> Offer:
-    found = _matching(offers.models, wanted)
+def _by_quantization(variants: Variants, wanted: str, target: PullTarget, repo: str) -> Variant:
+    found = _matching(variants.models, wanted)
     if len(found) == 1:
         return found[0]
     if found:
         raise _ambiguous(shown(wanted), found, target, repo)
-    near = _near(wanted, [offer.label for offer in offers.models])
+    near = _near(wanted, [variant.label for variant in variants.models])
     raise NoSuchChoiceError(
-        f"{repo} has no {shown(wanted)}.{_meant(near)} {_listed(offers.models, target, repo)}"
+        f"{repo} has no {shown(wanted)}.{_meant(near)} {_listed(variants.models, target, repo)}"
     )
 
 
-def _matching(models: Sequence[Offer], wanted: str) -> list[Offer]:
-    """Return the offers that a label means: its own spelling, else without ``UD-``, else the stem of a name."""
+def _matching(models: Sequence[Variant], wanted: str) -> list[Variant]:
+    """Return the variants that a label means: its own spelling, else without ``UD-``, else the stem of a name."""
     key = folded(wanted)
-    labelled = [(offer, folded(offer.quantization)) for offer in models if offer.quantization]
+    labelled = [(variant, folded(variant.quantization)) for variant in models if variant.quantization]
     return (
-        [offer for offer, own in labelled if own == key]
-        or [offer for offer, own in labelled if without_dynamic(own) == key]
-        or [offer for offer in models if key in {folded(offer.stem), folded(offer.stem.rpartition("/")[2])}]
+        [variant for variant, own in labelled if own == key]
+        or [variant for variant, own in labelled if without_dynamic(own) == key]
+        or [
+            variant
+            for variant in models
+            if key in {folded(variant.stem), folded(variant.stem.rpartition("/")[2])}
+        ]
     )
 
 
 def _best_that_fits(
-    offers: Offers,
+    variants: Variants,
     target: PullTarget,
     repo: str,
-    fit_of: Callable[[Offer], Fit],
-    need_of: Callable[[Offer], int] | None,
-) -> Offer:
+    fit_of: Callable[[Variant], Fit],
+    need_of: Callable[[Variant], int] | None,
+) -> Variant:
     """Take what fits before what is tight, but a tight one of the usual before what is left (see there)."""
-    fits = {offer.first.name: fit_of(offer) for offer in offers.models}
+    fits = {variant.first.name: fit_of(variant) for variant in variants.models}
     for ladder in (USUAL, LAST):
         for wanted in (Fit.FITS, Fit.TIGHT):
             for rung in ladder:
-                found = _on_rung(offers.models, rung)
-                if any(fits[offer.first.name] is wanted for offer in found):
-                    return _only(found, offers, target, repo)
-    usable = [offer for offer in offers.models if fits[offer.first.name] is not Fit.TOO_LARGE]
+                found = _on_rung(variants.models, rung)
+                if any(fits[variant.first.name] is wanted for variant in found):
+                    return _only(found, variants, target, repo)
+    usable = [variant for variant in variants.models if fits[variant.first.name] is not Fit.TOO_LARGE]
     if not usable:
-        raise _too_large(offers.models[0], target, repo, need_of)
-    return _only(offers.models, offers, target, repo)
+        raise _too_large(variants.models[0], target, repo, need_of)
+    return _only(variants.models, variants, target, repo)
 
 
-def _on_rung(models: Sequence[Offer], rung: str) -> list[Offer]:
-    """Return the offers of a rung: dynamic ones only where there is no plain one, for those are what is meant."""
-    labelled = [(offer, folded(offer.quantization)) for offer in models if offer.quantization]
-    return [offer for offer, own in labelled if own == rung] or [
-        offer for offer, own in labelled if without_dynamic(own) == rung
+def _on_rung(models: Sequence[Variant], rung: str) -> list[Variant]:
+    """Return the variants of a rung: dynamic ones only where there is no plain one, for those are what is meant."""
+    labelled = [(variant, folded(variant.quantization)) for variant in models if variant.quantization]
+    return [variant for variant, own in labelled if own == rung] or [
+        variant for variant, own in labelled if without_dynamic(own) == rung
     ]
 
 
-def _only(found: Sequence[Offer], offers: Offers, target: PullTarget, repo: str) -> Offer:
+def _only(found: Sequence[Variant], variants: Variants, target: PullTarget, repo: str) -> Variant:
     if len(found) == 1:
         return found[0]
-    listed = _listed(found, target, repo, others=len(offers.models) - len(found))
+    listed = _listed(found, target, repo, others=len(variants.models) - len(found))
     raise NoSuchChoiceError(f"{repo} has several models; name one. {listed}")
 
 
 def _too_large(
-    smallest: Offer, target: PullTarget, repo: str, need_of: Callable[[Offer], int] | None
+    smallest: Variant, target: PullTarget, repo: str, need_of: Callable[[Variant], int] | None
 ) -> NoSuchChoiceError:
     need = (
         f"needs about {size_words(need_of(smallest))} of memory"
@@ -168,52 +177,53 @@ def _too_large(
     )
     return NoSuchChoiceError(
         f"Nothing in {repo} fits into the memory that is free now: the smallest, {smallest.label}, {need}; "
-        f"{said('pull', smallest.typed(repo, target.revision))} pulls it all the same."
+        f"{quoted_command('pull', smallest.target(repo, target.revision))} pulls it all the same."
     )
 
 
-def no_offer(offers: Offers, repo: str) -> NoSuchChoiceError | UnsafeNameError:
+def no_variant(variants: Variants, repo: str) -> NoSuchChoiceError | UnsafeNameError:
     """Return why a repository has no model that can be taken."""
-    if offers.incomplete:
+    if variants.incomplete:
         return NoSuchChoiceError(
-            f"{repo} has no whole model: shards of {shown(offers.incomplete[0])} are missing."
+            f"{repo} has no whole model: shards of {shown(variants.incomplete[0])} are missing."
         )
-    if offers.pieces:
+    if variants.pieces:
         return NoSuchChoiceError(
-            f"{repo} has models only in pieces ({shown(offers.pieces[0])}), which no engine loads: join them "
+            f"{repo} has models only in pieces ({shown(variants.pieces[0])}), which no engine loads: join them "
             "with 'cat' and add the result with 'gglib add', or look for another repository."
         )
-    if offers.unsafe:
+    if variants.unsafe:
         return UnsafeNameError(
-            f"{repo} has no file whose name can be used on this machine: '{shown(offers.unsafe[0])}' cannot."
+            f"{repo} has no file whose name can be used on this machine: '{shown(variants.unsafe[0])}' cannot."
         )
     words = re.sub(r"[-_.]gguf$", "", repo.rpartition("/")[2], flags=re.IGNORECASE)
     return NoSuchChoiceError(
-        f"{repo} has no GGUF model: {said('search', words)} may find a repository that has it as one."
+        f"{repo} has no GGUF model: {quoted_command('search', words)} may find a repository that has it as one."
     )
 
 
-def _ambiguous(what: str, found: Sequence[Offer], target: PullTarget, repo: str) -> NoSuchChoiceError:
+def _ambiguous(what: str, found: Sequence[Variant], target: PullTarget, repo: str) -> NoSuchChoiceError:
     return NoSuchChoiceError(
         f"{what} means several models of {repo}; name one. {_listed(found, target, repo)}"
     )
 
 
-def _listed(models: Sequence[Offer], target: PullTarget, repo: str, others: int = 0) -> str:
+def _listed(models: Sequence[Variant], target: PullTarget, repo: str, others: int = 0) -> str:
     if not models:
         return "It has no model at all."
     return "\n".join(("It has:", *_lines(models, repo, target.revision, others)))
 
 
-def _lines(models: Sequence[Offer], repo: str, revision: str | None, others: int = 0) -> list[str]:
+def _lines(models: Sequence[Variant], repo: str, revision: str | None, others: int = 0) -> list[str]:
     """Return a line for each of ``models``; ``others`` of the repository are counted only."""
-    typed = [f"  gglib pull {quote(offer.typed(repo, revision))}" for offer in models[:MAX_LISTED]]
+    typed = [f"  gglib pull {quote(variant.target(repo, revision))}" for variant in models[:MAX_LISTED]]
     width = max(map(len, typed), default=0)
     lines = [
-        f"{line:<{width}}  {size_words(offer.size_bytes)}" for line, offer in zip(typed, models, strict=False)
+        f"{line:<{width}}  {size_words(variant.size_bytes)}"
+        for line, variant in zip(typed, models, strict=False)
     ]
     more = max(0, len(models) - MAX_LISTED) + others
-    return [*lines, f"  and {more} more: {said('show', repo)} lists all."] if more > 0 else lines
+    return [*lines, f"  and {more} more: {quoted_command('show', repo)} lists all."] if more > 0 else lines
 
 
 def _near(wanted: str, choices: Sequence[str]) -> list[str]:

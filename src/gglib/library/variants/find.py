@@ -1,4 +1,4 @@
-"""Which models a repository offers, by the names of its files. Pure."""
+"""Finds the variants in a repository by the names of its files. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -9,18 +9,18 @@ from gglib.core.file_names import safe_path
 from gglib.core.gguf_names import FileKind, kind_of, shard_of
 from gglib.core.hub.quantizations import folded, label_of
 from gglib.core.hub.repository import HubFile
-from gglib.core.hub.variants import Offer, Offers
+from gglib.core.hub.variants import Variant, Variants
 
 
-def find_offers(files: Iterable[HubFile]) -> Offers:
-    """Return what is on offer among the files of a repository."""
+def find_variants(files: Iterable[HubFile]) -> Variants:
+    """Return the variants among the files of a repository."""
     ours, unsafe = _safe(file for file in files if kind_of(file.name) is not FileKind.OTHER)
     kinds = [(file, kind_of(file.name)) for file in ours]
     whole, incomplete = _joined(file for file, kind in kinds if kind is FileKind.SHARD)
     single = [(file,) for file, kind in kinds if kind is FileKind.MODEL]
-    models = [Offer(quantization=label_of(group[0].name), files=group) for group in (*single, *whole)]
-    models.sort(key=lambda offer: (offer.size_bytes, offer.first.name))
-    return Offers(
+    models = [Variant(quantization=label_of(group[0].name), files=group) for group in (*single, *whole)]
+    models.sort(key=lambda variant: (variant.size_bytes, variant.first.name))
+    return Variants(
         models=tuple(_told_apart(models)),
         projectors=tuple(file for file, kind in kinds if kind is FileKind.PROJECTOR),
         incomplete=tuple(incomplete),
@@ -59,7 +59,9 @@ def _joined(files: Iterable[HubFile]) -> tuple[list[tuple[HubFile, ...]], list[s
     return whole, incomplete
 
 
-def _told_apart(models: Sequence[Offer]) -> Iterable[Offer]:
-    many = Counter(folded(offer.quantization) for offer in models if offer.quantization)
-    for offer in models:
-        yield replace(offer, is_alone=offer.quantization is None or many[folded(offer.quantization)] == 1)
+def _told_apart(models: Sequence[Variant]) -> Iterable[Variant]:
+    many = Counter(folded(variant.quantization) for variant in models if variant.quantization)
+    for variant in models:
+        yield replace(
+            variant, is_unique=variant.quantization is None or many[folded(variant.quantization)] == 1
+        )

@@ -22,7 +22,7 @@ def context_to_judge(default: int, facts: GgufFacts | None, trained: int | None)
 
 
 def fits_of(  # noqa: PLR0913 - what a fit depends on
-    offers: Offers,
+    variants: Variants,
     facts: GgufFacts | None,
     *,
     context: int,
@@ -31,32 +31,32 @@ def fits_of(  # noqa: PLR0913 - what a fit depends on
     parameter_count: int | None,
     more_bytes: int = 0,
 ) -> Mapping[str, SlotFit]:
-    """Return how each offer fits, by the name of its first file; ``facts`` are those of the smallest offer.
+    """Return how each variant fits, by the name of its first file; ``facts`` are those of the smallest variant.
 
     ``slots`` is how many are wanted; ``more_bytes`` is what is loaded beside each, as a projector.
 
     All quantizations of one model have its shape, but not its tensors' types. Where a repository has several models,
     neither the header nor the hub's ``parameter_count`` says anything of the others.
     """
-    is_one_model = all(offer.is_alone for offer in offers.models)
+    is_one_model = all(variant.is_unique for variant in variants.models)
     return {
-        offer.first.name: model_fit(
-            _facts_of(offer, facts, is_one_model=is_one_model, is_read=index == 0) if facts else None,
-            weights_bytes=offer.size_bytes + more_bytes,
+        variant.first.name: model_fit(
+            _facts_of(variant, facts, is_one_model=is_one_model, is_read=index == 0) if facts else None,
+            weights_bytes=variant.size_bytes + more_bytes,
             context=context,
             slots=slots,
             memory=memory,
             parameter_count=parameter_count if is_one_model else None,
         )
-        for index, offer in enumerate(offers.models)
+        for index, variant in enumerate(variants.models)
     }
 
 
-def _facts_of(offer: Offer, facts: GgufFacts, *, is_one_model: bool, is_read: bool) -> GgufFacts | None:
+def _facts_of(variant: Variant, facts: GgufFacts, *, is_one_model: bool, is_read: bool) -> GgufFacts | None:
     if is_read:
         return facts
     if not is_one_model:
         return None
     return replace(
-        facts, quantization=offer.quantization, type_bytes=(), embedding_type=None, embedding_bytes=None
+        facts, quantization=variant.quantization, type_bytes=(), embedding_type=None, embedding_bytes=None
     )

@@ -14,7 +14,7 @@ from gglib.core.versions import OwnFile, PullJob, Version
 
 HUB, URL = "hub", "url"
 """``ModelSource.origin`` of what is pulled."""
-MOST_ASKED = 3
+MAX_ASKED = 3
 """Repositories that are asked whether they are called otherwise now; each is a question to the hub."""
 
 
@@ -70,7 +70,7 @@ def repositories_to_ask(
 ) -> tuple[str, ...]:
     """Return the repositories of pulled models that may be this one under the name that it had before.
 
-    ``sha256`` is what the first file has now. Newest first, at most ``MOST_ASKED``.
+    ``sha256`` is what the first file has now. Newest first, at most ``MAX_ASKED``.
     """
     names = {repo.casefold() for repo in source.repos}
     found: dict[str, None] = {}
@@ -84,7 +84,7 @@ def repositories_to_ask(
             and _may_have_moved(model, source, sha256)
         ):
             found.setdefault(repo)
-    return tuple(found)[:MOST_ASKED]
+    return tuple(found)[:MAX_ASKED]
 
 
 def at_same_place(source: PullSource, models: Iterable[ModelSummary]) -> tuple[ModelSummary, ...]:

@@ -19,7 +19,7 @@ from gglib.core.errors import NoSuchChoiceError, UnsafeNameError
 from gglib.core.file_names import safe_path, safe_repo, safe_revision, shown
 from gglib.core.hub.quantizations import label_of
 from gglib.core.hub.shown_source import without_query
-from gglib.core.shell_quoting import said
+from gglib.core.shell_quoting import quoted_command
 
 HUB_HOSTS = frozenset(("huggingface.co", "www.huggingface.co", "hf.co"))
 """Pages of these mean a repository, which is asked of the hub that is configured."""
@@ -108,7 +108,8 @@ def _read_repository(text: str) -> PullTarget:
         raise _unreadable(text, "nothing is named")
     if "/" not in repo:
         raise NoSuchChoiceError(
-            f"'{shown(repo)}' is no repository of the form owner/name: {said('search', shown(repo))} finds some."
+            f"'{shown(repo)}' is no repository of the form owner/name: {quoted_command('search', shown(repo))} finds "
+            "some."
         )
     if quantization.lower().endswith(".gguf"):
         return _of_file(repo, quantization, revision)

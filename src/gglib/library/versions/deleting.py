@@ -36,7 +36,7 @@ _WHY = {
 }
 
 
-class CollectedStore(VersionStorePort, Protocol):
+class RetiredVersionStore(VersionStorePort, Protocol):
     """The records of versions, and the models that may use their files without having them."""
 
     async def list_models(self) -> list[ModelSummary]:
@@ -76,7 +76,7 @@ class _Fate:
     is_forgotten: bool = True
 
 
-async def collect_retired(store: CollectedStore, models_dir: Path) -> list[Deletion]:
+async def collect_retired(store: RetiredVersionStore, models_dir: Path) -> list[Deletion]:
     """Delete the retired versions that nothing uses, and forget what is gone; return what became of each.
 
     Versions in use are left out: they are tried again by the next call. A file that a model has without having the
@@ -92,7 +92,7 @@ async def collect_retired(store: CollectedStore, models_dir: Path) -> list[Delet
 
 
 async def _collect(
-    version_id: int, hold_path: Path, store: CollectedStore, models_dir: Path
+    version_id: int, hold_path: Path, store: RetiredVersionStore, models_dir: Path
 ) -> Deletion | None:
     with try_exclusive(hold_path) as is_free:
         if not is_free:

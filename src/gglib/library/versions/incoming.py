@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gglib.core.part_names import NOTE_SUFFIX, PART_SUFFIX, note_path, part_path
+from gglib.core.part_names import PART_MANIFEST_SUFFIX, PART_SUFFIX, part_manifest_path, part_path
 from gglib.core.ports.versions import VersionStorePort
 from gglib.core.versions import PullJob
 from gglib.library.versions.drafts import clear_draft, job_of_draft
@@ -23,18 +23,20 @@ from gglib.library.versions.shares import incoming_directory
 from gglib.library.versions.sharing import COPY_SUFFIX
 from gglib.library.versions.storing import (
     BLOCK_BYTES,
-    NO_ROOM,
+    DISK_FULL_ERRNOS,
     freed_by_unlink,
     storing,
 )
 from gglib.system.files.locks import lock_file, try_exclusive
 from gglib.system.threads import to_its_end
 
-SWEEPING = "incoming"
+SWEEP_LOCK = "incoming"
 """Lock, held for an instant: while a pull is recorded, and while incoming files of recorded pulls are deleted."""
-LONGEST_WAIT_S = 10.0
+SWEEP_LOCK_TIMEOUT_S = 10.0
 """Of a sweep for that lock: every command that opens a home sweeps."""
-_OF_KEY = re.compile(rf"(?P<key>{KEY.pattern})(?:{re.escape(PART_SUFFIX)}|{re.escape(NOTE_SUFFIX)})?")
+_OF_KEY = re.compile(
+    rf"(?P<key>{KEY.pattern})(?:{re.escape(PART_SUFFIX)}|{re.escape(PART_MANIFEST_SUFFIX)})?"
+)
 
 
 class Incoming:
@@ -121,7 +123,7 @@ class Incoming:
             return _unlink(path) if is_free else 0
 
     def _discard(self, path: Path) -> int:
-        note = note_path(path)
+        note = part_manifest_path(path)
         if not any(map(os.path.lexists, (path, part_path(path), note))):
             return 0
         try:
@@ -132,17 +134,17 @@ class Incoming:
 
 
 async def sweep_incoming(
-    store: VersionStorePort, models_dir: Path, *, patience_s: float = LONGEST_WAIT_S
+    store: VersionStorePort, models_dir: Path, *, timeout_s: float = SWEEP_LOCK_TIMEOUT_S
 ) -> int:
     """Delete what pulls left that ended, or that the catalogue forgot, and their locks; return the bytes freed.
 
-    Holds ``SWEEPING``: a pull that begins meanwhile is recorded, and looks for what is here, after it. Where that is
-    not to be had within ``patience_s`` seconds (a process that holds it was stopped), a later call sweeps.
+    Holds ``SWEEP_LOCK``: a pull that begins meanwhile is recorded, and looks for what is here, after it. Where that is
+    not to be had within ``timeout_s`` seconds (a process that holds it was stopped), a later call sweeps.
     """
     locks = HomeLocks(models_dir.parent)
     await to_its_end(locks.sweep)
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(patience_s) as limit, locks.hold(SWEEPING):
+        async with asyncio.timeout(timeout_s) as limit, locks.hold(SWEEP_LOCK):
             limit.reschedule(None)
             in_use = keys_of(await store.list_pulls())
             return await to_its_end(Incoming(models_dir).sweep, in_use)
@@ -160,7 +162,7 @@ def _alone_with(note: Path) -> Iterator[None]:
     try:
         descriptor = lock_file(note)
     except OSError as error:
-        if error.errno not in NO_ROOM:
+        if error.errno not in DISK_FULL_ERRNOS:
             raise
         descriptor = None  # a full disk has no room for a note; then none is being fetched either
     try:

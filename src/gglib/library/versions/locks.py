@@ -26,9 +26,9 @@ DIRECTORY_NAME = "locks"
 PULL_PREFIX = "pull-"
 """Of the lock that a pull holds from before it is recorded until it has ended: ``pull-JOBKEY``."""
 WAIT_STEP_S = 0.05
-GLANCE_S = 0.05
+TRY_HOLD_S = 0.05
 """How long ``try_hold`` tries, and blocks: ``are_held`` has a lock for an instant."""
-_GLANCE_STEP_S = 0.005
+_TRY_HOLD_STEP_S = 0.005
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,199}")
 _SUFFIX = ".lock"
 _OF_PULL = re.compile(rf"{PULL_PREFIX}{JOB_KEY.pattern}{re.escape(_SUFFIX)}")
@@ -131,9 +131,9 @@ class HomeLocks:
             os.close(descriptor)
 
     def _lock_soon(self, name: str) -> int | None:
-        deadline = time.monotonic() + GLANCE_S
+        deadline = time.monotonic() + TRY_HOLD_S
         while (descriptor := self._lock(name)) is None and time.monotonic() < deadline:
-            time.sleep(_GLANCE_STEP_S)
+            time.sleep(_TRY_HOLD_STEP_S)
         return descriptor
 
     def _lock(self, name: str) -> int | None:

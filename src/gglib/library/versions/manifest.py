@@ -32,7 +32,7 @@ from gglib.system.files.small_files import (
 
 FORMAT = 1
 _MODE = 0o400
-_MOST = 1 << 63
+_MAX_NUMBER = 1 << 63
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SOURCE_FIELDS = frozenset(ModelSource.__slots__)
 _NO_MANIFEST = "it is not a manifest of a version"
@@ -171,7 +171,7 @@ def _file_from_json(fields: Mapping[str, Any], directory: Path, device: int) -> 
             device=device,
             inode=_number(fields["inode"]),
             size_bytes=_number(fields["size_bytes"]),
-            modified_ns=_number(fields["modified_ns"], least=-_MOST),
+            modified_ns=_number(fields["modified_ns"], least=-_MAX_NUMBER),
         ),
         sha256=sha256,
         validator=_text_or_none(fields["validator"]),
@@ -197,6 +197,6 @@ def _text_or_none(value: object) -> str | None:
 
 
 def _number(value: object, *, least: int = 0) -> int:
-    if type(value) is not int or not least <= value < _MOST:
+    if type(value) is not int or not least <= value < _MAX_NUMBER:
         raise ValueError(_NO_MANIFEST)
     return value

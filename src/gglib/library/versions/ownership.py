@@ -9,7 +9,7 @@ from gglib.core.versions import FileIdentity, OwnFile
 from gglib.system.files.hashing import hash_stream
 from gglib.system.files.small_files import open_regular
 
-_MOST_HASHES = 4096
+_MAX_HASHES = 4096
 _SETTLED_NS = 2_000_000_000
 """File systems date changes to a clock tick, FAT to 2 s: a file that changed just now may change again unseen."""
 _hashes: dict[tuple[int, ...], str] = {}
@@ -85,7 +85,7 @@ def hash_of(path: Path, status: os.stat_result) -> str | None:
             return None
         if time.time_ns() - max(status.st_ctime_ns, status.st_mtime_ns) < _SETTLED_NS:
             return digest
-        if len(_hashes) >= _MOST_HASHES:
+        if len(_hashes) >= _MAX_HASHES:
             _hashes.clear()
         _hashes[look] = digest
     return _hashes[look]

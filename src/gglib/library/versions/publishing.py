@@ -47,7 +47,7 @@ from gglib.library.versions.storing import storing
 from gglib.system.files.durable import sync
 from gglib.system.files.small_files import open_regular
 
-MOST_TRIES = 100
+MAX_TRIES = 100
 """Of a rename into a directory that others remove, as it is empty, at that very moment."""
 _TAKEN = frozenset((errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR))
 _log = logging.getLogger("gglib")
@@ -240,7 +240,7 @@ def _has_renamed(draft: Path, final: Path) -> bool:
 
     ``rename`` replaces nothing but an empty directory, and that only if it was made in the instant since the look.
     """
-    for _ in range(MOST_TRIES):
+    for _ in range(MAX_TRIES):
         if os.path.lexists(final):
             return False
         final.parent.mkdir(parents=True, exist_ok=True)

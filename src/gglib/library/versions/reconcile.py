@@ -99,10 +99,10 @@ async def reconcile(store: HomeStorePort, models_dir: Path, *, believes_content:
     if findings.identities:
         await store.update_identities(findings.identities)
     for version in findings.unknown:
-        entered = await store.add_version(version)
+        installed = await store.add_version(version)
         for model in await store.list_models():
             if model.version_id is None and _has_files_of(model, version):
-                await store.assign_version(model.id, entered.id)
+                await store.assign_version(model.id, installed.id)
     return findings
 
 

@@ -10,14 +10,14 @@ from gglib.system.files.small_files import open_regular, read_small
 
 SHARED_NAME = "models.shared"
 """Inside such a home: a file with the name of the directory below ``models/`` in which this home's files come in."""
-_MOST_BYTES = 256
+_MAX_BYTES = 256
 _ID_DIGITS = 8
 
 
 def incoming_directory(models_dir: Path) -> Path:
     """Return where files come in, for the home in which ``models_dir`` is."""
     try:
-        name = read_small(models_dir.parent / SHARED_NAME, max_bytes=_MOST_BYTES).decode("ascii").strip()
+        name = read_small(models_dir.parent / SHARED_NAME, max_bytes=_MAX_BYTES).decode("ascii").strip()
     except (OSError, ValueError):
         return models_dir / INCOMING_NAME
     is_name = name.startswith(INCOMING_NAME) and "/" not in name
@@ -29,12 +29,12 @@ def is_shared(models_dir: Path) -> bool:
     return os.path.lexists(models_dir.parent / SHARED_NAME)
 
 
-def enter_share(home: Path, home_id: str) -> None:
+def write_share(home: Path, home_id: str) -> None:
     """Have the files of a home come in apart from those of the home that has its ``models/``. Raises OSError."""
     path = home / SHARED_NAME
     content = f"{INCOMING_NAME}-{home_id[:_ID_DIGITS]}\n".encode()
     with contextlib.suppress(OSError):
-        if read_small(path, max_bytes=_MOST_BYTES) == content:
+        if read_small(path, max_bytes=_MAX_BYTES) == content:
             return
     draft = path.with_name(f"{SHARED_NAME}.draft")
     draft.unlink(missing_ok=True)
@@ -43,7 +43,7 @@ def enter_share(home: Path, home_id: str) -> None:
     sync(home)
 
 
-def leave_share(home: Path) -> None:
+def remove_share(home: Path) -> None:
     """Have the files of a home come in where they do as a rule. Raises OSError."""
     (home / SHARED_NAME).unlink(missing_ok=True)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gglib.core.errors import DiskFullError, StorageError
 
-NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
+DISK_FULL_ERRNOS = frozenset((errno.ENOSPC, errno.EDQUOT))
 BLOCK_BYTES = 512
 """What ``st_blocks`` counts, whatever the file system's own blocks are (POSIX, ``sys/stat.h``)."""
 
@@ -19,7 +19,7 @@ def storing(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in NO_ROOM:
+        if error.errno in DISK_FULL_ERRNOS:
             raise DiskFullError(
                 f"The disk of {place} is full: free some and run the same command again, which goes on where this "
                 "one ended."

@@ -14,7 +14,7 @@ from gglib.core.file_names import shown
 from gglib.core.gguf_names import FileKind
 from gglib.core.hub import downloads, search_results
 from gglib.core.hub.downloads import DownloadState
-from gglib.core.hub.repository import Gate, HubFile
+from gglib.core.hub.repository import Gating, HubFile
 from gglib.core.hub.shown_source import shown_target, shown_url
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import ModelSource, ModelSummary
@@ -277,7 +277,7 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Variant:
     """One model of a repository."""
 
     label: str
@@ -290,17 +290,17 @@ class Offer:
     files: Annotated[tuple[File, ...], Meta(description="In shard order.")]
 
     @classmethod
-    def of(cls, one: search_results.FoundOffer, repo: str, revision: str | None) -> Self:
-        """Return an offer of a repository."""
+    def of(cls, one: search_results.VariantResult, repo: str, revision: str | None) -> Self:
+        """Return a variant of a repository."""
         return cls(
-            label=one.offer.label,
-            pull=one.offer.typed(repo, revision),
-            quantization=one.offer.quantization,
-            size_bytes=one.offer.size_bytes,
+            label=one.variant.label,
+            pull=one.variant.target(repo, revision),
+            quantization=one.variant.quantization,
+            size_bytes=one.variant.size_bytes,
             fit=one.fit,
             slots=one.slots,
             need=Need.of(one.need),
-            files=tuple(map(File.of, one.offer.files)),
+            files=tuple(map(File.of, one.variant.files)),
         )
 
 
@@ -314,21 +314,21 @@ class Repository:
     likes: Count
     updated_at: PastTime
     licence: str | None
-    gate: Gate
+    gate: Gating
     tags: tuple[str, ...]
     architecture: str | None
     parameter_count: int | None
     trained_context: Tokens
     context: Annotated[int, Meta(description="For which memory was judged, in tokens.")]
     suggested: Annotated[str | None, Meta(description="The label of what gglib would take.")]
-    offers: Annotated[tuple[Offer, ...], Meta(description="Smallest first.")]
+    variants: Annotated[tuple[Variant, ...], Meta(description="Smallest first.")]
     projectors: tuple[File, ...]
     incomplete: Annotated[tuple[str, ...], Meta(description="Models of which a shard is missing.")]
     pieces: tuple[str, ...]
     unsafe: Annotated[tuple[str, ...], Meta(description="Names that are not used on this machine.")]
 
     @classmethod
-    def of(cls, one: search_results.FoundRepository) -> Self:
+    def of(cls, one: search_results.RepositoryResult) -> Self:
         """Return a repository."""
         return cls(**_repository_fields(one))
 
@@ -341,18 +341,18 @@ class ShownFile:
     size_bytes: Bytes
     sha256: Sha256
     kind: FileKind
-    label: Annotated[str | None, Meta(description="Of the offer that it belongs to.")]
+    label: Annotated[str | None, Meta(description="Of the variant that it belongs to.")]
     unsafe: bool
 
     @classmethod
-    def of(cls, one: search_results.FoundFile) -> Self:
+    def of(cls, one: search_results.FileResult) -> Self:
         """Return a file."""
         return cls(
             name=shown(one.file.name) if one.is_unsafe else one.file.name,
             size_bytes=one.file.size_bytes,
             sha256=one.file.sha256,
             kind=one.kind,
-            label=one.found.offer.label if one.found else None,
+            label=one.result.variant.label if one.result else None,
             unsafe=one.is_unsafe,
         )
 
@@ -365,7 +365,7 @@ class ShownRepository(Repository):
     files: tuple[ShownFile, ...]
 
     @classmethod
-    def of(cls, one: search_results.FoundRepository) -> Self:
+    def of(cls, one: search_results.RepositoryResult) -> Self:
         """Return a repository."""
         files = tuple(map(ShownFile.of, one.files()))
         return cls(**_repository_fields(one), memory=Memory.of(one.memory), files=files)
@@ -393,7 +393,7 @@ class SearchResult:
         )
 
 
-def _repository_fields(one: search_results.FoundRepository) -> dict[str, Any]:
+def _repository_fields(one: search_results.RepositoryResult) -> dict[str, Any]:
     repository = one.repository
     return {
         "repo": repository.repo,
@@ -409,11 +409,13 @@ def _repository_fields(one: search_results.FoundRepository) -> dict[str, Any]:
         "trained_context": one.trained_context,
         "context": one.context,
         "suggested": one.suggested.label if one.suggested else None,
-        "offers": tuple(Offer.of(offer, repository.repo, one.asked_revision) for offer in one.found),
-        "projectors": tuple(map(File.of, one.offers.projectors)),
-        "incomplete": one.offers.incomplete,
-        "pieces": one.offers.pieces,
-        "unsafe": tuple(map(shown, one.offers.unsafe)),
+        "variants": tuple(
+            Variant.of(variant, repository.repo, one.asked_revision) for variant in one.results
+        ),
+        "projectors": tuple(map(File.of, one.variants.projectors)),
+        "incomplete": one.variants.incomplete,
+        "pieces": one.variants.pieces,
+        "unsafe": tuple(map(shown, one.variants.unsafe)),
     }
 
 

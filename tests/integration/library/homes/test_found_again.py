@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.integration.library.homes.house import Q4, Q8, House, state_of
+from tests.integration.library.homes.harness import Q4, Q8, HomeHarness, state_of
 
 from gglib.library.versions import reconcile
 from gglib.library.versions.ownership import identity_of
@@ -23,161 +23,165 @@ _is_counting = False
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
+def harness(tmp_path: Path) -> HomeHarness:
     """Return a home whose hub offers one model."""
-    house = House(tmp_path / "home")
-    house.offer()
-    return house
+    harness = HomeHarness(tmp_path / "home")
+    harness.publish()
+    return harness
 
 
-def back_up(house: House) -> bytes:
+def back_up(harness: HomeHarness) -> bytes:
     """Return the database as a backup has it."""
-    with closing(sqlite3.connect(house.directory / "gglib.db")) as connection:
+    with closing(sqlite3.connect(harness.directory / "gglib.db")) as connection:
         return connection.serialize()
 
 
-def restore(house: House, backup: bytes) -> None:
+def restore(harness: HomeHarness, backup: bytes) -> None:
     """Put a backup in the place of the database."""
     for name in DATABASE:
-        (house.directory / name).unlink(missing_ok=True)
-    (house.directory / "gglib.db").write_bytes(backup)
+        (harness.directory / name).unlink(missing_ok=True)
+    (harness.directory / "gglib.db").write_bytes(backup)
 
 
 class TestRestored:
-    async def test_versions_that_came_since_are_known_again(self, house: House) -> None:
+    async def test_versions_that_came_since_are_known_again(self, harness: HomeHarness) -> None:
         """As versions without a model: a pull takes them without fetching, prune frees them."""
-        await house.pull()
-        backup = back_up(house)
-        house.offer("coder-Q8_0.gguf", 1)
-        model = await house.pull(Q8)
-        restore(house, backup)
-        async with house.opened() as catalog:
+        await harness.pull()
+        backup = back_up(harness)
+        harness.publish("coder-Q8_0.gguf", 1)
+        model = await harness.pull(Q8)
+        restore(harness, backup)
+        async with harness.opened() as catalog:
             versions = await catalog.list_versions()
             assert len(await catalog.list_models()) == 1
         (found,) = [version for version in versions if version.directory == model.paths[0].parent]
         assert [(file.path, file.identity) for file in found.files] == [
             (model.paths[0], identity_of(model.paths[0]))
         ]
-        fetched = len(house.hub.fetches)
-        assert (await house.pull(Q8)).paths == model.paths
-        assert len(house.hub.fetches) == fetched
-        restore(house, backup)
-        assert await house.prune() == [model.paths[0]]
+        fetched = len(harness.hub.fetches)
+        assert (await harness.pull(Q8)).paths == model.paths
+        assert len(harness.hub.fetches) == fetched
+        restore(harness, backup)
+        assert await harness.prune() == [model.paths[0]]
 
     async def test_a_model_whose_version_is_gone_says_what_brings_it_back(
-        self, house: House, caplog: pytest.LogCaptureFixture
+        self, harness: HomeHarness, caplog: pytest.LogCaptureFixture
     ) -> None:
         """An update since the backup has deleted what its row names; the newer version is here, and is taken."""
-        await house.pull()
-        backup = back_up(house)
-        house.offer(seed=3)
-        updated = await house.pull()
-        restore(house, backup)
+        await harness.pull()
+        backup = back_up(harness)
+        harness.publish(seed=3)
+        updated = await harness.pull()
+        restore(harness, backup)
         with caplog.at_level(logging.WARNING):
-            (model,) = await house.all()
+            (model,) = await harness.all()
         assert not model.paths[0].exists()
         assert caplog.messages == [
             f"The files of '{model.name}' are gone: 'gglib pull {Q4}' brings them back."
         ]
-        fetched = len(house.hub.fetches)
-        assert (await house.pull()).paths == updated.paths
-        assert len(house.hub.fetches) == fetched
+        fetched = len(harness.hub.fetches)
+        assert (await harness.pull()).paths == updated.paths
+        assert len(harness.hub.fetches) == fetched
 
-    async def test_files_that_came_again_since_are_gglibs(self, house: House) -> None:
+    async def test_files_that_came_again_since_are_gglibs(self, harness: HomeHarness) -> None:
         """The same version in the same place with other inodes: its manifest says which they are now."""
-        await house.pull()
-        backup = back_up(house)
-        assert len(await house.remove(Q4)) == 1
-        hold = house.models / "hold"  # so that the inode is not given again
+        await harness.pull()
+        backup = back_up(harness)
+        assert len(await harness.remove(Q4)) == 1
+        hold = harness.models / "hold"  # so that the inode is not given again
         hold.write_bytes(b"x")
-        model = await house.pull()
-        restore(house, backup)
-        assert await house.remove(Q4) == [model.paths[0]]
+        model = await harness.pull()
+        restore(harness, backup)
+        assert await harness.remove(Q4) == [model.paths[0]]
 
-    async def test_without_a_database(self, house: House) -> None:
+    async def test_without_a_database(self, harness: HomeHarness) -> None:
         """A catalogue that was lost knows every version again, and the same pulls make their rows."""
-        model = await house.pull()
+        model = await harness.pull()
         for name in DATABASE:
-            (house.directory / name).unlink(missing_ok=True)
-        async with house.opened() as catalog:
+            (harness.directory / name).unlink(missing_ok=True)
+        async with harness.opened() as catalog:
             (version,) = await catalog.list_versions()
         assert version.directory == model.paths[0].parent
-        fetched = len(house.hub.fetches)
-        assert (await house.pull()).version_id == version.id
-        assert len(house.hub.fetches) == fetched
+        fetched = len(harness.hub.fetches)
+        assert (await harness.pull()).version_id == version.id
+        assert len(harness.hub.fetches) == fetched
 
-    async def test_an_older_database_in_another_place(self, house: House, tmp_path: Path) -> None:
+    async def test_an_older_database_in_another_place(self, harness: HomeHarness, tmp_path: Path) -> None:
         """Models and a database of another day put together on another disk: content says what is gglib's."""
-        await house.pull()
-        backup = back_up(house)
-        house.offer("coder-Q8_0.gguf", 1)
-        await house.pull(Q8)
-        copy = house.copy(tmp_path / "copy")
-        shutil.rmtree(house.directory)
+        await harness.pull()
+        backup = back_up(harness)
+        harness.publish("coder-Q8_0.gguf", 1)
+        await harness.pull(Q8)
+        copy = harness.copy(tmp_path / "copy")
+        shutil.rmtree(harness.directory)
         restore(copy, backup)
         async with copy.opened() as catalog:
             assert len(await catalog.list_versions()) == 2
         assert len(await copy.prune()) == 1
 
-    async def test_the_users_copy_of_a_version_stays_the_users(self, house: House) -> None:
+    async def test_the_users_copy_of_a_version_stays_the_users(self, harness: HomeHarness) -> None:
         """A directory that was copied inside ``models/`` has a manifest, and other inodes."""
-        model = await house.pull()
+        model = await harness.pull()
         directory = model.paths[0].parent
         shutil.copytree(directory, directory.with_name(f"{directory.name}-2"))
-        shutil.copytree(directory, house.models / "mine" / directory.name)
-        async with house.opened() as catalog:
+        shutil.copytree(directory, harness.models / "mine" / directory.name)
+        async with harness.opened() as catalog:
             assert len(await catalog.list_versions()) == 1
-        assert await house.prune() == []
+        assert await harness.prune() == []
 
-    async def test_what_was_published_before_a_kill_is_known(self, house: House) -> None:
+    async def test_what_was_published_before_a_kill_is_known(self, harness: HomeHarness) -> None:
         """Killed between the rename and the row, and then the database was put back: the disk is searched."""
-        await house.all()
-        backup = back_up(house)
-        model = await house.pull()
-        restore(house, backup)
-        async with house.opened() as catalog:
+        await harness.all()
+        backup = back_up(harness)
+        model = await harness.pull()
+        restore(harness, backup)
+        async with harness.opened() as catalog:
             (version,) = await catalog.list_versions()
         assert version.directory == model.paths[0].parent
 
 
 class TestInOrder:
-    async def test_nothing_is_searched(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_nothing_is_searched(self, harness: HomeHarness, monkeypatch: pytest.MonkeyPatch) -> None:
         """A second open of a home that is in order neither searches the disk nor writes a byte."""
-        await house.pull()
-        await house.all()
-        before = state_of(house.directory)
+        await harness.pull()
+        await harness.all()
+        before = state_of(harness.directory)
 
         def search(*_: object, **__: object) -> None:
             raise AssertionError("the disk is searched")
 
         monkeypatch.setattr(reconcile, "search", search)
-        await house.all()
-        assert {name: value for name, value in state_of(house.directory).items() if "-shm" not in name} == {
+        await harness.all()
+        assert {name: value for name, value in state_of(harness.directory).items() if "-shm" not in name} == {
             name: value for name, value in before.items() if "-shm" not in name
         }
 
-    async def test_no_file_of_a_model_is_opened(self, house: House) -> None:
+    async def test_no_file_of_a_model_is_opened(self, harness: HomeHarness) -> None:
         """Opening a home in order opens the database and small files, and lists one directory."""
-        await house.pull()
-        await house.all()
+        await harness.pull()
+        await harness.all()
         with counted() as events:
-            await house.all()
+            await harness.all()
         assert not [event for event in events if event.endswith(".gguf")]
         listed = {event for event in events if event.startswith(("os.scandir", "os.listdir"))}
         assert listed <= {
-            f"os.scandir {house.models / '.incoming'}",
-            f"os.listdir {house.models / '.incoming'}",
-            f"os.listdir {house.directory / 'locks'}",
+            f"os.scandir {harness.models / '.incoming'}",
+            f"os.listdir {harness.models / '.incoming'}",
+            f"os.listdir {harness.directory / 'locks'}",
         }
 
 
 class TestNotWritable:
     async def test_a_full_disk(
-        self, house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+        self,
+        harness: HomeHarness,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        tmp_path: Path,
     ) -> None:
         """A copy whose place cannot be recorded lists its models, changes nothing, and says why in one sentence."""
-        await house.pull()
-        copy = house.copy(tmp_path / "copy")
+        await harness.pull()
+        copy = harness.copy(tmp_path / "copy")
         before = state_of(copy.models)
 
         def full(*_: object, **__: object) -> None:
@@ -192,30 +196,30 @@ class TestNotWritable:
             await copy.remove(Q4)
         assert state_of(copy.models) == before
 
-    def test_a_home_that_may_not_be_written(self, house: House) -> None:
+    def test_a_home_that_may_not_be_written(self, harness: HomeHarness) -> None:
         """Its models are listed, and nothing is said of it."""
-        asyncio.run(_pulled(house))
-        before = state_of(house.models)
-        for directory in (house.models, house.directory):
+        asyncio.run(_pulled(harness))
+        before = state_of(harness.models)
+        for directory in (harness.models, harness.directory):
             directory.chmod(0o500)
         try:
-            listed = as_another_user(house, "list")
+            listed = as_another_user(harness, "list")
         finally:
-            for directory in (house.directory, house.models):
+            for directory in (harness.directory, harness.models):
                 directory.chmod(0o700)
         assert (listed.returncode, listed.stderr) == (0, "")
         assert "coder-Q4_K_M" in listed.stdout
-        assert state_of(house.models) == before
+        assert state_of(harness.models) == before
 
 
-async def _pulled(house: House) -> None:
-    await house.pull()
-    await house.all()
+async def _pulled(harness: HomeHarness) -> None:
+    await harness.pull()
+    await harness.all()
 
 
-def as_another_user(house: House, *arguments: str) -> subprocess.CompletedProcess[str]:
+def as_another_user(harness: HomeHarness, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command that permissions stop, also where root runs the tests, whom they do not."""
-    program = [sys.executable, "-m", "gglib", "--home", str(house.directory), *arguments]
+    program = [sys.executable, "-m", "gglib", "--home", str(harness.directory), *arguments]
     if os.geteuid() == 0:
         if shutil.which("setpriv") is None:
             pytest.skip("needs setpriv to take root's privileges away")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.integration.library.homes.conftest import Open, Write
-from tests.integration.library.homes.house import House, state_of
+from tests.integration.library.homes.harness import HomeHarness, state_of
 from tests.integration.library.homes.old_home import OldHome, OldModel, sha256_of
 
 from gglib.core.hub.repository import RemoteFile
@@ -61,12 +61,12 @@ async def test_a_moved_home_goes_on(full: OldHome, open_home: Open, tmp_path: Pa
     assert version.files[0].identity.inode == before.st_ino
     assert job.name == "cut"
     assert parts_in(moved / "models") == [6_000]
-    assert await House(moved).remove("coder") == [path]
+    assert await HomeHarness(moved).remove("coder") == [path]
 
 
 async def test_a_copy_has_its_own_files(full: OldHome, open_home: Open, tmp_path: Path) -> None:
     """Its rows name the copied files, its pull begins anew, and nothing of the original is touched."""
-    copy = House(tmp_path / "copy")
+    copy = HomeHarness(tmp_path / "copy")
     shutil.copytree(full.directory, copy.directory, symlinks=True)
     before = state_of(full.directory)
     async with open_home(copy.directory) as catalog:
@@ -90,7 +90,7 @@ async def test_a_copy_that_shares_the_models(
     """Nothing in them is the copy's, whichever of the two is opened first; one sentence says so."""
     full.models.rename(tmp_path / "shared")
     full.models.symlink_to(tmp_path / "shared")
-    copy = House(tmp_path / "copy")
+    copy = HomeHarness(tmp_path / "copy")
     shutil.copytree(full.directory, copy.directory, symlinks=True)
     before = state_of(tmp_path / "shared")
     async with open_home(copy.directory) as catalog:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.library.homes.house import Q4, Q8, House, state_of
+from tests.integration.library.homes.harness import Q4, Q8, HomeHarness, state_of
 
 from gglib.app.housekeeping import LOCK
 from gglib.db import SqliteCatalog
-from gglib.library.homes.place import Home, read_mark
+from gglib.library.homes.location import Home, read_mark
 from gglib.library.versions.locks import HomeLocks
 from gglib.library.versions.ownership import identity_of
 
@@ -31,11 +31,11 @@ class KilledError(Exception):
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
+def harness(tmp_path: Path) -> HomeHarness:
     """Return a home whose hub offers one model."""
-    house = House(tmp_path / "home")
-    house.offer()
-    return house
+    harness = HomeHarness(tmp_path / "home")
+    harness.publish()
+    return harness
 
 
 @pytest.fixture
@@ -48,23 +48,23 @@ def other_disk(tmp_path: Path) -> Iterator[Path]:
         yield Path(directory)
 
 
-def id_of(house: House) -> str:
+def id_of(harness: HomeHarness) -> str:
     """Return the id in the mark of a home."""
     mark = read_mark(
-        Home(directory=house.directory, models_dir=house.models, database=house.settings.database)
+        Home(directory=harness.directory, models_dir=harness.models, database=harness.settings.database)
     )
     assert mark is not None
     return mark.id
 
 
-def parts_of(house: House) -> dict[str, bytes]:
+def parts_of(harness: HomeHarness) -> dict[str, bytes]:
     """Return what has come of files that are not whole, by their names."""
-    directory = house.models / ".incoming"
+    directory = harness.models / ".incoming"
     return {path.name: path.read_bytes() for path in directory.glob("*.part")}
 
 
 async def test_a_cancelled_open_keeps_the_homes_lock_until_its_mark_is_written(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    harness: HomeHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another gglib would else put the home in order at the same time."""
     started, gate = threading.Event(), threading.Event()
@@ -73,34 +73,34 @@ async def test_a_cancelled_open_keeps_the_homes_lock_until_its_mark_is_written(
         started.set()
         assert gate.wait(20)
 
-    monkeypatch.setattr("gglib.library.homes.place.write_mark", slow)
-    opening = asyncio.ensure_future(house.all())
+    monkeypatch.setattr("gglib.library.homes.location.write_mark", slow)
+    opening = asyncio.ensure_future(harness.all())
     assert await asyncio.to_thread(started.wait, 20)
     opening.cancel()
     await asyncio.sleep(0)
-    assert HomeLocks(house.directory).are_held(LOCK)
+    assert HomeLocks(harness.directory).are_held(LOCK)
     gate.set()
     with pytest.raises(asyncio.CancelledError):
         await opening
-    assert not HomeLocks(house.directory).are_held(LOCK)
+    assert not HomeLocks(harness.directory).are_held(LOCK)
 
 
 class TestMoved:
-    async def test_on_one_file_system(self, house: House, tmp_path: Path) -> None:
+    async def test_on_one_file_system(self, harness: HomeHarness, tmp_path: Path) -> None:
         """Its models, updates, removals and an unfinished pull go on, and it is the same home."""
-        model = await house.pull()
-        other = house.offer("coder-Q8_0.gguf", 1)
-        await house.cut_pull(Q8, "coder-Q8_0.gguf", CUT)
-        home_id, parts = id_of(house), parts_of(house)
-        moved = house.move(tmp_path / "moved")
+        model = await harness.pull()
+        other = harness.publish("coder-Q8_0.gguf", 1)
+        await harness.cut_pull(Q8, "coder-Q8_0.gguf", CUT)
+        home_id, parts = id_of(harness), parts_of(harness)
+        moved = harness.move(tmp_path / "moved")
         assert [one.paths for one in await moved.all()] == [
-            (moved.models / model.paths[0].relative_to(house.models),)
+            (moved.models / model.paths[0].relative_to(harness.models),)
         ]
         assert id_of(moved) == home_id
         assert [job.asked for job in await moved.pulls()] == [Q8]
         assert parts_of(moved) == parts
         await moved.pull(Q8)
-        content = moved.offer(seed=2)
+        content = moved.publish(seed=2)
         updated = await moved.pull()
         assert updated.id == model.id
         assert updated.paths[0].read_bytes() == content
@@ -110,19 +110,19 @@ class TestMoved:
         assert other
         assert sorted(path.name for path in moved.models.iterdir()) == [".home", ".incoming"]
 
-    async def test_across_file_systems(self, house: House, other_disk: Path) -> None:
+    async def test_across_file_systems(self, harness: HomeHarness, other_disk: Path) -> None:
         """With other inodes throughout; files are known by their content then, and the pull goes on."""
-        model = await house.pull()
-        house.offer("coder-Q8_0.gguf", 1)
-        await house.cut_pull(Q8, "coder-Q8_0.gguf", CUT)
-        home_id, parts = id_of(house), parts_of(house)
-        moved = house.move_across(other_disk / "home")
+        model = await harness.pull()
+        harness.publish("coder-Q8_0.gguf", 1)
+        await harness.cut_pull(Q8, "coder-Q8_0.gguf", CUT)
+        home_id, parts = id_of(harness), parts_of(harness)
+        moved = harness.move_across(other_disk / "home")
         assert [one.name for one in await moved.all()] == [model.name]
         assert id_of(moved) != home_id
         assert [job.asked for job in await moved.pulls()] == [Q8]
         assert parts_of(moved) == parts
         await moved.pull(Q8)
-        content = moved.offer(seed=2)
+        content = moved.publish(seed=2)
         updated = await moved.pull()
         assert (updated.id, updated.paths[0].read_bytes()) == (model.id, content)
         assert await moved.remove(Q8) != []
@@ -130,129 +130,129 @@ class TestMoved:
         assert sorted(path.name for path in moved.models.iterdir()) == [".home", ".incoming"]
 
     async def test_killed_when_its_new_place_is_recorded_it_keeps_its_pulls(
-        self, house: House, other_disk: Path, monkeypatch: pytest.MonkeyPatch
+        self, harness: HomeHarness, other_disk: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """What has come of a pull is not swept by the next open: the pull is recorded at every moment."""
-        await house.cut_pull(Q4, "coder-Q4_K_M.gguf", CUT)
-        moved = house.move_across(other_disk / "home")
+        await harness.cut_pull(Q4, "coder-Q4_K_M.gguf", CUT)
+        moved = harness.move_across(other_disk / "home")
         parts = parts_of(moved)
-        settle_home = SqliteCatalog.settle_home
+        record_home = SqliteCatalog.record_home
 
         async def killed(*arguments: Any, **options: Any) -> None:
-            await settle_home(*arguments, **options)
+            await record_home(*arguments, **options)
             raise KilledError
 
         with monkeypatch.context() as patch:
-            patch.setattr(SqliteCatalog, "settle_home", killed)
+            patch.setattr(SqliteCatalog, "record_home", killed)
             with pytest.raises(KilledError):
                 await moved.all()
         assert [job.asked for job in await moved.pulls()] == [Q4]
         assert parts_of(moved) == parts != {}
 
-    async def test_its_models_alone(self, house: House, other_disk: Path) -> None:
+    async def test_its_models_alone(self, harness: HomeHarness, other_disk: Path) -> None:
         """``models/`` on another disk, with a link in its place: its files stay gglib's."""
-        await house.pull()
-        shutil.move(house.models, other_disk / "models")
-        house.models.symlink_to(other_disk / "models")
-        (model,) = await house.all()
-        assert await house.remove(Q4) == [model.paths[0]]
+        await harness.pull()
+        shutil.move(harness.models, other_disk / "models")
+        harness.models.symlink_to(other_disk / "models")
+        (model,) = await harness.all()
+        assert await harness.remove(Q4) == [model.paths[0]]
 
-    async def test_the_home_alone(self, house: House, other_disk: Path, tmp_path: Path) -> None:
+    async def test_the_home_alone(self, harness: HomeHarness, other_disk: Path, tmp_path: Path) -> None:
         """A home whose ``models/`` is a link to where it stays: its files are what they were."""
-        await house.pull()
-        shutil.move(house.models, tmp_path / "big")
-        house.models.symlink_to(tmp_path / "big")
-        await house.all()
-        home_id = id_of(house)
-        moved = house.move_across(other_disk / "home")
+        await harness.pull()
+        shutil.move(harness.models, tmp_path / "big")
+        harness.models.symlink_to(tmp_path / "big")
+        await harness.all()
+        home_id = id_of(harness)
+        moved = harness.move_across(other_disk / "home")
         (model,) = await moved.all()
         assert id_of(moved) == home_id
         assert await moved.remove(Q4) == [model.paths[0]]
 
-    async def test_without_its_disk(self, house: House, tmp_path: Path) -> None:
+    async def test_without_its_disk(self, harness: HomeHarness, tmp_path: Path) -> None:
         """Where an empty ``models/`` stands for one that is not mounted, nothing is forgotten."""
-        model = await house.pull()
-        house.offer("coder-Q8_0.gguf", 1)
-        await house.cut_pull(Q8, "coder-Q8_0.gguf", CUT)
-        house.models.rename(tmp_path / "away")
-        house.models.mkdir()
-        assert [one.name for one in await house.all()] == [model.name]
-        house.models.rmdir()
-        (tmp_path / "away").rename(house.models)
-        assert [job.asked for job in await house.pulls()] == [Q8]
-        assert await house.remove(Q4) == [model.paths[0]]
+        model = await harness.pull()
+        harness.publish("coder-Q8_0.gguf", 1)
+        await harness.cut_pull(Q8, "coder-Q8_0.gguf", CUT)
+        harness.models.rename(tmp_path / "away")
+        harness.models.mkdir()
+        assert [one.name for one in await harness.all()] == [model.name]
+        harness.models.rmdir()
+        (tmp_path / "away").rename(harness.models)
+        assert [job.asked for job in await harness.pulls()] == [Q8]
+        assert await harness.remove(Q4) == [model.paths[0]]
 
 
 class TestDeletedModels:
-    async def test_a_new_directory_is_taken_once_it_is_used(self, house: House) -> None:
+    async def test_a_new_directory_is_taken_once_it_is_used(self, harness: HomeHarness) -> None:
         """After ``rm -rf models`` the next pull writes there, and from then on the home is in order again."""
-        await house.pull()
-        home_id = id_of(house)
-        shutil.rmtree(house.models)
-        kept = house.directory / "kept"  # so that no inode is given again
+        await harness.pull()
+        home_id = id_of(harness)
+        shutil.rmtree(harness.models)
+        kept = harness.directory / "kept"  # so that no inode is given again
         kept.mkdir()
-        (model,) = await house.all()
+        (model,) = await harness.all()
         assert not model.paths[0].exists()
-        assert not (house.models / ".home").exists()
-        await house.pull()
-        await house.all()
-        assert id_of(house) == home_id
-        async with house.opened() as catalog:
+        assert not (harness.models / ".home").exists()
+        await harness.pull()
+        await harness.all()
+        assert id_of(harness) == home_id
+        async with harness.opened() as catalog:
             recorded = await catalog.read_home()
         assert recorded is not None
-        assert recorded.models_inode == house.models.stat().st_ino
-        assert await house.remove(Q4) == [model.paths[0]]
+        assert recorded.models_inode == harness.models.stat().st_ino
+        assert await harness.remove(Q4) == [model.paths[0]]
 
 
 class TestRenumbered:
-    async def test_after_a_restart_of_the_machine(self, house: House) -> None:
+    async def test_after_a_restart_of_the_machine(self, harness: HomeHarness) -> None:
         """A disk that has another device number is the same one: its files are known by that number from then on."""
-        await house.pull()
-        house.offer("coder-Q8_0.gguf", 1)
-        await house.cut_pull(Q8, "coder-Q8_0.gguf", CUT)
-        home_id = id_of(house)
-        with closing(sqlite3.connect(house.settings.database, isolation_level=None)) as connection:
+        await harness.pull()
+        harness.publish("coder-Q8_0.gguf", 1)
+        await harness.cut_pull(Q8, "coder-Q8_0.gguf", CUT)
+        home_id = id_of(harness)
+        with closing(sqlite3.connect(harness.settings.database, isolation_level=None)) as connection:
             connection.execute("UPDATE home SET device = device + 7, models_device = models_device + 7")
             connection.execute("UPDATE version_files SET device = device + 7")
-        async with house.opened() as catalog:
+        async with harness.opened() as catalog:
             (version,) = await catalog.list_versions()
             recorded = await catalog.read_home()
         assert [file.identity for file in version.files] == [identity_of(file.path) for file in version.files]
         assert recorded is not None
-        assert (recorded.id, recorded.device) == (home_id, house.directory.stat().st_dev)
-        assert [job.asked for job in await house.pulls()] == [Q8]
-        assert len(await house.remove(Q4)) == 1
+        assert (recorded.id, recorded.device) == (home_id, harness.directory.stat().st_dev)
+        assert [job.asked for job in await harness.pulls()] == [Q8]
+        assert len(await harness.remove(Q4)) == 1
 
 
 class TestCopied:
-    async def test_the_original_is_never_touched(self, house: House, tmp_path: Path) -> None:
+    async def test_the_original_is_never_touched(self, harness: HomeHarness, tmp_path: Path) -> None:
         """Whatever is done in the copy, and its unfinished pulls begin anew."""
-        await house.pull()
-        house.offer("coder-Q8_0.gguf", 1)
-        await house.cut_pull(Q8, "coder-Q8_0.gguf", CUT)
-        before, home_id = state_of(house.directory), id_of(house)
-        copy = house.copy(tmp_path / "copy")
+        await harness.pull()
+        harness.publish("coder-Q8_0.gguf", 1)
+        await harness.cut_pull(Q8, "coder-Q8_0.gguf", CUT)
+        before, home_id = state_of(harness.directory), id_of(harness)
+        copy = harness.copy(tmp_path / "copy")
         assert await copy.pulls() == []
         assert id_of(copy) != home_id
         await copy.pull(Q8)
         assert copy.hub.fetches[-1].start_bytes == 0
-        copy.offer(seed=2)
+        copy.publish(seed=2)
         (model,) = [one for one in await copy.all() if Q4 in one.aliases]
         updated = await copy.pull()
         assert not model.paths[0].exists()
         assert await copy.remove(Q4) == [updated.paths[0]]
         await copy.prune()
         assert await copy.discard() == 0
-        assert state_of(house.directory) == before
-        assert [job.asked for job in await house.pulls()] == [Q8]
+        assert state_of(harness.directory) == before
+        assert [job.asked for job in await harness.pulls()] == [Q8]
 
-    async def test_the_original_goes_on(self, house: House, tmp_path: Path) -> None:
+    async def test_the_original_goes_on(self, harness: HomeHarness, tmp_path: Path) -> None:
         """Its own pull, with what had come; it is still itself, also under a new name."""
-        await house.pull()
-        house.offer("coder-Q8_0.gguf", 1)
-        await house.cut_pull(Q8, "coder-Q8_0.gguf", CUT)
-        copy, parts = house.copy(tmp_path / "copy"), parts_of(house)
-        original = house.move(tmp_path / "renamed")
+        await harness.pull()
+        harness.publish("coder-Q8_0.gguf", 1)
+        await harness.cut_pull(Q8, "coder-Q8_0.gguf", CUT)
+        copy, parts = harness.copy(tmp_path / "copy"), parts_of(harness)
+        original = harness.move(tmp_path / "renamed")
         assert await copy.pulls() == []
         assert parts_of(copy) == {}
         assert [job.asked for job in await original.pulls()] == [Q8]
@@ -261,20 +261,20 @@ class TestCopied:
 
     @pytest.mark.parametrize("is_renamed", [False, True])
     async def test_with_models_that_both_share(
-        self, house: House, tmp_path: Path, *, is_renamed: bool
+        self, harness: HomeHarness, tmp_path: Path, *, is_renamed: bool
     ) -> None:
         """Nothing in ``models/`` is the copy's but what it puts there, apart from what comes for the original."""
-        await house.pull()
-        house.offer("coder-Q8_0.gguf", 1)
-        await house.cut_pull(Q8, "coder-Q8_0.gguf", CUT)
+        await harness.pull()
+        harness.publish("coder-Q8_0.gguf", 1)
+        await harness.cut_pull(Q8, "coder-Q8_0.gguf", CUT)
         shared = tmp_path / "shared"
-        house.models.rename(shared)
-        house.models.symlink_to(shared)
-        await house.all()
-        copy = house.copy(tmp_path / "copy")
+        harness.models.rename(shared)
+        harness.models.symlink_to(shared)
+        await harness.all()
+        copy = harness.copy(tmp_path / "copy")
         if is_renamed:
-            house = house.move(tmp_path / "renamed")
-        before, rows = state_of(shared), (house.directory / "gglib.db").read_bytes()
+            harness = harness.move(tmp_path / "renamed")
+        before, rows = state_of(shared), (harness.directory / "gglib.db").read_bytes()
         (model,) = await copy.all()
         assert model.version_id is None
         assert await copy.pulls() == []
@@ -287,67 +287,70 @@ class TestCopied:
         assert await copy.prune() == []
         after = state_of(shared)
         assert {name: after.get(name) for name in before} == before
-        assert (house.directory / "gglib.db").read_bytes() == rows
-        assert [job.asked for job in await house.pulls()] == [Q8]
-        await house.pull(Q8)
-        assert len(await house.remove(Q4)) == 1
+        assert (harness.directory / "gglib.db").read_bytes() == rows
+        assert [job.asked for job in await harness.pulls()] == [Q8]
+        await harness.pull(Q8)
+        assert len(await harness.remove(Q4)) == 1
 
-    async def test_the_same_model_in_shared_models(self, house: House, tmp_path: Path) -> None:
+    async def test_the_same_model_in_shared_models(self, harness: HomeHarness, tmp_path: Path) -> None:
         """The copy pulls into a directory of its own, beside the one that has the same name and content."""
-        first = await house.pull()
+        first = await harness.pull()
         shared = tmp_path / "shared"
-        house.models.rename(shared)
-        house.models.symlink_to(shared)
-        await house.all()
-        copy = house.copy(tmp_path / "copy")
+        harness.models.rename(shared)
+        harness.models.symlink_to(shared)
+        await harness.all()
+        copy = harness.copy(tmp_path / "copy")
         before = state_of(shared)
         model = await copy.pull()
-        assert model.paths[0].resolve() != (house.models / first.paths[0].relative_to(house.models)).resolve()
+        assert (
+            model.paths[0].resolve()
+            != (harness.models / first.paths[0].relative_to(harness.models)).resolve()
+        )
         assert model.version_id is not None
         assert await copy.remove(Q4) == [model.paths[0]]
         assert state_of(shared) == before
 
     async def test_what_the_other_home_brings_is_not_the_originals(
-        self, house: House, tmp_path: Path
+        self, harness: HomeHarness, tmp_path: Path
     ) -> None:
         """The original finds its manifest, and neither enters its version nor prunes its files."""
-        await house.pull()
+        await harness.pull()
         shared = tmp_path / "shared"
-        house.models.rename(shared)
-        house.models.symlink_to(shared)
-        await house.all()
-        copy = house.copy(tmp_path / "copy")
+        harness.models.rename(shared)
+        harness.models.symlink_to(shared)
+        await harness.all()
+        copy = harness.copy(tmp_path / "copy")
         brought = await copy.pull()
-        house.offer("coder-Q8_0.gguf", 1)
-        await house.pull(Q8)  # after which the disk is searched for versions that are not known
-        assert await house.prune() == []
+        harness.publish("coder-Q8_0.gguf", 1)
+        await harness.pull(Q8)  # after which the disk is searched for versions that are not known
+        assert await harness.prune() == []
         assert await copy.remove(Q4) == [brought.paths[0]]
 
-    async def test_with_a_folder_that_both_share(self, house: House, tmp_path: Path) -> None:
+    async def test_with_a_folder_that_both_share(self, harness: HomeHarness, tmp_path: Path) -> None:
         """A link below ``models/`` that was copied as a link leads to the original's files."""
-        await house.pull()
-        (house.models / "ada").rename(tmp_path / "big")
-        (house.models / "ada").symlink_to(tmp_path / "big")
-        copy = house.copy(tmp_path / "copy")
+        await harness.pull()
+        (harness.models / "ada").rename(tmp_path / "big")
+        (harness.models / "ada").symlink_to(tmp_path / "big")
+        copy = harness.copy(tmp_path / "copy")
         before = state_of(tmp_path / "big")
         (model,) = await copy.all()
         assert await copy.remove(model.name) == []
         await copy.prune()
         assert state_of(tmp_path / "big") == before
-        assert len(await house.remove(Q4)) == 1
+        assert len(await harness.remove(Q4)) == 1
 
     async def test_without_the_originals_mark_the_models_are_the_copys(
-        self, house: House, tmp_path: Path
+        self, harness: HomeHarness, tmp_path: Path
     ) -> None:
         """A home that shared ``models/`` keeps off them until the mark there is deleted: then they are its own."""
-        await house.pull()
+        await harness.pull()
         shared = tmp_path / "shared"
-        house.models.rename(shared)
-        house.models.symlink_to(shared)
-        await house.all()
-        copy = house.copy(tmp_path / "copy")
+        harness.models.rename(shared)
+        harness.models.symlink_to(shared)
+        await harness.all()
+        copy = harness.copy(tmp_path / "copy")
         await copy.all()
-        shutil.rmtree(house.directory)
+        shutil.rmtree(harness.directory)
         (model,) = await copy.all()
         assert model.version_id is None
         (shared / ".home").unlink()
@@ -357,24 +360,24 @@ class TestCopied:
 
 
 class TestReached:
-    async def test_through_a_link(self, house: House, tmp_path: Path) -> None:
+    async def test_through_a_link(self, harness: HomeHarness, tmp_path: Path) -> None:
         """It is the same home, with the same files."""
-        model = await house.pull()
-        home_id = id_of(house)
-        (tmp_path / "link").symlink_to(house.directory)
-        linked = House(tmp_path / "link", house.hub)
+        model = await harness.pull()
+        home_id = id_of(harness)
+        (tmp_path / "link").symlink_to(harness.directory)
+        linked = HomeHarness(tmp_path / "link", harness.hub)
         assert [one.version_id for one in await linked.all()] == [model.version_id]
-        assert id_of(linked) == id_of(house) == home_id
+        assert id_of(linked) == id_of(harness) == home_id
         assert len(await linked.remove(Q4)) == 1
         assert not model.paths[0].exists()
 
-    def test_through_a_bind_mount(self, house: House, tmp_path: Path) -> None:
+    def test_through_a_bind_mount(self, harness: HomeHarness, tmp_path: Path) -> None:
         """It is the same home there, too."""
-        asyncio.run(_pulled(house))
-        home_id = id_of(house)
+        asyncio.run(_pulled(harness))
+        home_id = id_of(harness)
         (tmp_path / "bound").mkdir()
         command = (
-            f"mount --bind {house.directory} {tmp_path}/bound && "
+            f"mount --bind {harness.directory} {tmp_path}/bound && "
             f"{sys.executable} -m gglib --home {tmp_path}/bound rm --files --yes {Q4}"
         )
         done = subprocess.run(
@@ -383,10 +386,10 @@ class TestReached:
         if "unshare" in done.stderr or "mount:" in done.stderr:
             pytest.skip(f"no mount in a namespace here: {done.stderr.strip()}")
         assert (done.returncode, done.stderr) == (0, "")
-        assert id_of(house) == home_id
-        assert asyncio.run(house.all()) == []
-        assert list(house.models.rglob("*.gguf")) == []
+        assert id_of(harness) == home_id
+        assert asyncio.run(harness.all()) == []
+        assert list(harness.models.rglob("*.gguf")) == []
 
 
-async def _pulled(house: House) -> None:
-    await house.pull()
+async def _pulled(harness: HomeHarness) -> None:
+    await harness.pull()

@@ -36,7 +36,7 @@ from gglib.library.versions.ownership import is_own
 from gglib.library.versions.publishing import publish
 from gglib.library.versions.sharing import place
 
-MOST_CALLS = 1000
+MAX_CALLS = 1000
 HOLDER = """
 import sys
 from pathlib import Path
@@ -56,7 +56,7 @@ def kills(
     home: Path, action: Callable[[Path], object], prepare: Callable[[Path], None] = nothing
 ) -> Iterator[Path]:
     """Yield the ``models/`` of one home for each file call of an action, which was killed before it."""
-    for call in range(MOST_CALLS):
+    for call in range(MAX_CALLS):
         models = models_in(home / str(call))
         arrive(job_of(models), models)
         prepare(models)
@@ -143,7 +143,7 @@ def test_deleting_survives_a_kill_before_each_call(tmp_path: Path) -> None:
         incoming.discard([file.key for file in job.files], in_use=[])
         return Store(versions=[known(version)])
 
-    for call in range(MOST_CALLS):
+    for call in range(MAX_CALLS):
         models = models_in(tmp_path / str(call))
         store = prepare(models)
         (models / "mine").write_bytes(b"mine")

@@ -10,7 +10,7 @@ from gglib.cli.views import local_models
 from gglib.core.errors import ModelFileNotFoundError
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.ports import RemovedModel
-from gglib.core.shell_quoting import command, said
+from gglib.core.shell_quoting import quoted_command, shell_command
 from gglib.library.disk_use import DiskUse
 from gglib.library.file_state import FileState
 from gglib.library.outdated import Upstream, UpstreamCheck
@@ -50,8 +50,8 @@ def typed_in(sentence: str) -> list[str]:
 )
 def test_a_command_is_quoted(words: tuple[str, ...], typed: str) -> None:
     """A name with a space, a dash in front or what a shell reads otherwise comes through; an escape does not."""
-    assert command(*words) == typed
-    assert said(*words).strip('"') == (typed if "'" in typed else f"'{typed}'")
+    assert shell_command(*words) == typed
+    assert quoted_command(*words).strip('"') == (typed if "'" in typed else f"'{typed}'")
 
 
 def test_a_pinned_file_is_fetched_at_its_branch() -> None:

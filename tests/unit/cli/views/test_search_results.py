@@ -20,12 +20,12 @@ from gglib.cli.views.search_results import (
     show_legend,
     show_lines,
 )
-from gglib.core.hub.repository import Gate, HubFile, HubRepository
-from gglib.core.hub.search_results import FoundRepository, SearchResult
+from gglib.core.hub.repository import Gating, HubFile, HubRepository
+from gglib.core.hub.search_results import RepositoryResult, SearchResult
 from gglib.core.memory import GpuMemory, MachineMemory
 from gglib.core.models import GgufFacts
-from gglib.library.search import ModelFinder, judged
-from gglib.library.variants.find import find_offers
+from gglib.library.search import ModelFinder, repository_result
+from gglib.library.variants.find import find_variants
 from gglib.testing import FakeHub
 
 GB = 10**9
@@ -35,16 +35,16 @@ LADDER = {"m-Q4_K_M.gguf": 5 * GB, "m-Q8_0.gguf": 9 * GB, "m-F16.gguf": 170 * GB
 
 def found(
     sizes: Mapping[str, int], repo: str = "o/m-GGUF", *, memory: MachineMemory = MEMORY, **told: Any
-) -> FoundRepository:
+) -> RepositoryResult:
     """Return a repository as a machine sees it."""
     files = tuple(HubFile(name=name, size_bytes=size) for name, size in sizes.items())
 
     def read_facts(start: bytes) -> GgufFacts:
         raise NotImplementedError
 
-    return judged(
+    return repository_result(
         HubRepository(repo=repo, revision="c" * 40, files=files, **told),
-        find_offers(files),
+        find_variants(files),
         None,
         finder=ModelFinder(hub=FakeHub(), memory=memory, context=8192, slots=4, read_facts=read_facts),
         max_size_bytes=None,
@@ -56,7 +56,7 @@ def rows_of(printed: Iterable[Line]) -> list[str]:
     return ["".join(words for words, _ in line) for line in printed]
 
 
-def lines(*repositories: FoundRepository, width: int = 80, left_out: int = 0, **told: Any) -> list[str]:
+def lines(*repositories: RepositoryResult, width: int = 80, left_out: int = 0, **told: Any) -> list[str]:
     """Return what a search prints."""
     result = SearchResult(repositories=repositories, memory=MEMORY, left_out=left_out, **told)
     return rows_of(search_lines(result, query="small coder", width=width))
@@ -82,10 +82,10 @@ def test_a_repository_is_a_head_and_its_quantizations_by_how_they_fit() -> None:
 def test_gates_and_projectors_are_said() -> None:
     """Before anybody waits for a download that will not begin."""
     sizes = {"m-Q8_0.gguf": GB, "mmproj-F16.gguf": GB}
-    automatic = lines(found(sizes, gate=Gate.AUTOMATIC), width=200)[0]
+    automatic = lines(found(sizes, gate=Gating.AUTOMATIC), width=200)[0]
     assert "sees images" in automatic
     assert "accept its terms" in automatic
-    assert "authors must let you in" in lines(found(sizes, gate=Gate.MANUAL), width=200)[0]
+    assert "authors must let you in" in lines(found(sizes, gate=Gating.MANUAL), width=200)[0]
 
 
 def test_nothing_that_is_to_be_chosen_is_marked() -> None:
@@ -117,12 +117,12 @@ def test_nothing_found_says_what_to_try() -> None:
     ]
     assert "2 repositories" in lines(left_out=2, too_large=1)[0]
     assert lines(left_out=1) == ["'small coder' finds 1 repository, with nothing to pull that gglib can use."]
-    assert "among the first 100 repositories" in lines(left_out=100, too_large=9, most_asked=100)[0]
+    assert "among the first 100 repositories" in lines(left_out=100, too_large=9, searched=100)[0]
 
 
 def test_a_search_that_ended_early_says_so() -> None:
     """Where fewer are shown than were wanted, and the hub may have more."""
-    assert any("of the first 100 repositories" in line for line in lines(found(LADDER), most_asked=100))
+    assert any("of the first 100 repositories" in line for line in lines(found(LADDER), searched=100))
     assert not any("of the first" in line for line in lines(found(LADDER)))
 
 
@@ -136,10 +136,10 @@ def test_a_search_that_ended_early_says_so() -> None:
     ),
     st.integers(3, 40),
     st.integers(60, 120),
-    st.sampled_from(Gate),
+    st.sampled_from(Gating),
 )
 def test_no_line_is_wider_than_the_terminal(
-    sizes: dict[str, int], name_length: int, width: int, gate: Gate
+    sizes: dict[str, int], name_length: int, width: int, gate: Gating
 ) -> None:
     """Whatever is found, and nothing is lost: every model that fits is there with its size."""
     one = found(sizes, "o/" + "n" * name_length, downloads=10**9, licence="apache-2.0", gate=gate)
@@ -149,9 +149,9 @@ def test_no_line_is_wider_than_the_terminal(
     legend_start = shown.index("")
     assert all(len(line) <= width for line in shown[:legend_start])
     text = " ".join(line.strip() for line in shown)
-    for model in one.found[:1]:
-        assert model.offer.label in text
-    assert render.size(one.found[0].offer.size_bytes) in text
+    for model in one.results[:1]:
+        assert model.variant.label in text
+    assert render.size(one.results[0].variant.size_bytes) in text
 
 
 def test_lines_are_as_full_as_they_may_be() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gglib.core.models import GgufFacts, LayerFacts
-from gglib.library.fit.cache_size import MAX_LAYERS, cache_bytes, mask_places, window_layers
+from gglib.library.fit.cache_size import MAX_LAYERS, cache_bytes, mask_cells, window_layers
 
 MIB = 1024**2
 
@@ -224,10 +224,10 @@ def test_context_has_whole_steps() -> None:
 
 def test_mask_has_the_places_of_both_caches() -> None:
     """A model with windows has two masks, one with a state only has none."""
-    assert mask_places(facts_of("llama"), 8192) == 8192
-    assert mask_places(facts_of("gemma3", {"window": 512}, block_count=6), 8192) == 8192 + 1024
-    assert mask_places(facts_of("lfm2", {"window": 128}), 8192) == 768
-    assert mask_places(facts_of("mamba"), 8192) == 0
+    assert mask_cells(facts_of("llama"), 8192) == 8192
+    assert mask_cells(facts_of("gemma3", {"window": 512}, block_count=6), 8192) == 8192 + 1024
+    assert mask_cells(facts_of("lfm2", {"window": 128}), 8192) == 768
+    assert mask_cells(facts_of("mamba"), 8192) == 0
 
 
 @pytest.mark.parametrize(

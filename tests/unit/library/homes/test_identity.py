@@ -6,32 +6,32 @@ import pytest
 
 from gglib.core.versions import HomeIdentity
 from gglib.library.homes.identity import (
+    Evidence,
+    HomeLocation,
     HomeMark,
     HomeState,
-    Place,
-    Witnesses,
+    classify,
     decode_mark,
     encode_mark,
     identity_at,
-    is_settled_share,
-    judge,
+    is_known_share,
 )
 from gglib.system.files.small_files import parse_json
 
 ID, OTHER_ID = "a" * 32, "b" * 32
-HERE = Place(device=1, inode=10, models_device=1, models_inode=11)
+HERE = HomeLocation(device=1, inode=10, models_device=1, models_inode=11)
 MARK, OTHER_MARK = HomeMark(id=ID, path="/home", inode=10), HomeMark(id=OTHER_ID, path="/other", inode=30)
-ALONE = Witnesses(is_shared=False, is_original_elsewhere=False)
-WITH_ORIGINAL = Witnesses(is_shared=False, is_original_elsewhere=True)
-WITH_SHARER = Witnesses(is_shared=True, is_original_elsewhere=False)
-WITH_BOTH = Witnesses(is_shared=True, is_original_elsewhere=True)
+ALONE = Evidence(is_shared=False, is_original_elsewhere=False)
+WITH_ORIGINAL = Evidence(is_shared=False, is_original_elsewhere=True)
+WITH_SHARER = Evidence(is_shared=True, is_original_elsewhere=False)
+WITH_BOTH = Evidence(is_shared=True, is_original_elsewhere=True)
 
 
 def recorded(
     device: int = 1, inode: int = 10, models_device: int = 1, models_inode: int = 11
 ) -> HomeIdentity:
     """Return what the catalogue says; by default that it was here."""
-    place = Place(device=device, inode=inode, models_device=models_device, models_inode=models_inode)
+    place = HomeLocation(device=device, inode=inode, models_device=models_device, models_inode=models_inode)
     return identity_at(place, ID)
 
 
@@ -40,7 +40,7 @@ ON_ANOTHER_DISK = recorded(device=2, models_device=2)
 
 
 @pytest.mark.parametrize(
-    ("identity", "mark", "witnesses", "state"),
+    ("identity", "mark", "evidence", "state"),
     [
         (recorded(), MARK, ALONE, HomeState.SAME),
         (recorded(), MARK, WITH_SHARER, HomeState.SAME),
@@ -69,10 +69,10 @@ ON_ANOTHER_DISK = recorded(device=2, models_device=2)
     ],
 )
 def test_each_case(
-    identity: HomeIdentity | None, mark: HomeMark | None, witnesses: Witnesses, state: HomeState
+    identity: HomeIdentity | None, mark: HomeMark | None, evidence: Evidence, state: HomeState
 ) -> None:
     """The place, the mark and what else is there decide, in the order of the module's docstring."""
-    assert judge(identity, HERE, mark, witnesses) is state
+    assert classify(identity, HERE, mark, evidence) is state
 
 
 def test_a_mark_is_read_as_it_was_written() -> None:
@@ -115,4 +115,4 @@ def test_a_share_stays_one(
     identity: HomeIdentity | None, mark: HomeMark | None, *, is_noted: bool, holds: bool
 ) -> None:
     """Until the other home's mark is gone, or this home is in another place."""
-    assert is_settled_share(identity, HERE, mark, is_noted=is_noted) is holds
+    assert is_known_share(identity, HERE, mark, is_noted=is_noted) is holds

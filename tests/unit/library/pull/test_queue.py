@@ -19,10 +19,10 @@ from gglib.core.hub.downloads import Download, DownloadState
 from gglib.core.models import ModelSummary
 from gglib.library.pull.execute import PullProgress
 from gglib.library.pull.queue import (
-    KEPT,
-    KEPT_S,
+    FINISHED_TTL_S,
+    MAX_FINISHED,
     MAX_QUEUED,
-    TOLD_EVERY_S,
+    PROGRESS_INTERVAL_S,
     Downloads,
     Progress,
 )
@@ -225,13 +225,13 @@ async def test_progress_is_shown_some_times_a_second(hub: Hub, downloads: Downlo
 
     watching = asyncio.create_task(watch())
     for step in range(1, 100):
-        hub.now_s = 100.0 + step * TOLD_EVERY_S / 20  # a second in all
+        hub.now_s = 100.0 + step * PROGRESS_INTERVAL_S / 20  # a second in all
         hub.progress("a", step)
         await turns(3)
     hub.done("a")
     await watching
     assert seen[-1] == 99
-    assert len(seen) <= 2 + 1 / TOLD_EVERY_S + 1
+    assert len(seen) <= 2 + 1 / PROGRESS_INTERVAL_S + 1
     assert seen == sorted(seen)
 
 
@@ -299,15 +299,15 @@ async def test_the_speed_is_that_of_the_moment_when_it_is_asked_for(hub: Hub, do
 async def test_what_is_over_is_forgotten_after_a_while(hub: Hub, downloads: Downloads) -> None:
     """Only so many are remembered, the newest, and none for ever."""
     ids = []
-    for number in range(KEPT + 5):
+    for number in range(MAX_FINISHED + 5):
         hub.now_s += 1
         ids.append(downloads.start(f"{number}").id)
         await downloads.cancel(ids[-1])
-    assert [one.id for one in downloads.list()] == ids[-KEPT:]
+    assert [one.id for one in downloads.list()] == ids[-MAX_FINISHED:]
     with pytest.raises(DownloadNotFoundError):
         downloads.show(ids[0])
     running = downloads.start("runs for long")
-    hub.now_s += KEPT_S + 1
+    hub.now_s += FINISHED_TTL_S + 1
     assert [one.id for one in downloads.list()] == [running.id]
 
 

@@ -6,9 +6,9 @@ from gglib.library.pull.speed import WINDOW_S, Speed
 def test_a_steady_stream_has_its_speed() -> None:
     """Bytes a second over the window, whatever came before it."""
     speed = Speed()
-    speed.note(0.0, 1_000_000)  # what was here already is no speed
+    speed.add(0.0, 1_000_000)  # what was here already is no speed
     for tenth in range(1, 201):
-        speed.note(tenth / 10, 1_000_000 + tenth * 50)
+        speed.add(tenth / 10, 1_000_000 + tenth * 50)
     assert speed.bytes_per_s(20.0) == 500
 
 
@@ -16,8 +16,8 @@ def test_nothing_can_be_told_of_a_moment() -> None:
     """A first block says nothing of a speed."""
     speed = Speed()
     assert speed.bytes_per_s(0.0) is None
-    speed.note(0.0, 0)
-    speed.note(0.1, 64_000)
+    speed.add(0.0, 0)
+    speed.add(0.1, 64_000)
     assert speed.bytes_per_s(0.1) is None
 
 
@@ -25,7 +25,7 @@ def test_a_cut_connection_gets_slower_and_then_has_no_speed() -> None:
     """What nobody adds to sinks, and is gone with the window."""
     speed = Speed()
     for second in range(6):
-        speed.note(second, second * 1000)
+        speed.add(second, second * 1000)
     assert speed.bytes_per_s(5.0) == 1000
     slower = speed.bytes_per_s(7.0)
     assert slower is not None
@@ -36,7 +36,7 @@ def test_a_cut_connection_gets_slower_and_then_has_no_speed() -> None:
 def test_what_begins_anew_is_measured_anew() -> None:
     """A file that changed on the hub comes again from its beginning: no negative speed."""
     speed = Speed()
-    speed.note(0.0, 9000)
-    speed.note(1.0, 0)
-    speed.note(2.0, 300)
+    speed.add(0.0, 9000)
+    speed.add(1.0, 0)
+    speed.add(2.0, 300)
     assert speed.bytes_per_s(2.0) == 300

@@ -1,4 +1,4 @@
-"""What a repository offers, and which of it is taken."""
+"""The variants in a repository, and which is chosen."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from gglib.core.errors import NoSuchChoiceError, UnsafeNameError
 from gglib.core.hub.repository import HubFile
-from gglib.core.hub.variants import Offer, Offers
+from gglib.core.hub.variants import Variant, Variants
 from gglib.core.memory import Fit
-from gglib.library.variants.choose import choose_offer, choose_projector, no_offer
-from gglib.library.variants.find import find_offers
+from gglib.library.variants.choose import choose_projector, choose_variant, no_variant
+from gglib.library.variants.find import find_variants
 from gglib.library.variants.pull_target import PullTarget, read_target
 
 GB = 10**9
@@ -35,50 +35,50 @@ def files(*names: str, size_bytes: int = GB) -> list[HubFile]:
     return [HubFile(name=name, size_bytes=size_bytes) for name in names]
 
 
-def of(sizes: Mapping[str, int]) -> Offers:
-    """Return the offers of a repository of one model, by quantization."""
-    return find_offers(HubFile(name=f"m-{label}.gguf", size_bytes=size) for label, size in sizes.items())
+def of(sizes: Mapping[str, int]) -> Variants:
+    """Return the variants of a repository of one model, by quantization."""
+    return find_variants(HubFile(name=f"m-{label}.gguf", size_bytes=size) for label, size in sizes.items())
 
 
-def room_for(fits_bytes: int, tight_bytes: int | None = None) -> Callable[[Offer], Fit]:
+def room_for(fits_bytes: int, tight_bytes: int | None = None) -> Callable[[Variant], Fit]:
     """Return the judgement of a machine that holds files up to a size well, up to another one tightly."""
 
-    def fit_of(offer: Offer) -> Fit:
-        if offer.size_bytes <= fits_bytes:
+    def fit_of(variant: Variant) -> Fit:
+        if variant.size_bytes <= fits_bytes:
             return Fit.FITS
-        return Fit.TIGHT if offer.size_bytes <= (tight_bytes or 0) else Fit.TOO_LARGE
+        return Fit.TIGHT if variant.size_bytes <= (tight_bytes or 0) else Fit.TOO_LARGE
 
     return fit_of
 
 
-def best(offers: Offers, fit_of: Callable[[Offer], Fit]) -> str:
+def best(variants: Variants, fit_of: Callable[[Variant], Fit]) -> str:
     """Return what is taken when nothing is named."""
-    return choose_offer(offers, target=PullTarget(repo="o/n"), fit_of=fit_of).label
+    return choose_variant(variants, target=PullTarget(repo="o/n"), fit_of=fit_of).label
 
 
-def chosen(offers: Offers, text: str) -> str:
+def chosen(variants: Variants, text: str) -> str:
     """Return the first file of what a target means, on a machine that holds nothing."""
-    return choose_offer(offers, target=read_target(text), fit_of=room_for(0)).first.name
+    return choose_variant(variants, target=read_target(text), fit_of=room_for(0)).first.name
 
 
-def refused(offers: Offers, text: str, fit_of: Callable[[Offer], Fit] | None = None) -> str:
+def refused(variants: Variants, text: str, fit_of: Callable[[Variant], Fit] | None = None) -> str:
     """Return the sentence of the refusal."""
     with pytest.raises(NoSuchChoiceError) as refusal:
-        choose_offer(offers, target=read_target(text), fit_of=fit_of or room_for(100 * GB))
+        choose_variant(variants, target=read_target(text), fit_of=fit_of or room_for(100 * GB))
     return str(refusal.value)
 
 
 class TestFinding:
     def test_models_come_smallest_first_and_companions_apart(self) -> None:
-        """Only whole models are on offer; projectors are told apart, the rest is left out."""
-        found = find_offers(
+        """Only whole models are variants; projectors are told apart, the rest is left out."""
+        found = find_variants(
             [
                 HubFile(name="m-Q8_0.gguf", size_bytes=8),
                 HubFile(name="m-Q4_0.gguf", size_bytes=4),
                 *files("mmproj-F16.gguf", "m.imatrix.gguf", "mtp-m.gguf", "my-lora-f16.gguf", "README.md"),
             ]
         )
-        assert [offer.quantization for offer in found.models] == ["Q4_0", "Q8_0"]
+        assert [variant.quantization for variant in found.models] == ["Q4_0", "Q8_0"]
         assert [file.name for file in found.projectors] == ["mmproj-F16.gguf"]
         assert not found.incomplete
         assert not found.unsafe
@@ -86,37 +86,37 @@ class TestFinding:
     def test_shards_are_one_model_in_order(self) -> None:
         """Whatever the order of the list, sizes are summed and the first has the header."""
         names = [f"Q4_K_M/m-Q4_K_M-0000{number}-of-00003.gguf" for number in (3, 1, 2)]
-        (offer,) = find_offers(files(*names)).models
-        assert [file.name for file in offer.files] == sorted(names)
-        assert offer.size_bytes == 3 * GB
-        assert offer.first.name.endswith("-00001-of-00003.gguf")
-        assert offer.label == "Q4_K_M"
-        assert offer.stem == "Q4_K_M/m-Q4_K_M"
+        (variant,) = find_variants(files(*names)).models
+        assert [file.name for file in variant.files] == sorted(names)
+        assert variant.size_bytes == 3 * GB
+        assert variant.first.name.endswith("-00001-of-00003.gguf")
+        assert variant.label == "Q4_K_M"
+        assert variant.stem == "Q4_K_M/m-Q4_K_M"
 
     @pytest.mark.parametrize("missing", [1, 2, 3])
     def test_a_model_without_one_of_its_shards_is_not_on_offer(self, missing: int) -> None:
         """It is named as incomplete; its other shards are no models."""
         names = [f"m-Q8_0-0000{number}-of-00003.gguf" for number in (1, 2, 3) if number != missing]
-        found = find_offers(files(*names, "m-Q4_0.gguf"))
-        assert [offer.label for offer in found.models] == ["Q4_0"]
+        found = find_variants(files(*names, "m-Q4_0.gguf"))
+        assert [variant.label for variant in found.models] == ["Q4_0"]
         assert found.incomplete == ("m-Q8_0",)
 
     def test_shards_are_numbered_from_one(self) -> None:
         """As many as there should be are not enough."""
         names = [f"m-Q8_0-0000{number}-of-00003.gguf" for number in (0, 1, 2)]
-        assert find_offers(files(*names)).incomplete == ("m-Q8_0",)
+        assert find_variants(files(*names)).incomplete == ("m-Q8_0",)
 
     def test_two_ways_to_split_one_model_are_not_mixed(self) -> None:
         """Shards belong together when stem and count are the same."""
-        found = find_offers(files("m-Q8_0-00001-of-00002.gguf", "m-Q8_0-00002-of-00003.gguf"))
+        found = find_variants(files("m-Q8_0-00001-of-00002.gguf", "m-Q8_0-00002-of-00003.gguf"))
         assert not found.models
         assert found.incomplete == ("m-Q8_0", "m-Q8_0")
 
     def test_models_of_one_quantization_are_called_by_their_stems(self) -> None:
         """Several sizes in one repository, or one in several folders; spellings do not tell them apart."""
-        found = find_offers(files("a/m-1B-Q4_K_M.gguf", "b/m-3B-q4_k_m.gguf", "m-Q8_0.gguf"))
-        assert {offer.label for offer in found.models} == {"a/m-1B-Q4_K_M", "b/m-3B-q4_k_m", "Q8_0"}
-        assert {offer.typed("o/n", "v1") for offer in found.models} == {
+        found = find_variants(files("a/m-1B-Q4_K_M.gguf", "b/m-3B-q4_k_m.gguf", "m-Q8_0.gguf"))
+        assert {variant.label for variant in found.models} == {"a/m-1B-Q4_K_M", "b/m-3B-q4_k_m", "Q8_0"}
+        assert {variant.target("o/n", "v1") for variant in found.models} == {
             "o/n/a/m-1B-Q4_K_M.gguf@v1",
             "o/n/b/m-3B-q4_k_m.gguf@v1",
             "o/n:Q8_0@v1",
@@ -124,20 +124,20 @@ class TestFinding:
 
     def test_a_model_without_a_quantization_is_called_by_its_stem(self) -> None:
         """And is typed as a file."""
-        (offer,) = find_offers(files("m-APEX-Compact.gguf")).models
-        assert (offer.quantization, offer.label) == (None, "m-APEX-Compact")
-        assert offer.typed("o/n") == "o/n/m-APEX-Compact.gguf"
+        (variant,) = find_variants(files("m-APEX-Compact.gguf")).models
+        assert (variant.quantization, variant.label) == (None, "m-APEX-Compact")
+        assert variant.target("o/n") == "o/n/m-APEX-Compact.gguf"
 
     def test_pieces_are_named_and_not_offered(self) -> None:
         """What has to be joined first is no model yet."""
-        found = find_offers(files("m.Q6_K.gguf.part1of2", "m.Q6_K.gguf.part2of2"))
+        found = find_variants(files("m.Q6_K.gguf.part1of2", "m.Q6_K.gguf.part2of2"))
         assert not found.models
         assert len(found.pieces) == 2
 
     def test_names_that_may_not_be_stored_are_kept_apart(self) -> None:
         """So is the second of two names that some systems take for one."""
-        found = find_offers(files("../m-Q8_0.gguf", "M-Q4_0.gguf", "m-q4_0.gguf", "m-Q5_0.gguf"))
-        assert [offer.first.name for offer in found.models] == ["M-Q4_0.gguf", "m-Q5_0.gguf"]
+        found = find_variants(files("../m-Q8_0.gguf", "M-Q4_0.gguf", "m-q4_0.gguf", "m-Q5_0.gguf"))
+        assert [variant.first.name for variant in found.models] == ["M-Q4_0.gguf", "m-Q5_0.gguf"]
         assert set(found.unsafe) == {"../m-Q8_0.gguf", "m-q4_0.gguf"}
 
     @given(
@@ -160,15 +160,15 @@ class TestFinding:
         )
     )
     def test_every_file_is_in_one_place_and_every_offer_can_be_typed(self, names: list[str]) -> None:
-        """Whatever a repository has: no file is in two offers, and what an offer says to type means that offer."""
-        found = find_offers(files(*names))
-        listed = [file.name for offer in found.models for file in offer.files]
+        """Whatever a repository has: no file is in two variants, and what a variant says to type means that variant."""
+        found = find_variants(files(*names))
+        listed = [file.name for variant in found.models for file in variant.files]
         assert len(listed) == len(set(listed))
         assert set(listed) <= set(names)
-        assert len({offer.label for offer in found.models}) == len(found.models)
-        for offer in found.models:
-            target = read_target(offer.typed("o/n"))
-            assert choose_offer(found, target=target, fit_of=room_for(0)) == offer
+        assert len({variant.label for variant in found.models}) == len(found.models)
+        for variant in found.models:
+            target = read_target(variant.target("o/n"))
+            assert choose_variant(found, target=target, fit_of=room_for(0)) == variant
 
 
 class TestNaming:
@@ -179,8 +179,8 @@ class TestNaming:
 
     def test_a_dynamic_one_is_meant_where_there_is_no_other(self) -> None:
         """The plain one goes before it."""
-        assert chosen(find_offers(files("m-UD-Q4_K_XL.gguf")), "o/n:Q4_K_XL") == "m-UD-Q4_K_XL.gguf"
-        both = find_offers(files("m-UD-Q4_K_M.gguf", "m-Q4_K_M.gguf"))
+        assert chosen(find_variants(files("m-UD-Q4_K_XL.gguf")), "o/n:Q4_K_XL") == "m-UD-Q4_K_XL.gguf"
+        both = find_variants(files("m-UD-Q4_K_M.gguf", "m-Q4_K_M.gguf"))
         assert chosen(both, "o/n:Q4_K_M") == "m-Q4_K_M.gguf"
         assert chosen(both, "o/n:UD-Q4_K_M") == "m-UD-Q4_K_M.gguf"
 
@@ -193,7 +193,7 @@ class TestNaming:
 
     def test_a_quantization_of_several_models_is_not_guessed(self) -> None:
         """The error lists those that it means, and no others."""
-        found = find_offers(files("1B-Q4_K_M.gguf", "3B-Q4_K_M.gguf", "3B-Q8_0.gguf"))
+        found = find_variants(files("1B-Q4_K_M.gguf", "3B-Q4_K_M.gguf", "3B-Q8_0.gguf"))
         text = refused(found, "o/n:Q4_K_M")
         assert "means several models" in text
         assert "gglib pull o/n/1B-Q4_K_M.gguf" in text
@@ -212,16 +212,16 @@ class TestNaming:
     )
     def test_a_file_means_its_whole_model(self, text: str, first: str) -> None:
         """Any shard will do, and neither folder nor case need be right where only one can be meant."""
-        found = find_offers(
+        found = find_variants(
             files("d/m-Q8_0-00001-of-00002.gguf", "d/m-Q8_0-00002-of-00002.gguf", "m-Q4_0.gguf")
         )
         assert chosen(found, text) == first
 
     def test_an_exact_file_goes_before_one_of_the_same_name_elsewhere(self) -> None:
         """Only a file without its folder can be ambiguous."""
-        found = find_offers(files("m.gguf", "d/m.gguf", "e/m.gguf"))
+        found = find_variants(files("m.gguf", "d/m.gguf", "e/m.gguf"))
         assert chosen(found, "o/n/m.gguf") == "m.gguf"
-        assert "means several models" in refused(find_offers(files("d/m.gguf", "e/m.gguf")), "o/n/m.gguf")
+        assert "means several models" in refused(find_variants(files("d/m.gguf", "e/m.gguf")), "o/n/m.gguf")
 
     @pytest.mark.parametrize(
         ("text", "said"),
@@ -234,23 +234,23 @@ class TestNaming:
     )
     def test_a_file_that_cannot_be_meant_says_why(self, text: str, said: str) -> None:
         """And what there is instead."""
-        found = find_offers(files("m-Q4_0.gguf", "mmproj-F16.gguf", "m-Q8_0-00001-of-00002.gguf"))
+        found = find_variants(files("m-Q4_0.gguf", "mmproj-F16.gguf", "m-Q8_0-00001-of-00002.gguf"))
         assert said in refused(found, text)
 
     def test_a_file_of_a_repository_without_models_says_that_there_is_none(self) -> None:
         """Nothing is listed."""
-        assert refused(Offers(), "o/n/m.gguf") == "o/n has no model file 'm.gguf'. It has no model at all."
+        assert refused(Variants(), "o/n/m.gguf") == "o/n has no model file 'm.gguf'. It has no model at all."
 
     def test_a_hostile_file_is_refused_as_such(self) -> None:
         """Also when whoever made the target did not look."""
         with pytest.raises(UnsafeNameError):
-            choose_offer(of(LADDER), target=PullTarget(repo="o/n", file="../m.gguf"), fit_of=room_for(0))
+            choose_variant(of(LADDER), target=PullTarget(repo="o/n", file="../m.gguf"), fit_of=room_for(0))
 
     def test_hostile_text_is_shown_harmlessly(self) -> None:
         """A quantization may be any text."""
         target = PullTarget(repo="o/n", quantization="\x1b[2J\u202e")
         with pytest.raises(NoSuchChoiceError) as refusal:
-            choose_offer(of(LADDER), target=target, fit_of=room_for(0))
+            choose_variant(of(LADDER), target=target, fit_of=room_for(0))
         assert all(line.isprintable() for line in str(refusal.value).splitlines())
 
 
@@ -296,18 +296,18 @@ class TestTheBestThatFits:
 
     def test_one_model_of_an_unknown_quantization_is_taken(self) -> None:
         """There is no other."""
-        assert best(find_offers(files("m-APEX.gguf")), room_for(GB)) == "m-APEX"
+        assert best(find_variants(files("m-APEX.gguf")), room_for(GB)) == "m-APEX"
 
     def test_several_of_unknown_quantizations_are_not_guessed(self) -> None:
         """The error lists them with their sizes."""
-        text = refused(find_offers(files("m-Compact.gguf", "m-Quality.gguf")), "o/n")
+        text = refused(find_variants(files("m-Compact.gguf", "m-Quality.gguf")), "o/n")
         assert "several models" in text
         assert "gglib pull o/n/m-Compact.gguf  1.0 GB" in text
 
     def test_several_models_of_the_wanted_quantization_are_not_guessed(self) -> None:
         """Even where only one of them fits: they may be different models."""
         sizes = {"1B-Q4_K_M.gguf": GB, "9B-Q4_K_M.gguf": 9 * GB}
-        found = find_offers(HubFile(name=name, size_bytes=size) for name, size in sizes.items())
+        found = find_variants(HubFile(name=name, size_bytes=size) for name, size in sizes.items())
         assert "several models" in refused(found, "o/n", room_for(2 * GB))
 
     def test_where_nothing_fits_the_smallest_is_named_and_how_to_have_it_all_the_same(self) -> None:
@@ -318,11 +318,11 @@ class TestTheBestThatFits:
             "'gglib pull o/n:IQ2_M@v1' pulls it all the same."
         )
         with pytest.raises(NoSuchChoiceError, match=r"needs about 4\.5 GB of memory"):
-            choose_offer(
+            choose_variant(
                 of(LADDER),
                 target=PullTarget(repo="o/n"),
                 fit_of=room_for(0),
-                need_of=lambda offer: offer.size_bytes * 3 // 2,
+                need_of=lambda variant: variant.size_bytes * 3 // 2,
             )
 
     @pytest.mark.parametrize(
@@ -340,7 +340,7 @@ class TestTheBestThatFits:
     ) -> None:
         """One sentence, for each reason another."""
         with pytest.raises(error, match=said):
-            choose_offer(find_offers(files(*names)), target=PullTarget(repo="o/n"), fit_of=room_for(GB))
+            choose_variant(find_variants(files(*names)), target=PullTarget(repo="o/n"), fit_of=room_for(GB))
 
     @given(
         st.dictionaries(st.sampled_from(sorted(LADDER)), st.integers(1, 20), min_size=1), st.integers(0, 25)
@@ -349,14 +349,14 @@ class TestTheBestThatFits:
         """Never one that is too large; an error only where all are."""
         found = of({label: size * GB for label, size in sizes.items()})
         fit_of = room_for(room * GB)
-        if any(fit_of(offer) is Fit.FITS for offer in found.models):
-            assert fit_of(choose_offer(found, target=PullTarget(repo="o/n"), fit_of=fit_of)) is Fit.FITS
+        if any(fit_of(variant) is Fit.FITS for variant in found.models):
+            assert fit_of(choose_variant(found, target=PullTarget(repo="o/n"), fit_of=fit_of)) is Fit.FITS
         else:
             assert "Nothing in o/n fits" in refused(found, "o/n", fit_of)
 
     def test_a_long_list_is_cut_and_counted(self) -> None:
         """And says where all of it is."""
-        found = find_offers(files(*(f"m{number}.gguf" for number in range(35))))
+        found = find_variants(files(*(f"m{number}.gguf" for number in range(35))))
         first, *lines = refused(found, "o/n:Q9_K").splitlines()
         assert first.endswith("It has:")
         assert len(lines) == 31
@@ -364,7 +364,7 @@ class TestTheBestThatFits:
 
     def test_what_is_to_be_typed_is_one_word_for_a_shell(self) -> None:
         """Names may have spaces."""
-        listed = refused(find_offers(files("my model.gguf")), "o/n:Q9_K").splitlines()[1:]
+        listed = refused(find_variants(files("my model.gguf")), "o/n:Q9_K").splitlines()[1:]
         assert listed == ["  gglib pull 'o/n/my model.gguf'  1.0 GB"]
 
 
@@ -382,7 +382,7 @@ class TestProjector:
     )
     def test_the_most_portable_precision_is_taken(self, names: tuple[str, ...], taken: str | None) -> None:
         """F16, BF16, Q8_0, F32, then what does not say."""
-        found = choose_projector(find_offers(files(*names, "m-Q4_0.gguf")))
+        found = choose_projector(find_variants(files(*names, "m-Q4_0.gguf")))
         assert (found.name if found else None) == taken
 
     @pytest.mark.parametrize(
@@ -400,7 +400,7 @@ class TestProjector:
         self, names: tuple[str, ...], model: str, taken: str | None
     ) -> None:
         """By folder, then by what the names have in common."""
-        found = find_offers(files(*names, model))
+        found = find_variants(files(*names, model))
         projector = choose_projector(found, found.models[0])
         assert (projector.name if projector else None) == taken
 
@@ -408,14 +408,14 @@ class TestProjector:
 def test_what_to_search_for_is_the_name_of_the_model() -> None:
     """Without its owner, who has none, and without a GGUF that the name has already."""
     for repo in ("ada/tag", "ada/tag-GGUF", "ada/tag.gguf"):
-        assert "'gglib search tag'" in str(no_offer(find_offers(()), repo))
+        assert "'gglib search tag'" in str(no_variant(find_variants(()), repo))
 
 
 def test_models_that_are_not_listed_are_counted() -> None:
     """Two sizes of the best quantization are listed; that there are others is said."""
     names = [f"m-{size}B-{quant}.gguf" for size in (1, 3) for quant in ("Q4_K_M", "Q8_0")]
     with pytest.raises(NoSuchChoiceError) as caught:
-        choose_offer(find_offers(files(*names)), target=PullTarget(repo="o/n"), fit_of=room_for(GB))
+        choose_variant(find_variants(files(*names)), target=PullTarget(repo="o/n"), fit_of=room_for(GB))
     *listed, more = str(caught.value).splitlines()[1:]
     assert len(listed) == 2
     assert more == "  and 2 more: 'gglib show o/n' lists all."

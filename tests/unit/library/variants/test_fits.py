@@ -11,7 +11,7 @@ from gglib.core.kinds import MAX_SINGLE_BATCH_CONTEXT
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import GgufFacts, ModelCapabilities
 from gglib.library.fit.estimate import estimate
-from gglib.library.variants.find import find_offers
+from gglib.library.variants.find import find_variants
 from gglib.library.variants.fits import context_to_judge, fits_of
 
 GB = 10**9
@@ -30,11 +30,11 @@ FACTS = GgufFacts(
 
 
 def needs_of(
-    offers: Offers, facts: GgufFacts | None, *, parameter_count: int | None
+    variants: Variants, facts: GgufFacts | None, *, parameter_count: int | None
 ) -> dict[str, MemoryNeed]:
     """Return the needs at 4,096 tokens with two slots, on a machine that has room for anything."""
     fits = fits_of(
-        offers,
+        variants,
         facts,
         context=4096,
         slots=2,
@@ -45,9 +45,9 @@ def needs_of(
     return {name: fit.need for name, fit in fits.items()}
 
 
-def of(sizes: dict[str, int]) -> Offers:
-    """Return what a repository with files of these sizes offers."""
-    return find_offers(HubFile(name=name, size_bytes=size) for name, size in sizes.items())
+def of(sizes: dict[str, int]) -> Variants:
+    """Return the variants of a repository with files of these sizes."""
+    return find_variants(HubFile(name=name, size_bytes=size) for name, size in sizes.items())
 
 
 def test_all_quantizations_of_a_model_have_its_shape_and_their_own_types() -> None:
@@ -65,8 +65,8 @@ def test_all_quantizations_of_a_model_have_its_shape_and_their_own_types() -> No
 
 def test_of_several_models_only_the_one_that_was_read_is_known() -> None:
     """The hub's count of parameters is of nobody knows which."""
-    offers = of({"1B-Q8_0.gguf": GB, "9B-Q8_0.gguf": 9 * GB})
-    needs = needs_of(offers, FACTS, parameter_count=GB)
+    variants = of({"1B-Q8_0.gguf": GB, "9B-Q8_0.gguf": 9 * GB})
+    needs = needs_of(variants, FACTS, parameter_count=GB)
     assert needs["1B-Q8_0.gguf"].is_exact
     assert needs["9B-Q8_0.gguf"] == estimate(None, weights_bytes=9 * GB, context=4096, slots=2)
 
@@ -81,13 +81,19 @@ def test_without_a_header_the_hub_is_believed() -> None:
 
 def test_what_fits_with_one_slot_only_fits() -> None:
     """Slots are given up before a model is called tight; what is loaded beside it counts."""
-    offers = of({"m-Q4_0.gguf": GB})
+    variants = of({"m-Q4_0.gguf": GB})
     one = estimate(FACTS, weights_bytes=GB, context=65_536, slots=1).total_bytes
 
     def fit(free_bytes: int, more_bytes: int = 0) -> tuple[int, Fit]:
         memory = MachineMemory(total_bytes=free_bytes, available_bytes=free_bytes)
         (found,) = fits_of(
-            offers, FACTS, context=65_536, slots=4, memory=memory, parameter_count=None, more_bytes=more_bytes
+            variants,
+            FACTS,
+            context=65_536,
+            slots=4,
+            memory=memory,
+            parameter_count=None,
+            more_bytes=more_bytes,
         ).values()
         return found.slots, found.fit
 

@@ -10,7 +10,7 @@ from gglib.core.hub.shown_source import shown_target
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.versions import FileIdentity, FileRole, OwnFile, PullJob, Version
 from gglib.library.variants.pull_source import (
-    MOST_ASKED,
+    MAX_ASKED,
     PullSource,
     at_same_place,
     files_with_content,
@@ -138,7 +138,7 @@ class TestMoved:
         """The newest."""
         many = [model(number, repo=f"bob/x{number}") for number in range(9)]
         assert repositories_to_ask(SOURCE, many, sha256=None) == tuple(
-            f"bob/x{number}" for number in (8, 7, 6)[:MOST_ASKED]
+            f"bob/x{number}" for number in (8, 7, 6)[:MAX_ASKED]
         )
 
 

@@ -19,7 +19,7 @@ from gglib.system.files.small_files import open_regular
 @pytest.fixture
 def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HomeLocks:
     """Return the locks of a new home, which are tried once only."""
-    monkeypatch.setattr(module, "GLANCE_S", 0.0)
+    monkeypatch.setattr(module, "TRY_HOLD_S", 0.0)
     return HomeLocks(tmp_path)
 
 

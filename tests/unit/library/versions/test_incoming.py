@@ -12,9 +12,9 @@ import pytest
 from tests.unit.library.versions.world import Store, arrive, hash_of, job_of, models_in, names_in
 
 from gglib.core.errors import StorageError
-from gglib.core.part_names import note_path, part_path
+from gglib.core.part_names import part_manifest_path, part_path
 from gglib.library.versions.drafts import DraftFile, begin_draft
-from gglib.library.versions.incoming import SWEEPING, Incoming, sweep_incoming
+from gglib.library.versions.incoming import SWEEP_LOCK, Incoming, sweep_incoming
 from gglib.library.versions.locks import HomeLocks
 from gglib.system.files import locks
 
@@ -40,7 +40,7 @@ def put(path: Path, size_bytes: int = BLOCK) -> Path:
 @contextmanager
 def fetched(path: Path) -> Iterator[None]:
     """Hold what a fetch holds."""
-    with note_path(path).open("w") as note:
+    with part_manifest_path(path).open("w") as note:
         fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
 
@@ -76,7 +76,7 @@ def test_what_is_discarded_goes_with_its_part_and_note(incoming: Incoming) -> No
     """The bytes freed are told, and files in use stay."""
     for path in (incoming.path(A), incoming.path(B)):
         put(part_path(path))
-        put(note_path(path))
+        put(part_manifest_path(path))
     put(incoming.path(A))
     assert incoming.discard([A, B], in_use=[B]) == 3 * BLOCK
     assert names_in(incoming.directory) == [f"{B}.part", f"{B}.part.note"]
@@ -239,7 +239,7 @@ async def test_a_sweep_waits_for_a_pull_that_is_being_recorded(tmp_path: Path) -
     job = job_of(models)
     incoming = arrive(job, models)
     store = Store()
-    with HomeLocks(tmp_path).try_hold(SWEEPING):
+    with HomeLocks(tmp_path).try_hold(SWEEP_LOCK):
         sweeping = asyncio.ensure_future(sweep_incoming(store, models))
         await asyncio.wait([sweeping], timeout=0.2)
         store.pulls = [job]
@@ -262,11 +262,11 @@ async def test_a_sweep_does_not_stop_the_loop(tmp_path: Path, monkeypatch: pytes
     assert await asyncio.to_thread(started.wait, 20)
     sweeping.cancel()
     await asyncio.sleep(0)
-    assert HomeLocks(tmp_path).are_held(SWEEPING)
+    assert HomeLocks(tmp_path).are_held(SWEEP_LOCK)
     gate.set()
     with pytest.raises(asyncio.CancelledError):
         await sweeping
-    assert not HomeLocks(tmp_path).are_held(SWEEPING)
+    assert not HomeLocks(tmp_path).are_held(SWEEP_LOCK)
 
 
 async def test_a_stopped_process_does_not_stop_every_other_one(tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ async def test_a_stopped_process_does_not_stop_every_other_one(tmp_path: Path) -
     incoming.prepare()
     put(incoming.path(A))
     async with asyncio.timeout(20):
-        with HomeLocks(tmp_path).try_hold(SWEEPING):
-            assert await sweep_incoming(Store(), incoming.models_dir, patience_s=0.01) == 0
+        with HomeLocks(tmp_path).try_hold(SWEEP_LOCK):
+            assert await sweep_incoming(Store(), incoming.models_dir, timeout_s=0.01) == 0
         assert names_in(incoming.directory) == [A]
         assert await sweep_incoming(Store(), incoming.models_dir) == BLOCK

@@ -158,7 +158,7 @@ def test_a_file_that_changes_under_the_reader_has_no_hash(
 
 def test_the_memory_for_hashes_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After some thousand files the hashes are forgotten, and read again when asked for."""
-    monkeypatch.setattr(ownership, "_MOST_HASHES", 2)
+    monkeypatch.setattr(ownership, "_MAX_HASHES", 2)
     monkeypatch.setattr(ownership, "_hashes", {})
     monkeypatch.setattr(ownership, "_SETTLED_NS", 0)
     for number in range(5):

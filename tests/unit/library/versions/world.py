@@ -12,11 +12,11 @@ from pathlib import Path, PurePosixPath
 from gglib.core.hub.repository import RemoteFile
 from gglib.core.models import ModelSource, ModelSummary, NewModel
 from gglib.core.versions import (
-    EnteredVersion,
     FileIdentity,
     FileRole,
     HomeIdentity,
     IncomingFile,
+    InstalledVersion,
     NewVersion,
     PullJob,
     Version,
@@ -185,7 +185,7 @@ class Store:
         """Return the pulls."""
         return list(self.pulls)
 
-    async def enter_version(
+    async def install_version(
         self,
         version: NewVersion,
         model: NewModel,
@@ -193,7 +193,7 @@ class Store:
         updates: int | None = None,
         job_key: str | None = None,
         moved_aliases: Collection[tuple[int, str]] = (),
-    ) -> EnteredVersion:
+    ) -> InstalledVersion:
         """Not used here."""
         raise NotImplementedError
 
@@ -229,8 +229,8 @@ class Store:
         """Not used here."""
         raise NotImplementedError
 
-    async def settle_home(
-        self, identity: HomeIdentity, *, is_other_place: bool, keeps_pulls: bool = False
+    async def record_home(
+        self, identity: HomeIdentity, *, resets_identities: bool, keeps_pulls: bool = False
     ) -> None:
         """Not used here."""
         raise NotImplementedError

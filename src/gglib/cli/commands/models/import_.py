@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gglib.cli.context import Options
-    from gglib.library.importers.import_models import ImportItem, TellLooked
+    from gglib.library.importers.import_models import ImportItem, OnScan
 
 
 @click.command("import")
@@ -51,7 +51,7 @@ def command(ctx: click.Context, where: str | None, *, yes: bool, dry_run: bool, 
 
 
 @contextmanager
-def _looking() -> "Iterator[TellLooked]":
+def _looking() -> "Iterator[OnScan]":
     """Yield what shows on a terminal what is looked at just now: large headers on a slow disk take their time."""
     from gglib.cli.terminal import LiveLine
     from gglib.core.file_names import shown
@@ -93,7 +93,7 @@ def _show(items: "Sequence[ImportItem]", where: str | None) -> None:
             escaped(item.name),
             render.text(item.model.facts.quantization),
             render.size(item.model.size_bytes),
-            item.place,
+            item.source,
             "-" if item.model.projector is None else escaped(item.model.projector.name),
             escaped(str(item.path)),
         )
@@ -116,7 +116,7 @@ def _as_json(item: "ImportItem") -> dict[str, object]:
     return {
         "name": item.name,
         "state": item.state.value,
-        "from": item.place,
+        "from": item.source,
         "path": str(item.path),
         "reason": item.reason,
         "aliases": [] if model is None else list(model.aliases),

@@ -42,7 +42,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
             if one not in current:
                 render.show_line(local_models.upstream(one))
         _say_the_rest(len(current), len(models) - len(checks))
-    if any(one.state is Upstream.NOT_TOLD for one in checks):
+    if any(one.state is Upstream.UNCHECKED for one in checks):
         ctx.exit(1)
 
 

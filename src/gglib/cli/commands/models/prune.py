@@ -34,7 +34,7 @@ def command(ctx: click.Context, *, yes: bool, dry_run: bool, as_json: bool) -> N
         if not as_json:
             for line in local_models.to_be_pruned(plan, settings.models_dir):
                 render.say(line)
-        is_due = bool(plan.doomed or plan.directories) and not dry_run
+        is_due = bool(plan.deletable or plan.directories) and not dry_run
         if is_due and _may_delete(plan, is_yes=yes, is_quiet=as_json):
             done = catalog.run(lambda store: prunes.prune(plan, store))
     if done is not None and not as_json:
@@ -51,9 +51,9 @@ def _may_delete(plan: "PrunePlan", *, is_yes: bool, is_quiet: bool) -> bool:
     from gglib.cli.terminal import is_interactive
     from gglib.core.errors import GglibError
 
-    if is_yes or is_quiet or not plan.doomed:
+    if is_yes or is_quiet or not plan.deletable:
         return is_yes or not is_quiet
-    count = len(plan.doomed)
+    count = len(plan.deletable)
     what = "this file" if count == 1 else f"these {count} files"
     if not is_interactive():
         raise GglibError(
@@ -66,10 +66,10 @@ def _as_json(plan: "PrunePlan", done: "Pruned | None") -> dict[str, object]:
     return {
         "files": [
             {"path": str(file.path), "size_bytes": file.size_bytes, "freed_bytes": file.freed_bytes}
-            for file in plan.doomed
+            for file in plan.deletable
         ],
         "directories": [str(path) for path in plan.directories],
-        "kept": [{"path": str(file.path), "reason": file.reason} for file in plan.spared],
+        "kept": [{"path": str(file.path), "reason": file.reason} for file in plan.retained],
         "total_bytes": plan.freed_bytes,
         "deleted": None if done is None else [str(path) for path in done.deleted],
         "freed_bytes": 0 if done is None else done.freed_bytes,

@@ -60,7 +60,7 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
 def _how_to_get(model: str, error: "ModelNotFoundError") -> str:
     """Return the error's sentence, and for what may be a repository how it is fetched."""
     from gglib.core.errors import HubError
-    from gglib.core.shell_quoting import said
+    from gglib.core.shell_quoting import quoted_command
     from gglib.library.variants.pull_target import read_target
 
     if error.is_ambiguous or "/" not in model:
@@ -70,8 +70,8 @@ def _how_to_get(model: str, error: "ModelNotFoundError") -> str:
     except HubError:
         return str(error)
     if error.candidates:
-        return f"{error} Else {said('pull', model)} fetches it."
-    return f"Model '{model}' is not in the catalogue: {said('pull', model)} fetches it."
+        return f"{error} Else {quoted_command('pull', model)} fetches it."
+    return f"Model '{model}' is not in the catalogue: {quoted_command('pull', model)} fetches it."
 
 
 @contextmanager

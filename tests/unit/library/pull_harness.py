@@ -9,7 +9,7 @@ from pathlib import Path
 from gglib.core.memory import MachineMemory
 from gglib.core.ports.store import HomeStorePort
 from gglib.gguf import read_files, read_partial_facts
-from gglib.library.pull.disk_space import read_room
+from gglib.library.pull.disk_space import read_disk_state
 from gglib.library.pull.execute import PulledModel, Puller, PullProgress
 from gglib.library.pull.jobs import PullSite
 from gglib.library.pull.plan import PullPlan, PullPlanner
@@ -39,7 +39,7 @@ async def at_once(_wait_s: float) -> None:
     raise AssertionError("nothing is to be waited for")
 
 
-class House:
+class PullHarness:
     """A home with a catalogue, and a hub with one repository of two quantizations."""
 
     def __init__(self, directory: Path, store: HomeStorePort | None = None) -> None:
@@ -68,7 +68,7 @@ class House:
         self.planner = PullPlanner(
             hub=self.hub,
             store=self.store,
-            read_room=partial(read_room, store=self.store, incoming=self.site.incoming),
+            read_disk_state=partial(read_disk_state, store=self.store, incoming=self.site.incoming),
             read_facts=read_partial_facts,
             memory=PLENTY,
             default_ctx=8192,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from gglib.core.models import ModelSource
-from gglib.library.homes.old_notes import (
-    OldPullFile,
+from gglib.library.homes.legacy_records import (
+    LegacyPullFile,
     below_models,
     read_pull,
     read_removal,
@@ -53,8 +53,8 @@ def test_the_note_of_a_pull() -> None:
     assert (pull.asked, pull.name, pull.aliases) == ("ada/coder:Q4", "coder", ("ada/coder:Q4",))
     assert pull.is_fetched
     assert pull.all_files == (
-        OldPullFile(target=Path(TARGET), size_bytes=10, sha256=SHA256),
-        OldPullFile(target=Path(PROJECTOR), size_bytes=None, sha256=None),
+        LegacyPullFile(target=Path(TARGET), size_bytes=10, sha256=SHA256),
+        LegacyPullFile(target=Path(PROJECTOR), size_bytes=None, sha256=None),
     )
 
 

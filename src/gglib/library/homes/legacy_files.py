@@ -16,16 +16,16 @@ from gglib.core.file_names import safe_folder
 from gglib.core.gguf_names import FileKind, kind_of
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.versions import FileIdentity, FileRole, NewVersion, OwnFile
-from gglib.library.homes.old_notes import WrittenNote
+from gglib.library.homes.legacy_records import LegacyFileRecord
 from gglib.library.versions.ownership import identity_from, status_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OldFiles:
+class LegacyFiles:
     """What an older gglib noted of one ``models/`` directory."""
 
     models_dir: Path
-    notes: Mapping[PurePosixPath, WrittenNote] = field(default_factory=dict)
+    notes: Mapping[PurePosixPath, LegacyFileRecord] = field(default_factory=dict)
     """By the files' names below ``models/``."""
     promised: Mapping[Path, str] = field(default_factory=dict)
     """SHA-256 of files that pulls brought whole and that were read to make sure."""
@@ -84,7 +84,7 @@ class OldFiles:
         file = None if note is None else self._own(path, FileRole.MODEL, note.source, None)
         return None if file is None or note is None else (file, note.source)
 
-    def _note(self, path: Path) -> WrittenNote | None:
+    def _note(self, path: Path) -> LegacyFileRecord | None:
         name = self._name(path)
         return None if name is None else self.notes.get(name)
 

@@ -33,7 +33,7 @@ _log = logging.getLogger("gglib")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entered:
+class Installed:
     """What became of a pull."""
 
     model: ModelSummary
@@ -46,7 +46,7 @@ class Entered:
     replaced: Version | None = None
 
 
-async def enter_fetched(site: PullSite, job: PullJob) -> Entered:
+async def install_fetched(site: PullSite, job: PullJob) -> Installed:
     """Put a pull into the catalogue whose files have come whole, and forget the pull.
 
     Nothing changes before the headers were read. Raises ``InvalidGgufError`` where no engine could load the files,
@@ -57,14 +57,14 @@ async def enter_fetched(site: PullSite, job: PullJob) -> Entered:
         version = await to_its_end(publish, job, site.incoming, site.models_dir)
         with shared(version.hold_path) as is_there:
             if is_there:  # else it was an older one with the same files, on its way out
-                entered = await enter(site, version, facts, job)
+                installed = await install(site, version, facts, job)
                 break
         await asyncio.sleep(RETIRED_STEP_S)
     await end(site, job)
-    return entered
+    return installed
 
 
-async def enter(site: PullSite, version: NewVersion, facts: GgufFacts, job: PullJob) -> Entered:
+async def install(site: PullSite, version: NewVersion, facts: GgufFacts, job: PullJob) -> Installed:
     """Move a model's row to a version that lies whole in its place; ``job`` says which model, and its names."""
     models = await site.store.list_models()
     known = _model_of(job, version, models)
@@ -77,7 +77,7 @@ async def enter(site: PullSite, version: NewVersion, facts: GgufFacts, job: Pull
         if free != model.name:
             refused, model = (model.name,), replace(model, name=free)
     try:
-        entered = await site.store.enter_version(
+        installed = await site.store.install_version(
             version,
             model,
             updates=None if known is None else known.id,
@@ -87,13 +87,13 @@ async def enter(site: PullSite, version: NewVersion, facts: GgufFacts, job: Pull
     except ModelExistsError:
         if known is not None or _free_name(model, await site.store.list_models()) == model.name:
             raise
-        return await enter(site, version, facts, job)  # its name was taken in this very moment
-    return Entered(
-        model=entered.model,
+        return await install(site, version, facts, job)  # its name was taken in this very moment
+    return Installed(
+        model=installed.model,
         is_new=known is None,
-        is_updated=known is not None and _is_other(entered.version, known, entered.model),
-        refused_names=names_beside((), (*refused, *entered.refused_aliases)),
-        replaced=entered.replaced,
+        is_updated=known is not None and _is_other(installed.version, known, installed.model),
+        refused_names=names_beside((), (*refused, *installed.refused_aliases)),
+        replaced=installed.replaced,
     )
 
 
@@ -121,7 +121,7 @@ async def _finish(site: PullSite, job: PullJob) -> list[ModelSummary]:
         await begin(site, replace(job, is_fetched=False, directory=None))
         return []
     try:
-        return [(await enter_fetched(site, job)).model]
+        return [(await install_fetched(site, job)).model]
     except UnreadableFileError:
         raise
     except InvalidGgufError as error:

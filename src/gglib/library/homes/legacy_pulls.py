@@ -18,17 +18,17 @@ from gglib.core.errors import GglibError
 from gglib.core.gguf_names import stem_of
 from gglib.core.hub.repository import RemoteFile
 from gglib.core.models import ModelSource, ModelSummary
-from gglib.core.part_names import note_path, part_path
+from gglib.core.part_names import part_manifest_path, part_path
 from gglib.core.versions import FileRole, IncomingFile, PullJob
-from gglib.library.homes.old_files import has_not_changed_since, name_there
-from gglib.library.homes.old_notes import (
+from gglib.library.homes.legacy_files import has_not_changed_since, name_there
+from gglib.library.homes.legacy_records import (
     PULLS,
-    OldPull,
-    OldPullFile,
+    LegacyPullFile,
+    LegacyPullRecord,
     below_models,
     read_pull,
 )
-from gglib.library.homes.place import Home
+from gglib.library.homes.location import Home
 from gglib.library.variants.pull_target import PullTarget, read_target
 from gglib.library.versions.incoming import Incoming
 from gglib.library.versions.layout import incoming_key, job_key, version_directory
@@ -46,10 +46,10 @@ from gglib.system.files.small_files import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PartNotes:
+class PartManifests:
     """What is known of the notes that lie beside parts."""
 
-    is_note: Callable[[bytes], bool]
+    is_manifest: Callable[[bytes], bool]
     """Whether a file's content is a note of gglib's on a part."""
     etag_in: Callable[[bytes], str | None]
     """What distinguishes the version that a part is of, where its server named it."""
@@ -61,7 +61,7 @@ SECOND_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CarriedPull:
+class MigratedPull:
     """A pull on its way into the catalogue."""
 
     note: Path
@@ -84,7 +84,7 @@ class CarriedPull:
         directory = version_directory(models_dir, self.folder, self.label, self.job.files)
         return replace(self.job, is_fetched=True, directory=directory)
 
-    def updating(self, models: Iterable[ModelSummary]) -> "CarriedPull":
+    def updating(self, models: Iterable[ModelSummary]) -> "MigratedPull":
         """Return the pull with the model that it updates: the one whose files are where this one's were to come.
 
         ``models`` are as this home has them now: a row of a home that was moved has the paths of the older place at
@@ -95,13 +95,13 @@ class CarriedPull:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OldPulls:
+class LegacyPulls:
     """The pulls that were noted in one ``models/`` directory."""
 
     home: Home
-    notes: PartNotes
+    part_manifests: PartManifests
 
-    def read(self) -> list[CarriedPull]:
+    def read(self) -> list[MigratedPull]:
         """Return the pulls, without the models that they update; bad notes are skipped with a warning."""
         found = []
         for note in sorted((self.home.models_dir / PULLS).glob("*.json")):
@@ -115,7 +115,7 @@ class OldPulls:
         return found
 
     @contextmanager
-    def alone_with(self, pull: CarriedPull) -> Iterator[bool]:
+    def alone_with(self, pull: MigratedPull) -> Iterator[bool]:
         """Hold the locks of an older gglib at work on a pull; yield False where one is. Raises OSError."""
         lock = pull.note.with_suffix(".lock")
         with ExitStack() as held:
@@ -124,13 +124,13 @@ class OldPulls:
                 held.callback(lock.unlink, missing_ok=True)  # while it is held
                 for target in pull.targets:
                     with contextlib.suppress(FileNotFoundError):
-                        held.enter_context(_locked(note_path(target)))
+                        held.enter_context(_locked(part_manifest_path(target)))
             except BlockingIOError:
                 yield False
                 return
             yield True
 
-    def verified(self, pull: CarriedPull, known: Collection[Path]) -> dict[Path, str]:
+    def verified(self, pull: MigratedPull, known: Collection[Path]) -> dict[Path, str]:
         """Return the SHA-256 of the whole files that the pull has brought, by their paths; may read them whole.
 
         ``known`` are files of which something else says what they are: an update of them has brought nothing yet.
@@ -146,7 +146,7 @@ class OldPulls:
         return found
 
     def bring(
-        self, pull: CarriedPull, verified: Mapping[Path, str], used: Collection[tuple[int, int]]
+        self, pull: MigratedPull, verified: Mapping[Path, str], used: Collection[tuple[int, int]]
     ) -> bool:
         """Have what came of a pull where files come in now; return whether that is all of it.
 
@@ -166,13 +166,13 @@ class OldPulls:
 
     def _bring_part(self, target: Path, final: Path, remote: RemoteFile, *, keeps: bool) -> None:
         """Rename a part, then its note; or delete both, where they are of no use. What is no part of ours stays."""
-        part, note = part_path(target), note_path(target)
+        part, note = part_path(target), part_manifest_path(target)
         if not self._is_own_part(part, note):
             return
         keeps = keeps and not os.path.lexists(final)
         if keeps:
             self._renew(note, remote)
-        for old, new in ((part, part_path(final)), (note, note_path(final))):
+        for old, new in ((part, part_path(final)), (note, part_manifest_path(final))):
             if status_of(old) is None:
                 continue
             if keeps and not os.path.lexists(new):
@@ -187,9 +187,11 @@ class OldPulls:
             content = read_small(note)
         except OSError:
             return False
-        return self.notes.is_note(content) or (not content and (status is None or status.st_size == 0))
+        return self.part_manifests.is_manifest(content) or (
+            not content and (status is None or status.st_size == 0)
+        )
 
-    def _carried(self, pull: OldPull, note: Path, noted_ns: int) -> CarriedPull:
+    def _carried(self, pull: LegacyPullRecord, note: Path, noted_ns: int) -> MigratedPull:
         """Return what a note becomes. Raises ValueError for files outside of this home, and ``GglibError``."""
         found = [self._here(file.target) for file in pull.all_files]
         targets = tuple(target for target, _ in found)
@@ -198,7 +200,7 @@ class OldPulls:
             self._remote(file, target, source) for file, target in zip(pull.all_files, targets, strict=True)
         )
         job = _job_of(pull, source, label, remotes)
-        return CarriedPull(
+        return MigratedPull(
             note=note,
             noted_ns=noted_ns,
             job=replace(job, started_at=noted_ns // SECOND_NS),
@@ -210,12 +212,12 @@ class OldPulls:
             label=label,
         )
 
-    def _remote(self, file: OldPullFile, target: Path, source: ModelSource) -> RemoteFile:
+    def _remote(self, file: LegacyPullFile, target: Path, source: ModelSource) -> RemoteFile:
         """Return what the same pull fetches now; of an address, the version of which a part is here."""
         etag = None
         if source.url is not None:
             with contextlib.suppress(OSError):
-                etag = self.notes.etag_in(read_small(note_path(target)))
+                etag = self.part_manifests.etag_in(read_small(part_manifest_path(target)))
         return RemoteFile(
             name=name_there(PurePosixPath(target.relative_to(self.home.models_dir)), source),
             repo=source.repo,
@@ -230,7 +232,7 @@ class OldPulls:
         """Have a note say what its part is, as this gglib reads it. Torn by a kill, its part begins anew."""
         with contextlib.suppress(FileNotFoundError):
             content = read_small(note)
-            renewed = self.notes.renewed(content, remote)
+            renewed = self.part_manifests.renewed(content, remote)
             if renewed != content:
                 descriptor = open_regular(note, flags=os.O_WRONLY)
                 try:
@@ -285,7 +287,9 @@ def _bring_whole(target: Path, final: Path, used: Collection[tuple[int, int]], *
         place(target, final)
 
 
-def _job_of(pull: OldPull, source: ModelSource, label: str, remotes: Sequence[RemoteFile]) -> PullJob:
+def _job_of(
+    pull: LegacyPullRecord, source: ModelSource, label: str, remotes: Sequence[RemoteFile]
+) -> PullJob:
     """Return the pull that the same ``gglib pull`` begins now."""
     if source.url is not None:
         key = job_key(source.url)
@@ -308,7 +312,7 @@ def _job_of(pull: OldPull, source: ModelSource, label: str, remotes: Sequence[Re
     )
 
 
-def _source_of(pull: OldPull) -> tuple[ModelSource, str]:
+def _source_of(pull: LegacyPullRecord) -> tuple[ModelSource, str]:
     """Return where a pull is from, with what only what was asked for says, and the label of its versions."""
     source = pull.source
     stem = stem_of(source.file or pull.files[0].target.name)

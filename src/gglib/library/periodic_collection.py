@@ -20,7 +20,7 @@ Collect = Callable[[], Awaitable[object]]
 
 
 @asynccontextmanager
-async def collected_regularly(
+async def collected_periodically(
     collect: Collect, *, interval_s: float = INTERVAL_S
 ) -> AsyncIterator[Callable[[], None]]:
     """Collect every ``interval_s`` while the block lasts, and once more at its end.

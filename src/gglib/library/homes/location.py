@@ -12,26 +12,26 @@ from pathlib import Path
 from gglib.core.ports.versions import VersionStorePort
 from gglib.core.versions import FileIdentity, HomeIdentity, Version
 from gglib.library.homes.identity import (
+    Evidence,
+    HomeLocation,
     HomeMark,
     HomeState,
-    Place,
-    Witnesses,
+    classify,
     decode_mark,
     encode_mark,
     identity_at,
+    is_known_share,
     is_recorded,
     is_same,
-    is_settled_share,
-    judge,
 )
 from gglib.library.versions.incoming import Incoming
 from gglib.library.versions.layout import INCOMING_NAME, KEY
 from gglib.library.versions.ownership import identity_from, status_of
 from gglib.library.versions.shares import (
-    enter_share,
     is_shared,
-    leave_share,
+    remove_share,
     write_durably,
+    write_share,
 )
 from gglib.system.files.durable import sync
 from gglib.system.files.small_files import parse_json, read_small, warn_of_skipped
@@ -40,7 +40,7 @@ from gglib.system.threads import to_its_end
 MARK_NAME = ".home"
 """Inside ``models/``, which may be reached from more than one home."""
 _DRAFT_NAME = ".home.draft"
-MOST_LOOKED_AT = 5_000
+MAX_LOOKED_AT = 5_000
 """Directories, in search of a home that may have been renamed."""
 
 
@@ -54,45 +54,45 @@ class Home:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class HomeInspection:
     """What is known of a home before anything is done about it."""
 
     recorded: HomeIdentity | None
-    place: Place
+    place: HomeLocation
     mark: HomeMark | None
     state: HomeState
     owner: Path | None = None
     """Of a shared ``models/``: the other home."""
 
 
-def look(home: Home, recorded: HomeIdentity | None) -> Found | None:
+def find_unchanged(home: Home, recorded: HomeIdentity | None) -> HomeInspection | None:
     """Return the home where nothing differs, else None: a few looks and small files. Raises OSError."""
-    place, mark = read_place(home), read_mark(home)
+    place, mark = read_location(home), read_mark(home)
     if is_same(recorded, place, mark):
-        return Found(recorded=recorded, place=place, mark=mark, state=HomeState.SAME)
-    if is_settled_share(recorded, place, mark, is_noted=is_shared(home.models_dir)):
-        return Found(recorded=recorded, place=place, mark=mark, state=HomeState.SHARED)
+        return HomeInspection(recorded=recorded, place=place, mark=mark, state=HomeState.SAME)
+    if is_known_share(recorded, place, mark, is_noted=is_shared(home.models_dir)):
+        return HomeInspection(recorded=recorded, place=place, mark=mark, state=HomeState.SHARED)
     return None
 
 
-def look_around(home: Home, recorded: HomeIdentity | None, files: Iterable[Path]) -> Found:
+def inspect_home(home: Home, recorded: HomeIdentity | None, files: Iterable[Path]) -> HomeInspection:
     """Return what the home is, others looked at, too; ``files`` are those of the rows. Raises OSError."""
-    place, mark = read_place(home), read_mark(home)
+    place, mark = read_location(home), read_mark(home)
     inodes = {mark.inode} if mark is not None else set()
     inodes |= {recorded.inode} if recorded is not None else set()
     near = tuple(_neighbours(home, mark, inodes, files))
     owner = next((directory for directory in near if _reaches(directory, home)), None)
-    witnesses = Witnesses(
+    evidence = Evidence(
         is_shared=owner is not None,
         is_marked_here=mark is not None and _is_here(mark, home),
         is_original_elsewhere=recorded is not None
         and any(_is_original(directory, home, recorded) for directory in near),
     )
-    state = judge(recorded, place, mark, witnesses)
-    return Found(recorded=recorded, place=place, mark=mark, state=state, owner=owner)
+    state = classify(recorded, place, mark, evidence)
+    return HomeInspection(recorded=recorded, place=place, mark=mark, state=state, owner=owner)
 
 
-async def settle(home: Home, found: Found, store: VersionStorePort) -> HomeIdentity:
+async def apply_inspection(home: Home, found: HomeInspection, store: VersionStorePort) -> HomeIdentity:
     """Have the catalogue and the mark say where the home is, and forget what is true of another place only.
 
     Everything that is another home's is forgotten first and the place is recorded last: what is killed in between is
@@ -100,7 +100,7 @@ async def settle(home: Home, found: Found, store: VersionStorePort) -> HomeIdent
     """
     match found.state:
         case HomeState.SAME | HomeState.DETACHED:
-            assert found.recorded is not None  # noqa: S101 - by ``judge``
+            assert found.recorded is not None  # noqa: S101 - by ``classify``
             return found.recorded
         case HomeState.SHARED:
             return await _settle_shared(home, found, store)
@@ -111,8 +111,8 @@ async def settle(home: Home, found: Found, store: VersionStorePort) -> HomeIdent
             home_id = new_id() if found.recorded is None else found.recorded.id
             identity = identity_at(found.place, home_id)
             if identity != found.recorded:
-                await store.settle_home(identity, is_other_place=False)
-    await to_its_end(leave_share, home.directory)
+                await store.record_home(identity, resets_identities=False)
+    await to_its_end(remove_share, home.directory)
     with contextlib.suppress(
         OSError
     ):  # a full disk: the catalogue knows, and the mark is written by a later open
@@ -135,10 +135,12 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
-def read_place(home: Home) -> Place:
+def read_location(home: Home) -> HomeLocation:
     """Return where the home is. Raises OSError."""
     own, models = home.directory.stat(), home.models_dir.stat()
-    return Place(device=own.st_dev, inode=own.st_ino, models_device=models.st_dev, models_inode=models.st_ino)
+    return HomeLocation(
+        device=own.st_dev, inode=own.st_ino, models_device=models.st_dev, models_inode=models.st_ino
+    )
 
 
 def read_mark(home: Home) -> HomeMark | None:
@@ -200,7 +202,7 @@ def _neighbours(
 
 def _near(place: Path, home: Home, inodes: Container[int]) -> Iterator[Path]:
     """Yield the directories with these inodes around a place where a home was: a look at names, bounded."""
-    left = [MOST_LOOKED_AT]
+    left = [MAX_LOOKED_AT]
     for root, depth in ((place.parent, 2), (home.directory.parent, 1), (place.parent.parent, 2)):
         yield from _with_inode(root, inodes, depth, left)
 
@@ -249,7 +251,7 @@ def _is_original(directory: Path, home: Home, recorded: HomeIdentity) -> bool:
         return False
 
 
-async def _settle_elsewhere(home: Home, found: Found, store: VersionStorePort) -> HomeIdentity:
+async def _settle_elsewhere(home: Home, found: HomeInspection, store: VersionStorePort) -> HomeIdentity:
     is_moved = found.state is HomeState.MOVED
     if is_moved:
         await to_its_end(partial(_drop_incoming, home, is_all=False))
@@ -259,11 +261,11 @@ async def _settle_elsewhere(home: Home, found: Found, store: VersionStorePort) -
         await _forget(foreign, store)
         await to_its_end(partial(_drop_incoming, home, is_all=True))
     identity = identity_at(found.place, new_id())
-    await store.settle_home(identity, is_other_place=True, keeps_pulls=is_moved)
+    await store.record_home(identity, resets_identities=True, keeps_pulls=is_moved)
     return identity
 
 
-async def _settle_shared(home: Home, found: Found, store: VersionStorePort) -> HomeIdentity:
+async def _settle_shared(home: Home, found: HomeInspection, store: VersionStorePort) -> HomeIdentity:
     if found.recorded is not None and is_recorded(found.recorded, found.place):
         identity = found.recorded
     else:
@@ -272,13 +274,13 @@ async def _settle_shared(home: Home, found: Found, store: VersionStorePort) -> H
     if found.mark is None and found.owner is not None:
         # Of an older gglib, which writes none: without it the next look would find no owner.
         await to_its_end(partial(write_mark, home, new_id(), "", owner=found.owner))
-    await to_its_end(enter_share, home.directory, identity.id)
+    await to_its_end(write_share, home.directory, identity.id)
     if identity is not found.recorded:
-        await store.settle_home(identity, is_other_place=True)
+        await store.record_home(identity, resets_identities=True)
     return identity
 
 
-async def _renumber(found: Found, store: VersionStorePort) -> None:
+async def _renumber(found: HomeInspection, store: VersionStorePort) -> None:
     """Have the identities of files say the device numbers of now, where nothing else of the files differs."""
     if found.state is HomeState.RENUMBERED:
         versions = await store.list_versions()

@@ -18,7 +18,7 @@ TITLES = {HF: "the Hugging Face cache", OLLAMA: "Ollama", LM_STUDIO: "LM Studio"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ImportSource:
     """A directory, and how it is read."""
 
     name: str
@@ -26,43 +26,49 @@ class Place:
     find: Finder
 
 
-def known_places(environ: Mapping[str, str], home: Path) -> tuple[Place, ...]:
+def known_sources(environ: Mapping[str, str], home: Path) -> tuple[ImportSource, ...]:
     """Return every place that could be there."""
     return (
-        Place(HF, hf_cache.hub_cache(environ, home), hf_cache.find_in_hub_cache),
-        *(Place(OLLAMA, path, ollama.find_in_ollama) for path in ollama.models_directories(environ, home)),
-        *(Place(LM_STUDIO, path, lm_studio.find_in_lm_studio) for path in lm_studio.models_directories(home)),
+        ImportSource(HF, hf_cache.hub_cache(environ, home), hf_cache.find_in_hub_cache),
+        *(
+            ImportSource(OLLAMA, path, ollama.find_in_ollama)
+            for path in ollama.models_directories(environ, home)
+        ),
+        *(
+            ImportSource(LM_STUDIO, path, lm_studio.find_in_lm_studio)
+            for path in lm_studio.models_directories(home)
+        ),
     )
 
 
-def places_of(where: str | None, environ: Mapping[str, str], home: Path) -> tuple[Place, ...]:
+def sources_of(where: str | None, environ: Mapping[str, str], home: Path) -> tuple[ImportSource, ...]:
     """Return the places to look into, those that are there; ``where`` is None, one of ``NAMES``, or a folder.
 
     Raises ``InvalidSettingError`` for what is none of it.
     """
-    known = known_places(environ, home)
+    known = known_sources(environ, home)
     if where is None:
-        return tuple(place for place in known if is_directory(place.path))
+        return tuple(source for source in known if is_directory(source.path))
     if where not in NAMES:
         return (_folder(where),)
-    wanted = tuple(place for place in known if place.name == where)
-    there = tuple(place for place in wanted if is_directory(place.path))
+    wanted = tuple(source for source in known if source.name == where)
+    there = tuple(source for source in wanted if is_directory(source.path))
     if not there:
-        looked = ", ".join(str(place.path) for place in wanted)
+        looked = ", ".join(str(source.path) for source in wanted)
         raise InvalidSettingError(
             f"{TITLES[where]} keeps no models on this machine (looked for {looked}): name its folder instead."
         )
     return there
 
 
-def _folder(where: str) -> Place:
+def _folder(where: str) -> ImportSource:
     path = Path(where).expanduser().absolute()
     if not is_directory(path):
         raise InvalidSettingError(
             f"'{where}' is no folder that can be read: name one, or one of {', '.join(NAMES)}."
         )
     if hf_cache.is_hub_cache(path):
-        return Place(HF, path, hf_cache.find_in_hub_cache)
+        return ImportSource(HF, path, hf_cache.find_in_hub_cache)
     if ollama.is_ollama(path):
-        return Place(OLLAMA, path, ollama.find_in_ollama)
-    return Place(FOLDER, path, find_in_folder)
+        return ImportSource(OLLAMA, path, ollama.find_in_ollama)
+    return ImportSource(FOLDER, path, find_in_folder)

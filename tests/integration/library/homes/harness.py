@@ -25,7 +25,7 @@ State = dict[str, tuple[int, int, int, bytes]]
 
 
 @dataclass(frozen=True)
-class House:
+class HomeHarness:
     """A home, and the hub that it pulls from. Every action opens the home anew, as a command does."""
 
     directory: Path
@@ -90,23 +90,23 @@ class House:
             deleted = (await prunes.prune(plan, catalog)).deleted
             return [path for path in deleted if path.suffix == ".gguf"]
 
-    def copy(self, directory: Path) -> "House":
+    def copy(self, directory: Path) -> "HomeHarness":
         """Copy the home as ``cp -a`` does; return the copy."""
         shutil.copytree(self.directory, directory, symlinks=True)
-        return House(directory, self.hub)
+        return HomeHarness(directory, self.hub)
 
-    def move(self, directory: Path) -> "House":
+    def move(self, directory: Path) -> "HomeHarness":
         """Rename the home; return where it is then."""
         self.directory.rename(directory)
-        return House(directory, self.hub)
+        return HomeHarness(directory, self.hub)
 
-    def move_across(self, directory: Path) -> "House":
+    def move_across(self, directory: Path) -> "HomeHarness":
         """Move the home as ``mv`` does to another file system: every inode is another one."""
         moved = self.copy(directory)
         shutil.rmtree(self.directory)
         return moved
 
-    def offer(self, name: str = "coder-Q4_K_M.gguf", seed: int = 0, **others: bytes) -> bytes:
+    def publish(self, name: str = "coder-Q4_K_M.gguf", seed: int = 0, **others: bytes) -> bytes:
         """Have the hub offer a model under a name, beside other files; return its content."""
         scratch = self.directory.with_name("scratch.gguf")
         content = write_tiny_gguf(scratch, seed=seed, chat_template=None).read_bytes()

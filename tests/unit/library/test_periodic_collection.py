@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gglib.core.errors import CatalogError
-from gglib.library.regular_collection import collected_regularly
+from gglib.library.periodic_collection import collected_periodically
 
 
 class Collector:
@@ -33,7 +33,7 @@ class Collector:
 async def test_it_collects_when_asked_and_at_the_end() -> None:
     """Each engine that ends asks for one; the last one comes when the server has stopped."""
     collector = Collector()
-    async with collected_regularly(collector, interval_s=3600) as collect_soon:
+    async with collected_periodically(collector, interval_s=3600) as collect_soon:
         assert collector.count == 0
         collect_soon()
         await collector.seen(1)
@@ -45,7 +45,7 @@ async def test_it_collects_when_asked_and_at_the_end() -> None:
 async def test_it_collects_regularly() -> None:
     """Also when nothing asks for it."""
     collector = Collector()
-    async with collected_regularly(collector, interval_s=0.001):
+    async with collected_periodically(collector, interval_s=0.001):
         await collector.seen(3)
 
 
@@ -56,7 +56,7 @@ async def test_a_failure_is_logged_once_and_tried_again(
     """The next turn comes, and the same sentence is not repeated."""
     collector = Collector()
     collector.fails_with = error
-    async with collected_regularly(collector, interval_s=0.001):
+    async with collected_periodically(collector, interval_s=0.001):
         await collector.seen(5)
         collector.fails_with = None
     assert [record.getMessage() for record in caplog.records] == [

@@ -1,7 +1,7 @@
 """Which quantizations are wanted first."""
 
 from gglib.core.hub.quantizations import folded, without_dynamic
-from gglib.library.variants.ladder import LAST, USUAL
+from gglib.library.variants.preferences import LAST, USUAL
 
 
 def test_labels_that_differ_stay_apart() -> None:

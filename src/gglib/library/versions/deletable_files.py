@@ -17,7 +17,7 @@ NOT_OURS = "gglib did not write it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doomed:
+class DeletableFile:
     """A file that is deleted."""
 
     path: Path
@@ -27,29 +27,29 @@ class Doomed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spared:
+class RetainedFile:
     """A file that stays, and why: a phrase."""
 
     path: Path
     reason: str
 
 
-def doomed_files(paths: Iterable[Path]) -> tuple[Doomed, ...]:
+def deletable_files(paths: Iterable[Path]) -> tuple[DeletableFile, ...]:
     """Return what deleting files frees, of those that are there: a file with several names goes with its last one."""
     statuses = {path: status for path in paths if (status := _status(path)) is not None}
     names_left = {(status.st_dev, status.st_ino): status.st_nlink for status in statuses.values()}
-    doomed = []
+    deletable = []
     for path, status in statuses.items():
         key = (status.st_dev, status.st_ino)
         names_left[key] -= 1
-        doomed.append(
-            Doomed(
+        deletable.append(
+            DeletableFile(
                 path=path,
                 size_bytes=status.st_size,
                 freed_bytes=0 if names_left[key] else status.st_blocks * BLOCK_BYTES,
             )
         )
-    return tuple(doomed)
+    return tuple(deletable)
 
 
 def why_kept(file: OwnFile) -> str | None:

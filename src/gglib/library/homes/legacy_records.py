@@ -20,13 +20,13 @@ FORMAT = 1
 MODELS = "models"
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _SOURCE_FIELDS = frozenset(("origin", "repo", "revision", "file", "sha256"))
-_MOST_BYTES = 1 << 63
+_MAX_BYTES = 1 << 63
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenNote:
+class LegacyFileRecord:
     """A file that gglib wrote."""
 
     name: PurePosixPath
@@ -40,7 +40,7 @@ class WrittenNote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OldPullFile:
+class LegacyPullFile:
     """One file of a pull."""
 
     target: Path
@@ -50,30 +50,30 @@ class OldPullFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OldPull:
+class LegacyPullRecord:
     """A pull that has not ended."""
 
     asked: str
     name: str
     aliases: tuple[str, ...]
     source: ModelSource
-    files: tuple[OldPullFile, ...]
-    projector: OldPullFile | None
+    files: tuple[LegacyPullFile, ...]
+    projector: LegacyPullFile | None
     is_fetched: bool
     """Whether all files were seen to arrive whole: the hashes are then of what was on the disk."""
 
     @property
-    def all_files(self) -> tuple[OldPullFile, ...]:
+    def all_files(self) -> tuple[LegacyPullFile, ...]:
         """The model's files, and the projector after them."""
         return self.files if self.projector is None else (*self.files, self.projector)
 
 
-def read_written(fields: Any) -> WrittenNote:  # noqa: ANN401 - JSON
+def read_written(fields: Any) -> LegacyFileRecord:  # noqa: ANN401 - JSON
     """Return what a note of a file says. Raises ValueError."""
     return _checked(_written, fields, "it is not a note of a file")
 
 
-def read_pull(fields: Any) -> OldPull:  # noqa: ANN401 - JSON
+def read_pull(fields: Any) -> LegacyPullRecord:  # noqa: ANN401 - JSON
     """Return what a note of a pull says. Raises ValueError."""
     return _checked(_pull, fields, "it is not a note of a pull")
 
@@ -104,12 +104,12 @@ def _checked(read: Callable[[Any], T], fields: object, fault: str) -> T:
         raise ValueError(fault) from error
 
 
-def _written(fields: Mapping[str, Any]) -> WrittenNote:
+def _written(fields: Mapping[str, Any]) -> LegacyFileRecord:
     name, modified_ns = _text(fields["path"]), fields["changed_ns"]
     is_time = modified_ns is None or type(modified_ns) is int
     if fields["format"] != FORMAT or not is_time or not _is_relative(name):
         raise ValueError(name)
-    return WrittenNote(
+    return LegacyFileRecord(
         name=PurePosixPath(name),
         size_bytes=_size(fields["size_bytes"]),
         modified_ns=modified_ns,
@@ -118,11 +118,11 @@ def _written(fields: Mapping[str, Any]) -> WrittenNote:
     )
 
 
-def _pull(fields: Mapping[str, Any]) -> OldPull:
+def _pull(fields: Mapping[str, Any]) -> LegacyPullRecord:
     files, projector = tuple(map(_pull_file, fields["files"])), fields["projector"]
     if fields["format"] != FORMAT or not files:
         raise ValueError(fields["format"])
-    return OldPull(
+    return LegacyPullRecord(
         asked=_text(fields["asked"]),
         name=_text(fields["name"]),
         aliases=tuple(map(_text, fields["aliases"])),
@@ -133,11 +133,11 @@ def _pull(fields: Mapping[str, Any]) -> OldPull:
     )
 
 
-def _pull_file(fields: Mapping[str, Any]) -> OldPullFile:
+def _pull_file(fields: Mapping[str, Any]) -> LegacyPullFile:
     target, size_bytes = _text(fields["target"]), fields["size_bytes"]
     if "\0" in target or not target.startswith("/"):
         raise ValueError(target)
-    return OldPullFile(
+    return LegacyPullFile(
         target=Path(target),
         size_bytes=None if size_bytes is None else _size(size_bytes),
         sha256=_hash(fields["sha256"]),
@@ -157,7 +157,7 @@ def _source(fields: Mapping[str, Any]) -> ModelSource:
 
 
 def _size(value: object) -> int:
-    if type(value) is not int or not 0 <= value < _MOST_BYTES:
+    if type(value) is not int or not 0 <= value < _MAX_BYTES:
         raise ValueError(value)
     return value
 
