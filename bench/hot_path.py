@@ -207,8 +207,10 @@ async def measure(
             default_ctx=8192,
             options=ProxyOptions(),
         )
-        gate = AccessPolicy(HostRules(frozenset(("127.0.0.1",)), frozenset()), CorsRules(()), AccessKeys({}))
-        app = ProxyApp(services, gate)
+        policy = AccessPolicy(
+            HostRules(frozenset(("127.0.0.1",)), frozenset()), CorsRules(()), AccessKeys({})
+        )
+        app = ProxyApp(services, policy)
         server = Listener(
             app.handle,
             limits=LIMITS,

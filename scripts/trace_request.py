@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 import gglib
 from gglib.app.catalog import open_catalog
 from gglib.app.hub import open_hub
-from gglib.app.pulls import pull_named
-from gglib.app.server import claimed_home, running_server
+from gglib.app.pulls import pull_by_name
+from gglib.app.server import open_home, running_server
 from gglib.app.settings import Settings
 from gglib.core.models import GgufFacts, NewModel
 from gglib.runtime.engines import LlamaServerEngine
@@ -91,7 +91,7 @@ async def trace_chats(trace: Trace, place: Path) -> dict[str, Trace]:
     settings = Settings(home=place / "home", port=0)
     engine = LlamaServerEngine(install_scripted_server(place / "bin", Script()), reason="it is scripted")
     found: dict[str, Trace] = {}
-    async with claimed_home(settings) as home:
+    async with open_home(settings) as home:
         for name in MODELS:
             path = write_tiny_gguf(place / f"{name}.gguf")
             await home.catalog.add_model(
@@ -117,7 +117,7 @@ async def trace_pull(trace: Trace, place: Path) -> Trace:
         environment = {"HF_ENDPOINT": hub.url, "HF_HOME": str(place / "hf"), "NO_PROXY": "127.0.0.1"}
         with trace.on():
             async with open_catalog(settings) as store, open_hub(environment) as opened:
-                await pull_named(settings, store, opened, REPO, lambda _: None)
+                await pull_by_name(settings, store, opened, REPO, lambda _: None)
     files = list((settings.home / "models").rglob(FILE))
     if [hashlib.sha256(file.read_bytes()).digest() for file in files] != [hashlib.sha256(content).digest()]:
         raise SystemExit(f"The pull left {files}.")

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 """As ``typing`` has it for type checkers, whose import alone takes several times as long as this module."""
 if TYPE_CHECKING:
     from gglib.app.file_limits import fit_to_machine
-    from gglib.app.server import Server, claimed_home, running_server
+    from gglib.app.server import Server, open_home, running_server
     from gglib.app.settings import Settings, load_settings
     from gglib.app.supervisor import ProxyConfig, ProxySupervisor
     from gglib.core.errors import CatalogError, GglibError, ModelRuntimeError
@@ -42,10 +42,10 @@ __all__ = [
     "Server",
     "Settings",
     "__version__",
-    "claimed_home",
     "find_engine",
     "fit_to_machine",
     "load_settings",
+    "open_home",
     "running_server",
     "serve",
 ]
@@ -69,7 +69,7 @@ _MODULES = {
     "Server": "app.server",
     "Settings": "app.settings",
     "__version__": "core.version",
-    "claimed_home": "app.server",
+    "open_home": "app.server",
     "find_engine": "runtime.engines",
     "fit_to_machine": "app.file_limits",
     "load_settings": "app.settings",

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import pytest
 
 from gglib.core.errors import (
-    BeingFetchedError,
     DownloadCorruptError,
+    DownloadInProgressError,
     GatedRepositoryError,
     HubError,
     HubUnreachableError,
@@ -437,7 +437,7 @@ class TestFetch:
         came = asyncio.Event()
         first = asyncio.create_task(world.hub.fetch(file, tmp_path / "m.gguf", setter_of(came)))
         await came.wait()
-        with pytest.raises(BeingFetchedError):
+        with pytest.raises(DownloadInProgressError):
             await world.hub.fetch(file, tmp_path / "m.gguf", ignore)
         first.cancel()
         with pytest.raises(asyncio.CancelledError):

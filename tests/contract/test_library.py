@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pytest
 
-from gglib.app.library import library_of
+from gglib.app.library import build_library
 from gglib.app.settings import Settings, prepare_home
 from gglib.core.errors import (
     DiskFullError,
@@ -17,8 +17,8 @@ from gglib.core.errors import (
     InvalidGgufError,
     ModelExistsError,
     ModelNotFoundError,
-    NoSuchChoiceError,
     RepositoryNotFoundError,
+    VariantChoiceError,
 )
 from gglib.core.hub.downloads import Download, DownloadState
 from gglib.core.hub.repository import HubRepository, HubSort
@@ -65,7 +65,7 @@ class OfServer:
         self.store: HomeStorePort = FakeCatalog()
         self.outcomes: dict[str, asyncio.Future[ModelSummary]] = {}
         self.downloads = Downloads(self._pull, clock=lambda: 0.0, now=lambda: 0.0, identify=read_target)
-        self.library: ModelLibraryPort = library_of(settings, self.store, hub, self.downloads)
+        self.library: ModelLibraryPort = build_library(settings, self.store, hub, self.downloads)
 
     async def finish(self, download: Download, model_name: str) -> None:
         """Let the pull return."""
@@ -262,7 +262,7 @@ class TestDownloads:
 
     async def test_what_names_nothing_is_refused_at_once(self, subject: Subject) -> None:
         """No download begins."""
-        with pytest.raises(NoSuchChoiceError):
+        with pytest.raises(VariantChoiceError):
             await subject.library.start_download("coder")
         assert await subject.library.list_downloads() == []
 

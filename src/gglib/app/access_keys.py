@@ -15,38 +15,40 @@ _PADDING = re.compile(r"[^=]+={1,2}")
 """The end of a key in base64, not of a name."""
 
 
-def read_keys(value: object) -> dict[str, str]:
+def parse_keys(value: object) -> dict[str, str]:
     """Return the keys by name, from a table of them or from a line, ``KEY`` or ``NAME=KEY``, separated by commas.
 
-    A key without a name is called ``key1``, ``key2``, by its place. Raises ValueError, whose text says which one
+    A key without a name is called ``key1``, ``key2``, by its position. Raises ValueError, whose text says which one
     is wrong and how.
     """
     if isinstance(value, str):
-        return _checked([_named(entry.strip(), place) for place, entry in enumerate(value.split(","), 1)])
+        return _validated(
+            [_split_name(entry.strip(), position) for position, entry in enumerate(value.split(","), 1)]
+        )
     if isinstance(value, Mapping):
-        return _checked(list(value.items()))
+        return _validated(list(value.items()))
     raise ValueError('it has to be a table of NAME = "KEY"')
 
 
-def _named(entry: str, place: int) -> tuple[str, str]:
+def _split_name(entry: str, position: int) -> tuple[str, str]:
     name, mark, key = entry.partition("=")
     if not mark or _PADDING.fullmatch(entry):
-        return f"key{place}", entry
+        return f"key{position}", entry
     return name.strip(), key.strip()
 
 
-def _checked(entries: list[tuple[str, object]]) -> dict[str, str]:
+def _validated(entries: list[tuple[str, object]]) -> dict[str, str]:
     keys: dict[str, str] = {}
-    for place, (name, key) in enumerate(entries, 1):
+    for position, (name, key) in enumerate(entries, 1):
         if not isinstance(key, str) or not _KEY.fullmatch(key):
-            raise ValueError(f"key {place} must be 8 to 512 visible ASCII characters without spaces")
+            raise ValueError(f"key {position} must be 8 to 512 visible ASCII characters without spaces")
         if not _NAME.fullmatch(name):
-            raise ValueError(f"the name of key {place} must be 1 to 64 letters, digits, '.', '-' or '_'")
+            raise ValueError(f"the name of key {position} must be 1 to 64 letters, digits, '.', '-' or '_'")
         if name == LOCAL_KEY_NAME:
-            raise ValueError(f"key {place} is called '{LOCAL_KEY_NAME}', which is the name of gglib's own")
+            raise ValueError(f"key {position} is called '{LOCAL_KEY_NAME}', which is the name of gglib's own")
         if name in keys:
-            raise ValueError(f"key {place} has the name of one before it")
+            raise ValueError(f"key {position} has the name of one before it")
         if key in keys.values():
-            raise ValueError(f"key {place} is the same as one before it")
+            raise ValueError(f"key {position} is the same as one before it")
         keys[name] = key
     return keys

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from gglib.app.housekeeping import keep_house
+from gglib.app.home_maintenance import maintain_home
 from gglib.app.settings import Settings, prepare_home
 from gglib.core.errors import EngineNotFoundError, InvalidGgufError, InvalidSettingError
 from gglib.core.models import ModelSummary
@@ -42,14 +42,14 @@ from gglib.runtime.engines.llama_cpp.options import parse_engine_args
 
 @asynccontextmanager
 async def open_catalog(settings: Settings) -> AsyncIterator[SqliteCatalog]:
-    """Open the catalogue, making the home when there is none, and put the home in order (see ``housekeeping``)."""
+    """Open the catalogue, making the home when there is none, and put the home in order (see ``home_maintenance``)."""
     prepare_home(settings)
     async with SqliteCatalog(settings.database) as catalog:
-        await keep_house(settings, catalog)
+        await maintain_home(settings, catalog)
         yield catalog
 
 
-def engine_args_of(text: str, settings: Settings) -> tuple[str, ...]:
+def validated_engine_args(text: str, settings: Settings) -> tuple[str, ...]:
     """Return the engine arguments that a user wrote as on a command line.
 
     Raises ``InvalidSettingError`` for what no engine takes, and for what the engine in use (``settings.engine``) does
@@ -67,22 +67,22 @@ def engine_args_of(text: str, settings: Settings) -> tuple[str, ...]:
     return words
 
 
-def model_faults(models: Iterable[ModelSummary], settings: Settings) -> dict[str, str]:
+def model_load_errors(models: Iterable[ModelSummary], settings: Settings) -> dict[str, str]:
     """Return by name, in a phrase, why models cannot be loaded by the engine in use. Reads every header; blocks."""
     engine = None
     with suppress(EngineNotFoundError):
         engine = find_engine(settings.engine)
-    faults: dict[str, str] = {}
+    load_errors: dict[str, str] = {}
     for model in models:
         try:
             read_usable(model, read_model)
             if engine is not None and model.settings.engine_args:
                 engine.check_engine_args(model.settings.engine_args)
         except (InvalidGgufError, InvalidSettingError) as error:
-            faults[model.name] = str(error)
+            load_errors[model.name] = str(error)
         except EngineNotFoundError:
             engine = None  # it does not answer, which is what the check of the engine says
-    return faults
+    return load_errors
 
 
 async def add_file(request: AddRequest, store: HomeStorePort, settings: Settings) -> ModelSummary:
@@ -90,32 +90,34 @@ async def add_file(request: AddRequest, store: HomeStorePort, settings: Settings
     return await add_model(request, store, read_model, settings.models_dir)
 
 
-async def give_projector(model: ModelSummary, projector: Path | None, store: ModelStorePort) -> ModelSummary:
+async def change_projector(
+    model: ModelSummary, projector: Path | None, store: ModelStorePort
+) -> ModelSummary:
     """Give a model a projector, or take it away. Raises as ``library``'s ``set_projector`` does."""
     return await set_projector(model, projector, store, read_model)
 
 
-async def read_header_again(model: ModelSummary, store: ModelStorePort) -> None:
+async def reread_header(model: ModelSummary, store: ModelStorePort) -> None:
     """Take what a model's header says now into the catalogue; nothing where its file cannot be read."""
     with suppress(InvalidGgufError):
         await read_again(model, store, read_model)
 
 
-async def find_elsewhere(where: str | None, store: ModelStorePort, tell: OnScan) -> list[ImportItem]:
+async def find_importable(where: str | None, store: ModelStorePort, on_file: OnScan) -> list[ImportItem]:
     """Return the models that other programs keep, or that are in a folder. Raises ``InvalidSettingError``.
 
-    ``tell`` is told what is looked at, from a thread.
+    ``on_file`` is told what is looked at, from a thread.
     """
     places = sources_of(where, os.environ, Path.home())
-    return await asyncio.to_thread(find_models, places, await store.list_models(), read_model, tell)
+    return await asyncio.to_thread(find_models, places, await store.list_models(), read_model, on_file)
 
 
-async def add_found(items: Iterable[ImportItem], store: HomeStorePort) -> list[ImportItem]:
+async def add_imported(items: Iterable[ImportItem], store: HomeStorePort) -> list[ImportItem]:
     """Put into the catalogue what was found and is new; return what became of each."""
     return await import_models(items, store)
 
 
-async def remember_computed(checks: Sequence[FileCheck], store: ModelStorePort) -> list[ModelSummary]:
+async def store_hashes(checks: Sequence[FileCheck], store: ModelStorePort) -> list[ModelSummary]:
     """Keep the hashes of files of which nobody says one; return the models that have them now."""
     return await remember_hashes(checks, store, read_model)
 

@@ -62,7 +62,7 @@ async def run_checks(checks: Sequence[Check]) -> list[CheckResult]:
     return results
 
 
-def judge_python(version: tuple[int, int, int]) -> Finding:
+def check_python(version: tuple[int, int, int]) -> Finding:
     """Whether this Python is one that gglib is made for."""
     text = ".".join(map(str, version))
     if version[:2] < MIN_PYTHON:
@@ -70,72 +70,74 @@ def judge_python(version: tuple[int, int, int]) -> Finding:
     return Finding(Verdict.OK, text)
 
 
-def judge_engine(description: str, reason: str, warning: str | None) -> Finding:
+def check_engine(description: str, reason: str, warning: str | None) -> Finding:
     """Whether the engine that is used is the one that was to be expected; ``warning`` says why not and what to do."""
     if warning is not None:
         return Finding(Verdict.WARN, f"{warning} It is {description}.")
     return Finding(Verdict.OK, f"{description}: {reason}")
 
 
-def judge_access(
+def check_access(
     host: str, key_names: Sequence[str], *, is_insecure: bool, warnings: Sequence[str] = ()
 ) -> Finding:
     """Whether others can reach the server, and what they need; ``warnings`` are what is wrong with where keys stand."""
     exposure = exposure_of(host, has_keys=bool(key_names), is_insecure=is_insecure)
-    if exposure is Exposure.UNGUARDED:
+    if exposure is Exposure.UNPROTECTED:
         return Finding(
             Verdict.FAIL,
             f"{host} lets other machines in, and no key is set: set GGLIB_API_KEY or [api_keys], or say --insecure.",
         )
-    if exposure is Exposure.OPEN:
+    if exposure is Exposure.INSECURE:
         return Finding(
             Verdict.WARN, f"whoever can reach {host} may use the models, without a key (insecure)."
         )
-    who = "only this machine" if exposure is Exposure.PRIVATE else "other machines, too"
+    who = "only this machine" if exposure is Exposure.LOOPBACK else "other machines, too"
     what = f"a key is needed: {', '.join(key_names)}" if key_names else "no key is needed, and none is set"
     text = f"{who} ({host}); {what}"
     return Finding(Verdict.WARN, f"{text}. {' '.join(warnings)}") if warnings else Finding(Verdict.OK, text)
 
 
-def judge_models(
+def check_models(
     models: Sequence[ModelSummary],
     missing: Sequence[str],
     hidden: Sequence[str] = (),
-    faults: Mapping[str, str] = MappingProxyType({}),
+    load_errors: Mapping[str, str] = MappingProxyType({}),
 ) -> Finding:
     """Whether there are models, and whether each could be loaded; ``missing`` are names.
 
-    ``hidden`` are names, too: of those whose directories do not let this user see. ``faults`` says by name, in a
+    ``hidden`` are names, too: of those whose directories do not let this user see. ``load_errors`` says by name, in a
     phrase, why a model that is there cannot be loaded by the engine in use.
     """
     if not models:
         return Finding(Verdict.WARN, "No models yet: 'gglib up' offers one, 'gglib add FILE' takes yours.")
     if missing:
-        ways = [way for model in models if model.name in missing and (way := _way_back(model)) is not None]
-        if len(ways) < len(missing):
-            ways.append("put the others back" if ways else "put them back")
+        hints = [
+            hint for model in models if model.name in missing and (hint := _restore_hint(model)) is not None
+        ]
+        if len(hints) < len(missing):
+            hints.append("put the others back" if hints else "put them back")
         return Finding(
             Verdict.WARN,
-            f"The files of {', '.join(missing)} are gone: {'; '.join(ways)}, or forget them with 'gglib rm'.",
+            f"The files of {', '.join(missing)} are gone: {'; '.join(hints)}, or forget them with 'gglib rm'.",
         )
     if hidden:
         return Finding(
             Verdict.WARN,
             f"The files of {', '.join(hidden)} are in directories that this user may not search: allow it.",
         )
-    if faults:
-        each = "; ".join(f"'{name}': {fault.rstrip('.')}" for name, fault in faults.items())
-        return Finding(Verdict.WARN, f"{len(faults)} of {len(models)} cannot be loaded: {each}.")
+    if load_errors:
+        each = "; ".join(f"'{name}': {error.rstrip('.')}" for name, error in load_errors.items())
+        return Finding(Verdict.WARN, f"{len(load_errors)} of {len(models)} cannot be loaded: {each}.")
     return Finding(Verdict.OK, f"{len(models)} in the catalogue, all files in place.")
 
 
-def _way_back(model: ModelSummary) -> str | None:
+def _restore_hint(model: ModelSummary) -> str | None:
     """Return what brings back the files of a model that gglib downloaded; None where that is not known."""
     target = pull_target(model) if model.is_downloaded else None
     return None if target is None else f"{quoted_command('pull', target)} brings back '{model.name}'"
 
 
-def judge_disk(free_bytes: int) -> Finding:
+def check_disk(free_bytes: int) -> Finding:
     """Whether there is room for models."""
     text = f"{free_bytes / 1e9:.1f} GB free"
     if free_bytes < LOW_DISK_BYTES:
@@ -143,7 +145,7 @@ def judge_disk(free_bytes: int) -> Finding:
     return Finding(Verdict.OK, text)
 
 
-def judge_memory(available_bytes: int | None, largest: str | None, fit: SlotFit | None) -> Finding:
+def check_memory(available_bytes: int | None, largest: str | None, fit: SlotFit | None) -> Finding:
     """Whether the largest model fits into the memory that is free now.
 
     ``available_bytes`` is None where the system does not say; ``largest`` is the model's name, ``fit`` how a launch

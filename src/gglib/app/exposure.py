@@ -9,10 +9,10 @@ from gglib.core.errors import InvalidSettingError
 class Exposure(Enum):
     """How open a server is."""
 
-    PRIVATE = "only this machine reaches it"
-    GUARDED = "other machines reach it, and need a key"
-    OPEN = "other machines reach it and need no key, as its user insisted"
-    UNGUARDED = "other machines would reach it and need no key, and nobody said that they should"
+    LOOPBACK = "only this machine reaches it"
+    KEY_REQUIRED = "other machines reach it, and need a key"
+    INSECURE = "other machines reach it and need no key, as its user insisted"
+    UNPROTECTED = "other machines would reach it and need no key, and nobody said that they should"
 
 
 def exposure_of(host: str, *, has_keys: bool, is_insecure: bool) -> Exposure:
@@ -21,15 +21,15 @@ def exposure_of(host: str, *, has_keys: bool, is_insecure: bool) -> Exposure:
     A name other than ``localhost`` counts as one that others reach, whatever it may resolve to today.
     """
     if is_loopback(host):
-        return Exposure.PRIVATE
+        return Exposure.LOOPBACK
     if has_keys:
-        return Exposure.GUARDED
-    return Exposure.OPEN if is_insecure else Exposure.UNGUARDED
+        return Exposure.KEY_REQUIRED
+    return Exposure.INSECURE if is_insecure else Exposure.UNPROTECTED
 
 
-def require_guard(host: str, *, has_keys: bool, is_insecure: bool) -> None:
+def check_exposure(host: str, *, has_keys: bool, is_insecure: bool) -> None:
     """Raise ``InvalidSettingError``, which says what to do, for a server that must not start."""
-    if exposure_of(host, has_keys=has_keys, is_insecure=is_insecure) is Exposure.UNGUARDED:
+    if exposure_of(host, has_keys=has_keys, is_insecure=is_insecure) is Exposure.UNPROTECTED:
         raise InvalidSettingError(
             f"Listening on {host} lets other machines in, and no access key is set: set GGLIB_API_KEY, or [api_keys] "
             "in config.toml, or say --insecure if everybody who can reach it may use your models."

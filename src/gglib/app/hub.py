@@ -8,7 +8,7 @@ from gglib.core.ports.hub import ModelHubPort
 from gglib.hf import HubAccess, HuggingFaceHub
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
-_YES = {"1", "ON", "YES", "TRUE"}
+_TRUE_VALUES = {"1", "ON", "YES", "TRUE"}
 """What ``huggingface_hub`` takes for a yes."""
 
 
@@ -28,7 +28,8 @@ def hub_access(environ: Mapping[str, str]) -> HubAccess:
     return HubAccess(
         endpoint=(environ.get("HF_ENDPOINT", "").strip() or DEFAULT_ENDPOINT).rstrip("/"),
         token=_token,
-        is_offline=(environ.get("HF_HUB_OFFLINE") or environ.get("TRANSFORMERS_OFFLINE", "")).upper() in _YES,
+        is_offline=(environ.get("HF_HUB_OFFLINE") or environ.get("TRANSFORMERS_OFFLINE", "")).upper()
+        in _TRUE_VALUES,
     )
 
 

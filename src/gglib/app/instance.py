@@ -1,4 +1,4 @@
-"""One gglib for each home: an OS lock, and a note that says where it answers."""
+"""One gglib for each home: an OS lock, and a state that says where it answers."""
 
 import fcntl
 import json
@@ -20,10 +20,10 @@ from gglib.system.files.small_files import (
     warn_of_skipped,
 )
 
-_LOCK = "gglib.lock"
-_NOTE = "instance.json"
-_LOOKS = 15
-_LOOK_PAUSE_S = 0.02
+_LOCK_NAME = "gglib.lock"
+_STATE_NAME = "instance.json"
+_LOCK_ATTEMPTS = 15
+_LOCK_RETRY_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,55 +46,55 @@ class Instance:
         return None if self.url is None else Endpoint(self.url, self.key)
 
 
-class InstanceClaim:
+class InstanceLock:
     """The right to be the gglib of a home."""
 
     def __init__(self, run_dir: Path) -> None:
         self._run_dir = run_dir
         self._started_at = time.time()
 
-    def announce(self, url: str | None, *, key: str | None = None) -> None:
+    def publish(self, url: str | None, *, key: str | None = None) -> None:
         """Say where this gglib answers, and to its own user alone with which key."""
         pid = os.getpid()
         instance = Instance(
             pid=pid, url=url, started_at=self._started_at, mark=process_start_id(pid), key=key
         )
-        draft = self._run_dir / f"{_NOTE}.new"
+        draft = self._run_dir / f"{_STATE_NAME}.new"
         # What a crash left may have been made by an older gglib, for anybody to read.
         draft.unlink(missing_ok=True)
-        note = {name: value for name, value in asdict(instance).items() if name != "key" or key}
+        state = {name: value for name, value in asdict(instance).items() if name != "key" or key}
         with open(draft, "x", encoding="utf-8", opener=_owner_only) as file:
-            json.dump(note, file)
-        draft.replace(self._run_dir / _NOTE)
+            json.dump(state, file)
+        draft.replace(self._run_dir / _STATE_NAME)
 
 
 @contextmanager
-def claim(run_dir: Path) -> Iterator[InstanceClaim]:
+def lock_instance(run_dir: Path) -> Iterator[InstanceLock]:
     """Hold the home for the length of the block. Raises ``AlreadyRunningError`` that says where the other one is."""
     try:
         run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         opened = _open_lock(run_dir, os.O_RDWR | os.O_CREAT)
     except OSError as error:
-        raise _unwritable(run_dir, error) from None
+        raise _not_writable_error(run_dir, error) from None
     with opened as lock:
-        if not _take(lock):
-            raise AlreadyRunningError(_already_running(_read_note(run_dir)))
-        claimed = InstanceClaim(run_dir)
+        if not _acquire(lock):
+            raise AlreadyRunningError(_already_running_message(_read_state(run_dir)))
+        instance_lock = InstanceLock(run_dir)
         try:
-            claimed.announce(None)
+            instance_lock.publish(None)
         except OSError as error:
-            raise _unwritable(run_dir, error) from None
+            raise _not_writable_error(run_dir, error) from None
         try:
-            yield claimed
+            yield instance_lock
         finally:
-            (run_dir / _NOTE).unlink(missing_ok=True)
+            (run_dir / _STATE_NAME).unlink(missing_ok=True)
 
 
 def _open_lock(run_dir: Path, flags: int) -> TextIO:
-    return os.fdopen(open_regular(run_dir / _LOCK, flags=flags), encoding="utf-8")
+    return os.fdopen(open_regular(run_dir / _LOCK_NAME, flags=flags), encoding="utf-8")
 
 
-def _unwritable(run_dir: Path, error: OSError) -> InvalidSettingError:
+def _not_writable_error(run_dir: Path, error: OSError) -> InvalidSettingError:
     return InvalidSettingError(
         f"{run_dir} cannot be written ({error.strerror or error}): make room or make it writable, or name another home "
         "with --home."
@@ -105,37 +105,37 @@ def _owner_only(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _take(lock: TextIO) -> bool:
+def _acquire(lock: TextIO) -> bool:
     """Take the lock; False when somebody keeps it for longer than a look at it (``running_instance``) takes."""
-    for _ in range(_LOOKS):
+    for _ in range(_LOCK_ATTEMPTS):
         with suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
-        time.sleep(_LOOK_PAUSE_S)
+        time.sleep(_LOCK_RETRY_S)
     return False
 
 
 def running_instance(run_dir: Path) -> Instance | None:
-    """Return the gglib that holds this home, or None. The lock says so, not the note, which a crash leaves behind."""
+    """Return the gglib that holds this home, or None. The lock says so, not the state, which a crash leaves behind."""
     with suppress(FileNotFoundError), _open_lock(run_dir, os.O_RDONLY) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return _read_note(run_dir)
+            return _read_state(run_dir)
     return None
 
 
-def _read_note(run_dir: Path) -> Instance | None:
-    """Return what the note says; None when there is none, or when a crash left it and the next one just starts."""
+def _read_state(run_dir: Path) -> Instance | None:
+    """Return what the state says; None when there is none, or when a crash left it and the next one just starts."""
     try:
-        instance = _from_json(parse_json(read_small(run_dir / _NOTE)))
+        instance = _from_json(parse_json(read_small(run_dir / _STATE_NAME)))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:
-        warn_of_skipped(run_dir / _NOTE, error)
+        warn_of_skipped(run_dir / _STATE_NAME, error)
         return None
-    is_it = instance.mark is not None and instance.mark == process_start_id(instance.pid)
-    return instance if is_it else None
+    is_current = instance.mark is not None and instance.mark == process_start_id(instance.pid)
+    return instance if is_current else None
 
 
 def _from_json(fields: Any) -> Instance:  # noqa: ANN401 - JSON
@@ -145,11 +145,11 @@ def _from_json(fields: Any) -> Instance:  # noqa: ANN401 - JSON
         value is None or isinstance(value, str) for value in (instance.url, instance.mark, instance.key)
     )
     if not is_text or not isinstance(instance.pid, int) or not isinstance(instance.started_at, int | float):
-        raise ValueError("it is not a note of a running gglib")
+        raise ValueError("it is not a state of a running gglib")
     return Instance(**fields)
 
 
-def _already_running(instance: Instance | None) -> str:
+def _already_running_message(instance: Instance | None) -> str:
     if instance is None or instance.url is None:
         return "gglib is starting or stopping already on this home; try again in a moment."
     return f"gglib is running already at {instance.url} (pid {instance.pid}); 'gglib stop --server' ends it."

@@ -7,8 +7,8 @@ from functools import partial
 
 from gglib.app.catalog import add_file
 from gglib.app.hub import open_hub
-from gglib.app.model_search import finder
-from gglib.app.pulls import pull_named
+from gglib.app.model_search import model_finder
+from gglib.app.pulls import pull_by_name
 from gglib.app.settings import Settings
 from gglib.core.file_names import safe_repo, safe_revision
 from gglib.core.hub.repository import HubSort
@@ -29,16 +29,16 @@ async def open_library(settings: Settings, store: HomeStorePort) -> AsyncIterato
     async with (
         open_hub() as hub,
         Downloads(
-            partial(pull_named, settings, store, hub),
+            partial(pull_by_name, settings, store, hub),
             clock=time.monotonic,
             now=time.time,
             identify=read_target,
         ) as downloads,
     ):
-        yield library_of(settings, store, hub, downloads)
+        yield build_library(settings, store, hub, downloads)
 
 
-def library_of(
+def build_library(
     settings: Settings, store: HomeStorePort, hub: ModelHubPort, downloads: Downloads
 ) -> ModelLibrary:
     """Return the library made of these: each of its methods is what a command does."""
@@ -65,7 +65,7 @@ async def _find(  # noqa: PLR0913 - bound, and what a search is made of
     limit: int,
     max_size_bytes: int | None,
 ) -> SearchResult:
-    finds = await finder(settings, hub)
+    finds = await model_finder(settings, hub)
     return await finds.search(query, sort=sort, limit=limit, max_size_bytes=max_size_bytes)
 
 
@@ -73,5 +73,5 @@ async def _show(settings: Settings, hub: ModelHubPort, repo: str, revision: str 
     safe_repo(repo)  # before it is part of an address
     if revision is not None:
         safe_revision(revision)
-    finds = await finder(settings, hub)
+    finds = await model_finder(settings, hub)
     return await finds.show(PullTarget(repo=repo, revision=revision))

@@ -49,13 +49,13 @@ def launch_fit(spec: ModelLaunchSpec, context: int, wanted: int, memory: Machine
 
     A header that cannot be read leaves a guess: that the file is no model is for the engine to say.
     """
-    facts = _facts(spec.path, *_stamp(spec.path))
+    facts = _cached_facts(spec.path, *_size_and_mtime(spec.path))
     if facts is not None:
         facts = replace(facts, capabilities=spec.capabilities, pooling=spec.pooling)
-    if facts is not None and _KEEPS_ALL in spec.settings.engine_args:
+    if facts is not None and _FULL_WINDOW_CACHE in spec.settings.engine_args:
         facts = replace(facts, layers=replace(facts.layers, window=0))
-    projector = 0 if spec.projector is None else _stamp(spec.projector)[0]
-    weights = spec.size_bytes or _stamp(spec.path)[0]
+    projector = 0 if spec.projector is None else _size_and_mtime(spec.projector)[0]
+    weights = spec.size_bytes or _size_and_mtime(spec.path)[0]
     return model_fit(facts, weights_bytes=weights + projector, context=context, slots=wanted, memory=memory)
 
 
@@ -71,7 +71,7 @@ def default_fit(spec: ModelLaunchSpec, settings: Settings, memory: MachineMemory
     return launch_fit(spec, context, wanted, memory)
 
 
-_KEEPS_ALL = "--swa-full"
+_FULL_WINDOW_CACHE = "--swa-full"
 """With it the layers with a sliding window keep as much as the others."""
 
 
@@ -83,7 +83,7 @@ def _memory_for(engine: Engine | None) -> MachineMemory:
     return memory
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def _size_and_mtime(path: Path) -> tuple[int, int]:
     """Return size and time of change of a file, by which one that was replaced is read anew."""
     try:
         found = path.stat()
@@ -93,7 +93,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=64)
-def _facts(path: Path, size_bytes: int, changed_ns: int) -> GgufFacts | None:
+def _cached_facts(path: Path, size_bytes: int, changed_ns: int) -> GgufFacts | None:
     del size_bytes, changed_ns  # they are part of what is remembered
     try:
         return read_model(path).facts

@@ -7,7 +7,7 @@ from gglib.gguf import read_partial_facts
 from gglib.library.search import ModelFinder
 
 
-async def finder(settings: Settings, hub: ModelHubPort) -> ModelFinder:
+async def model_finder(settings: Settings, hub: ModelHubPort) -> ModelFinder:
     """Return what searches ``hub``, for this machine's memory as it is now."""
     return ModelFinder(
         hub=hub,

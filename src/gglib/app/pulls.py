@@ -55,7 +55,7 @@ def puller(settings: Settings, store: HomeStorePort, hub: ModelHubPort) -> Pulle
     return Puller(hub=hub, site=pull_site(settings, store))
 
 
-async def pull_named(
+async def pull_by_name(
     settings: Settings, store: HomeStorePort, hub: ModelHubPort, target: str, progress: OnPullProgress
 ) -> ModelSummary:
     """Pull what a text names, with the choice that fits where it leaves one: for programs, which nobody asks."""
@@ -63,7 +63,7 @@ async def pull_named(
     return (await puller(settings, store, hub).pull(plan.as_it_was(), progress)).model
 
 
-async def finish_pulls(settings: Settings, store: HomeStorePort) -> list[ModelSummary]:
+async def recover_pulls(settings: Settings, store: HomeStorePort) -> list[ModelSummary]:
     """Enter what came whole before a kill, and delete what kills left behind; return the models that were entered."""
     site = pull_site(settings, store)
     if not await store.list_pulls() and not await asyncio.to_thread(_has_leftovers, site):
@@ -73,7 +73,7 @@ async def finish_pulls(settings: Settings, store: HomeStorePort) -> list[ModelSu
     return finished
 
 
-def bytes_here(settings: Settings, jobs: Sequence[PullJob]) -> list[int]:
+def downloaded_bytes(settings: Settings, jobs: Sequence[PullJob]) -> list[int]:
     """Return how much of the files of each pull is on the disk."""
     incoming = Incoming(settings.models_dir)
     return [incoming.bytes_here({file.key for file in job.files}) for job in jobs]
@@ -85,7 +85,7 @@ def are_running(settings: Settings, jobs: Sequence[PullJob]) -> list[bool]:
     return [locks.are_held(lock_of(job.key)) for job in jobs]
 
 
-async def give_up_pull(settings: Settings, store: HomeStorePort, job: PullJob) -> int:
+async def discard_pull(settings: Settings, store: HomeStorePort, job: PullJob) -> int:
     """Give up a pull that did not end; return how many bytes that freed. Raises as ``give_up`` does."""
     return await give_up(pull_site(settings, store), job)
 

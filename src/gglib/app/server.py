@@ -13,8 +13,8 @@ from functools import partial
 
 from gglib.app.access_keys import LOCAL_KEY_NAME
 from gglib.app.catalog import open_catalog
-from gglib.app.exposure import require_guard
-from gglib.app.instance import InstanceClaim, claim
+from gglib.app.exposure import check_exposure
+from gglib.app.instance import InstanceLock, lock_instance
 from gglib.app.library import open_library
 from gglib.app.memory import fit_slots
 from gglib.app.settings import Settings, prepare_home
@@ -38,20 +38,20 @@ from gglib.system import read_memory_state
 
 logger = logging.getLogger("gglib")
 
-JOIN_LIMIT_S = 20.0
+JOIN_TIMEOUT_S = 20.0
 """Longer than the slowest stop; a private server that hangs must not keep a terminal."""
 KIB = 1024
 MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimedHome:
+class OpenHome:
     """The home of a gglib that runs alone, and its catalogue."""
 
-    claim: InstanceClaim
+    lock: InstanceLock
     """The lock that keeps a second server out."""
     catalog: SqliteCatalog
-    """Open for as long as the home is claimed."""
+    """Open while the home is locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +76,26 @@ class Server:
 
 
 @asynccontextmanager
-async def claimed_home(settings: Settings) -> AsyncIterator[ClaimedHome]:
+async def open_home(settings: Settings) -> AsyncIterator[OpenHome]:
     """Take ``settings.home`` for one server for as long as the block lasts, and open its catalogue.
 
-    Creates the home where there is none, and puts it in order (``app.housekeeping``). Raises ``AlreadyRunningError``,
-    which says where the other server answers, and ``CatalogError`` where the home or its catalogue cannot be used.
+    Creates the home if it does not exist, and runs its maintenance (``app.home_maintenance``). Raises
+    ``AlreadyRunningError`` with the address of the other server, and ``CatalogError`` if the home or its catalogue
+    cannot be used.
     """
     prepare_home(settings)
-    with claim(settings.run_dir) as claimed:
+    with lock_instance(settings.run_dir) as instance_lock:
         async with open_catalog(settings) as catalog:
-            yield ClaimedHome(claimed, catalog)
+            yield OpenHome(instance_lock, catalog)
 
 
 @asynccontextmanager
 async def running_server(
-    settings: Settings, home: ClaimedHome, engine: Engine, *, on_drain: Callable[[int], None] | None = None
+    settings: Settings, home: OpenHome, engine: Engine, *, on_drain: Callable[[int], None] | None = None
 ) -> AsyncIterator[Server]:
     """Serve for as long as the block lasts; then let answers in flight end, stop the proxy, and every engine after it.
 
-    It serves at ``settings.host`` and ``port`` when the block begins. ``home`` is ``claimed_home``'s; ``engine`` is
+    It serves at ``settings.host`` and ``port`` when the block begins. ``home`` is ``open_home``'s; ``engine`` is
     ``find_engine``'s. The end waits for answers in flight for ``settings.drain_s`` seconds at most: ``on_drain`` is
     called with their number when that wait begins, and with 0 when it is over; a cancellation ends it. Installs no
     signal handlers and configures no logging.
@@ -102,17 +103,19 @@ async def running_server(
     Raises ``InvalidSettingError`` where the address cannot be had, or where other machines reach it although there is
     no key and ``insecure`` is not set (``app.exposure``).
     """
-    refuse_to_be_open(settings)
+    check_server_exposure(settings)
     local_key = secrets.token_urlsafe(32) if settings.api_keys else None
     facts = ModelFacts(home.catalog, read_model, read_mark)
     options = _proxy_options(settings, local_key)
     async with (
         open_library(settings, home.catalog) as library,
-        collected_periodically(partial(collect_retired, home.catalog, settings.models_dir)) as collect_soon,
+        collected_periodically(
+            partial(collect_retired, home.catalog, settings.models_dir)
+        ) as request_collection,
         EngineManager(
             home.catalog,
             LocalLauncher(_launch_config(settings, engine, home.catalog), preflight=facts.check),
-            replace(_runtime_config(settings), on_engine_exit=collect_soon),
+            replace(_runtime_config(settings), on_engine_exit=request_collection),
         ) as manager,
         recorded_periodically(LastUsedRecorder(manager.take_used, home.catalog, time.time)),
     ):
@@ -120,16 +123,16 @@ async def running_server(
         try:
             shown = FreshCatalog(home.catalog, facts.refresh, time.monotonic)
             url = await supervisor.start(_proxy_config(settings), manager, shown)
-            home.claim.announce(url, key=local_key)
+            home.lock.publish(url, key=local_key)
             yield Server(url, supervisor, manager, library, local_key)
         finally:
             await _drain(manager, on_drain or (lambda _: None))
             await supervisor.stop()
 
 
-def refuse_to_be_open(settings: Settings) -> None:
+def check_server_exposure(settings: Settings) -> None:
     """Raise ``InvalidSettingError`` where others could use a server that nobody guards, and nobody said they may."""
-    require_guard(settings.host, has_keys=bool(settings.api_keys), is_insecure=settings.insecure)
+    check_exposure(settings.host, has_keys=bool(settings.api_keys), is_insecure=settings.insecure)
 
 
 async def _drain(manager: EngineManager, on_drain: Callable[[int], None]) -> None:
@@ -158,7 +161,7 @@ def private_server(settings: Settings, engine: Engine) -> Iterator[Endpoint]:
     finally:
         with suppress(RuntimeError):  # it has ended by itself, and its loop is closed
             loop.call_soon_threadsafe(stop.set)
-        thread.join(JOIN_LIMIT_S)
+        thread.join(JOIN_TIMEOUT_S)
 
 
 def _serve_in_thread(
@@ -168,7 +171,7 @@ def _serve_in_thread(
 ) -> None:
     async def main() -> None:
         stop = asyncio.Event()
-        async with claimed_home(settings) as home, running_server(settings, home, engine) as server:
+        async with open_home(settings) as home, running_server(settings, home, engine) as server:
             ready.set_result((server.endpoint, asyncio.get_running_loop(), stop))
             ends = [asyncio.create_task(stop.wait()), asyncio.create_task(server.supervisor.wait())]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -196,7 +199,7 @@ def _proxy_options(settings: Settings, local_key: str | None = None) -> ProxyOpt
         chunk_gap_s=settings.chunk_gap_s,
         stalled_client_s=settings.stalled_client_s,
         api_keys={**settings.api_keys, **own},
-        allowed_hosts=settings.allowed_hosts + _own_name(settings.host),
+        allowed_hosts=settings.allowed_hosts + _listen_name(settings.host),
         cors_origins=settings.cors_origins,
         allowed_engine_fields=_engine_fields(settings),
         max_connections=settings.max_connections,
@@ -215,7 +218,7 @@ def _engine_fields(settings: Settings) -> frozenset[str]:
     return allowed
 
 
-def _own_name(host: str) -> tuple[str, ...]:
+def _listen_name(host: str) -> tuple[str, ...]:
     """Return what the server was told to listen on, as a name to be called by; loopback ones it has anyway."""
     try:
         name = read_host(host)

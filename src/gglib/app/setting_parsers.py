@@ -13,14 +13,14 @@ from gglib.core.runtime.engine_choice import EMBEDDED
 T = TypeVar("T")
 
 
-class WrongValueError(ValueError):
+class InvalidValueError(ValueError):
     """A text or a TOML value is not what the setting takes."""
 
 
 def parse_text(value: object) -> str:
     """Return a text that is not blank, without white space around it."""
     if not isinstance(value, str) or not value.strip():
-        raise WrongValueError
+        raise InvalidValueError
     return value.strip()
 
 
@@ -39,10 +39,10 @@ def parse_integer(lowest: int, highest: int) -> Callable[[object], int]:
 
     def parse(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int | str):
-            raise WrongValueError
+            raise InvalidValueError
         number = int(value)
         if not lowest <= number <= highest:
-            raise WrongValueError
+            raise InvalidValueError
         return number
 
     return parse
@@ -51,24 +51,24 @@ def parse_integer(lowest: int, highest: int) -> Callable[[object], int]:
 def parse_seconds(value: object) -> float:
     """Return a number of seconds, 0 or more."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise WrongValueError
+        raise InvalidValueError
     number = float(value)
     if not math.isfinite(number) or number < 0:
-        raise WrongValueError
+        raise InvalidValueError
     return number
 
 
-def parse_switch(value: object) -> bool:
+def parse_boolean(value: object) -> bool:
     """Return true or false, from TOML or from any of the usual words."""
     if isinstance(value, bool):
         return value
     try:
-        return _SWITCH[parse_text(value).lower()]
+        return _BOOLEANS[parse_text(value).lower()]
     except KeyError:
-        raise WrongValueError from None
+        raise InvalidValueError from None
 
 
-_SWITCH = {
+_BOOLEANS = {
     "1": True,
     "true": True,
     "yes": True,
@@ -80,13 +80,13 @@ _SWITCH = {
 }
 
 
-def parse_several(read: Callable[[str], T]) -> Callable[[object], tuple[T, ...]]:
+def parse_list(read: Callable[[str], T]) -> Callable[[object], tuple[T, ...]]:
     """Read a list, or text with commas, as the environment has it; what is named twice counts once."""
 
     def parse(value: object) -> tuple[T, ...]:
         items = value.split(",") if isinstance(value, str) else value
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-            raise WrongValueError
+            raise InvalidValueError
         return tuple(dict.fromkeys(read(item.strip()) for item in items))
 
     return parse
@@ -101,7 +101,7 @@ def parse_origin(text: str) -> str:
 def parse_field_name(text: str) -> str:
     """Return the name of a field of a request."""
     if not re.fullmatch(r"[A-Za-z0-9_.\-]{1,64}", text):
-        raise WrongValueError
+        raise InvalidValueError
     return text
 
 

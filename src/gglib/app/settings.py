@@ -15,17 +15,17 @@ from typing import Any, TypeVar
 
 import platformdirs
 
-from gglib.app.access_keys import read_keys
+from gglib.app.access_keys import parse_keys
 from gglib.app.setting_parsers import (
+    parse_boolean,
     parse_context,
     parse_engine,
     parse_field_name,
     parse_integer,
+    parse_list,
     parse_origin,
     parse_path,
     parse_seconds,
-    parse_several,
-    parse_switch,
     parse_text,
 )
 from gglib.core.authorities import read_host
@@ -52,7 +52,7 @@ OWNER_ONLY = 0o700
 _KEYS = "api_keys"
 _READABLE_BY_OTHERS = 0o044
 _SPEC = "setting"
-CONTEXT_MUST_BE = "a number of tokens above 0, or 'max'"
+CONTEXT_EXPECTED = "a number of tokens above 0, or 'max'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class SettingSpec:
     """Its name in ``config.toml``, if not the field's; the variable and the option are made from it."""
     field: str = ""
     parse: Callable[[object], object]
-    must_be: str
+    expected: str
     """Said of a wrong value; of a secret one ``parse`` says it, because the value may not be shown."""
     help: str
     env_key: str | None = None
@@ -83,7 +83,7 @@ class SettingSpec:
 def setting(  # noqa: PLR0913 - all that is known of a setting, in one place
     default: T,
     parse: Callable[[object], object],
-    must_be: str,
+    expected: str,
     help: str,  # noqa: A002 - as click has it
     *,
     key: str = "",
@@ -91,7 +91,9 @@ def setting(  # noqa: PLR0913 - all that is known of a setting, in one place
     is_secret: bool = False,
 ) -> T:
     """Return a field of ``Settings`` that a user may set; see ``SettingSpec``."""
-    spec = SettingSpec(key=key, parse=parse, must_be=must_be, help=help, env_key=env_key, is_secret=is_secret)
+    spec = SettingSpec(
+        key=key, parse=parse, expected=expected, help=help, env_key=env_key, is_secret=is_secret
+    )
     made: T = field(default_factory=lambda: default, repr=not is_secret, metadata={_SPEC: spec})
     return made
 
@@ -116,7 +118,7 @@ class Settings:
     default_ctx: int = setting(
         8192,
         parse_context,
-        CONTEXT_MUST_BE,
+        CONTEXT_EXPECTED,
         "Context in tokens when neither request nor model says; 'max' is what the model was trained for.",
         key="ctx",
     )
@@ -192,29 +194,31 @@ class Settings:
     )
     api_keys: Mapping[str, str] = setting(
         MappingProxyType({}),
-        read_keys,
+        parse_keys,
         "a table of keys by name",
         "Keys that clients must have, by name; none: everybody may come in.",
         env_key="api_key",
         is_secret=True,
     )
     """Access keys by name. They stand in no repr, no error and no log."""
-    insecure: bool = setting(False, parse_switch, "true or false", "Serve other machines also without a key.")
+    insecure: bool = setting(
+        False, parse_boolean, "true or false", "Serve other machines also without a key."
+    )
     allowed_hosts: tuple[str, ...] = setting(
         (),
-        parse_several(read_host),
+        parse_list(read_host),
         "a list of names or addresses without a port",
         "Names that clients may call this server by, beside those of this machine.",
     )
     cors_origins: tuple[str, ...] = setting(
         (),
-        parse_several(parse_origin),
+        parse_list(parse_origin),
         "a list of origins as https://chat.example.com, nothing after the host and port, or '*'",
         "Origins of web pages that may use this server, beside those of this machine.",
     )
     allowed_engine_fields: tuple[str, ...] = setting(
         (),
-        parse_several(parse_field_name),
+        parse_list(parse_field_name),
         "a list of names of fields",
         "Fields of a request that control the engine, and reach it all the same.",
     )
@@ -298,7 +302,7 @@ def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Return a warning for each variable that looks like a setting and is none: a key in it would protect nothing."""
     known = [HOME_VARIABLE, *(spec.env for spec in SETTINGS)]
     unknown = sorted(name for name in environ if name.startswith("GGLIB_") and name not in known)
-    return [f"gglib does not know the variable {name}{_near(name, known)}" for name in unknown]
+    return [f"gglib does not know the variable {name}{_suggestion(name, known)}" for name in unknown]
 
 
 def prepare_home(settings: Settings) -> None:
@@ -358,7 +362,9 @@ def _refuse_unknown(path: Path, config: dict[str, object]) -> None:
     known = [spec.key for spec in SETTINGS]
     for key in config:
         if key not in known:
-            raise InvalidSettingError(f"{path} sets '{key}', which gglib does not know{_near(key, known)}")
+            raise InvalidSettingError(
+                f"{path} sets '{key}', which gglib does not know{_suggestion(key, known)}"
+            )
     table = config.get(_KEYS)
     for key in table if isinstance(table, dict) else ():
         if key in known:
@@ -367,7 +373,7 @@ def _refuse_unknown(path: Path, config: dict[str, object]) -> None:
             )
 
 
-def _near(key: str, known: list[str]) -> str:
+def _suggestion(key: str, known: list[str]) -> str:
     close = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
     return f": did you mean {' or '.join(close)}?" if close else f": it knows {', '.join(known)}."
 
@@ -379,4 +385,4 @@ def _parse(spec: SettingSpec, raw: object, source: str) -> object:
     except ValueError as error:
         if spec.is_secret:
             raise InvalidSettingError(f"{what} cannot be used: {error}.") from None
-        raise InvalidSettingError(f"{what} is {raw!r}, but it must be {spec.must_be}.") from error
+        raise InvalidSettingError(f"{what} is {raw!r}, but it must be {spec.expected}.") from error

@@ -14,7 +14,7 @@ from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
 
 logger = logging.getLogger("gglib.supervisor")
 
-_STOP_LIMIT_S = 5.0
+_STOP_TIMEOUT_S = 5.0
 _BACKLOG = 2_048
 
 
@@ -101,10 +101,10 @@ class ProxySupervisor:
         if self._task is None:
             return
         self._cancel.set()
-        await asyncio.wait([self._task], timeout=_STOP_LIMIT_S)
+        await asyncio.wait([self._task], timeout=_STOP_TIMEOUT_S)
         if not self._task.done():
             self._task.cancel()
-            await asyncio.wait([self._task], timeout=_STOP_LIMIT_S)
+            await asyncio.wait([self._task], timeout=_STOP_TIMEOUT_S)
 
     def status(self) -> ProxyStatus:
         """Return whether the proxy runs, and its URL, or the error that it crashed with."""
@@ -144,11 +144,11 @@ def bind(host: str, port: int) -> socket.socket:
         listener.setblocking(False)
     except OSError as error:
         listener.close()
-        raise InvalidSettingError(_why_not_bound(error, host, port)) from None
+        raise InvalidSettingError(_bind_error_message(error, host, port)) from None
     return listener
 
 
-def _why_not_bound(error: OSError, host: str, port: int) -> str:
+def _bind_error_message(error: OSError, host: str, port: int) -> str:
     match error.errno:
         case errno.EADDRINUSE:
             return f"Port {port} is taken by another program: choose one with --port, or --port 0 for a free one."

@@ -10,7 +10,7 @@ def main() -> None:
     """Run the command that the arguments name."""
     import sys
 
-    from gglib.cli.streams import OutputError, give_up_output, prepare_streams
+    from gglib.cli.streams import OutputError, prepare_streams, report_output_error
 
     prepare_streams()
     from gglib.cli.app import cli
@@ -18,4 +18,4 @@ def main() -> None:
     try:
         cli.main(prog_name="gglib")
     except OutputError as error:
-        sys.exit(give_up_output(error))
+        sys.exit(report_output_error(error))

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gglib.cli.context import Options
-from gglib.cli.errors import shown_errors
+from gglib.cli.errors import error_boundary
 from gglib.core.version import __version__
 
 GROUPS = {
@@ -55,7 +55,7 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         """Run the command behind the border where errors become sentences."""
-        with shown_errors(ctx):
+        with error_boundary(ctx):
             return super().invoke(ctx)
 
 

@@ -5,17 +5,17 @@ import os
 import shutil
 import sys
 
-from gglib.app.catalog import model_faults, open_catalog
+from gglib.app.catalog import model_load_errors, open_catalog
 from gglib.app.doctor import (
     Check,
     Finding,
     Verdict,
-    judge_access,
-    judge_disk,
-    judge_engine,
-    judge_memory,
-    judge_models,
-    judge_python,
+    check_access,
+    check_disk,
+    check_engine,
+    check_memory,
+    check_models,
+    check_python,
 )
 from gglib.app.memory import default_fit, usable_memory
 from gglib.app.settings import Settings, prepare_home
@@ -26,16 +26,16 @@ from gglib.library.file_state import FileState, file_state
 from gglib.runtime.engines import Engine, find_engine
 
 
-def checks(settings: Settings) -> list[Check]:
+def doctor_checks(settings: Settings) -> list[Check]:
     """Return the checks for these settings, those first on which others depend."""
 
     async def python() -> Finding:
         version = sys.version_info
-        return judge_python((version.major, version.minor, version.micro))
+        return check_python((version.major, version.minor, version.micro))
 
     async def engine() -> Finding:
         found, description = await asyncio.to_thread(_engine, settings)
-        return judge_engine(description, found.reason, found.warning)
+        return check_engine(description, found.reason, found.warning)
 
     async def home() -> Finding:
         prepare_home(settings)
@@ -45,12 +45,12 @@ def checks(settings: Settings) -> list[Check]:
     async def models() -> Finding:
         found = await _models(settings)
         states = {model.name: {file_state(path) for path in model.all_files} for model in found}
-        there = [model for model in found if states[model.name] == {FileState.HERE}]
-        return judge_models(
+        present = [model for model in found if states[model.name] == {FileState.HERE}]
+        return check_models(
             found,
             [name for name, seen in states.items() if FileState.GONE in seen],
             [name for name, seen in states.items() if FileState.HIDDEN in seen],
-            await asyncio.to_thread(model_faults, there, settings),
+            await asyncio.to_thread(model_load_errors, present, settings),
         )
 
     async def address() -> Finding:
@@ -61,7 +61,7 @@ def checks(settings: Settings) -> list[Check]:
         return Finding(Verdict.OK, f"{settings.host}:{settings.port} is free")
 
     async def access() -> Finding:
-        return judge_access(
+        return check_access(
             settings.host,
             tuple(settings.api_keys),
             is_insecure=settings.insecure,
@@ -69,7 +69,7 @@ def checks(settings: Settings) -> list[Check]:
         )
 
     async def disk() -> Finding:
-        return judge_disk(shutil.disk_usage(settings.home).free)
+        return check_disk(shutil.disk_usage(settings.home).free)
 
     async def memory() -> Finding:
         available = await usable_memory(settings)
@@ -77,7 +77,7 @@ def checks(settings: Settings) -> list[Check]:
             largest = max(await catalog.list_models(), key=lambda model: model.size_bytes or 0, default=None)
             spec = None if largest is None else await catalog.resolve_for_launch(largest.name)
         fit = None if spec is None else await asyncio.to_thread(default_fit, spec, settings, available)
-        return judge_memory(available.available_bytes, None if largest is None else largest.name, fit)
+        return check_memory(available.available_bytes, None if largest is None else largest.name, fit)
 
     named = (python, engine, home, models, address, access, disk, memory)
     return [(check.__name__, check) for check in named]

@@ -22,11 +22,11 @@ def choose_engine(settings: "Settings") -> "Engine":
     engine = find_engine(settings.engine)
     _ = engine.description
     if engine.warning is not None:
-        render.say(f"Warning: {engine.warning}", is_error=True)
+        render.echo(f"Warning: {engine.warning}", is_error=True)
         logger.warning("%s", engine.warning)
     return engine
 
 
-async def engine_chosen(settings: "Settings") -> "Engine":
+async def choose_engine_async(settings: "Settings") -> "Engine":
     """Do the same without blocking the loop."""
     return await asyncio.to_thread(choose_engine, settings)

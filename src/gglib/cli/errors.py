@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 EXIT_INTERRUPTED = 130
 """What a shell reports for a program that Ctrl-C ended: 128 + SIGINT."""
-CRASH_NAME = "last-crash.log"
+CRASH_LOG_NAME = "last-crash.log"
 
 
 @contextmanager
-def shown_errors(ctx: click.Context) -> Iterator[None]:
+def error_boundary(ctx: click.Context) -> Iterator[None]:
     """Turn what the block raises into what click shows: ``Error: sentence``, exit code 1."""
     try:
         yield
@@ -36,27 +36,27 @@ def shown_errors(ctx: click.Context) -> Iterator[None]:
         raise  # click ends quietly: its reader has closed the pipe; and main() says what is wrong with the output
     except GglibError as error:
         _show_traceback(ctx)
-        sentence = error.for_owner() if isinstance(error, CatalogError) else str(error)
+        sentence = error.with_full_path() if isinstance(error, CatalogError) else str(error)
         raise click.ClickException(escape_block(sentence)) from error
     except OSError as error:
         _show_traceback(ctx)
-        raise click.ClickException(escape_block(_of_system(ctx, error))) from error
+        raise click.ClickException(escape_block(_os_error_message(ctx, error))) from error
     except Exception as error:
         _show_traceback(ctx)
-        raise click.ClickException(escape_line(_unexpected(ctx, error))) from error
+        raise click.ClickException(escape_line(_unexpected_error_message(ctx, error))) from error
 
 
-def _of_system(ctx: click.Context, error: OSError) -> str:
+def _os_error_message(ctx: click.Context, error: OSError) -> str:
     """Return what the system refused, of which file, and what helps; a rare kind of failure is treated as a bug."""
-    what_next = _WHAT_NEXT.get(error.errno or 0)
-    if what_next is None:
-        return _unexpected(ctx, error)
-    where = error.filename or _home(ctx)
+    advice = _ADVICE.get(error.errno or 0)
+    if advice is None:
+        return _unexpected_error_message(ctx, error)
+    where = error.filename or _home_name(ctx)
     where = os.fsdecode(where) if isinstance(where, str | bytes) else f"{where}"
-    return f"{where} cannot be used ({error.strerror}): {what_next}."
+    return f"{where} cannot be used ({error.strerror}): {advice}."
 
 
-def _home(ctx: click.Context) -> str:
+def _home_name(ctx: click.Context) -> str:
     """Return the home, in words where it is not known: a write that fails does not name its file."""
     options: Options | None = ctx.obj
     try:
@@ -65,22 +65,22 @@ def _home(ctx: click.Context) -> str:
         return "gglib's home"
 
 
-_ROOM = "free some disk space, or name another home with --home"
-_RIGHTS = "make it readable and writable for this user, or name another home with --home"
-_PLACE = "move what is in its way, or name another home with --home"
-_WHAT_NEXT = {
-    errno.ENOSPC: _ROOM,
-    errno.EDQUOT: _ROOM,
-    errno.EACCES: _RIGHTS,
-    errno.EPERM: _RIGHTS,
-    errno.EROFS: _RIGHTS,
+_FREE_SPACE = "free some disk space, or name another home with --home"
+_FIX_PERMISSIONS = "make it readable and writable for this user, or name another home with --home"
+_MOVE_AWAY = "move what is in its way, or name another home with --home"
+_ADVICE = {
+    errno.ENOSPC: _FREE_SPACE,
+    errno.EDQUOT: _FREE_SPACE,
+    errno.EACCES: _FIX_PERMISSIONS,
+    errno.EPERM: _FIX_PERMISSIONS,
+    errno.EROFS: _FIX_PERMISSIONS,
     errno.EIO: "check its disk",
-    errno.ENOTDIR: _PLACE,
-    errno.EISDIR: _PLACE,
-    errno.EEXIST: _PLACE,
-    errno.EINVAL: _PLACE,
-    errno.ELOOP: _PLACE,
-    errno.ENXIO: _PLACE,
+    errno.ENOTDIR: _MOVE_AWAY,
+    errno.EISDIR: _MOVE_AWAY,
+    errno.EEXIST: _MOVE_AWAY,
+    errno.EINVAL: _MOVE_AWAY,
+    errno.ELOOP: _MOVE_AWAY,
+    errno.ENXIO: _MOVE_AWAY,
     errno.ENAMETOOLONG: "use a shorter name or path",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
     errno.ENFILE: "close other programs: the system has no more open files",
@@ -93,19 +93,19 @@ def _show_traceback(ctx: click.Context) -> None:
         click.echo(traceback.format_exc(), err=True)
 
 
-def _unexpected(ctx: click.Context, error: Exception) -> str:
+def _unexpected_error_message(ctx: click.Context, error: Exception) -> str:
     what = f"gglib met something that it does not expect ({type(error).__name__}: {error})"
     options: Options | None = ctx.obj
     try:
         assert options is not None  # noqa: S101 - the root command sets it; if not, the handler below says enough
-        path = options.settings().log_dir / CRASH_NAME
-        _write(path, traceback.format_exc())
+        path = options.settings().log_dir / CRASH_LOG_NAME
+        _write_text(path, traceback.format_exc())
     except (AssertionError, GglibError, OSError):
         return f"{what}; run it again with 'gglib --debug' to see where."
     return f"{what}; {path} says where, and so does 'gglib --debug'."
 
 
-def _write(path: Path, text: str) -> None:
+def _write_text(path: Path, text: str) -> None:
     """Write all of a text, or, where that fails (the disk is full), leave no part of it. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

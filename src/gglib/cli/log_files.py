@@ -15,7 +15,7 @@ from gglib.core.plain_text import escape_record
 
 LOG_NAME = "gglib.log"
 MAX_BYTES = 5 * 1024 * 1024
-KEPT_FILES = 3
+BACKUP_COUNT = 3
 FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 ACCESS_LOGGER = "gglib.access"
 """Its records hold lines that are whole already."""
@@ -51,10 +51,10 @@ def start_logging(log_dir: Path, *, stderr_level: int) -> None:
     root.propagate = False
     log_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = _LogFile(
-        log_dir / LOG_NAME, maxBytes=MAX_BYTES, backupCount=KEPT_FILES, encoding="utf-8", delay=True
+        log_dir / LOG_NAME, maxBytes=MAX_BYTES, backupCount=BACKUP_COUNT, encoding="utf-8", delay=True
     )
-    screen = logging.StreamHandler(sys.stderr)
-    screen.setLevel(stderr_level)
-    for handler in (file, screen):
+    console = logging.StreamHandler(sys.stderr)
+    console.setLevel(stderr_level)
+    for handler in (file, console):
         handler.setFormatter(_Formatter(FORMAT))
         root.addHandler(handler)

@@ -7,58 +7,58 @@ from typing import Any
 import click
 
 from gglib.app.setting_parsers import parse_context
-from gglib.app.settings import CONTEXT_MUST_BE
+from gglib.app.settings import CONTEXT_EXPECTED
 from gglib.core.errors import InvalidSettingError
 from gglib.core.models import ModelKind
 
-DEFAULT_WORD = "default"
+DEFAULT_KEYWORD = "default"
 """Takes a setting of a model back."""
-OFF_WORD = "off"
-NONE_WORD = "none"
+OFF_KEYWORD = "off"
+NONE_KEYWORD = "none"
 """Takes the projector of a model away."""
 _TIME = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,3})?)\s*(?P<unit>[smh]?)", re.ASCII)
 """Nine digits are 30 years of seconds: more is a slip of the finger."""
 _UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
-def context_of(text: str | None) -> int | None:
+def parse_ctx(text: str | None) -> int | None:
     """Return the context in tokens that ``--ctx`` says; None when it is not given. Raises ``InvalidSettingError``."""
     if text is None:
         return None
     try:
         return parse_context(text)
     except ValueError:
-        raise InvalidSettingError(f"--ctx is {text!r}, but it must be {CONTEXT_MUST_BE}.") from None
+        raise InvalidSettingError(f"--ctx is {text!r}, but it must be {CONTEXT_EXPECTED}.") from None
 
 
-def idle_ttl_of(text: str) -> float | None:
+def parse_idle_ttl(text: str) -> float | None:
     """Return the seconds that ``--idle-ttl`` says; None for never. Raises ``InvalidSettingError``."""
-    said = text.strip().lower()
-    if said == OFF_WORD:
+    value = text.strip().lower()
+    if value == OFF_KEYWORD:
         return None
-    found = _TIME.fullmatch(said)
-    if found is None:
+    match = _TIME.fullmatch(value)
+    if match is None:
         raise InvalidSettingError(
-            f"--idle-ttl is {text!r}, but it must be a time like 30s, 10m or 2h, or '{OFF_WORD}'."
+            f"--idle-ttl is {text!r}, but it must be a time like 30s, 10m or 2h, or '{OFF_KEYWORD}'."
         )
     # The runtime takes 0 at its word, and a model that leaves after each answer is not what anybody means by it.
-    return float(found["number"]) * _UNIT_S[found["unit"]] or None
+    return float(match["number"]) * _UNIT_S[match["unit"]] or None
 
 
-def settings_of(*, ctx: str | None, idle_ttl: str | None) -> dict[str, Any]:
+def parse_model_settings(*, ctx: str | None, idle_ttl: str | None) -> dict[str, Any]:
     """Return the fields of ``ModelSettings`` that ``--ctx`` and ``--idle-ttl`` set; those not given are not in it.
 
     Raises ``InvalidSettingError``.
     """
     settings: dict[str, Any] = {}
     if ctx is not None:
-        settings["context"] = None if ctx == DEFAULT_WORD else context_of(ctx)
+        settings["context"] = None if ctx == DEFAULT_KEYWORD else parse_ctx(ctx)
     if idle_ttl is not None:
-        settings["idle_ttl_s"] = idle_ttl_of(idle_ttl)
+        settings["idle_ttl_s"] = parse_idle_ttl(idle_ttl)
     return settings
 
 
-def kind_of(*, embedding: bool, rerank: bool, chat: bool, auto: bool = False) -> ModelKind | None:
+def kind_from_flags(*, embedding: bool, rerank: bool, chat: bool, auto: bool = False) -> ModelKind | None:
     """Return what the switches say a model is served as; None for ``--auto`` and for no switch.
 
     Raises ``click.UsageError`` for more than one.
@@ -71,6 +71,6 @@ def kind_of(*, embedding: bool, rerank: bool, chat: bool, auto: bool = False) ->
     return next((kind for kind, is_given in kinds.items() if is_given), None)
 
 
-def projector_of(text: str) -> Path | None:
+def parse_mmproj(text: str) -> Path | None:
     """Return the file that ``--mmproj`` says; None for ``none``."""
-    return None if text.strip().lower() == NONE_WORD else Path(text)
+    return None if text.strip().lower() == NONE_KEYWORD else Path(text)

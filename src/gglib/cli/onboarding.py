@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import click
 
 from gglib.cli import STARTED_S
-from gglib.cli.chat.answer import answer_to
 from gglib.cli.chat.conversation import Conversation
-from gglib.cli.client_settings import client_settings, key_sentence
+from gglib.cli.chat.stream import stream_chat
+from gglib.cli.client_settings import client_settings, key_hint
 from gglib.cli.server.client import reachable
 from gglib.cli.server.wait_line import wait_line
 from gglib.cli.views import render
@@ -26,45 +26,45 @@ MAX_TOKENS = 40
 """Enough for a sentence, little enough that a slow machine is done soon."""
 
 
-TRIES = 3
+MAX_ATTEMPTS = 3
 """One broken model must not keep the others from being served; three have something in common."""
 
 
-async def prove_with_one_of(server: Endpoint, models: Sequence[ModelSummary]) -> ModelSummary:
+async def smoke_test_any(server: Endpoint, models: Sequence[ModelSummary]) -> ModelSummary:
     """Return the first of the models that answers, having shown its answer. Raises ``GglibError`` when none does."""
-    for model in models[: TRIES - 1]:
+    for model in models[: MAX_ATTEMPTS - 1]:
         try:
-            await prove(server, model)
+            await smoke_test(server, model)
         except GglibError as error:
             if model is models[-1]:
                 raise
             # A load fails for the engine's, a setting's or the memory's sake as well: nothing here says that the
             # model is to blame, and it must not be forgotten for another's fault.
-            render.say(
+            render.echo(
                 f"Warning: {error}\n         {quoted_command('logs', model.name)} shows what the engine said, "
                 f"{quoted_command('verify', model.name)} whether its file is whole. Trying the next one.",
                 is_error=True,
             )
         else:
             return model
-    last = models[min(TRIES, len(models)) - 1]
-    await prove(server, last)
+    last = models[min(MAX_ATTEMPTS, len(models)) - 1]
+    await smoke_test(server, last)
     return last
 
 
-async def prove(server: Endpoint, model: ModelSummary) -> None:
+async def smoke_test(server: Endpoint, model: ModelSummary) -> None:
     """Ask the model through the proxy, and print its answer and how long that took. Raises ``GglibError``."""
     if not model.capabilities.chat:
-        render.say(f"Model    {model.name} does not chat, so no answer of it is shown.")
+        render.echo(f"Model    {model.name} does not chat, so no answer of it is shown.")
         return
-    asked_s = time.monotonic()
-    with wait_line(server, model.name, first_words=f"Loading '{model.name}' and asking it something ..."):
-        reply = await asyncio.to_thread(_ask, server, model.name)
+    started_s = time.monotonic()
+    with wait_line(server, model.name, initial_text=f"Loading '{model.name}' and asking it something ..."):
+        reply = await asyncio.to_thread(_chat_once, server, model.name)
     now_s = time.monotonic()
     click.echo(f"Asked    {PROMPT}")
-    render.say(f"Answer   {escape_line(reply)}")
+    render.echo(f"Answer   {escape_line(reply)}")
     click.echo(
-        f"Time     {now_s - asked_s:.1f} s for the load and the answer, "
+        f"Time     {now_s - started_s:.1f} s for the load and the answer, "
         f"{now_s - STARTED_S:.1f} s since the command was given"
     )
 
@@ -80,18 +80,18 @@ def show_client_settings(
         trained=max_context(model),
     )
     if key_names:
-        render.say(f"\nKeys     {key_sentence(key_names)}")
+        render.echo(f"\nKeys     {key_hint(key_names)}")
     for setting in client_settings(reachable(url), model.name, wish.needed, key_names=key_names):
         click.echo(f"\n{click.style(setting.client, bold=True)}  ({setting.where})")
         for line in setting.text.splitlines():
-            render.say(f"  {line}")
+            render.echo(f"  {line}")
     click.echo(f"\nServing at {url}. Ctrl-C stops everything.")
 
 
-def _ask(server: Endpoint, model_name: str) -> str:
-    body = Conversation(model_name).ask(PROMPT) | {"max_tokens": MAX_TOKENS}
-    with answer_to(server, body) as pieces:
+def _chat_once(server: Endpoint, model_name: str) -> str:
+    body = Conversation(model_name).add_prompt(PROMPT) | {"max_tokens": MAX_TOKENS}
+    with stream_chat(server, body) as pieces:
         said = list(pieces)
-    words = "".join(piece.text for piece in said if not piece.is_thought)
-    thoughts = "".join(piece.text for piece in said if piece.is_thought)
+    words = "".join(piece.text for piece in said if not piece.is_reasoning)
+    thoughts = "".join(piece.text for piece in said if piece.is_reasoning)
     return " ".join((words or thoughts).split()) or "(nothing)"

@@ -10,7 +10,7 @@ _SIZE = re.compile(
 _POWER = {"k": 1, "m": 2, "g": 3, "t": 4}
 
 
-def size_of(text: str, option: str) -> int:
+def parse_size(text: str, option: str) -> int:
     """Return the bytes that an option says: ``8G`` is 8,000,000,000 as files are shown, ``8GiB`` is 1024 to the third.
 
     Raises ``InvalidSettingError``.

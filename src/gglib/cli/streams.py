@@ -13,14 +13,14 @@ import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-EXIT_UNWRITTEN = 1
+EXIT_OUTPUT_ERROR = 1
 
 
 class OutputError(OSError):
     """Stdout or stderr cannot be written."""
 
 
-class _Output(io.FileIO):
+class _OutputFile(io.FileIO):
     """Writes to a descriptor of another owner."""
 
     def write(self, data: Any, /) -> int:  # noqa: ANN401 - whatever has bytes
@@ -44,43 +44,43 @@ def prepare_streams() -> None:
         sys.stdin = open(0, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115 - for as long as the process
     elif isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")  # a prompt from a file in another encoding
-    sys.stdout = _output(1, sys.stdout)
-    sys.stderr = _output(2, sys.stderr)
+    sys.stdout = _text_stream(1, sys.stdout)
+    sys.stderr = _text_stream(2, sys.stderr)
 
 
-def _output(descriptor: int, before: TextIO | None) -> TextIO:
+def _text_stream(descriptor: int, before: TextIO | None) -> TextIO:
     if before is not None:
         with contextlib.suppress(OSError, ValueError):
             before.flush()
     return io.TextIOWrapper(
-        io.BufferedWriter(_Output(descriptor, "wb", closefd=False)),
+        io.BufferedWriter(_OutputFile(descriptor, "wb", closefd=False)),
         encoding="utf-8" if before is None else before.encoding,
         errors="backslashreplace",
         line_buffering=descriptor == 2 or before is None or bool(before.line_buffering),
     )
 
 
-def give_up_output(error: OutputError) -> int:
+def report_output_error(error: OutputError) -> int:
     """Say on stderr, as far as that is possible, that stdout failed; return the exit code."""
-    with output_is_optional():
+    with ignore_output_errors():
         sys.stderr.write(
             f"Error: the output cannot be written ({error.strerror}): send it elsewhere, or make room.\n"
         )
         sys.stderr.flush()
-    _drop_unwritten()
-    return EXIT_UNWRITTEN
+    _discard_unwritten()
+    return EXIT_OUTPUT_ERROR
 
 
 @contextlib.contextmanager
-def output_is_optional() -> Iterator[None]:
+def ignore_output_errors() -> Iterator[None]:
     """Go on where the block cannot print: the reader is gone, or there is no room."""
     try:
         yield
     except OSError:
-        _drop_unwritten()
+        _discard_unwritten()
 
 
-def _drop_unwritten() -> None:
+def _discard_unwritten() -> None:
     """Forget what could not be written: at its end the interpreter would try again, and complain."""
     null = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):

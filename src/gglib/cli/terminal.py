@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from gglib.cli.streams import output_is_optional
+from gglib.cli.streams import ignore_output_errors
 from gglib.core.plain_text import escape_line
 
 if TYPE_CHECKING:
@@ -23,57 +23,57 @@ def is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def warn_if_open(settings: "Settings") -> None:
+def warn_if_exposed(settings: "Settings") -> None:
     """Say loudly that others can use this gglib, where they can without a key, and what else should not stay so."""
     from gglib.app.exposure import Exposure, exposure_of
 
     exposure = exposure_of(settings.host, has_keys=bool(settings.api_keys), is_insecure=settings.insecure)
-    if exposure is Exposure.OPEN:
+    if exposure is Exposure.INSECURE:
         bar = "!" * 80
         for line in (
             bar,
             f"INSECURE: whoever can reach {settings.host} may use your models, without a key.",
             bar,
         ):
-            with output_is_optional():
+            with ignore_output_errors():
                 click.echo(click.style(escape_line(line), fg="red", bold=True), err=True)
     for warning in settings.warnings:
-        with output_is_optional():
+        with ignore_output_errors():
             click.echo(f"Warning: {escape_line(warning)}", err=True)
 
 
-class Line(Protocol):
+class StatusLine(Protocol):
     """A line about what goes on now."""
 
-    def show(self, words: str | None) -> None:
+    def show(self, text: str | None) -> None:
         """Replace what is shown; None shows nothing for now."""
 
     def close(self) -> None:
         """Show nothing any more, whatever is still told."""
 
 
-class LiveLine:
+class LiveStatusLine:
     """A line on the terminal of stderr that is replaced in place, and erased in the end. Threads may share it."""
 
     def __init__(self) -> None:
-        self._shown: Status | None = None
+        self._status: Status | None = None
         self._is_closed = False
         self._lock = threading.Lock()
 
-    def show(self, words: str | None) -> None:
+    def show(self, text: str | None) -> None:
         """Replace what is shown; None erases it for now."""
         from rich.console import Console
         from rich.text import Text
 
-        words = None if words is None else escape_line(words)
+        text = None if text is None else escape_line(text)
         with self._lock:
-            if words is None or self._is_closed:
+            if text is None or self._is_closed:
                 self._erase()
-            elif self._shown is None:
-                self._shown = Console(stderr=True).status(Text(words))
-                self._shown.start()
+            elif self._status is None:
+                self._status = Console(stderr=True).status(Text(text))
+                self._status.start()
             else:
-                self._shown.update(Text(words))
+                self._status.update(Text(text))
 
     def close(self) -> None:
         """Erase the line for good."""
@@ -82,25 +82,25 @@ class LiveLine:
             self._erase()
 
     def _erase(self) -> None:
-        if self._shown is not None:
-            self._shown.stop()
-            self._shown = None
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
 
 
-class OneLine:
+class FirstStatusLine:
     """For stderr that is no terminal: the first thing that is told is a line, the rest is nobody's business."""
 
     def __init__(self) -> None:
         self._is_closed = False
         self._lock = threading.Lock()
 
-    def show(self, words: str | None) -> None:
-        """Print the words, if they are the first ones."""
+    def show(self, text: str | None) -> None:
+        """Print the text, if they are the first ones."""
         with self._lock:
-            if words is not None and not self._is_closed:
+            if text is not None and not self._is_closed:
                 self._is_closed = True
-                with output_is_optional():
-                    click.echo(escape_line(words), err=True)
+                with ignore_output_errors():
+                    click.echo(escape_line(text), err=True)
 
     def close(self) -> None:
         """Print nothing from now on."""
@@ -133,13 +133,13 @@ def progress_bar() -> Iterator["Progress"]:
     tasks: dict[str, TaskID] = {}
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
 
-        def tell(what: str, done_bytes: int, total_bytes: int) -> None:
+        def on_progress(what: str, done_bytes: int, total_bytes: int) -> None:
             what = escape_line(what)
             if what not in tasks:
                 tasks[what] = progress.add_task(what, total=total_bytes)
                 if not console.is_terminal:
-                    with output_is_optional():
+                    with ignore_output_errors():
                         click.echo(f"{what} {total_bytes / 1e6:.0f} MB ...", err=True)
             progress.update(tasks[what], completed=done_bytes)
 
-        yield tell
+        yield on_progress

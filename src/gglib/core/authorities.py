@@ -14,11 +14,11 @@ _HIGHEST_PORT = 65535
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _NAME = r"(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+"
-_AUTHORITY = re.compile(rf"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>{_NAME}))(?::(?P<port>[0-9]{{1,5}}))?")
+_AUTHORITY = re.compile(rf"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<name>{_NAME}))(?::(?P<port>[0-9]{{1,5}}))?")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*")
-_HOSTLESS = re.compile(r"(?!https?:)[a-z][a-z0-9+.\-]*://")
+_SCHEME_ONLY = re.compile(r"(?!https?:)[a-z][a-z0-9+.\-]*://")
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_LOOPBACK_FOUR = re.compile(rf"127(?:\.{_OCTET}){{3}}")
+_LOOPBACK_IPV4 = re.compile(rf"127(?:\.{_OCTET}){{3}}")
 _CONFIGURED_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9\-._]*")
 
 
@@ -52,11 +52,11 @@ def read_authority(text: str) -> Authority:
     match = _AUTHORITY.fullmatch(text)
     if match is None:
         raise ValueError("not a host and a port")
-    host = match["six"] or match["name"]
+    host = match["ipv6"] or match["name"]
     port = None if match["port"] is None else int(match["port"])
     if len(host) > MAX_HOST_LENGTH or (port is not None and port > _HIGHEST_PORT):
         raise ValueError("too long a host, or too high a port")
-    if match["six"] is not None:
+    if match["ipv6"] is not None:
         ipaddress.IPv6Address(host)
     return Authority(host.lower(), port)
 
@@ -79,7 +79,7 @@ def read_allowed_origin(text: str) -> Origin | str:
     (local files, sandboxed frames); and a scheme alone, as desktop apps have it (``file://``). Raises ValueError.
     """
     lowered = text.lower()
-    if lowered in {ANY_ORIGIN, "null"} or _HOSTLESS.fullmatch(lowered):
+    if lowered in {ANY_ORIGIN, "null"} or _SCHEME_ONLY.fullmatch(lowered):
         return lowered
     return read_origin(text)
 
@@ -105,4 +105,4 @@ def is_plain_loopback(host: str) -> bool:
     ``127.1``, ``0x7f.0.0.1`` and ``0:0:0:0:0:0:0:1`` mean the same to some, ``localhost.`` and ``::ffff:127.0.0.1``
     to most: whoever wants this machine can say so plainly, so none of them is worth the doubt.
     """
-    return host in {"localhost", "::1"} or _LOOPBACK_FOUR.fullmatch(host) is not None
+    return host in {"localhost", "::1"} or _LOOPBACK_IPV4.fullmatch(host) is not None

@@ -1,6 +1,6 @@
 """What can go wrong, in the domain's own terms.
 
-One base, whose message is one sentence for a person. Each leaf says whose fault it is (``blame``), whether the
+One base, whose message is one sentence for a person. Each leaf says whose fault it is (``source``), whether the
 same request may succeed later (``is_retryable``), and a stable ``code`` for programs. The border that shows an
 error (HTTP, command line) maps the classes once; nobody else looks inside.
 """
@@ -13,7 +13,7 @@ from gglib.core.runtime.load_progress import LoadProgress
 from gglib.core.shell_quoting import quoted_command
 
 
-class Blame(Enum):
+class ErrorSource(Enum):
     """Who has to change something for the error to go away."""
 
     CLIENT = "client"
@@ -25,12 +25,12 @@ class Blame(Enum):
 class GglibError(Exception):
     """Base of every error that gglib raises on purpose; its text is fit to be shown.
 
-    ``code`` is what programs go by (``docs/api.md``), ``blame`` is whose fault it is, and ``is_retryable`` says whether
-    the same request may succeed later.
+    ``code`` identifies the error to programs (``docs/api.md``), ``source`` is the party that has to act, and
+    ``is_retryable`` says whether the same request may succeed later.
     """
 
     code: str = "internal_error"
-    blame: Blame = Blame.GGLIB
+    source: ErrorSource = ErrorSource.GGLIB
     is_retryable: bool = False
 
 
@@ -41,13 +41,13 @@ class CatalogError(GglibError):
     """
 
     code = "catalog_error"
-    blame = Blame.OPERATOR
+    source = ErrorSource.OPERATOR
 
     def __init__(self, message: str, *, path: Path | None = None) -> None:
         self.path = path
         super().__init__(message)
 
-    def for_owner(self) -> str:
+    def with_full_path(self) -> str:
         """Return the message with the whole path, for the user of this machine."""
         text = str(self)
         return text if self.path is None else text.replace(self.path.name, str(self.path), 1)
@@ -57,14 +57,14 @@ class ModelExistsError(CatalogError):
     """A model with this name, alias or file is in the catalogue already."""
 
     code = "model_exists"
-    blame = Blame.CLIENT
+    source = ErrorSource.CLIENT
 
 
 class InvalidGgufError(GglibError):
     """The file is not a GGUF file that can be used; the message says why, without its path."""
 
     code = "invalid_gguf"
-    blame = Blame.OPERATOR
+    source = ErrorSource.OPERATOR
 
 
 class UnreadableFileError(InvalidGgufError):
@@ -75,14 +75,14 @@ class InvalidSettingError(GglibError):
     """A setting of gglib or of a model has a value that it cannot take."""
 
     code = "invalid_setting"
-    blame = Blame.OPERATOR
+    source = ErrorSource.OPERATOR
 
 
 class ModelRuntimeError(GglibError):
     """Base of what a runtime raises when it cannot provide a model; embedders may raise it, or a subclass."""
 
     code = "model_runtime_error"
-    blame = Blame.ENGINE
+    source = ErrorSource.ENGINE
 
 
 class EngineArgumentError(InvalidSettingError, ModelRuntimeError):
@@ -97,7 +97,7 @@ class ModelNotFoundError(ModelRuntimeError):
     """
 
     code = "model_not_found"
-    blame = Blame.CLIENT
+    source = ErrorSource.CLIENT
 
     def __init__(
         self,
@@ -122,13 +122,15 @@ class ModelNotFoundError(ModelRuntimeError):
                 "add a model with 'gglib pull OWNER/REPOSITORY' or 'gglib add FILE'."
             )
         elif others:
-            text = f"Model '{name}' is not in the catalogue. It has {_listed(others, total or len(others))}."
+            text = (
+                f"Model '{name}' is not in the catalogue. It has {_name_list(others, total or len(others))}."
+            )
         else:
             text = f"Model '{name}' is not in the catalogue."
         super().__init__(text)
 
 
-def _listed(names: tuple[str, ...], total: int) -> str:
+def _name_list(names: tuple[str, ...], total: int) -> str:
     rest = total - len(names)
     return ", ".join(names) + (f" and {rest} more ('gglib list')" if rest > 0 else "")
 
@@ -141,7 +143,7 @@ class ModelFileNotFoundError(ModelRuntimeError):
     """
 
     code = "model_file_not_found"
-    blame = Blame.OPERATOR
+    source = ErrorSource.OPERATOR
 
     def __init__(self, model_name: str, file_name: str | None = None, *, is_own: bool = False) -> None:
         self.model_name = model_name
@@ -160,7 +162,7 @@ class EngineNotFoundError(ModelRuntimeError):
     """No engine can be used on this machine."""
 
     code = "engine_not_found"
-    blame = Blame.OPERATOR
+    source = ErrorSource.OPERATOR
 
 
 class EngineBrokenError(EngineNotFoundError):
@@ -184,7 +186,7 @@ class ModelLoadFailedError(ModelRuntimeError):
     """
 
     code = "model_load_failed"
-    blame = Blame.ENGINE
+    source = ErrorSource.ENGINE
 
     def __init__(
         self,
@@ -205,7 +207,7 @@ class ModelLoadFailedError(ModelRuntimeError):
         return ModelLoadFailedError(self.model_name, self.reason, self.log_tail, retry_after_s=retry_after_s)
 
 
-class ModelKeepsDyingError(ModelLoadFailedError):
+class EngineCrashLoopError(ModelLoadFailedError):
     """The model loads, but its engine died ``deaths`` times within ``within_s`` seconds, last of ``reason``."""
 
     is_retryable = True
@@ -225,9 +227,9 @@ class ModelKeepsDyingError(ModelLoadFailedError):
         died = f"its engine died {deaths} times within {within_s:.0f} s, the last time because: {reason}"
         self.args = (f"Model '{model_name}' is not loaded again at once: {died}",)
 
-    def with_retry_after(self, retry_after_s: float) -> "ModelKeepsDyingError":
+    def with_retry_after(self, retry_after_s: float) -> "EngineCrashLoopError":
         """Return the same error for somebody who asks while the model is not tried again, in seconds."""
-        return ModelKeepsDyingError(
+        return EngineCrashLoopError(
             self.model_name, self.deaths, self.within_s, self.reason, retry_after_s=retry_after_s
         )
 
@@ -236,7 +238,7 @@ class ModelStoppedError(ModelRuntimeError):
     """The user stopped the model while it was loading, or while it answered for longer than a stop waits."""
 
     code = "model_stopped"
-    blame = Blame.OPERATOR
+    source = ErrorSource.OPERATOR
 
     def __init__(self, model_name: str, *, was_loading: bool = True) -> None:
         self.model_name = model_name
@@ -248,7 +250,7 @@ class ModelLoadingError(ModelRuntimeError):
     """The model is not ready yet and the caller's wait is over; the load goes on."""
 
     code = "model_loading"
-    blame = Blame.GGLIB
+    source = ErrorSource.GGLIB
     is_retryable = True
 
     def __init__(self, model_name: str, retry_after_s: float, progress: LoadProgress | None = None) -> None:
@@ -277,7 +279,7 @@ class UpstreamError(ModelRuntimeError):
     """The engine cannot be reached, or it left before the first byte of its answer."""
 
     code = "upstream_error"
-    blame = Blame.ENGINE
+    source = ErrorSource.ENGINE
     is_retryable = True
 
 
@@ -302,7 +304,7 @@ class EngineDiedError(UpstreamError):
         super().__init__(f"The engine of model '{model_name}' died: {reason}{advice}")
 
 
-class UnreachableError(UpstreamError):
+class EngineUnreachableError(UpstreamError):
     """The engine takes no connection: not a byte of the request was sent, so it may be sent again."""
 
 
@@ -326,14 +328,14 @@ class AlreadyRunningError(GglibError):
     """Another gglib uses the same home, or the proxy was started twice."""
 
     code = "already_running"
-    blame = Blame.OPERATOR
+    source = ErrorSource.OPERATOR
 
 
 class HubError(GglibError):
     """What was asked of a model hub, or of a download, could not be done."""
 
     code = "hub_error"
-    blame = Blame.OPERATOR
+    source = ErrorSource.OPERATOR
 
 
 class HubUnreachableError(HubError):
@@ -354,14 +356,14 @@ class RepositoryNotFoundError(HubError):
     """The hub has no such repository, revision or file, or hides it from who asks."""
 
     code = "repository_not_found"
-    blame = Blame.CLIENT
+    source = ErrorSource.CLIENT
 
 
 class GatedRepositoryError(HubError):
     """The hub has it, and wants terms accepted or a token shown first; the message says where."""
 
     code = "repository_gated"
-    blame = Blame.CLIENT
+    source = ErrorSource.CLIENT
 
 
 class UnsafeNameError(HubError):
@@ -370,11 +372,11 @@ class UnsafeNameError(HubError):
     code = "unsafe_name"
 
 
-class NoSuchChoiceError(HubError):
+class VariantChoiceError(HubError):
     """The repository does not have what was asked of it, or leaves a choice; the message lists what there is."""
 
     code = "no_such_choice"
-    blame = Blame.CLIENT
+    source = ErrorSource.CLIENT
 
 
 class DiskFullError(HubError):
@@ -395,7 +397,7 @@ class DownloadCorruptError(HubError):
     code = "download_corrupt"
 
 
-class BeingFetchedError(HubError):
+class DownloadInProgressError(HubError):
     """Another gglib fetches the same file to the same place now."""
 
     code = "being_fetched"
@@ -406,7 +408,7 @@ class DownloadNotFoundError(GglibError):
     """No download has this id, or it has been over for too long to be remembered."""
 
     code = "download_not_found"
-    blame = Blame.CLIENT
+    source = ErrorSource.CLIENT
 
     def __init__(self, download_id: str) -> None:
         self.download_id = download_id

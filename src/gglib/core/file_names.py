@@ -33,13 +33,13 @@ _RESERVED = re.compile(r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)
 _FORBIDDEN = frozenset('<>:"|?*\\')
 _LEADING = frozenset("-.~ ")
 _TRAILING = frozenset(". ")
-_OURS = re.compile(rf"{re.escape(PART_SUFFIX)}(?:\.|$)", re.IGNORECASE)
+_PART_FILE = re.compile(rf"{re.escape(PART_SUFFIX)}(?:\.|$)", re.IGNORECASE)
 _BAD_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 # Letters and marks that are drawn as nothing, or as a space: fillers, joiners, selectors.
-_UNSEEN = re.compile(
+_INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
-_SEPARATORS_IN_DISGUISE = frozenset('/\\:.*?"<>|')
+_SEPARATORS = frozenset('/\\:.*?"<>|')
 # https://huggingface.co/docs/huggingface_hub: validate_repo_id has these rules, and at most 96 characters.
 _REPO_PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _MAX_REPO_CHARACTERS = 96
@@ -53,9 +53,9 @@ def safe_path(name: str) -> PurePosixPath:
     Raises ``UnsafeNameError``, whose sentence shows the name harmlessly and says what is wrong with it.
     """
     parts = name.split("/")
-    fault = _fault_of_path(name, parts) or next(filter(None, map(_fault_of_part, parts)), None)
-    if fault is not None:
-        raise UnsafeNameError(f"The file name '{shown(name)}' is not used on this machine: {fault}.")
+    problem = _path_problem(name, parts) or next(filter(None, map(_part_problem, parts)), None)
+    if problem is not None:
+        raise UnsafeNameError(f"The file name '{shown(name)}' is not used on this machine: {problem}.")
     return PurePosixPath(*parts)
 
 
@@ -117,10 +117,10 @@ def is_unicode(text: str) -> bool:
 
 
 def _is_plain(character: str) -> bool:
-    return character.isprintable() and not _UNSEEN.match(character)
+    return character.isprintable() and not _INVISIBLE.match(character)
 
 
-def _fault_of_path(name: str, parts: list[str]) -> str | None:
+def _path_problem(name: str, parts: list[str]) -> str | None:
     if not is_unicode(name):
         return "it is not Unicode"
     if len(name.encode()) > MAX_PATH_BYTES or len(parts) > MAX_PARTS:
@@ -132,39 +132,41 @@ def _fault_of_path(name: str, parts: list[str]) -> str | None:
     return None
 
 
-def _fault_of_part(part: str) -> str | None:
+def _part_problem(part: str) -> str | None:
     if part in {"", ".", ".."}:
         return "it leaves its folder, or has an empty part"
-    return _fault_of_characters(part) or _fault_of_ends(part)
+    return _character_problem(part) or _ends_problem(part)
 
 
-def _fault_of_characters(part: str) -> str | None:
-    if any(unicodedata.category(character) in _BAD_CATEGORIES for character in part) or _UNSEEN.search(part):
+def _character_problem(part: str) -> str | None:
+    if any(unicodedata.category(character) in _BAD_CATEGORIES for character in part) or _INVISIBLE.search(
+        part
+    ):
         return "it has characters that cannot be seen"
     if any(character != " " and character.isspace() for character in part):
         return "it has characters that look like a space"
     if not _FORBIDDEN.isdisjoint(part):
         return 'it has one of the characters < > : " | ? * \\'
-    if any(_is_in_disguise(character) for character in part):
+    if any(_is_separator_lookalike(character) for character in part):
         return "it has characters that look like others"
     return None
 
 
-def _is_in_disguise(character: str) -> bool:
+def _is_separator_lookalike(character: str) -> bool:
     """Whether a character means a separator or a dot once a system simplifies it, as fullwidth forms do."""
     if character.isascii():
         return False
-    return not _SEPARATORS_IN_DISGUISE.isdisjoint(unicodedata.normalize("NFKC", character))
+    return not _SEPARATORS.isdisjoint(unicodedata.normalize("NFKC", character))
 
 
-def _fault_of_ends(part: str) -> str | None:
+def _ends_problem(part: str) -> str | None:
     if part[0] in _LEADING:
         return "a part of it begins with a dash, a dot, a tilde or a space"
     if part[-1] in _TRAILING:
         return "a part of it ends with a dot or a space"
     if _RESERVED.fullmatch(part.split(".", maxsplit=1)[0].rstrip(" ")):
         return "it is the name of a device"
-    if _OURS.search(part):
+    if _PART_FILE.search(part):
         return "'.part' is how gglib names what has not come whole"
     if len(part.encode()) > MAX_PART_BYTES:
         return "a part of it is too long"

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 
 from gglib.core.errors import ModelNotFoundError
 from gglib.core.models import ModelSummary
-from gglib.core.naming import composed
+from gglib.core.name_rules import normalized_name
 from gglib.core.ports.catalog import ModelCatalogPort
 
 MAX_CANDIDATES = 3
 MAX_OTHERS = 10
 """How many names an error lists where none is near: enough for most catalogues, short enough for a sentence."""
-LATEST = ":latest"
-LEAST_PART = 3
+LATEST_TAG = ":latest"
+MIN_SUBSTRING_CHARACTERS = 3
 """In characters: what is shorter is a part of nearly every name."""
 
 
@@ -31,7 +31,7 @@ def find_model(name: str, models: Sequence[ModelSummary]) -> ModelSummary | None
         for model in models:
             if str(model.id) == name:
                 return model
-    matches = _matches_ignoring_case(name, models) or _matches_of_twin(name, models)
+    matches = _matches_ignoring_case(name, models) or _matches_with_other_tag(name, models)
     return matches[0] if len(matches) == 1 else None
 
 
@@ -45,10 +45,10 @@ async def require_model(catalog: ModelCatalogPort, name: str) -> ModelSummary:
 
 def not_found(name: str, models: Sequence[ModelSummary]) -> ModelNotFoundError:
     """Return the error that names what the caller may have meant."""
-    matches = _matches_ignoring_case(name, models) or _matches_of_twin(name, models)
+    matches = _matches_ignoring_case(name, models) or _matches_with_other_tag(name, models)
     if len(matches) > 1:
         return ModelNotFoundError(name, tuple(model.name for model in matches), is_ambiguous=True)
-    near = _near(name, (spelling for model in models for spelling in _spellings(model)))
+    near = _close_matches(name, (spelling for model in models for spelling in _spellings(model)))
     return ModelNotFoundError(
         name, near, others=tuple(model.name for model in models[:MAX_OTHERS]), total=len(models)
     )
@@ -59,22 +59,24 @@ def _spellings(model: ModelSummary) -> tuple[str, ...]:
 
 
 def _matches_ignoring_case(name: str, models: Sequence[ModelSummary]) -> list[ModelSummary]:
-    folded = composed(name).casefold()
-    return [model for model in models if any(folded == composed(s).casefold() for s in _spellings(model))]
+    folded = normalized_name(name).casefold()
+    return [
+        model for model in models if any(folded == normalized_name(s).casefold() for s in _spellings(model))
+    ]
 
 
-def _matches_of_twin(name: str, models: Sequence[ModelSummary]) -> list[ModelSummary]:
+def _matches_with_other_tag(name: str, models: Sequence[ModelSummary]) -> list[ModelSummary]:
     """Return the matches of the same name with, or without, the tag ``:latest``: exact ones, else ignoring case."""
-    is_tagged = name.casefold().endswith(LATEST)
-    twin = name[: -len(LATEST)] if is_tagged else name + LATEST
+    is_tagged = name.casefold().endswith(LATEST_TAG)
+    twin = name[: -len(LATEST_TAG)] if is_tagged else name + LATEST_TAG
     exact = [model for model in models if twin in _spellings(model)]
     return exact[:1] or _matches_ignoring_case(twin, models)
 
 
-def _near(name: str, spellings: Iterable[str]) -> tuple[str, ...]:
+def _close_matches(name: str, spellings: Iterable[str]) -> tuple[str, ...]:
     by_folded = {spelling.casefold(): spelling for spelling in spellings}
     folded = name.casefold()[:200]
     close = difflib.get_close_matches(folded, by_folded, n=MAX_CANDIDATES, cutoff=0.6)
-    is_part = len(folded) >= LEAST_PART
-    within = sorted(key for key in by_folded if is_part and folded in key and key not in close)
+    is_long_enough = len(folded) >= MIN_SUBSTRING_CHARACTERS
+    within = sorted(key for key in by_folded if is_long_enough and folded in key and key not in close)
     return tuple(by_folded[key] for key in (*close, *within)[:MAX_CANDIDATES])

@@ -16,7 +16,7 @@ sequence that arrives in pieces is escaped as a whole one is.
 import json
 import re
 
-CONTINUED = "    "
+CONTINUATION_INDENT = "    "
 """In front of the further lines of a log record: only gglib begins a line at its margin."""
 
 _UNSAFE = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
@@ -37,7 +37,7 @@ def escape_block(text: str) -> str:
 
 def escape_record(text: str) -> str:
     """Return a log record: as ``escape_block``, each further line indented, so that none passes for a record."""
-    return text if text.isprintable() else escape_block(text).replace("\n", f"\n{CONTINUED}")
+    return text if text.isprintable() else escape_block(text).replace("\n", f"\n{CONTINUATION_INDENT}")
 
 
 def json_text(value: object, *, indent: int | None = None) -> str:
@@ -51,17 +51,17 @@ class StreamEscaper:
     """Escapes a text that arrives in pieces; the same as ``escape_block`` of all of it."""
 
     def __init__(self) -> None:
-        self._held = ""
+        self._pending = ""
 
     def feed(self, piece: str) -> str:
         """Return what can be shown now; a carriage return waits for the character after it."""
-        text = self._held + piece
-        self._held = "\r" if text.endswith("\r") else ""
-        return escape_block(text[:-1] if self._held else text)
+        text = self._pending + piece
+        self._pending = "\r" if text.endswith("\r") else ""
+        return escape_block(text[:-1] if self._pending else text)
 
     def finish(self) -> str:
         """Return what still waits."""
-        text, self._held = self._held, ""
+        text, self._pending = self._pending, ""
         return escape_block(text)
 
 

@@ -15,8 +15,8 @@ from typing import Self, TypeVar
 
 from gglib.core.errors import CatalogError
 from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSummary, NewModel, is_same_content
+from gglib.core.name_rules import check_aliases
 from gglib.core.names import find_model
-from gglib.core.naming import check_aliases
 from gglib.core.ports.catalog import EditModel
 from gglib.db.connections import prepare, reading, tidy, with_reserve, writing
 from gglib.db.home_paths import HomePaths

@@ -5,7 +5,7 @@ from typing import get_args
 
 from gglib.core.errors import InvalidSettingError
 from gglib.core.models import ModelKind, ModelSettings, NewModel
-from gglib.core.naming import check_aliases, check_name, check_text
+from gglib.core.name_rules import check_aliases, check_name, check_text
 from gglib.core.versions import FileRole, NewVersion
 
 

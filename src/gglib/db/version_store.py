@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gglib.core.models import ModelSummary, NewModel
-from gglib.core.naming import names_beside
+from gglib.core.name_rules import names_not_in
 from gglib.core.ports.versions import VersionStorePort
 from gglib.core.versions import (
     FileIdentity,
@@ -194,7 +194,7 @@ class SqliteVersionStore(VersionStorePort, ABC):
         self, connection: sqlite3.Connection, model: NewModel, version_id: int
     ) -> tuple[int, tuple[str, ...]]:
         """Store a new model without the aliases that others have; return its id and those aliases."""
-        wanted = names_beside((model.name,), model.aliases)
+        wanted = names_not_in((model.name,), model.aliases)
         free = rows.free_names(connection, wanted)
         model_id = rows.insert_model(
             connection,
@@ -210,7 +210,7 @@ class SqliteVersionStore(VersionStorePort, ABC):
     ) -> tuple[str, ...]:
         """Move a model's row to the version; return the aliases that others have."""
         rows.replace_content(connection, self._home, before.id, model, version_id=version_id)
-        wanted = names_beside((before.name, *before.aliases), model.aliases)
+        wanted = names_not_in((before.name, *before.aliases), model.aliases)
         free = rows.free_names(connection, wanted, model_id=before.id)
         if free:
             rows.replace_aliases(connection, before.id, (*before.aliases, *free))

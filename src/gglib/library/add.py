@@ -14,7 +14,7 @@ from typing import Protocol
 from gglib.core.errors import InvalidGgufError, ModelExistsError
 from gglib.core.file_names import is_unicode
 from gglib.core.models import GgufFacts, ModelSettings, ModelSource, ModelSummary, NewModel
-from gglib.core.naming import composed, cut_name, slug_of
+from gglib.core.name_rules import normalized_name, slugify, truncate_name
 from gglib.core.plain_text import escape_line
 from gglib.core.ports.store import HomeStorePort
 from gglib.core.versions import FileRole, Version
@@ -117,7 +117,7 @@ def default_name(path: Path) -> str:
     """Return a name that can be typed: the file's, without its ending, shard number and odd characters."""
     stem = path.name[: -len(".gguf")] if path.name.lower().endswith(".gguf") else path.name
     stem = QUANTIZATION.sub("-", SHARD_SUFFIX.sub("", stem))
-    return cut_name(slug_of(stem).strip("-._:+"), NAME_LIMIT)
+    return truncate_name(slugify(stem).strip("-._:+"), NAME_LIMIT)
 
 
 def usable_name(wish: str) -> str:
@@ -154,10 +154,10 @@ def _read(request: AddRequest, read_model: ModelReader) -> NewModel:
         raise InvalidGgufError(f"{path.name} cannot be added: {reason}; add that model's own file.")
     projector = _projector(request, path, lambda file: read_model(file).facts)
     return NewModel(
-        name=composed(request.name or default_name(path)),
+        name=normalized_name(request.name or default_name(path)),
         paths=files.paths,
         size_bytes=files.size_bytes,
-        aliases=tuple(map(composed, request.aliases)),
+        aliases=tuple(map(normalized_name, request.aliases)),
         description=request.description,
         facts=files.facts if projector is None else files.facts.with_vision(),
         projector=projector,

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gglib.core.errors import BeingFetchedError
+from gglib.core.errors import DownloadInProgressError
 from gglib.core.models import ModelSummary
 from gglib.core.names import not_found, require_model
 from gglib.core.ports import RemovedModel
@@ -112,8 +112,8 @@ class Removals(ModelRemovalPort):
             for job in updates:
                 try:
                     holds.enter_context(self.locks.try_hold(lock_of(job.key)))
-                except BeingFetchedError:
-                    raise BeingFetchedError(
+                except DownloadInProgressError:
+                    raise DownloadInProgressError(
                         f"An update of model '{model.name}' is being pulled: wait for it, or end it, and remove the "
                         "model then."
                     ) from None

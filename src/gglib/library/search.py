@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from gglib.core.errors import GglibError, HubError, NoSuchChoiceError
+from gglib.core.errors import GglibError, HubError, VariantChoiceError
 from gglib.core.file_names import safe_repo
 from gglib.core.hub.repository import HubRepository, HubSort
 from gglib.core.hub.search_results import (
@@ -87,7 +87,7 @@ class ModelFinder:
         Raises ``HubError``.
         """
         if target.repo is None:
-            raise NoSuchChoiceError("Only repositories can be shown: name one as owner/name.")
+            raise VariantChoiceError("Only repositories can be shown: name one as owner/name.")
         repository = await self.hub.repository(target.repo, target.revision)
         safe_repo(repository.repo)
         variants = await asyncio.to_thread(find_variants, repository.files)

@@ -106,8 +106,8 @@ class ProxyApp:
         """Work out what follows from the head alone; raises what the client is refused for."""
         head = request.head
         response.closes_connection = True  # the connection of a refused request is not read on
-        response.extra_lines = response_lines = header_lines(self._gate.response_headers(head))
-        preflight = self._gate.preflight(head, request.server_host)
+        response.extra_lines = response_lines = header_lines(self._policy.response_headers(head))
+        preflight = self._policy.preflight(head, request.server_host)
         if preflight is not None:
             response.closes_connection = False
             send = partial(_send_preflight, header_lines(preflight))
@@ -163,7 +163,7 @@ def _log_error(request: ProxyRequest, error: Exception) -> None:
         return
     if not isinstance(error, GglibError):
         log.error("%s: internal error", request.id, exc_info=error)
-    elif error.blame.value != "client" and not isinstance(error, ShuttingDownError):
+    elif error.source.value != "client" and not isinstance(error, ShuttingDownError):
         log.warning("%s: %s", request.id, error)
 
 

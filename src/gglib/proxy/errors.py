@@ -32,7 +32,7 @@ class BadRequestError(errors.GglibError):
     """The request cannot be served as it is; ``param`` is the field of the body that is at fault."""
 
     code = "invalid_request"
-    blame = errors.Blame.CLIENT
+    source = errors.ErrorSource.CLIENT
 
     def __init__(self, message: str, param: str | None = None) -> None:
         self.param = param
@@ -43,7 +43,7 @@ class ContentEncodingError(errors.GglibError):
     """The body is compressed: gglib would check other bytes than the engine reads."""
 
     code = "unsupported_encoding"
-    blame = errors.Blame.CLIENT
+    source = errors.ErrorSource.CLIENT
 
     def __init__(self) -> None:
         super().__init__("The request body must not be compressed: send it without 'Content-Encoding'.")
@@ -53,7 +53,7 @@ class UnknownPathError(errors.GglibError):
     """Nothing is served at this path."""
 
     code = "not_found"
-    blame = errors.Blame.CLIENT
+    source = errors.ErrorSource.CLIENT
 
     def __init__(self, method: str, path: str, host: bytes | None = None) -> None:
         """``host`` is what the client called this server by, which the base URL is made of."""
@@ -68,7 +68,7 @@ class MethodNotAllowedError(errors.GglibError):
     """The path exists, but not for this method; ``allowed`` are the methods that it has."""
 
     code = "method_not_allowed"
-    blame = errors.Blame.CLIENT
+    source = errors.ErrorSource.CLIENT
 
     def __init__(self, method: str, path: str, allowed: tuple[str, ...]) -> None:
         self.allowed = allowed
@@ -79,7 +79,7 @@ class ForbiddenError(errors.GglibError):
     """The caller may not do this from where it is."""
 
     code = "forbidden"
-    blame = errors.Blame.CLIENT
+    source = errors.ErrorSource.CLIENT
 
 
 class EngineError(errors.GglibError):
@@ -90,7 +90,7 @@ class EngineError(errors.GglibError):
     """
 
     code = "engine_error"
-    blame = errors.Blame.ENGINE
+    source = errors.ErrorSource.ENGINE
 
     def __init__(  # noqa: PLR0913 - all that a body has
         self,
@@ -110,7 +110,7 @@ class EngineError(errors.GglibError):
         self.n_ctx: int | None = None
         """The context, in tokens, that the engine runs with; set by what knows it."""
         if status < 500:
-            self.blame = errors.Blame.CLIENT
+            self.source = errors.ErrorSource.CLIENT
         super().__init__(message)
 
 
@@ -118,7 +118,7 @@ class RefusedByEngineError(EngineError):
     """The engine refuses what the body says: the same body is refused again, whatever its status was."""
 
     code = "invalid_request"
-    blame = errors.Blame.CLIENT
+    source = errors.ErrorSource.CLIENT
 
     def __init__(self, message: str) -> None:
         super().__init__(message, status=400, type_=_INVALID_REQUEST, shown_code=self.code)
@@ -128,7 +128,7 @@ class UnsupportedByModelError(EngineError):
     """The model cannot do what is asked; ``capability`` is what it lacks, as ``ModelCapabilities`` names it."""
 
     code = "unsupported_by_model"
-    blame = errors.Blame.CLIENT
+    source = errors.ErrorSource.CLIENT
 
     def __init__(self, message: str, capability: str | None = None) -> None:
         self.capability = capability
@@ -143,7 +143,7 @@ class ContextLengthExceededError(EngineError):
     """
 
     code = "context_length_exceeded"
-    blame = errors.Blame.CLIENT
+    source = errors.ErrorSource.CLIENT
 
     def __init__(
         self, message: str, *, details: Mapping[str, int], hint: str = "", is_cache_full: bool = False
@@ -159,7 +159,7 @@ class NoLibraryError(errors.GglibError):
     """The proxy runs inside a program that gave it no way to manage models."""
 
     code = "not_offered"
-    blame = errors.Blame.OPERATOR
+    source = errors.ErrorSource.OPERATOR
 
     def __init__(self) -> None:
         super().__init__("This server only runs models: it does not add, remove, find or pull them.")
@@ -169,7 +169,7 @@ class HostNotAllowedError(errors.GglibError):
     """The client calls this server by a name that is not one of its own."""
 
     code = "host_not_allowed"
-    blame = errors.Blame.CLIENT
+    source = errors.ErrorSource.CLIENT
 
     def __init__(self, host: str, *, takes_keys: bool = False) -> None:
         or_key = ", or send one of its API keys" if takes_keys else ""
@@ -183,7 +183,7 @@ class OriginNotAllowedError(errors.GglibError):
     """A web page asks that nobody allowed to."""
 
     code = "origin_not_allowed"
-    blame = errors.Blame.CLIENT
+    source = errors.ErrorSource.CLIENT
 
     def __init__(self, origin: str) -> None:
         super().__init__(
@@ -196,7 +196,7 @@ class NoEventsError(errors.GglibError):
     """The runtime that the proxy was given says nothing of what happens."""
 
     code = "not_offered"
-    blame = errors.Blame.CLIENT
+    source = errors.ErrorSource.CLIENT
 
     def __init__(self) -> None:
         super().__init__("This server has no events: use GET /gglib/status.")
@@ -206,7 +206,7 @@ class UnauthorizedError(errors.GglibError):
     """No key that is accepted, for whatever reason: the answer never says which."""
 
     code = "invalid_api_key"
-    blame = errors.Blame.CLIENT
+    source = errors.ErrorSource.CLIENT
 
     def __init__(self) -> None:
         super().__init__(
@@ -277,11 +277,11 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.InvalidGgufError: (400, _INVALID_REQUEST),
     errors.ModelExistsError: (409, _INVALID_REQUEST),
     errors.DownloadNotFoundError: (404, _INVALID_REQUEST),
-    errors.NoSuchChoiceError: (400, _INVALID_REQUEST),
+    errors.VariantChoiceError: (400, _INVALID_REQUEST),
     errors.UnsafeNameError: (400, _INVALID_REQUEST),
     errors.RepositoryNotFoundError: (404, _INVALID_REQUEST),
     errors.GatedRepositoryError: (403, _INVALID_REQUEST),
-    errors.BeingFetchedError: (409, _INVALID_REQUEST),
+    errors.DownloadInProgressError: (409, _INVALID_REQUEST),
     errors.HubError: (502, _SERVER_ERROR),
     errors.HubUnreachableError: (503, _SERVER_ERROR),
     errors.HubBusyError: (503, _SERVER_ERROR),
@@ -306,7 +306,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
 _RETRY_AFTER_S: dict[type[Exception], float] = {
     errors.HubUnreachableError: 10.0,
     errors.HubBusyError: 60.0,
-    errors.BeingFetchedError: 30.0,
+    errors.DownloadInProgressError: 30.0,
     http.TooManyBodiesError: 5.0,
 }
 """When to ask again where the error itself does not know: a network, a rate limit, another gglib's download."""

@@ -15,7 +15,7 @@ import logging
 from functools import lru_cache
 from time import monotonic
 
-from gglib.core.errors import CatalogError, EngineDiedError, UnreachableError, UpstreamError
+from gglib.core.errors import CatalogError, EngineDiedError, EngineUnreachableError, UpstreamError
 from gglib.core.models import RunningTarget
 from gglib.core.names import not_found
 from gglib.http.client.connection import UpstreamConnection
@@ -147,8 +147,8 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
             ) as target:
                 request.running, request.waited_s = target, monotonic() - queued_at_s
                 response.extra_lines = origin_header_lines + _context_line(target.effective_ctx)
-                lane = services.target_locks.of(target)
-                while (entry := lock.try_acquire_shared()) is None:
+                lock = services.target_locks.of(target)
+                while (ticket := lock.try_acquire_shared()) is None:
                     await lock.wait_shared()
                 try:
                     async with services.pool.post(target, upstream_request) as upstream:
@@ -176,7 +176,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
                     limit_s=wait_s,
                 )
                 return
-        except UnreachableError:
+        except EngineUnreachableError:
             if delay_s is None:
                 raise
             response.extra_lines = origin_header_lines  # what held for that engine may not hold for the next

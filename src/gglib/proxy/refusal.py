@@ -10,5 +10,7 @@ def refusal(error: HttpError, request_id: str, date_line: bytes, path: str) -> b
     """Return the whole response, after which the connection is closed."""
     error_response = to_error_response(error)
     dialect = dialect_of(path)
-    headers = [*problem.all_headers(), *dialect.headers(request_id)]
-    return closing_response(problem.status, headers, dialect.body(problem, request_id), request_id, date_line)
+    headers = [*error_response.all_headers(), *dialect.headers(request_id)]
+    return closing_response(
+        error_response.status, headers, dialect.body(error_response, request_id), request_id, date_line
+    )

@@ -290,7 +290,7 @@ class Response:
             await self.send_body(body, headers, status=error_response.status)
         elif self.state is _STARTED and self.is_event_stream:
             tail = self.tail
-            events = dialect.events(problem, request_id, tail)
+            events = dialect.events(error_response, request_id, tail)
             await self.write(sse.event_terminator(tail) + events, is_last=True)
         elif self.state is _STARTED:
             self._abort()

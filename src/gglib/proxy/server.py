@@ -64,7 +64,7 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
         options=options,
         library=library,
     )
-    app = ProxyApp(services, _gate(listener, options))
+    app = ProxyApp(services, _policy(listener, options))
     server = Listener(
         app.handle,
         request_class=ProxyRequest,

@@ -19,10 +19,10 @@ from gglib.core.context import ContextRequest, is_enough
 from gglib.core.defaults import DRAIN_S, MODEL_WAIT_S, SWAP_WAIT_S
 from gglib.core.errors import (
     EngineDiedError,
+    EngineUnreachableError,
     GglibError,
     ModelStoppedError,
     ShuttingDownError,
-    UnreachableError,
     UpstreamError,
     UpstreamStalledError,
 )
@@ -233,7 +233,7 @@ class EngineManager(ModelRuntimePort):
         try:
             if isinstance(error, UpstreamStalledError):
                 self._dispatcher.dispatch(RequestStalled(ticket))
-            elif isinstance(error, UpstreamError) and not isinstance(error, UnreachableError):
+            elif isinstance(error, UpstreamError) and not isinstance(error, EngineUnreachableError):
                 # Nothing was sent to an unreachable engine: the caller may try again.
                 raise await self._explain_disconnect(error, self._granted[ticket]) from error
         finally:

@@ -8,8 +8,8 @@ from gglib.core.chat_templates import template_sha256
 from gglib.core.errors import ModelExistsError
 from gglib.core.kinds import launch_spec, with_kind
 from gglib.core.models import ModelLaunchSpec, ModelSummary, NewModel, is_same_content
+from gglib.core.name_rules import names_not_in
 from gglib.core.names import find_model
-from gglib.core.naming import names_beside
 from gglib.core.ports.catalog import EditModel, ModelStorePort
 from gglib.core.ports.versions import VersionStorePort
 from gglib.core.versions import (
@@ -141,7 +141,7 @@ class FakeCatalog(ModelStorePort, VersionStorePort):
     ) -> InstalledVersion:
         before = next((known for known in self._models if known.id == updates), None)
         own = {before.name, *before.aliases} if before is not None else {model.name}
-        wanted = names_beside(own, model.aliases)
+        wanted = names_not_in(own, model.aliases)
         taken = {spelling.casefold() for other in self._models for spelling in (other.name, *other.aliases)}
         free = tuple(alias for alias in wanted if alias.casefold() not in taken)
         same = self._same(version)

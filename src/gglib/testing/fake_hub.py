@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gglib.core.errors import (
-    BeingFetchedError,
     DownloadCorruptError,
+    DownloadInProgressError,
     GatedRepositoryError,
     HubError,
     HubUnreachableError,
@@ -155,7 +155,7 @@ class FakeHub(ModelHubPort):
         self._ask("fetch")
         content = self._content(file)
         if target in self._arriving:
-            raise BeingFetchedError(f"Another gglib fetches '{file.name}' now: wait for it.")
+            raise DownloadInProgressError(f"Another gglib fetches '{file.name}' now: wait for it.")
         self._arriving.add(target)
         try:
             await self._bring(file, content, target, progress)

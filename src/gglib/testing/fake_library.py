@@ -10,8 +10,8 @@ from gglib.core.errors import (
     DownloadNotFoundError,
     GglibError,
     InvalidGgufError,
-    NoSuchChoiceError,
     RepositoryNotFoundError,
+    VariantChoiceError,
 )
 from gglib.core.hub.downloads import Download, DownloadState
 from gglib.core.hub.repository import HubSort
@@ -130,7 +130,7 @@ class FakeLibrary(ModelLibraryPort):
         """Begin a download, or return the one of the same target that runs."""
         self._fail_if_told_to()
         if "/" not in target:
-            raise NoSuchChoiceError(f"'{target}' names no model: write owner/name.")
+            raise VariantChoiceError(f"'{target}' names no model: write owner/name.")
         for known in self._downloads.values():
             if known.target.strip() == target.strip() and not known.state.is_final:
                 return known

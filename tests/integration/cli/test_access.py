@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from gglib.app.instance import claim
-from gglib.cli.onboarding import prove
+from gglib.app.instance import lock_instance
+from gglib.cli.onboarding import smoke_test
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError
 from gglib.core.models import ModelCapabilities, ModelSummary
@@ -24,8 +24,8 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - that is the case
 def demanding_gglib(home: Home, *, told: str | None = "SECRET-of-local") -> Iterator[Demanding]:
     """Hold the home as a gglib that demands a key, and tell ``told`` in its note."""
     keys = {"alice": "SECRET-of-alice", "local": "SECRET-of-local"}
-    with demanding_server(keys) as server, claim(home.path / "run") as held:
-        held.announce(server.url, key=told)
+    with demanding_server(keys) as server, lock_instance(home.path / "run") as held:
+        held.publish(server.url, key=told)
         yield server
 
 
@@ -55,10 +55,10 @@ async def test_the_proof_of_up_shows_the_key(capsys: pytest.CaptureFixture[str])
     """``up`` asks through the proxy like any client, and is let in by its own key alone."""
     model = ModelSummary(id=1, name="tiny", capabilities=ModelCapabilities(chat=True))
     with demanding_server({"local": "SECRET-of-local"}) as server:
-        await prove(Endpoint(server.url, "SECRET-of-local"), model)
+        await smoke_test(Endpoint(server.url, "SECRET-of-local"), model)
         assert "Answer   Hello there" in capsys.readouterr().out
         with pytest.raises(GglibError, match="needs one of its API keys"):
-            await prove(Endpoint(server.url), model)
+            await smoke_test(Endpoint(server.url), model)
 
 
 def test_a_server_with_keys_makes_one_for_the_commands(stocked: Home) -> None:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from gglib.cli.server import client
-from gglib.cli.server.client import followed, get_json, post_json, streamed
-from gglib.cli.server.watch import followed_status
+from gglib.cli.server.client import get_json, post_json, stream_events, stream_post
+from gglib.cli.server.watch import stream_status
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError, UpstreamError
 from gglib.http.sse import SseEvent, read_events
@@ -108,7 +108,7 @@ def test_a_refusal_is_the_servers_own_sentence() -> None:
     with serving(refused, refused, answer("500 Oh", b"<html>")) as server:
         with pytest.raises(GglibError, match=r"^No such model\.$"):
             get_json(server.endpoint, "/x")
-        with pytest.raises(GglibError, match=r"^No such model\.$"), streamed(server.endpoint, "/x", {}):
+        with pytest.raises(GglibError, match=r"^No such model\.$"), stream_post(server.endpoint, "/x", {}):
             pass
         with pytest.raises(GglibError, match=r"^gglib answered with status 500\.$"):
             post_json(server.endpoint, "/x")
@@ -167,7 +167,7 @@ def test_a_stream_arrives_in_parts_and_its_comments_are_signs_of_life(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each part is there as soon as it was sent; a wait for a model, full of comments, may last for ever."""
-    monkeypatch.setattr(client, "CHAT_S", 0.5)
+    monkeypatch.setattr(client, "STREAM_TIMEOUT_S", 0.5)
     seen = threading.Semaphore(0)
 
     def stream(connection: socket.socket) -> None:
@@ -178,7 +178,7 @@ def test_a_stream_arrives_in_parts_and_its_comments_are_signs_of_life(
             assert not seen.acquire(timeout=0.1)
         connection.sendall(chunk(b"data: 2\n\n") + chunk(b""))
 
-    with serving(stream) as server, streamed(server.endpoint, "/x", {}) as parts:
+    with serving(stream) as server, stream_post(server.endpoint, "/x", {}) as parts:
         events = read_events(parts)
         assert next(events).data == b"1"
         seen.release()
@@ -196,7 +196,7 @@ def test_leaving_the_block_ends_the_request() -> None:
         left.set()
 
     with serving(stream) as server:
-        with streamed(server.endpoint, "/x", {}) as parts:
+        with stream_post(server.endpoint, "/x", {}) as parts:
             assert next(parts) == b"data: 1\n\n"
         assert left.wait(5)
 
@@ -205,7 +205,7 @@ def test_a_stream_that_breaks_off_says_so_after_what_came() -> None:
     """What has come is handed on before the error."""
     with (
         serving(sends(STREAM_HEAD, chunk(b"data: 1\n\n"))) as server,
-        streamed(server.endpoint, "/x", {}) as parts,
+        stream_post(server.endpoint, "/x", {}) as parts,
     ):
         assert next(parts) == b"data: 1\n\n"
         with pytest.raises(UpstreamError, match="closed the connection"):
@@ -216,7 +216,7 @@ async def test_events_are_followed() -> None:
     """Events come by name, from parts that are cut anywhere."""
     script = sends(STREAM_HEAD, chunk(b"event: lo"), chunk(b"ading\ndata: {}\n\n:\n\n"), chunk(b""))
     with serving(script) as server:
-        async with followed(server.endpoint, "/x") as events:
+        async with stream_events(server.endpoint, "/x") as events:
             assert [event async for event in events] == [SseEvent("loading", b"{}")]
 
 
@@ -226,6 +226,6 @@ async def test_a_server_that_stops_ends_the_statuses() -> None:
     stopping = b'data: {"error": {"code": "shutting_down"}}\n\n'
     script = sends(STREAM_HEAD, chunk(snapshot), chunk(stopping), b"0\r\n\r\n")
     with serving(script) as server:
-        async with followed_status(server.endpoint) as statuses:
+        async with stream_status(server.endpoint) as statuses:
             assert [status async for status in statuses] == [{"residents": []}]
     assert len(server.heads) == 1

@@ -14,7 +14,7 @@ from gglib.library.starter.progress import ignore
 from gglib.testing import write_tiny_gguf
 
 from .conftest import Home
-from .test_keep_commands import on_a_terminal, pulled
+from .test_local_model_commands import on_a_terminal, pulled
 from .test_starter import Registry
 
 REGISTRY = "registry"

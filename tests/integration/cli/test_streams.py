@@ -12,7 +12,7 @@ import pytest
 from gglib.testing import Script, write_tiny_gguf
 
 from .conftest import LIMIT_S, Done, Home
-from .test_keep_commands import on_a_terminal
+from .test_local_model_commands import on_a_terminal
 
 COMMANDS = (
     *(
@@ -211,14 +211,14 @@ class TestFullHome:
 
     def test_what_has_to_write_is_one_sentence_with_the_path(self, stocked: Home) -> None:
         """A server that cannot note where it answers says which directory has no room."""
-        from gglib.app.instance import claim
+        from gglib.app.instance import lock_instance
         from gglib.core.errors import InvalidSettingError
 
         with (
             pytest.raises(
                 InvalidSettingError, match=f"{stocked.path}/run cannot be written \\(No space left"
             ),
-            claim(stocked.path / "run"),
+            lock_instance(stocked.path / "run"),
         ):
             pytest.fail("the home was claimed")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gglib.app.catalog import open_catalog
 from gglib.app.hub import open_hub
-from gglib.app.pulls import pull_named
+from gglib.app.pulls import pull_by_name
 from gglib.app.settings import Settings
 from gglib.core.errors import GglibError
 from gglib.core.models import ModelSummary
@@ -43,7 +43,7 @@ class Quick:
             settings = Settings(home=home.path)
             try:
                 async with open_catalog(settings) as store, open_hub(home.environment) as hub:
-                    await pull_named(settings, store, hub, target, lambda _: None)
+                    await pull_by_name(settings, store, hub, target, lambda _: None)
             except GglibError as error:
                 return Done(1, "", str(error))
             return Done(0, "", "")

@@ -10,9 +10,9 @@ import pytest
 from tests.integration.hf.support import NAME, REPO, TOKEN, Pull, content, limits, sha256
 
 from gglib.core.errors import (
-    BeingFetchedError,
     DiskFullError,
     DownloadCorruptError,
+    DownloadInProgressError,
     GatedRepositoryError,
     HubBusyError,
     HubError,
@@ -386,7 +386,7 @@ async def test_a_second_fetch_to_the_same_place_is_refused_at_once(pull: Pull) -
     with pull.hub.pause_after(NAME, 1_500_000) as gate:
         first = asyncio.create_task(pull.run())
         await until(lambda: pull.hub.sent_bytes(NAME) >= 1_500_000)
-        with pytest.raises(BeingFetchedError, match=NAME):
+        with pytest.raises(DownloadInProgressError, match=NAME):
             await pull.client().fetch(pull.file, pull.target, pull.tell)
         gate.release()
         await first

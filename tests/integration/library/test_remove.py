@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gglib.core.errors import BeingFetchedError, ModelNotFoundError
+from gglib.core.errors import DownloadInProgressError, ModelNotFoundError
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary, NewModel
 from gglib.core.versions import FileRole, IncomingFile, NewVersion, PullJob
 from gglib.db import SqliteCatalog
@@ -288,7 +288,9 @@ class TestMeanwhile:
         await harness.catalog.begin_pull(update_of(model.id))
         with (
             harness.locks.try_hold(f"pull-{JOB}"),
-            pytest.raises(BeingFetchedError, match="An update of model 'coder' is being pulled: wait for it"),
+            pytest.raises(
+                DownloadInProgressError, match="An update of model 'coder' is being pulled: wait for it"
+            ),
         ):
             await harness.removals.remove_model(model.name, with_files=with_files)
         assert await harness.catalog.list_models() == [model]

@@ -17,11 +17,11 @@ import pytest
 
 from gglib.core.errors import (
     CatalogError,
+    EngineCrashLoopError,
     EngineDiedError,
     EngineNotFoundError,
     InvalidSettingError,
     ModelFileNotFoundError,
-    ModelKeepsDyingError,
     ModelLoadFailedError,
     ModelLoadingError,
     ModelNotFoundError,
@@ -332,7 +332,7 @@ async def test_the_third_death_within_a_minute_is_backed_off(world: World) -> No
         for _ in range(3):
             await manager.ensure_model_running("a", None, 8192)
             await kill(world, manager)
-        with pytest.raises(ModelKeepsDyingError, match=r"died 3 times within 60 s.*killed") as caught:
+        with pytest.raises(EngineCrashLoopError, match=r"died 3 times within 60 s.*killed") as caught:
             await manager.ensure_model_running("a", None, 8192)
         assert caught.value.retry_after_s is not None
         assert caught.value.retry_after_s <= 0.5

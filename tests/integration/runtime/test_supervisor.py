@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gglib.app.instance import claim, running_instance
+from gglib.app.instance import lock_instance, running_instance
 from gglib.app.supervisor import ProxyConfig, ProxySupervisor
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import AlreadyRunningError, GglibError, InvalidSettingError
@@ -116,7 +116,7 @@ def test_who_looks_whether_one_runs_keeps_none_from_starting(tmp_path: Path) -> 
     thread.start()
     try:
         for _ in range(100):
-            with claim(tmp_path):
+            with lock_instance(tmp_path):
                 pass
     finally:
         looking.set()
@@ -130,8 +130,8 @@ def test_the_note_with_the_key_is_for_its_owner_alone(tmp_path: Path) -> None:
     draft.chmod(0o666)
     before = os.umask(0)
     try:
-        with claim(tmp_path) as held:
-            held.announce("http://127.0.0.1:1234", key="SECRET-key")
+        with lock_instance(tmp_path) as held:
+            held.publish("http://127.0.0.1:1234", key="SECRET-key")
             assert stat.S_IMODE((tmp_path / "instance.json").stat().st_mode) == 0o600
             instance = running_instance(tmp_path)
     finally:
@@ -143,9 +143,9 @@ def test_the_note_with_the_key_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 def test_without_a_key_the_note_says_nothing_of_one(tmp_path: Path) -> None:
     """A gglib that needs no key makes none, and before it answers there is nowhere to ask."""
-    with claim(tmp_path) as held:
+    with lock_instance(tmp_path) as held:
         starting = running_instance(tmp_path)
-        held.announce("http://127.0.0.1:1234")
+        held.publish("http://127.0.0.1:1234")
         assert "key" not in json.loads((tmp_path / "instance.json").read_text())
         running = running_instance(tmp_path)
     assert starting is not None
@@ -158,16 +158,16 @@ def test_one_gglib_for_each_home(tmp_path: Path) -> None:
     """The second one is told where the first is; once that is gone, even killed, the home is free."""
     assert running_instance(tmp_path) is None
     program = (
-        "import sys, time; from pathlib import Path; from gglib.app.instance import claim\n"
+        "import sys, time; from pathlib import Path; from gglib.app.instance import lock_instance\n"
         "with claim(Path(sys.argv[1])) as held:\n"
-        "    held.announce('http://127.0.0.1:1234'); print('held', flush=True); time.sleep(60)"
+        "    held.publish('http://127.0.0.1:1234'); print('held', flush=True); time.sleep(60)"
     )
     other = subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True
     )
     assert other.stdout is not None
     assert other.stdout.readline() == "held\n"
-    with pytest.raises(AlreadyRunningError, match=r"http://127\.0\.0\.1:1234"), claim(tmp_path):
+    with pytest.raises(AlreadyRunningError, match=r"http://127\.0\.0\.1:1234"), lock_instance(tmp_path):
         pass
     instance = running_instance(tmp_path)
     assert instance is not None
@@ -176,8 +176,8 @@ def test_one_gglib_for_each_home(tmp_path: Path) -> None:
     other.kill()
     other.communicate()
     assert running_instance(tmp_path) is None
-    with claim(tmp_path):
+    with lock_instance(tmp_path):
         (tmp_path / "instance.json").write_text(left)
         assert running_instance(tmp_path) is None, "a note of one that is gone was believed"
-    with claim(tmp_path):
+    with lock_instance(tmp_path):
         pass

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gglib.app.access_keys import read_keys
+from gglib.app.access_keys import parse_keys
 
 VISIBLE = "".join(chr(code) for code in range(33, 127))
 NAMES = st.text(string.ascii_letters + string.digits, min_size=1, max_size=64).filter(
@@ -18,7 +18,7 @@ KEYS = st.text(VISIBLE, min_size=8, max_size=512)
 @given(st.lists(st.tuples(NAMES, KEYS), unique_by=(lambda entry: entry[0], lambda entry: entry[1])))
 def test_a_table_is_taken_as_it_is(entries: list[tuple[str, str]]) -> None:
     """Names and keys that are fine come back, in their order."""
-    assert list(read_keys(dict(entries)).items()) == entries
+    assert list(parse_keys(dict(entries)).items()) == entries
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_table_is_taken_as_it_is(entries: list[tuple[str, str]]) -> None:
 )
 def test_a_line_has_keys_with_names_or_without(line: str, keys: dict[str, str]) -> None:
     """What stands before ``=`` is a name, unless nothing but the padding of base64 follows."""
-    assert read_keys(line) == keys
+    assert parse_keys(line) == keys
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,11 @@ def test_a_line_has_keys_with_names_or_without(line: str, keys: dict[str, str]) 
 def test_what_cannot_be_a_key_is_told_by_its_place(value: object, why: str) -> None:
     """The sentence says which one and how, and shows nothing of it."""
     with pytest.raises(ValueError, match=why) as refused:
-        read_keys(value)
+        parse_keys(value)
     assert "long" not in str(refused.value)
 
 
 @pytest.mark.parametrize("key", ["12345678", "x" * 512, VISIBLE])
 def test_the_limits_of_a_key_are_keys(key: str) -> None:
     """8 and 512 characters, and each visible one."""
-    assert read_keys({"alice": key}) == {"alice": key}
+    assert parse_keys({"alice": key}) == {"alice": key}

@@ -7,12 +7,12 @@ import pytest
 from gglib.app.doctor import (
     Finding,
     Verdict,
-    judge_access,
-    judge_disk,
-    judge_engine,
-    judge_memory,
-    judge_models,
-    judge_python,
+    check_access,
+    check_disk,
+    check_engine,
+    check_memory,
+    check_models,
+    check_python,
     run_checks,
 )
 from gglib.core.errors import EngineNotFoundError
@@ -61,29 +61,29 @@ async def test_a_check_that_raises_is_a_failure_and_the_others_run() -> None:
 @pytest.mark.parametrize(
     ("finding", "verdict"),
     [
-        (judge_python((3, 10, 9)), Verdict.FAIL),
-        (judge_python((3, 11, 0)), Verdict.OK),
-        (judge_engine("xllamacpp 1", "it is configured", None), Verdict.OK),
-        (judge_engine("xllamacpp 1", "llama-server is broken", "It is broken."), Verdict.WARN),
-        (judge_access("127.0.0.1", [], is_insecure=False), Verdict.OK),
-        (judge_access("127.0.0.1", ["alice"], is_insecure=True), Verdict.OK),
-        (judge_access("10.0.0.1", ["alice"], is_insecure=False), Verdict.OK),
-        (judge_access("10.0.0.1", ["alice"], is_insecure=False, warnings=["Oh."]), Verdict.WARN),
-        (judge_access("10.0.0.1", [], is_insecure=True), Verdict.WARN),
-        (judge_access("10.0.0.1", [], is_insecure=False), Verdict.FAIL),
-        (judge_models([], []), Verdict.WARN),
-        (judge_models([BIG], ["big"]), Verdict.WARN),
-        (judge_models([PULLED], ["pulled"]), Verdict.WARN),
-        (judge_models([BIG], [], ["big"]), Verdict.WARN),
-        (judge_models([BIG], []), Verdict.OK),
-        (judge_disk(10**9), Verdict.WARN),
-        (judge_disk(10**11), Verdict.OK),
-        (judge_memory(None, "big", fit(Fit.FITS)), Verdict.OK),
-        (judge_memory(10**10, "big", fit(Fit.TOO_LARGE)), Verdict.WARN),
-        (judge_memory(10**10, "big", fit(Fit.TIGHT)), Verdict.WARN),
-        (judge_memory(2 * 10**10, "big", fit(Fit.FITS)), Verdict.OK),
-        (judge_memory(2 * 10**10, "big", fit(Fit.FITS, slots=1)), Verdict.OK),
-        (judge_memory(10**9, None, None), Verdict.OK),
+        (check_python((3, 10, 9)), Verdict.FAIL),
+        (check_python((3, 11, 0)), Verdict.OK),
+        (check_engine("xllamacpp 1", "it is configured", None), Verdict.OK),
+        (check_engine("xllamacpp 1", "llama-server is broken", "It is broken."), Verdict.WARN),
+        (check_access("127.0.0.1", [], is_insecure=False), Verdict.OK),
+        (check_access("127.0.0.1", ["alice"], is_insecure=True), Verdict.OK),
+        (check_access("10.0.0.1", ["alice"], is_insecure=False), Verdict.OK),
+        (check_access("10.0.0.1", ["alice"], is_insecure=False, warnings=["Oh."]), Verdict.WARN),
+        (check_access("10.0.0.1", [], is_insecure=True), Verdict.WARN),
+        (check_access("10.0.0.1", [], is_insecure=False), Verdict.FAIL),
+        (check_models([], []), Verdict.WARN),
+        (check_models([BIG], ["big"]), Verdict.WARN),
+        (check_models([PULLED], ["pulled"]), Verdict.WARN),
+        (check_models([BIG], [], ["big"]), Verdict.WARN),
+        (check_models([BIG], []), Verdict.OK),
+        (check_disk(10**9), Verdict.WARN),
+        (check_disk(10**11), Verdict.OK),
+        (check_memory(None, "big", fit(Fit.FITS)), Verdict.OK),
+        (check_memory(10**10, "big", fit(Fit.TOO_LARGE)), Verdict.WARN),
+        (check_memory(10**10, "big", fit(Fit.TIGHT)), Verdict.WARN),
+        (check_memory(2 * 10**10, "big", fit(Fit.FITS)), Verdict.OK),
+        (check_memory(2 * 10**10, "big", fit(Fit.FITS, slots=1)), Verdict.OK),
+        (check_memory(10**9, None, None), Verdict.OK),
     ],
 )
 def test_a_fact_has_its_verdict(finding: Finding, verdict: Verdict) -> None:
@@ -94,30 +94,30 @@ def test_a_fact_has_its_verdict(finding: Finding, verdict: Verdict) -> None:
 
 def test_access_is_told_by_names() -> None:
     """Who can reach the server, whether a key is needed, which ones are set, and what to do where one is missing."""
-    assert judge_access("127.0.0.1", [], is_insecure=False).detail == (
+    assert check_access("127.0.0.1", [], is_insecure=False).detail == (
         "only this machine (127.0.0.1); no key is needed, and none is set"
     )
-    guarded = judge_access("10.0.0.1", ["alice", "bob"], is_insecure=False, warnings=["Oh.", "No."]).detail
+    guarded = check_access("10.0.0.1", ["alice", "bob"], is_insecure=False, warnings=["Oh.", "No."]).detail
     assert guarded == "other machines, too (10.0.0.1); a key is needed: alice, bob. Oh. No."
-    assert "GGLIB_API_KEY" in judge_access("10.0.0.1", [], is_insecure=False).detail
+    assert "GGLIB_API_KEY" in check_access("10.0.0.1", [], is_insecure=False).detail
 
 
 def test_memory_that_is_short_for_all_slots_is_told() -> None:
     """A model that answers fewer requests at a time than are wanted is no fault, and not a secret."""
-    told = judge_memory(2 * 10**10, "big", fit(Fit.FITS, slots=1)).detail
+    told = check_memory(2 * 10**10, "big", fit(Fit.FITS, slots=1)).detail
     assert told == "20.0 GB available; 'big' answers 1 request at a time in it, not 4."
-    too_large = judge_memory(10**9, "big model", fit(Fit.TOO_LARGE)).detail
+    too_large = check_memory(10**9, "big model", fit(Fit.TOO_LARGE)).detail
     assert too_large.startswith("1.0 GB available, and 'big model' needs about 10.0 GB: ")
     assert "\"gglib set 'big model' --ctx N\"" in too_large
 
 
 def test_files_that_gglib_downloaded_are_pulled_again() -> None:
     """The command can be typed as it stands; files of the user's own are to be put back."""
-    assert judge_models([BIG, PULLED], ["big", "pulled"]).detail == (
+    assert check_models([BIG, PULLED], ["big", "pulled"]).detail == (
         "The files of big, pulled are gone: \"gglib pull 'ada/coder/a b.gguf'\" brings back 'pulled'; "
         "put the others back, or forget them with 'gglib rm'."
     )
-    assert judge_models([PULLED], ["pulled"]).detail.endswith(
+    assert check_models([PULLED], ["pulled"]).detail.endswith(
         "brings back 'pulled', or forget them with 'gglib rm'."
     )
-    assert "are gone: put them back, or" in judge_models([BIG], ["big"]).detail
+    assert "are gone: put them back, or" in check_models([BIG], ["big"]).detail

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gglib.app.exposure import Exposure, exposure_of, require_guard
+from gglib.app.exposure import Exposure, check_exposure, exposure_of
 from gglib.core.errors import InvalidSettingError
 
 HERE = ["127.0.0.1", "127.8.9.1", "localhost", "::1", "::ffff:127.0.0.1"]
@@ -19,26 +19,26 @@ def test_this_machine_is_private_whatever_else_is_set(
     host: str, *, has_keys: bool, is_insecure: bool
 ) -> None:
     """On loopback nothing is required."""
-    assert exposure_of(host, has_keys=has_keys, is_insecure=is_insecure) is Exposure.PRIVATE
-    require_guard(host, has_keys=has_keys, is_insecure=is_insecure)
+    assert exposure_of(host, has_keys=has_keys, is_insecure=is_insecure) is Exposure.LOOPBACK
+    check_exposure(host, has_keys=has_keys, is_insecure=is_insecure)
 
 
 @pytest.mark.parametrize("host", THERE)
 def test_others_need_a_key_or_a_user_who_insists(host: str) -> None:
     """Everything that is not plainly this machine counts as open to others."""
-    assert exposure_of(host, has_keys=True, is_insecure=False) is Exposure.GUARDED
-    assert exposure_of(host, has_keys=True, is_insecure=True) is Exposure.GUARDED
-    assert exposure_of(host, has_keys=False, is_insecure=True) is Exposure.OPEN
-    assert exposure_of(host, has_keys=False, is_insecure=False) is Exposure.UNGUARDED
-    require_guard(host, has_keys=True, is_insecure=False)
-    require_guard(host, has_keys=False, is_insecure=True)
+    assert exposure_of(host, has_keys=True, is_insecure=False) is Exposure.KEY_REQUIRED
+    assert exposure_of(host, has_keys=True, is_insecure=True) is Exposure.KEY_REQUIRED
+    assert exposure_of(host, has_keys=False, is_insecure=True) is Exposure.INSECURE
+    assert exposure_of(host, has_keys=False, is_insecure=False) is Exposure.UNPROTECTED
+    check_exposure(host, has_keys=True, is_insecure=False)
+    check_exposure(host, has_keys=False, is_insecure=True)
 
 
 @pytest.mark.parametrize("host", THERE)
 def test_the_refusal_says_what_to_do(host: str) -> None:
     """One sentence with the address and the three ways out."""
     with pytest.raises(InvalidSettingError) as refused:
-        require_guard(host, has_keys=False, is_insecure=False)
+        check_exposure(host, has_keys=False, is_insecure=False)
     sentence = str(refused.value)
     assert all(word in sentence for word in (host, "GGLIB_API_KEY", "[api_keys]", "--insecure"))
     assert "\n" not in sentence

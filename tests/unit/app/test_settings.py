@@ -167,7 +167,7 @@ def test_a_wrong_value_names_its_source(tmp_path: Path, key: str, wrong: str) ->
     spec = next(spec for spec in SETTINGS if spec.key == key)
     with pytest.raises(InvalidSettingError) as in_environment:
         load_settings({}, {spec.env: wrong, "GGLIB_HOME": str(tmp_path)})
-    assert str(in_environment.value) == f"{spec.env} is {wrong!r}, but it must be {spec.must_be}."
+    assert str(in_environment.value) == f"{spec.env} is {wrong!r}, but it must be {spec.expected}."
     with pytest.raises(InvalidSettingError, match=f"^--{key.replace('_', '-')} is "):
         load_settings({key: wrong}, {"GGLIB_HOME": str(tmp_path)})
     with pytest.raises(InvalidSettingError, match=r"config\.toml"):

@@ -13,7 +13,7 @@ from gglib import __version__
 from gglib.app.settings import SETTINGS
 from gglib.cli.app import COMMANDS, cli
 from gglib.cli.context import Options
-from gglib.cli.errors import shown_errors
+from gglib.cli.errors import error_boundary
 from gglib.core.errors import GglibError
 
 
@@ -76,7 +76,7 @@ def failing(error: BaseException, home: Path, *, is_debug: bool = False) -> clic
     @click.command()
     @click.pass_context
     def command(ctx: click.Context) -> None:
-        with shown_errors(ctx):
+        with error_boundary(ctx):
             raise error
 
     return CliRunner().invoke(command, obj=Options(home=str(home), is_debug=is_debug))

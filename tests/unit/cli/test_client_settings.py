@@ -3,7 +3,7 @@
 import json
 import shlex
 
-from gglib.cli.client_settings import client_settings, key_sentence
+from gglib.cli.client_settings import client_settings, key_hint
 
 SETTINGS = {
     setting.client: setting.text for setting in client_settings("http://127.0.0.1:8080", "it's", 4096)
@@ -53,7 +53,7 @@ def test_with_keys_the_place_of_one_is_shown_by_its_name() -> None:
 
 def test_the_place_of_a_key_is_explained() -> None:
     """The sentence says what to put there, and which others would do."""
-    assert key_sentence(["alice"]) == (
+    assert key_hint(["alice"]) == (
         "where KEY_OF_alice stands, put the key that is called 'alice' in your settings."
     )
-    assert key_sentence(["alice", "bob", "key3"]).endswith("in your settings, or one of: bob, key3.")
+    assert key_hint(["alice", "bob", "key3"]).endswith("in your settings, or one of: bob, key3.")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gglib.cli.model_settings import idle_ttl_of
+from gglib.cli.model_settings import parse_idle_ttl
 from gglib.core.errors import InvalidSettingError
 
 
@@ -23,7 +23,7 @@ from gglib.core.errors import InvalidSettingError
 )
 def test_an_idle_time_is_seconds_minutes_or_hours(text: str, seconds: float | None) -> None:
     """A number of seconds, or one with its unit; off and 0 mean that the model stays."""
-    assert idle_ttl_of(text) == seconds
+    assert parse_idle_ttl(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_an_idle_time_is_seconds_minutes_or_hours(text: str, seconds: float | No
 def test_what_is_no_idle_time_is_one_sentence(text: str) -> None:
     """The refusal shows what was given and what is taken."""
     with pytest.raises(InvalidSettingError) as raised:
-        idle_ttl_of(text)
+        parse_idle_ttl(text)
     assert str(raised.value) == (
         f"--idle-ttl is {text!r}, but it must be a time like 30s, 10m or 2h, or 'off'."
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gglib.cli.sizes import size_of
+from gglib.cli.sizes import parse_size
 from gglib.core.errors import InvalidSettingError
 
 
@@ -22,11 +22,11 @@ from gglib.core.errors import InvalidSettingError
 )
 def test_a_size_is_read_as_people_write_it(text: str, size_bytes: int) -> None:
     """Powers of ten as files are shown, of two where that is said."""
-    assert size_of(text, "--max-size") == size_bytes
+    assert parse_size(text, "--max-size") == size_bytes
 
 
 @pytest.mark.parametrize("text", ["", "8", "G", "-1G", "0G", "1e3G", "8 GX", "nan G", "8G8G", "1" * 10 + "G"])
 def test_what_is_no_size_is_refused(text: str) -> None:
     """With the option's name and an example; a bare number could be anything."""
     with pytest.raises(InvalidSettingError, match=r"--max-size is .* must be a size like 8G"):
-        size_of(text, "--max-size")
+        parse_size(text, "--max-size")

@@ -9,8 +9,8 @@ from gglib.core.errors import (
     InvalidGgufError,
     InvalidSettingError,
     ModelExistsError,
-    NoSuchChoiceError,
     RepositoryNotFoundError,
+    VariantChoiceError,
 )
 from gglib.core.memory import Fit, MachineMemory
 from gglib.core.models import GgufFacts
@@ -46,7 +46,7 @@ class TestPlanning:
 
     async def test_nothing_that_fits_is_one_sentence(self, harness: PullHarness) -> None:
         """On a machine without memory the error says what the smallest needs, and how to get it all the same."""
-        with pytest.raises(NoSuchChoiceError, match="gglib pull"):
+        with pytest.raises(VariantChoiceError, match="gglib pull"):
             await harness.plan(REPO, memory=MachineMemory(total_bytes=1 << 20, available_bytes=1 << 20))
         plan = await harness.plan(
             f"{REPO}:Q8_0", memory=MachineMemory(total_bytes=1 << 20, available_bytes=1 << 20)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gglib.core.errors import BeingFetchedError, DownloadCorruptError, HubUnreachableError
+from gglib.core.errors import DownloadCorruptError, DownloadInProgressError, HubUnreachableError
 from gglib.core.models import NewModel
 from gglib.core.versions import InstalledVersion, NewVersion, PullJob
 from gglib.library.pull import install
@@ -268,7 +268,7 @@ class TestGivingUp:
         await cut(harness)
         [job] = await harness.store.list_pulls()
         with harness.site.locks.try_hold(lock_of(job.key)):
-            with pytest.raises(BeingFetchedError, match="the pull of 'tiny-Q4_K_M'"):
+            with pytest.raises(DownloadInProgressError, match="the pull of 'tiny-Q4_K_M'"):
                 await give_up(harness.site, job)
             await harness.store.begin_pull(replace(job, is_fetched=True))
             assert await finish_interrupted(harness.site) == []

@@ -15,8 +15,8 @@ from gglib.core.errors import (
     GatedRepositoryError,
     HubBusyError,
     InvalidGgufError,
-    NoSuchChoiceError,
     UnsafeNameError,
+    VariantChoiceError,
 )
 from gglib.core.gguf_names import FileKind
 from gglib.core.hub.repository import (
@@ -107,7 +107,7 @@ def repository(repo: str, sizes: Mapping[str, int | bytes], **told: Any) -> Told
     return repo, sizes, told
 
 
-def finder(
+def model_finder(
     hub: Hub, *, free_bytes: int = 12 * GB, context: int = 2048, headers_wait_s: float = 60
 ) -> ModelFinder:
     """Return what searches for a machine with so much free memory."""
@@ -130,7 +130,7 @@ def finder(
 async def test_each_quantization_is_judged_by_one_header() -> None:
     """One short read a repository tells the shape for all of them; what is suggested is what a pull would take."""
     hub = Hub(repository(*LADDER))
-    (found,) = (await finder(hub).search("m", sort=HubSort.LIKES, limit=3)).repositories
+    (found,) = (await model_finder(hub).search("m", sort=HubSort.LIKES, limit=3)).repositories
     assert hub.asked == [("m", HubSort.LIKES, 3), ("o/m", "m-Q4_K_M.gguf", HEADER_BYTES)]
     assert [one.variant.label for one in found.results] == ["Q4_K_M", "Q8_0", "F16"]
     for one in found.results:
@@ -148,7 +148,7 @@ async def test_each_quantization_is_judged_by_one_header() -> None:
 @pytest.mark.parametrize(("context", "judged"), [(2048, 2048), (8192, 4096), (UNLIMITED_CONTEXT, 4096)])
 async def test_memory_is_judged_for_no_more_than_the_model_was_trained_for(context: int, judged: int) -> None:
     """That is what it would be launched with."""
-    found = await finder(Hub(repository(*LADDER)), context=context).show(PullTarget(repo="o/m"))
+    found = await model_finder(Hub(repository(*LADDER)), context=context).show(PullTarget(repo="o/m"))
     assert found.context == judged
     expected = estimate(FACTS, weights_bytes=GB, context=judged, slots=found.results[0].slots)
     assert found.results[0].need.kv_bytes == expected.kv_bytes
@@ -163,7 +163,7 @@ def refuse() -> bytes:
 async def test_without_a_header_it_is_guessed(start: Callable[[], bytes]) -> None:
     """Gated or broken: what the hub says of the model serves instead, and the estimate says so."""
     hub = Hub(repository(*LADDER, parameter_count=7 * GB, trained_context=1024), start=start)
-    (found,) = (await finder(hub).search("m")).repositories
+    (found,) = (await model_finder(hub).search("m")).repositories
     assert found.context == 1024
     assert found.parameter_count == 7 * GB
     assert not found.results[0].need.is_exact
@@ -175,14 +175,14 @@ async def test_without_a_header_it_is_guessed(start: Callable[[], bytes]) -> Non
 async def test_where_nothing_is_known_the_context_has_a_ceiling() -> None:
     """A default of 'as much as it was trained for' is not taken at its word."""
     hub = Hub(repository(*LADDER), start=refuse)
-    found = await finder(hub, context=UNLIMITED_CONTEXT).show(PullTarget(repo="o/m"))
+    found = await model_finder(hub, context=UNLIMITED_CONTEXT).show(PullTarget(repo="o/m"))
     assert found.context == FALLBACK_TRAINED_CONTEXT
 
 
 async def test_a_slow_hub_delays_no_answer() -> None:
     """Headers that have not come in time are done without, and nothing is left waiting for them."""
     hub = Hub(repository(*LADDER), gate=asyncio.Event())
-    (found,) = (await finder(hub, headers_wait_s=0).search("m")).repositories
+    (found,) = (await model_finder(hub, headers_wait_s=0).search("m")).repositories
     assert not found.results[0].need.is_exact
     assert hub.reading == 0
 
@@ -192,7 +192,7 @@ async def test_only_a_few_headers_are_read_at_once() -> None:
     gate = asyncio.Event()
     hub = Hub(*(repository(f"o/m{number}", {"m-Q8_0.gguf": GB}) for number in range(20)), gate=gate)
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(finder(hub).search("m", limit=20))
+        task = group.create_task(model_finder(hub).search("m", limit=20))
         await hub.is_busy.wait()
         gate.set()
     assert all(found.results[0].need.is_exact for found in task.result().repositories)
@@ -202,7 +202,7 @@ async def test_only_a_few_headers_are_read_at_once() -> None:
 async def test_one_header_does_not_speak_for_other_models() -> None:
     """Of a repository with several models only the one that was read is known."""
     hub = Hub(repository("o/m", {"m-1B-Q8_0.gguf": GB, "m-9B-Q8_0.gguf": 9 * GB}, parameter_count=GB))
-    (found,) = (await finder(hub).search("m")).repositories
+    (found,) = (await model_finder(hub).search("m")).repositories
     assert [one.need.is_exact for one in found.results] == [True, False]
     assert found.results[1].need == estimate(None, weights_bytes=9 * GB, context=2048, slots=4)
     assert found.suggested is None
@@ -212,7 +212,7 @@ async def test_what_is_above_the_size_is_not_shown() -> None:
     """Neither models nor repositories of which none is left; more is asked for, so that enough are left."""
     big, none = repository("o/big", {"m-Q8_0.gguf": 8 * GB}), repository("o/none", {"mmproj-F16.gguf": GB})
     hub = Hub(big, repository(*LADDER), none)
-    result = await finder(hub).search("o/", limit=2, max_size_bytes=5 * GB)
+    result = await model_finder(hub).search("o/", limit=2, max_size_bytes=5 * GB)
     assert hub.asked[0] == ("o/", HubSort.DOWNLOADS, 4)
     assert hub.skipped[:2] == [0, 4]
     (found,) = result.repositories
@@ -228,7 +228,7 @@ async def test_what_is_small_enough_is_looked_for_further_down() -> None:
     hub = Hub(
         *(repository(f"o/m{n}", {"m-Q8_0.gguf": size}, downloads=100 - n) for n, size in enumerate(sizes))
     )
-    result = await finder(hub).search("m", limit=3, max_size_bytes=5 * GB)
+    result = await model_finder(hub).search("m", limit=3, max_size_bytes=5 * GB)
     assert [found.repository.repo for found in result.repositories] == ["o/m40", "o/m41", "o/m42"]
     limits = [asked[2] for asked in hub.asked if isinstance(asked, tuple) and asked[0] == "m"]
     assert hub.skipped == [0, *limits[:-1]]
@@ -238,7 +238,7 @@ async def test_what_is_small_enough_is_looked_for_further_down() -> None:
 async def test_a_search_for_small_models_ends() -> None:
     """After so many it is told how many of the best were looked at."""
     hub = Hub(*(repository(f"o/m{n}", {"m-Q8_0.gguf": 8 * GB}) for n in range(MAX_LIMIT + 5)))
-    result = await finder(hub).search("m", limit=3, max_size_bytes=5 * GB)
+    result = await model_finder(hub).search("m", limit=3, max_size_bytes=5 * GB)
     assert (result.repositories, result.left_out, result.too_large) == ((), MAX_LIMIT, MAX_LIMIT)
     assert result.searched == MAX_LIMIT
 
@@ -255,17 +255,17 @@ async def test_a_hub_that_is_tired_takes_nothing_away() -> None:
             return await super().search(query, sort=sort, limit=limit)
 
     big = [repository(f"o/big{n}", {"m-Q8_0.gguf": 8 * GB}) for n in range(8)]
-    result = await finder(Tired(repository(*LADDER), *big)).search("o/", limit=2, max_size_bytes=5 * GB)
+    result = await model_finder(Tired(repository(*LADDER), *big)).search("o/", limit=2, max_size_bytes=5 * GB)
     assert [found.repository.repo for found in result.repositories] == ["o/m"]
     assert result.searched == 4
     with pytest.raises(HubBusyError):
-        await finder(Tired(*big)).search("o/", limit=2, max_size_bytes=5 * GB)
+        await model_finder(Tired(*big)).search("o/", limit=2, max_size_bytes=5 * GB)
 
 
 async def test_what_is_suggested_is_among_what_is_shown() -> None:
     """A better one that is left out is not."""
     hub = Hub(repository("o/m", {"m-Q2_K.gguf": GB, "m-Q4_K_M.gguf": 2 * GB}))
-    (found,) = (await finder(hub).search("m", max_size_bytes=GB)).repositories
+    (found,) = (await model_finder(hub).search("m", max_size_bytes=GB)).repositories
     assert found.suggested is found.results[0].variant
     assert found.suggested.label == "Q2_K"
 
@@ -273,17 +273,17 @@ async def test_what_is_suggested_is_among_what_is_shown() -> None:
 async def test_a_repository_that_cannot_be_one_is_not_shown() -> None:
     """Its name could not be pulled, and is not put on a terminal."""
     hostile = repository("o/\x1b[2Jm", {"m-Q8_0.gguf": GB})
-    result = await finder(Hub(hostile, repository(*LADDER))).search("m")
+    result = await model_finder(Hub(hostile, repository(*LADDER))).search("m")
     assert [found.repository.repo for found in result.repositories] == ["o/m"]
     assert result.left_out == 1
     with pytest.raises(UnsafeNameError):
-        await finder(Hub(hostile)).show(PullTarget(repo="o/\x1b[2Jm"))
+        await model_finder(Hub(hostile)).show(PullTarget(repo="o/\x1b[2Jm"))
 
 
 async def test_no_more_than_the_limit_is_shown_or_looked_at() -> None:
     """Also where more was asked for."""
     hub = Hub(*(repository(f"o/m{number}", {"m-Q8_0.gguf": GB}) for number in range(8)))
-    result = await finder(hub).search("m", limit=2, max_size_bytes=5 * GB)
+    result = await model_finder(hub).search("m", limit=2, max_size_bytes=5 * GB)
     assert [found.repository.repo for found in result.repositories] == ["o/m0", "o/m1"]
     assert len(hub.asked) == 3
 
@@ -299,7 +299,7 @@ async def test_a_repository_is_shown_with_every_file() -> None:
         "\x1b\u202e.gguf": GB,
         "x-Q8_0-00001-of-00002.gguf": GB,
     }
-    found = await finder(Hub(repository("o/m", sizes))).show(PullTarget(repo="o/m", revision="main"))
+    found = await model_finder(Hub(repository("o/m", sizes))).show(PullTarget(repo="o/m", revision="main"))
     assert [(file.file.name, file.kind) for file in found.files()] == [
         ("m-Q4_0.gguf", FileKind.MODEL),
         ("m-F16-00001-of-00002.gguf", FileKind.SHARD),
@@ -317,16 +317,16 @@ async def test_a_repository_is_shown_with_every_file() -> None:
 async def test_a_named_model_is_shown_alone(target: dict[str, str]) -> None:
     """With its own files and nothing else; one that is not there is an error that lists what is."""
     hub = Hub(repository(*LADDER))
-    found = await finder(hub).show(PullTarget(repo="o/m", **target))
+    found = await model_finder(hub).show(PullTarget(repo="o/m", **target))
     assert [file.file.name for file in found.files()] == ["m-Q8_0.gguf"]
-    with pytest.raises(NoSuchChoiceError, match="has no Q2_K"):
-        await finder(hub).show(PullTarget(repo="o/m", quantization="Q2_K"))
+    with pytest.raises(VariantChoiceError, match="has no Q2_K"):
+        await model_finder(hub).show(PullTarget(repo="o/m", quantization="Q2_K"))
 
 
 async def test_a_named_model_keeps_its_projector() -> None:
     """It still sees images; a projector of another folder is not its own."""
     sizes = {"a/m-Q8_0.gguf": GB, "a/mmproj-F16.gguf": GB, "b/n-Q4_0.gguf": GB}
-    seeing = finder(Hub(repository("o/m", sizes)))
+    seeing = model_finder(Hub(repository("o/m", sizes)))
     found = await seeing.show(PullTarget(repo="o/m", quantization="Q8_0"))
     assert [file.name for file in found.variants.projectors] == ["a/mmproj-F16.gguf"]
     assert (await seeing.show(PullTarget(repo="o/m", quantization="Q4_0"))).variants.projectors == ()
@@ -334,8 +334,8 @@ async def test_a_named_model_keeps_its_projector() -> None:
 
 async def test_an_address_cannot_be_shown() -> None:
     """Only a repository has files to list."""
-    with pytest.raises(NoSuchChoiceError, match="owner/name"):
-        await finder(Hub()).show(PullTarget(url="https://example.com/a.gguf"))
+    with pytest.raises(VariantChoiceError, match="owner/name"):
+        await model_finder(Hub()).show(PullTarget(url="https://example.com/a.gguf"))
 
 
 async def test_json_is_complete_and_can_be_printed() -> None:
@@ -347,7 +347,7 @@ async def test_json_is_complete_and_can_be_printed() -> None:
         tags=("gguf", "\ud800"),
         gate=Gating.MANUAL,
     )
-    result = await finder(Hub(one)).search("m")
+    result = await model_finder(Hub(one)).search("m")
     found = json.loads(msgspec.json.encode(responses.SearchResult.of(result, "m")))
     assert found["query"] == "m"
     assert found["memory"] == {"total_bytes": 64 * GB, "available_bytes": 12 * GB, "gpus": []}
@@ -383,7 +383,7 @@ async def test_a_listing_of_any_length_does_not_hold_up_the_loop(monkeypatch: py
         return find_variants(files)
 
     monkeypatch.setattr(search, "find_variants", look)
-    found = finder(Hub(repository(*LADDER)))
+    found = model_finder(Hub(repository(*LADDER)))
     await found.search("m")
     await found.show(PullTarget(repo="o/m"))
     assert threads

@@ -43,11 +43,11 @@ CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (errors.InvalidSettingError("x"), 500, "server_error", None, "invalid_setting"),
     (errors.DownloadNotFoundError("x"), 404, "invalid_request_error", None, "download_not_found"),
     (NoLibraryError(), 501, "invalid_request_error", None, "not_offered"),
-    (errors.NoSuchChoiceError("x"), 400, "invalid_request_error", None, "no_such_choice"),
+    (errors.VariantChoiceError("x"), 400, "invalid_request_error", None, "no_such_choice"),
     (errors.UnsafeNameError("x"), 400, "invalid_request_error", None, "unsafe_name"),
     (errors.RepositoryNotFoundError("x"), 404, "invalid_request_error", None, "repository_not_found"),
     (errors.GatedRepositoryError("x"), 403, "invalid_request_error", None, "repository_gated"),
-    (errors.BeingFetchedError("x"), 409, "invalid_request_error", None, "being_fetched"),
+    (errors.DownloadInProgressError("x"), 409, "invalid_request_error", None, "being_fetched"),
     (errors.HubError("x"), 502, "server_error", None, "hub_error"),
     (errors.DownloadCorruptError("x"), 502, "server_error", None, "download_corrupt"),
     (errors.HubUnreachableError("x"), 503, "server_error", None, "hub_unreachable"),
@@ -112,7 +112,7 @@ def test_failed_load_shows_the_end_of_the_log() -> None:
     [
         (errors.HubUnreachableError("x"), b"10"),
         (errors.HubBusyError("x"), b"60"),
-        (errors.BeingFetchedError("x"), b"30"),
+        (errors.DownloadInProgressError("x"), b"30"),
     ],
 )
 def test_who_should_come_back_is_told_when(error: Exception, seconds: bytes) -> None:

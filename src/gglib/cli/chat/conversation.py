@@ -14,11 +14,11 @@ CHAT_PATH = "/v1/chat/completions"
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class ChatDelta:
     """A piece of an answer, or of what a reasoning model thinks before it answers."""
 
     text: str
-    is_thought: bool = False
+    is_reasoning: bool = False
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Conversation:
     model: str
     messages: list[dict[str, str]] = field(default_factory=list)
 
-    def ask(self, prompt: str, *, num_ctx: int | None = None) -> dict[str, object]:
+    def add_prompt(self, prompt: str, *, num_ctx: int | None = None) -> dict[str, object]:
         """Return the body of the request for an answer to ``prompt``."""
         self.messages.append({"role": "user", "content": prompt})
         body: dict[str, object] = {"model": self.model, "messages": list(self.messages), "stream": True}
@@ -36,16 +36,16 @@ class Conversation:
             body["num_ctx"] = num_ctx
         return body
 
-    def answered(self, text: str) -> None:
+    def add_answer(self, text: str) -> None:
         """Remember the answer."""
         self.messages.append({"role": "assistant", "content": text})
 
-    def withdraw(self) -> None:
+    def drop_prompt(self) -> None:
         """Forget the last prompt: it was not answered."""
         self.messages.pop()
 
 
-def pieces_of(lines: Iterable[bytes]) -> Iterator[Piece]:
+def read_deltas(lines: Iterable[bytes]) -> Iterator[ChatDelta]:
     """Yield a streamed answer as it arrives, from the lines of its event stream.
 
     Raises ``UpstreamError`` when the stream carries an error, or ends before the answer did.
@@ -53,11 +53,11 @@ def pieces_of(lines: Iterable[bytes]) -> Iterator[Piece]:
     for event in read_events(lines):
         if event.data == b"[DONE]":
             return
-        yield from _pieces_of_event(event.data)
+        yield from _deltas_of_event(event.data)
     raise UpstreamError("The answer broke off before its end.")
 
 
-def error_of(body: bytes) -> str | None:
+def error_message(body: bytes) -> str | None:
     """Return the sentence of an error body in OpenAI's shape, or None when it has another."""
     try:
         error = json.loads(body)["error"]
@@ -67,16 +67,16 @@ def error_of(body: bytes) -> str | None:
     return message if isinstance(message, str) else None
 
 
-def _pieces_of_event(data: bytes) -> Iterator[Piece]:
+def _deltas_of_event(data: bytes) -> Iterator[ChatDelta]:
     try:
         event = json.loads(data)
     except ValueError:
         return  # an event that was cut when the engine died: the next one, or the end of the stream, says so
     if "error" in event:
-        sentence = error_of(data) or "The model failed in the middle of its answer."
+        sentence = error_message(data) or "The model failed in the middle of its answer."
         raise UpstreamError(sentence.splitlines()[0])  # the engine's last lines may follow
     for choice in event.get("choices") or ():
         delta = choice.get("delta") or {}
-        for key, is_thought in (("reasoning_content", True), ("content", False)):
+        for key, is_reasoning in (("reasoning_content", True), ("content", False)):
             if text := delta.get(key):
-                yield Piece(text, is_thought)
+                yield ChatDelta(text, is_reasoning)

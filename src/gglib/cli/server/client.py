@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from gglib.cli.chat.conversation import error_of
+from gglib.cli.chat.conversation import error_message
 from gglib.core.addresses import Endpoint, reachable_url
 from gglib.core.errors import GglibError, UpstreamError
 from gglib.http.client.connect import ServerAddress
@@ -19,9 +19,9 @@ from gglib.http.client.one_shot import Request, request_once
 from gglib.http.errors import TooManyConnectionsError, TransportError
 from gglib.http.sse import SseEvent, SseReader
 
-QUICK_S = 30.0
+REQUEST_TIMEOUT_S = 30.0
 """For questions that wait for nothing; an engine may take some seconds to stop."""
-CHAT_S = 900.0
+STREAM_TIMEOUT_S = 900.0
 """Silence that long means that nothing comes any more: a wait for a model ends before."""
 
 
@@ -31,58 +31,60 @@ def reachable(url: str) -> str:
     return reachable_url(parts.hostname or "", parts.port)
 
 
-def get_json(server: Endpoint, path: str, *, timeout_s: float = QUICK_S) -> Any:  # noqa: ANN401 - JSON
-    """Return what the server says at ``path``. Raises ``GglibError`` with the server's own sentence."""
-    return asyncio.run(fetch_json(server, path, timeout_s=timeout_s))
+def get_json(server: Endpoint, path: str, *, timeout_s: float = REQUEST_TIMEOUT_S) -> Any:  # noqa: ANN401 - JSON
+    """Return what the server says at ``path``. Raises ``GglibError`` with the server's own message."""
+    return asyncio.run(get_json_async(server, path, timeout_s=timeout_s))
 
 
-def post_json(server: Endpoint, path: str, body: object = None, *, timeout_s: float = QUICK_S) -> Any:  # noqa: ANN401 - JSON
+def post_json(
+    server: Endpoint, path: str, body: object = None, *, timeout_s: float = REQUEST_TIMEOUT_S
+) -> Any:  # noqa: ANN401 - JSON
     """Post ``body`` and return the answer. Raises like ``get_json``."""
     return asyncio.run(_json(server, _post(path, body), timeout_s))
 
 
 @contextmanager
-def streamed(server: Endpoint, path: str, body: object) -> Iterator[Iterator[bytes]]:
-    """Post ``body`` and yield the parts of the answer as they arrive; leaving the block ends the request.
+def stream_post(server: Endpoint, path: str, body: object) -> Iterator[Iterator[bytes]]:
+    """Post ``body`` and yield the chunks of the answer as they arrive; leaving the block ends the request.
 
     Raises like ``get_json``, in the block as well.
     """
-    answer = _answer(server, _post(path, body), CHAT_S)
+    response = _response(server, _post(path, body), STREAM_TIMEOUT_S)
     with asyncio.Runner() as runner:
-        parts = runner.run(answer.__aenter__())
+        chunks = runner.run(response.__aenter__())
         try:
-            yield _blocking(runner, parts)
+            yield _iterate(runner, chunks)
         finally:
-            runner.run(answer.__aexit__(None, None, None))
+            runner.run(response.__aexit__(None, None, None))
 
 
-async def fetch_json(server: Endpoint, path: str, *, timeout_s: float = QUICK_S) -> Any:  # noqa: ANN401 - JSON
+async def get_json_async(server: Endpoint, path: str, *, timeout_s: float = REQUEST_TIMEOUT_S) -> Any:  # noqa: ANN401 - JSON
     """Return what the server says at ``path``. Raises like ``get_json``."""
     return await _json(server, _get(path), timeout_s)
 
 
 @asynccontextmanager
-async def followed(server: Endpoint, path: str) -> AsyncIterator[AsyncIterator[SseEvent]]:
+async def stream_events(server: Endpoint, path: str) -> AsyncIterator[AsyncIterator[SseEvent]]:
     """Yield the events of a stream as they arrive; leaving the block ends the request. Raises like ``streamed``."""
-    async with _answer(server, _get(path), CHAT_S) as parts:
-        yield _events(parts)
+    async with _response(server, _get(path), STREAM_TIMEOUT_S) as chunks:
+        yield _events(chunks)
 
 
-async def _events(parts: AsyncIterator[bytes]) -> AsyncIterator[SseEvent]:
+async def _events(chunks: AsyncIterator[bytes]) -> AsyncIterator[SseEvent]:
     reader = SseReader()
-    async for part in parts:
-        for event in reader.receive(part):
+    async for chunk in chunks:
+        for event in reader.receive(chunk):
             yield event
 
 
-def _blocking(runner: asyncio.Runner, parts: AsyncIterator[bytes]) -> Iterator[bytes]:
-    while part := runner.run(_next(parts)):
-        yield part
+def _iterate(runner: asyncio.Runner, chunks: AsyncIterator[bytes]) -> Iterator[bytes]:
+    while chunk := runner.run(_next_chunk(chunks)):
+        yield chunk
 
 
-async def _next(parts: AsyncIterator[bytes]) -> bytes:
-    """Return the next part, or nothing at the end."""
-    return await anext(parts, b"")
+async def _next_chunk(chunks: AsyncIterator[bytes]) -> bytes:
+    """Return the next chunk, or nothing at the end."""
+    return await anext(chunks, b"")
 
 
 def _get(path: str) -> Request:
@@ -95,69 +97,71 @@ def _post(path: str, body: object) -> Request:
 
 
 async def _json(server: Endpoint, request: Request, timeout_s: float) -> Any:  # noqa: ANN401 - JSON
-    async with _answer(server, request, timeout_s) as parts:
-        body = await _whole(parts)
+    async with _response(server, request, timeout_s) as chunks:
+        body = await _read_body(chunks)
     if not body and request.method == b"POST":
         return None
     try:
         return json.loads(body)
     except ValueError as error:
-        raise _stopped(server.url, str(error)) from error
+        raise _no_response_error(server.url, str(error)) from error
 
 
 @asynccontextmanager
-async def _answer(
-    server: Endpoint, request: Request, silence_s: float
+async def _response(
+    server: Endpoint, request: Request, idle_timeout_s: float
 ) -> AsyncIterator[AsyncIterator[bytes]]:
-    """Send a request and yield the parts of its answer; the server may be silent for ``silence_s`` at a time.
+    """Send a request and yield the chunks of its answer; the server may be silent for ``idle_timeout_s`` at a time.
 
-    Raises ``GglibError``: the server's own sentence where it refuses, else that it stopped answering.
+    Raises ``GglibError``: the server's own message where it refuses, else that it stopped answering.
     """
     origin = ServerAddress(reachable(server.url), bearer_key=server.key)
-    sent = request_once(origin, request, connect_timeout_s=silence_s)
+    sent = request_once(origin, request, connect_timeout_s=idle_timeout_s)
     async with AsyncExitStack() as stack:
-        async with _step(server.url, silence_s):
+        async with _bounded_step(server.url, idle_timeout_s):
             connection = await stack.enter_async_context(sent)
-        parts = _parts(server.url, connection, silence_s)
+        chunks = _body_chunks(server.url, connection, idle_timeout_s)
         if not 200 <= connection.head.status < 300:
-            raise GglibError(_refusal(connection.head.status, await _whole(parts)))
-        yield parts
+            raise GglibError(_error_text(connection.head.status, await _read_body(chunks)))
+        yield chunks
 
 
-async def _whole(parts: AsyncIterator[bytes]) -> bytes:
-    return b"".join([part async for part in parts])
+async def _read_body(chunks: AsyncIterator[bytes]) -> bytes:
+    return b"".join([chunk async for chunk in chunks])
 
 
-async def _parts(url: str, connection: UpstreamConnection, silence_s: float) -> AsyncIterator[bytes]:
+async def _body_chunks(
+    url: str, connection: UpstreamConnection, idle_timeout_s: float
+) -> AsyncIterator[bytes]:
     while True:
-        async with _step(url, silence_s):
-            part = await anext(connection, b"")
-        if not part:
+        async with _bounded_step(url, idle_timeout_s):
+            chunk = await anext(connection, b"")
+        if not chunk:
             return
-        yield part
+        yield chunk
 
 
 @asynccontextmanager
-async def _step(url: str, silence_s: float) -> AsyncIterator[None]:
-    """Bound a step of an exchange, and make one sentence of what it fails with.
+async def _bounded_step(url: str, idle_timeout_s: float) -> AsyncIterator[None]:
+    """Bound a step of an exchange, and make one message of what it fails with.
 
     Around reads alone: a closed terminal is not the server's fault.
     """
     try:
-        async with asyncio.timeout(silence_s):
+        async with asyncio.timeout(idle_timeout_s):
             yield
     except TimeoutError as error:
-        raise _stopped(url, f"it said nothing for {silence_s:g} s") from error
+        raise _no_response_error(url, f"it said nothing for {idle_timeout_s:g} s") from error
     except TransportError as error:
-        raise _stopped(url, f"it {error.what}") from error
+        raise _no_response_error(url, f"it {error.what}") from error
     except TooManyConnectionsError as error:
-        raise _stopped(url, "this process may open no more files") from error
+        raise _no_response_error(url, "this process may open no more files") from error
 
 
-def _stopped(url: str, why: str) -> UpstreamError:
+def _no_response_error(url: str, why: str) -> UpstreamError:
     return UpstreamError(f"gglib at {url} stopped answering ({why}): 'gglib logs' may say why.")
 
 
-def _refusal(status: int, body: bytes) -> str:
-    sentence = error_of(body) or f"gglib answered with status {status}."
-    return sentence.splitlines()[0]  # the engine's last lines may follow; 'gglib logs' has them all
+def _error_text(status: int, body: bytes) -> str:
+    message = error_message(body) or f"gglib answered with status {status}."
+    return message.splitlines()[0]  # the engine's last lines may follow; 'gglib logs' has them all

@@ -8,14 +8,14 @@ from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError
 
 STATUS_PATH = "/gglib/status"
-NOTHING_RUNS = "No gglib is running on this home: start one with 'gglib serve'."
+NOT_RUNNING = "No gglib is running on this home: start one with 'gglib serve'."
 
 
 def require_endpoint(settings: Settings) -> Endpoint:
     """Return where the gglib of this home answers, and with which key. Raises ``GglibError`` when none does."""
     instance = find_instance(settings)
     if instance is None:
-        raise GglibError(NOTHING_RUNS)
+        raise GglibError(NOT_RUNNING)
     if instance.endpoint is None:
         raise GglibError("gglib is just starting or stopping: try again in a moment.")
     return instance.endpoint
@@ -26,7 +26,7 @@ def find_instance(settings: Settings) -> Instance | None:
     return running_instance(settings.run_dir)
 
 
-def status_of(server: Endpoint) -> dict[str, Any]:
+def get_status(server: Endpoint) -> dict[str, Any]:
     """Ask a running gglib what it does now; ``docs/api.md`` has the fields."""
     from gglib.cli.server.client import get_json
 
@@ -34,13 +34,13 @@ def status_of(server: Endpoint) -> dict[str, Any]:
     return status
 
 
-def states_of(settings: Settings) -> dict[int, str]:
+def model_states(settings: Settings) -> dict[int, str]:
     """Return the state of each model that is in memory, by id; empty when nothing runs or does not answer."""
     instance = find_instance(settings)
     if instance is None or instance.endpoint is None:
         return {}
     try:
-        status = status_of(instance.endpoint)
+        status = get_status(instance.endpoint)
     except GglibError:
         return {}
     return {resident["model_id"]: resident["state"] for resident in status["residents"]}

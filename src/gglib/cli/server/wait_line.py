@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from typing import Any
 
-from gglib.cli.server.watch import Status, followed_status
-from gglib.cli.terminal import Line, LiveLine, OneLine
-from gglib.cli.views.running import aged
-from gglib.cli.views.waiting import wait_words
+from gglib.cli.server.watch import Status, stream_status
+from gglib.cli.terminal import FirstStatusLine, LiveStatusLine, StatusLine
+from gglib.cli.views.running import advanced_by
+from gglib.cli.views.waiting import wait_text
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import UpstreamError
 
@@ -19,34 +19,34 @@ REDRAW_S = 0.25
 """Often enough for tenths of a second to look alive. The clock is this program's own: the server is not asked."""
 RECONNECT_S = 1.0
 """After a stream of events has ended."""
-NOTED_AFTER_S = 2.0
+REPORT_AFTER_S = 2.0
 """Where stderr is a file or a pipe, a wait that lasts longer than this is noted there once."""
 
-FollowStatus = Callable[[], AbstractAsyncContextManager[AsyncIterator[Status]]]
+StatusSource = Callable[[], AbstractAsyncContextManager[AsyncIterator[Status]]]
 """Opens a stream of statuses: the one of now, and another one after each change."""
 
 
 @contextmanager
-def wait_line(server: Endpoint, model_name: str, *, first_words: str | None = None) -> Iterator[None]:
+def wait_line(server: Endpoint, model_name: str, *, initial_text: str | None = None) -> Iterator[None]:
     """Show on stderr what a request for the model waits for, as long as the block lasts; nothing of it stays.
 
-    ``first_words`` are shown before anything is known; where stderr is no terminal they are all that is shown, and
+    ``initial_text`` are shown before anything is known; where stderr is no terminal they are all that is shown, and
     without them there is one line for a wait that is long. A status that cannot be had shows nothing.
     """
     is_terminal = sys.stderr.isatty()
-    line: Line = LiveLine() if is_terminal else OneLine()
-    if first_words is not None:
-        line.show(first_words)
-    watch = Watch(lambda: followed_status(server), model_name, line)
+    line: StatusLine = LiveStatusLine() if is_terminal else FirstStatusLine()
+    if initial_text is not None:
+        line.show(initial_text)
+    watch = StatusWatcher(lambda: stream_status(server), model_name, line)
     try:
-        with _beside(watch.live() if is_terminal else watch.once()):
+        with _in_background(watch.live() if is_terminal else watch.once()):
             yield
     finally:
         line.close()  # from here on nothing is shown, whatever the thread still receives
 
 
 @contextmanager
-def _beside(work: Coroutine[Any, Any, None]) -> Iterator[None]:
+def _in_background(work: Coroutine[Any, Any, None]) -> Iterator[None]:
     """Run ``work`` in a thread with a loop of its own, and cancel it at the end of the block without waiting for it."""
     loop = asyncio.new_event_loop()
     task = loop.create_task(work)
@@ -66,24 +66,24 @@ def _beside(work: Coroutine[Any, Any, None]) -> Iterator[None]:
             loop.call_soon_threadsafe(task.cancel)
 
 
-class Watch:
+class StatusWatcher:
     """Follows the status of a server, and shows what it means for one request. It never raises an error."""
 
-    def __init__(self, follow: FollowStatus, model_name: str, line: Line) -> None:
+    def __init__(self, follow: StatusSource, model_name: str, line: StatusLine) -> None:
         self._follow = follow
         self._model_name = model_name
         self._line = line
         self._since_s = time.monotonic()
-        self._seen: tuple[Status, float] | None = None
+        self._latest: tuple[Status, float] | None = None
         """The last status and when it came; None while none is known."""
 
     async def live(self) -> None:
         """Show each change, and between changes how the time passes, until cancelled. A short wait shows nothing."""
         await asyncio.sleep(REDRAW_S)
-        following = asyncio.create_task(self._keep_following())
+        following = asyncio.create_task(self._follow_with_reconnects())
         try:
             while True:
-                self._line.show(self._words())
+                self._line.show(self._text())
                 await asyncio.sleep(REDRAW_S)
         finally:
             following.cancel()
@@ -91,37 +91,37 @@ class Watch:
 
     async def once(self) -> None:
         """Show one sentence, unless cancelled soon."""
-        await asyncio.sleep(NOTED_AFTER_S)
+        await asyncio.sleep(REPORT_AFTER_S)
         with suppress(Exception):
             async with self._follow() as statuses:
-                self._seen = await anext(statuses), time.monotonic()
-            self._line.show(self._words())
+                self._latest = await anext(statuses), time.monotonic()
+            self._line.show(self._text())
 
-    async def _keep_following(self) -> None:
+    async def _follow_with_reconnects(self) -> None:
         """Keep the newest status. A server that refuses is left alone: it is another version, or offers no events."""
         while True:
             try:
-                await self._follow_to_end()
+                await self._follow_until_closed()
             except UpstreamError:
                 pass  # the connection broke
             except Exception:  # noqa: BLE001 - the answer matters, not this line
                 return
             finally:
-                self._seen = None
+                self._latest = None
             await asyncio.sleep(RECONNECT_S)
 
-    async def _follow_to_end(self) -> None:
+    async def _follow_until_closed(self) -> None:
         async with self._follow() as statuses:
             async for status in statuses:
-                self._seen = status, time.monotonic()
-                self._line.show(self._words())
+                self._latest = status, time.monotonic()
+                self._line.show(self._text())
 
-    def _words(self) -> str | None:
-        if self._seen is None:
+    def _text(self) -> str | None:
+        if self._latest is None:
             return None
-        status, at_s = self._seen
+        status, at_s = self._latest
         now_s = time.monotonic()
         try:
-            return wait_words(aged(status, now_s - at_s), self._model_name, now_s - self._since_s)
+            return wait_text(advanced_by(status, now_s - at_s), self._model_name, now_s - self._since_s)
         except Exception:  # noqa: BLE001 - a status of another version
             return None

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from gglib.cli.server.client import fetch_json, followed
+from gglib.cli.server.client import get_json_async, stream_events
 from gglib.cli.server.instance import STATUS_PATH
 from gglib.cli.views import render, running
 from gglib.core.addresses import Endpoint
@@ -36,38 +36,38 @@ def watch(server: Endpoint, heading: str, *, as_json: bool) -> None:
 
 
 @asynccontextmanager
-async def followed_status(server: Endpoint) -> AsyncIterator[AsyncIterator[Status]]:
+async def stream_status(server: Endpoint) -> AsyncIterator[AsyncIterator[Status]]:
     """Yield what ``GET /gglib/status`` says: now, and again after each change, until the server stops.
 
     A change is an event that says what happened, but not what follows from it for requests: so the status is asked for.
     Raises ``GglibError``.
     """
-    async with followed(server, EVENTS_PATH) as events:
+    async with stream_events(server, EVENTS_PATH) as events:
 
         async def statuses() -> AsyncIterator[Status]:
             async for event in events:
                 if event.name == ERROR:
                     return
-                is_whole = event.name == SNAPSHOT
-                yield json.loads(event.data) if is_whole else await fetch_json(server, STATUS_PATH)
+                is_snapshot = event.name == SNAPSHOT
+                yield json.loads(event.data) if is_snapshot else await get_json_async(server, STATUS_PATH)
 
         yield statuses()
 
 
 async def _print_events(server: Endpoint, *, as_json: bool) -> None:
     is_first = True
-    async with followed(server, EVENTS_PATH) as events:
+    async with stream_events(server, EVENTS_PATH) as events:
         async for event in events:
             data = json.loads(event.data)
             if as_json:
                 line: str | None = json_text({"event": event.name, **data})
             elif is_first and event.name == SNAPSHOT:
-                line = running.first_line(data)
+                line = running.snapshot_line(data)
             else:
                 line = running.event_line(event.name, data)
             is_first = False
             if line is not None:
-                render.say(line)
+                render.echo(line)
             sys.stdout.flush()
 
 
@@ -75,23 +75,23 @@ async def _watch_live(server: Endpoint, heading: str) -> None:
     from rich.console import Console
     from rich.live import Live
 
-    seen: tuple[Status, float] | None = None
+    latest: tuple[Status, float] | None = None
 
     def drawn() -> "Group":
-        status, at_s = seen or (running.NOTHING, time.monotonic())
-        return _screen(heading, running.aged(status, time.monotonic() - at_s))
+        status, at_s = latest or (running.EMPTY_STATUS, time.monotonic())
+        return _render(heading, running.advanced_by(status, time.monotonic() - at_s))
 
     with Live(console=Console(highlight=False), get_renderable=drawn, refresh_per_second=REFRESHES_PER_S):
-        async with followed_status(server) as statuses:
+        async with stream_status(server) as statuses:
             async for status in statuses:
-                seen = status, time.monotonic()
+                latest = status, time.monotonic()
 
 
-def _screen(heading: str, status: Status) -> "Group":
+def _render(heading: str, status: Status) -> "Group":
     from rich.console import Group
     from rich.text import Text
 
     columns, rows = running.resident_table(status)
     cells = [[escape_line(cell) for cell in row] for row in rows]
-    table = render.table(columns, cells, folded=(running.MODEL,)) if rows else Text(running.EMPTY)
-    return Group(Text(heading), table, *(Text(escape_line(line)) for line in running.sentences(status)))
+    table = render.build_table(columns, cells, wrapped=(running.MODEL,)) if rows else Text(running.NO_MODELS)
+    return Group(Text(heading), table, *(Text(escape_line(line)) for line in running.status_lines(status)))

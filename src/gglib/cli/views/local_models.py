@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gglib.cli.views import render
-from gglib.cli.views.model_list import SHORT_COMMIT
+from gglib.cli.views.model_list import SHORT_COMMIT_CHARACTERS
 from gglib.core.file_names import escaped
 from gglib.core.hub.shown_source import pull_target
 from gglib.core.models import ModelSummary
@@ -23,7 +23,7 @@ from gglib.library.verify import FileCheck, FileVerdict
 from gglib.library.versions.deletable_files import DeletableFile
 
 
-def verified(check: FileCheck) -> str:
+def format_check(check: FileCheck) -> str:
     """Return what became of one file."""
     what = escaped(f"{check.model.name}: {check.path.name}")
     match check.verdict:
@@ -40,21 +40,21 @@ def verified(check: FileCheck) -> str:
             how = "damaged or was changed"
             if check.is_replaced:
                 how = "not the file that gglib wrote any more (written to, or replaced), and gglib never deletes it"
-            return f"{what} is {how}: {what_next(check.model)}"
+            return f"{what} is {how}: {recovery_hint(check.model)}"
         case FileVerdict.GONE:
-            return f"{what} is gone: {what_next(check.model)}"
+            return f"{what} is gone: {recovery_hint(check.model)}"
         case FileVerdict.UNREADABLE:
             return f"{what} cannot be read ({check.reason}): make it readable for this user."
 
 
-_WHAT = {True: "it again", False: "one of gglib's own"}
+_REPLACEMENT = {True: "it again", False: "one of gglib's own"}
 
 
-def what_next(model: ModelSummary) -> str:
+def recovery_hint(model: ModelSummary) -> str:
     """Return how a file of the model becomes right again."""
     target = pull_target(model)
     if target is not None:
-        return f"{quoted_command('pull', target)} fetches {_WHAT[model.is_downloaded]}."
+        return f"{quoted_command('pull', target)} fetches {_REPLACEMENT[model.is_downloaded]}."
     match model.source.origin:
         case "starter":
             return f"{quoted_command('rm', '--files', model.name)}, then 'gglib up' fetches it again."
@@ -65,7 +65,7 @@ def what_next(model: ModelSummary) -> str:
     return f"put a good copy in its place, or {quoted_command('rm', model.name)}."
 
 
-def upstream(check: UpstreamCheck) -> str:
+def format_upstream(check: UpstreamCheck) -> str:
     """Return how one model stands to its repository."""
     name = escaped(check.model.name)
     pull = (
@@ -96,60 +96,63 @@ def upstream(check: UpstreamCheck) -> str:
 def _revisions(check: UpstreamCheck) -> str:
     if check.new_revision is None:
         return ""  # an address
-    new = check.new_revision[:SHORT_COMMIT]
-    return f"{check.old_revision[:SHORT_COMMIT]} -> {new}" if check.old_revision else f"now at {new}"
+    new = check.new_revision[:SHORT_COMMIT_CHARACTERS]
+    return (
+        f"{check.old_revision[:SHORT_COMMIT_CHARACTERS]} -> {new}" if check.old_revision else f"now at {new}"
+    )
 
 
-def to_be_removed(plan: RemovalPlan) -> Iterator[str]:
+def removal_plan_lines(plan: RemovalPlan) -> Iterator[str]:
     """Return what will go and what will stay."""
-    yield from map(_going, plan.deletable)
+    yield from map(_deleted_line, plan.deletable)
     for file in plan.retained:
-        yield _staying(file.path, file.reason)
+        yield _kept_line(file.path, file.reason)
 
 
-def removed(removal: RemovedModel, state: str | None) -> Iterator[str]:
+def removal_lines(removal: RemovedModel, state: str | None) -> Iterator[str]:
     """Return what became of a model that was removed with its files; ``state`` is its own in a running server."""
     name = escaped(removal.model.name)
     if removal.waiting and state is not None:
         yield (
-            f"Forgot '{name}'. It is in the memory of the running gglib ({state}): {_amount(removal.waiting_bytes)} of "
-            "disk are freed when it leaves that. 'gglib stop' takes it out now."
+            f"Forgot '{name}'. It is in the memory of the running gglib ({state}): "
+            f"{_size_or_nothing(removal.waiting_bytes)} of disk are freed when it leaves that. "
+            "'gglib stop' takes it out now."
         )
     elif removal.waiting:
         yield (
-            f"Forgot '{name}'. Its files are in use now: {_amount(removal.waiting_bytes)} of disk are freed by the "
-            "first gglib command after that."
+            f"Forgot '{name}'. Its files are in use now: {_size_or_nothing(removal.waiting_bytes)} of disk "
+            "are freed by the first gglib command after that."
         )
     elif removal.deleted:
-        yield f"Forgot '{name}' and freed {_amount(removal.freed_bytes)} of disk."
+        yield f"Forgot '{name}' and freed {_size_or_nothing(removal.freed_bytes)} of disk."
     else:
         yield f"Forgot '{name}'; no file was deleted."
     for path, reason in removal.undeleted:
         yield f"{_shown(path)} could not be deleted ({reason}): the next gglib command tries again."
     for path, reason in removal.retained:
-        yield _staying(path, reason)
+        yield _kept_line(path, reason)
 
 
-def to_be_pruned(plan: PrunePlan, models_dir: Path) -> Iterator[str]:
+def prune_plan_lines(plan: PrunePlan, models_dir: Path) -> Iterator[str]:
     """Return what no model uses: what goes, what stays and why, and a total."""
-    yield from map(_going, plan.deletable)
+    yield from map(_deleted_line, plan.deletable)
     for file in plan.retained:
-        yield _staying(file.path, file.reason)
+        yield _kept_line(file.path, file.reason)
     emptied = {parent for file in plan.deletable for parent in file.path.parents}
     for directory in plan.directories:
         if directory in emptied:
             continue  # it goes with its last file
         yield f"Removes the empty directory {_shown(directory)}"
     if plan.deletable:
-        yield f"{_files(len(plan.deletable))}, {_amount(plan.freed_bytes)} in all."
+        yield f"{_file_count(len(plan.deletable))}, {_size_or_nothing(plan.freed_bytes)} in all."
     elif not plan.directories:
         yield f"Nothing to free in {_shown(models_dir)}."
 
 
-def pruned(done: Pruned) -> Iterator[str]:
+def prune_lines(done: Pruned) -> Iterator[str]:
     """Return what became of it."""
     if done.deleted:
-        yield f"Deleted {_files(len(done.deleted))} and freed {_amount(done.freed_bytes)}."
+        yield f"Deleted {_file_count(len(done.deleted))} and freed {_size_or_nothing(done.freed_bytes)}."
     if done.waiting:
         what = "1 file is" if len(done.waiting) == 1 else f"{len(done.waiting)} files are"
         yield f"{what} in use now, and deleted by the first gglib command after that."
@@ -157,7 +160,7 @@ def pruned(done: Pruned) -> Iterator[str]:
         yield f"{_shown(file.path)} could not be deleted ({file.reason}): make its directory writable and try again."
 
 
-def total(use: DiskUse) -> str:
+def format_disk_use(use: DiskUse) -> str:
     """Return the last line of a list: what the models take on the disk, and how much of that gglib may free."""
     models = "1 model" if use.models == 1 else f"{use.models} models"
     shared = (
@@ -168,29 +171,29 @@ def total(use: DiskUse) -> str:
     return f"{models}, {render.size(use.total_bytes)} on disk, {render.size(use.own_bytes)} of it gglib's own.{shared}"
 
 
-def shared_with(names: Sequence[str]) -> str:
+def sharers_suffix(names: Sequence[str]) -> str:
     """Return what is said behind a file that other models have on the disk, too."""
     return f"  (shared with {escaped(', '.join(names))})" if names else ""
 
 
-def _files(count: int) -> str:
+def _file_count(count: int) -> str:
     return "1 file" if count == 1 else f"{count} files"
 
 
-def _amount(size_bytes: int) -> str:
+def _size_or_nothing(size_bytes: int) -> str:
     return render.size(size_bytes) if size_bytes else "nothing"
 
 
-def _going(file: DeletableFile) -> str:
+def _deleted_line(file: DeletableFile) -> str:
     other = "" if file.freed_bytes or not file.size_bytes else ", which has another name and frees nothing"
     return f"Deletes {_shown(file.path)} ({render.size(file.size_bytes)}{other})"
 
 
-def _staying(path: Path, reason: str) -> str:
+def _kept_line(path: Path, reason: str) -> str:
     return f"Keeps {_shown(path)}: {escaped(reason)}."
 
 
-def forgotten(model: ModelSummary) -> Iterator[str]:
+def forgotten_lines(model: ModelSummary) -> Iterator[str]:
     """Return what became of a model that was forgotten without its files."""
     is_one = len(model.all_files) == 1
     files = ", ".join(map(_shown, model.all_files))
@@ -200,7 +203,7 @@ def forgotten(model: ModelSummary) -> Iterator[str]:
         yield f"'gglib rm --files' would have deleted {it}, too; 'gglib prune' does it now."
 
 
-def found(items: Sequence[ImportItem]) -> Iterator[str]:
+def not_added_lines(items: Sequence[ImportItem]) -> Iterator[str]:
     """Return what is not added, and why."""
     for item in items:
         name, path = escaped(item.name), _shown(item.path)
@@ -211,7 +214,7 @@ def found(items: Sequence[ImportItem]) -> Iterator[str]:
             yield f"Skipped: {what}: {escaped(item.reason or '')}."
 
 
-def imported(item: ImportItem) -> str:
+def format_imported(item: ImportItem) -> str:
     """Return what became of one model."""
     name = escaped(item.name)
     if item.state is ImportState.ADDED:
@@ -219,7 +222,7 @@ def imported(item: ImportItem) -> str:
     return f"'{name}' was not added: {escaped(item.reason or '')}."
 
 
-def of_file(state: FileState) -> str:
+def file_state_suffix(state: FileState) -> str:
     """Return what is said behind a file that cannot be used."""
     match state:
         case FileState.HERE:

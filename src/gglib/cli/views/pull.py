@@ -1,4 +1,4 @@
-"""What a pull asks, shows and says: questions on a terminal, a bar, one line, or events for programs."""
+"""What a pull prompts, shows and says: questions on a terminal, a bar, one line, or events for programs."""
 
 import contextlib
 import time
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from gglib.cli.views import render
-from gglib.cli.views.model_list import how_to_use
-from gglib.core.errors import GglibError, NoSuchChoiceError
+from gglib.cli.views.model_list import usage_hint
+from gglib.core.errors import GglibError, VariantChoiceError
 from gglib.core.hub.shown_source import shown_target
 from gglib.core.memory import Fit
 from gglib.core.plain_text import escape_line, json_text
@@ -33,7 +33,7 @@ SHOWN_FILE_CHARACTERS = 28
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pulled:
+class PullOutcome:
     """What became of a pull."""
 
     plan: "PullPlan"
@@ -48,7 +48,7 @@ class Pulled:
         return self.result.model
 
 
-class PullScreen(Protocol):
+class PullReporter(Protocol):
     """Who is told of a pull."""
 
     def planned(self, plan: "PullPlan") -> None:
@@ -58,7 +58,7 @@ class PullScreen(Protocol):
         """Show how far it is while the block lasts."""
         ...
 
-    def pulled(self, pulled: Pulled) -> None:
+    def pulled(self, pulled: PullOutcome) -> None:
         """Say what became of it."""
 
     def failed(self, error: GglibError) -> None:
@@ -71,30 +71,32 @@ def run(  # noqa: PLR0913 - what the user said, and how to answer
     *,
     name: str | None,
     aliases: Sequence[str],
-    asks: "Asking",
-    screen: PullScreen,
+    prompts: "PullPrompts",
+    reporter: PullReporter,
 ) -> None:
     """Pull ``target``: plan, ask, fetch, enter. Ctrl-C leaves what came so far, and says so."""
     from gglib.app.hub import open_hub
     from gglib.app.pulls import planner, puller
-    from gglib.cli.runner import opened_catalog
-    from gglib.cli.server.instance import states_of
+    from gglib.cli.runner import catalog_session
+    from gglib.cli.server.instance import model_states
     from gglib.library.variants.pull_target import read_target
 
-    async def plan_it(store: "HomeStorePort") -> "PullPlan":
+    async def make_plan(store: "HomeStorePort") -> "PullPlan":
         async with open_hub() as hub:
             wish = read_target(target)
             return await (await planner(settings, store, hub)).plan(wish, name=name, aliases=aliases)
 
     async def pull(store: "HomeStorePort") -> "PulledModel":
         async with open_hub() as hub:
-            with screen.progress() as tell:
-                return await puller(settings, store, hub).pull(plan, tell)
+            with reporter.progress() as on_progress:
+                return await puller(settings, store, hub).pull(plan, on_progress)
 
     try:
-        with opened_catalog(settings) as catalog:
-            plan = asks.confirmed(catalog.run(plan_it))  # between the calls, where Ctrl-C ends a question
-            screen.planned(plan)
+        with catalog_session(settings) as catalog:
+            plan = prompts.confirmed(
+                catalog.run(make_plan)
+            )  # between the calls, where Ctrl-C ends a question
+            reporter.planned(plan)
             started_s = time.monotonic()
             try:
                 result = catalog.run(pull)
@@ -102,49 +104,49 @@ def run(  # noqa: PLR0913 - what the user said, and how to answer
                 click.echo("\nInterrupted: the same command goes on where this one ended.", err=True)
                 raise
     except GglibError as error:
-        screen.failed(error)
+        reporter.failed(error)
         raise
-    screen.pulled(
-        Pulled(
+    reporter.pulled(
+        PullOutcome(
             plan=plan,
             result=result,
             took_s=time.monotonic() - started_s,
-            is_in_memory=result.is_updated and result.model.id in states_of(settings),
+            is_in_memory=result.is_updated and result.model.id in model_states(settings),
         )
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class PullPrompts:
     """What the user said in advance, and what is still to be asked."""
 
-    is_yes: bool
+    assume_yes: bool
     wants_projector: bool | None
-    is_quiet: bool = False
+    is_non_interactive: bool = False
     """Whether a program reads: nobody is asked."""
 
     def confirmed(self, plan: "PullPlan") -> "PullPlan":
-        """Return the plan as the user wants it. Raises ``NoSuchChoiceError`` where nobody can be asked."""
+        """Return the plan as the user wants it. Raises ``VariantChoiceError`` where nobody can be asked."""
         from gglib.cli.terminal import is_interactive
 
-        can_ask = is_interactive() and not self.is_quiet
-        if plan.was_chosen and plan.known is None and not self.is_yes:
-            if not can_ask:
-                raise NoSuchChoiceError(_choices(plan))
-            render.say(_summary(plan))
+        can_prompt = is_interactive() and not self.is_non_interactive
+        if plan.was_chosen and plan.known is None and not self.assume_yes:
+            if not can_prompt:
+                raise VariantChoiceError(_choices_text(plan))
+            render.echo(_summary(plan))
             if not click.confirm(f"Fetch {escape_line(plan.quantization or plan.name)}?", default=True):
-                raise NoSuchChoiceError(_choices(plan))
-        return self._with_projector(plan, can_ask=can_ask)
+                raise VariantChoiceError(_choices_text(plan))
+        return self._with_projector(plan, can_prompt=can_prompt)
 
-    def _with_projector(self, plan: "PullPlan", *, can_ask: bool) -> "PullPlan":
+    def _with_projector(self, plan: "PullPlan", *, can_prompt: bool) -> "PullPlan":
         if plan.projector is None:
             if self.wants_projector:
-                raise NoSuchChoiceError("The repository has no projector (mmproj): leave --mmproj out.")
+                raise VariantChoiceError("The repository has no projector (mmproj): leave --mmproj out.")
             return plan
         wants = self.wants_projector
         if wants is None:
             wants = plan.had_projector  # as it is
-        if wants is None and can_ask and not self.is_yes:
+        if wants is None and can_prompt and not self.assume_yes:
             size = render.size(plan.projector.remote.size_bytes)
             wants = click.confirm(
                 f"Fetch its projector too ({size}), so that it can see images?", default=True
@@ -152,13 +154,13 @@ class Asking:
         return plan if wants is not False else plan.without_projector()
 
 
-class Words:
+class TextReporter:
     """For people."""
 
     def planned(self, plan: "PullPlan") -> None:
         """Say what will be fetched, and what to expect of it on this machine."""
-        render.say(_summary(plan), is_error=True)
-        if (room := _room(plan)) is not None:
+        render.echo(_summary(plan), is_error=True)
+        if (room := _disk_space_note(plan)) is not None:
             click.echo(room, err=True)
         if plan.fit is Fit.TOO_LARGE and plan.need is not None:
             click.echo(
@@ -191,34 +193,36 @@ class Words:
         with Progress(*columns, console=console, disable=not console.is_terminal, expand=True) as bars:
             task = bars.add_task("", total=None)
 
-            def tell(progress: "PullProgress") -> None:
+            def on_progress(progress: "PullProgress") -> None:
                 if progress.phase == "waiting" and progress.file not in waited_for:
                     waited_for.add(progress.file)
                     click.echo(
                         f"Another gglib fetches {escape_line(progress.file)} now: waiting for it.", err=True
                     )
                 what = (
-                    progress.phase.capitalize() if progress.phase != "downloading" else _short(progress.file)
+                    progress.phase.capitalize()
+                    if progress.phase != "downloading"
+                    else _shortened(progress.file)
                 )
                 bars.update(task, description=what, completed=progress.done_bytes, total=progress.total_bytes)
 
-            yield tell
+            yield on_progress
 
-    def pulled(self, pulled: Pulled) -> None:
+    def pulled(self, pulled: PullOutcome) -> None:
         """Say what it is called, and what to type next."""
         model = pulled.model
         result = pulled.result
-        done = "Pulled" if result.is_new else "Updated" if result.is_updated else "Up to date:"
-        is_vouched = all(file.remote.sha256 for file in pulled.plan.all_files)
-        verified = ", SHA-256 verified" if is_vouched else ""
-        render.say(
+        done = "PullOutcome" if result.is_new else "Updated" if result.is_updated else "Up to date:"
+        has_hashes = all(file.remote.sha256 for file in pulled.plan.all_files)
+        verified = ", SHA-256 verified" if has_hashes else ""
+        render.echo(
             f"{done} '{model.name}' (id {model.id}, {render.size(model.size_bytes)}, "
-            f"{render.seconds(pulled.took_s)}{verified}). {how_to_use(model)}"
+            f"{render.seconds(pulled.took_s)}{verified}). {usage_hint(model)}"
         )
         if result.freed_bytes:
             click.echo(f"Deleted the older version, which freed {render.size(result.freed_bytes)}.")
         for name in result.refused_names:
-            render.say(f"Another model is called '{name}': this one is not.", is_error=True)
+            render.echo(f"Another model is called '{name}': this one is not.", is_error=True)
         if pulled.is_in_memory:
             click.echo(
                 "The older version is in memory until its requests have ended; the next request loads the new one."
@@ -229,16 +233,16 @@ class Words:
 
 
 @dataclass(slots=True)
-class JsonEvents:
+class JsonReporter:
     """For programs: a JSON object on each line of stdout, ``event`` first."""
 
     clock: Callable[[], float] = time.monotonic
-    _told_s: float = field(default=float("-inf"))
+    _last_event_s: float = field(default=float("-inf"))
     _phase: str = ""
 
     def planned(self, plan: "PullPlan") -> None:
         """Tell what will be fetched."""
-        _tell(
+        _emit(
             "plan",
             name=plan.name,
             repo=plan.source.repo,
@@ -255,12 +259,12 @@ class JsonEvents:
     def progress(self) -> Iterator["OnPullProgress"]:
         """Tell how far it is, twice a second and when it begins something else."""
 
-        def tell(progress: "PullProgress") -> None:
+        def on_progress(progress: "PullProgress") -> None:
             now_s = self.clock()
-            if progress.phase == self._phase and now_s - self._told_s < EVENT_INTERVAL_S:
+            if progress.phase == self._phase and now_s - self._last_event_s < EVENT_INTERVAL_S:
                 return
-            self._told_s, self._phase = now_s, progress.phase
-            _tell(
+            self._last_event_s, self._phase = now_s, progress.phase
+            _emit(
                 "progress",
                 phase=progress.phase,
                 file=progress.file,
@@ -268,15 +272,15 @@ class JsonEvents:
                 total_bytes=progress.total_bytes,
             )
 
-        yield tell
+        yield on_progress
 
-    def pulled(self, pulled: Pulled) -> None:
+    def pulled(self, pulled: PullOutcome) -> None:
         """Tell what it is called."""
         import msgspec
 
         from gglib.proxy.routes.responses import Model
 
-        _tell(
+        _emit(
             "done",
             is_new=pulled.result.is_new,
             is_updated=pulled.result.is_updated,
@@ -288,16 +292,16 @@ class JsonEvents:
 
     def failed(self, error: GglibError) -> None:
         """Tell why, with a code."""
-        _tell("error", code=error.code, message=str(error))
+        _emit("error", code=error.code, message=str(error))
 
 
 def show_unfinished(settings: "Settings", *, as_json: bool) -> None:
     """List the pulls that did not end, and how to go on with them."""
-    from gglib.app.pulls import are_running, bytes_here
+    from gglib.app.pulls import are_running, downloaded_bytes
     from gglib.cli.runner import with_catalog
 
     jobs = with_catalog(settings, lambda store: store.list_pulls())
-    here, running = bytes_here(settings, jobs), are_running(settings, jobs)
+    here, running = downloaded_bytes(settings, jobs), are_running(settings, jobs)
     if as_json:
         render.show_json(
             [
@@ -318,13 +322,13 @@ def show_unfinished(settings: "Settings", *, as_json: bool) -> None:
         )
     for job, here_bytes, is_running in zip(jobs, here, running, strict=True):
         what = f"{render.size(here_bytes)} of it is here" if here_bytes else "nothing of it is here yet"
-        next_step = "Another gglib is pulling it now." if is_running else _how_to_go_on(job)
-        render.say(f"{job.name}: {what}. {next_step}")
+        next_step = "Another gglib is pulling it now." if is_running else _resume_hint(job)
+        render.echo(f"{job.name}: {what}. {next_step}")
     if not all(running):
         click.echo("'gglib pull --discard TARGET' gives one up and deletes what came of it.")
 
 
-def _how_to_go_on(job: "PullJob") -> str:
+def _resume_hint(job: "PullJob") -> str:
     shown = shown_target(job.asked)
     if shown == job.asked:
         return f"Go on: gglib pull {quote(shown)}"
@@ -332,34 +336,34 @@ def _how_to_go_on(job: "PullJob") -> str:
 
 
 def discard(settings: "Settings", target: str) -> None:
-    """Give up the unfinished pull that ``target`` names, and say what that freed. Raises ``NoSuchChoiceError``."""
-    from gglib.app.pulls import give_up_pull
+    """Give up the unfinished pull that ``target`` names, and say what that freed. Raises ``VariantChoiceError``."""
+    from gglib.app.pulls import discard_pull
     from gglib.cli.runner import with_catalog
 
     async def give_up(store: "HomeStorePort") -> "tuple[PullJob, int]":
-        job = _meant(target, await store.list_pulls())
-        return job, await give_up_pull(settings, store, job)
+        job = _find_pull(target, await store.list_pulls())
+        return job, await discard_pull(settings, store, job)
 
     job, freed = with_catalog(settings, give_up)
-    render.say(f"Gave up '{job.name}', and freed {render.size(freed)}.")
+    render.echo(f"Gave up '{job.name}', and freed {render.size(freed)}.")
 
 
-def _to_discard(job: "PullJob") -> str:
+def _discard_target(job: "PullJob") -> str:
     """Return what names a pull and may be shown: of an address with a query, its key."""
     return job.asked if shown_target(job.asked) == job.asked else job.key
 
 
-def _meant(target: str, jobs: "Sequence[PullJob]") -> "PullJob":
+def _find_pull(target: str, jobs: "Sequence[PullJob]") -> "PullJob":
     found = [job for job in jobs if job.asked == target] or [job for job in jobs if names_job(target, job)]
     if len(found) == 1:
         return found[0]
     shown = shown_target(target)
     if not found:
-        raise NoSuchChoiceError(
+        raise VariantChoiceError(
             f"No unfinished pull is called '{shown}': 'gglib pull' lists those that there are."
         )
-    lines = (f"  gglib pull --discard {quote(_to_discard(job))}  ({job.name})" for job in found)
-    raise NoSuchChoiceError("\n".join((f"'{shown}' means several unfinished pulls: name one.", *lines)))
+    lines = (f"  gglib pull --discard {quote(_discard_target(job))}  ({job.name})" for job in found)
+    raise VariantChoiceError("\n".join((f"'{shown}' means several unfinished pulls: name one.", *lines)))
 
 
 def _summary(plan: "PullPlan") -> str:
@@ -370,14 +374,14 @@ def _summary(plan: "PullPlan") -> str:
     )
     files = "1 file" if len(plan.files) == 1 else f"{len(plan.files)} files"
     files += "" if plan.projector is None else " and a projector"
-    fit = "" if plan.fit is None else f", {_FIT_WORDS[plan.fit]}"
+    fit = "" if plan.fit is None else f", {_FIT_TEXT[plan.fit]}"
     if plan.slot_fit is not None and plan.slot_fit.is_short and plan.fit is Fit.FITS:
         fit += f" ({plan.slot_fit.requests} at a time)"
     size = "size unknown" if plan.total_bytes is None else render.size(plan.total_bytes)
     return f"{what}: {files}, {size}{fit}."
 
 
-def _room(plan: "PullPlan") -> str | None:
+def _disk_space_note(plan: "PullPlan") -> str | None:
     """Return what an update takes of the disk, and when it gives back what; None for what takes just its size."""
     here_bytes = (plan.total_bytes or 0) - plan.needs_bytes
     if plan.known is None:
@@ -392,14 +396,14 @@ def _room(plan: "PullPlan") -> str | None:
     )
 
 
-_FIT_WORDS = {
+_FIT_TEXT = {
     Fit.FITS: "fits this machine",
     Fit.TIGHT: "a tight fit for this machine",
     Fit.TOO_LARGE: "too large for this machine's free memory",
 }
 
 
-def _choices(plan: "PullPlan") -> str:
+def _choices_text(plan: "PullPlan") -> str:
     """Return what there is and what to type, for where nobody can be asked, or for who said no."""
     repo = plan.source.repo or ""
     chosen = f"{render.size(plan.total_bytes)}; gglib would choose this: --yes takes it"
@@ -412,11 +416,11 @@ def _choices(plan: "PullPlan") -> str:
     return "\n".join(("The repository has several quantizations: name one.", *lines))
 
 
-def _short(name: str) -> str:
+def _shortened(name: str) -> str:
     last = escape_line(name.rpartition("/")[2])
     return last if len(last) <= SHOWN_FILE_CHARACTERS else "..." + last[-SHOWN_FILE_CHARACTERS + 3 :]
 
 
-def _tell(event: str, **fields: object) -> None:
+def _emit(event: str, **fields: object) -> None:
     with contextlib.suppress(BrokenPipeError):
         click.echo(json_text({"event": event, **fields}))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gglib.cli.streams import output_is_optional
+from gglib.cli.streams import ignore_output_errors
 from gglib.core.plain_text import escape_block, escape_line, json_text
 from gglib.system.files.sizes import size_words
 
@@ -23,7 +23,7 @@ Styled = tuple[str, str]
 """Words, and how they look: a style of rich's, or nothing."""
 GAP = 2
 """Between two columns."""
-FOLDED_WIDTH = 20
+MIN_WRAPPED_WIDTH = 20
 """What a column that may go on in the next line keeps at least: names stay readable."""
 
 
@@ -37,12 +37,12 @@ def show_json(value: object) -> None:
     click.echo(json_text(msgspec.to_builtins(value), indent=2))
 
 
-def say(text: str, *, is_error: bool = False) -> None:
+def echo(text: str, *, is_error: bool = False) -> None:
     """Print a text that has words of others in it: names, sentences of engines and hubs. See ``plain_text``.
 
     What goes to stderr (``is_error``) only reports progress: where it cannot be written, the command goes on.
     """
-    with output_is_optional() if is_error else nullcontext():
+    with ignore_output_errors() if is_error else nullcontext():
         click.echo(escape_block(text), err=is_error)
 
 
@@ -50,54 +50,54 @@ def show_table(
     columns: Sequence[str],
     rows: Sequence[Sequence[str]],
     *,
-    folded: Collection[str] = (),
-    spared: Sequence[str] = (),
+    wrapped: Collection[str] = (),
+    droppable: Sequence[str] = (),
     styles: Mapping[str, str] = NO_STYLES,
 ) -> None:
-    """Print rows under their columns; see ``table`` and ``fitting``. Control characters in cells are escaped."""
+    """Print a table that fits the terminal (see ``build_table``, ``fit_columns``); control characters are escaped."""
     from rich.console import Console
 
     rows = [[escape_line(cell) for cell in row] for row in rows]
     console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
-    columns, rows = fitting(columns, rows, console.width, folded=folded, spared=spared)
-    console.print(table(columns, rows, folded=folded, styles=styles))
+    columns, rows = fit_columns(columns, rows, console.width, wrapped=wrapped, droppable=droppable)
+    console.print(build_table(columns, rows, wrapped=wrapped, styles=styles))
 
 
-def fitting(
+def fit_columns(
     columns: Sequence[str],
     rows: Sequence[Sequence[str]],
     width: int,
     *,
-    folded: Collection[str],
-    spared: Sequence[str],
+    wrapped: Collection[str],
+    droppable: Sequence[str],
 ) -> tuple[list[str], list[list[str]]]:
-    """Return the columns and rows without as many of ``spared`` as are too many for ``width``, the first one first.
+    """Return the columns and rows without as many of ``droppable`` as are too many for ``width``, the first one first.
 
-    A column of ``folded`` is counted with ``FOLDED_WIDTH`` characters where it has more.
+    A column of ``wrapped`` is counted with ``MIN_WRAPPED_WIDTH`` characters where it has more.
     """
     kept = list(range(len(columns)))
 
     def needed(index: int) -> int:
         natural = max(len(cells[index]) for cells in (columns, *rows))
-        return min(natural, FOLDED_WIDTH) if columns[index] in folded else natural
+        return min(natural, MIN_WRAPPED_WIDTH) if columns[index] in wrapped else natural
 
-    for name in spared:
+    for name in droppable:
         if sum(map(needed, kept)) + GAP * (len(kept) - 1) <= width:
             break
         kept.remove(columns.index(name))
     return [columns[index] for index in kept], [[row[index] for index in kept] for row in rows]
 
 
-def table(
+def build_table(
     columns: Sequence[str],
     rows: Sequence[Sequence[str]],
     *,
-    folded: Collection[str] = (),
+    wrapped: Collection[str] = (),
     styles: Mapping[str, str] = NO_STYLES,
 ) -> "Table":
     """Return rows under their columns; a column whose cells are all numbers is aligned to the right.
 
-    On a narrow terminal only the columns ``folded`` go on in the next line; without any, all may. A cell that is a
+    On a narrow terminal only the columns ``wrapped`` go on in the next line; without any, all may. A cell that is a
     key of ``styles`` has that style where there are colours.
     """
     from rich.table import Table
@@ -110,7 +110,7 @@ def table(
             column,
             justify="right" if is_number else "left",
             overflow="fold",
-            no_wrap=bool(folded) and column not in folded,
+            no_wrap=bool(wrapped) and column not in wrapped,
         )
     for row in rows:
         drawn.add_row(*(Text(cell, styles.get(cell, "")) for cell in row))

@@ -13,8 +13,15 @@ Status = Mapping[str, Any]
 
 MODEL = "MODEL"
 TTL = "TTL"
-EMPTY = "No model is in memory; the next request brings one in."
-NOTHING: Status = {"residents": [], "waiting": [], "failed": [], "last_swap": None, "swaps": [], "loads": []}
+NO_MODELS = "No model is in memory; the next request brings one in."
+EMPTY_STATUS: Status = {
+    "residents": [],
+    "waiting": [],
+    "failed": [],
+    "last_swap": None,
+    "swaps": [],
+    "loads": [],
+}
 
 
 def resident_table(status: Status) -> tuple[list[str], list[list[str]]]:
@@ -41,26 +48,26 @@ def resident_table(status: Status) -> tuple[list[str], list[list[str]]]:
     return columns, rows
 
 
-def sentences(status: Status) -> Iterator[str]:
+def status_lines(status: Status) -> Iterator[str]:
     """Return what goes on, who waits, what the last swap was and what failed.
 
     An indented line goes with the one above it.
     """
     for resident in status["residents"]:
         if resident["state"] == "loading":
-            yield loading(resident)
+            yield loading_line(resident)
     for waiting in status["waiting"]:
-        yield _waiting(waiting)
+        yield _waiting_line(waiting)
     swap = status.get("last_swap")
     if swap is not None:
-        yield from _last_swap(swap)
-        if swap["error"] is not None and not _is_told(swap, status["failed"]):
+        yield from _last_swap_lines(swap)
+        if swap["error"] is not None and not _is_reported(swap, status["failed"]):
             yield f"  error: {swap['error']}"
     for failed in status["failed"]:
         yield f"Failed to load '{failed['model_name']}': {failed['reason']}"
 
 
-def loading(resident: Status) -> str:
+def loading_line(resident: Status) -> str:
     """Return how far a load is, and how far it may have to go."""
     so_far_s, whole_s = resident.get("loading_for_s"), resident.get("expected_load_s")
     what = f"Loading '{resident['model_name']}'"
@@ -73,13 +80,13 @@ def loading(resident: Status) -> str:
     return f"{what}: {render.seconds(so_far_s)}{link} {render.span(about_s)}"
 
 
-def _waiting(waiting: Status) -> str:
+def _waiting_line(waiting: Status) -> str:
     number, longest = waiting["waiting"], render.seconds(waiting["longest_wait_s"])
     how_many = "1 request, for" if number == 1 else f"{number} requests, the longest for"
     return f"Waiting for '{waiting['model_name']}': {how_many} {longest}"
 
 
-def _last_swap(swap: Status) -> Iterator[str]:
+def _last_swap_lines(swap: Status) -> Iterator[str]:
     moves = []
     if swap["from_model"] is not None:
         moves.append(f"'{swap['from_model']}' left")
@@ -88,26 +95,26 @@ def _last_swap(swap: Status) -> Iterator[str]:
     when = "just now" if swap["ago_s"] < 1 else f"{render.duration(swap['ago_s'])} ago"
     yield f"Last swap, {when}: {', '.join(moves)}; {swap['why']}"
     if swap["total_s"]:  # a model that died took no time for it
-        yield f"  {_times_of(swap)}"
+        yield f"  {_phase_times(swap)}"
     if swap["request_id"] is not None:
         yield f"  asked by request {swap['request_id']}"
 
 
-def _is_told(swap: Status, failed: Sequence[Status]) -> bool:
+def _is_reported(swap: Status, failed: Sequence[Status]) -> bool:
     """Whether the failure of the swap is among those that are told anyway."""
     return any(
         known["model_name"] == swap["to_model"] and known["reason"] == swap["error"] for known in failed
     )
 
 
-def _times_of(swap: Status) -> str:
+def _phase_times(swap: Status) -> str:
     """Return where the time went, in the order in which it passed, without what did not happen."""
     leaving = () if swap["from_model"] is None else ("drain", "stop")
     keys = leaving if swap["to_model"] is None else ("waited", *leaving, "load")
     return ", ".join(f"{key} {render.seconds(swap[f'{key}_s'])}" for key in (*keys, "total"))
 
 
-def aged(status: Status, seconds: float) -> Status:
+def advanced_by(status: Status, seconds: float) -> Status:
     """Return what a status says so many seconds later, when nothing has happened since."""
 
     def later(values: Status, *names: str) -> dict[str, Any]:
@@ -125,7 +132,7 @@ def aged(status: Status, seconds: float) -> Status:
     }
 
 
-_WHY = {
+_STOP_REASONS = {
     "idle": "another model is wanted, and no request uses it",
     "overdue": "requests for another model have waited long enough",
     "unwanted": "no request waits for it any more",
@@ -140,11 +147,11 @@ _WHY = {
 """Why a model leaves, by the reasons of ``swaps`` in the status."""
 
 
-def first_line(status: Status) -> str:
+def snapshot_line(status: Status) -> str:
     """Return how things stand when a watch begins."""
     states = [f"'{one['model_name']}' is {one['state']}" for one in status["residents"]]
-    states += [_waiting(one) for one in status["waiting"]]
-    return "; ".join(states) or EMPTY
+    states += [_waiting_line(one) for one in status["waiting"]]
+    return "; ".join(states) or NO_MODELS
 
 
 def event_line(name: str, data: Status) -> str | None:
@@ -158,7 +165,7 @@ def event_line(name: str, data: Status) -> str | None:
         case "load_failed":
             line = f"{model} failed to load: {data['reason']}"
         case "stopping":
-            line = f"Stopping {model}: {_WHY.get(data['reason'], data['reason'])}"
+            line = f"Stopping {model}: {_STOP_REASONS.get(data['reason'], data['reason'])}"
         case "gone":
             line = f"{model} is gone" + (f": {data['died']}" if data["died"] else "")
         case "queued":

@@ -22,14 +22,14 @@ from gglib.library.variants.choose import no_variant
 
 FIT_STYLES = {Fit.FITS.value: "green", Fit.TIGHT.value: "yellow", Fit.TOO_LARGE.value: "red"}
 FILE_COLUMNS = ("SIZE", "QUANT", "FIT", "WHAT", "FILE")
-_CHOICE = "*"
+_SUGGESTED_MARK = "*"
 _LEGEND_WIDTH = 20
 _INDENT = 2
 _GATES = {
     Gating.AUTOMATIC: "gated: accept its terms first",
     Gating.MANUAL: "gated: its authors must let you in",
 }
-_WORD_WIDTH = max(map(len, FIT_STYLES)) + 2
+_FIT_WIDTH = max(map(len, FIT_STYLES)) + 2
 
 Line = list[Styled]
 
@@ -37,16 +37,16 @@ Line = list[Styled]
 def search_lines(result: SearchResult, *, query: str, width: int) -> Iterator[Line]:
     """Yield what a search brought, in lines of ``width``, and what to type next."""
     if not result.repositories:
-        yield [(_nothing(result, query), "")]
+        yield [(_no_results(result, query), "")]
         return
     for found in result.repositories:
         yield from _repository_lines(found, width)
         yield []
     if result.searched is not None:
-        yield _plain(
+        yield _plain_line(
             f"These are small enough of the first {result.searched} repositories; there may be more."
         )
-    yield from (_plain(line) for line in _legend(result.repositories, is_search=True))
+    yield from (_plain_line(line) for line in _legend(result.repositories, is_search=True))
 
 
 def show_lines(found: RepositoryResult, *, width: int) -> Iterator[Line]:
@@ -71,10 +71,10 @@ def show_legend(found: RepositoryResult) -> list[str]:
 def _repository_lines(found: RepositoryResult, width: int) -> Iterator[Line]:
     yield from _head_lines(found, width, _facts(found))
     for fit in Fit:
-        units = _units(found, [one for one in found.results if one.fit is fit], fit)
+        units = _variant_labels(found, [one for one in found.results if one.fit is fit], fit)
         if units:
-            head = f"{'':<{_INDENT}}{fit.value:<{_WORD_WIDTH}}"
-            yield from _flow((head, FIT_STYLES[fit.value]), units, width)
+            head = f"{'':<{_INDENT}}{fit.value:<{_FIT_WIDTH}}"
+            yield from _wrap((head, FIT_STYLES[fit.value]), units, width)
 
 
 def _head_lines(found: RepositoryResult, width: int, facts: Sequence[str]) -> Iterator[Line]:
@@ -85,7 +85,7 @@ def _head_lines(found: RepositoryResult, width: int, facts: Sequence[str]) -> It
         yield [name, (f"{'':<{_INDENT}}{joined}", "dim")]
         return
     yield [name]
-    yield from _flow(("  ", ""), [(f"{fact}", "dim") for fact in facts], width)
+    yield from _wrap(("  ", ""), [(f"{fact}", "dim") for fact in facts], width)
 
 
 def _facts(found: RepositoryResult) -> list[str]:
@@ -103,20 +103,23 @@ def _facts(found: RepositoryResult) -> list[str]:
     return [shown(fact) for fact in facts if fact]
 
 
-def _units(found: RepositoryResult, variants: Sequence[VariantResult], fit: Fit) -> list[Styled]:
+def _variant_labels(found: RepositoryResult, variants: Sequence[VariantResult], fit: Fit) -> list[Styled]:
     """Return the variants in words; of what is too large anyway only the smallest is named."""
-    units = [_unit(one, is_choice=one.variant is found.suggested) for one in variants]
+    units = [_variant_label(one, is_suggested=one.variant is found.suggested) for one in variants]
     if fit is Fit.TOO_LARGE and len(units) > 1:
         return [units[0], (f"{len(units) - 1} more", "")]
     return units
 
 
-def _unit(found: VariantResult, *, is_choice: bool) -> Styled:
-    mark = _CHOICE if is_choice else ""
-    return f"{found.variant.label}{mark} {render.size(found.variant.size_bytes)}", "bold" if is_choice else ""
+def _variant_label(found: VariantResult, *, is_suggested: bool) -> Styled:
+    mark = _SUGGESTED_MARK if is_suggested else ""
+    return (
+        f"{found.variant.label}{mark} {render.size(found.variant.size_bytes)}",
+        "bold" if is_suggested else "",
+    )
 
 
-def _flow(head: Styled, units: Sequence[Styled], width: int) -> Iterator[Line]:
+def _wrap(head: Styled, units: Sequence[Styled], width: int) -> Iterator[Line]:
     """Yield the units one after the other, with commas; none is broken, and later lines begin below the first."""
     line: Line = [head]
     used = len(head[0])
@@ -139,8 +142,8 @@ def _legend(repositories: Sequence[RepositoryResult], *, is_search: bool) -> lis
     repo = first.repository.repo
     return [
         f"Judged for {_context(first)} and {_memory(first.memory)}.",
-        *([f"{_CHOICE} is what gglib would take."] if first.suggested and is_search else []),
-        _what_to_fetch(first),
+        *([f"{_SUGGESTED_MARK} is what gglib would take."] if first.suggested and is_search else []),
+        _pull_hint(first),
         *([f"{'See all its files:':<{_LEGEND_WIDTH}}gglib show {quote(repo)}"] if is_search else []),
     ]
 
@@ -150,7 +153,7 @@ def _usable(found: RepositoryResult) -> list[Variant]:
     return [one.variant for one in found.results if one.fit is not Fit.TOO_LARGE]
 
 
-def _what_to_fetch(found: RepositoryResult) -> str:
+def _pull_hint(found: RepositoryResult) -> str:
     usable = _usable(found)
     if not usable:
         return "Nothing here fits into the memory that is free now: smaller models or quantizations may."
@@ -173,7 +176,7 @@ def _memory(memory: MachineMemory) -> str:
     return f"{render.size(memory.available_bytes)} of free memory"
 
 
-def _nothing(result: SearchResult, query: str) -> str:
+def _no_results(result: SearchResult, query: str) -> str:
     if result.searched is not None:
         return (
             f"'{shown(query)}' finds nothing that is small enough among the first {result.searched} repositories: "
@@ -196,7 +199,7 @@ def _file_row(file: FileResult, *, is_first: bool) -> list[str]:
         _file_size(file.file.size_bytes),
         render.text(file.result and file.result.variant.quantization),
         found.fit.value if found else "-",
-        _what(file),
+        _file_kind(file),
         shown(file.file.name) if file.is_unsafe else file.file.name,
     ]
 
@@ -206,7 +209,7 @@ def _file_size(size_bytes: int) -> str:
     return f"{max(1, round(size_bytes / 1e3))} kB" if size_bytes < 1e6 else render.size(size_bytes)
 
 
-def _what(file: FileResult) -> str:
+def _file_kind(file: FileResult) -> str:
     if file.is_unsafe and file.kind is not FileKind.OTHER:
         return "unsafe name"
     shard = shard_of(file.file.name)
@@ -215,5 +218,5 @@ def _what(file: FileResult) -> str:
     return file.kind.value
 
 
-def _plain(line: str) -> Line:
+def _plain_line(line: str) -> Line:
     return [(line, "")]

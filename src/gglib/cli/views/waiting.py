@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gglib.cli.views import render
-from gglib.cli.views.running import loading
+from gglib.cli.views.running import loading_line
 
 Status = Mapping[str, Any]
 
 
-def wait_words(status: Status, model_name: str, waited_s: float) -> str:
+def wait_text(status: Status, model_name: str, waited_s: float) -> str:
     """Return what a request for the model, sent ``waited_s`` seconds ago, waits for.
 
     ``model_name`` is the catalogue's own name, not an alias: residents are told by it.
@@ -20,14 +20,14 @@ def wait_words(status: Status, model_name: str, waited_s: float) -> str:
     so_far = render.span(int(waited_s))
     own = next((r for r in status["residents"] if r["model_name"] == model_name), None)
     if own is not None and own["state"] == "loading":
-        return loading(own)
+        return loading_line(own)
     if own is not None and not _is_queued(status, model_name):
         return f"Waiting for '{model_name}' to answer: {so_far}"
-    obstacle = _obstacle(status["residents"])
-    if obstacle is None:
+    blocker = _blocker(status["residents"])
+    if blocker is None:
         return f"Waiting for the turn of '{model_name}': {so_far}"
     again = "" if own is None else " again"
-    return f"{obstacle}, then loading '{model_name}'{again}: {so_far}"
+    return f"{blocker}, then loading '{model_name}'{again}: {so_far}"
 
 
 def _is_queued(status: Status, model_name: str) -> bool:
@@ -35,7 +35,7 @@ def _is_queued(status: Status, model_name: str) -> bool:
     return any(waiting["model_name"] == model_name for waiting in status["waiting"])
 
 
-def _obstacle(residents: Sequence[Status]) -> str | None:
+def _blocker(residents: Sequence[Status]) -> str | None:
     """Return what has to be over before another model is loaded: the first that can be the case, nearest first."""
     by_state: dict[str, list[Status]] = {}
     for resident in residents:
@@ -43,15 +43,15 @@ def _obstacle(residents: Sequence[Status]) -> str | None:
     if stopping := by_state.get("stopping"):
         return f"Stopping {_names(stopping)}"
     if draining := by_state.get("draining"):
-        return _finishing(draining)
-    if arriving := by_state.get("loading"):
-        return f"Waiting for {_names(arriving)} to load"
+        return _waiting_for_answers(draining)
+    if loading := by_state.get("loading"):
+        return f"Waiting for {_names(loading)} to load"
     if busy := [resident for resident in by_state.get("ready", ()) if resident["in_flight"]]:
-        return _finishing(busy)
+        return _waiting_for_answers(busy)
     return None
 
 
-def _finishing(residents: Sequence[Status]) -> str:
+def _waiting_for_answers(residents: Sequence[Status]) -> str:
     in_flight = sum(resident["in_flight"] for resident in residents)
     answers = "its answer" if in_flight == 1 else "its answers"
     return f"Waiting for {_names(residents)} to finish {answers} (in flight {in_flight})"

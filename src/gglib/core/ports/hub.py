@@ -51,7 +51,7 @@ class ModelHubPort(Protocol):
         ``file`` goes on where this one ended; a file that changed on the hub is begun again. A file that is at
         ``target`` with the right size was put there whole: it is hashed, and fetched again if it differs.
 
-        Raises ``DiskFullError``, ``HubUnreachableError``, ``DownloadCorruptError``, ``BeingFetchedError`` when another
-        process fetches to the same place, and what ``repository`` raises.
+        Raises ``DiskFullError``, ``HubUnreachableError``, ``DownloadCorruptError``, ``DownloadInProgressError`` when
+        another process fetches to the same place, and what ``repository`` raises.
         """
         ...

@@ -44,7 +44,7 @@ class ModelRemovalPort(Protocol):
     async def remove_model(self, name: str, *, with_files: bool = False) -> RemovedModel:
         """Forget a model; ``with_files`` deletes what gglib downloaded for it and no other model uses.
 
-        Raises ``ModelNotFoundError``, and ``BeingFetchedError`` while an update of the model is being pulled.
+        Raises ``ModelNotFoundError``, and ``DownloadInProgressError`` while an update of the model is being pulled.
         """
         ...
 
@@ -84,7 +84,7 @@ class ModelLibraryPort(ModelRemovalPort, Protocol):
     async def start_download(self, target: str) -> Download:
         """Begin to pull what a text names (``REPO[:QUANT][@REVISION]``, ``REPO/FILE.gguf``, an address), or queue it.
 
-        What is on its way already is returned as it is. Raises ``NoSuchChoiceError`` for a text that names nothing,
+        What is on its way already is returned as it is. Raises ``VariantChoiceError`` for a text that names nothing,
         and ``QueueFullError``. All else that goes wrong is told by the download.
         """
         ...

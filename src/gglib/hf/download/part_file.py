@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
-from gglib.core.errors import BeingFetchedError
+from gglib.core.errors import DownloadInProgressError
 from gglib.core.hub.repository import RemoteFile
 from gglib.core.part_names import part_manifest_path, part_path
 from gglib.hf.download.byte_ranges import Spans
@@ -138,7 +138,7 @@ class Part:
 
 @contextlib.contextmanager
 def open_part(file: RemoteFile, target: Path) -> Iterator[Part]:
-    """Hold what is here of a file. Raises ``BeingFetchedError`` when somebody else does, and ``OSError``."""
+    """Hold what is here of a file. Raises ``DownloadInProgressError`` when somebody else does, and ``OSError``."""
     note = _lock(target)
     try:
         descriptor = open_regular(part_path(target), flags=os.O_RDWR | os.O_CREAT, mode=0o644)
@@ -157,7 +157,7 @@ def open_part(file: RemoteFile, target: Path) -> Iterator[Part]:
 def sweep(target: Path) -> None:
     """Remove what a kill left beside a file that is whole."""
     if part_path(target).exists() or part_manifest_path(target).exists():
-        with contextlib.suppress(BeingFetchedError, OSError):
+        with contextlib.suppress(DownloadInProgressError, OSError):
             note = _lock(target)
             try:
                 part_path(target).unlink(missing_ok=True)
@@ -183,7 +183,7 @@ def _lock(target: Path) -> int:
     try:
         return lock_file(part_manifest_path(target), needs_locks=True)
     except BlockingIOError:
-        raise BeingFetchedError(
+        raise DownloadInProgressError(
             f"Another gglib fetches {target.name} now: wait for it, or end it and run the same command again."
         ) from None
 

@@ -12,7 +12,7 @@ from gglib.core.errors import GglibError, InvalidGgufError
 from gglib.core.file_names import is_unicode
 from gglib.core.gguf_names import FileKind, kind_of, shard_of
 from gglib.core.models import ModelSource, ModelSummary, NewModel
-from gglib.core.naming import composed
+from gglib.core.name_rules import normalized_name
 from gglib.core.ports.store import HomeStorePort
 from gglib.library.add import (
     ModelFiles,
@@ -191,7 +191,7 @@ class _Plan:
 
     def _free_name(self, candidate: Candidate) -> str:
         """Return the name as its place has it, with a number behind it where it is taken."""
-        wish = composed(usable_name(candidate.name or default_name(candidate.path)))
+        wish = normalized_name(usable_name(candidate.name or default_name(candidate.path)))
         name, number = wish, 2
         while name.casefold() in self._taken:
             name, number = f"{wish}-{number}", number + 1

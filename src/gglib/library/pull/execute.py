@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gglib.core.errors import (
-    BeingFetchedError,
     DownloadCorruptError,
+    DownloadInProgressError,
     InvalidGgufError,
     StorageError,
     UnreadableFileError,
@@ -215,7 +215,7 @@ class _Work:
             shared_file = await self._share(file, target)
             try:
                 fetched = await self._hub.fetch(file.remote, target, tell)
-            except BeingFetchedError:
+            except DownloadInProgressError:
                 self._tell(_progress(self._plan, file, before_bytes, WAITING))
                 await self._sleep(WAIT_STEP_S)
                 continue

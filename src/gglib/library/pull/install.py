@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gglib.core.errors import GglibError, InvalidGgufError, ModelExistsError, UnreadableFileError
 from gglib.core.models import GgufFacts, ModelSummary, NewModel
-from gglib.core.naming import is_name, names_beside
+from gglib.core.name_rules import is_name, names_not_in
 from gglib.core.versions import FileRole, IncomingFile, NewVersion, OwnFile, PullJob, Version
 from gglib.library.projector_files import is_projector
 from gglib.library.pull.jobs import (
@@ -92,7 +92,7 @@ async def install(site: PullSite, version: NewVersion, facts: GgufFacts, job: Pu
         model=installed.model,
         is_new=known is None,
         is_updated=known is not None and _is_other(installed.version, known, installed.model),
-        refused_names=names_beside((), (*refused, *installed.refused_aliases)),
+        refused_names=names_not_in((), (*refused, *installed.refused_aliases)),
         replaced=installed.replaced,
     )
 
@@ -215,7 +215,7 @@ def _new_model(job: PullJob, version: NewVersion, facts: GgufFacts, known: Model
 def _names_of_new(job: PullJob) -> tuple[str, ...]:
     """Return the aliases of a new model: of an update whose model is gone, the job has only what that one lacked."""
     is_alias = _repository_in(job.asked) is not None and is_name(job.asked)
-    return names_beside((), (*job.aliases, *([job.asked] if is_alias else [])))
+    return names_not_in((), (*job.aliases, *([job.asked] if is_alias else [])))
 
 
 async def _has_own_projector(site: PullSite, known: ModelSummary) -> bool:

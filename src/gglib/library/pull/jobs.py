@@ -70,7 +70,7 @@ async def end_all(
 async def give_up(site: PullSite, job: PullJob) -> int:
     """Give up a pull that did not end, and delete what came of it; return how many bytes that freed.
 
-    Raises ``BeingFetchedError`` where another task or process is at work on it, and ``StorageError``.
+    Raises ``DownloadInProgressError`` where another task or process is at work on it, and ``StorageError``.
     """
     with site.locks.try_hold(lock_of(job.key), what=f"the pull of '{job.name}'"):
         await _retire_published(site, job)

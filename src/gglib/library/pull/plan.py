@@ -14,7 +14,7 @@ from gglib.core.errors import (
     HubError,
     InvalidGgufError,
     ModelExistsError,
-    NoSuchChoiceError,
+    VariantChoiceError,
 )
 from gglib.core.file_names import safe_folder, safe_path
 from gglib.core.gguf_names import stem_of
@@ -22,7 +22,7 @@ from gglib.core.hub.repository import HubRepository, RemoteFile
 from gglib.core.hub.variants import Variant, Variants
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import GgufFacts, ModelSource, ModelSummary
-from gglib.core.naming import check_aliases, check_name, is_name
+from gglib.core.name_rules import check_aliases, check_name, is_name
 from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
 from gglib.core.versions import FileRole
@@ -208,7 +208,7 @@ class PullPlanner:
 
     async def _from_hub(self, target: PullTarget) -> PullPlan:
         if target.repo is None:
-            raise NoSuchChoiceError("Name a repository as owner/name, a file in one, or an address.")
+            raise VariantChoiceError("Name a repository as owner/name, a file in one, or an address.")
         repository = await self.hub.repository(target.repo, target.revision)
         variants = await asyncio.to_thread(find_variants, repository.files)
         facts = await self._facts_of_any(repository, variants)

@@ -61,7 +61,7 @@ Pull = Callable[[str, Callable[[Progress], None]], Awaitable[ModelSummary]]
 class Downloads:
     """Runs pulls for as long as its block lasts; the end cancels them all.
 
-    ``identify`` tells whether two targets are the same, and raises ``NoSuchChoiceError`` for what is none. ``clock``
+    ``identify`` tells whether two targets are the same, and raises ``VariantChoiceError`` for what is none. ``clock``
     only goes on, in seconds; ``now`` is Unix time.
     """
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from shlex import quote
 
-from gglib.core.errors import NoSuchChoiceError, UnsafeNameError
+from gglib.core.errors import UnsafeNameError, VariantChoiceError
 from gglib.core.file_names import safe_path, shown
 from gglib.core.gguf_names import FileKind, kind_of, stem_of
 from gglib.core.hub.quantizations import folded, label_of, without_dynamic
@@ -37,7 +37,7 @@ def choose_variant(
 ) -> Variant:
     """Return the variant that ``target`` means: exactly the one it names, else the best that fits.
 
-    ``need_of`` tells how many bytes of memory a variant takes, for the error's sentence. Raises ``NoSuchChoiceError``,
+    ``need_of`` tells how many bytes of memory a variant takes, for the error's sentence. Raises ``VariantChoiceError``,
     which lists what there is and what to type, and ``UnsafeNameError`` when all that there is has such a name.
     """
     repo = target.repo or "the repository"
@@ -86,7 +86,7 @@ def _by_file(variants: Variants, name: str, target: PullTarget, repo: str) -> Va
         return found[0]
     if found:
         raise _ambiguous(f"'{shown(name)}'", found, target, repo)
-    raise NoSuchChoiceError(_why_not_that_file(variants, name, target, repo))
+    raise VariantChoiceError(_why_not_that_file(variants, name, target, repo))
 
 
 def _is_same_file(name: str, wanted: str) -> bool:
@@ -111,7 +111,7 @@ def _by_quantization(variants: Variants, wanted: str, target: PullTarget, repo: 
     if found:
         raise _ambiguous(shown(wanted), found, target, repo)
     near = _near(wanted, [variant.label for variant in variants.models])
-    raise NoSuchChoiceError(
+    raise VariantChoiceError(
         f"{repo} has no {shown(wanted)}.{_meant(near)} {_listed(variants.models, target, repo)}"
     )
 
@@ -164,31 +164,31 @@ def _only(found: Sequence[Variant], variants: Variants, target: PullTarget, repo
     if len(found) == 1:
         return found[0]
     listed = _listed(found, target, repo, others=len(variants.models) - len(found))
-    raise NoSuchChoiceError(f"{repo} has several models; name one. {listed}")
+    raise VariantChoiceError(f"{repo} has several models; name one. {listed}")
 
 
 def _too_large(
     smallest: Variant, target: PullTarget, repo: str, need_of: Callable[[Variant], int] | None
-) -> NoSuchChoiceError:
+) -> VariantChoiceError:
     need = (
         f"needs about {size_words(need_of(smallest))} of memory"
         if need_of
         else f"is {size_words(smallest.size_bytes)}"
     )
-    return NoSuchChoiceError(
+    return VariantChoiceError(
         f"Nothing in {repo} fits into the memory that is free now: the smallest, {smallest.label}, {need}; "
         f"{quoted_command('pull', smallest.target(repo, target.revision))} pulls it all the same."
     )
 
 
-def no_variant(variants: Variants, repo: str) -> NoSuchChoiceError | UnsafeNameError:
+def no_variant(variants: Variants, repo: str) -> VariantChoiceError | UnsafeNameError:
     """Return why a repository has no model that can be taken."""
     if variants.incomplete:
-        return NoSuchChoiceError(
+        return VariantChoiceError(
             f"{repo} has no whole model: shards of {shown(variants.incomplete[0])} are missing."
         )
     if variants.pieces:
-        return NoSuchChoiceError(
+        return VariantChoiceError(
             f"{repo} has models only in pieces ({shown(variants.pieces[0])}), which no engine loads: join them "
             "with 'cat' and add the result with 'gglib add', or look for another repository."
         )
@@ -197,13 +197,13 @@ def no_variant(variants: Variants, repo: str) -> NoSuchChoiceError | UnsafeNameE
             f"{repo} has no file whose name can be used on this machine: '{shown(variants.unsafe[0])}' cannot."
         )
     words = re.sub(r"[-_.]gguf$", "", repo.rpartition("/")[2], flags=re.IGNORECASE)
-    return NoSuchChoiceError(
+    return VariantChoiceError(
         f"{repo} has no GGUF model: {quoted_command('search', words)} may find a repository that has it as one."
     )
 
 
-def _ambiguous(what: str, found: Sequence[Variant], target: PullTarget, repo: str) -> NoSuchChoiceError:
-    return NoSuchChoiceError(
+def _ambiguous(what: str, found: Sequence[Variant], target: PullTarget, repo: str) -> VariantChoiceError:
+    return VariantChoiceError(
         f"{what} means several models of {repo}; name one. {_listed(found, target, repo)}"
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gglib.core.context import ContextRequest
-from gglib.core.hub.variants import Offer, Offers
+from gglib.core.hub.variants import Variant, Variants
 from gglib.core.kinds import context_ceiling
 from gglib.core.memory import MachineMemory
 from gglib.core.models import GgufFacts

@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from gglib.core.errors import NoSuchChoiceError, UnsafeNameError
+from gglib.core.errors import UnsafeNameError, VariantChoiceError
 from gglib.core.file_names import safe_path, safe_repo, safe_revision, shown
 from gglib.core.hub.quantizations import label_of
 from gglib.core.hub.shown_source import without_query
@@ -46,7 +46,7 @@ class PullTarget:
 
 
 def read_target(text: str) -> PullTarget:
-    """Return what ``text`` names. Raises ``NoSuchChoiceError`` and ``UnsafeNameError``: what to write instead."""
+    """Return what ``text`` names. Raises ``VariantChoiceError`` and ``UnsafeNameError``: what to write instead."""
     text = text.strip()
     if re.match(r"https?://", text, re.IGNORECASE):
         return _read_address(text)
@@ -65,7 +65,7 @@ def _read_address(text: str) -> PullTarget:
     if not host or not port_is_fine or not text.isprintable() or " " in text:
         raise _unreadable(text, "it is no address")
     if address.username is not None or address.password is not None:
-        raise NoSuchChoiceError("An address with a user or a password in it is not pulled: leave them out.")
+        raise VariantChoiceError("An address with a user or a password in it is not pulled: leave them out.")
     if host in HUB_HOSTS:
         return _read_page(address, text)
     name = unquote(address.path.rpartition("/")[2])
@@ -107,7 +107,7 @@ def _read_repository(text: str) -> PullTarget:
     if not repo:
         raise _unreadable(text, "nothing is named")
     if "/" not in repo:
-        raise NoSuchChoiceError(
+        raise VariantChoiceError(
             f"'{shown(repo)}' is no repository of the form owner/name: {quoted_command('search', shown(repo))} finds "
             "some."
         )
@@ -127,7 +127,7 @@ def _split_revision(text: str) -> tuple[str, str | None]:
     if not revision:
         raise _unreadable(text, "nothing stands behind the @")
     if label_of(revision) == revision.upper() and ":" not in name:
-        raise NoSuchChoiceError(
+        raise VariantChoiceError(
             f"'@{shown(revision)}' would be a revision: write {shown(name)}:{shown(revision)} for the quantization."
         )
     return name, revision
@@ -152,17 +152,17 @@ def _require_repo(repo: str) -> None:
     try:
         safe_repo(repo)
     except UnsafeNameError as error:
-        raise NoSuchChoiceError(str(error)) from None
+        raise VariantChoiceError(str(error)) from None
 
 
 def _require_revision(revision: str | None) -> str | None:
     try:
         return None if revision is None else safe_revision(revision)
     except UnsafeNameError as error:
-        raise NoSuchChoiceError(str(error)) from None
+        raise VariantChoiceError(str(error)) from None
 
 
-def _unreadable(text: str, why: str) -> NoSuchChoiceError:
+def _unreadable(text: str, why: str) -> VariantChoiceError:
     if "://" in text:
         text = without_query(text)  # which may be a signature
-    return NoSuchChoiceError(f"'{shown(text)}' cannot be pulled: {why}; {_FORMS}.")
+    return VariantChoiceError(f"'{shown(text)}' cannot be pulled: {why}; {_FORMS}.")

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from gglib.core.errors import BeingFetchedError, StorageError
+from gglib.core.errors import DownloadInProgressError, StorageError
 from gglib.library.versions.layout import JOB_KEY
 from gglib.system.files.locks import (
     flock_if_possible,
@@ -44,11 +44,11 @@ class HomeLocks:
     def try_hold(self, name: str, *, what: str = "it") -> Iterator[None]:
         """Hold a lock while the block lasts. ``what`` names, in the error, what is locked.
 
-        Raises ``BeingFetchedError`` where another task or process holds it, and ``StorageError``.
+        Raises ``DownloadInProgressError`` where another task or process holds it, and ``StorageError``.
         """
         descriptor = self._lock_soon(name)
         if descriptor is None:
-            raise BeingFetchedError(
+            raise DownloadInProgressError(
                 f"Another gglib is at work on {what} now: wait for it, or end it and run the same command again."
             )
         with self._held(name, descriptor):

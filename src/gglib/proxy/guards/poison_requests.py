@@ -8,7 +8,7 @@ only that body: other requests for the model go on. Once may be an accident that
 import hashlib
 from dataclasses import dataclass
 
-from gglib.core.errors import Blame, GglibError
+from gglib.core.errors import ErrorSource, GglibError
 
 CRASH_THRESHOLD = 2
 """So many engines that a body ended alone make it refused."""
@@ -23,7 +23,7 @@ class PoisonRequestError(GglibError):
     """The request is one that ended the engine each time that it was sent; it does not reach the engine for now."""
 
     code = "request_ended_engine"
-    blame = Blame.CLIENT
+    source = ErrorSource.CLIENT
 
     def __init__(self, crashes: int) -> None:
         super().__init__(

@@ -87,7 +87,7 @@ OPERATIONS = (
             response=responses.Download,
             has_location=True,
             needs_library=True,
-            errors=(errors.NoSuchChoiceError, errors.UnsafeNameError, errors.QueueFullError),
+            errors=(errors.VariantChoiceError, errors.UnsafeNameError, errors.QueueFullError),
         ),
     ),
     operation(

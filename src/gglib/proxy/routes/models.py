@@ -184,7 +184,7 @@ OPERATIONS = (
             query=RevisionQuery,
             response=responses.ShownRepository,
             needs_library=True,
-            errors=(*_HUB_ERRORS, errors.NoSuchChoiceError, errors.UnsafeNameError),
+            errors=(*_HUB_ERRORS, errors.VariantChoiceError, errors.UnsafeNameError),
         ),
     ),
 )

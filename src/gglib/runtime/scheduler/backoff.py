@@ -8,7 +8,7 @@ changed spec or the user's word ends it.
 from collections import deque
 from dataclasses import dataclass, field
 
-from gglib.core.errors import GglibError, ModelKeepsDyingError, ModelLoadFailedError
+from gglib.core.errors import EngineCrashLoopError, GglibError, ModelLoadFailedError
 from gglib.core.models import ModelLaunchSpec
 
 INITIAL_BACKOFF_S = 0.5
@@ -75,7 +75,7 @@ class Backoff:
         too_many = len(deaths.times) - CRASH_LOOP_DEATHS + 1
         if too_many < 1:
             return None
-        error = ModelKeepsDyingError(spec.model_name, len(deaths.times), CRASH_LOOP_WINDOW_S, reason)
+        error = EngineCrashLoopError(spec.model_name, len(deaths.times), CRASH_LOOP_WINDOW_S, reason)
         return self._begin(spec, error, too_many, now)
 
     def succeeded(self, model_id: int) -> None:

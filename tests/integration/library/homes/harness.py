@@ -11,7 +11,7 @@ import pytest
 from gglib.app.catalog import open_catalog
 from gglib.app.library import removals
 from gglib.app.prune import pruner
-from gglib.app.pulls import give_up_pull, pull_named
+from gglib.app.pulls import discard_pull, pull_by_name
 from gglib.app.settings import Settings
 from gglib.core.errors import GglibError
 from gglib.core.models import ModelSummary
@@ -60,7 +60,7 @@ class HomeHarness:
     async def pull(self, target: str = Q4) -> ModelSummary:
         """Pull a model, or bring it up to date."""
         async with self.opened() as catalog:
-            return await pull_named(self.settings, catalog, self.hub, target, lambda _: None)
+            return await pull_by_name(self.settings, catalog, self.hub, target, lambda _: None)
 
     async def cut_pull(self, target: str, name: str, after_bytes: int) -> None:
         """Begin a pull whose connection is lost in the middle of a file."""
@@ -73,7 +73,7 @@ class HomeHarness:
         async with self.opened() as catalog:
             jobs = await catalog.list_pulls()
             for job in jobs:
-                await give_up_pull(self.settings, catalog, job)
+                await discard_pull(self.settings, catalog, job)
             return len(jobs)
 
     async def remove(self, name: str) -> list[Path]:

@@ -24,7 +24,7 @@ from tests.unit.library.versions.world import (
     names_in,
 )
 
-from gglib.core.errors import BeingFetchedError
+from gglib.core.errors import DownloadInProgressError
 from gglib.library.versions import publishing
 from gglib.library.versions.deleting import collect_retired
 from gglib.library.versions.drafts import free_draft_path
@@ -210,7 +210,7 @@ def test_another_processs_lock_of_a_home_dies_with_it(tmp_path: Path, ends_by: s
 
         with holder("home", tmp_path) as (process, stdin):
             assert locks.are_held("pull-")
-            with pytest.raises(BeingFetchedError), locks.try_hold("pull-1"):
+            with pytest.raises(DownloadInProgressError), locks.try_hold("pull-1"):
                 pass
             task = asyncio.create_task(second())
             await waits.wait()

@@ -3,10 +3,10 @@
 import pytest
 
 from gglib.cli.chat.conversation import (
+    ChatDelta,
     Conversation,
-    Piece,
-    error_of,
-    pieces_of,
+    error_message,
+    read_deltas,
 )
 from gglib.core.errors import UpstreamError
 
@@ -28,7 +28,11 @@ def ended(lines: list[bytes]) -> list[bytes]:
 def test_a_stream_is_its_pieces_of_text() -> None:
     """Comments, blank lines, roles and usage are no text; thoughts are marked."""
     lines = [b":\n", b"\n", THOUGHT, b"\n", ONE, b"\n", TWO, USAGE, DONE]
-    assert list(pieces_of(ended(lines))) == [Piece("hm", is_thought=True), Piece("one "), Piece("two")]
+    assert list(read_deltas(ended(lines))) == [
+        ChatDelta("hm", is_reasoning=True),
+        ChatDelta("one "),
+        ChatDelta("two"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -43,9 +47,9 @@ def test_a_stream_is_its_pieces_of_text() -> None:
 )
 def test_an_answer_without_its_end_is_an_error_after_what_came(lines: list[bytes], sentence: str) -> None:
     """What arrived is handed on, then the reason is raised; an answer is never taken for whole that is not."""
-    pieces = pieces_of(ended(lines))
+    pieces = read_deltas(ended(lines))
     if lines:
-        assert next(pieces) == Piece("one ")
+        assert next(pieces) == ChatDelta("one ")
     with pytest.raises(UpstreamError) as raised:
         list(pieces)
     assert str(raised.value) == sentence
@@ -54,11 +58,11 @@ def test_an_answer_without_its_end_is_an_error_after_what_came(lines: list[bytes
 def test_a_conversation_sends_what_was_said_and_forgets_what_was_not_answered() -> None:
     """Each request carries the answered turns before it, and none that failed."""
     conversation = Conversation("m")
-    conversation.ask("first")
-    conversation.answered("reply")
-    conversation.ask("lost")
-    conversation.withdraw()
-    body = conversation.ask("second", num_ctx=99)
+    conversation.add_prompt("first")
+    conversation.add_answer("reply")
+    conversation.add_prompt("lost")
+    conversation.drop_prompt()
+    body = conversation.add_prompt("second", num_ctx=99)
     assert [message["content"] for message in conversation.messages] == ["first", "reply", "second"]
     assert (body["model"], body["num_ctx"], body["stream"]) == ("m", 99, True)
 
@@ -66,4 +70,4 @@ def test_a_conversation_sends_what_was_said_and_forgets_what_was_not_answered() 
 @pytest.mark.parametrize("body", [b"", b"no json", b"[]", b'{"error":"text"}', b'{"error":{"message":1}}'])
 def test_a_body_of_another_shape_has_no_sentence(body: bytes) -> None:
     """What is not an OpenAI error is not shown as one."""
-    assert error_of(body) is None
+    assert error_message(body) is None

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gglib.cli.server import wait_line
-from gglib.cli.server.wait_line import Watch, _beside
-from gglib.cli.terminal import OneLine
+from gglib.cli.server.wait_line import StatusWatcher, _in_background
+from gglib.cli.terminal import FirstStatusLine
 from gglib.core.errors import GglibError, UpstreamError
 
 STOPPING = {"residents": [{"model_name": "big", "state": "stopping", "in_flight": 0}], "waiting": []}
@@ -78,14 +78,14 @@ class Server:
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is nothing to pause for."""
-    for name in ("REDRAW_S", "RECONNECT_S", "NOTED_AFTER_S"):
+    for name in ("REDRAW_S", "RECONNECT_S", "REPORT_AFTER_S"):
         monkeypatch.setattr(wait_line, name, 0)
 
 
 async def watched(server: Server) -> list[str | None]:
     """Watch until the server has sent all, and a little longer; return what was shown."""
     line = RecordedLine()
-    task = asyncio.create_task(Watch(server.follow, "small", line).live())
+    task = asyncio.create_task(StatusWatcher(server.follow, "small", line).live())
     await server.all_sent.wait()
     for _ in range(10):
         await asyncio.sleep(0)
@@ -132,7 +132,7 @@ async def test_a_server_that_offers_no_events_is_left_alone() -> None:
     """A refusal does not change with time: nothing is shown, and nothing is asked again."""
     server = Server([GglibError("There is no such route.")], [LOADING])
     line = RecordedLine()
-    task = asyncio.create_task(Watch(server.follow, "small", line).live())
+    task = asyncio.create_task(StatusWatcher(server.follow, "small", line).live())
     for _ in range(20):
         await asyncio.sleep(0)
     assert (line.shown, server.opened, task.done()) == ([None], 1, False)
@@ -148,10 +148,10 @@ async def test_a_status_that_is_none_is_silent(status: Mapping[str, Any]) -> Non
 async def test_a_file_gets_one_sentence() -> None:
     """One status is taken from the stream; a wait that is over by then takes none."""
     server, line = Server([LOADING, STOPPING]), RecordedLine()
-    await Watch(server.follow, "small", line).once()
+    await StatusWatcher(server.follow, "small", line).once()
     assert (line.shown, server.opened) == (["Loading 'small' ..."], 1)
     refused = RecordedLine()
-    await Watch(Server([GglibError("No.")]).follow, "small", refused).once()
+    await StatusWatcher(Server([GglibError("No.")]).follow, "small", refused).once()
     assert refused.shown == []
 
 
@@ -165,7 +165,7 @@ def test_what_runs_beside_a_block_ends_with_it() -> None:
         finally:
             done.append("cancelled")
 
-    with _beside(work()):
+    with _in_background(work()):
         assert done == []
     deadline_s = time.monotonic() + 10
     while not done and time.monotonic() < deadline_s:
@@ -175,10 +175,10 @@ def test_what_runs_beside_a_block_ends_with_it() -> None:
 
 def test_a_plain_line_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
     """The first words are a line on stderr; what follows, and what comes after the end, is not."""
-    line = OneLine()
+    line = FirstStatusLine()
     for words in (None, "first", "second"):
         line.show(words)
-    closed = OneLine()
+    closed = FirstStatusLine()
     closed.close()
     closed.show("too late")
     said = capsys.readouterr()

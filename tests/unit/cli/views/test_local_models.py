@@ -58,7 +58,7 @@ def test_a_pinned_file_is_fetched_at_its_branch() -> None:
     """The branch is typed as it was asked for, whatever its directory is called."""
     pinned = model("my coder.gguf")
     pinned = replace(pinned, source=replace(pinned.source, asked_revision="feature/x"))
-    words = typed_in(local_models.what_next(pinned))
+    words = typed_in(local_models.recovery_hint(pinned))
     assert words == ["gglib", "pull", f"{REPO}/my coder.gguf@feature/x"]
     assert read_target(words[-1]).revision == "feature/x"
 
@@ -66,9 +66,13 @@ def test_a_pinned_file_is_fetched_at_its_branch() -> None:
 def test_an_address_is_fetched_again_as_it_is() -> None:
     """One with a query is not shown: it may have a signature in it."""
     source = ModelSource(origin="url", url="https://example.org/a b.gguf")
-    assert typed_in(local_models.what_next(replace(model(), source=source))) == ["gglib", "pull", source.url]
+    assert typed_in(local_models.recovery_hint(replace(model(), source=source))) == [
+        "gglib",
+        "pull",
+        source.url,
+    ]
     signed = replace(source, url="https://example.org/a.gguf?signature=secret")
-    sentence = local_models.what_next(replace(model(), source=signed))
+    sentence = local_models.recovery_hint(replace(model(), source=signed))
     assert sentence == "'gglib pull' with its whole address fetches it again."
 
 
@@ -77,7 +81,7 @@ def test_a_model_is_forgotten_by_its_name(origin: str | None) -> None:
     """Whatever it is called."""
     named = replace(model(name="-my coder"), source=ModelSource(origin=origin), is_downloaded=False)
     files = ["--files"] if origin else []
-    assert typed_in(local_models.what_next(named)) == ["gglib", "rm", *files, "--", "-my coder"]
+    assert typed_in(local_models.recovery_hint(named)) == ["gglib", "rm", *files, "--", "-my coder"]
 
 
 @pytest.mark.parametrize("state", [Upstream.CHANGED, Upstream.PINNED])
@@ -90,7 +94,7 @@ def test_the_newest_is_pulled_by_its_name(state: Upstream) -> None:
         target=f"{REPO}/my coder.gguf",
         new_revision="f" * 40,
     )
-    assert local_models.upstream(check).endswith(f"gglib pull '{REPO}/my coder.gguf'")
+    assert local_models.format_upstream(check).endswith(f"gglib pull '{REPO}/my coder.gguf'")
 
 
 def test_a_newer_file_of_a_signed_address_is_not_promised_without_its_query() -> None:
@@ -98,7 +102,7 @@ def test_a_newer_file_of_a_signed_address_is_not_promised_without_its_query() ->
     check = UpstreamCheck(
         model=model(), repo="https://example.org/a.gguf", state=Upstream.CHANGED, target=None
     )
-    told = local_models.upstream(check)
+    told = local_models.format_upstream(check)
     assert told.endswith("Get it: gglib pull with its whole address, whose query is not shown")
 
 
@@ -106,18 +110,20 @@ def test_files_that_stay_are_counted() -> None:
     """One file stays, two stay; of a model with a projector both are named."""
     one = model()
     two = replace(one, projector=MODELS / "mmproj.gguf")
-    assert "Its file stays: " in next(local_models.forgotten(one))
-    assert next(local_models.forgotten(two)).endswith(
+    assert "Its file stays: " in next(local_models.forgotten_lines(one))
+    assert next(local_models.forgotten_lines(two)).endswith(
         f"Its files stay: {two.paths[0]}, {MODELS / 'mmproj.gguf'}"
     )
-    assert list(local_models.forgotten(two))[1].startswith("'gglib rm --files' would have deleted them, too")
+    assert list(local_models.forgotten_lines(two))[1].startswith(
+        "'gglib rm --files' would have deleted them, too"
+    )
 
 
 def test_a_hidden_file_says_what_to_do() -> None:
     """A file that is hidden is not said to be gone."""
-    assert local_models.of_file(FileState.HERE) == ""
-    assert "gone" in local_models.of_file(FileState.GONE)
-    assert "let this user search" in local_models.of_file(FileState.HIDDEN)
+    assert local_models.file_state_suffix(FileState.HERE) == ""
+    assert "gone" in local_models.file_state_suffix(FileState.GONE)
+    assert "let this user search" in local_models.file_state_suffix(FileState.HIDDEN)
 
 
 def test_a_model_without_its_file_is_forgotten_by_its_name() -> None:
@@ -142,7 +148,7 @@ def test_what_became_of_a_file_is_named(is_replaced: bool, words: str) -> None: 
         verdict=FileVerdict.DIFFERS,
         is_replaced=is_replaced,
     )
-    sentence = local_models.verified(check)
+    sentence = local_models.format_check(check)
     assert sentence.startswith(f"coder: coder.gguf {words}")
     assert sentence.endswith(f"'gglib pull {REPO}/coder.gguf' fetches it again.")
 
@@ -174,15 +180,15 @@ def test_what_became_of_a_file_is_named(is_replaced: bool, words: str) -> None: 
 )
 def test_a_removal_says_what_it_freed(removal: RemovedModel, state: str | None, line: str) -> None:
     """Or what will be, and when."""
-    assert list(local_models.removed(removal, state)) == [line]
+    assert list(local_models.removal_lines(removal, state)) == [line]
 
 
 def test_the_total_says_what_is_shared() -> None:
     """Where two models have a file in common it counts once, and that is said."""
     use = DiskUse(models=2, total_bytes=3_000_000, own_bytes=2_000_000)
-    assert local_models.total(use) == "2 models, 3 MB on disk, 2 MB of it gglib's own."
-    assert local_models.total(replace(use, shared_bytes=1_000_000)) == (
+    assert local_models.format_disk_use(use) == "2 models, 3 MB on disk, 2 MB of it gglib's own."
+    assert local_models.format_disk_use(replace(use, shared_bytes=1_000_000)) == (
         "2 models, 3 MB on disk, 2 MB of it gglib's own. 1 MB are shared between models and counted once."
     )
-    assert local_models.shared_with(["q4", "q8"]) == "  (shared with q4, q8)"
-    assert local_models.shared_with([]) == ""
+    assert local_models.sharers_suffix(["q4", "q8"]) == "  (shared with q4, q8)"
+    assert local_models.sharers_suffix([]) == ""

@@ -9,8 +9,8 @@ from gglib.cli.commands.running.logs import tail
 from gglib.cli.server.client import reachable
 from gglib.cli.terminal import progress_bar
 from gglib.cli.views import render
-from gglib.cli.views.model_list import context_of
-from gglib.cli.views.pull import Words
+from gglib.cli.views.model_list import format_context
+from gglib.cli.views.pull import TextReporter
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.models import ModelSettings, ModelSummary
 from gglib.library.pull.execute import PullProgress
@@ -66,7 +66,7 @@ def test_a_number_has_the_unit_that_people_use(shown: str, expected: str) -> Non
 def test_a_context_says_whose_it_is(own: int | None, trained: int | None, expected: str) -> None:
     """What the user set is told from what the model was trained for."""
     model = ModelSummary(id=1, name="m", trained_context=trained, settings=ModelSettings(context=own))
-    assert context_of(model) == expected
+    assert format_context(model) == expected
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ ROWS = [("1", "n" * 30, "owner/name", "1 MB"), ("2", "short", "-", "12 MB")]
 )
 def test_columns_that_do_not_fit_are_left_out(width: int, kept: tuple[str, ...]) -> None:
     """On a narrow terminal the columns go that may, in the order in which they may, and no more of them."""
-    columns, rows = render.fitting(COLUMNS, ROWS, width, folded=("NAME",), spared=("ID", "SOURCE"))
+    columns, rows = render.fit_columns(COLUMNS, ROWS, width, wrapped=("NAME",), droppable=("ID", "SOURCE"))
     assert tuple(columns) == kept
     assert all(len(row) == len(kept) for row in rows)
     assert rows[1][0] == ("2" if "ID" in kept else "short")
@@ -137,7 +137,7 @@ def test_a_name_with_brackets_is_shown_as_it_is(
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "200")
     if kind == "pull":
-        with Words().progress() as tell:
+        with TextReporter().progress() as tell:
             tell(PullProgress(file="m[bold]-Q8_0.gguf", done_bytes=1, total_bytes=2, phase="downloading"))
     else:
         with progress_bar() as tell_bytes:

@@ -78,7 +78,7 @@ def test_a_table_fits_a_terminal(name: str, shown: list[str]) -> None:
     wide = resident(name, effective_ctx=131072, uptime_s=7300.0, load_time_s=9.9, idle_ttl_s=1800.0)
     columns, rows = running.resident_table(EMPTY | {"residents": [wide | {"pid": 4194304}]})
     drawn = io.StringIO()
-    Console(width=80, file=drawn).print(render.table(columns, rows, folded=(running.MODEL,)))
+    Console(width=80, file=drawn).print(render.build_table(columns, rows, wrapped=(running.MODEL,)))
     lines = drawn.getvalue().splitlines()[1:]
     assert [line.split()[0] for line in lines] == shown
     assert lines[0].split()[1:] == [
@@ -110,7 +110,7 @@ def test_a_table_fits_a_terminal(name: str, shown: list[str]) -> None:
 )
 def test_a_load_says_how_far_it_is(times: dict[str, object], expected: str) -> None:
     """What has passed and what may be needed; a load that takes longer does not hide it."""
-    assert list(running.sentences(EMPTY | {"residents": [a_load(**times), resident()]})) == [expected]
+    assert list(running.status_lines(EMPTY | {"residents": [a_load(**times), resident()]})) == [expected]
 
 
 def test_who_waits_and_what_failed_is_told() -> None:
@@ -122,7 +122,7 @@ def test_who_waits_and_what_failed_is_told() -> None:
         ],
         "failed": [{"model_name": "c", "reason": "bad magic"}],
     }
-    assert list(running.sentences(told)) == [
+    assert list(running.status_lines(told)) == [
         "Waiting for 'a': 1 request, for 0.5 s",
         "Waiting for 'b': 3 requests, the longest for 12.0 s",
         "Failed to load 'c': bad magic",
@@ -171,14 +171,14 @@ def test_who_waits_and_what_failed_is_told() -> None:
 )
 def test_the_last_swap_says_who_why_and_how_long(swap: dict[str, Any], expected: list[str]) -> None:
     """Who left, who came, why and when; where the time went; which request asked for it."""
-    assert list(running.sentences(EMPTY | {"last_swap": swap})) == expected
+    assert list(running.status_lines(EMPTY | {"last_swap": swap})) == expected
 
 
 def test_a_failure_is_told_once() -> None:
     """A model whose load failed in the last swap is told among the failed ones, where it stays."""
     failed = [{"model_name": "small", "reason": "bad magic"}]
     told = EMPTY | {"failed": failed, "last_swap": a_swap(error="bad magic", request_id=None, ago_s=0.4)}
-    assert list(running.sentences(told)) == [
+    assert list(running.status_lines(told)) == [
         "Last swap, just now: 'big' left, 'small' failed to load; 'small' had waited 15.0 s while 'big' was busy",
         "  waited 15.0 s, drain 1.2 s, stop 0.0 s, load 3.2 s, total 19.5 s",
         "Failed to load 'small': bad magic",
@@ -191,14 +191,14 @@ def test_a_server_of_an_older_version_is_shown_as_far_as_it_tells() -> None:
     old = {key: value for key, value in a_load().items() if key not in young}
     status = {"residents": [old], "waiting": [], "failed": []}
     assert running.resident_table(status)[1] == [["small", "loading", "8192", "0", "-", "-", "4711"]]
-    assert list(running.sentences(status)) == ["Loading 'small' ..."]
+    assert list(running.status_lines(status)) == ["Loading 'small' ..."]
 
 
 def test_a_watch_begins_with_how_things_stand() -> None:
     """Also when nothing is in memory: so a user sees that it is connected."""
-    assert running.first_line(EMPTY) == running.EMPTY
+    assert running.snapshot_line(EMPTY) == running.NO_MODELS
     waiting = {"model_name": "big", "waiting": 1, "longest_wait_s": 2.0}
-    line = running.first_line(
+    line = running.snapshot_line(
         {**EMPTY, "residents": [resident(), resident("big", state="loading")], "waiting": [waiting]}
     )
     assert line == "'small' is ready; 'big' is loading; Waiting for 'big': 1 request, for 2.0 s"
@@ -229,4 +229,4 @@ def test_each_event_is_a_line(name: str, data: dict[str, Any], line: str | None)
 
 def test_every_reason_to_leave_has_words() -> None:
     """Those of the scheduler."""
-    assert set(running._WHY) == {reason_code(reason) for reason in StopReason}
+    assert set(running._STOP_REASONS) == {reason_code(reason) for reason in StopReason}

@@ -242,5 +242,5 @@ def test_cells_of_a_table_may_have_a_style() -> None:
     """By what is in them."""
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, color_system="standard", width=80)
-    console.print(render.table(("A", "B"), [("fits", "x")], styles=FIT_STYLES))
+    console.print(render.build_table(("A", "B"), [("fits", "x")], styles=FIT_STYLES))
     assert "\x1b[32mfits" in out.getvalue()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gglib.cli.views.waiting import wait_words
+from gglib.cli.views.waiting import wait_text
 
 QUEUED = [{"model_name": "small", "waiting": 1, "longest_wait_s": 12.0}]
 
@@ -67,10 +67,10 @@ def test_each_situation_has_its_sentence(
     residents: list[dict[str, Any]], waiting: list[dict[str, Any]], expected: str
 ) -> None:
     """The nearest thing that has to happen first is named, and how long this request has waited."""
-    assert wait_words({"residents": residents, "waiting": waiting}, "small", 12.9) == expected
+    assert wait_text({"residents": residents, "waiting": waiting}, "small", 12.9) == expected
 
 
 def test_a_request_that_is_in_is_not_told_of_others() -> None:
     """Whatever the other residents do, a model that is there and has nobody waiting is answering."""
     status = {"residents": [resident("big", "stopping"), resident("small", "ready", 1)], "waiting": []}
-    assert wait_words(status, "small", 65) == "Waiting for 'small' to answer: 1 min 5 s"
+    assert wait_text(status, "small", 65) == "Waiting for 'small' to answer: 1 min 5 s"

@@ -11,9 +11,9 @@ import pytest
 from gglib.core.errors import (
     DiskFullError,
     DownloadNotFoundError,
-    NoSuchChoiceError,
     QueueFullError,
     ShuttingDownError,
+    VariantChoiceError,
 )
 from gglib.core.hub.downloads import Download, DownloadState
 from gglib.core.models import ModelSummary
@@ -119,7 +119,7 @@ async def test_targets_are_compared_by_what_they_mean(hub: Hub) -> None:
     async with Downloads(hub.pull, clock=lambda: 0.0, now=lambda: 0.0, identify=read_target) as downloads:
         first = downloads.start("a/b:Q4_K_M")
         assert downloads.start("hf.co/a/b:Q4_K_M").id == first.id
-        with pytest.raises(NoSuchChoiceError):
+        with pytest.raises(VariantChoiceError):
             downloads.start("ftp://a/b.gguf")
         assert len(downloads.list()) == 1
 

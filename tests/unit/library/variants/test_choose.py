@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gglib.core.errors import NoSuchChoiceError, UnsafeNameError
+from gglib.core.errors import UnsafeNameError, VariantChoiceError
 from gglib.core.hub.repository import HubFile
 from gglib.core.hub.variants import Variant, Variants
 from gglib.core.memory import Fit
@@ -63,7 +63,7 @@ def chosen(variants: Variants, text: str) -> str:
 
 def refused(variants: Variants, text: str, fit_of: Callable[[Variant], Fit] | None = None) -> str:
     """Return the sentence of the refusal."""
-    with pytest.raises(NoSuchChoiceError) as refusal:
+    with pytest.raises(VariantChoiceError) as refusal:
         choose_variant(variants, target=read_target(text), fit_of=fit_of or room_for(100 * GB))
     return str(refusal.value)
 
@@ -249,7 +249,7 @@ class TestNaming:
     def test_hostile_text_is_shown_harmlessly(self) -> None:
         """A quantization may be any text."""
         target = PullTarget(repo="o/n", quantization="\x1b[2J\u202e")
-        with pytest.raises(NoSuchChoiceError) as refusal:
+        with pytest.raises(VariantChoiceError) as refusal:
             choose_variant(of(LADDER), target=target, fit_of=room_for(0))
         assert all(line.isprintable() for line in str(refusal.value).splitlines())
 
@@ -317,7 +317,7 @@ class TestTheBestThatFits:
             "Nothing in o/n fits into the memory that is free now: the smallest, IQ2_M, is 3.0 GB; "
             "'gglib pull o/n:IQ2_M@v1' pulls it all the same."
         )
-        with pytest.raises(NoSuchChoiceError, match=r"needs about 4\.5 GB of memory"):
+        with pytest.raises(VariantChoiceError, match=r"needs about 4\.5 GB of memory"):
             choose_variant(
                 of(LADDER),
                 target=PullTarget(repo="o/n"),
@@ -328,10 +328,10 @@ class TestTheBestThatFits:
     @pytest.mark.parametrize(
         ("names", "error", "said"),
         [
-            (("README.md",), NoSuchChoiceError, "has no GGUF model: .gglib search n. "),
-            (("mmproj-F16.gguf",), NoSuchChoiceError, "has no GGUF model"),
-            (("m-00001-of-00002.gguf",), NoSuchChoiceError, "shards of m are missing"),
-            (("m.gguf.part1of2",), NoSuchChoiceError, "only in pieces"),
+            (("README.md",), VariantChoiceError, "has no GGUF model: .gglib search n. "),
+            (("mmproj-F16.gguf",), VariantChoiceError, "has no GGUF model"),
+            (("m-00001-of-00002.gguf",), VariantChoiceError, "shards of m are missing"),
+            (("m.gguf.part1of2",), VariantChoiceError, "only in pieces"),
             (("../m.gguf",), UnsafeNameError, "no file whose name can be used"),
         ],
     )
@@ -414,7 +414,7 @@ def test_what_to_search_for_is_the_name_of_the_model() -> None:
 def test_models_that_are_not_listed_are_counted() -> None:
     """Two sizes of the best quantization are listed; that there are others is said."""
     names = [f"m-{size}B-{quant}.gguf" for size in (1, 3) for quant in ("Q4_K_M", "Q8_0")]
-    with pytest.raises(NoSuchChoiceError) as caught:
+    with pytest.raises(VariantChoiceError) as caught:
         choose_variant(find_variants(files(*names)), target=PullTarget(repo="o/n"), fit_of=room_for(GB))
     *listed, more = str(caught.value).splitlines()[1:]
     assert len(listed) == 2

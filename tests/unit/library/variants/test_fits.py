@@ -6,7 +6,7 @@ import pytest
 
 from gglib.core.context import FALLBACK_TRAINED_CONTEXT, UNLIMITED_CONTEXT
 from gglib.core.hub.repository import HubFile
-from gglib.core.hub.variants import Offers
+from gglib.core.hub.variants import Variants
 from gglib.core.kinds import MAX_SINGLE_BATCH_CONTEXT
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import GgufFacts, ModelCapabilities

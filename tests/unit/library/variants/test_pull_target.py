@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gglib.core.errors import HubError, NoSuchChoiceError, UnsafeNameError
+from gglib.core.errors import HubError, UnsafeNameError, VariantChoiceError
 from gglib.core.file_names import safe_path, safe_repo
 from gglib.library.variants.pull_target import PullTarget, read_target
 
@@ -90,7 +90,7 @@ def test_what_a_user_writes_or_pastes(text: str, target: PullTarget) -> None:
 )
 def test_what_cannot_be_meant_is_refused_with_what_to_write(text: str, said: str) -> None:
     """One printable sentence."""
-    with pytest.raises(NoSuchChoiceError) as refusal:
+    with pytest.raises(VariantChoiceError) as refusal:
         read_target(text)
     assert said in str(refusal.value)
     assert str(refusal.value).isprintable()
@@ -98,7 +98,7 @@ def test_what_cannot_be_meant_is_refused_with_what_to_write(text: str, said: str
 
 def test_a_password_is_not_repeated() -> None:
     """An address with one is refused without it."""
-    with pytest.raises(NoSuchChoiceError) as refusal:
+    with pytest.raises(VariantChoiceError) as refusal:
         read_target("https://user:secret@example.com/a.gguf")
     assert "secret" not in str(refusal.value)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.unit.library.versions.world import names_in
 
-from gglib.core.errors import BeingFetchedError, StorageError
+from gglib.core.errors import DownloadInProgressError, StorageError
 from gglib.library.versions import locks as module
 from gglib.library.versions.locks import HomeLocks
 from gglib.system.files.small_files import open_regular
@@ -28,7 +28,7 @@ def test_a_lock_has_one_holder_and_leaves_no_file(locks: HomeLocks, tmp_path: Pa
     with locks.try_hold("pull-1"):
         with (
             pytest.raises(
-                BeingFetchedError, match="Another gglib is at work on the pull of 'm' now: wait for it"
+                DownloadInProgressError, match="Another gglib is at work on the pull of 'm' now: wait for it"
             ),
             locks.try_hold("pull-1", what="the pull of 'm'"),
         ):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gglib.core.errors import (
-    ModelKeepsDyingError,
+    EngineCrashLoopError,
     ModelLoadFailedError,
     ModelNotFoundError,
     ModelStoppedError,
@@ -492,7 +492,7 @@ def test_the_third_death_within_a_minute_starts_the_back_off() -> None:
         assert die(scheduler, ticket, now) == []
     (refusal,) = doing(scheduler.handle(ask(4, A), 59.1))
     assert isinstance(refusal, Refuse)
-    assert isinstance(refusal.error, ModelKeepsDyingError)
+    assert isinstance(refusal.error, EngineCrashLoopError)
     assert refusal.error.retry_after_s == pytest.approx(0.4)
     assert "signal 6" in str(refusal.error)
     assert "died 3 times" in str(refusal.error)

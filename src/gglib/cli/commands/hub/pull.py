@@ -13,7 +13,7 @@ from gglib.cli.context import Options
     "--mmproj/--no-mmproj",
     "wants_projector",
     default=None,
-    help="Fetch the projector (mmproj) with which a model sees images, or do not. Default: asks.",
+    help="Fetch the projector (mmproj) with which a model sees images, or do not. Default: prompts.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Take what gglib chooses without asking.")
 @click.option("--discard", is_flag=True, help="Give up an unfinished pull and delete what came of it.")
@@ -48,6 +48,6 @@ def command(  # noqa: PLR0913 - click passes each option
     if target is None:
         pull.show_unfinished(settings, as_json=as_json)
         return
-    screen = pull.JsonEvents() if as_json else pull.Words()
-    asks = pull.Asking(is_yes=yes, wants_projector=wants_projector, is_quiet=as_json)
-    pull.run(settings, target, name=name, aliases=aliases, asks=asks, screen=screen)
+    reporter = pull.JsonReporter() if as_json else pull.TextReporter()
+    prompts = pull.PullPrompts(assume_yes=yes, wants_projector=wants_projector, is_non_interactive=as_json)
+    pull.run(settings, target, name=name, aliases=aliases, prompts=prompts, reporter=reporter)

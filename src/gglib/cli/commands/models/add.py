@@ -36,8 +36,8 @@ def command(  # noqa: PLR0913 - click passes each option
 
     Of a model that is split into shards name any one file. A projector (mmproj) that lies beside it is taken with it.
     """
-    from gglib.app.catalog import add_file, engine_args_of
-    from gglib.cli.model_settings import context_of, idle_ttl_of, kind_of, projector_of
+    from gglib.app.catalog import add_file, validated_engine_args
+    from gglib.cli.model_settings import kind_from_flags, parse_ctx, parse_idle_ttl, parse_mmproj
     from gglib.cli.runner import with_catalog
     from gglib.cli.views import model_list, render
     from gglib.core.file_names import escaped
@@ -46,12 +46,12 @@ def command(  # noqa: PLR0913 - click passes each option
 
     settings = options.settings()
     own = ModelSettings(
-        context=context_of(ctx),
-        engine_args=engine_args_of(engine_args, settings),
-        idle_ttl_s=None if idle_ttl is None else idle_ttl_of(idle_ttl),
-        kind=kind_of(**kinds),
+        context=parse_ctx(ctx),
+        engine_args=validated_engine_args(engine_args, settings),
+        idle_ttl_s=None if idle_ttl is None else parse_idle_ttl(idle_ttl),
+        kind=kind_from_flags(**kinds),
     )
-    projector = None if mmproj is None else projector_of(mmproj)
+    projector = None if mmproj is None else parse_mmproj(mmproj)
     request = AddRequest(
         path=file,
         name=name,
@@ -61,6 +61,6 @@ def command(  # noqa: PLR0913 - click passes each option
         has_projector=mmproj is None or projector is not None,
     )
     model = with_catalog(settings, lambda store: add_file(request, store, settings))
-    render.say(f"Added '{model.name}' (id {model.id}). {model_list.how_to_use(model)}")
+    render.echo(f"Added '{model.name}' (id {model.id}). {model_list.usage_hint(model)}")
     if model.projector is not None:
-        render.say(f"Its projector is {escaped(model.projector.name)}: it can be sent images.")
+        render.echo(f"Its projector is {escaped(model.projector.name)}: it can be sent images.")

@@ -33,7 +33,7 @@ def command(ctx: click.Context, *, file: Path, force: bool, as_json: bool) -> No
     else:
         count = len(backup.models)
         models = "1 model" if count == 1 else f"{count} models"
-        render.say(
+        render.echo(
             f"Wrote the catalogue with {models} to {backup.path} ({render.size(backup.size_bytes)}). "
             "The models' files are not in it."
         )

@@ -27,23 +27,23 @@ def command(ctx: click.Context, where: str | None, *, yes: bool, dry_run: bool, 
 
     WHERE is a folder, or 'hf' (the Hugging Face cache), 'ollama' or 'lm-studio'. Without it: all three.
     """
-    from gglib.app.catalog import add_found, find_elsewhere
+    from gglib.app.catalog import add_imported, find_importable
     from gglib.cli.runner import with_catalog
     from gglib.cli.views import local_models, render
     from gglib.library.importers.import_models import ImportState
 
     options: Options = ctx.obj
     settings = options.settings()
-    with _looking() as tell:
-        items = with_catalog(settings, lambda store: find_elsewhere(where, store, tell))
+    with _scan_progress() as on_file:
+        items = with_catalog(settings, lambda store: find_importable(where, store, on_file))
     new = [item for item in items if item.state is ImportState.NEW]
     if not as_json:
-        _show(items, where)
-    if new and not dry_run and _may_add(new, is_yes=yes, is_quiet=as_json):
-        added = with_catalog(settings, lambda store: add_found(new, store))
+        _show_items(items, where)
+    if new and not dry_run and _confirm_add(new, assume_yes=yes, is_non_interactive=as_json):
+        added = with_catalog(settings, lambda store: add_imported(new, store))
         items = [*added, *(item for item in items if item not in new)]
         for item in () if as_json else added:
-            click.echo(local_models.imported(item))
+            click.echo(local_models.format_imported(item))
     if as_json:
         render.show_json([_as_json(item) for item in items])
     if any(item.state is ImportState.FAILED for item in items):
@@ -51,29 +51,29 @@ def command(ctx: click.Context, where: str | None, *, yes: bool, dry_run: bool, 
 
 
 @contextmanager
-def _looking() -> "Iterator[OnScan]":
+def _scan_progress() -> "Iterator[OnScan]":
     """Yield what shows on a terminal what is looked at just now: large headers on a slow disk take their time."""
-    from gglib.cli.terminal import LiveLine
+    from gglib.cli.terminal import LiveStatusLine
     from gglib.core.file_names import shown
 
     is_watched = sys.stderr.isatty()
-    with closing(LiveLine()) as line:
+    with closing(LiveStatusLine()) as line:
 
-        def tell(path: "Path") -> None:
+        def on_file(path: "Path") -> None:
             if is_watched:
                 line.show(f"Looking at {shown(path.name)} ...")
 
-        yield tell
+        yield on_file
 
 
-def _may_add(new: "Sequence[ImportItem]", *, is_yes: bool, is_quiet: bool) -> bool:
+def _confirm_add(new: "Sequence[ImportItem]", *, assume_yes: bool, is_non_interactive: bool) -> bool:
     """Ask the user in a terminal, unless the answer was given already."""
     from gglib.cli.terminal import is_interactive
     from gglib.cli.views import render
     from gglib.core.errors import GglibError
 
-    if is_yes or is_quiet:
-        return is_yes
+    if assume_yes or is_non_interactive:
+        return assume_yes
     what = "this model" if len(new) == 1 else f"these {len(new)} models"
     if not is_interactive():
         raise GglibError(f"Nothing was added, for nobody can be asked: --yes adds {what}.")
@@ -81,12 +81,12 @@ def _may_add(new: "Sequence[ImportItem]", *, is_yes: bool, is_quiet: bool) -> bo
     return click.confirm(f"Add {what} ({size}), where they are?", default=True)
 
 
-def _show(items: "Sequence[ImportItem]", where: str | None) -> None:
+def _show_items(items: "Sequence[ImportItem]", where: str | None) -> None:
     from gglib.cli.views import local_models, render
     from gglib.core.file_names import escaped
     from gglib.library.importers.import_models import ImportState
 
-    for line in local_models.found(items):
+    for line in local_models.not_added_lines(items):
         render.show_line(line)
     rows = [
         (
@@ -103,12 +103,12 @@ def _show(items: "Sequence[ImportItem]", where: str | None) -> None:
     if rows:
         columns = ("NAME", "QUANT", "SIZE", "FROM", "PROJECTOR", "FILE")
         render.show_table(
-            columns, rows, folded=("NAME", "PROJECTOR", "FILE"), spared=("FILE", "PROJECTOR", "FROM")
+            columns, rows, wrapped=("NAME", "PROJECTOR", "FILE"), droppable=("FILE", "PROJECTOR", "FROM")
         )
     elif items:
         click.echo("Nothing new is among it.")
     else:
-        render.say(f"No models were found in {where}." if where else "No other program's models were found.")
+        render.echo(f"No models were found in {where}." if where else "No other program's models were found.")
 
 
 def _as_json(item: "ImportItem") -> dict[str, object]:

@@ -29,13 +29,13 @@ def command(options: Options, *, as_json: bool) -> None:
     import time
 
     from gglib.cli.runner import with_catalog
-    from gglib.cli.server.instance import states_of
+    from gglib.cli.server.instance import model_states
     from gglib.cli.views import local_models, model_list, render
     from gglib.library.disk_use import disk_use
 
     settings = options.settings()
     models, versions = with_catalog(settings, _models_and_versions)
-    states = states_of(settings)
+    states = model_states(settings)
     if as_json:
         from gglib.proxy.routes.responses import Model
 
@@ -58,17 +58,17 @@ def command(options: Options, *, as_json: bool) -> None:
                     render.count(model.parameter_count),
                     render.text(model.quantization),
                     render.size(model.size_bytes),
-                    model_list.context_of(model),
-                    render.text(model_list.source_of(model)),
+                    model_list.format_context(model),
+                    render.text(model_list.format_source(model)),
                     render.ago(None if model.last_used_at is None else now - model.last_used_at),
                     states.get(model.id, "-"),
                 )
                 for model in models
             ],
-            folded=("NAME", "ALIASES", "SOURCE"),
-            spared=("ARCHITECTURE", "ALIASES", "PARAMS", "ID", "SOURCE", "CONTEXT"),
+            wrapped=("NAME", "ALIASES", "SOURCE"),
+            droppable=("ARCHITECTURE", "ALIASES", "PARAMS", "ID", "SOURCE", "CONTEXT"),
         )
-        render.show_line(local_models.total(disk_use(models, versions)))
+        render.show_line(local_models.format_disk_use(disk_use(models, versions)))
 
 
 async def _models_and_versions(store: "HomeStorePort") -> "tuple[list[ModelSummary], list[Version]]":

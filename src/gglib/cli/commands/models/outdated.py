@@ -40,20 +40,22 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
         current = [one for one in checks if one.state is Upstream.CURRENT]
         for one in checks:
             if one not in current:
-                render.show_line(local_models.upstream(one))
-        _say_the_rest(len(current), len(models) - len(checks))
+                render.show_line(local_models.format_upstream(one))
+        _print_totals(len(current), len(models) - len(checks))
     if any(one.state is Upstream.UNCHECKED for one in checks):
         ctx.exit(1)
 
 
-def _say_the_rest(current: int, elsewhere: int) -> None:
+def _print_totals(current: int, elsewhere: int) -> None:
     if current:
-        click.echo(f"{_models(current)} as at the source.")
+        click.echo(f"{_model_count(current)} as at the source.")
     if elsewhere:
-        click.echo(f"{_models(elsewhere)} from no repository and no address, so there is nothing to compare.")
+        click.echo(
+            f"{_model_count(elsewhere)} from no repository and no address, so there is nothing to compare."
+        )
 
 
-def _models(number: int) -> str:
+def _model_count(number: int) -> str:
     return "1 model is" if number == 1 else f"{number} models are"
 
 

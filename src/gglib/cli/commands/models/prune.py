@@ -21,7 +21,7 @@ def command(ctx: click.Context, *, yes: bool, dry_run: bool, as_json: bool) -> N
     pull resumes. Files that gglib did not write, links, and interrupted pulls stay; 'gglib pull' lists the latter.
     """
     from gglib.app.prune import pruner
-    from gglib.cli.runner import opened_catalog
+    from gglib.cli.runner import catalog_session
     from gglib.cli.views import local_models, render
 
     options: Options = ctx.obj
@@ -29,30 +29,30 @@ def command(ctx: click.Context, *, yes: bool, dry_run: bool, as_json: bool) -> N
     prunes = pruner(settings)
 
     done: Pruned | None = None
-    with opened_catalog(settings) as catalog:
+    with catalog_session(settings) as catalog:
         plan = catalog.run(prunes.plan)
         if not as_json:
-            for line in local_models.to_be_pruned(plan, settings.models_dir):
-                render.say(line)
+            for line in local_models.prune_plan_lines(plan, settings.models_dir):
+                render.echo(line)
         is_due = bool(plan.deletable or plan.directories) and not dry_run
-        if is_due and _may_delete(plan, is_yes=yes, is_quiet=as_json):
+        if is_due and _confirm_delete(plan, assume_yes=yes, is_non_interactive=as_json):
             done = catalog.run(lambda store: prunes.prune(plan, store))
     if done is not None and not as_json:
-        for line in local_models.pruned(done):
-            render.say(line)
+        for line in local_models.prune_lines(done):
+            render.echo(line)
     if as_json:
         render.show_json(_as_json(plan, done))
     if done is not None and done.undeleted:
         ctx.exit(1)
 
 
-def _may_delete(plan: "PrunePlan", *, is_yes: bool, is_quiet: bool) -> bool:
+def _confirm_delete(plan: "PrunePlan", *, assume_yes: bool, is_non_interactive: bool) -> bool:
     """Ask the user in a terminal, unless the answer was given already."""
     from gglib.cli.terminal import is_interactive
     from gglib.core.errors import GglibError
 
-    if is_yes or is_quiet or not plan.deletable:
-        return is_yes or not is_quiet
+    if assume_yes or is_non_interactive or not plan.deletable:
+        return assume_yes or not is_non_interactive
     count = len(plan.deletable)
     what = "this file" if count == 1 else f"these {count} files"
     if not is_interactive():

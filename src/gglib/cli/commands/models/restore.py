@@ -39,7 +39,7 @@ def command(ctx: click.Context, *, file: Path, as_json: bool) -> None:
         return await store.list_models()
 
     models = with_catalog(settings, list_models)
-    missing = [(model, gone) for model in models if (gone := _missing_of(model))]
+    missing = [(model, gone) for model in models if (gone := _missing_files(model))]
     if as_json:
         render.show_json(
             {
@@ -52,15 +52,15 @@ def command(ctx: click.Context, *, file: Path, as_json: bool) -> None:
         )
         return
     count = len(models)
-    render.say(f"The catalogue is {file} now, with {'1 model' if count == 1 else f'{count} models'}.")
+    render.echo(f"The catalogue is {file} now, with {'1 model' if count == 1 else f'{count} models'}.")
     if restored.before is not None:
-        render.say(f"What it was before is kept as {restored.before}.")
+        render.echo(f"What it was before is kept as {restored.before}.")
     for model, gone in missing:
         names = ", ".join(path.name for path in gone)
-        render.show_line(f"{model.name}: {names} is gone: {local_models.what_next(model)}")
+        render.show_line(f"{model.name}: {names} is gone: {local_models.recovery_hint(model)}")
 
 
-def _missing_of(model: "ModelSummary") -> "Sequence[Path]":
+def _missing_files(model: "ModelSummary") -> "Sequence[Path]":
     """Return the files of the model that are not there."""
     import os
 

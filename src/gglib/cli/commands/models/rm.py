@@ -20,32 +20,36 @@ def command(options: "Options", model: str, *, with_files: bool, yes: bool) -> N
     '--files' deletes those that gglib downloaded and that no other model uses, and says how much that freed.
     """
     from gglib.app.library import removals
-    from gglib.cli.runner import opened_catalog
-    from gglib.cli.server.instance import states_of
+    from gglib.cli.runner import catalog_session
+    from gglib.cli.server.instance import model_states
     from gglib.cli.terminal import is_interactive
     from gglib.cli.views import local_models
 
     settings = options.settings()
-    with opened_catalog(settings) as catalog:
+    with catalog_session(settings) as catalog:
         if with_files and is_interactive() and not yes:
             plan = catalog.run(lambda store: removals(settings, store).plan(model))
-            _ask(plan)
+            _confirm_removal(plan)
             model = str(
                 plan.model.id
             )  # its name may have become another one's while the user thought about it
-        states = states_of(settings) if with_files else {}
+        states = model_states(settings) if with_files else {}
         removed = catalog.run(
             lambda store: removals(settings, store).remove_model(model, with_files=with_files)
         )
     state = states.get(removed.model.id)
-    for line in local_models.removed(removed, state) if with_files else local_models.forgotten(removed.model):
+    for line in (
+        local_models.removal_lines(removed, state)
+        if with_files
+        else local_models.forgotten_lines(removed.model)
+    ):
         click.echo(line)
 
 
-def _ask(plan: "RemovalPlan") -> None:
+def _confirm_removal(plan: "RemovalPlan") -> None:
     from gglib.cli.views import local_models
     from gglib.core.file_names import escaped
 
-    for line in local_models.to_be_removed(plan):
+    for line in local_models.removal_plan_lines(plan):
         click.echo(line)
     click.confirm(f"Forget '{escaped(plan.model.name)}'?", abort=True)

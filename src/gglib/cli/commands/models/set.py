@@ -48,48 +48,48 @@ def command(  # noqa: PLR0913 - click passes each option
     """
     from dataclasses import replace
 
-    from gglib.app.catalog import engine_args_of, give_projector, read_header_again
-    from gglib.cli.model_edits import edited_aliases
-    from gglib.cli.model_settings import kind_of, projector_of, settings_of
+    from gglib.app.catalog import change_projector, reread_header, validated_engine_args
+    from gglib.cli.model_edits import edit_aliases
+    from gglib.cli.model_settings import kind_from_flags, parse_mmproj, parse_model_settings
     from gglib.cli.runner import with_catalog
     from gglib.cli.views import render
     from gglib.core.models import ModelEdit, ModelSummary
     from gglib.core.names import not_found, require_model
     from gglib.core.ports.catalog import ModelStorePort
 
-    kind = kind_of(**kinds)
-    is_all_unsaid = ctx is None and engine_args is None and idle_ttl is None and mmproj is None
-    if is_all_unsaid and not (aliases or no_alias or added or removed or any(kinds.values())):
+    kind = kind_from_flags(**kinds)
+    has_no_values = ctx is None and engine_args is None and idle_ttl is None and mmproj is None
+    if has_no_values and not (aliases or no_alias or added or removed or any(kinds.values())):
         raise click.UsageError(
             "Nothing to change: give --ctx, --alias, --no-alias, --add-alias, --remove-alias, --engine-args, "
             "--idle-ttl, --embedding, --rerank, --chat, --auto or --mmproj."
         )
 
     own = options.settings()
-    settings = settings_of(ctx=ctx, idle_ttl=idle_ttl)
+    settings = parse_model_settings(ctx=ctx, idle_ttl=idle_ttl)
     if engine_args is not None:
         # Outside of the event loop, which would hold back Ctrl-C: the engine may take 20 s to answer.
-        settings["engine_args"] = engine_args_of(engine_args, own)
+        settings["engine_args"] = validated_engine_args(engine_args, own)
     if any(kinds.values()):
         settings["kind"] = kind
 
     def edit(now: ModelSummary) -> ModelEdit:
-        instead = aliases if aliases or no_alias else None
+        replacement = aliases if aliases or no_alias else None
         return ModelEdit(
-            aliases=edited_aliases(now, instead=instead, added=added, removed=removed),
+            aliases=edit_aliases(now, replacement=replacement, added=added, removed=removed),
             settings=replace(now.settings, **settings),
         )
 
     async def change(store: ModelStorePort) -> ModelSummary:
         known = await require_model(store, model)
         if kinds["auto"]:
-            await read_header_again(known, store)
+            await reread_header(known, store)
         if mmproj is not None:
-            await give_projector(known, projector_of(mmproj), store)
+            await change_projector(known, parse_mmproj(mmproj), store)
         changed = await store.edit_model(str(known.id), edit)
         if changed is None:
             raise not_found(model, await store.list_models())
         return changed
 
     changed = with_catalog(own, change)
-    render.say(f"Changed '{changed.name}'.")
+    render.echo(f"Changed '{changed.name}'.")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
+class _ModelDetails:
     """A model of the catalogue, with all that it is shown beside."""
 
     model: "ModelSummary"
@@ -37,14 +37,14 @@ def command(options: Options, model: str, *, as_json: bool) -> None:
     from gglib.cli.runner import with_catalog
 
     settings = options.settings()
-    found = with_catalog(settings, lambda store: _of_catalog(store, model))
+    found = with_catalog(settings, lambda store: _find_details(store, model))
     if found is None:
         _show_repository(settings, model, as_json=as_json)
     else:
         _show_model(settings, found, as_json=as_json)
 
 
-async def _of_catalog(store: "HomeStorePort", name: str) -> _Found | None:
+async def _find_details(store: "HomeStorePort", name: str) -> _ModelDetails | None:
     """Return the model of the catalogue; None for what can only be a repository."""
     from gglib.core.names import require_model
 
@@ -52,7 +52,7 @@ async def _of_catalog(store: "HomeStorePort", name: str) -> _Found | None:
         return None
     model = await require_model(store, name)
     versions = await store.list_versions()
-    return _Found(
+    return _ModelDetails(
         model=model,
         models=await store.list_models(),
         version=next((version for version in versions if version.id == model.version_id), None),
@@ -76,17 +76,17 @@ def _show_repository(settings: "Settings", name: str, *, as_json: bool) -> None:
     render.show_table(
         search_results.FILE_COLUMNS,
         search_results.file_rows(found),
-        folded=search_results.FILE_COLUMNS[-1:],
+        wrapped=search_results.FILE_COLUMNS[-1:],
         styles=search_results.FIT_STYLES,
     )
     legend = search_results.show_legend(found)
     click.echo("".join(f"\n{line}" for line in legend), nl=bool(legend))
 
 
-def _show_model(settings: "Settings", shown: _Found, *, as_json: bool) -> None:
+def _show_model(settings: "Settings", shown: _ModelDetails, *, as_json: bool) -> None:
     import time
 
-    from gglib.cli.server.instance import states_of
+    from gglib.cli.server.instance import model_states
     from gglib.cli.views import local_models, model_list, render
     from gglib.core.file_names import escaped
     from gglib.core.hub.shown_source import shown_url
@@ -94,7 +94,7 @@ def _show_model(settings: "Settings", shown: _Found, *, as_json: bool) -> None:
     from gglib.library.file_state import file_state
 
     found = shown.model
-    state = states_of(settings).get(found.id)
+    state = model_states(settings).get(found.id)
     if as_json:
         from gglib.proxy.routes.responses import Model
 
@@ -111,24 +111,24 @@ def _show_model(settings: "Settings", shown: _Found, *, as_json: bool) -> None:
         "Quantization": found.quantization,
         "Size": render.size(found.size_bytes),
         "Trained for": f"{found.trained_context} tokens" if found.trained_context else None,
-        "Context": model_list.context_of(found) if found.settings.context else "the default",
+        "Context": model_list.format_context(found) if found.settings.context else "the default",
         "Idle TTL": None if idle_ttl_s is None else render.span(idle_ttl_s),
         "Engine gets": " ".join(found.settings.engine_args),
-        "Can do": model_list.kind_of(found),
+        "Can do": model_list.format_kind(found),
         "State": state or "not in memory",
         "Last used": None if found.last_used_at is None else render.ago(time.time() - found.last_used_at),
         "Source": found.source.repo or shown_url(found.source) or found.source.origin,
         "Asked for": found.source.asked_revision,
         "Revision": found.source.revision,
-        "Version": model_list.version_of(shown.version),
+        "Version": model_list.format_version(shown.version),
         "Template": found.chat_template_sha256,
     }
     for label, value in lines.items():
         if value:
             click.echo(f"{label + ':':<14}{escaped(value)}")
-    for label, path, sha256 in model_list.files_of(found):
+    for label, path, sha256 in model_list.labelled_files(found):
         others = [name for name in sharers_of(path, shown.models) if name != found.name]
-        state_words = local_models.of_file(file_state(path)) + local_models.shared_with(others)
-        click.echo(f"{label + ':':<14}{escaped(str(path))}{state_words}")
+        state_suffix = local_models.file_state_suffix(file_state(path)) + local_models.sharers_suffix(others)
+        click.echo(f"{label + ':':<14}{escaped(str(path))}{state_suffix}")
         if sha256 is not None:
             click.echo(f"{'SHA-256:':<14}{sha256}")

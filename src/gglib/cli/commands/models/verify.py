@@ -24,7 +24,7 @@ def command(ctx: click.Context, model: str | None, *, remember: bool, as_json: b
     Of one model, or of all. The exit code is 1 when a file differs, is gone or cannot be read. '--remember' keeps what
     was computed of files that nobody vouches for, so that the next time they are compared, too.
     """
-    from gglib.app.catalog import remember_computed
+    from gglib.app.catalog import store_hashes
     from gglib.cli.runner import with_catalog
     from gglib.cli.views import local_models, render
 
@@ -33,15 +33,15 @@ def command(ctx: click.Context, model: str | None, *, remember: bool, as_json: b
 
     async def verify(store: "HomeStorePort") -> "tuple[Sequence[FileCheck], int]":
         checks = await _verify(store, model)
-        return checks, len(await remember_computed(checks, store)) if remember else 0
+        return checks, len(await store_hashes(checks, store)) if remember else 0
 
     checks, remembered = with_catalog(settings, verify)
     if as_json:
         render.show_json([_as_json(check) for check in checks])
     else:
         for check in checks:
-            render.show_line(local_models.verified(check))
-        _say_what_is_unknown(checks, is_remembering=remember, remembered=remembered)
+            render.show_line(local_models.format_check(check))
+        _print_hash_note(checks, is_remembering=remember, remembered=remembered)
     if any(check.is_bad for check in checks):
         ctx.exit(1)
 
@@ -56,15 +56,15 @@ async def _verify(store: "HomeStorePort", name: str | None) -> "Sequence[FileChe
     sizes: dict[Path, int] = {}
     with progress_bar() as progress:
 
-        def tell(path: "Path", done_bytes: int) -> None:
+        def on_progress(path: "Path", done_bytes: int) -> None:
             if path not in sizes:
                 sizes[path] = path.stat().st_size
             progress(path.name, done_bytes, sizes[path])
 
-        return await verify_models(models, store, hash_file, tell)
+        return await verify_models(models, store, hash_file, on_progress)
 
 
-def _say_what_is_unknown(checks: "Sequence[FileCheck]", *, is_remembering: bool, remembered: int) -> None:
+def _print_hash_note(checks: "Sequence[FileCheck]", *, is_remembering: bool, remembered: int) -> None:
     from gglib.library.verify import FileVerdict
 
     if is_remembering:

@@ -21,12 +21,12 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     import asyncio
 
     from gglib.app.doctor import run_checks
-    from gglib.cli.checks import checks
+    from gglib.cli.checks import doctor_checks
     from gglib.cli.views import render
     from gglib.core.plain_text import escape_line
 
     options: Options = ctx.obj
-    results = asyncio.run(run_checks(checks(options.settings())))
+    results = asyncio.run(run_checks(doctor_checks(options.settings())))
     if as_json:
         render.show_json([{"name": r.name, "verdict": r.verdict.value, "detail": r.detail} for r in results])
     else:

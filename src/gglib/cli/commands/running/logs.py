@@ -24,13 +24,13 @@ def command(options: Options, model: str | None, lines: int, *, follow: bool) ->
     from gglib.cli.views import render
     from gglib.core.plain_text import StreamEscaper
 
-    path, whose = _path(options, model)
+    path, owner = _log_path(options, model)
     if not path.exists() and not follow:
-        render.say(f"No log yet: {whose} has not run on this home.", is_error=True)
+        render.echo(f"No log yet: {owner} has not run on this home.", is_error=True)
         return
     size, inode = _size_and_inode(path)
     for line in tail(path, max(0, lines), size_bytes=size):
-        render.say(line)
+        render.echo(line)
     if follow:
         escaper = StreamEscaper()
         for piece in follow_file(path, size, inode):
@@ -43,7 +43,7 @@ def tail(path: Path, lines: int, *, size_bytes: int | None = None) -> list[str]:
     Only a line feed ends a line.
     """
     try:
-        with _opened(path) as file:
+        with _open(path) as file:
             end = os.fstat(file.fileno()).st_size if size_bytes is None else size_bytes
             start = max(0, end - TAIL_BYTES)
             file.seek(start)
@@ -72,7 +72,7 @@ def follow_file(path: Path, position: int, inode: int) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     while True:
         if path.exists():
-            with _opened(path) as file:
+            with _open(path) as file:
                 now = os.fstat(file.fileno())
                 if now.st_ino != inode or now.st_size < position:
                     position, inode = 0, now.st_ino
@@ -84,13 +84,13 @@ def follow_file(path: Path, position: int, inode: int) -> Iterator[str]:
         time.sleep(POLL_S)
 
 
-def _opened(path: Path) -> BinaryIO:
+def _open(path: Path) -> BinaryIO:
     from gglib.system.files.small_files import open_regular
 
     return os.fdopen(open_regular(path, follows_links=True), "rb")
 
 
-def _path(options: Options, model: str | None) -> tuple[Path, str]:
+def _log_path(options: Options, model: str | None) -> tuple[Path, str]:
     from gglib.cli.log_files import LOG_NAME
     from gglib.cli.runner import with_catalog
     from gglib.core.names import require_model

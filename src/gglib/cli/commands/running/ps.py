@@ -15,10 +15,10 @@ from gglib.cli.context import Options
 def command(options: Options, *, as_json: bool, is_watching: bool) -> None:
     """Show the models in memory, waiting requests, and the last swap."""
     from gglib.cli.server.instance import (
-        NOTHING_RUNS,
+        NOT_RUNNING,
         find_instance,
+        get_status,
         require_endpoint,
-        status_of,
     )
     from gglib.cli.views import render, running
 
@@ -29,16 +29,16 @@ def command(options: Options, *, as_json: bool, is_watching: bool) -> None:
         watch(endpoint, f"gglib at {endpoint.url}", as_json=as_json)
         return
     instance = find_instance(options.settings())
-    status = running.NOTHING
+    status = running.EMPTY_STATUS
     if instance is not None and instance.endpoint is not None:
-        status = status_of(instance.endpoint)
+        status = get_status(instance.endpoint)
     if as_json:
         about = None if instance is None else {"pid": instance.pid, "url": instance.url}
         render.show_json({"server": about, **status})
     elif instance is None:
-        click.echo(NOTHING_RUNS)
+        click.echo(NOT_RUNNING)
     else:
-        render.say(f"gglib at {instance.url or '(starting)'}, pid {instance.pid}")
+        render.echo(f"gglib at {instance.url or '(starting)'}, pid {instance.pid}")
         _show(status)
 
 
@@ -46,8 +46,8 @@ def _show(status: Mapping[str, Any]) -> None:
     from gglib.cli.views import render, running
 
     if status["residents"]:
-        render.show_table(*running.resident_table(status), folded=(running.MODEL,))
+        render.show_table(*running.resident_table(status), wrapped=(running.MODEL,))
     else:
-        click.echo(running.EMPTY)
-    for line in running.sentences(status):
+        click.echo(running.NO_MODELS)
+    for line in running.status_lines(status):
         render.show_line(line)

@@ -9,7 +9,7 @@ from gglib.cli.context import Options
 if TYPE_CHECKING:
     from gglib.app.settings import Settings
 
-STOP_LIMIT_S = 20.0
+STOP_TIMEOUT_S = 20.0
 """After the drain the server ends its streams and its engines within about 12 s at worst."""
 POLL_S = 0.05
 
@@ -31,9 +31,9 @@ def command(options: Options, *, server: bool) -> None:
     if server:
         _stop_server(settings)
         return
-    server_at = require_endpoint(settings)
-    names = post_json(server_at, "/gglib/stop", timeout_s=settings.drain_s + STOP_LIMIT_S)["stopped"]
-    render.say(f"Stopped {', '.join(names)}." if names else "No model was in memory.")
+    endpoint = require_endpoint(settings)
+    names = post_json(endpoint, "/gglib/stop", timeout_s=settings.drain_s + STOP_TIMEOUT_S)["stopped"]
+    render.echo(f"Stopped {', '.join(names)}." if names else "No model was in memory.")
 
 
 def _stop_server(settings: "Settings") -> None:
@@ -41,19 +41,19 @@ def _stop_server(settings: "Settings") -> None:
     import signal
     import time
 
-    from gglib.cli.server.instance import NOTHING_RUNS, find_instance
+    from gglib.cli.server.instance import NOT_RUNNING, find_instance
     from gglib.core.errors import GglibError
 
     instance = find_instance(settings)
     if instance is None:
-        raise GglibError(NOTHING_RUNS)
+        raise GglibError(NOT_RUNNING)
     try:
         os.kill(instance.pid, signal.SIGTERM)
     except ProcessLookupError:
         pass  # it went by itself meanwhile
     except PermissionError as error:
         raise GglibError(f"gglib (pid {instance.pid}) belongs to another user, who can stop it.") from error
-    limit_s = settings.drain_s + STOP_LIMIT_S
+    limit_s = settings.drain_s + STOP_TIMEOUT_S
     deadline = time.monotonic() + limit_s
     while (now := find_instance(settings)) is not None and now.pid == instance.pid:
         if time.monotonic() > deadline:

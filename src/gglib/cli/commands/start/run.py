@@ -28,9 +28,9 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
     """
     import sys
 
-    from gglib.cli.chat.loop import Talk
+    from gglib.cli.chat.loop import Chat
     from gglib.cli.runner import with_catalog
-    from gglib.cli.views.model_list import how_to_use
+    from gglib.cli.views.model_list import usage_hint
     from gglib.core.errors import ModelNotFoundError
     from gglib.core.names import require_model
     from gglib.core.plain_text import escape_block
@@ -39,25 +39,25 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
     try:
         found = with_catalog(settings, lambda store: require_model(store, model))
     except ModelNotFoundError as error:
-        raise click.ClickException(escape_block(_how_to_get(model, error))) from error
+        raise click.ClickException(escape_block(_not_found_message(model, error))) from error
     name = found.name
     if found.capabilities.embedding or found.capabilities.rerank:
-        raise click.ClickException(f"Model '{name}' does not chat. {how_to_use(found)}")
+        raise click.ClickException(f"Model '{name}' does not chat. {usage_hint(found)}")
     text = " ".join(prompt)
     if not sys.stdin.isatty() and not text:
         text = sys.stdin.read()
     text = text.encode(errors="replace").decode()  # bytes of an argument that are not UTF-8
-    with _proxy(settings) as server:
-        talk = Talk(server, name, num_ctx=ctx)
+    with _running_or_private_server(settings) as server:
+        chat = Chat(server, name, num_ctx=ctx)
         if text.strip():
-            talk.say(text)
+            chat.send(text)
         elif sys.stdin.isatty():
-            talk.converse()
+            chat.run()
         else:
             raise click.UsageError("There is no prompt: give one, or pipe one in.")
 
 
-def _how_to_get(model: str, error: "ModelNotFoundError") -> str:
+def _not_found_message(model: str, error: "ModelNotFoundError") -> str:
     """Return the error's sentence, and for what may be a repository how it is fetched."""
     from gglib.core.errors import HubError
     from gglib.core.shell_quoting import quoted_command
@@ -75,7 +75,7 @@ def _how_to_get(model: str, error: "ModelNotFoundError") -> str:
 
 
 @contextmanager
-def _proxy(settings: "Settings") -> "Iterator[Endpoint]":
+def _running_or_private_server(settings: "Settings") -> "Iterator[Endpoint]":
     import logging
 
     from gglib.app.server import private_server

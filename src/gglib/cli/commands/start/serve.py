@@ -8,7 +8,7 @@ from gglib.cli.context import Options, server_options
 
 if TYPE_CHECKING:
     from gglib.app.settings import Settings
-    from gglib.cli.runner import Drain
+    from gglib.cli.runner import DrainReporter
 
 
 @click.command("serve")
@@ -22,33 +22,35 @@ def command(options: Options, /, **overrides: str | bool | None) -> None:
     import logging
 
     from gglib.app.file_limits import fit_to_machine
-    from gglib.app.server import refuse_to_be_open
+    from gglib.app.server import check_server_exposure
     from gglib.cli.log_files import start_logging
-    from gglib.cli.runner import Drain, run_in_foreground
+    from gglib.cli.runner import DrainReporter, run_in_foreground
 
     settings = options.settings(**overrides)
-    refuse_to_be_open(settings)
+    check_server_exposure(settings)
     start_logging(settings.log_dir, stderr_level=logging.INFO)
-    drain = Drain(settings.drain_s)
+    drain = DrainReporter(settings.drain_s)
     run_in_foreground(_serve(fit_to_machine(settings), drain), drain)
 
 
-async def _serve(settings: "Settings", drain: "Drain") -> None:
-    from gglib.app.server import claimed_home, running_server
-    from gglib.cli.engine_choice import engine_chosen
-    from gglib.cli.streams import output_is_optional
-    from gglib.cli.terminal import warn_if_open
+async def _serve(settings: "Settings", drain: "DrainReporter") -> None:
+    from gglib.app.server import open_home, running_server
+    from gglib.cli.engine_choice import choose_engine_async
+    from gglib.cli.streams import ignore_output_errors
+    from gglib.cli.terminal import warn_if_exposed
     from gglib.core.plain_text import escape_line
     from gglib.system.gc_tuning import settle_collector
 
-    engine = await engine_chosen(settings)  # asks the binary, which may take seconds: not while requests wait
+    engine = await choose_engine_async(
+        settings
+    )  # asks the binary, which may take seconds: not while requests wait
     async with (
-        claimed_home(settings) as home,
+        open_home(settings) as home,
         running_server(settings, home, engine, on_drain=drain) as server,
     ):
-        with output_is_optional():  # it serves also where this cannot be printed
+        with ignore_output_errors():  # it serves also where this cannot be printed
             click.echo(f"Listening on {server.url}")
-            warn_if_open(settings)
+            warn_if_exposed(settings)
             click.echo(f"Engine: {escape_line(engine.description)}")
         settle_collector()
         await server.supervisor.wait()

@@ -7,9 +7,9 @@ import click
 from gglib.cli.context import Options, server_options
 
 if TYPE_CHECKING:
-    from gglib.app.server import ClaimedHome
+    from gglib.app.server import OpenHome
     from gglib.app.settings import Settings
-    from gglib.cli.runner import Drain
+    from gglib.cli.runner import DrainReporter
     from gglib.core.models import ModelSummary
 
 
@@ -26,36 +26,36 @@ def command(options: Options, /, *, yes: bool, **overrides: str | bool | None) -
     import logging
 
     from gglib.app.file_limits import fit_to_machine
-    from gglib.app.server import refuse_to_be_open
+    from gglib.app.server import check_server_exposure
     from gglib.cli.log_files import start_logging
-    from gglib.cli.runner import Drain, run_in_foreground, with_catalog
+    from gglib.cli.runner import DrainReporter, run_in_foreground, with_catalog
 
     settings = options.settings(**overrides)
-    refuse_to_be_open(settings)  # before anything is asked or fetched
+    check_server_exposure(settings)  # before anything is asked or fetched
     has_models = bool(with_catalog(settings, lambda store: store.list_models()))
-    _refuse_second(settings)
+    _require_not_running(settings)
     if not has_models and not yes:
-        _ask_for_starter()
+        _confirm_starter()
     start_logging(settings.log_dir, stderr_level=logging.CRITICAL)
-    progress, drain = _Stages(), Drain(settings.drain_s)
-    if run_in_foreground(_up(fit_to_machine(settings), progress, drain), drain) and not progress.is_serving:
+    startup, drain = _StartupState(), DrainReporter(settings.drain_s)
+    if run_in_foreground(_up(fit_to_machine(settings), startup, drain), drain) and not startup.is_serving:
         raise KeyboardInterrupt
 
 
-class _Stages:
+class _StartupState:
     """How far a start came: Ctrl-C before it serves is an interruption, afterwards it is the ordinary end."""
 
     is_serving = False
 
 
-def _refuse_second(settings: "Settings") -> None:
-    from gglib.app.instance import claim
+def _require_not_running(settings: "Settings") -> None:
+    from gglib.app.instance import lock_instance
 
-    with claim(settings.run_dir):
+    with lock_instance(settings.run_dir):
         pass  # before anything is asked or fetched: the claim that counts is taken again
 
 
-def _ask_for_starter() -> None:
+def _confirm_starter() -> None:
     from gglib.cli.terminal import is_interactive
     from gglib.core.errors import GglibError
     from gglib.library.starter import SMOLLM2
@@ -71,31 +71,31 @@ def _ask_for_starter() -> None:
         raise GglibError("Without a model there is nothing to serve: add one with 'gglib add FILE'.")
 
 
-async def _up(settings: "Settings", stages: _Stages, drain: "Drain") -> None:
-    from gglib.app.server import claimed_home, running_server
-    from gglib.cli.engine_choice import engine_chosen
-    from gglib.cli.onboarding import prove_with_one_of, show_client_settings
-    from gglib.cli.terminal import warn_if_open
+async def _up(settings: "Settings", startup: _StartupState, drain: "DrainReporter") -> None:
+    from gglib.app.server import open_home, running_server
+    from gglib.cli.engine_choice import choose_engine_async
+    from gglib.cli.onboarding import show_client_settings, smoke_test_any
+    from gglib.cli.terminal import warn_if_exposed
     from gglib.cli.views import render
     from gglib.system.gc_tuning import settle_collector
 
-    engine = await engine_chosen(settings)
-    render.say(f"Engine   {engine.description}")
-    async with claimed_home(settings) as home:
-        models = await _models_to_prove_with(settings, home)
+    engine = await choose_engine_async(settings)
+    render.echo(f"Engine   {engine.description}")
+    async with open_home(settings) as home:
+        models = await _smoke_test_candidates(settings, home)
         async with running_server(settings, home, engine, on_drain=drain) as server:
             click.echo(f"Serving  {server.url}")
-            warn_if_open(settings)
-            model = await prove_with_one_of(server.endpoint, models)
+            warn_if_exposed(settings)
+            model = await smoke_test_any(server.endpoint, models)
             show_client_settings(
                 server.url, model, default_ctx=settings.default_ctx, key_names=tuple(settings.api_keys)
             )
-            stages.is_serving = True
+            startup.is_serving = True
             settle_collector()
             await server.supervisor.wait()
 
 
-async def _models_to_prove_with(settings: "Settings", home: "ClaimedHome") -> "list[ModelSummary]":
+async def _smoke_test_candidates(settings: "Settings", home: "OpenHome") -> "list[ModelSummary]":
     """Return the models in the order to prove with: those that can chat first, and of them the smallest."""
     from gglib.app.catalog import add_starter
     from gglib.cli.terminal import progress_bar
@@ -105,5 +105,5 @@ async def _models_to_prove_with(settings: "Settings", home: "ClaimedHome") -> "l
     if not models:
         with progress_bar() as progress:
             models = [await add_starter(settings, home.catalog, progress)]
-        render.say(f"Model    {models[0].name} (added to the catalogue)")
+        render.echo(f"Model    {models[0].name} (added to the catalogue)")
     return sorted(models, key=lambda model: (not model.capabilities.chat, model.size_bytes or 0))

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gglib.cli.chat.conversation import CHAT_PATH, Piece, pieces_of
-from gglib.cli.server.client import streamed
+from gglib.cli.chat.conversation import CHAT_PATH, ChatDelta, read_deltas
+from gglib.cli.server.client import stream_post
 from gglib.core.addresses import Endpoint
 
 
 @contextmanager
-def answer_to(server: Endpoint, body: dict[str, object]) -> Iterator[Iterator[Piece]]:
+def stream_chat(server: Endpoint, body: dict[str, object]) -> Iterator[Iterator[ChatDelta]]:
     """Send the request and yield the pieces of the answer; leaving the block ends the answer. Raises ``GglibError``."""
-    with streamed(server, CHAT_PATH, body) as lines:
-        yield pieces_of(lines)
+    with stream_post(server, CHAT_PATH, body) as lines:
+        yield read_deltas(lines)

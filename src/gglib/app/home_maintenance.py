@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
-from gglib.app.pulls import finish_pulls
+from gglib.app.pulls import recover_pulls
 from gglib.app.settings import Settings
 from gglib.core.errors import GglibError
 from gglib.core.hub.shown_source import pull_target
@@ -52,28 +52,28 @@ from gglib.system.threads import to_its_end
 
 LOCK = "home"
 """Held while a home is put in order."""
-LONGEST_WAIT_S = 30.0
+LOCK_TIMEOUT_S = 30.0
 """For another gglib that puts it in order; it may read files whole that an older one left."""
-MOST_NAMED = 3
-_OTHER_PLACES = frozenset((HomeState.MOVED, HomeState.COPIED, HomeState.NEW))
-_LEFT_ALONE = frozenset((HomeState.SHARED, HomeState.DETACHED))
+MAX_NAMED = 3
+_RELOCATED = frozenset((HomeState.MOVED, HomeState.COPIED, HomeState.NEW))
+_NOT_OWNED = frozenset((HomeState.SHARED, HomeState.DETACHED))
 """States in which ``models/`` is not this home's."""
 
 _log = logging.getLogger("gglib")
 
 
-async def keep_house(settings: Settings, catalog: SqliteCatalog) -> None:
+async def maintain_home(settings: Settings, catalog: SqliteCatalog) -> None:
     """Put a home in order; nothing where this user may not write to it. Raises ``CatalogError`` for a bad database."""
-    if not _may_change(settings.home) or not os.access(settings.models_dir, os.R_OK | os.X_OK):
+    if not _is_writable(settings.home) or not os.access(settings.models_dir, os.R_OK | os.X_OK):
         return
-    if await _Keeper(settings, catalog).put_in_order() and _may_change(settings.models_dir):
-        with _told(settings):
-            await finish_pulls(settings, catalog)
+    if await _HomeMaintenance(settings, catalog).run() and _is_writable(settings.models_dir):
+        with _logged_failures(settings):
+            await recover_pulls(settings, catalog)
             await collect_retired(catalog, settings.models_dir)
 
 
 @dataclass(frozen=True, slots=True)
-class _Keeper:
+class _HomeMaintenance:
     """Puts one home in order."""
 
     settings: Settings
@@ -87,27 +87,27 @@ class _Keeper:
             database=self.settings.database,
         )
 
-    async def put_in_order(self) -> bool:
+    async def run(self) -> bool:
         """Return whether the home is in a place that the catalogue knows now."""
         recorded = await self.catalog.read_home()
         try:
             found = await asyncio.to_thread(find_unchanged, self.home, recorded)
             if found is not None and (found.state is HomeState.SHARED or await self._is_settled(found)):
                 return True
-            async with asyncio.timeout(LONGEST_WAIT_S) as limit, HomeLocks(self.settings.home).hold(LOCK):
+            async with asyncio.timeout(LOCK_TIMEOUT_S) as limit, HomeLocks(self.settings.home).hold(LOCK):
                 limit.reschedule(None)
-                return await self._put_in_order()
+                return await self._run_locked()
         except TimeoutError:
             reason = "another gglib is at work on it"
         except (GglibError, OSError) as error:
             reason = str(error)
-        self._refuse(reason)
+        self._freeze(reason)
         return False
 
-    async def _put_in_order(self) -> bool:
+    async def _run_locked(self) -> bool:
         """Do what is due, under the lock of the home. Raises ``GglibError`` or OSError where its place is not known."""
-        found = await self._look()
-        if not _may_change(self.settings.models_dir):
+        found = await self._detect()
+        if not _is_writable(self.settings.models_dir):
             if found.state is HomeState.SHARED:
                 await apply_inspection(self.home, found, self.catalog)
             return True
@@ -115,22 +115,22 @@ class _Keeper:
             await self._migration().run()
         identity = await apply_inspection(self.home, found, self.catalog)
         if found.state is HomeState.SHARED:
-            self._say_whose(found)
-        if found.state in _LEFT_ALONE:
+            self._warn_of_foreign_models_dir(found)
+        if found.state in _NOT_OWNED:
             return found.state is HomeState.SHARED
-        with _told(self.settings):
+        with _logged_failures(self.settings):
             if found.state is not HomeState.NEW and has_legacy_records(self.settings.models_dir):
                 await self._migration().run()
             await reconcile(
-                self.catalog, self.settings.models_dir, believes_content=found.state in _OTHER_PLACES
+                self.catalog, self.settings.models_dir, believes_content=found.state in _RELOCATED
             )
-            await self._say_what_is_gone()
+            await self._warn_of_missing_files()
             seen = await self._fingerprint()
             with suppress(OSError):  # a full disk: the next open searches again
                 await to_its_end(write_mark, self.home, identity.id, seen)
         return True
 
-    async def _look(self) -> HomeInspection:
+    async def _detect(self) -> HomeInspection:
         recorded = await self.catalog.read_home()
         found = await asyncio.to_thread(find_unchanged, self.home, recorded)
         if found is None:
@@ -143,11 +143,11 @@ class _Keeper:
         return found
 
     async def _is_settled(self, found: HomeInspection) -> bool:
-        if found.mark is None or await asyncio.to_thread(self._is_changed, found.mark):
+        if found.mark is None or await asyncio.to_thread(self._needs_migration, found.mark):
             return False
         return found.mark.seen == await self._fingerprint()
 
-    def _is_changed(self, mark: HomeMark) -> bool:
+    def _needs_migration(self, mark: HomeMark) -> bool:
         """Whether there are notes of an older gglib, or the home was renamed."""
         is_there = mark.path in {str(self.settings.home), os.path.realpath(self.settings.home)}
         return not is_there or has_legacy_records(self.settings.models_dir)
@@ -177,16 +177,18 @@ class _Keeper:
             pinned=(starter,),
         )
 
-    async def _say_what_is_gone(self) -> None:
+    async def _warn_of_missing_files(self) -> None:
         gone = await asyncio.to_thread(without_files, await self.catalog.list_models())
-        for model in gone[:MOST_NAMED]:
+        for model in gone[:MAX_NAMED]:
             _log.warning(
-                "The files of '%s' are gone: %s brings them back.", escape_line(model.name), _pull_of(model)
+                "The files of '%s' are gone: %s brings them back.",
+                escape_line(model.name),
+                _download_command(model),
             )
-        if len(gone) > MOST_NAMED:
-            _log.warning("%d more models have no files: 'gglib doctor' names them.", len(gone) - MOST_NAMED)
+        if len(gone) > MAX_NAMED:
+            _log.warning("%d more models have no files: 'gglib doctor' names them.", len(gone) - MAX_NAMED)
 
-    def _say_whose(self, found: HomeInspection) -> None:
+    def _warn_of_foreign_models_dir(self, found: HomeInspection) -> None:
         mark = self.settings.models_dir / MARK_NAME
         owner = (
             str(found.owner) if found.owner is not None else found.mark.path if found.mark else "another one"
@@ -199,18 +201,18 @@ class _Keeper:
             in_quotes(escape_line(f"rm {quote(str(mark))}")),
         )
 
-    def _refuse(self, reason: str) -> None:
+    def _freeze(self, reason: str) -> None:
         home = escape_line(str(self.settings.home))
         _log.warning("The home %s is left as it is: %s", home, escape_line(reason))
         self.catalog.freeze(f"The home {home} could not be put in order: {reason}")
 
 
-def _may_change(directory: Path) -> bool:
+def _is_writable(directory: Path) -> bool:
     return os.access(directory, os.R_OK | os.W_OK | os.X_OK)
 
 
 @contextmanager
-def _told(settings: Settings) -> Iterator[None]:
+def _logged_failures(settings: Settings) -> Iterator[None]:
     """Say in one sentence what cannot be done now, and go on: the next open tries it again."""
     try:
         yield
@@ -220,7 +222,7 @@ def _told(settings: Settings) -> Iterator[None]:
         )
 
 
-def _pull_of(model: ModelSummary) -> str:
+def _download_command(model: ModelSummary) -> str:
     """Return the command that brings the files of a model."""
     source = model.source
     if source.origin == STARTER:

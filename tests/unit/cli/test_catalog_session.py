@@ -9,7 +9,7 @@ import pytest
 
 from gglib.app import catalog as app_catalog
 from gglib.app.settings import Settings
-from gglib.cli.runner import opened_catalog, with_catalog
+from gglib.cli.runner import catalog_session, with_catalog
 from gglib.core.ports.store import HomeStorePort
 from gglib.testing import FakeCatalog
 
@@ -45,7 +45,7 @@ def test_one_call_opens_and_closes(steps: list[str]) -> None:
 
 def test_several_calls_open_once(steps: list[str]) -> None:
     """Between them no loop runs, so that Ctrl-C interrupts a question."""
-    with opened_catalog(SETTINGS) as catalog:
+    with catalog_session(SETTINGS) as catalog:
         catalog.run(_no_models)
         with pytest.raises(RuntimeError, match="no running event loop"):
             asyncio.get_running_loop()
@@ -57,7 +57,7 @@ def test_several_calls_open_once(steps: list[str]) -> None:
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, ValueError])
 def test_a_failure_between_the_calls_closes(steps: list[str], kind: type[BaseException]) -> None:
     """It comes out as it is."""
-    with pytest.raises(kind), opened_catalog(SETTINGS):
+    with pytest.raises(kind), catalog_session(SETTINGS):
         raise kind
     assert steps == ["opened", "closed"]
 
@@ -76,6 +76,6 @@ def test_an_interrupted_call_cleans_up_before_the_catalogue_is_closed(steps: lis
             await asyncio.sleep(0)
             steps.append("cleaned up")
 
-    with pytest.raises(KeyboardInterrupt), opened_catalog(SETTINGS) as catalog:
+    with pytest.raises(KeyboardInterrupt), catalog_session(SETTINGS) as catalog:
         catalog.run(wait)
     assert steps == ["opened", "cleaned up", "closed"]

@@ -13,19 +13,19 @@ _SEPARATOR = "-"
 _PUNCTUATION = frozenset("_.+:-")
 
 
-def composed(name: str) -> str:
+def normalized_name(name: str) -> str:
     """Return a name as it is stored and found: in NFC, which keyboards type; macOS names files in NFD."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
-def slug_of(text: str) -> str:
+def slugify(text: str) -> str:
     """Return a text with each run of characters that no name should have replaced by one ``-``.
 
     Letters, digits, ``_ . + : -`` and combining marks stay: without its marks a word of most Indic scripts is another.
     The joiners between them are not printable and go without a trace.
     """
     kept: list[str] = []
-    for character in composed(text):
+    for character in normalized_name(text):
         if unicodedata.category(character) == "Cf":
             continue
         is_kept = character.isalnum() or character in _PUNCTUATION
@@ -35,7 +35,7 @@ def slug_of(text: str) -> str:
     return _SEPARATOR.join(word for word in words if word) if any(words) else ""
 
 
-def cut_name(name: str, length: int) -> str:
+def truncate_name(name: str, length: int) -> str:
     """Return at most so many characters of a name, and no letter without the marks that follow it."""
     end = length
     while 0 < end < len(name) and unicodedata.category(name[end]).startswith("M"):
@@ -69,7 +69,7 @@ def check_aliases(aliases: Iterable[str], *, name: str) -> None:
         seen.add(alias.casefold())
 
 
-def names_beside(own: Iterable[str], wanted: Iterable[str]) -> tuple[str, ...]:
+def names_not_in(own: Iterable[str], wanted: Iterable[str]) -> tuple[str, ...]:
     """Return each of the wanted names once, without those in ``own``, ignoring case."""
     seen = {name.casefold() for name in own}
     kept: list[str] = []
