@@ -9,6 +9,7 @@
 #   make hooks                            run the linters at each commit (pre-commit)
 #   make module-tables                    write the tables of modules into the packages' READMEs
 #   make diagrams                         write the diagrams of docs/architecture.md from the tables of states
+#   make first-run-picture                draw docs/first-run.svg from a real first run; fetches the starter model
 #   make lock                             refresh the pinned versions after a change in pyproject.toml
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS   ?=
 
-.PHONY: up test check format lint types contracts unit golden bench bench-gate hooks module-tables diagrams lock clean
+.PHONY: up test check format lint types contracts unit golden bench bench-gate hooks module-tables diagrams first-run-picture lock clean
 
 up: $(VENV)/.ready-to-run
 	@$(BIN)/gglib up $(ARGS)
@@ -54,6 +55,9 @@ module-tables: $(VENV)/.ready-to-test
 
 diagrams: $(VENV)/.ready-to-test
 	@$(BIN)/python scripts/state_diagrams.py $(ARGS)
+
+first-run-picture: $(VENV)/.ready-to-test
+	@$(BIN)/python scripts/first_run_picture.py $(ARGS)
 
 bench: $(VENV)/.ready-to-test
 	@$(BIN)/python -m bench.proxies $(ARGS)

@@ -2,7 +2,7 @@
 
 Every fault is one replacement in a copy of the sources; the promises and the playbooks are run against the copy. A
 fault that no test notices is told, and the exit code is 1. The list with what noticed each fault is written to
-``docs/promises.md``.
+``docs/promise-faults.md``.
 """
 
 import argparse
@@ -39,15 +39,11 @@ OTHERS = (
 )
 
 
-INTRODUCTION = """# The scheduler's promises, and how they are held to
+INTRODUCTION = """# Faults that the tests of the promises notice
 
-`tests/unit/promises` drives the scheduler through thousands of arbitrary sequences of requests, departures, loads that
-end, fail or hang, deaths, silences, stops, removals and time, in a world that keeps books of its own; at the end of
-each sequence all requests have to be served in bounded time. `tests/unit/runtime/scheduler/test_scheduler.py` has the
-playbooks. `scripts/check_promises.py` runs 100,000 sequences.
-
-A check is worth what it notices. `scripts/break_promises.py` breaks the scheduler in the ways below, one at a time,
-with at most {examples} sequences for each, and writes down what noticed it."""
+Written by `scripts/break_promises.py`, which breaks the scheduler in each of these ways, one at a time, and runs the tests of the
+[promises](promises.md) against it: the properties with at most {examples} sequences for each fault, and the playbooks. A dash: these tests did not
+notice it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +67,7 @@ def main() -> int:
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", default="", help="only faults with this text; writes no list")
-    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "promises.md")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "promise-faults.md")
     options = parser.parse_args()
     faults = [Fault(**fault) for fault in tomllib.loads(LIST.read_text())["fault"]]
     faults = [fault for fault in faults if options.only in fault.what]
@@ -140,7 +136,7 @@ def page(verdicts: list[tuple[Fault, tuple[str, str]]], examples: int) -> str:
         head = [
             heading,
             "",
-            "| fault | the properties say | the first playbook that fails |",
+            "| fault | what the properties report | the first playbook that fails |",
             "|---|---|---|",
         ]
         parts.append("\n".join([*head, *rows]))

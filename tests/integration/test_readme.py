@@ -1,41 +1,99 @@
-"""The README's example runs as it stands."""
+"""What a newcomer copies from the README works as it stands."""
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import httpx2
+import pytest
 
-from gglib.testing import install_scripted_server
+from gglib.cli.app import COMMANDS, cli
+from gglib.cli.client_settings import client_settings
+from gglib.testing import install_scripted_server, write_tiny_gguf
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+BASE_URL = "http://127.0.0.1:8080"
+LIMIT_S = 60.0
 
 
-def test_the_embedding_example_serves(tmp_path: Path) -> None:
-    """It serves the home that the environment names, says where, answers, and ends with Ctrl-C."""
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    engine = install_scripted_server(tmp_path / "bin")
-    program = subprocess.Popen(
-        [sys.executable, "-u", "-c", example],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "GGLIB_HOME": str(tmp_path / "home"), "GGLIB_ENGINE": str(engine)},
+def lines_of(page: str) -> list[str]:
+    """Return the shell lines of a page: continued lines are one, and several commands of a line are several."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    return [part.strip() for line in lines for part in re.split(r"&&|;", line) if part.strip()]
+
+
+GGLIB_LINES = [line for line in lines_of(README) + lines_of(PAGE) if "bin/gglib " in line]
+
+
+def test_the_pages_have_commands() -> None:
+    """The tests below have something to check."""
+    assert len(GGLIB_LINES) >= 3
+
+
+@pytest.mark.parametrize("line", GGLIB_LINES)
+def test_every_command_takes_these_arguments(line: str) -> None:
+    """The parser accepts each line as it stands."""
+    _, name, *arguments = shlex.split(line)
+    assert name in COMMANDS
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    command.make_context(name, arguments)
+
+
+def test_every_make_target_exists() -> None:
+    """``make up`` and its like are targets of the Makefile."""
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    named = re.findall(r"(?<=make )[a-z-]+(?=[`\s])", " ".join(lines_of(README)) + " ")
+    assert named
+    assert set(named) <= set(targets)
+
+
+def test_the_clients_are_those_that_gglib_up_prints() -> None:
+    """A client that is added to the command is added to the README."""
+    table = README.partition("\n## Clients\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (?:any )?([A-Z][\w ]*?) \|", table, re.MULTILINE)
+    printed = {setting.client for setting in client_settings(BASE_URL, "smollm2-135m", 8192)}
+    assert set(rows) - {"Client"} == printed - {"curl"}
+    assert lines_of(table)[0].startswith("curl ")
+
+
+def test_the_curl_line_is_answered(tmp_path: Path) -> None:
+    """The request of the README, sent to a gglib that has the starter model's name, gets a whole response."""
+    (line,) = [line for line in lines_of(README) if line.startswith("curl ")]
+    _, url, header_option, header, body_option, body = shlex.split(line)
+    assert (header_option, body_option) == ("-H", "-d")
+    name, _, value = header.partition(": ")
+    home = {
+        "GGLIB_HOME": str(tmp_path / "home"),
+        "GGLIB_ENGINE": str(install_scripted_server(tmp_path / "bin")),
+    }
+    environment = {**os.environ, **home}
+    gglib = [sys.executable, "-u", "-m", "gglib"]
+    model = write_tiny_gguf(tmp_path / "model.gguf")
+    subprocess.run(
+        [*gglib, "add", str(model), "--name", "smollm2-135m"], env=environment, check=True, timeout=LIMIT_S
     )
-    assert program.stdout is not None
+    server = subprocess.Popen(
+        [*gglib, "serve", "--port", "0"], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdout is not None
     try:
-        found = re.search(r"serving on (http://127\.0\.0\.1:\d+)", program.stdout.readline())
-        assert found
-        assert httpx2.get(f"{found[1]}/health").json() == {"status": "ok"}
-        assert httpx2.get(f"{found[1]}/v1/models").json()["data"] == []
-        missing = httpx2.post(f"{found[1]}/v1/chat/completions", json={"model": "other"})
-        assert missing.json()["error"]["code"] == "model_not_found"
-        program.send_signal(signal.SIGINT)
-        _, errors = program.communicate(timeout=60)
-        assert errors.strip().endswith("KeyboardInterrupt")
+        served = next(found[0] for line in server.stdout if (found := re.search(r"http://[\d.:]+\d", line)))
+        answer = httpx2.post(
+            url.replace(BASE_URL, served), headers={name: value}, content=body, timeout=LIMIT_S
+        )
+        assert answer.status_code == 200
+        assert answer.json()["choices"][0]["message"]["content"]
+        server.send_signal(signal.SIGINT)
+        assert server.wait(LIMIT_S) == 0
     finally:
-        program.kill()
-        program.communicate()
+        server.kill()
+        server.communicate()

@@ -20,13 +20,15 @@ from gglib.http.server.deadlines import LINGERING_S, TIMED_OUT_LINGERING_S
 from gglib.proxy import errors as proxy_errors
 from gglib.proxy import forward
 from gglib.proxy.options import ProxyOptions
+from gglib.proxy.routes.responses import EVENT_NAMES
+from gglib.proxy.routes.events import SNAPSHOT
 from gglib.proxy.routes.table import OPERATIONS
 
 ROOT = Path(__file__).parents[2]
 API = (ROOT / "docs" / "api.md").read_text()
 SETTINGS_PAGE = (ROOT / "docs" / "settings.md").read_text()
 HTTP_SERVER = (ROOT / "docs" / "http-server.md").read_text()
-README = (ROOT / "README.md").read_text()
+COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text()
 NOT_FOR_CLIENTS = {"already_running"}
 """Errors of the command line, which no request can cause."""
 
@@ -69,6 +71,12 @@ def test_every_error_code_is_documented_and_no_other() -> None:
     }
     documented = set(re.findall(r"^\| (\d{3}) \| `(\w+)` \|", API, re.MULTILINE))
     assert documented == told
+
+
+def test_every_event_is_documented_and_no_other() -> None:
+    """Each name that a client of ``GET /gglib/events`` sees has a row."""
+    table = API.partition("\n### What happens\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == {*EVENT_NAMES.values(), SNAPSHOT}
 
 
 OPTIONS = ProxyOptions()
@@ -140,7 +148,7 @@ def test_the_slices_of_a_turn_are_documented() -> None:
 
 def test_every_link_between_the_docs_leads_somewhere() -> None:
     """Each page and each section that the docs name is there."""
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")):
         for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)", page.read_text()):
             linked = (page.parent / target).resolve() if target else page
             assert linked.exists(), f"{page.name}: {target}"
@@ -149,8 +157,8 @@ def test_every_link_between_the_docs_leads_somewhere() -> None:
                 assert anchor in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def test_every_command_is_in_the_readme() -> None:
-    """A newcomer finds all of them in one table."""
-    table = README.partition("## Commands")[2].partition("##")[0]
+def test_every_command_is_documented() -> None:
+    """The page of commands has all of them in one table."""
+    table = COMMANDS_PAGE.partition("\n## ")[0]
     words = set(re.findall(r"[`· ](\w+)", table))
     assert set(COMMANDS) <= words

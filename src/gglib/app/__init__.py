@@ -1,4 +1,4 @@
-"""The one place where the adapters meet.
+"""Settings, and the one place where the adapters meet.
 
-Two modules, because what only reads the catalogue should not wait for what serves to be imported.
+Each module imports what it needs itself: a command that only reads the catalogue imports no server and no engine.
 """

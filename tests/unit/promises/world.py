@@ -1,6 +1,6 @@
 """A world of clients, processes and a clock around the scheduler. It keeps books of its own, and checks each order.
 
-The numbers are those of the promises in ``docs/architecture.md``. A broken one raises ``AssertionError`` with its
+The numbers are those of the promises in ``docs/promises.md``. A broken one raises ``AssertionError`` with its
 number in front. It draws nothing at random: whoever drives it chooses what happens next.
 """
 

@@ -1,0 +1,70 @@
+"""The picture of the first run shows commands that exist, and nothing of the machine that drew it."""
+
+import html
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+from scripts.first_run_picture import Screen, draw, prompt
+
+from gglib.cli.app import COMMANDS, cli
+
+PICTURE = (Path(__file__).parents[2] / "docs" / "first-run.svg").read_text(encoding="utf-8")
+SHOWN = html.unescape(" ".join(re.findall(r">([^<>]+)</text>", PICTURE))).replace("\xa0", " ")
+
+
+def typed_commands() -> list[str]:
+    """Return the commands after the prompts, as they stand in the picture."""
+    words = re.findall(r"(?:>\$&#160;</text>)<text[^>]*>([^<]+)</text>", PICTURE)
+    return [html.unescape(command).replace("\xa0", " ") for command in words]
+
+
+def test_the_picture_begins_with_gglib_up() -> None:
+    """A newcomer sees the command of the README first."""
+    assert typed_commands()[0] == "gglib up"
+    assert len(typed_commands()) > 1
+
+
+@pytest.mark.parametrize("command", typed_commands())
+def test_every_command_in_the_picture_exists(command: str) -> None:
+    """Each is a command with these arguments."""
+    program, name, *arguments = shlex.split(command)
+    assert program == "gglib"
+    assert name in COMMANDS
+    found = cli.get_command(click.Context(cli), name)
+    assert found is not None
+    found.make_context(name, arguments)
+
+
+def test_the_picture_names_nothing_of_the_machine_and_loads_nothing() -> None:
+    """No path, and no address but the local server's and the SVG namespace."""
+    assert not re.search(r"/(tmp|home|root|Users|work)/", SHOWN)
+    addresses = set(re.findall(r"https?://[^\s<&\"/]+", PICTURE))
+    assert addresses == {
+        "http://127.0.0.1:8080",
+        "http://127.0.0.1:8080.",
+        "http://127.0.0.1:8080,",
+        "http://www.w3.org",
+    }
+    assert "@font-face" not in PICTURE
+
+
+def test_the_screen_shows_what_a_terminal_shows() -> None:
+    """Lines that are written again, moved over or erased are there once, in their last form."""
+    screen = Screen()
+    screen.feed("one\r\ntwo\x1b[?25l\r\x1b[2K\x1b[1A\x1b[32mONE\x1b[0m!\r\nthree")
+    assert [line.plain for line in screen.lines()] == ["ONE!", "three"]
+
+
+def test_an_unknown_sequence_is_an_error() -> None:
+    """What the screen cannot show is not drawn wrong."""
+    with pytest.raises(ValueError, match="2 J"):
+        Screen().feed("\x1b[2J")
+
+
+def test_a_drawing_is_the_same_each_time() -> None:
+    """Only a change of the output changes the file."""
+    lines = [prompt("gglib up")]
+    assert draw(lines) == draw(lines)
