@@ -41,9 +41,9 @@ OTHERS = (
 
 INTRODUCTION = """# Faults that the tests of the promises notice
 
-Written by `scripts/break_promises.py`, which breaks the scheduler in each of these ways, one at a time, and runs the tests of the
-[promises](promises.md) against it: the properties with at most {examples} sequences for each fault, and the playbooks. A dash: these tests did not
-notice it."""
+Written by `scripts/break_promises.py`, which breaks the scheduler in each of these ways, one at a time, and runs the
+tests of the [promises](promises.md) against it: the properties with at most {examples} sequences for each fault, and
+the playbooks. A dash: these tests did not notice it."""
 
 
 @dataclass(frozen=True, slots=True)

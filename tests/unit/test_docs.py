@@ -162,3 +162,13 @@ def test_every_command_is_documented() -> None:
     table = COMMANDS_PAGE.partition("\n## ")[0]
     words = set(re.findall(r"[`· ](\w+)", table))
     assert set(COMMANDS) <= words
+
+
+def test_every_script_and_target_that_contributing_names_exists() -> None:
+    """A script that is renamed or removed leaves the page."""
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    scripts = re.findall(r"`([\w*]+\.py)`", page)
+    assert scripts
+    assert not [name for name in scripts if not list((ROOT / "scripts").glob(name))]
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(re.findall(r"(?:`|^)make ([a-z-]+)", page, re.MULTILINE)) <= set(targets)
