@@ -1,7 +1,7 @@
-"""Break each promise of the scheduler on purpose, and see that a test notices.
+"""Mutation test of the scheduler's promises: inject faults and check that a test detects each one.
 
-Every fault is one replacement in a copy of the sources; the promises and the playbooks are run against the copy. A
-fault that no test notices is told, and the exit code is 1. The list with what noticed each fault is written to
+Every fault is one replacement in a copy of the sources; the property tests and the playbooks run against the copy. The
+exit code is 1 if a fault is not detected. The list of faults and the tests that detect them is written to
 ``docs/promise-faults.md``.
 """
 
@@ -26,29 +26,27 @@ LIMIT_S = 900
 
 PROMISES = {
     1: "A request in flight is never killed by a swap.",
-    2: "One load serves everyone who waits for that model; all of them are granted together.",
-    3: "Nobody starves: after `max_wait` the running model takes no new requests, drains, and the swap happens.",
+    2: "One load serves all waiters of its model; they are granted together.",
+    3: "No starvation: after `max_wait` the running model takes no new requests, drains, and is swapped.",
     4: "No thrash: until then, requests for the running model pass the queue.",
-    5: "Never more residents than allowed, never one evicted that is in use, never two launches of one model.",
-    6: "A waiter that leaves is forgotten at once; a load that no request waits for gives way. A swap that has begun "
-    "is finished, and a load that was asked for without waiting (`Prefer: wait=0`) is done when there is a place.",
-    7: "A launch that fails is told to its waiters once, then backed off.",
+    5: "Never more residents than the capacity, never an eviction of a model in use, never two launches of one model.",
+    6: "A cancelled waiter is dropped at once; an abandoned load is stopped if its place is needed. A started swap is "
+    "finished, and a load that was requested without waiting (`Prefer: wait=0`) runs when there is a place.",
+    7: "A failed launch refuses its waiters once, then the model is backed off.",
 }
-OTHERS = (
-    "What is none of the seven: silence, idle time-to-live, lingering, stopping, removal, the queue's limit"
-)
+OTHERS = "Other rules: stalls, idle time-to-live, keep-warm, stopping, removal, the queue limit"
 
 
-INTRODUCTION = """# Faults that the tests of the promises notice
+INTRODUCTION = """# Faults that the tests of the promises detect
 
-Written by `scripts/break_promises.py`, which breaks the scheduler in each of these ways, one at a time, and runs the
-tests of the [promises](promises.md) against it: the properties with at most {examples} sequences for each fault, and
-the playbooks. A dash: these tests did not notice it."""
+`scripts/break_promises.py` injects these faults into the scheduler, one at a time, and runs the tests of the
+[promises](promises.md) against each: the properties with at most {examples} sequences, and the playbooks. A dash: these
+tests did not detect the fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to break a promise: ``old`` becomes ``new`` in a module of the runtime."""
+    """A fault: ``old`` is replaced by ``new`` in a module of the runtime."""
 
     promise: int
     what: str
@@ -58,7 +56,7 @@ class Fault:
 
 
 def main() -> int:
-    """Try every fault, write the list, and return 1 if one was not noticed."""
+    """Inject every fault, write the list, and return 1 if one was not detected."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -77,30 +75,30 @@ def main() -> int:
         options.output.write_text(page(list(zip(faults, noticed, strict=True)), options.examples))
     missed = [fault for fault, by in zip(faults, noticed, strict=True) if not any(by)]
     for fault in missed:
-        print(f"nobody noticed: {fault.what}")
+        print(f"not detected: {fault.what}")
     print(
-        f"{len(faults) - len(missed)} of {len(faults)} faults noticed; the list is in {options.output.name}"
+        f"{len(faults) - len(missed)} of {len(faults)} faults detected; the list is in {options.output.name}"
     )
     return 1 if missed else 0
 
 
 def notice(fault: Fault, examples: int) -> tuple[str, str]:
-    """Return what the properties and the playbooks say of a fault; an empty text where they say nothing."""
+    """Return how the properties and the playbooks fail with a fault; an empty text if they pass."""
     with tempfile.TemporaryDirectory(prefix="gglib-fault-") as directory:
         sources = Path(directory) / "src"
         shutil.copytree(ROOT / "src", sources, ignore=shutil.ignore_patterns("__pycache__"))
         module = sources / RUNTIME / fault.module
         text = module.read_text()
         if text.count(fault.old) != 1:
-            raise SystemExit(f"'{fault.what}': its text is {text.count(fault.old)} times in {fault.module}")
+            raise SystemExit(f"'{fault.what}': 'old' occurs {text.count(fault.old)} times in {fault.module}")
         module.write_text(text.replace(fault.old, fault.new))
         verdict = _run(sources, PROPERTIES, examples), _run(sources, PLAYBOOKS, examples)
-    print(f"{'noticed' if any(verdict) else 'MISSED '}  {fault.promise}: {fault.what}", flush=True)
+    print(f"{'detected' if any(verdict) else 'MISSED  '}  {fault.promise}: {fault.what}", flush=True)
     return verdict
 
 
 def _run(sources: Path, tests: str, examples: int) -> str:
-    """Run tests against a copy of the sources and return why the first one failed."""
+    """Run tests against a copy of the sources and return the first failure."""
     environment = os.environ | {
         "PYTHONPATH": str(sources),
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -119,8 +117,8 @@ def _run(sources: Path, tests: str, examples: int) -> str:
     failed = re.search(r"^FAILED \S+::(\w+)", result.stdout, re.MULTILINE)
     if tests == PLAYBOOKS and failed:
         return f"`{failed[1]}`"
-    told = re.findall(r"AssertionError: (\d?:? ?[^\n]+)", result.stdout)
-    return told[-1] if told else "an error of the scheduler or of the books"
+    messages = re.findall(r"AssertionError: (\d?:? ?[^\n]+)", result.stdout)
+    return messages[-1] if messages else "an error of the scheduler or of the model"
 
 
 def page(verdicts: list[tuple[Fault, tuple[str, str]]], examples: int) -> str:
@@ -136,7 +134,7 @@ def page(verdicts: list[tuple[Fault, tuple[str, str]]], examples: int) -> str:
         head = [
             heading,
             "",
-            "| fault | what the properties report | the first playbook that fails |",
+            "| fault | failed property | first failed playbook |",
             "|---|---|---|",
         ]
         parts.append("\n".join([*head, *rows]))

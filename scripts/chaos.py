@@ -1,8 +1,8 @@
 """Kill engines under load, kill them at random points of their streams, and stop gglib at random moments.
 
-The long version of ``tests/integration/chaos``, which says what is let pass. The proxy and the manager run in this
-process, the engines are scripted ones. The same seed makes the same requests and the same moments; what meets what
-still differs from run to run. Linux only: what is left is counted by ``/proc``.
+The long version of ``tests/integration/chaos``, which defines the accepted outcomes. The proxy and the manager run in
+this process with scripted engines. The same seed makes the same requests at the same times; their interleaving still
+differs between runs. Linux only: leaks are counted in ``/proc``.
 """
 
 import argparse
@@ -25,9 +25,9 @@ SHOWN_COMPLAINTS = 20
 
 
 def main() -> int:
-    """Run the three scenarios, print what each found, and return 1 when there was a complaint."""
+    """Run the three scenarios, print their reports, and return 1 if there is a complaint."""
     options = parse()
-    logging.disable(logging.CRITICAL)  # every death is logged, as it should be
+    logging.disable(logging.CRITICAL)  # every death is logged
     run = uvloop.run if options.loop == "uvloop" else asyncio.run
     print(f"seed {options.seed}", flush=True)
     return 1 if run(run_all(options)) else 0
@@ -39,16 +39,16 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--requests", type=int, default=500, help="of the storm; 0 leaves it out")
-    parser.add_argument("--clients", type=int, default=8, help="that ask at the same time in the storm")
-    parser.add_argument("--kills", type=int, default=200, help="of an engine in the middle of streams")
-    parser.add_argument("--rounds", type=int, default=20, help="of starting and shutting down")
+    parser.add_argument("--requests", type=int, default=500, help="requests of the storm; 0 skips it")
+    parser.add_argument("--clients", type=int, default=8, help="concurrent clients of the storm")
+    parser.add_argument("--kills", type=int, default=200, help="engines killed during streams")
+    parser.add_argument("--rounds", type=int, default=20, help="rounds of start and shutdown")
     parser.add_argument("--loop", choices=("uvloop", "asyncio"), default="uvloop")
     return parser.parse_args()
 
 
 async def run_all(options: argparse.Namespace) -> int:
-    """Return how many complaints there were."""
+    """Run the scenarios and return the number of complaints."""
     with tempfile.TemporaryDirectory(prefix="gglib-chaos-") as directory:
         home, seed = Path(directory), options.seed
         complaints = 0
@@ -66,7 +66,7 @@ async def run_all(options: argparse.Namespace) -> int:
 
 
 def show(name: str, report: Report) -> int:
-    """Print a report and return how many complaints it has."""
+    """Print a report and return its number of complaints."""
     print(f"{name}: {report}", flush=True)
     for complaint in report.complaints[:SHOWN_COMPLAINTS]:
         print(f"  {complaint}", flush=True)
@@ -74,7 +74,7 @@ def show(name: str, report: Report) -> int:
 
 
 def made(directory: Path) -> Path:
-    """Return the directory, which is there then."""
+    """Create the directory and return it."""
     directory.mkdir()
     return directory
 

@@ -1,7 +1,7 @@
-"""Drive the scheduler through very many arbitrary sequences: the long version of ``tests/unit/promises``.
+"""Run the scheduler through many random sequences: the long version of ``tests/unit/promises``.
 
-Runs the same hypothesis state machine in several processes, each with seeds of its own. A broken promise is printed
-with the shortest sequence that breaks it, and the exit code is 1.
+Runs the same hypothesis state machine in several processes with different seeds. A violated promise is printed with the
+shortest sequence that violates it, and the exit code is 1.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BATCH = 5_000
-"""Sequences per process: hypothesis remembers what it has tried, and slows down with it."""
+"""Sequences per process: hypothesis remembers its examples and becomes slower."""
 
 
 def main() -> int:
@@ -23,7 +23,9 @@ def main() -> int:
     )
     parser.add_argument("--sequences", type=int, default=100_000)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--seed", type=int, default=1, help="of the first batch; the others count on from it")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="seed of the first batch; the next batches count up"
+    )
     options = parser.parse_args()
     started = time.monotonic()
     batches = -(-options.sequences // BATCH)

@@ -1,9 +1,9 @@
-"""Kills the real engine with -9 at random points of streams, again and again, and listens to what clients are told.
+"""Kills the real engine with -9 at random points of streams and checks the responses.
 
 The long version of ``tests/e2e/test_engine_deaths.py``. Each stream must end within 2 s with an error and without
-``[DONE]``, or with a 502 before its first byte, and the request that follows at once must be answered. The same seed
-makes the same moments. A model that died three times within a minute is not loaded again at once, so each is killed
-twice and the next one follows. Linux only: it looks into ``/proc`` before it kills.
+``[DONE]``, or with a 502 before its first byte, and the next request must succeed at once. The same seed kills at the
+same moments. A model that died three times within a minute is backed off, so each model is killed only twice. Linux
+only: it reads ``/proc`` before it kills.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from tests.integration.chaos.report import Report
 
 
 def main() -> int:
-    """Print how the requests ended and after what time, and every complaint; return 1 when there was one."""
+    """Print how the requests ended, their times and all complaints; return 1 if there is a complaint."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def run(plan: EngineDeathsPlan, directory: Path) -> Report:
-    """Serve in a home of its own while the engines are killed, and see that none is left."""
+    """Serve from a temporary home while the engines are killed; check that none is left."""
     gglib = make_home(directory)
     try:
         report = asyncio.run(engine_deaths(plan, gglib))

@@ -1,22 +1,22 @@
-"""How large the context must be. Pure rules; sizes are in tokens.
+"""Rules for the context size. Pure; sizes are in tokens.
 
-Clients that send another ``num_ctx`` with each request cause reload storms with other servers. Here a running
-context that is large enough serves as it is, and what has to grow grows in powers of two: at most
-log2(trained) relaunches, whatever the clients send.
+With other servers, clients that send a different ``num_ctx`` with each request cause reload storms. Here a running
+context that is large enough is used as it is, and a larger one is rounded up to a power of two: at most log2(trained)
+relaunches, whatever the clients send.
 """
 
 from dataclasses import dataclass
 
 FALLBACK_TRAINED_CONTEXT = 131_072
-"""Ceiling for a model whose header does not say what it was trained for."""
+"""Upper limit for a model whose header has no trained context."""
 
 UNLIMITED_CONTEXT = 2**31 - 1
-"""What ``--ctx max`` means: as much as the model was trained for."""
+"""The value of ``--ctx max``: the model's trained context."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextRequest:
-    """What everybody said of the context of one request; None where they said nothing."""
+    """The context sizes that apply to one request; None: not set."""
 
     requested: int | None
     model_setting: int | None
@@ -25,15 +25,15 @@ class ContextRequest:
 
     @property
     def needed(self) -> int:
-        """What the request needs: its own wish, else the model's setting, else the default; at most the trained."""
+        """The needed context: the request's, else the model's, else the default; at most the trained context."""
         return min(self.requested or self.model_setting or self.default, self._ceiling)
 
     @property
     def at_launch(self) -> int:
-        """What to launch with.
+        """The context to launch with.
 
-        What the user set holds to the token. What a request asked for is rounded up to a power of two, so that the
-        next request, which asks for a little more, finds room.
+        The user's settings are exact. A requested size is rounded up to a power of two, so that a next request for a
+        little more fits.
         """
         if self.requested is None:
             return self.needed
@@ -45,5 +45,5 @@ class ContextRequest:
 
 
 def is_enough(*, running: int, needed: int) -> bool:
-    """Whether a model that runs with ``running`` tokens serves a request that needs ``needed``."""
+    """Whether a running context of ``running`` tokens serves a request that needs ``needed``."""
     return running >= needed

@@ -1,11 +1,11 @@
-"""What a model is served as: chat, embedding or rerank. The user's word wins over the header's. Pure."""
+"""The kind of a model: chat, embedding or rerank. The user's setting overrides the header. Pure."""
 
 from dataclasses import replace
 from pathlib import Path
 
 from gglib.core.models import ModelCapabilities, ModelKind, ModelLaunchSpec, ModelSummary, Pooling
 
-# Architectures of which llama.cpp computes embeddings (or ranks) only.
+# Architectures for which llama.cpp only computes embeddings (or ranks).
 ENCODERS = frozenset(
     {
         "bert",
@@ -31,7 +31,7 @@ The engine's attention mask for such a batch has context squared entries of 2 by
 
 
 def effective_capabilities(detected: ModelCapabilities, kind: ModelKind | None) -> ModelCapabilities:
-    """Return what a model can be asked for when it is served as ``kind``; None: as its header says."""
+    """Return the capabilities of a model served as ``kind``; None: those of its header."""
     match kind:
         case "embedding":
             return ModelCapabilities(embedding=True)
@@ -45,11 +45,11 @@ def effective_capabilities(detected: ModelCapabilities, kind: ModelKind | None) 
 def effective_pooling(
     own: Pooling | None, detected: ModelCapabilities, kind: ModelKind | None, *, architecture: str | None
 ) -> Pooling | None:
-    """Return the pooling to launch with; None where the engine decides, or where the model only chats.
+    """Return the pooling to launch with; None if the engine decides, or the model only chats.
 
-    ``own`` is the header's. An embedding model without any answers each request with "Pooling type 'none' is not OAI
-    compatible" (seen in llama.cpp b11549), so one that the user declares as such gets what is usual for its family:
-    the mean for encoders, the last token for decoders.
+    ``own`` is the header's. Without pooling, an embedding model fails each request with "Pooling type 'none' is not OAI
+    compatible" (seen in llama.cpp b11549). A model that the user declares as an embedding model therefore gets its
+    family's usual pooling: the mean for encoders, the last token for decoders.
     """
     served = effective_capabilities(detected, kind)
     if served.rerank:
@@ -62,10 +62,10 @@ def effective_pooling(
 
 
 def is_single_batch(capabilities: ModelCapabilities, pooling: Pooling | None) -> bool:
-    """Whether an input has to fit into one physical batch of the engine.
+    """Whether each input has to fit into one physical batch of the engine.
 
-    So for embeddings and ranks, except where the last token alone counts: there the engine splits an input
-    (``can_split`` of llama.cpp's server, b11549).
+    True for embeddings and ranks, except with ``last`` pooling: there the engine splits inputs (``can_split`` of
+    llama.cpp's server, b11549).
     """
     return (capabilities.embedding or capabilities.rerank) and pooling != "last"
 
@@ -73,25 +73,25 @@ def is_single_batch(capabilities: ModelCapabilities, pooling: Pooling | None) ->
 def context_ceiling(
     trained: int | None, capabilities: ModelCapabilities, pooling: Pooling | None
 ) -> int | None:
-    """Return the most that a model may be launched with, in tokens; None where nothing is known of it."""
+    """Return the largest context for a launch, in tokens; None if unknown."""
     if capabilities.chat or not is_single_batch(capabilities, pooling):
         return trained
     return min(trained or MAX_SINGLE_BATCH_CONTEXT, MAX_SINGLE_BATCH_CONTEXT)
 
 
 def launch_pooling(model: ModelSummary) -> Pooling | None:
-    """Return the pooling that a model is launched with; None where the engine decides, or the model only chats."""
+    """Return the pooling for a launch; None if the engine decides, or the model only chats."""
     detected = model.detected or model.capabilities
     return effective_pooling(model.pooling, detected, model.settings.kind, architecture=model.architecture)
 
 
 def max_context(model: ModelSummary) -> int | None:
-    """Return the largest context that is ever served with a model, in tokens; None where nothing is known of it."""
+    """Return the largest context that a model is served with, in tokens; None if unknown."""
     return context_ceiling(model.trained_context, model.capabilities, launch_pooling(model))
 
 
 def with_kind(model: ModelSummary) -> ModelSummary:
-    """Return the model with the capabilities that follow from its header and its settings."""
+    """Return the model with the capabilities from its header and settings."""
     header, kind = model.detected or model.capabilities, model.settings.kind
     return replace(
         model,

@@ -1,4 +1,4 @@
-"""Engine processes and the scheduler that swaps them. Public names are imported when they are first used."""
+"""Engine processes and the scheduler that swaps them. Public names are imported on first use."""
 
 import importlib
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""Hands events to the scheduler one after the other, and publishes what became of each."""
+"""Passes events to the scheduler one at a time, executes the effects and publishes runtime events."""
 
 import asyncio
 import logging
@@ -16,10 +16,10 @@ logger = logging.getLogger("gglib.runtime")
 
 
 class Dispatcher:
-    """The order of events: what happens while effects are carried out is handled after them.
+    """Serializes events: events that occur while effects are executed are handled after them.
 
-    Nothing is awaited between an event and the last of its effects, so that the scheduler's picture and the shell's
-    never part.
+    Nothing is awaited between an event and its last effect, so the state of the scheduler and of the shell never
+    diverge.
     """
 
     def __init__(
@@ -29,14 +29,14 @@ class Dispatcher:
         expected_s: Callable[[ModelLaunchSpec], float],
         now: Callable[[], float],
     ) -> None:
-        """``execute`` gets every effect but ``WakeAt``; ``expected_s`` returns how long a load may take.
+        """``execute`` gets every effect except ``WakeAt``; ``expected_s`` returns the expected duration of a load.
 
         ``now`` returns the loop's time.
         """
         self.swap_history = SwapHistory()
         self.event_hub = EventHub()
         self.is_dispatching = False
-        """Whether an event is being handled now."""
+        """Whether an event is being handled."""
         self._scheduler = scheduler
         self._execute = execute
         self._event_reader = EventReader(expected_s)
@@ -47,11 +47,11 @@ class Dispatcher:
 
     @property
     def in_flight(self) -> int:
-        """How many requests are being answered."""
+        """Number of requests in flight."""
         return sum(len(resident.holders) for resident in self._scheduler.residents)
 
     def dispatch(self, event: Event) -> None:
-        """Hand an event to the scheduler and carry out what it says; what happens meanwhile is handled in turn."""
+        """Pass an event to the scheduler and execute its effects; events that occur meanwhile follow in order."""
         if self.is_dispatching:
             self._events.append(event)
             return
@@ -66,9 +66,9 @@ class Dispatcher:
             self._idle.set()
 
     async def wait_until_idle(self, timeout_s: float) -> None:
-        """Return when no request is being answered, or after ``timeout_s``.
+        """Return when no request is in flight, or after ``timeout_s``.
 
-        While this waits, the end of each request has to come as an event.
+        Meanwhile, the end of each request has to be dispatched as an event.
         """
         if not self.in_flight:
             return
@@ -80,7 +80,7 @@ class Dispatcher:
                 await self._idle.wait()
 
     def close(self) -> None:
-        """Cancel the alarm."""
+        """Cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
 

@@ -1,4 +1,4 @@
-"""Runtime events: read off the scheduler's events and effects, and handed to any number of subscribers."""
+"""Derives runtime events from the scheduler's events and effects, and publishes them to subscribers."""
 
 import asyncio
 from collections import deque
@@ -36,7 +36,7 @@ from gglib.runtime.scheduler.events import (
 from gglib.runtime.scheduler.swap_history import failure_reason, reason_code
 
 MAX_QUEUED_EVENTS = 256
-"""Events that wait for a slow subscriber; beyond, they are dropped, and ``EventsLost`` stands in their place."""
+"""Queued events of a slow subscriber; beyond this they are dropped and replaced by ``EventsLost``."""
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class EventReader:
     def read(
         self, event: Event, effects: Sequence[Effect], swaps: Sequence[SwapStatus], now: float
     ) -> Iterator[RuntimeEvent]:
-        """Return what has happened with one event and its effects, and with the swaps that it completed."""
+        """Return the runtime events of one scheduler event, its effects and the swaps that it finished."""
         yield from self._read_event(event, now)
         if isinstance(event, Requested) and event.waits and not _is_decided(event.ticket, effects):
             yield RequestQueued(model_name=event.spec.model_name, request_id=event.request_id)
@@ -102,8 +102,8 @@ class EventReader:
 
 
 def _is_decided(ticket: int, effects: Sequence[Effect]) -> bool:
-    """Whether the request is granted or refused in this very step."""
-    return any(isinstance(one, Grant | Refuse) and one.ticket == ticket for one in effects)
+    """Whether the request was granted or refused in this step."""
+    return any(isinstance(effect, Grant | Refuse) and effect.ticket == ticket for effect in effects)
 
 
 class Subscription:
@@ -124,7 +124,7 @@ class Subscription:
         self._subscribers.discard(self)
 
     def put(self, event: RuntimeEvent) -> None:
-        """Add an event, or note that events are lost."""
+        """Queue an event; if the queue is full, replace its events by ``EventsLost``."""
         if len(self._queue) >= MAX_QUEUED_EVENTS:
             self._queue.clear()
             event = EventsLost()
@@ -132,7 +132,7 @@ class Subscription:
         self._has_events.set()
 
     async def next(self, timeout_s: float) -> RuntimeEvent | None:
-        """Return the next event, or None where none comes in time. A cancelled call loses nothing."""
+        """Return the next event, or None after ``timeout_s``. Cancelling the call loses no event."""
         if not self._queue:
             self._has_events.clear()
             try:
@@ -144,16 +144,16 @@ class Subscription:
 
 
 class EventHub:
-    """Hands events to subscribers."""
+    """Publishes events to subscribers."""
 
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
 
     def subscribe(self) -> Subscription:
-        """Return a subscription, which begins with its ``with`` block."""
+        """Return a subscription, which starts with its ``with`` block."""
         return Subscription(self._subscriptions)
 
     def publish(self, event: RuntimeEvent) -> None:
-        """Hand an event to every subscriber."""
+        """Queue an event for every subscriber."""
         for subscription in self._subscriptions:
             subscription.put(event)

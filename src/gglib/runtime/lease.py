@@ -1,4 +1,4 @@
-"""The block for whose length a request holds its target."""
+"""A request's lease of a target, for the length of an ``async with`` block."""
 
 from collections.abc import Coroutine
 from types import TracebackType
@@ -11,22 +11,22 @@ class LeaseProvider(Protocol):
     """Grants leases and ends them."""
 
     async def acquire(self, lease: "Lease") -> RunningTarget:
-        """Wait for a target, and put the ticket that holds it into ``lease``."""
+        """Wait for a target and set ``lease.ticket``, the id of the hold."""
         ...
 
     def release(self, ticket: int) -> None:
-        """End a hold."""
+        """End the hold."""
         ...
 
     async def abort(self, ticket: int, error: BaseException | None) -> None:
-        """End a hold with what went wrong; raises what explains it better, where something does."""
+        """End the hold after an error; raises a better explanation of the error if there is one."""
         ...
 
 
 class Lease:
-    """What a request asks for, as ``ModelRuntimePort.admit`` has it, and its hold for the length of a block.
+    """A request's parameters, as in ``ModelRuntimePort.admit``, and its hold on a target.
 
-    A class, because a generator costs several times as much, and every request has one.
+    A class because a generator costs several times as much, and every request has a lease.
     """
 
     __slots__ = (
@@ -40,7 +40,7 @@ class Lease:
         "wait_s",
     )
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the port has as many, and each request pays for names
+    def __init__(  # noqa: PLR0913, PLR0917 - the port has as many, and keywords cost time in each request
         self,
         provider: LeaseProvider,
         model_name: str,
@@ -58,7 +58,7 @@ class Lease:
         self.request_id = request_id
         self.spec = spec
         self.ticket = 0
-        """By which the hold is known to the provider."""
+        """Identifies the hold."""
 
     def __aenter__(self) -> Coroutine[Any, Any, RunningTarget]:
         return self._provider.acquire(self)

@@ -1,7 +1,7 @@
-"""The shell around the scheduler: it keeps the tickets and carries out the effects.
+"""The imperative shell around the scheduler: tracks tickets and executes effects.
 
-All of it happens in the loop's thread. Between an event and the last of its effects nothing is awaited, so that
-the scheduler's picture and ours never part.
+Everything runs in the loop's thread. Nothing is awaited between an event and its last effect, so the state of the
+scheduler and of the shell never diverge.
 """
 
 import asyncio
@@ -56,35 +56,35 @@ from gglib.runtime.status import StatusReader
 logger = logging.getLogger("gglib.runtime")
 
 EXIT_REASON_WAIT_S = 0.3
-"""How long a request that was cut off waits for the reason: the kernel closes a dying engine's connections some
+"""How long a disconnected request waits for the exit reason: the kernel closes a dying engine's connections some
 milliseconds before it reports the exit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeConfig:
-    """How models share the memory and requests wait. Times in seconds. Launches have a configuration of their own."""
+    """Limits of residents, waits and drains. Times in seconds. Launches are configured by ``LaunchConfig``."""
 
     capacity: int = 1
     """How many models may be resident at once."""
     swap_wait_s: float = SWAP_WAIT_S
-    """How long a request for another model may wait before the running one takes no new requests and drains."""
+    """How long a request for another model waits before the running model takes no new requests and drains."""
     queue_limit: int = DEFAULT_QUEUE_LIMIT
-    """How many requests may wait for a model; beyond it ``QueueFullError``."""
+    """How many requests may wait; beyond this they fail with ``QueueFullError``."""
     model_wait_s: float = MODEL_WAIT_S
-    """How long a request waits for its model at most, in the queue and while it loads."""
+    """How long a request waits for its model at most, in the queue and during the load."""
     drain_s: float = DRAIN_S
-    """How long ``stop_current`` and ``drain`` let requests in flight go on."""
+    """How long ``stop_current`` and ``drain`` wait for requests in flight."""
     watch_s: float = 1.0
-    """How often the models in memory are compared with the catalogue and with their files; 0: never."""
+    """Interval for comparing loaded models with the catalogue and their files; 0: never."""
     on_engine_exit: Callable[[], None] | None = None
-    """Called when nothing of a launch is left, and its version is not held any more. It must not block or raise."""
+    """Called after an engine has exited and its version is released. It must not block or raise."""
 
 
 class EngineManager(ModelRuntimePort):
-    """Runs engines, one for each resident model. An async context manager: leaving it stops them all.
+    """Runs engines, one for each resident model. An async context manager, which stops all engines on exit.
 
-    ``catalog`` says what a name means and what to load, ``launcher`` starts it (``LocalLauncher``).
-    ``docs/promises.md`` has what holds for every request. One event loop, the one that entered the block, uses it.
+    ``catalog`` resolves model names, ``launcher`` starts engines (``LocalLauncher``). ``docs/promises.md`` has the
+    guarantees for each request. Use it only from the event loop that entered the block.
     """
 
     def __init__(self, catalog: ModelCatalogPort, launcher: Launcher, config: RuntimeConfig) -> None:
@@ -123,17 +123,17 @@ class EngineManager(ModelRuntimePort):
         await self.close()
 
     async def drain(self) -> None:
-        """Refuse waiting and new requests; return when those in flight have ended, or after ``drain_s``."""
+        """Refuse waiting and new requests; return after those in flight, or after ``drain_s``."""
         self._refuse_requests()
         await self._dispatcher.wait_until_idle(self._config.drain_s)
 
     @property
     def in_flight(self) -> int:
-        """How many requests are being answered."""
+        """Number of requests in flight."""
         return self._dispatcher.in_flight
 
     def take_used(self) -> set[int]:
-        """Return the ids of the models that answered since this was last asked, or answer now."""
+        """Return the ids of models used since the last call, including those in use."""
         used, self._used = self._used, set()
         return used | {r.spec.model_id for r in self._scheduler.residents if r.holders}
 
@@ -152,19 +152,19 @@ class EngineManager(ModelRuntimePort):
     async def ensure_model_running(
         self, model_name: str, num_ctx: int | None, default_ctx: int
     ) -> RunningTarget:
-        """Return a target that runs the model. Nothing holds it: it may be evicted at once; see ``admit``."""
+        """Return a target that runs the model. It is not held and may be evicted at once; see ``admit``."""
         async with self.admit(model_name, num_ctx, default_ctx) as target:
             return target
 
     async def current_model(self) -> RunningTarget | None:
-        """Return the ready model that was used last, or None."""
+        """Return the most recently used ready model, or None."""
         return self._status_reader.current()
 
     async def stop_current(self) -> None:
-        """Stop every resident: idle ones now, busy ones when their requests end or the drain limit is over."""
+        """Stop all residents: idle ones now, busy ones after their requests or after ``drain_s``."""
         await self._stop_all(drain_s=self._config.drain_s)
 
-    def admit(  # noqa: PLR0913 - what a request says of what it needs
+    def admit(  # noqa: PLR0913 - the parameters of a request
         self,
         model_name: str,
         num_ctx: int | None,
@@ -174,25 +174,25 @@ class EngineManager(ModelRuntimePort):
         request_id: str = "",
         spec: ModelLaunchSpec | None = None,
     ) -> Lease:
-        """Return the target, held for one request until the block ends, however it ends."""
+        """Lease the target to one request until the block ends."""
         return Lease(self, model_name, num_ctx, default_ctx, wait_s, request_id, spec)
 
     def is_blocking_swap(self, target: RunningTarget) -> bool:
-        """Whether ``target`` takes no new requests any more, and others wait for the end of those that it has."""
+        """Whether ``target`` drains while other requests wait."""
         return self._status_reader.is_blocking_swap(target)
 
     async def status(self) -> RuntimeStatus:
-        """Return resident models, waiting requests, failed loads, and what happened since the start."""
+        """Return resident models, waiting requests, failed loads, and counts since the start."""
         return self._status_reader.status(self._now())
 
     def subscribe(self) -> Subscription:
-        """Return what happens from now on, for a ``with`` block."""
+        """Return the events from now on, for a ``with`` block."""
         return self._dispatcher.event_hub.subscribe()
 
     # --- one request ---
 
     async def acquire(self, lease: Lease) -> RunningTarget:
-        """Wait for a target, and put the ticket that holds it into ``lease``, for ``release``."""
+        """Wait for a target and set ``lease.ticket``, for ``release``."""
         spec = lease.spec or await self._catalog.resolve_for_launch(lease.model_name)
         if spec is None:
             raise not_found(lease.model_name, await self._catalog.list_models())
@@ -217,7 +217,7 @@ class EngineManager(ModelRuntimePort):
         """End a hold, or a wait."""
         self._granted.pop(ticket, None)
         future = self._futures.pop(ticket, None)
-        if future is None:  # it has not waited
+        if future is None:  # granted without a wait
             if (
                 not self._is_closing  # while closing, ``drain`` waits for the event
                 and not self._dispatcher.is_dispatching
@@ -225,11 +225,11 @@ class EngineManager(ModelRuntimePort):
             ):
                 return
         elif future.done():
-            future.exception()  # it may have come while the caller was being cancelled: nothing else reads it
+            future.exception()  # retrieved here: it may have been set while the caller was being cancelled
         self._dispatcher.dispatch(RequestEnded(ticket))
 
     async def abort(self, ticket: int, error: BaseException | None) -> None:
-        """End a hold with what went wrong; raises what explains it better, where something does."""
+        """End a hold after an error; raises a better explanation of the error if there is one."""
         try:
             if isinstance(error, UpstreamStalledError):
                 self._dispatcher.dispatch(RequestStalled(ticket))
@@ -265,7 +265,7 @@ class EngineManager(ModelRuntimePort):
             raise
 
     def _is_ready_or_loading(self, spec: ModelLaunchSpec, needed_ctx: int) -> bool:
-        """Whether a model in memory, or one whose load is under way, serves such a request: it evicts nothing."""
+        """Whether a ready or loading model serves such a request, so that nothing is evicted for it."""
         return any(
             resident.spec.model_id == spec.model_id
             and resident.has_version_of(spec)
@@ -289,7 +289,7 @@ class EngineManager(ModelRuntimePort):
             raise self._status_reader.loading_error(request.spec, self._now())
 
     async def _explain_disconnect(self, error: UpstreamError, run: EngineRun) -> GglibError:
-        """Return why an engine broke off, where it is known or will be in a moment; else what was seen of it."""
+        """Return why the engine closed the connection, if known within a moment; else ``error``."""
         with suppress(TimeoutError):
             async with asyncio.timeout(EXIT_REASON_WAIT_S):
                 await run.exited.wait()
@@ -349,7 +349,7 @@ class EngineManager(ModelRuntimePort):
             self._load_times.record(run.launch.spec.model_id, seconds)
 
     def _record_death(self, run: EngineRun) -> None:
-        """Remember whether one request alone was in flight: it may be what killed the engine."""
+        """Record whether a single request was in flight: it may have crashed the engine."""
         holders = [len(r.holders) for r in self._scheduler.residents if r.generation == run.launch.generation]
         if sum(holders) == 1 and run.exit is not None and not run.exit.has_changed_file:
             self._died_with_one_request.add(run)
@@ -367,7 +367,7 @@ class EngineManager(ModelRuntimePort):
                 future.set_exception(ShuttingDownError())
 
     async def _stop_all(self, *, drain_s: float) -> None:
-        """Return when all that is there now is gone; while closing, also what comes up meanwhile."""
+        """Stop all current runs and wait for them; while closing, also for runs started meanwhile."""
         self._dispatcher.dispatch(StopRequested(self._now() + drain_s))
         runs = list(self._runs.values())
         while runs:
@@ -376,7 +376,7 @@ class EngineManager(ModelRuntimePort):
 
     def _now(self) -> float:
         loop = self._loop
-        if loop is None:  # asked once: CPython 3.11 makes a system call each time
+        if loop is None:  # cached: CPython 3.11 makes a system call each time
             loop = self._loop = asyncio.get_running_loop()
         return loop.time()
 
@@ -385,6 +385,8 @@ class EngineManager(ModelRuntimePort):
 def _context(
     requested: int | None, model_setting: int | None, default: int, trained: int | None
 ) -> tuple[int, int]:
-    """Return how much context a request needs, and with how much to launch for it."""
-    wish = ContextRequest(requested=requested, model_setting=model_setting, default=default, trained=trained)
-    return wish.needed, wish.at_launch
+    """Return the context that a request needs, and the context to launch with."""
+    request = ContextRequest(
+        requested=requested, model_setting=model_setting, default=default, trained=trained
+    )
+    return request.needed, request.at_launch

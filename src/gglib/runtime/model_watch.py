@@ -1,4 +1,4 @@
-"""Notices what changes beside the requests: models that are removed or updated, and files that are overwritten."""
+"""Polls the catalogue and the model files: models that are removed or updated, files that are overwritten."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ logger = logging.getLogger("gglib.runtime")
 
 
 class ModelWatch:
-    """Compares what the scheduler knows of with the catalogue, and what is in memory with its files."""
+    """Compares the scheduler's models with the catalogue, and the loaded models with their files."""
 
     def __init__(
         self,
@@ -24,28 +24,28 @@ class ModelWatch:
         runs: Mapping[int, EngineRun],
         dispatch: Callable[[Event], None],
     ) -> None:
-        """Watch ``runs``: the launches by generation, as they come and go."""
+        """Watch ``runs``, the current launches by generation."""
         self._catalog = catalog
         self._scheduler = scheduler
         self._runs = runs
         self._dispatch = dispatch
 
     async def run(self, interval_s: float) -> None:
-        """Look every ``interval_s`` seconds, until it is cancelled."""
+        """Poll every ``interval_s`` seconds, until cancelled."""
         logged = None
         while True:
             await asyncio.sleep(interval_s)
             try:
                 await self.poll()
                 logged = None
-            except Exception as error:  # noqa: BLE001 - an embedder's catalogue may raise anything; looks go on
-                if str(error) != logged:  # once, not at each look
+            except Exception as error:  # noqa: BLE001 - an embedder's catalogue may raise anything; polling continues
+                if str(error) != logged:  # once, not at each poll
                     logger.warning("the catalogue could not be compared with what is in memory: %s", error)
                     logged = str(error)
 
     async def poll(self) -> None:
-        """Compare once. Raises what the catalogue raises."""
-        # Before the catalogue is read: what becomes ready meanwhile may be a version that it does not have yet.
+        """Compare once. Errors of the catalogue propagate."""
+        # Before the catalogue is read: a launch that becomes ready meanwhile may be newer than this reading.
         ready = [run for run in self._runs.values() if run.ready_at is not None]
         paths = await self._current_paths()
         staying = {r.generation for r in self._scheduler.residents if not r.is_terminating}
@@ -54,7 +54,7 @@ class ModelWatch:
                 await self._compare(run, paths.get(run.spec.model_id, run.spec.path))
 
     async def _current_paths(self) -> dict[int, Path]:
-        """Return where the catalogue has the models now that the scheduler knows of; forget those that it has not."""
+        """Return the current paths of the scheduler's models; report those that the catalogue no longer has."""
         paths: dict[int, Path] = {}
         for model_id, spec in self._relevant_specs().items():
             known = await self._catalog.resolve_for_launch(spec.model_name)
@@ -66,7 +66,7 @@ class ModelWatch:
         return paths
 
     def _relevant_specs(self) -> dict[int, ModelLaunchSpec]:
-        """Return the models, by id, that are in memory, waited for, to be loaded, or remembered as failed."""
+        """Return the models, by id, that are resident, waited for, pending or failed."""
         scheduler = self._scheduler
         specs = [resident.spec for resident in scheduler.residents if not resident.is_terminating]
         specs += [waiter.spec for waiter in (*scheduler.waiters, *scheduler.pending_loads)]
@@ -75,7 +75,7 @@ class ModelWatch:
 
     async def _compare(self, run: EngineRun, known_path: Path) -> None:
         if known_path != run.spec.path:
-            logger.info("'%s' was updated: its older version leaves memory", run.spec.model_name)
+            logger.info("'%s' was updated: unloading its older version", run.spec.model_name)
             self._dispatch(Superseded(run.launch.generation))
         elif await run.is_file_overwritten():
             logger.warning("the file of '%s' changed while it was loaded", run.spec.model_name)

@@ -1,4 +1,4 @@
-"""What the runtime says of itself: read off the scheduler, the launches and their histories. ``now`` is an argument."""
+"""Builds the runtime status from the scheduler, the launches and their histories. ``now`` is an argument."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from gglib.runtime.scheduler.swap_history import SwapHistory, failure_reason
 
 @dataclass(frozen=True, slots=True)
 class StatusReader:
-    """Reads what is resident, waited for and expected. Changes nothing."""
+    """Read-only view of residents, waiters and expected load times."""
 
     scheduler: Scheduler
     runs: Mapping[int, EngineRun]
-    """The launches by generation, as they come and go."""
+    """The current launches by generation."""
     load_times: LoadTimes
     swap_history: SwapHistory
 
     def status(self, now: float) -> RuntimeStatus:
-        """Return resident models, waiting requests, failed loads, and what happened since the start."""
+        """Return resident models, waiting requests, failed loads, and counts since the start."""
         waiting: dict[str, list[float]] = {}
         for waiter in self.scheduler.waiters:
             waiting.setdefault(waiter.spec.model_name, []).append(now - waiter.since)
@@ -42,27 +42,27 @@ class StatusReader:
         )
 
     def current(self) -> RunningTarget | None:
-        """Return the ready model that was used last, or None."""
+        """Return the most recently used ready model, or None."""
         ready = [r for r in self.scheduler.residents if r.state is ResidentState.READY]
         latest = max(ready, key=lambda r: (bool(r.holders), r.last_used), default=None)
         return self.runs[latest.generation].target if latest is not None else None
 
     def is_blocking_swap(self, target: RunningTarget) -> bool:
-        """Whether ``target`` takes no new requests any more, and others wait for the end of those that it has."""
+        """Whether ``target`` drains while other requests wait."""
         return bool(self.scheduler.waiters) and any(
             resident.state is ResidentState.DRAINING and self.runs[resident.generation].target == target
             for resident in self.scheduler.residents
         )
 
     def loading_error(self, spec: ModelLaunchSpec, now: float) -> ModelLoadingError:
-        """Return what a request gets that stops waiting: how far the load is, and when to ask again."""
+        """Return the error for a request that stops waiting, with the load's progress and ``Retry-After``."""
         elapsed_s = self._loading_for_s(spec, now)
         retry_after_s = self.load_times.retry_after_s(spec, elapsed_s=0.0 if elapsed_s is None else elapsed_s)
         progress = LoadProgress(elapsed_s=elapsed_s, expected_s=self.load_times.expected_s(spec))
         return ModelLoadingError(spec.model_name, retry_after_s, progress)
 
     def _loading_for_s(self, spec: ModelLaunchSpec, now: float) -> float | None:
-        """Return for how long a load of the model has gone on; None while none has begun."""
+        """Return the elapsed time of the model's load; None if none has started."""
         starts = [
             self.runs[resident.generation].started_at
             for resident in self.scheduler.residents

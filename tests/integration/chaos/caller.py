@@ -1,4 +1,4 @@
-"""A client that sees every byte, keeps its connection where it may, and leaves in the middle when it is told to."""
+"""A client that records every byte, keeps its connection alive, and disconnects midway on request."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ def _ignore(heard: Heard) -> None:
 
 
 class Caller:
-    """Asks one thing after the other. An async context manager, which closes the connection."""
+    """Sends requests one after the other. An async context manager, which closes the connection."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -25,9 +25,9 @@ class Caller:
     async def ask(
         self, ask: Question, *, within_s: float, on_part: Callable[[Heard], None] = _ignore
     ) -> Heard:
-        """Return what was heard, at the latest after ``within_s``; whatever goes wrong on the wire is in it.
+        """Send a request and return its response, at the latest after ``within_s``, including transport errors.
 
-        ``on_part`` is told of each part of the answer at the moment when it is heard.
+        ``on_part`` is called for each part of the response when it arrives.
         """
         heard = Heard(asked_at_s=time.monotonic())
         leaves_first = ask.leave_after_s is not None and ask.leave_after_s < within_s
@@ -39,7 +39,7 @@ class Caller:
         except TimeoutError:
             heard.has_left, heard.is_late = leaves_first, not leaves_first
         except (OSError, EOFError):
-            pass  # the head is missing, or the framing is not whole: the verdict's affair
+            pass  # the head is missing, or the framing is incomplete: judged by the verdict
         heard.ended_at_s = time.monotonic()
         heard.duration_s = heard.ended_at_s - heard.asked_at_s
         if not heard.is_whole or heard.headers.get("connection") == "close":
@@ -47,7 +47,7 @@ class Caller:
         return heard
 
     async def leave(self) -> None:
-        """Cut the connection."""
+        """Abort the connection."""
         if self._streams is not None:
             _, writer = self._streams
             self._streams = None

@@ -1,4 +1,4 @@
-"""An engine dies at a random point of its streams; each client is told, and the next request is served."""
+"""An engine dies at a random point of its streams; each client gets an error, and the next request is served."""
 
 import asyncio
 import random
@@ -17,7 +17,7 @@ ENDS_WITHIN_S = 2.0
 CHUNKS, CHUNK_INTERVAL_S = 150, 0.002
 STREAM_S = CHUNKS * CHUNK_INTERVAL_S
 CHUNK_BYTES = 200
-"""Fewer than one chunk has, so that the chosen byte is always in the stream."""
+"""Less than a chunk, so that the chosen byte is always in the stream."""
 BOUND_S = 20.0
 STREAMS = 3
 CODES = frozenset({"upstream_error"})
@@ -26,14 +26,14 @@ UNHARMED = frozenset[str]()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeathsPlan:
-    """How many engines die, in turn at a random byte and at a random time."""
+    """How many engines die, alternately at a random byte and at a random time."""
 
     seed: int
     kills: int
 
 
 async def deaths(plan: DeathsPlan, home: Path) -> Report:
-    """Let one engine after the other die and see what its clients heard."""
+    """Let engines die one after the other and check the responses."""
     report, before, started_s, chance = Report(), Census.take(), time.monotonic(), dice(plan.seed)
     script = Script(record=str(home / "record.jsonl"), lifetime_s=600)
     models = [f"model-{n}" for n in range(-(-plan.kills // DEATHS_EACH))]
@@ -60,8 +60,8 @@ async def _ask_first(stack: Stack, model: str, report: Report) -> None:
 async def _ask_one_more(stack: Stack, model: str, number: int, report: Report) -> None:
     """Ask at once after a death: the model is loaded again and answers.
 
-    A dying process's listening socket may outlive its connections by a moment: who is taken in there has sent a request
-    that may have been read, is told of a 502, since it is not ours to send again, and is served by the next try.
+    A dying process's listening socket may outlive its connections by a moment. A request accepted there may have been
+    read, so the proxy must not resend it: it gets a 502, and the next attempt is served.
     """
     ask = Ask(number=number, model=model, is_stream=bool(number % 3))
     async with Caller(stack.port) as caller:
@@ -83,7 +83,7 @@ async def _die_at_a_byte(stack: Stack, model: str, chance: random.Random, report
 
 
 async def _die_at_a_time(stack: Stack, model: str, chance: random.Random, report: Report) -> None:
-    """Die at a moment of the stream, or shortly before its first byte."""
+    """Die during the stream, or shortly before its first byte."""
     streams = asyncio.gather(*(_stream(stack, model, n, None) for n in range(STREAMS)))
     await asyncio.sleep(chance.uniform(0, STREAM_S))
     died_at_s = time.monotonic()
@@ -92,7 +92,7 @@ async def _die_at_a_time(stack: Stack, model: str, chance: random.Random, report
 
 
 async def _stream(stack: Stack, model: str, number: int, at_byte: int | None) -> tuple[Ask, Heard]:
-    """Stream; all but the one that the engine dies of are twice as long, so that the death meets all of them."""
+    """Stream; the other streams are twice as long, so that the death hits all of them."""
     script = {} if at_byte is None else {"die_after_bytes": at_byte}
     chunks = 2 * CHUNKS if at_byte is None else CHUNKS
     ask = Ask(number=number, model=model, chunks=chunks, chunk_interval_s=CHUNK_INTERVAL_S, script=script)

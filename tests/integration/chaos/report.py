@@ -1,4 +1,4 @@
-"""What a scenario found, in figures and in complaints."""
+"""A scenario's report: figures and complaints."""
 
 import statistics
 from collections import Counter
@@ -9,27 +9,27 @@ from .verdict import Verdict
 
 @dataclass(slots=True)
 class Report:
-    """What a scenario found."""
+    """A scenario's report."""
 
     times_s: dict[str, list[float]] = field(default_factory=dict)
-    """By how it ended: how long each took."""
+    """Durations by outcome."""
     complaints: list[str] = field(default_factory=list)
     kills: int = 0
     duration_s: float = 0.0
 
     @property
     def ends(self) -> Counter[str]:
-        """How many requests ended in which way."""
+        """Number of requests by outcome."""
         return Counter({end: len(times_s) for end, times_s in self.times_s.items()})
 
     def add(self, verdict: Verdict, duration_s: float, *, what: str = "") -> None:
-        """Take in one request's end."""
+        """Add the outcome of a request."""
         end = " ".join(word for word in (what, verdict.kind.value, verdict.code) if word)
         self.times_s.setdefault(end, []).append(duration_s)
         self.complain(verdict.complaint)
 
     def complain(self, complaint: str) -> None:
-        """Take in what is wrong; nothing when it is empty."""
+        """Add a complaint, unless it is empty."""
         if complaint:
             self.complaints.append(complaint)
 

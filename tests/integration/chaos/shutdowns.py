@@ -1,4 +1,4 @@
-"""The end comes at a random moment, with streams open and requests waiting: all are told, nothing is left."""
+"""Shutdown at a random moment, with open streams and waiting requests: all of them end, nothing is left."""
 
 import asyncio
 import random
@@ -15,29 +15,29 @@ from .stack import QUICK, SLOW, SLOWER, Census, Stack, dice, stack_running
 from .verdict import Ask, Kind, judge
 
 LONGEST_LIFE_S = 0.8
-"""From before the first model is ready until long after the first heartbeat of those that wait."""
+"""From before the first model is ready until long after the first heartbeat of waiting requests."""
 TOLD_WITHIN_S = 2.0
 GONE_WITHIN_S = 2.0 + sum(timeout_s for _, timeout_s in STOP_ESCALATION)
 BOUND_S = 20.0
 CLIENTS = 9
-"""Some of each are in flight, or wait for the running model to be free, or for one that is never ready."""
+"""Some are in flight, some wait for the busy model, some for a model that is never ready."""
 STUBBORN_SHARE = 0.2
 MANAGER_FIRST_SHARE = 0.3
 PROXY_CODES = frozenset({"shutting_down"})
 MANAGER_CODES = PROXY_CODES | {"upstream_error"}
-"""An engine that is stopped under its streams cuts them off."""
+"""An engine that is stopped during streams closes their connections."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShutdownsPlan:
-    """How often it is started and ended."""
+    """How often it is started and shut down."""
 
     seed: int
     rounds: int
 
 
 async def shutdowns(plan: ShutdownsPlan, home: Path) -> Report:
-    """Start and end again and again, and see what clients heard and what is left."""
+    """Start and shut down repeatedly; check the responses and for leaks."""
     report, started_s, chance = Report(), time.monotonic(), dice(plan.seed)
     for number in range(plan.rounds):
         before, place = Census.take(), home / str(number)
@@ -91,10 +91,10 @@ async def _start_and_end(home: Path, chance: random.Random, report: Report) -> N
 
 
 async def _until_all_are_in(stack: Stack, callers: list[Caller]) -> None:
-    """Return when the proxy has read every request: what it has not, it cannot answer when it ends."""
+    """Return when the proxy has read all requests: it cannot respond to an unread one at shutdown."""
     async with asyncio.TaskGroup() as waits:
         for caller in callers:
             waits.create_task(caller.has_sent.wait())
     async with asyncio.timeout(BOUND_S):
-        while await stack.admitted() < len(callers):  # noqa: ASYNC110 - nobody tells
+        while await stack.admitted() < len(callers):  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(0.001)

@@ -23,14 +23,14 @@ from gglib.testing import FakeCatalog, Script, install_scripted_server
 QUICK, SLOW, SLOWER, BROKEN = "quick", "slow", "slower", "broken"
 GOOD_MODELS = (QUICK, SLOW, SLOWER)
 DEATHS_EACH = 2
-"""So often a model may die within a minute without being thought to be at fault itself."""
+"""A model may die this often within a minute without a backoff."""
 SCRIPTS: Mapping[str, Mapping[str, Any]] = {
     SLOW: {"load_s": 0.05},
     SLOWER: {"load_s": 0.2},
     BROKEN: {"load_s": 0.05, "load_fails_with": "0.00.01 E scripted: invalid magic characters"},
 }
 HEARTBEAT_S = 0.25
-"""Short, so that many streams are begun by a heartbeat before their fate is known."""
+"""Short, so that many streams start with a heartbeat before their outcome is known."""
 SETTLED_WITHIN_S = 5.0
 
 
@@ -55,11 +55,11 @@ class Stack:
         return frozenset(r.pid for r in (await self.manager.status()).residents if r.pid is not None)
 
     async def settle_after_kills(self) -> str:
-        """Return once no engine that was killed is known any more, or say which one still is."""
+        """Return once no killed engine is resident; a complaint if one still is."""
         return await self.still_resident(frozenset(self._killed))
 
     async def kill_engine(self) -> bool:
-        """Send KILL to whatever engine there is; False when there is none."""
+        """Send SIGKILL to the engine; False if there is none."""
         pids = await self.engine_pids() & child_pids()  # only what is a child of ours can be no stranger
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
@@ -67,12 +67,12 @@ class Stack:
         return bool(pids)
 
     async def admitted(self) -> int:
-        """Return how many requests are held or wait."""
+        """Return the number of requests in flight or waiting."""
         status = await self.manager.status()
         return sum(r.in_flight for r in status.residents) + sum(w.waiting for w in status.waiting)
 
     async def still_resident(self, pids: frozenset[int]) -> str:
-        """Return which of these engines the manager has still once it had time to notice; empty: none."""
+        """Return which of these engines are still resident after a while; empty: none."""
 
         async def known() -> str:
             kept = pids & await self.engine_pids()
@@ -81,7 +81,7 @@ class Stack:
         return await settled(known)
 
     async def unfinished(self) -> str:
-        """Return what is still counted as in flight or waiting once it had time to settle; empty: nothing."""
+        """Return what is still in flight or waiting after a while; empty: nothing."""
 
         async def counted() -> str:
             status = await self.manager.status()
@@ -99,7 +99,7 @@ async def stack_running(
     swap_wait_s: float = 0.3,
     models: Sequence[str] = (*GOOD_MODELS, BROKEN),
 ) -> AsyncIterator[Stack]:
-    """Serve for a block; its end sets the event, waits for the proxy and closes the manager, like the program does."""
+    """Serve for a block; at its end shut down the proxy and the manager, like the program."""
     engine = install_scripted_server(home / "bin", script or Script(scripts=SCRIPTS, lifetime_s=600))
     catalog = FakeCatalog([_model(home, number, name) for number, name in enumerate(models, 1)])
     launch_config = LaunchConfig(
@@ -130,7 +130,7 @@ def _model(home: Path, number: int, name: str) -> ModelSummary:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """What this process owns besides memory."""
+    """The resources of this process besides memory."""
 
     descriptors: frozenset[tuple[str, str]]
     """Number and what is behind it, which has an id of its own where it is a socket or a pipe."""
@@ -147,7 +147,7 @@ class Census:
         )
 
     async def left(self, home: Path) -> str:
-        """Return what has come and not gone since, once it had time to go; empty: nothing."""
+        """Return the resources leaked since, after a while; empty: none."""
 
         async def found() -> str:
             now, engines = Census.take(), home / "run" / "engines"
@@ -163,16 +163,16 @@ class Census:
 
 
 async def settled(complaint: Callable[[], Any], *, within_s: float = SETTLED_WITHIN_S) -> str:
-    """Return the complaint that stays, or nothing as soon as there is none."""
+    """Return the remaining complaint, or nothing as soon as there is none."""
     loop = asyncio.get_running_loop()
     deadline_s = loop.time() + within_s
-    while (said := await complaint()) and loop.time() < deadline_s:  # noqa: ASYNC110 - nobody tells
+    while (said := await complaint()) and loop.time() < deadline_s:  # noqa: ASYNC110 - there is no event
         await asyncio.sleep(0.01)
     return str(said)
 
 
 def child_pids() -> set[int]:
-    """Return the pids of this process's children, also of those that wait to be reaped."""
+    """Return the pids of this process's children, including zombies."""
     found = set()
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
@@ -191,5 +191,5 @@ def _descriptors() -> Iterator[tuple[str, str]]:
 
 
 def dice(seed: int) -> random.Random:
-    """Return chances that are the same again for the same seed."""
+    """Return a random generator, reproducible by its seed."""
     return random.Random(seed)  # noqa: S311 - nothing secret about it

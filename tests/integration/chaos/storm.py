@@ -46,7 +46,7 @@ class StormPlan:
 
 
 async def storm(plan: StormPlan, home: Path) -> Report:
-    """Let the clients ask while engines die, and see what they heard and what is left."""
+    """Send requests while engines die; check the responses and for leaks."""
     report, before, started_s = Report(), Census.take(), time.monotonic()
     async with stack_running(home) as stack:
         killer = asyncio.create_task(_kill_now_and_then(stack, plan, report))
@@ -72,7 +72,7 @@ def random_asks(plan: StormPlan) -> Iterator[Ask]:
         is_broken = chance.random() < BROKEN_SHARE
         script: dict[str, object] = {"first_byte_delay_s": chance.choice((0.0, 0.0, 0.05))}
         is_stream = chance.random() < 0.7
-        if is_stream and chance.random() < DROPPED_SHARE:  # of any other answer, only the connection can tell
+        if is_stream and chance.random() < DROPPED_SHARE:  # any other response only ends with the connection
             script["close_after_bytes"] = chance.randrange(MIN_ANSWER_BYTES)
         yield Ask(
             number=number,

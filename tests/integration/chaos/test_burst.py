@@ -1,4 +1,4 @@
-"""Everybody wants the same model, and it is not there yet."""
+"""Many requests for one model that is not loaded."""
 
 import asyncio
 import sys

@@ -22,12 +22,12 @@ def count(report: Report, *words: str) -> int:
 
 
 def saw_everything(report: Report) -> bool:
-    """Whether each kind of accident befell somebody."""
+    """Whether each kind of failure occurred."""
     kinds = (("cut", "refused"), ("broken cut", "broken refused"), ("dropped cut",))
     return report.kills >= 2 and all(count(report, *words) >= 1 for words in kinds)
 
 
-async def test_every_request_of_a_storm_is_answered_or_told_one_error(tmp_path: Path) -> None:
+async def test_every_request_of_a_storm_gets_a_response_or_one_error(tmp_path: Path) -> None:
     """Engines are killed under eight clients of four models: answers are whole or one clear error, nothing is left."""
     for number in range(STORMS):
         home = tmp_path / str(number)
@@ -54,8 +54,8 @@ async def test_every_stream_of_an_engine_that_dies_ends_with_an_error(tmp_path: 
     assert count(report, "next answered", "next but one answered") == 10
 
 
-async def test_a_shutdown_at_any_moment_tells_everybody_and_leaves_nothing(tmp_path: Path) -> None:
-    """With streams open and requests waiting: all are told at once, and processes, sockets and files are gone."""
+async def test_a_shutdown_at_any_moment_ends_every_request_and_leaves_nothing(tmp_path: Path) -> None:
+    """With open streams and waiting requests: all end at once, and processes, sockets and files are gone."""
     report = await shutdowns(ShutdownsPlan(seed=SEED, rounds=3), tmp_path)
     assert report.complaints == []
     assert count(report, "cut", "refused") == 3 * CLIENTS

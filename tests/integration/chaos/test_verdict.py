@@ -121,7 +121,7 @@ def test_an_answer_that_is_not_streamed_must_be_whole_and_its_own() -> None:
 
 
 def test_silence_and_lateness_are_faults_but_leaving_is_none() -> None:
-    """A client that left on its own hears what it hears."""
+    """The response of a client that disconnected is not judged."""
     assert judge(ASK, Heard(), CODES).kind is Kind.WRONG
     assert judge(ASK, Heard(is_late=True), CODES).kind is Kind.WRONG
     assert judge(ASK, Heard(has_left=True), CODES).kind is Kind.LEFT

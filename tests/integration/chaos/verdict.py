@@ -1,4 +1,4 @@
-"""Says whether what a client heard is one of the few things that it may hear. Pure: it knows bytes, not sockets."""
+"""Judges whether a response is one of the accepted outcomes. Pure: bytes, no sockets."""
 
 import json
 from collections.abc import Mapping
@@ -18,26 +18,26 @@ DONE = b"data: [DONE]"
 
 
 class Question(Protocol):
-    """One request, and what is known beforehand of its answer."""
+    """A request and its expected response."""
 
     @property
     def model(self) -> str:
-        """Who is asked."""
+        """The requested model."""
         ...
 
     @property
     def is_stream(self) -> bool:
-        """Whether the answer comes in pieces."""
+        """Whether the response is streamed."""
         ...
 
     @property
     def leave_after_s(self) -> float | None:
-        """After which time the client leaves; None: it stays."""
+        """When the client disconnects; None: never."""
         ...
 
     @property
     def finish_reason(self) -> str:
-        """What the engine says when it has said all."""
+        """The ``finish_reason`` of a complete response."""
         ...
 
     def body(self) -> bytes:
@@ -45,7 +45,7 @@ class Question(Protocol):
         ...
 
     def fault_in(self, text: str, *, is_all: bool) -> str:
-        """Return what is wrong with the text that came, which is the beginning of the answer, or all of it."""
+        """Return what is wrong with the received text, a prefix of the response or all of it."""
         ...
 
 
@@ -53,7 +53,7 @@ class Question(Protocol):
 class Ask:
     """One request to a scripted engine.
 
-    Its number is in every piece of its answer, so that no answer can be taken for another's.
+    Every chunk of its response contains its number, so that responses cannot be mixed up.
     """
 
     number: int
@@ -63,22 +63,22 @@ class Ask:
     chunk_interval_s: float = 0.0
     leave_after_s: float | None = None
     script: Mapping[str, object] = field(default_factory=dict)
-    """What else the engine is told to do with it."""
+    """Further instructions for the scripted engine."""
 
     @property
     def finish_reason(self) -> str:
-        """What the engine says when it has said all."""
+        """The ``finish_reason`` of a complete response."""
         return "stop"
 
     def fault_in(self, text: str, *, is_all: bool) -> str:
-        """Return what is wrong with the text that came, which is the beginning of the answer, or all of it."""
+        """Return what is wrong with the received text, a prefix of the response or all of it."""
         expected = "".join(self.pieces(self.chunks))
         if not expected.startswith(text):
             return "pieces missing, twice, out of order or of another request"
         return "a part of it, and yet a clean end" if is_all and text != expected else ""
 
     def pieces(self, count: int) -> list[str]:
-        """Return the first pieces of the answer."""
+        """Return the first chunks of the response."""
         return [f"{self.number}:{n} " for n in range(count)]
 
     def body(self) -> bytes:
@@ -96,21 +96,21 @@ class Ask:
 
 @dataclass(slots=True)
 class Heard:
-    """What came over the wire until it ended, by whomever."""
+    """The received response."""
 
     status: int = 0
-    """0: not even a head."""
+    """0: no head was received."""
     headers: dict[str, str] = field(default_factory=dict)
     body: bytearray = field(default_factory=bytearray)
     is_whole: bool = False
-    """Whether the framing came to its proper end."""
+    """Whether the framing is complete."""
     has_left: bool = False
     is_late: bool = False
     duration_s: float = 0.0
     asked_at_s: float = 0.0
-    """In the system's monotonic time, as the two that follow."""
+    """In monotonic time, like the next two."""
     began_at_s: float | None = None
-    """When the head was there; None: it never was."""
+    """When the head was received; None: never."""
     ended_at_s: float = 0.0
 
 
@@ -121,15 +121,15 @@ class Kind(Enum):
     REFUSED = "refused"
     """An HTTP error."""
     CUT = "cut"
-    """A stream that was begun and ended with an error event."""
+    """A started stream that ended with an error event."""
     LEFT = "left"
     WRONG = "wrong"
-    """None of these: a fault of ours."""
+    """None of these: a bug in gglib."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How it ended, with the error's code, or with what is wrong."""
+    """The outcome, with the error code or the complaint."""
 
     kind: Kind
     code: str = ""
@@ -141,7 +141,7 @@ class _WrongError(Exception):
 
 
 def judge(ask: Question, heard: Heard, codes: frozenset[str]) -> Verdict:
-    """Return how the request ended. An error must be one of ``codes``, told once and in the one shape."""
+    """Return how the request ended. An error must be one of ``codes``, sent once and in the API's format."""
     if heard.has_left:
         return Verdict(Kind.LEFT)
     try:
@@ -186,13 +186,13 @@ def _judge_stream(ask: Question, heard: Heard, codes: frozenset[str]) -> Verdict
     _demand(b'"error"' in last, "a clean end without [DONE]")
     code = _error_code(_content(last), codes)
     if events and not _is_json(events[-1]):
-        events.pop()  # the engine died in the middle of it
+        events.pop()  # the engine died in the middle of this event
     _demand_text(ask, _text(ask, events), is_all=False)
     return Verdict(Kind.CUT, code)
 
 
 def _text(ask: Question, events: list[bytes]) -> str:
-    """Return the text that came, which must be the model's own."""
+    """Return the received text, which must be the model's."""
     contents = [_content(event) for event in events]
     _demand({content["model"] for content in contents} <= {ask.model}, "chunks of another model")
     return "".join(content["choices"][0]["delta"].get("content") or "" for content in contents)

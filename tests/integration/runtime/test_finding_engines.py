@@ -60,15 +60,15 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "true": (
         lambda path: _script(path, "#!/bin/sh\nexit 0\n"),
-        "its answer to '--help' is empty, so it is not llama-server",
+        "its output for '--help' is empty, so it is not llama-server",
     ),
     "ls": (
         _linked("ls"),
-        "it is not llama-server: its answer to '--help' names none of llama-server's options",
+        "it is not llama-server: its output for '--help' has none of llama-server's options",
     ),
     "another machine's": (
         _of_another_machine,
-        "it is no program of this system and processor (Exec format error)",
+        "it is not a program for this system and processor (Exec format error)",
     ),
     "a script that fails": (
         lambda path: _script(path, "#!/bin/sh\necho 'no GPU here' >&2\nexit 7\n"),
@@ -82,16 +82,16 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: _script(path, "#!/bin/sh\nkill -ILL $$\n"),
         (
             "the engine was killed by signal 4 (SIGILL): it was built for another processor; "
-            "install a build of llama.cpp for this one"
+            "install a build of llama.cpp for this processor"
         ),
     ),
     "a script without a first line": (
         lambda path: _script(path, "echo hello\n"),
-        "it is no program of this system and processor (Exec format error)",
+        "it is not a program for this system and processor (Exec format error)",
     ),
     "empty": (
         lambda path: _script(path, ""),
-        "it is no program of this system and processor (Exec format error)",
+        "it is not a program for this system and processor (Exec format error)",
     ),
     "an interpreter that is missing": (
         lambda path: _script(path, "#!/nowhere/python\n"),
@@ -112,7 +112,7 @@ NO_PROGRAM: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: path.symlink_to("/nowhere/llama-server"),
         "the file that it links to does not exist",
     ),
-    "a FIFO": (os.mkfifo, "it is no regular file"),
+    "a FIFO": (os.mkfifo, "it is not a regular file"),
 }
 
 
@@ -136,8 +136,8 @@ def test_a_broken_program_is_passed_over_on_the_path_and_refused_where_it_is_con
     engine = find_engine()
     assert engine.kind == "embedded"
     assert engine.warning == (
-        f"{on_path} is on the PATH but cannot be used: {why}. The embedded engine serves instead: reinstall llama.cpp, "
-        "or remove that file."
+        f"{on_path} is on the PATH but cannot be used: {why}. "
+        "The embedded engine is used instead: reinstall llama.cpp, or remove that file."
     )
     with pytest.raises(EngineBrokenError) as caught:
         find_engine(on_path)
@@ -154,7 +154,7 @@ def test_a_program_that_hangs_or_never_ends_its_answer_is_ended(
     monkeypatch.setattr(server, "HELP_TIMEOUT_S", 0.5)
     pids = on_path.with_name("pid")
     _script(on_path, f"#!/bin/sh\nsleep 1000 & echo $! > {pids}\nwait\n")
-    assert "does not answer '--help' within 0 s" in (find_engine().warning or "")
+    assert "does not respond to '--help' within 0 s" in (find_engine().warning or "")
     assert _is_gone(int(pids.read_text()))
     _script(on_path, "#!/bin/sh\nexec yes\n")
     assert "is not llama-server" in (find_engine().warning or "")

@@ -138,7 +138,7 @@ class TestHolding:
         spec = spec_of(tmp_path / "v1")
         with (
             being_deleted(tmp_path / "v1"),
-            pytest.raises(ModelLoadFailedError, match="another gglib process has its files locked"),
+            pytest.raises(ModelLoadFailedError, match="another gglib process has locked its files"),
         ):
             await _hold_once(spec)
 

@@ -77,8 +77,8 @@ async def test_a_request_launches_its_model_and_holds_it(world: World) -> None:
     assert len(world.events("start")) == 1
 
 
-async def test_who_answered_is_told_once(world: World) -> None:
-    """The models that answered since the last question are told, and so are those that answer now; nobody else."""
+async def test_used_models_are_reported_once(world: World) -> None:
+    """Reports the models used since the last call and those in use, and no others."""
     async with world.manager() as manager:
         assert manager.take_used() == set()
         async with manager.admit("a", None, 8192):
@@ -88,13 +88,13 @@ async def test_who_answered_is_told_once(world: World) -> None:
             pass
         assert manager.take_used() == {2}
         assert manager.take_used() == set()
-        async with manager.admit("b", None, 8192):  # it is ready: nobody waits for it
+        async with manager.admit("b", None, 8192):  # it is ready: no request waits for it
             pass
         assert manager.take_used() == {2}
 
 
 async def test_300_requests_to_a_cold_model_cause_one_launch(world: World) -> None:
-    """Everybody who waits for a model is served by the same process."""
+    """All requests that wait for a model are served by the same process."""
     async with world.manager(Script(load_s=0.3)) as manager:
 
         async def ask() -> RunningTarget:
@@ -151,8 +151,8 @@ async def test_context_grows_once_and_stays(world: World) -> None:
     assert sizes == [str(4 * context) for context in (4096, 8192, 32768)]
 
 
-async def test_a_failed_load_tells_the_engines_reason_at_once(world: World) -> None:
-    """All who wait get the engine's own words and its last lines, when it exits and not at a timeout."""
+async def test_a_failed_load_reports_the_engines_reason_at_once(world: World) -> None:
+    """All waiters get the engine's reason and last log lines at its exit, not after a timeout."""
     script = Script(
         load_fails_with="0.00.01 E gguf_init_from_reader: invalid magic characters: 'XXXX', expected 'GGUF'"
     )
@@ -191,7 +191,7 @@ async def test_a_status_counts_what_happened_since_the_start(world: World) -> No
 
 
 async def test_an_engine_killed_while_loading_is_out_of_memory_only_on_evidence(world: World) -> None:
-    """KILL may come from anybody: the system's own count of its kills tells who it was."""
+    """SIGKILL may come from any process: the OOM counter shows whether the system sent it."""
     script = Script(die_while_loading_after_s=0.05, load_s=5)
     quiet = MemoryState(oom_kills=4, available_bytes=21 * 10**9)
     async with world.manager(script, memory_state=lambda: quiet) as manager:
@@ -239,7 +239,7 @@ async def test_clients_see_file_names_and_the_operators_log_has_the_paths(
     assert f"loading model '{home}/broken.gguf'" in (home / "logs" / "engines" / "broken.log").read_text()
 
 
-async def test_unknown_models_and_missing_files_evict_nobody(world: World) -> None:
+async def test_unknown_models_and_missing_files_evict_nothing(world: World) -> None:
     """Neither touches what runs."""
     (world.home / "b.gguf").unlink()
     async with world.manager() as manager:
@@ -255,7 +255,7 @@ async def test_unknown_models_and_missing_files_evict_nobody(world: World) -> No
 
 
 async def test_a_wait_of_zero_says_loading_while_the_load_goes_on(world: World) -> None:
-    """The impatient caller is told when to come back; the next one finds the model there."""
+    """The timed-out request gets Retry-After; the next one finds the model ready."""
     async with world.manager(Script(load_s=0.4)) as manager:
         with pytest.raises(ModelLoadingError) as caught:
             async with manager.admit("a", None, 8192, wait_s=0):
@@ -321,13 +321,13 @@ async def test_a_frozen_engine_is_stopped_within_7_seconds(world: World) -> None
 
 
 async def kill(world: World, manager: EngineManager) -> None:
-    """Kill the one engine and return when the manager has heard of it."""
+    """Kill the engine and return when the manager has noticed."""
     os.kill(world.living()[0], signal.SIGKILL)
     await until(lambda: manager._scheduler.residents == ())
 
 
 async def test_the_third_death_within_a_minute_is_backed_off(world: World) -> None:
-    """Twice the next request gets a new process; then it is told at once that the model keeps dying, and why."""
+    """Twice the next request gets a new process; then it fails at once with the reason that the model keeps dying."""
     async with world.manager() as manager:
         for _ in range(3):
             await manager.ensure_model_running("a", None, 8192)
@@ -349,7 +349,7 @@ async def be_cut_off(manager: EngineManager, happen: Callable[[], object] = lamb
         raise UpstreamError("The connection broke.")
 
 
-async def test_who_is_cut_off_by_a_death_is_told_of_what(world: World) -> None:
+async def test_a_request_disconnected_by_a_death_gets_its_reason(world: World) -> None:
     """The proxy sees a broken connection some milliseconds before the process is known to be gone."""
     async with world.manager() as manager:
         with pytest.raises(
@@ -359,7 +359,7 @@ async def test_who_is_cut_off_by_a_death_is_told_of_what(world: World) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="writes to the engine's stderr by /proc")
-async def test_an_abort_while_serving_tells_its_last_lines(world: World) -> None:
+async def test_an_abort_while_serving_reports_its_last_lines(world: World) -> None:
     """The assertion with its place in the source is the reason, and the lines before the end come with it."""
 
     def abort() -> None:
@@ -387,7 +387,7 @@ async def test_what_is_not_known_is_not_made_up(world: World) -> None:
         assert len(world.living()) == 1
 
 
-async def test_who_is_cut_off_by_a_stop_is_told_so(world: World) -> None:
+async def test_a_request_disconnected_by_a_stop_gets_that_reason(world: World) -> None:
     """The drain's limit is over: the answer ends with ``model_stopped``, not as a fault of the engine."""
     async with world.manager(drain_s=0.2) as manager:
         await manager.ensure_model_running("a", None, 8192)
@@ -398,7 +398,7 @@ async def test_who_is_cut_off_by_a_stop_is_told_so(world: World) -> None:
 
 
 async def test_a_silent_engine_is_replaced(world: World) -> None:
-    """Who heard nothing leaves with that error; the process goes, and the next request gets a new one."""
+    """The stalled request ends with that error; the process is stopped, and the next request gets a new one."""
     async with world.manager() as manager:
         with pytest.raises(UpstreamStalledError):
             async with manager.admit("a", None, 8192):
@@ -436,7 +436,7 @@ async def test_no_request_loses_a_race_against_the_time_to_live(world: World) ->
 
 
 async def test_a_swap_is_one_line_of_the_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """From, to, asked by whom, and where the time went; the status tells the same."""
+    """From, to, request id and durations; the status has the same."""
     caplog.set_level("INFO", "gglib.runtime")
     async with world.manager(swap_wait_s=0.1) as manager:
         async with manager.admit("a", None, 8192, request_id="req-1"):
@@ -451,7 +451,7 @@ async def test_a_swap_is_one_line_of_the_log(world: World, caplog: pytest.LogCap
     assert min(swap.stop_s, swap.load_s) > 0
     assert "'b' had waited 0.1 s while 'a' was busy" in swap.why
     (line,) = [record.getMessage() for record in caplog.records if "to 'b'" in record.getMessage()]
-    assert line.startswith("swap from 'a' to 'b', asked by request req-2: waited 0.1")
+    assert line.startswith("swap from 'a' to 'b', requested by req-2: waited 0.1")
 
 
 async def enter(manager: EngineManager, name: str, request_id: str) -> None:
@@ -460,7 +460,7 @@ async def enter(manager: EngineManager, name: str, request_id: str) -> None:
         pass
 
 
-async def test_the_status_tells_how_far_a_load_is(world: World) -> None:
+async def test_the_status_reports_the_progress_of_a_load(world: World) -> None:
     """Since when it loads, and how long that may take: by the file's size the first time, as measured the next."""
     async with world.manager(Script(load_s=0.2)) as manager:
         waiter = asyncio.create_task(enter(manager, "a", "req-1"))
@@ -479,8 +479,8 @@ async def test_the_status_tells_how_far_a_load_is(world: World) -> None:
         await waiter
 
 
-async def test_a_drain_waits_for_answers_and_for_nobody_else(world: World) -> None:
-    """It lets nobody new in, refuses who waits, and is over when the last answer is."""
+async def test_a_drain_waits_for_requests_in_flight_only(world: World) -> None:
+    """It refuses new and waiting requests, and ends with the last request in flight."""
     async with world.manager(drain_s=60) as manager:
         async with manager.admit("a", None, 8192):
             waiter = asyncio.create_task(manager.ensure_model_running("b", None, 8192))
@@ -496,7 +496,7 @@ async def test_a_drain_waits_for_answers_and_for_nobody_else(world: World) -> No
 
 
 async def test_a_drain_is_bounded(world: World) -> None:
-    """An answer that does not end is not waited for beyond the limit; with nobody there, nothing is."""
+    """A request that does not end is waited for up to the limit; without requests there is no wait."""
     async with world.manager(drain_s=0.2) as manager:
         async with manager.admit("a", None, 8192), asyncio.timeout(2):
             await manager.drain()
@@ -513,8 +513,8 @@ async def test_stop_drains_up_to_its_limit(world: World) -> None:
         assert world.living() == []
 
 
-async def test_closing_refuses_who_waits_and_whoever_comes(world: World) -> None:
-    """A waiter is told that gglib shuts down; the load is ended."""
+async def test_closing_refuses_waiting_and_new_requests(world: World) -> None:
+    """A waiter gets the shutdown error; the load is stopped."""
     async with world.manager(Script(load_s=30)) as manager:
         waiter = asyncio.create_task(manager.ensure_model_running("a", None, 8192))
         await until(lambda: len(world.events("start")) == 1)
@@ -525,7 +525,7 @@ async def test_closing_refuses_who_waits_and_whoever_comes(world: World) -> None
             await manager.ensure_model_running("a", None, 8192)
 
 
-async def test_nobody_but_gglib_can_talk_to_the_engine(world: World) -> None:
+async def test_only_gglib_can_connect_to_the_engine(world: World) -> None:
     """The socket's directory is private, the key is in a private file, and not on the command line."""
     async with world.manager() as manager:
         target = await manager.ensure_model_running("a", None, 8192)
@@ -556,7 +556,7 @@ async def test_the_environment_cannot_configure_the_engine(
 
 
 async def test_a_loopback_port_serves_where_unix_sockets_are_not_wanted(world: World) -> None:
-    """The kernel chooses the port, and the engine's log tells it."""
+    """The kernel chooses the port, and the engine logs it."""
     async with world.manager(use_unix_socket=False) as manager:
         target = await manager.ensure_model_running("a", None, 8192)
         assert target.unix_socket is None
@@ -596,7 +596,7 @@ async def test_a_broken_model_does_not_evict_a_good_one_again_and_again(
         assert started.count("broken") <= 2
 
 
-async def test_an_engine_argument_that_is_not_allowed_evicts_nobody(world: World) -> None:
+async def test_an_engine_argument_that_is_not_allowed_evicts_nothing(world: World) -> None:
     """It is refused before anything is stopped for it."""
     broken = await world.catalog.edit_model(
         "b",
@@ -611,7 +611,7 @@ async def test_an_engine_argument_that_is_not_allowed_evicts_nobody(world: World
 
 
 async def test_what_the_user_stops_while_it_loads_does_not_come_back(world: World) -> None:
-    """Who waits for it is told so."""
+    """Its waiters get that error."""
     async with world.manager(Script(load_s=30)) as manager:
         waiter = asyncio.create_task(manager.ensure_model_running("a", None, 8192))
         await until(lambda: len(world.events("start")) == 1)
@@ -634,7 +634,7 @@ async def test_no_engine_outlives_close_however_its_waiters_are_woken(world: Wor
     assert list((world.home / "run" / "engines").iterdir()) == []
 
 
-async def test_a_slow_binary_holds_up_nobody(world: World) -> None:
+async def test_a_slow_binary_delays_no_other_request(world: World) -> None:
     """Asking it what it knows takes seconds where it looks for its GPUs: the loop goes on meanwhile."""
     async with world.manager() as manager:
         engine = world.engine
@@ -681,7 +681,7 @@ async def test_the_slots_of_a_launch_are_decided_for_it(
     assert "-np" not in argv
 
 
-async def test_a_help_page_that_is_none_is_not_believed(world: World) -> None:
+async def test_an_invalid_help_page_is_rejected(world: World) -> None:
     """A binary that fails for a moment, while it is being replaced, does not count as one without options for ever."""
     async with world.manager() as manager:
         engine = world.engine
@@ -700,7 +700,7 @@ async def test_a_help_page_that_is_none_is_not_believed(world: World) -> None:
 
 
 async def test_a_wait_of_zero_swaps_an_idle_model(world: World) -> None:
-    """The first such request loads B in A's place while nobody waits: memory is not left empty, and B answers."""
+    """The first such request loads B in A's place without waiters: memory is not left empty, and B serves."""
     async with world.manager() as manager:
         await manager.ensure_model_running("a", None, 8192)
         with pytest.raises(ModelLoadingError):
@@ -726,7 +726,7 @@ async def test_a_wait_that_ends_while_another_model_is_busy_leaves_its_load_pend
 
 
 async def test_a_client_that_leaves_during_a_swap_does_not_leave_memory_empty(world: World) -> None:
-    """A was told to stop for it: B is loaded all the same."""
+    """A was stopped for it: B is loaded all the same."""
     async with world.manager(Script(ignore_term=True)) as manager:
         await manager.ensure_model_running("a", None, 8192)
         waiter = asyncio.create_task(manager.ensure_model_running("b", None, 8192))
@@ -741,7 +741,7 @@ async def test_a_client_that_leaves_during_a_swap_does_not_leave_memory_empty(wo
 
 
 async def test_a_model_that_is_removed_leaves_memory_after_its_answers(world: World) -> None:
-    """Another process removed it: it takes nobody new, and its engine ends with the last answer."""
+    """Another process removed it: it takes no new requests, and its engine stops after the last one."""
     async with world.manager(watch_s=0.02) as manager:
         async with manager.admit("a", None, 8192) as target:
             await world.catalog.remove_model("a")
@@ -755,7 +755,7 @@ async def test_a_model_that_is_removed_leaves_memory_after_its_answers(world: Wo
 
 
 async def test_a_model_that_is_removed_while_it_loads_is_not_loaded(world: World) -> None:
-    """Those that wait for it are told that it is not in the catalogue."""
+    """Its waiters get the error that it is not in the catalogue."""
     async with world.manager(Script(load_s=30), watch_s=0.02) as manager:
         waiter = asyncio.create_task(manager.ensure_model_running("a", None, 8192))
         await until(lambda: len(world.events("start")) == 1)
@@ -837,7 +837,7 @@ async def test_a_model_in_memory_is_not_checked_when_another_one_is_waited_for(w
 
 
 async def test_a_model_whose_file_is_overwritten_is_loaded_again(world: World) -> None:
-    """Its pages would be those of another file: it takes nobody new, and the next request gets a new process."""
+    """Its pages would be those of another file: it takes no new requests, and the next one gets a new process."""
     async with world.manager(watch_s=0.02) as manager:
         await manager.ensure_model_running("a", None, 8192)
         (world.home / "a.gguf").write_bytes(b"GGUF, another one")
@@ -872,7 +872,7 @@ async def test_a_death_after_the_file_changed_says_so(world: World, number: int)
 
 
 async def test_a_request_that_was_alone_at_a_death_is_not_to_be_sent_again(world: World) -> None:
-    """It may be the cause; where others were in flight, nobody knows which one it was."""
+    """It may be the cause; with several requests in flight, the cause is unknown."""
     async with world.manager() as manager:
         with pytest.raises(EngineDiedError, match="the only request in flight") as caught:
             await be_cut_off(manager, lambda: os.kill(world.living()[0], signal.SIGABRT))

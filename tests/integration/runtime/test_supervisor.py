@@ -27,7 +27,7 @@ async def serve_nothing(
     catalog: ModelCatalogPort,
     cancel: asyncio.Event,
 ) -> None:
-    """Hold the socket until told to stop."""
+    """Hold the socket until stopped."""
     with listener:
         await cancel.wait()
 

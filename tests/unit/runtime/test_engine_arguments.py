@@ -68,7 +68,7 @@ def test_an_old_build_gets_only_what_it_knows() -> None:
 
 
 def test_an_embedding_model_is_launched_as_one() -> None:
-    """Both engines refuse embeddings unless told."""
+    """Both engines refuse embeddings by default."""
     assert "--embeddings" in build_arguments(plan_with(embedding=True), EVERYTHING)
     assert "--embeddings" not in build_arguments(PLAN, EVERYTHING)
     assert parameters(plan_with(embedding=True))["embedding"] is True

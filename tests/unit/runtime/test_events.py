@@ -34,11 +34,11 @@ def lived(*story: tuple[float, Event]) -> list[RuntimeEvent]:
 
 
 def ask(ticket: int, spec: ModelLaunchSpec) -> Requested:
-    """Return a request whose id tells its ticket."""
+    """Return a request whose id contains its ticket."""
     return Requested(ticket, spec, 8192, 8192, f"req-{ticket}")
 
 
-def test_a_swap_is_told_step_by_step() -> None:
+def test_a_swap_is_published_step_by_step() -> None:
     """The request that waits, the model that leaves and why, the one that comes and how long that took."""
     events = lived(
         (0, ask(1, A)),
@@ -83,8 +83,8 @@ def test_the_end_of_another_wait_does_not_hide_a_queued_request() -> None:
     ]
 
 
-def test_a_slow_subscriber_is_told_that_events_are_lost() -> None:
-    """It holds up nobody, and what comes after the gap is whole; one that has ended gets nothing."""
+def test_a_slow_subscriber_gets_an_event_for_lost_events() -> None:
+    """It delays no other subscriber, and gets all events after the gap; an ended subscription gets none."""
 
     async def main() -> None:
         hub = EventHub()

@@ -211,7 +211,7 @@ async def test_a_request_that_is_cut_off_gets_the_reason_of_the_exit(
         assert (error.reason, error.log_tail, error.was_alone) == ("SIGSEGV", ("at 0x0",), was_alone)
 
 
-async def test_a_model_whose_file_was_overwritten_leaves_memory() -> None:
+async def test_a_model_whose_file_was_overwritten_is_unloaded() -> None:
     """The next request gets a launch of its own."""
     launcher = MemoryLauncher()
     async with manager_over(launcher) as manager:

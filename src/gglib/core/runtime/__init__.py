@@ -1,1 +1,1 @@
-"""What a runtime says of itself: its state, its events, and the progress of a load."""
+"""A runtime's state, events and load progress, as values."""

@@ -1,6 +1,6 @@
-"""How people say which engine to use. Pure."""
+"""How users choose the engine. Pure."""
 
 from pathlib import Path
 
 EMBEDDED = Path("embedded")
-"""In place of a program's path: the engine that comes with gglib. A program of that name is ``./embedded``."""
+"""In place of a program's path: the embedded engine. For a program of that name, write ``./embedded``."""

@@ -1,6 +1,6 @@
-"""What happens to models in memory, as values that any part may subscribe to (``ModelRuntimePort.subscribe``).
+"""Runtime events: loads and unloads of models, as values for subscribers (``ModelRuntimePort.subscribe``).
 
-Times in seconds. Requests that are served at once are no events: they leave what is in memory as it is.
+Times in seconds. Requests that are served at once cause no events.
 """
 
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from gglib.core.runtime.status import SwapStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelLoading:
-    """A launch has begun."""
+    """A launch has started."""
 
     model_id: int
     model_name: str
     effective_ctx: int
     """In tokens, for each request."""
     expected_s: float
-    """How long the whole load may take, from the last one of this model or from its size."""
+    """Expected duration of the whole load, from this model's last load or its size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelReady:
-    """A model takes requests."""
+    """A model is ready for requests."""
 
     model_id: int
     model_name: str
@@ -42,7 +42,7 @@ class ModelLoadFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelStopping:
-    """An engine was told to stop."""
+    """An engine was stopped; its process may still run."""
 
     model_id: int
     model_name: str
@@ -52,17 +52,17 @@ class ModelStopping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelGone:
-    """Nothing of an engine is left."""
+    """An engine's process has exited and its files are released."""
 
     model_id: int
     model_name: str
     died: str | None
-    """Why it ended although it was not told to; None where it was, or failed to load."""
+    """Why it exited without being stopped; None if it was stopped or failed to load."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestQueued:
-    """A request waits for a model."""
+    """A request was queued for a model."""
 
     model_name: str
     request_id: str
@@ -70,14 +70,14 @@ class RequestQueued:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwapOver:
-    """A swap is over."""
+    """A swap has finished."""
 
     swap: SwapStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventsLost:
-    """The subscriber was too slow: events are missing here. The status says how things stand."""
+    """The subscriber was too slow and events were dropped. The status has the current state."""
 
 
 RuntimeEvent = (
@@ -93,7 +93,7 @@ RuntimeEvent = (
 
 
 class EventSubscription(Protocol):
-    """Events from the moment when it was made; a context manager, which ends it."""
+    """Events for one subscriber, for the length of a ``with`` block."""
 
     def __enter__(self) -> Self: ...
 
@@ -102,5 +102,5 @@ class EventSubscription(Protocol):
     ) -> None: ...
 
     async def next(self, timeout_s: float) -> RuntimeEvent | None:
-        """Return the next event, or None where none comes in time. A cancelled call loses nothing."""
+        """Return the next event, or None after ``timeout_s``. Cancelling the call loses no event."""
         ...

@@ -1,9 +1,9 @@
-"""How far a load is: what has passed and what is expected. Nothing else is known of it."""
+"""Progress of a load: elapsed and expected time. The engine reports nothing else."""
 
 from dataclasses import dataclass
 
 _MAX_SHARE = 0.99
-"""A load that takes longer than expected is not over."""
+"""A load that takes longer than expected never reports 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,9 +11,9 @@ class LoadProgress:
     """The progress of a load. Times in seconds."""
 
     elapsed_s: float | None
-    """None while the load has not begun: another model has to leave first."""
+    """None before the load starts: another model has to be unloaded first."""
     expected_s: float
-    """How long the whole load may take, from the last one of this model or from its size."""
+    """Expected duration of the whole load, from this model's last load or its size."""
 
     @property
     def state(self) -> str:
@@ -22,7 +22,7 @@ class LoadProgress:
 
     @property
     def share(self) -> float | None:
-        """How much of the expected time has passed, below 1; None while the load has not begun."""
+        """Elapsed share of the expected time, below 1; None before the load starts."""
         if self.elapsed_s is None:
             return None
         return (
@@ -31,5 +31,5 @@ class LoadProgress:
 
     @property
     def eta_s(self) -> float:
-        """How long it takes from now, as far as can be said: never below 0."""
+        """Estimated remaining time, at least 0."""
         return round(max(0.0, self.expected_s - (self.elapsed_s or 0.0)), 1)

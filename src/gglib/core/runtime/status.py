@@ -1,11 +1,11 @@
-"""A moment in the life of a runtime, as values."""
+"""Snapshot of a runtime's state, as values."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResidentStatus:
-    """One model that is loaded, on its way in or on its way out. Times in seconds."""
+    """A model that is loading, loaded, or being unloaded. Times in seconds."""
 
     model_id: int
     model_name: str
@@ -15,23 +15,23 @@ class ResidentStatus:
     """In tokens, for each request."""
     in_flight: int = 0
     slots: int | None = None
-    """How many requests it computes at a time; None where that is not known, or not yet."""
+    """How many requests it computes at a time; None if unknown or not known yet."""
     pid: int | None = None
     uptime_s: float | None = None
-    """Since it was ready; None before."""
+    """Time since it became ready; None before."""
     load_time_s: float | None = None
-    """How long its load took; None while it lasts."""
+    """Duration of its load; None until it is ready."""
     loading_for_s: float | None = None
-    """How long its load has lasted so far; None once it is ready."""
+    """Elapsed time of its load; None once it is ready."""
     expected_load_s: float | None = None
-    """How long the whole load may take, from its last one or from its size; None once it is ready."""
+    """Expected duration of the whole load, from its last load or its size; None once it is ready."""
     idle_ttl_s: float | None = None
-    """After so long without a request it leaves the memory; None stays."""
+    """It is unloaded after this time without requests; None: never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingStatus:
-    """The requests that wait for one model. Times in seconds."""
+    """The waiting requests of one model. Times in seconds."""
 
     model_name: str
     waiting: int
@@ -40,62 +40,62 @@ class WaitingStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwapStatus:
-    """One change of what is in memory, that is over. Times in seconds."""
+    """A finished swap: one change of the models in memory. Times in seconds."""
 
     from_model: str | None
-    """Who left for it; None where there was room."""
+    """The unloaded model; None if there was room."""
     to_model: str | None
-    """Who came; None where a model only left (idle for too long, stopped by the user, died)."""
+    """The loaded model; None if a model was only unloaded (idle time-to-live, stopped by the user, died)."""
     why: str
-    """One clause for a person: "m1 was idle", "m2 had waited 15 s, the longest that m1 may keep others waiting"."""
+    """One clause for users: "'m1' was idle", "'m2' had waited 15.0 s while 'm1' was busy"."""
     request_id: str | None = None
-    """The request that asked for it; None where none did."""
+    """Id of the request that caused it; None if none did."""
     waited_s: float = 0.0
-    """From that request to the moment that its turn came."""
+    """From that request until the old model took no new requests."""
     drain_s: float = 0.0
-    """From then until the last request of the leaving model was over."""
+    """From then until the last request of the old model ended."""
     stop_s: float = 0.0
     load_s: float = 0.0
     total_s: float = 0.0
-    """From the request until its model was ready, or until the leaving model was gone."""
+    """From the request until its model was ready, or until the old model's process had exited."""
     error: str | None = None
-    """Why the load failed; None where it did not."""
+    """Why the load failed; None if it did not."""
     ago_s: float = 0.0
-    """How long it has been over."""
+    """Time since it finished."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwapCount:
-    """How many swaps that are over had one reason, since the start."""
+    """Number of finished swaps with one reason, since the start."""
 
     reason: str
-    """Why a model left: ``idle``, ``overdue``, ``unwanted``, ``too_small``, ``expired``, ``silent``, ``asked``,
-    ``removed``, ``changed``, ``updated``, ``died``. ``room``: none had to, there was room for the one that came."""
+    """Why a model was unloaded: ``idle``, ``overdue``, ``unwanted``, ``too_small``, ``expired``, ``silent``, ``asked``,
+    ``removed``, ``changed``, ``updated``, ``died``. ``room``: none was, there was room for the loaded model."""
     count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadCount:
-    """How many loads of one model ended in one way, since the start."""
+    """Number of finished loads of one model with one outcome, since the start."""
 
     model_name: str
     outcome: str
-    """``ready``, ``failed``, or ``stopped`` (told to stop before it was ready)."""
+    """``ready``, ``failed``, or ``stopped`` (before it was ready)."""
     count: int
     total_s: float
-    """How long they took, all of them together."""
+    """Their total duration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeStatus:
-    """A moment in the life of a runtime."""
+    """Snapshot of a runtime's state."""
 
     residents: tuple[ResidentStatus, ...] = ()
     waiting: tuple[WaitingStatus, ...] = ()
     failed: tuple[tuple[str, str], ...] = ()
-    """Model name and reason of each model whose last load failed, or that died too often."""
+    """Name and reason of each model whose last load failed, or whose process died too often."""
     last_swap: SwapStatus | None = None
     swaps: tuple[SwapCount, ...] = ()
-    """By reason; a reason that did not occur is not there."""
+    """By reason; without reasons that did not occur."""
     loads: tuple[LoadCount, ...] = ()
-    """By model and outcome; what did not occur is not there."""
+    """By model and outcome; without combinations that did not occur."""

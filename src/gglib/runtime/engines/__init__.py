@@ -1,4 +1,4 @@
-"""Engines: each turns a launch plan into the argv of one build of llama.cpp's server."""
+"""Engines: each turns a launch plan into the argv of a llama.cpp server."""
 
 import os
 import shutil
@@ -19,13 +19,13 @@ _INSTALL = "run 'pip install xllamacpp', or install llama.cpp so that llama-serv
 def find_engine(configured: Path | None = None) -> Engine:
     """Return the engine to use: the configured one, else ``llama-server`` on PATH, else the embedded one.
 
-    ``configured`` is the path of a llama-server, or ``Path("embedded")`` for the engine that comes with gglib.
+    ``configured`` is the path of a llama-server, or ``Path("embedded")`` for the embedded engine.
 
-    A program is asked for its help first, which may take 20 s: call this in a worker thread. One on PATH that cannot
-    serve is passed over, and the engine that is used instead has a ``warning`` that says so; a configured one never is.
+    Runs the program with ``--help`` first, which may take 20 s: call this in a worker thread. An unusable program on
+    PATH is skipped, and the engine used instead has a ``warning``; a configured one is never skipped.
 
-    Raises ``EngineNotFoundError`` when there is none at all, or its kind ``EngineBrokenError`` when the configured one
-    cannot be used.
+    Raises ``EngineNotFoundError`` if there is no engine, or its subclass ``EngineBrokenError`` if the configured one is
+    unusable.
     """
     if configured == EMBEDDED:
         if not EmbeddedEngine.is_installed():
@@ -54,26 +54,26 @@ def _configured(path: Path) -> Engine:
 
 
 def _embedded(broken: EngineBrokenError | None) -> Engine:
-    """Return the embedded engine, in place of what is broken where something is."""
+    """Return the embedded engine; ``broken`` is why llama-server is not used, if there is one."""
     if not EmbeddedEngine.is_installed():
         if broken is not None:
             raise broken
         raise EngineNotFoundError(f"No engine: {_INSTALL}.")
     if broken is None:
         return EmbeddedEngine(
-            reason="no llama-server is configured or on the PATH, and the xllamacpp wheel is here"
+            reason="no llama-server is configured or on the PATH, and the xllamacpp wheel is installed"
         )
     return EmbeddedEngine(
         reason="the llama-server on the PATH cannot be used",
         warning=(
-            f"{broken.path} is on the PATH but cannot be used: {broken.why}. The embedded engine serves instead: "
+            f"{broken.path} is on the PATH but cannot be used: {broken.why}. The embedded engine is used instead: "
             "reinstall llama.cpp, or remove that file."
         ),
     )
 
 
 def _unusable_entry(directories: list[str]) -> EngineBrokenError | None:
-    """Return what is called llama-server on the PATH but is no program, and why; None where nothing is called so."""
+    """Return why the first llama-server on the PATH is not executable; None if there is none."""
     for directory in directories:
         path = Path(directory, _PROGRAM).absolute()
         if os.path.lexists(path) and (why := _not_executable_reason(path)) is not None:
@@ -82,7 +82,7 @@ def _unusable_entry(directories: list[str]) -> EngineBrokenError | None:
 
 
 def _not_executable_reason(path: Path) -> str | None:
-    """Return why a file cannot even be started; None where it can be tried."""
+    """Return why a file cannot be executed; None if it may be."""
     try:
         if path.is_dir():
             return "it is a directory, not the program in it"
@@ -91,9 +91,9 @@ def _not_executable_reason(path: Path) -> str | None:
                 "it does not exist" if not path.is_symlink() else "the file that it links to does not exist"
             )
     except OSError as error:
-        return f"it cannot be looked at ({error.strerror})"
+        return f"it is not accessible ({error.strerror})"
     if not path.is_file():
-        return "it is no regular file"
+        return "it is not a regular file"
     if not os.access(path, os.X_OK):
         return "it is not executable"
     return None

@@ -1,4 +1,4 @@
-"""What a launch needs, before it is put into the words of one engine. Pure."""
+"""The launch plan and the engine protocol, independent of one engine's options. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Protocol
 from gglib.core.models import ModelLaunchSpec
 
 FitSlots = Callable[[ModelLaunchSpec, int, int], int]
-"""Model, context in tokens and wanted slots -> the slots for which there is memory now, at least one. May block."""
+"""Model, context in tokens and wanted slots -> the slots that fit into memory now, at least 1. May block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,36 +17,36 @@ class LaunchPlan:
 
     spec: ModelLaunchSpec
     context: int
-    """In tokens, for each request, whatever runs beside it."""
+    """In tokens, for each request, independent of concurrent requests."""
     slots: int
-    """How many requests are computed at a time; the engine lets others wait."""
+    """How many requests are computed at a time; the engine queues others."""
     cache_ram_mib: int
-    """Bound of the engine's host-RAM prompt cache."""
+    """Size limit of the engine's host-RAM prompt cache."""
     ping_s: int
-    """How often a stream says that it lives while it has nothing to tell; the head of one leaves before its prompt is
-    processed (seen in llama.cpp b11549), so from then on this is the engine's to do. -1: never."""
+    """Interval of the pings in an idle stream. The engine sends a stream's head before it processes the prompt (seen in
+    llama.cpp b11549), so it has to send the pings from then on. -1: none."""
     key_file: Path
-    """Holds the bearer key of this launch; on the command line the key itself would show in the process list."""
+    """File with the bearer key of this launch; on the command line the key would be visible in the process list."""
     plan_file: Path
-    """Where the embedded engine is told what to do."""
+    """File with the parameters of the embedded engine."""
     socket_path: Path | None
-    """None: a loopback port that the kernel chooses."""
+    """None: a loopback port chosen by the kernel."""
 
     @property
     def cache_tokens(self) -> int:
-        """The cache in tokens: each slot has one of its own that holds the whole context.
+        """The size of the KV cache in tokens: each slot has a separate cache for a whole context.
 
-        Not one cache for all slots. If that holds one context, requests that fit alone fail each other: llama.cpp
-        answers all of them with "Context size has been exceeded". If it holds a context for each slot
+        A unified cache is not used. With the size of one context, requests that fit alone make each other fail:
+        llama.cpp responds to all of them with "Context size has been exceeded". With a context for each slot
         (``kv_unified_per_slot``), its masks are as large as all slots together (SmolLM2 with 4 slots of 8,192 tokens:
-        47 MiB of buffers instead of 23), and the engine takes the whole for the length of one sequence: it chooses
+        47 MiB of buffers instead of 23), and the engine treats the total as the length of one sequence: it selects
         Phi-3's factors for long texts, and warns of a context beyond the trained one.
         """
         return self.context * self.slots
 
     @property
     def host(self) -> str:
-        """What the engine has to listen on."""
+        """The address for the engine to listen on."""
         return str(self.socket_path) if self.socket_path else "127.0.0.1"
 
 
@@ -60,7 +60,7 @@ class Engine(Protocol):
 
     @property
     def description(self) -> str:
-        """Where it is and which version, in one line."""
+        """Its path and version, in one line."""
         ...
 
     @property
@@ -70,21 +70,21 @@ class Engine(Protocol):
 
     @property
     def warning(self) -> str | None:
-        """What is wrong with the choice, in one sentence that says what to do; None when nothing is."""
+        """A problem of this choice and its remedy, in one sentence; None if there is none."""
         ...
 
     def check_engine_args(self, arguments: Sequence[str]) -> None:
         """Raise ``EngineArgumentError`` for an engine argument of a model that this engine does not take.
 
-        May block: a binary is asked which options it knows, once for each version of its file. Raises
-        ``EngineBrokenError`` when it cannot run.
+        May block: a binary is run once for each version of its file, to read its options. Raises
+        ``EngineBrokenError`` if it cannot run.
         """
         ...
 
     def command(self, plan: LaunchPlan) -> list[str]:
-        """Return the argv of a launch, after writing what the engine reads from files. May block for seconds.
+        """Return the argv of a launch, after writing the files that the engine reads. May block for seconds.
 
         Raises ``EngineArgumentError`` for a model's engine argument that this engine does not take, and
-        ``EngineBrokenError`` where the engine's program cannot run.
+        ``EngineBrokenError`` if the engine's program cannot run.
         """
         ...

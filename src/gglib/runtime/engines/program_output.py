@@ -1,4 +1,4 @@
-"""Runs a program for an answer, such as its help page: bounded in time and output, and nothing of it stays behind."""
+"""Runs a program and returns its output, such as its help page, within limits of time and size."""
 
 import os
 import select
@@ -16,23 +16,23 @@ MAX_OUTPUT_BYTES = 1024 * 1024
 """llama-server's help page has 60 KB."""
 _READ_BYTES = 65_536
 _POLL_S = 0.05
-"""How often one looks whether a silent program has ended."""
+"""Poll interval for the exit of a silent program."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProgramOutput:
-    """What a program printed, and how it ended."""
+    """A program's output and exit code."""
 
     text: str
     exit_code: int | None
-    """None when it was ended from here: it took too long, or said too much."""
+    """None if it was killed for a timeout or too much output."""
 
 
 def run_program(command: Sequence[str | Path], *, limit_s: float) -> ProgramOutput:
-    """Run a program to its end and return what it prints on both outputs. Blocks for ``limit_s`` at most.
+    """Run a program and return its stdout and stderr. Blocks for at most ``limit_s``.
 
-    It has no input and, like an engine, no secrets in its environment. Whatever it started is killed with it. Raises
-    ``OSError`` where the system cannot run it.
+    It has no input and, like an engine, no secrets in its environment. Its children are killed with it. Raises
+    ``OSError`` if the system cannot run it.
     """
     process = subprocess.Popen(
         command,
@@ -43,25 +43,25 @@ def run_program(command: Sequence[str | Path], *, limit_s: float) -> ProgramOutp
         start_new_session=True,
     )
     deadline = time.monotonic() + limit_s
-    assert process.stdout is not None  # noqa: S101 - it was asked for
+    assert process.stdout is not None  # noqa: S101 - stdout is a pipe
     with process.stdout as pipe:
         try:
             text = _read(pipe.fileno(), process.pid, deadline)
             is_over = len(text) <= MAX_OUTPUT_BYTES and _is_over_by(process.pid, deadline)
         finally:
-            # Also after an ordinary end: what it started is in its group, whose id is ours until it is reaped.
+            # Also after a normal exit: its children are in its group, whose id is reserved until it is reaped.
             signal_group(process.pid, signal.SIGKILL)
             process.wait()
     return ProgramOutput(text.decode(errors="replace"), process.returncode if is_over else None)
 
 
 def _read(descriptor: int, pid: int, deadline: float) -> bytes:
-    """Return what comes until the output or the program ends, the deadline, or a little more than the limit."""
+    """Read until the output or the program ends, the deadline passes, or the size limit is exceeded."""
     text = b""
     while len(text) <= MAX_OUTPUT_BYTES and (left_s := deadline - time.monotonic()) > 0:
         readable, _, _ = select.select([descriptor], [], [], min(left_s, _POLL_S))
         if not readable:
-            if _is_over(pid):  # what it started may hold the output open for ever
+            if _is_over(pid):  # its children may keep the pipe open for ever
                 break
             continue
         part = os.read(descriptor, _READ_BYTES)
@@ -80,5 +80,5 @@ def _is_over_by(pid: int, deadline: float) -> bool:
 
 
 def _is_over(pid: int) -> bool:
-    """Whether a child has ended; it stays to be reaped."""
+    """Whether a child has exited; does not reap it."""
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

@@ -1,1 +1,1 @@
-"""Engines as processes of this machine: launched, watched, logged and ended."""
+"""Engines as processes on this machine: started, monitored, logged and stopped."""

@@ -1,4 +1,4 @@
-"""The engine's log: a bounded tail in memory to explain failures, and a rotated file for people."""
+"""The engine's log: a bounded tail in memory to explain failures, and a rotated file for users."""
 
 import asyncio
 import os
@@ -11,17 +11,17 @@ from gglib.system.files.small_files import open_regular
 
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 TAIL_LINES = 200
-"""After a failed assertion a debugger may print a hundred lines, and the assertion is what counts."""
+"""After a failed assertion a debugger may print a hundred lines; the tail must still contain the assertion."""
 MAX_LINE_BYTES = 2_000
-"""An engine may print a line of 100 MB; what is kept of it is this much."""
+"""Lines are truncated to this: an engine may print a line of 100 MB."""
 MAX_NAME_BYTES = 240
-"""File systems take 255; ``.log.1`` goes behind it."""
+"""File systems allow 255 bytes, and ``.log.1`` is appended."""
 MAX_FILE_BYTES = 5 * 1024 * 1024
-"""At this size a log file becomes ``NAME.log.1``, replacing the one before."""
+"""At this size the log file is renamed to ``NAME.log.1``, replacing the previous one."""
 
 
 def engine_log_path(log_dir: Path, model_name: str) -> Path:
-    """Return where the log of a model's engine is kept, whatever characters its name has."""
+    """Return the path of a model's engine log. Characters that are unsafe in file names become ``_``."""
     name = "".join(character if _is_file_name_character(character) else "_" for character in model_name)
     return log_dir / "engines" / (name[:150].encode()[:MAX_NAME_BYTES].decode(errors="ignore") + ".log")
 
@@ -31,7 +31,7 @@ def _is_file_name_character(character: str) -> bool:
 
 
 class LineTail:
-    """The last lines of a byte stream, in bounded memory."""
+    """Keeps the last lines of a byte stream in bounded memory."""
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque(maxlen=TAIL_LINES)
@@ -39,14 +39,14 @@ class LineTail:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The last lines, the unfinished one included, oldest first."""
+        """The last lines, including an unfinished one, oldest first."""
         return (*self._lines, *([_text(self._rest)] if self._rest else []))
 
     def feed(self, data: bytes) -> None:
-        """Take in the next bytes."""
+        """Append bytes."""
         first, *others = data.split(b"\n")
         self._extend(first)
-        # Only the last lines can be kept, so only they are looked at.
+        # Earlier lines would be dropped anyway.
         for line in others[-TAIL_LINES - 1 :]:
             self._finish_line()
             self._extend(line)
@@ -61,15 +61,15 @@ class LineTail:
 
 
 class EngineLog:
-    """Takes in what one engine prints. A full disk costs the file, never the engine."""
+    """Records the output of one engine. A full disk ends the log file, never the engine."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.tail = LineTail()
         self.received_bytes = 0
-        """All that the engine has printed so far: as long as it grows, something goes on."""
+        """Size of the output so far; growth means progress."""
         self.new_output = asyncio.Event()
-        """Set whenever the engine prints something, for whoever waits for that to clear."""
+        """Set on each output; the waiter clears it."""
         self._size_bytes = 0
         self._file: BinaryIO | None = None
         try:
@@ -80,7 +80,7 @@ class EngineLog:
             pass
 
     def feed(self, data: bytes) -> None:
-        """Keep the tail and append to the file, which is rotated when it is full."""
+        """Append output to the tail and the file; rotate a full file."""
         self.tail.feed(data)
         self.received_bytes += len(data)
         self.new_output.set()
@@ -94,13 +94,13 @@ class EngineLog:
             self.close()
 
     def close(self) -> None:
-        """Close the file; the tail stays."""
+        """Close the file; the tail stays readable."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
     def _rotate(self) -> None:
-        assert self._file is not None  # noqa: S101 - the caller looked
+        assert self._file is not None  # noqa: S101 - checked by the caller
         self._file.close()
         self.path.replace(self.path.with_name(self.path.name + ".1"))
         self._file = self.path.open("wb", buffering=0)
@@ -108,7 +108,7 @@ class EngineLog:
 
 
 def home_directory() -> Path | None:
-    """Return the user's home; None for a user who has none."""
+    """Return the user's home directory, or None."""
     try:
         return Path.home()
     except RuntimeError:

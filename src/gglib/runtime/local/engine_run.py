@@ -1,6 +1,6 @@
-"""One launch as a task: it runs an engine's process from start to end and reports what becomes of it.
+"""One launch as a task: runs an engine process from start to exit and reports its events.
 
-Detached from the request that caused it.
+The task is detached from the request that caused it.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ logger = logging.getLogger("gglib.runtime")
 
 
 class LocalEngineRun:
-    """An ``EngineRun`` that is a process of this machine."""
+    """An ``EngineRun`` as a process on this machine."""
 
     def __init__(
         self, launch: Launch, *, name: str, config: LaunchConfig, report: Callable[[RunEvent], None]
     ) -> None:
-        """``name`` is unique among the launches of this home."""
+        """``name`` is unique among the launches of this home directory."""
         self.launch = launch
         self.spec = launch.spec
         self.started_at = asyncio.get_running_loop().time()
@@ -45,21 +45,21 @@ class LocalEngineRun:
         self._task: asyncio.Task[None] | None = None
 
     def begin(self, on_exit: Callable[[EngineRun], None]) -> None:
-        """Start the task; ``on_exit`` is called when nothing of the launch is left."""
+        """Start the task; ``on_exit`` is called after its cleanup."""
         self._task = asyncio.create_task(self._run_until_stopped(), name=f"engine-{self.launch.generation}")
         self._task.add_done_callback(lambda _: on_exit(self))
 
     async def is_file_overwritten(self) -> bool:
-        """Whether a file of the model was written to since the launch; looked up in a thread."""
+        """Whether a model file was written to since the launch; checked in a thread."""
         return await asyncio.to_thread(is_overwritten, self.spec)
 
     def stop(self) -> None:
-        """End the process, or the load."""
+        """Stop the process or the load."""
         self.exited.set()
         self._stop.set()
 
     async def wait(self) -> None:
-        """Return when nothing of the launch is left."""
+        """Return after the process has exited and everything is cleaned up."""
         if self._task is not None:
             await asyncio.wait([self._task])
 
@@ -96,7 +96,7 @@ class LocalEngineRun:
     def _record_exit(self, engine: SpawnedEngine, reason: str) -> None:
         has_changed_file = has_changed(engine.spec)
         if has_changed_file:
-            # Its pages are read from the file as it is now: other weights, or none at all (SIGBUS).
+            # Memory-mapped pages come from the changed file: other weights, or none at all (SIGBUS).
             reason = f"its file changed while it was loaded ({reason})"
         redactor = self._redactor()
         self.exit = EngineExit(
@@ -106,7 +106,7 @@ class LocalEngineRun:
         )
         self.exited.set()
         logger.error("'%s' died while it was running: %s", self.launch.spec.model_name, reason)
-        # Before anything is tidied up: no other request is to be sent to a process that is gone.
+        # Before the cleanup: no further request may be sent to the exited process.
         self._report(Died(self.launch.generation, self.exit.reason))
 
     def _fail(self, error: BaseException) -> None:

@@ -1,4 +1,4 @@
-"""What clients are shown of a failed launch: its errors, with file names in place of the paths that it knows."""
+"""Redacts a launch's errors for clients: file names in place of the paths of this machine."""
 
 import sys
 import tempfile
@@ -13,18 +13,18 @@ from gglib.runtime.local.path_redaction import PathRedactor
 
 
 def known_directories(spec: ModelLaunchSpec, config: LaunchConfig, *, launch_name: str) -> list[Path]:
-    """Return where the files of a launch are: the model's, the engine's, its own, and as links lead there."""
+    """Return the directories to redact: of the model, the engine and the launch, with links also resolved."""
     files = [spec.path, *([spec.projector] if spec.projector is not None else [])]
     if isinstance(config.engine, LlamaServerEngine):
         files.append(config.engine.path)
     folders = [file.absolute().parent for file in files]
-    folders += [file.resolve().parent for file in files]  # the loader's messages have the real one
+    folders += [file.resolve().parent for file in files]  # messages of the loader contain the resolved path
     folders += [
         config.engines_dir / launch_name,
         config.engines_dir.parent,
         config.log_dir.absolute(),
         Path(tempfile.gettempdir()),
-        # The embedded engine's runner, for what Python prints when it fails.
+        # The embedded engine's runner, for Python tracebacks.
         Path(sys.prefix),
         Path(__file__).parents[3],
     ]
@@ -32,12 +32,12 @@ def known_directories(spec: ModelLaunchSpec, config: LaunchConfig, *, launch_nam
 
 
 def redact_preflight_error(error: GglibError, spec: ModelLaunchSpec, config: LaunchConfig) -> GglibError:
-    """Return what clients get of an error from the checks before a launch. Blocks: links are followed."""
+    """Return an error of the checks before a launch, redacted for clients. Blocks: links are followed."""
     return redact_error(error, PathRedactor(known_directories(spec, config, launch_name=""), config.home))
 
 
 def redact_error(error: GglibError, names: PathRedactor) -> GglibError:
-    """Return the same error for clients."""
+    """Return the error with redacted paths."""
     if isinstance(error, ModelLoadFailedError):
         return ModelLoadFailedError(
             error.model_name,

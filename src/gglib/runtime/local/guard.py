@@ -1,10 +1,9 @@
 """Runs an engine that cannot outlive gglib: ``python guard.py PARENT_PID COMMAND [ARG ...]``.
 
-Standard library only, and run as a file by its path: it stands between gglib and the engine at each launch, so it
-must start in milliseconds. Where the kernel offers a parent-death signal (Linux) it asks for it and becomes the engine,
-by ``exec``, or as it stands where the engine is a Python program (``python -I FILE [ARG ...]``): a second interpreter
-would take 20 ms to start.
-Elsewhere it stays as a guardian, which looks every 0.2 s whether gglib is still its parent.
+Standard library only, and run as a file by its path: it runs at each launch and must start in milliseconds. On Linux
+it sets the parent-death signal and becomes the engine by ``exec``, or runs it in this interpreter if the engine is a
+Python program (``python -I FILE [ARG ...]``): a second interpreter would take 20 ms to start.
+On other systems it stays as the engine's parent and checks every 0.2 s whether gglib is still its own parent.
 """
 
 import os
@@ -14,16 +13,16 @@ import sys
 _PR_SET_PDEATHSIG = 1
 _WATCH_INTERVAL_S = 0.2
 _DESCRIPTORS = 1024
-"""What ``select`` can watch, and what programs are started with everywhere; gglib raises its own limit for its clients,
-and an engine, which has gglib as its only one, is not to inherit that."""
+"""The limit of ``select`` and the usual default. gglib raises its own limit for its clients; an engine has a single
+client, gglib, and must not inherit that."""
 
 
 def die_with_parent(parent_pid: int) -> None:
-    """Ask the kernel to kill this process when the thread that spawned it ends; survives ``exec``.
+    """Set the parent-death signal: the kernel kills this process when its parent thread ends. Survives ``exec``.
 
-    The parent may have died before the wish was heard: then there is nobody to serve, and this process exits.
+    Exits if the parent died before the signal was set.
     """
-    import ctypes  # noqa: PLC0415 - 10 ms that only the child needs to pay
+    import ctypes  # noqa: PLC0415 - 10 ms, needed only in the child
 
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent_pid:
@@ -31,8 +30,8 @@ def die_with_parent(parent_pid: int) -> None:
 
 
 def limit_descriptors() -> None:
-    """Give the engine the limit on open files that it would have anywhere else; what is lower stays."""
-    import resource  # noqa: PLC0415 - only what is needed at each launch
+    """Reset the soft limit on open files to the usual default; a lower limit stays."""
+    import resource  # noqa: PLC0415 - import only what a launch needs
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft > _DESCRIPTORS:
@@ -40,11 +39,11 @@ def limit_descriptors() -> None:
 
 
 def supervise(parent_pid: int, command: list[str]) -> int:
-    """Run the command as a child, kill the whole group when the parent is gone, and return the child's exit code.
+    """Run the command as a child, kill the process group when the parent is gone, and return the exit code.
 
-    TERM goes to the whole group, so the engine gets it by itself: the guardian only has to survive it.
+    SIGTERM is sent to the whole group, so it reaches the engine directly: this process only has to ignore it.
     """
-    import subprocess  # noqa: PLC0415 - 20 ms that the guard can do without
+    import subprocess  # noqa: PLC0415 - 20 ms, not needed on Linux
 
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     child = subprocess.Popen(
@@ -65,16 +64,16 @@ def supervise(parent_pid: int, command: list[str]) -> int:
 
 def run_in_process(program: list[str]) -> None:
     """Run a Python program in this interpreter, as ``python -I`` would."""
-    import runpy  # noqa: PLC0415 - only here
+    import runpy  # noqa: PLC0415 - needed only here
     import site  # noqa: PLC0415
 
-    site.main()  # the guard itself was started without
+    site.main()  # the guard itself was started with -S
     sys.argv = program
     runpy.run_path(program[0], run_name="__main__")
 
 
 def main(arguments: list[str]) -> None:
-    """Guard the command; ``--watch`` in front asks for the guardian where the kernel would do."""
+    """Guard the command. A leading ``--watch`` forces the supervising parent even on Linux."""
     is_watching = arguments[0] == "--watch" or sys.platform != "linux"
     if arguments[0] == "--watch":
         arguments = arguments[1:]

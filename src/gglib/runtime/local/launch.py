@@ -1,4 +1,4 @@
-"""One launch, from an empty directory to a reaped process: start, ready, run, stop. It decides nothing about others."""
+"""One launch, from an empty directory to a reaped process: start, readiness, run, stop."""
 
 import asyncio
 import re
@@ -28,55 +28,55 @@ _MIB = 1024 * 1024
 _LISTENING = re.compile(r"listening on (?:http://)?127\.0\.0\.1:(\d+)\s*$", re.MULTILINE)
 _LISTENING_POLL_S = 0.02
 _SILENCE_POLLS = 6
-"""How often, while a silent engine is waited for, one looks whether its log has grown."""
+"""Polls of the log size per ``silence_s``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchConfig:
-    """What all launches have in common."""
+    """The common configuration of all launches."""
 
     engine: Engine
     engines_dir: Path
-    """Where each launch makes a directory of its own; absolute, because an engine runs in another one."""
+    """Parent of the launches' private directories; absolute, because an engine's working directory differs."""
     log_dir: Path
     slots: int = DEFAULT_SLOTS
-    """How many requests a model answers at a time where its own arguments do not say."""
+    """How many requests a model serves at a time, unless its own arguments set it."""
     fit_slots: FitSlots | None = None
-    """None: memory is not asked, and there are as many slots as are wanted."""
+    """Reduces the wanted slots to those that fit into memory; None: always as many as wanted."""
     read_ram: Callable[[], Ram] = read_ram
-    """Reads the memory that bounds the engine's prompt cache; blocks for a moment."""
+    """Reads the memory size, which limits the engine's prompt cache; blocks for a moment."""
     heartbeat_s: float = HEARTBEAT_S
-    """How often a stream without news says that it lives; 0: never."""
+    """Interval of the pings in an idle stream; 0: none."""
     use_unix_socket: bool = True
     min_start_timeout_s: float = 120.0
     min_load_bytes_s: int = 20 * _MIB
-    """A slow network disk; the start timeout grows with the file's size by this measure."""
+    """Throughput of a slow network disk; the start timeout grows with the file's size accordingly."""
     silence_s: float = 60.0
-    """A load that takes longer goes on while the engine's log does: until it was silent for so long ..."""
+    """A load beyond the start timeout continues until the engine's log has been silent for this time ..."""
     max_start_timeouts: float = 5.0
-    """... but for no more than so many start timeouts: an engine that prints for ever is stuck, too."""
+    """... but for at most this many start timeouts: an engine that logs for ever is stuck, too."""
     home: Path | None = field(default_factory=home_directory)
-    """Shortened to ``~`` in what clients are shown."""
+    """Shortened to ``~`` in errors for clients."""
     memory_state: Callable[[], MemoryState] | None = None
-    """Reads what the system says of memory, to explain a SIGKILL; blocks for a moment."""
+    """Reads the system's memory state, to explain a SIGKILL; blocks for a moment."""
     resolve: Resolve | None = None
-    """Reads the catalogue again where the files of a launch were deleted for a newer version."""
+    """Resolves a model again if its files were deleted for a newer version."""
 
 
 def start_timeout_s(size_bytes: int, config: LaunchConfig) -> float:
-    """Return how long a load may take, if the engine's log does not speak for it. Pure."""
+    """Return how long a load may take without progress in the log. Pure."""
     return config.min_start_timeout_s + size_bytes / config.min_load_bytes_s
 
 
 def load_deadline_s(size_bytes: int, last_progress_s: float, config: LaunchConfig) -> float:
-    """Return when a load is given up, in seconds since its start, given when the log last grew. Pure."""
+    """Return when a load times out, in seconds since its start, given when the log last grew. Pure."""
     timeout_s = start_timeout_s(size_bytes, config)
     return min(max(timeout_s, last_progress_s + config.silence_s), timeout_s * config.max_start_timeouts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpawnedEngine:
-    """An engine's process, which may not answer yet."""
+    """An engine process, possibly not ready yet."""
 
     child: EngineProcess
     log: EngineLog
@@ -94,7 +94,7 @@ class SpawnedEngine:
         return self.log.tail.lines[-SHOWN_LOG_LINES:]
 
     async def reason_for_exit(self, *, was_ready: bool) -> str:
-        """Return why it ended, once it has. What it names has whole paths."""
+        """Wait for the exit and return its reason, with unredacted paths."""
         exit_code = await self.child.wait()
         memory = None
         if is_kill(exit_code) and self._config.memory_state is not None:
@@ -104,16 +104,16 @@ class SpawnedEngine:
 
     @property
     def spec(self) -> ModelLaunchSpec:
-        """What is launched, with the state of its files at the launch."""
+        """The launched spec, with its files' marks at the launch."""
         return self._spec
 
     async def ready(self) -> RunningTarget:
-        """Return where it answers once it does. Raises ``ModelLoadFailedError`` when it exits or takes too long."""
+        """Wait until it is ready and return its address. Raises ``ModelLoadFailedError`` if it exits or times out."""
         port = await self._ready_port()
         return _target(self._spec, self._context, self._workspace, port)
 
     async def _ready_port(self) -> int | None:
-        """Race readiness against exit and the clock; return the port, None for a unix socket."""
+        """Race readiness against the exit and the timeout; return the port, None for a unix socket."""
         ready = asyncio.ensure_future(_unless_exited(_healthy_port(self.log, self._workspace), self.child))
         try:
             waited_s = await _wait_while_loading(ready, self._spec, self.log, self._config)
@@ -135,11 +135,11 @@ class SpawnedEngine:
 async def launched(
     spec: ModelLaunchSpec, *, context: int, name: str, config: LaunchConfig
 ) -> AsyncIterator[SpawnedEngine]:
-    """Run an engine for the length of the block; at its end the process is gone, and so is all that it left.
+    """Run an engine for the length of the block; afterwards its process and files are gone.
 
-    The model's version is held (see ``hold``) from before its files are looked at until the process has ended. ``name``
-    is unique among the launches of this home. Raises ``ModelFileNotFoundError``, ``EngineNotFoundError``,
-    ``ModelLoadFailedError`` or ``EngineArgumentError``.
+    The model's version is held (see ``version_hold``) from before its files are checked until the process has exited.
+    ``name`` is unique among the launches of this home directory. Raises ``ModelFileNotFoundError``,
+    ``EngineNotFoundError``, ``ModelLoadFailedError`` or ``EngineArgumentError``.
     """
     async with holding(spec, config.resolve) as held, _run(held, context, name, config) as engine:
         yield engine
@@ -149,7 +149,7 @@ async def launched(
 async def _run(
     spec: ModelLaunchSpec, context: int, name: str, config: LaunchConfig
 ) -> AsyncIterator[SpawnedEngine]:
-    # The engine has a working directory of its own.
+    # Absolute paths: the engine's working directory differs.
     projector = None if spec.projector is None else spec.projector.absolute()
     spec = replace(spec, path=spec.path.absolute(), projector=projector)
     log = EngineLog(engine_log_path(config.log_dir, spec.model_name))
@@ -185,7 +185,7 @@ def _slots(spec: ModelLaunchSpec, context: int, config: LaunchConfig) -> int:
 def _plan(
     spec: ModelLaunchSpec, context: int, slots: int, workspace: Workspace, config: LaunchConfig
 ) -> LaunchPlan:
-    """Return what is launched; blocks: the memory is read."""
+    """Return the launch plan; blocks: reads the memory size."""
     return LaunchPlan(
         spec=spec,
         context=context,
@@ -199,7 +199,7 @@ def _plan(
 
 
 def _prepare(plan: LaunchPlan, config: LaunchConfig) -> tuple[list[str], MemoryState | None]:
-    """Return the argv and the state of memory; blocks: the first time the binary is asked what it knows."""
+    """Return the argv and the memory state; blocks: the first time the binary is run for its options."""
     memory = None if config.memory_state is None else config.memory_state()
     return config.engine.command(plan), memory
 
@@ -208,13 +208,15 @@ def _spawn(spec: ModelLaunchSpec, command: list[str], log: EngineLog) -> EngineP
     try:
         return EngineProcess.spawn(command, log)
     except OSError as error:
-        raise ModelLoadFailedError(spec.model_name, f"the engine cannot be run ({error.strerror})") from None
+        raise ModelLoadFailedError(
+            spec.model_name, f"the engine cannot be executed ({error.strerror})"
+        ) from None
 
 
 async def _wait_while_loading(
     ready: asyncio.Future[int | None], spec: ModelLaunchSpec, log: EngineLog, config: LaunchConfig
 ) -> float:
-    """Return when ``ready`` is done or the load has to be given up; the result is how long that took, in seconds."""
+    """Wait for ``ready`` or the load's timeout; return the elapsed seconds."""
     loop = asyncio.get_running_loop()
     started, seen_bytes, last_progress_s, elapsed_s = loop.time(), 0, 0.0, 0.0
     while not ready.done():
@@ -231,7 +233,7 @@ async def _wait_while_loading(
 async def _healthy_port(log: EngineLog, workspace: Workspace) -> int | None:
     port = None
     if workspace.socket_path is None:
-        # The port that the kernel chose is told in the log, after the load.
+        # The engine logs the port that the kernel chose after the load.
         while not (ports := _LISTENING.findall("\n".join(log.tail.lines))):  # noqa: ASYNC110 - a rare path
             await asyncio.sleep(_LISTENING_POLL_S)
         port = int(ports[-1])
@@ -240,7 +242,7 @@ async def _healthy_port(log: EngineLog, workspace: Workspace) -> int | None:
 
 
 async def _unless_exited(readiness: Awaitable[int | None], child: EngineProcess) -> int | None:
-    """Wait for readiness or for the exit, whichever is first; None when it was the exit."""
+    """Wait for readiness or the exit; None if the process exited first."""
     ready, exited = asyncio.ensure_future(readiness), asyncio.ensure_future(child.wait())
     try:
         await asyncio.wait([ready, exited], return_when=asyncio.FIRST_COMPLETED)
@@ -263,7 +265,7 @@ def _target(spec: ModelLaunchSpec, context: int, workspace: Workspace, port: int
 
 
 async def _shielded(cleanup: Awaitable[None]) -> None:
-    """Finish a bounded cleanup whatever happens to the caller, then let the cancellation through."""
+    """Finish a bounded cleanup even if the caller is cancelled, then propagate the cancellation."""
     task = asyncio.ensure_future(cleanup)
     try:
         await asyncio.shield(task)

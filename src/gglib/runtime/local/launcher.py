@@ -1,4 +1,4 @@
-"""Starts engines as processes of this machine."""
+"""Starts engines as processes on this machine."""
 
 import asyncio
 import logging
@@ -18,25 +18,25 @@ from gglib.runtime.scheduler.events import Launch
 logger = logging.getLogger("gglib.runtime")
 
 Preflight = Callable[[ModelLaunchSpec], Awaitable[ModelLaunchSpec]]
-"""Checks a model before anything is evicted for it, and returns the spec with what its files say now. ``marks`` of the
-spec are those of its files at that moment. Raises a ``GglibError`` for a model that cannot load."""
+"""Checks a model before another one is evicted for it, and returns its spec as its files are now. ``marks`` of the spec
+are current. Raises a ``GglibError`` for a model that cannot load."""
 
 
 class LocalLauncher:
-    """A ``Launcher`` of llama.cpp's servers. Every launch has a directory of its own below ``config.engines_dir``."""
+    """A ``Launcher`` of llama.cpp servers. Each launch has a private directory below ``config.engines_dir``."""
 
     def __init__(self, config: LaunchConfig, *, preflight: Preflight | None = None) -> None:
         self._config = config
         self._preflight = preflight
 
     async def prepare(self) -> None:
-        """End the engines that a crash left running. Call it only while holding the home's lock."""
+        """Kill engines that a crash left running. Call it only while holding the home directory's lock."""
         ended = await asyncio.to_thread(reap_orphans, self._config.engines_dir)
         if ended:
-            logger.warning("ended %d engine process(es) that an earlier gglib left behind", len(ended))
+            logger.warning("killed %d engine process(es) left by an earlier gglib", len(ended))
 
     async def check(self, spec: ModelLaunchSpec) -> ModelLaunchSpec:
-        """Check the files, the engine arguments and the ``preflight`` of a model; raises a ``GglibError``."""
+        """Check a model's files and engine arguments and run ``preflight``; raises a ``GglibError``."""
         config = self._config
         try:
             async with holding(spec, config.resolve) as held:
@@ -52,7 +52,7 @@ class LocalLauncher:
     def start(
         self, launch: Launch, *, report: Callable[[RunEvent], None], on_exit: Callable[[EngineRun], None]
     ) -> EngineRun:
-        """Start the task that runs one engine. The directory of the launch is ``PID-GENERATION``."""
+        """Start the task that runs one engine. Its directory is ``PID-GENERATION``."""
         name = f"{os.getpid()}-{launch.generation}"
         run = LocalEngineRun(launch, name=name, config=self._config, report=report)
         run.begin(on_exit)

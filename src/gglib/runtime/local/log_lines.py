@@ -1,9 +1,9 @@
-"""Reads the lines of llama.cpp's logs: their level, where there is one, and the sentence without its prefixes. Pure.
+"""Parses llama.cpp's log lines: level, if any, and message without prefixes. Pure.
 
-Three formats were seen. Builds of 2026 (wheel b9294 to b11549, binary b10434) begin a line with a time and a level:
+Three formats occur. Builds of 2026 (wheel b9294 to b11549, binary b10434) start a line with a time and a level:
 ``0.00.056.277 E gguf_init_from_reader: invalid magic``. Older ones (wheels b6123 and 0.2.14) write the same lines
-without both. And some lines never have a level: they come from the loader, the C++ runtime, ``GGML_ASSERT``, the
-command line's parser, or Python around the embedded engine.
+without them. Lines of the loader, the C++ runtime, ``GGML_ASSERT``, the command line parser and the embedded engine's
+Python runner never have a level.
 """
 
 import re
@@ -13,7 +13,7 @@ from enum import Enum
 
 
 class Level(Enum):
-    """How bad a line says that it is."""
+    """The log level of a line."""
 
     INFO = "info"
     WARNING = "warning"
@@ -23,22 +23,22 @@ class Level(Enum):
 
 
 class Role(Enum):
-    """What an error, or a line of unknown level, is to the end of an engine."""
+    """How an error, or a line of unknown level, relates to the engine's exit."""
 
     CAUSE = "cause"
     CONSEQUENCE = "consequence"
-    """It reports the failure of a part, which another line explains."""
+    """Reports the failure of a step; another line explains it."""
     FIT = "fit"
-    """From the estimate of the device memory, which loads the model on trial; its failures do not end the engine."""
+    """From the device memory estimate, which test-loads the model; its failures do not end the engine."""
     RUNNER = "runner"
-    """From the embedded engine's runner, which knows less than the engine's own log."""
+    """From the embedded engine's runner, less specific than the engine's own log."""
     CRASH = "crash"
-    """The last words of an abort: an assertion with its place in the source, or an uncaught exception."""
+    """The final line of an abort: an assertion with its source position, or an uncaught exception."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line: ``source`` is the function that wrote it, "" where it is not named."""
+    """One line. ``source`` is the function that wrote it, "" if not named."""
 
     level: Level
     role: Role
@@ -55,7 +55,7 @@ _LEVELS = {"D": Level.INFO, "I": Level.INFO, "W": Level.WARNING, "E": Level.ERRO
 _FIT_SOURCES = ("llama_params_fit", "common_fit_params", "common_params_fit", "mtmd_get_memory_usage")
 _RUNNER = re.compile(r"engine: ")
 _LISTENING = "listening on "
-"""The embedded engine's runner says so once."""
+"""Printed once by the embedded engine's runner."""
 _FILE = r"(?:,? (?:from |with model )?(?:'.*'|\S+))?(?:\. Does this file exist\?)?"
 _CONSEQUENCE = re.compile(
     rf"(?:error: )?failed to (?:load|create)[ _](?:\w+ )?(?:model|context|llama_context){_FILE}$"
@@ -72,7 +72,7 @@ _TRACEBACK = "Traceback (most recent call last):"
 _UNCAUGHT = re.compile(r"^(?:terminate called|libc\+\+abi: terminating)\b")
 _WHAT = re.compile(r"^\s*what\(\):\s*(?P<text>\S.*)$")
 _PLAIN_ERROR = re.compile(
-    # The loader's, of Linux and of macOS; the command line parser's; the guard's.
+    # From the loaders of Linux and macOS, the command line parser, and the guard.
     r"^(?:\S+: )?(?P<loader>(?:error while loading shared libraries|symbol lookup error): .+)$"
     r"|^\S+: (?P<version>\S+: version `\S+' not found.*)$"
     r"|^dyld(?:\[\d+\])?: (?P<dyld>.+)$"
@@ -83,7 +83,7 @@ _PLAIN_WARNING = re.compile(r"^warning: ", re.IGNORECASE)
 
 
 def read_lines(lines: Sequence[str]) -> list[LogLine]:
-    """Return the lines, without the empty ones and those that only go on with an error above them."""
+    """Return the parsed lines, without empty lines and continuations of an error."""
     has_levels = any(_prefixed(line)[0] is not Level.UNKNOWN for line in lines)
     found: list[LogLine] = []
     is_in_traceback = False
@@ -110,13 +110,13 @@ def read_lines(lines: Sequence[str]) -> list[LogLine]:
 
 
 def _is_continuation(found: Sequence[LogLine]) -> bool:
-    """Whether a line without a level goes on with what stands above it: an error of several lines, a usage text."""
+    """Whether a line without a level continues the previous one: a multi-line error or a usage text."""
     return bool(found) and found[-1].level is Level.ERROR and found[-1].role is not Role.CONSEQUENCE
 
 
 def _prefixed(line: str) -> tuple[Level, str]:
     match = _PREFIX.match(_COLOURS.sub("", line))
-    if match is None:  # a line break of another kind inside of it
+    if match is None:  # it contains another kind of line break
         return Level.UNKNOWN, line.strip()
     return _LEVELS.get(match["level"], Level.UNKNOWN), match["rest"].strip()
 
@@ -142,7 +142,7 @@ def _parse_unlevelled(rest: str) -> LogLine:
         return LogLine(Level.ERROR, Role.RUNNER, "", _RUNNER.sub("", rest, count=1))
     source, text = _split(rest)
     role = _role(source, text)
-    # What is no function of llama.cpp's keeps its name: "libgomp: Thread creation failed".
+    # A prefix that is not a llama.cpp function is kept: "libgomp: Thread creation failed".
     return LogLine(Level.UNKNOWN, role, source, text if "_" in source or " " in source else rest)
 
 
@@ -156,7 +156,7 @@ def _role(source: str, text: str) -> Role:
 
 
 def _split(rest: str) -> tuple[str, str]:
-    """Return the function that wrote a line, and its sentence."""
+    """Return the function that wrote a line, and the message."""
     match = _SOURCE.match(rest)
     if match is None or match["source"] in {"error", "engine"}:
         return "", rest

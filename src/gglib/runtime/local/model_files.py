@@ -1,4 +1,4 @@
-"""The files of a model as the file system shows them, without reading them."""
+"""Metadata of a model's files from the file system, without reading the files."""
 
 import stat
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from gglib.core.models import FileMark, ModelLaunchSpec
 
 
 def read_mark(path: Path) -> FileMark | None:
-    """Return the state of a regular file, links followed; None for what is missing, hidden or no regular file."""
+    """Return the mark of a regular file, following links; None if missing, not accessible or not a regular file."""
     try:
         status = path.stat()
     except (OSError, ValueError):
@@ -21,7 +21,7 @@ def read_mark(path: Path) -> FileMark | None:
 
 
 def with_marks(spec: ModelLaunchSpec) -> ModelLaunchSpec:
-    """Return the spec with the state of its files now. Raises ``ModelFileNotFoundError`` that names a missing one."""
+    """Return the spec with the current marks of its files. Raises ``ModelFileNotFoundError`` naming a missing file."""
     marks: list[FileMark] = []
     for path in spec.files:
         mark = read_mark(path)
@@ -33,7 +33,7 @@ def with_marks(spec: ModelLaunchSpec) -> ModelLaunchSpec:
 
 
 def is_overwritten(spec: ModelLaunchSpec) -> bool:
-    """Whether a file of a launch was written to since then; one that another file replaced is still whole in memory."""
+    """Whether a launch's file was written to. A replaced file does not count: the mapped one is intact."""
     return any(
         later is not None and mark.is_same_file(later) and not mark.is_same_content(later)
         for mark, later in _pairs(spec)
@@ -41,10 +41,10 @@ def is_overwritten(spec: ModelLaunchSpec) -> bool:
 
 
 def has_changed(spec: ModelLaunchSpec) -> bool:
-    """Whether a file of a launch is gone, was written to, or is another one of its name since then."""
+    """Whether a launch's file was deleted, written to or replaced."""
     return any(later is None or not mark.is_same_content(later) for mark, later in _pairs(spec))
 
 
 def _pairs(spec: ModelLaunchSpec) -> Iterator[tuple[FileMark, FileMark | None]]:
-    """Yield the state of each file at the launch and now; nothing where the former is not known."""
+    """Yield each file's mark at the launch and now; nothing if the spec has no marks."""
     return zip(spec.marks, map(read_mark, spec.files), strict=False)

@@ -1,4 +1,4 @@
-"""What the system says of processes: who is who, also after a reboot. Linux reads ``/proc``; elsewhere asks ``ps``."""
+"""Process identity across pid reuse and reboots, and process groups. Linux reads ``/proc``; others run ``ps``."""
 
 import os
 import signal
@@ -10,13 +10,13 @@ _PROC = Path("/proc")
 
 
 def process_start_id(pid: int) -> str | None:
-    """Return what tells this process from another one with the same pid, or None when there is none.
+    """Return an id that distinguishes this process from others with the same pid; None if it does not run.
 
-    Linux: the start time in clock ticks since boot, and the boot's own id.
+    Linux: boot id and start time in clock ticks since boot.
     """
     if _PROC.exists():
         try:
-            # The name in parentheses may hold spaces: what follows the last one is regular. Field 22 is the start.
+            # The name in parentheses may contain spaces, so split after the last ")". Field 22 is the start time.
             stat = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
             boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
         except OSError:
@@ -30,7 +30,7 @@ def process_start_id(pid: int) -> str | None:
 
 
 def signal_group(group: int, number: signal.Signals) -> bool:
-    """Send a signal to a process group; False when nobody is in it any more."""
+    """Send a signal to a process group; False if the group is empty."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
         return True

@@ -1,7 +1,7 @@
-"""Turns the paths of this machine that are known to a launch into file names, for what clients are shown. Pure.
+"""Redacts the paths of a launch to file names, in texts for clients. Pure.
 
-An engine names the files that it reads, its socket and its own sources with whole paths. Clients need the names of
-files to understand a message; where these files are is not disclosed to them.
+Engines log absolute paths of model files, sockets and their own sources. Clients need the file names to understand a
+message; the directories are not disclosed.
 """
 
 import json
@@ -14,7 +14,7 @@ _SCHEME = r"(?:[a-z][a-z+.-]*://(?:localhost)?)?"
 
 
 class PathRedactor:
-    """Replaces what lies in known directories by its name alone, and the home directory elsewhere by ``~``."""
+    """Replaces paths in known directories by their file names, and the home directory elsewhere by ``~``."""
 
     def __init__(self, directories: Iterable[Path], home: Path | None) -> None:
         spellings = {
@@ -24,7 +24,7 @@ class PathRedactor:
             for spelling in _spellings(directory, home)
         }
         longest_first = sorted(spellings, key=lambda spelling: (-len(spelling[0]), spelling))
-        # Inside of a path: further directories up to its last part; the directory alone keeps its own name.
+        # Within a known directory: also drop subdirectories up to the last part. The directory itself keeps its name.
         known = "|".join(
             rf"{re.escape(path)}{re.escape(slash)}(?:[^\s'\"`,;:()/\\]+{re.escape(slash)})*"
             for path, slash in longest_first
@@ -39,7 +39,7 @@ class PathRedactor:
         self._home = home
 
     def redact(self, text: str) -> str:
-        """Return the text as clients may see it."""
+        """Return the text for clients."""
         if self._inside is not None:
             text = self._inside.sub("", text)
         if self._bare is not None:
@@ -48,14 +48,14 @@ class PathRedactor:
 
 
 def shorten_home(text: str, home: Path | None) -> str:
-    """Replace the home directory by ``~``: a log line is shown to clients."""
+    """Replace the home directory by ``~``."""
     if home is None or home == Path("/"):
         return text
     return re.sub(re.escape(str(home)) + r"(?![\w.-])", "~", text)
 
 
 def _spellings(directory: Path, home: Path | None) -> Iterator[tuple[str, str]]:
-    """Yield the ways in which programs write a directory, each with what stands between its parts."""
+    """Yield the spellings in which programs print a directory, each with its path separator."""
     plain = str(directory)
     yield plain, "/"
     for escaped in (
@@ -63,7 +63,7 @@ def _spellings(directory: Path, home: Path | None) -> Iterator[tuple[str, str]]:
         json.dumps(plain)[1:-1],
         repr(plain)[1:-1],
         plain.encode("unicode_escape", "surrogatepass").decode("ascii"),
-        # What is not UTF-8 in a path was read from the log with replacement characters.
+        # Bytes of a path that are not UTF-8 were decoded from the log as replacement characters.
         plain.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
     ):
         yield escaped, "/"

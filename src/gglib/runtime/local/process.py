@@ -1,7 +1,7 @@
-"""One engine process: spawned, listened to, stopped and reaped. It knows nothing of models.
+"""One engine process: spawn, read its output, stop, reap. Independent of models.
 
-Spawned from the loop's own thread, since Linux's parent-death signal follows the thread that spawned. With
-``subprocess`` and not asyncio's own transport, whose ``wait`` may last until the last grandchild has closed the pipes.
+Spawned from the loop's thread, because Linux's parent-death signal depends on the spawning thread. Uses ``subprocess``
+instead of asyncio's transport, whose ``wait`` may last until the last grandchild has closed the pipes.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ logger = logging.getLogger("gglib.runtime")
 
 _READ_BYTES = 65_536
 _DRAIN_READS = 64
-"""What a dead engine left in its pipe is at most the pipe's size; grandchildren may go on printing for ever."""
+"""Limits the reads after the exit: a pipe holds little, but grandchildren may write to it for ever."""
 
 STOP_ESCALATION = ((signal.SIGTERM, 1.5), (signal.SIGTERM, 1.5), (signal.SIGKILL, 3.0))
-"""Signal, and how long it may take, in seconds. llama-server with a request in flight only stops at the second TERM;
-a stopped (SIGSTOP) or stubborn one only at KILL."""
+"""Signals with timeouts in seconds. llama-server with a request in flight only stops at the second SIGTERM; a stopped
+(SIGSTOP) or hanging one only at SIGKILL."""
 
 _DROPPED_ENVIRONMENT = (
     "LLAMA_",
@@ -37,11 +37,11 @@ _DROPPED_ENVIRONMENT = (
     "OPENAI_",
     "ANTHROPIC_",
 )
-"""Each option of llama-server has a twin here that would apply silently, and secrets are none of its business."""
+"""llama-server reads each option from the environment too, which would apply silently. Secrets are not passed on."""
 
 
 class EngineProcess:
-    """A running process in its own session and process group."""
+    """An engine process in its own session and process group."""
 
     def __init__(self, process: subprocess.Popen[bytes], log: EngineLog) -> None:
         self._process = process
@@ -53,8 +53,8 @@ class EngineProcess:
 
     @classmethod
     def spawn(cls, command: Sequence[str], log: EngineLog) -> "EngineProcess":
-        """Start a command that dies with this process. Raises ``OSError`` when the system refuses."""
-        # -I -S: the guard needs nothing but the standard library, and must start quickly.
+        """Start a command that is killed when this process dies. Raises ``OSError``."""
+        # -I -S: the guard needs only the standard library and must start quickly.
         guarded = [sys.executable, "-I", "-S", guard.__file__, str(os.getpid()), *command]
         process = subprocess.Popen(
             guarded,
@@ -69,37 +69,37 @@ class EngineProcess:
 
     @property
     def pid(self) -> int:
-        """Process id, which is the id of its group too."""
+        """Process id, which is also the id of its group."""
         return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; minus the signal's number when one ended it."""
+        """None while it runs; the negative signal number if a signal ended it."""
         return self._process.returncode
 
     async def wait(self) -> int:
-        """Return the exit code once the process is gone and its last words are in the log."""
+        """Return the exit code once the process has exited and its remaining output is logged."""
         return await asyncio.shield(self._exited)
 
     async def stop(self) -> None:
-        """End the process and whatever it started. Bounded by the ladder; harmless when it is gone already."""
+        """Stop the process and its children. Bounded by ``STOP_ESCALATION``; does nothing after the exit."""
         for number, timeout_s in STOP_ESCALATION:
             if self._exited.done():
                 break
             signal_group(self.pid, number)
             await asyncio.wait([self._exited], timeout=timeout_s)
         if not self._exited.done():
-            logger.error("process %d does not even end when it is killed; the system holds it", self.pid)
+            logger.error("process %d did not exit after SIGKILL; it hangs in the kernel", self.pid)
         self._close_pipe()
 
-    # --- listening ---
+    # --- output and exit ---
 
     def _watch(self) -> None:
-        assert self._pipe is not None  # noqa: S101 - it was asked for
+        assert self._pipe is not None  # noqa: S101 - stderr is a pipe
         os.set_blocking(self._pipe.fileno(), False)
         self._loop.add_reader(self._pipe.fileno(), self._read)
         try:
-            # Reaped by the loop itself: no other thread can free the pid while it is about to be signalled.
+            # Reaped in the loop: no other thread can free the pid while it is being signalled.
             pidfd = os.pidfd_open(self._process.pid)
         except (AttributeError, OSError):  # another system, or a sandbox that forbids it
             threading.Thread(target=self._wait_in_thread, daemon=True).start()
@@ -107,7 +107,7 @@ class EngineProcess:
             self._loop.add_reader(pidfd, self._reap, pidfd)
 
     def _read(self) -> bool:
-        """Hand what is there to the log; False when there is nothing more."""
+        """Read available output into the log; False if there is none."""
         if self._pipe is None:
             return False
         try:
@@ -123,17 +123,17 @@ class EngineProcess:
     def _reap(self, pidfd: int) -> None:
         self._loop.remove_reader(pidfd)
         os.close(pidfd)
-        # What the engine forked is in its group still. The group's id stays ours only until the engine is reaped.
+        # Kill what the engine forked. The group id is only reserved until the engine is reaped.
         signal_group(self.pid, signal.SIGKILL)
         self._process.wait()
         self._on_exit()
 
     def _wait_in_thread(self) -> None:
-        # WNOWAIT: a zombie keeps its pid, and so its group's id, until what it forked has been killed.
+        # WNOWAIT: the zombie reserves its pid, and so the group id, until its children are killed.
         os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
         signal_group(self.pid, signal.SIGKILL)
         self._process.wait()
-        with suppress(RuntimeError):  # the loop is closed: nobody wants to know
+        with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._on_exit)
 
     def _on_exit(self) -> None:
@@ -151,7 +151,7 @@ class EngineProcess:
 
 
 def minimal_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without what would configure the engine behind our back, and without secrets."""
+    """Return the environment without engine options and secrets."""
     return {
         name: value
         for name, value in environment.items()

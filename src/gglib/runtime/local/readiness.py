@@ -1,4 +1,4 @@
-"""Asks an engine whether it is ready: one small GET on a connection of its own."""
+"""Readiness probe: polls an engine's ``/health`` on a separate connection."""
 
 import asyncio
 from contextlib import suppress
@@ -18,7 +18,7 @@ _GROWTH = 1.3
 async def wait_until_healthy(
     *, socket_path: Path | None, port: int | None, new_output: asyncio.Event | None = None
 ) -> None:
-    """Return once ``/health`` says 200, asked every few milliseconds at first and ten times a second later on.
+    """Poll ``/health`` until it returns 200: every few milliseconds at first, later ten times a second.
 
     ``new_output`` is set when the engine has printed something, and triggers a poll at once: the last line that the
     engine prints is that it listens. Has no timeout of its own: the caller sets one.
@@ -29,7 +29,7 @@ async def wait_until_healthy(
         new_output.clear()
         if await is_healthy(socket_path=socket_path, port=port):
             return
-        await asyncio.sleep(MIN_POLL_S)  # however much it prints
+        await asyncio.sleep(MIN_POLL_S)  # also if the engine prints continuously
         with suppress(TimeoutError):
             async with asyncio.timeout(pause_s - MIN_POLL_S):
                 await new_output.wait()
@@ -37,7 +37,7 @@ async def wait_until_healthy(
 
 
 async def is_healthy(*, socket_path: Path | None, port: int | None) -> bool:
-    """Whether a server listens there and says 200; 503 means that it still loads."""
+    """Whether ``/health`` returns 200; 503 means that the model is loading."""
     server = (
         ServerAddress("http://localhost", unix_socket=str(socket_path))
         if socket_path is not None

@@ -1,10 +1,10 @@
-"""Holds a model's files while they are used: no gglib deletes a version under a shared lock (``flock``).
+"""Holds a model's files while they are in use: gglib never deletes a version under a shared lock (``flock``).
 
-The lock is this process's own. Its descriptor is closed at ``exec`` (Python opens with O_CLOEXEC, PEP 446), so neither
-the engine nor what the engine starts inherits it: a grandchild that outlives the engine could otherwise hold a version
-for ever. It is released by LOCK_UN and not by closing alone, because a child that was forked for another launch and has
-not reached its ``exec`` shares the lock until then. When gglib is killed, the kernel drops the lock with the process
-and the guard ends the engine; files that are deleted in between stay readable for it as long as it has them open.
+The lock belongs to this process. Its descriptor is closed at ``exec`` (Python opens with O_CLOEXEC, PEP 446), so
+neither the engine nor its children inherit it: a grandchild that outlives the engine could otherwise hold a version for
+ever. It is released by LOCK_UN, not only by closing, because a child forked for another launch shares the lock until
+its ``exec``. When gglib is killed, the kernel releases the lock and the guard kills the engine; files deleted in
+between stay readable for the engine while it has them open.
 """
 
 import asyncio
@@ -21,16 +21,16 @@ from gglib.runtime.local.model_files import with_marks
 from gglib.system.files.locks import lock_path
 
 Resolve = Callable[[str], Awaitable[ModelLaunchSpec | None]]
-"""Returns the launch spec that the catalogue has for a model's name now; None for an unknown one."""
+"""Returns the catalogue's current launch spec for a model name; None if unknown."""
 
 LOCK_POLL_S = 0.02
 LOCK_TIMEOUT_S = 30.0
-"""The exclusive lock of a deletion lasts as long as unlinking some large files takes: seconds at the most."""
+"""A deletion holds its exclusive lock while it unlinks some large files: seconds at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Lock:
-    """A shared lock that is held; without a descriptor where the file system has no locks."""
+    """A held shared lock; without a descriptor if the file system has no locks."""
 
     descriptor: int | None
 
@@ -43,10 +43,10 @@ class _Lock:
 
 @asynccontextmanager
 async def holding(spec: ModelLaunchSpec, resolve: Resolve | None = None) -> AsyncIterator[ModelLaunchSpec]:
-    """Yield the spec with the marks of its files, which no gglib deletes before the block ends.
+    """Yield the spec with the marks of its files, which gglib does not delete before the block ends.
 
-    A spec whose files were deleted because the model moved to a newer version is resolved again, once. Raises
-    ``ModelFileNotFoundError`` where a file is gone, ``ModelLoadFailedError`` where a deletion does not end within
+    If the files were deleted because the model moved to a newer version, the spec is resolved again, once. Raises
+    ``ModelFileNotFoundError`` if a file is missing, ``ModelLoadFailedError`` if a deletion takes longer than
     ``LOCK_TIMEOUT_S``.
     """
     try:
@@ -83,13 +83,13 @@ async def _lock_shared(spec: ModelLaunchSpec) -> _Lock:
             raise ModelFileNotFoundError(spec.model_name, is_own=True) from None
         except BlockingIOError:
             if loop.time() >= give_up_at:
-                reason = "another gglib process has its files locked to delete them"
+                reason = "another gglib process has locked its files to delete them"
                 raise ModelLoadFailedError(spec.model_name, reason) from None
         await asyncio.sleep(LOCK_POLL_S)
 
 
 async def _in_thread(path: Path) -> _Lock:
-    """Lock in a thread, because a disk may be slow; a lock that a cancelled caller does not get is released."""
+    """Lock in a thread, because a disk may be slow. If the caller is cancelled, the lock is released."""
     locking = asyncio.ensure_future(asyncio.to_thread(_lock, path))
     try:
         return await asyncio.shield(locking)
@@ -110,4 +110,4 @@ def _lock(path: Path) -> _Lock:
     except (FileNotFoundError, NotADirectoryError, BlockingIOError):
         raise
     except OSError:
-        return _Lock(None)  # what cannot be opened for reading is reported by the reader of the files
+        return _Lock(None)  # an unreadable file is reported later, when it is read

@@ -1,7 +1,7 @@
-"""The private directory of one launch: socket, key, plan, and the record that the next start finds after a crash.
+"""The private directory of one launch: socket, key, plan, and a process record for the cleanup after a crash.
 
-``$GGLIB_HOME/run/engines/PID-GENERATION/``, mode 0700. The directory is the guard of the socket, whose own mode
-llama-server leaves at 0755.
+``$GGLIB_HOME/run/engines/PID-GENERATION/``, mode 0700. The directory's mode protects the socket, which llama-server
+creates with mode 0755.
 """
 
 import json
@@ -21,7 +21,7 @@ from gglib.runtime.local.os_processes import process_start_id, signal_group
 from gglib.system.files.small_files import parse_json, read_small, warn_of_skipped
 
 MAX_SOCKET_PATH_BYTES = 100
-"""macOS takes 103 bytes, Linux 107."""
+"""macOS allows 103 bytes, Linux 107."""
 _RECORD = "process.json"
 _SOCKET_DIR_PREFIX = "gglib-"
 _KILL_TIMEOUT_S = 2.0
@@ -29,7 +29,7 @@ _KILL_TIMEOUT_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Where one launch keeps what is its own."""
+    """The files of one launch."""
 
     directory: Path
     socket_path: Path | None
@@ -37,23 +37,23 @@ class Workspace:
 
     @property
     def key_file(self) -> Path:
-        """The bearer key, for the engine to read."""
+        """The file from which the engine reads its bearer key."""
         return self.directory / "key"
 
     @property
     def plan_file(self) -> Path:
-        """What the embedded engine is told."""
+        """The parameters of the embedded engine."""
         return self.directory / "plan.json"
 
     def record(self, pid: int) -> None:
-        """Write down which process group works here."""
+        """Record the process group of the launch."""
         record = {"pid": pid, "mark": process_start_id(pid), "socket_path": str(self.socket_path or "")}
         (self.directory / _RECORD).write_text(json.dumps(record))
 
 
 @contextmanager
 def open_workspace(engines_dir: Path, name: str, *, use_unix_socket: bool) -> Iterator[Workspace]:
-    """Make the directory of a launch and remove it, with all that is in it, at the end."""
+    """Create a launch's directory and remove it at the end of the block."""
     directory = engines_dir / name
     directory.mkdir(parents=True, mode=0o700)
     socket_dir = None
@@ -62,7 +62,9 @@ def open_workspace(engines_dir: Path, name: str, *, use_unix_socket: bool) -> It
         if use_unix_socket and hasattr(socket, "AF_UNIX"):
             socket_path = directory / "engine.sock"
             if len(str(socket_path).encode()) > MAX_SOCKET_PATH_BYTES:
-                socket_dir = Path(tempfile.mkdtemp(prefix=_SOCKET_DIR_PREFIX))  # 0700 by definition
+                socket_dir = Path(
+                    tempfile.mkdtemp(prefix=_SOCKET_DIR_PREFIX)
+                )  # mkdtemp creates it with mode 0700
                 socket_path = socket_dir / "engine.sock"
         workspace = Workspace(directory, socket_path, secrets.token_urlsafe(32))
         workspace.key_file.touch(mode=0o600)
@@ -75,10 +77,10 @@ def open_workspace(engines_dir: Path, name: str, *, use_unix_socket: bool) -> It
 
 
 def reap_orphans(engines_dir: Path, *, now: Callable[[], float] = time.monotonic) -> list[int]:
-    """End what a crash left running, remove its directories, and return the pids that were ended.
+    """Kill engines that a crash left running, remove their directories, and return the killed pids.
 
-    A process is ours only when pid, start time and boot are the recorded ones: a pid alone may be anybody's by now.
-    Blocks for up to 2 s while they go. Call it only while holding the home's lock.
+    A process is killed only if pid, start time and boot id match the record: the pid alone may have been reused.
+    Blocks for up to 2 s until they have exited. Call it only while holding the home directory's lock.
     """
     records = list(engines_dir.glob(f"*/{_RECORD}"))
     ended = [pid for record in records if (pid := _kill_recorded(record, now)) is not None]
@@ -101,7 +103,7 @@ def _kill_recorded(record: Path, now: Callable[[], float]) -> int | None:
 
 
 def _read_record(record: Path) -> dict[str, Any]:
-    """Return what a record says; nothing, and a warning, for one that is none: its process cannot be known."""
+    """Return the content of a record; empty, with a warning, if it is invalid."""
     try:
         content = parse_json(read_small(record))
     except (OSError, ValueError) as error:
@@ -111,7 +113,7 @@ def _read_record(record: Path) -> dict[str, Any]:
 
 
 def _remove_socket_directory(record: Path) -> None:
-    """Remove the directory that a socket has of its own where the home's path is too long for one."""
+    """Remove the socket's separate directory, which exists if the home directory's path is too long."""
     with suppress(OSError, ValueError, TypeError):
         directory = Path(_read_record(record).get("socket_path", "")).parent
         if directory.name.startswith(_SOCKET_DIR_PREFIX) and directory.parent == Path(tempfile.gettempdir()):

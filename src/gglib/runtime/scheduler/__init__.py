@@ -1,1 +1,1 @@
-"""Which model is loaded, which is drained, and which request is granted. Pure."""
+"""Decides which model is loaded, drained or evicted, and which request is granted. Pure."""

@@ -1,8 +1,8 @@
-"""Which models are not tried again for now, and why. Pure: ``now`` is an argument.
+"""Exponential backoff for models that fail to load or keep dying. Pure: ``now`` is an argument.
 
-A launch that failed is refused at once, with the same reason, for a time that doubles with each failure in a row. So is
-one whose process dies again and again after it was ready: three times within a minute is no accident. A success, a
-changed spec or the user's word ends it.
+After a failed load, requests are refused at once with the same reason, for a time that doubles with each consecutive
+failure. The same holds for a crash loop: three deaths of a ready process within a minute. A successful load, a changed
+spec or the user's stop ends the backoff.
 """
 
 from collections import deque
@@ -19,7 +19,7 @@ CRASH_LOOP_WINDOW_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What is remembered of a model that is not tried again before ``until``."""
+    """A model that is not launched again before ``until``."""
 
     spec: ModelLaunchSpec
     error: GglibError
@@ -27,7 +27,7 @@ class Failure:
     until: float
 
     def error_at(self, now: float) -> GglibError:
-        """Return the error with the time until it is worth another try."""
+        """Return the error with the time until the next attempt."""
         if isinstance(self.error, ModelLoadFailedError):
             return self.error.with_retry_after(self.until - now)
         return self.error
@@ -40,7 +40,7 @@ class _Deaths:
 
 
 class Backoff:
-    """Remembers failures and deaths by model."""
+    """Records failures and deaths by model."""
 
     def __init__(self) -> None:
         self._failures: dict[int, Failure] = {}
@@ -52,20 +52,20 @@ class Backoff:
         return tuple(self._failures.values())
 
     def refusal(self, spec: ModelLaunchSpec, now: float) -> GglibError | None:
-        """Return why this launch is not tried now; None where it may be."""
+        """Return why this launch is refused now; None if it is allowed."""
         failure = self._failures.get(spec.model_id)
         if failure is None or failure.spec != spec or now >= failure.until:
             return None
         return failure.error_at(now)
 
     def load_failed(self, spec: ModelLaunchSpec, error: GglibError, now: float) -> Failure:
-        """Take note of a failed launch."""
+        """Record a failed launch."""
         before = self._failures.get(spec.model_id)
         count = before.count + 1 if before is not None and before.spec == spec else 1
         return self._begin(spec, error, count, now)
 
     def died(self, spec: ModelLaunchSpec, reason: str, now: float) -> Failure | None:
-        """Take note of a process that was ready and died; return what follows once it has done so too often."""
+        """Record the death of a ready process; return the failure if it is a crash loop."""
         deaths = self._deaths.get(spec.model_id)
         if deaths is None or deaths.spec != spec:
             deaths = self._deaths[spec.model_id] = _Deaths(spec)
@@ -79,16 +79,16 @@ class Backoff:
         return self._begin(spec, error, too_many, now)
 
     def succeeded(self, model_id: int) -> None:
-        """Forget the failures of a model that is ready. Its deaths are forgotten by time alone."""
+        """Clear the failures of a model that is ready. Its deaths are forgotten by time alone."""
         self._failures.pop(model_id, None)
 
     def forget(self, model_id: int) -> None:
-        """Drop all that is remembered of a model that is not in the catalogue any more."""
+        """Drop the records of a model that was removed from the catalogue."""
         self._failures.pop(model_id, None)
         self._deaths.pop(model_id, None)
 
     def clear(self) -> None:
-        """Try everything again."""
+        """Drop all records: every model may be launched again."""
         self._failures.clear()
         self._deaths.clear()
 

@@ -1,8 +1,9 @@
-"""What the shell tells the scheduler (events, past tense), and what it is told to do (effects, imperative). Pure.
+"""The scheduler's input (events, past tense) and output (effects, imperative). Pure.
 
-Nobody changes one. Those that every request has are not frozen, because making a frozen one takes three times as long.
+Treat all of them as immutable. The classes used by every request are not frozen, because creating a frozen instance
+takes three times as long.
 
-What is not compared explains an effect to people and to the journal; it changes nothing in what has to be done.
+Fields with ``compare=False`` explain an effect to users and to the swap history; they do not change what it does.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from gglib.core.models import ModelLaunchSpec
 
 @dataclass(slots=True, unsafe_hash=True)
 class Requested:
-    """Somebody asks for a model: ``needed_ctx`` serves them, ``launch_ctx`` is what a launch for them would use."""
+    """A request for a model. It needs ``needed_ctx`` tokens of context; a launch for it would use ``launch_ctx``."""
 
     ticket: int
     spec: ModelLaunchSpec
@@ -24,42 +25,42 @@ class Requested:
     launch_ctx: int
     request_id: str = ""
     waits: bool = True
-    """False: it is served only by what is ready; otherwise the load goes on without it (``Prefer: wait=0``)."""
+    """False: only a ready model serves it; otherwise the model is loaded without it (``Prefer: wait=0``)."""
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class RequestEnded:
-    """A request is over: it was answered, or it went away while it waited."""
+    """A request has ended: it was answered, or was cancelled while it waited."""
 
     ticket: int
 
 
 @dataclass(frozen=True, slots=True)
 class WaitTimedOut:
-    """A request stopped waiting and will be sent again later: the load that it waited for goes on without it."""
+    """A request stopped waiting and will be retried: the load that it waited for continues without it."""
 
     ticket: int
 
 
 @dataclass(frozen=True, slots=True)
 class RequestStalled:
-    """A request that holds a resident has heard nothing from it for too long. ``RequestEnded`` follows."""
+    """A request that holds a resident has received nothing for too long. ``RequestEnded`` follows."""
 
     ticket: int
 
 
 @dataclass(frozen=True, slots=True)
 class BecameReady:
-    """A launch answers requests now."""
+    """A launch is ready for requests."""
 
     generation: int
     spec: ModelLaunchSpec | None = None
-    """What was launched, where the model had moved to another version since the launch was decided."""
+    """The launched spec, if the model moved to another version after the launch was decided."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadFailed:
-    """A launch came to nothing, and nothing of it is left."""
+    """A launch failed, and its process is gone."""
 
     generation: int
     error: GglibError
@@ -67,7 +68,7 @@ class LoadFailed:
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """The process of a launch that was ready is gone, and nobody had told it to go."""
+    """The process of a ready launch exited without being stopped."""
 
     generation: int
     reason: str
@@ -75,21 +76,21 @@ class Died:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """The process of a launch is gone, for whatever reason."""
+    """The process of a launch has exited, for any reason."""
 
     generation: int
 
 
 @dataclass(frozen=True, slots=True)
 class StopRequested:
-    """Every resident has to go: idle ones now, busy ones when they are free, at the latest at ``deadline``."""
+    """Stop every resident: idle ones now, busy ones after their requests, at the latest at ``deadline``."""
 
     deadline: float
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRemoved:
-    """A model was removed from the catalogue: it takes no new requests, and leaves memory after those in flight."""
+    """A model was removed from the catalogue: it takes no new requests, and is unloaded after those in flight."""
 
     model_id: int
 
@@ -103,14 +104,14 @@ class FileChanged:
 
 @dataclass(frozen=True, slots=True)
 class Superseded:
-    """The model moved to a newer version: the launch takes no new requests and ends after those in flight."""
+    """The model has a newer version: the launch takes no new requests, and stops after those in flight."""
 
     generation: int
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Nothing happened but time."""
+    """Time has passed: the timer set by ``WakeAt``."""
 
 
 Event = (
@@ -133,22 +134,22 @@ Event = (
 
 
 class StopReason(Enum):
-    """Why a resident leaves."""
+    """Why a resident is stopped."""
 
     IDLE = "idle"
-    """Somebody waits for another model, and nobody uses this one."""
+    """It is idle, and a request waits for another model."""
     OVERDUE = "overdue"
-    """Somebody has waited for another model as long as this one may keep them waiting."""
+    """A request for another model has waited for ``max_wait_s``."""
     UNWANTED = "unwanted"
-    """Nobody waits for its load any more, and somebody waits for another model."""
+    """No request waits for its load any more, and one waits for another model."""
     TOO_SMALL = "too small"
-    """Somebody needs a larger context than it has."""
+    """A request needs a larger context."""
     EXPIRED = "expired"
-    """Nobody asked for it during its idle time-to-live."""
+    """It had no requests for its idle time-to-live."""
     SILENT = "silent"
-    """It took a request and fell silent."""
+    """It stalled: it took a request and sent nothing."""
     ASKED = "asked"
-    """The user said so."""
+    """The user requested it."""
     REMOVED = "removed"
     """The model was removed from the catalogue."""
     CHANGED = "changed"
@@ -158,7 +159,7 @@ class StopReason(Enum):
 
     @property
     def is_final(self) -> bool:
-        """Whether it goes even if nobody waits any more."""
+        """Whether it stops even if no request waits any more."""
         return self in _FINAL
 
 
@@ -169,7 +170,7 @@ _FINAL = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Eviction:
-    """Why a resident leaves, for which waiting request, and since when it takes no new ones."""
+    """Why a resident is stopped, for which waiting request, and since when it takes no new ones."""
 
     reason: StopReason
     since: float
@@ -178,7 +179,7 @@ class Eviction:
 
 @dataclass(slots=True, unsafe_hash=True)
 class Grant:
-    """Let the request go to this launch. It is counted as a hold already."""
+    """Send the request to this launch. The scheduler already counts it as a hold."""
 
     ticket: int
     generation: int
@@ -186,7 +187,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Start a process; ``ticket`` is the oldest request that waits for it, or the newest that asked without waiting."""
+    """Start a process. ``ticket`` is the oldest waiting request, or the newest one of a pending load."""
 
     generation: int
     spec: ModelLaunchSpec
@@ -196,7 +197,7 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End the process of this launch and tell ``Exited``."""
+    """Stop the process of this launch, then send ``Exited``."""
 
     generation: int
     eviction: Eviction | None = field(default=None, compare=False)
@@ -204,7 +205,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Tell the request that it will not be served, and why."""
+    """Fail the request with an error."""
 
     ticket: int
     error: GglibError
@@ -212,7 +213,7 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class WakeAt:
-    """Send ``Tick`` at this time; it replaces any earlier wish."""
+    """Send ``Tick`` at this time; replaces any earlier timer."""
 
     time: float
 

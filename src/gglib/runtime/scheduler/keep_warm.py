@@ -1,26 +1,25 @@
-"""How long an idle model is kept while somebody waits for another one. Pure: ``now`` is an argument.
+"""How long an idle model is kept warm while a request waits for another model. Pure: ``now`` is an argument.
 
-Agents and programs in a loop ask the same model again moments after an answer. To evict it between two of their
-requests costs them, and everybody, a swap each time; to keep it costs whoever waits a moment. Ski rental says how long
-a moment may be: as long as the swap back would take, which is at most twice the price of knowing the future. It is
-only paid where experience speaks for it: the model's clients were back that soon the last times. While the clients
-are not known yet, no more than a loop's turnaround is waited for.
+Agents and loops send their next request moments after a response. Evicting the model between two of their requests
+costs a swap each time; keeping it costs the waiting request a moment. The ski-rental rule bounds that moment by the
+time of the swap back, which costs at most twice the optimum. It applies only if the model's clients returned that soon
+the last times. Before that is known, the model is kept for no more than a loop's turnaround.
 
-``bench/policies`` shows what this is worth and what it costs (``bench/results/policies.md``).
+``bench/policies`` measures the benefit and the cost (``bench/results/policies.md``).
 """
 
 from collections import deque
 
 QUICK_RETURNS = 2
-"""How many quick returns in a row make a model's clients likely to be back. One is often chance."""
+"""Consecutive quick returns after which a model's clients are expected back. A single one is often chance."""
 TURNAROUND_S = 0.25
-"""A client that asks again this soon is a program in a loop, or the next of overlapping requests."""
+"""A request this soon after the last one comes from a loop, or is the next of overlapping requests."""
 UNKNOWN_CLIENT_DIVISOR = 4
-"""Where a swap costs little, what is risked on unknown clients is no more than this part of it."""
+"""For unknown clients, a model is kept for at most the time of a swap divided by this."""
 
 
 class KeepWarm:
-    """Remembers what swaps cost and how soon each model's clients came back."""
+    """Records the cost of swaps and how soon each model's clients return."""
 
     def __init__(self) -> None:
         self._load_s: dict[int, float] = {}
@@ -29,19 +28,19 @@ class KeepWarm:
         self._returns_s: dict[int, deque[float]] = {}
 
     def record_load(self, model_id: int, seconds: float) -> None:
-        """Take note of what it cost to load a model."""
+        """Record how long a model took to load."""
         self._load_s[model_id] = seconds
 
     def record_stop(self, seconds: float) -> None:
-        """Take note of what it cost to stop one."""
+        """Record how long a model took to stop."""
         self._stop_s = seconds
 
     def record_idle(self, model_id: int, now: float) -> None:
-        """Take note that a model's last request has ended."""
+        """Record that a model's last request has ended."""
         self._idle_since[model_id] = now
 
     def record_request(self, model_id: int, now: float) -> None:
-        """Take note that somebody asks for a model."""
+        """Record a request for a model."""
         since = self._idle_since.pop(model_id, None)
         if since is None:
             return
@@ -51,16 +50,16 @@ class KeepWarm:
         returns_s.append(now - since)
 
     def keep_until(self, model_id: int) -> float:
-        """Return until when an idle model is kept for its clients, whoever else waits."""
+        """Return until when an idle model is kept for its clients."""
         since = self._idle_since.get(model_id)
         return float("-inf") if since is None else since + self.keep_s(model_id)
 
     def swap_s(self, model_id: int) -> float:
-        """Return what it would cost to have the model back: a stop and its load, as they were measured last."""
+        """Return what a swap back would take: a stop and a load of the model, as last measured."""
         return self._load_s.get(model_id, 0.0) + self._stop_s
 
     def keep_s(self, model_id: int) -> float:
-        """Return how long an idle model is kept while somebody waits for another one."""
+        """Return how long an idle model is kept while a request waits for another model."""
         swap_s = self.swap_s(model_id)
         returns_s = self._returns_s.get(model_id, ())
         if len(returns_s) < QUICK_RETURNS:

@@ -14,24 +14,23 @@ Every event ends in ``_reconcile``, which compares the whole state and returns t
 1. All waiters whose model is READY with enough context are granted together.
 2. Models that waiters need and no resident serves follow, in the order of their oldest waiters. With free capacity, the
    model is launched. Without it, a victim makes room. A load without waiters, or the least recently used idle resident,
-   stops at once. A busy resident only drains, and only after the oldest waiter has waited for ``max_wait_s``. Until then
-   requests for the running model pass the queue (no thrash); after that it takes no new ones (no starvation). If the
-   waiters that caused the drain leave, the resident takes requests again.
-   An idle resident whose clients are likely to return soon is kept warm for a moment (``keep_warm``), but never beyond
-   ``max_wait_s``.
+   stops at once. A busy resident only drains, and only after the oldest waiter has waited for ``max_wait_s``. Until
+   then requests for the running model pass the queue (no thrash); after that it takes no new ones (no starvation). If
+   the waiters that caused the drain leave, the resident takes requests again. An idle resident whose clients are likely
+   to return soon is kept warm for a moment (``keep_warm``), but never beyond ``max_wait_s``.
 3. Pending loads come after all waiters. A pending load is for a model that a request asked for without waiting. It uses
    free capacity or the place of an idle resident, never of one that is in use or loading, and it expires.
 4. A resident without requests for its idle time-to-live is stopped.
 
 A resident stops only when no request holds it; the deadline of ``StopRequested`` is the exception. A resident takes no
-new requests, and stops after its last one, if its engine stalled, its model was removed, its file was overwritten or its
-model has a newer version. A request for a newer version is treated like one for a larger context: the launch of the
+new requests, and stops after its last one, if its engine stalled, its model was removed, its file was overwritten or
+its model has a newer version. A request for a newer version is treated like one for a larger context: the launch of the
 older version has to stop first.
 
-A swap that has started is finished: if the last waiter leaves after a resident was stopped for its model, the load stays
-pending. A request whose wait timed out (``WaitTimedOut``) or that does not wait (``Requested.waits``) leaves a pending
-load, one for each model, renewed by the next such request. It ends when the model is ready, fails or is removed, when
-the user stops all models, or when it expires.
+A swap that has started is finished: if the last waiter leaves after a resident was stopped for its model, the load
+stays pending. A request whose wait timed out (``WaitTimedOut``) or that does not wait (``Requested.waits``) leaves a
+pending load, one for each model, renewed by the next such request. It ends when the model is ready, fails or is
+removed, when the user stops all models, or when it expires.
 
 A load that takes the place of an abandoned load is protected from being abandoned. Otherwise clients with a timeout
 shorter than the loads would cancel each other's loads for ever.
@@ -87,7 +86,7 @@ it with ``wait=0`` is about to return. Two such clients would otherwise evict ea
 
 _READY = ResidentState.READY
 """A module constant because an enum member lookup takes as long as a call (CPython 3.11)."""
-_WAITS_TO_STOP = {ResidentState.LOADING, ResidentState.DRAINING}
+_DEADLINE_STATES = {ResidentState.LOADING, ResidentState.DRAINING}
 
 
 class Scheduler:
@@ -347,7 +346,8 @@ class Scheduler:
         self._pending_loads.clear()
         for resident in self._residents.values():
             resident.evicted_for = None
-            resident.stop_by = deadline if resident.stop_by is None else min(resident.stop_by, deadline)
+            former = resident.stop_deadline
+            resident.stop_deadline = deadline if former is None else min(former, deadline)
             if resident.state is not ResidentState.STOPPING:
                 resident.eviction = Eviction(StopReason.ASKED, now)
             if resident.state is ResidentState.READY:
@@ -393,11 +393,11 @@ class Scheduler:
         self._cancel_unneeded_drains(now)
         effects: list[Effect] = [*self._stop_drained(now), *self._grant_ready()]
         self._drop_finished_loads(now)
-        following = self._next_waiters()
+        next_waiters = self._next_waiters()
         pending = self._next_pending_loads()
-        effects += self._make_room([*following, *pending], now)
+        effects += self._make_room([*next_waiters, *pending], now)
         effects += self._stop_expired(now)
-        return [*effects, *self._next_wake_up(following, pending, now)]
+        return [*effects, *self._next_wake_up(next_waiters, pending, now)]
 
     def _drop_finished_loads(self, now: float) -> None:
         """Drop pending loads that are served or expired, and the protection of models that no request needs."""
@@ -431,9 +431,9 @@ class Scheduler:
     def _stop_drained(self, now: float) -> Iterator[Effect]:
         for resident in self._residents.values():
             is_leaving = resident.state is ResidentState.DRAINING or (
-                resident.state is ResidentState.LOADING and resident.stop_by is not None
+                resident.state is ResidentState.LOADING and resident.stop_deadline is not None
             )
-            is_overdue = resident.stop_by is not None and now >= resident.stop_by
+            is_overdue = resident.stop_deadline is not None and now >= resident.stop_deadline
             if is_leaving and (not resident.holders or is_overdue):
                 if not resident.is_eviction_final:
                     self._reassign_eviction(resident, now)
@@ -463,13 +463,13 @@ class Scheduler:
 
     def _next_waiters(self) -> list[Waiter]:
         """Return the oldest waiter of each model that no current load will serve, oldest first."""
-        following: dict[int, Waiter] = {}
+        next_waiters: dict[int, Waiter] = {}
         for waiter in self._waiters.values():
             if not any(
                 r.state is ResidentState.LOADING and waiter.is_served_by(r) for r in self._residents.values()
             ):
-                following.setdefault(waiter.spec.model_id, waiter)
-        return list(following.values())
+                next_waiters.setdefault(waiter.spec.model_id, waiter)
+        return list(next_waiters.values())
 
     def _next_pending_loads(self) -> list[PendingLoad]:
         """Return the pending loads of models without waiters that no current load will serve, oldest first."""
@@ -483,11 +483,11 @@ class Scheduler:
             )
         ]
 
-    def _make_room(self, following: list[Waiter], now: float) -> Iterator[Effect]:
+    def _make_room(self, next_waiters: list[Waiter], now: float) -> Iterator[Effect]:
         """Launch within the capacity; beyond it, evict one resident for each model that has no place coming."""
-        places_coming = sum(r.state is ResidentState.STOPPING for r in self._residents.values())
+        freeing_places = sum(r.state is ResidentState.STOPPING for r in self._residents.values())
         claimed: set[int] = set()
-        for waiter in following:
+        for waiter in next_waiters:
             existing = next(
                 (r for r in self._residents.values() if r.spec.model_id == waiter.spec.model_id), None
             )
@@ -497,14 +497,14 @@ class Scheduler:
                 # Its context is too small or its version is older. It has to stop first: there are never two launches
                 # of one model.
                 yield from self._evict(existing, waiter, now)
-            elif places_coming:
-                places_coming -= 1
+            elif freeing_places:
+                freeing_places -= 1
             elif (victim := self._victim(waiter, claimed, now)) is not None:
                 claimed.add(victim.generation)
                 yield from self._evict(victim, waiter, now)
 
     def _victim(self, waiter: Waiter, claimed: set[int], now: float) -> Resident | None:
-        """Return the resident to evict: a load without waiters, else an idle one, a draining one, the least recently used.
+        """Return the resident to evict: a load without waiters, else idle, else draining, else least recently used.
 
         Residents already evicted for another waiter are ``claimed``. Idle residents that are kept warm come last. A
         pending load evicts only idle residents.
@@ -519,7 +519,7 @@ class Scheduler:
                 and (not is_pending or (r.is_idle and now >= _grace_until(r)))
             ),
             key=lambda r: (
-                not self._is_unwanted_load(r),
+                not self._is_abandoned_load(r),
                 r.state is ResidentState.LOADING,
                 bool(r.holders),
                 r.state is not ResidentState.DRAINING,
@@ -541,7 +541,7 @@ class Scheduler:
         match resident.state:
             case ResidentState.LOADING if (
                 not is_pending
-                and self._is_unwanted_load(resident)
+                and self._is_abandoned_load(resident)
                 and (is_overdue or not resident.is_protected)
             ):
                 self._protected.add(waiter.spec.model_id)
@@ -563,7 +563,7 @@ class Scheduler:
     def _is_overdue(self, waiter: Waiter, now: float) -> bool:
         return now >= waiter.since + self._max_wait_s
 
-    def _is_unwanted_load(self, resident: Resident) -> bool:
+    def _is_abandoned_load(self, resident: Resident) -> bool:
         return resident.state is ResidentState.LOADING and not any(
             waiter.is_served_by(resident) for waiter in self._waiters.values()
         )
@@ -604,12 +604,14 @@ class Scheduler:
         return Stop(resident.generation, resident.eviction)
 
     def _next_wake_up(
-        self, following: list[Waiter], pending: list[PendingLoad], now: float
+        self, next_waiters: list[Waiter], pending: list[PendingLoad], now: float
     ) -> Iterator[Effect]:
         residents = self._residents.values()
-        times = [r.stop_by for r in residents if r.stop_by is not None and r.state in _WAITS_TO_STOP]
-        times += [waiter.since + self._max_wait_s for waiter in following]
-        if following or pending:
+        times = [
+            r.stop_deadline for r in residents if r.stop_deadline is not None and r.state in _DEADLINE_STATES
+        ]
+        times += [waiter.since + self._max_wait_s for waiter in next_waiters]
+        if next_waiters or pending:
             times += [self._keep_warm.keep_until(r.spec.model_id) for r in residents if r.is_idle]
         if pending:
             times += [_grace_until(r) for r in residents if r.is_idle]

@@ -1,4 +1,4 @@
-"""What the scheduler looks at: who is in memory, on the way in or out, and who waits. Pure state, no decisions."""
+"""The scheduler's state: resident models, waiting requests and pending loads. Pure, without decisions."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -9,7 +9,7 @@ from gglib.runtime.scheduler.events import Eviction
 
 
 class ResidentState(Enum):
-    """The life of a launch."""
+    """The states of a launch."""
 
     LOADING = "loading"
     READY = "ready"
@@ -26,7 +26,7 @@ _TRANSITIONS = {
 
 
 class IllegalTransitionError(Exception):
-    """The scheduler was about to do what its table forbids: a fault of ours."""
+    """The scheduler attempted a transition that its table does not have: a bug in gglib."""
 
 
 @dataclass(slots=True)
@@ -38,46 +38,46 @@ class Resident:
     context: int
     state: ResidentState
     since: float
-    """When it came into its state."""
+    """When it entered its state."""
     last_used: float
     launched_at: float = 0.0
     idle_ttl_s: float | None = None
-    """How long it stays without a request; follows the newest request's settings. None: for ever."""
+    """How long it stays loaded without requests; from the newest request's settings. None: for ever."""
     holders: set[int] = field(default_factory=set)
     eviction: Eviction | None = None
     """Why it drains or stops."""
-    stop_by: float | None = None
-    """When it stops even if somebody holds it; None waits for ever."""
+    stop_deadline: float | None = None
+    """When it stops even if requests hold it; None: never."""
     is_protected: bool = False
-    """Its load took the place of an abandoned one, and is not abandoned itself before somebody is overdue."""
+    """Its load replaced an abandoned one. It is not abandoned itself before a waiter is overdue."""
     evicted_for: int | None = None
-    """The model for which it drains or stops: once it has stopped, that model is launched even if its waiters left."""
+    """Id of the model that it drains or stops for, which is launched even if its waiters leave after the stop."""
     matched_spec: ModelLaunchSpec | None = None
-    """The last spec of a request that was of the same version: the next request mostly has the same object, which is
-    compared in no time, as the paths are not."""
+    """The last requested spec of the same version. The next request mostly has the same object: comparing identities is
+    much faster than comparing paths."""
 
     @property
     def is_idle(self) -> bool:
-        """Whether it could answer and nobody asks."""
+        """Whether it is ready and no request holds it."""
         return self.state is ResidentState.READY and not self.holders
 
     @property
     def is_unused(self) -> bool:
-        """Whether it has answered no request since it became ready."""
+        """Whether it has served no request since it became ready."""
         return self.last_used <= self.since
 
     @property
     def is_eviction_final(self) -> bool:
-        """Whether it drains and will not take requests again, whoever waits or leaves."""
-        return self.stop_by is not None or (self.eviction is not None and self.eviction.reason.is_final)
+        """Whether it will stop and never take requests again, whatever the waiters do."""
+        return self.stop_deadline is not None or (self.eviction is not None and self.eviction.reason.is_final)
 
     @property
     def is_terminating(self) -> bool:
-        """Whether nothing keeps it in memory any more but the requests that it answers."""
+        """Whether only its requests in flight keep it in memory, or it is stopping."""
         return self.state is ResidentState.STOPPING or self.is_eviction_final
 
     def has_version_of(self, spec: ModelLaunchSpec) -> bool:
-        """Whether it runs the version that a spec of its model names: each version has paths of its own."""
+        """Whether it runs the version of a spec of the same model: each version has its own paths."""
         if self.matched_spec is spec:
             return True
         if self.spec.path != spec.path:
@@ -86,7 +86,7 @@ class Resident:
         return True
 
     def transition_to(self, state: ResidentState, now: float) -> None:
-        """Change state; an illegal move raises and changes nothing."""
+        """Change state. An illegal transition raises ``IllegalTransitionError`` and changes nothing."""
         if state not in _TRANSITIONS[self.state]:
             raise IllegalTransitionError(f"{self.state} -> {state}")
         self.state, self.since = state, now
@@ -94,7 +94,7 @@ class Resident:
 
 @dataclass(frozen=True, slots=True)
 class Waiter:
-    """One request that is not served yet."""
+    """A request that waits for a resident."""
 
     ticket: int
     spec: ModelLaunchSpec
@@ -103,9 +103,9 @@ class Waiter:
     since: float
 
     def is_served_by(self, resident: Resident) -> bool:
-        """Whether this resident is, or will be, what it asked for.
+        """Whether this resident serves it, now or once it is ready.
 
-        A launch that was decided after the request came has the version of the newest request, or a newer one.
+        A launch decided after the request arrived has the version of the newest request, or a newer one.
         """
         return (
             resident.spec.model_id == self.spec.model_id
@@ -114,15 +114,15 @@ class Waiter:
         )
 
     def can_use(self, resident: Resident) -> bool:
-        """Whether this resident would serve it at once."""
+        """Whether this resident can serve it now."""
         return resident.state is ResidentState.READY and self.is_served_by(resident)
 
 
 @dataclass(frozen=True, slots=True)
 class PendingLoad(Waiter):
-    """A load that no request waits for any more: it was asked for with ``wait=0``, or its swap had begun.
+    """A load without waiters: it was requested with ``wait=0``, or its swap had already started.
 
-    ``since`` is when it was first asked for, ``ticket`` the request that asked last.
+    ``since`` is the time of its first request, ``ticket`` its last one.
     """
 
     expires_at: float = 0.0

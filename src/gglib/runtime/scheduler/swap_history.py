@@ -1,7 +1,7 @@
-"""What became of each swap, for people: read off the scheduler's events and effects. Pure: ``now`` is an argument.
+"""Records swaps for the log, the status and the metrics, from the scheduler's events and effects.
 
-It decides nothing. A departure that makes room is told together with the launch that took the room; every other one
-(idle for too long, silent, stopped by the user, dead) is told on its own. What was told is counted, and so are loads.
+Pure: ``now`` is an argument. An unload that makes room is recorded together with the launch that takes the room; any
+other unload (idle time-to-live, stall, stop by the user, death) is recorded alone. Swaps and loads are counted.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,16 +29,16 @@ from gglib.runtime.scheduler.events import (
 
 @dataclass(frozen=True, slots=True)
 class _QueuedRequest:
-    """A request, for as long as it is not over."""
+    """A request that has not ended."""
 
     model_name: str
     request_id: str
-    at: float
+    requested_at: float
 
 
 @dataclass(frozen=True, slots=True)
 class _Unload:
-    """A launch that was told to stop."""
+    """A launch that was stopped."""
 
     model_name: str
     eviction: Eviction
@@ -49,22 +49,22 @@ class _Unload:
 
 @dataclass(frozen=True, slots=True)
 class _Load:
-    """A launch that is there, or on its way."""
+    """A launch that is loading or ready."""
 
     model_name: str
-    at: float
+    started_at: float
     request: _QueuedRequest | None
     evicted: _Unload | None
-    is_recorded: bool = False
+    is_finished: bool = False
 
 
 class SwapHistory:
-    """Turns what happens into one ``SwapStatus`` for each swap that is over."""
+    """Builds one ``SwapStatus`` for each finished swap."""
 
     def __init__(self) -> None:
         self._requests: dict[int, _QueuedRequest] = {}
         self._detached: dict[str, int] = {}
-        """By model: the newest request whose load goes on without it; it is named when that load is over."""
+        """By model: the newest request whose load continues without it; the load's swap names it."""
         self._loads: dict[int, _Load] = {}
         self._unloads: dict[int, _Unload] = {}
         self._last: tuple[SwapStatus, float] | None = None
@@ -73,32 +73,32 @@ class SwapHistory:
 
     @property
     def swap_counts(self) -> tuple[SwapCount, ...]:
-        """How many swaps there were, by reason."""
+        """Finished swaps by reason."""
         return tuple(SwapCount(reason=reason, count=count) for reason, count in self._swap_counts.items())
 
     @property
     def load_counts(self) -> tuple[LoadCount, ...]:
-        """How many loads there were, by model and outcome."""
+        """Finished loads by model and outcome."""
         return tuple(
             LoadCount(model_name=model_name, outcome=outcome, count=count, total_s=total_s)
             for (model_name, outcome), (count, total_s) in self._load_counts.items()
         )
 
     def last(self, now: float) -> SwapStatus | None:
-        """Return the newest swap that is over."""
+        """Return the last finished swap."""
         if self._last is None:
             return None
         swap, ended_at = self._last
         return replace(swap, ago_s=now - ended_at)
 
     def record(self, event: Event, effects: Sequence[Effect], now: float) -> list[SwapStatus]:
-        """Take in one step of the scheduler, and return the swaps that it completes."""
+        """Record one step of the scheduler and return the swaps that it finishes."""
         if isinstance(event, RequestEnded) and not effects:
             self._forget(event.ticket)
             return []
         if isinstance(event, Requested):
             if len(effects) == 1 and isinstance(effects[0], Grant):
-                return []  # it was served as it came: nothing happened for it
+                return []  # served at once: no swap
             self._requests[event.ticket] = _QueuedRequest(event.spec.model_name, event.request_id, now)
         if isinstance(event, WaitTimedOut) or (isinstance(event, Requested) and not event.waits):
             self._detach(event.ticket)
@@ -124,7 +124,7 @@ class SwapHistory:
         return swaps
 
     def _detach(self, ticket: int) -> None:
-        """Remember a request that does not wait for its load, in place of the one before for the same model."""
+        """Keep a request that does not wait for its load; it replaces the previous one of the same model."""
         request = self._requests.get(ticket)
         if request is not None:
             former = self._detached.get(request.model_name)
@@ -143,7 +143,7 @@ class SwapHistory:
     def _begin_unload(self, generation: int, eviction: Eviction, now: float) -> None:
         load = self._loads.pop(generation, None)
         if load is not None:
-            if not load.is_recorded:
+            if not load.is_finished:
                 self._count_load(load, "stopped", now)
             request = self._requests.get(eviction.ticket) if eviction.ticket is not None else None
             self._unloads[generation] = _Unload(load.model_name, eviction, request, now)
@@ -159,7 +159,7 @@ class SwapHistory:
             case BecameReady(generation):
                 load = self._loads.get(generation)
                 if load is not None:
-                    self._loads[generation] = replace(load, is_recorded=True)
+                    self._loads[generation] = replace(load, is_finished=True)
                     self._count_finished_load(load, "ready", now)
                     yield _load_swap(load, now, None)
             case LoadFailed(generation, error):
@@ -181,20 +181,22 @@ class SwapHistory:
     def _count_load(self, load: _Load, outcome: str, now: float) -> None:
         key = (load.model_name, outcome)
         count, total_s = self._load_counts.get(key, (0, 0.0))
-        self._load_counts[key] = count + 1, total_s + now - load.at
+        self._load_counts[key] = count + 1, total_s + now - load.started_at
 
     def _count_swap(self, reason: str) -> None:
         self._swap_counts[reason] = self._swap_counts.get(reason, 0) + 1
 
 
 def describe_swap(swap: SwapStatus) -> str:
-    """Return a swap as one line of the log."""
+    """Return a swap as one log line."""
     if swap.to_model is None:
-        return f"'{swap.from_model}' left: {swap.why} (drain {swap.drain_s:.2f} s, stop {swap.stop_s:.2f} s)"
-    asked_by = f", asked by request {swap.request_id}" if swap.request_id else ""
+        return (
+            f"'{swap.from_model}' unloaded: {swap.why} (drain {swap.drain_s:.2f} s, stop {swap.stop_s:.2f} s)"
+        )
+    requested_by = f", requested by {swap.request_id}" if swap.request_id else ""
     failed = f", failed: {swap.error}" if swap.error else ""
     return (
-        f"swap from {_quoted(swap.from_model)} to {_quoted(swap.to_model)}{asked_by}{failed}: "
+        f"swap from {_quoted(swap.from_model)} to {_quoted(swap.to_model)}{requested_by}{failed}: "
         f"waited {swap.waited_s:.2f} s, drain {swap.drain_s:.2f} s, stop {swap.stop_s:.2f} s, "
         f"load {swap.load_s:.2f} s, total {swap.total_s:.2f} s ({swap.why})"
     )
@@ -206,10 +208,12 @@ def _quoted(model_name: str | None) -> str:
 
 def _load_swap(load: _Load, now: float, error: GglibError | None) -> SwapStatus:
     evicted, request = load.evicted, load.request
-    # Of two requests that had a part in it, the one that made room and the one that is launched for, the first counts.
-    first = min((a for a in (request, evicted and evicted.request) if a), key=lambda a: a.at, default=None)
-    turn_at = load.at if evicted is None else evicted.eviction.since
-    began_at = first.at if first is not None else turn_at
+    # Two requests may be involved: the eviction's and the launch's. The earlier one counts.
+    first = min(
+        (a for a in (request, evicted and evicted.request) if a), key=lambda a: a.requested_at, default=None
+    )
+    turn_at = load.started_at if evicted is None else evicted.eviction.since
+    began_at = first.requested_at if first is not None else turn_at
     return SwapStatus(
         from_model=None if evicted is None else evicted.model_name,
         to_model=load.model_name,
@@ -218,7 +222,7 @@ def _load_swap(load: _Load, now: float, error: GglibError | None) -> SwapStatus:
         waited_s=max(0.0, turn_at - began_at),
         drain_s=0.0 if evicted is None else evicted.stopped_at - evicted.eviction.since,
         stop_s=0.0 if evicted is None else evicted.exited_at - evicted.stopped_at,
-        load_s=now - load.at,
+        load_s=now - load.started_at,
         total_s=now - min(began_at, turn_at),
         error=None if error is None else failure_reason(error),
     )
@@ -238,20 +242,19 @@ def _unload_swap(unload: _Unload) -> SwapStatus:
 def _why(unload: _Unload) -> str:
     name, eviction, request = unload.model_name, unload.eviction, unload.request
     if eviction.reason is StopReason.OVERDUE and request is not None:
-        return (
-            f"'{request.model_name}' had waited {eviction.since - request.at:.1f} s while '{name}' was busy"
-        )
+        waited_s = eviction.since - request.requested_at
+        return f"'{request.model_name}' had waited {waited_s:.1f} s while '{name}' was busy"
     return _WHY[eviction.reason].format(name=name)
 
 
 _WHY = {
     StopReason.IDLE: "'{name}' was idle",
-    StopReason.OVERDUE: "somebody had waited long enough while '{name}' was busy",
-    StopReason.UNWANTED: "nobody waited any more for the load of '{name}'",
+    StopReason.OVERDUE: "a request for another model had waited for the limit while '{name}' was busy",
+    StopReason.UNWANTED: "no request waited for the load of '{name}' any more",
     StopReason.TOO_SMALL: "the context of '{name}' was too small for a request",
-    StopReason.EXPIRED: "'{name}' was idle for its whole time-to-live",
-    StopReason.SILENT: "'{name}' took a request and fell silent",
-    StopReason.ASKED: "the user asked for it",
+    StopReason.EXPIRED: "'{name}' was idle for its time-to-live",
+    StopReason.SILENT: "'{name}' stalled: it took a request and sent nothing",
+    StopReason.ASKED: "the user requested it",
     StopReason.REMOVED: "'{name}' was removed from the catalogue",
     StopReason.CHANGED: "the file of '{name}' changed while it was loaded",
     StopReason.UPDATED: "'{name}' was updated to a newer version",
@@ -259,10 +262,10 @@ _WHY = {
 
 
 def reason_code(reason: StopReason) -> str:
-    """Return a reason as counts and events name it."""
+    """Return the reason's code in counts and events."""
     return reason.value.replace(" ", "_")
 
 
 def failure_reason(error: GglibError) -> str:
-    """Return why a load failed, without the name of the model."""
+    """Return why a load failed, without the model's name."""
     return error.reason if isinstance(error, ModelLoadFailedError) else str(error)

@@ -1,4 +1,4 @@
-"""The scheduler as playbooks: this happens, and exactly this has to be done."""
+"""Playbooks of the scheduler: events and exactly the expected effects."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -51,12 +51,12 @@ def ask(ticket: int, spec: ModelLaunchSpec, context: int = 8192) -> Requested:
 
 
 def doing(effects: list[Effect]) -> list[Effect]:
-    """Return the effects that act, without the wishes to be woken."""
+    """Return the effects without the wake-ups."""
     return [effect for effect in effects if not isinstance(effect, WakeAt)]
 
 
 def scheduler_with_ready(spec: ModelLaunchSpec, *, context: int = 8192, capacity: int = 1) -> Scheduler:
-    """Return a scheduler in which ``spec`` is ready as generation 1 and nobody uses it."""
+    """Return a scheduler in which ``spec`` is ready and idle as generation 1."""
     scheduler = Scheduler(capacity=capacity, max_wait_s=15)
     scheduler.handle(ask(100, spec, context), 0)
     scheduler.handle(BecameReady(1), 0)
@@ -64,7 +64,7 @@ def scheduler_with_ready(spec: ModelLaunchSpec, *, context: int = 8192, capacity
     return scheduler
 
 
-def test_one_launch_serves_all_who_wait() -> None:
+def test_one_launch_serves_all_waiters() -> None:
     """Any number of requests for a cold model cause one launch, and are granted together when it is ready."""
     scheduler = Scheduler()
     assert doing(scheduler.handle(ask(1, A), 0)) == [Launch(1, A, 8192)]
@@ -74,12 +74,12 @@ def test_one_launch_serves_all_who_wait() -> None:
 
 
 def test_a_ready_model_is_granted_at_once() -> None:
-    """A request for the running model waits for nobody."""
+    """A request for the running model does not wait."""
     assert scheduler_with_ready(A).handle(ask(1, A), 5) == [Grant(1, 1)]
 
 
 def test_what_changes_nothing_else_needs_no_effects() -> None:
-    """A request for the running model, and its end, are settled without effects, and count as any other."""
+    """A request for the running model, and its end, cause no effects but are counted."""
     scheduler = scheduler_with_ready(A)
     assert scheduler.try_grant(1, A, 8192, 5) == 1
     assert scheduler.residents[0].holders == {1}
@@ -88,8 +88,8 @@ def test_what_changes_nothing_else_needs_no_effects() -> None:
     assert scheduler.residents[0].last_used == 7
 
 
-def test_nothing_is_settled_at_once_while_somebody_waits() -> None:
-    """Whoever waits may be next: then neither a request nor its end is settled without looking at the whole."""
+def test_the_fast_path_is_not_taken_while_a_request_waits() -> None:
+    """With a waiter, neither a request nor its end bypasses the reconciliation."""
     scheduler = scheduler_with_ready(A)
     assert scheduler.try_grant(1, A, 8192, 5) == 1
     scheduler.handle(ask(2, B), 5)
@@ -98,8 +98,8 @@ def test_nothing_is_settled_at_once_while_somebody_waits() -> None:
     assert scheduler.residents[0].holders == {1}
 
 
-def test_nothing_is_granted_at_once_that_is_not_ready_for_it() -> None:
-    """Another model, a larger context, and a launch that is not ready yet are for the whole to decide."""
+def test_the_fast_path_grants_only_ready_models() -> None:
+    """Another model, a larger context and a loading launch need the reconciliation."""
     scheduler = scheduler_with_ready(A, context=8192)
     assert scheduler.try_grant(1, B, 8192, 5) is None
     assert scheduler.try_grant(1, A, 8193, 5) is None
@@ -109,8 +109,8 @@ def test_nothing_is_granted_at_once_that_is_not_ready_for_it() -> None:
     assert loading.try_grant(2, A, 8192, 1) is None
 
 
-def test_an_end_that_starts_a_clock_is_not_settled_at_once() -> None:
-    """A model with a time-to-live has to be woken for when it is over."""
+def test_the_fast_path_does_not_end_holds_that_start_a_time_to_live() -> None:
+    """A model with a time-to-live needs a wake-up."""
     mortal = replace(A, settings=ModelSettings(idle_ttl_s=60))
     scheduler = scheduler_with_ready(mortal)
     assert scheduler.try_grant(1, mortal, 8192, 5) == 1
@@ -118,8 +118,8 @@ def test_an_end_that_starts_a_clock_is_not_settled_at_once() -> None:
     assert scheduler.handle(RequestEnded(1), 6) == [WakeAt(66)]
 
 
-def test_an_idle_model_gives_way_at_once() -> None:
-    """A request for another model stops the idle one, and launches when that is gone and not before."""
+def test_an_idle_model_is_evicted_at_once() -> None:
+    """A request for another model stops the idle one, and launches only after its exit."""
     scheduler = scheduler_with_ready(A)
     assert doing(scheduler.handle(ask(1, B), 5)) == [Stop(1)]
     assert doing(scheduler.handle(Tick(), 6)) == []
@@ -128,7 +128,7 @@ def test_an_idle_model_gives_way_at_once() -> None:
 
 
 def test_a_request_in_flight_is_never_killed_by_a_swap() -> None:
-    """The running model is stopped only when its last request has ended, however long another one waits."""
+    """The running model is stopped only after its last request, however long another request waits."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(ask(2, A), 0)
@@ -154,8 +154,8 @@ def test_requests_for_the_running_model_pass_until_max_wait() -> None:
     assert doing(scheduler.handle(Exited(2), 41)) == [Launch(3, A, 8192)]
 
 
-def test_a_waiter_that_leaves_is_forgotten() -> None:
-    """Nothing is launched or drained for a request that went away."""
+def test_a_cancelled_waiter_is_dropped() -> None:
+    """Nothing is launched or drained for a cancelled request."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(ask(2, B), 0)
@@ -164,8 +164,8 @@ def test_a_waiter_that_leaves_is_forgotten() -> None:
     assert doing(scheduler.handle(ask(3, A), 101)) == [Grant(3, 1)]
 
 
-def test_a_load_that_nobody_waits_for_goes_on_until_somebody_wants_the_place() -> None:
-    """A client that leaves does not break its load; a request for another model ends it."""
+def test_an_abandoned_load_continues_until_its_place_is_needed() -> None:
+    """A cancelled request does not stop its load; a request for another model does."""
     scheduler = Scheduler()
     scheduler.handle(ask(1, A), 0)
     assert doing(scheduler.handle(RequestEnded(1), 1)) == []
@@ -174,8 +174,8 @@ def test_a_load_that_nobody_waits_for_goes_on_until_somebody_wants_the_place() -
     assert doing(scheduler.handle(Exited(1), 3)) == [Launch(2, B, 8192)]
 
 
-def test_a_load_that_somebody_waits_for_is_not_stopped() -> None:
-    """A request for another model waits until the load is done and its waiters were served."""
+def test_a_load_with_waiters_is_not_stopped() -> None:
+    """A request for another model waits until the load is done and its waiters are served."""
     scheduler = Scheduler()
     scheduler.handle(ask(1, A), 0)
     assert doing(scheduler.handle(ask(2, B), 1)) == []
@@ -183,7 +183,7 @@ def test_a_load_that_somebody_waits_for_is_not_stopped() -> None:
     assert doing(scheduler.handle(RequestEnded(1), 16)) == [Stop(1)]
 
 
-def test_a_failed_load_is_told_to_all_its_waiters_and_to_nobody_else() -> None:
+def test_a_failed_load_refuses_exactly_its_waiters() -> None:
     """Each waiter of the model is refused with the reason; the other model is launched."""
     scheduler = Scheduler()
     error = ModelLoadFailedError("a", "bad magic")
@@ -197,7 +197,7 @@ def test_a_failed_load_is_told_to_all_its_waiters_and_to_nobody_else() -> None:
 
 
 def retry_after_s(effects: list[Effect]) -> float | None:
-    """Return what the one refusal of a failed load says."""
+    """Return ``Retry-After`` of the refusal of a failed load."""
     (refusal,) = effects
     assert isinstance(refusal, Refuse)
     assert isinstance(refusal.error, ModelLoadFailedError)
@@ -205,7 +205,7 @@ def retry_after_s(effects: list[Effect]) -> float | None:
 
 
 def test_a_broken_model_is_not_tried_again_at_once() -> None:
-    """The time doubles with each failure, up to 30 s; until then the answer comes at once."""
+    """The backoff doubles with each failure, up to 30 s; meanwhile requests are refused at once."""
     scheduler = Scheduler()
     now = 0.0
     waits: list[float | None] = []
@@ -221,20 +221,20 @@ def test_a_broken_model_is_not_tried_again_at_once() -> None:
     assert waits == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
 
 
-@pytest.mark.parametrize("forgiven_by", ["success", "changed spec", "stop"])
-def test_a_failure_is_forgotten(forgiven_by: str) -> None:
-    """After a success, with other settings, or when the user stops everything, the next try comes at once."""
+@pytest.mark.parametrize("cleared_by", ["success", "changed spec", "stop"])
+def test_a_failure_is_cleared(cleared_by: str) -> None:
+    """After a successful load, with other settings, or after the user's stop, the model is launched at once."""
     scheduler = Scheduler()
     error = ModelLoadFailedError("a", "bad")
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(LoadFailed(1, error), 0)
     spec, now = A, 0.1
-    if forgiven_by == "success":
+    if cleared_by == "success":
         scheduler.handle(ask(2, A), 0.5)
         scheduler.handle(BecameReady(2), 0.6)
         scheduler.handle(Exited(2), 0.7)
         now = 0.8
-    elif forgiven_by == "changed spec":
+    elif cleared_by == "changed spec":
         spec = replace(A, size_bytes=7)
     else:
         scheduler.handle(StopRequested(10), 0.1)
@@ -242,8 +242,8 @@ def test_a_failure_is_forgotten(forgiven_by: str) -> None:
     assert isinstance(launch, Launch)
 
 
-def test_after_a_success_the_back_off_begins_anew() -> None:
-    """It failed, it was ready, it failed again: that is the first failure in a row."""
+def test_a_successful_load_resets_the_backoff() -> None:
+    """Failed, ready, failed again: this is the first consecutive failure."""
     scheduler = Scheduler()
     error = ModelLoadFailedError("a", "bad")
     scheduler.handle(ask(1, A), 0)
@@ -256,7 +256,7 @@ def test_after_a_success_the_back_off_begins_anew() -> None:
 
 
 def test_the_newest_settings_are_launched() -> None:
-    """Somebody has just mended a setting: the older waiter's copy of the old one does not win."""
+    """After a changed setting, the older waiter's copy of the spec is not used."""
     scheduler = scheduler_with_ready(B)
     mended = replace(A, size_bytes=7)
     scheduler.handle(ask(1, A), 0)
@@ -265,14 +265,14 @@ def test_the_newest_settings_are_launched() -> None:
 
 
 def test_a_model_that_dies_is_launched_again_by_the_next_request() -> None:
-    """After an exit nothing runs until somebody asks."""
+    """After an exit nothing runs until the next request."""
     scheduler = scheduler_with_ready(A)
     assert scheduler.handle(Exited(1), 1) == []
     assert doing(scheduler.handle(ask(1, A), 2)) == [Launch(2, A, 8192)]
 
 
-def test_what_is_told_of_an_older_generation_is_ignored() -> None:
-    """Late news of a launch that is gone changes nothing."""
+def test_events_of_an_older_generation_are_ignored() -> None:
+    """Late events of an exited launch change nothing."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(Exited(1), 1)
     scheduler.handle(ask(1, A), 2)
@@ -282,7 +282,7 @@ def test_what_is_told_of_an_older_generation_is_ignored() -> None:
 
 
 def test_context_grows_by_relaunch_and_never_shrinks() -> None:
-    """A larger need relaunches the model once; a smaller one is served by what runs."""
+    """A larger context relaunches the model once; a smaller one uses the running launch."""
     scheduler = scheduler_with_ready(A, context=4096)
     assert doing(scheduler.handle(ask(1, A, 8192), 1)) == [Stop(1)]
     assert doing(scheduler.handle(Exited(1), 2)) == [Launch(2, A, 8192)]
@@ -290,8 +290,8 @@ def test_context_grows_by_relaunch_and_never_shrinks() -> None:
     assert doing(scheduler.handle(ask(2, A, 2048), 4)) == [Grant(2, 2)]
 
 
-def test_a_launch_is_large_enough_for_all_who_wait() -> None:
-    """The largest context that a waiter needs is launched, not the first one's."""
+def test_a_launch_is_large_enough_for_all_waiters() -> None:
+    """The launch has the largest context of all waiters, not the first one's."""
     scheduler = scheduler_with_ready(B)
     scheduler.handle(ask(1, A, 2048), 0)
     scheduler.handle(ask(2, A, 16384), 0)
@@ -299,7 +299,7 @@ def test_a_launch_is_large_enough_for_all_who_wait() -> None:
 
 
 def test_never_two_launches_of_one_model() -> None:
-    """With room for two, a larger context still waits until the smaller launch is gone."""
+    """With capacity 2, a larger context still waits until the smaller launch has exited."""
     scheduler = scheduler_with_ready(A, context=4096, capacity=2)
     scheduler.handle(ask(1, A, 4096), 0)
     assert doing(scheduler.handle(ask(2, A, 8192), 0)) == []
@@ -308,7 +308,7 @@ def test_never_two_launches_of_one_model() -> None:
 
 
 def test_with_room_for_two_both_stay() -> None:
-    """A second model is launched beside the first; a third takes the place of the one used least recently."""
+    """A second model is launched beside the first; a third evicts the least recently used one."""
     scheduler = scheduler_with_ready(A, capacity=2)
     assert doing(scheduler.handle(ask(1, B), 1)) == [Launch(2, B, 8192)]
     scheduler.handle(BecameReady(2), 2)
@@ -317,7 +317,7 @@ def test_with_room_for_two_both_stay() -> None:
 
 
 def test_a_full_queue_refuses() -> None:
-    """The request above the limit is told so at once; those who wait go on waiting."""
+    """The request above the limit is refused at once; the others keep waiting."""
     scheduler = Scheduler(queue_limit=2)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(ask(2, A), 0)
@@ -328,8 +328,8 @@ def test_a_full_queue_refuses() -> None:
     assert doing(scheduler.handle(BecameReady(1), 1)) == [Grant(1, 1), Grant(2, 1)]
 
 
-def test_stop_asked_drains_up_to_its_deadline() -> None:
-    """A busy model takes no new requests, and goes when it is free or when patience is over."""
+def test_a_requested_stop_drains_up_to_its_deadline() -> None:
+    """A busy model takes no new requests, and stops when it is idle or at the deadline."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
     assert scheduler.handle(StopRequested(10), 0) == [WakeAt(10)]
@@ -339,8 +339,8 @@ def test_stop_asked_drains_up_to_its_deadline() -> None:
     assert doing(scheduler.handle(Exited(1), 11)) == [Launch(2, A, 8192)]
 
 
-def test_stop_asked_ends_idle_models_and_loads_at_once() -> None:
-    """What nobody uses goes at once; a load has no holders."""
+def test_a_requested_stop_ends_idle_models_and_loads_at_once() -> None:
+    """Idle models and loads stop at once."""
     assert doing(scheduler_with_ready(A).handle(StopRequested(10), 0)) == [Stop(1)]
     scheduler = Scheduler()
     scheduler.handle(ask(1, A), 0)
@@ -351,7 +351,7 @@ def test_stop_asked_ends_idle_models_and_loads_at_once() -> None:
     assert doing(scheduler.handle(Exited(1), 2)) == [], "what the user stopped came back by itself"
 
 
-def test_asking_again_to_stop_postpones_nothing() -> None:
+def test_a_repeated_stop_postpones_nothing() -> None:
     """The first deadline holds."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
@@ -360,8 +360,8 @@ def test_asking_again_to_stop_postpones_nothing() -> None:
     assert doing(scheduler.handle(Tick(), 10)) == [Stop(1)]
 
 
-def test_impatient_clients_of_two_slow_models_get_served_in_the_end() -> None:
-    """Loads take 20 s, patience 10 s: an abandoned load gives way at once, but not the one after it as well."""
+def test_clients_with_short_timeouts_of_two_slow_models_are_served_eventually() -> None:
+    """Loads take 20 s, client timeouts 10 s: an abandoned load is stopped at once, but the next one is protected."""
     scheduler = Scheduler(max_wait_s=15)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(ask(2, B), 5)
@@ -374,8 +374,8 @@ def test_impatient_clients_of_two_slow_models_get_served_in_the_end() -> None:
     assert doing(scheduler.handle(BecameReady(2), 30)) == [Grant(4, 2)]
 
 
-def test_even_a_protected_load_gives_way_to_one_who_waited_long_enough() -> None:
-    """Nobody waits for it, and somebody else has waited for ``max_wait_s``."""
+def test_a_protected_load_is_stopped_for_an_overdue_waiter() -> None:
+    """It has no waiters, and a request for another model has waited for ``max_wait_s``."""
     scheduler = Scheduler(max_wait_s=15)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(ask(2, B), 1)
@@ -386,8 +386,8 @@ def test_even_a_protected_load_gives_way_to_one_who_waited_long_enough() -> None
     assert doing(scheduler.handle(Tick(), 18)) == [Stop(2)]
 
 
-def test_a_drain_that_nobody_needs_any_more_is_over() -> None:
-    """The one for whom the running model drained has left: it takes requests again at once."""
+def test_an_unneeded_drain_is_cancelled() -> None:
+    """The waiter that the running model drained for has left: it takes requests again at once."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(ask(2, B), 0)
@@ -396,8 +396,8 @@ def test_a_drain_that_nobody_needs_any_more_is_over() -> None:
     assert doing(scheduler.handle(RequestEnded(2), 20)) == [Grant(3, 1)]
 
 
-def test_a_drain_that_lasts_keeps_no_idle_place_from_anybody() -> None:
-    """With two places: one drains behind a long stream, the other one falls idle and is taken."""
+def test_a_long_drain_does_not_reserve_an_idle_resident() -> None:
+    """With capacity 2: one model drains behind a long stream, the other becomes idle and is evicted."""
     scheduler = scheduler_with_ready(A, capacity=2)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(ask(2, B), 0)
@@ -422,26 +422,26 @@ def two_busy_and_one_draining() -> Scheduler:
     return scheduler
 
 
-def test_two_who_waited_long_enough_get_a_place_each() -> None:
-    """The second one is not told that the first one's place is its own."""
+def test_two_overdue_waiters_get_a_place_each() -> None:
+    """The second waiter does not count on the first waiter's place."""
     scheduler = two_busy_and_one_draining()
     scheduler.handle(ask(4, D), 24)
     scheduler.handle(Tick(), 39)
     assert [resident.state for resident in scheduler.residents] == [ResidentState.DRAINING] * 2
 
 
-def test_a_drain_is_over_when_the_waiter_finds_another_place() -> None:
-    """The other model fell idle and made room: nobody needs the draining one's place any more."""
+def test_a_drain_is_cancelled_when_its_waiter_gets_another_place() -> None:
+    """The other model became idle and made room: the draining one's place is not needed any more."""
     scheduler = two_busy_and_one_draining()
     assert doing(scheduler.handle(RequestEnded(2), 25)) == [Stop(2)]
     assert doing(scheduler.handle(Exited(2), 25.1)) == [Launch(3, B, 8192)]
     assert doing(scheduler.handle(ask(5, A), 26)) == [Grant(5, 1)]
 
 
-def test_no_drain_goes_on_for_one_whom_another_reopened_model_serves() -> None:
-    """C and A drain for B and D, which leave; who waits for C is let in to C, and A need not drain for anybody.
+def test_a_drain_is_cancelled_when_a_reopened_model_serves_its_waiter() -> None:
+    """A and C drain for B and D, whose waiters leave; the reopened one serves the last waiter, and no drain is needed.
 
-    Found by ``scripts/check_promises.py``: A was evicted for nobody.
+    Found by ``scripts/check_promises.py``: A was evicted for no request.
     """
     scheduler = two_busy_and_one_draining()
     scheduler.handle(ask(4, A), 24)
@@ -453,8 +453,8 @@ def test_no_drain_goes_on_for_one_whom_another_reopened_model_serves() -> None:
     assert [resident.state for resident in scheduler.residents] == [ResidentState.READY] * 2
 
 
-def test_a_full_queue_refuses_nobody_whose_model_is_ready() -> None:
-    """Who need not wait is not counted among those who do."""
+def test_a_full_queue_refuses_no_request_for_a_ready_model() -> None:
+    """A request that need not wait does not count against the queue limit."""
     scheduler = Scheduler(queue_limit=1)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(BecameReady(1), 0)
@@ -463,8 +463,8 @@ def test_a_full_queue_refuses_nobody_whose_model_is_ready() -> None:
 
 
 @pytest.mark.parametrize("state", list(ResidentState))
-def test_illegal_moves_raise_and_change_nothing(state: ResidentState) -> None:
-    """Nothing comes back to LOADING, and a stopping process stays stopping."""
+def test_illegal_transitions_raise_and_change_nothing(state: ResidentState) -> None:
+    """No state returns to LOADING, and STOPPING is final."""
     resident = Resident(generation=1, spec=A, context=8192, state=state, since=0, last_used=0)
     with pytest.raises(IllegalTransitionError):
         resident.transition_to(ResidentState.LOADING, 1)
@@ -476,7 +476,7 @@ def test_illegal_moves_raise_and_change_nothing(state: ResidentState) -> None:
 
 
 def die(scheduler: Scheduler, ticket: int, now: float) -> list[Effect]:
-    """Launch A for a request, and let its process die a moment after it was ready."""
+    """Launch A for a request, and let its process die once it is ready."""
     (launch,) = doing(scheduler.handle(ask(ticket, A), now))
     assert isinstance(launch, Launch)
     scheduler.handle(BecameReady(launch.generation), now)
@@ -485,8 +485,8 @@ def die(scheduler: Scheduler, ticket: int, now: float) -> list[Effect]:
     return effects
 
 
-def test_the_third_death_within_a_minute_starts_the_back_off() -> None:
-    """Twice may be an accident; the third time the answer comes at once, with the last reason."""
+def test_the_third_death_within_a_minute_starts_the_backoff() -> None:
+    """After the third death requests are refused at once, with the last reason."""
     scheduler = Scheduler()
     for ticket, now in ((1, 0.0), (2, 20.0), (3, 59.0)):
         assert die(scheduler, ticket, now) == []
@@ -499,14 +499,14 @@ def test_the_third_death_within_a_minute_starts_the_back_off() -> None:
 
 
 def test_deaths_that_are_far_apart_are_accidents() -> None:
-    """The first of three is forgotten after 60 s."""
+    """The first of three expires after 60 s."""
     scheduler = Scheduler()
     for ticket, now in ((1, 0.0), (2, 20.0), (3, 60.0)):
         die(scheduler, ticket, now)
     assert doing(scheduler.handle(ask(4, A), 60.1)) == [Launch(4, A, 8192)]
 
 
-def test_the_back_off_of_a_dying_model_grows() -> None:
+def test_the_backoff_of_a_dying_model_grows() -> None:
     """Each further death within the minute doubles it, although the model was ready in between."""
     scheduler = Scheduler()
     for ticket, now in ((1, 0.0), (2, 1.0), (3, 2.0), (4, 3.0)):
@@ -515,8 +515,8 @@ def test_the_back_off_of_a_dying_model_grows() -> None:
     assert doing(scheduler.handle(ask(6, A), 4)) == [Launch(5, A, 8192)]
 
 
-def test_a_dying_models_waiters_are_told() -> None:
-    """Who waited for the dying model behind a drain is refused like the next one who asks."""
+def test_the_waiters_of_a_dying_model_are_refused() -> None:
+    """A request that waits for the dying model behind a drain is refused like new requests."""
     scheduler = Scheduler(max_wait_s=15)
     for ticket, now in ((1, 0.0), (2, 1.0)):
         die(scheduler, ticket, now)
@@ -531,14 +531,14 @@ def test_a_dying_models_waiters_are_told() -> None:
     assert launch == Launch(4, B, 8192)
 
 
-@pytest.mark.parametrize("forgiven_by", ["changed spec", "stop"])
-def test_deaths_are_forgotten(forgiven_by: str) -> None:
-    """With other settings, or when the user stops everything, the next try comes at once."""
+@pytest.mark.parametrize("cleared_by", ["changed spec", "stop"])
+def test_deaths_are_cleared(cleared_by: str) -> None:
+    """With other settings, or after the user's stop, the model is launched at once."""
     scheduler = Scheduler()
     for ticket, now in ((1, 0.0), (2, 1.0), (3, 2.0)):
         die(scheduler, ticket, now)
     spec = A
-    if forgiven_by == "stop":
+    if cleared_by == "stop":
         scheduler.handle(StopRequested(10), 2.1)
     else:
         spec = replace(A, size_bytes=7)
@@ -546,7 +546,7 @@ def test_deaths_are_forgotten(forgiven_by: str) -> None:
 
 
 def test_a_model_that_dies_while_it_is_stopped_is_not_blamed() -> None:
-    """A crash on the way out costs nobody anything."""
+    """A crash while it stops does not count as a death."""
     scheduler = scheduler_with_ready(A)
     for generation in range(1, 5):
         now = 100.0 + generation
@@ -562,8 +562,8 @@ def test_a_model_that_dies_while_it_is_stopped_is_not_blamed() -> None:
         scheduler.handle(RequestEnded(2 * generation + 1), now)
 
 
-def test_a_silent_engine_is_replaced_when_nobody_else_uses_it() -> None:
-    """The request that heard nothing leaves, and the process goes at once."""
+def test_a_stalled_engine_is_replaced_when_no_other_request_uses_it() -> None:
+    """The stalled request ends, and the process is stopped at once."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
     assert doing(scheduler.handle(RequestStalled(1), 600)) == []
@@ -572,7 +572,7 @@ def test_a_silent_engine_is_replaced_when_nobody_else_uses_it() -> None:
     assert doing(scheduler.handle(ask(2, A), 602)) == [Launch(2, A, 8192)]
 
 
-def test_an_engine_that_falls_silent_while_it_drains_goes_for_no_other_model() -> None:
+def test_an_engine_that_stalls_while_it_drains_is_not_evicted_for_another_model() -> None:
     """The swap that it drained for ends with its waiter: after the stop nothing is launched."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 1)
@@ -585,8 +585,8 @@ def test_an_engine_that_falls_silent_while_it_drains_goes_for_no_other_model() -
     assert scheduler.pending_loads == ()
 
 
-def test_a_silent_engine_takes_nobody_new_and_loses_nobody() -> None:
-    """Who is being answered goes on; who comes waits for the next process."""
+def test_a_stalled_engine_takes_no_new_requests_and_keeps_its_others() -> None:
+    """Requests in flight continue; new requests wait for the next process."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(ask(2, A), 0)
@@ -610,7 +610,7 @@ def test_an_idle_model_goes_after_its_time_to_live() -> None:
 
 
 def test_a_request_that_comes_with_the_end_of_the_time_to_live_wins_or_waits() -> None:
-    """At the very moment it is granted; a moment later it waits for the next launch: it never meets a dying process."""
+    """At that moment it is granted; later it waits for the next launch. It never gets a stopping process."""
     in_time = scheduler_with_ready(A_FOR_A_MINUTE)
     assert doing(in_time.handle(ask(1, A_FOR_A_MINUTE), 60)) == [Grant(1, 1)]
     late = scheduler_with_ready(A_FOR_A_MINUTE)
@@ -626,11 +626,11 @@ def test_a_changed_time_to_live_holds_from_the_next_request() -> None:
     assert scheduler.handle(RequestEnded(1), 20) == [WakeAt(80)]
 
 
-# --- lingering ---------------------------------------------------------------------------------------------------
+# --- keep warm ---------------------------------------------------------------------------------------------------
 
 
 def scheduler_that_took(load_s: float) -> Scheduler:
-    """Return a scheduler in which A took so long to load; request 1 holds it, and 2 waits for B."""
+    """Return a scheduler in which A took ``load_s`` to load; request 1 holds it, and 2 waits for B."""
     scheduler = Scheduler(max_wait_s=15)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(BecameReady(1), load_s)
@@ -639,7 +639,7 @@ def scheduler_that_took(load_s: float) -> Scheduler:
 
 
 def test_a_program_in_a_loop_keeps_its_model() -> None:
-    """It asks again a moment after its answer: the model is not swapped between two of its requests."""
+    """Its next request comes a moment after its last: the model is not swapped in between."""
     scheduler = scheduler_that_took(4)
     assert scheduler.handle(RequestEnded(1), 10) == [WakeAt(10.25)]
     assert doing(scheduler.handle(ask(3, A), 10.05)) == [Grant(3, 1)]
@@ -647,16 +647,16 @@ def test_a_program_in_a_loop_keeps_its_model() -> None:
     assert doing(scheduler.handle(RequestEnded(3), 20)) == [Stop(1)], "the other one had waited long enough"
 
 
-def test_of_unknown_clients_only_a_moment_is_waited_for() -> None:
-    """A quarter of a second, and where a swap is cheap no more than a quarter of that."""
+def test_a_model_of_unknown_clients_is_kept_only_for_a_moment() -> None:
+    """A quarter of a second, but at most a quarter of a swap."""
     slow, quick = scheduler_that_took(4), scheduler_that_took(0.4)
     assert slow.handle(RequestEnded(1), 5) == [WakeAt(5.25)]
     assert doing(slow.handle(Tick(), 5.25)) == [Stop(1)]
     assert quick.handle(RequestEnded(1), 5) == [WakeAt(5.1)]
 
 
-def test_clients_that_came_back_within_a_swaps_cost_are_waited_for() -> None:
-    """Twice they were back after 2 s, and a load takes 4 s: the third time they are given these 4 s."""
+def test_a_model_is_kept_for_clients_that_return_within_the_cost_of_a_swap() -> None:
+    """They returned after 2 s twice, and a load takes 4 s: the model is kept for 4 s."""
     scheduler = Scheduler(max_wait_s=15)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(BecameReady(1), 4)
@@ -668,8 +668,8 @@ def test_clients_that_came_back_within_a_swaps_cost_are_waited_for() -> None:
     assert doing(scheduler.handle(Tick(), 18)) == [Stop(1)]
 
 
-def test_clients_that_stayed_away_are_not_waited_for() -> None:
-    """One of the last two returns took longer than a swap: the model goes at once."""
+def test_a_model_is_not_kept_for_clients_that_stay_away() -> None:
+    """One of the last two returns took longer than a swap: the model is evicted at once."""
     scheduler = Scheduler(max_wait_s=15)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(BecameReady(1), 4)
@@ -681,8 +681,8 @@ def test_clients_that_stayed_away_are_not_waited_for() -> None:
     assert doing(scheduler.handle(RequestEnded(3), 104)) == [Stop(1)]
 
 
-def test_of_two_idle_models_the_one_whose_clients_stayed_away_goes() -> None:
-    """With places for two: B was used last, but A's clients may be back in a moment."""
+def test_of_two_idle_models_the_one_not_kept_warm_is_evicted() -> None:
+    """With capacity 2: B was used last, but A's clients may return in a moment."""
     scheduler = Scheduler(capacity=2, max_wait_s=15)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(ask(2, B), 0)
@@ -693,8 +693,8 @@ def test_of_two_idle_models_the_one_whose_clients_stayed_away_goes() -> None:
     assert doing(scheduler.handle(ask(3, C), 10.2)) == [Stop(2)]
 
 
-def test_every_stop_says_why() -> None:
-    """The reason, and for whom."""
+def test_every_stop_has_a_reason() -> None:
+    """The reason, and the request that it is for."""
     scheduler = scheduler_with_ready(A)
     (stop,) = doing(scheduler.handle(ask(1, B), 5))
     assert isinstance(stop, Stop)
@@ -729,7 +729,7 @@ def test_a_request_that_does_not_wait_is_never_a_waiter() -> None:
 
 
 def test_a_wait_that_ends_leaves_its_load_pending() -> None:
-    """A is busy, and the client of B said that it comes back: B is loaded as soon as A is idle."""
+    """A is busy, and the client of B will retry: B is loaded as soon as A is idle."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(ask(2, B), 0)
@@ -739,7 +739,7 @@ def test_a_wait_that_ends_leaves_its_load_pending() -> None:
 
 
 def test_a_pending_load_never_makes_a_busy_model_drain() -> None:
-    """It has the time of nobody: requests for the running model pass for as long as they come, and it expires."""
+    """It is never overdue: requests for the running model keep passing, and it expires."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
     scheduler.handle(glance(2, B), 0)
@@ -762,7 +762,7 @@ def test_a_pending_load_is_renewed_by_the_next_such_request() -> None:
     assert doing(scheduler.handle(Exited(1), 101)) == [Launch(2, B, 16384)]
 
 
-def test_a_swap_that_has_begun_is_finished_although_its_waiter_left() -> None:
+def test_a_started_swap_is_finished_although_its_waiter_left() -> None:
     """A was stopped for B: memory is not left empty."""
     scheduler = scheduler_with_ready(A)
     assert doing(scheduler.handle(ask(1, B), 5)) == [Stop(1)]
@@ -799,7 +799,7 @@ def test_a_larger_context_follows_although_its_waiter_left() -> None:
     assert doing(scheduler.handle(Exited(1), 2)) == [Launch(2, A, 8192)]
 
 
-def test_an_abandoned_load_is_followed_by_the_one_it_gave_way_to() -> None:
+def test_an_abandoned_load_is_followed_by_the_load_it_was_stopped_for() -> None:
     """A's load was stopped for B, and B's client leaves before the stop is over."""
     scheduler = Scheduler()
     scheduler.handle(ask(1, A), 0)
@@ -809,7 +809,7 @@ def test_an_abandoned_load_is_followed_by_the_one_it_gave_way_to() -> None:
     assert doing(scheduler.handle(Exited(1), 3)) == [Launch(2, B, 8192)]
 
 
-def test_a_mark_of_a_load_that_never_came_protects_no_later_one() -> None:
+def test_the_protection_of_a_load_that_never_started_is_dropped() -> None:
     """B was to take the place of an abandoned load and never did: its load of another day gives way as any other."""
     scheduler = Scheduler()
     scheduler.handle(ask(1, A), 0)
@@ -834,8 +834,8 @@ def test_a_pending_load_comes_after_every_waiter() -> None:
     assert doing(scheduler.handle(Tick(), 9)) == [Stop(2)], "then it is B's turn"
 
 
-def test_a_load_that_nobody_waits_for_is_not_stopped_for_another_such() -> None:
-    """Two clients that ask without waiting do not end each other's load."""
+def test_an_abandoned_load_is_not_stopped_for_a_pending_load() -> None:
+    """Two clients with ``wait=0`` do not stop each other's load."""
     scheduler = Scheduler()
     scheduler.handle(glance(1, A), 0)
     assert doing(scheduler.handle(glance(2, B), 1)) == []
@@ -853,7 +853,7 @@ def test_a_model_that_was_loaded_for_a_client_is_there_when_it_comes_back() -> N
     assert doing(scheduler.handle(Tick(), 6.25)) == [Stop(1)]
 
 
-def test_a_model_whose_client_does_not_come_back_gives_way() -> None:
+def test_an_unused_model_is_evicted_after_its_grace_period() -> None:
     """Nothing has asked for it in the seconds after its load."""
     scheduler = Scheduler()
     scheduler.handle(glance(1, A), 0)
@@ -862,8 +862,8 @@ def test_a_model_whose_client_does_not_come_back_gives_way() -> None:
     assert doing(scheduler.handle(Tick(), 4 + UNUSED_GRACE_S)) == [Stop(1)]
 
 
-def test_somebody_who_waits_is_not_kept_from_an_unused_model() -> None:
-    """What holds for pending loads holds nothing up for waiters."""
+def test_the_grace_period_of_an_unused_model_does_not_apply_to_waiters() -> None:
+    """Only pending loads respect the grace period."""
     scheduler = Scheduler()
     scheduler.handle(glance(1, A), 0)
     scheduler.handle(BecameReady(1), 4)
@@ -894,14 +894,14 @@ def test_a_failed_load_is_not_pending_any_more() -> None:
 # --- models that are removed or overwritten ----------------------------------------------------------------------
 
 
-def test_a_removed_model_leaves_memory() -> None:
+def test_a_removed_model_is_unloaded() -> None:
     """An idle one goes at once, with the reason."""
     (stop,) = doing(scheduler_with_ready(A).handle(ModelRemoved(1), 5))
     assert isinstance(stop, Stop)
     assert stop.eviction == Eviction(StopReason.REMOVED, 5)
 
 
-def test_a_removed_model_finishes_its_answers() -> None:
+def test_a_removed_model_finishes_its_requests() -> None:
     """It takes no new requests, and goes with its last one."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
@@ -910,7 +910,7 @@ def test_a_removed_model_finishes_its_answers() -> None:
     assert doing(scheduler.handle(RequestEnded(1), 2)) == [Stop(1)]
 
 
-def test_those_that_wait_for_a_removed_model_are_refused() -> None:
+def test_the_waiters_of_a_removed_model_are_refused() -> None:
     """Its load ends, and so does a pending one; other models are untouched."""
     scheduler = Scheduler(capacity=2)
     scheduler.handle(ask(1, A), 0)
@@ -934,7 +934,7 @@ def test_no_swap_is_finished_for_a_removed_model() -> None:
 
 
 def test_a_model_whose_file_was_overwritten_is_loaded_again() -> None:
-    """Its process takes no new requests; who waits gets the next one."""
+    """Its process takes no new requests; waiters get the next one."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
     assert doing(scheduler.handle(FileChanged(1), 1)) == []
@@ -948,8 +948,8 @@ def test_a_model_whose_file_was_overwritten_is_loaded_again() -> None:
 @pytest.mark.parametrize(
     ("event", "reason"), [(ModelRemoved(1), StopReason.REMOVED), (FileChanged(1), StopReason.CHANGED)]
 )
-def test_a_departure_begins_once(event: Event, reason: StopReason) -> None:
-    """The same news again, while a request is in flight, does not change since when the model takes no new ones."""
+def test_an_eviction_begins_once(event: Event, reason: StopReason) -> None:
+    """The same event again, with a request in flight, does not change the eviction's start."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
     for now in (1, 2, 3):
@@ -957,7 +957,7 @@ def test_a_departure_begins_once(event: Event, reason: StopReason) -> None:
     assert scheduler.residents[0].eviction == Eviction(reason, 1)
 
 
-def test_a_larger_context_that_nobody_waits_for_makes_no_busy_model_drain() -> None:
+def test_a_pending_larger_context_does_not_drain_a_busy_model() -> None:
     """The model grows when it is idle, however long that takes."""
     scheduler = scheduler_with_ready(A, context=4096)
     scheduler.handle(ask(1, A, 4096), 0)
@@ -970,7 +970,7 @@ def test_a_larger_context_that_nobody_waits_for_makes_no_busy_model_drain() -> N
     assert doing(scheduler.handle(Exited(1), 44)) == [Launch(2, A, 8192)]
 
 
-def test_a_pending_load_is_looked_at_again_when_an_idle_model_was_kept_long_enough() -> None:
+def test_a_pending_load_is_reconsidered_when_an_idle_model_was_kept_long_enough() -> None:
     """A's clients may be back in a moment: B's load comes after that moment, with no other event."""
     scheduler = Scheduler()
     scheduler.handle(ask(1, A), 0)
@@ -990,7 +990,7 @@ def test_a_launch_is_large_enough_for_the_pending_load_too() -> None:
     assert doing(scheduler.handle(Exited(1), 4)) == [Launch(2, B, 16384)]
 
 
-def test_a_drain_whose_waiter_left_makes_room_for_the_next_one() -> None:
+def test_a_drain_whose_waiter_left_makes_room_for_the_next_waiter() -> None:
     """The stop says for which request it is, and the load of that one follows also when it leaves."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 0)
@@ -1026,7 +1026,7 @@ def test_a_request_for_a_newer_version_reloads_an_idle_model() -> None:
 
 
 def test_requests_in_flight_end_on_the_older_version() -> None:
-    """It takes nobody new meanwhile, and is stopped with the end of the last one; then the newer one is loaded."""
+    """It takes no new requests and is stopped after the last one; then the newer version is loaded."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(ask(1, A), 5)
     assert doing(scheduler.handle(ask(2, A2), 6)) == []
@@ -1048,7 +1048,7 @@ def test_an_older_version_that_drains_takes_no_requests_again() -> None:
 
 
 def test_a_request_of_before_the_launch_takes_the_newer_version() -> None:
-    """Who waited when the newest one came is served by the same launch: nothing is loaded twice."""
+    """Requests that already wait when the newest arrives share its launch: nothing is loaded twice."""
     scheduler = scheduler_with_ready(B)
     scheduler.handle(ask(1, B), 1)
     scheduler.handle(ask(2, A), 2)
@@ -1059,7 +1059,7 @@ def test_a_request_of_before_the_launch_takes_the_newer_version() -> None:
 
 
 def test_a_launch_that_took_another_version_is_what_it_took() -> None:
-    """Its files had gone when it came to load them: the shell says what it loaded, and nobody reloads that."""
+    """Its files were deleted before the load: the shell reports what it loaded, and that is not reloaded."""
     scheduler = Scheduler()
     scheduler.handle(ask(1, A), 0)
     assert doing(scheduler.handle(BecameReady(1, A2), 1)) == [Grant(1, 1)]
@@ -1067,7 +1067,7 @@ def test_a_launch_that_took_another_version_is_what_it_took() -> None:
 
 
 def test_a_model_that_has_a_newer_version_leaves_when_it_is_idle() -> None:
-    """Without any request: at once, or with the end of those in flight; a load is not broken off for it."""
+    """Without requests at once, otherwise after those in flight; a load is not stopped for it."""
     scheduler = scheduler_with_ready(A)
     assert doing(scheduler.handle(Superseded(1), 5)) == [Stop(1)]
     busy = scheduler_with_ready(A)
@@ -1092,8 +1092,8 @@ def test_a_pending_load_of_a_newer_version_is_not_served_by_the_older_one() -> N
 
 
 def test_an_equal_spec_of_a_later_snapshot_is_the_same_version() -> None:
-    """The catalogue makes new specs with each change of anything: they are compared by their paths, once."""
+    """The catalogue creates new specs with each change: they are compared by their paths, once."""
     scheduler = scheduler_with_ready(A)
-    existing = replace(A)
-    assert scheduler.try_grant(1, existing, 8192, 5) == 1
-    assert scheduler.residents[0].matched_spec is existing
+    copy = replace(A)
+    assert scheduler.try_grant(1, copy, 8192, 5) == 1
+    assert scheduler.residents[0].matched_spec is copy

@@ -1,1 +1,1 @@
-"""llama.cpp's server: its command line, its options, and what its log says."""
+"""llama.cpp's server: command line, options, and exit reasons from its log."""

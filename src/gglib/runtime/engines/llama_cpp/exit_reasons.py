@@ -1,13 +1,13 @@
-"""Says in a few words why an engine ended: from its own log, its exit code, and what the system did to it. Pure.
+"""Explains briefly why an engine exited, from its log, its exit code and the system's memory state. Pure.
 
 In order:
 
-1. Killed (SIGKILL): the log cannot know. The system's counters and its free memory say whether memory was short.
+1. Killed (SIGKILL): the log cannot explain it. The OOM counter and the free memory show whether memory was short.
 2. Aborted (SIGABRT): the assertion or the uncaught exception.
 3. Another signal: its name and what it means.
-4. Exit code: the errors of the log. Errors come before warnings, causes before their consequences ("failed to load
-   model"), the first of a run of errors before the rest. Errors that are separated by other lines may have nothing to
-   do with one another: then the first of the last run and the first of all are both shown.
+4. Exit code: the errors of the log. Errors precede warnings, causes precede consequences ("failed to load model"), and
+   the first error of a run precedes the rest. Errors separated by other lines may be unrelated: then the first of the
+   last run and the first of all are both shown.
 """
 
 import re
@@ -26,9 +26,9 @@ from gglib.system.ram import MemoryState
 
 MAX_REASON_CHARACTERS = 300
 _SHELL_SIGNAL_BASE = 128
-"""A guardian or a shell in between reports a signal as 128 and its number."""
+"""A supervising process or shell reports a signal as 128 plus its number."""
 SCARCE_BYTES = 256 * 1024 * 1024
-"""With less free memory than this right after a kill, memory is what was short."""
+"""Less free memory than this right after a kill means that memory was short."""
 
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|unable to allocate|failed to allocate|cannot allocate|bad_alloc|insufficient memory|MemoryError",
@@ -36,7 +36,7 @@ _OUT_OF_MEMORY = re.compile(
 )
 _FIT_FAILED = "encountered an error"
 _MEANINGS = {
-    "SIGILL": "it was built for another processor; install a build of llama.cpp for this one",
+    "SIGILL": "it was built for another processor; install a build of llama.cpp for this processor",
     "SIGSEGV": "it crashed",
     "SIGFPE": "it crashed in a computation",
     "SIGBUS": "a file that it reads was cut, or a disk failed",
@@ -49,9 +49,9 @@ _MEANINGS = {
 def reason_for_exit(
     lines: Sequence[str], exit_code: int, *, was_ready: bool = False, memory: str | None = None
 ) -> str:
-    """Return why an engine ended. ``lines`` are the last of its log, ``memory`` is what ``explain_kill`` returned.
+    """Return why an engine exited. ``lines`` are the last of its log, ``memory`` is the result of ``explain_kill``.
 
-    What a ready engine complained of earlier did not end it: of its errors only those count that nothing follows.
+    Earlier errors of a ready engine did not end it: only errors at the end of its log count.
     """
     read = read_lines(lines)
     number = _signal_number(exit_code)
@@ -66,12 +66,12 @@ def reason_for_exit(
 
 
 def is_kill(exit_code: int) -> bool:
-    """Whether the engine was ended by SIGKILL, which its log cannot explain."""
+    """Whether SIGKILL ended the engine, which its log cannot explain."""
     return _signal_number(exit_code) == signal.SIGKILL
 
 
 def signal_name(number: int) -> str:
-    """Return ``SIGSEGV`` for 11; for a number without a name, the number."""
+    """Return the name of a signal, such as ``SIGSEGV`` for 11, or the number if it has none."""
     try:
         return signal.Signals(number).name
     except ValueError:
@@ -79,9 +79,9 @@ def signal_name(number: int) -> str:
 
 
 def explain_kill(before: MemoryState | None, after: MemoryState | None, *, needed_bytes: int) -> str | None:
-    """Return what speaks for a want of memory behind a SIGKILL; None when nothing does.
+    """Return the evidence that a SIGKILL was caused by a lack of memory; None if there is none.
 
-    ``before`` is from the launch, ``after`` from right after the death; ``needed_bytes`` is the size of the files.
+    ``before`` is from the launch, ``after`` from right after the exit; ``needed_bytes`` is the size of the files.
     """
     if before is None or after is None:
         return None
@@ -140,7 +140,7 @@ def _reason_for_signal(lines: Sequence[LogLine], number: int, *, was_ready: bool
         killed += f": {_MEANINGS[name]}"
     message = _final_error(lines)
     if message is not None and _OUT_OF_MEMORY.search(message):
-        return _as_out_of_memory(message)  # what was not allocated was used all the same
+        return _as_out_of_memory(message)  # a failed allocation was used
     unlevelled = _unlevelled_end(lines)
     if unlevelled is not None:
         return f"{killed}; its last line: {unlevelled}"
@@ -164,7 +164,7 @@ def _reason_for_code(lines: Sequence[LogLine], exit_code: int, *, was_ready: boo
 
 
 def _cause_in_log(lines: Sequence[LogLine]) -> str | None:
-    """Return the cause that the log names, and with it another one where they may be independent."""
+    """Return the cause in the log, and a second one if they may be unrelated."""
     if any(map(_is_cause, lines)):
         return _first_of_runs([run for run in _runs(lines) if any(map(_is_cause, run))])
     message = _unlevelled_end(lines) if _has_levels(lines) else _before_consequences(lines)
@@ -182,12 +182,12 @@ def _is_cause(line: LogLine) -> bool:
 
 
 def _has_levels(lines: Sequence[LogLine]) -> bool:
-    """Whether the log has levels of its own; a spoken "error: ..." is in logs without any."""
+    """Whether the log has levels; a plain "error: ..." also occurs in logs without levels."""
     return any(line.level is Level.INFO or (line.level is Level.WARNING and line.source) for line in lines)
 
 
 def _runs(lines: Sequence[LogLine]) -> list[list[LogLine]]:
-    """Return the errors in runs that nothing else stands between; the trial loads of the fit separate nothing."""
+    """Return runs of consecutive errors; lines of the memory estimate do not separate runs."""
     runs: list[list[LogLine]] = []
     is_open = False
     for line in lines:
@@ -209,7 +209,7 @@ def _first_of_runs(runs: Sequence[Sequence[LogLine]]) -> str:
 
 
 def _before_consequences(lines: Sequence[LogLine]) -> str | None:
-    """Return what stands right before the last chain of consequences: in a log without levels, that is the cause."""
+    """Return the line before the last chain of consequences: in a log without levels, that is the cause."""
     pairs = list(enumerate(pairwise(lines)))
     chains = [at for at, (line, after) in pairs if _is_explained(line, after)]
     chains = chains or [at for at, (line, after) in pairs if _is_explained(line, after, by_fit=True)]
@@ -220,7 +220,7 @@ def _before_consequences(lines: Sequence[LogLine]) -> str | None:
         first -= 1
     if first == last:
         return _truncate(lines[last].text)
-    # The function that failed said more than one thing: which of them counts is not known.
+    # The failed function logged several lines: show the first and the last.
     return f"{_truncate(lines[first].text)}; {_truncate(lines[last].text)}"
 
 
@@ -233,7 +233,7 @@ def _is_explained(line: LogLine, after: LogLine, *, by_fit: bool = False) -> boo
 
 
 def _final_error(lines: Sequence[LogLine]) -> str | None:
-    """Return the first error of those that nothing but errors follows, or a last line without a level."""
+    """Return the first of the errors at the end of the log, or a last line without a level."""
     unlevelled = _unlevelled_end(lines)
     if unlevelled is not None:
         return unlevelled
@@ -245,14 +245,14 @@ def _final_error(lines: Sequence[LogLine]) -> str | None:
 
 
 def _unlevelled_end(lines: Sequence[LogLine]) -> str | None:
-    """Return the last line of a log with levels if it has none itself: not the engine's logger wrote it."""
+    """Return the last line if it has no level in a log with levels: the engine's logger did not write it."""
     if not lines or not _has_levels(lines) or lines[-1].level is not Level.UNKNOWN:
         return None
     return _truncate(lines[-1].text)
 
 
 def _as_out_of_memory(message: str) -> str:
-    """Return an allocation's failure under the name that people know."""
+    """Prefix an allocation failure with "out of memory"."""
     return message if message.lower().startswith("out of memory") else f"out of memory: {message}"
 
 

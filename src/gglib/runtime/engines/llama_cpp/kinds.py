@@ -1,8 +1,8 @@
-"""What an engine is launched with so that a model embeds or reranks. Pure.
+"""Launch options for embedding and rerank models. Pure.
 
-Facts of llama.cpp b11549, seen with its wheel and its binary: ranks need embeddings on *and* the pooling ``rank``; an
-input that is read whole and longer than the physical batch is refused ("input (N tokens) is too large to process.
-increase the physical batch size"), whatever the context; a model that pools by its last token splits its inputs.
+Behaviour of llama.cpp b11549, seen with its wheel and its binary: reranking needs embeddings on *and* ``rank`` pooling.
+A single-batch input longer than the physical batch is refused ("input (N tokens) is too large to process. increase the
+physical batch size"), whatever the context. With ``last`` pooling, inputs are split.
 """
 
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from gglib.runtime.engines.base import LaunchPlan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolingLaunch:
-    """What an embedding or rerank launch needs beyond a chat's."""
+    """The additional options of an embedding or rerank launch."""
 
     pooling: Pooling | None
-    """None: the engine goes by the header."""
+    """None: from the header."""
     batch: int | None
-    """Logical and physical batch size in tokens, so that each input within the context is accepted; None: as ever."""
+    """Logical and physical batch size in tokens, large enough for any input within the context; None: the default."""
 
 
 def pooling_launch(plan: LaunchPlan) -> PoolingLaunch | None:
-    """Return how to launch a model that embeds or reranks; None for one that chats."""
+    """Return the options for an embedding or rerank model; None for a chat model."""
     spec = plan.spec
     if not (spec.capabilities.embedding or spec.capabilities.rerank):
         return None

@@ -1,6 +1,6 @@
-"""The engine arguments that a model may carry, as one table. Pure.
+"""The engine arguments that a model may set, as a table. Pure.
 
-An allow-list: what would move the address, the key, the files or the log away from gglib is not on it.
+An allow-list: it omits options that would change the address, the key, the files or the log.
 """
 
 import json
@@ -13,7 +13,7 @@ from gglib.core.errors import EngineArgumentError
 from gglib.core.runtime.slots import clamp_slots
 
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
-"""llama.cpp reads whole numbers into 32 bits (``std::stoi``) and ends at any other."""
+"""llama.cpp parses integers as 32 bits (``std::stoi``) and exits if one is out of range."""
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}")
 _CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1")
 """``kv_cache_types`` in llama.cpp's ``common/arg.cpp``."""
@@ -21,18 +21,18 @@ _CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", 
 
 @dataclass(frozen=True, slots=True)
 class EngineOption:
-    """One option of llama-server, and the field of the embedded engine's parameters that means the same."""
+    """An option of llama-server and the equivalent field of the embedded engine's parameters."""
 
     names: tuple[str, ...]
     """The long name first."""
     field: str | None = None
-    """Dotted; None where the embedded engine has no such field."""
+    """Dotted; None if the embedded engine has none."""
     kind: type = int
     """Type of the value; ``bool`` for a switch without a value, ``dict`` for a JSON object."""
     choices: tuple[str, ...] = ()
-    """The only texts that llama.cpp takes; empty for any."""
+    """The values that llama.cpp accepts; empty: any."""
     minimum: int = _INT_MIN
-    """The smallest number that the engine does not fail with."""
+    """The smallest accepted number."""
     maximum: int = _INT_MAX
 
 
@@ -56,7 +56,7 @@ ENGINE_OPTIONS = (
     EngineOption(("--top-k",), "sampling.top_k"),
     EngineOption(("--top-p",), "sampling.top_p", float),
     EngineOption(("--min-p",), "sampling.min_p", float),
-    EngineOption(("--seed", "-s"), "sampling.seed", maximum=2**32 - 1),  # -1 is a random one
+    EngineOption(("--seed", "-s"), "sampling.seed", maximum=2**32 - 1),  # -1: random
     EngineOption(("--repeat-penalty",), "sampling.penalty_repeat", float),
     EngineOption(("--swa-full",), "swa_full", bool),
     EngineOption(("--no-warmup",), None, bool),
@@ -85,8 +85,8 @@ _BY_NAME = {name: option for option in ENGINE_OPTIONS for name in option.names}
 def parse_engine_args(arguments: Sequence[str]) -> Iterator[tuple[EngineOption, str | None]]:
     """Yield each option with the text of its value, None for a switch.
 
-    Takes ``--name value`` and ``--name=value``. Raises ``EngineArgumentError`` for what is not on the list, for a
-    missing value and for a value of the wrong type.
+    Accepts ``--name value`` and ``--name=value``. Raises ``EngineArgumentError`` for an option that is not listed, a
+    missing value or a value of the wrong type.
     """
     rest = iter(arguments)
     for argument in rest:
@@ -104,10 +104,10 @@ def parse_engine_args(arguments: Sequence[str]) -> Iterator[tuple[EngineOption, 
 
 
 def launch_slots(arguments: Sequence[str], *, setting: int, context: int) -> int:
-    """Return how many slots of ``context`` tokens a launch has where memory is not short.
+    """Return the wanted number of slots of ``context`` tokens, before memory is considered.
 
-    As many as the model's arguments ask for, the last one if several do; ``setting`` where none does, and for zero and
-    less, which llama-server calls automatic. Raises as ``parse_engine_args`` does.
+    The model's arguments set it, the last one if there are several; otherwise, and for values below 1 (automatic in
+    llama-server), it is ``setting``. Raises like ``parse_engine_args``.
     """
     wanted = [
         int(text) for option, text in parse_engine_args(arguments) if option is _SLOTS and text is not None
@@ -116,7 +116,7 @@ def launch_slots(arguments: Sequence[str], *, setting: int, context: int) -> int
 
 
 def passed_arguments(arguments: Sequence[str]) -> Iterator[tuple[EngineOption, str | None]]:
-    """Yield what an engine is given as it stands; the number of slots is not: it is a part of the launch plan."""
+    """Yield the arguments passed to the engine unchanged: all but the number of slots, which the launch plan has."""
     return (parsed for parsed in parse_engine_args(arguments) if parsed[0] is not _SLOTS)
 
 
@@ -130,7 +130,7 @@ def _checked(name: str, option: EngineOption, text: str | None) -> str:
 
 
 def _expected_value(option: EngineOption, text: str) -> str | None:
-    """Return what the value has to be, where it is not."""
+    """Return the expected kind of value if ``text`` is invalid, else None."""
     if option.kind is int:
         if not _INTEGER.fullmatch(text):
             return "a whole number"

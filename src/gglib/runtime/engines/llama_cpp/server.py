@@ -1,7 +1,7 @@
-"""The llama-server binary as an engine: a launch plan becomes its argv.
+"""The llama-server binary as an engine: turns a launch plan into its argv.
 
-Builds differ: an option that the binary does not know ends it with "invalid argument", so it is asked (``--help``)
-before any is used, and again when its file has changed: an upgrade does not wait for gglib to end.
+Builds differ, and an unknown option ends the binary with "invalid argument". Its options are therefore read from
+``--help`` before the first launch, and again when its file has changed: it may be upgraded while gglib runs.
 """
 
 import threading
@@ -17,12 +17,12 @@ from gglib.runtime.engines.llama_cpp.options import passed_arguments
 from gglib.runtime.engines.program_output import ProgramOutput, run_program
 
 HELP_TIMEOUT_S = 20.0
-"""A CUDA build looks for its devices before it prints its help."""
+"""A CUDA build enumerates its devices before it prints its help."""
 
 _LIBRARIES = tuple(
     f"{name}{suffix}" for name in ("libllama", "libllama-server-impl") for suffix in (".so", ".dylib")
 )
-"""Since 2026 the program is a few lines that call its libraries: an upgrade may leave it as it was."""
+"""Since 2026 the program is a thin wrapper of its libraries: an upgrade may leave the program unchanged."""
 
 _FileIdentity = tuple[tuple[int, int, int, int], ...]
 RunProgram = Callable[[str], ProgramOutput]
@@ -30,7 +30,7 @@ RunProgram = Callable[[str], ProgramOutput]
 
 @dataclass(frozen=True, slots=True)
 class _Help:
-    """What a binary said of itself, and which file that was."""
+    """The options of a binary, and the identity of its files."""
 
     identity: _FileIdentity
     options: frozenset[str]
@@ -52,7 +52,7 @@ class LlamaServerEngine:
 
     @property
     def description(self) -> str:
-        """Where it is and which version it says it is. Blocks for up to 20 s, once for each version of the file."""
+        """Its path and version. Blocks for up to 20 s, once for each version of the file."""
         identity = self._identity()
         with self._probe_lock:
             if self._version is None or self._version[0] != identity:
@@ -61,13 +61,13 @@ class LlamaServerEngine:
 
     @property
     def known_options(self) -> frozenset[str]:
-        """Every option that its help names.
+        """All options named by its help.
 
-        Blocks for up to 20 s, once for each version of the file: call it in a worker thread. What is no help page is
-        neither believed nor remembered. Raises ``EngineBrokenError``.
+        Blocks for up to 20 s, once for each version of the file: call it in a worker thread. Raises
+        ``EngineBrokenError`` if the output is not a usable help page, and does not cache it.
         """
         identity = self._identity()
-        with self._probe_lock:  # a second caller gets the answer to the first one
+        with self._probe_lock:  # concurrent callers share one run
             if self._help is None or self._help.identity != identity:
                 self._help = _Help(identity, self._read_options())
             return self._help.options
@@ -78,14 +78,14 @@ class LlamaServerEngine:
             _model_arguments(arguments, self.known_options)
 
     def command(self, plan: LaunchPlan) -> list[str]:
-        """Return the argv; options that this build lacks are left out where it can serve without them.
+        """Return the argv, without optional options that this build lacks.
 
-        Blocks like ``known_options``, and raises like it.
+        Blocks and raises like ``known_options``.
         """
         return [str(self.path), *build_arguments(plan, self.known_options)]
 
     def _identity(self) -> _FileIdentity:
-        """Return what distinguishes this version of the program and of its libraries from another one."""
+        """Return the file identities of the program and its libraries, which change with an upgrade."""
         try:
             real = self.path.resolve(strict=True)
             own = _identity_of(real)
@@ -138,7 +138,7 @@ def build_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
         *("--port", "0"),
         *("--ctx-size", str(plan.cache_tokens)),
         *("--api-key-file", str(plan.key_file)),
-        # An explicit number of slots splits the context between them, in every build.
+        # With an explicit number of slots, every build splits the context between them.
         *("--parallel", str(plan.slots)),
         *(("--mmproj", str(plan.spec.projector)) if plan.spec.projector is not None else ()),
     ]
@@ -161,7 +161,7 @@ def build_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
 
 
 def _pooling_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
-    """Return what makes the engine embed or rerank."""
+    """Return the arguments for embedding or reranking."""
     launch = pooling_launch(plan)
     if launch is None:
         return []
