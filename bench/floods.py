@@ -1,9 +1,9 @@
-"""What others notice of a flood: ``python -m bench.floods`` prints how long ``/health`` takes during each.
+"""The impact of floods on other clients: ``python -m bench.floods`` prints the latency of ``/health`` during each.
 
-A proxy, a scripted engine behind it, the flood and the one that asks for ``/health`` are processes of their own; each
-flood lasts ``--seconds`` (8). Beside the times stands the highest resident memory of the proxy, as Linux counts it.
-It fails where a p99 is above 250 ms, where an ordinary question is not answered, or where 40 uploads hold more than the
-budget and some. Loopback and Linux only.
+The proxy, its scripted engine, the flood and the client of ``/health`` are separate processes; each flood lasts
+``--seconds`` (8). The table also has the peak resident memory of the proxy, as Linux counts it. Fails if a p99 is above
+250 ms, if an ordinary request gets no response, or if 40 uploads hold more than the budget plus a margin. Loopback and
+Linux only.
 """
 
 import argparse
@@ -38,7 +38,7 @@ HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 UPLOADS, UPLOAD_BYTES = 40, 60_000_000
 UPLOADS_MAY_GROW_MB = 512 + 64 + 128
-"""The budget, the one upload that may exceed it, and what is free: 64 KiB and a read of each."""
+"""The budget, the upload that may exceed it, and 64 KiB plus one read of each upload."""
 SLOW_SOCKETS = 400
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,7 +46,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True, slots=True)
 class Flood:
-    """What is sent; ``run`` returns when the event is set."""
+    """A flood; ``run`` returns when the event is set."""
 
     name: str
     run: Callable[[int, threading.Event], None]
@@ -66,7 +66,7 @@ def _connect(port: int) -> socket.socket:
 
 
 def _again_and_again(first: bytes, then: bytes) -> Callable[[int, threading.Event], None]:
-    """Return a flood that sends ``then`` at full speed on one connection after the other, and reads along."""
+    """Return a flood that sends ``then`` at full speed on one connection after another, and reads the responses."""
 
     def run(port: int, over: threading.Event) -> None:
         while not over.is_set():
@@ -114,7 +114,7 @@ def _slow_heads(port: int, over: threading.Event) -> None:
 
 
 def _uploads(port: int, over: threading.Event) -> None:
-    """Send all but the end of many large bodies, as fast as they are taken."""
+    """Send all but the end of many large bodies, as fast as possible."""
     part = b"x" * (1 << 20)
     with contextlib.ExitStack() as stack, selectors.DefaultSelector() as selector:
         for _ in range(UPLOADS):
@@ -197,7 +197,7 @@ async def _be_the_proxy(engine_port: int) -> None:
 
 
 class _Engine(asyncio.Protocol):
-    """Answers every request at once: a stream in chunks of one byte, anything else in a line."""
+    """Responds at once: to streams in chunks of one byte, to anything else in one line."""
 
     LINE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
     STREAM = (
@@ -248,7 +248,7 @@ def _be_the_flood(number: int, port: int) -> None:
 
 
 def _be_the_witness(port: int, seconds: float) -> None:
-    """Ask for ``/health`` on new connections; print the times in milliseconds, and the failures."""
+    """Request ``/health`` on new connections; print the latencies in milliseconds, and the failures."""
     took_ms: list[float] = []
     failures: list[str] = []
     until_s = time.monotonic() + seconds
@@ -269,7 +269,7 @@ def _be_the_witness(port: int, seconds: float) -> None:
 
 @contextmanager
 def _child(*arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """Run a role of this program for the block; it ends with its standard input."""
+    """Run a role of this program for the block; the process ends with its standard input."""
     command = [sys.executable, "-m", "bench.floods", *map(str, arguments)]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -296,7 +296,7 @@ def _line(child: subprocess.Popen[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one flood did to others."""
+    """The impact of one flood on other clients."""
 
     name: str
     answers: int
@@ -307,7 +307,7 @@ class Row:
     failures: Sequence[str]
 
     def complaints(self) -> list[str]:
-        """Return what is wrong with it."""
+        """Return the bounds that it exceeds."""
         said = [f"{self.name}: /health failed: {failure}" for failure in self.failures[:3]]
         if self.p99_ms > HEALTH_P99_MS:
             said.append(f"{self.name}: /health's p99 is {self.p99_ms:.0f} ms")
@@ -342,7 +342,7 @@ def _measure(number: int, loop: str, seconds: float) -> Row:
 
 
 def main() -> int:
-    """Measure, print the table, and return 1 where a bound is broken."""
+    """Measure, print the table, and return 1 if a bound is exceeded."""
     parser = argparse.ArgumentParser(prog="bench.floods", description=__doc__)
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--loop", choices=("uvloop", "asyncio"), default="uvloop")

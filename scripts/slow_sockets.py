@@ -1,9 +1,9 @@
-"""Holds 1,000 slow sockets against a proxy in another process, and asks it for /health all the while.
+"""Holds 1,000 slow sockets against a proxy in another process, and requests /health meanwhile.
 
-A third of them never finish their head, a third drip their body, a third do not read an endless answer. Printed: how
-long /health took, when each kind was evicted after its deadline, and the proxy's descriptors before, at most and
-after. It fails when /health's p99 is above 250 ms, when a socket is cut before its deadline or more than 15 s after it,
-or when descriptors are left. Loopback only, Linux only; it ends by itself, 15 s after the last deadline.
+A third of the sockets never finish their head, a third drip their body, and a third do not read an endless response.
+Prints the latency of /health, when each kind was closed after its deadline, and the proxy's open descriptors before,
+at most and after. Fails if the p99 of /health is above 250 ms, if a socket is closed before its deadline or more than
+15 s after it, or if descriptors leak. Loopback only, Linux only; ends 15 s after the last deadline.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from gglib.testing import FakeCatalog, FakeRuntime
 HEALTH_P99_S = 0.25
 LATE_S = 15.0
 EARLY_S = 0.5
-"""Clocks start at slightly different moments on both ends."""
+"""Tolerance: the deadlines start at slightly different times on both ends."""
 DRIP_S = 1.0
 HEALTH_EVERY_S = 0.02
 CONNECT_AT_ONCE = 50
@@ -47,7 +47,7 @@ SSE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How many, and the proxy's limits in seconds."""
+    """The number of sockets, and the proxy's timeouts in seconds."""
 
     sockets: int
     head_timeout_s: float
@@ -61,13 +61,13 @@ class Slow:
 
     deadline_s: float
     not_before_s: float
-    """Earlier is too early. The same as the deadline where the proxy cannot have seen a byte later than we sent it."""
+    """Closing before this is too early. Equals the deadline if the proxy cannot have received a byte later."""
     closed_s: float | None = None
 
 
 @dataclass
 class Sockets:
-    """All of them, by kind, and what went wrong."""
+    """All sockets by kind, and the failures."""
 
     heads: list[Slow] = field(default_factory=list)
     bodies: list[Slow] = field(default_factory=list)
@@ -75,12 +75,12 @@ class Sockets:
 
     @property
     def everything(self) -> list[Slow]:
-        """Every kind."""
+        """The sockets of all kinds."""
         return self.heads + self.bodies + self.unread
 
 
 def main() -> int:
-    """Print what was measured; return 1 when a bound was broken."""
+    """Print the results; return 1 if a bound is exceeded."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -108,7 +108,7 @@ def main() -> int:
 
 
 async def be_the_proxy(plan: Plan, upstream_port: int) -> None:
-    """Serve until standard input ends; tells its port on standard output."""
+    """Serve until standard input ends; print the port."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     print(listener.getsockname()[1], flush=True)
     cancel, loop = asyncio.Event(), asyncio.get_running_loop()
@@ -127,7 +127,7 @@ async def be_the_proxy(plan: Plan, upstream_port: int) -> None:
 
 
 async def attack(plan: Plan) -> list[str]:
-    """Run everything, and return what is wrong."""
+    """Run everything, and return the failures."""
     sockets = Sockets()
     async with endless_upstream(plan, sockets.unread) as upstream_port:
         with proxy_process(plan, upstream_port) as (port, pid), health_watched(port) as health:
@@ -147,13 +147,13 @@ async def attack(plan: Plan) -> list[str]:
 
 
 def is_over(plan: Plan, sockets: Sockets) -> bool:
-    """Whether every socket was evicted."""
+    """Whether every socket was closed."""
     return len(sockets.everything) >= plan.sockets and all(slow.closed_s for slow in sockets.everything)
 
 
 @contextlib.asynccontextmanager
 async def endless_upstream(plan: Plan, unread: list[Slow]) -> AsyncIterator[int]:
-    """Run an upstream that streams for as long as it is read, and notes when it was last read and when it is closed."""
+    """Run an upstream that streams endlessly, and records when it last wrote and when it was closed."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         not_before_s = time.monotonic() + plan.write_timeout_s
@@ -179,7 +179,7 @@ async def endless_upstream(plan: Plan, unread: list[Slow]) -> AsyncIterator[int]
 
 @contextlib.contextmanager
 def proxy_process(plan: Plan, upstream_port: int) -> Iterator[tuple[int, int]]:
-    """Run the proxy in a process of its own; gives its port and its pid."""
+    """Run the proxy in another process; yield its port and pid."""
     limits = (
         f"--head-timeout-s={plan.head_timeout_s}",
         f"--body-timeout-s={plan.body_timeout_s}",
@@ -198,21 +198,21 @@ def proxy_process(plan: Plan, upstream_port: int) -> Iterator[tuple[int, int]]:
 
 @dataclass
 class Health:
-    """How long /health took, and how often it failed."""
+    """The latencies and failures of /health."""
 
     took_s: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     is_over: bool = False
 
     def quantile_s(self, share: float) -> float:
-        """Return the time that a share of all answers stayed under."""
+        """Return a quantile of the latencies."""
         ordered = sorted(self.took_s)
         return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 @contextlib.contextmanager
 def health_watched(port: int) -> Iterator[Health]:
-    """Ask for /health all the while, on a new connection each time, in a thread of its own."""
+    """Request /health repeatedly in a thread, on a new connection each time."""
     health = Health()
 
     def watch() -> None:
@@ -240,7 +240,7 @@ def health_watched(port: int) -> Iterator[Health]:
 
 @contextlib.asynccontextmanager
 async def held(plan: Plan, port: int, sockets: Sockets) -> AsyncIterator[None]:
-    """Hold all sockets for a block."""
+    """Keep all sockets open for a block."""
     third = plan.sockets // 3
     free, kept = asyncio.Semaphore(CONNECT_AT_ONCE), contextlib.ExitStack()
     tasks = [asyncio.create_task(drip(free, port, plan, sockets.heads, is_body=False)) for _ in range(third)]
@@ -282,7 +282,7 @@ async def read_to_the_end(reader: asyncio.StreamReader) -> None:
 
 
 async def do_not_read(free: asyncio.Semaphore, port: int, kept: contextlib.ExitStack) -> None:
-    """Ask for a stream and never read it. Its upstream tells when it was evicted: we could only learn it by reading."""
+    """Request a stream and never read it. The upstream records its end, which this side sees only by reading."""
     async with free:
         client = kept.enter_context(socket.socket())
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -293,19 +293,19 @@ async def do_not_read(free: asyncio.Semaphore, port: int, kept: contextlib.ExitS
 
 
 def descriptors(pid: int) -> int:
-    """Return how many descriptors a process has open."""
+    """Return the number of open descriptors of a process."""
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 async def until(condition: Callable[[], bool], timeout_s: float) -> None:
-    """Return once ``condition`` holds; TimeoutError when it does not in time."""
+    """Wait until ``condition`` holds. Raises TimeoutError."""
     async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
+        while not condition():  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.02)
 
 
 def report(plan: Plan, sockets: Sockets, health: Health, counts: tuple[int, int, int]) -> list[str]:
-    """Print what was measured, and return what is wrong with it."""
+    """Print the results, and return the failures."""
     complaints = [f"/health failed: {failure}" for failure in health.failures[:5]]
     p50_s, p99_s, worst_s = (health.quantile_s(share) for share in (0.5, 0.99, 1))
     print(
@@ -321,13 +321,13 @@ def report(plan: Plan, sockets: Sockets, health: Health, counts: tuple[int, int,
         complaints.append(f"{len(sockets.everything)} sockets were held, not {plan.sockets}")
     before, peak, left = counts
     print(f"descriptors: {before} before, {peak} at most, {left} after")
-    if left > before + 1:  # one of /health's own may be open
+    if left > before + 1:  # a connection of /health may be open
         complaints.append(f"{left - before} descriptors are left")
     return complaints
 
 
 def judge(kind: str, slow: list[Slow]) -> list[str]:
-    """Print when a kind was evicted, and return what is wrong with it."""
+    """Print when a kind was closed, and return the failures."""
     late_s = [one.closed_s - one.deadline_s for one in slow if one.closed_s]
     if not late_s:
         return [f"{kind}: none of {len(slow)} was evicted"]

@@ -20,8 +20,8 @@ from gglib.http.server.deadlines import LINGERING_S, TIMED_OUT_LINGERING_S
 from gglib.proxy import errors as proxy_errors
 from gglib.proxy import forward
 from gglib.proxy.options import ProxyOptions
-from gglib.proxy.routes.responses import EVENT_NAMES
 from gglib.proxy.routes.events import SNAPSHOT
+from gglib.proxy.routes.responses import EVENT_NAMES
 from gglib.proxy.routes.table import OPERATIONS
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +80,7 @@ def test_every_event_is_documented_and_no_other() -> None:
 
 
 OPTIONS = ProxyOptions()
-EDGE_ROWS = {
+LIMIT_ROWS = {
     "line ends": f"up to {request_reader._MAX_EMPTY_LINES} empty lines",
     "request line's length": f"{request_head.MAX_REQUEST_LINE_BYTES:,} bytes",
     "target's length": f"{request_head.MAX_TARGET_BYTES // 1024} KiB",
@@ -88,40 +88,40 @@ EDGE_ROWS = {
     f"{request_head.MAX_HEAD_BYTES // 1024} KiB in all",
     "trailers": f"{request_head.MAX_FIELDS} lines, {request_head.MAX_LINE_BYTES // 1024} KiB a line, "
     f"{request_head.MAX_HEAD_BYTES // 1024} KiB in all",
-    "`Content-Length`": f"of 1 to {request_head._MAX_LENGTH_DIGITS} digits",
-    "chunk size": f"its line is {chunked.MAX_SIZE_LINE_BYTES} bytes at most",
+    "`Content-Length`": f"1 to {request_head._MAX_LENGTH_DIGITS} digits",
+    "chunk size": f"its line is at most {chunked.MAX_SIZE_LINE_BYTES} bytes",
     "pipelining": f"{connection.MAX_PIPELINED_BYTES // 1024} KiB are read ahead. Where more than that waits for "
     f"{connection.PIPELINE_WAIT_S:g} s",
     "number of chunks": f"{chunked.CHUNK_ALLOWANCE:,}, and one more for each {chunked.BYTES_PER_EXTRA_CHUNK} bytes",
     "bodies of all requests": f"beyond the first {budget.UNCOUNTED_BYTES // 1024} KiB of each",
-    "waiting for that": f"{OPTIONS.body_timeout_s:g} s",
-    "a body that nobody wants": f"where {connection.MAX_DISCARDED_BODY_BYTES // 1024} KiB or less",
+    "wait for body memory": f"{OPTIONS.body_timeout_s:g} s",
+    "unread body": f"where {connection.MAX_DISCARDED_BODY_BYTES // 1024} KiB or less",
     "head": f"{OPTIONS.head_timeout_s:g} s from its first byte",
-    "body": f"{OPTIONS.body_timeout_s:g} s, and 1 s more for each {OPTIONS.body_min_rate:,} bytes that came, "
+    "body": f"{OPTIONS.body_timeout_s:g} s, and 1 s more for each {OPTIONS.body_min_rate:,} bytes received, "
     f"but never more than {OPTIONS.body_timeout_s:g} s ahead",
     "idle connection": f"{OPTIONS.idle_timeout_s:g} s",
-    "answer that is not read": f"{OPTIONS.write_timeout_s:g} s without",
+    "unread response": f"{OPTIONS.write_timeout_s:g} s without",
 }
 
 
-@pytest.mark.parametrize(("what", "limit"), EDGE_ROWS.items(), ids=EDGE_ROWS)
-def test_the_limits_of_the_edge_are_the_ones_documented(what: str, limit: str) -> None:
-    """Each number in the tables of the edge is the constant that holds."""
+@pytest.mark.parametrize(("what", "limit"), LIMIT_ROWS.items(), ids=LIMIT_ROWS)
+def test_the_limits_of_the_http_server_are_documented(what: str, limit: str) -> None:
+    """Each number in the tables is the constant in the code."""
     (row,) = re.findall(rf"^\| {re.escape(what)} \| (.*) \|$", HTTP_SERVER, re.MULTILINE)
     assert re.search(rf"(?<!\d){re.escape(limit)}\b", row)
 
 
-def test_how_long_a_refused_client_is_listened_to_is_documented() -> None:
-    """It is said in the introduction."""
+def test_the_time_of_a_lingering_close_is_documented() -> None:
+    """The introduction has both times."""
     said = " ".join(HTTP_SERVER.split())
     assert (
-        f"thrown away for up to {LINGERING_S:g} s after it has taken the answer, and for {TIMED_OUT_LINGERING_S:g} s"
-        in said
+        f"discarded for up to {LINGERING_S:g} s after the client has read the response, and for "
+        f"{TIMED_OUT_LINGERING_S:g} s" in said
     )
 
 
 def test_every_repeated_header_is_documented_with_its_rule() -> None:
-    """The table of repeated headers is the one that holds."""
+    """The table of repeated headers is that of the code."""
     table = HTTP_SERVER.partition("## Repeated headers")[2].partition("\n## ")[0]
     said = {
         name.lower().encode(): rule
@@ -133,13 +133,13 @@ def test_every_repeated_header_is_documented_with_its_rule() -> None:
         assert rule.startswith(request_head.REPEATED[name].value)
 
 
-def test_the_slices_of_a_turn_are_documented() -> None:
-    """And what is kept of descriptors, and how late a deadline is noticed."""
+def test_the_slices_of_an_iteration_are_documented() -> None:
+    """So are the reserved descriptors, and how late a deadline is enforced."""
     said = " ".join(HTTP_SERVER.split())
-    assert f"one reads {chunked.MAX_CHUNKS_PER_CALL} of them in each turn" in said
+    assert f"one parses {chunked.MAX_CHUNKS_PER_CALL} chunks per iteration" in said
     assert f"an upload reads {connection.MAX_BODY_BYTES_PER_TURN // 1024} KiB before" in said
     assert (
-        f"a body over {forward._SHORT_BODY_BYTES // 1024} KiB is looked through in a turn of its own" in said
+        f"a body over {forward._SHORT_BODY_BYTES // 1024} KiB is scanned in an iteration of its own" in said
     )
     assert f"keeps {acceptor.RESERVED_DESCRIPTORS} descriptors for that, and" in said
     assert f"leaves {acceptor.SPARE_DESCRIPTORS} to engines" in said

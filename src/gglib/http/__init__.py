@@ -1,1 +1,1 @@
-"""HTTP/1.1 as RFC 9110 and RFC 9112 have it, strictly, for both sides: bytes in, meaning out, and back. Pure."""
+"""Strict HTTP/1.1 (RFC 9110, RFC 9112) for both sides: pure parsers and writers, a server and a client."""

@@ -1,4 +1,4 @@
-"""A body in chunks (RFC 9112 section 7.1), read strictly. Pure: bytes in, the body's bytes out."""
+"""Parses chunked bodies (RFC 9112 section 7.1) strictly. Pure: bytes in, the body's bytes out."""
 
 import re
 import sys
@@ -19,7 +19,7 @@ from gglib.http.request_head import (
 )
 
 MAX_SIZE_LINE_BYTES = 256
-"""A size is at most 16 digits; the rest of the line is an extension, which nobody uses and everybody has to skip."""
+"""At most 16 digits, and a chunk extension, which is ignored."""
 
 CHUNK_ALLOWANCE = 16_384
 BYTES_PER_EXTRA_CHUNK = 64
@@ -27,7 +27,7 @@ BYTES_PER_EXTRA_CHUNK = 64
 costs a microsecond, whatever its size. curl, Node, Go and Java send 4 to 64 KiB per chunk, Python's ``iterencode`` a
 few bytes: 100 KB written that way fit, and a flood of one-byte chunks is refused after about 15 ms of work."""
 MAX_CHUNKS_PER_CALL = 256
-"""Chunks of a limited body that one ``receive`` reads, in half a millisecond. The others wait for the next call."""
+"""Chunks of a limited body that one ``receive`` parses, in half a millisecond. The rest waits for the next call."""
 
 _PLAIN_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})\r\n")
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
@@ -35,15 +35,14 @@ _CRLF = b"\r\n"
 _CR, _LF = _CRLF
 _LAST_CHUNK = b"0\r\n\r\n"
 _BULK_MIN_BYTES = 1024
-"""What comes at once is a token or two below this: those are walked as quickly."""
+"""Below this a read is a token or two, which chunk-by-chunk parsing handles as quickly."""
 _MAX_CACHED_SIZES = 4096
 
 _size_cache: dict[bytes, int] = {}
-"""Size lines that were read before, none of them 0: the events of streams are of some hundred sizes. A memory of what
-a pure function returned, bounded."""
+"""Sizes by their digits, without 0: the events of streams have a few hundred sizes. Bounded."""
 _size_line_cache: dict[int, bytes] = {}
-"""The same lines, line end and all, by the length of the whole chunk that they begin. Lines with zeros in front may
-share a length with others, and so may digits of either case: then the one that was first seen last is known."""
+"""Size lines including CR LF, by the length of the whole chunk. Lines with leading zeros, or with digits of either
+case, may share a length: then the most recently parsed line is kept."""
 
 
 class _State(Enum):
@@ -59,7 +58,7 @@ _TRAILERS, _COMPLETE = _State.TRAILERS, _State.COMPLETE
 
 
 class ChunkedBody:
-    """Reads one chunked body. What it raises is the end of the connection."""
+    """Parses one chunked body. After an error the connection is unusable."""
 
     __slots__ = (
         "_chunks",
@@ -78,7 +77,7 @@ class ChunkedBody:
     def __init__(self, *, limit_bytes: int | None = None) -> None:
         self._limit_bytes = limit_bytes or 0
         self._remaining_limit_bytes = limit_bytes
-        """How much more the body may have; None is without limit. What a chunk announces counts."""
+        """How much of the limit is left, by announced chunk sizes; None is no limit."""
         self._max_chunks_per_call = sys.maxsize if limit_bytes is None else MAX_CHUNKS_PER_CALL
         self._chunks = 0
         self._state = _SIZE
@@ -87,26 +86,26 @@ class ChunkedBody:
         self._trailers = 0
         self._trailer_bytes = 0
         self.is_complete = False
-        """Whether the whole body, with its trailers, has come."""
+        """Whether the whole body, with its trailers, has been parsed."""
         self.has_unread_chunks = False
-        """Whether chunks that came wait to be read: ``receive`` must be called again, if only with nothing."""
+        """Whether buffered chunks are left to parse: ``receive`` must be called again, even with b""."""
 
     @property
     def trailing_data(self) -> bytes:
-        """What came after the end of the body, once it is over."""
+        """Data after the end of the body, once it is complete."""
         return self._unread
 
     def receive_whole_chunk(self, data: bytes) -> bytes:
-        """Read ``data`` that is one whole chunk, and return what is in it; empty, and nothing is read, where it is not.
+        """If ``data`` is exactly one chunk, return its content; otherwise consume nothing and return b"".
 
-        So comes nearly every token of a slow stream. All else is for ``receive``, and so are some such chunks: only
-        size lines that were read before are known here, and what has a limit has to be counted.
+        This is the fast path for nearly every token of a slow stream. It handles only cached size lines and bodies
+        without a limit; ``receive`` handles everything else.
         """
         size_line = _size_line_cache.get(len(data))
         if (
             size_line is None
             or not data.startswith(size_line)
-            or data[-1] != _LF  # a byte costs a quarter of what a method does
+            or data[-1] != _LF  # indexing costs a quarter of a method call
             or data[-2] != _CR
             or self._state is not _SIZE
             or self._unread
@@ -116,9 +115,9 @@ class ChunkedBody:
         return data[len(size_line) : -2]
 
     def receive(self, data: bytes, parts: list[bytes]) -> None:
-        """Take in what came and add what there is of the body in it to ``parts``; see ``has_unread_chunks``.
+        """Parse received data and append the body bytes to ``parts``; see ``has_unread_chunks``.
 
-        Raises ``HttpError``; what came before the fault is in ``parts``.
+        Raises ``HttpError``; the bytes before the fault are in ``parts``.
         """
         buffer = self._unread + data if self._unread else data
         position: int | None = 0
@@ -141,9 +140,9 @@ class ChunkedBody:
         self._unread = buffer[at:]
 
     def _read_whole_chunks(self, buffer: bytes, position: int, parts: list[bytes], most: int) -> int:
-        """Read the chunks that are there from beginning to end, and return where that ends: most of a stream."""
+        """Parse the chunks that are complete, and return the position after them."""
         match_size = _PLAIN_SIZE_LINE.match
-        # To ask ``len`` for each chunk would be a call each.
+        # repeat() saves a call of len() per chunk.
         for _ in repeat(None, most - len(parts)):
             size_line = match_size(buffer, position)
             if size_line is None:
@@ -159,13 +158,13 @@ class ChunkedBody:
         return position
 
     def _read_element(self, buffer: bytes, position: int, parts: list[bytes]) -> int | None:
-        """Read the next element, or what there is of it; return where it ends, None where it has not come."""
+        """Parse the next element, or its beginning; return the position after it, None if it is incomplete."""
         if self._state is _DATA:
             return self._read_data(buffer, position, parts)
         if self._state is _DATA_END:
             return self._read_data_end(buffer, position)
         end = buffer.find(_CRLF, position)
-        # The CR of a line end that has not come yet does not count: limits are the same wherever a read ends.
+        # The CR of an incomplete line end does not count, so that limits do not depend on how data is split.
         line = buffer[position:].removesuffix(b"\r") if end < 0 else buffer[position:end]
         if end < 0 and b"\n" in line:
             raise MalformedRequestError("Lines in a chunked body must end with CR LF.")
@@ -177,7 +176,7 @@ class ChunkedBody:
 
     def _read_size(self, line: bytes, *, is_whole: bool) -> None:
         if len(line) > MAX_SIZE_LINE_BYTES:
-            raise MalformedRequestError("The line with a chunk's size is too long.")
+            raise MalformedRequestError("The size line of a chunk is too long.")
         if is_whole:
             match = _SIZE_LINE.fullmatch(line)
             if match is None:
@@ -208,7 +207,7 @@ class ChunkedBody:
     def _read_data_end(self, buffer: bytes, position: int) -> int | None:
         seen = buffer[position : position + len(_CRLF)]
         if not _CRLF.startswith(seen):
-            raise MalformedRequestError("A chunk is not as long as it says.")
+            raise MalformedRequestError("A chunk is longer than its size.")
         if seen != _CRLF:
             return None
         self._state = _SIZE
@@ -228,11 +227,11 @@ class ChunkedBody:
 
 
 def _split_cached_chunks(buffer: bytes, parts: list[bytes]) -> int:
-    """Read the chunks that a buffer begins with, and return where they end: all of its whole ones, or none.
+    """Parse a buffer that consists of whole chunks of cached sizes, and return the position after them, or 0.
 
-    Most of what a stream sends is whole chunks, of sizes that are known, with no line end in their data: there the
-    lines are sizes and data in turns, and it takes half as long to compare all of them at once as it takes to walk from
-    one to the next. Where that is not so they do not fit, and are left to be walked.
+    Most reads of a stream are whole chunks of cached sizes without CR LF in their data. Then splitting at CR LF yields
+    sizes and data alternately, and comparing all lengths at once takes half as long as parsing chunk by chunk.
+    Otherwise the lengths do not match, and nothing is consumed.
     """
     end = len(buffer) - len(_LAST_CHUNK) if buffer.endswith(_LAST_CHUNK) else len(buffer)
     lines = buffer[:end].split(_CRLF)

@@ -1,13 +1,13 @@
-"""Errors of both sides: what a request is refused for, and how an exchange with a server fails. Pure.
+"""Errors of both sides: why a request is refused, and how an exchange with a server fails. Pure.
 
-``docs/http-server.md`` has the rules for requests, each with its status.
+``docs/http-server.md`` lists the rules for requests with the status of each.
 """
 
 from enum import Enum
 
 
 class HttpError(Exception):
-    """A request that is refused before it is served: it is answered once, and its connection is closed."""
+    """A request that is refused before it is served, with one response, after which the connection closes."""
 
     status = 400
     code = "invalid_request"
@@ -15,23 +15,23 @@ class HttpError(Exception):
 
 
 class MalformedRequestError(HttpError):
-    """What came is not HTTP/1.1 as RFC 9110 and RFC 9112 have it, or could be read in two ways."""
+    """The input is not valid HTTP/1.1 (RFC 9110, RFC 9112), or is ambiguous."""
 
 
 class TargetTooLongError(HttpError):
-    """The request's target is longer than the edge takes."""
+    """The request target is longer than the server accepts."""
 
     status = 414
 
 
 class HeadTooLargeError(HttpError):
-    """There are more header lines, or longer ones, than the edge takes."""
+    """There are more header lines, or longer ones, than the server accepts."""
 
     status = 431
 
 
 class BodyTooLargeError(HttpError):
-    """The body is larger than the proxy takes."""
+    """The body is larger than the server accepts."""
 
     status = 413
     code = "body_too_large"
@@ -41,22 +41,22 @@ class BodyTooLargeError(HttpError):
 
 
 class TooManyChunksError(HttpError):
-    """The body comes in very many very small chunks: each costs as much as a large one."""
+    """The body has too many small chunks, each of which costs as much as a large one."""
 
     def __init__(self) -> None:
         super().__init__(
-            "The request body comes in too many small chunks: send it with 'Content-Length', or in chunks of 1 KiB."
+            "The request body has too many small chunks: send it with 'Content-Length', or in chunks of 1 KiB."
         )
 
 
 class UnsupportedTransferCodingError(HttpError):
-    """The body comes in a transfer coding other than ``chunked`` alone (RFC 9112 section 6.1)."""
+    """The transfer coding is not ``chunked`` alone (RFC 9112 section 6.1)."""
 
     status = 501
 
 
 class UnsupportedVersionError(HttpError):
-    """The request is in another major version of HTTP."""
+    """The request has another major version of HTTP."""
 
     status = 505
 
@@ -68,7 +68,7 @@ class ExpectationFailedError(HttpError):
 
 
 class RequestTimeoutError(HttpError):
-    """The rest of the request did not come in time."""
+    """The rest of the request did not arrive in time."""
 
     status = 408
     code = "request_timeout"
@@ -76,7 +76,7 @@ class RequestTimeoutError(HttpError):
 
 
 class TooManyConnectionsError(HttpError):
-    """Every connection that there may be is in use."""
+    """All allowed connections are in use."""
 
     status = 503
     code = "too_many_connections"
@@ -87,7 +87,7 @@ class TooManyConnectionsError(HttpError):
 
 
 class TooManyBodiesError(HttpError):
-    """The bodies of all requests together are as large as they may be, and none of them ended in time."""
+    """The memory budget for request bodies is exhausted, and no memory was freed in time."""
 
     status = 503
     code = "too_many_bodies"
@@ -100,30 +100,30 @@ class TooManyBodiesError(HttpError):
 
 
 class TransportError(Exception):
-    """An exchange with a server that failed. ``what`` is a sentence without its subject, the server."""
+    """An exchange with a server that failed. ``reason`` is a sentence without its subject, "The server"."""
 
-    def __init__(self, what: str) -> None:
-        self.what = what
-        super().__init__(f"The server {what}.")
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The server {reason}.")
 
 
 class ConnectError(TransportError):
-    """The server takes no connection: not a byte of the request was sent."""
+    """The server accepts no connection: no byte of the request was sent."""
 
     def __init__(self) -> None:
         super().__init__("cannot be reached")
 
 
 class StallPhase(Enum):
-    """What the server was waited for."""
+    """What the server failed to do in time."""
 
     CONNECT = "accepted no connection for {limit_s:g} s"
-    FIRST_BYTE = "took the request but said nothing for {limit_s:g} s"
-    BODY = "stopped in the middle of its answer: nothing for {limit_s:g} s"
+    FIRST_BYTE = "accepted the request but sent nothing for {limit_s:g} s"
+    BODY = "stopped in the middle of its response: sent nothing for {limit_s:g} s"
 
 
 class StallError(TransportError):
-    """The server kept silent for longer than it may, which is ``limit_s`` seconds."""
+    """The server sent nothing for ``limit_s`` seconds."""
 
     def __init__(self, phase: StallPhase, limit_s: float) -> None:
         self.phase = phase

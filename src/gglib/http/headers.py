@@ -1,6 +1,6 @@
-"""Which headers pass, in both directions, and what a few of them mean.
+"""Filters headers in both directions, and interprets a few of them.
 
-Pure. Names are bytes in lower case, as ASGI has them; order and duplicates are kept.
+Pure. Names are bytes in lower case, as in ASGI; order and duplicates are kept.
 """
 
 import re
@@ -11,7 +11,7 @@ Headers = list[tuple[bytes, bytes]]
 EVENT_STREAM = b"text/event-stream"
 
 STREAM_HEADERS: Headers = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
-"""What keeps caches and buffering proxies from holding a stream back."""
+"""Keep caches and buffering proxies from delaying a stream."""
 
 _HOP_BY_HOP = frozenset(
     (
@@ -29,15 +29,15 @@ _HOP_BY_HOP = frozenset(
 """RFC 9110 section 7.6.1, and ``Proxy-Connection``, which old clients still send."""
 
 _NOT_FORWARDED = _HOP_BY_HOP | {
-    b"authorization",  # the client's secrets are not the engine's
+    b"authorization",  # the engine must not see the client's secrets
     b"cookie",
     b"x-api-key",
-    b"host",  # names the engine, and is written for each connection
-    b"content-length",  # is written from the body that is really sent
-    b"expect",  # was for this hop
+    b"host",  # set for each connection
+    b"content-length",  # set from the body as sent
+    b"expect",  # applies to this hop
     b"prefer",
-    b"origin",  # the engine would answer with CORS headers for whatever page asked
-    b"x-request-id",  # is written anew, once
+    b"origin",  # the engine would return CORS headers for any origin
+    b"x-request-id",  # set again, once
 }
 
 _NOT_RELAYED = _HOP_BY_HOP | {b"server", b"date", b"x-request-id"}
@@ -49,13 +49,13 @@ _WAIT = re.compile(rb'(?:^|,)\s*wait\s*=\s*"?(\d{1,18})"?\s*(?=[,;]|$)', re.IGNO
 
 
 def to_upstream(client_headers: Headers) -> Headers:
-    """Return what the engine may see of a client's headers: nothing of this hop, no secret."""
+    """Return the headers to forward to the engine: no hop-by-hop headers, no secrets."""
     dropped = _NOT_FORWARDED | _named_by_connection(client_headers)
     return [(name, value) for name, value in client_headers if name not in dropped]
 
 
 def from_upstream(upstream_headers: Headers) -> Headers:
-    """Return what a client may see of the engine's headers; an event stream gets those that keep it flowing."""
+    """Return the headers to relay to the client; an event stream also gets ``STREAM_HEADERS``."""
     lowered = [(name.lower(), value) for name, value in upstream_headers]
     dropped = _NOT_RELAYED | _named_by_connection(lowered)
     is_stream = is_event_stream(lowered)
@@ -73,28 +73,28 @@ def from_upstream(upstream_headers: Headers) -> Headers:
 
 
 def is_event_stream(headers: Headers) -> bool:
-    """Whether the ``Content-Type`` says that server-sent events follow."""
+    """Whether the ``Content-Type`` is that of server-sent events."""
     return _media_type(headers) == EVENT_STREAM
 
 
 def is_json_up_to(headers: Headers, length: int | None, limit_bytes: int) -> bool:
-    """Whether a JSON body follows that does not say of itself that it is longer than the limit."""
+    """Whether the body is JSON, and no longer than the limit or of unknown length."""
     return (length is None or length <= limit_bytes) and _media_type(headers) == b"application/json"
 
 
 def is_encoded(content_encoding: bytes) -> bool:
-    """Whether a ``Content-Encoding``, all its lines joined, names any coding but ``identity``."""
+    """Whether a ``Content-Encoding``, with its lines joined, has any coding but ``identity``."""
     return any(coding.strip(b" \t").lower() != b"identity" for coding in content_encoding.split(b","))
 
 
 def valid_request_id(fields: Mapping[bytes, bytes]) -> str | None:
-    """Return the client's ``x-request-id`` when it is 1 to 128 visible ASCII characters, else None."""
+    """Return the client's ``x-request-id`` if it is 1 to 128 visible ASCII characters, else None."""
     value = fields.get(b"x-request-id")
     return value.decode() if value is not None and _VALID_REQUEST_ID.fullmatch(value) else None
 
 
 def preferred_wait_s(headers: Headers) -> int | None:
-    """Return the seconds of ``Prefer: wait=N`` (RFC 7240 section 4.3); the first that can be read counts."""
+    """Return the seconds of ``Prefer: wait=N`` (RFC 7240 section 4.3); the first valid one counts."""
     joined = b",".join(value for name, value in headers if name == b"prefer")
     match = _WAIT.search(joined)
     return int(match[1]) if match else None

@@ -1,7 +1,7 @@
-"""The head of a request, read in the only way that it can be read. Pure.
+"""Parses request heads strictly. Pure.
 
-RFC 9112 lets a server be lenient in many places; two readers that are lenient in different ways are how requests get
-smuggled. So this one is not lenient at all: ``docs/http-server.md`` has the rules.
+RFC 9112 allows leniency in many places; two parsers that are lenient in different ways allow request smuggling. So this
+parser is not lenient at all: ``docs/http-server.md`` has the rules.
 """
 
 import re
@@ -24,14 +24,14 @@ MAX_HEAD_BYTES = 32 * 1024
 MAX_LINE_BYTES = 16 * 1024
 MAX_TARGET_BYTES = 8 * 1024
 MAX_REQUEST_LINE_BYTES = MAX_TARGET_BYTES + 64
-"""Leaves room for the version and for any method that there is."""
+"""Leaves room for the version and any existing method."""
 MAX_FIELDS = 100
 
 _PARTIAL_END_BYTES = 3
-"""Of the four bytes that end a head, as many may have come without ending it."""
+"""How many of the four bytes that end a head may have been received without the last."""
 
-# No possessive groups, which Python 3.11.0 to 3.11.4 match wrongly (cpython issue 100061), and none is needed: no two
-# neighbours in these take the same byte, so each is linear in what it is given.
+# No possessive quantifiers, which Python 3.11.0 to 3.11.4 match wrongly (cpython issue 100061). They are not needed:
+# adjacent parts of these patterns share no byte, so matching takes linear time.
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _FIELD_LINE = re.compile(rb"(%b):([^\x00-\x08\x0a-\x1f\x7f]*)" % _TOKEN)
 _TOKEN_BYTES = frozenset(byte for byte in range(256) if re.fullmatch(_TOKEN, bytes((byte,))))
@@ -44,14 +44,14 @@ _LENGTH_LINE = re.compile(rb"\r\ncontent-length: ([0-9]+)(?=\r\n|\Z)", re.IGNORE
 
 
 class Repeated(Enum):
-    """What becomes of a header that comes more than once."""
+    """What happens to a repeated header."""
 
     REFUSED = "400"
     EXPECTATION_FAILED = "417"
     JOINED = "one list"
     """Its values are members of one list, in order (RFC 9110 section 5.3)."""
     SAME_KEY = "all must carry the same key"
-    """``access.py`` sees to it, where keys are set."""
+    """Enforced by the application if it has keys."""
 
 
 REPEATED = {
@@ -72,49 +72,49 @@ REPEATED = {
     b"x-api-key": Repeated.SAME_KEY,
     b"x-request-id": Repeated.REFUSED,
 }
-"""Every header that decides something here, or that an engine reads. All others are passed on as they came."""
+"""Every header that the server or an engine interprets. All others are forwarded unchanged."""
 
 _NEVER_CACHED = frozenset((b"authorization", b"x-api-key", b"cookie", b"proxy-authorization"))
 _MAX_CACHED_LINES = 1024
 _MAX_CACHED_LINE_BYTES = 256
 
 _field_cache: dict[bytes, tuple[bytes, bytes]] = {}
-"""Header lines that were read before: clients send the same ones with each request, and reading them is most of the
-work. A memory of what a pure function returned; secrets and long lines are not kept."""
+"""Parsed header lines: clients repeat the same lines in each request, and parsing them is most of the work. Bounded;
+without secrets and long lines."""
 
 
 @dataclass(slots=True)
 class RequestHead:
-    """What a request's head says. Nobody changes it; not frozen, because making a frozen one takes twice as long."""
+    """A parsed request head. Immutable by convention; creating a frozen dataclass takes twice as long."""
 
     method: str
     raw_path: str
-    """The path as it came, percent signs and all; ASCII."""
+    """The path as received, still percent-encoded; ASCII."""
     query: bytes = field(repr=False)
     minor_version: int
     """0 or 1 of HTTP/1."""
-    headers: Headers = field(repr=False)  # with keys in it, as the fields have
-    """Names in lower case, in order, duplicates and all."""
+    headers: Headers = field(repr=False)  # may contain keys, as may fields
+    """Names in lower case, in order, with duplicates."""
     fields: dict[bytes, bytes] = field(repr=False)
-    """The value of each name; of a name that came several times, all values where ``REPEATED`` joins them, else the
-    last one. ``host`` may be missing in HTTP/1.0, which does not know it (RFC 1945)."""
+    """The value of each name. A repeated name has all values if ``REPEATED`` joins them, else the last value. ``host``
+    may be missing in HTTP/1.0, which does not define it (RFC 1945)."""
     content_length: int | None
-    """In bytes; 0 where there is no body, None for a chunked one."""
+    """In bytes; 0 without a body, None for a chunked body."""
     wants_continue: bool
     may_keep_alive: bool
     derived: object = field(default=None, repr=False)
-    """What whoever answers made of this head, for the next request that has the same one."""
+    """What the request handler computed from this head, for the next request with the same head."""
 
-    def target_at(self, path: str) -> bytes:
-        """Return a path, in ASCII, with the query as it came."""
+    def target_for(self, path: str) -> bytes:
+        """Return an ASCII path with the query as received."""
         return path.encode() + b"?" + self.query if self.query else path.encode()
 
 
 class HeadCache:
-    """Reads the heads of one connection.
+    """Parses the heads of one connection, and caches the last one.
 
-    Most clients send the same one each time, but for the length of the body: such a one is known at a glance, and what
-    was derived from it still holds.
+    Most clients repeat the same head with another ``Content-Length``: then the cached head is returned, with its
+    ``derived`` value.
     """
 
     __slots__ = ("_head", "_prefix", "_suffix")
@@ -124,7 +124,7 @@ class HeadCache:
         self._head: RequestHead | None = None
 
     def read(self, block: bytes) -> tuple[RequestHead, int | None]:
-        """Return the head and the length of the body, as ``content_length`` has it. Raises as ``parse_head``."""
+        """Return the head and the length of this body, as in ``content_length``. Raises as ``parse_head``."""
         prefix, suffix = self._prefix, self._suffix
         if self._head is not None and block.startswith(prefix) and block.endswith(suffix):
             length = block[len(prefix) : len(block) - len(suffix)]
@@ -140,7 +140,7 @@ class HeadCache:
 
 
 def parse_head(block: bytes) -> RequestHead:
-    """Read a head, which is ``block`` without its last empty line. Raises ``HttpError``."""
+    """Parse a head, given without its final empty line. Raises ``HttpError``."""
     request_line, *lines = block.split(b"\r\n")
     method, target, minor_version = _parse_request_line(request_line)
     if len(lines) > MAX_FIELDS:
@@ -172,10 +172,10 @@ def parse_head(block: bytes) -> RequestHead:
 
 
 def check_partial_head(received: bytes, *, checked_bytes: int = 0) -> None:
-    """Refuse what can no longer become a head, as early as it shows. Raises ``HttpError``.
+    """Refuse a partial head as soon as it cannot become valid. Raises ``HttpError``.
 
-    What is refused here is refused in the same way when it comes at once. ``checked_bytes`` of it have passed before:
-    a head that comes byte by byte must not be read through for each of them.
+    The whole head would be refused in the same way. The first ``checked_bytes`` have passed before, so that a head that
+    arrives byte by byte is not scanned again for each byte.
     """
     if not _is_token_byte(received[0]):
         raise _not_a_request()
@@ -190,7 +190,7 @@ def check_partial_head(received: bytes, *, checked_bytes: int = 0) -> None:
 
 
 def parse_field(line: bytes) -> tuple[bytes, bytes]:
-    """Return name, in lower case, and value of a header line. Raises ``MalformedRequestError``."""
+    """Return the name, in lower case, and the value of a header line. Raises ``MalformedRequestError``."""
     match = _FIELD_LINE.fullmatch(line)
     if match is None:
         raise MalformedRequestError("A header line is not 'name: value'.")
@@ -216,10 +216,10 @@ def _parse_request_line(line: bytes) -> tuple[str, bytes, int]:
         raise _bad_request_line(line)
     method, target, major, minor = match.groups()
     if major != b"1":
-        raise UnsupportedVersionError("Only HTTP/1.0 and HTTP/1.1 are spoken here.")
+        raise UnsupportedVersionError("Only HTTP/1.0 and HTTP/1.1 are supported.")
     if len(target) > MAX_TARGET_BYTES:
         raise TargetTooLongError(f"The request's target is longer than {MAX_TARGET_BYTES} bytes.")
-    # A later minor version is treated as the latest that is known (RFC 9110 section 2.5).
+    # A later minor version is treated as 1.1 (RFC 9110 section 2.5).
     return method.decode(), target, min(int(minor), 1)
 
 
@@ -233,7 +233,7 @@ def _bad_request_line(line: bytes) -> HttpError:
 
 def _not_a_request() -> HttpError:
     return MalformedRequestError(
-        "This is not a request: is the client speaking another protocol, https for example?"
+        "This is not an HTTP request. Is the client using another protocol, such as https?"
     )
 
 
@@ -242,19 +242,19 @@ def _request_line_too_long() -> HttpError:
 
 
 def _read_repeated(headers: Headers, fields: dict[bytes, bytes], minor_version: int) -> None:
-    """Refuse what may come once only, and join in ``fields`` what makes one list."""
+    """Refuse headers that may not be repeated, and join lists in ``fields``."""
     for name, count in Counter(name for name, _ in headers).items():
         rule = REPEATED.get(name) if count > 1 else None
         if rule is Repeated.REFUSED:
             raise MalformedRequestError(f"The request has more than one '{name.decode()}' header.")
         if rule is Repeated.EXPECTATION_FAILED and minor_version > 0:
-            raise ExpectationFailedError("The only expectation that can be met is '100-continue', once.")
+            raise ExpectationFailedError("The only supported expectation is '100-continue', once.")
         if rule is Repeated.JOINED:
             fields[name] = b", ".join(value for other, value in headers if other == name)
 
 
 def _split_target(method: str, target: bytes, host: bytes | None) -> tuple[str, bytes]:
-    """Return path and query; a target that names its authority must name the same one as ``Host`` does."""
+    """Return path and query. The authority of an absolute target must equal ``Host``."""
     if not target.startswith(b"/"):
         absolute = _ABSOLUTE.fullmatch(target)
         if absolute is not None:
@@ -290,14 +290,14 @@ def _unsupported_coding(coding: bytes) -> HttpError:
     codings = [name.strip().lower() for name in coding.split(b",")]
     if _CODINGS.fullmatch(coding) is None or codings.count(b"chunked") > 1 or b"chunked" in codings[:-1]:
         return MalformedRequestError("'Transfer-Encoding' must be 'chunked' and nothing else.")
-    return UnsupportedTransferCodingError("The only 'Transfer-Encoding' that is taken is 'chunked'.")
+    return UnsupportedTransferCodingError("The only supported 'Transfer-Encoding' is 'chunked'.")
 
 
 def _parse_expect(expect: bytes | None, minor_version: int) -> bool:
     if expect is None or minor_version == 0:
         return False  # a server ignores it in HTTP/1.0 (RFC 9110 section 10.1.1)
     if expect.lower() != b"100-continue":
-        raise ExpectationFailedError("The only expectation that can be met is '100-continue'.")
+        raise ExpectationFailedError("The only supported expectation is '100-continue'.")
     return True
 
 

@@ -1,8 +1,8 @@
-"""Requests on one connection, one after the other. Pure: bytes in, events out.
+"""Parses the requests of one connection. Pure: bytes in, events out.
 
-Theory of operation. ``receive`` takes what came and returns what it means: a head, parts of its body, the end of it.
-After the end nothing more is read, whatever comes, until ``next_request`` says that the answer is given: so requests
-that were sent in advance are answered in order. An error is final.
+Theory of operation. ``receive`` takes received data and returns events: a head, parts of the body, the end of the
+request. Then the reader is paused and only buffers, until ``next_request`` is called after the response: so pipelined
+requests are served in order. After an error the reader accepts nothing more.
 """
 
 import re
@@ -22,9 +22,9 @@ from gglib.http.request_head import (
 _END_OF_HEAD = b"\r\n\r\n"
 _CRLF = b"\r\n"
 _PATH = re.compile(rb"(?:\r\n)*[A-Z]{1,20} (?:https?://[^/?# \r\n]*)?(/[!-\"$->@-~]*)")
-"""What stands in a request line before a question mark or a number sign."""
+"""The path in a request line, up to a question mark or a number sign."""
 _MAX_EMPTY_LINES = 8
-"""Some old clients send one after a body (RFC 9112 section 2.2); more than a few are no accident."""
+"""Some old clients send one after a body (RFC 9112 section 2.2)."""
 
 
 class End(Enum):
@@ -38,9 +38,9 @@ class NewRequest(NamedTuple):
 
     head: RequestHead
     content_length: int | None
-    """Of this body, in bytes: 0 where there is none, None for a chunked one."""
+    """The length of this body in bytes: 0 without a body, None for a chunked body."""
     body: bytes | None = None
-    """The whole body where it came at once: the request has ended with this event. None where more events follow."""
+    """The whole body, if it was received with the head: then no event follows for this request. None otherwise."""
 
 
 Event = NewRequest | bytes | End
@@ -54,13 +54,13 @@ class _State(Enum):
     BROKEN = "broken"
 
 
-# The members of an enum, by names of their own: to look one up in its class takes as long as a call (CPython 3.11).
+# Module-level names: accessing a member through its enum class takes as long as a call (CPython 3.11).
 _HEAD, _BODY, _CHUNKED_BODY = _State.HEAD, _State.BODY, _State.CHUNKED_BODY
 _PAUSED, _BROKEN = _State.PAUSED, _State.BROKEN
 
 
 class RequestReader:
-    """Reads the requests of one connection."""
+    """Parses the requests of one connection."""
 
     __slots__ = (
         "_buffer",
@@ -80,7 +80,7 @@ class RequestReader:
         self._head_cache = HeadCache()
         self._buffer = b""
         self._checked_bytes = 0
-        """How much of the head in the buffer was looked at before."""
+        """How much of the partial head in the buffer has been checked."""
         self._remaining_bytes = 0
         self._chunks = ChunkedBody()
         self._empty_lines = 0
@@ -88,34 +88,34 @@ class RequestReader:
 
     @property
     def is_in_head(self) -> bool:
-        """Whether something of a head has come, but not all of it."""
+        """Whether a head has been received in part."""
         return self._state is _HEAD and bool(self._buffer)
 
     @property
     def is_in_body(self) -> bool:
-        """Whether a body has begun and not ended."""
+        """Whether a body has been received in part."""
         return self._state is _BODY or self._state is _CHUNKED_BODY
 
     @property
     def has_unread_chunks(self) -> bool:
-        """Whether more of what came can be read at once: ``receive`` must be called again, if only with nothing.
+        """Whether buffered chunks are left to parse: ``receive`` must be called again, even with b"".
 
-        One call reads no more than a bounded number of chunks.
+        One call parses a bounded number of chunks.
         """
         return self._state is _CHUNKED_BODY and self._chunks.has_unread_chunks
 
     @property
     def remaining_body_bytes(self) -> int | None:
-        """How much of the body has not come; None where nobody can tell."""
+        """How much of the body is still to be received; None if unknown."""
         return None if self._state is _CHUNKED_BODY else self._remaining_bytes
 
     @property
     def pipelined_bytes(self) -> int:
-        """How much has come of what follows the request that is being answered."""
+        """Bytes received beyond the request that is being served."""
         return len(self._buffer) if self._state is _PAUSED else 0
 
     def receive(self, data: bytes) -> list[Event]:
-        """Take in what came. Raises ``HttpError`` where no request can follow any more."""
+        """Parse received data. Raises ``HttpError``, after which no request can follow."""
         events: list[Event] = []
         try:
             if (
@@ -137,24 +137,24 @@ class RequestReader:
 
     @property
     def path_hint(self) -> str:
-        """The path of a request that is refused before all of its head was read; empty where none can be made out.
+        """The path of a request that was refused before its head was parsed; empty if unknown.
 
-        Only the form of the refusal may depend on it: nothing of it was checked.
+        It is unchecked: use it only to choose the format of the error response.
         """
         match = _PATH.match(self._buffer if self._state is _HEAD else self._rejected_start)
         return match[1].decode() if match else ""
 
     def discard_pipelined(self) -> None:
-        """Drop what has come of requests that follow, and all that comes."""
+        """Discard pipelined data, and all data that follows."""
         self._state, self._buffer = _BROKEN, b""
 
     def next_request(self) -> list[Event]:
-        """Go on with the request that follows; returns what has come of it already. Raises as ``receive``.
+        """Start on the next request; returns the events of its buffered data. Raises as ``receive``.
 
-        In the middle of a request it raises RuntimeError: the rest of a body is never read as a head.
+        Raises RuntimeError in the middle of a request: the rest of a body is never parsed as a head.
         """
         if self._state is not _PAUSED:
-            raise RuntimeError(f"No request can follow: the reader is at '{self._state.value}'.")
+            raise RuntimeError(f"No request can follow in state '{self._state.value}'.")
         self._state = _HEAD
         if not self._buffer:
             return []
@@ -162,7 +162,7 @@ class RequestReader:
         return self.receive(data)
 
     def _read_complete_request(self, data: bytes) -> NewRequest | None:
-        """Read a request that came in one piece, as nearly all do; None where it did not."""
+        """Parse a request that was received whole, as nearly all are; None if it was not."""
         end = data.find(_END_OF_HEAD)
         if not 0 < end <= MAX_HEAD_BYTES or data.startswith(_CRLF):
             return None

@@ -1,6 +1,6 @@
-"""Responses of a server on one connection. Pure: bytes in, the body's bytes out.
+"""Parses the responses of a server on one connection. Pure: bytes in, the body's bytes out.
 
-A fault does not undo what came before it: ``receive`` returns that, and ``fault`` says why nothing follows.
+On a fault, ``receive`` returns the body bytes before it, and ``fault`` says why nothing follows.
 """
 
 import re
@@ -26,34 +26,33 @@ _LENGTH_LINE = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*(?=\r\n
 _BODYLESS_STATUSES = frozenset((204, 304))
 _MAX_CACHED_HEADS = 256
 _MAX_INTERIM_RESPONSES = 16
-"""One is common, two are known (100 and 103)."""
+"""One is common, two exist (100 and 103)."""
 MANY_CHUNKS = 2048
-"""So many chunks in one read are small ones: a millisecond or two of work."""
+"""This many chunks in one read are one or two milliseconds of work."""
 
-_NOT_HTTP = "answered something that is not HTTP"
+_NOT_HTTP = "sent a response that is not HTTP"
 
 
 @dataclass(slots=True)
 class ResponseHead:
-    """What a head says, its length apart. Nobody changes it: answers that begin alike share one."""
+    """A response head without its ``Content-Length``. Immutable by convention: equal heads share one object."""
 
     status: int
     headers: Headers
     """Names in lower case; without ``content-length``."""
     relayed_header_lines: bytes
-    """What a client may see of them, as lines."""
+    """The headers to relay to the client, as lines."""
     is_event_stream: bool
     is_chunked: bool
     may_keep_alive: bool
 
 
 _head_cache: dict[bytes, ResponseHead] = {}
-"""Heads that were read before: an engine's answers begin alike but for their length. A memory of what a pure function
-returned, bounded."""
+"""Parsed heads: an engine's response heads are alike but for their length. Bounded."""
 
 
 def parse_response_head(block: bytes) -> tuple[ResponseHead, int | None]:
-    """Read a head, which is ``block`` without its last empty line, and the length it tells. Raises ``HttpError``."""
+    """Parse a head, given without its final empty line; return it and its ``Content-Length``. Raises ``HttpError``."""
     found = _LENGTH_LINE.search(block)
     key = block if found is None else block[: found.start()] + block[found.end() :]
     head = _head_cache.get(key)
@@ -63,7 +62,7 @@ def parse_response_head(block: bytes) -> tuple[ResponseHead, int | None]:
             _head_cache.clear()
         _head_cache[key] = head
     if found is not None and head.is_chunked:
-        raise MalformedRequestError("An answer has a length or chunks, never both.")
+        raise MalformedRequestError("A response has 'Content-Length' or 'Transfer-Encoding', never both.")
     return head, None if found is None else int(found[1])
 
 
@@ -71,14 +70,14 @@ def _read_head(block: bytes) -> ResponseHead:
     status_line, *lines = block.split(b"\r\n")
     match = _STATUS_LINE.fullmatch(status_line)
     if match is None:
-        raise MalformedRequestError("The status line is none.")
+        raise MalformedRequestError("The status line is invalid.")
     headers = [parse_field(line) for line in lines]
     names = [name for name, _ in headers]
     codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
     if (
         codings not in ([], [b"chunked"]) or b"content-length" in names
-    ):  # a second length, or one that is no number
-        raise MalformedRequestError("The answer's framing is ambiguous.")
+    ):  # a second Content-Length, or an invalid one
+        raise MalformedRequestError("The response framing is ambiguous.")
     options = list(connection_options(headers))
     return ResponseHead(
         status=int(match[2]),
@@ -103,11 +102,11 @@ _HEAD, _LENGTH, _CHUNKS, _UNTIL_END = _State.HEAD, _State.LENGTH, _State.CHUNKS,
 _COMPLETE, _BROKEN = _State.COMPLETE, _State.BROKEN
 
 _NO_CHUNKS = ChunkedBody()
-"""Stands for the reader of chunks where there are none; it is never read with."""
+"""Placeholder for responses without chunks; never used for parsing."""
 
 
 class ResponseReader:
-    """Reads one answer."""
+    """Parses one response."""
 
     __slots__ = (
         "_buffer",
@@ -130,20 +129,20 @@ class ResponseReader:
         self._chunks = _NO_CHUNKS
         self._interim_responses = 0
         self.head: ResponseHead | None = None
-        """None until it has come; interim answers (1xx) are skipped."""
+        """None until received; interim responses (1xx) are skipped."""
         self.content_length: int | None = None
-        """The length of the body in bytes; None where the head does not tell."""
+        """The ``Content-Length``; None if there is none."""
         self.fault: str | None = None
-        """Why nothing more can be read, as ``TransportError.what``; None where something can."""
+        """Why the response failed, as ``TransportError.reason``; None if it has not."""
         self.is_complete = False
-        """Whether the whole answer has come."""
+        """Whether the whole response has been received."""
         self.has_trailing_data = False
-        """Whether more came than the one answer."""
+        """Whether data was received beyond the response."""
         self.should_yield = False
-        """Whether the last read had very many chunks: the next one should wait for other connections."""
+        """Whether the last read had many chunks, so that other connections should run before the next read."""
 
     def receive(self, data: bytes) -> bytes:
-        """Take in what came and return what there is of the body in it."""
+        """Parse received data and return the body bytes in it."""
         if self._state is _HEAD:
             data = self._read_head(data)
         state = self._state
@@ -158,11 +157,11 @@ class ResponseReader:
         return b""
 
     def receive_eof(self) -> None:
-        """Note that the connection has ended: the proper end of a body that nothing else delimits."""
+        """Handle EOF: it completes a body without length or chunks, and is a fault otherwise."""
         if self._state is _UNTIL_END:
             self._complete()
         elif self._state is not _COMPLETE:
-            self._fail("closed the connection before its answer was complete")
+            self._fail("closed the connection before its response was complete")
 
     def _read_head(self, data: bytes) -> bytes:
         """Return what follows the head."""

@@ -1,7 +1,7 @@
-"""The framing of one response. Pure: what is to be said goes in, bytes for the wire come out.
+"""The framing of one response. Pure: status, headers and body in, bytes for the socket out.
 
-A length that is known is told; without one HTTP/1.1 gets chunks, and HTTP/1.0, which has none, gets the connection's
-end.
+A body of known length has a ``Content-Length``. Otherwise HTTP/1.1 clients get chunks, and for HTTP/1.0 clients the
+body ends with the connection.
 """
 
 from enum import Enum
@@ -17,7 +17,7 @@ _LAST_CHUNK = b"0\r\n\r\n"
 
 
 class Framing(Enum):
-    """What tells the client where the body ends."""
+    """How the end of the body is marked."""
 
     NONE = "there is none"
     LENGTH = "content-length"
@@ -29,7 +29,7 @@ _NONE, _LENGTH, _CHUNKS, _CLOSE = Framing.NONE, Framing.LENGTH, Framing.CHUNKS, 
 
 
 class ResponseWriter:
-    """Frames one response to one request. ``may_keep_alive`` is whether another may follow, once the head is made."""
+    """Frames the response to one request. ``may_keep_alive`` is valid after ``head``."""
 
     __slots__ = (
         "_framing",
@@ -47,9 +47,9 @@ class ResponseWriter:
         self._remaining_bytes = 0
         self.may_keep_alive = False
         self.is_chunking = False
-        """Whether each part is a chunk, once the head is made."""
+        """Whether each part is sent as a chunk; valid after ``head``."""
 
-    def head(  # noqa: PLR0913 - what a head is made of
+    def head(  # noqa: PLR0913 - the parts of a head
         self,
         status: int,
         header_lines: bytes,
@@ -59,9 +59,9 @@ class ResponseWriter:
         may_keep_alive: bool,
         send_keep_alive: bool,
     ) -> bytes:
-        """Return the head. ``length`` is the body's in bytes, None where it is not known.
+        """Return the head. ``length`` is that of the body in bytes, None if unknown.
 
-        ``send_keep_alive`` tells HTTP/1.1 clients what they should know anyway: some look for it on streams.
+        ``send_keep_alive`` sends ``Connection: keep-alive`` to HTTP/1.1 clients, too: some expect it on streams.
         """
         framing = self._framing = self._choose_framing(status, length)
         framing_line = b""
@@ -79,7 +79,7 @@ class ResponseWriter:
         return b"%b%b%b%b\r\n" % (status_line, date_line, header_lines, framing_line)
 
     def part(self, data: bytes) -> bytes:
-        """Return a part of the body as it goes over the wire; empty where there is nothing to send."""
+        """Return a framed part of the body; b"" if there is nothing to send."""
         framing = self._framing
         if framing is _LENGTH:
             self._remaining_bytes -= len(data)
@@ -90,7 +90,7 @@ class ResponseWriter:
         return b"%x\r\n%b\r\n" % (len(data), data) if framing is _CHUNKS else data
 
     def end(self) -> bytes:
-        """Return what ends the body. Raises RuntimeError where the body is shorter than its length."""
+        """Return the end of the body. Raises RuntimeError if the body is shorter than its ``Content-Length``."""
         if self._framing is _LENGTH and self._remaining_bytes and not self._is_head_only:
             raise RuntimeError("The response is shorter than its content-length.")
         return _LAST_CHUNK if self._framing is _CHUNKS and not self._is_head_only else b""
@@ -105,5 +105,5 @@ class ResponseWriter:
 
 
 def header_lines(headers: Headers) -> bytes:
-    """Return headers as the lines that they are on the wire."""
+    """Return headers as bytes for the socket, one line each."""
     return b"".join([b"%b: %b\r\n" % header for header in headers])

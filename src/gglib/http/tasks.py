@@ -1,6 +1,6 @@
-"""Two tools of structured concurrency that asyncio lacks: ending a block from outside, and a task beside a block.
+"""Two tools for structured concurrency that asyncio lacks: a cancel scope, and a background task bound to a block.
 
-They know nothing of HTTP.
+This module has no knowledge of HTTP.
 """
 
 import asyncio
@@ -10,11 +10,11 @@ from typing import Any, Self
 
 
 class CancelScope:
-    """A block that somebody else may end with an exception, as ``asyncio.timeout`` ends one with TimeoutError.
+    """A block that other code may cancel with an exception, as ``asyncio.timeout`` does with TimeoutError.
 
-    The exception is raised where the block ends, after everything inside has been unwound; a cancellation that
-    comes from elsewhere passes through untouched. ``owner`` is the task that will enter it, where that is known
-    already: to ask for the current one takes as long as all the rest (CPython 3.11 makes a system call for it).
+    The exception is raised at the end of the block, after everything inside has been unwound. Cancellation from
+    elsewhere passes through. ``owner`` is the task that will enter the block, if known: ``current_task`` takes as long
+    as everything else here (CPython 3.11 makes a system call for it).
     """
 
     __slots__ = ("_cancelling_before", "_owner", "_reason", "_task")
@@ -28,12 +28,12 @@ class CancelScope:
     def __enter__(self) -> Self:
         task = self._owner or asyncio.current_task()
         if task is None:
-            raise RuntimeError("Only a task can be interrupted.")
+            raise RuntimeError("A cancel scope needs a task.")
         self._task, self._cancelling_before = task, task.cancelling()
         return self
 
     def cancel_with(self, reason: Exception) -> None:
-        """End the block with ``reason``. Does nothing outside the block, nor when it is ending for another reason."""
+        """Cancel the block with ``reason``. Does nothing outside the block, or if it is already being cancelled."""
         if self._task is not None and self._reason is None:
             self._reason = reason
             self._task.cancel()
@@ -50,7 +50,7 @@ class CancelScope:
 
 
 class BackgroundTask:
-    """A task that lives no longer than a block. ``stop`` ends it earlier and returns when it is over."""
+    """A task that ends with a block, or earlier with ``stop``."""
 
     __slots__ = ("_task", "_work")
 
@@ -59,7 +59,7 @@ class BackgroundTask:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin; ``stop`` must follow, however things go."""
+        """Start the task; ``stop`` must follow in any case."""
         self._task = asyncio.get_running_loop().create_task(self._work())
 
     async def __aenter__(self) -> Self:
@@ -72,7 +72,7 @@ class BackgroundTask:
         await self.stop()
 
     async def stop(self) -> None:
-        """Cancel the task and wait for its end; raises what it failed with. May be called again."""
+        """Cancel the task and wait for its end; raises its exception. Idempotent."""
         task, self._task = self._task, None
         if task is None:
             return
@@ -80,7 +80,7 @@ class BackgroundTask:
         try:
             await task
         except asyncio.CancelledError:
-            # Either the companion's end, or somebody cancels this very task: that one must go on.
+            # Either the end of the background task, or a cancellation of the current task, which must propagate.
             current = asyncio.current_task()
             if current is not None and current.cancelling():
                 raise

@@ -1,6 +1,6 @@
 """What becomes of a request: finds the handler, tells errors, takes note.
 
-It knows no sockets: ``server.py`` puts it behind the edge.
+It has no sockets: ``server.py`` connects it to the HTTP server.
 """
 
 import asyncio
@@ -83,7 +83,7 @@ class ProxyApp:
             request.cancel_scope.cancel_with(ShuttingDownError())
 
     def record_refusal(self, error: HttpError, request_id: str) -> None:
-        """Take note of what the edge refused before it was a request."""
+        """Take note of what the HTTP server refused before it was a request."""
         error_response = to_error_response(error)
         self._services.recorder.record_refusal(
             Refusal(error_response.status, error_response.message, request_id)
@@ -119,7 +119,7 @@ class ProxyApp:
             handler,
             response_lines,
             path,
-            head.target_at(path),
+            head.target_for(path),
             header_lines(to_upstream(head.headers)),
             preferred_wait_s(head.headers),
             key_name,

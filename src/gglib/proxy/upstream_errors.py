@@ -7,7 +7,7 @@ from gglib.http.errors import ConnectError, StallError, TransportError
 def upstream_error(error: TransportError, model_name: str) -> UpstreamError:
     """Return the domain's error for an exchange with the engine of a model that failed."""
     if isinstance(error, ConnectError):
-        return EngineUnreachableError(f"The engine of model '{model_name}' {error.what}.")
+        return EngineUnreachableError(f"The engine of model '{model_name}' {error.reason}.")
     if isinstance(error, StallError):
-        return UpstreamStalledError(f"The engine of model '{model_name}' {error.what}.")
-    return UpstreamError(f"The engine {error.what}.")
+        return UpstreamStalledError(f"The engine of model '{model_name}' {error.reason}.")
+    return UpstreamError(f"The engine {error.reason}.")

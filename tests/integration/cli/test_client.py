@@ -117,11 +117,11 @@ def test_a_refusal_is_the_servers_own_sentence() -> None:
 @pytest.mark.parametrize(
     ("script", "why"),
     [
-        (sends(b""), "it closed the connection before its answer was complete"),
-        (sends(b"SSH-2.0-x\r\n"), "it answered something that is not HTTP"),
+        (sends(b""), "it closed the connection before its response was complete"),
+        (sends(b"SSH-2.0-x\r\n"), "it sent a response that is not HTTP"),
         (
             sends(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}"),
-            "it closed the connection before its answer was complete",
+            "it closed the connection before its response was complete",
         ),
         (answer("200 OK", b"<html>"), "Expecting value: line 1 column 1 (char 0)"),
     ],

@@ -1,4 +1,4 @@
-"""Asks with names and keys that are not to be let in, over sockets, and collects what comes back."""
+"""Sends requests with foreign host names and wrong keys over sockets, and collects the responses."""
 
 import asyncio
 import random
@@ -59,7 +59,7 @@ HOSTILE_HOSTS = (
     "loc%61lhost",
     "l\xf6calhost",
 )
-"""What a page that rebinds its name, or somebody who tries spellings, would send."""
+"""Host names of DNS rebinding, and of attempts at other spellings."""
 
 _CODES = {
     "permission_error": "host_not_allowed",
@@ -68,17 +68,17 @@ _CODES = {
 }
 
 Refusal = tuple[int, str, str]
-"""Status, code, and all of the answer that may not differ from one refusal to the next."""
+"""Status, code, and the parts of the response that may not differ between refusals."""
 
 
 def routes() -> list[tuple[str, str]]:
-    """Return method and path of everything that is served, and of what is not."""
+    """Return method and path of every route, and of unknown ones."""
     served = [(method, path) for path, methods in ROUTES.items() for method in methods]
     return [*served, ("GET", "/v1/models/tiny"), ("GET", "/no-such-path"), ("OPTIONS", "/v1/models")]
 
 
 async def refusal(port: int, method: str, path: str, headers: Iterable[tuple[str, str]]) -> Refusal:
-    """Ask once and return what was said."""
+    """Send one request and return the response."""
     async with await connect(port) as client:
         await client.send(method, path, body=b"{}", headers=tuple(headers))
         reply = await client.read_reply()
@@ -91,7 +91,7 @@ async def refusal(port: int, method: str, path: str, headers: Iterable[tuple[str
 
 
 async def wrong_keys(port: int, count: int, *, seed: int, at_once: int = 8) -> Counter[Refusal]:
-    """Ask with keys that are nearly right, or not at all, and count the different refusals."""
+    """Send requests with nearly right and missing keys, and count the different refusals."""
     source = random.Random(seed)  # noqa: S311 - a test's choice
     seen: Counter[Refusal] = Counter()
     left = iter([wrong_key(source) for _ in range(count)])

@@ -1,4 +1,4 @@
-"""The table: what is malformed or ambiguous, and what must become of it.
+"""The table of malformed and ambiguous requests, with the expected results.
 
 ``cases_framing.py``, ``cases_head.py`` and ``cases_flow.py`` hold the rows; here is what a row is. The rules are those
 of RFC 9110 and RFC 9112, stricter where two readers could disagree.
@@ -17,16 +17,16 @@ FOLLOWER_BODY = chat_body(user="follower")
 
 
 class After(Enum):
-    """What becomes of the connection after a case's last answer."""
+    """The state of the connection after the last response of a case."""
 
     OPEN = "open"
-    """It serves the next request, also one that came in the same write."""
+    """It serves the next request, also from the same write."""
     CLOSED = "closed"
-    """It is closed, and what came in the same write is never served."""
+    """It is closed, and data from the same write is never served."""
     AS_SAID = "as said"
-    """Closed if the answer says so, else open: both are right."""
+    """Closed if the response says so, else open: both are correct."""
     UNFINISHED = "unfinished"
-    """The case waits for bytes that never come; what comes in the same write is taken for them."""
+    """The case is incomplete; data from the same write is taken as its continuation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +35,15 @@ class Case:
 
     name: str
     writes: tuple[bytes, ...]
-    """What the client sends. Where ``interim`` is 1, it waits for the interim answer before the second write."""
+    """What the client sends. If ``interim`` is 1, it waits for the interim response before the second write."""
     answers: tuple[frozenset[int], ...]
-    """The statuses that each final answer may have, in order."""
+    """The allowed statuses of each final response, in order."""
     upstream: tuple[bytes, ...] = ()
     """The bodies that reach the upstream, in order."""
     after: After
     methods: tuple[bytes, ...] = ()
     interim: int = 0
-    """How many 100 (Continue) there are before the first answer."""
+    """The number of 100 (Continue) before the first response."""
 
     @property
     def raw(self) -> bytes:
@@ -57,7 +57,7 @@ def head(method: bytes, target: bytes, *lines: bytes, version: bytes = b"HTTP/1.
 
 
 def length_of(body: bytes) -> bytes:
-    """Return the header that tells a body's length."""
+    """Return the ``Content-Length`` line of a body."""
     return b"Content-Length: %d" % len(body)
 
 
@@ -85,11 +85,11 @@ LAST_CHUNK = b"0\r\n\r\n"
 CHUNKED_BODY = chunk(BODY) + LAST_CHUNK
 
 FOLLOWER = head(b"POST", PATH, HOST, b"Connection: close", length_of(FOLLOWER_BODY)) + FOLLOWER_BODY
-"""A valid request that every case is followed by."""
+"""A valid request that follows every case."""
 
 
 def refused(name: str, raw: bytes | tuple[bytes, ...], *statuses: int, method: bytes = b"POST") -> Case:
-    """Return a row for what is refused and reaches nobody."""
+    """Return a row for a request that is refused and does not reach the upstream."""
     return Case(
         name=name,
         writes=raw if isinstance(raw, tuple) else (raw,),
@@ -120,7 +120,7 @@ def served(
 
 
 def told(name: str, raw: bytes, *statuses: int, method: bytes = b"GET", after: After = After.OPEN) -> Case:
-    """Return a row for what the proxy answers itself, as a request that it has understood."""
+    """Return a row for a valid request that the proxy serves itself."""
     return Case(
         name=name,
         writes=(raw,),
@@ -131,5 +131,5 @@ def told(name: str, raw: bytes, *statuses: int, method: bytes = b"GET", after: A
 
 
 def unfinished(name: str, raw: bytes) -> Case:
-    """Return a row for what has no end: nothing is forwarded, whatever is answered."""
+    """Return a row for an incomplete request: nothing is forwarded, whatever the response."""
     return Case(name=name, writes=(raw,), answers=(), after=After.UNFINISHED, methods=(b"POST",))

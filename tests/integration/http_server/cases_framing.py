@@ -37,7 +37,7 @@ def _chunks(data: bytes) -> bytes:
 
 
 _SMUGGLED = b"0\r\n\r\n" + FOLLOWER
-"""To a reader of chunks: an empty body and a second request. To a reader of lengths: a body."""
+"""Parsed as chunks: an empty body and a second request. Parsed by length: a body."""
 
 LENGTHS = (
     refused("length: two that agree", post_raw(_LENGTH, _LENGTH)),

@@ -1,4 +1,4 @@
-"""The edge is tested on both event loops: which one is used is the caller's affair."""
+"""Runs the tests of the HTTP server on both event loops, asyncio and uvloop."""
 
 import asyncio
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Mutated requests: valid ones with a few accidents, the same ones for the same seed. Pure."""
+"""Mutated requests: valid requests with a few random faults, reproducible by seed. Pure."""
 
 import random
 import re
@@ -10,7 +10,7 @@ from .representatives import REPRESENTATIVES
 MAX_ACCIDENTS = 3
 MAX_PARTS = 4
 _TELLING = b"\r\n\t :;,/\x00\x0b+-0123456789aAfFxX\x7f\x80\xff"
-"""Bytes that mean something to a reader of HTTP: a flip puts one of these in half of the time."""
+"""Bytes with a meaning in HTTP: half of the flips insert one of these."""
 _NUMBERS = (
     b"0",
     b"1",
@@ -45,7 +45,7 @@ _TOKENS = (
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """What one connection sends, in the parts in which it is written."""
+    """The writes of one connection."""
 
     seed: int
     parts: tuple[bytes, ...]

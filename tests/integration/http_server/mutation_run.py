@@ -1,4 +1,4 @@
-"""Sends mutants to a proxy, and judges what became of each beside the second reader."""
+"""Sends mutants to a proxy, and compares the results with the reference parser."""
 
 import asyncio
 from collections import Counter
@@ -22,17 +22,17 @@ _REFUSED = frozenset((Stage.HEAD_REFUSED, Stage.BODY_REFUSED))
 
 @dataclass
 class Verdict:
-    """What was seen; ``complaints`` is empty when all is well."""
+    """The results; ``complaints`` is empty on success."""
 
     complaints: list[str] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     stages: Counter[Stage] = field(default_factory=Counter)
     words: Counter[str] = field(default_factory=Counter)
-    """The upstream's words, as clients were shown them."""
+    """Upstream responses as clients received them."""
 
 
 async def run_mutants(port: int, seeds: Iterable[int], upstream: Recorder, *, at_once: int) -> Verdict:
-    """Send the mutants of ``seeds``, several at a time, and judge; forgets what the upstream had seen."""
+    """Send the mutants of ``seeds``, several at a time, and judge; clears the upstream's record."""
     verdict = Verdict()
     upstream.requests.clear()
     waiting = iter(seeds)
@@ -66,7 +66,7 @@ async def _judge(port: int, sent: Mutant, verdict: Verdict) -> None:
 
 
 async def _talk(port: int, sent: Mutant, reading: Reading) -> list[Reply]:
-    """Send a mutant and return all answers; what is between requests at the end is followed by a valid one."""
+    """Send a mutant and return all responses; after a complete mutant a valid request follows."""
     methods = [request.method for request in reading.requests]
     async with await connect(port) as client:
         listener = Listener(client)
@@ -83,7 +83,7 @@ async def _talk(port: int, sent: Mutant, reading: Reading) -> list[Reply]:
 
 
 def _read(data: bytes, methods: list[bytes], reading: Reading) -> list[Reply]:
-    """Return the answers. One to HEAD has no body; where that head is itself at fault, it may have one."""
+    """Return the responses. One to HEAD has no body; if that head is faulty, it may have one."""
     try:
         return read_replies(data, methods)
     except (EOFError, NotHttpError):
@@ -99,7 +99,7 @@ def _is_over(reading: Reading) -> bool:
 
 
 def judge(reading: Reading, replies: list[Reply]) -> str:
-    """Return what is wrong with the answers to a connection; empty when nothing is. Pure."""
+    """Return the faults of a connection's responses; empty if there is none. Pure."""
     expected = list(reading.requests)
     if not _is_over(reading) and reading.stage is Stage.BETWEEN:
         expected.append(FOLLOWER_READ)
@@ -122,7 +122,7 @@ def judge(reading: Reading, replies: list[Reply]) -> str:
 
 
 def _extras(reading: Reading) -> tuple[int, ...]:
-    """Return how many answers may follow those to whole requests."""
+    """Return how many responses may follow those to complete requests."""
     if reading.stage is Stage.BETWEEN:
         return (0,)
     return (1,) if _is_over(reading) else (0, 1)

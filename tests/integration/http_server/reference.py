@@ -1,9 +1,8 @@
-"""A second reader of requests, written from the rules alone: what the edge must make of a connection's bytes.
+"""A reference parser of requests, written from the rules alone, as an oracle for the HTTP server.
 
-Pure, and independent of the edge: it reads all that a client will ever have sent, at once and from the beginning.
-Where two of the rules are broken by one request, it may name another status than the edge: only whether and
-where it refuses counts. The scripted upstream reads with it too, so a proxy that sends anything but strict HTTP
-is found out.
+Pure, and independent of the HTTP server: it parses everything that a client sends on a connection at once. For a
+request with several faults it may return another status than the server: tests compare only whether and where it
+refuses. The scripted upstream parses with it too, so it detects a proxy that sends anything but strict HTTP.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""Valid requests, one of each kind: what the tests split in two, and what they mutate."""
+"""Valid requests, one of each kind, for the tests that split and mutate requests."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ _OTHER = BODY.replace(b"hi", "hé".encode())
 
 @dataclass(frozen=True, slots=True)
 class Representative:
-    """What one connection carries; it stays open afterwards."""
+    """The requests of one connection; it stays open afterwards."""
 
     name: str
     raw: bytes

@@ -1,4 +1,4 @@
-"""Names that are not ours and keys that are not right, on every route."""
+"""Foreign host names and wrong keys, on every route."""
 
 import pytest
 from tests.integration.proxy.support import ask, proxy_running
@@ -14,7 +14,7 @@ OPTIONS = ProxyOptions(api_keys={"laptop": KEY})
 
 @pytest.mark.parametrize("host", HOSTILE_HOSTS)
 async def test_hostile_host_is_refused_on_every_route(host: str) -> None:
-    """A name that is not ours gets to /health and no further; what is no name is malformed there, too."""
+    """A foreign host name is accepted for /health only; a malformed one is refused there, too."""
     async with proxy_running(FakeRuntime()) as proxy:
         health = await ask(proxy.port, "GET", "/health", headers=(("Host", host),))
         assert health.status in {200, 400}
@@ -28,8 +28,8 @@ async def test_hostile_host_is_refused_on_every_route(host: str) -> None:
         assert proxy.runtime.stops == 0
 
 
-async def test_wrong_keys_get_one_and_the_same_answer() -> None:
-    """Whatever is wrong with a key, the refusal is the same to the byte, and nothing is done."""
+async def test_wrong_keys_get_identical_responses() -> None:
+    """Whatever is wrong with a key, the refusal is the same to the byte, and no request is served."""
     async with proxy_running(FakeRuntime(), options=OPTIONS) as proxy:
         seen = await wrong_keys(proxy.port, WRONG_KEYS, seed=1)
         assert [(status, code) for status, code, _ in seen] == [(401, "invalid_api_key")]
@@ -38,7 +38,7 @@ async def test_wrong_keys_get_one_and_the_same_answer() -> None:
 
 
 async def test_every_route_but_health_needs_a_key() -> None:
-    """Without a key there is /health, spelled as it is, and nothing else; a key opens the rest, by either header."""
+    """Without a key only /health, in its exact spelling, is served; a key in either header opens the rest."""
     async with proxy_running(FakeRuntime(), options=OPTIONS) as proxy:
         for method, path in routes():
             if path != "/health":

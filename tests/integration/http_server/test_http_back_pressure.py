@@ -1,4 +1,4 @@
-"""A client that hardly reads: what is kept for it is bounded, and nobody else notices."""
+"""A client that hardly reads: its buffers are bounded, and other clients are not affected."""
 
 import asyncio
 import socket
@@ -33,7 +33,7 @@ PART = chunked(b"data: " + b"x" * 4000 + b"\n\n")
 
 
 class FastUpstream:
-    """Writes to one stream as fast as it is taken, and counts the bytes that left its hands."""
+    """Writes to one stream as fast as possible, and counts the bytes written."""
 
     def __init__(self) -> None:
         self._exchange: Exchange | None = None
@@ -67,8 +67,8 @@ class FastUpstream:
 
 
 @pytest.mark.parametrize("kind", ["tcp", "unix socket"])
-async def test_reader_of_single_bytes_is_not_buffered_for(kind: str, tmp_path: Path) -> None:
-    """Of a fast upstream's stream, less than 256 KiB are kept for a client that takes a byte now and then."""
+async def test_buffers_for_a_reader_of_single_bytes_are_bounded(kind: str, tmp_path: Path) -> None:
+    """Less than 256 KiB of a fast upstream's stream are buffered for a client that reads a byte now and then."""
     upstream, loop = FastUpstream(), asyncio.get_running_loop()
     path = str(tmp_path / "x.sock") if kind == "unix socket" else None
     async with engine_running(upstream.answer, unix_socket=path) as engine:

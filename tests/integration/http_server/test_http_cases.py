@@ -19,19 +19,19 @@ from .wire import Listener, Reply, check_error_head, read_replies
 CASES = FRAMING + HEAD + FLOW
 AT_ONCE = 8
 OPTIONS = ProxyOptions(head_timeout_s=2, body_timeout_s=2)
-"""Nothing here should wait for a deadline; what does is told by a 408 that hardly any row allows."""
+"""No row should wait for a deadline; the 408 of one that does is an unexpected status for nearly every row."""
 
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
 def test_the_table_is_as_large_as_promised() -> None:
-    """There are more than 110 rows, and no two of one name."""
+    """It has more than 110 rows with unique names."""
     assert len(CASES) == len({case.name for case in CASES}) > 110
 
 
 @each_case
 def test_the_reference_agrees_with_the_table(case: Case) -> None:
-    """The second reader, written from the rules alone, accepts and refuses what the table says."""
+    """The reference parser accepts and refuses what the table says."""
     reading = read_connection(case.raw)
     refuses = reading.stage in {Stage.HEAD_REFUSED, Stage.BODY_REFUSED}
     if case.after is After.UNFINISHED:
@@ -50,7 +50,7 @@ def test_the_reference_agrees_with_the_table(case: Case) -> None:
 
 @each_case
 async def test_case(case: Case) -> None:
-    """A row is refused or served as the table says, and what follows it is served on its own or never."""
+    """A row is refused or served as the table says, and data behind it is served separately or never."""
     async with recording() as upstream, proxy_running(upstream.runtime, options=OPTIONS) as proxy:
         await check_alone(proxy.port, case)
         alone = [body for body in upstream.bodies if body != FOLLOWER_BODY]
@@ -62,7 +62,7 @@ async def test_case(case: Case) -> None:
 
 
 async def test_the_whole_table_at_once() -> None:
-    """All rows, several at a time: what was answered with the upstream's word is exactly what the upstream saw."""
+    """All rows, several at a time: responses with upstream content match what the upstream received."""
     told: list[str] = []
     free = asyncio.Semaphore(AT_ONCE)
     async with recording() as upstream, proxy_running(upstream.runtime, options=OPTIONS) as proxy:
@@ -84,7 +84,7 @@ def _word(reply: Reply) -> str | None:
 
 
 async def talk(port: int, case: Case) -> list[Reply]:
-    """Send a row and, where the connection stays open, a request after it; return every answer there was."""
+    """Send a row and, if the connection stays open, another request; return all responses."""
     async with await connect(port) as client:
         listener = Listener(client)
         for n, data in enumerate(case.writes):
@@ -101,7 +101,7 @@ async def talk(port: int, case: Case) -> list[Reply]:
 
 
 async def check_alone(port: int, case: Case) -> None:
-    """See that a row has its answers, and that the connection then is as it should be."""
+    """Check the responses of a row, and the state of the connection after it."""
     replies = await talk(port, case)
     if case.after is After.UNFINISHED:
         assert all(reply.status in {400, 408} for reply in replies)
@@ -111,7 +111,7 @@ async def check_alone(port: int, case: Case) -> None:
 
 
 async def check_glued(port: int, case: Case) -> list[bytes]:
-    """See the same of a row with a request behind it in the same write; return what the upstream must have seen."""
+    """Check the same with a pipelined request; return what the upstream must have received."""
     if case.interim:
         return []  # the body must wait: nothing can be glued to it
     async with await connect(port) as client:
@@ -136,7 +136,7 @@ async def _what_is_left(listener: Listener) -> list[Reply]:
 
 
 def check_answers(case: Case, replies: list[Reply]) -> None:
-    """Compare the answers with the row."""
+    """Compare the responses with the row."""
     statuses = [reply.status for reply in replies]
     assert len(statuses) >= len(case.answers), f"{statuses} are too few"
     for reply, allowed in zip(replies, case.answers, strict=False):
@@ -153,14 +153,14 @@ def check_answers(case: Case, replies: list[Reply]) -> None:
 
 
 def check_headers(case: Case, upstream: Recorder) -> None:
-    """See that the upstream was told no header but those of heads, and those that the proxy writes."""
+    """Check that the upstream received only headers of the requests, and those that the proxy adds."""
     sent = {name for seen in read_connection(case.raw + FOLLOWER).requests for name, _ in seen.headers}
     told = {name for seen in upstream.requests for name, _ in seen.headers}
     assert told <= sent | {b"host", b"content-length", b"x-request-id"}
 
 
 def check_end(case: Case, replies: list[Reply]) -> None:
-    """See that the follower was served if, and only if, it should have been."""
+    """Check that the second request was served if and only if it should have been."""
     more = [reply.status for reply in replies[len(case.answers) :]]
     last = replies[len(case.answers) - 1]
     is_open = case.after is After.OPEN or (case.after is After.AS_SAID and not last.says_close)

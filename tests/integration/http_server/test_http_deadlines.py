@@ -42,13 +42,13 @@ SIP_BYTES = 2**14
 OPTIONS = ProxyOptions(
     head_timeout_s=LONG_S, body_timeout_s=LONG_S, write_timeout_s=LONG_S, idle_timeout_s=LONG_S
 )
-"""Each test shortens one limit: what ends a connection then is that one."""
+"""Each test shortens one limit, which then ends the connection."""
 HEALTH = head(b"GET", b"/health", HOST)
 
 
 @contextlib.asynccontextmanager
 async def health_watched(port: int) -> AsyncIterator[None]:
-    """Ask for /health all the while, on connections of their own; every answer must be 200."""
+    """Request /health repeatedly, on new connections; every response must be 200."""
     is_over = asyncio.Event()
 
     async def watch() -> int:
@@ -67,7 +67,7 @@ async def health_watched(port: int) -> AsyncIterator[None]:
 
 
 async def listen_for(listener: Listener, seconds: float) -> bytes:
-    """Return what comes within a time, or before the connection is closed."""
+    """Return the data received within a time, or before the connection is closed."""
     before = len(listener.data)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
@@ -76,13 +76,13 @@ async def listen_for(listener: Listener, seconds: float) -> bytes:
 
 
 def the_only_reply(data: bytes) -> Reply:
-    """Return the one answer that came."""
+    """Return the only response."""
     (reply,) = read_replies(data, (b"POST",))
     return reply
 
 
 def check_told(data: bytes) -> None:
-    """See that a 408 in our shape is all that came, and that it says that it is the last answer."""
+    """Check that the only response is a 408 in the error format, with ``Connection: close``."""
     reply = the_only_reply(data)
     assert reply.status == 408
     assert reply.says_close
@@ -90,8 +90,8 @@ def check_told(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("begun", [b"P", post()[:60], head(b"POST", PATH, HOST)[:-2], b"\r\n\r\nGET"])
-async def test_head_that_never_ends_is_refused(begun: bytes) -> None:
-    """A head that is not there in time is answered with 408, and the connection is closed."""
+async def test_incomplete_head_is_refused(begun: bytes) -> None:
+    """A head that is not complete in time gets 408, and the connection is closed."""
     options = replace(OPTIONS, head_timeout_s=SHORT_S)
     async with (
         recording() as upstream,
@@ -104,8 +104,8 @@ async def test_head_that_never_ends_is_refused(begun: bytes) -> None:
     assert upstream.requests == []
 
 
-async def test_head_that_is_dripped_is_refused() -> None:
-    """A byte now and then does not keep a head alive."""
+async def test_dripping_head_is_refused() -> None:
+    """A byte now and then does not extend the deadline."""
     options = replace(OPTIONS, head_timeout_s=SHORT_S)
     async with (
         recording() as upstream,
@@ -118,7 +118,7 @@ async def test_head_that_is_dripped_is_refused() -> None:
 
 
 async def drip(client: Client, data: bytes) -> bytes:
-    """Send a byte at a time until the connection is closed; return what came."""
+    """Send a byte at a time until the connection is closed; return the data received."""
     listener = Listener(client)
     for byte in data:
         client.writer.write(bytes([byte]))
@@ -128,8 +128,8 @@ async def drip(client: Client, data: bytes) -> bytes:
     raise AssertionError("all of it was taken")
 
 
-async def test_connection_that_says_nothing_is_closed_silently() -> None:
-    """Nobody asked anything, so nobody is answered."""
+async def test_connection_without_data_is_closed_without_a_response() -> None:
+    """Without a request there is no response."""
     options = replace(OPTIONS, head_timeout_s=SHORT_S)
     async with (
         recording() as upstream,
@@ -140,8 +140,8 @@ async def test_connection_that_says_nothing_is_closed_silently() -> None:
         assert await Listener(client).to_the_end() == b""
 
 
-async def test_second_head_has_its_time_from_its_first_byte() -> None:
-    """A kept connection that begins another head and does not end it is told so."""
+async def test_second_head_is_timed_from_its_first_byte() -> None:
+    """A second head on a persistent connection that is not completed gets 408."""
     options = replace(OPTIONS, head_timeout_s=SHORT_S)
     async with (
         recording() as upstream,
@@ -164,8 +164,8 @@ async def test_second_head_has_its_time_from_its_first_byte() -> None:
     [post_raw(b"Content-Length: 9000", data=b"{"), post_raw(CHUNKED, data=b"2000\r\n{")],
     ids=["by length", "in chunks"],
 )
-async def test_body_that_is_dripped_is_refused(begun: bytes) -> None:
-    """A body that comes slower than its rate is answered with 408, and never forwarded."""
+async def test_dripping_body_is_refused(begun: bytes) -> None:
+    """A body below the minimum rate gets 408, and is never forwarded."""
     options = replace(OPTIONS, body_timeout_s=SHORT_S)
     async with recording() as upstream, proxy_running(upstream.runtime, options=options) as proxy:
         async with health_watched(proxy.port), await connect(proxy.port) as client:
@@ -176,7 +176,7 @@ async def test_body_that_is_dripped_is_refused(begun: bytes) -> None:
 
 
 async def test_body_that_never_begins_is_refused() -> None:
-    """A body of which no byte comes is answered with 408, also where a 100 (Continue) was waited for."""
+    """A body without a byte gets 408, also after 100 (Continue)."""
     options = replace(OPTIONS, body_timeout_s=SHORT_S)
     async with (
         recording() as upstream,
@@ -189,8 +189,8 @@ async def test_body_that_never_begins_is_refused() -> None:
     assert upstream.requests == []
 
 
-async def test_slow_but_living_upload_is_served() -> None:
-    """An upload that keeps its rate goes on for many times the limit."""
+async def test_slow_upload_is_served() -> None:
+    """An upload at the minimum rate continues for many times the limit."""
     body = chat_body(filler="x" * 4000)
     size, times = len(body) // 40 + 1, 8
     options = replace(OPTIONS, body_timeout_s=SHORT_S, body_min_rate=len(body) // (times * 2))
@@ -212,7 +212,7 @@ async def test_slow_but_living_upload_is_served() -> None:
 
 
 async def test_idle_connection_is_closed() -> None:
-    """A kept connection on which nothing more is asked is closed without a word."""
+    """A persistent connection without another request is closed without a response."""
     options = replace(OPTIONS, idle_timeout_s=SHORT_S)
     async with (
         recording() as upstream,
@@ -225,7 +225,7 @@ async def test_idle_connection_is_closed() -> None:
 
 
 async def test_connection_with_a_request_is_not_idle() -> None:
-    """An answer that takes longer than the idle limit still comes."""
+    """A response that takes longer than the idle timeout is still sent."""
     may_answer = asyncio.Event()
 
     async def script(exchange: Exchange) -> None:
@@ -246,14 +246,14 @@ async def test_connection_with_a_request_is_not_idle() -> None:
 
 
 async def endless(exchange: Exchange) -> None:
-    """Stream for as long as somebody takes it."""
+    """Stream endlessly."""
     await exchange.write(SSE_HEAD)
     while True:
         await exchange.write(chunked(b"data: " + b"x" * 16_000 + b"\n\n"))
 
 
-async def test_client_that_does_not_read_is_cut() -> None:
-    """Who takes nothing of a long stream is cut; the upstream's connection is closed and the model released."""
+async def test_client_that_does_not_read_is_closed() -> None:
+    """The connections to the client and the upstream are closed, and the model is released."""
     options = replace(OPTIONS, write_timeout_s=SHORT_S)
     async with (
         engine_running(endless) as engine,
@@ -271,8 +271,8 @@ async def test_client_that_does_not_read_is_cut() -> None:
             read_replies(await Listener(client).to_the_end(), ())
 
 
-async def test_client_that_reads_slowly_is_not_cut() -> None:
-    """Who takes something now and then keeps the stream, for many times the limit."""
+async def test_slow_reader_is_not_closed() -> None:
+    """A client that reads now and then keeps the stream, for many times the limit."""
     options, loop = replace(OPTIONS, write_timeout_s=SHORT_S * 2), asyncio.get_running_loop()
     async with (
         engine_running(endless) as engine,
@@ -290,15 +290,15 @@ async def test_client_that_reads_slowly_is_not_cut() -> None:
 
 
 async def listen_for_nothing(seconds: float) -> bool:
-    """Let time pass for a client that does not read: that is what is tested."""
+    """Wait while the client does not read: the delay is what is tested."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await asyncio.Event().wait()
     return True
 
 
-async def test_longest_idle_connection_gives_way() -> None:
-    """Above the cap, the connection that has been idle the longest is closed, and the new one is served."""
+async def test_longest_idle_connection_is_closed() -> None:
+    """At the limit of connections, the longest idle one is closed, and the new one is served."""
     options = replace(OPTIONS, max_connections=3)
     async with (
         recording() as upstream,
@@ -321,7 +321,7 @@ async def test_longest_idle_connection_gives_way() -> None:
 
 
 async def asked(client: Client) -> Listener:
-    """Ask for /health on a connection, and keep it."""
+    """Request /health on a connection, and keep it open."""
     listener = Listener(client)
     client.writer.write(HEALTH)
     (reply,) = await listener.replies(1, (b"GET",))
@@ -329,8 +329,8 @@ async def asked(client: Client) -> Listener:
     return listener
 
 
-async def test_where_none_is_idle_the_new_one_is_refused() -> None:
-    """At the cap, with all connections at work, a new one gets 503; once one has ended, the next is served."""
+async def test_new_connection_is_refused_if_none_is_idle() -> None:
+    """At the limit, with all connections in use, a new one gets 503; after one has ended, the next is served."""
     may_answer = asyncio.Event()
 
     async def script(exchange: Exchange) -> None:
@@ -383,7 +383,7 @@ async def test_connections_that_come_in_one_turn_of_the_loop_do_not_share_one_pl
 
 
 async def health_on(sock: socket.socket) -> bytes:
-    """Ask for /health on a socket; empty where it was closed."""
+    """Request /health on a socket; b"" if it was closed."""
     loop = asyncio.get_running_loop()
     try:
         await loop.sock_sendall(sock, HEALTH)

@@ -1,4 +1,4 @@
-"""What is bounded beside deadlines: small chunks, bodies on their way, descriptors; and clients that leave meanwhile.
+"""Limits other than deadlines: small chunks, memory for bodies, descriptors; and disconnects meanwhile.
 
 ``python -m bench.floods`` is the long version, with times.
 """
@@ -40,7 +40,7 @@ PATIENT = ProxyOptions(
 
 
 async def test_flood_of_one_byte_chunks_is_refused_and_others_are_served() -> None:
-    """However many come in one write: 400 with what to do instead, and /health answers all the while."""
+    """However many arrive in one write: 400 with a hint, and /health responds meanwhile."""
     async with (
         recording() as upstream,
         proxy_running(upstream.runtime, options=PATIENT) as proxy,
@@ -55,7 +55,7 @@ async def test_flood_of_one_byte_chunks_is_refused_and_others_are_served() -> No
 
 
 async def test_chunks_as_a_json_encoder_writes_them_are_served() -> None:
-    """A body of 60 KB in pieces of five bytes is the same body."""
+    """A body of 60 KB in chunks of five bytes is the same body."""
     body = chat_body(filler="x" * 60_000)
     pieces = [body[at : at + 5] for at in range(0, len(body), 5)]
     data = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
@@ -75,7 +75,7 @@ def unfinished(size_bytes: int) -> bytes:
 
 
 async def test_bodies_beyond_the_budget_wait_and_small_ones_pass() -> None:
-    """While large ones hold it, a small request is served; when one has gone the next one comes to its end."""
+    """While large bodies hold the budget, a small request is served; when one is released, the next completes."""
     large = chat_body(filler="x" * 400 * KIB)
     options = replace(PATIENT, max_bodies_bytes=300 * KIB)
     async with recording() as upstream, proxy_running(upstream.runtime, options=options) as proxy:
@@ -91,8 +91,8 @@ async def test_bodies_beyond_the_budget_wait_and_small_ones_pass() -> None:
     assert sorted(upstream.bodies) == sorted([chat_body(), large])
 
 
-async def test_body_that_waits_for_too_long_is_told_so() -> None:
-    """503 with ``Retry-After`` where the budget stays used up; the one that uses it up gets 408."""
+async def test_body_that_waits_too_long_gets_503() -> None:
+    """With ``Retry-After``, if the budget stays exhausted; the body that exhausts it gets 408."""
     options = replace(PATIENT, max_bodies_bytes=300 * KIB, body_timeout_s=SHORT_S, body_min_rate=10**9)
     async with (
         recording() as upstream,
@@ -113,8 +113,8 @@ async def test_body_that_waits_for_too_long_is_told_so() -> None:
     assert upstream.requests == []
 
 
-async def test_client_that_leaves_having_sent_ahead_is_noticed() -> None:
-    """Also where more waits than is read: the engine's connection is closed and the model released, at once."""
+async def test_disconnect_behind_pipelined_data_is_detected() -> None:
+    """Even with more data than is read: the engine's connection is closed and the model released, at once."""
     asked = asyncio.Event()
 
     async def script(exchange: Exchange) -> None:
@@ -132,8 +132,8 @@ async def test_client_that_leaves_having_sent_ahead_is_noticed() -> None:
         await client.writer.wait_closed()
 
 
-async def test_client_that_closes_its_side_having_sent_ahead_is_noticed() -> None:
-    """An end in good form behind what is not read is one, too."""
+async def test_half_close_behind_pipelined_data_is_detected() -> None:
+    """EOF behind unread data is detected, too."""
     asked = asyncio.Event()
 
     async def script(exchange: Exchange) -> None:
@@ -153,8 +153,8 @@ async def test_client_that_closes_its_side_having_sent_ahead_is_noticed() -> Non
         await until(lambda: proxy.runtime.holds == 0)
 
 
-async def test_requests_that_were_sent_ahead_are_all_answered() -> None:
-    """Many times what is read ahead: in order, none lost, whatever waits between."""
+async def test_all_pipelined_requests_are_served() -> None:
+    """Many times what is read ahead: in order, none lost, whatever waits in between."""
     count = 3_000
     async with (
         recording() as upstream,
@@ -188,7 +188,7 @@ async def main():
 
 @contextlib.contextmanager
 def proxy_with_few_descriptors(loop: str, log: Path) -> Iterator[int]:
-    """Run a proxy that may open 80 files, in a process of its own; yields its port."""
+    """Run a proxy that may open 80 files in another process; yield its port."""
     command = [sys.executable, "-c", SERVED, loop]
     with (
         log.open("wb") as errors,
@@ -206,7 +206,7 @@ def proxy_with_few_descriptors(loop: str, log: Path) -> Iterator[int]:
 
 
 def health_over(sock: socket.socket) -> bytes:
-    """Ask for /health, and return the status line; raises where there is none."""
+    """Request /health, and return the status line; raises if there is none."""
     sock.sendall(HEALTH)
     data = b""
     while b"\r\n" not in data:
@@ -218,8 +218,8 @@ def health_over(sock: socket.socket) -> bytes:
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-def test_at_the_limit_of_descriptors_clients_are_told(loop: str, tmp_path: Path) -> None:
-    """Every client is served or told 503, also long after the last descriptor; once some are free, all are served."""
+def test_clients_get_503_when_out_of_descriptors(loop: str, tmp_path: Path) -> None:
+    """Every client is served or gets 503, however long it lasts; once descriptors are free, all are served."""
     log = tmp_path / "errors"
     with proxy_with_few_descriptors(loop, log) as port, contextlib.ExitStack() as stack:
         # They have begun a request: none of them is idle, so that one could make room for others.
@@ -241,7 +241,7 @@ def test_at_the_limit_of_descriptors_clients_are_told(loop: str, tmp_path: Path)
 
 
 def finish(sock: socket.socket) -> bytes:
-    """End a head that has begun, and return the status line of the answer."""
+    """Complete a partial head, and return the status line of the response."""
     with contextlib.suppress(ConnectionError):  # refused, and closed since: its answer is there all the same
         sock.sendall(b"Host: 127.0.0.1\r\n\r\n")
     return sock.recv(2**16).partition(b"\r\n")[0]

@@ -1,4 +1,4 @@
-"""Mutated requests: whatever comes, what is served is what was sent, and nothing is left behind."""
+"""Mutated requests: only what was sent is served, and no resource leaks."""
 
 import asyncio
 from pathlib import Path
@@ -17,19 +17,19 @@ _DESCRIPTORS = Path("/dev/fd")
 
 
 def test_the_same_seed_makes_the_same_mutant() -> None:
-    """A complaint names a seed, and the seed brings the request back."""
+    """A failure names a seed, which reproduces the request."""
     assert [mutant(seed) for seed in SEEDS] == [mutant(seed) for seed in SEEDS]
     assert len({mutant(seed).raw for seed in SEEDS}) > 500
 
 
-def test_mutants_end_in_every_way_there_is() -> None:
-    """Some mutants are still served; others are refused at the head or at the body, or have no end."""
+def test_mutants_have_every_outcome() -> None:
+    """Some mutants are served; others are refused at the head or the body, or are incomplete."""
     stages = [read_connection(mutant(seed).raw).stage for seed in SEEDS]
     assert all(stages.count(stage) >= 10 for stage in Stage), {stage: stages.count(stage) for stage in Stage}
 
 
-def test_the_judge_notices_what_must_not_be() -> None:
-    """A foreign word, a 500, a missing answer and an answer too many are each complained of."""
+def test_the_judge_detects_faults() -> None:
+    """A foreign response, a 500, a missing response and an extra response are each reported."""
     health = read_connection(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     fine, foreign = Reply(200, (), b"{}"), Reply(200, (), b'{"seen": "x"}')
     assert judge(health, [fine]) == ""
@@ -41,7 +41,7 @@ def test_the_judge_notices_what_must_not_be() -> None:
 
 
 async def test_mutants() -> None:
-    """600 mutants: no crash, no 5xx of our own making, the upstream sees what was sent, and all is closed again."""
+    """600 mutants: no crash, no 5xx by the proxy, the upstream receives what was sent, all sockets are closed."""
     async with recording() as upstream, proxy_running(upstream.runtime) as proxy:
         await run_mutants(proxy.port, range(-AT_ONCE, 0), upstream, at_once=AT_ONCE)
         await until(lambda: _others() == upstream.open)

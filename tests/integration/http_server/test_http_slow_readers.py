@@ -1,4 +1,4 @@
-"""Clients that are slow to read, or do not read at all, at the end of an answer and behind it."""
+"""Clients that read slowly, or not at all, at the end of a response and after it."""
 
 import asyncio
 import logging
@@ -38,12 +38,12 @@ MANY_MODELS = 8_000
 
 
 async def whole_answer(exchange: Exchange) -> None:
-    """Answer with what fits into one read."""
+    """Respond with what fits into one read."""
     await exchange.write(json_answer({"x": "y" * 30_000}))
 
 
-async def test_client_that_reads_none_of_many_answers_is_cut() -> None:
-    """Requests that were sent in advance do not give a client that reads nothing more time, nor hold the model."""
+async def test_client_that_reads_none_of_many_responses_is_closed() -> None:
+    """Pipelined requests do not extend the write deadline, nor hold the model."""
     options = replace(OPTIONS, write_timeout_s=SHORT_S)
     async with (
         engine_running(whole_answer) as engine,
@@ -59,8 +59,8 @@ async def test_client_that_reads_none_of_many_answers_is_cut() -> None:
             read_replies(await Listener(client).to_the_end(), ())
 
 
-async def test_client_that_ends_its_side_and_reads_nothing_has_left() -> None:
-    """The model is released at once, though the connection is not lost before its client has read, or is cut."""
+async def test_half_close_without_reading_is_a_disconnect() -> None:
+    """The model is released at once, although the connection is lost only after the client has read, or timed out."""
     written = 0
 
     async def endless(exchange: Exchange) -> None:
@@ -83,8 +83,8 @@ async def test_client_that_ends_its_side_and_reads_nothing_has_left() -> None:
         await until(lambda: proxy.runtime.holds == 0 and engine.open == 0)
 
 
-async def test_last_answer_is_read_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection that is to end, with more sent than was asked, ends only when its answer was read."""
+async def test_last_response_may_be_read_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that must close, with unread input, closes only after its response was read."""
     monkeypatch.setattr(deadlines, "LINGERING_S", SHORT_S)
     catalog = FakeCatalog([replace(MODEL, id=number, name=f"m{number}") for number in range(MANY_MODELS)])
     options, loop = replace(OPTIONS, write_timeout_s=SHORT_S * 2), asyncio.get_running_loop()
@@ -107,10 +107,10 @@ async def test_last_answer_is_read_slowly(monkeypatch: pytest.MonkeyPatch) -> No
         assert reply.status == 200
 
 
-async def test_connection_whose_work_failed_after_the_answer_is_closed(
+async def test_connection_whose_handler_failed_after_the_response_is_closed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A fault of ours that comes after the answer ends the connection: nobody would answer what follows."""
+    """A bug after the response closes the connection: its task is gone."""
 
     async def handle(request: Request, connection: ClientConnection) -> None:
         response = Response(connection, method=request.method, minor_version=1, request_id=request.id)

@@ -1,4 +1,4 @@
-"""Where a read ends means nothing: all single-byte splits of requests, and of an upstream's answers."""
+"""Results do not depend on how input is split: all splits in two of requests, and of upstream responses."""
 
 import asyncio
 from collections import Counter
@@ -24,7 +24,7 @@ from .wire import Listener, Reply
 
 AT_ONCE = 16
 TURNS = 4
-"""Turns of the loop after which what was written to a loopback socket has been read by the other end."""
+"""Loop iterations after which the peer has read what was written to a loopback socket."""
 
 SSE_BODY = (
     b": a comment\n\n",
@@ -52,7 +52,7 @@ ANSWERS = {
 
 
 async def seen_by_the_other_end() -> None:
-    """Let the loop turn until the proxy, which runs in it, has read what was written."""
+    """Run the loop until the proxy, which runs in it, has read what was written."""
     for _ in range(TURNS):
         await asyncio.sleep(0)
 
@@ -71,13 +71,13 @@ async def for_each(splits: Iterable[int], run: Callable[[int], Awaitable[None]])
 
 
 def essence(reply: Reply) -> object:
-    """Return what must be the same however the request came; whether there was a 100 (Continue) may differ."""
+    """Return what must not depend on the split; a 100 (Continue) may."""
     varying = {"date"} if reply.values("x-request-id") == ["a-given-one"] else {"date", "x-request-id"}
     return reply.status, [header for header in reply.headers if header[0] not in varying], reply.body
 
 
 async def send_in_parts(port: int, kind: Representative, parts: Iterable[bytes]) -> list[Reply]:
-    """Send a representative in parts that are read one by one, and return its answers."""
+    """Send a representative in parts that are read separately, and return its responses."""
     async with await connect(port) as client:
         for part in parts:
             client.writer.write(part)
@@ -86,13 +86,13 @@ async def send_in_parts(port: int, kind: Representative, parts: Iterable[bytes])
 
 
 def upstream_sight(upstream: Recorder) -> Counter[object]:
-    """Return all that the upstream saw, headers and all."""
+    """Return the requests that the upstream received, including headers."""
     return Counter((seen.content, seen.headers) for seen in upstream.requests)
 
 
 @pytest.mark.parametrize("kind", REPRESENTATIVES, ids=lambda kind: kind.name)
 async def test_every_split_of_a_request_is_the_same_request(kind: Representative) -> None:
-    """A valid request in two writes, cut at any byte, has the same answers and is the same to the upstream."""
+    """A valid request in two writes, split at any byte, gets the same responses and reaches the upstream the same."""
     async with recording() as upstream, proxy_running(upstream.runtime) as proxy:
         whole = [essence(reply) for reply in await send_in_parts(proxy.port, kind, [kind.raw])]
         assert len(whole) == len(kind.methods)
@@ -112,8 +112,8 @@ async def test_every_split_of_a_request_is_the_same_request(kind: Representative
 
 
 @pytest.mark.parametrize("kind", REPRESENTATIVES, ids=lambda kind: kind.name)
-async def test_a_request_that_comes_byte_by_byte_is_the_same_request(kind: Representative) -> None:
-    """A valid request in as many writes as it has bytes is answered as if it came whole."""
+async def test_a_request_byte_by_byte_is_the_same_request(kind: Representative) -> None:
+    """A valid request in single-byte writes is served as if it arrived whole."""
     async with recording() as upstream, proxy_running(upstream.runtime) as proxy:
         whole = [essence(reply) for reply in await send_in_parts(proxy.port, kind, [kind.raw])]
         sight = upstream_sight(upstream)
@@ -124,8 +124,8 @@ async def test_a_request_that_comes_byte_by_byte_is_the_same_request(kind: Repre
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
-async def test_every_split_of_an_answer_is_the_same_answer(kind: str) -> None:
-    """An upstream's answer in two writes, cut at any byte, reaches the client as the same bytes."""
+async def test_every_split_of_a_response_is_the_same_response(kind: str) -> None:
+    """An upstream's response in two writes, split at any byte, reaches the client as the same bytes."""
     raw, body = ANSWERS[kind]
 
     async def script(exchange: Exchange) -> None:
@@ -149,7 +149,7 @@ async def test_every_split_of_an_answer_is_the_same_answer(kind: str) -> None:
         assert len(engine.exchanges) == len(raw) - 1
 
 
-def test_the_upstreams_word_can_be_told_from_ours() -> None:
-    """What a client is shown of the upstream is never taken from an answer of the proxy's own."""
+def test_upstream_responses_are_distinguishable_from_the_proxys() -> None:
+    """The content of an upstream response never occurs in a response by the proxy itself."""
     assert shown(b'{"status":"ok"}') is None
     assert shown(b'data: {"seen": "x"}\n\ndata: [DONE]\n\n') == "x"

@@ -1,4 +1,4 @@
-"""Clients that do not read: how long they may keep a model from others, and what the log says of them."""
+"""Clients that do not read: how long they may block other models, and what is logged."""
 
 import asyncio
 import logging
@@ -32,7 +32,7 @@ EVENT = chunked(b"data: " + b"x" * 16_000 + b"\n\n")
 
 
 class WantedRuntime(FakeRuntime):
-    """Says of its targets what it is set to."""
+    """A runtime whose ``is_wanted`` is set by the test."""
 
     wanted = False
 
@@ -44,7 +44,7 @@ class WantedRuntime(FakeRuntime):
 
 @asynccontextmanager
 async def stalled_stream(options: ProxyOptions) -> AsyncIterator[tuple[Proxy, Client, Engine]]:
-    """Run a proxy with an endless stream that a client has stopped to read."""
+    """Run a proxy with an endless stream that a client no longer reads."""
     written = 0
 
     async def endless(exchange: Exchange) -> None:
@@ -76,8 +76,10 @@ def has_line(caplog: pytest.LogCaptureFixture) -> bool:
     return any(record.name == "gglib.access" for record in caplog.records)
 
 
-async def test_stalled_client_is_cut_once_others_wait_for_the_model(caplog: pytest.LogCaptureFixture) -> None:
-    """It stays as long as no other model needs the memory, and the log says what ended its answer."""
+async def test_stalled_client_is_closed_once_others_wait_for_the_model(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It stays until another model needs the memory, and the log has the reason."""
     caplog.set_level(logging.INFO, "gglib.access")
     async with stalled_stream(ProxyOptions(write_timeout_s=600, stalled_client_s=0.05)) as (proxy, _, engine):
         await asyncio.sleep(0.4)  # time is what is tested: eight times the limit
@@ -88,8 +90,8 @@ async def test_stalled_client_is_cut_once_others_wait_for_the_model(caplog: pyte
         assert " status=200 cut=client_stalled " in access_line(caplog)
 
 
-async def test_client_cut_after_the_ordinary_time_is_named_too(caplog: pytest.LogCaptureFixture) -> None:
-    """Also where no other request waits, the log says that gglib closed the connection."""
+async def test_client_closed_after_the_ordinary_timeout_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Also if no other request waits, the log says that gglib closed the connection."""
     caplog.set_level(logging.INFO, "gglib.access")
     async with stalled_stream(ProxyOptions(write_timeout_s=0.1)) as (proxy, _, engine):
         await until(lambda: proxy.runtime.holds == 0 and engine.open == 0)
@@ -97,8 +99,8 @@ async def test_client_cut_after_the_ordinary_time_is_named_too(caplog: pytest.Lo
         assert " status=200 cut=client_stalled " in access_line(caplog)
 
 
-async def test_client_that_leaves_in_mid_stream_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """The line is not that of a whole answer."""
+async def test_disconnect_in_mid_stream_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """The line differs from that of a complete response."""
     caplog.set_level(logging.INFO, "gglib.access")
     async with stalled_stream(ProxyOptions()) as (_, client, engine):
         client.leave()
@@ -107,8 +109,8 @@ async def test_client_that_leaves_in_mid_stream_is_in_the_log(caplog: pytest.Log
 
 
 @pytest.mark.parametrize("how", ["engine dies", "engine falls silent", "shutdown"])
-async def test_stream_that_gglib_ends_early_is_in_the_log(caplog: pytest.LogCaptureFixture, how: str) -> None:
-    """Whatever breaks a stream off, its line has the code of it."""
+async def test_stream_that_gglib_ends_early_is_logged(caplog: pytest.LogCaptureFixture, how: str) -> None:
+    """The line has the code of the error."""
     caplog.set_level(logging.INFO, "gglib.access")
 
     async def begin(exchange: Exchange) -> None:
@@ -136,8 +138,8 @@ async def test_stream_that_gglib_ends_early_is_in_the_log(caplog: pytest.LogCapt
     assert f" status=200 cut={code[how]} " in access_line(caplog)
 
 
-async def test_what_waits_in_the_kernel_shows_that_a_client_reads() -> None:
-    """A few bytes taken do not move the transport's buffer, but what the kernel holds."""
+async def test_the_kernels_send_queue_shows_that_a_client_reads() -> None:
+    """Reading a few bytes does not change the transport's buffer, but the kernel's queue."""
     loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -1,4 +1,4 @@
-"""The upstream of the edge's tests: it reads strictly, remembers every request, and shows each in its answer."""
+"""The upstream of the HTTP server's tests: parses strictly, records each request and returns it in the response."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from gglib.testing import FakeRuntime
 from .reference import Limits, Reading, Seen, Stage, read_connection
 
 LIMITS = Limits(lines=110, head_bytes=33 * 1024)
-"""The edge's, and room for the lines that the proxy writes itself."""
+"""Those of the HTTP server, plus room for the header lines that the proxy adds."""
 DONE = b"data: [DONE]\n\n"
 
 

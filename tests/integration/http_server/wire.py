@@ -1,4 +1,4 @@
-"""What a client sees of a connection, read strictly: every answer, whole or not, and nothing between them."""
+"""A strict parser of what a client receives: every response, complete or not, and no data between them."""
 
 import asyncio
 import json
@@ -10,19 +10,19 @@ from typing import Any
 from tests.integration.proxy.support import Client
 
 PATIENCE_S = 6.0
-"""For one connection: what is refused may still be read from for two seconds before it is closed."""
+"""For one connection: a lingering close takes up to two seconds."""
 
 _STATUS_LINE = re.compile(r"HTTP/1\.1 (\d{3}) [\t -~]*")
 _HEADER_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?([\t -~]*)")
 
 
 class NotHttpError(Exception):
-    """The bytes are no answers."""
+    """The bytes are not responses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer. ``interim`` holds the statuses of the 1xx answers before it."""
+    """A response. ``interim`` has the statuses of the 1xx responses before it."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -52,7 +52,7 @@ class Reply:
 
 
 def check_error_head(reply: Reply) -> None:
-    """See that the head is that of an error that we tell; all that there is to see of an answer to HEAD."""
+    """Check that the head is that of a documented error; all that a response to HEAD has."""
     assert reply.values("content-type") == ["application/json"]
     (request_id,) = reply.values("x-request-id")
     assert re.fullmatch(r"[!-~]{1,128}", request_id)
@@ -73,7 +73,7 @@ def read_replies(data: bytes, methods: Sequence[bytes], *, is_ended: bool = True
 
 
 def count_whole(data: bytes, methods: Sequence[bytes]) -> int:
-    """Return how many answers are there from beginning to end."""
+    """Return the number of complete responses."""
     count = 0
     try:
         while data:
@@ -152,7 +152,7 @@ def _read_chunks(data: bytes) -> tuple[bytes, bytes]:
 
 
 class Listener:
-    """Collects what a client receives, and returns when enough of it is there."""
+    """Collects received data until there is enough."""
 
     def __init__(self, client: Client) -> None:
         self.client = client

@@ -44,8 +44,8 @@ PATIENT = 60.0
 EVENT = b'data: {"n":1}\n\n'
 PING = b":\n\n"
 END = b"0\r\n\r\n"
-SAID_NOTHING = "The engine of model 'tiny' took the request but said nothing for 0.2 s."
-STOPPED = "The engine of model 'tiny' stopped in the middle of its answer: nothing for 0.2 s."
+SAID_NOTHING = "The engine of model 'tiny' accepted the request but sent nothing for 0.2 s."
+STOPPED = "The engine of model 'tiny' stopped in the middle of its response: sent nothing for 0.2 s."
 REQUEST = UpstreamRequest(b"/x", b"", "r-1", b"{}")
 
 
@@ -427,7 +427,7 @@ async def test_each_exchange_of_a_connection_has_its_own_limits() -> None:
         async with pool.post(engine.target, replace(REQUEST, first_byte_s=PATIENT)) as response:
             assert [part async for part in response] == [b"{}"]
         (connection,) = pool._connections
-        with quick(), pytest.raises(StallError, match=r"said nothing for 0\.2 s"):
+        with quick(), pytest.raises(StallError, match=r"sent nothing for 0\.2 s"):
             async with pool.post(engine.target, replace(REQUEST, first_byte_s=LIMIT_S)):
                 pass
         assert (engine.accepted, connection._stall_check) == (1, None)

@@ -1,4 +1,4 @@
-"""A body in chunks: what it says, and what it may not say."""
+"""Chunked bodies: valid and malformed."""
 
 import itertools
 
@@ -135,7 +135,7 @@ def test_an_announced_chunk_counts_before_it_comes() -> None:
 
 
 def test_without_a_limit_any_size_may_be_announced() -> None:
-    """An engine's answer may be of any length."""
+    """A response may have any length."""
     body, parts = ChunkedBody(), list[bytes]()
     body.receive(b"fffffffffffffff\r\nabc", parts)
     assert (parts, body.is_complete) == ([b"abc"], False)

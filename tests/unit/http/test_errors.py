@@ -1,4 +1,4 @@
-"""What the edge refuses, as a client is told."""
+"""The errors of the HTTP server as clients see them."""
 
 import json
 

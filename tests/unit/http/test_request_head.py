@@ -166,7 +166,7 @@ def test_who_waits_for_an_interim_answer(line: bytes, first: bytes, *, wants: bo
     ],
 )
 def test_when_another_request_may_follow(line: bytes, first: bytes, *, may: bool) -> None:
-    """HTTP/1.1 goes on unless told not to, HTTP/1.0 only when asked to."""
+    """HTTP/1.1 keeps alive by default, HTTP/1.0 only with ``keep-alive``."""
     assert parse_head(a_head(line, first=first)).may_keep_alive is may
 
 
@@ -200,7 +200,7 @@ def test_secrets_and_long_lines_are_not_remembered() -> None:
 
 
 def test_memory_of_lines_is_bounded() -> None:
-    """Whoever sends ever new lines makes us forget, not grow."""
+    """Ever new lines do not grow the cache."""
     for number in range(module._MAX_CACHED_LINES + 10):
         parse_head(a_head(b"x-n: %d" % number))
     assert 0 < len(module._field_cache) <= module._MAX_CACHED_LINES
@@ -220,7 +220,7 @@ def test_memory_of_lines_is_bounded() -> None:
     ],
 )
 def test_beginnings_that_can_become_nothing(beginning: bytes, error: type[HttpError]) -> None:
-    """What can no longer become a head is refused before its end has come."""
+    """Input that cannot become a valid head is refused before its end."""
     with pytest.raises(HttpError) as caught:
         check_partial_head(beginning)
     assert type(caught.value) is error

@@ -109,7 +109,7 @@ CUTS = st.lists(st.integers(0, 10**6), max_size=10)
 def test_any_split_of_any_requests_gives_the_same(
     requests: list[tuple[bytes, object]], cuts: list[int]
 ) -> None:
-    """Requests that follow one another are told apart however they are cut, also byte by byte and all at once."""
+    """Consecutive requests are separated for any split, also byte by byte and all at once."""
     wire = b"".join(request for request, _ in requests)
     expected = [told for _, told in requests]
     for pieces in ([wire], pieces_of(wire, cuts), [bytes((byte,)) for byte in wire]):
@@ -160,7 +160,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("wire", "error"), [case for case in BROKEN if case[1]])
 def test_what_is_broken_is_refused_alike_wherever_reads_end(wire: bytes, error: type[HttpError]) -> None:
-    """The class of the error depends on what came, not on how it was cut; and it is final."""
+    """The error depends on the data, not on its split, and is final."""
     splits = [[wire], [bytes((byte,)) for byte in wire]]
     splits += [[wire[:at], wire[at:]] for at in range(1, len(wire), max(1, len(wire) // 100))]
     for pieces in splits:
@@ -187,7 +187,7 @@ def test_what_is_broken_is_refused_after_good_requests_too(wire: bytes, cuts: li
 
 @pytest.mark.parametrize("over", [0, 1])
 def test_limit_of_a_head_is_the_same_wherever_reads_end(over: int) -> None:
-    """A head of exactly the limit is served although it comes byte by byte, and one byte more never."""
+    """A head of exactly the limit is accepted even byte by byte; one byte more is not."""
     lines = b"x: %b\r\n" % (b"y" * 10_000) * 2
     start = GOOD + lines + b"z: "
     wire = start + b"y" * (MAX_HEAD_BYTES - len(start) + over) + b"\r\n\r\n"
@@ -200,7 +200,7 @@ def test_limit_of_a_head_is_the_same_wherever_reads_end(over: int) -> None:
 
 
 def test_nothing_is_read_past_the_request_at_hand() -> None:
-    """What was sent in advance waits, unread, until the answer before it is given."""
+    """Pipelined data is not parsed until the response before it is complete."""
     reader = RequestReader(max_body_bytes=MAX_BODY_BYTES)
     (event,) = reader.receive(GOOD + b"\r\n" + b"\0\n garbage")
     assert is_complete(event)

@@ -1,4 +1,4 @@
-"""An engine's answer: read alike wherever reads end, and never taken for whole when it is not."""
+"""A server's response: parsed the same for any split, and never taken as complete if it is not."""
 
 import itertools
 
@@ -96,7 +96,7 @@ def test_an_answer_that_breaks_off_is_never_complete(wire: bytes, cut: int) -> N
     )
     if not has_head:
         assert not reader.is_complete
-        assert reader.fault == "closed the connection before its answer was complete"
+        assert reader.fault == "closed the connection before its response was complete"
     elif framed and reader.is_complete:
         assert body == reference(wire)[1]
     elif framed:
@@ -105,7 +105,7 @@ def test_an_answer_that_breaks_off_is_never_complete(wire: bytes, cut: int) -> N
 
 @given(answers(), st.binary(min_size=1, max_size=5))
 def test_what_follows_an_answer_is_surplus(wire: bytes, surplus: bytes) -> None:
-    """More than one answer spoils the connection, whether it comes with the answer or after it."""
+    """Data beyond the response makes the connection unusable, whether received with it or after it."""
     _, reader = read([wire])
     if reader.is_complete:
         assert reader.receive(surplus) == b""
@@ -135,7 +135,7 @@ BROKEN = [
 
 @pytest.mark.parametrize("wire", BROKEN)
 def test_what_is_no_answer_is_a_fault_wherever_reads_end(wire: bytes) -> None:
-    """A fault is told once, whatever follows, and what came before it is kept."""
+    """A fault is final, and the data before it is kept."""
     step = max(1, len(wire) // 60)
     for pieces in (
         [wire],
@@ -143,16 +143,16 @@ def test_what_is_no_answer_is_a_fault_wherever_reads_end(wire: bytes) -> None:
         *([wire[:at], wire[at:]] for at in range(1, len(wire), step)),
     ):
         body, reader = read(pieces, is_ended=True)
-        assert reader.fault == "answered something that is not HTTP"
+        assert reader.fault == "sent a response that is not HTTP"
         assert not reader.is_complete
         assert body in {b"", b"a"}
         assert reader.receive(b"more") == b""
 
 
 def test_chunks_before_a_fault_are_handed_on() -> None:
-    """What the engine said before it broke is the client's."""
+    """Data before a fault is returned."""
     body, reader = read([OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n2\r\ncd\r\nx\r\n"])
-    assert (body, reader.fault) == (b"abcd", "answered something that is not HTTP")
+    assert (body, reader.fault) == (b"abcd", "sent a response that is not HTTP")
 
 
 def test_chunks_that_come_alone_are_read_one_by_one() -> None:
@@ -225,7 +225,7 @@ def test_interim_answers_without_end_are_no_answer() -> None:
     whole = OK + b"content-length: 2\r\n\r\n{}"
     assert read([interim * module._MAX_INTERIM_RESPONSES + whole])[0] == b"{}"
     body, reader = read([interim * (module._MAX_INTERIM_RESPONSES + 1) + whole])
-    assert (body, reader.fault) == (b"", "answered something that is not HTTP")
+    assert (body, reader.fault) == (b"", "sent a response that is not HTTP")
 
 
 def test_very_many_chunks_in_one_read_are_told() -> None:

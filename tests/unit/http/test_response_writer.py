@@ -1,4 +1,4 @@
-"""The framing of an answer: whoever reads it knows where it ends."""
+"""The framing of a response: a client can always find its end."""
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,7 @@ def write(
     may_keep_alive: bool = True,
     send_keep_alive: bool = False,
 ) -> tuple[bytes, ResponseWriter]:
-    """Return an answer as it goes over the wire, and its writer."""
+    """Return a framed response, and its writer."""
     writer = ResponseWriter(method=method, minor_version=minor_version)
     head = writer.head(
         status,
@@ -101,13 +101,13 @@ def test_head_requests_get_the_head_alone(length: int | None, framing: bytes) ->
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_more_than_the_length_is_a_fault_of_ours(method: str) -> None:
-    """What was announced is not exceeded: it would be read as the next answer."""
+    """The announced length is not exceeded: the rest would be parsed as the next response."""
     with pytest.raises(RuntimeError, match="longer"):
         write([b"ab", b"cd"], method=method, length=3)
 
 
 def test_less_than_the_length_is_a_fault_of_ours() -> None:
-    """What was announced has to come."""
+    """The announced length has to be written."""
     with pytest.raises(RuntimeError, match="shorter"):
         write([b"ab"], length=3)
 

@@ -1,4 +1,4 @@
-"""What an event of ours begins with, wherever the stream broke off; and how events are read."""
+"""How events are written after a truncated stream, and how they are parsed."""
 
 from itertools import pairwise
 
@@ -64,7 +64,7 @@ def test_events_are_read_wherever_a_stream_is_cut(cuts: list[int]) -> None:
 
 
 def test_an_event_is_yielded_with_its_end() -> None:
-    """The event is there as soon as its empty line has come."""
+    """The event is returned as soon as its empty line is received."""
     reader = SseReader()
     assert list(reader.receive(b"data: 1\n")) == []
     assert list(reader.receive(b"\nda")) == [SseEvent("message", b"1")]

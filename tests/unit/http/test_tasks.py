@@ -13,8 +13,8 @@ class LeaveError(Exception):
     """What a test ends a block with."""
 
 
-async def test_block_ends_with_the_reason_after_it_is_unwound() -> None:
-    """The reason is raised where the block ends, and everything inside was cleaned up before."""
+async def test_cancel_scope_raises_the_reason_after_unwinding() -> None:
+    """The reason is raised at the end of the block, after everything inside was cleaned up."""
     seen: list[str] = []
 
     @asynccontextmanager
@@ -39,8 +39,8 @@ async def test_block_ends_with_the_reason_after_it_is_unwound() -> None:
     assert task.cancelling() == 0
 
 
-async def test_first_reason_counts_and_nothing_does_outside() -> None:
-    """A second reason is ignored, and so is one before or after the block."""
+async def test_first_reason_wins_and_outside_the_block_has_no_effect() -> None:
+    """A second reason is ignored, and so is a reason before or after the block."""
     block = CancelScope()
 
     async def work() -> None:
@@ -57,7 +57,7 @@ async def test_first_reason_counts_and_nothing_does_outside() -> None:
 
 
 async def test_cancellation_from_elsewhere_passes_through() -> None:
-    """A task that is cancelled by somebody else ends cancelled, also when a reason came at the same time."""
+    """A task that is cancelled from elsewhere ends cancelled, even with a reason at the same time."""
 
     async def work(block: CancelScope) -> None:
         with block:
@@ -75,7 +75,7 @@ async def test_cancellation_from_elsewhere_passes_through() -> None:
 
 
 async def test_error_of_the_block_is_kept() -> None:
-    """When the block fails while it is being ended, its own error is what comes out."""
+    """If the block fails while it is being cancelled, its own error is raised."""
 
     async def work() -> None:
         with CancelScope() as block:
@@ -89,8 +89,8 @@ async def test_error_of_the_block_is_kept() -> None:
         await work()
 
 
-def test_only_a_task_can_be_interrupted() -> None:
-    """Outside a task there is nothing to end."""
+def test_a_cancel_scope_needs_a_task() -> None:
+    """Outside a task there is nothing to cancel."""
     loop = asyncio.new_event_loop()
     errors: list[Exception] = []
 
@@ -108,8 +108,8 @@ def test_only_a_task_can_be_interrupted() -> None:
     assert len(errors) == 1
 
 
-async def test_companion_ends_with_the_block() -> None:
-    """The task runs beside the block and is over when the block is, or when it is stopped before; both may come."""
+async def test_background_task_ends_with_the_block() -> None:
+    """The task runs alongside the block, and ends with the block or with an earlier ``stop``; both may happen."""
     seen: list[str] = []
 
     async def wait() -> None:
@@ -129,8 +129,8 @@ async def test_companion_ends_with_the_block() -> None:
     assert seen == ["began", "ended"] * 2
 
 
-async def test_companion_that_failed_is_heard() -> None:
-    """What the task failed with is raised at the end of the block, and not lost."""
+async def test_error_of_a_background_task_is_raised() -> None:
+    """At the end of the block."""
 
     async def fail() -> None:
         raise LeaveError
@@ -140,8 +140,8 @@ async def test_companion_that_failed_is_heard() -> None:
             await asyncio.sleep(0)
 
 
-async def test_companion_does_not_swallow_the_cancellation_of_its_block() -> None:
-    """A task that is cancelled while it waits for the companion's end ends cancelled."""
+async def test_background_task_does_not_swallow_the_cancellation_of_its_block() -> None:
+    """A task that is cancelled while it waits for the background task ends cancelled."""
     is_ending = asyncio.Event()
     may_end = asyncio.Event()
 

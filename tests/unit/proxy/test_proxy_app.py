@@ -1,4 +1,4 @@
-"""What answers requests, by itself: without the edge."""
+"""The proxy application without the HTTP server."""
 
 import json
 

@@ -15,7 +15,7 @@ from gglib.core.addresses import Endpoint, reachable_url
 from gglib.core.errors import GglibError, UpstreamError
 from gglib.http.client.connect import ServerAddress
 from gglib.http.client.connection import UpstreamConnection
-from gglib.http.client.one_shot import Request, request_once
+from gglib.http.client.one_shot import OneShotRequest, request_once
 from gglib.http.errors import TooManyConnectionsError, TransportError
 from gglib.http.sse import SseEvent, SseReader
 
@@ -87,16 +87,16 @@ async def _next_chunk(chunks: AsyncIterator[bytes]) -> bytes:
     return await anext(chunks, b"")
 
 
-def _get(path: str) -> Request:
-    return Request(b"GET", path.encode())
+def _get(path: str) -> OneShotRequest:
+    return OneShotRequest(b"GET", path.encode())
 
 
-def _post(path: str, body: object) -> Request:
+def _post(path: str, body: object) -> OneShotRequest:
     content = b"" if body is None else json.dumps(body).encode()
-    return Request(b"POST", path.encode(), b"content-type: application/json\r\n", content)
+    return OneShotRequest(b"POST", path.encode(), b"content-type: application/json\r\n", content)
 
 
-async def _json(server: Endpoint, request: Request, timeout_s: float) -> Any:  # noqa: ANN401 - JSON
+async def _json(server: Endpoint, request: OneShotRequest, timeout_s: float) -> Any:  # noqa: ANN401 - JSON
     async with _response(server, request, timeout_s) as chunks:
         body = await _read_body(chunks)
     if not body and request.method == b"POST":
@@ -109,7 +109,7 @@ async def _json(server: Endpoint, request: Request, timeout_s: float) -> Any:  #
 
 @asynccontextmanager
 async def _response(
-    server: Endpoint, request: Request, idle_timeout_s: float
+    server: Endpoint, request: OneShotRequest, idle_timeout_s: float
 ) -> AsyncIterator[AsyncIterator[bytes]]:
     """Send a request and yield the chunks of its answer; the server may be silent for ``idle_timeout_s`` at a time.
 
@@ -153,7 +153,7 @@ async def _bounded_step(url: str, idle_timeout_s: float) -> AsyncIterator[None]:
     except TimeoutError as error:
         raise _no_response_error(url, f"it said nothing for {idle_timeout_s:g} s") from error
     except TransportError as error:
-        raise _no_response_error(url, f"it {error.what}") from error
+        raise _no_response_error(url, f"it {error.reason}") from error
     except TooManyConnectionsError as error:
         raise _no_response_error(url, "this process may open no more files") from error
 

@@ -1,1 +1,1 @@
-"""The client side: a connection pool, and how long a server may be silent."""
+"""The client side: a connection pool with stall timeouts."""

@@ -1,8 +1,8 @@
-"""Opens sockets to engines, and distinguishes an engine that is busy from one that is not there.
+"""Opens sockets to servers, and distinguishes a busy server from an absent one.
 
-An engine whose listen backlog is full (it is stopped, swapped out or overrun) takes no connection for now. The event
-loops do not report that: asyncio takes a unix socket whose ``connect`` answered EAGAIN for connected, uvloop raises an
-OSError like any other, and over TCP the kernel repeats its SYN without a word. Only ECONNREFUSED and ENOENT mean that
+A server whose listen backlog is full (it is stopped, swapped out or overloaded) accepts no connection for now. The
+event loops do not report that: asyncio treats a unix socket whose ``connect`` returned EAGAIN as connected, uvloop
+raises a generic OSError, and over TCP the kernel silently retransmits the SYN. Only ECONNREFUSED and ENOENT mean that
 nothing listens.
 """
 
@@ -25,7 +25,7 @@ ProtocolFactory = Callable[[], asyncio.Protocol]
 
 
 class Origin(Protocol):
-    """Where a server is reached. One that goes on may be a new object each time: its address is what it is known by."""
+    """The address of a server. Origins are compared by address; callers may pass a new object each time."""
 
     @property
     def base_url(self) -> str:
@@ -34,18 +34,18 @@ class Origin(Protocol):
 
     @property
     def unix_socket(self) -> str | None:
-        """When set, connections go to this path, and ``base_url`` only fills the Host header."""
+        """If set, connections go to this path, and ``base_url`` only sets the ``Host`` header."""
         ...
 
     @property
     def bearer_key(self) -> str | None:
-        """What every request is authorized by; None for none."""
+        """Bearer token sent with every request; None for none."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """An origin that is its address and nothing else."""
+    """An origin with no more than an address."""
 
     base_url: str
     unix_socket: str | None = None
@@ -53,11 +53,11 @@ class ServerAddress:
 
 
 class ServerBusyError(Exception):
-    """The server listens, but its backlog is full: another attempt may succeed."""
+    """The server listens, but its backlog is full: a retry may succeed."""
 
 
 def origin_header_lines(origin: Origin) -> bytes:
-    """Return the header lines that every request to this origin has."""
+    """Return the header lines of every request to this origin: ``Host`` and authorization."""
     lines = b"host: %b\r\n" % urlsplit(origin.base_url).netloc.encode()
     if origin.bearer_key is not None:
         lines += b"authorization: Bearer %b\r\n" % origin.bearer_key.encode()
@@ -65,17 +65,17 @@ def origin_header_lines(origin: Origin) -> bytes:
 
 
 def connect_error(error: Exception) -> ConnectError | TooManyConnectionsError:
-    """Return what the failure of ``connect`` is to a request."""
+    """Map an exception of ``connect`` to the error of the request."""
     if isinstance(error, OSError) and error.errno in _OUT_OF_DESCRIPTORS:
         return TooManyConnectionsError()
     return ConnectError()
 
 
 async def connect(origin: Origin, factory: ProtocolFactory, *, connect_timeout_s: float) -> None:
-    """Connect once, with the protocol that ``factory`` makes.
+    """Try to connect once; ``factory`` creates the protocol.
 
-    Raises ``ServerBusyError``; ``OSError`` where nothing listens or nothing answers in ``connect_timeout_s``;
-    ``ValueError`` for an address that is none.
+    Raises ``ServerBusyError``; ``OSError`` if nothing listens or ``connect_timeout_s`` passes; ``ValueError`` for an
+    invalid address.
     """
     if origin.unix_socket is not None:
         await _connect_unix(origin.unix_socket, factory)
@@ -84,13 +84,13 @@ async def connect(origin: Origin, factory: ProtocolFactory, *, connect_timeout_s
     address = _ip_address(host)
     try:
         async with asyncio.timeout(connect_timeout_s):
-            if address is None:  # a name, not an address
+            if address is None:  # a host name
                 await asyncio.get_running_loop().create_connection(factory, host, port)
             else:
                 await _connect_tcp(host, port, is_v6=address.version == 6, factory=factory)
     except TimeoutError:
         if host == "localhost" or (address is not None and address.is_loopback):
-            raise ServerBusyError from None  # no packet is lost on the way: the backlog is full
+            raise ServerBusyError from None  # loopback loses no packets: the backlog is full
         raise
 
 
@@ -99,7 +99,7 @@ async def _connect_unix(path: str, factory: ProtocolFactory) -> None:
     try:
         sock.setblocking(False)
         try:
-            sock.connect(path)  # a unix socket connects at once or not at all
+            sock.connect(path)  # connect() on a unix socket never blocks
         except BlockingIOError:
             raise ServerBusyError from None
         await asyncio.get_running_loop().create_unix_connection(factory, sock=sock)
@@ -109,9 +109,9 @@ async def _connect_unix(path: str, factory: ProtocolFactory) -> None:
 
 
 async def _connect_tcp(host: str, port: int, *, is_v6: bool, factory: ProtocolFactory) -> None:
-    """Connect with a small receive buffer: the kernel would let it grow to megabytes for a client that does not read.
+    """Connect with a small receive buffer, which the kernel would grow to megabytes while a client does not read.
 
-    It has to be set before the connection is made.
+    The size has to be set before connecting.
     """
     loop = asyncio.get_running_loop()
     sock = socket.socket(socket.AF_INET6 if is_v6 else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)

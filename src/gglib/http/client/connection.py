@@ -1,15 +1,15 @@
-"""One connection to an engine: HTTP/1.1 as a client, over any asyncio transport.
+"""One client connection to a server: HTTP/1.1 over any asyncio transport.
 
 Theory of operation. The transport's callbacks update a small state (head, body parts, EOF, fault). At most one task
 uses the connection; it reads that state and sleeps in ``_wait_for_change`` until a callback wakes it. While the task
 sleeps in ``relay_to``, ``data_received`` writes body parts straight into its ``RelayTarget`` and wakes the task for the
 last part only. When the target is full and more than ``QUEUE_LIMIT_BYTES`` are queued, the transport pauses reading and
-TCP flow control slows the engine down.
+TCP flow control slows the server down.
 
 One timer checks for stalls. Received data and the end of an exchange do not reschedule it: when it fires it checks the
 ``StallTimer`` and schedules the next check for the earliest possible expiry, or stops if no response is expected. Only
-time that the task spends in ``_wait_for_change`` counts, so a slow client's time is not charged to the engine. If the
-engine sends nothing after the part that filled the target, that time counts too: no data of the response is queued.
+time that the task spends in ``_wait_for_change`` counts, so a slow client's time is not charged to the server. If the
+server sends nothing after the part that filled the target, that time counts too: no data of the response is queued.
 This module has no knowledge of pools, models or clients.
 """
 
@@ -21,48 +21,48 @@ from gglib.http.errors import TransportError
 from gglib.http.response_reader import ResponseHead, ResponseReader
 
 QUEUE_LIMIT_BYTES = 32 * 1024
-"""How much of an answer may wait for a slow client."""
+"""How much of a response is queued for a slow client before reading pauses."""
 
 SMALL_BODY_BYTES = 64 * 1024
 _SLICE_BYTES = 1024 * 1024
-"""Large bodies are written in slices, so that no second copy of the whole waits in the transport."""
+"""Large bodies are written in slices, so that the transport does not buffer a second copy of the whole body."""
 
 _RECHECK_S = 0.01
-"""uvloop runs timers before it reads sockets: a process that was itself held up for as long as the limit would find
-the engine silent whose answer waits to be read. So silence counts when it still lasts a moment later."""
+"""uvloop runs timers before it reads sockets: if this process itself was blocked for the length of the timeout, the
+response may be waiting in the socket. So a stall counts only if a check a moment later confirms it."""
 
 
 class RelayTarget(Protocol):
-    """What a response's body is relayed to."""
+    """The destination of a response body in ``relay_to``."""
 
     def try_write(self, part: bytes, *, is_last: bool = False) -> bool:
-        """Take a part, unless there is no room: then it takes nothing, and returns False.
+        """Write a part and return True, or return False without writing if the target is full.
 
-        There is room where whoever it is for reads fast enough. A part may be empty only when it is the last.
+        The target is full while its client reads too slowly. Only the last part may be empty.
         """
         ...
 
     async def drain(self) -> None:
-        """Return when there is room."""
+        """Return when the target is not full."""
         ...
 
     async def write(self, part: bytes, *, is_last: bool = False) -> None:
-        """Take a part, which may be empty only when it is the last; waits first until there is room."""
+        """Write a part once the target is not full. Only the last part may be empty."""
         ...
 
 
 class UpstreamConnection(asyncio.Protocol):
-    """A connection that carries one exchange after the other; when it is lost it leaves ``registry``."""
+    """A connection for one exchange after the other. It removes itself from ``registry`` when it is lost."""
 
     def __init__(self, registry: set["UpstreamConnection"], *, origin_header_lines: bytes) -> None:
         self._registry = registry
         self.origin_header_lines = origin_header_lines
-        """The header lines that every request to this engine has."""
+        """The header lines of every request to this server."""
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
         self.is_at_eof = False
-        """Whether the engine will say nothing more, whatever it is asked."""
+        """Whether the server has closed its side of the connection."""
         self._is_unusable = False
         self._is_writing_paused = False
         self._stall_check: asyncio.TimerHandle | None = None
@@ -76,7 +76,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._fault: TransportError | None = None
         self._stall_timer = stall_timer
         self._has_begun = False
-        self._sink: RelayTarget | None = None
+        self._target: RelayTarget | None = None
         self._is_relayed = False
         self._queue: list[bytes] = []
         self._queued_bytes = 0
@@ -85,13 +85,13 @@ class UpstreamConnection(asyncio.Protocol):
 
     @property
     def is_alive(self) -> bool:
-        """Whether a request can be written: the engine has neither closed the connection nor spoken unasked."""
+        """Whether a request can be sent: the server has neither closed the connection nor sent unsolicited data."""
         transport = self._transport
         return not self._is_unusable and transport is not None and not transport.is_closing()
 
     @property
     def is_reusable(self) -> bool:
-        """Whether the exchange ended in a way that lets another one follow. Ask ``is_alive`` when it does."""
+        """Whether the exchange ended such that another may follow. Check ``is_alive`` before that one."""
         reader = self._reader
         head = reader.head
         if (
@@ -102,30 +102,30 @@ class UpstreamConnection(asyncio.Protocol):
             or not self._is_sent
         ):
             return False
-        # llama-server closes the connection right after a chunked answer, whose head said Keep-Alive (seen in its
-        # system calls): the next request would meet the close on its way, and one in two did.
+        # llama-server closes the connection right after a chunked response although its head says Keep-Alive (seen
+        # in its system calls): the next request raced with the close, and one in two failed.
         return head.may_keep_alive and not head.is_chunked
 
     @property
     def is_fully_read(self) -> bool:
-        """Whether the whole answer has been read: no part will follow."""
+        """Whether the whole response has been read."""
         return self._reader.is_complete and not self._queue
 
     @property
     def unsent_bytes(self) -> int:
-        """How much of the request waits in the transport for the engine to read."""
+        """Bytes of the request that wait in the transport for the server to read."""
         return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
     def send_small(self, request: bytes, stall_timer: StallTimer) -> None:
-        """Write a whole request that is small; otherwise as ``send``."""
+        """Write a small request at once; otherwise as ``send``."""
         self._start_exchange(stall_timer)
         self._write(request)
         self._is_sent = True
 
     async def send(self, head: bytes, body: bytes, stall_timer: StallTimer) -> None:
-        """Write a request, no faster than the engine reads it; stop writing if the response begins early.
+        """Write a request, no faster than the server reads it; stop writing if the response begins early.
 
-        ``stall_timer`` limits how long the engine may send nothing, from now to the end of its response. When it
+        ``stall_timer`` limits how long the server may send nothing, from now to the end of its response. When it
         expires, the connection is closed and reads raise ``StallError``.
         """
         self._start_exchange(stall_timer)
@@ -142,33 +142,33 @@ class UpstreamConnection(asyncio.Protocol):
         self._reset_exchange(stall_timer)
         self._is_exchange_open = True
         self._schedule_stall_check()
-        if self.is_at_eof:  # the engine accepted the connection and left
+        if self.is_at_eof:  # the server accepted the connection and closed it
             self._receive_eof()
 
     async def read_head(self) -> None:
-        """Return when the answer's head is known; raises ``TransportError`` when it never will be."""
+        """Wait for the response head. Raises ``TransportError``."""
         while self._reader.head is None:
             self._raise_fault()
             await self._wait_for_change()
 
     @property
     def head(self) -> ResponseHead:
-        """The answer's head, once it has been read."""
+        """The response head, after ``read_head``."""
         head = self._reader.head
         if head is None:
-            raise RuntimeError("The answer's head has not been read.")
+            raise RuntimeError("The response head has not been read.")
         return head
 
     @property
     def content_length(self) -> int | None:
-        """The length of the answer's body in bytes; None where its head does not tell."""
+        """The ``Content-Length`` of the response; None if there is none."""
         return self._reader.content_length
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        """Return the next part of the body as it comes; raises ``TransportError`` when it breaks off."""
+        """Return the next part of the body as it arrives. Raises ``TransportError`` if the response breaks off."""
         while not self._queue:
             if self._reader.is_complete:
                 raise StopAsyncIteration
@@ -176,28 +176,28 @@ class UpstreamConnection(asyncio.Protocol):
             await self._wait_for_change()
         return self.read_available()
 
-    async def relay_to(self, sink: RelayTarget) -> None:
-        """Hand on the rest of the body as it comes; raises ``TransportError`` when it breaks off."""
+    async def relay_to(self, target: RelayTarget) -> None:
+        """Relay the rest of the body as it arrives. Raises ``TransportError`` if the response breaks off."""
         while True:
-            await sink.drain()  # before more is read than waits already
+            await target.drain()  # keep reading paused while the target is full
             part = self.read_available()
             if self._reader.is_complete:
-                await sink.write(part, is_last=True)
+                await target.write(part, is_last=True)
                 return
             if part:
-                await sink.write(part)
+                await target.write(part)
                 continue
             self._raise_fault()
-            self._sink = sink
+            self._target = target
             try:
                 await self._wait_for_change()
             finally:
-                self._sink = None
+                self._target = None
             if self._is_relayed:
                 return
 
     def read_available(self) -> bytes:
-        """Return what has come of the body and was not read; empty where there is nothing."""
+        """Return the queued part of the body, b"" if there is none, and resume reading."""
         queue = self._queue
         if not queue:
             return b""
@@ -210,7 +210,7 @@ class UpstreamConnection(asyncio.Protocol):
         return part
 
     def abort(self) -> None:
-        """Close at once; what was not written yet is dropped."""
+        """Close at once and discard unsent data."""
         self._cancel_stall_check()
         if self._transport is not None:
             self._transport.abort()
@@ -234,7 +234,7 @@ class UpstreamConnection(asyncio.Protocol):
             await self._waiter
         finally:
             self._waiter = None
-            if self._stall_timer.is_running:  # nothing came, or only comments
+            if self._stall_timer.is_running:  # no content received
                 self._stall_timer.pause(self._loop.time())
 
     def _wake(self) -> None:
@@ -260,7 +260,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     # -- what the event loop calls -------------------------------------------------------------------------
 
-    def _check_stall(self, is_recheck: bool) -> None:  # noqa: FBT001 - call_later hands on no names
+    def _check_stall(self, is_recheck: bool) -> None:  # noqa: FBT001 - call_later passes no keywords
         now_s = self._loop.time()
         if not self._is_exchange_open:
             self._stall_check = None
@@ -274,57 +274,57 @@ class UpstreamConnection(asyncio.Protocol):
             self._wake()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Keep the transport."""
+        """Store the transport."""
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Decode; all that came in one piece is handed on in one piece."""
+        """Decode; data that was received at once is relayed at once."""
         if not self._is_exchange_open:
             self._is_unusable = True
             return
-        reader, sink = self._reader, self._sink
+        reader, target = self._reader, self._target
         part, is_last = reader.receive(data), reader.is_complete
-        is_handed_on = (
-            sink is not None
+        is_relayed_now = (
+            target is not None
             and (part or is_last)
             and reader.fault is None
             and not self._queued_bytes
-            and sink.try_write(part, is_last=is_last)
+            and target.try_write(part, is_last=is_last)
         )
-        if not is_handed_on:
+        if not is_relayed_now:
             self._queue_part(part)
         elif is_last:
-            # Now, and not in the task's turn: whoever ends the task before it comes must not cut off a whole answer.
+            # Now rather than when the task runs: cancelling the task before then must not truncate a whole response.
             self._is_relayed = True
             self._queue_part(b"")
         else:
-            self._stall_timer.record_part(part, self._loop.time())  # the task sleeps on
+            self._stall_timer.record_part(part, self._loop.time())  # the task keeps sleeping
         if reader.should_yield:
             self._yield_to_loop()
 
     def eof_received(self) -> bool:
-        """Take note of the end, which is proper only for a body that nothing else delimits."""
+        """Handle EOF, which completes only a body that ends with the connection."""
         self._receive_eof()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """Take note of the end."""
+        """Handle the loss of the connection, with or without EOF before."""
         self._cancel_stall_check()
         self._receive_eof()
         self._registry.discard(self)
 
     def pause_writing(self) -> None:
-        """Note that the engine is slow to read."""
+        """Pause writing the request: the server reads too slowly."""
         self._is_writing_paused = True
 
     def resume_writing(self) -> None:
-        """Note that the engine has read."""
+        """Resume writing the request, which counts as progress of the server."""
         self._is_writing_paused = False
         self._stall_timer.reset()
         self._wake()
 
     def _queue_part(self, part: bytes) -> None:
-        """Keep what came for the task, and wake it: it has to know of a beginning, an end, a fault or a full sink."""
+        """Queue a part and wake the task: it has to handle a head, an end, a fault or a full target."""
         reader = self._reader
         if reader.head is not None and not self._has_begun:
             self._has_begun = True
@@ -339,7 +339,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._wake()
 
     def _yield_to_loop(self) -> None:
-        """Let others have the loop: uvloop would go on reading, 32 times in one turn."""
+        """Pause reading for one loop iteration: uvloop would read up to 32 times in one iteration."""
         self._reader.should_yield = False
         if not self._is_reading_paused and self._transport is not None and not self._reader.is_complete:
             self._transport.pause_reading()

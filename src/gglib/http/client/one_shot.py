@@ -1,6 +1,6 @@
-"""One request with any method, on a connection of its own: for probes and commands, which send few.
+"""One request with any method on its own connection, for health probes and commands.
 
-The proxy's requests to engines are POSTs over pooled connections: ``UpstreamPool.post``.
+For POSTs over pooled connections see ``UpstreamPool.post``.
 """
 
 from collections.abc import AsyncIterator
@@ -13,28 +13,28 @@ from gglib.http.client.stall import StallTimer
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What to send."""
+class OneShotRequest:
+    """A request to send."""
 
     method: bytes
     path: bytes
-    """With its query."""
+    """Including the query."""
     header_lines: bytes = b""
-    """Whole lines; those of the origin and of the framing are added."""
+    """Whole lines; the origin's and the framing headers are added."""
     body: bytes | None = field(default=None, repr=False)
-    """None sends no content, not even a length."""
+    """None sends no body and no ``Content-Length``."""
 
 
 @asynccontextmanager
 async def request_once(
-    origin: Origin, request: Request, *, connect_timeout_s: float
+    origin: Origin, request: OneShotRequest, *, connect_timeout_s: float
 ) -> AsyncIterator[UpstreamConnection]:
-    """Send ``request`` and yield the connection once the response's head has come; the block's end closes it.
+    """Send ``request`` and yield the connection after the response head; the end of the block closes it.
 
-    The response has no time limit: bound the block, or each part of the body.
+    The response has no timeout: use one around the block, or for each part of the body.
 
-    Raises ``ConnectError`` where the server takes no connection, ``TooManyConnectionsError`` where this process may
-    open no more descriptors, and ``TransportError`` when the response breaks off, in the block as well.
+    Raises ``ConnectError`` if the server accepts no connection, ``TooManyConnectionsError`` if this process is out of
+    descriptors, and ``TransportError`` if the response breaks off, also within the block.
     """
     connection = UpstreamConnection(set(), origin_header_lines=origin_header_lines(origin))
     try:
@@ -51,7 +51,7 @@ async def request_once(
         connection.abort()
 
 
-def _head(request: Request, origin_header_lines: bytes) -> bytes:
+def _head(request: OneShotRequest, origin_header_lines: bytes) -> bytes:
     length_line = b"" if request.body is None else b"content-length: %d\r\n" % len(request.body)
     lines = origin_header_lines + request.header_lines + length_line
     return b"%b %b HTTP/1.1\r\n%bconnection: close\r\n\r\n" % (request.method, request.path, lines)

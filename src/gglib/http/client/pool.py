@@ -1,7 +1,7 @@
-"""Requests to servers, over connections that are pooled per origin. It knows nothing of clients.
+"""Requests to servers over connections that are pooled per origin. It has no knowledge of clients.
 
-llama-server closes a connection that was idle for 5 s, or after 100 requests, or after a chunked answer: a connection
-that is about to be closed is not used again, because a request could meet the close on its way.
+llama-server closes a connection after 5 s idle, after 100 requests, or after a chunked response. The pool does not
+reuse a connection that is about to be closed, because the request could race with the close.
 """
 
 import asyncio
@@ -18,29 +18,28 @@ IDLE_LIMIT_S = 4.0
 _CLOSE_LIMIT_S = 0.2
 _MIN_RETRY_DELAY_S = 0.005
 _MAX_RETRY_DELAY_S = 0.1
-"""Between two attempts to connect to an engine whose backlog is full: no event says that it has room again. One
-request of all that wait for an engine tries, the others wait for their turn."""
+"""Delays between attempts to connect to a server whose backlog is full; no event reports free room. One waiting
+request per server retries, the others wait for the lock."""
 
 
 @dataclass(slots=True)
 class UpstreamRequest:
-    """What to send. Not frozen, because that costs; nobody changes it."""
+    """A request to send. Immutable by convention; a frozen dataclass is slower to create."""
 
     path: bytes
-    """With its query."""
+    """Including the query."""
     header_lines: bytes
-    """The headers that pass, each a whole line; those of this connection are added."""
+    """Forwarded headers as whole lines; the connection's own are added."""
     request_id: str
     body: bytes = field(repr=False)
     first_byte_s: float = 0
-    """How long the server may keep silent before its answer begins, and how long it may take no connection because its
-    backlog is full. 0 is no limit."""
+    """Timeout for the start of the response, and for connecting while the server's backlog is full. 0 is no limit."""
     chunk_gap_s: float = 0
-    """How long it may keep silent in the middle of the answer. 0 is no limit."""
+    """Timeout between two parts of the response. 0 is no limit."""
 
 
 class UpstreamExchange:
-    """One request and its answer, for a block, which is given the connection when the answer's head has come."""
+    """One request and its response, as a context manager that yields the connection after the response head."""
 
     __slots__ = ("_connection", "_pool", "_request", "_target")
 
@@ -78,35 +77,34 @@ class UpstreamExchange:
 
 
 class UpstreamPool:
-    """Opens, keeps and closes connections to targets."""
+    """Opens, reuses and closes connections to targets."""
 
     def __init__(self, *, connect_timeout_s: float, idle_limit_s: float = IDLE_LIMIT_S) -> None:
         self._connect_timeout_s = connect_timeout_s
         self._idle_limit_s = idle_limit_s
         self._connections: set[UpstreamConnection] = set()
         self._idle: dict[str, list[tuple[UpstreamConnection, float]]] = {}
-        """By target: connections that may be used again, and until when, in the loop's time; the newest last."""
+        """By target: reusable connections and when they expire, in the loop's time; the latest used last."""
         self._connect_locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        """By target: held by the request that tries to connect to a busy engine. Lives as long as requests wait."""
+        """By target: held by the request that retries a busy server. Exists while requests wait."""
         self._expiry_timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
     @property
     def open_count(self) -> int:
-        """How many connections there are, idle or not."""
+        """Number of connections, idle or in use."""
         return len(self._connections)
 
     def post(self, target: Origin, request: UpstreamRequest) -> UpstreamExchange:
-        """Send ``request`` and hold the answer for a block; the connection is closed at once when it ends early.
+        """Send ``request`` and hold the response for a block; if the block ends early, the connection is closed.
 
-        Entering raises ``ConnectError`` when nothing listens at the target, ``TransportError`` when it closes before
-        its answer's head, ``StallError`` when it keeps silent for too long; the parts of the answer raise the last two
-        as well.
+        Entering raises ``ConnectError`` if nothing listens at the target, ``TransportError`` if it closes before the
+        response head, and ``StallError`` on a stall. Reading parts of the response raises the last two as well.
         """
         return UpstreamExchange(self, target, request)
 
     async def close(self) -> None:
-        """Close every connection, and return when the sockets are closed."""
+        """Close all connections, and wait until their sockets are closed."""
         if self._expiry_timer is not None:
             self._expiry_timer.cancel()
         self._idle.clear()
@@ -114,11 +112,11 @@ class UpstreamPool:
             connection.abort()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_LIMIT_S):
-                while self._connections:  # noqa: ASYNC110 - it takes a turn of the loop or two
+                while self._connections:  # noqa: ASYNC110 - takes one or two loop iterations
                     await asyncio.sleep(0)
 
     def take_idle(self, target: Origin) -> UpstreamConnection | None:
-        """Return a connection that can be used at once, or None."""
+        """Return an idle connection, or None."""
         idle = self._idle.get(target.unix_socket or target.base_url)
         while idle:
             # The server is least likely to close the connection that was used last.
@@ -129,7 +127,7 @@ class UpstreamPool:
         return None
 
     def release(self, target: Origin, connection: UpstreamConnection) -> None:
-        """Keep a connection whose exchange is over, or close it."""
+        """Return a connection to the pool, or close it if it is not reusable."""
         if not connection.is_reusable:
             connection.abort()
             return
@@ -139,7 +137,7 @@ class UpstreamPool:
             self._expiry_timer = self._loop.call_later(self._idle_limit_s, self._close_expired)
 
     def _close_expired(self) -> None:
-        """Close what has been idle for too long, and come back for the rest."""
+        """Close expired connections, and schedule the next run."""
         now_s = self._loop.time()
         for key, idle in list(self._idle.items()):
             kept = [(connection, expires_at_s) for connection, expires_at_s in idle if now_s < expires_at_s]
@@ -156,9 +154,9 @@ class UpstreamPool:
     async def connect(self, target: Origin, *, limit_s: float = 0) -> UpstreamConnection:
         """Open a connection, or return one that became idle meanwhile.
 
-        An engine whose backlog is full is waited for, for ``limit_s``; 0 is for ever. Raises ``ConnectError``
-        where nothing listens, ``StallError`` when the engine stayed busy for too long, and
-        ``TooManyConnectionsError`` where this process may open no more descriptors.
+        If the server's backlog is full, retries for ``limit_s``; 0 is no limit. Raises ``ConnectError`` if nothing
+        listens, ``StallError`` if the server stays busy, and ``TooManyConnectionsError`` if this process is out of
+        descriptors.
         """
         connection = UpstreamConnection(self._connections, origin_header_lines=origin_header_lines(target))
         try:
@@ -168,10 +166,10 @@ class UpstreamPool:
                 idle = await self._connect_when_ready(target, connection, limit_s)
                 if idle is not None:
                     return idle
-        except (OSError, ValueError) as error:  # a TimeoutError is an OSError; ValueError: no address
+        except (OSError, ValueError) as error:  # TimeoutError is an OSError; ValueError: invalid address
             raise connect_error(error) from error
         if not connection.is_at_eof:
-            # Only now: a loop whose connecting is cancelled closes the socket and tells nobody.
+            # Only now: when connecting is cancelled, the loop closes the socket without connection_lost.
             self._connections.add(connection)
         return connection
 
@@ -181,21 +179,21 @@ class UpstreamPool:
     async def _connect_when_ready(
         self, target: Origin, connection: UpstreamConnection, limit_s: float
     ) -> UpstreamConnection | None:
-        """Connect as soon as the engine has room, one request after the other; or return an idle connection."""
+        """Retry until the server accepts, one request at a time; or return an idle connection."""
         key = target.unix_socket or target.base_url
-        turn = self._connect_locks.setdefault(key, asyncio.Lock())
-        pause_s = _MIN_RETRY_DELAY_S
+        lock = self._connect_locks.setdefault(key, asyncio.Lock())
+        delay_s = _MIN_RETRY_DELAY_S
         try:
-            async with asyncio.timeout(limit_s if limit_s > 0 else None), turn:
+            async with asyncio.timeout(limit_s if limit_s > 0 else None), lock:
                 while True:
                     idle = self.take_idle(target)
                     if idle is not None:
                         return idle
                     with contextlib.suppress(ServerBusyError):
-                        # In the time of the timeout above a TimeoutError is ours; an attempt has its own inside.
+                        # A TimeoutError from here is that of the timeout above; connect() handles its own.
                         await self._connect_once(target, connection)
                         return None
-                    await asyncio.sleep(pause_s)
-                    pause_s = min(pause_s * 2, _MAX_RETRY_DELAY_S)
+                    await asyncio.sleep(delay_s)
+                    delay_s = min(delay_s * 2, _MAX_RETRY_DELAY_S)
         except TimeoutError as error:
             raise StallError(StallPhase.CONNECT, limit_s) from error

@@ -1,9 +1,9 @@
-"""Accepts the connections of a listening socket, also where the process has no descriptor left for one.
+"""Accepts the connections of a listening socket, and refuses them with 503 when the process is out of descriptors.
 
-The event loops do it in their own ways: asyncio stops listening for a second, uvloop closes what it accepts, which
-clients see as a reset. Here some descriptors are kept in reserve: one of them accepts a client, which gets a 503, has
-a moment to read that, and is closed. As long as descriptors are missing, a few clients at a time are refused, so that
-clients that reconnect at once do not keep the loop busy.
+The event loops handle EMFILE differently: asyncio stops accepting for a second, uvloop closes accepted connections,
+which clients see as a reset. This module keeps some descriptors in reserve: it closes one to accept a client, sends it
+a 503, gives it a moment to read that, and closes it. While descriptors are exhausted only a few clients are refused at
+a time, so that clients that reconnect at once do not keep the loop busy.
 """
 
 import asyncio
@@ -15,27 +15,27 @@ from collections import deque
 from collections.abc import Callable
 
 MAX_ACCEPTS_PER_TURN = 64
-"""In one turn of the loop; as many milliseconds at most."""
+"""Connections accepted per iteration of the loop; at most as many milliseconds."""
 RESERVED_DESCRIPTORS = 8
-"""Descriptors with which clients are refused."""
+"""Descriptors kept for refusing clients."""
 SPARE_DESCRIPTORS = 16
-"""Descriptors that clients leave to engines, files and the like."""
+"""Descriptors that client connections leave free for engines and files."""
 _REFUSAL_PAUSE_S = 0.02
-"""After each round of refusals for want of descriptors: 400 clients a second are refused."""
+"""Pause after each round of refusals when out of descriptors: 400 clients a second are refused."""
 _REFUSAL_READ_S = 1.0
-"""How long refused clients may take to read that, at most."""
+"""How long refused clients have to read their response."""
 _UNREAD_BYTES = 64 * 1024
 _OUT_OF_DESCRIPTORS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _CLIENT_ABORTED = frozenset(
     (errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.EHOSTUNREACH)
 )
-"""The client, or a firewall, ended it before it was accepted (accept(2)): the next one may be fine."""
+"""The client or a firewall closed the connection before it was accepted (accept(2)); the next one may succeed."""
 
 
 class Acceptor:
-    """Hands every connection to ``on_accept``, or answers it with ``refusal()`` and closes it.
+    """Passes every connection to ``on_accept``, or sends ``refusal()`` and closes it.
 
-    ``make_room`` is asked before a client is refused, and says whether another connection was closed for it.
+    ``make_room`` is called before a client is refused; it closes an idle connection, or returns False.
     """
 
     __slots__ = (
@@ -69,14 +69,14 @@ class Acceptor:
         self._close_refused_timer: asyncio.TimerHandle | None = None
 
     def start(self, backlog: int) -> None:
-        """Listen."""
+        """Start listening and accepting."""
         self._listener.setblocking(False)
         self._listener.listen(backlog)
         self._refill_reserve()
         self._loop.add_reader(self._listener.fileno(), self._accept)
 
     def stop(self) -> None:
-        """Accept nothing more, and close the socket."""
+        """Stop accepting and close the socket."""
         for timer in (self._resume_timer, self._close_refused_timer):
             if timer is not None:
                 timer.cancel()
@@ -95,7 +95,7 @@ class Acceptor:
                 return
             except OSError as error:
                 if error.errno in _OUT_OF_DESCRIPTORS:
-                    self._refuse_some()
+                    self._refuse_with_reserve()
                     return
                 if error.errno not in _CLIENT_ABORTED:
                     raise
@@ -106,8 +106,8 @@ class Acceptor:
             else:
                 self._refuse(sock)
 
-    def _refuse_some(self) -> None:
-        """Refuse as many clients as there are descriptors for, and go on in a moment."""
+    def _refuse_with_reserve(self) -> None:
+        """Refuse as many clients as the reserve allows, then pause accepting."""
         if not self._make_room():
             for _ in range(RESERVED_DESCRIPTORS):
                 if self._reserve:
@@ -128,7 +128,7 @@ class Acceptor:
         self._loop.add_reader(self._listener.fileno(), self._accept)
 
     def _refuse(self, sock: socket.socket) -> None:
-        with contextlib.suppress(OSError):  # the client is gone already
+        with contextlib.suppress(OSError):  # the client has disconnected
             sock.send(self._refusal())
             sock.shutdown(socket.SHUT_WR)
         self._refused.append(sock)
@@ -144,7 +144,7 @@ class Acceptor:
         self._refill_reserve()
 
     def _close_oldest(self) -> None:
-        """Close a refused connection; what it sent is read first, for it would turn the close into a reset."""
+        """Close a refused connection. Read its input first: unread data would turn the close into a reset."""
         sock = self._refused.popleft()
         with contextlib.suppress(OSError):
             sock.recv(_UNREAD_BYTES)
@@ -157,7 +157,7 @@ class Acceptor:
 
 
 def _descriptor_limit() -> int:
-    """Return the descriptor from which on clients are refused: the kernel always gives the lowest that is free."""
+    """Return the first descriptor that is refused to clients; the kernel assigns the lowest free descriptor."""
     try:
         import resource  # noqa: PLC0415 - not on every system
     except ImportError:

@@ -1,4 +1,4 @@
-"""The body of one request, while it comes. It knows no socket: the connection feeds it."""
+"""The body of one request while it is received. It has no socket: the connection feeds it."""
 
 import asyncio
 from io import BytesIO
@@ -7,15 +7,15 @@ from gglib.http.errors import BodyTooLargeError
 
 PREALLOCATE_FROM_BYTES = 256 * 1024
 PREALLOCATE_DIVISOR = 16
-"""A body of known length gets all of its room when so much of it, and a sixteenth, has come."""
+"""A body of known length is preallocated when at least this much, and a sixteenth of it, has been received."""
 
 
 class RequestBody:
-    """Collects what has come, up to a limit, also while nothing reads it. A fault ends it, and lets go of what came.
+    """Buffers a body up to a limit, whether or not a task reads it. A fault ends it and frees the buffer.
 
-    Parts go into one ``BytesIO``, which hands its bytes on without a copy: to join the parts of 20 MB at the end took
-    20 to 40 ms for new pages of memory alone (measured, glibc 2.36). It grows by an eighth at a time, and what it holds
-    is copied then, or gets new pages, which takes longer: 20 MB cost 5,000 page faults, 20 ms. So the buffer of a large
+    Parts are written to one ``BytesIO``, whose ``getvalue`` makes no copy: joining parts of 20 MB at the end took 20 to
+    40 ms for new memory pages alone (measured, glibc 2.36). ``BytesIO`` grows by an eighth at a time, which copies the
+    content or maps new pages, which takes longer: 20 MB cost 5,000 page faults, 20 ms. So the buffer of a large
     body of known length is allocated at once, in memory that was used before if there is some. A client that announces
     much and sends little reserves at most ``PREALLOCATE_DIVISOR`` times the bytes it sent, and new memory has no pages
     until it is written to.
@@ -34,31 +34,31 @@ class RequestBody:
     )
 
     def __init__(self, *, limit_bytes: int, length_bytes: int | None = None) -> None:
-        """``length_bytes`` is how much will come; None where that is not known."""
+        """``length_bytes`` is the ``Content-Length``; None if unknown."""
         self._limit_bytes = limit_bytes
         self._length_bytes = length_bytes or 0
         self._preallocate_at_bytes = max(PREALLOCATE_FROM_BYTES, self._length_bytes // PREALLOCATE_DIVISOR)
         self._first = b""
-        """The first part, for as long as there is no other: it is the body where it stays the only one."""
+        """The first part, until there is a second: a body of one part is returned without a copy."""
         self._parts: BytesIO | None = None
         self.size_bytes = 0
-        """How much has come."""
+        """Bytes received."""
         self._waiter: asyncio.Future[None] | None = None
         self._fault: Exception | None = None
         self.is_complete = False
 
     @property
     def has_begun(self) -> bool:
-        """Whether any of it has come."""
+        """Whether any of the body has been received."""
         return self.size_bytes > 0 or self.is_complete
 
     @property
     def has_failed(self) -> bool:
-        """Whether the rest will not come."""
+        """Whether the body has failed: no more is accepted."""
         return self._fault is not None
 
     def feed(self, part: bytes | memoryview) -> None:
-        """Add a part. A view is copied from before this returns."""
+        """Add a part. A memoryview is copied."""
         self.size_bytes += len(part)
         if self.size_bytes > self._limit_bytes:
             self.fail(BodyTooLargeError(self._limit_bytes))
@@ -77,34 +77,34 @@ class RequestBody:
             self._first = b""
 
     def _preallocate(self) -> None:
-        """Move into a buffer for the whole body. One that is not shared is written to in place, though it is bytes."""
+        """Move to a buffer for the whole body. ``BytesIO`` writes in place to bytes that it alone refers to."""
         begun = BytesIO() if self._parts is None else self._parts
         self._parts = BytesIO(bytes(self._length_bytes))
         self._parts.write(begun.getbuffer())
         self._preallocate_at_bytes = self._length_bytes
 
     def lower_limit(self, limit_bytes: int) -> None:
-        """Take no more than this of it from now on; a limit that is lower already stays."""
+        """Lower the limit; a lower limit stays."""
         self._limit_bytes = min(self._limit_bytes, limit_bytes)
         if self.size_bytes > self._limit_bytes:
             self.is_complete = False
             self.fail(BodyTooLargeError(self._limit_bytes))
 
     def finish(self) -> None:
-        """Note that it is complete, unless it has failed."""
+        """Mark the body as complete, unless it has failed."""
         if self._fault is None:
             self.is_complete = True
             self._wake()
 
     def fail(self, fault: Exception) -> None:
-        """Note that the rest will not come; whoever reads it is told why."""
+        """End the body with ``fault``, which ``read`` raises."""
         if self._fault is None and not self.is_complete:
             self._fault = fault
             self._free()
             self._wake()
 
     async def read(self) -> bytes:
-        """Return all of it. Raises what it failed with; ``BodyTooLargeError`` as soon as it is."""
+        """Return the whole body. Raises the fault it ended with; ``BodyTooLargeError`` as soon as it is too large."""
         while not self.is_complete:
             if self._fault is not None:
                 raise self._fault

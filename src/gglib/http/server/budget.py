@@ -1,6 +1,6 @@
-"""How much of the bodies of all requests may be in memory at the same time. Pure: bytes and owners, no sockets.
+"""The memory budget for the bodies of all requests. Pure: bytes and owners, no sockets.
 
-Bodies are counted as they come, not as they are announced: an upload that never ends holds what it has sent. The first
+Bodies count by the bytes received, not by their ``Content-Length``: a stalled upload holds what it has sent. The first
 ``UNCOUNTED_BYTES`` of each are not counted, so that ordinary requests pass however many uploads there are. While the
 budget is exhausted, only the oldest unfinished body is read: it reaches its end or its deadline, and no two bodies wait
 for each other. It may exceed the budget by the size of one body. Finished bodies count until their requests have been
@@ -11,15 +11,15 @@ from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 UNCOUNTED_BYTES = 64 * 1024
-"""As much as a connection may send ahead anyway."""
+"""As much as a connection may pipeline anyway."""
 READ_BYTES = 256 * 1024
-"""What one read brings at most: as many waiting bodies go on as there is room for one read of each."""
+"""The most that one read returns: as many waiting bodies are admitted as the budget has room for one read each."""
 
 Owner = TypeVar("Owner", bound=Hashable)
 
 
 class BodyBudget(Generic[Owner]):
-    """Counts the bytes of bodies by their owner, beyond the free ones. ``body_bytes`` is the largest body's size."""
+    """Counts the bytes of bodies by owner, beyond ``UNCOUNTED_BYTES``. ``body_bytes`` is the largest body size."""
 
     __slots__ = ("_hard_limit_bytes", "_held", "_limit_bytes", "_unfinished", "_waiting", "held_bytes")
 
@@ -28,15 +28,15 @@ class BodyBudget(Generic[Owner]):
         self._hard_limit_bytes = limit_bytes + body_bytes
         self._held: dict[Owner, int] = {}
         self._unfinished: dict[Owner, None] = {}
-        """Owners of bodies that have not ended, the oldest first."""
+        """Owners of unfinished bodies, the oldest first."""
         self._waiting: dict[Owner, None] = {}
-        """Owners that were not allowed to go on, the one that waits the longest first."""
+        """Owners whose reading is paused, the longest waiting first."""
         self.held_bytes = 0
 
     def grow(self, owner: Owner, size_bytes: int) -> bool:
-        """Note that a body has this size by now, and return whether more of it may be read.
+        """Record the current size of a body, and return whether more of it may be read.
 
-        Where not, the owner is among those that ``admit`` returns once there is room.
+        If not, ``admit`` returns the owner once there is room.
         """
         held_bytes = size_bytes - UNCOUNTED_BYTES
         if held_bytes <= 0:
@@ -50,17 +50,17 @@ class BodyBudget(Generic[Owner]):
         return False
 
     def finish(self, owner: Owner) -> None:
-        """Note that a body has ended: it is held, and grows no more."""
+        """Mark a body as complete: it stays counted until ``release``."""
         self._unfinished.pop(owner, None)
         self._waiting.pop(owner, None)
 
     def release(self, owner: Owner) -> None:
-        """Note that a body is held no more."""
+        """Stop counting a body."""
         self.finish(owner)
         self.held_bytes -= self._held.pop(owner, 0)
 
     def admit(self) -> list[Owner]:
-        """Return the owners that waited and may go on now."""
+        """Return the waiting owners that may read on now."""
         room = max(0, -(-(self._limit_bytes - self.held_bytes) // READ_BYTES))
         admitted = list(self._waiting)[:room]
         admitted += [
@@ -73,8 +73,8 @@ class BodyBudget(Generic[Owner]):
         return admitted
 
     def _may_exceed(self, owner: Owner) -> bool:
-        """Whether a body is the oldest that has not ended, and goes on although the budget is used up."""
+        """Whether a body is the oldest unfinished one, and may exceed the budget."""
         if next(iter(self._unfinished)) != owner:
             return False
-        has_none_ended = len(self._held) == len(self._unfinished)
-        return has_none_ended or self.held_bytes < self._hard_limit_bytes
+        has_none_finished = len(self._held) == len(self._unfinished)
+        return has_none_finished or self.held_bytes < self._hard_limit_bytes

@@ -1,13 +1,13 @@
-"""One connection of a client: bytes become requests, which are answered one after the other.
+"""One client connection: parses requests and serves them one after the other.
 
-Theory of operation. ``RequestReader`` says what came. One task answers the requests in turn: it reads a body from
-``RequestBody`` and writes through this object (``ResponseTransport``). While it works, what comes is more of the body,
-the next request (which waits), or the end of the connection (which ends the work). Then the connection goes on with
-what waits, rests, or ends: at once where the client has nothing left to say, else after it has had time to read the
-answer, for a socket that is closed with unread input takes the answer down with it (RFC 9112 section 9.6).
+Theory of operation. ``RequestReader`` turns received bytes into events. One task serves the requests in order: it reads
+the body from ``RequestBody`` and writes through this object (``ResponseTransport``). Meanwhile the connection may
+receive more of the body, a pipelined request (which waits) or EOF (which cancels the request). After the response the
+connection serves the pipelined request, becomes idle, or closes: at once if no client data is left to read, otherwise
+with a lingering close, because closing a socket with unread input can destroy the response (RFC 9112 section 9.6).
 
-``TRANSITIONS`` says what may still follow on the connection. ``Deadlines`` knows when a phase has lasted too long; the
-listener looks at all connections from time to time.
+``TRANSITIONS`` defines what may follow on the connection. ``Deadlines`` decides when a phase has timed out; the
+listener checks all connections periodically.
 
 Reading is paused for any of three reasons (``_PauseReason``) and resumes when none holds. Each connection gets a
 bounded slice of an event loop iteration: of the connections with many small chunks to parse, one parses a few hundred
@@ -43,52 +43,52 @@ from gglib.http.server.request import ClientStalledError, Request, new_request_i
 from gglib.http.server.send_queue import unsent_bytes
 
 WRITE_HIGH_BYTES = 32 * 1024
-"""How much of an answer may wait in this process for a slow client."""
+"""High-water mark of the transport's write buffer, which holds data for a slow client."""
 NOTSENT_BYTES = 32 * 1024
-"""How much of it may wait in the kernel before it is on its way."""
+"""``TCP_NOTSENT_LOWAT``: how much unsent data the kernel may hold."""
 _UNLIMITED = 2**31 - 1
 MAX_PIPELINED_BYTES = 64 * 1024
-"""How much a client may send in advance of the answer it waits for."""
+"""How much a client may pipeline behind the request that is being served."""
 PIPELINE_WAIT_S = 1.0
-"""How long more than that may wait. Then it is dropped, and the connection ends with the answer (RFC 9112 section 9.3.2
-has clients ask again): behind what is not read, the end of a client could not be seen."""
+"""How long more than that may wait. Then the pipelined data is discarded and the connection closes after the response
+(clients have to retry, RFC 9112 section 9.3.2): unread data would hide a disconnect."""
 NEW_CONNECTION_GRACE_S = 1.0
-"""A client that was accepted and has said nothing for so long may have to make room for others; before, its first words
-may be on their way."""
+"""A new connection counts as idle, and may be closed to make room, after this time without a request. Before, its first
+request may be in flight."""
 MAX_DISCARDED_BODY_BYTES = 64 * 1024
-"""How much of a body that nobody wants is read and dropped to keep the connection."""
+"""How much of an unread request body is read and discarded to keep the connection alive."""
 MAX_BODY_BYTES_PER_TURN = 512 * 1024
-"""How much of a body is read before other uploads have their turn: uvloop reads on, 8 MiB, while there is more."""
+"""How much of a body is read before other uploads get their turn: uvloop reads up to 8 MiB while data is available."""
 
 
 class _PauseReason(Enum):
-    """Why nothing is read."""
+    """Why reading is paused."""
 
-    PIPELINE = "more has come of what follows the request than is kept"
-    TURN = "others that have much to read have their turn"
-    BUDGET = "all bodies together are as large as they may be"
+    PIPELINE = "too much pipelined data"
+    TURN = "other connections read first"
+    BUDGET = "the memory budget for request bodies is exhausted"
 
 
 class ConnectionState(Enum):
-    """What may still follow on a connection. It goes one way only."""
+    """What may still follow on a connection. It never moves back."""
 
     OPEN = "open"
     """Another request may follow."""
     MUST_CLOSE = "must close"
-    """None follows: client or response said so."""
+    """No request follows: the request or the response disabled keep-alive."""
     ERROR = "error"
-    """None follows, and what the client may still send is not read: closing must not take the response down with it."""
+    """No request follows, and unread input may be left: a lingering close is needed to deliver the response."""
     CLOSING = "closing"
-    """Nothing is read any more; what is written is still sent."""
+    """Input is ignored; buffered output is still sent."""
 
 
 class ConnectionEvent(Enum):
-    """What decides what may follow on a connection."""
+    """What changes the state of a connection."""
 
     DISABLE_KEEP_ALIVE = "keep-alive disabled"
-    """Said by a request (or its version), or by a response."""
+    """``Connection: close`` in a request or response, or a request in HTTP/1.0 without ``keep-alive``."""
     FAIL = "error"
-    """What came is malformed, too late or too much, or what serves the requests has failed."""
+    """Input is malformed, late or too large, or the request handler failed."""
     CLOSE = "close"
 
 
@@ -113,11 +113,11 @@ TRANSITIONS: Mapping[tuple[ConnectionState, ConnectionEvent], ConnectionState] =
 """The state after each event. Only a second close is illegal."""
 
 _idle_counter = itertools.count()
-"""The loop's clock stands still while a turn of it lasts: it cannot tell who has been idle for longer."""
+"""Orders connections by when they became idle; ``loop.time()`` may be equal within one iteration of the loop."""
 
 
 class ServerContext(Protocol):
-    """What a connection needs of the listener that accepted it."""
+    """What a connection uses of the ``Listener`` that accepted it."""
 
     limits: DeadlineLimits
     date_line: bytes
@@ -126,40 +126,40 @@ class ServerContext(Protocol):
     bodies: "BodyBudget[ClientConnection]"
     disconnects: DisconnectWatcher
     handle: Callable[[Any, "ClientConnection"], Coroutine[Any, Any, None]]
-    """Serves a request, which is what ``request_class`` has made."""
+    """Serves a request, an instance of ``request_class``."""
     request_class: type[Request]
     format_refusal: Callable[[HttpError, str, bytes, str], bytes]
-    """Writes the whole response to what is refused: the error, its request id, the ``Date`` line, and the path."""
+    """Formats the whole error response from the error, its request id, the ``Date`` line and the path."""
     is_blocking_others: Callable[[Any], bool]
-    """Whether others wait for the end of a request."""
+    """Whether other requests wait for this request to end."""
 
     def add(self, connection: "ClientConnection") -> bool:
-        """Count a connection; False when there are too many."""
+        """Register a connection. False if there are too many."""
         ...
 
     def discard(self, connection: "ClientConnection") -> None:
-        """Forget a connection that is gone."""
+        """Unregister a connection that is lost."""
         ...
 
     def start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a task that is known until it is done."""
+        """Start a task and track it until it is done."""
         ...
 
     def record_refusal(self, error: HttpError, request_id: str) -> None:
-        """Take note of what was refused before it was a request."""
+        """Record an error response that was sent before there was a request."""
         ...
 
     def schedule_read(self, connection: "ClientConnection") -> None:
-        """Let a connection read its next slice when it is its turn."""
+        """Queue a connection for ``read_next_slice``."""
         ...
 
     def admit_bodies(self) -> None:
-        """Let those bodies come that wait for room."""
+        """Resume reading the bodies that wait for memory, as far as the budget allows."""
         ...
 
 
 class ClientConnection(asyncio.Protocol):
-    """A connection, and the transport of the response that goes over it now."""
+    """A client connection, and the ``ResponseTransport`` of its current response."""
 
     def __init__(self, server: ServerContext) -> None:
         self._server = server
@@ -171,12 +171,12 @@ class ClientConnection(asyncio.Protocol):
         self._request: Request | None = None
         self._body: RequestBody | None = None
         self._has_whole_body = False
-        """Whether the body came with its head: then the reader is in none, and is not asked for each answer."""
+        """Whether the body arrived together with the head: then the reader is not in a body and need not be checked."""
         self._state = _OPEN
         self._is_response_complete = False
-        """Whether the request that came last has its whole response."""
-        self._pauses: set[_PauseReason] = set()
-        self._descriptor = -1
+        """Whether the response to the latest request is complete."""
+        self._pause_reasons: set[_PauseReason] = set()
+        self._watched_descriptor = -1
         self._is_body_counted = False
         self._bytes_this_turn = 0
         self._pipeline_deadline_s = NO_DEADLINE
@@ -190,12 +190,12 @@ class ClientConnection(asyncio.Protocol):
 
     @property
     def date_line(self) -> bytes:
-        """The ``Date`` header of now, as a line."""
+        """The current ``Date`` header line."""
         return self._server.date_line
 
     @property
     def can_keep_alive(self) -> bool:
-        """Whether, as things stand, another request may follow: so the rest of this one must be worth reading."""
+        """Whether another request may follow: if the rest of the current body is small enough to discard, too."""
         if self._state is not _OPEN or self._server.is_shutting_down:
             return False
         if self._has_whole_body or not self._reader.is_in_body:
@@ -205,16 +205,16 @@ class ClientConnection(asyncio.Protocol):
 
     @property
     def peer_host(self) -> str | None:
-        """The address that the connection comes from; None when it is no network address."""
+        """The IP address of the client; None if the socket is not an IP socket."""
         return self._host("peername")
 
     @property
     def server_host(self) -> str | None:
-        """The address that the connection came to; None when it is no network address."""
+        """The IP address that the client connected to; None if the socket is not an IP socket."""
         return self._host("sockname")
 
     async def drain(self) -> None:
-        """Return when the client has read, or is gone."""
+        """Return when writing is not paused, or the connection is lost."""
         while self.is_write_paused:
             self._drain_waiter = self._loop.create_future()
             try:
@@ -223,13 +223,13 @@ class ClientConnection(asyncio.Protocol):
                 self._drain_waiter = None
 
     def write(self, data: bytes) -> None:
-        """Send; what a client that is gone is sent is lost."""
+        """Write data; discard it if the connection is lost or closing."""
         transport = self._transport
         if transport is not None and not transport.is_closing():
             transport.write(data)
 
     def end(self, *, may_keep_alive: bool) -> None:
-        """Note that the answer is whole, and whether the connection may go on."""
+        """Mark the response as complete; without ``may_keep_alive`` the connection closes after it."""
         self._is_response_complete = True
         if not may_keep_alive:
             self._transition(ConnectionEvent.DISABLE_KEEP_ALIVE)
@@ -238,14 +238,14 @@ class ClientConnection(asyncio.Protocol):
 
     @property
     def idle_order(self) -> int | None:
-        """Its place among those on which nobody waits, the longest idle first; None while somebody does."""
+        """Position among the idle connections, the longest idle lowest; None if the connection is not idle."""
         phase = self._deadlines.phase
-        is_silent = phase is Phase.NEW and self._loop.time() >= self._accepted_s + NEW_CONNECTION_GRACE_S
-        is_idle = (phase is Phase.IDLE or is_silent) and self._state is not _CLOSING
+        is_unused = phase is Phase.NEW and self._loop.time() >= self._accepted_s + NEW_CONNECTION_GRACE_S
+        is_idle = (phase is Phase.IDLE or is_unused) and self._state is not _CLOSING
         return self._idle_order if is_idle else None
 
     def check(self, now_s: float) -> float:
-        """End what has lasted too long, and return when to look again at the latest; both in the loop's time."""
+        """Enforce the deadline, and return when to check again at the latest; both in the loop's time."""
         transport = self._transport
         if transport is None:
             return NO_DEADLINE
@@ -259,9 +259,9 @@ class ClientConnection(asyncio.Protocol):
             case None | Phase.RESPONSE:
                 pass
             case Phase.HEAD:
-                self._refuse(RequestTimeoutError("The request's head did not come in time."))
+                self._refuse(RequestTimeoutError("The request's head did not arrive in time."))
             case Phase.BODY if self._request is not None:
-                self._fail_body(RequestTimeoutError("The request's body did not come in time."))
+                self._fail_body(RequestTimeoutError("The request's body did not arrive in time."))
             case Phase.QUEUE:
                 self._fail_body(TooManyBodiesError())
             case Phase.NEW | Phase.IDLE:
@@ -273,15 +273,15 @@ class ClientConnection(asyncio.Protocol):
         return min(self._deadlines.deadline_s, self._pipeline_deadline_s)
 
     def resume_body(self) -> None:
-        """Go on with a body that waited for room."""
+        """Resume reading a body that waited for memory."""
         if self._deadlines.phase is Phase.QUEUE:
             self._deadlines.begin_body(self._loop.time())
         self._resume_reading(_PauseReason.BUDGET)
 
     def shut_down(self) -> None:
-        """Close it unless an answer is on its way, which is the last one then. The edge is ending already.
+        """Close the connection if it is idle; otherwise the current response is the last. Called during shutdown.
 
-        Nothing waits for a slow client any more: the kernel may take what there is, and delivers it when we are gone.
+        Backpressure is lifted: the kernel may buffer the whole response and delivers it after the process has exited.
         """
         if self._transport is None:
             return
@@ -292,43 +292,43 @@ class ClientConnection(asyncio.Protocol):
         self.resume_writing()
 
     def abort(self) -> None:
-        """Cut it."""
+        """Close the connection at once and discard buffered output."""
         if self._transport is not None:
             self._transport.abort()
 
     # -- what the event loop calls --------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Keep the transport; refuse where there are too many."""
+        """Configure the socket; refuse the connection if there are too many."""
         self._transport = transport
         transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
         sock = transport.get_extra_info("socket")
         if sock.family in {socket.AF_INET, socket.AF_INET6}:
-            with contextlib.suppress(OSError):  # the client is gone already
-                # The loops do this only for sockets that name their protocol, and socket.socket() does not: without
-                # it, what follows an answer's head waits for the client's delayed acknowledgement (measured: 40 ms).
+            with contextlib.suppress(OSError):  # the client has disconnected
+                # asyncio and uvloop set this only for sockets with an explicit protocol, which socket.socket() does
+                # not have. Without it, data after the head waits for the client's delayed ACK (measured: 40 ms).
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         _limit_unsent(transport, NOTSENT_BYTES)
         if not self._server.add(self):
             self._refuse(TooManyConnectionsError())
 
     def data_received(self, data: bytes) -> None:
-        """Read what came."""
+        """Parse received data."""
         if self._state is not _CLOSING:
             self._read(data)
 
     def eof_received(self) -> bool:
-        """Take the end of the client's side for its leaving, as other servers do.
+        """Treat a half-closed connection as a disconnect, as other servers do.
 
-        At once: the loop tells that the connection is lost only when the client has taken what waits for it.
+        ``connection_lost`` is not early enough: the loop calls it only after the client has read the buffered output.
         """
         if self._request is not None:
             self._request.disconnect()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """End what is being answered."""
-        self._server.disconnects.unwatch(self._descriptor)
+        """Cancel the current request."""
+        self._server.disconnects.unwatch(self._watched_descriptor)
         self._transport = None
         self._server.discard(self)
         if self._request is not None:
@@ -337,22 +337,22 @@ class ClientConnection(asyncio.Protocol):
         self._wake()
 
     def pause_writing(self) -> None:
-        """Note that the client is slow to read."""
+        """Pause the response: the client reads too slowly."""
         self.is_write_paused = not self._server.is_shutting_down
         if self._transport is not None:
             self._deadlines.block_write(self._loop.time(), unsent_bytes(self._transport))
 
     def resume_writing(self) -> None:
-        """Note that the client has read."""
+        """Resume the response: the client has read."""
         self.is_write_paused = False
         if self._deadlines.phase is Phase.WRITE_BLOCKED and self._state is not _CLOSING:
             self._deadlines.record_read(self._loop.time())
-            if _PauseReason.BUDGET in self._pauses:
+            if _PauseReason.BUDGET in self._pause_reasons:
                 self._deadlines.queue_body(self._loop.time())
             elif self._reader.is_in_body:
                 self._deadlines.begin_body(self._loop.time())
             elif self._request is None:
-                # uvloop writes at the end of a turn: the response was over before the client was seen to be slow.
+                # uvloop writes at the end of a loop iteration: the response was complete before writing was paused.
                 self._deadlines.become_idle(self._loop.time())
                 if self._reader.is_in_head:
                     self._deadlines.begin_head(self._loop.time())
@@ -364,7 +364,7 @@ class ClientConnection(asyncio.Protocol):
     # -- requests -------------------------------------------------------------------------------------------
 
     def _read(self, data: bytes | None) -> None:
-        """Take in what came; None goes on with what has come already."""
+        """Parse ``data`` and handle the events; None starts the next pipelined request."""
         reader = self._reader
         try:
             events = reader.next_request() if data is None else reader.receive(data)
@@ -389,7 +389,7 @@ class ClientConnection(asyncio.Protocol):
             self._limit_reading()
 
     def _limit_reading(self) -> None:
-        """Pause reading where more has come than may wait, or than is read in one turn."""
+        """Pause reading if too much pipelined data is buffered or this connection has used up its turn."""
         reader = self._reader
         if reader.pipelined_bytes > MAX_PIPELINED_BYTES:
             self._pause_reading(_PauseReason.PIPELINE)
@@ -398,7 +398,7 @@ class ClientConnection(asyncio.Protocol):
             self._server.schedule_read(self)
 
     def read_next_slice(self) -> None:
-        """Read the next slice of what has come already."""
+        """Parse the next slice of buffered data."""
         self._bytes_this_turn = 0
         if self._transport is None or self._state is _CLOSING:
             return
@@ -408,7 +408,7 @@ class ClientConnection(asyncio.Protocol):
             self._resume_reading(_PauseReason.TURN)
 
     def _feed_body(self, part: bytes | memoryview) -> None:
-        """Take in a part of a body; what is not wanted any more is dropped."""
+        """Add a part to the body; discard it if the body is no longer needed."""
         body, now_s = self._body, self._loop.time()
         self._deadlines.receive_body(len(part), now_s)
         if body is None:
@@ -419,17 +419,17 @@ class ClientConnection(asyncio.Protocol):
         self._bytes_this_turn += len(part)
         if body.has_failed:
             self._release_body()
-        elif not self._count_body(body.size_bytes) and self._reader.is_in_body:
+        elif not self._grow_body(body.size_bytes) and self._reader.is_in_body:
             self._deadlines.queue_body(now_s)
             self._pause_reading(_PauseReason.BUDGET)
 
-    def _count_body(self, size_bytes: int) -> bool:
-        """Count a body among all, and return whether more of it may come."""
+    def _grow_body(self, size_bytes: int) -> bool:
+        """Count a body against the budget, and return whether more of it may be read."""
         self._is_body_counted = True
         return self._server.bodies.grow(self, size_bytes)
 
     def _release_body(self) -> None:
-        """Note that a body is held no more."""
+        """Return the memory of the body to the budget."""
         if self._is_body_counted:
             self._is_body_counted = False
             self._server.bodies.release(self)
@@ -446,7 +446,7 @@ class ClientConnection(asyncio.Protocol):
         else:
             self._begin_response()
             if len(event.body) > UNCOUNTED_BYTES:
-                self._count_body(len(event.body))
+                self._grow_body(len(event.body))
                 self._server.bodies.finish(self)
         if self._task is None:
             self._task = self._server.start_task(self._serve())
@@ -459,7 +459,7 @@ class ClientConnection(asyncio.Protocol):
         self._wake()
 
     async def _serve(self) -> None:
-        """Answer one request after the other until the connection ends."""
+        """Serve requests one after the other until the connection closes."""
         was_sent_ahead = False
         while True:
             request = self._request
@@ -471,12 +471,12 @@ class ClientConnection(asyncio.Protocol):
                 was_sent_ahead = False
                 continue
             if was_sent_ahead:
-                await asyncio.sleep(0)  # others have the loop first
+                await asyncio.sleep(0)  # other connections run first
             was_sent_ahead = True
             try:
                 await self._server.handle(request, self)
             except BaseException:
-                self._transition(ConnectionEvent.FAIL)  # no task would answer what follows
+                self._transition(ConnectionEvent.FAIL)  # this task serves no further request
                 raise
             finally:
                 self._request = self._body = None
@@ -493,15 +493,15 @@ class ClientConnection(asyncio.Protocol):
             self._body.finish()
             if self._is_body_counted:
                 self._server.bodies.finish(self)
-                self._server.admit_bodies()  # another one is the oldest now
+                self._server.admit_bodies()  # another body is the oldest now
         if self._request is not None:
             if self._deadlines.phase in {Phase.BODY, Phase.QUEUE}:
                 self._begin_response()
-        else:  # the rest of a body that nobody wanted
+        else:  # the rest of a discarded body
             self._start_next_request()
 
     def _fail_body(self, error: HttpError) -> None:
-        """Tell whoever reads the body. An answer that has begun without it goes on, and is the last one."""
+        """Fail the body with ``error``. A response that has begun continues and is the last one."""
         self._transition(ConnectionEvent.FAIL)
         self._begin_response()
         if self._body is not None:
@@ -509,7 +509,7 @@ class ClientConnection(asyncio.Protocol):
         self._release_body()
 
     def _begin_response(self) -> None:
-        """Let the answer take its time, unless what was answered before is still to be read: that is the client's."""
+        """Wait for the response without a deadline, unless the client still has to read the previous response."""
         if self.is_write_paused and self._transport is not None:
             self._deadlines.block_write(self._loop.time(), unsent_bytes(self._transport))
         else:
@@ -532,42 +532,44 @@ class ClientConnection(asyncio.Protocol):
             self._read(None)
         else:
             self._reader.next_request()
-        if self._pauses and _PauseReason.PIPELINE in self._pauses:  # an empty set says so without a hash
+        if (
+            self._pause_reasons and _PauseReason.PIPELINE in self._pause_reasons
+        ):  # testing for an empty set needs no hash
             if self._reader.pipelined_bytes <= MAX_PIPELINED_BYTES:
                 self._resume_reading(_PauseReason.PIPELINE)
             else:
                 self._pipeline_deadline_s = self._loop.time() + PIPELINE_WAIT_S
 
-    def _pause_reading(self, why: _PauseReason) -> None:
+    def _pause_reading(self, reason: _PauseReason) -> None:
         if self._transport is None:
             return
-        if not self._pauses:
+        if not self._pause_reasons:
             self._transport.pause_reading()
-        if why is _PauseReason.PIPELINE and why not in self._pauses:
+        if reason is _PauseReason.PIPELINE and reason not in self._pause_reasons:
             self._pipeline_deadline_s = self._loop.time() + PIPELINE_WAIT_S
-        self._pauses.add(why)
-        if why is not _PauseReason.TURN:  # that one is over in a moment
-            self._descriptor = self._transport.get_extra_info("socket").fileno()
-            self._server.disconnects.watch(self._descriptor, self._on_disconnect)
+        self._pause_reasons.add(reason)
+        if reason is not _PauseReason.TURN:  # that pause is short
+            self._watched_descriptor = self._transport.get_extra_info("socket").fileno()
+            self._server.disconnects.watch(self._watched_descriptor, self._on_disconnect)
 
-    def _resume_reading(self, why: _PauseReason) -> None:
-        if why not in self._pauses:
+    def _resume_reading(self, reason: _PauseReason) -> None:
+        if reason not in self._pause_reasons:
             return
-        self._pauses.discard(why)
-        if why is _PauseReason.PIPELINE:
+        self._pause_reasons.discard(reason)
+        if reason is _PauseReason.PIPELINE:
             self._pipeline_deadline_s = NO_DEADLINE
-        if not self._pauses and self._transport is not None:
-            self._server.disconnects.unwatch(self._descriptor)
+        if not self._pause_reasons and self._transport is not None:
+            self._server.disconnects.unwatch(self._watched_descriptor)
             self._transport.resume_reading()
 
     def _discard_pipelined(self) -> None:
-        """Answer this request and no other, and read on, to see whether the client is still there."""
+        """Discard pipelined requests, and read on so that a disconnect is noticed. The current response is the last."""
         self._reader.discard_pipelined()
         self._transition(ConnectionEvent.FAIL)
         self._resume_reading(_PauseReason.PIPELINE)
 
     def _on_disconnect(self) -> None:
-        """Take note of what reading would have shown, had it not been paused."""
+        """Handle a disconnect that was noticed while reading was paused."""
         self.eof_received()
         if self._transport is not None:
             self._transport.close()
@@ -575,7 +577,7 @@ class ClientConnection(asyncio.Protocol):
     # -- ends -----------------------------------------------------------------------------------------------
 
     def _refuse(self, error: HttpError) -> None:
-        """Answer what is no request, and close."""
+        """Send an error response and close."""
         request_id = new_request_id()
         self._server.record_refusal(error, request_id)
         path = self._reader.path_hint
@@ -585,7 +587,7 @@ class ClientConnection(asyncio.Protocol):
         self._close()
 
     def _close(self) -> None:
-        """Close after what is written is sent; where the client may still be sending, let it read the answer first."""
+        """Close after buffered output is sent, with a lingering close if the client may still be sending."""
         transport = self._transport
         if transport is None or self._state is _CLOSING:
             return
@@ -600,22 +602,22 @@ class ClientConnection(asyncio.Protocol):
         ):
             try:
                 transport.write_eof()
-            except OSError:  # the client has reset the connection, which asyncio has not noticed yet
+            except OSError:  # reset by the client; asyncio has not noticed yet
                 transport.abort()
                 return
-            for why in list(self._pauses):
-                self._resume_reading(why)
+            for reason in list(self._pause_reasons):
+                self._resume_reading(reason)
             self._deadlines.begin_lingering_close(self._loop.time(), transport.get_write_buffer_size())
         else:
             self._deadlines.block_write(self._loop.time(), unsent_bytes(transport))
             transport.close()
 
     def _transition(self, event: ConnectionEvent) -> None:
-        """Change the state. Raises RuntimeError where that is no legal move."""
+        """Change the state. Raises RuntimeError if the transition is illegal."""
         try:
             self._state = TRANSITIONS[self._state, event]
         except KeyError:
-            raise RuntimeError(f"No move from {self._state} on {event}.") from None
+            raise RuntimeError(f"Illegal transition from {self._state} on {event}.") from None
 
     def _host(self, which: str) -> str | None:
         name = self._transport.get_extra_info(which) if self._transport is not None else None
@@ -623,8 +625,8 @@ class ClientConnection(asyncio.Protocol):
 
 
 def _limit_unsent(transport: asyncio.Transport, limit_bytes: int) -> None:
-    """Bound what the kernel takes without having sent it, where it can (TCP on Linux and macOS)."""
+    """Limit the unsent data that the kernel buffers, where supported (TCP on Linux and macOS)."""
     sock = transport.get_extra_info("socket")
     if sock.family in {socket.AF_INET, socket.AF_INET6} and hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        with contextlib.suppress(OSError):  # the client is gone already
+        with contextlib.suppress(OSError):  # the client has disconnected
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, limit_bytes)

@@ -1,7 +1,7 @@
-"""How long a connection may take for what it does now. Pure: time is an argument, in seconds of any one clock.
+"""The deadline of a connection in its current phase. Pure: time is an argument, in seconds of any one clock.
 
-One deadline at a time. The listener looks at those of all connections once a second, and when the next one is due:
-nothing on the way of a request sets or cancels a timer. ``TRANSITIONS`` has all legal moves from phase to phase.
+A connection has one deadline at a time. The listener checks all of them once a second and when the next one is due, so
+no request sets or cancels a timer. ``TRANSITIONS`` has all legal transitions between phases.
 """
 
 from collections.abc import Mapping
@@ -11,56 +11,61 @@ from types import MappingProxyType
 
 NO_DEADLINE = float("inf")
 MAX_GAP_FACTOR = 3
-"""A reader whose last steps were so far apart may take as many times as long for the next one, while it is in the way
-of others; one that was not seen to read yet, as many times ``blocking_write_s``."""
+"""While a slow client blocks other requests, it may take this many times its longest gap between reads; this many times
+``blocking_write_s`` if it has not read yet."""
 
 LINGERING_S = 2.0
-"""How long what a client still sends is thrown away once it was sent all of its answer: it has time to read that."""
+"""Lingering close: how long input is discarded after the whole response was sent, so that the client can read it."""
 TIMED_OUT_LINGERING_S = 0.25
-"""The same for a client that has let a deadline pass already: its connection ends there and not two seconds later."""
+"""The same for a client that has already missed a deadline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadlineLimits:
-    """Times in seconds; what each is for is in ``ProxyOptions``."""
+    """Timeouts in seconds; 0 is none."""
 
     head_s: float
+    """For a request head."""
     body_s: float
+    """For a body; received bytes extend it at ``body_min_rate``."""
     body_min_rate: int
+    """Bytes a second."""
     write_s: float
+    """For a client that reads nothing of a response."""
     idle_s: float
+    """Between two requests."""
     blocking_write_s: float = 0
-    """Shortens ``write_s`` while the answer keeps another model from its turn; 0 does not."""
+    """Replaces ``write_s`` while the response blocks requests for another model; 0 disables this."""
 
 
 class Phase(Enum):
-    """What a connection does."""
+    """What the connection waits for."""
 
     NEW = "new"
-    """Nothing has come yet."""
+    """No data received yet."""
     IDLE = "idle"
-    """A response is over, and no other request has begun."""
+    """Between two requests."""
     HEAD = "head"
     BODY = "body"
     QUEUE = "queue"
-    """The body waits for room among all bodies."""
+    """The body waits for the memory budget."""
     RESPONSE = "response"
-    """Nothing is waited for from the client."""
+    """The request handler; the client has no deadline."""
     WRITE_BLOCKED = "write blocked"
-    """What is written waits for the client to read."""
+    """The client has to read buffered output."""
     LINGERING = "lingering close"
-    """What still comes is thrown away, so that the client can read its last response."""
+    """Input is discarded while the client reads the last response."""
 
 
 class PhaseEvent(Enum):
-    """What moves a connection from phase to phase."""
+    """What changes the phase of a connection."""
 
     RESPONSE_COMPLETE = "response complete"
     HEAD_STARTED = "head started"
     BODY_STARTED = "body started"
     BODY_QUEUED = "body queued"
     REQUEST_COMPLETE = "request complete"
-    """Or its body has failed: either way the client has nothing more to do for it."""
+    """Or its body has failed: either way nothing more is expected from the client."""
     WRITE_BLOCKED = "write blocked"
     WRITE_PROGRESS = "client reads"
     LINGERING_CLOSE = "lingering close"
@@ -84,13 +89,13 @@ TRANSITIONS: Mapping[tuple[Phase, PhaseEvent], Phase] = MappingProxyType(
     | {(phase, PhaseEvent.LINGERING_CLOSE): _LINGERING for phase in Phase}
     | {
         (_WRITE_BLOCKED, PhaseEvent.WRITE_PROGRESS): _WRITE_BLOCKED,
-        # The next request begins while the last response is still read.
+        # The next request begins while the client still reads the last response.
         (_WRITE_BLOCKED, PhaseEvent.HEAD_STARTED): _WRITE_BLOCKED,
-        # A loop may say so after the end of the response.
+        # The loop may pause writing after the end of the response.
         (_LINGERING, PhaseEvent.WRITE_BLOCKED): _LINGERING,
     }
 )
-"""The phase after each event; what is not here is a fault of the connection."""
+"""The phase after each event; any other transition is a bug in ``ClientConnection``."""
 
 
 class Deadlines:
@@ -106,13 +111,13 @@ class Deadlines:
         self._unsent_bytes = 0
         self._progress_s = now_s
         self._gap_s: float | None = None
-        """The longest time between two steps of a client whose writes were blocked; None where it has made none yet."""
+        """The longest time between two reads of a client while writing was blocked; None before its first read."""
         self._has_timed_out = False
         self.phase = _NEW
         self.deadline_s = _deadline_after(now_s, limits.head_s)
 
     def become_idle(self, now_s: float) -> None:
-        """Note that an answer is over and no other request has begun."""
+        """Enter IDLE: a response is complete and no other request has begun."""
         if self.phase is not _RESPONSE:
             self._next_phase(PhaseEvent.RESPONSE_COMPLETE)
         idle_s = self._limits.idle_s
@@ -120,41 +125,41 @@ class Deadlines:
         self.deadline_s = now_s + idle_s if idle_s > 0 else NO_DEADLINE
 
     def begin_head(self, now_s: float) -> None:
-        """Note that a request has begun; the head of a first one has been waited for since the connection began."""
+        """Enter HEAD: a request has begun. The deadline of the first head runs from the start of the connection."""
         if self.phase is _IDLE:
             self.deadline_s = _deadline_after(now_s, self._limits.head_s)
         self.phase = self._next_phase(PhaseEvent.HEAD_STARTED)
 
     def begin_body(self, now_s: float) -> None:
-        """Note that a body is read."""
+        """Enter BODY: a body is being read."""
         self.phase = self._next_phase(PhaseEvent.BODY_STARTED)
         self.deadline_s = _deadline_after(now_s, self._limits.body_s)
 
     def receive_body(self, size_bytes: int, now_s: float) -> None:
-        """Note that some of the body has come: that buys time, so that a slow upload goes on and a drip does not.
+        """Extend the deadline by the time that ``size_bytes`` take at the minimum rate: slow uploads pass, drips fail.
 
-        Never more than the limit in advance: an upload that sends 60 MB at once and then nothing would hold them for
-        a day.
+        The deadline is at most ``body_s`` ahead: otherwise an upload that sends 60 MB and then stalls would hold them
+        for a day.
         """
         if self.phase is _BODY:
-            bought_s = self.deadline_s + size_bytes / self._limits.body_min_rate
+            extended_s = self.deadline_s + size_bytes / self._limits.body_min_rate
             self.deadline_s = (
-                min(bought_s, now_s + self._limits.body_s) if self._limits.body_s > 0 else NO_DEADLINE
+                min(extended_s, now_s + self._limits.body_s) if self._limits.body_s > 0 else NO_DEADLINE
             )
 
     def queue_body(self, now_s: float) -> None:
-        """Note that a body waits for room among all bodies: that is not the client's time. ``begin_body`` goes on."""
+        """Enter QUEUE: a body waits for the memory budget; the body's deadline pauses until ``begin_body``."""
         self.phase = self._next_phase(PhaseEvent.BODY_QUEUED)
         self.deadline_s = _deadline_after(now_s, self._limits.body_s)
 
     def begin_response(self) -> None:
-        """Note that nothing is waited for from the client."""
+        """Enter RESPONSE: the request is complete, and nothing is expected from the client."""
         if self.phase is not _IDLE:
             self._next_phase(PhaseEvent.REQUEST_COMPLETE)
         self.phase, self.deadline_s = _RESPONSE, NO_DEADLINE
 
     def block_write(self, now_s: float, unsent_bytes: int) -> None:
-        """Note that the client does not read as fast as it is answered."""
+        """Enter WRITE_BLOCKED: the client does not read as fast as the response is written."""
         self.phase = self._next_phase(PhaseEvent.WRITE_BLOCKED)
         if self.phase is _LINGERING:
             self.begin_lingering_close(now_s, unsent_bytes)
@@ -163,22 +168,22 @@ class Deadlines:
         self.deadline_s = _deadline_after(now_s, self._limits.write_s)
 
     def record_read(self, now_s: float) -> None:
-        """Note that a client whose writes are blocked has read some of its answer."""
+        """Record that the client has read some of the output while writing was blocked."""
         self.phase = self._next_phase(PhaseEvent.WRITE_PROGRESS)
         self._gap_s = max(now_s - self._progress_s, self._gap_s or 0)
         self._progress_s = now_s
 
     def begin_lingering_close(self, now_s: float, unsent_bytes: int) -> None:
-        """Note that what still comes is thrown away: for as long as the answer is being taken, and a moment more."""
+        """Enter LINGERING: input is discarded until the client has read the response, and a little longer."""
         self.phase = self._next_phase(PhaseEvent.LINGERING_CLOSE)
         self._unsent_bytes = unsent_bytes
         lingering_s = TIMED_OUT_LINGERING_S if self._has_timed_out else LINGERING_S
         self.deadline_s = _deadline_after(now_s, self._limits.write_s if unsent_bytes else lingering_s)
 
     def check(self, now_s: float, unsent_bytes: int, *, is_blocking_others: bool = False) -> Phase | None:
-        """Return the phase that has lasted too long, or None. A client that took something of its answer is living.
+        """Return the phase that has timed out, or None. A decrease of ``unsent_bytes`` extends the write deadline.
 
-        ``is_blocking_others`` says that the end of the answer is waited for by requests for another model.
+        ``is_blocking_others``: requests for another model wait for the end of this response.
         """
         if unsent_bytes != self._unsent_bytes:
             if self.phase is _WRITE_BLOCKED:
@@ -206,13 +211,13 @@ class Deadlines:
         return self._progress_s + limit_s
 
     def _next_phase(self, event: PhaseEvent) -> Phase:
-        """Return the phase after ``event``. Raises RuntimeError where that is no legal move."""
+        """Return the phase after ``event``. Raises RuntimeError if the transition is illegal."""
         try:
             return TRANSITIONS[self.phase, event]
         except KeyError:
-            raise RuntimeError(f"No move from {self.phase} on {event}.") from None
+            raise RuntimeError(f"Illegal transition from {self.phase} on {event}.") from None
 
 
 def _deadline_after(now_s: float, limit_s: float) -> float:
-    """Return when a time that begins now is over; a limit of 0 is none."""
+    """Return when ``limit_s`` from now has passed; a limit of 0 is none."""
     return now_s + limit_s if limit_s > 0 else NO_DEADLINE

@@ -1,8 +1,8 @@
-"""Notices clients that leave while nothing is read from them.
+"""Detects clients that disconnect while reading is paused.
 
-An event loop learns of a peer's end by reading. What is not read hides it: a client that had sent ahead, or whose body
-waits for room, and then left, was noticed when its answer was written. Linux separates it from data (``EPOLLRDHUP``,
-since 2.6.17); elsewhere nothing is reported here, and such a client is noticed when it is written to.
+An event loop detects EOF by reading, and unread data hides it: a client that had pipelined data, or whose body waits
+for memory, and then disconnected, was noticed only when its response was written. Linux reports EOF separately from
+data (``EPOLLRDHUP``, since 2.6.17). On other systems nothing is reported here, and writing the response fails.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 
 class DisconnectWatcher:
-    """Watches sockets for the end of their other side; ``close`` must follow."""
+    """Watches sockets for EOF from the peer. Must be closed."""
 
     __slots__ = ("_callbacks", "_loop", "_poll")
 
@@ -24,19 +24,19 @@ class DisconnectWatcher:
             self._loop.add_reader(self._poll.fileno(), self._report)
 
     def watch(self, descriptor: int, on_disconnect: Callable[[], None]) -> None:
-        """Call ``on_disconnect`` once, when the peer has closed its side or reset the connection, even before now."""
+        """Call ``on_disconnect`` once, when the peer closes its side or resets the connection, or if it already has."""
         if self._poll is not None and descriptor not in self._callbacks:
             self._callbacks[descriptor] = on_disconnect
             self._poll.register(descriptor, select.EPOLLRDHUP)
 
     def unwatch(self, descriptor: int) -> None:
-        """Watch a socket no more. To be called before it is closed; does nothing where it is not watched."""
+        """Stop watching a socket; call before closing it. Does nothing if it is not watched."""
         if self._poll is not None and self._callbacks.pop(descriptor, None) is not None:
-            with contextlib.suppress(OSError):  # the loop has closed it, which ended the watch
+            with contextlib.suppress(OSError):  # the loop has closed it, which removed it from epoll
                 self._poll.unregister(descriptor)
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching all sockets."""
         if self._poll is not None:
             self._loop.remove_reader(self._poll.fileno())
             self._poll.close()

@@ -1,4 +1,4 @@
-"""The edge on a socket: accepts connections, looks after them, and ends them all in bounded time."""
+"""The HTTP server: accepts connections, enforces their deadlines, and shuts down in bounded time."""
 
 import asyncio
 import socket
@@ -19,19 +19,19 @@ from gglib.http.server.request import Request, new_request_id
 
 BACKLOG = 2_048
 _CHECK_INTERVAL_S = 1.0
-"""How often all connections are looked at, at least; less where a limit is shorter."""
+"""Longest interval between two checks of all connections; shorter if a timeout is shorter."""
 _MIN_CHECK_INTERVAL_S = 0.05
-"""How often at most, and so how late a deadline may be noticed."""
+"""Shortest interval, and so how late a deadline may be noticed."""
 _MAX_REFUSED_CONNECTIONS = 64
-"""How many of those that are too many are told so; the others are cut."""
+"""How many connections beyond the limit get a 503 at the same time; further ones are aborted."""
 _ABORT_GRACE_S = 0.1
-"""For what is left after connections were cut, and once more after tasks were cancelled."""
+"""How long to wait after aborting connections, and again after cancelling tasks."""
 
 
 class Listener:
-    """Serves one bound socket. ``on_stop`` is to end what is being answered."""
+    """Serves one bound socket. ``on_stop`` has to cancel the requests in progress."""
 
-    def __init__(  # noqa: PLR0913 - the composition of the edge
+    def __init__(  # noqa: PLR0913 - the composition of the server
         self,
         handle: Callable[[Any, ClientConnection], Coroutine[Any, Any, None]],
         *,
@@ -66,11 +66,11 @@ class Listener:
 
     @property
     def connection_count(self) -> int:
-        """How many connections there are."""
+        """Number of open connections."""
         return len(self._connections)
 
     async def serve(self, listener: socket.socket, cancel: asyncio.Event, *, grace_s: float) -> None:
-        """Accept until ``cancel`` is set or this task is cancelled; then end everything in ``grace_s`` and some."""
+        """Accept until ``cancel`` is set or this task is cancelled; then shut down in ``grace_s`` plus 0.2 s."""
         self._update_date()
         acceptor = Acceptor(
             listener, on_accept=self._on_accept, make_room=self._close_longest_idle, refusal=self._refusal
@@ -87,7 +87,7 @@ class Listener:
     # -- what connections call ------------------------------------------------------------------------------
 
     def add(self, connection: ClientConnection) -> bool:
-        """Count a connection; where there are too many, the one that has been idle the longest makes room."""
+        """Register a connection; close the longest idle one if there are too many. False if none was idle."""
         has_room = len(self._connections) < self._max_connections or self._close_longest_idle()
         self._connections.add(connection)
         self._is_empty.clear()
@@ -96,12 +96,12 @@ class Listener:
         return has_room
 
     def discard(self, connection: ClientConnection) -> None:
-        """Forget a connection that is gone."""
+        """Unregister a connection that is lost."""
         self._connections.discard(connection)
         self._set_if_empty()
 
     def start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a task that is known until it is done."""
+        """Start a task and track it until it is done."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         self._is_empty.clear()
@@ -109,31 +109,31 @@ class Listener:
         return task
 
     def record_refusal(self, error: HttpError, request_id: str) -> None:
-        """Take note of what was refused before it was a request."""
+        """Record an error response that was sent before there was a request."""
         self._on_refusal(error, request_id)
 
     def schedule_read(self, connection: ClientConnection) -> None:
-        """Let a connection read its next slice when it is its turn: one in each turn of the loop, however many wait."""
+        """Queue a connection for ``read_next_slice``: one connection per iteration of the loop, however many wait."""
         self._read_queue.append(connection)
         if not self._is_read_scheduled:
             self._is_read_scheduled = True
             asyncio.get_running_loop().call_soon(self._run_scheduled_read)
 
     def admit_bodies(self) -> None:
-        """Let those bodies come that wait for room, as far as there is some."""
+        """Resume reading the bodies that wait for memory, as far as the budget allows."""
         for connection in self.bodies.admit():
             connection.resume_body()
 
-    # -- the rest -------------------------------------------------------------------------------------------
+    # -- private -------------------------------------------------------------------------------------------
 
     def _on_accept(self, sock: socket.socket) -> None:
-        """Serve a connection that was accepted."""
+        """Serve an accepted connection."""
         self.start_task(self._attach(sock))
 
     async def _attach(self, sock: socket.socket) -> None:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: ClientConnection(self), sock)
-        except OSError:  # the client is gone already
+        except OSError:  # the client has disconnected
             sock.close()
 
     def _refusal(self) -> bytes:
@@ -142,7 +142,7 @@ class Listener:
         return self.format_refusal(error, request_id, self.date_line, "")
 
     def _check_connections(self) -> float:
-        """Look at all connections, and return in how many seconds to look again: when the next deadline is due."""
+        """Enforce the deadlines of all connections, and return the seconds until the next check."""
         self._update_date()
         now_s = asyncio.get_running_loop().time()
         next_s = now_s + self._check_interval_s()
@@ -161,7 +161,7 @@ class Listener:
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            raise error  # a fault of ours: the loop's exception handler tells it
+            raise error  # a bug: the loop's exception handler logs it
         self._set_if_empty()
 
     def _close_longest_idle(self) -> bool:
@@ -170,7 +170,7 @@ class Listener:
             return False
         _, dropped = min(idle, key=itemgetter(0))
         dropped.abort()
-        # The loop tells it in its next turn: too late for others that come in this one.
+        # connection_lost is called in the next iteration: too late for connections accepted in this one.
         self._connections.discard(dropped)
         return True
 
@@ -200,7 +200,7 @@ class Listener:
             self._is_empty.set()
 
     async def _shut_down(self, grace_s: float) -> None:
-        """Tell, then cut, then cancel: each step is for what the one before did not end."""
+        """Close gracefully, then abort connections, then cancel tasks; each step ends what the previous did not."""
         self.is_shutting_down = True
         self._set_if_empty()
         for connection in list(self._connections):

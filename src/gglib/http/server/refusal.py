@@ -1,11 +1,11 @@
-"""The response to what is refused before it is a request, where what is served has no form of its own. Pure."""
+"""Error responses that are sent before there is a request, in the default format. Pure."""
 
 from gglib.http.errors import HttpError
 from gglib.http.response_writer import ResponseWriter, header_lines
 
 
 def plain_refusal(error: HttpError, request_id: str, date_line: bytes, path: str) -> bytes:
-    """Return the whole response, in plain text, after which the connection is closed."""
+    """Return a whole error response in plain text with ``Connection: close``."""
     del path
     return closing_response(
         error.status,
@@ -19,7 +19,7 @@ def plain_refusal(error: HttpError, request_id: str, date_line: bytes, path: str
 def closing_response(
     status: int, headers: list[tuple[bytes, bytes]], body: bytes, request_id: str, date_line: bytes
 ) -> bytes:
-    """Return a response after which the connection is closed."""
+    """Return a whole response with ``Connection: close``."""
     writer = ResponseWriter(method="", minor_version=1)
     head = writer.head(
         status,

@@ -1,4 +1,4 @@
-"""One request as the routes see it. It knows neither routes nor ports."""
+"""One request as request handlers see it. This module has no knowledge of routes."""
 
 import asyncio
 import itertools
@@ -17,25 +17,25 @@ _numbers = itertools.count(1)
 
 
 def new_request_id() -> str:
-    """Return an id that no other request has had: not a secret, and cheaper than one."""
+    """Return a unique request id. It is predictable, so cheaper than a random one and no secret."""
     return f"req_{_PROCESS_PREFIX}{next(_numbers):08x}"
 
 
 class ClientDisconnectedError(Exception):
-    """The client closed its connection: nobody is left to answer."""
+    """The client closed its connection before the response was complete."""
 
     code = "client_left"
-    """What the access log says of an answer that ends with it."""
+    """The reason in the access log."""
 
 
 class ClientStalledError(ClientDisconnectedError):
-    """The client took nothing of its answer for too long, and its connection was closed."""
+    """The client read nothing of its response for too long, and the server closed the connection."""
 
     code = "client_stalled"
 
 
 class Request:
-    """One request. What serves it may derive a class with attributes of its own, and has the listener make those."""
+    """One request. Applications may subclass it to add attributes; see ``Listener.request_class``."""
 
     __slots__ = (
         "_body",
@@ -57,28 +57,28 @@ class Request:
         *,
         task: asyncio.Task[None] | None = None,
     ) -> None:
-        """``task`` is the one that answers it, where it is known already."""
+        """``task`` is the task that serves the request, if it is known already."""
         self.head = head
         self._content_length = content_length
         self._body = body
         self._transport = transport
         self.is_disconnected = False
-        """Whether the client is gone."""
+        """Whether the client has disconnected."""
         self.cancel_scope = CancelScope(task)
-        """What answers this request, to be ended from outside."""
+        """The block that serves this request, to be cancelled from outside."""
         self.id = valid_request_id(head.fields) or new_request_id()
         self.path = head.raw_path
-        """The path, percent signs and all: safe to log, on one line. As it came, until a route is found whose spelling
-        differs."""
+        """The path, still percent-encoded, so safe to log on one line. As received, until routing replaces it with the
+        spelling of the route."""
 
     @property
     def method(self) -> str:
-        """The method as it came."""
+        """The method as received."""
         return self.head.method
 
     @property
     def query(self) -> bytes:
-        """What stands after the question mark, as the client wrote it; never logged."""
+        """The query string as received, without the question mark; never logged."""
         return self.head.query
 
     @property
@@ -88,21 +88,21 @@ class Request:
 
     @property
     def peer_host(self) -> str | None:
-        """The address that the connection comes from; None when it is no network address."""
+        """The IP address of the client; None if the socket is not an IP socket."""
         return self._transport.peer_host
 
     @property
     def server_host(self) -> str | None:
-        """The address that the connection came to; None when it is no network address."""
+        """The IP address that the client connected to; None if the socket is not an IP socket."""
         return self._transport.server_host
 
-    def disconnect(self, why: ClientDisconnectedError | None = None) -> None:
-        """Note that the client is gone, and end what answers it."""
-        why = why or ClientDisconnectedError()
+    def disconnect(self, reason: ClientDisconnectedError | None = None) -> None:
+        """Mark the client as disconnected, and cancel the handler with ``reason``."""
+        reason = reason or ClientDisconnectedError()
         self.is_disconnected = True
         if isinstance(self._body, RequestBody):
-            self._body.fail(why)
-        self.cancel_scope.cancel_with(why)
+            self._body.fail(reason)
+        self.cancel_scope.cancel_with(reason)
 
     async def read_body(self, *, limit_bytes: int) -> bytes:
         """Return the whole body.
@@ -114,7 +114,7 @@ class Request:
         if length is not None and length > limit_bytes:
             raise BodyTooLargeError(limit_bytes)
         if isinstance(self._body, bytes):
-            return self._body  # all of it came with its head, and its length was told
+            return self._body  # received together with the head; its length is checked above
         self._body.lower_limit(limit_bytes)
         if self.head.wants_continue and not self._body.has_begun:
             self._transport.write(CONTINUE)

@@ -1,8 +1,8 @@
-"""How much of what was sent a socket still holds: the only sign that a slow client reads.
+"""Bytes that a socket has not delivered yet: the only way to see that a slow client reads.
 
-A transport's buffer shrinks only when the kernel takes more, and the kernel takes more only when much of what it has
-is gone: a client that reads 2,000 bytes every 6 s into a buffer of 4 KB moves the transport's buffer less than once a
-minute, but the kernel's queue every 6 to 24 s (measured on Linux 6, loopback).
+The transport's buffer shrinks only when the kernel accepts more, which it does only after much of its own buffer has
+been delivered: a client that reads 2,000 bytes every 6 s into a buffer of 4 KB moves the transport's buffer less than
+once a minute, but the kernel's queue every 6 to 24 s (measured on Linux 6, loopback).
 """
 
 import array
@@ -18,14 +18,14 @@ _SO_NWRITE = 0x1024
 
 
 def unsent_bytes(transport: asyncio.Transport) -> int:
-    """Return what waits in the transport and in the kernel; only the former where the kernel does not report it."""
-    waiting = transport.get_write_buffer_size()
+    """Return the bytes queued in the transport and the kernel; without the kernel's where it does not report them."""
+    queued = transport.get_write_buffer_size()
     sock = transport.get_extra_info("socket")
     if sock is None or sock.family not in {socket.AF_INET, socket.AF_INET6}:
-        return waiting
-    with contextlib.suppress(OSError, ValueError):  # the client is gone already
-        waiting += _queued_bytes(sock)
-    return waiting
+        return queued
+    with contextlib.suppress(OSError, ValueError):  # the client has disconnected
+        queued += _queued_bytes(sock)
+    return queued
 
 
 if sys.platform == "linux":

@@ -1,4 +1,4 @@
-"""What a response needs of the connection that it goes over."""
+"""What a response uses of its connection."""
 
 from typing import Protocol
 
@@ -8,37 +8,37 @@ class ResponseTransport(Protocol):
 
     @property
     def date_line(self) -> bytes:
-        """The ``Date`` header of now, as a line."""
+        """The current ``Date`` header line."""
         ...
 
     @property
     def can_keep_alive(self) -> bool:
-        """Whether, as things stand, another request may follow on this connection."""
+        """Whether another request may currently follow on this connection."""
         ...
 
     @property
     def is_write_paused(self) -> bool:
-        """Whether the client is slow to read: wait for ``drain`` before more is written."""
+        """Whether the client reads too slowly: await ``drain`` before writing more."""
         ...
 
     @property
     def peer_host(self) -> str | None:
-        """The address that the connection comes from; None when it is no network address."""
+        """The IP address of the client; None if the socket is not an IP socket."""
         ...
 
     @property
     def server_host(self) -> str | None:
-        """The address that the connection came to; None when it is no network address."""
+        """The IP address that the client connected to; None if the socket is not an IP socket."""
         ...
 
     async def drain(self) -> None:
-        """Return when the client has read, or is gone."""
+        """Return when writing is not paused, or the connection is lost."""
         ...
 
     def write(self, data: bytes) -> None:
-        """Send; what a client that is gone is sent is lost."""
+        """Write data; discard it if the connection is lost or closing."""
         ...
 
     def end(self, *, may_keep_alive: bool) -> None:
-        """Note that the response is whole, and whether the connection may go on."""
+        """Mark the response as complete; without ``may_keep_alive`` the connection closes after it."""
         ...

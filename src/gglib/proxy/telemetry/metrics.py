@@ -98,7 +98,7 @@ class RequestMetrics:
         self.errors: dict[tuple[str, str], int] = {}
         """By model and the code of the error."""
         self.refusals: dict[int, int] = {}
-        """By status: what the edge refused before it was a request."""
+        """By status: what the HTTP server refused before it was a request."""
 
     @property
     def requests(self) -> dict[RequestLabels, int]:
@@ -119,7 +119,7 @@ class RequestMetrics:
             self.errors[key] = self.errors.get(key, 0) + 1
 
     def record_refusal(self, status: int) -> None:
-        """Take in what the edge refused before it was a request."""
+        """Take in what the HTTP server refused before it was a request."""
         self.refusals[status] = self.refusals.get(status, 0) + 1
 
     @staticmethod

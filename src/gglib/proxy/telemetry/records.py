@@ -33,7 +33,7 @@ class RequestRecord:
 
 
 class Refusal(NamedTuple):
-    """What the edge refused before it was a request."""
+    """What the HTTP server refused before it was a request."""
 
     status: int
     reason: str

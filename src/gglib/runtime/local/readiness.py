@@ -5,10 +5,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from gglib.http.client.connect import ServerAddress
-from gglib.http.client.one_shot import Request, request_once
+from gglib.http.client.one_shot import OneShotRequest, request_once
 from gglib.http.errors import TooManyConnectionsError, TransportError
 
-_PROBE = Request(b"GET", b"/health")
+_PROBE = OneShotRequest(b"GET", b"/health")
 _PROBE_TIMEOUT_S = 2.0
 MIN_POLL_S = 0.005
 MAX_POLL_S = 0.1

@@ -19,7 +19,7 @@ EVENTS = [b"data: %d\n\n" % number for number in range(5)]
 
 
 class Transport(asyncio.Transport):
-    """Takes everything."""
+    """Accepts everything."""
 
     def write(self, data: object) -> None:
         """Take it."""
@@ -29,8 +29,8 @@ class Transport(asyncio.Transport):
         return False
 
 
-class ListSink:
-    """Keeps what it is given, and how: offered or written."""
+class ListTarget:
+    """Records parts by how they were written: ``try_write`` or ``write``."""
 
     def __init__(self) -> None:
         self.offered: list[bytes] = []
@@ -78,91 +78,91 @@ def framed(part: bytes) -> bytes:
 @asynccontextmanager
 async def relaying(
     *, head: bytes = HEAD, stall_timer: StallTimer | None = None
-) -> AsyncIterator[tuple[UpstreamConnection, ListSink, asyncio.Task[None]]]:
-    """Give a connection whose answer has begun and is relayed to a sink by a task that sleeps."""
-    connection, sink = UpstreamConnection(set(), origin_header_lines=b""), ListSink()
+) -> AsyncIterator[tuple[UpstreamConnection, ListTarget, asyncio.Task[None]]]:
+    """Yield a connection whose response has begun and is relayed to a target by a sleeping task."""
+    connection, target = UpstreamConnection(set(), origin_header_lines=b""), ListTarget()
     connection.connection_made(Transport())
     connection.send_small(b"", stall_timer or StallTimer(first_byte_s=0, chunk_gap_s=0))
     connection.data_received(head)
-    task = asyncio.create_task(connection.relay_to(sink))
+    task = asyncio.create_task(connection.relay_to(target))
     await turns_of_the_loop()
     try:
         async with asyncio.timeout(5):
-            yield connection, sink, task
+            yield connection, target, task
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         connection.connection_lost(None)
 
 
-async def test_parts_are_handed_on_as_they_come() -> None:
-    """What comes in one read reaches the sink before the read is over, whether or not the sizes were seen before."""
-    async with relaying() as (connection, sink, task):
+async def test_parts_are_relayed_as_they_arrive() -> None:
+    """Data of one read reaches the target within that read, whether or not the chunk sizes are cached."""
+    async with relaying() as (connection, target, task):
         for number, event in enumerate(EVENTS, start=1):
             connection.data_received(framed(event))
-            assert sink.offered == EVENTS[:number]
+            assert target.offered == EVENTS[:number]
         connection.data_received(framed(EVENTS[0]) + framed(EVENTS[1])[:-3])
         connection.data_received(framed(EVENTS[1])[-3:])
-        assert sink.all == b"".join([*EVENTS, *EVENTS[:2]])
-        assert not sink.written
+        assert target.all == b"".join([*EVENTS, *EVENTS[:2]])
+        assert not target.written
         connection.data_received(END)
-        assert (sink.offered[-1], sink.is_ended) == (b"", True)
+        assert (target.offered[-1], target.is_ended) == (b"", True)
         await task
-        assert not sink.written
+        assert not target.written
 
 
-async def test_what_had_no_room_is_not_overtaken() -> None:
-    """What comes while something waits for the sink waits behind it, also where there is room again."""
-    async with relaying() as (connection, sink, task):
-        sink.is_free.clear()
+async def test_queued_parts_are_not_overtaken() -> None:
+    """Data that arrives while parts are queued is queued behind them, even if the target has room again."""
+    async with relaying() as (connection, target, task):
+        target.is_free.clear()
         connection.data_received(framed(EVENTS[0]))
         await turns_of_the_loop()
-        assert not sink.written  # it waits where the connection counts it
-        sink.is_free.set()
+        assert not target.written  # it is queued in the connection, which counts it
+        target.is_free.set()
         connection.data_received(framed(EVENTS[1]))
-        assert sink.all == b""
+        assert target.all == b""
         await turns_of_the_loop()
-        assert sink.written == [EVENTS[0] + EVENTS[1]]
+        assert target.written == [EVENTS[0] + EVENTS[1]]
         connection.data_received(framed(EVENTS[2]))
         connection.data_received(framed(EVENTS[3]) + END)
         await task
-        assert (sink.all, sink.is_ended) == (b"".join(EVENTS[:4]), True)
+        assert (target.all, target.is_ended) == (b"".join(EVENTS[:4]), True)
 
 
 @pytest.mark.parametrize("has_room", [True, False])
-async def test_whatever_is_handed_on_breaks_the_silence(has_room: bool) -> None:  # noqa: FBT001 - a case
-    """An event counts as the engine's word and a comment does not, whether it is handed on at once or waits."""
+async def test_relayed_content_resets_the_stall_timer(has_room: bool) -> None:  # noqa: FBT001 - a case
+    """An event counts and a comment does not, whether it is relayed at once or queued."""
     stall_timer = StallTimer(first_byte_s=60, chunk_gap_s=60)
-    async with relaying(stall_timer=stall_timer) as (connection, sink, _):
+    async with relaying(stall_timer=stall_timer) as (connection, target, _):
         if not has_room:
-            sink.is_free.clear()
+            target.is_free.clear()
         connection.data_received(framed(b":\n\n"))
-        assert "said nothing" in str(stall_timer.error())
+        assert "sent nothing" in str(stall_timer.error())
         connection.data_received(framed(EVENTS[0]))
         assert "stopped in the middle" in str(stall_timer.error())
-        assert stall_timer.is_running == has_room  # whoever is woken listens no more
+        assert stall_timer.is_running == has_room  # a woken task no longer waits
 
 
-async def test_the_last_part_is_told_to_be_the_last() -> None:
-    """An answer's end is told with its last part, and once."""
-    async with relaying() as (connection, sink, task):
+async def test_the_last_part_is_marked() -> None:
+    """The end of the response comes with its last part, once."""
+    async with relaying() as (connection, target, task):
         connection.data_received(framed(EVENTS[0]) + END)
         await task
-        assert (sink.offered, sink.written, sink.is_ended) == ([EVENTS[0]], [], True)
+        assert (target.offered, target.written, target.is_ended) == ([EVENTS[0]], [], True)
         assert not connection.is_reusable  # the engine closes it
 
 
-async def test_a_whole_answer_is_not_cut_off_by_who_ends_the_task_at_that_moment() -> None:
-    """A shutdown in the same turn of the loop as the answer's end comes too late: the client has it all."""
-    async with relaying() as (connection, sink, task):
+async def test_cancelling_at_the_end_does_not_truncate_a_whole_response() -> None:
+    """A shutdown in the same iteration as the end of the response is too late: the client has it all."""
+    async with relaying() as (connection, target, task):
         connection.data_received(framed(EVENTS[0]) + END)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        assert (sink.all, sink.is_ended) == (EVENTS[0], True)
+        assert (target.all, target.is_ended) == (EVENTS[0], True)
 
 
-async def test_an_engine_that_left_before_it_was_asked_is_not_waited_for() -> None:
-    """It accepted the connection and closed it: whoever asks over it is told so at once."""
+async def test_a_connection_closed_before_the_request_fails_at_once() -> None:
+    """The server accepted the connection and closed it."""
     connection = UpstreamConnection(set(), origin_header_lines=b"")
     connection.connection_made(Transport())
     connection.connection_lost(None)
@@ -172,12 +172,12 @@ async def test_an_engine_that_left_before_it_was_asked_is_not_waited_for() -> No
             await connection.read_head()
 
 
-async def test_an_engine_is_silent_though_its_last_part_filled_the_client() -> None:
-    """Nothing of its waits then, so its silence counts, until it speaks again or its next part has to wait."""
+async def test_time_counts_as_a_stall_after_the_part_that_filled_the_target() -> None:
+    """Nothing is queued then, so the time counts until the server sends, or its next part is queued."""
     stall_timer = StallTimer(first_byte_s=60, chunk_gap_s=60)
-    async with relaying(stall_timer=stall_timer) as (connection, sink, _):
+    async with relaying(stall_timer=stall_timer) as (connection, target, _):
         connection.data_received(framed(EVENTS[0]))
-        sink.is_free.clear()
+        target.is_free.clear()
         await turns_of_the_loop()
         assert stall_timer.is_running
         connection.data_received(framed(EVENTS[1]))
@@ -185,24 +185,24 @@ async def test_an_engine_is_silent_though_its_last_part_filled_the_client() -> N
         assert not stall_timer.is_running
 
 
-async def test_what_came_before_a_fault_is_handed_on_and_is_not_the_whole() -> None:
-    """Parts before a fault are the client's; then the fault is raised, and no end is told."""
-    async with relaying() as (connection, sink, task):
+async def test_parts_before_a_fault_are_relayed_without_an_end() -> None:
+    """Then the fault is raised."""
+    async with relaying() as (connection, target, task):
         connection.data_received(framed(EVENTS[0]) + b"no size\r\n")
         with pytest.raises(TransportError, match="not HTTP"):
             await task
-        assert (sink.all, sink.is_ended) == (EVENTS[0], False)
+        assert (target.all, target.is_ended) == (EVENTS[0], False)
 
 
-async def test_parts_of_a_body_that_has_no_chunks_are_handed_on_too() -> None:
-    """A body of a length is relayed as it comes, to the last byte of it."""
-    async with relaying(head=b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n") as (connection, sink, task):
+async def test_a_body_with_a_content_length_is_relayed() -> None:
+    """As it arrives, to its last byte."""
+    async with relaying(head=b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n") as (connection, target, task):
         connection.data_received(b"5\r\n")
         connection.data_received(b"a")
-        assert sink.offered == [b"5\r\n", b"a"]
+        assert target.offered == [b"5\r\n", b"a"]
         connection.data_received(b"bc")
         await task
-        assert (sink.all, sink.is_ended) == (b"5\r\nabc", True)
+        assert (target.all, target.is_ended) == (b"5\r\nabc", True)
         assert connection.is_reusable
 
 
@@ -211,7 +211,7 @@ async def test_parts_of_a_body_that_has_no_chunks_are_handed_on_too() -> None:
     stops=st.sets(st.integers(0, 12)),
     pauses=st.sets(st.integers(0, 12)),
 )
-def test_however_a_stream_is_cut_and_whenever_there_is_no_room(
+def test_any_split_and_any_full_target_relay_the_same_stream(
     cuts: set[int], stops: set[int], pauses: set[int]
 ) -> None:
     """The same bytes arrive in the same order, with one end."""
@@ -219,24 +219,24 @@ def test_however_a_stream_is_cut_and_whenever_there_is_no_room(
     places = [0, *sorted(cut for cut in cuts if cut < len(transport)), len(transport)]
     pieces = [transport[begin:end] for begin, end in pairwise(places)]
 
-    async def run(pieces: Iterable[bytes]) -> ListSink:
-        async with relaying() as (connection, sink, task):
+    async def run(pieces: Iterable[bytes]) -> ListTarget:
+        async with relaying() as (connection, target, task):
             for number, piece in enumerate(pieces):
                 if number in stops:
-                    sink.is_free.clear()
+                    target.is_free.clear()
                 connection.data_received(piece)
                 if number in pauses:
                     await turns_of_the_loop()
-                sink.is_free.set()
+                target.is_free.set()
             await task
-            return sink
+            return target
 
-    sink = asyncio.run(run(pieces))
-    assert (sink.all, sink.is_ended) == (b"".join(EVENTS), True)
+    target = asyncio.run(run(pieces))
+    assert (target.all, target.is_ended) == (b"".join(EVENTS), True)
 
 
-async def test_an_engine_that_sends_very_small_chunks_waits_for_others_after_each_read() -> None:
-    """Its connection rests for a turn of the loop, and then reads on."""
+async def test_many_small_chunks_yield_to_the_loop_after_each_read() -> None:
+    """Reading pauses for one iteration and resumes."""
 
     class Pausing(Transport):
         states: list[str]
@@ -254,8 +254,8 @@ async def test_an_engine_that_sends_very_small_chunks_waits_for_others_after_eac
     connection = UpstreamConnection(set(), origin_header_lines=b"")
     connection.connection_made(transport)
     connection.send_small(b"", StallTimer(first_byte_s=0, chunk_gap_s=0))
-    sink = ListSink()
-    relaying = asyncio.create_task(connection.relay_to(sink))
+    target = ListTarget()
+    relaying = asyncio.create_task(connection.relay_to(target))
     connection.data_received(HEAD)
     await asyncio.sleep(0)
     connection.data_received(b"1\r\nx\r\n" * 3)
@@ -267,4 +267,4 @@ async def test_an_engine_that_sends_very_small_chunks_waits_for_others_after_eac
     assert transport.states == ["pause", "resume"]
     connection.data_received(END)
     await relaying
-    assert sink.all == b"x" * 5003
+    assert target.all == b"x" * 5003

@@ -1,4 +1,4 @@
-"""When silence is too long, and what breaks it."""
+"""When the stall timer expires, and what resets it."""
 
 from itertools import pairwise
 
@@ -15,22 +15,22 @@ COMMENT = b":\n\n"
 
 
 def stall_timer(*, first_byte_s: float = 10, chunk_gap_s: float = 3) -> StallTimer:
-    """Return a silence that begins to count at 0."""
+    """Return a timer that starts at 0."""
     new = StallTimer(first_byte_s=first_byte_s, chunk_gap_s=chunk_gap_s)
     new.start(0)
     return new
 
 
-def test_the_first_limit_holds_until_the_answer_has_begun() -> None:
-    """Before the first word the engine has the longer time, and is too late when it is over."""
+def test_first_byte_s_applies_until_the_response_has_begun() -> None:
+    """The timer expires after ``first_byte_s`` without content."""
     timer = stall_timer()
     assert not timer.is_expired(9.9)
     assert timer.is_expired(10)
-    assert str(timer.error()) == "The server took the request but said nothing for 10 s."
+    assert str(timer.error()) == "The server accepted the request but sent nothing for 10 s."
 
 
-def test_the_second_limit_holds_from_then_on() -> None:
-    """After a word the gap counts, from the moment that somebody listens again."""
+def test_chunk_gap_s_applies_after_content() -> None:
+    """From the moment that a task waits again."""
     timer = stall_timer(chunk_gap_s=2.5)
     timer.record_part(WORD, None)
     assert not timer.is_expired(100)
@@ -38,12 +38,12 @@ def test_the_second_limit_holds_from_then_on() -> None:
     assert not timer.is_expired(102.4)
     assert timer.is_expired(102.5)
     error = timer.error()
-    assert str(error) == "The server stopped in the middle of its answer: nothing for 2.5 s."
+    assert str(error) == "The server stopped in the middle of its response: sent nothing for 2.5 s."
     assert (type(error), error.phase) == (StallError, StallPhase.BODY)
 
 
-def test_whoever_listens_on_after_a_word_waits_from_then() -> None:
-    """A word that wakes nobody begins the gap at its own time, without another ``listen``."""
+def test_content_that_wakes_no_task_restarts_the_timer() -> None:
+    """From the time of the content, without another ``start``."""
     timer = stall_timer()
     timer.pause(2)
     timer.start(3)
@@ -54,8 +54,8 @@ def test_whoever_listens_on_after_a_word_waits_from_then() -> None:
 
 
 @pytest.mark.parametrize("now_s", [None, 9])
-def test_comments_of_a_stream_break_no_silence(now_s: float | None) -> None:
-    """Neither the head of a stream nor its comments begin the answer, or the time, anew."""
+def test_comments_do_not_reset_the_timer(now_s: float | None) -> None:
+    """Neither the head of a stream nor its comments begin the response or reset the timer."""
     timer = stall_timer()
     timer.record_head(is_event_stream=True)
     timer.record_part(COMMENT, now_s)
@@ -67,8 +67,8 @@ def test_comments_of_a_stream_break_no_silence(now_s: float | None) -> None:
     assert timer.is_expired(23)
 
 
-def test_a_comment_that_is_heard_after_a_sign_of_life_counts_from_then() -> None:
-    """Whoever goes on listening is waited for, also where nobody has listened since the time began anew."""
+def test_a_comment_after_a_reset_restarts_the_timer() -> None:
+    """The task still waits although the reset had stopped the timer."""
     timer = stall_timer()
     timer.record_head(is_event_stream=True)
     timer.reset()
@@ -77,8 +77,8 @@ def test_a_comment_that_is_heard_after_a_sign_of_life_counts_from_then() -> None
     assert timer.is_expired(15)
 
 
-def test_the_head_of_any_other_answer_is_its_beginning() -> None:
-    """Without a stream the head says something, and in its body a colon is no comment."""
+def test_the_head_of_other_responses_begins_the_response() -> None:
+    """Without an event stream a colon in the body is no comment."""
     timer = stall_timer()
     timer.pause(2)
     timer.record_head(is_event_stream=False)
@@ -90,8 +90,8 @@ def test_the_head_of_any_other_answer_is_its_beginning() -> None:
     assert timer.is_expired(11)
 
 
-def test_time_in_which_nobody_listens_does_not_count() -> None:
-    """What passes between ``rest`` and ``listen`` is not the engine's; what passed before is kept."""
+def test_paused_time_does_not_count() -> None:
+    """Time between ``pause`` and ``start`` does not count; time before it does."""
     timer = stall_timer()
     timer.pause(6)
     assert not timer.is_expired(1000)
@@ -101,8 +101,8 @@ def test_time_in_which_nobody_listens_does_not_count() -> None:
     assert timer.is_expired(2004)
 
 
-def test_a_sign_of_life_begins_the_time_anew_but_not_the_answer() -> None:
-    """An engine that reads a long request is alive, and its answer has still not begun."""
+def test_a_reset_does_not_begin_the_response() -> None:
+    """A server that reads a long request makes progress, and its response has still not begun."""
     timer = stall_timer()
     timer.pause(9)
     timer.start(9)
@@ -110,12 +110,12 @@ def test_a_sign_of_life_begins_the_time_anew_but_not_the_answer() -> None:
     timer.start(9)
     assert not timer.is_expired(18.9)
     assert timer.is_expired(19)
-    assert "said nothing" in str(timer.error())
+    assert "sent nothing" in str(timer.error())
 
 
 @pytest.mark.parametrize("has_begun", [False, True])
-def test_without_a_limit_no_silence_is_too_long(has_begun: bool) -> None:  # noqa: FBT001 - a case
-    """0 waits for ever, each limit by itself."""
+def test_zero_disables_a_limit(has_begun: bool) -> None:  # noqa: FBT001 - a case
+    """Each limit by itself."""
     first_byte_s, chunk_gap_s = (3, 0) if has_begun else (0, 3)
     timer = stall_timer(first_byte_s=first_byte_s, chunk_gap_s=chunk_gap_s)
     if has_begun:
@@ -128,10 +128,10 @@ def test_without_a_limit_no_silence_is_too_long(has_begun: bool) -> None:  # noq
     ("first_byte_s", "chunk_gap_s", "now_s", "expected_s"),
     [(10, 3, 0, 3), (10, 3, 9, 1), (2, 3, 0, 2), (10, 0, 4, 6), (0, 3, 50, 3), (0, 0, 0, None)],
 )
-def test_the_next_look_is_soon_enough_for_either_limit(
+def test_the_next_check_is_soon_enough_for_either_limit(
     first_byte_s: float, chunk_gap_s: float, now_s: float, expected_s: float | None
 ) -> None:
-    """Whoever looks then finds neither limit exceeded unseen, whether or not the answer begins meanwhile."""
+    """A check at that time misses no expiry, whether or not the response begins meanwhile."""
     assert stall_timer(first_byte_s=first_byte_s, chunk_gap_s=chunk_gap_s).next_check_s(now_s) == expected_s
 
 
@@ -145,10 +145,8 @@ def test_the_next_look_is_soon_enough_for_either_limit(
         max_size=30,
     ),
 )
-def test_whoever_looks_when_told_to_sees_the_moment_that_it_is_too_long(
-    limits: tuple[int, int], steps: list[tuple[str, int]]
-) -> None:
-    """No silence outlasts its limit between two looks, whatever happens and whenever."""
+def test_scheduled_checks_detect_the_expiry(limits: tuple[int, int], steps: list[tuple[str, int]]) -> None:
+    """No expiry lies before the next check, whatever happens and whenever."""
     timer = StallTimer(first_byte_s=limits[0], chunk_gap_s=limits[1])
     look_at_s = timer.next_check_s(0)
     now_s = 0
@@ -189,8 +187,8 @@ def test_whoever_looks_when_told_to_sees_the_moment_that_it_is_too_long(
         ([b"event: ping\ndata: {}\n\n"], [True]),
     ],
 )
-def test_a_part_that_holds_only_comments_says_nothing(parts: list[bytes], expected: list[bool]) -> None:
-    """Comments and empty lines are told from events, wherever the parts are cut."""
+def test_a_part_with_only_comments_has_no_content(parts: list[bytes], expected: list[bool]) -> None:
+    """Comments and empty lines are distinguished from events, wherever the parts are split."""
     sieve = SseCommentFilter()
     assert [sieve.has_content(part) for part in parts] == expected
 
@@ -204,10 +202,10 @@ def test_a_part_that_holds_only_comments_says_nothing(parts: list[bytes], expect
     ),
     cuts=st.sets(st.integers(1, 60)),
 )
-def test_something_is_said_exactly_where_a_line_that_is_no_comment_is(
+def test_content_is_found_exactly_where_a_line_is_no_comment(
     lines: list[tuple[str, str]], cuts: set[int]
 ) -> None:
-    """However a stream is cut, the parts with a byte of such a line are the ones that say something."""
+    """However a stream is split, a part has content if it has a byte of a line that is no comment."""
     kinds, stream = [], b""
     for line, end in lines:
         says = bool(line) and not line.startswith(":")

@@ -12,7 +12,7 @@ from gglib.http.server.listener import Listener
 
 
 async def test_stopped_acceptor_opens_no_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refusal shortly before the stop leaves no timer behind that would open the reserve again."""
+    """A refusal just before ``stop`` leaves no timer that would reopen the reserve."""
     monkeypatch.setattr(acceptor, "_descriptor_limit", lambda: 0)
     monkeypatch.setattr(acceptor, "_REFUSAL_READ_S", 0.0)
     refused = asyncio.Event()
@@ -34,7 +34,7 @@ async def test_stopped_acceptor_opens_no_descriptors(monkeypatch: pytest.MonkeyP
 
 
 async def test_listener_that_cannot_listen_leaves_no_descriptor_open() -> None:
-    """What watches for disconnects is closed, too."""
+    """The disconnect watcher is closed as well."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         connected = socket.create_connection(other.getsockname())
         server = Listener(

@@ -1,4 +1,4 @@
-"""A body while it comes: collected, limited, failed, read once."""
+"""The body of a request: buffered, limited, failed, read once."""
 
 import asyncio
 import sys
@@ -11,14 +11,14 @@ from gglib.http.server.body import PREALLOCATE_DIVISOR, PREALLOCATE_FROM_BYTES, 
 
 
 async def reading(body: RequestBody) -> "asyncio.Task[bytes]":
-    """Begin to read, and return when the reader waits or is done."""
+    """Start reading, and return when the reader waits or is done."""
     task = asyncio.create_task(body.read())
     await asyncio.sleep(0)
     return task
 
 
-async def test_what_came_before_and_after_is_one_body() -> None:
-    """Parts are joined in order, whenever they came; the reader wakes for each."""
+async def test_parts_before_and_after_read_starts_are_joined() -> None:
+    """Parts are joined in order, whenever they arrive; the reader wakes at the end."""
     body = RequestBody(limit_bytes=10**9)
     begun = [body.has_begun]
     body.feed(b"a")
@@ -42,15 +42,15 @@ async def test_a_body_in_one_part_is_not_copied() -> None:
 
 
 async def test_an_empty_body_has_begun_when_it_is_complete() -> None:
-    """Nobody has to be asked for a body that is over."""
+    """``100 Continue`` is not needed for a complete body."""
     body = RequestBody(limit_bytes=10**9)
     body.finish()
     assert body.has_begun
     assert await body.read() == b""
 
 
-async def test_too_much_is_told_at_once() -> None:
-    """A reader learns that the body is too large when it is, not at its end."""
+async def test_a_too_large_body_fails_at_once() -> None:
+    """``read`` raises as soon as the limit is exceeded, not at the end of the body."""
     body = RequestBody(limit_bytes=2)
     task = await reading(body)
     body.feed(b"ab")
@@ -61,8 +61,8 @@ async def test_too_much_is_told_at_once() -> None:
         await task
 
 
-async def test_what_nobody_reads_is_limited_too() -> None:
-    """A body that is too large, or has failed, keeps nothing of what came and comes to no end."""
+async def test_an_unread_body_is_limited() -> None:
+    """A body that is too large, or has failed, buffers nothing and never completes."""
     for fault in (None, MalformedRequestError("broken")):
         body = RequestBody(limit_bytes=2)
         body.feed(b"ab")
@@ -77,8 +77,8 @@ async def test_what_nobody_reads_is_limited_too() -> None:
             await body.read()
 
 
-async def test_a_fault_ends_the_reading_and_the_first_one_counts() -> None:
-    """Who reads is told why the rest does not come."""
+async def test_read_raises_the_first_fault() -> None:
+    """Later faults are ignored."""
     body = RequestBody(limit_bytes=10**9)
     task = await reading(body)
     body.fail(MalformedRequestError("first"))
@@ -90,7 +90,7 @@ async def test_a_fault_ends_the_reading_and_the_first_one_counts() -> None:
 
 
 async def test_a_body_that_is_complete_cannot_fail() -> None:
-    """What comes after its end does not spoil it."""
+    """A fault after the end has no effect."""
     body = RequestBody(limit_bytes=10**9)
     body.feed(b"whole")
     body.finish()
@@ -98,8 +98,8 @@ async def test_a_body_that_is_complete_cannot_fail() -> None:
     assert await body.read() == b"whole"
 
 
-async def test_a_reading_that_is_cancelled_leaves_no_waiter() -> None:
-    """What comes later wakes nobody, and another reading gets all of it."""
+async def test_a_cancelled_read_leaves_no_waiter() -> None:
+    """Later parts wake no task, and another ``read`` returns the whole body."""
     body = RequestBody(limit_bytes=10**9)
     task = await reading(body)
     task.cancel()
@@ -110,7 +110,7 @@ async def test_a_reading_that_is_cancelled_leaves_no_waiter() -> None:
 
 
 async def test_very_small_parts_are_put_together() -> None:
-    """A body that comes byte by byte is kept as its bytes, in order, not as a million objects."""
+    """A body received byte by byte is stored as bytes, not as a million objects."""
     body, count = RequestBody(limit_bytes=10**9), 1543
     expected = bytes(number % 251 for number in range(count))
     for byte in expected:
@@ -122,7 +122,7 @@ async def test_very_small_parts_are_put_together() -> None:
 
 
 async def test_a_view_is_copied_before_it_changes() -> None:
-    """Parts may be views of a buffer that is used again at once."""
+    """Parts may be views of a buffer that is reused at once."""
     body, buffer = RequestBody(limit_bytes=10**9), bytearray(b"ab")
     for letters in (b"cd", b"ef", b"gh"):
         body.feed(memoryview(buffer))
@@ -131,8 +131,8 @@ async def test_a_view_is_copied_before_it_changes() -> None:
     assert await body.read() == b"abcdef"
 
 
-async def test_a_large_body_is_handed_on_without_a_copy() -> None:
-    """While it is read, no second one of its size is in memory."""
+async def test_read_does_not_copy_a_large_body() -> None:
+    """No second buffer of its size is allocated while it is read."""
     size_bytes, part = 8 * 1024 * 1024, bytes(64 * 1024)
     body = RequestBody(limit_bytes=10**9)
     for _ in range(size_bytes // len(part)):
@@ -153,7 +153,7 @@ async def test_a_large_body_is_handed_on_without_a_copy() -> None:
 )
 @pytest.mark.parametrize("part_bytes", [4096, 250_000, 3 * 1024 * 1024])
 async def test_a_body_of_known_length_has_its_bytes_in_order(length_bytes: int, part_bytes: int) -> None:
-    """It is the same body, however long it is and in what parts it comes."""
+    """The body is the same for any length and any split into parts."""
     expected = b"".join(number.to_bytes(4, "big") for number in range(length_bytes // 4 + 1))[:length_bytes]
     body = RequestBody(limit_bytes=10**9, length_bytes=length_bytes)
     for at in range(0, length_bytes, part_bytes):
@@ -163,8 +163,8 @@ async def test_a_body_of_known_length_has_its_bytes_in_order(length_bytes: int, 
     assert await body.read() == expected
 
 
-async def test_a_large_body_of_known_length_gets_its_room_once() -> None:
-    """A part of it is enough to make room for all of it, and nothing is moved, shrunk or copied after that."""
+async def test_a_large_body_of_known_length_is_preallocated_once() -> None:
+    """After a sixteenth the whole buffer is allocated, and then never moved, shrunk or copied."""
     size_bytes, part = 8 * 1024 * 1024, b"x" * (64 * 1024)
     body = RequestBody(limit_bytes=10**9, length_bytes=size_bytes)
     rooms: list[int] = []
@@ -186,7 +186,7 @@ async def test_a_large_body_of_known_length_gets_its_room_once() -> None:
 
 
 async def test_an_announced_length_reserves_nothing_by_itself() -> None:
-    """A client that announces much and sends little costs little."""
+    """A client that announces much and sends little costs little memory."""
     body = RequestBody(limit_bytes=10**9, length_bytes=60_000_000)
     for _ in range(100):
         body.feed(b"x" * 1000)

@@ -8,15 +8,15 @@ from gglib.http.server.budget import READ_BYTES, UNCOUNTED_BYTES, BodyBudget
 LIMIT_BYTES = 1_000_000
 
 
-def test_small_bodies_are_free() -> None:
-    """What any request may have sent ahead is not counted, however many do."""
+def test_small_bodies_are_not_counted() -> None:
+    """Bodies up to ``UNCOUNTED_BYTES`` are not counted, however many there are."""
     budget = BodyBudget[int](1, body_bytes=1)
     assert all(budget.grow(number, UNCOUNTED_BYTES) for number in range(100))
     assert budget.held_bytes == 0
 
 
-def test_what_has_come_is_counted_and_given_back() -> None:
-    """A body counts with what it has by now, not with each part anew; when it is released nothing of it is left."""
+def test_received_bytes_are_counted_and_released() -> None:
+    """A body counts with its current size, and nothing remains after ``release``."""
     budget = BodyBudget[str](LIMIT_BYTES, body_bytes=2 * LIMIT_BYTES)
     assert budget.grow("a", UNCOUNTED_BYTES + 10)
     assert budget.grow("a", UNCOUNTED_BYTES + 30)
@@ -30,7 +30,7 @@ def test_what_has_come_is_counted_and_given_back() -> None:
 
 
 def test_beyond_the_budget_the_oldest_body_goes_on_and_the_others_wait() -> None:
-    """One body always gets to its end; when it has ended the next one may."""
+    """One body always completes; then the next oldest may."""
     budget = BodyBudget[str](LIMIT_BYTES, body_bytes=2 * LIMIT_BYTES)
     for owner in "abc":
         assert budget.grow(owner, UNCOUNTED_BYTES + 1)
@@ -47,8 +47,8 @@ def test_beyond_the_budget_the_oldest_body_goes_on_and_the_others_wait() -> None
     assert budget.admit() == ["c"]
 
 
-def test_as_many_go_on_as_there_is_room_for() -> None:
-    """Those that wait the longest first, one for each read that fits."""
+def test_admits_as_many_as_there_is_room_for() -> None:
+    """The longest waiting first, one for each read that fits."""
     budget = BodyBudget[str](LIMIT_BYTES, body_bytes=2 * LIMIT_BYTES)
     assert budget.grow("held", UNCOUNTED_BYTES + LIMIT_BYTES)
     budget.finish("held")
@@ -59,8 +59,8 @@ def test_as_many_go_on_as_there_is_room_for() -> None:
     assert budget.admit() == waiting[: -(-(LIMIT_BYTES - 10) // READ_BYTES)]
 
 
-def test_bodies_that_have_ended_are_never_more_than_the_budget_and_one_body() -> None:
-    """Requests that wait for their model hold what they sent: uploads that follow one another find no room either."""
+def test_finished_bodies_never_exceed_the_budget_by_more_than_one_body() -> None:
+    """Requests that wait for their model hold their bodies, and further uploads get no room."""
     budget = BodyBudget[int](LIMIT_BYTES, body_bytes=LIMIT_BYTES)
     for owner in (1, 2):
         assert budget.grow(owner, UNCOUNTED_BYTES + LIMIT_BYTES - 1)
@@ -73,15 +73,15 @@ def test_bodies_that_have_ended_are_never_more_than_the_budget_and_one_body() ->
     assert budget.admit() == [3]
 
 
-def test_a_body_that_is_larger_than_the_budget_goes_on_where_none_has_ended() -> None:
-    """However much others that have not ended hold: they wait for it."""
+def test_a_body_larger_than_the_budget_is_read_if_none_has_finished() -> None:
+    """Other unfinished bodies wait for it, however much they hold."""
     budget = BodyBudget[str](1, body_bytes=1)
     assert budget.grow("a", UNCOUNTED_BYTES + 100)
     assert not budget.grow("b", UNCOUNTED_BYTES + 100)
     assert budget.grow("a", UNCOUNTED_BYTES + 200)
 
 
-def test_an_owner_that_leaves_is_forgotten() -> None:
+def test_a_released_owner_is_forgotten() -> None:
     """A body that failed while it waited is not admitted later."""
     budget = BodyBudget[str](1, body_bytes=1)
     budget.grow("a", UNCOUNTED_BYTES + 1)

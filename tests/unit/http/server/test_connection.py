@@ -77,7 +77,7 @@ class Transport(asyncio.Transport):
 
 
 class Watch:
-    """DisconnectWatcher that a test tells of."""
+    """A DisconnectWatcher whose events are triggered by the test."""
 
     def __init__(self) -> None:
         self.on_disconnect: Callable[[], None] | None = None
@@ -94,7 +94,7 @@ class Watch:
 
 
 class FakeServer:
-    """A listener without a socket, whose requests are answered when the test says so."""
+    """A listener without a socket, whose requests are served when the test allows it."""
 
     def __init__(self, *, max_bodies_bytes: int = 10**9) -> None:
         self.bodies: list[bytes] = []
@@ -133,12 +133,12 @@ class FakeServer:
 
 
 async def turn() -> None:
-    """Let the loop turn once."""
+    """Run one iteration of the loop."""
     await asyncio.sleep(0)
 
 
-async def test_small_chunks_are_read_a_slice_in_each_turn() -> None:
-    """However many have come: nothing more is read meanwhile, and the body is whole in the end."""
+async def test_small_chunks_are_parsed_in_slices() -> None:
+    """However many are buffered: reading pauses meanwhile, and the body is complete in the end."""
     server = FakeServer()
     connection, transport = server.connect()
     slices, chunks = 5, 5 * MAX_CHUNKS_PER_CALL
@@ -155,8 +155,8 @@ async def test_small_chunks_are_read_a_slice_in_each_turn() -> None:
     assert server.bodies == [b"x" * chunks]
 
 
-async def test_of_many_connections_one_reads_a_slice_in_each_turn() -> None:
-    """A flood from many connections takes no more of a turn than one from one."""
+async def test_one_connection_parses_a_slice_per_iteration() -> None:
+    """A flood from many connections takes no more of an iteration than a flood from one."""
     server = FakeServer()
     pairs = [server.connect() for _ in range(4)]
     for connection, _ in pairs:
@@ -175,8 +175,8 @@ async def test_of_many_connections_one_reads_a_slice_in_each_turn() -> None:
     assert all(transport.is_reading_now for _, transport in pairs)
 
 
-async def test_requests_that_were_sent_ahead_are_answered_one_in_each_turn() -> None:
-    """Others have the loop between any two of them."""
+async def test_pipelined_requests_are_served_one_per_iteration() -> None:
+    """Other connections run between any two of them."""
     server = FakeServer()
     connection, _ = server.connect()
 
@@ -188,13 +188,13 @@ async def test_requests_that_were_sent_ahead_are_answered_one_in_each_turn() -> 
     task = asyncio.create_task(others())
     connection.data_received(GET * 5)
     await task
-    told = "".join(what[0] for what in server.turns)
-    assert "rr" not in told
-    assert told.count("r") == 5
+    order = "".join(what[0] for what in server.turns)
+    assert "rr" not in order
+    assert order.count("r") == 5
 
 
-async def test_what_was_sent_ahead_is_used_up_before_more_is_read() -> None:
-    """An answer makes no room for another read while more is ahead than may be."""
+async def test_pipelined_data_is_used_up_before_reading_resumes() -> None:
+    """A response does not resume reading while too much pipelined data is left."""
     server = FakeServer()
     server.may_answer.clear()
     connection, transport = server.connect()
@@ -210,8 +210,8 @@ async def test_what_was_sent_ahead_is_used_up_before_more_is_read() -> None:
     assert states[-1] == (True, True)
 
 
-async def test_a_large_body_leaves_others_their_turn() -> None:
-    """After so many bytes nothing more is read in this turn; a slow one that gets there rests for one turn, too."""
+async def test_a_large_body_yields_to_other_connections() -> None:
+    """After ``MAX_BODY_BYTES_PER_TURN`` reading pauses for one iteration, also for a slow upload."""
     server = FakeServer()
     connection, transport = server.connect()
     connection.data_received(HEAD + b"content-length: 9000000\r\n\r\n" + bytes(200_000))
@@ -226,8 +226,8 @@ async def test_a_large_body_leaves_others_their_turn() -> None:
     assert states == [True, False, True, True]
 
 
-async def test_a_body_that_has_come_before_its_turn_to_be_read_waits_for_no_room() -> None:
-    """Beyond the budget, with its end read from what had come already: no deadline of a body ends its request."""
+async def test_a_buffered_body_does_not_wait_for_memory() -> None:
+    """Beyond the budget, with its end already buffered, the body deadline does not end the request."""
     server = FakeServer(max_bodies_bytes=1)
     server.may_answer.clear()
     first, _ = server.connect()
@@ -247,8 +247,8 @@ async def test_a_body_that_has_come_before_its_turn_to_be_read_waits_for_no_room
     assert b"connection: close" not in transport.written.lower()
 
 
-async def test_beyond_the_budget_a_body_waits_and_goes_on_when_another_has_gone() -> None:
-    """The oldest one goes on; the client's time stands still for the others; the answer of the first makes room."""
+async def test_beyond_the_budget_a_body_waits_until_another_is_released() -> None:
+    """The oldest is read; deadlines of the others pause; the end of the first response makes room."""
     server = FakeServer(max_bodies_bytes=400_000)
     server.may_answer.clear()
     (first, first_transport), (second, second_transport) = server.connect(), server.connect()
@@ -271,8 +271,8 @@ async def test_beyond_the_budget_a_body_waits_and_goes_on_when_another_has_gone(
     assert first_transport.written.startswith(b"HTTP/1.1 200")
 
 
-async def test_a_body_that_has_waited_for_too_long_is_refused_as_busy() -> None:
-    """With 503 and when to come again; what it held is free, and the client has time to read that."""
+async def test_a_body_that_waits_too_long_gets_503() -> None:
+    """Its memory is released, and a lingering close lets the client read the response."""
     server = FakeServer(max_bodies_bytes=1)
     (first, _), (second, transport) = server.connect(), server.connect()
     for connection in (first, second):
@@ -289,8 +289,8 @@ async def test_a_body_that_has_waited_for_too_long_is_refused_as_busy() -> None:
     assert server.listener.bodies.held_bytes == 100_000 - UNCOUNTED_BYTES
 
 
-async def test_a_client_that_leaves_while_nothing_is_read_from_it_is_noticed() -> None:
-    """Having sent ahead more than is kept, and while its body waits for room; not while it is only its turn to wait."""
+async def test_a_disconnect_while_reading_is_paused_is_detected() -> None:
+    """With too much pipelined data, and while the body waits for memory; not during a pause of one iteration."""
     server = FakeServer(max_bodies_bytes=1)
     server.may_answer.clear()
     ahead, ahead_transport = server.connect()
@@ -314,8 +314,8 @@ async def test_a_client_that_leaves_while_nothing_is_read_from_it_is_noticed() -
 @pytest.mark.parametrize(
     "begun", [b"", GET[:10], HEAD + b"content-length: 5\r\n\r\n"], ids=["new", "head", "body"]
 )
-async def test_a_look_says_when_the_next_deadline_is_due(begun: bytes) -> None:
-    """So that the listener looks then, and not up to a second later."""
+async def test_check_returns_the_next_deadline(begun: bytes) -> None:
+    """So the listener checks then, and not up to a second later."""
     server = FakeServer()
     connection, _ = server.connect()
     now_s = asyncio.get_running_loop().time()
@@ -325,8 +325,8 @@ async def test_a_look_says_when_the_next_deadline_is_due(begun: bytes) -> None:
     assert connection.check(now_s + limit_s - 0.1) == pytest.approx(now_s + limit_s, abs=0.05)
 
 
-async def test_a_connection_that_the_client_has_reset_is_cut_without_a_fault() -> None:
-    """A loop that has not noticed the reset raises when the sending side is closed."""
+async def test_a_connection_reset_by_the_client_is_aborted_without_an_error() -> None:
+    """``write_eof`` raises if the loop has not noticed the reset."""
 
     class ResetTransport(Transport):
         def can_write_eof(self) -> bool:

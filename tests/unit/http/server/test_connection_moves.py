@@ -1,4 +1,4 @@
-"""A connection's moves: those of its tables and no others, whatever comes in whatever order."""
+"""The transitions of a connection are those of its tables, whatever happens in any order."""
 
 import asyncio
 import random
@@ -70,7 +70,7 @@ class SlowTransport(Transport):
 
 
 def recorded(moves: set[tuple[Phase, PhaseEvent]]) -> type[Deadlines]:
-    """Return deadlines that keep their moves."""
+    """Return deadlines that record their transitions."""
 
     def method(event: PhaseEvent, name: str) -> Callable[..., None]:
         original = getattr(Deadlines, name)
@@ -85,7 +85,7 @@ def recorded(moves: set[tuple[Phase, PhaseEvent]]) -> type[Deadlines]:
 
 
 class Walk:
-    """One connection that random things happen to."""
+    """One connection with random events."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311 - no secret
@@ -157,8 +157,8 @@ class Walk:
                 await asyncio.wait_for(connection._task, 5)
 
 
-async def test_whatever_comes_the_moves_are_those_of_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Random walks make every move of the deadlines' table, and no other: that would raise."""
+async def test_random_events_cause_only_legal_transitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random walks make every transition of the deadlines' table, and no other, which would raise."""
     moves: set[tuple[Phase, PhaseEvent]] = set()
     monkeypatch.setattr(connection_module, "Deadlines", recorded(moves))
     for seed in range(WALKS):
@@ -172,8 +172,10 @@ async def test_whatever_comes_the_moves_are_those_of_the_tables(monkeypatch: pyt
 
 
 @pytest.mark.parametrize(("state", "event"), list(product(ConnectionState, ConnectionEvent)))
-async def test_a_connection_moves_as_its_table_says(state: ConnectionState, event: ConnectionEvent) -> None:
-    """It goes one way only; a second close is a fault."""
+async def test_connection_transitions_follow_the_table(
+    state: ConnectionState, event: ConnectionEvent
+) -> None:
+    """The state never moves back; a second close is illegal."""
     connection, _ = FakeServer().connect()
     connection._state = state
     if (state, event) in TRANSITIONS:
@@ -182,13 +184,13 @@ async def test_a_connection_moves_as_its_table_says(state: ConnectionState, even
         assert list(ConnectionState).index(connection._state) >= list(ConnectionState).index(state)
     else:
         assert (state, event) == (ConnectionState.CLOSING, ConnectionEvent.CLOSE)
-        with pytest.raises(RuntimeError, match="No move"):
+        with pytest.raises(RuntimeError, match="Illegal transition"):
             connection._transition(event)
 
 
 @pytest.mark.parametrize("begun", [b"", GET[:9]], ids=["idle", "head"])
 async def test_a_response_that_is_read_after_its_end_leaves_an_idle_connection(begun: bytes) -> None:
-    """Where the loop writes at the end of a turn, the client is slow after the end: it is idle once it has read all."""
+    """If writing pauses after the end of the response, the connection is idle once the client has read everything."""
     server = FakeServer()
     connection, transport = server.connect()
     connection.data_received(GET)

@@ -56,8 +56,8 @@ WAYS: dict[Phase, list[PhaseEvent]] = {
 
 
 @pytest.mark.parametrize(("phase", "event"), list(product(Phase, PhaseEvent)))
-def test_a_connection_moves_as_its_table_says(phase: Phase, event: PhaseEvent) -> None:
-    """Each event in each phase: the table's move, or an error that changes nothing."""
+def test_phase_transitions_follow_the_table(phase: Phase, event: PhaseEvent) -> None:
+    """Each event in each phase: the transition of the table, or an error that changes nothing."""
     deadlines = new()
     for step in WAYS[phase]:
         EVENTS[step](deadlines)
@@ -67,13 +67,13 @@ def test_a_connection_moves_as_its_table_says(phase: Phase, event: PhaseEvent) -
         EVENTS[event](deadlines)
         assert deadlines.phase is TRANSITIONS[phase, event]
     else:
-        with pytest.raises(RuntimeError, match="No move"):
+        with pytest.raises(RuntimeError, match="Illegal transition"):
             EVENTS[event](deadlines)
         assert (deadlines.phase, deadlines.deadline_s) == (phase, deadline_s)
 
 
 def test_a_lingering_client_that_does_not_read_lingers_on() -> None:
-    """A loop that tells late of what waits does not bring back the time of a response: once sent, a moment is left."""
+    """A late ``block_write`` does not restore the write deadline: once all is sent, the lingering close is short."""
     deadlines = new()
     deadlines.begin_lingering_close(100, 0)
     deadlines.block_write(100, 5000)
@@ -81,21 +81,21 @@ def test_a_lingering_client_that_does_not_read_lingers_on() -> None:
     assert ends(deadlines, Phase.LINGERING, 101 + LINGERING_S)
 
 
-def test_a_connection_that_says_nothing_ends() -> None:
-    """It has the time for a head."""
+def test_a_new_connection_without_data_times_out() -> None:
+    """It has the deadline of a head."""
     assert ends(new(), Phase.NEW, 110)
 
 
-def test_a_first_head_counts_from_the_connections_beginning() -> None:
-    """Whoever waits before the first byte has less time for the rest; a second note changes nothing."""
+def test_the_first_head_is_timed_from_the_start_of_the_connection() -> None:
+    """A late first byte leaves less time; a second ``begin_head`` changes nothing."""
     deadlines = new()
     deadlines.begin_head(109)
     deadlines.begin_head(109.5)
     assert ends(deadlines, Phase.HEAD, 110)
 
 
-def test_a_later_head_counts_from_its_first_byte() -> None:
-    """An idle connection may wait before it begins; then the head has its own time, however it drips."""
+def test_a_later_head_is_timed_from_its_first_byte() -> None:
+    """An idle connection may wait first; then the head has its own deadline, even if it drips."""
     deadlines = new()
     deadlines.begin_response()
     deadlines.become_idle(150)
@@ -104,16 +104,16 @@ def test_a_later_head_counts_from_its_first_byte() -> None:
     assert ends(deadlines, Phase.HEAD, 210)
 
 
-def test_an_idle_connection_ends() -> None:
-    """A connection without a request ends after its time."""
+def test_an_idle_connection_times_out() -> None:
+    """After ``idle_s`` without a request."""
     deadlines = new()
     deadlines.begin_response()
     deadlines.become_idle(150)
     assert ends(deadlines, Phase.IDLE, 225)
 
 
-def test_a_body_buys_time_with_what_comes() -> None:
-    """A second for each ``body_min_rate`` bytes: just as fast lives, a drip does not."""
+def test_received_body_bytes_extend_the_deadline() -> None:
+    """By one second per ``body_min_rate`` bytes: that rate passes, a drip fails."""
     living, dripping = new(), new()
     living.begin_body(100)
     dripping.begin_body(100)
@@ -127,8 +127,8 @@ def test_a_body_buys_time_with_what_comes() -> None:
     assert dripped_for == 31
 
 
-def test_a_body_that_stalls_ends_whatever_had_come() -> None:
-    """Nobody buys more than the limit in advance: 60 MB and then silence are held for 30 s, not for a day."""
+def test_a_stalled_body_times_out_whatever_was_received() -> None:
+    """The deadline is capped: 60 MB and then a stall are held for 30 s, not for a day."""
     deadlines = new()
     deadlines.begin_body(100)
     deadlines.receive_body(60_000_000, 101)
@@ -136,8 +136,8 @@ def test_a_body_that_stalls_ends_whatever_had_come() -> None:
 
 
 @given(st.lists(st.integers(0, 5000), max_size=60))
-def test_a_body_never_has_more_than_the_limit_ahead_nor_less_than_it_paid_for(sizes: list[int]) -> None:
-    """The deadline is always within the limit; while it lives, what came at the least rate is enough."""
+def test_a_body_deadline_is_capped_and_never_too_early(sizes: list[int]) -> None:
+    """It is always within the limit, and the minimum rate is enough to meet it."""
     deadlines = new()
     deadlines.begin_body(100)
     for second, size in enumerate(sizes, 101):
@@ -147,8 +147,8 @@ def test_a_body_never_has_more_than_the_limit_ahead_nor_less_than_it_paid_for(si
         assert (deadlines.check(second, 0) is Phase.BODY) == (second >= deadlines.deadline_s)
 
 
-def test_a_body_that_waits_for_room_has_a_time_of_its_own_for_that() -> None:
-    """What comes meanwhile buys nothing, and the client's own time begins anew when it goes on."""
+def test_a_queued_body_has_its_own_deadline() -> None:
+    """Data received meanwhile does not extend it, and the body's own deadline restarts afterwards."""
     deadlines = new()
     deadlines.begin_body(100)
     deadlines.queue_body(120)
@@ -180,23 +180,23 @@ def test_a_client_that_was_late_is_listened_to_for_a_moment_only(
     assert ends(deadlines, Phase.LINGERING, end_s + lingering_s)
 
 
-def test_what_comes_of_no_body_buys_nothing() -> None:
+def test_body_bytes_outside_a_body_extend_nothing() -> None:
     """Only while a body is read."""
     deadlines = new()
     deadlines.receive_body(50_000, 100)
     assert ends(deadlines, Phase.NEW, 110)
 
 
-def test_an_answer_has_no_deadline_of_the_clients() -> None:
-    """While nothing is waited for from the client, it may take for ever."""
+def test_a_response_has_no_deadline() -> None:
+    """While nothing is expected from the client, the handler may take any time."""
     deadlines = new()
     deadlines.begin_response()
     assert deadlines.deadline_s == NO_DEADLINE
     assert deadlines.check(10**9, 0) is None
 
 
-def test_a_client_that_takes_nothing_ends_and_one_that_takes_a_little_does_not() -> None:
-    """What waits for it has to become less."""
+def test_a_client_that_reads_nothing_times_out_and_a_slow_reader_does_not() -> None:
+    """Unsent bytes have to decrease."""
     deadlines = new()
     deadlines.block_write(100, 5000)
     assert deadlines.check(159, 5000) is None
@@ -206,15 +206,15 @@ def test_a_client_that_takes_nothing_ends_and_one_that_takes_a_little_does_not()
     assert deadlines.check(219, 4998) is None
 
 
-def test_a_refused_client_has_a_moment_to_read() -> None:
-    """What it still sends is thrown away for so long."""
+def test_a_refused_client_gets_a_lingering_close() -> None:
+    """Its input is discarded meanwhile."""
     deadlines = new()
     deadlines.begin_lingering_close(100, 0)
     assert ends(deadlines, Phase.LINGERING, 100 + LINGERING_S)
 
 
-def test_a_client_that_still_takes_its_last_answer_is_not_cut() -> None:
-    """It has the time of any slow reader while something waits for it, and a moment once all is sent."""
+def test_a_lingering_close_waits_for_a_slow_reader() -> None:
+    """It has the write deadline while bytes are unsent, and ``LINGERING_S`` after that."""
     deadlines = new()
     deadlines.begin_lingering_close(100, 5000)
     assert deadlines.check(159, 4000) is None
@@ -223,16 +223,16 @@ def test_a_client_that_still_takes_its_last_answer_is_not_cut() -> None:
     assert ends(deadlines, Phase.LINGERING, 218 + LINGERING_S)
 
 
-def test_a_client_that_takes_nothing_of_its_last_answer_ends() -> None:
-    """Lingering is no way around the deadline of who does not read."""
+def test_a_lingering_close_times_out_if_the_client_reads_nothing() -> None:
+    """A lingering close does not bypass the write deadline."""
     deadlines = new()
     deadlines.begin_lingering_close(100, 5000)
     assert deadlines.check(159, 5000) is None
     assert deadlines.check(160, 5000) is Phase.LINGERING
 
 
-def test_zero_is_for_ever() -> None:
-    """Each limit can be switched off; lingering cannot. The time for a first head is one of them."""
+def test_zero_disables_a_timeout() -> None:
+    """Each timeout can be disabled, also that of the first head; the lingering close cannot."""
     deadlines = new(DeadlineLimits(head_s=0, body_s=0, body_min_rate=1000, write_s=0, idle_s=0))
     assert deadlines.check(10**9, 0) is None
     deadlines.begin_response()
@@ -252,8 +252,8 @@ def test_zero_is_for_ever() -> None:
 WANTED = DeadlineLimits(head_s=10, body_s=10, body_min_rate=1000, write_s=60, idle_s=10, blocking_write_s=5)
 
 
-def test_reader_in_the_way_of_others_is_cut_after_three_times_the_limit_when_it_has_read_nothing() -> None:
-    """A client that was never seen to read may still be a slow one: its first step may take longer."""
+def test_blocking_client_without_a_read_times_out_after_three_times_the_limit() -> None:
+    """A client that has not read yet may be slow: its first read may take longer."""
     deadlines = new(WANTED)
     deadlines.block_write(100, 5000)
     assert deadlines.check(114, 5000, is_blocking_others=True) is None
@@ -261,8 +261,8 @@ def test_reader_in_the_way_of_others_is_cut_after_three_times_the_limit_when_it_
     assert deadlines.check(115, 5000, is_blocking_others=True) is Phase.WRITE_BLOCKED
 
 
-def test_reader_that_was_quick_and_stopped_is_cut_after_the_limit() -> None:
-    """After quick steps, five seconds without one are enough."""
+def test_blocking_client_that_stops_after_quick_reads_times_out_after_the_limit() -> None:
+    """After quick reads, five seconds without one are enough."""
     deadlines = new(WANTED)
     deadlines.block_write(100, 5000)
     assert deadlines.check(101, 4000, is_blocking_others=True) is None
@@ -270,8 +270,8 @@ def test_reader_that_was_quick_and_stopped_is_cut_after_the_limit() -> None:
     assert deadlines.check(106, 4000, is_blocking_others=True) is Phase.WRITE_BLOCKED
 
 
-def test_steady_reader_is_not_cut_although_others_wait() -> None:
-    """The steps of a 4 KB buffer read at 2,000 bytes each 6 s, as the kernel shows them: 12, 18 and 24 s apart."""
+def test_steady_slow_reader_passes_although_it_blocks_others() -> None:
+    """The reads of 2,000 bytes each 6 s from a 4 KB buffer, as the kernel shows them: 12, 18 and 24 s apart."""
     deadlines = new(WANTED)
     deadlines.block_write(0, 90_000)
     unsent = 90_000
@@ -281,8 +281,8 @@ def test_steady_reader_is_not_cut_although_others_wait() -> None:
         assert deadlines.check(now, unsent, is_blocking_others=now >= 15) is None
 
 
-def test_steady_reader_that_stops_has_the_ordinary_limit_at_most() -> None:
-    """However slow its steps were, it never gets more than any other client."""
+def test_steady_reader_that_stops_has_at_most_the_ordinary_timeout() -> None:
+    """However slow its reads were."""
     deadlines = new(WANTED)
     deadlines.block_write(0, 5000)
     assert deadlines.check(50, 4000, is_blocking_others=True) is None
@@ -290,8 +290,8 @@ def test_steady_reader_that_stops_has_the_ordinary_limit_at_most() -> None:
     assert deadlines.check(110, 4000, is_blocking_others=True) is Phase.WRITE_BLOCKED
 
 
-def test_steps_are_remembered_from_block_to_block_until_the_answer_is_over() -> None:
-    """A client that took all and is blocks writes again was seen to read; with the next request that is forgotten."""
+def test_read_gaps_are_kept_until_the_response_is_complete() -> None:
+    """Gaps survive between blocked phases of one response, and are reset for the next request."""
     deadlines = new(WANTED)
     deadlines.block_write(0, 5000)
     deadlines.record_read(7)
@@ -305,16 +305,16 @@ def test_steps_are_remembered_from_block_to_block_until_the_answer_is_over() -> 
     assert deadlines.check(46, 5000, is_blocking_others=True) is Phase.WRITE_BLOCKED
 
 
-def test_more_that_waits_is_no_step() -> None:
-    """Only what becomes less was read."""
+def test_more_unsent_bytes_are_no_read() -> None:
+    """Only a decrease counts as a read."""
     deadlines = new(WANTED)
     deadlines.block_write(0, 5000)
     assert deadlines.check(10, 6000, is_blocking_others=True) is None
     assert deadlines.check(15, 6000, is_blocking_others=True) is Phase.WRITE_BLOCKED
 
 
-def test_zero_gives_a_reader_in_the_way_the_ordinary_time() -> None:
-    """The shorter limit can be switched off."""
+def test_zero_disables_the_timeout_of_blocking_clients() -> None:
+    """The ordinary write timeout applies."""
     deadlines = new(
         DeadlineLimits(head_s=1, body_s=1, body_min_rate=1, write_s=60, idle_s=1, blocking_write_s=0)
     )
