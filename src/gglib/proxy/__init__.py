@@ -1,6 +1,6 @@
-"""The OpenAI-compatible server. It knows core and http only: no processes, no database, no hub.
+"""The OpenAI-compatible server. It imports only core and http: no processes, no database, no hub.
 
-Public names are imported when they are first used: ``--json`` needs the shapes of answers, not a server.
+Public names are imported lazily: ``--json`` needs the response types, not the server.
 """
 
 import importlib

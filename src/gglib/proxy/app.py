@@ -1,6 +1,6 @@
-"""What becomes of a request: finds the handler, tells errors, takes note.
+"""The application: checks access, dispatches a request to its handler, sends errors and records the outcome.
 
-It has no sockets: ``server.py`` connects it to the HTTP server.
+The module knows no sockets; ``server.py`` runs it behind the HTTP server.
 """
 
 import asyncio
@@ -28,11 +28,11 @@ from gglib.proxy.telemetry.records import Refusal, RequestRecord
 log = logging.getLogger("gglib.proxy")
 
 CLIENT_CLOSED_REQUEST = 499
-"""What the access log says of a client that left before it was answered; no client ever sees it."""
+"""Status in the access log of a client that disconnected before the response. No client receives it."""
 
 
 class ProxyApp:
-    """Answers requests. ``stop`` ends every one that is open, and every one that still comes."""
+    """Handles requests. ``stop`` aborts all open requests and refuses later ones."""
 
     def __init__(self, services: Services, policy: AccessPolicy) -> None:
         self._services = services
@@ -41,7 +41,7 @@ class ProxyApp:
         self._is_stopping = False
 
     async def handle(self, request: ProxyRequest, transport: ResponseTransport) -> None:
-        """Answer one request."""
+        """Handle one request and record it."""
         head = request.head
         response = Response(
             transport, method=head.method, minor_version=head.minor_version, request_id=request.id
@@ -53,7 +53,7 @@ class ProxyApp:
             plan = self._admit(request, response)
             with request.cancel_scope:
                 if request.is_disconnected:  # before this began
-                    raise ClientDisconnectedError  # noqa: TRY301 - it is told as if it had come later
+                    raise ClientDisconnectedError  # noqa: TRY301 - handled like a later disconnect
                 await plan.handler(request, response, self._services)
         except ClientDisconnectedError as error:
             cut = error.code if response.is_started and not response.is_ended else None
@@ -63,7 +63,7 @@ class ProxyApp:
             error_code = ShuttingDownError.code
             cut = error_code if response.is_started and not response.is_ended else None
             raise
-        except Exception as error:  # noqa: BLE001 - the border: whatever it is, the client is told
+        except Exception as error:  # noqa: BLE001 - the boundary: every error becomes a response
             error_code = _metric_code(error, is_status_open=not response.is_started)
             cut = error_code if response.is_started and not response.is_ended else None
             _log_error(request, error)
@@ -77,20 +77,20 @@ class ProxyApp:
             self._services.recorder.record(record, response.usage_excerpt)
 
     def stop(self) -> None:
-        """End what is open with ``ShuttingDownError``, and refuse what comes."""
+        """Abort open requests with ``ShuttingDownError`` and refuse new ones."""
         self._is_stopping = True
         for request in list(self._open):
             request.cancel_scope.cancel_with(ShuttingDownError())
 
     def record_refusal(self, error: HttpError, request_id: str) -> None:
-        """Take note of what the HTTP server refused before it was a request."""
+        """Record input that the HTTP server refused before it was a request."""
         error_response = to_error_response(error)
         self._services.recorder.record_refusal(
             Refusal(error_response.status, error_response.message, request_id)
         )
 
     def _admit(self, request: ProxyRequest, response: Response) -> "_Plan":
-        """Return what to do for a request; raises what it is refused for."""
+        """Return the plan for a request. Raises the error with which it is refused."""
         if self._is_stopping:
             raise ShuttingDownError
         plan = request.head.derived
@@ -103,9 +103,9 @@ class ProxyApp:
         return plan
 
     def _plan(self, request: ProxyRequest, response: Response) -> "_Plan":
-        """Work out what follows from the head alone; raises what the client is refused for."""
+        """Derive a plan from the request head alone. Raises the error with which the request is refused."""
         head = request.head
-        response.closes_connection = True  # the connection of a refused request is not read on
+        response.closes_connection = True  # the connection closes after a refused request
         response.extra_lines = response_lines = header_lines(self._policy.response_headers(head))
         preflight = self._policy.preflight(head, request.server_host)
         if preflight is not None:
@@ -128,17 +128,17 @@ class ProxyApp:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What follows from a head alone: worked out once for all requests of a connection that begin alike."""
+    """What follows from a request head. Computed once for all requests of a connection with the same head."""
 
     handler: Handler
     response_lines: bytes
-    """Header lines that the answer carries, whatever it is."""
+    """Header lines of every response to the request."""
     path: str
-    """The path as the route spells it."""
+    """The normalized path."""
     target: bytes
-    """That, and the query as it came, for an engine."""
+    """The normalized path and the unchanged query, for the engine."""
     upstream_lines: bytes
-    """Header lines that an engine may see."""
+    """Request header lines that are forwarded to the engine."""
     preferred_wait_s: int | None
     key_name: str | None
 
@@ -151,14 +151,14 @@ async def _send_preflight(
 
 
 def _metric_code(error: Exception, *, is_status_open: bool) -> str | None:
-    """Return the code that is counted; None for an engine's own error without a code, which its status counts."""
+    """Return the error code for the metrics; None for an engine error without a code, which counts by its status."""
     if type(error) is EngineError and is_status_open:
         return None
     return error.code if isinstance(error, GglibError | HttpError) else GglibError.code
 
 
 def _log_error(request: ProxyRequest, error: Exception) -> None:
-    """Log what the operator should know; what the client did wrong is in its answer, as is what the engine says."""
+    """Log errors that concern the operator. Client and engine errors are in the response only."""
     if isinstance(error, EngineError | HttpError):
         return
     if not isinstance(error, GglibError):

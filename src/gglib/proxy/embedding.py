@@ -1,6 +1,6 @@
-"""What a program that embeds the proxy hands to ``serve``: checked at once, and fitted to the ports.
+"""Checks the arguments of ``serve`` and adapts structurally typed runtimes to the port.
 
-A wrong argument would otherwise show at the first request, as an internal error.
+Without the checks a wrong argument would fail the first request with an internal error.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ _RUNTIME_METHODS = ("ensure_model_running", "current_model", "stop_current")
 _CATALOG_METHODS = ("list_models", "resolve_model", "resolve_for_launch")
 _ADMIT_OPTIONS = frozenset(("wait_s", "request_id", "spec"))
 _MAX_CONTEXT = 2**31 - 1
-"""What an engine can be asked for: a signed integer of 32 bits."""
+"""The engine reads the context size as a signed 32-bit integer."""
 
 
 def check_arguments(
     listener: object, default_ctx: object, runtime_port: object, catalog_port: object, cancel: object
 ) -> None:
-    """Raise TypeError or ValueError, naming the argument, for what ``serve`` cannot work with."""
+    """Raise TypeError or ValueError, naming the argument, if an argument of ``serve`` is unusable."""
     if not isinstance(listener, socket.socket):
         raise TypeError(f"listener must be a bound socket, not {_type_name(listener)}.")
     if listener.fileno() < 0 or listener.type != socket.SOCK_STREAM:
@@ -39,14 +39,14 @@ def check_arguments(
 
 
 def as_runtime(runtime: object) -> ModelRuntimePort:
-    """Return the runtime itself, or one that calls it where it does not inherit from the port or admits with less."""
+    """Return the runtime, wrapped if it does not inherit from the port or its ``admit`` takes fewer options."""
     if isinstance(runtime, ModelRuntimePort) and _options_of(runtime.admit) == _ADMIT_OPTIONS:
         return runtime
     return _StructuralRuntime(runtime)
 
 
 class _StructuralRuntime(ModelRuntimePort):
-    """A runtime that has the port's methods without inheriting from it; what it lacks is as the port has it."""
+    """Adapts a runtime that has the port's methods but does not inherit from it. Missing methods use the defaults."""
 
     def __init__(self, runtime: Any) -> None:  # noqa: ANN401 - anything with the methods
         self._runtime = runtime
@@ -66,7 +66,7 @@ class _StructuralRuntime(ModelRuntimePort):
     async def stop_current(self) -> None:
         await self._runtime.stop_current()
 
-    def admit(  # noqa: PLR0913 - what a request says of what it needs
+    def admit(  # noqa: PLR0913 - the port's signature
         self,
         model_name: str,
         num_ctx: int | None,
@@ -103,7 +103,7 @@ class _StructuralRuntime(ModelRuntimePort):
 
 
 def _options_of(admit: Callable[..., object]) -> frozenset[str]:
-    """Return which of the options of ``ModelRuntimePort.admit`` a runtime's own takes."""
+    """Return the options of ``ModelRuntimePort.admit`` that this ``admit`` accepts."""
     parameters = inspect.signature(admit).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return _ADMIT_OPTIONS

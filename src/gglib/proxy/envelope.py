@@ -1,7 +1,7 @@
-"""Reads ``model``, ``stream`` and ``num_ctx`` out of a request body, and leaves every other byte alone.
+"""Reads ``model``, ``stream`` and ``num_ctx`` from a request body without changing it.
 
-Pure. The body itself goes to the engine as it came, but for limits of tokens that the engine would misread; nothing
-here builds a large one.
+Pure. The body goes to the engine byte for byte, except token limits that the engine would misread. Large bodies are
+scanned, never parsed into objects.
 """
 
 import json
@@ -28,16 +28,16 @@ from gglib.proxy.guards.token_limits import TOKEN_LIMITS, clamped_limit, has_out
 from gglib.proxy.json_scan import MAX_DEPTH, JsonRefusedError, RootScanner
 
 MAX_MODEL_NAME_CHARS = 512
-"""No catalogue name is that long; a name is compared with all of them and is echoed in the error."""
+"""Longer than any catalogue name. The name is compared with all of them and repeated in the error."""
 
 _BYTES_PER_CHAR = 12
-"""A character as JSON at its longest: a surrogate pair of escapes."""
+"""The longest JSON form of a character: an escaped surrogate pair."""
 
 _LONGEST_VALUE = MAX_GRAMMAR_BYTES + 1
-"""Nothing that is read here may be longer, schemas and arrays apart: of what is, this much is enough to see that."""
+"""Upper bound of the values read here, except schemas and arrays. Longer values are cut to this for the check."""
 
 _SHORT_BYTES = 4096
-"""Beyond, what is built would be large, and what is looked through is searched at the speed of memchr."""
+"""Longer bodies are scanned: parsing would build large objects, and scanning runs at the speed of memchr."""
 
 _OWN_FIELDS = ("model", "stream", "num_ctx")
 _LIMITED = frozenset((*MAX_COUNTS, *MAX_ITEMS))
@@ -50,21 +50,21 @@ _NO_FIELDS: frozenset[str] = frozenset()
 
 
 Edit = tuple[int, int, bytes]
-"""Begin and end of a value in the body, and what is sent instead."""
+"""Start and end of a value in the body, and its replacement."""
 
 
 class Envelope(NamedTuple):
-    """What the proxy needs to know of a body. ``num_ctx`` is in tokens, None when the request does not say."""
+    """The fields of a body that the proxy uses. ``num_ctx`` is in tokens, None if the request does not set it."""
 
     model: str
     is_stream: bool
     num_ctx: int | None
     edits: tuple[Edit, ...] = ()
-    """What the engine is sent instead of some of the body, in the order of the body."""
+    """Changes to make before the body goes to the engine, in body order."""
 
 
 def apply_edits(body: bytes, edits: tuple[Edit, ...]) -> bytes:
-    """Return ``body`` with its edits; every other byte stays as it came."""
+    """Return ``body`` with ``edits`` applied; all other bytes stay unchanged."""
     parts: list[bytes] = []
     position = 0
     for start, end, written in edits:
@@ -79,21 +79,21 @@ def read_envelope(
     allowed_engine_fields: frozenset[str] = _NO_FIELDS,
     schema_limits: SchemaLimits = _DEFAULT_LIMITS,
 ) -> Envelope:
-    """Return what ``body`` asks for; raises ``BadRequestError`` naming the field at fault.
+    """Return the envelope of ``body``. Raises ``BadRequestError``, which names the invalid field.
 
-    Stricter than JSON where two readers could disagree, so that the engine never sees another model than the proxy
-    did: see ``json_scan``; and a duplicate of a field that is read here is refused, however it is spelled.
+    Stricter than JSON where two parsers could disagree, so that the engine never reads another model than the proxy
+    did: see ``json_scan``. A duplicate of a field that is read here is refused, with or without escapes in its key.
     """
     return _read_fast(body, schema_limits) or _read_scanned(body, allowed_engine_fields, schema_limits)
 
 
 def _read_fast(body: bytes, limits: SchemaLimits = _DEFAULT_LIMITS) -> Envelope | None:
-    """Return what a short and plain body asks for; None for any other, and for one that is to be refused.
+    """Return the envelope of a short, plain body; None for all other bodies and for invalid ones.
 
-    The standard library's parser builds it, in C, in half the time that it takes to look through it. It knows none of
-    our rules, so what could come near one of them is left to ``_read_scanned``, which has to agree with this result:
-    nesting, code units, what is not ASCII (without its part in C the parser takes the digits of any script), NaN,
-    duplicates, fields of the engine, limits that have to be corrected. Numbers are too short to matter.
+    The C parser of the standard library takes half the time of the scanner but enforces none of the rules. Bodies that
+    could violate one are left to ``_read_scanned``, which must agree with this result: nesting, escaped code units,
+    non-ASCII bytes (without its C part the parser accepts the digits of any script), NaN, duplicates, engine fields,
+    token limits out of range. Numbers in a short body are below the length limit.
     """
     if len(body) > _SHORT_BYTES:
         return None
@@ -101,7 +101,7 @@ def _read_fast(body: bytes, limits: SchemaLimits = _DEFAULT_LIMITS) -> Envelope 
         text = body.decode("ascii")
         if (
             "\\u" in text or text.count("[") + text.count("{") > MAX_DEPTH
-        ):  # a text is searched quicker than bytes
+        ):  # str.count is faster than bytes.count
             return None
         members, end = _parse(text)
     except ValueError:
@@ -114,7 +114,7 @@ def _read_fast(body: bytes, limits: SchemaLimits = _DEFAULT_LIMITS) -> Envelope 
         isinstance(model, str)
         and 0 < len(model) <= MAX_MODEL_NAME_CHARS
         and (is_stream is None or isinstance(is_stream, bool))
-        and (num_ctx is None or (type(num_ctx) is int and num_ctx > 0))  # a bool is an int, too
+        and (num_ctx is None or (type(num_ctx) is int and num_ctx > 0))  # bool is a subclass of int
         and len(fields) == len(members)
         and (_GUARDED.isdisjoint(fields) or _passes_guards(fields, text, limits))
         and not has_out_of_range_limit(fields)
@@ -124,7 +124,7 @@ def _read_fast(body: bytes, limits: SchemaLimits = _DEFAULT_LIMITS) -> Envelope 
 
 
 def _passes_guards(fields: dict[str, Any], text: str, limits: SchemaLimits) -> bool:
-    """Whether the guarded fields of a short body pass for sure. Schemas and probabilities are asked for every day."""
+    """Whether the guarded fields of a short body certainly pass. Schemas and log probabilities are frequent."""
     if not _RARE.isdisjoint(fields) or limits.max_bytes < _SHORT_BYTES:
         return False
     is_cheap = cost_upper_bound(text) <= limits.max_cost
@@ -143,8 +143,8 @@ def _refuse_constant(_: str) -> NoReturn:
 
 
 _parse = json.JSONDecoder(object_pairs_hook=tuple, parse_constant=_refuse_constant).raw_decode
-"""Reads a value and tells where it ends. Objects become tuples of their members, duplicates and all; arrays become
-lists. White space around the value is not read over: ``decode`` does that, by two more matches for each body.
+"""Returns a value and its end. Objects become tuples of their members, including duplicates; arrays become lists.
+``raw_decode`` does not skip white space around the value; ``decode`` does, at the cost of two more matches per body.
 """
 
 
@@ -212,7 +212,7 @@ def _stream(value: bytes | None) -> bool:
 
 
 def _num_ctx(value: bytes | None) -> int | None:
-    # How large is too large is for the model to say, not here.
+    # The upper bound depends on the model and is not checked here.
     if value is None or value == b"null":
         return None
     if _POSITIVE_INTEGER.fullmatch(value):

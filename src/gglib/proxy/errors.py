@@ -1,6 +1,6 @@
-"""What a client is told when something goes wrong: one table from error class to HTTP.
+"""Maps exceptions to HTTP error responses, by one table from class to status and type.
 
-Pure. It knows the domain's errors and HTTP's status codes, and nothing of sockets or of the request at hand.
+Pure. The module knows the domain's errors and HTTP status codes, but no sockets and no request.
 """
 
 import json
@@ -16,20 +16,20 @@ from gglib.proxy.guards.poison_requests import PoisonRequestError
 JSON = (b"content-type", b"application/json")
 
 ReportableError = errors.GglibError | http.HttpError
-"""Errors whose text a client is shown."""
+"""Errors whose message is sent to the client."""
 
 LOG_LINES_SHOWN = 5
-"""The engine's last lines say why a load failed; more than these hides the first sentence."""
+"""Number of engine log lines in the message of a failed load; more would hide the first sentence."""
 
 _INVALID_REQUEST = "invalid_request_error"
 _SERVER_ERROR = "server_error"
 _INTERNAL_ERROR = "internal_error"
 _MAX_ECHO_CHARS = 100
-"""What a client calls us or itself is shown to it, but not at any length."""
+"""Client input (paths, hosts, origins) is repeated in messages up to this length."""
 
 
 class BadRequestError(errors.GglibError):
-    """The request cannot be served as it is; ``param`` is the field of the body that is at fault."""
+    """The request is invalid; ``param`` names the invalid field of the body."""
 
     code = "invalid_request"
     source = errors.ErrorSource.CLIENT
@@ -40,7 +40,7 @@ class BadRequestError(errors.GglibError):
 
 
 class ContentEncodingError(errors.GglibError):
-    """The body is compressed: gglib would check other bytes than the engine reads."""
+    """The body is compressed: gglib would check different bytes than the engine reads."""
 
     code = "unsupported_encoding"
     source = errors.ErrorSource.CLIENT
@@ -50,49 +50,49 @@ class ContentEncodingError(errors.GglibError):
 
 
 class UnknownPathError(errors.GglibError):
-    """Nothing is served at this path."""
+    """No route serves this path."""
 
     code = "not_found"
     source = errors.ErrorSource.CLIENT
 
     def __init__(self, method: str, path: str, host: bytes | None = None) -> None:
-        """``host`` is what the client called this server by, which the base URL is made of."""
+        """``host`` is the request's ``Host``, from which the message builds the base URL."""
         address = "" if host is None else f"http://{_truncated(host.decode('ascii', 'backslashreplace'))}"
         super().__init__(
-            f"There is nothing at {method} {_truncated(path)}. The base URL is {address}/v1 for OpenAI's clients and "
+            f"There is no route {method} {_truncated(path)}. The base URL is {address}/v1 for OpenAI's clients and "
             f"{address or '/'} for Anthropic's; {address}/docs lists every path."
         )
 
 
 class MethodNotAllowedError(errors.GglibError):
-    """The path exists, but not for this method; ``allowed`` are the methods that it has."""
+    """The path does not support this method; ``allowed`` are the supported methods."""
 
     code = "method_not_allowed"
     source = errors.ErrorSource.CLIENT
 
     def __init__(self, method: str, path: str, allowed: tuple[str, ...]) -> None:
         self.allowed = allowed
-        super().__init__(f"{path} does not take {method}, only {' or '.join(allowed)}.")
+        super().__init__(f"{path} does not support {method}: use {' or '.join(allowed)}.")
 
 
 class ForbiddenError(errors.GglibError):
-    """The caller may not do this from where it is."""
+    """The caller is not authorized for this path."""
 
     code = "forbidden"
     source = errors.ErrorSource.CLIENT
 
 
 class EngineError(errors.GglibError):
-    """What an engine sent in place of an answer, read by ``engine_errors``. The engine is alive.
+    """An error response of a running engine, parsed by ``engine_errors``.
 
-    ``status`` and ``type_`` are what a client gets while the status is open, ``shown_code`` its code; ``details`` are
-    numbers that the body has beside them, by name.
+    ``status``, ``type_`` and ``shown_code`` are sent to the client; ``details`` are further numbers of the error body,
+    by name.
     """
 
     code = "engine_error"
     source = errors.ErrorSource.ENGINE
 
-    def __init__(  # noqa: PLR0913 - all that a body has
+    def __init__(  # noqa: PLR0913 - the fields of an error body
         self,
         message: str,
         *,
@@ -108,14 +108,14 @@ class EngineError(errors.GglibError):
         self.details = dict(details or {})
         self.is_retryable = is_retryable
         self.n_ctx: int | None = None
-        """The context, in tokens, that the engine runs with; set by what knows it."""
+        """The engine's context size in tokens; set by ``forward``."""
         if status < 500:
             self.source = errors.ErrorSource.CLIENT
         super().__init__(message)
 
 
 class RefusedByEngineError(EngineError):
-    """The engine refuses what the body says: the same body is refused again, whatever its status was."""
+    """The engine rejected the body and would reject it again, whatever status it sent."""
 
     code = "invalid_request"
     source = errors.ErrorSource.CLIENT
@@ -125,7 +125,7 @@ class RefusedByEngineError(EngineError):
 
 
 class UnsupportedByModelError(EngineError):
-    """The model cannot do what is asked; ``capability`` is what it lacks, as ``ModelCapabilities`` names it."""
+    """The model lacks ``capability`` (a name of ``ModelCapabilities``), which the request needs."""
 
     code = "unsupported_by_model"
     source = errors.ErrorSource.CLIENT
@@ -136,10 +136,10 @@ class UnsupportedByModelError(EngineError):
 
 
 class ContextLengthExceededError(EngineError):
-    """The conversation does not fit into the context. ``details`` has ``n_prompt_tokens`` and ``n_ctx`` where known.
+    """The prompt exceeds the context. ``details`` has ``n_prompt_tokens`` and ``n_ctx`` where known.
 
-    ``hint`` says how to get more. ``is_cache_full``: the engine ran out of cache while it computed, which other
-    requests in the same engine may have caused.
+    ``hint`` says how to get a larger context. ``is_cache_full``: the engine's cache filled up during the computation,
+    possibly because of other requests.
     """
 
     code = "context_length_exceeded"
@@ -156,17 +156,19 @@ class ContextLengthExceededError(EngineError):
 
 
 class NoLibraryError(errors.GglibError):
-    """The proxy runs inside a program that gave it no way to manage models."""
+    """The embedding program passed no ``library`` to ``serve``."""
 
     code = "not_offered"
     source = errors.ErrorSource.OPERATOR
 
     def __init__(self) -> None:
-        super().__init__("This server only runs models: it does not add, remove, find or pull them.")
+        super().__init__(
+            "This server cannot add, remove, search or pull models: it runs without a model library."
+        )
 
 
 class HostNotAllowedError(errors.GglibError):
-    """The client calls this server by a name that is not one of its own."""
+    """The ``Host`` of the request is not an allowed name of this server."""
 
     code = "host_not_allowed"
     source = errors.ErrorSource.CLIENT
@@ -174,51 +176,51 @@ class HostNotAllowedError(errors.GglibError):
     def __init__(self, host: str, *, takes_keys: bool = False) -> None:
         or_key = ", or send one of its API keys" if takes_keys else ""
         super().__init__(
-            f"This gglib does not answer to '{_truncated(host)}': if that is a name of its machine, "
+            f"The host '{_truncated(host)}' is not allowed: if it is a name of this machine, "
             f"add it to the setting 'allowed_hosts'{or_key}."
         )
 
 
 class OriginNotAllowedError(errors.GglibError):
-    """A web page asks that nobody allowed to."""
+    """The request comes from a web page whose origin is not allowed."""
 
     code = "origin_not_allowed"
     source = errors.ErrorSource.CLIENT
 
     def __init__(self, origin: str) -> None:
         super().__init__(
-            f"Pages of '{_truncated(origin)}' may not use this gglib: if they should, "
-            "add that to the setting 'cors_origins'."
+            f"Pages of the origin '{_truncated(origin)}' are not allowed: to allow them, "
+            "add it to the setting 'cors_origins'."
         )
 
 
 class NoEventsError(errors.GglibError):
-    """The runtime that the proxy was given says nothing of what happens."""
+    """The runtime of the proxy publishes no events."""
 
     code = "not_offered"
     source = errors.ErrorSource.CLIENT
 
     def __init__(self) -> None:
-        super().__init__("This server has no events: use GET /gglib/status.")
+        super().__init__("This server has no event stream: use GET /gglib/status.")
 
 
 class UnauthorizedError(errors.GglibError):
-    """No key that is accepted, for whatever reason: the answer never says which."""
+    """The request carries no accepted key. The response never says why a key was not accepted."""
 
     code = "invalid_api_key"
     source = errors.ErrorSource.CLIENT
 
     def __init__(self) -> None:
         super().__init__(
-            "This gglib needs one of its API keys, as 'Authorization: Bearer KEY' or 'x-api-key: KEY'."
+            "This server requires an API key: send 'Authorization: Bearer KEY' or 'x-api-key: KEY'."
         )
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
-    """An error as HTTP shows it: a status, the headers that are special to it, and what its body says.
+    """An error as HTTP: its status, its extra headers and the fields of its body.
 
-    ``dialects/errors.py`` writes it in the form of each dialect; ``body`` is the form of OpenAI and of our own routes.
+    ``dialects/errors.py`` encodes it for each dialect; ``body`` is the encoding of OpenAI and of gglib's own API.
     """
 
     status: int
@@ -228,17 +230,17 @@ class ErrorResponse:
     param: str | None
     code: str | None
     details: tuple[tuple[str, object], ...] = ()
-    """What stands beside the rest, by name."""
+    """Further fields of the error object, by name."""
     hint: str = ""
-    """The end of ``message``, where a dialect begins it with words of its own."""
+    """The end of ``message``, for dialects that replace its beginning."""
 
     def all_headers(self) -> Headers:
-        """Return the headers of the whole answer, its length apart."""
+        """Return the headers of the complete response, without ``Content-Length``."""
         return [JSON, *self.headers]
 
     @property
     def error(self) -> dict[str, object]:
-        """The error as OpenAI has it."""
+        """OpenAI's error object."""
         return {
             "message": self.message,
             "type": self.type_,
@@ -249,7 +251,7 @@ class ErrorResponse:
 
     @property
     def body(self) -> bytes:
-        """The JSON body as OpenAI has it, on one line."""
+        """OpenAI's JSON body, on one line."""
         return to_json({"error": self.error})
 
 
@@ -271,7 +273,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.CatalogError: (500, _SERVER_ERROR),
     errors.InvalidSettingError: (500, _SERVER_ERROR),
     errors.GglibError: (500, _INTERNAL_ERROR),
-    # What programs may do with the models of this machine, and what a hub or a disk makes of it.
+    # gglib's own API: models, downloads, the hub and the disk.
     NoLibraryError: (501, _INVALID_REQUEST),
     NoEventsError: (501, _INVALID_REQUEST),
     errors.InvalidGgufError: (400, _INVALID_REQUEST),
@@ -294,13 +296,13 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.ModelStoppedError: (503, _SERVER_ERROR),
     errors.ShuttingDownError: (503, _SERVER_ERROR),
     errors.UpstreamStalledError: (504, "upstream_error"),
-    # Each of these carries its own; the rows are what it mostly is.
+    # Instances of these carry their own status; the rows are the usual values, for the OpenAPI document.
     EngineError: (500, _SERVER_ERROR),
     RefusedByEngineError: (400, _INVALID_REQUEST),
     UnsupportedByModelError: (400, _INVALID_REQUEST),
     ContextLengthExceededError: (400, "exceed_context_size_error"),
 }
-"""Status and ``type``. A class that is not here is shown as its nearest ancestor that is; ``HttpError`` has its own."""
+"""Status and ``type`` of each class. Other classes use their nearest base class; ``HttpError`` has its own status."""
 
 
 _RETRY_AFTER_S: dict[type[Exception], float] = {
@@ -309,28 +311,28 @@ _RETRY_AFTER_S: dict[type[Exception], float] = {
     errors.DownloadInProgressError: 30.0,
     http.TooManyBodiesError: 5.0,
 }
-"""When to ask again where the error itself does not know: a network, a rate limit, another gglib's download."""
+"""``Retry-After`` of errors that do not carry one: network failures, rate limits, another gglib's download."""
 
 
 _MESSAGES: dict[type[Exception], str] = {
     http.TooManyConnectionsError: "Too many connections: try again in a moment, or raise 'max_connections'.",
     http.TooManyBodiesError: (
-        "The request bodies that gglib holds are as large as they may be together: "
+        "The request bodies in memory have reached their limit: "
         "try again in a moment, or raise 'max_bodies_mb'."
     ),
 }
-"""Where the error's own text, which is HTTP's, does not name the setting that helps."""
+"""Messages that replace those of ``http`` errors, to name the setting that helps."""
 
 
 def status_of(kind: type[errors.GglibError | http.HttpError]) -> int:
-    """Return the status that tells of an error."""
+    """Return the status of an error class."""
     if issubclass(kind, http.HttpError):
         return kind.status
     return next(_TABLE[cls][0] for cls in kind.__mro__ if cls in _TABLE)
 
 
 def to_error_response(error: Exception) -> ErrorResponse:
-    """Return what a client is told. What is neither a ``GglibError`` nor an ``HttpError`` is told without details."""
+    """Return the response to an exception. Other exceptions than ``ReportableError`` give no details."""
     if not isinstance(error, errors.GglibError | http.HttpError):
         return to_error_response(errors.GglibError("Internal error"))
     if isinstance(error, EngineError):
@@ -345,7 +347,7 @@ def to_error_response(error: Exception) -> ErrorResponse:
 
 
 def to_json(content: object) -> bytes:
-    """Return JSON on one line."""
+    """Return compact JSON on one line."""
     return json.dumps(content, separators=(",", ":")).encode()
 
 
@@ -398,7 +400,7 @@ def _headers(error: ReportableError, status: int) -> tuple[tuple[bytes, bytes], 
         headers += _retry_after(error.retry_after_s)
     headers += _retry_after(_RETRY_AFTER_S.get(type(error)))
     if status >= 500 and not error.is_retryable:
-        # The official clients retry every 5xx unless told not to.
+        # The official clients retry every 5xx without this header.
         headers.append((b"x-should-retry", b"false"))
     return tuple(headers)
 

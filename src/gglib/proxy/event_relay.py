@@ -1,7 +1,7 @@
-"""An engine's event stream on its way to the client: byte for byte, but for the engine's own error at its end.
+"""Relays an engine's event stream to the client byte for byte, except a final error event of the engine.
 
-The error is raised, so that it is sent in the client's dialect like every other. Which bytes it is is decided by
-``error_events``.
+The error event is raised as an exception, so that the client receives it in its own dialect. ``error_events`` detects
+it.
 """
 
 from typing import Protocol
@@ -17,7 +17,7 @@ class _TryWrite(Protocol):
 
 
 class EventRelay:
-    """A ``RelayTarget`` in front of a response. All but ``try_write`` raise the ``EngineError`` that they meet."""
+    """A ``RelayTarget`` in front of a response. Methods other than ``try_write`` raise ``EngineError`` at an error event."""
 
     __slots__ = ("_detector", "_is_at_line_start", "_response", "try_write")
 
@@ -25,22 +25,22 @@ class EventRelay:
         self._response = response
         self._detector = ErrorEventDetector()
         self._is_at_line_start = True
-        """Whether the next part begins a line, and nothing is held back."""
+        """Whether the next part begins a line and nothing is buffered."""
         self.try_write: _TryWrite = response.try_write_events
-        """Sends a part at once where it cannot hold an error; else takes nothing, so that it comes to ``write``.
+        """Sends a part if it cannot contain an error; else returns False, and the caller uses ``write``.
 
-        The method of the response itself: each token of a stream would pay for a call in between.
+        This is the bound method of the response: a wrapper would cost one more call for each token.
         """
 
     async def begin(self, head: ResponseHead, part: bytes, *, is_last: bool) -> None:
-        """Send the head, and what has come of the events; not even the head where the first event is an error."""
+        """Send the head and the first events. Raises before the head is sent if the first event is an error."""
         part, error = self._split_at_error(part, is_last=is_last)
         if error is not None and not part.strip():
             raise error
         await self._response.start_with(
             head.status,
             head.relayed_header_lines,
-            length=None,  # an error may have to be sent behind its events
+            length=None,  # an error event may have to follow
             is_event_stream=True,
             part=part,
             is_last=is_last and error is None,
@@ -49,11 +49,11 @@ class EventRelay:
             raise error
 
     async def drain(self) -> None:
-        """Return when the client has read, or is gone."""
+        """Wait until the client has read enough or has disconnected."""
         await self._response.drain()
 
     async def write(self, part: bytes, *, is_last: bool = False) -> None:
-        """Send a part, up to the error in it."""
+        """Send a part up to the error event in it."""
         part, error = self._split_at_error(part, is_last=is_last)
         if part or (is_last and error is None):
             await self._response.write(part, is_last=is_last and error is None)
@@ -61,7 +61,7 @@ class EventRelay:
             raise error
 
     async def finish(self) -> None:
-        """Send what was held back when a stream breaks off."""
+        """Send the buffered bytes when the upstream connection breaks."""
         rest, error = self._detector.finish()
         if rest:
             await self._response.write(rest)
@@ -69,7 +69,7 @@ class EventRelay:
             raise error
 
     def _split_at_error(self, part: bytes, *, is_last: bool) -> tuple[bytes, EngineError | None]:
-        """Return what of a part may be sent, and the error behind it."""
+        """Return the bytes of a part that may be sent, and the error that follows them."""
         if self._is_at_line_start and is_content(part):
             return part, None
         part, error = self._detector.feed(part)

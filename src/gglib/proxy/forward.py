@@ -1,12 +1,12 @@
-"""One request to one model: read, admit, open upstream, relay, release, in one lexical block.
+"""Forwards one request to one model: read, admit, connect, relay, release, in one lexical block.
 
-Whatever ends the block (the answer's end, an error, the client's leaving, a shutdown) unwinds it in order: the
-upstream connection is closed or given back, then the hold on the model is released. An engine that falls silent ends
-the block with ``UpstreamStalledError``, which the runtime sees as it passes.
+Whatever ends the block (end of the response, an error, a client disconnect, a shutdown) unwinds it in order: the
+upstream connection is closed or returned to the pool, then the model is released. A stalled engine ends the block with
+``UpstreamStalledError``, which propagates through the runtime.
 
-A request that the engine failed because its cache was full, while others were in flight, is sent once again when they
-have ended, with no other beside it; the model stays held meanwhile. The slots of the engines that gglib launches have a
-cache each, so this is for engines that others launched.
+If the engine fails a request because its cache is full while other requests are in flight, the request is sent once
+more, exclusively, after the others have ended; the model stays admitted meanwhile. Engines launched by gglib have one
+cache per slot, so this only concerns engines launched by other programs.
 """
 
 import asyncio
@@ -42,16 +42,17 @@ from gglib.proxy.upstream_errors import upstream_error
 log = logging.getLogger("gglib.proxy")
 
 _SHORT_BODY_BYTES = 32 * 1024
-"""To read a longer one takes a millisecond and more: one is read in each turn of the loop, however many came."""
+"""Longer bodies take a millisecond or more to check; only one of them is checked per turn of the event loop."""
 
 RECONNECT_DELAYS_S = (0.02, 0.1, 0.3, None)
-"""A client is told of its engine's death some milliseconds before the runtime is: the kernel closes the sockets
-first. A request that follows at once finds nobody listening; not a byte of it was sent, so it is admitted again, after
-these times. None: no more."""
+"""Delays before a request is admitted again after a refused connection; None: no further attempt.
+
+When an engine dies, the kernel closes its sockets some milliseconds before the runtime sees the exit. A request in that
+gap cannot connect, and none of its bytes was sent."""
 
 
 async def forward(request: ProxyRequest, response: Response, services: Services) -> None:
-    """Answer ``request`` with what the model that it names says. Errors are raised, for the caller to tell."""
+    """Forward ``request`` to the model it names and relay the response. Raises all errors to the caller."""
     options = services.options
     encoding = request.head.fields.get(b"content-encoding")
     if encoding is not None and is_encoded(encoding):
@@ -62,7 +63,7 @@ async def forward(request: ProxyRequest, response: Response, services: Services)
             body, allowed_engine_fields=options.allowed_engine_fields, schema_limits=options.schema_limits
         )
     else:
-        async with services.slow_parsing:
+        async with services.large_body_lock:
             envelope = _envelope(body, options)
             await asyncio.sleep(0)
     if envelope.edits:
@@ -87,7 +88,7 @@ async def forward(request: ProxyRequest, response: Response, services: Services)
 
 
 async def _resolve_name(name: str, services: Services) -> str:
-    """Return the catalogue's name of a model that nothing is launched for: its runtime has it running already.
+    """Return the catalogue name of a model without a launch spec: its runtime does not launch it.
 
     Raises ``ModelNotFoundError``.
     """
@@ -100,7 +101,7 @@ async def _resolve_name(name: str, services: Services) -> str:
 async def _with_hint(
     error: EngineError, request: ProxyRequest, model_name: str, services: Services
 ) -> EngineError:
-    """Return what the engine says with what helps, where the catalogue can be asked."""
+    """Return the engine's error with a hint for the user, if the catalogue is readable."""
     if isinstance(request.running, RunningTarget):
         error.n_ctx = request.running.effective_ctx
     model, catalogue = None, []
@@ -117,7 +118,7 @@ def _envelope(body: bytes, options: ProxyOptions) -> Envelope:
     )
 
 
-async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs each request 0.3 us
+async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost each request 0.3 us
     request: ProxyRequest,
     response: Response,
     services: Services,
@@ -179,23 +180,23 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - to make an object of them costs
         except EngineUnreachableError:
             if delay_s is None:
                 raise
-            response.extra_lines = origin_header_lines  # what held for that engine may not hold for the next
+            response.extra_lines = origin_header_lines  # the next engine may have another context
             await asyncio.sleep(delay_s)
 
 
 @lru_cache(maxsize=256)
 def _context_line(context: int) -> bytes:
-    """Return the header line that says how many tokens a request may have, whatever it asked for."""
+    """Return the header line with the context size, in tokens, that applies to the request."""
     return b"x-gglib-context: %d\r\n" % context
 
 
 def _has_sent_no_data(response: Response) -> bool:
-    """Whether the client has got nothing yet but comments."""
+    """Whether the client has received at most SSE comments."""
     tail = response.tail
     return len(tail) < TAIL_BYTES and all(not line or line.startswith(b":") for line in tail.splitlines())
 
 
-async def _resend_exclusively(  # noqa: PLR0913 - what an exchange is made of
+async def _resend_exclusively(  # noqa: PLR0913 - the parts of an exchange
     target: RunningTarget,
     upstream_request: UpstreamRequest,
     response: Response,
@@ -206,8 +207,10 @@ async def _resend_exclusively(  # noqa: PLR0913 - what an exchange is made of
     refusal: EngineError,
     limit_s: float,
 ) -> None:
-    """Send a request again when no other is at its target; raises ``refusal`` where that takes too long."""
-    log.info("%s: the engine's cache was full; it is sent again, alone", upstream_request.request_id)
+    """Send a request again with exclusive use of its target. Raises ``refusal`` after ``limit_s``."""
+    log.info(
+        "%s: the engine's cache was full; sending the request again, exclusively", upstream_request.request_id
+    )
     if heartbeat is not None:
         heartbeat.start()
     try:
@@ -222,12 +225,12 @@ async def _resend_exclusively(  # noqa: PLR0913 - what an exchange is made of
 
 
 async def _relay(upstream: UpstreamConnection, response: Response, heartbeat: Heartbeat | None) -> None:
-    """Hand on the engine's answer. Raises ``EngineError`` where that is an error, also behind the events before it."""
+    """Relay the engine's response. Raises ``EngineError`` for an error response and for an error event in a stream."""
     if heartbeat is not None:
         await heartbeat.stop()
     head, length = upstream.head, upstream.content_length
     if response.is_started and (head.status != 200 or not head.is_event_stream):
-        raise await _unexpected_response_error(upstream)  # a heartbeat has decided the status already
+        raise await _unexpected_response_error(upstream)  # a heartbeat has already sent status 200
     if head.is_event_stream:
         await _relay_events(upstream, response)
         return
@@ -262,7 +265,7 @@ async def _relay_events(upstream: UpstreamConnection, response: Response) -> Non
 
 
 async def _relay_error(upstream: UpstreamConnection, response: Response) -> None:
-    """Raise the engine's error, or relay what it sends as it is where that is none."""
+    """Raise the engine's error, or relay the response unchanged if it is not a known error body."""
     body = b""
     async for part in upstream:
         body += part
@@ -286,7 +289,7 @@ async def _relay_error(upstream: UpstreamConnection, response: Response) -> None
 
 
 async def _unexpected_response_error(upstream: UpstreamConnection) -> EngineError | UpstreamError:
-    """Return the engine's own error, or ours where its answer has none."""
+    """Return the engine's error, or an ``UpstreamError`` if its response is not an error body."""
     body = b""
     async for part in upstream:
         body += part

@@ -1,4 +1,4 @@
-"""Keeps a stream that waits alive: a comment now and then, until the engine speaks."""
+"""Sends periodic SSE comments on a waiting stream until the engine's response begins."""
 
 import asyncio
 from typing import Self
@@ -8,9 +8,9 @@ from gglib.proxy.response import Response
 
 
 class Heartbeat:
-    """Beats for the length of a block, or until ``stop``; every 0 s is never.
+    """Sends heartbeats during a block or until ``stop``; an interval of 0 s disables them.
 
-    Most streams begin before the first beat: until then it is a timer, and no task.
+    Most streams begin before the first heartbeat, so the first one is a timer; a task starts only then.
     """
 
     __slots__ = ("_interval_s", "_response", "_task", "_timer")
@@ -29,12 +29,12 @@ class Heartbeat:
         await self.stop()
 
     def start(self) -> None:
-        """Beat from now on, also after ``stop``."""
+        """Start sending heartbeats, also after ``stop``."""
         if self._interval_s > 0 and self._timer is None and self._task is None:
             self._timer = asyncio.get_running_loop().call_later(self._interval_s, self._begin)
 
     async def stop(self) -> None:
-        """Beat no more. May be called again."""
+        """Stop sending heartbeats. Idempotent."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -44,10 +44,10 @@ class Heartbeat:
 
     def _begin(self) -> None:
         self._timer = None
-        self._task = BackgroundTask(self._beat)
+        self._task = BackgroundTask(self._run)
         self._task.start()
 
-    async def _beat(self) -> None:
+    async def _run(self) -> None:
         while True:
             await self._response.send_heartbeat()
             await asyncio.sleep(self._interval_s)

@@ -1,22 +1,22 @@
-"""Checks that a body is strict JSON, and finds members of its root, without building any of it.
+"""Validates a body as strict JSON and locates members of its root object without building objects.
 
-Pure. Regular expressions swallow whole members, arrays and objects in one call, so that the time goes into C and not
-into objects. What they do not take (a long string, what is nested deeper than they reach, a fault) is walked by hand,
-a step for each value, and the next expression goes on behind it. Nothing is copied but slices of a bounded size: a
-body of 64 MiB costs its time and no memory.
+Pure. Regular expressions match whole members, arrays and objects in one call, so the time is spent in C. A ``_Walker``
+handles what they do not match (long strings, deeper nesting, syntax errors), one step per value; the expressions
+continue after it. Only slices of bounded size are copied: a body of 64 MiB costs time but no memory.
 
-**Two ways to read a string.** A set of characters is the slowest thing that ``re`` repeats, a single excluded one is
-more than twice as fast. So a longer body is first searched, at the speed of memchr, for control characters and for
-unusual escapes. Where there are none it is *calm*: every string in it is sound, and ends at the next quote that has no
-backslash before it. All other bodies are read character by character, which is always right.
+**Two ways to match a string.** Repeating a character set is the slowest operation of ``re``; repeating a single
+excluded character is more than twice as fast. So longer bodies are first searched, at the speed of memchr, for control
+characters and unusual escapes. A body without them is *simple*: all its strings are valid, and each ends at the next
+quote that has no backslash before it. Strings of other bodies are matched character by character, which is always
+correct.
 
-**Why it is linear on hostile bytes.** Every repetition is possessive, or bounded and atomic, so nothing is tried twice;
-an expression reaches a few levels down, so a byte is crossed at most that many times and once more; what is walked by
-hand is limited to ``MAX_STEPS``. Possessive repeats of groups would be simpler than bounded atomic ones, but Python
-3.11.0 to 3.11.4 match them wrongly (gh-100061). Those of single characters are right everywhere.
+**Why the time is linear for hostile input.** Every repetition is possessive, or bounded and atomic, so there is no
+backtracking. An expression reaches a few levels down, so a byte is matched at most that many times plus one. The walker
+is limited to ``MAX_STEPS``. Possessive repeats of groups would be simpler than bounded atomic ones, but Python 3.11.0
+to 3.11.4 match them wrongly (gh-100061); possessive repeats of single characters are correct everywhere.
 
-Stricter than RFC 8259 asks of a reader, since two readers (the proxy and the engine) must not disagree, and neither may
-be brought down: nesting is limited, half of a surrogate pair is refused, and so are numbers that nobody can hold.
+Stricter than RFC 8259 requires, because the proxy and the engine must not disagree and neither may be overloaded:
+nesting and the length of numbers are limited, and unpaired surrogates are refused.
 """
 
 import json
@@ -26,45 +26,44 @@ from functools import cache
 from typing import NoReturn, cast
 
 MAX_DEPTH = 64
-"""Objects and arrays inside one another, the root counted. The deepest that people send, schemas of tools, have 15."""
+"""Maximum nesting of objects and arrays, including the root. The deepest usual bodies, tool schemas, have 15."""
 
 MAX_NUMBER_CHARS = 4300
-"""Python's limit for the digits of an integer, whose conversion takes time that grows with their square."""
+"""Python's limit for the digits of an integer; the time of the conversion is quadratic."""
 
 MAX_STEPS = 20_000
-"""Values and keys that are walked by hand, up to ten microseconds each. An ordinary body takes some hundreds; only one
-that is made of deeply nested crumbs, or of keys with escapes, gets here, and it would hold up everybody else."""
+"""Maximum number of steps of the walker, up to ten microseconds each. An ordinary body takes hundreds. Only bodies with
+many deeply nested small values, or keys with escapes, exceed it; they would block other requests."""
 
 MAX_COMMAS_AND_ESCAPES = 4_000_000
-"""Commas and backslashes. Reading costs by the item and by the escape, a tenth of a microsecond each, and nobody else
-is answered meanwhile; a million tokens of text have fewer, also where each of their letters is an escape."""
+"""Items and escapes cost a tenth of a microsecond each, in which no other request is served. A million tokens of text
+have fewer, even if every letter is an escape."""
 _COUNTED_FROM_BYTES = 1024 * 1024
-"""A shorter body cannot have too many to matter."""
+"""Shorter bodies cannot have enough to matter."""
 
 MAX_FOUND = 1000
-"""Members that were asked for. There are a few names, so many members are many duplicates."""
+"""Maximum number of located members. There are few names, so more means many duplicates."""
 
 _PRESCAN_FROM_BYTES = 4096
-"""A shorter body is read before it could be searched."""
+"""Matching a shorter body takes less time than the prescan."""
 
 _SLICE_BYTES = 32_768
-"""What is copied at a time: it stays in the processor's nearest caches."""
+"""Size of copied slices; it fits into the fastest CPU caches."""
 
 _SHORT_BYTES = 1024
-"""Up to here one expression checks a piece of a string sooner than 32 searches do."""
+"""Up to this length one expression is faster than 32 searches."""
 
 _GROUP_LIMIT = 250
-"""How often an expression repeats a group. Each time takes some hundred bytes until the group is left; more of them
-than this no longer come from the heap, but as pages from the system, which takes longer than the rest."""
+"""Maximum repeats of a group in one match. Each repeat holds some hundred bytes until the group ends; beyond this
+number the memory comes from the system in pages instead of the heap, which takes longer than the match."""
 
 _REACH = 6
 _BELOW_ROOT = ("[{", "[{", "[{")
 _BELOW_OBJECT = ("[{", "[{", "[{", "{", "[")
 _BELOW_ARRAY = ("[{", "[{", "[{", "[{", "{", "[")
-"""What may open at each of the levels that one expression swallows, ``_REACH`` of them at most. Two openers double
-the expression and the time that it takes to compile, so the deeper levels have what the schema of a tool has there:
-tool, function, parameters, properties (and ``required``), property, enum. Messages with parts or calls take four. What
-else there is, is walked to."""
+"""The openers allowed at each nesting level of one expression, at most ``_REACH`` levels. Two openers double the
+expression and its compile time, so the deeper levels allow only those of a tool schema: tool, function, parameters,
+properties (and ``required``), property, enum. Messages with parts or calls need four. The walker handles the rest."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CONTROLS = bytes(range(0x20))
@@ -74,33 +73,33 @@ _NO_KEY = "Expecting property name enclosed in double quotes"
 _CLOSERS = dict(zip(b"{[", b"}]", strict=True))
 
 Member = tuple[str, int, int]
-"""A member of the root that was asked for: its name, and the ``start`` and ``end`` of its value as it stands."""
+"""A located member of the root: its name, and the ``start`` and ``end`` of its raw value."""
 
 
 class JsonRefusedError(Exception):
-    """The body is not taken. The text goes on from "The request body": ``is not valid JSON: …``."""
+    """The body is refused. The message continues "The request body": ``is not valid JSON: …``."""
 
 
 class RootScanner:
-    """Finds the members of a root object that have one of the ``names``, which are ASCII."""
+    """Locates the members of a root object that have one of the ASCII ``names``."""
 
     __slots__ = ("_longest_key", "_names", "_ordered", "_step")
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = {name.encode(): name for name in names}
         self._ordered = tuple(sorted(self._names))
-        self._longest_key = 6 * max(map(len, self._names)) + 2  # each character an escape, and the quotes
-        # Compiled now, not while the first client waits.
+        self._longest_key = 6 * max(map(len, self._names)) + 2  # every character escaped, plus the quotes
+        # Compiled now, not during the first request.
         self._step = _root_step(self._ordered, is_simple=False)
 
     def scan(self, body: bytes) -> list[Member]:
-        """Return the wanted members in their order, duplicates and all, of a body that is one JSON object.
+        """Return the located members in order, including duplicates.
 
-        Raises ``JsonRefusedError`` for any other body: the whole of it is checked, also what is not wanted.
+        Validates the whole body. Raises ``JsonRefusedError`` if it is not one JSON object.
         """
         is_simple = _prescan(body) if len(body) >= _PRESCAN_FROM_BYTES else _check_short(body)
         step = _root_step(self._ordered, is_simple=True) if is_simple else self._step
-        names, walk = self._names, None
+        names, walker = self._names, None
         found: list[Member] = []
         position = _enter_root(body)
         while body[position] != _END_OF_OBJECT:
@@ -111,8 +110,8 @@ class RootScanner:
                 start, end = match.span(2)
                 found.append((name, start, end))
             elif position == before:
-                walk = walk or _Walker(body, is_simple=is_simple)
-                key, value, position = walk.member(position)
+                walker = walker or _Walker(body, is_simple=is_simple)
+                key, value, position = walker.member(position)
                 name = self._name(body, key)
                 if name is not None:
                     found.append((name, value.start, value.stop))
@@ -128,7 +127,7 @@ class RootScanner:
 
 
 class _Walker:
-    """Walks by hand through what the expressions do not take. A position is that of the next byte to look at."""
+    """Parses step by step what the expressions do not match. A position is the offset of the next byte."""
 
     __slots__ = ("_body", "_is_simple", "_match_run", "_match_string", "_runs", "_steps")
 
@@ -141,7 +140,7 @@ class _Walker:
         self._steps = 0
 
     def member(self, position: int) -> tuple[range, range, int]:
-        """Return where a member of the root has its key and its value, and the position of what goes on behind it."""
+        """Return the ranges of key and value of a root member, and the position after it."""
         self._count()
         key_end, start = self._key(position)
         end = self._value(start)
@@ -155,7 +154,7 @@ class _Walker:
         return range(position, key_end), range(start, end), after
 
     def _value(self, position: int) -> int:
-        """Return the end of a value of the root, however deep it goes; ``closers`` are what has yet to end."""
+        """Return the end of a root value of any depth. ``closers`` is the stack of expected closing brackets."""
         body = self._body
         closers = bytearray()
         while True:
@@ -187,12 +186,12 @@ class _Walker:
 
     def _enter(self, closer: int, closers: bytearray) -> None:
         self._count()
-        if len(closers) + 1 == MAX_DEPTH:  # the root is open too
+        if len(closers) + 1 == MAX_DEPTH:  # plus the root
             raise JsonRefusedError(f"is nested more than {MAX_DEPTH} deep.")
         closers.append(closer)
 
     def _items(self, position: int, closers: bytearray) -> tuple[int, bool]:
-        """Cross the items from here on. Return the position of a value to walk, or that of the closer and False."""
+        """Skip items. Return the position of the next value to walk and True, or that of the closer and False."""
         self._count()
         closer = closers[-1]
         is_deep = len(closers) + 1 + _REACH <= MAX_DEPTH
@@ -208,7 +207,7 @@ class _Walker:
         return run
 
     def _key(self, position: int) -> tuple[int, int]:
-        """Return the end of a key, and the position of its value."""
+        """Return the end of a key and the position of its value."""
         match = _PLAIN_KEY.match(self._body, position)
         if match is not None:
             return match.end(1), match.end()
@@ -226,7 +225,7 @@ class _Walker:
             raise JsonRefusedError("is made of too many small parts.")
 
     def scalar(self, position: int) -> int:
-        """Return the end of a string, a number or a word."""
+        """Return the end of a string, number or literal."""
         if self._byte_at(position) == _QUOTE:
             return self._string(position)
         match = _WORD.match(self._body, position)
@@ -245,7 +244,7 @@ class _Walker:
         return self._simple_string(position) if self._is_simple else self._general_string(position)
 
     def _simple_string(self, start: int) -> int:
-        """Return the end of a long string: the next quote that has no backslash before it."""
+        """Return the end of a long string in a simple body: the next quote without a backslash before it."""
         position = start + 1
         while True:
             position = self._match_run(self._body, position).end()
@@ -254,7 +253,7 @@ class _Walker:
                 return position
 
     def _general_string(self, start: int) -> int:
-        """Return the end of a string that is long, or has a fault: from one backslash to the next, by memchr."""
+        """Return the end of a long or invalid string: from one backslash to the next, by memchr."""
         position, quote = start + 1, start
         while True:
             position = self._match_run(self._body, position).end()
@@ -300,7 +299,7 @@ def _refuse_bad_utf8(body: bytes) -> None:
     start = 0
     while start < len(body):
         end = start + _SLICE_BYTES
-        for _ in range(3):  # not in the middle of a character
+        for _ in range(3):  # do not split a character
             end -= end < len(body) and body[end] in _CONTINUATIONS
         try:
             body[start:end].decode()
@@ -310,17 +309,17 @@ def _refuse_bad_utf8(body: bytes) -> None:
 
 
 def _check_short(body: bytes) -> bool:
-    """Refuse what is not UTF-8. Whether a short body is calm is not worth knowing."""
+    """Check the UTF-8 of a short body. Returns False: a prescan does not pay off."""
     if not body.isascii():
         _refuse_bad_utf8(body)
     return False
 
 
 def _prescan(body: bytes) -> bool:
-    """Return whether a body is calm; refuse what has too many marks, or is not UTF-8.
+    """Return whether a body is simple. Refuses too many commas and escapes, and invalid UTF-8.
 
-    All in one pass, a slice at a time: what is read again is in the processor's nearest cache by then. To go over 20 MB
-    once for each of these took three times as long.
+    One pass over slices, so that repeated reads hit the CPU cache. Separate passes over 20 MB took three times as
+    long.
     """
     is_ascii = is_simple = True
     marks = 0
@@ -348,7 +347,7 @@ def _has_unusual_escape(body: bytes, start: int) -> bool:
 
 
 def _has_control(piece: bytes) -> bool:
-    for control in _CONTROLS:  # noqa: SIM110 - a generator would take as long again
+    for control in _CONTROLS:  # noqa: SIM110 - a generator would double the time
         if control in piece:
             return True
     return False
@@ -360,7 +359,7 @@ def _slices(body: bytes, start: int, end: int) -> Iterator[bytes]:
 
 
 def _enter_root(body: bytes) -> int:
-    """Return the position of the first member, or that of the root's end where it is empty."""
+    """Return the position of the first member, or of the closing brace of an empty root."""
     entry = _ENTRY.match(body)
     if entry is not None:
         return entry.end()
@@ -378,7 +377,7 @@ def _leave_root(body: bytes, position: int) -> None:
 
 
 def _refuse(body: bytes, what: str, position: int) -> NoReturn:
-    """Raise with the line and the column in characters, both from 1, of the byte at ``position``."""
+    """Raise with line and column (in characters, from 1) of the byte at ``position``."""
     line = body.count(b"\n", 0, position) + 1
     start = body.rfind(b"\n", 0, position) + 1
     if line == 1 and body.startswith(_BYTE_ORDER_MARK):
@@ -387,13 +386,13 @@ def _refuse(body: bytes, what: str, position: int) -> NoReturn:
     raise JsonRefusedError(f"is not valid JSON: {what} at line {line}, column {column}.")
 
 
-# The expressions. In the calm ones a quote with a backslash before it belongs to the string, whatever else there is.
+# The expressions. In simple bodies a quote after a backslash always belongs to the string.
 
 _Matcher = Callable[[bytes, int], re.Match[bytes]]
 
 
 def _always_matching(expression: bytes) -> _Matcher:
-    """Return the ``match`` of an expression that matches everywhere, if only nothing."""
+    """Return the ``match`` of an expression that always matches, possibly the empty string."""
     return cast("_Matcher", re.compile(expression).match)
 
 
@@ -402,7 +401,7 @@ def _repeated(expression: bytes) -> bytes:
 
 
 _WS = rb"[ \t\n\r]*+"
-_PLAIN = rb"[ !#-\[\]-\xff]"  # what stands for itself in a string; as a set of what it is, for its complement is slower
+_PLAIN = rb"[ !#-\[\]-\xff]"  # unescaped characters of a string; as a positive set, because its complement is slower
 _PIECE = _PLAIN + rb"{0,16384}+"
 _SIMPLE_PIECE = rb'[^"]{0,16384}+'
 
@@ -430,14 +429,14 @@ _NEXT_ITEM = _WS + rb"(?:," + _WS + rb"(?!\])|(?=\]))"
 _NEXT_MEMBER = _WS + rb"(?:," + _WS + rb'(?=")|(?=\}))'
 
 _ESCAPE_CHARS = 12
-"""A surrogate pair."""
+"""Length of an escaped surrogate pair."""
 
 _ESCAPE = re.compile(rb'\\(?:["\\/bfnrt]|' + _CODE_UNITS + rb")")
 _SURROGATE = re.compile(rb"\\u[Dd][89A-Fa-f]" + _HEX + rb"{2}")
 _UNUSUAL_ESCAPE = re.compile(
     rb'\\(?:[^"/bfnrtu]|u(?!' + _CODE_UNITS[1:] + rb"|(?<=\\u" + _HIGH + rb"\\u)" + _LOW + rb"))"
 )
-"""What cannot be in a calm body: a wrong escape, half of a pair, and a backslash that is itself escaped."""
+"""Escapes that a simple body does not have: invalid ones, unpaired surrogates, and escaped backslashes."""
 
 _RUN_OF_TEXT = _repeated(_PLAIN + rb"{0,200}+" + _ESCAPE.pattern)
 _RUN_OF_SIMPLE_TEXT = _repeated(rb'[^"]{0,200}+(?<=\\)"')
@@ -452,7 +451,7 @@ _PLAIN_RUN = cast("Callable[[bytes, int, int], re.Match[bytes]]", re.compile(_PL
 
 
 def _value_expression(levels: tuple[str, ...], *, is_simple: bool) -> bytes:
-    """Return the expression of a value with ``levels`` below it: what may open at each of them."""
+    """Return the expression of a value with nested ``levels``, each the openers allowed there."""
     choices = [_SIMPLE_STRING if is_simple else _STRING, _NUMBER, b"true", b"false", b"null"]
     if levels:
         inner = _value_expression(levels[1:], is_simple=is_simple)
@@ -464,7 +463,7 @@ def _value_expression(levels: tuple[str, ...], *, is_simple: bool) -> bytes:
 
 
 def compile_expressions() -> None:
-    """Compile every expression: together that takes a tenth of a second, which should not be the first client's."""
+    """Compile all expressions in advance; they take a tenth of a second, which would delay the first request."""
     for is_simple in (False, True):
         for in_object in (False, True):
             for is_deep in (False, True):
@@ -473,7 +472,7 @@ def compile_expressions() -> None:
 
 @cache
 def _items_run(*, in_object: bool, is_deep: bool, is_simple: bool) -> _Matcher:
-    """Return what swallows items, each with the comma behind it or up to the closer."""
+    """Return the matcher of items, each with its comma or up to the closer."""
     if in_object:
         value = _value_expression(_BELOW_OBJECT if is_deep else (), is_simple=is_simple)
         return _always_matching(_repeated(_KEY + value + _NEXT_MEMBER))
@@ -484,7 +483,7 @@ def _items_run(*, in_object: bool, is_deep: bool, is_simple: bool) -> _Matcher:
 
 @cache
 def _root_step(names: tuple[bytes, ...], *, is_simple: bool) -> _Matcher:
-    """Return what swallows members without one of the ``names``, then takes one with a plain value, if it is next."""
+    """Return the matcher of members not in ``names``, and then of one member with a scalar value, if it is next."""
     not_wanted = rb'(?!"(?:' + rb"|".join(map(re.escape, names)) + rb')")'
     others = _repeated(not_wanted + _KEY + _value_expression(_BELOW_ROOT, is_simple=is_simple) + _NEXT_MEMBER)
     scalar = _value_expression((), is_simple=is_simple)
@@ -508,5 +507,5 @@ _skip_match = _always_matching(_WS)
 
 
 def _skip(body: bytes, position: int) -> int:
-    """Return the position behind the white space, if there is any."""
+    """Return the position after any white space."""
     return _skip_match(body, position).end()

@@ -1,7 +1,7 @@
-"""A model as OpenAI's clients and their kin want to see it. Pure.
+"""Encodes models as OpenAI model objects. Pure.
 
-Clients ask for the list each time they open a menu, and it may have hundreds of models: what a model is does not change
-between two answers, so its JSON is written once and only its status is added.
+Clients request the list each time they open a menu, and it may have hundreds of models. The static part of a model's
+JSON is cached; only its status is added per response.
 """
 
 import json
@@ -13,16 +13,16 @@ from gglib.core.models import ModelSummary
 from gglib.core.ports import RuntimeStatus
 
 _SHOWN_STATES = {"loading": "loading", "ready": "loaded", "draining": "loaded"}
-"""What clients call the states of a resident; one that is stopping counts as unloaded."""
+"""``status.value`` of each state of a resident model; ``stopping`` counts as unloaded."""
 _UNLOADED = "unloaded"
 
 
 class ModelObjects:
-    """Writes model objects for a proxy whose default context is ``default_ctx`` tokens."""
+    """Encodes model objects for a proxy with a default context of ``default_ctx`` tokens."""
 
     def __init__(self, default_ctx: int) -> None:
         self._default_ctx = default_ctx
-        # By identity: a catalogue hands out the same values until something changes. The value keeps its key alive.
+        # Keyed by identity: a catalogue returns the same objects until a change. The value keeps its object alive.
         self._written: dict[int, tuple[ModelSummary, str]] = {}
 
     def as_list(self, models: Iterable[ModelSummary], status: RuntimeStatus) -> bytes:
@@ -73,7 +73,7 @@ def _fields(model: ModelSummary, default_ctx: int) -> dict[str, object]:
         "architecture": model.architecture,
         "quantization": model.quantization,
         "capabilities": model.capabilities.names(),
-        # Each family of clients reads the size of the context from a field of its own.
+        # Clients read the context size from different fields.
         "context_length": context,
         "max_model_len": context,
         "max_context_length": model.trained_context,

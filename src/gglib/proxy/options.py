@@ -1,4 +1,4 @@
-"""What a program may set when it serves, and what the routes are given to work with."""
+"""The options of ``serve``, and the services that handlers use."""
 
 import asyncio
 from collections.abc import Mapping
@@ -23,75 +23,77 @@ from gglib.proxy.telemetry.recorder import RequestRecorder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyOptions:
-    """Limits of the proxy, and who may use it. Times in seconds, sizes in bytes.
+    """Limits, timeouts and access rules of the proxy. Times in seconds, sizes in bytes.
 
-    ``docs/http-server.md`` explains the limits on request size and speed, ``docs/api.md`` access control.
+    ``docs/http-server.md`` explains the limits on clients, ``docs/api.md`` explains access.
     """
 
     max_body_bytes: int = 64 * 1024 * 1024
-    """The largest body of a request; beyond it 413."""
+    """Maximum size of a request body; larger ones get 413."""
     max_bodies_bytes: int = 512 * 1024 * 1024
-    """What the bodies of all requests may have together, beyond the first 64 KiB of each, until their requests are
-    answered. Beyond it one upload at a time goes on, by the size of one body at most, and the others wait, for
+    """Memory budget of all request bodies together, without the first 64 KiB of each, until their responses end.
+    Beyond it one upload at a time continues, by at most the size of one body; the others wait up to
     ``body_timeout_s``."""
     heartbeat_s: float = HEARTBEAT_S
-    """How often a stream that waits says so; some clients drop a socket that was silent for 20 s. 0 = never."""
+    """Interval of SSE comments on a waiting stream; some clients disconnect after 20 s without data. 0 = never."""
     model_wait_s: float = MODEL_WAIT_S
-    """How long a request waits for its model at most, in the queue and while it loads."""
+    """Maximum wait of a request for its model, in the queue and during the load."""
     connect_timeout_s: float = 5.0
-    """How long a connection to a target may take."""
+    """Timeout for connecting to a target."""
     first_byte_s: float = FIRST_BYTE_S
-    """How long an engine may keep silent once it has the request, or while it does not read it: until the head of an
-    answer, or, in an event stream, until the first event, because llama-server sends a stream's head and pings
-    before it has begun to compute. An answer that is not streamed has no head before it is finished. 0 = for ever."""
+    """Timeout for the start of an engine's response: until its head or, in an event stream, until the first event,
+    because llama-server sends the head and pings of a stream before it computes. Also applies while the engine does
+    not read the request. The head of a response without streaming comes when it is complete. 0 = no timeout."""
     chunk_gap_s: float = CHUNK_GAP_S
-    """How long an answer that has begun may pause; comments do not count. The time in which a slow client keeps the
-    proxy from reading does not count either. 0 = for ever."""
+    """Maximum gap between parts of a response. Comments do not reset it; time in which a slow client blocks the
+    relay does not count. 0 = no timeout."""
     head_timeout_s: float = 10.0
-    """How long a client may take for the head of a request. 0 = for ever, here and below."""
+    """Timeout for the head of a request. 0 = no timeout, here and below."""
     body_timeout_s: float = 30.0
-    """How long it may take for the body, besides a second for each ``body_min_rate`` bytes that have come: a slow but
-    living upload goes on, a drip does not."""
+    """Timeout for the request body, extended by a second for each ``body_min_rate`` bytes received, so that slow
+    uploads continue and trickling ones do not."""
     body_min_rate: int = 1000
-    """In bytes per second."""
+    """Bytes per second."""
     write_timeout_s: float = 60.0
-    """How long a client that is being answered may take nothing of what is there for it."""
+    """Timeout of a client that reads none of its response."""
     stalled_client_s: float = STALLED_CLIENT_S
-    """The same while its answer keeps another model from its turn, unless it was seen to read, if slowly
-    (``http.server.deadlines``). 0 = as ever."""
+    """The same timeout while the response delays a swap to another model, unless the client reads slowly
+    (``http.server.deadlines``). 0 = ``write_timeout_s``."""
     idle_timeout_s: float = 75.0
-    """How long a connection without a request stays; longer than clients keep theirs, so that they close it."""
+    """Keep-alive timeout of an idle connection; longer than that of clients, so that the client closes it."""
     max_connections: int = MAX_CONNECTIONS
-    """Above it the connection that was idle the longest is closed, and where none is idle the new one is refused."""
+    """Maximum number of client connections. Beyond it the longest idle one is closed; if none is idle, the new one
+    is refused."""
     shutdown_grace_s: float = 0.5
-    """How long clients have to take what they are told at the end."""
+    """Time that clients have to read the final error at shutdown."""
     api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """The keys that are accepted, by name (``access.keys``); without any, every request is let in."""
+    """Accepted API keys, by name (``access.keys``); without keys every request is accepted."""
     allowed_hosts: tuple[str, ...] = ()
-    """Names that clients may call the server by, beside its address and loopback (``access.hosts``)."""
+    """Allowed ``Host`` names, in addition to its address and loopback names (``access.hosts``)."""
     cors_origins: tuple[str, ...] = ()
-    """Origins of web pages that may use the server, beside loopback ones (``access.cors``)."""
+    """Allowed origins of web pages, in addition to loopback origins (``access.cors``)."""
     allowed_engine_fields: frozenset[str] = frozenset()
-    """Fields that control the engine, and reach it all the same: names of ``GUARDED_FIELDS``."""
+    """Engine control fields that are forwarded nevertheless: names of ``GUARDED_FIELDS``."""
     schema_limits: SchemaLimits = field(default_factory=SchemaLimits)
-    """What the schemas and tools of a request may be and cost the engine (``guards.schema_cost``)."""
+    """Limits on the size and sampling cost of schemas and tools (``guards.schema_cost``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """All that a route needs besides the request."""
+    """Everything that a handler uses besides the request."""
 
     runtime: ModelRuntimePort
     catalog: ModelCatalogPort
     pool: UpstreamPool
     target_locks: TargetLocks = field(default_factory=TargetLocks)
-    """The exchanges with each target."""
+    """One shared/exclusive lock per target."""
     model_objects: ModelObjects
     recorder: RequestRecorder
     default_ctx: int
     options: ProxyOptions
     poison_requests: PoisonRequests = field(default_factory=PoisonRequests)
     library: ModelLibraryPort | None = None
-    """None: models are only read and run."""
-    slow_parsing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held by what keeps the loop for a millisecond or more, and until others have had it again."""
+    """None: models cannot be added, removed, searched or pulled."""
+    large_body_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a large body is checked, which blocks the event loop for a millisecond or more, and for one turn
+    of the loop afterwards."""

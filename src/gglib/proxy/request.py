@@ -1,25 +1,25 @@
-"""A request as the routes see it: what HTTP says of it, and what becomes known of it here."""
+"""The request object of the handlers: the HTTP request and what the proxy learns about it."""
 
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.http.server.request import Request
 
 
 class ProxyRequest(Request):
-    """One request. Attributes stand on the class until they are known, so that they cost nothing before."""
+    """One request. Defaults are class attributes, so that unset ones cost nothing per request."""
 
     target: bytes = b""
-    """Path and query for an engine."""
+    """Path and query for the engine."""
     upstream_lines: bytes = b""
-    """The header lines that an engine may see."""
+    """Header lines that are forwarded to the engine."""
     preferred_wait_s: int | None = None
-    """How long the client wants to wait for a model at most; None where it does not say."""
+    """The client's ``Prefer: wait``, in seconds; None without one."""
     key_name: str | None = None
-    """The name of the key that it carried; None where it needed none."""
+    """Name of the API key that the request carries; None if none was needed."""
     model: str | None = None
-    """The catalogue's name of the model that it is for; None while that is not known."""
+    """Catalogue name of the requested model; None until it is resolved."""
     spec: ModelLaunchSpec | None = None
-    """What the catalogue has to launch it with; None while that is not known, and where nothing is launched."""
+    """Launch spec of the model; None until it is resolved, and for runtimes that launch nothing."""
     running: RunningTarget | None = None
-    """The target that answers it; None while it has none."""
+    """The target that serves the request; None before admission."""
     waited_s: float | None = None
-    """How long it waited for its model; None while it has none."""
+    """Wait for the model in seconds; None before admission."""

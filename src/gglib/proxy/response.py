@@ -1,7 +1,7 @@
-"""One response to a client: a state machine in front of the connection that it goes over.
+"""One response to a client: a state machine in front of the transport.
 
-It knows how a response begins, goes on and ends, also when something fails in the middle; not what is in it.
-``TRANSITIONS`` has all legal moves.
+It controls how a response starts, continues and ends, including failures in mid-stream, independent of its content.
+``TRANSITIONS`` has all legal transitions.
 """
 
 from collections.abc import Mapping
@@ -39,29 +39,29 @@ EVENT_STREAM_HEADERS: Headers = [(b"content-type", header_rules.EVENT_STREAM), *
 
 
 class ResponseState(Enum):
-    """How far a response is."""
+    """The state of a response."""
 
     NOT_STARTED = "not started"
-    """Nothing is sent: any status is still possible."""
+    """Nothing is sent; the status is still open."""
     STARTED = "started"
-    """The head is sent: a failure can only be sent inside the body, or by cutting it."""
+    """The head is sent; a failure is sent as an event in the body or aborts the response."""
     ENDED = "ended"
-    """All of it is sent."""
+    """The response is complete."""
     ABORTED = "aborted"
-    """It failed where its body has no place for an error: without its end, the server closes the connection."""
+    """The response failed and its body cannot carry an error; the server closes the connection without its end."""
 
 
 class ResponseEvent(Enum):
-    """What is sent."""
+    """What is sent to the client."""
 
     HEAD = "head"
     WHOLE = "whole response"
-    """Head and body in one."""
+    """Head and body together."""
     PART = "part"
     """A part of the body, or a heartbeat."""
     LAST_PART = "last part"
     ABORT = "abort"
-    """Nothing more, and no end."""
+    """Nothing; the response ends incomplete."""
 
 
 _NOT_STARTED, _STARTED, _ENDED = ResponseState.NOT_STARTED, ResponseState.STARTED, ResponseState.ENDED
@@ -75,15 +75,15 @@ TRANSITIONS: Mapping[tuple[ResponseState, ResponseEvent], ResponseState] = Mappi
         (_STARTED, ResponseEvent.ABORT): ResponseState.ABORTED,
     }
 )
-"""The state after each event; what is not here is illegal."""
+"""The state after each event; all other combinations are illegal."""
 
 
 class Response:
-    """Sends one response. A move that is not in ``TRANSITIONS`` raises RuntimeError and sends nothing.
+    """Sends one response. An illegal transition raises RuntimeError and sends nothing.
 
-    What is sent for each request or token compares the state in place, and asks the table where it is another one.
+    The methods on the hot path compare the state inline and use the table only for other states.
 
-    A cancelled wait for a slow client counts as not sent: what is written is written at once, after the wait.
+    If the wait for a slow client is cancelled, nothing of the part is sent: writes happen at once, after the wait.
     """
 
     __slots__ = (
@@ -111,9 +111,9 @@ class Response:
         self._writer = ResponseWriter(method=method, minor_version=minor_version)
         self._request_id = request_id.encode()
         self._head: bytes | None = None
-        """The first bytes of a body that is longer than its tail; empty for a stream that reports no usage there."""
+        """The first bytes of a body longer than its tail; empty for a stream that reports no usage there."""
         self._middle = b""
-        """What was seen of its usage in between."""
+        """The last usage found between head and tail."""
         self._older_parts: list[bytes] = []
         self._parts: list[bytes] = []
         self._parts_bytes = 0
@@ -121,22 +121,22 @@ class Response:
         self.state = _NOT_STARTED
         self.status: int | None = None
         self.first_byte_at_s: float | None = None
-        """When the first part of the body was sent, heartbeats apart; ``time.monotonic``."""
+        """When the first part of the body was sent, without heartbeats; ``time.monotonic``."""
         self.chunks = 0
-        """How many parts of the body were sent, heartbeats apart."""
+        """Number of body parts sent, without heartbeats."""
         self.extra_lines = b""
-        """Header lines that it carries, whatever it is."""
+        """Header lines of every response to this request, errors included."""
         self.closes_connection = False
-        """Whether the connection ends with it."""
+        """Whether the connection closes after the response."""
 
     @property
     def is_started(self) -> bool:
-        """Whether the status is decided."""
+        """Whether the head is sent."""
         return self.state is not _NOT_STARTED
 
     @property
     def is_ended(self) -> bool:
-        """Whether all of it is sent."""
+        """Whether the response is complete."""
         return self.state is _ENDED
 
     @property
@@ -146,15 +146,15 @@ class Response:
 
     @property
     def usage_excerpt(self) -> bytes:
-        """The pieces of the body that ``read_usage`` reads: its end, and before it what is known of the rest."""
+        """The excerpts of the body for ``read_usage``: its tail, preceded by what was kept of the rest."""
         return b"%b\n%b\n%b" % (self._head, self._middle, self.tail) if self._head else self.tail
 
     async def start(self, status: int, headers: Headers, *, length: int | None = None) -> None:
-        """Send the head. ``length`` is the body's in bytes; None where it is not known."""
+        """Send the head. ``length`` is the body size in bytes; None if unknown."""
         is_event_stream = header_rules.is_event_stream(headers)
         await self.start_with(status, header_lines(headers), length=length, is_event_stream=is_event_stream)
 
-    async def start_with(  # noqa: PLR0913 - a head, and what may leave with it
+    async def start_with(  # noqa: PLR0913 - a head and the first part of the body
         self,
         status: int,
         lines: bytes,
@@ -164,7 +164,7 @@ class Response:
         part: bytes = b"",
         is_last: bool = False,
     ) -> None:
-        """Send the head, whose header lines are written already, and with it what there is of the body."""
+        """Send the head with serialized header ``lines``, and the first part of the body with it."""
         if self.state is not _NOT_STARTED:
             self._next_state(ResponseEvent.WHOLE if is_last else ResponseEvent.HEAD)
         transport = self._transport
@@ -185,7 +185,7 @@ class Response:
             transport.write(head)
 
     async def write(self, part: bytes, *, is_last: bool = False) -> None:
-        """Send a part of the body; waits first while the client is slow to read."""
+        """Send a part of the body; waits first while the transport is paused by a slow client."""
         if self.state is not _STARTED:
             self._next_state(ResponseEvent.LAST_PART if is_last else ResponseEvent.PART)
         if self._transport.is_write_paused:
@@ -193,18 +193,18 @@ class Response:
         self._send(b"", part, is_last=is_last)
 
     async def drain(self) -> None:
-        """Return when the client has read, or is gone."""
+        """Wait until the client has read enough or has disconnected."""
         await self._transport.drain()
 
     def try_write_events(self, part: bytes, *, is_last: bool = False) -> bool:
-        """Send events of the engine at once, as ``try_write``; where an error could be among them, send nothing.
+        """Send engine events like ``try_write``; returns False without sending if the part could contain an error.
 
-        Nearly every part that comes token by token is one event. That it is one is seen by a byte and a slice, and all
-        that is to be done for it stands here: what is called instead of this would cost several times as much.
+        Nearly every part of a token stream is one event, which one byte and one slice identify. The fast path is
+        inline: calls would cost several times as much.
         """
         size_bytes = len(part)
         if size_bytes >= MULTI_EVENT_BYTES:
-            last_line = part.rfind(b"\n", 0, -2) + 1  # in front of the two that end the event
+            last_line = part.rfind(b"\n", 0, -2) + 1  # before the two that end the event
             is_error_free_event = (
                 part[last_line : last_line + COMMON_PREFIX_BYTES] == COMMON_PREFIX and part[-1] == LINE_FEED
             )
@@ -239,7 +239,7 @@ class Response:
         return True
 
     def try_write(self, part: bytes, *, is_last: bool = False) -> bool:
-        """Send a part of the body at once; where the client is slow, send nothing and return False."""
+        """Send a part of the body without waiting. Returns False without sending if the client is slow."""
         if self.state is not _STARTED:
             self._next_state(ResponseEvent.LAST_PART if is_last else ResponseEvent.PART)
         transport = self._transport
@@ -255,19 +255,19 @@ class Response:
     async def send(
         self, content: object, *, status: int = 200, headers: tuple[tuple[bytes, bytes], ...] = ()
     ) -> None:
-        """Send ``content`` as a whole response, in JSON."""
+        """Send ``content`` as a complete JSON response."""
         await self.send_body(msgspec.json.encode(content), [JSON, *headers], status=status)
 
     async def send_body(self, body: bytes, headers: Headers, *, status: int = 200) -> None:
-        """Send a body that is written already as a whole response."""
+        """Send an encoded body as a complete response."""
         lines = header_lines(headers)
         await self.start_with(status, lines, length=len(body), is_event_stream=False, part=body, is_last=True)
 
     async def send_heartbeat(self) -> None:
-        """Send a heartbeat; the first one decides the status, which is 200 from then on.
+        """Send a heartbeat. The first one sends the head with status 200.
 
-        Sends nothing to a slow client: what it has not read keeps the connection alive. Only the task that writes the
-        response may wait for it.
+        Sends nothing while the client is slow: unread data keeps the connection alive, and only the task that writes
+        the response may wait for it.
         """
         if self._transport.is_write_paused:
             return
@@ -277,10 +277,10 @@ class Response:
         self._transport.write(self._writer.part(sse.HEARTBEAT))
 
     async def fail(self, error: Exception, dialect: ErrorDialect = OPENAI) -> None:
-        """Send ``error`` to the client in the way that is left, and in the form of ``dialect``.
+        """Send ``error`` to the client in the form of ``dialect``, as far as the state allows.
 
-        Before the head: a proper status. In an event stream: one event, and the end. In any other body: nothing,
-        and no end either, so that the server breaks the connection and nobody takes a part for the whole.
+        Before the head: an error response. In an event stream: an error event and the end. In any other body: nothing
+        and no end, so that the server closes the connection and no client takes the part for the whole.
         """
         error_response = to_error_response(error)
         request_id = self._request_id.decode()
@@ -314,8 +314,8 @@ class Response:
         if self.first_byte_at_s is None:
             self.first_byte_at_s = monotonic()
         self.chunks += 1
-        # To copy the tail for each part would touch 4 KB that no cache holds where there are many streams. So the last
-        # parts are kept as they are: a generation of them that is long enough for the tail, and the one that grows.
+        # Copying the tail for each part would touch 4 KB outside the CPU caches with many streams. So the last
+        # parts are kept as they are: a full generation, long enough for the tail, and the one that grows.
         if len(part) > TAIL_BYTES:
             if self._head is None or not self.is_event_stream:
                 self._record_long(part)
@@ -332,13 +332,13 @@ class Response:
         self._older_parts, self._parts, self._parts_bytes = self._parts, [], 0
 
     def _record_long(self, part: bytes) -> None:
-        """Look at all of a part of which only the end is kept."""
+        """Search a long part, of which only the end is kept, for usage."""
         head = self._head
         if head is None:
             head = self._keep_head(b"".join(self._parts) + part[:HEAD_BYTES])
         if not self.is_event_stream and not has_usage(
             head
-        ):  # embeddings, the longest responses, have it there
+        ):  # embeddings, the longest responses, report it in the head
             before = b"".join(self._older_parts + self._parts)
             self._middle = find_usage(part, before) or self._middle
 
@@ -349,7 +349,7 @@ class Response:
         return head
 
     def _next_state(self, event: ResponseEvent) -> ResponseState:
-        """Return the state after ``event``. Raises RuntimeError where that is no legal move."""
+        """Return the state after ``event``. Raises RuntimeError for an illegal transition."""
         try:
             return TRANSITIONS[self.state, event]
         except KeyError:

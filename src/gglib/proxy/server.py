@@ -1,6 +1,6 @@
-"""The proxy on a socket: the server, and what answers behind it.
+"""``serve``: runs the proxy on a socket.
 
-It installs no signal handlers, configures no logging and chooses no event loop: those are the caller's.
+The module installs no signal handlers, configures no logging and chooses no event loop; the caller does.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from gglib.proxy.routes.table import route_of
 from gglib.proxy.telemetry.recorder import RequestRecorder
 
 
-async def serve(  # noqa: PLR0913 - the port that programs embed
+async def serve(  # noqa: PLR0913 - the public entry point
     listener: socket.socket,
     default_ctx: int,
     runtime_port: ModelRuntimePort,
@@ -36,16 +36,16 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
     options: ProxyOptions = ProxyOptions(),  # noqa: B008 - frozen
     library: ModelLibraryPort | None = None,
 ) -> None:
-    """Serve on ``listener``, which is bound already and is closed at the end, until ``cancel`` is set.
+    """Serve on ``listener`` until ``cancel`` is set, then close it.
 
-    ``listener`` is a stream socket, TCP or unix. ``default_ctx`` is the context, in tokens, of a request that asks for
-    none. A ``runtime_port`` with the three abstract methods of ``ModelRuntimePort`` is enough, whether it inherits from
-    the port or not, and so is a ``catalog_port`` with the three of ``ModelCatalogPort``. Without a ``library`` models
-    are only read and run: what would add, remove, find or pull them answers 501.
+    ``listener`` is a bound stream socket, TCP or unix. ``default_ctx`` is the context, in tokens, of requests that set
+    none. ``runtime_port`` needs the three abstract methods of ``ModelRuntimePort`` and ``catalog_port`` the three of
+    ``ModelCatalogPort``; inheritance is optional. Without a ``library`` the routes that add, remove, search or pull
+    models send 501.
 
     Returns within a second after ``cancel``, whatever clients do (``ProxyOptions.shutdown_grace_s``): open streams end
-    with an error event, requests that wait get 503. It stops no model: that is the runtime's. Raises TypeError or
-    ValueError at once for a wrong argument; whatever else keeps it from serving is raised as it is.
+    with an error event, waiting requests get 503. Stopping models is up to the runtime. Raises TypeError or ValueError
+    at once for a wrong argument, and any other error that prevents serving unchanged.
     """
     try:
         check_arguments(listener, default_ctx, runtime_port, catalog_port, cancel)
@@ -65,7 +65,7 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
         library=library,
     )
     app = ProxyApp(services, _policy(listener, options))
-    server = Listener(
+    http_server = Listener(
         app.handle,
         request_class=ProxyRequest,
         format_refusal=refusal,
@@ -77,12 +77,12 @@ async def serve(  # noqa: PLR0913 - the port that programs embed
         on_refusal=app.record_refusal,
         is_blocking_others=partial(_is_wanted, services.runtime),
     )
-    services.recorder.connection_count = lambda: server.connection_count
+    services.recorder.connection_count = lambda: http_server.connection_count
     asyncio.get_running_loop().run_in_executor(
         None, compile_expressions
-    )  # beside the first requests, if they are that quick
+    )  # may overlap with the first requests
     try:
-        await server.serve(listener, cancel, grace_s=options.shutdown_grace_s)
+        await http_server.serve(listener, cancel, grace_s=options.shutdown_grace_s)
     finally:
         listener.close()
         await pool.close()
@@ -100,7 +100,7 @@ def _policy(listener: socket.socket, options: ProxyOptions) -> AccessPolicy:
 
 
 def _is_wanted(runtime: ModelRuntimePort, request: ProxyRequest) -> bool:
-    """Whether requests for another model wait for the end of this one."""
+    """Whether requests for another model wait for this request to end."""
     return request.running is not None and runtime.is_blocking_swap(request.running)
 
 

@@ -1,43 +1,43 @@
-"""How many tokens an answer reports, read off a few pieces of it. Pure.
+"""Extracts the token usage of a response from excerpts of its body. Pure.
 
-Nearly every dialect reports them at the end of the answer or of its stream: OpenAI's ``usage``, Anthropic's and the
-responses API's, and llama-server's own ``timings``, which its streams carry even when no ``usage`` was asked for. At
-the beginning they stand in embeddings and rerankings, before ``data`` and ``results``, and in a stream of Anthropic's,
-whose ``message_start`` has the prompt's. In between they stand in llama-server's own format with ``n_probs``, before
-the probabilities (all seen in answers of b11549). Nothing of the answer is parsed for it: names like these cannot stand
-in a text, where their quotes would be escaped.
+Nearly every dialect reports usage at the end of the response or stream: OpenAI's ``usage``, Anthropic's and that of the
+Responses API, and llama-server's ``timings``, which its streams have even if ``usage`` was not requested. Embeddings
+and rerankings report it at the beginning, before ``data`` and ``results``, and Anthropic's streams report the prompt
+in ``message_start``. With ``n_probs`` llama-server's own format reports it in the middle, before the probabilities (all
+observed with b11549). Nothing is parsed as JSON: these keys cannot occur in generated text, where their quotes would
+be escaped.
 """
 
 import re
 from typing import NamedTuple
 
 TAIL_BYTES = 2048
-"""An answer's last event with usage and timings has some 700 bytes; ``[DONE]`` may follow."""
+"""The last event of a response, with usage and timings, has about 700 bytes; ``[DONE]`` may follow."""
 
 HEAD_BYTES = 2048
-"""``message_start`` has some 400 bytes and embeddings 100 before their data; the model's name may be longer."""
+"""``message_start`` has about 400 bytes, embeddings have 100 before their data; model names may be longer."""
 
 _SPAN_BYTES = 512
-"""A whole ``usage`` or ``timings`` object, of 100 and 300 bytes."""
+"""Room for a ``usage`` or ``timings`` object, of 100 and 300 bytes."""
 _USAGE, _TIMINGS = _OBJECTS = (b'"usage":', b'"timings":')
 _FIRST_EVENT_BYTES = 256
-"""The type of a stream's first event stands in so many bytes, comments before it included."""
+"""The first bytes of a stream that contain the type of its first event, after any comments."""
 
 _PROMPT, _COMPLETION = b'"prompt_tokens":', b'"completion_tokens":'
-"""OpenAI's names, and those of nearly every answer."""
+"""OpenAI's names, which nearly every response uses."""
 _OTHER_PROMPTS = (
     (b'"input_tokens":', b'"cache_read_input_tokens":'),
     (b'"prompt_n":', b'"cache_n":'),
 )
-"""Each with what is to be added: Anthropic's dialect and the timings count what came from the cache apart, OpenAI's
-does not (seen in llama-server's answers)."""
+"""Each with the cached tokens to add: Anthropic's dialect and the timings count cached tokens separately, OpenAI's does
+not (observed in llama-server's responses)."""
 _OTHER_COMPLETIONS = (b'"output_tokens":', b'"predicted_n":')
 _NUMBER = re.compile(rb" ?(\d{1,12})\b")
 _BACKSLASH = ord("\\")
 
 
 class Usage(NamedTuple):
-    """Tokens in and out; None where the answer does not say."""
+    """Tokens of prompt and completion; None if not reported."""
 
     prompt_tokens: int | None
     completion_tokens: int | None
@@ -45,33 +45,33 @@ class Usage(NamedTuple):
 
 _NO_USAGE = Usage(None, None)
 _TOKENS, _N = b'_tokens":', b'_n":'
-"""How every name above ends: in an answer that reports nothing, two searches instead of one for each name."""
+"""The common endings of all names: two searches are enough for a response without usage."""
 
 
 def read_usage(tail: bytes) -> Usage:
-    """Return what an answer reports, from its last pieces; the last number of a name counts."""
+    """Return the usage reported in the excerpts; the last occurrence of each name counts."""
     if tail.rfind(_TOKENS) < 0 and tail.rfind(_N) < 0:
         return _NO_USAGE
     prompt, completion = _last_number(tail, _PROMPT), _last_number(tail, _COMPLETION)
     return Usage(
-        _prompt_of_others(tail) if prompt is None else prompt,
-        _completion_of_others(tail) if completion is None else completion,
+        _other_prompt(tail) if prompt is None else prompt,
+        _other_completion(tail) if completion is None else completion,
     )
 
 
 def has_usage(piece: bytes) -> bool:
-    """Whether a piece of an answer may report tokens."""
-    # By ``find``: to look with ``in`` for bytes in bytes raises an exception inside first (CPython 3.11).
+    """Whether an excerpt of a response may report usage."""
+    # ``find``, because ``in`` on bytes raises and catches an exception internally first (CPython 3.11).
     return piece.find(_USAGE) >= 0 or piece.find(_TIMINGS) >= 0
 
 
 def starts_with_usage(stream: bytes) -> bool:
-    """Whether the first bytes of an event stream report tokens: those of Anthropic's do, in ``message_start``."""
+    """Whether the first bytes of an event stream report usage, as Anthropic's ``message_start`` does."""
     return stream.find(b"message_start", 0, _FIRST_EVENT_BYTES) >= 0
 
 
 def find_usage(part: bytes, before: bytes) -> bytes:
-    """Return a piece of ``part`` that may report tokens, the seam with what came ``before`` it included; else nothing.
+    """Return an excerpt of ``part``, or of its seam with ``before``, that may report usage; else ``b""``.
 
     A part of 64 KiB takes 0.14 ms.
     """
@@ -86,7 +86,7 @@ def find_usage(part: bytes, before: bytes) -> bytes:
     return b""
 
 
-def _prompt_of_others(tail: bytes) -> int | None:
+def _other_prompt(tail: bytes) -> int | None:
     for name, cached_name in _OTHER_PROMPTS:
         number = _last_number(tail, name)
         if number is not None:
@@ -94,7 +94,7 @@ def _prompt_of_others(tail: bytes) -> int | None:
     return None
 
 
-def _completion_of_others(tail: bytes) -> int | None:
+def _other_completion(tail: bytes) -> int | None:
     for name in _OTHER_COMPLETIONS:
         number = _last_number(tail, name)
         if number is not None:

@@ -46,7 +46,7 @@ def test_without_the_key_the_commands_say_so(stocked: Home, told: str | None) ->
     with demanding_gglib(stocked, told=told) as server:
         for command in (["ps"], ["stop"], ["run", "tiny", "Hello"]):
             sentence = stocked.refused(*command)
-            assert "needs one of its API keys" in sentence
+            assert "requires an API key" in sentence
             assert "SECRET" not in sentence
         assert set(server.used) == {None}
 
@@ -57,7 +57,7 @@ async def test_the_proof_of_up_shows_the_key(capsys: pytest.CaptureFixture[str])
     with demanding_server({"local": "SECRET-of-local"}) as server:
         await smoke_test(Endpoint(server.url, "SECRET-of-local"), model)
         assert "Answer   Hello there" in capsys.readouterr().out
-        with pytest.raises(GglibError, match="needs one of its API keys"):
+        with pytest.raises(GglibError, match="requires an API key"):
             await smoke_test(Endpoint(server.url), model)
 
 

@@ -382,9 +382,8 @@ async def test_what_a_model_cannot_do_is_a_400_that_names_models_that_can(path: 
     told = told_by(path, reply)
     assert (reply.status, told.type_) == (400, "invalid_request_error")
     assert told.code == (None if path == MESSAGES else "unsupported_by_model")
-    assert told.message == (
-        "Model 'tiny' does not take images: name one that can, as seeing, "
-        "or give it its projector with 'gglib set tiny --mmproj FILE'."
+    assert all(
+        part in told.message for part in ("'tiny'", "images", "seeing", "'gglib set tiny --mmproj FILE'")
     )
 
 

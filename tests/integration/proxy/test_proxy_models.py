@@ -216,7 +216,7 @@ async def test_every_field_of_a_status_is_documented_and_no_other() -> None:
         within = value[0] if isinstance(value, list) else value
         mark = "[]" if isinstance(value, list) else ""
         fields |= {f"{key}{mark}.{name}" for name in within} if isinstance(within, dict) else {key}
-    table = API_PAGE.read_text().partition("## What runs")[2].partition("\n### What happens")[0]
+    table = API_PAGE.read_text().partition("## Status")[2].partition("\n### Events")[0]
     assert set(re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)) == fields
 
 

@@ -23,7 +23,7 @@ WANTED = ("model", "stream")
 SCANNER = RootScanner(WANTED)
 
 LONG = 5_000
-"""Spaces behind a body: it is then long enough to be read as a calm one, if it is calm."""
+"""Spaces after a body that make it long enough for the prescan."""
 
 E_ACUTE = "é".encode()
 

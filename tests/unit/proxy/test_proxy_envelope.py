@@ -482,7 +482,7 @@ def test_schema_that_would_hold_up_the_engine_is_refused(field: str) -> None:
     with pytest.raises(BadRequestError) as caught:
         read_envelope(json.dumps({"model": "m", field: schemas_of(DEAR)[field]}).encode())
     assert caught.value.param == field
-    assert f"'{field}' would hold up all other requests for the model: its alternatives cost 2001" in str(
+    assert f"'{field}' would block other requests for the model: its alternatives cost 2001" in str(
         caught.value
     )
     assert "max_schema_cost" in str(caught.value)

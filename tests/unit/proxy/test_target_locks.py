@@ -1,4 +1,4 @@
-"""Exchanges with one target, and those that have it alone."""
+"""The shared/exclusive lock of a target."""
 
 import asyncio
 from contextlib import suppress
@@ -12,13 +12,13 @@ LONG_S = 60.0
 
 
 async def settle() -> None:
-    """Let everything go on that can."""
+    """Run all ready tasks."""
     for _ in range(10):
         await asyncio.sleep(0)
 
 
 class Turn:
-    """An exchange that wants a lock for itself, and has it until ``end``."""
+    """An exchange that holds a lock exclusively until ``end``."""
 
     def __init__(self, lock: TargetLock, name: str, log: list[str], *, limit_s: float = LONG_S) -> None:
         self._end = asyncio.Event()
@@ -36,8 +36,8 @@ class Turn:
         await self.task
 
 
-def test_company_is_what_was_there_at_the_begin_or_has_come_since() -> None:
-    """Also when it has left by then; what came and left before is none."""
+def test_concurrent_exchanges_are_those_in_flight_at_the_start_or_since() -> None:
+    """Exchanges in flight at its start or since count, even if they have ended; earlier ones do not."""
     lock = TargetLock()
     first = lock.try_acquire_shared()
     assert not lock.had_concurrent(first)
@@ -51,8 +51,8 @@ def test_company_is_what_was_there_at_the_begin_or_has_come_since() -> None:
     assert not lock.had_concurrent(third)
 
 
-async def test_an_empty_lane_is_had_at_once() -> None:
-    """Without a wait, also where none is allowed."""
+async def test_an_idle_lock_is_acquired_at_once() -> None:
+    """An idle lock is acquired exclusively without a wait, even with a limit of 0."""
     lock = TargetLock()
     async with lock.exclusive(0):
         assert not lock.is_idle
@@ -60,7 +60,7 @@ async def test_an_empty_lane_is_had_at_once() -> None:
 
 
 async def test_a_turn_begins_when_the_others_have_left_and_new_ones_wait_behind_it() -> None:
-    """Turns go one after the other, oldest first; then all that waits enters."""
+    """Exclusive exchanges run one at a time, oldest first; then all shared waiters continue."""
     lock, log = TargetLock(), list[str]()
     lock.try_acquire_shared()
     lock.try_acquire_shared()
@@ -83,7 +83,7 @@ async def test_a_turn_begins_when_the_others_have_left_and_new_ones_wait_behind_
 
 
 async def test_what_waits_behind_one_turn_waits_behind_the_next_as_well() -> None:
-    """A lock that is reserved anew before a waiting exchange has come to enter is not entered."""
+    """A woken shared waiter does not acquire a lock that was requested exclusively again."""
     lock = TargetLock()
     async with lock.exclusive(0):
         newcomer = asyncio.create_task(lock.wait_shared())
@@ -96,7 +96,7 @@ async def test_what_waits_behind_one_turn_waits_behind_the_next_as_well() -> Non
 
 
 async def test_others_that_do_not_end_are_not_waited_for_without_bound() -> None:
-    """The turn is given up, and nothing waits behind it any more."""
+    """After the timeout the exclusive request is dropped, and shared waiters continue."""
     lock, log = TargetLock(), list[str]()
     lock.try_acquire_shared()
     turn = Turn(lock, "turn", log, limit_s=0)
@@ -111,7 +111,7 @@ async def test_others_that_do_not_end_are_not_waited_for_without_bound() -> None
 
 @pytest.mark.parametrize("has_begun", [False, True])
 async def test_a_turn_that_is_cancelled_leaves_nothing_behind(has_begun: bool) -> None:  # noqa: FBT001
-    """Whether it waits or is alone, the next one gets its turn, and what waits enters."""
+    """If a waiting or running exclusive exchange is cancelled, the next one runs, and shared waiters continue."""
     lock, log = TargetLock(), list[str]()
     lock.try_acquire_shared()
     first, second = Turn(lock, "first", log), Turn(lock, "second", log)
@@ -134,7 +134,7 @@ async def test_a_turn_that_is_cancelled_leaves_nothing_behind(has_begun: bool) -
 
 
 async def test_what_waits_to_enter_may_leave() -> None:
-    """A client that goes away while its request waits leaves nothing behind."""
+    """A cancelled shared waiter leaves no state."""
     lock, log = TargetLock(), list[str]()
     turn = Turn(lock, "turn", log)
     await settle()
@@ -148,7 +148,7 @@ async def test_what_waits_to_enter_may_leave() -> None:
 
 
 def test_each_target_has_a_lane_and_old_ones_go() -> None:
-    """By its socket, or its address; a lock with traffic stays, however many targets there were since."""
+    """Locks are keyed by socket or address; a lock in use is never dropped."""
     target_locks = TargetLocks()
 
     def target(number: int, *, is_socket: bool = False) -> RunningTarget:

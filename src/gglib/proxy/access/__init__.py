@@ -1,1 +1,1 @@
-"""Who may ask what: keys, hosts, origins."""
+"""Access control: host names, origins, API keys and authorization."""

@@ -1,8 +1,8 @@
-"""Which web pages may use this server from a browser (CORS: https://fetch.spec.whatwg.org/#http-cors-protocol).
+"""Decides which web pages may use this server (CORS: https://fetch.spec.whatwg.org/#http-cors-protocol).
 
-Pure. A page of another origin that may not read the answer is refused before it costs anything: a browser sends a
-simple ``POST`` first and asks later. What has no ``Origin`` is no page, and other schemes than http and https are
-programs of this machine (editors, desktop apps, extensions), which are served, but told nothing of CORS.
+Pure. Requests of pages that may not read the response are refused early, because a browser sends a simple ``POST``
+without a preflight. Requests without ``Origin`` are not from pages. Origins with other schemes than http and https are
+local programs (editors, desktop apps, extensions): these are served, without CORS headers.
 """
 
 import re
@@ -21,7 +21,7 @@ from gglib.proxy.errors import OriginNotAllowedError
 
 _CACHE_SIZE = 256
 _MAX_BYTES = 512
-"""Longer than any origin that can be read, so that what is remembered stays small."""
+"""Longer than any valid origin; bounds the size of the cache."""
 _VISIBLE = re.compile(rb"[!-~]{1,512}")
 _APP_ORIGIN = re.compile(rb"(?!https?:)[a-z][a-z0-9+.\-]*://[!-~]*", re.IGNORECASE)
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -30,16 +30,16 @@ _EXPOSED = (
     b"access-control-expose-headers",
     b"x-request-id, x-gglib-context, retry-after, x-should-retry, location",
 )
-"""What scripts need of an answer to know what to do next; browsers hide all but a few headers from them."""
+"""Response headers that scripts need; browsers hide most others from them."""
 _METHODS = (b"access-control-allow-methods", b"GET, HEAD, POST, DELETE")
 _MAX_AGE = (b"access-control-max-age", b"7200")
-"""Two hours, the longest that Chromium takes. What was allowed then and is not now is refused all the same."""
+"""Two hours, the maximum of Chromium. Later requests are checked again, whatever the cached preflight allowed."""
 
 
 class CorsRules:
-    """The origins that are answered: loopback ones, and ``origins`` (``authorities.read_allowed_origin``).
+    """The allowed origins: loopback origins, and ``origins`` (``authorities.read_allowed_origin``).
 
-    Raises ValueError for one that is no origin.
+    Raises ValueError for an invalid origin.
     """
 
     __slots__ = ("_hostless", "_is_any", "_origins")
@@ -51,10 +51,10 @@ class CorsRules:
         self._is_any = ANY_ORIGIN in allowed
 
     def check(self, origin: bytes | None, host: bytes | None = None) -> None:
-        """Raise ``OriginNotAllowedError`` for a request of a page that is not answered.
+        """Raise ``OriginNotAllowedError`` for a request of a page whose origin is not allowed.
 
-        ``origin`` and ``host`` are the headers' values. A page of our own origin may ask, over http, or https where
-        something before us ends the encryption: its ``Host`` is a name of ours by then, or the request carries a key.
+        ``origin`` and ``host`` are header values. Pages of this server's own origin are allowed, over http, or https if
+        a reverse proxy terminates TLS: ``Host`` was checked before, or the request carries a key.
         """
         if origin is None or self._is_allowed(origin):
             return
@@ -62,11 +62,11 @@ class CorsRules:
             raise OriginNotAllowedError(origin.decode("ascii", "backslashreplace"))
 
     def preflight(self, headers: Headers) -> Headers | None:
-        """Return the headers of the 204 for an ``OPTIONS`` request of a browser that asks first.
+        """Return the headers of the 204 response to a preflight request.
 
-        None when it does not ask, or is a page of this server, which has no need to. No key is to be demanded of it: it
-        carries none. Raises ``OriginNotAllowedError`` where the page is not answered: a program whose own scheme lets
-        its requests in (``app://``) would otherwise get an error that does not name the setting.
+        Returns None if the request is not a preflight or the page is of this server, which needs none. A preflight
+        carries no key, so none is required. Raises ``OriginNotAllowedError`` for other origins, also for local programs
+        (``app://``), so that the error names the setting.
         """
         origin = first(headers, b"origin")
         if origin is None or first(headers, b"access-control-request-method") is None:
@@ -83,7 +83,7 @@ class CorsRules:
         return allowed
 
     def response_headers(self, origin: bytes | None) -> Headers:
-        """Return what an answer carries, an error too, so that the page may read it; nothing where it may not."""
+        """Return the CORS headers of a response, errors included; empty if the origin is not allowed."""
         if origin is None or not self._is_allowed(origin):
             return []
         return [(b"access-control-allow-origin", origin), _VARY, _EXPOSED]
@@ -104,7 +104,7 @@ def _is_same_origin(origin: bytes, host: bytes | None) -> bool:
 
 
 def _requested_headers(headers: Headers) -> bytes:
-    """Return the headers that the page wants to send, as it named them; nothing when one of them is no name."""
+    """Return the requested header names; empty if one of them is invalid."""
     lines = [value for name, value in headers if name == b"access-control-request-headers"]
     names = [name.strip(b" \t") for line in lines for name in line.split(b",")]
     names = [name for name in names if name]

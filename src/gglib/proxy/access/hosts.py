@@ -1,7 +1,7 @@
-"""Which names a client may call this server by: what stops a page that rebinds its own name to this machine (DNS).
+"""Checks the ``Host`` of requests against DNS rebinding by web pages.
 
-Pure. A browser always sends the name that it looked up, so a page can only come in under a name of its own. Addresses
-cannot be rebound: one that is ours is as good as ``localhost``. Whatever only looks like one of these is refused.
+Pure. A browser always sends the name that it resolved, so a rebinding page arrives under its own name. Addresses cannot
+be rebound: the server's own ones are as safe as ``localhost``. Non-canonical spellings are refused.
 """
 
 from dataclasses import dataclass, field
@@ -13,30 +13,32 @@ from gglib.proxy.errors import BadRequestError, HostNotAllowedError
 __all__ = ["Authority", "HostRules", "parse_authority"]
 
 _CACHE_SIZE = 256
-"""Clients use a handful; whoever invents others gains nothing but being read each time."""
+"""Clients use a handful of names; others only cause cache misses."""
 _MAX_BYTES = 512
-"""Longer than any that can be read, so that what is remembered stays small."""
+"""Longer than any valid host; bounds the size of the cache."""
 _MAPPED = "::ffff:"
-"""How a socket for both kinds of addresses shows an IPv4 address (RFC 4291 section 2.5.5.2)."""
+"""Prefix of IPv4 addresses on a dual-stack socket (RFC 4291 section 2.5.5.2)."""
 
 
 def parse_authority(value: bytes) -> Authority:
-    """Return the host and the port of a ``Host`` header or of an absolute target.
+    """Return the host and port of a ``Host`` header or of an absolute target.
 
-    Raises ``BadRequestError`` for what RFC 9110 section 7.2 does not allow there; see ``read_authority``.
+    Raises ``BadRequestError`` for values that RFC 9110 section 7.2 does not allow; see ``read_authority``.
     """
     try:
         return _parsed(value)
     except ValueError:
-        raise BadRequestError("The Host header is not a name or an address with a port at most.") from None
+        raise BadRequestError(
+            "The 'Host' header must be a name or an address, with an optional port."
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
 class HostRules:
-    """The names that this server answers to, beside those that always mean this machine.
+    """The allowed host names of this server, in addition to loopback names.
 
-    ``bound`` are the addresses that it listens on, ``allowed`` the names of the setting ``allowed_hosts``: exact,
-    in any case, with any port. Raises ValueError for an ``allowed`` that is no name and no address.
+    ``bound`` are the addresses that it listens on, ``allowed`` the setting ``allowed_hosts``. Names match exactly, in
+    any case and with any port. Raises ValueError for an invalid name in ``allowed``.
     """
 
     bound: frozenset[str]
@@ -50,10 +52,10 @@ class HostRules:
         object.__setattr__(self, "_known", frozenset(known))
 
     def check(self, authority: Authority, server_host: str | None, *, takes_keys: bool = False) -> None:
-        """Raise ``HostNotAllowedError`` unless the client may call us so.
+        """Raise ``HostNotAllowedError`` unless the host is allowed.
 
-        ``server_host`` is the address that this very connection came to, as ``getsockname`` has it; None where it is no
-        network address. ``takes_keys`` is whether a key would let the request in, which the error then says.
+        ``server_host`` is the local address of the connection (``getsockname``); None for unix sockets. ``takes_keys``:
+        an API key would let the request in, and the error says so.
         """
         host = authority.host
         if host in self._known or host == server_host or is_plain_loopback(host):

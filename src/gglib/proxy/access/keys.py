@@ -1,4 +1,4 @@
-"""Whether a request carries one of the access keys, and which. Pure; it never shows a key, and keeps none."""
+"""Checks the API key of a request. Pure; stores only digests and never returns a key."""
 
 import hmac
 from collections.abc import Mapping
@@ -8,14 +8,14 @@ from gglib.http.headers import Headers
 from gglib.proxy.errors import UnauthorizedError
 
 PUBLIC_PATHS = frozenset((b"/health",))
-"""What needs no key, compared with the path as it came: ``/%68ealth`` is another one."""
+"""Paths that need no key, compared with the raw path: ``/%68ealth`` does not match."""
 
 _CREDENTIALS = frozenset((b"authorization", b"x-api-key"))
 _BEARER = b"bearer"
 
 
 class AccessKeys:
-    """The keys that are accepted, by name; without any, everybody may come in. Raises ValueError for an empty key."""
+    """The accepted keys, by name. Without keys every request is accepted. Raises ValueError for an empty key."""
 
     __slots__ = ("_digests",)
 
@@ -25,29 +25,29 @@ class AccessKeys:
         self._digests = tuple((name, _digest(key.encode())) for name, key in keys.items())
 
     def __bool__(self) -> bool:
-        """Whether a key is needed."""
+        """Whether keys are set."""
         return bool(self._digests)
 
     def accepts(self, headers: Headers) -> bool:
-        """Whether a request carries one of the keys, where any are set."""
+        """Whether keys are set and the request carries one of them."""
         try:
             return self.check(headers) is not None
         except UnauthorizedError:
             return False
 
     def check(self, headers: Headers) -> str | None:
-        """Return the name of the key that a request carries, None where none is needed.
+        """Return the name of the key that a request carries; None if no keys are set.
 
-        ``Authorization: Bearer KEY`` (RFC 6750; the scheme in any case) or ``x-api-key: KEY``. Several of them have to
-        carry the same key: else a proxy before us and we might each believe another one. Raises ``UnauthorizedError``,
-        the same whatever was wrong.
+        Reads ``Authorization: Bearer KEY`` (RFC 6750; the scheme in any case) and ``x-api-key: KEY``. Several headers
+        must carry the same key, so that a reverse proxy and gglib cannot use different ones. Raises
+        ``UnauthorizedError``, the same for every reason.
 
-        Digests are compared, each of them, and all of each: how long that takes says nothing about a key.
+        All digests are compared completely, so the time of the check reveals nothing about a key.
         """
         if not self._digests:
             return None
         given = [_digest(_key(name, value)) for name, value in headers if name in _CREDENTIALS]
-        if not given or not all([hmac.compare_digest(given[0], one) for one in given]):  # noqa: C419 - no early exit
+        if not given or not all([hmac.compare_digest(given[0], other) for other in given]):  # noqa: C419 - no early exit
             raise UnauthorizedError
         found = [name for name, digest in self._digests if hmac.compare_digest(digest, given[0])]
         if not found:
@@ -56,7 +56,7 @@ class AccessKeys:
 
 
 def _key(name: bytes, value: bytes) -> bytes:
-    """Return the key of a credential header; empty, which no key is, when its form is another one."""
+    """Return the key of a credential header; empty, which never matches, if its form is invalid."""
     if name == b"x-api-key":
         return value
     scheme, _, key = value.partition(b" ")

@@ -1,4 +1,4 @@
-"""Who may come in: by which name, from which page, with which key. In front of every route, in this order. Pure."""
+"""The access policy in front of every route: checks host, then origin, then key. Pure."""
 
 from dataclasses import dataclass
 
@@ -14,20 +14,20 @@ _READS = frozenset(("GET", "HEAD"))
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """The rules of one server."""
+    """The access rules of one server."""
 
     hosts: HostRules
     cors: CorsRules
     keys: AccessKeys
 
     def response_headers(self, head: RequestHead) -> Headers:
-        """Return what every answer to this request carries, so that the page which asked may read it."""
+        """Return the CORS headers of every response to the request."""
         return self.cors.response_headers(head.fields.get(b"origin"))
 
     def preflight(self, head: RequestHead, server_host: str | None) -> Headers | None:
-        """Return the headers of the answer to a browser that asks whether it may ask; None where it does not.
+        """Check host and origin; return the headers of the response if the request is a CORS preflight, else None.
 
-        Raises ``HostNotAllowedError``, ``OriginNotAllowedError`` and ``BadRequestError``. It carries no key.
+        Raises ``HostNotAllowedError``, ``OriginNotAllowedError`` and ``BadRequestError``. A preflight carries no key.
         """
         host = head.fields.get(b"host")
         authority = None if host is None else parse_authority(host)
@@ -37,17 +37,17 @@ class AccessPolicy:
         return self.cors.preflight(head.headers) if head.method == "OPTIONS" else None
 
     def check_key(self, head: RequestHead) -> str | None:
-        """Return the name of the key that the request carries, None where it needs none. The path counts as it came.
+        """Return the name of the request's key; None if it needs none. Compares the raw path.
 
         Raises ``UnauthorizedError``.
         """
         return None if head.raw_path.encode() in PUBLIC_PATHS else self.keys.check(head.headers)
 
     def _check_host(self, head: RequestHead, authority: Authority | None, server_host: str | None) -> None:
-        """Check the name that the client uses, unless the request carries a key.
+        """Check ``Host``, unless the request carries a key.
 
-        The check protects servers without keys from pages that rebind their name to this machine. Such a page has no
-        key. A preflight cannot carry one, and is followed by a request that has to.
+        The check protects servers without keys against DNS rebinding; a rebinding page has no key. A preflight cannot
+        carry one, but the request after it must.
         """
         if self.keys and (head.method == "OPTIONS" or self.keys.accepts(head.headers)):
             return
@@ -57,5 +57,5 @@ class AccessPolicy:
 
 
 def is_public(head: RequestHead) -> bool:
-    """Whether the request may come under any name and from any page: its answer reveals nothing."""
+    """Whether the request is allowed with any host and origin, because its response reveals nothing."""
     return head.method in _READS and head.raw_path.encode() in PUBLIC_PATHS

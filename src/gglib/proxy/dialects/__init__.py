@@ -1,1 +1,1 @@
-"""Errors and events in the form of the API that a client speaks."""
+"""Errors and error events in the form of the client's API."""

@@ -1,11 +1,11 @@
-"""The engine's errors as ours: which are the client's fault, which are about the model, and which the engine's. Pure.
+"""Classifies the engine's error messages: client error, missing capability of the model, or engine failure. Pure.
 
-llama-server answers 500 for whatever its parsing throws that is no ``std::invalid_argument`` (``ex_wrapper`` in
-``server-http.cpp``): an image for a text model, a message without a role. Clients send a 500 three times. Its ``code``
-is the status as a number, where OpenAI's clients look for a word or null.
+llama-server answers 500 if its parsing throws anything but ``std::invalid_argument`` (``ex_wrapper`` in
+``server-http.cpp``): an image for a text model, a message without a role. Clients retry a 500 three times. Its ``code``
+is the numeric status, where OpenAI's clients expect a string or null.
 
-Each rule was seen in an answer of the engine that is shipped (xllamacpp 2026.10.11549, 2,609 odd bodies to a chat
-and an embedding model, 160 of which got a 5xx), or stands in its sources; the comment says which.
+Each rule was observed in a response of the shipped engine (xllamacpp 2026.10.11549, 2,609 unusual bodies to a chat and
+an embedding model, 160 of which got a 5xx) or found in its sources; the comments say which.
 """
 
 import json
@@ -25,14 +25,14 @@ from gglib.proxy.errors import (
 )
 
 SIZE_LIMIT_BYTES = 64 * 1024
-"""An error is a sentence; what is longer is none and is relayed as it is."""
+"""Maximum size of an error body; longer ones are relayed unchanged."""
 
 _MESSAGE_CHARS = 1000
-"""The engine repeats all ``tools`` in a message about one of them."""
+"""Maximum length of a message: the engine repeats all ``tools`` in a message about one."""
 _NAMES_SHOWN = 5
 
 _ENGINE_HINT = re.compile(r"(?:, try increasing it|\. increase the .*|\. skipping)?\.?$", re.DOTALL)
-"""The end of its sentences, which names options of its own command line."""
+"""The end of the engine's messages, which suggests options of its command line."""
 _CONTEXT_TYPE = "exceed_context_size_error"
 _CONTEXT_DETAILS = ("n_prompt_tokens", "n_ctx")
 _SERVER_ERROR = "server_error"
@@ -71,19 +71,19 @@ def _failed(_: re.Match[str], message: str) -> EngineError:
 
 
 _RULES_ANY_STATUS = (
-    # The cache that all slots share is full; also in mid-stream (server-context.cpp, seen).
+    # The cache shared by all slots is full; also in mid-stream (server-context.cpp, observed).
     _rule(r"^Context size has been exceeded", _cache_full),
-    # An input of an embedding or reranking model above ``ubatch`` (server-context.cpp, seen); a decision model's.
+    # An input of an embedding, reranking or decision model above ``ubatch`` (server-context.cpp, observed).
     _rule(
         r"\((\d+) tokens\) (?:is|are) too large to process.*?(?:\(current batch size: (\d+)\)|$)", _too_large
     ),
     _rule(r"must fit in one batch", _too_large),  # server-context.cpp
     _rule(r"^input \((\d+) tokens\) is larger than the max context size \((\d+) tokens\)", _too_large),
-    # server-common.cpp, seen: 500. The hint names the engine's own option.
+    # server-common.cpp, observed: 500. The hint names an engine option.
     _rule(r"^image input is not supported", _unsupported("vision")),
     _rule(r"^(?:audio|video) input is not supported", _unsupported(None)),
     _rule(r"does not support image input", _unsupported("vision")),
-    # server-context.cpp, seen: 501.
+    # server-context.cpp, observed: 501.
     _rule(r"does not support embeddings", _unsupported("embedding")),
     _rule(r"does not support reranking", _unsupported("rerank")),
     _rule(r"^Infill is not supported by this model", _unsupported("infill")),
@@ -93,11 +93,11 @@ _RULES_ANY_STATUS = (
     ),  # server-context.cpp: an encoder
 )
 _RULES_5XX = (
-    # What fails while it computes, and may not fail again (server-context.cpp).
+    # Failures of the computation, which may succeed on retry (server-context.cpp).
     _rule(r"^(?:Compute error|Invalid input batch)", _failed),
     _rule(r"^(?:failed to|Failed to (?:decode|encode|process|get|find|allocate|restore))", _failed),
     _rule(r"^no slot available", _failed),
-    # What its parsing throws (chat.cpp, server-common.cpp, nlohmann::json; all seen).
+    # Exceptions of the request parsing (chat.cpp, server-common.cpp, nlohmann::json; all observed).
     _rule(r"^Failed to (?:parse|load|tokenize|format|initialize|download)\b", _refused),
     _rule(r"\[json\.exception\.", _refused),
     _rule(r"^(?:Missing|Expected|Invalid|Unsupported|Unknown|Cannot|Unable to|Only|Error:) ?\b", _refused),
@@ -106,21 +106,21 @@ _RULES_5XX = (
         r"|\bmust (?:be|not|have|contain)\b",
         _refused,
     ),
-    _rule(r"Jinja Exception|While executing \w+ at line", _refused),  # a template's own refusal
+    _rule(r"Jinja Exception|While executing \w+ at line", _refused),  # raised by a chat template
 )
 
 
 def read_response(status: int, body: bytes) -> EngineError | None:
-    """Return what the engine says with ``status``, which is 400 or more; None where ``body`` is not its error."""
+    """Return the error in a response with ``status`` >= 400; None if ``body`` is not an engine error."""
     content = _parse_json(body)
     return _read(content.get("error"), status) if isinstance(content, dict) else None
 
 
 def read_event(event: bytes) -> EngineError | None:
-    """Return the error that one event of a stream carries; None where it is another event. Its end may be missing.
+    """Return the error in one stream event; None for other events. The end of the event may be missing.
 
     llama-server has two forms: ``data: {"error": {…}}``, and in Anthropic's dialect ``event: error`` with the error
-    itself as data (``format_error`` in ``server-context.cpp``; both seen).
+    object as data (``format_error`` in ``server-context.cpp``; both observed).
     """
     whole = next(read_events((event, b"\n\n")), None)
     content = None if whole is None else _parse_json(whole.data)
@@ -134,7 +134,7 @@ def read_event(event: bytes) -> EngineError | None:
 
 
 def explain(error: EngineError, model: ModelSummary, catalogue: Iterable[ModelSummary]) -> EngineError:
-    """Return the error with what helps: how to get more context, or which models can do what this one cannot."""
+    """Return the error with a hint: how to get a larger context, or which models have the missing capability."""
     if isinstance(error, ContextLengthExceededError):
         return _explain_context(error, model)
     if isinstance(error, UnsupportedByModelError):
@@ -169,13 +169,13 @@ def _details(error: Mapping[str, object]) -> dict[str, int]:
 
 
 def _unknown(message: str, type_: str, code: str | None, status: int) -> EngineError:
-    """Return what no rule knows. A refusal of a living engine is the same when it is asked again."""
+    """Return an error that no rule matches. A running engine would refuse the request again."""
     if status == 501:
         return UnsupportedByModelError(message)
-    if status == 503:  # "Loading model": it has not begun yet, or it begins again after a sleep
+    if status == 503:  # "Loading model": still loading, or loading again after a sleep
         code = code or "model_loading"
         return EngineError(message, status=status, type_=_SERVER_ERROR, shown_code=code, is_retryable=True)
-    if status == 401:  # it means the key between gglib and the engine, and not the client's
+    if status == 401:  # the key between gglib and the engine, not the client's
         message = f"The engine does not accept gglib's own key: {message}"
         return EngineError(message, status=502, type_="upstream_error", shown_code="upstream_error")
     if status < 500:
@@ -190,9 +190,9 @@ def _explain_context(error: ContextLengthExceededError, model: ModelSummary) -> 
     asked, most = details.get("n_prompt_tokens"), details.get("n_ctx")
     if most is None:
         return error
-    # The first half is the engine's wording, the second OpenAI's: clients look for either.
-    said = _ENGINE_HINT.sub("", str(error))
-    lead = f"{said}; the maximum context length is {most} tokens as the model runs"
+    # The first half is the engine's wording, the second OpenAI's: clients match either.
+    message = _ENGINE_HINT.sub("", str(error))
+    lead = f"{message}; the maximum context length is {most} tokens as the model runs"
     hint = _context_hint(model, asked, most)
     return ContextLengthExceededError(
         lead + hint, details=details, hint=hint, is_cache_full=error.is_cache_full
@@ -218,13 +218,13 @@ _PHRASES = {
     "vision": "does not take images",
     "embedding": "is not served for embeddings",
     "rerank": "is not served for reranking",
-    "infill": "has no tokens to fill in the middle of a text",
+    "infill": "has no tokens for infill",
     "chat": "only makes embeddings",
 }
 _SETTINGS = {
-    "vision": "give it its projector with 'gglib set {} --mmproj FILE'",
-    "embedding": "run 'gglib set {} --embedding' if it is made for that",
-    "rerank": "run 'gglib set {} --rerank' if it is made for that",
+    "vision": "set its projector with 'gglib set {} --mmproj FILE'",
+    "embedding": "run 'gglib set {} --embedding' if it supports that",
+    "rerank": "run 'gglib set {} --rerank' if it supports that",
 }
 
 
@@ -234,8 +234,10 @@ def _explain_capability(
     capability = error.capability
     if capability not in _PHRASES:
         return UnsupportedByModelError(f"Model '{model.name}': {error}", capability)
-    able = [one.name for one in catalogue if capability in one.capabilities.names() and one.id != model.id]
-    ways = [f"name one that can, as {', '.join(able[:_NAMES_SHOWN])}"] if able else []
+    able = [
+        other.name for other in catalogue if capability in other.capabilities.names() and other.id != model.id
+    ]
+    ways = [f"name one that can, such as {', '.join(able[:_NAMES_SHOWN])}"] if able else []
     if capability in _SETTINGS:
         ways.append(_SETTINGS[capability].format(quote(model.name)))
     if not ways:

@@ -1,13 +1,13 @@
-"""Finds an engine's error among the events of its stream, wherever the parts are cut. Pure.
+"""Detects an engine's error event in its stream, however the stream is split into parts. Pure.
 
-Theory of operation. An error event begins where a line begins, in one of two ways. A model's text cannot: in JSON its
-line ends and quotes are escaped. ``ErrorEventDetector`` checks the beginning of each line. It buffers only a partial
-error event, or a line beginning that could still become one, until the next part.
+Theory of operation. An error event starts at the beginning of a line, in one of two forms. Generated text cannot form
+one, because JSON escapes its line ends and quotes. ``ErrorEventDetector`` checks the beginning of each line. It buffers
+only a partial error event, or a line beginning that could still become one, until the next part.
 
-Nearly every part does not have to come here: ``Response.try_write_events`` and what it asks know it by its form. To
-search each for the word would cost 2 ns a byte (CPython 3.11, measured: a tenth of what a stream in large parts costs).
-To look at the last event is enough, as nothing of an answer follows an error: llama-server ends the stream there
-(``server-context.cpp``), others send ``[DONE]`` at most.
+``Response.try_write_events`` recognizes nearly all parts by their form, so they skip the detector. Searching every part
+would cost 2 ns per byte (CPython 3.11, measured: a tenth of the cost of a stream in large parts). Checking the last
+event is enough, because no content follows an error: llama-server ends the stream there (``server-context.cpp``),
+others send at most ``[DONE]``.
 """
 
 import re
@@ -38,11 +38,11 @@ _ERROR_STARTS = (b'data: {"error":', b'data:{"error":', b"event: error\r\n", b"e
 
 
 MULTI_EVENT_BYTES = 1024
-"""A longer part is hardly one event, and to look through it costs more than to look at its end."""
+"""Longer parts usually have several events; only the last one is checked, which is cheaper."""
 
 KEY_OFFSET = len(b'data: {"')
 CONTENT_KEY_INITIALS = frozenset(b"ci")
-"""What stands there in ``choices``, ``content``, ``id`` and ``index``, and in no line that begins an error."""
+"""First letters of the keys ``choices``, ``content``, ``id`` and ``index``; no error event has them there."""
 
 _KEY_BYTES = 16
 _FIRST_LINE_BYTES = {
@@ -52,11 +52,11 @@ _FIRST_LINE_BYTES = {
     b"event: content_b": len(b"event: content_block_delta\n"),
     b"event: response.": len(b"event: response.output_text.delta\n"),
 }
-"""How long a line that only names the event is, by what the event begins with; 0 where it has none."""
+"""Length of the ``event:`` line by the beginning of the event; 0 without such a line."""
 
 
 def is_error_free(part: bytes) -> bool:
-    """Whether a part that begins a line is, by its form, nothing that holds an error."""
+    """Whether the form of a part, which begins a line, excludes an error event."""
     if len(part) < MULTI_EVENT_BYTES:
         first_line_bytes = _FIRST_LINE_BYTES.get(part[:_KEY_BYTES])
         if (
@@ -69,14 +69,14 @@ def is_error_free(part: bytes) -> bool:
 
 
 def is_content(part: bytes) -> bool:
-    """Whether a part that begins a line ends with a whole event of an answer, so that no error is in it.
+    """Whether a part, which begins a line, ends with a complete content event, so that it has no error event.
 
-    ``[DONE]`` says nothing of what stands before it, so that is looked at.
+    If it ends with ``[DONE]``, the event before that is checked.
     """
     end = len(part)
     last_line = part.rfind(b"\n", 0, end - 2) + 1  # in front of the two that end the event
     if part.startswith(_DONE, last_line):
-        end = last_line  # and no copy is made of what may be long
+        end = last_line  # without a copy of a part that may be long
         if not end:
             return True
         last_line = part.rfind(b"\n", 0, max(end - 2, 0)) + 1
@@ -84,22 +84,22 @@ def is_content(part: bytes) -> bool:
 
 
 class ErrorEventDetector:
-    """Follows one stream; after an error nothing more may be asked of it."""
+    """Detects the error event of one stream. Unusable after it returned an error."""
 
     __slots__ = ("_buffer", "_is_mid_line")
 
     def __init__(self) -> None:
         self._buffer = b""
-        """What begins at the beginning of a line and may be, or become, an error event."""
+        """Bytes from the beginning of a line that are, or may become, an error event."""
         self._is_mid_line = False
 
     @property
     def is_at_line_start(self) -> bool:
-        """Whether nothing waits, and the next part begins a line."""
+        """Whether nothing is buffered and the next part begins a line."""
         return not self._buffer and not self._is_mid_line
 
     def feed(self, part: bytes) -> tuple[bytes, EngineError | None]:
-        """Return what may be relayed now, and the error that came behind it, if one did."""
+        """Return the bytes that may be relayed, and the error that follows them, if any."""
         text, self._buffer = self._buffer + part, b""
         relayed_to, error = self._find(text, text.find(b"\n") + 1 if self._is_mid_line else 0)
         if error is None:
@@ -109,13 +109,13 @@ class ErrorEventDetector:
         return text[:relayed_to], error
 
     def finish(self) -> tuple[bytes, EngineError | None]:
-        """Return what waits at the end of the stream, or the error that it is."""
+        """Return the buffered bytes at the end of the stream, or the error that they form."""
         buffered, self._buffer = self._buffer, b""
         error = read_event(buffered) if buffered else None
         return (b"", error) if error is not None else (buffered, None)
 
     def _find(self, text: bytes, line: int) -> tuple[int, EngineError | None]:
-        """Return up to where ``text`` may be relayed, and the error that begins there. ``line`` is its first line."""
+        """Return how much of ``text``, whose first line starts at ``line``, may be relayed, and the error there."""
         if self._is_mid_line and not line:
             return len(text), None
         while True:
@@ -131,5 +131,5 @@ class ErrorEventDetector:
                 break
             line = line_feed + 1
         last_line = text[line:]
-        may_become_one = last_line and any(one.startswith(last_line) for one in _ERROR_STARTS)
-        return line if may_become_one else len(text), None
+        may_become_error = last_line and any(start.startswith(last_line) for start in _ERROR_STARTS)
+        return line if may_become_error else len(text), None

@@ -1,8 +1,8 @@
-"""The forms that an error has in each dialect: a whole answer, and the end of an event stream. Pure.
+"""Encodes errors in each dialect: as a complete response, and as the end of an event stream. Pure.
 
-Which dialect a request speaks follows from its path alone, so it is known before anything else is looked at. Sources:
-OpenAI's reference of errors and of streaming events (``ResponseErrorEvent``, ``ResponseFailedEvent``), Anthropic's
-pages on errors and on streaming, and what their official clients do with each form (openai 3.54, anthropic 2.14).
+The dialect follows from the path alone, so it is known before any check. Sources: OpenAI's reference of errors and of
+streaming events (``ResponseErrorEvent``, ``ResponseFailedEvent``), Anthropic's pages on errors and streaming, and the
+behaviour of their official clients (openai 3.54, anthropic 2.14).
 """
 
 import re
@@ -17,44 +17,44 @@ _CACHE_SIZE = 64
 
 
 class ErrorDialect(ABC):
-    """The form of errors in one dialect. ``request_id`` is the one in the header ``x-request-id``."""
+    """The error encoding of one dialect. ``request_id`` is the value of ``x-request-id``."""
 
     def headers(self, request_id: str) -> Headers:
-        """Return the headers of a whole answer that only this dialect has."""
+        """Return the extra headers of an error response in this dialect."""
         del request_id
         return []
 
     @abstractmethod
     def body(self, error_response: ErrorResponse, request_id: str) -> bytes:
-        """Return the body of a whole answer."""
+        """Return the body of an error response."""
 
     @abstractmethod
     def events(self, error_response: ErrorResponse, request_id: str, tail: bytes) -> bytes:
-        """Return what ends an event stream, whose last bytes were ``tail``."""
+        """Return the error events that end an event stream; ``tail`` are its last bytes."""
 
 
 class OpenAiErrors(ErrorDialect):
-    """``{"error": {message, type, param, code}}``; in a stream the same as data, without ``[DONE]``."""
+    """``{"error": {message, type, param, code}}``; in a stream the same as ``data:``, without ``[DONE]``."""
 
     def body(self, error_response: ErrorResponse, request_id: str) -> bytes:
-        """Return OpenAI's object."""
+        """Return OpenAI's error object."""
         del request_id
         return error_response.body
 
     def events(self, error_response: ErrorResponse, request_id: str, tail: bytes) -> bytes:
-        """Return one event; the official client raises at it."""
+        """Return one event, at which the official client raises."""
         del request_id, tail
         return error_event(error_response.body)
 
 
 class ResponsesErrors(OpenAiErrors):
-    """OpenAI's Responses: whole answers as everywhere, in a stream the events ``error`` and ``response.failed``."""
+    """OpenAI's Responses API: the usual body; in a stream the events ``error`` and ``response.failed``."""
 
     def events(self, error_response: ErrorResponse, request_id: str, tail: bytes) -> bytes:
         """Return both events, in the order of OpenAI's server.
 
-        ``error`` has the members of the specification, and the object ``error`` at which the official client raises.
-        Codex reads ``response.failed`` only: without it, it takes the connection for broken and asks five times more.
+        ``error`` has the fields of the specification and the object ``error``, at which the official client raises.
+        Codex reads only ``response.failed``; without it, it assumes a broken connection and retries five times.
         """
         number = _next_sequence_number(tail)
         code = error_response.code or error_response.type_
@@ -84,11 +84,11 @@ class AnthropicErrors(ErrorDialect):
     """``{"type": "error", "error": {type, message}, "request_id"}``; in a stream the event ``error`` with the same."""
 
     def headers(self, request_id: str) -> Headers:
-        """Return the request's id by the name at which its clients look for it."""
+        """Return ``request-id``, the header that Anthropic's clients read."""
         return [(b"request-id", request_id.encode())]
 
     def body(self, error_response: ErrorResponse, request_id: str) -> bytes:
-        """Return Anthropic's object."""
+        """Return Anthropic's error object."""
         error = {
             "type": anthropic_type(error_response.status),
             "message": _anthropic_message(error_response),
@@ -97,7 +97,7 @@ class AnthropicErrors(ErrorDialect):
         return to_json({"type": "error", "error": error, "request_id": request_id})
 
     def events(self, error_response: ErrorResponse, request_id: str, tail: bytes) -> bytes:
-        """Return one event; the official clients raise at it, and skip every event that has no name."""
+        """Return one named event, at which the official clients raise; they skip events without a name."""
         del tail
         return error_event(self.body(error_response, request_id), b"error")
 
@@ -115,30 +115,30 @@ _ANTHROPIC_TYPES = {
     404: "not_found_error",
     413: "request_too_large",
     429: "rate_limit_error",
-    503: "overloaded_error",  # where Anthropic says 529: come back later
+    503: "overloaded_error",  # Anthropic sends 529 for overload
     504: "timeout_error",
     529: "overloaded_error",
 }
-"""Anthropic's table of HTTP errors. All others: the client's fault below 500, else ``api_error``."""
+"""Anthropic's table of HTTP errors. Others: ``invalid_request_error`` below 500, else ``api_error``."""
 
 _SEQUENCE_NUMBER = re.compile(rb'"sequence_number": ?(\d{1,12})\b')
 
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def dialect_of(path: str) -> ErrorDialect:
-    """Return the dialect of a path as it came, served or not: a client that mistypes one still expects its form."""
+    """Return the dialect of a raw path, known or not: a client with a misspelled path still expects its dialect."""
     names = [name for name in path.split("/") if name]
     resource = next((name for name in names if name != _VERSION), "")
     return _BY_RESOURCE.get(resource, OPENAI)
 
 
 def anthropic_type(status: int) -> str:
-    """Return Anthropic's type of an error with this status."""
+    """Return Anthropic's error type for a status."""
     return _ANTHROPIC_TYPES.get(status) or ("invalid_request_error" if status < 500 else "api_error")
 
 
 def _anthropic_message(error_response: ErrorResponse) -> str:
-    """Return the message; of a conversation that is too long in Anthropic's words, which its clients look for."""
+    """Return the message; for exceeded contexts in Anthropic's wording, which clients match."""
     if error_response.code != ContextLengthExceededError.code:
         return error_response.message
     details = dict(error_response.details)
@@ -149,6 +149,6 @@ def _anthropic_message(error_response: ErrorResponse) -> str:
 
 
 def _next_sequence_number(tail: bytes) -> int:
-    """Return the number that follows the last one of a stream; 0 where it has none, as llama.cpp's."""
+    """Return the next sequence number of a stream; 0 if it has none, like llama.cpp's."""
     numbers = _SEQUENCE_NUMBER.findall(tail)
     return int(numbers[-1]) + 1 if numbers else 0

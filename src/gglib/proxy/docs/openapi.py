@@ -1,4 +1,4 @@
-"""The descriptions of all operations as a document of OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1). Pure."""
+"""Builds the OpenAPI 3.1 document from the operation specs (https://spec.openapis.org/oas/v3.1.1). Pure."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,21 +13,21 @@ from gglib.proxy.routes.responses import Error
 
 _TITLE = "gglib"
 _DESCRIPTION = (
-    "One OpenAI-compatible address in front of every GGUF model of a machine, and what programs may do with those "
-    "models. Where keys are set, every path but `/health` needs one. Bodies of `/gglib` are JSON objects of 64 KiB at "
-    "most, read strictly: a field or a parameter that is not here is refused by its name."
+    "One OpenAI-compatible address in front of all GGUF models of a machine, and an API to manage them. "
+    "If keys are set, every path except `/health` needs one. Bodies of `/gglib` are JSON objects of at most 64 KiB, "
+    "parsed strictly: unknown fields and parameters are refused."
 )
 _NOT_OF_PARAMETERS = frozenset(("description", "title", "anyOf", "$ref"))
 _ACCESS = {
     Access.PUBLIC: "Needs no key.",
-    Access.CLIENT: "For every client that the server admits.",
-    Access.AUTHORIZED: "For programs on the server's machine, pages of this very server under a loopback name, and "
+    Access.CLIENT: "For all clients that pass the access checks.",
+    Access.AUTHORIZED: "For programs on the server's machine, pages of this server under a loopback name, and "
     "clients with a key.",
 }
 
 
 def document(specs: Iterable[OperationSpec], *, version: str) -> dict[str, Any]:
-    """Return the document, which is JSON; its order is that of the descriptions."""
+    """Return the document as a JSON object, in the order of the specs."""
     specs = list(specs)
     paths: dict[str, dict[str, Any]] = {}
     for spec in specs:
@@ -51,7 +51,7 @@ def document(specs: Iterable[OperationSpec], *, version: str) -> dict[str, Any]:
 
 
 def access_text(access: Access) -> str:
-    """Return which clients may use an operation."""
+    """Return a sentence on which clients may use an operation."""
     return _ACCESS[access]
 
 
@@ -106,14 +106,14 @@ def _response(spec: OperationSpec) -> dict[str, Any]:
     if spec.response is not None and spec.media_type == JSON:
         content = {"schema": ref(spec.response)}
     elif spec.media_type == EVENTS:
-        # OpenAPI 3.1 has no word for the shape of an event; 3.2 has.
+        # OpenAPI 3.1 cannot describe the schema of an event; 3.2 can.
         content = {"schema": {"type": "string"}}
         if spec.response is not None:
             content["x-event-data"] = ref(spec.response)
-    answer: dict[str, Any] = {"description": spec.summary, "content": {spec.media_type: content}}
+    response: dict[str, Any] = {"description": spec.summary, "content": {spec.media_type: content}}
     if spec.has_location:
-        answer["headers"] = {"location": {"schema": {"type": "string"}, "description": "Where it is found."}}
-    return answer
+        response["headers"] = {"location": {"schema": {"type": "string"}, "description": "Its URL."}}
+    return response
 
 
 def _errors(spec: OperationSpec) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The OpenAPI document as one page for people: no script, nothing from elsewhere. Pure."""
+"""Renders the OpenAPI document as one HTML page without scripts or external resources. Pure."""
 
 import base64
 import html
@@ -43,13 +43,13 @@ PAGE_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 ]
-"""It is a page of the server's own origin, which is trusted: nothing may ever run in it."""
+"""The page has the server's own origin, which is authorized, so nothing may ever run in it."""
 
 _CODE = re.compile(r"`([^`]*)`")
 _REFERENCE = "#/components/schemas/"
 
 
-def page(document: dict[str, Any]) -> str:
+def render_page(document: dict[str, Any]) -> str:
     """Return the page of an OpenAPI document."""
     info = document["info"]
     groups = "".join(_group(tag["name"], document["paths"]) for tag in document["tags"])
@@ -60,8 +60,8 @@ def page(document: dict[str, Any]) -> str:
         f"<title>{_escape(info['title'])}</title><style>{_STYLE}</style></head><body>"
         f"<h1>{_escape(info['title'])} <small>{_escape(info['version'])}</small></h1>"
         f"<p>{_markup(info['description'])}</p>"
-        '<p class="soft">For programs: <a href="/openapi.json">openapi.json</a></p>'
-        f"<main>{groups}<h2>Shapes</h2>{shapes}</main></body></html>\n"
+        '<p class="soft">For clients: <a href="/openapi.json">openapi.json</a></p>'
+        f"<main>{groups}<h2>Schemas</h2>{shapes}</main></body></html>\n"
     )
 
 
@@ -82,7 +82,7 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     if "requestBody" in operation:
         (content,) = operation["requestBody"]["content"].values()
         parts.append(f"<h3>Body</h3><p>{_type_text(content['schema'])}</p>")
-    parts.append(_table("Answers", [_response(*one) for one in operation["responses"].items()]))
+    parts.append(_table("Responses", [_response(*item) for item in operation["responses"].items()]))
     return (
         f'<details id="{_escape(operation["operationId"])}"><summary><span class="verb {_escape(method)}">'
         f"{_escape(method.upper())}</span><code>{_escape(path)}</code>"
@@ -132,7 +132,7 @@ def _shape(name: str, schema: dict[str, Any]) -> str:
 
 
 def _type_text(schema: dict[str, Any]) -> str:
-    """Return a schema in a few words; shapes that have a name are linked."""
+    """Return the type of a schema as HTML, with links to named schemas."""
     if "$ref" in schema:
         name = _escape(schema["$ref"].removeprefix(_REFERENCE))
         return f'<a href="#{name}">{name}</a>'
@@ -141,15 +141,17 @@ def _type_text(schema: dict[str, Any]) -> str:
     if "const" in schema:
         return f"<code>{_escape(str(schema['const']))}</code>"
     if "enum" in schema:
-        return " | ".join(f"<code>{_escape(str(one))}</code>" for one in schema["enum"])
+        return " | ".join(f"<code>{_escape(str(value))}</code>" for value in schema["enum"])
     types = schema.get("type", "")
-    words = " or ".join(_escape(one) for one in (types if isinstance(types, list) else [types]))
+    words = " or ".join(_escape(name) for name in (types if isinstance(types, list) else [types]))
     if "items" in schema:
         words += f" of {_type_text(schema['items'])}"
     if schema.get("type") == "object" and "properties" in schema:
         words += (
             " {"
-            + ", ".join(f"{_escape(name)}: {_type_text(one)}" for name, one in schema["properties"].items())
+            + ", ".join(
+                f"{_escape(name)}: {_type_text(field)}" for name, field in schema["properties"].items()
+            )
             + "}"
         )
     limits = [f"{word} {schema[key]}" for key, word in _LIMITS.items() if schema.get(key)]

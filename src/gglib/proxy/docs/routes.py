@@ -1,4 +1,4 @@
-"""The description of all that is served: for programs, and as a page for people."""
+"""Serves the OpenAPI document and its HTML page."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -8,7 +8,7 @@ import msgspec
 
 from gglib.core.version import __version__
 from gglib.proxy.docs.openapi import document
-from gglib.proxy.docs.page import PAGE_HEADERS, page
+from gglib.proxy.docs.page import PAGE_HEADERS, render_page
 from gglib.proxy.errors import JSON
 from gglib.proxy.response import Response
 from gglib.proxy.routes.dispatch import Call, Operation, operation
@@ -17,13 +17,13 @@ from gglib.proxy.routes.operation import HTML, Access, OperationSpec
 GROUP = "About"
 
 OperationSpecs = Callable[[], Iterable[OperationSpec]]
-"""All that is served, these two included."""
+"""Returns the specs of all operations, including these two."""
 
 
 def operations(specs: OperationSpecs) -> tuple[Operation, ...]:
-    """Return what serves the document and the page of ``descriptions``.
+    """Return the operations that serve the document and the page of ``specs``.
 
-    Both are the same for every request. They are made at the first one, in a thread: that takes tens of milliseconds.
+    Both are built once, at the first request, in a thread, because that takes tens of milliseconds.
     """
 
     @cache
@@ -32,7 +32,7 @@ def operations(specs: OperationSpecs) -> tuple[Operation, ...]:
 
     @cache
     def page_body() -> bytes:
-        return page(document(specs(), version=__version__)).encode()
+        return render_page(document(specs(), version=__version__)).encode()
 
     async def show_document(call: Call[None, None], response: Response) -> None:
         del call

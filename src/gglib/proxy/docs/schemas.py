@@ -1,4 +1,4 @@
-"""The JSON Schemas of what is asked for and answered, made from their types. Pure."""
+"""Builds the JSON Schemas of request and response types. Pure."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,15 +9,15 @@ _REFERENCES = "#/components/schemas/{name}"
 
 
 def ref(kind: type) -> dict[str, Any]:
-    """Return a reference to the schema of a type; any JSON object where it is ``dict``."""
+    """Return a reference to the schema of a type; for ``dict``, the schema of any object."""
     return {"type": "object"} if kind is dict else {"$ref": _REFERENCES.format(name=kind.__name__)}
 
 
 def components(kinds: Iterable[type]) -> dict[str, Any]:
-    """Return the schemas of types and of all that is in them, by name.
+    """Return the schemas of types and of all nested types, by name.
 
-    An answer has every field that its type has, and no other; what msgspec says of that for structs alone is said of
-    dataclasses too.
+    Responses have exactly the fields of their type. msgspec declares this for structs only; this function adds it for
+    dataclasses.
     """
     named = sorted({kind for kind in kinds if kind is not dict}, key=lambda kind: kind.__name__)
     _, found = msgspec.json.schema_components(named, ref_template=_REFERENCES)

@@ -1,1 +1,1 @@
-"""Request bodies that an engine would misread, or that would hold it up."""
+"""Refuses or corrects request bodies that would crash, block or confuse an engine."""

@@ -1,8 +1,8 @@
-"""What a request may not say to the engine: fields that control the server, and grammars that bring it down.
+"""Refuses body fields that control the engine, and grammars and schemas that would crash or block it.
 
-Pure. It looks at pieces of the body as they stand. The rules come from llama.cpp's sources (``server-schema.cpp``,
-``server-context.cpp``, ``llama-grammar.cpp``), from its issues, whose numbers stand here, and from trying each on the
-engine that is shipped (xllamacpp 2026.10.11549).
+Pure. Works on raw slices of the body. The rules come from llama.cpp's sources (``server-schema.cpp``,
+``server-context.cpp``, ``llama-grammar.cpp``), from its issues (numbers given), and from tests of each rule with the
+shipped engine (xllamacpp 2026.10.11549).
 """
 
 import json
@@ -20,15 +20,15 @@ from gglib.proxy.guards.schema_cost import (
 )
 
 ENGINE_FIELDS = {
-    "id_slot": "it takes a slot away from whoever has it, and waits for that one while others are free",
-    "lora": "it changes the adapters, and the engine computes only requests with the same ones together",
-    "sse_ping_interval": "gglib sets it: clients and the watch for a hanging engine count on its pings",
-    "grammar_triggers": "the engine writes it for itself; an unknown type or a nested pattern ends its process",
-    "chat_parser": "the engine writes it for itself; one that refers to itself ends its process (#25959)",
-    "n_discard": "a negative one writes beyond the heap of engines before April 2026 (CVE-2026-21869)",
+    "id_slot": "it waits for one slot even while others are free, and discards its cache",
+    "lora": "it changes the adapters, and the engine batches only requests with the same adapters",
+    "sse_ping_interval": "gglib sets it: clients and the stall detection rely on the pings",
+    "grammar_triggers": "the engine sets it internally; an unknown type or a nested pattern crashes it",
+    "chat_parser": "the engine sets it internally; a self-referencing parser crashes it (#25959)",
+    "n_discard": "a negative value overflows the heap of engines before April 2026 (CVE-2026-21869)",
 }
-"""Fields at the root of a body that are not about this answer, and why each is refused. Nobody's ordinary client sends
-them. Tried and harmless, so not here: ``grammar_lazy``, ``preserved_tokens``, ``chat_format``, ``n_keep``,
+"""Root fields of a body that affect more than this response, and why each is refused. Ordinary clients do not send
+them. Tested and harmless, so not listed: ``grammar_lazy``, ``preserved_tokens``, ``chat_format``, ``n_keep``,
 ``cache_prompt``, ``n_cache_reuse``, ``backend_sampling``, ``reasoning_control``, and a schema's nested ``pattern``."""
 
 NEUTRAL_VALUES: dict[str, object] = {
@@ -38,32 +38,32 @@ NEUTRAL_VALUES: dict[str, object] = {
     "chat_parser": "",
     "n_discard": 0,
 }
-"""The engine's defaults (``server-schema.cpp``; tried on the engine that is shipped): a client that sends one of them,
-because its form has all fields, asks for nothing, as with ``null``. ``sse_ping_interval`` has none: gglib's own holds.
-Of ``lora`` the default is the scales of the launch, and gglib launches none."""
+"""The engine's defaults (``server-schema.cpp``; tested with the shipped engine). Clients that always send all fields
+send them; like ``null`` they change nothing. ``sse_ping_interval`` has none, because gglib sets its own. The default of
+``lora`` is the launch scales, and gglib launches without adapters."""
 _LONGEST_NEUTRAL_BYTES = 16
-"""With white space in an array, or as ``-1.0``."""
+"""Room for white space in an array, and for ``-1.0``."""
 
 LLGUIDANCE = "%llguidance"
-"""What a grammar in llguidance's own language begins with. It ends a llama.cpp that was built without it, as it is by
-default (#25960). In ``allowed_engine_fields`` it is a name like the others."""
+"""Prefix of grammars in the llguidance language. It crashes a llama.cpp built without llguidance, which is the default
+(#25960). ``allowed_engine_fields`` accepts it as a name."""
 
 _LIMITED_FIELDS = ("n_probs", "top_logprobs", "logprobs", "dry_sequence_breakers")
 GUARDED_FIELDS = frozenset((*ENGINE_FIELDS, LLGUIDANCE, *_LIMITED_FIELDS))
-"""What may be allowed by name."""
+"""All names that ``allowed_engine_fields`` accepts."""
 
 MAX_GRAMMAR_BYTES = 64 * 1024
 MAX_GRAMMAR_DEPTH = 256
-"""llama.cpp recurses for each group and dies of 20,000 (#26600, measured); rules in a chain do no harm up to 64 KiB."""
+"""llama.cpp recurses per group and crashes at 20,000 (#26600, measured); chained rules up to 64 KiB are harmless."""
 
 _TOO_MANY_PARTS = sys.maxsize
 _WHOLE_NUMBER = re.compile(rb"[0-9.eE+]+\Z")
 
 _TOKENS = re.compile(
-    r'"[^"\\]*+(?:\\.[^"\\]*+)*"?'  # a literal, and a set of characters: nothing nests in them
+    r'"[^"\\]*+(?:\\.[^"\\]*+)*"?'  # a literal, then a character class: neither can nest
     r"|\[[^\]\\]*+(?:\\.[^\]\\]*+)*\]?"
     r"|#[^\r\n]*+"
-    r'|<(?:\[[0-9]*+\]|[^>"()\[\]#]*+)>'  # a token of the model
+    r'|<(?:\[[0-9]*+\]|[^>"()\[\]#]*+)>'  # a model token
     r"|[()<]",
     re.DOTALL,
 )
@@ -72,34 +72,33 @@ _TOKENS = re.compile(
 SCHEMA_FIELDS = frozenset(
     ("json_schema", "response_format", "tools", "functions", "text", "output_config", "output_format")
 )
-"""Where the dialects have schemas that an engine samples by: llama.cpp's own, OpenAI's chat and responses,
-Anthropic's messages."""
+"""Fields with schemas for constrained sampling: llama.cpp's own, OpenAI's chat and Responses, Anthropic's Messages."""
 
 MAX_COUNTS = {"n_probs": 1_000, "top_logprobs": 1_000, "logprobs": 1_000}
-"""Numbers that the computing thread pays for with each token: 100,000 probabilities hold up all others for 0.1 s and
-more a token. OpenAI allows 20."""
+"""Counts with a cost per token in the compute thread: 100,000 probabilities block all other requests for 0.1 s or
+more per token. OpenAI allows 20."""
 MAX_ITEMS = {"dry_sequence_breakers": 64}
-"""Each is compared with the whole vocabulary before the first token: 10,000 held up everybody for more than 10 s."""
+"""Each item is compared with the whole vocabulary before the first token: 10,000 blocked the model for over 10 s."""
 
 _KNOWN_COSTS: dict[int, int] = {}
-"""By the hash of a value, which is keyed with a secret of this process: an agent sends the same tools with each
-request, and to look through 80 KB of them takes 1 ms."""
+"""Cache by the hash of a value (randomized per process): agents send the same tools with each request, and checking
+80 KB takes 1 ms."""
 _MAX_KNOWN_COSTS = 1_000
 
 
 class SchemaLimits(NamedTuple):
-    """What the schemas and tools of a request may be and cost at most; ``docs/settings.md`` says what costs are."""
+    """Limits on the schemas and tools of a request; ``docs/settings.md`` explains the cost."""
 
     max_bytes: int = DEFAULT_MAX_BYTES
-    """Of one field, as JSON."""
+    """Maximum size of one field, as JSON."""
     max_cost: int = DEFAULT_MAX_COST
-    """Alternatives that are open at one place; a value of an ``enum`` counts 1."""
+    """Maximum number of alternatives at one place of the schema; an ``enum`` value counts 1."""
 
 
 def refuse_costly_schema(name: str, value: bytes, limits: SchemaLimits) -> None:
-    """Raise where the field ``name`` has schemas that would hold up the engine for all its requests.
+    """Raise if the schemas in the field ``name`` would block the engine for other requests.
 
-    ``value`` is its JSON, or more of it than ``limits.max_bytes``.
+    ``value`` is its JSON, possibly cut after ``limits.max_bytes`` + 1 bytes.
     """
     if len(value) > limits.max_bytes:
         raise BadRequestError(
@@ -121,7 +120,7 @@ def refuse_costly_grammar(value: bytes, limits: SchemaLimits) -> None:
 
 
 def refuse_high_count(name: str, value: bytes, allowed: frozenset[str]) -> None:
-    """Raise where ``value`` asks for more than ``MAX_COUNTS`` or ``MAX_ITEMS`` have for ``name``."""
+    """Raise if ``value`` exceeds ``MAX_COUNTS`` or ``MAX_ITEMS`` for ``name``."""
     if name in allowed:
         return
     if name in MAX_ITEMS:
@@ -134,7 +133,7 @@ def refuse_high_count(name: str, value: bytes, allowed: frozenset[str]) -> None:
 
 def _refuse_count(name: str, what: str) -> NoReturn:
     raise BadRequestError(
-        f"'{name}' {what}, which would hold up all other requests for the model: lower it, or add it to the setting "
+        f"'{name}' {what}, which would block other requests for the model: lower it, or add it to the setting "
         "allowed_engine_fields and restart gglib.",
         name,
     )
@@ -158,15 +157,15 @@ def _refuse_cost(name: str, cost: int, limits: SchemaLimits) -> None:
     if cost > limits.max_cost:
         shown = "far more" if cost == _TOO_MANY_PARTS else str(cost)
         raise BadRequestError(
-            f"'{name}' would hold up all other requests for the model: its alternatives cost {shown} where "
-            f"{limits.max_cost} are allowed. Use fewer values in 'enum' and 'anyOf', fewer optional properties or a "
+            f"'{name}' would block other requests for the model: its alternatives cost {shown}, and the limit is "
+            f"{limits.max_cost}. Use fewer values in 'enum' and 'anyOf', fewer optional properties or a "
             "simpler pattern, or raise the setting max_schema_cost and restart gglib.",
             name,
         )
 
 
 def refuse_engine_field(name: str, value: bytes, allowed: frozenset[str]) -> None:
-    """Raise where ``name`` is a field of the engine that is not allowed, unless its value asks for nothing."""
+    """Raise if ``name`` is an engine control field that is not allowed, unless its value is neutral."""
     if name in ENGINE_FIELDS and name not in allowed and not _is_neutral(name, value):
         raise BadRequestError(
             f"'{name}' is not for requests to set: {ENGINE_FIELDS[name]}. "
@@ -185,7 +184,7 @@ def _is_neutral(name: str, value: bytes) -> bool:
 
 
 def refuse_unsafe_grammar(value: bytes, allowed: frozenset[str]) -> None:
-    """Raise where ``value``, the JSON of a ``grammar``, would end the engine. What is not a string never does."""
+    """Raise if ``value``, the JSON of a ``grammar``, would crash the engine. Only strings can."""
     if not value.startswith(b'"'):
         return
     if len(value) > MAX_GRAMMAR_BYTES:
@@ -198,17 +197,17 @@ def refuse_unsafe_grammar(value: bytes, allowed: frozenset[str]) -> None:
                 "The setting allowed_engine_fields can let it through.",
                 "grammar",
             )
-        return  # its parser is another one, and has a limit of its own
+        return  # llguidance has its own parser and limits
     if _depth(grammar) > MAX_GRAMMAR_DEPTH:
         raise BadRequestError(f"'grammar' is nested more than {MAX_GRAMMAR_DEPTH} deep.", "grammar")
 
 
 def _depth(grammar: str) -> int:
-    """Return at least how deep the groups of a GBNF grammar are nested, wherever the engine stops reading it.
+    """Return an upper bound of the nesting depth of groups in a GBNF grammar.
 
-    Exact as long as the text reads as it does to the engine. Behind a fault the engine reads no further, so what is
-    counted there only makes it more. The one thing that could be read in two ways, a token with quotes or brackets in
-    it, ends the trust: from there on every opening parenthesis counts, wherever it stands, and no closing one.
+    Exact for valid grammars. The engine stops at a syntax error, so what is counted behind it only raises the bound.
+    After an ambiguous construct (a model token with quotes or brackets in it) every opening parenthesis counts and no
+    closing one.
     """
     depth = deepest = 0
     for match in _TOKENS.finditer(grammar):

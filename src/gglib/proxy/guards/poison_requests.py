@@ -1,8 +1,8 @@
-"""Which request bodies have ended an engine while they were alone in flight. Pure: ``now`` is an argument.
+"""Refuses request bodies that crashed an engine repeatedly while alone in flight. Pure: ``now`` is an argument.
 
-A client that sends such a body again and again ends one engine after the other, and the runtime then refuses everybody
-for a while (``model_load_failed``). So a body that has ended two engines alone is refused for a time that doubles, and
-only that body: other requests for the model go on. Once may be an accident that has nothing to do with the request.
+A client that retries such a body crashes one engine after another, until the runtime refuses all requests for the model
+for a while (``model_load_failed``). So a body that was alone in flight at two crashes is refused, with a backoff that
+doubles; other requests continue. A single crash may be unrelated to the request.
 """
 
 import hashlib
@@ -11,24 +11,24 @@ from dataclasses import dataclass
 from gglib.core.errors import ErrorSource, GglibError
 
 CRASH_THRESHOLD = 2
-"""So many engines that a body ended alone make it refused."""
+"""Number of crashes after which a body is refused."""
 FIRST_REFUSAL_S = 60.0
-"""As long as the runtime remembers a death: two crashes of one body never count together with two later ones."""
+"""As long as the runtime counts a crash, so that it never counts two crashes of a body together with later ones."""
 MAX_REFUSAL_S = 3600.0
 MAX_ENTRIES = 64
-"""The oldest is forgotten for another one."""
+"""Beyond it the oldest entry is dropped."""
 
 
 class PoisonRequestError(GglibError):
-    """The request is one that ended the engine each time that it was sent; it does not reach the engine for now."""
+    """The same request crashed the engine repeatedly; it is not forwarded for now."""
 
     code = "request_ended_engine"
     source = ErrorSource.CLIENT
 
     def __init__(self, crashes: int) -> None:
         super().__init__(
-            f"This very request was the only one in flight when the engine died, {crashes} times: "
-            "change it before it is sent again."
+            f"The engine crashed {crashes} times while this request was the only one in flight: "
+            "change it before you send it again."
         )
 
 
@@ -39,16 +39,16 @@ class _Entry:
 
 
 class PoisonRequests:
-    """Remembers bodies by model, size and hash; ``has_entries`` says whether a request has to be looked at."""
+    """Remembers bodies by model, size and hash. ``check`` is only needed if ``has_entries``."""
 
     def __init__(self) -> None:
         self.has_entries = False
         self._entries: dict[tuple[str, int, bytes], _Entry] = {}
         self._sizes: frozenset[tuple[str, int]] = frozenset()
-        """Models and sizes of the bodies that are known: what ``check`` looks at for each request."""
+        """Models and sizes of the known bodies; ``check`` compares these first."""
 
     def record_crash(self, model_name: str, body: bytes, now: float) -> None:
-        """Take note that the engine died while this request was alone in flight."""
+        """Record that the engine crashed while this request was alone in flight."""
         key = _key(model_name, body)
         before = self._entries.pop(key, None)
         crashes = 1 if before is None or now >= before.until + MAX_REFUSAL_S else before.crashes + 1
@@ -60,7 +60,7 @@ class PoisonRequests:
         self.has_entries = True
 
     def check(self, model_name: str, body: bytes, now: float) -> None:
-        """Raise ``PoisonRequestError`` for a body that is refused now. Hashes only what has a known body's size."""
+        """Raise ``PoisonRequestError`` if the body is refused at ``now``. Hashes only bodies of a known size."""
         if (model_name, len(body)) not in self._sizes:
             return
         entry = self._entries.get(_key(model_name, body))

@@ -1,14 +1,13 @@
-"""What a schema, a tool or a grammar costs the engine that samples by it, estimated before the engine sees it. Pure.
+"""Estimates the cost of constrained sampling by a schema, a tool or a grammar. Pure.
 
-llama.cpp turns schemas into a grammar and, for each token, tries every token of the vocabulary against every branch of
-the grammar that is still open, in the one thread that computes for all requests of the model. So what costs is how many
-branches are open at one place, not how long the schema is: 20,000 plain properties are nothing, an enum of 20,000
-values stopped a model for a minute, and so did the pattern ``^(.{0,40}){0,40}$``.
+llama.cpp converts schemas to a grammar. For each generated token it matches every vocabulary token against every open
+branch of the grammar, in the single thread that computes for all requests of the model. So the cost depends on the
+number of branches open at one place, not on the length of the schema: 20,000 plain properties cost nothing, but an enum
+of 20,000 values blocked a model for a minute, and so did the pattern ``^(.{0,40}){0,40}$``.
 
-The unit is one value of an enum: 1 to 2 ms of a core for an answer's first tokens (SmolLM2, 49,152 tokens in the
-vocabulary, xllamacpp 2026.10.11549), up to three times as much with the largest vocabularies. The weights are fitted to
-what that engine took for each construct alone; places that follow one another are not added up, because one of them is
-open at a time.
+The unit is one enum value: 1 to 2 ms of CPU time for the first tokens of a response (SmolLM2, vocabulary of 49,152
+tokens, xllamacpp 2026.10.11549), up to three times as much with the largest vocabularies. The weights are fitted to
+measurements of each construct alone. Consecutive places are not summed, because only one is open at a time.
 """
 
 import json
@@ -20,17 +19,17 @@ from typing import Any
 DEFAULT_MAX_COST = 2_000
 DEFAULT_MAX_BYTES = 1024 * 1024
 MAX_PARTS = 100_000
-"""Commas and brackets of what is built: 50 ms, in which no other request is answered."""
+"""Commas and brackets in a parsed value: 50 ms, in which no other request is served."""
 
 _CONST_BRANCH = 4
 _BRANCH = 5
-"""A branch of ``anyOf`` or ``oneOf``: it becomes rules of its own, and white space in objects opens more."""
+"""A branch of ``anyOf`` or ``oneOf``: it becomes separate rules, and white space in objects opens more."""
 _ALL_OF = 3
-"""An enum value below an ``allOf`` of several, whose enums are intersected."""
+"""An enum value below an ``allOf`` with several parts, whose enums are intersected."""
 _OPTIONALS_SQUARED = 64
-"""After each optional property any later one may follow: a grammar of their number squared."""
+"""Any later optional property may follow each optional one, so the grammar grows with their number squared."""
 _PATTERN = 3
-"""The square of a pattern's branches for one unit."""
+"""Squared branches of a pattern per unit of cost."""
 _BRANCHES = frozenset(("anyOf", "oneOf"))
 
 _QUANTIFIER = r"[?*+]|\{[0-9]*,?[0-9]*\}"
@@ -43,15 +42,15 @@ _COUNTS = re.compile(r"\{([0-9]*)(,?)([0-9]*)\}")
 _LONGEST_COUNT = 6
 
 _parse = json.JSONDecoder(object_pairs_hook=tuple).decode
-"""Objects become tuples of their members: of a duplicate key each value counts, whichever the engine takes."""
+"""Objects become tuples of their members, so that all values of a duplicate key count."""
 
 
 class TooManyPartsError(Exception):
-    """A schema is made of more parts than are looked at."""
+    """A schema has more than ``MAX_PARTS`` parts."""
 
 
 def schema_cost(value: bytes) -> int:
-    """Return the cost of the dearest place in ``value``, which is sound JSON: schemas, tools, or what holds them.
+    """Return the cost of the most expensive place in ``value``, valid JSON that contains schemas or tools.
 
     Raises ``TooManyPartsError``.
     """
@@ -61,10 +60,10 @@ def schema_cost(value: bytes) -> int:
 
 
 def cost_upper_bound(text: str) -> float:
-    """Return a cost that no schema in ``text`` exceeds, JSON whose keys are spelled out; infinite where unsure.
+    """Return an upper bound of the cost of all schemas in JSON ``text`` without escaped keys; infinite if unknown.
 
-    A value costs ``_BRANCH`` at most, and optional properties the square of their number: the sum over branches is no
-    more than that of all values together. ``parsed_cost`` takes some microseconds for each tool, this does not.
+    A value costs at most ``_BRANCH``, and optional properties the square of their number; the sum over branches is at
+    most that of all values together. Avoids ``parsed_cost``, which takes some microseconds per tool.
     """
     if '"pattern"' in text:
         return inf
@@ -73,7 +72,7 @@ def cost_upper_bound(text: str) -> float:
 
 
 def parsed_cost(node: Any) -> int:  # noqa: ANN401 - JSON
-    """Return what ``schema_cost`` does of JSON that is built already, its objects as tuples of their members."""
+    """Return the ``schema_cost`` of parsed JSON, with objects as tuples of their members."""
     return _cost(node, 1)
 
 
@@ -126,13 +125,13 @@ def _branch_cost(branch: Any, enum_weight: int) -> int:  # noqa: ANN401 - JSON
 
 
 def pattern_cost(pattern: str) -> int:
-    """Return the cost of a regular expression: of its quantifiers without a fixed count, times their repetitions."""
+    """Return the cost of a regular expression: its variable quantifiers times all repetitions."""
     parts = (match[0] for match in _PATTERN_TOKENS.finditer(pattern))
     return _quantified_cost(parts, ("(", "(?:"))
 
 
 def grammar_cost(grammar: str) -> int:
-    """Return the cost of the dearest rule of a GBNF grammar: of its alternatives and its quantifiers."""
+    """Return the cost of the most expensive rule of a GBNF grammar, by its alternatives and quantifiers."""
     cost, rule = 0, list[str]()
     for part in (*(match[0] for match in _GRAMMAR_TOKENS.finditer(grammar)), "::="):
         if part != "::=":
@@ -144,9 +143,9 @@ def grammar_cost(grammar: str) -> int:
 
 
 def _quantified_cost(parts: Iterator[str], openers: tuple[str, ...]) -> int:
-    """Return the quantifiers without a fixed count, times all repetitions, each as often as its groups repeat it."""
+    """Return the number of variable quantifiers times all repetitions, both multiplied by enclosing repetitions."""
     groups: list[tuple[int, int]] = []
-    variables = repetitions = 0  # of the group that is open
+    variables = repetitions = 0  # of the open group
     last = (0, 0)  # of the item before a quantifier
     for part in parts:
         if part in openers:
@@ -169,7 +168,7 @@ def _quantified_cost(parts: Iterator[str], openers: tuple[str, ...]) -> int:
 
 
 def _times(quantifier: str) -> tuple[int, bool]:
-    """Return how often a quantifier writes its item out, and whether that is not fixed."""
+    """Return how often a quantifier expands its item, and whether the count is variable."""
     counts = _COUNTS.fullmatch(quantifier)
     if counts is None:
         return 1, True

@@ -1,9 +1,8 @@
-"""Limits of tokens that an engine would misread, and what is sent instead. Pure.
+"""Clamps token limits that an engine would misread. Pure.
 
-llama-server reads a number into 32 bits with a sign, and keeps its lower half where it has more: 2^32 and 2^40 become
-0, which it answers with one token, 2^32 + 5 becomes 5, and 2^31 is refused as -2147483648 (tried on each of its routes
-with xllamacpp 2026.10.11549). It takes -1 for no limit, and refuses -2. A client that sends such a number wants as
-much as there is: no answer is longer than its context anyway.
+llama-server truncates numbers to signed 32 bits: 2^32 and 2^40 become 0, for which it generates one token, 2^32 + 5
+becomes 5, and 2^31 is refused as -2147483648 (tested on each of its routes with xllamacpp 2026.10.11549). -1 means no
+limit; it refuses -2. Such numbers mean "as much as possible", and no response exceeds the context anyway.
 """
 
 import re
@@ -19,7 +18,7 @@ TOKEN_LIMITS = frozenset(
         "thinking_budget_tokens",
     }
 )
-"""Fields at the root of a body: of OpenAI's and Anthropic's routes, and of llama.cpp's own."""
+"""Root fields of a body: those of OpenAI, Anthropic and llama.cpp."""
 
 MAX_TOKENS = 2**31 - 1
 NO_LIMIT = -1
@@ -28,7 +27,7 @@ _NUMBER = re.compile(rb"-?[0-9]")
 
 
 def has_out_of_range_limit(fields: Mapping[str, object]) -> bool:
-    """Whether the members of a root object, as ``json`` builds them, hold a number that has to be replaced."""
+    """Whether a parsed root object has a limit that must be clamped."""
     for name in TOKEN_LIMITS.intersection(fields):
         value = fields[name]
         if isinstance(value, (int, float)) and not NO_LIMIT <= value <= MAX_TOKENS:
@@ -37,9 +36,9 @@ def has_out_of_range_limit(fields: Mapping[str, object]) -> bool:
 
 
 def clamped_limit(value: bytes) -> bytes | None:
-    """Return what to send instead of the JSON ``value`` of such a field; None where it is sent as it is.
+    """Return the clamped JSON of a limit; None if ``value`` needs no change.
 
-    What is not a number is for the engine to refuse. A long one may be cut off: no digit beyond matters.
+    Non-numbers are left for the engine to refuse. ``value`` may be cut after many digits.
     """
     if _NUMBER.match(value) is None:
         return None

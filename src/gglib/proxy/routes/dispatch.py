@@ -1,4 +1,4 @@
-"""A spec operation becomes a handler: access, then path, query and body, read as strictly as spec."""
+"""Turns an endpoint and its spec into a handler that checks access and parses path, query and body strictly."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ Handler = Callable[[ProxyRequest, Response, Services], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What is served at one method of one path."""
+    """A spec and its handler: one method of one path."""
 
     spec: OperationSpec
     handler: Handler
@@ -32,23 +32,23 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Query, Body]):
-    """A request that was read; ``query`` and ``body`` are of the types of its spec, or None."""
+    """A parsed request; ``query`` and ``body`` have the types of the spec, or are None."""
 
     request: ProxyRequest
     services: Services
     path: Mapping[str, str]
-    """What stands in the places of the path, by name."""
+    """Path parameters, by name."""
     query: Query
     body: Body
 
     @property
     def is_authorized(self) -> bool:
-        """Whether the caller may see where things are."""
+        """Whether the caller may see file paths."""
         return caller_of(self.request, self.services).is_authorized
 
     @property
     def library(self) -> ModelLibraryPort:
-        """The library. Raises ``NoLibraryError``."""
+        """The model library. Raises ``NoLibraryError`` if the server has none."""
         if self.services.library is None:
             raise NoLibraryError
         return self.services.library
@@ -58,7 +58,7 @@ Endpoint = Callable[[Call[Any, Any], Response], Awaitable[None]]
 
 
 def operation(endpoint: Endpoint, spec: OperationSpec) -> Operation:
-    """Return the operation that ``endpoint`` carries out once a request was read."""
+    """Return the operation that parses a request and calls ``endpoint``."""
     return Operation(spec, partial(_parse_and_call, spec, endpoint))
 
 
@@ -81,8 +81,8 @@ async def _parse_and_call(
     await endpoint(Call(request, services, path, query, body), response)
 
 
-async def _read_body(spec: OperationSpec, request: ProxyRequest) -> Any:  # noqa: ANN401 - of the spec type
-    """Return the body; where none is spec, only an empty one, and one without a field, is taken."""
+async def _read_body(spec: OperationSpec, request: ProxyRequest) -> Any:  # noqa: ANN401 - the type of the spec
+    """Return the parsed body. Without a body in the spec, only an empty body or an empty object is accepted."""
     if is_encoded(request.fields.get(b"content-encoding", b"identity")):
         raise ContentEncodingError
     content = await request.read_body(limit_bytes=BODY_LIMIT_BYTES)

@@ -1,4 +1,4 @@
-"""The downloads of this server, for programs: begun, watched, ended."""
+"""Lists, starts, follows and cancels downloads."""
 
 from contextlib import aclosing
 
@@ -15,34 +15,34 @@ from gglib.proxy.routes.requests import NewDownload
 DOWNLOADS, DOWNLOAD = "/gglib/downloads", "/gglib/downloads/{id}"
 DOWNLOAD_EVENTS = "/gglib/downloads/{id}/events"
 GROUP = "Downloads"
-_ID = {"id": "As `startDownload` named it."}
+_ID = {"id": "The `id` from `startDownload`."}
 
 
 async def list_downloads(call: Call[None, None], response: Response) -> None:
-    """Answer with all that are known."""
+    """Send all known downloads."""
     downloads = await call.library.list_downloads()
     await response.send(responses.Downloads(downloads=tuple(map(responses.Download.of, downloads))))
 
 
 async def start_download(call: Call[None, NewDownload], response: Response) -> None:
-    """Begin one."""
+    """Start a download."""
     download = await call.library.start_download(call.body.target)
     location = f"{DOWNLOADS}/{download.id}".encode()
     await response.send(responses.Download.of(download), status=202, headers=((b"location", location),))
 
 
 async def show_download(call: Call[None, None], response: Response) -> None:
-    """Answer with how one stands."""
+    """Send the state of a download."""
     await response.send(responses.Download.of(await call.library.show_download(call.path["id"])))
 
 
 async def cancel_download(call: Call[None, None], response: Response) -> None:
-    """End one."""
+    """Cancel a download."""
     await response.send(responses.Download.of(await call.library.cancel_download(call.path["id"])))
 
 
 async def follow_download(call: Call[None, None], response: Response) -> None:
-    """Send how one stands, then each change, up to the end. The end of the connection ends this."""
+    """Send the state of a download, then each change until its end. Ends when the client disconnects."""
     followed = call.library.follow_download(call.path["id"])
     async with aclosing(followed), Heartbeat(response, call.services.options.heartbeat_s) as heartbeat:
         async for download in followed:
@@ -65,8 +65,8 @@ OPERATIONS = (
             path=DOWNLOADS,
             group=GROUP,
             summary="List the downloads of this server",
-            text="Those that are over stay in the list for a day, the last 50 of them. What `gglib pull` fetches by "
-            "itself is not in it.",
+            text="Finished ones stay in the list for a day, at most the last 50. Downloads of the command "
+            "`gglib pull` are not included.",
             response=responses.Downloads,
             needs_library=True,
         ),
@@ -79,9 +79,9 @@ OPERATIONS = (
             path=DOWNLOADS,
             group=GROUP,
             summary="Pull a model",
-            text="As `gglib pull --yes`: of several quantizations the one is taken that fits. Two run at once, others "
-            "wait. What is on its way already is answered, not begun twice; what was cancelled, cut off or killed goes "
-            "on where it ended. Where it fails later, `state` is `failed`, and `error` says why.",
+            text="Like `gglib pull --yes`: of several quantizations it takes one that fits. Two downloads run at "
+            "once, others wait. A target that is already downloading returns the existing download; interrupted ones "
+            "resume. After a failure `state` is `failed` and `error` has the reason.",
             body=NewDownload,
             status=202,
             response=responses.Download,
@@ -97,7 +97,7 @@ OPERATIONS = (
             method="GET",
             path=DOWNLOAD,
             group=GROUP,
-            summary="Show how a download stands",
+            summary="Show the state of a download",
             path_parameters=_ID,
             response=responses.Download,
             needs_library=True,
@@ -112,7 +112,7 @@ OPERATIONS = (
             path=DOWNLOAD,
             group=GROUP,
             summary="Cancel a download",
-            text="Answers when it has ended. What has come is kept. One that is over stays as it is.",
+            text="Responds when it has ended. Partial files are kept. A finished download does not change.",
             path_parameters=_ID,
             response=responses.Download,
             needs_library=True,
@@ -127,9 +127,9 @@ OPERATIONS = (
             path=DOWNLOAD_EVENTS,
             group=GROUP,
             summary="Follow a download",
-            text="Server-sent events: `data:` with a download, first as it stands, then after each change, at most "
-            "five a second; the last one has a final state, and the stream ends. Comments keep it alive in between. A "
-            "slow reader misses what was in between, never the end. A server that stops ends it with an error.",
+            text="Server-sent events: `data:` with a download, first its current state, then after each change, at "
+            "most five per second; the last one has a final state and ends the stream. Comments keep it alive. Slow "
+            "readers miss intermediate states, never the final one. At shutdown the stream ends with an error.",
             path_parameters=_ID,
             response=responses.Download,
             media_type=EVENTS,

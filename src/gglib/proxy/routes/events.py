@@ -1,4 +1,4 @@
-"""What happens to the models in memory, as server-sent events: a snapshot, then changes."""
+"""Streams runtime events as server-sent events: a snapshot, then changes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,12 +19,12 @@ from gglib.proxy.routes.operation import EVENTS, OperationSpec
 
 PATH = "/gglib/events"
 POLL_INTERVAL_S = 1.0
-"""Requests in flight are no events: where their numbers have changed, a snapshot says so, this often at most."""
+"""Counts of requests have no events. They are polled at this interval, and a snapshot is sent if they changed."""
 SNAPSHOT = "snapshot"
 
 
 async def follow_runtime(call: Call[None, None], response: Response) -> None:
-    """Send a snapshot, then each event; a snapshot again where numbers have changed, or events were lost."""
+    """Send a snapshot, then each event; again a snapshot if counts changed or events were lost."""
     subscription = call.services.runtime.subscribe()
     if subscription is None:
         raise NoEventsError
@@ -46,23 +46,23 @@ async def follow_runtime(call: Call[None, None], response: Response) -> None:
 
 
 class _Stream:
-    """What one client was sent, and when. Times are those of ``time.monotonic``."""
+    """The event stream of one client. Times are those of ``time.monotonic``."""
 
     def __init__(self, response: Response, runtime: ModelRuntimePort, heartbeat_s: float) -> None:
         self._response = response
         self._runtime = runtime
         self._heartbeat_s = heartbeat_s
         self._counts: Sequence[object] = ()
-        """Those of the last snapshot."""
+        """The counts in the last snapshot."""
         self._sent_at_s = self._polled_at_s = monotonic()
 
     @property
     def poll_in_s(self) -> float:
-        """How long until ``poll`` is due; 0 where it is now. Events do not put it off."""
+        """Seconds until the next ``poll``; 0 if it is due. Events do not delay it."""
         return max(0.0, self._polled_at_s + POLL_INTERVAL_S - monotonic())
 
     async def poll(self) -> None:
-        """Send a snapshot where numbers have changed since the last one; else a comment, when it is time for one."""
+        """Send a snapshot if counts changed since the last one; else a heartbeat if one is due."""
         self._polled_at_s = now_s = monotonic()
         status = await self._runtime.status()
         if _counts(status) != self._counts:
@@ -71,11 +71,11 @@ class _Stream:
             await self._send(HEARTBEAT)
 
     async def send_snapshot(self) -> None:
-        """Send how things stand."""
+        """Send the current status."""
         await self._send_status(await self._runtime.status())
 
     async def send_event(self, event: RuntimeEvent) -> None:
-        """Send what happened."""
+        """Send an event."""
         await self._send(_event(responses.EVENT_NAMES[type(event)], event))
 
     async def _send_status(self, status: RuntimeStatus) -> None:
@@ -88,10 +88,10 @@ class _Stream:
 
 
 def _counts(status: RuntimeStatus) -> Sequence[object]:
-    """Return what of a status changes without an event, times apart."""
+    """Return the values of a status that change without an event, except times."""
     return [
-        *((one.model_id, one.state, one.in_flight) for one in status.residents),
-        *(replace(one, longest_wait_s=0.0) for one in status.waiting),
+        *((resident.model_id, resident.state, resident.in_flight) for resident in status.residents),
+        *(replace(waiting, longest_wait_s=0.0) for waiting in status.waiting),
     ]
 
 
@@ -106,11 +106,11 @@ OPERATIONS = (
             id="followRuntime",
             method="GET",
             path=PATH,
-            group="What runs",
-            summary="Follow what happens to the models in memory",
+            group="Runtime",
+            summary="Follow the events of the models in memory",
             text="Server-sent events: first `snapshot` with a `Status`, then `loading`, `ready`, `load_failed`, "
-            "`stopping`, `gone`, `queued` and `swap` as they happen. A snapshot comes again where numbers have "
-            "changed, once a second at most, and to a reader that was too slow for what happened.",
+            "`stopping`, `gone`, `queued` and `swap` as they happen. A further snapshot follows if counts "
+            "changed, at most once a second, and for readers too slow for the events.",
             response=responses.Status,
             media_type=EVENTS,
             errors=(NoEventsError,),

@@ -1,4 +1,4 @@
-"""Whether the proxy itself answers; it touches no port."""
+"""Health check of the proxy itself; it uses no port."""
 
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
@@ -7,6 +7,6 @@ from gglib.proxy.routes.responses import Health
 
 
 async def show_health(request: ProxyRequest, response: Response, services: Services) -> None:
-    """``GET /health``: 200, always."""
+    """``GET /health``: always 200."""
     del request, services
     await response.send(Health())

@@ -1,4 +1,4 @@
-"""What was counted, for Prometheus."""
+"""Serves the metrics for Prometheus."""
 
 import asyncio
 import importlib
@@ -11,11 +11,11 @@ _PROMETHEUS = "gglib.proxy.telemetry.prometheus"
 
 
 async def show_metrics(request: ProxyRequest, response: Response, services: Services) -> None:
-    """``GET /metrics``: all snapshot of this moment as text (format 0.0.4)."""
+    """``GET /metrics``: the current metrics in text format 0.0.4."""
     del request
-    # The library behind it is slow to import, and writes slowly: not at the start, and not while streams wait.
+    # prometheus_client is slow to import and to render: both run in a thread, so that streams do not wait.
     await asyncio.to_thread(importlib.import_module, _PROMETHEUS)
-    from gglib.proxy.telemetry.prometheus import CONTENT_TYPE, MetricsSnapshot, render  # noqa: PLC0415 - it is there by now
+    from gglib.proxy.telemetry.prometheus import CONTENT_TYPE, MetricsSnapshot, render  # noqa: PLC0415 - imported above
 
     recorder = services.recorder
     status = await services.runtime.status()

@@ -1,4 +1,4 @@
-"""The models of this machine, for programs: what there is, what is added and removed, what the hub has."""
+"""Lists, adds and removes models of this machine, and searches the hub."""
 
 from pathlib import Path
 from typing import Any
@@ -27,29 +27,29 @@ _HUB_ERRORS = (
 
 
 async def list_models(call: Call[None, None], response: Response) -> None:
-    """Answer with the catalogue, loaded or not."""
+    """Send all models of the catalogue, loaded or not."""
     services = call.services
     models, states = await services.catalog.list_models(), await _states(call)
     is_authorized = call.is_authorized
-    shown = [responses.Model.of(one, states.get(one.id), shows_paths=is_authorized) for one in models]
+    shown = [responses.Model.of(model, states.get(model.id), shows_paths=is_authorized) for model in models]
     await response.send(responses.Models(models=tuple(shown)))
 
 
 async def show_model(call: Call[None, None], response: Response) -> None:
-    """Answer with one model of the catalogue."""
-    await call.services.catalog.list_models()  # a listing notices files that were replaced
+    """Send one model of the catalogue."""
+    await call.services.catalog.list_models()  # listing detects replaced files
     model = await require_model(call.services.catalog, call.path["name"])
     states = await _states(call)
     await response.send(responses.Model.of(model, states.get(model.id), shows_paths=call.is_authorized))
 
 
 async def add_model(call: Call[None, NewModel], response: Response) -> None:
-    """Put a file into the catalogue."""
+    """Add a file to the catalogue."""
     try:
         model = await call.library.add_file(
             Path(call.body.path), name=call.body.name, aliases=call.body.aliases or ()
         )
-    except errors.InvalidSettingError as error:  # what a model may be called is the catalogue's to say
+    except errors.InvalidSettingError as error:  # the catalogue checks the name
         raise BadRequestError(str(error), "name") from error
     states = await _states(call)
     location = f"{MODELS}/{quote(model.name, safe='')}".encode()
@@ -58,14 +58,14 @@ async def add_model(call: Call[None, NewModel], response: Response) -> None:
 
 
 async def remove_model(call: Call[RemoveQuery, None], response: Response) -> None:
-    """Forget a model."""
+    """Remove a model."""
     states = await _states(call)
     removed = await call.library.remove_model(call.path["name"], with_files=call.query.files)
     await response.send(responses.RemovedModel.of(removed, states.get(removed.model.id)))
 
 
 async def search(call: Call[SearchQuery, None], response: Response) -> None:
-    """Answer with what the hub has."""
+    """Search the hub."""
     query = call.query
     result = await call.library.search(
         query.q, sort=query.sort, limit=query.limit, max_size_bytes=query.max_size
@@ -74,7 +74,7 @@ async def search(call: Call[SearchQuery, None], response: Response) -> None:
 
 
 async def show_repository(call: Call[RevisionQuery, None], response: Response) -> None:
-    """Answer with one repository of the hub."""
+    """Send one repository of the hub."""
     found = await call.library.show_repository(
         f"{call.path['owner']}/{call.path['repository']}", call.query.revision
     )
@@ -95,7 +95,7 @@ OPERATIONS = (
             path=MODELS,
             group=GROUP,
             summary="List the models of the catalogue",
-            text="As `gglib list --json`. Paths are shown to trusted callers only; for others they are null.",
+            text="Like `gglib list --json`. Paths are null for callers that are not authorized.",
             access=Access.CLIENT,
             response=responses.Models,
             errors=(errors.CatalogError,),
@@ -109,7 +109,7 @@ OPERATIONS = (
             path=MODELS,
             group=GROUP,
             summary="Add a GGUF file of the server's machine",
-            text="As `gglib add`: the file stays where it is, and the model can be used at once.",
+            text="Like `gglib add`: the file is not moved, and the model can be used at once.",
             body=NewModel,
             status=201,
             response=responses.Model,
@@ -146,9 +146,10 @@ OPERATIONS = (
             path=MODEL,
             has_path_tail=True,
             group=GROUP,
-            summary="Forget one model",
-            text="As `gglib rm`: its files stay, unless `files` is true. Then those go that gglib downloaded and that "
-            "no other model uses; `kept` says why others stay. A model that is in memory answers until it leaves it.",
+            summary="Remove a model",
+            text="Like `gglib rm`: its files stay, unless `files` is true. Then files are deleted if gglib downloaded "
+            "them and no other model uses them; `kept` has the reasons for the others. A model in memory "
+            "finishes its requests before it is unloaded.",
             path_parameters=_NAME,
             query=RemoveQuery,
             response=responses.RemovedModel,
@@ -164,7 +165,7 @@ OPERATIONS = (
             path=SEARCH,
             group=HUB_GROUP,
             summary="Search the hub for GGUF models",
-            text="As `gglib search --json`: what each repository offers, and whether this machine holds it.",
+            text="Like `gglib search --json`: the models of each repository, and whether they fit this machine.",
             query=SearchQuery,
             response=responses.SearchResult,
             needs_library=True,
@@ -179,8 +180,11 @@ OPERATIONS = (
             path=REPOSITORY,
             group=HUB_GROUP,
             summary="Show one repository of the hub",
-            text="As `gglib show REPO --json`: what `searchHub` says of it, and every file.",
-            path_parameters={"owner": "The first part of `owner/name`.", "repository": "The second part."},
+            text="Like `gglib show REPO --json`: the result of `searchHub`, and all files.",
+            path_parameters={
+                "owner": "The owner in `owner/name`.",
+                "repository": "The name in `owner/name`.",
+            },
             query=RevisionQuery,
             response=responses.ShownRepository,
             needs_library=True,

@@ -1,4 +1,4 @@
-"""The models, as OpenAI's clients and their kin list them."""
+"""Serves the model list in OpenAI's format."""
 
 from urllib.parse import unquote_to_bytes
 
@@ -14,16 +14,16 @@ MODELS_PATH = "/v1/models"
 
 
 async def list_models(request: ProxyRequest, response: Response, services: Services) -> None:
-    """``GET /v1/models``: every model of the catalogue, loaded or not."""
+    """``GET /v1/models``: all models of the catalogue, loaded or not."""
     del request
     models = await services.catalog.list_models()
     await response.send_body(services.model_objects.as_list(models, await services.runtime.status()), [JSON])
 
 
 async def show_model(request: ProxyRequest, response: Response, services: Services) -> None:
-    """``GET /v1/models/{id}``: one model, by any of its names; a name may hold slashes and percent signs."""
+    """``GET /v1/models/{id}``: one model, by any of its names, which may have slashes and percent signs."""
     name = _decoded(request.path.removeprefix(MODELS_PATH + "/"))
-    await services.catalog.list_models()  # a listing notices files that were replaced
+    await services.catalog.list_models()  # listing detects replaced files
     model = await require_model(services.catalog, name)
     request.model = model.name
     await response.send_body(services.model_objects.as_object(model, await services.runtime.status()), [JSON])

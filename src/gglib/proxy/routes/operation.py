@@ -1,7 +1,7 @@
-"""What one operation of the HTTP interface is: what it takes, what it answers, which callers may use it.
+"""The spec of an operation of the HTTP API: request and response types, errors and access.
 
-Pure values. The dispatch, the strict reading of requests, the OpenAPI document and its page are all made from these,
-so that none of them says what another does not.
+Pure values. Dispatch, parsing of requests, the OpenAPI document and its page are all derived from them, so they cannot
+disagree.
 """
 
 import re
@@ -31,48 +31,48 @@ _ERRORS_OF_ALL = (HostNotAllowedError, OriginNotAllowedError, BadRequestError, S
 
 
 class Access(Enum):
-    """Which of the requests that the access policy admits may use an operation."""
+    """Which callers may use an operation."""
 
     PUBLIC = "public"
-    """Needs no key, even where keys are set."""
+    """All callers: no key is needed even if keys are set."""
     CLIENT = "client"
-    """Every request that the access policy admits."""
+    """All callers that the access policy accepts."""
     AUTHORIZED = "authorized"
-    """Programs of this machine, pages of this very server, and callers with a key: ``access/authorization.py``."""
+    """Local programs, pages of this server, and callers with a key: ``access/authorization.py``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationSpec:
-    """One operation."""
+    """The spec of one operation."""
 
     id: str
-    """Its name in generated clients."""
+    """``operationId``: its name in generated clients."""
     method: str
     path: str
-    """With ``{name}`` for what varies: a part up to the next slash."""
+    """Path template; ``{name}`` is a parameter without slashes."""
     group: str
     summary: str
     """One line."""
     text: str = ""
-    """What else there is to know."""
+    """Further description."""
     access: Access = Access.AUTHORIZED
     path_parameters: Mapping[str, str] = field(default_factory=dict)
-    """What each ``{name}`` of the path is."""
+    """Description of each ``{name}`` of the path."""
     query: type[msgspec.Struct] | None = None
     body: type[msgspec.Struct] | None = None
     status: int = 200
     response: type | None = None
-    """None: not JSON, or the shape of another API."""
+    """The response type; None: not JSON, or the schema of another API."""
     media_type: str = JSON
     errors: tuple[type[ReportableError], ...] = ()
-    """What it can fail with, beside what follows from the rest of this."""
+    """Errors, in addition to those that follow from the other fields."""
     needs_library: bool = False
     has_path_tail: bool = False
-    """Whether what varies last is all the rest of the path, slashes and all: names of models have them."""
+    """Whether the last parameter takes the rest of the path including slashes, which model names may have."""
     has_location: bool = False
-    """Whether the answer says in ``Location`` where what it made is found."""
+    """Whether the response has a ``Location`` header with the URL of the created resource."""
     pattern: "re.Pattern[str]" = field(init=False, repr=False, compare=False)
-    """Matches the paths that are meant, as they stand in a request."""
+    """Matches the raw paths of the template."""
 
     def __post_init__(self) -> None:
         object.__setattr__(
@@ -81,21 +81,21 @@ class OperationSpec:
 
     @property
     def is_template(self) -> bool:
-        """Whether it has many paths."""
+        """Whether the path has parameters."""
         return "{" in self.path
 
     @property
     def is_strict(self) -> bool:
-        """Whether a parameter that is not described is refused: gglib's own API, but not its pages."""
+        """Whether unknown query parameters are refused: in gglib's own API, but not on its pages."""
         return self.path.startswith(OWN_API) or self.query is not None
 
     @property
     def may_have_body(self) -> bool:
-        """Whether a request has content with a meaning (RFC 9110, 9.3): it is read, also to refuse what is in it."""
+        """Whether content of a request has a meaning (RFC 9110, 9.3). If so it is read, if only to refuse it."""
         return self.method != "GET"
 
     def all_errors(self) -> tuple[type[ReportableError], ...]:
-        """Return everything that it can fail with."""
+        """Return all errors of the operation."""
         found: list[type[ReportableError]] = [*self.errors, *_ERRORS_OF_ALL]
         if self.access is not Access.PUBLIC:
             found.append(UnauthorizedError)
@@ -109,7 +109,7 @@ class OperationSpec:
 
 
 def _expression(path: str, *, has_path_tail: bool) -> str:
-    """Return what matches a template."""
+    """Return the regular expression of a path template."""
     made, position = "", 0
     for match in _PLACEHOLDER.finditer(path):
         varying = "[^/].*" if has_path_tail and match.end() == len(path) else "[^/]+"

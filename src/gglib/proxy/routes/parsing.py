@@ -1,6 +1,6 @@
-"""Reads what a client says in a path, a query or a small body, as strictly as its type says. Pure.
+"""Parses paths, queries and small bodies strictly into their types. Pure.
 
-What the type does not have is refused by its name, what has another type, too; nothing is guessed or converted.
+Unknown names and wrong types are refused, and the error names them; nothing is guessed or coerced.
 """
 
 import json
@@ -17,30 +17,30 @@ from gglib.proxy.json_scan import JsonRefusedError, RootScanner
 from gglib.proxy.routes.requests import RULE
 
 BODY_LIMIT_BYTES = 64 * 1024
-"""A path, a name, a few aliases."""
+"""Enough for a path, a name and a few aliases."""
 
 T = TypeVar("T", bound=msgspec.Struct)
 Values = dict[str, Any]
 
 _SCANNER = RootScanner(("-",))
-"""Checks all of a body; the members are read afterwards, by ``json``."""
+"""Validates a body; ``json`` then parses its members."""
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-"""C0, DEL, C1 and Unicode's own line ends: no name has one, and a line of a log or a terminal would break at it."""
+"""C0, DEL, C1 and Unicode line separators: no name has them, and they would break lines of logs and terminals."""
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _FAILED_FIELD = re.compile(r" - at `\$\.(\w+)")
 _MISSING = re.compile(r"missing required field `(\w+)`")
 
 
 def read_path(pattern: re.Pattern[str], path: str) -> dict[str, str]:
-    """Return the values that stand in a path which ``pattern`` matches. Raises ``BadRequestError``."""
+    """Return the parameters of a path that matches ``pattern``. Raises ``BadRequestError``."""
     match = pattern.fullmatch(path)
     values = {} if match is None else match.groupdict()
     return {name: _decoded(text, name) for name, text in values.items()}
 
 
 def read_query(kind: type[T], query: bytes) -> T:
-    """Return what a query says. Raises ``BadRequestError`` naming the parameter."""
+    """Return a parsed query. Raises ``BadRequestError``, which names the parameter."""
     schemas = schemas_of(kind)
     values: Values = {}
     for piece in query.decode("ascii").split("&") if query else []:
@@ -54,7 +54,7 @@ def read_query(kind: type[T], query: bytes) -> T:
 
 
 def read_body(kind: type[T], body: bytes) -> T:
-    """Return what a JSON object says; null counts as left out. Raises ``BadRequestError`` naming the field."""
+    """Return a parsed JSON object; null fields count as absent. Raises ``BadRequestError``, which names the field."""
     try:
         _SCANNER.scan(body)
     except JsonRefusedError as error:
@@ -69,22 +69,22 @@ def read_body(kind: type[T], body: bytes) -> T:
 
 @cache
 def schemas_of(kind: type[msgspec.Struct]) -> Mapping[str, Mapping[str, Any]]:
-    """Return the JSON Schema of each field of a type, without what it says of null; references are resolved."""
+    """Return the JSON Schema of each field of a type, without null and with resolved references."""
     (root,), components = msgspec.json.schema_components((kind,), ref_template="{name}")
     fields: Mapping[str, Any] = components[root["$ref"]]["properties"]
     return {name: _without_null(schema, components) for name, schema in fields.items()}
 
 
 def refuse_control_characters(text: str, name: str) -> None:
-    """Raise ``BadRequestError`` for what a path or a query must not say, however it is escaped."""
+    """Raise ``BadRequestError`` if a decoded value has control characters."""
     if _CONTROL.search(text):
         raise BadRequestError(f"'{name}' has a control character in it.", name)
 
 
 def _without_null(schema: Mapping[str, Any], components: Mapping[str, Any]) -> Mapping[str, Any]:
-    for one in schema.get("anyOf", ()):
-        if one.get("type") != "null":
-            schema = {**schema, **one}
+    for option in schema.get("anyOf", ()):
+        if option.get("type") != "null":
+            schema = {**schema, **option}
     return {**schema, **components[schema["$ref"]]} if "$ref" in schema else schema
 
 
@@ -123,7 +123,7 @@ def _decoded(text: str, name: str) -> str:
 
 
 def _coerced(text: str, schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - of the field's type
-    """Return what a query's text means where it can mean that; else the text, which is then refused."""
+    """Return a query value as integer or boolean by its schema; else the text, which validation then refuses."""
     if schema.get("type") == "integer" and _INTEGER.fullmatch(text):
         return int(text)
     if schema.get("type") == "boolean" and text in {"true", "false"}:
@@ -132,7 +132,7 @@ def _coerced(text: str, schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - of 
 
 
 def requirement(schema: Mapping[str, Any]) -> str:
-    """Return what a value has to be, as the end of "must be ..."."""
+    """Return the requirement of a schema, as the end of "must be ..."."""
     if "enum" in schema:
         return "one of " + ", ".join(schema["enum"])
     return _REQUIREMENTS[schema["type"]](schema)

@@ -1,4 +1,4 @@
-"""What requests to gglib's own API say in their query or body. Fields that are not here are refused."""
+"""The query and body types of gglib's own API. Unknown fields are refused."""
 
 from typing import Annotated
 
@@ -8,19 +8,19 @@ from gglib.core.hub.repository import HubSort
 
 MAX_TARGET_CHARS = 2048
 MAX_NAME_CHARS = 200
-"""As long as the catalogue takes."""
+"""The limit of the catalogue."""
 MAX_PATH_CHARS = 4096
 MAX_ALIASES = 20
 MAX_FOUND = 100
 MAX_QUERY_CHARS = 256
 RULE = "x-rule"
-"""Says in a schema what a pattern means, as the end of "must be a string that ..."."""
+"""Schema key that describes a pattern, as the end of "must be a string that ..."."""
 
 _Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARS)]
 
 
 class NoFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The query or the body of an operation that takes none: whatever it says is refused."""
+    """The query or body of an operation without one: all fields are refused."""
 
 
 class NewModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,20 +33,20 @@ class NewModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             max_length=MAX_PATH_CHARS,
             pattern=r"^/[^\x00]*$",
             extra_json_schema={RULE: "begins with '/'"},
-            description="A GGUF file of the server's machine, or any shard of one; it stays where it is.",
+            description="Path of a GGUF file, or any shard of it, on the server's machine. The file is not moved.",
         ),
     ]
     name: Annotated[
-        _Name | None, Meta(description="What to call it. Default: made from the file's name.")
+        _Name | None, Meta(description="Name of the model. Default: derived from the file name.")
     ] = None
     aliases: Annotated[
         Annotated[tuple[_Name, ...], Meta(max_length=MAX_ALIASES)] | None,
-        Meta(description="Other names for it."),
+        Meta(description="Further names."),
     ] = None
 
 
 class NewDownload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A download to begin."""
+    """A download to start."""
 
     target: Annotated[
         str,
@@ -60,38 +60,39 @@ class NewDownload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class RemoveQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a model is removed."""
+    """Options for removing a model."""
 
-    files: Annotated[bool, Meta(description="Whether its files are deleted, too.")] = False
+    files: Annotated[bool, Meta(description="Also delete its files.")] = False
 
 
 class SearchQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is searched for on the hub."""
+    """A search of the hub."""
 
-    q: Annotated[str, Meta(min_length=1, max_length=MAX_QUERY_CHARS, description="What to look for.")]
-    sort: Annotated[HubSort, Meta(description="What comes first.")] = HubSort.DOWNLOADS
-    limit: Annotated[int, Meta(ge=1, le=MAX_FOUND, description="Repositories at most.")] = 10
+    q: Annotated[str, Meta(min_length=1, max_length=MAX_QUERY_CHARS, description="Search terms.")]
+    sort: Annotated[HubSort, Meta(description="Sort order.")] = HubSort.DOWNLOADS
+    limit: Annotated[int, Meta(ge=1, le=MAX_FOUND, description="Maximum number of repositories.")] = 10
     max_size: Annotated[
-        Annotated[int, Meta(ge=1)] | None, Meta(description="Leave out models that are larger, in bytes.")
+        Annotated[int, Meta(ge=1)] | None, Meta(description="Omit models larger than this, in bytes.")
     ] = None
 
 
 class RevisionQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which state of a repository is shown."""
+    """The revision of a repository."""
 
     revision: Annotated[
         Annotated[str, Meta(min_length=1, max_length=256)] | None,
-        Meta(description="A branch, tag or commit. Default: as it is now."),
+        Meta(description="A branch, tag or commit. Default: the latest."),
     ] = None
 
 
 class Forwarded(Struct, frozen=True, kw_only=True):
-    """What gglib reads of a body that goes to an engine; its other fields are the engine's."""
+    """The fields of a forwarded body that gglib reads; the engine reads the others."""
 
     model: Annotated[
-        str, Meta(min_length=1, max_length=512, description="Any name of a model of the catalogue.")
+        str,
+        Meta(min_length=1, max_length=512, description="Name, alias or number of a model in the catalogue."),
     ]
     stream: bool | None = None
     num_ctx: Annotated[
-        Annotated[int, Meta(ge=1)] | None, Meta(description="The context that the request needs, in tokens.")
+        Annotated[int, Meta(ge=1)] | None, Meta(description="Context size that the request needs, in tokens.")
     ] = None

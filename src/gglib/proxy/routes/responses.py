@@ -1,8 +1,8 @@
-"""The answers of gglib's own API, and what the commands print with ``--json``. Values only.
+"""The response types of gglib's own API and of ``--json``. Values only.
 
-Encoding, the OpenAPI document and its page follow from these types: every field that is here is in every answer. All
-times are Unix seconds, all sizes bytes. What a hub says in words, and names that are not used on this machine, are
-shown as ``file_names.shown`` does: nothing in them is unprintable.
+The JSON encoding, the OpenAPI document and its page derive from these types; every response has all fields of its type.
+Times are Unix seconds, sizes are bytes. Text from a hub, and file names that are not used on this machine, pass through
+``file_names.shown``, which escapes unprintable characters.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -40,7 +40,7 @@ from gglib.core.runtime.status import (
 
 Bytes = Annotated[int, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
-Sha256 = Annotated[str | None, Meta(description="Of the content, in hexadecimal digits.")]
+Sha256 = Annotated[str | None, Meta(description="SHA-256 of the content, in hexadecimal.")]
 UnixTime = Annotated[int, Meta(description="Unix time in seconds.")]
 PastTime = Annotated[int | None, Meta(description="Unix time in seconds.")]
 Tokens = Annotated[int | None, Meta(description="In tokens.")]
@@ -49,14 +49,14 @@ Commit = Annotated[str | None, Meta(description="The commit.")]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """The server answers."""
+    """The server responds."""
 
     status: Literal["ok"] = "ok"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorDetail:
-    """What went wrong, in OpenAI's shape."""
+    """OpenAI's error object."""
 
     message: str
     type: str
@@ -66,7 +66,7 @@ class ErrorDetail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Error:
-    """An error."""
+    """An error response."""
 
     error: ErrorDetail
 
@@ -76,19 +76,21 @@ class Error:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where a model's files came from; everything is null for a file that the user had already."""
+    """Origin of a model's files; all fields are null for files that the user added."""
 
     origin: str | None
     repo: str | None
     revision: Commit
-    asked_revision: Annotated[str | None, Meta(description="What was asked for by name; null: the newest.")]
-    url: Annotated[str | None, Meta(description="The address, without its query, which may be a signature.")]
+    asked_revision: Annotated[
+        str | None, Meta(description="The requested branch, tag or commit; null: the latest.")
+    ]
+    url: Annotated[str | None, Meta(description="The URL without its query, which may contain a signature.")]
     file: str | None
     sha256: Sha256
 
     @classmethod
     def of(cls, source: ModelSource) -> Self:
-        """Return the source as programs see it."""
+        """Return the JSON form of a source."""
         return cls(
             origin=source.origin,
             repo=source.repo,
@@ -114,39 +116,41 @@ class Model:
     size_bytes: Bytes | None
     trained_context: Tokens
     context: Annotated[
-        int | None, Meta(description="Its own setting, in tokens; null where the default holds.")
+        int | None, Meta(description="The model's own setting, in tokens; null: the default applies.")
     ]
     idle_ttl_s: float | None
     kind: Annotated[
         str | None,
-        Meta(description="What it is served as: `chat`, `embedding` or `rerank`; null: as its header says."),
+        Meta(description="How it is served: `chat`, `embedding` or `rerank`; null: by its header."),
     ]
-    capabilities: Annotated[tuple[str, ...], Meta(description="What it can be asked for, as it is served.")]
+    capabilities: Annotated[tuple[str, ...], Meta(description="Capabilities of the model as it is served.")]
     tags: tuple[str, ...]
     state: Annotated[
         str | None,
-        Meta(description="`loading`, `ready`, `draining` or `stopping`; null when it is not in memory."),
+        Meta(description="`loading`, `ready`, `draining` or `stopping`; null if not in memory."),
     ]
     paths: Annotated[
         tuple[str, ...] | None,
-        Meta(description="Every file, in shard order; null for callers that are not trusted."),
+        Meta(description="All files, in shard order; null for callers that are not authorized."),
     ]
     hashes: tuple[Sha256, ...]
     source: Source
     projector: Annotated[
-        str | None, Meta(description="The path of its mmproj; null for callers that are not trusted.")
+        str | None, Meta(description="Path of its mmproj; null for callers that are not authorized.")
     ]
     projector_sha256: Sha256
-    is_downloaded: Annotated[bool, Meta(description="Whether gglib brought the files, and may delete them.")]
+    is_downloaded: Annotated[
+        bool, Meta(description="Whether gglib downloaded the files and may delete them.")
+    ]
     chat_template_sha256: Sha256
     added_at: UnixTime
     last_used_at: PastTime
 
     @classmethod
     def of(cls, model: ModelSummary, state: str | None, *, shows_paths: bool = True) -> Self:
-        """Return a model. ``state`` is None when no server runs or the model is not in memory.
+        """Return the JSON form of a model. ``state`` is None without a server or if the model is not in memory.
 
-        Without ``shows_paths`` no place of a file is shown: ``paths`` and ``projector`` are None.
+        Without ``shows_paths`` ``paths`` and ``projector`` are None.
         """
         return cls(
             id=model.id,
@@ -185,7 +189,7 @@ class Models:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptFile:
-    """A file that stays though it was to go."""
+    """A file that was not deleted."""
 
     path: str
     reason: str
@@ -193,16 +197,16 @@ class KeptFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovedModel:
-    """What became of a model that was removed."""
+    """A removed model and its files."""
 
     removed: Model
-    deleted: Annotated[tuple[str, ...], Meta(description="Paths of the files that are gone.")]
+    deleted: Annotated[tuple[str, ...], Meta(description="Paths of the deleted files.")]
     freed_bytes: Bytes
-    kept: Annotated[tuple[KeptFile, ...], Meta(description="Files that stay though they were to go.")]
+    kept: Annotated[tuple[KeptFile, ...], Meta(description="Files that were not deleted.")]
 
     @classmethod
     def of(cls, removed: library.RemovedModel, state: str | None) -> Self:
-        """Return what became of a model."""
+        """Return the JSON form of a removal."""
         return cls(
             removed=Model.of(removed.model, state),
             deleted=tuple(map(str, removed.deleted)),
@@ -211,7 +215,7 @@ class RemovedModel:
         )
 
 
-# --- what a hub has ---
+# --- hub ---
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,13 +228,13 @@ class File:
 
     @classmethod
     def of(cls, file: HubFile) -> Self:
-        """Return a file."""
+        """Return the JSON form of a file."""
         return cls(name=file.name, size_bytes=file.size_bytes, sha256=file.sha256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """The memory that a model takes."""
+    """Estimated memory of a model."""
 
     weights_bytes: Bytes
     kv_bytes: Bytes
@@ -239,14 +243,16 @@ class Need:
     left_behind_bytes: Bytes
     is_exact: Annotated[
         bool,
-        Meta(description="Whether the shape of the model was read from a file's header; else it is guessed."),
+        Meta(
+            description="Whether the model's architecture was read from a file header; otherwise it is estimated."
+        ),
     ]
     total_bytes: Bytes
 
     @classmethod
     def of(cls, need: MemoryNeed) -> Self:
-        """Return the memory that a model takes."""
-        return cls(**{one.name: getattr(need, one.name) for one in fields(cls)})
+        """Return the JSON form of an estimate."""
+        return cls(**{field.name: getattr(need, field.name) for field in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,7 +274,7 @@ class Memory:
 
     @classmethod
     def of(cls, memory: MachineMemory) -> Self:
-        """Return the memory of this machine."""
+        """Return the JSON form of the machine's memory."""
         return cls(
             total_bytes=memory.total_bytes,
             available_bytes=memory.available_bytes,
@@ -281,17 +287,17 @@ class Variant:
     """One model of a repository."""
 
     label: str
-    pull: Annotated[str, Meta(description="The target that means exactly this in `POST /gglib/downloads`.")]
+    pull: Annotated[str, Meta(description="The `target` of this model for `POST /gglib/downloads`.")]
     quantization: str | None
     size_bytes: Bytes
-    fit: Annotated[Fit, Meta(description="Whether this machine holds it now.")]
-    slots: Annotated[int, Meta(ge=1, description="How many requests it would answer at a time.")]
+    fit: Annotated[Fit, Meta(description="Whether it fits this machine now.")]
+    slots: Annotated[int, Meta(ge=1, description="Number of requests that it would serve at a time.")]
     need: Need
     files: Annotated[tuple[File, ...], Meta(description="In shard order.")]
 
     @classmethod
     def of(cls, one: search_results.VariantResult, repo: str, revision: str | None) -> Self:
-        """Return a variant of a repository."""
+        """Return the JSON form of a variant."""
         return cls(
             label=one.variant.label,
             pull=one.variant.target(repo, revision),
@@ -306,7 +312,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
-    """A repository of the hub, as this machine sees it."""
+    """A repository of the hub, with the fit of its models on this machine."""
 
     repo: Annotated[str, Meta(description="`owner/name`.")]
     revision: Annotated[str, Meta(description="The commit.")]
@@ -319,34 +325,36 @@ class Repository:
     architecture: str | None
     parameter_count: int | None
     trained_context: Tokens
-    context: Annotated[int, Meta(description="For which memory was judged, in tokens.")]
-    suggested: Annotated[str | None, Meta(description="The label of what gglib would take.")]
+    context: Annotated[int, Meta(description="Context for the memory estimate, in tokens.")]
+    suggested: Annotated[str | None, Meta(description="Label of the model that gglib would pull.")]
     variants: Annotated[tuple[Variant, ...], Meta(description="Smallest first.")]
     projectors: tuple[File, ...]
-    incomplete: Annotated[tuple[str, ...], Meta(description="Models of which a shard is missing.")]
+    incomplete: Annotated[tuple[str, ...], Meta(description="Models with missing shards.")]
     pieces: tuple[str, ...]
-    unsafe: Annotated[tuple[str, ...], Meta(description="Names that are not used on this machine.")]
+    unsafe: Annotated[
+        tuple[str, ...], Meta(description="File names that gglib does not use on this machine.")
+    ]
 
     @classmethod
     def of(cls, one: search_results.RepositoryResult) -> Self:
-        """Return a repository."""
+        """Return the JSON form of a repository."""
         return cls(**_repository_fields(one))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownFile:
-    """A file of a repository that is shown whole."""
+    """A file in the details of a repository."""
 
     name: str
     size_bytes: Bytes
     sha256: Sha256
     kind: FileKind
-    label: Annotated[str | None, Meta(description="Of the variant that it belongs to.")]
+    label: Annotated[str | None, Meta(description="Label of the variant that the file belongs to.")]
     unsafe: bool
 
     @classmethod
     def of(cls, one: search_results.FileResult) -> Self:
-        """Return a file."""
+        """Return the JSON form of a file."""
         return cls(
             name=shown(one.file.name) if one.is_unsafe else one.file.name,
             size_bytes=one.file.size_bytes,
@@ -359,32 +367,36 @@ class ShownFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownRepository(Repository):
-    """A repository with all of its files."""
+    """A repository with all its files."""
 
     memory: Memory
     files: tuple[ShownFile, ...]
 
     @classmethod
     def of(cls, one: search_results.RepositoryResult) -> Self:
-        """Return a repository."""
+        """Return the JSON form of a repository."""
         files = tuple(map(ShownFile.of, one.files()))
         return cls(**_repository_fields(one), memory=Memory.of(one.memory), files=files)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResult:
-    """What a search found."""
+    """The result of a search."""
 
     query: str
     memory: Memory
     repositories: Annotated[tuple[Repository, ...], Meta(description="Best first.")]
     left_out: Annotated[
-        int, Meta(ge=0, description="Repositories that have nothing to pull, or nothing of the size.")
+        int,
+        Meta(
+            ge=0,
+            description="Number of omitted repositories, without models to pull or of the size.",
+        ),
     ]
 
     @classmethod
     def of(cls, result: search_results.SearchResult, query: str) -> Self:
-        """Return what a search found, with the memory that fits were judged against."""
+        """Return the JSON form of a search result, with the memory used for the fits."""
         return cls(
             query=query,
             memory=Memory.of(result.memory),
@@ -424,7 +436,7 @@ def _repository_fields(one: search_results.RepositoryResult) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadError:
-    """Why a download failed."""
+    """The error of a failed download."""
 
     code: str
     message: str
@@ -435,28 +447,24 @@ class Download:
     """A download of this server."""
 
     id: str
-    target: Annotated[str, Meta(description="What was asked for; an address without its query.")]
+    target: Annotated[str, Meta(description="The requested target; a URL without its query.")]
     state: DownloadState
-    model_name: Annotated[str | None, Meta(description="What the model is called; null before it is done.")]
-    file: Annotated[str | None, Meta(description="The file that is worked on.")]
+    model_name: Annotated[str | None, Meta(description="Name of the model; null until it is complete.")]
+    file: Annotated[str | None, Meta(description="The current file.")]
     phase: Annotated[
         str | None,
         Meta(
-            description="`waiting` (another one fetches the same), `downloading`, `verifying` or `adding`; null before "
-            "it began."
+            description="`waiting` (another process downloads the same), `downloading`, `verifying` or `adding`; "
+            "null before the start."
         ),
     ]
     done_bytes: Annotated[int, Meta(ge=0, description="Of all files together.")]
-    total_bytes: Annotated[
-        Bytes | None, Meta(description="Of all files together; null where it is not known.")
-    ]
-    bytes_per_s: Annotated[
-        Count | None, Meta(description="Over the last seconds; null where nothing is moving.")
-    ]
-    left_s: Annotated[Count | None, Meta(description="How long it takes at this speed.")]
+    total_bytes: Annotated[Bytes | None, Meta(description="Of all files together; null if unknown.")]
+    bytes_per_s: Annotated[Count | None, Meta(description="Over the last seconds; null without progress.")]
+    left_s: Annotated[Count | None, Meta(description="Remaining time at this speed, in seconds.")]
     error: Annotated[
         DownloadError | None,
-        Meta(description="Why it failed; the codes are those of errors. Null unless it did."),
+        Meta(description="Error of a failed download, with the codes of error responses; else null."),
     ]
     created_at: UnixTime
     started_at: PastTime
@@ -464,7 +472,7 @@ class Download:
 
     @classmethod
     def of(cls, download: downloads.Download) -> Self:
-        """Return a download."""
+        """Return the JSON form of a download."""
         error = None
         if download.error_code is not None:
             error = DownloadError(code=download.error_code, message=download.error_message or "")
@@ -496,12 +504,12 @@ class Downloads:
     downloads: Annotated[tuple[Download, ...], Meta(description="The newest last.")]
 
 
-# --- what runs ---
+# --- runtime ---
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedModel:
-    """A model whose last load failed, or that died too often."""
+    """A model whose last load failed, or whose engine crashed too often."""
 
     model_name: str
     reason: str
@@ -509,7 +517,7 @@ class FailedModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """What is in memory, which requests wait, the last swap, and counts since the start."""
+    """Models in memory, waiting requests, the last swap, and counts since the start."""
 
     version: str
     residents: tuple[ResidentStatus, ...]
@@ -521,7 +529,7 @@ class Status:
 
     @classmethod
     def of(cls, status: RuntimeStatus, version: str) -> Self:
-        """Return the status of a runtime."""
+        """Return the JSON form of a status."""
         return cls(
             version=version,
             residents=status.residents,
@@ -535,9 +543,9 @@ class Status:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped:
-    """What was unloaded."""
+    """The unloaded models."""
 
-    stopped: Annotated[tuple[str, ...], Meta(description="The names of what was in memory.")]
+    stopped: Annotated[tuple[str, ...], Meta(description="Names of the models that were in memory.")]
 
 
 EVENT_NAMES: dict[type[RuntimeEvent], str] = {

@@ -1,4 +1,4 @@
-"""What is in memory, and how to unload it: for trusted callers."""
+"""Status of the runtime, and unloading all models. For authorized callers."""
 
 from gglib.core.version import __version__
 from gglib.proxy.response import Response
@@ -6,21 +6,23 @@ from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation import OperationSpec
 
-GROUP = "What runs"
+GROUP = "Runtime"
 
 
 async def show_status(call: Call[None, None], response: Response) -> None:
-    """Answer with resident models, waiting requests, failures, the last swap, and counts since the start."""
+    """Send resident models, waiting requests, failures, the last swap, and counts since the start."""
     status = await call.services.runtime.status()
     await response.send(responses.Status.of(status, __version__))
 
 
 async def stop_models(call: Call[None, None], response: Response) -> None:
-    """Unload all models, and answer with their names."""
+    """Unload all models, and send their names."""
     runtime = call.services.runtime
     status = await runtime.status()
     await runtime.stop_current()
-    await response.send(responses.Stopped(stopped=tuple(one.model_name for one in status.residents)))
+    await response.send(
+        responses.Stopped(stopped=tuple(resident.model_name for resident in status.residents))
+    )
 
 
 OPERATIONS = (
@@ -32,7 +34,7 @@ OPERATIONS = (
             path="/gglib/status",
             group=GROUP,
             summary="Show the models in memory, waiting requests, the last swap, and counts",
-            text="As `gglib ps --json`.",
+            text="Like `gglib ps --json`.",
             response=responses.Status,
         ),
     ),
@@ -44,7 +46,7 @@ OPERATIONS = (
             path="/gglib/stop",
             group=GROUP,
             summary="Unload all models",
-            text="As `gglib stop`.",
+            text="Like `gglib stop`.",
             response=responses.Stopped,
         ),
     ),

@@ -1,4 +1,4 @@
-"""Every operation that is served. The dispatch, the OpenAPI document and the names in the metrics are made from it."""
+"""The table of all operations. Dispatch, the OpenAPI document and the route labels of the metrics derive from it."""
 
 from gglib.core import errors
 from gglib.proxy.docs import routes
@@ -22,7 +22,7 @@ from gglib.proxy.routes.requests import Forwarded
 from gglib.proxy.telemetry.metrics import OTHER
 
 MODEL_ROUTE = "/v1/models/{id}"
-_OPENAI = "Models that answer"
+_OPENAI = "Inference"
 _FORWARDED_ERRORS = (
     errors.ModelNotFoundError,
     errors.ModelFileNotFoundError,
@@ -45,7 +45,7 @@ _FORWARDED_ERRORS = (
 
 
 def _forwarded(path: str, name: str, summary: str) -> Operation:
-    """Return what the engine serves itself, each body naming its model; no other path ever reaches it."""
+    """Return an operation that is forwarded to the engine of the model in the body. Only these paths reach engines."""
     return Operation(
         OperationSpec(
             id=name,
@@ -53,8 +53,8 @@ def _forwarded(path: str, name: str, summary: str) -> Operation:
             path=path,
             group=_OPENAI,
             summary=summary,
-            text="Goes to the engine of the model byte for byte, and its answer comes back so: JSON, or events where "
-            "`stream` is true. The fields are llama.cpp's.",
+            text="Forwarded to the engine of the model byte for byte, as is its response: JSON, or events if "
+            "`stream` is true. The fields are those of llama.cpp.",
             access=Access.CLIENT,
             body=Forwarded,
             errors=_FORWARDED_ERRORS,
@@ -64,8 +64,8 @@ def _forwarded(path: str, name: str, summary: str) -> Operation:
 
 
 def _native(path: str, name: str, summary: str) -> Operation:
-    """Return a path without ``/v1`` that has llama.cpp's own form: the bodies and answers differ from OpenAI's."""
-    return _forwarded(path, name, f"{summary}, in llama.cpp's own form")
+    """Return a route without ``/v1`` in llama.cpp's own format, which differs from OpenAI's."""
+    return _forwarded(path, name, f"{summary}, in llama.cpp's own format")
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -75,7 +75,7 @@ OPERATIONS: tuple[Operation, ...] = (
             method="GET",
             path=MODELS_PATH,
             group=_OPENAI,
-            summary="List the models, in OpenAI's shape",
+            summary="List the models, in OpenAI's format",
             access=Access.CLIENT,
             errors=(errors.CatalogError,),
         ),
@@ -88,7 +88,7 @@ OPERATIONS: tuple[Operation, ...] = (
             path=MODEL_ROUTE,
             has_path_tail=True,
             group=_OPENAI,
-            summary="Show one model, in OpenAI's shape",
+            summary="Show one model, in OpenAI's format",
             access=Access.CLIENT,
             path_parameters={"id": "Any of its names, percent-encoded."},
             errors=(errors.ModelNotFoundError, errors.CatalogError),
@@ -96,15 +96,15 @@ OPERATIONS: tuple[Operation, ...] = (
         show_model,
     ),
     _forwarded("/v1/chat/completions", "chat", "Chat, in OpenAI's dialect"),
-    _forwarded("/v1/completions", "complete", "Go on with a text"),
-    _forwarded("/v1/embeddings", "embed", "Turn texts into embeddings"),
-    _forwarded("/v1/responses", "respond", "OpenAI's Responses"),
+    _forwarded("/v1/completions", "complete", "Complete a text"),
+    _forwarded("/v1/embeddings", "embed", "Create embeddings of texts"),
+    _forwarded("/v1/responses", "respond", "Responses, in OpenAI's dialect"),
     _forwarded("/v1/messages", "message", "Chat, in Anthropic's dialect"),
     _forwarded("/v1/messages/count_tokens", "countTokens", "Count the tokens of a chat"),
-    _forwarded("/v1/rerank", "rerank", "Sort texts by how well they answer"),
-    _native("/completions", "completeNatively", "Go on with a text"),
-    _native("/embeddings", "embedNatively", "Turn texts into embeddings"),
-    _native("/rerank", "rerankNatively", "Sort texts by how well they answer"),
+    _forwarded("/v1/rerank", "rerank", "Rank texts by relevance to a query"),
+    _native("/completions", "completeNatively", "Complete a text"),
+    _native("/embeddings", "embedNatively", "Create embeddings of texts"),
+    _native("/rerank", "rerankNatively", "Rank texts by relevance to a query"),
     *models.OPERATIONS,
     *downloads.OPERATIONS,
     *status.OPERATIONS,
@@ -115,7 +115,7 @@ OPERATIONS: tuple[Operation, ...] = (
             method="GET",
             path="/health",
             group=routes.GROUP,
-            summary="Say that the server answers",
+            summary="Check that the server responds",
             access=Access.PUBLIC,
             response=responses.Health,
         ),
@@ -127,57 +127,59 @@ OPERATIONS: tuple[Operation, ...] = (
             method="GET",
             path="/metrics",
             group=routes.GROUP,
-            summary="Show what was counted, for Prometheus",
+            summary="Show the metrics, for Prometheus",
             access=Access.CLIENT,
             media_type=TEXT,
         ),
         show_metrics,
     ),
-    *routes.operations(lambda: (one.spec for one in OPERATIONS)),
+    *routes.operations(lambda: (operation.spec for operation in OPERATIONS)),
 )
 
 
 def _by_path(*, are_templates: bool) -> dict[str, dict[str, Handler]]:
     table: dict[str, dict[str, Handler]] = {}
-    for one in OPERATIONS:
-        spec = one.spec
+    for operation in OPERATIONS:
+        spec = operation.spec
         if spec.is_template is are_templates:
-            table.setdefault(spec.path, {})[spec.method] = one.handler
+            table.setdefault(spec.path, {})[spec.method] = operation.handler
     return table
 
 
 ROUTES = _by_path(are_templates=False)
-"""Path to method to handler, of the paths that stand for themselves. HEAD is taken wherever GET is."""
+"""Handlers by path and method, of paths without parameters. HEAD is handled like GET."""
 
 TEMPLATES = _by_path(are_templates=True)
-"""The same by template, for paths that are not in ``ROUTES``."""
+"""Handlers by path template and method."""
 
-_PATTERNS = {one.spec.path: one.spec.pattern for one in OPERATIONS if one.spec.is_template}
-"""What the paths of a template look like; no path is of two."""
+_PATTERNS = {
+    operation.spec.path: operation.spec.pattern for operation in OPERATIONS if operation.spec.is_template
+}
+"""The pattern of each template; no path matches two."""
 
 
 def route_of(path: str) -> str:
-    """Return the name of the route that serves a path: the path itself, or its template; ``OTHER`` for all the rest."""
+    """Return the route of a path: the path itself, its template, or ``OTHER`` for unknown paths."""
     if path in ROUTES:
         return path
     return next((template for template, pattern in _PATTERNS.items() if pattern.fullmatch(path)), OTHER)
 
 
 def find_handler(method: str, path: str, host: bytes | None = None) -> tuple[Handler, str]:
-    """Return what serves a request, and its path as the route spells it (``spelling.py``).
+    """Return the handler of a request, and its normalized path.
 
     Raises ``UnknownPathError``, which names the base URL at ``host``, or ``MethodNotAllowedError``.
     """
-    spelled, by_method = path, _methods_at(path)
+    normalized, by_method = path, _methods_at(path)
     if by_method is None:
-        spelled = normalize_path(path)
-        by_method = _methods_at(spelled)
+        normalized = normalize_path(path)
+        by_method = _methods_at(normalized)
     if by_method is None:
         raise UnknownPathError(method, path, host)
     handler = by_method.get("GET" if method == "HEAD" else method)
     if handler is None:
-        raise MethodNotAllowedError(method, spelled, _allowed(by_method))
-    return handler, spelled
+        raise MethodNotAllowedError(method, normalized, _allowed(by_method))
+    return handler, normalized
 
 
 def _methods_at(path: str) -> dict[str, Handler] | None:

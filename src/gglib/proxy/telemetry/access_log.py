@@ -1,10 +1,10 @@
-"""One line for each request that is over. Nothing of a body, a query, a key or a prompt is ever in it.
+"""The access log: one line per finished request, without bodies, queries, keys or prompts.
 
-Paths, models and request ids are the client's words: control characters in them are escaped, and a model's name that
-could pass for further fields is quoted, so that no request forges a line or a field of one.
+Paths, models and request ids are client input: control characters are escaped and ambiguous model names are quoted, so
+that no request can forge a line or a field.
 
-A record of the logging module and the files behind it cost 23 us (CPython 3.11), a third of what a short request costs
-in all. So lines are handed over together: a record holds one or more, each with its own time.
+A record of the logging module and its file handlers cost 23 us (CPython 3.11), a third of a short request. So a record
+holds several lines, each with its own timestamp.
 """
 
 import logging
@@ -17,13 +17,13 @@ from gglib.proxy.telemetry.records import Refusal, RequestRecord
 log = logging.getLogger("gglib.access")
 
 MAX_BUFFERED_LINES = 1_000
-"""More are handed over without waiting: they are of a flood, and every one of them takes memory."""
+"""Upper bound of buffered lines; during a flood they are written at once to save memory."""
 QUIET_PATHS = frozenset(("/health", "/gglib/status", "/metrics"))
-"""What programs ask again and again; only what went wrong there is worth a line."""
+"""Polled paths; only failures there are logged."""
 
 
 class AccessLog:
-    """Collects lines until there are many, or ``flush`` hands them to the logger ``gglib.access``."""
+    """Buffers lines for the logger ``gglib.access`` until the buffer is full or ``flush`` is called."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
@@ -31,14 +31,14 @@ class AccessLog:
         self._clock = ""
 
     def record(self, record: RequestRecord, at_s: float) -> None:
-        """Take in a request that was over at ``at_s``, in seconds since the epoch."""
+        """Log a request that ended at ``at_s``, in seconds since the epoch."""
         if record.status == 200 and record.cut is None and record.path in QUIET_PATHS:
             return
         if log.isEnabledFor(logging.INFO):
             self._add(format_line(record), at_s)
 
     def record_refusal(self, refusal: Refusal, at_s: float) -> None:
-        """Take in what was refused before it was a request."""
+        """Log input that was refused before it was a request."""
         if log.isEnabledFor(logging.INFO):
             self._add(
                 escape_line(
@@ -48,7 +48,7 @@ class AccessLog:
             )
 
     def flush(self) -> None:
-        """Hand over what there is."""
+        """Write the buffered lines."""
         if self._lines:
             lines, self._lines = self._lines, []
             log.info("%s", "\n".join(lines))
@@ -63,13 +63,13 @@ class AccessLog:
 
 
 def format_line(record: RequestRecord) -> str:
-    """Return a request as one line, without its time. Pure."""
+    """Return the line of a request, without its timestamp. Pure."""
     failure = ""
     if record.cut or record.error_code:
         failure = f" cut={record.cut}" if record.cut else f" error={record.error_code}"
     waited_s, first_byte_s = record.waited_s, record.first_byte_s
     prompt, completion = record.prompt_tokens, record.completion_tokens
-    # Each text of a client is looked at by itself: to look at the whole line costs three times as much.
+    # Each client value is escaped by itself; escaping the whole line would cost three times as much.
     return (
         f"{record.method} {_escaped(record.path)} model={_value(record.model)} status={record.status or '-'}{failure}"
         f"{'' if waited_s is None else f' waited_ms={waited_s * 1000:.1f}'}"
@@ -83,12 +83,12 @@ def format_line(record: RequestRecord) -> str:
 
 
 _escaped = lru_cache(maxsize=256)(escape_line)
-"""For paths, of which nearly all are the same few."""
+"""Cached, because nearly all requests use the same few paths."""
 
 
 @lru_cache(maxsize=256)
 def _value(text: str | None) -> str:
-    """Return a text of the client as the value of a field: quoted, where a blank would end it."""
+    """Return client input as a field value, quoted if it has a space or a quote."""
     if not text:
         return "-"
     if not text.isprintable():

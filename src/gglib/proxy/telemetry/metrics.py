@@ -1,9 +1,8 @@
-"""What is counted of the requests that are over. Pure: no clock, and no word of how the numbers are shown.
+"""Counters and histograms of finished requests. Pure: no clock and no output format.
 
-Taking in a request costs 0.9 µs (CPython 3.11, x86-64; ``python -m bench.metrics`` measures it): one look into a dict
-finds what counts requests of its kind; the rest is integers and bisections. Nothing is kept of a single request, and
-the kinds are bounded: what a client made up (paths, methods) is counted as ``other``, and names of models are the
-catalogue's.
+Recording a request costs 0.9 µs (CPython 3.11, x86-64; ``python -m bench.metrics`` measures it): one dict lookup finds
+the series; the rest is integer arithmetic and bisection. No single request is stored, and the number of series is
+bounded: unknown paths and methods count as ``other``, and model names are those of the catalogue.
 """
 
 from bisect import bisect_left
@@ -14,18 +13,18 @@ from gglib.core.errors import UpstreamError, UpstreamStalledError
 from gglib.proxy.telemetry.records import RequestRecord
 
 BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
-"""Of every histogram, each bound included: from an answer of gglib's own to as long as anybody waits here."""
+"""Inclusive upper bounds of the buckets of every histogram."""
 
 UPSTREAM_CODES = frozenset((UpstreamError.code, UpstreamStalledError.code))
-"""The errors that are the engine's: it could not be reached, it broke off, it fell silent."""
+"""Codes of engine failures: unreachable, connection broken, stalled."""
 
 OTHER = "other"
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"))
-"""Those of RFC 9110, and PATCH."""
+"""The methods of RFC 9110, and PATCH."""
 
 
 class Histogram:
-    """Counts times by their size; ``counts`` has one place for each of ``BOUNDS_S`` and one for what is beyond."""
+    """A histogram of durations; ``counts`` has one bucket for each of ``BOUNDS_S`` and one for larger values."""
 
     __slots__ = ("counts", "sum_s")
 
@@ -34,13 +33,13 @@ class Histogram:
         self.sum_s = 0.0
 
     def add(self, seconds: float) -> None:
-        """Count one."""
+        """Add one observation."""
         self.counts[bisect_left(BOUNDS_S, seconds)] += 1
         self.sum_s += seconds
 
 
 class ModelMetrics:
-    """What one model answered. Tokens are those that its answers told of."""
+    """The metrics of one model. Tokens are those that its responses report."""
 
     __slots__ = (
         "chunks",
@@ -56,15 +55,15 @@ class ModelMetrics:
         self.prompt_tokens = 0
         self.completion_tokens = 0
         self.waited = Histogram()
-        """From the moment that its name was understood until the model was there, for those that got to it."""
+        """Wait from the resolved model name to admission, of admitted requests."""
         self.first_byte = Histogram()
-        """From a request's arrival to the first byte of the body, of answers with status 200 at once ..."""
+        """Time to the first byte of the body, of responses with status 200 without streaming."""
         self.first_byte_streamed = Histogram()
-        """... and of streams, where that is the first token, or a comment of an engine that takes long for it."""
+        """The same for streams: the first token, or an earlier comment of the engine."""
 
 
 class RequestLabels(NamedTuple):
-    """What requests are told apart by. ``model`` and ``status`` are empty where a request got to none."""
+    """The labels of a request. ``model`` and ``status`` are empty if the request has none."""
 
     route: str
     method: str
@@ -73,7 +72,7 @@ class RequestLabels(NamedTuple):
 
 
 class _Series:
-    """The counters of one kind; but for the first it shares them with other kinds."""
+    """The counters of one combination of labels; ``duration`` and ``model`` are shared with other series."""
 
     __slots__ = ("count", "duration", "model")
 
@@ -84,42 +83,42 @@ class _Series:
 
 
 class RequestMetrics:
-    """Counts. ``route_of`` names the route of a path; it has to return one of a few names, whatever it is given."""
+    """All metrics of requests. ``route_of`` maps any path to one of a few route names."""
 
     def __init__(self, route_of: Callable[[str], str]) -> None:
         self._route_of = route_of
         self._series: dict[RequestLabels, _Series] = {}
         self._cache: dict[tuple[str, str, str | None, int | None], _Series] = {}
-        """By what stands in a record, where that is the kind's own name."""
+        """Series by the values of a record, if these are the labels without mapping."""
         self.durations: dict[tuple[str, str], Histogram] = {}
-        """From arrival to the end of the answer, by route and model."""
+        """Time from arrival to the end of the response, by route and model."""
         self.models: dict[str, ModelMetrics] = {}
-        """By name; with an empty one for what got to no model."""
+        """By model name; the empty name collects requests without a model."""
         self.errors: dict[tuple[str, str], int] = {}
-        """By model and the code of the error."""
+        """By model and error code."""
         self.refusals: dict[int, int] = {}
-        """By status: what the HTTP server refused before it was a request."""
+        """By status: input refused before it was a request."""
 
     @property
     def requests(self) -> dict[RequestLabels, int]:
-        """How many requests of each kind there were."""
-        return {kind: counters.count for kind, counters in self._series.items()}
+        """Number of requests by labels."""
+        return {labels: series.count for labels, series in self._series.items()}
 
     def record(self, record: RequestRecord) -> None:
-        """Take in a request that is over."""
-        kind = self._cache.get((record.path, record.method, record.model, record.status))
-        if kind is None:
-            kind = self._series_for(record)
-        kind.count += 1
-        kind.duration.add(record.duration_s)
+        """Record a finished request."""
+        series = self._cache.get((record.path, record.method, record.model, record.status))
+        if series is None:
+            series = self._series_for(record)
+        series.count += 1
+        series.duration.add(record.duration_s)
         if record.waited_s is not None:
-            self._record_response(record, kind.model, record.waited_s)
+            self._record_response(record, series.model, record.waited_s)
         if record.error_code is not None:
             key = (record.model or "", record.error_code)
             self.errors[key] = self.errors.get(key, 0) + 1
 
     def record_refusal(self, status: int) -> None:
-        """Take in what the HTTP server refused before it was a request."""
+        """Record input that was refused before it was a request."""
         self.refusals[status] = self.refusals.get(status, 0) + 1
 
     @staticmethod
@@ -137,11 +136,11 @@ class RequestMetrics:
     def _series_for(self, record: RequestRecord) -> _Series:
         route, model = self._route_of(record.path), record.model or ""
         method = record.method if record.method in _METHODS else OTHER
-        name = RequestLabels(route, method, model, "" if record.status is None else str(record.status))
-        kind = self._series.get(name)
-        if kind is None:
+        labels = RequestLabels(route, method, model, "" if record.status is None else str(record.status))
+        series = self._series.get(labels)
+        if series is None:
             duration = self.durations.setdefault((route, model), Histogram())
-            kind = self._series[name] = _Series(duration, self.models.setdefault(model, ModelMetrics()))
+            series = self._series[labels] = _Series(duration, self.models.setdefault(model, ModelMetrics()))
         if (route, method) == (record.path, record.method):
-            self._cache[record.path, record.method, record.model, record.status] = kind
-        return kind
+            self._cache[record.path, record.method, record.model, record.status] = series
+        return series

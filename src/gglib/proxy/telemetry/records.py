@@ -1,4 +1,4 @@
-"""What is remembered of what is over: for the log and for the metrics. Pure."""
+"""The records of finished requests and refusals. Pure."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 @dataclass(slots=True)
 class RequestRecord:
-    """One request. Times in seconds. Not frozen, because that costs; the observer adds the tokens, nobody the rest."""
+    """One request. Times in seconds. Not frozen, for speed; ``RequestRecorder`` adds the tokens."""
 
     method: str
     path: str
@@ -14,26 +14,26 @@ class RequestRecord:
     status: int | None
     request_id: str
     waited_s: float | None
-    """How long it waited for its model; None where it got to none."""
+    """Wait for its model; None without admission."""
     first_byte_s: float | None
-    """From its arrival to the first byte of the answer's body; heartbeats do not count."""
+    """From arrival to the first byte of the response body, without heartbeats."""
     duration_s: float
     chunks: int
     is_streamed: bool
     error_code: str | None
-    """The code of what it failed with; None where it did not."""
+    """Code of the error; None on success."""
     key_name: str | None = None
-    """The name of the key that it carried; None where it needed none."""
+    """Name of the API key of the request; None if none was needed."""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    """What its answer reports; None where it does not."""
+    """Token usage in the response; None if not reported."""
     cut: str | None = None
-    """Why an answer that had begun did not reach its end: the code of an error, ``client_left`` or ``client_stalled``;
-    None where it did, or had not begun."""
+    """Why a started response is incomplete: an error code, ``client_left`` or ``client_stalled``; None if it is
+    complete or did not start."""
 
 
 class Refusal(NamedTuple):
-    """What the HTTP server refused before it was a request."""
+    """Input that the HTTP server refused before it was a request."""
 
     status: int
     reason: str

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gglib.proxy.docs.openapi import document
-from gglib.proxy.docs.page import PAGE_HEADERS, page
+from gglib.proxy.docs.page import PAGE_HEADERS, render_page
 from gglib.proxy.errors import status_of
 from gglib.proxy.routes.operation import Access, OperationSpec
 from gglib.proxy.routes.table import OPERATIONS, ROUTES, TEMPLATES
@@ -122,7 +122,7 @@ class Page(HTMLParser):
 
 def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing() -> None:
     """No script, no picture, no address but its own; every link inside it leads somewhere."""
-    read = Page(page(DOCUMENT))
+    read = Page(render_page(DOCUMENT))
     assert not read.open
     assert not {"script", "img", "iframe", "link", "form", "object"} & set(read.tags)
     assert {link for link in read.links if not link.startswith("#")} == {"/openapi.json"}
@@ -134,7 +134,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing() -> None:
 
 def test_the_page_shows_every_operation() -> None:
     """Method, path and summary of each."""
-    text = page(DOCUMENT)
+    text = render_page(DOCUMENT)
     read = Page(text)
     for one in DESCRIPTIONS:
         assert one.id in read.ids
@@ -146,4 +146,4 @@ def test_the_page_shows_text_as_text() -> None:
     hostile = OperationSpec(
         id="x", method="GET", path="/x", group="<script>", summary="<b>", text="`</style><script>alert(1)`"
     )
-    assert "<script>" not in page(document([hostile], version="<i>"))
+    assert "<script>" not in render_page(document([hostile], version="<i>"))

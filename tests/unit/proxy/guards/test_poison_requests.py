@@ -1,4 +1,4 @@
-"""A request that ends engines is refused, and no other one is."""
+"""Requests that crash engines are refused, and no others."""
 
 import pytest
 
@@ -14,7 +14,7 @@ POISON, SAME_SIZE = b'{"model":"m","x":1}', b'{"model":"m","x":2}'
 
 
 def test_one_death_may_be_an_accident() -> None:
-    """The same request may be sent again once; nothing has to be looked at before there was a death."""
+    """One crash refuses nothing; without crashes there is nothing to check."""
     assert not PoisonRequests().has_entries
     bodies = PoisonRequests()
     bodies.record_crash("m", POISON, 0)
@@ -23,11 +23,11 @@ def test_one_death_may_be_an_accident() -> None:
 
 
 def test_a_body_that_ended_two_engines_is_refused() -> None:
-    """For a minute, and it says what to do; others of its size, and the same one to another model, pass."""
+    """The second crash refuses the body for a minute; others of its size, and the same body for another model, pass."""
     bodies = PoisonRequests()
     bodies.record_crash("m", POISON, 0)
     bodies.record_crash("m", POISON, 5)
-    with pytest.raises(PoisonRequestError, match="2 times: change it before it is sent again"):
+    with pytest.raises(PoisonRequestError, match="crashed 2 times"):
         bodies.check("m", POISON, 64.9)
     bodies.check("m", POISON, 5 + FIRST_REFUSAL_S)
     bodies.check("m", SAME_SIZE, 6)
@@ -35,7 +35,7 @@ def test_a_body_that_ended_two_engines_is_refused() -> None:
 
 
 def test_each_further_death_doubles_the_time() -> None:
-    """Up to an hour."""
+    """The refusal doubles with each crash, up to an hour."""
     bodies = PoisonRequests()
     now = 0.0
     bodies.record_crash("m", POISON, now)
@@ -48,7 +48,7 @@ def test_each_further_death_doubles_the_time() -> None:
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    """The oldest body is forgotten for a new one."""
+    """A new body replaces the oldest one."""
     bodies = PoisonRequests()
     for number in range(MAX_ENTRIES + 1):
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""Which callers may use which route: ``docs/api.md#trust``."""
+"""Which callers may use which route: ``docs/api.md#authorization``."""
 
 import pytest
 

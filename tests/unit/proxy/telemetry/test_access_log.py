@@ -1,4 +1,4 @@
-"""One line for each request that is over: when it is written, and what is never in it."""
+"""The access log: format, batching, and what is never logged."""
 
 import logging
 import re
@@ -41,7 +41,7 @@ LINE = (
 
 
 def test_a_line_has_what_is_known() -> None:
-    """Times in milliseconds; what is not known has no place, or a dash where its place is fixed."""
+    """Times are in milliseconds; unknown values are omitted, or a dash in fixed columns."""
     assert format_line(RECORD) == LINE
     unknown = replace(
         RECORD,
@@ -73,7 +73,7 @@ def test_a_line_has_what_is_known() -> None:
     ],
 )
 def test_a_clients_words_forge_no_line_and_no_field(field: str, value: str, written: str) -> None:
-    """Control characters are escaped, and a name with blanks is quoted."""
+    """Control characters are escaped, and a name with spaces is quoted."""
     record = replace(RECORD)
     setattr(record, field, value)
     text = format_line(record)
@@ -91,7 +91,7 @@ def test_a_refusal_is_one_line(records: Records) -> None:
 
 
 def test_line_of_an_answer_without_its_end_is_not_that_of_a_whole_one() -> None:
-    """Behind a status that was sent before the failure stands why the answer was cut."""
+    """If the status was sent before the failure, ``cut`` has the reason."""
     assert " status=200 cut=client_stalled waited_ms=" in format_line(
         replace(RECORD, cut="client_stalled", error_code="client_stalled")
     )
@@ -99,14 +99,14 @@ def test_line_of_an_answer_without_its_end_is_not_that_of_a_whole_one() -> None:
 
 
 def test_line_of_an_error_has_its_code() -> None:
-    """Where the status was still open, it tells of the error, and the code says which."""
+    """If the status was still open, it is that of the error, with its code."""
     assert " status=502 error=upstream_error waited_ms=" in format_line(
         replace(RECORD, status=502, error_code="upstream_error")
     )
 
 
 def test_quiet_path_is_logged_where_its_answer_was_cut(records: Records) -> None:
-    """A status of 200 says nothing there."""
+    """A status of 200 alone would hide the failure."""
     log = AccessLog()
     log.record(replace(RECORD, path="/metrics", cut="client_left"), AT_S)
     log.flush()
@@ -116,7 +116,7 @@ def test_quiet_path_is_logged_where_its_answer_was_cut(records: Records) -> None
 
 
 def test_lines_are_handed_over_together(records: Records) -> None:
-    """Nothing is written at once; ``flush`` writes all of it in one record, in order, and then nothing more."""
+    """``flush`` writes all buffered lines in one record, in order, once."""
     log = AccessLog()
     log.record(RECORD, AT_S)
     log.record_refusal(Refusal(431, "The request's head is larger than 32768 bytes.", "req_9"), AT_S)
@@ -132,7 +132,7 @@ def test_lines_are_handed_over_together(records: Records) -> None:
 
 
 def test_each_line_has_its_own_time(records: Records) -> None:
-    """The time is that of the request's end, to the millisecond, not that of the writing."""
+    """The timestamp is the end of the request in milliseconds, not the time of the write."""
     times = [1_795_503_871.0, 1_795_503_871.0625, 1_795_503_872.9995]
     log = AccessLog()
     for time_s in times:
@@ -144,7 +144,7 @@ def test_each_line_has_its_own_time(records: Records) -> None:
 
 
 def test_a_flood_is_not_held(records: Records) -> None:
-    """So many lines are handed over without waiting."""
+    """A full buffer is written at once."""
     log = AccessLog()
     for _ in range(MAX_BUFFERED_LINES - 1):
         log.record(RECORD, AT_S)
@@ -155,7 +155,7 @@ def test_a_flood_is_not_held(records: Records) -> None:
 
 @pytest.mark.parametrize("path", sorted(QUIET_PATHS))
 def test_what_programs_ask_again_and_again_is_quiet(path: str, records: Records) -> None:
-    """On these paths only what went wrong is worth a line."""
+    """Polled paths are logged only on failure."""
     log = AccessLog()
     log.record(replace(RECORD, path=path), AT_S)
     log.flush()
@@ -166,7 +166,7 @@ def test_what_programs_ask_again_and_again_is_quiet(path: str, records: Records)
 
 
 def test_nobody_listens_and_nothing_is_made(records: Records) -> None:
-    """Where the log is off, no line is made."""
+    """A disabled log formats no lines."""
     access_log.log.setLevel(logging.WARNING)
     log = AccessLog()
     log.record(RECORD, AT_S)
@@ -177,7 +177,7 @@ def test_nobody_listens_and_nothing_is_made(records: Records) -> None:
 
 
 def test_a_record_has_no_place_for_a_secret() -> None:
-    """Whatever is in a line is one of these; no body, query, header or key is, only the name of a key."""
+    """A line has only these fields: no body, query, header or key, only the name of a key."""
     assert set(RequestRecord.__slots__) == {
         *(
             "method",

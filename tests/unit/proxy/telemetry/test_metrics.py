@@ -1,4 +1,4 @@
-"""What is counted of requests that are over."""
+"""The metrics of finished requests."""
 
 from collections import Counter
 from dataclasses import replace
@@ -32,7 +32,7 @@ ANSWER = RequestRecord(
     is_streamed=True,
     error_code=None,
 )
-"""A stream that told its tokens."""
+"""A stream that reported its token usage."""
 REFUSED = replace(
     ANSWER,
     model=None,
@@ -44,11 +44,11 @@ REFUSED = replace(
     is_streamed=False,
     error_code="model_not_found",
 )
-"""It named a model that is not there."""
+"""A request for an unknown model."""
 
 
 def counted(*records: RequestRecord) -> RequestMetrics:
-    """Return a metrics of some requests."""
+    """Return the metrics of some requests."""
     metrics = RequestMetrics(route_of)
     for record in records:
         metrics.record(record)
@@ -56,7 +56,7 @@ def counted(*records: RequestRecord) -> RequestMetrics:
 
 
 def test_an_answer_is_counted_in_all_that_it_says() -> None:
-    """Its kind, its times, its parts and its tokens; twice, when it comes twice."""
+    """A response counts its labels, times, parts and tokens, once per request."""
     metrics = counted(ANSWER, ANSWER)
     assert metrics.requests == {RequestLabels(CHAT, "POST", "tiny", "200"): 2}
     assert set(metrics.durations) == {(CHAT, "tiny")}
@@ -70,13 +70,13 @@ def test_an_answer_is_counted_in_all_that_it_says() -> None:
 
 
 def test_an_answer_that_is_not_streamed_has_its_own_times() -> None:
-    """Its first byte comes with its last one: mixed with streams it would hide the first token."""
+    """Its first byte comes with the last one; mixed with streams it would hide the time to the first token."""
     model = counted(replace(ANSWER, is_streamed=False)).models["tiny"]
     assert (sum(model.first_byte.counts), sum(model.first_byte_streamed.counts)) == (1, 0)
 
 
 def test_what_got_to_no_model_has_an_empty_name() -> None:
-    """Neither its chunks nor its times are a model's."""
+    """Its chunks and times do not count for a model."""
     metrics = counted(REFUSED)
     assert metrics.requests == {RequestLabels(CHAT, "POST", "", "404"): 1}
     assert metrics.errors == {("", "model_not_found"): 1}
@@ -85,7 +85,7 @@ def test_what_got_to_no_model_has_an_empty_name() -> None:
 
 
 def test_a_failure_is_no_time_to_the_first_token() -> None:
-    """An error that comes quickly does not make a model look quick; that it waited for its model counts."""
+    """A fast error does not count as first byte; its wait for the model counts."""
     failed = replace(ANSWER, status=502, is_streamed=False, error_code="upstream_error")
     metrics = counted(failed)
     model = metrics.models["tiny"]
@@ -94,7 +94,7 @@ def test_a_failure_is_no_time_to_the_first_token() -> None:
 
 
 def test_an_answer_without_numbers_adds_none() -> None:
-    """One that told no tokens, and one without a body, are still answers; one that was never begun has no status."""
+    """Responses without usage or body count; a response that did not start has no status."""
     bare = replace(ANSWER, status=None, first_byte_s=None, prompt_tokens=None, completion_tokens=None)
     metrics = counted(bare)
     model = metrics.models["tiny"]
@@ -104,7 +104,7 @@ def test_an_answer_without_numbers_adds_none() -> None:
 
 
 def test_refusals_of_the_edge_are_counted_by_status() -> None:
-    """They are no requests: nothing else is known of them."""
+    """Refusals are not requests and count by status only."""
     metrics = counted()
     for status in (400, 431, 400):
         metrics.record_refusal(status)
@@ -139,38 +139,38 @@ def test_refusals_of_the_edge_are_counted_by_status() -> None:
     ],
 )
 def test_a_path_is_counted_as_its_route(path: str, route: str) -> None:
-    """What is served counts as itself, the models as one, and everything else as one."""
+    """Known paths are their own route, model paths share a template, all others are ``other``."""
     assert route_of(path) == route
     assert [kind.route for kind in counted(replace(REFUSED, path=path)).requests] == [route]
 
 
 @pytest.mark.parametrize("method", ["BREW", "get", "other", "X" * 200])
 def test_a_method_that_nobody_knows_is_another_one(method: str) -> None:
-    """HTTP lets a client make up as many as it likes."""
+    """Unknown methods count as ``other``."""
     assert [kind.method for kind in counted(replace(REFUSED, method=method)).requests] == ["other"]
 
 
 def test_what_clients_make_up_takes_no_memory() -> None:
-    """A thousand paths and methods leave one kind behind, and no way to it for each of them."""
+    """A thousand unknown paths and methods create one series and no cache entries."""
     metrics = counted(*(replace(REFUSED, path=f"/v1/{n}", method=f"M{n}") for n in range(1000)))
-    tally_of_models = counted(*(replace(REFUSED, path=f"/v1/models/{n}", method="GET") for n in range(1000)))
+    model_metrics = counted(*(replace(REFUSED, path=f"/v1/models/{n}", method="GET") for n in range(1000)))
     assert metrics.requests == {RequestLabels("other", "other", "", "404"): 1000}
-    assert tally_of_models.requests == {RequestLabels(MODEL_ROUTE, "GET", "", "404"): 1000}
-    for counted_ in (metrics, tally_of_models):
+    assert model_metrics.requests == {RequestLabels(MODEL_ROUTE, "GET", "", "404"): 1000}
+    for counted_ in (metrics, model_metrics):
         assert len(counted_._cache) == 0
         assert len(counted_.durations) == len(counted_.models) == 1
 
 
 @pytest.mark.parametrize(("seconds", "place"), [(0.0, 0), (0.005, 0), (0.0051, 1), (600.0, 15), (600.1, 16)])
 def test_a_bound_belongs_to_its_bucket(seconds: float, place: int) -> None:
-    """Prometheus reads ``le`` as at most; what is beyond the last bound is counted too."""
+    """Bounds are inclusive, as ``le`` of Prometheus; values above the last bound count too."""
     times = Histogram()
     times.add(seconds)
     assert [n for n, count in enumerate(times.counts) if count] == [place]
 
 
 def records() -> st.SearchStrategy[RequestRecord]:
-    """Return requests of every kind, many of them alike."""
+    """Return requests with all kinds of labels, many of them equal."""
     return st.builds(
         replace,
         st.sampled_from([ANSWER, REFUSED]),
@@ -184,7 +184,7 @@ def records() -> st.SearchStrategy[RequestRecord]:
 
 @given(st.lists(records()))
 def test_nothing_is_lost_or_counted_twice(told: list[RequestRecord]) -> None:
-    """Whatever comes in whatever order: each request is in one kind, once, and in one bucket of its duration."""
+    """In any order, each request counts once in one series and in one bucket of its duration."""
     metrics = counted(*told)
     assert metrics.requests == Counter(
         RequestLabels(

@@ -1,4 +1,4 @@
-"""What was counted, as Prometheus reads it, and as the docs have it."""
+"""The metrics in the Prometheus text format, and in the docs."""
 
 import re
 import subprocess
@@ -41,8 +41,8 @@ STATUS = RuntimeStatus(
 )
 
 
-def a_tally() -> RequestMetrics:
-    """Return a metrics in which everything has happened once."""
+def all_metrics() -> RequestMetrics:
+    """Return metrics with every counter set."""
     metrics = RequestMetrics(route_of)
     for record in (ANSWER, REFUSED, replace(ANSWER, error_code="upstream_timeout")):
         metrics.record(record)
@@ -66,8 +66,8 @@ def numbers(text: str, name: str) -> dict[tuple[str, ...], float]:
 
 
 def test_what_was_counted_is_what_is_shown() -> None:
-    """Every number of the metrics and of the runtime is found under its name and labels."""
-    text = shown(a_tally())
+    """Every number of the metrics and of the runtime has its name and labels."""
+    text = shown(all_metrics())
     assert numbers(text, "gglib_requests_total") == {
         ("POST", "tiny", CHAT, "200"): 2,
         ("POST", "", CHAT, "404"): 1,
@@ -100,8 +100,8 @@ def test_what_was_counted_is_what_is_shown() -> None:
 
 
 def test_each_bucket_holds_the_smaller_ones() -> None:
-    """Two answers took 2 s: none is in the buckets up to 1 s, both are in each from 2.5 s on."""
-    text = shown(a_tally())
+    """Buckets are cumulative: two responses of 2 s are in no bucket up to 1 s and in all from 2.5 s."""
+    text = shown(all_metrics())
     buckets = {
         float(bound): count
         for (bound, model, _), count in numbers(text, "gglib_request_duration_seconds_bucket").items()
@@ -111,27 +111,27 @@ def test_each_bucket_holds_the_smaller_ones() -> None:
 
 
 def test_with_nothing_to_tell_there_is_a_page() -> None:
-    """Right after the start every name is there already, and nobody waits."""
+    """After the start all metrics exist, and no request waits."""
     text = shown(RequestMetrics(route_of), RuntimeStatus(), 0)
     assert set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)) == set(
-        re.findall(r"^# TYPE (\S+)", shown(a_tally()), re.MULTILINE)
+        re.findall(r"^# TYPE (\S+)", shown(all_metrics()), re.MULTILINE)
     )
     assert numbers(text, "gglib_longest_wait_seconds") == {(): 0}
     assert numbers(text, "gglib_requests_total") == {}
 
 
 def test_what_was_collected_changes_no_more() -> None:
-    """The text is made in a thread, while requests go on."""
-    metrics = a_tally()
+    """Collected metrics do not change while a thread renders them."""
+    metrics = all_metrics()
     collected = MetricsSnapshot(metrics, STATUS, 6).collect()
     metrics.record(ANSWER)
     names = ("gglib_requests_total", "gglib_request_duration_seconds_bucket", "gglib_answer_chunks_total")
     for name in names:
-        assert numbers(render(collected).decode(), name) == numbers(shown(a_tally()), name)
+        assert numbers(render(collected).decode(), name) == numbers(shown(all_metrics()), name)
 
 
 def test_two_residents_of_one_name_are_one_number() -> None:
-    """A number may stand on a page only once; a runtime of somebody else's may have two."""
+    """Rows with equal labels are summed: an embedder's runtime may report a model twice."""
     twins = RuntimeStatus(residents=(resident("tiny", "ready", 1), resident("tiny", "ready", 2)))
     text = shown(RequestMetrics(route_of), twins)
     assert text.count("gglib_requests_in_flight{") == text.count("gglib_resident_models{") == 1
@@ -141,23 +141,23 @@ def test_two_residents_of_one_name_are_one_number() -> None:
 
 @pytest.mark.parametrize("name", ['say "hi"', "back\\slash", "two\nlines", "Org/Qwen3 8B:Q4", "größe-模型"])
 def test_any_name_of_a_model_can_be_shown(name: str) -> None:
-    """What the format gives a meaning to is escaped."""
+    """Special characters of the format are escaped."""
     metrics = RequestMetrics(route_of)
     metrics.record(replace(ANSWER, model=name))
     assert numbers(shown(metrics), "gglib_answer_chunks_total") == {(name,): 7}
 
 
 def test_every_metric_is_documented_and_no_other() -> None:
-    """Name, type, labels and words of each metric stand in one row of the page."""
+    """The docs have a row with name, type, labels and help text of each metric."""
     documented = set(re.findall(r"^\| `\w+` \| \w+ \| .* \|$", METRICS_PAGE, re.MULTILINE))
-    rows = set(table(shown(a_tally())))
+    rows = set(table(shown(all_metrics())))
     if not Path("/proc/self/stat").exists():  # only Linux tells what the process has
         documented = {row for row in documented if "`process_" not in row}
     assert documented == rows
 
 
 def table(text: str) -> list[str]:
-    """Return the rows that document a page."""
+    """Return the documentation rows of a metrics page."""
     labels: dict[str, list[str]] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -175,21 +175,21 @@ def table(text: str) -> list[str]:
 
 
 def test_every_reason_of_a_swap_is_documented_and_no_other() -> None:
-    """The reasons are those of the scheduler, and what is no departure of its choice."""
+    """The documented reasons are those of the scheduler, and ``died`` and ``room``."""
     part = METRICS_PAGE.partition("| Reason |")[2].partition("\n## ")[0]
     reasons = {reason.value.replace(" ", "_") for reason in StopReason}
     assert set(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)) == reasons | {"room", "died"}
 
 
 def test_the_docs_ask_only_for_what_there_is() -> None:
-    """A query that names a metric names one of these."""
-    text = shown(a_tally())
+    """Documented queries use existing metrics."""
+    text = shown(all_metrics())
     names = {sample.name for family in text_string_to_metric_families(text) for sample in family.samples}
     assert set(re.findall(r"gglib_\w+", METRICS_PAGE.partition("## What to ask")[2])) <= names
 
 
 def test_upstream_errors_are_those_that_are_told_as_such() -> None:
-    """The codes of the engine's failures are codes that exist."""
+    """The codes of engine failures exist."""
 
     def codes(cls: type[GglibError]) -> set[str]:
         return {cls.code}.union(*(codes(leaf) for leaf in cls.__subclasses__()))
@@ -198,7 +198,7 @@ def test_upstream_errors_are_those_that_are_told_as_such() -> None:
 
 
 def test_a_start_imports_no_library_for_metrics() -> None:
-    """It takes a tenth of a second: whoever asks first pays for it, and the command line never does."""
+    """prometheus_client is imported at the first scrape only, because the import takes a tenth of a second."""
     code = (
         "import sys; import gglib.cli.app, gglib.cli.commands.start.serve, gglib.app.server, gglib.proxy;"
         "before = 'prometheus_client' in sys.modules; import gglib.proxy.telemetry.prometheus;"

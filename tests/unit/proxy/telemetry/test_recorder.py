@@ -1,4 +1,4 @@
-"""What is over is looked at soon, in order, and not alone."""
+"""The recorder processes finished requests in order and in batches."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ TAIL = b'{"usage":{"completion_tokens":3,"prompt_tokens":54}}'
 
 
 def a_record(number: int = 1) -> RequestRecord:
-    """Return a request that is over."""
+    """Return the record of a finished request."""
     return RequestRecord(
         method="POST",
         path="/v1/chat/completions",
@@ -34,7 +34,7 @@ def a_record(number: int = 1) -> RequestRecord:
 
 
 async def test_numbers_are_those_of_this_moment(records: Records) -> None:
-    """Whoever asks for the numbers gets all that is over, tokens too, without a wait; lines are made as well."""
+    """``metrics`` processes all pending records at once, including tokens and log lines."""
     seen = RequestRecorder(route_of)
     seen.record(a_record(), TAIL)
     seen.record_refusal(Refusal(431, "too large", "req_9"))
@@ -51,7 +51,7 @@ async def test_numbers_are_those_of_this_moment(records: Records) -> None:
 
 
 async def test_lines_have_the_time_of_the_end(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line says when its request was over, not when it was looked at."""
+    """A line has the time of the request's end, not of its processing."""
     seen = RequestRecorder(route_of)
     for ended_s in (1_795_503_871.25, 1_795_503_872.5):
         monkeypatch.setattr(time, "time", lambda ended_s=ended_s: ended_s)
@@ -62,7 +62,7 @@ async def test_lines_have_the_time_of_the_end(records: Records, monkeypatch: pyt
 
 
 async def test_a_flood_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So many are looked at without waiting for more, or for the time."""
+    """A full batch is processed at once."""
     looked_at = 0
 
     def count(tail: bytes) -> Usage:
@@ -82,7 +82,7 @@ async def test_a_flood_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_record_that_cannot_be_read_takes_nobody_with_it(
     records: Records, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A fault of ours costs its own request its line: not others, nor the request that happens to be noted last."""
+    """A bug in processing loses only the record that caused it."""
 
     def fail_for_one(tail: bytes) -> Usage:
         if tail == b"bad":
@@ -100,7 +100,7 @@ async def test_a_record_that_cannot_be_read_takes_nobody_with_it(
 
 
 async def test_refusals_alone_are_told_too(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They start the timer as requests do."""
+    """Refusals start the timer like requests."""
     monkeypatch.setattr(recorder, "FLUSH_INTERVAL_S", 0)
     seen = RequestRecorder(route_of)
     seen.record_refusal(Refusal(400, "no request", "req_9"))
@@ -110,7 +110,7 @@ async def test_refusals_alone_are_told_too(records: Records, monkeypatch: pytest
 
 
 async def test_what_is_held_is_looked_at_soon(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A timer looks at what nobody asked for; the next request starts it anew."""
+    """The timer flushes pending records; the next request starts it again."""
     monkeypatch.setattr(recorder, "FLUSH_INTERVAL_S", 0)
     seen = RequestRecorder(route_of)
     for count in (1, 2):
