@@ -1,4 +1,4 @@
-"""How long a read of the catalogue takes, with 500 models: unchanged (the rule) and after a change (rare)."""
+"""Measures reads of the catalogue with 500 models: unchanged (the common case) and after a change (rare)."""
 
 import argparse
 import asyncio

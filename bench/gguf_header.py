@@ -1,4 +1,4 @@
-"""Prints how long it takes to read the header of a model with a vocabulary of 256k tokens."""
+"""Measures reading the header of a model with a vocabulary of 256k tokens."""
 
 import statistics
 import struct

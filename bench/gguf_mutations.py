@@ -1,7 +1,7 @@
-"""Reads mutated headers of real models, and the worst that can be made: ``python -m bench.gguf_mutations``.
+"""Reads mutated headers of real models, and worst cases: ``python -m bench.gguf_mutations``.
 
-Every mutation is drawn from a number, so that a failure can be made again. It prints the slowest read and the most
-memory that the process took; the readers may raise their one error, and nothing else.
+Every mutation is derived from a number, so that a failure is reproducible. Prints the slowest read and the peak memory
+of the process; readers may raise only their one error.
 """
 
 import argparse
@@ -47,7 +47,7 @@ Mutation = Callable[[random.Random, bytearray, Sequence[bytes]], bytes]
 
 
 def mutated(number: int, headers: Sequence[bytes]) -> bytes:
-    """Return one of ``headers``, changed in the way that ``number`` says."""
+    """Return one of ``headers``, mutated by ``number``."""
     chance = random.Random(number)
     content = bytearray(headers[number % len(headers)])
     mutation = MUTATIONS[number // len(headers) % len(MUTATIONS)]
@@ -72,7 +72,7 @@ def _truncate(chance: random.Random, content: bytearray, _: Sequence[bytes]) -> 
 
 
 def _set_length(chance: random.Random, content: bytearray, _: Sequence[bytes]) -> bytes:
-    """Put an interesting number in the place of one that is small: of a length, a count or a dimension."""
+    """Replace a small number (a length, a count or a dimension) by an interesting one."""
     places = [at for at in range(8, min(6000, len(content) - 8)) if 0 < _u64(content, at) < 2**20]
     at = chance.choice(places)
     content[at : at + 8] = struct.pack(
@@ -89,7 +89,7 @@ def _set_count(chance: random.Random, content: bytearray, _: Sequence[bytes]) ->
 
 
 def _set_type(chance: random.Random, content: bytearray, _: Sequence[bytes]) -> bytes:
-    """Put another type, known or not, behind one of the keys."""
+    """Replace the type of a value, by a known or an unknown one."""
     small = (at for at in range(24, min(6000, len(content) - 4)) if content[at + 1 : at + 4] == bytes(3))
     content[chance.choice([at for at in small if content[at] < _TYPES])] = chance.randrange(_TYPES + 3)
     return bytes(content)
@@ -148,8 +148,10 @@ def worst_headers() -> Iterator[tuple[str, bytes, int]]:
     astral = "\U0001f600".encode()
     wide = [text(b"%08d" % at + astral + b"k" * 1000) + struct.pack("=IB", 0, 0) for at in range(16_000)]
     yield "16,000 keys of 1 KiB with one character of four bytes", file([name, *wide]), 0
-    told = [text(b"%d.block_count" % at) + struct.pack("=I", 8) + text(astral * 2**18) for at in range(16)]
-    yield "texts of 1 MiB under wanted keys", file([name, *told]), 0
+    templates = [
+        text(b"%d.block_count" % at) + struct.pack("=I", 8) + text(astral * 2**18) for at in range(16)
+    ]
+    yield "texts of 1 MiB under wanted keys", file([name, *templates]), 0
     key = b"%d.attention.head_count_kv"
     numbers = struct.pack("=IIQ", 9, 10, 4096) + bytes(8 * 4096)
     lists = [text(key % at) + numbers for at in range(3000)]
@@ -195,11 +197,11 @@ def _measure_worst(path: Path, name: str, content: bytes, size_bytes: int) -> No
     del content
     pid = os.fork()
     if pid == 0:
-        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew, at what is resident now
+        Path("/proc/self/clear_refs").write_text("5")  # resets the peak to the current resident size
         before_mib = _peak_mib()
         took_ms, was_read = _timed(lambda: read_gguf(path))
-        told = "read" if was_read else "refused"
-        print(f"{name}: {told}, {took_ms:.0f} ms, {_peak_mib() - before_mib:.0f} MiB", flush=True)
+        outcome = "read" if was_read else "refused"
+        print(f"{name}: {outcome}, {took_ms:.0f} ms, {_peak_mib() - before_mib:.0f} MiB", flush=True)
         os._exit(0)
     os.waitpid(pid, 0)
 

@@ -49,7 +49,7 @@ from gglib.proxy.routes.table import route_of
 from gglib.proxy.telemetry.recorder import RequestRecorder
 from gglib.runtime import EngineManager, LaunchConfig, LocalLauncher, RuntimeConfig
 from gglib.runtime.engines.llama_cpp.server import LlamaServerEngine
-from gglib.system.gc_tuning import settle_collector
+from gglib.system.gc_tuning import tune_gc
 from gglib.testing import write_tiny_gguf
 
 LAST_CHUNK = b"0\r\n\r\n"
@@ -224,7 +224,7 @@ async def measure(
         )
         server.date_line = b"date: Tue, 24 Nov 2026 09:00:00 GMT\r\n"
         await ask_all(server, requests, request, end, at_once=at_once)
-        settle_collector()
+        tune_gc()
         if profile is not None:
             profile.enable()
         found = [await ask_all(server, requests, request, end, at_once=at_once) for _ in range(rounds)]

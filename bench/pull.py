@@ -1,13 +1,13 @@
-"""How fast a file comes from a hub on this machine, beside curl, in one run: ``python -m bench.pull``.
+"""Measures downloads from a local hub, compared with curl, in one run: ``python -m bench.pull``.
 
-The hub of the tests serves in a process of its own (the kernel's sendfile, one thread for each connection). In each
-round all sides fetch the same file, one after the other and in turns first, so that noise hits all:
+The local hub serves in its own process (the kernel's sendfile, one thread per connection). In each round all sides
+fetch the same file one after the other, in rotating order, so that noise affects all:
 
-- gglib: ``HuggingFaceHub.fetch``, with all that it promises: the SHA-256 of all of it, a note after each block, fsync,
-  and the rename. The interpreter's start is not in it.
+- gglib: ``HuggingFaceHub.fetch`` with all its guarantees: the SHA-256 of the whole file, a manifest update after each
+  block, fsync, and the rename. Without the interpreter's start.
 - curl: ``curl -sL -o FILE``: the bytes, in the kernel's memory.
-- curl and sync: the same, and ``fsync`` of the file and its directory: as durable as what gglib leaves.
-- curl, sync and hash: the same, and its SHA-256 by hashlib in this process: what gglib promises, one after the other.
+- curl and sync: the same, and ``fsync`` of the file and its directory: as durable as gglib's result.
+- curl, sync and hash: the same, and its SHA-256 by hashlib in this process: gglib's guarantees, one after the other.
 
 In memory (tmpfs, where syncing costs nothing) and on the disk; and once with a hub that limits each connection, where
 gglib opens several. The file's pages are in the hub's page cache. Linux, with curl.
@@ -47,11 +47,11 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - the kernel's own, in a directory of ou
 SERVER = """
 import sys
 from pathlib import Path
-from gglib.testing.local_hub import Fault, LocalHub, Place
+from gglib.testing.local_hub import Fault, LocalHub, Host
 with LocalHub() as hub:
     commit = hub.add_repository(sys.argv[2], {sys.argv[3]: Path(sys.argv[1])})
     if int(sys.argv[4]):
-        hub.script(Fault(bytes_per_s=int(sys.argv[4])), file=sys.argv[3], place=Place.CDN)
+        hub.inject_fault(Fault(bytes_per_s=int(sys.argv[4])), file=sys.argv[3], host=Host.CDN)
     print(hub.url, commit, flush=True)
     sys.stdin.read()
 """
@@ -76,7 +76,7 @@ class Taken:
 
     wall_s: float
     cpu_s: float
-    """Of who fetched, not of the hub."""
+    """Of the client, not of the hub."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ class Case:
         return statistics.median(one[side].wall_s / one["gglib"].wall_s for one in self.rounds)
 
     def best_ratio(self, side: str) -> float:
-        """Return the same of each side's fastest round, which other programs disturbed least."""
+        """Return the values of each side's fastest round, which other programs disturbed least."""
         least = {each: min(one[each].wall_s for one in self.rounds) for each in (side, "gglib")}
         return least[side] / least["gglib"]
 
@@ -118,7 +118,7 @@ def main() -> None:
 
 
 def measure(place: Path, size_mb: int, rounds: int, *, limit_mb_per_s: int = 0) -> Case:
-    """Return the rounds of a case; one that is not counted warms all sides up."""
+    """Return the rounds of a case; an uncounted round warms up all sides."""
     sides = SIDES if not limit_mb_per_s else SIDES[:2]
     with (
         tempfile.TemporaryDirectory(prefix="gglib-pull-", dir=place) as directory,
@@ -154,7 +154,7 @@ def serving(directory: Path, size_bytes: int, bytes_per_s: int) -> Iterator[Serv
 
 
 def fetch(side: str, served: Served, target: Path) -> Taken:
-    """Let a side fetch the file, look at it, and take it away."""
+    """Fetch the file with a side, check it, and delete it."""
     taken = timed(lambda: _by_gglib(served, target) if side == "gglib" else _by_curl(side, served, target))
     assert target.stat().st_size == served.file.size_bytes
     target.unlink()
@@ -204,7 +204,7 @@ Load average at the end: {load}. Hub and client share the machine, so they compe
 {__doc__.split(chr(10) * 2, 1)[1].strip()}
 
 *Faster* is a side's time by gglib's: above 1, gglib is the faster one. It is the median of the rounds' own ratios, and,
-of each side's fastest round, the ratio that other programs disturbed least. CPU is user and system time of who fetches.
+of each side's fastest round, the ratio that other programs disturbed least. CPU is user and system time of the client.
 
 {tables}
 ## A hub that limits each connection to {LIMITED_MB_PER_S} MB/s

@@ -1,10 +1,10 @@
-"""Kill an operation on the catalogue at each of its file calls and see whether anything acknowledged is lost.
+"""Kill an operation on the catalogue at each of its file calls and check that nothing acknowledged is lost.
 
 ``strace`` sends SIGKILL at the n-th call of each kind (pwrite, fsync, rename, ...), for every n. After each kill a new
-process opens the catalogue: it must list the models of before or of after the operation, of after where the operation
-was acknowledged; SQLite must find no damage; no log is left, and none but a foreign one is set aside.
+process opens the catalogue: it must list the models from before or after the operation, from after if the operation was
+acknowledged; SQLite must find no damage; no log remains, and only a foreign one is set aside.
 
-    python scripts/kill_database_calls.py [--every N] [add|migrate|settle|restore ...]
+    python scripts/kill_database_calls.py [--every N] [add|migrate|repair|restore ...]
 """
 
 import argparse
@@ -25,12 +25,12 @@ from gglib.db import SqliteCatalog
 from gglib.db.backup import back_up, restore
 from gglib.db.connections import prepare, writing
 from gglib.db.home_paths import HomePaths
-from gglib.db.replaced import settle
 from gglib.db.rows import insert_model
+from gglib.db.wal_repair import repair
 
 CALLS = ("openat", "pwrite64", "write", "ftruncate", "unlink", "rename", "fsync", "fdatasync")
 MARK = Path("/gglib-begins-here")
-"""Is looked for when the imports are done: calls before that do not count."""
+"""Opened after the imports: calls before it do not count."""
 OLD_FORMAT = Path(__file__).parents[1] / "tests" / "integration" / "db" / "format_2.sql"
 ACKNOWLEDGED = "acknowledged"
 
@@ -93,7 +93,7 @@ async def names_in(path: Path) -> list[str]:
 
 
 def make_backup(path: Path, count: int) -> Path:
-    """Write a backup with so many models beside the database."""
+    """Write a backup with this many models beside the database."""
     other = path.with_name("other.db")
     add(other, *(f"b{number}" for number in range(count)))
     back_up(other, path.with_name("backup.db"))
@@ -127,7 +127,7 @@ def make_replaced(path: Path) -> None:
 OPERATIONS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object]]] = {
     "add": (make_small, lambda path: add(path, "new")),
     "migrate": (make_old, prepare),
-    "settle": (make_replaced, settle),
+    "repair": (make_replaced, repair),
     "restore": (make_small, lambda path: restore(path, path.with_name("backup.db"))),
 }
 
@@ -167,8 +167,8 @@ def kill_each_call(operation: str, directory: Path, *, every: int) -> int:
 
 
 def is_unwanted(operation: str, name: str) -> bool:
-    """Whether a file may not be left beside the catalogue: a log, and one that was set aside without need."""
-    return name.startswith("gglib.db-") and not (operation == "settle" and "set-aside" in name)
+    """Whether a file must not remain beside the catalogue: a log, or one that was set aside without need."""
+    return name.startswith("gglib.db-") and not (operation == "repair" and "set-aside" in name)
 
 
 def moments_of(operation: str, path: Path) -> Iterator[tuple[str, int]]:
@@ -190,7 +190,7 @@ def moments_of(operation: str, path: Path) -> Iterator[tuple[str, int]]:
 
 
 def killed(operation: str, path: Path, call: str, number: int) -> Kill:
-    """Kill the operation at a call and look at what is left."""
+    """Kill the operation at a call and check the result."""
     inject = ["-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={number}"]
     done = subprocess.run(
         ["strace", "-f", "-o", "/dev/null", *inject, *command_of(operation, path)],

@@ -1,17 +1,17 @@
-"""Kill pulls at random moments: no file may be wrong, no row without its file, no byte that was here fetched again.
+"""Kill pulls at random moments: no wrong file, no row without its file, no byte downloaded twice.
 
-Each round a process pulls a model from a hub on this machine and gets SIGKILL: at a random time, after a random number
-of bytes, or shortly after the last one, when it verifies, publishes and enters the model. The next round goes on with
-what is there; a model that is whole is removed and begun again. Every other one comes slowly, so that several
-connections bring it. After each kill:
+Each round a process pulls a model from a local hub and gets SIGKILL: at a random time, after a random number of bytes,
+or shortly after the last one, while it verifies, publishes and enters the model. The next round resumes; a complete
+model is removed and pulled again. Every other model is sent slowly, so that several connections fetch it. After each
+kill:
 
 - there is no version of the model, or its file has the right hash;
-- the catalogue has no row, or the row's file is there and is right;
-- where the version is there, opening the catalogue is enough for the row to be there too, with the right hash;
-- after that nothing is in ``.incoming`` but the file that comes, and its note;
-- no more than a block for each connection was written without being noted;
+- the catalogue has no row, or the row's file exists and is right;
+- if the version exists, opening the catalogue restores its row, with the right hash;
+- after that ``.incoming`` has only the file in progress and its manifest;
+- at most one block per connection was written without being recorded;
 
-and after the round that follows: none of the bytes that were noted at the kill was asked for again.
+and after the next round: none of the bytes recorded at the kill was requested again.
 """
 
 import argparse
@@ -35,11 +35,11 @@ from gglib.core.models import ModelSummary
 from gglib.core.part_names import part_manifest_path, part_path
 from gglib.db import SqliteCatalog
 from gglib.hf import HubAccess, HubLimits, HuggingFaceHub
-from gglib.hf.download.byte_ranges import Spans
-from gglib.hf.download.connections import LaneLimits
+from gglib.hf.download.byte_ranges import ByteRanges
+from gglib.hf.download.connections import ConnectionLimits
 from gglib.hf.download.download import DownloadLimits
-from gglib.hf.download.manifest import believed_spans, key_of
-from gglib.hf.download.part_file import Part, read_boot_id
+from gglib.hf.download.manifest import key_of, trusted_progress
+from gglib.hf.download.part_file import PartFile, read_boot_id
 from gglib.hf.download.segment import BLOCK_BYTES
 from gglib.library.search import HEADER_BYTES
 from gglib.library.variants.pull_target import read_target
@@ -47,10 +47,10 @@ from gglib.library.versions.deleting import collect_retired
 from gglib.library.versions.incoming import Incoming
 from gglib.library.versions.layout import incoming_key
 from gglib.testing import write_tiny_gguf
-from gglib.testing.local_hub import Fault, LocalHub, Place, Seen
+from gglib.testing.local_hub import Fault, Host, LocalHub, RecordedRequest
 
 REPO, NAME = "ada/coder-GGUF", "coder-Q4_K_M.gguf"
-MOST_LANES = 4
+MAX_CONNECTIONS = 4
 SLOW_BYTES_PER_S = 15_000_000
 """Of each connection, for files that several bring."""
 FAST_S, SLOW_S = 0.8, 2.5
@@ -67,7 +67,7 @@ class Tally:
 
     phases: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
-    several_lanes: int = 0
+    several_connections: int = 0
     resumed: int = 0
     whole: int = 0
     repaired: int = 0
@@ -75,7 +75,7 @@ class Tally:
 
 
 def main() -> int:
-    """Run the rounds, print what they found, and return 1 when a file was wrong or a byte came twice."""
+    """Run the rounds, print the results, and return 1 if a file was wrong or a byte was downloaded twice."""
     options = parse()
     if options.pull is not None:
         asyncio.run(pull(Path(options.pull), is_lazy=options.lazy))
@@ -89,7 +89,7 @@ def main() -> int:
     phases = ", ".join(f"{count} {phase}" for phase, count in sorted(tally.phases.items()))
     print(f"killed: {phases}")
     print(
-        f"{options.kills} kills, {tally.resumed} resumes, {tally.several_lanes} of several pieces, "
+        f"{options.kills} kills, {tally.resumed} resumes, {tally.several_connections} of several pieces, "
         f"{tally.whole} came whole ({tally.repaired} without a row), {len(tally.problems)} problems, "
         f"{time.monotonic() - start_s:.0f} s"
     )
@@ -115,10 +115,14 @@ async def pull(home: Path, *, is_lazy: bool) -> None:
     """Be the process that is killed: pull one model, as the command does."""
     if is_lazy:
         be_lazy()
-    lanes = LaneLimits(
-        most_lanes=MOST_LANES, measure_s=0.1, settle_s=0.05, worth_trying_s=0.2, least_share_bytes=1 << 20
+    connections = ConnectionLimits(
+        max_connections=MAX_CONNECTIONS,
+        measure_s=0.1,
+        warmup_s=0.05,
+        min_remaining_s=0.2,
+        min_segment_bytes=1 << 20,
     )
-    limits = HubLimits(download=DownloadLimits(lanes=lanes))
+    limits = HubLimits(download=DownloadLimits(connections=connections))
     settings = Settings(home=home)
     print("begins", flush=True)
     hub = HuggingFaceHub(HubAccess(endpoint=os.environ["HF_ENDPOINT"]), limits)
@@ -129,20 +133,20 @@ async def pull(home: Path, *, is_lazy: bool) -> None:
 
 def be_lazy() -> None:
     """Note only every eighth block."""
-    write, writes = Part.write, [0]
+    write, writes = PartFile.write, [0]
 
-    def lazy(self: Part, data: memoryview, offset: int) -> None:
+    def lazy(self: PartFile, data: memoryview, offset: int) -> None:
         writes[0] += 1
         if writes[0] % 8:
             os.pwrite(self._part, data, offset)
             return
         write(self, data, offset)
 
-    Part.write = lazy  # type: ignore[method-assign]
+    PartFile.write = lazy  # type: ignore[method-assign]
 
 
 class Rounds:
-    """All rounds on one place for one file, which is begun again when it is whole."""
+    """All rounds for one target file, which starts over once it is complete."""
 
     def __init__(self, hub: LocalHub, home: Path, options: argparse.Namespace) -> None:
         self._hub = hub
@@ -164,7 +168,7 @@ class Rounds:
         return next((self._settings.models_dir / REPO).glob(f"*/{NAME}"), None)
 
     def run(self) -> Tally:
-        """Kill as often as was asked for."""
+        """Kill the requested number of times."""
         while self._tally.phases.total() < self._options.kills:
             noted = self._noted()
             phase = self._kill_one()
@@ -220,10 +224,10 @@ class Rounds:
     def _sent(self) -> int:
         return sum(one.sent_bytes for one in self._fetches())
 
-    def _fetches(self) -> list[Seen]:
+    def _fetches(self) -> list[RecordedRequest]:
         """Return the requests for the file, but for those that only read its header."""
         header = f"bytes=0-{HEADER_BYTES - 1}"
-        return [one for one in self._hub.requests_of(NAME, Place.CDN) if one.range != header]
+        return [one for one in self._hub.requests_of(NAME, Host.CDN) if one.range != header]
 
     async def _rows(self) -> list[ModelSummary]:
         """Return the catalogue's rows as the kill left them."""
@@ -235,10 +239,10 @@ class Rounds:
     def _settle(self) -> None:
         """Wait until the hub has noticed that its client is gone."""
         deadline = time.monotonic() + OVER_S
-        while not all(one.is_over for one in self._hub.requests) and time.monotonic() < deadline:
+        while not all(one.is_finished for one in self._hub.requests) and time.monotonic() < deadline:
             time.sleep(0.001)
 
-    def _look(self, number: int, noted_before: Spans) -> None:
+    def _look(self, number: int, noted_before: ByteRanges) -> None:
         problems = [
             *self._wrong_files(),
             *asyncio.run(self._wrong_rows()),
@@ -248,7 +252,7 @@ class Rounds:
         self._tally.problems += [f"kill {number}: {problem}" for problem in problems]
         if noted_before.size_bytes and self._fetches():
             self._tally.resumed += 1
-            self._tally.several_lanes += len(noted_before) > 1
+            self._tally.several_connections += len(noted_before) > 1
 
     async def _wrong_rows(self) -> list[str]:
         rows = await self._rows()
@@ -279,15 +283,15 @@ class Rounds:
         others = names - {target.name, part_path(target).name, part_manifest_path(target).name}
         return [f"{name} was left" for name in others]
 
-    def _twice(self, noted: Spans) -> list[str]:
+    def _twice(self, noted: ByteRanges) -> list[str]:
         """Return a sentence for each request for bytes that were here when the round began."""
         problems = []
         for one in self._fetches():
             first, _, last = (one.range or "bytes=0-").removeprefix("bytes=").partition("-")
             asked = (int(first), int(last) + 1 if last else self._file.size_bytes or 0)
-            missing = sum(end - start for start, end in noted.holes(asked))
+            missing = sum(end - start for start, end in noted.missing_in(asked))
             if missing != asked[1] - asked[0]:
-                problems.append(f"{one.range} was asked for, and {noted.spans} were here")
+                problems.append(f"{one.range} was asked for, and {noted.ranges} were here")
         return problems
 
     def _unnoted(self) -> list[str]:
@@ -295,20 +299,24 @@ class Rounds:
         if not part_path(self._target).exists() or self._target.exists():
             return []
         written = part_path(self._target).stat().st_blocks * 512
-        limit = BLOCK_BYTES * MOST_LANES if self._is_slow else BLOCK_BYTES
+        limit = BLOCK_BYTES * MAX_CONNECTIONS if self._is_slow else BLOCK_BYTES
         unnoted = written - self._noted().size_bytes
-        return [f"{unnoted} bytes were written and not noted"] if unnoted > limit + 8192 * MOST_LANES else []
+        return (
+            [f"{unnoted} bytes were written and not noted"]
+            if unnoted > limit + 8192 * MAX_CONNECTIONS
+            else []
+        )
 
-    def _noted(self) -> Spans:
+    def _noted(self) -> ByteRanges:
         if self._target.exists():
-            return Spans.of([(0, self._file.size_bytes or 0)])
+            return ByteRanges.of([(0, self._file.size_bytes or 0)])
         try:
             note, size = part_manifest_path(self._target).read_bytes(), part_path(self._target).stat().st_size
         except FileNotFoundError:
-            return Spans()
+            return ByteRanges()
         key, boot_id = key_of(self._file), read_boot_id()
-        found = believed_spans(note, key=key, boot_id=boot_id, part_size_bytes=size)
-        return Spans() if found is None else found[1]
+        found = trusted_progress(note, key=key, boot_id=boot_id, part_size_bytes=size)
+        return ByteRanges() if found is None else found[1]
 
     def _begin_again(self) -> None:
         """Take the model away, and change the line's speed."""
@@ -317,7 +325,7 @@ class Rounds:
         self._is_slow = not self._is_slow
         self._hub.clear_faults()
         if self._is_slow:
-            self._hub.script(Fault(bytes_per_s=SLOW_BYTES_PER_S), file=NAME, place=Place.CDN)
+            self._hub.inject_fault(Fault(bytes_per_s=SLOW_BYTES_PER_S), file=NAME, host=Host.CDN)
 
     async def _forget(self) -> None:
         async with open_catalog(self._settings) as catalog:

@@ -1,9 +1,9 @@
-"""Kill writers of the catalogue at random moments and see whether a row that was acknowledged is ever lost.
+"""Kill writers of the catalogue at random moments and check that no acknowledged row is lost.
 
 Each round two processes add models to the same file and print each name after the catalogue has acknowledged it; both
-get SIGKILL at random moments. Then the file must pass SQLite's integrity check and hold every acknowledged model
-under the id that was told. In every other round a reader has the file open meanwhile, as a server would, and must see
-them too without opening it again. The file grows from round to round, so each one starts with what the last kill left.
+get SIGKILL at random moments. Then the file must pass SQLite's integrity check and hold every acknowledged model under
+its printed id. In every other round a reader has the file open meanwhile, as a server would, and must see the models
+without reopening it. The file grows from round to round, so each round starts with the result of the last kill.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def parse() -> argparse.Namespace:
 
 
 async def write_for_ever(path: Path, prefix: str, *, is_honest: bool) -> None:
-    """Add models until killed. Each line on stdout is an id, a blank and a name; the first says that it begins."""
+    """Add models until killed. Each line on stdout is an id, a blank and a name; the first marks the start."""
     print("0 begins", flush=True)
     async with SqliteCatalog(path) as catalog:
         for number in itertools.count():
@@ -104,7 +104,7 @@ def new_model(name: str) -> NewModel:
 
 
 async def run_round(path: Path, number: int, chance: random.Random, options: argparse.Namespace) -> Round:
-    """Let writers run, kill them, and look at what is left."""
+    """Run writers, kill them, and check the result."""
     has_reader = number % 2 == 0
     catalog = SqliteCatalog(path)
     if has_reader:
@@ -147,7 +147,7 @@ def read_acknowledged(output: str) -> dict[str, int]:
 
 
 def integrity_problems(path: Path) -> tuple[str, ...]:
-    """Return what SQLite itself finds wrong; nothing in a file that the kill came too early for."""
+    """Return what SQLite itself finds wrong; nothing if the kill was too early for a file."""
     if not path.exists():
         return ()
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:

@@ -37,7 +37,7 @@ async def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 def new_model(
     name: str, *, aliases: tuple[str, ...] = (), path: str | None = None, tags: tuple[str, ...] = ()
 ) -> NewModel:
-    """Return a model whose file is its own unless ``path`` says otherwise."""
+    """Return a model with its own file, or with ``path``."""
     return NewModel(
         name=name,
         aliases=aliases,
@@ -113,7 +113,7 @@ class TestReading:
         assert listed.last_used_at is None
 
     async def test_what_nobody_knows_is_empty(self, catalog: ModelStorePort) -> None:
-        """Files without a known hash have no hashes, however that is said; no template has no hash."""
+        """Files without a known hash have no hashes, in either notation; without a template there is no hash."""
         added = await catalog.add_model(replace(new_model("a"), hashes=(None,)))
         assert (added.hashes, added.projector, added.is_downloaded) == ((), None, False)
         assert added.chat_template_sha256 is None
@@ -133,7 +133,7 @@ class TestReading:
         ],
     )
     async def test_resolves_names(self, catalog: ModelStorePort, asked: str, found: str | None) -> None:
-        """A model is found by its name, an alias, its id, or either spelling in another case; else it is None."""
+        """A model is found by its name, an alias or its id, ignoring case; else the result is None."""
         await catalog.add_model(new_model("first"))
         await catalog.add_model(new_model("Org/Model:Q4", aliases=("short",)))
         model = await catalog.resolve_model(asked)
@@ -178,14 +178,14 @@ class TestAdding:
         assert [model.name for model in await catalog.list_models()] == ["taken"]
 
     async def test_ids_are_never_reused(self, catalog: ModelStorePort) -> None:
-        """The id of a removed model stays nobody's, so that a client that still has it gets no other model."""
+        """The id of a removed model is never reused, so that a client that still has it gets no other model."""
         await catalog.add_model(new_model("a"))
         last = await catalog.add_model(new_model("b"))
         await catalog.remove_model("b")
         assert (await catalog.add_model(new_model("b"))).id > last.id
 
     async def test_models_may_share_a_projector(self, catalog: ModelStorePort) -> None:
-        """Two quantizations of one repository look through one file."""
+        """Two quantizations of one repository can share a projector."""
         shared = Path("/models/mmproj.gguf")
         for name in ("q4", "q8"):
             await catalog.add_model(replace(new_model(name), projector=shared))
@@ -202,7 +202,7 @@ class TestRemoving:
         assert await catalog.resolve_for_launch(str(added.id)) is None
 
     async def test_unknown_is_none(self, catalog: ModelStorePort) -> None:
-        """Removing what is not there is None and leaves the others."""
+        """Removing a missing model returns None and keeps the others."""
         await catalog.add_model(new_model("a"))
         assert await catalog.remove_model("b") is None
         assert len(await catalog.list_models()) == 1
@@ -230,7 +230,7 @@ class TestChanging:
         assert await catalog.resolve_model("q8") == changed
 
     async def test_leaves_what_is_not_given(self, catalog: ModelStorePort) -> None:
-        """None means as it was, and an empty tuple means none any more."""
+        """None means unchanged, and an empty tuple removes all."""
         added = await catalog.add_model(FULL)
         assert await catalog.edit_model(FULL.name, lambda _: ModelEdit()) == added
         changed = await catalog.edit_model(FULL.name, lambda _: ModelEdit(aliases=()))
@@ -299,7 +299,7 @@ NEWER = NewModel(
 
 class TestReplacing:
     async def test_puts_other_files_and_facts_in_its_place(self, catalog: ModelStorePort) -> None:
-        """A newer version takes the place of files, facts and source; also one that has a file of the old one."""
+        """A newer version replaces files, facts and source, even if it shares a file with the old one."""
         added = await catalog.add_model(FULL)
         replaced = await catalog.replace_model("qwen", NEWER)
         assert replaced is not None
@@ -314,7 +314,7 @@ class TestReplacing:
         assert (spec.path, spec.projector) == (NEWER.paths[0], None)
 
     async def test_keeps_what_the_user_gave_it(self, catalog: ModelStorePort) -> None:
-        """Id, names, tags, settings and dates stay: clients that know the model go on."""
+        """Id, names, tags, settings and dates are kept for clients that know the model."""
         added = await catalog.add_model(FULL)
         await catalog.note_use({added.id: 1_800_000_000})
         replaced = await catalog.replace_model(FULL.name, NEWER)
@@ -381,7 +381,7 @@ class TestKinds:
         assert (back.capabilities.names(), spec.pooling) == (("embedding",), "cls")
 
     async def test_a_newer_version_keeps_it(self, catalog: ModelStorePort) -> None:
-        """Other files in a model's place are served as the user said of the old ones."""
+        """Replaced files keep the kind that the user set."""
         await catalog.add_model(replace(FULL, settings=ModelSettings(kind="embedding")))
         replaced = await catalog.replace_model("qwen", NEWER)
         assert replaced is not None
@@ -390,7 +390,7 @@ class TestKinds:
         assert replaced.detected == NEWER.facts.capabilities
 
     async def test_a_reranker_by_its_header_comes_back(self, catalog: ModelStorePort) -> None:
-        """The capability and the pooling that a header says are stored."""
+        """The capability and the pooling of a header are stored."""
         facts = GgufFacts(architecture="bert", capabilities=ModelCapabilities(rerank=True), pooling="rank")
         added = await catalog.add_model(replace(new_model("a"), facts=facts))
         assert (added.capabilities.names(), added.pooling, added.detected) == (("rerank",), "rank", None)
@@ -398,7 +398,7 @@ class TestKinds:
 
 class TestUses:
     async def test_the_last_use_is_remembered(self, catalog: ModelStorePort) -> None:
-        """What is told last is listed, for the models that were named and no others."""
+        """The last recorded time is listed, for the given models only."""
         first = await catalog.add_model(new_model("a"))
         await catalog.add_model(new_model("b"))
         await catalog.note_use({first.id: 1_800_000_000})
@@ -406,7 +406,7 @@ class TestUses:
         assert [model.last_used_at for model in await catalog.list_models()] == [1_800_000_060, None]
 
     async def test_ids_that_are_gone_are_passed_over(self, catalog: ModelStorePort) -> None:
-        """A model that was removed since does not come back, and does not keep the others from being noted."""
+        """A removed model does not come back, and does not prevent recording the others."""
         gone = await catalog.add_model(new_model("gone"))
         stays = await catalog.add_model(new_model("stays"))
         await catalog.remove_model("gone")

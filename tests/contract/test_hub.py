@@ -1,4 +1,4 @@
-"""What every hub promises: the same tests for the Hugging Face adapter, over real sockets, and for the fake.
+"""The contract of every hub: the same tests for the Hugging Face adapter, over real sockets, and for the fake.
 
 What only a network can do (ranges, redirects, tokens, wrong lengths) is tested with the adapter.
 """
@@ -31,7 +31,7 @@ from gglib.hf import HubAccess, HubLimits, HuggingFaceHub
 from gglib.hf.download.download import DownloadLimits
 from gglib.hf.download.retries import RetryLimits
 from gglib.testing import FakeHub
-from gglib.testing.local_hub import Fault, LocalHub, hollow
+from gglib.testing.local_hub import Fault, LocalHub, sparse_file
 
 CONTENT = bytes(number * 7 % 251 for number in range(100_000))
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -40,20 +40,20 @@ NAME = "coder-Q4_K_M.gguf"
 
 
 class World(Protocol):
-    """A hub, and what a test may do to it."""
+    """A hub, and what a test can do to it."""
 
     hub: ModelHubPort
 
-    def have(self, repo: str, files: Mapping[str, bytes | int], **told: Any) -> str:
-        """Have a repository, or a further commit of it; return the commit."""
+    def have(self, repo: str, files: Mapping[str, bytes | int], **fields: Any) -> str:
+        """Add a repository, or a further commit of it; return the commit."""
         ...
 
     def have_address(self, path: str, content: bytes) -> str:
-        """Have a file at an address."""
+        """Add a file at an address."""
         ...
 
     def rename(self, old: str, new: str) -> None:
-        """Give a repository another name."""
+        """Rename a repository."""
         ...
 
     def change(self, content: bytes) -> None:
@@ -61,39 +61,39 @@ class World(Protocol):
         ...
 
     def cut(self, after_bytes: int) -> None:
-        """Let ``NAME`` break off there, until ``mend``."""
+        """Cut ``NAME`` off there, until ``mend``."""
         ...
 
     def mend(self) -> None:
-        """Let nothing go wrong any more."""
+        """Remove all faults."""
         ...
 
     def spoil(self) -> None:
-        """Let ``NAME`` arrive otherwise than promised."""
+        """Corrupt ``NAME``."""
         ...
 
     def hold(self) -> None:
-        """Let ``NAME`` stop in the middle, until ``mend``."""
+        """Pause ``NAME`` in the middle, until ``mend``."""
         ...
 
     def leave(self) -> None:
-        """Be there no more."""
+        """Make the hub unreachable."""
         ...
 
     def fetched_bytes(self) -> int:
-        """Return how many bytes of ``NAME`` were sent in all."""
+        """Return how many bytes of ``NAME`` were sent."""
         ...
 
 
 class FakeWorld:
-    """The fake, and its knobs."""
+    """The fake and its settings."""
 
     def __init__(self) -> None:
         self.fake = FakeHub()
         self.hub: ModelHubPort = self.fake
 
-    def have(self, repo: str, files: Mapping[str, bytes | int], **told: Any) -> str:
-        return self.fake.add_repository(repo, files, **told).revision
+    def have(self, repo: str, files: Mapping[str, bytes | int], **fields: Any) -> str:
+        return self.fake.add_repository(repo, files, **fields).revision
 
     def have_address(self, path: str, content: bytes) -> str:
         url = f"https://files.invalid{path}"
@@ -111,14 +111,14 @@ class FakeWorld:
 
     def mend(self) -> None:
         self.fake.cuts.clear()
-        for event in self.fake.holds.values():
+        for event in self.fake.pauses.values():
             event.set()
 
     def spoil(self) -> None:
-        self.fake.wrong.add(NAME)
+        self.fake.corrupted.add(NAME)
 
     def hold(self) -> None:
-        self.fake.holds[NAME] = asyncio.Event()
+        self.fake.pauses[NAME] = asyncio.Event()
 
     def leave(self) -> None:
         self.fake.fails_with = HubUnreachableError("The hub cannot be reached: check the network.")
@@ -128,21 +128,21 @@ class FakeWorld:
 
 
 class LocalWorld:
-    """The adapter, with the local hub at the other end."""
+    """The adapter, connected to the local hub."""
 
     def __init__(self, local: LocalHub) -> None:
         self.local = local
-        few = RetryLimits(most_tries=2, first_pause_s=0.001, longest_pause_s=0.001)
-        limits = HubLimits(download=DownloadLimits(retries=few), ask=few)
+        few = RetryLimits(max_attempts=2, first_pause_s=0.001, max_pause_s=0.001)
+        limits = HubLimits(download=DownloadLimits(retries=few), metadata=few)
         self.hub: ModelHubPort = HuggingFaceHub(HubAccess(endpoint=local.url), limits)
 
-    def have(self, repo: str, files: Mapping[str, bytes | int], **told: Any) -> str:
-        gate = told.pop("gate", Gating.OPEN)
-        told["gated"] = {Gating.OPEN: None, Gating.AUTOMATIC: "auto", Gating.MANUAL: "manual"}[gate]
-        contents = {name: hollow(one) if isinstance(one, int) else one for name, one in files.items()}
+    def have(self, repo: str, files: Mapping[str, bytes | int], **fields: Any) -> str:
+        gate = fields.pop("gate", Gating.OPEN)
+        fields["gated"] = {Gating.OPEN: None, Gating.AUTOMATIC: "auto", Gating.MANUAL: "manual"}[gate]
+        contents = {name: sparse_file(one) if isinstance(one, int) else one for name, one in files.items()}
         if self.local.has_repository(repo):
-            return self.local.commit(repo, contents, **told)
-        return self.local.add_repository(repo, contents, **told)
+            return self.local.commit(repo, contents, **fields)
+        return self.local.add_repository(repo, contents, **fields)
 
     def have_address(self, path: str, content: bytes) -> str:
         return self.local.add_address(path, content)
@@ -154,20 +154,20 @@ class LocalWorld:
         self.local.replace_in_place(REPO, NAME, content)
 
     def cut(self, after_bytes: int) -> None:
-        self.local.script(Fault(cut_after_bytes=after_bytes), file=NAME, times=1)
-        self.local.script(Fault(cut_after_bytes=0), file=NAME)
+        self.local.inject_fault(Fault(cut_after_bytes=after_bytes), file=NAME, times=1)
+        self.local.inject_fault(Fault(cut_after_bytes=0), file=NAME)
 
     def mend(self) -> None:
         self.local.clear_faults()
 
     def spoil(self) -> None:
-        self.local.script(Fault(flips_byte_at=77), file=NAME)
+        self.local.inject_fault(Fault(flips_byte_at=77), file=NAME)
 
     def hold(self) -> None:
-        self.local.script(Fault(stalls=True), file=NAME)
+        self.local.inject_fault(Fault(stalls=True), file=NAME)
 
     def leave(self) -> None:
-        self.local.script(Fault(raw=b""))
+        self.local.inject_fault(Fault(raw=b""))
 
     def fetched_bytes(self) -> int:
         return self.local.sent_bytes(NAME)
@@ -186,18 +186,18 @@ async def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         yield LocalWorld(local)
 
 
-def have_model(world: World, **told: Any) -> RemoteFile:
-    """Have the one model, and return its file."""
-    revision = world.have(REPO, {NAME: CONTENT, "README.md": b"hello"}, **told)
+def have_model(world: World, **fields: Any) -> RemoteFile:
+    """Add the one model, and return its file."""
+    revision = world.have(REPO, {NAME: CONTENT, "README.md": b"hello"}, **fields)
     return RemoteFile(name=NAME, repo=REPO, revision=revision, size_bytes=len(CONTENT), sha256=SHA256)
 
 
 def ignore(_here: int, _all: int | None) -> None:
-    """Take no interest in progress."""
+    """Ignore progress."""
 
 
 def setter_of(event: asyncio.Event) -> OnFetchProgress:
-    """Return what sets an event of this loop at the first word of progress, from any thread."""
+    """Return a callback that sets an event of this loop at the first progress report, from any thread."""
     loop = asyncio.get_running_loop()
 
     def tell(_here: int, _all: int | None) -> None:
@@ -218,14 +218,14 @@ async def search(world: World, query: str, sort: HubSort = HubSort.DOWNLOADS, li
 
 class TestSearch:
     async def test_finds_by_a_part_of_the_name_whatever_its_case(self, world: World) -> None:
-        """A query finds what has it in its name; what is not there is an empty list, and no error."""
+        """A query matches names; no match is an empty list, not an error."""
         have_model(world)
         world.have("ada/poet-GGUF", {"poet.gguf": 5})
         assert await search(world, "CODER") == [REPO]
         assert await search(world, "no such thing") == []
 
     async def test_sorts_best_first_and_stops_at_the_limit(self, world: World) -> None:
-        """The best come first, and no more than asked for."""
+        """The best results come first, limited to the requested number."""
         for number, likes in enumerate((3, 9, 6)):
             world.have(f"ada/m{number}", {"m.gguf": 5}, downloads=number, likes=likes)
         assert await search(world, "ada/m", HubSort.DOWNLOADS, 2) == ["ada/m2", "ada/m1"]
@@ -233,7 +233,7 @@ class TestSearch:
         assert await search(world, "ada/m", limit=0) == []
 
     async def test_passes_over_what_was_asked_for_before(self, world: World) -> None:
-        """Whoever looks further down gets each repository once."""
+        """Paging returns each repository once."""
         for number in range(4):
             world.have(f"ada/m{number}", {"m.gguf": 5}, downloads=9 - number)
         later = await world.hub.search("ada/m", sort=HubSort.DOWNLOADS, limit=3, skip=1)
@@ -241,14 +241,14 @@ class TestSearch:
         assert await world.hub.search("ada/m", sort=HubSort.DOWNLOADS, limit=3, skip=3) == []
 
     async def test_brings_files_and_leaves_out_what_has_no_model(self, world: World) -> None:
-        """Each result has its files with sizes; a repository without a GGUF file is none."""
+        """Each result has its files with sizes; a repository without a GGUF file is no result."""
         have_model(world)
         world.have("ada/coder-notes", {"README.md": b"x"})
         (found,) = await world.hub.search("coder", sort=HubSort.DOWNLOADS, limit=9)
         assert {file.name: file.size_bytes for file in found.files} == {NAME: len(CONTENT), "README.md": 5}
 
     async def test_fails_in_one_sentence_when_the_hub_is_gone(self, world: World) -> None:
-        """A hub that is not there is an error, not an empty list."""
+        """An unreachable hub is an error, not an empty list."""
         have_model(world)
         world.leave()
         with pytest.raises(HubUnreachableError):
@@ -257,7 +257,7 @@ class TestSearch:
 
 class TestRepository:
     async def test_tells_all_of_it(self, world: World) -> None:
-        """A repository tells its commit, its files with the hashes of the large ones, and its gate."""
+        """A repository has its commit, its files with the hashes of the large ones, and its gating."""
         file = have_model(world, gate=Gating.AUTOMATIC, downloads=4)
         found: HubRepository = await world.hub.repository(REPO)
         assert (found.repo, found.revision, found.gate, found.downloads) == (
@@ -281,7 +281,7 @@ class TestRepository:
         assert (before.revision, before.files[0].size_bytes) == (old, len(CONTENT))
 
     async def test_is_not_found_under_another_name_or_revision(self, world: World) -> None:
-        """What is not there is told as that, both for a repository and for a revision."""
+        """A missing repository or revision is reported as missing."""
         have_model(world)
         for repo, revision in (("ada/nothing", None), (REPO, "no-such-branch")):
             with pytest.raises(RepositoryNotFoundError):
@@ -290,13 +290,13 @@ class TestRepository:
 
 class TestReadStart:
     async def test_brings_the_first_bytes(self, world: World) -> None:
-        """So many bytes as asked for; all of a shorter file."""
+        """The requested number of bytes; all of a shorter file."""
         file = have_model(world)
         assert await world.hub.read_start(file, 100) == CONTENT[:100]
         assert await world.hub.read_start(file, 10 * len(CONTENT)) == CONTENT
 
     async def test_stops_at_a_gate(self, world: World) -> None:
-        """A gate is in the way of the files, not of the listing."""
+        """Gating protects the files, not the listing."""
         file = have_model(world, gate=Gating.MANUAL)
         with pytest.raises(GatedRepositoryError):
             await world.hub.read_start(file, 100)
@@ -304,7 +304,7 @@ class TestReadStart:
 
 class TestLocate:
     async def test_finds_the_size_at_an_address(self, world: World) -> None:
-        """A file at an address has its last part as its name, and the size that its server tells."""
+        """A file at an address has the last part as its name, and the size that its server sends."""
         url = world.have_address("/models/tiny.gguf?download=true", CONTENT)
         found = await world.hub.locate(url)
         assert (found.name, found.url, found.size_bytes) == ("tiny.gguf", url, len(CONTENT))
@@ -313,7 +313,7 @@ class TestLocate:
     async def test_a_validator_distinguishes_the_versions_of_an_address(
         self, world: World, tmp_path: Path
     ) -> None:
-        """It changes with the content, and what is fetched has the one of what came."""
+        """The validator changes with the content, and a fetched file has that of its content."""
         url = world.have_address("/m.gguf", CONTENT)
         before = await world.hub.locate(url)
         fetched = await world.hub.fetch(before, tmp_path / "a.gguf", ignore)
@@ -325,14 +325,14 @@ class TestLocate:
         assert after.validator not in {None, before.validator}
 
     async def test_a_repository_that_was_renamed_is_found_under_both_names(self, world: World) -> None:
-        """The answer has the name that it has now."""
+        """The result has the current name."""
         world.have("ada/old-GGUF", {NAME: CONTENT})
         world.rename("ada/old-GGUF", "ada/new-GGUF")
         names = [(await world.hub.repository(name)).repo for name in ("ada/old-GGUF", "ada/new-GGUF")]
         assert names == ["ada/new-GGUF", "ada/new-GGUF"]
 
     async def test_finds_nothing_where_nothing_is(self, world: World) -> None:
-        """An address with nothing behind it is told as that."""
+        """An address without a file is reported as missing."""
         url = world.have_address("/a.gguf", CONTENT)
         with pytest.raises(RepositoryNotFoundError):
             await world.hub.locate(url.replace("a.gguf", "b.gguf"))
@@ -341,17 +341,17 @@ class TestLocate:
 class TestFetch:
     async def test_brings_the_file_and_leaves_nothing_else(self, world: World, tmp_path: Path) -> None:
         """The file is there whole with its size and hash, nothing is beside it, and progress ended at all of it."""
-        told: list[tuple[int, int | None]] = []
+        progress: list[tuple[int, int | None]] = []
         fetched = await world.hub.fetch(
-            have_model(world), tmp_path / "m.gguf", lambda here, total: told.append((here, total))
+            have_model(world), tmp_path / "m.gguf", lambda here, total: progress.append((here, total))
         )
         assert (fetched.size_bytes, fetched.sha256) == (len(CONTENT), SHA256)
         assert (tmp_path / "m.gguf").read_bytes() == CONTENT
         assert names_in(tmp_path) == ["m.gguf"]
-        assert told[-1] == (len(CONTENT), len(CONTENT))
+        assert progress[-1] == (len(CONTENT), len(CONTENT))
 
     async def test_brings_a_file_of_an_address(self, world: World, tmp_path: Path) -> None:
-        """A file at an address comes too; its hash is that of what came."""
+        """A file at an address can be fetched, too; its hash is computed."""
         url = world.have_address("/tiny.gguf", CONTENT)
         fetched = await world.hub.fetch(await world.hub.locate(url), tmp_path / "t.gguf", ignore)
         assert fetched.sha256 == SHA256
@@ -366,14 +366,14 @@ class TestFetch:
         assert names_in(tmp_path) == ["README.md", "empty.txt"]
 
     async def test_asks_nothing_for_what_is_here(self, world: World, tmp_path: Path) -> None:
-        """A file that is there and right needs no network."""
+        """An existing, correct file needs no network."""
         file = have_model(world)
         (tmp_path / "m.gguf").write_bytes(CONTENT)
         world.leave()
         assert (await world.hub.fetch(file, tmp_path / "m.gguf", ignore)).sha256 == SHA256
 
     async def test_replaces_what_is_here_and_wrong(self, world: World, tmp_path: Path) -> None:
-        """A file that is there with the right size and another content, or another size, is fetched again."""
+        """An existing file with other content, or another size, is downloaded again."""
         file = have_model(world)
         for wrong in (bytes(len(CONTENT)), b"short"):
             (tmp_path / "m.gguf").write_bytes(wrong)
@@ -381,7 +381,7 @@ class TestFetch:
             assert (tmp_path / "m.gguf").read_bytes() == CONTENT
 
     async def test_goes_on_where_it_broke_off(self, world: World, tmp_path: Path) -> None:
-        """What came before the network left is kept beside the target, and is not fetched again."""
+        """Bytes received before a network failure are kept beside the target, and not downloaded again."""
         file = have_model(world)
         world.cut(60_000)
         with pytest.raises(HubUnreachableError):
@@ -410,7 +410,7 @@ class TestFetch:
         assert (tmp_path / "m.gguf").read_bytes() == CONTENT
 
     async def test_never_splices_two_versions(self, world: World, tmp_path: Path) -> None:
-        """A file that changed while half of it was here is begun again."""
+        """A file that changed while half of it was stored starts over."""
         file = have_model(world)
         unhashed = RemoteFile(name=file.name, repo=file.repo, revision=file.revision, size_bytes=len(CONTENT))
         world.cut(60_000)
@@ -423,7 +423,7 @@ class TestFetch:
         assert (tmp_path / "m.gguf").read_bytes() == other
 
     async def test_keeps_nothing_that_is_wrong(self, world: World, tmp_path: Path) -> None:
-        """What arrives otherwise than promised is an error, and nothing of it stays."""
+        """Corrupt content is an error, and nothing of it is kept."""
         file = have_model(world)
         world.spoil()
         with pytest.raises(DownloadCorruptError):
@@ -431,7 +431,7 @@ class TestFetch:
         assert names_in(tmp_path) == []
 
     async def test_is_told_when_another_one_fetches_the_same(self, world: World, tmp_path: Path) -> None:
-        """Two fetches to one place do not mix: the second is told, the first ends well."""
+        """Two fetches to one target do not mix: the second fails, the first succeeds."""
         file = have_model(world)
         world.hold()
         came = asyncio.Event()
@@ -444,7 +444,7 @@ class TestFetch:
             await first
 
     async def test_stops_at_a_gate_and_at_what_is_not_there(self, world: World, tmp_path: Path) -> None:
-        """A gate and a missing file are told, and leave nothing."""
+        """Gated and missing files are errors, and leave nothing behind."""
         gated = have_model(world, gate=Gating.AUTOMATIC)
         with pytest.raises(GatedRepositoryError):
             await world.hub.fetch(gated, tmp_path / "m.gguf", ignore)
@@ -456,7 +456,7 @@ class TestFetch:
 
 
 async def test_every_failure_is_one_sentence(world: World, tmp_path: Path) -> None:
-    """Whatever is asked of a hub that is gone, one line comes back that ends in a full stop."""
+    """Every method of an unreachable hub raises one line that ends in a full stop."""
     file = have_model(world)
     world.leave()
     for question in (

@@ -1,4 +1,4 @@
-"""What every library promises: the same tests for the one of a server and for the fake that stands in for it."""
+"""The contract of every library: the same tests for that of a server and for the fake."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -42,7 +42,7 @@ FILES = {"m-Q4_K_M.gguf": 1 * GB, "m-Q8_0.gguf": 2 * GB}
 
 
 class Subject(Protocol):
-    """A library, what it stands on, and the means to end its downloads."""
+    """A library, its dependencies, and control over its downloads."""
 
     library: ModelLibraryPort
     store: HomeStorePort
@@ -56,7 +56,7 @@ class Subject(Protocol):
 
 
 class OfServer:
-    """The library of a server, whose pulls are told how to end."""
+    """The library of a server, with controlled pulls."""
 
     def __init__(self, home: Path, hub: ModelHubPort) -> None:
         settings = Settings(home=home / "home")
@@ -169,7 +169,7 @@ class TestModels:
             await subject.library.remove_model("t")
 
     async def test_files_that_gglib_did_not_download_stay(self, subject: Subject, tmp_path: Path) -> None:
-        """Also when they are to go; it is said which, and why."""
+        """Also when deletion was requested; the result names the files and the reason."""
         path = write_tiny_gguf(tmp_path / "tiny.gguf")
         await subject.library.add_file(path)
         removed = await subject.library.remove_model("tiny", with_files=True)
@@ -178,7 +178,7 @@ class TestModels:
         assert await subject.store.list_models() == []
 
     async def test_files_that_gglib_downloaded_go_when_they_are_to(self, subject: Subject) -> None:
-        """The model and its file are gone, and how much that freed is said."""
+        """The model and its file are deleted, and the result has the freed bytes."""
         subject.models_dir.mkdir(parents=True, exist_ok=True)
         path = write_tiny_gguf(subject.models_dir / "tiny.gguf")
         identity = identity_of(path)
@@ -208,7 +208,7 @@ class TestHub:
         assert (await subject.library.search("poet", sort=HubSort.DOWNLOADS, limit=1)).repositories == ()
 
     async def test_a_repository_is_shown(self, subject: Subject) -> None:
-        """As it is now, or at a commit."""
+        """At the head, or at a commit."""
         found = await subject.library.show_repository("owner/coder")
         assert {file.file.name for file in found.files()} == set(FILES)
         again = await subject.library.show_repository("owner/coder", found.repository.revision)
@@ -245,7 +245,7 @@ class TestDownloads:
         assert ended.error_message == "There is no room."
 
     async def test_the_same_target_is_not_begun_twice(self, subject: Subject) -> None:
-        """It is the same download until it is over."""
+        """The same download is returned until it has ended."""
         started = await subject.library.start_download("owner/coder")
         assert (await subject.library.start_download(" owner/coder ")).id == started.id
         await subject.finish(started, "coder")
@@ -253,7 +253,7 @@ class TestDownloads:
         assert (await subject.library.start_download("owner/coder")).id != started.id
 
     async def test_a_download_can_be_cancelled(self, subject: Subject) -> None:
-        """It ends before the call does, and stays as it is."""
+        """It ends before the call returns, and stays unchanged."""
         started = await subject.library.start_download("owner/coder")
         ended = await subject.library.cancel_download(started.id)
         assert ended.state is DownloadState.CANCELLED

@@ -17,7 +17,7 @@ from gglib.testing import FakeCatalog, FakeRuntime, Script, install_scripted_ser
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A runtime that can run ``a`` and ``b``, and one that is slow to have them ready."""
+    """A runtime that can run ``a`` and ``b``, and a slow one."""
 
     runtime: ModelRuntimePort
     slow: ModelRuntimePort
@@ -57,7 +57,7 @@ class TestModelRuntimePort:
         await case.runtime.stop_current()
 
     async def test_ensure_gives_the_model_that_was_named(self, case: Case) -> None:
-        """The target says which model it is, and it is the current one afterwards."""
+        """The target names its model, and is the current one afterwards."""
         for name in ("a", "b", "a"):
             target = await case.runtime.ensure_model_running(name, None, 8192)
             assert target.model_name == name

@@ -111,7 +111,7 @@ def pull_job(key: str, *, name: str = "coder", directory: Path | None = None) ->
 
 class TestEntering:
     async def test_a_new_model_has_its_version(self, store: Store, home: Path) -> None:
-        """Version and row are entered together; every field comes back, and the row says whose its files are."""
+        """Version and row are entered together; every field is read back, and the row has its version."""
         version = new_version(home, "Q4-1", shards=2, projector=True)
         installed = await store.install_version(version, model_of(version, aliases=("c",)))
         assert (installed.replaced, installed.refused_aliases) == (None, ())
@@ -124,7 +124,7 @@ class TestEntering:
         assert installed.model.projector == version.files[2].path
 
     async def test_engines_hold_its_directory(self, store: Store, home: Path) -> None:
-        """A launch gets what to lock: the version's directory, the first file without one, nothing for others."""
+        """A launch gets the path to lock: the version's directory, else its first file; none without a version."""
         version = new_version(home, "Q4-1")
         await store.install_version(version, model_of(version))
         loose = NewVersion(directory=None, source=SOURCE, files=(own_file(home / "models" / "old.gguf"),))
@@ -217,7 +217,7 @@ class TestEntering:
         assert await store.list_versions() == []
 
     async def test_the_same_version_again_is_one(self, store: Store, home: Path) -> None:
-        """A version that is known keeps its id: by its directory, or by its files; it is not retired any more."""
+        """A known version keeps its id: by its directory, or by its files; it is no longer retired."""
         version = new_version(home, "Q4-1")
         first = await store.install_version(version, model_of(version))
         removed = await store.remove_with_version(first.model.id)
@@ -270,7 +270,7 @@ class TestKnowing:
         assert await store.assign_version(99, added.id) is None
 
     async def test_no_row_gets_a_version_of_other_files(self, store: Store, home: Path) -> None:
-        """A row with other files, or with a version, stays as it is; so it does when the version is gone."""
+        """A row with other files, or with a version, is unchanged; also if the version does not exist."""
         old, new = new_version(home, "Q4-1"), new_version(home, "Q4-2")
         installed = await store.install_version(new, model_of(new))
         added = await store.add_version(old)
@@ -280,7 +280,7 @@ class TestKnowing:
         assert await store.assign_version(mine.id, 99) == mine
 
     async def test_other_paths_have_no_version(self, store: Store, home: Path) -> None:
-        """A row that is read again keeps its version; with other files in its place it has none."""
+        """A row that is read again keeps its version; a row with other files has none."""
         version = new_version(home, "Q4-1")
         installed = await store.install_version(version, model_of(version))
         model = replace(model_of(version), description="read again")
@@ -332,7 +332,7 @@ class TestLeaving:
         assert [known.is_retired for known in await store.list_versions()] == [False, True]
 
     async def test_removing_with_the_version(self, store: Store, home: Path) -> None:
-        """Row and version go together; a model of the user's own has none, one that is gone is None."""
+        """Row and version are removed together; a user's own model has no version, a missing model is None."""
         version = new_version(home, "Q4-1")
         installed = await store.install_version(version, model_of(version))
         mine = await store.add_model(replace(model_of(version, "mine"), paths=(Path("/elsewhere/m.gguf"),)))
@@ -343,7 +343,7 @@ class TestLeaving:
         assert [known.is_retired for known in await store.list_versions()] == [True]
 
     async def test_files_are_forgotten_one_by_one(self, store: Store, home: Path) -> None:
-        """A version lasts as long as one of its files; then it is gone, and again is nothing."""
+        """A version exists as long as one of its files; a second deletion has no effect."""
         version = new_version(home, "Q4-1", shards=2)
         added = await store.add_version(version)
         await store.retire_unused([added.id])
@@ -356,7 +356,7 @@ class TestLeaving:
         assert (await store.add_version(version)).id > added.id
 
     async def test_a_model_without_its_version_is_the_users(self, store: Store, home: Path) -> None:
-        """When the last record of its files is gone a row says no more that gglib wrote them."""
+        """After the last record of its files is deleted, a row no longer counts as downloaded."""
         version = new_version(home, "Q4-1")
         installed = await store.install_version(version, model_of(version))
         await store.forget_files(installed.version.id, [version.files[0].path])
@@ -369,7 +369,7 @@ class TestLeaving:
 
 class TestIdentities:
     async def test_files_are_known_anew(self, store: Store, home: Path) -> None:
-        """The identity of a file changes in every version that has it, and in no other file."""
+        """The identity of a file is updated in every version that has it, and for no other file."""
         shared = own_file(home / "models" / "mmproj.gguf", role=FileRole.PROJECTOR)
         files = [own_file(home / "models" / f"{name}.gguf") for name in "ab"]
         for file in files:
@@ -427,7 +427,7 @@ class TestPulls:
         assert await store.list_pulls() == [jobs[2], jobs[0]]
 
     async def test_a_key_has_one_record(self, store: Store) -> None:
-        """A pull that goes on replaces what was recorded of it before."""
+        """A resumed pull replaces its earlier record."""
         await store.begin_pull(pull_job("k"))
         later = replace(pull_job("k"), is_fetched=False, updates=None)
         await store.begin_pull(later)
@@ -436,7 +436,7 @@ class TestPulls:
 
 class TestSources:
     async def test_what_was_asked_for_comes_back(self, store: Store, home: Path) -> None:
-        """The revision that was asked for, and the whole address, are kept with a row that has no version."""
+        """The requested revision, and the whole address, are stored for a row without a version."""
         version = new_version(home, "x")
         added = await store.add_model(model_of(version))
         assert (added.source, added.version_id) == (SOURCE, None)

@@ -48,7 +48,7 @@ from gglib.library.versions.deleting import collect_retired
 from gglib.library.versions.incoming import Incoming
 from gglib.library.versions.locks import HomeLocks
 from gglib.library.versions.reconcile import fingerprint, reconcile, without_files
-from gglib.system.threads import to_its_end
+from gglib.system.threads import run_to_completion
 
 LOCK = "home"
 """Held while a home is put in order."""
@@ -127,7 +127,7 @@ class _HomeMaintenance:
             await self._warn_of_missing_files()
             seen = await self._fingerprint()
             with suppress(OSError):  # a full disk: the next open searches again
-                await to_its_end(write_mark, self.home, identity.id, seen)
+                await run_to_completion(write_mark, self.home, identity.id, seen)
         return True
 
     async def _detect(self) -> HomeInspection:
@@ -204,7 +204,7 @@ class _HomeMaintenance:
     def _freeze(self, reason: str) -> None:
         home = escape_line(str(self.settings.home))
         _log.warning("The home %s is left as it is: %s", home, escape_line(reason))
-        self.catalog.freeze(f"The home {home} could not be put in order: {reason}")
+        self.catalog.set_read_only(f"The home {home} could not be put in order: {reason}")
 
 
 def _is_writable(directory: Path) -> bool:

@@ -17,7 +17,7 @@ from gglib.system.files.small_files import (
     open_regular,
     parse_json,
     read_small,
-    warn_of_skipped,
+    warn_skipped_once,
 )
 
 _LOCK_NAME = "gglib.lock"
@@ -132,7 +132,7 @@ def _read_state(run_dir: Path) -> Instance | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:
-        warn_of_skipped(run_dir / _STATE_NAME, error)
+        warn_skipped_once(run_dir / _STATE_NAME, error)
         return None
     is_current = instance.mark is not None and instance.mark == process_start_id(instance.pid)
     return instance if is_current else None

@@ -1,4 +1,4 @@
-"""The catalogue of models, in SQLite. Knows core and system only."""
+"""The catalogue of models, in SQLite. Imports core and system only."""
 
 from gglib.db.catalog import SqliteCatalog
 

@@ -1,7 +1,7 @@
-"""The catalogue as a file of its own, and back: with SQLite's own means, while other processes use it.
+"""Backup and restore of the catalogue, with SQLite's own means, while other processes use it.
 
-A backup is one file without a log, and has a commit id of its own: no log was ever written on top of it, so one that
-lies beside it, where it is copied over a database, is not its own (see ``identity``).
+A backup is one file without a write-ahead log, with its own commit id. No log was ever written on top of it: if one
+lies beside it, where it is copied over a database, the log belongs to the old database (see ``wal_identity``).
 """
 
 import os
@@ -16,116 +16,114 @@ from pathlib import Path
 
 from gglib.core.errors import CatalogError
 from gglib.core.models import ModelSummary
-from gglib.db.connections import open_reader, tidy
+from gglib.db.connections import open_reader, truncate_wal
 from gglib.db.home_paths import HomePaths
-from gglib.db.identity import NO_COMMIT, FileKind, LogOrigin, origin_of, parse_log
 from gglib.db.lock import exclusive, lock_path
-from gglib.db.migrations import MIGRATIONS, STAMP, has_stamps, migrate
-from gglib.db.opening import connect
-from gglib.db.replaced import (
-    contradicts,
+from gglib.db.migrations import MIGRATIONS, STAMP_COMMIT, has_stamps, migrate
+from gglib.db.rows import load_models
+from gglib.db.sqlite_connection import connect
+from gglib.db.sqlite_errors import (
+    MESSAGES,
+    MissingRowsError,
+    map_sqlite_errors,
+    primary_code,
+)
+from gglib.db.wal_identity import NO_COMMIT, FileKind, WalOrigin, origin_of, parse_wal
+from gglib.db.wal_repair import (
     copy_in_memory,
+    is_broken_by_wal,
     is_intact,
-    log_path,
-    read_alone,
+    load_with_wal,
+    load_without_wal,
     read_commit,
     read_file,
-    read_log,
-    read_with,
-    settle,
-    settle_held,
-    write_beside,
+    read_wal,
+    repair,
+    repair_locked,
+    wal_path,
     write_image,
-)
-from gglib.db.rows import load_models
-from gglib.db.sqlite_errors import (
-    SENTENCES,
-    MissingRowsError,
-    primary_code,
-    translated,
+    write_new_file,
 )
 from gglib.system.files.durable import sync
 
 OWN_TABLES = frozenset({"models", "names", "model_paths", "tags"})
-"""What a catalogue of any format has."""
+"""Tables of every format of the catalogue."""
 
-VERSIONS_AT = 18
-"""Where the header of a database says with what it is written and read."""
-LOG_VERSIONS = b"\x02\x02"
+FORMAT_VERSIONS_OFFSET = 18
+"""Offset of the read and write versions in the header of a database."""
+WAL_FORMAT_VERSIONS = b"\x02\x02"
 
 BEFORE = ".before-restore-"
-"""Between the catalogue's name and the date: what it was before a restore."""
+"""Between the catalogue's name and the date: the catalogue as it was before a restore."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A backup that was written."""
+    """A written backup."""
 
     path: Path
     models: tuple[str, ...]
-    """Their names."""
+    """The names of its models."""
     size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A catalogue that was put back."""
+    """A restored catalogue."""
 
     models: tuple[ModelSummary, ...]
     before: Path | None
-    """Where the catalogue of before is; None where there was none."""
+    """The file with the previous catalogue; None if there was none."""
 
 
 def back_up(path: Path, target: Path, *, is_forced: bool = False) -> Backup:
-    """Write the catalogue at ``path`` to the file ``target``, whole or not at all; servers may go on using it.
+    """Write the catalogue at ``path`` to the file ``target``, atomically; servers may keep using it.
 
-    An older backup there is replaced, another file only with ``is_forced``. Raises ``CatalogError``.
+    Replaces an older backup; any other file only if ``is_forced``. Raises ``CatalogError``.
     """
     if not path.exists():
-        raise CatalogError(
-            "There is no catalogue yet, so there is nothing to back up: 'gglib up' begins one.", path=path
-        )
-    with _translated_for(target):
+        raise CatalogError("There is no catalogue to back up: 'gglib up' creates one.", path=path)
+    with _map_errors_of(target):
         target = target.resolve()
         _check_target(path, target, is_forced=is_forced)
-    with translated(path):
-        settle(path)
+    with map_sqlite_errors(path):
+        repair(path)
         with closing(open_reader(path)) as reader:
             image = copy_in_memory(reader)
-        tidy(path)
+        truncate_wal(path)
     with closing(image):
-        with translated(path):
+        with map_sqlite_errors(path):
             _require_intact(image)
             names = _names(image)
-        with _translated_for(target):
+        with _map_errors_of(target):
             _write_file(image, target)
             return Backup(target, names, target.stat().st_size)
 
 
 def restore(path: Path, source: Path) -> Restored:
-    """Make the content of the backup ``source`` that of the catalogue at ``path``; running servers see it.
+    """Replace the content of the catalogue at ``path`` by the backup ``source``; running servers see the change.
 
-    What the catalogue was before is kept beside it. Raises ``CatalogError``; then nothing has changed.
+    The previous catalogue is kept beside it. Raises ``CatalogError``; then nothing has changed.
     """
-    with _translated_for(source):
+    with _map_errors_of(source):
         _check_source(path, source)
         image = _read_source(source)
     with closing(image):
-        with _translated_for(source):
+        with _map_errors_of(source):
             models = _require_catalogue(image, source, path.parent)
-        with translated(path):
+        with map_sqlite_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             with exclusive(lock_path(path)):
-                return Restored(models, _put_back(image, path))
+                return Restored(models, _restore_image(image, path))
 
 
-def _put_back(image: sqlite3.Connection, path: Path) -> Path | None:
-    with suppress(sqlite3.DatabaseError, CatalogError):  # what is damaged cannot be settled, and is replaced
-        settle_held(path)
+def _restore_image(image: sqlite3.Connection, path: Path) -> Path | None:
+    with suppress(sqlite3.DatabaseError, CatalogError):  # a damaged file cannot be repaired, and is replaced
+        repair_locked(path)
     try:
-        before, previous_id, page_size = _keep_before(path)
+        before, previous_id, page_size = _save_current(path)
     except sqlite3.DatabaseError:
-        before = _keep_damaged(path)
+        before = _save_damaged(path)
         try:
             write_image(image, path, previous_id=NO_COMMIT)
         except sqlite3.DatabaseError:
@@ -136,8 +134,8 @@ def _put_back(image: sqlite3.Connection, path: Path) -> Path | None:
     return before
 
 
-def _keep_before(path: Path) -> tuple[Path | None, str, int]:
-    """Keep the catalogue as it is beside it. Return where, its last commit, and the size of its pages in bytes."""
+def _save_current(path: Path) -> tuple[Path | None, str, int]:
+    """Save the catalogue beside itself. Return the file, its last commit, and its page size in bytes."""
     if read_file(path).kind is FileKind.EMPTY:
         with closing(connect(path, mode="rwc")) as connection:
             connection.execute("PRAGMA journal_mode = WAL").fetchall()
@@ -148,88 +146,88 @@ def _keep_before(path: Path) -> tuple[Path | None, str, int]:
         image = copy_in_memory(reader)
     with closing(image):
         _require_intact(image)
-        before = _free_name(path, BEFORE)
+        before = _unused_path(path, BEFORE)
         _write_file(image, before)
     return before, commit_id, page_size
 
 
-def _keep_damaged(path: Path) -> Path:
-    """Keep the file as it is. No connection of this process is open, so reading it drops no lock of SQLite's."""
-    return write_beside(path, BEFORE + _date(), path.read_bytes())
+def _save_damaged(path: Path) -> Path:
+    """Copy the file unchanged. No connection of this process is open, so reading it drops no lock of SQLite."""
+    return write_new_file(path, BEFORE + _date(), path.read_bytes())
 
 
 def _replace_damaged(image: sqlite3.Connection, path: Path) -> None:
-    """Put a new file in the place of one that SQLite cannot write into, and its log out of the way."""
+    """Replace a file that SQLite cannot write to, and move its log out of the way."""
     real = path.resolve()
-    log = log_path(path)
+    log = wal_path(path)
     if log.exists():
-        log.replace(_free_name(path, "-wal.set-aside-"))
+        log.replace(_unused_path(path, "-wal.set-aside-"))
     log.with_name(f"{real.name}-shm").unlink(missing_ok=True)
     _write_file(image, real)
 
 
 def _check_target(path: Path, target: Path, *, is_forced: bool) -> None:
-    """Raise ``CatalogError`` where nothing may be written to ``target``, which has no links in it."""
+    """Raise ``CatalogError`` if ``target``, which has no links in it, must not be written."""
     real = path.resolve()
     if target == real or target in {
         real.with_name(real.name + end) for end in ("-wal", "-shm", ".lock", ".reserve")
     }:
-        raise _refusal(target, "is the catalogue itself: name another file")
-    if log_path(target).exists():
-        raise _refusal(
+        raise _file_error(target, "is the catalogue itself: name another file")
+    if wal_path(target).exists():
+        raise _file_error(
             target,
-            f"has a log beside it ({log_path(target).name}), so it is in use or was: name another file",
+            f"has a write-ahead log beside it ({wal_path(target).name}): name another file",
         )
     try:
         status = target.lstat()
     except FileNotFoundError:
         if not target.parent.is_dir():
-            raise _refusal(target, "is in a directory that does not exist: make it first") from None
+            raise _file_error(target, "is in a directory that does not exist: create it first") from None
         return
     if not stat.S_ISREG(status.st_mode):
-        raise _refusal(target, "is not a regular file: name another one")
+        raise _file_error(target, "is not a regular file: name another file")
     if not is_forced and not _is_catalogue(target):
-        raise _refusal(target, "is no backup of gglib: name another file, or overwrite it with --force")
+        raise _file_error(target, "is not a gglib backup: name another file, or overwrite it with --force")
 
 
 def _check_source(path: Path, source: Path) -> None:
-    """Raise ``CatalogError`` where ``source`` can be no backup of the catalogue."""
+    """Raise ``CatalogError`` if ``source`` cannot be a backup of the catalogue."""
     try:
         status = source.stat()
     except FileNotFoundError:
-        raise _refusal(source, "does not exist: name a file that 'gglib backup' wrote") from None
+        raise _file_error(source, "does not exist: name a file that 'gglib backup' wrote") from None
     if not stat.S_ISREG(status.st_mode):
-        raise _refusal(source, "is not a regular file: name one that 'gglib backup' wrote")
+        raise _file_error(source, "is not a regular file: name a file that 'gglib backup' wrote")
     if path.exists() and os.path.samestat(status, path.stat()):
-        raise _refusal(source, "is the catalogue itself: name one of its backups")
+        raise _file_error(source, "is the catalogue itself: name a backup")
 
 
 def _read_source(source: Path) -> sqlite3.Connection:
-    """Return the content of a file, with its log where that is its own; a gglib that uses the file is waited for."""
+    """Return the content of a file, with its own log if it has one; waits for a gglib that uses the file."""
     with ExitStack() as held:
         if lock_path(source).exists():
             held.enter_context(exclusive(lock_path(source)))
         file = read_file(source)
         if file.kind is FileKind.EMPTY:
-            raise _refusal(source, "is empty: name a file that 'gglib backup' wrote")
-        content = read_log(source) or b""
-        log = parse_log(content)
+            raise _file_error(source, "is empty: name a file that 'gglib backup' wrote")
+        content = read_wal(source) or b""
+        log = parse_wal(content)
         origin = origin_of(log, file)
-        if log.commits == 0 or origin is LogOrigin.FOREIGN:
-            return read_alone(source)
-        if origin is LogOrigin.UNKNOWN and contradicts(source, content):
-            return read_alone(source)
-        return read_with(source, content)
+        if log.commits == 0 or origin is WalOrigin.FOREIGN:
+            return load_without_wal(source)
+        if origin is WalOrigin.UNKNOWN and is_broken_by_wal(source, content):
+            return load_without_wal(source)
+        return load_with_wal(source, content)
 
 
 def _require_catalogue(image: sqlite3.Connection, source: Path, home: Path) -> tuple[ModelSummary, ...]:
-    """Bring a copy of ``source`` up to date and return its models. Raises ``CatalogError`` for what is none of ours."""
+    """Migrate a copy of ``source`` and return its models. Raises ``CatalogError`` if it is no catalogue."""
     _require_intact(image)
     if not _has_own_tables(image):
-        raise _refusal(source, "belongs to another program: name a file that 'gglib backup' wrote")
+        raise _file_error(source, "belongs to another program: name a file that 'gglib backup' wrote")
     version: int = image.execute("PRAGMA user_version").fetchone()[0]
     if version > len(MIGRATIONS):
-        raise _refusal(
+        raise _file_error(
             source,
             f"was written by a newer gglib (format {version}; this one knows {len(MIGRATIONS)}): "
             "upgrade gglib, then restore it",
@@ -239,9 +237,9 @@ def _require_catalogue(image: sqlite3.Connection, source: Path, home: Path) -> t
 
 
 def _require_intact(image: sqlite3.Connection) -> None:
-    """Raise ``sqlite3.DatabaseError`` for what SQLite finds to be damaged."""
+    """Raise ``sqlite3.DatabaseError`` if SQLite finds damage."""
     if not is_intact(image) or image.execute("PRAGMA foreign_key_check").fetchone() is not None:
-        raise MissingRowsError("it contradicts itself")
+        raise MissingRowsError("its tables are inconsistent")
 
 
 def _is_catalogue(file: Path) -> bool:
@@ -264,14 +262,14 @@ def _names(image: sqlite3.Connection) -> tuple[str, ...]:
 
 
 def _write_file(image: sqlite3.Connection, target: Path) -> None:
-    """Write a copy to ``target``, whole or not at all, for the owner alone, with a commit id of its own."""
+    """Write a copy to ``target``, atomically, readable by the owner only, with its own commit id."""
     if has_stamps(image):
-        image.execute(STAMP)
+        image.execute(STAMP_COMMIT)
     part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
         image.execute("VACUUM INTO ?", (os.fspath(part),))
-        _mark_for_log(part)
+        _set_wal_mode(part)
         part.replace(target)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -279,15 +277,15 @@ def _write_file(image: sqlite3.Connection, target: Path) -> None:
     sync(target.parent)
 
 
-def _mark_for_log(part: Path) -> None:
-    """Have the copy opened with a log, as the catalogue is, and put it on the disk; no connection has it open.
+def _set_wal_mode(part: Path) -> None:
+    """Set WAL mode in the header of the copy and sync it; no connection has it open.
 
-    Processes that have a database open with a log would stand in the way of one that is opened without
+    A database in another mode could not be opened while processes have the old one open in WAL mode
     (https://sqlite.org/fileformat2.html#file_format_version_numbers).
     """
     descriptor = os.open(part, os.O_RDWR | os.O_CLOEXEC)
     try:
-        os.pwrite(descriptor, LOG_VERSIONS, VERSIONS_AT)
+        os.pwrite(descriptor, WAL_FORMAT_VERSIONS, FORMAT_VERSIONS_OFFSET)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -295,7 +293,7 @@ def _mark_for_log(part: Path) -> None:
 
 @contextmanager
 def _with_page_size(image: sqlite3.Connection, page_size: int) -> Iterator[sqlite3.Connection]:
-    """Yield the same content in pages of this size: a database with a log keeps the one that it has."""
+    """Yield the same content with this page size: a database in WAL mode cannot change its own."""
     if image.execute("PRAGMA page_size").fetchone()[0] == page_size:
         yield image
         return
@@ -307,7 +305,7 @@ def _with_page_size(image: sqlite3.Connection, page_size: int) -> Iterator[sqlit
         yield other
 
 
-def _free_name(path: Path, between: str) -> Path:
+def _unused_path(path: Path, between: str) -> Path:
     real = path.resolve()
     first = real.with_name(f"{real.name}{between}{_date()}")
     names = (first, *(first.with_name(f"{first.name}-{number}") for number in range(2, 100)))
@@ -321,26 +319,26 @@ def _date() -> str:
 def _reason_of(error: sqlite3.DatabaseError) -> str:
     code = primary_code(error)
     if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY}:
-        return SENTENCES[code]
+        return MESSAGES[code]
     if code == sqlite3.SQLITE_CANTOPEN:
         return "cannot be opened: make it readable for this user"
-    return "is damaged, or is no backup of gglib: name another one"
+    return "is damaged, or is not a gglib backup: name another file"
 
 
-def _refusal(file: Path, reason: str) -> CatalogError:
+def _file_error(file: Path, reason: str) -> CatalogError:
     return CatalogError(f"{file} {reason}.")
 
 
 @contextmanager
-def _translated_for(file: Path) -> Iterator[None]:
-    """Turn what SQLite and the system raise into a sentence about a file that is not the catalogue."""
+def _map_errors_of(file: Path) -> Iterator[None]:
+    """Turn errors of SQLite and the file system into ``CatalogError`` for a file other than the catalogue."""
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise _refusal(file, _reason_of(error)) from error
+        raise _file_error(file, _reason_of(error)) from error
     except OSError as error:
-        raise _refusal(file, f"cannot be used ({error.strerror}): name another file") from error
-    except RuntimeError as error:  # pathlib's, up to Python 3.12, of links that lead in a circle
-        raise _refusal(file, "is a link that leads nowhere: name another file") from error
+        raise _file_error(file, f"cannot be used ({error.strerror}): name another file") from error
+    except RuntimeError as error:  # of pathlib, up to Python 3.12, for a loop of symbolic links
+        raise _file_error(file, "is a broken symbolic link: name another file") from error
     except ValueError as error:
-        raise CatalogError(f"This is no name of a file ({error}): name another one.") from error
+        raise CatalogError(f"This is not a valid file name ({error}): name another file.") from error

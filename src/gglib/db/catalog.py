@@ -1,7 +1,7 @@
-"""The catalogue in SQLite: the thin asynchronous shell over ``snapshot`` (reading) and ``rows`` (writing).
+"""The catalogue in SQLite: the asynchronous shell over ``snapshot`` (reading) and ``rows`` (writing).
 
-Writing never stays on the event loop's thread, because it waits for the disk and for other processes. It must not
-know what a model is used for.
+Writes never run on the event loop's thread: they wait for the disk and for other processes. Knows nothing of what a
+model is used for.
 """
 
 import asyncio
@@ -18,21 +18,21 @@ from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSummary, NewModel
 from gglib.core.name_rules import check_aliases
 from gglib.core.names import find_model
 from gglib.core.ports.catalog import EditModel
-from gglib.db.connections import prepare, reading, tidy, with_reserve, writing
+from gglib.db.connections import prepare, reading, truncate_wal, with_reserve, writing
 from gglib.db.home_paths import HomePaths
 from gglib.db.rows import (
     delete_model,
     insert_model,
     load_model,
     load_models,
-    note_uses,
+    record_uses,
     replace_aliases,
     replace_content,
     replace_settings,
     replace_tags,
 )
 from gglib.db.snapshot import Snapshot, SnapshotCache
-from gglib.db.sqlite_errors import translated
+from gglib.db.sqlite_errors import map_sqlite_errors
 from gglib.db.validation import (
     check_files,
     check_new,
@@ -40,7 +40,7 @@ from gglib.db.validation import (
     check_tags,
 )
 from gglib.db.version_store import SqliteVersionStore
-from gglib.system.threads import to_its_end
+from gglib.system.threads import run_to_completion
 
 T = TypeVar("T")
 
@@ -48,40 +48,40 @@ T = TypeVar("T")
 class SqliteCatalog(SqliteVersionStore):
     """The models of this machine, in one SQLite file; implements ``ModelStorePort`` and ``VersionStorePort``.
 
-    Any number of processes may use the file at the same time: what one has written it sees with its next read, the
-    others ``FRESH_S`` later at the latest. A write that has returned is on the disk. One that is cancelled while it
-    runs may still take place, and has ended when the cancel reaches its caller, which may hold locks for it.
+    Any number of processes may use the file at the same time. A process sees its own writes with its next read, others
+    see them within ``FRESH_S``. A write is durable when it returns. A cancelled write may still take place; it has
+    ended when the cancel reaches its caller, which may hold locks for it.
     """
 
     def __init__(
         self, path: Path, *, home: Path | None = None, clock: Callable[[], float] = time.time
     ) -> None:
-        """``home`` is what stored paths are relative to; None: the directory of ``path``."""
+        """``home`` is the base of stored paths; None: the directory of ``path``."""
         self._path = path
         self._home_path = path.parent if home is None else home
         self._home = HomePaths(self._home_path)
         self._clock = clock
         self._cache: SnapshotCache | None = None
-        self._frozen: str | None = None
+        self._read_only_reason: str | None = None
 
-    def freeze(self, reason: str) -> None:
-        """Refuse every change from here on, with ``reason`` as the sentence of the ``CatalogError``."""
-        self._frozen = reason
+    def set_read_only(self, reason: str) -> None:
+        """Refuse every further write with a ``CatalogError`` whose message is ``reason``."""
+        self._read_only_reason = reason
 
     async def open(self) -> None:
-        """Create the file where there is none, migrate an older one, and read it; nothing when it is open.
+        """Create the file if it is missing, migrate an older one, and read it; no effect if it is open.
 
-        Raises ``CatalogError`` when it cannot be used: damaged, of a newer gglib, or in a read-only place.
+        Raises ``CatalogError`` if it cannot be used: damaged, of a newer gglib, or in a read-only directory.
         """
         if self._cache is None:
             self._cache = await asyncio.to_thread(self._open)
 
     async def close(self) -> None:
-        """Let go of the file; nothing when it is closed."""
+        """Close the file; no effect if it is closed."""
         if self._cache is not None:
             cache, self._cache = self._cache, None
             await cache.close()
-            await asyncio.to_thread(tidy, self._path)
+            await asyncio.to_thread(truncate_wal, self._path)
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -97,20 +97,20 @@ class SqliteCatalog(SqliteVersionStore):
         return list((await self._snapshot()).models)
 
     async def resolve_model(self, name: str) -> ModelSummary | None:
-        """Return the model that ``name`` means, or None: unknown and ambiguous alike."""
+        """Return the model that ``name`` means; None if it is unknown or ambiguous."""
         snapshot = self._fresh() or await self._snapshot()
         return snapshot.find(name)
 
     async def resolve_for_launch(self, name: str) -> ModelLaunchSpec | None:
-        """Return what an engine needs to load the model; whether its file is still there is not looked at."""
+        """Return what an engine needs to load the model; does not check that its file exists."""
         snapshot = self._fresh() or await self._snapshot()
         return snapshot.spec(name)
 
     async def add_model(self, model: NewModel) -> ModelSummary:
-        """Store a model; when this returns, the row survives a kill and a power cut.
+        """Store a model; the row is durable when this returns.
 
-        Raises ``ModelExistsError`` when a name, an alias or a file is taken, ``InvalidSettingError`` when the
-        model itself cannot be stored.
+        Raises ``ModelExistsError`` if a name, an alias or a file is taken, ``InvalidSettingError`` if the model itself
+        is invalid.
         """
         check_new(model)
 
@@ -121,7 +121,7 @@ class SqliteCatalog(SqliteVersionStore):
         return await self._write(add)
 
     async def remove_model(self, name: str) -> ModelSummary | None:
-        """Forget a model and return what it was; its files and their version stay. None when there is no such model."""
+        """Delete a model and return it; its files and their version stay. None if there is no such model."""
 
         def remove(connection: sqlite3.Connection) -> ModelSummary | None:
             model = find_model(name, load_models(connection, self._home))
@@ -149,7 +149,7 @@ class SqliteCatalog(SqliteVersionStore):
     async def replace_model(
         self, name: str, model: NewModel, *, seen: ModelSummary | None = None
     ) -> ModelSummary | None:
-        """Put other files and facts in the place of a model's; see ``ModelStorePort``."""
+        """Replace the files and facts of a model; see ``ModelStorePort``."""
         check_files(model)
 
         def put(connection: sqlite3.Connection) -> ModelSummary | None:
@@ -165,22 +165,22 @@ class SqliteCatalog(SqliteVersionStore):
         return await self._write(put)
 
     async def note_use(self, used_at: Mapping[int, int]) -> None:
-        """Remember when models were used last; ids that are gone are passed over.
+        """Record when models were last used; unknown ids are ignored.
 
-        Costs a write to the disk, and each process that reads the catalogue a look at the small table of uses: not
-        more, see ``snapshot``. Nothing at all when it is all known already.
+        Costs a write to the disk, and each process that reads the catalogue a read of the small table of uses, no more
+        (see ``snapshot``). Nothing is written if every time is recorded already.
         """
         known = {model.id: model.last_used_at for model in (await self._snapshot()).models}
         news = {model_id: at for model_id, at in used_at.items() if known.get(model_id, at) != at}
         if news:
-            await self._write(lambda connection: note_uses(connection, news))
+            await self._write(lambda connection: record_uses(connection, news))
 
     def _open(self) -> SnapshotCache:
         def open_now(_: bool) -> SnapshotCache:  # noqa: FBT001 - called by position
             prepare(self._path, home=self._home_path)
             return SnapshotCache(self._path, self._home)
 
-        with translated(self._path):
+        with map_sqlite_errors(self._path):
             return with_reserve(self._path, open_now)
 
     def _now(self) -> int:
@@ -191,40 +191,40 @@ class SqliteCatalog(SqliteVersionStore):
 
     async def _snapshot(self) -> Snapshot:
         if self._cache is None:
-            raise CatalogError("The catalogue is not open: open it before it is used.")
-        with translated(self._path):
+            raise CatalogError("The catalogue is not open: call open() before using it.")
+        with map_sqlite_errors(self._path):
             return await self._cache.latest()
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._cache is None:
-            raise CatalogError("The catalogue is not open: open it before it is used.")
-        return await asyncio.to_thread(self._read_now, work)
+            raise CatalogError("The catalogue is not open: call open() before using it.")
+        return await asyncio.to_thread(self._read_sync, work)
 
-    def _read_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with translated(self._path), reading(self._path) as connection:
+    def _read_sync(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with map_sqlite_errors(self._path), reading(self._path) as connection:
             return work(connection)
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._cache is None:
-            raise CatalogError("The catalogue is not open: open it before it is used.")
-        if self._frozen is not None:
-            raise CatalogError(self._frozen)
+            raise CatalogError("The catalogue is not open: call open() before using it.")
+        if self._read_only_reason is not None:
+            raise CatalogError(self._read_only_reason)
         try:
-            return await to_its_end(self._write_now, work)
+            return await run_to_completion(self._write_sync, work)
         finally:
-            self._cache.expire()
+            self._cache.invalidate()
 
-    def _write_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        def write(reuses_log: bool) -> T:  # noqa: FBT001 - called by position
-            with writing(self._path, home=self._home_path, reuses_log=reuses_log) as connection:
+    def _write_sync(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        def write(checkpoints_first: bool) -> T:  # noqa: FBT001 - called by position
+            with writing(self._path, home=self._home_path, checkpoints_first=checkpoints_first) as connection:
                 return work(connection)
 
-        with translated(self._path):
+        with map_sqlite_errors(self._path):
             return with_reserve(self._path, write)
 
 
 class _EditFailedError(Exception):
-    """Carries what an edit raised past the border, which would take it for a failure of the database."""
+    """Carries what an edit raised past ``map_sqlite_errors``, which would treat it as a database failure."""
 
     def __init__(self, reason: Exception) -> None:
         self.reason = reason
@@ -239,7 +239,7 @@ def _edit_of(model: ModelSummary, edit: EditModel) -> ModelEdit:
 
 
 def _apply(connection: sqlite3.Connection, model: ModelSummary, edit: ModelEdit) -> None:
-    """Change what is given and not so already: what stays the same makes no reader read."""
+    """Apply only what differs: an unchanged model makes no reader reload."""
     if edit.aliases is not None and edit.aliases != model.aliases:
         check_aliases(edit.aliases, name=model.name)
         replace_aliases(connection, model.id, edit.aliases)

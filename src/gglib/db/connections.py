@@ -1,10 +1,10 @@
-"""How the database is opened, to read and to write. Knows nothing of what the tables mean.
+"""Opens the database for reading and writing. Knows nothing of what the tables mean.
 
-Readers and writers never wait for one another: that is what WAL mode gives. What readers need for it:
+In WAL mode, readers and writers never wait for each other. Readers meet two conditions for that:
 
-- ``mode=ro``: a reader can neither write nor checkpoint, not even when it is the last one to close. Only
-  writers checkpoint, and they are one at a time (see ``lock``).
-- Its read transactions last for one reload, so that no checkpoint is held up for long.
+- ``mode=ro``: a reader can neither write nor checkpoint, not even as the last one to close. Only writers checkpoint,
+  one at a time (see ``lock``).
+- Read transactions last for one reload, so that they do not hold up checkpoints for long.
 """
 
 import errno
@@ -17,35 +17,35 @@ from typing import TypeVar
 
 from gglib.core.errors import CatalogError
 from gglib.db.lock import exclusive, lock_path
-from gglib.db.migrations import STAMP, is_current, migrate, require_current
-from gglib.db.opening import BUSY_TIMEOUT_S, WRITER_PRAGMAS, checkpoint, connect
-from gglib.db.replaced import log_path, settle, settle_held
+from gglib.db.migrations import STAMP_COMMIT, is_current, migrate, require_current
 from gglib.db.reserve import keep_reserve, release_reserve
+from gglib.db.sqlite_connection import BUSY_TIMEOUT_S, WRITER_PRAGMAS, checkpoint, connect
 from gglib.db.sqlite_errors import primary_code
+from gglib.db.wal_repair import repair, repair_locked, wal_path
 
 T = TypeVar("T")
 
 NO_ROOM_CODES = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
-"""What SQLite raises on a full disk: of the log, of its index in shared memory, of either where it is new."""
+"""What SQLite raises on a full disk: for the log, for its index in shared memory, or when creating either."""
 
-TIDY_PATIENCE_S = 1.0
-"""How long the end of a process waits for another one that writes, which leaves the log empty itself."""
+TRUNCATE_WAIT_S = 1.0
+"""How long a process that exits waits for a writer, which truncates the log itself."""
 
 
 def prepare(path: Path, *, home: Path | None = None) -> None:
-    """Create the directory and the database and bring its tables up to date; only look when all is there.
+    """Create the directory and the database and migrate the tables; only checks them if they are current.
 
-    ``home`` is as of ``writing``.
+    ``home`` is as in ``writing``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    settle(path, home=home)
+    repair(path, home=home)
     if not _is_prepared(path):
         with writing(path, home=home):
             pass
 
 
 def with_reserve(path: Path, work: Callable[[bool], T]) -> T:
-    """Return ``work(False)``; where that finds no room on the disk, ``work(True)`` with the room of the reserve."""
+    """Return ``work(False)``; if the disk is full, release the reserve and return ``work(True)``."""
     try:
         return work(False)
     except sqlite3.Error as error:
@@ -54,32 +54,32 @@ def with_reserve(path: Path, work: Callable[[bool], T]) -> T:
     return work(True)
 
 
-def tidy(path: Path) -> None:
-    """Empty the log and remove it, where no other process has the database open; call this when it is closed here.
+def truncate_wal(path: Path) -> None:
+    """Checkpoint and remove the log, unless another process has the database open; call this after closing.
 
-    Readers cannot: a log that a command wrote beside a server is left when the server ends, and would be applied to a
+    Readers cannot: a log that a command wrote beside a server stays when the server ends, and would be applied to a
     backup that is copied over the database. Never raises: the rows are safe in the log.
     """
     with suppress(OSError, sqlite3.Error, CatalogError):
-        if log_path(path).exists():
-            with exclusive(lock_path(path), wait_s=TIDY_PATIENCE_S):
-                _empty_log(path)
+        if wal_path(path).exists():
+            with exclusive(lock_path(path), wait_s=TRUNCATE_WAIT_S):
+                _checkpoint_and_remove_wal(path)
     keep_reserve(path)
 
 
-def _empty_log(path: Path) -> None:
-    settle_held(path)
+def _checkpoint_and_remove_wal(path: Path) -> None:
+    repair_locked(path)
     with closing(connect(path, mode="rw")) as connection:
         for pragma in WRITER_PRAGMAS:
             connection.execute(pragma)
-        _use_wal(connection)  # also of a backup that was made without a log
-        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()  # opens it
+        _use_wal(connection)  # also for a backup in another journal mode
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()  # opens the log
         checkpoint(connection)
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """Yield a connection inside a transaction that sees one moment of the database and cannot change it."""
+    """Yield a connection inside a read transaction, which sees one state of the database."""
     with closing(open_reader(path)) as connection:
         connection.execute("BEGIN")
         require_current(connection)
@@ -87,45 +87,45 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def open_reader(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
-    """Return a connection that cannot change anything and that any thread may use, one at a time."""
+    """Return a read-only connection that any thread may use, one at a time."""
     return connect(path, mode="ro", busy_timeout_s=busy_timeout_s, is_immutable=_is_sealed(path))
 
 
 @contextmanager
 def writing(
-    path: Path, *, home: Path | None = None, reuses_log: bool = False
+    path: Path, *, home: Path | None = None, checkpoints_first: bool = False
 ) -> Iterator[sqlite3.Connection]:
-    """Yield a connection inside a transaction that is on the disk when the block ends, or undone if it raised.
+    """Yield a connection inside a transaction that is durable when the block ends, or rolled back if it raised.
 
-    Blocks the calling thread while another process writes; raises ``CatalogError`` when that takes too long.
-    ``home`` is what paths of an older format become relative to when it is migrated; None: the directory of ``path``.
-    ``reuses_log`` is for a full disk: what is in the log is copied into the database first, which takes no room, and
-    the log is then written from its beginning (https://sqlite.org/wal.html#ckpt).
+    Blocks the calling thread while another process writes; raises ``CatalogError`` after the lock's timeout. ``home``
+    becomes the base of paths when an older format is migrated; None: the directory of ``path``. ``checkpoints_first``
+    is for a full disk: the log is copied into the database first, which takes no space, and then overwritten from its
+    beginning (https://sqlite.org/wal.html#ckpt).
     """
     with exclusive(lock_path(path)):
-        settle_held(path, home=home)
+        repair_locked(path, home=home)
         with closing(connect(path, mode="rwc")) as connection:
             _use_wal(connection)
             for pragma in WRITER_PRAGMAS:
                 connection.execute(pragma)
             migrate(connection, home=home or path.parent)
-            if reuses_log:
+            if checkpoints_first:
                 checkpoint(connection)
             with _transaction(connection):
                 changes = connection.total_changes
                 yield connection
                 if connection.total_changes != changes:
-                    connection.execute(STAMP)
-            # Closing, when nothing reads, removes the log.
+                    connection.execute(STAMP_COMMIT)
+            # Closing the last connection removes the log.
             checkpoint(connection)
 
 
 def _is_sealed(path: Path) -> bool:
-    """Whether a database without a log lies where this user may not make one: SQLite would refuse to read it.
+    """Whether a database without a log is in a directory where this user cannot create one.
 
-    (https://sqlite.org/wal.html#readonly) As long as there is no log, no other process is writing.
+    SQLite would refuse to read it (https://sqlite.org/wal.html#readonly). Without a log, no other process is writing.
     """
-    return not os.access(path.parent, os.W_OK) and path.is_file() and not log_path(path).exists()
+    return not os.access(path.parent, os.W_OK) and path.is_file() and not wal_path(path).exists()
 
 
 def _is_prepared(path: Path) -> bool:
@@ -137,7 +137,7 @@ def _is_prepared(path: Path) -> bool:
         with closing(open_reader(path)) as connection:
             return is_current(connection)
     except sqlite3.OperationalError:
-        return False  # killed while it was created, or not readable: the writer repairs it or says why not
+        return False  # killed during creation, or not readable: the writer repairs it or reports why not
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
@@ -155,6 +155,6 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        if connection.in_transaction:  # SQLite has ended it itself after some failures, a full disk for one
+        if connection.in_transaction:  # SQLite rolls back itself after some failures, such as a full disk
             connection.rollback()
         raise

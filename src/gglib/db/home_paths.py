@@ -1,6 +1,6 @@
-"""How paths are stored: relative to the home where they lie below it, so that the rows of a moved home still hold.
+"""How paths are stored: relative to the home if they are below it, so that the rows stay valid when the home moves.
 
-Knows nothing of tables. A stored path is TEXT, or a BLOB where it is not valid Unicode: POSIX paths are any bytes.
+Knows nothing of tables. A stored path is TEXT, or a BLOB if it is not valid Unicode: POSIX paths are arbitrary bytes.
 """
 
 import os
@@ -12,25 +12,25 @@ StoredPath = str | bytes
 class HomePaths:
     """Converts paths between memory, where they are absolute, and the database.
 
-    A home that is reached through a symbolic link has two spellings; paths below either are below the home. What
-    belongs together is compared by spelling only: whose a file is, ``core.versions`` says.
+    A home that is reached through a symbolic link has two spellings; paths below either are below the home. Paths are
+    compared by spelling only; ``core.versions`` decides which files belong to gglib.
     """
 
     def __init__(self, home: Path) -> None:
-        """``home`` may be missing still; reading its links blocks."""
+        """``home`` need not exist yet; resolving its links blocks."""
         own = os.fspath(home.absolute())
         # With the separator, so that /home-2 is not below /home. Path would drop it.
         roots = (os.path.join(root, "") for root in (own, os.path.realpath(own)))  # noqa: PTH118
         self._roots = tuple(dict.fromkeys(roots))
 
     def stored(self, path: Path) -> StoredPath:
-        """Return the one form in which a path is written."""
+        """Return the form in which a path is written."""
         text = os.fspath(path.absolute())
         below = self._below(text)
         return encoded(text if below is None else below)
 
     def spellings(self, path: Path) -> tuple[StoredPath, ...]:
-        """Return every form in which a row may have the path: also as written before the home was where it is now."""
+        """Return every form in which a row may have the path, including forms from before the home was moved."""
         text = os.fspath(path.absolute())
         below = self._below(text)
         if below is None:
@@ -47,14 +47,14 @@ class HomePaths:
         return None if stored is None else self.path(stored)
 
     def converted(self, stored: StoredPath | None) -> StoredPath | None:
-        """Return a path of formats 1 to 3, which had none relative to the home, as it is stored now."""
+        """Return the stored form of a path of formats 1 to 3, which had no relative paths."""
         if stored is None:
             return None
         path = Path(os.fsdecode(stored))
         return self.stored(path) if path.is_absolute() else stored
 
     def _below(self, text: str) -> str | None:
-        """Return the rest of an absolute path behind the home; None for a path that is not below it, or leaves it."""
+        """Return the part of an absolute path after the home; None for a path outside the home."""
         for root in self._roots:
             below = text[len(root) :]
             if below and text.startswith(root) and os.pardir not in Path(below).parts:
@@ -63,7 +63,7 @@ class HomePaths:
 
 
 def encoded(text: str) -> StoredPath:
-    """Return text as it is stored: as bytes where it is not valid Unicode."""
+    """Return text as it is stored: as bytes if it is not valid Unicode."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""How the database came to have its tables. A released migration is never edited: add one behind it."""
+"""The migrations that create and change the tables. A released migration is never edited: append a new one."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -6,12 +6,12 @@ from pathlib import Path
 
 from gglib.core.errors import CatalogError
 from gglib.db.home_paths import HomePaths, StoredPath
-from gglib.db.identity import NO_COMMIT, STAMP_PREFIX
+from gglib.db.wal_identity import NO_COMMIT, STAMP_PREFIX
 
-# 1: names and aliases share one table because they share one namespace: ``folded`` is what ignoring case means,
-# and position 0 is the name. AUTOINCREMENT, because a client may go on asking for the id of a removed model.
-# In the tables without a rowid the key's columns come first: where they do not, integrity_check of SQLite 3.40
-# reports NULLs that are not there.
+# 1: names and aliases share one table because they share one namespace: ``folded`` is the case-folded spelling,
+# and position 0 is the name. AUTOINCREMENT, because clients may keep using the id of a removed model.
+# In the tables without a rowid the key's columns come first: otherwise integrity_check of SQLite 3.40
+# reports NULLs that do not exist.
 CREATE_CATALOGUE = """
 CREATE TABLE models (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -64,12 +64,12 @@ CREATE TABLE tags (
 ) WITHOUT ROWID;
 """
 
-# 2: what a model from a hub brings, and when a model was used. A projector is no row of model_paths: the quantizations
-# of one repository share one. Until now gglib downloaded the starter alone: it has a hash and no repository.
-# ``edition`` is another number after every change but those in ``uses``: who reads has to read the models again for the
-# former, and one small table for the latter, which change once a minute. A random number, because a backup that was put
-# back and went its own way must not count up to one that was seen. Triggers, so that no writer can forget it.
-NEW_EDITIONS = "".join(
+# 2: the source of a downloaded model, and when a model was used. A projector is no row of model_paths: quantizations
+# of one repository share one. Before this format gglib downloaded only the starter: it has a hash and no repository.
+# ``edition`` (the revision of the models) changes with every change except those in ``uses``: readers reload the
+# models for the former, and one small table for the latter, which change once a minute. A random number, because a
+# counter could repeat a known value after a backup was restored and changed. Triggers, so that no writer can omit it.
+MODEL_TRIGGERS = "".join(
     f"CREATE TRIGGER {table}_{verb} AFTER {verb} ON {table} BEGIN UPDATE edition SET number = random(); END;"  # noqa: S608 - constants
     for table in ("models", "names", "model_paths", "tags")
     for verb in ("insert", "update", "delete")
@@ -89,24 +89,24 @@ CREATE TABLE uses (
 );
 CREATE TABLE edition (number INTEGER NOT NULL);
 INSERT INTO edition VALUES (random());
-{NEW_EDITIONS}
+{MODEL_TRIGGERS}
 """  # noqa: S608 - constants
 
-# 3: rerankers, and what a model is served as where the user says it. ``pooling`` of rows written before is NULL: not
-# known, so the engine goes by the header.
+# 3: rerankers, and the kind that the user sets for a model. ``pooling`` of older rows is NULL: unknown, so the engine
+# reads it from the header.
 KEEP_KINDS = """
 ALTER TABLE models ADD COLUMN can_rerank INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE models ADD COLUMN pooling TEXT; -- mean, cls, last or rank
 ALTER TABLE models ADD COLUMN kind TEXT; -- chat, embedding or rerank; NULL: as the header says
 """
 
-# 4: versions, the files that gglib wrote, and pulls that have not ended. From here on every path is stored relative to
-# the home where it lies below it (``home_paths``); rows of before are converted here. OR IGNORE, because a home that is
-# reached by a link could hold one file under two spellings: the second row keeps its own. Paths of files may repeat,
-# because quantizations share a projector in homes of older formats. Devices and inodes are TEXT: on some file systems
-# they have 64 bits without a sign, and INTEGER holds 63. ``is_downloaded`` of ``models`` is what older gglibs said
-# of rows that have no version yet. Pulls and the home change nothing of models: they have no triggers.
-VERSION_EDITIONS = "".join(
+# 4: versions, the files that gglib wrote, and unfinished pulls. From here on paths below the home are stored relative
+# to it (``home_paths``); older rows are converted here. OR IGNORE, because a home that is reached through a link could
+# have one file under two spellings: the second row keeps its own. Paths of files may repeat, because quantizations
+# share a projector in homes of older formats. Devices and inodes are TEXT: on some file systems they are unsigned
+# 64-bit numbers, and INTEGER holds 63 bits. ``is_downloaded`` of ``models`` is set by older gglibs on rows without a
+# version. Pulls and the home do not affect models: they have no triggers.
+VERSION_TRIGGERS = "".join(
     f"CREATE TRIGGER {table}_{verb} AFTER {verb} ON {table} BEGIN UPDATE edition SET number = random(); END;"  # noqa: S608 - constants
     for table in ("versions", "version_files")
     for verb in ("insert", "update", "delete")
@@ -151,19 +151,19 @@ ALTER TABLE models ADD COLUMN source_url TEXT;
 CREATE INDEX models_version ON models (version_id);
 UPDATE OR IGNORE model_paths SET path = stored_path(path);
 UPDATE models SET projector = stored_path(projector) WHERE projector IS NOT NULL;
-{VERSION_EDITIONS}
+{VERSION_TRIGGERS}
 """  # noqa: S608 - constants
 
-# 5: every transaction writes a new random id and the one before it (see ``identity``), always as long: the page of this
-# table proves that a log belongs to a database file. ``STAMP`` is no trigger, because a transaction with several
-# statements would name ids that no database file ever had. The trigger has what another program changes of models
-# write the page, too, with the stamp that it has.
+# 5: every transaction writes a new random id and the previous one (see ``wal_identity``), of fixed length: the page of
+# this table proves that a log belongs to a database file. ``STAMP_COMMIT`` is not a trigger: a transaction of several
+# statements would write ids that no database file ever had. The trigger makes changes of other programs write the
+# page, too, with the stamp unchanged.
 KEEP_COMMIT_ID = f"""
 CREATE TABLE state (stamp TEXT NOT NULL, touched TEXT NOT NULL);
 INSERT INTO state VALUES ('{STAMP_PREFIX}' || hex(randomblob(8)) || ' {NO_COMMIT}', hex(randomblob(8)));
 CREATE TRIGGER edition_update AFTER UPDATE ON edition BEGIN UPDATE state SET touched = hex(randomblob(8)); END;
 """  # noqa: S608 - constants
-STAMP = f"""
+STAMP_COMMIT = f"""
 UPDATE state
 SET stamp = '{STAMP_PREFIX}' || hex(randomblob(8)) || ' ' || substr(stamp, {len(STAMP_PREFIX) + 1}, {len(NO_COMMIT)})
 """  # noqa: S608 - constants
@@ -178,7 +178,7 @@ MIGRATIONS: tuple[str, ...] = (
 
 
 def is_current(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> bool:
-    """Whether no migration is missing; raises ``CatalogError`` for a database newer than this program."""
+    """Whether no migration is missing. Raises ``CatalogError`` for a database of a newer gglib."""
     version = _version(connection)
     if version > len(migrations):
         raise CatalogError(
@@ -189,35 +189,35 @@ def is_current(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRA
 
 
 def require_current(connection: sqlite3.Connection) -> None:
-    """Raise ``CatalogError`` for a database that this program cannot read as it is."""
+    """Raise ``CatalogError`` for a database that must be migrated first, or is newer."""
     if not is_current(connection):
-        raise CatalogError("The catalogue was replaced by one of an older gglib: restart gglib.")
+        raise CatalogError("The catalogue was replaced by one from an older gglib: restart gglib.")
 
 
 def migrate(
     connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS, *, home: Path | None = None
 ) -> None:
-    """Apply what is missing, each migration and its number in one transaction.
+    """Apply the missing migrations, each with its number in one transaction.
 
-    ``home`` is what stored paths become relative to; None: they stay as they are. The connection must be in autocommit
-    mode. Raises ``CatalogError`` for a database that is newer, or another's.
+    ``home`` becomes the base of stored paths; None: they stay unchanged. The connection must be in autocommit mode.
+    Raises ``CatalogError`` for a database that is newer, or belongs to another program.
     """
     if is_current(connection, migrations):
         return
     _refuse_foreign(connection)
-    converted = _as_it_is if home is None else HomePaths(home).converted
+    converted = _unchanged if home is None else HomePaths(home).converted
     connection.create_function("stored_path", 1, converted, deterministic=True)
     for number, migration in enumerate(migrations, start=1):
         if number > _version(connection):
             _apply(connection, number, migration)
 
 
-def _as_it_is(path: StoredPath | None) -> StoredPath | None:
+def _unchanged(path: StoredPath | None) -> StoredPath | None:
     return path
 
 
 def has_stamps(connection: sqlite3.Connection) -> bool:
-    """Whether transactions of this database are stamped: since ``KEEP_COMMIT_ID``."""
+    """Whether transactions of this database are stamped, as since ``KEEP_COMMIT_ID``."""
     return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'state'").fetchone() is not None
 
 
@@ -230,12 +230,12 @@ def _refuse_foreign(connection: sqlite3.Connection) -> None:
     has_tables = connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
     if has_tables and _version(connection) == 0:
         raise CatalogError(
-            "The catalogue's file belongs to another program: move it away, or use another GGLIB_HOME."
+            "The catalogue file belongs to another program: move it away, or use another GGLIB_HOME."
         )
 
 
 def _apply(connection: sqlite3.Connection, number: int, migration: str) -> None:
-    stamp = STAMP if has_stamps(connection) else ""
+    stamp = STAMP_COMMIT if has_stamps(connection) else ""
     try:
         connection.executescript(
             f"BEGIN IMMEDIATE; {migration}; {stamp}; PRAGMA user_version = {number}; COMMIT;"

@@ -1,6 +1,6 @@
-"""Room on the disk that a write may take when there is no other: an empty log has none.
+"""A reserve file whose disk space a write may use on a full disk: after a checkpoint, the log has none.
 
-So a model can still be removed on a full disk, which makes room again. A file beside the database, of real blocks.
+A model can then still be removed on a full disk, which frees space. A file beside the database, of allocated blocks.
 """
 
 import os
@@ -8,20 +8,20 @@ from contextlib import suppress
 from pathlib import Path
 
 RESERVE_BYTES = 256 * 1024
-"""The index of the log takes 32 KiB, a transaction of one model some 80 KiB of log."""
+"""The index of the log takes 32 KiB, a transaction of one model about 80 KiB of log."""
 
 SUFFIX = ".reserve"
 
 
 def keep_reserve(path: Path) -> None:
-    """Have the reserve of the database at ``path``; nothing where there is no room for it."""
-    reserve = _reserve_of(path)
+    """Create the reserve of the database at ``path``; no effect if there is no space for it."""
+    reserve = _reserve_path(path)
     with suppress(OSError):
         if reserve.exists():
             return
         descriptor = os.open(reserve, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            # Not zeros, which a file system may keep without any blocks.
+            # Not zeros, for which a file system may allocate no blocks.
             is_whole = os.write(descriptor, os.urandom(RESERVE_BYTES)) == RESERVE_BYTES
         except OSError:
             is_whole = False
@@ -32,14 +32,14 @@ def keep_reserve(path: Path) -> None:
 
 
 def release_reserve(path: Path) -> bool:
-    """Give the room back to the disk; return whether there was any."""
+    """Delete the reserve; return whether there was one."""
     try:
-        _reserve_of(path).unlink()
+        _reserve_path(path).unlink()
     except OSError:
         return False
     return True
 
 
-def _reserve_of(path: Path) -> Path:
+def _reserve_path(path: Path) -> Path:
     real = path.resolve()
     return real.with_name(real.name + SUFFIX)

@@ -1,6 +1,6 @@
-"""What the tables mean: rows become values, and values rows. Rows are seen nowhere else.
+"""Converts between rows and values. No other module (but ``version_rows``) reads rows.
 
-Every function works inside a transaction that its caller has begun, and opens none.
+Every function runs inside a transaction of its caller, and opens none.
 """
 
 import json
@@ -22,9 +22,9 @@ from gglib.core.models import (
     NewModel,
 )
 from gglib.db.home_paths import HomePaths, StoredPath
-from gglib.db.sqlite_errors import MissingRowsError, damaged
+from gglib.db.sqlite_errors import MissingRowsError, map_row_errors
 
-# Each takes one parameter: the id of the model that is wanted, or NULL for all.
+# Each takes one parameter: the id of a model, or NULL for all.
 SELECT_MODELS = """
     SELECT id, description, architecture, quantization, parameter_count, size_bytes, trained_context,
         can_chat, can_use_tools, can_reason, can_see, can_embed,
@@ -43,27 +43,27 @@ SELECT_PATHS = """
 SELECT_TAGS = """
     SELECT model_id, tag FROM tags WHERE ?1 IS NULL OR model_id = ?1 ORDER BY model_id, position
 """
-HOLDER_OF_NAME = """
+OWNER_OF_NAME = """
     SELECT holder.spelling FROM names AS taken
     JOIN names AS holder ON holder.model_id = taken.model_id AND holder.position = 0
     WHERE taken.folded = ? AND taken.model_id <> ?
 """
-HOLDER_OF_PATH = """
+OWNER_OF_PATH = """
     SELECT holder.spelling FROM model_paths AS taken
     JOIN names AS holder ON holder.model_id = taken.model_id AND holder.position = 0
     WHERE taken.path = ?
 """
-NOBODY = 0
-"""The id of no model."""
-NOTE_USE = """
+NO_MODEL = 0
+"""An id that no model has."""
+RECORD_USE = """
     INSERT INTO uses (model_id, used_at) SELECT id, ?2 FROM models WHERE id = ?1
     ON CONFLICT (model_id) DO UPDATE SET used_at = excluded.used_at WHERE used_at <> excluded.used_at
 """
 
 
 @dataclass(slots=True)
-class _Parts:
-    """What hangs on one model, in order."""
+class _RelatedRows:
+    """The rows of other tables that belong to one model, in order."""
 
     names: list[str]
     paths: list[Path]
@@ -72,7 +72,7 @@ class _Parts:
 
 
 def load_models(connection: sqlite3.Connection, home: HomePaths) -> tuple[ModelSummary, ...]:
-    """Return every model in the order in which they were added."""
+    """Return every model in insertion order."""
     return _load(connection, home, None)
 
 
@@ -82,13 +82,13 @@ def load_model(connection: sqlite3.Connection, home: HomePaths, model_id: int) -
 
 
 def find_by_id(connection: sqlite3.Connection, home: HomePaths, model_id: int) -> ModelSummary | None:
-    """Return one model, None where it is gone."""
+    """Return one model, None if it does not exist."""
     found = _load(connection, home, model_id)
     return found[0] if found else None
 
 
-def load_edition(connection: sqlite3.Connection) -> int:
-    """Return a number that is another one after each change of what models are; their uses do not count."""
+def load_models_revision(connection: sqlite3.Connection) -> int:
+    """Return a number that changes with every change of the models; uses do not count."""
     row = connection.execute("SELECT number FROM edition").fetchone()
     if row is None:
         raise MissingRowsError("the table 'edition' is empty")
@@ -97,13 +97,13 @@ def load_edition(connection: sqlite3.Connection) -> int:
 
 
 def load_uses(connection: sqlite3.Connection) -> dict[int, int]:
-    """Return when each model was used last, by id; those that never were are not in it."""
+    """Return when each model was last used, by id; models without a use are missing."""
     return dict(connection.execute("SELECT model_id, used_at FROM uses"))
 
 
-def note_uses(connection: sqlite3.Connection, used_at: Mapping[int, int]) -> None:
-    """Remember when models were used last, by id; those that are gone are passed over."""
-    connection.executemany(NOTE_USE, used_at.items())
+def record_uses(connection: sqlite3.Connection, used_at: Mapping[int, int]) -> None:
+    """Record when models were last used, by id; unknown ids are ignored."""
+    connection.executemany(RECORD_USE, used_at.items())
 
 
 def insert_model(
@@ -114,7 +114,7 @@ def insert_model(
     added_at: int,
     version_id: int | None = None,
 ) -> int:
-    """Store a model and return its id. Raises ``ModelExistsError`` when a name or a file is taken."""
+    """Store a model and return its id. Raises ``ModelExistsError`` if a name or a file is taken."""
     _refuse_taken_names(connection, (model.name, *model.aliases))
     _refuse_taken_paths(connection, home, model.paths)
     columns = {
@@ -137,7 +137,7 @@ def insert_model(
 def replace_content(
     connection: sqlite3.Connection, home: HomePaths, model_id: int, model: NewModel, *, version_id: int | None
 ) -> None:
-    """Put the files and facts of ``model`` in the place of a model's. Raises ``ModelExistsError`` as on insertion."""
+    """Replace the files and facts of a model by those of ``model``. Raises ``ModelExistsError`` as on insertion."""
     connection.execute("DELETE FROM model_paths WHERE model_id = ?", (model_id,))
     _refuse_taken_paths(connection, home, model.paths)
     columns = _content_columns(model, home, version_id)
@@ -149,44 +149,46 @@ def replace_content(
 
 
 def set_version(connection: sqlite3.Connection, model_id: int, version_id: int) -> None:
-    """Record the version that a model's files are; what an older gglib said of them says the version from here on."""
+    """Record the version of a model's files, which replaces the flag ``is_downloaded`` of an older gglib."""
     connection.execute(
         "UPDATE models SET version_id = ?, is_downloaded = 0 WHERE id = ?", (version_id, model_id)
     )
 
 
-def free_names(connection: sqlite3.Connection, names: Iterable[str], *, model_id: int = NOBODY) -> list[str]:
-    """Return those of the names that no model but ``model_id`` has."""
-    return [name for name in names if _holder_of_name(connection, name, model_id) is None]
+def free_names(
+    connection: sqlite3.Connection, names: Iterable[str], *, model_id: int = NO_MODEL
+) -> list[str]:
+    """Return the names that no model other than ``model_id`` has."""
+    return [name for name in names if _owner_of_name(connection, name, model_id) is None]
 
 
 def delete_model(connection: sqlite3.Connection, model_id: int) -> None:
-    """Forget a model and all that hangs on it; its id is never given again."""
+    """Delete a model with its related rows; its id is never reused."""
     connection.execute("DELETE FROM models WHERE id = ?", (model_id,))
 
 
 def replace_aliases(connection: sqlite3.Connection, model_id: int, aliases: Sequence[str]) -> None:
-    """Give a model these aliases and no others. Raises ``ModelExistsError`` when one is taken."""
+    """Replace the aliases of a model. Raises ``ModelExistsError`` if one is taken."""
     connection.execute("DELETE FROM names WHERE model_id = ? AND position > 0", (model_id,))
     _refuse_taken_names(connection, aliases)
     _insert_names(connection, model_id, aliases, first_position=1)
 
 
 def delete_alias(connection: sqlite3.Connection, model_id: int, alias: str) -> None:
-    """Take an alias, ignoring case, from a model; nothing where it does not have it, or has it as its name."""
+    """Delete an alias of a model, ignoring case; no effect if the model does not have it, or has it as its name."""
     connection.execute(
         "DELETE FROM names WHERE folded = ? AND model_id = ? AND position > 0", (alias.casefold(), model_id)
     )
 
 
 def replace_tags(connection: sqlite3.Connection, model_id: int, tags: Sequence[str]) -> None:
-    """Give a model these tags and no others."""
+    """Replace the tags of a model."""
     connection.execute("DELETE FROM tags WHERE model_id = ?", (model_id,))
     _insert_tags(connection, model_id, tags)
 
 
 def replace_settings(connection: sqlite3.Connection, model_id: int, settings: ModelSettings) -> None:
-    """Give a model these settings."""
+    """Replace the settings of a model."""
     columns = _setting_columns(settings)
     connection.execute(
         f"UPDATE models SET {', '.join(f'{column} = ?' for column in columns)} WHERE id = ?",  # noqa: S608 - constants
@@ -196,8 +198,8 @@ def replace_settings(connection: sqlite3.Connection, model_id: int, settings: Mo
 
 def _load(connection: sqlite3.Connection, home: HomePaths, model_id: int | None) -> tuple[ModelSummary, ...]:
     rows = connection.execute(SELECT_MODELS, (model_id,)).fetchall()
-    parts = {row[0]: _Parts([], [], [], []) for row in rows}
-    with damaged():  # what hangs on no model, and a model without a name
+    parts = {row[0]: _RelatedRows([], [], [], []) for row in rows}
+    with map_row_errors():  # rows without their model, and a model without a name
         for owner_id, spelling in connection.execute(SELECT_NAMES, (model_id,)):
             parts[owner_id].names.append(spelling)
         for owner_id, path, sha256 in connection.execute(SELECT_PATHS, (model_id,)):
@@ -213,7 +215,7 @@ def _load(connection: sqlite3.Connection, home: HomePaths, model_id: int | None)
     return models
 
 
-def _summary(row: Sequence[Any], parts: _Parts, home: HomePaths) -> ModelSummary:
+def _summary(row: Sequence[Any], parts: _RelatedRows, home: HomePaths) -> ModelSummary:
     chat, tools, reasoning, vision, embedding = map(bool, row[7:12])
     context, engine_args, idle_ttl_s, origin, repo, revision, file, sha256 = row[12:20]
     projector, projector_sha256, is_downloaded, chat_template_sha256, added_at, used_at = row[20:26]
@@ -275,7 +277,7 @@ def _setting_columns(settings: ModelSettings) -> dict[str, str | float | None]:
 def _content_columns(
     model: NewModel, home: HomePaths, version_id: int | None
 ) -> dict[str, str | bytes | float | None]:
-    """Return what follows from the files of a model and where they came from."""
+    """Return the columns that follow from the files of a model and their source."""
     return {
         "description": model.description,
         "size_bytes": model.size_bytes,
@@ -295,7 +297,7 @@ def _content_columns(
 
 
 def _fact_columns(facts: GgufFacts) -> dict[str, str | float | None]:
-    """Return also what no summary shows yet: from it the memory that a context needs can be computed."""
+    """Return the columns of the facts, including those that no summary shows: memory estimates use them."""
     return {
         "architecture": facts.architecture,
         "parameter_count": facts.parameter_count,
@@ -321,22 +323,22 @@ def _fact_columns(facts: GgufFacts) -> dict[str, str | float | None]:
 
 def _refuse_taken_names(connection: sqlite3.Connection, names: Iterable[str]) -> None:
     for name in names:
-        holder = _holder_of_name(connection, name)
+        holder = _owner_of_name(connection, name)
         if holder is not None:
-            raise ModelExistsError(f"The name '{name}' is taken by model '{holder}': choose another.")
+            raise ModelExistsError(f"The name '{name}' is taken by model '{holder}': choose another name.")
 
 
-def _holder_of_name(connection: sqlite3.Connection, name: str, but: int = NOBODY) -> str | None:
-    row = connection.execute(HOLDER_OF_NAME, (name.casefold(), but)).fetchone()
+def _owner_of_name(connection: sqlite3.Connection, name: str, but: int = NO_MODEL) -> str | None:
+    row = connection.execute(OWNER_OF_NAME, (name.casefold(), but)).fetchone()
     return None if row is None else row[0]
 
 
 def _refuse_taken_paths(connection: sqlite3.Connection, home: HomePaths, paths: Sequence[Path]) -> None:
     if len({home.stored(path) for path in paths}) < len(paths):
-        raise ModelExistsError("The same file is named twice: name each file of the model once.")
+        raise ModelExistsError("The same file is given twice: give each file of the model once.")
     for path in paths:
         for spelling in home.spellings(path):
-            holder = connection.execute(HOLDER_OF_PATH, (spelling,)).fetchone()
+            holder = connection.execute(OWNER_OF_PATH, (spelling,)).fetchone()
             if holder is not None:
                 raise ModelExistsError(f"This file is in the catalogue already, as model '{holder[0]}'.")
 

@@ -1,9 +1,8 @@
-"""What the catalogue looked like when it last changed, kept in memory. Knows nothing of writing.
+"""The catalogue as of its last change, kept in memory. Knows nothing of writing.
 
-The proxy asks for a model with every request, so a read looks whether anything changed and answers from memory when
-nothing has. Only a change is read from the file: off the event loop, because 500 models take some 15 ms, and once for
-everyone who waits for it. When all that changed is when models were used, which a server writes once a minute, then
-only that is read.
+The proxy looks up a model for every request, so a read checks for changes and is served from memory if there is none.
+Only a change is read from the file: off the event loop, because 500 models take about 15 ms, and once for all waiting
+callers. If only the times of use changed, which a server writes once a minute, only these are read.
 """
 
 import asyncio
@@ -18,34 +17,34 @@ from gglib.core.models import ModelLaunchSpec, ModelSummary
 from gglib.core.names import find_model
 from gglib.db.connections import reading
 from gglib.db.home_paths import HomePaths, StoredPath
-from gglib.db.replaced import settle
-from gglib.db.rows import load_edition, load_models, load_uses
+from gglib.db.rows import load_models, load_models_revision, load_uses
 from gglib.db.sqlite_errors import is_busy
-from gglib.db.version_rows import load_holds
-from gglib.db.watcher import ChangeWatcher, Edition
+from gglib.db.version_rows import load_lock_paths
+from gglib.db.wal_repair import repair
+from gglib.db.watcher import ChangeWatcher, Revision
 
 FRESH_S = 0.02
-"""How long a look counts. A look is some ten system calls, a tenth of what a short request costs in all. Less than it
-takes a command that has added a model to end: who adds one and then asks for it is heard."""
+"""How long a check is valid. A check is about ten system calls, a tenth of the cost of a short request. Shorter than
+the runtime of a command that adds a model: a request after the command finds the model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Every model, in an edition of the catalogue or a later one."""
+    """Every model, as of a revision of the catalogue or later."""
 
-    edition: Edition
-    models_edition: int
-    """Of the models alone, without their uses; see ``rows.load_edition``."""
+    revision: Revision
+    models_revision: int
+    """Of the models alone, without their uses; see ``rows.load_models_revision``."""
     models: tuple[ModelSummary, ...]
     by_name: Mapping[str, ModelSummary]
     home: HomePaths
     holds: Mapping[int, StoredPath]
-    """What to lock while the files of a version are used, by the version's id; few of them are ever asked for."""
+    """What to lock while the files of a version are in use, by the version's id; few are ever requested."""
     specs: dict[str, ModelLaunchSpec] = field(default_factory=dict)
-    """Launch specs that were asked for, by the model's own name."""
+    """Launch specs computed so far, by the model's own name."""
 
     def find(self, name: str) -> ModelSummary | None:
-        """Return the model that ``name`` means; the index only shortens the first rule of ``find_model``."""
+        """Return the model that ``name`` means; the index is a shortcut for the first rule of ``find_model``."""
         return self.by_name.get(name) or find_model(name, self.models)
 
     def spec(self, name: str) -> ModelLaunchSpec | None:
@@ -61,19 +60,19 @@ class Snapshot:
         self.specs[model.name] = spec
         return spec
 
-    def with_uses(self, edition: Edition, used_at: Mapping[int, int]) -> "Snapshot":
-        """Return the same models in a later edition, used at these times; what needs no copy is shared."""
+    def with_uses(self, revision: Revision, used_at: Mapping[int, int]) -> "Snapshot":
+        """Return the same models at a later revision with these times of use; unchanged values are shared."""
         models = tuple(
             model
             if model.last_used_at == used_at.get(model.id)
             else replace(model, last_used_at=used_at.get(model.id))
             for model in self.models
         )
-        return replace(self, edition=edition, models=models, by_name=_index(models))
+        return replace(self, revision=revision, models=models, by_name=_index(models))
 
 
 class SnapshotCache:
-    """Owns the latest snapshot and the watcher that says when it is out of date."""
+    """Owns the latest snapshot and the watcher that invalidates it."""
 
     def __init__(self, path: Path, home: HomePaths) -> None:
         """Read the catalogue; this blocks."""
@@ -81,7 +80,7 @@ class SnapshotCache:
         self._home = home
         self._watcher = ChangeWatcher(path)
         try:
-            self._snapshot = _load(path, home, self._watcher.edition())
+            self._snapshot = _load(path, home, self._watcher.revision())
         except BaseException:
             self._watcher.close()
             raise
@@ -89,43 +88,43 @@ class SnapshotCache:
         self._fresh_until_s = float("-inf")
 
     def fresh(self) -> Snapshot | None:
-        """Return the snapshot if it was looked at a moment ago (``FRESH_S``) and nobody has expired it since."""
+        """Return the snapshot if it was checked within ``FRESH_S`` and not invalidated since."""
         return self._snapshot if time.monotonic() < self._fresh_until_s else None
 
-    def expire(self) -> None:
-        """Have the next reader look: this process has written."""
+    def invalidate(self) -> None:
+        """Make the next read check for changes: this process has written."""
         self._fresh_until_s = float("-inf")
 
     async def latest(self) -> Snapshot:
-        """Return the catalogue with everything that was committed before this was called.
+        """Return the catalogue with everything that was committed before this call.
 
-        A catalogue that is locked by another program is answered with the last snapshot.
+        While another program locks the catalogue, the last snapshot is returned.
         """
-        # Twice, because a load that is under way may have begun before this call; the next one cannot have. No more
-        # often, so that somebody who writes without a pause keeps nobody waiting.
+        # Twice, because a load in progress may have begun before this call; the next one cannot have. Not more
+        # often, so that a process that writes continuously does not block readers.
         for _ in range(2):
-            edition = self._watcher.edition()
-            if edition == self._snapshot.edition:
+            revision = self._watcher.revision()
+            if revision == self._snapshot.revision:
                 self._fresh_until_s = time.monotonic() + FRESH_S
                 break
             try:
-                self._snapshot = await self._load_once(edition)
+                self._snapshot = await self._load_once(revision)
             except sqlite3.OperationalError as error:
                 if not is_busy(error):
                     raise
         return self._snapshot
 
     async def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._loading is not None:
             await asyncio.wait([self._loading])
         self._watcher.close()
 
-    async def _load_once(self, edition: Edition) -> Snapshot:
-        """Join the load that is under way, or begin one. A caller that is cancelled does not end it for others."""
+    async def _load_once(self, revision: Revision) -> Snapshot:
+        """Join the load in progress, or start one. Cancelling one caller does not cancel the load for others."""
         if self._loading is None:
             self._loading = asyncio.get_running_loop().run_in_executor(
-                None, _load, self._path, self._home, edition, self._snapshot
+                None, _load, self._path, self._home, revision, self._snapshot
             )
             self._loading.add_done_callback(self._forget_load)
         return await asyncio.shield(self._loading)
@@ -133,19 +132,19 @@ class SnapshotCache:
     def _forget_load(self, load: asyncio.Future[Snapshot]) -> None:
         self._loading = None
         if not load.cancelled():
-            load.exception()  # told to those who wait; nobody may be left
+            load.exception()  # raised in the waiting callers; all of them may be gone
 
 
-def _load(path: Path, home: HomePaths, edition: Edition, known: Snapshot | None = None) -> Snapshot:
-    """Read what is there now: ``edition``, which was seen before, or a later one, which the next look will tell."""
-    settle(path)
+def _load(path: Path, home: HomePaths, revision: Revision, known: Snapshot | None = None) -> Snapshot:
+    """Read the catalogue at ``revision`` or later; the next check detects a later one."""
+    repair(path)
     with reading(path) as connection:
-        models_edition = load_edition(connection)
-        if known is not None and known.models_edition == models_edition:
-            return known.with_uses(edition, load_uses(connection))
+        models_revision = load_models_revision(connection)
+        if known is not None and known.models_revision == models_revision:
+            return known.with_uses(revision, load_uses(connection))
         models = load_models(connection, home)
-        holds = load_holds(connection)
-    return Snapshot(edition, models_edition, models, _index(models), home, holds)
+        holds = load_lock_paths(connection)
+    return Snapshot(revision, models_revision, models, _index(models), home, holds)
 
 
 def _index(models: tuple[ModelSummary, ...]) -> dict[str, ModelSummary]:

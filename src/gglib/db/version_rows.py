@@ -1,6 +1,6 @@
-"""What the tables of versions, pulls and the home mean: rows become values, and values rows.
+"""Converts between values and the rows of versions, pulls and the home.
 
-Every function works inside a transaction that its caller has begun, and opens none.
+Every function runs inside a transaction of its caller, and opens none.
 """
 
 import os
@@ -19,10 +19,10 @@ from gglib.core.versions import (
     Version,
 )
 from gglib.db.home_paths import HomePaths, StoredPath, encoded
-from gglib.db.records import job_of, job_text, source_of, source_text
-from gglib.db.sqlite_errors import damaged
+from gglib.db.records import job_from_json, job_to_json, source_from_json, source_to_json
+from gglib.db.sqlite_errors import map_row_errors
 
-# Each takes one parameter: the id of the version that is wanted, or NULL for all.
+# Each takes one parameter: the id of a version, or NULL for all.
 SELECT_VERSIONS = """
     SELECT id, directory, source, created_at, is_retired FROM versions WHERE ?1 IS NULL OR id = ?1 ORDER BY id
 """
@@ -30,7 +30,7 @@ SELECT_FILES = """
     SELECT version_id, path, role, name, device, inode, size_bytes, modified_ns, sha256, validator FROM version_files
     WHERE ?1 IS NULL OR version_id = ?1 ORDER BY version_id, position
 """
-SELECT_HOLDS = """
+SELECT_LOCK_PATHS = """
     SELECT models.version_id, coalesce(versions.directory,
         (SELECT path FROM version_files WHERE version_id = versions.id ORDER BY position LIMIT 1))
     FROM models JOIN versions ON versions.id = models.version_id
@@ -39,12 +39,12 @@ HAS_MODEL = "SELECT 1 FROM models WHERE version_id = ? LIMIT 1"
 
 
 def load_versions(connection: sqlite3.Connection, home: HomePaths) -> list[Version]:
-    """Return every version in the order in which they were entered."""
+    """Return every version in insertion order."""
     return _load(connection, home, None)
 
 
 def find_version(connection: sqlite3.Connection, home: HomePaths, version_id: int) -> Version | None:
-    """Return one version; None where it is gone."""
+    """Return one version; None if it does not exist."""
     found = _load(connection, home, version_id)
     return found[0] if found else None
 
@@ -54,13 +54,13 @@ def load_version(connection: sqlite3.Connection, home: HomePaths, version_id: in
     return _load(connection, home, version_id)[0]
 
 
-def load_holds(connection: sqlite3.Connection) -> dict[int, StoredPath]:
-    """Return the ``hold_path`` of each version that a model has, as it is stored, by the version's id."""
-    return dict(connection.execute(SELECT_HOLDS))
+def load_lock_paths(connection: sqlite3.Connection) -> dict[int, StoredPath]:
+    """Return the ``hold_path`` of each version that a model has, in stored form, by the version's id."""
+    return dict(connection.execute(SELECT_LOCK_PATHS))
 
 
-def same_version(connection: sqlite3.Connection, home: HomePaths, version: NewVersion) -> int | None:
-    """Return the id of the version that is known already: by its directory, else by its files, in any order."""
+def find_same_version(connection: sqlite3.Connection, home: HomePaths, version: NewVersion) -> int | None:
+    """Return the id of the version with the same directory, else with the same files in any order."""
     if version.directory is not None:
         for spelling in home.spellings(version.directory):
             row = connection.execute("SELECT id FROM versions WHERE directory = ?", (spelling,)).fetchone()
@@ -92,7 +92,7 @@ def insert_version(
     directory = None if version.directory is None else home.stored(version.directory)
     connection.execute(
         "INSERT INTO versions (directory, source, created_at) VALUES (?, ?, ?)",
-        (directory, source_text(version.source), created_at),
+        (directory, source_to_json(version.source), created_at),
     )
     version_id: int = connection.execute("SELECT last_insert_rowid()").fetchone()[0]
     _insert_files(connection, home, version_id, version.files)
@@ -102,32 +102,32 @@ def insert_version(
 def renew_version(
     connection: sqlite3.Connection, home: HomePaths, version_id: int, version: NewVersion
 ) -> None:
-    """Give a known version the files and the source of ``version``; it is not retired any more."""
+    """Replace the files and the source of a known version by those of ``version``; it is no longer retired."""
     connection.execute(
         "UPDATE versions SET source = ?, is_retired = 0 WHERE id = ?",
-        (source_text(version.source), version_id),
+        (source_to_json(version.source), version_id),
     )
     connection.execute("DELETE FROM version_files WHERE version_id = ?", (version_id,))
     _insert_files(connection, home, version_id, version.files)
 
 
 def retire_if_unused(connection: sqlite3.Connection, version_id: int) -> bool:
-    """Retire a version that no model has; return whether none has it."""
+    """Retire a version that no model has; return whether it is unused."""
     if connection.execute(HAS_MODEL, (version_id,)).fetchone() is not None:
         return False
     connection.execute("UPDATE versions SET is_retired = 1 WHERE id = ? AND NOT is_retired", (version_id,))
     return True
 
 
-def keep_version(connection: sqlite3.Connection, version_id: int) -> None:
-    """Take it back that a version was retired."""
+def unretire_version(connection: sqlite3.Connection, version_id: int) -> None:
+    """Undo the retirement of a version."""
     connection.execute("UPDATE versions SET is_retired = 0 WHERE id = ? AND is_retired", (version_id,))
 
 
 def delete_files(
     connection: sqlite3.Connection, home: HomePaths, version_id: int, paths: Iterable[Path]
 ) -> None:
-    """Forget files of a version, and the version with the last of them."""
+    """Delete files of a version, and the version with the last of them."""
     connection.executemany(
         "DELETE FROM version_files WHERE version_id = ? AND path = ?",
         [(version_id, spelling) for path in paths for spelling in home.spellings(path)],
@@ -138,10 +138,10 @@ def delete_files(
     )
 
 
-def note_identities(
+def update_identities(
     connection: sqlite3.Connection, home: HomePaths, identities: Mapping[Path, FileIdentity]
 ) -> None:
-    """Record how files are known now, in every version that has them."""
+    """Record the current identities of files, in every version that has them."""
     connection.executemany(
         "UPDATE version_files SET device = ?, inode = ?, size_bytes = ?, modified_ns = ? WHERE path = ?",
         [
@@ -153,31 +153,31 @@ def note_identities(
 
 
 def forget_identities(connection: sqlite3.Connection) -> None:
-    """Forget every device and inode: they are of another place."""
+    """Delete every device and inode: they belong to another file system."""
     connection.execute("UPDATE version_files SET device = NULL, inode = NULL")
 
 
 def load_pulls(connection: sqlite3.Connection, home: HomePaths) -> list[PullJob]:
-    """Return the pulls that have not ended, by name."""
-    with damaged():
-        jobs = [job_of(text, home) for (text,) in connection.execute("SELECT job FROM pulls")]
+    """Return the unfinished pulls, by name."""
+    with map_row_errors():
+        jobs = [job_from_json(text, home) for (text,) in connection.execute("SELECT job FROM pulls")]
     return sorted(jobs, key=lambda job: (job.name, job.key))
 
 
-def put_pull(connection: sqlite3.Connection, home: HomePaths, job: PullJob) -> None:
-    """Record a pull in the place of an older record of its key."""
+def upsert_pull(connection: sqlite3.Connection, home: HomePaths, job: PullJob) -> None:
+    """Record a pull; replaces a record with the same key."""
     connection.execute(
-        "INSERT OR REPLACE INTO pulls (key, job) VALUES (?, ?)", (job.key, job_text(job, home))
+        "INSERT OR REPLACE INTO pulls (key, job) VALUES (?, ?)", (job.key, job_to_json(job, home))
     )
 
 
 def delete_pulls(connection: sqlite3.Connection, key: str | None = None) -> None:
-    """Forget a pull; None: all."""
+    """Delete the record of a pull; None: of all."""
     connection.execute("DELETE FROM pulls WHERE ?1 IS NULL OR key = ?1", (key,))
 
 
 def load_home(connection: sqlite3.Connection) -> HomeIdentity | None:
-    """Return what the catalogue was last used as."""
+    """Return the recorded identity of the home."""
     row = connection.execute("SELECT id, device, inode, models_device, models_inode FROM home").fetchone()
     if row is None:
         return None
@@ -188,7 +188,7 @@ def load_home(connection: sqlite3.Connection) -> HomeIdentity | None:
 
 
 def replace_home(connection: sqlite3.Connection, home: HomeIdentity) -> None:
-    """Record what the catalogue is used as."""
+    """Record the identity of the home."""
     connection.execute("DELETE FROM home")
     connection.execute(
         "INSERT INTO home (id, device, inode, models_device, models_inode) VALUES (?, ?, ?, ?, ?)",
@@ -196,8 +196,8 @@ def replace_home(connection: sqlite3.Connection, home: HomeIdentity) -> None:
     )
 
 
-def existing(connection: sqlite3.Connection, version_ids: Collection[int]) -> list[int]:
-    """Return those of the ids that are versions, in order."""
+def existing_versions(connection: sqlite3.Connection, version_ids: Collection[int]) -> list[int]:
+    """Return the ids that are versions, in order."""
     known = {row[0] for row in connection.execute("SELECT id FROM versions")}
     return sorted(known.intersection(version_ids))
 
@@ -205,14 +205,14 @@ def existing(connection: sqlite3.Connection, version_ids: Collection[int]) -> li
 def _load(connection: sqlite3.Connection, home: HomePaths, version_id: int | None) -> list[Version]:
     rows = connection.execute(SELECT_VERSIONS, (version_id,)).fetchall()
     files: dict[int, list[OwnFile]] = {row[0]: [] for row in rows}
-    with damaged():
+    with map_row_errors():
         for owner_id, *columns in connection.execute(SELECT_FILES, (version_id,)):
             files[owner_id].append(_file(columns, home))
         return [
             Version(
                 id=row[0],
                 directory=home.optional_path(row[1]),
-                source=source_of(row[2]),
+                source=source_from_json(row[2]),
                 created_at=row[3],
                 is_retired=bool(row[4]),
                 files=tuple(files[row[0]]),

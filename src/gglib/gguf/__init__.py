@@ -1,4 +1,4 @@
-"""A bounded reader of GGUF headers: what a model file says of itself, read without its weights."""
+"""A bounded reader of GGUF headers: reads what a model file says about itself, without its weights."""
 
 from gglib.gguf.reader import GgufModel, read_files, read_gguf, read_model, read_partial_facts
 from gglib.gguf.shards import find_shards

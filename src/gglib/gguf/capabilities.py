@@ -1,7 +1,7 @@
-"""What a model can be asked for, judged by its architecture, its pooling, its classifier and its chat template. Pure.
+"""What a model can do, by its architecture, its pooling, its classifier and its chat template. Pure.
 
-The template is the only witness: no header says "this model calls tools", but a template that was written for
-it reads the variable ``tools``. The rules are a table; each says what it looks for and where.
+The template is the only evidence: no header says "this model calls tools", but a template that supports tools reads the
+variable ``tools``. The rules are a table; each one says what it searches and where.
 """
 
 import re
@@ -12,14 +12,14 @@ from typing import Literal
 
 from gglib.core.kinds import ENCODERS
 from gglib.core.models import ModelCapabilities, Pooling
-from gglib.gguf.tensors import Head
+from gglib.gguf.tensors import ClassifierHead
 
-# llama.cpp's pooling types; 0 is none.
+# llama.cpp's pooling types; 0 means none.
 _POOLINGS: dict[int | None, Pooling] = {1: "mean", 2: "cls", 3: "last", 4: "rank"}
 
 
-class Place(Enum):
-    """Where a rule looks."""
+class MarkLocation(Enum):
+    """Where a rule searches."""
 
     ARCHITECTURE = "the architecture's name"
     CODE = "identifiers and string literals in the template's tags"
@@ -28,31 +28,31 @@ class Place(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """A capability is given if one of ``marks`` is found in ``place``."""
+class CapabilityRule:
+    """Grants a capability if one of ``marks`` is found at ``location``."""
 
     capability: Literal["tools", "reasoning", "vision"]
-    place: Place
+    location: MarkLocation
     marks: frozenset[str]
 
 
 RULES = (
-    # 1. The list of tools that a request brings: a variable, for prose speaks of "tools" too.
-    Rule("tools", Place.VARIABLE, frozenset({"tools"})),
-    # 2. The calls that an earlier answer made: message.tool_calls or message['tool_calls'].
-    Rule("tools", Place.CODE, frozenset({"tool_calls"})),
-    # 3. Switches that turn thinking on and off, and the field that carries what was thought.
-    Rule(
+    # 1. The tools of a request: as a variable, since "tools" also occurs in prose.
+    CapabilityRule("tools", MarkLocation.VARIABLE, frozenset({"tools"})),
+    # 2. The calls of an earlier response: message.tool_calls or message['tool_calls'].
+    CapabilityRule("tools", MarkLocation.CODE, frozenset({"tool_calls"})),
+    # 3. Switches for reasoning, and the field that carries the reasoning text.
+    CapabilityRule(
         "reasoning",
-        Place.CODE,
+        MarkLocation.CODE,
         frozenset(
             {"enable_thinking", "reasoning_content", "reasoning_effort", "thinking", "thinking_budget"}
         ),
     ),
-    # 4. The marks that fence thoughts off from the answer, family by family.
-    Rule(
+    # 4. The marks that separate reasoning from the answer, by model family.
+    CapabilityRule(
         "reasoning",
-        Place.TEXT,
+        MarkLocation.TEXT,
         frozenset(
             {
                 "<think>",
@@ -67,12 +67,12 @@ RULES = (
             }
         ),
     ),
-    # 5. A message part of the type image, in OpenAI's words or in the template author's.
-    Rule("vision", Place.CODE, frozenset({"image", "image_url", "input_image"})),
-    # 6. The marks an image is put in place of.
-    Rule(
+    # 5. A message part of the type image, with OpenAI's name or the template author's.
+    CapabilityRule("vision", MarkLocation.CODE, frozenset({"image", "image_url", "input_image"})),
+    # 6. The marks that are replaced by an image.
+    CapabilityRule(
         "vision",
-        Place.TEXT,
+        MarkLocation.TEXT,
         frozenset(
             {
                 "<image>",
@@ -88,9 +88,9 @@ RULES = (
         ),
     ),
     # 7. Architectures that exist for images only.
-    Rule(
+    CapabilityRule(
         "vision",
-        Place.ARCHITECTURE,
+        MarkLocation.ARCHITECTURE,
         frozenset(
             {
                 "cogvlm",
@@ -107,7 +107,7 @@ RULES = (
 )
 
 _OPEN = re.compile(r"\{[{%#]")
-# A literal that is never closed ends with the template, so that each character is looked at once.
+# An unclosed literal ends with the template, so that each character is scanned once.
 _TOKEN = re.compile(
     r"""
       '(?P<single> [^'\\]*+ (?:\\. [^'\\]*+)*+ ) (?:'|\\?\Z)
@@ -119,14 +119,16 @@ _TOKEN = re.compile(
 )
 
 
-def find_pooling(architecture: str, pooling_type: int | None, head: Head = Head.NONE) -> Pooling | None:
-    """Return how a model pools, for its kind and for its launch; None for one that does not.
+def find_pooling(
+    architecture: str, pooling_type: int | None, head: ClassifierHead = ClassifierHead.NONE
+) -> Pooling | None:
+    """Return how a model pools, for its kind and its launch; None for a model that does not.
 
-    Converters write no pooling type for the rerankers of BERT's family: they are recognized by their classifier.
-    An encoder without either pools by the mean, as most do; its engine would refuse each request otherwise.
+    Converters write no pooling type for rerankers of the BERT family: they are recognized by their classifier. An
+    encoder without either uses mean pooling, as most do; otherwise its engine would reject every request.
     """
     pooling = _POOLINGS.get(pooling_type)
-    if head is Head.OUTPUT or (head is Head.INNER and pooling is None):
+    if head is ClassifierHead.OUTPUT or (head is ClassifierHead.INNER and pooling is None):
         return "rank"
     if pooling is None and architecture in ENCODERS:
         return "mean"
@@ -139,13 +141,13 @@ def find_capabilities(
     pooling_type: int | None,
     template: str | None,
     tool_template: str | None = None,
-    head: Head = Head.NONE,
+    head: ClassifierHead = ClassifierHead.NONE,
 ) -> ModelCapabilities:
-    """Return what a model with this header can be asked for.
+    """Return what a model with this header can do.
 
-    A model that pools its output into a vector embeds and does nothing else, whatever template it carries; one that
-    pools into a rank reranks and does nothing else. Vision says that the model was made for images; to see one, the
-    engine also needs the model's projector, which is another file.
+    A model that pools its output into a vector embeds and does nothing else, whatever template it has; a model that
+    pools into a rank reranks and does nothing else. Vision means that the model was made for images; to process them,
+    the engine also needs the model's projector, which is another file.
     """
     pooling = find_pooling(architecture, pooling_type, head)
     if pooling is not None:
@@ -165,23 +167,23 @@ def _find(architecture: str, template: str) -> set[str]:
     for text, is_literal in _tokens(template):
         (literals if is_literal else variables).add(text)
     words = {
-        Place.ARCHITECTURE: {architecture},
-        Place.VARIABLE: variables,
-        Place.CODE: variables | literals,
+        MarkLocation.ARCHITECTURE: {architecture},
+        MarkLocation.VARIABLE: variables,
+        MarkLocation.CODE: variables | literals,
     }
     return {rule.capability for rule in RULES if _is_met(rule, words, template)}
 
 
-def _is_met(rule: Rule, words: Mapping[Place, set[str]], template: str) -> bool:
-    if rule.place is Place.TEXT:
+def _is_met(rule: CapabilityRule, words: Mapping[MarkLocation, set[str]], template: str) -> bool:
+    if rule.location is MarkLocation.TEXT:
         return any(mark in template for mark in rule.marks)
-    return not rule.marks.isdisjoint(words[rule.place])
+    return not rule.marks.isdisjoint(words[rule.location])
 
 
 def _tokens(template: str) -> Iterator[tuple[str, bool]]:
     """Yield each identifier and each string literal in the tags of a Jinja template; comments are skipped.
 
-    One pass that never looks back, so that no template can make it slow. What is not Jinja yields little.
+    A single pass without backtracking, so that no template can make it slow. Text that is not Jinja yields little.
     """
     position = 0
     while (opening := _OPEN.search(template, position)) is not None:
@@ -198,5 +200,5 @@ def _tokens(template: str) -> Iterator[tuple[str, bool]]:
                 yield token["word"], False
             else:
                 yield token["single"] or token["double"] or "", True
-        else:  # the tag is never closed, so all of the template has been looked at
+        else:  # the tag is never closed, so all of the template has been scanned
             return

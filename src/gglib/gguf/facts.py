@@ -1,7 +1,7 @@
-"""What the keys of a GGUF header mean, for the few that gglib wants. Pure: values in, facts out.
+"""What the keys of a GGUF header mean, for the few that gglib uses. Pure: values in, facts out.
 
-A wanted key whose value is of the wrong type makes the file invalid, for llama.cpp refuses to load it too.
-Zero is "does not tell": converters write it where a count does not apply.
+A wanted key with a value of the wrong type makes the file invalid: llama.cpp refuses to load it too. Zero means
+unknown: converters write it where a count does not apply.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from gglib.core.errors import InvalidGgufError
 from gglib.core.models import GgufFacts
 from gglib.gguf.capabilities import find_capabilities, find_pooling
 from gglib.gguf.layers import LAYER_SUFFIXES, read_layers
-from gglib.gguf.metadata import ArraySummary, Value, shown
+from gglib.gguf.metadata import ArraySummary, Value, quoted
 from gglib.gguf.quantization import TENSOR_TYPES, quantization_name
 from gglib.gguf.tensors import TensorTotals
 
@@ -26,7 +26,7 @@ _ALIGNMENT = "general.alignment"
 _TOKENS = "tokenizer.ggml.tokens"
 _MERGES = "tokenizer.ggml.merges"
 _TEMPLATE = "tokenizer.chat_template"
-# A second template, which llama.cpp takes when a request brings tools.
+# A second template, which llama.cpp uses for requests with tools.
 _TOOL_TEMPLATE = "tokenizer.chat_template.tool_use"
 _SPLIT_INDEX = "split.no"
 _SPLIT_COUNT = "split.count"
@@ -61,7 +61,7 @@ _SUFFIXES = (
 )
 
 _DEFAULT_ALIGNMENT_BYTES = 32
-# llama.cpp keeps these counts in 32 bits, and the catalogue its numbers in 63.
+# llama.cpp stores these counts in 32 bits, and the catalogue its numbers in 63.
 _MAX_COUNT = 2**32 - 1
 _MAX_PARAMETERS = 2**63 - 1
 # llama.cpp writes the shard numbers in 16 bits.
@@ -71,12 +71,12 @@ _MAX_ARCHITECTURE_CHARACTERS = 64
 
 
 def is_wanted(key: str) -> bool:
-    """Return whether the value of this key has a place in the facts."""
+    """Return whether the facts use this key."""
     return key in _KEYS or key.endswith(_SUFFIXES)
 
 
 def read_alignment(metadata: Mapping[str, Value]) -> int:
-    """Return to how many bytes tensor data is aligned. Raises InvalidGgufError for no power of two."""
+    """Return the alignment of tensor data in bytes. Raises InvalidGgufError unless it is a power of two."""
     alignment = _count(metadata, _ALIGNMENT)
     if alignment is None:
         return _DEFAULT_ALIGNMENT_BYTES
@@ -86,7 +86,7 @@ def read_alignment(metadata: Mapping[str, Value]) -> int:
 
 
 def interpret(metadata: Mapping[str, Value], tensors: TensorTotals, *, is_whole: bool = False) -> GgufFacts:
-    """Return the facts of a model. ``is_whole`` says that ``tensors`` counts all shards of a split one.
+    """Return the facts of a model. ``is_whole`` says that ``tensors`` counts all shards of a split model.
 
     Raises InvalidGgufError for a wanted key of the wrong type, and for a file without an architecture.
     """
@@ -120,10 +120,10 @@ def interpret(metadata: Mapping[str, Value], tensors: TensorTotals, *, is_whole:
         key_length=count("attention.key_length"),
         value_length=count("attention.value_length"),
         vocabulary_size=_length(metadata, _TOKENS) or count("vocab_size"),
-        merge_count=_known(_length, metadata, _MERGES) or None,
+        merge_count=_optional(_length, metadata, _MERGES) or None,
         layers=read_layers(
-            number=lambda name: _known(_number, metadata, f"{architecture}.{name}"),
-            numbers=lambda name: _known(_numbers, metadata, f"{architecture}.{name}") or (),
+            number=lambda name: _optional(_number, metadata, f"{architecture}.{name}"),
+            numbers=lambda name: _optional(_numbers, metadata, f"{architecture}.{name}") or (),
         ),
         type_bytes=tuple(
             (TENSOR_TYPES[kind].name, size) for kind, size in sorted(tensors.bytes_by_type.items())
@@ -141,7 +141,7 @@ def interpret(metadata: Mapping[str, Value], tensors: TensorTotals, *, is_whole:
 
 def _split(metadata: Mapping[str, Value]) -> tuple[int | None, int | None]:
     count = _number(metadata, _SPLIT_COUNT) or 0
-    if count <= 1:  # llama.cpp takes a split into one for a model in one file
+    if count <= 1:  # llama.cpp treats a split into one file as a model in one file
         return None, None
     index = _number(metadata, _SPLIT_INDEX)
     if index is None or index >= count or count > _MAX_SHARDS:
@@ -157,12 +157,12 @@ def _architecture(metadata: Mapping[str, Value], *, is_later_shard: bool) -> str
         raise InvalidGgufError("its header does not name the model's architecture")
     is_plain = architecture.isascii() and architecture.isprintable() and " " not in architecture
     if not is_plain or len(architecture) > _MAX_ARCHITECTURE_CHARACTERS:
-        raise InvalidGgufError(f"its architecture {shown(architecture)} is not a name")
+        raise InvalidGgufError(f"its architecture {quoted(architecture)} is not a name")
     return architecture
 
 
 def _display_name(metadata: Mapping[str, Value]) -> str | None:
-    """Return the name as one line that is safe on a terminal, cut to a length that fits there."""
+    """Return the name as one line that is safe on a terminal, truncated to a sensible length."""
     words = (_text(metadata, _NAME) or "").split()
     line = "".join(character for character in " ".join(words) if character.isprintable())
     return line[:_MAX_NAME_CHARACTERS] or None
@@ -189,9 +189,9 @@ def _count(metadata: Mapping[str, Value], key: str) -> int | None:
 
 
 def _number(metadata: Mapping[str, Value], key: str) -> int | None:
-    """Return a whole number; of one for each layer, the largest."""
+    """Return a whole number; of a list with one per layer, the largest."""
     value = metadata.get(key)
-    if isinstance(value, ArraySummary) and not value.is_of_switches and (value.numbers or not value.count):
+    if isinstance(value, ArraySummary) and not value.is_boolean and (value.numbers or not value.count):
         value = max(value.numbers, default=None)
     if value is None:
         return None
@@ -201,19 +201,19 @@ def _number(metadata: Mapping[str, Value], key: str) -> int | None:
 
 
 def _numbers(metadata: Mapping[str, Value], key: str) -> tuple[int, ...]:
-    """Return the numbers, or the switches as 0 and 1, of a list; none where there is no list."""
+    """Return the numbers of a list, with booleans as 0 and 1; empty if the value is no list."""
     value = metadata.get(key)
     if not isinstance(value, ArraySummary):
         return ()
     return tuple(_checked(key, number) for number in value.numbers)
 
 
-def _known(
+def _optional(
     read: Callable[[Mapping[str, Value], str], _Read], metadata: Mapping[str, Value], key: str
 ) -> _Read | None:
-    """Return what ``read`` finds, or None where it refuses the value: for what only an estimate leans on.
+    """Return what ``read`` finds, or None if it rejects the value: for keys that only estimates use.
 
-    Not every architecture reads these keys, so the engine may well load a file that has nonsense in one.
+    Not every architecture reads these keys, so the engine may load a file with an invalid value in one.
     """
     try:
         return read(metadata, key)
@@ -223,9 +223,9 @@ def _known(
 
 def _checked(key: str, value: int) -> int:
     if not 0 <= value <= (_MAX_PARAMETERS if key == _PARAMETER_COUNT else _MAX_COUNT):
-        raise InvalidGgufError(f"its key {shown(key)} has a value that no model can have: {value}")
+        raise InvalidGgufError(f"its key {quoted(key)} has a value that no model can have: {value}")
     return value
 
 
 def _wrong_type(key: str, expected: str) -> InvalidGgufError:
-    return InvalidGgufError(f"its key {shown(key)} does not hold {expected}")
+    return InvalidGgufError(f"its key {quoted(key)} does not hold {expected}")

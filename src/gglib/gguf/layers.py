@@ -1,10 +1,10 @@
-"""What the keys of a GGUF header say of a model's layers: names of keys and fields, side by side. Pure."""
+"""The keys of a GGUF header about a model's layers, with the fields that they fill. Pure."""
 
 from collections.abc import Callable
 
 from gglib.core.models import LayerFacts
 
-# llama.cpp's names (LLM_KV_* in llama-arch.cpp), without the architecture that stands before them.
+# llama.cpp's names (LLM_KV_* in llama-arch.cpp), without the architecture prefix.
 COUNT_KEYS = {
     "feed_forward_length": "feed_forward_length",
     "window_period": "attention.sliding_window_pattern",
@@ -30,7 +30,7 @@ NUMBER_LIST_KEYS = {
     "head_counts_kv": "attention.head_count_kv",
     "feed_forward_lengths": "feed_forward_length",
 }
-SWITCH_LIST_KEYS = {
+BOOLEAN_LIST_KEYS = {
     "window_layers": "attention.sliding_window_pattern",
     "recurrent_layers": "attention.recurrent_layers",
 }
@@ -38,21 +38,21 @@ WINDOW_KEY = "attention.sliding_window"
 
 LAYER_SUFFIXES = tuple(
     f".{key}"
-    for key in {*COUNT_KEYS.values(), *NUMBER_LIST_KEYS.values(), *SWITCH_LIST_KEYS.values(), WINDOW_KEY}
+    for key in {*COUNT_KEYS.values(), *NUMBER_LIST_KEYS.values(), *BOOLEAN_LIST_KEYS.values(), WINDOW_KEY}
 )
 
 
 def read_layers(
     *, number: Callable[[str], int | None], numbers: Callable[[str], tuple[int, ...]]
 ) -> LayerFacts:
-    """Return the facts, given how to look up a whole number and a list; both raise for a wrong type."""
-    switch_keys = {key for key in SWITCH_LIST_KEYS.values() if numbers(key)}
-    counts = {name: number(key) or None for name, key in COUNT_KEYS.items() if key not in switch_keys}
+    """Return the facts, given lookups of a whole number and of a list; both raise for a wrong type."""
+    boolean_keys = {key for key in BOOLEAN_LIST_KEYS.values() if numbers(key)}
+    counts = {name: number(key) or None for name, key in COUNT_KEYS.items() if key not in boolean_keys}
     return LayerFacts(
         **counts,
         window=number(WINDOW_KEY),
         head_counts_kv=numbers(NUMBER_LIST_KEYS["head_counts_kv"]),
         feed_forward_lengths=numbers(NUMBER_LIST_KEYS["feed_forward_lengths"]),
-        window_layers=tuple(map(bool, numbers(SWITCH_LIST_KEYS["window_layers"]))),
-        recurrent_layers=tuple(map(bool, numbers(SWITCH_LIST_KEYS["recurrent_layers"]))),
+        window_layers=tuple(map(bool, numbers(BOOLEAN_LIST_KEYS["window_layers"]))),
+        recurrent_layers=tuple(map(bool, numbers(BOOLEAN_LIST_KEYS["recurrent_layers"]))),
     )

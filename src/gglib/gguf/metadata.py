@@ -1,7 +1,7 @@
-"""Reads the key-value pairs of a GGUF header: keeps the few that are wanted, hops over the rest.
+"""Reads the key-value pairs of a GGUF header: keeps the wanted ones and skips the rest.
 
-Knows how values are written, not what any key means. What llama.cpp refuses is refused here too: a key given
-twice, an array of arrays, an unknown type of value.
+Knows how values are encoded, not what any key means. What llama.cpp rejects is rejected here too: a duplicate key, an
+array of arrays, an unknown value type.
 """
 
 import struct
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from gglib.core.errors import InvalidGgufError
 from gglib.gguf.stream import MAX_STRINGS, HeaderStream, PastEndError
 
-# Models have 20 to 60 pairs, with keys of at most some 60 bytes. The seen keys are held to find doubles, as
-# bytes (as text, one character out of four bytes would widen them all), so these two bound the memory: 16 MiB.
+# Models have 20 to 60 pairs, with keys of at most about 60 bytes. Keys are kept to detect duplicates, as bytes
+# (as text, one character of four bytes would widen them all), so these two bound the memory: 16 MiB.
 _MAX_PAIRS = 16 * 1024
 _MAX_KEY_BYTES = 1024
-# The longest chat templates in use have some 20 KiB.
+# The longest chat templates in use have about 20 KiB.
 MAX_STRING_BYTES = 1024 * 1024
-# Arrays with one number a layer are wanted; vocabularies, which are longer, are only counted.
+# Arrays with one number per layer are kept; vocabularies, which are longer, are only counted.
 _MAX_LAYERS = 4096
-# All wanted values together, in bytes of the file: the longest templates with a few lists. It bounds the memory
-# that a file of wanted keys without end takes: text takes at most four times its bytes, and so do numbers here.
+# All wanted values together, in bytes of the file: the longest templates and a few lists. It bounds the memory
+# for a file with endless wanted keys: text takes at most four times its bytes, and so do numbers here.
 _MAX_KEPT_BYTES = 4 * 1024 * 1024
 _NUMBER_BYTES = 10
 
@@ -40,16 +40,16 @@ _SCALARS: Mapping[int, struct.Struct] = {
     12: struct.Struct("=d"),
 }
 _WHOLE_NUMBERS = frozenset({0, 1, 2, 3, 4, 5, 10, 11})
-_SWITCH = 7
+_BOOL = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArraySummary:
-    """What is kept of an array: how long it is and, where it has a number or a switch for each layer, those."""
+    """What is kept of an array: its length and, for one number or boolean per layer, the values."""
 
     count: int
     numbers: tuple[int, ...] = ()
-    is_of_switches: bool = False
+    is_boolean: bool = False
 
 
 Value = int | float | bool | str | ArraySummary
@@ -57,20 +57,20 @@ Value = int | float | bool | str | ArraySummary
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """The wanted pairs of a header, as far as it goes."""
+    """The wanted pairs of a header, as far as the bytes go."""
 
     values: Mapping[str, Value]
     is_complete: bool = True
-    """Whether all pairs were there."""
+    """Whether all pairs were read."""
 
 
 def read_metadata(
-    stream: HeaderStream, count: int, is_wanted: Callable[[str], bool], *, may_be_cut: bool = False
+    stream: HeaderStream, count: int, is_wanted: Callable[[str], bool], *, allows_truncation: bool = False
 ) -> Metadata:
-    """Return the wanted ones of the next ``count`` pairs; the stream is left behind the last of them.
+    """Return the wanted ones among the next ``count`` pairs; the stream is then positioned after them.
 
-    Text that is not UTF-8 has its bad bytes replaced. Raises InvalidGgufError, but not for the end of the bytes
-    if they ``may_be_cut``: then what follows the cut is not known, and of a list that it goes through its length.
+    Invalid UTF-8 in text is replaced. Raises InvalidGgufError. With ``allows_truncation`` the end of the bytes is no
+    error: pairs after the cut are missing, and an array that it cuts has its length only.
     """
     if count > _MAX_PAIRS:
         raise InvalidGgufError(f"its header claims {count} metadata values, more than any model has")
@@ -79,19 +79,19 @@ def read_metadata(
         for _ in range(count):
             reader.read_pair()
     except PastEndError:
-        if not may_be_cut:
+        if not allows_truncation:
             raise
         return Metadata(values=reader.wanted, is_complete=False)
     return Metadata(values=reader.wanted)
 
 
-def shown(key: str) -> str:
-    """Return a key as a message may show it: quoted, escaped and short."""
+def quoted(key: str) -> str:
+    """Return a key for a message: quoted, escaped and short."""
     return ascii(key if len(key) <= 64 else key[:61] + "...")
 
 
 class _PairReader:
-    """Reads pair after pair; ``wanted`` holds what was kept so far."""
+    """Reads pair after pair; ``wanted`` holds the values kept so far."""
 
     def __init__(self, stream: HeaderStream, is_wanted: Callable[[str], bool]) -> None:
         self.wanted: dict[str, Value] = {}
@@ -105,7 +105,7 @@ class _PairReader:
         raw = self._take_text(_MAX_KEY_BYTES, "a metadata key")
         key = _decoded(raw)
         if raw in self._seen:
-            raise InvalidGgufError(f"its header gives the key {shown(key)} twice")
+            raise InvalidGgufError(f"its header gives the key {quoted(key)} twice")
         self._seen.add(raw)
         kind = self._stream.u32()
         if not self._is_wanted(key):
@@ -117,7 +117,7 @@ class _PairReader:
 
     def _read_value(self, kind: int, key: str) -> Value:
         if kind == _STRING:
-            raw = self._take_text(MAX_STRING_BYTES, f"the value of {shown(key)}")
+            raw = self._take_text(MAX_STRING_BYTES, f"the value of {quoted(key)}")
             self._keep(len(raw))
             return _decoded(raw)
         layout = _scalar(kind)
@@ -128,19 +128,19 @@ class _PairReader:
     def _read_array(self, key: str) -> None:
         kind, count = self._stream.u32(), self._stream.u64()
         if kind == _STRING:
-            if count <= MAX_STRINGS:  # known although the bytes may end in the middle of it
+            if count <= MAX_STRINGS:  # known even if the bytes end inside the array
                 self.wanted[key] = ArraySummary(count=count)
             self._stream.skip_strings(count)
             return
         layout = _scalar(kind)
-        if (kind not in _WHOLE_NUMBERS and kind != _SWITCH) or count > _MAX_LAYERS:
+        if (kind not in _WHOLE_NUMBERS and kind != _BOOL) or count > _MAX_LAYERS:
             self._stream.skip(count * layout.size)
             self.wanted[key] = ArraySummary(count=count)
             return
         self._keep(count * _NUMBER_BYTES)
         numbers = layout.iter_unpack(self._stream.take(count * layout.size))
         self.wanted[key] = ArraySummary(
-            count=count, numbers=tuple(int(number) for (number,) in numbers), is_of_switches=kind == _SWITCH
+            count=count, numbers=tuple(int(number) for (number,) in numbers), is_boolean=kind == _BOOL
         )
 
     def _skip_value(self, kind: int) -> None:
@@ -170,7 +170,7 @@ class _PairReader:
     def _keep(self, size_bytes: int) -> None:
         self._kept_bytes += size_bytes
         if self._kept_bytes > _MAX_KEPT_BYTES:
-            raise InvalidGgufError("its header says more of the model than any model needs")
+            raise InvalidGgufError("its header has more metadata than any model needs")
 
 
 def _decoded(raw: bytes) -> str:

@@ -1,17 +1,17 @@
-"""Names and sizes of the ways weights are stored: tables of facts, and the choice of a label.
+"""Names and sizes of tensor types and file types: tables of facts, and the choice of a label.
 
-The numbers are ggml's and llama.cpp's own (``ggml_type`` and ``llama_ftype``), fixed once published.
+The numbers are ggml's and llama.cpp's own (``ggml_type`` and ``llama_ftype``), which never change once published.
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-# Set beside the number when the converter guessed the file type rather than knew it.
+# Set together with the number if the converter guessed the file type.
 _GUESSED_BIT = 1024
 
 
 class TensorType(NamedTuple):
-    """How one tensor is stored: in blocks of so many elements, each of so many bytes."""
+    """How a tensor is stored: in blocks of ``block_elements``, each of ``block_bytes``."""
 
     name: str
     block_elements: int
@@ -98,10 +98,10 @@ FILE_TYPES: Mapping[int, str] = {
 
 
 def quantization_name(file_type: int | None, bytes_by_type: Mapping[int, int]) -> str | None:
-    """Return the label users know a quantization by, or None if nothing tells.
+    """Return the usual name of a quantization, or None if it is unknown.
 
-    The file's own type comes first, for it alone knows mixtures such as ``Q4_K_M``; else the tensor type that
-    holds the most bytes.
+    The file type comes first, since only it distinguishes mixtures such as ``Q4_K_M``; else the tensor type with the
+    most bytes.
     """
     if file_type is not None and (file_type & ~_GUESSED_BIT) in FILE_TYPES:
         return FILE_TYPES[file_type & ~_GUESSED_BIT]

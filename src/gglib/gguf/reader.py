@@ -1,7 +1,7 @@
-"""Opens a GGUF file, reads its header and says what it found: the only module here that does I/O.
+"""Opens a GGUF file, reads its header and returns its facts: the only module here that does I/O.
 
-Synchronous, and quick (milliseconds): run it in a worker thread. Nothing it does waits for anybody: a pipe or
-a device is refused, not read.
+Synchronous, and fast (milliseconds): run it in a worker thread. It never blocks on a pipe or a device: both are
+rejected without being read.
 """
 
 import os
@@ -23,15 +23,15 @@ from gglib.gguf.stream import HeaderStream, PastEndError
 from gglib.gguf.tensors import TensorTotals, add_totals, read_tensors
 
 _MAGIC = b"GGUF"
-# The versions llama.cpp loads; version 1, of summer 2023, had 32-bit lengths.
+# The versions that llama.cpp loads; version 1 (summer 2023) had 32-bit lengths.
 _VERSIONS = (2, 3)
-# Absent on Windows, where opening a pipe does not wait.
-_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+# Missing on Windows, where opening a pipe does not block.
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GgufModel:
-    """A whole model: the facts of its first file, counted over all of them."""
+    """A whole model: the facts of its first file, with the counts of all files."""
 
     facts: GgufFacts
     paths: tuple[Path, ...]
@@ -48,18 +48,18 @@ class _Header:
 def read_gguf(path: Path) -> GgufFacts:
     """Return what the header of one file says.
 
-    A later shard of a split model says only which shard it is: its architecture is then the empty string.
-    Raises InvalidGgufError, and nothing else: not a regular file, not readable, not GGUF version 2 or 3 in
-    this machine's byte order, broken, shorter than its tensors need, or a wanted key of the wrong type.
+    A later shard of a split model says only which shard it is: its architecture is then the empty string. Raises only
+    InvalidGgufError: for a file that is not regular, not readable, not GGUF version 2 or 3 in this machine's byte
+    order, broken, shorter than its tensors need, or has a wanted key of the wrong type.
     """
     header = _read_header(path)
     return interpret(header.metadata, header.tensors)
 
 
 def read_model(path: Path) -> GgufModel:
-    """Return the model that a file belongs to, whichever shard of it that is.
+    """Return the model that a file belongs to; the file may be any of its shards.
 
-    Raises InvalidGgufError as ``read_gguf`` does, for any of its files, and when a shard is missing.
+    Raises InvalidGgufError as ``read_gguf`` does, for any of its files, and for a missing shard.
     """
     header = _read_header(path)
     paths = find_shards(path, interpret(header.metadata, header.tensors))
@@ -71,9 +71,9 @@ def read_model(path: Path) -> GgufModel:
 
 
 def read_files(paths: Sequence[Path], names: Sequence[str]) -> GgufModel:
-    """Return the model that these files are, in shard order, whatever they are called on this disk.
+    """Return the model of these files, in shard order, whatever their names on this disk.
 
-    ``names`` are what they are called elsewhere, for errors. Raises InvalidGgufError as ``read_model`` does.
+    ``names`` are their original names, for errors. Raises InvalidGgufError as ``read_model`` does.
     """
     if len(paths) == 1:
         headers = [_read_header(paths[0])]
@@ -89,16 +89,16 @@ def read_files(paths: Sequence[Path], names: Sequence[str]) -> GgufModel:
 
 
 def read_partial_facts(start: bytes) -> GgufFacts:
-    """Return what the first bytes of a file say, as far as they go: a range of a file that is elsewhere.
+    """Return the facts in the first bytes of a file, such as a range of a remote file.
 
-    What follows the cut is not known, and so None; a quarter of a megabyte usually goes into the vocabulary, whose
-    size is known then. Raises InvalidGgufError as ``read_gguf`` does, but not for a file that goes on behind the
-    bytes; and if they do not get as far as the architecture.
+    What follows the cut is unknown, and so None; a quarter of a megabyte usually reaches into the vocabulary, whose
+    size is then known. Raises InvalidGgufError as ``read_gguf`` does, but not for the cut itself, and if the bytes do
+    not include the architecture.
     """
     stream = HeaderStream(BytesIO(start), len(start))
     _check_preamble(stream)
     tensor_count, pair_count = stream.u64(), stream.u64()
-    metadata = read_metadata(stream, pair_count, is_wanted, may_be_cut=True)
+    metadata = read_metadata(stream, pair_count, is_wanted, allows_truncation=True)
     tensors = TensorTotals()
     if metadata.is_complete:
         with suppress(PastEndError):
@@ -148,13 +148,13 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 def _open(path: Path) -> BinaryIO:
     try:
-        return open(path, "rb", opener=_open_at_once)
+        return open(path, "rb", opener=_open_nonblocking)
     except ValueError as error:  # a NUL, or a character that the file system cannot name
         raise InvalidGgufError("cannot be read: no file can have this name") from error
 
 
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | _NO_WAIT)
+def _open_nonblocking(path: str, flags: int) -> int:
+    return os.open(path, flags | _NONBLOCK)
 
 
 def _regular_size_bytes(file: BinaryIO) -> int:
@@ -169,7 +169,7 @@ def _check_preamble(stream: HeaderStream) -> None:
         raise InvalidGgufError("not a GGUF file: it is empty")
     magic = stream.take(min(stream.size_bytes, len(_MAGIC)))
     if magic != _MAGIC:
-        raise InvalidGgufError(f"not a GGUF file: it starts with {_words_for(magic)}")
+        raise InvalidGgufError(f"not a GGUF file: it starts with {_printable(magic)}")
     version = stream.u32()
     if version in _VERSIONS:
         return
@@ -178,14 +178,14 @@ def _check_preamble(stream: HeaderStream) -> None:
     raise InvalidGgufError(f"GGUF version {version}, of which only 2 and 3 can be used")
 
 
-def _words_for(magic: bytes) -> str:
-    """Return bytes as a person reads them: as text where they are, else as hexadecimal numbers."""
+def _printable(magic: bytes) -> str:
+    """Return bytes for a message: as text if printable, else in hexadecimal."""
     text = magic.decode("latin-1")
     return f"'{text}'" if text.isascii() and text.isprintable() else f"the bytes {magic.hex(' ')}"
 
 
 def _check_tensor_data(stream: HeaderStream, tensors: TensorTotals, alignment_bytes: int) -> None:
-    """Find a download that was cut short here, and not when the engine is told to load it."""
+    """Detect a truncated download here, not when the engine loads it."""
     start = -(-stream.position // alignment_bytes) * alignment_bytes
     needed = start + tensors.end_offset_bytes
     if tensors.end_offset_bytes and needed > stream.size_bytes:

@@ -1,4 +1,4 @@
-"""Finds the files of a model that was split into shards, by the names that llama.cpp itself looks for."""
+"""Finds the files of a model that was split into shards, by llama.cpp's naming scheme."""
 
 import re
 from pathlib import Path
@@ -6,15 +6,15 @@ from pathlib import Path
 from gglib.core.errors import InvalidGgufError
 from gglib.core.models import GgufFacts
 
-# llama.cpp prints both numbers with five digits and refuses any other name for a shard.
+# llama.cpp prints both numbers with five digits and rejects any other name for a shard.
 _SHARD_NAME = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.DOTALL | re.ASCII)
 
 
 def find_shards(path: Path, facts: GgufFacts) -> tuple[Path, ...]:
     """Return every file of the model that ``path`` belongs to, in order; ``(path,)`` for a model in one file.
 
-    Links are not resolved: the shards are looked for beside ``path`` as it is named. Raises InvalidGgufError
-    if a shard is missing, which the message names, or if the file's name does not say which shard it is.
+    Links are not resolved: the shards are searched beside ``path`` as given. Raises InvalidGgufError for a missing
+    shard, which the message names, or if the file's name does not say which shard it is.
     """
     if facts.split_index is None or facts.split_count is None:
         return (path,)
@@ -40,5 +40,5 @@ def _suffix(index: int, count: int) -> str:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a directory that may not be searched: the shard is as good as missing
+    except OSError:  # a directory without search permission: the shard counts as missing
         return False

@@ -1,8 +1,8 @@
-"""Walks forward through the head of a file, in windows, and never past what the file can hold.
+"""Reads forward through the header of a file, in windows, and never past what the file can hold.
 
-Every length is checked against the bytes that are left before anything is read or allocated for it. Reads are
-plain reads, not a memory map: a file that another program shortens meanwhile is then an error, not a SIGBUS.
-Must not know what the bytes mean.
+Every length is checked against the remaining bytes before anything is read or allocated for it. Reads are plain reads,
+not a memory map: if another program truncates the file meanwhile, that is an error, not a SIGBUS. Does not know what
+the bytes mean.
 """
 
 import struct
@@ -11,13 +11,13 @@ from typing import BinaryIO
 
 from gglib.core.errors import InvalidGgufError
 
-# One read fetches the whole header of a small model; a vocabulary of 256k tokens takes some twenty.
+# One read covers the whole header of a small model; a vocabulary of 256k tokens takes about twenty.
 _WINDOW_BYTES = 256 * 1024
-# A vocabulary of 256k tokens with its merges takes less than 16 MiB. Eight times that bounds the time that a
-# hostile file can cost: one second on two slow cores.
+# A vocabulary of 256k tokens with its merges takes less than 16 MiB. Eight times that limits the time for a
+# hostile file to one second on two slow cores.
 MAX_HEADER_BYTES = 128 * 1024 * 1024
 
-# A vocabulary and its merges have some 700,000 at most; so many more cost half a second.
+# A vocabulary and its merges have about 700,000 at most; this many take half a second.
 MAX_STRINGS = 4 * 1024 * 1024
 
 _LENGTH = struct.Struct("=Q")
@@ -27,7 +27,7 @@ _TOO_LARGE = f"its header is larger than {MAX_HEADER_BYTES // 1024**2} MiB, whic
 
 
 class PastEndError(InvalidGgufError):
-    """The header goes on where the bytes are over: of a whole file this means that it is broken."""
+    """The header continues beyond the end of the bytes: a whole file is then broken."""
 
 
 class HeaderStream:
@@ -43,11 +43,11 @@ class HeaderStream:
 
     @property
     def position(self) -> int:
-        """The offset of the next byte, from the start of the file."""
+        """The offset of the next byte from the start of the file."""
         return self._window_start + self._cursor
 
     def take(self, length: int) -> bytes:
-        """Return the next ``length`` bytes; the caller has a limit of its own for what it keeps."""
+        """Return the next ``length`` bytes; the caller limits what it keeps."""
         self._fill(length)
         start = self._cursor
         self._cursor += length
@@ -62,43 +62,43 @@ class HeaderStream:
         return int.from_bytes(self.take(8), sys.byteorder)
 
     def skip(self, length: int) -> None:
-        """Step over ``length`` bytes without reading them."""
+        """Skip ``length`` bytes without reading them."""
         self.require(length)
         self._cursor += length
 
     def skip_strings(self, count: int) -> None:
-        """Step over ``count`` strings, each a 64-bit length and its bytes.
+        """Skip ``count`` strings, each a 64-bit length and its bytes.
 
-        A vocabulary is a quarter of a million of these, so the inner loop does nothing but hop, and lets the
-        end of the window stop it.
+        A vocabulary has a quarter of a million of them, so the inner loop only advances the cursor until the window
+        ends.
         """
         self.require(count * _LENGTH.size)
         self._strings_left -= count
         if self._strings_left < 0:
-            raise InvalidGgufError(f"its header holds more than {MAX_STRINGS} words, which no model has")
+            raise InvalidGgufError(f"its header has more than {MAX_STRINGS} strings, which no model needs")
         while count:
             self._fill(_LENGTH.size)
-            count -= self._hop(count)
+            count -= self._skip_buffered_strings(count)
         self.require(0)
 
     def require(self, length: int) -> None:
-        """Raise if the file, or what a header may take of it, cannot hold ``length`` more bytes."""
+        """Raise if the file, or the limit for headers, cannot hold ``length`` more bytes."""
         end = self.position + length
         if end > self.size_bytes:
             raise PastEndError(_PAST_END)
         if end > MAX_HEADER_BYTES:
             raise InvalidGgufError(_TOO_LARGE)
 
-    def _hop(self, count: int) -> int:
-        """Step over as many of ``count`` strings as begin in the window; return how many those are."""
+    def _skip_buffered_strings(self, count: int) -> int:
+        """Skip as many of ``count`` strings as begin in the window; return how many those are."""
         window, cursor, hops = self._window, self._cursor, 0
         length_at, length_size = _LENGTH.unpack_from, _LENGTH.size
         try:
-            for hops in range(count):  # noqa: B007 - read after the loop was left
+            for hops in range(count):  # noqa: B007 - read after the loop
                 (length,) = length_at(window, cursor)
                 cursor += length_size + length
             hops = count
-        except (struct.error, OverflowError):  # the next length is beyond the window, perhaps absurdly
+        except (struct.error, OverflowError):  # the next length is beyond the window, or absurdly large
             pass
         self._cursor = cursor
         return hops
@@ -111,5 +111,5 @@ class HeaderStream:
         self._window_start, self._cursor = self.position, 0
         self._file.seek(self._window_start)
         self._window = self._file.read(max(length, _WINDOW_BYTES))
-        if len(self._window) < length:  # the file was shortened since its size was taken
+        if len(self._window) < length:  # the file was truncated since its size was read
             raise PastEndError(_PAST_END)

@@ -1,4 +1,4 @@
-"""Reads the tensor list of a GGUF header and adds it up; the tensors themselves are never read."""
+"""Reads the tensor list of a GGUF header and sums it up; the tensors themselves are never read."""
 
 import math
 import struct
@@ -10,10 +10,10 @@ from gglib.core.errors import InvalidGgufError
 from gglib.gguf.quantization import TENSOR_TYPES
 from gglib.gguf.stream import HeaderStream
 
-# The largest models have a few thousand; this bounds the time that a hostile list can cost.
+# The largest models have a few thousand; this limits the time for a hostile list.
 _MAX_TENSORS = 32 * 1024
 _MAX_DIMENSIONS = 4
-# A name that ggml can hold, with its end.
+# ggml's limit for a name, with its terminator.
 _MAX_NAME_BYTES = 64
 _EMBEDDING = b"token_embd.weight"
 _OUTPUT = b"output.weight"
@@ -27,30 +27,30 @@ _TYPE_AND_OFFSET = struct.Struct("=IQ")
 _MIN_TENSOR_BYTES = 8 + 4 + _TYPE_AND_OFFSET.size
 
 
-class Head(IntEnum):
+class ClassifierHead(IntEnum):
     """The classifier of a model, by its tensors: rerankers have one (``LLM_TENSOR_CLS…`` of llama.cpp)."""
 
     NONE = 0
     INNER = 1
     """``cls`` or ``cls.norm``: a layer before an output, or (Jina) the output itself."""
     OUTPUT = 2
-    """``cls.output``: what turns a text into scores."""
+    """``cls.output``: converts a text into scores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorTotals:
-    """All tensors of one file, or of all shards of a model, together."""
+    """All tensors of one file, or of all shards of a model."""
 
     element_count: int = 0
     bytes_by_type: dict[int, int] = field(default_factory=dict)
     """Size in bytes by tensor type, for the types whose size is known."""
     embedding: tuple[int, int] | None = None
-    """Type and size in bytes of the tensor that turns tokens into vectors."""
+    """Type and size in bytes of the tensor that converts tokens into vectors."""
     has_output: bool = False
-    """Whether there is another one that turns them back; else that one does both."""
-    head: Head = Head.NONE
+    """Whether another tensor converts them back; else the embedding does both."""
+    head: ClassifierHead = ClassifierHead.NONE
     end_offset_bytes: int = 0
-    """Where the last byte of the last tensor is, from the start of the tensor data of its file."""
+    """The end of the last tensor, from the start of the tensor data of its file."""
 
 
 def read_tensors(stream: HeaderStream, count: int) -> TensorTotals:
@@ -60,7 +60,7 @@ def read_tensors(stream: HeaderStream, count: int) -> TensorTotals:
     stream.require(count * _MIN_TENSOR_BYTES)
     elements, end_offset_bytes = 0, 0
     bytes_by_type: dict[int, int] = {}
-    embedding, has_output, head = None, False, Head.NONE
+    embedding, has_output, head = None, False, ClassifierHead.NONE
     for _ in range(count):
         name = _read_name(stream)
         tensor_elements = _read_element_count(stream)
@@ -86,10 +86,10 @@ def read_tensors(stream: HeaderStream, count: int) -> TensorTotals:
 
 
 def add_totals(parts: Iterable[TensorTotals]) -> TensorTotals:
-    """Return the totals of the shards of one model; they share no tensor data, so no end offset."""
+    """Return the totals of the shards of one model; they share no tensor data, so there is no end offset."""
     elements = 0
     bytes_by_type: dict[int, int] = {}
-    embedding, has_output, head = None, False, Head.NONE
+    embedding, has_output, head = None, False, ClassifierHead.NONE
     for part in parts:
         elements += part.element_count
         embedding = embedding or part.embedding
@@ -107,7 +107,7 @@ def add_totals(parts: Iterable[TensorTotals]) -> TensorTotals:
 
 
 def _read_name(stream: HeaderStream) -> bytes:
-    """Step over a name; return it if it is as short as ggml's are."""
+    """Skip a name; return it if it is as short as ggml's names are."""
     length = stream.u64()
     if length < _MAX_NAME_BYTES:
         return stream.take(length)
@@ -115,8 +115,8 @@ def _read_name(stream: HeaderStream) -> bytes:
     return b""
 
 
-def _head(name: bytes) -> Head:
-    return Head.OUTPUT if name.startswith(_CLASSIFIER_OUTPUT) else Head.INNER
+def _head(name: bytes) -> ClassifierHead:
+    return ClassifierHead.OUTPUT if name.startswith(_CLASSIFIER_OUTPUT) else ClassifierHead.INNER
 
 
 def _read_element_count(stream: HeaderStream) -> int:

@@ -1,7 +1,7 @@
-"""Search, and what there is to know of a repository: the hub's API, by way of huggingface_hub.
+"""Search and repository metadata from the hub's API, through huggingface_hub.
 
-The library is imported when it is first used, and works in threads: neither delays the loop. It never looks for a
-token of its own; who may have ours is decided in ``session``.
+The library is imported on first use and runs in threads, so neither blocks the loop. It never looks up a token of its
+own: ``session`` decides which origins receive ours.
 """
 
 import asyncio
@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from gglib.core.errors import GatedRepositoryError, HubError, RepositoryNotFoundError
 from gglib.core.hub.repository import HubRepository, HubSort
 from gglib.hf import threads
-from gglib.hf.api_errors import Asked
-from gglib.hf.parsing import UnreadableError, read_repository
-from gglib.hf.transport.urls import read_endpoint
+from gglib.hf.api_errors import HubRequest
+from gglib.hf.parsing import InvalidResponseError, read_repository
+from gglib.hf.transport.urls import parse_endpoint
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
     from huggingface_hub.hf_api import ModelSort_T
 
-ASKED_AT_ONCE = 4
-"""Repositories of a search that are asked for at the same time."""
-TRIES = 3
-WAIT_S = 0.5
-"""Before the second try, where the hub does not say how long; doubled each time."""
-LONGEST_WAIT_S = 10.0
-"""Who must wait for longer is told instead."""
+MAX_CONCURRENT_REQUESTS = 4
+"""Repositories of one search that are requested at the same time."""
+MAX_ATTEMPTS = 3
+FIRST_WAIT_S = 0.5
+"""Before the second attempt, if the hub does not say how long; doubled for each further attempt."""
+MAX_WAIT_S = 10.0
+"""A longer wait is reported as an error instead."""
 
 _SORTS: dict[HubSort, "ModelSort_T"] = {
     HubSort.DOWNLOADS: "downloads",
@@ -35,17 +35,17 @@ _SORTS: dict[HubSort, "ModelSort_T"] = {
     HubSort.TRENDING: "trending_score",
 }
 
-# What the library raises on an answer of another shape than the hub's.
-_MISSHAPEN = (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError)
+# What the library raises for a response of an unexpected shape.
+_UNEXPECTED = (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError)
 
 T = TypeVar("T")
 
 
 class HubApi:
-    """The hub at ``endpoint``, asked with the token that ``token`` returns, if any; it is called for each question.
+    """The API of the hub at ``endpoint``. ``token`` is called before each request; None means no token.
 
-    Every failure is a ``HubError``, one sentence that says what to do. A question that the hub fails, or asks to be
-    put later, is put again, up to three times in all; ``pause`` waits in between, in seconds.
+    Every failure is a ``HubError`` with one sentence that says what to do. Server errors and rate limits are retried,
+    up to three attempts in all; ``pause`` sleeps in between, in seconds.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class HubApi:
         endpoint: str,
         token: Callable[[], str | None],
         *,
-        first_wait_s: float = WAIT_S,
+        first_wait_s: float = FIRST_WAIT_S,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._endpoint = endpoint.rstrip("/")
@@ -64,52 +64,52 @@ class HubApi:
     async def search(self, query: str, *, sort: HubSort, limit: int, skip: int = 0) -> list[HubRepository]:
         """Return up to ``limit`` repositories with GGUF files, best first, with their files and sizes.
 
-        A listing has no sizes, so each repository is asked for, but for the first ``skip``. One that cannot be had is
-        left out; the search fails when none can.
+        A listing has no sizes, so each repository is requested, except the first ``skip``. Repositories that fail are
+        left out; the search fails only if all of them do.
         """
         if limit <= max(skip, 0):
             return []
         if not _is_unicode(query):
-            raise HubError("The search has characters that cannot be sent: leave out what is no Unicode.")
-        asked = Asked(endpoint=self._endpoint)
-        names = (await self._ask(asked, lambda api: _names(api, query, sort, limit)))[skip:]
-        room = asyncio.Semaphore(ASKED_AT_ONCE)
+            raise HubError("The search text is not valid Unicode: remove the invalid characters.")
+        hub_request = HubRequest(endpoint=self._endpoint)
+        names = (await self._call(hub_request, lambda api: _names(api, query, sort, limit)))[skip:]
+        slots = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
 
-        async def one(name: str) -> HubRepository | HubError:
-            async with room:
+        async def load(name: str) -> HubRepository | HubError:
+            async with slots:
                 try:
                     return await self.repository(name)
                 except HubError as error:
                     return error
 
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(name)) for name in names]
-        return _those_that_came([task.result() for task in tasks])
+            tasks = [group.create_task(load(name)) for name in names]
+        return _available([task.result() for task in tasks])
 
     async def repository(self, repo: str, revision: str | None = None) -> HubRepository:
-        """Return a repository at a branch, tag or commit; None: as it is now."""
-        asked = Asked(endpoint=self._endpoint, repo=repo, revision=revision)
-        return await self._ask(asked, lambda api: _repository(api, repo, revision))
+        """Return a repository at a branch, tag or commit; None means the head of the default branch."""
+        hub_request = HubRequest(endpoint=self._endpoint, repo=repo, revision=revision)
+        return await self._call(hub_request, lambda api: _repository(api, repo, revision))
 
-    async def _ask(self, asked: Asked, question: Callable[["HfApi"], T]) -> T:
+    async def _call(self, hub_request: HubRequest, request: Callable[["HfApi"], T]) -> T:
         wait_s = self._first_wait_s
-        left = TRIES
+        left = MAX_ATTEMPTS
         while True:
             left -= 1
             outcome = await threads.run(
-                lambda _: _call(asked, self._token, question), name="gglib-hub", longest_end_s=0
+                lambda _: _call(hub_request, self._token, request), name="gglib-hub", cancel_timeout_s=0
             )
-            if isinstance(outcome, _Answer):
+            if isinstance(outcome, _Success):
                 return outcome.value
-            told_s = outcome.wait_s
-            if told_s is None or left == 0 or told_s > LONGEST_WAIT_S:
+            retry_after_s = outcome.wait_s
+            if retry_after_s is None or left == 0 or retry_after_s > MAX_WAIT_S:
                 raise outcome.error
-            await self._pause(told_s or wait_s)
+            await self._pause(retry_after_s or wait_s)
             wait_s *= 2
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer(Generic[T]):
+class _Success(Generic[T]):
     value: T
 
 
@@ -117,41 +117,46 @@ class _Answer(Generic[T]):
 class _Failure:
     error: HubError
     wait_s: float | None = None
-    """After how long it may be another answer: 0 where nobody says, None where never."""
+    """When a retry may help: after this many seconds, 0 for the default delay, None for never."""
 
 
 def _call(
-    asked: Asked, token: Callable[[], str | None], question: Callable[["HfApi"], T]
-) -> _Answer[T] | _Failure:
-    """Ask, in this thread."""
-    # A quarter of a second. By way of the module that keeps the library quiet: on its own it asks for more.
-    from gglib.hf.session import FailedError, HfApi, HFValidationError, calling  # noqa: PLC0415
+    hub_request: HubRequest, token: Callable[[], str | None], request: Callable[["HfApi"], T]
+) -> _Success[T] | _Failure:
+    """Call the API in this thread."""
+    # Takes a quarter of a second. Imported through the module that restricts the library's own requests.
+    from gglib.hf.session import CallFailedError, HfApi, HFValidationError, guarded  # noqa: PLC0415
 
     try:
-        read_endpoint(asked.endpoint)  # the library would take another one for an empty one
-        shown = _checked(token())
-        asked = replace(asked, had_token=shown is not None)
-        # False, not None: that would let the library look for a token.
-        api = HfApi(endpoint=asked.endpoint, token=shown or False)
-        with calling(asked):
-            return _Answer(question(api))
-    except FailedError as failed:
+        parse_endpoint(hub_request.endpoint)  # the library replaces an empty endpoint by its default
+        valid_token = _validated_token(token())
+        hub_request = replace(hub_request, had_token=valid_token is not None)
+        # False, not None: None makes the library look up a token.
+        api = HfApi(endpoint=hub_request.endpoint, token=valid_token or False)
+        with guarded(hub_request):
+            return _Success(request(api))
+    except CallFailedError as failed:
         return _Failure(failed.error, failed.wait_s)
     except HubError as error:
         return _Failure(error)
     except HFValidationError:
         return _Failure(
-            RepositoryNotFoundError(f"{asked.repo!a} is no name of a repository: write OWNER/NAME.")
+            RepositoryNotFoundError(f"{hub_request.repo!a} is not a repository name: write OWNER/NAME.")
         )
-    except UnreadableError as error:
-        return _Failure(HubError(f"The hub at {asked.host} {error} ({asked.repo}): gglib cannot use that."))
-    except _MISSHAPEN as error:
-        what = f"The hub at {asked.host} does not answer as a hub does ({type(error).__name__}): check HF_ENDPOINT."
+    except InvalidResponseError as error:
+        return _Failure(
+            HubError(f"The hub at {hub_request.host} {error} ({hub_request.repo}): gglib cannot use that.")
+        )
+    except _UNEXPECTED as error:
+        what = (
+            f"The hub at {hub_request.host} sent an unexpected response ({type(error).__name__}): "
+            "check HF_ENDPOINT."
+        )
         return _Failure(HubError(what))
 
 
 def _is_unicode(text: str) -> bool:
-    """Whether a text can be sent: bytes that a terminal could not decode have become halves of characters."""
+    """Whether a text can be encoded: bytes that a terminal could not decode have become surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -159,16 +164,16 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _checked(token: str | None) -> str | None:
-    """Return a token that can stand in a header; an empty one is none."""
+def _validated_token(token: str | None) -> str | None:
+    """Return a token that is valid in a header; an empty token is None."""
     text = (token or "").strip()
     if text and not (text.isascii() and text.isprintable() and " " not in text):
-        raise HubError("HF_TOKEN has characters that no token has: set it to the token alone.")
+        raise HubError("HF_TOKEN contains invalid characters: set it to the token alone.")
     return text or None
 
 
 def _names(api: "HfApi", query: str, sort: HubSort, limit: int) -> list[str]:
-    """Return the names that a search finds, and nothing else: the rest is asked for with the sizes."""
+    """Return the repository names of a search and nothing else: the rest is requested with the sizes."""
     found = api.list_models(search=query, filter="gguf", sort=_SORTS[sort], limit=limit, expand=["likes"])
     return [model.id for model in found]
 
@@ -177,15 +182,16 @@ def _repository(api: "HfApi", repo: str, revision: str | None) -> HubRepository:
     return read_repository(api.model_info(repo, revision=revision, files_metadata=True))
 
 
-def _those_that_came(outcomes: list[HubRepository | HubError]) -> list[HubRepository]:
-    """Return the repositories that have models; raise what kept all away, if it was not each one's own doing."""
-    came = [one for one in outcomes if isinstance(one, HubRepository)]
-    faults = (
-        one
-        for one in outcomes
-        if isinstance(one, HubError) and not isinstance(one, RepositoryNotFoundError | GatedRepositoryError)
+def _available(outcomes: list[HubRepository | HubError]) -> list[HubRepository]:
+    """Return the repositories that have GGUF files. Raises the shared failure if every request failed."""
+    loaded = [outcome for outcome in outcomes if isinstance(outcome, HubRepository)]
+    failures = (
+        outcome
+        for outcome in outcomes
+        if isinstance(outcome, HubError)
+        and not isinstance(outcome, RepositoryNotFoundError | GatedRepositoryError)
     )
-    fault = next(faults, None)
-    if fault is not None and not came:
-        raise fault
-    return [one for one in came if any(file.name.lower().endswith(".gguf") for file in one.files)]
+    failure = next(failures, None)
+    if failure is not None and not loaded:
+        raise failure
+    return [repo for repo in loaded if any(file.name.lower().endswith(".gguf") for file in repo.files)]

@@ -1,6 +1,6 @@
-"""How a download in threads is ended from outside, within a fraction of a second.
+"""Cancels a download that runs in threads, from outside, within a fraction of a second.
 
-A thread that waits in ``recv`` or ``connect`` looks at no flag: its socket is shut down under it. One that pauses
+A thread that blocks in ``recv`` or ``connect`` checks no flag: its socket is shut down instead. A thread that sleeps
 waits on the flag itself.
 """
 
@@ -9,71 +9,73 @@ import socket
 import threading
 
 
-class StoppedError(Exception):
-    """The work was told to stop."""
+class OperationCancelledError(Exception):
+    """The work was cancelled."""
 
 
-class Stop:
-    """Told once; everybody who works for the same caller looks at it. A child hears of its parent's stop too."""
+class CancelToken:
+    """A one-shot cancellation signal, shared by all work of one caller. Cancelling a parent cancels its children."""
 
-    def __init__(self, parent: "Stop | None" = None) -> None:
+    def __init__(self, parent: "CancelToken | None" = None) -> None:
         self._event = threading.Event()
         self._lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
-        self._children: set[Stop] = set()
+        self._children: set[CancelToken] = set()
         self._parent = parent
         if parent is not None:
-            parent._adopt(self)  # noqa: SLF001 - of the same class
+            parent._attach(self)  # noqa: SLF001 - of the same class
 
     @property
-    def is_set(self) -> bool:
-        """Whether it was told."""
+    def is_cancelled(self) -> bool:
+        """Whether the token was cancelled."""
         return self._event.is_set()
 
-    def set(self) -> None:
-        """End every wait, here and in the children."""
+    def cancel(self) -> None:
+        """Wake every sleep and shut down every registered socket, here and in the children."""
         with self._lock:
             self._event.set()
             sockets, children = tuple(self._sockets), tuple(self._children)
-            for (
-                each
-            ) in sockets:  # under the lock: nobody closes it meanwhile, so the number is still this socket's
+            for each in (
+                sockets
+            ):  # under the lock: no other thread closes it, so the descriptor is still this socket's
                 with contextlib.suppress(OSError):
-                    socket.socket.shutdown(each, socket.SHUT_RDWR)  # of a TLS socket: the TCP below, at once
+                    socket.socket.shutdown(
+                        each, socket.SHUT_RDWR
+                    )  # of a TLS socket: the TCP connection below
         for child in children:
-            child.set()
+            child.cancel()
 
-    def check(self) -> None:
-        """Raise ``StoppedError`` once it was told."""
+    def raise_if_cancelled(self) -> None:
+        """Raise ``OperationCancelledError`` if the token was cancelled."""
         if self._event.is_set():
-            raise StoppedError
+            raise OperationCancelledError
 
-    def pause(self, seconds: float) -> None:
-        """Wait, unless it is told to stop, which raises ``StoppedError``."""
+    def sleep(self, seconds: float) -> None:
+        """Sleep for ``seconds``. Raises ``OperationCancelledError`` as soon as the token is cancelled."""
         if self._event.wait(seconds):
-            raise StoppedError
+            raise OperationCancelledError
 
-    def watch(self, connection: socket.socket) -> None:
-        """Shut the socket down when told. Raises ``StoppedError`` when that was before."""
+    def register(self, connection: socket.socket) -> None:
+        """Shut the socket down on cancel. Raises ``OperationCancelledError`` if the token is cancelled already."""
         with self._lock:
             if self._event.is_set():
-                raise StoppedError
+                raise OperationCancelledError
             self._sockets.add(connection)
 
-    def forget(self, connection: socket.socket) -> None:
-        """Leave the socket alone; to be called before it is closed."""
+    def unregister(self, connection: socket.socket) -> None:
+        """Stop watching the socket; call this before the socket is closed."""
         with self._lock:
             self._sockets.discard(connection)
 
-    def leave(self) -> None:
-        """End of a child's work: its parent need not tell it any more."""
+    def detach(self) -> None:
+        """Unlink a child from its parent at the end of the child's work."""
         if self._parent is not None:
             with self._parent._lock:  # noqa: SLF001 - of the same class
                 self._parent._children.discard(self)  # noqa: SLF001
 
-    def _adopt(self, child: "Stop") -> None:
+    def _attach(self, child: "CancelToken") -> None:
         with self._lock:
             self._children.add(child)
             is_set = self._event.is_set()
         if is_set:
-            child.set()
+            child.cancel()

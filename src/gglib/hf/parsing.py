@@ -1,7 +1,7 @@
-"""What the hub tells of a repository becomes our values. Pure: it reads attributes, and knows no library.
+"""Converts the hub's repository metadata to gglib's values. Pure: it reads attributes and knows no library.
 
-Tolerant of what is absent, strict about what is there: a field of another type than the hub's is an error, since
-nothing good comes of guessing. Names are kept as they are; whoever makes paths of them looks at them first.
+Absent fields are tolerated; a field of the wrong type is an error, not a guess. Names are kept as they are: code that
+builds paths from them validates them first.
 """
 
 from datetime import datetime
@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from gglib.core.hub.repository import Gating, HubFile, HubRepository
 
-LARGEST_FILE_BYTES = 1 << 50
-"""A pebibyte: no file of a model comes near, so a size beyond it is no size."""
+MAX_FILE_BYTES = 1 << 50
+"""A pebibyte: far above any model file, so a larger size is invalid."""
 
 _GATES = {None: Gating.OPEN, False: Gating.OPEN, "auto": Gating.AUTOMATIC, "manual": Gating.MANUAL}
 _LICENCE_TAG = "license:"
@@ -18,21 +18,21 @@ _LICENCE_TAG = "license:"
 T = TypeVar("T")
 
 
-class UnreadableError(ValueError):
-    """A field has not the form that the hub gives it; the text is the rest of a sentence that begins with the hub."""
+class InvalidResponseError(ValueError):
+    """A field does not have the expected form; the message continues a sentence that begins with the hub."""
 
 
 def read_repository(info: object) -> HubRepository:
     """Return a repository from an object with the attributes of huggingface_hub's ``ModelInfo``.
 
-    Raises ``UnreadableError``.
+    Raises ``InvalidResponseError``.
     """
     gguf = _field(info, "gguf", dict) or {}
     tags = tuple(_item(tag, "tags", str) for tag in _field(info, "tags", list) or ())
     return HubRepository(
-        repo=_needed(info, "id"),
-        revision=_needed(info, "sha"),
-        files=tuple(_read_file(one) for one in _field(info, "siblings", list) or ()),
+        repo=_required(info, "id"),
+        revision=_required(info, "sha"),
+        files=tuple(_read_file(sibling) for sibling in _field(info, "siblings", list) or ()),
         downloads=_count(info, "downloads") or 0,
         likes=_count(info, "likes") or 0,
         updated_at=_read_time(_field(info, "last_modified", datetime)),
@@ -46,15 +46,15 @@ def read_repository(info: object) -> HubRepository:
 
 
 def _read_file(sibling: object) -> HubFile:
-    name = _needed(sibling, "rfilename")
+    name = _required(sibling, "rfilename")
     large = getattr(sibling, "lfs", None)
     size = _count(sibling, "size")
     if size is None and large is not None:
         size = _count(large, "size")
     if size is None:
-        raise UnreadableError(f"does not say how large {name!a} is")
-    if size > LARGEST_FILE_BYTES:
-        raise UnreadableError(f"says that {name!a} has {size} bytes, which no file has")
+        raise InvalidResponseError(f"does not say how large {name!a} is")
+    if size > MAX_FILE_BYTES:
+        raise InvalidResponseError(f"says that {name!a} has {size} bytes, which no file has")
     return HubFile(name=name, size_bytes=size, sha256=None if large is None else _read_hash(large, name))
 
 
@@ -64,7 +64,7 @@ def _read_hash(large: object, name: str) -> str | None:
         return None
     is_hash = len(found) == 64 and set(found.lower()) <= set("0123456789abcdef")
     if not is_hash:
-        raise UnreadableError(f"says that {name!a} has the SHA-256 {found[:70]!a}, which is none")
+        raise InvalidResponseError(f"says that {name!a} has the SHA-256 {found[:70]!a}, which is none")
     return found.lower()
 
 
@@ -72,31 +72,31 @@ def _read_time(when: datetime | None) -> int | None:
     try:
         return None if when is None else int(when.timestamp())
     except (OverflowError, OSError, ValueError) as error:
-        raise UnreadableError(f"says that it changed at {when}, which is no time") from error
+        raise InvalidResponseError(f"says that it changed at {when}, which is no time") from error
 
 
 def _read_licence(card: object, tags: tuple[str, ...]) -> str | None:
-    """Return the licence of the card (its own name where it is a special one), else that of the tags."""
+    """Return the licence of the model card (the custom name if there is one), else that of the tags."""
     named = getattr(card, "license", None)
     if named == "other":
         named = getattr(card, "license_name", None) or named
     if isinstance(named, list):
-        named = ", ".join(_item(one, "license", str) for one in named)
+        named = ", ".join(_item(name, "license", str) for name in named)
     if named is None:
         named = next((tag.removeprefix(_LICENCE_TAG) for tag in tags if tag.startswith(_LICENCE_TAG)), None)
     return _item(named, "license", str, may_be_absent=True) or None
 
 
-def _read_gate(told: object) -> Gating:
-    if not isinstance(told, str | bool | None) or told not in _GATES:
-        raise UnreadableError(f"says that it is gated {told!a}, which gglib does not know")
-    return _GATES[told]
+def _read_gate(gated: object) -> Gating:
+    if not isinstance(gated, str | bool | None) or gated not in _GATES:
+        raise InvalidResponseError(f"says that it is gated {gated!a}, which gglib does not know")
+    return _GATES[gated]
 
 
-def _needed(value: object, name: str) -> str:
+def _required(value: object, name: str) -> str:
     found = _field(value, name, str)
     if not found:
-        raise UnreadableError(f"says nothing of its '{name}'")
+        raise InvalidResponseError(f"says nothing of its '{name}'")
     return found
 
 
@@ -107,7 +107,7 @@ def _count(value: object, name: str) -> int | None:
 def _number(found: object, name: str) -> int | None:
     number: int | None = _item(found, name, int, may_be_absent=True)
     if isinstance(number, bool) or (number is not None and number < 0):
-        raise UnreadableError(f"says {found!a} as its '{name}'")
+        raise InvalidResponseError(f"says {found!a} as its '{name}'")
     return number
 
 
@@ -120,5 +120,5 @@ def _item(found: object, name: str, kind: type[T], *, may_be_absent: bool = Fals
     if found is None and may_be_absent:
         return None
     if not isinstance(found, kind):
-        raise UnreadableError(f"gives a {type(found).__name__} as its '{name}'")
+        raise InvalidResponseError(f"gives a {type(found).__name__} as its '{name}'")
     return found

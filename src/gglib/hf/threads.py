@@ -1,4 +1,4 @@
-"""Runs blocking work in a thread for a task, and ends it when the task is cancelled."""
+"""Runs blocking work in a thread and cancels it with the awaiting task."""
 
 import asyncio
 import contextlib
@@ -6,29 +6,30 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar, cast
 
-from gglib.hf.cancellation import Stop
+from gglib.hf.cancellation import CancelToken
 
-LONGEST_END_S = 5.0
-"""After a cancel. Only the system's resolver, which nothing can interrupt, lets a thread go on for longer."""
+CANCEL_TIMEOUT_S = 5.0
+"""How long a cancelled caller waits for its thread. Only the system's resolver, which cannot be interrupted, keeps a
+thread for longer."""
 
 T = TypeVar("T")
 
 
 async def run(
-    work: Callable[[Stop], T], *, name: str = "gglib-fetch", longest_end_s: float = LONGEST_END_S
+    work: Callable[[CancelToken], T], *, name: str = "gglib-fetch", cancel_timeout_s: float = CANCEL_TIMEOUT_S
 ) -> T:
-    """Return what ``work`` returns. A cancel stops it, and waits until its sockets and files are closed.
+    """Return what ``work`` returns; a cancel waits until the thread has closed its sockets and files.
 
-    For ``longest_end_s`` at the most: with 0, for work that looks at no ``Stop``, a cancelled caller leaves at once.
-    Not the loop's own pool of threads: a program could not end before a download in it has.
+    The wait lasts at most ``cancel_timeout_s``; 0 is for work that never checks its token: a cancelled caller returns
+    at once. Uses its own thread, not the loop's executor: at exit, Python waits for the executor's threads.
     """
-    loop, stop = asyncio.get_running_loop(), Stop()
+    loop, cancel_token = asyncio.get_running_loop(), CancelToken()
     future: asyncio.Future[T] = loop.create_future()
     future.add_done_callback(
         lambda ended: ended.cancelled() or ended.exception()
-    )  # it may come after all have left
+    )  # the result may arrive after every waiter has gone
 
-    def settle(result: T | None, error: BaseException | None) -> None:
+    def set_outcome(result: T | None, error: BaseException | None) -> None:
         if future.done():
             return
         if error is not None:
@@ -39,28 +40,28 @@ async def run(
     def target() -> None:
         result, failed = None, None
         try:
-            result = work(stop)
-        except BaseException as error:  # noqa: BLE001 - carried to who waits for it
+            result = work(cancel_token)
+        except BaseException as error:  # noqa: BLE001 - set on the future
             failed = error
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, result, failed)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nothing awaits the result
+            loop.call_soon_threadsafe(set_outcome, result, failed)
 
     thread = threading.Thread(target=target, name=name, daemon=True)
     thread.start()
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
-        stop.set()
-        if longest_end_s:
-            await _ended(future, longest_end_s)
+        cancel_token.cancel()
+        if cancel_timeout_s:
+            await _wait_until_done(future, cancel_timeout_s)
         raise
     finally:
         if future.done():
-            thread.join(1.0)  # it has nothing left to do but to end
+            thread.join(1.0)  # the thread has no work left
 
 
-async def _ended(future: "asyncio.Future[T]", longest_s: float) -> None:
-    """Wait for the thread's last word, through further cancels; what it says is no longer asked for."""
+async def _wait_until_done(future: "asyncio.Future[T]", timeout_s: float) -> None:
+    """Wait for the end of the thread, through further cancels; its result is discarded."""
     with contextlib.suppress(asyncio.CancelledError, TimeoutError):
-        async with asyncio.timeout(longest_s):
+        async with asyncio.timeout(timeout_s):
             await asyncio.wait([future])

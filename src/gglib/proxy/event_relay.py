@@ -17,7 +17,7 @@ class _TryWrite(Protocol):
 
 
 class EventRelay:
-    """A ``RelayTarget`` in front of a response. Methods other than ``try_write`` raise ``EngineError`` at an error event."""
+    """A ``RelayTarget`` in front of a response. Methods but ``try_write`` raise ``EngineError`` at error events."""
 
     __slots__ = ("_detector", "_is_at_line_start", "_response", "try_write")
 

@@ -1,4 +1,4 @@
-"""What this machine has: how much memory programs can have now, and whether it has run out of it."""
+"""This machine: how much memory is available to programs, and whether it has run out."""
 
 from gglib.system.memory import read_memory, read_memory_state, read_ram
 from gglib.system.ram import MemoryState, Ram

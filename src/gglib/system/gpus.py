@@ -1,4 +1,4 @@
-"""Asks NVIDIA's driver for the memory of its graphics processors."""
+"""Queries NVIDIA's driver for the memory of its GPUs."""
 
 import importlib
 import threading
@@ -7,30 +7,30 @@ from typing import Any
 
 from gglib.core.memory import GpuMemory
 
-LIMIT_S = 2.0
-"""A driver that was not loaded yet takes about a second; one that hangs, for ever."""
+TIMEOUT_S = 2.0
+"""A driver that is not loaded yet takes about a second; a hanging driver never returns."""
 
 
 def read_gpus(
-    load: Callable[[], Any] = lambda: importlib.import_module("pynvml"), *, limit_s: float = LIMIT_S
+    load: Callable[[], Any] = lambda: importlib.import_module("pynvml"), *, timeout_s: float = TIMEOUT_S
 ) -> tuple[GpuMemory, ...]:
-    """Return each processor's memory; none without a driver, and without an answer in ``limit_s``. Never raises.
+    """Return each GPU's memory; empty without a driver, and without a response in ``timeout_s``. Never raises.
 
-    ``load`` returns the module ``pynvml``, whose calls go to a library that comes with the driver.
+    ``load`` returns the module ``pynvml``, which calls a library that comes with the driver.
     """
     found: list[tuple[GpuMemory, ...]] = []
-    # Its calls cannot be interrupted: a thread that the process does not wait for at its end.
-    thread = threading.Thread(target=lambda: found.append(_ask(load)), name="gpus", daemon=True)
+    # The calls cannot be interrupted: a daemon thread does not keep the process alive.
+    thread = threading.Thread(target=lambda: found.append(_query(load)), name="gpus", daemon=True)
     thread.start()
-    thread.join(limit_s)
+    thread.join(timeout_s)
     return found[0] if found else ()
 
 
-def _ask(load: Callable[[], Any]) -> tuple[GpuMemory, ...]:
+def _query(load: Callable[[], Any]) -> tuple[GpuMemory, ...]:
     try:
         nvml = load()
         nvml.nvmlInit()
-    except Exception:  # noqa: BLE001 - no library, no driver, no right to ask: there is no GPU to count on
+    except Exception:  # noqa: BLE001 - no library, no driver, no permission: there is no usable GPU
         return ()
     try:
         return tuple(gpu for index in range(nvml.nvmlDeviceGetCount()) for gpu in _gpu(nvml, index))
@@ -44,7 +44,7 @@ def _gpu(nvml: Any, index: int) -> tuple[GpuMemory, ...]:  # noqa: ANN401 - the 
     try:
         handle = nvml.nvmlDeviceGetHandleByIndex(index)
         memory, name = nvml.nvmlDeviceGetMemoryInfo(handle), nvml.nvmlDeviceGetName(handle)
-    except Exception:  # noqa: BLE001 - one that fell off the bus, or that has no memory of its own
+    except Exception:  # noqa: BLE001 - a GPU that fell off the bus, or that has no memory of its own
         return ()
     text = name.decode(errors="replace") if isinstance(name, bytes) else str(name)
     return (GpuMemory(name=text, total_bytes=int(memory.total), free_bytes=int(memory.free)),)
@@ -53,5 +53,5 @@ def _gpu(nvml: Any, index: int) -> tuple[GpuMemory, ...]:  # noqa: ANN401 - the 
 def _shut_down(nvml: Any) -> None:  # noqa: ANN401 - the library is not typed
     try:
         nvml.nvmlShutdown()
-    except Exception:  # noqa: BLE001 - it said what it had to say
+    except Exception:  # noqa: BLE001 - the values are read already
         return

@@ -1,4 +1,4 @@
-"""Reads memory and its limits from Linux's virtual files, below a root that a test may choose."""
+"""Reads memory and its limits from Linux's virtual files, below a root directory that tests may choose."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ _NO_LIMIT_BYTES = 2**60
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Where a version of control groups keeps what, and how it names the file pages that it would give up."""
+    """The file names of a version of control groups, and its names for reclaimable file pages."""
 
     mount: str
     limit: str
     usage: str
     reclaimable: tuple[str, ...]
     events: str
-    """Has a line ``oom_kill N``: how many of the group's processes were killed for want of memory."""
+    """Has a line ``oom_kill N``: how many of the group's processes the OOM killer has killed."""
 
 
 # https://docs.kernel.org/admin-guide/cgroup-v2.html, https://docs.kernel.org/admin-guide/cgroup-v1/memory.html
-_VERSION_2 = _Layout(
+_CGROUP_V2 = _Layout(
     "sys/fs/cgroup", "memory.max", "memory.current", ("inactive_file", "active_file"), "memory.events"
 )
-_VERSION_1 = _Layout(
+_CGROUP_V1 = _Layout(
     "sys/fs/cgroup/memory",
     "memory.limit_in_bytes",
     "memory.usage_in_bytes",
@@ -40,9 +40,9 @@ _VERSION_1 = _Layout(
 
 
 def read_linux_memory(root: Path) -> Ram:
-    """Return the machine's memory or, where that is less, what the control groups of this process leave of it.
+    """Return the machine's memory, or what the control groups of this process leave if that is less.
 
-    Pages of files count as free, as they do in MemAvailable. Never raises.
+    File pages count as free, as they do in MemAvailable. Never raises.
     """
     facts = _numbers(_text(root / _MEMINFO))
     total, available = facts.get("MemTotal:"), facts.get("MemAvailable:")
@@ -55,10 +55,10 @@ def read_linux_memory(root: Path) -> Ram:
 
 
 def read_oom_kills(root: Path) -> int | None:
-    """Return how many processes of this one's control group were killed for want of memory. Never raises.
+    """Return how many processes of this process's control group were killed by the OOM killer. Never raises.
 
-    Its children are in the same group; groups around it count the dead of others, too. Where no group counts, the whole
-    machine's number is the best there is; None where there is none either.
+    Child processes are in the same group; outer groups also count unrelated processes. If no group counts, the whole
+    machine's number is used; None if there is none either.
     """
     counts = (_numbers(_text(group / layout.events)).get(_OOM_KILL) for layout, group in _groups(root))
     own = next((count for count in counts if count is not None), None)
@@ -66,7 +66,7 @@ def read_oom_kills(root: Path) -> int | None:
 
 
 def _limits(root: Path) -> Iterator[tuple[int, int]]:
-    """Yield limit and rest, in bytes, of each group that this process is in and that has a limit."""
+    """Yield limit and remaining bytes of each group of this process that has a limit."""
     for layout, group in _groups(root):
         limit = _limit(group, layout)
         if limit is not None:
@@ -74,20 +74,20 @@ def _limits(root: Path) -> Iterator[tuple[int, int]]:
 
 
 def _groups(root: Path) -> Iterator[tuple[_Layout, Path]]:
-    """Yield the directory of each control group for memory that this process is in, the innermost first."""
+    """Yield the directory of each memory control group of this process, the innermost first."""
     for line in _text(root / _OWN_GROUPS).splitlines():
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if number == "0" and not controllers:
-            layout = _VERSION_2
+            layout = _CGROUP_V2
         elif "memory" in controllers.split(","):
-            layout = _VERSION_1
+            layout = _CGROUP_V1
         else:
             continue
         inside = PurePosixPath(path.lstrip("/"))
-        if ".." in inside.parts:  # a group outside of this process's namespace
+        if ".." in inside.parts:  # a group outside this process's namespace
             inside = PurePosixPath()
-        # A group's limit holds for the groups in it. A container often sees its own group as the mount itself.
+        # A group's limit applies to its subgroups. A container often sees its own group as the mount itself.
         for group in (inside, *inside.parents):
             yield layout, root / layout.mount / group
 

@@ -1,11 +1,11 @@
-"""The memory that the processor works in, as the system reports it. Values only; None where it reports nothing."""
+"""The main memory as the system reports it. Values only; None if the system does not report it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Ram:
-    """All of it, and what programs can have of it now; in bytes. In a container both are what its limits leave."""
+    """The total and what is available to programs, in bytes. In a container, within its limits."""
 
     total_bytes: int | None = None
     available_bytes: int | None = None
@@ -16,6 +16,6 @@ class MemoryState:
     """The memory at one moment, to be compared with another moment."""
 
     oom_kills: int | None = None
-    """How many processes the system has killed so far for want of memory, of those that share our limits."""
+    """How many processes with our limits the OOM killer has killed so far."""
     available_bytes: int | None = None
-    """What programs could have."""
+    """What was available to programs."""

@@ -1,4 +1,4 @@
-"""Work in a thread that is not left alone by a cancel."""
+"""Runs work in a thread that a cancelled caller still waits for."""
 
 import asyncio
 import threading
@@ -9,11 +9,13 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def to_its_end(work: Callable[..., T], *arguments: object, stop: threading.Event | None = None) -> T:
-    """Run ``work`` in a thread and return what it returns; a cancelled caller leaves when it has ended, too.
+async def run_to_completion(
+    work: Callable[..., T], *arguments: object, stop: threading.Event | None = None
+) -> T:
+    """Run ``work`` in a thread and return its result; a cancelled caller returns only after it has ended.
 
-    For what changes files while a lock is held: without this the lock would be released under it. ``stop`` is set by
-    a cancel, for work that takes long and looks at it.
+    For work that changes files under a lock: without this a cancel would release the lock too early. A cancel sets
+    ``stop``, for long work that checks it.
     """
     running = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
     try:
@@ -24,5 +26,5 @@ async def to_its_end(work: Callable[..., T], *arguments: object, stop: threading
         while not running.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([running])
-        running.exception()  # it is seen: the cancel goes first
+        running.exception()  # marks it as retrieved: the cancel takes precedence
         raise

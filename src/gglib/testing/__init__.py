@@ -1,6 +1,6 @@
-"""What tests of gglib, and of programs that embed it, stand on: verified fakes and a scripted engine.
+"""Test support for gglib and for programs that embed it: verified fakes and a scripted engine.
 
-Public names are imported when they are first used: the scripted engine must start as fast as a real one.
+Public names are imported on first use: the scripted engine must start as fast as a real one.
 """
 
 import importlib
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from gglib.testing.fake_catalog import FakeCatalog
     from gglib.testing.fake_hub import FakeHub
     from gglib.testing.fake_library import FakeLibrary
-    from gglib.testing.fake_runtime import Admission, FakeRuntime
+    from gglib.testing.fake_runtime import FakeRuntime, Lease
     from gglib.testing.local_hub import LocalHub
     from gglib.testing.scripted_server.install import install_scripted_server
     from gglib.testing.scripted_server.record import read_record
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from gglib.testing.tiny_gguf import write_tiny_encoder, write_tiny_gguf, write_tiny_projector
 
 __all__ = [
-    "Admission",
     "FakeCatalog",
     "FakeHub",
     "FakeLibrary",
     "FakeRuntime",
+    "Lease",
     "LocalHub",
     "Script",
     "install_scripted_server",
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Admission": "fake_runtime",
+    "Lease": "fake_runtime",
     "FakeCatalog": "fake_catalog",
     "FakeHub": "fake_hub",
     "FakeLibrary": "fake_library",

@@ -1,4 +1,4 @@
-"""A catalogue in memory: the store ports without a file. It knows nothing of SQLite or GGUF."""
+"""A catalogue in memory: the store ports without a file. Knows nothing of SQLite or GGUF."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -23,14 +23,13 @@ from gglib.core.versions import (
 )
 
 NO_FILE = Path("/nonexistent/model.gguf")
-"""What a model without paths is launched from: nothing that an engine could open by accident."""
+"""The launch path of a model without paths: no file that an engine could open by accident."""
 
 
 class FakeCatalog(ModelStorePort, VersionStorePort):
-    """Keeps models in a list. ``fails_with``, when set, is raised by every method.
+    """Keeps models in a list. ``fails_with``, if set, is raised by every method.
 
-    The models given at the start are taken as they are, also when two names differ in case only: this is how
-    an ambiguous name comes about.
+    The initial models are not validated, so two names may differ in case only: this makes an ambiguous name.
     """
 
     def __init__(self, models: Iterable[ModelSummary] = (), *, fails_with: Exception | None = None) -> None:
@@ -43,13 +42,13 @@ class FakeCatalog(ModelStorePort, VersionStorePort):
         self._home: HomeIdentity | None = None
 
     async def list_models(self) -> list[ModelSummary]:
-        """Return every model, in the order in which they were added."""
-        self._fail_if_told_to()
+        """Return every model, in insertion order."""
+        self._raise_if_failing()
         return list(self._models)
 
     async def resolve_model(self, name: str) -> ModelSummary | None:
-        """Return the model that ``name`` means, or None: unknown and ambiguous alike."""
-        self._fail_if_told_to()
+        """Return the model that ``name`` means; None if it is unknown or ambiguous."""
+        self._raise_if_failing()
         return find_model(name, self._models)
 
     async def resolve_for_launch(self, name: str) -> ModelLaunchSpec | None:
@@ -62,19 +61,19 @@ class FakeCatalog(ModelStorePort, VersionStorePort):
         return launch_spec(model, model.paths[0] if model.paths else NO_FILE, hold_path=hold_path)
 
     async def add_model(self, model: NewModel) -> ModelSummary:
-        """Store a model under an id that was never used before; ``ModelExistsError`` as in the port."""
-        self._fail_if_told_to()
+        """Store a model under an unused id; raises ``ModelExistsError`` as the port says."""
+        self._raise_if_failing()
         return self._added(model)
 
     async def remove_model(self, name: str) -> ModelSummary | None:
-        """Forget a model and return what it was, or None."""
+        """Delete a model and return it, or None."""
         model = await self.resolve_model(name)
         if model is not None:
             self._models.remove(model)
         return model
 
     async def edit_model(self, name: str, edit: EditModel) -> ModelSummary | None:
-        """Apply ``edit``; ``ModelExistsError`` when another model has one of the aliases."""
+        """Apply ``edit``; raises ``ModelExistsError`` if another model has one of the aliases."""
         model = await self.resolve_model(name)
         if model is None:
             return None
@@ -95,7 +94,7 @@ class FakeCatalog(ModelStorePort, VersionStorePort):
     async def replace_model(
         self, name: str, model: NewModel, *, seen: ModelSummary | None = None
     ) -> ModelSummary | None:
-        """Put other files and facts in the place of a model's; ``ModelExistsError`` when another one has a path."""
+        """Replace the files and facts of a model; raises ``ModelExistsError`` if another model has a path."""
         known = await self.resolve_model(name)
         if known is None or (seen is not None and not is_same_content(known, seen)):
             return None
@@ -105,15 +104,15 @@ class FakeCatalog(ModelStorePort, VersionStorePort):
         return self._moved(known, model, version_id)
 
     async def note_use(self, used_at: Mapping[int, int]) -> None:
-        """Remember when models were used last; ids that are gone are passed over."""
-        self._fail_if_told_to()
+        """Record when models were last used; unknown ids are ignored."""
+        self._raise_if_failing()
         self._models = [
             replace(model, last_used_at=used_at.get(model.id, model.last_used_at)) for model in self._models
         ]
 
     async def list_versions(self) -> list[Version]:
-        """Return every version, retired ones included, in the order in which they were installed."""
-        self._fail_if_told_to()
+        """Return every version, including retired ones, in insertion order."""
+        self._raise_if_failing()
         return list(self._versions.values())
 
     async def install_version(
@@ -125,8 +124,8 @@ class FakeCatalog(ModelStorePort, VersionStorePort):
         job_key: str | None = None,
         moved_aliases: Collection[tuple[int, str]] = (),
     ) -> InstalledVersion:
-        """Record a version and move a model's row to it; as in the port."""
-        self._fail_if_told_to()
+        """Record a version and move a model's row to it; see the port."""
+        self._raise_if_failing()
         _check(version, model)
         models_before = list(self._models)
         try:
@@ -165,8 +164,8 @@ class FakeCatalog(ModelStorePort, VersionStorePort):
         )
 
     async def add_version(self, version: NewVersion) -> Version:
-        """Record a version that no model has yet; one that is known already is returned as it is."""
-        self._fail_if_told_to()
+        """Record a version without a model; a version that is known already is returned unchanged."""
+        self._raise_if_failing()
         _check(version)
         known = self._same(version)
         if known is not None:
@@ -177,8 +176,8 @@ class FakeCatalog(ModelStorePort, VersionStorePort):
         return added
 
     async def assign_version(self, model_id: int, version_id: int) -> ModelSummary | None:
-        """Record that a model has a version whose files its row names already; as in the port."""
-        self._fail_if_told_to()
+        """Assign a version to a model whose row has its files already; see the port."""
+        self._raise_if_failing()
         model = next((known for known in self._models if known.id == model_id), None)
         version = self._versions.get(version_id)
         if model is None or version is None or model.version_id is not None:
@@ -191,14 +190,14 @@ class FakeCatalog(ModelStorePort, VersionStorePort):
         return changed
 
     async def retire_unused(self, version_ids: Collection[int]) -> list[Version]:
-        """Retire those of the versions that no model has; return them."""
-        self._fail_if_told_to()
+        """Retire the given versions that no model has; return them."""
+        self._raise_if_failing()
         known = sorted(self._versions.keys() & set(version_ids))
-        return [self._versions[one] for one in known if self._retire(one)]
+        return [self._versions[known_id] for known_id in known if self._retire(known_id)]
 
     async def remove_with_version(self, model_id: int) -> tuple[ModelSummary, Version | None] | None:
-        """Forget a model, and retire its version where no other model has it; return both as they were."""
-        self._fail_if_told_to()
+        """Delete a model, and retire its version if no other model has it; return both as they were."""
+        self._raise_if_failing()
         model = next((known for known in self._models if known.id == model_id), None)
         if model is None:
             return None
@@ -207,8 +206,8 @@ class FakeCatalog(ModelStorePort, VersionStorePort):
         return model, version if version is not None and self._retire(version.id) else None
 
     async def forget_files(self, version_id: int, paths: Sequence[Path]) -> None:
-        """Forget files of a version, and the version with the last of them."""
-        self._fail_if_told_to()
+        """Delete the records of files of a version, and the version with the last of them."""
+        self._raise_if_failing()
         version = self._versions.get(version_id)
         if version is None:
             return
@@ -224,42 +223,42 @@ class FakeCatalog(ModelStorePort, VersionStorePort):
             ]
 
     async def update_identities(self, identities: Mapping[Path, FileIdentity]) -> None:
-        """Record how files are known now, by their paths, in every version that has them."""
-        self._fail_if_told_to()
+        """Record the current identities of files by path, in every version that has them."""
+        self._raise_if_failing()
         self._change_identities(identities.get)
 
     async def begin_pull(self, job: PullJob) -> None:
-        """Record a pull in the place of an older record of its key."""
-        self._fail_if_told_to()
+        """Record a pull; replaces a record with the same key."""
+        self._raise_if_failing()
         self._pulls[job.key] = job
 
     async def list_pulls(self) -> list[PullJob]:
-        """Return the pulls that have not ended, by name."""
-        self._fail_if_told_to()
+        """Return the unfinished pulls, by name."""
+        self._raise_if_failing()
         return sorted(self._pulls.values(), key=lambda job: (job.name, job.key))
 
     async def end_pull(self, key: str) -> None:
-        """Forget a pull; nothing where it is forgotten already."""
-        self._fail_if_told_to()
+        """Delete the record of a pull; no effect if there is none."""
+        self._raise_if_failing()
         self._pulls.pop(key, None)
 
     async def read_home(self) -> HomeIdentity | None:
-        """Return what the catalogue was last used as."""
-        self._fail_if_told_to()
+        """Return the recorded identity of the home."""
+        self._raise_if_failing()
         return self._home
 
     async def record_home(
         self, identity: HomeIdentity, *, resets_identities: bool, keeps_pulls: bool = False
     ) -> None:
-        """Record the home's identity; in another place, forget devices, inodes and pulls."""
-        self._fail_if_told_to()
+        """Record the home's identity; in another place, delete devices, inodes and pulls."""
+        self._raise_if_failing()
         self._home = identity
         if resets_identities:
             if not keeps_pulls:
                 self._pulls.clear()
             self._change_identities(lambda _, identity: replace(identity, device=None, inode=None))
 
-    def _fail_if_told_to(self) -> None:
+    def _raise_if_failing(self) -> None:
         if self.fails_with is not None:
             raise self.fails_with
 
@@ -278,7 +277,7 @@ class FakeCatalog(ModelStorePort, VersionStorePort):
         return next((known for known in self._versions.values() if _is_same(known, version)), None)
 
     def _retire(self, version_id: int) -> bool:
-        """Retire a version that no model has; return whether none has it."""
+        """Retire a version that no model has; return whether it is unused."""
         if any(model.version_id == version_id for model in self._models):
             return False
         self._versions[version_id] = replace(self._versions[version_id], is_retired=True)
@@ -317,7 +316,7 @@ class FakeCatalog(ModelStorePort, VersionStorePort):
 
 
 def _summary_of(model: NewModel, model_id: int, version_id: int | None) -> ModelSummary:
-    """Return the stored form. There is no clock here: the id also serves as the date."""
+    """Return the stored form. There is no clock: the id also serves as the date."""
     return with_kind(
         ModelSummary(
             id=model_id,
@@ -363,8 +362,8 @@ def _is_same(known: NewVersion, version: NewVersion) -> bool:
 
 
 def _without(model: ModelSummary, moved_aliases: Collection[tuple[int, str]]) -> ModelSummary:
-    going = {alias.casefold() for model_id, alias in moved_aliases if model_id == model.id}
-    return replace(model, aliases=tuple(one for one in model.aliases if one.casefold() not in going))
+    moved = {alias.casefold() for model_id, alias in moved_aliases if model_id == model.id}
+    return replace(model, aliases=tuple(alias for alias in model.aliases if alias.casefold() not in moved))
 
 
 def _check(version: NewVersion, model: NewModel | None = None) -> None:

@@ -1,4 +1,4 @@
-"""A library in memory: the library port without a hub. Its downloads go as far as a test says."""
+"""A library in memory: the library port without a hub. Tests drive its downloads."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
@@ -28,10 +28,10 @@ _MAGIC = b"GGUF"
 
 
 class FakeLibrary(ModelLibraryPort):
-    """Keeps models in ``store`` and finds ``repositories``. ``fails_with``, when set, is raised by every method.
+    """Keeps models in ``store`` and finds ``repositories``. ``fails_with``, if set, is raised by every method.
 
-    A download runs from the moment that it is started, until ``tell`` changes it or ``finish`` or ``fail`` ends it.
-    ``followers`` counts those that follow one now. There is no clock: all times are 0.
+    A download runs from its start until ``update`` changes it or ``finish`` or ``fail`` ends it. ``followers`` counts
+    the current followers. There is no clock: all times are 0.
     """
 
     def __init__(
@@ -48,19 +48,19 @@ class FakeLibrary(ModelLibraryPort):
         self._downloads: dict[str, Download] = {}
         self._changed = asyncio.Event()
 
-    def tell(self, download_id: str, **fields: Any) -> None:  # noqa: ANN401 - fields of Download
+    def update(self, download_id: str, **fields: Any) -> None:  # noqa: ANN401 - fields of Download
         """Change a download."""
         self._downloads[download_id] = replace(self._downloads[download_id], **fields)
         self._changed.set()
         self._changed = asyncio.Event()
 
     def finish(self, download_id: str, model_name: str) -> None:
-        """End a download well."""
-        self.tell(download_id, state=DownloadState.DONE, model_name=model_name, ended_at=0)
+        """End a download successfully."""
+        self.update(download_id, state=DownloadState.DONE, model_name=model_name, ended_at=0)
 
     def fail(self, download_id: str, error: GglibError) -> None:
         """End a download with an error."""
-        self.tell(
+        self.update(
             download_id,
             state=DownloadState.FAILED,
             error_code=error.code,
@@ -71,8 +71,8 @@ class FakeLibrary(ModelLibraryPort):
     async def add_file(
         self, path: Path, *, name: str | None = None, aliases: tuple[str, ...] = ()
     ) -> ModelSummary:
-        """Put a file that begins as a GGUF file does into the store."""
-        self._fail_if_told_to()
+        """Add a file with a GGUF magic to the store."""
+        self._raise_if_failing()
         if not path.is_file() or not path.read_bytes().startswith(_MAGIC):  # noqa: ASYNC240 - a few bytes, in tests
             raise InvalidGgufError(f"{path.name} cannot be added: it is not a GGUF file.")
         return await self.store.add_model(
@@ -86,8 +86,8 @@ class FakeLibrary(ModelLibraryPort):
         )
 
     async def remove_model(self, name: str, *, with_files: bool = False) -> RemovedModel:
-        """Forget a model; ``with_files`` deletes the files of one that was downloaded."""
-        self._fail_if_told_to()
+        """Delete a model; ``with_files`` deletes the files of a downloaded one."""
+        self._raise_if_failing()
         model = await require_model(self.store, name)
         if await self.store.remove_model(model.name) is None:
             raise not_found(name, await self.store.list_models())
@@ -109,26 +109,26 @@ class FakeLibrary(ModelLibraryPort):
         limit: int,
         max_size_bytes: int | None = None,
     ) -> SearchResult:
-        """Return the repositories whose name has ``query`` in it, in the order in which they were given."""
+        """Return the repositories whose name contains ``query``, in the given order."""
         del sort
-        self._fail_if_told_to()
-        found = [one for one in self.repositories if query.casefold() in one.repository.repo.casefold()]
-        within = [one for one in (_within(one, max_size_bytes) for one in found) if one.results]
+        self._raise_if_failing()
+        found = [match for match in self.repositories if query.casefold() in match.repository.repo.casefold()]
+        within = [match for match in (_within(match, max_size_bytes) for match in found) if match.results]
         return SearchResult(
             repositories=tuple(within[:limit]), memory=NO_MEMORY, left_out=len(found) - len(within)
         )
 
     async def show_repository(self, repo: str, revision: str | None = None) -> RepositoryResult:
-        """Return one of ``repositories``; a revision has to be its commit."""
-        self._fail_if_told_to()
-        for one in self.repositories:
-            if one.repository.repo == repo and revision in {None, one.repository.revision}:
-                return one
+        """Return one of ``repositories``; a revision must be its commit."""
+        self._raise_if_failing()
+        for known in self.repositories:
+            if known.repository.repo == repo and revision in {None, known.repository.revision}:
+                return known
         raise RepositoryNotFoundError(f"The hub has no repository '{repo}'.")
 
     async def start_download(self, target: str) -> Download:
-        """Begin a download, or return the one of the same target that runs."""
-        self._fail_if_told_to()
+        """Start a download, or return the running one of the same target."""
+        self._raise_if_failing()
         if "/" not in target:
             raise VariantChoiceError(f"'{target}' names no model: write owner/name.")
         for known in self._downloads.values():
@@ -146,18 +146,18 @@ class FakeLibrary(ModelLibraryPort):
 
     async def list_downloads(self) -> list[Download]:
         """Return all downloads, the newest last."""
-        self._fail_if_told_to()
+        self._raise_if_failing()
         return list(self._downloads.values())
 
     async def show_download(self, download_id: str) -> Download:
         """Return one download."""
-        self._fail_if_told_to()
+        self._raise_if_failing()
         if download_id not in self._downloads:
             raise DownloadNotFoundError(download_id)
         return self._downloads[download_id]
 
     async def follow_download(self, download_id: str) -> AsyncGenerator[Download, None]:
-        """Yield how it stands now and after each change."""
+        """Yield the download now and after each change."""
         self.followers += 1
         try:
             while True:
@@ -170,18 +170,18 @@ class FakeLibrary(ModelLibraryPort):
             self.followers -= 1
 
     async def cancel_download(self, download_id: str) -> Download:
-        """End a download."""
+        """Cancel a download."""
         download = await self.show_download(download_id)
         if not download.state.is_final:
-            self.tell(download_id, state=DownloadState.CANCELLED, ended_at=0)
+            self.update(download_id, state=DownloadState.CANCELLED, ended_at=0)
         return self._downloads[download_id]
 
-    def _fail_if_told_to(self) -> None:
+    def _raise_if_failing(self) -> None:
         if self.fails_with is not None:
             raise self.fails_with
 
 
-def _within(one: RepositoryResult, max_size_bytes: int | None) -> RepositoryResult:
+def _within(match: RepositoryResult, max_size_bytes: int | None) -> RepositoryResult:
     if max_size_bytes is None:
-        return one
-    return replace(one, results=tuple(f for f in one.results if f.variant.size_bytes <= max_size_bytes))
+        return match
+    return replace(match, results=tuple(f for f in match.results if f.variant.size_bytes <= max_size_bytes))

@@ -1,4 +1,4 @@
-"""A runtime that launches nothing: it hands out given targets and counts who holds them."""
+"""A runtime that launches nothing: it returns given targets and counts the requests that hold them."""
 
 import asyncio
 from collections import deque
@@ -14,12 +14,12 @@ from gglib.core.ports import ModelRuntimePort, ResidentStatus, RuntimeStatus
 from gglib.core.runtime.events import RuntimeEvent
 
 RETRY_AFTER_S = 1.0
-"""What a caller is told whose wait ended before the gate opened."""
+"""The ``Retry-After`` of a request whose wait ended before the gate opened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
-    """What one call of ``admit`` asked for."""
+class Lease:
+    """The arguments of one call of ``admit``."""
 
     model_name: str
     num_ctx: int | None
@@ -29,7 +29,7 @@ class Admission:
 
 
 class FakeSubscription:
-    """The events that ``FakeRuntime.publish`` was given since its block began."""
+    """The events passed to ``FakeRuntime.publish`` since its block began."""
 
     def __init__(self, among: "set[FakeSubscription]") -> None:
         self._among = among
@@ -51,7 +51,7 @@ class FakeSubscription:
         self._has_come.set()
 
     async def next(self, timeout_s: float) -> RuntimeEvent | None:
-        """Return the oldest event, or None where none comes in ``timeout_s`` seconds."""
+        """Return the oldest event, or None after ``timeout_s`` seconds without one."""
         try:
             async with asyncio.timeout(timeout_s):
                 while not self._waiting:
@@ -63,12 +63,12 @@ class FakeSubscription:
 
 
 class FakeRuntime(ModelRuntimePort):
-    """Serves ``targets`` by model name, as often as it is asked.
+    """Serves ``targets`` by model name.
 
-    Set by tests: ``gate``, an event that grants wait for, and ``fails_with``, raised after the gate instead of a
-    grant. Read by tests: ``admitted``, every call of ``admit`` that was entered, also one that failed later;
-    ``holds``, the requests that hold a target now; ``waiting``, those that wait at the gate; ``stops``, the
-    calls of ``stop_current``; ``subscriptions``, those that get what ``publish`` is given.
+    Set by tests: ``gate``, an event that grants wait for, and ``fails_with``, raised after the gate instead of a grant.
+    Read by tests: ``admitted``, every entered call of ``admit``, including failed ones; ``holds``, the number of
+    requests that hold a target; ``waiting``, the number of requests that wait at the gate; ``stops``, the number of
+    calls of ``stop_current``; ``subscriptions``, which receive what ``publish`` is given.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class FakeRuntime(ModelRuntimePort):
         self.targets = dict(targets or {})
         self.gate = gate
         self.fails_with = fails_with
-        self.admitted: list[Admission] = []
+        self.admitted: list[Lease] = []
         self.holds = 0
         self.waiting = 0
         self.stops = 0
@@ -102,15 +102,15 @@ class FakeRuntime(ModelRuntimePort):
         return self._current
 
     async def current_model(self) -> RunningTarget | None:
-        """Return the target that was handed out last, until it is stopped."""
+        """Return the last returned target, until it is stopped."""
         return self._current
 
     async def stop_current(self) -> None:
-        """Forget the current target and count the call."""
+        """Clear the current target and count the call."""
         self.stops += 1
         self._current = None
 
-    def admit(  # noqa: PLR0913 - what a request says of what it needs
+    def admit(  # noqa: PLR0913 - the arguments of the port
         self,
         model_name: str,
         num_ctx: int | None,
@@ -118,11 +118,11 @@ class FakeRuntime(ModelRuntimePort):
         *,
         wait_s: float | None = None,
         request_id: str = "",
-        spec: ModelLaunchSpec | None = None,  # noqa: ARG002 - the targets are there already
+        spec: ModelLaunchSpec | None = None,  # noqa: ARG002 - the targets exist already
     ) -> AbstractAsyncContextManager[RunningTarget]:
-        """Return the target, held; ``ModelLoadingError`` when the gate stays shut for ``wait_s`` seconds."""
+        """Return the target, held; ``ModelLoadingError`` if the gate stays closed for ``wait_s`` seconds."""
         return self._hold(
-            Admission(
+            Lease(
                 model_name=model_name,
                 num_ctx=num_ctx,
                 default_ctx=default_ctx,
@@ -136,7 +136,7 @@ class FakeRuntime(ModelRuntimePort):
         return FakeSubscription(self.subscriptions)
 
     def publish(self, event: RuntimeEvent) -> None:
-        """Hand an event to every subscription."""
+        """Pass an event to every subscription."""
         for subscription in self.subscriptions:
             subscription.put(event)
 
@@ -146,15 +146,13 @@ class FakeRuntime(ModelRuntimePort):
         return RuntimeStatus(residents=tuple(self._with_holds(resident) for resident in status.residents))
 
     @asynccontextmanager
-    async def _hold(self, admission: Admission) -> AsyncIterator[RunningTarget]:
-        self.admitted.append(admission)
+    async def _hold(self, lease: Lease) -> AsyncIterator[RunningTarget]:
+        self.admitted.append(lease)
         try:
-            async with asyncio.timeout(admission.wait_s):
-                target = await self.ensure_model_running(
-                    admission.model_name, admission.num_ctx, admission.default_ctx
-                )
+            async with asyncio.timeout(lease.wait_s):
+                target = await self.ensure_model_running(lease.model_name, lease.num_ctx, lease.default_ctx)
         except TimeoutError:
-            raise ModelLoadingError(admission.model_name, RETRY_AFTER_S) from None
+            raise ModelLoadingError(lease.model_name, RETRY_AFTER_S) from None
         self.holds += 1
         try:
             yield target

@@ -1,8 +1,8 @@
-"""Real models of half a megabyte, written by a seed: small enough to be made anew in every test.
+"""Writes real models of half a megabyte from a seed: small enough for every test to write its own.
 
-The engine loads it in hundredths of a second and generates some thousand tokens a second. What it says is
-noise, mostly of the letters that are frequent in English: printable ASCII, and it never ends by itself, so that
-an answer is as long as ``max_tokens`` says. It knows nothing of how gglib runs models.
+The engine loads one in hundredths of a second and generates some thousand tokens per second. The text is noise, mostly
+of the most frequent English letters: printable ASCII without an end token, so that a response is as long as
+``max_tokens`` says. Knows nothing of how gglib runs models.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ CHATML_TEMPLATE = (
 
 DEFAULT_CONTEXT_LENGTH = 32_768
 DEFAULT_ENCODER_CONTEXT_LENGTH = 512
-"""As BERT's."""
+"""BERT's."""
 
 _BLOCKS = 2
 _WIDTH = 64
@@ -38,10 +38,10 @@ _FIRST_PRINTABLE_ID = len(_SPECIALS) + 256
 _SENTENCEPIECE_SPACE = "▁"
 
 _BIAS_COLUMN = 0
-"""A dimension of the hidden state that is alike for every token, and that no block writes to: it biases logits."""
+"""A dimension of the hidden state that is equal for every token, and that no block writes to: it biases logits."""
 _BIAS_INPUT = 4.0
 _FORBIDDEN_LOGIT_WEIGHT = -40.0
-"""Far below what any sampler keeps: bytes that are not printable, and the end of the text, do not come."""
+"""Far below what any sampler keeps: it excludes unprintable bytes and the end token."""
 _LETTERS_BY_FREQUENCY = " etaoinshrdlucmfwypvbgk"
 
 
@@ -56,12 +56,11 @@ def write_tiny_gguf(  # noqa: PLR0913 - what a header may say
 ) -> Path:
     """Write a llama model with a byte-level vocabulary of 354 tokens to ``path`` and return ``path``.
 
-    The same arguments give the same bytes. ``context_length`` is what the header says it was trained for, in
-    tokens. Without a ``chat_template`` the header has none. A ``pooling_type`` (llama.cpp's number: 1 mean, 2 cls,
-    3 last, 4 rank) makes an embedding model of a decoder, or a reranker. Raises ``ImportError`` without the package
-    ``gguf``.
+    The same arguments give the same bytes. ``context_length`` is the trained context in the header, in tokens. Without
+    ``chat_template`` the header has none. A ``pooling_type`` (llama.cpp's number: 1 mean, 2 cls, 3 last, 4 rank) makes
+    an embedding model of a decoder, or a reranker. Raises ``ImportError`` without the package ``gguf``.
 
-    Run it with one thread (``--threads 1``): the engine's threads wait for one another by spinning, and on a busy
+    Run it with one thread (``--threads 1``): the engine's threads wait for each other by spinning, and on a busy
     machine a model this small then takes a hundred times as long.
     """
     gguf = _gguf()
@@ -87,9 +86,9 @@ def write_tiny_encoder(  # noqa: PLR0913 - as above
 ) -> Path:
     """Write a BERT model with the vocabulary of ``write_tiny_gguf`` to ``path`` and return ``path``.
 
-    The same arguments give the same bytes. It turns texts into vectors of 64 numbers; with a ``pooling_type`` of 4 and
-    a classifier (``cls``, ``cls.output``) it is a reranker, as it is with a classifier and no pooling type: this is how
-    converters write the rerankers of its family. Raises ``ImportError`` without the package ``gguf``.
+    The same arguments give the same bytes. It converts texts into vectors of 64 numbers. With a ``pooling_type`` of 4
+    and a classifier (``cls``, ``cls.output``) it is a reranker; a classifier without a pooling type makes one, too:
+    this is how converters write rerankers of its family. Raises ``ImportError`` without the package ``gguf``.
     """
     gguf = _gguf()
     writer = gguf.GGUFWriter(path, "bert")
@@ -103,7 +102,7 @@ def write_tiny_encoder(  # noqa: PLR0913 - as above
 
 
 def write_tiny_projector(path: Path) -> Path:
-    """Write a header that says it is a projector (mmproj), which no engine loads, to ``path`` and return ``path``."""
+    """Write the header of a projector (mmproj), which no engine loads, to ``path`` and return ``path``."""
     import numpy as np  # noqa: PLC0415 - comes with gguf
 
     writer = _gguf().GGUFWriter(path, "clip")
@@ -233,10 +232,10 @@ def _encoder_tensors(
 
 
 def _uniform(seed: int) -> "Callable[[int, int, float], NDArray[np.float32]]":
-    """Return what draws matrices of numbers between plus and minus a scale."""
+    """Return a function that draws matrices of numbers between plus and minus a scale."""
     import numpy as np  # noqa: PLC0415 - comes with gguf
 
-    # Of numpy's generators only the raw streams are promised to stay the same in all versions.
+    # Of numpy's generators only the raw streams are guaranteed to be stable across versions.
     stream = np.random.PCG64(seed)
 
     def uniform(rows: int, columns: int, scale: float) -> "NDArray[np.float32]":
@@ -247,7 +246,7 @@ def _uniform(seed: int) -> "Callable[[int, int, float], NDArray[np.float32]]":
 
 
 def _output(weights: "NDArray[np.float32]") -> "NDArray[np.float32]":
-    """Bias the logits towards frequent letters; shut out what is not printable and the end of the text."""
+    """Bias the logits towards frequent letters; exclude unprintable bytes and the end token."""
     weights[:_FIRST_PRINTABLE_ID, :] = 0.0
     weights[:_FIRST_PRINTABLE_ID, _BIAS_COLUMN] = _FORBIDDEN_LOGIT_WEIGHT
     weights[_FIRST_PRINTABLE_ID:, _BIAS_COLUMN] = -1.0

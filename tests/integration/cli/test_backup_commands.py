@@ -15,7 +15,7 @@ import pytest
 from gglib.cli.server.client import get_json
 from gglib.core.addresses import Endpoint
 from gglib.db.migrations import MIGRATIONS
-from gglib.system.files.sizes import size_words
+from gglib.system.files.sizes import format_size
 from gglib.testing import write_tiny_gguf
 
 from .conftest import Home, wait_until
@@ -53,7 +53,7 @@ class TestBackup:
         home.ok("set", "a", "--alias", "first", "--ctx", "1234")
         file = tmp_path / "backup.db"
         told = home.ok("backup", str(file))
-        size = size_words(file.stat().st_size)
+        size = format_size(file.stat().st_size)
         assert told == (
             f"Wrote the catalogue with 2 models to {file} ({size}). The models' files are not in it.\n"
         )
@@ -155,8 +155,8 @@ class TestRefusals:
         ("content", "reason"),
         [
             (b"", "is empty"),
-            (b"hello", "is damaged, or is no backup of gglib"),
-            (b"SQLite format 3\x00" + b"\xff" * 8000, "is damaged, or is no backup of gglib"),
+            (b"hello", "is damaged, or is not a gglib backup"),
+            (b"SQLite format 3\x00" + b"\xff" * 8000, "is damaged, or is not a gglib backup"),
         ],
     )
     def test_no_backup(self, home: Home, tmp_path: Path, content: bytes, reason: str) -> None:
@@ -166,7 +166,7 @@ class TestRefusals:
         file.write_bytes(content)
         assert home.refused("restore", str(file)).startswith(f"{file} {reason}: name ")
         assert home.refused("backup", str(file)) == (
-            f"{file} is no backup of gglib: name another file, or overwrite it with --force."
+            f"{file} is not a gglib backup: name another file, or overwrite it with --force."
         )
         assert file.read_bytes() == content
         assert names_in(home) == ["a"]
@@ -235,14 +235,14 @@ class TestRefusals:
         """A missing file, a missing directory and an empty home are said in a sentence each."""
         gone = tmp_path / "gone" / "backup.db"
         assert home.refused("backup", str(gone)) == (
-            "There is no catalogue yet, so there is nothing to back up: 'gglib up' begins one."
+            "There is no catalogue to back up: 'gglib up' creates one."
         )
         assert home.refused("restore", str(gone)) == (
             f"{gone} does not exist: name a file that 'gglib backup' wrote."
         )
         add_models(home, "a")
         assert home.refused("backup", str(gone)) == (
-            f"{gone} is in a directory that does not exist: make it first."
+            f"{gone} is in a directory that does not exist: create it first."
         )
 
     @pytest.mark.parametrize("name", ["gglib.db", "gglib.db-wal", "gglib.db.lock", "link"])
@@ -261,7 +261,7 @@ class TestRefusals:
         add_models(home, "a")
         (tmp_path / "backup.db-wal").write_bytes(b"x")
         assert home.refused("backup", str(tmp_path / "backup.db")) == (
-            f"{tmp_path / 'backup.db'} has a log beside it (backup.db-wal), so it is in use or was: name another file."
+            f"{tmp_path / 'backup.db'} has a write-ahead log beside it (backup.db-wal): name another file."
         )
 
 

@@ -6,11 +6,11 @@ import sys
 
 CODE = """
 import gc, json
-from gglib.system.gc_tuning import settle_collector
+from gglib.system.gc_tuning import tune_gc
 before = gc.get_threshold()
 class Cycle: pass
 lost = Cycle(); lost.self = lost; del lost
-settle_collector()
+tune_gc()
 print(json.dumps([before, gc.get_threshold(), gc.get_freeze_count(), sum(type(o) is Cycle for o in gc.get_objects())]))
 """
 

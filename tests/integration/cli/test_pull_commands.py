@@ -20,7 +20,7 @@ from gglib.hf.download.segment import BLOCK_BYTES
 from gglib.library.search import HEADER_BYTES
 from gglib.library.versions.layout import MANIFEST_NAME
 from gglib.testing import write_tiny_gguf, write_tiny_projector
-from gglib.testing.local_hub import Fault, LocalHub, Place
+from gglib.testing.local_hub import Fault, Host, LocalHub
 
 from .conftest import Done, Home, wait_until
 
@@ -138,7 +138,7 @@ class TestPulling:
     def test_nothing_is_asked_that_the_user_did_not_ask_for(self, home: Home, hub: LocalHub) -> None:
         """A new process asks the hub for the repository and the file, and reports nothing of itself."""
         assert home.process("pull", f"{REPO}:Q4_K_M").returncode == 0
-        asked = {seen.path for seen in hub.requests if seen.place is Place.HUB}
+        asked = {seen.path for seen in hub.requests if seen.host is Host.HUB}
         assert {
             path for path in asked if not path.startswith((f"/api/models/{REPO}", f"/{REPO}/resolve/"))
         } == set()
@@ -363,8 +363,8 @@ class TestTwoAtOnce:
         """A name that means two unfinished pulls is refused, with what to type for each."""
         for owner in ("ada", "eve"):
             hub.add_repository(f"{owner}/mid", {"mid-Q4_K_M.gguf": _padded(home, 8_000_000)})
-            hub.script(Fault(), file="mid-Q4_K_M.gguf", place=Place.HUB, times=1)  # its header is read
-            hub.script(Fault(status=403), file="mid-Q4_K_M.gguf", place=Place.HUB, times=1)
+            hub.inject_fault(Fault(), file="mid-Q4_K_M.gguf", host=Host.HUB, times=1)  # its header is read
+            hub.inject_fault(Fault(status=403), file="mid-Q4_K_M.gguf", host=Host.HUB, times=1)
             home.refused("pull", f"{owner}/mid:Q4_K_M")
         done = home.run("pull", "--discard", "mid-Q4_K_M")
         assert done.returncode == 1
@@ -490,7 +490,7 @@ class TestWhatGoesWrong:
 
     def test_wrong_bytes(self, home: Home, hub: LocalHub) -> None:
         """The right number of bytes, and others than promised: nothing is kept, no row."""
-        hub.script(Fault(flips_byte_at=300_000), file="tiny-Q8_0.gguf")
+        hub.inject_fault(Fault(flips_byte_at=300_000), file="tiny-Q8_0.gguf")
         home.refused("pull", f"{REPO}:Q8_0")
         assert files_in(home) == []
         assert names_in(home) == []
@@ -500,13 +500,13 @@ class TestWhatGoesWrong:
         hub.accept_token(TOKEN)
         home.variables["HF_TOKEN"] = TOKEN
         foreign = hub.add_address("/elsewhere.gguf", home.model_file)
-        hub.script(Fault(location=foreign), file="tiny-Q4_K_M.gguf", place=Place.HUB)
+        hub.inject_fault(Fault(location=foreign), file="tiny-Q4_K_M.gguf", host=Host.HUB)
         home.run("pull", f"{REPO}:Q4_K_M")
-        by_host = {seen.place.name: seen for seen in hub.requests}
+        by_host = {seen.host.name: seen for seen in hub.requests}
         assert TOKEN in by_host["HUB"].headers.get("authorization", "")
         assert by_host["FOREIGN"].path == "/elsewhere.gguf"
         for seen in hub.requests:
-            assert seen.place.name == "HUB" or TOKEN not in f"{seen.headers} {seen.path}"
+            assert seen.host.name == "HUB" or TOKEN not in f"{seen.headers} {seen.path}"
         logs = "".join(path.read_text() for path in (home.path / "logs").rglob("*.log"))
         assert TOKEN not in logs
 

@@ -12,7 +12,7 @@ from gglib.core.errors import HubUnreachableError
 from gglib.core.hub.repository import Gating
 from gglib.core.memory import MachineMemory
 from gglib.testing import FakeHub
-from gglib.testing.local_hub import LocalHub, hollow
+from gglib.testing.local_hub import LocalHub, sparse_file
 
 from .conftest import Home
 
@@ -117,7 +117,7 @@ def test_a_model_of_the_catalogue_goes_before_the_hub(stocked: Home, hub: FakeHu
     stocked.ok("set", "tiny", "--alias", REPO)
     assert json.loads(stocked.ok("show", REPO, "--json"))["name"] == "tiny"
     assert "not in the catalogue" in stocked.refused("show", "coder")
-    assert not hub.questions
+    assert not hub.calls
 
 
 def test_what_the_hub_does_not_have_is_said(home: Home, hub: FakeHub) -> None:
@@ -130,7 +130,7 @@ def test_a_real_hub_is_searched_over_sockets(home: Home, monkeypatch: pytest.Mon
     """The adapter, its redirects and the header's range included; told to stay offline, it asks nothing."""
     with LocalHub() as local:
         local.add_repository(
-            REPO, {"coder-7B-Q4_K_M.gguf": home.model_file, "coder-7B-Q8_0.gguf": hollow(GB)}
+            REPO, {"coder-7B-Q4_K_M.gguf": home.model_file, "coder-7B-Q8_0.gguf": sparse_file(GB)}
         )
         monkeypatch.setenv("HF_ENDPOINT", local.url)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")

@@ -13,7 +13,7 @@ from gglib.core.models import GgufFacts, NewModel
 from gglib.db import SqliteCatalog
 from gglib.db.connections import prepare
 
-NOBODY = 65_534
+NO_MODEL = 65_534
 
 ADD_MODELS = """
 import asyncio, sys
@@ -78,7 +78,7 @@ def adding(path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
 @pytest.fixture(params=["empty", "with a catalogue"])
 def read_only_path(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """Return a path in a directory that nobody may write to; also root, whom no permission stops, is nobody here."""
+    """Return a path in a read-only directory; root, which ignores permissions, runs as another user here."""
     user = os.geteuid()
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "gglib.db"
@@ -86,7 +86,7 @@ def read_only_path(request: pytest.FixtureRequest) -> Iterator[Path]:
             prepare(path)
         path.parent.chmod(0o555)
         if user == 0:
-            os.seteuid(NOBODY)
+            os.seteuid(NO_MODEL)
         yield path
         os.seteuid(user)
         path.parent.chmod(0o755)

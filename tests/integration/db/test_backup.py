@@ -14,12 +14,12 @@ from gglib.core.errors import CatalogError
 from gglib.core.models import NewModel
 from gglib.db import SqliteCatalog, backup
 from gglib.db.backup import back_up, restore
-from gglib.db.connections import open_reader, prepare, tidy, with_reserve, writing
+from gglib.db.connections import open_reader, prepare, truncate_wal, with_reserve, writing
 from gglib.db.home_paths import HomePaths
-from gglib.db.identity import FileKind
-from gglib.db.replaced import read_file
 from gglib.db.reserve import RESERVE_BYTES, keep_reserve, release_reserve
 from gglib.db.rows import insert_model
+from gglib.db.wal_identity import FileKind
+from gglib.db.wal_repair import read_file
 
 Maker = Callable[..., NewModel]
 
@@ -79,7 +79,7 @@ def test_a_copy_with_its_log(tmp_path: Path, path: Path, add: Callable[..., None
 
 
 def test_a_backup_has_an_id_of_its_own(tmp_path: Path, path: Path, add: Callable[..., None]) -> None:
-    """No log that is left of later transactions belongs to a backup, also to one of the state just before them."""
+    """A log of later transactions never belongs to a backup, not even to one of the state just before them."""
     add(path, "a")
     back_up(path, tmp_path / "backup.db")
     killed = tmp_path / "killed" / path.name
@@ -106,7 +106,7 @@ def test_a_backup_that_fails_leaves_nothing(
     def no_room(part: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(backup, "_mark_for_log", no_room)
+    monkeypatch.setattr(backup, "_set_wal_mode", no_room)
     with pytest.raises(CatalogError, match="No space left on device"):
         back_up(path, tmp_path / "backup.db")
     assert (tmp_path / "backup.db").read_bytes() == content
@@ -116,7 +116,7 @@ def test_a_backup_that_fails_leaves_nothing(
 def test_a_restore_that_fails_changes_nothing(
     tmp_path: Path, path: Path, add: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the catalogue of before cannot be kept, it is not replaced."""
+    """The catalogue is not replaced if it cannot be saved first."""
     add(tmp_path / "other.db", "b")
     back_up(tmp_path / "other.db", tmp_path / "backup.db")
     add(path, "a")
@@ -124,7 +124,7 @@ def test_a_restore_that_fails_changes_nothing(
     def no_room(part: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(backup, "_mark_for_log", no_room)
+    monkeypatch.setattr(backup, "_set_wal_mode", no_room)
     with pytest.raises(CatalogError, match="No space left on device"):
         restore(path, tmp_path / "backup.db")
     assert names_in(path) == ["a"]
@@ -148,7 +148,7 @@ class TestReserve:
     def test_kept_and_given_back(self, path: Path, add: Callable[..., None]) -> None:
         """A catalogue that is closed has room of its own on the disk, once, for its owner alone."""
         add(path, "a")
-        tidy(path)
+        truncate_wal(path)
         reserve = path.with_name("gglib.db.reserve")
         assert (reserve.stat().st_size, reserve.stat().st_mode & 0o777) == (RESERVE_BYTES, 0o600)
         inode = reserve.stat().st_ino

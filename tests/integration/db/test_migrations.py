@@ -67,7 +67,7 @@ def test_only_what_is_missing(connection: sqlite3.Connection) -> None:
 def test_without_a_home_paths_stay_as_they_are(
     connection: sqlite3.Connection, home: Path | None, stored: str
 ) -> None:
-    """Only a home that was named makes a path relative, whatever directories the machine has."""
+    """Only the given home makes a path relative, independent of the machine's directories."""
     migrate(
         connection, (FIRST, "INSERT INTO t VALUES (stored_path('/nonexistent/models/m.gguf'))"), home=home
     )
@@ -84,7 +84,7 @@ def test_a_failure_undoes_its_migration_alone(connection: sqlite3.Connection) ->
 
 
 async def test_a_newer_database_is_refused(path: Path) -> None:
-    """A database of a newer gglib is not touched, and the error says to upgrade."""
+    """A database of a newer gglib is not changed, and the error says to upgrade."""
     async with SqliteCatalog(path):
         pass
     with closing(sqlite3.connect(path)) as connection:
@@ -96,7 +96,7 @@ async def test_a_newer_database_is_refused(path: Path) -> None:
 
 
 async def test_migrated_under_an_open_catalogue(path: Path, catalog: SqliteCatalog) -> None:
-    """A catalogue that a newer gglib migrates meanwhile is no longer read, for its tables may mean other things."""
+    """A catalogue that a newer gglib migrates meanwhile is no longer read: its tables may have another meaning."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     with pytest.raises(CatalogError, match="upgrade gglib"):
@@ -181,7 +181,7 @@ async def test_format_2_is_kept_whole(path: Path) -> None:
 
 
 async def test_format_1_is_written_to_afterwards(old_path: Path, new_model: Callable[..., NewModel]) -> None:
-    """A migrated catalogue takes new models and uses; ids go on where they were."""
+    """A migrated catalogue accepts new models and uses; ids continue."""
     async with SqliteCatalog(old_path) as catalog:
         added = await catalog.add_model(new_model("new"))
         await catalog.note_use({1: 5})
@@ -200,7 +200,7 @@ paths only look as if they were below the home, and one file under two spellings
 
 @pytest.fixture
 def format_3(path: Path) -> Path:
-    """Return the path of a catalogue of format 3, in a home that a link leads to."""
+    """Return the path of a catalogue of format 3, in a home behind a symbolic link."""
     home, link = path.parent, path.parent.with_name("link")
     link.symlink_to(home)
 
@@ -229,7 +229,7 @@ def stored_paths(path: Path) -> list[str | bytes]:
 
 
 async def test_format_3_gets_paths_relative_to_the_home(format_3: Path) -> None:
-    """Paths below the home become relative to it, and read the same; all others stay as they are."""
+    """Paths below the home become relative to it, and are read unchanged; all others stay."""
     home = format_3.parent
     async with SqliteCatalog(format_3) as catalog:
         coder, mine, odd, beside, linked, real = await catalog.list_models()

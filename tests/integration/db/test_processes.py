@@ -36,7 +36,7 @@ def write_dangling_row(path: Path) -> None:
 
 class TestReadersAndWriters:
     async def test_a_reader_sees_another_process(self, catalog: SqliteCatalog, adding: Adder) -> None:
-        """What another process has added is listed by one that has had the catalogue open all the time."""
+        """A process with an open catalogue lists what another process has added."""
         assert await catalog.list_models() == []
         assert await asyncio.to_thread(adding("a", "b").wait) == 0
         assert [model.name for model in await catalog.list_models()] == ["a", "b"]
@@ -90,7 +90,7 @@ class TestWritersAreOne:
         with exclusive(lock_of(path)):
             for _ in range(2):
                 with (
-                    pytest.raises(CatalogError, match="Another gglib is writing"),
+                    pytest.raises(CatalogError, match="Another gglib has locked"),
                     exclusive(lock_of(path), wait_s=0.01),
                 ):
                     pass
@@ -105,14 +105,14 @@ class TestWritersAreOne:
 
     @pytest.mark.usefixtures("catalog")
     async def test_reading_needs_no_lock(self, path: Path) -> None:
-        """An up-to-date catalogue is opened, read and closed while somebody holds the lock."""
+        """A current catalogue can be opened, read and closed while another process holds the lock."""
         with exclusive(lock_of(path)):
             async with SqliteCatalog(path) as second:
                 assert await second.list_models() == []
 
     @pytest.mark.usefixtures("catalog")
     async def test_a_reader_cannot_write(self, path: Path) -> None:
-        """A reading connection changes nothing, and leaves the log alone when it is the last to close."""
+        """A reader changes nothing, and keeps the log even as the last one to close."""
         with (
             closing(open_reader(path)) as connection,
             pytest.raises(sqlite3.OperationalError, match="readonly"),

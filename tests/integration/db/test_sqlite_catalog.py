@@ -49,7 +49,7 @@ def write_now(path: Path, model: NewModel) -> None:
 
 class TestKeeping:
     async def test_survives_reopening(self, path: Path, new_model: Maker) -> None:
-        """What was added is there, the same, after the file was closed and opened again."""
+        """Added models are unchanged after closing and reopening the file."""
         async with SqliteCatalog(path) as catalog:
             added = await catalog.add_model(new_model("a", aliases=("b",), tags=("t",)))
         async with SqliteCatalog(path) as catalog:
@@ -97,7 +97,7 @@ class TestKeeping:
         "directory", ["with blank", "a?mode=memory", "a#b", "100%41", "größe-模型", "a'b\"c"]
     )
     async def test_any_home(self, tmp_path: Path, directory: str, new_model: Maker) -> None:
-        """The home may have any name, also one that means something in a URI."""
+        """The home may have any name, including special characters of URIs."""
         path = tmp_path / directory / "gglib.db"
         async with SqliteCatalog(path) as catalog:
             await catalog.add_model(new_model("a"))
@@ -157,13 +157,13 @@ class TestRefusing:
             await catalog.add_model(new_model("a", paths=(Path("/x"), Path("/x"))))
 
     async def test_a_number_too_large(self, catalog: SqliteCatalog, new_model: Maker) -> None:
-        """A count that SQLite cannot hold is a CatalogError, and the catalogue goes on working."""
+        """A count that SQLite cannot store is a CatalogError, and the catalogue keeps working."""
         with pytest.raises(CatalogError):
             await catalog.add_model(new_model("a", facts=GgufFacts(architecture="x", parameter_count=2**63)))
         await catalog.add_model(new_model("a"))
 
     async def test_use_before_open_and_after_close(self, path: Path, new_model: Maker) -> None:
-        """A catalogue that is not open says so; opening and closing twice is no error."""
+        """Using a closed catalogue is an error; opening and closing twice is not."""
         catalog = SqliteCatalog(path)
         with pytest.raises(CatalogError, match="not open"):
             await catalog.list_models()
@@ -180,9 +180,9 @@ class TestTheFile:
         "content", [b"this is no database, " * 500, b"SQLite format 3\x00" + b"\xff" * 8000]
     )
     async def test_damaged(self, path: Path, content: bytes) -> None:
-        """A file that is no database is left as it is, and the error says what to do."""
+        """A file that is no database is not changed, and the error says what to do."""
         put(path, content)
-        with pytest.raises(CatalogError, match=r"gglib\.db is damaged.*: put a backup in its place"):
+        with pytest.raises(CatalogError, match=r"gglib\.db is damaged.*: restore a backup"):
             await SqliteCatalog(path).open()
         assert content_of(path) == content
 
@@ -196,7 +196,7 @@ class TestTheFile:
             await SqliteCatalog(path).open()
 
     async def test_a_row_edited_by_hand(self, path: Path, catalog: SqliteCatalog, new_model: Maker) -> None:
-        """A value that somebody else made unreadable is a CatalogError, not a crash."""
+        """A value that another program made unreadable is a CatalogError, not a crash."""
         await catalog.add_model(new_model("a"))
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("UPDATE models SET engine_args = '{'")
@@ -205,7 +205,7 @@ class TestTheFile:
 
     async def test_read_only_directory(self, read_only_path: Path) -> None:
         """A home that cannot be written is refused with a sentence that names no directory."""
-        with pytest.raises(CatalogError, match="may write there") as caught:
+        with pytest.raises(CatalogError, match="is writable") as caught:
             await SqliteCatalog(read_only_path).open()
         assert read_only_path.parent.name not in str(caught.value)
 
@@ -286,7 +286,7 @@ class TestReadingFromMemory:
     async def test_a_use_costs_its_readers_little(
         self, path: Path, catalog: SqliteCatalog, new_model: Maker
     ) -> None:
-        """What another process notes of one model's use leaves the others, and all launch specs, the same objects."""
+        """A use recorded by another process keeps the other models, and all launch specs, the same objects."""
         used, other = [await catalog.add_model(new_model(name)) for name in ("used", "other")]
         listed, spec = await catalog.list_models(), await catalog.resolve_for_launch("used")
         async with SqliteCatalog(path) as server:
@@ -323,7 +323,7 @@ class TestReadingFromMemory:
     async def test_every_other_change_is_read(
         self, path: Path, catalog: SqliteCatalog, new_model: Maker, statement: str
     ) -> None:
-        """A change in any table but that of uses is seen, whoever made it."""
+        """A change in any table except uses is detected, whichever program made it."""
         added = await catalog.add_model(new_model("a", aliases=("b",)))
         assert await catalog.list_models() == [added]
         with closing(sqlite3.connect(path)) as connection, connection:
@@ -331,7 +331,7 @@ class TestReadingFromMemory:
         assert await catalog.list_models() != [added]
 
     async def test_hashes_are_one_for_each_file(self, catalog: SqliteCatalog, new_model: Maker) -> None:
-        """Hashes that cannot be told to their files are refused, when a model is added and when it is replaced."""
+        """A wrong number of hashes is rejected, both when a model is added and when it is replaced."""
         await catalog.add_model(new_model("a"))
         odd = new_model("b", hashes=("00", "11"))
         for refused in (catalog.add_model(odd), catalog.replace_model("a", odd)):
@@ -377,7 +377,7 @@ class TestReadingFromMemory:
         assert len(await catalog.list_models()) == 1
 
     async def test_a_cancelled_reader_spoils_nothing(self, catalog: SqliteCatalog, new_model: Maker) -> None:
-        """A reader that is cancelled while a change is read leaves the catalogue readable, by others and closing."""
+        """Cancelling a reader during a reload does not affect other readers or closing."""
         await catalog.add_model(new_model("a"))
         reader = asyncio.create_task(catalog.list_models())
         other = asyncio.create_task(catalog.list_models())

@@ -107,7 +107,7 @@ class TestPaths:
         assert execute(path, "SELECT path FROM model_paths") == [("models/Q4/coder.gguf",)]
 
     async def test_one_file_has_one_row_in_both_spellings(self, path: Path, new_model: Maker) -> None:
-        """A file that was stored absolute, before the home came to where it is, is known by its relative path too."""
+        """A file that was stored absolute, before the home was moved, is also found by its relative path."""
         file = path.parent / "models" / "a.gguf"
         async with SqliteCatalog(path, home=Path("/elsewhere")) as catalog:
             await catalog.add_model(new_model("a", paths=(file,)))
@@ -135,7 +135,7 @@ class TestPaths:
             assert await catalog.list_versions() == []
 
     async def test_a_link_to_the_home(self, path: Path, tmp_path: Path, new_model: Maker) -> None:
-        """A file below the home is one file, whether it is named through the link that leads to the home or not."""
+        """A file below the home is one file, with or without the link to the home in its path."""
         link = tmp_path / "link"
         link.symlink_to(path.parent)
         async with SqliteCatalog(link / "gglib.db") as catalog:
@@ -231,7 +231,7 @@ class TestReading:
     async def test_every_change_of_a_version_is_read(
         self, path: Path, catalog: SqliteCatalog, statement: str
     ) -> None:
-        """A change of versions or their files makes readers read, whatever program made it."""
+        """A change of versions or their files makes readers reload, whichever program made it."""
         version = new_version(path.parent, "Q4")
         await catalog.install_version(version, model_of(version))
         before = await catalog.list_models()

@@ -14,7 +14,7 @@ from pathlib import Path
 from gglib.core.errors import InvalidGgufError
 from gglib.core.models import ModelSummary
 from gglib.gguf import read_model
-from gglib.testing.local_hub import Fault, LocalHub, Place
+from gglib.testing.local_hub import Fault, Host, LocalHub
 
 from . import tiny
 from .quick import Quick
@@ -172,7 +172,7 @@ class World:
     def pull_refused(self, books: Books, target: Target, file: int) -> None:
         """Pull a target of which one file is refused."""
         name = target.files[file % len(target.files)]
-        rule = self.hub.local.script(Fault(status=403), file=name, place=Place.CDN)
+        rule = self.hub.local.inject_fault(Fault(status=403), file=name, host=Host.CDN)
         done = self.command(books, "pull", target.typed)
         rule.end()
         if done.returncode == 0:

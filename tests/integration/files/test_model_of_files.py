@@ -18,12 +18,12 @@ SEED = os.environ.get("GGLIB_FILES_SEED")
 """A seed makes a run of its own that can be had again; without one, hypothesis remembers what failed."""
 PHASES = (Phase.generate,) if "GGLIB_FILES_UNSHRUNK" in os.environ else tuple(Phase)
 
-_PATIENT_LOST = Retries.lost
+_RECORD_FAILURE = Retries.record_failure
 
 
-def _impatient_lost(self: Retries, here_bytes: int, chance: float) -> float | None:
+def _record_failure_quickly(self: Retries, received_bytes: int, jitter: float) -> float | None:
     """Wait a hundredth of what a download waits before it tries again: a refused file would take 40 s."""
-    pause_s = _PATIENT_LOST(self, here_bytes, chance)
+    pause_s = _RECORD_FAILURE(self, received_bytes, jitter)
     return None if pause_s is None else pause_s / 100
 
 
@@ -39,7 +39,7 @@ class FilesHold(RuleBasedStateMachine):
     @initialize(first=st.sampled_from([*TARGETS, None]), finishes=st.booleans())
     def begin(self, first: Target | None, *, finishes: bool) -> None:
         """Start with a home that has nothing, or one model; delete everything at the end, or only look."""
-        self.patience = patch.object(Retries, "lost", _impatient_lost)
+        self.patience = patch.object(Retries, "record_failure", _record_failure_quickly)
         self.patience.start()
         shared = shared_tools()
         self.is_intact = False

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gglib.testing.local_hub import Fault, Place, hollow
+from gglib.testing.local_hub import Fault, Host, sparse_file
 
 from . import tiny
 from .world import (
@@ -72,7 +72,7 @@ class TestCut:
         home.ok("pull", BIG_TARGET)
         before, looks = home.row(BIG_TARGET), home.looks()
         two = hub.big(2)
-        rule = hub.local.script(Fault(status=403), file=file, place=Place.CDN)
+        rule = hub.local.inject_fault(Fault(status=403), file=file, host=Host.CDN)
         home.refused("pull", BIG_TARGET)
         self._is_as_before(home, before, looks, [*one.values()])
         rule.end()
@@ -266,7 +266,7 @@ class TestDisk:
         hub.big(1)
         home.ok("pull", BIG_TARGET)
         before = home.row(BIG_TARGET)
-        hub.local.commit(BIG, {SHARDS[1]: hollow(1 << 50)})
+        hub.local.commit(BIG, {SHARDS[1]: sparse_file(1 << 50)})
         sentence = home.refused("pull", BIG_TARGET)
         assert re.search(r"needs [\d.]+ [A-Z]i?B more.*[\d.]+ [A-Z]i?B are free", sentence), sentence
         assert home.row(BIG_TARGET) == before

@@ -17,7 +17,7 @@ from typing import Any
 from click.testing import CliRunner
 
 from gglib.cli.app import cli
-from gglib.testing.local_hub import Gate, LocalHub
+from gglib.testing.local_hub import LocalHub, PauseGate
 
 from . import tiny
 from .zygote import PYTHONPATH, Child, Zygotes
@@ -110,7 +110,7 @@ class Hub:
             self.local.add_repository(repo, {name: data for name, data in files.items() if data is not None})
         return {name: data for name, data in files.items() if data is not None}
 
-    def body_gate(self, file: str, sent_bytes: int, *, header_bytes: int = 0) -> Gate:
+    def body_gate(self, file: str, sent_bytes: int, *, header_bytes: int = 0) -> PauseGate:
         """Stop the senders of a file after so many more bytes; ``header_bytes`` is what planning reads before."""
         return self.local.pause_after(file, self.local.sent_bytes(file) + header_bytes + sent_bytes)
 
@@ -184,7 +184,7 @@ class Home:
         return done.stderr
 
     @contextmanager
-    def stopped(self, *arguments: str, at: Gate, ends: int = signal.SIGKILL) -> Iterator[Child]:
+    def stopped(self, *arguments: str, at: PauseGate, ends: int = signal.SIGKILL) -> Iterator[Child]:
         """Start a command, and yield it while it waits at a gate; then it is killed, unless it has ended."""
         process = self.start(*arguments)
         try:

@@ -1,4 +1,4 @@
-"""A hub of the tests that has one file."""
+"""A local hub with one file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from gglib.testing.local_hub import LocalHub
 
 @pytest.fixture
 def pull(tmp_path: Path) -> Iterator[Pull]:
-    """Have a file of 4 MB on a hub."""
+    """Put a file of 4 MB on a hub."""
     with LocalHub() as hub:
         one = Pull(hub=hub, target=tmp_path / "models" / NAME, data=content(4_000_000))
         one.target.parent.mkdir()

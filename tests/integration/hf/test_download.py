@@ -1,4 +1,4 @@
-"""A file comes from a hub, over real sockets, through every accident that the hub of the tests knows."""
+"""Downloads over real sockets, with every fault of the local hub."""
 
 import asyncio
 import os
@@ -22,32 +22,32 @@ from gglib.core.errors import (
 )
 from gglib.core.hub.repository import RemoteFile
 from gglib.core.part_names import part_manifest_path, part_path
-from gglib.hf import bytes_here
+from gglib.hf import resumable_bytes
 from gglib.hf.download import download
-from gglib.hf.download.connections import LaneLimits
+from gglib.hf.download.connections import ConnectionLimits
 from gglib.hf.download.manifest import Identity
 from gglib.hf.download.part_file import open_part
 from gglib.hf.download.segment import BLOCK_BYTES
-from gglib.testing.local_hub import Cut, Fault, Place, failing, rate_limited
+from gglib.testing.local_hub import Disconnect, Fault, Host, failing, rate_limited
 
-CUTS = pytest.mark.parametrize("cut", [Cut.FIN, Cut.RESET])
-MANY = LaneLimits(
-    most_lanes=4,
+CUTS = pytest.mark.parametrize("cut", [Disconnect.FIN, Disconnect.RESET])
+MANY = ConnectionLimits(
+    max_connections=4,
     measure_s=0.1,
-    settle_s=0.05,
-    worth_trying_s=0.1,
-    try_again_s=60.0,
-    least_share_bytes=200_000,
+    warmup_s=0.05,
+    min_remaining_s=0.1,
+    retry_s=60.0,
+    min_segment_bytes=200_000,
 )
 
 
 def descriptors() -> int:
-    """Return how many this process has open."""
+    """Return the number of open descriptors of this process."""
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def fetch_threads() -> list[str]:
-    """Return the threads that a fetch has left."""
+    """Return the threads that a fetch left running."""
     return [one.name for one in threading.enumerate() if one.name.startswith("gglib-")]
 
 
@@ -59,58 +59,58 @@ async def until(is_so: Callable[[], bool]) -> None:
 
 
 async def cut_off(pull: Pull, at_bytes: int, file: RemoteFile | None = None) -> int:
-    """Cancel a fetch when about so many bytes have come, and return how many are here."""
+    """Cancel a fetch after about this many bytes, and return how many are stored."""
     file = file or pull.file
     with pull.hub.pause_after(NAME, at_bytes):
-        task = asyncio.create_task(pull.client().fetch(file, pull.target, pull.tell))
+        task = asyncio.create_task(pull.client().fetch(file, pull.target, pull.on_progress))
         await until(
             lambda: (
-                bytes_here(file, pull.target) >= at_bytes - BLOCK_BYTES
+                resumable_bytes(file, pull.target) >= at_bytes - BLOCK_BYTES
                 and pull.hub.sent_bytes(NAME) >= at_bytes
             )
         )
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    await until(lambda: all(one.is_over for one in pull.hub.requests))
-    return bytes_here(file, pull.target)
+    await until(lambda: all(one.is_finished for one in pull.hub.requests))
+    return resumable_bytes(file, pull.target)
 
 
 async def test_a_file_comes_whole_and_verified_and_alone(pull: Pull) -> None:
-    """One request to the hub, one to the host that it names; progress up to the end; nothing beside the file."""
+    """One request to the hub, one to the file host; progress up to the end; no other files remain."""
     await pull.run()
-    assert [(one.place, one.range) for one in pull.hub.requests] == [(Place.HUB, None), (Place.CDN, None)]
-    assert pull.told[-1] == (len(pull.data), len(pull.data))
+    assert [(one.host, one.range) for one in pull.hub.requests] == [(Host.HUB, None), (Host.CDN, None)]
+    assert pull.progress[-1] == (len(pull.data), len(pull.data))
 
 
 @pytest.mark.parametrize("size", [0, 1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 2 * BLOCK_BYTES])
 async def test_files_of_any_size_come_whole(pull: Pull, size: int) -> None:
-    """Also empty ones, and those that end at a block's border."""
+    """Including empty files, and files that end at a block boundary."""
     pull.data = content(size)
     pull.commit = pull.hub.commit(REPO, {NAME: pull.data})
     await pull.run()
 
 
 async def test_a_file_that_is_there_is_hashed_and_nobody_is_asked(pull: Pull) -> None:
-    """Also offline; what a kill left beside it is swept away."""
+    """Also offline; leftovers of a kill are deleted."""
     pull.target.write_bytes(pull.data)
     part_manifest_path(pull.target).write_bytes(b"left")
     async with pull.client(is_offline=True) as client:
-        assert (await client.fetch(pull.file, pull.target, pull.tell)).sha256 == sha256(pull.data)
+        assert (await client.fetch(pull.file, pull.target, pull.on_progress)).sha256 == sha256(pull.data)
     assert pull.hub.requests == []
     assert pull.left == [NAME]
-    assert pull.told[-1] == (len(pull.data), len(pull.data))
+    assert pull.progress[-1] == (len(pull.data), len(pull.data))
 
 
 @pytest.mark.parametrize("there", [b"", content(4_000_000, seed=9)])
 async def test_another_file_at_the_same_place_is_replaced(pull: Pull, there: bytes) -> None:
-    """One of another size, and one of the same size with another hash."""
+    """A file of another size, or with another hash, is replaced."""
     pull.target.write_bytes(there)
     await pull.run()
 
 
 async def test_a_cancelled_fetch_ends_at_once_and_leaves_what_came(pull: Pull) -> None:
-    """No thread and no descriptor stays; the hub waits at a gate, so the connection is silent at that moment."""
+    """No thread or descriptor remains; the hub waits at a gate, so the connection is idle at that moment."""
     before = descriptors()
     here = await cut_off(pull, 2_500_000)
     assert 2_500_000 - BLOCK_BYTES <= here <= 2_500_000
@@ -120,7 +120,7 @@ async def test_a_cancelled_fetch_ends_at_once_and_leaves_what_came(pull: Pull) -
 
 
 async def test_the_next_fetch_asks_for_the_rest_and_only_that(pull: Pull) -> None:
-    """With Range and If-Range; every byte that was noted is fetched once."""
+    """With Range and If-Range; every recorded byte is downloaded once."""
     here = await cut_off(pull, 2_500_000)
     pull.hub.forget_requests()
     await pull.run()
@@ -131,78 +131,78 @@ async def test_the_next_fetch_asks_for_the_rest_and_only_that(pull: Pull) -> Non
 
 
 async def test_what_is_all_here_is_only_hashed(pull: Pull) -> None:
-    """A kill between the last byte and the rename: nobody is asked, also offline."""
+    """After a kill between the last byte and the rename, no request is sent, also offline."""
     await cut_off(pull, 2_500_000)
     with open_part(pull.file, pull.target) as part:
         part.write(memoryview(pull.data), 0)
     pull.hub.forget_requests()
     async with pull.client(is_offline=True) as client:
-        await client.fetch(pull.file, pull.target, pull.tell)
+        await client.fetch(pull.file, pull.target, pull.on_progress)
     assert pull.target.read_bytes() == pull.data
     assert pull.hub.requests == []
 
 
 @CUTS
-async def test_a_connection_that_is_cut_again_and_again_goes_on_each_time(pull: Pull, cut: Cut) -> None:
-    """Each time where it ended, at a newly signed address, as long as bytes come."""
-    pull.hub.script(Fault(cut_after_bytes=500_000, cut=cut), file=NAME, times=6)
+async def test_a_connection_that_is_cut_again_and_again_goes_on_each_time(
+    pull: Pull, cut: Disconnect
+) -> None:
+    """Each retry resumes with a new signed address, as long as bytes arrive."""
+    pull.hub.inject_fault(Fault(cut_after_bytes=500_000, cut=cut), file=NAME, times=6)
     await pull.run()
     starts = pull.starts()
     assert starts == sorted(set(starts))
-    if cut is Cut.FIN:  # a reset may take bytes with it that were sent
+    if cut is Disconnect.FIN:  # a reset may take bytes with it that were sent
         assert starts == [500_000 * number for number in range(7)]
-    assert len([one for one in pull.hub.requests if one.place is Place.HUB]) == len(starts)
+    assert len([one for one in pull.hub.requests if one.host is Host.HUB]) == len(starts)
 
 
 async def test_an_address_that_expired_is_asked_for_again(pull: Pull) -> None:
     """The host of the files says 403: the hub signs another one."""
-    pull.hub.script(Fault(status=403), file=NAME, place=Place.CDN, times=1)
+    pull.hub.inject_fault(Fault(status=403), file=NAME, host=Host.CDN, times=1)
     await pull.run()
 
 
 @pytest.mark.parametrize(
     "fault", [failing(500), failing(502), failing(503), Fault(raw=b"nonsense\r\n\r\n"), Fault(raw=b"")]
 )
-@pytest.mark.parametrize("place", [Place.HUB, Place.CDN])
-async def test_a_server_that_fails_for_a_moment_is_asked_again(
-    pull: Pull, fault: Fault, place: Place
-) -> None:
-    """Whichever of the two it is, and however it fails."""
-    rule = pull.hub.script(fault, file=NAME, place=place, times=2)
+@pytest.mark.parametrize("host", [Host.HUB, Host.CDN])
+async def test_a_server_that_fails_for_a_moment_is_asked_again(pull: Pull, fault: Fault, host: Host) -> None:
+    """For either host, and for each kind of failure."""
+    rule = pull.hub.inject_fault(fault, file=NAME, host=host, times=2)
     await pull.run()
     assert rule.used == 2
 
 
 async def test_a_server_that_falls_silent_counts_as_lost(pull: Pull) -> None:
-    """No byte for as long as is allowed: the next connection brings the rest."""
-    pull.hub.script(Fault(stalls=True), file=NAME, times=1)
-    await pull.run(limits(silence_s=0.2))
+    """After a read timeout the next connection downloads the rest."""
+    pull.hub.inject_fault(Fault(stalls=True), file=NAME, times=1)
+    await pull.run(limits(read_s=0.2))
 
 
 async def test_a_body_that_stalls_in_the_middle_counts_as_lost(pull: Pull) -> None:
-    """What came before is kept, to the last byte."""
+    """All bytes received before the failure are kept."""
     with pull.hub.pause_after(NAME, 1_500_000) as gate:
-        task = asyncio.create_task(pull.run(limits(silence_s=0.2)))
-        await until(lambda: len(pull.hub.requests_of(NAME, Place.CDN)) > 1)
+        task = asyncio.create_task(pull.run(limits(read_s=0.2)))
+        await until(lambda: len(pull.hub.requests_of(NAME, Host.CDN)) > 1)
         gate.release()
         await task
     assert pull.starts()[:2] == [0, 1_500_000]
 
 
 async def test_a_network_that_is_gone_is_said_in_one_sentence(pull: Pull) -> None:
-    """What came is kept, and the sentence says that the same command goes on."""
+    """The received bytes are kept, and the message says that the same command resumes."""
     here = await cut_off(pull, 2_500_000)
-    pull.hub.script(Fault(raw=b""))
-    with pytest.raises(HubUnreachableError, match="same command goes on"):
+    pull.hub.inject_fault(Fault(raw=b""))
+    with pytest.raises(HubUnreachableError, match="same command resumes"):
         await pull.run()
-    assert bytes_here(pull.file, pull.target) == here
+    assert resumable_bytes(pull.file, pull.target) == here
     pull.hub.clear_faults()
     await pull.run()
 
 
 async def test_a_hub_that_is_not_there_leaves_nothing(pull: Pull) -> None:
-    """No empty part, no note."""
-    pull.hub.script(failing(500))
+    """No empty part file and no manifest remain."""
+    pull.hub.inject_fault(failing(500))
     with pytest.raises(HubUnreachableError, match="500"):
         await pull.run()
     assert pull.left == []
@@ -210,14 +210,14 @@ async def test_a_hub_that_is_not_there_leaves_nothing(pull: Pull) -> None:
 
 async def test_patience_that_is_asked_for_is_given(pull: Pull) -> None:
     """429 with Retry-After, once by each of the two hosts."""
-    pull.hub.script(rate_limited(0), file=NAME, place=Place.HUB, times=1)
-    pull.hub.script(rate_limited(0), file=NAME, place=Place.CDN, times=1)
+    pull.hub.inject_fault(rate_limited(0), file=NAME, host=Host.HUB, times=1)
+    pull.hub.inject_fault(rate_limited(0), file=NAME, host=Host.CDN, times=1)
     await pull.run()
 
 
 async def test_more_patience_than_is_reasonable_is_told_instead(pull: Pull) -> None:
     """Within one request."""
-    pull.hub.script(rate_limited(3600))
+    pull.hub.inject_fault(rate_limited(3600))
     with pytest.raises(HubBusyError, match="3600 s"):
         await pull.run()
     assert len(pull.hub.requests) == 1
@@ -226,25 +226,25 @@ async def test_more_patience_than_is_reasonable_is_told_instead(pull: Pull) -> N
 @pytest.mark.parametrize("is_deaf", [False, True])
 @pytest.mark.parametrize("size", [4_000_000, 1_000_000, 5_000_000])
 async def test_a_file_that_changed_is_begun_again(*, pull: Pull, is_deaf: bool, size: int) -> None:
-    """If-Range brings all of the new one, and a part with another tag is not taken: no byte of the old one is in it."""
+    """If-Range gives the whole new version, and a part with another tag is rejected: no old byte remains."""
     address = pull.hub.add_address(f"/{NAME}", pull.data)
     old = RemoteFile(name=NAME, url=address)
-    subject = f"/{NAME}"
-    with pull.hub.pause_after(subject, 1_500_000):
-        task = asyncio.create_task(pull.client().fetch(old, pull.target, pull.tell))
-        await until(lambda: bytes_here(old, pull.target) > 0)
+    file_name = f"/{NAME}"
+    with pull.hub.pause_after(file_name, 1_500_000):
+        task = asyncio.create_task(pull.client().fetch(old, pull.target, pull.on_progress))
+        await until(lambda: resumable_bytes(old, pull.target) > 0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
     pull.data = content(size, seed=2)
     pull.hub.add_address(f"/{NAME}", pull.data)
     if is_deaf:
-        pull.hub.script(Fault(ignores_if_range=True))
+        pull.hub.inject_fault(Fault(ignores_if_range=True))
     await pull.run(file=old)
 
 
 async def test_a_new_version_under_an_old_tag_is_noticed_by_its_hash(pull: Pull) -> None:
-    """A server that ignores If-Range makes a splice; it is thrown away, and fetched from the beginning."""
+    """A server that ignores If-Range causes a splice; it is deleted, and the download starts over."""
     await cut_off(pull, 2_500_000)
     with open_part(pull.file, pull.target) as part:
         part.write(memoryview(content(1000, seed=5)), 0)
@@ -255,32 +255,32 @@ async def test_a_new_version_under_an_old_tag_is_noticed_by_its_hash(pull: Pull)
 async def test_a_server_without_ranges_sends_all_of_it_again(pull: Pull) -> None:
     """And is believed to end once it does."""
     await cut_off(pull, 2_500_000)
-    pull.hub.script(Fault(ignores_range=True), file=NAME)
+    pull.hub.inject_fault(Fault(ignores_range=True), file=NAME)
     await pull.run()
     pull.target.unlink()
-    pull.hub.script(Fault(ignores_range=True, cut_after_bytes=3_000_000), file=NAME, times=2)
+    pull.hub.inject_fault(Fault(ignores_range=True, cut_after_bytes=3_000_000), file=NAME, times=2)
     await pull.run()
 
 
 @pytest.mark.parametrize("sent", ["bytes 0-99/4000000", "bytes 100-199/4000000", "nonsense"])
 async def test_another_part_than_was_asked_for_is_not_written(pull: Pull, sent: str) -> None:
-    """The download begins again without asking for parts of a server that gets them wrong."""
+    """The download starts over without ranges if the server sends wrong ones."""
     await cut_off(pull, 2_500_000)
-    pull.hub.script(Fault(content_range=sent), file=NAME, times=1)
+    pull.hub.inject_fault(Fault(content_range=sent), file=NAME, times=1)
     await pull.run()
 
 
 async def test_wrong_bytes_are_fetched_once_more(pull: Pull) -> None:
     """From the beginning, and then they are right."""
-    rule = pull.hub.script(Fault(flips_byte_at=3_999_999), file=NAME, times=1)
+    rule = pull.hub.inject_fault(Fault(flips_byte_at=3_999_999), file=NAME, times=1)
     await pull.run()
     assert rule.used == 1
     assert pull.starts() == [0, 0]
 
 
 async def test_wrong_bytes_twice_are_an_error_and_nothing_is_kept(pull: Pull) -> None:
-    """One sentence, no file, no part."""
-    pull.hub.script(Fault(flips_byte_at=0), file=NAME)
+    """One sentence, no file, no part file."""
+    pull.hub.inject_fault(Fault(flips_byte_at=0), file=NAME)
     with pytest.raises(DownloadCorruptError):
         await pull.run()
     assert pull.left == []
@@ -290,7 +290,7 @@ async def test_wrong_bytes_twice_are_an_error_and_nothing_is_kept(pull: Pull) ->
 @pytest.mark.parametrize("fault", [Fault(length_delta=-1000), Fault(length_delta=1000)])
 async def test_a_file_of_another_length_than_promised_is_never_kept(pull: Pull, fault: Fault) -> None:
     """Shorter and longer heads: no file of that length, no splice."""
-    pull.hub.script(fault, file=NAME)
+    pull.hub.inject_fault(fault, file=NAME)
     with pytest.raises((DownloadCorruptError, HubUnreachableError)):
         await pull.run()
     assert not pull.target.exists()
@@ -299,53 +299,53 @@ async def test_a_file_of_another_length_than_promised_is_never_kept(pull: Pull, 
 
 
 async def test_chunks_without_a_length_come_whole(pull: Pull) -> None:
-    """With the size known and without; a cut between is noticed and gone on with."""
-    pull.hub.script(Fault(hides_length=True, cut_after_bytes=1_000_000), file=NAME, times=1)
-    pull.hub.script(Fault(hides_length=True), file=NAME)
+    """With and without a known size; a truncated body is detected and resumed."""
+    pull.hub.inject_fault(Fault(hides_length=True, cut_after_bytes=1_000_000), file=NAME, times=1)
+    pull.hub.inject_fault(Fault(hides_length=True), file=NAME)
     await pull.run()
     pull.target.unlink()
     address = pull.hub.add_address(f"/{NAME}", pull.data)
-    pull.hub.script(Fault(hides_length=True, cut_after_bytes=1_000_000), file=f"/{NAME}", times=1)
-    pull.hub.script(Fault(hides_length=True), file=f"/{NAME}")
+    pull.hub.inject_fault(Fault(hides_length=True, cut_after_bytes=1_000_000), file=f"/{NAME}", times=1)
+    pull.hub.inject_fault(Fault(hides_length=True), file=f"/{NAME}")
     await pull.run(file=RemoteFile(name=NAME, url=address))
-    assert pull.told[-1] == (len(pull.data), len(pull.data))
+    assert pull.progress[-1] == (len(pull.data), len(pull.data))
 
 
 async def test_a_file_without_a_length_leaves_room_on_the_disk(
     pull: Pull, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody says how much there will be, so the room is looked at again and again, not only at the beginning."""
+    """For a body of unknown size the free space is checked repeatedly, not only at the start."""
     monkeypatch.setattr(download, "SYNC_BYTES", 1_000_000)
     address = pull.hub.add_address(f"/{NAME}", pull.data)
-    pull.hub.script(Fault(hides_length=True, bytes_per_s=10_000_000), file=f"/{NAME}")
+    pull.hub.inject_fault(Fault(hides_length=True, bytes_per_s=10_000_000), file=f"/{NAME}")
     with pytest.raises(DiskFullError, match="free"):
         await pull.run(limits(spare_bytes=2**60), file=RemoteFile(name=NAME, url=address))
 
 
 @pytest.mark.parametrize("size", [3_999_999, 4_000_001])
 async def test_chunks_of_another_length_than_promised_are_not_kept(pull: Pull, size: int) -> None:
-    """Without a hash, the length is all there is to go by."""
+    """Without a hash, only the length is checked."""
     address = pull.hub.add_address(f"/{NAME}", pull.data)
-    pull.hub.script(Fault(hides_length=True), file=f"/{NAME}")
+    pull.hub.inject_fault(Fault(hides_length=True), file=f"/{NAME}")
     with pytest.raises(DownloadCorruptError, match="its size"):
         await pull.run(file=RemoteFile(name=NAME, url=address, size_bytes=size))
     assert pull.left == []
 
 
 async def test_the_token_goes_to_the_hub_and_to_nobody_else(pull: Pull) -> None:
-    """Not to the host of the files, not to a stranger, not back to the hub from there, and into no log."""
+    """Not to the file host, not to a foreign host, not back to the hub from there, and not to a log."""
     pull.hub.accept_token(TOKEN)
     pull.hub.add_address("/back", b"")
-    pull.hub.script(Fault(location=pull.hub.foreign_url + "/away"), file=NAME, place=Place.HUB, times=1)
+    pull.hub.inject_fault(Fault(location=pull.hub.foreign_url + "/away"), file=NAME, host=Host.HUB, times=1)
     back = pull.hub.resolve_url(REPO, NAME)
-    pull.hub.script(Fault(location=back), place=Place.FOREIGN, times=1)
+    pull.hub.inject_fault(Fault(location=back), host=Host.FOREIGN, times=1)
     async with pull.client(token=TOKEN) as client:
-        await client.fetch(pull.file, pull.target, pull.tell)
-    assert [(one.place, one.token) for one in pull.hub.requests] == [
-        (Place.HUB, f"Bearer {TOKEN}"),
-        (Place.FOREIGN, None),
-        (Place.HUB, None),
-        (Place.CDN, None),
+        await client.fetch(pull.file, pull.target, pull.on_progress)
+    assert [(one.host, one.token) for one in pull.hub.requests] == [
+        (Host.HUB, f"Bearer {TOKEN}"),
+        (Host.FOREIGN, None),
+        (Host.HUB, None),
+        (Host.CDN, None),
     ]
 
 
@@ -354,7 +354,7 @@ async def test_the_token_goes_to_the_hub_and_to_nobody_else(pull: Pull) -> None:
 )
 async def test_a_redirect_to_what_must_not_be_asked_is_an_error(pull: Pull, location: str) -> None:
     """One sentence, at once."""
-    pull.hub.script(Fault(location=location), file=NAME, place=Place.HUB)
+    pull.hub.inject_fault(Fault(location=location), file=NAME, host=Host.HUB)
     with pytest.raises(HubError):
         await pull.run()
     assert pull.left == []
@@ -362,41 +362,41 @@ async def test_a_redirect_to_what_must_not_be_asked_is_an_error(pull: Pull, loca
 
 async def test_redirects_that_go_round_end(pull: Pull) -> None:
     """After ten."""
-    pull.hub.script(Fault(location="{path}"), place=Place.HUB)
-    with pytest.raises(HubError, match="goes round"):
+    pull.hub.inject_fault(Fault(location="{path}"), host=Host.HUB)
+    with pytest.raises(HubError, match="redirects more than"):
         await pull.run()
     assert len(pull.hub.requests) == 11
 
 
 async def test_what_the_hub_refuses_is_said_as_the_hub_means_it(pull: Pull) -> None:
-    """Gated, and gone: nothing is left, and nothing is tried again."""
+    """Gated and missing files leave nothing behind and are not retried."""
     pull.commit = pull.hub.add_repository("ada/gated", {NAME: pull.data}, gated="auto")
     gated = RemoteFile(name=NAME, repo="ada/gated", revision=pull.commit, size_bytes=len(pull.data))
     with pytest.raises(GatedRepositoryError, match="ada/gated"):
-        await pull.client().fetch(gated, pull.target, pull.tell)
+        await pull.client().fetch(gated, pull.target, pull.on_progress)
     gone = RemoteFile(name="other.gguf", repo=REPO, revision="main", size_bytes=5)
     with pytest.raises(RepositoryNotFoundError, match=r"other\.gguf"):
-        await pull.client().fetch(gone, pull.target, pull.tell)
+        await pull.client().fetch(gone, pull.target, pull.on_progress)
     assert pull.left == []
     assert len(pull.hub.requests) == 2
 
 
 async def test_a_second_fetch_to_the_same_place_is_refused_at_once(pull: Pull) -> None:
-    """Nothing waits; the first one goes on undisturbed."""
+    """The second fetch fails at once; the first one is not affected."""
     with pull.hub.pause_after(NAME, 1_500_000) as gate:
         first = asyncio.create_task(pull.run())
         await until(lambda: pull.hub.sent_bytes(NAME) >= 1_500_000)
         with pytest.raises(DownloadInProgressError, match=NAME):
-            await pull.client().fetch(pull.file, pull.target, pull.tell)
+            await pull.client().fetch(pull.file, pull.target, pull.on_progress)
         gate.release()
         await first
 
 
 async def test_offline_is_said_in_one_sentence(pull: Pull) -> None:
-    """For every question that needs the network; nobody is asked."""
+    """Every method that needs the network fails without a request."""
     client = pull.client(is_offline=True)
     for question in (
-        client.fetch(pull.file, pull.target, pull.tell),
+        client.fetch(pull.file, pull.target, pull.on_progress),
         client.locate(pull.hub.resolve_url(REPO, NAME)),
         client.read_start(pull.file, 10),
         client.repository(REPO),
@@ -408,7 +408,7 @@ async def test_offline_is_said_in_one_sentence(pull: Pull) -> None:
 
 
 async def test_room_is_looked_for_first(pull: Pull) -> None:
-    """The sentence says how much is needed and how much there is; nothing is asked for."""
+    """The message has the needed and the free space; no request is sent."""
     with pytest.raises(DiskFullError, match=r"needs .* and .* free"):
         await pull.run(limits(spare_bytes=2**60))
     assert pull.hub.requests == []
@@ -416,17 +416,17 @@ async def test_room_is_looked_for_first(pull: Pull) -> None:
 
 
 async def test_a_directory_that_cannot_be_written_is_said(pull: Pull) -> None:
-    """One that is not there stands for one that is read-only, which a test as root can write all the same."""
+    """A missing directory stands in for a read-only one, which root can write."""
     pull.target = pull.target.parent / "missing" / NAME
     with pytest.raises(StorageError, match="missing"):
-        await pull.client().fetch(pull.file, pull.target, pull.tell)
+        await pull.client().fetch(pull.file, pull.target, pull.on_progress)
     assert pull.hub.requests == []
 
 
 async def test_a_disk_that_is_full_in_the_middle_keeps_what_came(
     pull: Pull, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next fetch goes on there."""
+    """The next fetch resumes."""
     write = os.pwrite
 
     def full(descriptor: int, data: bytes, offset: int) -> int:
@@ -436,18 +436,18 @@ async def test_a_disk_that_is_full_in_the_middle_keeps_what_came(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", full)
-        with pytest.raises(DiskFullError, match="goes on"):
+        with pytest.raises(DiskFullError, match="resumes"):
             await pull.run()
-    assert bytes_here(pull.file, pull.target) == 2 * BLOCK_BYTES
+    assert resumable_bytes(pull.file, pull.target) == 2 * BLOCK_BYTES
     await pull.run()
     assert pull.starts() == [0, 2 * BLOCK_BYTES]
 
 
 async def test_several_connections_bring_it_faster_where_each_is_slow(pull: Pull) -> None:
-    """Each connection brings some of it, each byte once but for what was on its way when a lane was halved."""
-    pull.hub.script(Fault(bytes_per_s=1_500_000), file=NAME, place=Place.CDN)
-    await pull.run(limits(lanes=MANY))
-    answers = pull.hub.requests_of(NAME, Place.CDN)
+    """Each connection fetches a part, each byte once except those in flight when a range was split."""
+    pull.hub.inject_fault(Fault(bytes_per_s=1_500_000), file=NAME, host=Host.CDN)
+    await pull.run(limits(connections=MANY))
+    answers = pull.hub.requests_of(NAME, Host.CDN)
     assert len(answers) >= 4
     assert {one.status for one in answers} == {200, 206}
 
@@ -456,38 +456,38 @@ async def test_several_connections_bring_it_faster_where_each_is_slow(pull: Pull
     "fault", [Fault(ignores_range=True), failing(503), rate_limited(3600), Fault(raw=b"")]
 )
 async def test_a_server_that_does_not_take_several_connections_gets_one(pull: Pull, fault: Fault) -> None:
-    """The first one goes on undisturbed, whatever the server says to the second."""
-    pull.hub.script(Fault(bytes_per_s=6_000_000), file=NAME, place=Place.CDN, times=1)
-    pull.hub.script(fault, file=NAME, place=Place.CDN)
-    await pull.run(limits(lanes=MANY))
-    assert pull.hub.requests_of(NAME, Place.CDN)[0].sent_bytes == len(pull.data)
-    assert len(pull.hub.requests_of(NAME, Place.CDN)) <= 3
+    """The first connection is not affected by the server's response to the second."""
+    pull.hub.inject_fault(Fault(bytes_per_s=6_000_000), file=NAME, host=Host.CDN, times=1)
+    pull.hub.inject_fault(fault, file=NAME, host=Host.CDN)
+    await pull.run(limits(connections=MANY))
+    assert pull.hub.requests_of(NAME, Host.CDN)[0].sent_bytes == len(pull.data)
+    assert len(pull.hub.requests_of(NAME, Host.CDN)) <= 3
 
 
 @CUTS
-async def test_lanes_that_are_cut_go_on_where_each_ended(pull: Pull, cut: Cut) -> None:
+async def test_connections_that_are_cut_go_on_where_each_ended(pull: Pull, cut: Disconnect) -> None:
     """And the file is right."""
-    pull.hub.script(
-        Fault(bytes_per_s=2_000_000, cut_after_bytes=300_000, cut=cut), file=NAME, place=Place.CDN, times=8
+    pull.hub.inject_fault(
+        Fault(bytes_per_s=2_000_000, cut_after_bytes=300_000, cut=cut), file=NAME, host=Host.CDN, times=8
     )
-    pull.hub.script(Fault(bytes_per_s=4_000_000), file=NAME, place=Place.CDN)
-    await pull.run(limits(lanes=MANY))
+    pull.hub.inject_fault(Fault(bytes_per_s=4_000_000), file=NAME, host=Host.CDN)
+    await pull.run(limits(connections=MANY))
 
 
-async def test_lanes_are_resumed_where_each_ended(pull: Pull) -> None:
-    """Holes are filled, and nothing else is asked for."""
+async def test_connections_are_resumed_where_each_ended(pull: Pull) -> None:
+    """Only the gaps are requested."""
     with open_part(pull.file, pull.target) as part:
         part.begin(Identity(key=part.key, size_bytes=len(pull.data), etag=None))
         part.write(memoryview(pull.data)[1_000_000:2_000_000], 1_000_000)
         part.write(memoryview(pull.data)[3_000_000:], 3_000_000)
     await pull.run()
-    asked = [one.range for one in pull.hub.requests_of(NAME, Place.CDN)]
+    asked = [one.range for one in pull.hub.requests_of(NAME, Host.CDN)]
     assert asked == ["bytes=0-999999", "bytes=2000000-2999999"]
 
 
 @pytest.mark.parametrize("damage", ["note is gone", "note is torn", "note is another's", "part is cut"])
 async def test_a_note_that_is_not_to_be_believed_begins_again(pull: Pull, damage: str) -> None:
-    """Never a byte is kept of which it is not sure where it belongs."""
+    """A byte is kept only if its version is certain."""
     await cut_off(pull, 2_500_000)
     note, part = part_manifest_path(pull.target), part_path(pull.target)
     if damage == "note is gone":
@@ -505,7 +505,7 @@ async def test_a_note_that_is_not_to_be_believed_begins_again(pull: Pull, damage
 
 
 async def test_an_address_of_the_hub_is_a_file_at_a_commit(pull: Pull) -> None:
-    """Of a branch's name the commit is kept, and size and hash are the hub's own."""
+    """A branch is resolved to its commit; size and hash are the hub's."""
     async with pull.client() as client:
         assert await client.locate(pull.hub.resolve_url(REPO, NAME) + "?download=true") == pull.file
         blob = pull.hub.resolve_url(REPO, NAME).replace("/resolve/", "/blob/")
@@ -513,7 +513,7 @@ async def test_an_address_of_the_hub_is_a_file_at_a_commit(pull: Pull) -> None:
 
 
 async def test_an_address_elsewhere_is_known_by_its_head(pull: Pull) -> None:
-    """Its size; a server that does not answer HEAD is asked for the first byte."""
+    """The size is known; a server without HEAD gets a request for the first byte."""
     address = pull.hub.add_address("/a/My%20Model.gguf".replace("%20", " "), pull.data).replace(" ", "%20")
     async with pull.client() as client:
         located = await client.locate(address)
@@ -522,7 +522,7 @@ async def test_an_address_elsewhere_is_known_by_its_head(pull: Pull) -> None:
         )
         assert located == expected
         assert located.validator is not None
-        pull.hub.script(Fault(status=405), place=Place.FOREIGN, times=1)
+        pull.hub.inject_fault(Fault(status=405), host=Host.FOREIGN, times=1)
         assert await client.locate(address) == expected
         with pytest.raises(RepositoryNotFoundError):
             await client.locate(pull.hub.foreign_url + "/none.gguf")
@@ -531,11 +531,11 @@ async def test_an_address_elsewhere_is_known_by_its_head(pull: Pull) -> None:
 
 
 async def test_the_first_bytes_can_be_had_alone(pull: Pull) -> None:
-    """By Range, also of a server that sends more; of a shorter file there are fewer."""
+    """By Range, also from a server that sends more; a shorter file gives fewer bytes."""
     async with pull.client() as client:
         assert await client.read_start(pull.file, 100) == pull.data[:100]
         assert pull.hub.requests[-1].sent_bytes == 100
-        pull.hub.script(Fault(ignores_range=True), file=NAME, times=1)
+        pull.hub.inject_fault(Fault(ignores_range=True), file=NAME, times=1)
         assert await client.read_start(pull.file, 100) == pull.data[:100]
         assert await client.read_start(pull.file, 5_000_000) == pull.data
 
@@ -543,33 +543,35 @@ async def test_the_first_bytes_can_be_had_alone(pull: Pull) -> None:
 async def test_a_proxy_is_used_where_the_environment_names_one(
     pull: Pull, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For plain http with the whole address as the target; its password goes to it alone."""
+    """For plain http with an absolute target; the password is sent to the proxy only."""
     monkeypatch.setenv("http_proxy", pull.hub.foreign_url.replace("http://", "http://me:hush@"))
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     data = content(1000)
     pull.hub.add_address("/m.gguf", data)
     async with pull.client() as client:
-        await client.fetch(RemoteFile(name=NAME, url="http://nowhere.invalid/m.gguf"), pull.target, pull.tell)
+        await client.fetch(
+            RemoteFile(name=NAME, url="http://nowhere.invalid/m.gguf"), pull.target, pull.on_progress
+        )
     assert pull.target.read_bytes() == data
     seen = pull.hub.requests[-1]
-    assert (seen.host, seen.headers["proxy-authorization"]) == ("nowhere.invalid", "Basic bWU6aHVzaA==")
+    assert (seen.authority, seen.headers["proxy-authorization"]) == ("nowhere.invalid", "Basic bWU6aHVzaA==")
 
 
 async def test_a_token_that_can_be_none_is_said_without_showing_it(pull: Pull) -> None:
-    """Its line end is taken off; what is left must be one word."""
+    """A line end is stripped; the rest must be one word."""
     pull.hub.accept_token(TOKEN)
     async with pull.client(token=TOKEN + "\n") as client:
         assert await client.locate(pull.hub.resolve_url(REPO, NAME)) == pull.file
     with pytest.raises(HubError, match="HF_TOKEN") as caught:
-        await pull.client(token="hush\r\nX: 1").fetch(pull.file, pull.target, pull.tell)
+        await pull.client(token="hush\r\nX: 1").fetch(pull.file, pull.target, pull.on_progress)
     assert "hush" not in str(caught.value)
 
 
 def test_what_is_here_can_be_asked_without_the_network(pull: Pull, tmp_path: Path) -> None:
     """Nothing, some, all."""
-    assert bytes_here(pull.file, pull.target) == 0
+    assert resumable_bytes(pull.file, pull.target) == 0
     pull.target.write_bytes(pull.data)
-    assert bytes_here(pull.file, pull.target) == len(pull.data)
+    assert resumable_bytes(pull.file, pull.target) == len(pull.data)
     pull.target.write_bytes(b"other")
-    assert bytes_here(pull.file, pull.target) == 0
+    assert resumable_bytes(pull.file, pull.target) == 0

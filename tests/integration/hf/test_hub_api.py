@@ -1,4 +1,4 @@
-"""The hub's API as gglib asks it, over real sockets: what comes back, what goes wrong, and who sees the token."""
+"""The hub's API over real sockets: results, errors, and which hosts receive the token."""
 
 import asyncio
 import hashlib
@@ -22,16 +22,16 @@ from gglib.core.hub.repository import (
     HubRepository,
     HubSort,
 )
-from gglib.hf.api import ASKED_AT_ONCE, HubApi
+from gglib.hf.api import MAX_CONCURRENT_REQUESTS, HubApi
 from gglib.testing.local_hub import (
     ABSENT,
-    Cut,
+    Disconnect,
     Fault,
+    Host,
     LocalHub,
-    Place,
     failing,
-    hollow,
     rate_limited,
+    sparse_file,
 )
 
 TOKEN = "hf_secret"
@@ -42,7 +42,7 @@ LLAMA = {"total": 8_030_261_312, "architecture": "llama", "context_length": 131_
 
 @pytest.fixture(autouse=True)
 def no_leftovers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let neither the machine's proxies nor its token take part."""
+    """Remove the machine's proxies and token from the environment."""
     import huggingface_hub
 
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
@@ -61,7 +61,7 @@ def hub() -> Iterator[LocalHub]:
 
 
 class Pauses:
-    """Takes no time, and remembers for how long it was meant to."""
+    """Does not sleep, and records the requested pauses."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -76,7 +76,7 @@ def api_of(hub: LocalHub, token: str | None = None, pauses: Pauses | None = None
 
 
 async def failure_of(api: HubApi, repo: str = "ada/coder-GGUF", revision: str | None = None) -> HubError:
-    """Return the error of asking for a repository."""
+    """Return the error of requesting a repository."""
     with pytest.raises(HubError) as caught:
         await api.repository(repo, revision)
     text = str(caught.value)
@@ -90,7 +90,7 @@ class TestRepository:
         """A repository comes with its commit, its files with sizes and hashes, and what its page says."""
         commit = hub.add_repository(
             "ada/big-GGUF",
-            {"big.gguf": MODEL, "README.md": b"hi", "sub/huge.gguf": hollow(40_000_000_000, "ab" * 32)},
+            {"big.gguf": MODEL, "README.md": b"hi", "sub/huge.gguf": sparse_file(40_000_000_000, "ab" * 32)},
             downloads=7,
             likes=3,
             licence="apache-2.0",
@@ -116,7 +116,7 @@ class TestRepository:
         assert "code" in found.tags
 
     async def test_finds_an_old_commit(self, hub: LocalHub) -> None:
-        """A commit that was overtaken is still there, with its own files."""
+        """An older commit is still available, with its own files."""
         old = (await api_of(hub).repository("ada/coder-GGUF")).revision
         new = hub.commit("ada/coder-GGUF", {"coder-Q8_0.gguf": MODEL, "README.md": None})
         now, before = (
@@ -141,7 +141,7 @@ class TestRepository:
         assert [seen.token for seen in hub.requests] == [f"Bearer {TOKEN}"] * 2
 
     async def test_keeps_hostile_names(self, hub: LocalHub) -> None:
-        """Names are handed on as they are: who makes paths of them judges them."""
+        """Names are passed on unchanged: code that builds paths validates them."""
         names = [
             "../../etc/passwd",
             "/root/x.gguf",
@@ -164,8 +164,8 @@ class TestRepository:
 
 class TestSearch:
     async def test_for_what_cannot_be_sent_is_told_as_that(self, hub: LocalHub) -> None:
-        """Not as a fault of the hub's, which is not asked."""
-        with pytest.raises(HubError, match="characters that cannot be sent"):
+        """The error does not blame the hub, which gets no request."""
+        with pytest.raises(HubError, match="not valid Unicode"):
             await search(hub, "coder \udcff")
         assert hub.requests == []
 
@@ -174,7 +174,7 @@ class TestSearch:
         for number in range(5):
             hub.add_repository(
                 f"ada/m{number}",
-                {"m.gguf": hollow(1000 + number)},
+                {"m.gguf": sparse_file(1000 + number)},
                 downloads=number,
                 likes=-number + 10,
                 trending=number % 3,
@@ -195,14 +195,14 @@ class TestSearch:
 
     async def test_finds_models_only(self, hub: LocalHub) -> None:
         """What has no GGUF file is no result, whatever its tags say; nothing found is an empty list."""
-        hub.add_repository("ada/coder-torch", {"model.safetensors": hollow(10)}, tags=("pytorch",))
+        hub.add_repository("ada/coder-torch", {"model.safetensors": sparse_file(10)}, tags=("pytorch",))
         hub.add_repository("ada/coder-liar", {"README.md": b"soon"})
         assert [one.repo for one in await search(hub, "coder")] == ["ada/coder-GGUF"]
         assert await search(hub, "nothing like it") == []
         assert await search(hub, "coder", limit=0) == []
 
     async def test_leaves_out_what_cannot_be_had(self, hub: LocalHub) -> None:
-        """A repository that is gone, locked, broken or failing costs its own place alone."""
+        """A missing, gated, broken or failing repository is only left out itself."""
         bad: dict[str, Fault | dict[str, object]] = {
             "ada/coder-gone": Fault(status=404, headers=(("X-Error-Code", "RepoNotFound"),)),
             "ada/coder-locked": Fault(status=403, headers=(("X-Error-Code", "GatedRepo"),)),
@@ -213,24 +213,24 @@ class TestSearch:
             overrides = fault if isinstance(fault, dict) else {}
             hub.add_repository(repo, {"m.gguf": b"x"}, overrides=overrides)
             if isinstance(fault, Fault):
-                hub.script(fault, where=partial(is_about, repo))
+                hub.inject_fault(fault, where=partial(is_about, repo))
         assert [one.repo for one in await search(hub, "coder")] == ["ada/coder-GGUF"]
 
     async def test_fails_when_the_hub_does(self, hub: LocalHub) -> None:
-        """When nothing can be had because the hub fails, the search says so and is not merely empty."""
-        hub.script(failing(503), where=lambda target: target.startswith("/api/models/ada"))
+        """A search fails, and is not merely empty, if the hub fails for every repository."""
+        hub.inject_fault(failing(503), where=lambda target: target.startswith("/api/models/ada"))
         with pytest.raises(HubUnreachableError, match="503"):
             await search(hub, "coder")
 
     async def test_asks_a_few_at_once(self, hub: LocalHub) -> None:
-        """However many repositories a search finds, only a few are asked for at the same time."""
-        for number in range(3 * ASKED_AT_ONCE):
+        """Only a few of the repositories of a search are requested at the same time."""
+        for number in range(3 * MAX_CONCURRENT_REQUESTS):
             hub.add_repository(f"ada/m{number}", {"m.gguf": b"x"})
-        hub.script(Fault(stalls=True), where=lambda target: "blobs" in target)
-        asking = asyncio.create_task(search(hub, "ada/m", limit=3 * ASKED_AT_ONCE))
-        await asyncio.to_thread(hub.wait_for_requests, 4 + ASKED_AT_ONCE)  # four pages
+        hub.inject_fault(Fault(stalls=True), where=lambda target: "blobs" in target)
+        asking = asyncio.create_task(search(hub, "ada/m", limit=3 * MAX_CONCURRENT_REQUESTS))
+        await asyncio.to_thread(hub.wait_for_requests, 4 + MAX_CONCURRENT_REQUESTS)  # four pages
         with pytest.raises(TimeoutError):
-            await asyncio.to_thread(hub.wait_for_requests, 5 + ASKED_AT_ONCE, 0.2)
+            await asyncio.to_thread(hub.wait_for_requests, 5 + MAX_CONCURRENT_REQUESTS, 0.2)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
@@ -248,7 +248,7 @@ async def search(hub: LocalHub, query: str, limit: int = 10) -> list[HubReposito
 
 class TestToken:
     async def test_is_shown_to_the_hub(self, hub: LocalHub) -> None:
-        """What only the token's owner may see is seen with it, and is not there without."""
+        """Private repositories are visible with the token, and missing without."""
         hub.accept_token(TOKEN)
         hub.add_repository("ada/private", {"m.gguf": MODEL}, is_private=True)
         assert (await api_of(hub, TOKEN).repository("ada/private")).repo == "ada/private"
@@ -267,16 +267,16 @@ class TestToken:
         """A redirect to a foreign host is followed without the token."""
         hub.accept_token(TOKEN)
         hub.add_address("/api/models/ada/coder-GGUF", b'{"id":"ada/coder-GGUF","sha":"abc","siblings":[]}')
-        hub.script(Fault(location=f"{hub.foreign_url}{{path}}", status=status), place=Place.HUB)
+        hub.inject_fault(Fault(location=f"{hub.foreign_url}{{path}}", status=status), host=Host.HUB)
         assert (await api_of(hub, TOKEN).repository("ada/coder-GGUF")).revision == "abc"
-        assert tokens_at(hub, Place.HUB) == {f"Bearer {TOKEN}"}
-        assert tokens_at(hub, Place.FOREIGN) == {None}
+        assert tokens_at(hub, Host.HUB) == {f"Bearer {TOKEN}"}
+        assert tokens_at(hub, Host.FOREIGN) == {None}
 
     async def test_does_not_come_back_from_another_host(self, hub: LocalHub) -> None:
-        """A foreign host that leads back to the hub gets no request of the owner's made there."""
+        """A foreign host that redirects back to the hub does not cause a request with the token."""
         hub.accept_token(TOKEN)
-        hub.script(Fault(location=f"{hub.foreign_url}/there"), place=Place.HUB, times=1)
-        hub.script(Fault(location=f"{hub.url}/api/models/ada/coder-GGUF?blobs=true"), place=Place.FOREIGN)
+        hub.inject_fault(Fault(location=f"{hub.foreign_url}/there"), host=Host.HUB, times=1)
+        hub.inject_fault(Fault(location=f"{hub.url}/api/models/ada/coder-GGUF?blobs=true"), host=Host.FOREIGN)
         await api_of(hub, TOKEN).repository("ada/coder-GGUF")
         assert [seen.token for seen in hub.requests] == [f"Bearer {TOKEN}", None, None]
 
@@ -285,12 +285,12 @@ class TestToken:
         hub.accept_token(TOKEN)
         hub.add_address("/next", b"[]")
         link = f'<{hub.foreign_url}/next>; rel="next"'
-        hub.script(Fault(headers=(("Link", link),)), where=lambda target: "search" in target)
+        hub.inject_fault(Fault(headers=(("Link", link),)), where=lambda target: "search" in target)
         await api_of(hub, TOKEN).search("coder", sort=HubSort.LIKES, limit=9)
-        assert tokens_at(hub, Place.FOREIGN) == {None}
+        assert tokens_at(hub, Host.FOREIGN) == {None}
 
     async def test_that_the_hub_does_not_know_is_named(self, hub: LocalHub) -> None:
-        """A wrong token is told from a missing repository, and is not part of what is shown."""
+        """A wrong token is distinguished from a missing repository, and is not shown."""
         error = await failure_of(api_of(hub, "hf_wrong"))
         assert "HF_TOKEN" in str(error)
         assert "hf_wrong" not in str(error)
@@ -303,18 +303,18 @@ class TestToken:
         assert hub.requests == []
 
 
-def tokens_at(hub: LocalHub, place: Place) -> set[str | None]:
-    """Return the tokens that a host was shown; fails where nobody came."""
-    seen = {one.token for one in hub.requests if one.place is place}
+def tokens_at(hub: LocalHub, host: Host) -> set[str | None]:
+    """Return the tokens that a host received; fails without a request."""
+    seen = {one.token for one in hub.requests if one.host is host}
     assert seen
     return seen
 
 
 class TestRefusals:
     async def test_names_the_gate(self, hub: LocalHub) -> None:
-        """A gate says at which page to accept what, and that HF_TOKEN must be set where it is not."""
+        """The error of a gated repository names the page, and HF_TOKEN if it is not set."""
         locked = Fault(status=401, headers=(("X-Error-Code", "GatedRepo"),))
-        hub.script(locked)
+        hub.inject_fault(locked)
         error = await failure_of(api_of(hub))
         assert isinstance(error, GatedRepositoryError)
         assert f"{hub.url}/ada/coder-GGUF" in str(error)
@@ -325,22 +325,22 @@ class TestRefusals:
         assert "HF_TOKEN" not in str(error)
 
     async def test_names_the_revision(self, hub: LocalHub) -> None:
-        """A branch that is not there is named; a slash in it is part of its name."""
+        """The error names a missing branch; a slash is part of its name."""
         error = await failure_of(api_of(hub), revision="wip/x")
         assert isinstance(error, RepositoryNotFoundError)
         assert "wip/x" in str(error)
 
     async def test_waits_as_long_as_it_is_asked_to(self, hub: LocalHub) -> None:
-        """A hub that asks for a little patience gets it, and then answers."""
+        """A short Retry-After is waited for."""
         pauses = Pauses()
-        hub.script(rate_limited(3), times=2)
+        hub.inject_fault(rate_limited(3), times=2)
         await api_of(hub, pauses=pauses).repository("ada/coder-GGUF")
         assert pauses.seconds == [3, 3]
 
     async def test_does_not_wait_for_long(self, hub: LocalHub) -> None:
-        """A hub that asks for minutes is not waited for: how long is told, and what allows more."""
+        """A Retry-After of minutes is an error that names the wait, and how to raise the limit."""
         pauses = Pauses()
-        hub.script(rate_limited(300))
+        hub.inject_fault(rate_limited(300))
         error = await failure_of(api_of(hub, pauses=pauses))
         assert isinstance(error, HubBusyError)
         assert "300 s" in str(error)
@@ -349,20 +349,20 @@ class TestRefusals:
 
     @pytest.mark.parametrize("status", [500, 502, 503, 504])
     async def test_tries_a_failing_hub_again(self, hub: LocalHub, status: int) -> None:
-        """A fault of the hub's own is asked again, later each time, and told when it stays."""
+        """A server error is retried with growing pauses, and reported if it stays."""
         pauses = Pauses()
-        rule = hub.script(failing(status), times=2)
+        rule = hub.inject_fault(failing(status), times=2)
         await api_of(hub, pauses=pauses).repository("ada/coder-GGUF")
         assert rule.used == 2
-        hub.script(failing(status))
+        hub.inject_fault(failing(status))
         error = await failure_of(api_of(hub, pauses=pauses))
         assert isinstance(error, HubUnreachableError)
         assert str(status) in str(error)
         assert pauses.seconds == [0.5, 1.0] * 2
 
     async def test_says_what_else_it_is_refused_with(self, hub: LocalHub) -> None:
-        """Any other refusal is told with the hub's own words, without what they do to a terminal."""
-        hub.script(Fault(status=418, headers=(("X-Error-Message", "I am\x1b[2J a teapot"),)))
+        """Any other error response quotes the hub's message, without control characters."""
+        hub.inject_fault(Fault(status=418, headers=(("X-Error-Message", "I am\x1b[2J a teapot"),)))
         text = str(await failure_of(api_of(hub)))
         assert "418" in text
         assert "teapot" in text
@@ -371,7 +371,7 @@ class TestRefusals:
 
 class TestNetwork:
     async def test_that_is_not_there(self) -> None:
-        """Where nothing listens, one sentence names the host and says that models that are here still work."""
+        """If nothing listens, one sentence names the host and says that local models still work."""
         with LocalHub() as other:
             gone = other.url
         pauses = Pauses()
@@ -382,37 +382,37 @@ class TestNetwork:
         assert pauses.seconds == []
 
     async def test_without_a_name_server(self) -> None:
-        """A host whose name nobody knows cannot be reached."""
+        """An unknown host name is reported as unreachable."""
         error = await failure_of(HubApi("http://hub.invalid", lambda: None, pause=Pauses()))
         assert isinstance(error, HubUnreachableError)
         assert "hub.invalid" in str(error)
 
     async def test_without_a_certificate(self, hub: LocalHub) -> None:
-        """A host that cannot make a safe connection is told from one that is not there."""
+        """A TLS failure is distinguished from an unreachable host."""
         error = await failure_of(HubApi(hub.url.replace("http:", "https:"), lambda: None, pause=Pauses()))
         assert isinstance(error, HubUnreachableError)
         assert "SSL_CERT_FILE" in str(error)
 
     async def test_that_says_nothing(self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A hub that takes the question and is silent is given up."""
-        monkeypatch.setattr("gglib.hf.session.SILENCE_S", 0.05)
-        hub.script(Fault(stalls=True))
+        """A hub that accepts the request and does not respond times out."""
+        monkeypatch.setattr("gglib.hf.session.READ_TIMEOUT_S", 0.05)
+        hub.inject_fault(Fault(stalls=True))
         error = await failure_of(api_of(hub))
         assert isinstance(error, HubUnreachableError)
         assert "does not answer" in str(error)
 
     async def test_that_dribbles(self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A hub that answers byte after byte is given up when its time is over, though it is never silent."""
-        monkeypatch.setattr("gglib.hf.session.TOTAL_S", -1.0)
-        hub.script(Fault(bytes_per_s=2000))
+        """A response that drips byte by byte is limited by the total timeout."""
+        monkeypatch.setattr("gglib.hf.session.TOTAL_TIMEOUT_S", -1.0)
+        hub.inject_fault(Fault(bytes_per_s=2000))
         assert isinstance(await failure_of(api_of(hub)), HubUnreachableError)
 
     @pytest.mark.parametrize(
         "fault",
         [
-            Fault(cut_after_bytes=20, cut=Cut.FIN),
-            Fault(cut_after_bytes=20, cut=Cut.RESET),
-            Fault(cut_after_bytes=0, cut=Cut.RESET),
+            Fault(cut_after_bytes=20, cut=Disconnect.FIN),
+            Fault(cut_after_bytes=20, cut=Disconnect.RESET),
+            Fault(cut_after_bytes=0, cut=Disconnect.RESET),
             Fault(length_delta=9),
             Fault(raw=b"220 smtp.example ESMTP\r\n"),
             Fault(raw=b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n"),
@@ -420,19 +420,19 @@ class TestNetwork:
         ],
     )
     async def test_that_breaks_off_or_is_not_http(self, hub: LocalHub, fault: Fault) -> None:
-        """What ends in the middle, or is no HTTP, is asked again, and told when it stays so."""
-        hub.script(fault, times=1)
+        """A truncated or invalid response is retried, and reported if it stays."""
+        hub.inject_fault(fault, times=1)
         await api_of(hub).repository("ada/coder-GGUF")
-        hub.script(fault)
+        hub.inject_fault(fault)
         assert isinstance(await failure_of(api_of(hub)), HubUnreachableError)
 
     async def test_behind_a_proxy(self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The proxy of the environment is asked, and a broken one is named."""
+        """The proxy of the environment is used, and the error names a broken one."""
         import huggingface_hub
 
         monkeypatch.setenv("http_proxy", hub.url)
         await HubApi("http://hub.invalid", lambda: None, pause=Pauses()).repository("ada/coder-GGUF")
-        assert [seen.host for seen in hub.requests] == ["hub.invalid"]
+        assert [seen.authority for seen in hub.requests] == ["hub.invalid"]
         monkeypatch.setenv("http_proxy", "socks9://127.0.0.1:1")
         huggingface_hub.close_session()
         assert "socks9://127.0.0.1:1" in str(
@@ -441,7 +441,7 @@ class TestNetwork:
 
     @pytest.mark.parametrize("variable", ["http_proxy", "all_proxy", "https_proxy"])
     async def test_behind_a_socks_proxy(self, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
-        """It is told as what it is, whatever it is for: no library's advice, and no password."""
+        """An invalid proxy for any scheme is reported by gglib, without the password."""
         monkeypatch.setenv(variable, "socks5://me:hush@127.0.0.1:1")
         text = str(await failure_of(HubApi("http://hub.invalid", lambda: None, pause=Pauses())))
         assert "socks5://127.0.0.1:1" in text
@@ -450,24 +450,24 @@ class TestNetwork:
         assert "hush" not in text
 
     async def test_behind_a_proxy_that_is_dead(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The proxy is named, without its user: it, and not the hub, is what cannot be reached."""
+        """The error names the proxy, without its user, and not the hub."""
         with LocalHub() as other:
             gone = other.url.removeprefix("http://")
         monkeypatch.setenv("http_proxy", f"http://me:hush@{gone}")
         error = await failure_of(HubApi("http://hub.invalid", lambda: None, pause=Pauses()))
         assert isinstance(error, HubUnreachableError)
-        assert str(error).startswith(f"The proxy {gone} on the way to hub.invalid cannot be reached")
+        assert str(error).startswith(f"The proxy {gone} to hub.invalid cannot be reached")
         assert "hush" not in str(error)
 
     async def test_that_is_not_wanted(self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
-        """With the library's offline switch on, nothing is asked, and the sentence names the switch."""
+        """In the library's offline mode no request is sent, and the message names the variable."""
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
         assert "HF_HUB_OFFLINE" in str(await failure_of(api_of(hub)))
         assert hub.requests == []
 
     async def test_a_caller_that_leaves_does_not_wait(self, hub: LocalHub) -> None:
-        """A cancelled question ends at once, though its answer never comes."""
-        hub.script(Fault(stalls=True))
+        """A cancelled request ends at once, even without a response."""
+        hub.inject_fault(Fault(stalls=True))
         asking = asyncio.create_task(api_of(hub).repository("ada/coder-GGUF"))
         await asyncio.to_thread(hub.wait_for_requests, 1)
         asking.cancel()
@@ -480,15 +480,15 @@ class TestAnswers:
     @pytest.mark.parametrize(
         ("location", "word"),
         [
-            ("{path}", "circles"),
-            ("ftp://127.0.0.1/x", "leads to no address"),
-            ("file:///etc/passwd", "leads to no address"),
+            ("{path}", "redirects in a loop"),
+            ("ftp://127.0.0.1/x", "redirects to an invalid address"),
+            ("file:///etc/passwd", "redirects to an invalid address"),
             ("http://[::1", "HF_ENDPOINT"),
         ],
     )
     async def test_that_lead_nowhere(self, hub: LocalHub, location: str, word: str) -> None:
-        """A redirect in circles, or to what is no address of the web, is not followed."""
-        hub.script(Fault(location=location))
+        """A redirect loop, or a redirect to an invalid address, is not followed."""
+        hub.inject_fault(Fault(location=location))
         assert word in str(await failure_of(api_of(hub)))
         assert len(hub.requests) <= 6
 
@@ -507,8 +507,8 @@ class TestAnswers:
         ],
     )
     async def test_that_are_not_the_hubs(self, hub: LocalHub, body: bytes) -> None:
-        """An answer of another shape, such as a hotel's login page, is one sentence, for both questions."""
-        hub.script(Fault(status=200, body=body))
+        """A response of another shape, such as a hotel's login page, is one sentence, for both methods."""
+        hub.inject_fault(Fault(status=200, body=body))
         await failure_of(api_of(hub))
         if body not in {b"[]", b"{}"}:  # of which the library makes a search that finds nothing
             with pytest.raises(HubError):
@@ -555,21 +555,21 @@ class TestAnswers:
         "name", ["gguf", "downloads", "likes", "tags", "cardData", "lastModified", "gated", "siblings"]
     )
     async def test_without_what_is_not_needed(self, hub: LocalHub, name: str) -> None:
-        """What a mirror leaves out is not missed."""
+        """Fields that a mirror omits are optional."""
         hub.add_repository("ada/terse", {"m.gguf": MODEL}, gguf=LLAMA, overrides={name: ABSENT})
         assert (await api_of(hub).repository("ada/terse")).repo == "ada/terse"
 
     async def test_without_end(self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
-        """An answer larger than any listing is not taken in."""
-        monkeypatch.setattr("gglib.hf.session.LARGEST_ANSWER_BYTES", 100_000)
-        hub.script(Fault(status=200, body=b" " * 10_000_000))
-        assert "without end" in str(await failure_of(api_of(hub)))
+        """A response larger than any listing is rejected."""
+        monkeypatch.setattr("gglib.hf.session.MAX_RESPONSE_BYTES", 100_000)
+        hub.inject_fault(Fault(status=200, body=b" " * 10_000_000))
+        assert "too large" in str(await failure_of(api_of(hub)))
 
     @pytest.mark.parametrize(
         "endpoint", ["", "huggingface.co", "ftp://hub", "http://", "http://[", "http://a:b"]
     )
     async def test_of_no_hub_at_all(self, endpoint: str) -> None:
-        """An endpoint that is no address is told as that, and no other one is asked in its place."""
+        """An invalid endpoint is reported, and no other endpoint gets a request."""
         assert "HF_ENDPOINT" in str(await failure_of(HubApi(endpoint, lambda: None, pause=Pauses())))
 
 
@@ -578,20 +578,20 @@ class TestLibrary:
         self, hub: LocalHub, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
     ) -> None:
         """Neither the hub's warnings nor the library's reach the user's terminal or log."""
-        hub.script(failing(503), times=1)
-        hub.script(Fault(cut_after_bytes=3), times=1)
-        hub.script(Fault(headers=(("X-HF-Warning", "topic; buy something"),)))
+        hub.inject_fault(failing(503), times=1)
+        hub.inject_fault(Fault(cut_after_bytes=3), times=1)
+        hub.inject_fault(Fault(headers=(("X-HF-Warning", "topic; buy something"),)))
         await api_of(hub).repository("ada/coder-GGUF")
         assert capfd.readouterr() == ("", "")
         assert caplog.records == []
 
     async def test_tells_nothing_of_the_machine(self, hub: LocalHub) -> None:
-        """The hub learns that gglib asks, and neither versions nor what else is installed."""
+        """The hub sees gglib's name, but no versions or installed packages."""
         await api_of(hub).repository("ada/coder-GGUF")
         assert {seen.headers["user-agent"] for seen in hub.requests} == {"gglib"}
 
     async def test_is_its_own_self_for_others(self, hub: LocalHub) -> None:
-        """A program that embeds gglib and uses the library finds it as it knows it."""
+        """The library is unchanged for a program that embeds gglib."""
         from huggingface_hub import HfApi
 
         await api_of(hub).repository("ada/coder-GGUF")
@@ -599,7 +599,7 @@ class TestLibrary:
         assert "hf_hub/" in hub.requests[-1].headers["user-agent"]
 
     def test_is_imported_when_it_is_used(self) -> None:
-        """To import the API costs nothing: the library comes with the first question."""
+        """Importing the API does not import the library: the first request does."""
         code = (
             "import sys, gglib.hf.api; sys.exit('huggingface_hub' in sys.modules or 'httpx2' in sys.modules)"
         )

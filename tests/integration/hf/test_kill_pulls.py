@@ -1,4 +1,4 @@
-"""The script that kills downloads: a few of its rounds, and the proof that it can fail."""
+"""A few rounds of the script that kills downloads, and a proof that it can fail."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ def test_killed_downloads_leave_no_wrong_file_and_fetch_nothing_twice() -> None:
 
 @pytest.mark.parametrize("fault", ["--lazy"])
 def test_the_script_notices_bytes_that_are_not_noted(fault: str) -> None:
-    """A download that notes only every eighth block does not pass."""
+    """A download that records only every eighth block does not pass."""
     ended = run("--kills", "4", fault)
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert "not noted" in ended.stdout

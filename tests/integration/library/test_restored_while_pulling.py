@@ -32,7 +32,7 @@ async def harness(tmp_path: Path) -> AsyncIterator[PullHarness]:
 
 async def half_pulled(harness: PullHarness) -> "asyncio.Task[PulledModel]":
     """Begin a pull; return it when half of its file is there, and it waits."""
-    harness.hub.holds[NAME] = asyncio.Event()
+    harness.hub.pauses[NAME] = asyncio.Event()
     reached = asyncio.Event()
 
     def tell(progress: PullProgress) -> None:
@@ -58,7 +58,7 @@ async def test_what_comes_is_not_swept(harness: PullHarness) -> None:
     before = harness.incoming()
     await put_back(harness)
     assert harness.incoming() == before != []
-    harness.hub.holds[NAME].set()
+    harness.hub.pauses[NAME].set()
     model = (await pull).model
     assert [fetch.start_bytes for fetch in harness.hub.fetches] == [0]
     assert model.paths[0].read_bytes() == harness.file
@@ -75,7 +75,7 @@ async def test_a_model_with_the_id_of_the_updated_one_is_another(harness: PullHa
     file = write_tiny_gguf(harness.home.parent / "mine.gguf", seed=9)
     mine = await add_model(AddRequest(path=file), harness.store, read_model, harness.models)
     assert mine.id == updated.id
-    harness.hub.holds[NAME].set()
+    harness.hub.pauses[NAME].set()
     pulled = await pull
     assert pulled.model.paths[0].read_bytes() == harness.other_file
     assert await harness.store.list_models() == [mine, pulled.model]
@@ -91,6 +91,6 @@ async def test_a_pulled_model_with_the_id_of_the_updated_one_is_another(harness:
     harness.hub.add_repository("eve/else", {"else-Q8_0.gguf": harness.third_file})
     other = (await harness.pull("eve/else:Q8_0")).model
     assert other.id == updated.id
-    harness.hub.holds[NAME].set()
+    harness.hub.pauses[NAME].set()
     pulled = await pull
     assert await harness.store.list_models() == [other, pulled.model]

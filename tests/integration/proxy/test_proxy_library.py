@@ -444,7 +444,7 @@ class TestEvents:
                 assert b"content-type: text/event-stream\r\n" in head
                 assert b"cache-control: no-cache\r\n" in head
                 assert (await next_event(client))["done_bytes"] == 0
-                library.tell(started.id, done_bytes=5, total_bytes=10, bytes_per_s=1)
+                library.update(started.id, done_bytes=5, total_bytes=10, bytes_per_s=1)
                 changed = await next_event(client)
                 assert (changed["done_bytes"], changed["left_s"]) == (5, 5)
                 library.finish(started.id, "coder")
@@ -523,7 +523,7 @@ class TestEvents:
                 await next_event(client)
                 client.stop_reading()
                 for step in range(20_000):
-                    library.tell(started.id, done_bytes=step)
+                    library.update(started.id, done_bytes=step)
                     await asyncio.sleep(0)
                 library.finish(started.id, "coder")
                 client.read_again()

@@ -11,7 +11,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from gglib.testing.local_hub import ABSENT, Cut, Fault, LocalHub, Place, failing, hollow, rate_limited
+from gglib.testing.local_hub import (
+    ABSENT,
+    Disconnect,
+    Fault,
+    Host,
+    LocalHub,
+    failing,
+    rate_limited,
+    sparse_file,
+)
 
 CONTENT = bytes(number * 7 % 251 for number in range(50_000))
 REPO = "ada/coder-GGUF"
@@ -29,8 +38,8 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
         yield hub
 
 
-class Answer:
-    """What came back for one request, redirects not followed."""
+class Response:
+    """The response to one request, without following redirects."""
 
     def __init__(self, url: str, method: str = "GET", **headers: str) -> None:
         parts = urlsplit(url)
@@ -53,8 +62,8 @@ class Answer:
 
 
 def cdn_address(hub: LocalHub, name: str = NAME) -> str:
-    """Return where the hub sends who wants a large file."""
-    return Answer(hub.resolve_url(REPO, name)).headers["Location"]
+    """Return the target of the redirect to a large file."""
+    return Response(hub.resolve_url(REPO, name)).headers["Location"]
 
 
 class TestLibrary:
@@ -108,14 +117,14 @@ class TestLibrary:
 class TestFiles:
     def test_are_sent_by_another_host(self, hub: LocalHub) -> None:
         """A large file is a redirect to another name and port, with what is known of it in the head."""
-        answer = Answer(hub.resolve_url(REPO, NAME), "HEAD")
+        answer = Response(hub.resolve_url(REPO, NAME), "HEAD")
         assert answer.status == 302
         assert answer.headers["X-Linked-Size"] == str(len(CONTENT))
         assert answer.headers["X-Linked-ETag"].strip('"') == hashlib.sha256(CONTENT).hexdigest()
         here, there = urlsplit(hub.url), urlsplit(answer.headers["Location"])
         assert (here.hostname, here.port) != (there.hostname, there.port)
         assert here.hostname != there.hostname
-        sent = Answer(answer.headers["Location"])
+        sent = Response(answer.headers["Location"])
         assert sent.body == CONTENT
         assert sent.headers["ETag"] != answer.headers["X-Linked-ETag"]
 
@@ -127,137 +136,137 @@ class TestFiles:
     def test_come_in_parts(
         self, hub: LocalHub, tmp_path: Path, header: str, start: int, end: int | None, *, is_on_disk: bool
     ) -> None:
-        """A part is what was asked for, of bytes and of a file alike, and the record has it."""
+        """A partial response has the requested range, for bytes and files, and is recorded."""
         (tmp_path / "m").write_bytes(CONTENT)
         hub.replace_in_place(REPO, NAME, tmp_path / "m" if is_on_disk else CONTENT)
-        answer = Answer(cdn_address(hub), Range=header)
+        answer = Response(cdn_address(hub), Range=header)
         assert (answer.status, answer.body) == (206, CONTENT[start:end])
         first = start if start >= 0 else len(CONTENT) + start
         assert (
             answer.headers["Content-Range"] == f"bytes {first}-{first + len(answer.body) - 1}/{len(CONTENT)}"
         )
-        seen = hub.requests_of(NAME, Place.CDN)[-1]
+        seen = hub.requests_of(NAME, Host.CDN)[-1]
         assert (seen.range, seen.status, seen.sent_bytes) == (header, 206, len(answer.body))
 
     def test_end_where_they_end(self, hub: LocalHub) -> None:
         """A part behind the end is refused with the size."""
-        answer = Answer(cdn_address(hub), Range=f"bytes={len(CONTENT)}-")
+        answer = Response(cdn_address(hub), Range=f"bytes={len(CONTENT)}-")
         assert (answer.status, answer.headers["Content-Range"]) == (416, f"bytes */{len(CONTENT)}")
 
     def test_come_whole_when_they_are_others(self, hub: LocalHub) -> None:
         """If-Range lets a part through for the right tag alone; a fault lets it through all the same."""
         address = cdn_address(hub)
-        tag = Answer(address, "HEAD").headers["ETag"]
-        assert Answer(address, Range="bytes=9-", If_Range=tag).status == 206
-        assert Answer(address, Range="bytes=9-", If_Range='"other"').status == 200
-        assert Answer(address, Range="bytes=9-", If_Range=f"W/{tag}").status == 200
-        hub.script(Fault(ignores_if_range=True), file=NAME)
-        assert Answer(address, Range="bytes=9-", If_Range='"other"').status == 206
+        tag = Response(address, "HEAD").headers["ETag"]
+        assert Response(address, Range="bytes=9-", If_Range=tag).status == 206
+        assert Response(address, Range="bytes=9-", If_Range='"other"').status == 200
+        assert Response(address, Range="bytes=9-", If_Range=f"W/{tag}").status == 200
+        hub.inject_fault(Fault(ignores_if_range=True), file=NAME)
+        assert Response(address, Range="bytes=9-", If_Range='"other"').status == 206
 
     def test_change_their_tag_with_their_content(self, hub: LocalHub) -> None:
         """A file that is changed in place has another tag; a commit leaves the old one as it was."""
         first = hub.newest_commit(REPO)
         hub.commit(REPO, {NAME: b"second"})
-        old, new = (Answer(hub.resolve_url(REPO, NAME, at), "HEAD") for at in (first, "main"))
+        old, new = (Response(hub.resolve_url(REPO, NAME, at), "HEAD") for at in (first, "main"))
         assert old.headers["X-Linked-ETag"] != new.headers["X-Linked-ETag"]
-        assert Answer(old.headers["Location"]).body == CONTENT
-        assert Answer(new.headers["Location"]).body == b"second"
+        assert Response(old.headers["Location"]).body == CONTENT
+        assert Response(new.headers["Location"]).body == b"second"
 
     def test_have_addresses_that_expire(self, hub: LocalHub) -> None:
         """An address that was given out before is refused after its time, and a new one is good."""
         old = cdn_address(hub)
         hub.expire_links()
-        assert Answer(old).status == 403
-        assert Answer(cdn_address(hub)).body == CONTENT
+        assert Response(old).status == 403
+        assert Response(cdn_address(hub)).body == CONTENT
 
     def test_may_have_any_name_and_size(self, hub: LocalHub) -> None:
-        """Hostile names come back as they went in; a hollow file takes no room and has all its bytes."""
-        hub.add_repository("ada/odd", {"../../x y\n.gguf": CONTENT, "huge.gguf": hollow(1 << 40)})
-        names = [one["rfilename"] for one in Answer(f"{hub.url}/api/models/ada/odd").json["siblings"]]
+        """Hostile names come back as they went in; a sparse_file file takes no room and has all its bytes."""
+        hub.add_repository("ada/odd", {"../../x y\n.gguf": CONTENT, "huge.gguf": sparse_file(1 << 40)})
+        names = [one["rfilename"] for one in Response(f"{hub.url}/api/models/ada/odd").json["siblings"]]
         assert names == ["../../x y\n.gguf", "huge.gguf"]
-        address = Answer(hub.resolve_url("ada/odd", "..%2F..%2Fx%20y%0A.gguf")).headers["Location"]
-        assert Answer(address).body == CONTENT
-        address = Answer(hub.resolve_url("ada/odd", "huge.gguf")).headers["Location"]
-        assert Answer(address, Range="bytes=-3").body == bytes(3)
+        address = Response(hub.resolve_url("ada/odd", "..%2F..%2Fx%20y%0A.gguf")).headers["Location"]
+        assert Response(address).body == CONTENT
+        address = Response(hub.resolve_url("ada/odd", "huge.gguf")).headers["Location"]
+        assert Response(address, Range="bytes=-3").body == bytes(3)
 
 
 class TestFaults:
     def test_befall_as_many_answers_as_told(self, hub: LocalHub) -> None:
-        """A rule is used up after its times, counts them, and leaves others alone."""
-        rule = hub.script(failing(502), file=NAME, times=2)
+        """A rule ends after ``times`` uses, counts them, and does not affect other rules."""
+        rule = hub.inject_fault(failing(502), file=NAME, times=2)
         address = cdn_address(hub)
-        assert [Answer(address).status for _ in range(3)] == [502, 502, 200]
+        assert [Response(address).status for _ in range(3)] == [502, 502, 200]
         assert rule.used == 2
-        forever = hub.script(rate_limited(7), place=Place.HUB)
-        assert Answer(f"{hub.url}/api/models/{REPO}").headers["Retry-After"] == "7"
+        forever = hub.inject_fault(rate_limited(7), host=Host.HUB)
+        assert Response(f"{hub.url}/api/models/{REPO}").headers["Retry-After"] == "7"
         forever.end()
-        assert Answer(f"{hub.url}/api/models/{REPO}").status == 200
+        assert Response(f"{hub.url}/api/models/{REPO}").status == 200
 
-    @pytest.mark.parametrize("cut", list(Cut))
-    def test_cut_where_they_are_told_to(self, hub: LocalHub, cut: Cut) -> None:
-        """So many bytes are sent, and then the connection ends as it was asked for."""
-        hub.script(Fault(cut_after_bytes=1000, cut=cut), file=NAME)
+    @pytest.mark.parametrize("cut", list(Disconnect))
+    def test_cut_where_they_are_told_to(self, hub: LocalHub, cut: Disconnect) -> None:
+        """That many bytes are sent, then the connection is closed as scripted."""
+        hub.inject_fault(Fault(cut_after_bytes=1000, cut=cut), file=NAME)
         error = (
             http.client.IncompleteRead
-            if cut is Cut.FIN
+            if cut is Disconnect.FIN
             else (ConnectionResetError, http.client.IncompleteRead)
         )
         with pytest.raises(error):
-            Answer(cdn_address(hub))
+            Response(cdn_address(hub))
         assert hub.sent_bytes(NAME) == 1000
 
     def test_change_bytes_and_lengths(self, hub: LocalHub) -> None:
         """One byte is another one; a length is longer or shorter than the truth, or not there."""
         address = cdn_address(hub)
-        hub.script(Fault(flips_byte_at=40_000), file=NAME, times=1)
-        wrong = Answer(address).body
+        hub.inject_fault(Fault(flips_byte_at=40_000), file=NAME, times=1)
+        wrong = Response(address).body
         assert [at for at in range(len(CONTENT)) if wrong[at] != CONTENT[at]] == [40_000]
-        hub.script(Fault(length_delta=-10), file=NAME, times=1)
-        assert Answer(address).body == CONTENT[:-10]
-        hub.script(Fault(length_delta=10), file=NAME, times=1)
+        hub.inject_fault(Fault(length_delta=-10), file=NAME, times=1)
+        assert Response(address).body == CONTENT[:-10]
+        hub.inject_fault(Fault(length_delta=10), file=NAME, times=1)
         with pytest.raises(http.client.IncompleteRead):
-            Answer(address)
-        hub.script(Fault(hides_length=True), file=NAME, times=1)
-        answer = Answer(address)
+            Response(address)
+        hub.inject_fault(Fault(hides_length=True), file=NAME, times=1)
+        answer = Response(address)
         assert (answer.body, answer.headers["Content-Length"]) == (CONTENT, None)
 
     def test_lie_about_parts(self, hub: LocalHub) -> None:
         """A part may come as the whole, or with the range of another one."""
         address = cdn_address(hub)
-        hub.script(Fault(ignores_range=True), file=NAME, times=1)
-        assert Answer(address, Range="bytes=5-9").status == 200
-        hub.script(Fault(content_range="bytes 0-4/9"), file=NAME, times=1)
-        assert Answer(address, Range="bytes=5-9").headers["Content-Range"] == "bytes 0-4/9"
+        hub.inject_fault(Fault(ignores_range=True), file=NAME, times=1)
+        assert Response(address, Range="bytes=5-9").status == 200
+        hub.inject_fault(Fault(content_range="bytes 0-4/9"), file=NAME, times=1)
+        assert Response(address, Range="bytes=5-9").headers["Content-Range"] == "bytes 0-4/9"
 
     def test_lead_astray(self, hub: LocalHub) -> None:
-        """A redirect may lead to the foreign host, which records what it was shown."""
-        hub.script(Fault(location=f"{hub.foreign_url}{{path}}"), place=Place.HUB)
-        there = Answer(f"{hub.url}/x?y=1").headers["Location"]
+        """A redirect may lead to the foreign host, which records the request."""
+        hub.inject_fault(Fault(location=f"{hub.foreign_url}{{path}}"), host=Host.HUB)
+        there = Response(f"{hub.url}/x?y=1").headers["Location"]
         assert there == f"{hub.foreign_url}/x?y=1"
-        assert Answer(there, Authorization="Bearer hf_x").status == 404
-        assert [one.token for one in hub.requests if one.place is Place.FOREIGN] == ["Bearer hf_x"]
+        assert Response(there, Authorization="Bearer hf_x").status == 404
+        assert [one.token for one in hub.requests if one.host is Host.FOREIGN] == ["Bearer hf_x"]
 
     def test_say_what_is_no_http(self, hub: LocalHub) -> None:
-        """Garbage is sent as it is."""
-        hub.script(Fault(raw=b"garbage"), times=1)
+        """Raw bytes are sent unchanged."""
+        hub.inject_fault(Fault(raw=b"garbage"), times=1)
         with pytest.raises(http.client.BadStatusLine):
-            Answer(hub.url + "/")
+            Response(hub.url + "/")
 
     def test_leave_out_and_replace_fields(self, hub: LocalHub) -> None:
-        """Fields of the API's answers are others, or are not there."""
+        """Fields of the API's responses can be replaced or removed."""
         hub.add_repository("ada/odd", {}, overrides={"sha": 5, "tags": ABSENT})
-        shown = Answer(f"{hub.url}/api/models/ada/odd").json
+        shown = Response(f"{hub.url}/api/models/ada/odd").json
         assert shown["sha"] == 5
         assert "tags" not in shown
 
 
 class TestMoments:
     def test_a_gate_stops_the_sender_at_its_byte(self, hub: LocalHub) -> None:
-        """Not a byte more than told is sent until the gate is released."""
+        """No byte beyond the limit is sent until the gate is released."""
         came: list[bytes] = []
         address = cdn_address(hub)
         with hub.pause_after(NAME, 30_000) as gate:
-            asking = threading.Thread(target=lambda: came.append(Answer(address).body))
+            asking = threading.Thread(target=lambda: came.append(Response(address).body))
             asking.start()
             gate.wait_until_reached()
             assert hub.sent_bytes(NAME) == 30_000
@@ -267,12 +276,12 @@ class TestMoments:
         hub.wait_until_sent(NAME, len(CONTENT))
 
     def test_a_gate_counts_all_senders(self, hub: LocalHub) -> None:
-        """Two answers about one file share what may be sent before the gate."""
+        """Two responses for one file share the limit of the gate."""
         address = cdn_address(hub)
         with hub.pause_after(NAME, 30_000) as gate:
             halves = (f"bytes=0-{24_999}", "bytes=25000-")
             askers = [
-                threading.Thread(target=Answer, args=(address,), kwargs={"Range": one}) for one in halves
+                threading.Thread(target=Response, args=(address,), kwargs={"Range": one}) for one in halves
             ]
             for one in askers:
                 one.start()
@@ -292,13 +301,13 @@ class TestMoments:
             hub.pause_after(NAME, 1).wait_until_reached(timeout_s=0.01)
 
     def test_the_end_ends_everything(self) -> None:
-        """Leaving the hub ends senders that stall, wait at a gate or go slowly, and all of its threads."""
+        """Leaving the hub ends stalled, paused and slow senders, and all of its threads."""
         before = set(threading.enumerate())
         with LocalHub() as hub:
             hub.add_repository(REPO, {NAME: CONTENT, "b.gguf": CONTENT, "c.gguf": CONTENT})
             hub.pause_after(NAME, 10)
-            hub.script(Fault(bytes_per_s=1), file="b.gguf")
-            hub.script(Fault(stalls=True), file="c.gguf")
+            hub.inject_fault(Fault(bytes_per_s=1), file="b.gguf")
+            hub.inject_fault(Fault(stalls=True), file="c.gguf")
             sockets = []
             for name in (NAME, "b.gguf", "c.gguf"):
                 parts = urlsplit(cdn_address(hub, name))
@@ -311,7 +320,7 @@ class TestMoments:
             connection.close()
 
     def test_a_connection_is_kept(self, hub: LocalHub) -> None:
-        """Several requests go over one connection, and the record tells which."""
+        """Several requests can use one connection, and the record has its number."""
         parts = urlsplit(hub.url)
         connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=10)
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""What a scripted server says over its socket, seen from a client's side."""
+"""The responses of a scripted server, from a client's side."""
 
 import hashlib
 import http.client
@@ -60,7 +60,7 @@ def test_a_stream_has_a_role_the_pieces_in_order_a_reason_and_done(launch: Launc
 
 
 def test_an_answer_that_is_not_streamed_has_a_length_and_keeps_the_connection(launch: Launch) -> None:
-    """Whole answers come with Content-Length; two requests share one connection."""
+    """Whole responses have a Content-Length; two requests share one connection."""
     running = launch()
     connection = running.connect()
     first = ask(connection)
@@ -169,7 +169,7 @@ def test_echo_tells_what_arrived_and_the_record_has_it_all(launch: Launch) -> No
 
 
 def raw_answer(running: Running, **body: Any) -> tuple[bytes, bytes]:
-    """Send one POST and return head and body as they came until the connection ended."""
+    """Send one POST and return head and body as received until the connection ended."""
     content = json.dumps(body).encode()
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(DEADLINE_S)
@@ -197,7 +197,7 @@ def without_chunk_framing(raw: bytes) -> bytes:
 def test_an_answer_breaks_off_at_the_chosen_byte(
     launch: Launch, limit: int, field: str, *, is_streamed: bool
 ) -> None:
-    """Exactly so many bytes of the body arrive; then the process is dead, or only the connection closed."""
+    """Exactly that many bytes of the body arrive; then the process dies, or only the connection is closed."""
     running = launch()
     head, body = raw_answer(running, stream=is_streamed, x_script={field: limit, "chunks": 999})
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -210,7 +210,7 @@ def test_an_answer_breaks_off_at_the_chosen_byte(
 
 
 def test_it_dies_before_the_first_byte(launch: Launch) -> None:
-    """The connection ends without an answer and the process is gone."""
+    """The connection ends without a response and the process is dead."""
     running = launch()
     with pytest.raises(http.client.RemoteDisconnected):
         ask(running.connect(), x_script={"die_before_first_byte": True})
@@ -219,7 +219,7 @@ def test_it_dies_before_the_first_byte(launch: Launch) -> None:
 
 
 def test_garbage_is_not_http(launch: Launch) -> None:
-    """A client of HTTP cannot read the answer; the server lives on."""
+    """An HTTP client cannot parse the response; the server keeps running."""
     running = launch()
     connection = running.connect()
     with pytest.raises(http.client.BadStatusLine):
@@ -229,7 +229,7 @@ def test_garbage_is_not_http(launch: Launch) -> None:
 
 
 def test_it_hangs_until_the_client_leaves(launch: Launch) -> None:
-    """No byte comes, ``/health`` goes on, and the client's leaving is recorded."""
+    """No byte is sent, ``/health`` keeps working, and the client's disconnect is recorded."""
     running = launch(Script(hang=True))
     connection = running.connect()
     connection.request("POST", CHAT, "{}")
@@ -252,7 +252,7 @@ def read_until(connection: UnixConnection, end: bytes) -> bytes:
 
 
 def test_a_stream_stalls_until_the_client_leaves(launch: Launch) -> None:
-    """After the chosen piece nothing comes, and no end; others are served."""
+    """After the chosen piece nothing is sent, not even an end; other clients are served."""
     running = launch(Script(stall_after_chunks=1))
     connection = running.connect()
     connection.request("POST", CHAT, json.dumps({"stream": True}))
@@ -284,7 +284,7 @@ def test_health_can_be_made_to_fail_too(launch: Launch) -> None:
 
 
 def test_noise_can_be_asked_for_with_a_request(launch: Launch) -> None:
-    """So many bytes more are on stderr, in lines of the length that was asked for."""
+    """That many more bytes are on stderr, in lines of the requested length."""
     running = launch()
     before = len(running.stderr())
     connection = running.connect()

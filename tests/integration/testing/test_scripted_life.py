@@ -31,7 +31,7 @@ def has_seen(running: Running, kind: str) -> bool:
 
 
 def test_the_socket_answers_503_until_the_load_is_over(launch: Launch) -> None:
-    """Every path says that the model is loading; then ``/health`` is 200 and stderr says where it listens."""
+    """Every path reports that the model is loading; then ``/health`` is 200 and stderr has the address."""
     running = launch(Script(load_s=0.7), is_ready=False)
     running.wait_until(running.is_bound, "bound")
     assert (status_of(running, "/health"), status_of(running, "/nope")) == (503, 503)
@@ -63,7 +63,7 @@ def test_it_can_be_killed_while_it_loads(launch: Launch, script: Script, code: i
 
 
 def test_a_model_has_its_own_script(launch: Launch) -> None:
-    """The same program behaves by the model that it is started for."""
+    """The behaviour depends on the model on the command line."""
     script = Script(scripts={"bad.gguf": {"load_fails_with": "no"}})
     assert launch(script, "--model", "/x/bad.gguf", is_ready=False).exit_code() == 1
     assert status_of(launch(script, "--model", "/x/good.gguf"), "/health") == 200
@@ -91,7 +91,7 @@ def test_an_idle_server_leaves_at_term_and_leaves_its_socket_file(launch: Launch
 
 
 def test_term_kills_at_once_while_it_loads(launch: Launch) -> None:
-    """Nothing handles TERM before the model is there."""
+    """TERM kills the process before the model is loaded."""
     running = launch(Script(load_s=20), is_ready=False)
     running.wait_until(lambda: has_seen(running, "start"), "start")
     running.process.terminate()
@@ -113,7 +113,7 @@ def test_term_with_a_request_in_flight_waits_for_the_client_to_leave(launch: Lau
 
 
 def test_a_second_term_ends_it_with_a_request_in_flight(launch: Launch) -> None:
-    """The second TERM is an exit with code 1, whoever is still there."""
+    """The second TERM exits with code 1, even with clients."""
     running = launch(Script(hang=True))
     connection = running.connect()
     connection.request("POST", CHAT, "{}")
@@ -164,7 +164,7 @@ def test_noise_is_printed_before_the_load(launch: Launch) -> None:
 
 
 def test_its_life_is_bounded(tmp_path: Path) -> None:
-    """A server that nobody stops ends by itself."""
+    """A server that is not stopped exits by itself."""
     program = install_scripted_server(tmp_path, Script(lifetime_s=0.05))
     ended = subprocess.run([program, "--port", "0"], check=False, capture_output=True, timeout=10)
     assert ended.returncode == 3

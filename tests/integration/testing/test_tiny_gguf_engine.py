@@ -57,7 +57,7 @@ def complete(engine: Running, **body: Any) -> bytes:
 
 @pytest.mark.parametrize("temperature", [0.0, 0.8, 2.0])
 def test_it_says_printable_text_until_it_is_told_to_stop(engine: Running, temperature: float) -> None:
-    """Whatever the sampling, an answer has ``max_tokens`` printable characters and never ends by itself."""
+    """With any sampling, a response has ``max_tokens`` printable characters and never ends by itself."""
     messages = [{"role": "user", "content": "Grüße, 世界"}]
     answer = json.loads(complete(engine, messages=messages, max_tokens=700, temperature=temperature))
     choice = answer["choices"][0]
@@ -77,7 +77,7 @@ def test_it_streams_token_by_token(engine: Running) -> None:
 
 
 def test_what_it_says_depends_on_the_prompt(engine: Running) -> None:
-    """Two prompts have two answers and one prompt has one: mixed-up requests can be told apart."""
+    """Different prompts have different responses, equal prompts equal ones: mixed-up requests are detectable."""
 
     def said(prompt: str) -> str:
         messages = [{"role": "user", "content": prompt}]

@@ -26,7 +26,7 @@ HOME = Path("/srv/gglib")
     ],
 )
 def test_below_the_home_is_relative(path: str, stored: str | bytes) -> None:
-    """A path that stays below the home is stored relative to it, any other absolute; both come back the same."""
+    """Paths below the home are stored relative to it, all others absolute; both are read back unchanged."""
     home = HomePaths(HOME)
     assert home.stored(Path(path)) == stored
     assert home.path(stored) == Path(path)
@@ -41,7 +41,7 @@ def test_a_home_that_moved_finds_its_files() -> None:
 
 
 def test_both_spellings_are_looked_for(tmp_path: Path) -> None:
-    """A path below the home is known under its relative form, and under those of the home and of what it links to."""
+    """A path below the home has its relative form, and absolute forms through the home and through its link target."""
     real, link = tmp_path / "real", tmp_path / "link"
     real.mkdir()
     link.symlink_to(real)
@@ -61,7 +61,7 @@ def test_a_home_at_the_root_holds_everything() -> None:
 
 
 def test_a_relative_path_is_of_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A caller's relative path means what it means to the system; one of an old row is left as it is."""
+    """A caller's relative path is resolved by the system; that of an old row is unchanged."""
     monkeypatch.chdir(tmp_path)
     home = HomePaths(tmp_path)
     assert home.stored(Path("a.gguf")) == "a.gguf"

@@ -39,7 +39,7 @@ class RawGguf:
 
     @staticmethod
     def array(key: str, kind: int, count: int, packed: bytes) -> bytes:
-        """Pack a pair that holds an array, whatever its bytes really are."""
+        """Pack a pair with an array of the given raw bytes."""
         return _text(key) + struct.pack("=IIQ", 9, kind, count) + packed
 
     @staticmethod

@@ -15,7 +15,7 @@ each = pytest.mark.parametrize("header", REAL_HEADERS, ids=lambda header: header
 
 
 def _check_counts(facts: GgufFacts, header: RealHeader) -> None:
-    """Compare what a header tells before its vocabulary ends."""
+    """Compare the facts from before the end of the vocabulary."""
     assert facts.architecture == header.architecture
     assert facts.name == f"Real {header.architecture}"
     assert (facts.block_count, facts.embedding_length) == (header.blocks, header.width)
@@ -28,7 +28,7 @@ def _check_counts(facts: GgufFacts, header: RealHeader) -> None:
 
 @each
 def test_facts_of_a_real_header(header: RealHeader, tmp_path: Path) -> None:
-    """Every fact of a whole file is what its converter told the writer."""
+    """Every fact of a whole file is what the converter wrote."""
     path = write_header(tmp_path / "model.gguf", header)
 
     facts = read_gguf(path)
@@ -54,7 +54,7 @@ def test_facts_of_a_real_header(header: RealHeader, tmp_path: Path) -> None:
 
 @each
 def test_facts_of_the_start_of_a_real_header(header: RealHeader, tmp_path: Path) -> None:
-    """The first quarter of a megabyte tells the shape, and the size of a vocabulary that goes on behind it."""
+    """The first quarter of a megabyte has the shape, and the size of a vocabulary that continues after it."""
     with write_header(tmp_path / "model.gguf", header).open("rb") as file:
         facts = read_partial_facts(file.read(_START_BYTES))
 
@@ -68,7 +68,7 @@ def test_facts_of_the_start_of_a_real_header(header: RealHeader, tmp_path: Path)
 
 @each
 def test_every_architecture_has_an_exact_estimate(header: RealHeader, tmp_path: Path) -> None:
-    """Each header tells enough for an estimate that is not a guess."""
+    """Each header has the facts for a memory estimate."""
     facts = read_gguf(write_header(tmp_path / "model.gguf", header, most_words=300))
 
     assert estimate(facts, weights_bytes=10**9, context=4096, slots=1).is_exact

@@ -6,7 +6,7 @@ import pytest
 
 from gglib.core.models import Pooling
 from gglib.gguf.capabilities import find_capabilities, find_pooling
-from gglib.gguf.tensors import Head
+from gglib.gguf.tensors import ClassifierHead
 
 _PLAIN = "{% for m in messages %}{{ '<|im_start|>' + m['role'] + m['content'] }}{% endfor %}"
 
@@ -56,7 +56,7 @@ def test_template_rules(template: str | None, expected: set[str]) -> None:
 
 
 def test_vision_architecture() -> None:
-    """An architecture made for images sees them, whatever its template looks like."""
+    """An architecture made for images has vision, with any template."""
     assert _names(_PLAIN, architecture="qwen2vl") == {"chat", "vision"}
 
 
@@ -85,7 +85,7 @@ def test_pooling(architecture: str, pooling_type: int | None, expected: set[str]
 
 @pytest.mark.parametrize("piece", ["{{'\\", "{{", "{#", "'\\", "\"'", "{{ a }", "a"])
 def test_hostile_template_is_read_in_one_pass(piece: str) -> None:
-    """A megabyte of half-open tags and quotes takes about as long as any other megabyte."""
+    """A megabyte of unclosed tags and quotes takes about as long as any other megabyte."""
     started = time.monotonic()
     _names("{{" + piece * (1024**2 // len(piece)))
 
@@ -95,25 +95,30 @@ def test_hostile_template_is_read_in_one_pass(piece: str) -> None:
 @pytest.mark.parametrize(
     ("architecture", "pooling_type", "head", "expected"),
     [
-        ("bert", None, Head.OUTPUT, "rank"),  # BGE, MiniLM: converters write no pooling type for them
-        ("jina-bert-v2", None, Head.INNER, "rank"),  # its one layer is called cls
-        ("bert", 2, Head.INNER, "cls"),  # an embedding model that kept a layer of its head
-        ("modern-bert", 2, Head.OUTPUT, "rank"),
-        ("qwen3", 4, Head.OUTPUT, "rank"),
-        ("qwen3", 4, Head.NONE, "rank"),
-        ("qwen3", None, Head.OUTPUT, "rank"),
-        ("qwen3", 3, Head.NONE, "last"),
-        ("qwen3", None, Head.NONE, None),
-        ("bert", 1, Head.NONE, "mean"),
-        ("t5encoder", None, Head.NONE, "mean"),
-        ("bert", 0, Head.NONE, "mean"),
-        ("llama", 9, Head.NONE, None),
+        (
+            "bert",
+            None,
+            ClassifierHead.OUTPUT,
+            "rank",
+        ),  # BGE, MiniLM: converters write no pooling type for them
+        ("jina-bert-v2", None, ClassifierHead.INNER, "rank"),  # its one layer is called cls
+        ("bert", 2, ClassifierHead.INNER, "cls"),  # an embedding model that kept a layer of its head
+        ("modern-bert", 2, ClassifierHead.OUTPUT, "rank"),
+        ("qwen3", 4, ClassifierHead.OUTPUT, "rank"),
+        ("qwen3", 4, ClassifierHead.NONE, "rank"),
+        ("qwen3", None, ClassifierHead.OUTPUT, "rank"),
+        ("qwen3", 3, ClassifierHead.NONE, "last"),
+        ("qwen3", None, ClassifierHead.NONE, None),
+        ("bert", 1, ClassifierHead.NONE, "mean"),
+        ("t5encoder", None, ClassifierHead.NONE, "mean"),
+        ("bert", 0, ClassifierHead.NONE, "mean"),
+        ("llama", 9, ClassifierHead.NONE, None),
     ],
 )
 def test_how_a_model_pools(
-    architecture: str, pooling_type: int | None, head: Head, expected: Pooling | None
+    architecture: str, pooling_type: int | None, head: ClassifierHead, expected: Pooling | None
 ) -> None:
-    """The header's pooling type counts, a classifier makes a reranker, and an encoder without either takes the mean."""
+    """The header's pooling type is used, a classifier makes a reranker, and an encoder without either uses the mean."""
     assert find_pooling(architecture, pooling_type, head) == expected
     capabilities = find_capabilities(
         architecture=architecture, pooling_type=pooling_type, template=_PLAIN, head=head

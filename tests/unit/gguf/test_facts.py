@@ -57,7 +57,7 @@ def test_count_that_no_model_has_is_refused(value: int) -> None:
     ],
 )
 def test_counts(value: Value, expected: int | None) -> None:
-    """Zero and an empty list tell nothing; of one number a layer, the largest counts."""
+    """Zero and an empty list mean unknown; of one number per layer, the largest is used."""
     assert _facts({"llama.attention.head_count_kv": value}).head_count_kv == expected
 
 
@@ -72,7 +72,7 @@ def test_counts(value: Value, expected: int | None) -> None:
     ],
 )
 def test_nonsense_that_only_an_estimate_leans_on_is_not_known(key: str, value: Value) -> None:
-    """A key that not every architecture reads does not make a file invalid: what it says is not known."""
+    """An invalid value of an optional key does not make a file invalid: it is unknown."""
     facts = _facts({key: value})
 
     assert facts.layers == GgufFacts(architecture="llama").layers
@@ -81,7 +81,7 @@ def test_nonsense_that_only_an_estimate_leans_on_is_not_known(key: str, value: V
 
 def test_window_patterns_come_in_two_forms() -> None:
     """A pattern of windows is one number, or a switch for each layer, which some writers write as numbers."""
-    switches = ArraySummary(count=2, numbers=(1, 0), is_of_switches=True)
+    switches = ArraySummary(count=2, numbers=(1, 0), is_boolean=True)
     key = "llama.attention.sliding_window_pattern"
 
     assert _facts({key: 6}).layers.window_period == 6
@@ -92,7 +92,7 @@ def test_window_patterns_come_in_two_forms() -> None:
 
 
 def test_keys_of_another_architecture_are_not_taken() -> None:
-    """Only the keys under the file's own architecture tell about the model."""
+    """Only keys with the prefix of the file's own architecture are used."""
     assert _facts({"clip.vision.block_count": 24, "gemma.context_length": 7}).block_count is None
 
 
@@ -130,7 +130,7 @@ def test_quantization_label(file_type: int | None, expected: str) -> None:
 
 
 def test_vocabulary_without_tokens_has_the_size_the_header_says() -> None:
-    """A model without a tokenizer tells the size of its vocabulary by another key; the tokens come first."""
+    """The vocabulary size is that of the tokens, else the value of another key."""
     assert _facts({"llama.vocab_size": 10}).vocabulary_size == 10
     tokens = ArraySummary(count=12)
     assert _facts({"llama.vocab_size": 10, "tokenizer.ggml.tokens": tokens}).vocabulary_size == 12
@@ -152,7 +152,7 @@ def test_parameter_count(split: dict[str, Value], elements: int, expected: int) 
     [{"split.count": 3}, {"split.count": 3, "split.no": 3}, {"split.count": 70_000, "split.no": 1}],
 )
 def test_impossible_split_is_refused(split: dict[str, Value]) -> None:
-    """A shard that does not say which one it is, or is none of its own set, is refused."""
+    """A shard without a valid index is rejected."""
     with pytest.raises(InvalidGgufError, match="which shard"):
         _facts(split)
 
@@ -164,5 +164,5 @@ def test_split_into_one_is_no_split() -> None:
 
 @pytest.mark.parametrize(("value", "kind"), [("adapter", "adapter"), ("model", "model"), ("", None)])
 def test_what_the_file_is_for_is_told(value: str, kind: str | None) -> None:
-    """The file's own word for what it is comes through; none where it says nothing."""
+    """The kind is the file's ``general.type``, or None."""
     assert _facts({"general.type": value}).kind == kind

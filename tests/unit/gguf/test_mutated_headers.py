@@ -62,7 +62,7 @@ def test_unharmed_headers_are_read(headers: tuple[list[bytes], list[int]], tmp_p
 
 
 def test_mutations_differ(headers: tuple[list[bytes], list[int]]) -> None:
-    """Each mutation of each header is another file, and the same one when it is drawn again."""
+    """Each mutation of each header is a different file, and reproducible."""
     contents, _ = headers
     seen = {mutated(number, contents) for number in range(_COUNT)}
 

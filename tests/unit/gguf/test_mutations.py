@@ -1,4 +1,4 @@
-"""Properties: whatever a file holds, the reader says what it is or raises its one error."""
+"""Properties: for any content, the reader returns facts or raises its one error."""
 
 import struct
 from collections.abc import Callable
@@ -94,7 +94,7 @@ def test_inflated_lengths_never_surprise(
 def test_every_truncation_of_the_header_is_refused(
     good: bytes, tmp_path: Path, file_of: Callable[[bytes], Path]
 ) -> None:
-    """However short the file is cut, down to nothing, it is refused."""
+    """A file truncated at any length is rejected."""
     needed = len(good) - 1024  # the zeroes behind the tensor list
     needed = -(-needed // 32) * 32 + 128 + 16
 

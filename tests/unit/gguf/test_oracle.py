@@ -53,7 +53,7 @@ def test_facts_are_what_was_written(architecture: str, write_model: Callable[...
 def test_weights_are_counted_as_the_reference_counts_them(
     architecture: str, write_model: Callable[..., Path]
 ) -> None:
-    """The parameter count is the sum of what the reference reader finds in each tensor."""
+    """The parameter count is the sum of the elements that the reference reader finds in each tensor."""
     shapes = {"a": (3, 5, 7), "b": (1,), "c": (2, 2, 2, 2)}
     path = write_model(architecture, tensors=shapes)
 

@@ -35,7 +35,7 @@ def test_whole_header_is_read_as_a_whole(whole: bytes) -> None:
 
 
 def test_what_is_behind_the_cut_is_not_known(whole: bytes) -> None:
-    """A cut in the vocabulary leaves its size; one before it leaves what was said before."""
+    """A cut in the vocabulary keeps its size; a cut before it keeps the keys before."""
     in_words = read_partial_facts(whole[: whole.index(b"w30")])
     before = read_partial_facts(whole[: whole.index(b"tokenizer.ggml.tokens")])
 
@@ -44,7 +44,7 @@ def test_what_is_behind_the_cut_is_not_known(whole: bytes) -> None:
 
 
 def test_cut_in_the_tensors_leaves_their_number_unknown(whole: bytes) -> None:
-    """Weights are counted only if the whole list is there."""
+    """Weights are counted only if the whole list was read."""
     facts = read_partial_facts(whole[:-1])
 
     assert facts.chat_template == "{{ messages }}"
@@ -53,7 +53,7 @@ def test_cut_in_the_tensors_leaves_their_number_unknown(whole: bytes) -> None:
 
 
 def test_every_cut_is_read_or_refused_in_our_words(whole: bytes) -> None:
-    """Wherever the bytes end, the facts grow with them, and are refused only until the architecture is there."""
+    """More bytes give more facts; they are rejected only if they end before the architecture."""
     named = whole.index(b"llama") + len(b"llama")
     for length in range(len(whole) + 1):
         if length < named:

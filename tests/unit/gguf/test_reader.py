@@ -40,7 +40,7 @@ def _refusal(path: Path) -> str:
     ],
 )
 def test_what_is_no_model_is_named(content: bytes, message: str, file_of: FileOf) -> None:
-    """A file that is no GGUF model is refused in one sentence that says what it is instead."""
+    """A file that is no GGUF model is rejected with one sentence that says what it is."""
     assert _refusal(file_of(content)) == message
 
 
@@ -55,7 +55,7 @@ def test_directory_is_refused(tmp_path: Path) -> None:
 
 
 def test_pipe_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:
-    """A named pipe that nobody writes to is refused at once."""
+    """A named pipe without a writer is rejected at once."""
     path = tmp_path / "pipe.gguf"
     os.mkfifo(path)
 
@@ -76,7 +76,7 @@ def test_file_without_tensors_is_a_model_of_unknown_size(raw: Any, file_of: File
 
 
 def test_download_that_was_cut_short_is_found(raw: Any, file_of: FileOf) -> None:
-    """A file that ends before its last tensor does is refused, with how much is there and how much is needed."""
+    """A file that ends before its last tensor is rejected, with the actual and the needed size."""
     tensors = [raw.tensor("a", (32,)), raw.tensor("b", (32,), offset=128)]
     content = raw.header([raw.string("general.architecture", "llama")], tensors, data_bytes=0)
     start = -(-len(content) // 32) * 32
@@ -178,7 +178,7 @@ def test_claimed_counts_are_not_believed(count: int, raw: Any, file_of: FileOf) 
 
 
 def test_last_string_of_a_file_has_to_be_whole(raw: Any, file_of: FileOf) -> None:
-    """A string that nobody wants, at the very end of the file, still may not run past that end."""
+    """An unwanted string at the end of the file must not run past that end."""
     pairs = [raw.string("general.architecture", "llama"), raw.string("last", "x" * 40)]
     content = raw.header(pairs, data_bytes=0)
 
@@ -265,7 +265,7 @@ def test_large_vocabulary_is_counted_in_little_memory(raw: Any, file_of: FileOf)
 
 
 def test_file_that_shrinks_while_it_is_read_is_refused(raw: Any, tmp_path: Path) -> None:
-    """A file shortened after its size was taken is refused like one that was short from the start."""
+    """A file truncated after its size was read is rejected as a short one."""
     from gglib.gguf.stream import HeaderStream
 
     path = tmp_path / "shrinking.gguf"

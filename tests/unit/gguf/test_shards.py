@@ -33,7 +33,7 @@ def test_all_shards_are_found_from_any(shards: list[Path]) -> None:
 
 
 def test_one_shard_does_not_know_the_parameter_count(shards: list[Path]) -> None:
-    """A shard counts only its own tensors, so it tells no count; a later one names no architecture either."""
+    """A shard has no parameter count, since it has only its own tensors; later shards have no architecture."""
     assert read_gguf(shards[0]).parameter_count is None
     assert read_gguf(shards[0]).architecture == "llama"
     assert read_gguf(shards[1]).architecture == ""
@@ -79,7 +79,7 @@ def test_directory_in_place_of_a_shard_is_no_shard(shards: list[Path]) -> None:
 
 
 def test_shard_that_cannot_be_looked_up_is_missing() -> None:
-    """A name that the system refuses to look up is told as a missing shard."""
+    """A name that the system cannot look up is reported as a missing shard."""
     path = Path("x" * 5000) / "m-00001-of-00002.gguf"
 
     with pytest.raises(InvalidGgufError, match="is missing"):
@@ -88,7 +88,7 @@ def test_shard_that_cannot_be_looked_up_is_missing() -> None:
 
 @pytest.mark.parametrize("name", ["model.gguf", "model-00002-of-00003.gguf", "model-1-of-3.gguf"])
 def test_renamed_shard_is_told_how_it_has_to_be_called(name: str) -> None:
-    """A shard whose name does not say which it is cannot be loaded; the message says what the name must be."""
+    """A shard with a wrong file name is rejected; the message has the required suffix."""
     facts = GgufFacts(architecture="llama", split_index=0, split_count=3)
 
     with pytest.raises(InvalidGgufError, match=r"shard 1 of 3.*'-00001-of-00003\.gguf'"):
@@ -96,7 +96,7 @@ def test_renamed_shard_is_told_how_it_has_to_be_called(name: str) -> None:
 
 
 def test_broken_shard_is_named(shards: list[Path]) -> None:
-    """What is wrong with another shard is told with that shard's name."""
+    """An error in another shard names that shard."""
     shards[2].write_bytes(b"nonsense")
 
     with pytest.raises(

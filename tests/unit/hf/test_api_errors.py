@@ -1,4 +1,4 @@
-"""What the hub says instead of an answer, and what a person reads."""
+"""Error responses of the hub, and their messages for the user."""
 
 from itertools import product
 
@@ -11,11 +11,11 @@ from gglib.core.errors import (
     HubUnreachableError,
     RepositoryNotFoundError,
 )
-from gglib.hf.api_errors import Asked, refusal, retry_after_s
+from gglib.hf.api_errors import HubRequest, error_for, retry_after_s
 
-ASKED = Asked(endpoint="https://hub.example", repo="ada/coder", revision="v2", file="m.gguf")
-AS_SOMEBODY = Asked(endpoint="https://hub.example", repo="ada/coder", had_token=True)
-SEARCH = Asked(endpoint="https://hub.example")
+ASKED = HubRequest(endpoint="https://hub.example", repo="ada/coder", revision="v2", file="m.gguf")
+AS_SOMEBODY = HubRequest(endpoint="https://hub.example", repo="ada/coder", had_token=True)
+SEARCH = HubRequest(endpoint="https://hub.example")
 
 
 @pytest.mark.parametrize(
@@ -71,22 +71,22 @@ SEARCH = Asked(endpoint="https://hub.example")
     ],
 )
 def test_each_says_what_to_do(
-    status: int, headers: dict[str, str], asked: Asked, kind: type[HubError], words: list[str]
+    status: int, headers: dict[str, str], asked: HubRequest, kind: type[HubError], words: list[str]
 ) -> None:
-    """Each refusal is its leaf, and names what a person needs to go on."""
-    error = refusal(status, headers, asked)
+    """Each error response maps to its own class, and the message says what to do."""
+    error = error_for(status, headers, asked)
     assert type(error) is kind
     assert [word for word in words if word not in str(error)] == []
 
 
 def test_each_is_one_sentence_on_one_line() -> None:
-    """Whatever the hub says, a line comes of it that ends in a full stop and moves no cursor."""
+    """Any hub message gives one line that ends in a full stop and has no control characters."""
     codes = ["", "GatedRepo", "RepoNotFound", "RevisionNotFound", "EntryNotFound", "Surprise"]
     messages = ["", "x" * 10_000, "a\x1b[2J\r\nb", "Invalid credentials", "."]
     for status, code, message, asked in product(
         range(400, 600, 7), codes, messages, (ASKED, AS_SOMEBODY, SEARCH)
     ):
-        text = str(refusal(status, {"x-error-code": code, "x-error-message": message}, asked))
+        text = str(error_for(status, {"x-error-code": code, "x-error-message": message}, asked))
         assert text.endswith(".")
         assert text.isprintable()
         assert len(text) < 600
@@ -113,8 +113,8 @@ def test_patience_is_read_in_both_forms(headers: dict[str, str], seconds: int | 
 
 
 def test_a_secret_in_the_address_is_not_shown() -> None:
-    """Who and with which password is in an endpoint stays there."""
-    asked = Asked(endpoint="https://me:secret@hub.example:8443/hf", repo="a/b")
+    """User name and password of an endpoint are never shown."""
+    asked = HubRequest(endpoint="https://me:secret@hub.example:8443/hf", repo="a/b")
     assert asked.page == "https://hub.example:8443/hf/a/b"
     for status, code in product((401, 403, 404, 418, 429, 500), ("", "GatedRepo", "RepoNotFound")):
-        assert "secret" not in str(refusal(status, {"x-error-code": code}, asked))
+        assert "secret" not in str(error_for(status, {"x-error-code": code}, asked))

@@ -1,48 +1,48 @@
-"""How work in threads is ended."""
+"""Cancelling work in threads."""
 
 import socket
 
 import pytest
 
-from gglib.hf.cancellation import Stop, StoppedError
+from gglib.hf.cancellation import CancelToken, OperationCancelledError
 
 
 def test_a_stop_is_heard_by_who_looks_and_by_who_waits() -> None:
-    """Also by children, also by those that come later."""
-    stop = Stop()
-    child = Stop(stop)
-    child.check()
-    stop.set()
-    for each in (stop, child, Stop(stop)):
-        assert each.is_set
-        with pytest.raises(StoppedError):
-            each.check()
-        with pytest.raises(StoppedError):
-            each.pause(1000)
+    """A cancel reaches the children, including those created later."""
+    cancel_token = CancelToken()
+    child = CancelToken(cancel_token)
+    child.raise_if_cancelled()
+    cancel_token.cancel()
+    for each in (cancel_token, child, CancelToken(cancel_token)):
+        assert each.is_cancelled
+        with pytest.raises(OperationCancelledError):
+            each.raise_if_cancelled()
+        with pytest.raises(OperationCancelledError):
+            each.sleep(1000)
 
 
 def test_a_child_ends_alone() -> None:
-    """Its parent and the other children go on."""
-    parent = Stop()
-    one, other = Stop(parent), Stop(parent)
-    one.set()
-    assert not parent.is_set
-    assert not other.is_set
-    one.leave()
-    parent.set()
-    assert other.is_set
+    """The parent and the other children are not affected."""
+    parent = CancelToken()
+    one, other = CancelToken(parent), CancelToken(parent)
+    one.cancel()
+    assert not parent.is_cancelled
+    assert not other.is_cancelled
+    one.detach()
+    parent.cancel()
+    assert other.is_cancelled
 
 
 def test_a_watched_socket_is_shut_down_under_who_reads() -> None:
-    """One that is no longer watched is left alone, and one that comes too late is not taken."""
-    stop, (one, other), (kept, peer) = Stop(), socket.socketpair(), socket.socketpair()
+    """An unregistered socket is left alone, and a socket cannot be registered after the cancel."""
+    cancel_token, (one, other), (kept, peer) = CancelToken(), socket.socketpair(), socket.socketpair()
     with one, other, kept, peer:
-        stop.watch(one)
-        stop.watch(kept)
-        stop.forget(kept)
-        stop.set()
+        cancel_token.register(one)
+        cancel_token.register(kept)
+        cancel_token.unregister(kept)
+        cancel_token.cancel()
         assert other.recv(1) == b""
         peer.sendall(b"x")
         assert kept.recv(1) == b"x"
-        with pytest.raises(StoppedError):
-            stop.watch(kept)
+        with pytest.raises(OperationCancelledError):
+            cancel_token.register(kept)

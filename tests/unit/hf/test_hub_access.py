@@ -1,4 +1,4 @@
-"""How the environment says which hub is asked, and whether."""
+"""How the environment selects the hub and the offline mode."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_blanks_around_an_endpoint_do_not_count(text: str, endpoint: str) -> Non
 
 @pytest.mark.parametrize("text", ["huggingface.co", "http://", "http://[::1", "https://hub.example:99999"])
 async def test_a_wrong_endpoint_is_blamed_on_the_variable(text: str) -> None:
-    """Before anything is asked."""
+    """The error is raised before any request."""
     with pytest.raises(HubError, match=r"HF_ENDPOINT .*https://huggingface\.co"):
         async with open_hub({"HF_ENDPOINT": text}):
             pass
@@ -39,12 +39,12 @@ async def test_a_wrong_endpoint_is_blamed_on_the_variable(text: str) -> None:
     ],
 )
 def test_both_offline_switches_count(variables: dict[str, str], *, is_offline: bool) -> None:
-    """As the library reads them, which knows both."""
+    """Both variables are read as the library reads them."""
     assert hub_access(variables).is_offline is is_offline
 
 
 async def test_both_offline_switches_are_named() -> None:
-    """Whichever was set is among what is to be unset."""
+    """The message names every variable to unset."""
     async with open_hub({"TRANSFORMERS_OFFLINE": "1"}) as hub:
         with pytest.raises(HubUnreachableError, match="HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE"):
             await hub.repository("ada/coder")

@@ -1,4 +1,4 @@
-"""What the hub tells becomes our values, or an error of ours: whatever it tells."""
+"""Any metadata of the hub becomes gglib's values, or gglib's error."""
 
 import contextlib
 from datetime import UTC, datetime
@@ -10,30 +10,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.core.hub.repository import Gating, HubFile, HubRepository
-from gglib.hf.parsing import LARGEST_FILE_BYTES, UnreadableError, read_repository
+from gglib.hf.parsing import MAX_FILE_BYTES, InvalidResponseError, read_repository
 
 SHA256 = "AB" * 32
 
 
-def told(**fields: Any) -> SimpleNamespace:
-    """Return what the library gives for a terse repository, with further fields."""
+def model_info(**fields: Any) -> SimpleNamespace:
+    """Return the library's object for a minimal repository, with further fields."""
     return SimpleNamespace(**{"id": "a/b", "sha": "c0ffee", **fields})
 
 
 def file(name: Any = "m.gguf", size: Any = 5, **fields: Any) -> SimpleNamespace:
-    """Return one file as the library gives it."""
+    """Return one file as the library represents it."""
     return SimpleNamespace(**{"rfilename": name, "size": size, "lfs": None, **fields})
 
 
 def test_little_is_enough() -> None:
     """A name and a commit make a repository; all else has its default."""
-    assert read_repository(told()) == HubRepository(repo="a/b", revision="c0ffee")
+    assert read_repository(model_info()) == HubRepository(repo="a/b", revision="c0ffee")
 
 
 def test_all_of_it_is_read() -> None:
-    """Each field lands where it belongs."""
+    """Each field is mapped to its attribute."""
     found = read_repository(
-        told(
+        model_info(
             siblings=[file(lfs=SimpleNamespace(sha256=SHA256, size=5)), file("README.md", 0)],
             downloads=1,
             likes=2,
@@ -76,8 +76,8 @@ def test_all_of_it_is_read() -> None:
     ],
 )
 def test_the_licence_is_the_cards_or_the_tags(card: object, tags: list[str], licence: str | None) -> None:
-    """The card's licence counts, a special one by its own name; else the one in the tags."""
-    assert read_repository(told(card_data=card, tags=tags)).licence == licence
+    """The licence is the card's, a custom one by its own name; else that of the tags."""
+    assert read_repository(model_info(card_data=card, tags=tags)).licence == licence
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_the_licence_is_the_cards_or_the_tags(card: object, tags: list[str], lic
     [(None, Gating.OPEN), (False, Gating.OPEN), ("auto", Gating.AUTOMATIC), ("manual", Gating.MANUAL)],
 )
 def test_the_gate_is_one_of_three(gated: object, gate: Gating) -> None:
-    """What the hub says of a gate is one of ours."""
-    assert read_repository(told(gated=gated)).gate is gate
+    """Each gating of the hub maps to one of gglib's."""
+    assert read_repository(model_info(gated=gated)).gate is gate
 
 
 @pytest.mark.parametrize(
@@ -109,30 +109,32 @@ def test_the_gate_is_one_of_three(gated: object, gate: Gating) -> None:
         ({"card_data": SimpleNamespace(license=4)}, "license"),
         ({"siblings": [file(None)]}, "rfilename"),
         ({"siblings": [file(size=None)]}, "how large"),
-        ({"siblings": [file(size=LARGEST_FILE_BYTES + 1)]}, "bytes"),
+        ({"siblings": [file(size=MAX_FILE_BYTES + 1)]}, "bytes"),
         ({"siblings": [file(lfs=SimpleNamespace(sha256="zz" * 32, size=5))]}, "SHA-256"),
         ({"siblings": [file(lfs=SimpleNamespace(sha256="ab", size=5))]}, "SHA-256"),
     ],
 )
 def test_what_cannot_be_is_named(fields: dict[str, Any], word: str) -> None:
-    """A field that is missing where it is needed, or of another kind, is an error that names it."""
-    with pytest.raises(UnreadableError) as caught:
-        read_repository(told(**fields))
+    """A missing required field, or one of another type, is an error that names it."""
+    with pytest.raises(InvalidResponseError) as caught:
+        read_repository(model_info(**fields))
     assert word in str(caught.value)
 
 
 def test_the_size_may_be_the_large_files_own() -> None:
-    """A mirror that tells a size with the hash alone has told it."""
-    found = read_repository(told(siblings=[file(size=None, lfs=SimpleNamespace(sha256=SHA256, size=9))]))
+    """The size is read from the LFS entry if a mirror sends it only there."""
+    found = read_repository(
+        model_info(siblings=[file(size=None, lfs=SimpleNamespace(sha256=SHA256, size=9))])
+    )
     assert found.files[0].size_bytes == 9
 
 
 @given(name=st.text(min_size=1))
 def test_names_are_kept_and_shown_without_harm(name: str) -> None:
-    """A name is kept to the letter; in an error it moves no cursor and breaks no line."""
-    assert read_repository(told(siblings=[file(name)])).files[0].name == name
-    with pytest.raises(UnreadableError) as caught:
-        read_repository(told(siblings=[file(name, None)]))
+    """A name is kept unchanged; in an error message it is escaped."""
+    assert read_repository(model_info(siblings=[file(name)])).files[0].name == name
+    with pytest.raises(InvalidResponseError) as caught:
+        read_repository(model_info(siblings=[file(name, None)]))
     assert str(caught.value).isprintable()
 
 
@@ -163,6 +165,6 @@ ANYTHING = st.recursive(
     )
 )
 def test_nothing_else_comes_of_it(fields: dict[str, Any]) -> None:
-    """Whatever is told: a repository, or the one error."""
-    with contextlib.suppress(UnreadableError):
-        assert isinstance(read_repository(told(**fields)), HubRepository)
+    """Any input gives a repository, or the one error."""
+    with contextlib.suppress(InvalidResponseError):
+        assert isinstance(read_repository(model_info(**fields)), HubRepository)

@@ -1,4 +1,4 @@
-"""Who is shown the token: decided for each single request, whatever led to it."""
+"""Which requests carry the token: decided for each request, redirects and links included."""
 
 import gzip
 import math
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from gglib.hf.api_errors import Asked
-from gglib.hf.session import FailedError, _prepare, _read
+from gglib.hf.api_errors import HubRequest
+from gglib.hf.session import CallFailedError, _prepare, _read
 
 HUB = "https://hub.example"
 
@@ -29,25 +29,25 @@ HUB = "https://hub.example"
     ],
 )
 def test_the_token_is_for_the_endpoints_own_origin(url: str, *, is_shown: bool) -> None:
-    """Scheme, host and port must be the endpoint's; then the token stays in the request, else it is taken out."""
+    """The token stays in requests to the endpoint's scheme, host and port; it is removed from all others."""
     request = httpx2.Request(
         "GET", url, headers={"Authorization": "Bearer hf_secret", "User-Agent": "library"}
     )
-    _prepare(request, Asked(endpoint=HUB))
+    _prepare(request, HubRequest(endpoint=HUB))
     assert ("authorization" in request.headers) is is_shown
     assert request.headers["user-agent"] == "gglib"
     assert request.headers["accept-encoding"] == "gzip"
 
 
 def test_no_request_waits_for_ever() -> None:
-    """Each request has its deadlines, also one that the library sent without."""
+    """Each request has timeouts, including requests that the library sends without."""
     request = httpx2.Request("GET", HUB, extensions={"timeout": {"read": None}})
-    _prepare(request, Asked(endpoint=HUB))
+    _prepare(request, HubRequest(endpoint=HUB))
     assert None not in request.extensions["timeout"].values()
 
 
 def answer_of(body: bytes, encoding: str | None, piece_bytes: int = 1 << 16) -> httpx2.Response:
-    """Return an answer whose body comes in pieces."""
+    """Return a response whose body arrives in pieces."""
 
     def pieces() -> Iterator[bytes]:
         for start in range(0, len(body), piece_bytes):
@@ -58,22 +58,22 @@ def answer_of(body: bytes, encoding: str | None, piece_bytes: int = 1 << 16) -> 
 
 
 def test_a_packed_answer_is_unpacked() -> None:
-    """As the library would have it, in pieces of any size."""
+    """The body is decoded as the library does it, from pieces of any size."""
     text = bytes(range(256)) * 40
-    assert _read(answer_of(text, None), math.inf, Asked(endpoint=HUB)) == text
-    assert _read(answer_of(text, "identity"), math.inf, Asked(endpoint=HUB)) == text
+    assert _read(answer_of(text, None), math.inf, HubRequest(endpoint=HUB)) == text
+    assert _read(answer_of(text, "identity"), math.inf, HubRequest(endpoint=HUB)) == text
     packed = gzip.compress(text)
     for piece_bytes in (1, 7, 1 << 16):
-        assert _read(answer_of(packed, "GZip", piece_bytes), math.inf, Asked(endpoint=HUB)) == text
+        assert _read(answer_of(packed, "GZip", piece_bytes), math.inf, HubRequest(endpoint=HUB)) == text
 
 
 def test_an_answer_that_unpacks_without_end_is_not_unpacked() -> None:
-    """A thousandfold: it is bounded before it is in memory, not after."""
+    """A body that expands a thousandfold is limited while it is decoded, not afterwards."""
     bomb = gzip.compress(bytes(1 << 28), 9)
     tracemalloc.start()
     try:
-        with pytest.raises(FailedError, match="without end"):
-            _read(answer_of(bomb, "gzip", len(bomb)), math.inf, Asked(endpoint=HUB))
+        with pytest.raises(CallFailedError, match="too large"):
+            _read(answer_of(bomb, "gzip", len(bomb)), math.inf, HubRequest(endpoint=HUB))
         assert tracemalloc.get_traced_memory()[1] < 1 << 27
     finally:
         tracemalloc.stop()
@@ -84,6 +84,6 @@ def test_an_answer_that_unpacks_without_end_is_not_unpacked() -> None:
     [(b"x", "br"), (zlib.compress(b"x"), "deflate"), (b"no gzip", "gzip"), (b"x", "gzip, gzip")],
 )
 def test_an_answer_in_another_packing_is_refused(body: bytes, encoding: str) -> None:
-    """Only gzip was asked for."""
-    with pytest.raises(FailedError, match="cannot be read"):
-        _read(answer_of(body, encoding), math.inf, Asked(endpoint=HUB))
+    """Another encoding than gzip, the only one requested, is an error."""
+    with pytest.raises(CallFailedError, match="cannot be read"):
+        _read(answer_of(body, encoding), math.inf, HubRequest(endpoint=HUB))

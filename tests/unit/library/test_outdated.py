@@ -124,12 +124,12 @@ class TestAsking:
     async def test_a_repository_is_asked_once(self, hub: FakeHub) -> None:
         """Two models of one repository cost one question."""
         await check(model(), model("other.gguf"), hub=hub)
-        assert hub.questions["repository"] == 1
+        assert hub.calls["repository"] == 1
 
     async def test_what_came_from_nowhere_is_not_asked_about(self, hub: FakeHub) -> None:
         """A model of the user's own is not in the answer."""
         assert await check(replace(model(), source=ModelSource()), hub=hub) == []
-        assert hub.questions["repository"] == 0
+        assert hub.calls["repository"] == 0
 
     async def test_one_that_is_gone_hides_no_other(self, hub: FakeHub) -> None:
         """A repository that is gone is told, and the others are compared."""
@@ -150,7 +150,7 @@ class TestPinned:
         """A model that was pulled at a revision by name says so, and the hub is not asked."""
         (one,) = await check(model(asked="feature/x"), hub=hub)
         assert (one.state, one.reason) == (Upstream.PINNED, "at feature/x")
-        assert hub.questions["repository"] == 0
+        assert hub.calls["repository"] == 0
 
     async def test_a_sibling_that_is_followed_does_not_answer_for_it(self, hub: FakeHub) -> None:
         """A pinned model stays pinned where the same repository is also here without a revision."""

@@ -79,7 +79,7 @@ class TestInterrupted:
 
     async def test_cancelled_it_keeps_what_came(self, harness: PullHarness) -> None:
         """Ctrl-C in the middle leaves a part and no row."""
-        harness.hub.holds["tiny-Q4_K_M.gguf"] = asyncio.Event()
+        harness.hub.pauses["tiny-Q4_K_M.gguf"] = asyncio.Event()
         reached = asyncio.Event()
         pull = asyncio.ensure_future(harness.puller.pull(await harness.plan(), lambda _: reached.set()))
         await soon(reached)
@@ -307,7 +307,7 @@ class TestGivingUp:
             await harness.pull(f"{VISION}:Q4_K_M")
         [given_up] = await harness.store.list_pulls()
         gate, reached = asyncio.Event(), asyncio.Event()
-        harness.hub.holds["mmproj-F16.gguf"] = gate
+        harness.hub.pauses["mmproj-F16.gguf"] = gate
 
         def tell(progress: PullProgress) -> None:
             if progress.file == "mmproj-F16.gguf" and progress.phase == "downloading":
@@ -375,7 +375,7 @@ class TestSweeping:
 
     async def test_a_corrupt_download_leaves_no_record(self, harness: PullHarness) -> None:
         """It came twice and was wrong: nothing of it is here, and nothing is unfinished."""
-        harness.hub.wrong.add("tiny-Q4_K_M.gguf")
+        harness.hub.corrupted.add("tiny-Q4_K_M.gguf")
         with pytest.raises(DownloadCorruptError):
             await harness.pull()
         assert (harness.incoming(), await harness.store.list_pulls()) == ([], [])

@@ -377,7 +377,7 @@ class TestSharing:
         }
         harness.hub.add_repository("ada/eye", files)
         gate, waits = asyncio.Event(), asyncio.Event()
-        harness.hub.holds["mmproj-F16.gguf"] = gate
+        harness.hub.pauses["mmproj-F16.gguf"] = gate
         told: list[str] = []
 
         def tell(progress: PullProgress) -> None:
@@ -401,7 +401,7 @@ class TestSharing:
     async def test_the_same_model_twice_at_once_is_one_model(self, harness: PullHarness) -> None:
         """The second pull waits for the first one, and finds the model up to date."""
         gate, waits = asyncio.Event(), asyncio.Event()
-        harness.hub.holds["tiny-Q4_K_M.gguf"] = gate
+        harness.hub.pauses["tiny-Q4_K_M.gguf"] = gate
         reached = asyncio.Event()
         plans = [await harness.plan(), await harness.plan()]
         first = asyncio.ensure_future(harness.puller.pull(plans[0], lambda _: reached.set()))
@@ -502,7 +502,7 @@ class TestNames:
         other = (await harness.pull(f"{REPO}:Q8_0")).model
         plan = await harness.plan(aliases=("coder",))
         taken = asyncio.Event()
-        harness.hub.holds["tiny-Q4_K_M.gguf"] = taken
+        harness.hub.pauses["tiny-Q4_K_M.gguf"] = taken
         reached = asyncio.Event()
         pull = asyncio.ensure_future(harness.puller.pull(plan, lambda _: reached.set()))
         await soon(reached)
@@ -535,7 +535,7 @@ class TestNames:
         harness.hub.add_repository("bob/tiny", {"tiny-Q4_K_M.gguf": harness.third_file})
         plan = await harness.plan("bob/tiny")
         gate, reached = asyncio.Event(), asyncio.Event()
-        harness.hub.holds["tiny-Q4_K_M.gguf"] = gate
+        harness.hub.pauses["tiny-Q4_K_M.gguf"] = gate
         pull = asyncio.ensure_future(harness.puller.pull(plan, lambda _: reached.set()))
         await soon(reached)
         other = await harness.puller.pull(await harness.plan(f"{REPO}:Q8_0", name="tiny-Q4_K_M"), ignore)

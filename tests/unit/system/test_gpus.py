@@ -9,7 +9,7 @@ from gglib.system.gpus import read_gpus
 
 
 class FakeNvml:
-    """A driver with some processors; those in ``lost`` do not answer."""
+    """A driver with some GPUs; those in ``lost`` raise errors."""
 
     def __init__(self, names: list[Any], *, lost: frozenset[int] = frozenset()) -> None:
         self.names = names
@@ -53,7 +53,7 @@ def test_each_processor_is_told() -> None:
 
 
 def test_one_that_does_not_answer_is_left_out() -> None:
-    """A processor that is lost does not hide the others."""
+    """A lost GPU does not hide the others."""
     gpus = read_gpus(lambda: FakeNvml(["a", "b"], lost=frozenset({0})))
 
     assert [gpu.name for gpu in gpus] == ["b"]
@@ -73,12 +73,12 @@ def test_without_library_or_driver_there_are_none() -> None:
 
 
 def test_driver_that_hangs_is_not_waited_for() -> None:
-    """A driver that does not answer in time counts as none."""
+    """A driver that does not respond in time counts as none."""
     release = threading.Event()
 
     def hang() -> FakeNvml:
         release.wait()
         return FakeNvml(["late"])
 
-    assert read_gpus(hang, limit_s=0.01) == ()
+    assert read_gpus(hang, timeout_s=0.01) == ()
     release.set()

@@ -49,7 +49,7 @@ def test_nothing_is_known_where_nothing_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("meminfo", ["", "MemTotal: many kB\n", "MemAvailable\n", "\x00\xff"])
 def test_nonsense_is_not_known(meminfo: str, root_of: Write) -> None:
-    """Lines that are not as the kernel writes them tell nothing."""
+    """Invalid lines are ignored."""
     assert read_linux_memory(root_of({"proc/meminfo": meminfo})) == Ram(None, None)
 
 
@@ -88,7 +88,7 @@ def test_group_that_is_over_its_limit_has_nothing(root_of: Write) -> None:
 
 
 def test_older_control_groups_are_understood(root_of: Write) -> None:
-    """Version 1 says the same in other words, and its path may not be there inside of a container."""
+    """Version 1 has other names, and its path may be missing inside a container."""
     folder = "sys/fs/cgroup/memory"
     files = {
         "proc/meminfo": MEMINFO,
@@ -115,7 +115,7 @@ def test_no_limit_of_version_1_is_none(root_of: Write) -> None:
 
 
 def test_path_out_of_the_namespace_is_not_followed(root_of: Write) -> None:
-    """A group path that climbs out of the mount means the mount itself."""
+    """A group path outside the mount is treated as the mount itself."""
     files = {
         "proc/meminfo": MEMINFO,
         "proc/self/cgroup": "0::/../../elsewhere\n",

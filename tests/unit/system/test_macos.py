@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from gglib.system.macos import ask, read_macos_memory
+from gglib.system.macos import read_macos_memory, run_command
 from gglib.system.ram import Ram
 
 # The form of Apple's vm_stat, with round numbers.
@@ -31,13 +31,13 @@ def test_available_is_what_is_given_up_when_asked_for() -> None:
 
 
 def test_commands_that_fail_tell_nothing() -> None:
-    """Without an answer nothing is known, and nothing is raised."""
+    """Without output nothing is known, and nothing is raised."""
     assert read_macos_memory(lambda _: "") == Ram(None, None)
     assert read_macos_memory(lambda _: "page size of 16384 bytes\n") == Ram(None, None)
 
 
 def test_command_that_is_not_there_or_fails_says_nothing() -> None:
-    """A command that cannot be run, or exits with an error, gives an empty answer."""
-    assert ask(["/nowhere/vm_stat"]) == ""
-    assert ask([sys.executable, "-c", "print(1); raise SystemExit(1)"]) == ""
-    assert ask([sys.executable, "-c", "print(1)"]).strip() == "1"
+    """A command that cannot be run, or fails, gives empty output."""
+    assert run_command(["/nowhere/vm_stat"]) == ""
+    assert run_command([sys.executable, "-c", "print(1); raise SystemExit(1)"]) == ""
+    assert run_command([sys.executable, "-c", "print(1)"]).strip() == "1"

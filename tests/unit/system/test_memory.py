@@ -10,7 +10,7 @@ from gglib.system import Ram, read_memory, read_ram
 
 @pytest.mark.skipif(sys.platform not in {"linux", "darwin"}, reason="elsewhere nothing is known")
 def test_this_machine_is_read() -> None:
-    """This machine has memory, and not more of it is free than there is."""
+    """This machine has memory, and at most all of it is free."""
     found = read_memory()
 
     assert found.total_bytes

@@ -1,4 +1,4 @@
-"""The runtime that launches nothing counts holds and waits where it is told to."""
+"""The runtime that launches nothing counts holds and waits at its gate."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ import pytest
 
 from gglib.core.errors import ModelLoadFailedError, ModelLoadingError, ModelNotFoundError
 from gglib.core.models import RunningTarget
-from gglib.testing import Admission, FakeRuntime
+from gglib.testing import FakeRuntime, Lease
 
 TARGET = RunningTarget.local(1, 1, "a", 64)
 
@@ -24,17 +24,17 @@ async def test_a_hold_lasts_as_long_as_its_block() -> None:
 
 
 async def test_admissions_are_remembered_with_their_arguments() -> None:
-    """Tests can ask what a proxy asked for, also for what was refused."""
+    """Tests can read the requested leases, including refused ones."""
     runtime = FakeRuntime()
     with pytest.raises(ModelNotFoundError):
         async with runtime.admit("a", 5, 64, wait_s=1.5, request_id="r"):
             pass
-    expected = Admission(model_name="a", num_ctx=5, default_ctx=64, wait_s=1.5, request_id="r")
+    expected = Lease(model_name="a", num_ctx=5, default_ctx=64, wait_s=1.5, request_id="r")
     assert runtime.admitted == [expected]
 
 
 async def test_a_shut_gate_holds_a_grant_back() -> None:
-    """While the gate is shut the caller waits and holds nothing."""
+    """While the gate is closed the caller waits and holds nothing."""
     runtime = FakeRuntime({"a": TARGET}, gate=asyncio.Event())
 
     async def enter() -> None:
@@ -51,7 +51,7 @@ async def test_a_shut_gate_holds_a_grant_back() -> None:
 
 
 async def test_a_bounded_wait_at_the_gate_ends_in_model_loading() -> None:
-    """``wait_s`` is over before the gate opens: the error of a model that still loads."""
+    """``wait_s`` ends before the gate opens: the error of a model that is still loading."""
     runtime = FakeRuntime({"a": TARGET}, gate=asyncio.Event())
     with pytest.raises(ModelLoadingError):
         async with runtime.admit("a", None, 64, wait_s=0):
@@ -60,7 +60,7 @@ async def test_a_bounded_wait_at_the_gate_ends_in_model_loading() -> None:
 
 
 async def test_a_scripted_failure_is_raised_instead_of_a_grant() -> None:
-    """``fails_with`` stands for whatever a real runtime raises."""
+    """``fails_with`` stands in for the errors of a real runtime."""
     runtime = FakeRuntime({"a": TARGET}, fails_with=ModelLoadFailedError("a", "bad magic"))
     with pytest.raises(ModelLoadFailedError):
         async with runtime.admit("a", None, 64):

@@ -1,4 +1,4 @@
-"""Which bytes a request asks for: against the words of RFC 9110."""
+"""Which bytes a request selects, checked against RFC 9110."""
 
 import pytest
 from hypothesis import given

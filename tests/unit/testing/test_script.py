@@ -31,7 +31,7 @@ def test_a_model_has_its_own_values_by_alias_or_file(alias: str, path: str, chun
 
 
 def test_a_request_overrides_what_it_names() -> None:
-    """The field ``x_script`` of a body steers this one answer; noise belongs to the load, not to the answer."""
+    """The field ``x_script`` of a body controls one response; noise belongs to the load, not to the response."""
     script = Script(chunks=5, stderr_noise_bytes=10)
     body = json.dumps({"model": "m", "x_script": {"headers": [["A", "b"]], "hang": True}}).encode()
     of_request = script.for_request(body)

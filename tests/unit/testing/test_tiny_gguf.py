@@ -1,4 +1,4 @@
-"""The tiny model's file: small, the same for the same seed, and with the header that was asked for."""
+"""The tiny model's file: small, reproducible, and with the requested header."""
 
 import sys
 from pathlib import Path

@@ -10,7 +10,7 @@ import click
 
 from gglib.cli.streams import ignore_output_errors
 from gglib.core.plain_text import escape_block, escape_line, json_text
-from gglib.system.files.sizes import size_words
+from gglib.system.files.sizes import format_size
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -154,7 +154,7 @@ def show_line(line: str) -> None:
 
 def size(size_bytes: int | None) -> str:
     """Return a size in bytes as people say it, in powers of ten as disks are sold."""
-    return "-" if size_bytes is None else size_words(size_bytes)
+    return "-" if size_bytes is None else format_size(size_bytes)
 
 
 def count(number: int | None) -> str:

@@ -1,68 +1,68 @@
-"""Which bytes of a file are here: sorted, disjoint, never touching spans. Pure."""
+"""Which bytes of a file are stored: sorted, disjoint, non-adjacent ranges. Pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-Span = tuple[int, int]
-"""First byte, and the byte behind the last."""
+ByteRange = tuple[int, int]
+"""First byte, and the byte after the last."""
 
 
 @dataclass(frozen=True, slots=True)
-class Spans:
-    """A set of bytes of a file, as few spans as say it."""
+class ByteRanges:
+    """A set of bytes of a file, as the fewest possible ranges."""
 
-    spans: tuple[Span, ...] = ()
+    ranges: tuple[ByteRange, ...] = ()
 
     @classmethod
-    def of(cls, spans: Iterable[Span]) -> "Spans":
-        """Return the bytes that are in any of ``spans``, which may overlap and come in any order."""
-        merged: list[Span] = []
-        for start, end in sorted(span for span in spans if span[0] < span[1]):
+    def of(cls, ranges: Iterable[ByteRange]) -> "ByteRanges":
+        """Return the union of ``ranges``, which may overlap and come in any order."""
+        merged: list[ByteRange] = []
+        for start, end in sorted(each for each in ranges if each[0] < each[1]):
             if merged and start <= merged[-1][1]:
                 merged[-1] = (merged[-1][0], max(merged[-1][1], end))
             else:
                 merged.append((start, end))
         return cls(tuple(merged))
 
-    def __iter__(self) -> Iterator[Span]:
-        return iter(self.spans)
+    def __iter__(self) -> Iterator[ByteRange]:
+        return iter(self.ranges)
 
     def __len__(self) -> int:
-        return len(self.spans)
+        return len(self.ranges)
 
     @property
     def size_bytes(self) -> int:
-        """How many bytes are here."""
-        return sum(end - start for start, end in self.spans)
+        """The number of bytes in the set."""
+        return sum(end - start for start, end in self.ranges)
 
     @property
     def prefix_bytes(self) -> int:
-        """How many bytes are here from the beginning without a hole."""
-        return self.spans[0][1] if self.spans and self.spans[0][0] == 0 else 0
+        """The length of the contiguous range from the beginning of the file."""
+        return self.ranges[0][1] if self.ranges and self.ranges[0][0] == 0 else 0
 
     @property
     def end(self) -> int:
-        """The byte behind the last one that is here."""
-        return self.spans[-1][1] if self.spans else 0
+        """The byte after the last one in the set."""
+        return self.ranges[-1][1] if self.ranges else 0
 
-    def plus(self, start: int, end: int) -> "Spans":
-        """Return these bytes and those from ``start`` to ``end``."""
-        if self.spans and start == self.spans[-1][1]:  # mostly: the last span grows
-            return Spans((*self.spans[:-1], (self.spans[-1][0], end)))
-        return Spans.of((*self.spans, (start, end)))
+    def adding(self, start: int, end: int) -> "ByteRanges":
+        """Return this set with the bytes from ``start`` to ``end`` added."""
+        if self.ranges and start == self.ranges[-1][1]:  # the common case: the last range grows
+            return ByteRanges((*self.ranges[:-1], (self.ranges[-1][0], end)))
+        return ByteRanges.of((*self.ranges, (start, end)))
 
-    def gaps(self, size_bytes: int) -> tuple[Span, ...]:
-        """Return what is missing of a file of ``size_bytes``."""
-        return self.holes((0, size_bytes))
+    def missing(self, size_bytes: int) -> tuple[ByteRange, ...]:
+        """Return the gaps of a file of ``size_bytes``."""
+        return self.missing_in((0, size_bytes))
 
-    def holes(self, within: Span) -> tuple[Span, ...]:
-        """Return what is not here of the bytes of ``within``."""
+    def missing_in(self, within: ByteRange) -> tuple[ByteRange, ...]:
+        """Return the gaps inside ``within``."""
         at, last = within
-        holes = []
-        for start, end in self.spans:
+        missing = []
+        for start, end in self.ranges:
             if at < min(start, last):
-                holes.append((at, min(start, last)))
+                missing.append((at, min(start, last)))
             at = max(at, end)
         if at < last:
-            holes.append((at, last))
-        return tuple(holes)
+            missing.append((at, last))
+        return tuple(missing)

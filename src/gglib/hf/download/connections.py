@@ -1,107 +1,111 @@
-"""How many connections a download uses, and which bytes each brings. Pure: time and rates are arguments.
+"""How many connections a download uses, and which bytes each one fetches. Pure: time and rates are arguments.
 
-Many servers limit each connection, not each client. So a download starts with one connection, and when that has shown
-its rate, twice as many are tried, up to ``MOST_LANES``: they stay if together they are faster by ``WORTHWHILE``, else
-the number goes back to what it was and is tried again much later. What would be over before that is known is left
-alone.
+Many servers limit the rate of each connection, not of each client. A download starts with one connection. Once its rate
+is known, the number is doubled, up to ``MAX_CONNECTIONS``. If the total rate grows by ``MIN_SPEEDUP``, the new number
+stays; else the policy reverts to the old one and tries again much later. A download that would end before the
+measurement does is left alone.
 """
 
 from dataclasses import dataclass
 
-from gglib.hf.download.byte_ranges import Span, Spans
+from gglib.hf.download.byte_ranges import ByteRange, ByteRanges
 
-MOST_LANES = 8
-WORTHWHILE = 1.15
+MAX_CONNECTIONS = 8
+MIN_SPEEDUP = 1.15
 MEASURE_S = 0.8
-SETTLE_S = 0.6
+WARMUP_S = 0.6
 """After a change: a new connection has its handshakes, its redirect and a slow start."""
-WORTH_TRYING_S = 2.5
-"""What will be here sooner than this by itself is not sped up."""
-TRY_AGAIN_S = 30.0
-LEAST_SHARE_BYTES = 4 * 1024 * 1024
-"""A connection that would bring less than this costs more than it brings."""
+MIN_REMAINING_S = 2.5
+"""A download that takes less than this to finish is not sped up."""
+RETRY_S = 30.0
+MIN_SEGMENT_BYTES = 4 * 1024 * 1024
+"""A connection for fewer bytes costs more than it gains."""
 _ALIGN = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LaneLimits:
-    """What the policy goes by; tests are quicker."""
+class ConnectionLimits:
+    """Parameters of the policy; tests use shorter times."""
 
-    most_lanes: int = MOST_LANES
+    max_connections: int = MAX_CONNECTIONS
     measure_s: float = MEASURE_S
-    settle_s: float = SETTLE_S
-    worth_trying_s: float = WORTH_TRYING_S
-    try_again_s: float = TRY_AGAIN_S
-    least_share_bytes: int = LEAST_SHARE_BYTES
+    warmup_s: float = WARMUP_S
+    min_remaining_s: float = MIN_REMAINING_S
+    retry_s: float = RETRY_S
+    min_segment_bytes: int = MIN_SEGMENT_BYTES
 
 
-class LanePolicy:
-    """Says how many lanes there should be; told at every look how many bytes have come altogether."""
+class ConnectionPolicy:
+    """Decides the number of connections from the total of received bytes at each update."""
 
-    def __init__(self, limits: LaneLimits) -> None:
+    def __init__(self, limits: ConnectionLimits) -> None:
         self._limits = limits
-        self._most = limits.most_lanes
-        self.lanes = 1
-        self._before: tuple[int, float] | None = None  # lanes and their rate, while more are on trial
+        self._max = limits.max_connections
+        self.connections = 1
+        self._baseline: tuple[int, float] | None = (
+            None  # connections and their rate, while more are being tried
+        )
         self._window: tuple[float, int] | None = None  # time and bytes at its beginning
         self._not_before = float("-inf")
-        self._pause_s = limits.try_again_s
+        self._pause_s = limits.retry_s
 
-    def look(self, now: float, come_bytes: int, missing_bytes: int) -> int:
-        """Return how many lanes there should be now."""
+    def update(self, now: float, received_bytes: int, missing_bytes: int) -> int:
+        """Return how many connections to use now."""
         if self._window is None:
-            self._window = (now + (self._limits.settle_s if come_bytes else 0.0), come_bytes)
-            return self.lanes
-        began, come_before = self._window
+            self._window = (now + (self._limits.warmup_s if received_bytes else 0.0), received_bytes)
+            return self.connections
+        began, received_before = self._window
         if now < began:
-            self._window = (began, come_bytes)  # still settling: what comes now does not count
-            return self.lanes
+            self._window = (began, received_bytes)  # still warming up: these bytes do not count
+            return self.connections
         if now - began < self._limits.measure_s:
-            return self.lanes
-        rate = (come_bytes - come_before) / (now - began)
+            return self.connections
+        rate = (received_bytes - received_before) / (now - began)
         self._window = None
-        self._judge(now, rate, missing_bytes)
-        return self.lanes
+        self._evaluate(now, rate, missing_bytes)
+        return self.connections
 
-    def only(self, lanes: int) -> None:
-        """Never use more than so many again: the server cannot send parts."""
-        self._most = max(1, lanes)
-        self.lanes = min(self.lanes, self._most)
-        self._before = self._window = None
+    def limit_to(self, connections: int) -> None:
+        """Never use more than ``connections`` again: the server does not support ranges."""
+        self._max = max(1, connections)
+        self.connections = min(self.connections, self._max)
+        self._baseline = self._window = None
 
-    def refused(self, now: float, lanes: int) -> None:
-        """Use no more than so many for a while: the server did not take another one."""
-        self.lanes = min(self.lanes, max(1, lanes))
-        self._before = self._window = None
-        self._rest(now)
+    def back_off(self, now: float, connections: int) -> None:
+        """Use at most ``connections`` for a while: the server refused another one."""
+        self.connections = min(self.connections, max(1, connections))
+        self._baseline = self._window = None
+        self._delay_growth(now)
 
-    def _rest(self, now: float) -> None:
+    def _delay_growth(self, now: float) -> None:
         self._not_before = now + self._pause_s
         self._pause_s *= 2
 
-    def _judge(self, now: float, rate: float, missing_bytes: int) -> None:
-        if self._before is not None:
-            lanes, rate_before = self._before
-            self._before = None
-            if rate < rate_before * WORTHWHILE:
-                self.lanes = lanes
-                self._rest(now)
+    def _evaluate(self, now: float, rate: float, missing_bytes: int) -> None:
+        if self._baseline is not None:
+            connections, rate_before = self._baseline
+            self._baseline = None
+            if rate < rate_before * MIN_SPEEDUP:
+                self.connections = connections
+                self._delay_growth(now)
                 return
-        is_worth_it = rate > 0 and missing_bytes / rate >= self._limits.worth_trying_s
-        if is_worth_it and now >= self._not_before and self.lanes < self._most:
-            self._before = (self.lanes, rate)
-            self.lanes = min(2 * self.lanes, self._most)
+        is_worth_it = rate > 0 and missing_bytes / rate >= self._limits.min_remaining_s
+        if is_worth_it and now >= self._not_before and self.connections < self._max:
+            self._baseline = (self.connections, rate)
+            self.connections = min(2 * self.connections, self._max)
 
 
-def next_piece(gaps: tuple[Span, ...], taken: tuple[Span, ...], least_bytes: int) -> Span | None:
-    """Return what another lane should bring, None where that is not worth one.
+def next_segment(
+    gaps: tuple[ByteRange, ...], taken: tuple[ByteRange, ...], least_bytes: int
+) -> ByteRange | None:
+    """Return the range for another connection, None if none is worth a connection.
 
-    ``gaps`` is what is missing, ``taken`` from where and up to where each lane goes on. A gap that nobody is at comes
-    first; else it is the second half of the largest rest of a lane, which then ends where this begins.
+    ``gaps`` are the missing ranges, ``taken`` the remaining range of each connection. A gap without a connection comes
+    first; else the second half of the largest remaining range, which then ends where the new range begins.
     """
     for gap in gaps:
-        for piece in Spans.of(_cut(span, gap) for span in taken).holes(gap):
-            return piece
+        for segment in ByteRanges.of(_clip(span, gap) for span in taken).missing_in(gap):
+            return segment
     start, end = max(taken, key=lambda span: span[1] - span[0], default=(0, 0))
     middle = start + (end - start) // 2
     middle -= middle % _ALIGN
@@ -110,5 +114,5 @@ def next_piece(gaps: tuple[Span, ...], taken: tuple[Span, ...], least_bytes: int
     return middle, end
 
 
-def _cut(span: Span, gap: Span) -> Span:
+def _clip(span: ByteRange, gap: ByteRange) -> ByteRange:
     return max(span[0], gap[0]), min(span[1], gap[1])

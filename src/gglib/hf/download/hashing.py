@@ -1,7 +1,7 @@
-"""Hashes a file while it comes: a thread follows the bytes that are here from the beginning.
+"""Hashes a file during its download: a thread follows the contiguous bytes from the beginning.
 
-So the end comes soon after the last byte. What was just written is hashed from memory, everything else (what an earlier
-fetch brought, and other connections' pieces) from the disk. Both run without the interpreter's lock.
+The hash is therefore ready soon after the last byte. Bytes just written are hashed from memory; all others (of an
+earlier download, and of other connections) are read from disk. Neither holds the interpreter's lock.
 """
 
 import errno
@@ -13,34 +13,34 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from gglib.hf.cancellation import Stop, StoppedError
-from gglib.hf.download.part_file import Part
+from gglib.hf.cancellation import CancelToken, OperationCancelledError
+from gglib.hf.download.part_file import PartFile
 from gglib.system.files.hashing import hash_stream
 from gglib.system.files.small_files import open_regular
 
 CHUNK_BYTES = 256 * 1024
-"""Stays in a processor's cache between being read and being hashed."""
+"""Stays in the processor's cache between being read and being hashed."""
 QUEUE_BLOCKS = 3
-"""Further ones would have left the processor's cache."""
+"""Further blocks would have left the processor's cache."""
 
 
-class Follower:
-    """The hash of a part, from the beginning to as far as it goes.
+class IncrementalHasher:
+    """The running hash of a part file, from the beginning.
 
-    ``_frontier`` is how far bytes are hashed or claimed for it; the thread alone moves beyond what is queued.
+    ``_frontier`` is the end of the bytes that are hashed or claimed; only the thread moves it beyond the queued bytes.
     """
 
-    def __init__(self, part: Part, stop: Stop) -> None:
+    def __init__(self, part: PartFile, cancel_token: CancelToken) -> None:
         self._part = part
-        self._stop = stop
+        self._cancel_token = cancel_token
         self._hash = hashlib.sha256()
-        self._turn = threading.Condition()
+        self._changed = threading.Condition()
         self._queue: deque[tuple[memoryview, int]] = deque()
         self._spare: list[memoryview] = []
         self._frontier = 0
         self._size: int | None = None
-        self._is_over = False
-        self._failed: Exception | None = None
+        self._is_closed = False
+        self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="gglib-hash", daemon=True)
 
     def __enter__(self) -> Self:
@@ -48,61 +48,61 @@ class Follower:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._turn:
-            self._is_over = True
-            self._turn.notify_all()
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
         self._thread.join()
 
-    def came(self, buffer: memoryview, length: int, offset: int) -> memoryview:
-        """Be told of bytes that were written at ``offset``, and return a buffer of the same length to go on with.
+    def update(self, buffer: memoryview, length: int, offset: int) -> memoryview:
+        """Hash bytes that were written at ``offset``; return a buffer of the same length to continue with.
 
-        The next bytes in turn are hashed from memory, for which the caller waits if it is far ahead: a queue without
-        an end would be the whole file in memory. All others are read from the disk when it is their turn.
+        The next bytes in order are hashed from memory; a caller that is far ahead waits, since an unbounded queue would
+        hold the whole file in memory. All other bytes are read from disk when it is their turn.
         """
-        with self._turn:
-            self._turn.notify_all()
-            # While it waits, the thread may run dry and claim these very bytes: they are stored already.
-            self._turn.wait_for(lambda: not self._is_next(offset) or len(self._queue) < QUEUE_BLOCKS)
+        with self._changed:
+            self._changed.notify_all()
+            # Meanwhile the thread may claim these very bytes from disk: they are stored already.
+            self._changed.wait_for(lambda: not self._is_next(offset) or len(self._queue) < QUEUE_BLOCKS)
             if not self._is_next(offset):
                 return buffer
             self._queue.append((buffer, length))
             self._frontier += length
-            self._turn.notify_all()
+            self._changed.notify_all()
             return self._spare.pop() if self._spare else memoryview(bytearray(len(buffer)))
 
     def finish(self, size_bytes: int) -> str:
-        """Return the hash of the file, which is all here now and has ``size_bytes``."""
-        with self._turn:
+        """Return the hash of the complete file of ``size_bytes``."""
+        with self._changed:
             self._size = size_bytes
-            self._turn.notify_all()
+            self._changed.notify_all()
         self._thread.join()
-        if self._failed is not None:
-            raise self._failed
+        if self._error is not None:
+            raise self._error
         return self._hash.hexdigest()
 
     def _run(self) -> None:
         try:
-            self._follow()
-        except Exception as error:  # noqa: BLE001 - told to who asks for the hash
-            self._failed = error
+            self._hash_all()
+        except Exception as error:  # noqa: BLE001 - raised by finish
+            self._error = error
         finally:
-            with self._turn:
-                self._is_over = True
-                self._turn.notify_all()
+            with self._changed:
+                self._is_closed = True
+                self._changed.notify_all()
 
-    def _follow(self) -> None:
+    def _hash_all(self) -> None:
         chunk, at = memoryview(bytearray(CHUNK_BYTES)), 0
         while at != self._size:
-            with self._turn:
-                self._turn.wait_for(self._has_work)
-                if self._is_over:
-                    raise StoppedError
+            with self._changed:
+                self._changed.wait_for(self._has_work)
+                if self._is_closed:
+                    raise OperationCancelledError
                 queued = self._queue.popleft() if self._queue else None
                 if queued is None:
-                    claimed = min(self._part.here.prefix_bytes - at, CHUNK_BYTES)
+                    claimed = min(self._part.received.prefix_bytes - at, CHUNK_BYTES)
                     self._frontier = at + claimed
-                self._turn.notify_all()
-            self._stop.check()
+                self._changed.notify_all()
+            self._cancel_token.raise_if_cancelled()
             if queued is None:
                 at += self._hash_stored(chunk[:claimed], at)
             else:
@@ -111,11 +111,11 @@ class Follower:
                 at += queued[1]
 
     def _is_next(self, offset: int) -> bool:
-        return offset == self._frontier and not self._is_over
+        return offset == self._frontier and not self._is_closed
 
     def _has_work(self) -> bool:
-        is_asked = self._size is not None or self._is_over
-        return is_asked or bool(self._queue) or self._part.here.prefix_bytes > self._frontier
+        is_asked = self._size is not None or self._is_closed
+        return is_asked or bool(self._queue) or self._part.received.prefix_bytes > self._frontier
 
     def _hash_stored(self, chunk: memoryview, at: int) -> int:
         done = 0
@@ -128,12 +128,12 @@ class Follower:
         return done
 
 
-def hash_file(path: Path, stop: Stop, tell: Callable[[int], None]) -> str:
-    """Return the hash of a file, telling now and then how many bytes were read. Raises ``OSError``."""
+def hash_file(path: Path, cancel_token: CancelToken, on_progress: Callable[[int], None]) -> str:
+    """Return the hash of a file; calls ``on_progress`` with the bytes read so far. Raises ``OSError``."""
 
-    def tell_or_stop(done_bytes: int) -> None:
-        stop.check()
-        tell(done_bytes)
+    def report(done_bytes: int) -> None:
+        cancel_token.raise_if_cancelled()
+        on_progress(done_bytes)
 
     with os.fdopen(open_regular(path, follows_links=True), "rb", buffering=0) as file:
-        return hash_stream(file, tell_or_stop)
+        return hash_stream(file, report)

@@ -1,4 +1,4 @@
-"""Notes of parts as gglib 0.1 wrote them: of a file without a promised hash they go by another key. Pure."""
+"""Manifests of gglib 0.1, which used another key for files without a known hash. Pure."""
 
 import hashlib
 import json
@@ -14,18 +14,18 @@ from gglib.hf.download.manifest import (
 
 
 def is_note(content: bytes) -> bool:
-    """Whether this is a note on a part, of whatever file."""
+    """Whether this is the manifest of a part file."""
     return decode(content) is not None
 
 
 def etag_in(content: bytes) -> str | None:
-    """Return the ETag of the version that a part is of; None where its server named none, and for what is no note."""
+    """Return the ETag of the partial version; None if the server sent none, or if this is no manifest."""
     decoded = decode(content)
     return None if decoded is None else decoded[0].etag
 
 
 def renewed(content: bytes, file: RemoteFile) -> bytes:
-    """Return the note of a file as this gglib goes by it; any other content as it is."""
+    """Return the manifest with the current key; other content is returned unchanged."""
     decoded = decode(content)
     if decoded is None or decoded[0].key != _older_key(file):
         return content
@@ -36,7 +36,7 @@ def renewed(content: bytes, file: RemoteFile) -> bytes:
 
 
 def _older_key(file: RemoteFile) -> str | None:
-    """Return the key that a file without a promised hash had: what is known of it now, but for the validator."""
+    """Return the old key of a file without a known hash: all fields except the validator."""
     if file.sha256 is not None and file.size_bytes is not None:
         return None
     fields = asdict(file)

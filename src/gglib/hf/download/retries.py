@@ -1,60 +1,60 @@
-"""When a download tries again, and when it gives up. Pure: time and chance are arguments.
+"""When a download retries, and when it gives up. Pure: time and jitter are arguments.
 
-Only tries in a row that brought nothing are counted: as long as bytes come, the download goes on.
+Only consecutive attempts without progress are counted: as long as bytes arrive, the download continues.
 """
 
 from dataclasses import dataclass
 
 FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 20.0
-MOST_TRIES = 8
-"""In a row without a byte: some minute of pauses, which a router needs to come back."""
-LONGEST_OBEYED_S = 120.0
-"""A server may ask for this much patience; for more, the user is told instead."""
+MAX_PAUSE_S = 20.0
+MAX_ATTEMPTS = 8
+"""Consecutive attempts without a byte: about a minute of pauses, enough for a router to come back."""
+MAX_RETRY_AFTER_S = 120.0
+"""The longest ``Retry-After`` that is waited for; a longer one is reported to the user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryLimits:
-    """How patient a download is; tests are less so."""
+    """Retry parameters; tests use shorter times."""
 
     first_pause_s: float = FIRST_PAUSE_S
-    longest_pause_s: float = LONGEST_PAUSE_S
-    most_tries: int = MOST_TRIES
-    longest_obeyed_s: float = LONGEST_OBEYED_S
+    max_pause_s: float = MAX_PAUSE_S
+    max_attempts: int = MAX_ATTEMPTS
+    max_retry_after_s: float = MAX_RETRY_AFTER_S
 
 
 class Retries:
-    """Counts what failed in a row."""
+    """Counts consecutive failures."""
 
     def __init__(self, limits: RetryLimits) -> None:
         self._limits = limits
-        self._failed = 0
-        self._most_bytes = -1
+        self._failures = 0
+        self._max_bytes = -1
 
     @property
-    def failed(self) -> int:
-        """How many tries in a row brought nothing."""
-        return self._failed
+    def failures(self) -> int:
+        """How many consecutive attempts made no progress."""
+        return self._failures
 
-    def lost(self, here_bytes: int, chance: float) -> float | None:
-        """Take note of a try that ended too early; return the pause in seconds before the next, None to give up.
+    def record_failure(self, received_bytes: int, jitter: float) -> float | None:
+        """Record a failed attempt; return the pause in seconds before the next one, None to give up.
 
-        ``here_bytes`` is how much of the file is here now, ``chance`` a random number from 0 to 1. A server that
-        begins from the beginning again each time makes progress only with the first byte that was never here.
+        ``received_bytes`` is how much of the file is stored, ``jitter`` a random number from 0 to 1. If the server
+        starts over each time, only bytes beyond the previous maximum are progress.
         """
-        if here_bytes > self._most_bytes and self._most_bytes >= 0:
-            self._failed = 0
-        self._most_bytes = max(self._most_bytes, here_bytes)
-        self._failed += 1
-        if self._failed >= self._limits.most_tries:
+        if received_bytes > self._max_bytes and self._max_bytes >= 0:
+            self._failures = 0
+        self._max_bytes = max(self._max_bytes, received_bytes)
+        self._failures += 1
+        if self._failures >= self._limits.max_attempts:
             return None
-        pause_s = min(self._limits.first_pause_s * 2.0 ** (self._failed - 1), self._limits.longest_pause_s)
-        return pause_s * (0.5 + chance / 2)
+        pause_s = min(self._limits.first_pause_s * 2.0 ** (self._failures - 1), self._limits.max_pause_s)
+        return pause_s * (0.5 + jitter / 2)
 
-    def told_to_wait(self, wait_s: float, here_bytes: int, chance: float) -> float | None:
-        """Take note of a server that asks for ``wait_s`` seconds of patience (429); as ``lost``."""
-        pause_s = self.lost(here_bytes, chance)
-        if pause_s is None or wait_s > self._limits.longest_obeyed_s:
+    def record_retry_after(self, wait_s: float, received_bytes: int, jitter: float) -> float | None:
+        """Record a response that asks to wait ``wait_s`` seconds (429); returns as ``record_failure``."""
+        pause_s = self.record_failure(received_bytes, jitter)
+        if pause_s is None or wait_s > self._limits.max_retry_after_s:
             return None
-        # Everybody who was sent away comes back at the same moment, unless chance parts them.
-        return max(pause_s, wait_s + chance * min(1.0, wait_s))
+        # Without jitter all rejected clients would return at the same moment.
+        return max(pause_s, wait_s + jitter * min(1.0, wait_s))

@@ -1,99 +1,103 @@
-"""One connection of a download: it brings one piece of the file, in a thread of its own."""
+"""One connection of a download: it fetches one byte range of the file in its own thread."""
 
 import threading
 import time
 from collections.abc import Callable
 
-from gglib.hf.cancellation import Stop
-from gglib.hf.download.byte_ranges import Span
-from gglib.hf.download.hashing import Follower
-from gglib.hf.download.part_file import Part
+from gglib.hf.cancellation import CancelToken
+from gglib.hf.download.byte_ranges import ByteRange
+from gglib.hf.download.hashing import IncrementalHasher
+from gglib.hf.download.part_file import PartFile
 from gglib.hf.transport.headers import Request
-from gglib.hf.transport.responses import Body, LostError
-from gglib.hf.transport.transport import Reply, Transport
+from gglib.hf.transport.responses import Body, TransientError
+from gglib.hf.transport.transport import Response, Transport
 
 BLOCK_BYTES = 1024 * 1024
-"""Written at once, and noted: a kill costs no more than this, for each lane."""
-FLUSH_S = 0.1
-"""What came on a slow connection is written after this, also when it is no block yet."""
+"""Written and recorded together: a kill costs at most this much per connection."""
+FLUSH_INTERVAL_S = 0.1
+"""Bytes of a slow connection are written after this time even if the block is not full."""
 UNKNOWN_END = 2**63 - 1
 
 
 class WrongSizeError(Exception):
-    """The server's file is longer or shorter than it must be."""
+    """The file on the server is longer or shorter than expected."""
 
 
-class Lane:
-    """Brings the bytes from ``at`` to ``end``; another lane may take over the rest by making ``end`` smaller."""
+class Segment:
+    """Fetches the bytes from ``position`` to ``end``; another segment may take over the rest by lowering ``end``."""
 
-    def __init__(self, piece: Span, *, part: Part, follower: Follower, stop: Stop) -> None:
-        self.at, self.end = piece
-        self.came_bytes = 0
-        self.failed: Exception | None = None
-        self.stop = Stop(stop)
+    def __init__(
+        self, byte_range: ByteRange, *, part: PartFile, hasher: IncrementalHasher, cancel_token: CancelToken
+    ) -> None:
+        self.position, self.end = byte_range
+        self.received_bytes = 0
+        self.error: Exception | None = None
+        self.cancel_token = CancelToken(cancel_token)
         self._part = part
-        self._follower = follower
+        self._hasher = hasher
         self._thread: threading.Thread | None = None
 
     def start(
         self,
         transport: Transport,
         request: Request,
-        accept: Callable[["Lane", Reply], Body],
-        tell: Callable[["Lane"], None],
+        accept: Callable[["Segment", Response], Body],
+        on_end: Callable[["Segment"], None],
     ) -> None:
-        """Begin. ``accept`` judges the head of the answer; ``tell`` is called when all is over."""
+        """Start the thread. ``accept`` checks the head of the response; ``on_end`` is called at the end."""
 
         def run() -> None:
             try:
-                with transport.open(request, self.stop) as reply:
-                    self._bring(reply, accept(self, reply))
-            except Exception as error:  # noqa: BLE001 - it is the coordinator's to judge
-                self.failed = error
+                with transport.open(request, self.cancel_token) as response:
+                    self._receive(response, accept(self, response))
+            except Exception as error:  # noqa: BLE001 - handled by Download
+                self.error = error
             finally:
-                self.stop.leave()
-                tell(self)
+                self.cancel_token.detach()
+                on_end(self)
 
-        self._thread = threading.Thread(target=run, name="gglib-lane", daemon=True)
+        self._thread = threading.Thread(target=run, name="gglib-segment", daemon=True)
         self._thread.start()
 
     def join(self) -> None:
-        """Wait for the thread's end."""
+        """Wait for the end of the thread."""
         if self._thread is not None:
             self._thread.join()
 
-    def _bring(self, reply: Reply, body: Body) -> None:
+    def _receive(self, response: Response, body: Body) -> None:
         last = UNKNOWN_END if body.length_bytes is None else body.first_byte + body.length_bytes
         buffer, filled, is_over = memoryview(bytearray(BLOCK_BYTES)), 0, False
         try:
             began_s = time.monotonic()
-            while not is_over and (wanted := min(BLOCK_BYTES, min(self.end, last) - self.at) - filled) > 0:
-                got = reply.read_into(buffer[filled : filled + wanted])
+            while (
+                not is_over and (wanted := min(BLOCK_BYTES, min(self.end, last) - self.position) - filled) > 0
+            ):
+                got = response.read_into(buffer[filled : filled + wanted])
                 filled, is_over = filled + got, got == 0
-                if filled == BLOCK_BYTES or time.monotonic() - began_s >= FLUSH_S:
+                if filled == BLOCK_BYTES or time.monotonic() - began_s >= FLUSH_INTERVAL_S:
                     filled, buffer = 0, self._store(buffer, filled)
                     began_s = time.monotonic()
         finally:
             buffer = self._store(buffer, filled)
-        if reply.is_chunked:
-            self._end_chunked(reply, buffer, is_over=is_over)
-        elif self.at < self.end:
-            raise LostError("the connection ended too early")
+        if response.is_chunked:
+            self._check_chunked_end(response, buffer, is_over=is_over)
+        elif self.position < self.end:
+            raise TransientError("the connection was closed early")
 
     def _store(self, buffer: memoryview, filled: int) -> memoryview:
-        """Write what came, as far as it is still this lane's, and return a buffer for what comes next."""
-        length = min(filled, self.end - self.at)
+        """Write received bytes that still belong to this segment; return a buffer for the next ones."""
+        length = min(filled, self.end - self.position)
         if length <= 0:
             return buffer
-        offset = self.at
+        offset = self.position
         self._part.write(buffer[:length], offset)
-        self.at += length
-        self.came_bytes += length
-        return self._follower.came(buffer, length, offset)
+        self.position += length
+        self.received_bytes += length
+        return self._hasher.update(buffer, length, offset)
 
-    def _end_chunked(self, reply: Reply, buffer: memoryview, *, is_over: bool) -> None:
-        """Compare the framing's end with the one that was known, if one was; else it is the file's."""
+    def _check_chunked_end(self, response: Response, buffer: memoryview, *, is_over: bool) -> None:
+        """Compare the end of the chunked body with the expected end; if that is unknown, it is the file's end."""
         if self.end == UNKNOWN_END:
-            self.end = self.at
-        elif self.at < self.end or (not is_over and reply.read_into(buffer[:1])):
+            self.end = self.position
+        elif self.position < self.end or (not is_over and response.read_into(buffer[:1])):
             raise WrongSizeError

@@ -1,4 +1,4 @@
-"""Makes a connection to whoever answers at an address: TCP, a proxy's tunnel, TLS. Each step can be stopped."""
+"""Opens connections: TCP, a proxy's tunnel, TLS. Each step can be cancelled."""
 
 import functools
 import socket
@@ -6,49 +6,49 @@ import ssl
 from http.client import HTTPException, HTTPResponse
 
 from gglib.core.errors import HubError
-from gglib.hf.cancellation import Stop, StoppedError
+from gglib.hf.cancellation import CancelToken, OperationCancelledError
 from gglib.hf.transport.proxies import Proxy
-from gglib.hf.transport.responses import LostError
+from gglib.hf.transport.responses import TransientError
 from gglib.hf.transport.urls import Origin
 
 
-class Line:
-    """One connection, which its ``Stop`` shuts down; closed by ``close``, once or more often."""
+class Connection:
+    """One connection, which its ``CancelToken`` shuts down. ``close`` may be called more than once."""
 
-    def __init__(self, host: str, port: int, *, connect_s: float, stop: Stop) -> None:
-        self._stop = stop
+    def __init__(self, host: str, port: int, *, connect_s: float, cancel_token: CancelToken) -> None:
+        self._cancel_token = cancel_token
         self._handle: socket.socket | None = None
         self.socket = self._connect(host, port, connect_s)
 
     def secure(self, server: str, context: ssl.SSLContext) -> None:
-        """Go on in TLS with the server of that name."""
+        """Start TLS with the named server."""
         self.socket = context.wrap_socket(self.socket, server_hostname=server)
 
     def close(self) -> None:
-        """Close it and have it no longer watched."""
+        """Close the connection and unregister it."""
         if self._handle is not None:
-            self._stop.forget(self._handle)
+            self._cancel_token.unregister(self._handle)
             self._handle.close()
             self._handle = None
         self.socket.close()
 
     def _connect(self, host: str, port: int, connect_s: float) -> socket.socket:
-        failed: OSError = OSError("the name has no address")
+        failed: OSError = OSError("the host name has no address")
         for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            self._stop.check()
+            self._cancel_token.raise_if_cancelled()
             connection = socket.socket(family, kind, protocol)
-            # A second descriptor of the same socket: TLS moves the first one into an object of its own.
+            # A second descriptor of the same socket: TLS moves the first one into its own object.
             self._handle = connection.dup()
             try:
-                self._stop.watch(self._handle)
+                self._cancel_token.register(self._handle)
                 connection.settimeout(connect_s)
                 connection.connect(address)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            except (OSError, StoppedError) as error:
-                self._stop.forget(self._handle)
+            except (OSError, OperationCancelledError) as error:
+                self._cancel_token.unregister(self._handle)
                 self._handle.close()
                 connection.close()
-                if isinstance(error, StoppedError):
+                if isinstance(error, OperationCancelledError):
                     raise
                 failed = error
             else:
@@ -56,37 +56,42 @@ class Line:
         raise failed
 
 
-def dial(origin: Origin, proxy: Proxy | None, *, connect_s: float, stop: Stop) -> Line:
-    """Return a connection for a request to ``origin``. Raises ``LostError``, ``HubError``, ``StoppedError``."""
+def connect(
+    origin: Origin, proxy: Proxy | None, *, connect_s: float, cancel_token: CancelToken
+) -> Connection:
+    """Return a connection for a request to ``origin``.
+
+    Raises ``TransientError``, ``HubError`` and ``OperationCancelledError``.
+    """
     through = (origin.host, origin.port) if proxy is None else (proxy.host, proxy.port)
     try:
-        line = Line(*through, connect_s=connect_s, stop=stop)
+        connection = Connection(*through, connect_s=connect_s, cancel_token=cancel_token)
     except (OSError, UnicodeError) as error:
-        stop.check()
-        who = f"the proxy {proxy.authority}" if proxy is not None else "it"
-        raise LostError(f"{who} cannot be reached ({_reason(error)})") from error
+        cancel_token.raise_if_cancelled()
+        peer = f"the proxy {proxy.authority}" if proxy is not None else "it"
+        raise TransientError(f"{peer} cannot be reached ({_reason(error)})") from error
     try:
         if origin.scheme == "https":
             if proxy is not None:
-                _tunnel(line.socket, origin, proxy)
-            line.secure(origin.host, tls_context())
+                _tunnel(connection.socket, origin, proxy)
+            connection.secure(origin.host, tls_context())
     except BaseException as error:
-        line.close()
+        connection.close()
         if isinstance(error, ssl.SSLCertVerificationError):
             raise HubError(
-                f"{origin.authority} shows a certificate that is not trusted ({error.verify_message}): check the clock "
+                f"{origin.authority} has a certificate that is not trusted ({error.verify_message}): check the clock "
                 "and the address, or set SSL_CERT_FILE to your organisation's certificates."
             ) from error
         if isinstance(error, (OSError, HTTPException)):
-            stop.check()
-            raise LostError(f"no secure connection could be made ({_reason(error)})") from error
+            cancel_token.raise_if_cancelled()
+            raise TransientError(f"TLS failed ({_reason(error)})") from error
         raise
-    return line
+    return connection
 
 
 @functools.cache
 def tls_context() -> ssl.SSLContext:
-    """Return what verifies servers: by the system's own certificates where ``truststore`` is installed."""
+    """Return the context that verifies servers: with the system's certificates if ``truststore`` is installed."""
     try:
         import truststore  # noqa: PLC0415 - comes with huggingface_hub; loaded when the first address is https
     except ImportError:
@@ -100,17 +105,17 @@ def _tunnel(connection: socket.socket, origin: Origin, proxy: Proxy) -> None:
     if proxy.authorization is not None:
         lines.append(f"Proxy-Authorization: {proxy.authorization}")
     connection.sendall("\r\n".join((*lines, "", "")).encode("ascii"))
-    # Nothing is read ahead that is TLS's: the server speaks only when it was spoken to.
-    reply = HTTPResponse(connection, method="CONNECT")
-    reply.begin()
-    reply.close()
-    if reply.status != 200:
-        raise OSError(f"the proxy answered {reply.status}")
+    # Reads no byte of TLS ahead: a TLS server sends nothing before the client does.
+    response = HTTPResponse(connection, method="CONNECT")
+    response.begin()
+    response.close()
+    if response.status != 200:
+        raise OSError(f"the proxy answered {response.status}")
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, socket.gaierror):
-        return "its name is not known here"
+        return "unknown host name"
     if isinstance(error, TimeoutError):
-        return "no answer in time"
+        return "timed out"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

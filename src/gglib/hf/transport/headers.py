@@ -1,7 +1,7 @@
-"""Which header goes where. Pure: one function decides it for every request that is sent.
+"""Which header is sent to which host. Pure: one function decides it for every request.
 
-The token goes to the hub's own scheme, host and port, and only as long as no redirect has led away from it: who is
-elsewhere must not be able to send us back with it to a path of their choice.
+The token is sent to the hub's own scheme, host and port only, and not after a redirect through another origin: other
+servers must not be able to send us back with it to a path of their choice.
 """
 
 from dataclasses import dataclass
@@ -13,26 +13,29 @@ USER_AGENT = "gglib"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked for; without ``first_byte`` and ``end_byte`` (exclusive): the whole file."""
+    """A request; without ``first_byte`` and ``end_byte`` (exclusive) for the whole file."""
 
     address: Address
     method: str = "GET"
     first_byte: int = 0
     end_byte: int | None = None
     validator: str | None = None
-    """A strong ETag: a part is sent only of the version that it names."""
+    """A strong ETag: a range is sent only from the version that it names."""
 
 
 def request_headers(
-    request: Request, address: Address, *, way: tuple[Origin, ...], hub: Origin, token: str | None
+    request: Request, address: Address, *, redirected_from: tuple[Origin, ...], hub: Origin, token: str | None
 ) -> dict[str, str]:
-    """Return the headers of a request when it has come to ``address``; ``way`` is who redirected, oldest first."""
+    """Return the headers of a request to ``address``.
+
+    ``redirected_from`` are the origins that redirected there, oldest first.
+    """
     first, end = request.first_byte, request.end_byte
     headers = {
         "Host": address.origin.authority,
         "User-Agent": USER_AGENT,
         "Accept": "*/*",
-        # Sizes, ranges and hashes are of the file itself, not of a packed form of it.
+        # Sizes, ranges and hashes are those of the file itself, not of a compressed form.
         "Accept-Encoding": "identity",
         "Connection": "close",
     }
@@ -40,6 +43,6 @@ def request_headers(
         headers["Range"] = f"bytes={first}-{'' if end is None else end - 1}"
         if request.validator is not None:
             headers["If-Range"] = request.validator
-    if token and address.origin == hub and all(origin == hub for origin in way):
+    if token and address.origin == hub and all(origin == hub for origin in redirected_from):
         headers["Authorization"] = f"Bearer {token}"
     return headers

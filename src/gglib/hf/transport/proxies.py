@@ -1,4 +1,4 @@
-"""Which proxy the environment names for an address: ``https_proxy``, ``all_proxy``, ``no_proxy`` and their like."""
+"""Which proxy the environment sets for an address: ``https_proxy``, ``all_proxy``, ``no_proxy`` and so on."""
 
 import base64
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from gglib.hf.transport.urls import Origin
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy that speaks plain HTTP to us; what goes through a CONNECT is encrypted inside."""
+    """An HTTP proxy that is reached without TLS; https requests go through an encrypted CONNECT tunnel."""
 
     host: str
     port: int
@@ -20,21 +20,21 @@ class Proxy:
 
     @property
     def authority(self) -> str:
-        """Host and port, fit for a message."""
+        """Host and port, for messages."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def proxy_for(origin: Origin) -> Proxy | None:
-    """Return the proxy for an address, None to go there directly."""
+    """Return the proxy for an address, None for a direct connection."""
     proxies = getproxies()
     url = proxies.get(origin.scheme) or proxies.get("all")
     if not url or proxy_bypass(f"{origin.host}:{origin.port}") or proxy_bypass(origin.host):
         return None
-    return read_proxy(url)
+    return parse_proxy(url)
 
 
-def read_proxy(url: str) -> Proxy:
-    """Return the proxy that a variable's value names. Raises ``HubError``, which never shows the password."""
+def parse_proxy(url: str) -> Proxy:
+    """Return the proxy that a variable names. Raises ``HubError``, which never contains the password."""
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         host, port = parts.hostname, parts.port
@@ -43,7 +43,7 @@ def read_proxy(url: str) -> Proxy:
         is_usable = False
     if not is_usable or not host:
         raise HubError(
-            f"The environment names a proxy that gglib cannot use ({_harmless(url)}): "
+            f"The environment sets a proxy that gglib cannot use ({_harmless(url)}): "
             "set https_proxy to an address that begins with http://, or unset it."
         )
     authorization = None
@@ -54,18 +54,18 @@ def read_proxy(url: str) -> Proxy:
 
 
 def unusable_proxy() -> HubError | None:
-    """Return what is wrong with the environment's proxies, whatever they are for; None where nothing is."""
+    """Return the error of the first invalid proxy in the environment, whatever its scheme; None if there is none."""
     proxies = getproxies()
     for name in ("https", "http", "all"):
         try:
             if proxies.get(name):
-                read_proxy(proxies[name])
+                parse_proxy(proxies[name])
         except HubError as error:
             return error
     return None
 
 
 def _harmless(url: str) -> str:
-    """Return a proxy's address without a name and a password."""
+    """Return a proxy's address without user name and password."""
     scheme, mark, rest = url.rpartition("://")
     return shown(f"{scheme}{mark}{rest.rpartition('@')[2]}")

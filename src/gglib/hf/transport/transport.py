@@ -1,7 +1,7 @@
-"""Asks for a file over HTTP and follows redirects. Blocking: it runs in a thread that a ``Stop`` can end.
+"""Requests a file over HTTP and follows redirects. Blocking: runs in a thread that a ``CancelToken`` can end.
 
-Knows nothing of what is done with the bytes. Which headers go where is decided in ``headers.py``, where a redirect may
-lead in ``addresses.py``.
+Knows nothing of what is done with the bytes. ``headers.py`` decides which headers are sent where, ``urls.py`` where a
+redirect may lead.
 """
 
 import logging
@@ -12,15 +12,17 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import cast
 
 from gglib.core.errors import HubError, HubUnreachableError
-from gglib.hf.cancellation import Stop
-from gglib.hf.transport.connect import Line, dial
+from gglib.hf.cancellation import CancelToken
+from gglib.hf.transport.connect import Connection, connect
 from gglib.hf.transport.headers import Request, request_headers
 from gglib.hf.transport.proxies import Proxy, proxy_for
-from gglib.hf.transport.responses import LostError
-from gglib.hf.transport.urls import Address, Origin, follow
+from gglib.hf.transport.responses import TransientError
+from gglib.hf.transport.urls import Address, Origin, resolve_redirect
 
-MOST_REDIRECTS = 10
-OFFLINE = "gglib is told to stay offline: unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE to search and to fetch models."
+MAX_REDIRECTS = 10
+OFFLINE = (
+    "gglib is in offline mode: unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE to search and download models."
+)
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 _log = logging.getLogger(__name__)
@@ -28,16 +30,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """When a connection counts as lost."""
+    """When a connection counts as lost, in seconds."""
 
     connect_s: float = 10.0
-    silence_s: float = 30.0
+    read_s: float = 30.0
     """Without a byte."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transport:
-    """How requests are sent: to which hub a token may go, and how patient to be."""
+    """How requests are sent: which hub may receive the token, the timeouts, the offline mode."""
 
     hub: Address
     token: str | None = field(default=None, repr=False)
@@ -45,97 +47,109 @@ class Transport:
     is_offline: bool = False
 
     @contextmanager
-    def open(self, request: Request, stop: Stop) -> Iterator["Reply"]:
-        """Hold the answer to a request, whatever its status, after all redirects.
+    def open(self, request: Request, cancel_token: CancelToken) -> Iterator["Response"]:
+        """Yield the response to a request, whatever its status, after all redirects.
 
-        Raises ``LostError``, ``StoppedError``, and ``HubError`` for a redirect that must not be followed.
+        Raises ``TransientError``, ``OperationCancelledError``, and ``HubError`` for a redirect that must not be
+        followed.
         """
         if self.is_offline:
             raise HubUnreachableError(OFFLINE)
         address = request.address
-        way: tuple[Origin, ...] = ()
+        redirected_from: tuple[Origin, ...] = ()
         first_headers: Mapping[str, str] | None = None
-        for _ in range(MOST_REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             proxy = proxy_for(address.origin)
             with ExitStack() as closing:
-                line = dial(address.origin, proxy, connect_s=self.timeouts.connect_s, stop=stop)
-                closing.callback(line.close)
-                headers = request_headers(request, address, way=way, hub=self.hub.origin, token=self.token)
-                line.socket.settimeout(self.timeouts.silence_s)
-                with losing(stop):
-                    response = _ask(line, request.method, address, headers, proxy)
+                connection = connect(
+                    address.origin, proxy, connect_s=self.timeouts.connect_s, cancel_token=cancel_token
+                )
+                closing.callback(connection.close)
+                headers = request_headers(
+                    request, address, redirected_from=redirected_from, hub=self.hub.origin, token=self.token
+                )
+                connection.socket.settimeout(self.timeouts.read_s)
+                with map_connection_errors(cancel_token):
+                    response = _send(connection, request.method, address, headers, proxy)
                 closing.callback(response.close)
                 first_headers = _mapping(response) if first_headers is None else first_headers
                 location = response.headers.get("Location")
                 if response.status not in _REDIRECTS or location is None:
-                    is_hub = all(origin == self.hub.origin for origin in (*way, address.origin))
-                    yield Reply(response, first_headers=first_headers, is_hub=is_hub, stop=stop)
+                    is_hub = all(origin == self.hub.origin for origin in (*redirected_from, address.origin))
+                    yield Response(
+                        response, first_headers=first_headers, is_hub=is_hub, cancel_token=cancel_token
+                    )
                     return
-                way = (*way, address.origin)
-                address = follow(address, location)
+                redirected_from = (*redirected_from, address.origin)
+                address = resolve_redirect(address, location)
                 _log.debug("redirected to %s", address.origin.authority)
         raise HubError(
-            f"{request.address.origin.authority} redirects more than {MOST_REDIRECTS} times: it goes round."
+            f"{request.address.origin.authority} redirects more than {MAX_REDIRECTS} times: check the address."
         )
 
 
-class Reply:
-    """An answer whose head has come."""
+class Response:
+    """A response whose head has arrived."""
 
     def __init__(
-        self, response: HTTPResponse, *, first_headers: Mapping[str, str], is_hub: bool, stop: Stop
+        self,
+        response: HTTPResponse,
+        *,
+        first_headers: Mapping[str, str],
+        is_hub: bool,
+        cancel_token: CancelToken,
     ) -> None:
         self.status = response.status
         self.headers = _mapping(response)
         self.first_headers = first_headers
-        """Of the first answer, which may have been a redirect: where the hub says what it redirects to."""
+        """Of the first response, which may be a redirect: the hub describes its target there."""
         self.is_hub = is_hub
-        """Whether the hub itself answered, without having been left on the way."""
+        """Whether the hub itself responded, without a redirect through another origin."""
         self.is_chunked = bool(response.chunked)
         self._response = response
-        self._stop = stop
+        self._cancel_token = cancel_token
 
     def read_into(self, buffer: memoryview) -> int:
-        """Put what has come into ``buffer`` and return how many bytes; 0 at the end. Waits for the first one.
+        """Read available bytes into ``buffer`` and return how many; 0 at the end. Waits for the first byte.
 
-        Raises ``LostError`` and ``StoppedError``.
+        Raises ``TransientError`` and ``OperationCancelledError``.
         """
-        with losing(self._stop):
+        with map_connection_errors(self._cancel_token):
             if self.is_chunked:
                 data = self._response.read1(len(buffer))
                 buffer[: len(data)] = data
                 return len(data)
-            # Past HTTPResponse, whose readinto waits until the buffer is full; the length is counted by the caller.
+            # Bypasses HTTPResponse, whose readinto waits until the buffer is full; the caller counts the length.
             return self._response.fp.readinto1(buffer)
 
 
 @contextmanager
-def losing(stop: Stop) -> Iterator[None]:
-    """Turn what a connection can raise into ``LostError``, or ``StoppedError`` when it was shut down on purpose."""
+def map_connection_errors(cancel_token: CancelToken) -> Iterator[None]:
+    """Turn connection errors into ``TransientError``, or ``OperationCancelledError`` after a cancel."""
     try:
         yield
     except (OSError, HTTPException, ValueError) as error:
-        stop.check()
-        what = "it fell silent" if isinstance(error, TimeoutError) else "the connection was lost"
-        raise LostError(what) from error
+        cancel_token.raise_if_cancelled()
+        what = "it timed out" if isinstance(error, TimeoutError) else "the connection was lost"
+        raise TransientError(what) from error
 
 
-def _ask(
-    line: Line, method: str, address: Address, headers: dict[str, str], proxy: Proxy | None
+def _send(
+    connection: Connection, method: str, address: Address, headers: dict[str, str], proxy: Proxy | None
 ) -> HTTPResponse:
-    connection = HTTPConnection(address.origin.host, address.origin.port)
-    connection.sock = line.socket
+    http = HTTPConnection(address.origin.host, address.origin.port)
+    http.sock = connection.socket
     target = address.target
     if proxy is not None and address.origin.scheme == "http":
         target = address.url
         if proxy.authorization is not None:
             headers = {**headers, "Proxy-Authorization": proxy.authorization}
-    connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+    http.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
     for name, value in headers.items():
-        connection.putheader(name, value)
-    connection.endheaders()
-    return connection.getresponse()
+        http.putheader(name, value)
+    http.endheaders()
+    return http.getresponse()
 
 
 def _mapping(response: HTTPResponse) -> Mapping[str, str]:
-    return cast("Mapping[str, str]", response.headers)  # any case of a name finds its value
+    return cast("Mapping[str, str]", response.headers)  # lookups ignore the case of names

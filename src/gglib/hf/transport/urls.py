@@ -1,4 +1,4 @@
-"""Addresses of the web, and the rules for following them. Pure.
+"""Web addresses, and the rules for following them. Pure.
 
 An address that a user types, or that a server redirects to, is not trusted: only http and https, no credentials, and
 never from https back to http.
@@ -13,12 +13,12 @@ from gglib.core.file_names import shown
 
 _PORTS = {"http": 80, "https": 443}
 _UNFIT = re.compile(r"[\x00-\x20\x7f]")
-"""Would break a request line. Spaces in an address are percent-encoded by whoever means one."""
+"""Would break a request line. A space must be percent-encoded already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who answers at an address: scheme, host and port."""
+    """The server of an address: scheme, host and port."""
 
     scheme: str
     host: str
@@ -33,14 +33,14 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One http or https address, taken apart."""
+    """An http or https address, parsed."""
 
     origin: Origin
     target: str
-    """Path and query, as they go into a request line."""
+    """Path and query, as they stand in a request line."""
 
     def __str__(self) -> str:
-        """Return the address without its query, which may be a signature: fit for a message."""
+        """Return the address without its query, which may be a signature: safe in a message."""
         return f"{self.origin.scheme}://{self.origin.authority}{self.path}"
 
     @property
@@ -55,18 +55,18 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceInHub:
-    """What an address of the hub's own means: a file of a repository at a branch, tag or commit."""
+class HubLocation:
+    """The file that an address of the hub names: a repository at a branch, tag or commit."""
 
     repo: str
     revision: str
     name: str
 
 
-def read_address(url: str) -> Address:
-    """Return the address that a text is. Raises ``HubError``, whose message never has the credentials in it."""
+def parse_address(url: str) -> Address:
+    """Parse an address. Raises ``HubError``, whose message never contains credentials."""
     if _UNFIT.search(url):
-        raise HubError("An address must not have blanks or control characters in it: write a blank as %20.")
+        raise HubError("An address must not contain blanks or control characters: write a blank as %20.")
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -76,9 +76,7 @@ def read_address(url: str) -> Address:
     if scheme not in _PORTS:
         raise HubError(f"Only http and https addresses can be fetched, not '{scheme[:20]}'.")
     if parts.username is not None or parts.password is not None:
-        raise HubError(
-            f"The address for {parts.hostname} has a user name or password in it: leave it out of the address."
-        )
+        raise HubError(f"The address for {parts.hostname} contains a user name or password: remove it.")
     if not parts.hostname:
         raise HubError("The address names no host: it should look like https://host/path/FILE.gguf.")
     origin = Origin(scheme, parts.hostname.lower(), _PORTS[scheme] if port is None else port)
@@ -87,45 +85,45 @@ def read_address(url: str) -> Address:
     return Address(origin, f"{path}?{query}" if query else path)
 
 
-def read_endpoint(text: str) -> Address:
-    """Return the address of a hub. Raises ``HubError``, which blames the variable that it comes from."""
+def parse_endpoint(text: str) -> Address:
+    """Parse the address of a hub. Raises ``HubError``, which names the variable to correct."""
     try:
-        address = read_address(text)
+        address = parse_address(text)
     except HubError:
         address = None
     if address is not None and address.origin.port and "?" not in address.target:
         return address
     # Before an @ there may be a password.
-    said = "has a user or a password in it, or" if "@" in text else f"is '{shown(text)}', which"
+    problem = "contains a user name or password, or" if "@" in text else f"is '{shown(text)}', which"
     raise HubError(
-        f"HF_ENDPOINT {said} is no address of a hub: set it to one like https://huggingface.co, or unset it."
+        f"HF_ENDPOINT {problem} is not a hub address: set it to one like https://huggingface.co, or unset it."
     )
 
 
-def follow(current: Address, location: str) -> Address:
-    """Return where a redirect goes. Raises ``HubError`` for one that must not be followed."""
+def resolve_redirect(current: Address, location: str) -> Address:
+    """Return the target of a redirect. Raises ``HubError`` for one that must not be followed."""
     try:
-        following = read_address(urljoin(current.url, location))
+        following = parse_address(urljoin(current.url, location))
     except ValueError:
-        raise HubError(f"{current.origin.authority} redirects to what is not an address.") from None
+        raise HubError(f"{current.origin.authority} redirects to an invalid address.") from None
     if current.origin.scheme == "https" and following.origin.scheme == "http":
         raise HubError(
-            f"{current.origin.authority} redirects from https to plain http, which is not followed: "
+            f"{current.origin.authority} redirects from https to plain http, which gglib refuses: "
             "the file could be changed on its way."
         )
     return following
 
 
 def file_address(endpoint: str, repo: str, revision: str, name: str) -> Address:
-    """Return where a hub has a file; source: the ``HUGGINGFACE_CO_URL_TEMPLATE`` of huggingface_hub."""
+    """Return the hub's address of a file; source: ``HUGGINGFACE_CO_URL_TEMPLATE`` of huggingface_hub."""
     path = f"{quote(repo, safe='/')}/resolve/{quote(revision, safe='')}/{quote(name, safe='/')}"
-    return read_address(f"{endpoint.rstrip('/')}/{path}")
+    return parse_address(f"{endpoint.rstrip('/')}/{path}")
 
 
-def place_in_hub(address: Address, endpoint: Address) -> PlaceInHub | None:
-    """Return the repository's file that an address means, None for one that is not of this hub's files.
+def hub_location(address: Address, endpoint: Address) -> HubLocation | None:
+    """Return the repository file that an address names, None if it is not a file of this hub.
 
-    The forms are ``{endpoint}/{owner}/{name}/(resolve|blob)/{revision}/{path}``; a branch's slash is written %2F.
+    The forms are ``{endpoint}/{owner}/{name}/(resolve|blob)/{revision}/{path}``; a slash in a branch is written %2F.
     """
     base = endpoint.path.rstrip("/")
     if address.origin != endpoint.origin or not address.path.startswith(base + "/"):
@@ -135,10 +133,10 @@ def place_in_hub(address: Address, endpoint: Address) -> PlaceInHub | None:
             all((owner, name, revision, *path)) and path
         ):
             file = "/".join(unquote(part) for part in path)
-            return PlaceInHub(f"{unquote(owner)}/{unquote(name)}", unquote(revision), file)
+            return HubLocation(f"{unquote(owner)}/{unquote(name)}", unquote(revision), file)
     return None
 
 
-def last_name(address: Address) -> str:
-    """Return the decoded last part of the path; empty where it ends with a slash."""
+def file_name(address: Address) -> str:
+    """Return the decoded last part of the path; empty if the path ends with a slash."""
     return unquote(address.path.rsplit("/", 1)[-1])

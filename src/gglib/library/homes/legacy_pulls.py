@@ -41,7 +41,7 @@ from gglib.system.files.small_files import (
     open_regular,
     parse_json,
     read_small,
-    warn_of_skipped,
+    warn_skipped_once,
 )
 
 
@@ -111,7 +111,7 @@ class LegacyPulls:
             except FileNotFoundError:
                 continue  # it has ended meanwhile
             except (OSError, ValueError, GglibError) as error:
-                warn_of_skipped(note, error)
+                warn_skipped_once(note, error)
         return found
 
     @contextmanager

@@ -34,8 +34,8 @@ from gglib.library.versions.shares import (
     write_share,
 )
 from gglib.system.files.durable import sync
-from gglib.system.files.small_files import parse_json, read_small, warn_of_skipped
-from gglib.system.threads import to_its_end
+from gglib.system.files.small_files import parse_json, read_small, warn_skipped_once
+from gglib.system.threads import run_to_completion
 
 MARK_NAME = ".home"
 """Inside ``models/``, which may be reached from more than one home."""
@@ -112,11 +112,11 @@ async def apply_inspection(home: Home, found: HomeInspection, store: VersionStor
             identity = identity_at(found.place, home_id)
             if identity != found.recorded:
                 await store.record_home(identity, resets_identities=False)
-    await to_its_end(remove_share, home.directory)
+    await run_to_completion(remove_share, home.directory)
     with contextlib.suppress(
         OSError
     ):  # a full disk: the catalogue knows, and the mark is written by a later open
-        await to_its_end(write_mark, home, identity.id, "")
+        await run_to_completion(write_mark, home, identity.id, "")
     return identity
 
 
@@ -151,7 +151,7 @@ def read_mark(home: Home) -> HomeMark | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        warn_of_skipped(path, error)
+        warn_skipped_once(path, error)
         return None
 
 
@@ -254,12 +254,12 @@ def _is_original(directory: Path, home: Home, recorded: HomeIdentity) -> bool:
 async def _settle_elsewhere(home: Home, found: HomeInspection, store: VersionStorePort) -> HomeIdentity:
     is_moved = found.state is HomeState.MOVED
     if is_moved:
-        await to_its_end(partial(_drop_incoming, home, is_all=False))
+        await run_to_completion(partial(_drop_incoming, home, is_all=False))
     else:
         versions = await store.list_versions()
         foreign = await asyncio.to_thread(_foreign, home, versions)
         await _forget(foreign, store)
-        await to_its_end(partial(_drop_incoming, home, is_all=True))
+        await run_to_completion(partial(_drop_incoming, home, is_all=True))
     identity = identity_at(found.place, new_id())
     await store.record_home(identity, resets_identities=True, keeps_pulls=is_moved)
     return identity
@@ -273,8 +273,8 @@ async def _settle_shared(home: Home, found: HomeInspection, store: VersionStoreP
         identity = identity_at(found.place, new_id())
     if found.mark is None and found.owner is not None:
         # Of an older gglib, which writes none: without it the next look would find no owner.
-        await to_its_end(partial(write_mark, home, new_id(), "", owner=found.owner))
-    await to_its_end(write_share, home.directory, identity.id)
+        await run_to_completion(partial(write_mark, home, new_id(), "", owner=found.owner))
+    await run_to_completion(write_share, home.directory, identity.id)
     if identity is not found.recorded:
         await store.record_home(identity, resets_identities=True)
     return identity

@@ -47,9 +47,9 @@ from gglib.system.files.small_files import (
     parse_json,
     read_open,
     read_small,
-    warn_of_skipped,
+    warn_skipped_once,
 )
-from gglib.system.threads import to_its_end
+from gglib.system.threads import run_to_completion
 
 NOTE_DIRECTORIES = (WRITTEN, PULLS, REMOVALS)
 _DRAFTS = ("*.draft", "*.json.*", "*.lock")
@@ -96,7 +96,7 @@ class HomeMigration:
         await self._carry_leftovers(old, models, coming | retired)
         left = [pull for pull in pulls if not await self._carry_pull(pull, verified[pull.note], models)]
         kept = {target for pull in left for target in pull.targets}
-        await to_its_end(self._forget_notes, kept)
+        await run_to_completion(self._forget_notes, kept)
 
     async def _carry_model(self, model: ModelSummary, old: LegacyFiles) -> None:
         """Give a model its version, where gglib wrote its first file."""
@@ -175,10 +175,10 @@ class HomeMigration:
                 if not pull.is_copy and not _is_entered(pull, models):
                     await self._record(pull)
                 used = await asyncio.to_thread(files_of, models)
-                is_whole = await to_its_end(self._pulls.bring, pull, verified, used)
+                is_whole = await run_to_completion(self._pulls.bring, pull, verified, used)
                 if is_whole and pull.was_fetched and await self._has(pull.job.key):
                     await self.store.begin_pull(pull.fetched_job(self.home.models_dir))
-                await to_its_end(partial(pull.note.unlink, missing_ok=True))
+                await run_to_completion(partial(pull.note.unlink, missing_ok=True))
             if pull.job.updates is not None and verified and not pull.was_fetched:
                 _warn_of_mix(pull)
         except (OSError, GglibError) as error:
@@ -214,14 +214,14 @@ class HomeMigration:
             OSError,
             ValueError,
         ) as error:  # torn: it was written before its row went, and deletes nothing
-            warn_of_skipped(note, error)
+            warn_skipped_once(note, error)
             return set()
         noted_ns = os.fstat(descriptor).st_mtime_ns
         version = await asyncio.to_thread(self._removed, paths, noted_ns, old, used)
         if version is not None:
             installed = await self.store.add_version(version)
             await self.store.retire_unused([installed.id])
-        await to_its_end(partial(note.unlink, missing_ok=True))
+        await run_to_completion(partial(note.unlink, missing_ok=True))
         return set() if version is None else {file.path for file in version.files}
 
     def _removed(
@@ -255,7 +255,7 @@ class HomeMigration:
             except FileNotFoundError:
                 continue
             except (OSError, ValueError) as error:
-                warn_of_skipped(path, error)
+                warn_skipped_once(path, error)
                 continue
             notes[note.name] = note
         return notes
@@ -308,7 +308,7 @@ def _alone_with(path: Path) -> Iterator[int | None]:
         descriptor = open_regular(path)
     except OSError as error:
         if not isinstance(error, FileNotFoundError):
-            warn_of_skipped(path, error)
+            warn_skipped_once(path, error)
         yield None
         return
     try:

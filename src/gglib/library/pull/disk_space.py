@@ -13,7 +13,7 @@ from gglib.core.versions import FileRole, OwnFile, Version
 from gglib.library.variants.pull_source import files_with_content
 from gglib.library.versions.incoming import Incoming
 from gglib.library.versions.ownership import may_be_own, status_of
-from gglib.system.files.sizes import SPARE_BYTES, size_words
+from gglib.system.files.sizes import SPARE_BYTES, format_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +58,8 @@ def check_disk_space(name: str, needs_bytes: int, directory: Path) -> None:
     free = shutil.disk_usage(place).free
     if needs_bytes and needs_bytes + SPARE_BYTES > free:
         raise DiskFullError(
-            f"{name} needs {size_words(needs_bytes + SPARE_BYTES)} more of disk space in {directory}, and "
-            f"{size_words(free)} are free: free some, or name another home with --home."
+            f"{name} needs {format_size(needs_bytes + SPARE_BYTES)} more of disk space in {directory}, and "
+            f"{format_size(free)} are free: free some, or name another home with --home."
         )
 
 

@@ -41,7 +41,7 @@ from gglib.library.versions.layout import version_directory
 from gglib.library.versions.locks import shared
 from gglib.library.versions.publishing import IncomingGoneError
 from gglib.library.versions.sharing import share
-from gglib.system.threads import to_its_end
+from gglib.system.threads import run_to_completion
 
 WAITING, DOWNLOADING, VERIFYING, ADDING = "waiting", "downloading", "verifying", "adding"
 WAIT_STEP_S = 0.25
@@ -171,7 +171,7 @@ class _Work:
     async def fetch_and_install(self) -> Installed:
         """Fetch what is not here, and enter it."""
         await asyncio.to_thread(self._site.incoming.prepare)
-        await to_its_end(self._site.incoming.restore, self._plan.key)
+        await run_to_completion(self._site.incoming.restore, self._plan.key)
         await self._check_room()
         await begin(self._site, self._job)
         for _ in range(MAX_ROUNDS - 1):
@@ -210,7 +210,7 @@ class _Work:
         target = self._site.incoming.path(file.key)
         tell = self._teller(file, before_bytes)
         if _is_unvouched(file):  # nothing says that what an earlier pull left is what its server has now
-            await to_its_end(self._site.incoming.discard, [file.key], ())
+            await run_to_completion(self._site.incoming.discard, [file.key], ())
         while True:
             shared_file = await self._share(file, target)
             try:
@@ -222,7 +222,7 @@ class _Work:
             if shared_file is None or shared_file.sha256 in {None, fetched.sha256}:
                 return fetched
             # Of an address no hash is promised: what was shared is not what was pulled, so it is damaged.
-            await to_its_end(self._site.incoming.discard, [file.key], ())
+            await run_to_completion(self._site.incoming.discard, [file.key], ())
             return await self._hub.fetch(file.remote, target, tell)
 
     async def _share(self, file: PullFile, target: Path) -> OwnFile | None:
@@ -232,7 +232,7 @@ class _Work:
         """
         stop = threading.Event()
         for own in files_with_content(file.remote, await self._site.store.list_versions()):
-            if await to_its_end(_is_shared, own, target, stop, stop=stop):
+            if await run_to_completion(_is_shared, own, target, stop, stop=stop):
                 return own
         return None
 

@@ -25,7 +25,7 @@ from gglib.library.pull.jobs import (
 from gglib.library.variants.pull_source import PullSource, find_known, is_pulled, names_held
 from gglib.library.versions.locks import shared
 from gglib.library.versions.publishing import find_published, publish
-from gglib.system.threads import to_its_end
+from gglib.system.threads import run_to_completion
 
 RETIRED_STEP_S = 0.05
 """Between two looks at a version of this pull that is just being deleted."""
@@ -54,7 +54,7 @@ async def install_fetched(site: PullSite, job: PullJob) -> Installed:
     """
     facts = await asyncio.to_thread(_read_headers, site, job)
     while True:
-        version = await to_its_end(publish, job, site.incoming, site.models_dir)
+        version = await run_to_completion(publish, job, site.incoming, site.models_dir)
         with shared(version.hold_path) as is_there:
             if is_there:  # else it was an older one with the same files, on its way out
                 installed = await install(site, version, facts, job)
@@ -117,7 +117,7 @@ async def finish_interrupted(site: PullSite) -> list[ModelSummary]:
 
 
 async def _finish(site: PullSite, job: PullJob) -> list[ModelSummary]:
-    if not await to_its_end(_are_here, site, job):
+    if not await run_to_completion(_are_here, site, job):
         await begin(site, replace(job, is_fetched=False, directory=None))
         return []
     try:

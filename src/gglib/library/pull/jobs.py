@@ -21,7 +21,7 @@ from gglib.library.versions.incoming import (
 )
 from gglib.library.versions.locks import PULL_PREFIX, HomeLocks
 from gglib.library.versions.publishing import find_published
-from gglib.system.threads import to_its_end
+from gglib.system.threads import run_to_completion
 
 FilesReader = Callable[[Sequence[Path], Sequence[str]], ModelFiles]
 """Reads the headers of a model's files in shard order, which have these names elsewhere; checks that no tensor ends
@@ -98,4 +98,4 @@ async def _discard(jobs: Sequence[PullJob], store: HomeStorePort, incoming: Inco
     if not jobs:
         return 0
     in_use = keys_of(await store.list_pulls())
-    return await to_its_end(incoming.discard, keys_of(jobs), in_use)
+    return await run_to_completion(incoming.discard, keys_of(jobs), in_use)

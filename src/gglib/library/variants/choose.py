@@ -22,7 +22,7 @@ from gglib.core.memory import Fit
 from gglib.core.shell_quoting import quoted_command
 from gglib.library.variants.preferences import LAST, USUAL
 from gglib.library.variants.pull_target import PullTarget
-from gglib.system.files.sizes import size_words
+from gglib.system.files.sizes import format_size
 
 MAX_LISTED = 30
 """Lines of a list in an error; the rest is counted."""
@@ -171,9 +171,9 @@ def _too_large(
     smallest: Variant, target: PullTarget, repo: str, need_of: Callable[[Variant], int] | None
 ) -> VariantChoiceError:
     need = (
-        f"needs about {size_words(need_of(smallest))} of memory"
+        f"needs about {format_size(need_of(smallest))} of memory"
         if need_of
-        else f"is {size_words(smallest.size_bytes)}"
+        else f"is {format_size(smallest.size_bytes)}"
     )
     return VariantChoiceError(
         f"Nothing in {repo} fits into the memory that is free now: the smallest, {smallest.label}, {need}; "
@@ -219,7 +219,7 @@ def _lines(models: Sequence[Variant], repo: str, revision: str | None, others: i
     typed = [f"  gglib pull {quote(variant.target(repo, revision))}" for variant in models[:MAX_LISTED]]
     width = max(map(len, typed), default=0)
     lines = [
-        f"{line:<{width}}  {size_words(variant.size_bytes)}"
+        f"{line:<{width}}  {format_size(variant.size_bytes)}"
         for line, variant in zip(typed, models, strict=False)
     ]
     more = max(0, len(models) - MAX_LISTED) + others

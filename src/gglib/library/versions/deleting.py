@@ -24,7 +24,7 @@ from gglib.library.versions.ownership import hash_of, is_own_as_seen
 from gglib.library.versions.storing import freed_by_unlink
 from gglib.system.files.durable import sync
 from gglib.system.files.locks import try_exclusive
-from gglib.system.threads import to_its_end
+from gglib.system.threads import run_to_completion
 
 CHANGED = "it was changed after gglib wrote it"
 SHARED = "another version has it, too"
@@ -102,7 +102,9 @@ async def _collect(
         if version is None or not version.is_retired or version.hold_path != hold_path:
             return None
         others, models = tuple(known.values()), await store.list_models()
-        deletion = await to_its_end(lambda: delete_version(version, others, models_dir, FileUses(models)))
+        deletion = await run_to_completion(
+            lambda: delete_version(version, others, models_dir, FileUses(models))
+        )
         if deletion.forgotten:
             await store.forget_files(version_id, deletion.forgotten)
         return deletion

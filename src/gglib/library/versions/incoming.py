@@ -28,7 +28,7 @@ from gglib.library.versions.storing import (
     storing,
 )
 from gglib.system.files.locks import lock_file, try_exclusive
-from gglib.system.threads import to_its_end
+from gglib.system.threads import run_to_completion
 
 SWEEP_LOCK = "incoming"
 """Lock, held for an instant: while a pull is recorded, and while incoming files of recorded pulls are deleted."""
@@ -142,12 +142,12 @@ async def sweep_incoming(
     not to be had within ``timeout_s`` seconds (a process that holds it was stopped), a later call sweeps.
     """
     locks = HomeLocks(models_dir.parent)
-    await to_its_end(locks.sweep)
+    await run_to_completion(locks.sweep)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(timeout_s) as limit, locks.hold(SWEEP_LOCK):
             limit.reschedule(None)
             in_use = keys_of(await store.list_pulls())
-            return await to_its_end(Incoming(models_dir).sweep, in_use)
+            return await run_to_completion(Incoming(models_dir).sweep, in_use)
     return 0
 
 

@@ -27,7 +27,7 @@ from gglib.system.files.small_files import (
     open_regular,
     parse_json,
     read_small,
-    warn_of_skipped,
+    warn_skipped_once,
 )
 
 FORMAT = 1
@@ -105,9 +105,9 @@ def read_manifest(directory: Path) -> Manifest | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (KeyError, TypeError, AttributeError):
-        warn_of_skipped(path, ValueError(_NO_MANIFEST))
+        warn_skipped_once(path, ValueError(_NO_MANIFEST))
     except (OSError, ValueError) as error:
-        warn_of_skipped(path, error)
+        warn_skipped_once(path, error)
     return None
 
 

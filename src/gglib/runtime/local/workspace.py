@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gglib.runtime.local.os_processes import process_start_id, signal_group
-from gglib.system.files.small_files import parse_json, read_small, warn_of_skipped
+from gglib.system.files.small_files import parse_json, read_small, warn_skipped_once
 
 MAX_SOCKET_PATH_BYTES = 100
 """macOS allows 103 bytes, Linux 107."""
@@ -107,7 +107,7 @@ def _read_record(record: Path) -> dict[str, Any]:
     try:
         content = parse_json(read_small(record))
     except (OSError, ValueError) as error:
-        warn_of_skipped(record, error)
+        warn_skipped_once(record, error)
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -1,4 +1,4 @@
-"""The SHA-256 of a file, or of whatever can be read, with reports of progress."""
+"""The SHA-256 of a file or stream, with progress reports."""
 
 import hashlib
 import os
@@ -9,14 +9,14 @@ from typing import Protocol
 from gglib.system.files.small_files import open_regular
 
 BLOCK_BYTES = 4 * 1024 * 1024
-"""Some two milliseconds of work: often enough for progress, and to be ended."""
+"""About two milliseconds of work: frequent enough for progress and cancellation."""
 
 
 class Stream(Protocol):
-    """What bytes come from."""
+    """A source of bytes."""
 
     def readinto(self, buffer: memoryview, /) -> int | None:
-        """Put bytes into ``buffer`` and return how many; 0 at the end."""
+        """Read bytes into ``buffer`` and return how many; 0 at the end."""
 
 
 def hash_stream(stream: Stream, on_progress: Callable[[int], None]) -> str:
@@ -32,7 +32,7 @@ def hash_stream(stream: Stream, on_progress: Callable[[int], None]) -> str:
 def hash_file(path: Path, on_progress: Callable[[int], None] = lambda _: None) -> str:
     """Return the hash in hex digits; ``on_progress`` gets the bytes read so far, and may raise. Raises OSError.
 
-    What is no regular file is not read: a FIFO has no end, and neither has a device.
+    Only regular files are read: a FIFO has no end, and neither has a device.
     """
     on_progress(0)
     with os.fdopen(open_regular(path, follows_links=True), "rb", buffering=0) as file:

@@ -1,7 +1,7 @@
-"""Locks (``flock``) on files and directories that others may rename or delete meanwhile; the kernel drops them with us.
+"""Locks (``flock``) on files and directories that other processes may rename or delete.
 
-A lock is on what is open, not on a name: after it is had, the name must still mean the same. A file system without
-locks gives every lock to everyone.
+The kernel releases them when the process exits. A lock belongs to the open file, not to its name: once it is acquired,
+the name must still refer to the same file. A file system without locks grants every lock.
 """
 
 import errno
@@ -15,16 +15,16 @@ from pathlib import Path
 from gglib.system.files.small_files import open_regular
 
 NO_LOCKS = frozenset((errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOLCK, errno.EINVAL, errno.EBADF))
-"""What ``flock`` says where there are no locks; NFS says EBADF for one on a directory."""
-MOST_OPENINGS = 10
-"""Of a path that others replace at that very moment."""
+"""Errors of ``flock`` on file systems without locks; NFS returns EBADF for a directory."""
+MAX_ATTEMPTS = 10
+"""For a path that is being replaced at that very moment."""
 
 
 @contextmanager
 def shared(path: Path) -> Iterator[bool]:
-    """Hold a shared lock on a file or directory; yield False where it is gone, or is being deleted.
+    """Hold a shared lock on a file or directory; yield False if it is gone, or is being deleted.
 
-    One that may not be opened cannot be locked to be deleted either: it counts as held.
+    A file that cannot be opened cannot be locked for deletion either: yields True.
     """
     try:
         descriptor = lock_path(path, fcntl.LOCK_SH)
@@ -42,9 +42,9 @@ def shared(path: Path) -> Iterator[bool]:
 
 @contextmanager
 def try_exclusive(path: Path) -> Iterator[bool]:
-    """Hold an exclusive lock on a file or directory; yield False, at once, where another process holds any.
+    """Hold an exclusive lock on a file or directory; yield False, at once, if another process holds any lock.
 
-    True where it is gone: nothing uses it. False where it may not be opened.
+    True if it is gone: nothing uses it. False if it cannot be opened.
     """
     try:
         descriptor = lock_path(path, fcntl.LOCK_EX)
@@ -61,8 +61,8 @@ def try_exclusive(path: Path) -> Iterator[bool]:
 
 
 def lock_path(path: Path, operation: int) -> int:
-    """Return a descriptor that has ``path`` locked. Raises OSError; BlockingIOError where others have it locked."""
-    for _ in range(MOST_OPENINGS):
+    """Return a descriptor that holds a lock on ``path``. Raises OSError; BlockingIOError if it is locked."""
+    for _ in range(MAX_ATTEMPTS):
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             _check_kind(descriptor, path)
@@ -77,10 +77,10 @@ def lock_path(path: Path, operation: int) -> int:
 
 
 def lock_file(path: Path, *, needs_locks: bool = False) -> int:
-    """Return a descriptor that has a regular file locked, which is made where there is none.
+    """Return a descriptor that holds an exclusive lock on a regular file, which is created if it is missing.
 
-    Its holder may delete the file before it lets go of it: then another file is made. ``needs_locks`` refuses a file
-    system that has none. Raises OSError; BlockingIOError where others have it locked.
+    The holder may delete the file before releasing it: then another file is created. ``needs_locks`` rejects file
+    systems without locks. Raises OSError; BlockingIOError if it is locked.
     """
     flock = _flock if needs_locks else flock_if_possible
     while True:
@@ -98,7 +98,7 @@ def lock_file(path: Path, *, needs_locks: bool = False) -> int:
 
 
 def flock_if_possible(descriptor: int, operation: int) -> None:
-    """Take a lock without waiting; nothing where the file system has none. Raises BlockingIOError."""
+    """Take a lock without blocking; no effect on a file system without locks. Raises BlockingIOError."""
     try:
         _flock(descriptor, operation)
     except OSError as error:

@@ -1,7 +1,7 @@
-"""Small files that are read at start: notes, records, settings. Only regular files, bounded, and never waited for.
+"""Reads small files at startup: notes, records, settings. Only regular files, bounded, and never blocking.
 
-Anything may lie in the place of such a file: a FIFO without a writer blocks ``open`` for ever, ``/dev/zero`` behind a
-link never ends, a directory and a damaged file raise errors of other kinds. Here each of these is an ``OSError`` or a
+Anything may be in the place of such a file: ``open`` blocks forever on a FIFO without a writer, ``/dev/zero`` behind a
+link has no end, directories and damaged files raise various errors. Here each of these is an ``OSError`` or a
 ``ValueError`` with a phrase.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gglib.core.plain_text import escape_line
-from gglib.system.files.sizes import size_words
+from gglib.system.files.sizes import format_size
 
 MAX_SMALL_BYTES = 1024 * 1024
 """A note of a pull with 1,000 shards has 300 KB."""
@@ -35,7 +35,7 @@ def read_small(path: Path, *, max_bytes: int = MAX_SMALL_BYTES, follows_links: b
 def open_regular(
     path: Path, *, flags: int = os.O_RDONLY, mode: int = 0o600, follows_links: bool = False
 ) -> int:
-    """Return a descriptor of a regular file without ever waiting for one; ``mode`` is a new file's. Raises OSError."""
+    """Return a descriptor of a regular file without blocking; ``mode`` is for a new file. Raises OSError."""
     links = 0 if follows_links else os.O_NOFOLLOW
     try:
         descriptor = os.open(path, flags | links | os.O_NONBLOCK | os.O_CLOEXEC, mode)
@@ -54,17 +54,17 @@ def open_regular(
 
 
 def read_open(descriptor: int, *, max_bytes: int = MAX_SMALL_BYTES) -> bytes:
-    """Return all of an open regular file. Raises OSError for one of more than ``max_bytes``."""
+    """Return all of an open regular file. Raises OSError if it is larger than ``max_bytes``."""
     content = bytearray()
     while piece := os.pread(descriptor, max_bytes + 1 - len(content), len(content)):
         content += piece
         if len(content) > max_bytes:
-            raise OSError(errno.EFBIG, f"it is larger than {size_words(max_bytes)}")
+            raise OSError(errno.EFBIG, f"it is larger than {format_size(max_bytes)}")
     return bytes(content)
 
 
 def parse_json(content: bytes) -> Any:  # noqa: ANN401 - JSON
-    """Return the value. Raises ValueError for all that is wrong with it, deep nesting and bad UTF-8 included."""
+    """Parse JSON. Raises ValueError for every defect, including deep nesting and invalid UTF-8."""
     try:
         return json.loads(content.decode("utf-8"))
     except RecursionError:
@@ -75,8 +75,8 @@ def parse_json(content: bytes) -> Any:  # noqa: ANN401 - JSON
         raise ValueError(f"it is not JSON: {error}") from None
 
 
-def warn_of_skipped(path: Path, error: Exception) -> None:
-    """Log that a file is skipped, and why: once for each file and reason, however often it is read."""
+def warn_skipped_once(path: Path, error: Exception) -> None:
+    """Log that a file is skipped, and why: once for each file and reason."""
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     if (path, reason) not in _warned:
         _warned.add((path, reason))

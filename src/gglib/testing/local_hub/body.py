@@ -1,15 +1,15 @@
-"""An answer's body on its way out: fast where nothing is asked for, and slow, gated, cut or wrong where it is."""
+"""Sends the body of a response: fast by default; slow, paused, truncated or corrupted by a fault."""
 
 import os
 import socket
 import struct
 
-from gglib.testing.local_hub.answers import Answer
-from gglib.testing.local_hub.faults import Cut, Fault
+from gglib.testing.local_hub.faults import Disconnect, Fault
+from gglib.testing.local_hub.responses import Response
 from gglib.testing.local_hub.shared import Shared
 
 BLOCK_BYTES = 4 * 1024 * 1024
-"""Handed to the kernel at once: so large that Python is no brake."""
+"""Passed to the kernel at once: large enough that Python does not limit the rate."""
 SLOW_BLOCKS_PER_S = 50
 _CLOSE_WITH_RESET = struct.pack("ii", 1, 0)
 
@@ -19,18 +19,20 @@ class CutError(Exception):
 
 
 class Body:
-    """Sends one body and tells the record and the meters of each piece."""
+    """Sends one body and reports each piece to the record and the meters."""
 
-    def __init__(self, sock: socket.socket, shared: Shared, seen: int, subject: str, *, fault: Fault) -> None:
+    def __init__(
+        self, sock: socket.socket, shared: Shared, seen: int, file_name: str, *, fault: Fault
+    ) -> None:
         self._sock = sock
         self._shared = shared
         self._seen = seen
-        self._subject = subject
+        self._file_name = file_name
         self._fault = fault
         self._file: int | None = None
 
-    def send(self, reply: Answer) -> None:
-        """Send all of it, or as much as the fault lets; raises ``CutError`` where the connection cannot go on."""
+    def send(self, reply: Response) -> None:
+        """Send the body, or as much as the fault allows; raises ``CutError`` if the connection must be closed."""
         fault = self._fault
         end = reply.length if fault.cut_after_bytes is None else min(reply.length, fault.cut_after_bytes)
         self._file = None if reply.content is None else reply.content.open()
@@ -48,25 +50,25 @@ class Body:
         if fault.length_delta:
             raise CutError
 
-    def _send_piece(self, reply: Answer, done: int, wanted: int) -> int:
-        """Send up to so many bytes, and return how many."""
+    def _send_piece(self, reply: Response, done: int, wanted: int) -> int:
+        """Send up to ``wanted`` bytes, and return how many."""
         meters = self._shared.meters
         is_metered = reply.content is not None
-        count = meters.claim(self._subject, wanted) if is_metered else wanted
+        count = meters.claim(self._file_name, wanted) if is_metered else wanted
         if count == 0:
             raise CutError
         sent = 0
         try:
             sent = self._hand_over(reply, done, count)
         finally:
-            self._shared.record.tell(self._seen, sent_bytes=sent)
+            self._shared.record.update(self._seen, sent_bytes=sent)
             if is_metered:
-                meters.note(self._subject, sent=sent, claimed=count)
-        if self._fault.bytes_per_s is not None and self._shared.ending.wait(sent / self._fault.bytes_per_s):
+                meters.record_sent(self._file_name, sent=sent, claimed=count)
+        if self._fault.bytes_per_s is not None and self._shared.shutdown.wait(sent / self._fault.bytes_per_s):
             raise CutError
         return sent
 
-    def _hand_over(self, reply: Answer, done: int, count: int) -> int:
+    def _hand_over(self, reply: Response, done: int, count: int) -> int:
         start = reply.span.start + done
         flip = self._fault.flips_byte_at
         is_plain = not self._fault.hides_length and not (flip is not None and start <= flip < start + count)
@@ -82,7 +84,7 @@ class Body:
             return len(piece)
         return self._sock.send(piece)
 
-    def _read(self, reply: Answer, done: int, start: int, count: int) -> bytes | memoryview:
+    def _read(self, reply: Response, done: int, start: int, count: int) -> bytes | memoryview:
         if reply.content is None:
             return reply.body[done : done + count]
         if self._file is None:
@@ -95,6 +97,6 @@ class Body:
         return min(left, max(1, round(self._fault.bytes_per_s / SLOW_BLOCKS_PER_S)))
 
     def _cut(self) -> None:
-        if self._fault.cut is Cut.RESET:
+        if self._fault.cut is Disconnect.RESET:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CLOSE_WITH_RESET)
         raise CutError

@@ -1,77 +1,77 @@
-"""One connection to one of the hub's hosts: requests in, answers out, with the accidents that are asked for."""
+"""One connection to one of the hub's hosts: reads requests, sends responses, injects faults."""
 
 import socket
 
-from gglib.testing.local_hub.answers import Answer, answer, subject_of
 from gglib.testing.local_hub.body import Body, CutError
 from gglib.testing.local_hub.faults import Fault
-from gglib.testing.local_hub.record import Place, Seen
+from gglib.testing.local_hub.http1 import BadRequestError, Headers, Request, head_bytes, merged, read_head
+from gglib.testing.local_hub.record import Host, RecordedRequest
+from gglib.testing.local_hub.responses import Response, answer, file_of
 from gglib.testing.local_hub.shared import Shared
-from gglib.testing.local_hub.wire import BadRequestError, Headers, Request, head_bytes, merged, read_head
 
 HEAD_LIMIT_BYTES = 64 * 1024
 
 
 class Connection:
-    """Serves one connection in the calling thread, until either side ends it."""
+    """Serves one connection in the calling thread, until either side closes it."""
 
-    def __init__(self, sock: socket.socket, place: Place, number: int, shared: Shared) -> None:
+    def __init__(self, sock: socket.socket, host: Host, number: int, shared: Shared) -> None:
         self._sock = sock
-        self._place = place
+        self._place = host
         self._number = number
         self._shared = shared
         self._buffer = b""
 
     def serve(self) -> None:
-        """Answer requests one after the other."""
+        """Serve requests one after the other."""
         try:
-            while self._serve_one():
+            while self._serve_request():
                 pass
         except (OSError, BadRequestError, CutError):
             pass
         finally:
             self._sock.close()
 
-    def _serve_one(self) -> bool:
+    def _serve_request(self) -> bool:
         head = self._read_head()
         if head is None:
             return False
         request = read_head(head)
         shared = self._shared
-        subject = subject_of(request, self._place)
+        file_name = file_of(request, self._place)
         seen = shared.record.add(
-            Seen(
+            RecordedRequest(
                 number=0,
                 connection=self._number,
-                place=self._place,
-                host=request.headers.get("host", ""),
+                host=self._place,
+                authority=request.headers.get("host", ""),
                 method=request.method,
                 target=request.target,
                 headers=request.headers,
-                subject=subject,
+                file_name=file_name,
             )
         )
         try:
-            self._answer(request, seen, subject)
+            self._answer(request, seen, file_name)
         finally:
-            shared.record.tell(seen, is_over=True)
+            shared.record.update(seen, is_finished=True)
         return request.stays_open
 
-    def _answer(self, request: Request, seen: int, subject: str) -> None:
-        fault = self._shared.faults.take(self._place, subject, request.target)
+    def _answer(self, request: Request, seen: int, file_name: str) -> None:
+        fault = self._shared.faults.take(self._place, file_name, request.target)
         if fault.stalls:
             self._stall()
         if fault.raw is not None:
             self._sock.sendall(fault.raw)
             raise CutError
-        reply = _scripted(fault, request) or answer(request, self._place, fault, self._shared.situation())
-        self._shared.record.tell(seen, status=reply.status)
+        reply = _scripted(fault, request) or answer(request, self._place, fault, self._shared.state())
+        self._shared.record.update(seen, status=reply.status)
         self._sock.sendall(head_bytes(reply.status, _headers(reply, fault)))
         if request.method != "HEAD":
-            Body(self._sock, self._shared, seen, subject, fault=fault).send(reply)
+            Body(self._sock, self._shared, seen, file_name, fault=fault).send(reply)
 
     def _stall(self) -> None:
-        """Wait for the client to leave, or for the hub's end, which shuts the socket down."""
+        """Wait until the client disconnects, or the hub shuts the socket down at its end."""
         while self._sock.recv(65_536):
             pass
         raise CutError
@@ -82,24 +82,24 @@ class Connection:
             if not came or len(self._buffer) > HEAD_LIMIT_BYTES:
                 return None
             self._buffer += came
-            if not self._buffer[:1].isalpha():  # the greeting of a safe connection, mostly
+            if not self._buffer[:1].isalpha():  # mostly the first message of TLS
                 self._sock.sendall(head_bytes(400, (("Content-Length", "0"), ("Connection", "close"))))
                 return None
         head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
         return head
 
 
-def _scripted(fault: Fault, request: Request) -> Answer | None:
-    """Return what a fault has said instead of the truth."""
+def _scripted(fault: Fault, request: Request) -> Response | None:
+    """Return the response that a fault sets instead of the real one."""
     if fault.location is not None:
         address = fault.location.replace("{path}", request.target)
-        return Answer(status=fault.status or 302, headers=(("Location", address),), body=fault.body)
+        return Response(status=fault.status or 302, headers=(("Location", address),), body=fault.body)
     if fault.status is not None:
-        return Answer(status=fault.status, headers=(("Content-Type", "application/json"),), body=fault.body)
+        return Response(status=fault.status, headers=(("Content-Type", "application/json"),), body=fault.body)
     return None
 
 
-def _headers(reply: Answer, fault: Fault) -> Headers:
+def _headers(reply: Response, fault: Fault) -> Headers:
     framing = ("Content-Length", str(reply.length + fault.length_delta))
     if fault.hides_length:
         framing = ("Transfer-Encoding", "chunked")

@@ -1,60 +1,60 @@
-"""What can go wrong with an answer, as values; and which answer it happens to."""
+"""Faults of responses, as values, and the rules that select the responses."""
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from gglib.testing.local_hub.record import Place
+from gglib.testing.local_hub.record import Host
 
 
-class Cut(Enum):
-    """How a connection ends too early."""
+class Disconnect(Enum):
+    """How a connection is closed early."""
 
     FIN = "fin"
-    """As if all had been said."""
+    """As after a complete response."""
     RESET = "reset"
-    """As a broken network or a crash does it."""
+    """As by a broken network or a crash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One accident, or several at once. The default does nothing."""
+    """One fault, or several at once. The default does nothing."""
 
     status: int | None = None
-    """Answered instead, with ``body`` and ``headers``."""
+    """The status of the response, with ``body`` and ``headers``."""
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
-    """Put into the head; a header of the same name that the answer has gives way."""
+    """Added to the head; replace headers of the same name."""
     location: str | None = None
-    """Answered with a redirect to this address (302, or ``status``); ``{path}`` in it: the request's path and query."""
+    """A redirect to this address (302, or ``status``); ``{path}`` stands for the request's path and query."""
     raw: bytes | None = None
     """Sent instead of a response, after which the connection is closed."""
     stalls: bool = False
-    """Nothing is said until the client leaves or the hub ends."""
+    """Nothing is sent until the client disconnects or the hub ends."""
     bytes_per_s: float | None = None
-    """The body is sent no faster."""
+    """Limits the rate of the body."""
     cut_after_bytes: int | None = None
-    """The connection ends after so many bytes of the body."""
-    cut: Cut = Cut.FIN
+    """Closes the connection after this many bytes of the body."""
+    cut: Disconnect = Disconnect.FIN
     length_delta: int = 0
     """Added to Content-Length: the body is longer (negative) or shorter (positive) than the head says."""
     flips_byte_at: int | None = None
-    """The byte at this offset of the file is another one; the length is right."""
+    """The byte at this offset of the file is wrong; the length is right."""
     ignores_range: bool = False
-    """All of the file with 200, whatever part was asked for."""
+    """Sends the whole file with 200 for every range request."""
     ignores_if_range: bool = False
-    """The part that was asked for, though the file is another one."""
+    """Sends the requested range although the file has changed."""
     content_range: str | None = None
-    """Stands in the head of a part instead of the truth."""
+    """Replaces the header of a partial response."""
     hides_length: bool = False
-    """The body comes in chunks, without a Content-Length."""
+    """Sends the body in chunks, without a Content-Length."""
     without_headers: tuple[str, ...] = ()
-    """Left out of the head."""
+    """Removed from the head."""
 
 
 def rate_limited(retry_after_s: int | None = 1) -> Fault:
-    """Return 429 as the hub says it: ``Retry-After``, and the draft's ``RateLimit`` headers, which the hub sends."""
+    """Return 429 as the hub does: ``Retry-After``, and the draft's ``RateLimit`` headers, which the hub sends."""
     limits: tuple[tuple[str, str], ...] = (("RateLimit-Policy", '"fixed window";"api";q=500;w=300'),)
     if retry_after_s is not None:
         limits += (("Retry-After", str(retry_after_s)), ("RateLimit", f'"api";r=0;t={retry_after_s}'))
@@ -62,49 +62,49 @@ def rate_limited(retry_after_s: int | None = 1) -> Fault:
 
 
 def failing(status: int = 503) -> Fault:
-    """Return a server error, with the page that a load balancer shows."""
+    """Return a server error, with the page of a load balancer."""
     page = b"<html><body><h1>%d</h1></body></html>" % status
     return Fault(status=status, body=page, headers=(("Content-Type", "text/html"),))
 
 
 @dataclass(slots=True)
-class Rule:
-    """A fault, and whom it befalls. ``end()`` takes it back."""
+class FaultRule:
+    """A fault, and the responses that it applies to. ``end()`` removes it."""
 
     fault: Fault
-    applies: Callable[[Place, str, str], bool]
-    """Asked with the host, the file's name and the target."""
+    applies: Callable[[Host, str, str], bool]
+    """Called with the host, the file's name and the target."""
     times: int | None
     used: int = 0
-    """How many answers it befell."""
+    """How many responses it applied to."""
 
     def end(self) -> None:
-        """Let it befall no more."""
+        """Stop applying the fault."""
         self.times = 0
 
 
 @dataclass(slots=True)
 class Faults:
-    """The rules in force; the first one that applies is used."""
+    """The active rules; the first one that applies is used."""
 
-    _rules: list[Rule] = field(default_factory=list)
+    _rules: list[FaultRule] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, rule: Rule) -> None:
-        """Put a rule behind the others."""
+    def add(self, rule: FaultRule) -> None:
+        """Append a rule."""
         with self._lock:
             self._rules.append(rule)
 
     def clear(self) -> None:
-        """Let nothing go wrong any more."""
+        """Remove all rules."""
         with self._lock:
             self._rules.clear()
 
-    def take(self, place: Place, subject: str, target: str) -> Fault:
-        """Return what befalls this request; used up by being returned."""
+    def take(self, host: Host, file_name: str, target: str) -> Fault:
+        """Return the fault for this request, and count it as used."""
         with self._lock:
             for rule in self._rules:
-                if (rule.times is None or rule.used < rule.times) and rule.applies(place, subject, target):
+                if (rule.times is None or rule.used < rule.times) and rule.applies(host, file_name, target):
                     rule.used += 1
                     return rule.fault
         return NO_FAULT

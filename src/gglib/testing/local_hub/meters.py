@@ -1,18 +1,18 @@
-"""How much of each file was sent, and gates at which its senders stop: so a test acts at an exact moment."""
+"""Counts the sent bytes of each file, and pauses senders at gates: a test can act at an exact moment."""
 
 import threading
 from collections import Counter, defaultdict
 from typing import Self
 
 DEFAULT_WAIT_S = 20.0
-"""How long a test waits for what should happen at once, before it fails."""
+"""How long a test waits for an immediate event before it fails."""
 
-SETTLE_S = 0.5
-"""Far longer than a thread takes to count; only a receiver that does not read makes anybody wait for so long."""
+COUNT_WAIT_S = 0.5
+"""Far longer than a thread takes to count; only a receiver that does not read makes it this long."""
 
 
-class Gate:
-    """Stops the senders of a file. ``release()`` lets them go on; leaving it as a context does that too."""
+class PauseGate:
+    """Stops the senders of a file. ``release()``, or leaving it as a context, lets them continue."""
 
     def __init__(self, meters: "Meters", limit_bytes: int) -> None:
         self._meters = meters
@@ -21,7 +21,7 @@ class Gate:
         self.has_been_reached = False
 
     def release(self) -> None:
-        """Let everybody pass."""
+        """Let all senders continue."""
         with self._meters.changed:
             self.is_open = True
             self._meters.changed.notify_all()
@@ -46,13 +46,13 @@ class Meters:
         self.changed = threading.Condition()
         self._sent: Counter[str] = Counter()
         self._claimed: Counter[str] = Counter()
-        self._gates: dict[str, list[Gate]] = defaultdict(list)
-        self._is_over = False
+        self._gates: dict[str, list[PauseGate]] = defaultdict(list)
+        self._is_closed = False
 
-    def add_gate(self, name: str, limit_bytes: int) -> Gate:
+    def add_gate(self, name: str, limit_bytes: int) -> PauseGate:
         """Put a gate into the way of a file's bytes, at so many sent in all."""
         with self.changed:
-            gate = Gate(self, limit_bytes)
+            gate = PauseGate(self, limit_bytes)
             self._gates[name].append(gate)
             return gate
 
@@ -62,7 +62,7 @@ class Meters:
         0: the hub ends.
         """
         with self.changed:
-            while not self._is_over:
+            while not self._is_closed:
                 gates = [gate for gate in self._gates[name] if not gate.is_open]
                 room = min((gate.limit_bytes - self._claimed[name] for gate in gates), default=wanted)
                 if room > 0:
@@ -75,35 +75,35 @@ class Meters:
                 self.changed.wait()
         return 0
 
-    def note(self, name: str, *, sent: int, claimed: int) -> None:
-        """Add what was sent of what was claimed."""
+    def record_sent(self, name: str, *, sent: int, claimed: int) -> None:
+        """Record what was sent of what was claimed."""
         with self.changed:
             self._sent[name] += sent
             self._claimed[name] += sent - claimed
             self.changed.notify_all()
 
     def sent_bytes(self, name: str) -> int:
-        """Return how many bytes of a file were sent until now."""
-        self.settle()
+        """Return how many bytes of a file were sent so far."""
+        self.wait_until_counted()
         with self.changed:
             return self._sent[name]
 
-    def settle(self) -> None:
-        """Let senders count what they have just handed over: its receiver may be faster than they are.
+    def wait_until_counted(self) -> None:
+        """Wait until senders have counted what they just sent: a receiver may be faster than the count.
 
-        A sender whose receiver does not take what it sends is not waited for.
+        The wait is short: a sender whose receiver does not read is not waited for.
         """
         with self.changed:
-            self.changed.wait_for(lambda: self._claimed == self._sent, SETTLE_S)
+            self.changed.wait_for(lambda: self._claimed == self._sent, COUNT_WAIT_S)
 
     def wait_until_sent(self, name: str, count: int, timeout_s: float) -> None:
-        """Wait until so many bytes of a file were sent; ``TimeoutError`` when they are not."""
+        """Wait until ``count`` bytes of a file were sent; raises ``TimeoutError``."""
         with self.changed:
             if not self.changed.wait_for(lambda: self._sent[name] >= count, timeout_s):
                 raise TimeoutError(f"{self._sent[name]} bytes of {name} were sent, not {count}.")
 
-    def end(self) -> None:
-        """Let nobody wait any more."""
+    def close(self) -> None:
+        """Release all waiting senders."""
         with self.changed:
-            self._is_over = True
+            self._is_closed = True
             self.changed.notify_all()

@@ -26,14 +26,14 @@ def error(message: str) -> bytes:
 
 
 def is_large(name: str, content: Content) -> bool:
-    """Whether a file is stored apart: what ``.gitattributes`` of model repositories say, or its size."""
+    """Whether a file is stored apart: by the ``.gitattributes`` of model repositories, or by its size."""
     if content.is_large is not None:
         return content.is_large
     return name.endswith(".gguf") or content.size_bytes >= LARGE_BYTES
 
 
 def model(repository: Repository, commit: str, *, blobs: bool) -> dict[str, Any]:
-    """Return the answer about one repository; sizes and hashes of files only with ``blobs``."""
+    """Return the response about one repository; sizes and hashes of files only with ``blobs``."""
     tags = list(repository.tags)
     card: dict[str, Any] = {}
     if repository.licence is not None:
@@ -73,7 +73,7 @@ def sibling(name: str, content: Content, *, blobs: bool) -> dict[str, Any]:
 
 
 def listed(repository: Repository, *, expand: Iterable[str], is_full: bool) -> dict[str, Any]:
-    """Return one item of a listing: a few fields, more when full, or exactly those that are asked for."""
+    """Return one item of a listing: a few fields, more if full, or exactly the requested ones."""
     whole = model(repository, repository.commits[-1][0], blobs=False)
     wanted = set(expand)
     fields = {*_ALWAYS, *wanted} if wanted else {*_IN_A_LISTING, *(_ONLY_WHEN_FULL if is_full else ())}

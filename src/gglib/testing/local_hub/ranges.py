@@ -1,4 +1,4 @@
-"""Which bytes a request asks for: RFC 9110, sections 13.1.5 and 14. Pure."""
+"""Which bytes a request selects: RFC 9110, sections 13.1.5 and 14. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ _ONE_RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*", re.IGNORECASE | re.ASCII)
 
 
 class UnsatisfiableError(Exception):
-    """The range lies behind the end: 416."""
+    """The range begins after the end: 416."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +19,14 @@ class Span:
 
     @property
     def length(self) -> int:
-        """How many bytes."""
+        """The number of bytes."""
         return self.end - self.start
 
 
 def read_range(text: str | None, size_bytes: int) -> Span | None:
-    """Return what a ``Range`` header selects of so many bytes; None: all of it, as for a header that is not understood.
+    """Return what a ``Range`` header selects; None means the whole file, as for an invalid header.
 
-    Several ranges are not served: all of it, which the RFC allows. Raises ``UnsatisfiableError``.
+    Several ranges are not supported: the whole file, which the RFC allows. Raises ``UnsatisfiableError``.
     """
     match = _ONE_RANGE.fullmatch(text.strip()) if text else None
     if match is None or match.groups() == ("", ""):
@@ -47,10 +47,10 @@ def read_range(text: str | None, size_bytes: int) -> Span | None:
 
 
 def matches_if_range(text: str | None, *, etag: str, last_modified: str) -> bool:
-    """Whether an ``If-Range`` header leaves the range in force; a weak tag never does."""
+    """Whether an ``If-Range`` header lets the range apply; a weak tag never does."""
     return text is None or text.strip() in (etag, last_modified)
 
 
 def content_range(span: Span, size_bytes: int) -> str:
-    """Return the header's value for a part."""
+    """Return the header of a partial response."""
     return f"bytes {span.start}-{span.end - 1}/{size_bytes}"

@@ -1,23 +1,23 @@
-"""What all connections of a hub share."""
+"""The parts of a hub that its connections share."""
 
 import threading
 from typing import Protocol
 
-from gglib.testing.local_hub.answers import Situation
 from gglib.testing.local_hub.faults import Faults
 from gglib.testing.local_hub.meters import Meters
 from gglib.testing.local_hub.record import Record
+from gglib.testing.local_hub.responses import HubState
 
 
 class Shared(Protocol):
-    """The parts of a hub that its connections use; each is safe in any thread."""
+    """The parts of a hub that its connections use; each is thread-safe."""
 
     record: Record
     meters: Meters
     faults: Faults
-    ending: threading.Event
+    shutdown: threading.Event
     """Set when the hub ends."""
 
-    def situation(self) -> Situation:
-        """Return what decides an answer now."""
+    def state(self) -> HubState:
+        """Return the state that responses depend on."""
         ...

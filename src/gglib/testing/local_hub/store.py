@@ -1,4 +1,4 @@
-"""What the hub has: repositories with their commits, and plain files at addresses of other hosts."""
+"""The content of the hub: repositories with their commits, and plain files at addresses of other hosts."""
 
 import hashlib
 import threading
@@ -11,17 +11,17 @@ from gglib.testing.local_hub.content import Content
 Files = Mapping[str, Content]
 
 ABSENT = object()
-"""As a value of ``overrides``: the field is not in the answer."""
+"""A value of ``overrides`` that removes the field from the response."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
-    """One repository: what its page says, and its commits, oldest first."""
+    """One repository: its metadata, and its commits, oldest first."""
 
     repo: str
     commits: tuple[tuple[str, Files], ...]
     branches: Mapping[str, str] = field(default_factory=dict)
-    """Other names of commits: branches and tags beside ``main``, which is the newest."""
+    """Names of commits: branches and tags other than ``main``, which is the newest."""
     gated: str | None = None
     """``auto`` or ``manual``."""
     is_private: bool = False
@@ -33,10 +33,10 @@ class Repository:
     tags: tuple[str, ...] = ("gguf",)
     gguf: Mapping[str, Any] | None = None
     overrides: Mapping[str, object] = field(default_factory=dict)
-    """Fields of the API's answers, instead of the truth."""
+    """Fields that replace those of the API's responses."""
 
     def commit(self, revision: str) -> str | None:
-        """Return the commit of a branch, a tag, a commit or the start of one."""
+        """Return the commit of a branch, a tag, a commit id or its prefix."""
         if revision == "main":
             return self.commits[-1][0]
         named = self.branches.get(revision)
@@ -50,7 +50,7 @@ class Repository:
 
 
 class Store:
-    """All repositories and addresses. Any thread reads; changes are made at once or not at all."""
+    """All repositories and addresses. Thread-safe; changes are atomic."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -65,33 +65,33 @@ class Store:
             self._repositories[repository.repo] = repository
 
     def get(self, repo: str) -> Repository | None:
-        """Return a repository, whoever may see it."""
+        """Return a repository, without an access check."""
         with self._lock:
             return self._repositories.get(repo)
 
     def all(self) -> list[Repository]:
-        """Return the repositories in the order in which they came."""
+        """Return the repositories in insertion order."""
         with self._lock:
             return list(self._repositories.values())
 
     def remove(self, repo: str) -> None:
-        """Forget a repository."""
+        """Delete a repository."""
         with self._lock:
             del self._repositories[repo]
 
     def rename(self, old: str, new: str) -> None:
-        """Give a repository another name; the old one leads to it."""
+        """Rename a repository; the old name redirects."""
         with self._lock:
             self._repositories[new] = replace(self._repositories.pop(old), repo=new)
             self._renamed[old] = new
 
     def new_name(self, repo: str) -> str | None:
-        """Return what a repository is called now that had this name."""
+        """Return the current name of a renamed repository."""
         with self._lock:
             return self._renamed.get(repo)
 
     def put_address(self, path: str, content: Content) -> None:
-        """Have a plain file at a path of the foreign host."""
+        """Add a plain file at a path of the foreign host."""
         with self._lock:
             self._addresses[path] = content
 
@@ -101,7 +101,7 @@ class Store:
             return self._addresses.get(path)
 
     def new_commit(self) -> str:
-        """Return the name of a commit: another one each time, and the same in every run."""
+        """Return a new commit id: unique, and the same in every run."""
         with self._lock:
             self._commits += 1
             return hashlib.sha1(b"commit %d" % self._commits, usedforsecurity=False).hexdigest()

@@ -1,4 +1,4 @@
-"""A llama-server that does what a script says: a real process with a real socket, and no model.
+"""A llama-server that follows a script: a real process with a real socket, and no model.
 
-Standard library only, and only what is needed: it has to start faster than the server that it stands for.
+Standard library only, with few imports: it has to start faster than the server that it replaces.
 """

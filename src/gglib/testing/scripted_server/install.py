@@ -1,4 +1,4 @@
-"""Puts a scripted llama-server where a program looks for the real one."""
+"""Installs a scripted llama-server where a program looks for the real one."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ from gglib.testing.scripted_server.script import Script
 
 NAME = "llama-server"
 
-# -I -S: neither the environment nor site-packages decide what is imported, and the start takes half the time.
+# -I -S: the environment and site-packages do not affect imports, and the start takes half the time.
 _LAUNCHER = """\
 #!{python} -IS
 import sys
@@ -23,11 +23,13 @@ main(sys.argv[1:], {script!r})
 def install_scripted_server(directory: Path, script: Script | None = None) -> Path:
     """Write an executable ``llama-server`` that follows ``script`` into ``directory`` and return its path.
 
-    Installing again replaces the script for the next start; processes that run keep theirs. ``ValueError`` where the
-    interpreter's own path cannot stand in a first line of a script.
+    Installing again replaces the script for the next start; running processes keep theirs. Raises ``ValueError`` if the
+    interpreter's path is not valid in a shebang line.
     """
     if " " in sys.executable:
-        raise ValueError("The path of the Python interpreter has a space: no script can name it.")
+        raise ValueError(
+            "The path of the Python interpreter has a space, which a shebang line cannot contain."
+        )
     source = str(Path(__file__).resolve().parents[3])
     text = _LAUNCHER.format(python=sys.executable, source=source, script=(script or Script()).to_json())
     directory.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The command line of llama-server, as far as gglib uses it: what is accepted, and how help shows it."""
+"""The command line of llama-server, as far as gglib uses it: the accepted options, and their help."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -63,12 +63,12 @@ _TABLE = (
 
 
 class UsageError(Exception):
-    """The command line is not one that llama-server takes; the text is its own."""
+    """llama-server does not accept the command line; the message is its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a command line says, by the long spelling that comes last in the table."""
+    """The options of a command line, by the long spelling that is last in the table."""
 
     values: dict[str, str] = field(default_factory=dict)
 
@@ -86,7 +86,7 @@ class Options:
 
 
 def parse(argv: Sequence[str], *, lacks: Sequence[str] = ()) -> Options:
-    """Read a command line; ``UsageError`` for an option that is unknown, or named in ``lacks``, or has no value."""
+    """Parse a command line; ``UsageError`` for an option that is unknown, or named in ``lacks``, or has no value."""
     known = {
         spelling: (spellings[-1], value_name)
         for spellings, value_name, _ in _rows(lacks)

@@ -1,10 +1,10 @@
-"""The JSON that llama-server speaks: shapes only, as its answers were seen on the wire. Pure."""
+"""The JSON of llama-server: shapes only, as observed in its responses. Pure."""
 
 import json
 from typing import Any
 
 CREATED = 1_700_000_000
-"""When everything here was created: a clock would only make answers differ."""
+"""The fixed creation time: a clock would only make responses differ."""
 
 NOT_FOUND = (404, "File Not Found", "not_found_error")
 LOADING = (503, "Loading model", "unavailable_error")
@@ -33,7 +33,7 @@ def error(status: int, message: str, kind: str) -> bytes:
 
 
 def models(alias: str, *, n_ctx: int) -> bytes:
-    """Return the answer of ``/v1/models``."""
+    """Return the response of ``/v1/models``."""
     model = {
         "id": alias,
         "aliases": [alias],
@@ -46,14 +46,14 @@ def models(alias: str, *, n_ctx: int) -> bytes:
 
 
 def slots(count: int, *, busy: int, n_ctx: int) -> bytes:
-    """Return the answer of ``/slots``; the first ``busy`` ones are at work."""
+    """Return the response of ``/slots``; the first ``busy`` slots are processing."""
     return dumps(
         [{"id": n, "n_ctx": n_ctx, "speculative": False, "is_processing": n < busy} for n in range(count)]
     )
 
 
 def props(alias: str, *, model_path: str, n_ctx: int, slot_count: int) -> bytes:
-    """Return the answer of ``/props``."""
+    """Return the response of ``/props``."""
     return dumps(
         {
             "default_generation_settings": {"n_ctx": n_ctx},
@@ -66,19 +66,19 @@ def props(alias: str, *, model_path: str, n_ctx: int, slot_count: int) -> bytes:
 
 
 def embeddings(alias: str, inputs: int) -> bytes:
-    """Return the answer of ``/v1/embeddings``: the same short vector for every input."""
+    """Return the response of ``/v1/embeddings``: the same short vector for every input."""
     data = [{"object": "embedding", "index": n, "embedding": [0.6, 0.8]} for n in range(inputs)]
     return dumps({"object": "list", "model": alias, "data": data, "usage": _usage(inputs, 0)})
 
 
 def ranks(alias: str, documents: int) -> bytes:
-    """Return the answer of ``/v1/rerank``: the first document is the best."""
+    """Return the response of ``/v1/rerank``: the first document is the best."""
     results = [{"index": n, "relevance_score": float(-n)} for n in range(documents)]
     return dumps({"object": "list", "model": alias, "results": results, "usage": _usage(documents, 0)})
 
 
 def completion(alias: str, text: str, *, tokens: int, is_chat: bool) -> bytes:
-    """Return an answer that is not streamed."""
+    """Return a response that is not streamed."""
     said: dict[str, Any] = {"message": {"role": "assistant", "content": text}} if is_chat else {"text": text}
     kind = "chat.completion" if is_chat else "text_completion"
     return dumps(
@@ -104,7 +104,7 @@ def text_event(alias: str, text: str, *, is_chat: bool) -> bytes:
 
 
 def last_event(alias: str, *, is_chat: bool) -> bytes:
-    """Return the event that says why the generation ended."""
+    """Return the event with the finish reason."""
     if is_chat:
         return _chat_event(alias, {}, finish_reason="stop")
     choice = {"text": "", "index": 0, "finish_reason": "stop"}
@@ -112,7 +112,7 @@ def last_event(alias: str, *, is_chat: bool) -> bytes:
 
 
 def usage_event(alias: str, tokens: int) -> bytes:
-    """Return the event of a client that asked for the usage."""
+    """Return the usage event, for clients that request it."""
     return event({"choices": [], **_common(alias, "chat.completion.chunk"), "usage": _usage(8, tokens)})
 
 
@@ -122,7 +122,7 @@ def event(value: object) -> bytes:
 
 
 PING = b":\n\n"
-"""The comment of a stream that has nothing to say."""
+"""The comment of an idle stream."""
 
 DONE_EVENT = b"data: [DONE]\n\n"
 

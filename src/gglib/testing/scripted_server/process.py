@@ -1,4 +1,4 @@
-"""The life of a scripted llama-server's process: command line, load, signals, exit."""
+"""The process of a scripted llama-server: command line, load, signals, exit."""
 
 import os
 import signal
@@ -8,29 +8,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from gglib.testing.scripted_server.leave import leave
+from gglib.testing.scripted_server.exiting import exit_process
 from gglib.testing.scripted_server.options import VERSION_TEXT, Options, UsageError, help_text, parse
 from gglib.testing.scripted_server.record import Recorder
 from gglib.testing.scripted_server.script import Script
 
 BACKLOG = 512
 CHILD_LIFETIME_S = 60
-"""A forked child that a failed test forgot ends by itself."""
+"""A forked child that a failed test left behind exits by itself."""
 
 
 def main(argv: Sequence[str], script_json: str = "{}") -> NoReturn:
-    """Run as llama-server with this command line, its own name left out; never returns."""
+    """Run as llama-server with this command line, without the program's name; never returns."""
     script = Script.from_json(script_json)
     recorder = Recorder(script.record)
     try:
         options = parse(argv, lacks=script.lacks_options)
     except UsageError as error:
         sys.stderr.write(f"{error}\n")
-        leave(recorder, 1)
+        exit_process(recorder, 1)
     if options.has("--usage") or options.has("--version"):
         recorder.add("asked", argv=list(argv))
         print_info(options, script)
-        leave(recorder, 0)
+        exit_process(recorder, 0)
     model = script.for_model(alias=options.text("--alias"), model_path=options.text("--model"))
     start(model, options, recorder, argv)
 
@@ -45,7 +45,7 @@ def print_info(options: Options, script: Script) -> None:
 
 
 def start(script: Script, options: Options, recorder: Recorder, argv: Sequence[str]) -> NoReturn:
-    """Bind the address and live until the end; exit 1 when it cannot be bound."""
+    """Bind the address and serve until the end; exit 1 if it cannot be bound."""
     if script.ignore_term:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     recorder.add(
@@ -61,10 +61,10 @@ def start(script: Script, options: Options, recorder: Recorder, argv: Sequence[s
         listener, address = _bind(options)
     except OSError as error:
         sys.stderr.write(f"couldn't bind HTTP server socket: {error.strerror}\n")
-        leave(recorder, 1)
-    from gglib.testing.scripted_server.life import live  # noqa: PLC0415 - asyncio, which help needs not wait for
+        exit_process(recorder, 1)
+    from gglib.testing.scripted_server.serving import serve  # noqa: PLC0415 - imports asyncio, which --help does not need
 
-    live(script, options, recorder, listener=listener, address=address)
+    serve(script, options, recorder, listener=listener, address=address)
 
 
 def _bind(options: Options) -> tuple[socket.socket, str]:
@@ -83,7 +83,7 @@ def _bind(options: Options) -> tuple[socket.socket, str]:
 
 
 def _fork_child() -> int:
-    """Leave a child that ignores TERM from its first moment on; return its pid."""
+    """Fork a child that ignores TERM from its first moment; return its pid."""
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     pid = os.fork()
     if pid == 0:
@@ -96,7 +96,7 @@ def _fork_child() -> int:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment as it was given: Python's own start may add to ``os.environ``."""
+    """Return the original environment: Python's own start may add to ``os.environ``."""
     try:
         raw = Path("/proc/self/environ").read_bytes()
     except OSError:

@@ -1,4 +1,4 @@
-"""The record of what a scripted server saw: one JSON object a line, appended by one write each."""
+"""The event record of a scripted server: one JSON object per line, appended by one write each."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Recorder:
-    """Appends events to a file, or to nowhere. Several processes may append to the same file.
+    """Appends events to a file, if there is one. Several processes may append to the same file.
 
     Every event has ``event``, ``pid`` and ``at_s``, the monotonic time in seconds, which all processes share.
     """
@@ -26,13 +26,13 @@ class Recorder:
 
 
 def read_record(path: Path | str, event: str | None = None) -> list[dict[str, Any]]:
-    """Return the events so far, oldest first, or those of one kind; none when the file is not there yet.
+    """Return the events so far, oldest first, or those of one kind; none if there is no file yet.
 
-    A line that is still being written is left out.
+    A line that is still being written is omitted.
     """
     try:
         lines = Path(path).read_bytes().split(b"\n")[:-1]
     except FileNotFoundError:
         return []
     events: list[dict[str, Any]] = [json.loads(line) for line in lines]
-    return [one for one in events if event in (None, one["event"])]
+    return [entry for entry in events if event in (None, entry["event"])]

@@ -1,4 +1,4 @@
-"""The scripted llama-server's connections and answers. It knows its script, not how its process lives and ends."""
+"""The connections and responses of the scripted llama-server. Knows its script, not the process."""
 
 import asyncio
 import base64
@@ -11,16 +11,16 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from gglib.testing.scripted_server import payloads
+from gglib.testing.scripted_server.http1 import Request, WatchedReader, read_request
 from gglib.testing.scripted_server.options import Options
 from gglib.testing.scripted_server.record import Recorder
-from gglib.testing.scripted_server.reply import CutError, Reply
+from gglib.testing.scripted_server.response_writer import CutError, ResponseWriter
 from gglib.testing.scripted_server.script import Script
-from gglib.testing.scripted_server.wire import Request, WatchedReader, read_request
 
 IDLE_TIMEOUT_S = 5.0
 MAX_REQUESTS_PER_CONNECTION = 100
 STOPPED_STREAM_S = 30.0
-"""How long llama-server keeps a stream open that it no longer writes to after TERM."""
+"""How long llama-server keeps a stream open to which it no longer writes after TERM."""
 
 HEALTH_PATHS = frozenset({"/health", "/v1/health"})
 CHAT_PATHS = frozenset({"/v1/chat/completions", "/chat/completions"})
@@ -29,7 +29,7 @@ GARBAGE = b"\x15\x03\x01\x00\x02 this is not HTTP \xff\xfe\r\n\r\n"
 
 
 class ScriptedServer:
-    """Answers requests. The process sets ``is_ready`` and ``is_stopping`` and is told when a request ended."""
+    """Serves requests. The process sets ``is_ready`` and ``is_stopping``; ``on_idle`` is called after each request."""
 
     def __init__(
         self, script: Script, options: Options, recorder: Recorder, *, on_idle: Callable[[], None]
@@ -47,7 +47,7 @@ class ScriptedServer:
         self._keys = _keys(options)
         self._slot_count = options.number("--parallel", 4)
         whole = options.number("--ctx-size", 4096)
-        # As llama-server does: slots split the context, unless they share one cache.
+        # As in llama-server: slots split the context, unless they share one cache.
         self._n_ctx = whole if options.has("--kv-unified") else whole // self._slot_count
 
     def new_protocol(self) -> asyncio.StreamReaderProtocol:
@@ -55,7 +55,7 @@ class ScriptedServer:
         return asyncio.StreamReaderProtocol(WatchedReader(), self._converse)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.transport.set_write_buffer_limits(high=0)  # drain means: the kernel has it
+        writer.transport.set_write_buffer_limits(high=0)  # drain() then means: the kernel has it
         try:
             for _ in range(MAX_REQUESTS_PER_CONNECTION):
                 async with asyncio.timeout(IDLE_TIMEOUT_S):
@@ -63,33 +63,35 @@ class ScriptedServer:
                 if request is None or not await self._serve(request, reader, writer):
                     break
         except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
-            pass  # a client that left, idled or does not speak HTTP
+            pass  # a client that disconnected, idled or does not use HTTP
         finally:
             writer.close()
 
     async def _serve(
         self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
-        """Answer one request unless its client leaves first; return whether the connection takes another."""
+        """Serve one request unless its client disconnects; return whether the connection accepts another."""
         n = next(self._numbers)
         self._record_request(n, request)
-        reply = Reply(writer, request, self._script.for_request(request.body), self._recorder)
+        response = ResponseWriter(writer, request, self._script.for_request(request.body), self._recorder)
         self.in_flight += 1
         try:
-            outcome = await self._answer_or_leave(request, reader, reply)
+            outcome = await self._answer_unless_disconnected(request, reader, response)
             self._recorder.add(outcome, n=n)
         finally:
             self.in_flight -= 1
             self._on_idle()
-        return outcome == "end" and reply.stays_open
+        return outcome == "end" and response.stays_open
 
-    async def _answer_or_leave(self, request: Request, reader: asyncio.StreamReader, reply: Reply) -> str:
+    async def _answer_unless_disconnected(
+        self, request: Request, reader: asyncio.StreamReader, response: ResponseWriter
+    ) -> str:
         if not isinstance(reader, WatchedReader):
             raise TypeError("connections come from new_protocol")
-        answer = asyncio.ensure_future(self._answer(request, reply))
-        gone = asyncio.ensure_future(reader.is_gone.wait())
-        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
-        gone.cancel()
+        answer = asyncio.ensure_future(self._answer(request, response))
+        disconnected = asyncio.ensure_future(reader.is_disconnected.wait())
+        await asyncio.wait((answer, disconnected), return_when=asyncio.FIRST_COMPLETED)
+        disconnected.cancel()
         if not answer.done():
             answer.cancel()
             await asyncio.wait((answer,))
@@ -102,56 +104,56 @@ class ScriptedServer:
             return "cut"
         return "end"
 
-    async def _answer(self, request: Request, reply: Reply) -> None:
-        script, path = reply.script, urlsplit(request.path).path
+    async def _answer(self, request: Request, response: ResponseWriter) -> None:
+        script, path = response.script, urlsplit(request.path).path
         is_health = path in HEALTH_PATHS
         if not self.is_ready:
-            await _send_error(reply, payloads.LOADING)
+            await _send_error(response, payloads.LOADING)
         elif not is_health and not self._has_key(request):
-            await _send_error(reply, payloads.NO_KEY)
+            await _send_error(response, payloads.NO_KEY)
         elif is_health and not script.is_health_affected:
-            await reply.send(200, payloads.dumps({"status": "ok"}))
-        elif not await self._misbehave(reply):
-            await self._route(path, request, reply)
+            await response.send(200, payloads.dumps({"status": "ok"}))
+        elif not await self._misbehave(response):
+            await self._route(path, request, response)
 
-    async def _misbehave(self, reply: Reply) -> bool:
-        """Do what the script wants instead of an answer; return whether that was all."""
-        script = reply.script
+    async def _misbehave(self, response: ResponseWriter) -> bool:
+        """Do what the script says instead of a normal response; return whether that completes the request."""
+        script = response.script
         write_noise(script)
         if script.die_before_first_byte:
-            reply.die()
+            response.die()
         if script.hang:
             await asyncio.get_running_loop().create_future()
         await asyncio.sleep(script.first_byte_delay_s)
         if script.garbage:
-            await reply.send_raw(GARBAGE)
+            await response.send_raw(GARBAGE)
             raise CutError
         if script.body is not None:
-            await reply.send(script.status, script.body.encode())
+            await response.send(script.status, script.body.encode())
         elif script.status != 200:
-            await _send_error(reply, (script.status, "Scripted error", "server_error"))
+            await _send_error(response, (script.status, "Scripted error", "server_error"))
         return script.body is not None or script.status != 200
 
-    async def _route(self, path: str, request: Request, reply: Reply) -> None:
-        if reply.script.echo:
-            await reply.send(200, _echo(request))
+    async def _route(self, path: str, request: Request, response: ResponseWriter) -> None:
+        if response.script.echo:
+            await response.send(200, _echo(request))
         elif path in COMPLETION_PATHS:
-            await self._complete(path, request, reply)
+            await self._complete(path, request, response)
         elif path in HEALTH_PATHS:
-            await reply.send(200, payloads.dumps({"status": "ok"}))
+            await response.send(200, payloads.dumps({"status": "ok"}))
         elif path in ("/v1/models", "/models"):
-            await reply.send(200, payloads.models(self._alias, n_ctx=self._n_ctx))
+            await response.send(200, payloads.models(self._alias, n_ctx=self._n_ctx))
         elif path == "/v1/embeddings":
-            await self._embed(request, reply)
+            await self._embed(request, response)
         elif path == "/v1/rerank":
-            await self._rerank(request, reply)
+            await self._rerank(request, response)
         elif (body := self._report(path)) is not None:
-            await reply.send(200, body)
+            await response.send(200, body)
         else:
-            await _send_error(reply, payloads.NOT_FOUND)
+            await _send_error(response, payloads.NOT_FOUND)
 
     def _report(self, path: str) -> bytes | None:
-        """Return what one of the pages about the server itself says."""
+        """Return the body of a page about the server itself."""
         if path == "/slots" and not self._options.has("--no-slots"):
             return payloads.slots(self._slot_count, busy=self._generating, n_ctx=self._n_ctx)
         if path == "/props":
@@ -163,74 +165,76 @@ class ScriptedServer:
             return b"llamacpp:requests_processing %d\n" % self._generating
         return None
 
-    async def _embed(self, request: Request, reply: Reply) -> None:
+    async def _embed(self, request: Request, response: ResponseWriter) -> None:
         if not (self._options.has("--embeddings") or self._options.has("--reranking")):
-            await _send_error(reply, payloads.NO_EMBEDDINGS)
+            await _send_error(response, payloads.NO_EMBEDDINGS)
             return
         inputs = _json_object(request.body).get("input", "")
-        await reply.send(
+        await response.send(
             200, payloads.embeddings(self._alias, len(inputs) if isinstance(inputs, list) else 1)
         )
 
-    async def _rerank(self, request: Request, reply: Reply) -> None:
+    async def _rerank(self, request: Request, response: ResponseWriter) -> None:
         if not self._options.has("--reranking"):
-            await _send_error(reply, payloads.NO_RERANKING)
+            await _send_error(response, payloads.NO_RERANKING)
             return
         documents = _json_object(request.body).get("documents")
-        await reply.send(
+        await response.send(
             200, payloads.ranks(self._alias, len(documents) if isinstance(documents, list) else 0)
         )
 
-    async def _complete(self, path: str, request: Request, reply: Reply) -> None:
+    async def _complete(self, path: str, request: Request, response: ResponseWriter) -> None:
         wanted = _json_object(request.body)
         if not wanted:
-            await _send_error(reply, (400, "parse error: not a JSON object", "invalid_request_error"))
+            await _send_error(response, (400, "parse error: not a JSON object", "invalid_request_error"))
             return
         is_chat = path in CHAT_PATHS
         self._generating += 1
         try:
             if wanted.get("stream"):
                 options = wanted.get("stream_options") or {}
-                await self._stream(reply, is_chat=is_chat, has_usage=bool(options.get("include_usage")))
+                await self._stream(response, is_chat=is_chat, has_usage=bool(options.get("include_usage")))
             else:
-                await self._answer_whole(reply, is_chat=is_chat)
+                await self._answer_whole(response, is_chat=is_chat)
         finally:
             self._generating -= 1
 
-    async def _answer_whole(self, reply: Reply, *, is_chat: bool) -> None:
-        script = reply.script
+    async def _answer_whole(self, response: ResponseWriter, *, is_chat: bool) -> None:
+        script = response.script
         await asyncio.sleep(script.chunks * script.chunk_interval_s)
         if self.is_stopping:
             await asyncio.get_running_loop().create_future()
         text = "".join(_piece(script, n) for n in range(script.chunks))
-        await reply.send(200, payloads.completion(self._alias, text, tokens=script.chunks, is_chat=is_chat))
+        await response.send(
+            200, payloads.completion(self._alias, text, tokens=script.chunks, is_chat=is_chat)
+        )
 
-    async def _stream(self, reply: Reply, *, is_chat: bool, has_usage: bool) -> None:
-        script = reply.script
-        reply.begin_stream()
+    async def _stream(self, response: ResponseWriter, *, is_chat: bool, has_usage: bool) -> None:
+        script = response.script
+        response.begin_stream()
         if is_chat:
-            await reply.send_event(payloads.role_event(self._alias))
+            await response.send_event(payloads.role_event(self._alias))
         for n in range(script.chunks):
             if n == script.stall_after_chunks:
-                await self._stall(reply)
+                await self._stall(response)
             await asyncio.sleep(script.chunk_interval_s if n else 0)
             if self.is_stopping:
                 await asyncio.sleep(STOPPED_STREAM_S)
                 raise CutError
-            await reply.send_event(payloads.text_event(self._alias, _piece(script, n), is_chat=is_chat))
-        await reply.send_event(payloads.last_event(self._alias, is_chat=is_chat))
+            await response.send_event(payloads.text_event(self._alias, _piece(script, n), is_chat=is_chat))
+        await response.send_event(payloads.last_event(self._alias, is_chat=is_chat))
         if has_usage:
-            await reply.send_event(payloads.usage_event(self._alias, script.chunks))
-        await reply.send_event(payloads.DONE_EVENT)
-        await reply.end_stream()
+            await response.send_event(payloads.usage_event(self._alias, script.chunks))
+        await response.send_event(payloads.DONE_EVENT)
+        await response.end_stream()
 
-    async def _stall(self, reply: Reply) -> NoReturn:
-        """Say nothing more, or nothing but comments, until the client leaves."""
-        every_s = reply.script.stall_ping_s
+    async def _stall(self, response: ResponseWriter) -> NoReturn:
+        """Send nothing more, or only comments, until the client disconnects."""
+        every_s = response.script.stall_ping_s
         while True:
             await asyncio.sleep(every_s or STOPPED_STREAM_S)
             if every_s:
-                await reply.send_event(payloads.PING)
+                await response.send_event(payloads.PING)
 
     def _has_key(self, request: Request) -> bool:
         scheme, _, key = request.header("authorization").partition(" ")
@@ -248,7 +252,7 @@ class ScriptedServer:
 
 
 def write_noise(script: Script) -> None:
-    """Print as many bytes to stderr as the script says; blocks while nobody reads them, as the real one does."""
+    """Print the script's noise to stderr; blocks while nothing reads it, as in the real server."""
     line = "x" * (max(1, script.noise_line_bytes) - 1) + "\n"
     whole, rest = divmod(script.stderr_noise_bytes, len(line))
     for _ in range(whole):
@@ -257,8 +261,8 @@ def write_noise(script: Script) -> None:
     sys.stderr.flush()
 
 
-async def _send_error(reply: Reply, error: tuple[int, str, str]) -> None:
-    await reply.send(error[0], payloads.error(*error))
+async def _send_error(response: ResponseWriter, error: tuple[int, str, str]) -> None:
+    await response.send(error[0], payloads.error(*error))
 
 
 def _piece(script: Script, n: int) -> str:
@@ -286,7 +290,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 
 def _alias(options: Options) -> str:
-    """Return the name that answers carry: of several aliases the first in the alphabet."""
+    """Return the model name in responses: the alphabetically first alias."""
     return min(options.text("--alias").split(",")) or options.text("--model")
 
 

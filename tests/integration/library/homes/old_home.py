@@ -14,7 +14,7 @@ from gglib.core.hub.repository import RemoteFile
 from gglib.core.models import ModelSource
 from gglib.db.migrations import MIGRATIONS, migrate
 from gglib.gguf import read_model
-from gglib.hf.download.byte_ranges import Spans
+from gglib.hf.download.byte_ranges import ByteRanges
 from gglib.hf.download.manifest import IDENTITY_BYTES, Progress, encode_progress
 from gglib.hf.download.part_file import read_boot_id
 
@@ -165,8 +165,8 @@ class OldHome:
             }
         )
         identity = (line.encode() + b"\n").ljust(IDENTITY_BYTES, b"\0")
-        here = Spans.of([(0, here_bytes)])
-        progress = Progress(here=here, durable=here, boot_id=read_boot_id())
+        here = ByteRanges.of([(0, here_bytes)])
+        progress = Progress(received=here, durable=here, boot_id=read_boot_id())
         target.with_name(target.name + ".part.note").write_bytes(
             identity + encode_progress(progress, identity)
         )

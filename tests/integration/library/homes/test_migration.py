@@ -14,7 +14,7 @@ from gglib.core.hub.repository import RemoteFile
 from gglib.core.models import ModelSource
 from gglib.core.versions import FileIdentity, FileRole, Version
 from gglib.db import SqliteCatalog
-from gglib.hf.download.part_file import bytes_here
+from gglib.hf.download.part_file import resumable_bytes
 from gglib.library.versions.layout import incoming_key, job_key
 from gglib.library.versions.ownership import identity_of
 
@@ -228,7 +228,7 @@ class TestPulls:
             ("coder-Q4_K_M.gguf", key, sha256)
         ]
         assert not job.is_fetched
-        assert bytes_here(remote, incoming) == 60_000
+        assert resumable_bytes(remote, incoming) == 60_000
         assert incoming.with_name(key + ".part").stat().st_ino == inode
         assert not (old.models / ".pulls").exists()
         assert names_in(target.parent) == []
@@ -402,7 +402,7 @@ class TestPulls:
         assert (job.key, job.source.url, job.asked) == (job_key(url), url, url)
         now = replace(remote, validator='"v1"')
         assert [file.key for file in job.files] == [incoming_key(now, job.key)]
-        assert bytes_here(now, old.models / ".incoming" / job.files[0].key) == 600
+        assert resumable_bytes(now, old.models / ".incoming" / job.files[0].key) == 600
 
     @pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 9}', '{"format": 1, "files": []}'])
     async def test_what_is_no_note_is_left(

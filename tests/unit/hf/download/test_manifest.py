@@ -1,4 +1,4 @@
-"""The note beside a half-fetched file."""
+"""The manifest beside a part file."""
 
 import json
 from dataclasses import replace
@@ -8,77 +8,79 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.core.hub.repository import RemoteFile
-from gglib.hf.download.byte_ranges import Span, Spans
+from gglib.hf.download.byte_ranges import ByteRange, ByteRanges
 from gglib.hf.download.manifest import (
     IDENTITY_BYTES,
-    MOST_SPANS,
-    NOTE_BYTES,
+    MANIFEST_BYTES,
+    MAX_RANGES,
     Identity,
     Progress,
-    believed_spans,
     encode_identity,
     encode_progress,
     key_of,
+    trusted_progress,
 )
 
 FILE = RemoteFile(name="m.gguf", repo="ada/m", revision="c" * 40, size_bytes=1000, sha256="a" * 64)
 KEY = key_of(FILE)
 BOOT, OTHER_BOOT = b"b" * 16, b"o" * 16
-some_spans = st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 1000)), max_size=MOST_SPANS)
+some_spans = st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 1000)), max_size=MAX_RANGES)
 
 
-def note_of(here: Spans, durable: Spans, identity: Identity | None = None) -> bytes:
-    """Return a note, as it stands in its file."""
+def note_of(here: ByteRanges, durable: ByteRanges, identity: Identity | None = None) -> bytes:
+    """Return the bytes of a manifest."""
     head = encode_identity(identity or Identity(key=KEY, size_bytes=1000, etag='"v1"'), FILE)
-    return head + encode_progress(Progress(here=here, durable=durable, boot_id=BOOT), head)
+    return head + encode_progress(Progress(received=here, durable=durable, boot_id=BOOT), head)
 
 
-def read(note: bytes, *, key: str = KEY, boot_id: bytes = BOOT, part_size_bytes: int = 1000) -> Spans | None:
-    """Return what is believed to be here."""
-    found = believed_spans(note, key=key, boot_id=boot_id, part_size_bytes=part_size_bytes)
+def read(
+    note: bytes, *, key: str = KEY, boot_id: bytes = BOOT, part_size_bytes: int = 1000
+) -> ByteRanges | None:
+    """Return the trusted ranges."""
+    found = trusted_progress(note, key=key, boot_id=boot_id, part_size_bytes=part_size_bytes)
     return None if found is None else found[1]
 
 
 @given(some_spans, some_spans)
-def test_what_is_written_is_read_back(here: list[Span], durable: list[Span]) -> None:
-    """All that is here while the machine runs, what is durable after another start of it."""
-    note = note_of(Spans.of(here), Spans.of(durable))
-    assert len(note) == NOTE_BYTES
-    assert read(note) == Spans.of(here)
-    assert read(note, boot_id=OTHER_BOOT) == Spans.of(durable)
+def test_what_is_written_is_read_back(here: list[ByteRange], durable: list[ByteRange]) -> None:
+    """All received bytes are valid in the same boot, only durable ones after a reboot."""
+    note = note_of(ByteRanges.of(here), ByteRanges.of(durable))
+    assert len(note) == MANIFEST_BYTES
+    assert read(note) == ByteRanges.of(here)
+    assert read(note, boot_id=OTHER_BOOT) == ByteRanges.of(durable)
 
 
 def test_where_nothing_names_the_start_of_the_machine_only_what_is_durable_is_believed() -> None:
-    """Two unknown starts need not be the same one."""
+    """Two unknown boot ids need not be equal."""
     identity = encode_identity(Identity(key=KEY, size_bytes=1000, etag=None), FILE)
-    progress = Progress(here=Spans(((0, 9),)), durable=Spans(((0, 5),)))
-    assert read(identity + encode_progress(progress, identity), boot_id=bytes(16)) == Spans(((0, 5),))
+    progress = Progress(received=ByteRanges(((0, 9),)), durable=ByteRanges(((0, 5),)))
+    assert read(identity + encode_progress(progress, identity), boot_id=bytes(16)) == ByteRanges(((0, 5),))
 
 
-@given(st.integers(0, NOTE_BYTES * 8 - 1))
+@given(st.integers(0, MANIFEST_BYTES * 8 - 1))
 def test_a_note_with_any_bit_changed_is_not_believed(bit: int) -> None:
-    """Torn, worn or forged: the download begins again."""
-    note = bytearray(note_of(Spans(((0, 10), (20, 30))), Spans(((0, 10),))))
+    """A torn, damaged or forged manifest restarts the download."""
+    note = bytearray(note_of(ByteRanges(((0, 10), (20, 30))), ByteRanges(((0, 10),))))
     note[bit // 8] ^= 1 << bit % 8
     assert read(bytes(note)) is None
 
 
-@pytest.mark.parametrize("length", [0, 1, IDENTITY_BYTES, NOTE_BYTES - 1, NOTE_BYTES + 1])
+@pytest.mark.parametrize("length", [0, 1, IDENTITY_BYTES, MANIFEST_BYTES - 1, MANIFEST_BYTES + 1])
 def test_a_note_of_another_length_is_not_believed(length: int) -> None:
-    """Cut short, or something else altogether."""
-    assert read(note_of(Spans(), Spans()).ljust(length, b"\0")[:length]) is None
+    """A truncated manifest, or any other content, is rejected."""
+    assert read(note_of(ByteRanges(), ByteRanges()).ljust(length, b"\0")[:length]) is None
 
 
 def test_a_note_that_counts_bytes_that_are_not_there_is_not_believed() -> None:
-    """By one byte; with that byte it is."""
-    note = note_of(Spans(((0, 10), (20, 30))), Spans())
+    """A part file that is one byte too short makes the manifest invalid."""
+    note = note_of(ByteRanges(((0, 10), (20, 30))), ByteRanges())
     assert read(note, part_size_bytes=29) is None
     assert read(note, part_size_bytes=30) is not None
 
 
 def test_a_note_that_counts_more_than_the_file_has_is_not_believed() -> None:
     """Whatever the part's size is."""
-    assert read(note_of(Spans(((0, 1001),)), Spans()), part_size_bytes=2000) is None
+    assert read(note_of(ByteRanges(((0, 1001),)), ByteRanges()), part_size_bytes=2000) is None
 
 
 @pytest.mark.parametrize(
@@ -90,8 +92,8 @@ def test_a_note_that_counts_more_than_the_file_has_is_not_believed() -> None:
     ],
 )
 def test_a_note_of_another_file_is_not_believed(other: RemoteFile) -> None:
-    """Another size or hash is another file, and so is one whose hash nobody knows."""
-    assert read(note_of(Spans(((0, 10),)), Spans()), key=key_of(other)) is None
+    """Another size or hash is another file, and so is a file without a known hash."""
+    assert read(note_of(ByteRanges(((0, 10),)), ByteRanges()), key=key_of(other)) is None
 
 
 @pytest.mark.parametrize(
@@ -104,28 +106,29 @@ def test_a_note_of_another_file_is_not_believed(other: RemoteFile) -> None:
     ],
 )
 def test_without_a_hash_every_commit_has_files_of_its_own(other: RemoteFile) -> None:
-    """What nobody vouches for is the same only at the same place."""
+    """Without a known hash, only the same address is the same file."""
     file = RemoteFile(name="m.gguf", repo="ada/m", revision="c" * 40)
     assert key_of(file) != key_of(other)
     assert key_of(file) == key_of(replace(file))
 
 
 def test_the_same_content_under_another_commit_goes_on() -> None:
-    """A branch moved because of its README: what came of a large file is not thrown away."""
+    """A branch that moved for its README does not discard the bytes of a large file."""
     moved = RemoteFile(name="m.gguf", repo="ada/m", revision="d" * 40, size_bytes=1000, sha256="a" * 64)
     assert key_of(moved) == KEY
 
 
 def test_progress_is_not_believed_with_another_identity_than_it_was_written_with() -> None:
-    """A kill between the two writes of a fresh start splices no versions."""
+    """A kill between the two writes of a restart does not mix versions."""
     old, new = (
-        note_of(Spans(), Spans(), Identity(key=KEY, size_bytes=1000, etag=tag)) for tag in ('"v1"', '"v2"')
+        note_of(ByteRanges(), ByteRanges(), Identity(key=KEY, size_bytes=1000, etag=tag))
+        for tag in ('"v1"', '"v2"')
     )
     assert read(new[:IDENTITY_BYTES] + old[IDENTITY_BYTES:]) is None
 
 
 def test_a_person_can_read_of_what_it_is_and_finds_no_address() -> None:
-    """The address of a file may be its key; the note has a hash of it."""
+    """An address may be a secret: the manifest has only its hash."""
     file = RemoteFile(name="m.gguf", url="https://h/m.gguf?Signature=hush")
     head = encode_identity(Identity(key=key_of(file), size_bytes=None, etag=None), file)
     assert json.loads(head.rstrip(b"\0"))["name"] == "m.gguf"
@@ -133,16 +136,16 @@ def test_a_person_can_read_of_what_it_is_and_finds_no_address() -> None:
 
 
 def test_names_and_tags_of_any_length_make_a_note_of_the_same_length() -> None:
-    """What does not fit is left out: first what is only shown, then the ETag, without which nothing is gone on with."""
+    """What does not fit is omitted: first the readable fields, then the ETag, which resuming needs."""
     long = RemoteFile(name="n" * 5000, repo="ada/m", revision="c")
     for etag in ('"v1"', '"' + "v" * 5000 + '"'):
         identity = encode_identity(Identity(key=key_of(long), size_bytes=9, etag=etag), long)
         assert len(identity) == IDENTITY_BYTES
-        note = identity + encode_progress(Progress(here=Spans(((0, 5),)), boot_id=BOOT), identity)
-        assert read(note, key=key_of(long)) == Spans(((0, 5),))
+        note = identity + encode_progress(Progress(received=ByteRanges(((0, 5),)), boot_id=BOOT), identity)
+        assert read(note, key=key_of(long)) == ByteRanges(((0, 5),))
 
 
 def test_all_spans_that_there_may_be_fit() -> None:
     """Of both kinds."""
-    spans = Spans.of((at * 10, at * 10 + 5) for at in range(MOST_SPANS))
+    spans = ByteRanges.of((at * 10, at * 10 + 5) for at in range(MAX_RANGES))
     assert read(note_of(spans, spans)) == spans

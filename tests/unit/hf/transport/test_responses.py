@@ -1,21 +1,21 @@
-"""What an answer to a request for a file means."""
+"""What a response to a request for a file means."""
 
 import pytest
 
 from gglib.core.errors import GatedRepositoryError, HubError, RepositoryNotFoundError
 from gglib.core.hub.repository import RemoteFile
 from gglib.hf.transport.responses import (
-    ChangedError,
-    LostError,
-    PatienceError,
-    asked_for,
+    FileChangedError,
+    RetryAfterError,
+    TransientError,
+    describe_body,
+    hub_request_for,
     linked_sha256,
-    raise_for,
-    read_body,
-    strong,
+    raise_for_status,
+    retry_after_s,
+    strong_etag,
     unsatisfied_total,
     validator_of,
-    wait_asked_s,
 )
 
 HUB = "https://hub.example"
@@ -25,8 +25,8 @@ AT_ADDRESS = RemoteFile(name="m.gguf", url="https://other/m.gguf")
 
 
 def test_the_whole_file_begins_at_its_beginning() -> None:
-    """Whatever part was asked for."""
-    body = read_body(200, {"Content-Length": "10", "ETag": '"v"'}, first_byte=7, is_chunked=False)
+    """A 200 is the whole file, whichever range was requested."""
+    body = describe_body(200, {"Content-Length": "10", "ETag": '"v"'}, first_byte=7, is_chunked=False)
     assert (body.first_byte, body.length_bytes, body.total_bytes, body.etag, body.is_part) == (
         0,
         10,
@@ -38,10 +38,11 @@ def test_the_whole_file_begins_at_its_beginning() -> None:
 
 def test_a_part_says_how_long_the_whole_is() -> None:
     """Or, with a star, does not."""
-    body = read_body(206, {"Content-Range": "bytes 7-9/10"}, first_byte=7, is_chunked=False)
+    body = describe_body(206, {"Content-Range": "bytes 7-9/10"}, first_byte=7, is_chunked=False)
     assert (body.first_byte, body.length_bytes, body.total_bytes, body.is_part) == (7, 3, 10, True)
     assert (
-        read_body(206, {"Content-Range": "bytes 7-9/*"}, first_byte=7, is_chunked=False).total_bytes is None
+        describe_body(206, {"Content-Range": "bytes 7-9/*"}, first_byte=7, is_chunked=False).total_bytes
+        is None
     )
 
 
@@ -49,16 +50,16 @@ def test_a_part_says_how_long_the_whole_is() -> None:
     "sent", ["bytes 0-9/10", "bytes 8-9/10", "bytes 7-9", "items 7-9/10", "", "bytes -3/10"]
 )
 def test_another_part_than_was_asked_for_is_not_taken(sent: str) -> None:
-    """It would be put in the wrong place."""
-    with pytest.raises(ChangedError):
-        read_body(206, {"Content-Range": sent}, first_byte=7, is_chunked=False)
+    """Its bytes would be written to the wrong offset."""
+    with pytest.raises(FileChangedError):
+        describe_body(206, {"Content-Range": sent}, first_byte=7, is_chunked=False)
 
 
 def test_a_body_without_an_end_of_its_own_is_not_taken() -> None:
-    """A cut could not be told from its end; chunks have one."""
-    with pytest.raises(HubError, match="how long"):
-        read_body(200, {}, first_byte=0, is_chunked=False)
-    assert read_body(200, {}, first_byte=0, is_chunked=True).length_bytes is None
+    """A truncated body could not be detected; a chunked body has an end."""
+    with pytest.raises(HubError, match="length of the file"):
+        describe_body(200, {}, first_byte=0, is_chunked=False)
+    assert describe_body(200, {}, first_byte=0, is_chunked=True).length_bytes is None
 
 
 @pytest.mark.parametrize(
@@ -77,19 +78,19 @@ def test_a_server_says_how_long_it_wants_to_be_left_alone(
     headers: dict[str, str], expected: float | None
 ) -> None:
     """In seconds, as a date, or in the draft's header, which the hub sends."""
-    assert wait_asked_s(headers, NOW) == expected
+    assert retry_after_s(headers, NOW) == expected
 
 
 @pytest.mark.parametrize(
     ("status", "headers", "file", "is_hub", "error"),
     [
-        (429, {}, IN_REPOSITORY, True, PatienceError),
-        (503, {"Retry-After": "3"}, AT_ADDRESS, False, PatienceError),
-        (503, {}, IN_REPOSITORY, True, LostError),
-        (500, {}, AT_ADDRESS, False, LostError),
-        (408, {}, AT_ADDRESS, False, LostError),
-        (403, {}, IN_REPOSITORY, False, LostError),
-        (404, {}, IN_REPOSITORY, False, LostError),
+        (429, {}, IN_REPOSITORY, True, RetryAfterError),
+        (503, {"Retry-After": "3"}, AT_ADDRESS, False, RetryAfterError),
+        (503, {}, IN_REPOSITORY, True, TransientError),
+        (500, {}, AT_ADDRESS, False, TransientError),
+        (408, {}, AT_ADDRESS, False, TransientError),
+        (403, {}, IN_REPOSITORY, False, TransientError),
+        (404, {}, IN_REPOSITORY, False, TransientError),
         (401, {"X-Error-Code": "GatedRepo"}, IN_REPOSITORY, True, GatedRepositoryError),
         (401, {"X-Error-Code": "RepoNotFound"}, IN_REPOSITORY, True, RepositoryNotFoundError),
         (404, {"x-error-code": "EntryNotFound"}, IN_REPOSITORY, True, RepositoryNotFoundError),
@@ -101,20 +102,20 @@ def test_a_server_says_how_long_it_wants_to_be_left_alone(
 def test_an_answer_without_the_file_says_whether_to_try_again(
     *, status: int, headers: dict[str, str], file: RemoteFile, is_hub: bool, error: type[Exception]
 ) -> None:
-    """An address that the hub signed and somebody else refuses has expired: the hub is asked for another one."""
+    """A signed address that another host refuses has expired: the hub issues another one."""
     with pytest.raises(error):
-        raise_for(status, headers, asked_for(file, HUB, has_token=False), is_hub=is_hub, now=NOW)
+        raise_for_status(status, headers, hub_request_for(file, HUB, has_token=False), is_hub=is_hub, now=NOW)
 
 
 def test_a_file_is_no_error() -> None:
     """Whole or in part."""
     for status in (200, 206):
-        raise_for(status, {}, asked_for(AT_ADDRESS, HUB, has_token=False), is_hub=False, now=NOW)
+        raise_for_status(status, {}, hub_request_for(AT_ADDRESS, HUB, has_token=False), is_hub=False, now=NOW)
 
 
 def test_only_a_strong_tag_names_one_version() -> None:
     """RFC 9110, 13.1.5: a weak one must not stand in If-Range."""
-    assert [strong(tag) for tag in ('"v"', 'W/"v"', "v", None)] == ['"v"', None, None, None]
+    assert [strong_etag(tag) for tag in ('"v"', 'W/"v"', "v", None)] == ['"v"', None, None, None]
 
 
 def test_the_hub_names_the_hash_of_a_large_file() -> None:
@@ -125,19 +126,19 @@ def test_the_hub_names_the_hash_of_a_large_file() -> None:
 
 
 def test_an_answer_416_says_how_long_the_file_is() -> None:
-    """If it says anything."""
+    """The validator is None if the server sends none."""
     assert unsatisfied_total({"Content-Range": "bytes */10"}) == 10
     assert unsatisfied_total({}) is None
 
 
 def test_numbers_that_no_file_has_are_not_read() -> None:
-    """Python refuses to make a number of thousands of digits, which would be no error of ours."""
+    """Python's int() rejects thousands of digits, which would not raise gglib's error."""
     digits = "9" * 5000
     for sent in (f"bytes 0-{digits}/*", f"bytes 0-9/{digits}", "bytes 0-\u0669/10"):
-        with pytest.raises(ChangedError):
-            read_body(206, {"Content-Range": sent}, first_byte=0, is_chunked=False)
+        with pytest.raises(FileChangedError):
+            describe_body(206, {"Content-Range": sent}, first_byte=0, is_chunked=False)
     assert unsatisfied_total({"Content-Range": f"bytes */{digits}"}) is None
-    assert wait_asked_s({"Retry-After": f"Mon, 01 Jan 2024 00:00:00 {digits[:30]}"}, NOW) is None
+    assert retry_after_s({"Retry-After": f"Mon, 01 Jan 2024 00:00:00 {digits[:30]}"}, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -161,5 +162,5 @@ def test_numbers_that_no_file_has_are_not_read() -> None:
 def test_a_validator_is_the_etag_else_a_date_that_is_over(
     headers: dict[str, str], validator: str | None
 ) -> None:
-    """Within the second that a date names, the file may change again and keep it."""
+    """A file may change again within the second that the date names."""
     assert validator_of(headers) == validator

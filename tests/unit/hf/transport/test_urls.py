@@ -1,17 +1,17 @@
-"""Addresses of the web, redirects, and which header goes where."""
+"""Web addresses, redirects, and which header is sent where."""
 
 import pytest
 
 from gglib.core.errors import HubError
 from gglib.hf.transport.headers import Request, request_headers
 from gglib.hf.transport.urls import (
-    PlaceInHub,
+    HubLocation,
     file_address,
-    follow,
-    last_name,
-    place_in_hub,
-    read_address,
-    read_endpoint,
+    file_name,
+    hub_location,
+    parse_address,
+    parse_endpoint,
+    resolve_redirect,
 )
 
 HUB = "https://hub.example"
@@ -27,16 +27,16 @@ TOKEN = "hf_secret"
         ("https:///m.gguf", "names no host"),
         ("https://host:port/m.gguf", "not an address"),
         ("https://[::1/m.gguf", "not an address"),
-        ("https://user:hush@host/m.gguf", "leave it out"),
-        ("https://user@host/m.gguf", "leave it out"),
+        ("https://user:hush@host/m.gguf", "remove it"),
+        ("https://user@host/m.gguf", "remove it"),
         ("https://host/a b", "blanks"),
         ("https://host/a\r\nHost: other", "blanks"),
     ],
 )
 def test_an_address_that_must_not_be_asked_is_refused_in_one_sentence(url: str, said: str) -> None:
-    """Without showing the password that was in it."""
+    """The error does not contain the address's password."""
     with pytest.raises(HubError, match=said) as caught:
-        read_address(url)
+        parse_address(url)
     assert "hush" not in str(caught.value)
 
 
@@ -45,16 +45,16 @@ def test_an_address_that_must_not_be_asked_is_refused_in_one_sentence(url: str, 
     ["huggingface.co", "http://", "http:", "http://[::1", "https://h:99999", "https://h:0", "https://h/?a=1"],
 )
 def test_an_endpoint_that_is_none_is_blamed_on_its_variable(text: str) -> None:
-    """With what it says, and the form to write."""
+    """The error quotes the value, and shows a valid one."""
     with pytest.raises(HubError, match=r"HF_ENDPOINT .*https://huggingface\.co") as caught:
-        read_endpoint(text)
+        parse_endpoint(text)
     assert f"'{text}'" in str(caught.value)
 
 
 def test_an_endpoints_password_is_not_shown() -> None:
-    """Nor is it used: the token is what a hub knows somebody by."""
+    """A password is not used either: a hub authenticates by token."""
     with pytest.raises(HubError, match="HF_ENDPOINT") as caught:
-        read_endpoint("https://me:hush@hub.example")
+        parse_endpoint("https://me:hush@hub.example")
     assert "hush" not in str(caught.value)
 
 
@@ -67,13 +67,13 @@ def test_an_endpoints_password_is_not_shown() -> None:
     ],
 )
 def test_an_address_is_shown_without_its_query(url: str, shown: str) -> None:
-    """Which may be a signature; host and scheme in small letters, the scheme's own port left out."""
-    assert str(read_address(url)) == shown
+    """The query may be a signature; host and scheme are lower case, the default port is omitted."""
+    assert str(parse_address(url)) == shown
 
 
 def test_a_fragment_is_not_sent() -> None:
-    """It is the browser's own."""
-    assert read_address("https://host/m.gguf?a=1#top").url == "https://host/m.gguf?a=1"
+    """A fragment is only for browsers."""
+    assert parse_address("https://host/m.gguf?a=1#top").url == "https://host/m.gguf?a=1"
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_a_fragment_is_not_sent() -> None:
     ],
 )
 def test_a_redirect_may_be_relative(location: str, expected: str) -> None:
-    """As the hub's own are, after a repository was renamed."""
-    assert follow(read_address(f"{HUB}/a/b"), location).url == expected
+    """The hub sends relative redirects after a repository was renamed."""
+    assert resolve_redirect(parse_address(f"{HUB}/a/b"), location).url == expected
 
 
 @pytest.mark.parametrize(
@@ -96,12 +96,12 @@ def test_a_redirect_may_be_relative(location: str, expected: str) -> None:
 def test_a_redirect_to_plain_http_or_worse_is_not_followed(location: str) -> None:
     """Not even to the same host."""
     with pytest.raises(HubError):
-        follow(read_address(f"{HUB}/a/b"), location)
+        resolve_redirect(parse_address(f"{HUB}/a/b"), location)
 
 
 def test_a_redirect_from_http_to_https_is_followed() -> None:
-    """That is the good direction."""
-    assert follow(read_address("http://host/a"), "https://host/a").origin.scheme == "https"
+    """A redirect from http to https is safe."""
+    assert resolve_redirect(parse_address("http://host/a"), "https://host/a").origin.scheme == "https"
 
 
 @pytest.mark.parametrize(
@@ -122,10 +122,12 @@ def test_a_redirect_from_http_to_https_is_followed() -> None:
 def test_the_token_goes_to_the_hub_alone_and_never_back_to_it(
     *, address: str, way: tuple[str, ...], has_token: bool
 ) -> None:
-    """By scheme, host and port; whoever was redirected to elsewhere may not be sent back with it."""
-    origins = tuple(read_address(each).origin for each in way)
-    at = read_address(address)
-    headers = request_headers(Request(address=at), at, way=origins, hub=read_address(HUB).origin, token=TOKEN)
+    """The token is bound to scheme, host and port, and is not sent after a redirect through another origin."""
+    origins = tuple(parse_address(each).origin for each in way)
+    at = parse_address(address)
+    headers = request_headers(
+        Request(address=at), at, redirected_from=origins, hub=parse_address(HUB).origin, token=TOKEN
+    )
     assert headers.get("Authorization") == (f"Bearer {TOKEN}" if has_token else None)
     assert (TOKEN in str(headers)) == has_token
 
@@ -142,16 +144,16 @@ def test_the_token_goes_to_the_hub_alone_and_never_back_to_it(
 def test_a_part_is_asked_for_of_one_version(
     first: int, end: int | None, validator: str | None, expected: tuple[str | None, str | None]
 ) -> None:
-    """Range counts the last byte in; If-Range goes with it alone."""
-    address = read_address(HUB)
+    """Range includes its last byte; If-Range is sent only with Range."""
+    address = parse_address(HUB)
     request = Request(address=address, first_byte=first, end_byte=end, validator=validator)
-    headers = request_headers(request, address, way=(), hub=address.origin, token=None)
+    headers = request_headers(request, address, redirected_from=(), hub=address.origin, token=None)
     assert (headers.get("Range"), headers.get("If-Range")) == expected
     assert headers["Accept-Encoding"] == "identity"
 
 
 def test_names_in_a_repository_are_quoted() -> None:
-    """A branch's slash is no part of the path, a file's is."""
+    """A slash is quoted in a branch, but not in a file's path."""
     address = file_address(f"{HUB}/base/", "ada/m", "refs/pr/1", "sub dir/m#1?ü.gguf")
     assert address.url == f"{HUB}/base/ada/m/resolve/refs%2Fpr%2F1/sub%20dir/m%231%3F%C3%BC.gguf"
 
@@ -159,9 +161,9 @@ def test_names_in_a_repository_are_quoted() -> None:
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        (f"{HUB}/ada/m/resolve/main/m.gguf", PlaceInHub("ada/m", "main", "m.gguf")),
-        (f"{HUB}/ada/m/blob/main/a/m%20b.gguf?download=true", PlaceInHub("ada/m", "main", "a/m b.gguf")),
-        (f"{HUB}/ada/m/resolve/refs%2Fpr%2F1/m.gguf", PlaceInHub("ada/m", "refs/pr/1", "m.gguf")),
+        (f"{HUB}/ada/m/resolve/main/m.gguf", HubLocation("ada/m", "main", "m.gguf")),
+        (f"{HUB}/ada/m/blob/main/a/m%20b.gguf?download=true", HubLocation("ada/m", "main", "a/m b.gguf")),
+        (f"{HUB}/ada/m/resolve/refs%2Fpr%2F1/m.gguf", HubLocation("ada/m", "refs/pr/1", "m.gguf")),
         (f"{HUB}/ada/m/tree/main/m.gguf", None),
         (f"{HUB}/ada/m", None),
         (f"{HUB}/datasets/ada/m/resolve/main/m.gguf", None),
@@ -171,12 +173,12 @@ def test_names_in_a_repository_are_quoted() -> None:
         ("http://hub.example/ada/m/resolve/main/m.gguf", None),
     ],
 )
-def test_an_address_of_the_hub_is_a_file_of_its_repository(url: str, expected: PlaceInHub | None) -> None:
+def test_an_address_of_the_hub_is_a_file_of_its_repository(url: str, expected: HubLocation | None) -> None:
     """Only of its own scheme, host and port, and only of a model."""
-    assert place_in_hub(read_address(url), read_address(HUB)) == expected
+    assert hub_location(parse_address(url), parse_address(HUB)) == expected
 
 
 def test_a_name_is_the_decoded_last_part() -> None:
-    """What it may be on this machine is for others to judge."""
-    assert last_name(read_address("https://h/a/b%2Fc%20d.gguf?x=/y")) == "b/c d.gguf"
-    assert last_name(read_address("https://h/a/")) == ""
+    """The name is not validated as a local path here."""
+    assert file_name(parse_address("https://h/a/b%2Fc%20d.gguf?x=/y")) == "b/c d.gguf"
+    assert file_name(parse_address("https://h/a/")) == ""

@@ -1,4 +1,4 @@
-"""A path is held shared or exclusively, as long as it means the same; where there are no locks, it is free."""
+"""Shared and exclusive locks on a path that may be replaced; a file system without locks grants all."""
 
 import errno
 import fcntl
@@ -47,7 +47,7 @@ def test_what_is_neither_file_nor_directory_is_not_held(tmp_path: Path) -> None:
 
 
 def test_what_may_not_be_opened_is_not_deleted(held: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An engine may use it all the same: nobody can lock it to delete it."""
+    """An engine may still use it: no process can lock it for deletion."""
 
     def refuse(*_: object) -> int:
         raise PermissionError(errno.EACCES, "Permission denied")
@@ -72,7 +72,7 @@ def test_without_locks_all_is_free(held: Path, monkeypatch: pytest.MonkeyPatch, 
 def test_a_path_that_is_replaced_meanwhile_is_opened_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The lock is on what the path means when it is had, or on nothing."""
+    """The lock is on the current file of the path, or is not acquired."""
     path, real = tmp_path / "held", fcntl.flock
     path.touch()
     replaced: list[int] = []
@@ -106,4 +106,4 @@ def test_a_path_that_is_replaced_again_and_again_is_not_held(
     monkeypatch.setattr(fcntl, "flock", always)
     with shared(path) as is_held:
         assert is_held is False
-    assert len(openings) == locks.MOST_OPENINGS
+    assert len(openings) == locks.MAX_ATTEMPTS

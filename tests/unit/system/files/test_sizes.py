@@ -2,7 +2,7 @@
 
 import pytest
 
-from gglib.system.files.sizes import size_words
+from gglib.system.files.sizes import format_size
 
 
 @pytest.mark.parametrize(
@@ -10,5 +10,5 @@ from gglib.system.files.sizes import size_words
     [(0, "0 MB"), (1, "1 MB"), (1_600_000, "2 MB"), (999_000_000, "999 MB"), (1_000_000_000, "1.0 GB")],
 )
 def test_a_size_has_the_unit_that_people_use(size_bytes: int, words: str) -> None:
-    """What is there at all is never said to be nothing."""
-    assert size_words(size_bytes) == words
+    """Only zero bytes are shown as 0 MB."""
+    assert format_size(size_bytes) == words

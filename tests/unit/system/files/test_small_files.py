@@ -1,4 +1,4 @@
-"""Whatever lies in the place of a small file, reading it ends at once and says why."""
+"""Reading anything in the place of a small file ends at once, with a reason."""
 
 import logging
 import os
@@ -12,7 +12,7 @@ from gglib.system.files.small_files import (
     open_regular,
     parse_json,
     read_small,
-    warn_of_skipped,
+    warn_skipped_once,
 )
 
 
@@ -43,7 +43,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_is_no_small_file_is_an_error(fault: str, tmp_path: Path) -> None:
-    """It is not waited for, not read without bound, and the phrase says what it is."""
+    """It does not block, is not read without bound, and the phrase says what it is."""
     make, phrase = FAULTS[fault]
     make(tmp_path / "note")
     with pytest.raises(OSError) as caught:  # noqa: PT011 - its words are looked at
@@ -62,7 +62,7 @@ def test_a_link_is_followed_where_that_is_wanted_and_no_further(tmp_path: Path) 
 
 
 def test_a_name_that_no_file_can_have_is_an_error(tmp_path: Path) -> None:
-    """A NUL is an OSError as all the others."""
+    """A NUL in a name is an OSError like the others."""
     with pytest.raises(OSError, match="no file can have this name"):
         open_regular(tmp_path / "a\0b")
 
@@ -95,6 +95,6 @@ def test_a_skipped_file_is_named_once(tmp_path: Path, caplog: pytest.LogCaptureF
     path = tmp_path / "a\x1b.json"
     with caplog.at_level(logging.WARNING, "gglib"):
         for reason in ("it is torn", "it is torn", "it is empty"):
-            warn_of_skipped(path, ValueError(reason))
+            warn_skipped_once(path, ValueError(reason))
     told = f"{tmp_path}/a\\x1b.json is skipped: it is "
     assert caplog.messages == [f"{told}torn", f"{told}empty"]

@@ -39,7 +39,7 @@ async def _serve(settings: "Settings", drain: "DrainReporter") -> None:
     from gglib.cli.streams import ignore_output_errors
     from gglib.cli.terminal import warn_if_exposed
     from gglib.core.plain_text import escape_line
-    from gglib.system.gc_tuning import settle_collector
+    from gglib.system.gc_tuning import tune_gc
 
     engine = await choose_engine_async(
         settings
@@ -52,5 +52,5 @@ async def _serve(settings: "Settings", drain: "DrainReporter") -> None:
             click.echo(f"Listening on {server.url}")
             warn_if_exposed(settings)
             click.echo(f"Engine: {escape_line(engine.description)}")
-        settle_collector()
+        tune_gc()
         await server.supervisor.wait()

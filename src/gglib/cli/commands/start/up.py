@@ -77,7 +77,7 @@ async def _up(settings: "Settings", startup: _StartupState, drain: "DrainReporte
     from gglib.cli.onboarding import show_client_settings, smoke_test_any
     from gglib.cli.terminal import warn_if_exposed
     from gglib.cli.views import render
-    from gglib.system.gc_tuning import settle_collector
+    from gglib.system.gc_tuning import tune_gc
 
     engine = await choose_engine_async(settings)
     render.echo(f"Engine   {engine.description}")
@@ -91,7 +91,7 @@ async def _up(settings: "Settings", startup: _StartupState, drain: "DrainReporte
                 server.url, model, default_ctx=settings.default_ctx, key_names=tuple(settings.api_keys)
             )
             startup.is_serving = True
-            settle_collector()
+            tune_gc()
             await server.supervisor.wait()
 
 

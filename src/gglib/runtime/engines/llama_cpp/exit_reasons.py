@@ -21,7 +21,7 @@ from gglib.runtime.local.log_lines import (
     Role,
     read_lines,
 )
-from gglib.system.files.sizes import size_words
+from gglib.system.files.sizes import format_size
 from gglib.system.ram import MemoryState
 
 MAX_REASON_CHARACTERS = 300
@@ -90,13 +90,13 @@ def explain_kill(before: MemoryState | None, after: MemoryState | None, *, neede
     if before.available_bytes is not None and before.available_bytes < needed_bytes:
         return (
             "out of memory, most likely: the engine was killed, and the model's files "
-            f"({size_words(needed_bytes)}) are larger than the memory that was free before "
-            f"({size_words(before.available_bytes)})"
+            f"({format_size(needed_bytes)}) are larger than the memory that was free before "
+            f"({format_size(before.available_bytes)})"
         )
     if after.available_bytes is not None and after.available_bytes < SCARCE_BYTES:
         return (
             "out of memory, most likely: the engine was killed while "
-            f"{size_words(after.available_bytes)} of memory were free"
+            f"{format_size(after.available_bytes)} of memory were free"
         )
     return None
 

@@ -18,10 +18,10 @@ from gglib.core.models import GgufFacts, NewModel
 from gglib.db import SqliteCatalog
 from gglib.db.connections import prepare, writing
 from gglib.db.home_paths import HomePaths
-from gglib.db.identity import FileKind, parse_log
 from gglib.db.migrations import KEEP_COMMIT_ID, MIGRATIONS, migrate
-from gglib.db.replaced import read_file, settle
 from gglib.db.rows import insert_model
+from gglib.db.wal_identity import FileKind, parse_wal
+from gglib.db.wal_repair import read_file, repair
 
 FRAME_HEADER_BYTES = 24
 LOG_HEADER_BYTES = 32
@@ -165,7 +165,7 @@ class TestALeftLog:
     def test_a_backup_over_it(
         self, tmp_path: Path, path: Path, replace: Replace, count: int, before: int
     ) -> None:
-        """A backup that is copied over a database is what is there then, whatever was left in the log beside it."""
+        """A backup copied over a database replaces it, whatever the log beside it contains."""
         backup = tmp_path / "backup.db"
         add(backup, *many("b", count))
         killed = left_log(path, many("a", before), ("x", "y"))
@@ -177,7 +177,7 @@ class TestALeftLog:
 
     @REPLACEMENTS
     def test_an_older_state_of_the_same(self, tmp_path: Path, path: Path, replace: Replace) -> None:
-        """A copy of some changes ago is told from the state that the log begins with."""
+        """An older copy is distinguished from the state at which the log begins."""
         backup = tmp_path / "backup.db"
         add(path, *many("a", 8))
         shutil.copyfile(path, backup)
@@ -194,11 +194,11 @@ class TestALeftLog:
         content = log_of(killed).read_bytes()
         replace_in_place(backup, killed)
         with caplog.at_level(logging.WARNING, "gglib"):
-            settle(killed)
-            settle(killed)
+            repair(killed)
+            repair(killed)
         (aside,) = beside(killed, "-wal.*")
         assert [record.getMessage() for record in caplog.records] == [
-            f"{killed} was replaced by another file: what the former one had left in its log is set aside as {aside}."
+            f"{killed} was replaced by another file: the write-ahead log of the previous file was set aside as {aside}."
         ]
         assert killed.with_name(aside).read_bytes() == content
         assert killed.with_name(aside).stat().st_mode & 0o777 == 0o600
@@ -218,7 +218,7 @@ class TestALeftLog:
             assert connection.execute("SELECT DISTINCT description FROM models").fetchall() == [("",)]
 
     def test_a_pair_belongs_together(self, tmp_path: Path, path: Path) -> None:
-        """A copy of the database with its log has every row, wherever it is put and whatever was there."""
+        """A copy of the database with its log has every row, in any place and over any file."""
         killed = left_log(path, many("a", 8), ("x", "y"))
         other = tmp_path / "other" / "gglib.db"
         other.parent.mkdir()
@@ -271,7 +271,7 @@ class TestAValidLogIsKept:
                 killed.write_bytes(torn)
                 log_of(killed).write_bytes(log)
                 killed.with_name("gglib.db-shm").unlink(missing_ok=True)
-                settle(killed)
+                repair(killed)
                 with closing(sqlite3.connect(f"file:{killed}?mode=ro", uri=True)) as connection:
                     names = connection.execute("SELECT spelling FROM names WHERE position = 0")
                     assert sorted(name for (name,) in names) == expected
@@ -295,7 +295,7 @@ class TestAValidLogIsKept:
             killed.write_bytes(torn)
             log_of(killed).write_bytes(log)
             killed.with_name("killed.db-shm").unlink(missing_ok=True)
-            settle(killed)
+            repair(killed)
             with closing(sqlite3.connect(f"file:{killed}?mode=ro", uri=True)) as connection:
                 assert connection.execute("SELECT spelling FROM names WHERE position = 0").fetchall() == [
                     ("a",)
@@ -315,7 +315,7 @@ class TestAValidLogIsKept:
                 other.execute("UPDATE models SET description = description || ' second'")
             for each in (path, log_of(path)):
                 shutil.copyfile(each, killed.with_name(each.name))
-        settle(killed)
+        repair(killed)
         assert listed(killed) == ["a", "x"]
         with closing(sqlite3.connect(killed)) as connection:
             assert connection.execute("SELECT description FROM models").fetchall() == [
@@ -326,7 +326,7 @@ class TestAValidLogIsKept:
     async def test_a_restore_by_another_program(
         self, tmp_path: Path, path: Path, catalog: SqliteCatalog
     ) -> None:
-        """A backup that another program copies into the database of a running server with SQLite's means stays."""
+        """A backup that another program copies into a running server's database through SQLite is kept."""
         add(path, "a")
         add(tmp_path / "backup.db", *many("b", 3))
         with reader_in_the_way(path), closing(sqlite3.connect(path)) as target:
@@ -344,7 +344,7 @@ class TestAValidLogIsKept:
         half = (tmp_path / "backup.db").read_bytes()[: 10 * PAGE_BYTES]
         for content in (b"", half[:100], half):
             killed.write_bytes(content)
-            settle(killed)
+            repair(killed)
             assert killed.read_bytes() == content
             assert log_of(killed).read_bytes() == log
         replace_in_place(tmp_path / "backup.db", killed)
@@ -377,7 +377,7 @@ class TestInUse:
     async def test_a_command_comes_first(
         self, tmp_path: Path, path: Path, catalog: SqliteCatalog, replace: Replace
     ) -> None:
-        """A command that writes before the server looks writes into the backup, not into what it replaced."""
+        """A command that writes before the server's check writes into the backup, not into the old file."""
         add(tmp_path / "backup.db", *many("b", 40))
         await catalog.add_model(model_of("a"))
         replace(tmp_path / "backup.db", path)
@@ -401,7 +401,7 @@ class TestInUse:
         assert [model.id for model in await catalog.list_models()] == [1, 3, 4]
 
     async def test_replaced_by_no_database(self, path: Path, catalog: SqliteCatalog) -> None:
-        """A file that is no database is said to be none, and a good one in its place is read again."""
+        """A file that is no database is reported, and a good one in its place is read again."""
         added = await catalog.add_model(model_of("a"))
         await asyncio.to_thread(add, path)
         good = content_of(path)
@@ -427,7 +427,7 @@ class TestCleanEnds:
     async def test_a_reader_empties_what_a_kill_left(self, path: Path) -> None:
         """A command that only reads leaves no log either, and every row of it."""
         killed = left_log(path, ("a",), ("x",))
-        assert parse_log(log_of(killed).read_bytes()).commits == 1
+        assert parse_wal(log_of(killed).read_bytes()).commits == 1
         assert listed(killed) == ["a", "x"]
         assert beside(killed) == []
 
@@ -458,7 +458,7 @@ class TestRowsThatDoNotFit:
         ],
     )
     async def test_is_damaged(self, path: Path, statement: str) -> None:
-        """Rows that do not make a model are a damaged catalogue, which a sentence says with what to do."""
+        """Inconsistent rows are reported as a damaged catalogue, with what to do."""
         add(path, "a")
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute(statement)

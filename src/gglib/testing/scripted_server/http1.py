@@ -1,6 +1,6 @@
-"""HTTP/1.1 on asyncio streams, from the server's side. It reads and writes; it decides nothing.
+"""HTTP/1.1 on asyncio streams, from the server's side. Reads and writes only.
 
-Every write waits until the kernel has all of it: what was written before the process is killed does arrive.
+Every write waits until the kernel has all bytes: what was written before a kill does arrive.
 """
 
 import asyncio
@@ -13,26 +13,26 @@ Headers = tuple[tuple[str, str], ...]
 
 
 class WatchedReader(asyncio.StreamReader):
-    """A reader that says when the peer is gone, also while nobody reads."""
+    """A reader that detects a disconnect even while nothing reads."""
 
     def __init__(self) -> None:
         super().__init__(limit=MAX_HEAD_BYTES)
-        self.is_gone = asyncio.Event()
+        self.is_disconnected = asyncio.Event()
 
     def feed_eof(self) -> None:
-        """Note the end of what the peer sends: its close, or its reset."""
+        """Record the end of the peer's data: its close, or its reset."""
         super().feed_eof()
-        self.is_gone.set()
+        self.is_disconnected.set()
 
     def set_exception(self, exc: Exception) -> None:
-        """Note that the connection was lost."""
+        """Record that the connection was lost."""
         super().set_exception(exc)
-        self.is_gone.set()
+        self.is_disconnected.set()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A request as it arrived: header names and order untouched."""
+    """A request as it arrived: header names and order unchanged."""
 
     method: str
     path: str
@@ -45,7 +45,7 @@ class Request:
 
 
 async def read_request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Request | None:
-    """Return the next request, or None when the connection ended before one began."""
+    """Return the next request, or None if the connection ended before one began."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:
@@ -68,7 +68,7 @@ def head_bytes(status: int, headers: Headers) -> bytes:
 
 
 def frame_bytes(payload: bytes) -> bytes:
-    """Return one piece of a chunked body; an empty payload ends the body."""
+    """Return one chunk of a body; an empty payload ends the body."""
     return b"%x\r\n%b\r\n" % (len(payload), payload)
 
 

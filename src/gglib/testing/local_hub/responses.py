@@ -1,9 +1,9 @@
-"""Requests become answers: what huggingface.co and its file host say to each. No sockets.
+"""Maps requests to the responses of huggingface.co and its file host. No sockets.
 
 Sources: huggingface_hub 2.4 (``utils/_http.py`` for the error codes, ``file_download.py`` for the headers of
-``resolve``), https://huggingface.co/docs/hub/api. Seen in the field: the file host's ETag looks like a SHA-256 and is
-none of the content (llamaMan issue 70); small files are answered with a relative 307 to ``/api/resolve-cache``, from
-where the hub itself sends them (swift-transformers pull request 209).
+``resolve``), https://huggingface.co/docs/hub/api. Seen in production: the file host's ETag looks like a SHA-256 but
+is not that of the content (llamaMan issue 70); small files get a relative 307 to ``/api/resolve-cache``, where the hub
+itself sends them (swift-transformers pull request 209).
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote, urlencode
 from gglib.testing.local_hub import payloads
 from gglib.testing.local_hub.content import Content
 from gglib.testing.local_hub.faults import Fault
+from gglib.testing.local_hub.http1 import Headers, Request
 from gglib.testing.local_hub.ranges import (
     Span,
     UnsatisfiableError,
@@ -19,9 +20,8 @@ from gglib.testing.local_hub.ranges import (
     matches_if_range,
     read_range,
 )
-from gglib.testing.local_hub.record import Place
+from gglib.testing.local_hub.record import Host
 from gglib.testing.local_hub.store import Repository, Store
-from gglib.testing.local_hub.wire import Headers, Request
 
 LAST_MODIFIED = "Fri, 02 Jan 2026 03:04:05 GMT"
 CACHE_PATH = "/api/resolve-cache/models/"
@@ -30,8 +30,8 @@ _JSON: Headers = (("Content-Type", "application/json; charset=utf-8"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What is sent: ``body``, or a part of ``content``."""
+class Response:
+    """The response to send: ``body``, or a range of ``content``."""
 
     status: int
     headers: Headers = ()
@@ -41,39 +41,39 @@ class Answer:
 
     @property
     def length(self) -> int:
-        """Of the body, in bytes."""
+        """The length of the body in bytes."""
         return len(self.body) if self.content is None else self.span.length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """What else decides an answer."""
+class HubState:
+    """The state of the hub that a response depends on."""
 
     store: Store
     hub_url: str
     cdn_url: str
     tokens: frozenset[str]
-    """Those that the hub knows."""
+    """Valid tokens."""
     granted: frozenset[tuple[str, str]]
-    """Token and repository: who was let through which gate."""
+    """Token and repository: accounts with access to gated repositories."""
     page_limit: int
     link_number: int
-    """Signed into the addresses of large files; those with a lower one have expired."""
+    """Part of the signed addresses of large files; addresses with a lower number have expired."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a path of the hub means."""
+    """What a path of the hub refers to."""
 
     kind: str
-    """``models``, ``model``, ``file``, ``cached`` (a small file, where it really comes from) or ``other``."""
+    """``models``, ``model``, ``file``, ``cached`` (the address that a small file is sent from) or ``other``."""
     repo: str = ""
     revision: str = "main"
     file: str = ""
 
 
 def read_target(path: str) -> Target:
-    """Read a path; quoted slashes are part of a name, and of a branch's."""
+    """Parse a path; quoted slashes are part of a name or branch."""
     parts = path.split("/")[1:]
     names = [unquote(part) for part in parts]
     if path.startswith(CACHE_PATH) and len(parts) > 6:
@@ -93,31 +93,31 @@ def read_target(path: str) -> Target:
     return Target("other")
 
 
-def subject_of(request: Request, place: Place) -> str:
+def file_of(request: Request, host: Host) -> str:
     """Return the name of the file that a request is about."""
-    if place is Place.HUB:
+    if host is Host.HUB:
         return read_target(request.path).file
-    if place is Place.CDN:
+    if host is Host.CDN:
         return unquote(request.path.split("/", 3)[-1])
     return unquote(request.path)
 
 
-def answer(request: Request, place: Place, fault: Fault, situation: Situation) -> Answer:
-    """Return what is said to a request."""
+def answer(request: Request, host: Host, fault: Fault, state: HubState) -> Response:
+    """Return the response to a request."""
     if request.method not in ("GET", "HEAD"):
-        return Answer(status=405, headers=_JSON, body=payloads.error("Method not allowed"))
-    if place is Place.HUB:
-        return _Hub(request, fault, situation).answer()
-    found = _cdn_file(request, situation) if place is Place.CDN else _plain_file(request, situation)
-    if isinstance(found, Answer):
+        return Response(status=405, headers=_JSON, body=payloads.error("Method not allowed"))
+    if host is Host.HUB:
+        return _Hub(request, fault, state).answer()
+    found = _cdn_file(request, state) if host is Host.CDN else _plain_file(request, state)
+    if isinstance(found, Response):
         return found
     if found is None:
-        return Answer(status=404, headers=(("Content-Type", "text/plain"),), body=b"Not Found")
+        return Response(status=404, headers=(("Content-Type", "text/plain"),), body=b"Not Found")
     return send_file(request, fault, found, etag=f'"{found.storage_tag}"')
 
 
-def send_file(request: Request, fault: Fault, content: Content, *, etag: str, more: Headers = ()) -> Answer:
-    """Return a file, or the part that is asked for."""
+def send_file(request: Request, fault: Fault, content: Content, *, etag: str, more: Headers = ()) -> Response:
+    """Return a file, or the requested range."""
     headers: Headers = (
         ("Content-Type", "application/octet-stream"),
         ("ETag", etag),
@@ -134,26 +134,26 @@ def send_file(request: Request, fault: Fault, content: Content, *, etag: str, mo
     try:
         span = read_range(wanted, size)
     except UnsatisfiableError:
-        return Answer(status=416, headers=(*headers, ("Content-Range", f"bytes */{size}")))
+        return Response(status=416, headers=(*headers, ("Content-Range", f"bytes */{size}")))
     if span is None:
-        return Answer(status=200, headers=headers, content=content, span=Span(0, size))
+        return Response(status=200, headers=headers, content=content, span=Span(0, size))
     part = ("Content-Range", fault.content_range or content_range(span, size))
-    return Answer(status=206, headers=(*headers, part), content=content, span=span)
+    return Response(status=206, headers=(*headers, part), content=content, span=span)
 
 
-def _plain_file(request: Request, situation: Situation) -> Content | None:
-    """Return the file at an address, whose query may be a part of it."""
-    store = situation.store
+def _plain_file(request: Request, state: HubState) -> Content | None:
+    """Return the file at an address, whose query may be part of it."""
+    store = state.store
     return store.address(unquote(request.target)) or store.address(unquote(request.path))
 
 
-def _cdn_file(request: Request, situation: Situation) -> Content | Answer | None:
-    """Return the file at a signed address, ``/files/<sha256>/<name>?…``, or what an expired one says."""
-    if request.first("Signature") != str(situation.link_number):
+def _cdn_file(request: Request, state: HubState) -> Content | Response | None:
+    """Return the file at a signed address, ``/files/<sha256>/<name>?…``, or the response for an expired one."""
+    if request.first("Signature") != str(state.link_number):
         body = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
-        return Answer(status=403, headers=(("Content-Type", "application/xml"),), body=body)
+        return Response(status=403, headers=(("Content-Type", "application/xml"),), body=body)
     sha256, _, name = request.path.removeprefix("/files/").partition("/")
-    for repository in situation.store.all():
+    for repository in state.store.all():
         for _, files in reversed(repository.commits):
             found = files.get(unquote(name))
             if found is not None and found.sha256 == sha256:
@@ -162,15 +162,15 @@ def _cdn_file(request: Request, situation: Situation) -> Content | Answer | None
 
 
 class _Hub:
-    def __init__(self, request: Request, fault: Fault, situation: Situation) -> None:
+    def __init__(self, request: Request, fault: Fault, state: HubState) -> None:
         self._request = request
         self._fault = fault
-        self._situation = situation
+        self._state = state
         authorization = request.headers.get("authorization", "")
         self._token = authorization.removeprefix("Bearer ") if authorization else None
 
-    def answer(self) -> Answer:
-        if self._token is not None and self._token not in self._situation.tokens:
+    def answer(self) -> Response:
+        if self._token is not None and self._token not in self._state.tokens:
             return _refused(401, "Invalid credentials in Authorization header")
         target = read_target(self._request.path)
         if target.kind == "models":
@@ -179,8 +179,8 @@ class _Hub:
             return _refused(404, "Sorry, we can't find the page you are looking for.")
         return self._of_repository(target)
 
-    def _of_repository(self, target: Target) -> Answer:
-        repository = self._situation.store.get(target.repo)
+    def _of_repository(self, target: Target) -> Response:
+        repository = self._state.store.get(target.repo)
         if repository is None or (repository.is_private and self._token is None):
             return self._missing(target)
         commit = repository.commit(target.revision)
@@ -189,84 +189,86 @@ class _Hub:
         if target.kind == "model":
             has_blobs = self._request.first("blobs").lower() in ("true", "1")
             shown = payloads.model(repository, commit, blobs=has_blobs)
-            return Answer(status=200, headers=_JSON, body=payloads.dumps(shown))
+            return Response(status=200, headers=_JSON, body=payloads.dumps(shown))
         return self._file(repository, commit, target)
 
-    def _models(self) -> Answer:
-        """List repositories, page by page: the next one's address is in the Link header."""
+    def _models(self) -> Response:
+        """List repositories, page by page; the Link header has the address of the next page."""
         request = self._request
         query = request.first("search").lower()
         tags = set(request.query.get("filter", []))
         found = [
-            one
-            for one in self._situation.store.all()
-            if query in one.repo.lower()
-            and tags <= set(one.tags)
-            and not (one.is_private and self._token is None)
+            repository
+            for repository in self._state.store.all()
+            if query in repository.repo.lower()
+            and tags <= set(repository.tags)
+            and not (repository.is_private and self._token is None)
         ]
         order = request.first("sort")
         by = {"downloads": "downloads", "likes": "likes", "lastModified": "last_modified"}
         field = by.get(order, "trending")
-        found.sort(key=lambda one: getattr(one, field), reverse=request.first("direction", "-1") == "-1")
+        is_descending = request.first("direction", "-1") == "-1"
+        found.sort(key=lambda repository: getattr(repository, field), reverse=is_descending)
         start = int(request.first("cursor", "0"))
-        limit = min(int(request.first("limit", "1000")), self._situation.page_limit)
+        limit = min(int(request.first("limit", "1000")), self._state.page_limit)
         expand = request.query.get("expand", [])
         is_full = request.first("full").lower() in ("true", "1")
-        items = [payloads.listed(one, expand=expand, is_full=is_full) for one in found[start : start + limit]]
+        page = found[start : start + limit]
+        items = [payloads.listed(repository, expand=expand, is_full=is_full) for repository in page]
         headers = _JSON
         if start + limit < len(found):
             fields = {**request.query, "cursor": [str(start + limit)]}
-            address = f"{self._situation.hub_url}{request.path}?{urlencode(fields, doseq=True)}"
+            address = f"{self._state.hub_url}{request.path}?{urlencode(fields, doseq=True)}"
             headers = (*_JSON, ("Link", f'<{address}>; rel="next"'))
-        return Answer(status=200, headers=headers, body=payloads.dumps(items))
+        return Response(status=200, headers=headers, body=payloads.dumps(items))
 
-    def _missing(self, target: Target) -> Answer:
-        """Lead to the new name; else say what hides whether there is something: 401 to strangers, 404 to others."""
-        new = self._situation.store.new_name(target.repo)
+    def _missing(self, target: Target) -> Response:
+        """Redirect to the new name; else hide whether the repository exists: 401 without a token, 404 with one."""
+        new = self._state.store.new_name(target.repo)
         if new is not None:
             location = self._request.target.replace(target.repo, new, 1)
-            return Answer(status=307, headers=(("Location", location),))
+            return Response(status=307, headers=(("Location", location),))
         if self._token is None:
             return _refused(401, "Invalid username or password.", "RepoNotFound")
         return _refused(404, "Repository not found", "RepoNotFound")
 
-    def _file(self, repository: Repository, commit: str, target: Target) -> Answer:
+    def _file(self, repository: Repository, commit: str, target: Target) -> Response:
         name = target.file
-        if repository.gated is not None and (self._token, repository.repo) not in self._situation.granted:
+        if repository.gated is not None and (self._token, repository.repo) not in self._state.granted:
             return self._gate(repository.repo)
         content = repository.files(commit).get(name)
         if content is None:
             return _refused(404, "Entry not found", "EntryNotFound", (("X-Repo-Commit", commit),))
         if not payloads.is_large(name, content):
             return self._small_file(repository.repo, commit, target, content)
-        query = urlencode({"Expires": "1767323045", "Signature": str(self._situation.link_number)})
+        query = urlencode({"Expires": "1767323045", "Signature": str(self._state.link_number)})
         headers = (
-            ("Location", f"{self._situation.cdn_url}/files/{content.sha256}/{quote(name)}?{query}"),
+            ("Location", f"{self._state.cdn_url}/files/{content.sha256}/{quote(name)}?{query}"),
             ("X-Repo-Commit", commit),
             ("X-Linked-Size", str(content.size_bytes)),
             ("X-Linked-ETag", f'"{content.sha256}"'),
             ("Accept-Ranges", "bytes"),
             ("Content-Type", "text/plain; charset=utf-8"),
         )
-        return Answer(status=302, headers=headers, body=b"Found. Redirecting")
+        return Response(status=302, headers=headers, body=b"Found. Redirecting")
 
-    def _small_file(self, repo: str, commit: str, target: Target, content: Content) -> Answer:
+    def _small_file(self, repo: str, commit: str, target: Target, content: Content) -> Response:
         etag = f'"{content.blob_id}"'
         more: Headers = (("X-Repo-Commit", commit),)
         if target.kind == "cached":
             return send_file(self._request, self._fault, content, etag=etag, more=more)
         location = f"{CACHE_PATH}{repo}/{commit}/{quote(target.file)}?{urlencode({'etag': etag})}"
         linked = (("X-Linked-ETag", etag), ("X-Linked-Size", str(content.size_bytes)))
-        return Answer(status=307, headers=(("Location", location), *more, *linked))
+        return Response(status=307, headers=(("Location", location), *more, *linked))
 
-    def _gate(self, repo: str) -> Answer:
+    def _gate(self, repo: str) -> Response:
         if self._token is None:
             text = (
                 f"Access to model {repo} is restricted. You must have access to it and be authenticated to "
                 "access it. Please log in."
             )
             return _refused(401, text, "GatedRepo")
-        page = f"{self._situation.hub_url}/{repo}"
+        page = f"{self._state.hub_url}/{repo}"
         text = (
             f"Access to model {repo} is restricted and you are not in the authorized list. "
             f"Visit {page} to ask for access."
@@ -274,7 +276,7 @@ class _Hub:
         return _refused(403, text, "GatedRepo")
 
 
-def _refused(status: int, message: str, code: str | None = None, more: Headers = ()) -> Answer:
+def _refused(status: int, message: str, code: str | None = None, more: Headers = ()) -> Response:
     named: Headers = (("X-Error-Code", code),) if code else ()
     headers = (*_JSON, ("X-Error-Message", message), *named, *more)
-    return Answer(status=status, headers=headers, body=payloads.error(message))
+    return Response(status=status, headers=headers, body=payloads.error(message))

@@ -4,17 +4,17 @@ import struct
 
 import pytest
 
-from gglib.db.identity import (
+from gglib.db.wal_identity import (
     NO_COMMIT,
+    CommitStamp,
     DatabaseFile,
     FileKind,
-    LogContent,
-    LogOrigin,
-    Stamp,
+    WalContent,
+    WalOrigin,
     current_of,
     origin_of,
-    parse_log,
     parse_stamp,
+    parse_wal,
 )
 
 PAGE_BYTES = 512
@@ -26,35 +26,38 @@ def file_of(commit_id: str) -> DatabaseFile:
     return DatabaseFile(FileKind.READABLE, commit_id, 9)
 
 
-def log_of(*stamps: tuple[str, str], commits: int | None = None, has_image: bool = False) -> LogContent:
-    """Return a log of transactions with stamps, and of others."""
-    return LogContent(
-        len(stamps) if commits is None else commits, 11, tuple(Stamp(*each) for each in stamps), has_image
+def log_of(*stamps: tuple[str, str], commits: int | None = None, has_image: bool = False) -> WalContent:
+    """Return a log of transactions with and without stamps."""
+    return WalContent(
+        len(stamps) if commits is None else commits,
+        11,
+        tuple(CommitStamp(*each) for each in stamps),
+        has_image,
     )
 
 
 @pytest.mark.parametrize(
     ("log", "file", "origin"),
     [
-        (log_of(), file_of(X), LogOrigin.OWN),
-        (log_of((B, A)), file_of(A), LogOrigin.OWN),
-        (log_of((B, A)), file_of(B), LogOrigin.OWN),
-        (log_of((B, A), (C, B)), file_of(B), LogOrigin.OWN),
-        (log_of((B, A), (C, B)), file_of(X), LogOrigin.FOREIGN),
-        (log_of((B, A), commits=3), file_of(A), LogOrigin.OWN),
-        (log_of((B, A), commits=3), file_of(X), LogOrigin.FOREIGN),
-        (log_of((A, NO_COMMIT)), file_of(NO_COMMIT), LogOrigin.OWN),
-        (log_of((B, A)), file_of(NO_COMMIT), LogOrigin.FOREIGN),
-        (log_of(commits=2), file_of(X), LogOrigin.UNKNOWN),
-        (log_of((B, A), has_image=True), file_of(X), LogOrigin.OWN),
-        (log_of((B, A)), DatabaseFile(FileKind.TORN), LogOrigin.OWN),
-        (log_of((B, A)), DatabaseFile(FileKind.EMPTY), LogOrigin.OWN),
+        (log_of(), file_of(X), WalOrigin.OWN),
+        (log_of((B, A)), file_of(A), WalOrigin.OWN),
+        (log_of((B, A)), file_of(B), WalOrigin.OWN),
+        (log_of((B, A), (C, B)), file_of(B), WalOrigin.OWN),
+        (log_of((B, A), (C, B)), file_of(X), WalOrigin.FOREIGN),
+        (log_of((B, A), commits=3), file_of(A), WalOrigin.OWN),
+        (log_of((B, A), commits=3), file_of(X), WalOrigin.FOREIGN),
+        (log_of((A, NO_COMMIT)), file_of(NO_COMMIT), WalOrigin.OWN),
+        (log_of((B, A)), file_of(NO_COMMIT), WalOrigin.FOREIGN),
+        (log_of(commits=2), file_of(X), WalOrigin.UNKNOWN),
+        (log_of((B, A), has_image=True), file_of(X), WalOrigin.OWN),
+        (log_of((B, A)), DatabaseFile(FileKind.TORN), WalOrigin.OWN),
+        (log_of((B, A)), DatabaseFile(FileKind.EMPTY), WalOrigin.OWN),
     ],
 )
 def test_a_log_is_foreign_only_where_that_is_proven(
-    log: LogContent, file: DatabaseFile, origin: LogOrigin
+    log: WalContent, file: DatabaseFile, origin: WalOrigin
 ) -> None:
-    """A file has the commit before the log or one of it; a torn file, an image and no stamps prove nothing."""
+    """A file's own log names its commit; a torn file, an image and missing stamps prove nothing."""
     assert origin_of(log, file) is origin
 
 
@@ -91,27 +94,27 @@ HEADER = struct.pack(">8I", 0x377F0682, 3007000, PAGE_BYTES, 0, 7, 8, 0, 0)
 
 
 def test_a_log_is_read_up_to_its_last_commit() -> None:
-    """Frames without a commit, cut frames, and those of before the log was begun anew do not count."""
+    """Frames without a commit, truncated frames, and frames from before a log restart do not count."""
     first = frame(5, page_of(None)) + frame(3, page_of(f"{B} {A}"), size=9)
     second = frame(3, page_of(f"{C} {B}")) + frame(9, page_of(None), size=10)
     open_end = frame(3, page_of(f"{X} {C}"))
     older = frame(3, page_of(f"{X} {C}"), size=12, salts=(6, 8))
-    whole = LogContent(2, 10, (Stamp(B, A), Stamp(C, B)))
-    assert parse_log(HEADER + first + second) == whole
+    whole = WalContent(2, 10, (CommitStamp(B, A), CommitStamp(C, B)))
+    assert parse_wal(HEADER + first + second) == whole
     for end in (open_end, older, open_end[:100], frame(3, page_of(f"{X} {C}"), size=12)[:-1]):
-        assert parse_log(HEADER + first + second + end) == whole
-    assert parse_log(HEADER + first) == LogContent(1, 9, (Stamp(B, A),))
+        assert parse_wal(HEADER + first + second + end) == whole
+    assert parse_wal(HEADER + first) == WalContent(1, 9, (CommitStamp(B, A),))
 
 
 def test_a_transaction_of_every_page_is_an_image() -> None:
     """A stamped transaction that wrote all pages of the database does not depend on what the file holds."""
     pages = [frame(1, page_of(None)), frame(2, page_of(f"{B} {A}"))]
-    assert parse_log(HEADER + pages[0] + pages[1] + frame(3, page_of(None), size=3)).has_image
-    assert not parse_log(HEADER + pages[0] + pages[1] + frame(4, page_of(None), size=4)).has_image
-    assert not parse_log(HEADER + frame(1, page_of(None), size=1)).has_image
+    assert parse_wal(HEADER + pages[0] + pages[1] + frame(3, page_of(None), size=3)).has_image
+    assert not parse_wal(HEADER + pages[0] + pages[1] + frame(4, page_of(None), size=4)).has_image
+    assert not parse_wal(HEADER + frame(1, page_of(None), size=1)).has_image
 
 
 @pytest.mark.parametrize("content", [b"", HEADER[:31], HEADER, b"\0" * 4096, b"\xff" * 4096])
 def test_what_is_no_log(content: bytes) -> None:
     """An empty, a zeroed and a strange file hold no transactions."""
-    assert parse_log(content) == LogContent()
+    assert parse_wal(content) == WalContent()

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as a hub's hosts speak it: heads as bytes. Pure."""
+"""HTTP/1.1 heads of the hub's hosts: parses and formats them. Pure."""
 
 import http
 from collections.abc import Mapping
@@ -9,42 +9,42 @@ Headers = tuple[tuple[str, str], ...]
 
 
 class BadRequestError(Exception):
-    """What came is not HTTP."""
+    """The bytes are not HTTP."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request. ``target`` is path and query, also where the client thought that this is a proxy."""
+    """One request. ``target`` is path and query, also if the client uses the host as a proxy."""
 
     method: str
     target: str
     headers: Mapping[str, str]
-    """Names in small letters; of several with one name the last."""
+    """Names in lower case; of several with one name the last."""
     authority: str
-    """The host that is meant: of an absolute target, else of the Host header."""
+    """The requested host: of an absolute target, else of the Host header."""
 
     @property
     def path(self) -> str:
-        """The path, quoted as it came."""
+        """The path, quoted as sent."""
         return self.target.partition("?")[0]
 
     @property
     def query(self) -> Mapping[str, list[str]]:
-        """The query's values."""
+        """The values of the query."""
         return parse_qs(self.target.partition("?")[2], keep_blank_values=True)
 
     def first(self, name: str, default: str = "") -> str:
-        """Return the first value of a query's field."""
+        """Return the first value of a query field."""
         return self.query.get(name, [default])[0]
 
     @property
     def stays_open(self) -> bool:
-        """Whether the client wants to go on with the connection."""
+        """Whether the client keeps the connection."""
         return self.headers.get("connection", "").lower() != "close"
 
 
 def read_head(head: bytes) -> Request:
-    """Read a head, without its empty line."""
+    """Parse a head, without its empty line."""
     lines = head.decode("latin-1").split("\r\n")
     words = lines[0].split(" ")
     if len(words) != 3 or not words[2].startswith("HTTP/1."):
@@ -60,7 +60,7 @@ def read_head(head: bytes) -> Request:
 
 
 def head_bytes(status: int, headers: Headers) -> bytes:
-    """Return a response's head."""
+    """Return the head of a response."""
     try:
         phrase = http.HTTPStatus(status).phrase
     except ValueError:
@@ -70,6 +70,6 @@ def head_bytes(status: int, headers: Headers) -> bytes:
 
 
 def merged(headers: Headers, more: Headers, *, without: tuple[str, ...] = ()) -> Headers:
-    """Return headers with others instead of those of the same name, and without some."""
+    """Return ``headers`` with those of ``more`` in place of the same names, and without some."""
     gone = {name.lower() for name, _ in more} | {name.lower() for name in without}
     return (*(pair for pair in headers if pair[0].lower() not in gone), *more)

@@ -1,4 +1,4 @@
-"""TLS, and a proxy's tunnel: a server that shows a certificate of the test's own making."""
+"""TLS and a proxy's tunnel, with a server that uses a certificate of the test."""
 
 import asyncio
 import shutil
@@ -52,7 +52,7 @@ def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 
 
 class Server:
-    """Answers one connection after the other: as a proxy that is asked for a tunnel, then in TLS with a file."""
+    """Serves one connection after the other: as a proxy for a tunnel, then a file over TLS."""
 
     def __init__(self, certificate: Path) -> None:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -103,7 +103,7 @@ class Server:
 
 @pytest.fixture
 def server(certificate: Path) -> Iterator[Server]:
-    """Have the server."""
+    """Run the server."""
     with Server(certificate) as one:
         yield one
 
@@ -111,7 +111,7 @@ def server(certificate: Path) -> Iterator[Server]:
 async def fetch(pull: Pull, url: str) -> None:
     """Fetch the server's file."""
     await pull.client().fetch(
-        RemoteFile(name="m.gguf", url=url, size_bytes=len(DATA)), pull.target, pull.tell
+        RemoteFile(name="m.gguf", url=url, size_bytes=len(DATA)), pull.target, pull.on_progress
     )
     assert pull.target.read_bytes() == DATA
 
@@ -126,7 +126,7 @@ async def test_a_file_comes_over_tls_from_who_is_trusted(pull: Pull, server: Ser
 async def test_a_certificate_that_is_not_trusted_is_said_at_once(
     pull: Pull, server: Server, monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
-    """One of another name, and one of nobody we know: no second try, and nothing is sent."""
+    """A certificate for another name, or of an unknown authority: no retry, and no request is sent."""
     if host == "localhost":
         monkeypatch.delenv("SSL_CERT_FILE")
         connect.tls_context.cache_clear()
@@ -138,7 +138,7 @@ async def test_a_certificate_that_is_not_trusted_is_said_at_once(
 async def test_https_goes_through_a_proxys_tunnel(
     pull: Pull, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The proxy gets its own password and the host's name; what follows is for the server alone."""
+    """The proxy receives its own password and the host name; everything else is encrypted."""
     monkeypatch.setenv("https_proxy", f"http://me:hush@127.0.0.1:{server.port}")
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -163,7 +163,7 @@ async def test_a_proxy_that_refuses_is_said(
 
 
 async def test_a_handshake_that_hangs_is_cancelled_at_once(pull: Pull) -> None:
-    """Its socket is shut down under it."""
+    """The cancel shuts its socket down."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://localhost:{silent.getsockname()[1]}/m.gguf"
         task = asyncio.create_task(fetch(pull, url))

@@ -1,24 +1,24 @@
-"""One response on its way out, with the accidents that the script wants."""
+"""Writes one response, with the faults of the script."""
 
 import os
 import signal
 from asyncio import StreamWriter
 from typing import NoReturn
 
+from gglib.testing.scripted_server.http1 import Headers, Request, frame_bytes, head_bytes
 from gglib.testing.scripted_server.record import Recorder
 from gglib.testing.scripted_server.script import Script
-from gglib.testing.scripted_server.wire import Headers, Request, frame_bytes, head_bytes
 
 JSON_TYPE = "application/json; charset=utf-8"
 STREAM_TYPE = "text/event-stream"
 
 
 class CutError(Exception):
-    """The script has the connection closed here."""
+    """The script closes the connection here."""
 
 
-class Reply:
-    """Writes one response. ``stays_open`` says afterwards whether the connection takes another request."""
+class ResponseWriter:
+    """Writes one response. ``stays_open`` says afterwards whether the connection accepts another request."""
 
     def __init__(self, writer: StreamWriter, request: Request, script: Script, recorder: Recorder) -> None:
         self._writer = writer
@@ -30,18 +30,18 @@ class Reply:
         self.stays_open = request.header("connection").lower() != "close"
 
     async def send(self, status: int, body: bytes, *, content_type: str = JSON_TYPE) -> None:
-        """Send a whole response. Errors close the connection, as llama-server does it."""
+        """Send a whole response. Errors close the connection, as with llama-server."""
         self.stays_open = self.stays_open and status < 400
         length = (("Content-Length", str(len(body))),)
         await self._write_body(self._head_of(status, content_type, length), body, b"")
 
     def begin_stream(self) -> None:
-        """Prepare a stream; its head leaves with the first event."""
+        """Prepare a stream; its head is sent with the first event."""
         framing = (("X-Accel-Buffering", "no"), ("Transfer-Encoding", "chunked"))
         self._head = self._head_of(200, STREAM_TYPE, framing)
 
     async def send_event(self, payload: bytes) -> None:
-        """Send one event as one piece of the chunked body."""
+        """Send one event as one chunk of the body."""
         before = self._head + b"%x\r\n" % len(payload)
         self._head = b""
         await self._write_body(before, payload, b"\r\n")
@@ -51,12 +51,12 @@ class Reply:
         await self.send_raw(self._head + frame_bytes(b""))
 
     async def send_raw(self, data: bytes) -> None:
-        """Send bytes as they are, and wait until the kernel has them."""
+        """Send bytes unchanged, and wait until the kernel has them."""
         self._writer.write(data)
         await self._writer.drain()
 
     def die(self) -> NoReturn:
-        """Leave as a crash does, at once and without a word."""
+        """Kill the process, as a crash does."""
         self._recorder.add("exit", code=-signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError("unreachable")

@@ -1,4 +1,4 @@
-"""How a scripted llama-server's process ends: recorded, and with the code or the signal that was asked for."""
+"""Ends the process of a scripted llama-server: records the exit, then exits with the given code or signal."""
 
 import os
 import signal
@@ -8,11 +8,11 @@ from typing import NoReturn
 from gglib.testing.scripted_server.record import Recorder
 
 LIFETIME_EXIT_CODE = 3
-"""Of a process that a failed test forgot, which ends by itself."""
+"""Of a process that a failed test left behind, which exits by itself."""
 
 
-def leave(recorder: Recorder, code: int) -> NoReturn:
-    """Record the end and exit; a negative code is a death by that signal."""
+def exit_process(recorder: Recorder, code: int) -> NoReturn:
+    """Record the exit and exit; a negative code is a death by that signal."""
     recorder.add("exit", code=code)
     sys.stderr.flush()
     if code < 0:
