@@ -381,7 +381,7 @@ class TestFetch:
             assert (tmp_path / "m.gguf").read_bytes() == CONTENT
 
     async def test_goes_on_where_it_broke_off(self, world: World, tmp_path: Path) -> None:
-        """Bytes received before a network failure are kept beside the target, and not downloaded again."""
+        """What came before the network left is kept beside the target, and cannot be pulled again."""
         file = have_model(world)
         world.cut(60_000)
         with pytest.raises(HubUnreachableError):

@@ -121,9 +121,7 @@ class _HomeMaintenance:
         with _logged_failures(self.settings):
             if found.state is not HomeState.NEW and has_legacy_records(self.settings.models_dir):
                 await self._migration().run()
-            await reconcile(
-                self.catalog, self.settings.models_dir, believes_content=found.state in _RELOCATED
-            )
+            await reconcile(self.catalog, self.settings.models_dir, trusts_content=found.state in _RELOCATED)
             await self._warn_of_missing_files()
             seen = await self._fingerprint()
             with suppress(OSError):  # a full disk: the next open searches again

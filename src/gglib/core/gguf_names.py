@@ -1,16 +1,16 @@
-"""What the files of a repository are, by their names: models, shards, projectors, and what is no model. Pure.
+"""Classifies the files of a repository by name: models, shards, projectors and other kinds. Pure.
 
-The rules, and where they come from:
+The rules and their sources:
 
-- a sidecar has its kind in front: ``mmproj-``, ``mtp-`` (ggml, ``docs/gguf.md``), and for llama.cpp also ``eagle3-``,
+- a sidecar file starts with its kind: ``mmproj-``, ``mtp-`` (ggml, ``docs/gguf.md``), in llama.cpp also ``eagle3-``,
   ``dflash-`` and ``dspark-`` (``common/download.cpp``, ``gguf_filename_is_model``). ``mmproj`` anywhere is a projector,
-  as there: ``model.mmproj-Q8_0.gguf``, ``ggml-model-mmproj-f16.gguf``. ``MTP`` further on is part of a model's
+  as in llama.cpp: ``model.mmproj-Q8_0.gguf``, ``ggml-model-mmproj-f16.gguf``. ``MTP`` elsewhere is part of a model's
   name (``Ornith-1.5-9B-MTP-IQ2_M.gguf`` is the whole model; huggingface.js, issue 2400);
-- ``imatrix`` is the importance matrix (``Model.imatrix.gguf``, ``imatrix_unsloth.gguf``), but where a quantization is
-  named beside it, it says how that was made (``Model-IQ4_XS-imatrix.gguf``);
-- ``LoRA`` and ``vocab`` are types in ggml's naming rule, which go last; ``ggml-vocab-`` are llama.cpp's own files;
-- shards end with ``-00001-of-00003.gguf`` (``llama_split_path``); what is cut into plain pieces
-  (``.gguf.part1of2``, ``.gguf-split-a``, ``-chunk-001-of-018.gguf``) no engine loads before somebody joins it.
+- ``imatrix`` is an importance matrix (``Model.imatrix.gguf``, ``imatrix_unsloth.gguf``); next to a quantization it only
+  says how the model was quantized (``Model-IQ4_XS-imatrix.gguf``);
+- ``LoRA`` and ``vocab`` are types in ggml's naming rule and come last; ``ggml-vocab-`` are llama.cpp's own files;
+- shards end with ``-00001-of-00003.gguf`` (``llama_split_path``); byte-split pieces (``.gguf.part1of2``,
+  ``.gguf-split-a``, ``-chunk-001-of-018.gguf``) must be joined before an engine can load them.
 """
 
 import re
@@ -30,28 +30,28 @@ _ADAPTER = re.compile(r"(?:^|[-_.])(?:lora|adapter)(?=[-_.]|$)", re.IGNORECASE)
 _TYPE_LORA = re.compile(r"[-_.]lora$", re.IGNORECASE)
 _VOCABULARY = re.compile(r"^ggml-vocab-|[-_.]vocab$", re.IGNORECASE)
 _UNQUANTIZED = frozenset((None, "F32", "F16", "BF16"))
-"""Nobody uses an importance matrix for these, and adapters mostly have one of them."""
+"""An importance matrix is not used for these; adapters mostly have one of them."""
 
 
 class FileKind(Enum):
-    """What a file of a repository is."""
+    """The kind of a file in a repository."""
 
     MODEL = "model"
     SHARD = "shard"
     PROJECTOR = "mmproj"
     DRAFT = "draft"
-    """Guesses tokens for its model; it is none by itself."""
+    """A draft model for speculative decoding; not usable alone."""
     ADAPTER = "adapter"
     IMATRIX = "imatrix"
     VOCABULARY = "vocabulary"
     PIECE = "piece"
-    """Plain bytes of a model, which have to be joined."""
+    """A byte-split piece of a model; the pieces have to be joined."""
     OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Which part of a model a file is."""
+    """The position of a shard in its model."""
 
     stem: str
     """The path without ``-00001-of-00003.gguf``."""
@@ -61,7 +61,7 @@ class Shard:
 
 
 def kind_of(name: str) -> FileKind:
-    """Return what a file is, by its path inside the repository."""
+    """Return the kind of a file, by its path inside the repository."""
     file = PurePosixPath(name).name
     if _PIECE.search(file):
         return FileKind.PIECE
@@ -71,7 +71,7 @@ def kind_of(name: str) -> FileKind:
 
 
 def shard_of(name: str) -> Shard | None:
-    """Return which shard a file is by its name, or None for one that is no shard."""
+    """Return the shard that a file name denotes, or None."""
     match = _SHARD.fullmatch(name)
     if match is None:
         return None
@@ -79,7 +79,7 @@ def shard_of(name: str) -> Shard | None:
 
 
 def stem_of(name: str) -> str:
-    """Return a path without its shard's number and without ``.gguf``."""
+    """Return a path without shard number and ``.gguf``."""
     shard = shard_of(name)
     if shard is not None:
         return shard.stem

@@ -1,11 +1,11 @@
-"""What a model needs of memory, what a machine has, and how the two go together. Values only; sizes in bytes."""
+"""The memory need of a model, the memory of a machine, and the verdict on both. Values only; sizes in bytes."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class Fit(Enum):
-    """Whether a model can run in the memory that is free now."""
+    """Whether a model can run in the free memory."""
 
     FITS = "fits"
     TIGHT = "tight"
@@ -14,27 +14,27 @@ class Fit(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryNeed:
-    """What one running model takes, by what it takes it for."""
+    """The memory that a running model takes, by purpose."""
 
     weights_bytes: int
     kv_bytes: int
     compute_bytes: int
     overhead_bytes: int
     left_behind_bytes: int = 0
-    """Weights that the engine has stored anew for the processor: their first form may leave the memory, and is not in
-    the total, but stays in it as long as no other process needs the room."""
+    """Weights that the engine has repacked for the CPU. The original pages are not part of the total: they stay in the
+    page cache until another process needs the memory."""
     is_exact: bool
-    """Whether a header gave the shape of the model; else it is guessed from its size."""
+    """Whether the shape comes from the model's header; else it is estimated from the file size."""
 
     @property
     def total_bytes(self) -> int:
-        """All of it."""
+        """The total need."""
         return self.weights_bytes + self.kv_bytes + self.compute_bytes + self.overhead_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuMemory:
-    """One graphics processor's own memory."""
+    """The memory of one GPU."""
 
     name: str
     total_bytes: int
@@ -43,7 +43,7 @@ class GpuMemory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineMemory:
-    """What a machine has, at one moment; None where the system does not say."""
+    """A snapshot of a machine's memory; None where the system reports nothing."""
 
     total_bytes: int | None
     available_bytes: int | None

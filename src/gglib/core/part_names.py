@@ -1,4 +1,4 @@
-"""What the files are called that lie beside a file while it comes. Pure."""
+"""Names of the files beside a download target while it is incomplete. Pure."""
 
 from pathlib import Path
 
@@ -7,10 +7,10 @@ PART_MANIFEST_SUFFIX = ".part.note"
 
 
 def part_path(target: Path) -> Path:
-    """Return where the bytes of a file are until it is whole."""
+    """Return the path of the partial file."""
     return target.with_name(target.name + PART_SUFFIX)
 
 
 def part_manifest_path(target: Path) -> Path:
-    """Return where it says which bytes these are."""
+    """Return the path of the manifest that records which byte ranges have arrived."""
     return target.with_name(target.name + PART_MANIFEST_SUFFIX)

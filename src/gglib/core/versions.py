@@ -1,8 +1,8 @@
-"""What gglib wrote below ``models/``: versions of models, their files, and pulls that have not ended. Values only.
+"""Files that gglib wrote below ``models/``: versions of models, their files, and unfinished pulls. Values only.
 
-A version is what one pull brought: every shard, the projector, and where they came from. Its files are never written
-again; a newer version gets a directory of its own, and the model's row moves to it in one transaction. gglib deletes
-and replaces only the files of versions, and only while they are the files that it wrote (``FileIdentity``).
+A version is the result of one pull: every shard, the projector, and their source. Its files are immutable; a newer
+version gets its own directory, and the model's row moves to it in one transaction. gglib deletes and replaces only the
+files of versions, and only while they are unchanged (``FileIdentity``).
 """
 
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from gglib.core.models import ModelSource, ModelSummary
 
 
 class FileRole(StrEnum):
-    """What a file is for."""
+    """The role of a file in its version."""
 
     MODEL = "model"
-    """The model, or a shard of it."""
+    """The model, or one of its shards."""
     PROJECTOR = "projector"
 
 
 @dataclass(frozen=True, slots=True)
 class FileIdentity:
-    """What distinguishes a file on the disk from another one in its place (``os.stat_result``).
+    """Identifies a file on the disk (``os.stat_result``), so that a replaced file is recognised.
 
-    The device and the inode are None where they are not known any more: in a home that was copied or moved to another
-    file system. Then only the content decides.
+    Device and inode are None if they are no longer valid: in a home that was copied, or moved to another file system.
+    Then only the content decides.
     """
 
     device: int | None
@@ -35,7 +35,7 @@ class FileIdentity:
 
     @property
     def is_complete(self) -> bool:
-        """Whether a look at a file tells whether it is this one; else its content has to be read."""
+        """Whether ``stat`` is enough to compare a file; else its content has to be read."""
         return None not in {self.device, self.inode, self.modified_ns}
 
 
@@ -47,102 +47,101 @@ class OwnFile:
     """Absolute in memory; the catalogue and the manifest store it relative to the home."""
     role: FileRole
     name: str
-    """In its repository, or the last part of its address."""
+    """Its path in the repository, or the last component of its URL."""
     identity: FileIdentity
     sha256: str | None
-    """In hex digits, of what is on the disk; None in homes of an older gglib that did not compute it."""
+    """Hex digest of the file on the disk; None in homes of an older gglib that did not compute it."""
     validator: str | None = None
-    """What its server said to distinguish its versions (``ETag``, else ``Last-Modified``); of an address only."""
+    """The server's validator (``ETag``, else ``Last-Modified``); set for URLs only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewVersion:
-    """A version to be put into the catalogue."""
+    """A version that is to be recorded in the catalogue."""
 
     directory: Path | None
-    """Holds the files of this version and its manifest, nothing else. None: the files lie among others, as older gglibs
-    put them, and as the starter model does."""
+    """Contains the files of this version and its manifest, nothing else. None if the files share a directory with other
+    files, as in older gglibs and for the starter model."""
     source: ModelSource
     files: tuple[OwnFile, ...]
-    """The shards in order, the projector after them."""
+    """The shards in order, then the projector."""
 
     @property
     def hold_path(self) -> Path:
-        """What a lock (``flock``) is taken on: shared while the files are used, exclusive to delete them."""
+        """The path to lock with ``flock``: shared while the files are in use, exclusive to delete them."""
         return self.directory or self.files[0].path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version(NewVersion):
-    """A version that the catalogue knows."""
+    """A version that is recorded in the catalogue."""
 
     id: int
     created_at: int
     """Unix time in seconds."""
     is_retired: bool = False
-    """Whether it is to be deleted as soon as nothing uses it; no model has it any more."""
+    """Whether no model has it any more, so that it is deleted as soon as it is unused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncomingFile:
-    """One file of a pull that has not ended."""
+    """One file of an unfinished pull."""
 
     name: str
     """Its path inside the version's directory, safe by ``file_names.safe_path``."""
     role: FileRole
     key: str
-    """Names it below ``models/.incoming`` while it comes; the same for the same content, whatever pull brings it."""
+    """Its name below ``models/.incoming`` until it is published; content-addressed, so that pulls share it."""
     size_bytes: int | None
     sha256: str | None
-    """As the source promises it; once ``PullJob.is_fetched``, of what is on the disk."""
+    """The hash that the source names; once ``PullJob.is_fetched``, that of the file on the disk."""
     validator: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullJob:
-    """A pull that has not ended: from before its first byte until its row is in the catalogue."""
+    """An unfinished pull: recorded before the first byte, removed when its model is in the catalogue."""
 
     key: str
-    """The same for every pull of the same thing: a repository or an address, the revision that was asked for, and the
-    quantization or the file."""
+    """Derived from what is pulled: the repository or URL, the requested revision, and the quantization or file."""
     asked: str
-    """What to name to ``gglib pull`` to go on with it."""
+    """The ``gglib pull`` target that resumes it."""
     name: str
     aliases: tuple[str, ...]
     source: ModelSource
     files: tuple[IncomingFile, ...]
-    """The shards in order, the projector after them."""
+    """The shards in order, then the projector."""
     updates: int | None = None
-    """The id of the model that is brought up to date; None for a new one."""
+    """The id of the model that is updated; None for a new model."""
     is_fetched: bool = False
-    """Whether all files were seen to arrive whole and have the right content."""
+    """Whether all files are complete and verified."""
     directory: Path | None = None
-    """Where the version is published; set before the directory gets its name."""
+    """Where the version is published; recorded before the directory is renamed to it."""
     started_at: int = 0
     """Unix time in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledVersion:
-    """What entering a version into the catalogue changed."""
+    """What installing a version changed in the catalogue."""
 
     model: ModelSummary
     version: Version
     replaced: Version | None = None
-    """The version that the model had before; retired where no other model has it."""
+    """The version that the model had before; retired if no other model has it."""
     refused_aliases: tuple[str, ...] = ()
-    """Aliases of the pull that another model had taken meanwhile."""
+    """Aliases of the pull that another model has taken in the meantime."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomeIdentity:
-    """What distinguishes a home from a copy of it."""
+    """Distinguishes a home from its copies."""
 
     id: str
     """Random, kept in the catalogue and in ``models/.home``; a copy gets a new one."""
     device: int
     inode: int
-    """Of the home's directory."""
+    """Inode of the home directory."""
     models_device: int
     models_inode: int
-    """Of ``models/``, links followed: two homes may not share it."""
+    """Inode of ``models/``, links followed. Two homes may share one ``models/``."""

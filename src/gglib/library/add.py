@@ -1,6 +1,6 @@
-"""Puts a GGUF file into the catalogue: what it is called, what belongs to it, what is refused.
+"""Adds a GGUF file to the catalogue: derives its name, finds its shards and projector, and rejects unusable files.
 
-Knows the core only; what reads the headers and what stores a row are passed in.
+The header reader and the store are passed in.
 """
 
 import asyncio
@@ -30,38 +30,38 @@ from gglib.library.versions.locks import shared
 from gglib.library.versions.ownership import is_own
 
 NAME_LIMIT = 100
-"""A name is typed: a longer one is for --name."""
+"""Users type names; a longer one has to be set with --name."""
 SHARD_SUFFIX = re.compile(r"-\d{5}-of-\d{5}$")
 QUANTIZATION = re.compile(r"\.(?=(?:i?q\d|tq\d|bf16|f16|f32|fp16|mxfp4)[^.]*$)", re.IGNORECASE)
-"""The dot in front of a quantization label at the end of a file's name, as in ``model.Q4_K_M``."""
+"""The dot before a quantization label at the end of a file name, as in ``model.Q4_K_M``."""
 
 
 class ModelFiles(Protocol):
-    """What the reader of headers says: the facts of a whole model and all of its files, in shard order."""
+    """The result of the header reader: the facts of a model and all of its files, in shard order."""
 
     @property
     def facts(self) -> GgufFacts:
-        """What the headers say."""
+        """The facts from the headers."""
         ...
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """All files, the first shard first."""
+        """All files in shard order."""
         ...
 
     @property
     def size_bytes(self) -> int:
-        """All files together."""
+        """Sum over all files."""
         ...
 
 
 ModelReader = Callable[[Path], ModelFiles]
-"""Raises ``InvalidGgufError`` with a phrase that says why, without the path."""
+"""Raises ``InvalidGgufError`` with the reason as a phrase, without the path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddRequest:
-    """What the user said of the file; a name of None is made from the file's own."""
+    """What the user specified; without a name, it is derived from the file name."""
 
     path: Path
     name: str | None = None
@@ -72,32 +72,32 @@ class AddRequest:
     hashes: tuple[str | None, ...] = ()
     is_downloaded: bool = False
     projector: Path | None = None
-    """None: the one beside the file, if there is one that is its own."""
+    """None: the projector in the same directory, if it belongs to the model."""
     has_projector: bool = True
-    """False: none is looked for."""
+    """False: the model gets no projector."""
 
 
 async def add_model(
     request: AddRequest, store: HomeStorePort, read_model: ModelReader, models_dir: Path | None = None
 ) -> ModelSummary:
-    """Read the file's header, find its shards and store the model; the file stays where it is.
+    """Read the file's header, find its shards and store the model; the file is not moved.
 
-    Any shard may be named. A model whose files are a version that gglib downloaded, and that no model has, is that
-    version again, from where its files came. Any other file is the user's, wherever it lies below ``models_dir``.
-    Raises ``InvalidGgufError`` and the store's own errors.
+    ``request.path`` may be any shard. If the files are a version that gglib downloaded and no model has, the model gets
+    that version and its source. All other files belong to the user, even below ``models_dir``. Raises
+    ``InvalidGgufError`` and the store's errors.
     """
     model = await asyncio.to_thread(_read, request, read_model)
-    _refuse_what_still_comes(model, models_dir)
+    _reject_incoming(model, models_dir)
     try:
         return await adopted_or_added(model, store)
     except ModelExistsError as error:
-        raise await _explained(error, model, store) from error
+        raise await _explain_conflict(error, model, store) from error
 
 
 async def adopted_or_added(model: NewModel, store: HomeStorePort) -> ModelSummary:
-    """Store a model, as what gglib downloaded where its files are a version that no model has.
+    """Store a model; if its files are a downloaded version without a model, the model gets that version.
 
-    Raises the store's own errors.
+    Raises the store's errors.
     """
     models = await store.list_models()
     has_model = {known.version_id for known in models}
@@ -107,26 +107,26 @@ async def adopted_or_added(model: NewModel, store: HomeStorePort) -> ModelSummar
         if version.id in has_model or not await asyncio.to_thread(_is_of, model, version):
             continue
         with shared(version.hold_path) as is_held:
-            # Held, so that no gglib deletes the files before the version has a model again.
+            # The lock keeps other gglib processes from deleting the files before the version has a model again.
             if is_held and await asyncio.to_thread(_are_own, version):
                 return (await store.install_version(version, _adopted(model, version))).model
     return await store.add_model(model)
 
 
 def default_name(path: Path) -> str:
-    """Return a name that can be typed: the file's, without its ending, shard number and odd characters."""
+    """Return a name derived from the file name: without suffix, shard number and unusual characters."""
     stem = path.name[: -len(".gguf")] if path.name.lower().endswith(".gguf") else path.name
     stem = QUANTIZATION.sub("-", SHARD_SUFFIX.sub("", stem))
     return truncate_name(slugify(stem).strip("-._:+"), NAME_LIMIT)
 
 
-def usable_name(wish: str) -> str:
-    """Return a name like ``wish``, which may be nothing to type, or what would be taken for an id."""
-    return f"model-{wish}".rstrip("-") if not wish or wish.isdecimal() else wish
+def usable_name(name: str) -> str:
+    """Return ``name``, prefixed with ``model`` if it is empty or would be read as an id."""
+    return f"model-{name}".rstrip("-") if not name or name.isdecimal() else name
 
 
 def why_no_model(facts: GgufFacts) -> str | None:
-    """Return why a GGUF file is no model that answers, as a phrase; None for one that is.
+    """Return why a GGUF file cannot be served as a model, as a phrase; None if it can.
 
     (``general.type`` is in ggml's ``docs/gguf.md``; LoRA adapters name the architecture of their model.)
     """
@@ -141,14 +141,14 @@ def _read(request: AddRequest, read_model: ModelReader) -> NewModel:
     # Not resolve(): caches keep files with readable names as links to files named by their hash.
     path = request.path.expanduser().absolute()
     path = Path(os.path.normpath(path))
-    _refuse_what_is_no_name(path)
-    _refuse_what_is_no_file(path)
+    _require_utf8(path)
+    _require_regular_file(path)
     try:
         files = read_model(path)
     except InvalidGgufError as error:
         raise InvalidGgufError(f"{path.name} cannot be added: {error}.") from error
     for file in files.paths:
-        _refuse_what_is_no_name(file)
+        _require_utf8(file)
     reason = why_no_model(files.facts)
     if reason is not None:
         raise InvalidGgufError(f"{path.name} cannot be added: {reason}; add that model's own file.")
@@ -169,7 +169,7 @@ def _read(request: AddRequest, read_model: ModelReader) -> NewModel:
 
 
 def _projector(request: AddRequest, path: Path, read_facts: FactsReader) -> Path | None:
-    """Return the projector that is taken with a model. Raises ``InvalidGgufError`` for one that the user named."""
+    """Return the projector of a model. Raises ``InvalidGgufError`` if the user named an unusable file."""
     if not request.has_projector:
         return None
     if request.projector is not None:
@@ -177,12 +177,12 @@ def _projector(request: AddRequest, path: Path, read_facts: FactsReader) -> Path
     found = projector_beside(path)
     try:
         return None if found is None else checked_projector(found, read_facts)
-    except InvalidGgufError:  # a neighbour that is none keeps the model from loading, not from being added
+    except InvalidGgufError:  # an unusable file in the directory must not prevent adding the model
         return None
 
 
 def _is_of(model: NewModel, version: Version) -> bool:
-    """Whether a model's files are those of a version, by whatever path; its projector may be the user's, or none."""
+    """Whether a model's files are those of a version, through any path; the projector may differ."""
     own = [entry_of(file.path) for file in version.files if file.role is FileRole.MODEL]
     return None not in own and [entry_of(path) for path in model.paths] == own
 
@@ -192,7 +192,7 @@ def _are_own(version: Version) -> bool:
 
 
 def _adopted(model: NewModel, version: Version) -> NewModel:
-    """Return the model with what is known of a version: its paths, where it came from, and what it hashes to."""
+    """Return the model with the paths, source and hashes of a version."""
     own = [file for file in version.files if file.role is FileRole.MODEL]
     hashes = tuple(file.sha256 for file in own)
     projector = next(
@@ -216,8 +216,8 @@ def _adopted(model: NewModel, version: Version) -> NewModel:
     )
 
 
-def _refuse_what_still_comes(model: NewModel, models_dir: Path | None) -> None:
-    """Refuse a file that a pull brings: it is moved or deleted when the pull ends."""
+def _reject_incoming(model: NewModel, models_dir: Path | None) -> None:
+    """Reject a file of an unfinished pull: it is moved or deleted when the pull ends."""
     if models_dir is None:
         return
     root = Path(os.path.realpath(models_dir))
@@ -225,20 +225,20 @@ def _refuse_what_still_comes(model: NewModel, models_dir: Path | None) -> None:
         real = Path(os.path.realpath(path))
         if real.is_relative_to(root) and real.relative_to(root).parts[0].startswith(INCOMING_NAME):
             raise InvalidGgufError(
-                f"{path.name} cannot be added: it is in {real.parent}, where pulls keep files until they are whole; "
-                "copy it to another directory, and add it there."
+                f"{path.name} cannot be added: it is in {real.parent}, where pulls keep incomplete files; "
+                "copy it to another directory and add the copy."
             )
 
 
-def _refuse_what_is_no_name(path: Path) -> None:
-    """Refuse a path that no request, no JSON and no engine could name."""
+def _require_utf8(path: Path) -> None:
+    """Reject a path that is not valid in requests, JSON and engine arguments."""
     if not is_unicode(str(path)):
         raise InvalidGgufError(
             f"{escape_line(str(path))} cannot be added: its name is not UTF-8; rename the file or its directory."
         )
 
 
-def _refuse_what_is_no_file(path: Path) -> None:
+def _require_regular_file(path: Path) -> None:
     try:
         is_directory = path.is_dir()
         path.stat()
@@ -250,13 +250,15 @@ def _refuse_what_is_no_file(path: Path) -> None:
         ) from error
     if is_directory:
         raise InvalidGgufError(f"{path} is a directory: name the .gguf file in it.")
-    if not path.is_file():  # to open a pipe would wait for whoever writes into it
-        raise InvalidGgufError(f"{path} is no file: name a .gguf file.")
+    if not path.is_file():  # opening a pipe would block until a writer opens it
+        raise InvalidGgufError(f"{path} is not a regular file: name a .gguf file.")
 
 
-async def _explained(error: ModelExistsError, model: NewModel, store: HomeStorePort) -> ModelExistsError:
-    """Return the refusal in words that fit: the same file again is not just a name that is taken."""
+async def _explain_conflict(
+    error: ModelExistsError, model: NewModel, store: HomeStorePort
+) -> ModelExistsError:
+    """Return a more specific error if the same file is already in the catalogue."""
     for known in await store.list_models():
         if set(known.paths) & set(model.paths):
-            return ModelExistsError(f"{model.paths[0].name} is in the catalogue already, as '{known.name}'.")
-    return ModelExistsError(f"{error} Use --name and --alias to say how.")
+            return ModelExistsError(f"{model.paths[0].name} is already in the catalogue as '{known.name}'.")
+    return ModelExistsError(f"{error} Choose another name with --name, or another alias with --alias.")

@@ -1,4 +1,4 @@
-"""How much of the disk the catalogue's models take, and how much of that gglib may free. Knows the core only."""
+"""Disk usage of the catalogue's models, and how much of it gglib may free."""
 
 import os
 from collections.abc import Sequence
@@ -13,18 +13,18 @@ from gglib.library.versions.storing import BLOCK_BYTES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskUse:
-    """Bytes on the disk; a file that several models use, or that has several names, counts once."""
+    """Bytes on the disk; a file with several models or hard links counts once."""
 
     models: int
     total_bytes: int
     own_bytes: int
-    """Of files that gglib downloaded."""
+    """Bytes of files that gglib downloaded."""
     shared_bytes: int = 0
-    """How much more it would be if no two models had a file in common."""
+    """Bytes saved because models share files."""
 
 
 def disk_use(models: Sequence[ModelSummary], versions: Sequence[Version]) -> DiskUse:
-    """Return what the models take. Looks at files and reads none of them."""
+    """Return the disk usage of the models. Calls ``stat`` only."""
     own = {file.path: file.identity for version in versions for file in version.files}
     sizes: dict[tuple[int, int], tuple[int, bool]] = {}
     all_bytes = 0
@@ -48,7 +48,7 @@ def disk_use(models: Sequence[ModelSummary], versions: Sequence[Version]) -> Dis
 
 
 def sharers_of(path: Path, models: Sequence[ModelSummary]) -> list[str]:
-    """Return the names of the models that have a file on the disk in common with ``path``: a link, or a hard link."""
+    """Return the names of the models that share the file at ``path``, through a symbolic or hard link."""
     wanted = _status(path)
     if wanted is None:
         return []

@@ -1,4 +1,4 @@
-"""Whether a file can be had. A directory that may not be searched hides it, which is not the same as being gone."""
+"""Whether a file is present, gone, or hidden by a directory that this user may not search."""
 
 import stat
 from enum import Enum
@@ -6,17 +6,17 @@ from pathlib import Path
 
 
 class FileState(Enum):
-    """What the system lets this user see of a file."""
+    """The state of a file as this user sees it."""
 
     HERE = "here"
     GONE = "gone"
-    """There is nothing, or no file, in its place."""
+    """The path does not exist or is no regular file."""
     HIDDEN = "hidden"
-    """A directory on the way to it may not be searched, or cannot be read."""
+    """A parent directory may not be searched or cannot be read."""
 
 
 def file_state(path: Path) -> FileState:
-    """Look at a file, links followed. Raises nothing, where ``Path.is_file`` of Python 3.11 does."""
+    """Return the state of a file, links followed. Never raises, unlike ``Path.is_file`` of Python 3.11."""
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -27,12 +27,12 @@ def file_state(path: Path) -> FileState:
 
 
 def is_here(path: Path) -> bool:
-    """Whether a file can be seen."""
+    """Whether a file is present and visible."""
     return file_state(path) is FileState.HERE
 
 
 def is_directory(path: Path) -> bool:
-    """Whether a directory can be seen. Raises nothing."""
+    """Whether a directory is present and visible. Never raises."""
     try:
         return path.is_dir()
     except OSError:

@@ -1,7 +1,7 @@
-"""Which files the models of a catalogue use, whatever path leads to them. Looks at directories, reads no file: blocks.
+"""Finds which files the models of a catalogue use, through any path. Calls ``stat`` only, but blocks.
 
-A use is a use of a directory's entry: links are followed, and one directory is the same through a link or a bind mount.
-Another entry of the same file (a hard link) is no use of this one: deleting one leaves the other as it is.
+A model uses a directory entry: links are followed, and a directory is the same through a link or a bind mount. Another
+entry of the same file (a hard link) is a different one: deleting one does not affect the other.
 """
 
 import os
@@ -11,21 +11,21 @@ from pathlib import Path
 from gglib.core.models import ModelSummary
 
 Entry = tuple[int, int, str]
-"""Device and inode of a directory, and a name in it."""
+"""Device and inode of a directory, and the name of an entry in it."""
 
 
 def entry_of(path: Path) -> Entry | None:
-    """Return the entry that a path leads to, links followed; None where its directory cannot be seen."""
+    """Return the directory entry of a path, links followed; None if its directory is not visible."""
     try:
         real = os.path.realpath(path)
-        status = os.stat(os.path.dirname(real))  # noqa: PTH116, PTH120 - a list of 500 models is looked through
+        status = os.stat(os.path.dirname(real))  # noqa: PTH116, PTH120 - fast enough for 500 models
     except (OSError, ValueError):
         return None
     return status.st_dev, status.st_ino, os.path.basename(real)  # noqa: PTH119
 
 
 class FileUses:
-    """The files that models use, each with a model that does."""
+    """The files in use, each with the name of a model that uses it."""
 
     def __init__(self, models: Iterable[ModelSummary]) -> None:
         self._by_path: dict[Path, str] = {}
@@ -38,7 +38,7 @@ class FileUses:
                     self._by_entry.setdefault(entry, model.name)
 
     def user_of(self, path: Path) -> str | None:
-        """Return the name of a model that uses a file; None where no model does."""
+        """Return the name of a model that uses a file, or None."""
         name = self._by_path.get(path)
         if name is None and self._by_entry:
             entry = entry_of(path)

@@ -1,4 +1,4 @@
-"""The catalogue as a server shows it: a file that was replaced is read again before its model is listed."""
+"""A catalogue for servers that reads the headers of replaced files again before it lists models."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,15 +7,15 @@ from gglib.core.models import ModelLaunchSpec, ModelSummary
 from gglib.core.ports import ModelCatalogPort
 
 REFRESH_S = 2.0
-"""Files are looked at when models are listed, and no more often than this: 500 of them take some milliseconds."""
+"""Minimum interval between checks of the files; a check of 500 files takes a few milliseconds."""
 REFRESH_LIMIT_S = 2.0
-"""A listing does not wait longer for a disk that does not answer; it shows what is known."""
+"""Maximum wait of a listing for a slow disk; after it, the listing shows the recorded facts."""
 
 
 class FreshCatalog(ModelCatalogPort):
-    """Passes everything on to ``catalog``; ``refresh`` is called, and waited for, before models are listed.
+    """Delegates to ``catalog`` and calls ``refresh`` before it lists models.
 
-    ``refresh`` returns whether the catalogue has changed. ``clock`` says the time in seconds.
+    ``refresh`` returns whether the catalogue changed. ``clock`` returns seconds.
     """
 
     def __init__(
@@ -32,24 +32,24 @@ class FreshCatalog(ModelCatalogPort):
         self._resolve = catalog.resolve_model
 
     async def list_models(self) -> list[ModelSummary]:
-        """Return every model, with facts of the files that are there."""
+        """Return every model, with the facts of the files as they are now."""
         if self._running is None and self._clock() >= self._next_s:
             self._next_s = self._clock() + REFRESH_S
             self._running = asyncio.ensure_future(self._refresh())
-            self._running.add_done_callback(self._forget)
+            self._running.add_done_callback(self._on_refreshed)
         if self._running is not None:
             await asyncio.wait([self._running], timeout=REFRESH_LIMIT_S)
         return await self._catalog.list_models()
 
     async def resolve_model(self, name: str) -> ModelSummary | None:
-        """Return the model that ``name`` means, as the catalogue has it."""
+        """Return the model with this name, as recorded."""
         return await self._resolve(name)
 
     async def resolve_for_launch(self, name: str) -> ModelLaunchSpec | None:
-        """Return what an engine needs, as the catalogue has it: the check before a launch reads the files itself."""
+        """Return the launch specification as recorded: the check before a launch reads the files itself."""
         return await self._catalog.resolve_for_launch(name)
 
-    def _forget(self, refresh: "asyncio.Future[bool]") -> None:
+    def _on_refreshed(self, refresh: "asyncio.Future[bool]") -> None:
         self._running = None
         if not refresh.cancelled():
-            refresh.exception()  # a catalogue that fails says so to the next reader itself
+            refresh.exception()  # retrieved: the next read of a failing catalogue raises the error itself

@@ -1,7 +1,6 @@
-"""Writes down which models were used, once a minute and in the end. Knows the core only.
+"""Records when models were last used, once a minute and at shutdown.
 
-What gathers them on the way of a request is passed in, and costs a set's ``add`` there. A catalogue that fails
-disturbs nobody: what could not be written is tried again with the next time.
+The request path only adds an id to a set. If the catalogue fails, the next write retries.
 """
 
 import asyncio
@@ -15,11 +14,11 @@ from gglib.core.ports.catalog import ModelStorePort
 logger = logging.getLogger("gglib")
 
 INTERVAL_S = 60.0
-"""``last_used_at`` is a minute's matter, and every write makes those who read the catalogue look at it."""
+"""``last_used_at`` needs no finer resolution, and every write makes readers of the catalogue reload it."""
 
 
 class LastUsedRecorder:
-    """What was used and is not written yet. ``take_used`` returns the ids of models used since it was last asked."""
+    """Collects uses that are not recorded yet. ``take_used`` returns the ids of models used since its last call."""
 
     def __init__(
         self, take_used: Callable[[], set[int]], store: ModelStorePort, now: Callable[[], float]
@@ -31,7 +30,7 @@ class LastUsedRecorder:
         self._is_failing = False
 
     async def write(self) -> None:
-        """Write what was used since the last time; nothing when nothing was. Never raises a ``GglibError``."""
+        """Record the uses since the last write, if any. Never raises a ``GglibError``."""
         now = int(self._now())
         self._used_at.update(dict.fromkeys(self._take_used(), now))
         if not self._used_at:
@@ -40,7 +39,7 @@ class LastUsedRecorder:
             await self._store.note_use(dict(self._used_at))
         except GglibError as error:
             if not self._is_failing:
-                logger.warning("when models were used cannot be noted: %s", error)
+                logger.warning("cannot record when models were last used: %s", error)
             self._is_failing = True
         else:
             self._used_at.clear()
@@ -51,14 +50,14 @@ class LastUsedRecorder:
 async def recorded_periodically(
     uses: LastUsedRecorder, pause: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(INTERVAL_S)
 ) -> AsyncIterator[None]:
-    """Write after each ``pause`` for as long as the block lasts, and once more at its end."""
+    """Write after each ``pause`` inside the block, and once at its end."""
 
-    async def write_again_and_again() -> None:
+    async def write_periodically() -> None:
         while True:
             await pause()
             await uses.write()
 
-    writer = asyncio.create_task(write_again_and_again(), name="last-uses")
+    writer = asyncio.create_task(write_periodically(), name="last-uses")
     try:
         yield
     finally:

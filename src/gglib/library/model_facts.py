@@ -1,8 +1,8 @@
-"""Keeps what the catalogue says of models true to their files, and finds files that no engine could load.
+"""Keeps the facts of models in the catalogue in sync with their files, and detects files that no engine can load.
 
-A file may be replaced or repaired beside a running server. Its header is read again when its mark (size, times, inode)
-is another one than at the last reading: before a launch, and before models are listed. Reading stays off the event loop
-and is bounded by the header's own limits; a file that has not changed costs a ``stat``.
+A file may be replaced or repaired while the server runs. Its header is read again when its mark (size, times, inode)
+has changed: before a launch, and before models are listed. Headers are read in a thread and bounded by the reader's
+limits; an unchanged file costs one ``stat``.
 """
 
 import asyncio
@@ -27,41 +27,41 @@ from gglib.library.projector_files import is_projector
 logger = logging.getLogger("gglib")
 
 _NS = 1_000_000_000
-_PUT_BACK = "put the whole file in its place again"
+_PUT_BACK = "put the complete file back"
 
 MarkReader = Callable[[Path], FileMark | None]
-"""Returns None for what is not there, or is no regular file."""
+"""Returns None for a missing file and for anything that is no regular file."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
-    """What was found in the files of a model at one time."""
+class _FileCheck:
+    """The result of reading the headers of a model's files."""
 
     files: tuple[Path, ...]
     marks: tuple[FileMark | None, ...]
-    """Before the files were read: a change in the meantime is found the next time."""
+    """Taken before the files were read, so that a concurrent change is detected by the next check."""
     found: ModelFiles | None
     fault: str | None = None
-    """Why no engine could load them, as a phrase."""
+    """Why no engine can load them, as a phrase."""
     is_final: bool = True
-    """Whether it would be read the same way again; a system without free descriptors is no property of a file."""
+    """Whether the result may be cached; a lack of file descriptors, say, is no property of the file."""
 
 
 class ModelFacts:
-    """Reads the headers of models anew when their files change, and puts what they say into the catalogue."""
+    """Reads headers again when files change, and updates the catalogue."""
 
     def __init__(self, store: ModelStorePort, read_model: ModelReader, read_mark: MarkReader) -> None:
         self._store = store
         self._read_model = read_model
         self._read_mark = read_mark
-        self._readings: dict[int, _Reading] = {}
-        self._running: dict[int, asyncio.Task[_Reading]] = {}
+        self._readings: dict[int, _FileCheck] = {}
+        self._running: dict[int, asyncio.Task[_FileCheck]] = {}
 
     async def check(self, spec: ModelLaunchSpec) -> ModelLaunchSpec:
-        """Return what to launch, with facts of the files as they are now (``spec.marks``).
+        """Return the launch specification with the facts of the current files (``spec.marks``).
 
-        Raises ``ModelLoadFailedError`` for files that no engine could load, ``ModelNotFoundError`` for a model that was
-        removed meanwhile.
+        Raises ``ModelLoadFailedError`` for files that no engine can load, ``ModelNotFoundError`` if the model was
+        removed in the meantime.
         """
         model = await self._store.resolve_model(spec.model_name)
         if model is None or model.id != spec.model_id:
@@ -76,7 +76,7 @@ class ModelFacts:
         return replace(fresh, marks=tuple(mark for mark in marks if mark is not None))
 
     async def refresh(self) -> bool:
-        """Read again the files that changed since their facts were read; return whether the catalogue changed."""
+        """Read the headers of changed files again; return whether any file had changed."""
         models = await self._store.list_models()
         changed = await asyncio.to_thread(self._changed_of, models)
         before = {model.id: model for model in models}
@@ -88,7 +88,7 @@ class ModelFacts:
     def _changed_of(
         self, models: Sequence[ModelSummary]
     ) -> list[tuple[ModelSummary, tuple[FileMark | None, ...]]]:
-        """Return the models whose facts may be of other files than those that are there, with the marks of these."""
+        """Return the models whose recorded facts may be outdated, with the current marks of their files."""
         found = []
         for model in models:
             marks = tuple(map(self._read_mark, model.all_files))
@@ -98,7 +98,7 @@ class ModelFacts:
                 found.append((model, marks))
         return found
 
-    async def _reading_of(self, model: ModelSummary, marks: tuple[FileMark | None, ...]) -> _Reading:
+    async def _reading_of(self, model: ModelSummary, marks: tuple[FileMark | None, ...]) -> _FileCheck:
         known = self._readings.get(model.id)
         if known is not None and (known.files, known.marks) == (model.all_files, marks):
             return known
@@ -107,14 +107,14 @@ class ModelFacts:
             reading = await asyncio.shield(running)
             if reading.marks == marks:
                 return reading
-        # What was under way, if anything, began before the file became what it is now.
+        # A read that was in progress began before the latest change.
         running = self._running.get(model.id)
         if running is None:
             running = self._running[model.id] = asyncio.create_task(self._read(model), name="model-facts")
             running.add_done_callback(lambda _: self._running.pop(model.id, None))
-        return await asyncio.shield(running)  # a caller that leaves does not end it for the others
+        return await asyncio.shield(running)  # cancelling one caller must not cancel the read for others
 
-    async def _read(self, model: ModelSummary) -> _Reading:
+    async def _read(self, model: ModelSummary) -> _FileCheck:
         reading = await asyncio.to_thread(self._read_now, model)
         if reading.found is not None and changed_model(model, reading.found) is not None:
             reading = await self._store_facts(model, reading.found, reading)
@@ -122,9 +122,9 @@ class ModelFacts:
             self._readings[model.id] = reading
         return reading
 
-    async def _store_facts(self, model: ModelSummary, found: ModelFiles, reading: _Reading) -> _Reading:
+    async def _store_facts(self, model: ModelSummary, found: ModelFiles, reading: _FileCheck) -> _FileCheck:
         try:
-            # The row as it is now: a pull or the user may have changed it while the files were read.
+            # Look the row up again: a pull or the user may have changed it during the read.
             now = await self._store.resolve_model(model.name)
             if now is None or now.id != model.id or now.all_files != model.all_files:
                 return replace(reading, is_final=False)
@@ -140,33 +140,32 @@ class ModelFacts:
         marks = await asyncio.to_thread(lambda: tuple(map(self._read_mark, stored.all_files)))
         return replace(reading, files=stored.all_files, marks=marks)
 
-    def _read_now(self, model: ModelSummary) -> _Reading:
+    def _read_now(self, model: ModelSummary) -> _FileCheck:
         marks = tuple(map(self._read_mark, model.all_files))
         try:
             found = read_usable(model, self._read_model)
         except UnreadableFileError as error:
-            return _Reading(model.all_files, marks, None, str(error), is_final=False)
+            return _FileCheck(model.all_files, marks, None, str(error), is_final=False)
         except InvalidGgufError as error:
-            return _Reading(model.all_files, marks, None, str(error))
-        return _Reading(model.all_files, marks, found)
+            return _FileCheck(model.all_files, marks, None, str(error))
+        return _FileCheck(model.all_files, marks, found)
 
 
 def read_usable(model: ModelSummary, read_model: ModelReader) -> ModelFiles:
-    """Return what the headers of a model's files say. Blocks.
+    """Return the contents of the headers of a model's files. Blocks.
 
-    Raises ``InvalidGgufError`` for files that no engine could load, with a phrase that says which one, why, and what
-    helps.
+    Raises ``InvalidGgufError`` for files that no engine can load; the phrase names the file, the reason and the remedy.
     """
-    found = _read_one(model.paths[0], read_model)
+    found = _read_header(model.paths[0], read_model)
     reason = why_no_model(found.facts)
     if reason is not None:
         raise InvalidGgufError(f"the file {model.paths[0].name!r} is not the model's: {reason}; {_PUT_BACK}")
-    if model.projector is not None and not is_projector(_read_one(model.projector, read_model).facts):
+    if model.projector is not None and not is_projector(_read_header(model.projector, read_model).facts):
         raise InvalidGgufError(f"the file {model.projector.name!r} is not a projector (mmproj); {_PUT_BACK}")
     return found
 
 
-def _read_one(path: Path, read_model: ModelReader) -> ModelFiles:
+def _read_header(path: Path, read_model: ModelReader) -> ModelFiles:
     try:
         return read_model(path)
     except InvalidGgufError as error:
@@ -174,9 +173,9 @@ def _read_one(path: Path, read_model: ModelReader) -> ModelFiles:
 
 
 def changed_model(model: ModelSummary, found: ModelFiles) -> NewModel | None:
-    """Return what the catalogue has to say of a model whose files say something else; None where they agree. Pure."""
+    """Return the new row of a model whose headers differ from the catalogue; None if they agree. Pure."""
     facts = found.facts if model.projector is None else found.facts.with_vision()
-    said = (
+    recorded = (
         model.paths,
         model.size_bytes,
         model.architecture,
@@ -184,11 +183,11 @@ def changed_model(model: ModelSummary, found: ModelFiles) -> NewModel | None:
         model.parameter_count,
         model.quantization,
         model.chat_template_sha256,
-        # The header's, not the user's word: an older gglib may have understood less of it.
+        # What was detected, not what the user set: an older gglib may have detected less.
         model.detected or model.capabilities,
         model.pooling,
     )
-    says = (
+    current = (
         found.paths,
         found.size_bytes,
         facts.architecture,
@@ -199,7 +198,7 @@ def changed_model(model: ModelSummary, found: ModelFiles) -> NewModel | None:
         facts.capabilities,
         facts.pooling,
     )
-    if said == says:
+    if recorded == current:
         return None
     return NewModel(
         name=model.name,
@@ -208,7 +207,7 @@ def changed_model(model: ModelSummary, found: ModelFiles) -> NewModel | None:
         description=model.description,
         facts=facts,
         source=model.source,
-        # What a hub promised still holds, so that 'gglib verify' finds the damage; what gglib computed itself does not.
+        # Hashes from a hub stay, so that 'gglib verify' detects damage; hashes computed locally do not.
         hashes=model.hashes if model.is_downloaded and len(found.paths) == len(model.paths) else (),
         projector=model.projector,
         projector_sha256=model.projector_sha256,
@@ -217,11 +216,11 @@ def changed_model(model: ModelSummary, found: ModelFiles) -> NewModel | None:
 
 
 def _is_older_than_its_facts(model: ModelSummary, marks: Sequence[FileMark | None]) -> bool:
-    """Whether no file changed since the model was added: then what was read at that time holds.
+    """Whether no file changed since the model was added, so that the recorded facts are valid.
 
-    The date is in whole seconds, so a file that changed within that second is not believed. A file that is missing has
-    no facts to be read. The row of an embedding model or a reranker that does not say how it pools is an older gglib's,
-    which knew less of headers; as does one of a model that does none of it, it costs one reading after each start.
+    ``added_at`` is in whole seconds, so a change within that second counts as newer. A missing file has no facts to
+    read. A row without chat and without a pooling type may come from an older gglib, which detected less; it costs one
+    read after each start.
     """
     header = model.detected or model.capabilities
     if None not in marks and not header.chat and model.pooling is None:

@@ -1,6 +1,6 @@
-"""Deletes versions that nothing uses any more, beside a server: once a minute, and after an engine has ended.
+"""Garbage-collects unused versions while a server runs: once a minute, and after an engine has exited.
 
-Knows the core only; what collects is passed in. A failure ends nothing: the next turn tries again.
+The collector is passed in. After a failure the next run retries.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from gglib.core.errors import GglibError
 logger = logging.getLogger("gglib")
 
 INTERVAL_S = 60.0
-"""A version that an engine of another process had, or whose disk was away, goes a minute later at the latest."""
+"""Upper bound for the delay after an engine of another process exits, or a disk comes back."""
 
 Collect = Callable[[], Awaitable[object]]
 """Raises ``GglibError`` or OSError."""
@@ -23,38 +23,38 @@ Collect = Callable[[], Awaitable[object]]
 async def collected_periodically(
     collect: Collect, *, interval_s: float = INTERVAL_S
 ) -> AsyncIterator[Callable[[], None]]:
-    """Collect every ``interval_s`` while the block lasts, and once more at its end.
+    """Collect every ``interval_s`` inside the block, and once at its end.
 
-    Yields what asks for a collection soon; it is called from the loop's thread, and returns at once.
+    Yields a function that requests a collection; call it from the loop's thread. It returns immediately.
     """
-    is_asked = asyncio.Event()
-    collector = asyncio.create_task(_collect_again_and_again(collect, is_asked, interval_s), name="versions")
+    is_requested = asyncio.Event()
+    collector = asyncio.create_task(_collect_periodically(collect, is_requested, interval_s), name="versions")
     try:
-        yield is_asked.set
+        yield is_requested.set
     finally:
         collector.cancel()
         await asyncio.wait([collector])
         await _collect(collect, None)
 
 
-async def _collect_again_and_again(collect: Collect, is_asked: asyncio.Event, interval_s: float) -> None:
+async def _collect_periodically(collect: Collect, is_requested: asyncio.Event, interval_s: float) -> None:
     warned: str | None = None
     while True:
         try:
             async with asyncio.timeout(interval_s):
-                await is_asked.wait()
+                await is_requested.wait()
         except TimeoutError:
             pass
-        is_asked.clear()
+        is_requested.clear()
         warned = await _collect(collect, warned)
 
 
 async def _collect(collect: Collect, warned: str | None) -> str | None:
-    """Collect once; return the failure that was logged, where it failed: the same one is logged once."""
+    """Collect once; return the error message, if any, so that the same error is logged once."""
     try:
         await collect()
     except (GglibError, OSError) as error:
         if str(error) != warned:
-            logger.warning("files of older versions cannot be deleted: %s", error)
+            logger.warning("cannot delete files of older versions: %s", error)
         return str(error)
     return None

@@ -1,6 +1,6 @@
-"""The projector (mmproj) of a model on this machine: finds the one beside it, and checks what is called one.
+"""Finds the projector (mmproj) in a model's directory, and checks that a file is a projector.
 
-Looks at directories and headers: it blocks. What reads headers is passed in.
+Reads directories and headers, so it blocks. The header reader is passed in.
 """
 
 import os
@@ -17,16 +17,16 @@ from gglib.library.importers.folder import candidates_of
 from gglib.library.importers.walk import SUFFIX
 
 PROJECTOR_ARCHITECTURE = "clip"
-"""What llama.cpp writes into the header of the file that turns images into embeddings."""
+"""The architecture in the header of llama.cpp's image encoder files."""
 
 FactsReader = Callable[[Path], GgufFacts]
-"""Raises ``InvalidGgufError`` with a phrase that says why, without the path."""
+"""Raises ``InvalidGgufError`` with the reason as a phrase, without the path."""
 
 
 def projector_beside(path: Path) -> Path | None:
-    """Return the projector in the directory of a model's file that is its own by the names, as for an import.
+    """Return the projector in a model's directory that belongs to it by name, as an import does.
 
-    ``path`` may be any shard. None where there is none, where it is not plain which, and where the directory cannot be
+    ``path`` may be any shard. Returns None if there is none, if the choice is ambiguous, or if the directory cannot be
     read.
     """
     try:
@@ -40,7 +40,7 @@ def projector_beside(path: Path) -> Path | None:
 
 
 def checked_projector(path: Path, read_facts: FactsReader) -> Path:
-    """Return the absolute path of a projector. Raises ``InvalidGgufError`` for a file that is none, with the reason."""
+    """Return the absolute path of a projector. Raises ``InvalidGgufError`` with the reason if the file is none."""
     path = Path(os.path.normpath(path.expanduser().absolute()))
     if not is_unicode(str(path)):
         raise _refused(path, "its name is not UTF-8")
@@ -51,7 +51,7 @@ def checked_projector(path: Path, read_facts: FactsReader) -> Path:
     except ValueError as error:  # a NUL
         raise _refused(path, "no file can have this name") from error
     if not path.is_file():
-        raise _refused(path, "it is a directory" if path.is_dir() else "it is no file")
+        raise _refused(path, "it is a directory" if path.is_dir() else "it is not a regular file")
     try:
         facts = read_facts(path)
     except InvalidGgufError as error:
@@ -62,7 +62,7 @@ def checked_projector(path: Path, read_facts: FactsReader) -> Path:
 
 
 def is_projector(facts: GgufFacts) -> bool:
-    """Whether a header is a projector's (``general.type`` of ggml's ``docs/gguf.md``; older ones lack it)."""
+    """Whether a header is that of a projector (``general.type`` in ggml's ``docs/gguf.md``; older files lack it)."""
     return facts.kind == "mmproj" or facts.architecture == PROJECTOR_ARCHITECTURE
 
 

@@ -1,8 +1,8 @@
-"""Frees what lies below ``models/`` and no model uses. Knows the core and the file system only.
+"""Deletes files below ``models/`` that no model uses.
 
-Only what gglib wrote is deleted: versions that no model has, as long as their files are the recorded ones; incoming
-files and drafts of no pull; parts that an older gglib left; directories that are empty. Links are neither followed nor
-deleted. What is in use, by whatever path, stays, and so does everything of a pull that did not end.
+Only files that gglib wrote are deleted: versions without a model whose files are unchanged; incoming files and drafts
+without a pull; part files of an older gglib; empty directories. Links are neither followed nor deleted. Files that are
+in use through any path stay, and so does everything of an unfinished pull.
 """
 
 import asyncio
@@ -37,53 +37,53 @@ from gglib.library.versions.shares import incoming_directory, is_shared
 from gglib.library.versions.sharing import COPY_SUFFIX
 from gglib.system.files.small_files import read_small
 
-FETCHED_NOW = "it is being fetched now"
-OTHER_HOMES = "another home that has the same models/ keeps files in it until they are whole"
+FETCHED_NOW = "it is being downloaded now"
+OTHER_HOMES = "another home that shares models/ keeps incomplete downloads in it"
 KEPT_NAMES = frozenset((".home", ".written", ".pulls", ".removals"))
-"""At the top of ``models/``: what says whose it is, and the notes of older gglibs, which the migration reads."""
+"""Entries at the top of ``models/`` that stay: the home's mark, and the records of gglib 0.1 for the migration."""
 STARTER_LOCK = "starter"
-"""Held while the starter model is fetched."""
+"""Held while the starter model is downloaded."""
 MAX_DEPTH = 32
-"""Files are at most 16 directories down (``file_names.MAX_PARTS``)."""
+"""Files are at most 16 directories deep (``file_names.MAX_PARTS``)."""
 
 IsPartManifest = Callable[[bytes], bool]
-"""Whether a file's content is a note of gglib's on a part."""
+"""Whether a file's content is the manifest of a part file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrunePlan:
-    """What no model uses."""
+    """The files that no model uses."""
 
     deletable: tuple[DeletableFile, ...]
     retained: tuple[RetainedFile, ...]
-    """What no model uses and stays all the same; what a model uses is not in it."""
+    """Unused files that are not deleted; files in use by a model are not listed."""
     directories: tuple[Path, ...] = ()
-    """Empty ones, the deepest first."""
+    """Empty directories, the deepest first."""
     versions: tuple[int, ...] = ()
-    """The ids of the versions that no model has."""
+    """The ids of versions without a model."""
     leftovers: frozenset[Path] = frozenset()
-    """Of the files that go those that no record names: parts of an older gglib, and of the starter's download."""
+    """Deletable files without a record: part files of an older gglib, and of the starter's download."""
 
     @property
     def freed_bytes(self) -> int:
-        """What the disk gets back."""
+        """The bytes that the disk gets back."""
         return sum(file.freed_bytes for file in self.deletable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:
-    """What became of a plan."""
+    """The result of executing a plan."""
 
     deleted: tuple[Path, ...]
     freed_bytes: int
     undeleted: tuple[RetainedFile, ...]
     waiting: tuple[Path, ...] = ()
-    """Files that are in use: they go when nothing uses them any more."""
+    """Files in use: deleted as soon as they are unused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the catalogue knows of files below ``models/``."""
+    """The catalogue's records of files below ``models/``."""
 
     models: Sequence[ModelSummary]
     versions: Sequence[Version]
@@ -92,16 +92,16 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruner:
-    """Frees what one ``models/`` directory has too much."""
+    """Deletes the unused files of one ``models/`` directory."""
 
     models_dir: Path
     locks: HomeLocks
     is_part_manifest: IsPartManifest
     work_name: str
-    """Of the directory below ``models/`` in which the starter model is fetched."""
+    """Name of the directory below ``models/`` that the starter model is downloaded to."""
 
     async def plan(self, store: HomeStorePort) -> PrunePlan:
-        """Return what can be freed. Looks at files and changes nothing."""
+        """Return what can be deleted. Changes nothing."""
         known = Known(
             models=await store.list_models(),
             versions=await store.list_versions(),
@@ -110,44 +110,46 @@ class Pruner:
         return await asyncio.to_thread(self._plan, known)
 
     async def prune(self, confirmed: PrunePlan, store: HomeStorePort) -> Pruned:
-        """Delete what was confirmed and is still unused; what has got a user since the plan stays."""
+        """Delete what was confirmed and is still unused."""
         plan = await self.plan(store)
-        retired = await store.retire_unused([one for one in plan.versions if one in confirmed.versions])
+        retired = await store.retire_unused(
+            [version for version in plan.versions if version in confirmed.versions]
+        )
         deletions = await collect_retired(store, self.models_dir)
         reasons = {path: reason for deletion in deletions for path, reason in deletion.kept}
         await sweep_incoming(store, self.models_dir)
         wanted = {file.path for file in confirmed.deletable}
-        going = [file for file in plan.deletable if file.path in wanted]
-        return await asyncio.to_thread(self._finish, plan, going, retired, reasons)
+        selected = [file for file in plan.deletable if file.path in wanted]
+        return await asyncio.to_thread(self._finish, plan, selected, retired, reasons)
 
     def _plan(self, known: Known) -> PrunePlan:
-        look = _Look(self, known)
+        scan = _Scan(self, known)
         if self.models_dir.is_dir():
-            look.into(self.models_dir, 0)
+            scan.walk(self.models_dir, 0)
         return PrunePlan(
-            deletable=deletable_files(look.deletable),
-            retained=tuple(look.retained),
-            directories=tuple(look.directories),
-            versions=tuple(look.unused),
-            leftovers=frozenset(look.leftovers),
+            deletable=deletable_files(scan.deletable),
+            retained=tuple(scan.retained),
+            directories=tuple(scan.directories),
+            versions=tuple(scan.unused),
+            leftovers=frozenset(scan.leftovers),
         )
 
     def _finish(
         self,
         plan: PrunePlan,
-        going: Sequence[DeletableFile],
+        selected: Sequence[DeletableFile],
         retired: Sequence[Version],
         reasons: dict[Path, str],
     ) -> Pruned:
-        """Delete what no record names, and return what became of all of it."""
+        """Delete the files without a record, and return the result for all files."""
         incoming = incoming_directory(self.models_dir)
-        for path in plan.leftovers.intersection(file.path for file in going):
-            # Of what is a version's, or incoming, others decide: they look whose it is directly before.
+        for path in plan.leftovers.intersection(file.path for file in selected):
+            # Files of versions and incoming files are deleted elsewhere, with a check directly before.
             reasons.update(self._delete(path))
         for directory in plan.directories:
             _remove_if_empty(directory)
-        deleted = [file for file in going if not is_there(file.path)]
-        left = [file.path for file in going if is_there(file.path)]
+        deleted = [file for file in selected if not is_there(file.path)]
+        left = [file.path for file in selected if is_there(file.path)]
         reasons = {**{path: NOT_OURS for path in left if incoming in path.parents}, **reasons}
         held = {file.path for version in retired for file in version.files}
         return Pruned(
@@ -160,10 +162,10 @@ class Pruner:
         )
 
     def _delete(self, path: Path) -> dict[Path, str]:
-        """Delete a file that an older gglib or the starter's download left, unless it is something else by now."""
+        """Delete a leftover file of an older gglib or of the starter's download if it is still a regular file."""
         try:
             if not stat.S_ISREG(path.lstat().st_mode):
-                return {path: "it is no file"}
+                return {path: "it is not a regular file"}
             path.unlink()
         except FileNotFoundError:
             return {}
@@ -173,8 +175,8 @@ class Pruner:
         return {}
 
 
-class _Look:
-    """One look through the directory."""
+class _Scan:
+    """One scan of the directory."""
 
     def __init__(self, pruner: Pruner, known: Known) -> None:
         self.deletable: list[Path] = []
@@ -192,7 +194,7 @@ class _Look:
             for one in known.versions
             if one.id not in has_model and not one.is_retired and one.directory not in publishing
         ]
-        """The ids of versions that no model has."""
+        """The ids of versions without a model."""
         self._files = _files_of(known.versions)
         self._versions = {one.id: one for one in known.versions}
         self._manifests = {
@@ -200,12 +202,12 @@ class _Look:
         }
         self._busy = publishing | {parent for path in publishing for parent in path.parents}
 
-    def into(self, directory: Path, depth: int) -> bool:
-        """Look at all that is in a directory; return whether nothing of it will be left."""
+    def walk(self, directory: Path, depth: int) -> bool:
+        """Scan a directory; return whether it will be empty."""
         try:
             entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
         except OSError as error:
-            self._spare(directory, f"it cannot be looked at ({error.strerror or error})")
+            self._retain(directory, f"it cannot be read ({error.strerror or error})")
             return False
         is_left = False
         for entry in entries:
@@ -213,35 +215,35 @@ class _Look:
             if depth == 0 and entry.name in KEPT_NAMES:
                 continue
             if entry.is_symlink():
-                self._spare(path, IS_LINK)
+                self._retain(path, IS_LINK)
                 is_left = True
             elif depth == 0 and entry.name == self._pruner.work_name and entry.is_dir():
-                self._take_work(path)
+                self._scan_starter(path)
             elif depth == 0 and entry.name.startswith(INCOMING_NAME) and entry.is_dir():
-                self._take_incoming(path)
+                self._scan_incoming(path)
             elif entry.is_dir(follow_symlinks=False):
-                is_gone = depth < MAX_DEPTH and self.into(path, depth + 1)
+                is_gone = depth < MAX_DEPTH and self.walk(path, depth + 1)
                 if is_gone and path not in self._busy:
                     self.directories.append(path)
                 is_left |= not is_gone
             else:
-                is_left |= not self._goes(path)
+                is_left |= not self._is_deletable(path)
         return not is_left
 
-    def _take_work(self, directory: Path) -> None:
-        """Take what a gglib that was killed left of the starter model's download."""
+    def _scan_starter(self, directory: Path) -> None:
+        """Collect what a killed download of the starter model left."""
         is_busy = self._is_shared or self._pruner.locks.are_held(STARTER_LOCK)
         for path in _files_below(directory):
             if is_busy:
-                self._spare(path, FETCHED_NOW)
+                self._retain(path, FETCHED_NOW)
             else:
                 self.leftovers.add(path)
-                self._doom(path)
+                self._delete_later(path)
 
-    def _take_incoming(self, directory: Path) -> None:
-        """Take what pulls left that are over: incoming files, and drafts of versions."""
+    def _scan_incoming(self, directory: Path) -> None:
+        """Collect what ended pulls left: incoming files, and drafts of versions."""
         if directory != incoming_directory(self._pruner.models_dir):
-            self._spare(directory, OTHER_HOMES)
+            self._retain(directory, OTHER_HOMES)
             return
         by_key = {file.key: job for job in self._jobs for file in job.files}
         by_key |= {job.key: job for job in self._jobs}
@@ -249,55 +251,55 @@ class _Look:
         try:
             paths = sorted(directory.iterdir())
         except OSError as error:
-            self._spare(directory, f"it cannot be looked at ({error.strerror or error})")
+            self._retain(directory, f"it cannot be read ({error.strerror or error})")
             return
         for path in paths:
             key = _incoming_key_of(path.name)
             if path.is_symlink():
-                self._spare(path, IS_LINK)
+                self._retain(path, IS_LINK)
             elif key is None:
-                self._spare(path, NOT_OURS)
+                self._retain(path, NOT_OURS)
             elif (job := by_key.get(key)) is not None:
-                self._spare(path, self._why_of_job(job))
+                self._retain(path, self._reason_for_job(job))
             elif is_busy:
-                self._spare(path, FETCHED_NOW)  # a pull that is under way may be about to share it
+                self._retain(path, FETCHED_NOW)  # a running pull may be about to share it
             elif path.is_dir():
                 for file in _files_below(path):
-                    self._doom(file)
+                    self._delete_later(file)
             else:
-                self._doom(path)
+                self._delete_later(path)
 
-    def _why_of_job(self, job: PullJob) -> str:
+    def _reason_for_job(self, job: PullJob) -> str:
         if self._pruner.locks.are_held(f"{PULL_PREFIX}{job.key}"):
             return FETCHED_NOW
-        return f"the pull of '{job.name}' did not end: 'gglib pull' lists how to go on or give it up"
+        return f"the pull of '{job.name}' is unfinished: 'gglib pull' lists how to resume or discard it"
 
-    def _goes(self, path: Path) -> bool:
-        """Decide about one file; return whether it goes."""
+    def _is_deletable(self, path: Path) -> bool:
+        """Classify a file; return whether it will be gone."""
         if not is_there(path):
             return True  # gone already
         if self._is_used(path):
             return False
-        reason = self._why_spared(path)
+        reason = self._reason_to_retain(path)
         if reason is not None:
-            self._spare(path, reason)
+            self._retain(path, reason)
         else:
-            self._doom(path)
+            self._delete_later(path)
         return reason is None
 
     def _is_used(self, path: Path) -> bool:
-        """Whether a model has the file, or the version whose file it is."""
+        """Whether a model uses the file, directly or through its version."""
         if self._uses.user_of(path) is not None:
             return True
         ids = self._owners_of(path)
         return any(one not in self.unused and not self._versions[one].is_retired for one in ids)
 
     def _owners_of(self, path: Path) -> list[int]:
-        """Return the versions that a file belongs to, by its record or as their manifest."""
+        """Return the ids of the versions that a file belongs to, as a recorded file or as the manifest."""
         manifest = self._manifests.get(path)
         return [version for version, _ in self._files.get(path, ())] + ([manifest.id] if manifest else [])
 
-    def _why_spared(self, path: Path) -> str | None:
+    def _reason_to_retain(self, path: Path) -> str | None:
         recorded = self._files.get(path, ())
         if any(self._versions[one].is_retired for one in self._owners_of(path)):
             kept = next((reason for _, file in recorded if (reason := why_kept(file)) is not None), None)
@@ -307,28 +309,28 @@ class _Look:
         if path in self._manifests:
             return None
         if not stat.S_ISREG(path.lstat().st_mode):
-            return "it is no file"
+            return "it is not a regular file"
         target = _target_of(path)
-        if target == path or self._is_shared or not self._has_note(target):
+        if target == path or self._is_shared or not self._has_part_manifest(target):
             return NOT_OURS
         self.leftovers.add(path)
         return None
 
-    def _has_note(self, target: Path) -> bool:
+    def _has_part_manifest(self, target: Path) -> bool:
         try:
             return self._pruner.is_part_manifest(read_small(part_manifest_path(target)))
         except OSError:
             return False
 
-    def _spare(self, path: Path, reason: str) -> None:
+    def _retain(self, path: Path, reason: str) -> None:
         self.retained.append(RetainedFile(path=path, reason=reason))
 
-    def _doom(self, path: Path) -> None:
+    def _delete_later(self, path: Path) -> None:
         self.deletable.append(path)
 
 
 def _files_of(versions: Sequence[Version]) -> Mapping[Path, list[tuple[int, OwnFile]]]:
-    """Return by path which versions have a file: more than one where an older gglib shared it."""
+    """Return the versions of each file by path: more than one if an older gglib shared the file."""
     files: dict[Path, list[tuple[int, OwnFile]]] = {}
     for version in versions:
         for file in version.files:
@@ -337,7 +339,7 @@ def _files_of(versions: Sequence[Version]) -> Mapping[Path, list[tuple[int, OwnF
 
 
 def _incoming_key_of(name: str) -> str | None:
-    """Return the key of an incoming file, or of the pull whose draft it is; None for a name of the user's."""
+    """Return the key of an incoming file, or of the pull of a draft; None for other names."""
     if (job_key := job_of_draft(name)) is not None:
         return job_key
     copy = COPY_SUFFIX.fullmatch(name)
@@ -348,7 +350,7 @@ def _incoming_key_of(name: str) -> str | None:
 
 
 def _target_of(path: Path) -> Path:
-    """Return the file that a part or the note of one belongs to; any other file itself."""
+    """Return the target of a part file or of its manifest; any other path unchanged."""
     for suffix in (PART_MANIFEST_SUFFIX, PART_SUFFIX):
         if path.name.endswith(suffix) and path.name != suffix:
             return path.with_name(path.name[: -len(suffix)])
@@ -361,5 +363,5 @@ def _files_below(directory: Path) -> Iterator[Path]:
 
 
 def _remove_if_empty(directory: Path) -> None:
-    with suppress(OSError):  # gone with its last file, or another program has put something in
+    with suppress(OSError):  # already gone, or another program has put something in
         directory.rmdir()

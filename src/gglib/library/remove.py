@@ -1,8 +1,8 @@
-"""Forgets a model, and with it, where asked, the version of its files: what ``gglib rm`` and the HTTP API call.
+"""Removes a model, and on request its files, for ``gglib rm`` and the HTTP API.
 
-The row and the version's record change in one transaction; the files go after it, by the record (``collect_retired``),
-and only while they are the ones that gglib wrote. What cannot be deleted now, because an engine uses it or the system
-refuses, stays recorded and is tried again by every later gglib; a file that a user puts in its place is not deleted.
+The row and the version's record change in one transaction. The files are deleted afterwards (``collect_retired``), only
+while they are unchanged. A file that cannot be deleted now, because it is in use or the system refuses, stays recorded,
+and later gglib processes retry. A file that the user puts in its place is not deleted.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ NOT_DOWNLOADED = "gglib did not download it"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovalPlan:
-    """What goes with a model; the user may be asked before it goes."""
+    """What removing a model with its files deletes; shown to the user for confirmation."""
 
     model: ModelSummary
     deletable: tuple[DeletableFile, ...]
@@ -45,7 +45,7 @@ class RemovalPlan:
 
     @property
     def freed_bytes(self) -> int:
-        """What the disk gets back in all, once no program has the files open."""
+        """The total that the disk gets back once no program has the files open."""
         return sum(file.freed_bytes for file in self.deletable)
 
 
@@ -58,7 +58,7 @@ class Removals(ModelRemovalPort):
     locks: HomeLocks
 
     async def plan(self, name: str) -> RemovalPlan:
-        """Return what removing a model with its files would delete. Looks at files and changes nothing.
+        """Return what removing a model with its files deletes. Changes nothing.
 
         Raises ``ModelNotFoundError``.
         """
@@ -67,28 +67,28 @@ class Removals(ModelRemovalPort):
         return await asyncio.to_thread(plan_removal, model, models, versions)
 
     async def remove_model(self, name: str, *, with_files: bool = False) -> RemovedModel:
-        """Forget a model; ``with_files`` deletes its version's files, without it they stay known as gglib's own.
+        """Remove a model; ``with_files`` deletes its version's files, else the version stays recorded without a model.
 
-        What ends this in the middle, a later gglib makes good.
+        If this is interrupted, a later gglib finishes it.
         """
         if with_files:
             removed = await self._remove(await self.plan(name))
         else:
             removed = await self._forget(await require_model(self.store, name))
-        if removed is None:  # another gglib was faster
+        if removed is None:  # another gglib removed it first
             raise not_found(name, await self.store.list_models())
         return removed
 
     async def _forget(self, model: ModelSummary) -> RemovedModel | None:
-        """Forget a model and keep its files; None when it was gone already."""
-        async with self._without_update(model):
-            # By its id, which is never given again: its name may have become another one's.
+        """Remove a model and keep its files; None if it was already gone."""
+        async with self._blocking_updates(model):
+            # By id, which is never reused: its name may belong to another model by now.
             removed = await self.store.remove_model(str(model.id))
         return None if removed is None else RemovedModel(model=removed)
 
     async def _remove(self, plan: RemovalPlan) -> RemovedModel | None:
-        """Forget the model and delete its version's files; None when it was gone already."""
-        async with self._without_update(plan.model):
+        """Remove the model and delete its version's files; None if it was already gone."""
+        async with self._blocking_updates(plan.model):
             removed = await self.store.remove_with_version(plan.model.id)
         if removed is None:
             return None
@@ -101,21 +101,21 @@ class Removals(ModelRemovalPort):
         before = await asyncio.to_thread(_doomed_of, version.files)
         deletions = await collect_retired(self.store, self.models_dir)
         reasons = {path: reason for deletion in deletions for path, reason in deletion.kept}
-        known = {one.id: one for one in await self.store.list_versions()}
+        known = {version.id: version for version in await self.store.list_versions()}
         return await asyncio.to_thread(_with_files_of, result, before, known.get(version.id), reasons)
 
     @asynccontextmanager
-    async def _without_update(self, model: ModelSummary) -> AsyncIterator[None]:
-        """Keep pulls from bringing the model up to date while the block lasts, and end those that have not ended."""
-        async with AsyncExitStack() as holds:
+    async def _blocking_updates(self, model: ModelSummary) -> AsyncIterator[None]:
+        """Block pulls that update the model inside the block, and discard unfinished ones at its end."""
+        async with AsyncExitStack() as locks:
             updates = [job for job in await self.store.list_pulls() if job.updates == model.id]
             for job in updates:
                 try:
-                    holds.enter_context(self.locks.try_hold(lock_of(job.key)))
+                    locks.enter_context(self.locks.try_hold(lock_of(job.key)))
                 except DownloadInProgressError:
                     raise DownloadInProgressError(
-                        f"An update of model '{model.name}' is being pulled: wait for it, or end it, and remove the "
-                        "model then."
+                        f"An update of model '{model.name}' is being pulled: wait until it ends or stop it, then "
+                        "remove the model."
                     ) from None
             yield
             if updates:
@@ -126,10 +126,10 @@ class Removals(ModelRemovalPort):
 def plan_removal(
     model: ModelSummary, models: Sequence[ModelSummary], versions: Sequence[Version]
 ) -> RemovalPlan:
-    """Return what is deleted with ``model``; the others are the whole catalogue. Looks at files: blocks.
+    """Return what is deleted with ``model``; ``models`` and ``versions`` are the whole catalogue. Blocks.
 
-    Only files of the model's version are deleted, also those that its row does not name (a projector that was taken
-    away). Files of its row that are of no version are the user's.
+    Only files of the model's version are deleted, including files that its row no longer names (a removed projector).
+    Files of its row that belong to no version are the user's.
     """
     version = next((one for one in versions if one.id == model.version_id), None)
     uses = FileUses(other for other in models if other.id != model.id)
@@ -152,9 +152,9 @@ def plan_removal(
     for file in own:
         user = sharers[0] if sharers else uses.user_of(file.path)
         if user is not None:
-            spared.append(RetainedFile(path=file.path, reason=f"model '{user}' uses it, too"))
+            spared.append(RetainedFile(path=file.path, reason=f"model '{user}' uses it too"))
         elif file.path in others:
-            spared.append(RetainedFile(path=file.path, reason="another version uses it, too"))
+            spared.append(RetainedFile(path=file.path, reason="another version uses it too"))
         elif (reason := why_kept(file)) is not None:
             spared.append(RetainedFile(path=file.path, reason=reason))
         else:
@@ -163,14 +163,14 @@ def plan_removal(
 
 
 def _doomed_of(files: Sequence[OwnFile]) -> tuple[DeletableFile, ...]:
-    """Return what deleting the files frees, of those that are there and still gglib's own."""
+    """Return those of the files that exist and are unchanged, with the bytes that deleting them frees."""
     return deletable_files(file.path for file in files if why_kept(file) is None)
 
 
 def _with_files_of(
     removed: RemovedModel, before: Sequence[DeletableFile], left: Version | None, reasons: dict[Path, str]
 ) -> RemovedModel:
-    """Add what became of a version's files; ``left`` is its record where it is not deleted yet. Blocks."""
+    """Add the result for a version's files; ``left`` is its record if it is not deleted yet. Blocks."""
     kept = set() if left is None else {file.path for file in left.files}
     deleted = [file for file in before if not is_there(file.path)]
     staying = [file for file in before if is_there(file.path) and file.path in kept]

@@ -1,7 +1,6 @@
-"""Finds models on a hub, and says of each quantization whether this machine holds it. It fetches nothing but headers.
+"""Searches a hub for models and judges whether each variant fits this machine. Downloads headers only.
 
-Knows the core only: the hub, the machine's memory and the reader of headers are passed in. What decides is in the pure
-functions at the end.
+The hub, the machine's memory and the header reader are passed in. The decisions are pure functions at the end.
 """
 
 import asyncio
@@ -27,29 +26,29 @@ from gglib.library.variants.fits import context_to_judge, fits_of
 from gglib.library.variants.pull_target import PullTarget
 
 HEADER_BYTES = 256 * 1024
-"""Of one file of a repository: its shape stands before the vocabulary, which takes megabytes."""
-HEADERS_AT_ONCE = 4
-HEADERS_WAIT_S = 6.0
-"""For all headers of a search together; what has not come by then is guessed."""
+"""Read of one file per repository: the shape precedes the vocabulary, which takes megabytes."""
+MAX_CONCURRENT_HEADERS = 4
+HEADERS_TIMEOUT_S = 6.0
+"""For all headers of a search together; without a header, the need is estimated from the size."""
 MAX_LIMIT = 100
 _SURPLUS = 2
-"""So many times more is asked of the hub where a size leaves some out. Not more: each repository is a request."""
+"""Factor on the number of requested repositories if a size limit leaves some out; each repository is one request."""
 _GROWTH = 3
-"""So many times further is looked, each time that too few were small enough, up to ``MAX_LIMIT`` in all."""
+"""Factor by which the search is extended while too few results are small enough, up to ``MAX_LIMIT`` in total."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFinder:
-    """Asks a hub on behalf of one machine. ``context`` is what memory is judged for, in tokens."""
+    """Searches a hub for one machine. ``context`` is the context in tokens that memory needs are estimated for."""
 
     hub: ModelHubPort
     memory: MachineMemory
     context: int
     slots: int
-    """How many requests a model should answer at a time."""
+    """How many requests a model should serve concurrently."""
     read_facts: Callable[[bytes], GgufFacts]
     """Facts from the first bytes of a file; raises ``InvalidGgufError``."""
-    headers_wait_s: float = HEADERS_WAIT_S
+    headers_wait_s: float = HEADERS_TIMEOUT_S
 
     async def search(
         self,
@@ -59,35 +58,35 @@ class ModelFinder:
         limit: int = 10,
         max_size_bytes: int | None = None,
     ) -> SearchResult:
-        """Return at most ``limit`` repositories that ``query`` finds, best first.
+        """Return at most ``limit`` repositories that match ``query``, best first.
 
-        With ``max_size_bytes``, models above it are not shown, nor repositories of which none is left; the hub is asked
-        on until enough are found. Raises ``HubError``.
+        With ``max_size_bytes``, larger variants are left out, and so are repositories without a smaller one; the search
+        is extended until enough are found. Raises ``HubError``.
         """
-        seen = await self._look(query, sort=sort, limit=limit, max_size_bytes=max_size_bytes)
-        wanted = seen.wanted
+        hits = await self._query_hub(query, sort=sort, limit=limit, max_size_bytes=max_size_bytes)
+        wanted = hits.wanted
         headers = await self._read_headers(wanted[:limit])
         found = await asyncio.to_thread(
             lambda: [
-                repository_result(one, variants, facts, finder=self, max_size_bytes=max_size_bytes)
-                for (one, variants), facts in zip(wanted[:limit], headers, strict=True)
+                repository_result(repository, variants, facts, finder=self, max_size_bytes=max_size_bytes)
+                for (repository, variants), facts in zip(wanted[:limit], headers, strict=True)
             ]
         )
         return SearchResult(
             repositories=tuple(found),
             memory=self.memory,
-            left_out=len(seen.names) - len(wanted),
-            too_large=seen.too_large,
-            searched=len(seen.names) if seen.is_cut and len(wanted) < limit else None,
+            left_out=len(hits.names) - len(wanted),
+            too_large=hits.too_large,
+            searched=len(hits.names) if hits.is_cut and len(wanted) < limit else None,
         )
 
     async def show(self, target: PullTarget) -> RepositoryResult:
-        """Return a repository with all that it has; of a target that names a model, that model alone.
+        """Return a repository with everything in it; for a target that names a variant, with that variant only.
 
         Raises ``HubError``.
         """
         if target.repo is None:
-            raise VariantChoiceError("Only repositories can be shown: name one as owner/name.")
+            raise VariantChoiceError("Only repositories can be shown: write owner/name.")
         repository = await self.hub.repository(target.repo, target.revision)
         safe_repo(repository.repo)
         variants = await asyncio.to_thread(find_variants, repository.files)
@@ -102,32 +101,34 @@ class ModelFinder:
         )
         return replace(found, asked_revision=target.revision)
 
-    async def _look(self, query: str, *, sort: HubSort, limit: int, max_size_bytes: int | None) -> "_Seen":
-        """Return what the hub has, looking further down where a size leaves too few."""
-        seen = _Seen(max_size_bytes=max_size_bytes)
-        asked = limit if max_size_bytes is None else min(limit * _SURPLUS, MAX_LIMIT)
+    async def _query_hub(
+        self, query: str, *, sort: HubSort, limit: int, max_size_bytes: int | None
+    ) -> "_Hits":
+        """Query the hub, and extend the search while the size limit leaves too few results."""
+        hits = _Hits(max_size_bytes=max_size_bytes)
+        count = limit if max_size_bytes is None else min(limit * _SURPLUS, MAX_LIMIT)
         skip = 0
         while True:
             try:
-                came = await self.hub.search(query, sort=sort, limit=asked, skip=skip)
+                found = await self.hub.search(query, sort=sort, limit=count, skip=skip)
             except HubError:
-                if not seen.wanted:
+                if not hits.wanted:
                     raise
-                seen.is_cut = True
-                return seen  # a hub that had enough of questions does not take away what it gave
-            # In a thread, as below: a listing of 100,000 files takes seconds, and a server has others to answer.
-            await asyncio.to_thread(seen.add, came)
-            if max_size_bytes is None or not came or len(seen.wanted) >= limit:
-                return seen
-            if asked >= MAX_LIMIT:
-                seen.is_cut = True
-                return seen
-            asked, skip = min(asked * _GROWTH, MAX_LIMIT), asked
+                hits.is_cut = True
+                return hits  # keep the results from before a rate limit or another failure
+            # In a thread: a listing of 100,000 files takes seconds and would block a server's event loop.
+            await asyncio.to_thread(hits.add, found)
+            if max_size_bytes is None or not found or len(hits.wanted) >= limit:
+                return hits
+            if count >= MAX_LIMIT:
+                hits.is_cut = True
+                return hits
+            count, skip = min(count * _GROWTH, MAX_LIMIT), count
 
     async def _read_headers(self, wanted: Sequence[tuple[HubRepository, Variants]]) -> list[GgufFacts | None]:
-        """Return what one file of each says; None where it cannot be had, or not in time."""
+        """Return the header facts of one file per repository; None if it cannot be read in time."""
         deadline = asyncio.get_running_loop().time() + self.headers_wait_s
-        free = asyncio.Semaphore(HEADERS_AT_ONCE)
+        free = asyncio.Semaphore(MAX_CONCURRENT_HEADERS)
 
         async def read(repository: HubRepository, variants: Variants) -> GgufFacts | None:
             try:
@@ -137,7 +138,7 @@ class ModelFinder:
                     )
                 return await asyncio.to_thread(self.read_facts, start)
             except (GglibError, TimeoutError):
-                return None  # the estimate says that it is guessed
+                return None  # the estimate is marked as inexact
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(read(*one)) if one[1].models else None for one in wanted]
@@ -145,31 +146,31 @@ class ModelFinder:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Seen:
-    """What a hub brought so far."""
+class _Hits:
+    """The search results so far."""
 
     max_size_bytes: int | None
     names: set[str] = field(default_factory=set)
     wanted: list[tuple[HubRepository, Variants]] = field(default_factory=list)
     too_large: int = 0
     is_cut: bool = False
-    """Whether the hub may have more."""
+    """Whether the search stopped early, so that the hub may have more."""
 
-    def add(self, came: Sequence[HubRepository]) -> None:
-        """Take what is new: between two questions the order of a hub may change."""
-        for one in came:
-            if one.repo in self.names:
+    def add(self, found: Sequence[HubRepository]) -> None:
+        """Add new repositories: the order of a hub may change between two requests."""
+        for repository in found:
+            if repository.repo in self.names:
                 continue
-            self.names.add(one.repo)
-            variants = find_variants(one.files) if is_safe(one.repo, safe_repo) else Variants()
+            self.names.add(repository.repo)
+            variants = find_variants(repository.files) if is_safe(repository.repo, safe_repo) else Variants()
             if within(variants, self.max_size_bytes):
-                self.wanted.append((one, variants))
+                self.wanted.append((repository, variants))
             elif variants.models:
                 self.too_large += 1
 
 
 def within(variants: Variants, max_size_bytes: int | None) -> list[Variant]:
-    """Return the models that are no larger."""
+    """Return the variants up to a size; None means no limit."""
     return [
         variant
         for variant in variants.models
@@ -185,7 +186,7 @@ def repository_result(
     finder: ModelFinder,
     max_size_bytes: int | None,
 ) -> RepositoryResult:
-    """Return a repository with the need and the fit of each of its models; ``facts`` are of its smallest one."""
+    """Return a repository with the need and fit of each variant; ``facts`` are those of its smallest variant."""
     context = context_to_judge(finder.context, facts, repository.trained_context)
     fits = fits_of(
         variants,
@@ -220,7 +221,7 @@ def repository_result(
 def _suggested(
     repository: HubRepository, variants: Variants, found: Sequence[VariantResult]
 ) -> Variant | None:
-    """Return what a pull takes when nothing is named and only what is shown is there."""
+    """Return the variant that a pull without a quantization would choose among the shown ones."""
     fits = {one.variant.first.name: one.fit for one in found}
     try:
         return choose_variant(

@@ -1,7 +1,4 @@
-"""What programs may do with the models of this machine, put together from the use cases that the commands have.
-
-It knows none of them: each is passed in.
-"""
+"""The library of a server: implements ``ModelLibraryPort`` with the use cases of the commands, which are passed in."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
@@ -19,12 +16,12 @@ from gglib.library.pull.queue import Downloads
 
 
 class Search(Protocol):
-    """Searches the hub for this machine, as it is now."""
+    """Searches the hub for this machine."""
 
     async def __call__(
         self, query: str, *, sort: HubSort, limit: int, max_size_bytes: int | None
     ) -> SearchResult:
-        """Return what there is. Raises ``HubError``."""
+        """Return the search results. Raises ``HubError``."""
         ...
 
 
@@ -42,29 +39,29 @@ class ModelLibrary(ModelLibraryPort):
     async def add_file(
         self, path: Path, *, name: str | None = None, aliases: tuple[str, ...] = ()
     ) -> ModelSummary:
-        """Put a GGUF file of this machine into the catalogue; it stays where it is."""
+        """Add a local GGUF file to the catalogue; the file is not moved."""
         return await self.add(AddRequest(path=path, name=name, aliases=aliases))
 
     async def remove_model(self, name: str, *, with_files: bool = False) -> RemovedModel:
-        """Forget a model; ``with_files`` deletes what gglib downloaded for it."""
+        """Remove a model; ``with_files`` also deletes its downloaded files."""
         return await self.removals.remove_model(name, with_files=with_files)
 
     async def search(
         self, query: str, *, sort: HubSort, limit: int, max_size_bytes: int | None = None
     ) -> SearchResult:
-        """Return what the hub has, and whether this machine holds it."""
+        """Search the hub; the result says how each variant fits this machine."""
         return await self.find(query, sort=sort, limit=limit, max_size_bytes=max_size_bytes)
 
     async def show_repository(self, repo: str, revision: str | None = None) -> RepositoryResult:
-        """Return one repository of the hub with all that it has."""
+        """Return one repository of the hub with all variants and files."""
         return await self.show(repo, revision)
 
     async def start_download(self, target: str) -> Download:
-        """Begin to pull, or queue it."""
+        """Start or queue a pull."""
         return self.downloads.start(target)
 
     async def list_downloads(self) -> list[Download]:
-        """Return the downloads of this server, the newest last."""
+        """Return the downloads of this server, newest last."""
         return self.downloads.list()
 
     async def show_download(self, download_id: str) -> Download:
@@ -72,9 +69,9 @@ class ModelLibrary(ModelLibraryPort):
         return self.downloads.show(download_id)
 
     def follow_download(self, download_id: str) -> AsyncGenerator[Download, None]:
-        """Yield how it stands, then again after each change."""
+        """Yield the current state, then each change."""
         return self.downloads.follow(download_id)
 
     async def cancel_download(self, download_id: str) -> Download:
-        """End a download and return how it ended."""
+        """Cancel a download and return its final state."""
         return await self.downloads.cancel(download_id)

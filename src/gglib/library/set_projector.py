@@ -1,4 +1,4 @@
-"""Reads the header of a model of the catalogue again, with another projector (mmproj), or none. Knows the core only."""
+"""Sets or removes the projector (mmproj) of a model in the catalogue, and reads the model's header again."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,10 +15,10 @@ from gglib.library.projector_files import checked_projector
 async def set_projector(
     model: ModelSummary, projector: Path | None, store: ModelStorePort, read_model: ModelReader
 ) -> ModelSummary:
-    """Return the model with this projector, or without one; vision follows.
+    """Set the projector of a model, or remove it with None; the vision capability follows.
 
-    Reads the model's header again, for whether it sees without one. Raises ``InvalidGgufError`` for a file that is no
-    projector, and for a model whose own file cannot be read; ``ModelNotFoundError`` for one that was removed meanwhile.
+    Reads the model's header again, because a model may support vision without a projector. Raises ``InvalidGgufError``
+    if the file is no projector or the model's file cannot be read; ``ModelNotFoundError`` if the model was removed.
     """
 
     def read(now: ModelSummary) -> NewModel:
@@ -31,9 +31,9 @@ async def set_projector(
 
 
 async def read_again(model: ModelSummary, store: ModelStorePort, read_model: ModelReader) -> ModelSummary:
-    """Return the model with what its header says now: an older gglib may have understood less of it.
+    """Read the model's header again: an older gglib may have detected less.
 
-    Raises ``InvalidGgufError`` for a model whose file cannot be read.
+    Raises ``InvalidGgufError`` if the model's file cannot be read.
     """
     return await _replaced(model, lambda now: _read_again(now, now.projector, read_model), store)
 
@@ -41,7 +41,7 @@ async def read_again(model: ModelSummary, store: ModelStorePort, read_model: Mod
 async def _replaced(
     model: ModelSummary, read: Callable[[ModelSummary], NewModel], store: ModelStorePort
 ) -> ModelSummary:
-    """Put what ``read`` says, in a thread, into the row; read again where an update moved the row meanwhile."""
+    """Replace the row with the result of ``read``, called in a thread; retry if an update moved the row meanwhile."""
     now: ModelSummary | None = model
     while now is not None:
         new = await asyncio.to_thread(read, now)

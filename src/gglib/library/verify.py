@@ -1,7 +1,7 @@
-"""Reads the files of models again and compares them with what their sources said of them.
+"""Verifies the files of models against the hashes that their sources named.
 
-Knows the core only; what hashes a file is passed in. While the files of a version are read, a shared lock on it keeps
-every gglib from deleting them: an update in the meantime replaces the row and leaves what is read here as it is.
+The hash function is passed in. While the files of a version are read, a shared lock keeps other gglib processes from
+deleting them; a concurrent update replaces the row, not the files.
 """
 
 import asyncio
@@ -22,22 +22,22 @@ from gglib.library.versions.locks import shared
 from gglib.library.versions.ownership import identity_of
 
 OnRead = Callable[[int], None]
-"""Told how many bytes of the file have been read; raises to end it."""
+"""Called with the bytes read of the file; raises to cancel."""
 HashFile = Callable[[Path, OnRead], str]
 """Returns the SHA-256 of a file in hex digits, or raises OSError. Blocks."""
 OnVerifyProgress = Callable[[Path, int], None]
-"""Told how many bytes of which file have been read; from another thread, often."""
+"""Called with a file and the bytes read of it, from another thread and often."""
 
 MAX_MOVES = 5
-"""How often a model is looked up again because it moved to another version before its files could be held."""
+"""How often a model is looked up again if an update moved it to another version before the lock was acquired."""
 
 
 class FileVerdict(StrEnum):
-    """What became of the comparison."""
+    """The result of the comparison."""
 
     GOOD = "good"
     UNKNOWN = "unknown"
-    """Nobody says what its hash should be."""
+    """No expected hash is known."""
     DIFFERS = "differs"
     GONE = "gone"
     UNREADABLE = "unreadable"
@@ -48,7 +48,7 @@ BAD = frozenset((FileVerdict.DIFFERS, FileVerdict.GONE, FileVerdict.UNREADABLE))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileCheck:
-    """One file of one model."""
+    """The verification of one file of a model."""
 
     model: ModelSummary
     path: Path
@@ -56,44 +56,44 @@ class FileCheck:
     found: str | None = None
     verdict: FileVerdict
     reason: str | None = None
-    """Of what cannot be read: what the system says."""
+    """The system's error for an unreadable file."""
     is_replaced: bool = False
-    """Whether gglib wrote a file here and this is not that file any more: it was written to, or another one is here."""
+    """Whether a file that gglib wrote was modified or replaced."""
 
     @property
     def is_bad(self) -> bool:
-        """Whether the model should not be used like this."""
+        """Whether the model should not be used in this state."""
         return self.verdict in BAD
 
 
 def known_hashes(model: ModelSummary) -> tuple[str | None, ...]:
-    """Return the hash of each file as its source named it; None where nobody did."""
+    """Return the hash that the source named for each file, or None."""
     if model.hashes:
         return model.hashes
     return (model.source.sha256, *(None for _ in model.paths[1:]))
 
 
 def files_of(model: ModelSummary) -> Iterator[tuple[Path, str | None]]:
-    """Return the model's files and its projector, each with the hash that it should have."""
+    """Return the model's files and its projector, each with its expected hash."""
     yield from zip(model.paths, known_hashes(model), strict=True)
     if model.projector is not None:
         yield model.projector, model.projector_sha256
 
 
 async def verify_models(
-    models: Iterable[ModelSummary], store: HomeStorePort, hash_file: HashFile, tell: OnVerifyProgress
+    models: Iterable[ModelSummary], store: HomeStorePort, hash_file: HashFile, on_progress: OnVerifyProgress
 ) -> list[FileCheck]:
-    """Hash every file of the models, one after the other, a shared one once. Ends soon when it is cancelled.
+    """Hash every file of the models sequentially, shared files once. Stops soon after a cancellation.
 
-    Models are checked as they are when it is their turn; one that was removed by then is left out.
+    Each model is looked up when its turn comes; models that were removed are left out.
     """
-    is_over = threading.Event()
+    stop = threading.Event()
     found: dict[object, str | OSError] = {}
     seen: dict[Path, FileIdentity] = {}
     checks = []
     try:
         for model in models:
-            async with _held(model, store) as (now, version):
+            async with _locked(model, store) as (now, version):
                 if now is None:
                     continue
                 own = {} if version is None else {file.path: file for file in version.files}
@@ -101,7 +101,7 @@ async def verify_models(
                     file = own.get(path)
                     key = await asyncio.to_thread(_key_of, path)
                     if key not in found:
-                        found[key] = await asyncio.to_thread(_hash, path, hash_file, tell, is_over)
+                        found[key] = await asyncio.to_thread(_hash, path, hash_file, on_progress, stop)
                     expected = named or (file.sha256 if file is not None else None)
                     check = _compare(now, path, expected, found[key])
                     is_replaced = file is not None and await asyncio.to_thread(_is_replaced, file, found[key])
@@ -109,18 +109,18 @@ async def verify_models(
                     if file is not None and file.identity.device is None and not is_replaced:
                         seen.update(await asyncio.to_thread(_identity, file.path))
     finally:
-        is_over.set()  # the thread of a cancelled call goes on until it is told
+        stop.set()  # the thread of a cancelled call runs until this event
     if seen:
-        with suppress(CatalogError):  # it spares later commands a reading, no more
+        with suppress(CatalogError):  # only saves later commands from reading the files
             await store.update_identities(seen)
     return checks
 
 
 @asynccontextmanager
-async def _held(
+async def _locked(
     model: ModelSummary, store: HomeStorePort
 ) -> AsyncIterator[tuple[ModelSummary | None, Version | None]]:
-    """Yield a model as it is now, with its version, whose files no gglib deletes while the block lasts."""
+    """Yield the current row of a model with its version, whose files are locked against deletion inside the block."""
     for _ in range(MAX_MOVES):
         now, version = await _look_up(model.id, store)
         if version is None:
@@ -130,26 +130,26 @@ async def _held(
             again, same = await _look_up(model.id, store)
             is_current = again is not None and same is not None and same.id == version.id
             if is_current:
-                # Also where it is not held: then its directory is gone, and so are its files.
+                # Without the lock, the directory is gone, and so are its files.
                 yield again, same
                 return
     yield await _look_up(model.id, store)
 
 
 async def _look_up(model_id: int, store: HomeStorePort) -> tuple[ModelSummary | None, Version | None]:
-    model = next((one for one in await store.list_models() if one.id == model_id), None)
+    model = next((model for model in await store.list_models() if model.id == model_id), None)
     if model is None or model.version_id is None:
         return model, None
     versions = await store.list_versions()
-    return model, next((one for one in versions if one.id == model.version_id), None)
+    return model, next((version for version in versions if version.id == model.version_id), None)
 
 
 async def remember_hashes(
     checks: Iterable[FileCheck], store: ModelStorePort, read_model: ModelReader
 ) -> list[ModelSummary]:
-    """Keep what was computed of files without a known hash, so that they are known again; return those models.
+    """Record the computed hashes of files without an expected hash, and return those models.
 
-    A model that has got other files since is left as it is. Raises ``InvalidGgufError`` and the store's errors.
+    A model whose files have changed since is left unchanged. Raises ``InvalidGgufError`` and the store's errors.
     """
     by_model: dict[int, list[FileCheck]] = {}
     for check in checks:
@@ -159,30 +159,32 @@ async def remember_hashes(
         has_news = any(check.verdict is FileVerdict.UNKNOWN for check in own)
         if has_news and not any(check.is_bad for check in own):
             model = await _with_hashes(own, read_model)
-            # Minutes after it was read: a hash of an older file in the row of a newer one would call that damaged.
+            # The read took minutes: the hash of an older file in a newer row would report damage.
             changed = await store.replace_model(str(own[0].model.id), model, seen=own[0].model)
             remembered += [] if changed is None else [changed]
     return remembered
 
 
-class _OverError(Exception):
-    """Nobody waits for the hash any more."""
+class _StoppedError(Exception):
+    """The caller was cancelled and no longer needs the hash."""
 
 
-def _hash(path: Path, hash_file: HashFile, tell: OnVerifyProgress, is_over: threading.Event) -> str | OSError:
-    def tell_or_end(done_bytes: int) -> None:
-        if is_over.is_set():
-            raise _OverError
-        tell(path, done_bytes)
+def _hash(
+    path: Path, hash_file: HashFile, on_progress: OnVerifyProgress, stop: threading.Event
+) -> str | OSError:
+    def report_or_stop(done_bytes: int) -> None:
+        if stop.is_set():
+            raise _StoppedError
+        on_progress(path, done_bytes)
 
     try:
-        return hash_file(path, tell_or_end)
+        return hash_file(path, report_or_stop)
     except OSError as error:
         return error
 
 
 def _key_of(path: Path) -> object:
-    """Return what two paths to one file have in common; the path itself where there is no such file."""
+    """Return a key that is the same for all paths to a file; the path itself if there is no such file."""
     return identity_of(path) or path
 
 
@@ -192,7 +194,7 @@ def _identity(path: Path) -> dict[Path, FileIdentity]:
 
 
 def _is_replaced(file: OwnFile, found: str | OSError) -> bool:
-    """Whether a file is not the recorded one. What was read decides where device and inode are not known any more."""
+    """Whether a file is not the recorded one. Without device and inode, the hash decides."""
     now, known = identity_of(file.path), file.identity
     if isinstance(found, OSError):
         return False
@@ -215,7 +217,7 @@ def _compare(model: ModelSummary, path: Path, expected: str | None, found: str |
 
 
 async def _with_hashes(checks: list[FileCheck], read_model: ModelReader) -> NewModel:
-    """Return the model as it is, with what was found of its files; its facts are in its header."""
+    """Return the row of the model with the computed hashes; the facts come from its header."""
     model = checks[0].model
     found = {check.path: check.found for check in checks}
     files = await asyncio.to_thread(read_model, model.paths[0])

@@ -36,7 +36,7 @@ def test_a_table_for_a_pipe_is_not_cut(home: Home) -> None:
 def test_the_same_file_again_is_refused(stocked: Home) -> None:
     """Adding a file twice names the model that it is already."""
     assert (
-        stocked.refused("add", str(stocked.model_file)) == "tiny.gguf is in the catalogue already, as 'tiny'."
+        stocked.refused("add", str(stocked.model_file)) == "tiny.gguf is already in the catalogue as 'tiny'."
     )
 
 

@@ -304,13 +304,13 @@ class TestForbidden:
     def test_it_is_not_deleted(self, home: Home, closed: Path) -> None:
         """Who forgets the model hears that its file stays, or that it has to be left out."""
         done = without_privileges(home, "rm", "coder", "--files")
-        assert f"Keeps {closed}: it cannot be looked at" in done.stdout or "leave --files out" in done.stderr
+        assert f"Keeps {closed}: it cannot be read" in done.stdout or "leave --files out" in done.stderr
 
     def test_a_folder(self, home: Home, closed: Path) -> None:
         """One that cannot be read is listed as that, or refused in one sentence."""
         for folder in (closed.parent, home.path / "models"):
             done = without_privileges(home, "import", str(folder))
-            assert "Permission denied" in done.stdout or "is no folder that can be read" in done.stderr
+            assert "Permission denied" in done.stdout or "is not a readable folder" in done.stderr
 
 
 class TestImport:

@@ -256,7 +256,7 @@ class TestPruning:
             _, errors = process.communicate(timeout=20)
         assert process.returncode == 0, errors
         assert "Deletes" not in shown
-        assert ".part: it is being fetched now" in shown
+        assert ".part: it is being downloaded now" in shown
         assert files_in(home) == ["ada/mid/Q4_K_M/mid-Q4_K_M.gguf"]
         assert home.ok("prune", "--yes") == f"Nothing to free in {home.path / 'models'}.\n"
 

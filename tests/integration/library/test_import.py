@@ -212,7 +212,7 @@ class TestFolder:
         """A place that is neither known nor a folder is one sentence that names those that are."""
         with pytest.raises(InvalidSettingError, match="hf, ollama, lm-studio"):
             find(tmp_path / "none")
-        with pytest.raises(InvalidSettingError, match="keeps no models"):
+        with pytest.raises(InvalidSettingError, match="has no models"):
             find("ollama", home=tmp_path)
 
 
@@ -335,7 +335,7 @@ class TestHuggingFace:
     def test_a_link_to_nothing_is_told(self, cache: HubCache, tmp_path: Path) -> None:
         """A file whose blob was deleted is listed with the reason."""
         cache.add(COMMIT, "coder.gguf", 1).resolve().unlink()
-        assert told(find("hf", home=tmp_path)) == {"coder.gguf": "its file is gone from the cache"}
+        assert told(find("hf", home=tmp_path)) == {"coder.gguf": "its file is missing from the cache"}
 
     def test_a_cache_that_is_named_as_a_folder_is_known(self, cache: HubCache) -> None:
         """Who names the cache's folder gets what the cache knows."""
@@ -437,9 +437,9 @@ class TestOllama:
         (ollama.root / "manifests" / LIBRARY / "torn" / "1").write_text('{"layers": [')
         reasons = told(find("ollama", home=tmp_path))
         assert {name: (reason or "").split()[-1] for name, reason in reasons.items()} == {
-            "adapted:1": "apply",
-            "split:1": "have",
-            "cloud:1": "form",
+            "adapted:1": "support",
+            "split:1": "shards",
+            "cloud:1": "format",
             "missing:1": "readable",
             "hostile:1": "read",
             "torn:1": "read",

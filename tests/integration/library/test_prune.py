@@ -26,7 +26,7 @@ CONTENT = b"x" * 100_000
 PART_NOTE = b"a note on a part"
 KEY = "s-" + "ab" * 16
 JOB = "0123456789abcdef"
-UNENDED = "the pull of 'coder' did not end: 'gglib pull' lists how to go on or give it up"
+UNENDED = "the pull of 'coder' is unfinished: 'gglib pull' lists how to resume or discard it"
 
 
 def job(*, directory: Path | None = None) -> PullJob:
@@ -228,7 +228,10 @@ class TestSparing:
         own.path.unlink()
         os.mkfifo(own.path)
         os.mkfifo(harness.models_dir / "b.gguf.part.note")
-        assert await harness.kept() == {"a.gguf": "it is no file", "b.gguf.part.note": "it is no file"}
+        assert await harness.kept() == {
+            "a.gguf": "it is not a regular file",
+            "b.gguf.part.note": "it is not a regular file",
+        }
 
     async def test_a_pull_that_did_not_end(self, harness: LibraryHarness) -> None:
         """Its incoming files can be resumed: they stay, with what lists them, and why else while it runs."""

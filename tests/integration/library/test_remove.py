@@ -187,7 +187,7 @@ class TestSparing:
         elif change == "fifo":
             os.mkfifo(path)
         plan = await harness.plan_removal()
-        reasons = {"link": "it is a link", "fifo": "it is no file"}
+        reasons = {"link": "it is a link", "fifo": "it is not a regular file"}
         assert (plan.deletable, [file.reason for file in plan.retained]) == (
             (),
             [reasons.get(change, CHANGED)],
@@ -204,7 +204,7 @@ class TestSparing:
             await harness.pull(NewVersion(directory=None, source=SOURCE_OF_JOB, files=(own, projector)), name)
         plan = await harness.plan_removal("q4")
         assert [(file.path, file.reason) for file in plan.retained] == [
-            (projector.path, "model 'q8' uses it, too")
+            (projector.path, "model 'q8' uses it too")
         ]
         await harness.remove("q4")
         assert harness.left() == ["ada/mmproj.gguf", "ada/q8.gguf"]
@@ -251,7 +251,7 @@ class TestSparing:
         await harness.add(tmp_path / "mine.gguf", projector=paths[way])
         plan = await harness.plan_removal()
         assert [(file.path, file.reason) for file in plan.retained] == [
-            (projector, "model 'mine' uses it, too")
+            (projector, "model 'mine' uses it too")
         ]
         await harness.remove()
         assert projector.read_bytes() == CONTENT
@@ -289,7 +289,8 @@ class TestMeanwhile:
         with (
             harness.locks.try_hold(f"pull-{JOB}"),
             pytest.raises(
-                DownloadInProgressError, match="An update of model 'coder' is being pulled: wait for it"
+                DownloadInProgressError,
+                match="An update of model 'coder' is being pulled: wait until it ends",
             ),
         ):
             await harness.removals.remove_model(model.name, with_files=with_files)

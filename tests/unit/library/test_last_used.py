@@ -63,7 +63,7 @@ async def test_what_could_not_be_written_is_not_lost(
         await uses.write()
         await uses.write()
     assert [record.getMessage() for record in caplog.records] == [
-        "when models were used cannot be noted: The disk is full."
+        "cannot record when models were last used: The disk is full."
     ]
     catalog.fails_with = None
     await uses.write()

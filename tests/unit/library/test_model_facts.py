@@ -165,7 +165,8 @@ async def test_a_broken_file_is_read_once_and_tried_again_when_it_changes(disk: 
     disk.found = InvalidGgufError("incomplete: it has 1 of the 2 bytes that it needs")
     for _ in range(3):
         with pytest.raises(
-            ModelLoadFailedError, match=r"the file 'm\.gguf' cannot be used: incomplete.*; put the whole file"
+            ModelLoadFailedError,
+            match=r"the file 'm\.gguf' cannot be used: incomplete.*; put the complete file",
         ):
             await disk.check()
     assert disk.readings == 1

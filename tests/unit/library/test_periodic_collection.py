@@ -60,5 +60,5 @@ async def test_a_failure_is_logged_once_and_tried_again(
         await collector.seen(5)
         collector.fails_with = None
     assert [record.getMessage() for record in caplog.records] == [
-        "files of older versions cannot be deleted: The disk is gone."
+        "cannot delete files of older versions: The disk is gone."
     ]

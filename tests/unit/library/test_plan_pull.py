@@ -64,7 +64,7 @@ class TestPlanning:
     async def test_what_is_no_model_is_refused_before_it_is_fetched(self, harness: PullHarness) -> None:
         """A file with another content than its name says, and a projector by itself."""
         harness.hub.add_repository("ada/odd", {"odd-Q4_K_M.gguf": b"<html>" * 100})
-        with pytest.raises(InvalidGgufError, match="is not fetched"):
+        with pytest.raises(InvalidGgufError, match="cannot be pulled"):
             await harness.plan("ada/odd")
 
     async def test_a_name_that_no_model_may_have_is_said_before_anything_is_asked(

@@ -146,7 +146,7 @@ class TestPulling:
     ) -> None:
         """Of what is needed for all files together, and what is free."""
         monkeypatch.setattr(disk_space, "SPARE_BYTES", 1 << 60)
-        with pytest.raises(DiskFullError, match=r"tiny-Q4_K_M needs .* more of disk space in .* are free"):
+        with pytest.raises(DiskFullError, match=r"tiny-Q4_K_M needs .* more disk space in .* are free"):
             await harness.pull()
         assert harness.hub.fetches == []
         assert harness.files() == []
@@ -202,7 +202,7 @@ class TestUpdating:
         """It arrives as it is there, and no engine could load it: the older version stays, what came goes."""
         old = (await harness.pull()).model
         harness.changes("tiny-Q4_K_M.gguf", harness.other_file[:-lost_bytes])
-        with pytest.raises(InvalidGgufError, match="'tiny-Q4_K_M' stays as it was") as raised:
+        with pytest.raises(InvalidGgufError, match="'tiny-Q4_K_M' is unchanged") as raised:
             await harness.pull()
         assert "incomplete: it has" in str(raised.value)
         assert await harness.store.list_models() == [old]
@@ -218,7 +218,7 @@ class TestUpdating:
         assert harness.files() == []
 
     async def test_a_broken_projector_is_refused_as_a_broken_model_is(self, harness: PullHarness) -> None:
-        """An engine that is launched with it would not start: the blind model stays as it was."""
+        """An engine that is launched with it would not start: the blind model is unchanged."""
         harness.hub.add_repository(
             "ada/eye", {"eye-Q4_K_M.gguf": harness.file, "mmproj-F16.gguf": harness.eye}
         )

@@ -33,7 +33,7 @@ from gglib.library import search
 from gglib.library.fit.estimate import estimate
 from gglib.library.search import (
     HEADER_BYTES,
-    HEADERS_AT_ONCE,
+    MAX_CONCURRENT_HEADERS,
     MAX_LIMIT,
     ModelFinder,
 )
@@ -92,7 +92,7 @@ class Hub(FakeHub):
         self.asked.append((file.repo, file.name, length_bytes))
         self.reading += 1
         self.most_reading = max(self.most_reading, self.reading)
-        if self.reading == HEADERS_AT_ONCE:
+        if self.reading == MAX_CONCURRENT_HEADERS:
             self.is_busy.set()
         try:
             if self._gate is not None:
@@ -196,7 +196,7 @@ async def test_only_a_few_headers_are_read_at_once() -> None:
         await hub.is_busy.wait()
         gate.set()
     assert all(found.results[0].need.is_exact for found in task.result().repositories)
-    assert hub.most_reading == HEADERS_AT_ONCE
+    assert hub.most_reading == MAX_CONCURRENT_HEADERS
 
 
 async def test_one_header_does_not_speak_for_other_models() -> None:

@@ -1,1 +1,1 @@
-"""What a hub has: repositories, their files, the variants of a model, and downloads."""
+"""Values of a model hub: repositories, their files, the variants of a model, search results and downloads."""

@@ -1,11 +1,11 @@
-"""A pull that runs inside a server, at one moment. Values only."""
+"""A snapshot of a pull that runs inside a server. Values only."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class DownloadState(Enum):
-    """How far a download is; the last three are for good."""
+    """The state of a download; the last three are final."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -15,7 +15,7 @@ class DownloadState(Enum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more happens."""
+        """Whether the state cannot change any more."""
         return self in _FINAL
 
 
@@ -24,26 +24,26 @@ _FINAL = frozenset((DownloadState.DONE, DownloadState.FAILED, DownloadState.CANC
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
-    """One download. Times are Unix seconds, None for what has not happened."""
+    """One download. Times are Unix seconds; None for what has not happened yet."""
 
     id: str
     target: str
-    """What was asked for, as the client wrote it."""
+    """The requested target, as the client wrote it."""
     state: DownloadState
     model_name: str | None = None
-    """The catalogue's name of what came; None before it is done."""
+    """The model's name in the catalogue; None before the download is done."""
     file: str | None = None
-    """The file that is worked on, by its name in the repository."""
+    """The current file, by its name in the repository."""
     phase: str | None = None
-    """``waiting`` (another gglib fetches the same), ``downloading``, ``verifying`` or ``adding``; None at first."""
+    """``waiting`` (another gglib fetches the file), ``downloading``, ``verifying`` or ``adding``; None at first."""
     done_bytes: int = 0
-    """Of all files together."""
+    """Sum over all files."""
     total_bytes: int | None = None
-    """Of all files together; None where nobody knows."""
+    """Sum over all files; None if unknown."""
     bytes_per_s: int | None = None
-    """Over the last seconds; None where nothing is moving."""
+    """Average over the last seconds; None while no data arrives."""
     error_code: str | None = None
-    """Of the ``GglibError`` that it failed with."""
+    """Code of the ``GglibError`` that ended the download."""
     error_message: str | None = None
     created_at: int
     started_at: int | None = None

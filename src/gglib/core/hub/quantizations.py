@@ -1,10 +1,10 @@
-"""The labels of quantizations: how they are read off a file's name and compared. Pure.
+"""Quantization labels: parsing them from file names and comparing them. Pure.
 
-Names are not uniform: ``model-Q4_K_M``, ``Model.Q4_K_M``, ``Model.i1-Q4_K_M``, ``model-q4_k_m``, ``UD-Q4_K_XL``,
+File names are not uniform: ``model-Q4_K_M``, ``Model.Q4_K_M``, ``Model.i1-Q4_K_M``, ``model-q4_k_m``, ``UD-Q4_K_XL``,
 ``model-mxfp4``, ``model-fp16``. The hub reads the last label of the name, ignoring case, with an optional ``UD-``
-before it and a size behind it (huggingface.js, ``packages/tasks/src/gguf.ts``, ``GGUF_QUANT_RE``); llama.cpp
-takes a tag for anything that stands before ``.`` or ``-`` in a name (``common/download.cpp``, ``find_best_model``).
-Here a label must also stand alone, between separators, so that ``SEQ4_0`` has none.
+prefix and a size suffix (huggingface.js, ``packages/tasks/src/gguf.ts``, ``GGUF_QUANT_RE``); llama.cpp
+accepts any tag followed by ``.`` or ``-`` in a name (``common/download.cpp``, ``find_best_model``).
+Here a label must also be delimited by separators, so ``SEQ4_0`` has none.
 """
 
 import re
@@ -36,9 +36,9 @@ _DYNAMIC = "ud"
 
 
 def label_of(name: str) -> str | None:
-    """Return the label in a file's name as it is usually written (``Q4_K_M``, ``UD-Q4_K_XL``), or None.
+    """Return the label in a file name in its usual spelling (``Q4_K_M``, ``UD-Q4_K_XL``), or None.
 
-    The last part of the path that has one decides, and in it the last label: ``f16-Q4_K_M`` is a ``Q4_K_M``.
+    The last path component with a label decides, and in it the last label: ``f16-Q4_K_M`` is a ``Q4_K_M``.
     """
     for part in reversed(name.split("/")):
         found = list(_LABEL.finditer(part))
@@ -48,14 +48,14 @@ def label_of(name: str) -> str | None:
 
 
 def folded(label: str) -> str:
-    """Return what two spellings of one label have in common: ``q4-k-m`` and ``Q4_K_M`` give the same."""
+    """Return a comparison key, the same for all spellings of a label: ``q4-k-m`` and ``Q4_K_M``."""
     key = _SEPARATORS.sub("", label).casefold()
     prefix, rest = (_DYNAMIC, key[2:]) if key.startswith(_DYNAMIC) else ("", key)
     return prefix + _SAME.get(rest, rest)
 
 
 def without_dynamic(key: str) -> str:
-    """Return a folded label without ``UD-``: who asks for ``Q4_K_XL`` means ``UD-Q4_K_XL`` where there is no other."""
+    """Return a folded label without ``UD-``: ``Q4_K_XL`` matches ``UD-Q4_K_XL`` if the repository has no other."""
     return key.removeprefix(_DYNAMIC)
 
 

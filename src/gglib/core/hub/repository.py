@@ -1,21 +1,21 @@
-"""What a model hub has: repositories, their files, and how a file is fetched. Values only."""
+"""Repositories of a model hub, their files, and the address of a file. Values only."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class Gating(Enum):
-    """What a hub asks of somebody who wants the files of a repository."""
+    """What a hub requires before a user may download the files of a repository."""
 
     OPEN = "open"
     AUTOMATIC = "automatic"
-    """Whoever accepts the terms may have them at once."""
+    """Access is granted as soon as the user accepts the terms."""
     MANUAL = "manual"
-    """The authors decide for each person."""
+    """The authors approve each user."""
 
 
 class HubSort(Enum):
-    """What a search is sorted by, best first."""
+    """The sort order of a search, best first."""
 
     DOWNLOADS = "downloads"
     LIKES = "likes"
@@ -28,28 +28,28 @@ class HubFile:
     """One file of a repository."""
 
     name: str
-    """Its path inside the repository, with ``/``; not to be trusted as a path on this machine."""
+    """Its path inside the repository, with ``/``; untrusted as a path on this machine."""
     size_bytes: int
     sha256: str | None = None
-    """Of its content; None for small files, which a hub keeps without one."""
+    """Hash of its content; None for small files, for which a hub has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteFile:
-    """A file to fetch: of a repository at one commit, or at an address."""
+    """A file to download: in a repository at one commit, or at a URL."""
 
     name: str
-    """Its path inside the repository, or the last part of its address."""
+    """Its path inside the repository, or the last component of its URL."""
     repo: str | None = None
     revision: str | None = None
     url: str | None = None
     """Set instead of ``repo`` and ``revision``."""
     size_bytes: int | None = None
-    """None where only the server knows."""
+    """None if only the server knows it."""
     sha256: str | None = None
-    """What its content must hash to; None where nobody says."""
+    """The expected hash; None if the source names none."""
     validator: str | None = None
-    """What its server says to distinguish its versions (``ETag``, else ``Last-Modified``); of an address only."""
+    """The server's validator (``ETag``, else ``Last-Modified``); set for URLs only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class HubRepository:
     repo: str
     """``owner/name``."""
     revision: str
-    """The commit."""
+    """The commit hash."""
     files: tuple[HubFile, ...] = ()
     downloads: int = 0
     likes: int = 0
@@ -73,7 +73,7 @@ class HubRepository:
     trained_context: int | None = None
 
     def remote(self, file: HubFile) -> RemoteFile:
-        """Return how one of its files is fetched: as it is at this commit."""
+        """Return the remote file at this commit for one of the repository's files."""
         return RemoteFile(
             name=file.name,
             repo=self.repo,
@@ -85,11 +85,11 @@ class HubRepository:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchedFile:
-    """A file that arrived whole, was verified where a hash was known, and has its final name."""
+    """A completely downloaded file under its final name, verified if its hash was known."""
 
     size_bytes: int
     sha256: str
-    """Of what is on the disk."""
+    """Hash of the file on the disk."""
     validator: str | None = None
-    """As of ``RemoteFile``, of the version that came; None where the server does not say, and where nothing was
-    fetched because the file was there."""
+    """The validator of the downloaded version (see ``RemoteFile``); None if the server sends none, or if the file was
+    already present and nothing was downloaded."""

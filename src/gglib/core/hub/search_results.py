@@ -1,4 +1,4 @@
-"""What a search of a hub found, as one machine sees it. Values only."""
+"""Results of a hub search, judged for one machine. Values only."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantResult:
-    """One model of a repository, as this machine sees it."""
+    """A variant and how it fits this machine."""
 
     variant: Variant
     need: MemoryNeed
-    """With so many slots."""
+    """Memory need with ``slots`` slots."""
     fit: Fit
     slots: int
-    """How many requests it would answer at a time in the memory that is free."""
+    """How many requests it would serve concurrently in the free memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +31,9 @@ class FileResult:
     file: HubFile
     kind: FileKind
     result: VariantResult | None
-    """The model that it belongs to, or is."""
+    """The variant that the file belongs to; None for other files."""
     is_unsafe: bool
-    """Whether its name must not become one on this machine."""
+    """Whether its name must not be used as a path on this machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,22 +42,23 @@ class RepositoryResult:
 
     repository: HubRepository
     variants: Variants
-    """All that it has, also what was left out for its size."""
+    """Everything in the repository, including variants left out for their size."""
     results: tuple[VariantResult, ...]
     suggested: Variant | None
-    """What gglib would take of what is shown; None where the user has to choose, or nothing fits."""
+    """The variant that a pull without a quantization would choose among ``results``; None if the user has to choose,
+    or nothing fits."""
     memory: MachineMemory
-    """What was judged against."""
+    """The memory that the fits were judged against."""
     context: int
-    """In tokens, for which memory was judged."""
+    """The context in tokens that the needs were estimated for."""
     architecture: str | None
     parameter_count: int | None
     trained_context: int | None
     asked_revision: str | None = None
-    """The branch, tag or commit that was asked for, which belongs to what is typed to pull."""
+    """The requested branch, tag or commit; part of the pull target."""
 
     def files(self) -> tuple[FileResult, ...]:
-        """Return every file: models first, smallest first and in shard order, then the rest by name."""
+        """Return every file: variants by size and in shard order, then the other files by name."""
         of_models = [(file, result) for result in self.results for file in result.variant.files]
         names = {file.name for file, _ in of_models}
         rest = [file for file in self.repository.files if file.name not in names]
@@ -69,21 +70,22 @@ class RepositoryResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResult:
-    """What a search brought."""
+    """The result of a search."""
 
     repositories: tuple[RepositoryResult, ...]
     """Best first."""
     memory: MachineMemory
     left_out: int
-    """Repositories that the hub found and that have nothing to pull, or nothing of the size."""
+    """Number of repositories found that have no model, or none within the size limit."""
     too_large: int = 0
-    """Those of ``left_out`` that have models, but none of the size."""
+    """Those of ``left_out`` that have models, but none within the size limit."""
     searched: int | None = None
-    """Set where the search ended with fewer than wanted after so many of the best; the hub may have more."""
+    """How many repositories were searched; set if the search stopped with fewer results than requested, so the hub may
+    have more."""
 
 
 def is_safe(name: str, rule: Callable[[str], PurePosixPath]) -> bool:
-    """Whether ``rule`` lets a name of the hub become one on this machine."""
+    """Whether ``rule`` accepts a name from the hub as a path on this machine."""
     try:
         rule(name)
     except UnsafeNameError:

@@ -1,25 +1,25 @@
-"""Where a model came from, as it may be shown. Pure."""
+"""The source of a model in a form that may be shown: a URL without its query. Pure."""
 
 from gglib.core.models import ModelSource, ModelSummary
 
 
 def without_query(address: str) -> str:
-    """Return an address as it may be shown: its query may be a signature."""
+    """Return a URL without query and fragment: a query may be a signature."""
     return address.partition("#")[0].partition("?")[0]
 
 
 def has_query(address: str) -> bool:
-    """Whether an address has parts that are not shown."""
+    """Whether a URL has a query or a fragment."""
     return without_query(address) != address
 
 
 def shown_url(source: ModelSource) -> str | None:
-    """Return the address of a model without its query; None for one of no address."""
+    """Return the URL of a model's source without its query; None if the source is no URL."""
     return None if source.url is None else without_query(source.url)
 
 
 def pull_target(model: ModelSummary) -> str | None:
-    """Return what to name to ``gglib pull`` for a model's files; None where that is not known, or not to be shown."""
+    """Return the ``gglib pull`` target of a model's files; None if it is unknown or must not be shown."""
     source = model.source
     if source.origin == "url" and source.url is not None:
         return None if has_query(source.url) else source.url
@@ -29,5 +29,5 @@ def pull_target(model: ModelSummary) -> str | None:
 
 
 def shown_target(target: str) -> str:
-    """Return what was asked for as it may be shown: an address without its query, which may be a signature."""
+    """Return a pull target as it may be shown: a URL without its query."""
     return without_query(target) if "://" in target else target

@@ -1,4 +1,4 @@
-"""The variants of a model in a repository. Values only; sizes in bytes."""
+"""The variants of a model in a repository: its quantizations. Values only; sizes in bytes."""
 
 from dataclasses import dataclass
 
@@ -8,37 +8,37 @@ from gglib.core.hub.repository import HubFile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """One model of a repository: one file, or all shards of one."""
+    """One loadable model of a repository: a single file, or all of its shards."""
 
     quantization: str | None
-    """As its name says it; None where it does not."""
+    """The label in its file name; None if there is none."""
     files: tuple[HubFile, ...]
-    """In shard order, complete."""
+    """All files, in shard order."""
     is_unique: bool = True
     """Whether no other variant of the repository has its quantization."""
 
     @property
     def size_bytes(self) -> int:
-        """All files together."""
+        """Sum over all files."""
         return sum(file.size_bytes for file in self.files)
 
     @property
     def first(self) -> HubFile:
-        """The file with the header, which an engine is given."""
+        """The first file: it has the header and is passed to the engine."""
         return self.files[0]
 
     @property
     def stem(self) -> str:
-        """The path without the shard's number and without ``.gguf``."""
+        """The path without shard number and ``.gguf``."""
         return stem_of(self.first.name)
 
     @property
     def label(self) -> str:
-        """What tells it from the other variants: its quantization, else its stem."""
+        """A label that is unique in the repository: its quantization, else its stem."""
         return self.quantization if self.quantization and self.is_unique else self.stem
 
     def target(self, repo: str, revision: str | None = None) -> str:
-        """Return what a user types to mean this variant: ``REPO:QUANT``, else ``REPO/FILE``."""
+        """Return the pull target of this variant: ``REPO:QUANT``, else ``REPO/FILE``."""
         named = self.quantization and self.is_unique
         target = f"{repo}:{self.quantization}" if named else f"{repo}/{self.first.name}"
         return target if revision is None else f"{target}@{revision}"
@@ -46,14 +46,14 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variants:
-    """The variants and other model files of a repository."""
+    """The variants of a repository, and its files that belong to models but are none."""
 
     models: tuple[Variant, ...] = ()
     """Smallest first."""
     projectors: tuple[HubFile, ...] = ()
     incomplete: tuple[str, ...] = ()
-    """Stems of models of which a shard is missing."""
+    """Stems of models with missing shards."""
     pieces: tuple[str, ...] = ()
-    """Names of files that are plain pieces of a model, which no engine loads."""
+    """Names of byte-split pieces of a model, which no engine loads."""
     unsafe: tuple[str, ...] = ()
-    """Names that are not used on this machine; to be shown with ``file_names.shown`` only."""
+    """Names that must not be used on this machine; show them with ``file_names.shown`` only."""

@@ -1,4 +1,4 @@
-"""A place on the network that has models."""
+"""The port to a model hub."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,46 +12,46 @@ from gglib.core.hub.repository import (
 )
 
 OnFetchProgress = Callable[[int, int | None], None]
-"""Told how many bytes of a file are here, and how many there will be (None: not known). From any thread, often."""
+"""Called with the bytes present and the total (None: unknown), from any thread and often."""
 
 
 class ModelHubPort(Protocol):
-    """Finds models and fetches their files. What goes wrong is a ``HubError``, one sentence that says what to do."""
+    """Searches models and downloads their files. Every failure is a ``HubError`` whose message says what to do."""
 
     async def search(self, query: str, *, sort: HubSort, limit: int, skip: int = 0) -> list[HubRepository]:
-        """Return repositories with GGUF files that ``query`` finds, best first, with their files.
+        """Return the repositories with GGUF files that match ``query``, best first, with their files.
 
-        They are of the best ``limit``, without the first ``skip`` of these, which were asked for before.
+        The result is the best ``limit`` repositories without the first ``skip``, which an earlier call returned.
         """
         ...
 
     async def repository(self, repo: str, revision: str | None = None) -> HubRepository:
-        """Return a repository at a branch, tag or commit; None: as it is now.
+        """Return a repository at a branch, tag or commit; None means the default branch.
 
-        Raises ``RepositoryNotFoundError`` (also for a revision that is not there) and ``GatedRepositoryError``.
+        Raises ``RepositoryNotFoundError`` (also for a missing revision) and ``GatedRepositoryError``.
         """
         ...
 
     async def locate(self, url: str) -> RemoteFile:
-        """Return the file at an address of the web, with the size, hash and validator that its server names.
+        """Return the file at a URL, with the size, hash and validator that its server sends.
 
-        An address of the hub itself becomes the file of its repository.
+        A URL of the hub itself is resolved to the file of its repository.
         """
         ...
 
     async def read_start(self, file: RemoteFile, length_bytes: int) -> bytes:
-        """Return the first bytes of a file: its header, mostly. Fewer where the file is shorter."""
+        """Return the first ``length_bytes`` bytes of a file, usually its header; fewer if the file is shorter."""
         ...
 
     async def fetch(self, file: RemoteFile, target: Path, progress: OnFetchProgress) -> FetchedFile:
-        """Bring a file to ``target``, whose directory exists; nothing is asked of the network when it is there.
+        """Download a file to ``target``, whose directory exists; no request is sent if the file is present.
 
-        Until all of it has come and has the right hash it is only beside it (``target`` with ``.part`` behind its
-        name, and a note of what came). Killed, cancelled or cut off at any moment, the next call with the same
-        ``file`` goes on where this one ended; a file that changed on the hub is begun again. A file that is at
-        ``target`` with the right size was put there whole: it is hashed, and fetched again if it differs.
+        Until the file is complete and verified it is stored beside the target: a part file (``.part``) and a manifest
+        of its byte ranges. After a kill, a cancellation or a lost connection the next call with the same ``file``
+        resumes; a file that changed on the hub is downloaded from the start. A file at ``target`` with the right size
+        is hashed, and downloaded again if the hash differs.
 
-        Raises ``DiskFullError``, ``HubUnreachableError``, ``DownloadCorruptError``, ``DownloadInProgressError`` when
-        another process fetches to the same place, and what ``repository`` raises.
+        Raises ``DiskFullError``, ``HubUnreachableError``, ``DownloadCorruptError``, the errors of ``repository``, and
+        ``DownloadInProgressError`` if another process downloads to the same target.
         """
         ...

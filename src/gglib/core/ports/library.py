@@ -1,4 +1,4 @@
-"""What a program may do with the models of this machine, beside reading the catalogue."""
+"""The ports that change the library of this machine: add, remove, search and pull models."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -11,38 +11,38 @@ from gglib.core.hub.search_results import RepositoryResult, SearchResult
 from gglib.core.models import ModelSummary
 
 KeptFile = tuple[Path, str]
-"""A file that stays though it was to go, and why: a phrase."""
+"""A file that was not deleted, and the reason as a phrase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovedModel:
-    """What became of a model that was removed. Sizes in bytes."""
+    """The result of removing a model. Sizes in bytes."""
 
     model: ModelSummary
-    """As it was."""
+    """The model before its removal."""
     deleted: tuple[Path, ...] = ()
-    """The files that are gone; empty where they were to stay."""
+    """The deleted files; empty if only the model was removed."""
     freed_bytes: int = 0
-    """What the disk gets back, once no program has the files open."""
+    """The bytes that the disk gets back once no program has the files open."""
     retained: tuple[KeptFile, ...] = ()
-    """Files that are not deleted: the user's, changed ones, and those that another model uses."""
+    """Files that are not deleted: the user's own, modified files, and files that another model uses."""
     undeleted: tuple[KeptFile, ...] = ()
-    """Files that the system did not delete. Every later gglib tries again, while they are the ones that it wrote."""
+    """Files that the system refused to delete. Later gglib processes retry while the files are unchanged."""
     waiting: tuple[KeptFile, ...] = ()
-    """Files in use: deleted when nothing uses them any more."""
+    """Files in use: deleted as soon as they are unused."""
     waiting_bytes: int = 0
 
     @property
     def kept(self) -> tuple[KeptFile, ...]:
-        """All files that stay though they were to go."""
+        """All files that were not deleted."""
         return (*self.retained, *self.undeleted, *self.waiting)
 
 
 class ModelRemovalPort(Protocol):
-    """Removes models: the one way to do so, for commands and for the HTTP API."""
+    """Removes models, for commands and for the HTTP API."""
 
     async def remove_model(self, name: str, *, with_files: bool = False) -> RemovedModel:
-        """Forget a model; ``with_files`` deletes what gglib downloaded for it and no other model uses.
+        """Remove a model; ``with_files`` also deletes the files that gglib downloaded and no other model uses.
 
         Raises ``ModelNotFoundError``, and ``DownloadInProgressError`` while an update of the model is being pulled.
         """
@@ -50,31 +50,31 @@ class ModelRemovalPort(Protocol):
 
 
 class ModelLibraryPort(ModelRemovalPort, Protocol):
-    """Adds, removes, finds and pulls models. What fails is a ``GglibError``."""
+    """Adds, removes, searches and pulls models. Every failure is a ``GglibError``."""
 
     async def add_file(
         self, path: Path, *, name: str | None = None, aliases: tuple[str, ...] = ()
     ) -> ModelSummary:
-        """Put a GGUF file of this machine into the catalogue and return the model; the file stays where it is.
+        """Add a local GGUF file to the catalogue and return the model; the file is not moved.
 
-        ``path`` is absolute; any shard names the model. ``name`` is made from the file's where it is None.
+        ``path`` is absolute and may be any shard. Without ``name``, the name is derived from the file name.
 
-        Raises ``InvalidGgufError``, ``ModelExistsError`` and ``InvalidSettingError`` (a name that is none).
+        Raises ``InvalidGgufError``, ``ModelExistsError`` and ``InvalidSettingError`` (an invalid name).
         """
         ...
 
     async def search(
         self, query: str, *, sort: HubSort, limit: int, max_size_bytes: int | None = None
     ) -> SearchResult:
-        """Return what the hub has, and whether this machine holds it.
+        """Search the hub; the result says how each variant fits this machine.
 
-        ``limit`` is how many repositories to return at most, best first by ``sort``; ``max_size_bytes`` leaves out the
-        files that are larger. Raises ``HubError``.
+        Returns at most ``limit`` repositories, best first by ``sort``; ``max_size_bytes`` leaves out larger variants.
+        Raises ``HubError``.
         """
         ...
 
     async def show_repository(self, repo: str, revision: str | None = None) -> RepositoryResult:
-        """Return one repository of the hub with all that it has.
+        """Return one repository of the hub with all variants and files.
 
         ``repo`` is ``OWNER/NAME``; ``revision`` a branch, tag or commit, or None for the default branch. Raises
         ``RepositoryNotFoundError``, ``GatedRepositoryError`` or another ``HubError``.
@@ -82,15 +82,15 @@ class ModelLibraryPort(ModelRemovalPort, Protocol):
         ...
 
     async def start_download(self, target: str) -> Download:
-        """Begin to pull what a text names (``REPO[:QUANT][@REVISION]``, ``REPO/FILE.gguf``, an address), or queue it.
+        """Start or queue a pull of ``REPO[:QUANT][@REVISION]``, ``REPO/FILE.gguf`` or a URL.
 
-        What is on its way already is returned as it is. Raises ``VariantChoiceError`` for a text that names nothing,
-        and ``QueueFullError``. All else that goes wrong is told by the download.
+        A pull of the same target that is queued or running is returned instead. Raises ``VariantChoiceError`` for an
+        invalid target, and ``QueueFullError``. Other failures become the state of the download.
         """
         ...
 
     async def list_downloads(self) -> list[Download]:
-        """Return the downloads of this server, the newest last; those that are over for a while."""
+        """Return the downloads of this server, newest last; finished ones are kept for a limited time."""
         ...
 
     async def show_download(self, download_id: str) -> Download:
@@ -98,16 +98,16 @@ class ModelLibraryPort(ModelRemovalPort, Protocol):
         ...
 
     def follow_download(self, download_id: str) -> AsyncGenerator[Download, None]:
-        """Yield how it stands, then again after each change, at most some times a second, up to its final state.
+        """Yield the current state, then each change, a few times a second at most, up to the final state.
 
-        Whoever is slow to ask misses what was in between, never the end. The first step raises
-        ``DownloadNotFoundError``. Leaving early costs nothing but ``aclose``.
+        A slow consumer misses intermediate states, never the final one. The first step raises
+        ``DownloadNotFoundError``. A consumer that stops early calls ``aclose``.
         """
         ...
 
     async def cancel_download(self, download_id: str) -> Download:
-        """End a download and return how it ended; what has come is kept, and the same target goes on with it.
+        """Cancel a download and return its final state; a new pull of the same target resumes it.
 
-        One that is over stays as it is. Raises ``DownloadNotFoundError``.
+        A finished download does not change. Raises ``DownloadNotFoundError``.
         """
         ...

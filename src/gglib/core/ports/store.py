@@ -1,4 +1,4 @@
-"""The whole catalogue of a home: its models, and the versions of their files."""
+"""The complete catalogue of a home: its models, and the versions of their files."""
 
 from typing import Protocol
 
@@ -7,4 +7,4 @@ from gglib.core.ports.versions import VersionStorePort
 
 
 class HomeStorePort(ModelStorePort, VersionStorePort, Protocol):
-    """Reads and changes models and versions; both belong to the same catalogue."""
+    """Reads and changes the models and versions of one catalogue."""

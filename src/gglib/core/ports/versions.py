@@ -1,6 +1,6 @@
-"""What is known of the files that gglib wrote: versions, and pulls that have not ended.
+"""The records of files that gglib wrote: versions, and unfinished pulls.
 
-Each method that changes something is one transaction, durable when it returns. Failures are a ``CatalogError``.
+Each method that changes records is one transaction, durable when it returns. Failures are a ``CatalogError``.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -22,7 +22,7 @@ class VersionStorePort(Protocol):
     """Reads and changes the records of versions and pulls."""
 
     async def list_versions(self) -> list[Version]:
-        """Return every version, retired ones included, in the order in which they were entered."""
+        """Return every version, retired ones included, in the order of their creation."""
         ...
 
     async def install_version(
@@ -34,69 +34,69 @@ class VersionStorePort(Protocol):
         job_key: str | None = None,
         moved_aliases: Collection[tuple[int, str]] = (),
     ) -> InstalledVersion:
-        """Record a version and move a model's row to it; forget the pull ``job_key`` in the same transaction.
+        """Record a version, move a model's row to it and delete the record of pull ``job_key``, in one transaction.
 
         ``updates`` is the id of the model that gets the version: it keeps its id, name, tags, settings, dates and
-        aliases, and gets those aliases of ``model`` that are free. With None, or where that model is gone, the row is
-        new. The version that the row had before is retired where no other row has it.
+        aliases, and gets the aliases of ``model`` that are free. With None, or if that model is gone, a new row is
+        created. The previous version of the row is retired unless another row has it.
 
-        ``moved_aliases`` are taken, before any name is looked at, from the models that have these ids; an alias that
-        such a model does not have any more is passed over.
+        ``moved_aliases`` are removed from the models with these ids before names are checked; aliases that such a
+        model no longer has are ignored.
 
-        A version that is known already (the same directory; without one, the same files) keeps its id and gets these
-        files; it is not retired any more. Raises ``ModelExistsError`` where a new row's name is taken, or another model
-        has one of the paths; ``ValueError`` where the model's paths are not the version's model files in order.
+        A version that is already recorded (same directory; without a directory, same files) keeps its id, gets these
+        files and is no longer retired. Raises ``ModelExistsError`` if a new row's name is taken or another model has
+        one of the paths; ``ValueError`` if the model's paths are not the version's model files in order.
         """
         ...
 
     async def add_version(self, version: NewVersion) -> Version:
-        """Record a version that no model has yet: a home of an older gglib, or a manifest that was found.
+        """Record a version without a model: from the home of an older gglib, or from a manifest on the disk.
 
-        One that is known already (see ``install_version``) is returned as it is.
+        A version that is already recorded (see ``install_version``) is returned unchanged.
         """
         ...
 
     async def assign_version(self, model_id: int, version_id: int) -> ModelSummary | None:
-        """Record that a model has a version whose files its row names already; it is not retired any more.
+        """Record that a model has a version whose files its row already names; the version is no longer retired.
 
-        Nothing changes where the version is gone, where the row's first file is none of its files, or where the model
-        has another version: then the model is returned as it is. None where the model is gone.
+        The model is returned unchanged if the version is gone, if the row's first file is not part of it, or if the
+        model has another version. Returns None if the model is gone.
         """
         ...
 
     async def retire_unused(self, version_ids: Collection[int]) -> list[Version]:
-        """Retire those of the versions that no model has; return them."""
+        """Retire those of the versions that no model has, and return them."""
         ...
 
     async def remove_with_version(self, model_id: int) -> tuple[ModelSummary, Version | None] | None:
-        """Forget a model, and retire its version where no other model has it; return both as they were.
+        """Delete a model, and retire its version unless another model has it; return both as they were.
 
-        None where the model is gone; no version where the model has none, or shares it.
+        Returns None if the model is gone; no version if the model has none or shares it.
         """
         ...
 
     async def forget_files(self, version_id: int, paths: Sequence[Path]) -> None:
-        """Forget files of a retired version that are deleted, and the version with the last of them."""
+        """Delete the records of a retired version's deleted files, and the version's record with the last file."""
         ...
 
     async def update_identities(self, identities: Mapping[Path, FileIdentity]) -> None:
-        """Record how files are known now, by their paths: after a move of the home, or once their hash was seen."""
+        """Record new file identities by path: after the home was moved, or after the content was verified."""
         ...
 
     async def begin_pull(self, job: PullJob) -> None:
-        """Record a pull before its first byte, in the place of an older record of its key."""
+        """Record a pull before its first byte; replaces an older record with the same key."""
         ...
 
     async def list_pulls(self) -> list[PullJob]:
-        """Return the pulls that have not ended, by name."""
+        """Return the unfinished pulls, by name."""
         ...
 
     async def end_pull(self, key: str) -> None:
-        """Forget a pull; nothing where it is forgotten already."""
+        """Delete the record of a pull, if there is one."""
         ...
 
     async def read_home(self) -> HomeIdentity | None:
-        """Return what the catalogue was last used as; None before the first time."""
+        """Return the recorded identity of the home; None before the first use."""
         ...
 
     async def record_home(
@@ -104,8 +104,8 @@ class VersionStorePort(Protocol):
     ) -> None:
         """Record the home's identity.
 
-        ``resets_identities``: it is a copy, or was moved to another file system. Then no device and no inode that was
-        recorded means anything: they are set to None, and the pulls that have not ended are forgotten, unless
-        ``keeps_pulls``: it was moved.
+        ``resets_identities`` is for a home that was copied or moved to another file system: recorded devices and inodes
+        are no longer valid and are set to None, and unfinished pulls are deleted unless ``keeps_pulls`` (the home was
+        moved, not copied).
         """
         ...

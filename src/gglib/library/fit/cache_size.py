@@ -1,6 +1,6 @@
-"""How large the engine's cache of a model is: llama.cpp's rules, as gglib launches it. Pure; sizes in bytes.
+"""Computes the size of the engine's cache for a model, by llama.cpp's rules. Pure; sizes in bytes.
 
-Read in the sources of build b11549: ``llama_model::create_memory`` (which kind of cache), ``llama_kv_cache``,
+From the sources of build b11549: ``llama_model::create_memory`` (which kind of cache), ``llama_kv_cache``,
 ``llama_kv_cache_iswa`` (windows), ``llama_memory_recurrent`` (states), ``llama_hparams`` and ``load_arch_hparams``
 of each architecture (which layer has what). Keys and values are F16, states F32; each slot has a cache of its own.
 """
@@ -14,14 +14,15 @@ from gglib.core.models import GgufFacts
 _Item = TypeVar("_Item")
 
 BATCH = 512
-"""How many tokens the engine computes at a time (``n_ubatch``)."""
+"""Tokens that the engine computes per batch (``n_ubatch``)."""
 MAX_LAYERS = 4096
-"""More than any engine takes; a header that claims more tells nothing."""
+"""More than any engine supports; a header with more layers is ignored."""
 _CELLS_MULTIPLE = 256
 _F16_BYTES = 2
 _F32_BYTES = 4
 
-# Whole prompts at once, nothing is kept: encoders, and models that denoise.
+
+# Models without a cache: encoders and diffusion models process the whole prompt at once.
 _WITHOUT_CACHE = frozenset(
     {
         "bert", "clef", "dream", "eurobert", "gemma-embedding", "gemma-embedding2", "jina-bert-v2", "jina-bert-v3",
@@ -38,10 +39,11 @@ _HYBRID_BY_HEADS = frozenset(
 )  # fmt: skip
 # ... but here they do only where they are no feed-forward layers either.
 _HYBRID_WITH_PLAIN_LAYERS = frozenset({"nemotron_h", "nemotron_h_moe"})
-# All layers but one in so many keep a state; a list or a key may say otherwise.
+
+# All layers except every n-th keep a state, unless the header has a list or an interval.
 _HYBRID_BY_INTERVAL = frozenset({"minimax-01", "qwen35", "qwen35moe", "qwen3next", "qwen4exp"})
 _DEFAULT_INTERVAL = 4
-# Every layer has both.
+# Every layer has both a state and attention.
 _HYBRID_IN_EACH_LAYER = frozenset({"falcon-h1"})
 _SHARED_FROM_LAYER = {"gemma3n": 20}
 _DEFAULT_TOKEN_SHIFTS = 2
@@ -49,19 +51,19 @@ _DEFAULT_TOKEN_SHIFTS = 2
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Which layers of an architecture have a sliding window, if its header says nothing else."""
+    """Which layers of an architecture have a sliding window, unless its header overrides it."""
 
     period: int = 0
-    """One layer in so many sees everything; 0: the header has a list."""
+    """Every n-th layer has full attention; 0: the header has a list."""
     is_full_first: bool = False
-    """Whether that is the first of them, not the last."""
+    """Whether the first layer of each period has full attention, not the last."""
     default: int | None = None
-    """The window if the header has none; None: then no layer has one."""
+    """The window if the header has none; None: no layer has a window then."""
     is_fixed: bool = False
-    """Whether it is ``default`` whatever the header says, unless that is 0."""
+    """Whether ``default`` overrides the header, unless that is 0."""
 
 
-# Architectures that are not here have no windows, whatever their header says: phi3, mistral.
+# Other architectures have no windows, even if their header has one: phi3, mistral.
 _WINDOWS: Mapping[str, _Window] = {
     "afmoe": _Window(4),
     "cohere2": _Window(4),
@@ -93,7 +95,7 @@ _EXAONE4_LAYERS = 64
 def cache_bytes(facts: GgufFacts, context: int, slots: int) -> int | None:
     """Return the size of a cache that holds ``context`` tokens for each of ``slots`` requests.
 
-    None where the header does not tell the shape.
+    None if the header lacks the shape.
     """
     if facts.architecture in _WITHOUT_CACHE:
         return 0
@@ -144,7 +146,7 @@ def window_cells_of(facts: GgufFacts, context: int) -> int:
 
 
 def window_layers(facts: GgufFacts, count: int) -> tuple[bool, ...]:
-    """Return for each of the first ``count`` layers whether it sees a window only."""
+    """Return for each of the first ``count`` layers whether it has a sliding window."""
     rule, none = _WINDOWS.get(facts.architecture), (False,) * count
     if facts.architecture == "lfm2" and facts.layers.window:
         return (True,) * count
@@ -162,12 +164,12 @@ def window_layers(facts: GgufFacts, count: int) -> tuple[bool, ...]:
 
 
 def _window(facts: GgufFacts) -> int | None:
-    rule, told = _WINDOWS.get(facts.architecture), facts.layers.window
+    rule, header_window = _WINDOWS.get(facts.architecture), facts.layers.window
     if rule is None:
-        return told
-    if told is None or (rule.is_fixed and told):
+        return header_window
+    if header_window is None or (rule.is_fixed and header_window):
         return rule.default
-    return told
+    return header_window
 
 
 def _recurrent_layers(facts: GgufFacts, count: int) -> tuple[bool, ...]:
@@ -189,7 +191,7 @@ def _recurrent_layers(facts: GgufFacts, count: int) -> tuple[bool, ...]:
 
 
 def _state_numbers(facts: GgufFacts) -> int:
-    """Return how many numbers the state of one sequence in one layer has: the last tokens, and what is remembered."""
+    """Return the number of elements of one sequence's state in one layer: convolution and recurrent state."""
     layers, width = facts.layers, facts.embedding_length or 0
     if layers.wkv_head_length:
         return width * ((layers.token_shifts or _DEFAULT_TOKEN_SHIFTS) + layers.wkv_head_length)
@@ -216,7 +218,7 @@ def _layers_with_own_cache(facts: GgufFacts) -> int:
 
 
 def _width(facts: GgufFacts, heads: int, *, has_window: bool) -> int:
-    """Return how many numbers one token has in the cache of one layer."""
+    """Return the number of elements of one token in the cache of one layer."""
     layers = facts.layers
     usual = (facts.embedding_length or 0) // (facts.head_count or 1)
     key = (has_window and layers.window_key_length) or facts.key_length or usual
@@ -227,7 +229,7 @@ def _width(facts: GgufFacts, heads: int, *, has_window: bool) -> int:
 
 
 def _filled(items: tuple[_Item, ...], count: int, *, last: _Item) -> tuple[_Item, ...]:
-    """Return the first ``count`` items; one alone holds for all of them."""
+    """Return the first ``count`` items; a single item applies to all."""
     if len(items) == 1:
         return items * count
     return (items + (last,) * count)[:count]

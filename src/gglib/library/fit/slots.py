@@ -1,7 +1,7 @@
-"""How many requests one launch of a model answers at a time. Pure; sizes in bytes, contexts in tokens.
+"""Chooses the number of slots (concurrent requests) of a launch. Pure; sizes in bytes, contexts in tokens.
 
-Each slot of an engine has a cache of its own that holds the whole context, resident from the start: a request that
-fits alone fits whatever runs beside it. So slots cost memory, and there are fewer of them where memory is short.
+Each slot has its own cache for the whole context, allocated at the start, so concurrent requests never compete for it.
+Slots therefore cost memory, and a launch gets fewer of them if memory is short.
 """
 
 from bisect import bisect_left
@@ -16,30 +16,30 @@ from gglib.library.fit.estimate import estimate, judge_fit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotFit:
-    """How a model is launched in the memory that is free, and how well it fits then."""
+    """The number of slots for the free memory, and the fit with them."""
 
     slots: int
     wanted: int
-    """How many slots it has where memory is not short."""
+    """The number of slots with enough memory."""
     need: MemoryNeed
     fit: Fit
 
     @property
     def is_short(self) -> bool:
-        """Whether it answers fewer requests at a time than are wanted."""
+        """Whether it gets fewer slots than wanted."""
         return self.slots < self.wanted
 
     @property
     def requests(self) -> str:
-        """How many requests it answers at a time, in words."""
+        """The number of concurrent requests, in words."""
         return "1 request" if self.slots == 1 else f"{self.slots} requests"
 
 
 def fit_slots(need_of: Callable[[int], MemoryNeed], memory: MachineMemory, *, wanted: int) -> SlotFit:
-    """Return the largest number of slots, at most ``wanted``, with which a model fits; never fewer than one.
+    """Return the largest number of slots up to ``wanted`` with which a model fits, at least one.
 
-    ``need_of`` returns the need with so many slots, which grows with them. A model that is tight, or too large, is
-    launched with one slot: it is better slow than not there.
+    ``need_of`` returns the need for a number of slots, and increases with it. A model that is tight or too large gets
+    one slot: a slow model is better than none.
     """
     wanted = max(1, wanted)
     more = range(2, wanted + 1)
@@ -57,7 +57,7 @@ def model_fit(  # noqa: PLR0913 - what a fit depends on
     memory: MachineMemory,
     parameter_count: int | None = None,
 ) -> SlotFit:
-    """Return how a model is launched that wants ``slots`` requests of ``context`` tokens; see ``fit.estimate``."""
+    """Return the slots and the fit of a model for ``slots`` requests of ``context`` tokens; see ``fit.estimate``."""
     return fit_slots(
         lambda count: estimate(
             facts, weights_bytes=weights_bytes, context=context, slots=count, parameter_count=parameter_count

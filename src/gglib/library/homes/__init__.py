@@ -1,1 +1,1 @@
-"""The home directory: its identity, moved and copied homes, and homes of older versions."""
+"""The home directory: its identity, moved, copied and shared homes, and the migration of homes of gglib 0.1."""

@@ -1,20 +1,20 @@
-"""Decides whether a home is the one that its catalogue was last used as, or another place. Pure.
+"""Classifies a home: unchanged, moved, copied, or sharing its ``models/`` with another home. Pure.
 
-The catalogue records the home's directory and its ``models/`` by device and inode, and ``models/.home`` has the same id
-(``HomeMark``). A copy has other inodes and the same id; what was recorded of its files is true of the original's. In
-the order in which they are decided:
+The catalogue records the home directory and its ``models/`` by device and inode; ``models/.home`` has the same id
+(``HomeMark``). A copy has the same id and other inodes, and its records describe the original's files. The cases, in
+order:
 
 1. Nothing differs: ``SAME``.
-2. Another home that is still used reaches the same ``models/``, and the mark there is not this one's: ``SHARED``.
-3. The catalogue was never used with marks: ``NEW``.
-4. The home's directory is the same one:
-   its ``models/`` too (the mark is missing): ``UNMARKED``;
-   another ``models/`` without a mark, as where a disk is not mounted: ``DETACHED``, until a version is there;
-   another ``models/`` with a mark: it was moved to another disk: ``MOVED``.
-5. Both have their inodes and another device number, as after a restart of the machine, and the original is not
-   elsewhere: ``RENUMBERED``.
-6. Another directory with the very same ``models/``, and no other home uses that: ``RELOCATED``.
-7. Another directory and another ``models/``: ``COPIED``, but ``MOVED`` where the original is found no more.
+2. Another home in use has the same ``models/``, and the mark is not this home's: ``SHARED``.
+3. The catalogue has no recorded identity: ``NEW``.
+4. The home directory is the recorded one:
+   same ``models/`` (the mark is missing): ``UNMARKED``;
+   another ``models/`` without a mark, as when a disk is not mounted: ``DETACHED``, until it has a version;
+   another ``models/`` with a mark, because it was moved to another disk: ``MOVED``.
+5. Both inodes match and the device number differs, as after a reboot, and the original is not elsewhere:
+   ``RENUMBERED``.
+6. Another home directory with the same ``models/``, which no other home uses: ``RELOCATED``.
+7. Another home directory and another ``models/``: ``COPIED``, or ``MOVED`` if the original no longer exists.
 """
 
 import json
@@ -30,7 +30,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 
 class HomeState(StrEnum):
-    """What a home is to the catalogue in it."""
+    """The state of a home compared with its catalogue's record."""
 
     SAME = "same"
     NEW = "new"
@@ -38,18 +38,18 @@ class HomeState(StrEnum):
     RENUMBERED = "renumbered"
     RELOCATED = "relocated"
     MOVED = "moved"
-    """The same home on another file system: devices and inodes of before mean nothing, everything else holds."""
+    """The same home on another file system: recorded devices and inodes are invalid, everything else is valid."""
     COPIED = "copied"
-    """The original may still be used: its pulls are not this home's."""
+    """The original may still be in use, so its unfinished pulls are not this home's."""
     SHARED = "shared"
-    """What lies in ``models/`` is another home's, but for what this home put there since it is so."""
+    """``models/`` belongs to another home, except for files that this home has added since."""
     DETACHED = "detached"
-    """What was recorded stays as it is, until the right ``models/`` is back."""
+    """Records stay unchanged until the right ``models/`` is back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomeLocation:
-    """Where a home is now: its directory and its ``models/``, links followed."""
+    """The current location of a home: its directory and its ``models/``, links followed."""
 
     device: int
     inode: int
@@ -63,98 +63,102 @@ class HomeMark:
 
     id: str
     path: str
-    """Where the home was when this was written: a hint of where to look for the original of a copy, no more."""
+    """Path of the home when the mark was written: a hint for finding the original of a copy."""
     inode: int
-    """Of the home's directory: where it may have been renamed, it is known by that."""
+    """Inode of the home directory, which identifies it after a rename."""
     seen: str = ""
-    """See ``reconcile``: which versions were known when the disk was last searched for others."""
+    """Fingerprint of the recorded versions at the last scan of the disk (see ``reconcile``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What else is on the disk; looked for only where something differs."""
+    """Other facts from the disk, collected only if something differs."""
 
     is_shared: bool
-    """Whether another home with a catalogue reaches the same ``models/``."""
+    """Whether another home with a catalogue has the same ``models/``."""
     is_marked_here: bool = False
-    """Whether the mark says that ``models/`` is the home's in this directory."""
+    """Whether the mark names this home directory as the owner of ``models/``."""
     is_original_elsewhere: bool
-    """Whether the directory that the catalogue recorded is another one than this home, where it was or beside."""
+    """Whether the recorded home directory still exists, at its recorded path or nearby, and is not this one."""
 
 
-def is_same(recorded: HomeIdentity | None, place: HomeLocation, mark: HomeMark | None) -> bool:
-    """Whether nothing differs: what all but a few commands find."""
+def is_same(recorded: HomeIdentity | None, location: HomeLocation, mark: HomeMark | None) -> bool:
+    """Whether nothing differs, the usual case."""
     return (
-        recorded is not None and mark is not None and mark.id == recorded.id and is_recorded(recorded, place)
+        recorded is not None
+        and mark is not None
+        and mark.id == recorded.id
+        and is_recorded(recorded, location)
     )
 
 
 def is_known_share(
-    recorded: HomeIdentity | None, place: HomeLocation, mark: HomeMark | None, *, is_noted: bool
+    recorded: HomeIdentity | None, location: HomeLocation, mark: HomeMark | None, *, has_share_file: bool
 ) -> bool:
-    """Whether ``models/`` was found to be another home's, and nothing differs since.
+    """Whether ``models/`` is recorded as shared, and nothing differs since.
 
-    That stays so when the other home is not found any more: it may have been moved. Without its mark it is this home's.
+    It stays shared if the other home is not found, because that may have been moved. Without the other home's mark,
+    ``models/`` belongs to this home.
     """
     is_others = recorded is not None and mark is not None and mark.id != recorded.id
-    return is_noted and is_others and recorded is not None and is_recorded(recorded, place)
+    return has_share_file and is_others and recorded is not None and is_recorded(recorded, location)
 
 
-def is_recorded(recorded: HomeIdentity, place: HomeLocation) -> bool:
-    """Whether a home and its ``models/`` are where they were recorded."""
-    return _place_of(recorded) == place
+def is_recorded(recorded: HomeIdentity, location: HomeLocation) -> bool:
+    """Whether a home and its ``models/`` are at their recorded location."""
+    return _location_of(recorded) == location
 
 
 def classify(
-    recorded: HomeIdentity | None, place: HomeLocation, mark: HomeMark | None, evidence: Evidence
+    recorded: HomeIdentity | None, location: HomeLocation, mark: HomeMark | None, evidence: Evidence
 ) -> HomeState:
-    """Return what the home is; the cases are those of this module's docstring."""
-    if is_same(recorded, place, mark):
+    """Return the state of the home; the cases are in the module docstring."""
+    if is_same(recorded, location, mark):
         return HomeState.SAME
     is_its_mark = recorded is not None and mark is not None and mark.id == recorded.id
-    is_owner = is_its_mark and recorded is not None and not _is_other(recorded, place)
+    is_owner = is_its_mark and recorded is not None and not _is_other(recorded, location)
     if evidence.is_shared and not is_owner and not (recorded is None and evidence.is_marked_here):
         return HomeState.SHARED
     if recorded is None:
         return HomeState.NEW
-    return (_judge_elsewhere if _is_other(recorded, place) else _judge_models)(
-        recorded, place, mark, evidence
+    return (_classify_other_directory if _is_other(recorded, location) else _classify_same_directory)(
+        recorded, location, mark, evidence
     )
 
 
-def _judge_elsewhere(
-    recorded: HomeIdentity, place: HomeLocation, mark: HomeMark | None, evidence: Evidence
+def _classify_other_directory(
+    recorded: HomeIdentity, location: HomeLocation, mark: HomeMark | None, evidence: Evidence
 ) -> HomeState:
-    """Return what it is where the home's own directory is another one than was recorded."""
+    """Return the state if the home directory is not the recorded one."""
     has_mark = mark is not None and mark.id == recorded.id
-    if has_mark and _has_inodes(recorded, place) and not evidence.is_original_elsewhere:
+    if has_mark and _has_inodes(recorded, location) and not evidence.is_original_elsewhere:
         return HomeState.RENUMBERED
-    if _has_models(recorded, place):
+    if _has_models(recorded, location):
         return HomeState.RELOCATED
     return HomeState.COPIED if mark is None or evidence.is_original_elsewhere else HomeState.MOVED
 
 
-def _judge_models(
-    recorded: HomeIdentity, place: HomeLocation, mark: HomeMark | None, _: Evidence
+def _classify_same_directory(
+    recorded: HomeIdentity, location: HomeLocation, mark: HomeMark | None, _: Evidence
 ) -> HomeState:
-    """Return what it is where the home's own directory is the recorded one."""
-    if _has_models(recorded, place):
+    """Return the state if the home directory is the recorded one."""
+    if _has_models(recorded, location):
         return HomeState.UNMARKED
     if mark is None:
         return HomeState.DETACHED
-    if place.models_inode == recorded.models_inode and mark.id == recorded.id:
+    if location.models_inode == recorded.models_inode and mark.id == recorded.id:
         return HomeState.RENUMBERED
     return HomeState.MOVED
 
 
-def identity_at(place: HomeLocation, home_id: str) -> HomeIdentity:
-    """Return what is recorded of a home that is here."""
+def identity_at(location: HomeLocation, home_id: str) -> HomeIdentity:
+    """Return the identity to record for a home at this location."""
     return HomeIdentity(
         id=home_id,
-        device=place.device,
-        inode=place.inode,
-        models_device=place.models_device,
-        models_inode=place.models_inode,
+        device=location.device,
+        inode=location.inode,
+        models_device=location.models_device,
+        models_inode=location.models_inode,
     )
 
 
@@ -165,7 +169,7 @@ def encode_mark(mark: HomeMark) -> bytes:
 
 
 def decode_mark(fields: Any) -> HomeMark:  # noqa: ANN401 - JSON
-    """Return the mark that parsed JSON says. Raises ValueError for what is none."""
+    """Parse a mark from JSON. Raises ValueError if it is invalid."""
     try:
         texts, inode = [fields[key] for key in ("id", "path", "seen")], fields["inode"]
         if fields["format"] == FORMAT and type(inode) is int and all(isinstance(text, str) for text in texts):
@@ -174,10 +178,10 @@ def decode_mark(fields: Any) -> HomeMark:  # noqa: ANN401 - JSON
                 return HomeMark(id=home_id, path=path, inode=inode, seen=seen)
     except (KeyError, TypeError):
         pass
-    raise ValueError("it is not the mark of a home")
+    raise ValueError("it is not a valid home mark")
 
 
-def _place_of(recorded: HomeIdentity) -> HomeLocation:
+def _location_of(recorded: HomeIdentity) -> HomeLocation:
     return HomeLocation(
         device=recorded.device,
         inode=recorded.inode,
@@ -186,13 +190,13 @@ def _place_of(recorded: HomeIdentity) -> HomeLocation:
     )
 
 
-def _is_other(recorded: HomeIdentity, place: HomeLocation) -> bool:
-    return (recorded.device, recorded.inode) != (place.device, place.inode)
+def _is_other(recorded: HomeIdentity, location: HomeLocation) -> bool:
+    return (recorded.device, recorded.inode) != (location.device, location.inode)
 
 
-def _has_models(recorded: HomeIdentity, place: HomeLocation) -> bool:
-    return (recorded.models_device, recorded.models_inode) == (place.models_device, place.models_inode)
+def _has_models(recorded: HomeIdentity, location: HomeLocation) -> bool:
+    return (recorded.models_device, recorded.models_inode) == (location.models_device, location.models_inode)
 
 
-def _has_inodes(recorded: HomeIdentity, place: HomeLocation) -> bool:
-    return (recorded.inode, recorded.models_inode) == (place.inode, place.models_inode)
+def _has_inodes(recorded: HomeIdentity, location: HomeLocation) -> bool:
+    return (recorded.inode, recorded.models_inode) == (location.inode, location.models_inode)

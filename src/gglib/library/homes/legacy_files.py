@@ -1,7 +1,7 @@
-"""Which files of an older gglib's home are still the ones that it wrote, by its notes and rows. Looks, changes nothing.
+"""Finds the files in a home of gglib 0.1 that are unchanged, by its records and rows. Changes nothing.
 
-A file whose size and date are as noted is known by device and inode from here on. One of which only the size agrees is
-known by its SHA-256: it is read when that is asked for, not now. Any other is the user's.
+A file with the recorded size and date is identified by device and inode from now on. A file with only the recorded size
+is identified by its SHA-256, which is computed later, when it is needed. Any other file is the user's.
 """
 
 import os
@@ -22,23 +22,23 @@ from gglib.library.versions.ownership import identity_from, status_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegacyFiles:
-    """What an older gglib noted of one ``models/`` directory."""
+    """The records of gglib 0.1 on one ``models/`` directory."""
 
     models_dir: Path
-    notes: Mapping[PurePosixPath, LegacyFileRecord] = field(default_factory=dict)
-    """By the files' names below ``models/``."""
-    promised: Mapping[Path, str] = field(default_factory=dict)
-    """SHA-256 of files that pulls brought whole and that were read to make sure."""
+    records: Mapping[PurePosixPath, LegacyFileRecord] = field(default_factory=dict)
+    """By file name below ``models/``."""
+    verified: Mapping[Path, str] = field(default_factory=dict)
+    """SHA-256 of completely downloaded files that were hashed."""
 
     def of_model(
         self, model: ModelSummary, paths: tuple[Path, ...], projector: Path | None
     ) -> tuple[OwnFile, ...]:
-        """Return the files of a model that gglib wrote, where they lie now.
+        """Return the files of a model that gglib wrote, at their current paths.
 
-        The notes decide; the row does only for a model that was downloaded before there were notes.
+        The records decide; the row only decides for models that were downloaded before there were records.
         """
         source = source_of(model, self.models_dir, paths)
-        is_by_row = model.is_downloaded and not any(self._note(path) for path in paths)
+        is_by_row = model.is_downloaded and not any(self._record(path) for path in paths)
         hashes = model.hashes or (None,) * len(paths)
         found = [
             self._own(path, FileRole.MODEL, source, sha256 if is_by_row else None)
@@ -50,46 +50,46 @@ class LegacyFiles:
         return tuple(filter(None, found))
 
     def leftovers(self, used: Iterable[Path]) -> list[NewVersion]:
-        """Return versions of the noted files that nothing of ``used`` is: those of one source in one directory."""
+        """Return the recorded files that are not in ``used`` as versions: one per source and directory."""
         taken = set(used)
         groups: dict[tuple[PurePosixPath, ModelSource], list[OwnFile]] = {}
-        for note in self.notes.values():
-            path = self.models_dir / note.name
+        for record in self.records.values():
+            path = self.models_dir / record.name
             if path in taken:
                 continue
-            role = FileRole.PROJECTOR if kind_of(note.name.name) is FileKind.PROJECTOR else FileRole.MODEL
-            file = self._own(path, role, note.source, None)
+            role = FileRole.PROJECTOR if kind_of(record.name.name) is FileKind.PROJECTOR else FileRole.MODEL
+            file = self._own(path, role, record.source, None)
             if file is not None:
-                groups.setdefault((note.name.parent, note.source), []).append(file)
+                groups.setdefault((record.name.parent, record.source), []).append(file)
         return [
             NewVersion(directory=None, source=source, files=tuple(sorted(files, key=_in_order)))
             for (_, source), files in groups.items()
         ]
 
-    def as_noted(self) -> frozenset[Path]:
-        """Return the files whose size and date are as noted."""
+    def unchanged(self) -> frozenset[Path]:
+        """Return the files with the recorded size and date."""
         found = set()
-        for note in self.notes.values():
-            status = status_of(self.models_dir / note.name)
+        for record in self.records.values():
+            status = status_of(self.models_dir / record.name)
             if status is not None and (status.st_size, status.st_mtime_ns) == (
-                note.size_bytes,
-                note.modified_ns,
+                record.size_bytes,
+                record.modified_ns,
             ):
-                found.add(self.models_dir / note.name)
+                found.add(self.models_dir / record.name)
         return frozenset(found)
 
     def known(self, path: Path) -> tuple[OwnFile, ModelSource] | None:
-        """Return a file that has a note and is the one it describes, and where it came from."""
-        note = self._note(path)
-        file = None if note is None else self._own(path, FileRole.MODEL, note.source, None)
-        return None if file is None or note is None else (file, note.source)
+        """Return a file that matches its record, and its source."""
+        record = self._record(path)
+        file = None if record is None else self._own(path, FileRole.MODEL, record.source, None)
+        return None if file is None or record is None else (file, record.source)
 
-    def _note(self, path: Path) -> LegacyFileRecord | None:
+    def _record(self, path: Path) -> LegacyFileRecord | None:
         name = self._name(path)
-        return None if name is None else self.notes.get(name)
+        return None if name is None else self.records.get(name)
 
     def _name(self, path: Path) -> PurePosixPath | None:
-        """Return the name below ``models/``; None for a file that is outside, also by a link on the way to it."""
+        """Return the name below ``models/``; None for a file outside, also through a link."""
         if not path.is_relative_to(self.models_dir):
             return None
         root = os.path.realpath(self.models_dir)
@@ -98,7 +98,7 @@ class LegacyFiles:
         return PurePosixPath(path.relative_to(self.models_dir))
 
     def _own(self, path: Path, role: FileRole, source: ModelSource, by_row: str | None) -> OwnFile | None:
-        """Return what is known of a file; ``by_row`` is the hash that its row alone knows."""
+        """Return the record of a file; ``by_row`` is the hash that only its row has."""
         name, status = self._name(path), status_of(path)
         if name is None or status is None:
             return None
@@ -110,20 +110,20 @@ class LegacyFiles:
     def _identity(
         self, path: Path, status: os.stat_result, by_row: str | None
     ) -> tuple[FileIdentity | None, str | None]:
-        note, promised = self._note(path), self.promised.get(path)
-        is_noted = note is not None and note.size_bytes == status.st_size
-        if note is not None and is_noted and note.modified_ns == status.st_mtime_ns:
-            return identity_from(status), note.sha256
-        if promised is not None:
-            return identity_from(status), promised
-        sha256 = (note.sha256 if is_noted else None) if note is not None else by_row
+        record, verified = self._record(path), self.verified.get(path)
+        has_recorded_size = record is not None and record.size_bytes == status.st_size
+        if record is not None and has_recorded_size and record.modified_ns == status.st_mtime_ns:
+            return identity_from(status), record.sha256
+        if verified is not None:
+            return identity_from(status), verified
+        sha256 = (record.sha256 if has_recorded_size else None) if record is not None else by_row
         if sha256 is None:
             return None, None
         return FileIdentity(device=None, inode=None, size_bytes=status.st_size, modified_ns=None), sha256
 
 
 def source_of(model: ModelSummary, models_dir: Path, paths: tuple[Path, ...]) -> ModelSource:
-    """Return where a model came from, with the revision that was asked for by name: its directory says it."""
+    """Return the source of a model, with the requested revision from the name of its directory."""
     source = model.source
     if source.repo is None or not paths or not paths[0].is_relative_to(models_dir):
         return source
@@ -138,13 +138,13 @@ def source_of(model: ModelSummary, models_dir: Path, paths: tuple[Path, ...]) ->
 
 
 def name_there(name: PurePosixPath, source: ModelSource) -> str:
-    """Return what a file is called in its repository: it lies below ``OWNER/NAME``; another below its host."""
+    """Return the name of a file in its repository, below ``OWNER/NAME``; files of URLs are below their host."""
     is_in_folder = source.repo is not None and len(name.parts) > 2
     return PurePosixPath(*name.parts[2:]).as_posix() if is_in_folder else name.name
 
 
 def has_not_changed_since(path: Path, at_ns: int) -> bool:
-    """Whether a regular file has had its content, its name and its rights since then: no program sets this time."""
+    """Whether a regular file is unchanged since then, by ``st_ctime``, which programs cannot set."""
     status = status_of(path)
     return status is not None and stat.S_ISREG(status.st_mode) and status.st_ctime_ns <= at_ns
 

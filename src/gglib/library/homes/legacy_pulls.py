@@ -1,9 +1,9 @@
-"""Pulls of an older gglib that have not ended become pulls of the catalogue, and go on with what has come.
+"""Migrates unfinished pulls of gglib 0.1 to the catalogue, so that they resume with the downloaded data.
 
-Files came in their last place, as ``FILE.part`` with ``FILE.part.note`` beside it; a shard that was whole had its name
-already. What no model uses is renamed to where files come in now; a file that a model uses gets another name there.
-Nothing is taken that is not known to be gglib's: a part by its note, a whole file by the hash that its source promised,
-or because nothing touched it since the note said that it had come. Blocks.
+gglib 0.1 downloaded to the final path, as ``FILE.part`` with ``FILE.part.manifest``; complete shards already had their
+final name. Files that no model uses are moved to the incoming directory; files in use are linked there. Only files of
+gglib are taken: a part file with a manifest, a complete file with the expected hash, or one that is unchanged since the
+record says that it was downloaded. Blocks.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ from gglib.library.versions.incoming import Incoming
 from gglib.library.versions.layout import incoming_key, job_key, version_directory
 from gglib.library.versions.ownership import hash_of, status_of
 from gglib.library.versions.reconcile import folder_of
-from gglib.library.versions.sharing import place
+from gglib.library.versions.sharing import link_or_copy
 from gglib.system.files.durable import sync
 from gglib.system.files.locks import flock_if_possible
 from gglib.system.files.small_files import (
@@ -47,14 +47,14 @@ from gglib.system.files.small_files import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartManifests:
-    """What is known of the notes that lie beside parts."""
+    """Functions on the manifests of part files."""
 
     is_manifest: Callable[[bytes], bool]
-    """Whether a file's content is a note of gglib's on a part."""
+    """Whether a file's content is the manifest of a part file."""
     etag_in: Callable[[bytes], str | None]
-    """What distinguishes the version that a part is of, where its server named it."""
+    """Returns the ``ETag`` in a manifest, if the server sent one."""
     renewed: Callable[[bytes, RemoteFile], bytes]
-    """Returns an older note as this gglib goes by it."""
+    """Returns an older manifest in the current format."""
 
 
 SECOND_NS = 1_000_000_000
@@ -62,33 +62,32 @@ SECOND_NS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigratedPull:
-    """A pull on its way into the catalogue."""
+    """A pull that is being migrated."""
 
-    note: Path
-    noted_ns: int
-    """When the note was written, in ns since the epoch."""
+    record: Path
+    recorded_ns: int
+    """When the record was written, in ns since the epoch."""
     job: PullJob
     was_fetched: bool
     remotes: tuple[RemoteFile, ...]
     targets: tuple[Path, ...]
-    """Where its files were to come, in the order of ``job.files``."""
+    """The final paths of its files, in the order of ``job.files``."""
     is_copy: bool
-    """Whether it is the pull of another home, of which this one is a copy: it begins anew here."""
+    """Whether it belongs to another home that this one is a copy of: its download restarts."""
 
     folder: PurePosixPath
-    """Below ``models/``, of its versions."""
+    """Folder of its versions, below ``models/``."""
     label: str
 
     def fetched_job(self, models_dir: Path) -> PullJob:
-        """Return the pull once all of its files have come."""
+        """Return the job with all files downloaded."""
         directory = version_directory(models_dir, self.folder, self.label, self.job.files)
         return replace(self.job, is_fetched=True, directory=directory)
 
     def updating(self, models: Iterable[ModelSummary]) -> "MigratedPull":
-        """Return the pull with the model that it updates: the one whose files are where this one's were to come.
+        """Return the pull with the model that it updates: the one that has its target paths.
 
-        ``models`` are as this home has them now: a row of a home that was moved has the paths of the older place at
-        first.
+        ``models`` must have the current paths: rows of a moved home have the old paths before their migration.
         """
         updated = next((model for model in models if set(self.targets) & set(model.paths)), None)
         return replace(self, job=replace(self.job, updates=None if updated is None else updated.id))
@@ -96,28 +95,28 @@ class MigratedPull:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegacyPulls:
-    """The pulls that were noted in one ``models/`` directory."""
+    """The recorded pulls of one ``models/`` directory."""
 
     home: Home
     part_manifests: PartManifests
 
     def read(self) -> list[MigratedPull]:
-        """Return the pulls, without the models that they update; bad notes are skipped with a warning."""
+        """Return the pulls, without the models that they update; invalid records are skipped with a warning."""
         found = []
-        for note in sorted((self.home.models_dir / PULLS).glob("*.json")):
+        for record in sorted((self.home.models_dir / PULLS).glob("*.json")):
             try:
-                pull, noted_ns = read_pull(parse_json(read_small(note))), note.stat().st_mtime_ns
-                found.append(self._carried(pull, note, noted_ns))
+                pull, recorded_ns = read_pull(parse_json(read_small(record))), record.stat().st_mtime_ns
+                found.append(self._migrated(pull, record, recorded_ns))
             except FileNotFoundError:
-                continue  # it has ended meanwhile
+                continue  # it ended meanwhile
             except (OSError, ValueError, GglibError) as error:
-                warn_skipped_once(note, error)
+                warn_skipped_once(record, error)
         return found
 
     @contextmanager
-    def alone_with(self, pull: MigratedPull) -> Iterator[bool]:
-        """Hold the locks of an older gglib at work on a pull; yield False where one is. Raises OSError."""
-        lock = pull.note.with_suffix(".lock")
+    def locked(self, pull: MigratedPull) -> Iterator[bool]:
+        """Hold the locks of a pull; yield False if an older gglib is running it. Raises OSError."""
+        lock = pull.record.with_suffix(".lock")
         with ExitStack() as held:
             try:
                 held.enter_context(_locked(lock, flags=os.O_RDWR | os.O_CREAT))
@@ -131,48 +130,48 @@ class LegacyPulls:
             yield True
 
     def verified(self, pull: MigratedPull, known: Collection[Path]) -> dict[Path, str]:
-        """Return the SHA-256 of the whole files that the pull has brought, by their paths; may read them whole.
+        """Return the SHA-256 of the complete files that the pull downloaded, by path; may read whole files.
 
-        ``known`` are files of which something else says what they are: an update of them has brought nothing yet.
+        ``known`` are files with another record: an update has not downloaded them yet.
         """
         found = {}
         for target, file in zip(pull.targets, pull.job.files, strict=True):
             status = status_of(target)
             if status is None or file.sha256 is None or file.size_bytes not in {None, status.st_size}:
                 continue
-            is_as_noted = pull.was_fetched and has_not_changed_since(target, pull.noted_ns)
-            if is_as_noted or (target not in known and hash_of(target, status) == file.sha256):
+            is_unchanged = pull.was_fetched and has_not_changed_since(target, pull.recorded_ns)
+            if is_unchanged or (target not in known and hash_of(target, status) == file.sha256):
                 found[target] = file.sha256
         return found
 
-    def bring(
+    def transfer(
         self, pull: MigratedPull, verified: Mapping[Path, str], used: Collection[tuple[int, int]]
     ) -> bool:
-        """Have what came of a pull where files come in now; return whether that is all of it.
+        """Transfer the downloaded files of a pull to the incoming directory; return whether the pull is complete.
 
-        ``used`` are the files of models, by device and inode. Can be repeated. Raises OSError.
+        ``used`` are the files of models, by device and inode. Idempotent. Raises OSError.
         """
         incoming = Incoming(self.home.models_dir)
         incoming.prepare()
         for target, remote, file in zip(pull.targets, pull.remotes, pull.job.files, strict=True):
             final = incoming.path(file.key)
-            self._bring_part(target, final, remote, keeps=not pull.is_copy)
+            self._transfer_part(target, final, remote, keeps=not pull.is_copy)
             if target in verified:
-                _bring_whole(target, final, used, links=pull.was_fetched)
+                _transfer_file(target, final, used, links=pull.was_fetched)
         for folder in {incoming.directory, *(target.parent for target in pull.targets)}:
             with contextlib.suppress(FileNotFoundError):
                 sync(folder)
         return all(status_of(incoming.path(file.key)) is not None for file in pull.job.files)
 
-    def _bring_part(self, target: Path, final: Path, remote: RemoteFile, *, keeps: bool) -> None:
-        """Rename a part, then its note; or delete both, where they are of no use. What is no part of ours stays."""
-        part, note = part_path(target), part_manifest_path(target)
-        if not self._is_own_part(part, note):
+    def _transfer_part(self, target: Path, final: Path, remote: RemoteFile, *, keeps: bool) -> None:
+        """Move a part file and its manifest, or delete both if they are not needed. Files of others stay."""
+        part, manifest = part_path(target), part_manifest_path(target)
+        if not self._is_own_part(part, manifest):
             return
         keeps = keeps and not os.path.lexists(final)
         if keeps:
-            self._renew(note, remote)
-        for old, new in ((part, part_path(final)), (note, part_manifest_path(final))):
+            self._renew(manifest, remote)
+        for old, new in ((part, part_path(final)), (manifest, part_manifest_path(final))):
             if status_of(old) is None:
                 continue
             if keeps and not os.path.lexists(new):
@@ -180,19 +179,19 @@ class LegacyPulls:
             else:
                 old.unlink()
 
-    def _is_own_part(self, part: Path, note: Path) -> bool:
-        """Whether a part, if there is one, has a note of gglib's beside it; nothing has come of one that is empty."""
+    def _is_own_part(self, part: Path, manifest: Path) -> bool:
+        """Whether a part file has a manifest of gglib; an empty part file may have an empty manifest."""
         status = status_of(part)
         try:
-            content = read_small(note)
+            content = read_small(manifest)
         except OSError:
             return False
         return self.part_manifests.is_manifest(content) or (
             not content and (status is None or status.st_size == 0)
         )
 
-    def _carried(self, pull: LegacyPullRecord, note: Path, noted_ns: int) -> MigratedPull:
-        """Return what a note becomes. Raises ValueError for files outside of this home, and ``GglibError``."""
+    def _migrated(self, pull: LegacyPullRecord, record: Path, recorded_ns: int) -> MigratedPull:
+        """Return the pull of a record. Raises ValueError for files outside this home, and ``GglibError``."""
         found = [self._here(file.target) for file in pull.all_files]
         targets = tuple(target for target, _ in found)
         source, label = _source_of(pull)
@@ -201,9 +200,9 @@ class LegacyPulls:
         )
         job = _job_of(pull, source, label, remotes)
         return MigratedPull(
-            note=note,
-            noted_ns=noted_ns,
-            job=replace(job, started_at=noted_ns // SECOND_NS),
+            record=record,
+            recorded_ns=recorded_ns,
+            job=replace(job, started_at=recorded_ns // SECOND_NS),
             was_fetched=pull.is_fetched,
             remotes=remotes,
             targets=targets,
@@ -213,7 +212,7 @@ class LegacyPulls:
         )
 
     def _remote(self, file: LegacyPullFile, target: Path, source: ModelSource) -> RemoteFile:
-        """Return what the same pull fetches now; of an address, the version of which a part is here."""
+        """Return the remote file of a target; for a URL, with the validator of the part file."""
         etag = None
         if source.url is not None:
             with contextlib.suppress(OSError):
@@ -228,20 +227,20 @@ class LegacyPulls:
             validator=etag,
         )
 
-    def _renew(self, note: Path, remote: RemoteFile) -> None:
-        """Have a note say what its part is, as this gglib reads it. Torn by a kill, its part begins anew."""
+    def _renew(self, manifest: Path, remote: RemoteFile) -> None:
+        """Rewrite a manifest in the current format. If a kill interrupts this, the part file is downloaded again."""
         with contextlib.suppress(FileNotFoundError):
-            content = read_small(note)
+            content = read_small(manifest)
             renewed = self.part_manifests.renewed(content, remote)
             if renewed != content:
-                descriptor = open_regular(note, flags=os.O_WRONLY)
+                descriptor = open_regular(manifest, flags=os.O_WRONLY)
                 try:
                     os.pwrite(descriptor, renewed, 0)
                 finally:
                     os.close(descriptor)
 
     def _here(self, target: Path) -> tuple[Path, bool]:
-        """Return where a file of an older note is in this home, and whether that is a copy of the one it is in."""
+        """Return the path of a recorded file in this home, and whether this home is a copy of the recorded one."""
         is_copy = False
         if not target.is_relative_to(self.home.models_dir):
             target, is_copy = moved_here(target, self.home)
@@ -252,9 +251,9 @@ class LegacyPulls:
 
 
 def moved_here(path: Path, home: Home) -> tuple[Path, bool]:
-    """Return where a file is that another home had, or this one in another place; and whether that one is still used.
+    """Return the path in this home of a file of a former or other home, and whether that home is still in use.
 
-    Raises ValueError where no part of the path is a home.
+    Raises ValueError if no part of the path is a home.
     """
     found = [(root, home.models_dir / rest) for root, rest in below_models(path)]
     for root, here in found:
@@ -273,8 +272,8 @@ def _is_home(root: Path, home: Home) -> bool:
         return False
 
 
-def _bring_whole(target: Path, final: Path, used: Collection[tuple[int, int]], *, links: bool) -> None:
-    """Give a whole file its incoming name; what a model uses keeps its own, too, and is shared once it is asked for."""
+def _transfer_file(target: Path, final: Path, used: Collection[tuple[int, int]], *, links: bool) -> None:
+    """Move a complete file to its incoming path; a file that a model uses is linked if ``links``, else left."""
     status = status_of(target)
     if status is None:
         return
@@ -284,13 +283,13 @@ def _bring_whole(target: Path, final: Path, used: Collection[tuple[int, int]], *
     elif not is_used:
         target.rename(final)
     elif links and not is_here:
-        place(target, final)
+        link_or_copy(target, final)
 
 
 def _job_of(
     pull: LegacyPullRecord, source: ModelSource, label: str, remotes: Sequence[RemoteFile]
 ) -> PullJob:
-    """Return the pull that the same ``gglib pull`` begins now."""
+    """Return the job that the same ``gglib pull`` creates now."""
     if source.url is not None:
         key = job_key(source.url)
     else:
@@ -313,7 +312,7 @@ def _job_of(
 
 
 def _source_of(pull: LegacyPullRecord) -> tuple[ModelSource, str]:
-    """Return where a pull is from, with what only what was asked for says, and the label of its versions."""
+    """Return the source of a pull, completed from its target, and the label of its versions."""
     source = pull.source
     stem = stem_of(source.file or pull.files[0].target.name)
     if source.repo is None:
@@ -327,7 +326,7 @@ def _source_of(pull: LegacyPullRecord) -> tuple[ModelSource, str]:
 
 @contextmanager
 def _locked(path: Path, *, flags: int = os.O_RDONLY) -> Iterator[None]:
-    """Hold a file's lock without waiting. Raises BlockingIOError where it is held, and other OSErrors."""
+    """Hold a file's lock without waiting. Raises BlockingIOError if it is held, and other OSErrors."""
     descriptor = open_regular(path, flags=flags)
     try:
         flock_if_possible(descriptor, fcntl.LOCK_EX)
@@ -339,7 +338,7 @@ def _locked(path: Path, *, flags: int = os.O_RDONLY) -> Iterator[None]:
 
 
 def files_of(models: Iterable[ModelSummary]) -> set[tuple[int, int]]:
-    """Return the files of models by device and inode: a file is the same under each of its names."""
+    """Return the files of models by device and inode, which are the same for all hard links."""
     found = set()
     for path in (path for model in models for path in model.all_files):
         with contextlib.suppress(OSError, ValueError):

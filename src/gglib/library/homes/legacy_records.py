@@ -1,9 +1,9 @@
-"""What gglib 0.1 wrote down below ``models/``, one JSON file each: read, to be carried over into the catalogue. Pure.
+"""Parses the JSON records that gglib 0.1 kept below ``models/``, for their migration to the catalogue. Pure.
 
-``.written/ID.json``: a file that gglib wrote, by its path below ``models/``. ``.pulls/ID.json``: a pull that has not
-ended, by absolute paths. ``.removals/ID.json``: files that are being deleted, by absolute paths.
+``.written/ID.json``: a file that gglib wrote, by its path below ``models/``. ``.pulls/ID.json``: an unfinished pull,
+with absolute paths. ``.removals/ID.json``: files that are being deleted, with absolute paths.
 
-Whatever lies in such a place may be something else: every function raises ValueError for what is no such note.
+The files are untrusted: every function raises ValueError for an invalid record.
 """
 
 import re
@@ -33,10 +33,10 @@ class LegacyFileRecord:
     """Below ``models/``."""
     size_bytes: int
     modified_ns: int | None
-    """None where only the hash is known."""
+    """None if only the hash is known."""
     sha256: str | None
     source: ModelSource
-    """Of the model that it was written for."""
+    """Source of the model that it was written for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +44,14 @@ class LegacyPullFile:
     """One file of a pull."""
 
     target: Path
-    """Absolute, as the home was reached then."""
+    """Absolute, by the home's path at that time."""
     size_bytes: int | None
     sha256: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegacyPullRecord:
-    """A pull that has not ended."""
+    """An unfinished pull."""
 
     asked: str
     name: str
@@ -60,33 +60,33 @@ class LegacyPullRecord:
     files: tuple[LegacyPullFile, ...]
     projector: LegacyPullFile | None
     is_fetched: bool
-    """Whether all files were seen to arrive whole: the hashes are then of what was on the disk."""
+    """Whether all files are complete; their hashes are then those of the files on the disk."""
 
     @property
     def all_files(self) -> tuple[LegacyPullFile, ...]:
-        """The model's files, and the projector after them."""
+        """The model's files, then the projector."""
         return self.files if self.projector is None else (*self.files, self.projector)
 
 
 def read_written(fields: Any) -> LegacyFileRecord:  # noqa: ANN401 - JSON
-    """Return what a note of a file says. Raises ValueError."""
-    return _checked(_written, fields, "it is not a note of a file")
+    """Parse the record of a file. Raises ValueError."""
+    return _checked(_written, fields, "it is not a valid record of a file")
 
 
 def read_pull(fields: Any) -> LegacyPullRecord:  # noqa: ANN401 - JSON
-    """Return what a note of a pull says. Raises ValueError."""
-    return _checked(_pull, fields, "it is not a note of a pull")
+    """Parse the record of a pull. Raises ValueError."""
+    return _checked(_pull, fields, "it is not a valid record of a pull")
 
 
 def read_removal(fields: Any) -> tuple[Path, ...]:  # noqa: ANN401 - JSON
-    """Return the files of a removal. Raises ValueError."""
-    return _checked(_removal, fields, "it is not a note of a removal")
+    """Parse the record of a removal: the files to delete. Raises ValueError."""
+    return _checked(_removal, fields, "it is not a valid record of a removal")
 
 
 def below_models(path: Path) -> tuple[tuple[Path, PurePosixPath], ...]:
-    """Return each way to read an absolute path of an older gglib: its home, and the rest below ``models/``.
+    """Return every split of an absolute path into a home and the rest below ``models/``, shortest rest first.
 
-    A home may have been moved since, and may itself be below a directory of this name: the shortest rest comes first.
+    The home may have been moved since, and its own path may contain a directory named ``models``.
     """
     parts = path.parts
     found = []

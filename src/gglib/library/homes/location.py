@@ -1,4 +1,4 @@
-"""Looks where a home is, and carries out what ``home`` decides of it. Blocks, but for what asks the catalogue."""
+"""Inspects the location of a home, and applies the state that ``identity`` decides. Inspection blocks."""
 
 import asyncio
 import contextlib
@@ -38,15 +38,15 @@ from gglib.system.files.small_files import parse_json, read_small, warn_skipped_
 from gglib.system.threads import run_to_completion
 
 MARK_NAME = ".home"
-"""Inside ``models/``, which may be reached from more than one home."""
+"""Inside ``models/``, which several homes may share."""
 _DRAFT_NAME = ".home.draft"
 MAX_LOOKED_AT = 5_000
-"""Directories, in search of a home that may have been renamed."""
+"""Maximum number of directories to scan for a renamed home."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """A home as it is reached now."""
+    """The paths of a home."""
 
     directory: Path
     models_dir: Path
@@ -55,73 +55,71 @@ class Home:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomeInspection:
-    """What is known of a home before anything is done about it."""
+    """The result of inspecting a home."""
 
     recorded: HomeIdentity | None
-    place: HomeLocation
+    location: HomeLocation
     mark: HomeMark | None
     state: HomeState
     owner: Path | None = None
-    """Of a shared ``models/``: the other home."""
+    """The other home, if ``models/`` is shared."""
 
 
 def find_unchanged(home: Home, recorded: HomeIdentity | None) -> HomeInspection | None:
-    """Return the home where nothing differs, else None: a few looks and small files. Raises OSError."""
-    place, mark = read_location(home), read_mark(home)
-    if is_same(recorded, place, mark):
-        return HomeInspection(recorded=recorded, place=place, mark=mark, state=HomeState.SAME)
-    if is_known_share(recorded, place, mark, is_noted=is_shared(home.models_dir)):
-        return HomeInspection(recorded=recorded, place=place, mark=mark, state=HomeState.SHARED)
+    """Return the inspection if nothing differs, else None; reads a few small files only. Raises OSError."""
+    location, mark = read_location(home), read_mark(home)
+    if is_same(recorded, location, mark):
+        return HomeInspection(recorded=recorded, location=location, mark=mark, state=HomeState.SAME)
+    if is_known_share(recorded, location, mark, has_share_file=is_shared(home.models_dir)):
+        return HomeInspection(recorded=recorded, location=location, mark=mark, state=HomeState.SHARED)
     return None
 
 
 def inspect_home(home: Home, recorded: HomeIdentity | None, files: Iterable[Path]) -> HomeInspection:
-    """Return what the home is, others looked at, too; ``files`` are those of the rows. Raises OSError."""
-    place, mark = read_location(home), read_mark(home)
+    """Inspect the home and other homes nearby; ``files`` are the paths of the catalogue's rows. Raises OSError."""
+    location, mark = read_location(home), read_mark(home)
     inodes = {mark.inode} if mark is not None else set()
     inodes |= {recorded.inode} if recorded is not None else set()
     near = tuple(_neighbours(home, mark, inodes, files))
-    owner = next((directory for directory in near if _reaches(directory, home)), None)
+    owner = next((directory for directory in near if _shares_models(directory, home)), None)
     evidence = Evidence(
         is_shared=owner is not None,
         is_marked_here=mark is not None and _is_here(mark, home),
         is_original_elsewhere=recorded is not None
         and any(_is_original(directory, home, recorded) for directory in near),
     )
-    state = classify(recorded, place, mark, evidence)
-    return HomeInspection(recorded=recorded, place=place, mark=mark, state=state, owner=owner)
+    state = classify(recorded, location, mark, evidence)
+    return HomeInspection(recorded=recorded, location=location, mark=mark, state=state, owner=owner)
 
 
 async def apply_inspection(home: Home, found: HomeInspection, store: VersionStorePort) -> HomeIdentity:
-    """Have the catalogue and the mark say where the home is, and forget what is true of another place only.
+    """Record the home's location in the catalogue and the mark, and delete records that belong to another home.
 
-    Everything that is another home's is forgotten first and the place is recorded last: what is killed in between is
-    found again as it was. Raises ``CatalogError`` and OSError.
+    The location is recorded last, so that after a kill the next inspection has the same result. Raises ``CatalogError``
+    and OSError.
     """
     match found.state:
         case HomeState.SAME | HomeState.DETACHED:
             assert found.recorded is not None  # noqa: S101 - by ``classify``
             return found.recorded
         case HomeState.SHARED:
-            return await _settle_shared(home, found, store)
+            return await _apply_shared(home, found, store)
         case HomeState.MOVED | HomeState.COPIED:
-            identity = await _settle_elsewhere(home, found, store)
+            identity = await _apply_moved_or_copied(home, found, store)
         case _:
             await _renumber(found, store)
             home_id = new_id() if found.recorded is None else found.recorded.id
-            identity = identity_at(found.place, home_id)
+            identity = identity_at(found.location, home_id)
             if identity != found.recorded:
                 await store.record_home(identity, resets_identities=False)
     await run_to_completion(remove_share, home.directory)
-    with contextlib.suppress(
-        OSError
-    ):  # a full disk: the catalogue knows, and the mark is written by a later open
+    with contextlib.suppress(OSError):  # a full disk: a later open writes the mark
         await run_to_completion(write_mark, home, identity.id, "")
     return identity
 
 
 def has_files_of(versions: Iterable[Version]) -> bool:
-    """Whether a file of a version is here: another ``models/`` without a mark is used since, so it is the right one."""
+    """Whether any file of a version is present, so that an unmarked ``models/`` is the right one."""
     return any(
         file.identity == identity_from(status)
         for version in versions
@@ -131,12 +129,12 @@ def has_files_of(versions: Iterable[Version]) -> bool:
 
 
 def new_id() -> str:
-    """Return an id that no home has."""
+    """Return a new random id."""
     return secrets.token_hex(16)
 
 
 def read_location(home: Home) -> HomeLocation:
-    """Return where the home is. Raises OSError."""
+    """Return the home's location. Raises OSError."""
     own, models = home.directory.stat(), home.models_dir.stat()
     return HomeLocation(
         device=own.st_dev, inode=own.st_ino, models_device=models.st_dev, models_inode=models.st_ino
@@ -144,7 +142,7 @@ def read_location(home: Home) -> HomeLocation:
 
 
 def read_mark(home: Home) -> HomeMark | None:
-    """Return the mark of ``models/``; None where there is none, or something else in its place."""
+    """Return the mark in ``models/``; None if it is missing or invalid."""
     path = home.models_dir / MARK_NAME
     try:
         return decode_mark(parse_json(read_small(path)))
@@ -156,9 +154,9 @@ def read_mark(home: Home) -> HomeMark | None:
 
 
 def write_mark(home: Home, home_id: str, seen: str, *, owner: Path | None = None) -> None:
-    """Write the mark durably; nothing where something that gglib did not write is in its place. Raises OSError.
+    """Write the mark durably, unless its path has a file that gglib did not write. Raises OSError.
 
-    ``owner`` is the home that it is written for; None: this one.
+    ``owner`` is the home that owns ``models/``; None means this home.
     """
     directory = owner or home.directory
     path = home.models_dir / MARK_NAME
@@ -167,7 +165,7 @@ def write_mark(home: Home, home_id: str, seen: str, *, owner: Path | None = None
     draft = path.with_name(_DRAFT_NAME)
     mark = HomeMark(id=home_id, path=os.path.realpath(directory), inode=directory.stat().st_ino, seen=seen)
     with contextlib.suppress(FileNotFoundError):
-        draft.unlink()  # of a gglib that was killed: never written to, for it may be a link by now
+        draft.unlink()  # left by a killed process; deleted rather than opened, because it may be a link
     try:
         write_durably(draft, encode_mark(mark))
         draft.rename(path)
@@ -181,10 +179,10 @@ def write_mark(home: Home, home_id: str, seen: str, *, owner: Path | None = None
 def _neighbours(
     home: Home, mark: HomeMark | None, inodes: Container[int], files: Iterable[Path]
 ) -> Iterator[Path]:
-    """Yield the directories that may be the home of which this is a copy, or with which it shares ``models/``.
+    """Yield directories that may be the original of this copy, or a home that shares ``models/``.
 
-    Where the mark says; near there, where its inode is, for it may have been renamed; where ``models/`` lies when its
-    link is followed; where files of rows lie.
+    The path in the mark; directories nearby with its inode, in case of a rename; the parent of the real ``models/``;
+    the homes of files in the catalogue's rows.
     """
     if mark is not None and Path(mark.path).is_absolute():
         yield Path(mark.path)
@@ -200,10 +198,10 @@ def _neighbours(
     yield from sorted(roots)
 
 
-def _near(place: Path, home: Home, inodes: Container[int]) -> Iterator[Path]:
-    """Yield the directories with these inodes around a place where a home was: a look at names, bounded."""
+def _near(path: Path, home: Home, inodes: Container[int]) -> Iterator[Path]:
+    """Yield the directories with these inodes near a former home; a bounded scan of names."""
     left = [MAX_LOOKED_AT]
-    for root, depth in ((place.parent, 2), (home.directory.parent, 1), (place.parent.parent, 2)):
+    for root, depth in ((path.parent, 2), (home.directory.parent, 1), (path.parent.parent, 2)):
         yield from _with_inode(root, inodes, depth, left)
 
 
@@ -220,8 +218,8 @@ def _with_inode(directory: Path, inodes: Container[int], depth: int, left: list[
             yield from _with_inode(Path(entry), inodes, depth - 1, left)
 
 
-def _reaches(directory: Path, home: Home) -> bool:
-    """Whether a directory is another home, which is used, of the same ``models/``."""
+def _shares_models(directory: Path, home: Home) -> bool:
+    """Whether a directory is another home in use with the same ``models/``."""
     try:
         return (
             _is_other_home(directory, home)
@@ -244,14 +242,14 @@ def _is_other_home(directory: Path, home: Home) -> bool:
 
 
 def _is_original(directory: Path, home: Home, recorded: HomeIdentity) -> bool:
-    """Whether a directory is the one that was recorded, whatever number its device has now."""
+    """Whether a directory is the recorded home, ignoring the device number."""
     try:
         return _is_other_home(directory, home) and directory.stat().st_ino == recorded.inode
     except (OSError, ValueError):
         return False
 
 
-async def _settle_elsewhere(home: Home, found: HomeInspection, store: VersionStorePort) -> HomeIdentity:
+async def _apply_moved_or_copied(home: Home, found: HomeInspection, store: VersionStorePort) -> HomeIdentity:
     is_moved = found.state is HomeState.MOVED
     if is_moved:
         await run_to_completion(partial(_drop_incoming, home, is_all=False))
@@ -260,19 +258,19 @@ async def _settle_elsewhere(home: Home, found: HomeInspection, store: VersionSto
         foreign = await asyncio.to_thread(_foreign, home, versions)
         await _forget(foreign, store)
         await run_to_completion(partial(_drop_incoming, home, is_all=True))
-    identity = identity_at(found.place, new_id())
+    identity = identity_at(found.location, new_id())
     await store.record_home(identity, resets_identities=True, keeps_pulls=is_moved)
     return identity
 
 
-async def _settle_shared(home: Home, found: HomeInspection, store: VersionStorePort) -> HomeIdentity:
-    if found.recorded is not None and is_recorded(found.recorded, found.place):
+async def _apply_shared(home: Home, found: HomeInspection, store: VersionStorePort) -> HomeIdentity:
+    if found.recorded is not None and is_recorded(found.recorded, found.location):
         identity = found.recorded
     else:
         await _forget(await store.list_versions(), store)
-        identity = identity_at(found.place, new_id())
+        identity = identity_at(found.location, new_id())
     if found.mark is None and found.owner is not None:
-        # Of an older gglib, which writes none: without it the next look would find no owner.
+        # An older gglib writes no mark; without one the next inspection would find no owner.
         await run_to_completion(partial(write_mark, home, new_id(), "", owner=found.owner))
     await run_to_completion(write_share, home.directory, identity.id)
     if identity is not found.recorded:
@@ -281,7 +279,7 @@ async def _settle_shared(home: Home, found: HomeInspection, store: VersionStoreP
 
 
 async def _renumber(found: HomeInspection, store: VersionStorePort) -> None:
-    """Have the identities of files say the device numbers of now, where nothing else of the files differs."""
+    """Update the device numbers in file identities if nothing else differs."""
     if found.state is HomeState.RENUMBERED:
         versions = await store.list_versions()
         renumbered = await asyncio.to_thread(_renumbered, versions)
@@ -301,9 +299,9 @@ def _renumbered(versions: Iterable[Version]) -> dict[Path, FileIdentity]:
 
 
 def _foreign(home: Home, versions: Iterable[Version]) -> list[Version]:
-    """Return the versions of a copied home that have the original's very files, through a link that was copied.
+    """Return the versions of a copied home whose files are the original's, through a copied link.
 
-    A file of the copy has another inode than was recorded, and lies in its own ``models/``.
+    A file of the copy has a new inode, and is inside the copy's ``models/``.
     """
     root = Path(os.path.realpath(home.models_dir))
     return [
@@ -326,9 +324,9 @@ async def _forget(versions: Iterable[Version], store: VersionStorePort) -> None:
 
 
 def _drop_incoming(home: Home, *, is_all: bool) -> None:
-    """Delete what came of pulls: all of it, or what no promised hash shows to be whole.
+    """Delete incoming files: all of them, or those without an expected hash.
 
-    What was copied while it came may have gaps. A directory that is reached by a link is another home's.
+    A file that was copied during its download may have gaps. An incoming directory behind a link is another home's.
     """
     incoming = Incoming(home.models_dir)
     if os.path.realpath(incoming.directory) != os.path.join(os.path.realpath(home.models_dir), INCOMING_NAME):  # noqa: PTH118

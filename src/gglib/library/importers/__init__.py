@@ -1,1 +1,1 @@
-"""Where other programs keep their models, and what of it gglib could use. Nothing here writes, or moves a file."""
+"""Finds the models of other programs on this machine. Nothing here writes or moves a file."""

@@ -1,4 +1,4 @@
-"""Models in a folder: every GGUF file, shards as one, with the projector that lies beside its model."""
+"""Finds the models in a folder: every GGUF file, shards grouped, with the projector in the model's directory."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -10,11 +10,11 @@ from gglib.library.importers.projectors import projector_for
 from gglib.library.importers.walk import walk
 
 Describe = Callable[[Path], Candidate]
-"""Makes a candidate of a file with what its place knows of it."""
+"""Returns the candidate for a file, with the metadata of its source."""
 
 
 def find_in_folder(root: Path, describe: Describe | None = None) -> Iterator[Candidate]:
-    """Return what is in ``root`` and below."""
+    """Yield the candidates in ``root`` and below."""
     found = walk(root)
     for _, files in found.directories:
         yield from candidates_of(files, describe or _described)
@@ -22,7 +22,7 @@ def find_in_folder(root: Path, describe: Describe | None = None) -> Iterator[Can
 
 
 def candidates_of(files: Sequence[Path], describe: Describe) -> Iterator[Candidate]:
-    """Return the models among the files of one directory; what belongs to another of them is not told apart."""
+    """Yield the models among the files of one directory; shards and projectors are part of their models."""
     projectors = [path for path in files if kind_of(path.name) is FileKind.PROJECTOR]
     models = [path for path in files if path not in projectors and not _goes_with_first(path, files)]
     taken: set[str] = set()
@@ -31,7 +31,7 @@ def candidates_of(files: Sequence[Path], describe: Describe) -> Iterator[Candida
         name = projector_for(path.name, [m.name for m in models], [p.name for p in projectors])
         if _is_later_shard(path):
             candidate = replace(
-                candidate, fault="it is a later shard of a model whose first one is not beside it"
+                candidate, fault="it is a later shard, and the first shard is not in the same directory"
             )
         elif name is not None:
             taken.add(name)
@@ -40,7 +40,7 @@ def candidates_of(files: Sequence[Path], describe: Describe) -> Iterator[Candida
     for path in projectors:
         if not taken:
             yield replace(
-                describe(path), fault="it is a projector (mmproj), and no model beside it is its own"
+                describe(path), fault="it is a projector (mmproj), and its directory has no model for it"
             )
 
 

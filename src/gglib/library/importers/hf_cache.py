@@ -1,9 +1,9 @@
-"""The cache of the Hugging Face hub, which many programs fill.
+"""Finds the models in the cache of the Hugging Face hub, which many programs share.
 
 ``HUB/models--OWNER--NAME/snapshots/COMMIT/FILE`` is a link to ``../../blobs/SHA256`` for a large file; ``refs/main``
-has the commit that ``main`` was at when somebody looked (huggingface_hub, ``file_download.py``, the docstring of
-``hf_hub_download``; ``utils/_cache_manager.py``, ``_scan_cached_repo``). Where there are no links the file itself is
-in the snapshot, and nobody says its hash. The link's first hop names the blob: the blob may be a link, too.
+has the commit of ``main`` at the last download (huggingface_hub, ``file_download.py``, the docstring of
+``hf_hub_download``; ``utils/_cache_manager.py``, ``_scan_cached_repo``). On systems without links the snapshot has the
+file itself, and its hash is unknown. The first hop of the link names the blob, which may be a link itself.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,13 +27,13 @@ _SEPARATOR = "--"
 _MAX_REF_BYTES = 4096
 _FAULTS = {
     FileState.HERE: None,
-    FileState.GONE: "its file is gone from the cache",
+    FileState.GONE: "its file is missing from the cache",
     FileState.HIDDEN: HIDDEN_FAULT,
 }
 
 
 def hub_cache(environ: Mapping[str, str], home: Path) -> Path:
-    """Return where the cache is, by the variables and in the order of huggingface_hub's ``constants.py``."""
+    """Return the cache directory, from the variables and in the order of huggingface_hub's ``constants.py``."""
     for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
         if environ.get(variable):
             return Path(environ[variable]).expanduser()
@@ -44,12 +44,12 @@ def hub_cache(environ: Mapping[str, str], home: Path) -> Path:
 
 
 def is_hub_cache(path: Path) -> bool:
-    """Whether a folder looks like such a cache."""
+    """Whether a folder looks like a hub cache."""
     return any(is_directory(repo / "snapshots") for repo in path.glob(f"{_PREFIX}*"))
 
 
 def find_in_hub_cache(root: Path) -> Iterator[Candidate]:
-    """Return the models of the cache; of a file that several snapshots have, the newest one's."""
+    """Yield the models of the cache; of a file in several snapshots, the newest one."""
     try:
         repositories = sorted(path for path in root.iterdir() if path.name.startswith(_PREFIX))
     except OSError as error:
@@ -77,7 +77,7 @@ def _find_in_repository(directory: Path) -> Iterator[Candidate]:
 
 
 def _newest_first(directory: Path) -> list[Path]:
-    """Return the snapshots: the one that ``main`` names before all others, those by their date. Raises OSError."""
+    """Return the snapshots: that of ``main`` first, then by date, newest first. Raises OSError."""
     main = _read(directory / "refs" / "main")
     snapshots = [path for path in (directory / "snapshots").glob("*") if is_directory(path)]
     return sorted(snapshots, key=lambda path: (path.name == main, _changed_at(path)), reverse=True)
@@ -98,7 +98,7 @@ def _described(path: Path, *, repo: str, snapshot: Path) -> Candidate:
 def _sha256_of(path: Path) -> str | None:
     try:
         return as_sha256(path.readlink().name)
-    except OSError:  # no link
+    except OSError:  # not a link
         return None
 
 

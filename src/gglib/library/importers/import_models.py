@@ -1,6 +1,6 @@
-"""Takes models that other programs already have into the catalogue, where they are: decides which, and adds them.
+"""Imports models of other programs into the catalogue without moving them: plans the import, and executes it.
 
-Knows the core only; what reads headers and what stores a row are passed in.
+The header reader and the store are passed in.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -31,11 +31,11 @@ NOT_UNICODE = "its name is not UTF-8: rename the file or its directory"
 
 
 class ImportState(StrEnum):
-    """What becomes of a file that was found."""
+    """The state of a candidate in an import."""
 
     NEW = "new"
     KNOWN = "known"
-    """The catalogue has it already."""
+    """It is already in the catalogue."""
     SKIPPED = "skipped"
     ADDED = "added"
     FAILED = "failed"
@@ -43,24 +43,24 @@ class ImportState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportItem:
-    """A file that was found, and what is, or was, done with it."""
+    """A candidate, and what the import does or did with it."""
 
     source: str
     path: Path
     state: ImportState
     name: str
-    """What the model will be called, or is; what the file is called where it is no model."""
+    """The model's name; the file name if it is no model."""
     reason: str | None = None
-    """Why it is not added; a phrase."""
+    """Why it is not imported; a phrase."""
     model: NewModel | None = None
-    """Of a new one."""
+    """The row to add, if it is new."""
 
 
 OnScan = Callable[[Path], None]
-"""Told of each place and each file before it is looked at; from the thread that looks."""
+"""Called with each source and file before it is read, from the thread that reads."""
 
 
-def _tell_nobody(path: Path) -> None:  # noqa: ARG001 - the form of ``OnScan``
+def _ignore(path: Path) -> None:  # noqa: ARG001 - the signature of ``OnScan``
     return None
 
 
@@ -68,29 +68,29 @@ def find_models(
     sources: Iterable[ImportSource],
     known: Sequence[ModelSummary],
     read_model: ModelReader,
-    tell: OnScan = _tell_nobody,
+    on_scan: OnScan = _ignore,
 ) -> list[ImportItem]:
-    """Look into the places and return all that was found, each file once. Reads headers: it blocks."""
+    """Scan the sources and return all candidates, each file once. Reads headers, so it blocks."""
 
     def read(path: Path) -> ModelFiles:
-        tell(path)
+        on_scan(path)
         return read_model(path)
 
-    plan = _Plan(known, read)
+    plan = _ImportPlan(known, read)
     for source in sources:
-        tell(source.path)
+        on_scan(source.path)
         for candidate in source.find(source.path):
-            plan.take(source.name, candidate)
+            plan.add(source.name, candidate)
     return plan.items
 
 
 async def import_models(items: Iterable[ImportItem], store: HomeStorePort) -> list[ImportItem]:
-    """Add those that are new, and return what became of each; one that fails does not keep the others out."""
+    """Add the new items and return their results; a failure does not affect the others."""
     return [await _add(item, store) for item in items if item.model is not None]
 
 
 async def _add(item: ImportItem, store: HomeStorePort) -> ImportItem:
-    assert item.model is not None  # noqa: S101 - its caller looked
+    assert item.model is not None  # noqa: S101 - checked by the caller
     try:
         added = await adopted_or_added(item.model, store)
     except GglibError as error:
@@ -98,8 +98,8 @@ async def _add(item: ImportItem, store: HomeStorePort) -> ImportItem:
     return replace(item, state=ImportState.ADDED, name=added.name)
 
 
-class _Plan:
-    """What was found so far: no file twice, no name twice."""
+class _ImportPlan:
+    """The items so far; no file and no name appears twice."""
 
     def __init__(self, known: Sequence[ModelSummary], read_model: ModelReader) -> None:
         self.items: list[ImportItem] = []
@@ -113,15 +113,15 @@ class _Plan:
             if (file := identity(path)) is not None
         }
         self._planned: dict[tuple[int, int], int] = {}
-        """Where in ``items`` a file is."""
+        """Index in ``items`` by file."""
         self._refused: dict[tuple[int, int], str] = {}
-        """Why a file that was read is none: its header is not read again for each of its names.
+        """Why a file was rejected, so that its header is not read again under another name.
 
-        Not of shards: what lies beside them decides, too.
+        Not for shards: they also depend on the files in the same directory.
         """
 
-    def take(self, source: str, candidate: Candidate) -> None:
-        """Decide about one file."""
+    def add(self, source: str, candidate: Candidate) -> None:
+        """Classify one candidate."""
         label = candidate.name or candidate.path.name
         item = ImportItem(source=source, path=candidate.path, state=ImportState.SKIPPED, name=label)
         if candidate.fault is not None:
@@ -132,7 +132,7 @@ class _Plan:
         if holder:
             self.items.append(replace(item, state=ImportState.KNOWN, name=holder))
         elif file in self._planned:
-            self._take_again(self._planned[file], candidate, item)
+            self._add_alias(self._planned[file], candidate, item)
         elif file in self._refused and shard_of(candidate.path.name) is None:
             self.items.append(replace(item, reason=self._refused[file]))
         else:
@@ -141,15 +141,15 @@ class _Plan:
                 self._remember(file)
 
     def _remember(self, file: tuple[int, int]) -> None:
-        """Keep what became of the file that was read last, for its other names."""
+        """Remember the result of the file that was read last, for its other names."""
         item = self.items[-1]
         if item.model is not None:
             self._planned[file] = len(self.items) - 1
         elif item.reason is not None and shard_of(item.path.name) is None:
             self._refused[file] = item.reason
 
-    def _take_again(self, index: int, candidate: Candidate, item: ImportItem) -> None:
-        """Let a second name of a file be an alias of the first, and list a second path as what it is."""
+    def _add_alias(self, index: int, candidate: Candidate, item: ImportItem) -> None:
+        """Add a second name of a file as an alias; list a second path as skipped."""
         first = self.items[index]
         assert first.model is not None  # noqa: S101 - only those are planned
         if candidate.name is None or candidate.name.casefold() in self._taken:
@@ -160,7 +160,7 @@ class _Plan:
         self.items[index] = replace(first, model=model)
 
     def _read(self, candidate: Candidate, item: ImportItem) -> ImportItem:
-        """Return what a file is by its header."""
+        """Read the header of a candidate and return its item."""
         named = (candidate.path, *(() if candidate.projector is None else (candidate.projector,)))
         if not all(is_unicode(str(path)) for path in named):
             return replace(item, reason=NOT_UNICODE)
@@ -178,9 +178,9 @@ class _Plan:
         return replace(item, state=ImportState.NEW, name=name, model=_new_model(candidate, files, name))
 
     def _checked(self, projector: Path | None) -> Path | None:
-        """Return the projector if it is one by its header, too: a wrong one keeps its model from loading.
+        """Return the projector if its header confirms it: a wrong one prevents its model from loading.
 
-        Not asked of one that a program's own notes name: those are not guesses by a file's name.
+        A projector from another program's manifest is not checked, because it is no guess by file name.
         """
         if projector is None or kind_of(projector.name) is not FileKind.PROJECTOR:
             return projector
@@ -190,11 +190,11 @@ class _Plan:
             return None
 
     def _free_name(self, candidate: Candidate) -> str:
-        """Return the name as its place has it, with a number behind it where it is taken."""
-        wish = normalized_name(usable_name(candidate.name or default_name(candidate.path)))
-        name, number = wish, 2
+        """Return the candidate's name, with a number appended if it is taken."""
+        base = normalized_name(usable_name(candidate.name or default_name(candidate.path)))
+        name, number = base, 2
         while name.casefold() in self._taken:
-            name, number = f"{wish}-{number}", number + 1
+            name, number = f"{base}-{number}", number + 1
         self._taken.add(name.casefold())
         return name
 

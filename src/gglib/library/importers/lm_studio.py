@@ -1,7 +1,7 @@
-"""The models of LM Studio: ``HOME/models/PUBLISHER/MODEL/FILE.gguf``, as on the Hugging Face hub.
+"""Finds the models of LM Studio: ``HOME/models/PUBLISHER/MODEL/FILE.gguf``, as on the Hugging Face hub.
 
-(https://lmstudio.ai/docs/basics/import-model. Its home is what ``~/.lmstudio-home-pointer`` names, else
-``~/.cache/lm-studio``, which older versions made, else ``~/.lmstudio``: lmstudio.js, ``findLMStudioHome``.)
+(https://lmstudio.ai/docs/basics/import-model. Its home is the path in ``~/.lmstudio-home-pointer``, else
+``~/.cache/lm-studio`` of older versions, else ``~/.lmstudio``: lmstudio.js, ``findLMStudioHome``.)
 """
 
 from collections.abc import Iterator
@@ -18,13 +18,13 @@ _MAX_POINTER_BYTES = 4096
 
 
 def models_directories(home: Path) -> tuple[Path, ...]:
-    """Return where models may be."""
+    """Return the directories that may have models."""
     homes = (*_pointed_at(home), home / ".lmstudio", home / ".cache" / "lm-studio")
     return tuple(dict.fromkeys(path / "models" for path in homes))
 
 
 def find_in_lm_studio(root: Path) -> Iterator[Candidate]:
-    """Return the models; the two folders above a file name its repository."""
+    """Yield the models; the two folders above a file name its repository."""
     return find_in_folder(root, partial(_described, root=root))
 
 

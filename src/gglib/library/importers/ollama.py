@@ -1,10 +1,10 @@
-"""The models of Ollama: a manifest for each name, and its layers as blobs named by their hash.
+"""Finds the models of Ollama: a manifest per name, and its layers as blobs named by their hash.
 
-``MODELS/manifests/HOST/NAMESPACE/MODEL/TAG`` and, in newer ones, ``MODELS/manifests-v2/…``, where the file is a link
-to a blob (ollama, ``manifest/paths.go`` and ``manifest/manifest.go``; names by ``types/model/name.go``). A manifest is
-JSON with ``layers``, each with a ``mediaType`` and a ``digest``; a list of manifests names one for each engine. A layer
-is at ``MODELS/blobs/sha256-HEX``. The chat template of a GGUF file is in its header: Ollama's own template layers are
-not needed.
+``MODELS/manifests/HOST/NAMESPACE/MODEL/TAG`` and, in newer versions, ``MODELS/manifests-v2/…``, where the file is a
+link to a blob (ollama, ``manifest/paths.go`` and ``manifest/manifest.go``; names by ``types/model/name.go``).
+A manifest is JSON with ``layers``, each with a ``mediaType`` and a ``digest``; a manifest list names one manifest per
+engine. A layer is at ``MODELS/blobs/sha256-HEX``. Ollama's template layers are not needed: the chat template is in the
+GGUF header.
 """
 
 import re
@@ -20,7 +20,7 @@ from gglib.system.files.small_files import parse_json, read_small
 
 ORIGIN = "ollama"
 _ROOTS = ("manifests-v2", "manifests")
-"""The newer first, as in ``namedManifestRefs``: a name that is in both is the newer one's."""
+"""The newer first, as in ``namedManifestRefs``: a name in both is resolved to the newer one."""
 _MODEL = "application/vnd.ollama.image.model"
 _PROJECTOR = "application/vnd.ollama.image.projector"
 _ADAPTER = "application/vnd.ollama.image.adapter"
@@ -32,7 +32,7 @@ Json = Mapping[str, Any]
 
 
 def models_directories(environ: Mapping[str, str], home: Path) -> tuple[Path, ...]:
-    """Return where models may be: where the variable says, the user's own, and those of the service on Linux.
+    """Return the directories that may have models: from the variable, the user's, and the Linux service's.
 
     (ollama, ``envconfig/config.go``, ``Models``; ``scripts/install.sh``: ``/usr/share/ollama`` is the service's home.)
     """
@@ -41,12 +41,12 @@ def models_directories(environ: Mapping[str, str], home: Path) -> tuple[Path, ..
 
 
 def is_ollama(path: Path) -> bool:
-    """Whether a folder looks like one of Ollama's."""
+    """Whether a folder looks like Ollama's models directory."""
     return is_directory(path / "blobs") and any(is_directory(path / root) for root in _ROOTS)
 
 
 def find_in_ollama(root: Path) -> Iterator[Candidate]:
-    """Return one candidate for each name; several names may be the same file."""
+    """Yield one candidate per name; several names may share a file."""
     seen: set[str] = set()
     try:
         paths = [path for directory in _ROOTS for path in sorted((root / directory).glob("*/*/*/*"))]
@@ -64,7 +64,7 @@ def find_in_ollama(root: Path) -> Iterator[Candidate]:
 
 
 def _name(host: str, namespace: str, model: str, tag: str) -> str:
-    """Return the name as ``ollama list`` shows it: without what is the default."""
+    """Return the name as ``ollama list`` shows it: without default parts."""
     parts = [host, namespace, model]
     if host == _DEFAULT_HOST:
         parts = [model] if namespace == _DEFAULT_NAMESPACE else [namespace, model]
@@ -81,13 +81,14 @@ def _candidate(path: Path, blobs: Path, name: str, repo: str | None) -> Candidat
         return described(path=path, fault="its manifest cannot be read")
     if not models:
         return described(
-            path=path, fault="it has no GGUF file here: Ollama runs it elsewhere, or in another form"
+            path=path,
+            fault="it has no GGUF file on this machine: Ollama runs it remotely, or in another format",
         )
     fault = None
     if len(models) > 1:
-        fault = "Ollama keeps it in several files, which llama.cpp finds by names that they do not have"
+        fault = "Ollama stores it in several files without the names that llama.cpp needs for shards"
     elif any(_kind(layer) == _ADAPTER for layer in layers):
-        fault = "it is a model with a LoRA adapter, which gglib does not apply"
+        fault = "it has a LoRA adapter, which gglib does not support"
     elif missing := [blob for blob in (*models, *projectors) if not is_here(blob)]:
         fault = f"its file {missing[0].name[:19]}… is missing or not readable"
     return described(
@@ -99,7 +100,7 @@ def _candidate(path: Path, blobs: Path, name: str, repo: str | None) -> Candidat
 
 
 def _layers(manifest: Json, blobs: Path) -> list[Json]:
-    """Return the layers of a manifest; of a list of manifests, those of the one that has a GGUF model."""
+    """Return the layers of a manifest; of a manifest list, those of the manifest with a GGUF model."""
     if not manifest.get("manifests"):
         return list(manifest.get("layers") or ())
     children = [
@@ -121,7 +122,7 @@ def _kind(layer: Json) -> str:
 
 
 def _blob(layer: Json, blobs: Path) -> Path:
-    """Return where a layer is. Raises ValueError for a digest that is none: it becomes a file's name."""
+    """Return the path of a layer. Raises ValueError for an invalid digest, because it becomes a file name."""
     match = _DIGEST.fullmatch(layer["digest"])
     if match is None:
         raise ValueError(layer["digest"])

@@ -1,4 +1,4 @@
-"""Where to look: what the user named, or every place that is known."""
+"""The sources of an import: the one that the user named, or all known ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from gglib.library.importers.folder import find_in_folder
 HF, OLLAMA, LM_STUDIO = "hf", "ollama", "lm-studio"
 NAMES = (HF, OLLAMA, LM_STUDIO)
 FOLDER = "folder"
-"""The name of a place that the user pointed at, and that is nobody's."""
+"""The name of a source that is an ordinary folder."""
 TITLES = {HF: "the Hugging Face cache", OLLAMA: "Ollama", LM_STUDIO: "LM Studio"}
 
 
 @dataclass(frozen=True, slots=True)
 class ImportSource:
-    """A directory, and how it is read."""
+    """A directory, and the function that finds models in it."""
 
     name: str
     path: Path
@@ -27,7 +27,7 @@ class ImportSource:
 
 
 def known_sources(environ: Mapping[str, str], home: Path) -> tuple[ImportSource, ...]:
-    """Return every place that could be there."""
+    """Return all known sources, existing or not."""
     return (
         ImportSource(HF, hf_cache.hub_cache(environ, home), hf_cache.find_in_hub_cache),
         *(
@@ -42,9 +42,9 @@ def known_sources(environ: Mapping[str, str], home: Path) -> tuple[ImportSource,
 
 
 def sources_of(where: str | None, environ: Mapping[str, str], home: Path) -> tuple[ImportSource, ...]:
-    """Return the places to look into, those that are there; ``where`` is None, one of ``NAMES``, or a folder.
+    """Return the existing sources to scan; ``where`` is None (all), one of ``NAMES``, or a folder.
 
-    Raises ``InvalidSettingError`` for what is none of it.
+    Raises ``InvalidSettingError`` for anything else.
     """
     known = known_sources(environ, home)
     if where is None:
@@ -56,7 +56,7 @@ def sources_of(where: str | None, environ: Mapping[str, str], home: Path) -> tup
     if not there:
         looked = ", ".join(str(source.path) for source in wanted)
         raise InvalidSettingError(
-            f"{TITLES[where]} keeps no models on this machine (looked for {looked}): name its folder instead."
+            f"{TITLES[where]} has no models on this machine (searched {looked}): name its folder instead."
         )
     return there
 
@@ -65,7 +65,7 @@ def _folder(where: str) -> ImportSource:
     path = Path(where).expanduser().absolute()
     if not is_directory(path):
         raise InvalidSettingError(
-            f"'{where}' is no folder that can be read: name one, or one of {', '.join(NAMES)}."
+            f"'{where}' is not a readable folder: name a folder, or one of {', '.join(NAMES)}."
         )
     if hf_cache.is_hub_cache(path):
         return ImportSource(HF, path, hf_cache.find_in_hub_cache)

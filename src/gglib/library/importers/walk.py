@@ -1,4 +1,4 @@
-"""A walk through a folder, for the GGUF files in it: bounded, and never twice through the same directory."""
+"""Walks a folder for GGUF files: bounded, and visits each directory once."""
 
 import os
 from dataclasses import dataclass, field
@@ -8,21 +8,21 @@ from gglib.library.importers.candidates import Candidate, unreadable
 
 MAX_DEPTH = 16
 MAX_ENTRIES = 200_000
-"""Some seconds on a slow disk; more is no folder of models."""
+"""A few seconds on a slow disk; a folder with more entries is not a model folder."""
 SUFFIX = ".gguf"
 
 
 @dataclass(slots=True)
 class Walk:
-    """What a walk found: GGUF files by directory, and what it could not read."""
+    """The result of a walk: GGUF files by directory, and unreadable directories."""
 
     directories: list[tuple[Path, list[Path]]] = field(default_factory=list)
-    """Each with its files, sorted by name."""
+    """Directories with their files, sorted by name."""
     faults: list[Candidate] = field(default_factory=list)
 
 
 def walk(root: Path, *, max_entries: int = MAX_ENTRIES) -> Walk:
-    """Look through ``root``. Links are followed, hidden directories below it are left out."""
+    """Walk ``root``. Links are followed; hidden directories below it are skipped."""
     found = Walk()
     seen: set[tuple[int, int]] = set()
     pending = [(root, 0)]
@@ -41,12 +41,10 @@ def walk(root: Path, *, max_entries: int = MAX_ENTRIES) -> Walk:
         entries_left -= len(entries)
         if entries_left < 0:
             found.faults.append(
-                Candidate(
-                    path=root, fault=f"it has more than {max_entries} entries: name a folder further in"
-                )
+                Candidate(path=root, fault=f"it has more than {max_entries} entries: name a folder below it")
             )
             break
-        files, directories = _sorted_out(entries)
+        files, directories = _split(entries)
         if files:
             found.directories.append((directory, files))
         if depth < MAX_DEPTH:
@@ -55,7 +53,7 @@ def walk(root: Path, *, max_entries: int = MAX_ENTRIES) -> Walk:
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from all others of this machine, links resolved; None for one that is not there."""
+    """Return device and inode of a file, links followed; None if it is missing."""
     try:
         status = path.stat()
     except OSError:
@@ -63,7 +61,7 @@ def identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _sorted_out(entries: list[os.DirEntry[str]]) -> tuple[list[Path], list[Path]]:
+def _split(entries: list[os.DirEntry[str]]) -> tuple[list[Path], list[Path]]:
     files, directories = [], []
     for entry in entries:
         if _is_directory(entry):
@@ -77,5 +75,5 @@ def _sorted_out(entries: list[os.DirEntry[str]]) -> tuple[list[Path], list[Path]
 def _is_directory(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link into a circle
+    except OSError:  # a link loop
         return False

@@ -1,1 +1,1 @@
-"""Downloading a model: planned, fetched, verified and entered into the catalogue."""
+"""Pulls a model: plans, downloads, verifies and installs it."""

@@ -1,4 +1,4 @@
-"""How much room a pull takes, and how much of it is here already. Looks at the disk; changes nothing."""
+"""The disk space that a pull needs, and how much of its files is already present. Changes nothing."""
 
 import asyncio
 import shutil
@@ -18,26 +18,26 @@ from gglib.system.files.sizes import SPARE_BYTES, format_size
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplacedFile:
-    """A file of the version that a pull takes the place of."""
+    """A file of the version that a pull replaces."""
 
     path: Path
     sha256: str | None
     role: FileRole
     frees_bytes: int
-    """What the disk gets back when it is deleted: nothing where another version has it too."""
+    """The bytes that deleting it frees: 0 if another version has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskState:
-    """What of a pull's files is here."""
+    """How much of a pull's files is present on the disk."""
 
     here_bytes: tuple[int, ...]
-    """Of each file, in the order in which they were asked for."""
+    """The bytes present of each file, in the order of the request."""
     replaced_files: tuple[ReplacedFile, ...] = ()
 
 
 DiskStateReader = Callable[[Sequence[tuple[RemoteFile, str]], int | None], Awaitable[DiskState]]
-"""Takes files with their keys, and the id of the version that is replaced."""
+"""Called with the files and their keys, and the id of the replaced version."""
 
 
 async def read_disk_state(
@@ -47,19 +47,19 @@ async def read_disk_state(
     store: HomeStorePort,
     incoming: Incoming,
 ) -> DiskState:
-    """Return what of the files is here, and what the version ``version_id`` has."""
+    """Return how much of the files is present, and the files of version ``version_id``."""
     versions = await store.list_versions()
     return await asyncio.to_thread(_look, files, version_id, versions, incoming)
 
 
 def check_disk_space(name: str, needs_bytes: int, directory: Path) -> None:
-    """Raise ``DiskFullError`` where a pull does not fit: of several shards the last would find out."""
+    """Raise ``DiskFullError`` if a pull does not fit, instead of failing at its last shard."""
     place = next(path for path in (directory, *directory.parents) if path.is_dir())
     free = shutil.disk_usage(place).free
     if needs_bytes and needs_bytes + SPARE_BYTES > free:
         raise DiskFullError(
-            f"{name} needs {format_size(needs_bytes + SPARE_BYTES)} more of disk space in {directory}, and "
-            f"{format_size(free)} are free: free some, or name another home with --home."
+            f"{name} needs {format_size(needs_bytes + SPARE_BYTES)} more disk space in {directory}, but only "
+            f"{format_size(free)} are free: free some ('gglib prune' lists what can go), or use another --home."
         )
 
 
@@ -82,7 +82,7 @@ def _here_bytes(remote: RemoteFile, key: str, versions: Sequence[Version], incom
         if status is not None and may_be_own(file.identity, status):
             return file.identity.size_bytes
     if remote.sha256 is None and remote.validator is None and remote.url is not None:
-        return 0  # nothing says that what came earlier is still the same
+        return 0  # without hash and validator, an earlier partial download may be outdated
     return incoming.bytes_here([key])
 
 

@@ -1,7 +1,7 @@
-"""Pulls a model: its files come, are verified and read, become a version, and then the model's row moves to it.
+"""Executes a pull: downloads and verifies files, reads headers, publishes a version and moves the model's row to it.
 
-In that order, and each step may be the last one: the older version is not touched before the row has moved.
-Knows the core only; what reads headers is passed in.
+The process may be killed after any step; the older version is kept until the row has moved. The header reader is
+passed in.
 """
 
 import asyncio
@@ -45,47 +45,47 @@ from gglib.system.threads import run_to_completion
 
 WAITING, DOWNLOADING, VERIFYING, ADDING = "waiting", "downloading", "verifying", "adding"
 WAIT_STEP_S = 0.25
-"""Between two looks at a file that another pull fetches."""
-MAX_ROUNDS = 3
-"""Of a pull whose files are taken away by something else after they came."""
+"""Poll interval while another pull downloads the same file."""
+MAX_ATTEMPTS = 3
+"""Attempts of a pull whose downloaded files are removed by another program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullProgress:
-    """How far a pull is."""
+    """The progress of a pull."""
 
     file: str
-    """The file that is worked on, by its name in the repository."""
+    """The current file, by its name in the repository."""
     done_bytes: int
-    """Of all files together."""
+    """Sum over all files."""
     total_bytes: int | None
-    """Of all files together; None where a server does not say."""
+    """Sum over all files; None if a server does not send a size."""
     phase: str
-    """``waiting`` (another gglib fetches the same), ``downloading``, ``verifying`` or ``adding``."""
+    """``waiting`` (another gglib downloads the same file), ``downloading``, ``verifying`` or ``adding``."""
 
 
 OnPullProgress = Callable[[PullProgress], None]
-"""May be called from any thread, and often."""
+"""Called from any thread, and often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PulledModel:
-    """What came of a pull."""
+    """The result of a pull."""
 
     model: ModelSummary
     is_new: bool
-    """Whether it was not in the catalogue before."""
+    """Whether the model was not in the catalogue before."""
     is_updated: bool
-    """Whether it had an older version, and has this one now."""
+    """Whether the model was moved from an older version to this one."""
     refused_names: tuple[str, ...] = ()
-    """Names that it was to get, and that another model has: a name taken while it was pulled, an alias."""
+    """Requested names that another model has: a name that was taken during the pull, or an alias."""
     freed_bytes: int = 0
-    """What the disk got back by deleting the older version; 0 also while an engine uses that."""
+    """Bytes freed by deleting the older version; 0 while an engine still uses it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Puller:
-    """Carries plans out. ``now`` is Unix time in seconds; ``sleep`` waits for seconds."""
+    """Executes plans. ``now`` returns Unix time in seconds; ``sleep`` waits for seconds."""
 
     hub: ModelHubPort
     site: PullSite
@@ -93,12 +93,11 @@ class Puller:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def pull(self, plan: PullPlan, progress: OnPullProgress) -> PulledModel:
-        """Bring the files of ``plan`` and put the model into the catalogue, or bring the one there up to date.
+        """Download the files of ``plan``, and add the model to the catalogue or update it.
 
-        Waits while another task or process pulls the same model, or fetches a file that this one needs, too.
-        Interrupted in whatever way, the same pull goes on where this one ended. Raises ``HubError``,
-        ``InvalidGgufError`` when the file is not one that an engine could load (what came is deleted then), and the
-        store's errors.
+        Waits while another task or process pulls the same model, or downloads a file that both need. After any
+        interruption the same pull resumes. Raises ``HubError``, ``InvalidGgufError`` if no engine can load the file
+        (the download is deleted then), and the store's errors.
         """
 
         def waits() -> None:
@@ -106,8 +105,8 @@ class Puller:
 
         async with self.site.locks.hold(lock_of(plan.key), waits):
             models = await self.site.store.list_models()
-            work = _Work(self, with_names(plan, models, is_late=True), models, progress)
-            installed = await work.adopt_what_is_here() or await work.fetch_and_install()
+            run = _PullRun(self, with_names(plan, models, is_late=True), models, progress)
+            installed = await run.install_present_version() or await run.fetch_and_install()
         freed = await collect_retired(self.site.store, self.site.models_dir)
         replaced = None if installed.replaced is None else installed.replaced.id
         return PulledModel(
@@ -119,8 +118,8 @@ class Puller:
         )
 
 
-class _Work:
-    """One pull, while its lock is held."""
+class _PullRun:
+    """One run of a pull, under its lock."""
 
     def __init__(
         self, puller: Puller, plan: PullPlan, models: Sequence[ModelSummary], progress: OnPullProgress
@@ -130,24 +129,26 @@ class _Work:
         self._sleep = puller.sleep
         self._plan = plan
         self._models = models
-        self._tell = progress
+        self._on_progress = progress
         self._job = _job_of(plan, started_at=int(puller.now()))
 
-    async def adopt_what_is_here(self) -> Installed | None:
-        """Enter a version that is on the disk already and has these very files; None where there is none."""
-        return await self._adopt([file.remote for file in self._plan.all_files], self._job)
+    async def install_present_version(self) -> Installed | None:
+        """Install a version that is already on the disk and has exactly these files; None if there is none."""
+        return await self._install_present([file.remote for file in self._plan.all_files], self._job)
 
-    async def _adopt(self, remotes: Sequence[RemoteFile], job: PullJob) -> Installed | None:
+    async def _install_present(self, remotes: Sequence[RemoteFile], job: PullJob) -> Installed | None:
         plan, site = self._plan, self._site
         sizes = [remote.size_bytes or 0 for remote in remotes]
 
-        def tell(number: int, done_bytes: int) -> None:
-            self._tell(_progress(plan, plan.all_files[number], sum(sizes[:number]) + done_bytes, VERIFYING))
+        def on_progress(number: int, done_bytes: int) -> None:
+            self._on_progress(
+                _progress(plan, plan.all_files[number], sum(sizes[:number]) + done_bytes, VERIFYING)
+            )
 
         known = next((model for model in self._models if model.id == job.updates), None)
         candidates = candidates_of(plan.source, known, await site.store.list_versions(), self._models)
         wanted = [(remote, file.role) for remote, file in zip(remotes, plan.all_files, strict=True)]
-        version = await find_here(wanted, plan.source, candidates, tell)
+        version = await find_here(wanted, plan.source, candidates, on_progress)
         if version is None:
             return None
         version = replace(version, source=replace(plan.source, sha256=version.files[0].sha256))
@@ -157,8 +158,8 @@ class _Work:
             try:
                 facts = await asyncio.to_thread(self._read, version)
             except InvalidGgufError:
-                return None  # it is fetched again, and if it is the same, the error says what is wrong
-            self._tell(_progress(plan, plan.all_files[-1], sum(sizes), ADDING))
+                return None  # it is downloaded again; if it is the same file, the error gives the reason
+            self._on_progress(_progress(plan, plan.all_files[-1], sum(sizes), ADDING))
             installed = await install(site, version, facts, job)
         await end(site, job)
         return installed
@@ -169,26 +170,26 @@ class _Work:
         return facts if len(files) == len(version.files) else facts.with_vision()
 
     async def fetch_and_install(self) -> Installed:
-        """Fetch what is not here, and enter it."""
+        """Download the missing files, and install the version."""
         await asyncio.to_thread(self._site.incoming.prepare)
         await run_to_completion(self._site.incoming.restore, self._plan.key)
-        await self._check_room()
+        await self._check_disk_space()
         await begin(self._site, self._job)
-        for _ in range(MAX_ROUNDS - 1):
+        for _ in range(MAX_ATTEMPTS - 1):
             with suppress(IncomingGoneError):
                 return await self._install(await self._fetch_all())
         return await self._install(await self._fetch_all())
 
-    async def _check_room(self) -> None:
+    async def _check_disk_space(self) -> None:
         plan = self._plan
         asked = [(file.remote, file.key) for file in plan.all_files]
-        room = await read_disk_state(asked, None, store=self._site.store, incoming=self._site.incoming)
+        state = await read_disk_state(asked, None, store=self._site.store, incoming=self._site.incoming)
         needs = sum(
             max(0, (file.remote.size_bytes or 0) - here)
-            for file, here in zip(plan.all_files, room.here_bytes, strict=True)
+            for file, here in zip(plan.all_files, state.here_bytes, strict=True)
         )
         directory = self._site.models_dir / plan.folder
-        await asyncio.to_thread(_check_place, directory, self._site.incoming.directory)
+        await asyncio.to_thread(_check_directory, directory, self._site.incoming.directory)
         await asyncio.to_thread(check_disk_space, plan.name, needs, directory)
 
     async def _fetch_all(self) -> list[FetchedFile]:
@@ -206,29 +207,29 @@ class _Work:
         return fetched
 
     async def _fetch(self, file: PullFile, before_bytes: int) -> FetchedFile:
-        """Return a file that is whole at its incoming place; waits for another pull that fetches it."""
+        """Download a file to its incoming path; waits while another pull downloads it."""
         target = self._site.incoming.path(file.key)
-        tell = self._teller(file, before_bytes)
-        if _is_unvouched(file):  # nothing says that what an earlier pull left is what its server has now
+        on_progress = self._progress_for(file, before_bytes)
+        if _has_no_identity(file):  # an earlier partial download may be outdated
             await run_to_completion(self._site.incoming.discard, [file.key], ())
         while True:
             shared_file = await self._share(file, target)
             try:
-                fetched = await self._hub.fetch(file.remote, target, tell)
+                fetched = await self._hub.fetch(file.remote, target, on_progress)
             except DownloadInProgressError:
-                self._tell(_progress(self._plan, file, before_bytes, WAITING))
+                self._on_progress(_progress(self._plan, file, before_bytes, WAITING))
                 await self._sleep(WAIT_STEP_S)
                 continue
             if shared_file is None or shared_file.sha256 in {None, fetched.sha256}:
                 return fetched
-            # Of an address no hash is promised: what was shared is not what was pulled, so it is damaged.
+            # A URL has no expected hash: the shared file differs from the recorded one, so it is damaged.
             await run_to_completion(self._site.incoming.discard, [file.key], ())
-            return await self._hub.fetch(file.remote, target, tell)
+            return await self._hub.fetch(file.remote, target, on_progress)
 
     async def _share(self, file: PullFile, target: Path) -> OwnFile | None:
-        """Give a file that is on the disk already a second name; return it, or None where there is none.
+        """Link a file of another version with the same content to ``target``; return it, or None if there is none.
 
-        Whether its content is still right is seen where a fetched file's is: what is there is hashed.
+        Its content is verified later, like that of a downloaded file.
         """
         stop = threading.Event()
         for own in files_with_content(file.remote, await self._site.store.list_versions()):
@@ -239,26 +240,30 @@ class _Work:
     async def _install(self, fetched: Sequence[FetchedFile]) -> Installed:
         plan, site = self._plan, self._site
         job = self._fetched_job(fetched, await self._updated(fetched[0].sha256))
-        if any(_is_unknown(file) for file in plan.all_files):  # only now it can be seen that it is the same
-            came = [_as_it_came(file, one) for file, one in zip(plan.all_files, fetched, strict=True)]
-            if (installed := await self._adopt(came, job)) is not None:
+        if any(
+            _is_unknown(file) for file in plan.all_files
+        ):  # without an expected hash, the same content is recognised only now
+            remotes = [_downloaded(file, one) for file, one in zip(plan.all_files, fetched, strict=True)]
+            if (installed := await self._install_present(remotes, job)) is not None:
                 return installed
-        self._tell(_progress(plan, plan.all_files[-1], sum(file.size_bytes for file in fetched), ADDING))
+        self._on_progress(
+            _progress(plan, plan.all_files[-1], sum(file.size_bytes for file in fetched), ADDING)
+        )
         await begin(site, job)
         try:
             return await install_fetched(site, job)
         except UnreadableFileError as error:
             raise StorageError(
-                f"{plan.files[0].remote.name} came whole, but {error}: run the same command again when it can be."
+                f"{plan.files[0].remote.name} was downloaded, but {error}: run the same command again once it is."
             ) from error
         except InvalidGgufError as error:
             await end(site, job)
             raise _unloadable(plan, error) from error
 
     async def _updated(self, sha256: str) -> int | None:
-        """Return the id of the model that this is a version of, if that is there still.
+        """Return the id of the model that this pull updates, if it still exists.
 
-        Of an address only the content may say which. A catalogue that is put back meanwhile gives ids a second time.
+        For a URL, only the content may identify the model. A catalogue that was restored in the meantime may reuse ids.
         """
         before = self._plan.known or with_content(at_same_place(self._plan.origin, self._models), sha256)
         if before is None:
@@ -268,7 +273,7 @@ class _Work:
         return before.id if is_there else None
 
     def _fetched_job(self, fetched: Sequence[FetchedFile], updates: int | None) -> PullJob:
-        """Return the job with what came, and where that goes."""
+        """Return the job with the downloaded files, and the directory of the version."""
         files = tuple(
             replace(
                 file, size_bytes=one.size_bytes, sha256=one.sha256, validator=one.validator or file.validator
@@ -285,19 +290,19 @@ class _Work:
             directory=version_directory(self._site.models_dir, plan.folder, plan.label, files),
         )
 
-    def _teller(self, file: PullFile, before_bytes: int) -> OnFetchProgress:
-        def tell(done_bytes: int, total_bytes: int | None) -> None:
+    def _progress_for(self, file: PullFile, before_bytes: int) -> OnFetchProgress:
+        def on_progress(done_bytes: int, total_bytes: int | None) -> None:
             phase = VERIFYING if total_bytes is not None and done_bytes >= total_bytes else DOWNLOADING
-            self._tell(_progress(self._plan, file, before_bytes + done_bytes, phase))
+            self._on_progress(_progress(self._plan, file, before_bytes + done_bytes, phase))
 
-        return tell
+        return on_progress
 
 
 def _is_unknown(file: PullFile) -> bool:
     return file.remote.sha256 is None
 
 
-def _as_it_came(file: PullFile, fetched: FetchedFile) -> RemoteFile:
+def _downloaded(file: PullFile, fetched: FetchedFile) -> RemoteFile:
     return replace(
         file.remote,
         size_bytes=fetched.size_bytes,
@@ -306,49 +311,49 @@ def _as_it_came(file: PullFile, fetched: FetchedFile) -> RemoteFile:
     )
 
 
-def _is_unvouched(file: PullFile) -> bool:
+def _has_no_identity(file: PullFile) -> bool:
     remote = file.remote
     return remote.url is not None and remote.sha256 is None and remote.validator is None
 
 
 def _is_shared(own: OwnFile, target: Path, stop: threading.Event) -> bool:
-    """Give a file a second name at ``target``; whether it has that now. What is in the place stays.
+    """Link a file to ``target``; return whether it is there now. An existing file is not replaced.
 
-    Where there are no links it is copied, until ``stop`` is set.
+    On file systems without hard links the file is copied, until ``stop`` is set.
     """
 
-    def tell(_done_bytes: int) -> None:
+    def on_progress(_done_bytes: int) -> None:
         if stop.is_set():
             raise OSError(errno.EINTR, os.strerror(errno.EINTR))
 
     try:
         if os.path.lexists(target):
             return own.path.samefile(target)
-        return share(own, target, tell) is not None
-    except OSError:  # another pull was quicker, or the disk refuses: then it is fetched, or waited for
+        return share(own, target, on_progress) is not None
+    except OSError:  # another pull was faster, or the disk refuses: then download it, or wait
         return False
 
 
-def _check_place(directory: Path, incoming: Path) -> None:
-    """Raise ``StorageError`` where the version could not get its directory: now, and not after the last byte."""
-    place = next(path for path in (directory, *directory.parents) if os.path.lexists(path))
-    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        why = "this user may not write there" if place.is_dir() else "it is no directory"
+def _check_directory(directory: Path, incoming: Path) -> None:
+    """Raise ``StorageError`` if the version's directory cannot be created, before the first byte is downloaded."""
+    parent = next(path for path in (directory, *directory.parents) if os.path.lexists(path))
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        why = "this user may not write there" if parent.is_dir() else "it is not a directory"
         raise StorageError(
-            f"{place} cannot be written ({why}): move it away or make it writable, or name another home with --home."
+            f"{parent} cannot be written ({why}): move it away, make it writable, or use another --home."
         )
-    if place.stat().st_dev != incoming.stat().st_dev:
+    if parent.stat().st_dev != incoming.stat().st_dev:
         raise StorageError(
-            f"{place} is on another disk than {incoming}: move it there, with a link to models/ as a whole, or name "
-            "another home with --home."
+            f"{parent} is on another disk than {incoming}: move all of models/ to one disk and link to it, or use "
+            "another --home."
         )
 
 
 def _unloadable(plan: PullPlan, error: InvalidGgufError) -> InvalidGgufError:
-    stays = "" if plan.known is None else f" '{plan.name}' stays as it was."
+    unchanged = "" if plan.known is None else f" '{plan.name}' is unchanged."
     return InvalidGgufError(
-        f"{plan.files[0].remote.name} arrived as its source has it, but no engine could load it: {error}. "
-        f"It was deleted.{stays}"
+        f"{plan.files[0].remote.name} was downloaded correctly, but no engine can load it: {error}. "
+        f"It was deleted.{unchanged}"
     )
 
 

@@ -1,7 +1,7 @@
-"""A pull whose files have all come becomes a version, and a model's row moves to it: read, publish, enter, clean up.
+"""Installs a completely downloaded pull: reads headers, publishes the version, updates the catalogue, cleans up.
 
-Each step may be the last one of a process. The job in the catalogue says that the files came (``is_fetched``) and where
-the version goes, so the next gglib that opens the home does the rest.
+The process may be killed after any step. The recorded job says that all files are downloaded (``is_fetched``) and where
+the version goes, so the next gglib that opens the home finishes the installation.
 """
 
 import asyncio
@@ -28,35 +28,35 @@ from gglib.library.versions.publishing import find_published, publish
 from gglib.system.threads import run_to_completion
 
 RETIRED_STEP_S = 0.05
-"""Between two looks at a version of this pull that is just being deleted."""
+"""Poll interval while an older version with the same files is being deleted."""
 _log = logging.getLogger("gglib")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """What became of a pull."""
+    """The result of an installation."""
 
     model: ModelSummary
     is_new: bool
-    """Whether it was not in the catalogue before."""
+    """Whether the model was not in the catalogue before."""
     is_updated: bool
-    """Whether it had an older version, and has this one now."""
+    """Whether the model was moved from an older version to this one."""
     refused_names: tuple[str, ...] = ()
-    """Names that it was to get, and that another model has."""
+    """Requested names that another model has."""
     replaced: Version | None = None
 
 
 async def install_fetched(site: PullSite, job: PullJob) -> Installed:
-    """Put a pull into the catalogue whose files have come whole, and forget the pull.
+    """Install a completely downloaded pull, and delete its record.
 
-    Nothing changes before the headers were read. Raises ``InvalidGgufError`` where no engine could load the files,
-    ``UnreadableFileError`` where they cannot be read now, ``StorageError`` and the store's errors.
+    Nothing changes before the headers are read. Raises ``InvalidGgufError`` if no engine can load the files,
+    ``UnreadableFileError`` if they cannot be read now, ``StorageError`` and the store's errors.
     """
     facts = await asyncio.to_thread(_read_headers, site, job)
     while True:
         version = await run_to_completion(publish, job, site.incoming, site.models_dir)
         with shared(version.hold_path) as is_there:
-            if is_there:  # else it was an older one with the same files, on its way out
+            if is_there:  # else it was an older version with the same files that is being deleted
                 installed = await install(site, version, facts, job)
                 break
         await asyncio.sleep(RETIRED_STEP_S)
@@ -65,7 +65,7 @@ async def install_fetched(site: PullSite, job: PullJob) -> Installed:
 
 
 async def install(site: PullSite, version: NewVersion, facts: GgufFacts, job: PullJob) -> Installed:
-    """Move a model's row to a version that lies whole in its place; ``job`` says which model, and its names."""
+    """Move a model's row to a published version; ``job`` has the model's id and names."""
     models = await site.store.list_models()
     known = _model_of(job, version, models)
     model = _new_model(job, version, facts, known)
@@ -87,7 +87,7 @@ async def install(site: PullSite, version: NewVersion, facts: GgufFacts, job: Pu
     except ModelExistsError:
         if known is not None or _free_name(model, await site.store.list_models()) == model.name:
             raise
-        return await install(site, version, facts, job)  # its name was taken in this very moment
+        return await install(site, version, facts, job)  # the name was taken since the check
     return Installed(
         model=installed.model,
         is_new=known is None,
@@ -98,9 +98,9 @@ async def install(site: PullSite, version: NewVersion, facts: GgufFacts, job: Pu
 
 
 async def finish_interrupted(site: PullSite) -> list[ModelSummary]:
-    """Put into the catalogue what came whole before a kill; return those models.
+    """Install the pulls that were completely downloaded before a kill; return their models.
 
-    What has not come stays as it is: the same pull goes on with it. What no engine could load is thrown away.
+    Incomplete downloads stay for a resumed pull. Files that no engine can load are deleted.
     """
     finished = []
     for job in await site.store.list_pulls():
@@ -108,11 +108,11 @@ async def finish_interrupted(site: PullSite) -> list[ModelSummary]:
             continue
         try:
             with site.locks.try_hold(lock_of(job.key), what=f"the pull of '{job.name}'"):
-                current = {one.key: one for one in await site.store.list_pulls()}.get(job.key)
+                current = {pull.key: pull for pull in await site.store.list_pulls()}.get(job.key)
                 if current is not None and current.is_fetched:
                     finished += await _finish(site, current)
         except GglibError as error:
-            _log.info("the pull of '%s' is not finished: %s", job.name, error)
+            _log.info("cannot finish the pull of '%s': %s", job.name, error)
     return finished
 
 
@@ -125,7 +125,7 @@ async def _finish(site: PullSite, job: PullJob) -> list[ModelSummary]:
     except UnreadableFileError:
         raise
     except InvalidGgufError as error:
-        _log.warning("the pull of '%s' is given up: no engine could load what came: %s", job.name, error)
+        _log.warning("discarding the pull of '%s': no engine can load its files: %s", job.name, error)
         await end(site, job)
         return []
 
@@ -138,7 +138,7 @@ def _are_here(site: PullSite, job: PullJob) -> bool:
 
 
 def _read_headers(site: PullSite, job: PullJob) -> GgufFacts:
-    """Return what the headers say, as far as an engine needs them: every tensor ends within its file."""
+    """Return the facts from the headers; checks that every tensor ends within its file."""
     published = find_published(job, site.models_dir)
     if published is None:
         paths = [site.incoming.path(file.key) for file in job.files]
@@ -159,11 +159,11 @@ def _check_projector(site: PullSite, file: IncomingFile, path: Path) -> None:
     except InvalidGgufError as error:
         raise type(error)(f"its projector {file.name!r} cannot be used: {error}") from error
     if not is_projector(facts):
-        raise InvalidGgufError(f"its projector {file.name!r} is a model of its own ({facts.architecture})")
+        raise InvalidGgufError(f"its projector {file.name!r} is a complete model ({facts.architecture})")
 
 
 def source_of(job: PullJob) -> PullSource:
-    """Return what a job's model is known by: as much of it as the job has kept."""
+    """Return the source of a job, as far as the job records it."""
     source = job.source
     if source.repo is None:
         return PullSource(file=source.file, url=source.url)
@@ -173,13 +173,13 @@ def source_of(job: PullJob) -> PullSource:
 
 
 def _repository_in(alias: str) -> str | None:
-    """Return the repository in ``OWNER/NAME:QUANT``; None for another name."""
+    """Return the repository in ``OWNER/NAME:QUANT``; None for other names."""
     repo, colon, _ = alias.partition(":")
     return repo if colon and repo.count("/") == 1 else None
 
 
 def _model_of(job: PullJob, version: NewVersion, models: Sequence[ModelSummary]) -> ModelSummary | None:
-    """Return the model that gets the version: the one that has it already, the job's, another of the same source."""
+    """Return the model that gets the version: its current owner, else the job's model, else one of the same source."""
     paths = set(_paths(version))
     holder = next((model for model in models if paths & set(model.paths)), None)
     updated = next((model for model in models if model.id == job.updates and is_pulled(model)), None)
@@ -189,7 +189,7 @@ def _model_of(job: PullJob, version: NewVersion, models: Sequence[ModelSummary])
 def _moved_aliases(
     job: PullJob, models: Sequence[ModelSummary], known: ModelSummary | None
 ) -> tuple[tuple[int, str], ...]:
-    """Return each ``OWNER/NAME:QUANT`` that a model was pulled under earlier: it means what was pulled last."""
+    """Return each ``OWNER/NAME:QUANT`` alias that moves from an earlier pull: it names the latest pull."""
     held = names_held(source_of(job), models, but=None if known is None else known.id)
     return tuple((holder.id, name) for holder, names in held for name in names)
 
@@ -213,13 +213,13 @@ def _new_model(job: PullJob, version: NewVersion, facts: GgufFacts, known: Model
 
 
 def _names_of_new(job: PullJob) -> tuple[str, ...]:
-    """Return the aliases of a new model: of an update whose model is gone, the job has only what that one lacked."""
+    """Return the aliases of a new model: the job of an update only has aliases that the updated model lacked."""
     is_alias = _repository_in(job.asked) is not None and is_name(job.asked)
     return names_not_in((), (*job.aliases, *([job.asked] if is_alias else [])))
 
 
 async def _has_own_projector(site: PullSite, known: ModelSummary) -> bool:
-    """Whether the user set a projector for a model: one that no pull brought."""
+    """Whether the model's projector was set by the user rather than pulled."""
     if known.projector is None or not known.projector.is_file():
         return False
     if known.version_id is None:
@@ -230,12 +230,12 @@ async def _has_own_projector(site: PullSite, known: ModelSummary) -> bool:
 
 
 def _free_name(model: NewModel, models: Sequence[ModelSummary]) -> str:
-    """Return what a new model may be called where its name was taken since the pull began."""
-    taken = {spelling.casefold() for one in models for spelling in (one.name, *one.aliases)}
+    """Return a free name for a new model, in case its name was taken since the pull began."""
+    taken = {spelling.casefold() for known in models for spelling in (known.name, *known.aliases)}
     numbered = (f"{model.name}-{number}" for number in count(2))
-    wishes = (model.name, *model.aliases)
-    free = next((wish for wish in wishes if wish.casefold() not in taken), None)
-    return free or next(wish for wish in numbered if wish.casefold() not in taken)
+    names = (model.name, *model.aliases)
+    free = next((name for name in names if name.casefold() not in taken), None)
+    return free or next(name for name in numbered if name.casefold() not in taken)
 
 
 def _is_other(version: Version, known: ModelSummary, now: ModelSummary) -> bool:

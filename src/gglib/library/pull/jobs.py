@@ -1,7 +1,7 @@
-"""Pulls that have not ended: recorded before the first byte, listed, given up, and what they leave swept away.
+"""Unfinished pulls: records them before the first byte, discards them, and sweeps the files that they left.
 
-A file that comes is named by its content (``layout.incoming_key``), so that several pulls may be waiting for one: it is
-deleted only while no recorded pull names it. What reads that list to delete, and what adds to it, hold ``SWEEP_LOCK``.
+An incoming file is content-addressed (``layout.incoming_key``), so several pulls may need the same one: it is deleted
+only while no recorded pull names it. Code that adds pulls or deletes by the list of pulls holds ``SWEEP_LOCK``.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ from gglib.library.versions.publishing import find_published
 from gglib.system.threads import run_to_completion
 
 FilesReader = Callable[[Sequence[Path], Sequence[str]], ModelFiles]
-"""Reads the headers of a model's files in shard order, which have these names elsewhere; checks that no tensor ends
-behind its file. Raises ``InvalidGgufError`` with a phrase that says why, without a path."""
+"""Reads the headers of a model's files in shard order, with their names at the source; checks that every tensor ends
+within its file. Raises ``InvalidGgufError`` with the reason as a phrase, without a path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullSite:
-    """Where pulls take place: one home and its catalogue."""
+    """The home that pulls install into, with its catalogue."""
 
     store: HomeStorePort
     models_dir: Path
@@ -40,27 +40,27 @@ class PullSite:
 
 
 def lock_of(job_key: str) -> str:
-    """Return the lock that a pull holds from before it is recorded until it has ended."""
+    """Return the name of the lock that a pull holds from before it is recorded until it ends."""
     return f"{PULL_PREFIX}{job_key}"
 
 
 async def begin(site: PullSite, job: PullJob) -> None:
-    """Record a pull, or how far it is; what an older record of it waited for, and no pull does any more, is deleted."""
+    """Record a pull or its progress; incoming files that only an older record of it needed are deleted."""
     async with site.locks.hold(SWEEP_LOCK):
-        older = [one for one in await site.store.list_pulls() if one.key == job.key]
+        older = [pull for pull in await site.store.list_pulls() if pull.key == job.key]
         await site.store.begin_pull(job)
         await _discard(older, site.store, site.incoming)
 
 
 async def end(site: PullSite, job: PullJob) -> int:
-    """Forget a pull and delete what came of it, but for what other pulls wait for; return the bytes that freed."""
+    """Delete a pull's record and its incoming files that no other pull needs; return the bytes freed."""
     return await end_all([job], store=site.store, locks=site.locks, incoming=site.incoming)
 
 
 async def end_all(
     jobs: Sequence[PullJob], *, store: HomeStorePort, locks: HomeLocks, incoming: Incoming
 ) -> int:
-    """Do what ``end`` does with several pulls."""
+    """Do the same as ``end`` for several pulls."""
     async with locks.hold(SWEEP_LOCK):
         for job in jobs:
             await store.end_pull(job.key)
@@ -68,9 +68,9 @@ async def end_all(
 
 
 async def give_up(site: PullSite, job: PullJob) -> int:
-    """Give up a pull that did not end, and delete what came of it; return how many bytes that freed.
+    """Discard an unfinished pull and its incoming files; return the bytes freed.
 
-    Raises ``DownloadInProgressError`` where another task or process is at work on it, and ``StorageError``.
+    Raises ``DownloadInProgressError`` if another task or process is running it, and ``StorageError``.
     """
     with site.locks.try_hold(lock_of(job.key), what=f"the pull of '{job.name}'"):
         await _retire_published(site, job)
@@ -82,12 +82,12 @@ async def give_up(site: PullSite, job: PullJob) -> int:
 
 
 async def sweep(site: PullSite) -> None:
-    """Delete what kills left below ``models/.incoming`` and no recorded pull waits for."""
+    """Delete leftovers of killed processes below ``models/.incoming`` that no recorded pull needs."""
     await sweep_incoming(site.store, site.models_dir)
 
 
 async def _retire_published(site: PullSite, job: PullJob) -> None:
-    """Let a version go that was published and has no row: its name was never free, say."""
+    """Retire a version that was published but not installed, because its name was never free, say."""
     published = await asyncio.to_thread(find_published, job, site.models_dir)
     if published is not None:
         version = await site.store.add_version(published)

@@ -1,6 +1,6 @@
-"""Decides what a pull brings and where to, before a byte of it comes. It fetches nothing but headers.
+"""Plans a pull: which files it downloads, and where they go. Downloads headers only.
 
-Knows the core only: the hub, the store, the reader of headers and the machine's memory are passed in.
+The hub, the store, the header reader and the machine's memory are passed in.
 """
 
 import asyncio
@@ -39,176 +39,178 @@ from gglib.library.variants.pull_source import (
     PullSource,
     at_same_place,
     find_known,
-    repositories_to_ask,
+    possible_renames,
 )
 from gglib.library.variants.pull_target import DEFAULT_BRANCH, PullTarget
 from gglib.library.versions.layout import incoming_key, job_key
 
 _FILE_WORDS = frozenset(("resolve", "blob"))
 MAX_NAMES = 1000
-"""Tried for a model whose name is taken by the file at the same address with another query."""
+"""Numbered names to try if the file at the same URL with another query has the name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullFile:
-    """One file on its way."""
+    """One file of a pull."""
 
     remote: RemoteFile
     role: FileRole
     key: str
-    """What it is called while it comes (``layout.incoming_key``)."""
+    """Its name in the incoming directory (``layout.incoming_key``)."""
     here_bytes: int = 0
-    """So much of it is on this disk already: it came earlier, or a model of the catalogue has it."""
+    """The bytes that are already on the disk, from an earlier pull or another model."""
 
     @property
     def missing_bytes(self) -> int:
-        """What is still to come, as far as its server says how large it is."""
+        """The bytes still to download, as far as the size is known."""
         return max(0, (self.remote.size_bytes or 0) - self.here_bytes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestedNames:
-    """What a new model may be called."""
+    """The names that the user requested, and the default name."""
 
     name: str | None = None
-    """By the user."""
+    """Requested by the user."""
     aliases: tuple[str, ...] = ()
-    """By the user."""
-    usual: str
-    """Made from the file's name."""
+    """Requested by the user."""
+    default: str
+    """Derived from the file name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullPlan:
-    """What a pull does; the user may be asked before it does it."""
+    """What a pull does; shown to the user for confirmation."""
 
     asked: str
-    """What to name to ``gglib pull`` for exactly this."""
+    """The exact ``gglib pull`` target."""
     key: str
-    """Of the job (``layout.job_key``)."""
+    """Key of the job (``layout.job_key``)."""
     origin: PullSource
-    """Which model of the catalogue this is a version of."""
+    """Identifies the model in the catalogue that the pull updates."""
     folder: PurePosixPath
-    """Below ``models/``, for the version's directory."""
+    """Parent of the version's directory, below ``models/``."""
     label: str
-    """In the name of that directory."""
-    wishes: RequestedNames
+    """Part of that directory's name."""
+    requested: RequestedNames
     name: str = ""
-    """What the model will be called."""
+    """The model's name."""
     aliases: tuple[str, ...] = ()
-    """Those that it is to get; one that it has keeps the others."""
+    """The aliases to add; a known model keeps its other aliases."""
     files: tuple[PullFile, ...]
     """In shard order."""
     projector: PullFile | None
-    """Offered: drop it with ``without_projector``."""
+    """Optional: ``without_projector`` drops it."""
     source: ModelSource
     quantization: str | None
     was_chosen: bool
-    """Whether gglib chose between several quantizations, because none was named."""
+    """Whether gglib chose among several quantizations because none was named."""
     others: tuple[Variant, ...]
-    """What else there was to choose."""
+    """The other variants."""
     asked_revision: str | None = None
-    """The branch, tag or commit that was asked for."""
+    """The requested branch, tag or commit."""
     model_fit: SlotFit | None
-    """How the model fits without its projector; None where its size is not known."""
+    """How the model fits without its projector; None if its size is unknown."""
     whole_fit: SlotFit | None = None
-    """How it fits with its projector; None where it has none."""
+    """How it fits with its projector; None if it has none."""
     memory: MachineMemory
     known: ModelSummary | None = None
-    """The model of the catalogue that this is a version of: it is brought up to date."""
+    """The model in the catalogue that the pull updates."""
     replaced_files: tuple[ReplacedFile, ...] = ()
-    """Of the version that this one takes the place of."""
+    """Files of the version that the pull replaces."""
 
     @property
     def slot_fit(self) -> SlotFit | None:
-        """How it would be launched, with its projector."""
+        """How it would be launched, including its projector."""
         return self.model_fit if self.projector is None else self.whole_fit
 
     @property
     def need(self) -> MemoryNeed | None:
-        """How much memory it takes, with its projector."""
+        """Its memory need, including its projector."""
         return None if self.slot_fit is None else self.slot_fit.need
 
     @property
     def fit(self) -> Fit | None:
-        """Whether that is here; None where the need is not known."""
+        """Whether this machine has that memory; None if the need is unknown."""
         return None if self.slot_fit is None else self.slot_fit.fit
 
     @property
     def all_files(self) -> tuple[PullFile, ...]:
-        """The model's files, and the projector after them."""
+        """The model's files, then the projector."""
         return self.files if self.projector is None else (*self.files, self.projector)
 
     @property
     def total_bytes(self) -> int | None:
-        """All files together; None where a server does not say."""
+        """Sum over all files; None if a server does not send a size."""
         sizes = [file.remote.size_bytes for file in self.all_files]
         return None if None in sizes else sum(size for size in sizes if size is not None)
 
     @property
     def needs_bytes(self) -> int:
-        """What is still to come, all files together: the room that this takes until the older version is gone."""
+        """The bytes still to download: the disk space needed until the older version is deleted."""
         return sum(file.missing_bytes for file in self.all_files)
 
     @property
     def frees_bytes(self) -> int:
-        """What the older version gives back once nothing uses it: its files, but for those that this one has too."""
+        """The bytes that deleting the older version frees: its files that the new version does not share."""
         kept = {file.remote.sha256 for file in self.all_files} - {None}
         return sum(file.frees_bytes for file in self.replaced_files if file.sha256 not in kept)
 
     @property
     def had_projector(self) -> bool | None:
-        """Whether the model has the projector that came with its older version; None where there is no older version.
+        """Whether the model uses the projector of its older version; None if there is no older version.
 
-        One that the user took away stays away, and one that the user set stays.
+        A projector that the user removed stays removed, and one that the user set stays.
         """
         if self.known is None:
             return None
-        came = {file.path for file in self.replaced_files if file.role is FileRole.PROJECTOR}
-        return self.known.projector in came
+        pulled = {file.path for file in self.replaced_files if file.role is FileRole.PROJECTOR}
+        return self.known.projector in pulled
 
     def as_it_was(self) -> "PullPlan":
-        """Return the plan without a projector where the older version has none: a program has no user to ask."""
+        """Return the plan without a projector if the model does not use its old one, for use without a prompt."""
         return self.without_projector() if self.had_projector is False else self
 
     def without_projector(self) -> "PullPlan":
-        """Return the same plan for the model's own files alone."""
+        """Return the plan without the projector."""
         return replace(self, projector=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullPlanner:
-    """Makes plans. ``default_ctx`` is the context, in tokens, for which memory is judged."""
+    """Creates plans. ``default_ctx`` is the context in tokens that memory needs are estimated for."""
 
     hub: ModelHubPort
     store: HomeStorePort
     read_disk_state: DiskStateReader
-    """What of a plan's files is here already, and what the older version has."""
+    """Returns how much of a plan's files is present, and the files of the older version."""
     read_facts: Callable[[bytes], GgufFacts]
-    """Facts from the first bytes of a file; raises ``InvalidGgufError`` with a phrase."""
+    """Parses the first bytes of a file; raises ``InvalidGgufError`` with a phrase."""
     memory: MachineMemory
     default_ctx: int
     slots: int
-    """How many requests a model should answer at a time."""
+    """How many requests a model should serve concurrently."""
 
     async def plan(
         self, target: PullTarget, *, name: str | None = None, aliases: Sequence[str] = ()
     ) -> PullPlan:
-        """Return what a pull of ``target`` does, the model to be called ``name`` where one is given.
+        """Return the plan for a pull of ``target``; ``name`` overrides the default name.
 
-        Raises ``HubError``, ``InvalidGgufError`` where the file is none that an engine could load,
-        ``InvalidSettingError`` where nothing may be called so, and ``ModelExistsError`` where the name is taken.
+        Raises ``HubError``, ``InvalidGgufError`` if no engine can load the file, ``InvalidSettingError`` for an invalid
+        name, and ``ModelExistsError`` if the name is taken.
         """
         for given in (*(() if name is None else (name,)), *aliases):
             check_name(given)
         plan = await (self._from_hub(target) if target.url is None else self._from_url(target.url))
-        wishes = replace(plan.wishes, name=name, aliases=tuple(aliases))
-        plan = with_names(replace(plan, wishes=wishes), await self.store.list_models())
-        return await self._with_room(plan)
+        requested = replace(plan.requested, name=name, aliases=tuple(aliases))
+        plan = with_names(replace(plan, requested=requested), await self.store.list_models())
+        return await self._with_disk_state(plan)
 
     async def _from_hub(self, target: PullTarget) -> PullPlan:
         if target.repo is None:
-            raise VariantChoiceError("Name a repository as owner/name, a file in one, or an address.")
+            raise VariantChoiceError(
+                "Name what to pull: owner/name, owner/name/FILE.gguf or https://…/FILE.gguf."
+            )
         repository = await self.hub.repository(target.repo, target.revision)
         variants = await asyncio.to_thread(find_variants, repository.files)
         facts = await self._facts_of_any(repository, variants)
@@ -232,7 +234,7 @@ class PullPlanner:
             origin=await self._origin(target, repository, variant),
             folder=safe_folder(repository.repo, target.revision),
             label=variant.label,
-            wishes=RequestedNames(usual=usable_name(default_name(Path(variant.first.name)))),
+            requested=RequestedNames(default=usable_name(default_name(Path(variant.first.name)))),
             files=tuple(_pull_file(repository.remote(file), FileRole.MODEL, key) for file in variant.files),
             projector=(
                 None
@@ -257,13 +259,13 @@ class PullPlanner:
         )
 
     async def _origin(self, target: PullTarget, repository: HubRepository, variant: Variant) -> PullSource:
-        """Return what the model is known by, in this repository and under the name that it had before."""
+        """Return the source that identifies the model, including former names of the repository."""
         repos = _distinct((repository.repo, target.repo or repository.repo))
         origin = _source_of(repos, target, variant)
         models = await self.store.list_models()
         if find_known(origin, models) is not None:
             return origin
-        for repo in repositories_to_ask(origin, models, sha256=variant.first.sha256):
+        for repo in possible_renames(origin, models, sha256=variant.first.sha256):
             with suppress(HubError):
                 now = await self.hub.repository(repo)
                 if now.repo.casefold() == repository.repo.casefold():
@@ -286,7 +288,7 @@ class PullPlanner:
             origin=PullSource(file=remote.name, url=where),
             folder=safe_path(_host_folder(where)),
             label=stem_of(remote.name),
-            wishes=RequestedNames(usual=usable_name(usual)),
+            requested=RequestedNames(default=usable_name(usual)),
             files=(_pull_file(remote, FileRole.MODEL, key),),
             projector=None,
             source=ModelSource(origin=URL, url=where, file=remote.name, sha256=remote.sha256),
@@ -298,26 +300,26 @@ class PullPlanner:
         )
 
     async def _facts_of_any(self, repository: HubRepository, variants: Variants) -> GgufFacts | None:
-        """Return what the smallest file says: of what decides about memory, all of a repository's say the same.
+        """Return the facts of the smallest variant: all variants of a repository share the shape that decides memory.
 
-        None where it is no model.
+        None if the file is no model.
         """
         if not variants.models:
             return None
         try:
             return await self._check_header(repository.remote(variants.models[0].first))
         except InvalidGgufError:
-            return None  # whichever is chosen is looked at again
+            return None  # the header of the chosen variant is checked separately
 
     async def _check_header(self, remote: RemoteFile) -> GgufFacts:
-        """Return what a file's header says; a file that no engine loads is refused before it is fetched."""
+        """Return the facts of a file's header; rejects a file that no engine can load before it is downloaded."""
         try:
             facts = await self._facts(remote)
         except InvalidGgufError as error:
-            raise InvalidGgufError(f"{remote.name} is not fetched: {error}.") from error
+            raise InvalidGgufError(f"{remote.name} cannot be pulled: {error}.") from error
         reason = why_no_model(facts)
         if reason is not None:
-            raise InvalidGgufError(f"{remote.name} is not fetched: {reason}; pull that model instead.")
+            raise InvalidGgufError(f"{remote.name} cannot be pulled: {reason}; pull that model instead.")
         return facts
 
     async def _facts(self, remote: RemoteFile) -> GgufFacts:
@@ -343,45 +345,45 @@ class PullPlanner:
             facts, weights_bytes=size_bytes, context=context, slots=self.slots, memory=self.memory
         )
 
-    async def _with_room(self, plan: PullPlan) -> PullPlan:
-        """Return the plan with what of its files is here, and what the older version has."""
-        room = await self.read_disk_state(
+    async def _with_disk_state(self, plan: PullPlan) -> PullPlan:
+        """Return the plan with the bytes present of each file, and the files of the older version."""
+        state = await self.read_disk_state(
             [(file.remote, file.key) for file in plan.all_files],
             None if plan.known is None else plan.known.version_id,
         )
         here = [
             replace(file, here_bytes=here_bytes)
-            for file, here_bytes in zip(plan.all_files, room.here_bytes, strict=True)
+            for file, here_bytes in zip(plan.all_files, state.here_bytes, strict=True)
         ]
         count = len(plan.files)
         return replace(
             plan,
             files=tuple(here[:count]),
             projector=None if plan.projector is None else here[-1],
-            replaced_files=room.replaced_files,
+            replaced_files=state.replaced_files,
         )
 
 
 def with_names(plan: PullPlan, models: Sequence[ModelSummary], *, is_late: bool = False) -> PullPlan:
-    """Return the plan with what the model is called, in a catalogue of these models. Pure.
+    """Return the plan with the model's name and aliases, given the models of the catalogue. Pure.
 
-    Raises ``ModelExistsError`` where the user's own choice of a name or an alias is taken, and where nothing is free;
-    not where it ``is_late``, after the user has agreed to the plan: the model is then entered without what is taken.
+    Raises ``ModelExistsError`` if a requested name or alias is taken, or no name is free. With ``is_late`` (after the
+    user has confirmed the plan) taken names are dropped instead.
     """
     known = find_known(plan.origin, models)
     taken = _taken(models, but=known)
     if not is_late:
-        _refuse_taken(plan, known, taken)
+        _reject_taken_names(plan, known, taken)
     if known is None:
         name = plan.name if is_late and plan.name else _free_name(plan, models, taken)
-        wishes, has = plan.wishes.aliases, {name.casefold()}
+        names, has = plan.requested.aliases, {name.casefold()}
     else:
         name = known.name
-        wishes = (*((plan.wishes.name,) if plan.wishes.name else ()), *plan.wishes.aliases)
+        names = (*((plan.requested.name,) if plan.requested.name else ()), *plan.requested.aliases)
         has = {spelling.casefold() for spelling in (known.name, *known.aliases)}
     if known is None and not is_late:
-        check_aliases(wishes, name=name)
-    aliases = tuple(one for one in _distinct((*wishes, *plan.origin.names)) if one.casefold() not in has)
+        check_aliases(names, name=name)
+    aliases = tuple(alias for alias in _distinct((*names, *plan.origin.names)) if alias.casefold() not in has)
     return replace(plan, known=known, name=name, aliases=aliases)
 
 
@@ -394,24 +396,24 @@ def _taken(models: Sequence[ModelSummary], *, but: ModelSummary | None) -> set[s
     }
 
 
-def _refuse_taken(plan: PullPlan, known: ModelSummary | None, taken: set[str]) -> None:
-    """Raise ``ModelExistsError`` where what the user chose cannot be had."""
+def _reject_taken_names(plan: PullPlan, known: ModelSummary | None, taken: set[str]) -> None:
+    """Raise ``ModelExistsError`` if a requested name cannot be used."""
     if known is not None:
-        _refuse_other_name(known, plan.wishes.name)
-    for alias in plan.wishes.aliases:
+        _reject_rename(known, plan.requested.name)
+    for alias in plan.requested.aliases:
         if alias.casefold() in taken:
-            raise ModelExistsError(f"The name '{alias}' is taken: choose another --alias.")
+            raise ModelExistsError(f"The name '{alias}' is taken: choose another one with --alias.")
 
 
 def _free_name(plan: PullPlan, models: Sequence[ModelSummary], taken: set[str]) -> str:
-    usual = plan.wishes.usual
-    wishes = [plan.wishes.name] if plan.wishes.name else [usual, *plan.origin.names]
-    if not plan.wishes.name and at_same_place(plan.origin, models):
-        wishes += [f"{usual}-{number}" for number in range(2, MAX_NAMES)]
-    for wish in wishes:
-        if wish.casefold() not in taken:
-            return wish
-    raise ModelExistsError(f"The name '{wishes[0]}' is taken: say with --name what to call this one.")
+    default = plan.requested.default
+    names = [plan.requested.name] if plan.requested.name else [default, *plan.origin.names]
+    if not plan.requested.name and at_same_place(plan.origin, models):
+        names += [f"{default}-{number}" for number in range(2, MAX_NAMES)]
+    for name in names:
+        if name.casefold() not in taken:
+            return name
+    raise ModelExistsError(f"The name '{names[0]}' is taken: choose another one with --name.")
 
 
 def _source_of(repos: tuple[str, ...], target: PullTarget, variant: Variant) -> PullSource:
@@ -431,7 +433,7 @@ def _source_of(repos: tuple[str, ...], target: PullTarget, variant: Variant) -> 
 
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
-    """Return the texts without those that differ from an earlier one in case only."""
+    """Return the texts without duplicates, ignoring case."""
     return tuple({text.casefold(): text for text in reversed(tuple(texts))}.values())[::-1]
 
 
@@ -439,16 +441,16 @@ def _pull_file(remote: RemoteFile, role: FileRole, key: str) -> PullFile:
     return PullFile(remote=remote, role=role, key=incoming_key(remote, key))
 
 
-def _refuse_other_name(known: ModelSummary, name: str | None) -> None:
-    """Raise ``ModelExistsError`` where the model that is here is called otherwise."""
+def _reject_rename(known: ModelSummary, name: str | None) -> None:
+    """Raise ``ModelExistsError`` if a known model has a different name."""
     if name is not None and name.casefold() != known.name.casefold():
         raise ModelExistsError(
-            f"It is here already, as '{known.name}': leave --name out to bring it up to date; --alias adds a name."
+            f"It is already in the catalogue as '{known.name}': omit --name to update it, or add a name with --alias."
         )
 
 
 def _revision_in(url: str, repo: str) -> str | None:
-    """Return the revision that an address of the hub names; None for its default branch, which pins nothing."""
+    """Return the revision in a URL of the hub; None for its default branch, which pins nothing."""
     parts = [unquote(part) for part in urlsplit(url).path.split("/")]
     for at in range(2, len(parts) - 1):
         if parts[at] in _FILE_WORDS and "/".join(parts[at - 2 : at]).casefold() == repo.casefold():
@@ -457,5 +459,5 @@ def _revision_in(url: str, repo: str) -> str | None:
 
 
 def _host_folder(url: str) -> str:
-    """Return the host as a folder is called: an IPv6 address without its colons."""
+    """Return the host as a folder name: an IPv6 address without colons."""
     return (urlsplit(url).hostname or "").replace(":", "-")

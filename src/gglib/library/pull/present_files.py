@@ -1,4 +1,4 @@
-"""Whether the files of a pull are on this disk already, as a version that gglib wrote: then nothing is fetched."""
+"""Finds a version on the disk that already has the files of a pull, so that nothing is downloaded."""
 
 import asyncio
 import threading
@@ -14,12 +14,12 @@ from gglib.library.versions.ownership import is_own
 from gglib.system.files.hashing import hash_file
 
 Wanted = Sequence[tuple[RemoteFile, FileRole]]
-Tell = Callable[[int, int], None]
-"""Called with the number of the file that is read, and the bytes read of it; from any thread."""
+OnProgress = Callable[[int, int], None]
+"""Called with the index of the file and the bytes read of it, from any thread."""
 
 
 class _StoppedError(Exception):
-    """The task that waits for a hash was cancelled."""
+    """The task that waits for the hash was cancelled."""
 
 
 def candidates_of(
@@ -28,9 +28,9 @@ def candidates_of(
     versions: Sequence[Version],
     models: Iterable[ModelSummary],
 ) -> list[Version]:
-    """Return the versions that a pull may find whole: that of ``known``, and those from the same place without a model.
+    """Return the versions that may have the files: that of ``known``, and versions of the same source without a model.
 
-    ``gglib rm`` without ``--files`` leaves such a version.
+    ``gglib rm`` without ``--files`` leaves such versions.
     """
     held = {model.version_id for model in models}
     own = None if known is None else known.version_id
@@ -42,12 +42,12 @@ def candidates_of(
 
 
 async def find_here(
-    wanted: Wanted, source: ModelSource, candidates: Iterable[Version], tell: Tell
+    wanted: Wanted, source: ModelSource, candidates: Iterable[Version], on_progress: OnProgress
 ) -> NewVersion | None:
-    """Return the version that consists of the wanted files, after reading them whole; None where there is none."""
+    """Return the version that consists of the wanted files, after hashing them; None if there is none."""
     for version in candidates:
         files = _matched(wanted, version)
-        if files and await _are_whole(files, tell):
+        if files and await _are_whole(files, on_progress):
             return NewVersion(directory=version.directory, source=source, files=files)
     return None
 
@@ -60,7 +60,7 @@ def _is_from(version: Version, source: ModelSource) -> bool:
 
 
 def _matched(wanted: Wanted, version: Version) -> tuple[OwnFile, ...] | None:
-    """Return the files of a version in the order in which they are wanted, if it has these and no others."""
+    """Return the files of a version in the wanted order if it has exactly these."""
     if len(wanted) != len(version.files):
         return None
     matched = []
@@ -73,25 +73,29 @@ def _matched(wanted: Wanted, version: Version) -> tuple[OwnFile, ...] | None:
     return tuple(matched)
 
 
-async def _are_whole(files: Sequence[OwnFile], tell: Tell) -> bool:
+async def _are_whole(files: Sequence[OwnFile], on_progress: OnProgress) -> bool:
     stop = threading.Event()
     try:
-        return await asyncio.to_thread(_check, files, tell, stop)
+        return await asyncio.to_thread(_check, files, on_progress, stop)
     except asyncio.CancelledError:
         stop.set()
         raise
 
 
-def _check(files: Sequence[OwnFile], tell: Tell, stop: threading.Event) -> bool:
+def _check(files: Sequence[OwnFile], on_progress: OnProgress, stop: threading.Event) -> bool:
     for number, file in enumerate(files):
 
-        def told(done_bytes: int, number: int = number) -> None:
+        def on_read(done_bytes: int, number: int = number) -> None:
             if stop.is_set():
                 raise _StoppedError
-            tell(number, done_bytes)
+            on_progress(number, done_bytes)
 
         try:
-            if not is_own(file) or file.sha256 is None or hash_file(file.path, told) != file.sha256.lower():
+            if (
+                not is_own(file)
+                or file.sha256 is None
+                or hash_file(file.path, on_read) != file.sha256.lower()
+            ):
                 return False
         except (OSError, StorageError, _StoppedError):
             return False

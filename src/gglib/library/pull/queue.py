@@ -1,7 +1,6 @@
-"""The pulls that run inside a server: some at once, the others in a queue, each to be watched and ended.
+"""The download queue of a server: runs a few pulls concurrently, and lets clients follow and cancel them.
 
-It knows nothing of hubs: what pulls is passed in, and so are the clocks. All of it lives in the loop's thread; only
-``tell`` of a job is called from others.
+The pull function and the clocks are passed in. Everything runs in the loop's thread except the progress callback.
 """
 
 import asyncio
@@ -20,49 +19,49 @@ from gglib.library.pull.speed import Speed
 logger = logging.getLogger("gglib")
 
 MAX_RUNNING = 2
-"""One fills most lines; the second is for a small model that should not wait for a large one."""
+"""One pull saturates most connections; the second keeps a small model from waiting for a large one."""
 MAX_QUEUED = 100
 QUEUE_RETRY_S = 60.0
 MAX_FINISHED = 50
 FINISHED_TTL_S = 24 * 3600.0
-"""Of the downloads that are over so many are remembered, and for so long."""
+"""Finished downloads are kept for this long, at most ``MAX_FINISHED`` of them."""
 PROGRESS_INTERVAL_S = 0.2
-"""Nobody reads faster, and a hub's blocks come a thousand times a second."""
+"""Minimum interval between progress updates; data may arrive a thousand times a second."""
 
 
 class Progress(Protocol):
-    """What a pull tells while it runs, as ``pull.execute.PullProgress`` has it."""
+    """The progress of a pull; implemented by ``pull.execute.PullProgress``."""
 
     @property
     def file(self) -> str:
-        """The file that is worked on."""
+        """The current file."""
         ...
 
     @property
     def done_bytes(self) -> int:
-        """Of all files together."""
+        """Sum over all files."""
         ...
 
     @property
     def total_bytes(self) -> int | None:
-        """Of all files together; None where nobody knows."""
+        """Sum over all files; None if unknown."""
         ...
 
     @property
     def phase(self) -> str:
-        """What is being done."""
+        """The current phase."""
         ...
 
 
 Pull = Callable[[str, Callable[[Progress], None]], Awaitable[ModelSummary]]
-"""Pulls a target, and may tell how far it is from any thread, often. A cancelled one leaves what can be resumed."""
+"""Pulls a target and reports progress from any thread, often. A cancelled pull can be resumed."""
 
 
 class Downloads:
-    """Runs pulls for as long as its block lasts; the end cancels them all.
+    """Runs pulls inside its ``async with`` block; leaving the block cancels them.
 
-    ``identify`` tells whether two targets are the same, and raises ``VariantChoiceError`` for what is none. ``clock``
-    only goes on, in seconds; ``now`` is Unix time.
+    ``identify`` returns an equal key for equal targets, and raises ``VariantChoiceError`` for an invalid one. ``clock``
+    is monotonic, in seconds; ``now`` is Unix time.
     """
 
     def __init__(
@@ -80,7 +79,7 @@ class Downloads:
         self._identify = identify
         self._at_once = at_once
         self._jobs: dict[str, _Job] = {}
-        """By id, the newest last."""
+        """By id, newest last."""
         self._is_closed = False
 
     async def __aenter__(self) -> Self:
@@ -90,60 +89,60 @@ class Downloads:
         await self.aclose()
 
     def start(self, target: str) -> Download:
-        """Begin to pull a target, or queue it; what is on its way already is returned, not begun twice.
+        """Start or queue a pull; an active download of the same target is returned instead.
 
-        Raises ``ShuttingDownError``, ``QueueFullError``, and what ``identify`` does.
+        Raises ``ShuttingDownError``, ``QueueFullError``, and the errors of ``identify``.
         """
         if self._is_closed:
             raise ShuttingDownError
         identity = self._identify(target)
-        self._forget()
+        self._drop_finished()
         active = [job for job in self._jobs.values() if not job.state.is_final]
         for job in active:
             if job.identity == identity:
-                return self._shown(job)
+                return self._snapshot(job)
         if len(active) >= self._at_once + MAX_QUEUED:
             raise QueueFullError(MAX_QUEUED, QUEUE_RETRY_S)
         job = _Job(secrets.token_hex(8), target, identity, created_at=int(self._now()))
         self._jobs[job.id] = job
-        self._fill()
-        return self._shown(job)
+        self._start_queued()
+        return self._snapshot(job)
 
     def list(self) -> list[Download]:
-        """Return all that are known, the newest last."""
-        self._forget()
-        return [self._shown(job) for job in self._jobs.values()]
+        """Return all downloads, newest last."""
+        self._drop_finished()
+        return [self._snapshot(job) for job in self._jobs.values()]
 
     def show(self, download_id: str) -> Download:
-        """Return one. Raises ``DownloadNotFoundError``."""
-        return self._shown(self._job(download_id))
+        """Return one download. Raises ``DownloadNotFoundError``."""
+        return self._snapshot(self._job(download_id))
 
     async def follow(self, download_id: str) -> AsyncGenerator[Download, None]:
-        """Yield how it stands now and after each change, up to the final state. Raises ``DownloadNotFoundError``.
+        """Yield the current state and each change, up to the final state. Raises ``DownloadNotFoundError``.
 
-        Nothing is kept for who is slow: the next step has the newest state, whatever was missed.
+        Nothing is buffered for a slow consumer: the next step yields the newest state.
         """
         job = self._job(download_id)
         while True:
             changed = job.changed
-            shown = self._shown(job)
-            yield shown
-            if shown.state.is_final:
+            snapshot = self._snapshot(job)
+            yield snapshot
+            if snapshot.state.is_final:
                 return
             await changed.wait()
 
     async def cancel(self, download_id: str) -> Download:
-        """End one and return how it ended; one that is over stays as it is. Raises ``DownloadNotFoundError``."""
+        """Cancel a download and return its final state. Raises ``DownloadNotFoundError``."""
         job = self._job(download_id)
         await self._stop([job])
-        return self._shown(job)
+        return self._snapshot(job)
 
     async def aclose(self) -> None:
-        """End all of them; whoever follows one is told. What has come stays, and the same target goes on with it."""
+        """Cancel all downloads; followers get the final state. A new pull of the same target resumes."""
         self._is_closed = True
         await self._stop(list(self._jobs.values()))
 
-    # -- the rest -------------------------------------------------------------------------------------------
+    # -- internals -------------------------------------------------------------------------------------------
 
     async def _stop(self, jobs: "Sequence[_Job]") -> None:
         tasks = [job.task for job in jobs if job.task is not None]
@@ -152,11 +151,11 @@ class Downloads:
         if tasks:
             await asyncio.wait(tasks)
         for job in jobs:
-            if not job.state.is_final:  # it was in the queue, or its task had not taken its first step
+            if not job.state.is_final:  # it was queued, or its task had not started
                 self._end(job, state=DownloadState.CANCELLED)
 
-    def _fill(self) -> None:
-        """Begin what waits, as far as there is room; the oldest first."""
+    def _start_queued(self) -> None:
+        """Start queued downloads while slots are free, oldest first."""
         free = self._at_once - sum(job.task is not None for job in self._jobs.values())
         waiting = [job for job in self._jobs.values() if job.state is DownloadState.QUEUED]
         for job in waiting[: max(0, free)] if not self._is_closed else []:
@@ -165,57 +164,59 @@ class Downloads:
 
     async def _run(self, job: "_Job") -> None:
         try:
-            model = await self._pull(job.download.target, self._teller(job))
+            model = await self._pull(job.download.target, self._progress_callback(job))
         except asyncio.CancelledError:
-            self._end(job, state=DownloadState.CANCELLED)  # only cancel and aclose do that, and wait for it
+            self._end(
+                job, state=DownloadState.CANCELLED
+            )  # only cancel and aclose cancel the task, and they wait for it
         except Exception as error:
-            told = error if isinstance(error, GglibError) else GglibError("Internal error")
-            if told is not error:
-                logger.exception("a download failed with a fault of gglib")
-            self._end(job, state=DownloadState.FAILED, error_code=told.code, error_message=str(told))
+            reported = error if isinstance(error, GglibError) else GglibError("Internal error")
+            if reported is not error:
+                logger.exception("a download failed with an internal error")
+            self._end(job, state=DownloadState.FAILED, error_code=reported.code, error_message=str(reported))
         else:
             self._end(job, state=DownloadState.DONE, model_name=model.name)
 
     def _end(self, job: "_Job", **fields: Any) -> None:  # noqa: ANN401 - fields of Download
         job.task = None
-        job.take_in(self._clock())
+        job.publish_progress(self._clock())
         job.change(ended_at=int(self._now()), **fields)
         job.ended_s = self._clock()
-        self._fill()
+        self._start_queued()
 
-    def _teller(self, job: "_Job") -> Callable[[Progress], None]:
+    def _progress_callback(self, job: "_Job") -> Callable[[Progress], None]:
         loop = asyncio.get_running_loop()
 
-        def tell(progress: Progress) -> None:
-            job.told = progress
-            if not job.is_noted:
-                job.is_noted = True
-                with suppress(RuntimeError):  # the loop has ended, and somebody's thread has not
-                    loop.call_soon_threadsafe(self._note, job)
+        def on_progress(progress: Progress) -> None:
+            job.latest = progress
+            if not job.is_update_scheduled:
+                job.is_update_scheduled = True
+                with suppress(RuntimeError):  # the loop is closed, but a thread is still running
+                    loop.call_soon_threadsafe(self._on_update, job)
 
-        return tell
+        return on_progress
 
-    def _note(self, job: "_Job") -> None:
-        job.is_noted = False
+    def _on_update(self, job: "_Job") -> None:
+        job.is_update_scheduled = False
         now_s = self._clock()
-        is_new_phase = job.told is not None and job.told.phase != job.download.phase
-        if not job.state.is_final and (is_new_phase or now_s - job.shown_s >= PROGRESS_INTERVAL_S):
-            job.take_in(now_s)
+        is_new_phase = job.latest is not None and job.latest.phase != job.download.phase
+        if not job.state.is_final and (is_new_phase or now_s - job.published_s >= PROGRESS_INTERVAL_S):
+            job.publish_progress(now_s)
 
-    def _shown(self, job: "_Job") -> Download:
+    def _snapshot(self, job: "_Job") -> Download:
         if job.state is not DownloadState.RUNNING:
             return job.download
         return replace(job.download, bytes_per_s=job.speed.bytes_per_s(self._clock()))
 
     def _job(self, download_id: str) -> "_Job":
-        self._forget()
+        self._drop_finished()
         job = self._jobs.get(download_id)
         if job is None:
             raise DownloadNotFoundError(download_id)
         return job
 
-    def _forget(self) -> None:
-        """Drop what has been over for too long, and the oldest of what is too much."""
+    def _drop_finished(self) -> None:
+        """Drop finished downloads beyond the time limit and the count limit."""
         over = [job for job in self._jobs.values() if job.state.is_final]
         recent_s = self._clock() - FINISHED_TTL_S
         for number, job in enumerate(sorted(over, key=lambda job: job.ended_s, reverse=True)):
@@ -224,42 +225,42 @@ class Downloads:
 
 
 class _Job:
-    """One download and what is known of it."""
+    """One download and its bookkeeping."""
 
     def __init__(self, id_: str, target: str, identity: Hashable, *, created_at: int) -> None:
         self.id = id_
         self.identity = identity
         self.download = Download(id=id_, target=target, state=DownloadState.QUEUED, created_at=created_at)
         self.changed = asyncio.Event()
-        """Set at the next change, and then replaced: who waits needs no queue."""
+        """Set at the next change and then replaced, so that followers need no queue."""
         self.task: asyncio.Task[None] | None = None
-        """While it runs."""
-        self.told: Progress | None = None
-        """The newest that the pull said, whether it is shown or not."""
-        self.is_noted = False
-        """Whether the loop was told to look at it."""
-        self.shown_s = float("-inf")
+        """Set while the pull runs."""
+        self.latest: Progress | None = None
+        """The latest progress, published or not."""
+        self.is_update_scheduled = False
+        """Whether a call of ``_on_update`` is scheduled in the loop."""
+        self.published_s = float("-inf")
         self.ended_s = float("-inf")
         self.speed = Speed()
 
     @property
     def state(self) -> DownloadState:
-        """How far it is."""
+        """The current state."""
         return self.download.state
 
-    def take_in(self, now_s: float) -> None:
-        """Show the newest that the pull said."""
-        told = self.told
-        if told is None:
+    def publish_progress(self, now_s: float) -> None:
+        """Publish the latest progress."""
+        latest = self.latest
+        if latest is None:
             return
-        self.shown_s = now_s
-        self.speed.add(now_s, told.done_bytes)
+        self.published_s = now_s
+        self.speed.add(now_s, latest.done_bytes)
         self.change(
-            file=told.file, phase=told.phase, done_bytes=told.done_bytes, total_bytes=told.total_bytes
+            file=latest.file, phase=latest.phase, done_bytes=latest.done_bytes, total_bytes=latest.total_bytes
         )
 
     def change(self, **fields: Any) -> None:  # noqa: ANN401 - fields of Download
-        """Replace fields, and wake who follows."""
+        """Replace fields, and wake the followers."""
         self.download = replace(self.download, **fields)
         self.changed.set()
         self.changed = asyncio.Event()

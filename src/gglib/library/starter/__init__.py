@@ -1,4 +1,4 @@
-"""The starter model: what a first start offers to a machine that has no model yet."""
+"""The starter model: offered on the first start, when the catalogue is empty."""
 
 from gglib.library.starter.errors import StarterError
 from gglib.library.starter.fetch import fetch_starter

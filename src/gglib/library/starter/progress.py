@@ -1,10 +1,10 @@
-"""How long work tells what it does."""
+"""The progress callback of the starter model's download."""
 
 from collections.abc import Callable
 
 Progress = Callable[[str, int, int], None]
-"""Told what goes on, how many bytes are done, and how many there will be. May be called from any thread."""
+"""Called with the current step, the bytes done and the total, from any thread."""
 
 
 def ignore(_what: str, _done_bytes: int, _total_bytes: int) -> None:
-    """Tell nobody."""
+    """Ignore the progress."""

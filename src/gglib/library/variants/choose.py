@@ -1,10 +1,10 @@
 """Chooses a variant of a repository. Pure.
 
-Which is taken when nothing is named follows what others do, as far as it is safe: llama.cpp takes the first file whose
-name has ``Q4_K_M``, then ``Q8_0``, then the first model at all (``common/download.cpp``, ``find_best_model``); Ollama
-takes ``Q4_K_M``, else "one reasonable" (https://huggingface.co/docs/hub/ollama); LM Studio recommends what fits. Here
-it is what fits and stands first in ``ladder.USUAL``. Where a name means several models, which the others
-resolve by the order of the files, nobody guesses: the error lists them.
+The default follows other programs where that is safe: llama.cpp takes the first file whose name has ``Q4_K_M``, then
+``Q8_0``, then the first model at all (``common/download.cpp``, ``find_best_model``); Ollama takes ``Q4_K_M``, else "one
+reasonable" (https://huggingface.co/docs/hub/ollama); LM Studio recommends a model that fits. Here the first variant in
+``preferences.PREFERRED`` that fits is chosen. If a name matches several variants, which the other programs resolve by
+file order, the error lists them.
 """
 
 import re
@@ -20,12 +20,12 @@ from gglib.core.hub.repository import HubFile
 from gglib.core.hub.variants import Variant, Variants
 from gglib.core.memory import Fit
 from gglib.core.shell_quoting import quoted_command
-from gglib.library.variants.preferences import LAST, USUAL
+from gglib.library.variants.preferences import FALLBACK, PREFERRED
 from gglib.library.variants.pull_target import PullTarget
 from gglib.system.files.sizes import format_size
 
 MAX_LISTED = 30
-"""Lines of a list in an error; the rest is counted."""
+"""Maximum number of variants listed in an error; the rest is counted."""
 
 
 def choose_variant(
@@ -35,10 +35,10 @@ def choose_variant(
     fit_of: Callable[[Variant], Fit],
     need_of: Callable[[Variant], int] | None = None,
 ) -> Variant:
-    """Return the variant that ``target`` means: exactly the one it names, else the best that fits.
+    """Return the variant that ``target`` names, else the best one that fits.
 
-    ``need_of`` tells how many bytes of memory a variant takes, for the error's sentence. Raises ``VariantChoiceError``,
-    which lists what there is and what to type, and ``UnsafeNameError`` when all that there is has such a name.
+    ``need_of`` returns the memory need of a variant in bytes, for error messages. Raises ``VariantChoiceError``, which
+    lists the variants with the commands to type, and ``UnsafeNameError`` if all files have unsafe names.
     """
     repo = target.repo or "the repository"
     if target.file is not None:
@@ -51,11 +51,11 @@ def choose_variant(
 
 
 def choose_projector(variants: Variants, variant: Variant | None = None) -> HubFile | None:
-    """Return the projector to take with a model, or None where there is none.
+    """Return the projector for a model, or None if there is none.
 
-    As llama.cpp does, one in the model's own folder goes before one further up, and one of another folder is not its
-    (``find_best_sibling``); then the one whose name has most in common with the model's, for repositories of several
-    models; then F16, which every backend computes with, BF16, Q8_0, F32 (LM Studio and others take F16 too).
+    As in llama.cpp, one in the model's own folder wins over one in a parent folder, and other folders are ignored
+    (``find_best_sibling``). Then the name with most words in common with the model's wins, for repositories of several
+    models; then F16, which every backend supports, BF16, Q8_0, F32 (LM Studio and others take F16 too).
     """
     fitting = [
         file for file in variants.projectors if variant is None or _is_above(file.name, variant.first.name)
@@ -90,18 +90,18 @@ def _by_file(variants: Variants, name: str, target: PullTarget, repo: str) -> Va
 
 
 def _is_same_file(name: str, wanted: str) -> bool:
-    """Whether a user may mean ``name``: without its folder, or ignoring case as llama.cpp's ``--hf-file`` does."""
+    """Whether ``wanted`` matches ``name`` ignoring case (as llama.cpp's ``--hf-file`` does), with or without folder."""
     return wanted.casefold() in {name.casefold(), name.rpartition("/")[2].casefold()}
 
 
 def _why_not_that_file(variants: Variants, name: str, target: PullTarget, repo: str) -> str:
     if stem_of(name) in variants.incomplete:
-        return f"'{shown(name)}' cannot be used: {repo} has not all of its shards."
+        return f"'{shown(name)}' cannot be used: shards of it are missing in {repo}."
     if kind_of(name) not in {FileKind.MODEL, FileKind.SHARD}:
         listed = _listed(variants.models, target, repo)
-        return f"'{shown(name)}' is no model by itself ({kind_of(name).value}). {listed}"
+        return f"'{shown(name)}' is not a complete model ({kind_of(name).value}). {listed}"
     near = _near(name, [file.name for variant in variants.models for file in variant.files])
-    return f"{repo} has no model file '{shown(name)}'.{_meant(near)} {_listed(variants.models, target, repo)}"
+    return f"{repo} has no model file '{shown(name)}'.{_did_you_mean(near)} {_listed(variants.models, target, repo)}"
 
 
 def _by_quantization(variants: Variants, wanted: str, target: PullTarget, repo: str) -> Variant:
@@ -112,12 +112,12 @@ def _by_quantization(variants: Variants, wanted: str, target: PullTarget, repo: 
         raise _ambiguous(shown(wanted), found, target, repo)
     near = _near(wanted, [variant.label for variant in variants.models])
     raise VariantChoiceError(
-        f"{repo} has no {shown(wanted)}.{_meant(near)} {_listed(variants.models, target, repo)}"
+        f"{repo} has no {shown(wanted)}.{_did_you_mean(near)} {_listed(variants.models, target, repo)}"
     )
 
 
 def _matching(models: Sequence[Variant], wanted: str) -> list[Variant]:
-    """Return the variants that a label means: its own spelling, else without ``UD-``, else the stem of a name."""
+    """Return the variants that match a label: by quantization, else ignoring ``UD-``, else by the stem of the name."""
     key = folded(wanted)
     labelled = [(variant, folded(variant.quantization)) for variant in models if variant.quantization]
     return (
@@ -138,12 +138,12 @@ def _best_that_fits(
     fit_of: Callable[[Variant], Fit],
     need_of: Callable[[Variant], int] | None,
 ) -> Variant:
-    """Take what fits before what is tight, but a tight one of the usual before what is left (see there)."""
+    """Prefer variants that fit over tight ones, but a tight preferred one over a fallback (see ``preferences``)."""
     fits = {variant.first.name: fit_of(variant) for variant in variants.models}
-    for ladder in (USUAL, LAST):
+    for preferences in (PREFERRED, FALLBACK):
         for wanted in (Fit.FITS, Fit.TIGHT):
-            for rung in ladder:
-                found = _on_rung(variants.models, rung)
+            for label in preferences:
+                found = _with_label(variants.models, label)
                 if any(fits[variant.first.name] is wanted for variant in found):
                     return _only(found, variants, target, repo)
     usable = [variant for variant in variants.models if fits[variant.first.name] is not Fit.TOO_LARGE]
@@ -152,11 +152,11 @@ def _best_that_fits(
     return _only(variants.models, variants, target, repo)
 
 
-def _on_rung(models: Sequence[Variant], rung: str) -> list[Variant]:
-    """Return the variants of a rung: dynamic ones only where there is no plain one, for those are what is meant."""
+def _with_label(models: Sequence[Variant], label: str) -> list[Variant]:
+    """Return the variants with a label: dynamic (``UD-``) ones only if there is no plain one."""
     labelled = [(variant, folded(variant.quantization)) for variant in models if variant.quantization]
-    return [variant for variant, own in labelled if own == rung] or [
-        variant for variant, own in labelled if without_dynamic(own) == rung
+    return [variant for variant, own in labelled if own == label] or [
+        variant for variant, own in labelled if without_dynamic(own) == label
     ]
 
 
@@ -164,7 +164,7 @@ def _only(found: Sequence[Variant], variants: Variants, target: PullTarget, repo
     if len(found) == 1:
         return found[0]
     listed = _listed(found, target, repo, others=len(variants.models) - len(found))
-    raise VariantChoiceError(f"{repo} has several models; name one. {listed}")
+    raise VariantChoiceError(f"{repo} has several models: name one. {listed}")
 
 
 def _too_large(
@@ -176,35 +176,35 @@ def _too_large(
         else f"is {format_size(smallest.size_bytes)}"
     )
     return VariantChoiceError(
-        f"Nothing in {repo} fits into the memory that is free now: the smallest, {smallest.label}, {need}; "
-        f"{quoted_command('pull', smallest.target(repo, target.revision))} pulls it all the same."
+        f"No model in {repo} fits into the free memory: the smallest, {smallest.label}, {need}; "
+        f"{quoted_command('pull', smallest.target(repo, target.revision))} pulls it anyway."
     )
 
 
 def no_variant(variants: Variants, repo: str) -> VariantChoiceError | UnsafeNameError:
-    """Return why a repository has no model that can be taken."""
+    """Return the error for a repository without a usable model."""
     if variants.incomplete:
         return VariantChoiceError(
-            f"{repo} has no whole model: shards of {shown(variants.incomplete[0])} are missing."
+            f"{repo} has no complete model: shards of {shown(variants.incomplete[0])} are missing."
         )
     if variants.pieces:
         return VariantChoiceError(
-            f"{repo} has models only in pieces ({shown(variants.pieces[0])}), which no engine loads: join them "
+            f"{repo} has only byte-split models ({shown(variants.pieces[0])}), which no engine loads: join the pieces "
             "with 'cat' and add the result with 'gglib add', or look for another repository."
         )
     if variants.unsafe:
         return UnsafeNameError(
-            f"{repo} has no file whose name can be used on this machine: '{shown(variants.unsafe[0])}' cannot."
+            f"{repo} has only file names that cannot be used on this machine, such as '{shown(variants.unsafe[0])}'."
         )
     words = re.sub(r"[-_.]gguf$", "", repo.rpartition("/")[2], flags=re.IGNORECASE)
     return VariantChoiceError(
-        f"{repo} has no GGUF model: {quoted_command('search', words)} may find a repository that has it as one."
+        f"{repo} has no GGUF model: {quoted_command('search', words)} may find a repository that has it as GGUF."
     )
 
 
 def _ambiguous(what: str, found: Sequence[Variant], target: PullTarget, repo: str) -> VariantChoiceError:
     return VariantChoiceError(
-        f"{what} means several models of {repo}; name one. {_listed(found, target, repo)}"
+        f"{what} matches several models of {repo}: name one. {_listed(found, target, repo)}"
     )
 
 
@@ -215,12 +215,12 @@ def _listed(models: Sequence[Variant], target: PullTarget, repo: str, others: in
 
 
 def _lines(models: Sequence[Variant], repo: str, revision: str | None, others: int = 0) -> list[str]:
-    """Return a line for each of ``models``; ``others`` of the repository are counted only."""
-    typed = [f"  gglib pull {quote(variant.target(repo, revision))}" for variant in models[:MAX_LISTED]]
-    width = max(map(len, typed), default=0)
+    """Return a line with the pull command for each of ``models``; ``others`` are only counted."""
+    commands = [f"  gglib pull {quote(variant.target(repo, revision))}" for variant in models[:MAX_LISTED]]
+    width = max(map(len, commands), default=0)
     lines = [
         f"{line:<{width}}  {format_size(variant.size_bytes)}"
-        for line, variant in zip(typed, models, strict=False)
+        for line, variant in zip(commands, models, strict=False)
     ]
     more = max(0, len(models) - MAX_LISTED) + others
     return [*lines, f"  and {more} more: {quoted_command('show', repo)} lists all."] if more > 0 else lines
@@ -231,7 +231,7 @@ def _near(wanted: str, choices: Sequence[str]) -> list[str]:
     return [by_key[key] for key in get_close_matches(folded(wanted)[:200], by_key, n=3, cutoff=0.6)]
 
 
-def _meant(near: Sequence[str]) -> str:
+def _did_you_mean(near: Sequence[str]) -> str:
     return f" Did you mean {' or '.join(near)}?" if near else ""
 
 

@@ -13,15 +13,15 @@ from gglib.core.hub.variants import Variant, Variants
 
 
 def find_variants(files: Iterable[HubFile]) -> Variants:
-    """Return the variants among the files of a repository."""
+    """Return the variants and other model files among the files of a repository."""
     ours, unsafe = _safe(file for file in files if kind_of(file.name) is not FileKind.OTHER)
     kinds = [(file, kind_of(file.name)) for file in ours]
-    whole, incomplete = _joined(file for file, kind in kinds if kind is FileKind.SHARD)
+    whole, incomplete = _group_shards(file for file, kind in kinds if kind is FileKind.SHARD)
     single = [(file,) for file, kind in kinds if kind is FileKind.MODEL]
     models = [Variant(quantization=label_of(group[0].name), files=group) for group in (*single, *whole)]
     models.sort(key=lambda variant: (variant.size_bytes, variant.first.name))
     return Variants(
-        models=tuple(_told_apart(models)),
+        models=tuple(_mark_unique(models)),
         projectors=tuple(file for file, kind in kinds if kind is FileKind.PROJECTOR),
         incomplete=tuple(incomplete),
         pieces=tuple(file.name for file, kind in kinds if kind is FileKind.PIECE),
@@ -30,7 +30,7 @@ def find_variants(files: Iterable[HubFile]) -> Variants:
 
 
 def _safe(files: Iterable[HubFile]) -> tuple[list[HubFile], list[str]]:
-    """Part the files from those that must not be stored; of two that a system takes for one the first stays."""
+    """Split the files into safe and unsafe names; of two names that differ in case only, the second is unsafe."""
     safe: dict[str, HubFile] = {}
     unsafe = []
     for file in sorted(files, key=lambda file: file.name):
@@ -46,7 +46,7 @@ def _safe(files: Iterable[HubFile]) -> tuple[list[HubFile], list[str]]:
     return list(safe.values()), unsafe
 
 
-def _joined(files: Iterable[HubFile]) -> tuple[list[tuple[HubFile, ...]], list[str]]:
+def _group_shards(files: Iterable[HubFile]) -> tuple[list[tuple[HubFile, ...]], list[str]]:
     sets: dict[tuple[str, int], dict[int, HubFile]] = {}
     for file, shard in [(file, shard) for file in files if (shard := shard_of(file.name))]:
         sets.setdefault((shard.stem, shard.count), {})[shard.number] = file
@@ -59,7 +59,7 @@ def _joined(files: Iterable[HubFile]) -> tuple[list[tuple[HubFile, ...]], list[s
     return whole, incomplete
 
 
-def _told_apart(models: Sequence[Variant]) -> Iterable[Variant]:
+def _mark_unique(models: Sequence[Variant]) -> Iterable[Variant]:
     many = Counter(folded(variant.quantization) for variant in models if variant.quantization)
     for variant in models:
         yield replace(

@@ -1,4 +1,4 @@
-"""Which models of a repository fit a machine, when the header of only one of them was read. Pure."""
+"""Judges which variants of a repository fit a machine, given the header of only one of them. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,9 +12,9 @@ from gglib.library.fit.slots import SlotFit, model_fit
 
 
 def context_to_judge(default: int, facts: GgufFacts | None, trained: int | None) -> int:
-    """Return the context, in tokens, that a model is launched with when nobody says anything.
+    """Return the context in tokens that a model is launched with by default.
 
-    ``trained`` is what the hub knows; the header knows better.
+    ``trained`` is the trained context according to the hub; the header takes precedence.
     """
     if facts is not None:
         trained = context_ceiling(facts.trained_context or trained, facts.capabilities, facts.pooling)
@@ -33,10 +33,10 @@ def fits_of(  # noqa: PLR0913 - what a fit depends on
 ) -> Mapping[str, SlotFit]:
     """Return how each variant fits, by the name of its first file; ``facts`` are those of the smallest variant.
 
-    ``slots`` is how many are wanted; ``more_bytes`` is what is loaded beside each, as a projector.
+    ``slots`` is the requested number; ``more_bytes`` is loaded in addition to each variant, such as a projector.
 
-    All quantizations of one model have its shape, but not its tensors' types. Where a repository has several models,
-    neither the header nor the hub's ``parameter_count`` says anything of the others.
+    All quantizations of one model share its shape, but not its tensor types. If a repository has several models, the
+    header and the hub's ``parameter_count`` do not apply to the others.
     """
     is_one_model = all(variant.is_unique for variant in variants.models)
     return {

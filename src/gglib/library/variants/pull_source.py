@@ -1,6 +1,6 @@
-"""Which model of the catalogue a pull brings up to date, whatever its repository and its files are called now. Pure.
+"""Finds the model in the catalogue that a pull updates, even if its repository or files were renamed. Pure.
 
-A path never decides: a file of the user's may lie anywhere, and a newer version lies in another directory.
+Paths are not compared: a user's file may be anywhere, and a newer version is in another directory.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,30 +13,30 @@ from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.versions import OwnFile, PullJob, Version
 
 HUB, URL = "hub", "url"
-"""``ModelSource.origin`` of what is pulled."""
-MAX_ASKED = 3
-"""Repositories that are asked whether they are called otherwise now; each is a question to the hub."""
+"""``ModelSource.origin`` of pulled models."""
+MAX_RENAME_CHECKS = 3
+"""Maximum number of repositories to check for a rename; each is one request to the hub."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullSource:
-    """What is pulled: one model of a repository, or the file at an address."""
+    """Identifies what is pulled: a variant of a repository, or the file at a URL."""
 
     repos: tuple[str, ...] = ()
-    """What the repository is called now, then what else it is known to be called; none for an address."""
+    """The current name of the repository, then its other known names; empty for a URL."""
     asked_revision: str | None = None
     quantization: str | None = None
-    """Only where one model of the repository alone has it: a model is then the same whatever its file is called."""
+    """Set only if one variant of the repository has it: it then identifies the model even if its file is renamed."""
     file: str | None = None
-    """The first file's name."""
+    """The name of the first file."""
     url: str | None = None
-    """The whole address; set instead of all of the above but ``file``."""
+    """The complete URL; set instead of all fields above except ``file``."""
     names: tuple[str, ...] = ()
-    """``REPO:QUANT`` in every spelling that means it; each means what was pulled under it last."""
+    """Every ``REPO:QUANT`` spelling; each one names the model that was pulled under it last."""
 
 
 def find_known(source: PullSource, models: Iterable[ModelSummary]) -> ModelSummary | None:
-    """Return the pulled model that this is a version of: by its file, its name, its quantization, in this order."""
+    """Return the pulled model that the source updates: by file, then name, then quantization."""
     if source.url is not None:
         return next((model for model in models if is_pulled(model) and model.source.url == source.url), None)
     near = [model for model in models if _is_of_repository(model, source)]
@@ -52,9 +52,9 @@ def find_known(source: PullSource, models: Iterable[ModelSummary]) -> ModelSumma
 def names_held(
     source: PullSource, models: Iterable[ModelSummary], *, but: int | None
 ) -> list[tuple[ModelSummary, tuple[str, ...]]]:
-    """Return the models, but the one with the id ``but``, that have names of this pull as aliases, and which.
+    """Return the models, except the one with id ``but``, that have names of this pull as aliases, with these aliases.
 
-    Only pulled ones of the same repository: an alias that the user gave to another model stays with it.
+    Only pulled models of the same repository: an alias that the user gave to another model is kept.
     """
     names = {name.casefold() for name in source.names}
     held = []
@@ -65,12 +65,12 @@ def names_held(
     return held
 
 
-def repositories_to_ask(
+def possible_renames(
     source: PullSource, models: Iterable[ModelSummary], *, sha256: str | None
 ) -> tuple[str, ...]:
-    """Return the repositories of pulled models that may be this one under the name that it had before.
+    """Return the repositories of pulled models that may be former names of this one.
 
-    ``sha256`` is what the first file has now. Newest first, at most ``MAX_ASKED``.
+    ``sha256`` is the current hash of the first file. Newest first, at most ``MAX_RENAME_CHECKS``.
     """
     names = {repo.casefold() for repo in source.repos}
     found: dict[str, None] = {}
@@ -84,14 +84,14 @@ def repositories_to_ask(
             and _may_have_moved(model, source, sha256)
         ):
             found.setdefault(repo)
-    return tuple(found)[:MAX_ASKED]
+    return tuple(found)[:MAX_RENAME_CHECKS]
 
 
 def at_same_place(source: PullSource, models: Iterable[ModelSummary]) -> tuple[ModelSummary, ...]:
-    """Return the pulled models whose address differs from this one in its query alone.
+    """Return the pulled models whose URL differs from this one in its query only.
 
-    A query may be a signature, another one each day, or name another file: only the content says which. An older gglib
-    did not note the address: there the name of the file has to do.
+    A query may be a signature that changes daily, or select another file: only the content can tell. An older gglib did
+    not record the URL; then the file name is compared.
     """
     if source.url is None:
         return ()
@@ -111,15 +111,15 @@ def at_same_place(source: PullSource, models: Iterable[ModelSummary]) -> tuple[M
 
 
 def with_content(models: Sequence[ModelSummary], sha256: str) -> ModelSummary | None:
-    """Return the model whose one file has this content."""
+    """Return the single-file model with this content."""
     return next((model for model in models if (model.hashes or (model.source.sha256,)) == (sha256,)), None)
 
 
 def files_with_content(remote: RemoteFile, versions: Iterable[Version]) -> list[OwnFile]:
-    """Return the files that gglib wrote whose content is that of a remote file, as far as what is known of both says.
+    """Return the files that gglib wrote with the same content as a remote file, according to their metadata.
 
-    By their SHA-256; of an address by its validator, which also names the content where only the query is another one,
-    if it is a strong one (RFC 9110, 8.8.1).
+    Compares SHA-256; for URLs also the validator, if the URL is the same, or if it differs in the query only and the
+    validator is strong (RFC 9110, 8.8.1).
     """
     return [
         file
@@ -144,13 +144,13 @@ def _has_same_validator(remote: RemoteFile, file: OwnFile, source: ModelSource) 
 
 
 def names_job(target: str, job: PullJob) -> bool:
-    """Whether a text names a pull: by what was asked for, with or without its query, its name, an alias, its key."""
+    """Whether a text names a pull: by its target, with or without query, its name, an alias, or its key."""
     spellings = {job.asked, shown_target(job.asked), job.name, *job.aliases, job.key}
     return target.casefold() in {spelling.casefold() for spelling in spellings}
 
 
 def is_pulled(model: ModelSummary) -> bool:
-    """Whether a pull brought the model, of a repository or an address; its files may be the user's by now."""
+    """Whether the model was pulled, from a repository or a URL; the user may have replaced its files since."""
     return model.source.origin in {HUB, URL}
 
 

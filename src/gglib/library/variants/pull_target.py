@@ -1,14 +1,14 @@
-"""What a user names to pull: a repository, one of its files, or an address. Pure.
+"""Parses pull targets: a repository, one of its files, or a URL. Pure.
 
 ::
 
     REPO[:QUANT][@REVISION]      bartowski/Llama-3.2-1B-Instruct-GGUF:Q4_K_M@main
     REPO/FILE.gguf[@REVISION]    owner/name/UD-Q4_K_XL/model-00001-of-00002.gguf
-    https://…/FILE.gguf          any server's file, or a page or a file of the hub
+    https://…/FILE.gguf          a file on any server, or a page or a file of the hub
 
-What users have pasted elsewhere means the same here: ``hf.co/REPO:QUANT`` and a whole file name for a quantization
-(Ollama, https://huggingface.co/docs/hub/ollama), ``REPO:QUANT`` (llama.cpp's ``-hf``), and the pages of the hub.
-LM Studio writes a quantization behind ``@``, which is a revision here: it is told so.
+Targets of other programs are accepted: ``hf.co/REPO:QUANT`` and a file name as the quantization (Ollama,
+https://huggingface.co/docs/hub/ollama), ``REPO:QUANT`` (llama.cpp's ``-hf``), and pages of the hub. LM Studio writes a
+quantization after ``@``, which is a revision here; the error message says so.
 """
 
 import re
@@ -22,7 +22,7 @@ from gglib.core.hub.shown_source import without_query
 from gglib.core.shell_quoting import quoted_command
 
 HUB_HOSTS = frozenset(("huggingface.co", "www.huggingface.co", "hf.co"))
-"""Pages of these mean a repository, which is asked of the hub that is configured."""
+"""Pages on these hosts name a repository; requests go to the configured hub."""
 DEFAULT_BRANCH = "main"
 _FORMS = "write owner/name, owner/name:QUANT, owner/name/FILE.gguf or https://…/FILE.gguf"
 _FILE_WORDS = frozenset(("resolve", "blob", "raw"))
@@ -31,27 +31,27 @@ _HUB_PREFIX = re.compile(rf"(?:{'|'.join(map(re.escape, sorted(HUB_HOSTS)))})/",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullTarget:
-    """What is to be pulled: of a repository, or the file at an address."""
+    """A parsed pull target: a repository or one of its files, or a URL."""
 
     repo: str | None = None
-    """``owner/name``; None for an address."""
+    """``owner/name``; None for a URL."""
     quantization: str | None = None
-    """As it was written; None with a file, or for the best that fits."""
+    """As written; None with a file, or for the best variant that fits."""
     revision: str | None = None
-    """The branch, tag or commit that was asked for."""
+    """The requested branch, tag or commit."""
     file: str | None = None
     """A path inside the repository, safe by ``safe_path``."""
     url: str | None = None
-    """Set instead of all others."""
+    """Set instead of all other fields."""
 
 
 def read_target(text: str) -> PullTarget:
-    """Return what ``text`` names. Raises ``VariantChoiceError`` and ``UnsafeNameError``: what to write instead."""
+    """Parse a pull target. Raises ``VariantChoiceError`` and ``UnsafeNameError``, which say what to write instead."""
     text = text.strip()
     if re.match(r"https?://", text, re.IGNORECASE):
         return _read_address(text)
     if "://" in text:
-        raise _unreadable(text, "only https:// and http:// addresses can be pulled")
+        raise _unreadable(text, "only https:// and http:// URLs can be pulled")
     return _read_repository(_HUB_PREFIX.sub("", text, count=1))
 
 
@@ -61,16 +61,16 @@ def _read_address(text: str) -> PullTarget:
         host = address.hostname
         port_is_fine = address.port is None or address.port > 0
     except ValueError:
-        raise _unreadable(text, "it is no address") from None
+        raise _unreadable(text, "it is not a valid URL") from None
     if not host or not port_is_fine or not text.isprintable() or " " in text:
-        raise _unreadable(text, "it is no address")
+        raise _unreadable(text, "it is not a valid URL")
     if address.username is not None or address.password is not None:
-        raise VariantChoiceError("An address with a user or a password in it is not pulled: leave them out.")
+        raise VariantChoiceError("A URL with a user name or password cannot be pulled: remove them.")
     if host in HUB_HOSTS:
         return _read_page(address, text)
     name = unquote(address.path.rpartition("/")[2])
     if not name.lower().endswith(".gguf"):
-        raise _unreadable(text, "an address must end in a file's name, and that in .gguf")
+        raise _unreadable(text, "a URL must end in a file name with .gguf")
     safe_path(name)
     return PullTarget(url=address._replace(fragment="").geturl())
 
@@ -79,20 +79,20 @@ def _read_page(address: SplitResult, text: str) -> PullTarget:
     """Read a page or a file of the hub: ``/owner/name``, ``/owner/name/tree/REV``, ``/owner/name/blob/REV/FILE``."""
     parts = [unquote(part) for part in address.path.split("/") if part]
     if len(parts) < 2 or parts[0] in {"datasets", "spaces"}:
-        raise _unreadable(text, "that page is no model's")
+        raise _unreadable(text, "that page is not a model page")
     repo, word, rest = "/".join(parts[:2]), parts[2] if len(parts) > 2 else "", parts[3:]
     if word in _FILE_WORDS and len(rest) > 1:
-        return _of_file(repo, "/".join(rest[1:]), _asked(rest[0]))
+        return _of_file(repo, "/".join(rest[1:]), _requested_revision(rest[0]))
     if word == "tree" and rest:
-        return _of_repository(repo, None, _asked(rest[0]))
+        return _of_repository(repo, None, _requested_revision(rest[0]))
     if word == "":
         name, _, quantization = repo.partition(":")
         return _of_repository(name, quantization or None, None)
-    raise _unreadable(text, "that page is no model's")
+    raise _unreadable(text, "that page is not a model page")
 
 
-def _asked(revision: str) -> str | None:
-    """Return the revision of a page; everybody's default branch was not asked for by whoever copied an address."""
+def _requested_revision(revision: str) -> str | None:
+    """Return the revision in a hub URL; the default branch in a copied URL is no explicit request."""
     return None if revision == DEFAULT_BRANCH else revision
 
 
@@ -103,13 +103,12 @@ def _read_repository(text: str) -> PullTarget:
         return _of_file(f"{owner}/{repo}", file, revision)
     repo, colon, quantization = name.partition(":")
     if colon and not quantization:
-        raise _unreadable(text, "nothing stands behind the colon")
+        raise _unreadable(text, "the quantization after the colon is missing")
     if not repo:
-        raise _unreadable(text, "nothing is named")
+        raise _unreadable(text, "the repository is missing")
     if "/" not in repo:
         raise VariantChoiceError(
-            f"'{shown(repo)}' is no repository of the form owner/name: {quoted_command('search', shown(repo))} finds "
-            "some."
+            f"'{shown(repo)}' is not a repository (owner/name): {quoted_command('search', shown(repo))} finds some."
         )
     if quantization.lower().endswith(".gguf"):
         return _of_file(repo, quantization, revision)
@@ -117,7 +116,7 @@ def _read_repository(text: str) -> PullTarget:
 
 
 def _split_revision(text: str) -> tuple[str, str | None]:
-    """Split ``@REVISION`` off. A file's name may have an ``@`` of its own: there it counts behind ``.gguf`` only."""
+    """Split off ``@REVISION``. A file name may contain ``@``: in it, only an ``@`` after ``.gguf`` counts."""
     at = re.search(r"(?<=\.gguf)@(?=[^@]*$)", text, re.IGNORECASE)
     if at is None and not text.lower().endswith(".gguf"):
         at = re.search(r"@", text)
@@ -125,10 +124,10 @@ def _split_revision(text: str) -> tuple[str, str | None]:
         return text, None
     name, revision = text[: at.start()], text[at.end() :]
     if not revision:
-        raise _unreadable(text, "nothing stands behind the @")
+        raise _unreadable(text, "the revision after the @ is missing")
     if label_of(revision) == revision.upper() and ":" not in name:
         raise VariantChoiceError(
-            f"'@{shown(revision)}' would be a revision: write {shown(name)}:{shown(revision)} for the quantization."
+            f"'@{shown(revision)}' means a revision: write {shown(name)}:{shown(revision)} for the quantization."
         )
     return name, revision
 
@@ -137,14 +136,14 @@ def _of_file(repo: str, file: str, revision: str | None) -> PullTarget:
     _require_repo(repo)
     safe_path(file)
     if not file.lower().endswith(".gguf"):
-        raise _unreadable(f"{repo}/{file}", "a file's name must end in .gguf")
+        raise _unreadable(f"{repo}/{file}", "a file name must end in .gguf")
     return PullTarget(repo=repo, file=file, revision=_require_revision(revision))
 
 
 def _of_repository(repo: str, quantization: str | None, revision: str | None) -> PullTarget:
     _require_repo(repo)
     if quantization is not None and not quantization.isprintable():
-        raise _unreadable(f"{repo}:{quantization}", "a quantization has no such character")
+        raise _unreadable(f"{repo}:{quantization}", "the quantization contains an invalid character")
     return PullTarget(repo=repo, quantization=quantization, revision=_require_revision(revision))
 
 
@@ -164,5 +163,5 @@ def _require_revision(revision: str | None) -> str | None:
 
 def _unreadable(text: str, why: str) -> VariantChoiceError:
     if "://" in text:
-        text = without_query(text)  # which may be a signature
+        text = without_query(text)  # the query may be a signature
     return VariantChoiceError(f"'{shown(text)}' cannot be pulled: {why}; {_FORMS}.")

@@ -1,5 +1,5 @@
-"""Versions of models on the disk: where they lie, how they get there, whether they are still ours, how they go.
+"""Versions of models on the disk: their layout, publishing, ownership checks and deletion.
 
-Knows the core and ``gglib.system`` only: what the catalogue knows is passed in as values of ``core.versions``, or
+Imports the core and ``gglib.system`` only: the catalogue's records are passed in as values of ``core.versions``, or
 through its port.
 """

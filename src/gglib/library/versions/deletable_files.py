@@ -1,4 +1,4 @@
-"""What deleting files frees, and why files stay. Values, and a look at single files."""
+"""Files to delete with the bytes that they free, and files to retain with the reason."""
 
 import os
 import stat
@@ -11,31 +11,31 @@ from gglib.library.versions.deleting import CHANGED
 from gglib.library.versions.ownership import is_own
 from gglib.library.versions.storing import BLOCK_BYTES
 
-IN_USE = "it is in use now, and is deleted when nothing uses it any more"
+IN_USE = "it is in use, and is deleted as soon as it is unused"
 IS_LINK = "it is a link"
 NOT_OURS = "gglib did not write it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeletableFile:
-    """A file that is deleted."""
+    """A file that can be deleted."""
 
     path: Path
     size_bytes: int
     freed_bytes: int
-    """What its disk gets back: its blocks, or nothing where the file has a name that stays."""
+    """The bytes freed: its blocks, or 0 if another hard link remains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetainedFile:
-    """A file that stays, and why: a phrase."""
+    """A file that is not deleted, and the reason as a phrase."""
 
     path: Path
     reason: str
 
 
 def deletable_files(paths: Iterable[Path]) -> tuple[DeletableFile, ...]:
-    """Return what deleting files frees, of those that are there: a file with several names goes with its last one."""
+    """Return the existing files and what deleting them frees: a file's blocks count for its last hard link."""
     statuses = {path: status for path in paths if (status := _status(path)) is not None}
     names_left = {(status.st_dev, status.st_ino): status.st_nlink for status in statuses.values()}
     deletable = []
@@ -53,25 +53,25 @@ def deletable_files(paths: Iterable[Path]) -> tuple[DeletableFile, ...]:
 
 
 def why_kept(file: OwnFile) -> str | None:
-    """Return why a file that gglib wrote is not deleted, as a phrase; None where it may be, or is gone already.
+    """Return why a file that gglib wrote must be kept, as a phrase; None if it may be deleted, or is already gone.
 
-    May read the file, where only its content can tell.
+    May read the whole file if its content decides.
     """
     try:
         mode = file.path.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        return f"it cannot be looked at ({error.strerror or error})"
+        return f"it cannot be read ({error.strerror or error})"
     if stat.S_ISLNK(mode):
         return IS_LINK
     if not stat.S_ISREG(mode):
-        return "it is no file"
+        return "it is not a regular file"
     return None if is_own(file) else CHANGED
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is anything in a place, a link that leads nowhere included."""
+    """Whether a path exists, broken links included."""
     return os.path.lexists(path)
 
 

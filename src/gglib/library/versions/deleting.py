@@ -1,7 +1,7 @@
-"""Deletes versions that no model has and nothing uses: file by file, and only what is still the file that gglib wrote.
+"""Garbage-collects retired versions that are unused: file by file, and only files that are unchanged.
 
-Each file is looked at in its directory directly before its name is removed there. Between the two a program could still
-put another file in the place; no system call removes a name only if it means a certain file.
+Each file is checked in its open directory directly before it is unlinked. A program could still replace it in between:
+no system call unlinks a name only if it refers to a certain file.
 """
 
 import contextlib
@@ -27,17 +27,17 @@ from gglib.system.files.locks import try_exclusive
 from gglib.system.threads import run_to_completion
 
 CHANGED = "it was changed after gglib wrote it"
-SHARED = "another version has it, too"
+SHARED = "another version has it too"
 _GONE = (FileNotFoundError, NotADirectoryError)
 _WHY = {
     errno.EROFS: "its disk is read-only",
-    errno.EACCES: "its folder may not be written by this user",
+    errno.EACCES: "this user may not write to its folder",
     errno.EPERM: "the system does not let this user delete it",
 }
 
 
 class RetiredVersionStore(VersionStorePort, Protocol):
-    """The records of versions, and the models that may use their files without having them."""
+    """The records of versions, and the models that may use their files without having the version."""
 
     async def list_models(self) -> list[ModelSummary]:
         """Return every model."""
@@ -45,7 +45,7 @@ class RetiredVersionStore(VersionStorePort, Protocol):
 
 
 class Kept(NamedTuple):
-    """A file that stays, and why: a phrase."""
+    """A file that is not deleted, and the reason as a phrase."""
 
     path: Path
     reason: str
@@ -53,35 +53,34 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deletion:
-    """What became of a version that was to be deleted."""
+    """The result of deleting a version."""
 
     version: Version
     gone: tuple[Path, ...] = ()
-    """Files that were deleted."""
+    """The deleted files."""
     freed_bytes: int = 0
-    """What the disk got back: a file with another name frees nothing."""
+    """The bytes freed: a file with another hard link frees nothing."""
     kept: tuple[Kept, ...] = ()
     forgotten: tuple[Path, ...] = ()
-    """Files whose record is to go: deleted, gone before, or not gglib's any more."""
+    """Files whose record is to be deleted: deleted now, already gone, or modified."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Fate:
-    """What became of a file."""
+class _FileResult:
+    """The result of deleting a file."""
 
     is_gone: bool = False
     freed_bytes: int = 0
     reason: str | None = None
-    """Why it stays."""
+    """Why it is kept."""
     is_forgotten: bool = True
 
 
 async def collect_retired(store: RetiredVersionStore, models_dir: Path) -> list[Deletion]:
-    """Delete the retired versions that nothing uses, and forget what is gone; return what became of each.
+    """Delete the unused retired versions and the records of their deleted files; return the result of each.
 
-    Versions in use are left out: they are tried again by the next call. A file that a model has without having the
-    version, such as a projector that the user gave it, stays recorded, and goes when no model has it. Raises
-    ``CatalogError``.
+    Versions in use are skipped, and the next call retries. A file that a model uses without having the version, such as
+    a projector that the user set, stays recorded and is deleted when no model uses it. Raises ``CatalogError``.
     """
     deletions = []
     for version in await store.list_versions():
@@ -98,7 +97,9 @@ async def _collect(
         if not is_free:
             return None
         known = {version.id: version for version in await store.list_versions()}
-        version = known.pop(version_id, None)  # as it is now that nothing else can begin to use it
+        version = known.pop(
+            version_id, None
+        )  # looked up under the exclusive lock: nothing can start using it now
         if version is None or not version.is_retired or version.hold_path != hold_path:
             return None
         others, models = tuple(known.values()), await store.list_models()
@@ -111,71 +112,74 @@ async def _collect(
 
 
 def delete_version(version: Version, others: Sequence[Version], models_dir: Path, uses: FileUses) -> Deletion:
-    """Delete the files of a version that the caller holds alone; then its manifest and what directories are empty.
+    """Delete the files of an exclusively locked version, then its manifest and empty directories.
 
-    ``others`` are all other versions that the catalogue knows: a file that one of them names stays. So does one that a
-    model of ``uses`` has. May read files whole (see ``is_own``). Raises nothing: what cannot be deleted is kept, with
-    the reason.
+    ``others`` are all other versions in the catalogue; their files are kept, and so are files in ``uses``. May read
+    whole files (see ``is_own``). Never raises: files that cannot be deleted are kept, with the reason.
     """
     if not models_dir.is_dir():  # its disk is not mounted, say
         return Deletion(
-            version=version, kept=tuple(Kept(file.path, "its disk is not there") for file in version.files)
+            version=version, kept=tuple(Kept(file.path, "its disk is not mounted") for file in version.files)
         )
     named = {file.path for other in others if other.id != version.id for file in other.files}
-    fates = {file.path: _delete_file(file, named, uses) for file in version.files}
-    if version.directory is not None and all(fate.is_forgotten for fate in fates.values()):
+    results = {file.path: _delete_file(file, named, uses) for file in version.files}
+    if version.directory is not None and all(result.is_forgotten for result in results.values()):
         _delete_manifest(version, version.directory)
-    for folder in {path.parent for path in fates} | ({version.directory} if version.directory else set()):
+    for folder in {path.parent for path in results} | ({version.directory} if version.directory else set()):
         _remove_empty(folder, models_dir)
     return Deletion(
         version=version,
-        gone=tuple(path for path, fate in fates.items() if fate.is_gone),
-        freed_bytes=sum(fate.freed_bytes for fate in fates.values()),
-        kept=tuple(Kept(path, fate.reason) for path, fate in fates.items() if fate.reason is not None),
-        forgotten=tuple(path for path, fate in fates.items() if fate.is_forgotten),
+        gone=tuple(path for path, result in results.items() if result.is_gone),
+        freed_bytes=sum(result.freed_bytes for result in results.values()),
+        kept=tuple(
+            Kept(path, result.reason) for path, result in results.items() if result.reason is not None
+        ),
+        forgotten=tuple(path for path, result in results.items() if result.is_forgotten),
     )
 
 
-def _delete_file(file: OwnFile, named: Collection[Path], uses: FileUses) -> _Fate:
+def _delete_file(file: OwnFile, named: Collection[Path], uses: FileUses) -> _FileResult:
     if file.path in named:
-        return _Fate(reason=SHARED)
+        return _FileResult(reason=SHARED)
     user = uses.user_of(file.path)
     if user is not None:
-        return _Fate(reason=f"model '{user}' uses it, too", is_forgotten=False)
+        return _FileResult(reason=f"model '{user}' uses it too", is_forgotten=False)
     try:
         with _opened(file.path.parent) as folder:
             return _delete_in(folder, file)
     except _GONE:
-        return _Fate()
+        return _FileResult()
     except OSError as error:
-        return _Fate(reason=_why(error), is_forgotten=False)
+        return _FileResult(reason=_why(error), is_forgotten=False)
 
 
-def _delete_in(folder: int, file: OwnFile) -> _Fate:
+def _delete_in(folder: int, file: OwnFile) -> _FileResult:
     """Delete a file from its open directory. Raises OSError."""
     status = os.stat(file.path.name, dir_fd=folder, follow_symlinks=False)
     if not stat.S_ISREG(status.st_mode):
-        return _Fate(reason="it is a link" if stat.S_ISLNK(status.st_mode) else "it is no file")
+        return _FileResult(
+            reason="it is a link" if stat.S_ISLNK(status.st_mode) else "it is not a regular file"
+        )
     if not is_own_as_seen(file, status):
-        return _Fate(reason=CHANGED) if _is_known_to_differ(file, status) else _unreadable()
+        return _FileResult(reason=CHANGED) if _is_known_to_differ(file, status) else _unreadable()
     os.unlink(file.path.name, dir_fd=folder)
-    return _Fate(is_gone=True, freed_bytes=freed_by_unlink(status))
+    return _FileResult(is_gone=True, freed_bytes=freed_by_unlink(status))
 
 
 def _is_known_to_differ(file: OwnFile, status: os.stat_result) -> bool:
-    """Whether a file that is not own is another one, rather than one that could not be read to find out."""
+    """Whether a file is known to differ, rather than unreadable so that its content could not be checked."""
     identity = file.identity
     if identity.is_complete or status.st_size != identity.size_bytes or file.sha256 is None:
         return True
     return hash_of(file.path, status) is not None
 
 
-def _unreadable() -> _Fate:
-    return _Fate(reason="it cannot be read, to see whether it is gglib's", is_forgotten=False)
+def _unreadable() -> _FileResult:
+    return _FileResult(reason="it cannot be read to check whether gglib wrote it", is_forgotten=False)
 
 
 def _delete_manifest(version: Version, directory: Path) -> None:
-    """Delete the manifest of a version, if it is that: it names the same files."""
+    """Delete the manifest of a version if it names the same files."""
     manifest = read_manifest(directory)
     if manifest is None:
         return
@@ -187,13 +191,13 @@ def _delete_manifest(version: Version, directory: Path) -> None:
 
 
 def _remove_empty(folder: Path, models_dir: Path) -> None:
-    """Remove directories that are empty, upwards, but not ``models/``; make durable what went."""
+    """Remove empty directories upwards, excluding ``models/``, and sync the last parent."""
     while folder != models_dir and folder.is_relative_to(models_dir):
         try:
             folder.rmdir()
         except _GONE:
             pass
-        except OSError:  # it is not empty
+        except OSError:  # not empty
             break
         folder = folder.parent
     with contextlib.suppress(OSError):

@@ -1,8 +1,8 @@
-"""Version directories that have not got their name yet: ``.incoming/JOBKEY.version``.
+"""Drafts: staged version directories before their final rename, ``.incoming/JOBKEY.version``.
 
-Each has a marker, which names the directory by its inode and says what gglib puts into it. So what a kill left is
-recognised, and cleared of what gglib put there: other names of incoming files, which go, and where there are no hard
-links the files themselves, which go back. Anything else in it is the user's, and keeps the directory.
+Each has a marker with the directory's inode and the list of files that gglib puts into it. So the leftovers of a killed
+process are recognised and cleared: hard links to incoming files are deleted, and on file systems without hard links the
+files are moved back. Other files in it are the user's, and keep the directory.
 """
 
 import contextlib
@@ -31,51 +31,51 @@ _MANIFEST_DRAFT = re.compile(rf"{re.escape(MANIFEST_NAME)}\.[0-9a-f]{{8}}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftFile:
-    """A file that gglib puts into a draft."""
+    """A file in a draft."""
 
     path: str
-    """Inside the draft."""
+    """Its path inside the draft."""
     key: str
-    """Of the incoming file whose content it has."""
+    """Key of the incoming file with its content."""
     size_bytes: int
     sha256: str | None
 
 
 def job_of_draft(name: str) -> str | None:
-    """Return the key of the pull that a draft belongs to; None for another name."""
+    """Return the key of a draft's pull; None for other names."""
     match = _DRAFT.fullmatch(name)
     return None if match is None else match["job"]
 
 
 def free_draft_path(directory: Path, job_key: str) -> Path:
-    """Return where a draft may be begun in ``.incoming``, without what killed ones left. Raises OSError."""
+    """Return a free draft path in ``.incoming``, after clearing drafts of killed processes. Raises OSError."""
     for path in candidates(directory / f"{job_key}{DRAFT_SUFFIX}"):
         if clear_draft(path):
             return path
-    raise OSError(errno.EEXIST, "it is full of what is not gglib's", str(directory))
+    raise OSError(errno.EEXIST, "all draft names are taken by other files", str(directory))
 
 
 def begin_draft(path: Path, files: Sequence[DraftFile]) -> None:
-    """Make the directory of a draft. Raises OSError."""
+    """Create the directory of a draft and its marker. Raises OSError."""
     path.mkdir()
-    note = {"format": FORMAT, "inode": path.lstat().st_ino, "files": [asdict(file) for file in files]}
+    content = {"format": FORMAT, "inode": path.lstat().st_ino, "files": [asdict(file) for file in files]}
     descriptor = open_regular(path / MARKER_NAME, flags=os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     with os.fdopen(descriptor, "w", encoding="utf-8") as marker:
-        json.dump(note, marker)
+        json.dump(content, marker)
         marker.flush()
         os.fsync(descriptor)
 
 
 def end_draft(path: Path) -> None:
-    """Take the marker away from a draft that has its last name, if it has one. Raises OSError."""
+    """Delete the marker of a draft that has its final name, if there is one. Raises OSError."""
     if _known_of(path) is not None:
         (path / MARKER_NAME).unlink(missing_ok=True)
 
 
 def clear_draft(path: Path) -> bool:
-    """Take out of a draft what gglib put into it, and the directory; return whether there is nothing of that name now.
+    """Delete gglib's files in a draft, and its directory; return whether the path is free now.
 
-    An incoming file that the draft took is put back. The caller holds the lock of its pull.
+    Moved incoming files are moved back. The caller holds the lock of the pull.
     """
     try:
         if not stat.S_ISDIR(path.lstat().st_mode):
@@ -96,11 +96,13 @@ def clear_draft(path: Path) -> bool:
 def _remove_own(draft: Path, known: Mapping[str, DraftFile] | None) -> None:
     files = [Path(folder) / name for folder, _, names in os.walk(draft) for name in names]
     if known is None:
-        if [file.name for file in files] == [MARKER_NAME]:  # it was being written
+        if [file.name for file in files] == [MARKER_NAME]:  # the process was killed while it wrote the marker
             _remove(files[0], None)
         return
     marker = draft / MARKER_NAME
-    for file in sorted(files, key=lambda file: file == marker):  # last: a kill in between leaves it
+    for file in sorted(
+        files, key=lambda file: file == marker
+    ):  # the marker is deleted last, so that a kill in between leaves it
         if _is_own(file, draft, known):
             path = file.relative_to(draft).as_posix()
             _remove(file, None if path not in known else draft.parent / known[path].key)
@@ -125,7 +127,7 @@ def _is_own(file: Path, draft: Path, known: Mapping[str, DraftFile]) -> bool:
 
 
 def _is_known(file: Path, known: DraftFile, incoming: Path) -> bool:
-    """Whether a file is an incoming one, or has the content of one."""
+    """Whether a file is the recorded incoming file, or has its content."""
     status = status_of(file)
     if status is None or status.st_size != known.size_bytes:
         return False
@@ -136,11 +138,11 @@ def _is_known(file: Path, known: DraftFile, incoming: Path) -> bool:
 
 
 def _known_of(draft: Path) -> dict[str, DraftFile] | None:
-    """Return what gglib puts into a draft, by the path in it; None where it did not make the directory."""
+    """Return the files listed in a draft's marker, by path; None if gglib did not create the directory."""
     try:
-        note = parse_json(read_small(draft / MARKER_NAME))
-        if note["format"] == FORMAT and note["inode"] == draft.lstat().st_ino:
-            return {file["path"]: _file_from(file) for file in note["files"]}
+        content = parse_json(read_small(draft / MARKER_NAME))
+        if content["format"] == FORMAT and content["inode"] == draft.lstat().st_ino:
+            return {file["path"]: _file_from(file) for file in content["files"]}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     return None

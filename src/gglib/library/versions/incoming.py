@@ -1,7 +1,7 @@
-"""Files while they come: ``models/.incoming/KEY``, with ``.part`` and ``.part.note`` beside it until it is whole.
+"""Incoming files: ``models/.incoming/KEY``, with ``KEY.part`` and ``KEY.part.note`` while a download is incomplete.
 
-A key stands for a content, so whatever pull brings a file, it comes once. Names of another form are the user's, and so
-is what is no regular file: nothing of that is touched.
+Keys are content-addressed, so a file that several pulls need is downloaded once. Other names, and anything that is no
+regular file, belong to the user and are not touched.
 """
 
 import asyncio
@@ -31,66 +31,66 @@ from gglib.system.files.locks import lock_file, try_exclusive
 from gglib.system.threads import run_to_completion
 
 SWEEP_LOCK = "incoming"
-"""Lock, held for an instant: while a pull is recorded, and while incoming files of recorded pulls are deleted."""
+"""Lock that is held briefly: while a pull is recorded, and while incoming files are deleted by the list of pulls."""
 SWEEP_LOCK_TIMEOUT_S = 10.0
-"""Of a sweep for that lock: every command that opens a home sweeps."""
+"""How long a sweep waits for that lock; every command that opens a home sweeps."""
 _OF_KEY = re.compile(
     rf"(?P<key>{KEY.pattern})(?:{re.escape(PART_SUFFIX)}|{re.escape(PART_MANIFEST_SUFFIX)})?"
 )
 
 
 class Incoming:
-    """The incoming files of one ``models/`` directory. Any number of processes may use it."""
+    """The incoming files of one ``models/`` directory; safe for concurrent processes."""
 
     def __init__(self, models_dir: Path) -> None:
         self.models_dir = models_dir
         self.directory = incoming_directory(models_dir)
 
     def prepare(self) -> None:
-        """Make the directory, which stays. Raises ``StorageError`` and ``DiskFullError``."""
+        """Create the directory. Raises ``StorageError`` and ``DiskFullError``."""
         with storing(self.directory):
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def is_empty(self) -> bool:
-        """Whether nothing is there; True also where it cannot be seen."""
+        """Whether the directory is empty, missing or unreadable."""
         return not self._names()
 
     def path(self, key: str) -> Path:
-        """Return where a file is once it is whole."""
+        """Return the path of a complete file."""
         if not KEY.fullmatch(key):
             raise ValueError(f"no incoming file has the key {key!r}")
         return self.directory / key
 
     def bytes_here(self, keys: Collection[str]) -> int:
-        """Return how much of the files is on the disk, each counted once."""
+        """Return the bytes of the files that are on the disk, each counted once."""
         paths = [self.path(key) for key in set(keys)]
         return sum(max(_bytes_on_disk(path), _bytes_on_disk(part_path(path))) for path in paths)
 
     def discard(self, keys: Collection[str], in_use: Collection[str]) -> int:
-        """Delete files, whole or in parts, but for those in use and those being fetched; return the bytes freed.
+        """Delete complete and partial files, except those in use or being downloaded; return the bytes freed.
 
-        ``in_use`` are the keys of all pulls that have not ended, and of their files. The key of a pull among ``keys``
-        stands for what a kill left of its version; the caller holds its lock.
+        ``in_use`` are the keys of all unfinished pulls and of their files. The key of a pull in ``keys`` selects its
+        draft; the caller holds its lock.
         """
-        going = set(keys).difference(in_use)
+        unused = set(keys).difference(in_use)
         for name in self._names():
-            if job_of_draft(name) in going:
+            if job_of_draft(name) in unused:
                 clear_draft(self.directory / name)
-        return sum(self._discard(self.path(key)) for key in going if not JOB_KEY.fullmatch(key))
+        return sum(self._discard(self.path(key)) for key in unused if not JOB_KEY.fullmatch(key))
 
     def restore(self, job_key: str) -> None:
-        """Put back what a killed ``publish`` of a pull took; the caller holds its lock."""
+        """Move back the files that a killed ``publish`` of a pull moved; the caller holds its lock."""
         for name in self._names():
             if job_of_draft(name) == job_key:
                 clear_draft(self.directory / name)
 
     def sweep(self, in_use: Collection[str]) -> int:
-        """Delete what no pull names and no living process is at work on; return the bytes freed.
+        """Delete files that no pull names and no process is using; return the bytes freed.
 
-        ``in_use`` are the keys of all pulls that have not ended, and of their files. Ends early where a pull is under
-        way: it may be about to use what is there.
+        ``in_use`` are the keys of all unfinished pulls and of their files. Stops early while a pull is running: it may
+        be about to use existing files.
         """
-        self._sweep_all(in_use, is_draft=True)  # first: what it took is put back
+        self._sweep_all(in_use, is_draft=True)  # drafts first: their moved files are moved back
         return self._sweep_all(in_use, is_draft=False)
 
     def _sweep_all(self, in_use: Collection[str], *, is_draft: bool) -> int:
@@ -123,23 +123,23 @@ class Incoming:
             return _unlink(path) if is_free else 0
 
     def _discard(self, path: Path) -> int:
-        note = part_manifest_path(path)
-        if not any(map(os.path.lexists, (path, part_path(path), note))):
+        manifest = part_manifest_path(path)
+        if not any(map(os.path.lexists, (path, part_path(path), manifest))):
             return 0
         try:
-            with _alone_with(note):
-                return sum(map(_unlink, (path, part_path(path), note)))
-        except OSError:  # it is being fetched, or the note is none of ours
+            with _locked(manifest):
+                return sum(map(_unlink, (path, part_path(path), manifest)))
+        except OSError:  # it is being downloaded, or the manifest is not gglib's
             return 0
 
 
 async def sweep_incoming(
     store: VersionStorePort, models_dir: Path, *, timeout_s: float = SWEEP_LOCK_TIMEOUT_S
 ) -> int:
-    """Delete what pulls left that ended, or that the catalogue forgot, and their locks; return the bytes freed.
+    """Delete the leftovers and locks of ended or unrecorded pulls; return the bytes freed.
 
-    Holds ``SWEEP_LOCK``: a pull that begins meanwhile is recorded, and looks for what is here, after it. Where that is
-    not to be had within ``timeout_s`` seconds (a process that holds it was stopped), a later call sweeps.
+    Holds ``SWEEP_LOCK``, so that a pull that begins meanwhile is recorded, and checks for existing files, afterwards.
+    If the lock is not free within ``timeout_s`` seconds (its holder is suspended), a later call sweeps.
     """
     locks = HomeLocks(models_dir.parent)
     await run_to_completion(locks.sweep)
@@ -152,19 +152,21 @@ async def sweep_incoming(
 
 
 def keys_of(pulls: Iterable[PullJob]) -> set[str]:
-    """Return the keys of pulls, which name their drafts, and of their files."""
+    """Return the keys of pulls and of their files."""
     return {key for pull in pulls for key in (pull.key, *(file.key for file in pull.files))}
 
 
 @contextmanager
-def _alone_with(note: Path) -> Iterator[None]:
-    """Hold the lock that a fetch holds. Raises OSError where another process does."""
+def _locked(manifest: Path) -> Iterator[None]:
+    """Hold the lock of a download. Raises OSError if another process holds it."""
     try:
-        descriptor = lock_file(note)
+        descriptor = lock_file(manifest)
     except OSError as error:
         if error.errno not in DISK_FULL_ERRNOS:
             raise
-        descriptor = None  # a full disk has no room for a note; then none is being fetched either
+        descriptor = (
+            None  # on a full disk the manifest cannot be created, so nothing is being downloaded either
+        )
     try:
         yield
     finally:
@@ -184,6 +186,6 @@ def _unlink(path: Path) -> int:
 
 
 def _bytes_on_disk(path: Path) -> int:
-    """Return what a file takes on the disk: less than its size while parts of it are holes."""
+    """Return the bytes that a file takes on the disk: less than its size if it is sparse."""
     status = status_of(path)
     return 0 if status is None else min(status.st_size, status.st_blocks * BLOCK_BYTES)

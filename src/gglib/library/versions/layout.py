@@ -1,4 +1,4 @@
-"""Names below ``models/``: version directories, their files, and what files are called while they come. Pure."""
+"""Names below ``models/``: version directories, their files, and incoming files. Pure."""
 
 import hashlib
 import json
@@ -14,16 +14,16 @@ from gglib.core.hub.repository import RemoteFile
 from gglib.core.versions import IncomingFile
 
 INCOMING_NAME = ".incoming"
-"""Inside ``models/``: on the same disk, so that a whole file gets its last name by a link or a rename."""
+"""Inside ``models/``: on the same disk, so that a complete file can be linked or renamed to its final name."""
 MANIFEST_NAME = ".gglib-version.json"
-"""Inside a version's directory. A file of a repository never begins with a dot (``file_names``)."""
+"""Inside a version's directory. Files of a repository never start with a dot (``file_names``)."""
 MAX_LABEL_BYTES = 80
 MAX_FOLDER_BYTES = 300
-"""Of the sub-folders of a file that keeps them: with the home, the repository and the label below 1,024 (macOS)."""
+"""Limit for a file's subfolders: the whole path has to stay below 1,024 bytes (macOS)."""
 MAX_CANDIDATES = 1000
-"""Names tried for one directory, or one file, before it is given up."""
+"""Maximum number of names to try for a directory or a file."""
 KEY = re.compile(r"[su]-[0-9a-f]{32}")
-"""Of a file that comes."""
+"""Key of an incoming file."""
 JOB_KEY = re.compile(r"[0-9a-f]{16}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DIGEST_DIGITS = 8
@@ -31,17 +31,17 @@ _NO_LABEL = "model"
 
 
 def job_key(source: str, *, asked_revision: str | None = None, choice: str | None = None) -> str:
-    """Return the key of a pull: 16 hex digits, the same for every pull of the same thing.
+    """Return the key of a pull: 16 hex digits derived from its target.
 
-    ``source`` is a repository as its hub writes it, or a whole address; ``choice`` the quantization or the file.
+    ``source`` is a repository in the hub's spelling, or a complete URL; ``choice`` is the quantization or the file.
     """
     return _digest([source, asked_revision, choice])[:16]
 
 
 def incoming_key(file: RemoteFile, job_key: str) -> str:
-    """Return what a file is called while it comes: the same for the same content where the source promises a hash.
+    """Return the key of an incoming file, derived from its content hash if the source names one.
 
-    Without a promised hash no other pull shares the file, and neither does another version of the same address.
+    Without a hash, the file is not shared with other pulls, nor with other versions of the same URL.
     """
     sha256 = (file.sha256 or "").lower()
     if _SHA256.fullmatch(sha256):
@@ -52,35 +52,35 @@ def incoming_key(file: RemoteFile, job_key: str) -> str:
 def version_directory(
     models_dir: Path, folder: PurePosixPath, label: str, files: Sequence[IncomingFile]
 ) -> Path:
-    """Return where a version goes unless something else has that name: see ``candidates``.
+    """Return the preferred directory of a version; ``candidates`` yields alternatives if the name is taken.
 
-    ``folder`` is safe already (``file_names.safe_folder``); ``label`` may be any text.
+    ``folder`` is already safe (``file_names.safe_folder``); ``label`` may be any text.
     """
     return models_dir / folder / f"{_safe_label(label)}-{_digest_of(files)}"
 
 
 def candidates(directory: Path) -> Iterator[Path]:
-    """Yield the names for a version's directory in the order in which they are tried: itself, ``-2``, ``-3`` …."""
+    """Yield the paths to try for a version's directory: itself, then with ``-2``, ``-3`` … appended."""
     yield directory
     for number in range(2, MAX_CANDIDATES):
         yield directory.with_name(f"{directory.name}-{number}")
 
 
 def is_candidate(name: str, directory: Path) -> bool:
-    """Whether ``candidates`` may yield the name for the directory, however often it had to look on."""
+    """Whether ``candidates(directory)`` may yield the name."""
     return re.fullmatch(rf"{re.escape(directory.name)}(?:-[1-9][0-9]{{0,2}})?", name) is not None
 
 
 def file_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the paths inside a version's directory of files that have these names in their repository.
+    """Return the paths inside a version's directory for files with these names in their repository.
 
-    Sub-folders are left out, and the names kept: engines find the shards of a model beside the first one, by its name.
-    A file that would meet another one keeps its sub-folder, or gets one with a number; shards stay together. Names
-    meet also where they differ in case only, as file systems of macOS and Windows have it. Names that this returned
-    are returned as they are. Raises ``UnsafeNameError``.
+    Subfolders are dropped and file names kept, because engines find shards by name in the directory of the first one.
+    A file that collides with another one keeps its subfolder, or gets a numbered one; shards stay together.
+    Names that differ in case only collide, as on macOS and Windows. The function is idempotent. Raises
+    ``UnsafeNameError``.
     """
     places: dict[str, str] = {}
-    taken = _Taken()
+    taken = _Directory()
     for unit in _units(names):
         folder = next(folder for folder in _folders(unit[0]) if taken.has_room(folder, unit))
         for name in unit:
@@ -88,8 +88,8 @@ def file_names(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(places[name] for name in names)
 
 
-class _Taken:
-    """The files and folders of one directory, as a file system sees them that ignores case."""
+class _Directory:
+    """The files and folders of a directory on a case-insensitive file system."""
 
     def __init__(self) -> None:
         self._files: set[str] = set()
@@ -112,7 +112,7 @@ class _Taken:
 
 
 def _units(names: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return the names in groups that must stay in one folder: the shards of a model, each other file alone."""
+    """Group the names that must stay in one folder: the shards of a model; every other file is a group of one."""
     units: dict[tuple[str, bool], list[str]] = {}
     for name in dict.fromkeys(names):
         safe_path(name)
@@ -122,7 +122,7 @@ def _units(names: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _folders(name: str) -> Iterator[str]:
-    """Yield the sub-folders to try for a file, the best first."""
+    """Yield the subfolders to try for a file, best first."""
     yield ""
     own = name.rpartition("/")[0]
     if own and len(own.encode()) <= MAX_FOLDER_BYTES:
@@ -141,7 +141,7 @@ def _ancestors(folder: str) -> set[str]:
 
 
 def _safe_label(label: str) -> str:
-    """Return a label as one part of a path, cut where it is too long; a plain word where it cannot be one."""
+    """Return a label as a path component, truncated if too long; a default if it cannot be one."""
     last = label.rpartition("/")[2]
     cut = last.encode(errors="replace")[:MAX_LABEL_BYTES].decode(errors="ignore").rstrip(". ")
     try:
@@ -151,7 +151,7 @@ def _safe_label(label: str) -> str:
 
 
 def _digest_of(files: Sequence[IncomingFile]) -> str:
-    """Return eight hex digits that another version of the same model does not have, as a rule."""
+    """Return eight hex digits that distinguish versions of the same model."""
     known = sorted((file.name, _content_of(file)) for file in files)
     return _digest(known)[:_DIGEST_DIGITS]
 

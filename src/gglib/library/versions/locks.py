@@ -1,4 +1,4 @@
-"""Which process is at work on what: ``HOME/locks/NAME.lock``, and the paths that versions are held by."""
+"""Locks between processes: ``HOME/locks/NAME.lock``, and ``flock`` on versions."""
 
 import asyncio
 import contextlib
@@ -24,10 +24,10 @@ __all__ = ["DIRECTORY_NAME", "HomeLocks", "shared", "try_exclusive"]
 
 DIRECTORY_NAME = "locks"
 PULL_PREFIX = "pull-"
-"""Of the lock that a pull holds from before it is recorded until it has ended: ``pull-JOBKEY``."""
+"""Prefix of the lock that a pull holds from before it is recorded until it ends: ``pull-JOBKEY``."""
 WAIT_STEP_S = 0.05
 TRY_HOLD_S = 0.05
-"""How long ``try_hold`` tries, and blocks: ``are_held`` has a lock for an instant."""
+"""How long ``try_hold`` retries, blocking: ``are_held`` holds a lock briefly."""
 _TRY_HOLD_STEP_S = 0.005
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,199}")
 _SUFFIX = ".lock"
@@ -35,30 +35,30 @@ _OF_PULL = re.compile(rf"{PULL_PREFIX}{JOB_KEY.pattern}{re.escape(_SUFFIX)}")
 
 
 class HomeLocks:
-    """The locks of one home. Any number of processes and tasks may use them."""
+    """The locks of one home, for any number of processes and tasks."""
 
     def __init__(self, home: Path) -> None:
         self._directory = home / DIRECTORY_NAME
 
     @contextmanager
     def try_hold(self, name: str, *, what: str = "it") -> Iterator[None]:
-        """Hold a lock while the block lasts. ``what`` names, in the error, what is locked.
+        """Hold a lock inside the block. ``what`` names the locked object in the error message.
 
-        Raises ``DownloadInProgressError`` where another task or process holds it, and ``StorageError``.
+        Raises ``DownloadInProgressError`` if another task or process holds it, and ``StorageError``.
         """
         descriptor = self._lock_soon(name)
         if descriptor is None:
             raise DownloadInProgressError(
-                f"Another gglib is at work on {what} now: wait for it, or end it and run the same command again."
+                f"Another gglib process is working on {what}: wait for it, or stop it and run the same command again."
             )
         with self._held(name, descriptor):
             yield
 
     @asynccontextmanager
     async def hold(self, name: str, on_wait: Callable[[], None] = lambda: None) -> AsyncIterator[None]:
-        """Wait for a lock and hold it while the block lasts; ``on_wait`` is called once, where there is a wait.
+        """Wait for a lock and hold it inside the block; ``on_wait`` is called once if the lock is not free.
 
-        Waits for ever: a process that dies lets go of it. Raises ``StorageError``.
+        Waits without a timeout: the system releases the lock of a process that dies. Raises ``StorageError``.
         """
         descriptor = self._lock(name)
         if descriptor is None:
@@ -70,11 +70,11 @@ class HomeLocks:
             yield
 
     def are_held(self, prefix: str = "") -> bool:
-        """Whether a task or a process, this one included, holds a lock whose name begins so."""
+        """Whether any task or process, including this one, holds a lock with this prefix."""
         return any(map(self._is_held, self._paths(prefix)))
 
     def has_any(self, prefix: str) -> bool:
-        """Whether there is a lock whose name begins so: one that is held, or that a killed process left."""
+        """Whether there is a lock file with this prefix, held or left by a killed process."""
         return bool(self._paths(prefix))
 
     def _paths(self, prefix: str) -> list[Path]:
@@ -85,7 +85,7 @@ class HomeLocks:
         return [path for path in paths if path.name.startswith(prefix) and path.name.endswith(_SUFFIX)]
 
     def sweep(self) -> None:
-        """Remove the empty files that pulls left which were killed."""
+        """Delete the empty lock files of killed pulls."""
         try:
             names = [path.name for path in self._directory.iterdir()]
         except OSError:
@@ -97,7 +97,7 @@ class HomeLocks:
     def _sweep(self, name: str) -> None:
         try:
             if self._path(name).lstat().st_size:
-                return  # nothing that gglib writes
+                return  # not written by gglib
             descriptor = self._lock(name)
         except (OSError, StorageError):
             return
@@ -123,7 +123,7 @@ class HomeLocks:
         try:
             yield
         finally:
-            # While it is held: a process that opened it meanwhile sees, once it has the lock, that the file is gone.
+            # Unlinked under the lock: a process that opened it meanwhile detects the missing file once it has the lock.
             path = self._path(name)
             with contextlib.suppress(OSError):
                 if os.path.samestat(os.fstat(descriptor), path.lstat()):
@@ -137,7 +137,7 @@ class HomeLocks:
         return descriptor
 
     def _lock(self, name: str) -> int | None:
-        """Return a descriptor that has the lock; None where it is taken. Raises ``StorageError``."""
+        """Return a descriptor that holds the lock; None if it is taken. Raises ``StorageError``."""
         path = self._path(name)
         try:
             self._directory.mkdir(mode=0o700, exist_ok=True)
@@ -146,8 +146,8 @@ class HomeLocks:
             return None
         except OSError as error:
             raise StorageError(
-                f"{path} cannot be written ({error.strerror}): make room or make it writable, or name another home "
-                "with --home."
+                f"{path} cannot be written ({error.strerror}): free disk space, make it writable, or use another "
+                "--home."
             ) from error
 
     def _path(self, name: str) -> Path:

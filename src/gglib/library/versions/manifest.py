@@ -1,7 +1,7 @@
-"""The manifest of a version: all that is needed to find it again when the catalogue does not know it any more.
+"""The manifest of a version: everything needed to restore its record if the catalogue has lost it.
 
-It is data, not gglib: read only where it is a small regular file whose fields have the right types and whose files are
-inside its directory. An address may have a signature in it, so only the owner may read a manifest.
+A manifest is untrusted input: it must be a small regular file, its fields must have the right types, and its files must
+be inside its directory. A URL may contain a signature, so only the owner may read a manifest.
 """
 
 import contextlib
@@ -40,39 +40,39 @@ _NO_MANIFEST = "it is not a manifest of a version"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a version is, beside its files."""
+    """The content of a version's manifest."""
 
     source: ModelSource
     files: tuple[OwnFile, ...]
-    """The shards in order, the projector after them; all inside the directory of the manifest."""
+    """The shards in order, then the projector; all inside the manifest's directory."""
     name: str = ""
-    """What the model was to be called when it was pulled."""
+    """The model's name at the time of the pull."""
     aliases: tuple[str, ...] = ()
     asked: str = ""
-    """What to name to ``gglib pull`` for it again."""
+    """The ``gglib pull`` target."""
     job_key: str | None = None
-    """Of the pull that brought it, and when that began: together they name one publication."""
+    """Key of its pull; with ``started_at`` it identifies one publication."""
     started_at: int = 0
     """Unix time in seconds."""
 
     def version(self, directory: Path) -> NewVersion:
-        """Return the version that lies in ``directory``, from which the manifest was read."""
+        """Return the version in ``directory``, from which the manifest was read."""
         return NewVersion(directory=directory, source=self.source, files=self.files)
 
 
 def moved(manifest: Manifest, old: Path, new: Path) -> Manifest:
-    """Return the manifest of a directory that was renamed."""
+    """Return the manifest for a renamed directory."""
     files = tuple(replace(file, path=new / file.path.relative_to(old)) for file in manifest.files)
     return replace(manifest, files=files)
 
 
 def manifest_path(directory: Path) -> Path:
-    """Return where the manifest of a version's directory is."""
+    """Return the path of a version's manifest."""
     return directory / MANIFEST_NAME
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
-    """Write the manifest of a directory durably. Raises OSError; ``FileExistsError`` where one is there."""
+    """Write the manifest of a directory durably. Raises OSError; ``FileExistsError`` if there is one."""
     path = manifest_path(directory)
     content = json.dumps(_to_json(manifest, directory), separators=(",", ":")).encode() + b"\n"
     if len(content) > MAX_SMALL_BYTES:
@@ -95,9 +95,9 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(directory: Path) -> Manifest | None:
-    """Return the manifest of a directory; None where there is none, or none that can be used, which is logged once.
+    """Return the manifest of a directory; None if it is missing or invalid, which is logged once.
 
-    The device of its files is that of the directory: numbers of devices change from start to start.
+    Its files get the device of the directory, because device numbers change between boots.
     """
     path = manifest_path(directory)
     try:
@@ -138,9 +138,9 @@ def _file_to_json(file: OwnFile, directory: Path) -> dict[str, Any]:
 
 
 def _from_json(fields: Mapping[str, Any], directory: Path, device: int) -> Manifest:
-    """Return the manifest. Raises AttributeError, KeyError, TypeError or ValueError for what is none of ours."""
+    """Parse a manifest. Raises AttributeError, KeyError, TypeError or ValueError for an invalid one."""
     if fields["format"] != FORMAT:
-        raise ValueError("it has a format that this gglib does not know")
+        raise ValueError("its format is not supported by this version of gglib")
     if not isinstance(fields["files"], list) or not isinstance(fields["aliases"], list):
         raise TypeError(_NO_MANIFEST)
     if not _SOURCE_FIELDS.issuperset(fields["source"]):

@@ -1,4 +1,4 @@
-"""Whether a file is still the one that gglib wrote. It is asked directly before anything is done to a file."""
+"""Checks whether a file is still the one that gglib wrote; called directly before a file is changed or deleted."""
 
 import os
 import stat
@@ -11,19 +11,19 @@ from gglib.system.files.small_files import open_regular
 
 _MAX_HASHES = 4096
 _SETTLED_NS = 2_000_000_000
-"""File systems date changes to a clock tick, FAT to 2 s: a file that changed just now may change again unseen."""
+"""Timestamps have a limited resolution (FAT: 2 s), so a recently changed file may change again undetected."""
 _hashes: dict[tuple[int, ...], str] = {}
-"""Of files as they were looked at: one that did not change since is read once."""
+"""Hashes by stat fingerprint, so that an unchanged file is read once."""
 
 
 def identity_of(path: Path) -> FileIdentity | None:
-    """Return what distinguishes a regular file; None for a link, for what is no file, and for what cannot be seen."""
+    """Return the identity of a regular file; None for a link, for other kinds, and if it is not visible."""
     status = status_of(path)
     return None if status is None else identity_from(status)
 
 
 def identity_from(status: os.stat_result) -> FileIdentity:
-    """Return the identity of a file that was looked at."""
+    """Return the identity in a ``stat`` result."""
     return FileIdentity(
         device=status.st_dev,
         inode=status.st_ino,
@@ -33,22 +33,22 @@ def identity_from(status: os.stat_result) -> FileIdentity:
 
 
 def is_same(identity: FileIdentity, status: os.stat_result) -> bool:
-    """Whether a file that was looked at is the very one, unchanged; False where device or inode are not known."""
+    """Whether a ``stat`` result matches a complete identity; False if device or inode are unknown."""
     return stat.S_ISREG(status.st_mode) and identity == identity_from(status)
 
 
 def is_own(file: OwnFile) -> bool:
-    """Whether a file is the one that gglib wrote: its place, size and date are as recorded.
+    """Whether a file is the one that gglib wrote: inode, size and modification time match the record.
 
-    Where device or inode are not known any more (a copied home, a restored catalogue), the size and the content decide:
-    the file is read whole then, once. A link is never own.
+    If device or inode are unknown (a copied home, a restored catalogue), size and content decide; the whole file is
+    read, once. A link is never own.
     """
     status = status_of(file.path)
     return status is not None and is_own_as_seen(file, status)
 
 
 def is_own_as_seen(file: OwnFile, status: os.stat_result) -> bool:
-    """Whether a file is the one that gglib wrote, by a look at it; reads it where only its content can tell."""
+    """Whether a file is the one that gglib wrote, given its ``stat`` result; reads it if its content decides."""
     identity = file.identity
     if is_same(identity, status):
         return True
@@ -58,14 +58,14 @@ def is_own_as_seen(file: OwnFile, status: os.stat_result) -> bool:
 
 
 def may_be_own(identity: FileIdentity, status: os.stat_result) -> bool:
-    """Whether a file is the recorded one as far as a look at it tells: nothing of it is read."""
+    """Whether a ``stat`` result is compatible with the record; never reads the file."""
     if identity.is_complete:
         return is_same(identity, status)
     return identity.size_bytes == status.st_size
 
 
 def status_of(path: Path) -> os.stat_result | None:
-    """Return what a regular file looks like; None for a link, for what is no file, and for what cannot be seen."""
+    """Return the ``stat`` result of a regular file; None for a link, for other kinds, and if it is not visible."""
     try:
         status = path.lstat()
     except (OSError, ValueError):
@@ -74,11 +74,11 @@ def status_of(path: Path) -> os.stat_result | None:
 
 
 def hash_of(path: Path, status: os.stat_result) -> str | None:
-    """Return the SHA-256 of a file as it was looked at; None where it cannot be read, or is another one by now."""
-    look = _look(status)
-    if look not in _hashes:
+    """Return the SHA-256 of the file with this ``stat`` result; None if it is unreadable or has changed."""
+    fingerprint = _fingerprint(status)
+    if fingerprint not in _hashes:
         try:
-            digest = _read(path, look)
+            digest = _read(path, fingerprint)
         except OSError:
             return None
         if digest is None:
@@ -87,18 +87,18 @@ def hash_of(path: Path, status: os.stat_result) -> str | None:
             return digest
         if len(_hashes) >= _MAX_HASHES:
             _hashes.clear()
-        _hashes[look] = digest
-    return _hashes[look]
+        _hashes[fingerprint] = digest
+    return _hashes[fingerprint]
 
 
-def _read(path: Path, look: tuple[int, ...]) -> str | None:
+def _read(path: Path, fingerprint: tuple[int, ...]) -> str | None:
     with os.fdopen(open_regular(path), "rb", buffering=0) as file:
-        if _look(os.fstat(file.fileno())) != look:
+        if _fingerprint(os.fstat(file.fileno())) != fingerprint:
             return None
         digest = hash_stream(file, lambda _: None)
-        return digest if _look(os.fstat(file.fileno())) == look else None
+        return digest if _fingerprint(os.fstat(file.fileno())) == fingerprint else None
 
 
-def _look(status: os.stat_result) -> tuple[int, ...]:
-    """Return what no write leaves as it is; programs can set the date of a file, but not ``st_ctime``."""
+def _fingerprint(status: os.stat_result) -> tuple[int, ...]:
+    """Return a tuple that every write changes: programs can set ``st_mtime``, but not ``st_ctime``."""
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

@@ -1,7 +1,7 @@
-"""Makes a version of the incoming files of a pull: a draft, its manifest, and one rename to the name where it stays.
+"""Publishes the incoming files of a pull as a version: stages a draft with a manifest and renames it.
 
-Killed at any moment, it is done again: the draft that is left is cleared, and a directory that has its name already is
-recognised by its manifest. Nothing that is there is replaced: the next name is taken.
+After a kill the step is repeated: a leftover draft is cleared, and a published directory is recognised by its manifest.
+Existing files are never replaced: the next free name is used.
 """
 
 import errno
@@ -39,22 +39,22 @@ from gglib.library.versions.shares import incoming_directory
 from gglib.library.versions.sharing import (
     OWN_MODE,
     SourceError,
+    link_or_copy,
+    link_or_move,
     make_read_only,
-    place,
-    take,
 )
 from gglib.library.versions.storing import storing
 from gglib.system.files.durable import sync
 from gglib.system.files.small_files import open_regular
 
 MAX_TRIES = 100
-"""Of a rename into a directory that others remove, as it is empty, at that very moment."""
+"""Attempts to rename into a parent directory that other processes may remove while it is empty."""
 _TAKEN = frozenset((errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR))
 _log = logging.getLogger("gglib")
 
 
 class IncomingGoneError(StorageError):
-    """An incoming file is not there, or is not whole: fetch or share it again, then publish again."""
+    """An incoming file is missing or incomplete: download or share it again, then publish again."""
 
     def __init__(self, message: str, *, keys: tuple[str, ...]) -> None:
         self.keys = keys
@@ -62,16 +62,16 @@ class IncomingGoneError(StorageError):
 
 
 def publish(job: PullJob, incoming: Incoming, models_dir: Path) -> NewVersion:
-    """Return the version that the files of a pull have become, durably, in ``job.directory`` or a name next to it.
+    """Publish the files of a pull durably in ``job.directory`` or the next free name, and return the version.
 
-    The job is fetched, and recorded with its directory; the caller holds its lock. The incoming files stay until the
-    version is in the catalogue, but where there are no hard links: there they become the version's.
+    The job is completely downloaded and recorded with its directory; the caller holds its lock. The incoming files stay
+    until the version is installed, except on file systems without hard links, where they are moved.
 
     Raises ``IncomingGoneError``, ``StorageError`` and ``DiskFullError``.
     """
     directory = job.directory
     if directory is None or not job.is_fetched or not directory.is_relative_to(models_dir):
-        raise ValueError("only a pull that is fetched, and has a directory below models/, is published")
+        raise ValueError("only a downloaded pull with a directory below models/ can be published")
     with storing(directory):
         found = find_published(job, models_dir)
         if found is None:
@@ -88,7 +88,7 @@ def publish(job: PullJob, incoming: Incoming, models_dir: Path) -> NewVersion:
 
 
 def find_published(job: PullJob, models_dir: Path) -> NewVersion | None:
-    """Return the version that an earlier ``publish`` of this very job made, if all its files are as it left them."""
+    """Return the version that an earlier ``publish`` of this job created, if all its files are unchanged."""
     if job.directory is None or not job.directory.is_relative_to(models_dir):
         return None
     try:
@@ -101,7 +101,7 @@ def find_published(job: PullJob, models_dir: Path) -> NewVersion | None:
 
 
 def _publisher(job: PullJob, models_dir: Path) -> str:
-    """Return what a manifest calls its pull: another name for each home that has the same ``models/``."""
+    """Return the job key for the manifest, with a suffix per home if several homes share ``models/``."""
     return job.key + incoming_directory(models_dir).name.removeprefix(INCOMING_NAME)
 
 
@@ -125,11 +125,11 @@ def _is_of(file: OwnFile, wanted: IncomingFile) -> bool:
 
 
 def _build(job: PullJob, incoming: Incoming) -> tuple[Path, Manifest]:
-    """Return a draft that lacks its name only."""
+    """Return a complete draft, ready to be renamed."""
     paths = file_names([file.name for file in job.files])
     incoming.prepare()
     draft = free_draft_path(incoming.directory, job.key)
-    statuses = _look_at_all(job, incoming)
+    statuses = _stat_all(job, incoming)
     try:
         begin_draft(
             draft,
@@ -140,7 +140,7 @@ def _build(job: PullJob, incoming: Incoming) -> tuple[Path, Manifest]:
         )
         taken: dict[str, Path] = {}
         for path, file, status in zip(paths, job.files, statuses, strict=True):
-            _put(file, incoming.path(file.key), status, draft / path, taken)
+            _stage(file, incoming.path(file.key), status, draft / path, taken)
         files = tuple(_own(file, draft / path) for path, file in zip(paths, job.files, strict=True))
         manifest = Manifest(
             source=job.source,
@@ -159,7 +159,7 @@ def _build(job: PullJob, incoming: Incoming) -> tuple[Path, Manifest]:
     return draft, manifest
 
 
-def _look_at_all(job: PullJob, incoming: Incoming) -> list[os.stat_result]:
+def _stat_all(job: PullJob, incoming: Incoming) -> list[os.stat_result]:
     statuses = [status_of(incoming.path(file.key)) for file in job.files]
     found = [
         status
@@ -178,39 +178,39 @@ def _look_at_all(job: PullJob, incoming: Incoming) -> list[os.stat_result]:
 
 def _gone(files: Sequence[IncomingFile], directory: Path) -> IncomingGoneError:
     return IncomingGoneError(
-        f"{files[0].name} has come, and is gone from {directory}: run the same command again.",
+        f"{files[0].name} was downloaded but is missing from {directory}: run the same command again.",
         keys=tuple(file.key for file in files),
     )
 
 
-def _put(
+def _stage(
     file: IncomingFile, source: Path, status: os.stat_result, target: Path, taken: dict[str, Path]
 ) -> None:
-    """Put an incoming file into a draft; ``taken`` are those that are there themselves, for want of links."""
+    """Link or move an incoming file into a draft; ``taken`` has the moved ones by key."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         if file.key in taken:  # the repository has the same content twice
-            place(taken[file.key], target)
-        elif take(source, target, identity=identity_from(status)) == "moved":
+            link_or_copy(taken[file.key], target)
+        elif link_or_move(source, target, identity=identity_from(status)) == "moved":
             taken[file.key] = target
     except SourceError as error:
         raise _gone([file], source.parent) from error
 
 
 def _own(file: IncomingFile, path: Path) -> OwnFile:
-    """Return the record of a file in a draft, which is durable and read-only then. Raises OSError."""
+    """Make a file in a draft durable and read-only, and return its record. Raises OSError."""
     return OwnFile(
         path=path,
         role=file.role,
         name=file.name,
-        identity=identity_from(_settle(path)),
+        identity=identity_from(_finalize(path)),
         sha256=_hex(file.sha256),
         validator=file.validator,
     )
 
 
-def _settle(path: Path) -> os.stat_result:
-    """Make a file read-only and durable; return what it looks like then. Raises OSError."""
+def _finalize(path: Path) -> os.stat_result:
+    """Make a file read-only and durable; return its ``stat`` result. Raises OSError."""
     descriptor = open_regular(path)
     try:
         if stat.S_IMODE(os.fstat(descriptor).st_mode) != OWN_MODE:
@@ -222,23 +222,23 @@ def _settle(path: Path) -> os.stat_result:
 
 
 def _rename(draft: Path, directory: Path, models_dir: Path) -> Path:
-    """Give a draft the first name that is free; return that. Raises OSError, and ``StorageError`` where none is."""
+    """Rename a draft to the first free name, and return it. Raises OSError, and ``StorageError`` if none is free."""
     for final in candidates(directory):
-        if _has_renamed(draft, final):
+        if _try_rename(draft, final):
             if final != directory:
                 _log.warning(
-                    "%s is there already: the files are in %s",
+                    "%s already exists: the files are in %s",
                     escape_line(str(directory)),
                     escape_line(str(final)),
                 )
             return final
-    raise StorageError(f"{directory} has too many namesakes in {models_dir}: move them away.")
+    raise StorageError(f"Too many directories named {directory}-N in {models_dir}: move some of them away.")
 
 
-def _has_renamed(draft: Path, final: Path) -> bool:
-    """Rename a draft; False where the name is taken.
+def _try_rename(draft: Path, final: Path) -> bool:
+    """Rename a draft; return False if the name is taken.
 
-    ``rename`` replaces nothing but an empty directory, and that only if it was made in the instant since the look.
+    ``rename`` replaces nothing but an empty directory, and that only if it was created since the check.
     """
     for _ in range(MAX_TRIES):
         if os.path.lexists(final):
@@ -246,21 +246,21 @@ def _has_renamed(draft: Path, final: Path) -> bool:
         final.parent.mkdir(parents=True, exist_ok=True)
         try:
             draft.rename(final)
-        except FileNotFoundError:  # the parent was empty, and was removed
+        except FileNotFoundError:  # the parent was empty and was removed
             if not os.path.lexists(draft):
                 raise
         except OSError as error:
             if error.errno == errno.EXDEV:
                 raise StorageError(
-                    f"{final.parent} is on another disk than {draft.parent}, behind a link: move it to that disk, or "
-                    "make all of models/ a link to the other one."
+                    f"{final.parent} is a link to another disk than {draft.parent}: move it to that disk, or make all "
+                    "of models/ a link to the other disk."
                 ) from error
             if error.errno in _TAKEN and os.path.lexists(final):
                 return False
             raise
         else:
             return True
-    raise OSError(errno.ENOENT, "it is removed again and again", str(final.parent))
+    raise OSError(errno.ENOENT, "another process keeps removing it", str(final.parent))
 
 
 def _sync_folders(draft: Path, files: Sequence[OwnFile]) -> None:
@@ -269,7 +269,7 @@ def _sync_folders(draft: Path, files: Sequence[OwnFile]) -> None:
 
 
 def _sync_names(directory: Path, incoming: Path, models_dir: Path) -> None:
-    """Make the new name durable, and those of the directories that were made for it, before anybody relies on it."""
+    """Sync the new name and the created directories before the version is installed."""
     for folder in directory.parents:
         sync(folder)
         if folder == models_dir:

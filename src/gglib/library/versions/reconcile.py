@@ -1,8 +1,8 @@
-"""Finds versions on the disk that the catalogue does not know: it was restored from a backup, or is a new one.
+"""Reconciles the catalogue with the versions on the disk, after it was restored from a backup or created anew.
 
-Each version's directory has a manifest. What is not known and is where gglib puts versions, with the files that the
-manifest describes, is entered without a model: a pull or an ``add`` of the same takes it, and ``prune`` frees it. The
-disk is searched only where something was published or forgotten since the last search (``fingerprint``).
+Each version's directory has a manifest. An unrecorded version whose files match its manifest is recorded without a
+model: a pull or an ``add`` of the same files uses it, and ``prune`` deletes it. The disk is scanned only if a version
+was published or forgotten since the last scan (``fingerprint``).
 """
 
 import asyncio
@@ -26,28 +26,28 @@ from gglib.library.versions.manifest import Manifest, read_manifest
 from gglib.library.versions.ownership import is_same, status_of
 
 MAX_DEPTH = 6
-"""``OWNER/NAME@REVISION/LABEL-XXXXXXXX`` is three directories down; the rest is for folders that users made."""
+"""``OWNER/NAME@REVISION/LABEL-XXXXXXXX`` is three levels deep; the rest allows for folders that users created."""
 _VERSION_NAME = re.compile(r".+-[0-9a-f]{8}(?:-[1-9][0-9]{0,2})?")
 """See ``layout.version_directory`` and ``layout.candidates``."""
-_OTHERS_JOB = re.compile(r"[0-9a-f]{16}-(?P<home>[0-9a-f]{8})")
-"""What a manifest calls its pull where a home brought it that has the ``models/`` of another one."""
+_SHARED_JOB = re.compile(r"[0-9a-f]{16}-(?P<home>[0-9a-f]{8})")
+"""The job key in a manifest that was written by a home that shares another home's ``models/``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What a search of the disk showed."""
+    """The result of a scan."""
 
     unknown: tuple[NewVersion, ...] = ()
-    """On the disk, and not in the catalogue."""
+    """Versions on the disk that are not in the catalogue."""
     identities: Mapping[Path, FileIdentity] = field(default_factory=dict)
-    """Of known versions' files that are others than the catalogue has it, and those of the manifest beside them."""
+    """New identities of known versions' files that match their manifest, not the catalogue."""
 
 
 def fingerprint(versions: Iterable[Version], models_dir: Path, incoming: Path) -> str:
-    """Return a text that is another one after a version was published, entered or forgotten.
+    """Return a text that changes whenever a version is published, installed or forgotten.
 
-    A version gets its name by a rename out of the directory of what comes, whose time changes with it, also where the
-    process was killed before the catalogue knew the version.
+    Publishing renames a directory out of the incoming directory, which changes its modification time even if the
+    process is killed before the version is recorded.
     """
     names = sorted(
         os.path.relpath(version.directory, models_dir)
@@ -61,14 +61,14 @@ def fingerprint(versions: Iterable[Version], models_dir: Path, incoming: Path) -
     return hashlib.sha256(json.dumps([names, changed_ns]).encode()).hexdigest()[:32]
 
 
-def search(
-    versions: Sequence[Version], models_dir: Path, *, believes_content: bool, home_id: str = ""
+def scan(
+    versions: Sequence[Version], models_dir: Path, *, trusts_content: bool, home_id: str = ""
 ) -> Findings:
-    """Search the disk; reads manifests, and no model. Blocks.
+    """Scan the disk; reads manifests, not models. Blocks.
 
-    What another home brought, with ``home_id`` not its own, is that one's for as long as it shares ``models/``.
-    ``believes_content``: the home is in another place, so that devices and inodes of manifests mean nothing, and a
-    version that lies where gglib puts it is one of gglib's. Whether its files still are, their content decides then.
+    Versions that another home pulled (by ``home_id``) belong to it while it shares ``models/``. ``trusts_content``: the
+    home was moved, so devices and inodes in manifests are invalid, and a version in the expected place is accepted as
+    gglib's; later, content decides whether its files are unchanged.
     """
     known = {version.directory: version for version in versions if version.directory is not None}
     unknown: list[NewVersion] = []
@@ -82,19 +82,19 @@ def search(
             continue
         if _is_of_other_home(manifest, models_dir, home_id):
             continue
-        is_believed = believes_content and _is_in_place(directory, models_dir, manifest.source)
-        files = tuple(filter(None, (_found(file, is_believed=is_believed) for file in manifest.files)))
+        is_trusted = trusts_content and _is_in_place(directory, models_dir, manifest.source)
+        files = tuple(filter(None, (_found(file, is_trusted=is_trusted) for file in manifest.files)))
         if files:
             unknown.append(NewVersion(directory=directory, source=manifest.source, files=files))
     return Findings(unknown=tuple(unknown), identities=identities)
 
 
-async def reconcile(store: HomeStorePort, models_dir: Path, *, believes_content: bool) -> Findings:
-    """Enter what is on the disk and not in the catalogue; return it. Raises ``CatalogError``."""
+async def reconcile(store: HomeStorePort, models_dir: Path, *, trusts_content: bool) -> Findings:
+    """Record the versions that are on the disk but not in the catalogue. Raises ``CatalogError``."""
     versions, home = await store.list_versions(), await store.read_home()
     home_id = "" if home is None else home.id
     findings = await asyncio.to_thread(
-        search, versions, models_dir, believes_content=believes_content, home_id=home_id
+        scan, versions, models_dir, trusts_content=trusts_content, home_id=home_id
     )
     if findings.identities:
         await store.update_identities(findings.identities)
@@ -107,7 +107,7 @@ async def reconcile(store: HomeStorePort, models_dir: Path, *, believes_content:
 
 
 def without_files(models: Iterable[ModelSummary]) -> list[ModelSummary]:
-    """Return the models that gglib fetched and whose files are gone: their version was deleted meanwhile. Blocks."""
+    """Return the downloaded models whose files are gone because their version was deleted meanwhile. Blocks."""
     return [
         model
         for model in models
@@ -116,7 +116,7 @@ def without_files(models: Iterable[ModelSummary]) -> list[ModelSummary]:
 
 
 def directories_with_manifest(models_dir: Path) -> Iterator[Path]:
-    """Yield every directory below that has a manifest; links are not followed, hidden directories not searched."""
+    """Yield every directory below with a manifest; links and hidden directories are skipped."""
     yield from _with_manifest(models_dir, 0)
 
 
@@ -135,15 +135,15 @@ def _with_manifest(directory: Path, depth: int) -> Iterator[Path]:
 
 
 def _is_of_other_home(manifest: Manifest, models_dir: Path, home_id: str) -> bool:
-    """Whether another home brought a version, and shares ``models/`` still: its incoming directory is there."""
-    found = _OTHERS_JOB.fullmatch(manifest.job_key or "")
+    """Whether a version was pulled by another home that still shares ``models/``: its incoming directory exists."""
+    found = _SHARED_JOB.fullmatch(manifest.job_key or "")
     if found is None or home_id.startswith(found["home"]):
         return False
     return os.path.lexists(models_dir / f"{INCOMING_NAME}-{found['home']}")
 
 
 def _is_in_place(directory: Path, models_dir: Path, source: ModelSource) -> bool:
-    """Whether gglib puts a version from there into such a directory."""
+    """Whether a directory is where gglib publishes versions of this source."""
     try:
         folder = folder_of(source)
     except UnsafeNameError:
@@ -152,20 +152,20 @@ def _is_in_place(directory: Path, models_dir: Path, source: ModelSource) -> bool
 
 
 def folder_of(source: ModelSource) -> PurePosixPath:
-    """Return where versions from there lie below ``models/``. Raises ``UnsafeNameError``."""
+    """Return the folder of a source's versions below ``models/``. Raises ``UnsafeNameError``."""
     if source.repo is not None:
         return safe_folder(source.repo, source.asked_revision)
     return safe_path((urlsplit(source.url or "").hostname or "").replace(":", "-"))
 
 
-def _found(file: OwnFile, *, is_believed: bool) -> OwnFile | None:
-    """Return a file of a manifest as it is known from here on; None for one that is gone, or another one."""
+def _found(file: OwnFile, *, is_trusted: bool) -> OwnFile | None:
+    """Return the record of a file in a manifest; None if the file is gone or differs."""
     status = status_of(file.path)
     if status is None:
         return None
     if is_same(file.identity, status):
         return file
-    if not is_believed or file.sha256 is None or status.st_size != file.identity.size_bytes:
+    if not is_trusted or file.sha256 is None or status.st_size != file.identity.size_bytes:
         return None
     return replace(file, identity=replace(file.identity, device=None, inode=None, modified_ns=None))
 
@@ -175,7 +175,7 @@ def _has_files_of(model: ModelSummary, version: NewVersion) -> bool:
 
 
 def _renewed(known: Iterable[OwnFile], manifest: Iterable[OwnFile]) -> dict[Path, FileIdentity]:
-    """Return the identities of a known version's files that were written again after the catalogue was backed up."""
+    """Return the new identities of a known version's files that were rewritten after the catalogue's backup."""
     by_path = {file.path: file for file in manifest}
     renewed = {}
     for file in known:

@@ -1,4 +1,4 @@
-"""Where files come in of a home whose ``models/`` is another home's: nothing in that one's place is this home's."""
+"""The incoming directory of a home that shares the ``models/`` of another home: each home has its own."""
 
 import contextlib
 import os
@@ -9,13 +9,13 @@ from gglib.system.files.durable import sync
 from gglib.system.files.small_files import open_regular, read_small
 
 SHARED_NAME = "models.shared"
-"""Inside such a home: a file with the name of the directory below ``models/`` in which this home's files come in."""
+"""File inside such a home with the name of its incoming directory below ``models/``."""
 _MAX_BYTES = 256
 _ID_DIGITS = 8
 
 
 def incoming_directory(models_dir: Path) -> Path:
-    """Return where files come in, for the home in which ``models_dir`` is."""
+    """Return the incoming directory of the home that contains ``models_dir``."""
     try:
         name = read_small(models_dir.parent / SHARED_NAME, max_bytes=_MAX_BYTES).decode("ascii").strip()
     except (OSError, ValueError):
@@ -25,12 +25,12 @@ def incoming_directory(models_dir: Path) -> Path:
 
 
 def is_shared(models_dir: Path) -> bool:
-    """Whether ``models/`` was found to be another home's."""
+    """Whether ``models/`` is recorded as another home's."""
     return os.path.lexists(models_dir.parent / SHARED_NAME)
 
 
 def write_share(home: Path, home_id: str) -> None:
-    """Have the files of a home come in apart from those of the home that has its ``models/``. Raises OSError."""
+    """Record that a home shares another home's ``models/`` and has its own incoming directory. Raises OSError."""
     path = home / SHARED_NAME
     content = f"{INCOMING_NAME}-{home_id[:_ID_DIGITS]}\n".encode()
     with contextlib.suppress(OSError):
@@ -44,12 +44,12 @@ def write_share(home: Path, home_id: str) -> None:
 
 
 def remove_share(home: Path) -> None:
-    """Have the files of a home come in where they do as a rule. Raises OSError."""
+    """Record that a home does not share its ``models/``. Raises OSError."""
     (home / SHARED_NAME).unlink(missing_ok=True)
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Write a new file that only its owner may read. Raises OSError; ``FileExistsError`` where there is one."""
+    """Write a new file durably, readable by its owner only. Raises OSError; ``FileExistsError`` if it exists."""
     descriptor = open_regular(path, flags=os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)

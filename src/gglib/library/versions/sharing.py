@@ -1,4 +1,4 @@
-"""Gives a file a second place: a hard link, else a clone, else a copy. Nothing that is in the place is replaced."""
+"""Links, clones or copies a file to a second path, in this order of preference. Existing files are never replaced."""
 
 import contextlib
 import errno
@@ -25,50 +25,50 @@ from gglib.system.files.small_files import open_regular
 
 Placed = Literal["linked", "cloned", "copied"]
 COPY_SUFFIX = re.compile(r"(?P<target>.+)\.copy-[0-9a-f]{8}", re.DOTALL)
-"""Of a copy that is not whole yet; its writer has it locked."""
+"""Suffix of an incomplete copy; its writer has it locked."""
 COPY_CHUNK_BYTES = 64 * 1024 * 1024
-"""Less than a second of most disks: progress is reported that often."""
+"""Less than a second on most disks; progress is reported per chunk."""
 OWN_MODE = 0o444
-"""Of every file of a version: programs that write in place are refused."""
+"""Mode of every file of a version, so that programs cannot write in place."""
 _NO_LINK = frozenset((errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS))
 _NO_RANGE = frozenset(
     (errno.EXDEV, errno.EPERM, errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 )
 _FICLONE = 0x40049409
-"""``linux/fs.h``: both files then have the same blocks, until one is written to."""
+"""``linux/fs.h``: both files share their blocks until one is written to."""
 _PLAIN_CHUNK_BYTES = 1024 * 1024
 
-_REPLACED = "it is another file by now, or was changed"
+_REPLACED = "it was replaced or modified"
 
-Tell = Callable[[int], None]
+OnCopied = Callable[[int], None]
 """Called with the bytes copied so far; may raise."""
 
 
 class SourceError(OSError):
-    """A file that was to get another place is gone, or is another one than the one that was looked at."""
+    """The source file is gone, or is not the file that was checked."""
 
 
-def share(file: OwnFile, target: Path, tell: Tell = lambda _: None) -> Placed | None:
-    """Give a file that gglib wrote another place; None, and nothing is there, where it is not that file any more.
+def share(file: OwnFile, target: Path, on_copied: OnCopied = lambda _: None) -> Placed | None:
+    """Link, clone or copy a file that gglib wrote; None if it was modified, and then nothing is created.
 
-    Raises OSError; ``FileExistsError`` where something is in the place.
+    Raises OSError; ``FileExistsError`` if the target exists.
     """
     status = status_of(file.path)
     if status is None or not is_own_as_seen(file, status):
         return None
     try:
-        return place(file.path, target, identity=identity_from(status), tell=tell)
+        return link_or_copy(file.path, target, identity=identity_from(status), on_copied=on_copied)
     except SourceError:
         return None
 
 
-def place(
-    source: Path, target: Path, *, identity: FileIdentity | None = None, tell: Tell = lambda _: None
+def link_or_copy(
+    source: Path, target: Path, *, identity: FileIdentity | None = None, on_copied: OnCopied = lambda _: None
 ) -> Placed:
-    """Give a regular file another place, and say how. A copy is whole, durable and read-only before it has its name.
+    """Link, clone or copy a regular file, and return how. A copy is complete, durable and read-only before its rename.
 
-    With ``identity``, only the very file that has it. Raises OSError and leaves nothing; ``FileExistsError`` where
-    something is in the place, ``SourceError`` where the source is gone or another file.
+    With ``identity``, the source must match it. Raises OSError and leaves nothing; ``FileExistsError`` if the target
+    exists, ``SourceError`` if the source is gone or another file.
     """
     descriptor = _open_source(source)
     try:
@@ -78,16 +78,16 @@ def place(
         if _link(source, target, status):
             return "linked"
         check_free(target)
-        return _copy(descriptor, target, tell)
+        return _copy(descriptor, target, on_copied)
     finally:
         os.close(descriptor)
 
 
-def take(source: Path, target: Path, *, identity: FileIdentity) -> Literal["linked", "moved"]:
-    """Give a file a place in a draft: a link, or the file itself where the file system has no links.
+def link_or_move(source: Path, target: Path, *, identity: FileIdentity) -> Literal["linked", "moved"]:
+    """Link a file into a draft, or move it on file systems without hard links.
 
-    A copy would take the room of another model. Raises OSError and leaves nothing; ``FileExistsError`` where something
-    is in the place, ``SourceError`` where the source is gone or another file.
+    A copy would need the disk space of another model. Raises OSError and leaves nothing; ``FileExistsError`` if the
+    target exists, ``SourceError`` if the source is gone or another file.
     """
     descriptor = _open_source(source)
     try:
@@ -107,7 +107,7 @@ def take(source: Path, target: Path, *, identity: FileIdentity) -> Literal["link
 
 
 def make_read_only(descriptor: int) -> None:
-    """Take the right to write from a file that gglib made; nothing where the file system has no rights."""
+    """Make a file that gglib created read-only, if the file system supports permissions."""
     with contextlib.suppress(PermissionError):
         os.fchmod(descriptor, OWN_MODE)
 
@@ -125,7 +125,7 @@ def _check_same(identity: FileIdentity, status: os.stat_result) -> None:
 
 
 def _link(source: Path, target: Path, status: os.stat_result) -> bool:
-    """Make a hard link; False where the file system has none between the two."""
+    """Create a hard link; return False if the file systems do not support it."""
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError as error:
@@ -136,17 +136,17 @@ def _link(source: Path, target: Path, status: os.stat_result) -> bool:
         raise
     if os.path.samestat(target.lstat(), status):
         return True
-    target.unlink()  # the name that was just made, of a file that was put in the source's place
+    target.unlink()  # the new link refers to a file that has replaced the source
     raise SourceError(errno.ESTALE, _REPLACED, str(source))
 
 
-def _copy(source: int, target: Path, tell: Tell) -> Placed:
+def _copy(source: int, target: Path, on_copied: OnCopied) -> Placed:
     draft, descriptor = _open_draft(target)
     try:
         before = os.fstat(source)
         how: Placed = "cloned" if _clone(source, descriptor) else "copied"
         if how == "copied":
-            _copy_bytes(source, descriptor, before.st_size, tell)
+            _copy_bytes(source, descriptor, before.st_size, on_copied)
         make_read_only(descriptor)
         os.fsync(descriptor)
         _check_same(identity_from(before), os.fstat(source))
@@ -163,14 +163,14 @@ def _copy(source: int, target: Path, tell: Tell) -> Placed:
 
 
 def _open_draft(target: Path) -> tuple[Path, int]:
-    """Open a new file beside the target and lock it: what sweeps drafts leaves it alone."""
+    """Create and lock a new file beside the target; a sweep skips locked files."""
     while True:
         draft = target.with_name(f"{target.name}.copy-{secrets.token_hex(4)}")
         descriptor = open_regular(draft, flags=os.O_RDWR | os.O_CREAT | os.O_EXCL)
         flock_if_possible(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return draft, descriptor
-        os.close(descriptor)  # it was swept before it was locked
+        os.close(descriptor)  # a sweep deleted it before it was locked
 
 
 def _clone(source: int, target: int) -> bool:
@@ -183,11 +183,11 @@ def _clone(source: int, target: int) -> bool:
     return True
 
 
-def _copy_bytes(source: int, target: int, size_bytes: int, tell: Tell) -> None:
+def _copy_bytes(source: int, target: int, size_bytes: int, on_copied: OnCopied) -> None:
     done = 0
     while done < size_bytes and (count := _copy_range(source, target, done, size_bytes)):
         done += count
-        tell(done)
+        on_copied(done)
     while done < size_bytes:
         block = memoryview(os.pread(source, min(_PLAIN_CHUNK_BYTES, size_bytes - done), done))
         if not block:
@@ -195,11 +195,11 @@ def _copy_bytes(source: int, target: int, size_bytes: int, tell: Tell) -> None:
         while block:
             written = os.pwrite(target, block, done)
             block, done = block[written:], done + written
-        tell(done)
+        on_copied(done)
 
 
 def _copy_range(source: int, target: int, offset: int, size_bytes: int) -> int:
-    """Have the kernel copy; return how many bytes it did, 0 where it does not."""
+    """Copy in the kernel; return the number of bytes copied, 0 if unsupported."""
     if not hasattr(os, "copy_file_range"):
         return 0
     count = min(COPY_CHUNK_BYTES, size_bytes - offset)

@@ -320,8 +320,8 @@ class TestPulls:
         assert job.updates == model.id
         (message,) = caplog.messages
         assert message == (
-            "'big' has files of two versions, because an update of it was cut: "
-            f"'gglib pull {REPO}/big-00001-of-00002.gguf' ends that."
+            "'big' has files of two versions, because an update was interrupted: "
+            f"'gglib pull {REPO}/big-00001-of-00002.gguf' completes it."
         )
         assert [file.identity for file in version.files] == [identity_of(path) for path in shards]
         assert version.files[0].sha256 == hashlib.sha256(new).hexdigest()

@@ -34,7 +34,7 @@ from gglib.library.versions.locks import HomeLocks, try_exclusive
 from gglib.library.versions.manifest import read_manifest
 from gglib.library.versions.ownership import is_own
 from gglib.library.versions.publishing import publish
-from gglib.library.versions.sharing import place
+from gglib.library.versions.sharing import link_or_copy
 
 MAX_CALLS = 1000
 HOLDER = """
@@ -164,7 +164,7 @@ def test_a_copy_has_its_name_when_it_is_whole(tmp_path: Path, monkeypatch: pytes
 
     def run(models: Path) -> None:
         incoming = Incoming(models)
-        place(incoming.path(job_of(models).files[0].key), incoming.path("s-" + "a" * 32))
+        link_or_copy(incoming.path(job_of(models).files[0].key), incoming.path("s-" + "a" * 32))
 
     for models in kills(tmp_path, run):
         job = job_of(models)

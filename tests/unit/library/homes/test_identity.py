@@ -96,12 +96,12 @@ def test_a_mark_is_read_as_it_was_written() -> None:
 )
 def test_what_is_no_mark_is_refused(fields: object) -> None:
     """Anything else in the place of a mark is a ValueError."""
-    with pytest.raises(ValueError, match="it is not the mark of a home"):
+    with pytest.raises(ValueError, match="it is not a valid home mark"):
         decode_mark(fields)
 
 
 @pytest.mark.parametrize(
-    ("identity", "mark", "is_noted", "holds"),
+    ("identity", "mark", "has_share_file", "holds"),
     [
         (recorded(), OTHER_MARK, True, True),
         (recorded(), OTHER_MARK, False, False),
@@ -112,7 +112,7 @@ def test_what_is_no_mark_is_refused(fields: object) -> None:
     ],
 )
 def test_a_share_stays_one(
-    identity: HomeIdentity | None, mark: HomeMark | None, *, is_noted: bool, holds: bool
+    identity: HomeIdentity | None, mark: HomeMark | None, *, has_share_file: bool, holds: bool
 ) -> None:
     """Until the other home's mark is gone, or this home is in another place."""
-    assert is_known_share(identity, HERE, mark, is_noted=is_noted) is holds
+    assert is_known_share(identity, HERE, mark, has_share_file=has_share_file) is holds

@@ -83,7 +83,7 @@ def test_the_note_of_a_removal() -> None:
 )
 def test_what_is_no_note_of_a_file(change: dict[str, Any]) -> None:
     """Each field is checked."""
-    with pytest.raises(ValueError, match="it is not a note of a file"):
+    with pytest.raises(ValueError, match="it is not a valid record of a file"):
         read_written({**WRITTEN, **change})
 
 
@@ -103,14 +103,14 @@ def test_what_is_no_note_of_a_file(change: dict[str, Any]) -> None:
 )
 def test_what_is_no_note_of_a_pull(change: dict[str, Any]) -> None:
     """Each field is checked."""
-    with pytest.raises(ValueError, match="it is not a note of a pull"):
+    with pytest.raises(ValueError, match="it is not a valid record of a pull"):
         read_pull({**PULL, **change})
 
 
 @pytest.mark.parametrize("value", [None, {}, [1], "text", [None]])
 def test_what_is_no_note_of_a_removal(value: object) -> None:
     """Only a list of texts is."""
-    with pytest.raises(ValueError, match="it is not a note of a removal"):
+    with pytest.raises(ValueError, match="it is not a valid record of a removal"):
         read_removal(value)
 
 

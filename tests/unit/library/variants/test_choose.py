@@ -52,7 +52,7 @@ def room_for(fits_bytes: int, tight_bytes: int | None = None) -> Callable[[Varia
 
 
 def best(variants: Variants, fit_of: Callable[[Variant], Fit]) -> str:
-    """Return what is taken when nothing is named."""
+    """Return what is taken when the repository is missing."""
     return choose_variant(variants, target=PullTarget(repo="o/n"), fit_of=fit_of).label
 
 
@@ -195,7 +195,7 @@ class TestNaming:
         """The error lists those that it means, and no others."""
         found = find_variants(files("1B-Q4_K_M.gguf", "3B-Q4_K_M.gguf", "3B-Q8_0.gguf"))
         text = refused(found, "o/n:Q4_K_M")
-        assert "means several models" in text
+        assert "matches several models" in text
         assert "gglib pull o/n/1B-Q4_K_M.gguf" in text
         assert "gglib pull o/n/3B-Q4_K_M.gguf" in text
         assert "Q8_0" not in text
@@ -221,14 +221,14 @@ class TestNaming:
         """Only a file without its folder can be ambiguous."""
         found = find_variants(files("m.gguf", "d/m.gguf", "e/m.gguf"))
         assert chosen(found, "o/n/m.gguf") == "m.gguf"
-        assert "means several models" in refused(find_variants(files("d/m.gguf", "e/m.gguf")), "o/n/m.gguf")
+        assert "matches several models" in refused(find_variants(files("d/m.gguf", "e/m.gguf")), "o/n/m.gguf")
 
     @pytest.mark.parametrize(
         ("text", "said"),
         [
             ("o/n/m-Q4_1.gguf", "has no model file 'm-Q4_1.gguf'. Did you mean m-Q4_0.gguf?"),
-            ("o/n/mmproj-F16.gguf", "is no model by itself (mmproj)"),
-            ("o/n/m-Q8_0-00001-of-00002.gguf", "has not all of its shards"),
+            ("o/n/mmproj-F16.gguf", "is not a complete model (mmproj)"),
+            ("o/n/m-Q8_0-00001-of-00002.gguf", "shards of it are missing in"),
             ("o/n/zzzzzz.gguf", "has no model file 'zzzzzz.gguf'. It has:"),
         ],
     )
@@ -314,8 +314,8 @@ class TestTheBestThatFits:
         """With what it needs, where the caller knows that."""
         text = refused(of(LADDER), "o/n@v1", room_for(0))
         assert text == (
-            "Nothing in o/n fits into the memory that is free now: the smallest, IQ2_M, is 3.0 GB; "
-            "'gglib pull o/n:IQ2_M@v1' pulls it all the same."
+            "No model in o/n fits into the free memory: the smallest, IQ2_M, is 3.0 GB; "
+            "'gglib pull o/n:IQ2_M@v1' pulls it anyway."
         )
         with pytest.raises(VariantChoiceError, match=r"needs about 4\.5 GB of memory"):
             choose_variant(
@@ -331,8 +331,8 @@ class TestTheBestThatFits:
             (("README.md",), VariantChoiceError, "has no GGUF model: .gglib search n. "),
             (("mmproj-F16.gguf",), VariantChoiceError, "has no GGUF model"),
             (("m-00001-of-00002.gguf",), VariantChoiceError, "shards of m are missing"),
-            (("m.gguf.part1of2",), VariantChoiceError, "only in pieces"),
-            (("../m.gguf",), UnsafeNameError, "no file whose name can be used"),
+            (("m.gguf.part1of2",), VariantChoiceError, "only byte-split models"),
+            (("../m.gguf",), UnsafeNameError, "only file names that cannot be used"),
         ],
     )
     def test_a_repository_without_a_model_says_why(
@@ -352,7 +352,7 @@ class TestTheBestThatFits:
         if any(fit_of(variant) is Fit.FITS for variant in found.models):
             assert fit_of(choose_variant(found, target=PullTarget(repo="o/n"), fit_of=fit_of)) is Fit.FITS
         else:
-            assert "Nothing in o/n fits" in refused(found, "o/n", fit_of)
+            assert "No model in o/n fits" in refused(found, "o/n", fit_of)
 
     def test_a_long_list_is_cut_and_counted(self) -> None:
         """And says where all of it is."""

@@ -10,7 +10,7 @@ from gglib.core.hub.shown_source import shown_target
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.versions import FileIdentity, FileRole, OwnFile, PullJob, Version
 from gglib.library.variants.pull_source import (
-    MAX_ASKED,
+    MAX_RENAME_CHECKS,
     PullSource,
     at_same_place,
     files_with_content,
@@ -18,7 +18,7 @@ from gglib.library.variants.pull_source import (
     is_pulled,
     names_held,
     names_job,
-    repositories_to_ask,
+    possible_renames,
     with_content,
 )
 
@@ -126,19 +126,19 @@ class TestMoved:
         self, candidate: ModelSummary, *, is_asked: bool
     ) -> None:
         """Those with the same file, or of the same name with the same quantization."""
-        found = repositories_to_ask(SOURCE, [candidate], sha256=SHA)
+        found = possible_renames(SOURCE, [candidate], sha256=SHA)
         assert found == ((candidate.source.repo,) if is_asked else ())
 
     def test_the_same_content_is_enough(self) -> None:
         """Whatever repository and file are called."""
         candidate = model(1, repo="bob/x", file="y.gguf")
-        assert repositories_to_ask(SOURCE, [candidate], sha256="1" * 64) == ("bob/x",)
+        assert possible_renames(SOURCE, [candidate], sha256="1" * 64) == ("bob/x",)
 
     def test_few_are_asked(self) -> None:
         """The newest."""
         many = [model(number, repo=f"bob/x{number}") for number in range(9)]
-        assert repositories_to_ask(SOURCE, many, sha256=None) == tuple(
-            f"bob/x{number}" for number in (8, 7, 6)[:MAX_ASKED]
+        assert possible_renames(SOURCE, many, sha256=None) == tuple(
+            f"bob/x{number}" for number in (8, 7, 6)[:MAX_RENAME_CHECKS]
         )
 
 

@@ -147,7 +147,12 @@ def _a_directory(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "reason"),
-    [(_replaced, CHANGED), (_written, CHANGED), (_linked, "it is a link"), (_a_directory, "it is no file")],
+    [
+        (_replaced, CHANGED),
+        (_written, CHANGED),
+        (_linked, "it is a link"),
+        (_a_directory, "it is not a regular file"),
+    ],
 )
 def test_what_a_user_put_in_the_place_stays(
     models: Path, change: Callable[[Path], None], reason: str
@@ -268,7 +273,7 @@ def test_a_file_that_cannot_be_read_to_tell_is_not_forgotten(
 
     monkeypatch.setattr(ownership, "open_regular", unreadable)
     deletion = deleted(version, [], models)
-    assert set(outcome(deletion).values()) == {"it cannot be read, to see whether it is gglib's"}
+    assert set(outcome(deletion).values()) == {"it cannot be read to check whether gglib wrote it"}
     assert deletion.forgotten == ()
     monkeypatch.undo()
     assert len(deleted(version, [], models).gone) == 3
@@ -277,7 +282,7 @@ def test_a_file_that_cannot_be_read_to_tell_is_not_forgotten(
 @pytest.mark.parametrize(
     ("number", "reason"),
     [
-        (errno.EACCES, "its folder may not be written by this user"),
+        (errno.EACCES, "this user may not write to its folder"),
         (errno.EPERM, "the system does not let this user delete it"),
         (errno.EROFS, "its disk is read-only"),
         (errno.EIO, os.strerror(errno.EIO)),
@@ -324,7 +329,7 @@ def test_models_that_are_not_there_are_not_forgotten(models: Path) -> None:
     aside = models.rename(models.with_name("aside"))
     deletion = deleted(version, [], models)
     assert deletion.forgotten == ()
-    assert set(outcome(deletion).values()) == {"its disk is not there"}
+    assert set(outcome(deletion).values()) == {"its disk is not mounted"}
     aside.rename(models)
     assert len(deleted(version, [], models).gone) == 3
 

@@ -28,7 +28,8 @@ def test_a_lock_has_one_holder_and_leaves_no_file(locks: HomeLocks, tmp_path: Pa
     with locks.try_hold("pull-1"):
         with (
             pytest.raises(
-                DownloadInProgressError, match="Another gglib is at work on the pull of 'm' now: wait for it"
+                DownloadInProgressError,
+                match="Another gglib process is working on the pull of 'm': wait for it",
             ),
             locks.try_hold("pull-1", what="the pull of 'm'"),
         ):

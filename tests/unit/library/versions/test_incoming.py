@@ -57,7 +57,7 @@ def test_a_users_file_in_the_place_of_the_directory_is_said(tmp_path: Path) -> N
     """It stays, and the error says to move it."""
     models = models_in(tmp_path)
     (models / ".incoming").write_text("mine")
-    with pytest.raises(StorageError, match=r"\.incoming cannot be used .*move what is there"):
+    with pytest.raises(StorageError, match=r"\.incoming cannot be used .*move it away"):
         Incoming(models).prepare()
     assert (models / ".incoming").read_text() == "mine"
 

@@ -19,9 +19,9 @@ from gglib.library.versions.ownership import identity_of
 from gglib.library.versions.sharing import (
     COPY_SUFFIX,
     SourceError,
-    place,
+    link_or_copy,
+    link_or_move,
     share,
-    take,
 )
 
 CONTENT = bytes(range(256)) * 5000
@@ -62,7 +62,7 @@ def own(path: Path) -> OwnFile:
 
 def test_a_link_takes_no_room(source: Path, target: Path) -> None:
     """Where the file system can, both names mean one file."""
-    assert place(source, target) == "linked"
+    assert link_or_copy(source, target) == "linked"
     assert target.samefile(source)
     assert names_in(target.parent) == ["target.gguf"]
 
@@ -78,7 +78,7 @@ def test_where_there_are_no_links_it_is_copied(
     if not has_ranges:
         monkeypatch.setattr(os, "copy_file_range", refuse(errno.EXDEV))
     told: list[int] = []
-    assert place(source, target, tell=told.append) == "copied"
+    assert link_or_copy(source, target, on_copied=told.append) == "copied"
     assert target.read_bytes() == CONTENT
     assert not target.samefile(source)
     assert stat.S_IMODE(target.stat().st_mode) == 0o444
@@ -94,7 +94,7 @@ def test_without_the_kernels_copy_it_is_copied_in_pieces(
     monkeypatch.setattr(fcntl, "ioctl", refuse(errno.ENOTTY))
     monkeypatch.delattr(os, "copy_file_range")
     told: list[int] = []
-    assert place(source, target, tell=told.append) == "copied"
+    assert link_or_copy(source, target, on_copied=told.append) == "copied"
     assert target.read_bytes() == CONTENT
     assert told == [1024 * 1024, len(CONTENT)]
 
@@ -109,7 +109,7 @@ def test_a_clone_is_one_without_copying(source: Path, target: Path, monkeypatch:
     monkeypatch.setattr(os, "link", refuse(errno.EXDEV))
     monkeypatch.setattr(fcntl, "ioctl", clone)
     monkeypatch.setattr(sharing, "_copy_bytes", lambda *_: pytest.fail("it was copied"))
-    assert place(source, target) == "cloned"
+    assert link_or_copy(source, target) == "cloned"
     assert target.read_bytes() == CONTENT
 
 
@@ -121,10 +121,10 @@ def test_between_two_disks_it_is_copied(source: Path, tmp_path: Path) -> None:
     """No link leads from one file system to another."""
     target = Path("/dev/shm") / f"gglib-{os.getpid()}-{tmp_path.name}"  # noqa: S108
     try:
-        assert place(source, target) == "copied"
+        assert link_or_copy(source, target) == "copied"
         assert target.read_bytes() == CONTENT
         back = tmp_path / "back"
-        assert place(target, back) == "copied"
+        assert link_or_copy(target, back) == "copied"
         assert back.read_bytes() == CONTENT
     finally:
         target.unlink(missing_ok=True)
@@ -141,7 +141,7 @@ def test_a_full_disk_leaves_nothing(
         monkeypatch.delattr(os, "copy_file_range")
     monkeypatch.setattr(os, broken, refuse(errno.ENOSPC))
     with pytest.raises(OSError, match="No space") as caught:
-        place(source, target)
+        link_or_copy(source, target)
     assert caught.value.errno == errno.ENOSPC
     assert names_in(target.parent) == []
 
@@ -157,7 +157,7 @@ def test_a_copy_that_is_ended_leaves_nothing(
         raise GglibError
 
     with pytest.raises(GglibError):
-        place(source, target, tell=stop)
+        link_or_copy(source, target, on_copied=stop)
     assert names_in(target.parent) == []
 
 
@@ -170,12 +170,12 @@ def test_nothing_is_replaced(
         monkeypatch.setattr(os, "link", refuse(errno.EXDEV))
     target.write_bytes(b"mine")
     with pytest.raises(FileExistsError):
-        place(source, target)
+        link_or_copy(source, target)
     assert target.read_bytes() == b"mine"
     target.unlink()
     target.symlink_to("nowhere")
     with pytest.raises(FileExistsError):
-        place(source, target)
+        link_or_copy(source, target)
     assert target.readlink() == Path("nowhere")
 
 
@@ -190,7 +190,7 @@ def test_a_file_that_appears_during_the_copy_stays(
         target.write_bytes(b"mine")
 
     with pytest.raises(FileExistsError):
-        place(source, target, tell=lambda _: appear())
+        link_or_copy(source, target, on_copied=lambda _: appear())
     assert names_in(target.parent) == ["target.gguf"]
     assert target.read_bytes() == b"mine"
 
@@ -210,10 +210,10 @@ def test_a_file_put_in_the_sources_place_is_not_shared(
 
     monkeypatch.setattr(os, "link", replaced)
     with pytest.raises(SourceError):
-        place(source, target, identity=record.identity)
+        link_or_copy(source, target, identity=record.identity)
     assert names_in(target.parent) == []
     with pytest.raises(SourceError):
-        place(source, target, identity=record.identity)
+        link_or_copy(source, target, identity=record.identity)
     assert share(record, target) is None
     assert source.stat().st_nlink == 1
 
@@ -225,11 +225,11 @@ def test_a_source_that_changes_during_the_copy_is_not_shared(
     monkeypatch.setattr(os, "link", refuse(errno.EXDEV))
     monkeypatch.setattr(fcntl, "ioctl", refuse(errno.EOPNOTSUPP))
     with pytest.raises(SourceError):
-        place(source, target, tell=lambda _: os.utime(source, ns=(1, 1)))
+        link_or_copy(source, target, on_copied=lambda _: os.utime(source, ns=(1, 1)))
     monkeypatch.setattr(os, "copy_file_range", lambda *_: 0)
     monkeypatch.setattr(os, "pread", lambda *_: b"")
     with pytest.raises(SourceError):
-        place(source, target)
+        link_or_copy(source, target)
     assert names_in(target.parent) == []
 
 
@@ -247,7 +247,7 @@ def test_what_is_no_file_is_not_shared(source: Path, target: Path) -> None:
         make()
         assert share(record, target) is None
         with pytest.raises(SourceError):
-            place(source, target)
+            link_or_copy(source, target)
         if source.is_dir():
             source.rmdir()
         else:
@@ -283,18 +283,18 @@ def test_a_file_is_taken_by_a_link_or_as_it_is(
 ) -> None:
     """Without links the file itself goes; nothing is replaced, and another file than the one meant stays."""
     identity = own(source).identity
-    assert take(source, target, identity=identity) == "linked"
+    assert link_or_move(source, target, identity=identity) == "linked"
     with pytest.raises(FileExistsError):
-        take(source, target, identity=identity)
+        link_or_move(source, target, identity=identity)
     target.unlink()
     monkeypatch.setattr(os, "link", refuse(errno.EPERM))
     target.write_bytes(b"mine")
     with pytest.raises(FileExistsError):
-        take(source, target, identity=identity)
+        link_or_move(source, target, identity=identity)
     target.unlink()
     with pytest.raises(SourceError):
-        take(source, target, identity=replace(identity, inode=1))
-    assert take(source, target, identity=identity) == "moved"
+        link_or_move(source, target, identity=replace(identity, inode=1))
+    assert link_or_move(source, target, identity=identity) == "moved"
     assert not source.exists()
     assert target.read_bytes() == CONTENT
 
@@ -314,6 +314,6 @@ def test_a_file_that_is_exchanged_as_it_is_taken_goes_back(
 
     monkeypatch.setattr(Path, "rename", exchanged)
     with pytest.raises(SourceError):
-        take(source, target, identity=identity)
+        link_or_move(source, target, identity=identity)
     assert source.read_bytes() == b"mine"
     assert not target.exists()
